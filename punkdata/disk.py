@@ -1,0 +1,111 @@
+"""The data root on disk: what lies where, its lock, and files written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from punkdata.errors import BusyError, StorageError
+
+DEFAULT_ROOT = Path("data")
+
+
+def raw_dir(root: Path) -> Path:
+    return root / "raw"
+
+
+def snapshots_dir(root: Path, collection: str) -> Path:
+    return root / "snapshots" / collection
+
+
+def now() -> datetime:
+    """The present in UTC, to the second: as precise as anything we store."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+@contextmanager
+def storage_errors(place: Path) -> Iterator[None]:
+    """Turn an operating-system error while writing below `place` into a StorageError."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or place
+        reason = error.strerror or str(error)
+        raise StorageError(
+            f"cannot write {where}: {reason}",
+            try_next="make room or choose another folder, then run the same command again",
+        ) from None
+
+
+@contextmanager
+def lock_root(root: Path) -> Iterator[None]:
+    """Hold the root's one lock file, created with the root when missing.
+
+    The operating system frees the lock when its holder ends, even by kill -9.
+
+    Raises:
+        BusyError: another process holds it.
+        StorageError: the root cannot be created or written.
+    """
+    with storage_errors(root):
+        root.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(root / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise BusyError(
+                f"another punkdata command is writing to {root}",
+                try_next="wait until it has ended, then run the same command again",
+            ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write `data` beside `path`, flush it to the disk and rename it into place."""
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.tmp")
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+
+
+def flush_tree(folder: Path) -> None:
+    """Force every file and folder below `folder`, itself included, onto the disk."""
+    with storage_errors(folder):
+        for path in [*folder.rglob("*"), folder]:
+            # Windows cannot open a folder, and flushes its entries by itself.
+            if path.is_dir() and os.name == "nt":
+                continue
+            handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+
+def remove_tree(folder: Path) -> None:
+    with storage_errors(folder):
+        shutil.rmtree(folder)
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 (hex) of a file's bytes.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,90 @@
+"""manifest.json: what a snapshot holds, with the size and hash of each of its files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from punkdata.errors import DataError, SchemaError
+from punkdata.schema import SCHEMA_VERSION
+
+
+class FileEntry(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    """relative to the snapshot, with forward slashes"""
+    bytes: int
+    sha256: str
+
+
+class SalesSummary(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    count: int
+    first_sold_at: str | None
+    last_sold_at: str | None
+
+
+class Manifest(BaseModel):
+    """The content of manifest.json. A newer minor writer may add fields; they are kept out."""
+
+    model_config = ConfigDict(frozen=True)
+
+    schema_version: int = SCHEMA_VERSION
+    version: str
+    """`s<schema>-<12 hex>`, computed from the logical rows and the pixels alone"""
+    labels_hash: str
+    """SHA-256 over pixels, labels and splits: what trained weights depend on"""
+    collection: str
+    status: Literal["complete", "partial"]
+    expected: int
+    """how many punks the source says there are"""
+    punks: int
+    missing: dict[str, str] = {}
+    """punk_id -> why it has no row"""
+    splits: dict[str, dict[str, int]]
+    """scheme -> part -> number of punks"""
+    labels: dict[str, int]
+    """each of the 92 labels, in order -> number of punks that carry it"""
+    accessories_per_punk: dict[str, int]
+    """number of accessories -> number of punks"""
+    sales: SalesSummary | None
+    """None when the source knows no sales, which is not the same as no sales"""
+    source: str
+    recording: str
+    created_at: str
+    created_by: str
+    files: tuple[FileEntry, ...]
+
+    @property
+    def is_whole_collection(self) -> bool:
+        """Whether the known totals of the 10,000 CryptoPunks must hold."""
+        return self.status == "complete" and self.expected == 10_000
+
+
+def read_manifest(file: Path) -> Manifest:
+    """Read and check a manifest.json.
+
+    Raises:
+        SchemaError: a newer punkdata wrote it.
+        DataError: it is damaged.
+    """
+    try:
+        data = json.loads(file.read_bytes())
+        schema = data["schema_version"]
+        if schema > SCHEMA_VERSION:
+            raise SchemaError(
+                f"{file} has schema {schema}, this punkdata reads up to {SCHEMA_VERSION}",
+                try_next="pip install --upgrade punkdata",
+            )
+        return Manifest.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise DataError(f"{file} is damaged ({where}: {first['msg']})") from None
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise DataError(f"{file} is damaged ({error})") from None

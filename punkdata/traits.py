@@ -1,0 +1,154 @@
+"""The labels: 5 types and 87 accessories in one fixed order.
+
+    >>> encode_labels("Zombie", ["Pipe"]).sum()
+    np.uint8(2)
+    >>> decode_labels(encode_labels("Zombie", ["Pipe"]))
+    ('Zombie', ('Pipe',))
+
+`LABELS` is the order of every 92-vector of punkdata and punkmodels: the types, then the
+accessories, each sorted as Python sorts strings and spelled as in the CryptoPunks
+contract (so "Tassle Hat" and "Do-rag").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+TYPES: tuple[str, ...] = ("Alien", "Ape", "Female", "Male", "Zombie")
+
+ACCESSORIES: tuple[str, ...] = (
+    "3D Glasses",
+    "Bandana",
+    "Beanie",
+    "Big Beard",
+    "Big Shades",
+    "Black Lipstick",
+    "Blonde Bob",
+    "Blonde Short",
+    "Blue Eye Shadow",
+    "Buck Teeth",
+    "Cap",
+    "Cap Forward",
+    "Chinstrap",
+    "Choker",
+    "Cigarette",
+    "Classic Shades",
+    "Clown Eyes Blue",
+    "Clown Eyes Green",
+    "Clown Hair Green",
+    "Clown Nose",
+    "Cowboy Hat",
+    "Crazy Hair",
+    "Dark Hair",
+    "Do-rag",
+    "Earring",
+    "Eye Mask",
+    "Eye Patch",
+    "Fedora",
+    "Front Beard",
+    "Front Beard Dark",
+    "Frown",
+    "Frumpy Hair",
+    "Goat",
+    "Gold Chain",
+    "Green Eye Shadow",
+    "Half Shaved",
+    "Handlebars",
+    "Headband",
+    "Hoodie",
+    "Horned Rim Glasses",
+    "Hot Lipstick",
+    "Knitted Cap",
+    "Luxurious Beard",
+    "Medical Mask",
+    "Messy Hair",
+    "Mohawk",
+    "Mohawk Dark",
+    "Mohawk Thin",
+    "Mole",
+    "Mustache",
+    "Muttonchops",
+    "Nerd Glasses",
+    "Normal Beard",
+    "Normal Beard Black",
+    "Orange Side",
+    "Peak Spike",
+    "Pigtails",
+    "Pilot Helmet",
+    "Pink With Hat",
+    "Pipe",
+    "Police Cap",
+    "Purple Eye Shadow",
+    "Purple Hair",
+    "Purple Lipstick",
+    "Red Mohawk",
+    "Regular Shades",
+    "Rosy Cheeks",
+    "Shadow Beard",
+    "Shaved Head",
+    "Silver Chain",
+    "Small Shades",
+    "Smile",
+    "Spots",
+    "Straight Hair",
+    "Straight Hair Blonde",
+    "Straight Hair Dark",
+    "Stringy Hair",
+    "Tassle Hat",
+    "Tiara",
+    "Top Hat",
+    "VR",
+    "Vampire Hair",
+    "Vape",
+    "Welding Goggles",
+    "Wild Blonde",
+    "Wild Hair",
+    "Wild White Hair",
+)
+
+LABELS: tuple[str, ...] = TYPES + ACCESSORIES
+
+TYPE_IDS: dict[str, int] = {name: i for i, name in enumerate(TYPES)}
+ACCESSORY_IDS: dict[str, int] = {name: i for i, name in enumerate(ACCESSORIES)}
+
+
+def fold_name(name: str) -> str:
+    """A label without case and punctuation: "Do-rag" and "doRag" are both "dorag"."""
+    return "".join(c for c in name if c.isalnum()).casefold()
+
+
+_BY_FOLDED: dict[str, str] = {fold_name(name): name for name in LABELS}
+
+
+def find_label(name: str) -> str | None:
+    """The label that `name` spells, whatever its case and punctuation; None if none."""
+    return _BY_FOLDED.get(fold_name(name))
+
+
+def encode_labels(punk_type: str, accessories: Iterable[str]) -> NDArray[np.uint8]:
+    """The 92-vector of 0 and 1, uint8, in the order of `LABELS`.
+
+    Raises:
+        KeyError: a name that is not spelled as in `TYPES` or `ACCESSORIES`.
+    """
+    labels = np.zeros(len(LABELS), np.uint8)
+    labels[TYPE_IDS[punk_type]] = 1
+    for name in accessories:
+        labels[len(TYPES) + ACCESSORY_IDS[name]] = 1
+    return labels
+
+
+def decode_labels(labels: NDArray[np.uint8]) -> tuple[str, tuple[str, ...]]:
+    """Type and accessories (in the order of `ACCESSORIES`) of a 92-vector.
+
+    Raises:
+        ValueError: not exactly one type is set.
+    """
+    types = np.flatnonzero(labels[: len(TYPES)])
+    if len(types) != 1:
+        raise ValueError(f"a punk has exactly one type, not {len(types)}")
+    accessories = np.flatnonzero(labels[len(TYPES) :])
+    return TYPES[types[0]], tuple(ACCESSORIES[i] for i in accessories)
