@@ -15,22 +15,23 @@ from punkdata.traits import ACCESSORIES, LABELS, TYPES
 SCHEMA_VERSION = 1
 
 _WEI = pa.decimal128(38, 0)
-_UTC = pa.timestamp("s", tz="UTC")
+_UTC = pa.timestamp("ms", tz="UTC")  # whole seconds; Parquet has no coarser unit
 
-# Not known is null; known to be none is 0.
+# Not known is null; known to be none is 0. No field is marked non-nullable, because
+# `datasets` then ignores the class names and image type in the metadata below.
 _PUNKS = pa.schema(
     [
-        pa.field("punk_id", pa.int32(), nullable=False),
-        pa.field("type", pa.string(), nullable=False),
-        pa.field("type_id", pa.int64(), nullable=False),
-        pa.field("accessories", pa.list_(pa.string()), nullable=False),
-        pa.field("accessory_ids", pa.list_(pa.int64()), nullable=False),
-        pa.field("accessory_count", pa.int8(), nullable=False),
-        pa.field("labels", pa.list_(pa.uint8(), len(LABELS)), nullable=False),
-        pa.field("split", pa.string(), nullable=False),
-        pa.field("split_by_id", pa.string(), nullable=False),
-        pa.field("image", pa.struct({"bytes": pa.binary(), "path": pa.string()}), nullable=False),
-        pa.field("pixels_sha256", pa.string(), nullable=False),
+        pa.field("punk_id", pa.int32()),
+        pa.field("type", pa.string()),
+        pa.field("type_id", pa.int64()),
+        pa.field("accessories", pa.list_(pa.string())),
+        pa.field("accessory_ids", pa.list_(pa.int64())),
+        pa.field("accessory_count", pa.int8()),
+        pa.field("labels", pa.list_(pa.uint8(), len(LABELS))),
+        pa.field("split", pa.string()),
+        pa.field("split_by_id", pa.string()),
+        pa.field("image", pa.struct({"bytes": pa.binary(), "path": pa.string()})),
+        pa.field("pixels_sha256", pa.string()),
         pa.field("sale_count", pa.int32()),
         pa.field("last_sale_wei", _WEI),
         pa.field("last_sale_eth", pa.float64()),
@@ -43,8 +44,8 @@ _PUNKS = pa.schema(
 
 _SALES = pa.schema(
     [
-        pa.field("punk_id", pa.int32(), nullable=False),
-        pa.field("sold_at", _UTC, nullable=False),
+        pa.field("punk_id", pa.int32()),
+        pa.field("sold_at", _UTC),
         pa.field("amount", _WEI),
         pa.field("decimals", pa.int16()),
         pa.field("symbol", pa.string()),
@@ -60,10 +61,10 @@ _SALES = pa.schema(
 
 PROVENANCE = pa.schema(
     [
-        pa.field("punk_id", pa.int32(), nullable=False),
-        pa.field("image_url", pa.string(), nullable=False),
-        pa.field("image_body", pa.string(), nullable=False),
-        pa.field("image_scale", pa.int16(), nullable=False),
+        pa.field("punk_id", pa.int32()),
+        pa.field("image_url", pa.string()),
+        pa.field("image_body", pa.string()),
+        pa.field("image_scale", pa.int16()),
         pa.field("background", pa.string()),
     ]
 )

@@ -3,7 +3,7 @@
     snapshots/cryptopunks/
         latest                     one line: the version of the newest complete build
         s1-0123456789ab/
-            data/punks-train-00000-of-00001.parquet   (and val, test, sales)
+            data/punks-train-00000-of-00001.parquet   (and val, test; sales if known)
             shards/punks-train-000000.tar             (1,000 PNG + JSON samples each)
             provenance.parquet     where each image came from
             README.md              for a reader without punkdata
@@ -43,7 +43,6 @@ from punkdata.errors import DataError, UsageError
 from punkdata.images import decode_sprites
 from punkdata.manifest import FileEntry, Manifest, read_manifest
 from punkdata.schema import (
-    SALES,
     SCHEMA_VERSION,
     VERSIONED_PUNK_COLUMNS,
     VERSIONED_SALE_COLUMNS,
@@ -88,8 +87,9 @@ class Snapshot:
         parts = SPLITS if split == "all" else (split,)
         return pa.concat_tables(self._read(punks_file(part), columns) for part in parts)
 
-    def sales(self, columns: list[str] | None = None) -> pa.Table:
-        return self._read(SALES_FILE, columns)
+    def sales(self, columns: list[str] | None = None) -> pa.Table | None:
+        """The sales, or None when the source knows none, which is not the same as no sales."""
+        return None if self.manifest.sales is None else self._read(SALES_FILE, columns)
 
     def provenance(self) -> pa.Table:
         return self._read(PROVENANCE_FILE, None)
@@ -292,7 +292,8 @@ def _write_files(
             for number, start in enumerate(range(0, len(rows), SAMPLES_A_SHARD)):
                 some = rows.slice(start, SAMPLES_A_SHARD)
                 write_shard(folder / "shards" / shard_name(split, number), table_samples(some))
-        _write_parquet(SALES.empty_table() if sales is None else sales, folder / SALES_FILE)
+        if sales is not None:
+            _write_parquet(sales, folder / SALES_FILE)
         _write_parquet(provenance, folder / PROVENANCE_FILE)
         (folder / "README.md").write_text(snapshot_card(manifest), "utf-8")
         names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())

@@ -109,8 +109,7 @@ def _expect(holds: bool, problem: str) -> None:
 
 def _check_content(snapshot: Snapshot, punks: pa.Table) -> str:
     manifest = snapshot.manifest
-    sales = snapshot.sales() if manifest.sales is not None else None
-    version = content_version(manifest.collection, punks, sales)
+    version = content_version(manifest.collection, punks, snapshot.sales())
     _expect(version == manifest.version, f"the rows make version {version}")
     _expect(content_labels_hash(punks) == manifest.labels_hash, "labels_hash differs")
     _expect(len(punks) == manifest.punks, f"{len(punks)} rows, the manifest says {manifest.punks}")

@@ -1,0 +1,1 @@
+"""Models that learn from the CryptoPunks: `punkmodels train`, `evaluate`, `predict`."""

@@ -1,0 +1,154 @@
+"""What both command lines share: options, progress, and the one line that an error becomes.
+
+Data goes to stdout, everything else to stderr. Bars are drawn only on a terminal; elsewhere
+a plain line appears every few seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
+
+from punkdata.disk import DEFAULT_ROOT
+from punkdata.errors import PunkError
+
+PLAIN_EVERY_S = 5.0
+
+Root = Annotated[
+    Path,
+    typer.Option("--root", envvar="PUNKDATA_ROOT", help="The folder that holds raw/ and snapshots/."),
+]
+Version = Annotated[
+    str, typer.Option("--version", help='A snapshot\'s name, or "latest".', show_default=True)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, for scripts.")]
+
+ROOT = DEFAULT_ROOT
+
+Report = Callable[..., None]
+"""report(done, total, note=""): total is None while it is not known"""
+
+
+def make_app(help_text: str, *, no_args_is_help: bool = True) -> typer.Typer:
+    return typer.Typer(
+        help=help_text,
+        no_args_is_help=no_args_is_help,
+        pretty_exceptions_enable=False,  # locals in a traceback may hold a key
+        pretty_exceptions_show_locals=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+def run(app: typer.Typer, name: str, args: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code; errors become one line on stderr."""
+    try:
+        code = app(args=args, prog_name=name, standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except PunkError as error:
+        return _fail(str(error), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("stopped; nothing is half-written, run the same command to go on", 130)
+    except BrokenPipeError:  # `punkdata list | head` closes the pipe early
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        # typer's own usage errors: their class is vendored, so they are told by their face.
+        if not hasattr(error, "format_message"):
+            raise
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else name
+        message = " ".join(error.format_message().split())
+        return _fail(f"{message.rstrip('.')}; see {command} --help" if message else "", 2)
+
+
+def _fail(message: str, code: int) -> int:
+    if message:
+        say(f"[bold red]error:[/] {escape(message)}")
+    return code
+
+
+def say(markup: str) -> None:
+    """One line for a person, to stderr; rich markup."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(markup)
+
+
+def emit(text: str) -> None:
+    """Data, to stdout, exactly as it is."""
+    print(text)
+
+
+def emit_json(data: Any) -> None:
+    print(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+@contextmanager
+def progress(label: str, unit: str) -> Iterator[Report]:
+    """Show how far a long job is; yields `report(done, total, note)`.
+
+    Args:
+        label: what is going on, as "building".
+        unit: what is counted, in the plural; "bytes" are shown as MB.
+    """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _PlainProgress(label, unit)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), _Counts(unit), TextColumn("{task.fields[note]}"))
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(label, total=None, note="")
+
+        def report(done: int, total: int | None, note: str = "") -> None:
+            bar.update(task, completed=done, total=total, note=escape(note))
+
+        yield report
+
+
+class _Counts(ProgressColumn):
+    """done/total, rate and time left."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self.unit = unit
+
+    def render(self, task: Task) -> Text:
+        total = int(task.total) if task.total is not None else None
+        left = task.time_remaining
+        return Text(_counts(int(task.completed), total, self.unit, task.speed, left))
+
+
+class _PlainProgress:
+    def __init__(self, label: str, unit: str) -> None:
+        self.label, self.unit = label, unit
+        self.started_s = self.said_s = time.monotonic()
+
+    def __call__(self, done: int, total: int | None, note: str = "") -> None:
+        now_s = time.monotonic()
+        if now_s - self.said_s < PLAIN_EVERY_S:
+            return
+        self.said_s = now_s
+        speed = done / (now_s - self.started_s)
+        left = (total - done) / speed if total and speed else None
+        counts = _counts(done, total, self.unit, speed, left)
+        print(f"{self.label}: {counts} {note}".rstrip(), file=sys.stderr, flush=True)
+
+
+def _counts(
+    done: int, total: int | None, unit: str, speed: float | None, left_s: float | None
+) -> str:
+    if unit == "bytes":
+        text = f"{done / 1e6:.1f}" + (f"/{total / 1e6:.1f}" if total else "") + " MB"
+        return text + (f" · {speed / 1e6:.1f} MB/s" if speed else "")
+    text = f"{done:,}" + (f"/{total:,}" if total else "") + f" {unit}"
+    text += f" · {speed:,.0f}/s" if speed else ""
+    return text + (f" · {int(left_s) // 60}:{int(left_s) % 60:02d} left" if left_s else "")

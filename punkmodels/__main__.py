@@ -1,0 +1,6 @@
+"""`python -m punkmodels` is `punkmodels`; torchrun needs this form."""
+
+from punkmodels.cli import main
+
+if __name__ == "__main__":
+    main()

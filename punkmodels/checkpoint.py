@@ -1,0 +1,90 @@
+"""Checkpoints: tensors in safetensors, all else in JSON beside them. Nothing is pickled.
+
+    checkpoints/step_000500.safetensors   model.*, ema.*, optimizer.<parameter>.<state>
+    checkpoints/step_000500.json          step, epoch, and what else the loop needs
+
+The JSON is written first and both are renamed into place, so whoever finds the tensors
+finds a whole checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from punkdata.errors import DataError, StorageError
+from punkmodels.runs import write_json
+
+Tensors = dict[str, torch.Tensor]
+
+
+def prefixed(prefix: str, tensors: Tensors) -> Tensors:
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def unprefixed(prefix: str, tensors: Tensors) -> Tensors:
+    start = f"{prefix}."
+    return {name[len(start) :]: t for name, t in tensors.items() if name.startswith(start)}
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
+    """The optimizer's state, flat: {"<parameter>.<state>": tensor}."""
+    state = optimizer.state_dict()["state"]
+    return {f"{i}.{key}": value for i, values in state.items() for key, value in values.items()}
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
+    """Put back what `optimizer_tensors` gave; the options stay the optimizer's own."""
+    state: dict[int, Tensors] = {}
+    for name, tensor in tensors.items():
+        parameter, key = name.split(".", 1)
+        state.setdefault(int(parameter), {})[key] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def save_checkpoint(run: Path, step: int, tensors: Tensors, facts: dict[str, Any]) -> Path:
+    """Write a checkpoint, then remove older ones.
+
+    Raises:
+        StorageError: the disk is full or refuses; the older checkpoint stays.
+    """
+    folder = run / "checkpoints"
+    path = folder / f"step_{step:06d}.safetensors"
+    beside = path.with_name(f".{path.name}.tmp")
+    # safetensors refuses views that share memory or are not laid out in order.
+    plain = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
+    try:
+        write_json(path.with_suffix(".json"), {"step": step} | facts)
+        save_file(plain, beside)
+        beside.replace(path)
+        for older in folder.glob("step_*"):
+            if older.stem != path.stem:
+                older.unlink()
+    except (OSError, SafetensorError) as error:
+        beside.unlink(missing_ok=True)
+        raise StorageError(
+            f"cannot write {path} ({error})",
+            try_next="make room, then go on with: punkmodels train classifier --resume latest",
+        ) from None
+    return path
+
+
+def load_checkpoint(run: Path) -> tuple[Tensors, dict[str, Any]]:
+    """The newest checkpoint of a run: its tensors on the CPU, and its facts.
+
+    Raises:
+        DataError: there is none, or it is damaged.
+    """
+    found = sorted((run / "checkpoints").glob("step_*.safetensors"))
+    if not found:
+        raise DataError(f"{run} has no checkpoint", try_next="train again: punkmodels train")
+    try:
+        return load_file(found[-1]), json.loads(found[-1].with_suffix(".json").read_bytes())
+    except (OSError, ValueError, SafetensorError) as error:
+        raise DataError(f"{found[-1]} is damaged ({error})") from None

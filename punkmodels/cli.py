@@ -1,0 +1,191 @@
+"""The command line `punkmodels`. It parses, calls and prints; nothing else here does."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import punkdata
+from punkdata import terminal
+from punkdata.errors import DataError, ImageError
+from punkmodels.runs import DEFAULT_RUNS, find_run
+
+HELP = "Train, evaluate and use models of the CryptoPunks."
+app = terminal.make_app(HELP)
+train_app = terminal.make_app("Train a model on a snapshot.", no_args_is_help=False)
+app.add_typer(train_app, name="train")
+
+
+class Preset(StrEnum):
+    QUICK = "quick"
+
+
+class HeldOut(StrEnum):
+    VAL = "val"
+    TEST = "test"
+
+
+class DeviceName(StrEnum):
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    MPS = "mps"
+
+
+Runs = Annotated[Path, typer.Option("--runs", help="The folder that holds the runs.")]
+DeviceOption = Annotated[
+    DeviceName, typer.Option("--device", help="Where to compute; auto prefers a GPU.")
+]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        terminal.emit(f"punkmodels {punkdata.__version__}")
+        raise typer.Exit
+
+
+@app.callback(help=HELP)
+def main_options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it and exit."),
+    ] = False,
+) -> None:
+    pass
+
+
+@train_app.callback(invoke_without_command=True)
+def train(context: typer.Context) -> None:
+    """Train a model on a snapshot. Without a model's name: the classifier's quick preset."""
+    if context.invoked_subcommand is None:
+        terminal.say("training the classifier, preset quick; see punkmodels train --help for more")
+        train_classifier()
+
+
+@train_app.command(
+    "classifier",
+    epilog="Example: punkmodels train classifier --seed 1\n\n"
+    "After a stop: punkmodels train classifier --resume latest",
+)
+def train_classifier(
+    root: terminal.Root = terminal.ROOT,
+    version: terminal.Version = "latest",
+    runs: Runs = DEFAULT_RUNS,
+    preset: Annotated[Preset, typer.Option(help="quick: about two minutes on two cores.")] = (
+        Preset.QUICK
+    ),
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over the data. [default: the preset's]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of all that is random.")] = 0,
+    device: DeviceOption = DeviceName.AUTO,
+    resume: Annotated[
+        str | None,
+        typer.Option(help='Go on with a stopped run: a path, its number, or "latest".'),
+    ] = None,
+    as_json: terminal.Json = False,
+) -> None:
+    """Train the classifier of types and accessories."""
+    from punkmodels import train_classifier as training
+
+    config = replace(training.PRESETS[preset.value], seed=seed)
+    if epochs is not None:
+        config = replace(config, epochs=epochs)
+    with terminal.progress("training", "images") as report:
+        run = training.train_classifier(
+            root,
+            runs,
+            config,
+            version=version,
+            device_name=device.value,
+            resume=find_run(runs, resume) if resume else None,
+            report=report,
+            say=terminal.say,
+        )
+    if as_json:
+        terminal.emit_json({"run": str(run), "config": asdict(config)})
+        return
+    terminal.emit(str(run))
+    terminal.say(f"next: punkmodels evaluate {run}")
+
+
+@app.command(epilog="Example: punkmodels evaluate latest --split test")
+def evaluate(
+    run: Annotated[str, typer.Argument(help='A path, a number, or "latest".')] = "latest",
+    split: Annotated[HeldOut, typer.Option(help="The held-out part to score on.")] = HeldOut.TEST,
+    root: terminal.Root = terminal.ROOT,
+    version: Annotated[
+        str | None,
+        typer.Option("--version", help="A snapshot. [default: the one it was trained on]"),
+    ] = None,
+    runs: Runs = DEFAULT_RUNS,
+    device: DeviceOption = DeviceName.AUTO,
+    as_json: terminal.Json = False,
+) -> None:
+    """Score a trained classifier on held-out punks."""
+    from punkmodels.device import pick_device
+    from punkmodels.evaluate import evaluate_classifier
+
+    folder = find_run(runs, run)
+    torch_device, _ = pick_device(device.value)
+    result = evaluate_classifier(folder, root, split.value, version=version, device=torch_device)
+    if as_json:
+        terminal.emit_json(result.to_json())
+        return
+    terminal.emit(f"{'label':22}{'punks':>6}{'AP':>8}{'recall':>8}{'prec.':>8}{'acc.':>8}{'gain':>8}")
+    for row in result.labels:
+        numbers = (row.average_precision, row.recall, row.precision, row.accuracy, row.gain)
+        cells = "".join("       -" if n is None else f"{n:8.3f}" for n in numbers)
+        terminal.emit(f"{row.label:22}{row.support:6}{cells}")
+    occurring = f"over the {result.labels_with_support} labels that occur"
+    terminal.emit("")
+    terminal.emit(f"{result.run} on {result.punks:,} punks, split {result.split} of {result.version}")
+    terminal.emit(f"macro-AP        {result.macro_average_precision:.4f}  {occurring}")
+    terminal.emit(f"micro-F1        {result.micro_f1:.4f}")
+    terminal.emit(f"macro-F1        {result.macro_f1:.4f}  {occurring}")
+    terminal.emit(f"exact match     {result.exact_match:.4f}  all 92 labels right")
+    terminal.emit(f"type accuracy   {result.type_accuracy:.4f}")
+    terminal.say(f"written to {folder / 'evaluation' / (split.value + '.json')}")
+
+
+@app.command(epilog="Example: punkmodels predict punk.png --json")
+def predict(
+    images: Annotated[list[Path], typer.Argument(help="PNGs of 24x24 or a whole multiple of it.")],
+    model: Annotated[
+        str, typer.Option("--model", help='A run: a path, a number, or "latest".')
+    ] = "latest",
+    runs: Runs = DEFAULT_RUNS,
+    device: DeviceOption = DeviceName.AUTO,
+    as_json: terminal.Json = False,
+) -> None:
+    """Tell type and accessories of punks in PNG files."""
+    from punkmodels.device import pick_device
+    from punkmodels.evaluate import predict_images
+
+    torch_device, _ = pick_device(device.value)
+    predictions, refusals = [], []
+    for found in predict_images(find_run(runs, model), images, torch_device):
+        if isinstance(found, ImageError):
+            refusals.append(found)
+            continue
+        predictions.append(asdict(found))
+        if not as_json:
+            names = ", ".join(f"{a} {found.scores[a]:.2f}" for a in found.accessories)
+            terminal.emit(f"{found.path}: {found.type} {found.scores[found.type]:.2f}; {names or 'no accessory'}")
+    if as_json:
+        terminal.emit_json(predictions)
+    if len(refusals) == 1:
+        raise refusals[0]
+    if refusals:
+        for refusal in refusals:
+            terminal.say(str(refusal))
+        raise DataError(f"{len(refusals)} of {len(images)} images could not be read")
+
+
+def main() -> None:
+    sys.exit(terminal.run(app, "punkmodels"))

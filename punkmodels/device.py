@@ -1,0 +1,62 @@
+"""Where to compute: taken once, with a reason that a person can read."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+import torch
+
+from punkdata.errors import UsageError
+
+CHOICES = ("auto", "cpu", "cuda", "mps")
+
+
+def pick_device(wanted: str = "auto") -> tuple[torch.device, str]:
+    """The device to compute on, and why.
+
+    Raises:
+        UsageError: `wanted` is unknown or not on this machine.
+    """
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if wanted == "auto":
+        name = next(name for name, there in available.items() if there)
+        return torch.device(name), f"auto: {_describe(name)}"
+    if not available.get(wanted, False):
+        there = ", ".join(name for name, yes in available.items() if yes)
+        raise UsageError(f"device {wanted} is not on this machine (there: {there})")
+    return torch.device(wanted), f"asked for: {_describe(wanted)}"
+
+
+def _describe(name: str) -> str:
+    if name == "cuda":
+        return f"the GPU {torch.cuda.get_device_name()}"
+    return "Apple's GPU" if name == "mps" else "the CPU"
+
+
+def probe_threads(work: Callable[[], object], rounds: int = 3) -> tuple[int, str]:
+    """Set the faster of one CPU thread and one a core, measured on `work`; return it and why.
+
+    On a busy or virtual machine, threads that wait for each other can make small networks
+    many times slower, and nothing but a measurement tells.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    best_s = dict.fromkeys(sorted({1, cores}), float("inf"))
+    for threads in best_s:
+        torch.set_num_threads(threads)
+        work()  # the first call pays for allocation
+    for _ in range(rounds):  # in turn, so that a short disturbance meets both
+        for threads in best_s:
+            torch.set_num_threads(threads)
+            start = time.perf_counter()
+            work()
+            best_s[threads] = min(best_s[threads], time.perf_counter() - start)
+    threads = min(best_s, key=lambda n: best_s[n])
+    torch.set_num_threads(threads)
+    times = ", ".join(f"{n} thread{'s' * (n > 1)} {s * 1e3:.0f} ms" for n, s in best_s.items())
+    return threads, f"measured a step: {times}"

@@ -1,0 +1,56 @@
+"""Scores of multi-label predictions. Pure; all of them in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bool = NDArray[np.bool_]
+Float = NDArray[np.float64]
+
+
+def average_precision(truth: Bool, scores: NDArray[np.floating]) -> float:
+    """Area under precision over recall, as a sum of steps; equal scores make one step.
+
+    AP = Σ (R_k − R_{k−1}) P_k, as in scikit-learn's `average_precision_score`.
+
+    Args:
+        truth: (N,), with at least one True; without one the result is NaN.
+        scores: (N,), higher is likelier.
+    """
+    positives = int(truth.sum())
+    if not positives:
+        return float("nan")
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(truth[order])
+    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
+    precision = hits[ends] / (ends + 1)
+    return float(np.sum(np.diff(hits[ends], prepend=0) / positives * precision))
+
+
+def f1(truth: Bool, predicted: Bool, axis: int | None = 0) -> Float:
+    """2 TP / (2 TP + FP + FN); a label that is neither there nor predicted gives NaN.
+
+    Args:
+        truth, predicted: (N, L).
+        axis: 0 for one value a label (macro), None for all cells together (micro).
+    """
+    both = np.asarray(2 * (truth & predicted).sum(axis=axis), np.float64)
+    either = np.asarray(truth.sum(axis=axis) + predicted.sum(axis=axis), np.float64)
+    return np.divide(both, either, out=np.full_like(both, np.nan), where=either > 0)
+
+
+def exact_match(truth: Bool, predicted: Bool) -> float:
+    """Share of rows (N, L) in which every label is right."""
+    return float((truth == predicted).all(axis=1).mean())
+
+
+def gain_over_majority(truth: Bool, predicted: Bool) -> Float:
+    """(L,): accuracy less that of always guessing the label's more frequent value.
+
+    96 % of all label cells are 0, so accuracy alone says nothing; a gain of 0 is a label
+    that was not learnt.
+    """
+    accuracy = (truth == predicted).mean(axis=0)
+    share = truth.mean(axis=0)
+    return np.asarray(accuracy - np.maximum(share, 1 - share), np.float64)

@@ -1,0 +1,89 @@
+"""The run folder: its number, its files, and which run a person means.
+
+    runs/00001-classifier-quick/
+        config.json      all resolved options, the data, the device, the versions
+        metrics.jsonl    one line an epoch
+        real.png         training images as the network sees them
+        checkpoints/     see checkpoint.py
+        evaluation/      see evaluate.py
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from punkdata.errors import DataError, StorageError, UsageError
+
+DEFAULT_RUNS = Path("runs")
+
+
+def create_run(runs: Path, name: str) -> Path:
+    """A new folder `<number>-<name>` below `runs`, numbered after the last one.
+
+    Raises:
+        StorageError: it cannot be made.
+    """
+    number = max((int(p.name[:5]) for p in list_runs(runs)), default=0) + 1
+    try:
+        while True:
+            run = runs / f"{number:05d}-{name}"
+            try:
+                (run / "checkpoints").mkdir(parents=True)
+                return run
+            except FileExistsError:  # another run took the number just now
+                number += 1
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {runs}: {error.strerror}", try_next="choose another folder with --runs"
+        ) from None
+
+
+def list_runs(runs: Path) -> list[Path]:
+    """All run folders, by number."""
+    found = [p for p in runs.glob("[0-9]*-*") if re.match(r"\d{5}-", p.name) and p.is_dir()]
+    return sorted(found)
+
+
+def find_run(runs: Path, run: str) -> Path:
+    """The folder that a person means by a path, a number or "latest".
+
+    Raises:
+        UsageError: there is none.
+    """
+    if run == "latest":
+        trained = [p for p in list_runs(runs) if (p / "config.json").exists()]
+        if trained:
+            return trained[-1]
+        raise UsageError(f"{runs} holds no run yet", try_next="make one with: punkmodels train")
+    if run.isdigit():
+        for path in list_runs(runs):
+            if int(path.name[:5]) == int(run):
+                return path
+    elif (Path(run) / "config.json").exists():
+        return Path(run)
+    raise UsageError(f"there is no run {run} in {runs}", try_next=f"see: ls {runs}")
+
+
+def write_json(path: Path, data: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.tmp")
+    beside.write_text(json.dumps(data, indent=2) + "\n", "utf-8")
+    beside.replace(path)
+
+
+def read_config(run: Path) -> dict[str, Any]:
+    """The content of config.json.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    try:
+        config = json.loads((run / "config.json").read_bytes())
+        if not isinstance(config, dict):
+            raise ValueError("not an object")
+        return config
+    except (OSError, ValueError) as error:
+        raise DataError(f"{run / 'config.json'} is missing or damaged ({error})") from None

@@ -1,0 +1,283 @@
+"""punkmodels train classifier: the whole collection on the device, one visible loop.
+
+The 8,000 training punks are one uint8 tensor; a batch is an index into it. Everything
+random in an epoch follows from the seed and the epoch's number, so a run that is stopped
+and resumed ends, on a CPU with the same number of threads, bit for bit where it would have.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import nn
+from torch.nn import functional as F
+
+import punkdata
+from punkdata.dataset import PunkDataset
+from punkdata.errors import DataError
+from punkmodels.checkpoint import (
+    load_checkpoint,
+    optimizer_tensors,
+    prefixed,
+    restore_optimizer,
+    save_checkpoint,
+    unprefixed,
+)
+from punkmodels.classifier import PunkCNN, decide
+from punkmodels.device import pick_device, probe_threads
+from punkmodels.runs import create_run, read_config, write_json
+
+
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """Options of a classifier's training; the defaults are the preset `quick`."""
+
+    preset: str = "quick"
+    epochs: int = 14
+    batch_size: int = 128
+    width: int = 32
+    hidden: int = 256
+    dropout: float = 0.2
+    peak_lr: float = 3e-3
+    weight_decay: float = 0.02
+    ema_half_life_epochs: float = 0.5
+    balanced_share: float = 0.5
+    """share of a batch that is drawn so that rare labels come as often as common ones"""
+    shift_px: int = 1
+    """images are moved by up to so many pixels each way"""
+    noise_share: float = 0.01
+    """share of pixels that are taken from another punk"""
+    seed: int = 0
+
+
+PRESETS = {"quick": ClassifierConfig()}
+
+
+def train_classifier(
+    root: Path,
+    runs: Path,
+    config: ClassifierConfig,
+    *,
+    version: str = "latest",
+    device_name: str = "auto",
+    resume: Path | None = None,
+    report: Callable[..., None] = lambda done, total, note="": None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Path:
+    """Train on the training split, watch the validation split, and return the run folder.
+
+    Args:
+        root: data root or snapshot folder.
+        runs: where the run folder is made.
+        resume: a run to go on with; its own options, data and device settings are used.
+        report: progress in images, with a note.
+        say: told once what is going to happen.
+
+    Raises:
+        UsageError, DataError: no such snapshot or device; a resumed run's data has changed.
+        StorageError: the disk is full.
+    """
+    saved = read_config(resume) if resume else None
+    if saved:
+        config = ClassifierConfig(**saved["options"])
+        version = saved["data"]["version"]
+    train = PunkDataset(root, version, "train")
+    val = PunkDataset(root, version, "val")
+    if saved and saved["data"]["labels_hash"] != train.manifest.labels_hash:
+        raise DataError(f"{train.path} holds other labels than {resume} was trained on")
+    device, why = pick_device(saved["device"]["name"] if saved else device_name)
+    images, labels = (t.to(device) for t in train.as_tensors())
+    val_images, val_labels = (t.to(device) for t in val.as_tensors())
+
+    torch.manual_seed(config.seed)
+    model = PunkCNN(config.width, config.hidden, config.dropout, labels.mean(0)).to(device)
+    if device.type == "cpu":
+        if saved:
+            threads, threads_why = saved["device"]["threads"], "as the run began"
+            torch.set_num_threads(threads)
+        else:
+            sample = images[: config.batch_size].float() / 255
+            threads, threads_why = probe_threads(lambda: model(sample).sum().backward())
+            model.zero_grad()
+        why += f", {threads} thread{'s' * (threads > 1)} ({threads_why})"
+    ema = copy.deepcopy(model).eval().requires_grad_(False)
+    optimizer = torch.optim.AdamW(model.parameters(), config.peak_lr, weight_decay=config.weight_decay)
+    sampling = sampling_weights(labels, config.balanced_share)
+
+    batches = math.ceil(len(images) / config.batch_size)
+    steps = config.epochs * batches
+    ema_decay = 0.5 ** (1 / (config.ema_half_life_epochs * batches))
+    if saved and resume:
+        run = resume
+        tensors, facts = load_checkpoint(run)
+        model.load_state_dict(unprefixed("model", tensors))
+        ema.load_state_dict(unprefixed("ema", tensors))
+        restore_optimizer(optimizer, unprefixed("optimizer", tensors))
+        first_epoch = facts["epoch"] + 1
+        trim_metrics(run, facts["epoch"])
+    else:
+        run = create_run(runs, f"classifier-{config.preset}")
+        first_epoch = 0
+        write_json(run / "config.json", describe(config, train, device, why))
+        save_grid(augment(images[:64], config, torch.Generator(device).manual_seed(0)), run / "real.png")
+    say(f"{run}: {len(images):,} punks of {train.version}, {config.epochs} epochs on {device} ({why})")
+
+    for epoch in range(first_epoch, config.epochs):
+        torch.manual_seed(config.seed * 100_003 + epoch + 1)  # dropout
+        generator = torch.Generator(device).manual_seed(config.seed * 100_003 + epoch + 1)
+        order = torch.multinomial(sampling, len(images), replacement=True, generator=generator)
+        total_loss = torch.zeros((), device=device)
+        model.train()
+        for batch, index in enumerate(order.split(config.batch_size)):
+            step = epoch * batches + batch
+            for group in optimizer.param_groups:
+                group["lr"] = config.peak_lr * one_cycle(step / steps)
+            x = augment(images[index], config, generator).float() / 255
+            loss = F.binary_cross_entropy_with_logits(model(x), labels[index])
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            with torch.no_grad():
+                # Early on the average would be held back by the untrained start.
+                decay = min(ema_decay, (step + 1) / (step + 10))
+                for average, current in zip(ema.parameters(), model.parameters(), strict=True):
+                    average.lerp_(current, 1 - decay)
+                total_loss += loss
+            report(epoch * len(images) + batch * config.batch_size, config.epochs * len(images))
+
+        with torch.inference_mode():
+            logits = ema(val_images.float() / 255)
+            val_loss = F.binary_cross_entropy_with_logits(logits, val_labels).item()
+            exact = (decide(logits) == val_labels.bool()).all(dim=1).float().mean().item()
+        line = {
+            "epoch": epoch,
+            "images_seen": (epoch + 1) * len(images),
+            "train_loss": total_loss.item() / batches,
+            "val_loss": val_loss,
+            "val_exact_match": exact,
+        }
+        with (run / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        save_checkpoint(
+            run,
+            (epoch + 1) * batches,
+            prefixed("model", model.state_dict())
+            | prefixed("ema", ema.state_dict())
+            | prefixed("optimizer", optimizer_tensors(optimizer)),
+            {"epoch": epoch, "finished": epoch + 1 == config.epochs},
+        )
+        note = f"epoch {epoch + 1}/{config.epochs}, validation exact match {exact:.3f}"
+        report((epoch + 1) * len(images), config.epochs * len(images), note)
+    return run
+
+
+def one_cycle(progress: float, warm_share: float = 0.25) -> float:
+    """The learning rate's factor at `progress` in [0, 1]: up to 1 along a cosine, then to 0.
+
+    Smith and Topin, "Super-Convergence" (2017), with cosine flanks as in torch's OneCycleLR.
+    """
+    if progress < warm_share:
+        return 0.04 + 0.96 * (1 - math.cos(math.pi * progress / warm_share)) / 2
+    return (1 + math.cos(math.pi * (progress - warm_share) / (1 - warm_share))) / 2
+
+
+def sampling_weights(labels: torch.Tensor, balanced_share: float) -> torch.Tensor:
+    """float (N,), sums to 1: how likely each punk is drawn.
+
+    A punk's balanced weight is the sum of 1/support over its labels: so every label, rare
+    or common, brings in the same total. It is mixed with the uniform weight.
+    """
+    support = labels.sum(0).clamp(min=1)
+    balanced = (labels / support).sum(1)
+    uniform = torch.full_like(balanced, 1 / len(labels))
+    return (1 - balanced_share) * uniform + balanced_share * balanced / balanced.sum()
+
+
+def augment(
+    images: torch.Tensor, config: ClassifierConfig, generator: torch.Generator
+) -> torch.Tensor:
+    """Shift each uint8 (N, 4, 24, 24) image a little and replace a few pixels.
+
+    What is shifted in is transparent; a replaced pixel is what another punk of the batch
+    has at that place. Colour and direction stay, because both are labels.
+    """
+    n, _, height, width = images.shape
+    device, reach = images.device, config.shift_px
+    other = images[torch.randperm(n, generator=generator, device=device)]
+    noisy = torch.rand((n, 1, height, width), generator=generator, device=device) < config.noise_share
+    images = torch.where(noisy, other, images)
+    padded = F.pad(images, (reach, reach, reach, reach))
+    down, right = torch.randint(0, 2 * reach + 1, (2, n, 1), generator=generator, device=device)
+    rows = (down + torch.arange(height, device=device))[:, None, :, None]
+    columns = (right + torch.arange(width, device=device))[:, None, None, :]
+    which = torch.arange(n, device=device)[:, None, None, None]
+    channels = torch.arange(4, device=device)[None, :, None, None]
+    return padded[which, channels, rows, columns]
+
+
+def describe(
+    config: ClassifierConfig, train: PunkDataset, device: torch.device, why: str
+) -> dict[str, Any]:
+    """The content of config.json."""
+    return {
+        "task": "classifier",
+        "options": asdict(config),
+        "data": {
+            "version": train.version,
+            "labels_hash": train.manifest.labels_hash,
+            "split_scheme": train.split_scheme,
+            "punks": len(train),
+        },
+        "device": {"name": device.type, "threads": torch.get_num_threads(), "why": why},
+        "versions": {
+            "punkdata": punkdata.__version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+def trim_metrics(run: Path, last_epoch: int) -> None:
+    """Drop lines of epochs after the checkpoint: a kill can fall between the two."""
+    path = run / "metrics.jsonl"
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    kept = [line for line in lines[: last_epoch + 1] if line.endswith("}")]
+    path.write_text("".join(line + "\n" for line in kept), "utf-8")
+
+
+def save_grid(images: torch.Tensor, path: Path, columns: int = 8, scale: int = 4) -> None:
+    """A PNG of uint8 (N, 4, H, W) images side by side, N a multiple of `columns`."""
+    n, channels, height, width = images.shape
+    rows = images.reshape(n // columns, columns, channels, height, width)
+    sheet = rows.permute(0, 3, 1, 4, 2).reshape(n // columns * height, columns * width, channels)
+    picture = Image.fromarray(sheet.cpu().contiguous().numpy())
+    picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST).save(path)
+
+
+def load_classifier(run: Path, device: torch.device) -> nn.Module:
+    """The averaged network of a run, ready to predict.
+
+    Raises:
+        DataError: the run has no whole checkpoint, or is no classifier's.
+    """
+    saved = read_config(run)
+    known = {field.name for field in fields(ClassifierConfig)}
+    if saved.get("task") != "classifier" or not known >= set(saved.get("options", ())):
+        raise DataError(f"{run} is not a classifier of this punkmodels")
+    config = ClassifierConfig(**saved["options"])
+    tensors, _ = load_checkpoint(run)
+    model = PunkCNN(config.width, config.hidden, config.dropout)
+    try:
+        model.load_state_dict(unprefixed("ema", tensors))
+    except RuntimeError as error:
+        raise DataError(f"the checkpoint of {run} does not fit ({error})") from None
+    return model.eval().to(device)
