@@ -142,9 +142,7 @@ def _tables(read: list[ParsedPunk]) -> tuple[pa.Table, pa.Table]:
         "labels": pa.FixedSizeListArray.from_arrays(labels.reshape(-1), len(LABELS)),
         "split": by_default,
         "split_by_id": by_id,
-        "image": [
-            {"bytes": encode_png(p.image), "path": f"{p.punk_id:04d}.png"} for p in read
-        ],
+        "image": [{"bytes": encode_png(p.image), "path": f"{p.punk_id:04d}.png"} for p in read],
         "pixels_sha256": [pixels_sha256(p.image) for p in read],
     }
     columns |= {name: unknown for name in PUNKS.names if name not in columns}

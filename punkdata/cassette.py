@@ -172,7 +172,11 @@ def open_recording(path: Path) -> Recording:
         )
     try:
         data = json.loads(file.read_bytes())
-        if isinstance(data, dict) and isinstance(data.get("format"), int) and data["format"] > FORMAT:
+        if (
+            isinstance(data, dict)
+            and isinstance(data.get("format"), int)
+            and data["format"] > FORMAT
+        ):
             raise SchemaError(
                 f"{file} has format {data['format']}, this punkdata reads up to {FORMAT}",
                 try_next="pip install --upgrade punkdata",

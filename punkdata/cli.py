@@ -35,7 +35,9 @@ def _print_version(wanted: bool) -> None:
 def main_options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it and exit."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print it and exit."
+        ),
     ] = False,
 ) -> None:
     """Get the CryptoPunks as labelled data: fetch a recording, build a snapshot, verify it."""
@@ -90,9 +92,7 @@ def build_dataset(
     from punkdata import build
 
     with terminal.progress("building", "punks") as report:
-        result = build.build_dataset(
-            root, recording, allow_partial=allow_partial, progress=report
-        )
+        result = build.build_dataset(root, recording, allow_partial=allow_partial, progress=report)
     snapshot = result.snapshot
     if as_json:
         facts = {"snapshot": str(snapshot.path), "version": snapshot.version}
@@ -222,7 +222,9 @@ def list_(root: terminal.Root = terminal.ROOT, as_json: terminal.Json = False) -
     for s in snapshots:
         mark = "latest" if s.version == latest else ""
         m = s.manifest
-        terminal.emit(f"{s.version}  {m.created_at}  {m.punks:>6,} punks  {m.status:9} {mark}".rstrip())
+        terminal.emit(
+            f"{s.version}  {m.created_at}  {m.punks:>6,} punks  {m.status:9} {mark}".rstrip()
+        )
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ frame, of which only numpy arrays are rebuilt. None of its dependencies is neede
 
 from __future__ import annotations
 
+import ast
 import functools
 import hashlib
 import json
@@ -61,14 +62,13 @@ def index_url() -> str:
     """
     configured = [os.environ.get("PIP_INDEX_URL", "")]
     # pip knows all places where its configuration may stand; without pip there is none.
-    asked = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "get", "global.index-url"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if asked.returncode == 0:
-        configured.append(asked.stdout.strip())
+    # (`pip config get` would do, but does not see a file named by PIP_CONFIG_FILE.)
+    command = [sys.executable, "-m", "pip", "config", "list"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    for line in listed.splitlines():
+        key, _, value = line.partition("=")
+        if key == "global.index-url":
+            configured.append(str(ast.literal_eval(value)))
     return next((url for url in configured if url.startswith("http")), PYPI_SIMPLE_ENDPOINT)
 
 
@@ -104,7 +104,9 @@ def download_sdist(index: str, progress: Progress) -> bytes:
     except requests.RequestException as error:
         status = error.response.status_code if error.response is not None else None
         if status in (401, 403):
-            raise RefusedError(f"{host} refused {FILENAME} ({status})", try_next=elsewhere) from None
+            raise RefusedError(
+                f"{host} refused {FILENAME} ({status})", try_next=elsewhere
+            ) from None
         reason = f"status {status}" if status else type(error).__name__
         raise NetworkError(
             f"cannot download {FILENAME} from {host} ({reason})",
@@ -247,7 +249,7 @@ def _to_sprite(punk_id: int, image: Any) -> Sprite:
     scaled = image * np.float32(255)
     sprite = np.rint(scaled)
     # NaN compares false, so it fails this too.
-    if not (np.abs(scaled - sprite) < 0.01).all() or sprite.min() < 0 or sprite.max() > 255:
+    if not (np.abs(scaled - sprite) < 1e-3).all() or sprite.min() < 0 or sprite.max() > 255:
         raise DataError(f"punk {punk_id} has an image whose values are not n/255 in [0, 1]")
     return blank_transparent(sprite.astype(np.uint8))
 

@@ -1,8 +1,8 @@
 """PunkDataset: the torch Dataset of a snapshot.
 
-    >>> train = PunkDataset("data", split="train")
-    >>> image, labels = train[0]          # float32 (4, 24, 24) in [0, 1], float32 (92,)
-    >>> images, labels = train.as_tensors()   # the whole split at once
+>>> train = PunkDataset("data", split="train")
+>>> image, labels = train[0]          # float32 (4, 24, 24) in [0, 1], float32 (92,)
+>>> images, labels = train.as_tensors()   # the whole split at once
 """
 
 from __future__ import annotations

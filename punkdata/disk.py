@@ -36,10 +36,10 @@ def storage_errors(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        where = error.filename or place
-        reason = error.strerror or str(error)
+        if error.errno is None:  # a library's own, as those of requests
+            raise
         raise StorageError(
-            f"cannot write {where}: {reason}",
+            f"cannot write {error.filename or place}: {error.strerror}",
             try_next="make room or choose another folder, then run the same command again",
         ) from None
 

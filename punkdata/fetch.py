@@ -55,8 +55,10 @@ def fetch_cpunks10k(
             if recording.info.status == "complete" and (size := _held_bytes(recording)):
                 return FetchResult(recording, created=False, bytes=size)
         # Everything that can be refused is refused before a new folder is made.
-        data = _read_file(sdist) if sdist else cpunks10k.download_sdist(
-            cpunks10k.index_url(), progress
+        data = (
+            _read_file(sdist)
+            if sdist
+            else cpunks10k.download_sdist(cpunks10k.index_url(), progress)
         )
         cpunks10k.check_sdist(data, str(sdist) if sdist else "the download")
         running = [r for r in ours if r.info.status == "running"]

@@ -42,3 +42,32 @@ PALETTE: NDArray[np.uint8] = np.array(
 )
 """uint8 (222, 4)"""
 PALETTE.setflags(write=False)
+
+_KEYS = PALETTE.astype(np.uint32) @ np.array([1 << 24, 1 << 16, 1 << 8, 1], np.uint32)
+_ORDER = np.argsort(_KEYS)
+
+
+def palette_indices(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """For each RGBA pixel the position of its colour in `PALETTE`, of the nearest if it has none.
+
+    Nearest means the smallest squared distance of premultiplied colour and alpha.
+
+    Args:
+        pixels: uint8 (..., 4).
+
+    Returns:
+        uint8 (...).
+    """
+    keys = pixels.astype(np.uint32) @ np.array([1 << 24, 1 << 16, 1 << 8, 1], np.uint32)
+    at = _ORDER[np.searchsorted(_KEYS[_ORDER], keys).clip(max=len(PALETTE) - 1)]
+    strange = _KEYS[at] != keys
+    if strange.any():
+        colours, which = np.unique(pixels[strange], axis=0, return_inverse=True)
+        gaps = _premultiplied(colours)[:, None] - _premultiplied(PALETTE)[None]
+        at[strange] = (gaps**2).sum(axis=-1).argmin(axis=1)[which.reshape(-1)]
+    return at.astype(np.uint8)
+
+
+def _premultiplied(colours: NDArray[np.uint8]) -> NDArray[np.float64]:
+    alpha = colours[..., 3:].astype(np.float64)
+    return np.concatenate([colours[..., :3] * (alpha / 255), alpha], axis=-1)

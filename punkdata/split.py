@@ -53,7 +53,9 @@ def assign(punk_ids: NDArray[np.int32], labels: NDArray[np.uint8]) -> NDArray[np
     return stratify(punk_ids, labels)
 
 
-def stratify(punk_ids: Sequence[int] | NDArray[np.int32], labels: NDArray[np.uint8]) -> NDArray[np.int8]:
+def stratify(
+    punk_ids: Sequence[int] | NDArray[np.int32], labels: NDArray[np.uint8]
+) -> NDArray[np.int8]:
     """Split so that every label is spread 80/10/10, and the whole exactly so.
 
     Iterative stratification after Sechidis, Tsoumakas and Vlahavas, "On the

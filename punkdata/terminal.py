@@ -27,7 +27,9 @@ PLAIN_EVERY_S = 5.0
 
 Root = Annotated[
     Path,
-    typer.Option("--root", envvar="PUNKDATA_ROOT", help="The folder that holds raw/ and snapshots/."),
+    typer.Option(
+        "--root", envvar="PUNKDATA_ROOT", help="The folder that holds raw/ and snapshots/."
+    ),
 ]
 Version = Annotated[
     str, typer.Option("--version", help='A snapshot\'s name, or "latest".', show_default=True)
@@ -104,7 +106,12 @@ def progress(label: str, unit: str) -> Iterator[Report]:
     if not console.is_terminal:
         yield _PlainProgress(label, unit)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), _Counts(unit), TextColumn("{task.fields[note]}"))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        _Counts(unit),
+        TextColumn("{task.fields[note]}"),
+    )
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(label, total=None, note="")
 

@@ -53,7 +53,9 @@ def _print_version(wanted: bool) -> None:
 def main_options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it and exit."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print it and exit."
+        ),
     ] = False,
 ) -> None:
     pass
@@ -137,14 +139,18 @@ def evaluate(
     if as_json:
         terminal.emit_json(result.to_json())
         return
-    terminal.emit(f"{'label':22}{'punks':>6}{'AP':>8}{'recall':>8}{'prec.':>8}{'acc.':>8}{'gain':>8}")
+    terminal.emit(
+        f"{'label':22}{'punks':>6}{'AP':>8}{'recall':>8}{'prec.':>8}{'acc.':>8}{'gain':>8}"
+    )
     for row in result.labels:
         numbers = (row.average_precision, row.recall, row.precision, row.accuracy, row.gain)
         cells = "".join("       -" if n is None else f"{n:8.3f}" for n in numbers)
         terminal.emit(f"{row.label:22}{row.support:6}{cells}")
     occurring = f"over the {result.labels_with_support} labels that occur"
     terminal.emit("")
-    terminal.emit(f"{result.run} on {result.punks:,} punks, split {result.split} of {result.version}")
+    terminal.emit(
+        f"{result.run} on {result.punks:,} punks, split {result.split} of {result.version}"
+    )
     terminal.emit(f"macro-AP        {result.macro_average_precision:.4f}  {occurring}")
     terminal.emit(f"micro-F1        {result.micro_f1:.4f}")
     terminal.emit(f"macro-F1        {result.macro_f1:.4f}  {occurring}")
@@ -176,7 +182,9 @@ def predict(
         predictions.append(asdict(found))
         if not as_json:
             names = ", ".join(f"{a} {found.scores[a]:.2f}" for a in found.accessories)
-            terminal.emit(f"{found.path}: {found.type} {found.scores[found.type]:.2f}; {names or 'no accessory'}")
+            terminal.emit(
+                f"{found.path}: {found.type} {found.scores[found.type]:.2f}; {names or 'no accessory'}"
+            )
     if as_json:
         terminal.emit_json(predictions)
     if len(refusals) == 1:

@@ -45,7 +45,9 @@ def probe_threads(work: Callable[[], object], rounds: int = 3) -> tuple[int, str
     On a busy or virtual machine, threads that wait for each other can make small networks
     many times slower, and nothing but a measurement tells.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     best_s = dict.fromkeys(sorted({1, cores}), float("inf"))
     for threads in best_s:
         torch.set_num_threads(threads)

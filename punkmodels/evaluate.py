@@ -15,7 +15,7 @@ from punkdata.dataset import PunkDataset
 from punkdata.errors import DataError, ImageError, StorageError
 from punkdata.images import decode_image
 from punkdata.traits import LABELS, TYPES, decode_labels
-from punkmodels.classifier import decide
+from punkmodels.classifier import decide, to_indices
 from punkmodels.metrics import average_precision, exact_match, f1, gain_over_majority
 from punkmodels.runs import read_config, write_json
 from punkmodels.train_classifier import load_classifier
@@ -101,8 +101,9 @@ def evaluate_classifier(
 
 def predict_logits(model: nn.Module, images: torch.Tensor, device: torch.device) -> torch.Tensor:
     """float32 (N, 92) on the CPU, of uint8 (N, 4, 24, 24)."""
+    indices = to_indices(images)
     with torch.inference_mode():
-        parts = [model(part.to(device).float() / 255).cpu() for part in images.split(BATCH)]
+        parts = [model(part.to(device)).cpu() for part in indices.split(BATCH)]
     return torch.cat(parts)
 
 

@@ -1,11 +1,11 @@
 """The run folder: its number, its files, and which run a person means.
 
-    runs/00001-classifier-quick/
-        config.json      all resolved options, the data, the device, the versions
-        metrics.jsonl    one line an epoch
-        real.png         training images as the network sees them
-        checkpoints/     see checkpoint.py
-        evaluation/      see evaluate.py
+runs/00001-classifier-quick/
+    config.json      all resolved options, the data, the device, the versions
+    metrics.jsonl    one line an epoch
+    real.png         training images as the network sees them
+    checkpoints/     see checkpoint.py
+    evaluation/      see evaluate.py
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from torch.nn import functional as F
 import punkdata
 from punkdata.dataset import PunkDataset
 from punkdata.errors import DataError
+from punkdata.palette import PALETTE
 from punkmodels.checkpoint import (
     load_checkpoint,
     optimizer_tensors,
@@ -32,7 +33,7 @@ from punkmodels.checkpoint import (
     save_checkpoint,
     unprefixed,
 )
-from punkmodels.classifier import PunkCNN, decide
+from punkmodels.classifier import PunkCNN, decide, to_indices
 from punkmodels.device import pick_device, probe_threads
 from punkmodels.runs import create_run, read_config, write_json
 
@@ -44,6 +45,7 @@ class ClassifierConfig:
     preset: str = "quick"
     epochs: int = 14
     batch_size: int = 128
+    code: int = 16
     width: int = 32
     hidden: int = 256
     dropout: float = 0.2
@@ -95,22 +97,24 @@ def train_classifier(
     if saved and saved["data"]["labels_hash"] != train.manifest.labels_hash:
         raise DataError(f"{train.path} holds other labels than {resume} was trained on")
     device, why = pick_device(saved["device"]["name"] if saved else device_name)
-    images, labels = (t.to(device) for t in train.as_tensors())
-    val_images, val_labels = (t.to(device) for t in val.as_tensors())
+    images, labels = load_split(train, device)
+    val_images, val_labels = load_split(val, device)
 
     torch.manual_seed(config.seed)
-    model = PunkCNN(config.width, config.hidden, config.dropout, labels.mean(0)).to(device)
+    model = PunkCNN(config.code, config.width, config.hidden, config.dropout, labels.mean(0)).to(device)
     if device.type == "cpu":
         if saved:
             threads, threads_why = saved["device"]["threads"], "as the run began"
             torch.set_num_threads(threads)
         else:
-            sample = images[: config.batch_size].float() / 255
+            sample = images[: config.batch_size]
             threads, threads_why = probe_threads(lambda: model(sample).sum().backward())
             model.zero_grad()
         why += f", {threads} thread{'s' * (threads > 1)} ({threads_why})"
     ema = copy.deepcopy(model).eval().requires_grad_(False)
-    optimizer = torch.optim.AdamW(model.parameters(), config.peak_lr, weight_decay=config.weight_decay)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), config.peak_lr, weight_decay=config.weight_decay
+    )
     sampling = sampling_weights(labels, config.balanced_share)
 
     batches = math.ceil(len(images) / config.batch_size)
@@ -128,8 +132,11 @@ def train_classifier(
         run = create_run(runs, f"classifier-{config.preset}")
         first_epoch = 0
         write_json(run / "config.json", describe(config, train, device, why))
-        save_grid(augment(images[:64], config, torch.Generator(device).manual_seed(0)), run / "real.png")
-    say(f"{run}: {len(images):,} punks of {train.version}, {config.epochs} epochs on {device} ({why})")
+        shown = augment(images[:64], config, torch.Generator(device).manual_seed(config.seed))
+        save_grid(shown, run / "real.png")
+    say(
+        f"{run}: {len(images):,} punks of {train.version}, {config.epochs} epochs on {device} ({why})"
+    )
 
     for epoch in range(first_epoch, config.epochs):
         torch.manual_seed(config.seed * 100_003 + epoch + 1)  # dropout
@@ -141,7 +148,7 @@ def train_classifier(
             step = epoch * batches + batch
             for group in optimizer.param_groups:
                 group["lr"] = config.peak_lr * one_cycle(step / steps)
-            x = augment(images[index], config, generator).float() / 255
+            x = augment(images[index], config, generator)
             loss = F.binary_cross_entropy_with_logits(model(x), labels[index])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -155,7 +162,7 @@ def train_classifier(
             report(epoch * len(images) + batch * config.batch_size, config.epochs * len(images))
 
         with torch.inference_mode():
-            logits = ema(val_images.float() / 255)
+            logits = ema(val_images)
             val_loss = F.binary_cross_entropy_with_logits(logits, val_labels).item()
             exact = (decide(logits) == val_labels.bool()).all(dim=1).float().mean().item()
         line = {
@@ -205,23 +212,21 @@ def sampling_weights(labels: torch.Tensor, balanced_share: float) -> torch.Tenso
 def augment(
     images: torch.Tensor, config: ClassifierConfig, generator: torch.Generator
 ) -> torch.Tensor:
-    """Shift each uint8 (N, 4, 24, 24) image a little and replace a few pixels.
+    """Shift each (N, 24, 24) image of palette indices a little, and replace a few pixels.
 
-    What is shifted in is transparent; a replaced pixel is what another punk of the batch
-    has at that place. Colour and direction stay, because both are labels.
+    What is shifted in is transparent (index 0); a replaced pixel is what another punk of
+    the batch has at that place. Colour and direction stay, because both are labels.
     """
-    n, _, height, width = images.shape
+    n, height, width = images.shape
     device, reach = images.device, config.shift_px
     other = images[torch.randperm(n, generator=generator, device=device)]
-    noisy = torch.rand((n, 1, height, width), generator=generator, device=device) < config.noise_share
+    noisy = torch.rand(images.shape, generator=generator, device=device) < config.noise_share
     images = torch.where(noisy, other, images)
     padded = F.pad(images, (reach, reach, reach, reach))
     down, right = torch.randint(0, 2 * reach + 1, (2, n, 1), generator=generator, device=device)
-    rows = (down + torch.arange(height, device=device))[:, None, :, None]
-    columns = (right + torch.arange(width, device=device))[:, None, None, :]
-    which = torch.arange(n, device=device)[:, None, None, None]
-    channels = torch.arange(4, device=device)[None, :, None, None]
-    return padded[which, channels, rows, columns]
+    rows = (down + torch.arange(height, device=device))[:, :, None]
+    columns = (right + torch.arange(width, device=device))[:, None, :]
+    return padded[torch.arange(n, device=device)[:, None, None], rows, columns]
 
 
 def describe(
@@ -255,12 +260,18 @@ def trim_metrics(run: Path, last_epoch: int) -> None:
 
 
 def save_grid(images: torch.Tensor, path: Path, columns: int = 8, scale: int = 4) -> None:
-    """A PNG of uint8 (N, 4, H, W) images side by side, N a multiple of `columns`."""
-    n, channels, height, width = images.shape
-    rows = images.reshape(n // columns, columns, channels, height, width)
-    sheet = rows.permute(0, 3, 1, 4, 2).reshape(n // columns * height, columns * width, channels)
-    picture = Image.fromarray(sheet.cpu().contiguous().numpy())
-    picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST).save(path)
+    """A PNG of (N, 24, 24) palette indices side by side; N is a multiple of `columns`."""
+    n, height, width = images.shape
+    rows = images.cpu().reshape(n // columns, columns, height, width).transpose(1, 2)
+    picture = Image.fromarray(PALETTE[rows.reshape(-1, columns * width).numpy()])
+    size = (picture.width * scale, picture.height * scale)
+    picture.resize(size, Image.Resampling.NEAREST).save(path)
+
+
+def load_split(data: PunkDataset, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """A split on the device: palette indices uint8 (N, 24, 24), labels float32 (N, 92)."""
+    images, labels = data.as_tensors()
+    return to_indices(images).to(device), labels.to(device)
 
 
 def load_classifier(run: Path, device: torch.device) -> nn.Module:
@@ -275,7 +286,7 @@ def load_classifier(run: Path, device: torch.device) -> nn.Module:
         raise DataError(f"{run} is not a classifier of this punkmodels")
     config = ClassifierConfig(**saved["options"])
     tensors, _ = load_checkpoint(run)
-    model = PunkCNN(config.width, config.hidden, config.dropout)
+    model = PunkCNN(config.code, config.width, config.hidden, config.dropout)
     try:
         model.load_state_dict(unprefixed("ema", tensors))
     except RuntimeError as error:

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from punkdata.cassette import (
+    Recording,
+    RecordingInfo,
+    create_recording,
+    list_recordings,
+    open_recording,
+    resume_recording,
+)
+from punkdata.errors import DataError, SchemaError, UsageError
+
+URL = "https://example.test/punk?a=1"
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Recording:
+    made = create_recording(tmp_path, RecordingInfo(source="test", collection="c"))
+    made.add(URL, b"one")
+    made.add(URL, b"two")
+    return made
+
+
+def test_a_recording_tells_what_was_received_and_the_newest_reply_wins(
+    recording: Recording,
+) -> None:
+    again = open_recording(recording.path)
+    assert [r.body_bytes for r in again.replies()] == [3, 3]
+    reply = again.find(URL)
+    assert reply
+    assert again.checked_body(reply).read_bytes() == b"two"
+    assert again.find("https://example.test/other") is None
+    assert again.info.status == "running"
+
+
+def test_equal_bodies_are_stored_once(recording: Recording) -> None:
+    recording.add("https://example.test/other", b"one")
+    assert len(list((recording.path / "bodies").iterdir())) == 2
+
+
+def test_a_torn_last_line_is_passed_over_and_cut_off_before_writing_on(
+    recording: Recording,
+) -> None:
+    with recording.index_path.open("ab") as file:
+        file.write(b'{"method": "GET", "url": "https://exa')
+    assert len(list(open_recording(recording.path).replies())) == 2
+    resumed = resume_recording(recording.path)
+    resumed.add(URL, b"three")
+    assert [r.body_bytes for r in resumed.replies()] == [3, 3, 5]
+
+
+def test_a_body_that_was_never_whole_is_removed_on_resuming(recording: Recording) -> None:
+    torn = recording.path / "bodies" / ".abc.tmp"
+    torn.write_bytes(b"half")
+    resume_recording(recording.path)
+    assert not torn.exists()
+
+
+def test_a_damaged_line_before_the_last_is_named(recording: Recording) -> None:
+    lines = recording.index_path.read_bytes().splitlines(keepends=True)
+    recording.index_path.write_bytes(b"{}\n" + lines[1])
+    with pytest.raises(DataError, match=r"index\.jsonl:1"):
+        list(recording.replies())
+
+
+def test_a_changed_or_missing_body_is_refused(recording: Recording) -> None:
+    reply = recording.find(URL)
+    assert reply
+    path = recording.body_path(reply.body)
+    path.write_bytes(b"TWO")
+    with pytest.raises(DataError, match="has changed"):
+        recording.checked_body(reply)
+    path.unlink()
+    with pytest.raises(DataError, match="cannot read"):
+        recording.checked_body(reply)
+
+
+def test_a_newer_format_is_refused_by_its_number(recording: Recording) -> None:
+    file = recording.path / "recording.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 2, "news": 1}))
+    with pytest.raises(SchemaError, match="format 2.*upgrade"):
+        open_recording(recording.path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"source": 3}', '{"source": "x"'])
+def test_a_damaged_recording_json_is_refused(recording: Recording, text: str) -> None:
+    (recording.path / "recording.json").write_text(text)
+    with pytest.raises(DataError, match="is damaged"):
+        open_recording(recording.path)
+
+
+def test_a_folder_without_recording_json_is_no_recording(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not a recording"):
+        open_recording(tmp_path)
+
+
+def test_recordings_of_one_second_get_different_folders(tmp_path: Path) -> None:
+    made = [create_recording(tmp_path, RecordingInfo(source="s", collection="c")) for _ in range(3)]
+    assert len({r.path for r in made}) == 3
+    assert [r.path for r in list_recordings(tmp_path)] == [r.path for r in made]

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from punkdata.disk import flush_tree, lock_root, remove_tree, sha256_file, write_whole
+from punkdata.errors import BusyError, StorageError
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from punkdata.disk import lock_root
+with lock_root(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_root_that_another_process_writes_to_is_busy_until_that_is_killed(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout
+        holder.stdout.readline()
+        with (
+            pytest.raises(BusyError, match="another punkdata command is writing"),
+            lock_root(tmp_path),
+        ):
+            pass
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.wait()
+    with lock_root(tmp_path):
+        pass
+
+
+def test_the_lock_makes_the_root_and_frees_it_after_an_error(tmp_path: Path) -> None:
+    root = tmp_path / "new" / "root"
+    with pytest.raises(ZeroDivisionError), lock_root(root):
+        _ = 1 / 0
+    with lock_root(root):
+        assert root.is_dir()
+
+
+def test_a_root_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StorageError, match="cannot write"), lock_root(tmp_path / "file" / "root"):
+        pass
+
+
+def test_write_whole_replaces_a_file_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "file"
+    write_whole(path, b"old")
+    write_whole(path, b"new")
+    flush_tree(tmp_path)
+    assert path.read_bytes() == b"new"
+    assert [p.name for p in path.parent.iterdir()] == ["file"]
+    remove_tree(path.parent)
+    assert not path.parent.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs RLIMIT_FSIZE")
+def test_a_disk_that_refuses_keeps_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_whole(path, b"old")
+    code = (
+        "import resource, sys; from pathlib import Path; from punkdata.disk import write_whole\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "write_whole(Path(sys.argv[1]), bytes(5000))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False
+    )
+    assert "StorageError: cannot write" in done.stderr
+    assert path.read_bytes() == b"old"
+
+
+def test_sha256_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "abc").write_bytes(b"abc")
+    assert sha256_file(tmp_path / "abc").startswith("ba7816bf8f01cfea")

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+
+from punkdata.schema import PUNKS, SALES, VERSIONED_PUNK_COLUMNS, VERSIONED_SALE_COLUMNS
+from punkdata.traits import ACCESSORIES, TYPES
+
+PUNK_COLUMNS = (
+    "punk_id type type_id accessories accessory_ids accessory_count labels split split_by_id "
+    "image pixels_sha256 sale_count last_sale_wei last_sale_eth last_sold_at median_sale_eth "
+    "highest_sale_eth best_listing_eth"
+)
+SALE_COLUMNS = (
+    "punk_id sold_at amount decimals symbol token_address price_wei price_eth seller buyer "
+    "buyer_is_zero transaction"
+)
+
+
+def test_the_columns_are_those_of_the_contract() -> None:
+    assert " ".join(PUNKS.names) == PUNK_COLUMNS
+    assert " ".join(SALES.names) == SALE_COLUMNS
+
+
+def test_wei_are_exact_integers() -> None:
+    for field in (PUNKS.field("last_sale_wei"), SALES.field("amount"), SALES.field("price_wei")):
+        assert field.type == pa.decimal128(38, 0)
+
+
+def test_what_the_version_is_computed_from_are_columns() -> None:
+    assert set(VERSIONED_PUNK_COLUMNS) <= set(PUNKS.names)
+    assert set(VERSIONED_SALE_COLUMNS) <= set(SALES.names)
+
+
+def test_the_metadata_gives_every_column_its_feature() -> None:
+    info = json.loads(PUNKS.metadata[b"huggingface"])["info"]["features"]
+    assert list(info) == PUNKS.names
+    assert info["image"]["_type"] == "Image"
+    assert info["type_id"] == {"names": list(TYPES), "_type": "ClassLabel"}
+    assert info["accessory_ids"]["feature"]["names"] == list(ACCESSORIES)
+    assert info["labels"]["length"] == 92
+    assert info["last_sold_at"]["dtype"] == "timestamp[ms, tz=UTC]"
+
+
+def test_no_field_is_non_nullable_because_datasets_would_drop_its_feature() -> None:
+    assert all(field.nullable for field in [*PUNKS, *SALES])
