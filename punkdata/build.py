@@ -19,12 +19,11 @@ from punkdata.manifest import Manifest
 from punkdata.schema import PROVENANCE, PUNKS
 from punkdata.snapshot import (
     Snapshot,
-    content_labels_hash,
-    content_version,
     write_snapshot,
 )
 from punkdata.split import SCHEMES, SPLITS, assign, split_by_id
 from punkdata.traits import ACCESSORY_IDS, LABELS, TYPE_IDS, encode_labels
+from punkdata.version import content_labels_hash, content_version
 from punkdata.wire import ParsedPunk
 
 Progress = Callable[[int, int | None], None]

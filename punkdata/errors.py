@@ -1,18 +1,17 @@
 """What can go wrong, sorted by who must act. Each class carries its exit code.
 
-    PunkError
-    ├── UsageError          2  the user: a wrong option, path or name
-    ├── SetupError          3  the user: something is not configured
-    ├── RefusedError        4  the server's owner: 401 or 403
-    ├── RetryableError      5  time: the same command, run again, goes on
-    │   ├── NetworkError       a server could not be reached or gave up
-    │   ├── BusyError          another punkdata is at work in the same root
-    │   └── StorageError       the disk is full, read-only or failing
-    └── DataError           6  the data: invalid, damaged or incomplete
-        ├── ImageError         a picture that is not certainly one sprite
-        └── SchemaError        written by a newer punkdata
-
-Exit codes without a class: 0 all is well, 130 stopped by Ctrl-C.
+PunkError
+├── UsageError          2  the user: a wrong option, path or name
+├── SetupError          3  the user: something is not configured
+├── RefusedError        4  the server's owner: 401 or 403
+├── RetryableError      5  time: the same command, run again, goes on
+│   ├── NetworkError       a server could not be reached or gave up
+│   ├── BusyError          another punkdata is at work in the same root
+│   └── StorageError       the disk is full, read-only or failing
+├── DataError           6  the data: invalid, damaged or incomplete
+│   ├── ImageError         a picture that is not certainly one sprite
+│   └── SchemaError        written by a newer punkdata
+└── StoppedError      130  nobody: Ctrl-C
 """
 
 from __future__ import annotations
@@ -86,3 +85,7 @@ class ImageError(DataError):
 
 class SchemaError(DataError):
     pass
+
+
+class StoppedError(PunkError):
+    exit_code = 130

@@ -53,7 +53,7 @@ def blank_transparent(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def pixels_sha256(sprite: Sprite) -> str:
     """SHA-256 (hex) of the sprite's 2,304 bytes, row by row, RGBA."""
-    return hashlib.sha256(np.ascontiguousarray(sprite)).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(sprite).data).hexdigest()
 
 
 def encode_png(sprite: Sprite) -> bytes:
@@ -106,7 +106,7 @@ def decode_image(data: bytes) -> DecodedImage:
     if len(data) < 33 or data[12:16] != b"IHDR":
         raise ImageError("is a PNG without a header")
     width, height, depth = struct.unpack(">IIB", data[16:25])
-    if width != height or width % SIDE_PX or not SIDE_PX <= width <= MAX_SCALE * SIDE_PX:
+    if width != height or width % SIDE_PX or not 0 < width <= MAX_SCALE * SIDE_PX:
         raise ImageError(
             f"is {width}x{height} pixels, not 24x24 or a whole multiple of it",
             try_next="resize it with nearest-neighbour",
@@ -162,7 +162,7 @@ def _remove_background(opaque: Sprite, scale: int) -> tuple[Sprite, int, str]:
     behind = corners[0]
     name = "#" + bytes(behind[:3]).hex()
     is_behind = (opaque == behind).all(-1)
-    if (PALETTE == behind).all(-1).any():
+    if (behind == PALETTE).all(-1).any():
         # White is the one colour of the palette that no punk shows at its outer edge, so
         # white that touches the border is background; enclosed white can be either.
         if tuple(behind[:3]) != _WHITE:
@@ -185,7 +185,8 @@ def _remove_background(opaque: Sprite, scale: int) -> tuple[Sprite, int, str]:
 def _composite(colour: NDArray[np.uint8], behind: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """`colour` painted over the opaque `behind`: uint8 (4,), as Pillow rounds it."""
     over = [Image.new("RGBA", (1, 1), tuple(map(int, c))) for c in (behind, colour)]
-    return np.asarray(Image.alpha_composite(*over))[0, 0]
+    mixed: NDArray[np.uint8] = np.asarray(Image.alpha_composite(*over))[0, 0]
+    return mixed
 
 
 def _reached_from_border(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -65,7 +65,8 @@ def palette_indices(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         colours, which = np.unique(pixels[strange], axis=0, return_inverse=True)
         gaps = _premultiplied(colours)[:, None] - _premultiplied(PALETTE)[None]
         at[strange] = (gaps**2).sum(axis=-1).argmin(axis=1)[which.reshape(-1)]
-    return at.astype(np.uint8)
+    indices: NDArray[np.uint8] = at.astype(np.uint8)
+    return indices
 
 
 def _premultiplied(colours: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -15,14 +15,9 @@ on the disk. Whoever finds a manifest finds a whole snapshot.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -42,11 +37,6 @@ from punkdata.disk import (
 from punkdata.errors import DataError, UsageError
 from punkdata.images import decode_sprites
 from punkdata.manifest import FileEntry, Manifest, read_manifest
-from punkdata.schema import (
-    SCHEMA_VERSION,
-    VERSIONED_PUNK_COLUMNS,
-    VERSIONED_SALE_COLUMNS,
-)
 from punkdata.shards import SAMPLES_A_SHARD, Sample, shard_name, write_shard
 from punkdata.split import SPLITS
 from punkdata.traits import LABELS
@@ -114,7 +104,8 @@ def table_sprites(punks: pa.Table) -> NDArray[np.uint8]:
 def table_labels(punks: pa.Table) -> NDArray[np.uint8]:
     """uint8 (N, 92): the column `labels`, in the order of `traits.LABELS`."""
     flat = punks.column("labels").combine_chunks().flatten()
-    return flat.to_numpy(zero_copy_only=False).reshape(-1, len(LABELS))
+    labels: NDArray[np.uint8] = flat.to_numpy(zero_copy_only=False)
+    return labels.reshape(-1, len(LABELS))
 
 
 def open_snapshot(
@@ -170,46 +161,6 @@ def _read_latest(home: Path) -> str:
 
 def _folders(home: Path) -> list[Path]:
     return sorted(file.parent for file in home.glob("[!.]*/manifest.json"))
-
-
-# -- naming by content -------------------------------------------------------------------
-
-
-def _canonical(value: Any) -> str:
-    """How a value that JSON does not know enters a hash."""
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, datetime):
-        return str(int(value.timestamp()))
-    raise TypeError(f"{type(value).__name__} in a versioned column")
-
-
-def _hash_rows(digest: Any, table: pa.Table, columns: tuple[str, ...]) -> None:
-    for row in table.select(list(columns)).to_pylist():
-        line = json.dumps(list(row.values()), default=_canonical, separators=(",", ":"))
-        digest.update(line.encode() + b"\n")
-
-
-def content_version(collection: str, punks: pa.Table, sales: pa.Table | None) -> str:
-    """`s<schema>-<12 hex>` over the logical rows, sorted by punk_id, and the pixels.
-
-    The same facts make the same version on any machine and any day: no clock, no tool
-    version, no Parquet or PNG byte and no address of an image goes into it.
-    """
-    digest = hashlib.sha256(json.dumps([SCHEMA_VERSION, collection, LABELS]).encode())
-    _hash_rows(digest, punks.sort_by("punk_id"), VERSIONED_PUNK_COLUMNS)
-    digest.update(b"sales not known\n" if sales is None else b"sales\n")
-    if sales is not None:
-        _hash_rows(digest, sales, VERSIONED_SALE_COLUMNS)
-    return f"s{SCHEMA_VERSION}-{digest.hexdigest()[:12]}"
-
-
-def content_labels_hash(punks: pa.Table) -> str:
-    """SHA-256 (hex) over pixels, labels and splits, sorted by punk_id."""
-    digest = hashlib.sha256(json.dumps(LABELS).encode())
-    columns = ("punk_id", "type", "accessories", "split", "split_by_id", "pixels_sha256")
-    _hash_rows(digest, punks.sort_by("punk_id"), columns)
-    return digest.hexdigest()
 
 
 # -- writing -----------------------------------------------------------------------------

@@ -56,11 +56,13 @@ def run(app: typer.Typer, name: str, args: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code; errors become one line on stderr."""
     try:
         code = app(args=args, prog_name=name, standalone_mode=False)
+        if code == 130:  # newer typers turn Ctrl-C into this, older ones into Abort
+            raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
     except PunkError as error:
         return _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        return _fail("stopped; nothing is half-written, run the same command to go on", 130)
+        return _fail("stopped; nothing is half-written, run the same command again", 130)
     except BrokenPipeError:  # `punkdata list | head` closes the pipe early
         sys.stderr.close()
         return 0

@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from punkdata.errors import DataError, UsageError
-from punkdata.images import SIDE_PX, Sprite, blank_transparent, pixels_sha256
+from punkdata.images import SIDE_PX, blank_transparent, pixels_sha256
 from punkdata.shards import read_shard
 from punkdata.snapshot import (
     Snapshot,
-    content_labels_hash,
-    content_version,
     damaged_files,
     table_labels,
     table_samples,
@@ -27,6 +25,7 @@ from punkdata.snapshot import (
 )
 from punkdata.split import SCHEMES, SPLITS
 from punkdata.traits import ACCESSORY_IDS, TYPE_IDS, encode_labels
+from punkdata.version import content_labels_hash, content_version
 
 OFFICIAL_SHA256 = "ac39af4793119ee46bbff351d8cb6b5f23da60222126add4268e261199a2921b"
 """of the sheet punks.png, as the CryptoPunks contract stores it (`imageHash`)"""
@@ -174,7 +173,7 @@ def _check_totals(snapshot: Snapshot, punks: pa.Table) -> str:
 def _check_official(punks: pa.Table, sheet: NDArray[np.uint8]) -> str:
     sprites: NDArray[np.uint8] = table_sprites(punks)
     ids = punks.column("punk_id").to_numpy()
-    differs = (sprites != sheet[ids]).any(axis=(1, 2, 3))
-    first: Sprite = ids[differs]
-    _expect(not differs.any(), f"{differs.sum()} sprites differ, the first is punk {first[:1]}")
+    differing = ids[(sprites != sheet[ids]).any(axis=(1, 2, 3))].tolist()
+    first = differing[0] if differing else None
+    _expect(not differing, f"{len(differing)} sprites differ, the first is punk {first}")
     return f"{len(ids):,} sprites equal, pixel by pixel"

@@ -15,9 +15,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
-from punkdata.errors import DataError, StorageError
+from punkdata.disk import storage_errors, write_whole
+from punkdata.errors import DataError
 from punkmodels.runs import write_json
 
 Tensors = dict[str, torch.Tensor]
@@ -56,23 +57,19 @@ def save_checkpoint(run: Path, step: int, tensors: Tensors, facts: dict[str, Any
     """
     folder = run / "checkpoints"
     path = folder / f"step_{step:06d}.safetensors"
-    beside = path.with_name(f".{path.name}.tmp")
     # safetensors refuses views that share memory or are not laid out in order.
     plain = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
-    try:
+    with storage_errors(path):
         write_json(path.with_suffix(".json"), {"step": step} | facts)
-        save_file(plain, beside)
-        beside.replace(path)
+        write_whole(path, save(plain))
         for older in folder.glob("step_*"):
             if older.stem != path.stem:
                 older.unlink()
-    except (OSError, SafetensorError) as error:
-        beside.unlink(missing_ok=True)
-        raise StorageError(
-            f"cannot write {path} ({error})",
-            try_next="make room, then go on with: punkmodels train classifier --resume latest",
-        ) from None
     return path
+
+
+def has_checkpoint(run: Path) -> bool:
+    return any((run / "checkpoints").glob("step_*.safetensors"))
 
 
 def load_checkpoint(run: Path) -> tuple[Tensors, dict[str, Any]]:

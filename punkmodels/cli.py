@@ -12,7 +12,7 @@ import typer
 
 import punkdata
 from punkdata import terminal
-from punkdata.errors import DataError, ImageError
+from punkdata.errors import DataError, ImageError, StoppedError
 from punkmodels.runs import DEFAULT_RUNS, find_run
 
 HELP = "Train, evaluate and use models of the CryptoPunks."
@@ -66,7 +66,8 @@ def train(context: typer.Context) -> None:
     """Train a model on a snapshot. Without a model's name: the classifier's quick preset."""
     if context.invoked_subcommand is None:
         terminal.say("training the classifier, preset quick; see punkmodels train --help for more")
-        train_classifier()
+        # Not a plain call: defaults may stand in the environment.
+        context.command.main(["classifier"], context.command_path, standalone_mode=False)
 
 
 @train_app.command(
@@ -98,17 +99,21 @@ def train_classifier(
     config = replace(training.PRESETS[preset.value], seed=seed)
     if epochs is not None:
         config = replace(config, epochs=epochs)
-    with terminal.progress("training", "images") as report:
-        run = training.train_classifier(
-            root,
-            runs,
-            config,
-            version=version,
-            device_name=device.value,
-            resume=find_run(runs, resume) if resume else None,
-            report=report,
-            say=terminal.say,
-        )
+    try:
+        with terminal.progress("training", "images") as report:
+            run = training.train_classifier(
+                root,
+                runs,
+                config,
+                version=version,
+                device_name=device.value,
+                resume=find_run(runs, resume) if resume else None,
+                report=report,
+                say=terminal.say,
+            )
+    except KeyboardInterrupt:
+        go_on = "go on with: punkmodels train classifier --resume latest"
+        raise StoppedError("stopped", try_next=go_on) from None
     if as_json:
         terminal.emit_json({"run": str(run), "config": asdict(config)})
         return
@@ -181,10 +186,9 @@ def predict(
             continue
         predictions.append(asdict(found))
         if not as_json:
-            names = ", ".join(f"{a} {found.scores[a]:.2f}" for a in found.accessories)
-            terminal.emit(
-                f"{found.path}: {found.type} {found.scores[found.type]:.2f}; {names or 'no accessory'}"
-            )
+            names = (found.type, *found.accessories)
+            told = ", ".join(f"{name} {found.scores[name]:.2f}" for name in names)
+            terminal.emit(f"{found.path}: {told}")
     if as_json:
         terminal.emit_json(predictions)
     if len(refusals) == 1:

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from punkdata.dataset import PunkDataset
-from punkdata.errors import DataError, ImageError, StorageError
+from punkdata.errors import DataError, ImageError
 from punkdata.images import decode_image
 from punkdata.traits import LABELS, TYPES, decode_labels
 from punkmodels.classifier import decide, to_indices
@@ -92,10 +92,7 @@ def evaluate_classifier(
     logits = predict_logits(model, images, device)
     truth = labels.numpy() > 0
     result = score(truth, logits, str(run), split, data.version)
-    try:
-        write_json(run / "evaluation" / f"{split}.json", result.to_json())
-    except OSError as error:
-        raise StorageError(f"cannot write {run / 'evaluation'}: {error.strerror}") from None
+    write_json(run / "evaluation" / f"{split}.json", result.to_json())
     return result
 
 
@@ -103,7 +100,7 @@ def predict_logits(model: nn.Module, images: torch.Tensor, device: torch.device)
     """float32 (N, 92) on the CPU, of uint8 (N, 4, 24, 24)."""
     indices = to_indices(images)
     with torch.inference_mode():
-        parts = [model(part.to(device)).cpu() for part in indices.split(BATCH)]
+        parts = [model(part.to(device)).cpu() for part in torch.split(indices, BATCH)]
     return torch.cat(parts)
 
 

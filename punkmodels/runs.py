@@ -15,7 +15,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from punkdata.errors import DataError, StorageError, UsageError
+from punkdata.disk import storage_errors, write_whole
+from punkdata.errors import DataError, UsageError
 
 DEFAULT_RUNS = Path("runs")
 
@@ -27,7 +28,7 @@ def create_run(runs: Path, name: str) -> Path:
         StorageError: it cannot be made.
     """
     number = max((int(p.name[:5]) for p in list_runs(runs)), default=0) + 1
-    try:
+    with storage_errors(runs):
         while True:
             run = runs / f"{number:05d}-{name}"
             try:
@@ -35,10 +36,6 @@ def create_run(runs: Path, name: str) -> Path:
                 return run
             except FileExistsError:  # another run took the number just now
                 number += 1
-    except OSError as error:
-        raise StorageError(
-            f"cannot write {runs}: {error.strerror}", try_next="choose another folder with --runs"
-        ) from None
 
 
 def list_runs(runs: Path) -> list[Path]:
@@ -68,10 +65,21 @@ def find_run(runs: Path, run: str) -> Path:
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.tmp")
-    beside.write_text(json.dumps(data, indent=2) + "\n", "utf-8")
-    beside.replace(path)
+    write_whole(path, (json.dumps(data, indent=2) + "\n").encode())
+
+
+def append_metrics(run: Path, line: dict[str, Any]) -> None:
+    """Add a line to metrics.jsonl."""
+    path = run / "metrics.jsonl"
+    with storage_errors(path), path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def trim_metrics(run: Path, lines: int) -> None:
+    """Keep the first lines only: a kill can fall between a line and its checkpoint."""
+    path = run / "metrics.jsonl"
+    text = path.read_text("utf-8").splitlines(keepends=True) if path.exists() else []
+    write_whole(path, "".join(text[:lines]).encode())
 
 
 def read_config(run: Path) -> dict[str, Any]:
@@ -82,8 +90,6 @@ def read_config(run: Path) -> dict[str, Any]:
     """
     try:
         config = json.loads((run / "config.json").read_bytes())
-        if not isinstance(config, dict):
-            raise ValueError("not an object")
-        return config
-    except (OSError, ValueError) as error:
+        return dict(config)
+    except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{run / 'config.json'} is missing or damaged ({error})") from None

@@ -8,7 +8,6 @@ and resumed ends, on a CPU with the same number of threads, bit for bit where it
 from __future__ import annotations
 
 import copy
-import json
 import math
 import platform
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from punkdata.dataset import PunkDataset
 from punkdata.errors import DataError
 from punkdata.palette import PALETTE
 from punkmodels.checkpoint import (
+    has_checkpoint,
     load_checkpoint,
     optimizer_tensors,
     prefixed,
@@ -35,7 +35,7 @@ from punkmodels.checkpoint import (
 )
 from punkmodels.classifier import PunkCNN, decide, to_indices
 from punkmodels.device import pick_device, probe_threads
-from punkmodels.runs import create_run, read_config, write_json
+from punkmodels.runs import append_metrics, create_run, read_config, trim_metrics, write_json
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class ClassifierConfig:
     """Options of a classifier's training; the defaults are the preset `quick`."""
 
     preset: str = "quick"
-    epochs: int = 14
-    batch_size: int = 128
+    epochs: int = 8
+    batch_size: int = 64
     code: int = 16
     width: int = 32
     hidden: int = 256
@@ -54,8 +54,6 @@ class ClassifierConfig:
     ema_half_life_epochs: float = 0.5
     balanced_share: float = 0.5
     """share of a batch that is drawn so that rare labels come as often as common ones"""
-    shift_px: int = 1
-    """images are moved by up to so many pixels each way"""
     noise_share: float = 0.01
     """share of pixels that are taken from another punk"""
     seed: int = 0
@@ -101,7 +99,7 @@ def train_classifier(
     val_images, val_labels = load_split(val, device)
 
     torch.manual_seed(config.seed)
-    model = PunkCNN(config.code, config.width, config.hidden, config.dropout, labels.mean(0)).to(device)
+    model = build_model(config, labels.mean(0)).to(device)
     if device.type == "cpu":
         if saved:
             threads, threads_why = saved["device"]["threads"], "as the run began"
@@ -120,23 +118,24 @@ def train_classifier(
     batches = math.ceil(len(images) / config.batch_size)
     steps = config.epochs * batches
     ema_decay = 0.5 ** (1 / (config.ema_half_life_epochs * batches))
-    if saved and resume:
+    first_epoch = 0
+    if resume:
         run = resume
-        tensors, facts = load_checkpoint(run)
-        model.load_state_dict(unprefixed("model", tensors))
-        ema.load_state_dict(unprefixed("ema", tensors))
-        restore_optimizer(optimizer, unprefixed("optimizer", tensors))
-        first_epoch = facts["epoch"] + 1
-        trim_metrics(run, facts["epoch"])
+        if has_checkpoint(run):  # else it was stopped in its first epoch, and begins again
+            tensors, facts = load_checkpoint(run)
+            model.load_state_dict(unprefixed("model", tensors))
+            ema.load_state_dict(unprefixed("ema", tensors))
+            restore_optimizer(optimizer, unprefixed("optimizer", tensors))
+            first_epoch = facts["epoch"] + 1
+        trim_metrics(run, first_epoch)
     else:
         run = create_run(runs, f"classifier-{config.preset}")
-        first_epoch = 0
         write_json(run / "config.json", describe(config, train, device, why))
-        shown = augment(images[:64], config, torch.Generator(device).manual_seed(config.seed))
-        save_grid(shown, run / "real.png")
-    say(
-        f"{run}: {len(images):,} punks of {train.version}, {config.epochs} epochs on {device} ({why})"
-    )
+        generator = torch.Generator(device).manual_seed(config.seed)
+        save_grid(augment(images[:64], config.noise_share, generator), run / "real.png")
+    say(f"{run}: {len(images):,} punks of {train.version}, {config.epochs} epochs on {device}")
+    say(f"{device}: {why}")
+    note = ""
 
     for epoch in range(first_epoch, config.epochs):
         torch.manual_seed(config.seed * 100_003 + epoch + 1)  # dropout
@@ -144,14 +143,14 @@ def train_classifier(
         order = torch.multinomial(sampling, len(images), replacement=True, generator=generator)
         total_loss = torch.zeros((), device=device)
         model.train()
-        for batch, index in enumerate(order.split(config.batch_size)):
+        for batch, index in enumerate(torch.split(order, config.batch_size)):
             step = epoch * batches + batch
             for group in optimizer.param_groups:
                 group["lr"] = config.peak_lr * one_cycle(step / steps)
-            x = augment(images[index], config, generator)
+            x = augment(images[index], config.noise_share, generator)
             loss = F.binary_cross_entropy_with_logits(model(x), labels[index])
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             optimizer.step()
             with torch.no_grad():
                 # Early on the average would be held back by the untrained start.
@@ -159,7 +158,8 @@ def train_classifier(
                 for average, current in zip(ema.parameters(), model.parameters(), strict=True):
                     average.lerp_(current, 1 - decay)
                 total_loss += loss
-            report(epoch * len(images) + batch * config.batch_size, config.epochs * len(images))
+            seen = epoch * len(images) + batch * config.batch_size
+            report(seen, config.epochs * len(images), note)
 
         with torch.inference_mode():
             logits = ema(val_images)
@@ -172,8 +172,7 @@ def train_classifier(
             "val_loss": val_loss,
             "val_exact_match": exact,
         }
-        with (run / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps(line) + "\n")
+        append_metrics(run, line)
         save_checkpoint(
             run,
             (epoch + 1) * batches,
@@ -209,24 +208,15 @@ def sampling_weights(labels: torch.Tensor, balanced_share: float) -> torch.Tenso
     return (1 - balanced_share) * uniform + balanced_share * balanced / balanced.sum()
 
 
-def augment(
-    images: torch.Tensor, config: ClassifierConfig, generator: torch.Generator
-) -> torch.Tensor:
-    """Shift each (N, 24, 24) image of palette indices a little, and replace a few pixels.
+def augment(images: torch.Tensor, noise_share: float, generator: torch.Generator) -> torch.Tensor:
+    """Palette indices (N, 24, 24) with a few pixels replaced by another punk's at their place.
 
-    What is shifted in is transparent (index 0); a replaced pixel is what another punk of
-    the batch has at that place. Colour and direction stay, because both are labels.
+    Colour, place and direction stay, because all three are labels: shifting by a pixel,
+    elsewhere the usual augmentation, lowered the score.
     """
-    n, height, width = images.shape
-    device, reach = images.device, config.shift_px
-    other = images[torch.randperm(n, generator=generator, device=device)]
-    noisy = torch.rand(images.shape, generator=generator, device=device) < config.noise_share
-    images = torch.where(noisy, other, images)
-    padded = F.pad(images, (reach, reach, reach, reach))
-    down, right = torch.randint(0, 2 * reach + 1, (2, n, 1), generator=generator, device=device)
-    rows = (down + torch.arange(height, device=device))[:, :, None]
-    columns = (right + torch.arange(width, device=device))[:, None, :]
-    return padded[torch.arange(n, device=device)[:, None, None], rows, columns]
+    order = torch.randperm(len(images), generator=generator, device=images.device)
+    draw = torch.rand(images.shape, generator=generator, device=images.device)
+    return torch.where(draw < noise_share, images[order], images)
 
 
 def describe(
@@ -251,18 +241,11 @@ def describe(
     }
 
 
-def trim_metrics(run: Path, last_epoch: int) -> None:
-    """Drop lines of epochs after the checkpoint: a kill can fall between the two."""
-    path = run / "metrics.jsonl"
-    lines = path.read_text("utf-8").splitlines() if path.exists() else []
-    kept = [line for line in lines[: last_epoch + 1] if line.endswith("}")]
-    path.write_text("".join(line + "\n" for line in kept), "utf-8")
-
-
 def save_grid(images: torch.Tensor, path: Path, columns: int = 8, scale: int = 4) -> None:
-    """A PNG of (N, 24, 24) palette indices side by side; N is a multiple of `columns`."""
+    """A PNG of (N, 24, 24) palette indices side by side; places left over stay transparent."""
     n, height, width = images.shape
-    rows = images.cpu().reshape(n // columns, columns, height, width).transpose(1, 2)
+    tiles = F.pad(images.cpu(), (0, 0, 0, 0, 0, -n % columns))
+    rows = tiles.reshape(-1, columns, height, width).transpose(1, 2)
     picture = Image.fromarray(PALETTE[rows.reshape(-1, columns * width).numpy()])
     size = (picture.width * scale, picture.height * scale)
     picture.resize(size, Image.Resampling.NEAREST).save(path)
@@ -272,6 +255,10 @@ def load_split(data: PunkDataset, device: torch.device) -> tuple[torch.Tensor, t
     """A split on the device: palette indices uint8 (N, 24, 24), labels float32 (N, 92)."""
     images, labels = data.as_tensors()
     return to_indices(images).to(device), labels.to(device)
+
+
+def build_model(config: ClassifierConfig, prior: torch.Tensor | None = None) -> PunkCNN:
+    return PunkCNN(config.code, config.width, config.hidden, config.dropout, prior)
 
 
 def load_classifier(run: Path, device: torch.device) -> nn.Module:
@@ -286,7 +273,7 @@ def load_classifier(run: Path, device: torch.device) -> nn.Module:
         raise DataError(f"{run} is not a classifier of this punkmodels")
     config = ClassifierConfig(**saved["options"])
     tensors, _ = load_checkpoint(run)
-    model = PunkCNN(config.code, config.width, config.hidden, config.dropout)
+    model = build_model(config)
     try:
         model.load_state_dict(unprefixed("ema", tensors))
     except RuntimeError as error:

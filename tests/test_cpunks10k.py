@@ -49,20 +49,6 @@ def test_a_pickle_that_names_a_class_off_the_list_is_not_read(
         list(iter_punks(path))
 
 
-@pytest.mark.parametrize(
-    "name", ["builtins.eval", "builtins.getattr", "numpy.load", "pandas.io.pickle.read_pickle"]
-)
-def test_names_near_the_allowed_ones_are_not_read(name: str) -> None:
-    unpickler = cpunks10k._Unpickler(__import__("io").BytesIO(b""))
-    with pytest.raises(DataError, match="names"):
-        unpickler.find_class(*name.rsplit(".", 1))
-
-
-def test_a_frame_that_asks_for_an_endless_array_is_refused() -> None:
-    with pytest.raises(ValueError, match="not empty"):
-        cpunks10k._reconstruct(None, (10**12,), b"b")
-
-
 def test_a_missing_label_is_named(tmp_path: Path, punks: list[DrawnPunk]) -> None:
     labels = labels_json(punks)
     del labels["3"][camel_case("Do-rag")]
@@ -196,7 +182,7 @@ class Index(http.server.BaseHTTPRequestHandler):
         else:
             self.send_error(404)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         pass
 
 

@@ -1,0 +1,25 @@
+"""The first look: python examples/first_look.py
+
+Opens the newest snapshot below ./data, tells what the test split holds, and leaves a
+contact sheet and four held-out punks as PNG files in ./demo.
+"""
+
+from pathlib import Path
+
+from punkdata import PunkDataset
+
+out = Path("demo")
+out.mkdir(exist_ok=True)
+
+test = PunkDataset("data", split="test")
+print(test)
+
+test.montage(n=100, scale=4).save(out / "contact-sheet.png")
+
+frame = test.to_pandas()
+for punk_type in ("Female", "Male", "Zombie", "Ape"):
+    punk_id = frame.index[frame["type"] == punk_type][0]
+    index = test.punk_ids.tolist().index(punk_id)
+    test.image(index).resize((336, 336), resample=0).save(out / f"punk-{punk_id:04d}.png")
+    labels = ", ".join([punk_type, *frame.loc[punk_id, "accessories"]])
+    print(f"demo/punk-{punk_id:04d}.png is truly {labels}")

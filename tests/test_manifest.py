@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from punkdata.errors import DataError
+from punkdata.manifest import read_manifest
+from punkdata.snapshot import open_snapshot
+from punkdata.traits import LABELS
+
+
+def test_counts_add_up(built_root: Path) -> None:
+    manifest = open_snapshot(built_root).manifest
+    assert manifest.punks == manifest.expected == 60
+    for parts in manifest.splits.values():
+        assert sum(parts.values()) == 60
+    assert list(manifest.labels) == list(LABELS)
+    assert sum(manifest.accessories_per_punk.values()) == 60
+
+
+def test_only_ten_thousand_complete_punks_are_the_whole_collection(built_root: Path) -> None:
+    manifest = open_snapshot(built_root).manifest
+    assert not manifest.is_whole_collection
+    whole = manifest.model_copy(update={"expected": 10_000})
+    assert whole.is_whole_collection
+    assert not whole.model_copy(update={"status": "partial"}).is_whole_collection
+
+
+def test_fields_of_a_newer_writer_are_passed_over(built_root: Path, tmp_path: Path) -> None:
+    manifest = open_snapshot(built_root).manifest
+    file = tmp_path / "manifest.json"
+    file.write_text(json.dumps(manifest.model_dump(mode="json") | {"news": 1}))
+    assert read_manifest(file) == manifest
+
+
+def test_a_wrong_field_is_named(built_root: Path, tmp_path: Path) -> None:
+    data = open_snapshot(built_root).manifest.model_dump(mode="json") | {"punks": "many"}
+    file = tmp_path / "manifest.json"
+    file.write_text(json.dumps(data))
+    with pytest.raises(DataError, match="damaged .punks: "):
+        read_manifest(file)

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import metrics as reference
+
+from punkmodels.metrics import average_precision, exact_match, f1, gain_over_majority
+
+RNG = np.random.default_rng(0)
+TRUTH = RNG.random((300, 12)) < np.linspace(0.02, 0.6, 12)
+SCORES = np.round(TRUTH + RNG.normal(0, 1, TRUTH.shape), 1)  # rounded: with ties
+PREDICTED = SCORES > 0.5
+
+
+@pytest.mark.parametrize("label", range(12))
+def test_average_precision_is_scikit_learn_s_ties_included(label: int) -> None:
+    ours = average_precision(TRUTH[:, label], SCORES[:, label])
+    theirs = reference.average_precision_score(TRUTH[:, label], SCORES[:, label])
+    assert ours == pytest.approx(theirs, abs=1e-12)
+
+
+def test_average_precision_without_a_positive_is_nan() -> None:
+    assert np.isnan(average_precision(np.zeros(5, bool), np.arange(5.0)))
+
+
+def test_f1_is_scikit_learn_s() -> None:
+    assert f1(TRUTH, PREDICTED) == pytest.approx(
+        reference.f1_score(TRUTH, PREDICTED, average=None), abs=1e-12
+    )
+    assert f1(TRUTH, PREDICTED, axis=None) == pytest.approx(
+        reference.f1_score(TRUTH, PREDICTED, average="micro"), abs=1e-12
+    )
+
+
+def test_f1_of_a_label_neither_there_nor_predicted_is_nan() -> None:
+    nothing = np.zeros((4, 1), bool)
+    assert np.isnan(f1(nothing, nothing)).all()
+
+
+def test_exact_match_wants_every_label() -> None:
+    assert exact_match(TRUTH, PREDICTED) == reference.accuracy_score(TRUTH, PREDICTED)
+    assert exact_match(TRUTH, TRUTH) == 1
+
+
+def test_always_guessing_the_majority_gains_nothing() -> None:
+    majority = np.broadcast_to(TRUTH.mean(axis=0) > 0.5, TRUTH.shape)
+    assert gain_over_majority(TRUTH, majority) == pytest.approx(np.zeros(12))
+    share = TRUTH.mean(axis=0)
+    assert gain_over_majority(TRUTH, TRUTH) == pytest.approx(np.minimum(share, 1 - share))

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from drawing import DrawnPunk, png_bytes
+
+from punkdata import terminal
+from punkmodels import cli
+
+Capture = pytest.CaptureFixture[str]
+
+
+def run(*args: object) -> int:
+    return terminal.run(cli.app, "punkmodels", [str(a) for a in args])
+
+
+@pytest.fixture(scope="module")
+def runs(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    options = ("--root", built_root, "--runs", folder, "--epochs", 1)
+    assert run("train", "classifier", *options) == 0
+    return folder
+
+
+def test_training_prints_the_run_and_says_what_it_does(
+    built_root: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    options = ("--root", built_root, "--runs", tmp_path, "--epochs", 1, "--seed", 3)
+    assert run("train", "classifier", *options) == 0
+    out, err = capsys.readouterr()
+    assert out.strip() == str(tmp_path / "00001-classifier-quick")
+    assert "epochs on" in err
+    assert "next: punkmodels evaluate" in err
+
+
+def test_train_alone_trains_the_quick_classifier_and_says_so(
+    built_root: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PUNKDATA_ROOT", str(built_root))
+    assert run("train") == 0
+    assert "training the classifier, preset quick" in capsys.readouterr().err
+    assert (tmp_path / "runs" / "00001-classifier-quick" / "checkpoints").is_dir()
+
+
+def test_evaluate_prints_scores_and_the_label_table(
+    built_root: Path, runs: Path, capsys: Capture
+) -> None:
+    options = ("--root", built_root, "--runs", runs)
+    assert run("evaluate", "latest", "--split", "val", *options) == 0
+    out = capsys.readouterr().out
+    for name in ("macro-AP", "micro-F1", "macro-F1", "exact match", "type accuracy", "Earring"):
+        assert name in out
+    assert run("evaluate", "1", "--split", "test", "--json", *options) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["split"] == "test"
+    assert len(result["labels"]) == 92
+
+
+def test_predict_prints_words_or_json(
+    runs: Path, punks: list[DrawnPunk], tmp_path: Path, capsys: Capture
+) -> None:
+    path = tmp_path / "p.png"
+    path.write_bytes(png_bytes(punks[0].sprite, 2))
+    assert run("predict", path, "--runs", runs) == 0
+    assert capsys.readouterr().out.startswith(f"{path}: ")
+    assert run("predict", path, path, "--runs", runs, "--json") == 0
+    predictions = json.loads(capsys.readouterr().out)
+    assert len(predictions) == 2
+    assert set(predictions[0]) == {"path", "type", "accessories", "scores"}
+    assert len(predictions[0]["scores"]) == 92
+
+
+def test_a_bad_picture_is_exit_code_6_after_the_good_ones(
+    runs: Path, punks: list[DrawnPunk], tmp_path: Path, capsys: Capture
+) -> None:
+    good, bad = tmp_path / "good.png", tmp_path / "bad.png"
+    good.write_bytes(png_bytes(punks[0].sprite))
+    bad.write_bytes(b"GIF89a")
+    assert run("predict", bad, good, "--runs", runs, "--json") == 6
+    out, err = capsys.readouterr()
+    assert [p["path"] for p in json.loads(out)] == [str(good)]
+    assert "bad.png is not a PNG but GIF" in err
+    assert run("predict", bad, bad, "--runs", runs) == 6
+    assert "2 of 2 images could not be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("evaluate",), "holds no run yet"),
+        (("evaluate", "5"), "no run 5"),
+        (("evaluate", "--split", "train"), "not one of"),
+        (("predict",), "Missing argument"),
+        (("predict", "x.png"), "holds no run yet"),
+        (("train", "classifier"), "no complete snapshot yet"),
+        (("train", "classifier", "--device", "abacus"), "not one of"),
+        (("train", "classifier", "--epochs", "0"), "--epochs"),
+        (("train", "classifier", "--resume", "latest"), "holds no run yet"),
+        (("train", "gpt"), "No such command"),
+    ],
+)
+def test_wrong_input_is_one_line_and_exit_code_2(
+    args: tuple[str, ...],
+    says: str,
+    tmp_path: Path,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(*args) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert says in err
+
+
+def test_every_command_has_an_example(capsys: Capture) -> None:
+    for command in (("train", "classifier"), ("evaluate",), ("predict",)):
+        assert run(*command, "--help") == 0
+        assert f"Example: punkmodels {command[0]}" in capsys.readouterr().out
+    assert run("--version") == 0
+
+
+def test_python_dash_m_works() -> None:
+    command = [sys.executable, "-m", "punkmodels", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "predict" in done.stdout

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawing import DrawnPunk
+
+from punkdata.errors import DataError, SchemaError, UsageError
+from punkdata.snapshot import (
+    damaged_files,
+    list_snapshots,
+    open_snapshot,
+    table_labels,
+    table_sprites,
+)
+
+
+def test_the_folder_is_as_the_contract_says(built_root: Path) -> None:
+    snapshot = open_snapshot(built_root)
+    assert snapshot.path.parent == built_root / "snapshots" / "cryptopunks"
+    assert sorted(entry.path for entry in snapshot.manifest.files) == [
+        "README.md",
+        "data/punks-test-00000-of-00001.parquet",
+        "data/punks-train-00000-of-00001.parquet",
+        "data/punks-val-00000-of-00001.parquet",
+        "provenance.parquet",
+        "shards/punks-test-000000.tar",
+        "shards/punks-train-000000.tar",
+        "shards/punks-val-000000.tar",
+    ]
+    assert (snapshot.path.parent / "latest").read_text() == f"{snapshot.version}\n"
+
+
+def test_a_snapshot_opens_by_root_by_version_and_by_its_own_folder(built_root: Path) -> None:
+    latest = open_snapshot(built_root)
+    assert open_snapshot(built_root, latest.version) == latest == open_snapshot(latest.path)
+    assert [s.version for s in list_snapshots(built_root)] == [latest.version]
+
+
+def test_images_and_labels_come_back(built_root: Path, punks: list[DrawnPunk]) -> None:
+    rows = open_snapshot(built_root).punks().sort_by("punk_id")
+    assert (table_sprites(rows) == np.stack([p.sprite for p in punks])).all()
+    assert table_labels(rows).shape == (60, 92)
+
+
+def test_a_source_without_sales_gives_none_rather_than_no_sales(built_root: Path) -> None:
+    assert open_snapshot(built_root).sales() is None
+
+
+def test_an_unknown_version_names_those_that_are_there(built_root: Path) -> None:
+    version = open_snapshot(built_root).version
+    with pytest.raises(UsageError, match=rf"no snapshot s1-nope \(there: {version}\)"):
+        open_snapshot(built_root, "s1-nope")
+
+
+def test_a_newer_schema_is_refused_by_its_number(root: Path) -> None:
+    file = open_snapshot(root).path / "manifest.json"
+    file.write_text(json.dumps({"schema_version": 2, "anything": "else"}))
+    with pytest.raises(SchemaError, match="schema 2, this punkdata reads up to 1.*upgrade"):
+        open_snapshot(root)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"schema_version": 1}', '{"schema_version": "x"}']
+)
+def test_a_damaged_manifest_is_refused(root: Path, text: str) -> None:
+    (open_snapshot(root).path / "manifest.json").write_text(text)
+    with pytest.raises(DataError, match=r"manifest\.json is damaged"):
+        open_snapshot(root)
+
+
+def test_every_flipped_byte_is_found(root: Path) -> None:
+    snapshot = open_snapshot(root)
+    assert damaged_files(snapshot) == []
+    for entry in snapshot.manifest.files:
+        path = snapshot.path / entry.path
+        whole = path.read_bytes()
+        path.write_bytes(whole[:50] + bytes([whole[50] ^ 1]) + whole[51:])
+        assert damaged_files(snapshot) == [
+            f"{entry.path} has another SHA-256 than the manifest says"
+        ]
+        path.write_bytes(whole)
+
+
+def test_a_missing_or_shortened_file_is_found(root: Path) -> None:
+    snapshot = open_snapshot(root)
+    (snapshot.path / "provenance.parquet").unlink()
+    (snapshot.path / "README.md").write_text("short")
+    text = " ".join(damaged_files(snapshot))
+    assert "provenance.parquet cannot be read" in text
+    assert "README.md has 5 bytes" in text
+
+
+def test_reading_a_damaged_table_names_the_file_and_verify(root: Path) -> None:
+    snapshot = open_snapshot(root)
+    (snapshot.path / "data/punks-val-00000-of-00001.parquet").write_bytes(b"PAR1")
+    with pytest.raises(DataError, match="punks-val.*punkdata verify"):
+        snapshot.punks("val")
+
+
+def test_a_snapshot_handle_travels_by_pickle(built_root: Path) -> None:
+    snapshot = open_snapshot(built_root)
+    assert pickle.loads(pickle.dumps(snapshot)) == snapshot

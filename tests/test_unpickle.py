@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import io
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawing import frame_pickle, hostile_name
+
+from punkdata.errors import DataError
+from punkdata.unpickle import ArrayUnpickler, Inert
+
+
+class Harmful:
+    def __reduce__(self) -> object:
+        return os.mkdir, ("harmed",)
+
+
+def load(data: bytes) -> object:
+    return ArrayUnpickler(io.BytesIO(data)).load()
+
+
+def test_arrays_come_back_inside_objects_that_do_nothing() -> None:
+    image = np.arange(24 * 24 * 4, dtype=np.float32).reshape(24, 24, 4)
+    frame = load(frame_pickle({7: image}))
+    assert isinstance(frame, Inert)
+    blocks, axes = frame.state["_mgr"].args
+    assert (blocks[1].args[0][0, 0][0] == image).all()
+    assert axes[1].args[1]["data"].tolist() == ["7"]
+
+
+def test_what_a_pickle_asks_to_call_is_not_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"names (posix|nt)\.mkdir"):
+        load(pickle.dumps(Harmful()))
+    with pytest.raises(DataError, match=r"names os\.system"):
+        load(frame_pickle({}, hostile=hostile_name()))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["builtins.eval", "builtins.getattr", "numpy.load", "pandas.io.pickle.read_pickle"]
+)
+def test_names_near_the_allowed_ones_are_refused(name: str) -> None:
+    with pytest.raises(DataError, match=name):
+        ArrayUnpickler(io.BytesIO()).find_class(*name.rsplit(".", 1))
+
+
+def test_an_endless_array_is_not_made() -> None:
+    make = ArrayUnpickler(io.BytesIO()).find_class("numpy.core.multiarray", "_reconstruct")
+    with pytest.raises(ValueError, match="not empty"):
+        make(None, (10**12,), b"b")
