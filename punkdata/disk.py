@@ -25,6 +25,11 @@ def snapshots_dir(root: Path, collection: str) -> Path:
     return root / "snapshots" / collection
 
 
+def root_option(root: Path) -> str:
+    """What a suggested command needs at its end to work on this root: often nothing."""
+    return "" if root == DEFAULT_ROOT else f" --root {root}"
+
+
 def now() -> datetime:
     """The present in UTC, to the second: as precise as anything we store."""
     return datetime.now(UTC).replace(microsecond=0)

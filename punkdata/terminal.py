@@ -20,6 +20,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
+import punkdata
 from punkdata.disk import DEFAULT_ROOT
 from punkdata.errors import PunkError
 
@@ -50,6 +51,17 @@ def make_app(help_text: str, *, no_args_is_help: bool = True) -> typer.Typer:
         pretty_exceptions_show_locals=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+
+
+def version_option(program: str) -> Any:
+    """The option --version of a program."""
+
+    def show(wanted: bool) -> None:
+        if wanted:
+            emit(f"{program} {punkdata.__version__}")
+            raise typer.Exit
+
+    return typer.Option("--version", callback=show, is_eager=True, help="Print it and exit.")
 
 
 def run(app: typer.Typer, name: str, args: Sequence[str] | None = None) -> int:

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-import punkdata
 from punkdata import terminal
 from punkdata.errors import DataError, ImageError, StoppedError
 from punkmodels.runs import DEFAULT_RUNS, find_run
@@ -43,20 +42,9 @@ DeviceOption = Annotated[
 ]
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        terminal.emit(f"punkmodels {punkdata.__version__}")
-        raise typer.Exit
-
-
 @app.callback(help=HELP)
 def main_options(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print it and exit."
-        ),
-    ] = False,
+    version: Annotated[bool, terminal.version_option("punkmodels")] = False,
 ) -> None:
     pass
 

@@ -95,7 +95,7 @@ def test_a_damaged_snapshot_fails_verification_with_exit_code_6(
         (("verify",), 2, "no complete snapshot yet"),
         (("verify", "s1-nope"), 2, "no snapshot s1-nope"),
         (("info",), 2, "no complete snapshot yet"),
-        (("list",), 2, "holds no snapshot"),
+        (("list",), 2, "no complete snapshot yet"),
     ],
 )
 def test_wrong_input_is_one_line_and_the_right_exit_code(
