@@ -75,6 +75,12 @@ def train_classifier(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of all that is random.")] = 0,
     device: DeviceOption = DeviceName.AUTO,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="CPU threads. [default: measured; fix it to repeat a run exactly]"
+        ),
+    ] = None,
     resume: Annotated[
         str | None,
         typer.Option(help='Go on with a stopped run: a path, its number, or "latest".'),
@@ -95,6 +101,7 @@ def train_classifier(
                 config,
                 version=version,
                 device_name=device.value,
+                threads=threads,
                 resume=find_run(runs, resume) if resume else None,
                 report=report,
                 say=terminal.say,

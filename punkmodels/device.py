@@ -40,7 +40,7 @@ def _describe(name: str) -> str:
 
 
 def probe_threads(work: Callable[[], object], rounds: int = 3) -> tuple[int, str]:
-    """Set the faster of one CPU thread and one a core, measured on `work`; return it and why.
+    """The faster of one CPU thread and one a core, measured on `work`, and why.
 
     On a busy or virtual machine, threads that wait for each other can make small networks
     many times slower, and nothing but a measurement tells.
@@ -59,6 +59,5 @@ def probe_threads(work: Callable[[], object], rounds: int = 3) -> tuple[int, str
             work()
             best_s[threads] = min(best_s[threads], time.perf_counter() - start)
     threads = min(best_s, key=lambda n: best_s[n])
-    torch.set_num_threads(threads)
     times = ", ".join(f"{n} thread{'s' * (n > 1)} {s * 1e3:.0f} ms" for n, s in best_s.items())
     return threads, f"measured a step: {times}"

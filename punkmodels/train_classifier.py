@@ -69,6 +69,7 @@ def train_classifier(
     *,
     version: str = "latest",
     device_name: str = "auto",
+    threads: int | None = None,
     resume: Path | None = None,
     report: Callable[..., None] = lambda done, total, note="": None,
     say: Callable[[str], None] = lambda text: None,
@@ -78,6 +79,8 @@ def train_classifier(
     Args:
         root: data root or snapshot folder.
         runs: where the run folder is made.
+        threads: of the CPU; by default the faster number is measured. The last bits of the
+            weights depend on it, so only runs with one number repeat exactly.
         resume: a run to go on with; its own options, data and device settings are used.
         report: progress in images, with a note.
         say: told once what is going to happen.
@@ -101,13 +104,14 @@ def train_classifier(
     torch.manual_seed(config.seed)
     model = build_model(config, labels.mean(0)).to(device)
     if device.type == "cpu":
+        threads_why = "as asked for"
         if saved:
-            threads, threads_why = saved["device"]["threads"], "as the run began"
-            torch.set_num_threads(threads)
-        else:
+            threads, threads_why = int(saved["device"]["threads"]), "as the run began"
+        if threads is None:
             sample = images[: config.batch_size]
             threads, threads_why = probe_threads(lambda: model(sample).sum().backward())
             model.zero_grad()
+        torch.set_num_threads(threads)
         why += f", {threads} thread{'s' * (threads > 1)} ({threads_why})"
     ema = copy.deepcopy(model).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(

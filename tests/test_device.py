@@ -26,13 +26,13 @@ def test_a_device_that_is_not_there_is_refused_with_those_that_are() -> None:
         pick_device("cuda")
 
 
-def test_the_faster_number_of_threads_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_faster_number_of_threads_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     before = torch.get_num_threads()
     monkeypatch.setattr(device.os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
     slow_with_two = lambda: time.sleep(0.02 * torch.get_num_threads() - 0.015)  # noqa: E731
     try:
         threads, why = probe_threads(slow_with_two)
-        assert threads == torch.get_num_threads() == 1
+        assert threads == 1
         assert "1 thread " in why
         assert "2 threads " in why
     finally:

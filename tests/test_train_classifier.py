@@ -38,7 +38,7 @@ TINY = replace(
 
 @pytest.fixture(scope="module")
 def trained(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train_classifier(built_root, tmp_path_factory.mktemp("runs"), TINY)
+    return train_classifier(built_root, tmp_path_factory.mktemp("runs"), TINY, threads=1)
 
 
 def test_the_run_folder_is_as_the_contract_says(trained: Path, built_root: Path) -> None:
@@ -71,8 +71,10 @@ def test_the_same_seed_makes_the_same_weights_and_another_does_not(
     trained: Path, built_root: Path, tmp_path: Path
 ) -> None:
     first, _ = load_checkpoint(trained)
-    same, _ = load_checkpoint(train_classifier(built_root, tmp_path, TINY))
-    other, _ = load_checkpoint(train_classifier(built_root, tmp_path, replace(TINY, seed=1)))
+    same, _ = load_checkpoint(train_classifier(built_root, tmp_path, TINY, threads=1))
+    other, _ = load_checkpoint(
+        train_classifier(built_root, tmp_path, replace(TINY, seed=1), threads=1)
+    )
     assert all(torch.equal(first[name], same[name]) for name in first)
     assert not torch.equal(first["ema.head.weight"], other["ema.head.weight"])
 
@@ -89,7 +91,7 @@ def slow(run, step, tensors, facts):
     return path
 t.save_checkpoint = slow
 config = t.ClassifierConfig(**eval(sys.argv[3]))
-t.train_classifier(Path(sys.argv[1]), Path(sys.argv[2]), config)
+t.train_classifier(Path(sys.argv[1]), Path(sys.argv[2]), config, threads=1)
 """
 
 
