@@ -53,7 +53,7 @@ class Reply(BaseModel):
     request_sha256: str | None = None
     status: int
     headers: dict[str, str] = {}
-    body: str
+    body: str = Field(pattern="^[0-9a-f]{64}$")
     """SHA-256 of the body, which is the name of its file"""
     body_bytes: int
     time: str

@@ -76,6 +76,7 @@ def test_a_disk_that_refuses_keeps_the_old_file(tmp_path: Path) -> None:
         [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False
     )
     assert "StorageError: cannot write" in done.stderr
+    assert list(tmp_path.iterdir()) == [path]
     assert path.read_bytes() == b"old"
 
 
