@@ -15,8 +15,9 @@ READY := $(VENV)/.ready
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "error: punkdata needs Python 3.11 or newer; try: make PYTHON=python3.12"; exit 1; }
-	@echo "Installing into $(VENV). On Linux, PyTorch may bring about 2 GB of CUDA packages;"
-	@echo "for a smaller, CPU-only one see https://pytorch.org/get-started/locally first."
+	@echo "Installing into $(VENV). On Linux, PyTorch may bring about 2 GB of CUDA packages. For a"
+	@echo "CPU-only one, stop here, run: $(PYTHON) -m venv $(VENV), install torch into it as"
+	@echo "https://pytorch.org/get-started/locally says, and make again."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
@@ -36,6 +37,7 @@ demo: $(READY)
 	$(BIN)/punkmodels evaluate latest --split test
 	@echo; echo "== 7/7  predict held-out punks"
 	$(BIN)/punkmodels predict demo/punk-*.png
+	@echo "(Step 4 printed the true labels. An Earring behind hair is a label that cannot be seen.)"
 	@echo
 	@echo "Look at      demo/contact-sheet.png, and the punks predicted above, demo/punk-*.png"
 	@echo "The data     $$($(BIN)/punkdata info --json | $(BIN)/python -c 'import json, sys; print(json.load(sys.stdin)["path"])')"

@@ -56,9 +56,11 @@ def build_dataset(
         DataError: it is unfinished, partial, damaged, or says something impossible.
         BusyError, StorageError: see `lock_root` and `write_snapshot`.
     """
+    # A finished recording never changes, so it may be chosen before the lock is held; and
+    # where there is none, no root is made.
+    source = open_recording(recording) if recording else newest_finished(root)
+    _refuse_unfinished(source, allow_partial)
     with lock_root(root):
-        source = open_recording(recording) if recording else newest_finished(root)
-        _refuse_unfinished(source, allow_partial)
         read = []
         for punk in _iter_punks(source):
             read.append(punk)

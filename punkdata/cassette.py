@@ -106,7 +106,10 @@ class Recording:
         except OSError as error:
             raise DataError(f"cannot read {path}: {error.strerror}") from None
         if actual != reply.body:
-            raise DataError(f"{path} has changed since it was recorded")
+            raise DataError(
+                f"{path} has changed since it was recorded",
+                try_next=f"record it anew with: punkdata fetch --source {self.info.source}",
+            )
         return path
 
     def add(self, url: str, body: bytes, *, status: int = 200) -> Reply:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.data import Dataset
 
+from punkdata.disk import default_root
 from punkdata.errors import UsageError
 from punkdata.images import SIDE_PX
 from punkdata.manifest import Manifest
@@ -46,7 +47,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
     item costs no disk access, and forked workers share it.
 
     Args:
-        root: the data root (`./data`), or a snapshot's own folder.
+        root: the data root, or a snapshot's own folder; by default PUNKDATA_ROOT or `./data`.
         version: a snapshot's name, or "latest".
         split: "train", "val", "test", or "all".
         split_scheme: "default" is stratified; "by_id" cuts at ids 8000 and 9000.
@@ -73,7 +74,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
 
     def __init__(
         self,
-        root: str | Path = "data",
+        root: str | Path | None = None,
         version: str = "latest",
         split: Split = "train",
         split_scheme: SplitScheme = "default",
@@ -84,7 +85,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         _require("split", split, get_args(Split))
         _require("split_scheme", split_scheme, tuple(SCHEMES))
         _require("target", target, tuple(_CLASSES))
-        snapshot = open_snapshot(root, version)
+        snapshot = open_snapshot(default_root() if root is None else root, version)
         column = SCHEMES[split_scheme]
         # The files are cut by the default scheme; only another scheme needs them all.
         files = split if split_scheme == "default" else "all"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -12,9 +13,15 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from punkdata.errors import BusyError, StorageError
+from punkdata.errors import BusyError, StorageError, UsageError
 
 DEFAULT_ROOT = Path("data")
+_WRONG_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT}
+
+
+def default_root() -> Path:
+    """PUNKDATA_ROOT, else `./data`."""
+    return Path(os.environ.get("PUNKDATA_ROOT") or DEFAULT_ROOT)
 
 
 def raw_dir(root: Path) -> Path:
@@ -37,16 +44,21 @@ def now() -> datetime:
 
 @contextmanager
 def storage_errors(place: Path) -> Iterator[None]:
-    """Turn an operating-system error while writing below `place` into a StorageError."""
+    """Turn an operating-system error while writing below `place` into one of ours.
+
+    Raises:
+        UsageError: the place is wrong, and would be so again.
+        StorageError: the disk is full or failing.
+    """
     try:
         yield
     except OSError as error:
         if error.errno is None:  # a library's own, as those of requests
             raise
-        raise StorageError(
-            f"cannot write {error.filename or place}: {error.strerror}",
-            try_next="make room or choose another folder, then run the same command again",
-        ) from None
+        message = f"cannot write {error.filename or place}: {error.strerror}"
+        if error.errno in _WRONG_PLACE:
+            raise UsageError(message, try_next="choose a folder that can be written") from None
+        raise StorageError(message, try_next="make room, then run the same command again") from None
 
 
 @contextmanager

@@ -35,6 +35,7 @@ MAX_SCALE = 100
 
 _MAGIC = b"\x89PNG\r\n\x1a\n"
 _ROW_BYTES = SIDE_PX * 4
+_NEEDS_ALPHA = "save it with a transparent background"
 _WHITE = (255, 255, 255)
 
 
@@ -102,14 +103,14 @@ def decode_image(data: bytes) -> DecodedImage:
     if len(data) > MAX_BYTES:
         raise ImageError(f"has {len(data):,} bytes, more than {MAX_BYTES:,}")
     if not data.startswith(_MAGIC):
-        raise ImageError(f"is not a PNG but {_format_name(data)}", try_next="convert it to PNG")
+        raise ImageError(f"is not a PNG but {_format_name(data)}")
     if len(data) < 33 or data[12:16] != b"IHDR":
         raise ImageError("is a PNG without a header")
     width, height, depth = struct.unpack(">IIB", data[16:25])
     if width != height or width % SIDE_PX or not 0 < width <= MAX_SCALE * SIDE_PX:
         raise ImageError(
             f"is {width}x{height} pixels, not 24x24 or a whole multiple of it",
-            try_next="resize it with nearest-neighbour",
+            try_next="only whole enlargements of a 24x24 original can be read",
         )
     if depth == 16:
         raise ImageError("has 16 bits a channel", try_next="save it with 8")
@@ -166,9 +167,13 @@ def _remove_background(opaque: Sprite, scale: int) -> tuple[Sprite, int, str]:
         # White is the one colour of the palette that no punk shows at its outer edge, so
         # white that touches the border is background; enclosed white can be either.
         if tuple(behind[:3]) != _WHITE:
-            raise ImageError(f"has the background {name}, which is also a colour of punks")
+            raise ImageError(
+                f"has the background {name}, which is also a colour of punks", try_next=_NEEDS_ALPHA
+            )
         if (is_behind & ~_reached_from_border(is_behind)).any():
-            raise ImageError("has white inside, which may be punk or background")
+            raise ImageError(
+                "has white inside, which may be punk or background", try_next=_NEEDS_ALPHA
+            )
     sprite = np.where(is_behind[..., None], np.uint8(0), opaque)
     solid = PALETTE[PALETTE[:, 3] == 255]
     for colour in PALETTE[PALETTE[:, 3] == 128]:
@@ -177,7 +182,10 @@ def _remove_background(opaque: Sprite, scale: int) -> tuple[Sprite, int, str]:
         if not is_mixed.any():
             continue
         if (mixed == behind).all() or (solid == mixed).all(-1).any():
-            raise ImageError(f"has the background {name}, on which two colours look the same")
+            raise ImageError(
+                f"has the background {name}, on which two colours look the same",
+                try_next=_NEEDS_ALPHA,
+            )
         sprite[is_mixed] = colour
     return sprite, scale, name
 

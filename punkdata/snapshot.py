@@ -92,7 +92,7 @@ class Snapshot:
             reason = str(error).splitlines()[0]
             raise DataError(
                 f"{self.path / name} is missing or damaged ({reason})",
-                try_next=f"punkdata verify {self.version}",
+                try_next=f"check all files with: punkdata verify --root {self.path}",
             ) from None
 
 
@@ -130,7 +130,11 @@ def open_snapshot(
             version = _read_latest(home)
         folder = home / version
         if not (folder / "manifest.json").is_file():
-            known = ", ".join(s.name for s in _folders(home)) or "none"
+            if folder.is_dir() and version:
+                raise _without_manifest(folder)
+            known = ", ".join(s.name for s in _folders(home))
+            if not known:
+                raise no_snapshot(Path(root))
             raise UsageError(f"{home} has no snapshot {version} (there: {known})")
     return Snapshot(folder, read_manifest(folder / "manifest.json"))
 
@@ -167,6 +171,13 @@ def no_snapshot(root: Path, detail: str = "") -> UsageError:
     )
 
 
+def _without_manifest(folder: Path) -> DataError:
+    return DataError(
+        f"{folder} has lost its manifest.json",
+        try_next="move it away, then: punkdata build-dataset",
+    )
+
+
 def _folders(home: Path) -> list[Path]:
     return sorted(file.parent for file in home.glob("[!.]*/manifest.json"))
 
@@ -200,6 +211,8 @@ def write_snapshot(
     for leftover in home.glob(".building-*"):  # of a build that was killed
         remove_tree(leftover)
     created = not (folder / "manifest.json").exists()
+    if created and folder.exists():
+        raise _without_manifest(folder)
     if created:
         building = home / f".building-{manifest.version}"
         try:

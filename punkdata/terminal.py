@@ -78,13 +78,15 @@ def run(app: typer.Typer, name: str, args: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `punkdata list | head` closes the pipe early
         sys.stderr.close()
         return 0
+    except OSError as error:  # of stdout, say, when it goes to a full disk
+        return _fail(f"cannot read or write {error.filename or 'the output'}: {error.strerror}", 5)
     except Exception as error:
         # typer's own usage errors: their class is vendored, so they are told by their face.
         if not hasattr(error, "format_message"):
             raise
         context = getattr(error, "ctx", None)
         command = context.command_path if context else name
-        message = " ".join(error.format_message().split())
+        message = " ".join(error.format_message().replace("Value error, ", "").split())
         return _fail(f"{message.rstrip('.')}; see {command} --help" if message else "", 2)
 
 
@@ -155,13 +157,14 @@ class _PlainProgress:
 
     def __call__(self, done: int, total: int | None, note: str = "") -> None:
         now_s = time.monotonic()
-        if now_s - self.said_s < PLAIN_EVERY_S:
+        last = done == total and now_s - self.started_s > PLAIN_EVERY_S
+        if now_s - self.said_s < PLAIN_EVERY_S and not last:
             return
         self.said_s = now_s
         speed = done / (now_s - self.started_s)
         left = (total - done) / speed if total and speed else None
         counts = _counts(done, total, self.unit, speed, left)
-        print(f"{self.label}: {counts} {note}".rstrip(), file=sys.stderr, flush=True)
+        print(" · ".join(filter(None, [f"{self.label}: {counts}", note])), file=sys.stderr)
 
 
 def _counts(

@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 
 from punkdata import terminal
-from punkdata.errors import DataError, ImageError, StoppedError
-from punkmodels.runs import DEFAULT_RUNS, find_run
+from punkdata.disk import root_option
+from punkdata.errors import DataError, ImageError, StoppedError, UsageError
+from punkmodels.runs import DEFAULT_RUNS, find_run, list_runs
 
 HELP = "Train, evaluate and use models of the CryptoPunks."
 app = terminal.make_app(HELP)
@@ -53,7 +54,9 @@ def main_options(
 def train(context: typer.Context) -> None:
     """Train a model on a snapshot. Without a model's name: the classifier's quick preset."""
     if context.invoked_subcommand is None:
-        terminal.say("training the classifier, preset quick; see punkmodels train --help for more")
+        terminal.say(
+            "training the classifier, preset quick; options: punkmodels train classifier -h"
+        )
         # Not a plain call: defaults may stand in the environment.
         context.command.main(["classifier"], context.command_path, standalone_mode=False)
 
@@ -73,7 +76,7 @@ def train_classifier(
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Passes over the data. [default: the preset's]")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of all that is random.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="Of all that is random. [default: 0]")] = None,
     device: DeviceOption = DeviceName.AUTO,
     threads: Annotated[
         int | None,
@@ -90,9 +93,15 @@ def train_classifier(
     """Train the classifier of types and accessories."""
     from punkmodels import train_classifier as training
 
-    config = replace(training.PRESETS[preset.value], seed=seed)
-    if epochs is not None:
-        config = replace(config, epochs=epochs)
+    going_on = find_run(runs, resume) if resume else None
+    if going_on and not (epochs is seed is threads is None and device == DeviceName.AUTO):
+        raise UsageError(
+            "a resumed run keeps its own options",
+            try_next="leave out --epochs, --seed, --threads and --device",
+        )
+    config = replace(training.PRESETS[preset.value], seed=seed or 0)
+    config = replace(config, epochs=epochs or config.epochs)
+    before = list_runs(runs)
     try:
         with terminal.progress("training", "images") as report:
             run = training.train_classifier(
@@ -102,12 +111,14 @@ def train_classifier(
                 version=version,
                 device_name=device.value,
                 threads=threads,
-                resume=find_run(runs, resume) if resume else None,
+                resume=going_on,
                 report=report,
                 say=terminal.say,
             )
     except KeyboardInterrupt:
-        go_on = "go on with: punkmodels train classifier --resume latest"
+        begun = going_on or next((p for p in list_runs(runs) if p not in before), None)
+        at = root_option(root)
+        go_on = f"go on with: punkmodels train classifier --resume {begun}{at}" if begun else None
         raise StoppedError("stopped", try_next=go_on) from None
     if as_json:
         terminal.emit_json({"run": str(run), "config": asdict(config)})
@@ -133,7 +144,7 @@ def evaluate(
     from punkmodels.device import pick_device
     from punkmodels.evaluate import evaluate_classifier
 
-    folder = find_run(runs, run)
+    folder = find_run(runs, run, trained=True)
     torch_device, _ = pick_device(device.value)
     result = evaluate_classifier(folder, root, split.value, version=version, device=torch_device)
     if as_json:
@@ -156,12 +167,23 @@ def evaluate(
     terminal.emit(f"macro-F1        {result.macro_f1:.4f}  {occurring}")
     terminal.emit(f"exact match     {result.exact_match:.4f}  all 92 labels right")
     terminal.emit(f"type accuracy   {result.type_accuracy:.4f}")
+    terminal.emit("")
+    terminal.emit("gain: accuracy less that of always guessing the label's more frequent value")
+    if not result.finished:
+        terminal.say(
+            f"this run was stopped after epoch {result.epochs}; its training is unfinished"
+        )
     terminal.say(f"written to {folder / 'evaluation' / (split.value + '.json')}")
 
 
 @app.command(epilog="Example: punkmodels predict punk.png --json")
 def predict(
-    images: Annotated[list[Path], typer.Argument(help="PNGs of 24x24 or a whole multiple of it.")],
+    images: Annotated[
+        list[Path],
+        typer.Argument(
+            exists=True, dir_okay=False, help="PNGs of 24x24 or a whole multiple of it."
+        ),
+    ],
     model: Annotated[
         str, typer.Option("--model", help='A run: a path, a number, or "latest".')
     ] = "latest",
@@ -175,7 +197,7 @@ def predict(
 
     torch_device, _ = pick_device(device.value)
     predictions, refusals = [], []
-    for found in predict_images(find_run(runs, model), images, torch_device):
+    for found in predict_images(find_run(runs, model, trained=True), images, torch_device):
         if isinstance(found, ImageError):
             refusals.append(found)
             continue

@@ -15,6 +15,7 @@ from punkdata.dataset import PunkDataset
 from punkdata.errors import DataError, ImageError
 from punkdata.images import decode_image
 from punkdata.traits import LABELS, TYPES, decode_labels
+from punkmodels.checkpoint import load_checkpoint
 from punkmodels.classifier import decide, to_indices
 from punkmodels.metrics import average_precision, exact_match, f1, gain_over_majority
 from punkmodels.runs import read_config, write_json
@@ -43,6 +44,10 @@ class Evaluation:
     run: str
     split: str
     version: str
+    epochs: int
+    """epochs trained so far"""
+    finished: bool
+    """False for a run that was stopped"""
     punks: int
     macro_average_precision: float
     """mean over the labels that occur in the split"""
@@ -91,7 +96,9 @@ def evaluate_classifier(
     images, labels = data.as_tensors()
     logits = predict_logits(model, images, device)
     truth = labels.numpy() > 0
-    result = score(truth, logits, str(run), split, data.version)
+    _, facts = load_checkpoint(run)
+    done = {"epochs": facts["epoch"] + 1, "finished": facts["finished"]}
+    result = score(truth, logits, run=str(run), split=split, version=data.version, **done)
     write_json(run / "evaluation" / f"{split}.json", result.to_json())
     return result
 
@@ -107,11 +114,13 @@ def predict_logits(model: nn.Module, images: torch.Tensor, device: torch.device)
 def score(
     truth: np.ndarray[Any, np.dtype[np.bool_]],
     logits: torch.Tensor,
-    run: str,
-    split: str,
-    version: str,
+    **about: Any,
 ) -> Evaluation:
-    """All scores of logits (N, 92) against the truth, bool (N, 92)."""
+    """All scores of logits (N, 92) against the truth, bool (N, 92).
+
+    Args:
+        about: the fields of the result that are no scores: run, split, version, …
+    """
     predicted = decide(logits).numpy()
     gains = gain_over_majority(truth, predicted)
     hits = (truth & predicted).sum(axis=0)
@@ -134,9 +143,7 @@ def score(
     occurring = truth.any(axis=0)
     types = slice(0, len(TYPES))
     return Evaluation(
-        run=run,
-        split=split,
-        version=version,
+        **about,
         punks=len(truth),
         macro_average_precision=float(
             np.mean([r.average_precision for r in rows if r.average_precision is not None])

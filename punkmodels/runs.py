@@ -44,23 +44,28 @@ def list_runs(runs: Path) -> list[Path]:
     return sorted(found)
 
 
-def find_run(runs: Path, run: str) -> Path:
-    """The folder that a person means by a path, a number or "latest".
+def find_run(runs: Path, run: str, *, trained: bool = False) -> Path:
+    """The folder that a person means by a path, a name, a number or "latest".
+
+    Args:
+        trained: the latest is the latest with a checkpoint, not one stopped before its first.
 
     Raises:
         UsageError: there is none.
     """
     if run == "latest":
-        trained = [p for p in list_runs(runs) if (p / "config.json").exists()]
-        if trained:
-            return trained[-1]
+        wanted = "checkpoints/*.safetensors" if trained else "config.json"
+        found = [p for p in list_runs(runs) if any(p.glob(wanted))]
+        if found:
+            return found[-1]
         raise UsageError(f"{runs} holds no run yet", try_next="make one with: punkmodels train")
     if run.isdigit():
         for path in list_runs(runs):
             if int(path.name[:5]) == int(run):
                 return path
-    elif (Path(run) / "config.json").exists():
-        return Path(run)
+    for path in (Path(run), runs / run):
+        if (path / "config.json").exists():
+            return path
     raise UsageError(f"there is no run {run} in {runs}", try_next=f"see: ls {runs}")
 
 

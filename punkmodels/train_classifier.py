@@ -137,6 +137,9 @@ def train_classifier(
         write_json(run / "config.json", describe(config, train, device, why))
         generator = torch.Generator(device).manual_seed(config.seed)
         save_grid(augment(images[:64], config.noise_share, generator), run / "real.png")
+    if first_epoch == config.epochs:
+        say(f"{run} is finished already")
+        return run
     say(f"{run}: {len(images):,} punks of {train.version}, {config.epochs} epochs on {device}")
     say(f"{device}: {why}")
     note = ""
@@ -246,11 +249,13 @@ def describe(
 
 
 def save_grid(images: torch.Tensor, path: Path, columns: int = 8, scale: int = 4) -> None:
-    """A PNG of (N, 24, 24) palette indices side by side; places left over stay transparent."""
+    """A PNG of (N, 24, 24) palette indices side by side, on the collection's usual blue."""
     n, height, width = images.shape
     tiles = F.pad(images.cpu(), (0, 0, 0, 0, 0, -n % columns))
     rows = tiles.reshape(-1, columns, height, width).transpose(1, 2)
-    picture = Image.fromarray(PALETTE[rows.reshape(-1, columns * width).numpy()])
+    punks = Image.fromarray(PALETTE[rows.reshape(-1, columns * width).numpy()])
+    picture = Image.new("RGBA", punks.size, "#638596")
+    picture.alpha_composite(punks)
     size = (picture.width * scale, picture.height * scale)
     picture.resize(size, Image.Resampling.NEAREST).save(path)
 

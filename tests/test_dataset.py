@@ -107,6 +107,13 @@ def test_a_montage_shows_the_first_punks_side_by_side(
     assert pixels[-1, -1].tolist() == [255, 0, 255]
 
 
+def test_the_root_may_stand_in_the_environment(
+    built_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUNKDATA_ROOT", str(built_root))
+    assert len(PunkDataset(split="all")) == 60
+
+
 def test_an_empty_split_has_an_empty_montage_size(built_root: Path) -> None:
     data = PunkDataset(built_root, split="test", split_scheme="by_id")
     images, labels = data.as_tensors()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from punkdata.disk import flush_tree, lock_root, remove_tree, sha256_file, write_whole
-from punkdata.errors import BusyError, StorageError
+from punkdata.errors import BusyError, UsageError
 
 HOLD = """
 import sys, time
@@ -46,9 +46,9 @@ def test_the_lock_makes_the_root_and_frees_it_after_an_error(tmp_path: Path) -> 
         assert root.is_dir()
 
 
-def test_a_root_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None:
+def test_a_root_that_cannot_be_made_is_wrong_usage(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StorageError, match="cannot write"), lock_root(tmp_path / "file" / "root"):
+    with pytest.raises(UsageError, match="choose a folder"), lock_root(tmp_path / "file" / "root"):
         pass
 
 

@@ -41,7 +41,7 @@ def test_scores_are_written_beside_the_weights(run: Path, built_root: Path) -> N
 def test_perfect_logits_score_1_everywhere_and_zero_support_is_said() -> None:
     truth = np.stack([encode_labels("Ape", ["Pipe"]), encode_labels("Male", [])]) > 0
     logits = torch.from_numpy(np.where(truth, 5.0, -5.0))
-    result = score(truth, logits, "run", "test", "v")
+    result = score(truth, logits, run="r", split="test", version="v", epochs=1, finished=True)
     assert result.exact_match == result.micro_f1 == result.macro_f1 == result.type_accuracy == 1
     assert result.macro_average_precision == 1
     assert result.labels_with_support == 3
@@ -58,7 +58,7 @@ def test_one_wrong_accessory_costs_the_exact_match_of_its_punk() -> None:
     truth = np.stack([encode_labels("Male", ["Pipe"]), encode_labels("Male", [])]) > 0
     logits = torch.from_numpy(np.where(truth, 5.0, -5.0))
     logits[1, LABELS.index("Beanie")] = 1.0
-    result = score(truth, logits, "run", "test", "v")
+    result = score(truth, logits, run="r", split="test", version="v", epochs=1, finished=True)
     assert result.exact_match == 0.5
     assert result.labels[0].label == "Beanie"
     assert result.labels[0].gain == -0.5
@@ -105,5 +105,5 @@ def test_a_bad_picture_between_good_ones_is_named_and_stops_nothing(
     bad.write_bytes(b"\xff\xd8\xff")
     found = list(predict_images(run, [good, bad, tmp_path / "none.png", good], CPU))
     assert [type(f) for f in found] == [Prediction, ImageError, ImageError, Prediction]
-    assert "bad.png is not a PNG but JPEG; convert it" in str(found[1])
+    assert "bad.png is not a PNG but JPEG" in str(found[1])
     assert "none.png cannot be read" in str(found[2])

@@ -22,6 +22,7 @@ PUNKDATA = [
     ["verify", "fetch", "build", "dataset"],
     ["terminal"],
     ["cli"],
+    ["__main__"],
 ]
 PUNKMODELS = [
     ["device", "metrics", "runs"],

@@ -96,7 +96,8 @@ def test_a_bad_picture_is_exit_code_6_after_the_good_ones(
         (("evaluate", "5"), "no run 5"),
         (("evaluate", "--split", "train"), "not one of"),
         (("predict",), "Missing argument"),
-        (("predict", "x.png"), "holds no run yet"),
+        (("predict", "x.png"), "does not exist"),
+        (("train", "--resume", "latest"), "No such option"),
         (("train", "classifier"), "no complete snapshot yet"),
         (("train", "classifier", "--device", "abacus"), "not one of"),
         (("train", "classifier", "--epochs", "0"), "--epochs"),
@@ -117,6 +118,14 @@ def test_wrong_input_is_one_line_and_exit_code_2(
     assert out == ""
     assert err.count("\n") == 1
     assert says in err
+
+
+def test_a_resumed_run_keeps_its_options(built_root: Path, runs: Path, capsys: Capture) -> None:
+    options = ("--runs", runs, "--root", built_root, "--resume", "latest")
+    assert run("train", "classifier", *options, "--epochs", 9) == 2
+    assert "keeps its own options" in capsys.readouterr().err
+    assert run("train", "classifier", *options) == 0
+    assert "is finished already" in capsys.readouterr().err
 
 
 def test_every_command_has_an_example(capsys: Capture) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from punkdata.errors import DataError, StorageError, UsageError
+from punkdata.errors import DataError, UsageError
 from punkmodels.runs import (
     append_metrics,
     create_run,
@@ -33,6 +33,17 @@ def test_a_run_is_found_by_number_by_path_and_as_the_latest(runs: Path) -> None:
     assert find_run(runs, "00002").name == "00002-dcgan-modern"
     assert find_run(runs, "latest").name == "00003-classifier-quick"
     assert find_run(runs, str(runs / "00001-classifier-quick")).name == "00001-classifier-quick"
+
+
+def test_a_run_is_found_by_its_name(runs: Path) -> None:
+    assert find_run(runs, "00002-dcgan-modern") == runs / "00002-dcgan-modern"
+
+
+def test_the_latest_trained_run_has_a_checkpoint(runs: Path) -> None:
+    with pytest.raises(UsageError, match="punkmodels train"):
+        find_run(runs, "latest", trained=True)
+    (runs / "00002-dcgan-modern" / "checkpoints" / "step_000001.safetensors").touch()
+    assert find_run(runs, "latest", trained=True).name == "00002-dcgan-modern"
 
 
 def test_a_folder_without_a_config_is_not_the_latest_run(runs: Path) -> None:
@@ -69,7 +80,7 @@ def test_a_damaged_config_is_named(runs: Path, text: str) -> None:
         read_config(run)
 
 
-def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_wrong_usage(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StorageError, match="cannot write"):
+    with pytest.raises(UsageError, match="choose a folder"):
         create_run(tmp_path / "file", "classifier-quick")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from drawing import DrawnPunk
 
+from punkdata.build import build_dataset
 from punkdata.errors import DataError, SchemaError, UsageError
 from punkdata.snapshot import (
     damaged_files,
@@ -72,6 +73,15 @@ def test_a_damaged_manifest_is_refused(root: Path, text: str) -> None:
         open_snapshot(root)
 
 
+def test_a_folder_without_its_manifest_is_damaged_for_reader_and_builder(root: Path) -> None:
+    snapshot = open_snapshot(root)
+    (snapshot.path / "manifest.json").unlink()
+    with pytest.raises(DataError, match="lost its manifest"):
+        open_snapshot(root)
+    with pytest.raises(DataError, match="lost its manifest.*move it away"):
+        build_dataset(root)
+
+
 def test_every_flipped_byte_is_found(root: Path) -> None:
     snapshot = open_snapshot(root)
     assert damaged_files(snapshot) == []
@@ -97,7 +107,7 @@ def test_a_missing_or_shortened_file_is_found(root: Path) -> None:
 def test_reading_a_damaged_table_names_the_file_and_verify(root: Path) -> None:
     snapshot = open_snapshot(root)
     (snapshot.path / "data/punks-val-00000-of-00001.parquet").write_bytes(b"PAR1")
-    with pytest.raises(DataError, match="punks-val.*punkdata verify"):
+    with pytest.raises(DataError, match="punks-val.*punkdata verify --root"):
         snapshot.punks("val")
 
 

@@ -74,7 +74,26 @@ def test_off_a_terminal_progress_is_plain_lines_now_and_then(
         report(50, 100, "half")
         report(60, 100)  # a second later: too early again
     err = capsys.readouterr().err
-    assert err == "building: 50/100 punks · 5/s · 0:10 left half\n"
+    assert err == "building: 50/100 punks · 5/s · 0:10 left · half\n"
+
+
+def test_the_end_of_a_long_job_is_always_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 6.0, 8.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    with terminal.progress("building", "punks") as report:
+        report(50, 100)
+        report(100, 100)
+    assert capsys.readouterr().err.splitlines()[-1] == "building: 100/100 punks · 12/s"
+
+
+def test_a_full_disk_behind_stdout_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    full = OSError(28, "No space left on device")
+    assert terminal.run(app_that(fail(full)), "test", ["go"]) == 5
+    assert capsys.readouterr().err == (
+        "error: cannot read or write the output: No space left on device\n"
+    )
 
 
 def test_bytes_are_shown_as_megabytes(

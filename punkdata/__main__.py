@@ -1,0 +1,6 @@
+"""`python -m punkdata` is `punkdata`."""
+
+from punkdata.cli import main
+
+if __name__ == "__main__":
+    main()
