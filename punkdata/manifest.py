@@ -6,16 +6,18 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from punkdata.errors import DataError, SchemaError
 from punkdata.schema import SCHEMA_VERSION
+
+VERSION_PATTERN = r"^s[0-9]+-[0-9a-f]{12}$"
 
 
 class FileEntry(BaseModel):
     model_config = ConfigDict(frozen=True)
 
-    path: str
+    path: str = Field(pattern=r"^([A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*$")
     """relative to the snapshot, with forward slashes"""
     bytes: int
     sha256: str
@@ -35,7 +37,7 @@ class Manifest(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     schema_version: int = SCHEMA_VERSION
-    version: str
+    version: str = Field(pattern=VERSION_PATTERN)
     """`s<schema>-<12 hex>`, computed from the logical rows and the pixels alone"""
     labels_hash: str
     """SHA-256 over pixels, labels and splits: what trained weights depend on"""
@@ -86,5 +88,5 @@ def read_manifest(file: Path) -> Manifest:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise DataError(f"{file} is damaged ({where}: {first['msg']})") from None
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
         raise DataError(f"{file} is damaged ({error})") from None

@@ -69,7 +69,15 @@ def read_shard(path: Path) -> Iterator[Sample]:
                 if not (png.name.endswith(".png") and facts.name == png.name[:-3] + "json"):
                     raise DataError(f"{path} has {png.name} without its JSON")
                 yield Sample(png=_body(tar, png), **json.loads(_body(tar, facts)))
-    except (tarfile.TarError, StopIteration, ValueError, TypeError) as error:
+    except (
+        tarfile.TarError,
+        StopIteration,
+        ValueError,
+        TypeError,
+        KeyError,
+        OSError,
+        RecursionError,
+    ) as error:
         raise DataError(f"{path} is not a whole shard of punkdata ({error})") from None
 
 

@@ -15,9 +15,11 @@ on the disk. Whoever finds a manifest finds a whole snapshot.
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -37,9 +39,9 @@ from punkdata.disk import (
 )
 from punkdata.errors import DataError, UsageError
 from punkdata.images import decode_sprites
-from punkdata.manifest import FileEntry, Manifest, read_manifest
+from punkdata.manifest import VERSION_PATTERN, FileEntry, Manifest, read_manifest
 from punkdata.shards import SAMPLES_A_SHARD, Sample, shard_name, write_shard
-from punkdata.split import SPLITS
+from punkdata.split import SCHEMES, SPLITS
 from punkdata.traits import LABELS
 
 COLLECTION = "cryptopunks"
@@ -109,6 +111,21 @@ def table_labels(punks: pa.Table) -> NDArray[np.uint8]:
     return labels.reshape(-1, len(LABELS))
 
 
+def table_counts(punks: pa.Table) -> dict[str, Any]:
+    """The fields of a manifest that count a table's rows: punks, splits, labels and so on."""
+    carried = table_labels(punks).sum(axis=0, dtype=int)
+    per_punk = np.bincount(punks.column("accessory_count").to_numpy())
+    return {
+        "punks": len(punks),
+        "splits": {
+            scheme: {part: punks.column(column).to_pylist().count(part) for part in SPLITS}
+            for scheme, column in SCHEMES.items()
+        },
+        "labels": {name: int(n) for name, n in zip(LABELS, carried, strict=True)},
+        "accessories_per_punk": {str(i): int(n) for i, n in enumerate(per_punk)},
+    }
+
+
 def open_snapshot(
     root: str | Path, version: str = "latest", collection: str = COLLECTION
 ) -> Snapshot:
@@ -128,9 +145,11 @@ def open_snapshot(
         home = snapshots_dir(folder, collection)
         if version == "latest":
             version = _read_latest(home)
+        elif not re.fullmatch(VERSION_PATTERN, version):
+            raise UsageError(f"{version!r} is not a version; see: punkdata list")
         folder = home / version
         if not (folder / "manifest.json").is_file():
-            if folder.is_dir() and version:
+            if re.fullmatch(VERSION_PATTERN, version) and folder.is_dir():
                 raise _without_manifest(folder)
             known = ", ".join(s.name for s in _folders(home))
             if not known:
@@ -148,9 +167,10 @@ def list_snapshots(root: Path, collection: str = COLLECTION) -> list[Snapshot]:
 def latest_version(root: Path, collection: str = COLLECTION) -> str | None:
     """The version that `latest` names, or None before the first complete build."""
     try:
-        return (snapshots_dir(root, collection) / "latest").read_text("utf-8").strip() or None
-    except OSError:
+        version = (snapshots_dir(root, collection) / "latest").read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
         return None
+    return version if re.fullmatch(VERSION_PATTERN, version) else None
 
 
 def _read_latest(home: Path) -> str:

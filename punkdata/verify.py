@@ -19,11 +19,12 @@ from punkdata.shards import read_shard
 from punkdata.snapshot import (
     Snapshot,
     damaged_files,
+    table_counts,
     table_labels,
     table_samples,
     table_sprites,
 )
-from punkdata.split import SCHEMES, SPLITS
+from punkdata.split import SPLITS
 from punkdata.traits import ACCESSORY_IDS, TYPE_IDS, encode_labels
 from punkdata.version import content_labels_hash, content_version
 
@@ -55,10 +56,18 @@ def verify_snapshot(snapshot: Snapshot, official: Path | None = None) -> Iterato
     # A wrong path is told at once, not after all other checks.
     sheet = read_official_sheet(official) if official else None
     damage = damaged_files(snapshot)
+    listed = {entry.path for entry in snapshot.manifest.files} | {"manifest.json"}
+    there = {p.relative_to(snapshot.path).as_posix() for p in snapshot.path.rglob("*")}
+    files = {name for name in there if not (snapshot.path / name).is_dir()}
+    damage += [f"{name} is not in the manifest" for name in sorted(files - listed)]
     yield Check("files", "; ".join(damage) or None, f"{len(snapshot.manifest.files)} with SHA-256")
     if damage:
         return  # what follows would only say the same again
-    punks = snapshot.punks()
+    try:
+        punks = snapshot.punks()
+    except (DataError, pa.ArrowException) as error:
+        yield Check("tables", str(error))
+        return
     checks: list[tuple[str, Callable[[], str]]] = [
         ("content", lambda: _check_content(snapshot, punks)),
         ("pixels", lambda: _check_pixels(punks)),
@@ -73,6 +82,16 @@ def verify_snapshot(snapshot: Snapshot, official: Path | None = None) -> Iterato
             yield Check(name, None, check())
         except DataError as error:
             yield Check(name, str(error))
+        # A file whose hash agrees but whose content is not a snapshot's may fail anyhow.
+        except (
+            pa.ArrowException,
+            AttributeError,
+            KeyError,
+            OSError,
+            TypeError,
+            ValueError,
+        ) as error:
+            yield Check(name, f"unreadable content ({type(error).__name__}: {error})")
 
 
 def read_official_sheet(path: Path) -> NDArray[np.uint8]:
@@ -108,14 +127,12 @@ def _expect(holds: bool, problem: str) -> None:
 
 def _check_content(snapshot: Snapshot, punks: pa.Table) -> str:
     manifest = snapshot.manifest
-    version = content_version(manifest.collection, punks, snapshot.sales())
+    version = content_version(manifest.collection, punks, snapshot.sales(), manifest.missing)
     _expect(version == manifest.version, f"the rows make version {version}")
     _expect(content_labels_hash(punks) == manifest.labels_hash, "labels_hash differs")
     _expect(len(punks) == manifest.punks, f"{len(punks)} rows, the manifest says {manifest.punks}")
-    for scheme, column in SCHEMES.items():
-        values = punks.column(column).to_pylist()
-        found = {part: values.count(part) for part in SPLITS}
-        _expect(found == manifest.splits[scheme], f"the parts of {scheme} are {found}")
+    for field, counted in table_counts(punks).items():
+        _expect(counted == getattr(manifest, field), f"{field} in the manifest are not the rows'")
     return f"version {version}"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -37,10 +38,14 @@ def _hash_rows(digest: Any, table: pa.Table, columns: tuple[str, ...]) -> None:
         digest.update(line.encode() + b"\n")
 
 
-def content_version(collection: str, punks: pa.Table, sales: pa.Table | None) -> str:
+def content_version(
+    collection: str, punks: pa.Table, sales: pa.Table | None, missing: Iterable[str] = ()
+) -> str:
     """`s<schema>-<12 hex>` of the rows, sorted by punk_id; `sales` None is not known."""
     digest = hashlib.sha256(json.dumps([SCHEMA_VERSION, collection, LABELS]).encode())
     _hash_rows(digest, punks.sort_by("punk_id"), VERSIONED_PUNK_COLUMNS)
+    for punk_id in sorted(missing):  # the same rows, but known to be incomplete
+        digest.update(f"missing {punk_id}\n".encode())
     digest.update(b"sales not known\n" if sales is None else b"sales\n")
     if sales is not None:
         _hash_rows(digest, sales, VERSIONED_SALE_COLUMNS)

@@ -9,11 +9,10 @@ finds a whole checkpoint.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import torch
+from pydantic import BaseModel, Field
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
@@ -39,9 +38,18 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
     return {f"{i}.{key}": value for i, values in state.items() for key, value in values.items()}
 
 
+def optimizer_names(optimizer: torch.optim.Optimizer) -> set[str]:
+    """The names that `optimizer_tensors` has for Adam and its kin."""
+    n = sum(len(group["params"]) for group in optimizer.param_groups)
+    return {f"{i}.{key}" for i in range(n) for key in ("step", "exp_avg", "exp_avg_sq")}
+
+
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
     """Put back what `optimizer_tensors` gave; the options stay the optimizer's own."""
     state: dict[int, Tensors] = {}
+    wanted = optimizer_names(optimizer)
+    if wanted != set(tensors):
+        raise DataError("the checkpoint does not hold the state of this optimizer")
     for name, tensor in tensors.items():
         parameter, key = name.split(".", 1)
         state.setdefault(int(parameter), {})[key] = tensor
@@ -49,18 +57,18 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> Non
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
-def save_checkpoint(run: Path, step: int, tensors: Tensors, facts: dict[str, Any]) -> Path:
+def save_checkpoint(run: Path, tensors: Tensors, facts: CheckpointFacts) -> Path:
     """Write a checkpoint, then remove older ones.
 
     Raises:
         StorageError: the disk is full or refuses; the older checkpoint stays.
     """
     folder = run / "checkpoints"
-    path = folder / f"step_{step:06d}.safetensors"
+    path = folder / f"step_{facts.step:06d}.safetensors"
     # safetensors refuses views that share memory or are not laid out in order.
     plain = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
     with storage_errors(path):
-        write_json(path.with_suffix(".json"), {"step": step} | facts)
+        write_json(path.with_suffix(".json"), facts.model_dump())
         write_whole(path, save(plain))
         for older in folder.glob("step_*"):
             if older.stem != path.stem:
@@ -72,7 +80,16 @@ def has_checkpoint(run: Path) -> bool:
     return any((run / "checkpoints").glob("step_*.safetensors"))
 
 
-def load_checkpoint(run: Path) -> tuple[Tensors, dict[str, Any]]:
+class CheckpointFacts(BaseModel):
+    """The JSON beside a checkpoint's tensors."""
+
+    step: int = Field(ge=0)
+    epoch: int = Field(ge=0)
+    """the last one that was finished, from 0"""
+    finished: bool
+
+
+def load_checkpoint(run: Path) -> tuple[Tensors, CheckpointFacts]:
     """The newest checkpoint of a run: its tensors on the CPU, and its facts.
 
     Raises:
@@ -82,6 +99,7 @@ def load_checkpoint(run: Path) -> tuple[Tensors, dict[str, Any]]:
     if not found:
         raise DataError(f"{run} has no checkpoint", try_next="train again: punkmodels train")
     try:
-        return load_file(found[-1]), json.loads(found[-1].with_suffix(".json").read_bytes())
+        facts = found[-1].with_suffix(".json").read_bytes()
+        return load_file(found[-1]), CheckpointFacts.model_validate_json(facts)
     except (OSError, ValueError, SafetensorError) as error:
         raise DataError(f"{found[-1]} is damaged ({error})") from None

@@ -76,7 +76,9 @@ def train_classifier(
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Passes over the data. [default: the preset's]")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of all that is random. [default: 0]")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=10**9, help="Of all that is random. [default: 0]")
+    ] = None,
     device: DeviceOption = DeviceName.AUTO,
     threads: Annotated[
         int | None,

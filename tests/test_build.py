@@ -14,18 +14,21 @@ from conftest import Pin
 from drawing import DrawnPunk, iter_files, write_sdist
 
 from punkdata.build import build_dataset
-from punkdata.cassette import Recording, RecordingInfo, create_recording, list_recordings
+from punkdata.cassette import RecordingInfo, create_recording, list_recordings
 from punkdata.errors import DataError, UsageError
 from punkdata.fetch import fetch_cpunks10k
 from punkdata.snapshot import latest_version, list_snapshots, open_snapshot
 from punkdata.split import SPLITS, published
 from punkdata.verify import verify_snapshot
 
-BUILD = [sys.executable, "-c", "from punkdata.cli import main; main()", "build-dataset", "--root"]
+PINNED = "import sys; from punkdata import cpunks10k; cpunks10k.SHA256 = sys.argv.pop(1);"
+BUILD = PINNED + "from punkdata.cli import main; main()"
 
 
-def recording_of(root: Path, sdist: Path, punks: list[DrawnPunk]) -> Recording:
-    return fetch_cpunks10k(root, write_sdist(sdist, punks)).recording
+def build_command(root: Path, before: str = "") -> list[str]:
+    """`punkdata build-dataset`, in a process that expects the drawn package."""
+    (body,) = (path.name for path in root.glob("raw/*/bodies/*"))
+    return [sys.executable, "-c", before + BUILD, body, "build-dataset", "--root", str(root)]
 
 
 def test_rows_hold_what_the_source_said(built_root: Path, punks: list[DrawnPunk]) -> None:
@@ -51,8 +54,9 @@ def test_provenance_names_the_package_and_its_hash(built_root: Path, sdist: Path
 
 
 def test_the_same_recording_makes_the_same_version_elsewhere_and_later(
-    built_root: Path, tmp_path: Path
+    built_root: Path, sdist: Path, pin: Pin, tmp_path: Path
 ) -> None:
+    pin(sdist)
     shutil.copytree(built_root / "raw", tmp_path / "raw")
     again = build_dataset(tmp_path)
     assert again.created
@@ -127,6 +131,32 @@ def test_a_partial_recording_is_built_only_when_allowed_and_never_becomes_latest
         open_snapshot(root)
 
 
+def test_a_recorded_package_that_is_not_the_published_one_is_not_unpacked(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # the published hash again, which the drawn package does not have
+    with pytest.raises(DataError, match="as published"):
+        build_dataset(root)
+
+
+def test_a_partial_and_a_complete_set_of_the_same_punks_are_two_versions(root: Path) -> None:
+    complete = latest_version(root)
+    (recording,) = list_recordings(root)
+    recording.info.missing = {"60": "no certain image"}
+    recording.save_info()
+    assert build_dataset(root, allow_partial=True).snapshot.version != complete
+    assert latest_version(root) == complete
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "a/b", "", "a" * 99, "x\0"])
+def test_a_recording_cannot_name_a_place_outside_the_root(root: Path, name: str) -> None:
+    (recording,) = list_recordings(root)
+    recording.info.collection = name
+    recording.save_info()
+    with pytest.raises(DataError, match=r"recording\.json is damaged"):
+        build_dataset(root)
+
+
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
@@ -162,12 +192,12 @@ def test_killed_at_any_moment_no_reader_sees_half_a_snapshot(root: Path) -> None
     shutil.rmtree(root / "snapshots")
     rng = random.Random(0)
     started = time.monotonic()
-    subprocess.run([*BUILD, str(root)], check=True, capture_output=True)
+    subprocess.run(build_command(root), check=True, capture_output=True)
     whole_s = time.monotonic() - started
     shutil.rmtree(root / "snapshots")
     killed = 0
     for _ in range(8):
-        with subprocess.Popen([*BUILD, str(root)], stderr=subprocess.DEVNULL) as build:
+        with subprocess.Popen(build_command(root), stderr=subprocess.DEVNULL) as build:
             # Mostly while files are written, which is the last part of the run.
             time.sleep(whole_s * rng.uniform(0.6, 1.0))
             os.kill(build.pid, signal.SIGKILL)
@@ -184,7 +214,7 @@ def test_killed_at_any_moment_no_reader_sees_half_a_snapshot(root: Path) -> None
 
 def test_of_two_builds_at_once_one_is_told_to_wait(root: Path) -> None:
     shutil.rmtree(root / "snapshots")
-    both = [subprocess.Popen([*BUILD, str(root)], stderr=subprocess.PIPE) for _ in range(2)]
+    both = [subprocess.Popen(build_command(root), stderr=subprocess.PIPE) for _ in range(2)]
     outcomes = [(process.communicate()[1].decode(), process.returncode) for process in both]
     assert {code for _, code in outcomes} <= {0, 5}
     assert 0 in {code for _, code in outcomes}
@@ -198,7 +228,7 @@ def test_of_two_builds_at_once_one_is_told_to_wait(root: Path) -> None:
 def test_a_full_disk_publishes_nothing_and_a_rerun_succeeds(root: Path) -> None:
     shutil.rmtree(root / "snapshots")
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000));"
-    command = [sys.executable, "-c", limit + BUILD[2], *BUILD[3:], str(root)]
+    command = build_command(root, before=limit)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 5
     (line,) = done.stderr.splitlines()

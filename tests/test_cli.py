@@ -93,7 +93,7 @@ def test_a_damaged_snapshot_fails_verification_with_exit_code_6(
         (("build-dataset",), 2, "punkdata fetch"),
         (("build-dataset", "nowhere"), 2, "is not a recording"),
         (("verify",), 2, "no complete snapshot yet"),
-        (("verify", "s1-nope"), 2, "no snapshot s1-nope"),
+        (("verify", "s1-nope"), 2, "is not a version"),
         (("info",), 2, "no complete snapshot yet"),
         (("list",), 2, "no complete snapshot yet"),
     ],
@@ -134,8 +134,10 @@ def test_ctrl_c_while_building_is_130_and_leaves_nothing_half(root: Path) -> Non
 
     shutil.rmtree(root / "snapshots")
     # The signal comes while files are being written: the first shard sends it.
+    (body,) = (path.name for path in root.glob("raw/*/bodies/*"))
     code = (
-        "import os, signal; from punkdata import cli, snapshot\n"
+        "import os, signal; from punkdata import cli, cpunks10k, snapshot\n"
+        f"cpunks10k.SHA256 = '{body}'\n"
         "write = snapshot.write_shard\n"
         "def stop(*a): write(*a); os.kill(os.getpid(), signal.SIGINT)\n"
         "snapshot.write_shard = stop\n"

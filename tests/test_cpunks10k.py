@@ -82,7 +82,7 @@ def test_an_impossible_label_is_named(
     [
         (np.zeros((23, 24, 4), np.float32), r"an image of \(23, 24, 4\)"),
         (np.zeros((24, 24, 3), np.float32), r"an image of \(24, 24, 3\)"),
-        (np.zeros((24, 24, 4), np.int32), "an image of"),
+        (np.zeros((24, 24, 4), np.int64), "an image of"),
         (np.full((24, 24, 4), 0.3333, np.float32), "not n/255"),
         (np.full((24, 24, 4), 2.0, np.float32), "not n/255"),
         (np.full((24, 24, 4), np.nan, np.float32), "not n/255"),

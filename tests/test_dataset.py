@@ -78,6 +78,27 @@ def test_the_repr_tells_what_it_is(built_root: Path) -> None:
         assert part in text
 
 
+def test_an_item_can_be_changed_without_changing_the_data(built_root: Path) -> None:
+    data = PunkDataset(built_root)
+    for part in data[0]:
+        part[:] = 7
+    assert all(part.max() <= 1 for part in data[0])
+
+
+@pytest.mark.parametrize("index", [slice(0, 2), [0, 1], None, 0.5])
+def test_only_one_item_at_a_time_can_be_asked_for(built_root: Path, index: object) -> None:
+    with pytest.raises(TypeError):
+        PunkDataset(built_root)[index]  # type: ignore[index]
+
+
+def test_an_index_past_the_end_ends_an_iteration(built_root: Path) -> None:
+    data = PunkDataset(built_root, split="val")
+    assert len(list(data)) == len(data)  # type: ignore[call-overload]
+    assert torch.equal(data[-1][1], data[len(data) - 1][1])
+    with pytest.raises(IndexError):
+        data[len(data)]
+
+
 def test_as_tensors_is_the_whole_split(built_root: Path) -> None:
     data = PunkDataset(built_root, split="val", target="type")
     images, labels = data.as_tensors()

@@ -127,6 +127,33 @@ def test_a_background_on_which_smoke_vanishes_is_refused() -> None:
         decode_image(png_bytes(smoke, 1, grey, "RGB"))
 
 
+def test_smoke_mixed_by_a_program_that_rounds_otherwise_is_refused() -> None:
+    smoke = PUNK.sprite.copy()
+    smoke[10, 20] = (221, 221, 221, 128)
+    flat = np.asarray(Image.open(io.BytesIO(png_bytes(smoke, 1, BLUE, "RGB")))).copy()
+    flat[10, 20] -= 1
+    file = io.BytesIO()
+    Image.fromarray(flat).save(file, "PNG")
+    with pytest.raises(ImageError, match="that no punk has"):
+        decode_image(file.getvalue())
+
+
+def test_a_half_transparent_background_is_refused() -> None:
+    sprite = PUNK.sprite.copy()
+    sprite[sprite[..., 3] == 0] = (99, 133, 150, 200)
+    with pytest.raises(ImageError, match="neither transparent nor opaque"):
+        decode_image(png_bytes(sprite))
+
+
+def test_no_flipped_bit_changes_a_pixel_unseen() -> None:
+    whole = png_bytes(PUNK.sprite)
+    for bit in range(8 * 8, 8 * len(whole)):
+        data = bytearray(whole)
+        data[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(ImageError):
+            decode_image(bytes(data))
+
+
 def smooth() -> bytes:
     image = Image.open(io.BytesIO(png_bytes(PUNK.sprite, 4))).resize((48, 48), Image.BILINEAR)
     file = io.BytesIO()

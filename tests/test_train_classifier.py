@@ -55,7 +55,7 @@ def test_the_run_folder_is_as_the_contract_says(trained: Path, built_root: Path)
     with Image.open(trained / "real.png") as grid:
         assert grid.width == 8 * 24 * 4
     _, facts = load_checkpoint(trained)
-    assert facts["finished"] is True
+    assert facts.finished is True
 
 
 def test_training_learns_what_sprites_show(built_root: Path, tmp_path: Path) -> None:
@@ -84,9 +84,9 @@ import sys
 from pathlib import Path
 from punkmodels import train_classifier as t
 save = t.save_checkpoint
-def slow(run, step, tensors, facts):
-    path = save(run, step, tensors, facts)
-    print("saved", facts["epoch"], flush=True)
+def slow(run, tensors, facts):
+    path = save(run, tensors, facts)
+    print("saved", facts.epoch, flush=True)
     sys.stdin.readline()
     return path
 t.save_checkpoint = slow
@@ -140,6 +140,21 @@ def test_a_run_is_not_resumed_on_other_data(trained: Path, root: Path, tmp_path:
     (run / "config.json").write_text(json.dumps(config))
     with pytest.raises(DataError, match="other labels"):
         train_classifier(root, tmp_path, TINY, resume=run)
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [{"options": {"width": "x"}}, {"options": {"batch_size": 0}}, {"data": {}}, {"device": 1}],
+)
+def test_a_damaged_run_is_one_error_for_all_who_read_it(
+    trained: Path, built_root: Path, tmp_path: Path, spoilt: dict[str, object]
+) -> None:
+    run = shutil.copytree(trained, tmp_path / "00001-classifier-quick")
+    (run / "config.json").write_text(json.dumps(read_config(run) | spoilt))
+    with pytest.raises(DataError, match=r"config\.json"):
+        train_classifier(built_root, tmp_path, TINY, resume=run)
+    with pytest.raises(DataError, match=r"config\.json"):
+        load_classifier(run, torch.device("cpu"))
 
 
 def test_without_a_snapshot_nothing_is_made(tmp_path: Path) -> None:

@@ -76,6 +76,18 @@ def test_a_changed_row_is_found_even_when_the_file_hashes_agree(
     assert problems(root)[check] is not None
 
 
+@pytest.mark.parametrize("lie", [{"files": []}, {"labels": {}}, {"punks": 61}, {"splits": {}}])
+def test_a_manifest_that_lies_is_found(root: Path, lie: dict[str, object]) -> None:
+    file = open_snapshot(root).path / "manifest.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | lie))
+    assert any(problems(root).values())
+
+
+def test_a_file_that_nobody_listed_is_found(root: Path) -> None:
+    (open_snapshot(root).path / "data" / "extra.parquet").write_bytes(b"x")
+    assert problems(root) == {"files": "data/extra.parquet is not in the manifest"}
+
+
 def test_the_known_totals_bind_a_whole_collection(root: Path) -> None:
     file = open_snapshot(root).path / "manifest.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"expected": 10_000}))
