@@ -61,6 +61,7 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/snapshot.py
 	$(BIN)/python benchmarks/classifier.py
+	$(BIN)/python benchmarks/backgrounds.py
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
