@@ -17,9 +17,10 @@ import torch
 
 from punkdata.build import build_dataset
 from punkdata.fetch import fetch_cpunks10k
+from punkmodels.classifier_run import PRESETS
 from punkmodels.evaluate import evaluate_classifier
 from punkmodels.runs import read_config
-from punkmodels.train_classifier import PRESETS, train_classifier
+from punkmodels.train_classifier import train_classifier
 
 NAMES = ("exact_match", "macro_average_precision", "micro_f1", "macro_f1", "type_accuracy")
 

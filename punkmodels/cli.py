@@ -94,6 +94,7 @@ def train_classifier(
 ) -> None:
     """Train the classifier of types and accessories."""
     from punkmodels import train_classifier as training
+    from punkmodels.classifier_run import PRESETS
 
     going_on = find_run(runs, resume) if resume else None
     if going_on and not (epochs is seed is threads is None and device == DeviceName.AUTO):
@@ -101,7 +102,7 @@ def train_classifier(
             "a resumed run keeps its own options",
             try_next="leave out --epochs, --seed, --threads and --device",
         )
-    config = replace(training.PRESETS[preset.value], seed=seed or 0)
+    config = replace(PRESETS[preset.value], seed=seed or 0)
     config = replace(config, epochs=epochs or config.epochs)
     before = list_runs(runs)
     try:

@@ -17,9 +17,9 @@ from punkdata.images import decode_image
 from punkdata.traits import LABELS, TYPES, decode_labels
 from punkmodels.checkpoint import load_checkpoint
 from punkmodels.classifier import decide, to_indices
+from punkmodels.classifier_run import load_classifier, read_classifier_config
 from punkmodels.metrics import average_precision, exact_match, f1, gain_over_majority
 from punkmodels.runs import write_json
-from punkmodels.train_classifier import load_classifier, read_classifier_config
 
 BATCH = 1000
 

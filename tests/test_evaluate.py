@@ -12,9 +12,10 @@ from drawing import DrawnPunk, png_bytes
 from punkdata import PunkDataset
 from punkdata.errors import DataError, ImageError
 from punkdata.traits import LABELS, encode_labels
+from punkmodels.classifier_run import ClassifierConfig
 from punkmodels.evaluate import Prediction, evaluate_classifier, predict_images, score
 from punkmodels.runs import read_config
-from punkmodels.train_classifier import ClassifierConfig, train_classifier
+from punkmodels.train_classifier import train_classifier
 
 CPU = torch.device("cpu")
 CONFIG = ClassifierConfig(

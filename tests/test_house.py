@@ -27,6 +27,7 @@ PUNKDATA = [
 PUNKMODELS = [
     ["device", "metrics", "runs"],
     ["classifier", "checkpoint"],
+    ["classifier_run"],
     ["train_classifier"],
     ["evaluate"],
     ["cli"],

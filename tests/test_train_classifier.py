@@ -19,12 +19,10 @@ from punkdata.errors import DataError, UsageError
 from punkdata.snapshot import open_snapshot
 from punkmodels.checkpoint import load_checkpoint
 from punkmodels.classifier import decide
+from punkmodels.classifier_run import PRESETS, ClassifierConfig, load_classifier
 from punkmodels.runs import read_config
 from punkmodels.train_classifier import (
-    PRESETS,
-    ClassifierConfig,
     augment,
-    load_classifier,
     load_split,
     one_cycle,
     sampling_weights,
@@ -142,41 +140,10 @@ def test_a_run_is_not_resumed_on_other_data(trained: Path, root: Path, tmp_path:
         train_classifier(root, tmp_path, TINY, resume=run)
 
 
-@pytest.mark.parametrize(
-    "spoilt",
-    [{"options": {"width": "x"}}, {"options": {"batch_size": 0}}, {"data": {}}, {"device": 1}],
-)
-def test_a_damaged_run_is_one_error_for_all_who_read_it(
-    trained: Path, built_root: Path, tmp_path: Path, spoilt: dict[str, object]
-) -> None:
-    run = shutil.copytree(trained, tmp_path / "00001-classifier-quick")
-    (run / "config.json").write_text(json.dumps(read_config(run) | spoilt))
-    with pytest.raises(DataError, match=r"config\.json"):
-        train_classifier(built_root, tmp_path, TINY, resume=run)
-    with pytest.raises(DataError, match=r"config\.json"):
-        load_classifier(run, torch.device("cpu"))
-
-
 def test_without_a_snapshot_nothing_is_made(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no complete snapshot"):
         train_classifier(tmp_path, tmp_path / "runs", TINY)
     assert not (tmp_path / "runs").exists()
-
-
-def test_a_run_of_something_else_is_no_classifier(trained: Path, tmp_path: Path) -> None:
-    run = shutil.copytree(trained, tmp_path / "run")
-    (run / "config.json").write_text(json.dumps({"task": "dcgan", "options": {}}))
-    with pytest.raises(DataError, match="is not a classifier"):
-        load_classifier(run, torch.device("cpu"))
-
-
-def test_a_checkpoint_of_another_shape_does_not_fit(trained: Path, tmp_path: Path) -> None:
-    run = shutil.copytree(trained, tmp_path / "run")
-    config = read_config(run)
-    config["options"]["width"] = 5
-    (run / "config.json").write_text(json.dumps(config))
-    with pytest.raises(DataError, match="does not fit"):
-        load_classifier(run, torch.device("cpu"))
 
 
 # -- the small pure parts ----------------------------------------------------------------
