@@ -42,7 +42,8 @@ PILLOW = """
 import io, json, resource, sys, time
 import numpy as np, torch
 from PIL import Image
-from punkdata.snapshot import open_snapshot, table_labels
+from punkdata.rows import table_labels
+from punkdata.snapshot import open_snapshot
 start = time.perf_counter()
 rows = open_snapshot(sys.argv[1]).punks("all", ["image", "labels"])
 pngs = rows.column("image").combine_chunks().field("bytes").to_pylist()

@@ -16,12 +16,9 @@ from punkdata.disk import lock_root, now, root_option
 from punkdata.errors import DataError, UsageError
 from punkdata.images import encode_png, pixels_sha256
 from punkdata.manifest import Manifest
+from punkdata.rows import table_counts
 from punkdata.schema import PROVENANCE, PUNKS
-from punkdata.snapshot import (
-    Snapshot,
-    table_counts,
-    write_snapshot,
-)
+from punkdata.snapshot import Snapshot, write_snapshot
 from punkdata.split import SPLITS, assign, split_by_id
 from punkdata.traits import ACCESSORY_IDS, LABELS, TYPE_IDS, encode_labels
 from punkdata.version import content_labels_hash, content_version

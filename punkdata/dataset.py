@@ -22,8 +22,9 @@ from punkdata.disk import default_root
 from punkdata.errors import UsageError
 from punkdata.images import SIDE_PX
 from punkdata.manifest import Manifest
+from punkdata.rows import table_labels, table_sprites
 from punkdata.schema import PUNKS
-from punkdata.snapshot import open_snapshot, table_labels, table_sprites
+from punkdata.snapshot import open_snapshot
 from punkdata.split import SCHEMES, SPLITS
 from punkdata.traits import ACCESSORIES, LABELS, TYPES
 

@@ -69,7 +69,7 @@ def lock_root(root: Path) -> Iterator[None]:
 
     Raises:
         BusyError: another process holds it.
-        StorageError: the root cannot be created or written.
+        UsageError, StorageError: the root cannot be created or written.
     """
     with storage_errors(root):
         root.mkdir(parents=True, exist_ok=True)

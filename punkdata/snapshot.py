@@ -19,13 +19,10 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from punkdata.card import snapshot_card
 from punkdata.disk import (
@@ -38,11 +35,10 @@ from punkdata.disk import (
     write_whole,
 )
 from punkdata.errors import DataError, UsageError
-from punkdata.images import decode_sprites
 from punkdata.manifest import VERSION_PATTERN, FileEntry, Manifest, read_manifest
-from punkdata.shards import SAMPLES_A_SHARD, Sample, shard_name, write_shard
-from punkdata.split import SCHEMES, SPLITS
-from punkdata.traits import LABELS
+from punkdata.rows import table_samples
+from punkdata.shards import SAMPLES_A_SHARD, shard_name, write_shard
+from punkdata.split import SPLITS
 
 COLLECTION = "cryptopunks"
 SALES_FILE = "data/sales-00000-of-00001.parquet"
@@ -96,34 +92,6 @@ class Snapshot:
                 f"{self.path / name} is missing or damaged ({reason})",
                 try_next=f"check all files with: punkdata verify --root {self.path}",
             ) from None
-
-
-def table_sprites(punks: pa.Table) -> NDArray[np.uint8]:
-    """uint8 (N, 24, 24, 4): the images of a table with the column `image`."""
-    pngs = punks.column("image").combine_chunks().field("bytes").to_pylist()
-    return decode_sprites(pngs)
-
-
-def table_labels(punks: pa.Table) -> NDArray[np.uint8]:
-    """uint8 (N, 92): the column `labels`, in the order of `traits.LABELS`."""
-    flat = punks.column("labels").combine_chunks().flatten()
-    labels: NDArray[np.uint8] = flat.to_numpy(zero_copy_only=False)
-    return labels.reshape(-1, len(LABELS))
-
-
-def table_counts(punks: pa.Table) -> dict[str, Any]:
-    """The fields of a manifest that count a table's rows: punks, splits, labels and so on."""
-    carried = table_labels(punks).sum(axis=0, dtype=int)
-    per_punk = np.bincount(punks.column("accessory_count").to_numpy())
-    return {
-        "punks": len(punks),
-        "splits": {
-            scheme: {part: punks.column(column).to_pylist().count(part) for part in SPLITS}
-            for scheme, column in SCHEMES.items()
-        },
-        "labels": {name: int(n) for name, n in zip(LABELS, carried, strict=True)},
-        "accessories_per_punk": {str(i): int(n) for i, n in enumerate(per_punk)},
-    }
 
 
 def open_snapshot(
@@ -305,10 +273,3 @@ def _write_files(
 def _write_parquet(table: pa.Table, path: Path) -> None:
     # PNGs do not compress again; rows by the thousand let readers fetch a part.
     pq.write_table(table, path, compression="zstd", row_group_size=1000)
-
-
-def table_samples(punks: pa.Table) -> list[Sample]:
-    """The rows of a punks table as tar samples."""
-    names = [field for field in Sample.__dataclass_fields__ if field != "png"]
-    rows = punks.select([*names, "image"]).to_pylist()
-    return [Sample(png=row.pop("image")["bytes"], **row) for row in rows]

@@ -62,12 +62,12 @@ def stratify(
     Stratification of Multi-Label Data" (2011): take the punks of the rarest label first
     and give each to the part that still wants most of what it carries. Four things
     differ. A part's want is its shortage of *all* labels of the punk, relative to the
-    part's size; that keeps common labels as level as rare ones (largest deviation of a
-    held-out part on the 10,000 punks: 1.6 punks, against 25 with the paper's rule). A
-    full part takes no more, so sizes are exact. Each small part is owed one punk of
-    every label with `MIN_SUPPORT` punks, so that rounding does not leave it without.
-    Punks come in the order of their id's SHA-256, so neither a random generator nor the
-    order of the input decides. All sums are integers: every machine finds the same.
+    part's size; that keeps common labels as level as rare ones: in the published split
+    validation and test hold each label to within two punks of its share. A full part
+    takes no more, so sizes are exact. Each small part is owed one punk of every label
+    with `MIN_SUPPORT` punks, so that rounding does not leave it without. Punks come in
+    the order of their id's SHA-256, so neither a random generator nor the order of the
+    input decides. All sums are integers: every machine finds the same.
 
     Args:
         punk_ids: N distinct ids.

@@ -15,15 +15,9 @@ from PIL import Image
 
 from punkdata.errors import DataError, UsageError
 from punkdata.images import SIDE_PX, blank_transparent, pixels_sha256
+from punkdata.rows import table_counts, table_labels, table_samples, table_sprites
 from punkdata.shards import read_shard
-from punkdata.snapshot import (
-    Snapshot,
-    damaged_files,
-    table_counts,
-    table_labels,
-    table_samples,
-    table_sprites,
-)
+from punkdata.snapshot import Snapshot, damaged_files
 from punkdata.split import SPLITS
 from punkdata.traits import ACCESSORY_IDS, TYPE_IDS, encode_labels
 from punkdata.version import content_labels_hash, content_version

@@ -18,7 +18,7 @@ PUNKDATA = [
     ["errors"],
     ["traits", "palette", "schema", "disk"],
     ["images", "split", "shards", "unpickle", "version", "wire", "manifest", "card"],
-    ["cassette", "cpunks10k", "snapshot"],
+    ["rows", "cassette", "cpunks10k", "snapshot"],
     ["verify", "fetch", "build", "dataset"],
     ["terminal"],
     ["cli"],

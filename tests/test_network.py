@@ -14,7 +14,8 @@ import pytest
 from punkdata import PunkDataset
 from punkdata.build import build_dataset
 from punkdata.fetch import fetch_cpunks10k
-from punkdata.snapshot import open_snapshot, table_labels
+from punkdata.rows import table_labels
+from punkdata.snapshot import open_snapshot
 from punkdata.split import MIN_SUPPORT, published, stratify
 from punkdata.verify import KNOWN_TYPES, verify_snapshot
 

@@ -10,13 +10,8 @@ from drawing import DrawnPunk
 
 from punkdata.build import build_dataset
 from punkdata.errors import DataError, SchemaError, UsageError
-from punkdata.snapshot import (
-    damaged_files,
-    list_snapshots,
-    open_snapshot,
-    table_labels,
-    table_sprites,
-)
+from punkdata.rows import table_labels, table_sprites
+from punkdata.snapshot import damaged_files, list_snapshots, open_snapshot
 
 
 def test_the_folder_is_as_the_contract_says(built_root: Path) -> None:

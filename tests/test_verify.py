@@ -11,7 +11,8 @@ from PIL import Image
 from punkdata import verify
 from punkdata.disk import sha256_file
 from punkdata.errors import UsageError
-from punkdata.snapshot import open_snapshot, punks_file, table_sprites
+from punkdata.rows import table_sprites
+from punkdata.snapshot import open_snapshot, punks_file
 from punkdata.verify import verify_snapshot
 
 

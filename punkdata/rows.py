@@ -1,0 +1,49 @@
+"""What stands in the rows of a punks table: sprites, label vectors, samples, counts. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from punkdata.images import decode_sprites
+from punkdata.shards import Sample
+from punkdata.split import SCHEMES, SPLITS
+from punkdata.traits import LABELS
+
+
+def table_sprites(punks: pa.Table) -> NDArray[np.uint8]:
+    """uint8 (N, 24, 24, 4): the images of a table with the column `image`."""
+    pngs = punks.column("image").combine_chunks().field("bytes").to_pylist()
+    return decode_sprites(pngs)
+
+
+def table_labels(punks: pa.Table) -> NDArray[np.uint8]:
+    """uint8 (N, 92): the column `labels`, in the order of `traits.LABELS`."""
+    flat = punks.column("labels").combine_chunks().flatten()
+    labels: NDArray[np.uint8] = flat.to_numpy(zero_copy_only=False)
+    return labels.reshape(-1, len(LABELS))
+
+
+def table_counts(punks: pa.Table) -> dict[str, Any]:
+    """The fields of a manifest that count a table's rows: punks, splits, labels and so on."""
+    carried = table_labels(punks).sum(axis=0, dtype=int)
+    per_punk = np.bincount(punks.column("accessory_count").to_numpy())
+    return {
+        "punks": len(punks),
+        "splits": {
+            scheme: {part: punks.column(column).to_pylist().count(part) for part in SPLITS}
+            for scheme, column in SCHEMES.items()
+        },
+        "labels": {name: int(n) for name, n in zip(LABELS, carried, strict=True)},
+        "accessories_per_punk": {str(i): int(n) for i, n in enumerate(per_punk)},
+    }
+
+
+def table_samples(punks: pa.Table) -> list[Sample]:
+    """The rows of a punks table as tar samples."""
+    names = [field for field in Sample.__dataclass_fields__ if field != "png"]
+    rows = punks.select([*names, "image"]).to_pylist()
+    return [Sample(png=row.pop("image")["bytes"], **row) for row in rows]
