@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 import punkdata
-from punkdata import cpunks10k
-from punkdata.cassette import Recording, list_recordings, open_recording
+from punkdata import cpunks10k, opensea
+from punkdata.cassette import RecordingTransport
+from punkdata.collect import collect_listings, collect_punks, collect_sales, find_image
 from punkdata.disk import lock_root, now, root_option
-from punkdata.errors import DataError, UsageError
+from punkdata.errors import DataError, ImageError, UsageError
 from punkdata.images import encode_png, pixels_sha256
-from punkdata.manifest import Manifest
+from punkdata.manifest import Manifest, SalesSummary
+from punkdata.opensea import OpenSea
+from punkdata.recording import Recording, list_recordings, open_recording
 from punkdata.rows import table_counts
-from punkdata.schema import PROVENANCE, PUNKS
+from punkdata.schema import PROVENANCE, PUNKS, SALES
 from punkdata.snapshot import Snapshot, write_snapshot
 from punkdata.split import SPLITS, assign, split_by_id
 from punkdata.traits import ACCESSORY_IDS, LABELS, TYPE_IDS, encode_labels
 from punkdata.version import content_labels_hash, content_version
-from punkdata.wire import ParsedPunk
+from punkdata.wire import ParsedPunk, ParsedSale
 
 Progress = Callable[[int, int | None], None]
+WEI_PER_ETH = 10**18
 
 
 @dataclass(frozen=True)
@@ -59,15 +66,11 @@ def build_dataset(
     source = open_recording(recording) if recording else newest_finished(root)
     _refuse_unfinished(source, allow_partial)
     with lock_root(root):
-        read = []
-        for punk in _iter_punks(source):
-            read.append(punk)
-            if len(read) % 100 == 0:
-                progress(len(read), None)
-        progress(len(read), len(read))
-        punks, provenance = _tables(read)
-        manifest = _describe(source, punks, None)
-        snapshot, created = write_snapshot(root, manifest, punks, None, provenance)
+        content = _read(source, progress)
+        punks, provenance = _tables(content)
+        sales = None if content.sales is None else _sales_table(content.sales)
+        manifest = _describe(source, punks, sales)
+        snapshot, created = write_snapshot(root, manifest, punks, sales, provenance)
         return BuildResult(snapshot, source.path, created)
 
 
@@ -104,7 +107,18 @@ def _refuse_unfinished(recording: Recording, allow_partial: bool) -> None:
         )
 
 
-def _iter_punks(recording: Recording) -> Iterator[ParsedPunk]:
+@dataclass(frozen=True)
+class _Content:
+    """What a recording says, whatever its source."""
+
+    punks: list[ParsedPunk]
+    sales: list[ParsedSale] | None = None
+    """by time; None when the source knows none"""
+    listings_wei: dict[int, int] = field(default_factory=dict)
+    """punk_id -> lowest price"""
+
+
+def _read(recording: Recording, progress: Progress) -> _Content:
     match recording.info.source:
         case cpunks10k.SOURCE:
             reply = recording.find(cpunks10k.URL)
@@ -112,18 +126,57 @@ def _iter_punks(recording: Recording) -> Iterator[ParsedPunk]:
                 raise DataError(f"{recording.path} has no reply of {cpunks10k.URL}")
             body = recording.checked_body(reply)
             cpunks10k.check_sdist(body.read_bytes(), str(body))
-            return cpunks10k.iter_punks(body)
+            read = []
+            for punk in cpunks10k.iter_punks(body):
+                read.append(punk)
+                if len(read) % 100 == 0:
+                    progress(len(read), None)
+            return _Content(read)
+        case opensea.SOURCE:
+            return _read_opensea(recording, progress)
         case other:
             raise DataError(f"{recording.path} comes from the unknown source {other!r}")
 
 
-def _tables(read: list[ParsedPunk]) -> tuple[pa.Table, pa.Table]:
+def _read_opensea(recording: Recording, progress: Progress) -> _Content:
+    """Run the client that made the recording once more, on the recording alone."""
+    info = recording.info
+    client = OpenSea(RecordingTransport(recording), info.base_url or "", info.collection)
+    known = collect_punks(client, info.limit)
+    sales, _ = collect_sales(client, known.contract, info.sales_after)
+    wanted = known.labels.keys() | {int(punk_id) for punk_id in info.missing}
+    read = []
+    for punk_id, (punk_type, accessories) in known.labels.items():
+        if str(punk_id) in info.missing:
+            continue
+        try:
+            found = find_image(client, known.image_urls[punk_id])
+        except ImageError as error:
+            raise DataError(f"punk {punk_id} has no image in {recording.path}: {error}") from None
+        read.append(
+            ParsedPunk(
+                punk_id=punk_id,
+                punk_type=punk_type,
+                accessories=accessories,
+                image=found.decoded.sprite,
+                image_url=found.url,
+                image_body=found.body,
+                image_scale=found.decoded.scale,
+                background=found.decoded.background,
+            )
+        )
+        progress(len(read), len(known.labels))
+    listings = collect_listings(client, known.contract)
+    return _Content(read, [sale for sale in sales if sale.punk_id in wanted], listings)
+
+
+def _tables(content: _Content) -> tuple[pa.Table, pa.Table]:
     """The tables of punks and of provenance, by punk_id.
 
     Raises:
         DataError: there is no punk, or one stands there twice.
     """
-    read = sorted(read, key=lambda p: p.punk_id)
+    read = sorted(content.punks, key=lambda p: p.punk_id)
     ids = np.array([p.punk_id for p in read], np.int32)
     if not len(ids):
         raise DataError("the recording holds no punk")
@@ -132,7 +185,6 @@ def _tables(read: list[ParsedPunk]) -> tuple[pa.Table, pa.Table]:
     labels = np.stack([encode_labels(p.punk_type, p.accessories) for p in read])
     by_default = [SPLITS[i] for i in assign(ids, labels)]
     by_id = [SPLITS[i] for i in split_by_id(ids)]
-    unknown = [None] * len(read)
     columns = {
         "punk_id": ids,
         "type": [p.punk_type for p in read],
@@ -146,7 +198,7 @@ def _tables(read: list[ParsedPunk]) -> tuple[pa.Table, pa.Table]:
         "image": [{"bytes": encode_png(p.image), "path": f"{p.punk_id:04d}.png"} for p in read],
         "pixels_sha256": [pixels_sha256(p.image) for p in read],
     }
-    columns |= {name: unknown for name in PUNKS.names if name not in columns}
+    columns |= _price_columns(content, [p.punk_id for p in read])
     provenance = {
         "punk_id": ids,
         "image_url": [p.image_url for p in read],
@@ -155,6 +207,73 @@ def _tables(read: list[ParsedPunk]) -> tuple[pa.Table, pa.Table]:
         "background": [p.background for p in read],
     }
     return pa.table(columns, schema=PUNKS), pa.table(provenance, schema=PROVENANCE)
+
+
+def _price_columns(content: _Content, ids: list[int]) -> dict[str, list[Any]]:
+    """The columns of prices, a row for each of `ids`; all null when sales are not known."""
+    names = PUNKS.names[PUNKS.names.index("sale_count") :]
+    if content.sales is None:
+        return {name: [None] * len(ids) for name in names}
+    by_punk: dict[int, list[ParsedSale]] = {punk_id: [] for punk_id in ids}
+    for sale in content.sales:
+        by_punk.get(sale.punk_id, []).append(sale)
+    rows = []
+    for punk_id in ids:
+        priced = [(s.price_wei, s.sold_at) for s in by_punk[punk_id] if s.price_wei is not None]
+        prices_wei = [price_wei for price_wei, _ in priced]
+        last_wei, last_sold_at = priced[-1] if priced else (None, None)
+        rows.append(
+            {
+                "sale_count": len(by_punk[punk_id]),
+                "last_sale_wei": None if last_wei is None else Decimal(last_wei),
+                "last_sale_eth": _eth(last_wei),
+                "last_sold_at": last_sold_at,
+                "median_sale_eth": _eth(_median(prices_wei)),
+                "highest_sale_eth": _eth(max(prices_wei, default=None)),
+                "best_listing_eth": _eth(content.listings_wei.get(punk_id)),
+            }
+        )
+    return {name: [row[name] for row in rows] for name in names}
+
+
+def _median(prices_wei: list[int]) -> Fraction | None:
+    """Exact: the mean of the two in the middle, where there are two."""
+    if not prices_wei:
+        return None
+    ordered, half = sorted(prices_wei), len(prices_wei) // 2
+    return Fraction(ordered[half] + ordered[-half - 1], 2)
+
+
+def _eth(wei: int | Fraction | None) -> float | None:
+    # Python's division of whole numbers and fractions is rounded once, to the nearest float.
+    return None if wei is None else float(wei / Fraction(WEI_PER_ETH))
+
+
+def _sales_table(sales: list[ParsedSale]) -> pa.Table:
+    """The table of sales, in the order given."""
+
+    def wei(amount: int | None) -> Decimal | None:
+        return None if amount is None else Decimal(amount)
+
+    rows = [
+        vars(sale)
+        | {
+            "amount": wei(sale.amount),
+            "price_wei": wei(sale.price_wei),
+            "price_eth": _eth(sale.price_wei),
+        }
+        for sale in sales
+    ]
+    return pa.Table.from_pylist(rows, schema=SALES)
+
+
+def _summarise(sales: pa.Table) -> SalesSummary:
+    times = sales.column("sold_at").to_pylist()
+    return SalesSummary(
+        count=len(times),
+        first_sold_at=min(times).isoformat() if times else None,
+        last_sold_at=max(times).isoformat() if times else None,
+    )
 
 
 def _describe(recording: Recording, punks: pa.Table, sales: pa.Table | None) -> Manifest:
@@ -168,7 +287,8 @@ def _describe(recording: Recording, punks: pa.Table, sales: pa.Table | None) -> 
         expected=len(punks) + len(info.missing),
         missing=info.missing,
         **table_counts(punks),
-        sales=None,
+        sales=None if sales is None else _summarise(sales),
+        limit=info.limit,
         source=info.source,
         recording=recording.name,
         created_at=now().isoformat(),

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -87,16 +88,22 @@ def lock_root(root: Path) -> Iterator[None]:
         lock.release()
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write `data` beside `path`, flush it to the disk and rename it into place."""
+def write_whole(path: Path, data: bytes, *, flush: bool = True) -> None:
+    """Write `data` beside `path` and rename it into place.
+
+    Args:
+        flush: force the data onto the disk first. Without, a power cut may leave the file
+            empty or torn; a killed process cannot.
+    """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.tmp")
+        beside = path.with_name(f".{path.name}.{threading.get_ident()}.tmp")
         try:
             with beside.open("wb") as file:
                 file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+                if flush:
+                    file.flush()
+                    os.fsync(file.fileno())
             beside.replace(path)
         except OSError:
             beside.unlink(missing_ok=True)  # on a full disk, it would be in its own way

@@ -6,11 +6,13 @@ PunkError
 ├── RefusedError        4  the server's owner: 401 or 403
 ├── RetryableError      5  time: the same command, run again, goes on
 │   ├── NetworkError       a server could not be reached or gave up
+│   ├── LimitError         a rate limit that lasts longer than we may wait
 │   ├── BusyError          another punkdata is at work in the same root
 │   └── StorageError       the disk is full, read-only or failing
 ├── DataError           6  the data: invalid, damaged or incomplete
 │   ├── ImageError         a picture that is not certainly one sprite
 │   └── SchemaError        written by a newer punkdata
+├── DifferenceError     7  nobody: two snapshots differ, and the caller asked
 └── StoppedError      130  nobody: Ctrl-C
 """
 
@@ -67,6 +69,10 @@ class NetworkError(RetryableError):
     pass
 
 
+class LimitError(RetryableError):
+    pass
+
+
 class BusyError(RetryableError):
     pass
 
@@ -85,6 +91,10 @@ class ImageError(DataError):
 
 class SchemaError(DataError):
     pass
+
+
+class DifferenceError(PunkError):
+    exit_code = 7
 
 
 class StoppedError(PunkError):

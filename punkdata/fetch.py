@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from punkdata import cpunks10k
-from punkdata.cassette import (
+from punkdata import cpunks10k, opensea
+from punkdata.cassette import RecordingTransport
+from punkdata.collect import (
+    COLLECTION_SIZE,
+    Punks,
+    collect_listings,
+    collect_punks,
+    collect_sales,
+    find_image,
+)
+from punkdata.disk import lock_root
+from punkdata.errors import DataError, NetworkError, UsageError
+from punkdata.network import CONNECTIONS, NetworkTransport
+from punkdata.opensea import PAGE_SIZE, OpenSea
+from punkdata.recording import (
     Recording,
     RecordingInfo,
     create_recording,
     list_recordings,
+    open_recording,
     resume_recording,
 )
-from punkdata.disk import lock_root
-from punkdata.errors import DataError, UsageError
+from punkdata.retry import Pause, RetryTransport
 
 Progress = Callable[[int, int | None], None]
+StageProgress = Callable[[str, int, int | None], None]
+"""called with what is counted ("punks", "images", …), how many are done, and of how many"""
+
+SALES_OVERLAP_S = 7 * 24 * 3600
+"""a refresh reads the last week of sales again: some appear late"""
+MAX_SALES_LISTINGS = 20
+"""after so many refreshes all sales are read again, which also finds what was corrected"""
+HOST_IS_DOWN_AFTER = 64
+"""so many images in a row without an answer, and the run ends, resumable"""
 
 
 @dataclass(frozen=True)
@@ -87,3 +110,174 @@ def _read_file(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
+
+
+# -- OpenSea ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class OpenSeaResult:
+    recording: Recording
+    resumed: bool
+    punks: int
+    """how many have labels and an image"""
+    sales: int
+    listed: int
+    """how many punks have a price to be bought at now"""
+
+
+def fetch_opensea(
+    root: Path,
+    network: NetworkTransport | RecordingTransport,
+    base_url: str,
+    *,
+    collection: str = cpunks10k.COLLECTION,
+    limit: int | None = None,
+    progress: StageProgress = lambda stage, done, total: None,
+) -> OpenSeaResult:
+    """Bring a collection from OpenSea into a recording: punks, images, sales and listings.
+
+    The newest unfinished recording of the same collection, API and limit is gone on with.
+    If there is none, a new one is opened; it takes over images, and sales older than a
+    week, from the newest finished one.
+
+    Args:
+        network: the network, or another recording that stands for it.
+        limit: be content with the first so many punks; sales come whole in any case.
+
+    Raises:
+        RefusedError, NetworkError, LimitError, DataError: see `opensea` and `retry`; the
+            recording stays unfinished, and the same call goes on with it.
+        BusyError, StorageError: see `lock_root` and `Recording.add`.
+    """
+    pause = network.pause if isinstance(network, NetworkTransport) else Pause()
+    with lock_root(root):
+        recording, resumed = _open_recording(root, base_url, collection, limit)
+        parent = _parent_of(recording)
+        tape = RecordingTransport(recording, network, parent)
+        client = OpenSea(RetryTransport(tape, sleep=pause), base_url, collection)
+        if isinstance(network, NetworkTransport):
+            # What is certain to be asked. How many pages of sales there are, nobody says.
+            pages = -(-(limit or COLLECTION_SIZE) // PAGE_SIZE) + 4
+            done = recording.count_answers("/api/v2/")
+            network.api_limiter.planned = max(1, pages - done)
+        try:
+            report = _stage(progress, "punks")
+            punks = collect_punks(client, limit, report)
+            images = _fetch_images(client, punks, pause, _stage(progress, "images"))
+            report = _stage(progress, "sales")
+            sales, notes = collect_sales(client, punks.contract, recording.info.sales_after, report)
+            listed = collect_listings(client, punks.contract)
+        finally:
+            pause.stop()
+        missing = punks.missing | images
+        recording.info.missing = {str(i): reason for i, reason in sorted(missing.items())}
+        recording.info.warnings = punks.warnings + notes
+        recording.finish("partial" if missing else "complete")
+    return OpenSeaResult(
+        recording, resumed, len(punks.labels) - len(images), len(sales), len(listed)
+    )
+
+
+def find_unfinished(
+    root: Path, base_url: str, collection: str, limit: int | None
+) -> Recording | None:
+    """The recording that `fetch_opensea` would go on with."""
+    for recording in reversed(list_recordings(root)):
+        if _is_like(recording, base_url, collection) and recording.info.limit == limit:
+            return recording if recording.info.status == "running" else None
+    return None
+
+
+def _open_recording(
+    root: Path, base_url: str, collection: str, limit: int | None
+) -> tuple[Recording, bool]:
+    unfinished = find_unfinished(root, base_url, collection, limit)
+    if unfinished:
+        return resume_recording(unfinished.path), True
+    info = RecordingInfo(
+        source=opensea.SOURCE, collection=collection, limit=limit, base_url=base_url
+    )
+    for parent in reversed(list_recordings(root)):
+        if _is_like(parent, base_url, collection) and parent.info.status != "running":
+            info.parent = parent.name
+            info.sales_after = _sales_after(parent, base_url, collection)
+            break
+    return create_recording(root, info), False
+
+
+def _is_like(recording: Recording, base_url: str, collection: str) -> bool:
+    info = recording.info
+    asked = (opensea.SOURCE, base_url, collection)
+    return (info.source, info.base_url, info.collection) == asked
+
+
+def _parent_of(recording: Recording) -> Recording | None:
+    """The recording to take over from, unless it has been removed in the meantime."""
+    if recording.info.parent is None:
+        return None
+    path = recording.path.parent / recording.info.parent
+    return open_recording(path) if (path / "recording.json").exists() else None
+
+
+def _sales_after(parent: Recording, base_url: str, collection: str) -> list[int]:
+    """Where the sales of a refresh end: a week before the newest that the parent has."""
+    older = parent.info.sales_after
+    if len(older) >= MAX_SALES_LISTINGS:
+        return []
+    client = OpenSea(RecordingTransport(parent), base_url, collection)
+    for after in [*older, None]:
+        events = next(client.iter_sales(None if after is None else after - 1)) or []
+        if events:
+            newest = max(event.event_timestamp for event in events)
+            return [max(newest - SALES_OVERLAP_S, 1), *older]
+    return []
+
+
+def _fetch_images(
+    client: OpenSea, punks: Punks, pause: Pause, progress: Progress
+) -> dict[int, str]:
+    """Have every image recorded; returns why those failed that did, after a second try."""
+    wanted = punks.image_urls
+    failed = _fetch_round(client, wanted, pause, progress)
+    again = {punk_id: wanted[punk_id] for punk_id in failed}
+    failed = _fetch_round(client, again, pause, lambda done, total: None)
+    return {punk_id: f"the image {reason}" for punk_id, reason in failed.items()}
+
+
+def _fetch_round(
+    client: OpenSea, wanted: dict[int, tuple[str, ...]], pause: Pause, progress: Progress
+) -> dict[int, str]:
+    failed: dict[int, str] = {}
+    silent = 0
+    pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="images")
+    try:
+        jobs = {pool.submit(_try_image, client, urls): i for i, urls in wanted.items()}
+        for done, job in enumerate(as_completed(jobs), 1):
+            error = job.result()
+            if error is not None:
+                failed[jobs[job]] = error.message
+            silent = silent + 1 if isinstance(error, NetworkError) else 0
+            if error is not None and silent >= HOST_IS_DOWN_AFTER:
+                raise error
+            progress(done, len(wanted))
+    except BaseException:
+        pause.stop()
+        raise
+    finally:
+        # Whoever is at work may still write, so the root's lock is held until all are done.
+        pool.shutdown(wait=True, cancel_futures=True)
+    return failed
+
+
+def _try_image(client: OpenSea, urls: tuple[str, ...]) -> DataError | NetworkError | None:
+    """Have one image recorded; what is wrong with it alone is returned, all else raised."""
+    try:
+        find_image(client, urls)
+    except (DataError, NetworkError) as error:
+        return error
+    return None
+
+
+def _stage(progress: StageProgress, name: str) -> Progress:
+    return lambda done, total: progress(name, done, total)

@@ -166,15 +166,60 @@ def _read_png(data: bytes) -> NDArray[np.uint8]:
         raise ImageError(f"is a damaged PNG ({error})") from None
 
 
+_KINDS = {
+    b"\xff\xd8\xff": "JPEG",
+    b"GIF8": "GIF",
+    b"<svg": "SVG",
+    b"<?xml": "XML",
+    b"<": "HTML",
+    b"{": "JSON",
+}
+
+
 def _format_name(data: bytes) -> str:
+    """What the first bytes say that this is, whatever its name or content type says."""
     if not data:
         return "an empty file"
+    if data.startswith(_MAGIC):
+        return "PNG"
     if data[4:12] in (b"ftypavif", b"ftypavis"):
         return "AVIF"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WebP"
-    known = {b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"BM": "BMP", b"<svg": "SVG", b"<": "HTML"}
-    return next((name for magic, name in known.items() if data.startswith(magic)), "something else")
+    return next((name for magic, name in _KINDS.items() if data.startswith(magic)), "no picture")
+
+
+def check_whole(data: bytes) -> None:
+    """Refuse what a transfer cut short, or what is no picture at all; for received bytes.
+
+    Raises:
+        ImageError: so it is. Whether one sprite can be read from it is for `decode_image`.
+    """
+    ends = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9", "SVG": b"</svg>", "GIF": b";"}
+    match name := _format_name(data):
+        case "PNG" | "JPEG" | "GIF" | "SVG":
+            whole = ends[name] in data
+        case "WebP":
+            whole = len(data) >= 8 + int.from_bytes(data[4:8], "little")
+        case "AVIF":
+            whole = _has_whole_boxes(data)
+        case _:
+            raise ImageError(f"is {name}, not a picture")
+    if not whole:
+        raise ImageError(f"is a {name} that was cut short")
+
+
+def _has_whole_boxes(data: bytes) -> bool:
+    """Whether the boxes that an AVIF file consists of, each with its length, fill it."""
+    at = 0
+    while at < len(data):
+        length = int.from_bytes(data[at : at + 4])
+        if length == 1:  # the length follows the name, in 8 bytes
+            length = int.from_bytes(data[at + 8 : at + 16])
+        if length == 0:  # this one lasts to the end, wherever that is
+            return True
+        at += max(length, 8)
+    return at == len(data)
 
 
 def _remove_background(opaque: Sprite, scale: int) -> tuple[Sprite, int, str]:

@@ -46,6 +46,8 @@ class Manifest(BaseModel):
     expected: int
     """how many punks the source says there are"""
     punks: int
+    limit: int | None = None
+    """how many punks were asked for, where that was not all"""
     missing: dict[str, str] = {}
     """punk_id -> why it has no row"""
     splits: dict[str, dict[str, int]]

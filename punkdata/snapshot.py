@@ -216,9 +216,16 @@ def write_snapshot(
             f"{folder} is there already, but damaged ({damage[0]})",
             try_next=f"move {folder} away and build again",
         )
-    if manifest.status == "complete":
+    if manifest.status == "complete" and not _would_hide_all(home, manifest):
         write_whole(home / "latest", f"{manifest.version}\n".encode())
     return snapshot, created
+
+
+def _would_hide_all(home: Path, manifest: Manifest) -> bool:
+    """Whether this is a sample (`--limit`) and `latest` is not: the sample gives way then."""
+    version = latest_version(home.parent.parent, home.name)
+    newest = home / (version or "") / "manifest.json"
+    return manifest.limit is not None and newest.is_file() and read_manifest(newest).limit is None
 
 
 def damaged_files(snapshot: Snapshot) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import Pin
 
-from punkdata.cassette import RecordingInfo, create_recording, list_recordings
+from punkdata.recording import RecordingInfo, create_recording, list_recordings
 from punkdata.disk import lock_root
 from punkdata.errors import BusyError, DataError, UsageError
 from punkdata.fetch import fetch_cpunks10k

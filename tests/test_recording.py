@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from punkdata.cassette import (
+from punkdata.recording import (
     Recording,
     RecordingInfo,
     create_recording,

@@ -1,0 +1,341 @@
+"""From an OpenSea client to punks, images, sales and listings, and a word on what is missing.
+
+Both sides of a recording run this: a fetch with the network behind the client, a build with
+the recording alone. So a build sees exactly what the fetch has judged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from punkdata.cassette import NotRecordedError
+from punkdata.errors import DataError, ImageError, NetworkError
+from punkdata.images import DecodedImage, decode_image
+from punkdata.opensea import OpenSea
+from punkdata.traits import ACCESSORIES, TYPES, find_label
+from punkdata.wire import (
+    Collection,
+    Nft,
+    ParsedSale,
+    TraitCounts,
+    parse_image_urls,
+    parse_labels,
+    parse_listing,
+    parse_punk_id,
+    parse_sale,
+)
+
+COLLECTION_SIZE = 10_000
+"""The CryptoPunks contract has the ids 0 to 9999; others have been listed, and are refused."""
+CHAIN = "ethereum"
+CONTRACT = "0xb47e3cd837ddf8e4c57f05d70ab865de6e193bbb"
+
+Progress = Callable[[int, int | None], None]
+Labels = tuple[str, tuple[str, ...]]
+
+
+@dataclass
+class Punks:
+    """All that is known of the tokens."""
+
+    contract: str = CONTRACT
+    """its address, in lower case"""
+    labels: dict[int, Labels] = field(default_factory=dict)
+    """punk_id -> type, accessories"""
+    image_urls: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    """punk_id -> where its image may be had, the best address first"""
+    missing: dict[int, str] = field(default_factory=dict)
+    """punk_id -> why nothing certain is known of it"""
+    warnings: list[str] = field(default_factory=list)
+
+
+# -- tokens ------------------------------------------------------------------------------
+
+
+def collect_punks(
+    client: OpenSea, limit: int | None = None, progress: Progress = lambda done, total: None
+) -> Punks:
+    """All tokens with their labels, held against the totals that the API announces.
+
+    Tokens without traits, and those that no page listed, are asked for by the hundred and
+    then one by one. Ids outside the collection are refused.
+
+    Args:
+        limit: be content with the first so many.
+    """
+    collection, counts = client.get_collection(), client.get_trait_counts()
+    chain, contract = find_contract(collection)
+    announced = _announced_total(collection, counts)
+    expected = min(announced, COLLECTION_SIZE)
+    if limit is not None:
+        expected = min(expected, limit)
+    tokens: dict[int, Nft] = {}
+    strange: set[str] = set()
+    for page in client.iter_nfts(limit=limit):
+        if page is None:
+            tokens.clear()
+            strange.clear()
+        for nft in page or ():
+            punk_id = _id_inside(nft, contract)
+            if punk_id is None:
+                strange.add(nft.identifier[:20])
+            elif punk_id not in tokens or _problem(tokens[punk_id]):
+                tokens[punk_id] = nft  # a page may repeat a token, and know it better
+        progress(len(tokens), expected)
+    if limit is not None:
+        tokens = dict(list(tokens.items())[:limit])
+    asked = {i for i, nft in tokens.items() if _problem(nft)}
+    if limit is None:
+        asked |= set(range(expected)) - tokens.keys()
+    _complete(client, tokens, asked, chain, contract, progress)
+    punks = Punks(contract)
+    for punk_id, nft in sorted(tokens.items()):
+        problem = _problem(nft)
+        if problem and punk_id >= announced > 0:
+            # Beyond what is announced, a token without traits was never a punk.
+            strange.add(nft.identifier)
+            continue
+        if problem:
+            punks.missing[punk_id] = problem
+            continue
+        punks.labels[punk_id] = parse_labels(nft)
+        punks.image_urls[punk_id] = parse_image_urls(nft)
+    for punk_id in sorted(asked - tokens.keys()):
+        punks.missing[punk_id] = "is in no page and not found when asked for alone"
+    for identifier in sorted(strange):
+        punks.warnings.append(f"refused token {identifier!r}: it is not of this collection")
+    if limit is None:
+        if not announced:
+            punks.warnings.append("the API announces no total, so nothing tells whether all came")
+        elif len(punks.labels) > announced:
+            punks.warnings.append(
+                f"the API announces {announced:,} tokens and sent {len(punks.labels):,}"
+            )
+        _check_counts(client, punks, counts, chain, contract)
+    return punks
+
+
+def find_contract(collection: Collection) -> tuple[str, str]:
+    """Chain and address (lower case); those of the CryptoPunks if the API is silent."""
+    for contract in collection.contracts or ():
+        if contract.address:
+            return contract.chain or CHAIN, contract.address.lower()
+    return CHAIN, CONTRACT
+
+
+def _announced_total(collection: Collection, counts: TraitCounts) -> int:
+    """How many tokens there are, by the largest of the numbers that say so; 0 if none does."""
+    by_type = sum(
+        n
+        for kind, values in counts.counts.items()
+        for n in values.values()
+        if kind.casefold() == "type" and isinstance(n, int)
+    )
+    return max(collection.total_supply or 0, collection.unique_item_count or 0, by_type)
+
+
+def _id_inside(nft: Nft, contract: str) -> int | None:
+    punk_id = parse_punk_id(nft.identifier)
+    if punk_id is None or punk_id >= COLLECTION_SIZE:
+        return None
+    return punk_id if (nft.contract or contract).lower() == contract else None
+
+
+def _problem(nft: Nft) -> str | None:
+    try:
+        parse_labels(nft)
+    except DataError as error:
+        return error.message
+    return None
+
+
+def _complete(
+    client: OpenSea,
+    tokens: dict[int, Nft],
+    asked: set[int],
+    chain: str,
+    contract: str,
+    progress: Progress,
+) -> None:
+    """Put into `tokens` what asking for single ones adds."""
+    if not asked:
+        return
+    total = len(tokens.keys() | asked)
+    known = len(tokens.keys() - asked)
+    taken: set[int] = set()
+    for page in client.get_nfts(sorted(asked), chain, contract):
+        taken |= _take(tokens, page, asked, contract)
+        progress(known + len(taken), total)
+    for punk_id in sorted(asked - taken):
+        nft = client.get_nft(punk_id, chain, contract)
+        taken |= _take(tokens, [nft] if nft else [], {punk_id}, contract)
+        progress(known + len(taken), total)
+
+
+def _take(tokens: dict[int, Nft], page: Iterable[Nft], asked: set[int], contract: str) -> set[int]:
+    """Put tokens that were asked for into `tokens`; returns the ids that are whole now."""
+    whole = set()
+    for nft in page:
+        punk_id = _id_inside(nft, contract)
+        if punk_id is not None and punk_id in asked:
+            if not _problem(nft):
+                whole.add(punk_id)
+            elif punk_id in tokens:
+                continue  # what was listed is no worse
+            tokens[punk_id] = nft
+    return whole
+
+
+def _check_counts(
+    client: OpenSea, punks: Punks, counts: TraitCounts, chain: str, contract: str
+) -> None:
+    """Hold the labels against the announced counts; where too few carry one, look who does."""
+    carried = Counter(name for kind, names in punks.labels.values() for name in (kind, *names))
+    for kind, values in counts.counts.items():
+        if kind.casefold() not in ("type", "accessory"):
+            continue
+        for value, announced in values.items():
+            label = find_label(value)
+            if label is None or not isinstance(announced, int):
+                if not re.fullmatch(r"\d attributes?", value, re.IGNORECASE):
+                    punks.warnings.append(f"the API counts an unknown {kind} {value[:40]!r}")
+                continue
+            found = carried.pop(label, 0)
+            if found < announced - len(punks.missing):
+                found = _look_for(client, punks, (kind, value, label), chain, contract)
+            if found != announced:
+                punks.warnings.append(
+                    f"the API counts {announced:,} punks with {label}, but lists {found:,}"
+                )
+    if any(kind.casefold() == "accessory" for kind in counts.counts):
+        for label in [name for name in (*TYPES, *ACCESSORIES) if name in carried]:
+            punks.warnings.append(f"the API does not count {label}, but lists {carried[label]:,}")
+
+
+def _look_for(
+    client: OpenSea, punks: Punks, trait: tuple[str, str, str], chain: str, contract: str
+) -> int:
+    """Complete the punks that the API lists under a trait but whose own traits lack it.
+
+    Returns how many carry it then. What still contradicts itself goes to `missing`.
+    """
+    kind, value, label = trait
+    listed: set[int] = set()
+    for page in client.iter_nfts(traits=[(kind, value)]):
+        if page is None:
+            listed.clear()
+        ids = (_id_inside(nft, contract) for nft in page or ())
+        listed |= {punk_id for punk_id in ids if punk_id in punks.labels}
+    for punk_id in sorted(listed):
+        punk_type, accessories = punks.labels[punk_id]
+        if label in (punk_type, *accessories):
+            continue
+        nft = client.get_nft(punk_id, chain, contract)
+        labels = parse_labels(nft) if nft and not _problem(nft) else None
+        if labels and label in (labels[0], *labels[1]):
+            punks.labels[punk_id] = labels
+        else:
+            del punks.labels[punk_id], punks.image_urls[punk_id]
+            punks.missing[punk_id] = f"is listed under {label}, which its own traits lack"
+    return sum(label in (kind, *names) for kind, names in punks.labels.values())
+
+
+# -- images ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FoundImage:
+    url: str
+    body: str
+    """SHA-256 of the bytes, as the recording names them"""
+    decoded: DecodedImage
+
+
+def find_image(client: OpenSea, urls: Sequence[str]) -> FoundImage:
+    """The sprite behind the first of the addresses that gives one.
+
+    Raises:
+        ImageError: none does; the message says why, for each.
+        NetworkError: none does, and a host did not answer.
+        LimitError: an image host wants us to wait too long.
+    """
+    reasons: dict[str, None] = {}
+    trouble: NetworkError | None = None
+    for url in urls:
+        try:
+            data, body = client.get_image(url)
+            return FoundImage(url, body, decode_image(data))
+        except (ImageError, NotRecordedError, NetworkError) as error:
+            reasons[error.message] = None
+            trouble = error if isinstance(error, NetworkError) else trouble
+    if trouble is not None:
+        raise trouble
+    raise ImageError("; ".join(reasons) or "has no address")
+
+
+# -- sales and listings ------------------------------------------------------------------
+
+
+def collect_sales(
+    client: OpenSea,
+    contract: str,
+    sales_after: Sequence[int] = (),
+    progress: Progress = lambda done, total: None,
+) -> tuple[list[ParsedSale], list[str]]:
+    """All sales, each once, by time; and what had to be left out.
+
+    Args:
+        sales_after: where the listings end that the recording is made of, see
+            `RecordingInfo.sales_after`. The newer listing counts where two overlap.
+    """
+    found: dict[tuple[object, ...], ParsedSale] = {}
+    nameless = 0
+    until: int | None = None
+    for after in [*sales_after, None]:
+        window: dict[tuple[object, ...], ParsedSale] = {}
+        lost = 0
+        # One second earlier, because nobody says whether the edge itself is included.
+        start = None if after is None else after - 1
+        for page in client.iter_sales(start, reuse=until is not None):
+            if page is None:
+                window.clear()
+                lost = 0
+            for event in page or ():
+                sale = parse_sale(event, contract)
+                if sale is None:
+                    lost += event.event_type in (None, "sale")
+                elif until is None or event.event_timestamp < until:
+                    # The first is the newest word on a sale that stands there twice.
+                    window.setdefault(_sale_key(sale, event.chain), sale)
+            progress(len(found) + len(window), None)
+        found = {**window, **found}
+        nameless += lost
+        until = after
+    lost_note = f"{nameless:,} sale events name no punk and are left out"
+    return sorted(found.values(), key=_sale_order), [lost_note] if nameless else []
+
+
+def _sale_key(sale: ParsedSale, chain: str | None) -> tuple[object, ...]:
+    """What tells two sales apart; events have no id, and one transaction may hold many."""
+    known = sale.transaction or (sale.seller, sale.buyer)
+    return (chain or CHAIN).lower(), sale.punk_id, known, sale.sold_at
+
+
+def _sale_order(sale: ParsedSale) -> tuple[object, ...]:
+    return sale.sold_at, sale.punk_id, sale.transaction or "", sale.seller or "", sale.buyer or ""
+
+
+def collect_listings(client: OpenSea, contract: str) -> dict[int, int]:
+    """punk_id -> the lowest price in wei at which it is listed now, in ETH, WETH or BETH."""
+    best: dict[int, int] = {}
+    for page in client.iter_listings():
+        if page is None:
+            best.clear()
+        for listing in page or ():
+            if parsed := parse_listing(listing, contract):
+                punk_id, price_wei = parsed
+                best[punk_id] = min(price_wei, best.get(punk_id, price_wei))
+    return best
