@@ -14,13 +14,17 @@ import pyarrow as pa
 
 import punkdata
 from punkdata import cpunks10k, opensea
-from punkdata.cassette import RecordingTransport
-from punkdata.collect import collect_listings, collect_punks, collect_sales, find_image
+from punkdata.collect import (
+    collect_listings,
+    collect_punks,
+    collect_sales,
+    find_image,
+    open_replay,
+)
 from punkdata.disk import lock_root, now, root_option
 from punkdata.errors import DataError, ImageError, UsageError
 from punkdata.images import encode_png, pixels_sha256
 from punkdata.manifest import Manifest, SalesSummary
-from punkdata.opensea import OpenSea
 from punkdata.recording import Recording, list_recordings, open_recording
 from punkdata.rows import table_counts
 from punkdata.schema import PROVENANCE, PUNKS, SALES
@@ -141,7 +145,7 @@ def _read(recording: Recording, progress: Progress) -> _Content:
 def _read_opensea(recording: Recording, progress: Progress) -> _Content:
     """Run the client that made the recording once more, on the recording alone."""
     info = recording.info
-    client = OpenSea(RecordingTransport(recording), info.base_url or "", info.collection)
+    client = open_replay(recording)
     known = collect_punks(client, info.limit)
     sales, _ = collect_sales(client, known.contract, info.sales_after)
     wanted = known.labels.keys() | {int(punk_id) for punk_id in info.missing}

@@ -11,10 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from punkdata.cassette import NotRecordedError
+from punkdata.cassette import NotRecordedError, RecordingTransport
 from punkdata.errors import DataError, ImageError, NetworkError
 from punkdata.images import DecodedImage, decode_image
 from punkdata.opensea import OpenSea
+from punkdata.recording import Recording
 from punkdata.traits import ACCESSORIES, TYPES, find_label
 from punkdata.wire import (
     Collection,
@@ -50,6 +51,18 @@ class Punks:
     missing: dict[int, str] = field(default_factory=dict)
     """punk_id -> why nothing certain is known of it"""
     warnings: list[str] = field(default_factory=list)
+
+
+def open_replay(recording: Recording) -> OpenSea:
+    """The client that made a recording, with nothing behind it but the recording.
+
+    Raises:
+        DataError: the recording does not say which API it is of.
+    """
+    info = recording.info
+    if info.base_url is None:
+        raise DataError(f"{recording.path} does not name the API that it is of")
+    return OpenSea(RecordingTransport(recording), info.base_url, info.collection)
 
 
 # -- tokens ------------------------------------------------------------------------------

@@ -11,11 +11,13 @@ from punkdata import cpunks10k, opensea
 from punkdata.cassette import RecordingTransport
 from punkdata.collect import (
     COLLECTION_SIZE,
+    Progress,
     Punks,
     collect_listings,
     collect_punks,
     collect_sales,
     find_image,
+    open_replay,
 )
 from punkdata.disk import lock_root
 from punkdata.errors import DataError, NetworkError, UsageError
@@ -31,7 +33,6 @@ from punkdata.recording import (
 )
 from punkdata.retry import Pause, RetryTransport
 
-Progress = Callable[[int, int | None], None]
 StageProgress = Callable[[str, int, int | None], None]
 """called with what is counted ("punks", "images", …), how many are done, and of how many"""
 
@@ -151,8 +152,17 @@ def fetch_opensea(
         BusyError, StorageError: see `lock_root` and `Recording.add`.
     """
     pause = network.pause if isinstance(network, NetworkTransport) else Pause()
+    wanted = RecordingInfo(
+        source=opensea.SOURCE, collection=collection, limit=limit, base_url=base_url
+    )
+    if isinstance(network, RecordingTransport):
+        told = network.recording
+        wanted.replay_of, wanted.sales_after = told.name, told.info.sales_after
     with lock_root(root):
-        recording, resumed = _open_recording(root, base_url, collection, limit)
+        unfinished = find_unfinished(root, wanted)
+        recording = (
+            resume_recording(unfinished.path) if unfinished else _new_recording(root, wanted)
+        )
         parent = _parent_of(recording)
         tape = RecordingTransport(recording, network, parent)
         client = OpenSea(RetryTransport(tape, sleep=pause), base_url, collection)
@@ -175,41 +185,39 @@ def fetch_opensea(
         recording.info.warnings = punks.warnings + notes
         recording.finish("partial" if missing else "complete")
     return OpenSeaResult(
-        recording, resumed, len(punks.labels) - len(images), len(sales), len(listed)
+        recording, unfinished is not None, len(punks.labels) - len(images), len(sales), len(listed)
     )
 
 
-def find_unfinished(
-    root: Path, base_url: str, collection: str, limit: int | None
-) -> Recording | None:
+def find_unfinished(root: Path, wanted: RecordingInfo) -> Recording | None:
     """The recording that `fetch_opensea` would go on with."""
     for recording in reversed(list_recordings(root)):
-        if _is_like(recording, base_url, collection) and recording.info.limit == limit:
+        if _is_like(recording.info, wanted) and recording.info.limit == wanted.limit:
             return recording if recording.info.status == "running" else None
     return None
 
 
-def _open_recording(
-    root: Path, base_url: str, collection: str, limit: int | None
-) -> tuple[Recording, bool]:
-    unfinished = find_unfinished(root, base_url, collection, limit)
-    if unfinished:
-        return resume_recording(unfinished.path), True
-    info = RecordingInfo(
-        source=opensea.SOURCE, collection=collection, limit=limit, base_url=base_url
+def find_parent(root: Path, wanted: RecordingInfo) -> Recording | None:
+    """The finished recording that a new one would take over from."""
+    for recording in reversed(list_recordings(root)):
+        if _is_like(recording.info, wanted) and recording.info.status != "running":
+            return recording
+    return None
+
+
+def _is_like(info: RecordingInfo, wanted: RecordingInfo) -> bool:
+    return all(
+        getattr(info, name) == getattr(wanted, name)
+        for name in ("source", "base_url", "collection", "replay_of")
     )
-    for parent in reversed(list_recordings(root)):
-        if _is_like(parent, base_url, collection) and parent.info.status != "running":
-            info.parent = parent.name
-            info.sales_after = _sales_after(parent, base_url, collection)
-            break
-    return create_recording(root, info), False
 
 
-def _is_like(recording: Recording, base_url: str, collection: str) -> bool:
-    info = recording.info
-    asked = (opensea.SOURCE, base_url, collection)
-    return (info.source, info.base_url, info.collection) == asked
+def _new_recording(root: Path, wanted: RecordingInfo) -> Recording:
+    parent = find_parent(root, wanted)
+    if parent is not None and wanted.replay_of is None:
+        wanted.parent = parent.name
+        wanted.sales_after = _sales_after(parent)
+    return create_recording(root, wanted)
 
 
 def _parent_of(recording: Recording) -> Recording | None:
@@ -220,12 +228,12 @@ def _parent_of(recording: Recording) -> Recording | None:
     return open_recording(path) if (path / "recording.json").exists() else None
 
 
-def _sales_after(parent: Recording, base_url: str, collection: str) -> list[int]:
+def _sales_after(parent: Recording) -> list[int]:
     """Where the sales of a refresh end: a week before the newest that the parent has."""
     older = parent.info.sales_after
     if len(older) >= MAX_SALES_LISTINGS:
         return []
-    client = OpenSea(RecordingTransport(parent), base_url, collection)
+    client = open_replay(parent)
     for after in [*older, None]:
         events = next(client.iter_sales(None if after is None else after - 1)) or []
         if events:

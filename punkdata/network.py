@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import httpx
 from pydantic import SecretStr
@@ -22,7 +22,6 @@ from punkdata.images import MAX_BYTES as MAX_IMAGE_BYTES
 from punkdata.images import check_whole
 from punkdata.retry import GO_ON, BrokenReplyError, Limiter, Pause
 
-DEFAULT_BASE_URL = "https://api.opensea.io"
 IMAGE_HOSTS = ("*.seadn.io", "openseauserdata.com", "lh3.googleusercontent.com")
 MAX_API_BYTES = 64_000_000
 MAX_REDIRECTS = 3
@@ -49,7 +48,7 @@ def check_base_url(base_url: str) -> str:
     if url.userinfo or url.query or url.fragment:
         raise UsageError("a base URL has no user, query or fragment")
     if not url.host or url.scheme not in ("http", "https"):
-        raise UsageError(f"the base URL {base_url!r} is not a web address; try {DEFAULT_BASE_URL}")
+        raise UsageError(f"the base URL {base_url!r} is not a web address")
     if url.scheme == "http" and not is_loopback(url.host):
         raise UsageError(f"the base URL {base_url} would send the key in the clear; use https")
     return str(url).rstrip("/")
@@ -79,7 +78,6 @@ class NetworkTransport(httpx.BaseTransport):
         image_hosts: allowed beside `IMAGE_HOSTS` and the base URL's own; "*.name" allows
             all hosts below a name.
         max_wait_s: see `Limiter`.
-        on_wait: told the seconds before every wait for a limit.
 
     Raises (from `handle_request`):
         ImageError: an image address that is not allowed.
@@ -95,14 +93,12 @@ class NetworkTransport(httpx.BaseTransport):
         image_hosts: Iterable[str] = (),
         *,
         max_wait_s: float = DEFAULT_MAX_WAIT_S,
-        on_wait: Callable[[float], None] = lambda seconds: None,
     ) -> None:
         self._http = http
         self._base = httpx.URL(base_url)
         self._key = key
         self._hosts = (*IMAGE_HOSTS, *image_hosts)
         self._max_wait_s = max_wait_s
-        self._on_wait = on_wait
         self.pause = Pause()
         self._limiters: dict[str, Limiter] = {}
         self._lock = threading.Lock()
@@ -112,8 +108,16 @@ class NetworkTransport(httpx.BaseTransport):
 
     @property
     def waited_s(self) -> float:
-        """How long requests have waited for limits, in all."""
-        return sum(limiter.waited_s for limiter in self._limiters.values())
+        """How long requests have waited for the API's limit, in all."""
+        return self.api_limiter.waited_s
+
+    def describe_limit(self) -> str:
+        """How the budget stands, in a few words; empty while nothing is known."""
+        waits_s = max((x.waits_until - time.time() for x in [*self._limiters.values()]), default=0)
+        if waits_s > 1:
+            return f"waiting {waits_s:,.0f} s for the rate limit"
+        api = self.api_limiter
+        return "" if api.limit is None else f"{api.remaining} of {api.limit} requests left"
 
     @property
     def api_limiter(self) -> Limiter:
@@ -164,9 +168,7 @@ class NetworkTransport(httpx.BaseTransport):
         name = url.host if is_api else f"{url.host} (images)"
         with self._lock:
             if name not in self._limiters:
-                self._limiters[name] = Limiter(
-                    name, max_wait_s=self._max_wait_s, sleep=self.pause, on_wait=self._on_wait
-                )
+                self._limiters[name] = Limiter(name, max_wait_s=self._max_wait_s, sleep=self.pause)
             return self._limiters[name]
 
     def _exchange(

@@ -71,6 +71,8 @@ class RecordingInfo(BaseModel):
     """how many punks were asked for; None for all"""
     parent: str | None = None
     """the recording that this one refreshes"""
+    replay_of: str | None = None
+    """the recording that answered in the network's place"""
     base_url: str | None = None
     """of the API that was asked"""
     sales_after: list[int] = []
@@ -165,6 +167,16 @@ class Recording:
         """How many answers there are to addresses with `part` in them."""
         with self._lock:
             return sum(part in key[1] for key in self._read_index())
+
+    def count_images(self) -> int:
+        """How many answers are images: none of the API's, which are JSON."""
+        with self._lock:
+            return sum("/api/v2/" not in key[1] for key in self._read_index())
+
+    def count_bytes(self) -> int:
+        """The size of all answers, unpacked."""
+        with self._lock:
+            return sum(reply.body_bytes for reply in self._read_index().values())
 
     def restart(self, url: str) -> None:
         """Begin a new pass over the listing that `url` is a page of: nothing of it is known."""

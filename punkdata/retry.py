@@ -69,7 +69,6 @@ class Limiter:
 
     Args:
         max_wait_s: a longer wait than this ends in a LimitError.
-        on_wait: told the seconds before every wait.
     """
 
     def __init__(
@@ -79,7 +78,6 @@ class Limiter:
         max_wait_s: float,
         clock: Clock = time.time,
         sleep: Sleep = time.sleep,
-        on_wait: Callable[[float], None] = lambda seconds: None,
     ) -> None:
         self.host = host
         self.max_wait_s = max_wait_s
@@ -88,7 +86,8 @@ class Limiter:
         self.remaining: int | None = None
         self.reset_at: float | None = None
         self.waited_s = 0.0
-        self._clock, self._sleep, self._on_wait = clock, sleep, on_wait
+        self.waits_until = 0.0
+        self._clock, self._sleep = clock, sleep
         self._blocked_until = 0.0
         self._next_at = 0.0
         self._lock = threading.Lock()
@@ -110,7 +109,7 @@ class Limiter:
                 if wait_s > self.max_wait_s:
                     raise self._error(wait_s)
                 self.waited_s += wait_s
-            self._on_wait(wait_s)
+                self.waits_until = self._clock() + wait_s
             self._sleep(wait_s)
 
     def _wait_s(self) -> float:

@@ -7,10 +7,11 @@ a plain line appears every few seconds.
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +23,7 @@ from rich.text import Text
 
 import punkdata
 from punkdata.disk import DEFAULT_ROOT
-from punkdata.errors import PunkError
+from punkdata.errors import PunkError, UsageError
 
 PLAIN_EVERY_S = 5.0
 
@@ -101,6 +102,11 @@ def say(markup: str) -> None:
     Console(stderr=True, highlight=False, soft_wrap=True).print(markup)
 
 
+def warn(text: str) -> None:
+    """Something that a person should know, though all goes on; to stderr."""
+    say(f"[bold yellow]warning:[/] {escape(text)}")
+
+
 def emit(text: str) -> None:
     """Data, to stdout, exactly as it is."""
     print(text)
@@ -135,6 +141,58 @@ def progress(label: str, unit: str) -> Iterator[Report]:
             bar.update(task, completed=done, total=total, note=escape(note))
 
         yield report
+
+
+StageReport = Callable[[str, int, int | None], None]
+"""report(stage, done, total); a stage is named by what it counts, in the plural"""
+
+
+@contextmanager
+def stages(label: str, note: Callable[[], str] = lambda: "") -> Iterator[StageReport]:
+    """Show how far a job of several stages is, one after the other.
+
+    Args:
+        label: what is going on, as "fetching".
+        note: what else there is to tell, asked at every report.
+    """
+    with ExitStack() as stack:
+        current: dict[str, Report] = {}
+
+        def report(stage: str, done: int, total: int | None) -> None:
+            if stage not in current:
+                stack.close()  # the bar of the stage before
+                current.clear()
+                current[stage] = stack.enter_context(progress(label, stage))
+            current[stage](done, total, note())
+
+        yield report
+
+
+def parse_wait(text: str) -> float:
+    """Seconds of "15m", "90s", "1.5h" or "0"; a number alone is minutes.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)(?:in|ec|r|our)?s?", text.strip().lower())
+    if found is None:
+        raise UsageError(f"{text!r} is not a time; write it as 15m, 90s, 1h or 0")
+    return float(found[1]) * {"s": 1, "m": 60, "": 60, "h": 3600}[found[2]]
+
+
+def config_dir() -> Path:
+    """The folder of this user's settings, as the system has it."""
+    return Path(typer.get_app_dir("punkdata"))
+
+
+def can_ask() -> bool:
+    """Whether a person is there to answer a question."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def ask(question: str) -> bool:
+    """A yes or no from the person at the terminal; Enter is yes."""
+    return typer.confirm(question, default=True, err=True)
 
 
 class _Counts(ProgressColumn):

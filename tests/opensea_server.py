@@ -131,7 +131,10 @@ class OpenSeaServer:
         self._random = random.Random(self.faults.seed)
         self._turns: Counter[str] = Counter()
         self._used: Counter[int] = Counter()
-        self._pngs: dict[int, bytes] = {}
+        scale, behind = self.image_scale, self.image_background
+        self._pngs = {
+            p.punk_id: png_bytes(p.sprite, scale=scale, background=behind) for p in self.punks
+        }
         handler = type("Handler", (_Handler,), {"owner": self})
         self._http = _Server(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
@@ -320,10 +323,6 @@ class OpenSeaServer:
 
     def _image(self, request: Request) -> tuple[int, bytes, dict[str, str]]:
         name = request.path.removeprefix("/images/").removesuffix(".png")
-        known = {p.punk_id: p for p in self.punks} if not self._pngs else {}
-        for punk_id, punk in known.items():
-            scale, behind = self.image_scale, self.image_background
-            self._pngs[punk_id] = png_bytes(punk.sprite, scale=scale, background=behind)
         punk_id = int(name) if name.isdecimal() else -1
         special = self.images.get(punk_id)
         if callable(special):
@@ -591,6 +590,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--punks", type=int, default=200)
     parser.add_argument("--sales", type=int, default=500)
+    parser.add_argument("--scale", type=int, default=1, help="pixels of the images a sprite pixel")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds a request")
     parser.add_argument("--limit", type=int, help="requests a window; default: none")
     parser.add_argument("--window", type=int, default=3600, help="seconds a window")
     parser.add_argument("--faults", action="store_true", help="5%% 429, 3%% 503, 2%% drops, …")
@@ -601,6 +602,8 @@ def main() -> None:
         punks,
         draw_sales(punks, options.sales),
         faults=faults if options.faults else Faults(),
+        image_scale=options.scale,
+        latency_s=options.latency,
         limit=options.limit,
         window_s=options.window,
     )
