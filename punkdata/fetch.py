@@ -198,11 +198,17 @@ def find_unfinished(root: Path, wanted: RecordingInfo) -> Recording | None:
 
 
 def find_parent(root: Path, wanted: RecordingInfo) -> Recording | None:
-    """The finished recording that a new one would take over from."""
-    for recording in reversed(list_recordings(root)):
-        if _is_like(recording.info, wanted) and recording.info.status != "running":
-            return recording
-    return None
+    """The finished recording that a new one would take over from.
+
+    The newest that asked for as many punks, or for all; else the newest.
+    """
+    finished = [
+        recording
+        for recording in reversed(list_recordings(root))
+        if _is_like(recording.info, wanted) and recording.info.status != "running"
+    ]
+    fitting = [r for r in finished if r.info.limit in (None, wanted.limit)]
+    return next(iter(fitting or finished), None)
 
 
 def _is_like(info: RecordingInfo, wanted: RecordingInfo) -> bool:

@@ -113,7 +113,8 @@ def emit(text: str) -> None:
 
 
 def emit_json(data: Any) -> None:
-    print(json.dumps(data, indent=2, ensure_ascii=False))
+    # Moments and exact amounts have no JSON of their own.
+    print(json.dumps(data, indent=2, ensure_ascii=False, default=str))
 
 
 @contextmanager
