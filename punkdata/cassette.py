@@ -22,8 +22,9 @@ class NotRecordedError(DataError):
 class RecordingTransport(httpx.BaseTransport):
     """Answers from a recording first, from the network second, and records what it got.
 
-    A request's extensions say more: `restart` begins a new pass over a listing, and `reuse`
-    allows the parent's answer to be taken over.
+    A request's extensions say more: `restart` begins a new pass over a listing, `reuse`
+    allows the parent's answer to be taken over, and `may_be_gone` says that a recorded 404
+    is an answer like any other. Where it is not, asking again may help.
 
     Args:
         network: where to ask what is not recorded; None to replay only.
@@ -47,7 +48,9 @@ class RecordingTransport(httpx.BaseTransport):
         asked = (url, request.method, body_sha256)
         if request.extensions.get("restart"):
             self.recording.restart(url)
-        if reply := self.recording.find(*asked):
+        reply = self.recording.find(*asked)
+        may_be_gone = self.network is None or request.extensions.get("may_be_gone")
+        if reply is not None and (reply.status < 300 or may_be_gone):
             return _answer(self.recording, reply)
         if self.parent is not None and request.extensions.get("reuse"):
             reply = self.parent.find(*asked)

@@ -305,30 +305,36 @@ def collect_sales(
             `RecordingInfo.sales_after`. The newer listing counts where two overlap.
     """
     found: dict[tuple[object, ...], ParsedSale] = {}
-    nameless = 0
+    left_out: Counter[str] = Counter()
     until: int | None = None
     for after in [*sales_after, None]:
         window: dict[tuple[object, ...], ParsedSale] = {}
-        lost = 0
+        reasons: Counter[str] = Counter()
         # One second earlier, because nobody says whether the edge itself is included.
         start = None if after is None else after - 1
         for page in client.iter_sales(start, reuse=until is not None):
             if page is None:
                 window.clear()
-                lost = 0
+                reasons.clear()
             for event in page or ():
-                sale = parse_sale(event, contract)
+                if until is not None and event.event_timestamp >= until:
+                    continue  # the newer listing has it, unless it was taken back
+                try:
+                    sale = parse_sale(event, contract)
+                except DataError as error:
+                    reasons[error.message] += 1
+                    continue
                 if sale is None:
-                    lost += event.event_type in (None, "sale")
-                elif until is None or event.event_timestamp < until:
+                    reasons["it names no punk"] += event.event_type in (None, "sale")
+                else:
                     # The first is the newest word on a sale that stands there twice.
                     window.setdefault(_sale_key(sale, event.chain), sale)
             progress(len(found) + len(window), None)
         found = {**window, **found}
-        nameless += lost
+        left_out += reasons
         until = after
-    lost_note = f"{nameless:,} sale events name no punk and are left out"
-    return sorted(found.values(), key=_sale_order), [lost_note] if nameless else []
+    notes = [f"left out {n:,} sale events: {reason}" for reason, n in sorted(left_out.items())]
+    return sorted(found.values(), key=_sale_order), notes
 
 
 def _sale_key(sale: ParsedSale, chain: str | None) -> tuple[object, ...]:

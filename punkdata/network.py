@@ -12,6 +12,7 @@ import ipaddress
 import threading
 import time
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 import httpx
 from pydantic import SecretStr
@@ -43,7 +44,8 @@ def check_base_url(base_url: str) -> str:
     """
     try:
         url = httpx.URL(base_url.rstrip("/"))
-    except httpx.InvalidURL as error:
+        _ = urlsplit(base_url).port  # notices what httpx lets pass, as "https://[x"
+    except (httpx.InvalidURL, ValueError) as error:
         raise UsageError(f"the base URL is not a URL ({error})") from None
     if url.userinfo or url.query or url.fragment:
         raise UsageError("a base URL has no user, query or fragment")
@@ -82,7 +84,7 @@ class NetworkTransport(httpx.BaseTransport):
     Raises (from `handle_request`):
         ImageError: an image address that is not allowed.
         LimitError: see `Limiter.acquire`.
-        httpx.TransportError: the exchange failed; `retry` decides what follows.
+        httpx.RequestError: the exchange failed; `retry` decides what follows.
     """
 
     def __init__(
@@ -134,17 +136,18 @@ class NetworkTransport(httpx.BaseTransport):
                     headers["content-type"] = "application/json"
             else:
                 self._check_image_url(url)
-            response = self._exchange(request.method, url, headers, request.content, is_api)
+            try:
+                response = self._exchange(request.method, url, headers, request.content, is_api)
+            except httpx.InvalidURL:  # httpx reads every Location, followed or not
+                raise _no_address(url, is_api) from None
             if response.status_code not in _REDIRECTS:
                 return self._checked(request, response)
-            if is_api:
-                raise BrokenReplyError(
-                    NetworkError(f"{url.host} redirects {url.path} elsewhere; is it the API?")
-                )
+            if is_api or "location" not in response.headers:
+                raise _no_address(url, is_api)
             try:
-                url = url.join(response.headers.get("location", ""))
+                url = url.join(response.headers["location"])
             except httpx.InvalidURL:
-                raise ImageError("is redirected to something that is no address") from None
+                raise _no_address(url, is_api) from None
         raise ImageError(f"is redirected more than {MAX_REDIRECTS} times")
 
     def close(self) -> None:
@@ -225,6 +228,13 @@ class NetworkTransport(httpx.BaseTransport):
                 final = type(error)(error.message, try_next=error.try_next or GO_ON)
                 raise BrokenReplyError(final) from None
         return response
+
+
+def _no_address(url: httpx.URL, is_api: bool) -> Exception:
+    if is_api:
+        error = NetworkError(f"{url.host} redirects {url.path} elsewhere; is it the API?")
+        return BrokenReplyError(error)
+    return ImageError("is redirected to something that is no address")
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

@@ -118,7 +118,7 @@ class OpenSea:
     def get_nft(self, punk_id: int, chain: str, contract: str) -> Nft | None:
         """One token; None if there is none."""
         path = f"/chain/{chain}/contract/{contract}/nfts/{punk_id}"
-        response = self._send("GET", path, NftReply)
+        response = self._send("GET", path, NftReply, may_be_gone=True)
         if response.status_code in (400, 404, 410):
             return None
         self._expect_success(response, path)
@@ -154,7 +154,12 @@ class OpenSea:
             ImageError: it is not there, not allowed, or no picture.
             NetworkError, LimitError: the host does not answer.
         """
-        extensions = {"image": True, "reuse": True, "attempts": IMAGE_ATTEMPTS}
+        extensions = {
+            "image": True,
+            "reuse": True,
+            "may_be_gone": True,
+            "attempts": IMAGE_ATTEMPTS,
+        }
         try:
             request = httpx.Request("GET", url, extensions=extensions)
         except (httpx.InvalidURL, UnicodeError) as error:

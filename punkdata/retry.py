@@ -29,7 +29,7 @@ Sleep = Callable[[float], None]
 Clock = Callable[[], float]
 
 
-class BrokenReplyError(httpx.TransportError):
+class BrokenReplyError(httpx.RequestError):
     """A reply that is cut short, too slow, or not what the endpoint should send.
 
     Args:
@@ -216,7 +216,7 @@ _jitter = tenacity.wait_random(0, 0.25)
 
 
 class RetryTransport(httpx.BaseTransport):
-    """Sends again on 408, 429, 5xx (599 too), transport errors and broken replies.
+    """Sends again on 408, 429, 5xx (599 too), failed exchanges and broken replies.
 
     Raises (from `handle_request`):
         NetworkError: every attempt failed.
@@ -230,7 +230,7 @@ class RetryTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         attempts: int = request.extensions.get("attempts", API_ATTEMPTS)
-        again = tenacity.retry_if_exception_type(httpx.TransportError)
+        again = tenacity.retry_if_exception_type(httpx.RequestError)
         retrying = tenacity.Retrying(
             retry=again | tenacity.retry_if_result(_may_pass),
             wait=_wait,

@@ -314,7 +314,8 @@ def parse_sale(event: SaleEvent, contract: str) -> ParsedSale | None:
     """A sale of a token of `contract` (lower case); None if the event is no such sale.
 
     Raises:
-        DataError: its time or amount lies outside what can be stored.
+        DataError: its time or amount lies outside what can be stored. The message fits
+            behind "left out: ".
     """
     nft = event.nft
     if event.event_type not in (None, "sale") or nft is None or not nft.identifier:
@@ -325,11 +326,11 @@ def parse_sale(event: SaleEvent, contract: str) -> ParsedSale | None:
     payment = event.payment or Payment()
     amount, decimals = payment.quantity, payment.decimals
     if amount is not None and not 0 <= amount < MAX_AMOUNT:
-        raise DataError(f"a sale of punk {punk_id} has an amount out of range")
+        raise DataError(f"punk {punk_id} cannot have cost what it says")
     if decimals is not None and not 0 <= decimals <= 77:
-        raise DataError(f"a sale of punk {punk_id} has {decimals} decimals")
+        raise DataError(f"punk {punk_id} was paid in a currency of {decimals} decimals")
     if not 0 < event.event_timestamp < 2**33:
-        raise DataError(f"a sale of punk {punk_id} has the event_timestamp {event.event_timestamp}")
+        raise DataError(f"punk {punk_id} cannot have been sold at {event.event_timestamp}")
     buyer = event.buyer.lower() if event.buyer else None
     return ParsedSale(
         punk_id=punk_id,

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from drawing import DrawnPunk, draw_punks, write_sdist
+from opensea_server import OpenSeaServer, draw_sales, listing
+from pydantic import SecretStr
 
 from punkdata import cpunks10k
 from punkdata.build import build_dataset
 from punkdata.disk import sha256_file
-from punkdata.fetch import fetch_cpunks10k
+from punkdata.fetch import OpenSeaResult, fetch_cpunks10k, fetch_opensea
+from punkdata.network import NetworkTransport, open_http
+from punkdata.retry import Pause
 
 Pin = Callable[[Path], Path]
 
@@ -55,8 +60,61 @@ def root(built_root: Path, sdist: Path, pin: Pin, tmp_path: Path) -> Path:
     return shutil.copytree(built_root, tmp_path / "data")
 
 
+class Quick(Pause):
+    """A pause that takes no time, for tests that do not wait."""
+
+    def __call__(self, seconds: float) -> None:
+        super().__call__(min(seconds, 0.001))
+
+
+_OPENED: list[NetworkTransport] = []
+
+
+def open_network(
+    server: OpenSeaServer, key: str | None = None, *, max_wait_s: float = 900.0
+) -> NetworkTransport:
+    """The network as `punkdata fetch` has it, with waits cut short; closed with the server."""
+    secret = SecretStr(key or server.key or "any")
+    network = NetworkTransport(open_http(), server.base_url, secret, max_wait_s=max_wait_s)
+    network.pause = Quick()
+    _OPENED.append(network)
+    return network
+
+
+@pytest.fixture
+def server() -> Iterator[OpenSeaServer]:
+    """An OpenSea with 60 punks, 300 sales with every oddity, and a few listings."""
+    made = draw_punks(60)
+    sales = draw_sales(made, 300)
+    with OpenSeaServer(made, sales, [listing(3, "70"), listing(3, "65.5")]) as running:
+        yield running
+        while _OPENED:
+            _OPENED.pop().close()
+
+
+Fetch = Callable[..., OpenSeaResult]
+
+
+@pytest.fixture
+def fetch(server: OpenSeaServer, tmp_path: Path) -> Fetch:
+    """Fetch from `server` into a root of the test's own: fetch(limit=…, root=…)."""
+
+    def run(root: Path = tmp_path / "data", **options: Any) -> OpenSeaResult:
+        return fetch_opensea(root, open_network(server), server.base_url, **options)
+
+    return run
+
+
 @pytest.fixture(autouse=True)
-def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PUNKDATA_ROOT", "FORCE_COLOR"):
+def _plain_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    for name in ("PUNKDATA_ROOT", "FORCE_COLOR", "OPENSEA_API_KEY", "OPENSEA_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    # The key that a person has stored is neither read nor overwritten.
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+    monkeypatch.setenv("HOME", str(tmp_path_factory.getbasetemp()))
     monkeypatch.setenv("COLUMNS", "200")  # rich wraps help to the terminal's width

@@ -14,9 +14,9 @@ from conftest import Pin
 from drawing import DrawnPunk, iter_files, write_sdist
 
 from punkdata.build import build_dataset
-from punkdata.recording import RecordingInfo, create_recording, list_recordings
 from punkdata.errors import DataError, UsageError
 from punkdata.fetch import fetch_cpunks10k
+from punkdata.recording import RecordingInfo, create_recording, list_recordings
 from punkdata.snapshot import latest_version, list_snapshots, open_snapshot
 from punkdata.split import SPLITS, published
 from punkdata.verify import verify_snapshot

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from conftest import Pin
 
-from punkdata.recording import RecordingInfo, create_recording, list_recordings
 from punkdata.disk import lock_root
 from punkdata.errors import BusyError, DataError, UsageError
 from punkdata.fetch import fetch_cpunks10k
+from punkdata.recording import RecordingInfo, create_recording, list_recordings
 
 
 def test_the_package_is_recorded_as_one_body_under_its_package_url(

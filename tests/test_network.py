@@ -1,88 +1,312 @@
-"""The real package, and the real installation. These need a package index."""
-
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import venv
-from pathlib import Path
+import gzip
+import logging
+import socket
+import threading
+import zlib
+from collections.abc import Callable, Iterator
 
-import numpy as np
+import httpx
 import pytest
+from drawing import DrawnPunk, png_bytes
+from opensea_server import KEY, Faults, OpenSeaServer
+from pydantic import SecretStr
 
-from punkdata import PunkDataset
-from punkdata.build import build_dataset
-from punkdata.fetch import fetch_cpunks10k
-from punkdata.rows import table_labels
-from punkdata.snapshot import open_snapshot
-from punkdata.split import MIN_SUPPORT, published, stratify
-from punkdata.verify import KNOWN_TYPES, verify_snapshot
+from punkdata import network
+from punkdata.errors import DataError, ImageError, UsageError
+from punkdata.network import NetworkTransport, check_base_url, open_http
+from punkdata.retry import BrokenReplyError, RetryTransport
 
-pytestmark = pytest.mark.network
-
-REPOSITORY = Path(__file__).parent.parent
-
-
-@pytest.fixture(scope="module")
-def real_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("real")
-    assert fetch_cpunks10k(root).created
-    assert build_dataset(root).created
-    return root
+BASE = "https://api.test"
+PNG = png_bytes(DrawnPunk(1, "Ape").sprite)
 
 
-def test_the_real_punks_make_the_version_that_they_make_everywhere(real_root: Path) -> None:
-    snapshot = open_snapshot(real_root)
-    assert snapshot.version == "s1-375eb813411f"
-    checks = list(verify_snapshot(snapshot))
-    assert [c.problem for c in checks] == [None] * 6
-    assert checks[-1].note.startswith("10,000 different punks")
+def fake(answer: Callable[[httpx.Request], httpx.Response], base: str = BASE) -> NetworkTransport:
+    """A transport whose sockets lead to `answer`, for hosts that do not exist."""
+    http = httpx.Client(transport=httpx.MockTransport(answer))
+    return NetworkTransport(http, base, SecretStr(KEY), ["extra.test", "*.wild.test"])
 
 
-def test_the_published_split_is_what_the_algorithm_makes_of_the_real_labels(
-    real_root: Path,
+def image(url: str) -> httpx.Request:
+    return httpx.Request("GET", url, extensions={"image": True})
+
+
+def api(url: str, check: Callable[[bytes], None] = lambda body: None) -> httpx.Request:
+    return httpx.Request("GET", url, extensions={"check": check})
+
+
+# -- where the base URL may lead -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("https://api.opensea.io", "https://api.opensea.io"),
+        ("https://api.opensea.io/", "https://api.opensea.io"),
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("http://localhost:8000/mirror/", "http://localhost:8000/mirror"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+    ],
+)
+def test_a_base_url_is_https_or_this_machine_s(given: str, used: str) -> None:
+    assert check_base_url(given) == used
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "http://api.opensea.io",
+        "http://127.0.0.1.evil.test",
+        "ftp://api.opensea.io",
+        "api.opensea.io",
+        "",
+        "https://",
+        "https://me:secret@api.opensea.io",
+        "https://api.opensea.io?x=1",
+        "https://[broken",
+    ],
+)
+def test_any_other_base_url_is_refused(given: str) -> None:
+    with pytest.raises(UsageError):
+        check_base_url(given)
+
+
+# -- where images may come from --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://i.seadn.io/a.png",
+        "https://I2C.SEADN.IO/a.png",
+        "https://raw2.seadn.io:443/a.png?v=1",
+        "https://openseauserdata.com/a.png",
+        "https://lh3.googleusercontent.com/abc=s0",
+        "https://extra.test/a.png",
+        "https://deep.down.wild.test/a.png",
+        f"{BASE}/images/a.png",
+    ],
+)
+def test_images_come_from_allowed_hosts_without_the_key(url: str) -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, content=PNG)
+
+    assert fake(answer).handle_request(image(url)).content == PNG
+    assert asked[0].headers["accept"] == "image/png"
+    assert "x-api-key" not in asked[0].headers
+    assert KEY not in str(asked[0].headers)
+
+
+HOSTILE = [
+    "http://i.seadn.io/a.png",
+    "https://seadn.io/a.png",
+    "https://evilseadn.io/a.png",
+    "https://i.seadn.io.evil.test/a.png",
+    "https://i.seadn.io./a.png",
+    "https://i.seadn.io@evil.test/a.png",
+    "https://user:word@i.seadn.io/a.png",
+    "https://i.seadn.io:8443/a.png",
+    "https://api.test:8443/a.png",
+    "https://evil.test/a.png",
+    "https://wild.test/a.png",
+    "https://127.0.0.1/a.png",
+    "https://169.254.169.254/latest/meta-data",
+    "https://[::1]/a.png",
+    "ftp://i.seadn.io/a.png",
+    "file:///etc/passwd",
+    "//evil.test/a.png",
+    "javascript:alert(1)",
+    "/etc/passwd",
+]
+
+
+@pytest.mark.parametrize("url", HOSTILE)
+def test_any_other_address_is_refused_unasked(url: str) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise AssertionError("was asked")
+
+    with pytest.raises(ImageError):
+        fake(answer).handle_request(image(url))
+
+
+@pytest.mark.parametrize("target", [url for url in HOSTILE if not url.startswith("/etc")])
+def test_a_redirect_is_checked_like_the_first_address(target: str) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.host)
+        return httpx.Response(302, headers={"location": target})
+
+    with pytest.raises(ImageError):
+        fake(answer).handle_request(image("https://i.seadn.io/a.png"))
+    assert asked == ["i.seadn.io"]
+
+
+def test_few_redirects_are_followed_and_circles_are_not() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        left = int(request.url.path[1:])
+        if left:
+            return httpx.Response(301, headers={"location": f"/{left - 1}"})
+        return httpx.Response(200, content=PNG)
+
+    assert fake(answer).handle_request(image("https://i.seadn.io/3")).content == PNG
+    with pytest.raises(ImageError, match="redirected more than 3 times"):
+        fake(answer).handle_request(image("https://i.seadn.io/4"))
+
+
+def test_plain_http_is_for_a_base_url_on_this_machine() -> None:
+    sender = fake(lambda request: httpx.Response(200, content=PNG), "http://127.0.0.1:9")
+    assert sender.handle_request(image("http://i.seadn.io/a.png")).content == PNG
+    assert sender.handle_request(image("http://127.0.0.1:9/a.png")).content == PNG
+    with pytest.raises(ImageError, match="not allowed"):
+        sender.handle_request(image("http://127.0.0.1:22/a.png"))
+
+
+def test_the_api_s_redirects_are_not_followed() -> None:
+    moved = httpx.Response(302, headers={"location": "https://evil.test/api"})
+    with pytest.raises(BrokenReplyError, match="redirects"):
+        fake(lambda request: moved).handle_request(api(f"{BASE}/api/v2/x"))
+
+
+# -- what is handed up -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>sorry</html>",
+        b'{"errors": []}',
+        b"plain",
+        PNG[:-20],
+        b"\xff\xd8\xff\xe0 half a JPEG",
+        b"RIFF\xff\x00\x00\x00WEBPVP8 ",
+        b"\x00\x00\x00\x1cftypavif" + b"\x00" * 16 + b"\x00\x00\x01\x00mdat short",
+    ],
+)
+def test_what_is_no_whole_picture_counts_as_a_broken_transfer(body: bytes) -> None:
+    sender = fake(lambda request: httpx.Response(200, content=body))
+    with pytest.raises(BrokenReplyError):
+        sender.handle_request(image("https://i.seadn.io/a.png"))
+
+
+def test_a_content_type_is_not_believed() -> None:
+    headers = {"content-type": "text/html"}
+    sender = fake(lambda request: httpx.Response(200, content=PNG, headers=headers))
+    assert sender.handle_request(image("https://i.seadn.io/a.png")).content == PNG
+
+
+def test_a_body_is_bounded_even_when_it_arrives_compressed() -> None:
+    bomb = gzip.compress(b"\x89PNG" + bytes(20_000_000))
+    headers = {"content-encoding": "gzip"}
+    sender = fake(lambda request: httpx.Response(200, content=bomb, headers=headers))
+    with pytest.raises(ImageError, match="more than 8,000,000 bytes"):
+        sender.handle_request(image("https://i.seadn.io/a.png"))
+
+
+def test_the_key_goes_to_the_api_and_never_comes_back() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        told = request.headers["x-api-key"]
+        assert told == KEY
+        return httpx.Response(401, json={"errors": [f"no: {told}"]}, headers={"etag": told})
+
+    response = fake(answer).handle_request(api(f"{BASE}/api/v2/x"))
+    assert KEY.encode() not in response.content
+    assert KEY not in str(response.headers)
+
+
+def test_the_check_of_a_request_decides_what_the_api_may_answer() -> None:
+    def check(body: bytes) -> None:
+        raise DataError("GET /x sent something unexpected")
+
+    sender = fake(lambda request: httpx.Response(200, content=b"{}"))
+    with pytest.raises(BrokenReplyError, match="unexpected"):
+        sender.handle_request(api(f"{BASE}/api/v2/x", check))
+
+
+# -- real sockets ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server() -> Iterator[OpenSeaServer]:
+    with OpenSeaServer([DrawnPunk(0, "Ape")]) as running:
+        yield running
+
+
+@pytest.fixture
+def sender(server: OpenSeaServer) -> Iterator[NetworkTransport]:
+    made = NetworkTransport(open_http(), server.base_url, SecretStr(KEY))
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("fault", ["drop", "truncate"])
+def test_broken_connections_are_errors_that_a_retry_heals(
+    server: OpenSeaServer, sender: NetworkTransport, fault: str
 ) -> None:
-    rows = open_snapshot(real_root).punks().sort_by("punk_id")
-    labels = table_labels(rows)
-    assert (stratify(np.arange(10_000), labels) == published()).all()
-    for part, share in ((1, 0.1), (2, 0.1)):
-        held = labels[published() == part].sum(axis=0)
-        support = labels.sum(axis=0)
-        assert (held[support >= MIN_SUPPORT] >= 1).all()
-        assert np.abs(held - support * share).max() < 2
+    request = image(f"{server.base_url}/images/0.png")
+    server.faults = Faults(**{fault: 1.0})
+    for _ in range(2):  # a truncated body comes with its length and without it by turns
+        with pytest.raises(httpx.RequestError):
+            sender.handle_request(request)
+    server.faults = Faults(**{fault: 0.5})
+    retrying = RetryTransport(sender, sleep=lambda seconds: None)
+    for _ in range(10):
+        assert retrying.handle_request(request).content.startswith(b"\x89PNG")
 
 
-def test_types_are_as_known_and_by_id_leaves_no_alien_outside_training(real_root: Path) -> None:
-    whole = PunkDataset(real_root, split="all").to_pandas()
-    assert whole["type"].value_counts().to_dict() == KNOWN_TYPES
-    for split in ("val", "test"):
-        by_id = PunkDataset(real_root, split=split, split_scheme="by_id")  # type: ignore[arg-type]
-        assert "Alien" not in set(by_id.to_pandas()["type"])
-        default = PunkDataset(real_root, split=split)  # type: ignore[arg-type]
-        assert "Alien" in set(default.to_pandas()["type"])
+def test_a_body_that_drips_ends_in_time(
+    server: OpenSeaServer, sender: NetworkTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.faults = Faults(slow_s=0.4)
+    monkeypatch.setattr(network, "REPLY_WITHIN_S", 0.05)
+    with pytest.raises(httpx.ReadTimeout, match="took longer"):
+        sender.handle_request(image(f"{server.base_url}/images/0.png"))
 
 
-def test_the_wheel_installed_alone_in_a_clean_environment_runs(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), "."]
-    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    venv.create(tmp_path / "env", with_pip=True)
-    bin_ = tmp_path / "env" / ("Scripts" if sys.platform == "win32" else "bin")
-    constraints = str(REPOSITORY / "constraints.txt")
-    install = [bin_ / "python", "-m", "pip", "install", "-q", "-c", constraints, str(wheel)]
-    subprocess.run(install, check=True, capture_output=True)
-    # Away from the repository, so that only what is installed can be imported.
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-    for line in (
-        [bin_ / "punkdata", "--help"],
-        [bin_ / "punkmodels", "--help"],
-        [bin_ / "python", "-m", "punkmodels", "--version"],
-        [
-            bin_ / "python",
-            "-c",
-            "from punkdata import PunkDataset; from punkdata import split; "
-            "assert len(split.published()) == 10_000",
-        ],
-    ):
-        subprocess.run(line, cwd=tmp_path, env=environment, check=True, capture_output=True)
+def test_garbage_instead_of_http_is_a_transport_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def talk() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"I am no web server\r\n\r\n")
+
+        threading.Thread(target=talk, daemon=True).start()
+        base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        sender = NetworkTransport(open_http(), base, None)
+        with pytest.raises(httpx.RequestError):
+            sender.handle_request(api(f"{base}/api/v2/x"))
+        sender.close()
+
+
+def test_a_body_that_does_not_unpack_is_a_broken_transfer() -> None:
+    body = zlib.compress(PNG)[:-9] + b"123456789"
+    headers = {"content-encoding": "gzip"}
+    sender = fake(
+        lambda request: httpx.Response(200, stream=httpx.ByteStream(body), headers=headers)
+    )
+    with pytest.raises(httpx.RequestError):
+        sender.handle_request(image("https://i.seadn.io/a.png"))
+
+
+def test_no_log_shows_the_key(
+    server: OpenSeaServer, sender: NetworkTransport, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        sender.handle_request(api(f"{server.base_url}/api/v2/collections/cryptopunks"))
+    assert "collections/cryptopunks" in caplog.text
+    assert KEY not in caplog.text
+
+
+def test_requests_and_bytes_are_counted(server: OpenSeaServer, sender: NetworkTransport) -> None:
+    sender.handle_request(api(f"{server.base_url}/api/v2/collections/cryptopunks"))
+    sender.handle_request(image(f"{server.base_url}/images/0.png"))
+    assert (sender.api_requests, sender.image_requests) == (1, 1)
+    assert sender.bytes > 200
+    assert server.asked("/images/")[0].key is None

@@ -5,15 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from punkdata.errors import DataError, SchemaError, UsageError
 from punkdata.recording import (
     Recording,
     RecordingInfo,
+    canonical_url,
     create_recording,
     list_recordings,
+    listing_of,
     open_recording,
     resume_recording,
 )
-from punkdata.errors import DataError, SchemaError, UsageError
 
 URL = "https://example.test/punk?a=1"
 
@@ -71,7 +73,7 @@ def test_a_damaged_line_before_the_last_is_named(recording: Recording) -> None:
 def test_a_changed_or_missing_body_is_refused(recording: Recording) -> None:
     reply = recording.find(URL)
     assert reply
-    path = recording.body_path(reply.body)
+    path = recording.body_path(reply)
     path.write_bytes(b"TWO")
     with pytest.raises(DataError, match="has changed"):
         recording.checked_body(reply)
@@ -103,3 +105,44 @@ def test_recordings_of_one_second_get_different_folders(tmp_path: Path) -> None:
     made = [create_recording(tmp_path, RecordingInfo(source="s", collection="c")) for _ in range(3)]
     assert len({r.path for r in made}) == 3
     assert [r.path for r in list_recordings(tmp_path)] == [r.path for r in made]
+
+
+def test_a_body_spoiled_by_a_power_cut_is_forgotten_on_resuming(recording: Recording) -> None:
+    other = recording.add("https://example.test/other", b"three")
+    recording.body_path(other).write_bytes(b"\0\0\0\0\0")
+    resumed = resume_recording(recording.path)
+    assert resumed.find("https://example.test/other") is None
+    assert resumed.find(URL) is not None
+    resumed.add("https://example.test/other", b"three")
+    found = resumed.find("https://example.test/other")
+    assert found
+    assert resumed.read_body(found) == b"three"
+
+
+def test_a_finished_recording_says_so_and_counts_what_it_holds(recording: Recording) -> None:
+    recording.add("https://api.test/api/v2/x", b"{}", packed=True)
+    recording.finish("partial")
+    again = open_recording(recording.path)
+    assert again.info.status == "partial"
+    assert (again.count_answers(""), again.count_answers("/api/v2/")) == (2, 1)
+    assert (again.count_images(), again.count_bytes()) == (1, 5)
+
+
+@pytest.mark.parametrize(
+    ("url", "canonical", "listing"),
+    [
+        ("https://a.test/x?b=2&a=1", "https://a.test/x?a=1&b=2", "https://a.test/x?a=1&b=2"),
+        (
+            "https://a.test/x?next=q%3D&a=1",
+            "https://a.test/x?a=1&next=q%3D",
+            "https://a.test/x?a=1",
+        ),
+        ("https://a.test/x?next=q", "https://a.test/x?next=q", "https://a.test/x"),
+        ("https://a.test/x?a=#top", "https://a.test/x?a=", "https://a.test/x?a="),
+    ],
+)
+def test_one_request_has_one_name_and_pages_share_their_listing(
+    url: str, canonical: str, listing: str
+) -> None:
+    assert canonical_url(url) == canonical
+    assert listing_of(canonical) == listing

@@ -1,0 +1,88 @@
+"""The real package, and the real installation. These need a package index."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from punkdata import PunkDataset
+from punkdata.build import build_dataset
+from punkdata.fetch import fetch_cpunks10k
+from punkdata.rows import table_labels
+from punkdata.snapshot import open_snapshot
+from punkdata.split import MIN_SUPPORT, published, stratify
+from punkdata.verify import KNOWN_TYPES, verify_snapshot
+
+pytestmark = pytest.mark.network
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def real_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("real")
+    assert fetch_cpunks10k(root).created
+    assert build_dataset(root).created
+    return root
+
+
+def test_the_real_punks_make_the_version_that_they_make_everywhere(real_root: Path) -> None:
+    snapshot = open_snapshot(real_root)
+    assert snapshot.version == "s1-375eb813411f"
+    checks = list(verify_snapshot(snapshot))
+    assert [c.problem for c in checks] == [None] * 6
+    assert checks[-1].note.startswith("10,000 different punks")
+
+
+def test_the_published_split_is_what_the_algorithm_makes_of_the_real_labels(
+    real_root: Path,
+) -> None:
+    rows = open_snapshot(real_root).punks().sort_by("punk_id")
+    labels = table_labels(rows)
+    assert (stratify(np.arange(10_000), labels) == published()).all()
+    for part, share in ((1, 0.1), (2, 0.1)):
+        held = labels[published() == part].sum(axis=0)
+        support = labels.sum(axis=0)
+        assert (held[support >= MIN_SUPPORT] >= 1).all()
+        assert np.abs(held - support * share).max() < 2
+
+
+def test_types_are_as_known_and_by_id_leaves_no_alien_outside_training(real_root: Path) -> None:
+    whole = PunkDataset(real_root, split="all").to_pandas()
+    assert whole["type"].value_counts().to_dict() == KNOWN_TYPES
+    for split in ("val", "test"):
+        by_id = PunkDataset(real_root, split=split, split_scheme="by_id")  # type: ignore[arg-type]
+        assert "Alien" not in set(by_id.to_pandas()["type"])
+        default = PunkDataset(real_root, split=split)  # type: ignore[arg-type]
+        assert "Alien" in set(default.to_pandas()["type"])
+
+
+def test_the_wheel_installed_alone_in_a_clean_environment_runs(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), "."]
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    venv.create(tmp_path / "env", with_pip=True)
+    bin_ = tmp_path / "env" / ("Scripts" if sys.platform == "win32" else "bin")
+    constraints = str(REPOSITORY / "constraints.txt")
+    install = [bin_ / "python", "-m", "pip", "install", "-q", "-c", constraints, str(wheel)]
+    subprocess.run(install, check=True, capture_output=True)
+    # Away from the repository, so that only what is installed can be imported.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    for line in (
+        [bin_ / "punkdata", "--help"],
+        [bin_ / "punkmodels", "--help"],
+        [bin_ / "python", "-m", "punkmodels", "--version"],
+        [
+            bin_ / "python",
+            "-c",
+            "from punkdata import PunkDataset; from punkdata import split; "
+            "assert len(split.published()) == 10_000",
+        ],
+    ):
+        subprocess.run(line, cwd=tmp_path, env=environment, check=True, capture_output=True)
