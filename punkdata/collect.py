@@ -31,6 +31,8 @@ from punkdata.wire import (
 
 COLLECTION_SIZE = 10_000
 """The CryptoPunks contract has the ids 0 to 9999; others have been listed, and are refused."""
+MAX_DOUBTED = 200
+"""so many ids that a batch does not know are asked for once more, one by one"""
 CHAIN = "ethereum"
 CONTRACT = "0xb47e3cd837ddf8e4c57f05d70ab865de6e193bbb"
 
@@ -179,9 +181,13 @@ def _complete(
     total = len(tokens.keys() | asked)
     known = len(tokens.keys() - asked)
     taken: set[int] = set()
-    for page in client.get_nfts(sorted(asked), chain, contract):
+    unknown: set[int] = set()
+    for some, page in client.get_nfts(sorted(asked), chain, contract):
         taken |= _take(tokens, page, asked, contract)
+        unknown |= set(some) - {parse_punk_id(nft.identifier) for nft in page}
         progress(known + len(taken), total)
+    if len(unknown) > MAX_DOUBTED:
+        asked = asked - unknown  # a few may be an oversight, so many are an answer
     for punk_id in sorted(asked - taken):
         nft = client.get_nft(punk_id, chain, contract)
         taken |= _take(tokens, [nft] if nft else [], {punk_id}, contract)

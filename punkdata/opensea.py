@@ -95,8 +95,10 @@ class OpenSea:
             if limit is not None and seen >= limit:
                 return
 
-    def get_nfts(self, ids: Sequence[int], chain: str, contract: str) -> Iterator[list[Nft]]:
-        """The tokens of these ids, some hundred a request; unknown ones are left out."""
+    def get_nfts(
+        self, ids: Sequence[int], chain: str, contract: str
+    ) -> Iterator[tuple[Sequence[int], list[Nft]]]:
+        """The tokens of these ids, as (which were asked for, which are known), by the hundred."""
         at = 0
         while at < len(ids):
             some = ids[at : at + self._batch_size]
@@ -112,7 +114,7 @@ class OpenSea:
                 continue
             if not response.is_success:  # a server without this endpoint: one by one, then
                 return
-            yield parse_body(NftsBatch, response.content, "POST /nfts/batch").nfts
+            yield some, parse_body(NftsBatch, response.content, "POST /nfts/batch").nfts
             at += len(some)
 
     def get_nft(self, punk_id: int, chain: str, contract: str) -> Nft | None:

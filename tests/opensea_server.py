@@ -291,7 +291,7 @@ class OpenSeaServer:
         return _json(200, {"nfts": rows})
 
     def _events(self, query: dict[str, str]) -> list[Json]:
-        after, before = int(query.get("after", 0)), int(query.get("before", 2**40))
+        after, before = int(query.get("after", 0)), int(query.get("before", 2**60))
         events = [e for e in self.sales if after < e["event_timestamp"] < before]
         return sorted(events, key=lambda e: -e["event_timestamp"])
 

@@ -69,7 +69,8 @@ def test_the_size_of_a_batch_is_found_by_halving(server: OpenSeaServer, most: in
     server.batch_most = most
     ids = list(range(0, 300, 2))
     pages = list(client(server).get_nfts(ids, CHAIN, CONTRACT))
-    assert [int(nft.identifier) for page in pages for nft in page] == ids
+    assert [int(nft.identifier) for _, page in pages for nft in page] == ids
+    assert [i for some, _ in pages for i in some] == ids
     posts = server.asked("/nfts/batch")
     refused = [r for r in posts if r.status == 400]
     assert len(refused) <= 8

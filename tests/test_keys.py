@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import stat
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from punkdata.errors import DataError, UsageError
+from punkdata.keys import find_key, forget_key, key_path, store_key
+from punkdata.wire import InstantKey, KeyLimits
+
+BASE = "https://api.test"
+SECRET = "s3cret-key-0123456789"
+
+
+def created(hours: float = 100.0, secret: str = SECRET) -> InstantKey:
+    expires_at = datetime.now(UTC) + timedelta(hours=hours)
+    return InstantKey(
+        api_key=SecretStr(secret), expires_at=expires_at, rate_limits=KeyLimits(read="600/h")
+    )
+
+
+def test_the_environment_comes_first_then_the_file_then_the_store(tmp_path: Path) -> None:
+    store_key(tmp_path, BASE, created())
+    file = tmp_path / "key.txt"
+    file.write_text("from-file\n")
+    for environment, key_file, secret, origin in [
+        ({"OPENSEA_API_KEY": " from-env "}, file, "from-env", "environment"),
+        ({"OPENSEA_API_KEY": ""}, file, "from-file", "key.txt"),
+        ({}, None, SECRET, "stored in"),
+    ]:
+        key = find_key(BASE, tmp_path, key_file, environment)
+        assert key is not None
+        assert key.secret.get_secret_value() == secret
+        assert origin in key.origin
+        assert secret not in repr(key)
+    assert find_key(BASE, tmp_path / "elsewhere", None, {}) is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file modes")
+def test_a_stored_key_is_for_this_user_only_even_over_an_open_file(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "config"
+    store_key(folder, BASE, created())
+    path = key_path(folder)
+    path.chmod(0o644)
+    store_key(folder, BASE, created())
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(folder.iterdir()) == [path]
+
+
+def test_a_stored_key_belongs_to_one_api(tmp_path: Path) -> None:
+    store_key(tmp_path, BASE, created())
+    assert find_key("https://api.other", tmp_path, None, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("hours", "has_run_out"), [(100, False), (3, False), (1, True), (-5, True)]
+)
+def test_a_key_that_runs_out_during_a_fetch_counts_as_run_out(
+    tmp_path: Path, hours: float, has_run_out: bool
+) -> None:
+    assert store_key(tmp_path, BASE, created(hours)).has_run_out is has_run_out
+
+
+def test_a_key_without_a_date_does_not_run_out(tmp_path: Path) -> None:
+    made = InstantKey(api_key=SecretStr(SECRET))
+    key = store_key(tmp_path, BASE, made)
+    assert (key.has_run_out, key.expires_at, key.read_limit) == (False, None, None)
+
+
+@pytest.mark.parametrize("text", ["two words", "line\nbreak", "schlüssel", "", "x" * 600, "\x00"])
+def test_what_cannot_be_a_key_is_refused_without_showing_it(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "key.txt"
+    file.write_text(text, "utf-8")
+    with pytest.raises(UsageError) as caught:
+        find_key(BASE, tmp_path, file, {})
+    assert not text.strip() or text not in str(caught.value)
+    with pytest.raises(DataError):
+        store_key(tmp_path, BASE, created(secret=text))
+
+
+def test_a_key_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nowhere"):
+        find_key(BASE, tmp_path, tmp_path / "nowhere", {})
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match="not text"):
+        find_key(BASE, tmp_path, tmp_path / "binary", {})
+
+
+@pytest.mark.parametrize("text", ["", "{}", SECRET, f'{{"api_key": "{SECRET}"}}'])
+def test_a_damaged_store_is_named_without_its_content(tmp_path: Path, text: str) -> None:
+    key_path(tmp_path).write_text(text)
+    with pytest.raises(DataError, match="key.json; replace it: punkdata key --renew") as caught:
+        find_key(BASE, tmp_path, None, {})
+    assert SECRET not in str(caught.value)
+
+
+def test_a_stored_key_can_be_removed(tmp_path: Path) -> None:
+    assert forget_key(tmp_path) is False
+    store_key(tmp_path, BASE, created())
+    assert forget_key(tmp_path) is True
+    assert find_key(BASE, tmp_path, None, {}) is None
