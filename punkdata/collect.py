@@ -87,6 +87,7 @@ def collect_punks(
     expected = min(announced, COLLECTION_SIZE)
     if limit is not None:
         expected = min(expected, limit)
+    progress(0, expected)
     tokens: dict[int, Nft] = {}
     strange: set[str] = set()
     for page in client.iter_nfts(limit=limit):
@@ -273,8 +274,11 @@ class FoundImage:
     decoded: DecodedImage
 
 
-def find_image(client: OpenSea, urls: Sequence[str]) -> FoundImage:
+def find_image(client: OpenSea, urls: Sequence[str], *, reuse: bool = True) -> FoundImage:
     """The sprite behind the first of the addresses that gives one.
+
+    Args:
+        reuse: see `OpenSea.get_image`.
 
     Raises:
         ImageError: none does; the message says why, for each.
@@ -285,7 +289,7 @@ def find_image(client: OpenSea, urls: Sequence[str]) -> FoundImage:
     trouble: NetworkError | None = None
     for url in urls:
         try:
-            data, body = client.get_image(url)
+            data, body = client.get_image(url, reuse=reuse)
             return FoundImage(url, body, decode_image(data))
         except (ImageError, NotRecordedError, NetworkError) as error:
             reasons[error.message] = None

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from punkdata import cpunks10k, opensea
 from punkdata.cassette import RecordingTransport
 from punkdata.collect import (
-    COLLECTION_SIZE,
     Progress,
-    Punks,
     collect_listings,
     collect_punks,
     collect_sales,
@@ -20,7 +19,7 @@ from punkdata.collect import (
     open_replay,
 )
 from punkdata.disk import lock_root
-from punkdata.errors import DataError, NetworkError, UsageError
+from punkdata.errors import DataError, LimitError, NetworkError, UsageError
 from punkdata.network import CONNECTIONS, NetworkTransport
 from punkdata.opensea import PAGE_SIZE, OpenSea
 from punkdata.recording import (
@@ -32,6 +31,7 @@ from punkdata.recording import (
     resume_recording,
 )
 from punkdata.retry import Pause, RetryTransport
+from punkdata.wire import ParsedSale
 
 StageProgress = Callable[[str, int, int | None], None]
 """called with what is counted ("punks", "images", …), how many are done, and of how many"""
@@ -166,20 +166,29 @@ def fetch_opensea(
         parent = _parent_of(recording)
         tape = RecordingTransport(recording, network, parent)
         client = OpenSea(RetryTransport(tape, sleep=pause), base_url, collection)
-        if isinstance(network, NetworkTransport):
-            # What is certain to be asked. How many pages of sales there are, nobody says.
-            pages = -(-(limit or COLLECTION_SIZE) // PAGE_SIZE) + 4
-            done = recording.count_answers("/api/v2/")
-            network.api_limiter.planned = max(1, pages - done)
-        try:
-            report = _stage(progress, "punks")
-            punks = collect_punks(client, limit, report)
-            images = _fetch_images(client, punks, pause, _stage(progress, "images"))
-            report = _stage(progress, "sales")
-            sales, notes = collect_sales(client, punks.contract, recording.info.sales_after, report)
-            listed = collect_listings(client, punks.contract)
-        finally:
-            pause.stop()
+        punks = collect_punks(client, limit, _planning(network, _stage(progress, "punks")))
+        # What could not be read when the parent was made may have been mended since.
+        doubted = set(parent.info.missing) if parent else set()
+        with _image_pool(pause) as pool:
+            # Images come from other hosts: they need not wait for the API, nor it for them.
+            jobs = _start_images(pool, client, punks.image_urls, doubted)
+            late: LimitError | None = None
+            sales: list[ParsedSale] = []
+            notes: list[str] = []
+            listed: dict[int, int] = {}
+            try:
+                after, report = recording.info.sales_after, _stage(progress, "sales")
+                sales, notes = collect_sales(client, punks.contract, after, report)
+                listed = collect_listings(client, punks.contract)
+            except LimitError as error:
+                late = error
+            images = _await_images(jobs, _stage(progress, "images"))
+            if late is not None:
+                raise late
+            # Whatever failed gets a second chance, now that some time has passed.
+            again = {punk_id: punks.image_urls[punk_id] for punk_id in images}
+            jobs = _start_images(pool, client, again, doubted)
+            images = _await_images(jobs, lambda done, total: None)
         missing = punks.missing | images
         recording.info.missing = {str(i): reason for i, reason in sorted(missing.items())}
         recording.info.warnings = punks.warnings + notes
@@ -248,49 +257,73 @@ def _sales_after(parent: Recording) -> list[int]:
     return []
 
 
-def _fetch_images(
-    client: OpenSea, punks: Punks, pause: Pause, progress: Progress
-) -> dict[int, str]:
-    """Have every image recorded; returns why those failed that did, after a second try."""
-    wanted = punks.image_urls
-    failed = _fetch_round(client, wanted, pause, progress)
-    again = {punk_id: wanted[punk_id] for punk_id in failed}
-    failed = _fetch_round(client, again, pause, lambda done, total: None)
-    return {punk_id: f"the image {reason}" for punk_id, reason in failed.items()}
+Jobs = dict["Future[DataError | NetworkError | None]", int]
 
 
-def _fetch_round(
-    client: OpenSea, wanted: dict[int, tuple[str, ...]], pause: Pause, progress: Progress
-) -> dict[int, str]:
-    failed: dict[int, str] = {}
-    silent = 0
+@contextmanager
+def _image_pool(pause: Pause) -> Iterator[ThreadPoolExecutor]:
     pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="images")
     try:
-        jobs = {pool.submit(_try_image, client, urls): i for i, urls in wanted.items()}
-        for done, job in enumerate(as_completed(jobs), 1):
-            error = job.result()
-            if error is not None:
-                failed[jobs[job]] = error.message
-            silent = silent + 1 if isinstance(error, NetworkError) else 0
-            if error is not None and silent >= HOST_IS_DOWN_AFTER:
-                raise error
-            progress(done, len(wanted))
+        yield pool
     except BaseException:
         pause.stop()
         raise
     finally:
         # Whoever is at work may still write, so the root's lock is held until all are done.
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_images(
+    pool: ThreadPoolExecutor,
+    client: OpenSea,
+    wanted: dict[int, tuple[str, ...]],
+    doubted: set[str],
+) -> Jobs:
+    return {
+        pool.submit(_try_image, client, urls, str(punk_id) not in doubted): punk_id
+        for punk_id, urls in wanted.items()
+    }
+
+
+def _await_images(jobs: Jobs, progress: Progress) -> dict[int, str]:
+    """Wait until every image is recorded; returns why those failed that did."""
+    failed: dict[int, str] = {}
+    silent = 0
+    for done, job in enumerate(as_completed(jobs), 1):
+        error = job.result()
+        if error is not None:
+            failed[jobs[job]] = f"the image {error.message}"
+        silent = silent + 1 if isinstance(error, NetworkError) else 0
+        if error is not None and silent >= HOST_IS_DOWN_AFTER:
+            raise error
+        progress(done, len(jobs))
     return failed
 
 
-def _try_image(client: OpenSea, urls: tuple[str, ...]) -> DataError | NetworkError | None:
+def _try_image(
+    client: OpenSea, urls: tuple[str, ...], reuse: bool
+) -> DataError | NetworkError | None:
     """Have one image recorded; what is wrong with it alone is returned, all else raised."""
     try:
-        find_image(client, urls)
+        find_image(client, urls, reuse=reuse)
     except (DataError, NetworkError) as error:
         return error
     return None
+
+
+def _planning(network: NetworkTransport | RecordingTransport, progress: Progress) -> Progress:
+    """Tell the limiter, too, how many pages are certain to be asked for.
+
+    How many pages of sales there are nobody says; planning for too many would wait in vain.
+    """
+
+    def report(done: int, total: int | None) -> None:
+        if isinstance(network, NetworkTransport):
+            pages = -(-max(0, (total or 0) - done) // PAGE_SIZE)
+            network.api_limiter.planned = pages + 2  # sales and listings have at least one
+        progress(done, total)
+
+    return report
 
 
 def _stage(progress: StageProgress, name: str) -> Progress:

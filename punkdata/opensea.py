@@ -149,8 +149,11 @@ class OpenSea:
         for page in self._pages(ListingsPage, path, params):
             yield page.listings if page else None
 
-    def get_image(self, url: str) -> tuple[bytes, str]:
+    def get_image(self, url: str, *, reuse: bool = True) -> tuple[bytes, str]:
         """An image's bytes, and what names its body in a recording ("" without one).
+
+        Args:
+            reuse: take over what an earlier recording holds at this address.
 
         Raises:
             ImageError: it is not there, not allowed, or no picture.
@@ -158,7 +161,7 @@ class OpenSea:
         """
         extensions = {
             "image": True,
-            "reuse": True,
+            "reuse": reuse,
             "may_be_gone": True,
             "attempts": IMAGE_ATTEMPTS,
         }

@@ -131,10 +131,7 @@ class OpenSeaServer:
         self._random = random.Random(self.faults.seed)
         self._turns: Counter[str] = Counter()
         self._used: Counter[int] = Counter()
-        scale, behind = self.image_scale, self.image_background
-        self._pngs = {
-            p.punk_id: png_bytes(p.sprite, scale=scale, background=behind) for p in self.punks
-        }
+        self._pngs: dict[int, bytes] = {}
         handler = type("Handler", (_Handler,), {"owner": self})
         self._http = _Server(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
@@ -318,8 +315,10 @@ class OpenSeaServer:
 
     def _turn(self, what: str, times: int) -> bool:
         with self._lock:
+            if self._turns[what] >= times:
+                return False
             self._turns[what] += 1
-            return self._turns[what] <= times
+            return True
 
     def _image(self, request: Request) -> tuple[int, bytes, dict[str, str]]:
         name = request.path.removeprefix("/images/").removesuffix(".png")
@@ -333,9 +332,18 @@ class OpenSeaServer:
             return special, b"<html>no</html>", {"content-type": "text/html"}
         if isinstance(special, str):
             return 302, b"", {"location": special}
-        if punk_id not in self._pngs:
+        png = self.png(punk_id)
+        if png is None:
             return 404, b"not found", {"content-type": "text/plain"}
-        return 200, self._pngs[punk_id], {"content-type": self.image_type}
+        return 200, png, {"content-type": self.image_type}
+
+    def png(self, punk_id: int) -> bytes | None:
+        """The picture of a punk, drawn when it is first asked for."""
+        with self._lock:
+            if not self._pngs.keys() >= {p.punk_id for p in self.punks[-1:]}:
+                scale, behind = self.image_scale, self.image_background
+                self._pngs = {p.punk_id: png_bytes(p.sprite, scale, behind) for p in self.punks}
+            return self._pngs.get(punk_id)
 
     # -- how it misbehaves ---------------------------------------------------------------
 
