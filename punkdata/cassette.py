@@ -11,12 +11,8 @@ import hashlib
 
 import httpx
 
-from punkdata.errors import DataError
+from punkdata.errors import NotRecordedError
 from punkdata.recording import KEPT_HEADERS, Recording, Reply, canonical_url
-
-
-class NotRecordedError(DataError):
-    """A replay was asked for something that its recording does not hold."""
 
 
 class RecordingTransport(httpx.BaseTransport):

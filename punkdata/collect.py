@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from punkdata.cassette import NotRecordedError, RecordingTransport
-from punkdata.errors import DataError, ImageError, NetworkError
+from punkdata.cassette import RecordingTransport
+from punkdata.errors import DataError, ImageError, NetworkError, NotRecordedError
 from punkdata.images import DecodedImage, decode_image
 from punkdata.opensea import OpenSea
 from punkdata.recording import Recording

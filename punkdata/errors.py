@@ -11,6 +11,7 @@ PunkError
 │   └── StorageError       the disk is full, read-only or failing
 ├── DataError           6  the data: invalid, damaged or incomplete
 │   ├── ImageError         a picture that is not certainly one sprite
+│   ├── NotRecordedError   a replay was asked for what its recording does not hold
 │   └── SchemaError        written by a newer punkdata
 ├── DifferenceError     7  nobody: two snapshots differ, and the caller asked
 └── StoppedError      130  nobody: Ctrl-C
@@ -86,6 +87,10 @@ class DataError(PunkError):
 
 
 class ImageError(DataError):
+    pass
+
+
+class NotRecordedError(DataError):
     pass
 
 

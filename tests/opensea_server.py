@@ -206,6 +206,18 @@ class OpenSeaServer:
             "total_supply": total,
             "unique_item_count": total,
             "created_date": "2017-06-23",
+            "opensea_url": f"https://opensea.io/collection/{SLUG}",
+            "safelist_status": "verified",
+            "is_disabled": False,
+            "is_nsfw": False,
+            "trait_offers_enabled": True,
+            "collection_offers_enabled": True,
+            "editors": [],
+            "fees": [{"fee": 0.5, "recipient": ZERO, "required": True}],
+            "pricing_currencies": {
+                "listing_currency": _currency("ETH"),
+                "offer_currency": _currency("WETH"),
+            },
         }
 
     def _counts(self) -> Json:
@@ -226,7 +238,7 @@ class OpenSeaServer:
             names.append(f"{len(names)} attributes")
         pairs = [("type", punk.type), *(("accessory", name) for name in names)]
         return [
-            {"trait_type": kind, "display_type": None, "max_value": None, "value": value}
+            self._filled({"trait_type": kind, "display_type": self.blank(), "value": value})
             for kind, value in pairs
         ]
 
@@ -254,9 +266,12 @@ class OpenSeaServer:
         if self.image_fields is not None:
             made |= self.image_fields(punk_id)
         if detailed:
-            made |= {"creator": ZERO, "owners": [], "is_suspicious": False, "rarity": None}
+            made |= {"creator": ZERO, "owners": [], "is_suspicious": False, "rarity": self.blank()}
         elif not self.inline_traits:
             made["traits"] = self.blank()
+        return self._filled(made)
+
+    def _filled(self, made: Json) -> Json:
         return {name: value for name, value in made.items() if value is not ABSENT}
 
     def blank(self) -> Any:
@@ -376,6 +391,19 @@ class OpenSeaServer:
 
 
 ABSENT = object()
+
+
+def _currency(symbol: str) -> Json:
+    return {
+        "symbol": symbol,
+        "address": ZERO if symbol == "ETH" else WETH,
+        "chain": CHAIN,
+        "image": "https://static.seadn.io/eth.png",
+        "name": symbol,
+        "decimals": 18,
+        "eth_price": "1.0",
+        "usd_price": "3000.0",
+    }
 
 
 def _cursor(offset: int) -> str:
@@ -504,7 +532,7 @@ def sale_event(punk_id: int, sold_at: int, payment: Json | None, **fields: Any) 
         "event_type": "sale",
         "event_timestamp": sold_at,
         "transaction": f"0x{punk_id * 2**64 + sold_at:064x}",
-        "order_hash": None,
+        "order_hash": f"0x{sold_at:064x}",
         "protocol_address": CONTRACT,
         "chain": CHAIN,
         "payment": payment,
@@ -512,7 +540,18 @@ def sale_event(punk_id: int, sold_at: int, payment: Json | None, **fields: Any) 
         "seller": f"0x{punk_id + 1:040X}",
         "buyer": f"0x{punk_id + 2:040x}",
         "quantity": 1,
-        "nft": {"identifier": str(punk_id), "contract": CONTRACT, "collection": SLUG},
+        "nft": {
+            "identifier": str(punk_id),
+            "collection": SLUG,
+            "contract": CONTRACT,
+            "token_standard": "cryptopunks",
+            "name": f"CryptoPunk #{punk_id}",
+            "opensea_url": f"https://opensea.io/assets/{CHAIN}/{CONTRACT}/{punk_id}",
+            "updated_at": "2026-01-01T00:00:00",
+            "is_disabled": False,
+            "is_nsfw": False,
+            "traits": [],
+        },
     }
     made |= fields
     return {name: value for name, value in made.items() if value is not ABSENT}
@@ -575,6 +614,16 @@ def listing(punk_id: int, eth: str, currency: str = "ETH", **fields: Any) -> Jso
         "protocol_data": {
             "parameters": {
                 "offerer": ZERO,
+                "consideration": [],
+                "startTime": "1700000000",
+                "endTime": "1900000000",
+                "orderType": 0,
+                "zone": ZERO,
+                "zoneHash": "0x00",
+                "salt": "0x01",
+                "conduitKey": "0x00",
+                "totalOriginalConsiderationItems": 0,
+                "counter": 0,
                 "offer": [
                     {
                         "itemType": 2,

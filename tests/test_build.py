@@ -7,17 +7,24 @@ import signal
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pyarrow.compute as pc
 import pytest
-from conftest import Pin
+from conftest import Fetch, Pin
 from drawing import DrawnPunk, iter_files, write_sdist
+from opensea_server import USDC, WETH, ZERO, OpenSeaServer, listing, paid, sale_event
 
 from punkdata.build import build_dataset
 from punkdata.errors import DataError, UsageError
 from punkdata.fetch import fetch_cpunks10k
 from punkdata.recording import RecordingInfo, create_recording, list_recordings
-from punkdata.snapshot import latest_version, list_snapshots, open_snapshot
+from punkdata.rows import table_sprites
+from punkdata.schema import SALES
+from punkdata.snapshot import Snapshot, latest_version, list_snapshots, open_snapshot
 from punkdata.split import SPLITS, published
 from punkdata.verify import verify_snapshot
 
@@ -236,3 +243,160 @@ def test_a_full_disk_publishes_nothing_and_a_rerun_succeeds(root: Path) -> None:
     assert "run the same command again" in line
     assert list(root.rglob("manifest.json")) == list(root.rglob(".building-*")) == []
     assert build_dataset(root).created
+
+
+# -- from OpenSea --------------------------------------------------------------------------
+
+
+def built(fetch: Fetch, tmp_path: Path, **options: Any) -> Snapshot:
+    root = tmp_path / "data"
+    fetch(root=root, **options)
+    return build_dataset(root, allow_partial=True).snapshot
+
+
+def test_sprites_and_labels_are_what_the_api_shows(
+    fetch: Fetch, server: OpenSeaServer, tmp_path: Path
+) -> None:
+    server.image_scale, server.image_background = 14, "#638596"
+    snapshot = built(fetch, tmp_path)
+    rows = snapshot.punks().sort_by("punk_id")
+    assert (table_sprites(rows) == np.stack([p.sprite for p in server.punks])).all()
+    assert rows.column("type").to_pylist() == [p.type for p in server.punks]
+    assert rows.column("accessories").to_pylist() == [p.accessories for p in server.punks]
+    told = snapshot.provenance().to_pylist()[0]
+    assert told["image_url"] == f"{server.base_url}/images/0.png"
+    assert (told["image_scale"], told["background"]) == (14, "#638596")
+
+
+def test_the_way_the_images_came_does_not_change_the_version(
+    fetch: Fetch, server: OpenSeaServer, tmp_path: Path
+) -> None:
+    first = built(fetch, tmp_path / "a")
+    server.image_scale, server.image_background = 2, "#638596"
+    server._pngs.clear()
+    server.inline_traits, server.blanks = False, "empty"
+    assert built(fetch, tmp_path / "b").version == first.version
+
+
+def test_price_columns_follow_from_the_sales(
+    fetch: Fetch, server: OpenSeaServer, tmp_path: Path
+) -> None:
+    start = 1_600_000_000
+    server.sales = [
+        sale_event(1, start, paid("10")),
+        sale_event(1, start + 1, paid("0.3"), buyer=ZERO),
+        sale_event(1, start + 2, paid("20", "WETH", WETH)),
+        sale_event(1, start + 3, paid("999", "USDC", USDC, 6)),
+        sale_event(1, start + 4, paid("0")),
+        sale_event(1, start + 5, None),
+        sale_event(2, start + 6, paid("0")),
+        sale_event(59, start + 7, paid("0.000000000000000001")),
+    ]
+    server.listings = [listing(2, "70.25")]
+    snapshot = built(fetch, tmp_path)
+    rows = {row["punk_id"]: row for row in snapshot.punks().drop(["image"]).to_pylist()}
+    traded = rows[1]
+    assert traded["sale_count"] == 6
+    assert (traded["last_sale_wei"], traded["last_sale_eth"]) == (20 * 10**18, 20.0)
+    assert traded["last_sold_at"].timestamp() == start + 2
+    assert (traded["median_sale_eth"], traded["highest_sale_eth"]) == (10.0, 20.0)
+    assert traded["best_listing_eth"] is None
+    given = rows[2]
+    assert (given["sale_count"], given["last_sale_eth"], given["median_sale_eth"]) == (
+        1,
+        None,
+        None,
+    )
+    assert given["best_listing_eth"] == 70.25
+    never = rows[3]
+    assert (never["sale_count"], never["last_sale_wei"], never["highest_sale_eth"]) == (
+        0,
+        None,
+        None,
+    )
+    assert rows[59]["last_sale_eth"] == 1e-18
+
+
+def test_the_median_of_two_is_exact_to_the_wei(
+    fetch: Fetch, server: OpenSeaServer, tmp_path: Path
+) -> None:
+    server.sales = [
+        sale_event(1, 1_600_000_000, paid("100000.000000000000000001")),
+        sale_event(1, 1_600_000_001, paid("0.000000000000000002")),
+    ]
+    row = built(fetch, tmp_path).punks().filter(pc.field("punk_id") == 1).to_pylist()[0]
+    assert row["median_sale_eth"] == float(Fraction(10**23 + 3, 2 * 10**18))
+
+
+def test_the_sales_table_keeps_every_sale_with_its_amount_and_flags(
+    fetch: Fetch, server: OpenSeaServer, tmp_path: Path
+) -> None:
+    snapshot = built(fetch, tmp_path)
+    sales = snapshot.sales()
+    assert sales is not None
+    assert sales.schema.equals(SALES)
+    rows = sales.to_pylist()
+    assert len(rows) == 299
+    assert [r["sold_at"] for r in rows] == sorted(r["sold_at"] for r in rows)
+    dollars = next(r for r in rows if r["symbol"] == "USDC")
+    assert (dollars["amount"], dollars["decimals"]) == (25_000 * 10**6, 6)
+    assert (dollars["price_wei"], dollars["price_eth"]) == (None, None)
+    pool = next(r for r in rows if r["symbol"] == "BETH")
+    assert pool["price_wei"] == 123456789123456789123456789
+    assert sum(r["amount"] is None for r in rows) == 2
+    assert sum(r["transaction"] is None for r in rows) == 1
+    assert all(r["seller"] == r["seller"].lower() for r in rows)
+    summary = snapshot.manifest.sales
+    assert summary is not None
+    assert summary.count == 299
+    assert [c.problem for c in verify_snapshot(snapshot)] == [None] * 6
+
+
+def test_a_punk_without_a_certain_image_has_no_row_but_keeps_its_sales(
+    fetch: Fetch, server: OpenSeaServer, tmp_path: Path
+) -> None:
+    server.images[5] = b"\xff\xd8\xff JPEG \xff\xd9"
+    server.gone = frozenset({7})
+    server.sales = [sale_event(5, 1_600_000_000, paid("2"))]
+    root = tmp_path / "data"
+    fetch(root=root)
+    with pytest.raises(DataError, match="is partial: 2 missing"):
+        build_dataset(root)
+    snapshot = build_dataset(root, allow_partial=True).snapshot
+    manifest = snapshot.manifest
+    assert (manifest.status, manifest.punks, manifest.expected) == ("partial", 58, 60)
+    assert "JPEG" in manifest.missing["5"]
+    assert "not found" in manifest.missing["7"]
+    sales = snapshot.sales()
+    assert sales is not None
+    assert sales.column("punk_id").to_pylist() == [5]
+    assert latest_version(root) is None
+
+
+def test_a_sample_has_the_sales_of_its_punks_only(
+    fetch: Fetch, server: OpenSeaServer, tmp_path: Path
+) -> None:
+    sales = built(fetch, tmp_path, limit=3).sales()
+    assert sales is not None
+    assert set(sales.column("punk_id").to_pylist()) == {0, 1, 2}
+
+
+def test_a_collection_without_sales_has_an_empty_table_not_none(
+    fetch: Fetch, server: OpenSeaServer, tmp_path: Path
+) -> None:
+    server.sales = []
+    snapshot = built(fetch, tmp_path)
+    sales = snapshot.sales()
+    assert sales is not None
+    assert len(sales) == 0
+    assert set(snapshot.punks().column("sale_count").to_pylist()) == {0}
+
+
+def test_a_recording_spoiled_after_the_fetch_is_refused(
+    fetch: Fetch, server: OpenSeaServer, tmp_path: Path
+) -> None:
+    recording = fetch(root=tmp_path / "data").recording
+    image = next(r for r in recording.replies() if "/images/" in r.url)
+    recording.body_path(image).write_bytes(b"spoiled")
+    with pytest.raises(DataError, match="has changed since it was recorded"):
+        build_dataset(tmp_path / "data")

@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from punkdata.cassette import NotRecordedError, RecordingTransport
-from punkdata.errors import DataError
+from punkdata.cassette import RecordingTransport
+from punkdata.errors import DataError, NotRecordedError
 from punkdata.recording import Recording, RecordingInfo, create_recording, open_recording
 
 URL = "https://api.test/api/v2/nfts?limit=200&a=1"
