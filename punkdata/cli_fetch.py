@@ -103,6 +103,8 @@ def fetch(
 
     max_wait_s = terminal.parse_wait(max_wait)
     if replay is not None:
+        if limit is not None:
+            raise UsageError("--limit cannot change what was recorded; leave it out with --replay")
         told = open_recording(replay)
         if told.info.source != source or told.info.base_url is None:
             raise UsageError(f"{replay} is not a recording of OpenSea, but of {told.info.source}")
@@ -181,8 +183,8 @@ def _fetch_opensea(
     if info.status == "partial":
         punk_id, reason = next(iter(info.missing.items()))
         raise DataError(
-            f"{path} is partial: {len(info.missing):,} punks are missing; the first is "
-            f"{punk_id}, which {reason}",
+            f"{path} is partial: {len(info.missing):,} missing, the first is punk {punk_id} "
+            f"({reason})",
             try_next="run the same command again to try them once more, or build what there is "
             f"with: punkdata build-dataset --allow-partial{root_option(root)}",
         )

@@ -31,6 +31,7 @@ from punkdata.wire import (
 
 COLLECTION_SIZE = 10_000
 """The CryptoPunks contract has the ids 0 to 9999; others have been listed, and are refused."""
+DAY_S = 24 * 3600
 MAX_DOUBTED = 200
 """so many ids that a batch does not know are asked for once more, one by one"""
 CHAIN = "ethereum"
@@ -104,8 +105,10 @@ def collect_punks(
     if limit is not None:
         tokens = dict(list(tokens.items())[:limit])
     asked = {i for i, nft in tokens.items() if _problem(nft)}
-    if limit is None:
-        asked |= set(range(expected)) - tokens.keys()
+    unlisted = sorted(set(range(min(announced, COLLECTION_SIZE))) - tokens.keys())
+    asked |= set(unlisted if limit is None else unlisted[: max(0, expected - len(tokens))])
+    if not tokens and not asked:
+        raise DataError("the API lists no token of the collection", try_next="try again later")
     _complete(client, tokens, asked, chain, contract, progress)
     punks = Punks(contract)
     for punk_id, nft in sorted(tokens.items()):
@@ -320,9 +323,7 @@ def collect_sales(
     for after in [*sales_after, None]:
         window: dict[tuple[object, ...], ParsedSale] = {}
         reasons: Counter[str] = Counter()
-        # One second earlier, because nobody says whether the edge itself is included.
-        start = None if after is None else after - 1
-        for page in client.iter_sales(start, reuse=until is not None):
+        for page in client.iter_sales(sales_start(after), reuse=until is not None):
             if page is None:
                 window.clear()
                 reasons.clear()
@@ -340,17 +341,29 @@ def collect_sales(
                     # The first is the newest word on a sale that stands there twice.
                     window.setdefault(_sale_key(sale, event.chain), sale)
             progress(len(found) + len(window), None)
-        found = {**window, **found}
+        # A sale whose time was corrected is not told twice, on both sides of the edge.
+        told = {key[:3] for key in found if key[2] is not None}
+        older = {key: sale for key, sale in window.items() if key[:3] not in told}
+        found = {**older, **found}
         left_out += reasons
         until = after
     notes = [f"left out {n:,} sale events: {reason}" for reason, n in sorted(left_out.items())]
     return sorted(found.values(), key=_sale_order), notes
 
 
+def sales_start(after: int | None) -> int | None:
+    """From when on a listing of sales is asked for that counts from `after` on.
+
+    A day earlier: sales whose time was corrected since may lie on the other side, and
+    nobody says whether the edge itself is included.
+    """
+    return None if after is None else max(0, after - DAY_S)
+
+
 def _sale_key(sale: ParsedSale, chain: str | None) -> tuple[object, ...]:
     """What tells two sales apart; events have no id, and one transaction may hold many."""
-    known = sale.transaction or (sale.seller, sale.buyer)
-    return (chain or CHAIN).lower(), sale.punk_id, known, sale.sold_at
+    parties = (sale.seller, sale.buyer)
+    return (chain or CHAIN).lower(), sale.punk_id, sale.transaction, sale.sold_at, parties
 
 
 def _sale_order(sale: ParsedSale) -> tuple[object, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from punkdata import cpunks10k, opensea
@@ -17,6 +18,7 @@ from punkdata.collect import (
     collect_sales,
     find_image,
     open_replay,
+    sales_start,
 )
 from punkdata.disk import lock_root
 from punkdata.errors import DataError, LimitError, NetworkError, UsageError
@@ -26,6 +28,7 @@ from punkdata.recording import (
     Recording,
     RecordingInfo,
     create_recording,
+    list_finished,
     list_recordings,
     open_recording,
     resume_recording,
@@ -165,7 +168,10 @@ def fetch_opensea(
         )
         parent = _parent_of(recording)
         tape = RecordingTransport(recording, network, parent)
-        client = OpenSea(RetryTransport(tape, sleep=pause), base_url, collection)
+        # A recording that stands for the network will not say anything else a second time.
+        live = isinstance(network, NetworkTransport)
+        sender = RetryTransport(tape, sleep=pause) if live else tape
+        client = OpenSea(sender, base_url, collection)
         punks = collect_punks(client, limit, _planning(network, _stage(progress, "punks")))
         # What could not be read when the parent was made may have been mended since.
         doubted = set(parent.info.missing) if parent else set()
@@ -211,11 +217,7 @@ def find_parent(root: Path, wanted: RecordingInfo) -> Recording | None:
 
     The newest that asked for as many punks, or for all; else the newest.
     """
-    finished = [
-        recording
-        for recording in reversed(list_recordings(root))
-        if _is_like(recording.info, wanted) and recording.info.status != "running"
-    ]
+    finished = [r for r in reversed(list_finished(root)) if _is_like(r.info, wanted)]
     fitting = [r for r in finished if r.info.limit in (None, wanted.limit)]
     return next(iter(fitting or finished), None)
 
@@ -249,11 +251,16 @@ def _sales_after(parent: Recording) -> list[int]:
     if len(older) >= MAX_SALES_LISTINGS:
         return []
     client = open_replay(parent)
-    for after in [*older, None]:
-        events = next(client.iter_sales(None if after is None else after - 1)) or []
-        if events:
-            newest = max(event.event_timestamp for event in events)
-            return [max(newest - SALES_OVERLAP_S, 1), *older]
+    try:
+        # A date in the future, should one be recorded, must not hide what comes until then.
+        asked_s = datetime.fromisoformat(next(parent.replies()).time).timestamp()
+        for after in [*older, None]:
+            page = next(client.iter_sales(sales_start(after))) or []
+            times = [event.event_timestamp for event in page if event.event_timestamp <= asked_s]
+            if times:
+                return [max(max(times) - SALES_OVERLAP_S, 1), *older]
+    except DataError:  # spoiled: then all sales are asked for again
+        pass
     return []
 
 

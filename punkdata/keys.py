@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -38,7 +39,7 @@ class ApiKey:
 
     @property
     def has_run_out(self) -> bool:
-        return self.expires_at is not None and self.expires_at - RENEW_BEFORE <= now()
+        return self.expires_at is not None and self.expires_at <= now() + RENEW_BEFORE
 
 
 class _StoredKey(BaseModel):
@@ -77,9 +78,12 @@ def find_key(
 
 
 def _checked(text: str, where: str) -> SecretStr:
-    # What cannot stand in a header would be shown by the library that refuses it.
-    if not text or not text.isascii() or not text.isprintable() or " " in text or len(text) > 500:
-        raise UsageError(f"{where} holds no API key: one word of plain characters is expected")
+    # Such a text is written in one way only, so that it can be found in what a server sends
+    # back; and it is long enough not to be found in what is something else.
+    if not re.fullmatch(r"[A-Za-z0-9._~-]{16,200}", text):
+        raise UsageError(
+            f"{where} holds no API key: 16 to 200 letters, digits and . _ ~ - are expected"
+        )
     return SecretStr(text)
 
 
@@ -162,4 +166,7 @@ def no_key(root_option: str) -> SetupError:
 def _utc(moment: datetime | None) -> datetime | None:
     if moment is None:
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:  # a day beyond the calendar
+        return None

@@ -9,8 +9,10 @@ never with the key in it, even if the server sent it back.
 from __future__ import annotations
 
 import ipaddress
+import re
 import threading
 import time
+import zlib
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -30,9 +32,12 @@ REPLY_WITHIN_S = 120.0
 CONNECTIONS = 16
 DEFAULT_MAX_WAIT_S = 900.0
 
-_KEPT_HEADERS = ("content-type", "date", "retry-after", "last-modified", "etag")
+_KEPT_HEADERS = ("content-type", "date", "retry-after", "last-modified", "etag", "location")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+_API_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+_IMAGE_TIMEOUT = httpx.Timeout(10.0)
+_API_HEADERS = {"accept": "application/json", "accept-encoding": "gzip"}
+_IMAGE_HEADERS = {"accept": "image/png", "accept-encoding": "identity"}
 
 
 def check_base_url(base_url: str) -> str:
@@ -45,6 +50,7 @@ def check_base_url(base_url: str) -> str:
     try:
         url = httpx.URL(base_url.rstrip("/"))
         _ = urlsplit(base_url).port  # notices what httpx lets pass, as "https://[x"
+        _check_name(url)
     except (httpx.InvalidURL, ValueError) as error:
         raise UsageError(f"the base URL is not a URL ({error})") from None
     if url.userinfo or url.query or url.fragment:
@@ -54,6 +60,19 @@ def check_base_url(base_url: str) -> str:
     if url.scheme == "http" and not is_loopback(url.host):
         raise UsageError(f"the base URL {base_url} would send the key in the clear; use https")
     return str(url).rstrip("/")
+
+
+def check_image_host(host: str) -> str:
+    """A host name, or "*." and a name, in lower case.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if not re.fullmatch(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*", host.lower()):
+        raise UsageError(
+            f"{host!r} is not the name of an image host; write images.example.com or *.example.com"
+        )
+    return host.lower()
 
 
 def is_loopback(host: str) -> bool:
@@ -67,7 +86,7 @@ def open_http() -> httpx.Client:
     """The HTTP client for `NetworkTransport`; it honours the usual proxy variables."""
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     headers = {"user-agent": f"punkdata/{punkdata.__version__} (data set builder)"}
-    return httpx.Client(timeout=_TIMEOUT, limits=limits, headers=headers, follow_redirects=False)
+    return httpx.Client(limits=limits, headers=headers, follow_redirects=False)
 
 
 class NetworkTransport(httpx.BaseTransport):
@@ -99,7 +118,7 @@ class NetworkTransport(httpx.BaseTransport):
         self._http = http
         self._base = httpx.URL(base_url)
         self._key = key
-        self._hosts = (*IMAGE_HOSTS, *image_hosts)
+        self._hosts = (*IMAGE_HOSTS, *map(check_image_host, image_hosts))
         self._max_wait_s = max_wait_s
         self.pause = Pause()
         self._limiters: dict[str, Limiter] = {}
@@ -127,33 +146,30 @@ class NetworkTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         is_api = not request.extensions.get("image")
-        url, headers = request.url, {"accept": "application/json" if is_api else "image/png"}
+        url = request.url
         for _ in range(1 + MAX_REDIRECTS):
-            if is_api:
-                if self._key is not None:
-                    headers["x-api-key"] = self._key.get_secret_value()
-                if request.content:
-                    headers["content-type"] = "application/json"
-            else:
-                self._check_image_url(url)
             try:
-                response = self._exchange(request.method, url, headers, request.content, is_api)
-            except httpx.InvalidURL:  # httpx reads every Location, followed or not
-                raise _no_address(url, is_api) from None
-            if response.status_code not in _REDIRECTS:
-                return self._checked(request, response)
-            if is_api or "location" not in response.headers:
-                raise _no_address(url, is_api)
-            try:
-                url = url.join(response.headers["location"])
-            except httpx.InvalidURL:
-                raise _no_address(url, is_api) from None
+                if not is_api:
+                    self._check_image_url(url)
+                response = self._exchange(request, url, is_api)
+                if response.status_code not in _REDIRECTS:
+                    return self._checked(request, response)
+                if not is_api:
+                    url = url.join(response.headers["location"])
+                    continue
+            # A host name that is none fails in several ways, here or in the libraries below.
+            except (httpx.InvalidURL, ValueError, KeyError):
+                if not is_api:
+                    raise ImageError("leads to an address that is none") from None
+            elsewhere = f"{url.host} sends {url.path} to another address; is it the API?"
+            raise BrokenReplyError(NetworkError(elsewhere))
         raise ImageError(f"is redirected more than {MAX_REDIRECTS} times")
 
     def close(self) -> None:
         self._http.close()
 
     def _check_image_url(self, url: httpx.URL) -> None:
+        _check_name(url)
         if url.scheme not in ("http", "https") or not url.host or url.userinfo:
             raise ImageError(f"has an address that is not a plain web one ({_short(url)})")
         if _origin(url) == _origin(self._base):
@@ -161,10 +177,8 @@ class NetworkTransport(httpx.BaseTransport):
         if url.scheme == "http" and not is_loopback(self._base.host):
             raise ImageError(f"would come over unencrypted http ({_short(url)})")
         if url.port is not None or not any(_matches(url.host, host) for host in self._hosts):
-            raise ImageError(
-                f"lies on a host that is not allowed ({_short(url)})",
-                try_next=f"if you trust it: --image-host {url.host}",
-            )
+            hint = f"; --image-host {url.host} would allow it" if url.port is None else ""
+            raise ImageError(f"lies on a host that is not allowed ({_short(url)}{hint})")
 
     def _limiter(self, url: httpx.URL, is_api: bool) -> Limiter:
         # The API's limit is not that of images on the same machine.
@@ -174,43 +188,71 @@ class NetworkTransport(httpx.BaseTransport):
                 self._limiters[name] = Limiter(name, max_wait_s=self._max_wait_s, sleep=self.pause)
             return self._limiters[name]
 
-    def _exchange(
-        self, method: str, url: httpx.URL, headers: dict[str, str], content: bytes, is_api: bool
-    ) -> httpx.Response:
+    def _exchange(self, request: httpx.Request, url: httpx.URL, is_api: bool) -> httpx.Response:
         """One request and its whole body, bounded in size and time."""
+        headers = _API_HEADERS if is_api else _IMAGE_HEADERS
+        if is_api and self._key is not None:
+            headers = headers | {"x-api-key": self._key.get_secret_value()}
+        if request.content:
+            headers = headers | {"content-type": "application/json"}
         limiter = self._limiter(url, is_api)
         limiter.acquire()
         with self._lock:
             self.api_requests += is_api
             self.image_requests += not is_api
-        most = MAX_API_BYTES if is_api else MAX_IMAGE_BYTES
-        until = time.monotonic() + REPLY_WITHIN_S
-        body = bytearray()
-        with self._http.stream(method, url, headers=headers, content=content or None) as reply:
-            limiter.update(reply.status_code, reply.headers)
-            for chunk in reply.iter_bytes(65536):
-                body += chunk
-                if len(body) > most:
-                    too_much = f"has more than {most:,} bytes"
-                    if not is_api:
-                        raise ImageError(too_much)
-                    raise BrokenReplyError(NetworkError(f"a reply of {url.host} {too_much}"))
-                if time.monotonic() > until:
-                    raise httpx.ReadTimeout(f"the reply took longer than {REPLY_WITHIN_S:.0f} s")
+        try:
+            with self._http.stream(
+                request.method,
+                url,
+                headers=headers,
+                content=request.content or None,
+                timeout=_API_TIMEOUT if is_api else _IMAGE_TIMEOUT,
+            ) as reply:
+                limiter.update(reply.status_code, reply.headers)
+                body = self._read(reply, is_api)
+        except BrokenReplyError:
+            raise
+        except httpx.RequestError as error:
+            # In the libraries' own words there may be what the server sent, and so the key.
+            raise httpx.TransportError(_in_our_words(error)) from None
         with self._lock:
             self.bytes += len(body)
         kept = {
-            name: self._without_key(value.encode()).decode("latin-1")
+            name: self._without_key(value.encode()).decode()
             for name, value in reply.headers.items()
-            if name in _KEPT_HEADERS or name.startswith("x-ratelimit-") or name == "location"
+            if (name in _KEPT_HEADERS or name.startswith("x-ratelimit-")) and value.isascii()
         }
-        extensions = {"limiter_waits": limiter.blocked}
         return httpx.Response(
             reply.status_code,
             headers=kept,
-            content=self._without_key(bytes(body)),
-            extensions=extensions,
+            content=self._without_key(body),
+            extensions={"limiter_waits": limiter.blocked},
         )
+
+    def _read(self, reply: httpx.Response, is_api: bool) -> bytes:
+        """The unpacked body.
+
+        Unpacked here, not by httpx, which would hold all that a few packed bytes swell to.
+        """
+        most = MAX_API_BYTES if is_api else MAX_IMAGE_BYTES
+        until = time.monotonic() + REPLY_WITHIN_S
+        packed = bytearray()
+        for chunk in reply.iter_raw():
+            packed += chunk
+            if len(packed) > most:
+                break
+            if time.monotonic() > until or self.pause.stopped:
+                raise httpx.ReadTimeout("")
+        encoding = reply.headers.get("content-encoding", "identity").strip().lower()
+        body = bytes(packed)
+        if encoding != "identity" and len(body) <= most:
+            body = _unpack(body, encoding, most)
+        if len(body) > most:
+            too_much = f"has more than {most:,} bytes"
+            if not is_api:
+                raise ImageError(too_much)
+            raise BrokenReplyError(NetworkError(f"a reply of {reply.url.host} {too_much}"))
+        return body
 
     def _without_key(self, text: bytes) -> bytes:
         secret = self._key.get_secret_value().encode() if self._key else b""
@@ -230,11 +272,45 @@ class NetworkTransport(httpx.BaseTransport):
         return response
 
 
-def _no_address(url: httpx.URL, is_api: bool) -> Exception:
-    if is_api:
-        error = NetworkError(f"{url.host} redirects {url.path} elsewhere; is it the API?")
-        return BrokenReplyError(error)
-    return ImageError("is redirected to something that is no address")
+def _unpack(packed: bytes, encoding: str, most: int) -> bytes:
+    """The content of a gzip or zlib stream, of which no more than `most` + 1 bytes are made."""
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise httpx.DecodingError("")
+    unpacker = zlib.decompressobj(wbits=47)  # tells gzip and zlib by their heads
+    try:
+        body = unpacker.decompress(packed, most + 1)
+    except zlib.error:
+        raise httpx.DecodingError("") from None
+    if len(body) <= most and not unpacker.eof:
+        raise httpx.ReadError("")
+    return body
+
+
+def _in_our_words(error: httpx.RequestError) -> str:
+    match error:
+        case httpx.ConnectError():  # nothing has been sent or received yet
+            return " ".join(str(error).split()) or "no connection"
+        case httpx.ConnectTimeout():
+            return "no connection in time"
+        case httpx.TimeoutException():
+            return "the reply took too long"
+        case httpx.DecodingError():
+            return "the reply cannot be unpacked"
+        case httpx.ProtocolError():
+            return "the reply is no whole HTTP"
+        case _:
+            return "the connection broke"
+
+
+def _check_name(url: httpx.URL) -> None:
+    """Notice names that httpx lets pass and the resolver stumbles over.
+
+    Raises:
+        ValueError: the host has an empty or too long part, or characters that none may have.
+    """
+    url.host.encode("idna")
+    if not re.fullmatch(rb"[A-Za-z0-9._:-]*", url.raw_host):
+        raise ValueError("its host has characters that no name has")
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

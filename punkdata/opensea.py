@@ -167,8 +167,8 @@ class OpenSea:
         }
         try:
             request = httpx.Request("GET", url, extensions=extensions)
-        except (httpx.InvalidURL, UnicodeError) as error:
-            raise ImageError(f"has an address that is none ({error})") from None
+        except (httpx.InvalidURL, ValueError):
+            raise ImageError("has an address that is none") from None
         if request.url.scheme == "data":
             raise ImageError(f"is a data URI ({url[5:40].partition(',')[0]})")
         response = self._transport.handle_request(request)

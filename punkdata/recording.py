@@ -12,12 +12,14 @@ a crash is cut off when the recording is opened for writing. Answers, 2xx and a 
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import json
 import os
 import threading
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -75,6 +77,8 @@ class RecordingInfo(BaseModel):
     """the recording that answered in the network's place"""
     base_url: str | None = None
     """of the API that was asked"""
+    finished_at: str | None = None
+    """UTC; None while it is running"""
     sales_after: list[int] = []
     """Unix seconds, falling: where the newest listing of sales ends, then the one before;
     empty when one listing holds all"""
@@ -282,8 +286,15 @@ class Recording:
             number = self._passes.get(listing_of(reply.url), 0)
             reply = reply.model_copy(update={"pass_number": number})
             line = _line(reply)
-            with storage_errors(self.index_path), self.index_path.open("ab") as file:
-                file.write(line.encode())
+            with storage_errors(self.index_path), self.index_path.open("ab", 0) as file:
+                before = file.tell()
+                try:
+                    written = file.write(line.encode())
+                    if written != len(line):
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                except OSError:
+                    file.truncate(before)  # half a line would spoil the one that follows
+                    raise
             self._note(reply, answers)
         return reply
 
@@ -291,6 +302,7 @@ class Recording:
         """Force everything onto the disk, then say that nothing more will come."""
         flush_tree(self.path)
         self.info.status = status
+        self.info.finished_at = datetime.now(UTC).isoformat()
         self.save_info()
 
     def save_info(self) -> None:
@@ -373,10 +385,19 @@ def open_recording(path: Path) -> Recording:
         return Recording(path, RecordingInfo.model_validate(data))
     except (ValueError, RecursionError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
-        raise DataError(f"{file} is damaged ({reason})") from None
+        raise DataError(
+            f"{file} is damaged ({reason})",
+            try_next=f"move {path} away, then run the same command again",
+        ) from None
 
 
 def list_recordings(root: Path) -> list[Recording]:
     """All recordings below `root`, oldest first; folders without recording.json are none."""
     files = sorted(raw_dir(root).glob("[!.]*/recording.json"))
     return [open_recording(file.parent) for file in files]
+
+
+def list_finished(root: Path) -> list[Recording]:
+    """The recordings that are complete or partial, in the order in which they ended."""
+    ended = [r for r in list_recordings(root) if r.info.status != "running"]
+    return sorted(ended, key=lambda r: (r.info.finished_at or "", r.name))

@@ -24,6 +24,8 @@ GO_ON = "run the same command again: it goes on where it stopped"
 API_ATTEMPTS = 8
 IMAGE_ATTEMPTS = 5
 _SKEW_S = 5.0
+_LONGEST_SLEEP_S = 86_400.0
+_FAR_S = 365 * 86_400.0
 
 Sleep = Callable[[float], None]
 Clock = Callable[[], float]
@@ -48,8 +50,12 @@ class Pause:
         self._stopped = threading.Event()
 
     def __call__(self, seconds: float) -> None:
-        if self._stopped.wait(seconds):
+        if self._stopped.wait(min(seconds, _LONGEST_SLEEP_S)):
             raise StoppedError("stopped")
+
+    @property
+    def stopped(self) -> bool:
+        return self._stopped.is_set()
 
     def stop(self) -> None:
         self._stopped.set()
@@ -162,9 +168,10 @@ class Limiter:
         return self._blocked_until > self._clock()
 
     def _error(self, wait_s: float) -> LimitError:
-        at = datetime.fromtimestamp(self._clock() + wait_s, UTC)
+        at = datetime.fromtimestamp(self._clock() + min(wait_s, _FAR_S), UTC)
+        when = f"at {at:%H:%M} UTC" if wait_s < 86_400 else f"{at:%Y-%m-%d}"
         return LimitError(
-            f"the rate limit of {self.host} lifts in {_span(wait_s)} (at {at:%H:%M} UTC), which "
+            f"the rate limit of {self.host} lifts in {_span(wait_s)} ({when}), which "
             f"is longer than --max-wait allows ({_span(self.max_wait_s)})",
             try_next=f"{GO_ON}; after that time, or with --max-wait "
             f"{int(wait_s // 60) + 1}m to wait for it",
@@ -264,6 +271,7 @@ def _give_up(request: httpx.Request, state: tenacity.RetryCallState) -> httpx.Re
         reason = " ".join(str(error).split()) or type(error).__name__
         raise NetworkError(f"{what} failed {tries}, the last time: {reason}", try_next=GO_ON)
     status = state.outcome.result().status_code
-    if status in LIMIT_STATUSES:
+    # One image's host is not the API: such an image is one of those that failed.
+    if status in LIMIT_STATUSES and not request.extensions.get("image"):
         raise LimitError(f"{what} answered {status}, too fast, {tries}", try_next=GO_ON)
     raise NetworkError(f"{what} answered {status} {tries}", try_next=GO_ON)

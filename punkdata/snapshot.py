@@ -222,10 +222,12 @@ def write_snapshot(
 
 
 def _would_hide_all(home: Path, manifest: Manifest) -> bool:
-    """Whether this is a sample (`--limit`) and `latest` is not: the sample gives way then."""
+    """Whether this is a sample (`--limit`) of what `latest` has more of: it gives way then."""
     version = latest_version(home.parent.parent, home.name)
     newest = home / (version or "") / "manifest.json"
-    return manifest.limit is not None and newest.is_file() and read_manifest(newest).limit is None
+    if manifest.limit is None or not newest.is_file():
+        return False
+    return read_manifest(newest).expected > manifest.expected
 
 
 def damaged_files(snapshot: Snapshot) -> list[str]:

@@ -6,6 +6,7 @@ a plain line appears every few seconds.
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import sys
@@ -67,6 +68,9 @@ def version_option(program: str) -> Any:
 
 def run(app: typer.Typer, name: str, args: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code; errors become one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may not know every letter
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = app(args=args, prog_name=name, standalone_mode=False)
         if code == 130:  # newer typers turn Ctrl-C into this, older ones into Abort
@@ -114,7 +118,7 @@ def emit(text: str) -> None:
 
 def emit_json(data: Any) -> None:
     # Moments and exact amounts have no JSON of their own.
-    print(json.dumps(data, indent=2, ensure_ascii=False, default=str))
+    print(json.dumps(data, indent=2, default=str))
 
 
 @contextmanager

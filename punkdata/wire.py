@@ -14,7 +14,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from pydantic import BaseModel, BeforeValidator, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError
 
 from punkdata.errors import DataError
 from punkdata.images import Sprite
@@ -115,7 +115,8 @@ class Nft(BaseModel):
 
 
 class Page(BaseModel):
-    next: _Text = None
+    next: Annotated[str | None, Field(max_length=4096), _Blank] = None
+    """the cursor of the page that follows"""
 
 
 class NftsPage(Page):
@@ -193,8 +194,9 @@ class ListingsPage(Page):
 
 
 class Contract(BaseModel):
-    address: _Text = None
-    chain: _Text = None
+    # Both become parts of paths.
+    address: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9]{1,100}$"), _Blank] = None
+    chain: Annotated[str | None, Field(pattern=r"^[a-z0-9_-]{1,40}$"), _Blank] = None
 
 
 class Collection(BaseModel):
@@ -232,7 +234,9 @@ def parse_body(model: type[_M], body: bytes, endpoint: str) -> _M:
         return model.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        field = ".".join(map(str, first["loc"])) or "the whole reply"
+        # The names in it may be the server's.
+        path = ".".join(map(str, first["loc"]))[:100]
+        field = "".join(c if c.isprintable() else "?" for c in path) or "the whole reply"
         raise DataError(f"{endpoint} sent something unexpected: {field}: {first['msg']}") from None
 
 
@@ -329,7 +333,7 @@ def parse_sale(event: SaleEvent, contract: str) -> ParsedSale | None:
         raise DataError(f"punk {punk_id} cannot have cost what it says")
     if decimals is not None and not 0 <= decimals <= 77:
         raise DataError(f"punk {punk_id} was paid in a currency of {decimals} decimals")
-    if not 0 < event.event_timestamp < 2**33:
+    if not 0 < event.event_timestamp < 2**32:
         raise DataError(f"punk {punk_id} cannot have been sold at {event.event_timestamp}")
     buyer = event.buyer.lower() if event.buyer else None
     return ParsedSale(

@@ -91,6 +91,8 @@ class OpenSeaServer:
     faults: Faults = field(default_factory=Faults)
     inline_traits: bool = True
     """False: the listing gives rows without traits, as in 2025"""
+    page_most: int = 200
+    """no page holds more, whatever was asked for"""
     batch_most: int = 100
     """more identifiers in one POST are a 400; 0: the endpoint is a 404"""
     blanks: str = "absent"
@@ -116,6 +118,8 @@ class OpenSeaServer:
     image_background: str | None = None
     image_type: str = "image/png"
     latency_s: float = 0.0
+    port: int = 0
+    """0: any that is free"""
     limit: int | None = None
     """requests to the API a window"""
     window_s: int = 3600
@@ -133,7 +137,7 @@ class OpenSeaServer:
         self._used: Counter[int] = Counter()
         self._pngs: dict[int, bytes] = {}
         handler = type("Handler", (_Handler,), {"owner": self})
-        self._http = _Server(("127.0.0.1", 0), handler)
+        self._http = _Server(("127.0.0.1", self.port), handler)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
         return self
@@ -313,6 +317,7 @@ class OpenSeaServer:
         size = int(query.get("limit", 20))
         if not 1 <= size <= 200:
             return _json(400, {"errors": ["limit must be between 1 and 200"]})
+        size = min(size, self.page_most)
         start = 0
         if "next" in query:
             start = int(base64.b64decode(query["next"]).decode().removeprefix("offset="))
@@ -573,14 +578,14 @@ def draw_sales(punks: list[DrawnPunk], n: int, seed: int = 3) -> list[Json]:
     """n sales from 2017 on, with every oddity that has been seen among the first thirty."""
     rng = random.Random(seed)
     some = [p.punk_id for p in punks]
-    start = 1_498_000_000
+    start, end = 1_498_000_000, 1_640_000_000
     odd: Iterator[Json] = iter(
         [
             sale_event(some[0], start + 10, paid("0.1"), buyer=ZERO),
             sale_event(some[0], start + 20, paid("0")),
             sale_event(some[1], start + 30, paid("25000", "USDC", USDC, 6)),
             sale_event(some[1], start + 40, paid("2.5", "WETH", WETH)),
-            sale_event(some[2], start + 50, paid("123456789.123456789123456789", "BETH", BETH)),
+            sale_event(some[2], start + 50, paid("12.345678901234567891", "BETH", BETH)),
             sale_event(some[2], start + 60, None),
             sale_event(some[3], start + 70, ABSENT),
             sale_event(some[3], start + 80, paid("7"), transaction=ABSENT),
@@ -596,8 +601,8 @@ def draw_sales(punks: list[DrawnPunk], n: int, seed: int = 3) -> list[Json]:
     for i in range(n):
         event = next(odd, None)
         if event is None:
-            price = f"{rng.randrange(1, 400_000)}.{rng.randrange(100):02d}"
-            event = sale_event(rng.choice(some), start + 1000 * (i + 1), paid(price))
+            price = f"{rng.lognormvariate(2.5, 1.2) + 0.01:.2f}"
+            event = sale_event(rng.choice(some), start + (end - start) * i // n, paid(price))
         made.append(event)
     return made
 

@@ -166,3 +166,22 @@ def test_ten_thousand_replays_read_each_index_line_once(recording: Recording) ->
     seconds(100)  # the index is read
     # Linear, not quadratic: ten times as many take about ten times as long.
     assert seconds(1000) < 40 * min(seconds(100) for _ in range(3))
+
+
+def test_images_whose_addresses_differ_in_order_alone_are_two(recording: Recording) -> None:
+    tape = RecordingTransport(recording, Network(200, 200).transport)
+    urls = ["https://i.test/x?a=1&a=2", "https://i.test/x?a=2&a=1"]
+    assert [send(tape, url, image=True).content for url in urls] == [b"reply 1", b"reply 2"]
+    replay = RecordingTransport(open_recording(recording.path))
+    assert [send(replay, url, image=True).content for url in urls] == [b"reply 1", b"reply 2"]
+
+
+def test_a_spoiled_answer_of_the_parent_is_asked_for_again(
+    recording: Recording, tmp_path: Path
+) -> None:
+    send(RecordingTransport(recording, Network(200).transport))
+    (body,) = (recording.path / "bodies").iterdir()
+    body.write_bytes(b"spoiled")
+    child = create_recording(tmp_path, INFO.model_copy(deep=True))
+    tape = RecordingTransport(child, Network(201).transport, parent=recording)
+    assert send(tape, reuse=True).status_code == 201

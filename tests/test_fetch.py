@@ -367,3 +367,53 @@ def test_a_broken_reply_that_is_mended_later_does_not_stick(
         fetch(root=root)
     server.trait_counts = counts
     assert fetch(root=root).recording.info.status == "complete"
+
+
+@pytest.mark.parametrize("time", [2**32 - 5, 1_700_000_000_000])
+def test_a_date_in_the_future_hides_no_sale_of_the_present(
+    fetch: Fetch, server: OpenSeaServer, root: Path, time: int
+) -> None:
+    server.sales = [sale_event(1, 1_600_000_000, paid("1")), sale_event(2, time, paid("1"))]
+    before = fetch(root=root).sales
+    server.sales.append(sale_event(3, 1_600_500_000, paid("2")))
+    assert fetch(root=root).sales == before + 1
+
+
+def test_a_sample_between_two_runs_of_one_fetch_is_not_built_instead(
+    fetch: Fetch, server: OpenSeaServer, root: Path
+) -> None:
+    server.limit = 2
+    with pytest.raises(LimitError):
+        fetch_opensea(root, open_network(server, max_wait_s=0), server.base_url)
+    server.limit = None
+    fetch(root=root, limit=10)
+    assert fetch(root=root).resumed
+    assert build_dataset(root).snapshot.manifest.punks == 60
+
+
+def test_a_limit_that_holds_all_is_no_sample(fetch: Fetch, root: Path) -> None:
+    fetch(root=root, limit=60)
+    whole = version_of(root)
+    fetch(root=root, limit=5)
+    assert version_of(root) != whole
+    assert (root / "snapshots" / "cryptopunks" / "latest").read_text().strip() == whole
+
+
+def test_a_parent_that_is_spoiled_is_no_obstacle(
+    fetch: Fetch, server: OpenSeaServer, root: Path
+) -> None:
+    parent = fetch(root=root).recording
+    version = version_of(root)
+    for reply in parent.replies():
+        if "/events/" in reply.url or "/images/3" in reply.url:
+            parent.body_path(reply).write_bytes(b"spoiled")
+    assert fetch(root=root).recording.info.status == "complete"
+    assert version_of(root) == version
+
+
+def test_an_image_that_is_always_too_fast_is_missing_and_stops_nothing(
+    fetch: Fetch, server: OpenSeaServer
+) -> None:
+    server.images[5] = 429
+    info = fetch().recording.info
+    assert list(info.missing) == ["5"]

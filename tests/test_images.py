@@ -227,3 +227,20 @@ def test_no_cut_or_changed_png_escapes_as_another_error() -> None:
             decode_image(bytes(data[: rng.integers(1, len(data) + 1)]))
         except ImageError:
             continue
+
+
+def chunk(kind: bytes, body: bytes = b"") -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def test_a_png_of_very_many_parts_is_refused_at_once() -> None:
+    png = png_bytes(DrawnPunk(1, "Ape").sprite)
+    stuffed = png[:33] + chunk(b"teSt") * 100_000 + png[33:]
+    with pytest.raises(ImageError, match="more than 1,000 parts"):
+        decode_image(stuffed)
+
+
+def test_whatever_pillow_stumbles_over_is_a_damaged_png() -> None:
+    png = png_bytes(DrawnPunk(1, "Ape").sprite)
+    with pytest.raises(ImageError, match="damaged PNG"):
+        decode_image(png[:-12] + chunk(b"iCCP") + png[-12:])

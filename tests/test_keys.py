@@ -26,10 +26,10 @@ def created(hours: float = 100.0, secret: str = SECRET) -> InstantKey:
 def test_the_environment_comes_first_then_the_file_then_the_store(tmp_path: Path) -> None:
     store_key(tmp_path, BASE, created())
     file = tmp_path / "key.txt"
-    file.write_text("from-file\n")
+    file.write_text("from-file-0123456789\n")
     for environment, key_file, secret, origin in [
-        ({"OPENSEA_API_KEY": " from-env "}, file, "from-env", "environment"),
-        ({"OPENSEA_API_KEY": ""}, file, "from-file", "key.txt"),
+        ({"OPENSEA_API_KEY": " from-env-0123456789 "}, file, "from-env-0123456789", "environment"),
+        ({"OPENSEA_API_KEY": ""}, file, "from-file-0123456789", "key.txt"),
         ({}, None, SECRET, "stored in"),
     ]:
         key = find_key(BASE, tmp_path, key_file, environment)
@@ -71,13 +71,16 @@ def test_a_key_without_a_date_does_not_run_out(tmp_path: Path) -> None:
     assert (key.has_run_out, key.expires_at, key.read_limit) == (False, None, None)
 
 
-@pytest.mark.parametrize("text", ["two words", "line\nbreak", "schlüssel", "", "x" * 600, "\x00"])
+@pytest.mark.parametrize(
+    "text",
+    ["two words", "line\nbreak", "schlüssel", "", "1", "with/slash/0123456789", "x" * 600, "\x00"],
+)
 def test_what_cannot_be_a_key_is_refused_without_showing_it(tmp_path: Path, text: str) -> None:
     file = tmp_path / "key.txt"
     file.write_text(text, "utf-8")
     with pytest.raises(UsageError) as caught:
         find_key(BASE, tmp_path, file, {})
-    assert not text.strip() or text not in str(caught.value)
+    assert len(text) < 2 or text not in str(caught.value)
     with pytest.raises(DataError):
         store_key(tmp_path, BASE, created(secret=text))
 
@@ -103,3 +106,10 @@ def test_a_stored_key_can_be_removed(tmp_path: Path) -> None:
     store_key(tmp_path, BASE, created())
     assert forget_key(tmp_path) is True
     assert find_key(BASE, tmp_path, None, {}) is None
+
+
+@pytest.mark.parametrize("expires_at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59-23:00"])
+def test_a_date_at_the_end_of_the_calendar_is_no_error(tmp_path: Path, expires_at: str) -> None:
+    made = InstantKey.model_validate({"api_key": SECRET, "expires_at": expires_at})
+    key = store_key(tmp_path, BASE, made)
+    assert key.has_run_out is expires_at.startswith("0001")

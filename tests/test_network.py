@@ -24,7 +24,15 @@ PNG = png_bytes(DrawnPunk(1, "Ape").sprite)
 
 def fake(answer: Callable[[httpx.Request], httpx.Response], base: str = BASE) -> NetworkTransport:
     """A transport whose sockets lead to `answer`, for hosts that do not exist."""
-    http = httpx.Client(transport=httpx.MockTransport(answer))
+
+    def send(request: httpx.Request) -> httpx.Response:
+        made = answer(request)
+        if not made.is_stream_consumed:
+            return made
+        stream = httpx.ByteStream(made.content)  # as from a socket: not read yet
+        return httpx.Response(made.status_code, headers=made.headers, stream=stream)
+
+    http = httpx.Client(transport=httpx.MockTransport(send))
     return NetworkTransport(http, base, SecretStr(KEY), ["extra.test", "*.wild.test"])
 
 
@@ -65,6 +73,9 @@ def test_a_base_url_is_https_or_this_machine_s(given: str, used: str) -> None:
         "https://me:secret@api.opensea.io",
         "https://api.opensea.io?x=1",
         "https://[broken",
+        "https://a..b",
+        "https://xn--a",
+        "https://ex ample",
     ],
 )
 def test_any_other_base_url_is_refused(given: str) -> None:
@@ -121,6 +132,10 @@ HOSTILE = [
     "//evil.test/a.png",
     "javascript:alert(1)",
     "/etc/passwd",
+    "https://i..seadn.io/a.png",
+    "https://.seadn.io/a.png",
+    "https://" + "x" * 70 + ".seadn.io/a.png",
+    "https://i%2eseadn.io/a.png",
 ]
 
 
@@ -168,7 +183,7 @@ def test_plain_http_is_for_a_base_url_on_this_machine() -> None:
 
 def test_the_api_s_redirects_are_not_followed() -> None:
     moved = httpx.Response(302, headers={"location": "https://evil.test/api"})
-    with pytest.raises(BrokenReplyError, match="redirects"):
+    with pytest.raises(BrokenReplyError, match="to another address"):
         fake(lambda request: moved).handle_request(api(f"{BASE}/api/v2/x"))
 
 
@@ -203,7 +218,9 @@ def test_a_content_type_is_not_believed() -> None:
 def test_a_body_is_bounded_even_when_it_arrives_compressed() -> None:
     bomb = gzip.compress(b"\x89PNG" + bytes(20_000_000))
     headers = {"content-encoding": "gzip"}
-    sender = fake(lambda request: httpx.Response(200, content=bomb, headers=headers))
+    sender = fake(
+        lambda request: httpx.Response(200, stream=httpx.ByteStream(bomb), headers=headers)
+    )
     with pytest.raises(ImageError, match="more than 8,000,000 bytes"):
         sender.handle_request(image("https://i.seadn.io/a.png"))
 
@@ -264,7 +281,7 @@ def test_a_body_that_drips_ends_in_time(
 ) -> None:
     server.faults = Faults(slow_s=0.4)
     monkeypatch.setattr(network, "REPLY_WITHIN_S", 0.05)
-    with pytest.raises(httpx.ReadTimeout, match="took longer"):
+    with pytest.raises(httpx.RequestError, match="took too long"):
         sender.handle_request(image(f"{server.base_url}/images/0.png"))
 
 
@@ -293,6 +310,79 @@ def test_a_body_that_does_not_unpack_is_a_broken_transfer() -> None:
     )
     with pytest.raises(httpx.RequestError):
         sender.handle_request(image("https://i.seadn.io/a.png"))
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "X-GZIP"])
+def test_a_packed_body_is_unpacked(encoding: str) -> None:
+    packed = zlib.compress(PNG) if encoding == "deflate" else gzip.compress(PNG)
+    headers = {"content-encoding": encoding}
+    sender = fake(
+        lambda request: httpx.Response(200, stream=httpx.ByteStream(packed), headers=headers)
+    )
+    assert sender.handle_request(image("https://i.seadn.io/a.png")).content == PNG
+
+
+@pytest.mark.parametrize("encoding", ["gzip, gzip", "br", "zstd", "rot13"])
+def test_other_packings_are_refused(encoding: str) -> None:
+    body = gzip.compress(gzip.compress(PNG))
+    headers = {"content-encoding": encoding}
+    sender = fake(
+        lambda request: httpx.Response(200, stream=httpx.ByteStream(body), headers=headers)
+    )
+    with pytest.raises(httpx.RequestError):
+        sender.handle_request(image("https://i.seadn.io/a.png"))
+
+
+def say(*replies: bytes) -> Iterator[str]:
+    """A server that says these bytes, one after the other, whatever it is asked."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def talk() -> None:
+            for reply in replies:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(4096)
+                    connection.sendall(reply)
+
+        threading.Thread(target=talk, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"HTTP/1.1 200 OK\r\nx-api-key " + KEY.encode() + b"\r\n\r\n",
+        b"HTTP/1.1 " + KEY.encode() + b"\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: http://[::" + KEY.encode() + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: " + KEY.encode() + b"\r\nContent-Length: 0\r\n\r\n",
+    ],
+)
+def test_no_broken_reply_brings_the_key_into_an_error(reply: bytes) -> None:
+    for base in say(reply):
+        sender = NetworkTransport(open_http(), base, SecretStr(KEY))
+        with pytest.raises(httpx.RequestError) as caught:
+            sender.handle_request(api(f"{base}/api/v2/x"))
+        sender.close()
+        assert KEY not in str(caught.value)
+        assert caught.value.__suppress_context__ or caught.value.__cause__ is None
+
+
+def test_headers_that_are_not_ascii_are_left_out() -> None:
+    for base in say(b"HTTP/1.1 200 OK\r\nETag: caf\xe9\r\nContent-Length: 2\r\n\r\n{}"):
+        sender = NetworkTransport(open_http(), base, None)
+        assert "etag" not in sender.handle_request(api(f"{base}/api/v2/x")).headers
+        sender.close()
+
+
+@pytest.mark.parametrize("host", ["", "*", "https://x", "x:80", "*.", "a b", "*.*.x"])
+def test_what_is_no_host_cannot_be_allowed(host: str) -> None:
+    with pytest.raises(UsageError, match="not the name of an image host"):
+        NetworkTransport(
+            httpx.Client(transport=httpx.MockTransport(lambda r: httpx.Response(200))),
+            BASE,
+            None,
+            [host],
+        )
 
 
 def test_no_log_shows_the_key(

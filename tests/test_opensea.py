@@ -148,7 +148,16 @@ def test_an_image_is_its_bytes_or_a_reason(server: OpenSeaServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://[x", "data:image/svg+xml;utf8,<svg/>", "\x00", "", "https://\udcff/"]
+    "url",
+    [
+        "https://[x",
+        "data:image/svg+xml;utf8,<svg/>",
+        "\x00",
+        "",
+        "https://\udcff/",
+        "https:////%]",
+        "https://xn--a.seadn.io/",
+    ],
 )
 def test_an_address_that_is_none_is_a_reason_too(server: OpenSeaServer, url: str) -> None:
     with pytest.raises(ImageError):
@@ -169,3 +178,31 @@ def test_no_key_is_given_with_a_reason(status: int) -> None:
     transport = httpx.MockTransport(lambda request: httpx.Response(status))
     with pytest.raises((RefusedError, NetworkError), match=f"no instant key .{status}"):
         create_key(transport, "https://api.test")
+
+
+def test_a_cursor_too_long_for_an_address_is_refused_before_it_is_recorded(
+    server: OpenSeaServer,
+) -> None:
+    network = open_network(server)
+    page = {"nfts": [], "next": "x" * 70_000}
+    server._page = lambda *args: (200, json.dumps(page).encode(), {})  # type: ignore[method-assign]
+    asked = OpenSea(RetryTransport(network, sleep=network.pause), server.base_url)
+    with pytest.raises(DataError, match="next: String should have at most 4096 characters"):
+        list(asked.iter_nfts())
+
+
+def test_names_that_the_server_invents_reach_no_terminal_as_they_are(
+    server: OpenSeaServer,
+) -> None:
+    server.trait_counts = {"counts": {"\x1b]0;pwned\x07" + "A" * 3000: 5}}
+    with pytest.raises(DataError) as caught:
+        client(server).get_trait_counts()
+    assert "\x1b" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+def test_a_contract_that_is_no_address_is_refused(server: OpenSeaServer) -> None:
+    told = server._collection() | {"contracts": [{"address": "0xabc\n/../x", "chain": "e"}]}
+    server._collection = lambda: told  # type: ignore[method-assign]
+    with pytest.raises(DataError, match="contracts.0.address"):
+        client(server).get_collection()

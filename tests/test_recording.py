@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from punkdata.errors import DataError, SchemaError, UsageError
+from punkdata.errors import DataError, SchemaError, StorageError, UsageError
 from punkdata.recording import (
     Recording,
     RecordingInfo,
     canonical_url,
     create_recording,
+    list_finished,
     list_recordings,
     listing_of,
     open_recording,
@@ -146,3 +149,32 @@ def test_one_request_has_one_name_and_pages_share_their_listing(
 ) -> None:
     assert canonical_url(url) == canonical
     assert listing_of(canonical) == listing
+
+
+def test_a_line_that_a_full_disk_tears_is_taken_back(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = recording.index_path.read_bytes()
+    real = Path.open
+
+    class Full(io.FileIO):
+        def write(self, data: Any) -> int:
+            return super().write(bytes(data)[:40])
+
+    def open_full(path: Path, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        return Full(path, "a") if mode == "ab" else real(path, mode, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", open_full)
+    with pytest.raises(StorageError, match="No space left"):
+        recording.add("https://example.test/other", None, status=503)
+    monkeypatch.undo()
+    assert recording.index_path.read_bytes() == whole
+
+
+def test_recordings_are_taken_in_the_order_in_which_they_ended(tmp_path: Path) -> None:
+    info = RecordingInfo(source="s", collection="c")
+    first, second, third = (create_recording(tmp_path, info.model_copy()) for _ in range(3))
+    second.finish("complete")
+    first.finish("partial")
+    assert [r.name for r in list_finished(tmp_path)] == [second.name, first.name]
+    assert third.info.status == "running"

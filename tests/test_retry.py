@@ -117,6 +117,14 @@ def test_a_longer_wait_than_allowed_ends_with_the_time_to_come_back(clock: Clock
         lim.acquire()
 
 
+@pytest.mark.parametrize("seconds", ["500000000000", "99999999999", "900000000000"])
+def test_a_wait_beyond_all_calendars_is_one_line(clock: Clock, seconds: str) -> None:
+    lim = limiter(clock)
+    lim.update(429, {"retry-after": seconds})
+    with pytest.raises(LimitError, match=r"lifts in .* min \(2028-"):
+        lim.acquire()
+
+
 def test_never_waiting_never_waits(clock: Clock) -> None:
     lim = limiter(clock, max_wait_s=0)
     lim.acquire()
@@ -235,6 +243,11 @@ def test_giving_up_names_the_host_the_path_and_what_to_type() -> None:
         get(transport(*[httpx.ConnectError("no route")] * 8))
     with pytest.raises(LimitError, match="429"):
         get(transport(*[429] * 8))
+
+
+def test_an_image_that_is_always_too_fast_is_one_failed_image() -> None:
+    with pytest.raises(NetworkError, match="429, too fast|429 8 times"):
+        get(transport(*[429] * 8), image=True)
 
 
 def test_a_reply_broken_every_time_ends_in_its_own_error() -> None:

@@ -1,0 +1,71 @@
+"""Make the recordings of this folder anew: python cassettes/make.py
+
+They come from the real client, run against the tests' own OpenSea, which serves sprites
+that the tests draw. Nothing in them comes from OpenSea or shows a CryptoPunk.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pydantic import SecretStr
+
+from punkdata.fetch import fetch_opensea
+from punkdata.network import NetworkTransport, open_http
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "tests"))
+
+from drawing import draw_punks  # noqa: E402
+from opensea_server import KEY, Faults, OpenSeaServer, draw_sales, listing  # noqa: E402
+
+PORT = 18765  # always the same, because addresses are part of what is recorded
+
+
+def inline() -> OpenSeaServer:
+    """Everything in the listings: 60 punks on 3 pages, 300 sales on 12, errors in between."""
+    punks = draw_punks(60)
+    listings = [listing(3, "70"), listing(3, "65.5"), listing(17, "58.25", "WETH")]
+    faults = Faults(too_fast=0.08, unavailable=0.08, drop=0.04, truncate=0.04, seed=2)
+    return OpenSeaServer(
+        punks, draw_sales(punks, 300), listings, faults, page_most=25, port=PORT, duplicates=True
+    )
+
+
+def bare() -> OpenSeaServer:
+    """Rows without traits, a refused cursor, a phantom, and an image that is not there."""
+    punks = draw_punks(15)
+    return OpenSeaServer(
+        punks,
+        draw_sales(punks, 40),
+        faults=Faults(refused_cursor_times=1),
+        inline_traits=False,
+        batch_most=6,
+        blanks="null",
+        phantoms=(10_000,),
+        images={4: 404},
+        image_scale=14,
+        image_background="#638596",
+        page_most=10,
+        port=PORT,
+    )
+
+
+def main() -> None:
+    for make in (inline, bare):
+        with make() as server, TemporaryDirectory() as root:
+            network = NetworkTransport(open_http(), server.base_url, SecretStr(KEY))
+            result = fetch_opensea(Path(root), network, server.base_url)
+            network.close()
+            target = HERE / make.__name__
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(result.recording.path, target)
+            info = result.recording.info
+            print(f"{target}: {info.status}, {result.punks} punks, {result.sales} sales")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""Print what punks sold for, by type: python examples/price_table.py [ROOT]
+
+Only sales in ETH, WETH or BETH with an amount above 0 have a price. Medians say more than
+means: some "sales" are gifts, and some are loans that bought a punk from themselves.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from punkdata import open_snapshot
+
+root = sys.argv[1] if len(sys.argv) > 1 else "data"
+snapshot = open_snapshot(root)
+sales = snapshot.sales()
+if sales is None:
+    sys.exit(f"{snapshot.path} knows no sales; punkdata fetch brings them from OpenSea")
+
+types = snapshot.punks(columns=["punk_id", "type"]).to_pandas()
+priced = sales.to_pandas().merge(types, on="punk_id").dropna(subset="price_eth")
+table = priced.groupby("type")["price_eth"].agg(["count", "median", "mean", "max"])
+table["last_sold"] = priced.groupby("type")["sold_at"].max().dt.strftime("%Y-%m-%d")
+table = table.sort_values("median", ascending=False)
+
+print(f"{len(priced):,} of {len(sales):,} sales have a price in ETH (snapshot {snapshot.version})")
+print(table.to_string(float_format=lambda eth: f"{eth:,.2f}"))
