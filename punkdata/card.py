@@ -43,6 +43,8 @@ def snapshot_card(manifest: Manifest) -> str:
         if manifest.status == "partial"
         else ""
     )
+    if manifest.limit is not None:
+        partial += f"\n\n**A sample: only the first {manifest.limit:,} punks were asked for.**"
     splits = "\n".join(
         f"| {scheme} | " + " | ".join(f"{n:,}" for n in parts.values()) + " |"
         for scheme, parts in manifest.splits.items()

@@ -132,7 +132,8 @@ def info(
         "snapshot": manifest.version,
         "path": snapshot.path,
         "made": f"{manifest.created_at} by {manifest.created_by} from {manifest.source}",
-        "status": f"{manifest.status}, {manifest.punks:,} of {manifest.expected:,} punks",
+        "status": f"{manifest.status}, {manifest.punks:,} of {manifest.expected:,} punks"
+        + (f", a sample (--limit {manifest.limit})" if manifest.limit else ""),
         "types": ", ".join(f"{name} {manifest.labels[name]:,}" for name in TYPES),
         "accessories": f"{len(accessories)} kinds, rarest {_counted(accessories[:3])}; most "
         f"common {_counted(accessories[:-4:-1])}",

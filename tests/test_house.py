@@ -180,9 +180,13 @@ def tree() -> list[str]:
 
 
 def test_the_readme_s_tree_is_the_repository_s() -> None:
-    listed = [name for name in tree() if not name.startswith("tests/")]
-    ours = [name for name in tracked() if not name.startswith("tests/")]
-    assert sorted(listed) == sorted(ours)
+    # One line stands for all tests, and one for the many files of a recording.
+    def short(names: list[str]) -> list[str]:
+        kept = [name for name in names if not name.startswith("tests/")]
+        return sorted({re.sub(r"^(cassettes/[a-z]+/).*", r"\1", name) for name in kept})
+
+    listed, ours = short(tree()), short(tracked())
+    assert listed == ours
 
 
 def test_every_module_has_its_test_file() -> None:
