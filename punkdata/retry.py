@@ -155,8 +155,8 @@ class Limiter:
             if reset is not None:
                 # A number too small for a date is how many seconds are left.
                 self.reset_at = reset - skew_s if reset > 1e9 else now_s + reset
-            if status in LIMIT_STATUSES:
-                after_s = retry_after_s(headers, now_s + skew_s)
+            after_s = retry_after_s(headers, now_s + skew_s)
+            if status in LIMIT_STATUSES or (status == 503 and after_s is not None):
                 if after_s is not None:
                     self._blocked_until = max(self._blocked_until, now_s + after_s)
                 elif self.remaining == 0 and self.reset_at is not None:

@@ -150,6 +150,16 @@ def test_retry_after_is_read_in_both_forms(headers: dict[str, str], seconds: flo
     assert retry_after_s(headers, NOW_S) == seconds
 
 
+def test_an_unavailable_server_that_names_a_time_is_heard(clock: Clock) -> None:
+    lim = limiter(clock)
+    lim.update(503, {"retry-after": "30"})
+    lim.acquire()
+    assert clock() == NOW_S + 30
+    lim.update(503, {})
+    lim.acquire()
+    assert clock() == NOW_S + 30
+
+
 @pytest.mark.parametrize("status", [429, 599])
 @pytest.mark.parametrize("form", ["seconds", "date", "reset"])
 def test_a_limit_is_waited_for_and_then_over(clock: Clock, status: int, form: str) -> None:
