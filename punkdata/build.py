@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -147,27 +149,31 @@ def _read_opensea(recording: Recording, progress: Progress) -> _Content:
     known = collect_punks(client, info.limit)
     sales, _ = collect_sales(client, known.contract, info.sales_after)
     wanted = known.labels.keys() | {int(punk_id) for punk_id in info.missing}
-    read = []
-    for punk_id, (punk_type, accessories) in known.labels.items():
-        if str(punk_id) in info.missing:
-            continue
+    ids = [punk_id for punk_id in known.labels if str(punk_id) not in info.missing]
+
+    def read_punk(punk_id: int) -> ParsedPunk:
+        punk_type, accessories = known.labels[punk_id]
         try:
             found = find_image(client, known.image_urls[punk_id])
         except ImageError as error:
             raise DataError(f"punk {punk_id} has no image in {recording.path}: {error}") from None
-        read.append(
-            ParsedPunk(
-                punk_id=punk_id,
-                punk_type=punk_type,
-                accessories=accessories,
-                image=found.decoded.sprite,
-                image_url=found.url,
-                image_body=found.body,
-                image_scale=found.decoded.scale,
-                background=found.decoded.background,
-            )
+        return ParsedPunk(
+            punk_id=punk_id,
+            punk_type=punk_type,
+            accessories=accessories,
+            image=found.decoded.sprite,
+            image_url=found.url,
+            image_body=found.body,
+            image_scale=found.decoded.scale,
+            background=found.decoded.background,
         )
-        progress(len(read), len(known.labels))
+
+    # Unpacking pictures leaves Python to other threads; more than a few gain nothing.
+    read = []
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        for punk in pool.map(read_punk, ids):
+            read.append(punk)
+            progress(len(read), len(ids))
     listings = collect_listings(client, known.contract)
     return _Content(read, [sale for sale in sales if sale.punk_id in wanted], listings)
 

@@ -40,7 +40,7 @@ class RecordingTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         # An image's address is taken as it is: the order in its query may be its meaning.
-        url = str(request.url.copy_with(fragment=None))
+        url = str(request.url).partition("#")[0]
         if not request.extensions.get("image"):
             url = canonical_url(url)
         content = request.content

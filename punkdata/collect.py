@@ -89,21 +89,7 @@ def collect_punks(
     if limit is not None:
         expected = min(expected, limit)
     progress(0, expected)
-    tokens: dict[int, Nft] = {}
-    strange: set[str] = set()
-    for page in client.iter_nfts(limit=limit):
-        if page is None:
-            tokens.clear()
-            strange.clear()
-        for nft in page or ():
-            punk_id = _id_inside(nft, contract)
-            if punk_id is None:
-                strange.add(nft.identifier[:20])
-            elif punk_id not in tokens or _problem(tokens[punk_id]):
-                tokens[punk_id] = nft  # a page may repeat a token, and know it better
-        progress(len(tokens), expected)
-    if limit is not None:
-        tokens = dict(list(tokens.items())[:limit])
+    tokens, strange = _list_tokens(client, contract, limit, lambda n: progress(n, expected))
     asked = {i for i, nft in tokens.items() if _problem(nft)}
     unlisted = sorted(set(range(min(announced, COLLECTION_SIZE))) - tokens.keys())
     asked |= set(unlisted if limit is None else unlisted[: max(0, expected - len(tokens))])
@@ -135,6 +121,26 @@ def collect_punks(
             )
         _check_counts(client, punks, counts, chain, contract)
     return punks
+
+
+def _list_tokens(
+    client: OpenSea, contract: str, limit: int | None, progress: Callable[[int], None]
+) -> tuple[dict[int, Nft], set[str]]:
+    """The tokens that the pages list, each once; and the identifiers that are none of ours."""
+    tokens: dict[int, Nft] = {}
+    strange: set[str] = set()
+    for page in client.iter_nfts(limit=limit):
+        if page is None:
+            tokens.clear()
+            strange.clear()
+        for nft in page or ():
+            punk_id = _id_inside(nft, contract)
+            if punk_id is None:
+                strange.add(nft.identifier[:20])
+            elif punk_id not in tokens or _problem(tokens[punk_id]):
+                tokens[punk_id] = nft  # a page may repeat a token, and know it better
+        progress(len(tokens))
+    return dict(list(tokens.items())[:limit]), strange
 
 
 def find_contract(collection: Collection) -> tuple[str, str]:

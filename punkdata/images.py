@@ -116,20 +116,31 @@ def decode_image(data: bytes) -> DecodedImage:
     if depth == 16:
         raise ImageError("has 16 bits a channel", try_next="save it with 8")
     _check_chunks(data)
-    pixels = blank_transparent(_read_png(data))
     scale = width // SIDE_PX
-    cells = pixels.reshape(SIDE_PX, scale, SIDE_PX, scale, 4)
-    sprite = np.ascontiguousarray(cells[:, 0, :, 0])
-    if (cells != sprite[:, None, :, None]).any():
-        raise ImageError(
-            f"has cells of {scale}x{scale} pixels that are not of one colour",
-            try_next="enlarge the 24x24 original with nearest-neighbour",
-        )
+    sprite = _reduce(_read_png(data), scale)
     if (sprite[..., 3] == 255).all():
         return DecodedImage(*_remove_background(sprite, scale))
     if sprite[[0, 0, -1, -1], [0, -1, 0, -1], 3].any():
         raise ImageError("is neither transparent nor opaque in all corners")
     return DecodedImage(sprite, scale, None)
+
+
+def _reduce(pixels: NDArray[np.uint8], scale: int) -> Sprite:
+    """The sprite that was enlarged to `pixels`, `scale` times."""
+    whole = np.ascontiguousarray(pixels).view(np.uint32)  # a number a pixel: four times faster
+    cells = whole.reshape(SIDE_PX, scale, SIDE_PX, scale)
+    sprite = cells[:, :1, :, :1]
+    if (cells != sprite).any():
+        # Transparent pixels may differ in a colour that nobody sees.
+        cells = blank_transparent(pixels).view(np.uint32).reshape(cells.shape)
+        sprite = cells[:, :1, :, :1]
+        if (cells != sprite).any():
+            raise ImageError(
+                f"has cells of {scale}x{scale} pixels that are not of one colour",
+                try_next="enlarge the 24x24 original with nearest-neighbour",
+            )
+    small = np.ascontiguousarray(sprite).view(np.uint8).reshape(SIDE_PX, SIDE_PX, 4)
+    return blank_transparent(small)
 
 
 def _check_chunks(data: bytes) -> None:
