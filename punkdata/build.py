@@ -16,25 +16,22 @@ import pyarrow as pa
 
 import punkdata
 from punkdata import cpunks10k, opensea
-from punkdata.collect import (
-    collect_listings,
-    collect_punks,
-    collect_sales,
-    find_image,
-    open_replay,
-)
 from punkdata.disk import lock_root, now, root_option
 from punkdata.errors import DataError, ImageError, UsageError
 from punkdata.images import encode_png, pixels_sha256
 from punkdata.manifest import Manifest, SalesSummary
+from punkdata.opensea import open_replay
+from punkdata.parsed import ParsedPunk, ParsedSale
+from punkdata.pictures import find_image
 from punkdata.recording import Recording, list_finished, list_recordings, open_recording
 from punkdata.rows import table_counts
+from punkdata.sales import collect_listings, collect_sales
 from punkdata.schema import PROVENANCE, PUNKS, SALES
 from punkdata.snapshot import Snapshot, write_snapshot
 from punkdata.split import SPLITS, assign, split_by_id
+from punkdata.tokens import collect_punks
 from punkdata.traits import ACCESSORY_IDS, LABELS, TYPE_IDS, encode_labels
 from punkdata.version import content_labels_hash, content_version
-from punkdata.wire import ParsedPunk, ParsedSale
 
 Progress = Callable[[int, int | None], None]
 WEI_PER_ETH = 10**18

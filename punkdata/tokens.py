@@ -1,4 +1,4 @@
-"""From an OpenSea client to punks, images, sales and listings, and a word on what is missing.
+"""From an OpenSea client to tokens with labels, and a word on what is missing.
 
 Both sides of a recording run this: a fetch with the network behind the client, a build with
 the recording alone. So a build sees exactly what the fetch has judged.
@@ -8,30 +8,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from punkdata.cassette import RecordingTransport
-from punkdata.errors import DataError, ImageError, NetworkError, NotRecordedError
-from punkdata.images import DecodedImage, decode_image
+from punkdata.errors import DataError
 from punkdata.opensea import OpenSea
-from punkdata.recording import Recording
-from punkdata.traits import ACCESSORIES, TYPES, find_label
-from punkdata.wire import (
-    Collection,
-    Nft,
-    ParsedSale,
-    TraitCounts,
+from punkdata.parsed import (
     parse_image_urls,
     parse_labels,
-    parse_listing,
     parse_punk_id,
-    parse_sale,
 )
+from punkdata.traits import ACCESSORIES, TYPES, find_label
+from punkdata.wire import Collection, Nft, TraitCounts
 
 COLLECTION_SIZE = 10_000
 """The CryptoPunks contract has the ids 0 to 9999; others have been listed, and are refused."""
-DAY_S = 24 * 3600
 MAX_DOUBTED = 200
 """so many ids that a batch does not know are asked for once more, one by one"""
 CHAIN = "ethereum"
@@ -54,21 +45,6 @@ class Punks:
     missing: dict[int, str] = field(default_factory=dict)
     """punk_id -> why nothing certain is known of it"""
     warnings: list[str] = field(default_factory=list)
-
-
-def open_replay(recording: Recording) -> OpenSea:
-    """The client that made a recording, with nothing behind it but the recording.
-
-    Raises:
-        DataError: the recording does not say which API it is of.
-    """
-    info = recording.info
-    if info.base_url is None:
-        raise DataError(f"{recording.path} does not name the API that it is of")
-    return OpenSea(RecordingTransport(recording), info.base_url, info.collection)
-
-
-# -- tokens ------------------------------------------------------------------------------
 
 
 def collect_punks(
@@ -270,120 +246,3 @@ def _look_for(
             del punks.labels[punk_id], punks.image_urls[punk_id]
             punks.missing[punk_id] = f"is listed under {label}, which its own traits lack"
     return sum(label in (kind, *names) for kind, names in punks.labels.values())
-
-
-# -- images ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class FoundImage:
-    url: str
-    body: str
-    """SHA-256 of the bytes, as the recording names them"""
-    decoded: DecodedImage
-
-
-def find_image(client: OpenSea, urls: Sequence[str], *, reuse: bool = True) -> FoundImage:
-    """The sprite behind the first of the addresses that gives one.
-
-    Args:
-        reuse: see `OpenSea.get_image`.
-
-    Raises:
-        ImageError: none does; the message says why, for each.
-        NetworkError: none does, and a host did not answer.
-        LimitError: an image host wants us to wait too long.
-    """
-    reasons: dict[str, None] = {}
-    trouble: NetworkError | None = None
-    for url in urls:
-        try:
-            data, body = client.get_image(url, reuse=reuse)
-            return FoundImage(url, body, decode_image(data))
-        except (ImageError, NotRecordedError, NetworkError) as error:
-            reasons[error.message] = None
-            trouble = error if isinstance(error, NetworkError) else trouble
-    if trouble is not None:
-        raise trouble
-    raise ImageError("; ".join(reasons) or "has no address")
-
-
-# -- sales and listings ------------------------------------------------------------------
-
-
-def collect_sales(
-    client: OpenSea,
-    contract: str,
-    sales_after: Sequence[int] = (),
-    progress: Progress = lambda done, total: None,
-) -> tuple[list[ParsedSale], list[str]]:
-    """All sales, each once, by time; and what had to be left out.
-
-    Args:
-        sales_after: where the listings end that the recording is made of, see
-            `RecordingInfo.sales_after`. The newer listing counts where two overlap.
-    """
-    found: dict[tuple[object, ...], ParsedSale] = {}
-    left_out: Counter[str] = Counter()
-    until: int | None = None
-    for after in [*sales_after, None]:
-        window: dict[tuple[object, ...], ParsedSale] = {}
-        reasons: Counter[str] = Counter()
-        for page in client.iter_sales(sales_start(after), reuse=until is not None):
-            if page is None:
-                window.clear()
-                reasons.clear()
-            for event in page or ():
-                if until is not None and event.event_timestamp >= until:
-                    continue  # the newer listing has it, unless it was taken back
-                try:
-                    sale = parse_sale(event, contract)
-                except DataError as error:
-                    reasons[error.message] += 1
-                    continue
-                if sale is None:
-                    reasons["it names no punk"] += event.event_type in (None, "sale")
-                else:
-                    # The first is the newest word on a sale that stands there twice.
-                    window.setdefault(_sale_key(sale, event.chain), sale)
-            progress(len(found) + len(window), None)
-        # A sale whose time was corrected is not told twice, on both sides of the edge.
-        told = {key[:3] for key in found if key[2] is not None}
-        older = {key: sale for key, sale in window.items() if key[:3] not in told}
-        found = {**older, **found}
-        left_out += reasons
-        until = after
-    notes = [f"left out {n:,} sale events: {reason}" for reason, n in sorted(left_out.items())]
-    return sorted(found.values(), key=_sale_order), notes
-
-
-def sales_start(after: int | None) -> int | None:
-    """From when on a listing of sales is asked for that counts from `after` on.
-
-    A day earlier: sales whose time was corrected since may lie on the other side, and
-    nobody says whether the edge itself is included.
-    """
-    return None if after is None else max(0, after - DAY_S)
-
-
-def _sale_key(sale: ParsedSale, chain: str | None) -> tuple[object, ...]:
-    """What tells two sales apart; events have no id, and one transaction may hold many."""
-    parties = (sale.seller, sale.buyer)
-    return (chain or CHAIN).lower(), sale.punk_id, sale.transaction, sale.sold_at, parties
-
-
-def _sale_order(sale: ParsedSale) -> tuple[object, ...]:
-    return sale.sold_at, sale.punk_id, sale.transaction or "", sale.seller or "", sale.buyer or ""
-
-
-def collect_listings(client: OpenSea, contract: str) -> dict[int, int]:
-    """punk_id -> the lowest price in wei at which it is listed now, in ETH, WETH or BETH."""
-    best: dict[int, int] = {}
-    for page in client.iter_listings():
-        if page is None:
-            best.clear()
-        for listing in page or ():
-            if parsed := parse_listing(listing, contract):
-                punk_id, price_wei = parsed
-                best[punk_id] = min(price_wei, best.get(punk_id, price_wei))
-    return best

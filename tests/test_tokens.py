@@ -1,31 +1,17 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from conftest import open_network
-from drawing import DrawnPunk, png_bytes
+from drawing import DrawnPunk
 from opensea_server import (
-    CONTRACT,
-    WETH,
-    ZERO,
     OpenSeaServer,
     draw_punks,
-    listing,
-    paid,
-    sale_event,
 )
 
-from punkdata.collect import (
-    Punks,
-    collect_listings,
-    collect_punks,
-    collect_sales,
-    find_image,
-)
-from punkdata.errors import DataError, ImageError, NetworkError
+from punkdata.errors import DataError
 from punkdata.opensea import OpenSea
 from punkdata.retry import RetryTransport
+from punkdata.tokens import Punks, collect_punks
 
 DAY_S = 24 * 3600
 
@@ -41,9 +27,6 @@ def drawn(server: OpenSeaServer) -> dict[int, tuple[str, tuple[str, ...]]]:
 
 def collect(server: OpenSeaServer, limit: int | None = None) -> Punks:
     return collect_punks(client(server), limit)
-
-
-# -- tokens --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("blanks", ["absent", "null", "empty"])
@@ -174,139 +157,6 @@ def test_tokens_of_another_contract_are_refused(server: OpenSeaServer) -> None:
     punks = collect(server)
     assert punks.labels == drawn(server)
     assert len(punks.warnings) == 1
-
-
-# -- images --------------------------------------------------------------------------------
-
-
-def test_the_first_address_that_gives_a_sprite_is_taken(server: OpenSeaServer) -> None:
-    base = f"{server.base_url}/images"
-    server.images = {1: 404, 2: b"\xff\xd8\xff JPEG \xff\xd9", 3: 503}
-    found = find_image(client(server), [f"{base}/{i}.png" for i in (1, 2, 3, 4)])
-    assert found.url == f"{base}/4.png"
-    assert (found.decoded.sprite == server.punks[4].sprite).all()
-
-
-@pytest.mark.parametrize(
-    ("scale", "background"), [(1, None), (14, None), (1, "#638596"), (14, "#638596")]
-)
-def test_an_enlargement_or_a_plain_background_comes_back_exactly(
-    server: OpenSeaServer, scale: int, background: str | None
-) -> None:
-    server.images[5] = png_bytes(server.punks[5].sprite, scale, background)
-    found = find_image(client(server), [f"{server.base_url}/images/5.png"])
-    assert (found.decoded.sprite == server.punks[5].sprite).all()
-    assert (found.decoded.scale, found.decoded.background) == (scale, background)
-
-
-def test_without_any_sprite_all_reasons_are_told(server: OpenSeaServer) -> None:
-    base = f"{server.base_url}/images"
-    server.images = {1: 404, 2: b"\xff\xd8\xff JPEG \xff\xd9"}
-    with pytest.raises(ImageError, match="404.*; is not a PNG but JPEG"):
-        find_image(client(server), [f"{base}/1.png", f"{base}/2.png"])
-    with pytest.raises(ImageError, match="no address"):
-        find_image(client(server), [])
-    server.images[3] = 503
-    with pytest.raises(NetworkError):
-        find_image(client(server), [f"{base}/1.png", f"{base}/3.png"])
-
-
-# -- sales and listings ----------------------------------------------------------------------
-
-
-def sales(server: OpenSeaServer, after: Any = ()) -> list[Any]:
-    return collect_sales(client(server), CONTRACT, after)[0]
-
-
-def test_every_sale_comes_once_by_time_with_its_oddities(server: OpenSeaServer) -> None:
-    server.duplicates = True
-    found = sales(server)
-    assert len(found) == 299  # of 300, one names no punk
-    assert [s.sold_at for s in found] == sorted(s.sold_at for s in found)
-    by_transaction = [s.punk_id for s in found if s.transaction == "0xaa"]
-    assert by_transaction == [0, 1, 2, 3, 4]
-    assert [s.price_wei for s in found if s.transaction in ("0xb1", "0xb2")] == [
-        3 * 10**18,
-        4 * 10**18,
-    ]
-    odd = {s.symbol for s in found} - {"ETH"}
-    assert odd == {"USDC", "WETH", "BETH", "", None} - {""}
-    assert sum(bool(s.buyer_is_zero) for s in found) == 1
-
-
-def test_sales_that_cannot_be_used_are_counted_by_reason(server: OpenSeaServer) -> None:
-    server.sales.append(sale_event(1, 2**40, paid("1")))
-    _, notes = collect_sales(client(server), CONTRACT)
-    assert notes == [
-        "left out 1 sale events: it names no punk",
-        f"left out 1 sale events: punk 1 cannot have been sold at {2**40}",
-    ]
-
-
-def test_where_listings_overlap_the_newer_one_counts(server: OpenSeaServer) -> None:
-    start = 1_600_000_000
-    server.sales = [sale_event(1, start + i * DAY_S, paid(str(i + 1))) for i in range(10)]
-    # What a refresh sees: the week before the last is told anew, corrected and cleaned.
-    after = start + 5 * DAY_S
-    old = server._events
-
-    def events(query: dict[str, str]) -> list[Any]:
-        if "after" in query:
-            return [e for e in old(query) if e["event_timestamp"] != start + 7 * DAY_S]
-        return [e | {"payment": paid("99", "WETH", WETH)} for e in old(query)]
-
-    server._events = events  # type: ignore[method-assign]
-    found = sales(server, [after])
-    assert [(s.sold_at.timestamp() - start) // DAY_S for s in found] == [0, 1, 2, 3, 4, 5, 6, 8, 9]
-    assert [s.symbol for s in found] == ["WETH"] * 5 + ["ETH"] * 4
-    assert server.asked("/events/")[0].query["after"] == str(after - DAY_S)
-
-
-def test_the_best_listing_is_the_lowest_in_ether(server: OpenSeaServer) -> None:
-    server.listings = [
-        listing(3, "70"),
-        listing(3, "65.5", "WETH"),
-        listing(4, "1", "USDC"),
-        listing(5, "80", offer=None),
-        listing(6, "9", status="CANCELLED"),
-    ]
-    assert collect_listings(client(server), CONTRACT) == {3: 655 * 10**17, 5: 80 * 10**18}
-    server.listings = []
-    assert collect_listings(client(server), CONTRACT) == {}
-
-
-def test_nobody_sells_to_zero_by_mistake(server: OpenSeaServer) -> None:
-    server.sales = [sale_event(1, 1_500_000_000, paid("2"), buyer=ZERO, seller="")]
-    (found,) = sales(server)
-    assert (found.price_wei, found.buyer_is_zero, found.seller) == (2 * 10**18, True, None)
-
-
-def test_sales_of_one_second_and_transaction_between_others_are_others(
-    server: OpenSeaServer,
-) -> None:
-    hop = {"transaction": "0xcc"}
-    server.sales = [
-        sale_event(1, 1_500_000_000, paid("2"), **hop),
-        sale_event(1, 1_500_000_000, paid("3"), seller="0xother", **hop),
-        sale_event(1, 1_500_000_000, paid("2"), **hop),
-    ]
-    assert sorted(s.price_wei for s in sales(server)) == [2 * 10**18, 3 * 10**18]
-
-
-@pytest.mark.parametrize(("was", "now"), [(10, -10), (-10, 10)])
-def test_a_sale_whose_time_is_corrected_across_the_edge_is_there_once(
-    server: OpenSeaServer, was: int, now: int
-) -> None:
-    edge = 1_600_000_000
-    old = server._events
-
-    def events(query: dict[str, str]) -> list[Any]:
-        time = edge + (now if "after" in query else was)
-        server.sales = [sale_event(1, time, paid("2"), transaction="0xcc")]
-        return old(query)
-
-    server._events = events  # type: ignore[method-assign]
-    assert [s.sold_at.timestamp() - edge for s in sales(server, [edge])] == [now]
 
 
 def test_a_listing_that_ends_early_is_filled_even_for_a_sample(server: OpenSeaServer) -> None:

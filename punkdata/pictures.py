@@ -1,0 +1,106 @@
+"""From a token's image addresses to its sprite: one, or many at once by a bounded pool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from punkdata.errors import DataError, ImageError, NetworkError, NotRecordedError
+from punkdata.images import DecodedImage, decode_image
+from punkdata.network import CONNECTIONS
+from punkdata.opensea import OpenSea
+from punkdata.retry import Pause
+
+HOST_IS_DOWN_AFTER = 64
+"""so many images in a row without an answer, and the run ends, resumable"""
+
+Progress = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True)
+class FoundImage:
+    url: str
+    body: str
+    """SHA-256 of the bytes, as the recording names them"""
+    decoded: DecodedImage
+
+
+def find_image(client: OpenSea, urls: Sequence[str], *, reuse: bool = True) -> FoundImage:
+    """The sprite behind the first of the addresses that gives one.
+
+    Args:
+        reuse: see `OpenSea.get_image`.
+
+    Raises:
+        ImageError: none does; the message says why, for each.
+        NetworkError: none does, and a host did not answer.
+        LimitError: an image host wants us to wait too long.
+    """
+    reasons: dict[str, None] = {}
+    trouble: NetworkError | None = None
+    for url in urls:
+        try:
+            data, body = client.get_image(url, reuse=reuse)
+            return FoundImage(url, body, decode_image(data))
+        except (ImageError, NotRecordedError, NetworkError) as error:
+            reasons[error.message] = None
+            trouble = error if isinstance(error, NetworkError) else trouble
+    if trouble is not None:
+        raise trouble
+    raise ImageError("; ".join(reasons) or "has no address")
+
+
+Jobs = dict["Future[DataError | NetworkError | None]", int]
+
+
+@contextmanager
+def image_pool(pause: Pause) -> Iterator[ThreadPoolExecutor]:
+    pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="images")
+    try:
+        yield pool
+    except BaseException:
+        pause.stop()
+        raise
+    finally:
+        # Whoever is at work may still write, so the root's lock is held until all are done.
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def start_images(
+    pool: ThreadPoolExecutor,
+    client: OpenSea,
+    wanted: dict[int, tuple[str, ...]],
+    doubted: set[str],
+) -> Jobs:
+    return {
+        pool.submit(_try_image, client, urls, str(punk_id) not in doubted): punk_id
+        for punk_id, urls in wanted.items()
+    }
+
+
+def await_images(jobs: Jobs, progress: Progress) -> dict[int, str]:
+    """Wait until every image is recorded; returns why those failed that did."""
+    failed: dict[int, str] = {}
+    silent = 0
+    for done, job in enumerate(as_completed(jobs), 1):
+        error = job.result()
+        if error is not None:
+            failed[jobs[job]] = f"the image {error.message}"
+        silent = silent + 1 if isinstance(error, NetworkError) else 0
+        if error is not None and silent >= HOST_IS_DOWN_AFTER:
+            raise error
+        progress(done, len(jobs))
+    return failed
+
+
+def _try_image(
+    client: OpenSea, urls: tuple[str, ...], reuse: bool
+) -> DataError | NetworkError | None:
+    """Have one image recorded; what is wrong with it alone is returned, all else raised."""
+    try:
+        find_image(client, urls, reuse=reuse)
+    except (DataError, NetworkError) as error:
+        return error
+    return None

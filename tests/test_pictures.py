@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+from conftest import open_network
+from drawing import png_bytes
+from opensea_server import (
+    OpenSeaServer,
+)
+
+from punkdata.errors import ImageError, NetworkError
+from punkdata.opensea import OpenSea
+from punkdata.pictures import find_image
+from punkdata.retry import RetryTransport
+from punkdata.tokens import Punks, collect_punks
+
+DAY_S = 24 * 3600
+
+
+def client(server: OpenSeaServer) -> OpenSea:
+    network = open_network(server)
+    return OpenSea(RetryTransport(network, sleep=network.pause), server.base_url)
+
+
+def drawn(server: OpenSeaServer) -> dict[int, tuple[str, tuple[str, ...]]]:
+    return {p.punk_id: (p.type, tuple(p.accessories)) for p in server.punks}
+
+
+def collect(server: OpenSeaServer, limit: int | None = None) -> Punks:
+    return collect_punks(client(server), limit)
+
+
+def test_the_first_address_that_gives_a_sprite_is_taken(server: OpenSeaServer) -> None:
+    base = f"{server.base_url}/images"
+    server.images = {1: 404, 2: b"\xff\xd8\xff JPEG \xff\xd9", 3: 503}
+    found = find_image(client(server), [f"{base}/{i}.png" for i in (1, 2, 3, 4)])
+    assert found.url == f"{base}/4.png"
+    assert (found.decoded.sprite == server.punks[4].sprite).all()
+
+
+@pytest.mark.parametrize(
+    ("scale", "background"), [(1, None), (14, None), (1, "#638596"), (14, "#638596")]
+)
+def test_an_enlargement_or_a_plain_background_comes_back_exactly(
+    server: OpenSeaServer, scale: int, background: str | None
+) -> None:
+    server.images[5] = png_bytes(server.punks[5].sprite, scale, background)
+    found = find_image(client(server), [f"{server.base_url}/images/5.png"])
+    assert (found.decoded.sprite == server.punks[5].sprite).all()
+    assert (found.decoded.scale, found.decoded.background) == (scale, background)
+
+
+def test_without_any_sprite_all_reasons_are_told(server: OpenSeaServer) -> None:
+    base = f"{server.base_url}/images"
+    server.images = {1: 404, 2: b"\xff\xd8\xff JPEG \xff\xd9"}
+    with pytest.raises(ImageError, match="404.*; is not a PNG but JPEG"):
+        find_image(client(server), [f"{base}/1.png", f"{base}/2.png"])
+    with pytest.raises(ImageError, match="no address"):
+        find_image(client(server), [])
+    server.images[3] = 503
+    with pytest.raises(NetworkError):
+        find_image(client(server), [f"{base}/1.png", f"{base}/3.png"])
