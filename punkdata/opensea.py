@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TypeVar
 
 import httpx
@@ -42,6 +43,7 @@ MAX_RESTARTS = 3
 _M = TypeVar("_M", bound=BaseModel)
 _P = TypeVar("_P", bound=Page)
 _RETIRED_CURSOR = frozenset({400, 404, 410, 422})
+_NOT_OFFERED = frozenset({400, 404, 410, 501})
 
 
 class OpenSea:
@@ -73,8 +75,14 @@ class OpenSea:
         """Totals and contract of the collection."""
         return self._get(Collection, f"/collections/{self._slug}")
 
-    def get_trait_counts(self) -> TraitCounts:
-        return self._get(TraitCounts, f"/traits/{self._slug}")
+    def get_trait_counts(self) -> TraitCounts | None:
+        """How many tokens carry each trait; None if the API does not say."""
+        path = f"/traits/{self._slug}"
+        response = self._send("GET", path, TraitCounts, extensions={"may_be_gone": True})
+        if response.status_code in _NOT_OFFERED:
+            return None
+        self._expect_success(response, path)
+        return parse_body(TraitCounts, response.content, f"GET {path}")
 
     def iter_nfts(
         self, *, limit: int | None = None, traits: Sequence[tuple[str, str]] = ()
@@ -122,7 +130,7 @@ class OpenSea:
     def get_nft(self, punk_id: int, chain: str, contract: str) -> Nft | None:
         """One token; None if there is none."""
         path = f"/chain/{chain}/contract/{contract}/nfts/{punk_id}"
-        response = self._send("GET", path, NftReply, may_be_gone=True)
+        response = self._send("GET", path, NftReply, extensions={"may_be_gone": True})
         if response.status_code in (400, 404, 410):
             return None
         self._expect_success(response, path)
@@ -145,10 +153,13 @@ class OpenSea:
             yield page.asset_events if page else None
 
     def iter_listings(self) -> Iterator[list[Listing] | None]:
-        """Pages of the best listings, cheapest first; a token may stand there more than once."""
+        """Pages of the best listings, cheapest first; a token may stand there more than once.
+
+        No page at all where the API has no listings for such a collection.
+        """
         params = {"limit": str(PAGE_SIZE)}
         path = f"/listings/collection/{self._slug}/best"
-        for page in self._pages(ListingsPage, path, params):
+        for page in self._pages(ListingsPage, path, params, may_be_gone=True):
             yield page.listings if page else None
 
     def get_image(self, url: str, *, reuse: bool = True) -> tuple[bytes, str]:
@@ -193,7 +204,7 @@ class OpenSea:
         *,
         params: Mapping[str, str] | None = None,
         content: bytes = b"",
-        **extensions: object,
+        extensions: Mapping[str, bool] = MappingProxyType({}),
     ) -> httpx.Response:
         endpoint = f"{method} {path}"
 
@@ -225,12 +236,17 @@ class OpenSea:
             )
 
     def _pages(
-        self, model: type[_P], path: str, params: Mapping[str, str], *, reuse: bool = False
+        self, model: type[_P], path: str, params: Mapping[str, str], **extensions: bool
     ) -> Iterator[_P | None]:
-        """All pages of a listing; None where it begins anew."""
+        """All pages of a listing; None where it begins anew.
+
+        Args:
+            extensions: see `RecordingTransport`; with `may_be_gone`, a listing that the API
+                does not offer is an empty one.
+        """
         for restarts in range(1 + MAX_RESTARTS):
             try:
-                yield from self._one_pass(model, path, params, restarts > 0, reuse)
+                yield from self._one_pass(model, path, params, restarts > 0, extensions)
                 return
             except _CursorError as error:
                 reason = error.reason
@@ -241,7 +257,12 @@ class OpenSea:
         )
 
     def _one_pass(
-        self, model: type[_P], path: str, params: Mapping[str, str], restart: bool, reuse: bool
+        self,
+        model: type[_P],
+        path: str,
+        params: Mapping[str, str],
+        restart: bool,
+        extensions: Mapping[str, bool],
     ) -> Iterator[_P]:
         cursor: str | None = None
         seen: set[str] = set()
@@ -251,9 +272,12 @@ class OpenSea:
                 path,
                 model,
                 params={**params, **({"next": cursor} if cursor else {})},
-                restart=restart and cursor is None,
-                reuse=reuse and not restart,
+                # What is begun anew is neither taken over nor given up.
+                extensions={"restart": cursor is None} if restart else extensions,
             )
+            may_be_gone = cursor is None and extensions.get("may_be_gone")
+            if may_be_gone and response.status_code in _NOT_OFFERED:
+                return
             if cursor and response.status_code in _RETIRED_CURSOR:
                 raise _CursorError(f"refuses its own cursor ({response.status_code})")
             self._expect_success(response, path)

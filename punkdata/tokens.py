@@ -59,6 +59,8 @@ def collect_punks(
         limit: be content with the first so many.
     """
     collection, counts = client.get_collection(), client.get_trait_counts()
+    warnings = [] if counts else ["the API gives no trait counts to hold the labels against"]
+    counts = counts or TraitCounts()
     chain, contract = find_contract(collection)
     announced = _announced_total(collection, counts)
     expected = min(announced, COLLECTION_SIZE)
@@ -72,7 +74,7 @@ def collect_punks(
     if not tokens and not asked:
         raise DataError("the API lists no token of the collection", try_next="try again later")
     _complete(client, tokens, asked, chain, contract, progress)
-    punks = Punks(contract)
+    punks = Punks(contract, warnings=warnings)
     for punk_id, nft in sorted(tokens.items()):
         problem = _problem(nft)
         if problem and punk_id >= announced > 0:

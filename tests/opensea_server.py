@@ -118,6 +118,8 @@ class OpenSeaServer:
     image_background: str | None = None
     image_type: str = "image/png"
     latency_s: float = 0.0
+    not_offered: tuple[str, ...] = ()
+    """endpoints, as "traits" or "listings", that this server has not"""
     port: int = 0
     """0: any that is free"""
     limit: int | None = None
@@ -168,6 +170,8 @@ class OpenSeaServer:
         if self.key is not None and request.key != self.key:
             return _json(401, {"errors": [f"Invalid API key: {request.key}"]})
         query = request.query
+        if parts[0] in self.not_offered:
+            return _json(404, {"errors": ["Not found"]})
         match parts, request.method:
             case ["collections", slug], "GET" if slug == SLUG:
                 return _json(200, self._collection())

@@ -417,3 +417,14 @@ def test_an_image_that_is_always_too_fast_is_missing_and_stops_nothing(
     server.images[5] = 429
     info = fetch().recording.info
     assert list(info.missing) == ["5"]
+
+
+def test_counts_and_listings_that_are_not_offered_are_done_without(
+    fetch: Fetch, server: OpenSeaServer, root: Path
+) -> None:
+    server.not_offered = ("traits", "listings")
+    result = fetch(root=root)
+    info = result.recording.info
+    assert (info.status, result.listed) == ("complete", 0)
+    assert "the API gives no trait counts to hold the labels against" in info.warnings
+    assert build_dataset(root).snapshot.manifest.punks == 60
