@@ -119,7 +119,12 @@ def fetch(
     if key is None or key.has_run_out:
         key = _new_key(base_url, key, may_create=instant_key, root=root)
     live = NetworkTransport(
-        open_http(), base_url, key.secret, image_host or (), max_wait_s=max_wait_s
+        open_http(),
+        base_url,
+        key.secret,
+        image_host or (),
+        max_wait_s=max_wait_s,
+        on_wait=terminal.tell_wait,
     )
     try:
         _fetch_opensea(root, live, base_url, limit, as_json)

@@ -29,7 +29,8 @@ from punkdata.sales import collect_listings, collect_sales, sales_start
 from punkdata.tokens import Progress, collect_punks
 
 StageProgress = Callable[[str, int, int | None], None]
-"""called with what is counted ("punks", "images", …), how many are done, and of how many"""
+"""called with what is counted ("punks", "images", …), how many are done, and of how many;
+from several threads"""
 
 SALES_OVERLAP_S = 7 * 24 * 3600
 """a refresh reads the last week of sales again: some appear late"""
@@ -167,7 +168,8 @@ def fetch_opensea(
         doubted = set(parent.info.missing) if parent else set()
         with image_pool(pause) as pool:
             # Images come from other hosts: they need not wait for the API, nor it for them.
-            jobs = start_images(pool, client, punks.image_urls, doubted)
+            report = _stage(progress, "images")
+            jobs = start_images(pool, client, punks.image_urls, doubted, report)
             late: LimitError | None = None
             sales: list[ParsedSale] = []
             notes: list[str] = []
@@ -178,13 +180,13 @@ def fetch_opensea(
                 listed = collect_listings(client, punks.contract)
             except LimitError as error:
                 late = error
-            images = await_images(jobs, _stage(progress, "images"))
+            images = await_images(jobs)
             if late is not None:
                 raise late
             # Whatever failed gets a second chance, now that some time has passed.
             again = {punk_id: punks.image_urls[punk_id] for punk_id in images}
             jobs = start_images(pool, client, again, doubted)
-            images = await_images(jobs, lambda done, total: None)
+            images = await_images(jobs)
         missing = punks.missing | images
         recording.info.missing = {str(i): reason for i, reason in sorted(missing.items())}
         recording.info.warnings = punks.warnings + notes

@@ -13,7 +13,7 @@ import re
 import threading
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 import httpx
@@ -98,7 +98,7 @@ class NetworkTransport(httpx.BaseTransport):
         key: sent to the API only; None for what needs none.
         image_hosts: allowed beside `IMAGE_HOSTS` and the base URL's own; "*.name" allows
             all hosts below a name.
-        max_wait_s: see `Limiter`.
+        max_wait_s, on_wait: see `Limiter`.
 
     Raises (from `handle_request`):
         ImageError: an image address that is not allowed.
@@ -114,12 +114,14 @@ class NetworkTransport(httpx.BaseTransport):
         image_hosts: Iterable[str] = (),
         *,
         max_wait_s: float = DEFAULT_MAX_WAIT_S,
+        on_wait: Callable[[str, float], None] = lambda host, seconds: None,
     ) -> None:
         self._http = http
         self._base = httpx.URL(base_url)
         self._key = key
         self._hosts = (*IMAGE_HOSTS, *map(check_image_host, image_hosts))
         self._max_wait_s = max_wait_s
+        self._on_wait = on_wait
         self.pause = Pause()
         self._limiters: dict[str, Limiter] = {}
         self._lock = threading.Lock()
@@ -185,7 +187,9 @@ class NetworkTransport(httpx.BaseTransport):
         name = url.host if is_api else f"{url.host} (images)"
         with self._lock:
             if name not in self._limiters:
-                self._limiters[name] = Limiter(name, max_wait_s=self._max_wait_s, sleep=self.pause)
+                self._limiters[name] = Limiter(
+                    name, max_wait_s=self._max_wait_s, sleep=self.pause, on_wait=self._on_wait
+                )
             return self._limiters[name]
 
     def _exchange(self, request: httpx.Request, url: httpx.URL, is_api: bool) -> httpx.Response:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from punkdata.errors import DataError, ImageError, NetworkError, NotRecordedError
 from punkdata.images import DecodedImage, decode_image
@@ -52,7 +54,8 @@ def find_image(client: OpenSea, urls: Sequence[str], *, reuse: bool = True) -> F
     raise ImageError("; ".join(reasons) or "has no address")
 
 
-Jobs = dict["Future[DataError | NetworkError | None]", int]
+Job: TypeAlias = "Future[DataError | NetworkError | None]"
+Jobs: TypeAlias = dict[Job, int]
 
 
 @contextmanager
@@ -73,25 +76,46 @@ def start_images(
     client: OpenSea,
     wanted: dict[int, tuple[str, ...]],
     doubted: set[str],
+    progress: Progress = lambda done, total: None,
 ) -> Jobs:
-    return {
+    """Have images recorded in the background.
+
+    Args:
+        wanted: punk_id -> addresses, the best first.
+        doubted: ids whose images are not taken over from an earlier recording.
+        progress: called from the pool's threads.
+    """
+    counter = itertools.count(1)
+
+    def count(job: Job) -> None:
+        if not job.cancelled():
+            progress(next(counter), len(jobs))
+
+    jobs: Jobs = {
         pool.submit(_try_image, client, urls, str(punk_id) not in doubted): punk_id
         for punk_id, urls in wanted.items()
     }
+    for job in jobs:
+        job.add_done_callback(count)
+    return jobs
 
 
-def await_images(jobs: Jobs, progress: Progress) -> dict[int, str]:
-    """Wait until every image is recorded; returns why those failed that did."""
+def await_images(jobs: Jobs) -> dict[int, str]:
+    """Wait until every image is recorded; returns why those failed that did.
+
+    Raises:
+        NetworkError: many in a row had no answer, so that the rest will have none either.
+        LimitError: an image host wants us to wait too long.
+    """
     failed: dict[int, str] = {}
     silent = 0
-    for done, job in enumerate(as_completed(jobs), 1):
+    for job in as_completed(jobs):
         error = job.result()
         if error is not None:
             failed[jobs[job]] = f"the image {error.message}"
         silent = silent + 1 if isinstance(error, NetworkError) else 0
         if error is not None and silent >= HOST_IS_DOWN_AFTER:
             raise error
-        progress(done, len(jobs))
     return failed
 
 

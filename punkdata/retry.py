@@ -75,6 +75,7 @@ class Limiter:
 
     Args:
         max_wait_s: a longer wait than this ends in a LimitError.
+        on_wait: told the host and the seconds before every wait.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Limiter:
         max_wait_s: float,
         clock: Clock = time.time,
         sleep: Sleep = time.sleep,
+        on_wait: Callable[[str, float], None] = lambda host, seconds: None,
     ) -> None:
         self.host = host
         self.max_wait_s = max_wait_s
@@ -93,7 +95,7 @@ class Limiter:
         self.reset_at: float | None = None
         self.waited_s = 0.0
         self.waits_until = 0.0
-        self._clock, self._sleep = clock, sleep
+        self._clock, self._sleep, self._on_wait = clock, sleep, on_wait
         self._blocked_until = 0.0
         self._next_at = 0.0
         self._lock = threading.Lock()
@@ -116,6 +118,7 @@ class Limiter:
                     raise self._error(wait_s)
                 self.waited_s += wait_s
                 self.waits_until = self._clock() + wait_s
+            self._on_wait(self.host, wait_s)
             self._sleep(wait_s)
 
     def _wait_s(self) -> float:

@@ -12,14 +12,14 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
 import punkdata
@@ -27,6 +27,7 @@ from punkdata.disk import DEFAULT_ROOT
 from punkdata.errors import PunkError, UsageError
 
 PLAIN_EVERY_S = 5.0
+TELL_WAITS_FROM_S = 30.0
 
 Root = Annotated[
     Path,
@@ -154,23 +155,38 @@ StageReport = Callable[[str, int, int | None], None]
 
 @contextmanager
 def stages(label: str, note: Callable[[], str] = lambda: "") -> Iterator[StageReport]:
-    """Show how far a job of several stages is, one after the other.
+    """Show how far a job of several stages is, of which some may run side by side.
 
     Args:
         label: what is going on, as "fetching".
-        note: what else there is to tell, asked at every report.
+        note: what else there is to tell; asked again and again, even while nothing moves.
     """
-    with ExitStack() as stack:
-        current: dict[str, Report] = {}
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        plain: dict[str, _PlainProgress] = {}
 
-        def report(stage: str, done: int, total: int | None) -> None:
-            if stage not in current:
-                stack.close()  # the bar of the stage before
-                current.clear()
-                current[stage] = stack.enter_context(progress(label, stage))
-            current[stage](done, total, note())
+        def say_so(stage: str, done: int, total: int | None) -> None:
+            plain.setdefault(stage, _PlainProgress(label, stage))(done, total, note())
 
-        yield report
+        yield say_so
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), _Counts(""))
+    with Progress(*columns, _Note(note), console=console, transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def draw(stage: str, done: int, total: int | None) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(label, total=total, unit=stage)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield draw
+
+
+def tell_wait(host: str, seconds: float) -> None:
+    """Say that a limit is waited for, where no bar can show it."""
+    if seconds >= TELL_WAITS_FROM_S and not Console(stderr=True).is_terminal:
+        minutes = f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+        print(f"waiting {minutes} for the rate limit of {host}", file=sys.stderr)
 
 
 def parse_wait(text: str) -> float:
@@ -209,8 +225,22 @@ class _Counts(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         total = int(task.total) if task.total is not None else None
-        left = task.time_remaining
-        return Text(_counts(int(task.completed), total, self.unit, task.speed, left))
+        unit = task.fields.get("unit", self.unit)
+        return Text(_counts(int(task.completed), total, unit, task.speed, task.time_remaining))
+
+
+class _Note(ProgressColumn):
+    """What else there is to tell, beside the newest bar."""
+
+    def __init__(self, note: Callable[[], str]) -> None:
+        super().__init__()
+        self.note = note
+        self.newest = TaskID(0)
+
+    def render(self, task: Task) -> Text:
+        self.newest = max(self.newest, task.id)
+        text = self.note() if task.id == self.newest else ""
+        return Text(f"· {text}" if text else "")
 
 
 class _PlainProgress:

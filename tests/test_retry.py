@@ -274,3 +274,17 @@ def test_a_pause_ends_when_another_thread_stops_it() -> None:
     with pytest.raises(StoppedError):
         pause(60)
     assert time.monotonic() - began < 30
+
+
+def test_a_wait_is_told_before_it_begins(clock: Clock) -> None:
+    told: list[tuple[str, float]] = []
+    lim = Limiter(
+        "api.test",
+        max_wait_s=900,
+        clock=clock,
+        sleep=clock.sleep,
+        on_wait=lambda host, seconds: told.append((host, seconds)),
+    )
+    lim.update(429, {"retry-after": "60"})
+    lim.acquire()
+    assert told == [("api.test", 60.0)]

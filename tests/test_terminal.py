@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from punkdata import terminal
-from punkdata.errors import DataError
+from punkdata.errors import DataError, UsageError
 
 
 def app_that(action: Callable[[], object]) -> typer.Typer:
@@ -104,3 +104,58 @@ def test_bytes_are_shown_as_megabytes(
     with terminal.progress("downloading", "bytes") as report:
         report(1_500_000, 3_000_000)
     assert capsys.readouterr().err == "downloading: 1.5/3.0 MB · 0.1 MB/s\n"
+
+
+def test_stages_side_by_side_are_told_apart_in_plain_lines(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal, "PLAIN_EVERY_S", 0.0)
+    with terminal.stages("fetching", lambda: "9 of 12 requests left") as report:
+        report("punks", 5, 10)
+        report("images", 1, 10)
+        report("punks", 10, 10)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(" · ")[0] for line in lines] == [
+        "fetching: 5/10 punks",
+        "fetching: 1/10 images",
+        "fetching: 10/10 punks",
+    ]
+    assert all(line.endswith("9 of 12 requests left") for line in lines)
+
+
+def test_bars_of_stages_appear_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with terminal.stages("fetching", lambda: "a note") as report:
+        report("punks", 5, 10)
+        report("images", 1, 10)
+    err = capsys.readouterr().err
+    assert "5/10 punks" in err
+    assert "1/10 images" in err
+    assert "· a note" in err
+
+
+def test_a_long_wait_is_told_where_no_bar_shows_it(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.tell_wait("api.test", 3)
+    assert capsys.readouterr().err == ""
+    terminal.tell_wait("api.test", 45)
+    terminal.tell_wait("api.test", 3240)
+    assert capsys.readouterr().err.splitlines() == [
+        "waiting 45 s for the rate limit of api.test",
+        "waiting 54 min for the rate limit of api.test",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("15m", 900), ("90s", 90), ("1.5h", 5400), ("0", 0), ("20", 1200), ("2 min", 120)],
+)
+def test_a_time_is_read_with_its_unit_or_as_minutes(text: str, seconds: float) -> None:
+    assert terminal.parse_wait(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-5m", "5d", "m"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        terminal.parse_wait(text)
