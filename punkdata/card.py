@@ -8,7 +8,7 @@ _TEXT = """\
 # CryptoPunks, snapshot {version}
 
 {punks:,} punks as 24x24 RGBA sprites with their type and accessories, made by
-{created_by} from `{source}` on {created_at}.{partial}
+{created_by} from `{source}`{at} on {created_at}.{partial}
 
 | split | train | val | test |
 |---|---|---|---|
@@ -56,6 +56,7 @@ def snapshot_card(manifest: Manifest) -> str:
         punks=manifest.punks,
         created_by=manifest.created_by,
         source=manifest.source,
+        at=f" at {manifest.base_url}" if manifest.base_url else "",
         created_at=manifest.created_at,
         partial=partial,
         splits=splits,

@@ -48,23 +48,32 @@ def build_dataset(
 ) -> None:
     """Turn a recording into an immutable snapshot, named by its content."""
     from punkdata import build
+    from punkdata.snapshot import latest_version
 
     with terminal.progress("building", "punks") as report:
         result = build.build_dataset(root, recording, allow_partial=allow_partial, progress=report)
     snapshot = result.snapshot
     if as_json:
         facts = {"snapshot": str(snapshot.path), "version": snapshot.version}
-        terminal.emit_json(facts | {"created": result.created, "punks": snapshot.manifest.punks})
+        state = {"created": result.created, "latest": result.is_latest}
+        terminal.emit_json({**facts, **state, "punks": snapshot.manifest.punks})
         return
     terminal.emit(str(snapshot.path))
     if result.created:
         terminal.say(f"built {snapshot.version}: {snapshot.manifest.punks:,} punks")
     else:
         terminal.say(f"{snapshot.version} is there already: same content, nothing changed")
-    terminal.say(f"next: punkdata verify{root_option(root)}")
+    if result.unfinished:
+        terminal.warn(f"built from {result.recording}; the newer {result.unfinished} is unfinished")
+    if not result.is_latest:
+        terminal.say(
+            f"latest stays {latest_version(root) or 'unset'}: this one is not all there is"
+        )
+    version = "" if result.is_latest else f" {snapshot.version}"
+    terminal.say(f"next: punkdata verify{version}{root_option(root)}")
 
 
-VersionArgument = Annotated[str, typer.Argument(help='A snapshot\'s name, or "latest".')]
+VersionArgument = Annotated[str, typer.Argument(help='A snapshot\'s name or folder, or "latest".')]
 
 
 @app.command(
@@ -81,15 +90,14 @@ def verify(
     as_json: terminal.Json = False,
 ) -> None:
     """Recompute every hash of a snapshot and check what is known of the collection."""
-    from punkdata.snapshot import open_snapshot
     from punkdata.verify import verify_snapshot
 
-    snapshot = open_snapshot(root, version)
+    snapshot = _open_either(root, version)
     checks = []
     for check in verify_snapshot(snapshot, official):
         checks.append(check)
         if not as_json:
-            mark = "ok  " if check.problem is None else "FAIL"
+            mark = "FAIL" if check.problem else "--  " if check.skipped else "ok  "
             terminal.emit(f"{mark} {check.name:15}{check.problem or check.note}")
     failed = [check.name for check in checks if check.problem is not None]
     if as_json:
@@ -97,7 +105,7 @@ def verify(
             {
                 "version": snapshot.version,
                 "ok": not failed,
-                "checks": [{"name": c.name, "problem": c.problem, "note": c.note} for c in checks],
+                "checks": [vars(check) for check in checks],
             }
         )
     if failed:
@@ -114,10 +122,9 @@ def info(
     as_json: terminal.Json = False,
 ) -> None:
     """Tell what a snapshot holds."""
-    from punkdata.snapshot import open_snapshot
     from punkdata.traits import TYPES
 
-    snapshot = open_snapshot(root, version)
+    snapshot = _open_either(root, version)
     manifest = snapshot.manifest
     size = sum(entry.bytes for entry in manifest.files)
     if as_json:
@@ -127,11 +134,15 @@ def info(
         return
     accessories = [(n, name) for name, n in manifest.labels.items() if name not in TYPES and n]
     accessories.sort()
-    sales = "not known to this source" if manifest.sales is None else f"{manifest.sales.count:,}"
+    sales = "not known to this source"
+    if manifest.sales is not None:
+        first, last = manifest.sales.first_sold_at or "", manifest.sales.last_sold_at or ""
+        sales = f"{manifest.sales.count:,}" + (f", {first[:10]} to {last[:10]}" if first else "")
+    at = f" at {manifest.base_url}" if manifest.base_url else ""
     lines = {
         "snapshot": manifest.version,
         "path": snapshot.path,
-        "made": f"{manifest.created_at} by {manifest.created_by} from {manifest.source}",
+        "made": f"{manifest.created_at} by {manifest.created_by} from {manifest.source}{at}",
         "status": f"{manifest.status}, {manifest.punks:,} of {manifest.expected:,} punks"
         + (f", a sample (--limit {manifest.limit})" if manifest.limit else ""),
         "types": ", ".join(f"{name} {manifest.labels[name]:,}" for name in TYPES),
@@ -166,6 +177,9 @@ def list_(root: terminal.Root = terminal.ROOT, as_json: terminal.Json = False) -
                     "latest": s.version == latest,
                     "status": s.manifest.status,
                     "punks": s.manifest.punks,
+                    "limit": s.manifest.limit,
+                    "sales": s.manifest.sales and s.manifest.sales.count,
+                    "source": s.manifest.source,
                     "created_at": s.manifest.created_at,
                     "path": str(s.path),
                 }
@@ -174,12 +188,15 @@ def list_(root: terminal.Root = terminal.ROOT, as_json: terminal.Json = False) -
         )
         return
     if not snapshots:
-        raise no_snapshot(root)
+        terminal.warn(str(no_snapshot(root)))
     for s in snapshots:
-        mark = "latest" if s.version == latest else ""
         m = s.manifest
+        state = m.status if m.limit is None else "sample"
+        sales = "no prices" if m.sales is None else f"{m.sales.count:,} sales"
+        mark = "latest" if s.version == latest else ""
         terminal.emit(
-            f"{s.version}  {m.created_at}  {m.punks:>6,} punks  {m.status:9} {mark}".rstrip()
+            f"{s.version}  {m.created_at}  {m.source:10}  {m.punks:>6,} punks  {sales:>13}  "
+            f"{state:9} {mark}".rstrip()
         )
 
 
@@ -216,7 +233,8 @@ def diff(
                 terminal.emit(f"{'':20}  {punk_id}: {_short(was)} -> {_short(now)}")
         for text in found.schema:
             terminal.emit(f"{'schema':20}{text}")
-        terminal.say("they differ" if found else "no difference")
+        if not (found and exit_code):
+            terminal.say("they differ" if found else "no difference")
     if found and exit_code:
         raise DifferenceError(f"{old.version} and {new.version} differ")
 
@@ -239,7 +257,7 @@ def _some(ids: list[int]) -> str:
 
 
 def _short(value: object) -> str:
-    text = "none" if value is None else str(value)
+    text = "none" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 

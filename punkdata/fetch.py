@@ -24,7 +24,7 @@ from punkdata.recording import (
     open_recording,
     resume_recording,
 )
-from punkdata.retry import Pause, RetryTransport
+from punkdata.retry import OnRetry, Pause, RetryTransport
 from punkdata.sales import collect_listings, collect_sales, sales_start
 from punkdata.tokens import Progress, collect_punks
 
@@ -117,6 +117,7 @@ class OpenSeaResult:
     punks: int
     """how many have labels and an image"""
     sales: int
+    """of these, and of the missing"""
     listed: int
     """how many punks have a price to be bought at now"""
 
@@ -129,6 +130,7 @@ def fetch_opensea(
     collection: str = cpunks10k.COLLECTION,
     limit: int | None = None,
     progress: StageProgress = lambda stage, done, total: None,
+    on_retry: OnRetry = lambda host, reason, attempt, attempts: None,
 ) -> OpenSeaResult:
     """Bring a collection from OpenSea into a recording: punks, images, sales and listings.
 
@@ -138,7 +140,8 @@ def fetch_opensea(
 
     Args:
         network: the network, or another recording that stands for it.
-        limit: be content with the first so many punks; sales come whole in any case.
+        limit: be content with the first so many punks; sales are read whole in any case.
+        on_retry: see `RetryTransport`.
 
     Raises:
         RefusedError, NetworkError, LimitError, DataError: see `opensea` and `retry`; the
@@ -161,7 +164,7 @@ def fetch_opensea(
         tape = RecordingTransport(recording, network, parent)
         # A recording that stands for the network will not say anything else a second time.
         live = isinstance(network, NetworkTransport)
-        sender = RetryTransport(tape, sleep=pause) if live else tape
+        sender = RetryTransport(tape, sleep=pause, on_retry=on_retry) if live else tape
         client = OpenSea(sender, base_url, collection)
         punks = collect_punks(client, limit, _planning(network, _stage(progress, "punks")))
         # What could not be read when the parent was made may have been mended since.
@@ -191,8 +194,13 @@ def fetch_opensea(
         recording.info.missing = {str(i): reason for i, reason in sorted(missing.items())}
         recording.info.warnings = punks.warnings + notes
         recording.finish("partial" if missing else "complete")
+    ours = punks.labels.keys() | missing.keys()
     return OpenSeaResult(
-        recording, unfinished is not None, len(punks.labels) - len(images), len(sales), len(listed)
+        recording,
+        unfinished is not None,
+        punks=len(punks.labels) - len(images),
+        sales=sum(sale.punk_id in ours for sale in sales),
+        listed=len(listed.keys() & ours),
     )
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
 from punkdata.disk import now, storage_errors
 from punkdata.errors import DataError, SetupError, UsageError
@@ -32,6 +32,8 @@ class ApiKey:
     secret: SecretStr
     origin: str
     """where it comes from, for people"""
+    advice: str
+    """what to do when it is refused"""
     expires_at: datetime | None = None
     """None when nobody says"""
     read_limit: str | None = None
@@ -43,10 +45,13 @@ class ApiKey:
 
 
 class _StoredKey(BaseModel):
-    base_url: str
     api_key: SecretStr
     expires_at: datetime | None = None
     read_limit: str | None = None
+
+
+_Store = TypeAdapter(dict[str, _StoredKey])
+"""the file's content: base URL -> its key"""
 
 
 def key_path(config_dir: Path) -> Path:
@@ -66,14 +71,22 @@ def find_key(
         DataError: the stored key's file is damaged.
     """
     if text := environment.get(VARIABLE, "").strip():
-        return ApiKey(_checked(text, f"${VARIABLE}"), f"the environment variable {VARIABLE}")
+        return ApiKey(
+            _checked(text, f"${VARIABLE}"),
+            f"that of the environment variable {VARIABLE}",
+            f"put a good one into {VARIABLE}, or unset it to use a free one",
+        )
     if key_file is not None:
         try:
             text = key_file.read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
             raise UsageError(f"cannot read the key file {key_file}: {reason}") from None
-        return ApiKey(_checked(text, str(key_file)), f"the file {key_file}")
+        return ApiKey(
+            _checked(text, str(key_file)),
+            f"that of the file {key_file}",
+            "put a good one into the file, or leave it out to use a free one",
+        )
     return _read_stored(base_url, config_dir)
 
 
@@ -87,21 +100,47 @@ def _checked(text: str, where: str) -> SecretStr:
     return SecretStr(text)
 
 
-def _read_stored(base_url: str, config_dir: Path) -> ApiKey | None:
-    path = key_path(config_dir)
+def _read_store(path: Path) -> dict[str, _StoredKey]:
     try:
-        stored = _StoredKey.model_validate_json(path.read_bytes())
+        return _Store.validate_json(path.read_bytes())
     except FileNotFoundError:
-        return None
+        return {}
     except (OSError, ValidationError):  # whose text would hold the key
         raise DataError(
-            f"cannot read the stored key in {path}", try_next="replace it: punkdata key --renew"
+            f"cannot read the stored keys in {path}",
+            try_next="remove that file, then: punkdata key --new",
         ) from None
-    if stored.base_url != base_url:
+
+
+def _write_store(path: Path, store: dict[str, _StoredKey]) -> None:
+    plain = {
+        base_url: {
+            "api_key": key.api_key.get_secret_value(),
+            "expires_at": key.expires_at.isoformat() if key.expires_at else None,
+            "read_limit": key.read_limit,
+        }
+        for base_url, key in store.items()
+    }
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        beside.unlink(missing_ok=True)
+        # Created with the mode, not changed to it: it is never readable by others.
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(json.dumps(plain, indent=2) + "\n")
+        beside.replace(path)
+
+
+def _read_stored(base_url: str, config_dir: Path) -> ApiKey | None:
+    path = key_path(config_dir)
+    stored = _read_store(path).get(base_url)
+    if stored is None:
         return None
     return ApiKey(
         secret=_checked(stored.api_key.get_secret_value(), str(path)),
         origin=f"the instant key stored in {path}",
+        advice="get a new one with: punkdata key --new",
         expires_at=_utc(stored.expires_at),
         read_limit=stored.read_limit,
     )
@@ -112,45 +151,30 @@ def store_key(config_dir: Path, base_url: str, created: InstantKey) -> ApiKey:
 
     Raises:
         UsageError, StorageError: the folder cannot be written.
-        DataError: the key is none.
+        DataError: the key is none, or the file is damaged.
     """
     path = key_path(config_dir)
-    secret = created.api_key.get_secret_value().strip()
     try:
-        _checked(secret, "the reply")
+        secret = _checked(created.api_key.get_secret_value().strip(), "the reply")
     except UsageError as error:
         raise DataError(error.message) from None
     limits = created.rate_limits
-    text = json.dumps(
-        {
-            "base_url": base_url,
-            "api_key": secret,
-            "expires_at": created.expires_at.isoformat() if created.expires_at else None,
-            "read_limit": limits.read if limits else None,
-        },
-        indent=2,
+    key = _StoredKey(
+        api_key=secret, expires_at=created.expires_at, read_limit=limits.read if limits else None
     )
-    with storage_errors(path):
-        config_dir.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        beside.unlink(missing_ok=True)
-        # Created with the mode, not changed to it: it is never readable by others.
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-        beside.replace(path)
+    _write_store(path, _read_store(path) | {base_url: key})
     stored = _read_stored(base_url, config_dir)
     assert stored is not None
     return stored
 
 
-def forget_key(config_dir: Path) -> bool:
-    """Remove the stored key; False if there was none."""
+def forget_key(base_url: str, config_dir: Path) -> bool:
+    """Remove the stored key of one API; False if there was none."""
     path = key_path(config_dir)
-    with storage_errors(path):
-        if not path.exists():
-            return False
-        path.unlink()
+    store = _read_store(path)
+    if store.pop(base_url, None) is None:
+        return False
+    _write_store(path, store)
     return True
 
 

@@ -59,6 +59,8 @@ class Manifest(BaseModel):
     sales: SalesSummary | None
     """None when the source knows no sales, which is not the same as no sales"""
     source: str
+    base_url: str | None = None
+    """of the API that the source is"""
     recording: str
     created_at: str
     created_by: str

@@ -260,7 +260,7 @@ class NetworkTransport(httpx.BaseTransport):
 
     def _without_key(self, text: bytes) -> bytes:
         secret = self._key.get_secret_value().encode() if self._key else b""
-        return text.replace(secret, b"[the key]") if secret else text
+        return text.replace(secret, b"***") if secret else text
 
     def _checked(self, request: httpx.Request, response: httpx.Response) -> httpx.Response:
         """Only whole replies of the right kind pass; others are like a broken connection."""

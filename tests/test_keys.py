@@ -54,6 +54,11 @@ def test_a_stored_key_is_for_this_user_only_even_over_an_open_file(tmp_path: Pat
 def test_a_stored_key_belongs_to_one_api(tmp_path: Path) -> None:
     store_key(tmp_path, BASE, created())
     assert find_key("https://api.other", tmp_path, None, {}) is None
+    store_key(tmp_path, "https://api.other", created(secret="another-key-0123456789"))
+    for base_url, secret in [(BASE, SECRET), ("https://api.other", "another-key-0123456789")]:
+        key = find_key(base_url, tmp_path, None, {})
+        assert key is not None
+        assert key.secret.get_secret_value() == secret
 
 
 @pytest.mark.parametrize(
@@ -93,18 +98,21 @@ def test_a_key_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         find_key(BASE, tmp_path, tmp_path / "binary", {})
 
 
-@pytest.mark.parametrize("text", ["", "{}", SECRET, f'{{"api_key": "{SECRET}"}}'])
+@pytest.mark.parametrize("text", ["", "[]", SECRET, f'{{"api_key": "{SECRET}"}}'])
 def test_a_damaged_store_is_named_without_its_content(tmp_path: Path, text: str) -> None:
     key_path(tmp_path).write_text(text)
-    with pytest.raises(DataError, match="key.json; replace it: punkdata key --renew") as caught:
+    with pytest.raises(
+        DataError, match="key.json; remove that file, then: punkdata key --new"
+    ) as caught:
         find_key(BASE, tmp_path, None, {})
     assert SECRET not in str(caught.value)
 
 
 def test_a_stored_key_can_be_removed(tmp_path: Path) -> None:
-    assert forget_key(tmp_path) is False
+    assert forget_key(BASE, tmp_path) is False
     store_key(tmp_path, BASE, created())
-    assert forget_key(tmp_path) is True
+    assert forget_key("https://api.other", tmp_path) is False
+    assert forget_key(BASE, tmp_path) is True
     assert find_key(BASE, tmp_path, None, {}) is None
 
 

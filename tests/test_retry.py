@@ -249,10 +249,24 @@ def test_giving_up_names_the_host_the_path_and_what_to_type() -> None:
     with pytest.raises(NetworkError) as caught:
         get(transport(*[503] * 8))
     assert "api.test (GET /x) answered 503 8 times; run the same command again" in str(caught.value)
-    with pytest.raises(NetworkError, match="failed 8 times, the last time: no route"):
+    with pytest.raises(NetworkError, match="failed 8 times: no route"):
         get(transport(*[httpx.ConnectError("no route")] * 8))
     with pytest.raises(LimitError, match="429"):
         get(transport(*[429] * 8))
+
+
+@pytest.mark.parametrize(("image", "tells"), [(False, [4, 5, 6, 7, 8]), (True, [])])
+def test_trouble_that_lasts_is_told_but_not_for_images(image: bool, tells: list[int]) -> None:
+    told: list[tuple[str, str, int, int]] = []
+    sender = RetryTransport(
+        httpx.MockTransport(lambda request: httpx.Response(503)),
+        sleep=lambda seconds: None,
+        on_retry=lambda *what: told.append(what),
+    )
+    with pytest.raises(NetworkError):
+        get(sender, image=image)
+    assert [attempt for _, _, attempt, _ in told] == tells
+    assert {(host, reason) for host, reason, _, _ in told} <= {("api.test", "it answered 503")}
 
 
 def test_an_image_that_is_always_too_fast_is_one_failed_image() -> None:

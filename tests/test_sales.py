@@ -59,8 +59,8 @@ def test_sales_that_cannot_be_used_are_counted_by_reason(server: OpenSeaServer) 
     server.sales.append(sale_event(1, 2**40, paid("1")))
     _, notes = collect_sales(client(server), CONTRACT)
     assert notes == [
-        "left out 1 sale events: it names no punk",
-        f"left out 1 sale events: punk 1 cannot have been sold at {2**40}",
+        "1 sale event left out: no punk is named",
+        f"1 sale event left out: punk 1 cannot have been sold at {2**40}",
     ]
 
 
