@@ -41,6 +41,7 @@ from punkdata.version import content_labels_hash, content_version
 
 Progress = Callable[[int, int | None], None]
 WEI_PER_ETH = 10**18
+LARGE_SCALE = 4
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def _read_opensea(recording: Recording, progress: Progress) -> _Content:
     info = recording.info
     client = open_replay(recording)
     known = collect_punks(client, info.limit)
-    sales, _ = collect_sales(client, known.contract, info.sales_after)
+    sales, _ = collect_sales(client, known, info.sales_after)
     wanted = known.labels.keys() | {int(punk_id) for punk_id in info.missing}
     ids = [punk_id for punk_id in known.labels if str(punk_id) not in info.missing]
 
@@ -177,13 +178,15 @@ def _read_opensea(recording: Recording, progress: Progress) -> _Content:
             background=found.decoded.background,
         )
 
-    # Unpacking pictures leaves Python to other threads; more than a few gain nothing.
-    read = []
+    read = [read_punk(punk_id) for punk_id in ids[:1]]
+    # Unpacking a large picture leaves Python to other threads; with small ones, they would
+    # only stand in each other's way.
+    large = bool(read) and read[0].image_scale >= LARGE_SCALE
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        for punk in pool.map(read_punk, ids):
+        for punk in pool.map(read_punk, ids[1:]) if large else map(read_punk, ids[1:]):
             read.append(punk)
             progress(len(read), len(ids))
-    listings = collect_listings(client, known.contract)
+    listings = collect_listings(client, known)
     return _Content(read, [sale for sale in sales if sale.punk_id in wanted], listings)
 
 

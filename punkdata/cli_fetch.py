@@ -196,6 +196,7 @@ def _fetch_opensea(
             limit=limit,
             progress=report,
             on_retry=terminal.tell_retry,
+            on_notice=terminal.warn,
         )
     info, path = result.recording.info, result.recording.path
     used = {

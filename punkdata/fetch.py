@@ -131,6 +131,7 @@ def fetch_opensea(
     limit: int | None = None,
     progress: StageProgress = lambda stage, done, total: None,
     on_retry: OnRetry = lambda host, reason, attempt, attempts: None,
+    on_notice: Callable[[str], None] = lambda text: None,
 ) -> OpenSeaResult:
     """Bring a collection from OpenSea into a recording: punks, images, sales and listings.
 
@@ -142,6 +143,7 @@ def fetch_opensea(
         network: the network, or another recording that stands for it.
         limit: be content with the first so many punks; sales are read whole in any case.
         on_retry: see `RetryTransport`.
+        on_notice: see `await_images`.
 
     Raises:
         RefusedError, NetworkError, LimitError, DataError: see `opensea` and `retry`; the
@@ -179,11 +181,11 @@ def fetch_opensea(
             listed: dict[int, int] = {}
             try:
                 after, report = recording.info.sales_after, _stage(progress, "sales")
-                sales, notes = collect_sales(client, punks.contract, after, report)
-                listed = collect_listings(client, punks.contract)
+                sales, notes = collect_sales(client, punks, after, report)
+                listed = collect_listings(client, punks)
             except LimitError as error:
                 late = error
-            images = await_images(jobs)
+            images = await_images(jobs, on_notice)
             if late is not None:
                 raise late
             # Whatever failed gets a second chance, now that some time has passed.
@@ -192,9 +194,12 @@ def fetch_opensea(
             images = await_images(jobs)
         missing = punks.missing | images
         recording.info.missing = {str(i): reason for i, reason in sorted(missing.items())}
+        ours = punks.labels.keys() | missing.keys()
+        others = sum(sale.punk_id not in ours for sale in sales)
+        if others and limit is None:
+            notes.append(f"{others:,} sales are of tokens that are not of this collection")
         recording.info.warnings = punks.warnings + notes
         recording.finish("partial" if missing else "complete")
-    ours = punks.labels.keys() | missing.keys()
     return OpenSeaResult(
         recording,
         unfinished is not None,

@@ -122,7 +122,7 @@ def _write_store(path: Path, store: dict[str, _StoredKey]) -> None:
         for base_url, key in store.items()
     }
     with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         beside.unlink(missing_ok=True)
         # Created with the mode, not changed to it: it is never readable by others.

@@ -28,7 +28,9 @@ from punkdata.retry import GO_ON, BrokenReplyError, Limiter, Pause
 IMAGE_HOSTS = ("*.seadn.io", "openseauserdata.com", "lh3.googleusercontent.com")
 MAX_API_BYTES = 64_000_000
 MAX_REDIRECTS = 3
-REPLY_WITHIN_S = 120.0
+API_WITHIN_S = 120.0
+IMAGE_WITHIN_S = 20.0
+"""so long may the whole of a reply take"""
 CONNECTIONS = 16
 DEFAULT_MAX_WAIT_S = 900.0
 
@@ -63,12 +65,12 @@ def check_base_url(base_url: str) -> str:
 
 
 def check_image_host(host: str) -> str:
-    """A host name, or "*." and a name, in lower case.
+    """A host name, or "*." and a name, either with ":port", in lower case.
 
     Raises:
         UsageError: it is neither.
     """
-    if not re.fullmatch(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*", host.lower()):
+    if not re.fullmatch(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*(:\d{1,5})?", host.lower()):
         raise UsageError(
             f"{host!r} is not the name of an image host; write images.example.com or *.example.com"
         )
@@ -178,9 +180,10 @@ class NetworkTransport(httpx.BaseTransport):
             return
         if url.scheme == "http" and not is_loopback(self._base.host):
             raise ImageError(f"would come over unencrypted http ({_short(url)})")
-        if url.port is not None or not any(_matches(url.host, host) for host in self._hosts):
-            hint = f"; --image-host {url.host} would allow it" if url.port is None else ""
-            raise ImageError(f"lies on a host that is not allowed ({_short(url)}{hint})")
+        name = url.netloc.decode("ascii")  # with the port, unless it is the usual one
+        if not any(_matches(name, host) for host in self._hosts):
+            hint = f"--image-host {name} would allow it"
+            raise ImageError(f"lies on a host that is not allowed ({_short(url)}; {hint})")
 
     def _limiter(self, url: httpx.URL, is_api: bool) -> Limiter:
         # The API's limit is not that of images on the same machine.
@@ -239,7 +242,7 @@ class NetworkTransport(httpx.BaseTransport):
         Unpacked here, not by httpx, which would hold all that a few packed bytes swell to.
         """
         most = MAX_API_BYTES if is_api else MAX_IMAGE_BYTES
-        until = time.monotonic() + REPLY_WITHIN_S
+        until = time.monotonic() + (API_WITHIN_S if is_api else IMAGE_WITHIN_S)
         packed = bytearray()
         for chunk in reply.iter_raw():
             packed += chunk
@@ -270,7 +273,8 @@ class NetworkTransport(httpx.BaseTransport):
                 check(response.content)
             except PunkError as error:
                 if isinstance(error, ImageError):
-                    raise BrokenReplyError(error) from None
+                    what = f"came from {request.url.host} as a reply that {error.message}"
+                    raise BrokenReplyError(NetworkError(what, try_next=GO_ON)) from None
                 final = type(error)(error.message, try_next=error.try_next or GO_ON)
                 raise BrokenReplyError(final) from None
         return response
@@ -327,4 +331,4 @@ def _matches(host: str, allowed: str) -> bool:
 
 
 def _short(url: httpx.URL) -> str:
-    return f"{url.scheme}://{url.host}"[:80]
+    return f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"[:80]

@@ -143,8 +143,8 @@ def parse_price_wei(
     return int(amount * 10**shift)
 
 
-def parse_sale(event: SaleEvent, contract: str) -> ParsedSale | None:
-    """A sale of a token of `contract` (lower case); None if the event is no such sale.
+def parse_sale(event: SaleEvent, contract: str, chain: str) -> ParsedSale | None:
+    """A sale of a token of `contract` (lower case) on `chain`; None if it is no such sale.
 
     Raises:
         DataError: its time or amount lies outside what can be stored. The message fits
@@ -154,7 +154,8 @@ def parse_sale(event: SaleEvent, contract: str) -> ParsedSale | None:
     if event.event_type not in (None, "sale") or nft is None or not nft.identifier:
         return None
     punk_id = parse_punk_id(nft.identifier)
-    if punk_id is None or (nft.contract or contract).lower() != contract:
+    here = (nft.contract or contract).lower() == contract and (event.chain or chain) == chain
+    if punk_id is None or not here:
         return None
     payment = event.payment or Payment()
     amount, decimals = payment.quantity, payment.decimals

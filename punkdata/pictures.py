@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -86,10 +87,12 @@ def start_images(
         progress: called from the pool's threads.
     """
     counter = itertools.count(1)
+    lock = threading.Lock()
 
     def count(job: Job) -> None:
         if not job.cancelled():
-            progress(next(counter), len(jobs))
+            with lock:  # or a smaller number might be told after a greater one
+                progress(next(counter), len(jobs))
 
     jobs: Jobs = {
         pool.submit(_try_image, client, urls, str(punk_id) not in doubted): punk_id
@@ -100,15 +103,21 @@ def start_images(
     return jobs
 
 
-def await_images(jobs: Jobs) -> dict[int, str]:
+def await_images(
+    jobs: Jobs, on_notice: Callable[[str], None] = lambda text: None
+) -> dict[int, str]:
     """Wait until every image is recorded; returns why those failed that did.
+
+    Args:
+        on_notice: told once when many in a row are refused for the same reason.
 
     Raises:
         NetworkError: many in a row had no answer, so that the rest will have none either.
         LimitError: an image host wants us to wait too long.
     """
     failed: dict[int, str] = {}
-    silent = 0
+    silent = refused = 0
+    reason = ""
     for job in as_completed(jobs):
         error = job.result()
         if error is not None:
@@ -116,6 +125,11 @@ def await_images(jobs: Jobs) -> dict[int, str]:
         silent = silent + 1 if isinstance(error, NetworkError) else 0
         if error is not None and silent >= HOST_IS_DOWN_AFTER:
             raise error
+        same = isinstance(error, DataError) and error.message == reason
+        refused = refused + 1 if same else 0
+        reason = error.message if error is not None else ""
+        if refused == HOST_IS_DOWN_AFTER:
+            on_notice(f"one image after the other is refused: each {reason}")
     return failed
 
 

@@ -23,6 +23,10 @@ LIMIT_STATUSES = frozenset({429, 599})
 GO_ON = "run the same command again; nothing that was received is lost"
 API_ATTEMPTS = 8
 IMAGE_ATTEMPTS = 5
+BROKEN_ATTEMPTS = 4
+"""a whole reply of the wrong kind is not sent for more often"""
+IMAGE_PATIENCE_S = 30.0
+"""an image that takes longer to fail is not asked for again at once"""
 _SKEW_S = 5.0
 _LONGEST_SLEEP_S = 86_400.0
 _FAR_S = 365 * 86_400.0
@@ -262,10 +266,11 @@ class RetryTransport(httpx.BaseTransport):
                 self._on_retry(host, reason, state.attempt_number + 1, attempts)
 
         again = tenacity.retry_if_exception_type(httpx.RequestError)
+        enough = tenacity.stop_after_attempt(attempts)
         retrying = tenacity.Retrying(
             retry=again | tenacity.retry_if_result(_may_pass),
             wait=_wait,
-            stop=tenacity.stop_after_attempt(attempts),
+            stop=lambda state: enough(state) or _is_hopeless(state),
             sleep=self._sleep,
             before_sleep=tell,
             retry_error_callback=lambda state: _give_up(request, state),
@@ -274,6 +279,16 @@ class RetryTransport(httpx.BaseTransport):
 
     def close(self) -> None:
         self.inner.close()
+
+
+def _is_hopeless(state: tenacity.RetryCallState) -> bool:
+    """Whether the same fault again is more likely than a reply."""
+    if state.outcome is None or not state.outcome.failed:
+        return False
+    if isinstance(state.outcome.exception(), BrokenReplyError):
+        return state.attempt_number >= BROKEN_ATTEMPTS
+    is_image = state.args[0].extensions.get("image")
+    return bool(is_image) and (state.seconds_since_start or 0) > IMAGE_PATIENCE_S
 
 
 def _wait(state: tenacity.RetryCallState) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from punkdata.errors import DataError
 from punkdata.opensea import OpenSea
 from punkdata.parsed import ParsedSale, parse_listing, parse_sale
-from punkdata.tokens import CHAIN
+from punkdata.tokens import Punks
 
 DAY_S = 24 * 3600
 
@@ -17,13 +17,14 @@ Progress = Callable[[int, int | None], None]
 
 def collect_sales(
     client: OpenSea,
-    contract: str,
+    punks: Punks,
     sales_after: Sequence[int] = (),
     progress: Progress = lambda done, total: None,
 ) -> tuple[list[ParsedSale], list[str]]:
     """All sales, each once, by time; and what had to be left out.
 
     Args:
+        punks: whose contract's sales are meant.
         sales_after: where the listings end that the recording is made of, see
             `RecordingInfo.sales_after`. The newer listing counts where two overlap.
     """
@@ -41,7 +42,7 @@ def collect_sales(
                 if until is not None and event.event_timestamp >= until:
                     continue  # the newer listing has it, unless it was taken back
                 try:
-                    sale = parse_sale(event, contract)
+                    sale = parse_sale(event, punks.contract, punks.chain)
                 except DataError as error:
                     reasons[error.message] += 1
                     continue
@@ -49,11 +50,11 @@ def collect_sales(
                     reasons["no punk is named"] += event.event_type in (None, "sale")
                 else:
                     # The first is the newest word on a sale that stands there twice.
-                    window.setdefault(_sale_key(sale, event.chain), sale)
+                    window.setdefault(_sale_key(sale), sale)
             progress(len(found) + len(window), None)
         # A sale whose time was corrected is not told twice, on both sides of the edge.
-        told = {key[:3] for key in found if key[2] is not None}
-        older = {key: sale for key, sale in window.items() if key[:3] not in told}
+        told = {key[:2] for key in found if key[1] is not None}
+        older = {key: sale for key, sale in window.items() if key[:2] not in told}
         found = {**older, **found}
         left_out += reasons
         until = after
@@ -73,24 +74,24 @@ def sales_start(after: int | None) -> int | None:
     return None if after is None else max(0, after - DAY_S)
 
 
-def _sale_key(sale: ParsedSale, chain: str | None) -> tuple[object, ...]:
+def _sale_key(sale: ParsedSale) -> tuple[object, ...]:
     """What tells two sales apart; events have no id, and one transaction may hold many."""
     parties = (sale.seller, sale.buyer)
-    return (chain or CHAIN).lower(), sale.punk_id, sale.transaction, sale.sold_at, parties
+    return sale.punk_id, sale.transaction, sale.sold_at, parties
 
 
 def _sale_order(sale: ParsedSale) -> tuple[object, ...]:
     return sale.sold_at, sale.punk_id, sale.transaction or "", sale.seller or "", sale.buyer or ""
 
 
-def collect_listings(client: OpenSea, contract: str) -> dict[int, int]:
+def collect_listings(client: OpenSea, punks: Punks) -> dict[int, int]:
     """punk_id -> the lowest price in wei at which it is listed now, in ETH, WETH or BETH."""
     best: dict[int, int] = {}
     for page in client.iter_listings():
         if page is None:
             best.clear()
         for listing in page or ():
-            if parsed := parse_listing(listing, contract):
+            if parsed := parse_listing(listing, punks.contract):
                 punk_id, price_wei = parsed
                 best[punk_id] = min(price_wei, best.get(punk_id, price_wei))
     return best

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -165,11 +166,13 @@ def stages(label: str, note: Callable[[], str] = lambda: "") -> Iterator[StageRe
         note: what else there is to tell; asked again and again, even while nothing moves.
     """
     console = Console(stderr=True)
+    lock = threading.Lock()  # reports come from several threads
     if not console.is_terminal:
         plain: dict[str, _PlainProgress] = {}
 
         def say_so(stage: str, done: int, total: int | None) -> None:
-            plain.setdefault(stage, _PlainProgress(label, stage))(done, total, note())
+            with lock:
+                plain.setdefault(stage, _PlainProgress(label, stage))(done, total, note())
 
         yield say_so
         return
@@ -178,9 +181,10 @@ def stages(label: str, note: Callable[[], str] = lambda: "") -> Iterator[StageRe
         tasks: dict[str, TaskID] = {}
 
         def draw(stage: str, done: int, total: int | None) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(label, total=total, unit=stage)
-            bars.update(tasks[stage], completed=done, total=total)
+            with lock:
+                if stage not in tasks:
+                    tasks[stage] = bars.add_task(label, total=total, unit=stage)
+                bars.update(tasks[stage], completed=done, total=total)
 
         yield draw
 

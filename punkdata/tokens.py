@@ -38,6 +38,7 @@ class Punks:
 
     contract: str = CONTRACT
     """its address, in lower case"""
+    chain: str = CHAIN
     labels: dict[int, Labels] = field(default_factory=dict)
     """punk_id -> type, accessories"""
     image_urls: dict[int, tuple[str, ...]] = field(default_factory=dict)
@@ -62,19 +63,21 @@ def collect_punks(
     warnings = [] if counts else ["the API gives no trait counts to hold the labels against"]
     counts = counts or TraitCounts()
     chain, contract = find_contract(collection)
-    announced = _announced_total(collection, counts)
+    by_type = _count_types(counts)
+    announced = max(collection.total_supply or 0, collection.unique_item_count or 0) or by_type
     expected = min(announced, COLLECTION_SIZE)
     if limit is not None:
         expected = min(expected, limit)
     progress(0, expected)
     tokens, strange = _list_tokens(client, contract, limit, lambda n: progress(n, expected))
     asked = {i for i, nft in tokens.items() if _problem(nft)}
-    unlisted = sorted(set(range(min(announced, COLLECTION_SIZE))) - tokens.keys())
+    # Ids that only the trait counts hint at are asked for, too, but not missed.
+    unlisted = sorted(set(range(min(max(announced, by_type), COLLECTION_SIZE))) - tokens.keys())
     asked |= set(unlisted if limit is None else unlisted[: max(0, expected - len(tokens))])
     if not tokens and not asked:
         raise DataError("the API lists no token of the collection", try_next="try again later")
     _complete(client, tokens, asked, chain, contract, progress)
-    punks = Punks(contract, warnings=warnings)
+    punks = Punks(contract, chain, warnings=warnings)
     for punk_id, nft in sorted(tokens.items()):
         problem = _problem(nft)
         if problem and punk_id >= announced > 0:
@@ -86,17 +89,12 @@ def collect_punks(
             continue
         punks.labels[punk_id] = parse_labels(nft)
         punks.image_urls[punk_id] = parse_image_urls(nft)
-    for punk_id in sorted(asked - tokens.keys()):
+    for punk_id in sorted(asked - tokens.keys() - set(range(announced, by_type))):
         punks.missing[punk_id] = "is in no page and not found when asked for alone"
     for identifier in sorted(strange):
         punks.warnings.append(f"refused token {identifier!r}: it is not of this collection")
     if limit is None:
-        if not announced:
-            punks.warnings.append("the API announces no total, so nothing tells whether all came")
-        elif len(punks.labels) > announced:
-            punks.warnings.append(
-                f"the API announces {announced:,} tokens and sent {len(punks.labels):,}"
-            )
+        _check_totals(punks, collection)
         _check_counts(client, punks, counts, chain, contract)
     return punks
 
@@ -129,15 +127,29 @@ def find_contract(collection: Collection) -> tuple[str, str]:
     return CHAIN, CONTRACT
 
 
-def _announced_total(collection: Collection, counts: TraitCounts) -> int:
-    """How many tokens there are, by the largest of the numbers that say so; 0 if none does."""
-    by_type = sum(
+def _count_types(counts: TraitCounts) -> int:
+    """How many tokens there are by the counts of their types; 0 if they are not told."""
+    return sum(
         n
         for kind, values in counts.counts.items()
         for n in values.values()
         if kind.casefold() == "type" and isinstance(n, int)
     )
-    return max(collection.total_supply or 0, collection.unique_item_count or 0, by_type)
+
+
+def _check_totals(punks: Punks, collection: Collection) -> None:
+    known = len(punks.labels) + len(punks.missing)
+    totals = {
+        "total_supply": collection.total_supply,
+        "unique_item_count": collection.unique_item_count,
+    }
+    for name, total in totals.items():
+        if total and total != known:
+            punks.warnings.append(
+                f"the API announces {total:,} tokens ({name}), but there are {known:,}"
+            )
+    if not any(totals.values()):
+        punks.warnings.append("the API announces no total to hold the tokens against")
 
 
 def _id_inside(nft: Nft, contract: str) -> int | None:

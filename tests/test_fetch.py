@@ -235,7 +235,7 @@ def test_one_bad_image_stops_nothing_and_is_named(
     assert "not allowed" in info.missing["7"]
     assert "503" in info.missing["8"]
     assert len(server.asked("/images/5.png")) == 1
-    assert len(server.asked("/images/8.png")) == 2 * 5
+    assert 2 <= len(server.asked("/images/8.png")) <= 2 * 5
     # Once they are well, only they are fetched, and the rest is taken over.
     server.images, before = {}, len(server.asked("/images/"))
     assert fetch(root=root).recording.info.status == "complete"

@@ -33,7 +33,9 @@ def fake(answer: Callable[[httpx.Request], httpx.Response], base: str = BASE) ->
         return httpx.Response(made.status_code, headers=made.headers, stream=stream)
 
     http = httpx.Client(transport=httpx.MockTransport(send))
-    return NetworkTransport(http, base, SecretStr(KEY), ["extra.test", "*.wild.test"])
+    return NetworkTransport(
+        http, base, SecretStr(KEY), ["extra.test", "*.wild.test", "ported.test:8443"]
+    )
 
 
 def image(url: str) -> httpx.Request:
@@ -96,6 +98,7 @@ def test_any_other_base_url_is_refused(given: str) -> None:
         "https://lh3.googleusercontent.com/abc=s0",
         "https://extra.test/a.png",
         "https://deep.down.wild.test/a.png",
+        "https://ported.test:8443/a.png",
         f"{BASE}/images/a.png",
     ],
 )
@@ -122,6 +125,8 @@ HOSTILE = [
     "https://user:word@i.seadn.io/a.png",
     "https://i.seadn.io:8443/a.png",
     "https://api.test:8443/a.png",
+    "https://ported.test/a.png",
+    "https://ported.test:8444/a.png",
     "https://evil.test/a.png",
     "https://wild.test/a.png",
     "https://127.0.0.1/a.png",
@@ -280,7 +285,7 @@ def test_a_body_that_drips_ends_in_time(
     server: OpenSeaServer, sender: NetworkTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.faults = Faults(slow_s=0.4)
-    monkeypatch.setattr(network, "REPLY_WITHIN_S", 0.05)
+    monkeypatch.setattr(network, "IMAGE_WITHIN_S", 0.05)
     with pytest.raises(httpx.RequestError, match="took too long"):
         sender.handle_request(image(f"{server.base_url}/images/0.png"))
 
@@ -374,7 +379,7 @@ def test_headers_that_are_not_ascii_are_left_out() -> None:
         sender.close()
 
 
-@pytest.mark.parametrize("host", ["", "*", "https://x", "x:80", "*.", "a b", "*.*.x"])
+@pytest.mark.parametrize("host", ["", "*", "https://x", "x:port", "*.", "a b", "*.*.x"])
 def test_what_is_no_host_cannot_be_allowed(host: str) -> None:
     with pytest.raises(UsageError, match="not the name of an image host"):
         NetworkTransport(

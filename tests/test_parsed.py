@@ -81,7 +81,7 @@ def test_the_original_image_comes_before_resized_ones() -> None:
 
 def sale(payment: Any = ABSENT, **fields: Any) -> Any:
     event = SaleEvent.model_validate(sale_event(7, 1_500_000_000, payment, **fields))
-    return parse_sale(event, CONTRACT)
+    return parse_sale(event, CONTRACT, "ethereum")
 
 
 @pytest.mark.parametrize(
@@ -155,6 +155,7 @@ def test_a_zero_buyer_is_flagged_and_keeps_its_price(buyer: Any, is_zero: bool |
         {"nft": {"identifier": "x"}},
         {"nft": {"identifier": "7", "contract": "0xother"}},
         {"event_type": "transfer"},
+        {"chain": "matic"},
     ],
 )
 def test_an_event_that_is_no_sale_of_a_punk_is_none(fields: dict[str, Any]) -> None:

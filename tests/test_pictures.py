@@ -9,9 +9,8 @@ from opensea_server import (
 
 from punkdata.errors import ImageError, NetworkError
 from punkdata.opensea import OpenSea
-from punkdata.pictures import find_image
-from punkdata.retry import RetryTransport
-from punkdata.tokens import Punks, collect_punks
+from punkdata.pictures import await_images, find_image, image_pool, start_images
+from punkdata.retry import Pause, RetryTransport
 
 DAY_S = 24 * 3600
 
@@ -19,14 +18,6 @@ DAY_S = 24 * 3600
 def client(server: OpenSeaServer) -> OpenSea:
     network = open_network(server)
     return OpenSea(RetryTransport(network, sleep=network.pause), server.base_url)
-
-
-def drawn(server: OpenSeaServer) -> dict[int, tuple[str, tuple[str, ...]]]:
-    return {p.punk_id: (p.type, tuple(p.accessories)) for p in server.punks}
-
-
-def collect(server: OpenSeaServer, limit: int | None = None) -> Punks:
-    return collect_punks(client(server), limit)
 
 
 def test_the_first_address_that_gives_a_sprite_is_taken(server: OpenSeaServer) -> None:
@@ -59,3 +50,35 @@ def test_without_any_sprite_all_reasons_are_told(server: OpenSeaServer) -> None:
     server.images[3] = 503
     with pytest.raises(NetworkError):
         find_image(client(server), [f"{base}/1.png", f"{base}/3.png"])
+
+
+def test_pictures_refused_one_after_the_other_are_noticed_once(server: OpenSeaServer) -> None:
+    server.punks = draw_punks(200)
+    server.images = dict.fromkeys(range(150), b"\xff\xd8\xff JPEG \xff\xd9")
+    wanted = {i: (f"{server.base_url}/images/{i}.png",) for i in range(200)}
+    notices: list[str] = []
+    with image_pool(Pause()) as pool:
+        failed = await_images(start_images(pool, client(server), wanted, set()), notices.append)
+    assert len(failed) == 150
+    assert notices == ["one image after the other is refused: each is not a PNG but JPEG"]
+
+
+def test_progress_never_goes_backwards(server: OpenSeaServer) -> None:
+    server.punks = draw_punks(120)
+    wanted = {i: (f"{server.base_url}/images/{i}.png",) for i in range(120)}
+    told: list[int] = []
+    with image_pool(Pause()) as pool:
+        jobs = start_images(
+            pool, client(server), wanted, set(), lambda done, total: told.append(done)
+        )
+        assert await_images(jobs) == {}
+    assert told == list(range(1, 121))
+
+
+def test_a_page_instead_of_pictures_ends_the_run_early(server: OpenSeaServer) -> None:
+    server.punks = draw_punks(400)
+    server.images = dict.fromkeys(range(400), b"<html>Please wait</html>")
+    wanted = {i: (f"{server.base_url}/images/{i}.png",) for i in range(400)}
+    with pytest.raises(NetworkError, match="as a reply that is HTML"), image_pool(Pause()) as pool:
+        await_images(start_images(pool, client(server), wanted, set()))
+    assert len(server.asked("/images/")) < 4 * (64 + 2 * 16)

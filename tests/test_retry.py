@@ -278,7 +278,17 @@ def test_a_reply_broken_every_time_ends_in_its_own_error() -> None:
     broken = BrokenReplyError(DataError("GET /x sent something unexpected: nfts: Field required"))
     assert get(transport(broken, broken, 200)) == 200
     with pytest.raises(DataError, match="Field required"):
-        get(transport(*[broken] * 8))
+        get(transport(*[broken] * 4))  # not sent again as often as what merely failed
+
+
+def test_an_image_that_is_slow_to_fail_is_not_asked_for_again_and_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("punkdata.retry.IMAGE_PATIENCE_S", 0.0)
+    slow = httpx.ReadTimeout("the reply took too long")
+    with pytest.raises(NetworkError, match="failed 1 times"):
+        get(transport(slow), image=True)
+    assert get(transport(slow, slow, 200)) == 200
 
 
 def test_a_pause_ends_when_another_thread_stops_it() -> None:

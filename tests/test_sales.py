@@ -17,7 +17,7 @@ from opensea_server import (
 from punkdata.opensea import OpenSea
 from punkdata.retry import RetryTransport
 from punkdata.sales import collect_listings, collect_sales
-from punkdata.tokens import Punks, collect_punks
+from punkdata.tokens import Punks
 
 DAY_S = 24 * 3600
 
@@ -27,16 +27,8 @@ def client(server: OpenSeaServer) -> OpenSea:
     return OpenSea(RetryTransport(network, sleep=network.pause), server.base_url)
 
 
-def drawn(server: OpenSeaServer) -> dict[int, tuple[str, tuple[str, ...]]]:
-    return {p.punk_id: (p.type, tuple(p.accessories)) for p in server.punks}
-
-
-def collect(server: OpenSeaServer, limit: int | None = None) -> Punks:
-    return collect_punks(client(server), limit)
-
-
 def sales(server: OpenSeaServer, after: Any = ()) -> list[Any]:
-    return collect_sales(client(server), CONTRACT, after)[0]
+    return collect_sales(client(server), Punks(CONTRACT), after)[0]
 
 
 def test_every_sale_comes_once_by_time_with_its_oddities(server: OpenSeaServer) -> None:
@@ -57,7 +49,7 @@ def test_every_sale_comes_once_by_time_with_its_oddities(server: OpenSeaServer) 
 
 def test_sales_that_cannot_be_used_are_counted_by_reason(server: OpenSeaServer) -> None:
     server.sales.append(sale_event(1, 2**40, paid("1")))
-    _, notes = collect_sales(client(server), CONTRACT)
+    _, notes = collect_sales(client(server), Punks(CONTRACT))
     assert notes == [
         "1 sale event left out: no punk is named",
         f"1 sale event left out: punk 1 cannot have been sold at {2**40}",
@@ -91,9 +83,9 @@ def test_the_best_listing_is_the_lowest_in_ether(server: OpenSeaServer) -> None:
         listing(5, "80", offer=None),
         listing(6, "9", status="CANCELLED"),
     ]
-    assert collect_listings(client(server), CONTRACT) == {3: 655 * 10**17, 5: 80 * 10**18}
+    assert collect_listings(client(server), Punks(CONTRACT)) == {3: 655 * 10**17, 5: 80 * 10**18}
     server.listings = []
-    assert collect_listings(client(server), CONTRACT) == {}
+    assert collect_listings(client(server), Punks(CONTRACT)) == {}
 
 
 def test_nobody_sells_to_zero_by_mistake(server: OpenSeaServer) -> None:

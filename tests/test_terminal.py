@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import typer
@@ -134,6 +136,16 @@ def test_bars_of_stages_appear_on_a_terminal(
     assert "5/10 punks" in err
     assert "1/10 images" in err
     assert "· a note" in err
+
+
+def test_reports_of_many_threads_make_one_bar_a_stage(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with terminal.stages("fetching") as report, ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda i: report("images", i, 100), range(100)))
+    frames = re.split(r"\x1b\[2K", capsys.readouterr().err)
+    assert max(frame.count("images") for frame in frames) == 1
 
 
 def test_a_long_wait_is_told_where_no_bar_shows_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,6 +77,7 @@ def test_a_phantom_that_the_total_counts_is_refused_too(server: OpenSeaServer) -
     assert len(punks.labels) == 60
     assert 10_000 not in punks.missing
     assert len(punks.missing) == 9_940  # 10,000 are announced, whatever the phantom says
+    assert "the API announces 10,001 tokens (total_supply), but there are 10,000" in punks.warnings
 
 
 def test_a_known_id_without_traits_is_missing_not_a_phantom(server: OpenSeaServer) -> None:
@@ -91,7 +92,10 @@ def test_more_tokens_than_announced_are_kept_and_told(server: OpenSeaServer) -> 
     server.trait_counts = {"counts": {}}
     punks = collect(server)
     assert punks.labels == drawn(server)
-    assert punks.warnings == ["the API announces 58 tokens and sent 60"]
+    assert punks.warnings == [
+        "the API announces 58 tokens (total_supply), but there are 60",
+        "the API announces 58 tokens (unique_item_count), but there are 60",
+    ]
 
 
 def test_an_api_without_totals_is_told(server: OpenSeaServer) -> None:
@@ -99,7 +103,7 @@ def test_an_api_without_totals_is_told(server: OpenSeaServer) -> None:
     server.trait_counts = {}
     punks = collect(server)
     assert len(punks.labels) == 60
-    assert punks.warnings == ["the API announces no total, so nothing tells whether all came"]
+    assert punks.warnings == ["the API announces no total to hold the tokens against"]
 
 
 def test_a_limit_takes_the_first_so_many(server: OpenSeaServer) -> None:
@@ -172,3 +176,27 @@ def test_no_token_at_all_is_an_error(server: OpenSeaServer) -> None:
     server.punks, server.trait_counts = [], {}
     with pytest.raises(DataError, match="lists no token"):
         collect(server)
+
+
+def test_type_counts_beyond_the_total_are_looked_after_but_nothing_is_missed(
+    server: OpenSeaServer,
+) -> None:
+    counts = server._counts()
+    counts["counts"]["type"]["Male"] += 3
+    server.trait_counts = counts
+    punks = collect(server)
+    assert punks.labels == drawn(server)
+    assert punks.missing == {}
+    assert punks.warnings == ["the API counts 15 punks with Male, but lists 12"]
+
+
+def test_a_total_that_is_too_low_hides_no_unlisted_punk(server: OpenSeaServer) -> None:
+    server.total_supply, server.unlisted = 58, frozenset({59})
+    assert collect(server).labels == drawn(server)
+
+
+def test_without_totals_the_type_counts_tell_how_many_there_are(server: OpenSeaServer) -> None:
+    server.total_supply, server.gone = 0, frozenset({59})
+    punks = collect(server)
+    assert list(punks.missing) == [59]
+    assert "the API announces no total to hold the tokens against" in punks.warnings
