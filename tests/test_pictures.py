@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from conftest import open_network
-from drawing import png_bytes
+from drawing import draw_punks, png_bytes
 from opensea_server import (
     OpenSeaServer,
 )
