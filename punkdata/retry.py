@@ -311,7 +311,7 @@ def _reason(state: tenacity.RetryCallState) -> str:
 
 def _give_up(request: httpx.Request, state: tenacity.RetryCallState) -> httpx.Response:
     what = f"{request.url.host} ({request.method} {request.url.path})"
-    tries = f"{state.attempt_number} times"
+    tries = "once" if state.attempt_number == 1 else f"{state.attempt_number} times"
     assert state.outcome is not None
     error = state.outcome.exception()
     if isinstance(error, BrokenReplyError):

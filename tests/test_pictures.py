@@ -12,8 +12,6 @@ from punkdata.opensea import OpenSea
 from punkdata.pictures import await_images, find_image, image_pool, start_images
 from punkdata.retry import Pause, RetryTransport
 
-DAY_S = 24 * 3600
-
 
 def client(server: OpenSeaServer) -> OpenSea:
     network = open_network(server)

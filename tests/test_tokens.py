@@ -13,8 +13,6 @@ from punkdata.opensea import OpenSea
 from punkdata.retry import RetryTransport
 from punkdata.tokens import Punks, collect_punks
 
-DAY_S = 24 * 3600
-
 
 def client(server: OpenSeaServer) -> OpenSea:
     network = open_network(server)
