@@ -83,7 +83,7 @@ def build_dataset(
         content = _read(source, progress)
         punks, provenance = _tables(content)
         sales = None if content.sales is None else _sales_table(content.sales)
-        manifest = _describe(source, punks, sales)
+        manifest = _describe(source, punks, sales, content.missing)
         snapshot, created = write_snapshot(root, manifest, punks, sales, provenance)
         is_latest = latest_version(root, source.info.collection) == snapshot.version
         newer = [r for r in list_recordings(root) if r.name > source.name and not recording]
@@ -130,6 +130,8 @@ class _Content:
     """by time; None when the source knows none"""
     listings_wei: dict[int, int] = field(default_factory=dict)
     """punk_id -> lowest price"""
+    missing: dict[str, str] = field(default_factory=dict)
+    """punk_id -> why it has no row"""
 
 
 def _read(recording: Recording, progress: Progress) -> _Content:
@@ -145,7 +147,7 @@ def _read(recording: Recording, progress: Progress) -> _Content:
                 read.append(punk)
                 if len(read) % 100 == 0:
                     progress(len(read), None)
-            return _Content(read)
+            return _Content(read, missing=recording.info.missing)
         case opensea.SOURCE:
             return _read_opensea(recording, progress)
         case other:
@@ -159,13 +161,16 @@ def _read_opensea(recording: Recording, progress: Progress) -> _Content:
     known = collect_punks(client, info.limit)
     sales, _ = collect_sales(client, known, info.sales_after)
     wanted = known.labels.keys() | {int(punk_id) for punk_id in info.missing}
-    ids = [punk_id for punk_id in known.labels if str(punk_id) not in info.missing]
+    ids = list(known.labels)
 
-    def read_punk(punk_id: int) -> ParsedPunk:
+    def read_punk(punk_id: int) -> ParsedPunk | None:
         punk_type, accessories = known.labels[punk_id]
         try:
             found = find_image(client, known.image_urls[punk_id])
         except ImageError as error:
+            # What the fetch could not read may be in the recording, and readable by now.
+            if str(punk_id) in info.missing:
+                return None
             raise DataError(f"punk {punk_id} has no image in {recording.path}: {error}") from None
         return ParsedPunk(
             punk_id=punk_id,
@@ -181,13 +186,20 @@ def _read_opensea(recording: Recording, progress: Progress) -> _Content:
     read = [read_punk(punk_id) for punk_id in ids[:1]]
     # Unpacking a large picture leaves Python to other threads; with small ones, they would
     # only stand in each other's way.
-    large = bool(read) and read[0].image_scale >= LARGE_SCALE
+    large = any(punk.image_scale >= LARGE_SCALE for punk in read if punk)
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         for punk in pool.map(read_punk, ids[1:]) if large else map(read_punk, ids[1:]):
             read.append(punk)
             progress(len(read), len(ids))
+    rows = [punk for punk in read if punk is not None]
+    missing = info.missing.keys() - {str(punk.punk_id) for punk in rows}
     listings = collect_listings(client, known)
-    return _Content(read, [sale for sale in sales if sale.punk_id in wanted], listings)
+    return _Content(
+        rows,
+        [sale for sale in sales if sale.punk_id in wanted],
+        listings,
+        {punk_id: reason for punk_id, reason in info.missing.items() if punk_id in missing},
+    )
 
 
 def _tables(content: _Content) -> tuple[pa.Table, pa.Table]:
@@ -296,16 +308,18 @@ def _summarise(sales: pa.Table) -> SalesSummary:
     )
 
 
-def _describe(recording: Recording, punks: pa.Table, sales: pa.Table | None) -> Manifest:
+def _describe(
+    recording: Recording, punks: pa.Table, sales: pa.Table | None, missing: dict[str, str]
+) -> Manifest:
     """The manifest, complete but for its files."""
     info = recording.info
     return Manifest(
-        version=content_version(info.collection, punks, sales, info.missing),
+        version=content_version(info.collection, punks, sales, missing),
         labels_hash=content_labels_hash(punks),
         collection=info.collection,
-        status="partial" if info.missing else "complete",
-        expected=len(punks) + len(info.missing),
-        missing=info.missing,
+        status="partial" if missing else "complete",
+        expected=len(punks) + len(missing),
+        missing=missing,
         **table_counts(punks),
         sales=None if sales is None else _summarise(sales),
         limit=info.limit,

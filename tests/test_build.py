@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pytest
 from conftest import Fetch, Pin
-from drawing import DrawnPunk, iter_files, write_sdist
+from drawing import DrawnPunk, iter_files, png_bytes, write_sdist
 from opensea_server import USDC, WETH, ZERO, OpenSeaServer, listing, paid, sale_event
 
 from punkdata.build import build_dataset
@@ -373,6 +373,19 @@ def test_a_punk_without_a_certain_image_has_no_row_but_keeps_its_sales(
     assert sales is not None
     assert sales.column("punk_id").to_pylist() == [5]
     assert latest_version(root) is None
+
+
+def test_what_could_not_be_read_then_but_can_now_is_built(
+    fetch: Fetch, server: OpenSeaServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "data"
+    with monkeypatch.context() as earlier:
+        earlier.setattr("punkdata.images.MAX_SCALE", 10)  # an older reader, say
+        server.images = {5: png_bytes(server.punks[5].sprite, scale=14), 6: 404}
+        assert fetch(root=root).recording.info.missing.keys() == {"5", "6"}
+    snapshot = build_dataset(root, allow_partial=True).snapshot
+    assert list(snapshot.manifest.missing) == ["6"]
+    assert 5 in snapshot.punks().column("punk_id").to_pylist()
 
 
 def test_a_sample_has_the_sales_of_its_punks_only(
