@@ -224,7 +224,7 @@ def _check_counts(
                 continue
             found = carried.pop(label, 0)
             if found < announced - len(punks.missing):
-                found = _look_for(client, punks, (kind, value, label), chain, contract)
+                found = _look_for(client, punks, (kind, value, label), announced, chain, contract)
             if found != announced:
                 punks.warnings.append(
                     f"the API counts {announced:,} punks with {label}, but lists {found:,}"
@@ -235,7 +235,12 @@ def _check_counts(
 
 
 def _look_for(
-    client: OpenSea, punks: Punks, trait: tuple[str, str, str], chain: str, contract: str
+    client: OpenSea,
+    punks: Punks,
+    trait: tuple[str, str, str],
+    announced: int,
+    chain: str,
+    contract: str,
 ) -> int:
     """Complete the punks that the API lists under a trait but whose own traits lack it.
 
@@ -248,6 +253,9 @@ def _look_for(
             listed.clear()
         ids = (_id_inside(nft, contract) for nft in page or ())
         listed |= {punk_id for punk_id in ids if punk_id in punks.labels}
+        if len(listed) > announced:  # such a list is not of this trait alone, and proves nothing
+            listed.clear()
+            break
     for punk_id in sorted(listed):
         punk_type, accessories = punks.labels[punk_id]
         if label in (punk_type, *accessories):

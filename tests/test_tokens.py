@@ -198,3 +198,16 @@ def test_without_totals_the_type_counts_tell_how_many_there_are(server: OpenSeaS
     punks = collect(server)
     assert list(punks.missing) == [59]
     assert "the API announces no total to hold the tokens against" in punks.warnings
+
+
+def test_a_filter_that_the_api_ignores_proves_nothing(server: OpenSeaServer) -> None:
+    counts = server._counts()
+    counts["counts"]["accessory"]["VR"] += 1
+    server.trait_counts = counts
+    listed = server._listed
+    server._listed = lambda query: listed({})  # type: ignore[method-assign]
+    punks = collect(server)
+    assert punks.labels == drawn(server)
+    assert punks.missing == {}
+    assert len(punks.warnings) == 1
+    assert server.asked("/chain/") == []
