@@ -13,7 +13,8 @@ import hashlib
 import httpx
 
 from punkdata.errors import DataError, NotRecordedError
-from punkdata.recording import KEPT_HEADERS, Recording, Reply, canonical_url
+from punkdata.recording import Recording
+from punkdata.reply import KEPT_HEADERS, Reply, canonical_url
 
 
 class RecordingTransport(httpx.BaseTransport):

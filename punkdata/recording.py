@@ -22,7 +22,6 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -35,32 +34,9 @@ from punkdata.disk import (
     write_whole,
 )
 from punkdata.errors import DataError, SchemaError, UsageError
+from punkdata.reply import Key, Reply, listing_of, to_line
 
 FORMAT = 1
-KEPT_HEADERS = frozenset(
-    {"content-type", "date", "etag", "last-modified", "retry-after"}
-    | {f"x-ratelimit-{part}" for part in ("limit", "remaining", "reset")}
-)
-"""no header with a key, a cookie or an account is ever written"""
-
-Key = tuple[str, str, str | None, int]
-"""method, canonical URL, SHA-256 of the request's body, pass"""
-
-
-def canonical_url(url: str) -> str:
-    """The URL with its query sorted, without a fragment: one name for one request."""
-    parts = urlsplit(url)
-    query = urlencode(sorted(parse_qsl(parts.query, keep_blank_values=True)))
-    return urlunsplit(parts._replace(query=query, fragment=""))
-
-
-def listing_of(url: str) -> str:
-    """A canonical URL without its cursor: what all pages of one listing share."""
-    head, _, query = url.partition("?")
-    if "next=" not in query:
-        return url
-    kept = [part for part in query.split("&") if not part.startswith("next=")]
-    return f"{head}?{'&'.join(kept)}" if kept else head
 
 
 class RecordingInfo(BaseModel):
@@ -89,33 +65,6 @@ class RecordingInfo(BaseModel):
     sales_after: list[int] = []
     """Unix seconds, falling: where the newest listing of sales ends, then the one before;
     empty when one listing holds all"""
-
-
-class Reply(BaseModel):
-    """One line of index.jsonl."""
-
-    model_config = ConfigDict(populate_by_name=True)
-
-    method: str = "GET"
-    url: str
-    request_sha256: str | None = None
-    status: int
-    headers: dict[str, str] = {}
-    body: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    """SHA-256 of the body, which is the name of its file; None where only the status counts"""
-    body_bytes: int = 0
-    time: str
-    pass_number: int = Field(default=0, alias="pass")
-    """how often this listing had been begun anew; the newest pass counts"""
-
-    @property
-    def is_answer(self) -> bool:
-        """Whether the same request need not be sent again."""
-        return 200 <= self.status < 300 or self.status in (404, 410)
-
-    @property
-    def key(self) -> Key:
-        return self.method, self.url, self.request_sha256, self.pass_number
 
 
 class Recording:
@@ -292,7 +241,7 @@ class Recording:
             answers = self._read_index()
             number = self._passes.get(listing_of(reply.url), 0)
             reply = reply.model_copy(update={"pass_number": number})
-            line = _line(reply)
+            line = to_line(reply)
             with storage_errors(self.index_path), self.index_path.open("ab", 0) as file:
                 before = file.tell()
                 try:
@@ -315,10 +264,6 @@ class Recording:
     def save_info(self) -> None:
         text = self.info.model_dump_json(indent=2) + "\n"
         write_whole(self.path / "recording.json", text.encode())
-
-
-def _line(reply: Reply) -> str:
-    return json.dumps(reply.model_dump(by_alias=True, exclude_none=True)) + "\n"
 
 
 def create_recording(root: Path, info: RecordingInfo) -> Recording:
@@ -361,7 +306,7 @@ def _drop_damaged(recording: Recording) -> None:
             recording.body_path(reply).unlink(missing_ok=True)
             dropped += 1
     if dropped:
-        write_whole(recording.index_path, "".join(map(_line, kept)).encode())
+        write_whole(recording.index_path, "".join(map(to_line, kept)).encode())
 
 
 def open_recording(path: Path) -> Recording:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from drawing import DrawnPunk, draw_punks, write_sdist
-from opensea_server import OpenSeaServer, draw_sales, listing
+from events import draw_sales, listing
+from opensea_server import OpenSeaServer
 from pydantic import SecretStr
 
 from punkdata import cpunks10k

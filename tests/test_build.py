@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 import pytest
 from conftest import Fetch, Pin
 from drawing import DrawnPunk, iter_files, png_bytes, write_sdist
-from opensea_server import USDC, WETH, ZERO, OpenSeaServer, listing, paid, sale_event
+from events import USDC, WETH, ZERO, listing, paid, sale_event
+from opensea_server import OpenSeaServer
 
 from punkdata.build import build_dataset
 from punkdata.errors import DataError, UsageError

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from drawing import iter_files
-from opensea_server import KEY, Faults, OpenSeaServer, draw_punks, paid, sale_event
+from events import paid, sale_event
+from opensea_server import KEY, Faults, OpenSeaServer, draw_punks
 
 from punkdata import cli, terminal
 from punkdata.keys import key_path

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from conftest import Fetch
 from drawing import png_bytes
-from opensea_server import OpenSeaServer, listing, paid, sale_event
+from events import listing, paid, sale_event
+from opensea_server import OpenSeaServer
 
 from punkdata.build import build_dataset
 from punkdata.diff import compare_snapshots

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from conftest import Fetch, Pin, open_network
 from drawing import iter_files
-from opensea_server import KEY, Faults, OpenSeaServer, draw_punks, draw_sales, paid, sale_event
+from events import draw_sales, paid, sale_event
+from opensea_server import KEY, Faults, OpenSeaServer, draw_punks
 
 from punkdata.build import build_dataset
 from punkdata.cassette import RecordingTransport

@@ -6,7 +6,8 @@ import httpx
 import pytest
 from conftest import open_network
 from drawing import png_bytes
-from opensea_server import CHAIN, CONTRACT, KEY, Faults, OpenSeaServer, draw_punks
+from events import CHAIN, CONTRACT
+from opensea_server import KEY, Faults, OpenSeaServer, draw_punks
 
 from punkdata.errors import DataError, ImageError, NetworkError, RefusedError
 from punkdata.opensea import OpenSea, create_key

@@ -19,7 +19,8 @@ from typing import Any
 import httpx
 import jsonschema
 import pytest
-from opensea_server import CHAIN, CONTRACT, KEY, OpenSeaServer
+from events import CHAIN, CONTRACT
+from opensea_server import KEY, OpenSeaServer
 from pydantic import BaseModel, SecretStr
 
 from punkdata import wire

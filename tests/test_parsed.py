@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from opensea_server import ABSENT, BETH, CONTRACT, USDC, WETH, ZERO, listing, paid, sale_event
+from events import ABSENT, BETH, CONTRACT, USDC, WETH, ZERO, listing, paid, sale_event
 
 from punkdata.errors import DataError
 from punkdata.parsed import parse_image_urls, parse_labels, parse_listing, parse_punk_id, parse_sale

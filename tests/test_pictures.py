@@ -3,9 +3,7 @@ from __future__ import annotations
 import pytest
 from conftest import open_network
 from drawing import draw_punks, png_bytes
-from opensea_server import (
-    OpenSeaServer,
-)
+from opensea_server import OpenSeaServer
 
 from punkdata.errors import ImageError, NetworkError
 from punkdata.opensea import OpenSea

@@ -11,11 +11,9 @@ from punkdata.errors import DataError, SchemaError, StorageError, UsageError
 from punkdata.recording import (
     Recording,
     RecordingInfo,
-    canonical_url,
     create_recording,
     list_finished,
     list_recordings,
-    listing_of,
     open_recording,
     resume_recording,
 )
@@ -129,26 +127,6 @@ def test_a_finished_recording_says_so_and_counts_what_it_holds(recording: Record
     assert again.info.status == "partial"
     assert (again.count_answers(""), again.count_answers("/api/v2/")) == (2, 1)
     assert (again.count_images(), again.count_bytes()) == (1, 5)
-
-
-@pytest.mark.parametrize(
-    ("url", "canonical", "listing"),
-    [
-        ("https://a.test/x?b=2&a=1", "https://a.test/x?a=1&b=2", "https://a.test/x?a=1&b=2"),
-        (
-            "https://a.test/x?next=q%3D&a=1",
-            "https://a.test/x?a=1&next=q%3D",
-            "https://a.test/x?a=1",
-        ),
-        ("https://a.test/x?next=q", "https://a.test/x?next=q", "https://a.test/x"),
-        ("https://a.test/x?a=#top", "https://a.test/x?a=", "https://a.test/x?a="),
-    ],
-)
-def test_one_request_has_one_name_and_pages_share_their_listing(
-    url: str, canonical: str, listing: str
-) -> None:
-    assert canonical_url(url) == canonical
-    assert listing_of(canonical) == listing
 
 
 def test_a_line_that_a_full_disk_tears_is_taken_back(

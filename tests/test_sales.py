@@ -4,15 +4,8 @@ from typing import Any
 
 import pytest
 from conftest import open_network
-from opensea_server import (
-    CONTRACT,
-    WETH,
-    ZERO,
-    OpenSeaServer,
-    listing,
-    paid,
-    sale_event,
-)
+from events import CONTRACT, WETH, ZERO, listing, paid, sale_event
+from opensea_server import OpenSeaServer
 
 from punkdata.opensea import OpenSea
 from punkdata.retry import RetryTransport

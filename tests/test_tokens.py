@@ -3,10 +3,7 @@ from __future__ import annotations
 import pytest
 from conftest import open_network
 from drawing import DrawnPunk
-from opensea_server import (
-    OpenSeaServer,
-    draw_punks,
-)
+from opensea_server import OpenSeaServer, draw_punks
 
 from punkdata.errors import DataError
 from punkdata.opensea import OpenSea
