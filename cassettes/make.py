@@ -20,7 +20,8 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
 from drawing import draw_punks  # noqa: E402
-from opensea_server import KEY, Faults, OpenSeaServer, draw_sales, listing  # noqa: E402
+from events import draw_sales, listing  # noqa: E402
+from opensea_server import KEY, Faults, OpenSeaServer  # noqa: E402
 
 PORT = 18765  # always the same, because addresses are part of what is recorded
 
