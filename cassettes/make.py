@@ -1,4 +1,4 @@
-"""Make the recordings of this folder anew: python cassettes/make.py
+"""Make the recordings of this folder anew: python cassettes/make.py [FOLDER]
 
 They come from the real client, run against the tests' own OpenSea, which serves sprites
 that the tests draw. Nothing in them comes from OpenSea or shows a CryptoPunk.
@@ -56,12 +56,13 @@ def bare() -> OpenSeaServer:
 
 
 def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
     for make in (inline, bare):
         with make() as server, TemporaryDirectory() as root:
             network = NetworkTransport(open_http(), server.base_url, SecretStr(KEY))
             result = fetch_opensea(Path(root), network, server.base_url)
             network.close()
-            target = HERE / make.__name__
+            target = folder / make.__name__
             shutil.rmtree(target, ignore_errors=True)
             shutil.copytree(result.recording.path, target)
             info = result.recording.info

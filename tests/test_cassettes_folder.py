@@ -16,6 +16,7 @@ from punkdata.verify import verify_snapshot
 
 REPOSITORY = Path(__file__).parent.parent
 CASSETTES = REPOSITORY / "cassettes"
+VERSIONS = {"inline": "s1-8c8d0e4a043a", "bare": "s1-6ee49a4f7dea"}
 
 
 def run(*args: object) -> int:
@@ -24,7 +25,7 @@ def run(*args: object) -> int:
 
 @pytest.mark.parametrize(
     ("name", "code", "version"),
-    [("inline", 0, "s1-8c8d0e4a043a"), ("bare", 6, "s1-6ee49a4f7dea")],
+    [("inline", 0, VERSIONS["inline"]), ("bare", 6, VERSIONS["bare"])],
 )
 def test_a_cassette_replays_into_the_version_that_it_always_made(
     name: str, code: int, version: str, tmp_path: Path
@@ -61,3 +62,13 @@ def test_the_price_table_is_made_of_one(tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     assert lines[0].startswith("295 of 299 sales have a price in ETH (snapshot s1-")
     assert {line.split()[0] for line in lines[3:]} == {"Alien", "Ape", "Female", "Male", "Zombie"}
+
+
+def test_the_script_makes_recordings_of_the_same_content(tmp_path: Path) -> None:
+    command = [sys.executable, str(CASSETTES / "make.py"), str(tmp_path)]
+    subprocess.run(command, capture_output=True, check=True)
+    for name, version in VERSIONS.items():
+        root = tmp_path / f"{name}-root"
+        run("fetch", "--replay", tmp_path / name, "--root", root)
+        assert run("build-dataset", "--allow-partial", "--root", root) == 0
+        assert [s.version for s in list_snapshots(root)] == [version]
