@@ -181,6 +181,7 @@ def _read_opensea(recording: Recording, progress: Progress) -> _Content:
             image_body=found.body,
             image_scale=found.decoded.scale,
             background=found.decoded.background,
+            image_confidence=found.decoded.confidence,
         )
 
     read = [read_punk(punk_id) for punk_id in ids[:1]]
@@ -237,6 +238,7 @@ def _tables(content: _Content) -> tuple[pa.Table, pa.Table]:
         "image_body": [p.image_body for p in read],
         "image_scale": [p.image_scale for p in read],
         "background": [p.background for p in read],
+        "image_confidence": [p.image_confidence for p in read],
     }
     return pa.table(columns, schema=PUNKS), pa.table(provenance, schema=PROVENANCE)
 

@@ -30,9 +30,10 @@ from pypi_simple import PYPI_SIMPLE_ENDPOINT, NoSuchProjectError, PyPISimple
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
+from punkdata.cells import blank_transparent
 from punkdata.disk import storage_errors
 from punkdata.errors import DataError, NetworkError, PunkError, RefusedError, SetupError
-from punkdata.images import SIDE_PX, Sprite, blank_transparent
+from punkdata.images import SIDE_PX, Sprite
 from punkdata.parsed import ParsedPunk
 from punkdata.traits import ACCESSORIES, LABELS, TYPES, find_label
 from punkdata.unpickle import ArrayUnpickler
@@ -191,6 +192,7 @@ def iter_punks(sdist: Path) -> Iterator[ParsedPunk]:
             image_body=body,
             image_scale=1,
             background=None,
+            image_confidence=1.0,
         )
 
 

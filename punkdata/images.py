@@ -3,8 +3,8 @@
 A *sprite* is uint8 (24, 24, 4): red, green, blue, alpha, each 0 to 255, with all four
 zero where nothing is drawn. Two kinds of bytes are read here:
 
-- `decode_image` takes any stranger's PNG of 24x24 or an integer enlargement, with
-  transparency or with one plain background baked in;
+- `decode_image` takes any stranger's picture of one sprite: PNG, JPEG, WebP, AVIF or the
+  on-chain SVG, of any size, with transparency or with one plain background baked in;
 - `encode_png` and `decode_sprites` are the writer and the reader of the PNGs inside our
   own snapshots: ordinary RGBA PNGs whose rows carry no filter, so that all of them unpack
   straight into one array (benchmarks/snapshot.py compares that with Pillow).
@@ -13,7 +13,6 @@ zero where nothing is drawn. Two kinds of bytes are read here:
 from __future__ import annotations
 
 import hashlib
-import io
 import struct
 import zlib
 from collections.abc import Sequence
@@ -24,20 +23,32 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from punkdata import jpeg
+from punkdata.background import check_telling, remove_background
+from punkdata.cells import exact_sprite
 from punkdata.errors import DataError, ImageError
-from punkdata.palette import PALETTE, palette_indices
+from punkdata.formats import MAX_BYTES, format_name, is_lossless, open_picture
+from punkdata.palette import PALETTE
+from punkdata.raster import RasterRendition
+from punkdata.rendition import Rendition
+from punkdata.restoration import Restoration, painted, restore
+from punkdata.svg import read_svg, unwrap_data_uri
 
 Sprite: TypeAlias = NDArray[np.uint8]
 
 SIDE_PX = 24
-MAX_BYTES = 8_000_000
-MAX_SCALE = 100
-MAX_CHUNKS = 1000
+MIN_CONFIDENCE = 0.97
+MIN_LOSSY_SCALE = 4
+MAX_LOSSY_PX = 1024
+MAX_STRANGENESS = 5.0
+MAX_ODDITY = 1e9
+BACKDROP = "#18d0e0"
+"""as far from all 222 colours as any"""
 
 _MAGIC = b"\x89PNG\r\n\x1a\n"
 _ROW_BYTES = SIDE_PX * 4
-_NEEDS_ALPHA = "save it with a transparent background"
-_WHITE = (255, 255, 255)
+_EMPTY = "shows nothing but one plain colour"
+_NEEDS_A_BETTER_ONE = "use a larger or a lossless picture of it"
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
@@ -46,11 +57,6 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 _HEAD = _MAGIC + _chunk(b"IHDR", struct.pack(">IIBBBBB", SIDE_PX, SIDE_PX, 8, 6, 0, 0, 0))
 _TAIL = _chunk(b"IEND", b"")
-
-
-def blank_transparent(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The same (..., 4) pixels with red, green and blue zeroed wherever alpha is 0."""
-    return np.where(pixels[..., 3:] == 0, np.uint8(0), pixels)
 
 
 def pixels_sha256(sprite: Sprite) -> str:
@@ -88,14 +94,24 @@ def decode_sprites(pngs: Sequence[bytes]) -> NDArray[np.uint8]:
 @dataclass(frozen=True)
 class DecodedImage:
     sprite: Sprite
-    scale: int
-    """how many image pixels a sprite pixel is wide"""
+    scale: float
+    """how many image pixels a sprite pixel is wide; 1 for an SVG"""
     background: str | None
-    """the plain colour that stood behind the punk, as "#rrggbb"; None if transparent"""
+    """the plain colour that stood behind the punk, as "#rrggbb"; None if transparent. From a
+    lossy picture it is exact to about one step in each channel."""
+    confidence: float
+    """the probability that every pixel is right: 1 for lossless pictures, never below
+    `MIN_CONFIDENCE`"""
 
 
-def decode_image(data: bytes) -> DecodedImage:
-    """The exact sprite in a PNG of 24x24 or an integer enlargement of it.
+def decode_image(data: bytes, min_confidence: float = MIN_CONFIDENCE) -> DecodedImage:
+    """The exact sprite in a picture of it, or in a data URI of one.
+
+    Lossless pictures are read as they are. From others the likeliest sprite is worked out
+    (see restoration.py), and given only when no other one is likely.
+
+    Args:
+        min_confidence: the least that is accepted, 0 to 1.
 
     Raises:
         ImageError: the bytes are not such a picture, or what they show is not certain.
@@ -103,205 +119,109 @@ def decode_image(data: bytes) -> DecodedImage:
     """
     if len(data) > MAX_BYTES:
         raise ImageError(f"has {len(data):,} bytes, more than {MAX_BYTES:,}")
-    if not data.startswith(_MAGIC):
-        raise ImageError(f"is not a PNG but {_format_name(data)}")
-    if len(data) < 33 or data[12:16] != b"IHDR":
-        raise ImageError("is a PNG without a header")
-    width, height, depth = struct.unpack(">IIB", data[16:25])
-    if width != height or width % SIDE_PX or not 0 < width <= MAX_SCALE * SIDE_PX:
-        raise ImageError(
-            f"is {width}x{height} pixels, not 24x24 or a whole multiple of it",
-            try_next="only whole enlargements of a 24x24 original can be read",
-        )
-    if depth == 16:
-        raise ImageError("has 16 bits a channel", try_next="save it with 8")
-    _check_chunks(data)
-    scale = width // SIDE_PX
-    sprite = _reduce(_read_png(data), scale)
+    data = unwrap_data_uri(data)
+    name = format_name(data)
+    if name == "SVG":
+        return _finished(read_svg(data), 1)
+    image = open_picture(data)
+    if is_lossless(data):
+        pixels = np.asarray(_loaded(image, name).convert("RGBA"))
+        sprite = exact_sprite(pixels)
+        if sprite is not None:
+            return _finished(sprite, image.width / SIDE_PX)
+    return _restored(image, name, len(data), min_confidence)
+
+
+def _loaded(image: Image.Image, name: str) -> Image.Image:
+    try:
+        image.load()
+    # On damaged files Pillow's readers raise whatever their parts happen to raise.
+    except Exception as error:  # noqa: BLE001
+        raise ImageError(f"is a damaged {name} ({type(error).__name__})") from None
+    return image
+
+
+def _finished(sprite: Sprite, scale: float) -> DecodedImage:
     if (sprite[..., 3] == 255).all():
-        return DecodedImage(*_remove_background(sprite, scale))
+        sprite, background = remove_background(sprite)
+    else:
+        background = None
     if sprite[[0, 0, -1, -1], [0, -1, 0, -1], 3].any():
         raise ImageError("is neither transparent nor opaque in all corners")
-    return DecodedImage(sprite, scale, None)
+    if not sprite.any():
+        raise ImageError(_EMPTY)
+    return DecodedImage(sprite, scale, background, 1.0)
 
 
-def _reduce(pixels: NDArray[np.uint8], scale: int) -> Sprite:
-    """The sprite that was enlarged to `pixels`, `scale` times."""
-    whole = np.ascontiguousarray(pixels).view(np.uint32)  # a number a pixel: four times faster
-    cells = whole.reshape(SIDE_PX, scale, SIDE_PX, scale)
-    sprite = cells[:, :1, :, :1]
-    if (cells != sprite).any():
-        # Transparent pixels may differ in a colour that nobody sees.
-        cells = blank_transparent(pixels).view(np.uint32).reshape(cells.shape)
-        sprite = cells[:, :1, :, :1]
-        if (cells != sprite).any():
-            raise ImageError(
-                f"has cells of {scale}x{scale} pixels that are not of one colour",
-                try_next="enlarge the 24x24 original with nearest-neighbour",
-            )
-    small = np.ascontiguousarray(sprite).view(np.uint8).reshape(SIDE_PX, SIDE_PX, 4)
-    return blank_transparent(small)
+# -- pictures whose pixels are not -----------------------------------------------------------
 
 
-def _check_chunks(data: bytes) -> None:
-    """Refuse a PNG with a damaged, doubled or missing part, which Pillow reads as it can."""
-    at = len(_MAGIC)
-    kinds: list[bytes] = [b""]
-    rows_packed: list[bytes] = []
-    while at < len(data) and kinds[-1] != b"IEND":
-        length = int.from_bytes(data[at : at + 4], "big")
-        kind, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + length]
-        if data[at + 8 + length : at + 12 + length] != struct.pack(">I", zlib.crc32(kind + body)):
-            raise ImageError("is a damaged PNG (a part has another checksum)")
-        kinds.append(kind)
-        if kind == b"IDAT":
-            rows_packed.append(body)
-        if len(kinds) > MAX_CHUNKS:
-            raise ImageError(f"is a PNG of more than {MAX_CHUNKS:,} parts")
-        at += 12 + length
-    if kinds.count(b"IHDR") != 1 or kinds[-1] != b"IEND":
-        raise ImageError("is a damaged PNG (a part is missing or doubled)")
-    if b"acTL" in kinds or b"fcTL" in kinds:
-        raise ImageError("is an animation")
-    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", data[16:29])
-    bits = width * depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 0)
-    unpacker = zlib.decompressobj()
-    try:
-        rows = unpacker.decompress(b"".join(rows_packed), 2 * height * (8 + bits // 8))
-    except zlib.error as error:
-        raise ImageError(f"is a damaged PNG ({error})") from None
-    if not unpacker.eof or (not interlaced and len(rows) != height * (1 + (bits + 7) // 8)):
-        raise ImageError("is a damaged PNG (it has too few or too many rows)")
+def _restored(
+    image: Image.Image, name: str, size_bytes: int, min_confidence: float
+) -> DecodedImage:
+    """The sprite of a smoothly resized or lossily compressed picture."""
+    scale = image.width / SIDE_PX
+    if scale < MIN_LOSSY_SCALE:
+        raise ImageError(
+            f"is {image.width} pixels wide, too small to be read from a {name} that is not exact",
+            try_next=_NEEDS_A_BETTER_ONE,
+        )
+    rendition, is_transparent = _rendition(image, name, size_bytes)
+    found = restore(rendition)
+    confidence = 1 / (1 + found.odds)
+    if confidence < min_confidence:
+        raise ImageError(
+            f"can be read in more than one way (confidence {confidence:.2f})",
+            try_next=_NEEDS_A_BETTER_ONE,
+        )
+    _check(rendition, found)
+    background = bytes(found.background.astype(np.uint8)).hex()
+    is_behind = np.isin(found.indices, [0, *found.hidden])
+    for colour in PALETTE[found.hidden]:
+        check_telling(colour, is_behind.reshape(SIDE_PX, SIDE_PX))
+    indices = np.where(is_behind, 0, found.indices)
+    if not indices.any():
+        raise ImageError(_EMPTY)
+    return DecodedImage(
+        PALETTE[indices].reshape(SIDE_PX, SIDE_PX, 4),
+        scale,
+        None if is_transparent else f"#{background}",
+        confidence,
+    )
 
 
-def _read_png(data: bytes) -> NDArray[np.uint8]:
-    try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            return np.asarray(image.convert("RGBA"))
-    # On damaged files Pillow's PNG reader raises whatever its parts happen to raise.
-    except Exception as error:  # noqa: BLE001
-        raise ImageError(f"is a damaged PNG ({type(error).__name__})") from None
+def _rendition(image: Image.Image, name: str, size_bytes: int) -> tuple[Rendition, bool]:
+    """The picture as evidence, and whether its background is transparent."""
+    if jpeg.can_read(image) and image.width <= MAX_LOSSY_PX:
+        try:
+            return jpeg.JpegRendition(image), False
+        except OSError as error:
+            raise ImageError(f"is a damaged {name} ({error})") from None
+    pixels = _loaded(image, name).convert("RGBA")
+    is_transparent = pixels.getchannel("A").getextrema() != (255, 255)
+    flat = Image.new("RGBA", pixels.size, BACKDROP)
+    flat.alpha_composite(pixels)
+    # Its alpha has been blurred like its colours; on one colour that needs no thought.
+    opaque = flat.convert("RGB")
+    if image.width > MAX_LOSSY_PX:
+        opaque = opaque.resize((MAX_LOSSY_PX, MAX_LOSSY_PX), Image.Resampling.BOX)
+        size_bytes = 0  # nothing that we save can be compared with it
+    opaque.format = image.format
+    rendition = RasterRendition(opaque, size_bytes, was_transparent=is_transparent)
+    return rendition, is_transparent
 
 
-_KINDS = {
-    b"\xff\xd8\xff": "JPEG",
-    b"GIF8": "GIF",
-    b"<svg": "SVG",
-    b"<?xml": "XML",
-    b"<": "HTML",
-    b"{": "JSON",
-}
-
-
-def _format_name(data: bytes) -> str:
-    """What the first bytes say that this is, whatever its name or content type says."""
-    if not data:
-        return "an empty file"
-    if data.startswith(_MAGIC):
-        return "PNG"
-    if data[4:12] in (b"ftypavif", b"ftypavis"):
-        return "AVIF"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WebP"
-    return next((name for magic, name in _KINDS.items() if data.startswith(magic)), "no picture")
-
-
-def check_whole(data: bytes) -> None:
-    """Refuse what a transfer cut short, or what is no picture at all; for received bytes.
+def _check(rendition: Rendition, found: Restoration) -> None:
+    """Refuse what fits no sprite.
 
     Raises:
-        ImageError: so it is. Whether one sprite can be read from it is for `decode_image`.
+        ImageError: so it is.
     """
-    ends = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9", "SVG": b"</svg>", "GIF": b";"}
-    match name := _format_name(data):
-        case "PNG" | "JPEG" | "GIF" | "SVG":
-            whole = ends[name] in data
-        case "WebP":
-            whole = len(data) >= 8 + int.from_bytes(data[4:8], "little")
-        case "AVIF":
-            whole = _has_whole_boxes(data)
-        case _:
-            raise ImageError(f"is {name}, not a picture")
-    if not whole:
-        raise ImageError(f"is a {name} that was cut short")
-
-
-def _has_whole_boxes(data: bytes) -> bool:
-    """Whether the boxes that an AVIF file consists of, each with its length, fill it."""
-    at = 0
-    while at < len(data):
-        length = int.from_bytes(data[at : at + 4])
-        if length == 1:  # the length follows the name, in 8 bytes
-            length = int.from_bytes(data[at + 8 : at + 16])
-        if length == 0:  # this one lasts to the end, wherever that is
-            return True
-        at += max(length, 8)
-    return at == len(data)
-
-
-def _remove_background(opaque: Sprite, scale: int) -> tuple[Sprite, int, str]:
-    """The sprite that was painted onto one plain colour, the scale, and that colour.
-
-    The corners of every punk are transparent, so they show the background. A half
-    transparent pixel has become a mix with it, which is undone where only one colour
-    can have made the mix.
-    """
-    corners = opaque[[0, 0, -1, -1], [0, -1, 0, -1]]
-    if (corners != corners[0]).any():
+    corners = found.indices.reshape(SIDE_PX, SIDE_PX)[[0, 0, -1, -1], [0, -1, 0, -1]]
+    if not np.isin(corners, [0, *found.hidden]).all():
         raise ImageError("has no transparency, and corners of different colours")
-    behind = corners[0]
-    name = "#" + bytes(behind[:3]).hex()
-    is_behind = (opaque == behind).all(-1)
-    if (behind == PALETTE).all(-1).any():
-        # White is the one colour of the palette that no punk shows at its outer edge, so
-        # white that touches the border is background; enclosed white can be either.
-        if tuple(behind[:3]) != _WHITE:
-            raise ImageError(
-                f"has the background {name}, which is also a colour of punks", try_next=_NEEDS_ALPHA
-            )
-        if (is_behind & ~_reached_from_border(is_behind)).any():
-            raise ImageError(
-                "has white inside, which may be punk or background", try_next=_NEEDS_ALPHA
-            )
-    sprite = np.where(is_behind[..., None], np.uint8(0), opaque)
-    solid = PALETTE[PALETTE[:, 3] == 255]
-    for colour in PALETTE[PALETTE[:, 3] == 128]:
-        mixed = _composite(colour, behind)
-        is_mixed = (opaque == mixed).all(-1)
-        if not is_mixed.any():
-            continue
-        if (mixed == behind).all() or (solid == mixed).all(-1).any():
-            raise ImageError(
-                f"has the background {name}, on which two colours look the same",
-                try_next=_NEEDS_ALPHA,
-            )
-        sprite[is_mixed] = colour
-    # Other programs round such mixes differently; what is left over may be one of those.
-    if (PALETTE[palette_indices(sprite)] != sprite).any():
-        raise ImageError(
-            f"has colours on the background {name} that no punk has", try_next=_NEEDS_ALPHA
-        )
-    return sprite, scale, name
-
-
-def _composite(colour: NDArray[np.uint8], behind: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """`colour` painted over the opaque `behind`: uint8 (4,), as Pillow rounds it."""
-    over = [Image.new("RGBA", (1, 1), tuple(map(int, c))) for c in (behind, colour)]
-    mixed: NDArray[np.uint8] = np.asarray(Image.alpha_composite(*over))[0, 0]
-    return mixed
-
-
-def _reached_from_border(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The part of a 2-D mask that is joined to its border by shared edges."""
-    reached = np.zeros_like(mask)
-    border = np.ones_like(mask)
-    border[1:-1, 1:-1] = False
-    grown = mask & border
-    while (grown != reached).any():
-        reached = grown.copy()
-        grown[1:] |= reached[:-1]
-        grown[:-1] |= reached[1:]
-        grown[:, 1:] |= reached[:, :-1]
-        grown[:, :-1] |= reached[:, 1:]
-        grown &= mask
-    return reached
+    picture = painted(found.background)[found.indices].reshape(SIDE_PX, SIDE_PX, 3)
+    if rendition.oddity(picture) > MAX_ODDITY:
+        raise ImageError("is no enlarged sprite: it has detail finer than 24x24")
+    if found.strangeness > MAX_STRANGENESS:
+        raise ImageError("has colours that no punk has")

@@ -21,8 +21,8 @@ from pydantic import SecretStr
 
 import punkdata
 from punkdata.errors import ImageError, NetworkError, PunkError, UsageError
-from punkdata.images import MAX_BYTES as MAX_IMAGE_BYTES
-from punkdata.images import check_whole
+from punkdata.formats import MAX_BYTES as MAX_IMAGE_BYTES
+from punkdata.formats import check_whole
 from punkdata.retry import GO_ON, BrokenReplyError, Limiter, Pause
 
 IMAGE_HOSTS = ("*.seadn.io", "openseauserdata.com", "lh3.googleusercontent.com")

@@ -42,10 +42,12 @@ class ParsedPunk:
     """where the image was read; within a package, `pkg:…#path/inside`"""
     image_body: str
     """SHA-256 of the recorded body that the image was read from"""
-    image_scale: int
+    image_scale: float
     """image pixels for each sprite pixel, as received"""
     background: str | None
     """the plain colour found behind the punk and removed, "#rrggbb"; None if none was"""
+    image_confidence: float
+    """the probability that every pixel is right; 1 for lossless images"""
 
 
 @dataclass(frozen=True)

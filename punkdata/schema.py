@@ -64,8 +64,9 @@ PROVENANCE = pa.schema(
         pa.field("punk_id", pa.int32()),
         pa.field("image_url", pa.string()),
         pa.field("image_body", pa.string()),
-        pa.field("image_scale", pa.int16()),
+        pa.field("image_scale", pa.float32()),
         pa.field("background", pa.string()),
+        pa.field("image_confidence", pa.float32()),
     ]
 )
 

@@ -13,8 +13,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 
+from punkdata.cells import blank_transparent
 from punkdata.errors import DataError, UsageError
-from punkdata.images import SIDE_PX, blank_transparent, pixels_sha256
+from punkdata.images import SIDE_PX, pixels_sha256
 from punkdata.rows import table_counts, table_labels, table_samples, table_sprites
 from punkdata.shards import read_shard
 from punkdata.snapshot import Snapshot, damaged_files

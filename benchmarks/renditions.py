@@ -1,0 +1,174 @@
+"""How many pictures come back to the exact sprite: python benchmarks/renditions.py [--every N]
+
+Saves every punk of the newest snapshot in ./data, and random mixtures that are no punks, the
+ways that people's pictures come, and counts what `decode_image` makes of them: the sprite,
+another one, or a refusal. The last table says how often pictures of each confidence are right.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import itertools
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+
+# Each process keeps to its own core.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
+from PIL import Image
+
+from punkdata import PunkDataset
+from punkdata.errors import ImageError
+from punkdata.images import MIN_CONFIDENCE, decode_image
+from punkdata.palette import PALETTE
+
+BACKGROUND = "#638596"
+MIXTURES = 2_000
+LANCZOS, BICUBIC = Image.Resampling.LANCZOS, Image.Resampling.BICUBIC
+NEAREST = Image.Resampling.NEAREST
+
+
+def enlarged(sprite: np.ndarray, background: str | None = BACKGROUND) -> Image.Image:
+    """The 336-pixel picture that galleries start from."""
+    image = Image.fromarray(sprite)
+    if background:
+        flat = Image.new("RGBA", image.size, background)
+        flat.alpha_composite(image)
+        image = flat.convert("RGB")
+    return image.resize((336, 336), NEAREST)
+
+
+def saved(image: Image.Image, name: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, name, **options)
+    return file.getvalue()
+
+
+def resized(sprite: np.ndarray, side: int, how: Image.Resampling = LANCZOS) -> Image.Image:
+    return enlarged(sprite).resize((side, side), how)
+
+
+def svg(sprite: np.ndarray) -> bytes:
+    rectangles = "".join(
+        f'<rect x="{x}" y="{y}" width="1" height="1" shape-rendering="crispEdges" '
+        f'fill="#{bytes(sprite[y, x]).hex()}"/>'
+        for y, x in np.argwhere(sprite[..., 3])
+    )
+    return (
+        'data:image/svg+xml;utf8,<svg xmlns="http://www.w3.org/2000/svg" version="1.2" '
+        f'viewBox="0 0 24 24">{rectangles}</svg>'
+    ).encode()
+
+
+RENDITIONS: dict[str, Callable[[np.ndarray], bytes]] = {
+    "PNG 24": lambda s: saved(Image.fromarray(s), "PNG"),
+    "PNG 336": lambda s: saved(enlarged(s), "PNG"),
+    "PNG 512 nearest": lambda s: saved(resized(s, 512, NEAREST), "PNG"),
+    "PNG 1024 nearest": lambda s: saved(resized(s, 1024, NEAREST), "PNG", compress_level=1),
+    "SVG data URI": svg,
+    "AVIF q90 336": lambda s: saved(enlarged(s), "AVIF", quality=90),
+    "WebP q80 smooth 512": lambda s: saved(resized(s, 512), "WEBP", quality=80),
+    "JPEG q85 336": lambda s: saved(enlarged(s), "JPEG", quality=85),
+    "JPEG q85 smooth 250": lambda s: saved(resized(s, 250), "JPEG", quality=85),
+    "JPEG q85 bicubic 250": lambda s: saved(resized(s, 250, BICUBIC), "JPEG", quality=85),
+    "JPEG q75 smooth 250": lambda s: saved(resized(s, 250), "JPEG", quality=75),
+    "PNG smooth 250": lambda s: saved(resized(s, 250), "PNG"),
+    "WebP q80 smooth 250": lambda s: saved(resized(s, 250), "WEBP", quality=80),
+    "WebP q80 336 transparent": lambda s: saved(enlarged(s, None), "WEBP", quality=80),
+    "JPEG q85 336 white": lambda s: saved(enlarged(s, "#ffffff"), "JPEG", quality=85),
+}
+
+
+def mixtures(sprites: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
+    """Sprites that are no punks: halves of two, patches of several, other colours, specks."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for i in range(count):
+        sprite, other = sprites[rng.integers(len(sprites), size=2)].copy()
+        if i % 4 == 0:
+            at = rng.integers(4, 20)
+            if rng.random() < 0.5:
+                sprite[at:] = other[at:]
+            else:
+                sprite[:, at:] = other[:, at:]
+        elif i % 4 == 1:
+            for _ in range(rng.integers(2, 6)):
+                other = sprites[rng.integers(len(sprites))]
+                (y, x), (h, w) = rng.integers(2, 20, 2), rng.integers(2, 9, 2)
+                sprite[y : y + h, x : x + w] = other[y : y + h, x : x + w]
+        elif i % 4 == 2:
+            for colour in np.unique(sprite.reshape(-1, 4), axis=0)[1:]:
+                if rng.random() < 0.5:
+                    sprite[(sprite == colour).all(-1)] = PALETTE[rng.integers(1, len(PALETTE))]
+        else:
+            specks = rng.random((24, 24)) < 0.04
+            sprite[specks] = PALETTE[rng.integers(0, len(PALETTE), specks.sum())]
+        sprite[[0, 0, -1, -1], [0, -1, 0, -1]] = 0
+        made.append(sprite)
+    return np.stack(made)
+
+
+def read(job: tuple[str, np.ndarray]) -> list[tuple[str, float, float]]:
+    """For each sprite: what came of it, how confident, and seconds of decoding."""
+    name, sprites = job
+    rows = []
+    for sprite in sprites:
+        data = RENDITIONS[name](sprite)
+        start = time.perf_counter()
+        try:
+            found = decode_image(data, min_confidence=0)
+            outcome = "exact" if found.sprite.tobytes() == sprite.tobytes() else "wrong"
+            confidence = found.confidence
+        except ImageError as error:
+            outcome, confidence = f"refused: {error.message}", 0.0
+        rows.append((outcome, confidence, time.perf_counter() - start))
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--every", type=int, default=1, help="only every Nth punk and mixture")
+    parser.add_argument("--only", default="", help="only renditions with this in their name")
+    options = parser.parse_args()
+    punks = PunkDataset("data", split="all")
+    originals = np.stack([np.asarray(punks.image(i)) for i in range(len(punks))])
+    groups = {"punks": originals, "mixtures": mixtures(originals, MIXTURES)}
+    cores = min(2, os.cpu_count() or 1)
+    confident: list[tuple[float, bool]] = []
+    print(
+        f"{'rendition':26}{'of':10}{'exact':>8}{'wrong':>7}{'refused':>9}{'exact of':>11}", end=""
+    )
+    print(f"{'accepted':>10}{'ms each':>9}\n{'':61}{'accepted':>10}", flush=True)
+    with ProcessPoolExecutor(cores) as pool:
+        for name in RENDITIONS:
+            if options.only not in name:
+                continue
+            for group, sprites in groups.items():
+                chosen = sprites[:: options.every]
+                jobs = [(name, part) for part in np.array_split(chosen, 8 * cores) if len(part)]
+                rows = [row for part in pool.map(read, jobs) for row in part]
+                accepted = [outcome for outcome, c, _ in rows if c >= MIN_CONFIDENCE]
+                exact = accepted.count("exact")
+                confident += [(c, o == "exact") for o, c, _ in rows if 0 < c < 1]
+                print(
+                    f"{name:26}{group:10}{exact:8,}{len(accepted) - exact:7,}"
+                    f"{len(rows) - len(accepted):9,}"
+                    f"{exact / max(len(accepted), 1):11.3%}{len(accepted) / len(rows):10.2%}"
+                    f"{1000 * np.mean([seconds for *_, seconds in rows]):9.1f}",
+                    flush=True,
+                )
+    print(f"\nhow often the likeliest sprite is right; below {MIN_CONFIDENCE} it is refused")
+    print(f"{'confidence':18}{'pictures':>10}{'right':>9}")
+    bounds = (0.0, 0.5, 0.8, 0.9, 0.97, 0.99, 0.999, 1.0)
+    for low, high in itertools.pairwise(bounds):
+        right = [is_right for confidence, is_right in confident if low <= confidence < high]
+        if right:
+            print(f"{f'{low} to {high}':18}{len(right):10,}{np.mean(right):9.2%}")
+
+
+if __name__ == "__main__":
+    main()

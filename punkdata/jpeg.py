@@ -1,0 +1,259 @@
+"""A JPEG's evidence: its quantised coefficients, each known to within half a step. Pure.
+
+A JPEG stores, for every block of 8x8 samples, 64 cosine coefficients rounded to whole
+steps (ITU-T T.81), and colour differences at half the resolution. Both are undone here up
+to the rounding: the coefficients are found again from the decoded planes, and what a sprite
+would give is compared with them coefficient by coefficient, where the errors are
+independent and of known size. In the pixels they are neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image
+
+from punkdata.rendition import (
+    CELLS,
+    ORIGINAL_PX,
+    SIDE,
+    TO_CODES,
+    Evidence,
+    Floats,
+    Samples,
+    drawn,
+    enlargement,
+    kernels,
+    to_rgb,
+)
+
+LEVEL_SD = (0.3, 0.3, 0.3)
+SLIP_SD = 0.3
+EXPECTED_MISFIT = 0.2
+"""mean squared error, in expected ones, of coefficients of a rightly modelled picture: far
+below 1, because most of them are zero before they are quantised"""
+CLEARLY = 7.0
+"""log of the odds from which one of several sprites is the only one that fits"""
+_PLANE = (0, 1, 1)
+"""which model each of luma and the two colour differences follows"""
+
+_K = np.arange(8)
+_DCT = (np.cos((2 * _K + 1) * _K[:, None] * np.pi / 16) / 2).astype(np.float32)
+_DCT[0] *= np.float32(np.sqrt(0.5))
+"""the orthonormal 8-point cosine transform: float32 (frequency, place)"""
+_MATRIX = tuple(np.column_stack([TO_CODES, (0, 128, 128)]).reshape(-1))
+"""RGB to the three planes, as Pillow's `convert` wants it"""
+
+
+def can_read(image: Image.Image) -> bool:
+    """Whether this is a JPEG that stores colour as here assumed, as nearly all do."""
+    if image.format != "JPEG" or image.mode != "RGB" or image.info.get("adobe_transform") == 0:
+        return False
+    layers = image.layer  # type: ignore[attr-defined]
+    factors = [tuple(layer[1:3]) for layer in layers]
+    return (
+        factors[0] in {(1, 1), (2, 1), (1, 2), (2, 2)}
+        and factors[1:] == [(1, 1)] * 2
+        and layers[1][3] == layers[2][3]
+    )
+
+
+class JpegRendition:
+    def __init__(self, image: Image.Image) -> None:
+        """Args:
+        image: one that `can_read` allows, opened and not yet decoded.
+        """
+        layers = image.layer  # type: ignore[attr-defined]
+        tables = image.quantization  # type: ignore[attr-defined]
+        self._side = image.width
+        self._thinned = [(1, 1), (layers[0][2], layers[0][1])]
+        self._steps = [tuple(int(q) for q in tables[layer[3]]) for layer in layers[:2]]
+        image.draft("YCbCr", image.size)
+        planes = np.asarray(image).astype(np.float32) - 128
+        self._coefficients = [self._of_decoded(planes[..., c], _PLANE[c]) for c in range(3)]
+        unfit = {kernel: self._unfitness(kernel) for kernel in kernels(self._side)}
+        # What is clipped at black and white is not linear, so the second best may be right.
+        self._kernels = sorted(unfit, key=unfit.__getitem__)[:2]
+        self._is_first = True
+
+    def estimate(self) -> Samples:
+        model = self._model(self._kernels[0])
+        planes = [model[_PLANE[c]].solved(self._coefficients[c]) for c in range(3)]
+        return np.stack(planes, axis=1)
+
+    def evidence(self) -> Evidence:
+        model = self._model(self._kernels[0])
+        pull = [model[_PLANE[c]].pull(self._coefficients[c]) for c in range(3)]
+        return _evidence(model, pull, trust=1.0)
+
+    def corrected(self, rgb: Floats) -> Evidence | None:
+        if self._side == ORIGINAL_PX:
+            return None
+        tries = {kernel: self._errors(rgb, kernel) for kernel in self._kernels}
+        misfits = {
+            kernel: float(self._in_expected_ones(errors[0]).mean())
+            for kernel, errors in tries.items()
+        }
+        # The first comparison is made with a sprite that may still be far from right.
+        self._kernels = sorted(misfits, key=misfits.__getitem__)[: 2 if self._is_first else 1]
+        self._is_first = False
+        best = self._kernels[0]
+        model = self._model(best)
+        codes = self.codes(np.rint(rgb)).reshape(CELLS, 3).astype(np.float32)
+        pull = [
+            model[_PLANE[c]].pull(tries[best][c]) + model[_PLANE[c]].precision @ codes[:, c]
+            for c in range(3)
+        ]
+        return _evidence(model, pull, trust=min(1.0, EXPECTED_MISFIT / misfits[best]))
+
+    def oddity(self, rgb: Floats) -> float:
+        squares = self._in_expected_ones(self._errors(rgb, self._kernels[0])[0])
+        blocks = squares.reshape(len(squares) // 8, 8, -1, 8).mean(axis=(1, 3))
+        return float(blocks.max())
+
+    def only_match(self, rgbs: Sequence[Floats]) -> int | None:
+        kernel = self._kernels[0]
+        weights = [self._model(kernel)[model].weight for model in _PLANE]
+        misfits, energies = [], []
+        for rgb in rgbs:
+            squares = [w * e * e for w, e in zip(weights, self._errors(rgb, kernel), strict=True)]
+            misfits.append(float(squares[0].mean()))
+            energies.append(sum(float(s.sum()) for s in squares) / 2)
+        first, second = np.argsort(energies)[:2]
+        gap = (energies[second] - energies[first]) * min(1.0, EXPECTED_MISFIT / misfits[first])
+        return int(first) if gap > CLEARLY else None
+
+    def codes(self, rgb: Floats) -> Floats:
+        codes: Floats = np.rint(rgb @ TO_CODES.T - (128, 0, 0))
+        return codes
+
+    def rgb(self, codes: Floats) -> Floats:
+        return to_rgb(codes, TO_CODES)
+
+    def _model(self, kernel: str) -> list[_Plane]:
+        """Of luma and of colour differences."""
+        pairs = zip(self._thinned, self._steps, strict=True)
+        return [_plane(self._side, kernel, *pair) for pair in pairs]
+
+    def _of_decoded(self, plane: Samples, model: int) -> Samples:
+        """The quantised coefficients behind a decoded plane (side, side)."""
+        down, across = self._thinned[model]
+        plane = _unsmoothing(self._side) @ plane if down == 2 else plane
+        plane = plane @ _unsmoothing(self._side).T if across == 2 else plane
+        exact = _transformed(_transformed(plane).T).T
+        step = np.array(self._steps[model], np.float32).reshape(8, 8)
+        steps = np.tile(step, (exact.shape[0] // 8, exact.shape[1] // 8))
+        coefficients: Samples = np.rint(exact / steps) * steps
+        return coefficients
+
+    def _errors(self, rgb: Floats, kernel: str) -> list[Samples]:
+        """What the coefficients are more than those of this sprite, before quantisation."""
+        image = drawn(rgb, self._side, kernel).convert("RGB", _MATRIX)
+        planes = np.asarray(image).astype(np.float32) - 128
+        errors: list[Samples] = []
+        for c in range(3):
+            down, across = self._thinned[_PLANE[c]]
+            plane = _halved(planes[..., c]) if down == 2 else planes[..., c]
+            plane = _halved(plane.T).T if across == 2 else plane
+            errors.append(self._coefficients[c] - _transformed(_transformed(plane).T).T)
+        return errors
+
+    def _in_expected_ones(self, luma_errors: Samples) -> Samples:
+        """Squared errors of luma, each as a multiple of what rounding makes."""
+        squares: Samples = self._model(self._kernels[0])[0].weight * luma_errors**2
+        return squares
+
+    def _unfitness(self, kernel: str) -> float:
+        """How badly luma fits the best of all thinkable sprites, but for a constant."""
+        plane, luma = self._model(kernel)[0], self._coefficients[0]
+        return -float(plane.pull(luma) @ plane.solved(luma))
+
+
+@dataclass(frozen=True)
+class _Plane:
+    """A colour plane's model: coefficients = rows @ s @ cols.T, each with its weight."""
+
+    rows: Samples
+    cols: Samples
+    weight: Samples
+    precision: Samples
+    covariance: Samples
+
+    def pull(self, coefficients: Samples) -> Samples:
+        """(576,)"""
+        pulled: Samples = self.rows.T @ (self.weight * coefficients) @ self.cols
+        return pulled.reshape(-1)
+
+    def solved(self, coefficients: Samples) -> Samples:
+        """(576,)"""
+        return self.covariance @ self.pull(coefficients)
+
+
+@lru_cache(32)
+def _plane(side: int, kernel: str, thinned: tuple[int, int], steps: tuple[int, ...]) -> _Plane:
+    """The model of one plane.
+
+    Args:
+        thinned: 1 or 2, vertically and horizontally.
+        steps: the 64 quantisation steps, row by row.
+    """
+    plain = enlargement(side, kernel)
+    rows, cols = (_transformed(_halved(plain) if f == 2 else plain) for f in thinned)
+    step = np.array(steps, np.float64).reshape(8, 8)
+    # Rounding to steps, and before it to whole codes: each with an error's variance of 1/12.
+    weight = 12 / (step * step + 1)
+    # The weights repeat with every block, so the normal equations are a sum of 64 products.
+    r, c = (a.astype(np.float64).reshape(-1, 8, SIDE) for a in (rows, cols))
+    of_rows = np.einsum("buk,bul->ukl", r, r, optimize=True)
+    of_cols = np.einsum("bvk,bvl->vkl", c, c, optimize=True)
+    weighted = np.einsum("uv,ukl->vkl", weight, of_rows)
+    precision = np.einsum("vik,vjl->ijkl", weighted, of_cols, optimize=True).reshape(CELLS, CELLS)
+    ridge = 1e-9 * np.trace(precision) * np.eye(CELLS)
+    return _Plane(
+        rows,
+        cols,
+        np.tile(weight, (len(r), len(c))).astype(np.float32),
+        precision.astype(np.float32),
+        np.linalg.inv(precision + ridge).astype(np.float32),
+    )
+
+
+def _evidence(model: list[_Plane], pull: Sequence[Samples], trust: float) -> Evidence:
+    luma, chroma, pulls = model[0].precision, model[1].precision, np.stack(pull, axis=1)
+    if trust < 1:
+        part = np.float32(trust)
+        luma, chroma, pulls = luma * part, chroma * part, pulls * part
+    return Evidence(luma, chroma, pulls, LEVEL_SD, SLIP_SD)
+
+
+def _halved(rows: Samples) -> Samples:
+    """The mean of each two rows, as encoders thin out colour."""
+    if len(rows) % 2:
+        rows = np.concatenate([rows, rows[-1:]])
+    halves: Samples = (rows[0::2] + rows[1::2]) / 2
+    return halves
+
+
+@lru_cache(64)
+def _unsmoothing(side: int) -> Samples:
+    """Back from the triangle filter by which decoders widen thinned-out colour: (half, side)."""
+    half = (side + 1) // 2
+    i = np.arange(half)
+    widen = np.zeros((2 * half, half))
+    np.add.at(widen, (2 * i, i), 0.75)
+    np.add.at(widen, (2 * i, np.maximum(i - 1, 0)), 0.25)
+    np.add.at(widen, (2 * i + 1, i), 0.75)
+    np.add.at(widen, (2 * i + 1, np.minimum(i + 1, half - 1)), 0.25)
+    return np.linalg.pinv(widen[:side]).astype(np.float32)
+
+
+def _transformed(rows: Samples) -> Samples:
+    """The cosine transform of every 8 rows; the last row is repeated to fill them up."""
+    missing = -len(rows) % 8
+    if missing:
+        rows = np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)])
+    blocks: Samples = _DCT @ rows.reshape(-1, 8, rows.shape[1])
+    return blocks.reshape(rows.shape)

@@ -1,0 +1,199 @@
+"""Evidence of decoded pixels, in a format whose errors are measured, not known. Pure.
+
+The middle of each enlarged sprite pixel tells most: resizing and thinned-out colour blur
+its border. What least squares leave unexplained there gives the size of the errors.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from punkdata.rendition import (
+    CELLS,
+    SIDE,
+    TO_CODES,
+    Evidence,
+    Floats,
+    Samples,
+    drawn,
+    enlargement,
+    kernels,
+    to_rgb,
+)
+
+WEBP_QUALITIES = (80, 75, 90, 85, 95, 70, 60)
+"""what people save with, most usual first"""
+CORRELATION = 3.0
+"""how much larger the errors of a cell's mean are than independent ones of pixels give"""
+_LIMITED = np.array([219 / 255, 224 / 255, 224 / 255])
+"""video range, which WebP stores: luma from 16 to 235, differences from 16 to 240"""
+_BLACK_LIMITED = 16 - 128 * (1 - _LIMITED[0])
+
+
+@dataclass(frozen=True)
+class _Errors:
+    """Standard deviations in codes, as renditions of drawn sprites show them."""
+
+    cell_px: float
+    """for sprite pixels of that size; twice as large for those half as large"""
+    cell_sd: float
+    level_sd: tuple[float, float, float]
+    slip_sd: float
+
+
+_ERRORS = {
+    "WEBP": _Errors(20, 0.3, (0.4, 0.4, 0.4), 0.8),
+    "AVIF": _Errors(14, 0.15, (0.3, 0.5, 0.7), 0.4),
+}
+_OTHER_ERRORS = _Errors(14, 0.3, (0.5, 0.5, 0.5), 0.8)
+
+
+class RasterRendition:
+    def __init__(
+        self, image: Image.Image, size_bytes: int, *, was_transparent: bool = False
+    ) -> None:
+        """Args:
+        image: square, in RGB.
+        size_bytes: of the file that it was read from.
+        was_transparent: it has been laid onto a background here.
+        """
+        self._name = image.format or ""
+        self._size_bytes = size_bytes
+        self._pixels: NDArray[np.uint8] = np.asarray(image)
+        self._rgb: Samples = np.moveaxis(self._pixels, -1, 0).astype(np.float32) - 128
+        self._side = image.width
+        self._matrix = TO_CODES * _LIMITED[:, None] if self._is_limited() else TO_CODES
+        known = _ERRORS.get(self._name, _OTHER_ERRORS)
+        self._coarseness = max(1.0, known.cell_px / (self._side / SIDE)) * (1 + was_transparent / 2)
+        # Where cells are large, what a filter does at their borders does not count.
+        usual = ["lanczos"] if self._side / SIDE > 13 else kernels(self._side)
+        self._kernel = max(usual, key=self._explained) if len(usual) > 1 else usual[0]
+        solver = _solver(self._side, self._kernel)
+        self._solved: Samples = solver.inverse @ self._rgb @ solver.inverse.T
+        """RGB − 128 of the likeliest sprite, (3, 24, 24)"""
+
+    def estimate(self) -> Samples:
+        codes = np.moveaxis(self._solved, 0, -1).reshape(CELLS, 3) @ self._matrix.T
+        return codes.astype(np.float32)
+
+    def evidence(self) -> Evidence:
+        solver, known = _solver(self._side, self._kernel), _ERRORS.get(self._name, _OTHER_ERRORS)
+        left = self._unexplained(self._solved).reshape(3, -1)
+        products = left @ left.T / left.shape[1]
+        errors = (CORRELATION * solver.sharpening) ** 2 * (
+            self._matrix @ products * self._matrix
+        ).sum(1)
+        variance = errors.clip(0) + (self._coarseness * known.cell_sd) ** 2
+        precision = 1 / np.array([variance[0], variance[1:].max(), variance[1:].max()])
+        luma, chroma = (np.eye(CELLS, dtype=np.float32) * np.float32(p) for p in precision[:2])
+        pull = (self.estimate() * precision).astype(np.float32)
+        level_sd = tuple(self._coarseness * sd for sd in known.level_sd)
+        return Evidence(luma, chroma, pull, level_sd, self._coarseness * known.slip_sd)
+
+    def corrected(self, rgb: Floats) -> Evidence | None:  # noqa: ARG002
+        return None
+
+    def oddity(self, rgb: Floats) -> float:
+        left = self._unexplained(np.moveaxis(rgb - 128, -1, 0).astype(np.float32))
+        luma = np.tensordot(TO_CODES[0].astype(np.float32), left, 1)
+        inner = _sampled(self._side)
+        starts = np.searchsorted(inner * SIDE // self._side, np.arange(SIDE))
+        sums = np.add.reduceat(np.add.reduceat(luma * luma, starts, axis=0), starts, axis=1)
+        pixels = np.diff(np.append(starts, len(inner)))
+        return float(np.sqrt((sums / pixels / pixels[:, None]).max()))
+
+    def _unexplained(self, sprite: Samples) -> Samples:
+        """What a sprite (3, 24, 24) leaves of the pixels inside cells: (3, n, n)."""
+        inner = _sampled(self._side)
+        mix = enlargement(self._side, self._kernel)[inner]
+        return self._rgb[:, inner][:, :, inner] - mix @ sprite @ mix.T
+
+    def only_match(self, rgbs: Sequence[Floats]) -> int | None:
+        if self._name != "WEBP":
+            return None  # nothing else has needed it yet
+
+        def distance(kernel: str) -> float:
+            picture = np.asarray(drawn(rgbs[0], self._side, kernel)).astype(np.int16)
+            return float(np.abs(picture - self._pixels).mean())
+
+        kernel = min(kernels(self._side), key=distance)
+        pictures = [drawn(rgb, self._side, kernel) for rgb in rgbs]
+        for quality in WEBP_QUALITIES:
+            same = []
+            for i, picture in enumerate(pictures):
+                file = io.BytesIO()
+                picture.save(file, "WEBP", quality=quality)
+                if not 0.97 < file.tell() / self._size_bytes < 1.03:
+                    break  # another quality, most likely
+                with Image.open(file) as saved:
+                    if np.array_equal(np.asarray(saved.convert("RGB")), self._pixels):
+                        same.append(i)
+            if same:
+                return same[0] if len(same) == 1 else None
+        return None
+
+    def codes(self, rgb: Floats) -> Floats:
+        codes: Floats = (rgb - 128) @ self._matrix.T
+        if self._is_limited():
+            codes[..., 0] = np.rint(codes[..., 0] + _BLACK_LIMITED) - _BLACK_LIMITED
+            codes[..., 1:] = np.rint(codes[..., 1:])
+        return codes
+
+    def rgb(self, codes: Floats) -> Floats:
+        return to_rgb(codes, self._matrix)
+
+    def _is_limited(self) -> bool:
+        return self._name == "WEBP"
+
+    def _explained(self, kernel: str) -> float:
+        """How much of the luma's sum of squares sprites seen through that filter explain."""
+        solver = _solver(self._side, kernel)
+        luma = np.tensordot(TO_CODES[0].astype(np.float32), self._rgb, 1)
+        solved = solver.inverse @ luma @ solver.inverse.T
+        return float(np.vdot(solved, solver.normal @ solved @ solver.normal))
+
+
+@lru_cache(32)
+def _inner(side: int) -> NDArray[np.intp]:
+    """The rows of pixels that are not near the border of a cell."""
+    cell_px = side / SIDE
+    place = (np.arange(side) + 0.5) / cell_px % 1
+    to_border_px = np.minimum(place, 1 - place) * cell_px
+    return np.flatnonzero(to_border_px > min(4.0, 0.3 * cell_px))
+
+
+@lru_cache(32)
+def _sampled(side: int) -> NDArray[np.intp]:
+    """As many of these as are worth looking at one by one."""
+    return _inner(side)[:: max(1, side // 200)]
+
+
+@dataclass(frozen=True)
+class _Solver:
+    """Weighted least squares along one axis."""
+
+    inverse: Samples
+    """(24, side)"""
+    normal: Samples
+    """(24, 24)"""
+    sharpening: float
+    """the standard deviation of a solved pixel, for independent errors of 1"""
+
+
+@lru_cache(32)
+def _solver(side: int, kernel: str) -> _Solver:
+    weight = np.full(side, 0.03)
+    weight[_inner(side)] = 1
+    mix = enlargement(side, kernel).astype(np.float64)
+    normal = mix.T * weight @ mix
+    covariance = np.linalg.inv(normal)
+    inverse = covariance @ mix.T * weight
+    sharpening = float(np.diag(covariance).mean())
+    return _Solver(inverse.astype(np.float32), normal.astype(np.float32), sharpening)

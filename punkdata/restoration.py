@@ -1,0 +1,307 @@
+"""From evidence to the one sprite that it speaks for, and how surely. Pure.
+
+Every pixel gets one of the 222 colours or the background. What the evidence leaves open is
+decided by context within the same picture, not by knowledge of any other: a colour that is
+used already is likelier than a new one, in the measure of a Dirichlet process with few
+colours (Antoniak 1974, "Mixtures of Dirichlet processes"), and pixels of one colour share
+an unknown offset, the codec's rounding. The search changes one pixel, or all pixels of one
+colour, as long as that makes the whole likelier.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import lgamma
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from punkdata.palette import PALETTE
+from punkdata.rendition import CELLS, SIDE, Evidence, Floats, Rendition, Samples
+
+Indices: TypeAlias = NDArray[np.intp]
+
+KNOWN_BACKGROUNDS = ((0x63, 0x85, 0x96), (0x95, 0x55, 0x4F), (0x8E, 0x6F, 0xB6))
+"""what stands behind punks that are not for sale, for sale, and bid for"""
+MAX_ROUNDS = 4
+MAX_STEPS = 80
+STEPS_AT_ONCE = 6
+MAX_OTHERS = 5
+
+UNSURE = 0.01
+"""summed odds of other answers from which saving these anew is worth its time"""
+SLIPS = 0.3
+"""how often codecs slip in a patch of `PATCH` pixels, by `Evidence.slip_sd` codes"""
+PATCH = 3
+
+_COLOURS = len(PALETTE)
+_HALF = PALETTE[:, 3] == 128
+_RGB = PALETTE[:, :3].astype(np.float64)
+_NEW = 2.0 / _COLOURS
+"""the weight of a colour not yet used, beside the number of pixels of one that is"""
+_LOG_GAMMA = np.array([lgamma(n + _NEW) for n in range(CELLS + 1)], np.float32)
+_CORNERS = [0, SIDE - 1, CELLS - SIDE, CELLS - 1]
+_ALL = np.arange(CELLS)
+_ENOUGH = np.float32(-1e-3)
+"""a change that gains less energy is not worth making"""
+
+
+@dataclass(frozen=True)
+class Restoration:
+    indices: Indices
+    """(576,): the colour of each pixel in `PALETTE`"""
+    background: Floats
+    """RGB, whole numbers 0 to 255"""
+    odds: float
+    """of all other answers together, against this one; inf where the search came to no end"""
+    strangeness: float
+    """of the colours found, how far the worst lies from the palette, in standard errors"""
+    hidden: Indices
+    """the palette's colours that could not be told from the background"""
+
+
+def restore(rendition: Rendition) -> Restoration:
+    evidence = rendition.evidence()
+    search = _Search(rendition, evidence)
+    search.settle(evidence)
+    for _ in range(MAX_ROUNDS):
+        before = search.indices
+        corrected = rendition.corrected(search.picture(before))
+        if corrected is None:
+            break
+        search.settle(corrected)
+        if (search.indices == before).all():
+            break
+    return search.result()
+
+
+def painted(background: Floats) -> Floats:
+    """The palette over a background: float (222, 3) of float (3,), 0 to 255."""
+    rgb = _RGB.copy()
+    rgb[_HALF] = (rgb[_HALF] * 128 + background * 127) / 255
+    rgb[0] = background
+    return rgb
+
+
+class _Search:
+    """A colour for each pixel, and the energy (minus log-probability) of changing that."""
+
+    def __init__(self, rendition: Rendition, evidence: Evidence) -> None:
+        self.rendition = rendition
+        estimate = rendition.estimate()
+        self.background: Samples = estimate[_CORNERS].mean(axis=0)
+        self.offsets = np.zeros((_COLOURS, 3), np.float32)
+        self._paint()
+        weight = evidence.diagonal()
+        self.indices: Indices = _squares(weight, estimate, self.codes).argmin(axis=1)
+        self.settled = False
+
+    def picture(self, indices: Indices) -> Floats:
+        """float (24, 24, 3), 0 to 255"""
+        return painted(self._background_rgb())[indices].reshape(SIDE, SIDE, 3)
+
+    def settle(self, evidence: Evidence) -> None:
+        """Change what is worth changing, until nothing is."""
+        self.evidence = evidence
+        self.precision = evidence.diagonal()
+        self.settled = False
+        self._recolour(self.indices)
+        self._fit_levels()
+        for step in range(MAX_STEPS):
+            changes = self._pixel_changes()
+            best = changes.argmin(axis=1)
+            gain = changes[_ALL, best].reshape(SIDE, SIDE)
+            if gain.min() < _ENOUGH:
+                # At first all at once that are the best in their neighbourhood of 5x5; then
+                # one by one, because distant pixels still compete for colours.
+                frame = np.pad(gain, 2, constant_values=np.inf)
+                around = np.lib.stride_tricks.sliding_window_view(frame, (5, 5))
+                limit = np.minimum(around.min(axis=(2, 3)), _ENOUGH)
+                chosen = gain <= (limit if step < STEPS_AT_ONCE else gain.min())
+                self._recolour(np.where(chosen.reshape(-1), best, self.indices))
+                continue
+            if self._fit_levels() > 0.05:
+                continue
+            changes = self._colour_changes()
+            if changes.min() > _ENOUGH:
+                self.settled = True
+                return
+            at, to = np.unravel_index(changes.argmin(), changes.shape)
+            self._recolour(np.where(self.indices == self.used[at], to, self.indices))
+
+    def result(self) -> Restoration:
+        slope, between = self._sums()
+        variance = 1 / np.diagonal(between, axis1=1, axis2=2).T
+        off = self.offsets[self.used] - slope * variance
+        off[self.used == 0] = 0
+        deviations = np.sqrt((off**2 / (variance + self.level_variance[self.used])).sum(axis=1))
+        indices, odds = self.indices, np.inf
+        if self.settled:
+            odds, others = self._others()
+            if odds > UNSURE and others:
+                answers = [indices, *(other for _, other in others)]
+                match = self.rendition.only_match([self.picture(a) for a in answers])
+                if match is not None:
+                    indices = answers[match]
+                    odds -= sum(their_odds for their_odds, _ in others)
+        return Restoration(
+            indices, self._background_rgb(), odds, float(deviations.max()), self._hidden()
+        )
+
+    def _hidden(self) -> Indices:
+        """The palette's colours that one pixel alone would not tell from the background."""
+        usual = np.square(self.evidence.level_sd).astype(np.float32)
+        variance = usual + np.float32(0.25) + (1 / self.precision).max(axis=0)
+        apart = ((self.codes - self.background) ** 2 / (2 * variance)).sum(axis=1)
+        return np.flatnonzero(apart < 8)[1:]
+
+    def _background_rgb(self) -> Floats:
+        """Whole numbers, 0 to 255; a well-known background if this is next to it."""
+        rgb = np.rint(self.rendition.rgb(self.background.astype(np.float64)))
+        for known in KNOWN_BACKGROUNDS:
+            if np.abs(rgb - known).max() <= 2:
+                return np.array(known, np.float64)
+        return rgb
+
+    # -- what follows from the colours ----------------------------------------------------
+
+    def _recolour(self, indices: Indices) -> None:
+        self.indices = indices
+        self.counts = np.bincount(indices, minlength=_COLOURS)
+        self.used: Indices = np.flatnonzero(self.counts)
+        self.member = (indices == self.used[:, None]).astype(np.float32)
+        self.between: Samples | None = None
+        self._look()
+
+    def _paint(self) -> None:
+        """Renew what depends on the background."""
+        rgb = self.rendition.rgb(self.background.astype(np.float64))
+        self.codes = self.rendition.codes(painted(rgb)).astype(np.float32)
+        self.codes[0] = self.background
+
+    def _look(self) -> None:
+        self.levels = (self.codes + self.offsets)[self.indices]
+        self.gradient = self.evidence.times(self.levels) - self.evidence.pull
+
+    def _sums(self) -> tuple[Samples, Samples]:
+        """Over the pixels of each used colour: the gradient's sum (n, 3), and the precision
+        between colours (3, n, n).
+        """
+        if self.between is None:
+            self.between = self.evidence.between(self.member)
+        return self.member @ self.gradient, self.between
+
+    def _fit_levels(self) -> float:
+        """Fit the background and the offsets; returns the largest change, in codes."""
+        # Decoders clip what lies beyond black, white and the purest colours.
+        usual = np.square(self.evidence.level_sd).astype(np.float32)
+        self.level_variance: Samples = np.where(np.abs(self.codes) > 120, np.float32(4), usual)
+        kinds, kind = np.unique(self.level_variance, axis=0, return_inverse=True)
+        self.looseness = [(k, np.flatnonzero(kind == i)) for i, k in enumerate(kinds)]
+        slope, between = self._sums()
+        held = np.where(self.used[:, None] == 0, np.float32(0), 1 / self.level_variance[self.used])
+        step = np.empty_like(slope)
+        for c in range(3):
+            pull = slope[:, c] + held[:, c] * self.offsets[self.used, c]
+            step[:, c] = -np.linalg.solve(between[c] + np.diag(held[:, c]), pull)
+        if self.used[0] == 0:
+            self.background = self.background + step[0]
+            self._paint()
+        fitted = self.offsets[self.used] + step
+        self.offsets[:] = 0
+        self.offsets[self.used[self.used > 0]] = fitted[self.used > 0]
+        self._look()
+        return float(np.abs(step).max())
+
+    # -- energies of changes ----------------------------------------------------------------
+
+    def _pixel_changes(self) -> Samples:
+        """Of giving one pixel another colour: (576, 222)."""
+        wanted = self.levels - self.gradient / self.precision
+        # A colour that no other pixel has still has its offset free.
+        energies = self._loose_squares(1 / self.precision, wanted)
+        own = energies[_ALL, self.indices]
+        levels = (self.codes + self.offsets)[self.used]
+        energies[:, self.used] = _squares(self.precision, wanted, levels)
+        alone = self.counts[self.indices] == 1
+        here = np.where(alone, own, energies[_ALL, self.indices])
+        energies += self._pixel_prior() - here[:, None]
+        energies[_ALL, self.indices] = 0
+        return energies
+
+    def _pixel_prior(self) -> Samples:
+        """What of that is due to how often colours are used already: (576, 222)."""
+        own = np.log(self.counts[self.indices] - 1 + _NEW).astype(np.float32)
+        prior: Samples = own[:, None] - np.log(self.counts + _NEW).astype(np.float32)
+        return prior
+
+    def _loose_squares(self, variance: Samples, wanted: Samples) -> Samples:
+        """½ Σ (codes − wanted)² / variance, of (n, 3), when offsets are free too: (n, 222)."""
+        energies = np.empty((len(wanted), _COLOURS), np.float32)
+        for looseness, members in self.looseness:
+            squares = _squares(1 / (variance + looseness), wanted, self.codes[members])
+            energies[:, members] = squares
+        return energies
+
+    def _colour_changes(self) -> Samples:
+        """Of giving all pixels of a used colour another one: (used, 222)."""
+        slope, between = self._sums()
+        precision = np.diagonal(between, axis1=1, axis2=2).T
+        levels = (self.codes + self.offsets)[self.used]
+        wanted = levels - slope / precision
+        energies = self._loose_squares(1 / precision, wanted)
+        rows = np.arange(len(self.used))
+        here = energies[rows, self.used]
+        energies[:, self.used] = _squares(precision, wanted, levels)
+        n, m = self.counts[self.used][:, None], self.counts[self.used]
+        together = _LOG_GAMMA[(n + m).clip(max=CELLS)]
+        energies[:, self.used] += _LOG_GAMMA[n] + _LOG_GAMMA[m] - _LOG_GAMMA[0] - together
+        energies -= here[:, None]
+        energies[rows, self.used] = 0
+        energies[self.used == 0] = np.inf  # the background stays
+        energies[self.used == 0, 0] = 0
+        return energies
+
+    def _others(self) -> tuple[float, list[tuple[float, Indices]]]:
+        """The summed odds of other answers, and the likeliest of these with theirs.
+
+        To what the evidence says is added that a codec may have slipped in one patch.
+        """
+        gaps = _squares(np.ones((len(self.used), 3), np.float32), self.codes[self.used], self.codes)
+        gaps = gaps.clip(min=0) / self.evidence.slip_sd**2
+        row = np.searchsorted(self.used, self.indices)
+        changes = self._pixel_changes()
+        slips = gaps[row] - np.log(SLIPS) + self._pixel_prior().clip(min=0)
+        pixels = np.minimum(changes, slips)
+        pixels[self.counts[self.indices] == 1] = np.inf  # these are whole colours
+        patches = (self.counts[self.used] / PATCH).clip(min=1)[:, None]
+        colours = np.minimum(self._colour_changes(), patches * gaps - np.log(SLIPS))
+        colours[self.used == 0] = np.inf
+        pixels[_ALL, self.indices] = np.inf
+        colours[np.arange(len(self.used)), self.used] = np.inf
+        hidden = self._hidden()  # whether these are background is for others to say
+        pixels[np.ix_(self.indices == 0, hidden)] = np.inf
+        pixels[np.isin(self.indices, hidden), 0] = np.inf
+        colours[np.isin(self.used, hidden), 0] = np.inf
+        near = 14
+        odds = float(np.exp(-pixels[pixels < near]).sum() + np.exp(-colours[colours < near]).sum())
+        found = [
+            (colours[at, to], np.where(self.indices == self.used[at], to, self.indices))
+            for at, to in np.argwhere(colours < near / 2)
+        ]
+        found += [
+            (pixels[at, to], np.where(at == _ALL, to, self.indices))
+            for at, to in np.argwhere(pixels < near / 2)[: 10 * MAX_OTHERS]
+        ]
+        found.sort(key=lambda pair: float(pair[0]))
+        return odds, [(float(np.exp(-energy)), other) for energy, other in found[:MAX_OTHERS]]
+
+
+def _squares(precision: Samples, wanted: Samples, levels: Samples) -> Samples:
+    """½ Σ precision · (levels − wanted)²: (n, m) of (n, 3), (n, 3) and (m, 3)."""
+    left = np.concatenate([precision / 2, -precision * wanted], axis=1)
+    right = np.concatenate([levels * levels, levels], axis=1)
+    constant = (precision * wanted * wanted).sum(axis=1) / 2
+    squares: Samples = left @ right.T + constant[:, None]
+    return squares
