@@ -18,6 +18,7 @@ from PIL import Image
 
 from punkdata.rendition import (
     CELLS,
+    FROM_CODES,
     ORIGINAL_PX,
     SIDE,
     TO_CODES,
@@ -62,6 +63,8 @@ def can_read(image: Image.Image) -> bool:
 
 
 class JpegRendition:
+    doubtful_odds = 0.002
+
     def __init__(self, image: Image.Image) -> None:
         """Args:
         image: one that `can_read` allows, opened and not yet decoded.
@@ -74,54 +77,61 @@ class JpegRendition:
         image.draft("YCbCr", image.size)
         planes = np.asarray(image).astype(np.float32) - 128
         self._coefficients = [self._of_decoded(planes[..., c], _PLANE[c]) for c in range(3)]
-        unfit = {kernel: self._unfitness(kernel) for kernel in kernels(self._side)}
+        weights = [plane.weight for plane in self._model(kernels(self._side)[0])]
+        self._weighted = [weights[_PLANE[c]] * y for c, y in enumerate(self._coefficients)]
         # What is clipped at black and white is not linear, so the second best may be right.
-        self._kernels = sorted(unfit, key=unfit.__getitem__)[:2]
+        self._kernels = sorted(kernels(self._side), key=self._unfitness)[:2]
         self._is_first = True
+        self._last: tuple[Floats | None, Samples] = None, planes
+        model = self._model(self._kernels[0])
+        self._pull = [model[_PLANE[c]].pull(y) for c, y in enumerate(self._weighted)]
 
     def estimate(self) -> Samples:
         model = self._model(self._kernels[0])
-        planes = [model[_PLANE[c]].solved(self._coefficients[c]) for c in range(3)]
+        planes = [model[_PLANE[c]].covariance @ pull for c, pull in enumerate(self._pull)]
         return np.stack(planes, axis=1)
 
     def evidence(self) -> Evidence:
-        model = self._model(self._kernels[0])
-        pull = [model[_PLANE[c]].pull(self._coefficients[c]) for c in range(3)]
-        return _evidence(model, pull, trust=1.0)
+        return _evidence(self._model(self._kernels[0]), self._pull, trust=1.0)
 
     def corrected(self, rgb: Floats) -> Evidence | None:
         if self._side == ORIGINAL_PX:
             return None
-        tries = {kernel: self._errors(rgb, kernel) for kernel in self._kernels}
-        misfits = {
-            kernel: float(self._in_expected_ones(errors[0]).mean())
-            for kernel, errors in tries.items()
-        }
-        # The first comparison is made with a sprite that may still be far from right.
-        self._kernels = sorted(misfits, key=misfits.__getitem__)[: 2 if self._is_first else 1]
-        self._is_first = False
+        if len(self._kernels) > 1:
+            # The first comparison is made with a sprite that may still be far from right.
+            ranked = sorted(self._kernels, key=lambda kernel: self._luma_misfit(rgb, kernel))
+            self._kernels = ranked[: 2 if self._is_first else 1]
+            self._is_first = False
         best = self._kernels[0]
+        picture = self._picture(rgb, best)
+        misfit = self._misfit(picture)
+        self._last = rgb, picture
         model = self._model(best)
         codes = self.codes(np.rint(rgb)).reshape(CELLS, 3).astype(np.float32)
         pull = [
-            model[_PLANE[c]].pull(tries[best][c]) + model[_PLANE[c]].precision @ codes[:, c]
-            for c in range(3)
+            model[_PLANE[c]].pull(model[_PLANE[c]].weight * errors)
+            + model[_PLANE[c]].precision @ codes[:, c]
+            for c, errors in enumerate(self._errors(picture))
         ]
-        return _evidence(model, pull, trust=min(1.0, EXPECTED_MISFIT / misfits[best]))
+        return _evidence(model, pull, trust=min(1.0, EXPECTED_MISFIT / misfit))
 
     def oddity(self, rgb: Floats) -> float:
-        squares = self._in_expected_ones(self._errors(rgb, self._kernels[0])[0])
+        last, picture = self._last
+        if last is None or not np.array_equal(last, rgb):
+            picture = self._picture(rgb, self._kernels[0])
+        errors = self._error(picture, 0)
+        squares = self._model(self._kernels[0])[0].weight * errors**2
         blocks = squares.reshape(len(squares) // 8, 8, -1, 8).mean(axis=(1, 3))
-        return float(blocks.max())
+        return float(np.sqrt(blocks.max()))
 
     def only_match(self, rgbs: Sequence[Floats]) -> int | None:
-        kernel = self._kernels[0]
-        weights = [self._model(kernel)[model].weight for model in _PLANE]
+        weights = [plane.weight for plane in self._model(self._kernels[0])]
         misfits, energies = [], []
         for rgb in rgbs:
-            squares = [w * e * e for w, e in zip(weights, self._errors(rgb, kernel), strict=True)]
-            misfits.append(float(squares[0].mean()))
-            energies.append(sum(float(s.sum()) for s in squares) / 2)
+            picture = self._picture(rgb, self._kernels[0])
+            errors = enumerate(self._errors(picture))
+            energies.append(sum(float(np.vdot(weights[_PLANE[c]] * e, e)) for c, e in errors) / 2)
+            misfits.append(self._misfit(picture))
         first, second = np.argsort(energies)[:2]
         gap = (energies[second] - energies[first]) * min(1.0, EXPECTED_MISFIT / misfits[first])
         return int(first) if gap > CLEARLY else None
@@ -131,7 +141,7 @@ class JpegRendition:
         return codes
 
     def rgb(self, codes: Floats) -> Floats:
-        return to_rgb(codes, TO_CODES)
+        return to_rgb(codes, FROM_CODES)
 
     def _model(self, kernel: str) -> list[_Plane]:
         """Of luma and of colour differences."""
@@ -149,27 +159,37 @@ class JpegRendition:
         coefficients: Samples = np.rint(exact / steps) * steps
         return coefficients
 
-    def _errors(self, rgb: Floats, kernel: str) -> list[Samples]:
-        """What the coefficients are more than those of this sprite, before quantisation."""
+    def _picture(self, rgb: Floats, kernel: str) -> Samples:
+        """The planes of this sprite's picture before it is compressed: (side, side, 3)."""
         image = drawn(rgb, self._side, kernel).convert("RGB", _MATRIX)
-        planes = np.asarray(image).astype(np.float32) - 128
-        errors: list[Samples] = []
-        for c in range(3):
-            down, across = self._thinned[_PLANE[c]]
-            plane = _halved(planes[..., c]) if down == 2 else planes[..., c]
-            plane = _halved(plane.T).T if across == 2 else plane
-            errors.append(self._coefficients[c] - _transformed(_transformed(plane).T).T)
-        return errors
+        return np.asarray(image).astype(np.float32) - 128
 
-    def _in_expected_ones(self, luma_errors: Samples) -> Samples:
-        """Squared errors of luma, each as a multiple of what rounding makes."""
-        squares: Samples = self._model(self._kernels[0])[0].weight * luma_errors**2
-        return squares
+    def _luma_misfit(self, rgb: Floats, kernel: str) -> float:
+        """The same as `_misfit` for little time, but for what is clipped in single colours."""
+        luma = drawn(rgb @ TO_CODES[0], self._side, kernel)
+        return self._misfit(np.asarray(luma).astype(np.float32)[..., None] - 128)
+
+    def _error(self, picture: Samples, c: int) -> Samples:
+        """What coefficients are more than those of a picture, before quantisation."""
+        down, across = self._thinned[_PLANE[c]]
+        plane = _halved(picture[..., c]) if down == 2 else picture[..., c]
+        plane = _halved(plane.T).T if across == 2 else plane
+        error: Samples = self._coefficients[c] - _transformed(_transformed(plane).T).T
+        return error
+
+    def _errors(self, picture: Samples) -> list[Samples]:
+        return [self._error(picture, c) for c in range(3)]
+
+    def _misfit(self, picture: Samples) -> float:
+        """The mean squared error of luma, as a multiple of what rounding makes."""
+        error = self._error(picture, 0)
+        return float(np.vdot(self._model(self._kernels[0])[0].weight * error, error) / error.size)
 
     def _unfitness(self, kernel: str) -> float:
         """How badly luma fits the best of all thinkable sprites, but for a constant."""
-        plane, luma = self._model(kernel)[0], self._coefficients[0]
-        return -float(plane.pull(luma) @ plane.solved(luma))
+        plane = self._model(kernel)[0]
+        pull = plane.pull(self._weighted[0])
+        return -float(pull @ plane.covariance @ pull)
 
 
 @dataclass(frozen=True)
@@ -182,14 +202,10 @@ class _Plane:
     precision: Samples
     covariance: Samples
 
-    def pull(self, coefficients: Samples) -> Samples:
-        """(576,)"""
-        pulled: Samples = self.rows.T @ (self.weight * coefficients) @ self.cols
+    def pull(self, weighted: Samples) -> Samples:
+        """(576,), of coefficients multiplied by their weights."""
+        pulled: Samples = self.rows.T @ weighted @ self.cols
         return pulled.reshape(-1)
-
-    def solved(self, coefficients: Samples) -> Samples:
-        """(576,)"""
-        return self.covariance @ self.pull(coefficients)
 
 
 @lru_cache(32)

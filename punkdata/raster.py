@@ -10,6 +10,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from PIL import Image
 
 from punkdata.rendition import (
     CELLS,
+    FROM_CODES,
     SIDE,
     TO_CODES,
     Evidence,
@@ -34,6 +36,7 @@ CORRELATION = 3.0
 """how much larger the errors of a cell's mean are than independent ones of pixels give"""
 _LIMITED = np.array([219 / 255, 224 / 255, 224 / 255])
 """video range, which WebP stores: luma from 16 to 235, differences from 16 to 240"""
+Indices: TypeAlias = NDArray[np.intp]
 _BLACK_LIMITED = 16 - 128 * (1 - _LIMITED[0])
 
 
@@ -42,20 +45,22 @@ class _Errors:
     """Standard deviations in codes, as renditions of drawn sprites show them."""
 
     cell_px: float
-    """for sprite pixels of that size; twice as large for those half as large"""
+    """for sprite pixels of at least that size; four times as large for those half as large"""
     cell_sd: float
     level_sd: tuple[float, float, float]
     slip_sd: float
 
 
 _ERRORS = {
-    "WEBP": _Errors(20, 0.3, (0.4, 0.4, 0.4), 0.8),
-    "AVIF": _Errors(14, 0.15, (0.3, 0.5, 0.7), 0.4),
+    "WEBP": _Errors(16, 0.3, (0.4, 0.4, 0.4), 0.8),
+    "AVIF": _Errors(14, 0.15, (0.3, 0.5, 0.7), 0.3),
 }
 _OTHER_ERRORS = _Errors(14, 0.3, (0.5, 0.5, 0.5), 0.8)
 
 
 class RasterRendition:
+    doubtful_odds = 0.01
+
     def __init__(
         self, image: Image.Image, size_bytes: int, *, was_transparent: bool = False
     ) -> None:
@@ -67,35 +72,43 @@ class RasterRendition:
         self._name = image.format or ""
         self._size_bytes = size_bytes
         self._pixels: NDArray[np.uint8] = np.asarray(image)
-        self._rgb: Samples = np.moveaxis(self._pixels, -1, 0).astype(np.float32) - 128
         self._side = image.width
+        rows = _rows(self._side)
+        self._rgb = np.moveaxis(self._pixels[rows][:, rows], -1, 0).astype(np.float32) - 128
         self._matrix = TO_CODES * _LIMITED[:, None] if self._is_limited() else TO_CODES
-        known = _ERRORS.get(self._name, _OTHER_ERRORS)
-        self._coarseness = max(1.0, known.cell_px / (self._side / SIDE)) * (1 + was_transparent / 2)
-        # Where cells are large, what a filter does at their borders does not count.
-        usual = ["lanczos"] if self._side / SIDE > 13 else kernels(self._side)
+        usual = [kernels(self._side)[0]] if _is_large(self._side) else kernels(self._side)
         self._kernel = max(usual, key=self._explained) if len(usual) > 1 else usual[0]
         solver = _solver(self._side, self._kernel)
         self._solved: Samples = solver.inverse @ self._rgb @ solver.inverse.T
         """RGB − 128 of the likeliest sprite, (3, 24, 24)"""
+        known = _ERRORS.get(self._name, _OTHER_ERRORS)
+        self._coarseness = max(1.0, known.cell_px * SIDE / self._side) ** 2
+        if was_transparent:
+            self._coarseness *= 1.2
 
     def estimate(self) -> Samples:
         codes = np.moveaxis(self._solved, 0, -1).reshape(CELLS, 3) @ self._matrix.T
         return codes.astype(np.float32)
 
     def evidence(self) -> Evidence:
-        solver, known = _solver(self._side, self._kernel), _ERRORS.get(self._name, _OTHER_ERRORS)
         left = self._unexplained(self._solved).reshape(3, -1)
-        products = left @ left.T / left.shape[1]
-        errors = (CORRELATION * solver.sharpening) ** 2 * (
-            self._matrix @ products * self._matrix
-        ).sum(1)
-        variance = errors.clip(0) + (self._coarseness * known.cell_sd) ** 2
-        precision = 1 / np.array([variance[0], variance[1:].max(), variance[1:].max()])
+        variance = (self._matrix @ (left @ left.T / left.shape[1]) * self._matrix).sum(axis=1)
+        sharpening = _solver(self._side, self._kernel).sharpening
+        known, scale = _ERRORS.get(self._name), self._coarseness
+        if known is None:
+            # A lossless file of we know not what: with the errors of its last lossy one, if any.
+            known = _OTHER_ERRORS
+            scale *= float(np.sqrt(variance[0]).clip(0.2, 1))
+        cell_variance = (CORRELATION * sharpening) ** 2 * variance + (scale * known.cell_sd) ** 2
+        precision = 1 / np.array([cell_variance[0], *[cell_variance[1:].max()] * 2])
         luma, chroma = (np.eye(CELLS, dtype=np.float32) * np.float32(p) for p in precision[:2])
-        pull = (self.estimate() * precision).astype(np.float32)
-        level_sd = tuple(self._coarseness * sd for sd in known.level_sd)
-        return Evidence(luma, chroma, pull, level_sd, self._coarseness * known.slip_sd)
+        return Evidence(
+            luma,
+            chroma,
+            (self.estimate() * precision).astype(np.float32),
+            tuple(scale * sd for sd in known.level_sd),
+            scale * known.slip_sd,
+        )
 
     def corrected(self, rgb: Floats) -> Evidence | None:  # noqa: ARG002
         return None
@@ -103,25 +116,26 @@ class RasterRendition:
     def oddity(self, rgb: Floats) -> float:
         left = self._unexplained(np.moveaxis(rgb - 128, -1, 0).astype(np.float32))
         luma = np.tensordot(TO_CODES[0].astype(np.float32), left, 1)
-        inner = _sampled(self._side)
-        starts = np.searchsorted(inner * SIDE // self._side, np.arange(SIDE))
+        cell = _rows(self._side)[_inside(self._side)] * SIDE // self._side
+        starts = np.searchsorted(cell, np.arange(SIDE))
         sums = np.add.reduceat(np.add.reduceat(luma * luma, starts, axis=0), starts, axis=1)
-        pixels = np.diff(np.append(starts, len(inner)))
+        pixels = np.diff(np.append(starts, len(cell)))
         return float(np.sqrt((sums / pixels / pixels[:, None]).max()))
 
     def _unexplained(self, sprite: Samples) -> Samples:
         """What a sprite (3, 24, 24) leaves of the pixels inside cells: (3, n, n)."""
-        inner = _sampled(self._side)
-        mix = enlargement(self._side, self._kernel)[inner]
-        return self._rgb[:, inner][:, :, inner] - mix @ sprite @ mix.T
+        inside = _inside(self._side)
+        mix = enlargement(self._side, self._kernel)[_rows(self._side)][inside]
+        pixels = self._rgb if inside.all() else self._rgb[:, inside][:, :, inside]
+        return pixels - mix @ sprite @ mix.T
 
     def only_match(self, rgbs: Sequence[Floats]) -> int | None:
         if self._name != "WEBP":
             return None  # nothing else has needed it yet
 
         def distance(kernel: str) -> float:
-            picture = np.asarray(drawn(rgbs[0], self._side, kernel)).astype(np.int16)
-            return float(np.abs(picture - self._pixels).mean())
+            picture = np.asarray(drawn(rgbs[0], self._side, kernel))[::3, ::3].astype(np.int16)
+            return float(np.abs(picture - self._pixels[::3, ::3]).mean())
 
         kernel = min(kernels(self._side), key=distance)
         pictures = [drawn(rgb, self._side, kernel) for rgb in rgbs]
@@ -147,7 +161,7 @@ class RasterRendition:
         return codes
 
     def rgb(self, codes: Floats) -> Floats:
-        return to_rgb(codes, self._matrix)
+        return to_rgb(codes, FROM_CODES / (_LIMITED if self._is_limited() else 1))
 
     def _is_limited(self) -> bool:
         return self._name == "WEBP"
@@ -160,19 +174,32 @@ class RasterRendition:
         return float(np.vdot(solved, solver.normal @ solved @ solver.normal))
 
 
+def _is_large(side: int) -> bool:
+    """Whether what a filter does at the borders of cells need not be looked at."""
+    return side / SIDE > 13
+
+
 @lru_cache(32)
-def _inner(side: int) -> NDArray[np.intp]:
-    """The rows of pixels that are not near the border of a cell."""
+def _to_border_px(side: int) -> Floats:
+    """How far the middle of each pixel row is from the border of its cell: (side,)"""
     cell_px = side / SIDE
     place = (np.arange(side) + 0.5) / cell_px % 1
-    to_border_px = np.minimum(place, 1 - place) * cell_px
-    return np.flatnonzero(to_border_px > min(4.0, 0.3 * cell_px))
+    distance: Floats = np.minimum(place, 1 - place) * cell_px
+    return distance
 
 
 @lru_cache(32)
-def _sampled(side: int) -> NDArray[np.intp]:
-    """As many of these as are worth looking at one by one."""
-    return _inner(side)[:: max(1, side // 200)]
+def _rows(side: int) -> Indices:
+    """The pixel rows, and columns, that are looked at."""
+    if not _is_large(side):
+        return np.arange(side)
+    return np.flatnonzero(_to_border_px(side) > 4)[:: max(1, side // 400)]
+
+
+@lru_cache(32)
+def _inside(side: int) -> NDArray[np.bool_]:
+    """Which of these are not near the border of a cell."""
+    return _to_border_px(side)[_rows(side)] > min(4.0, 0.3 * side / SIDE)
 
 
 @dataclass(frozen=True)
@@ -180,7 +207,7 @@ class _Solver:
     """Weighted least squares along one axis."""
 
     inverse: Samples
-    """(24, side)"""
+    """(24, rows)"""
     normal: Samples
     """(24, 24)"""
     sharpening: float
@@ -189,9 +216,8 @@ class _Solver:
 
 @lru_cache(32)
 def _solver(side: int, kernel: str) -> _Solver:
-    weight = np.full(side, 0.03)
-    weight[_inner(side)] = 1
-    mix = enlargement(side, kernel).astype(np.float64)
+    weight = np.where(_inside(side), 1, 0.03)
+    mix = enlargement(side, kernel)[_rows(side)].astype(np.float64)
     normal = mix.T * weight @ mix
     covariance = np.linalg.inv(normal)
     inverse = covariance @ mix.T * weight

@@ -42,6 +42,7 @@ FILTERS = {
 TO_CODES: Floats = np.array(
     [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
 )
+FROM_CODES: Floats = np.linalg.inv(TO_CODES).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,9 @@ class Evidence:
 class Rendition(Protocol):
     """A picture, decoded as far as its evidence needs. `rgb` is float (24, 24, 3), 0 to 255."""
 
+    doubtful_odds: float
+    """of other answers, from which `only_match` is worth its time"""
+
     def estimate(self) -> Samples:
         """The likeliest sprite if any colours were possible: codes (576, 3)."""
 
@@ -94,7 +98,7 @@ class Rendition(Protocol):
         """
 
     def oddity(self, rgb: Floats) -> float:
-        """How badly the worst patch of the picture fits this sprite: about 1 if as expected."""
+        """How badly the worst patch of the picture fits this sprite: 1 to 3 when it is one."""
 
     def only_match(self, rgbs: Sequence[Floats]) -> int | None:
         """Which of these sprites alone fits the picture, when each is drawn and compared with
@@ -131,7 +135,7 @@ def kernels(side: int) -> list[str]:
     return ["nearest"] if side == ORIGINAL_PX else list(FILTERS)
 
 
-def to_rgb(codes: Floats, matrix: Floats) -> Floats:
-    """0 to 255, of codes (…, 3) made by `matrix` (3, 3)."""
-    rgb: Floats = np.clip(codes @ np.linalg.inv(matrix).T + 128, 0, 255)
+def to_rgb(codes: Floats, inverse: Floats) -> Floats:
+    """0 to 255, of codes (…, 3), by the inverse (3, 3) of what made them."""
+    rgb: Floats = np.clip(codes @ inverse.T + 128, 0, 255)
     return rgb

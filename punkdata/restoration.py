@@ -29,8 +29,6 @@ MAX_STEPS = 80
 STEPS_AT_ONCE = 6
 MAX_OTHERS = 5
 
-UNSURE = 0.01
-"""summed odds of other answers from which saving these anew is worth its time"""
 SLIPS = 0.3
 """how often codecs slip in a patch of `PATCH` pixels, by `Evidence.slip_sd` codes"""
 PATCH = 3
@@ -43,6 +41,8 @@ _NEW = 2.0 / _COLOURS
 _LOG_GAMMA = np.array([lgamma(n + _NEW) for n in range(CELLS + 1)], np.float32)
 _CORNERS = [0, SIDE - 1, CELLS - SIDE, CELLS - 1]
 _ALL = np.arange(CELLS)
+_LIKELY, _POSSIBLE = 7, 14
+"""energies up to which other answers are looked at, and counted"""
 _ENOUGH = np.float32(-1e-3)
 """a change that gains less energy is not worth making"""
 
@@ -89,17 +89,24 @@ class _Search:
 
     def __init__(self, rendition: Rendition, evidence: Evidence) -> None:
         self.rendition = rendition
-        estimate = rendition.estimate()
+        estimate, weight = rendition.estimate(), evidence.diagonal()
         self.background: Samples = estimate[_CORNERS].mean(axis=0)
-        self.offsets = np.zeros((_COLOURS, 3), np.float32)
+        self.colours: Indices = np.arange(len(PALETTE))
+        """of the palette, those in question; by their position here all others below go"""
         self._paint()
-        weight = evidence.diagonal()
+        # Most colours are far from all that the picture shows, and need no second look.
+        apart = _squares(np.ones_like(estimate), estimate, self.codes).min(axis=0)
+        reach = 20 + 10 / np.sqrt(weight.min())
+        self.colours = np.flatnonzero((apart < reach**2 / 2) | (self.colours == 0))
+        self._paint()
+        self.offsets = np.zeros_like(self.codes)
         self.indices: Indices = _squares(weight, estimate, self.codes).argmin(axis=1)
         self.settled = False
 
     def picture(self, indices: Indices) -> Floats:
         """float (24, 24, 3), 0 to 255"""
-        return painted(self._background_rgb())[indices].reshape(SIDE, SIDE, 3)
+        rgb = painted(self._background_rgb())[self.colours]
+        return rgb[indices].reshape(SIDE, SIDE, 3)
 
     def settle(self, evidence: Evidence) -> None:
         """Change what is worth changing, until nothing is."""
@@ -139,14 +146,18 @@ class _Search:
         indices, odds = self.indices, np.inf
         if self.settled:
             odds, others = self._others()
-            if odds > UNSURE and others:
+            if odds > self.rendition.doubtful_odds and others:
                 answers = [indices, *(other for _, other in others)]
                 match = self.rendition.only_match([self.picture(a) for a in answers])
                 if match is not None:
                     indices = answers[match]
                     odds -= sum(their_odds for their_odds, _ in others)
         return Restoration(
-            indices, self._background_rgb(), odds, float(deviations.max()), self._hidden()
+            self.colours[indices],
+            self._background_rgb(),
+            odds,
+            float(deviations.max()),
+            self.colours[self._hidden()],
         )
 
     def _hidden(self) -> Indices:
@@ -154,7 +165,7 @@ class _Search:
         usual = np.square(self.evidence.level_sd).astype(np.float32)
         variance = usual + np.float32(0.25) + (1 / self.precision).max(axis=0)
         apart = ((self.codes - self.background) ** 2 / (2 * variance)).sum(axis=1)
-        return np.flatnonzero(apart < 8)[1:]
+        return np.flatnonzero(apart < 4)[1:]
 
     def _background_rgb(self) -> Floats:
         """Whole numbers, 0 to 255; a well-known background if this is next to it."""
@@ -168,7 +179,7 @@ class _Search:
 
     def _recolour(self, indices: Indices) -> None:
         self.indices = indices
-        self.counts = np.bincount(indices, minlength=_COLOURS)
+        self.counts = np.bincount(indices, minlength=len(self.colours))
         self.used: Indices = np.flatnonzero(self.counts)
         self.member = (indices == self.used[:, None]).astype(np.float32)
         self.between: Samples | None = None
@@ -177,7 +188,7 @@ class _Search:
     def _paint(self) -> None:
         """Renew what depends on the background."""
         rgb = self.rendition.rgb(self.background.astype(np.float64))
-        self.codes = self.rendition.codes(painted(rgb)).astype(np.float32)
+        self.codes = self.rendition.codes(painted(rgb)[self.colours]).astype(np.float32)
         self.codes[0] = self.background
 
     def _look(self) -> None:
@@ -195,10 +206,11 @@ class _Search:
     def _fit_levels(self) -> float:
         """Fit the background and the offsets; returns the largest change, in codes."""
         # Decoders clip what lies beyond black, white and the purest colours.
+        is_extreme: NDArray[np.bool_] = np.abs(self.codes).max(axis=1) > 120
         usual = np.square(self.evidence.level_sd).astype(np.float32)
-        self.level_variance: Samples = np.where(np.abs(self.codes) > 120, np.float32(4), usual)
-        kinds, kind = np.unique(self.level_variance, axis=0, return_inverse=True)
-        self.looseness = [(k, np.flatnonzero(kind == i)) for i, k in enumerate(kinds)]
+        self.level_variance: Samples = np.where(is_extreme[:, None], np.float32(4), usual)
+        kinds = np.flatnonzero(~is_extreme), np.flatnonzero(is_extreme)
+        self.kinds = [colours for colours in kinds if len(colours)]
         slope, between = self._sums()
         held = np.where(self.used[:, None] == 0, np.float32(0), 1 / self.level_variance[self.used])
         step = np.empty_like(slope)
@@ -217,35 +229,40 @@ class _Search:
     # -- energies of changes ----------------------------------------------------------------
 
     def _pixel_changes(self) -> Samples:
-        """Of giving one pixel another colour: (576, 222)."""
+        """Of giving one pixel another colour: (576, colours)."""
         wanted = self.levels - self.gradient / self.precision
+        often = np.log(self.counts + _NEW).astype(np.float32)
+        own = np.log(self.counts[self.indices] - 1 + _NEW).astype(np.float32)
         # A colour that no other pixel has still has its offset free.
-        energies = self._loose_squares(1 / self.precision, wanted)
-        own = energies[_ALL, self.indices]
+        energies = self._loose_squares(1 / self.precision, wanted, own, often)
+        alone = np.flatnonzero(self.counts[self.indices] == 1)
+        free = energies[alone, self.indices[alone]]
         levels = (self.codes + self.offsets)[self.used]
-        energies[:, self.used] = _squares(self.precision, wanted, levels)
-        alone = self.counts[self.indices] == 1
-        here = np.where(alone, own, energies[_ALL, self.indices])
-        energies += self._pixel_prior() - here[:, None]
+        energies[:, self.used] = _squares(self.precision, wanted, levels, own, often[self.used])
+        energies[alone, self.indices[alone]] = free
+        here = energies[_ALL, self.indices] - own + often[self.indices]
+        energies -= here[:, None]
         energies[_ALL, self.indices] = 0
         return energies
 
-    def _pixel_prior(self) -> Samples:
-        """What of that is due to how often colours are used already: (576, 222)."""
-        own = np.log(self.counts[self.indices] - 1 + _NEW).astype(np.float32)
-        prior: Samples = own[:, None] - np.log(self.counts + _NEW).astype(np.float32)
-        return prior
-
-    def _loose_squares(self, variance: Samples, wanted: Samples) -> Samples:
-        """½ Σ (codes − wanted)² / variance, of (n, 3), when offsets are free too: (n, 222)."""
-        energies = np.empty((len(wanted), _COLOURS), np.float32)
-        for looseness, members in self.looseness:
-            squares = _squares(1 / (variance + looseness), wanted, self.codes[members])
-            energies[:, members] = squares
+    def _loose_squares(
+        self,
+        variance: Samples,
+        wanted: Samples,
+        more: Samples | float = 0,
+        less: Samples | float = 0,
+    ) -> Samples:
+        """`_squares` of all colours, when their offsets are free too."""
+        energies = np.empty((len(wanted), len(self.codes)), np.float32)
+        less = np.broadcast_to(np.asarray(less, np.float32), len(self.codes))
+        for colours in self.kinds:
+            precision = 1 / (variance + self.level_variance[colours[0]])
+            squares = _squares(precision, wanted, self.codes[colours], more, less[colours])
+            energies[:, colours] = squares
         return energies
 
     def _colour_changes(self) -> Samples:
-        """Of giving all pixels of a used colour another one: (used, 222)."""
+        """Of giving all pixels of a used colour another one: (used, colours)."""
         slope, between = self._sums()
         precision = np.diagonal(between, axis1=1, axis2=2).T
         levels = (self.codes + self.offsets)[self.used]
@@ -264,44 +281,73 @@ class _Search:
         return energies
 
     def _others(self) -> tuple[float, list[tuple[float, Indices]]]:
-        """The summed odds of other answers, and the likeliest of these with theirs.
-
-        To what the evidence says is added that a codec may have slipped in one patch.
-        """
-        gaps = _squares(np.ones((len(self.used), 3), np.float32), self.codes[self.used], self.codes)
-        gaps = gaps.clip(min=0) / self.evidence.slip_sd**2
-        row = np.searchsorted(self.used, self.indices)
-        changes = self._pixel_changes()
-        slips = gaps[row] - np.log(SLIPS) + self._pixel_prior().clip(min=0)
-        pixels = np.minimum(changes, slips)
-        pixels[self.counts[self.indices] == 1] = np.inf  # these are whole colours
-        patches = (self.counts[self.used] / PATCH).clip(min=1)[:, None]
-        colours = np.minimum(self._colour_changes(), patches * gaps - np.log(SLIPS))
-        colours[self.used == 0] = np.inf
+        """The summed odds of other answers, and the likeliest of these with theirs."""
+        pixels, colours = self._pixel_changes(), self._colour_changes()
         pixels[_ALL, self.indices] = np.inf
+        pixels[self.counts[self.indices] == 1] = np.inf  # these are whole colours
         colours[np.arange(len(self.used)), self.used] = np.inf
+        self._allow_slips(pixels, colours)
         hidden = self._hidden()  # whether these are background is for others to say
         pixels[np.ix_(self.indices == 0, hidden)] = np.inf
         pixels[np.isin(self.indices, hidden), 0] = np.inf
         colours[np.isin(self.used, hidden), 0] = np.inf
-        near = 14
-        odds = float(np.exp(-pixels[pixels < near]).sum() + np.exp(-colours[colours < near]).sum())
-        found = [
-            (colours[at, to], np.where(self.indices == self.used[at], to, self.indices))
-            for at, to in np.argwhere(colours < near / 2)
-        ]
-        found += [
-            (pixels[at, to], np.where(at == _ALL, to, self.indices))
-            for at, to in np.argwhere(pixels < near / 2)[: 10 * MAX_OTHERS]
-        ]
-        found.sort(key=lambda pair: float(pair[0]))
-        return odds, [(float(np.exp(-energy)), other) for energy, other in found[:MAX_OTHERS]]
+        found: list[tuple[float, Indices]] = []
+        for at, to in np.argwhere(colours < _LIKELY):
+            odds = float(np.exp(-colours[at, to]))
+            found.append((odds, np.where(self.indices == self.used[at], to, self.indices)))
+        for at, to in np.argwhere(pixels < _LIKELY)[: 10 * MAX_OTHERS]:
+            found.append((float(np.exp(-pixels[at, to])), np.where(at == _ALL, to, self.indices)))
+        found.sort(key=lambda pair: -pair[0])
+        energies = np.concatenate([pixels[pixels < _POSSIBLE], colours[colours < _POSSIBLE]])
+        return float(np.exp(-energies).sum()), found[:MAX_OTHERS]
+
+    def _allow_slips(self, pixels: Samples, colours: Samples) -> None:
+        """Lower the energies of changes, beside what the evidence says, to those of a slip of the
+        codec in one patch.
+        """
+        gaps = _squares(np.ones((len(self.used), 3), np.float32), self.codes[self.used], self.codes)
+        slips = gaps.clip(min=0) / self.evidence.slip_sd**2 - np.float32(np.log(SLIPS))
+        for at, to in np.argwhere(slips < _POSSIBLE):
+            colour = self.used[at]
+            if colour in (0, to):
+                continue
+            n = self.counts[colour]
+            slip = slips[at, to] * max(1, n / PATCH)
+            colours[at, to] = min(colours[at, to], slip)
+            if n > 1:
+                members = np.flatnonzero(self.indices == colour)
+                prior = np.log((n - 1 + _NEW) / (self.counts[to] + _NEW))
+                slip = slips[at, to] + max(0, prior)
+                pixels[members, to] = np.minimum(pixels[members, to], slip)
 
 
-def _squares(precision: Samples, wanted: Samples, levels: Samples) -> Samples:
-    """½ Σ precision · (levels − wanted)²: (n, m) of (n, 3), (n, 3) and (m, 3)."""
-    left = np.concatenate([precision / 2, -precision * wanted], axis=1)
-    right = np.concatenate([levels * levels, levels], axis=1)
-    constant = (precision * wanted * wanted).sum(axis=1) / 2
-    squares: Samples = left @ right.T + constant[:, None]
+def _squares(
+    precision: Samples,
+    wanted: Samples,
+    levels: Samples,
+    more: Samples | float = 0,
+    less: Samples | float = 0,
+) -> Samples:
+    """½ Σ precision · (levels − wanted)² + more − less, in one product of matrices.
+
+    Args:
+        precision, wanted: (n, 3)
+        levels: (m, 3)
+        more: (n,)
+        less: (m,)
+
+    Returns:
+        (n, m)
+    """
+    left = np.empty((len(wanted), 8), np.float32)
+    left[:, :3] = precision / 2
+    left[:, 3:6] = -precision * wanted
+    left[:, 6] = (precision * wanted * wanted).sum(axis=1) / 2 + more
+    left[:, 7] = -1
+    right = np.empty((8, len(levels)), np.float32)
+    right[:3] = (levels * levels).T
+    right[3:6] = levels.T
+    right[6] = 1
+    right[7] = less
+    squares: Samples = left @ right
     return squares

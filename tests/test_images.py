@@ -10,8 +10,8 @@ from drawing import DrawnPunk, draw_punks, png_bytes
 from PIL import Image
 
 from punkdata.errors import DataError, ImageError
+from punkdata.cells import blank_transparent
 from punkdata.images import (
-    blank_transparent,
     decode_image,
     decode_sprites,
     encode_png,
