@@ -25,8 +25,9 @@ Progress = Callable[[int, int | None], None]
 @dataclass(frozen=True)
 class FoundImage:
     url: str
+    """of a data URI only what stands before the picture"""
     body: str
-    """SHA-256 of the bytes, as the recording names them"""
+    """SHA-256 of the bytes, as the recording names them; "" for a data URI"""
     decoded: DecodedImage
 
 
@@ -45,6 +46,8 @@ def find_image(client: OpenSea, urls: Sequence[str], *, reuse: bool = True) -> F
     trouble: NetworkError | None = None
     for url in urls:
         try:
+            if url[:5].lower() == "data:":  # the picture itself, as the contract gives it
+                return FoundImage(url.partition(",")[0], "", decode_image(url.encode()))
             data, body = client.get_image(url, reuse=reuse)
             return FoundImage(url, body, decode_image(data))
         except (ImageError, NotRecordedError, NetworkError) as error:

@@ -144,7 +144,7 @@ class RasterRendition:
             for i, picture in enumerate(pictures):
                 file = io.BytesIO()
                 picture.save(file, "WEBP", quality=quality)
-                if not 0.97 < file.tell() / self._size_bytes < 1.03:
+                if abs(file.tell() - self._size_bytes) > 100 + 0.03 * self._size_bytes:
                     break  # another quality, most likely
                 with Image.open(file) as saved:
                     if np.array_equal(np.asarray(saved.convert("RGB")), self._pixels):

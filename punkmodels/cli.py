@@ -184,7 +184,9 @@ def predict(
     images: Annotated[
         list[Path],
         typer.Argument(
-            exists=True, dir_okay=False, help="PNGs of 24x24 or a whole multiple of it."
+            exists=True,
+            dir_okay=False,
+            help="PNG, JPEG, WebP, AVIF or on-chain SVG of one punk each, of any usual size.",
         ),
     ],
     model: Annotated[
@@ -194,7 +196,7 @@ def predict(
     device: DeviceOption = DeviceName.AUTO,
     as_json: terminal.Json = False,
 ) -> None:
-    """Tell type and accessories of punks in PNG files."""
+    """Tell type and accessories of punks in pictures."""
     from punkmodels.device import pick_device
     from punkmodels.evaluate import predict_images
 

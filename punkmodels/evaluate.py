@@ -162,6 +162,8 @@ class Prediction:
     path: str
     type: str
     accessories: tuple[str, ...]
+    image_confidence: float
+    """the probability that the sprite was read rightly; 1 from a lossless picture"""
     scores: dict[str, float]
     """label -> probability, all 92 of them, the likeliest first"""
 
@@ -177,16 +179,16 @@ def predict_images(
     model = load_classifier(run, device)
     for path in paths:
         try:
-            sprite = decode_image(path.read_bytes()).sprite
+            decoded = decode_image(path.read_bytes())
         except OSError as error:
             yield ImageError(f"{path} cannot be read ({error.strerror})")
             continue
         except ImageError as error:
             yield ImageError(f"{path} {error.message}", try_next=error.try_next)
             continue
-        image = torch.from_numpy(sprite).permute(2, 0, 1)[None]
+        image = torch.from_numpy(decoded.sprite).permute(2, 0, 1)[None]
         logits = predict_logits(model, image, device)
         punk_type, accessories = decode_labels(decide(logits)[0].numpy().astype(np.uint8))
         scores = dict(zip(LABELS, logits[0].sigmoid().tolist(), strict=True))
         ranked = dict(sorted(scores.items(), key=lambda item: -item[1]))
-        yield Prediction(str(path), punk_type, accessories, ranked)
+        yield Prediction(str(path), punk_type, accessories, decoded.confidence, ranked)

@@ -55,6 +55,48 @@ def draw_punks(n: int = 60, seed: int = 7) -> list[DrawnPunk]:
     ]
 
 
+def all_colours() -> np.ndarray:
+    """A sprite that shows every colour of the palette once, inside a transparent frame."""
+    sprite = np.zeros((SIDE, SIDE, 4), np.uint8)
+    inner = np.zeros((256, 4), np.uint8)  # 16 x 16 places
+    inner[: len(PALETTE)] = PALETTE
+    sprite[4:20, 4:20] = inner.reshape(16, 16, 4)
+    return sprite
+
+
+def svg_uri(sprite: np.ndarray) -> str:
+    """The sprite as the contract writes it: a data URI with a rectangle a pixel, and raw `#`."""
+    rectangles = "".join(
+        f'<rect x="{x}" y="{y}" width="1" height="1" shape-rendering="crispEdges" '
+        f'fill="#{bytes(sprite[y, x]).hex()}"/>'
+        for y, x in np.argwhere(sprite[..., 3])
+    )
+    head = '<svg xmlns="http://www.w3.org/2000/svg" version="1.2" viewBox="0 0 24 24">'
+    return f"data:image/svg+xml;utf8,{head}{rectangles}</svg>"
+
+
+def picture_bytes(image: Image.Image, kind: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def enlarged(
+    sprite: np.ndarray,
+    side: int = 336,
+    background: str | None = "#638596",
+    resample: Image.Resampling = Image.Resampling.LANCZOS,
+) -> Image.Image:
+    """The sprite at 336 pixels, on a background, resized smoothly from there to another side."""
+    image = Image.fromarray(sprite)
+    if background:
+        behind = Image.new("RGBA", image.size, background)
+        behind.alpha_composite(image)
+        image = behind.convert("RGB")
+    image = image.resize((336, 336), Image.Resampling.NEAREST)
+    return image if side == 336 else image.resize((side, side), resample)
+
+
 def png_bytes(
     sprite: np.ndarray,
     scale: int = 1,

@@ -381,7 +381,7 @@ def test_what_could_not_be_read_then_but_can_now_is_built(
 ) -> None:
     root = tmp_path / "data"
     with monkeypatch.context() as earlier:
-        earlier.setattr("punkdata.images.MAX_SCALE", 10)  # an older reader, say
+        earlier.setattr("punkdata.formats.MAX_SIDE_PX", 100)  # an older reader, say
         server.images = {5: png_bytes(server.punks[5].sprite, scale=14), 6: 404}
         assert fetch(root=root).recording.info.missing.keys() == {"5", "6"}
     snapshot = build_dataset(root, allow_partial=True).snapshot

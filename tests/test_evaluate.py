@@ -106,5 +106,5 @@ def test_a_bad_picture_between_good_ones_is_named_and_stops_nothing(
     bad.write_bytes(b"\xff\xd8\xff")
     found = list(predict_images(run, [good, bad, tmp_path / "none.png", good], CPU))
     assert [type(f) for f in found] == [Prediction, ImageError, ImageError, Prediction]
-    assert "bad.png is not a PNG but JPEG" in str(found[1])
+    assert "bad.png is a damaged JPEG" in str(found[1])
     assert "none.png cannot be read" in str(found[2])

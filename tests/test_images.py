@@ -3,33 +3,34 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import pytest
-from drawing import DrawnPunk, draw_punks, png_bytes
+from drawing import (
+    DrawnPunk,
+    all_colours,
+    draw_punks,
+    enlarged,
+    picture_bytes,
+    png_bytes,
+    svg_uri,
+)
 from PIL import Image
 
-from punkdata.errors import DataError, ImageError
 from punkdata.cells import blank_transparent
+from punkdata.errors import DataError, ImageError
 from punkdata.images import (
+    MIN_CONFIDENCE,
     decode_image,
     decode_sprites,
     encode_png,
     pixels_sha256,
 )
-from punkdata.palette import PALETTE
 
 PUNK = DrawnPunk(11, "Male", ["Pipe", "Earring"])
 BLUE = "#638596"
-
-
-def all_colours() -> np.ndarray:
-    """A sprite that shows every colour of the palette, inside a transparent frame."""
-    sprite = np.zeros((24, 24, 4), np.uint8)
-    inner = np.zeros((256, 4), np.uint8)  # 16 x 16 places
-    inner[:222] = PALETTE
-    sprite[4:20, 4:20] = inner.reshape(16, 16, 4)
-    return sprite
 
 
 # -- our own PNGs ------------------------------------------------------------------------
@@ -154,13 +155,6 @@ def test_no_flipped_bit_changes_a_pixel_unseen() -> None:
             decode_image(bytes(data))
 
 
-def smooth() -> bytes:
-    image = Image.open(io.BytesIO(png_bytes(PUNK.sprite, 4))).resize((48, 48), Image.BILINEAR)
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    return file.getvalue()
-
-
 def sixteen_bit() -> bytes:
     file = io.BytesIO()
     Image.fromarray(np.zeros((24, 24), np.uint16)).save(file, "PNG")
@@ -188,13 +182,17 @@ def corners_differ() -> bytes:
         (b"", "an empty file"),
         (b"\x89PNG\r\n\x1a\n", "without a header"),
         (b"<html>", "HTML"),
-        (png_bytes(PUNK.sprite, mode="RGB", format="JPEG"), "JPEG"),
-        (png_bytes(PUNK.sprite, format="WEBP"), "WebP"),
-        (png_bytes(PUNK.sprite, format="AVIF"), "AVIF"),
-        (png_bytes(PUNK.sprite, format="GIF"), "GIF"),
+        (png_bytes(PUNK.sprite, mode="RGB", format="JPEG"), "24 pixels wide, too small"),
+        (png_bytes(PUNK.sprite, format="WEBP"), "too small to be read from a WebP"),
+        (png_bytes(PUNK.sprite, format="AVIF"), "too small to be read from a AVIF"),
+        (png_bytes(PUNK.sprite, format="GIF"), "is not a PNG, .* but GIF"),
+        (png_bytes(PUNK.sprite, 14, "#638596", "CMYK", format="JPEG"), "for print"),
+        (png_bytes(PUNK.sprite, 14, "#638596", "L", format="JPEG"), "is grey"),
+        (png_bytes(PUNK.sprite, 14, "#638596", "RGB", format="JPEG")[:-900], "damaged JPEG"),
+        (png_bytes(np.zeros((24, 24, 4), np.uint8), 14), "nothing but one plain colour"),
+        (png_bytes(np.zeros((24, 24, 4), np.uint8), 14, "#638596", "RGB", format="JPEG"), "plain"),
         (png_bytes(PUNK.sprite)[:-40], "damaged"),
         (png_bytes(PUNK.sprite) + b"\0" * 9_000_000, "more than 8,000,000"),
-        (smooth(), "not of one colour"),
         (sixteen_bit(), "16 bits"),
         (animated(), "animation"),
         (corners_differ(), "corners of different colours"),
@@ -206,7 +204,7 @@ def test_what_is_not_certainly_a_punk_is_refused_with_the_reason(data: bytes, re
 
 
 @pytest.mark.parametrize(
-    "size", [(23, 23), (24, 48), (100, 100), (1, 1), (2424, 2424), (9600, 9600)]
+    "size", [(23, 23), (24, 48), (1, 1), (2401, 2401), (9600, 9600), (2**31 - 1, 2**31 - 1)]
 )
 def test_a_size_that_is_no_enlargement_is_refused_before_decoding(size: tuple[int, int]) -> None:
     header = struct.pack(">IIBBBBB", *size, 8, 6, 0, 0, 0)
@@ -244,3 +242,129 @@ def test_whatever_pillow_stumbles_over_is_a_damaged_png() -> None:
     png = png_bytes(DrawnPunk(1, "Ape").sprite)
     with pytest.raises(ImageError, match="damaged PNG"):
         decode_image(png[:-12] + chunk(b"iCCP") + png[-12:])
+
+
+# -- lossless pictures of any size -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("side", [60, 100, 250, 337, 512, 1000, 1024])
+@pytest.mark.parametrize("background", [None, BLUE])
+def test_uneven_enlargements_come_back(side: int, background: str | None) -> None:
+    image = enlarged(all_colours(), side, background, Image.Resampling.NEAREST)
+    found = decode_image(picture_bytes(image, "PNG"))
+    assert (found.sprite == all_colours()).all()
+    assert found.scale == side / 24
+    assert (found.background, found.confidence) == (background, 1)
+
+
+def test_a_lossless_webp_is_exact_at_any_size() -> None:
+    data = picture_bytes(Image.fromarray(all_colours()), "WEBP", lossless=True, exact=True)
+    assert (decode_image(data).sprite == all_colours()).all()
+
+
+@pytest.mark.parametrize("wrap", [str, lambda uri: uri.partition(",")[2]])
+def test_the_on_chain_svg_comes_back(wrap: Callable[[str], str]) -> None:
+    found = decode_image(wrap(svg_uri(all_colours())).encode())
+    assert (found.sprite == all_colours()).all()
+    assert (found.scale, found.background, found.confidence) == (1, None, 1)
+
+
+# -- lossy pictures ----------------------------------------------------------------------------
+
+LOSSY = [
+    ("AVIF", 336, 90, BLUE),
+    ("WEBP", 512, 80, BLUE),
+    ("JPEG", 336, 85, BLUE),
+    ("JPEG", 250, 85, BLUE),
+    ("JPEG", 500, 60, "#c0ffee"),
+    ("WEBP", 336, 90, None),
+    ("AVIF", 512, 80, None),
+    ("PNG", 250, None, BLUE),
+    ("PNG", 250, None, None),
+]
+
+
+@pytest.mark.parametrize(("kind", "side", "quality", "background"), LOSSY)
+def test_lossy_pictures_come_back_exactly_or_not_at_all(
+    kind: str, side: int, quality: int | None, background: str | None
+) -> None:
+    read = 0
+    options = {"quality": quality} if quality else {}
+    for punk in draw_punks(12):
+        data = picture_bytes(enlarged(punk.sprite, side, background), kind, **options)
+        try:
+            found = decode_image(data)
+        except ImageError:
+            continue
+        assert (found.sprite == punk.sprite).all()
+        assert found.scale == side / 24
+        assert MIN_CONFIDENCE <= found.confidence <= 1
+        if background is None:
+            assert found.background is None
+        else:
+            assert found.background is not None
+            apart = [a - b for a, b in zip(*map(rgb, (found.background, background)), strict=True)]
+            assert max(map(abs, apart)) <= 2
+        read += 1
+    assert read >= 6
+
+
+def rgb(name: str) -> bytes:
+    return bytes.fromhex(name[1:])
+
+
+def test_what_may_be_two_sprites_is_refused_and_can_be_asked_for() -> None:
+    data = picture_bytes(enlarged(all_colours(), 128), "JPEG", quality=30)
+    with pytest.raises(ImageError, match="more than one way .confidence 0[.]"):
+        decode_image(data)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG"])
+def test_what_is_no_enlarged_sprite_is_refused(kind: str) -> None:
+    rng = np.random.default_rng(1)
+    noise = Image.fromarray(rng.integers(0, 256, (336, 336, 3), np.uint8))
+    fine = Image.fromarray(rng.integers(0, 256, (48, 48, 3), np.uint8)).resize((336, 336), 0)
+    shifted = Image.new("RGB", (336, 336), BLUE)
+    shifted.paste(enlarged(PUNK.sprite), (7, 5))
+    for image in (noise, fine, shifted):
+        with pytest.raises(ImageError):
+            decode_image(picture_bytes(image, kind))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF"])
+def test_colours_that_no_punk_has_are_refused(kind: str) -> None:
+    strange = PUNK.sprite.copy()
+    strange[10:14, 8:12] = (40, 220, 180, 255)
+    with pytest.raises(ImageError, match="that no punk has|more than one way|detail finer"):
+        decode_image(picture_bytes(enlarged(strange), kind, quality=90))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF"])
+def test_a_background_that_punks_wear_is_refused_in_lossy_pictures_too(kind: str) -> None:
+    with pytest.raises(ImageError, match="also a colour of punks"):
+        decode_image(picture_bytes(enlarged(PUNK.sprite, 336, "#000000"), kind, quality=90))
+
+
+def test_white_behind_a_lossy_picture_is_removed_unless_it_may_be_punk() -> None:
+    plain = np.zeros((24, 24, 4), np.uint8)
+    plain[5:15, 5:15] = (0, 0, 0, 255)
+    white = enlarged(plain, 336, "#ffffff")
+    assert (decode_image(picture_bytes(white, "JPEG", quality=85)).sprite == plain).all()
+    plain[8:10, 8:10] = 255
+    white = enlarged(plain, 336, "#ffffff")
+    with pytest.raises(ImageError, match="white inside"):
+        decode_image(picture_bytes(white, "JPEG", quality=85))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF", "SVG"])
+def test_no_cut_or_changed_picture_escapes_as_another_error(kind: str) -> None:
+    whole = svg_uri(PUNK.sprite).encode()
+    if kind != "SVG":
+        whole = picture_bytes(enlarged(PUNK.sprite, 120), kind, quality=80)
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        data = bytearray(whole)
+        for at in rng.integers(len(data), size=3):
+            data[at] = rng.integers(256)
+        with suppress(ImageError):
+            decode_image(bytes(data[: rng.integers(1, len(data) + 1)]))

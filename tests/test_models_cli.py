@@ -71,7 +71,13 @@ def test_predict_prints_words_or_json(
     assert run("predict", path, path, "--runs", runs, "--json") == 0
     predictions = json.loads(capsys.readouterr().out)
     assert len(predictions) == 2
-    assert set(predictions[0]) == {"path", "type", "accessories", "scores"}
+    assert set(predictions[0]) == {
+        "path",
+        "type",
+        "accessories",
+        "image_confidence",
+        "scores",
+    }
     assert len(predictions[0]["scores"]) == 92
 
 
@@ -84,7 +90,7 @@ def test_a_bad_picture_is_exit_code_6_after_the_good_ones(
     assert run("predict", bad, good, "--runs", runs, "--json") == 6
     out, err = capsys.readouterr()
     assert [p["path"] for p in json.loads(out)] == [str(good)]
-    assert "bad.png is not a PNG but GIF" in err
+    assert "bad.png is not a PNG, JPEG, WebP, AVIF or SVG but GIF" in err
     assert run("predict", bad, bad, "--runs", runs) == 6
     assert "2 of 2 images could not be read" in capsys.readouterr().err
 

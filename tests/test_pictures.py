@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from conftest import open_network
-from drawing import draw_punks, png_bytes
+from drawing import draw_punks, png_bytes, svg_uri
 from opensea_server import OpenSeaServer
 
 from punkdata.errors import ImageError, NetworkError
@@ -36,10 +36,30 @@ def test_an_enlargement_or_a_plain_background_comes_back_exactly(
     assert (found.decoded.scale, found.decoded.background) == (scale, background)
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF"])
+def test_a_lossy_picture_under_a_wrong_name_comes_back_exactly(
+    server: OpenSeaServer, kind: str
+) -> None:
+    sprite = server.punks[6].sprite
+    server.images[6] = png_bytes(sprite, 14, "#638596", "RGB", format=kind, quality=95)
+    found = find_image(client(server), [f"{server.base_url}/images/6.png"])
+    assert (found.decoded.sprite == sprite).all()
+    assert (found.decoded.scale, found.decoded.background) == (14, "#638596")
+    assert 0.97 <= found.decoded.confidence <= 1
+
+
+def test_a_data_uri_is_the_picture_itself_and_asks_nobody(server: OpenSeaServer) -> None:
+    uri = svg_uri(server.punks[5].sprite)
+    found = find_image(client(server), [uri])
+    assert (found.decoded.sprite == server.punks[5].sprite).all()
+    assert (found.url, found.body) == ("data:image/svg+xml;utf8", "")
+    assert not server.log
+
+
 def test_without_any_sprite_all_reasons_are_told(server: OpenSeaServer) -> None:
     base = f"{server.base_url}/images"
-    server.images = {1: 404, 2: b"\xff\xd8\xff JPEG \xff\xd9"}
-    with pytest.raises(ImageError, match="404.*; is not a PNG but JPEG"):
+    server.images = {1: 404, 2: b"GIF89a;"}
+    with pytest.raises(ImageError, match="404.*; is not a PNG, JPEG, WebP, AVIF or SVG but GIF"):
         find_image(client(server), [f"{base}/1.png", f"{base}/2.png"])
     with pytest.raises(ImageError, match="no address"):
         find_image(client(server), [])
@@ -50,13 +70,15 @@ def test_without_any_sprite_all_reasons_are_told(server: OpenSeaServer) -> None:
 
 def test_pictures_refused_one_after_the_other_are_noticed_once(server: OpenSeaServer) -> None:
     server.punks = draw_punks(200)
-    server.images = dict.fromkeys(range(150), b"\xff\xd8\xff JPEG \xff\xd9")
+    server.images = dict.fromkeys(range(150), b"GIF89a;")
     wanted = {i: (f"{server.base_url}/images/{i}.png",) for i in range(200)}
     notices: list[str] = []
     with image_pool(Pause()) as pool:
         failed = await_images(start_images(pool, client(server), wanted, set()), notices.append)
     assert len(failed) == 150
-    assert notices == ["one image after the other is refused: each is not a PNG but JPEG"]
+    assert len(notices) == 1
+    assert notices[0].startswith("one image after the other is refused: each is not a PNG")
+    assert notices[0].endswith("but GIF")
 
 
 def test_progress_never_goes_backwards(server: OpenSeaServer) -> None:

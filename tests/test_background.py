@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from drawing import all_colours
+from PIL import Image
+
+from punkdata.background import check_telling, remove_background
+from punkdata.errors import ImageError
+
+WHITE = np.array([255, 255, 255], np.uint8)
+
+
+def on(sprite: np.ndarray, background: str) -> np.ndarray:
+    behind = Image.new("RGBA", (24, 24), background)
+    behind.alpha_composite(Image.fromarray(sprite))
+    return np.asarray(behind)
+
+
+@pytest.mark.parametrize("background", ["#638596", "#ff00ff", "#123456"])
+def test_a_plain_colour_is_taken_away_and_named(background: str) -> None:
+    sprite, name = remove_background(on(all_colours(), background))
+    assert (sprite == all_colours()).all()
+    assert name == background
+
+
+def test_corners_of_two_colours_are_no_background() -> None:
+    pixels = on(all_colours(), "#638596").copy()
+    pixels[0, 23] = (1, 2, 3, 255)
+    with pytest.raises(ImageError, match="corners of different colours"):
+        remove_background(pixels)
+
+
+def test_white_that_touches_the_border_is_background_and_enclosed_white_is_not_certain() -> None:
+    outside = np.zeros((24, 24), bool)
+    outside[0] = True
+    outside[:, 3] = True
+    check_telling(WHITE, outside)
+    outside[10, 10] = True
+    with pytest.raises(ImageError, match="white inside"):
+        check_telling(WHITE, outside)
+
+
+def test_any_other_colour_of_punks_is_refused() -> None:
+    with pytest.raises(ImageError, match="#000000, which is also a colour of punks"):
+        check_telling(np.zeros(3, np.uint8), np.zeros((24, 24), bool))
