@@ -52,7 +52,7 @@ def test_the_noisier_a_picture_the_less_it_tells() -> None:
 def test_a_webp_that_is_saved_anew_tells_its_sprite_from_others(quality: int) -> None:
     found = rendition(enlarged(PUNK.sprite, 512), "WEBP", quality)
     other = TRUE.copy()
-    other[10, 10] += 2
+    other[10, 10] += 6
     assert found.only_match([other, TRUE]) == 1
     assert found.only_match([TRUE, other]) == 0
     assert found.only_match([TRUE, TRUE.copy()]) is None
