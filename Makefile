@@ -68,6 +68,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/fetch.py
 	$(BIN)/python benchmarks/classifier.py
 	$(BIN)/python benchmarks/backgrounds.py
+	$(BIN)/python benchmarks/renditions.py --every 20
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache

@@ -38,6 +38,13 @@ def remove_background(opaque: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], str
     solid = PALETTE[PALETTE[:, 3] == 255]
     for colour in PALETTE[PALETTE[:, 3] == 128]:
         mixed = _composite(colour, behind)
+        for alike in solid[(np.abs(solid.astype(int) - mixed).max(axis=-1) == 1)]:
+            # Programs round mixes differently, so this may be either.
+            if (opaque == alike).all(-1).any():
+                raise ImageError(
+                    f"has the background {name}, on which two colours look nearly the same",
+                    try_next=_NEEDS_ALPHA,
+                )
         is_mixed = (opaque == mixed).all(-1)
         if not is_mixed.any():
             continue

@@ -37,7 +37,7 @@ from punkdata.svg import read_svg, unwrap_data_uri
 Sprite: TypeAlias = NDArray[np.uint8]
 
 SIDE_PX = 24
-MIN_CONFIDENCE = 0.97
+MIN_CONFIDENCE = 0.98
 MIN_LOSSY_SCALE = 4
 MAX_LOSSY_PX = 1024
 MAX_STRANGENESS = 6.0
@@ -169,12 +169,12 @@ def _restored(
     rendition, is_transparent = _rendition(image, name, size_bytes)
     found = restore(rendition)
     confidence = 1 / (1 + found.odds)
+    _check(rendition, found)
     if confidence < min_confidence:
         raise ImageError(
             f"can be read in more than one way (confidence {confidence:.2f})",
             try_next=_NEEDS_A_BETTER_ONE,
         )
-    _check(rendition, found)
     background = bytes(found.background.astype(np.uint8)).hex()
     is_behind = np.isin(found.indices, [0, *found.hidden])
     for colour in PALETTE[found.hidden]:

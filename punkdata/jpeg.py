@@ -32,10 +32,12 @@ from punkdata.rendition import (
 )
 
 LEVEL_SD = (0.3, 0.3, 0.3)
-SLIP_SD = 0.3
+SLIP_SD = (0.3, 0.3)
 EXPECTED_MISFIT = 0.2
 """mean squared error, in expected ones, of coefficients of a rightly modelled picture: far
 below 1, because most of them are zero before they are quantised"""
+STRANGE_MISFIT = 0.25
+"""of pictures that were resized twice, by a filter not known here, or saved before"""
 CLEARLY = 7.0
 """log of the odds from which one of several sprites is the only one that fits"""
 _PLANE = (0, 1, 1)
@@ -54,6 +56,9 @@ def can_read(image: Image.Image) -> bool:
     if image.format != "JPEG" or image.mode != "RGB" or image.info.get("adobe_transform") == 0:
         return False
     layers = image.layer  # type: ignore[attr-defined]
+    tables = image.quantization  # type: ignore[attr-defined]
+    if not all(layer[3] in tables and min(tables[layer[3]]) > 0 for layer in layers):
+        return False
     factors = [tuple(layer[1:3]) for layer in layers]
     return (
         factors[0] in {(1, 1), (2, 1), (1, 2), (2, 2)}
@@ -92,11 +97,9 @@ class JpegRendition:
         return np.stack(planes, axis=1)
 
     def evidence(self) -> Evidence:
-        return _evidence(self._model(self._kernels[0]), self._pull, trust=1.0)
+        return _evidence(self._model(self._kernels[0]), self._pull, misfit=0.0)
 
     def corrected(self, rgb: Floats) -> Evidence | None:
-        if self._side == ORIGINAL_PX:
-            return None
         if len(self._kernels) > 1:
             # The first comparison is made with a sprite that may still be far from right.
             ranked = sorted(self._kernels, key=lambda kernel: self._luma_misfit(rgb, kernel))
@@ -106,6 +109,8 @@ class JpegRendition:
         picture = self._picture(rgb, best)
         misfit = self._misfit(picture)
         self._last = rgb, picture
+        if self._side == ORIGINAL_PX and misfit < EXPECTED_MISFIT:
+            return None  # without a filter nothing was clipped
         model = self._model(best)
         codes = self.codes(np.rint(rgb)).reshape(CELLS, 3).astype(np.float32)
         pull = [
@@ -113,7 +118,7 @@ class JpegRendition:
             + model[_PLANE[c]].precision @ codes[:, c]
             for c, errors in enumerate(self._errors(picture))
         ]
-        return _evidence(model, pull, trust=min(1.0, EXPECTED_MISFIT / misfit))
+        return _evidence(model, pull, misfit)
 
     def oddity(self, rgb: Floats) -> float:
         last, picture = self._last
@@ -237,12 +242,21 @@ def _plane(side: int, kernel: str, thinned: tuple[int, int], steps: tuple[int, .
     )
 
 
-def _evidence(model: list[_Plane], pull: Sequence[Samples], trust: float) -> Evidence:
+def _evidence(model: list[_Plane], pull: Sequence[Samples], misfit: float) -> Evidence:
+    """The more the picture differs from what was expected of it, the less it is believed."""
+    trust = min(1.0, EXPECTED_MISFIT / max(misfit, 1e-9))
     luma, chroma, pulls = model[0].precision, model[1].precision, np.stack(pull, axis=1)
     if trust < 1:
         part = np.float32(trust)
         luma, chroma, pulls = luma * part, chroma * part, pulls * part
-    return Evidence(luma, chroma, pulls, LEVEL_SD, SLIP_SD)
+    roughness = min(max(1.0, misfit / STRANGE_MISFIT) ** 2, 20.0)
+    return Evidence(
+        luma,
+        chroma,
+        pulls,
+        tuple(roughness * sd for sd in LEVEL_SD),
+        (roughness * SLIP_SD[0], roughness * SLIP_SD[1]),
+    )
 
 
 def _halved(rows: Samples) -> Samples:

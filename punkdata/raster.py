@@ -32,6 +32,7 @@ from punkdata.rendition import (
 
 WEBP_QUALITIES = (80, 75, 90, 85, 95, 70, 60)
 """what people save with, most usual first"""
+MAX_SAVED_PX = 640
 CORRELATION = 3.0
 """how much larger the errors of a cell's mean are than independent ones of pixels give"""
 _LIMITED = np.array([219 / 255, 224 / 255, 224 / 255])
@@ -45,17 +46,20 @@ class _Errors:
     """Standard deviations in codes, as renditions of drawn sprites show them."""
 
     cell_px: float
-    """for sprite pixels of at least that size; four times as large for those half as large"""
+    """for sprite pixels of at least that size; larger for smaller ones"""
     cell_sd: float
     level_sd: tuple[float, float, float]
-    slip_sd: float
+    slip_sd: tuple[float, float]
 
 
 _ERRORS = {
-    "WEBP": _Errors(16, 0.3, (0.4, 0.4, 0.4), 0.8),
-    "AVIF": _Errors(14, 0.15, (0.3, 0.5, 0.7), 0.3),
+    "WEBP": _Errors(16, 0.3, (0.4, 0.4, 0.4), (0.8, 0.9)),
+    "AVIF": _Errors(14, 0.15, (0.3, 0.5, 0.7), (0.3, 0.45)),
 }
-_OTHER_ERRORS = _Errors(14, 0.3, (0.5, 0.5, 0.5), 0.8)
+_USUAL_DEVIATION = {"WEBP": (0.8, 0.6), "AVIF": (0.52, 0.6)}
+"""of the colours of a picture from the palette, root mean square over colours, in codes of
+luma and chroma; more tells of a low quality, which the pixels within cells do not show"""
+_OTHER_ERRORS = _Errors(14, 0.3, (0.5, 0.5, 0.5), (0.8, 0.9))
 
 
 class RasterRendition:
@@ -83,8 +87,12 @@ class RasterRendition:
         """RGB − 128 of the likeliest sprite, (3, 24, 24)"""
         known = _ERRORS.get(self._name, _OTHER_ERRORS)
         self._coarseness = max(1.0, known.cell_px * SIDE / self._side) ** 2
+        self._roughness = 1.0
+        # Colour at half the resolution suffers most, and soonest.
+        self._chroma_slips = max(1.0, known.cell_px * 1.33 * SIDE / self._side) ** 3
         if was_transparent:
             self._coarseness *= 1.2
+            self._chroma_slips *= 3
 
     def estimate(self) -> Samples:
         codes = np.moveaxis(self._solved, 0, -1).reshape(CELLS, 3) @ self._matrix.T
@@ -94,7 +102,7 @@ class RasterRendition:
         left = self._unexplained(self._solved).reshape(3, -1)
         variance = (self._matrix @ (left @ left.T / left.shape[1]) * self._matrix).sum(axis=1)
         sharpening = _solver(self._side, self._kernel).sharpening
-        known, scale = _ERRORS.get(self._name), self._coarseness
+        known, scale = _ERRORS.get(self._name), self._coarseness * self._roughness
         if known is None:
             # A lossless file of we know not what: with the errors of its last lossy one, if any.
             known = _OTHER_ERRORS
@@ -107,11 +115,26 @@ class RasterRendition:
             chroma,
             (self.estimate() * precision).astype(np.float32),
             tuple(scale * sd for sd in known.level_sd),
-            scale * known.slip_sd,
+            (scale * known.slip_sd[0], self._chroma_slips * scale * known.slip_sd[1]),
         )
 
-    def corrected(self, rgb: Floats) -> Evidence | None:  # noqa: ARG002
-        return None
+    def corrected(self, rgb: Floats) -> Evidence | None:
+        """More doubtful evidence, where colours lie farther from the palette than usual."""
+        limits = _USUAL_DEVIATION.get(self._name)
+        flat = rgb.reshape(CELLS, 3)
+        colours, which = np.unique(flat, axis=0, return_inverse=True)
+        if limits is None or len(colours) < 3:
+            return None
+        off = self.estimate() - self.codes(flat)
+        member = which.reshape(-1) == np.arange(len(colours))[:, None]
+        means = member @ off / member.sum(axis=1, keepdims=True)
+        squares = (means[(colours != flat[0]).any(axis=1)] ** 2).mean(axis=0)
+        rms = np.sqrt([squares[0], squares[1:].mean()])
+        roughness = float((rms / limits).max()) ** 4
+        if roughness <= self._roughness:
+            return None
+        self._roughness = roughness
+        return self.evidence()
 
     def oddity(self, rgb: Floats) -> float:
         left = self._unexplained(np.moveaxis(rgb - 128, -1, 0).astype(np.float32))
@@ -130,28 +153,35 @@ class RasterRendition:
         return pixels - mix @ sprite @ mix.T
 
     def only_match(self, rgbs: Sequence[Floats]) -> int | None:
-        if self._name != "WEBP":
-            return None  # nothing else has needed it yet
+        if self._name != "WEBP" or self._side > MAX_SAVED_PX:
+            return None  # for others it has not been needed, for larger ones it takes long
 
-        def distance(kernel: str) -> float:
-            picture = np.asarray(drawn(rgbs[0], self._side, kernel))[::3, ::3].astype(np.int16)
-            return float(np.abs(picture - self._pixels[::3, ::3]).mean())
-
-        kernel = min(kernels(self._side), key=distance)
-        pictures = [drawn(rgb, self._side, kernel) for rgb in rgbs]
         for quality in WEBP_QUALITIES:
-            same = []
-            for i, picture in enumerate(pictures):
-                file = io.BytesIO()
-                picture.save(file, "WEBP", quality=quality)
-                if abs(file.tell() - self._size_bytes) > 100 + 0.03 * self._size_bytes:
-                    break  # another quality, most likely
-                with Image.open(file) as saved:
-                    if np.array_equal(np.asarray(saved.convert("RGB")), self._pixels):
-                        same.append(i)
-            if same:
-                return same[0] if len(same) == 1 else None
+            for kernel in kernels(self._side):
+                same = self._same_when_saved(rgbs, kernel, quality)
+                if same is None:
+                    break  # the size tells another quality, whatever the filter
+                if same:
+                    return same[0] if len(same) == 1 else None
         return None
+
+    def _same_when_saved(
+        self, rgbs: Sequence[Floats], kernel: str, quality: int
+    ) -> list[int] | None:
+        """Which sprites give these very pixels; None if their files are of quite another size."""
+        same: list[int] = []
+        for i, rgb in enumerate(rgbs):
+            file = io.BytesIO()
+            drawn(rgb, self._side, kernel).save(file, "WEBP", quality=quality)
+            if abs(file.tell() - self._size_bytes) > 100 + 0.05 * self._size_bytes:
+                return same or None
+            with Image.open(file) as saved:
+                differs = (np.asarray(saved.convert("RGB")) != self._pixels).mean()
+            if differs == 0:
+                same.append(i)
+            elif differs > 0.1:
+                break  # all over, not just where sprites differ: it was saved another way
+        return same
 
     def codes(self, rgb: Floats) -> Floats:
         codes: Floats = (rgb - 128) @ self._matrix.T

@@ -35,6 +35,7 @@ FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
     "bicubic": Image.Resampling.BICUBIC,
     "bilinear": Image.Resampling.BILINEAR,
+    "hamming": Image.Resampling.HAMMING,
     "box": Image.Resampling.BOX,
     "nearest": Image.Resampling.NEAREST,
 }
@@ -57,8 +58,8 @@ class Evidence:
     """(576, 3)"""
     level_sd: tuple[float, ...]
     """how far, in codes, all pixels of one colour may be off together (rounding)"""
-    slip_sd: float
-    """how far, in codes, the codec now and then slips in one small patch"""
+    slip_sd: tuple[float, float]
+    """how far, in codes of luma and chroma, the codec now and then slips in one small patch"""
 
     def times(self, sprite: Samples) -> Samples:
         """precision @ sprite, for codes (576, 3)"""

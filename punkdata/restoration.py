@@ -305,8 +305,11 @@ class _Search:
         """Lower the energies of changes, beside what the evidence says, to those of a slip of the
         codec in one patch.
         """
-        gaps = _squares(np.ones((len(self.used), 3), np.float32), self.codes[self.used], self.codes)
-        slips = gaps.clip(min=0) / self.evidence.slip_sd**2 - np.float32(np.log(SLIPS))
+        luma, chroma = self.evidence.slip_sd
+        precision = np.array([1 / luma**2, 1 / chroma**2, 1 / chroma**2], np.float32)
+        here = self.codes[self.used]
+        gaps = _squares(np.broadcast_to(precision, here.shape), here, self.codes)
+        slips = gaps.clip(min=0) - np.float32(np.log(SLIPS))
         for at, to in np.argwhere(slips < _POSSIBLE):
             colour = self.used[at]
             if colour in (0, to):

@@ -25,7 +25,8 @@ MAX_SVG_BYTES = 500_000
 MAX_RECTANGLES = 5_000
 _SIDE = 24
 _IGNORED = {"xmlns", "version", "shape-rendering", "preserveAspectRatio", "xml:space", "id"}
-_SVG_ATTRIBUTES = _IGNORED | {"viewBox", "width", "height", "style"}
+_SVG_ATTRIBUTES = _IGNORED | {"viewBox", "width", "height"}
+_NAMESPACE = "http://www.w3.org/2000/svg"
 _RECT_ATTRIBUTES = _IGNORED | {"x", "y", "width", "height", "fill"}
 _FILL = re.compile(r"#([0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
 _NUMBER = re.compile(r"[0-9]{1,2}(\.0{1,6})?")
@@ -66,6 +67,8 @@ def read_svg(data: bytes) -> NDArray[np.uint8]:
     reader = _Reader()
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = reader.refuse_doctype
+    parser.XmlDeclHandler = reader.check_encoding
+    parser.ProcessingInstructionHandler = reader.refuse_instruction
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
     parser.CharacterDataHandler = reader.text
@@ -88,6 +91,13 @@ class _Reader:
     def refuse_doctype(self, *_: object) -> None:
         raise ImageError("is an SVG with a document type, which may hide anything")
 
+    def check_encoding(self, version: str, encoding: str | None, alone: int) -> None:  # noqa: ARG002
+        if (encoding or "utf-8").lower() not in ("utf-8", "us-ascii"):
+            raise ImageError("is an SVG in an encoding other than UTF-8")
+
+    def refuse_instruction(self, target: str, _: str) -> None:
+        raise ImageError(f"is an SVG with <?{target[:20]}, which may change the picture")
+
     def start(self, name: str, attributes: dict[str, str]) -> None:
         expected = "svg" if self.depth == 0 else "rect"
         if name != expected or self.depth > 1:
@@ -97,6 +107,8 @@ class _Reader:
         for attribute in attributes:
             if attribute not in known and not attribute.startswith("xmlns:"):
                 raise ImageError(f"is an SVG with {attribute[:20]!r}, which may change the picture")
+        if attributes.get("xmlns", _NAMESPACE) != _NAMESPACE:
+            raise ImageError("is not an SVG (it has another xmlns)")
         if expected == "svg":
             self._check_grid(attributes)
         else:
@@ -147,4 +159,4 @@ def _painted(
     canvas = Image.new("RGBA", (_SIDE, _SIDE))
     for (x, y, width, height), colour in rectangles:
         canvas.alpha_composite(Image.new("RGBA", (width, height), colour), (x, y))
-    return np.asarray(canvas)
+    return np.array(canvas)  # a copy, which may be written to

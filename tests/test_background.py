@@ -7,6 +7,7 @@ from PIL import Image
 
 from punkdata.background import check_telling, remove_background
 from punkdata.errors import ImageError
+from punkdata.palette import PALETTE
 
 WHITE = np.array([255, 255, 255], np.uint8)
 
@@ -22,6 +23,26 @@ def test_a_plain_colour_is_taken_away_and_named(background: str) -> None:
     sprite, name = remove_background(on(all_colours(), background))
     assert (sprite == all_colours()).all()
     assert name == background
+
+
+@pytest.mark.parametrize("alpha", [128 / 255, 0.5])
+@pytest.mark.parametrize("round_", [np.floor, np.ceil, np.rint])
+@pytest.mark.parametrize("grey", [0x0E, 0x26, 0x80])
+def test_smoke_mixed_by_any_program_is_right_or_refused(
+    grey: int, round_: np.ufunc, alpha: float
+) -> None:
+    smoke = np.zeros((24, 24, 4), np.uint8)
+    smoke[5:15, 5:15] = (0, 0, 0, 255)
+    for row, colour in enumerate(PALETTE[PALETTE[:, 3] == 128]):
+        smoke[8 + row, 8] = colour
+    over = np.where(smoke[..., 3:] == 128, alpha, smoke[..., 3:] / 255)
+    mixed = round_(smoke * over + grey * (1 - over))
+    mixed[..., 3] = 255
+    try:
+        sprite, _ = remove_background(mixed.astype(np.uint8))
+    except ImageError:
+        return
+    assert (sprite == smoke).all()
 
 
 def test_corners_of_two_colours_are_no_background() -> None:

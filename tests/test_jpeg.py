@@ -81,3 +81,13 @@ def test_other_kinds_of_jpeg_are_not_taken_for_this_one() -> None:
         picture_bytes(image, "PNG"),
     ):
         assert not can_read(Image.open(io.BytesIO(other)))
+
+
+def test_a_jpeg_without_its_tables_or_with_steps_of_0_is_not_read() -> None:
+    data = picture_bytes(enlarged(PUNK.sprite), "JPEG", quality=85)
+    first = data.index(b"\xff\xdb")
+    second = data.index(b"\xff\xdb", first + 2)
+    lost = data[:second] + data[second + 69 :]
+    zero = data[: first + 5] + b"\0" + data[first + 6 :]
+    for broken in (lost, zero):
+        assert not can_read(Image.open(io.BytesIO(broken)))

@@ -105,11 +105,16 @@ BOMB = '<!DOCTYPE svg [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;
         (svg(RECT, HEAD.replace("24 24", "32 32")), "viewBox"),
         (svg(RECT, HEAD.replace(' viewBox="0 0 24 24"', "")), "viewBox"),
         (svg(RECT, HEAD.replace(">", ' width="24" height="48">')), "not square"),
+        (svg(RECT, HEAD.replace(">", ' style="transform:scale(-1,1)">')), "'style'"),
+        (svg(RECT, HEAD.replace("2000/svg", "2000/other")), "another xmlns"),
+        (svg(RECT.replace(" x=", ' xmlns="urn:x" x=')), "another xmlns"),
+        (b'<?xml-stylesheet href="data:text/css,rect{fill:red}"?>' + svg(RECT), "xml-stylesheet"),
+        (b'<?xml version="1.0" encoding="unicode_escape"?>' + svg(RECT), "other than UTF-8"),
         (svg("hello" + RECT), "with text"),
         (svg(""), "without rectangles"),
         (svg(RECT * 5001), "more than 5,000 rectangles"),
         (svg(RECT + " " * 500_001), "more than 500,000 bytes"),
-        (b'<?xml version="1.0" encoding="nonsense"?>' + svg(RECT), "damaged"),
+        (b'<?xml version="1.0" encoding="nonsense"?>' + svg(RECT), "damaged|UTF-8"),
     ],
 )
 def test_anything_but_rectangles_on_the_grid_is_refused(data: bytes, reason: str) -> None:
