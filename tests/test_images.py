@@ -278,7 +278,7 @@ LOSSY = [
     ("JPEG", 336, 85, BLUE),
     ("JPEG", 250, 85, BLUE),
     ("JPEG", 500, 60, "#c0ffee"),
-    ("WEBP", 512, 95, None),
+    ("WEBP", 512, 90, "#c0ffee"),
     ("AVIF", 512, 80, None),
     ("PNG", 250, None, BLUE),
     ("PNG", 250, None, None),
