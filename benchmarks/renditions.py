@@ -180,7 +180,7 @@ def main() -> None:
                 )
     print(f"\nhow often the likeliest sprite is right; below {MIN_CONFIDENCE} it is refused")
     print(f"{'confidence':18}{'pictures':>10}{'right':>9}")
-    bounds = (0.0, 0.5, 0.8, 0.9, 0.97, 0.99, 0.999, 1.0)
+    bounds = (0.0, 0.5, 0.8, 0.9, 0.98, 0.99, 0.999, 1.0)
     for low, high in itertools.pairwise(bounds):
         right = [is_right for confidence, is_right in confident if low <= confidence < high]
         if right:
