@@ -43,7 +43,7 @@ MAX_LOSSY_PX = 1024
 MAX_STRANGENESS = 6.0
 MAX_ODDITY = 8.0
 BACKDROP = "#18d0e0"
-"""as far from all 222 colours as any"""
+"""about as far from all 222 colours as a colour can be"""
 
 _MAGIC = b"\x89PNG\r\n\x1a\n"
 _ROW_BYTES = SIDE_PX * 4
@@ -100,8 +100,8 @@ class DecodedImage:
     """the plain colour that stood behind the punk, as "#rrggbb"; None if transparent. From a
     lossy picture it is exact to about one step in each channel."""
     confidence: float
-    """the probability that every pixel is right: 1 for lossless pictures, never below
-    `MIN_CONFIDENCE`"""
+    """how sure every pixel is, 0 to 1: 1 for lossless pictures; benchmarks/renditions.py counts
+    how often pictures of each confidence are right"""
 
 
 def decode_image(data: bytes, min_confidence: float = MIN_CONFIDENCE) -> DecodedImage:
@@ -115,7 +115,7 @@ def decode_image(data: bytes, min_confidence: float = MIN_CONFIDENCE) -> Decoded
 
     Raises:
         ImageError: the bytes are not such a picture, or what they show is not certain.
-            The message says why and starts with "is" or "has", to follow a file name.
+            The message says why and starts with a verb, to follow a file name.
     """
     if len(data) > MAX_BYTES:
         raise ImageError(f"has {len(data):,} bytes, more than {MAX_BYTES:,}")
@@ -153,7 +153,7 @@ def _finished(sprite: Sprite, scale: float) -> DecodedImage:
     return DecodedImage(sprite, scale, background, 1.0)
 
 
-# -- pictures whose pixels are not -----------------------------------------------------------
+# -- pictures whose pixels are not exact ---------------------------------------------------
 
 
 def _restored(
@@ -163,7 +163,7 @@ def _restored(
     scale = image.width / SIDE_PX
     if scale < MIN_LOSSY_SCALE:
         raise ImageError(
-            f"is {image.width} pixels wide, too small to be read from a {name} that is not exact",
+            f"is {image.width} pixels wide, too small for a {name} that is not exact",
             try_next=_NEEDS_A_BETTER_ONE,
         )
     rendition, is_transparent = _rendition(image, name, size_bytes)

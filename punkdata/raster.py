@@ -10,7 +10,6 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from punkdata.rendition import (
     TO_CODES,
     Evidence,
     Floats,
+    Indices,
     Samples,
     drawn,
     enlargement,
@@ -37,13 +37,14 @@ CORRELATION = 3.0
 """how much larger the errors of a cell's mean are than independent ones of pixels give"""
 _LIMITED = np.array([219 / 255, 224 / 255, 224 / 255])
 """video range, which WebP stores: luma from 16 to 235, differences from 16 to 240"""
-Indices: TypeAlias = NDArray[np.intp]
 _BLACK_LIMITED = 16 - 128 * (1 - _LIMITED[0])
 
 
 @dataclass(frozen=True)
 class _Errors:
-    """Standard deviations in codes, as renditions of drawn sprites show them."""
+    """Standard deviations in codes, chosen so that benchmarks/renditions.py finds the confidence
+    right, or too low.
+    """
 
     cell_px: float
     """for sprite pixels of at least that size; larger for smaller ones"""

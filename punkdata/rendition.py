@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Floats: TypeAlias = NDArray[np.float64]
+Indices: TypeAlias = NDArray[np.intp]
 Samples: TypeAlias = NDArray[np.floating[Any]]
 """float32 in large arrays, where half the bytes are half the time"""
 
@@ -95,7 +96,8 @@ class Rendition(Protocol):
 
     def corrected(self, rgb: Floats) -> Evidence | None:
         """The same when the sprite is nearly `rgb`: with what is not linear (clipping at black
-        and white, rounding) computed for that one. None: there is nothing to correct.
+        and white, rounding) computed for that one, and believed less where the picture fits
+        it worse than it should. None: there is nothing to correct.
         """
 
     def oddity(self, rgb: Floats) -> float:

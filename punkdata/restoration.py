@@ -12,15 +12,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import lgamma
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from punkdata.palette import PALETTE
-from punkdata.rendition import CELLS, SIDE, Evidence, Floats, Rendition, Samples
-
-Indices: TypeAlias = NDArray[np.intp]
+from punkdata.rendition import CELLS, SIDE, Evidence, Floats, Indices, Rendition, Samples
 
 KNOWN_BACKGROUNDS = ((0x63, 0x85, 0x96), (0x95, 0x55, 0x4F), (0x8E, 0x6F, 0xB6))
 """what stands behind punks that are not for sale, for sale, and bid for"""
@@ -151,7 +148,7 @@ class _Search:
                 match = self.rendition.only_match([self.picture(a) for a in answers])
                 if match is not None:
                     indices = answers[match]
-                    odds -= sum(their_odds for their_odds, _ in others)
+                    odds = max(0.0, odds - sum(their_odds for their_odds, _ in others))
         return Restoration(
             self.colours[indices],
             self._background_rgb(),

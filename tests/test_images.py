@@ -183,8 +183,8 @@ def corners_differ() -> bytes:
         (b"\x89PNG\r\n\x1a\n", "without a header"),
         (b"<html>", "HTML"),
         (png_bytes(PUNK.sprite, mode="RGB", format="JPEG"), "24 pixels wide, too small"),
-        (png_bytes(PUNK.sprite, format="WEBP"), "too small to be read from a WebP"),
-        (png_bytes(PUNK.sprite, format="AVIF"), "too small to be read from a AVIF"),
+        (png_bytes(PUNK.sprite, format="WEBP"), "too small for a WebP"),
+        (png_bytes(PUNK.sprite, format="AVIF"), "too small for a AVIF"),
         (png_bytes(PUNK.sprite, format="GIF"), "is not a PNG, .* but GIF"),
         (png_bytes(PUNK.sprite, 14, "#638596", "CMYK", format="JPEG"), "for print"),
         (png_bytes(PUNK.sprite, 14, "#638596", "L", format="JPEG"), "is grey"),
@@ -314,7 +314,7 @@ def rgb(name: str) -> bytes:
     return bytes.fromhex(name[1:])
 
 
-def test_what_may_be_two_sprites_is_refused_and_can_be_asked_for() -> None:
+def test_what_may_be_two_sprites_is_refused() -> None:
     data = picture_bytes(enlarged(all_colours(), 128), "JPEG", quality=30)
     with pytest.raises(ImageError, match="more than one way .confidence 0[.]"):
         decode_image(data)
