@@ -45,18 +45,17 @@ def _as_numbers(pixels: NDArray[np.uint8]) -> NDArray[np.uint32]:
 def _uniform_cells(whole: NDArray[np.uint32]) -> NDArray[np.uint32] | None:
     """The (24, 24) numbers that repeat over the cells of (n, n), if they do."""
     side = len(whole)
-    if side % _SIDE == 0:
-        scale = side // _SIDE
-        cells = whole.reshape(_SIDE, scale, _SIDE, scale)
-        small = cells[:, :1, :, :1]
-        return small[:, 0, :, 0] if (cells == small).all() else None
-    if side < _MIN_UNEVEN_PX:
-        return None
     middle = ((np.arange(_SIDE) + 0.5) * side / _SIDE).astype(int)
-    small = whole[middle[:, None], middle]
-    rows = _sources(whole[:, middle], small)
-    columns = _sources(whole[middle].T, small.T)
-    return small if (small[rows][:, columns] == whole).all() else None
+    lines = whole[middle]
+    small = lines[:, middle]
+    if side % _SIDE == 0:
+        rows = columns = np.arange(side) // (side // _SIDE)
+    elif side < _MIN_UNEVEN_PX:
+        return None
+    else:
+        rows, columns = _sources(whole[:, middle], small), _sources(lines.T, small.T)
+    # First along the lines that differ, because these are few.
+    return small if (lines == small[:, columns]).all() and (whole == lines[rows]).all() else None
 
 
 def _sources(lines: NDArray[np.uint32], sprite: NDArray[np.uint32]) -> NDArray[np.intp]:

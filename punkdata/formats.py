@@ -7,8 +7,6 @@ before anything is unpacked.
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 
 from PIL import Image
 
@@ -17,7 +15,6 @@ from punkdata.errors import ImageError
 MAX_BYTES = 8_000_000
 MIN_SIDE_PX = 24
 MAX_SIDE_PX = 2400
-MAX_CHUNKS = 1000
 MAX_SCANS = 100
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -79,12 +76,11 @@ def open_picture(data: bytes) -> Image.Image:
     """The opened, not yet decoded picture: square, 24 to 2,400 pixels a side, one frame.
 
     Raises:
-        ImageError: it is none of PNG, JPEG, WebP and AVIF, or is not such a picture.
+        ImageError: it is none of JPEG, WebP and AVIF (for PNG there is png.py), or is not such
+            a picture.
     """
     name = format_name(data)
-    if name == "PNG":
-        _check_png(data)
-    elif name == "WebP":
+    if name == "WebP":
         _check_webp(data)
     elif name == "JPEG" and data.count(b"\xff\xda") > MAX_SCANS:
         raise ImageError(f"is a JPEG of more than {MAX_SCANS} scans")
@@ -92,19 +88,39 @@ def open_picture(data: bytes) -> Image.Image:
         raise ImageError(
             f"is not a PNG, JPEG, WebP, AVIF or SVG but {name}", try_next="save it as a PNG"
         )
+    image = open_upright(data, name)
+    check_size(*image.size)
+    if getattr(image, "n_frames", 1) != 1:
+        raise ImageError("is an animation")
+    if name == "JPEG" and image.mode != "RGB":
+        raise ImageError(_NO_MODE.get(image.mode, f"has the colour mode {image.mode}"))
+    return image
+
+
+def open_upright(data: bytes, name: str) -> Image.Image:
+    """Raises:
+    ImageError: Pillow cannot open it, or it is to be shown turned.
+    """
     try:
         image = Image.open(io.BytesIO(data), formats=[name])
         turned = image.getexif().get(0x0112, 1)
     # On damaged files Pillow raises whatever its parts happen to raise.
     except Exception as error:  # noqa: BLE001
         raise ImageError(f"is a damaged {name} ({type(error).__name__})") from None
-    check_size(*image.size)
-    if getattr(image, "n_frames", 1) != 1:
-        raise ImageError("is an animation")
     if turned not in (0, 1):
         raise ImageError("is stored turned or mirrored (EXIF)", try_next="save it upright")
-    if name == "JPEG" and image.mode != "RGB":
-        raise ImageError(_NO_MODE.get(image.mode, f"has the colour mode {image.mode}"))
+    return image
+
+
+def loaded(image: Image.Image, name: str) -> Image.Image:
+    """Raises:
+    ImageError: it is damaged.
+    """
+    try:
+        image.load()
+    # As above.
+    except Exception as error:  # noqa: BLE001
+        raise ImageError(f"is a damaged {name} ({type(error).__name__})") from None
     return image
 
 
@@ -117,42 +133,6 @@ def check_size(width: int, height: int) -> None:
             f"is {width}x{height} pixels, not a square of {MIN_SIDE_PX} to {MAX_SIDE_PX:,}",
             try_next="only whole pictures of one punk can be read",
         )
-
-
-def _check_png(data: bytes) -> None:
-    """Refuse a PNG with a damaged, doubled or missing part, which Pillow reads as it can."""
-    if len(data) < 33 or data[12:16] != b"IHDR":
-        raise ImageError("is a PNG without a header")
-    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", data[16:29])
-    check_size(width, height)
-    if depth == 16:
-        raise ImageError("has 16 bits a channel", try_next="save it with 8")
-    at = len(_PNG)
-    kinds: list[bytes] = [b""]
-    rows_packed: list[bytes] = []
-    while at < len(data) and kinds[-1] != b"IEND":
-        length = int.from_bytes(data[at : at + 4], "big")
-        kind, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + length]
-        if data[at + 8 + length : at + 12 + length] != struct.pack(">I", zlib.crc32(kind + body)):
-            raise ImageError("is a damaged PNG (a part has another checksum)")
-        kinds.append(kind)
-        if kind == b"IDAT":
-            rows_packed.append(body)
-        if len(kinds) > MAX_CHUNKS:
-            raise ImageError(f"is a PNG of more than {MAX_CHUNKS:,} parts")
-        at += 12 + length
-    if kinds.count(b"IHDR") != 1 or kinds[-1] != b"IEND":
-        raise ImageError("is a damaged PNG (a part is missing or doubled)")
-    if b"acTL" in kinds or b"fcTL" in kinds:
-        raise ImageError("is an animation")
-    bits = width * depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 0)
-    unpacker = zlib.decompressobj()
-    try:
-        rows = unpacker.decompress(b"".join(rows_packed), 2 * height * (8 + bits // 8))
-    except zlib.error as error:
-        raise ImageError(f"is a damaged PNG ({error})") from None
-    if not unpacker.eof or (not interlaced and len(rows) != height * (1 + (bits + 7) // 8)):
-        raise ImageError("is a damaged PNG (it has too few or too many rows)")
 
 
 def _webp_chunks(data: bytes) -> list[str]:

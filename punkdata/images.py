@@ -27,8 +27,9 @@ from punkdata import jpeg
 from punkdata.background import check_telling, remove_background
 from punkdata.cells import exact_sprite
 from punkdata.errors import DataError, ImageError
-from punkdata.formats import MAX_BYTES, format_name, is_lossless, open_picture
+from punkdata.formats import MAX_BYTES, format_name, is_lossless, loaded, open_picture
 from punkdata.palette import PALETTE
+from punkdata.png import MAGIC, packed, read_png
 from punkdata.raster import RasterRendition
 from punkdata.rendition import Rendition
 from punkdata.restoration import Restoration, painted, restore
@@ -45,18 +46,13 @@ MAX_ODDITY = 8.0
 BACKDROP = "#18d0e0"
 """about as far from all 222 colours as a colour can be"""
 
-_MAGIC = b"\x89PNG\r\n\x1a\n"
 _ROW_BYTES = SIDE_PX * 4
 _EMPTY = "shows nothing but one plain colour"
 _NEEDS_A_BETTER_ONE = "use a larger or a lossless picture of it"
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-_HEAD = _MAGIC + _chunk(b"IHDR", struct.pack(">IIBBBBB", SIDE_PX, SIDE_PX, 8, 6, 0, 0, 0))
-_TAIL = _chunk(b"IEND", b"")
+_HEAD = MAGIC + packed(b"IHDR", struct.pack(">IIBBBBB", SIDE_PX, SIDE_PX, 8, 6, 0, 0, 0))
+_TAIL = packed(b"IEND", b"")
 
 
 def pixels_sha256(sprite: Sprite) -> str:
@@ -68,7 +64,7 @@ def encode_png(sprite: Sprite) -> bytes:
     """The sprite as a 24x24 RGBA PNG that `decode_sprites` reads fast."""
     rows = np.zeros((SIDE_PX, 1 + _ROW_BYTES), np.uint8)  # column 0: filter type 0, none
     rows[:, 1:] = sprite.reshape(SIDE_PX, _ROW_BYTES)
-    return _HEAD + _chunk(b"IDAT", zlib.compress(rows.tobytes(), 6)) + _TAIL
+    return _HEAD + packed(b"IDAT", zlib.compress(rows.tobytes(), 6)) + _TAIL
 
 
 def decode_sprites(pngs: Sequence[bytes]) -> NDArray[np.uint8]:
@@ -123,22 +119,18 @@ def decode_image(data: bytes, min_confidence: float = MIN_CONFIDENCE) -> Decoded
     name = format_name(data)
     if name == "SVG":
         return _finished(read_svg(data), 1)
-    image = open_picture(data)
+    if name == "PNG":
+        pixels = read_png(data)
+        image = Image.fromarray(pixels)
+    else:
+        image = open_picture(data)
     if is_lossless(data):
-        pixels = np.asarray(_loaded(image, name).convert("RGBA"))
+        if name != "PNG":
+            pixels = np.asarray(loaded(image, name).convert("RGBA"))
         sprite = exact_sprite(pixels)
         if sprite is not None:
             return _finished(sprite, image.width / SIDE_PX)
     return _restored(image, name, len(data), min_confidence)
-
-
-def _loaded(image: Image.Image, name: str) -> Image.Image:
-    try:
-        image.load()
-    # On damaged files Pillow's readers raise whatever their parts happen to raise.
-    except Exception as error:  # noqa: BLE001
-        raise ImageError(f"is a damaged {name} ({type(error).__name__})") from None
-    return image
 
 
 def _finished(sprite: Sprite, scale: float) -> DecodedImage:
@@ -197,7 +189,7 @@ def _rendition(image: Image.Image, name: str, size_bytes: int) -> tuple[Renditio
             return jpeg.JpegRendition(image), False
         except OSError as error:
             raise ImageError(f"is a damaged {name} ({error})") from None
-    pixels = _loaded(image, name).convert("RGBA")
+    pixels = loaded(image, name).convert("RGBA")
     is_transparent = pixels.getchannel("A").getextrema() != (255, 255)
     flat = Image.new("RGBA", pixels.size, BACKDROP)
     flat.alpha_composite(pixels)
@@ -206,7 +198,7 @@ def _rendition(image: Image.Image, name: str, size_bytes: int) -> tuple[Renditio
     if image.width > MAX_LOSSY_PX:
         opaque = opaque.resize((MAX_LOSSY_PX, MAX_LOSSY_PX), Image.Resampling.BOX)
         size_bytes = 0  # nothing that we save can be compared with it
-    opaque.format = image.format
+    opaque.format = name.upper()
     rendition = RasterRendition(opaque, size_bytes, was_transparent=is_transparent)
     return rendition, is_transparent
 

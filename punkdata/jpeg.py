@@ -25,7 +25,7 @@ from punkdata.rendition import (
     Evidence,
     Floats,
     Samples,
-    drawn,
+    drawn_planes,
     enlargement,
     kernels,
     to_rgb,
@@ -47,8 +47,7 @@ _K = np.arange(8)
 _DCT = (np.cos((2 * _K + 1) * _K[:, None] * np.pi / 16) / 2).astype(np.float32)
 _DCT[0] *= np.float32(np.sqrt(0.5))
 """the orthonormal 8-point cosine transform: float32 (frequency, place)"""
-_MATRIX = tuple(np.column_stack([TO_CODES, (0, 128, 128)]).reshape(-1))
-"""RGB to the three planes, as Pillow's `convert` wants it"""
+_TO_PLANES = TO_CODES.astype(np.float32)
 
 
 def can_read(image: Image.Image) -> bool:
@@ -80,14 +79,14 @@ class JpegRendition:
         self._thinned = [(1, 1), (layers[0][2], layers[0][1])]
         self._steps = [tuple(int(q) for q in tables[layer[3]]) for layer in layers[:2]]
         image.draft("YCbCr", image.size)
-        planes = np.asarray(image).astype(np.float32) - 128
-        self._coefficients = [self._of_decoded(planes[..., c], _PLANE[c]) for c in range(3)]
+        planes = np.moveaxis(np.asarray(image), -1, 0).astype(np.float32, order="C") - 128
+        self._coefficients = [self._of_decoded(planes[c], _PLANE[c]) for c in range(3)]
         weights = [plane.weight for plane in self._model(kernels(self._side)[0])]
         self._weighted = [weights[_PLANE[c]] * y for c, y in enumerate(self._coefficients)]
         # What is clipped at black and white is not linear, so the second best may be right.
         self._kernels = sorted(kernels(self._side), key=self._unfitness)[:2]
         self._is_first = True
-        self._last: tuple[Floats | None, Samples] = None, planes
+        self._last: tuple[Floats, Samples] | None = None
         model = self._model(self._kernels[0])
         self._pull = [model[_PLANE[c]].pull(y) for c, y in enumerate(self._weighted)]
 
@@ -107,8 +106,9 @@ class JpegRendition:
             self._is_first = False
         best = self._kernels[0]
         picture = self._picture(rgb, best)
-        misfit = self._misfit(picture)
-        self._last = rgb, picture
+        error = self._error(picture[0], 0)
+        misfit = self._misfit(error)
+        self._last = rgb, error
         if self._side == ORIGINAL_PX and misfit < EXPECTED_MISFIT:
             return None  # without a filter nothing was clipped
         model = self._model(best)
@@ -116,16 +116,16 @@ class JpegRendition:
         pull = [
             model[_PLANE[c]].pull(model[_PLANE[c]].weight * errors)
             + model[_PLANE[c]].precision @ codes[:, c]
-            for c, errors in enumerate(self._errors(picture))
+            for c, errors in enumerate([error, *self._chroma_errors(picture)])
         ]
         return _evidence(model, pull, misfit)
 
     def oddity(self, rgb: Floats) -> float:
-        last, picture = self._last
-        if last is None or not np.array_equal(last, rgb):
-            picture = self._picture(rgb, self._kernels[0])
-        errors = self._error(picture, 0)
-        squares = self._model(self._kernels[0])[0].weight * errors**2
+        if self._last is not None and np.array_equal(self._last[0], rgb):
+            error = self._last[1]
+        else:
+            error = self._error(self._picture(rgb, self._kernels[0])[0], 0)
+        squares = self._model(self._kernels[0])[0].weight * error**2
         blocks = squares.reshape(len(squares) // 8, 8, -1, 8).mean(axis=(1, 3))
         return float(np.sqrt(blocks.max()))
 
@@ -134,9 +134,11 @@ class JpegRendition:
         misfits, energies = [], []
         for rgb in rgbs:
             picture = self._picture(rgb, self._kernels[0])
-            errors = enumerate(self._errors(picture))
-            energies.append(sum(float(np.vdot(weights[_PLANE[c]] * e, e)) for c, e in errors) / 2)
-            misfits.append(self._misfit(picture))
+            errors = [self._error(picture[0], 0), *self._chroma_errors(picture)]
+            energies.append(
+                sum(float(np.vdot(weights[_PLANE[c]] * e, e)) for c, e in enumerate(errors)) / 2
+            )
+            misfits.append(self._misfit(errors[0]))
         first, second = np.argsort(energies)[:2]
         gap = (energies[second] - energies[first]) * min(1.0, EXPECTED_MISFIT / misfits[first])
         return int(first) if gap > CLEARLY else None
@@ -165,30 +167,31 @@ class JpegRendition:
         return coefficients
 
     def _picture(self, rgb: Floats, kernel: str) -> Samples:
-        """The planes of this sprite's picture before it is compressed: (side, side, 3)."""
-        image = drawn(rgb, self._side, kernel).convert("RGB", _MATRIX)
-        return np.asarray(image).astype(np.float32) - 128
+        """The planes of this sprite's picture before it is compressed: (3, side, side)."""
+        planes = drawn_planes(np.moveaxis(rgb, -1, 0), self._side, kernel)
+        planes = (_TO_PLANES @ planes.reshape(3, -1)).reshape(planes.shape)
+        planes[0] -= 128
+        return np.rint(planes, out=planes)
 
     def _luma_misfit(self, rgb: Floats, kernel: str) -> float:
-        """The same as `_misfit` for little time, but for what is clipped in single colours."""
-        luma = drawn(rgb @ TO_CODES[0], self._side, kernel)
-        return self._misfit(np.asarray(luma).astype(np.float32)[..., None] - 128)
+        """The same for little time, but for what is clipped in single colours."""
+        luma = drawn_planes((rgb @ TO_CODES[0])[None], self._side, kernel)[0] - 128
+        return self._misfit(self._error(luma, 0))
 
-    def _error(self, picture: Samples, c: int) -> Samples:
-        """What coefficients are more than those of a picture, before quantisation."""
+    def _misfit(self, error: Samples) -> float:
+        """The mean squared error of luma, as a multiple of what rounding makes."""
+        return float(np.vdot(self._model(self._kernels[0])[0].weight * error, error) / error.size)
+
+    def _error(self, plane: Samples, c: int) -> Samples:
+        """What coefficients are more than those of a plane (side, side) before quantisation."""
         down, across = self._thinned[_PLANE[c]]
-        plane = _halved(picture[..., c]) if down == 2 else picture[..., c]
+        plane = _halved(plane) if down == 2 else plane
         plane = _halved(plane.T).T if across == 2 else plane
         error: Samples = self._coefficients[c] - _transformed(_transformed(plane).T).T
         return error
 
-    def _errors(self, picture: Samples) -> list[Samples]:
-        return [self._error(picture, c) for c in range(3)]
-
-    def _misfit(self, picture: Samples) -> float:
-        """The mean squared error of luma, as a multiple of what rounding makes."""
-        error = self._error(picture, 0)
-        return float(np.vdot(self._model(self._kernels[0])[0].weight * error, error) / error.size)
+    def _chroma_errors(self, picture: Samples) -> list[Samples]:
+        return [self._error(picture[c], c) for c in (1, 2)]
 
     def _unfitness(self, kernel: str) -> float:
         """How badly luma fits the best of all thinkable sprites, but for a constant."""

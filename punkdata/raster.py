@@ -159,30 +159,27 @@ class RasterRendition:
 
         for quality in WEBP_QUALITIES:
             for kernel in kernels(self._side):
-                same = self._same_when_saved(rgbs, kernel, quality)
-                if same is None:
+                first = self._differing(rgbs[0], kernel, quality)
+                if first is None:
                     break  # the size tells another quality, whatever the filter
+                if first > 0.1:
+                    continue  # all over, not just where sprites differ: another filter
+                others = [self._differing(rgb, kernel, quality) for rgb in rgbs[1:]]
+                same = [i for i, part in enumerate([first, *others]) if part == 0]
                 if same:
                     return same[0] if len(same) == 1 else None
         return None
 
-    def _same_when_saved(
-        self, rgbs: Sequence[Floats], kernel: str, quality: int
-    ) -> list[int] | None:
-        """Which sprites give these very pixels; None if their files are of quite another size."""
-        same: list[int] = []
-        for i, rgb in enumerate(rgbs):
-            file = io.BytesIO()
-            drawn(rgb, self._side, kernel).save(file, "WEBP", quality=quality)
-            if abs(file.tell() - self._size_bytes) > 100 + 0.05 * self._size_bytes:
-                return same or None
-            with Image.open(file) as saved:
-                differs = (np.asarray(saved.convert("RGB")) != self._pixels).mean()
-            if differs == 0:
-                same.append(i)
-            elif differs > 0.1:
-                break  # all over, not just where sprites differ: it was saved another way
-        return same
+    def _differing(self, rgb: Floats, kernel: str, quality: int) -> float | None:
+        """The part of the samples that this sprite, saved so, gives another value; None if its
+        file is of quite another size.
+        """
+        file = io.BytesIO()
+        drawn(rgb, self._side, kernel).save(file, "WEBP", quality=quality)
+        if abs(file.tell() - self._size_bytes) > 100 + 0.05 * self._size_bytes:
+            return None
+        with Image.open(file) as saved:
+            return float((np.asarray(saved.convert("RGB")) != self._pixels).mean())
 
     def codes(self, rgb: Floats) -> Floats:
         codes: Floats = (rgb - 128) @ self._matrix.T
@@ -224,7 +221,7 @@ def _rows(side: int) -> Indices:
     """The pixel rows, and columns, that are looked at."""
     if not _is_large(side):
         return np.arange(side)
-    return np.flatnonzero(_to_border_px(side) > 4)[:: max(1, side // 400)]
+    return np.flatnonzero(_to_border_px(side) > 4)[:: max(1, side // 250)]
 
 
 @lru_cache(32)

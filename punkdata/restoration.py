@@ -135,20 +135,22 @@ class _Search:
             self._recolour(np.where(self.indices == self.used[at], to, self.indices))
 
     def result(self) -> Restoration:
-        slope, between = self._sums()
-        variance = 1 / np.diagonal(between, axis1=1, axis2=2).T
+        slope = self.member @ self.gradient
+        variance = 1 / np.diagonal(self.between, axis1=1, axis2=2).T
         off = self.offsets[self.used] - slope * variance
         off[self.used == 0] = 0
         deviations = np.sqrt((off**2 / (variance + self.level_variance[self.used])).sum(axis=1))
         indices, odds = self.indices, np.inf
         if self.settled:
             odds, others = self._others()
-            if odds > self.rendition.doubtful_odds and others:
-                answers = [indices, *(other for _, other in others)]
+            answers, rest = [indices], odds
+            while others and rest > self.rendition.doubtful_odds:
+                their_odds, other = others.pop(0)
+                answers, rest = [*answers, other], max(0.0, rest - their_odds)
+            if len(answers) > 1:
                 match = self.rendition.only_match([self.picture(a) for a in answers])
                 if match is not None:
-                    indices = answers[match]
-                    odds = max(0.0, odds - sum(their_odds for their_odds, _ in others))
+                    indices, odds = answers[match], rest
         return Restoration(
             self.colours[indices],
             self._background_rgb(),
@@ -179,26 +181,17 @@ class _Search:
         self.counts = np.bincount(indices, minlength=len(self.colours))
         self.used: Indices = np.flatnonzero(self.counts)
         self.member = (indices == self.used[:, None]).astype(np.float32)
-        self.between: Samples | None = None
-        self._look()
+        self.spread: Samples = self.evidence.spread(self.member)
+        self.between: Samples = self.spread @ self.member.T
+        """the precision between the colours used: (3, n, n)"""
+        self.levels = (self.codes + self.offsets)[indices]
+        self.gradient = self.evidence.times(self.levels) - self.evidence.pull
 
     def _paint(self) -> None:
         """Renew what depends on the background."""
         rgb = self.rendition.rgb(self.background.astype(np.float64))
         self.codes = self.rendition.codes(painted(rgb)[self.colours]).astype(np.float32)
         self.codes[0] = self.background
-
-    def _look(self) -> None:
-        self.levels = (self.codes + self.offsets)[self.indices]
-        self.gradient = self.evidence.times(self.levels) - self.evidence.pull
-
-    def _sums(self) -> tuple[Samples, Samples]:
-        """Over the pixels of each used colour: the gradient's sum (n, 3), and the precision
-        between colours (3, n, n).
-        """
-        if self.between is None:
-            self.between = self.evidence.between(self.member)
-        return self.member @ self.gradient, self.between
 
     def _fit_levels(self) -> float:
         """Fit the background and the offsets; returns the largest change, in codes."""
@@ -208,19 +201,21 @@ class _Search:
         self.level_variance: Samples = np.where(is_extreme[:, None], np.float32(4), usual)
         kinds = np.flatnonzero(~is_extreme), np.flatnonzero(is_extreme)
         self.kinds = [colours for colours in kinds if len(colours)]
-        slope, between = self._sums()
+        slope, before = self.member @ self.gradient, (self.codes + self.offsets)[self.used]
         held = np.where(self.used[:, None] == 0, np.float32(0), 1 / self.level_variance[self.used])
-        step = np.empty_like(slope)
-        for c in range(3):
-            pull = slope[:, c] + held[:, c] * self.offsets[self.used, c]
-            step[:, c] = -np.linalg.solve(between[c] + np.diag(held[:, c]), pull)
+        pull = slope + held * self.offsets[self.used]
+        precision = self.between + np.eye(len(held), dtype=np.float32) * held.T[:, None]
+        step: Samples = -np.linalg.solve(precision, pull.T[..., None])[..., 0].T
         if self.used[0] == 0:
             self.background = self.background + step[0]
             self._paint()
         fitted = self.offsets[self.used] + step
         self.offsets[:] = 0
         self.offsets[self.used[self.used > 0]] = fitted[self.used > 0]
-        self._look()
+        levels = self.codes + self.offsets
+        self.levels = levels[self.indices]
+        change = levels[self.used] - before
+        self.gradient += (change.T[:, None] @ self.spread)[:, 0].T
         return float(np.abs(step).max())
 
     # -- energies of changes ----------------------------------------------------------------
@@ -260,8 +255,8 @@ class _Search:
 
     def _colour_changes(self) -> Samples:
         """Of giving all pixels of a used colour another one: (used, colours)."""
-        slope, between = self._sums()
-        precision = np.diagonal(between, axis1=1, axis2=2).T
+        slope = self.member @ self.gradient
+        precision = np.diagonal(self.between, axis1=1, axis2=2).T
         levels = (self.codes + self.offsets)[self.used]
         wanted = levels - slope / precision
         energies = self._loose_squares(1 / precision, wanted)

@@ -52,7 +52,7 @@ def test_lossless_files_are_known_by_their_parts() -> None:
     assert not is_lossless(picture_bytes(clear.resize((96, 96)), "WEBP"))
 
 
-@pytest.mark.parametrize("kind", ["PNG", "WEBP", "AVIF", "GIF"])
+@pytest.mark.parametrize("kind", ["WEBP", "AVIF", "GIF"])
 def test_animations_are_refused(kind: str) -> None:
     frames = [enlarged(punk.sprite, 96) for punk in draw_punks(2)]
     data = picture_bytes(frames[0], kind, save_all=True, append_images=frames[1:])
@@ -98,7 +98,7 @@ def test_a_jpeg_of_very_many_scans_is_refused_at_once() -> None:
         open_picture(data[:at] + data[at:-2] * 20 + data[-2:])
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
 def test_a_picture_that_is_stored_turned_is_refused(kind: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6

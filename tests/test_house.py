@@ -19,6 +19,7 @@ PUNKDATA = [
     ["traits", "palette", "schema", "disk"],
     [
         "formats",
+        "png",
         "svg",
         "cells",
         "background",

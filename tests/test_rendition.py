@@ -55,7 +55,7 @@ def test_the_precision_between_sets_of_pixels_is_that_of_their_sums() -> None:
     luma, chroma = root @ root.T, np.eye(576, dtype=np.float32)
     evidence = Evidence(luma, chroma, np.zeros((576, 3), np.float32), (1.0, 1.0, 1.0), 1.0)
     member = (rng.integers(3, size=576) == np.arange(3)[:, None]).astype(np.float32)
-    between = evidence.between(member)
+    between = evidence.spread(member) @ member.T
     ones = member.T @ np.eye(3, dtype=np.float32)
     assert np.allclose(between[0], ones.T @ luma @ ones, rtol=1e-3)
     assert np.allclose(between[1], np.diag(member.sum(axis=1)))
