@@ -24,13 +24,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from punkdata import jpeg
+from punkdata.avif import base_q_idx
 from punkdata.background import check_telling, remove_background
 from punkdata.cells import exact_sprite
 from punkdata.errors import DataError, ImageError
 from punkdata.formats import MAX_BYTES, format_name, is_lossless, loaded, open_picture
 from punkdata.palette import PALETTE
 from punkdata.png import MAGIC, packed, read_png
-from punkdata.raster import RasterRendition
+from punkdata.raster import COARSEST_Q_IDX, RasterRendition
 from punkdata.rendition import Rendition
 from punkdata.restoration import Restoration, painted, restore
 from punkdata.svg import read_svg, unwrap_data_uri
@@ -130,7 +131,7 @@ def decode_image(data: bytes, min_confidence: float = MIN_CONFIDENCE) -> Decoded
         sprite = exact_sprite(pixels)
         if sprite is not None:
             return _finished(sprite, image.width / SIDE_PX)
-    return _restored(image, name, len(data), min_confidence)
+    return _restored(image, name, data, min_confidence)
 
 
 def _finished(sprite: Sprite, scale: float) -> DecodedImage:
@@ -148,9 +149,7 @@ def _finished(sprite: Sprite, scale: float) -> DecodedImage:
 # -- pictures whose pixels are not exact ---------------------------------------------------
 
 
-def _restored(
-    image: Image.Image, name: str, size_bytes: int, min_confidence: float
-) -> DecodedImage:
+def _restored(image: Image.Image, name: str, data: bytes, min_confidence: float) -> DecodedImage:
     """The sprite of a smoothly resized or lossily compressed picture."""
     scale = image.width / SIDE_PX
     if scale < MIN_LOSSY_SCALE:
@@ -158,7 +157,7 @@ def _restored(
             f"is {image.width} pixels wide, too small for a {name} that is not exact",
             try_next=_NEEDS_A_BETTER_ONE,
         )
-    rendition, is_transparent = _rendition(image, name, size_bytes)
+    rendition, is_transparent = _rendition(image, name, data)
     found = restore(rendition)
     confidence = 1 / (1 + found.odds)
     _check(rendition, found)
@@ -182,13 +181,17 @@ def _restored(
     )
 
 
-def _rendition(image: Image.Image, name: str, size_bytes: int) -> tuple[Rendition, bool]:
+def _rendition(image: Image.Image, name: str, data: bytes) -> tuple[Rendition, bool]:
     """The picture as evidence, and whether its background is transparent."""
     if jpeg.can_read(image) and image.width <= MAX_LOSSY_PX:
         try:
             return jpeg.JpegRendition(image), False
         except OSError as error:
             raise ImageError(f"is a damaged {name} ({error})") from None
+    size_bytes = len(data)
+    q_idx = base_q_idx(data) if name == "AVIF" else None
+    if name == "AVIF" and q_idx is None:
+        q_idx = COARSEST_Q_IDX  # not known, so nothing is taken for granted
     pixels = loaded(image, name).convert("RGBA")
     is_transparent = pixels.getchannel("A").getextrema() != (255, 255)
     flat = Image.new("RGBA", pixels.size, BACKDROP)
@@ -199,7 +202,7 @@ def _rendition(image: Image.Image, name: str, size_bytes: int) -> tuple[Renditio
         opaque = opaque.resize((MAX_LOSSY_PX, MAX_LOSSY_PX), Image.Resampling.BOX)
         size_bytes = 0  # nothing that we save can be compared with it
     opaque.format = name.upper()
-    rendition = RasterRendition(opaque, size_bytes, was_transparent=is_transparent)
+    rendition = RasterRendition(opaque, size_bytes, was_transparent=is_transparent, q_idx=q_idx)
     return rendition, is_transparent
 
 

@@ -33,6 +33,8 @@ from punkdata.rendition import (
 WEBP_QUALITIES = (80, 75, 90, 85, 95, 70, 60)
 """what people save with, most usual first"""
 MAX_SAVED_PX = 640
+USUAL_Q_IDX, COARSEST_Q_IDX = 32, 255
+"""`base_q_idx` of AVIFs of quality 90, for which the errors below hold, and the greatest"""
 CORRELATION = 3.0
 """how much larger the errors of a cell's mean are than independent ones of pixels give"""
 _LIMITED = np.array([219 / 255, 224 / 255, 224 / 255])
@@ -48,30 +50,36 @@ class _Errors:
 
     cell_px: float
     """for sprite pixels of at least that size; larger for smaller ones"""
-    cell_sd: float
+    cell_sd: tuple[float, float, float]
     level_sd: tuple[float, float, float]
     slip_sd: tuple[float, float]
 
 
 _ERRORS = {
-    "WEBP": _Errors(16, 0.3, (0.4, 0.4, 0.4), (0.8, 0.9)),
-    "AVIF": _Errors(14, 0.15, (0.3, 0.5, 0.7), (0.3, 0.45)),
+    "WEBP": _Errors(16, (0.3, 0.3, 0.3), (0.4, 0.4, 0.4), (0.8, 0.9)),
+    "AVIF": _Errors(14, (0.15, 0.3, 0.3), (0.3, 0.5, 0.7), (0.3, 0.45)),
 }
-_USUAL_DEVIATION = {"WEBP": (0.8, 0.6), "AVIF": (0.52, 0.6)}
+_USUAL_DEVIATION = {"WEBP": (0.8, 0.6)}
 """of the colours of a picture from the palette, root mean square over colours, in codes of
 luma and chroma; more tells of a low quality, which the pixels within cells do not show"""
-_OTHER_ERRORS = _Errors(14, 0.3, (0.5, 0.5, 0.5), (0.8, 0.9))
+_OTHER_ERRORS = _Errors(14, (0.3, 0.3, 0.3), (0.5, 0.5, 0.5), (0.8, 0.9))
 
 
 class RasterRendition:
     doubtful_odds = 0.01
 
     def __init__(
-        self, image: Image.Image, size_bytes: int, *, was_transparent: bool = False
+        self,
+        image: Image.Image,
+        size_bytes: int,
+        *,
+        was_transparent: bool = False,
+        q_idx: int | None = None,
     ) -> None:
         """Args:
         image: square, in RGB.
         size_bytes: of the file that it was read from.
+        q_idx: how coarsely an AVIF was quantised, 0 to 255; None in other formats.
         was_transparent: it has been laid onto a background here.
         """
         self._name = image.format or ""
@@ -91,6 +99,10 @@ class RasterRendition:
         self._roughness = 1.0
         # Colour at half the resolution suffers most, and soonest.
         self._chroma_slips = max(1.0, known.cell_px * 1.33 * SIDE / self._side) ** 3
+        if q_idx is not None:
+            # As far as 100, steps grow nearly in proportion to this (AV1 specification, 7.12.2);
+            # errors grow more slowly, because more coefficients come to nothing.
+            self._coarseness *= max(1.0, (q_idx + 7) / (USUAL_Q_IDX + 7)) ** 0.8
         if was_transparent:
             self._coarseness *= 1.2
             self._chroma_slips *= 3
@@ -108,7 +120,9 @@ class RasterRendition:
             # A lossless file of we know not what: with the errors of its last lossy one, if any.
             known = _OTHER_ERRORS
             scale *= float(np.sqrt(variance[0]).clip(0.2, 1))
-        cell_variance = (CORRELATION * sharpening) ** 2 * variance + (scale * known.cell_sd) ** 2
+        cell_variance = (CORRELATION * sharpening) ** 2 * variance + (
+            scale * np.array(known.cell_sd)
+        ) ** 2
         precision = 1 / np.array([cell_variance[0], *[cell_variance[1:].max()] * 2])
         luma, chroma = (np.eye(CELLS, dtype=np.float32) * np.float32(p) for p in precision[:2])
         return Evidence(
@@ -221,7 +235,7 @@ def _rows(side: int) -> Indices:
     """The pixel rows, and columns, that are looked at."""
     if not _is_large(side):
         return np.arange(side)
-    return np.flatnonzero(_to_border_px(side) > 4)[:: max(1, side // 250)]
+    return np.flatnonzero(_to_border_px(side) > 4)[:: max(1, side // 400)]
 
 
 @lru_cache(32)

@@ -25,6 +25,7 @@ PUNKDATA = [
         "background",
         "rendition",
         "jpeg",
+        "avif",
         "raster",
         "restoration",
         "images",
