@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from punkdata.rendition import (
@@ -38,6 +39,9 @@ EXPECTED_MISFIT = 0.2
 below 1, because most of them are zero before they are quantised"""
 STRANGE_MISFIT = 0.25
 """of pictures that were resized twice, by a filter not known here, or saved before"""
+USUALLY_CLIPPED = {"lanczos": 0.62, "bicubic": 0.85}
+"""how much of the misfit of filters that overshoot comes of what they are not to blame for:
+that overshoots are clipped at black and white"""
 CLEARLY = 7.0
 """log of the odds from which one of several sprites is the only one that fits"""
 _PLANE = (0, 1, 1)
@@ -79,21 +83,26 @@ class JpegRendition:
         self._thinned = [(1, 1), (layers[0][2], layers[0][1])]
         self._steps = [tuple(int(q) for q in tables[layer[3]]) for layer in layers[:2]]
         image.draft("YCbCr", image.size)
-        planes = np.moveaxis(np.asarray(image), -1, 0).astype(np.float32, order="C") - 128
-        self._coefficients = [self._of_decoded(planes[c], _PLANE[c]) for c in range(3)]
-        weights = [plane.weight for plane in self._model(kernels(self._side)[0])]
-        self._weighted = [weights[_PLANE[c]] * y for c, y in enumerate(self._coefficients)]
+        image.load()
+        self._coefficients = [
+            self._of_decoded(np.asarray(plane), _PLANE[c]) for c, plane in enumerate(image.split())
+        ]
+        self._weights = [
+            _tiled(_weights(self._steps[c]), y.shape)
+            for c, y in zip(_PLANE, self._coefficients, strict=True)
+        ]
         # What is clipped at black and white is not linear, so the second best may be right.
         self._kernels = sorted(kernels(self._side), key=self._unfitness)[:2]
         self._is_first = True
         self._last: tuple[Floats, Samples] | None = None
-        model = self._model(self._kernels[0])
-        self._pull = [model[_PLANE[c]].pull(y) for c, y in enumerate(self._weighted)]
+        self._pull = self._pulled(self._coefficients, self._kernels[0])
 
     def estimate(self) -> Samples:
-        model = self._model(self._kernels[0])
-        planes = [model[_PLANE[c]].covariance @ pull for c, pull in enumerate(self._pull)]
-        return np.stack(planes, axis=1)
+        luma, chroma = self._model(self._kernels[0])
+        estimate = np.empty_like(self._pull)
+        estimate[:, 0] = luma.covariance @ self._pull[:, 0]
+        estimate[:, 1:] = chroma.covariance @ self._pull[:, 1:]
+        return estimate
 
     def evidence(self) -> Evidence:
         return _evidence(self._model(self._kernels[0]), self._pull, misfit=0.0)
@@ -113,11 +122,10 @@ class JpegRendition:
             return None  # without a filter nothing was clipped
         model = self._model(best)
         codes = self.codes(np.rint(rgb)).reshape(CELLS, 3).astype(np.float32)
-        pull = [
-            model[_PLANE[c]].pull(model[_PLANE[c]].weight * errors)
-            + model[_PLANE[c]].precision @ codes[:, c]
-            for c, errors in enumerate([error, *self._chroma_errors(picture)])
-        ]
+        errors = [error, *self._chroma_errors(picture)]
+        pull = self._pulled(errors, best)
+        pull[:, 0] += model[0].precision @ codes[:, 0]
+        pull[:, 1:] += model[1].precision @ codes[:, 1:]
         return _evidence(model, pull, misfit)
 
     def oddity(self, rgb: Floats) -> float:
@@ -125,18 +133,18 @@ class JpegRendition:
             error = self._last[1]
         else:
             error = self._error(self._picture(rgb, self._kernels[0])[0], 0)
-        squares = self._model(self._kernels[0])[0].weight * error**2
+        squares = self._weights[0] * error**2
         blocks = squares.reshape(len(squares) // 8, 8, -1, 8).mean(axis=(1, 3))
         return float(np.sqrt(blocks.max()))
 
-    def only_match(self, rgbs: Sequence[Floats]) -> int | None:
-        weights = [plane.weight for plane in self._model(self._kernels[0])]
+    def only_match(self, rgbs: Sequence[Floats], odds: float) -> int | None:  # noqa: ARG002
         misfits, energies = [], []
         for rgb in rgbs:
             picture = self._picture(rgb, self._kernels[0])
             errors = [self._error(picture[0], 0), *self._chroma_errors(picture)]
             energies.append(
-                sum(float(np.vdot(weights[_PLANE[c]] * e, e)) for c, e in enumerate(errors)) / 2
+                sum(float(np.vdot(w * e, e)) for w, e in zip(self._weights, errors, strict=True))
+                / 2
             )
             misfits.append(self._misfit(errors[0]))
         first, second = np.argsort(energies)[:2]
@@ -155,16 +163,26 @@ class JpegRendition:
         pairs = zip(self._thinned, self._steps, strict=True)
         return [_plane(self._side, kernel, *pair) for pair in pairs]
 
-    def _of_decoded(self, plane: Samples, model: int) -> Samples:
+    def _pulled(self, coefficients: list[Samples], kernel: str) -> Samples:
+        """What the coefficients of all planes tell of each sprite pixel: (576, 3)."""
+        model = self._model(kernel)
+        weighted = [w * y for w, y in zip(self._weights, coefficients, strict=True)]
+        pulls = [model[c].pull(y) for c, y in zip(_PLANE, weighted, strict=True)]
+        return np.stack(pulls, axis=1)
+
+    def _of_decoded(self, plane: NDArray[np.uint8], model: int) -> Samples:
         """The quantised coefficients behind a decoded plane (side, side)."""
+        samples = plane.astype(np.float32)
+        samples -= 128
         down, across = self._thinned[model]
-        plane = _unsmoothing(self._side) @ plane if down == 2 else plane
-        plane = plane @ _unsmoothing(self._side).T if across == 2 else plane
-        exact = _transformed(_transformed(plane).T).T
-        step = np.array(self._steps[model], np.float32).reshape(8, 8)
-        steps = np.tile(step, (exact.shape[0] // 8, exact.shape[1] // 8))
-        coefficients: Samples = np.rint(exact / steps) * steps
-        return coefficients
+        if (down, across) == (1, 1):
+            exact = _cosines(samples)
+        else:
+            exact = _back(self._side, down) @ samples @ _back(self._side, across).T
+        steps = _tiled(self._steps[model], exact.shape)
+        np.rint(np.divide(exact, steps, out=exact), out=exact)
+        exact *= steps
+        return exact
 
     def _picture(self, rgb: Floats, kernel: str) -> Samples:
         """The planes of this sprite's picture before it is compressed: (3, side, side)."""
@@ -180,24 +198,28 @@ class JpegRendition:
 
     def _misfit(self, error: Samples) -> float:
         """The mean squared error of luma, as a multiple of what rounding makes."""
-        return float(np.vdot(self._model(self._kernels[0])[0].weight * error, error) / error.size)
+        return float(np.vdot(self._weights[0] * error, error) / error.size)
 
     def _error(self, plane: Samples, c: int) -> Samples:
         """What coefficients are more than those of a plane (side, side) before quantisation."""
         down, across = self._thinned[_PLANE[c]]
         plane = _halved(plane) if down == 2 else plane
-        plane = _halved(plane.T).T if across == 2 else plane
-        error: Samples = self._coefficients[c] - _transformed(_transformed(plane).T).T
-        return error
+        plane = _halved(plane, axis=1) if across == 2 else plane
+        error = _cosines(plane)
+        return np.subtract(self._coefficients[c], error, out=error)
 
     def _chroma_errors(self, picture: Samples) -> list[Samples]:
         return [self._error(picture[c], c) for c in (1, 2)]
 
     def _unfitness(self, kernel: str) -> float:
-        """How badly luma fits the best of all thinkable sprites, but for a constant."""
-        plane = self._model(kernel)[0]
-        pull = plane.pull(self._weighted[0])
-        return -float(pull @ plane.covariance @ pull)
+        """How badly the best of all thinkable sprites fits the mean of each column of 8 samples of
+        luma, which tells filters apart nearly as well as all samples do.
+        """
+        weight, fitting = _across(self._side, kernel, self._steps[0])
+        weighted = self._coefficients[0][::8] * weight
+        fitted = weighted @ fitting
+        left = float(np.vdot(weighted, weighted) - np.vdot(fitted, fitted))
+        return left * USUALLY_CLIPPED.get(kernel, 1.0)
 
 
 @dataclass(frozen=True)
@@ -206,14 +228,13 @@ class _Plane:
 
     rows: Samples
     cols: Samples
-    weight: Samples
     precision: Samples
     covariance: Samples
 
     def pull(self, weighted: Samples) -> Samples:
-        """(576,), of coefficients multiplied by their weights."""
-        pulled: Samples = self.rows.T @ weighted @ self.cols
-        return pulled.reshape(-1)
+        """What these, multiplied by their weights, tell of each sprite pixel: (576,)."""
+        pull: Samples = self.rows.T @ weighted @ self.cols
+        return pull.reshape(-1)
 
 
 @lru_cache(32)
@@ -226,9 +247,7 @@ def _plane(side: int, kernel: str, thinned: tuple[int, int], steps: tuple[int, .
     """
     plain = enlargement(side, kernel)
     rows, cols = (_transformed(_halved(plain) if f == 2 else plain) for f in thinned)
-    step = np.array(steps, np.float64).reshape(8, 8)
-    # Rounding to steps, and before it to whole codes: each with an error's variance of 1/12.
-    weight = 12 / (step * step + 1)
+    weight = np.reshape(_weights(steps), (8, 8))
     # The weights repeat with every block, so the normal equations are a sum of 64 products.
     r, c = (a.astype(np.float64).reshape(-1, 8, SIDE) for a in (rows, cols))
     of_rows = np.einsum("buk,bul->ukl", r, r, optimize=True)
@@ -239,38 +258,70 @@ def _plane(side: int, kernel: str, thinned: tuple[int, int], steps: tuple[int, .
     return _Plane(
         rows,
         cols,
-        np.tile(weight, (len(r), len(c))).astype(np.float32),
         precision.astype(np.float32),
         np.linalg.inv(precision + ridge).astype(np.float32),
     )
 
 
-def _evidence(model: list[_Plane], pull: Sequence[Samples], misfit: float) -> Evidence:
+def _weights(steps: tuple[int, ...]) -> tuple[float, ...]:
+    """Of the 64 coefficients: 1 over their errors' variances.
+
+    Rounding to steps, and before it to whole codes: each with an error's variance of 1/12.
+    """
+    step = np.array(steps, np.float64)
+    return tuple((12 / (step * step + 1)).reshape(-1))
+
+
+@lru_cache(32)
+def _across(side: int, kernel: str, steps: tuple[int, ...]) -> tuple[Samples, Samples]:
+    """Of coefficients without vertical frequency: the roots of their weights (n,), and an
+    orthonormal basis of what sprite rows can make of the so weighted ones (n, 24).
+    """
+    cols = _transformed(enlargement(side, kernel))
+    roots = np.tile(np.sqrt(_weights(steps)[:8]), len(cols) // 8).astype(np.float32)
+    return roots, np.linalg.qr(roots[:, None] * cols)[0]
+
+
+@lru_cache(32)
+def _tiled(block: tuple[float, ...], shape: tuple[int, int]) -> Samples:
+    """64 values repeated for every block of coefficients."""
+    return np.tile(np.reshape(block, (8, 8)), (shape[0] // 8, shape[1] // 8)).astype(np.float32)
+
+
+def _evidence(model: list[_Plane], pull: Samples, misfit: float) -> Evidence:
     """The more the picture differs from what was expected of it, the less it is believed."""
     trust = min(1.0, EXPECTED_MISFIT / max(misfit, 1e-9))
-    luma, chroma, pulls = model[0].precision, model[1].precision, np.stack(pull, axis=1)
+    luma, chroma = model[0].precision, model[1].precision
     if trust < 1:
         part = np.float32(trust)
-        luma, chroma, pulls = luma * part, chroma * part, pulls * part
+        luma, chroma, pull = luma * part, chroma * part, pull * part
     roughness = min(max(1.0, misfit / STRANGE_MISFIT) ** 2, 20.0)
     return Evidence(
         luma,
         chroma,
-        pulls,
+        pull,
         tuple(roughness * sd for sd in LEVEL_SD),
         (roughness * SLIP_SD[0], roughness * SLIP_SD[1]),
     )
 
 
-def _halved(rows: Samples) -> Samples:
-    """The mean of each two rows, as encoders thin out colour."""
-    if len(rows) % 2:
-        rows = np.concatenate([rows, rows[-1:]])
-    halves: Samples = (rows[0::2] + rows[1::2]) / 2
+def _halved(plane: Samples, axis: int = 0) -> Samples:
+    """The mean of each two rows or columns, as encoders thin out colour."""
+    missing = plane.shape[axis] % 2
+    plane = _filled(plane, missing * (1 - axis), missing * axis)
+    pairs = (plane[0::2], plane[1::2]) if axis == 0 else (plane[:, 0::2], plane[:, 1::2])
+    halves: Samples = pairs[0] + pairs[1]
+    halves *= np.float32(0.5)
     return halves
 
 
 @lru_cache(64)
+def _back(side: int, factor: int) -> Samples:
+    """From samples to the cosine transform of those stored, of each `factor`: (n, side)."""
+    unsmoothing = _unsmoothing(side) if factor == 2 else np.eye(side, dtype=np.float32)
+    return _transformed(unsmoothing)
+
+
 def _unsmoothing(side: int) -> Samples:
     """Back from the triangle filter by which decoders widen thinned-out colour: (half, side)."""
     half = (side + 1) // 2
@@ -285,8 +336,24 @@ def _unsmoothing(side: int) -> Samples:
 
 def _transformed(rows: Samples) -> Samples:
     """The cosine transform of every 8 rows; the last row is repeated to fill them up."""
-    missing = -len(rows) % 8
-    if missing:
-        rows = np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)])
+    rows = _filled(rows, -len(rows) % 8, 0)
     blocks: Samples = _DCT @ rows.reshape(-1, 8, rows.shape[1])
     return blocks.reshape(rows.shape)
+
+
+def _cosines(plane: Samples) -> Samples:
+    """The cosine transform of every block of 8x8."""
+    across = _filled(plane, 0, -plane.shape[1] % 8).reshape(-1, 8) @ _DCT.T
+    return _transformed(across.reshape(len(plane), -1))
+
+
+def _filled(plane: Samples, down: int, across: int) -> Samples:
+    """With the last row and column repeated so many times."""
+    if not (down or across):
+        return plane
+    height, width = plane.shape
+    filled = np.empty((height + down, width + across), plane.dtype)
+    filled[:height, :width] = plane
+    filled[:height, width:] = plane[:, -1:]
+    filled[height:] = filled[height - 1]
+    return filled

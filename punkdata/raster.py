@@ -33,6 +33,11 @@ from punkdata.rendition import (
 WEBP_QUALITIES = (80, 75, 90, 85, 95, 70, 60)
 """what people save with, most usual first"""
 MAX_SAVED_PX = 640
+FIRST_IS_ENOUGH = 0.5
+"""odds of others up to which a sprite that is saved to the very same picture needs no comparing
+with them: two sprites hardly ever give the same file"""
+ENOUGH_ROWS = 120
+"""of pixels, and as many columns, to measure the size of errors by"""
 USUAL_Q_IDX, COARSEST_Q_IDX = 32, 255
 """`base_q_idx` of AVIFs of quality 90, for which the errors below hold, and the greatest"""
 CORRELATION = 3.0
@@ -78,7 +83,7 @@ class RasterRendition:
     ) -> None:
         """Args:
         image: square, in RGB.
-        size_bytes: of the file that it was read from.
+        size_bytes: of the file that it was read from; 0 if that held another picture.
         q_idx: how coarsely an AVIF was quantised, 0 to 255; None in other formats.
         was_transparent: it has been laid onto a background here.
         """
@@ -87,12 +92,15 @@ class RasterRendition:
         self._pixels: NDArray[np.uint8] = np.asarray(image)
         self._side = image.width
         rows = _rows(self._side)
-        self._rgb = np.moveaxis(self._pixels[rows][:, rows], -1, 0).astype(np.float32) - 128
+        self._luma = np.asarray(image.convert("L"))[rows][:, rows].astype(np.float32) - 128
         self._matrix = TO_CODES * _LIMITED[:, None] if self._is_limited() else TO_CODES
         usual = [kernels(self._side)[0]] if _is_large(self._side) else kernels(self._side)
         self._kernel = max(usual, key=self._explained) if len(usual) > 1 else usual[0]
-        solver = _solver(self._side, self._kernel)
-        self._solved: Samples = solver.inverse @ self._rgb @ solver.inverse.T
+        inverse = _solver(self._side, self._kernel).inverse
+        samples = self._pixels[rows].astype(np.float32)
+        samples -= 128
+        down = (inverse @ samples.reshape(len(rows), -1)).reshape(SIDE, self._side, 3)
+        self._solved: Samples = np.moveaxis(inverse @ down[:, rows], -1, 0)
         """RGB − 128 of the likeliest sprite, (3, 24, 24)"""
         known = _ERRORS.get(self._name, _OTHER_ERRORS)
         self._coarseness = max(1.0, known.cell_px * SIDE / self._side) ** 2
@@ -112,7 +120,11 @@ class RasterRendition:
         return codes.astype(np.float32)
 
     def evidence(self) -> Evidence:
-        left = self._unexplained(self._solved).reshape(3, -1)
+        some = _inside_rows(self._side)
+        some = some[:: 1 + len(some) // ENOUGH_ROWS]
+        mix = enlargement(self._side, self._kernel)[some]
+        pixels = np.moveaxis(self._pixels[some][:, some], -1, 0).astype(np.float32) - 128
+        left = (pixels - mix @ self._solved @ mix.T).reshape(3, -1)
         variance = (self._matrix @ (left @ left.T / left.shape[1]) * self._matrix).sum(axis=1)
         sharpening = _solver(self._side, self._kernel).sharpening
         known, scale = _ERRORS.get(self._name), self._coarseness * self._roughness
@@ -124,7 +136,7 @@ class RasterRendition:
             scale * np.array(known.cell_sd)
         ) ** 2
         precision = 1 / np.array([cell_variance[0], *[cell_variance[1:].max()] * 2])
-        luma, chroma = (np.eye(CELLS, dtype=np.float32) * np.float32(p) for p in precision[:2])
+        luma, chroma = (np.full(CELLS, p, np.float32) for p in precision[:2])
         return Evidence(
             luma,
             chroma,
@@ -137,13 +149,13 @@ class RasterRendition:
         """More doubtful evidence, where colours lie farther from the palette than usual."""
         limits = _USUAL_DEVIATION.get(self._name)
         flat = rgb.reshape(CELLS, 3)
-        colours, which = np.unique(flat, axis=0, return_inverse=True)
-        if limits is None or len(colours) < 3:
+        _, first, which = np.unique(flat @ (65536, 256, 1), return_index=True, return_inverse=True)
+        if limits is None or len(first) < 3:
             return None
         off = self.estimate() - self.codes(flat)
-        member = which.reshape(-1) == np.arange(len(colours))[:, None]
+        member = which == np.arange(len(first))[:, None]
         means = member @ off / member.sum(axis=1, keepdims=True)
-        squares = (means[(colours != flat[0]).any(axis=1)] ** 2).mean(axis=0)
+        squares = (means[which[0] != np.arange(len(first))] ** 2).mean(axis=0)
         rms = np.sqrt([squares[0], squares[1:].mean()])
         roughness = float((rms / limits).max()) ** 4
         if roughness <= self._roughness:
@@ -152,25 +164,20 @@ class RasterRendition:
         return self.evidence()
 
     def oddity(self, rgb: Floats) -> float:
-        left = self._unexplained(np.moveaxis(rgb - 128, -1, 0).astype(np.float32))
-        luma = np.tensordot(TO_CODES[0].astype(np.float32), left, 1)
-        cell = _rows(self._side)[_inside(self._side)] * SIDE // self._side
+        inside = _inside_rows(self._side)
+        mix = enlargement(self._side, self._kernel)[inside]
+        sprite = ((rgb - 128) @ TO_CODES[0]).astype(np.float32)
+        of_looked_at = np.searchsorted(_rows(self._side), inside)
+        left = self._luma[of_looked_at][:, of_looked_at] - mix @ sprite @ mix.T
+        cell = inside * SIDE // self._side
         starts = np.searchsorted(cell, np.arange(SIDE))
-        sums = np.add.reduceat(np.add.reduceat(luma * luma, starts, axis=0), starts, axis=1)
+        sums = np.add.reduceat(np.add.reduceat(left * left, starts, axis=0), starts, axis=1)
         pixels = np.diff(np.append(starts, len(cell)))
         return float(np.sqrt((sums / pixels / pixels[:, None]).max()))
 
-    def _unexplained(self, sprite: Samples) -> Samples:
-        """What a sprite (3, 24, 24) leaves of the pixels inside cells: (3, n, n)."""
-        inside = _inside(self._side)
-        mix = enlargement(self._side, self._kernel)[_rows(self._side)][inside]
-        pixels = self._rgb if inside.all() else self._rgb[:, inside][:, :, inside]
-        return pixels - mix @ sprite @ mix.T
-
-    def only_match(self, rgbs: Sequence[Floats]) -> int | None:
-        if self._name != "WEBP" or self._side > MAX_SAVED_PX:
+    def only_match(self, rgbs: Sequence[Floats], odds: float) -> int | None:
+        if self._name != "WEBP" or self._side > MAX_SAVED_PX or not self._size_bytes:
             return None  # for others it has not been needed, for larger ones it takes long
-
         for quality in WEBP_QUALITIES:
             for kernel in kernels(self._side):
                 first = self._differing(rgbs[0], kernel, quality)
@@ -178,6 +185,8 @@ class RasterRendition:
                     break  # the size tells another quality, whatever the filter
                 if first > 0.1:
                     continue  # all over, not just where sprites differ: another filter
+                if first == 0 and odds < FIRST_IS_ENOUGH:
+                    return 0
                 others = [self._differing(rgb, kernel, quality) for rgb in rgbs[1:]]
                 same = [i for i, part in enumerate([first, *others]) if part == 0]
                 if same:
@@ -211,8 +220,7 @@ class RasterRendition:
     def _explained(self, kernel: str) -> float:
         """How much of the luma's sum of squares sprites seen through that filter explain."""
         solver = _solver(self._side, kernel)
-        luma = np.tensordot(TO_CODES[0].astype(np.float32), self._rgb, 1)
-        solved = solver.inverse @ luma @ solver.inverse.T
+        solved = solver.inverse @ self._luma @ solver.inverse.T
         return float(np.vdot(solved, solver.normal @ solved @ solver.normal))
 
 
@@ -239,9 +247,10 @@ def _rows(side: int) -> Indices:
 
 
 @lru_cache(32)
-def _inside(side: int) -> NDArray[np.bool_]:
-    """Which of these are not near the border of a cell."""
-    return _to_border_px(side)[_rows(side)] > min(4.0, 0.3 * side / SIDE)
+def _inside_rows(side: int) -> Indices:
+    """Those that are not near the border of a cell."""
+    rows = _rows(side)
+    return rows[_to_border_px(side)[rows] > min(4.0, 0.3 * side / SIDE)]
 
 
 @dataclass(frozen=True)
@@ -258,7 +267,7 @@ class _Solver:
 
 @lru_cache(32)
 def _solver(side: int, kernel: str) -> _Solver:
-    weight = np.where(_inside(side), 1, 0.03)
+    weight = np.where(np.isin(_rows(side), _inside_rows(side)), 1, 0.03)
     mix = enlargement(side, kernel)[_rows(side)].astype(np.float64)
     normal = mix.T * weight @ mix
     covariance = np.linalg.inv(normal)

@@ -52,9 +52,9 @@ class Evidence:
     """log-likelihood of a sprite s in codes = −½ sᵀ·precision·s + pull·s, summed over planes."""
 
     luma: Samples
-    """precision (576, 576) of luma"""
+    """precision of luma: (576, 576), or its diagonal (576,) if pixels' errors are independent"""
     chroma: Samples
-    """precision (576, 576) of each colour difference"""
+    """the same of each colour difference"""
     pull: Samples
     """(576, 3)"""
     level_sd: tuple[float, ...]
@@ -62,23 +62,18 @@ class Evidence:
     slip_sd: tuple[float, float]
     """how far, in codes of luma and chroma, the codec now and then slips in one small patch"""
 
-    def times(self, sprite: Samples) -> Samples:
-        """precision @ sprite, for codes (576, 3)"""
-        product = np.empty_like(sprite)
-        product[:, 0] = self.luma @ sprite[:, 0]
-        product[:, 1:] = self.chroma @ sprite[:, 1:]
-        return product
-
     def spread(self, member: Samples) -> Samples:
         """What one step of the common level of each of n sets of pixels, given as (n, 576) of 0
-        and 1, adds to `times`: (3, n, 576).
+        and 1, adds to precision @ sprite: (3, n, 576).
         """
-        luma, chroma = member @ self.luma, member @ self.chroma
+        planes = self.luma, self.chroma
+        luma, chroma = (member * p if p.ndim == 1 else member @ p for p in planes)
         return np.stack([luma, chroma, chroma])
 
     def diagonal(self) -> Samples:
         """The precision of each pixel while all others are known: (576, 3)."""
-        luma, chroma = np.diagonal(self.luma), np.diagonal(self.chroma)
+        planes = self.luma, self.chroma
+        luma, chroma = (p if p.ndim == 1 else np.diagonal(p) for p in planes)
         return np.stack([luma, chroma, chroma], axis=1)
 
 
@@ -103,9 +98,12 @@ class Rendition(Protocol):
     def oddity(self, rgb: Floats) -> float:
         """How badly the worst patch of the picture fits this sprite: 1 to 3 when it is one."""
 
-    def only_match(self, rgbs: Sequence[Floats]) -> int | None:
+    def only_match(self, rgbs: Sequence[Floats], odds: float) -> int | None:
         """Which of these sprites alone fits the picture, when each is drawn and compared with
         it as a whole. None: none does, or more than one, or that cannot be told.
+
+        Args:
+            odds: of all others together, against the first.
         """
 
     def codes(self, rgb: Floats) -> Floats:

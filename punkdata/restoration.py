@@ -21,7 +21,7 @@ from punkdata.rendition import CELLS, SIDE, Evidence, Floats, Indices, Rendition
 
 KNOWN_BACKGROUNDS = ((0x63, 0x85, 0x96), (0x95, 0x55, 0x4F), (0x8E, 0x6F, 0xB6))
 """what stands behind punks that are not for sale, for sale, and bid for"""
-MAX_ROUNDS = 4
+MAX_ROUNDS = 5
 MAX_STEPS = 80
 STEPS_AT_ONCE = 6
 MAX_OTHERS = 5
@@ -61,13 +61,14 @@ class Restoration:
 def restore(rendition: Rendition) -> Restoration:
     evidence = rendition.evidence()
     search = _Search(rendition, evidence)
-    search.settle(evidence)
-    for _ in range(MAX_ROUNDS):
+    for turn in range(MAX_ROUNDS):
         before = search.indices
         corrected = rendition.corrected(search.picture(before))
-        if corrected is None:
+        if corrected is not None:
+            evidence = corrected
+        elif turn > 0:
             break
-        search.settle(corrected)
+        search.settle(evidence)
         if (search.indices == before).all():
             break
     return search.result()
@@ -86,7 +87,8 @@ class _Search:
 
     def __init__(self, rendition: Rendition, evidence: Evidence) -> None:
         self.rendition = rendition
-        estimate, weight = rendition.estimate(), evidence.diagonal()
+        self.evidence, self.precision = evidence, evidence.diagonal()
+        estimate, weight = rendition.estimate(), self.precision
         self.background: Samples = estimate[_CORNERS].mean(axis=0)
         self.colours: Indices = np.arange(len(PALETTE))
         """of the palette, those in question; by their position here all others below go"""
@@ -95,6 +97,10 @@ class _Search:
         apart = _squares(np.ones_like(estimate), estimate, self.codes).min(axis=0)
         reach = 20 + 10 / np.sqrt(weight.min())
         self.colours = np.flatnonzero((apart < reach**2 / 2) | (self.colours == 0))
+        self._paint()
+        # To choose between these and the background would be to guess.
+        self.behind: Indices = self.colours[self._hidden()]
+        self.colours = np.setdiff1d(self.colours, self.behind)
         self._paint()
         self.offsets = np.zeros_like(self.codes)
         self.indices: Indices = _squares(weight, estimate, self.codes).argmin(axis=1)
@@ -111,11 +117,11 @@ class _Search:
         self.precision = evidence.diagonal()
         self.settled = False
         self._recolour(self.indices)
-        self._fit_levels()
+        is_fitted = self._fit_levels()
         for step in range(MAX_STEPS):
-            changes = self._pixel_changes()
-            best = changes.argmin(axis=1)
-            gain = changes[_ALL, best].reshape(SIDE, SIDE)
+            pixels = self._pixel_changes()
+            best = pixels.argmin(axis=1)
+            gain = pixels[_ALL, best].reshape(SIDE, SIDE)
             if gain.min() < _ENOUGH:
                 # At first all at once that are the best in their neighbourhood of 5x5; then
                 # one by one, because distant pixels still compete for colours.
@@ -124,15 +130,18 @@ class _Search:
                 limit = np.minimum(around.min(axis=(2, 3)), _ENOUGH)
                 chosen = gain <= (limit if step < STEPS_AT_ONCE else gain.min())
                 self._recolour(np.where(chosen.reshape(-1), best, self.indices))
-                continue
-            if self._fit_levels() > 0.05:
-                continue
-            changes = self._colour_changes()
-            if changes.min() > _ENOUGH:
-                self.settled = True
-                return
-            at, to = np.unravel_index(changes.argmin(), changes.shape)
-            self._recolour(np.where(self.indices == self.used[at], to, self.indices))
+                is_fitted = False
+            elif not is_fitted:
+                is_fitted = self._fit_levels()
+            else:
+                colours = self._colour_changes()
+                if colours.min() > _ENOUGH:
+                    self.changes = pixels, colours
+                    self.settled = True
+                    return
+                at, to = np.unravel_index(colours.argmin(), colours.shape)
+                self._recolour(np.where(self.indices == self.used[at], to, self.indices))
+                is_fitted = False
 
     def result(self) -> Restoration:
         slope = self.member @ self.gradient
@@ -148,7 +157,7 @@ class _Search:
                 their_odds, other = others.pop(0)
                 answers, rest = [*answers, other], max(0.0, rest - their_odds)
             if len(answers) > 1:
-                match = self.rendition.only_match([self.picture(a) for a in answers])
+                match = self.rendition.only_match([self.picture(a) for a in answers], odds)
                 if match is not None:
                     indices, odds = answers[match], rest
         return Restoration(
@@ -156,7 +165,7 @@ class _Search:
             self._background_rgb(),
             odds,
             float(deviations.max()),
-            self.colours[self._hidden()],
+            np.union1d(self.behind, self.colours[self._hidden()]),
         )
 
     def _hidden(self) -> Indices:
@@ -184,8 +193,14 @@ class _Search:
         self.spread: Samples = self.evidence.spread(self.member)
         self.between: Samples = self.spread @ self.member.T
         """the precision between the colours used: (3, n, n)"""
-        self.levels = (self.codes + self.offsets)[indices]
-        self.gradient = self.evidence.times(self.levels) - self.evidence.pull
+        levels = self.codes + self.offsets
+        self.levels = levels[indices]
+        self.gradient = self._pulled(levels[self.used]) - self.evidence.pull
+
+    def _pulled(self, levels: Samples) -> Samples:
+        """precision @ sprite (576, 3), for the levels of the colours used (n, 3)"""
+        pulled: Samples = (levels.T[:, None] @ self.spread)[:, 0].T
+        return pulled
 
     def _paint(self) -> None:
         """Renew what depends on the background."""
@@ -193,8 +208,8 @@ class _Search:
         self.codes = self.rendition.codes(painted(rgb)[self.colours]).astype(np.float32)
         self.codes[0] = self.background
 
-    def _fit_levels(self) -> float:
-        """Fit the background and the offsets; returns the largest change, in codes."""
+    def _fit_levels(self) -> bool:
+        """Fit the background and the offsets; whether once was enough."""
         # Decoders clip what lies beyond black, white and the purest colours.
         is_extreme: NDArray[np.bool_] = np.abs(self.codes).max(axis=1) > 120
         usual = np.square(self.evidence.level_sd).astype(np.float32)
@@ -215,8 +230,9 @@ class _Search:
         levels = self.codes + self.offsets
         self.levels = levels[self.indices]
         change = levels[self.used] - before
-        self.gradient += (change.T[:, None] @ self.spread)[:, 0].T
-        return float(np.abs(step).max())
+        self.gradient += self._pulled(change)
+        # What shines through half-transparent colours makes steps of its own.
+        return bool(np.abs(change - step).max() < 0.05)
 
     # -- energies of changes ----------------------------------------------------------------
 
@@ -274,7 +290,7 @@ class _Search:
 
     def _others(self) -> tuple[float, list[tuple[float, Indices]]]:
         """The summed odds of other answers, and the likeliest of these with theirs."""
-        pixels, colours = self._pixel_changes(), self._colour_changes()
+        pixels, colours = self.changes
         pixels[_ALL, self.indices] = np.inf
         pixels[self.counts[self.indices] == 1] = np.inf  # these are whole colours
         colours[np.arange(len(self.used)), self.used] = np.inf

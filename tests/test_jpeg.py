@@ -59,8 +59,8 @@ def test_only_the_true_sprite_matches() -> None:
     other, third = TRUE.copy(), TRUE.copy()
     other[10, 10] += 3
     third[8, 12] -= 3
-    assert rendition.only_match([other, TRUE, third]) == 1
-    assert rendition.only_match([TRUE, TRUE.copy(), third]) is None
+    assert rendition.only_match([other, TRUE, third], 1.0) == 1
+    assert rendition.only_match([TRUE, TRUE.copy(), third], 1.0) is None
 
 
 def test_a_spoiled_patch_is_odd() -> None:

@@ -42,7 +42,7 @@ def test_codes_and_colours_are_each_other_s_inverse(kind: str) -> None:
 
 def test_the_noisier_a_picture_the_less_it_tells() -> None:
     precisions = [
-        rendition(enlarged(PUNK.sprite), "WEBP", quality).evidence().luma[0, 0]
+        rendition(enlarged(PUNK.sprite), "WEBP", quality).evidence().luma[0]
         for quality in (95, 60, 10)
     ]
     assert precisions == sorted(precisions, reverse=True)
@@ -53,15 +53,16 @@ def test_a_webp_that_is_saved_anew_tells_its_sprite_from_others(quality: int) ->
     found = rendition(enlarged(PUNK.sprite, 512), "WEBP", quality)
     other = TRUE.copy()
     other[10, 10] += 6
-    assert found.only_match([other, TRUE]) == 1
-    assert found.only_match([TRUE, other]) == 0
-    assert found.only_match([TRUE, TRUE.copy()]) is None
-    assert found.only_match([other]) is None
+    assert found.only_match([other, TRUE], odds=1.0) == 1
+    assert found.only_match([TRUE, other], odds=1.0) == 0
+    assert found.only_match([TRUE, other], odds=0.1) == 0
+    assert found.only_match([TRUE, TRUE.copy()], odds=1.0) is None
+    assert found.only_match([other], odds=0.1) is None
 
 
 def test_what_was_saved_another_way_matches_nothing() -> None:
-    assert rendition(enlarged(PUNK.sprite, 512), "WEBP", 83).only_match([TRUE]) is None
-    assert rendition(enlarged(PUNK.sprite), "AVIF", 80).only_match([TRUE]) is None
+    assert rendition(enlarged(PUNK.sprite, 512), "WEBP", 83).only_match([TRUE], 1.0) is None
+    assert rendition(enlarged(PUNK.sprite), "AVIF", 80).only_match([TRUE], 1.0) is None
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "AVIF", "PNG"])
