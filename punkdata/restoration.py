@@ -96,12 +96,13 @@ class _Search:
         # Most colours are far from all that the picture shows, and need no second look.
         apart = _squares(np.ones_like(estimate), estimate, self.codes).min(axis=0)
         reach = 20 + 10 / np.sqrt(weight.min())
-        self.colours = np.flatnonzero((apart < reach**2 / 2) | (self.colours == 0))
-        self._paint()
+        is_in_question = apart < reach**2 / 2
         # To choose between these and the background would be to guess.
-        self.behind: Indices = self.colours[self._hidden()]
-        self.colours = np.setdiff1d(self.colours, self.behind)
-        self._paint()
+        self.behind: Indices = self._hidden()
+        is_in_question[self.behind] = False
+        is_in_question[0] = True
+        self.colours = np.flatnonzero(is_in_question)
+        self.codes = self.codes[self.colours]
         self.offsets = np.zeros_like(self.codes)
         self.indices: Indices = _squares(weight, estimate, self.codes).argmin(axis=1)
         self.settled = False
@@ -205,7 +206,7 @@ class _Search:
     def _paint(self) -> None:
         """Renew what depends on the background."""
         rgb = self.rendition.rgb(self.background.astype(np.float64))
-        self.codes = self.rendition.codes(painted(rgb)[self.colours]).astype(np.float32)
+        self.codes: Samples = self.rendition.codes(painted(rgb)[self.colours]).astype(np.float32)
         self.codes[0] = self.background
 
     def _fit_levels(self) -> bool:
