@@ -92,7 +92,7 @@ class _Search:
         self.background: Samples = estimate[_CORNERS].mean(axis=0)
         self.colours: Indices = np.arange(len(PALETTE))
         """of the palette, those in question; by their position here all others below go"""
-        self._paint()
+        self.codes: Samples = self._painted()
         # Most colours are far from all that the picture shows, and need no second look.
         apart = _squares(np.ones_like(estimate), estimate, self.codes).min(axis=0)
         reach = 20 + 10 / np.sqrt(weight.min())
@@ -203,11 +203,12 @@ class _Search:
         pulled: Samples = (levels.T[:, None] @ self.spread)[:, 0].T
         return pulled
 
-    def _paint(self) -> None:
-        """Renew what depends on the background."""
+    def _painted(self) -> Samples:
+        """The codes of the colours in question over the background: (colours, 3)"""
         rgb = self.rendition.rgb(self.background.astype(np.float64))
-        self.codes: Samples = self.rendition.codes(painted(rgb)[self.colours]).astype(np.float32)
-        self.codes[0] = self.background
+        codes = self.rendition.codes(painted(rgb)[self.colours]).astype(np.float32)
+        codes[0] = self.background
+        return codes
 
     def _fit_levels(self) -> bool:
         """Fit the background and the offsets; whether once was enough."""
@@ -224,7 +225,7 @@ class _Search:
         step: Samples = -np.linalg.solve(precision, pull.T[..., None])[..., 0].T
         if self.used[0] == 0:
             self.background = self.background + step[0]
-            self._paint()
+            self.codes = self._painted()
         fitted = self.offsets[self.used] + step
         self.offsets[:] = 0
         self.offsets[self.used[self.used > 0]] = fitted[self.used > 0]
