@@ -11,6 +11,11 @@ from punkdata.palette import PALETTE, palette_indices
 
 _NEEDS_ALPHA = "save it with a transparent background"
 _WHITE = (255, 255, 255)
+_HALF = PALETTE[:, 3] == 128
+_RGB = PALETTE[:, :3].astype(np.float64)
+
+KNOWN_BACKGROUNDS = ((0x63, 0x85, 0x96), (0x95, 0x55, 0x4F), (0x8E, 0x6F, 0xB6))
+"""what stands behind punks that are not for sale, for sale, and bid for"""
 
 
 def remove_background(opaque: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], str]:
@@ -102,3 +107,13 @@ def _reached_from_border(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         grown[:, :-1] |= reached[:, 1:]
         grown &= mask
     return reached
+
+
+def painted(background: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The palette over a background: float (222, 3) of float (3,), 0 to 255, not
+    rounded.
+    """
+    rgb = _RGB.copy()
+    rgb[_HALF] = (rgb[_HALF] * 128 + background * 127) / 255
+    rgb[0] = background
+    return rgb

@@ -25,7 +25,7 @@ from PIL import Image
 
 from punkdata import jpeg
 from punkdata.avif import base_q_idx
-from punkdata.background import check_telling, remove_background
+from punkdata.background import check_telling, painted, remove_background
 from punkdata.cells import exact_sprite
 from punkdata.errors import DataError, ImageError
 from punkdata.formats import MAX_BYTES, format_name, is_lossless, loaded, open_picture
@@ -33,7 +33,7 @@ from punkdata.palette import PALETTE
 from punkdata.png import MAGIC, packed, read_png
 from punkdata.raster import COARSEST_Q_IDX, RasterRendition
 from punkdata.rendition import Rendition
-from punkdata.restoration import Restoration, painted, restore
+from punkdata.restoration import Restoration, restore
 from punkdata.svg import read_svg, unwrap_data_uri
 
 Sprite: TypeAlias = NDArray[np.uint8]
@@ -105,7 +105,7 @@ def decode_image(data: bytes, min_confidence: float = MIN_CONFIDENCE) -> Decoded
     """The exact sprite in a picture of it, or in a data URI of one.
 
     Lossless pictures are read as they are. From others the likeliest sprite is worked out
-    (see restoration.py), and given only when no other one is likely.
+    (see search.py and restoration.py), and given only when no other one is likely.
 
     Args:
         min_confidence: the least that is accepted, 0 to 1.

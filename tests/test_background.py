@@ -5,7 +5,7 @@ import pytest
 from drawing import all_colours
 from PIL import Image
 
-from punkdata.background import check_telling, remove_background
+from punkdata.background import check_telling, painted, remove_background
 from punkdata.errors import ImageError
 from punkdata.palette import PALETTE
 
@@ -65,3 +65,10 @@ def test_white_that_touches_the_border_is_background_and_enclosed_white_is_not_c
 def test_any_other_colour_of_punks_is_refused() -> None:
     with pytest.raises(ImageError, match="#000000, which is also a colour of punks"):
         check_telling(np.zeros(3, np.uint8), np.zeros((24, 24), bool))
+
+
+def test_the_palette_over_a_background() -> None:
+    rgb = painted(np.array([0x63, 0x85, 0x96], np.float64))
+    behind = Image.new("RGBA", (len(PALETTE), 1), "#638596")
+    behind.alpha_composite(Image.fromarray(PALETTE[None]))
+    assert np.abs(rgb - np.asarray(behind.convert("RGB"))[0]).max() < 0.6

@@ -27,6 +27,7 @@ PUNKDATA = [
         "jpeg",
         "avif",
         "raster",
+        "search",
         "restoration",
         "images",
         "split",

@@ -7,9 +7,10 @@ import pytest
 from drawing import DrawnPunk, enlarged, picture_bytes
 from PIL import Image
 
+from punkdata.background import painted
 from punkdata.palette import PALETTE, palette_indices
 from punkdata.raster import RasterRendition
-from punkdata.restoration import painted, restore
+from punkdata.restoration import restore
 
 PUNK = DrawnPunk(11, "Male", ["Pipe", "Earring"])
 BACKGROUND = np.array([0x63, 0x85, 0x96], np.float64)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from punkdata.jpeg import JpegRendition
 from punkdata.palette import PALETTE, palette_indices
-from punkdata.restoration import Restoration, painted, restore
+from punkdata.restoration import Restoration, restore
 
 PUNK = DrawnPunk(11, "Male", ["Pipe", "Earring"])
 
@@ -21,13 +21,6 @@ def restored(
     image = enlarged(sprite, side, background)
     data = picture_bytes(image, "JPEG", **{"quality": 85} | options)
     return restore(JpegRendition(Image.open(io.BytesIO(data))))
-
-
-def test_the_palette_over_a_background() -> None:
-    rgb = painted(np.array([0x63, 0x85, 0x96], np.float64))
-    behind = Image.new("RGBA", (len(PALETTE), 1), "#638596")
-    behind.alpha_composite(Image.fromarray(PALETTE[None]))
-    assert np.abs(rgb - np.asarray(behind.convert("RGB"))[0]).max() < 0.6
 
 
 @pytest.mark.parametrize("side", [250, 336])
