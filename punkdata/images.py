@@ -188,7 +188,6 @@ def _rendition(image: Image.Image, name: str, data: bytes) -> tuple[Rendition, b
             return jpeg.JpegRendition(image), False
         except OSError as error:
             raise ImageError(f"is a damaged {name} ({error})") from None
-    size_bytes = len(data)  # to compare others of ours with
     q_idx = base_q_idx(data) if name == "AVIF" else None
     if name == "AVIF" and q_idx is None:
         q_idx = COARSEST_Q_IDX  # not known, so nothing is taken for granted
@@ -198,16 +197,16 @@ def _rendition(image: Image.Image, name: str, data: bytes) -> tuple[Rendition, b
     is_transparent = pixels.mode == "RGBA" and pixels.getchannel("A").getextrema() != (255, 255)
     if is_transparent:
         # Its alpha has been blurred like its colours; on one colour that needs no thought.
-        size_bytes = 0
+        data = b""
         flat = Image.new("RGBA", pixels.size, BACKDROP)
         flat.alpha_composite(pixels)
         pixels = flat
     opaque = pixels.convert("RGB")
     if image.width > MAX_LOSSY_PX:
         opaque = opaque.resize((MAX_LOSSY_PX, MAX_LOSSY_PX), Image.Resampling.BOX)
-        size_bytes = 0
+        data = b""
     opaque.format = name.upper()
-    rendition = RasterRendition(opaque, size_bytes, was_transparent=is_transparent, q_idx=q_idx)
+    rendition = RasterRendition(opaque, data, was_transparent=is_transparent, q_idx=q_idx)
     return rendition, is_transparent
 
 

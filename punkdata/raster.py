@@ -76,29 +76,29 @@ class RasterRendition:
     def __init__(
         self,
         image: Image.Image,
-        size_bytes: int,
+        data: bytes,
         *,
         was_transparent: bool = False,
         q_idx: int | None = None,
     ) -> None:
         """Args:
         image: square, in RGB.
-        size_bytes: of the file that it was read from; 0 if that held another picture.
+        data: of the file that it was read from; empty if that held another picture.
         q_idx: how coarsely an AVIF was quantised, 0 to 255; None in other formats.
         was_transparent: it has been laid onto a background here.
         """
         self._name = image.format or ""
-        self._size_bytes = size_bytes
+        self._data = data
         self._pixels: NDArray[np.uint8] = np.asarray(image)
         self._side = image.width
         rows = _rows(self._side)
-        self._luma = np.asarray(image.convert("L"))[rows][:, rows].astype(np.float32) - 128
         self._matrix = TO_CODES * _LIMITED[:, None] if self._is_limited() else TO_CODES
+        samples = self._pixels[rows].astype(np.float32)
+        samples -= 128
+        self._luma: Samples = (samples @ TO_CODES[0].astype(np.float32))[:, rows]
         usual = [kernels(self._side)[0]] if _is_large(self._side) else kernels(self._side)
         self._kernel = max(usual, key=self._explained) if len(usual) > 1 else usual[0]
         inverse = _solver(self._side, self._kernel).inverse
-        samples = self._pixels[rows].astype(np.float32)
-        samples -= 128
         down = (inverse @ samples.reshape(len(rows), -1)).reshape(SIDE, self._side, 3)
         self._solved: Samples = np.moveaxis(inverse @ down[:, rows], -1, 0)
         """RGB − 128 of the likeliest sprite, (3, 24, 24)"""
@@ -176,7 +176,7 @@ class RasterRendition:
         return float(np.sqrt((sums / pixels / pixels[:, None]).max()))
 
     def only_match(self, rgbs: Sequence[Floats], odds: float) -> int | None:
-        if self._name != "WEBP" or self._side > MAX_SAVED_PX or not self._size_bytes:
+        if self._name != "WEBP" or self._side > MAX_SAVED_PX or not self._data:
             return None  # for others it has not been needed, for larger ones it takes long
         for quality in WEBP_QUALITIES:
             for kernel in kernels(self._side):
@@ -199,8 +199,10 @@ class RasterRendition:
         """
         file = io.BytesIO()
         drawn(rgb, self._side, kernel).save(file, "WEBP", quality=quality)
-        if abs(file.tell() - self._size_bytes) > 100 + 0.05 * self._size_bytes:
+        if abs(file.tell() - len(self._data)) > 100 + 0.05 * len(self._data):
             return None
+        if file.getvalue() == self._data:
+            return 0.0
         with Image.open(file) as saved:
             return float((np.asarray(saved.convert("RGB")) != self._pixels).mean())
 

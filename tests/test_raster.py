@@ -22,7 +22,7 @@ def rendition(image: Image.Image, kind: str, quality: int = 80) -> RasterRenditi
     opened = Image.open(io.BytesIO(data))
     flat = opened.convert("RGB")
     flat.format = opened.format
-    return RasterRendition(flat, len(data))
+    return RasterRendition(flat, data)
 
 
 @pytest.mark.parametrize(("kind", "side"), [("WEBP", 512), ("WEBP", 336), ("AVIF", 336)])
