@@ -18,6 +18,7 @@ import punkdata
 from punkdata import cpunks10k, opensea
 from punkdata.disk import lock_root, now
 from punkdata.errors import DataError, ImageError, UsageError
+from punkdata.hidden import known_hidden
 from punkdata.images import encode_png, pixels_sha256
 from punkdata.manifest import Manifest, SalesSummary
 from punkdata.opensea import open_replay
@@ -218,6 +219,7 @@ def _tables(content: _Content) -> tuple[pa.Table, pa.Table]:
     labels = np.stack([encode_labels(p.punk_type, p.accessories) for p in read])
     by_default = [SPLITS[i] for i in assign(ids, labels)]
     by_id = [SPLITS[i] for i in split_by_id(ids)]
+    hashes = [pixels_sha256(p.image) for p in read]
     columns = {
         "punk_id": ids,
         "type": [p.punk_type for p in read],
@@ -225,11 +227,15 @@ def _tables(content: _Content) -> tuple[pa.Table, pa.Table]:
         "accessories": [list(p.accessories) for p in read],
         "accessory_ids": [[ACCESSORY_IDS[name] for name in p.accessories] for p in read],
         "accessory_count": [len(p.accessories) for p in read],
+        "hidden_accessories": [
+            [name for name in known_hidden().get(sha256, ()) if name in p.accessories]
+            for p, sha256 in zip(read, hashes, strict=True)
+        ],
         "labels": pa.FixedSizeListArray.from_arrays(labels.reshape(-1), len(LABELS)),
         "split": by_default,
         "split_by_id": by_id,
         "image": [{"bytes": encode_png(p.image), "path": f"{p.punk_id:04d}.png"} for p in read],
-        "pixels_sha256": [pixels_sha256(p.image) for p in read],
+        "pixels_sha256": hashes,
     }
     columns |= _price_columns(content, [p.punk_id for p in read])
     provenance = {

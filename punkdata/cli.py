@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from punkdata import cli_fetch, terminal
+from punkdata import cli_audit, cli_fetch, terminal
 from punkdata.disk import root_option
 from punkdata.errors import DataError, DifferenceError
-
-if TYPE_CHECKING:
-    from punkdata.snapshot import Snapshot
 
 app = terminal.make_app(
     "Get the CryptoPunks as labelled data: fetch a recording, build a snapshot, verify it."
@@ -32,6 +29,7 @@ def main_options(
 
 app.command(epilog=cli_fetch.FETCH_EXAMPLES)(cli_fetch.fetch)
 app.command(epilog=cli_fetch.KEY_EXAMPLES)(cli_fetch.key)
+app.command(epilog=cli_audit.EXAMPLES)(cli_audit.audit)
 
 
 @app.command("build-dataset", epilog="Example: punkdata build-dataset")
@@ -90,9 +88,10 @@ def verify(
     as_json: terminal.Json = False,
 ) -> None:
     """Recompute every hash of a snapshot and check what is known of the collection."""
+    from punkdata.snapshot import open_either
     from punkdata.verify import verify_snapshot
 
-    snapshot = _open_either(root, version)
+    snapshot = open_either(root, version)
     checks = []
     for check in verify_snapshot(snapshot, official):
         checks.append(check)
@@ -122,9 +121,10 @@ def info(
     as_json: terminal.Json = False,
 ) -> None:
     """Tell what a snapshot holds."""
+    from punkdata.snapshot import open_either
     from punkdata.traits import TYPES
 
-    snapshot = _open_either(root, version)
+    snapshot = open_either(root, version)
     manifest = snapshot.manifest
     size = sum(entry.bytes for entry in manifest.files)
     if as_json:
@@ -201,7 +201,7 @@ def list_(root: terminal.Root = terminal.ROOT, as_json: terminal.Json = False) -
 
 
 @app.command(
-    epilog="Example: punkdata diff s1-0123456789ab latest\n\n"
+    epilog="Example: punkdata diff s2-0123456789ab latest\n\n"
     "In a script: punkdata diff A B --exit-code || echo changed"
 )
 def diff(
@@ -217,8 +217,9 @@ def diff(
 ) -> None:
     """Tell what changed between two snapshots: punks, labels, pixels, prices, sales, schema."""
     from punkdata.diff import compare_snapshots
+    from punkdata.snapshot import open_either
 
-    old, new = _open_either(root, before), _open_either(root, after)
+    old, new = open_either(root, before), open_either(root, after)
     found = compare_snapshots(old, new)
     if as_json:
         terminal.emit_json(
@@ -237,15 +238,6 @@ def diff(
             terminal.say("they differ" if found else "no difference")
     if found and exit_code:
         raise DifferenceError(f"{old.version} and {new.version} differ")
-
-
-def _open_either(root: Path, name: str) -> Snapshot:
-    """A snapshot by its version or by its folder."""
-    from punkdata.snapshot import open_snapshot
-
-    folder = Path(name)
-    is_folder = (folder / "manifest.json").is_file()
-    return open_snapshot(folder) if is_folder else open_snapshot(root, name)
 
 
 def _some(ids: list[int]) -> str:

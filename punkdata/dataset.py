@@ -22,8 +22,8 @@ from punkdata.disk import default_root
 from punkdata.errors import UsageError
 from punkdata.images import SIDE_PX
 from punkdata.manifest import Manifest
-from punkdata.rows import table_labels, table_sprites
-from punkdata.schema import PUNKS
+from punkdata.rows import table_hidden, table_labels, table_sprites
+from punkdata.schema import PUNKS, SINCE_SCHEMA
 from punkdata.snapshot import open_snapshot
 from punkdata.split import SCHEMES, SPLITS
 from punkdata.traits import ACCESSORIES, LABELS, TYPES
@@ -55,6 +55,8 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         split_scheme: "default" is stratified; "by_id" cuts at ids 8000 and 9000.
         target: "labels", float32 (92,) of 0 and 1; "type", an int64 scalar;
             "accessories", float32 (87,) of 0 and 1.
+        visible_only: leave out the accessories of a punk that change none of its pixels, such
+            as an earring under long hair: their labels are 0.
         transform: gets a PIL image, RGBA, 24x24. Without one an image is a float32
             tensor (4, 24, 24) in [0, 1].
         target_transform: gets the target.
@@ -66,7 +68,8 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         manifest: what the snapshot says of itself.
 
     Raises:
-        UsageError: there is no such snapshot, split, scheme or target.
+        UsageError: there is no such snapshot, split, scheme or target; `visible_only` of a
+            snapshot of schema 1, which does not tell.
         DataError: the snapshot is damaged, or a newer punkdata wrote it.
     """
 
@@ -81,6 +84,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         split: Split = "train",
         split_scheme: SplitScheme = "default",
         target: Target = "labels",
+        visible_only: bool = False,
         transform: Callable[[Image.Image], Any] | None = None,
         target_transform: Callable[[torch.Tensor], Any] | None = None,
     ) -> None:
@@ -91,19 +95,30 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         column = SCHEMES[split_scheme]
         # The files are cut by the default scheme; only another scheme needs them all.
         files = split if split_scheme == "default" else "all"
-        punks = snapshot.punks(files, ["punk_id", "image", "labels", column])
+        columns = ["punk_id", "image", "labels", column]
+        if visible_only:
+            if snapshot.manifest.schema_version < SINCE_SCHEMA["hidden_accessories"]:
+                raise UsageError(
+                    f"{snapshot.path} does not tell which accessories are hidden",
+                    try_next="build it anew with: punkdata build-dataset",
+                )
+            columns.append("hidden_accessories")
+        punks = snapshot.punks(files, columns)
         if split in SPLITS and split_scheme != "default":
             punks = punks.filter(np.array(punks.column(column).to_pylist()) == split)
         punks = punks.sort_by("punk_id")
         self.path = snapshot.path
         self.manifest = snapshot.manifest
         self.split, self.split_scheme, self.target = split, split_scheme, target
+        self.visible_only = visible_only
         self.transform, self.target_transform = transform, target_transform
         self.classes = _CLASSES[target]
         self.punk_ids = punks.column("punk_id").to_numpy()
         # (N, 4, 24, 24) as torch counts axes, and contiguous, for as_tensors.
         self._images = np.ascontiguousarray(table_sprites(punks).transpose(0, 3, 1, 2))
         self._labels = table_labels(punks).astype(np.float32)
+        if visible_only:
+            self._labels -= table_hidden(punks)
 
     @property
     def version(self) -> str:
@@ -151,7 +166,10 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
     def to_pandas(self) -> pd.DataFrame:
         """The split's rows with every column but the image, indexed by punk_id."""
         snapshot = open_snapshot(self.path)
-        columns = [name for name in PUNKS.names if name != "image"]
+        schema = snapshot.manifest.schema_version
+        columns = [
+            name for name in PUNKS.names if name != "image" and SINCE_SCHEMA.get(name, 1) <= schema
+        ]
         frame: pd.DataFrame = snapshot.punks("all", columns).to_pandas().set_index("punk_id")
         return frame.loc[self.punk_ids]
 
@@ -185,7 +203,8 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
                 f"    Snapshot: {self.version} ({self.manifest.status}), {self.path}",
                 f"    Split: {self.split} ({self.split_scheme})",
                 f"    Image: 4x{SIDE_PX}x{SIDE_PX} RGBA",
-                f"    Target: {self.target}, {len(self.classes)} classes",
+                f"    Target: {self.target}, {len(self.classes)} classes"
+                + (", of what can be seen" if self.visible_only else ""),
                 f"    Transform: {self.transform}",
             ]
         )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from punkdata.images import decode_sprites
 from punkdata.shards import Sample
 from punkdata.split import SCHEMES, SPLITS
-from punkdata.traits import LABELS
+from punkdata.traits import ACCESSORY_IDS, LABELS, TYPES
 
 
 def table_sprites(punks: pa.Table) -> NDArray[np.uint8]:
@@ -25,6 +25,15 @@ def table_labels(punks: pa.Table) -> NDArray[np.uint8]:
     flat = punks.column("labels").combine_chunks().flatten()
     labels: NDArray[np.uint8] = flat.to_numpy(zero_copy_only=False)
     return labels.reshape(-1, len(LABELS))
+
+
+def table_hidden(punks: pa.Table) -> NDArray[np.uint8]:
+    """uint8 (N, 92): 1 where a label is hidden, by the column `hidden_accessories`."""
+    names = punks.column("hidden_accessories").to_pylist()
+    hidden = np.zeros((len(names), len(LABELS)), np.uint8)
+    for row, of_one in enumerate(names):
+        hidden[row, [len(TYPES) + ACCESSORY_IDS[name] for name in of_one]] = 1
+    return hidden
 
 
 def table_counts(punks: pa.Table) -> dict[str, Any]:
@@ -44,6 +53,6 @@ def table_counts(punks: pa.Table) -> dict[str, Any]:
 
 def table_samples(punks: pa.Table) -> list[Sample]:
     """The rows of a punks table as tar samples."""
-    names = [field for field in Sample.__dataclass_fields__ if field != "png"]
+    names = [field for field in Sample.__dataclass_fields__ if field in punks.column_names]
     rows = punks.select([*names, "image"]).to_pylist()
     return [Sample(png=row.pop("image")["bytes"], **row) for row in rows]

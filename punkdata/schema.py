@@ -1,7 +1,7 @@
 """The tables of a snapshot: the one place where a column is named.
 
 `SCHEMA_VERSION` counts the changes that an older reader would misread; such a reader
-refuses a newer snapshot by its number.
+refuses a newer snapshot by its number. Schema 2 added `hidden_accessories`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from punkdata.traits import ACCESSORIES, LABELS, TYPES
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _WEI = pa.decimal128(38, 0)
 _UTC = pa.timestamp("ms", tz="UTC")  # whole seconds; Parquet has no coarser unit
@@ -27,6 +27,7 @@ _PUNKS = pa.schema(
         pa.field("accessories", pa.list_(pa.string())),
         pa.field("accessory_ids", pa.list_(pa.int64())),
         pa.field("accessory_count", pa.int8()),
+        pa.field("hidden_accessories", pa.list_(pa.string())),
         pa.field("labels", pa.list_(pa.uint8(), len(LABELS))),
         pa.field("split", pa.string()),
         pa.field("split_by_id", pa.string()),
@@ -74,6 +75,7 @@ VERSIONED_PUNK_COLUMNS = (
     "punk_id",
     "type",
     "accessories",
+    "hidden_accessories",
     "split",
     "split_by_id",
     "pixels_sha256",
@@ -87,6 +89,8 @@ VERSIONED_PUNK_COLUMNS = (
 The columns left out follow from these: encodings of the same labels, the PNG of the same
 pixels, floats of the same integers.
 """
+SINCE_SCHEMA = {"hidden_accessories": 2}
+"""columns that older snapshots lack -> the schema that added them"""
 VERSIONED_SALE_COLUMNS = tuple(name for name in _SALES.names if name != "price_eth")
 
 _CLASSES = {"type_id": TYPES, "accessory_ids": ACCESSORIES}

@@ -32,6 +32,8 @@ class Sample:
     split: str
     split_by_id: str
     pixels_sha256: str
+    hidden_accessories: list[str] | None = None
+    """None in a snapshot of schema 1, which does not know them"""
 
 
 def shard_name(split: str, number: int) -> str:
@@ -48,6 +50,8 @@ def write_shard(path: Path, samples: Iterable[Sample]) -> None:
         for sample in samples:
             facts = dict(vars(sample))  # asdict would copy every list
             png = facts.pop("png")
+            if sample.hidden_accessories is None:
+                del facts["hidden_accessories"]
             text = json.dumps(facts, separators=(",", ":")).encode()
             for suffix, data in (("png", png), ("json", text)):
                 info = tarfile.TarInfo(f"{sample.punk_id:04d}.{suffix}")

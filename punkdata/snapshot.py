@@ -2,7 +2,7 @@
 
     snapshots/cryptopunks/
         latest                     one line: the version of the newest complete build
-        s1-0123456789ab/
+        s2-0123456789ab/
             data/punks-train-00000-of-00001.parquet   (and val, test; sales if known)
             shards/punks-train-000000.tar             (1,000 PNG + JSON samples each)
             provenance.parquet     where each image came from
@@ -125,6 +125,13 @@ def open_snapshot(
                 raise no_snapshot(Path(root))
             raise UsageError(f"{home} has no snapshot {version} (there: {known})")
     return Snapshot(folder, read_manifest(folder / "manifest.json"))
+
+
+def open_either(root: Path, name: str) -> Snapshot:
+    """A snapshot by its version in a root, or by its own folder; raises as `open_snapshot`."""
+    folder = Path(name)
+    is_folder = (folder / "manifest.json").is_file()
+    return open_snapshot(folder) if is_folder else open_snapshot(root, name)
 
 
 def list_snapshots(root: Path, collection: str = COLLECTION) -> list[Snapshot]:

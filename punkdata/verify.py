@@ -126,7 +126,13 @@ def _expect(holds: bool, problem: str) -> None:
 
 def _check_content(snapshot: Snapshot, punks: pa.Table) -> str:
     manifest = snapshot.manifest
-    version = content_version(manifest.collection, punks, snapshot.sales(), manifest.missing)
+    version = content_version(
+        manifest.collection,
+        punks,
+        snapshot.sales(),
+        manifest.missing,
+        manifest.schema_version,
+    )
     _expect(version == manifest.version, f"the rows make version {version}")
     _expect(content_labels_hash(punks) == manifest.labels_hash, "labels_hash differs")
     _expect(len(punks) == manifest.punks, f"{len(punks)} rows, the manifest says {manifest.punks}")
@@ -153,6 +159,7 @@ def _check_labels(punks: pa.Table) -> str:
             and row["accessory_ids"] == [ACCESSORY_IDS[name] for name in names]
             and row["accessory_count"] == len(names)
             and (encode_labels(row["type"], names) == labels).all()
+            and set(row.get("hidden_accessories", ())) <= set(names)
         )
         _expect(agree, f"punk {row['punk_id']} has labels that contradict each other")
     return "names, ids and vectors agree"

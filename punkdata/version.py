@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from punkdata.schema import (
     SCHEMA_VERSION,
+    SINCE_SCHEMA,
     VERSIONED_PUNK_COLUMNS,
     VERSIONED_SALE_COLUMNS,
 )
@@ -39,17 +40,22 @@ def _hash_rows(digest: Any, table: pa.Table, columns: tuple[str, ...]) -> None:
 
 
 def content_version(
-    collection: str, punks: pa.Table, sales: pa.Table | None, missing: Iterable[str] = ()
+    collection: str,
+    punks: pa.Table,
+    sales: pa.Table | None,
+    missing: Iterable[str] = (),
+    schema: int = SCHEMA_VERSION,
 ) -> str:
     """`s<schema>-<12 hex>` of the rows, sorted by punk_id; `sales` None is not known."""
-    digest = hashlib.sha256(json.dumps([SCHEMA_VERSION, collection, LABELS]).encode())
-    _hash_rows(digest, punks.sort_by("punk_id"), VERSIONED_PUNK_COLUMNS)
+    columns = tuple(c for c in VERSIONED_PUNK_COLUMNS if SINCE_SCHEMA.get(c, 1) <= schema)
+    digest = hashlib.sha256(json.dumps([schema, collection, LABELS]).encode())
+    _hash_rows(digest, punks.sort_by("punk_id"), columns)
     for punk_id in sorted(missing):  # the same rows, but known to be incomplete
         digest.update(f"missing {punk_id}\n".encode())
     digest.update(b"sales not known\n" if sales is None else b"sales\n")
     if sales is not None:
         _hash_rows(digest, sales, VERSIONED_SALE_COLUMNS)
-    return f"s{SCHEMA_VERSION}-{digest.hexdigest()[:12]}"
+    return f"s{schema}-{digest.hexdigest()[:12]}"
 
 
 def content_labels_hash(punks: pa.Table) -> str:

@@ -17,6 +17,8 @@ from punkdata.disk import sha256_file
 from punkdata.fetch import OpenSeaResult, fetch_cpunks10k, fetch_opensea
 from punkdata.network import NetworkTransport, open_http
 from punkdata.retry import Pause
+from punkdata.snapshot import open_snapshot, write_snapshot
+from punkdata.version import content_version
 
 Pin = Callable[[Path], Path]
 
@@ -59,6 +61,17 @@ def root(built_root: Path, sdist: Path, pin: Pin, tmp_path: Path) -> Path:
     """A copy of `built_root` that a test may spoil, and build from."""
     pin(sdist)
     return shutil.copytree(built_root, tmp_path / "data")
+
+
+@pytest.fixture
+def old_root(built_root: Path, tmp_path: Path) -> Path:
+    """A root whose snapshot is of schema 1, as the first punkdata wrote it."""
+    new = open_snapshot(built_root)
+    punks = new.punks().drop_columns(["hidden_accessories"])
+    version = content_version(new.manifest.collection, punks, None, schema=1)
+    manifest = new.manifest.model_copy(update={"schema_version": 1, "version": version})
+    write_snapshot(tmp_path, manifest, punks, None, new.provenance())
+    return tmp_path
 
 
 class Quick(Pause):

@@ -16,7 +16,7 @@ from punkdata.verify import verify_snapshot
 
 REPOSITORY = Path(__file__).parent.parent
 CASSETTES = REPOSITORY / "cassettes"
-VERSIONS = {"inline": "s1-8c8d0e4a043a", "bare": "s1-6ee49a4f7dea"}
+VERSIONS = {"inline": "s2-441c2d882667", "bare": "s2-9092454260ca"}
 
 
 def run(*args: object) -> int:
@@ -60,7 +60,7 @@ def test_the_price_table_is_made_of_one(tmp_path: Path) -> None:
     command = [sys.executable, str(REPOSITORY / "examples" / "price_table.py"), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("295 of 299 sales have a price in ETH (snapshot s1-")
+    assert lines[0].startswith("295 of 299 sales have a price in ETH (snapshot s2-")
     assert {line.split()[0] for line in lines[3:]} == {"Alien", "Ape", "Female", "Male", "Zombie"}
 
 

@@ -417,7 +417,7 @@ def test_a_sample_beside_the_whole_names_itself_and_what_stays_the_latest(
     assert run("build-dataset", "--root", root) == 0
     out, err = capsys.readouterr()
     sample = Path(out.strip()).name
-    assert "latest stays s1-" in err
+    assert "latest stays s2-" in err
     assert f"next: punkdata verify {sample} --root {root}" in err
     assert run("verify", sample, "--root", root) == 0
     assert "--   known totals   not checked: a sample of 5 of 5 punks" in capsys.readouterr().out

@@ -12,7 +12,9 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from punkdata import PunkDataset
+from punkdata.build import build_dataset
 from punkdata.errors import UsageError
+from punkdata.images import pixels_sha256
 from punkdata.snapshot import open_snapshot
 from punkdata.split import SPLITS, published
 from punkdata.traits import ACCESSORIES, LABELS, TYPES
@@ -165,3 +167,25 @@ def test_a_wrong_word_is_answered_with_the_right_ones(
 ) -> None:
     with pytest.raises(UsageError, match=f"{next(iter(wrong))} is .* not one of "):
         PunkDataset(built_root, **wrong)  # type: ignore[arg-type]
+
+
+def test_a_snapshot_of_schema_1_is_read_but_does_not_tell_what_is_hidden(old_root: Path) -> None:
+    punks = PunkDataset(old_root, split="all")
+    assert "hidden_accessories" not in punks.to_pandas().columns
+    with pytest.raises(UsageError, match="does not tell which accessories are hidden"):
+        PunkDataset(old_root, visible_only=True)
+
+
+def test_hidden_accessories_can_be_left_out_of_the_labels(
+    root: Path, punks: list[DrawnPunk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hiding = next(p for p in punks if len(p.accessories) > 1)
+    known = {pixels_sha256(hiding.sprite): (hiding.accessories[0], "Tiara")}
+    monkeypatch.setattr("punkdata.build.known_hidden", lambda: known)
+    snapshot = build_dataset(root).snapshot
+    every = PunkDataset(snapshot.path, split="all")
+    visible = PunkDataset(snapshot.path, split="all", visible_only=True)
+    differing = (every.as_tensors()[1] - visible.as_tensors()[1]).nonzero().tolist()
+    assert differing == [[hiding.punk_id, every.class_to_idx[hiding.accessories[0]]]]
+    frame = visible.to_pandas()
+    assert list(frame.hidden_accessories[hiding.punk_id]) == [hiding.accessories[0]]

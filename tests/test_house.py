@@ -30,6 +30,8 @@ PUNKDATA = [
         "search",
         "restoration",
         "images",
+        "layers",
+        "hidden",
         "split",
         "shards",
         "unpickle",
@@ -42,9 +44,9 @@ PUNKDATA = [
     ],
     ["parsed", "rows", "recording", "cassette", "network", "keys", "opensea", "cpunks10k"],
     ["snapshot", "tokens", "sales", "pictures", "plan"],
-    ["verify", "fetch", "build", "dataset", "diff"],
+    ["verify", "fetch", "build", "dataset", "diff", "audit"],
     ["terminal"],
-    ["cli_fetch", "cli"],
+    ["cli_fetch", "cli_audit", "cli"],
     ["__main__"],
 ]
 PUNKMODELS = [
@@ -67,7 +69,13 @@ ONLY_IN = {
     "pickle": {"punkdata.unpickle"},
     "filelock": {"punkdata.disk"},
     "safetensors": {"punkmodels.checkpoint"},
-    "typer": {"punkdata.terminal", "punkdata.cli", "punkdata.cli_fetch", "punkmodels.cli"},
+    "typer": {
+        "punkdata.terminal",
+        "punkdata.cli",
+        "punkdata.cli_fetch",
+        "punkdata.cli_audit",
+        "punkmodels.cli",
+    },
     "rich": {"punkdata.terminal"},
     "click": set(),
 }

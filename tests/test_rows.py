@@ -3,9 +3,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from drawing import DrawnPunk
 
-from punkdata.rows import table_counts, table_labels, table_samples, table_sprites
+from punkdata.rows import (
+    table_counts,
+    table_hidden,
+    table_labels,
+    table_samples,
+    table_sprites,
+)
 from punkdata.snapshot import open_snapshot
 from punkdata.traits import LABELS, encode_labels
 
@@ -32,3 +39,10 @@ def test_a_sample_holds_its_row_without_nulls(built_root: Path) -> None:
     samples = table_samples(rows)
     assert [s.punk_id for s in samples] == rows.column("punk_id").to_pylist()
     assert all(value is not None for value in vars(samples[0]).values())
+
+
+def test_hidden_labels_are_those_of_the_column(built_root: Path) -> None:
+    rows = open_snapshot(built_root).punks("val").slice(0, 2)
+    at = rows.schema.get_field_index("hidden_accessories")
+    rows = rows.set_column(at, "hidden_accessories", pa.array([["Mole"], []]))
+    assert np.argwhere(table_hidden(rows)).tolist() == [[0, LABELS.index("Mole")]]

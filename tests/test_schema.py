@@ -8,9 +8,9 @@ from punkdata.schema import PUNKS, SALES, VERSIONED_PUNK_COLUMNS, VERSIONED_SALE
 from punkdata.traits import ACCESSORIES, TYPES
 
 PUNK_COLUMNS = (
-    "punk_id type type_id accessories accessory_ids accessory_count labels split split_by_id "
-    "image pixels_sha256 sale_count last_sale_wei last_sale_eth last_sold_at median_sale_eth "
-    "highest_sale_eth best_listing_eth"
+    "punk_id type type_id accessories accessory_ids accessory_count hidden_accessories labels "
+    "split split_by_id image pixels_sha256 sale_count last_sale_wei last_sale_eth last_sold_at "
+    "median_sale_eth highest_sale_eth best_listing_eth"
 )
 SALE_COLUMNS = (
     "punk_id sold_at amount decimals symbol token_address price_wei price_eth seller buyer "

@@ -54,8 +54,8 @@ def test_an_unknown_version_names_those_that_are_there(built_root: Path) -> None
 
 def test_a_newer_schema_is_refused_by_its_number(root: Path) -> None:
     file = open_snapshot(root).path / "manifest.json"
-    file.write_text(json.dumps({"schema_version": 2, "anything": "else"}))
-    with pytest.raises(SchemaError, match="schema 2, this punkdata reads up to 1.*upgrade"):
+    file.write_text(json.dumps({"schema_version": 3, "anything": "else"}))
+    with pytest.raises(SchemaError, match="schema 3, this punkdata reads up to 2.*upgrade"):
         open_snapshot(root)
 
 

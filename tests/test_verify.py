@@ -128,3 +128,9 @@ def test_another_picture_is_not_taken_for_the_official_sheet(
         (tmp_path / "other.png").write_bytes(b"other")
         with pytest.raises(UsageError, match=name):
             problems(built_root, tmp_path / name)
+
+
+def test_a_snapshot_of_schema_1_passes_as_before(old_root: Path) -> None:
+    snapshot = open_snapshot(old_root)
+    assert snapshot.version.startswith("s1-")
+    assert [check.problem for check in verify_snapshot(snapshot)] == [None] * 6

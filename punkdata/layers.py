@@ -1,0 +1,244 @@
+"""How punks are drawn: which accessory paints which pixel, and which lies above which. Pure.
+
+An image is a stack: one of 11 bases (men and women of four skins, zombies, apes, aliens),
+and on it the sprites of the accessories, in one order for men and one for women. All of it
+follows from images and labels alone:
+
+1. Two punks that differ in one accessory only show the pixels that it changes.
+2. Where two accessories meet in a pixel, its colour tells which of them is above.
+3. From the lowest upwards, each shows what it makes of the colours beneath it: mostly one
+   colour of its own, but the shadow of a beard depends on the skin.
+
+Rendering all punks anew from what was found proves it, or tells what is missing. With it
+one can ask of any punk whether an accessory changes a single pixel, or is *hidden*.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from punkdata.errors import DataError
+from punkdata.traits import ACCESSORIES, TYPE_IDS, TYPES
+
+Bools = NDArray[np.bool_]
+Colours = NDArray[np.integer]
+"""positions in the palette"""
+
+UNKNOWN = -1
+SKIN_PIXEL = 23 * 24 + 9
+"""on the neck, row 23 and column 9, which no accessory covers: it tells a human's skin"""
+_HUMAN = [TYPE_IDS["Male"], TYPE_IDS["Female"]]
+
+
+@dataclass(frozen=True)
+class Pixel:
+    """What may be seen in one pixel of all men, or of all women."""
+
+    bases: tuple[int, ...]
+    """the colour of each base; UNKNOWN where no punk shows it bare"""
+    accessories: tuple[int, ...]
+    """those that change it, from the lowest to the highest"""
+    paint: dict[int, dict[int, int]]
+    """accessory -> colour beneath -> colour that it makes of that"""
+
+    def colour(self, base: int, worn: Sequence[int]) -> int:
+        """Of a punk with that base that wears these of `accessories`, from the lowest; UNKNOWN
+        where no punk tells.
+        """
+        colour = self.bases[base]
+        for accessory in worn:
+            paint = self.paint[accessory]
+            if colour in paint:
+                colour = paint[colour]
+            else:
+                own = set(paint.values())
+                colour = own.pop() if len(own) == 1 else UNKNOWN
+        return colour
+
+
+@dataclass(frozen=True)
+class Layers:
+    """What `recover` finds."""
+
+    rendered: Colours
+    """(N, 576): every punk drawn anew from the layers"""
+    hidden: Bools
+    """(N, 87): accessories that a punk has, and that change none of its pixels"""
+    undecided: Bools
+    """(N, 87): such of which some pixel does not tell"""
+    pixels: tuple[tuple[Pixel, ...], tuple[Pixel, ...]]
+    """of men (with zombies, apes, aliens) and of women: 576 each, or none where there is nobody"""
+    orders: tuple[tuple[int, ...], tuple[int, ...]]
+    """their accessories from the lowest to the highest"""
+
+
+def recover(
+    indices: Colours,
+    labels: Bools,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> Layers:
+    """The layers of a collection, from its images and labels.
+
+    Args:
+        indices: integer (N, 576), the colour of each pixel.
+        labels: bool (N, 92), in the order of `LABELS`.
+        report: called with the number of pixels done, and of all.
+
+    Raises:
+        DataError: the punks contradict each other, so that no order of layers fits them.
+    """
+    types, worn = labels[:, : len(TYPES)].argmax(axis=1), labels[:, len(TYPES) :]
+    skin = np.where(np.isin(types, _HUMAN), indices[:, SKIN_PIXEL], UNKNOWN)
+    rendered = np.full(indices.shape, UNKNOWN, np.int16)
+    hidden, undecided = worn.copy(), np.zeros_like(worn)
+    pixels, orders = [], []
+    for which, is_female in enumerate((False, True)):
+        rows = np.flatnonzero((types == TYPE_IDS["Female"]) == is_female)
+        _, base = np.unique(types[rows] * 1000 + skin[rows], return_inverse=True)
+        body = _Body(indices[rows].astype(np.int16), worn[rows], base)
+        found = []
+        for at in range(indices.shape[1]) if len(rows) else ():
+            pixel, seen, is_shown, is_open = body.solve(at)
+            found.append(pixel)
+            rendered[rows, at] = seen
+            hidden[rows] &= ~is_shown
+            undecided[rows] |= is_open
+            report(which * indices.shape[1] + at + 1, 2 * indices.shape[1])
+        pixels.append(tuple(found))
+        orders.append(body.order)
+    undecided &= hidden
+    return Layers(
+        rendered, hidden & ~undecided, undecided, (pixels[0], pixels[1]), (orders[0], orders[1])
+    )
+
+
+class _Body:
+    """Men, or women: punks whose accessories have the same sprites.
+
+    Args:
+        indices: (n, 576).
+        worn: (n, 87).
+        base: (n,), a number for each type and skin.
+    """
+
+    def __init__(self, indices: Colours, worn: Bools, base: NDArray[np.intp]) -> None:
+        self.indices, self.worn, self.base = indices, worn, base
+        self.touches = np.zeros((len(ACCESSORIES), indices.shape[1]), bool)
+        """(87, 576): whether an accessory changes a pixel of any punk"""
+        pairs = self._pairs()
+        for with_it, without, accessory in pairs:
+            self.touches[accessory] |= indices[with_it] != indices[without]
+        self.order = self._order(pairs)
+
+    def _pairs(self) -> list[tuple[int, int, int]]:
+        """Punks that differ in one accessory only: with it, without it, and which."""
+        sets = [frozenset(np.flatnonzero(row).tolist()) for row in self.worn]
+        known = {(b, s): i for i, (b, s) in enumerate(zip(self.base.tolist(), sets, strict=True))}
+        return [
+            (i, known[b, s - {a}], a)
+            for (b, s), i in known.items()
+            for a in s
+            if (b, s - {a}) in known
+        ]
+
+    def _order(self, pairs: list[tuple[int, int, int]]) -> tuple[int, ...]:
+        """Of all accessories worn, from the lowest; those that never meet come as they like.
+
+        Raises:
+            DataError: there is none.
+        """
+        counts: defaultdict[tuple[int, int], Counter[int]] = defaultdict(Counter)
+        for with_it, without, accessory in pairs:
+            changed = np.flatnonzero(self.indices[with_it] != self.indices[without])
+            for at in changed.tolist():
+                counts[accessory, at][int(self.indices[with_it, at])] += 1
+        own = {key: count.most_common(1)[0][0] for key, count in counts.items()}
+        worn = np.flatnonzero(self.worn.any(axis=0)).tolist()
+        beneath: dict[int, set[int]] = {accessory: set() for accessory in worn}
+        for row, seen in zip(self.worn, self.indices, strict=True):
+            mine = np.flatnonzero(row)
+            for at in np.flatnonzero(self.touches[mine].sum(axis=0) == 2).tolist():
+                one, two = mine[self.touches[mine, at]].tolist()
+                colours = own[one, at], own[two, at]
+                if colours[0] != colours[1] and seen[at] in colours:
+                    top, low = (one, two) if seen[at] == colours[0] else (two, one)
+                    beneath[top].add(low)
+        try:
+            return tuple(TopologicalSorter(beneath).static_order())
+        except CycleError as error:
+            names = " over ".join(ACCESSORIES[a] for a in error.args[1])
+            raise DataError(f"no order of layers fits these punks: {names}") from None
+
+    def solve(self, at: int) -> tuple[Pixel, Colours, Bools, Bools]:
+        """One pixel: how it is painted; and of all punks its colour (n,), which accessories change
+        it (n, 87), and of which that cannot be told (n, 87).
+        """
+        touching, codes, first, which = self._kinds(at)
+        width = len(touching)
+        kinds = [
+            (int(code) >> width, tuple(a for i, a in enumerate(touching) if code >> i & 1))
+            for code in codes
+        ]
+        seen = self.indices[first, at].tolist()
+        bases = [UNKNOWN] * (int(self.base.max()) + 1)
+        pixel = Pixel((), touching, {accessory: {} for accessory in touching})
+        for (base, worn), colour in zip(kinds, seen, strict=True):
+            if not worn:
+                bases[base] = colour
+        pixel = Pixel(tuple(bases), touching, pixel.paint)
+        # The fewer lie on each other, the surer is what lies beneath the highest.
+        for i in sorted(range(len(kinds)), key=lambda i: len(kinds[i][1])) * 2:
+            base, worn = kinds[i]
+            if worn and pixel.colour(base, worn) != seen[i]:
+                beneath = pixel.colour(base, worn[:-1])
+                if beneath != UNKNOWN or not pixel.paint[worn[-1]]:
+                    pixel.paint[worn[-1]].setdefault(beneath, seen[i])
+        colours = np.array([pixel.colour(*kind) for kind in kinds], np.int16)
+        is_shown = np.zeros((len(kinds), len(ACCESSORIES)), bool)
+        is_open = np.zeros_like(is_shown)
+        for i, (base, worn) in enumerate(kinds):
+            for accessory in worn:
+                without = pixel.colour(base, tuple(a for a in worn if a != accessory))
+                is_shown[i, accessory] = without not in (UNKNOWN, seen[i])
+                is_open[i, accessory] = without == UNKNOWN
+        return pixel, colours[which], is_shown[which], is_open[which]
+
+    def _kinds(
+        self, at: int
+    ) -> tuple[tuple[int, ...], NDArray[np.int64], NDArray[np.intp], NDArray[np.intp]]:
+        """The accessories that touch a pixel, and the kinds of punks that differ in base or in
+        these: a code for each, the first punk of each, and the kind of every punk.
+
+        Some change a pixel on few bases only (black glasses over black eyes do not show, over
+        red ones they do), which no pair may tell. They are added as long as that explains more.
+        """
+        while True:
+            touching = tuple(a for a in self.order if self.touches[a, at])
+            bits = self.worn[:, touching] @ (1 << np.arange(len(touching)))
+            codes, first, which = np.unique(
+                (self.base << len(touching)) + bits, return_index=True, return_inverse=True
+            )
+            colours = self.indices[:, at]
+            others = _spread(which, colours)
+            left = {
+                a: _spread(which * 2 + self.worn[:, a], colours)
+                for a in self.order
+                if others and not self.touches[a, at]
+            }
+            best = min(left, key=left.__getitem__, default=None)
+            if best is None or left[best] >= others:
+                return touching, codes, first, which
+            self.touches[best, at] = True
+
+
+def _spread(kinds: NDArray[np.intp], colours: Colours) -> int:
+    """How many punks have another colour than most of their kind."""
+    pairs, counts = np.unique(kinds * 1000 + colours, return_counts=True)
+    starts = np.flatnonzero(np.diff(pairs // 1000, prepend=-1))
+    return int(counts.sum() - np.maximum.reduceat(counts, starts).sum())
