@@ -2,7 +2,7 @@
 # make test       the core tests: offline, a few minutes
 # make test-all   adds the tests that need a network or npm; skips visibly what is not there
 # make lint       ruff and mypy
-# make bench      measures what the README claims
+# make bench      measures what the README claims; an hour and a half
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -35,7 +35,7 @@ demo: $(READY)
 	$(BIN)/punkmodels train classifier --preset quick
 	@echo; echo "== 6/8  evaluate on the 1,000 punks of the test split"
 	$(BIN)/punkmodels evaluate latest --split test
-	@echo; echo "== 7/8  predict held-out punks"
+	@echo; echo "== 7/8  predict held-out punks, by the weights that come with punkmodels"
 	$(BIN)/punkmodels predict demo/punk-*.png
 	@echo "(Step 4 printed the true labels. An Earring behind hair is a label that cannot be seen.)"
 	@echo; echo "== 8/8  prices: a recording of drawn punks and invented sales, replayed as from OpenSea"
@@ -45,7 +45,7 @@ demo: $(READY)
 	@echo
 	@echo "Look at      demo/contact-sheet.png, and the punks predicted above, demo/punk-*.png"
 	@echo "The data     $$($(BIN)/punkdata info --json | $(BIN)/python -c 'import json, sys; print(json.load(sys.stdin)["path"])')"
-	@echo "The model    $$(ls -d runs/*-classifier-quick | tail -n 1)"
+	@echo "The model    $$(ls -d runs/*-classifier-quick | tail -n 1), its mistakes in evaluation/test/mistakes.png"
 	@echo
 	@echo "Try next     $(BIN)/punkdata info"
 	@echo "             $(BIN)/punkdata fetch --instant-key    (real sales, from OpenSea; a free key)"

@@ -18,6 +18,7 @@ Types: {types}. Sales: {sales}.
 
 - `data/punks-*.parquet`: one row a punk; `image.bytes` is a PNG, `labels` the 92-vector of
   the types and accessories in alphabetical order. Not known is null, known to be none is 0.
+  `hidden_accessories` are those of a punk that change none of its pixels.
 - `data/sales-*.parquet`: one row a sale; absent when the source knows no sales.
 - `shards/*.tar`: the same images and labels as WebDataset samples.
 - `provenance.parquet`: where each image came from.

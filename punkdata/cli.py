@@ -36,7 +36,7 @@ app.command(epilog=cli_audit.EXAMPLES)(cli_audit.audit)
 def build_dataset(
     recording: Annotated[
         Path | None,
-        typer.Argument(help="The recording's folder. [default: the newest finished one]"),
+        typer.Argument(help="The recording's folder. (default: the newest finished one)"),
     ] = None,
     root: terminal.Root = terminal.ROOT,
     allow_partial: Annotated[

@@ -35,12 +35,7 @@ def audit(
     ] = None,
     as_json: terminal.Json = False,
 ) -> None:
-    """Tell which accessories no pixel shows, by taking the punks apart into layers.
-
-    An earring under long hair is in the labels, but not in the image. The layers that punks
-    are made of are recovered from a snapshot's images and labels, and proved by drawing
-    every punk anew from them.
-    """
+    """Tell which accessories no pixel shows, by taking the punks apart into layers."""
     from punkdata.audit import audit_snapshot, picture_of_hidden, picture_of_layers
     from punkdata.snapshot import open_either
 

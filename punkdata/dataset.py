@@ -65,6 +65,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         classes: the names of the target's values or positions, in order.
         class_to_idx: name -> position in `classes`.
         punk_ids: int32 (N,), ascending.
+        hidden: bool (N, 92), the labels that no pixel shows; None of a snapshot of schema 1.
         manifest: what the snapshot says of itself.
 
     Raises:
@@ -76,6 +77,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
     classes: tuple[str, ...]
     manifest: Manifest
     punk_ids: NDArray[np.int32]
+    hidden: NDArray[np.bool_] | None
 
     def __init__(
         self,
@@ -96,13 +98,13 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         # The files are cut by the default scheme; only another scheme needs them all.
         files = split if split_scheme == "default" else "all"
         columns = ["punk_id", "image", "labels", column]
-        if visible_only:
-            if snapshot.manifest.schema_version < SINCE_SCHEMA["hidden_accessories"]:
-                raise UsageError(
-                    f"{snapshot.path} does not tell which accessories are hidden",
-                    try_next="build it anew with: punkdata build-dataset",
-                )
+        if snapshot.manifest.schema_version >= SINCE_SCHEMA["hidden_accessories"]:
             columns.append("hidden_accessories")
+        elif visible_only:
+            raise UsageError(
+                f"{snapshot.path} does not tell which accessories are hidden",
+                try_next="build it anew with: punkdata build-dataset",
+            )
         punks = snapshot.punks(files, columns)
         if split in SPLITS and split_scheme != "default":
             punks = punks.filter(np.array(punks.column(column).to_pylist()) == split)
@@ -117,8 +119,10 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         # (N, 4, 24, 24) as torch counts axes, and contiguous, for as_tensors.
         self._images = np.ascontiguousarray(table_sprites(punks).transpose(0, 3, 1, 2))
         self._labels = table_labels(punks).astype(np.float32)
+        knows_hidden = "hidden_accessories" in columns
+        self.hidden = table_hidden(punks) > 0 if knows_hidden else None
         if visible_only:
-            self._labels -= table_hidden(punks)
+            self._labels[self.hidden] = 0
 
     @property
     def version(self) -> str:

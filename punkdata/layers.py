@@ -57,8 +57,9 @@ class Pixel:
             if colour in paint:
                 colour = paint[colour]
             else:
+                # What looks alike over two colours is taken for opaque.
                 own = set(paint.values())
-                colour = own.pop() if len(own) == 1 else UNKNOWN
+                colour = own.pop() if len(own) == 1 and len(paint) > 1 else UNKNOWN
         return colour
 
 
@@ -71,7 +72,7 @@ class Layers:
     hidden: Bools
     """(N, 87): accessories that a punk has, and that change none of its pixels"""
     undecided: Bools
-    """(N, 87): such of which some pixel does not tell"""
+    """(N, 87): such of which some pixel does not tell, or of which not all can be left out"""
     pixels: tuple[tuple[Pixel, ...], tuple[Pixel, ...]]
     """of men (with zombies, apes, aliens) and of women: 576 each, or none where there is nobody"""
     orders: tuple[tuple[int, ...], tuple[int, ...]]
@@ -110,6 +111,12 @@ def recover(
             hidden[rows] &= ~is_shown
             undecided[rows] |= is_open
             report(which * indices.shape[1] + at + 1, 2 * indices.shape[1])
+        # Of two that are each hidden, one may be so only because of the other.
+        certain = hidden[rows] & ~undecided[rows]
+        for i in np.flatnonzero(certain.sum(axis=1) > 1):
+            left = worn[rows[i]] & ~certain[i]
+            without = [p.colour(int(base[i]), [a for a in p.accessories if left[a]]) for p in found]
+            undecided[rows[i]] |= certain[i] & (without != body.indices[i]).any()
         pixels.append(tuple(found))
         orders.append(body.order)
     undecided &= hidden

@@ -117,6 +117,38 @@ def stratify(
     return parts
 
 
+def tenths(
+    punk_ids: Sequence[int] | NDArray[np.int32], labels: NDArray[np.uint8]
+) -> NDArray[np.int8]:
+    """Ten parts for cross-validation, none larger than a tenth rounded up, with every label
+    spread over them as evenly as can be.
+
+    The punks of the rarest label come first, each to the part that has the fewest of that
+    label, then the fewest punks; in the order of their id's SHA-256, as in `stratify`.
+
+    Args:
+        punk_ids: N distinct ids.
+        labels: (N, L) of 0 and 1.
+
+    Returns:
+        int8 (N,), 0 to 9.
+    """
+    ids = [int(i) for i in punk_ids]
+    order = sorted(range(len(ids)), key=lambda i: hashlib.sha256(str(ids[i]).encode()).digest())
+    parts, room = np.full(len(ids), -1, np.int8), [-(-len(ids) // 10)] * 10
+    support = labels.sum(axis=0, dtype=np.int64)
+    for label in [*np.argsort(support, kind="stable").tolist(), None]:
+        wearers = np.ones(len(ids), bool) if label is None else labels[:, label] > 0
+        counts = np.bincount(parts[wearers & (parts >= 0)], minlength=10).tolist()
+        for i in order:
+            if parts[i] < 0 and wearers[i]:
+                part = min((p for p in range(10) if room[p]), key=lambda p: (counts[p], -room[p]))
+                parts[i] = part
+                counts[part] += 1
+                room[part] -= 1
+    return parts
+
+
 def _sizes(n: int) -> list[int]:
     """How many of n punks each part gets: tenths rounded down, the rest to training."""
     held_out = [n * tenths // 10 for tenths in TENTHS[1:]]

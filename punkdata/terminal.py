@@ -102,18 +102,22 @@ def run(app: typer.Typer, name: str, args: Sequence[str] | None = None) -> int:
 
 def _fail(message: str, code: int) -> int:
     if message:
-        say(f"[bold red]error:[/] {escape(message)}")
+        _say_markup(f"[bold red]error:[/] {escape(message)}")
     return code
 
 
-def say(markup: str) -> None:
-    """One line for a person, to stderr; rich markup."""
+def say(text: str) -> None:
+    """One line for a person, to stderr, exactly as it is."""
+    _say_markup(escape(text))
+
+
+def _say_markup(markup: str) -> None:
     Console(stderr=True, highlight=False, soft_wrap=True).print(markup)
 
 
 def warn(text: str) -> None:
     """Something that a person should know, though all goes on; to stderr."""
-    say(f"[bold yellow]warning:[/] {escape(text)}")
+    _say_markup(f"[bold yellow]warning:[/] {escape(text)}")
 
 
 def emit(text: str) -> None:

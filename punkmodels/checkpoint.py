@@ -1,6 +1,7 @@
 """Checkpoints: tensors in safetensors, all else in JSON beside them. Nothing is pickled.
 
-    checkpoints/step_000500.safetensors   model.*, ema.*, optimizer.<parameter>.<state>
+    checkpoints/step_000500.safetensors   model.*, ema.*, best.*, and
+                                          optimizer.<parameter>.<state>
     checkpoints/step_000500.json          step, epoch, and what else the loop needs
 
 The JSON is written first and both are renamed into place, so whoever finds the tensors
@@ -65,15 +66,29 @@ def save_checkpoint(run: Path, tensors: Tensors, facts: CheckpointFacts) -> Path
     """
     folder = run / "checkpoints"
     path = folder / f"step_{facts.step:06d}.safetensors"
-    # safetensors refuses views that share memory or are not laid out in order.
-    plain = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
     with storage_errors(path):
         write_json(path.with_suffix(".json"), facts.model_dump())
-        write_whole(path, save(plain))
+        write_tensors(path, tensors)
         for older in folder.glob("step_*"):
             if older.stem != path.stem:
                 older.unlink()
     return path
+
+
+def write_tensors(path: Path, tensors: Tensors) -> None:
+    # safetensors refuses views that share memory or are not laid out in order.
+    plain = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
+    write_whole(path, save(plain))
+
+
+def read_tensors(path: Path) -> Tensors:
+    """Raises:
+    DataError: the file is damaged.
+    """
+    try:
+        return load_file(path)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise DataError(f"{path} is damaged ({error})") from None
 
 
 def has_checkpoint(run: Path) -> bool:
@@ -87,6 +102,9 @@ class CheckpointFacts(BaseModel):
     epoch: int = Field(ge=0)
     """the last one that was finished, from 0"""
     finished: bool
+    best_epoch: int = Field(ge=0)
+    """the one with the lowest validation loss so far, whose average is kept as best.*"""
+    best_val_loss: float
 
 
 def load_checkpoint(run: Path) -> tuple[Tensors, CheckpointFacts]:
@@ -99,7 +117,8 @@ def load_checkpoint(run: Path) -> tuple[Tensors, CheckpointFacts]:
     if not found:
         raise DataError(f"{run} has no checkpoint", try_next="train again: punkmodels train")
     try:
-        facts = found[-1].with_suffix(".json").read_bytes()
-        return load_file(found[-1]), CheckpointFacts.model_validate_json(facts)
-    except (OSError, ValueError, SafetensorError) as error:
+        text = found[-1].with_suffix(".json").read_bytes()
+        facts = CheckpointFacts.model_validate_json(text)
+    except (OSError, ValueError) as error:
         raise DataError(f"{found[-1]} is damaged ({error})") from None
+    return read_tensors(found[-1]), facts

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import BaseModel, Field, ValidationError
 from torch import nn
 
+from punkdata.disk import storage_errors
 from punkdata.errors import DataError
-from punkmodels.checkpoint import load_checkpoint, unprefixed
-from punkmodels.classifier import PunkCNN
-from punkmodels.runs import read_config
+from punkdata.palette import PALETTE
+from punkdata.traits import LABELS, TYPES
+from punkmodels.checkpoint import load_checkpoint, read_tensors, unprefixed, write_tensors
+from punkmodels.classifier import PLACES, Classifier, LinearPixels, PublishedCNN, PunkCNN
+from punkmodels.runs import read_config, write_json
 
 # The bounds are checked when a run's config.json is read again.
 Count = Annotated[int, Field(ge=1, le=100_000)]
+Size = Annotated[int, Field(ge=1, le=4096)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Model = Literal["cnn", "linear", "published"]
+Task = Literal["labels", "type"]
+_TABLE = (PLACES, len(PALETTE))
+WEIGHTS = "weights.safetensors"
+"""in a folder of exported weights, beside config.json"""
+BUNDLED = Path(__file__).parent / "weights" / "classifier"
+Scheme = Literal["default", "by_id", "fold-1", "fold-2", "fold-3", "fold-4", "fold-5"]
 
 
 @dataclass(frozen=True)
@@ -25,11 +36,18 @@ class ClassifierConfig:
     """Options of a classifier's training; the defaults are the preset `quick`."""
 
     preset: str = "quick"
+    model: Model = "cnn"
+    task: Task = "labels"
+    split_scheme: Scheme = "default"
+    visible_only: bool = True
+    """leave out of the labels what no pixel shows"""
     epochs: Count = 8
+    patience: Annotated[int, Field(ge=0)] = 0
+    """epochs without a lower validation loss after which training ends; 0: it never does"""
     batch_size: Count = 64
-    code: Count = 16
-    width: Count = 32
-    hidden: Count = 256
+    code: Size = 16
+    width: Size = 32
+    hidden: Size = 256
     dropout: Share = 0.2
     peak_lr: float = 3e-3
     weight_decay: float = 0.02
@@ -40,12 +58,49 @@ class ClassifierConfig:
     """share of pixels that are taken from another punk"""
     seed: int = 0
 
+    @property
+    def outputs(self) -> int:
+        return len(TYPES) if self.task == "type" else len(LABELS)
 
-PRESETS = {"quick": ClassifierConfig()}
+
+PRESETS: dict[str, dict[str, Any]] = {"quick": {}, "best": {"epochs": 24, "patience": 8}}
+MODELS: dict[Model, dict[str, Any]] = {
+    "cnn": {},
+    "linear": {"peak_lr": 0.02, "weight_decay": 0.0, "epochs": 15},
+    # As it was trained: every image as often as any other, whole, at Adam's usual rate.
+    "published": {"peak_lr": 1e-3, "balanced_share": 0.0, "noise_share": 0.0, "epochs": 14},
+}
+"""what differs from `ClassifierConfig`"""
 
 
-def build_model(config: ClassifierConfig, prior: torch.Tensor | None = None) -> PunkCNN:
-    return PunkCNN(config.code, config.width, config.hidden, config.dropout, prior)
+def make_config(preset: str = "quick", model: Model = "cnn", **chosen: Any) -> ClassifierConfig:
+    """The options of a preset and a model, and those chosen, which are stronger."""
+    options = {"preset": preset, "model": model, **PRESETS[preset], **MODELS[model], **chosen}
+    return ClassifierConfig(**options)
+
+
+def build_model(
+    config: ClassifierConfig, pairs: torch.Tensor, prior: torch.Tensor | None = None
+) -> Classifier:
+    """A new network.
+
+    Args:
+        pairs: see `Classifier`.
+        prior: float (outputs,), how often each label occurs in training. The last bias starts
+            at its logit, so that the first steps do not go into learning that labels are rare.
+    """
+    network: PunkCNN | LinearPixels | PublishedCNN
+    if config.model == "linear":
+        network = LinearPixels(config.outputs, int(pairs.max()))
+    elif config.model == "published":
+        network = PublishedCNN(config.outputs, config.width, config.dropout)
+    else:
+        network = PunkCNN(config.outputs, config.code, config.width, config.hidden, config.dropout)
+    if prior is not None:
+        bias = network.bias if isinstance(network, LinearPixels) else network.head.bias
+        with torch.no_grad():
+            bias.copy_(prior.clamp(1e-4, 1 - 1e-4).logit())
+    return Classifier(network, pairs)
 
 
 class _Data(BaseModel):
@@ -56,6 +111,12 @@ class _Data(BaseModel):
 class _Device(BaseModel):
     name: str
     threads: Annotated[int, Field(ge=1, le=1024)]
+    half_precision: bool = False
+
+
+class _Trained(BaseModel):
+    epochs: int = 0
+    finished: bool = False
 
 
 class SavedConfig(BaseModel):
@@ -65,6 +126,8 @@ class SavedConfig(BaseModel):
     options: ClassifierConfig
     data: _Data
     device: _Device
+    trained: _Trained = _Trained()
+    """of exported weights"""
 
 
 def read_classifier_config(run: Path) -> SavedConfig:
@@ -83,17 +146,50 @@ def read_classifier_config(run: Path) -> SavedConfig:
         ) from None
 
 
-def load_classifier(run: Path, device: torch.device) -> nn.Module:
-    """The averaged network of a run, ready to predict.
+def load_classifier(run: Path, device: torch.device) -> Classifier:
+    """The averaged network of a run as it was best, ready to predict.
 
     Raises:
         DataError: the run has no whole checkpoint, or is no classifier's.
     """
     config = read_classifier_config(run).options
-    tensors, _ = load_checkpoint(run)
-    model = build_model(config)
-    restore_model(run, model, unprefixed("ema", tensors))
+    file = run / WEIGHTS
+    tensors = read_tensors(file) if file.exists() else unprefixed("best", load_checkpoint(run)[0])
+    pairs = tensors.get("pairs")
+    is_table = pairs is not None and (pairs.shape, pairs.dtype) == (_TABLE, torch.int16)
+    if pairs is None or not is_table or pairs.min() < 0:
+        raise DataError(f"the checkpoint of {run} does not fit (it has no table of pixels)")
+    model = build_model(config, pairs)
+    restore_model(run, model, tensors)
+    if not model.temperature > 0:
+        raise DataError(f"the checkpoint of {run} has a temperature of {model.temperature}")
     return model.eval().to(device)
+
+
+def trained_epochs(run: Path) -> tuple[int, bool]:
+    """How many epochs a run was trained, and whether that is all; raises as `load_classifier`."""
+    if (run / WEIGHTS).exists():
+        trained = read_classifier_config(run).trained
+        return trained.epochs, trained.finished
+    _, facts = load_checkpoint(run)
+    return facts.epoch + 1, facts.finished
+
+
+def export_classifier(run: Path, out: Path) -> None:
+    """Write what predicting needs of a run: weights in half precision, and config.json.
+
+    Raises:
+        DataError: as `load_classifier`.
+        StorageError: the disk is full or refuses.
+    """
+    epochs, finished = trained_epochs(run)
+    about = {"trained": {"epochs": epochs, "finished": finished}}
+    tensors = load_classifier(run, torch.device("cpu")).state_dict()
+    floats = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
+    with storage_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+        write_tensors(out / WEIGHTS, floats)
+        write_json(out / "config.json", read_config(run) | about)
 
 
 def restore_model(run: Path, model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:

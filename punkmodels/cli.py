@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +23,32 @@ app.add_typer(train_app, name="train")
 
 class Preset(StrEnum):
     QUICK = "quick"
+    BEST = "best"
+
+
+class Model(StrEnum):
+    CNN = "cnn"
+    LINEAR = "linear"
+    PUBLISHED = "published"
+
+
+class Task(StrEnum):
+    LABELS = "labels"
+    TYPE = "type"
+
+
+class SplitScheme(StrEnum):
+    DEFAULT = "default"
+    BY_ID = "by_id"
+    FOLD_1 = "fold-1"
+    FOLD_2 = "fold-2"
+    FOLD_3 = "fold-3"
+    FOLD_4 = "fold-4"
+    FOLD_5 = "fold-5"
+
+
+class Sink(StrEnum):
+    TENSORBOARD = "tensorboard"
 
 
 class HeldOut(StrEnum):
@@ -70,40 +96,73 @@ def train_classifier(
     root: terminal.Root = terminal.ROOT,
     version: terminal.Version = "latest",
     runs: Runs = DEFAULT_RUNS,
-    preset: Annotated[Preset, typer.Option(help="quick: about two minutes on two cores.")] = (
-        Preset.QUICK
-    ),
+    model: Annotated[
+        Model,
+        typer.Option(
+            help="cnn: the best. linear: a weight for every colour at every place. published: the "
+            "shape of an earlier work, for comparison."
+        ),
+    ] = Model.CNN,
+    task: Annotated[Task, typer.Option(help="All 92 labels, or the 5 types alone.")] = Task.LABELS,
+    preset: Annotated[
+        Preset,
+        typer.Option(
+            help="quick: about two minutes on two cores. best: under ten. Of cnn; others have one."
+        ),
+    ] = Preset.QUICK,
+    split_scheme: Annotated[
+        SplitScheme,
+        typer.Option(
+            help="default: stratified. by_id: as earlier work. fold-1 to fold-5: cross-validation."
+        ),
+    ] = SplitScheme.DEFAULT,
+    visible_only: Annotated[
+        bool,
+        typer.Option(
+            "--visible-only/--all-labels", help="Whether to leave out labels that no pixel shows."
+        ),
+    ] = True,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Passes over the data. [default: the preset's]")
+        int | None, typer.Option(min=1, help="Passes over the data. (default: the preset's)")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, max=10**9, help="Of all that is random. [default: 0]")
+        int | None, typer.Option(min=0, max=10**9, help="Of all that is random. (default: 0)")
     ] = None,
     device: DeviceOption = DeviceName.AUTO,
     threads: Annotated[
         int | None,
         typer.Option(
-            min=1, help="CPU threads. [default: measured; fix it to repeat a run exactly]"
+            min=1, help="CPU threads. (default: measured; fix it to repeat a run exactly)"
         ),
     ] = None,
     resume: Annotated[
         str | None,
         typer.Option(help='Go on with a stopped run: a path, its number, or "latest".'),
     ] = None,
+    log: Annotated[Sink | None, typer.Option(help="Write the metrics to one more place.")] = None,
     as_json: terminal.Json = False,
 ) -> None:
-    """Train the classifier of types and accessories."""
+    """Train a classifier of types and accessories."""
     from punkmodels import train_classifier as training
-    from punkmodels.classifier_run import PRESETS
+    from punkmodels.classifier_run import make_config
 
     going_on = find_run(runs, resume) if resume else None
-    if going_on and not (epochs is seed is threads is None and device == DeviceName.AUTO):
+    chosen = {} if epochs is None else {"epochs": epochs}
+    config = make_config(
+        preset.value,
+        model.value,
+        task=task.value,
+        split_scheme=split_scheme.value,
+        visible_only=visible_only,
+        seed=seed or 0,
+        **chosen,
+    )
+    if going_on and not (
+        config == make_config() and epochs is seed is threads is None and device == DeviceName.AUTO
+    ):
         raise UsageError(
-            "a resumed run keeps its own options",
-            try_next="leave out --epochs, --seed, --threads and --device",
+            "a resumed run keeps its own options", try_next="leave out all but --resume and --log"
         )
-    config = replace(PRESETS[preset.value], seed=seed or 0)
-    config = replace(config, epochs=epochs or config.epochs)
     before = list_runs(runs)
     try:
         with terminal.progress("training", "images") as report:
@@ -115,6 +174,7 @@ def train_classifier(
                 device_name=device.value,
                 threads=threads,
                 resume=going_on,
+                log=log.value if log else None,
                 report=report,
                 say=terminal.say,
             )
@@ -137,46 +197,92 @@ def evaluate(
     root: terminal.Root = terminal.ROOT,
     version: Annotated[
         str | None,
-        typer.Option("--version", help="A snapshot. [default: the one it was trained on]"),
+        typer.Option("--version", help="A snapshot. (default: the one it was trained on)"),
     ] = None,
     runs: Runs = DEFAULT_RUNS,
     device: DeviceOption = DeviceName.AUTO,
     as_json: terminal.Json = False,
 ) -> None:
     """Score a trained classifier on held-out punks."""
+    from punkdata.traits import TYPES
     from punkmodels.device import pick_device
-    from punkmodels.evaluate import evaluate_classifier
+    from punkmodels.evaluate import evaluate_classifier, summary
 
     folder = find_run(runs, run, trained=True)
     torch_device, _ = pick_device(device.value)
-    result = evaluate_classifier(folder, root, split.value, version=version, device=torch_device)
+    out = folder / "evaluation" / split.value
+    result = evaluate_classifier(
+        folder, root, split.value, version=version, device=torch_device, out=out
+    )
     if as_json:
         terminal.emit_json(result.to_json())
         return
     terminal.emit(
-        f"{'label':22}{'punks':>6}{'AP':>8}{'recall':>8}{'prec.':>8}{'acc.':>8}{'gain':>8}"
+        f"{'label':22}{'punks':>6}{'hidden':>7}{'AP':>8}{'recall':>8}{'prec.':>8}{'acc.':>8}{'gain':>8}"
     )
     for row in result.labels:
         numbers = (row.average_precision, row.recall, row.precision, row.accuracy, row.gain)
         cells = "".join("       -" if n is None else f"{n:8.3f}" for n in numbers)
-        terminal.emit(f"{row.label:22}{row.support:6}{cells}")
-    occurring = f"over the {result.labels_with_support} labels that occur"
+        terminal.emit(f"{row.label:22}{row.support:6}{row.hidden:7}{cells}")
     terminal.emit("")
     terminal.emit(
         f"{result.run} on {result.punks:,} punks, split {result.split} of {result.version}"
     )
-    terminal.emit(f"macro-AP        {result.macro_average_precision:.4f}  {occurring}")
-    terminal.emit(f"micro-F1        {result.micro_f1:.4f}")
-    terminal.emit(f"macro-F1        {result.macro_f1:.4f}  {occurring}")
-    terminal.emit(f"exact match     {result.exact_match:.4f}  all 92 labels right")
-    terminal.emit(f"type accuracy   {result.type_accuracy:.4f}")
+    terminal.emit(f"{'':14}{'visible':>9}{'95 % interval':>19}{'raw':>9}{'perfect sight':>15}")
+    for name, visible, (low, high), raw, ceiling in summary(result):
+        interval = f"{low:.4f} to {high:.4f}"
+        terminal.emit(f"{name:14}{visible:9.4f}{interval:>19}{raw:9.4f}{ceiling:15.4f}")
+    terminal.emit(f"calibration error {result.calibration_error:.5f}")
+    confused = [
+        f"{n} {true} as {told}"
+        for true, row in zip(TYPES, result.type_confusion, strict=True)
+        for told, n in zip(TYPES, row, strict=True)
+        if n and told != true
+    ]
+    terminal.emit(f"types taken for others: {', '.join(confused) or 'none'}")
+    majority = ", ".join(result.at_or_under_majority) or "none"
+    terminal.emit(f"labels told no better than by guessing the majority: {majority}")
     terminal.emit("")
+    terminal.emit(
+        f"means over labels: the {result.labels_counted} with 20 punks or more. visible: what "
+        "a pixel shows"
+    )
     terminal.emit("gain: accuracy less that of always guessing the label's more frequent value")
     if not result.finished:
         terminal.say(
             f"this run was stopped after epoch {result.epochs}; its training is unfinished"
         )
-    terminal.say(f"written to {folder / 'evaluation' / (split.value + '.json')}")
+    terminal.say(f"written to {out}: scores.json, scores.md, mistakes.png")
+
+
+@app.command(epilog="Example: punkmodels export latest --out my-weights")
+def export(
+    run: Annotated[str, typer.Argument(help='A path, a number, or "latest".')] = "latest",
+    out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("weights"),
+    root: terminal.Root = terminal.ROOT,
+    version: Annotated[
+        str | None,
+        typer.Option("--version", help="A snapshot. (default: the one it was trained on)"),
+    ] = None,
+    runs: Runs = DEFAULT_RUNS,
+    as_json: terminal.Json = False,
+) -> None:
+    """Write what predicting needs of a run, in half precision, with its scores on the test part."""
+    from punkmodels.classifier_run import WEIGHTS
+    from punkmodels.evaluate import export_with_scores
+
+    folder = find_run(runs, run, trained=True)
+    if out.resolve() == folder.resolve():
+        raise UsageError(f"{out} is the run itself", try_next="choose another folder with --out")
+    result = export_with_scores(folder, root, out, version=version)
+    size_bytes = (out / WEIGHTS).stat().st_size
+    if as_json:
+        terminal.emit_json({"path": str(out), "bytes": size_bytes, "scores": result.to_json()})
+        return
+    terminal.emit(str(out))
+    if not result.finished:
+        terminal.warn(f"its training was stopped after epoch {result.epochs}")
+    terminal.say(f"{size_bytes / 1e6:.1f} MB; next: punkmodels predict punk.png --model {out}")
 
 
 @app.command(epilog="Example: punkmodels predict punk.png --json")
@@ -185,24 +291,34 @@ def predict(
         list[Path],
         typer.Argument(
             exists=True,
-            dir_okay=False,
-            help="PNG, JPEG, WebP, AVIF or on-chain SVG of one punk each, of any usual size.",
+            help="PNG, JPEG, WebP, AVIF or on-chain SVG of one punk each, of any usual size; or "
+            "folders of them.",
         ),
     ],
     model: Annotated[
-        str, typer.Option("--model", help='A run: a path, a number, or "latest".')
-    ] = "latest",
+        str | None,
+        typer.Option(
+            "--model",
+            help='A run (a path, a number, or "latest"), or a folder of exported weights. '
+            "(default: the weights that come with punkmodels)",
+        ),
+    ] = None,
     runs: Runs = DEFAULT_RUNS,
     device: DeviceOption = DeviceName.AUTO,
     as_json: terminal.Json = False,
 ) -> None:
     """Tell type and accessories of punks in pictures."""
+    from punkmodels.classifier_run import BUNDLED
     from punkmodels.device import pick_device
-    from punkmodels.evaluate import predict_images
+    from punkmodels.predict import find_pictures, predict_images
 
     torch_device, _ = pick_device(device.value)
+    weights = find_run(runs, model, trained=True) if model else BUNDLED
+    pictures = find_pictures(images)
+    if not pictures:
+        raise UsageError(f"{images[0]} holds no pictures")
     predictions, refusals = [], []
-    for found in predict_images(find_run(runs, model, trained=True), images, torch_device):
+    for found in predict_images(weights, pictures, torch_device):
         if isinstance(found, ImageError):
             refusals.append(found)
             continue
@@ -218,7 +334,7 @@ def predict(
     if refusals:
         for refusal in refusals:
             terminal.say(str(refusal))
-        raise DataError(f"{len(refusals)} of {len(images)} images could not be read")
+        raise DataError(f"{len(refusals)} of {len(pictures)} pictures could not be told")
 
 
 def main() -> None:

@@ -1,68 +1,43 @@
-"""Score a run on held-out punks, and predict single images."""
+"""Score a classifier on held-out punks, and write what was found where people look.
+
+evaluation/test/scores.json
+evaluation/test/scores.md       the same as tables
+evaluation/test/mistakes.png    every punk with a wrong label: what was missed, what was seen
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+import tempfile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 import torch
-from torch import nn
+from PIL import Image, ImageDraw
 
-from punkdata.dataset import PunkDataset
-from punkdata.errors import DataError, ImageError
-from punkdata.images import decode_image
-from punkdata.traits import LABELS, TYPES, decode_labels
-from punkmodels.checkpoint import load_checkpoint
-from punkmodels.classifier import decide, to_indices
-from punkmodels.classifier_run import load_classifier, read_classifier_config
-from punkmodels.metrics import average_precision, exact_match, f1, gain_over_majority
-from punkmodels.runs import write_json
+from punkdata.disk import storage_errors, write_whole
+from punkdata.errors import DataError, UsageError
+from punkdata.palette import PALETTE
+from punkdata.traits import LABELS, TYPES
+from punkmodels.classifier import Classifier, decide
+from punkmodels.classifier_run import (
+    export_classifier,
+    load_classifier,
+    read_classifier_config,
+    trained_epochs,
+)
+from punkmodels.parts import Part, load_part
+from punkmodels.runs import read_config, write_json
+from punkmodels.scores import Evaluation, score
 
 BATCH = 1000
-
-
-@dataclass(frozen=True)
-class LabelScore:
-    label: str
-    support: int
-    """punks of the split that carry it"""
-    average_precision: float | None
-    """None where no punk of the split carries it; so are recall and precision"""
-    recall: float | None
-    precision: float | None
-    """None also where it was never predicted"""
-    accuracy: float
-    gain: float
-    """accuracy less that of always guessing the label's more frequent value"""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    run: str
-    split: str
-    version: str
-    epochs: int
-    """epochs trained so far"""
-    finished: bool
-    """False for a run that was stopped"""
-    punks: int
-    macro_average_precision: float
-    """mean over the labels that occur in the split"""
-    labels_with_support: int
-    micro_f1: float
-    macro_f1: float
-    """mean over the labels that occur in the split; one never predicted counts 0"""
-    exact_match: float
-    """share of punks with all 92 labels right"""
-    type_accuracy: float
-    labels: tuple[LabelScore, ...]
-    """the least gain first"""
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+NAMES = {
+    "exact_match": "exact match",
+    "macro_average_precision": "macro-AP",
+    "macro_auroc": "macro-AUROC",
+    "micro_auroc": "micro-AUROC",
+    "micro_f1": "micro-F1",
+    "macro_f1": "macro-F1",
+}
 
 
 def evaluate_classifier(
@@ -72,123 +47,150 @@ def evaluate_classifier(
     *,
     version: str | None = None,
     device: torch.device | None = None,
+    out: Path | None = None,
 ) -> Evaluation:
-    """Score a run, and write the scores to its folder as evaluation/<split>.json.
+    """Score a run on a part of the split that it was trained by.
 
     Args:
+        run: a run, or a folder of exported weights.
+        out: the folder to write to; by default nothing is written.
         version: the snapshot to score on; by default the one the run was trained on. It
             must have the same labels, splits and pixels, or held-out punks would not be.
 
     Raises:
-        UsageError: there is no such snapshot.
+        UsageError: there is no such snapshot, or it does not tell what is hidden.
         DataError: the snapshot is another data set than the run's, or a file is damaged.
     """
     device = device or torch.device("cpu")
     model = load_classifier(run, device)
-    trained_on = read_classifier_config(run).data
-    data = PunkDataset(root, version or trained_on.version, split)
-    if data.manifest.labels_hash != trained_on.labels_hash:
+    saved = read_classifier_config(run)
+    part = load_part(root, version or saved.data.version, saved.options.split_scheme, split)
+    if part.labels_hash != saved.data.labels_hash:
         raise DataError(
-            f"snapshot {data.version} has other labels or splits than the one {run} was "
-            f"trained on ({trained_on.version})",
+            f"snapshot {part.version} has other labels or splits than the one {run} was "
+            f"trained on ({saved.data.version})",
             try_next="train a new run on it: punkmodels train",
         )
-    images, labels = data.as_tensors()
-    logits = predict_logits(model, images, device)
-    truth = labels.numpy() > 0
-    _, facts = load_checkpoint(run)
-    done = {"epochs": facts.epoch + 1, "finished": facts.finished}
-    result = score(truth, logits, run=str(run), split=split, version=data.version, **done)
-    write_json(run / "evaluation" / f"{split}.json", result.to_json())
+    if saved.options.visible_only and not part.tells_hidden:
+        raise UsageError(
+            f"{part.path} does not tell which labels no pixel shows",
+            try_next="build it anew with: punkdata build-dataset",
+        )
+    logits = predict_logits(model, part.images, device)
+    width = logits.shape[1]
+    visible, raw = (t[:, :width].numpy() > 0 for t in (part.visible, part.labels))
+    about = {"run": str(run), "task": saved.options.task, "version": part.version}
+    epochs, finished = trained_epochs(run)
+    done = {"epochs": epochs, "finished": finished}
+    result = score(visible, raw, logits, part.punk_ids, split=split, **about, **done)
+    if out:
+        with storage_errors(out):
+            out.mkdir(parents=True, exist_ok=True)
+            write_json(out / "scores.json", result.to_json())
+            write_whole(out / "scores.md", markdown(result).encode())
+            picture_of_mistakes(part, logits).save(out / "mistakes.png")
     return result
 
 
-def predict_logits(model: nn.Module, images: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """float32 (N, 92) on the CPU, of uint8 (N, 4, 24, 24)."""
-    indices = to_indices(images)
-    with torch.inference_mode():
-        parts = [model(part.to(device)).cpu() for part in torch.split(indices, BATCH)]
-    return torch.cat(parts)
-
-
-def score(
-    truth: np.ndarray[Any, np.dtype[np.bool_]],
-    logits: torch.Tensor,
-    **about: Any,
+def export_with_scores(
+    run: Path, root: Path, out: Path, *, version: str | None = None
 ) -> Evaluation:
-    """All scores of logits (N, 92) against the truth, bool (N, 92).
-
-    Args:
-        about: the fields of the result that are no scores: run, split, version, …
+    """Export a run's weights (see `export_classifier`) with their scores on the test part; all or
+    nothing. Raises as both.
     """
-    predicted = decide(logits).numpy()
-    gains = gain_over_majority(truth, predicted)
-    hits = (truth & predicted).sum(axis=0)
-    rows = []
-    for i, label in enumerate(LABELS):
-        support, chosen = int(truth[:, i].sum()), int(predicted[:, i].sum())
-        rows.append(
-            LabelScore(
-                label=label,
-                support=support,
-                average_precision=average_precision(truth[:, i], logits[:, i].numpy())
-                if support
-                else None,
-                recall=float(hits[i] / support) if support else None,
-                precision=float(hits[i] / chosen) if support and chosen else None,
-                accuracy=float((truth[:, i] == predicted[:, i]).mean()),
-                gain=float(gains[i]),
-            )
+    with tempfile.TemporaryDirectory() as folder:
+        exported = Path(folder)
+        export_classifier(run, exported)
+        result = evaluate_classifier(exported, root, "test", version=version)
+        facts = result.to_json()
+        kept = ("version", "split", "punks", "visible", "visible_95", "raw", "perfect_sight")
+        scores = {name: facts[name] for name in kept}
+        write_json(exported / "config.json", read_config(exported) | {"scores": scores})
+        with storage_errors(out):
+            out.mkdir(parents=True, exist_ok=True)
+            for file in exported.iterdir():
+                write_whole(out / file.name, file.read_bytes())
+    return result
+
+
+def predict_logits(model: Classifier, indices: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """float32 (N, outputs) on the CPU, of palette indices uint8 (N, 24, 24)."""
+    with torch.inference_mode():
+        return torch.cat([model(part.to(device)).cpu() for part in torch.split(indices, BATCH)])
+
+
+def summary(result: Evaluation) -> list[tuple[str, float, tuple[float, float], float, float]]:
+    """Of each score: its name, on visible labels, its 95 % interval, on raw ones, their ceiling."""
+    return [
+        (
+            name,
+            getattr(result.visible, key),
+            result.visible_95[key],
+            getattr(result.raw, key),
+            getattr(result.perfect_sight, key),
         )
-    occurring = truth.any(axis=0)
-    types = slice(0, len(TYPES))
-    return Evaluation(
-        **about,
-        punks=len(truth),
-        macro_average_precision=float(
-            np.mean([r.average_precision for r in rows if r.average_precision is not None])
-        ),
-        labels_with_support=int(occurring.sum()),
-        micro_f1=float(f1(truth, predicted, axis=None)),
-        macro_f1=float(f1(truth, predicted)[occurring].mean()),
-        exact_match=exact_match(truth, predicted),
-        type_accuracy=exact_match(truth[:, types], predicted[:, types]),
-        labels=tuple(sorted(rows, key=lambda r: (r.gain, r.label))),
-    )
+        for key, name in NAMES.items()
+    ]
 
 
-@dataclass(frozen=True)
-class Prediction:
-    path: str
-    type: str
-    accessories: tuple[str, ...]
-    image_confidence: float
-    """the probability that the sprite was read rightly; 1 from a lossless picture"""
-    scores: dict[str, float]
-    """label -> probability, all 92 of them, the likeliest first"""
+def markdown(result: Evaluation) -> str:
+    """The scores as a page."""
+    lines = [
+        f"# {result.run} on {result.punks:,} punks, {result.split} of {result.version}",
+        "",
+        f"Means over labels are over the {result.labels_counted} that at least 20 punks "
+        "carry. *Visible* labels are those that a pixel shows. *Perfect sight* is what somebody "
+        "scores on *raw* labels who sees all that can be seen, and does not guess the rest.",
+        "",
+        "| score | visible | 95 % interval | raw | perfect sight |",
+        "|---|---|---|---|---|",
+    ]
+    for name, visible, (low, high), raw, ceiling in summary(result):
+        lines.append(
+            f"| {name} | {visible:.4f} | {low:.4f} to {high:.4f} | {raw:.4f} | {ceiling:.4f} |"
+        )
+    lines += [
+        "",
+        f"Calibration error {result.calibration_error:.5f}. Labels told no better than by always "
+        f"guessing the majority: {', '.join(result.at_or_under_majority) or 'none'}.",
+        "",
+        "| true type | " + " | ".join(TYPES) + " |",
+        "|---" * (len(TYPES) + 1) + "|",
+    ]
+    for name, counts in zip(TYPES, result.type_confusion, strict=True):
+        lines.append(f"| {name} | " + " | ".join(map(str, counts)) + " |")
+    lines += [
+        "",
+        "| label | punks | hidden | AP | recall | precision | accuracy | gain |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in result.labels:
+        numbers = (row.average_precision, row.recall, row.precision, row.accuracy, row.gain)
+        cells = " | ".join("-" if n is None else f"{n:.3f}" for n in numbers)
+        lines.append(f"| {row.label} | {row.support} | {row.hidden} | {cells} |")
+    return "\n".join(lines) + "\n"
 
 
-def predict_images(
-    run: Path, paths: list[Path], device: torch.device
-) -> Iterator[Prediction | ImageError]:
-    """A prediction for each image, or why there is none, in the order given.
-
-    Raises:
-        DataError: the run has no whole checkpoint.
-    """
-    model = load_classifier(run, device)
-    for path in paths:
-        try:
-            decoded = decode_image(path.read_bytes())
-        except OSError as error:
-            yield ImageError(f"{path} cannot be read ({error.strerror})")
-            continue
-        except ImageError as error:
-            yield ImageError(f"{path} {error.message}", try_next=error.try_next)
-            continue
-        image = torch.from_numpy(decoded.sprite).permute(2, 0, 1)[None]
-        logits = predict_logits(model, image, device)
-        punk_type, accessories = decode_labels(decide(logits)[0].numpy().astype(np.uint8))
-        scores = dict(zip(LABELS, logits[0].sigmoid().tolist(), strict=True))
-        ranked = dict(sorted(scores.items(), key=lambda item: -item[1]))
-        yield Prediction(str(path), punk_type, accessories, decoded.confidence, ranked)
+def picture_of_mistakes(part: Part, logits: torch.Tensor, scale: int = 4) -> Image.Image:
+    """Each punk with a wrong visible label, with what was missed (−) and wrongly seen (+)."""
+    width = logits.shape[1]
+    told, truth = decide(logits), part.visible[:, :width] > 0
+    rows = (told != truth).any(dim=1).nonzero().flatten().tolist()
+    side, text_px = 24 * scale, 420
+    sheet = Image.new("RGBA", (side + text_px, max(1, len(rows)) * side), "#638596")
+    draw = ImageDraw.Draw(sheet)
+    if not rows:
+        draw.text((side, side // 3), "no mistakes", fill="white")
+    for y, row in enumerate(rows):
+        sprite = Image.fromarray(PALETTE[part.images[row].numpy()])
+        tile = sprite.resize((side, side), Image.Resampling.NEAREST)
+        sheet.alpha_composite(tile, (0, y * side))
+        chance = logits[row].softmax(0) if width == len(TYPES) else logits[row].sigmoid()
+        wrong = [
+            f"{'+' if told[row, i] else '-'} {LABELS[i]} ({float(chance[i]):.2f})"
+            for i in (told[row] != truth[row]).nonzero().flatten().tolist()
+        ]
+        expected = ", ".join(LABELS[i] for i in truth[row].nonzero().flatten().tolist())
+        text = f"punk {part.punk_ids[row]}: {expected}\n" + "\n".join(wrong)
+        draw.multiline_text((side + 8, y * side + 8), text, fill="white")
+    return sheet.convert("RGB")

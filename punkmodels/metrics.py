@@ -54,3 +54,33 @@ def gain_over_majority(truth: Bool, predicted: Bool) -> Float:
     accuracy = (truth == predicted).mean(axis=0)
     share = truth.mean(axis=0)
     return np.asarray(accuracy - np.maximum(share, 1 - share), np.float64)
+
+
+def auroc(truth: Bool, scores: NDArray[np.floating]) -> float:
+    """Area under the receiver's operating curve: how often a positive has the higher score than
+    a negative, ties counting half (Mann and Whitney's U, by mid-ranks).
+
+    Args:
+        truth: (N,), with at least one True and one False; else the result is NaN.
+        scores: (N,).
+    """
+    positives = int(truth.sum())
+    if not 0 < positives < len(truth):
+        return float("nan")
+    _, which, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    middle = np.cumsum(counts) - (counts - 1) / 2
+    ranks = middle[which][truth].sum()
+    return float((ranks - positives * (positives + 1) / 2) / positives / (len(truth) - positives))
+
+
+def calibration_error(truth: Bool, probabilities: NDArray[np.float64], bins: int = 15) -> float:
+    """Expected calibration error: the distance between mean probability and frequency, over bins
+    of equal width, weighted by how many fall into each (Guo and others, 2017).
+
+    Args:
+        truth, probabilities: of the same shape; each cell counts.
+    """
+    p, hit = probabilities.reshape(-1), truth.reshape(-1)
+    which = np.minimum((p * bins).astype(int), bins - 1)
+    gaps = np.bincount(which, p - hit, minlength=bins)
+    return float(np.abs(gaps).sum() / len(p))

@@ -20,9 +20,9 @@ from PIL import Image
 from torch.nn import functional as F
 
 import punkdata
-from punkdata.dataset import PunkDataset
-from punkdata.errors import DataError
+from punkdata.errors import DataError, UsageError
 from punkdata.palette import PALETTE
+from punkdata.traits import TYPES
 from punkmodels.checkpoint import (
     CheckpointFacts,
     has_checkpoint,
@@ -33,15 +33,23 @@ from punkmodels.checkpoint import (
     save_checkpoint,
     unprefixed,
 )
-from punkmodels.classifier import decide, to_indices
+from punkmodels.classifier import Classifier, decide, known_pairs
 from punkmodels.classifier_run import (
     ClassifierConfig,
     build_model,
     read_classifier_config,
     restore_model,
 )
-from punkmodels.device import pick_device, probe_threads
-from punkmodels.runs import append_metrics, create_run, trim_metrics, write_json
+from punkmodels.device import pick_device, probe_half_precision, probe_threads
+from punkmodels.parts import Part, load_part
+from punkmodels.runs import (
+    append_metrics,
+    check_sink,
+    create_run,
+    open_sink,
+    trim_metrics,
+    write_json,
+)
 
 
 def train_classifier(
@@ -53,50 +61,77 @@ def train_classifier(
     device_name: str = "auto",
     threads: int | None = None,
     resume: Path | None = None,
+    log: str | None = None,
     report: Callable[..., None] = lambda done, total, note="": None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Path:
-    """Train on the training split, watch the validation split, and return the run folder.
+    """Train on the training part, watch the validation part, and return the run folder.
 
     Args:
         root: data root or snapshot folder.
         runs: where the run folder is made.
-        threads: of the CPU; by default the faster number is measured. The last bits of the
-            weights depend on it, so only runs with one number repeat exactly.
+        threads: of the CPU; by default the faster number is measured, and whether bfloat16 is
+            faster. The last bits of the weights depend on both, so only runs with a number
+            given, which compute in float32, repeat exactly.
         resume: a run to go on with; its own options, data and device settings are used.
+        log: "tensorboard" writes the metrics there, too.
         report: progress in images, with a note.
         say: told once what is going to happen.
 
     Raises:
         UsageError, DataError: no such snapshot or device; a resumed run's data has changed.
+        SetupError: what `log` needs is not installed.
         StorageError: the disk is full.
     """
+    check_sink(log)
     saved = read_classifier_config(resume) if resume else None
     if saved:
         config, version = saved.options, saved.data.version
-    train = PunkDataset(root, version, "train")
-    val = PunkDataset(root, version, "val")
+    train = load_part(root, version, config.split_scheme, "train")
+    val = load_part(root, version, config.split_scheme, "val")
     if not len(train) or not len(val):
         raise DataError(f"{train.path} has no punks to train on, or none to validate with")
-    if saved and saved.data.labels_hash != train.manifest.labels_hash:
+    if config.visible_only and not train.tells_hidden:
+        raise UsageError(
+            f"{train.path} does not tell which labels no pixel shows",
+            try_next="build it anew with: punkdata build-dataset, or train with --all-labels",
+        )
+    if saved and saved.data.labels_hash != train.labels_hash:
         raise DataError(f"{train.path} holds other labels than {resume} was trained on")
     device, why = pick_device(saved.device.name if saved else device_name)
-    images, labels = load_split(train, device)
-    val_images, val_labels = load_split(val, device)
+    images, labels = train.images.to(device), targets(train, config).to(device)
+    val_images, val_labels = val.images.to(device), targets(val, config).to(device)
 
     torch.manual_seed(config.seed)
-    model = build_model(config, labels.mean(0)).to(device)
+    model = build_model(config, known_pairs(train.images), labels.mean(0)).to(device)
+    sample, sample_labels = images[: config.batch_size], labels[: config.batch_size]
+    half = saved.device.half_precision if saved else False
+
+    def step_once() -> None:
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            loss = loss_of(model(sample), sample_labels, config)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+
     if device.type == "cpu":
-        threads_why = "as asked for"
+        used, threads_why = threads or 1, "as asked for"
         if saved:
-            threads, threads_why = saved.device.threads, "as the run began"
-        if threads is None:
-            sample = images[: config.batch_size]
-            threads, threads_why = probe_threads(lambda: model(sample).sum().backward())
-            model.zero_grad()
-        torch.set_num_threads(threads)
-        why += f", {threads} thread{'s' * (threads > 1)} ({threads_why})"
+            used, threads_why = saved.device.threads, "as the run began"
+        elif threads is None:
+            used, threads_why = probe_threads(step_once)
+        torch.set_num_threads(used)
+        why += f", {used} thread{'s' * (used > 1)} ({threads_why})"
+    if not saved and (threads is None or device.type != "cpu"):
+
+        def step_with(is_half: bool) -> None:
+            nonlocal half
+            half = is_half
+            step_once()
+
+        half, half_why = probe_half_precision(step_with, device)
+        why += f", {'bfloat16' if half else 'float32'} ({half_why})"
+    model.zero_grad()
     ema = copy.deepcopy(model).eval().requires_grad_(False)
+    best = {name: tensor.clone() for name, tensor in ema.state_dict().items()}
     optimizer = torch.optim.AdamW(
         model.parameters(), config.peak_lr, weight_decay=config.weight_decay
     )
@@ -105,7 +140,7 @@ def train_classifier(
     batches = math.ceil(len(images) / config.batch_size)
     steps = config.epochs * batches
     ema_decay = 0.5 ** (1 / (config.ema_half_life_epochs * batches))
-    first_epoch = 0
+    facts = None
     if resume:
         run = resume
         if has_checkpoint(run):  # else it was stopped in its first epoch, and begins again
@@ -113,68 +148,114 @@ def train_classifier(
             restore_model(run, model, unprefixed("model", tensors))
             restore_model(run, ema, unprefixed("ema", tensors))
             restore_optimizer(optimizer, unprefixed("optimizer", tensors))
-            first_epoch = facts.epoch + 1
-        trim_metrics(run, first_epoch)
+            best = unprefixed("best", tensors)
+        trim_metrics(run, facts.epoch + 1 if facts else 0)
     else:
-        run = create_run(runs, f"classifier-{config.preset}")
-        write_json(run / "config.json", describe(config, train, device, why))
+        names = ["classifier", config.model, config.preset]
+        run = create_run(runs, "-".join(name for name in names if name != "cnn"))
+        write_json(run / "config.json", describe(config, train, device, why, half=half))
         generator = torch.Generator(device).manual_seed(config.seed)
         save_grid(augment(images[:64], config.noise_share, generator), run / "real.png")
-    if first_epoch == config.epochs:
+    if facts and facts.finished:
         say(f"{run} is finished already")
         return run
     say(f"{run}: {len(images):,} punks of {train.version}, {config.epochs} epochs on {device}")
     say(f"{device}: {why}")
     note = ""
+    best_loss, best_epoch = (facts.best_val_loss, facts.best_epoch) if facts else (math.inf, 0)
 
-    for epoch in range(first_epoch, config.epochs):
-        torch.manual_seed(config.seed * 100_003 + epoch + 1)  # dropout
-        generator = torch.Generator(device).manual_seed(config.seed * 100_003 + epoch + 1)
-        order = torch.multinomial(sampling, len(images), replacement=True, generator=generator)
-        total_loss = torch.zeros((), device=device)
-        model.train()
-        for batch, index in enumerate(torch.split(order, config.batch_size)):
-            step = epoch * batches + batch
-            for group in optimizer.param_groups:
-                group["lr"] = config.peak_lr * one_cycle(step / steps)
-            x = augment(images[index], config.noise_share, generator)
-            loss = F.binary_cross_entropy_with_logits(model(x), labels[index])
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-            optimizer.step()
-            with torch.no_grad():
-                # Early on the average would be held back by the untrained start.
-                decay = min(ema_decay, (step + 1) / (step + 10))
-                for average, current in zip(ema.parameters(), model.parameters(), strict=True):
-                    average.lerp_(current, 1 - decay)
-                total_loss += loss
-            seen = epoch * len(images) + batch * config.batch_size
-            report(seen, config.epochs * len(images), note)
+    with open_sink(run, log) as sink:
+        for epoch in range(facts.epoch + 1 if facts else 0, config.epochs):
+            torch.manual_seed(config.seed * 100_003 + epoch + 1)  # dropout
+            generator = torch.Generator(device).manual_seed(config.seed * 100_003 + epoch + 1)
+            order = torch.multinomial(sampling, len(images), replacement=True, generator=generator)
+            total_loss = torch.zeros((), device=device)
+            model.train()
+            for batch, index in enumerate(torch.split(order, config.batch_size)):
+                step = epoch * batches + batch
+                for group in optimizer.param_groups:
+                    group["lr"] = config.peak_lr * one_cycle(step / steps)
+                x = augment(images[index], config.noise_share, generator)
+                with torch.autocast(device.type, torch.bfloat16, enabled=half):
+                    logits = model(x)
+                loss = loss_of(logits, labels[index], config)
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+                optimizer.step()
+                with torch.no_grad():
+                    # Early on the average would be held back by the untrained start.
+                    decay = min(ema_decay, (step + 1) / (step + 10))
+                    for average, now in zip(ema.parameters(), model.parameters(), strict=True):
+                        average.lerp_(now, 1 - decay)
+                    total_loss += loss
+                seen = epoch * len(images) + batch * config.batch_size
+                report(seen, config.epochs * len(images), note)
 
-        with torch.inference_mode():
-            logits = ema(val_images)
-            val_loss = F.binary_cross_entropy_with_logits(logits, val_labels).item()
-            exact = (decide(logits) == val_labels.bool()).all(dim=1).float().mean().item()
-        line = {
-            "epoch": epoch,
-            "images_seen": (epoch + 1) * len(images),
-            "train_loss": total_loss.item() / batches,
-            "val_loss": val_loss,
-            "val_exact_match": exact,
-        }
-        append_metrics(run, line)
-        save_checkpoint(
-            run,
-            prefixed("model", model.state_dict())
-            | prefixed("ema", ema.state_dict())
-            | prefixed("optimizer", optimizer_tensors(optimizer)),
-            CheckpointFacts(
-                step=(epoch + 1) * batches, epoch=epoch, finished=epoch + 1 == config.epochs
-            ),
-        )
-        note = f"epoch {epoch + 1}/{config.epochs}, validation exact match {exact:.3f}"
-        report((epoch + 1) * len(images), config.epochs * len(images), note)
+            val_loss, exact = validate(ema, val_images, val_labels, config)
+            if val_loss < best_loss:
+                best_loss, best_epoch = val_loss, epoch
+                best = {name: tensor.clone() for name, tensor in ema.state_dict().items()}
+            is_last = epoch + 1 == config.epochs
+            has_stalled = 0 < config.patience <= epoch - best_epoch
+            line = {
+                "epoch": epoch,
+                "images_seen": (epoch + 1) * len(images),
+                "train_loss": total_loss.item() / batches,
+                "val_loss": val_loss,
+                "val_exact_match": exact,
+            }
+            append_metrics(run, line)
+            sink(line)
+            save_checkpoint(
+                run,
+                prefixed("model", model.state_dict())
+                | prefixed("ema", ema.state_dict())
+                | prefixed("best", best)
+                | prefixed("optimizer", optimizer_tensors(optimizer)),
+                CheckpointFacts(
+                    step=(epoch + 1) * batches,
+                    epoch=epoch,
+                    finished=is_last or has_stalled,
+                    best_epoch=best_epoch,
+                    best_val_loss=best_loss,
+                ),
+            )
+            note = f"epoch {epoch + 1}/{config.epochs}, validation exact match {exact:.3f}"
+            report((epoch + 1) * len(images), config.epochs * len(images), note)
+            if has_stalled and not is_last:
+                say(f"ended after epoch {epoch + 1}: no better since epoch {best_epoch + 1}")
+                break
     return run
+
+
+def targets(part: Part, config: ClassifierConfig) -> torch.Tensor:
+    """What a network learns to say of a part: float32 (N, 92), or (N, 5) for the types."""
+    labels = part.visible if config.visible_only else part.labels
+    return labels[:, : len(TYPES)] if config.task == "type" else labels
+
+
+def loss_of(logits: torch.Tensor, labels: torch.Tensor, config: ClassifierConfig) -> torch.Tensor:
+    """Cross-entropy: of each label by itself, or of the types against each other."""
+    if config.task == "type":
+        return F.cross_entropy(logits, labels)
+    return F.binary_cross_entropy_with_logits(logits, labels)
+
+
+def validate(
+    ema: Classifier, images: torch.Tensor, labels: torch.Tensor, config: ClassifierConfig
+) -> tuple[float, float]:
+    """Set the network's temperature by the validation part; its loss then, and exact match.
+
+    Temperature: Guo and others, "On Calibration of Modern Neural Networks" (2017).
+    """
+    with torch.inference_mode():
+        ema.temperature.fill_(1)
+        logits = torch.cat([ema(part) for part in torch.split(images, 1000)])
+        grid = torch.linspace(0.5, 4, 71, device=logits.device)
+        losses = torch.stack([loss_of(logits / t, labels, config) for t in grid])
+        ema.temperature.copy_(grid[losses.argmin()])
+        exact = (decide(logits) == labels.bool()).all(dim=1).float().mean()
+        return losses.min().item(), exact.item()
 
 
 def one_cycle(progress: float, warm_share: float = 0.25) -> float:
@@ -211,7 +292,7 @@ def augment(images: torch.Tensor, noise_share: float, generator: torch.Generator
 
 
 def describe(
-    config: ClassifierConfig, train: PunkDataset, device: torch.device, why: str
+    config: ClassifierConfig, train: Part, device: torch.device, why: str, *, half: bool
 ) -> dict[str, Any]:
     """The content of config.json."""
     return {
@@ -219,11 +300,15 @@ def describe(
         "options": asdict(config),
         "data": {
             "version": train.version,
-            "labels_hash": train.manifest.labels_hash,
-            "split_scheme": train.split_scheme,
+            "labels_hash": train.labels_hash,
             "punks": len(train),
         },
-        "device": {"name": device.type, "threads": torch.get_num_threads(), "why": why},
+        "device": {
+            "name": device.type,
+            "threads": torch.get_num_threads(),
+            "half_precision": half,
+            "why": why,
+        },
         "versions": {
             "punkdata": punkdata.__version__,
             "torch": torch.__version__,
@@ -242,9 +327,3 @@ def save_grid(images: torch.Tensor, path: Path, columns: int = 8, scale: int = 4
     picture.alpha_composite(punks)
     size = (picture.width * scale, picture.height * scale)
     picture.resize(size, Image.Resampling.NEAREST).save(path)
-
-
-def load_split(data: PunkDataset, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """A split on the device: palette indices uint8 (N, 24, 24), labels float32 (N, 92)."""
-    images, labels = data.as_tensors()
-    return to_indices(images).to(device), labels.to(device)

@@ -27,7 +27,7 @@ def stepped(model: nn.Module, optimizer: torch.optim.Optimizer, steps: int) -> N
 
 
 def facts(step: int) -> CheckpointFacts:
-    return CheckpointFacts(step=step, epoch=0, finished=False)
+    return CheckpointFacts(step=step, epoch=0, finished=False, best_epoch=0, best_val_loss=1.0)
 
 
 def make() -> tuple[nn.Module, torch.optim.Optimizer]:

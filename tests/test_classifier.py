@@ -1,25 +1,76 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from drawing import draw_punks
 
+from punkdata.errors import DataError
 from punkdata.palette import PALETTE
-from punkmodels.classifier import PunkCNN, decide, to_indices
+from punkmodels.classifier import Classifier, PublishedCNN, decide, known_pairs, to_indices
+from punkmodels.classifier_run import MODELS, build_model, make_config
+
+IMAGES = torch.randint(0, 222, (3, 24, 24), dtype=torch.uint8)
 
 
-def test_palette_indices_become_92_logits() -> None:
-    model = PunkCNN(width=4, hidden=8)
-    images = torch.randint(0, 222, (3, 24, 24), dtype=torch.uint8)
-    assert model(images).shape == (3, 92)
+def built(model: str, prior: torch.Tensor | None = None) -> Classifier:
+    config = make_config(model=model, width=4, hidden=8)
+    return build_model(config, known_pairs(IMAGES), prior)
 
 
-def test_an_untrained_network_guesses_each_label_s_share() -> None:
+@pytest.mark.parametrize("model", list(MODELS))
+def test_palette_indices_become_92_logits_or_5(model: str) -> None:
+    assert built(model)(IMAGES).shape == (3, 92)
+    types = build_model(make_config(model=model, task="type"), known_pairs(IMAGES))
+    assert types(IMAGES).shape == (3, 5)
+
+
+@pytest.mark.parametrize("model", list(MODELS))
+def test_an_untrained_network_guesses_each_label_s_share(model: str) -> None:
     prior = torch.linspace(0.001, 0.6, 92)
-    model = PunkCNN(width=4, hidden=8, prior=prior).eval()
+    network = built(model, prior).eval()
     with torch.no_grad():
-        model.head.weight.zero_()
-        guess = model(torch.zeros(1, 24, 24, dtype=torch.uint8)).sigmoid()[0]
+        if model != "linear":
+            network.network.head.weight.zero_()
+        guess = network(torch.zeros(1, 24, 24, dtype=torch.uint8)).sigmoid()[0]
     assert torch.allclose(guess, prior, atol=1e-5)
+
+
+def test_pixels_that_training_never_saw_are_counted() -> None:
+    network = built("cnn")
+    assert network.unknown_pixels(IMAGES).tolist() == [0, 0, 0]
+    other = IMAGES[:1].clone()
+    seen = set(IMAGES[:, 4, 7].tolist())
+    other[0, 4, 7] = next(i for i in range(222) if i not in seen)
+    assert network.unknown_pixels(other).tolist() == [1]
+
+
+def test_images_far_more_varied_than_punks_are_refused() -> None:
+    images = torch.randint(0, 222, (200, 24, 24), dtype=torch.uint8)
+    with pytest.raises(DataError, match="too many"):
+        known_pairs(images)
+
+
+def test_the_linear_model_makes_nothing_of_what_it_never_saw() -> None:
+    network = built("linear").eval()
+    with torch.no_grad():
+        network.network.table.weight[1:] = 1.0
+    others = (IMAGES[:1].int() + 1) % 222
+    unknown = network.unknown_pixels(others.byte())
+    assert network(others.byte())[0, 0] == 576 - unknown
+
+
+def test_temperature_softens_predictions_and_not_training() -> None:
+    network = built("linear", torch.full((92,), 0.1))
+    plain = network.train()(IMAGES)
+    network.temperature.fill_(2.0)
+    assert torch.equal(network(IMAGES), plain)
+    assert torch.allclose(network.eval()(IMAGES), plain / 2)
+
+
+def test_the_published_network_sees_the_punk_on_blue() -> None:
+    network = PublishedCNN(width=4)
+    assert (network.colours[0] * 255).round().tolist() == [0x63, 0x85, 0x96]
+    assert (network.colours[221] * 255).round().tolist() == PALETTE[221, :3].tolist()
 
 
 def test_rgba_becomes_the_index_of_its_colour() -> None:

@@ -7,7 +7,7 @@ import torch
 
 from punkdata.errors import UsageError
 from punkmodels import device
-from punkmodels.device import pick_device, probe_threads
+from punkmodels.device import pick_device, probe_half_precision, probe_threads
 
 
 def test_auto_says_what_it_took_and_why() -> None:
@@ -37,3 +37,13 @@ def test_the_faster_number_of_threads_is_found(monkeypatch: pytest.MonkeyPatch) 
         assert "2 threads " in why
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("half_is_faster", [True, False])
+def test_half_precision_is_taken_where_it_is_faster(half_is_faster: bool) -> None:
+    def work(half: bool) -> None:
+        time.sleep(0.002 if half == half_is_faster else 0.02)
+
+    half, why = probe_half_precision(work, torch.device("cpu"))
+    assert half is half_is_faster
+    assert "bfloat16" in why

@@ -52,13 +52,13 @@ PUNKDATA = [
 PUNKMODELS = [
     ["device", "metrics", "runs"],
     ["classifier", "checkpoint"],
-    ["classifier_run"],
+    ["classifier_run", "parts", "scores"],
     ["train_classifier"],
-    ["evaluate"],
+    ["evaluate", "predict"],
     ["cli"],
     ["__main__"],
 ]
-OF_PUNKDATA = {"errors", "disk", "traits", "palette", "images", "dataset", "terminal"}
+OF_PUNKDATA = {"errors", "disk", "traits", "palette", "images", "split", "dataset", "terminal"}
 """what punkmodels sees of punkdata"""
 
 ONLY_IN = {

@@ -99,3 +99,34 @@ def test_layers_that_lie_above_each_other_in_a_ring_are_refused() -> None:
     images[6, 5] = 10  # 0 over 2, though 2 is over 1 and 1 over 0
     with pytest.raises(DataError, match="no order of layers fits"):
         recover(images, labels)
+
+
+def test_of_two_that_hide_each_other_none_is_said_to_be_hidden() -> None:
+    labels = np.zeros((6, len(LABELS)), bool)
+    labels[:, TYPE_IDS["Male"]] = True
+    images = np.full((6, 576), 7)
+    images[:, SKIN_PIXEL] = [40, 40, 40, 41, 41, 41]
+    images[3:, 5] = 8
+    # Both are of one colour on both skins, so each covers what the other would show.
+    for row, numbers in enumerate([(), (0,), (1,), (0,), (1,), (0, 1)]):
+        labels[row, [len(TYPES) + n for n in numbers]] = True
+        if numbers:
+            images[row, 5] = 9
+    labels[5, len(TYPES)] = True
+    found = recover(images, labels)
+    assert not found.hidden[5].any()
+
+
+def test_what_a_shadow_makes_of_a_skin_that_it_was_never_seen_on_is_not_guessed() -> None:
+    labels = np.zeros((6, len(LABELS)), bool)
+    labels[:, TYPE_IDS["Male"]] = True
+    images = np.full((6, 576), 3)
+    images[:, SKIN_PIXEL] = [40, 40, 41, 40, 41, 40]
+    seen = [((), 1), ((0,), 7), ((), 2), ((1,), 7), ((0, 1), 7), ((0, 1), 7)]
+    for row, (numbers, colour) in enumerate(seen):
+        labels[row, [len(TYPES) + n for n in numbers]] = True
+        images[row, 0] = colour
+    found = recover(images, labels)
+    assert (found.rendered == images).all()
+    assert found.hidden[4, :2].tolist() == [True, False]  # 1 covers 0; what 0 would show is open
+    assert not found.hidden[5].any()

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from punkmodels.metrics import average_precision, exact_match, f1, gain_over_majority
+from punkmodels.metrics import (
+    auroc,
+    average_precision,
+    calibration_error,
+    exact_match,
+    f1,
+    gain_over_majority,
+)
 
 RNG = np.random.default_rng(0)
 TRUTH = RNG.random((300, 12)) < np.linspace(0.02, 0.6, 12)
@@ -47,3 +54,17 @@ def test_always_guessing_the_majority_gains_nothing() -> None:
     assert gain_over_majority(TRUTH, majority) == pytest.approx(np.zeros(12))
     share = TRUTH.mean(axis=0)
     assert gain_over_majority(TRUTH, TRUTH) == pytest.approx(np.minimum(share, 1 - share))
+
+
+@pytest.mark.parametrize("label", range(12))
+def test_auroc_is_scikit_learn_s_ties_included(label: int) -> None:
+    theirs = reference.roc_auc_score(TRUTH[:, label], SCORES[:, label])
+    assert auroc(TRUTH[:, label], SCORES[:, label]) == pytest.approx(theirs, abs=1e-12)
+    assert np.isnan(auroc(np.ones(5, bool), np.arange(5.0)))
+
+
+def test_calibration_is_perfect_where_frequencies_are_the_probabilities() -> None:
+    truth = np.array([True, False, False, False] * 50)
+    assert calibration_error(truth, np.full(200, 0.25)) == pytest.approx(0)
+    assert calibration_error(truth, np.full(200, 0.75)) == pytest.approx(0.5)
+    assert calibration_error(truth, truth.astype(float)) == 0

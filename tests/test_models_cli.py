@@ -53,7 +53,7 @@ def test_evaluate_prints_scores_and_the_label_table(
     options = ("--root", built_root, "--runs", runs)
     assert run("evaluate", "latest", "--split", "val", *options) == 0
     out = capsys.readouterr().out
-    for name in ("macro-AP", "micro-F1", "macro-F1", "exact match", "type accuracy", "Earring"):
+    for name in ("macro-AP", "micro-F1", "macro-F1", "exact match", "micro-AUROC", "Earring"):
         assert name in out
     assert run("evaluate", "1", "--split", "test", "--json", *options) == 0
     result = json.loads(capsys.readouterr().out)
@@ -66,9 +66,10 @@ def test_predict_prints_words_or_json(
 ) -> None:
     path = tmp_path / "p.png"
     path.write_bytes(png_bytes(punks[0].sprite, 2))
-    assert run("predict", path, "--runs", runs) == 0
+    mine = ("--runs", runs, "--model", "latest")
+    assert run("predict", path, *mine) == 0
     assert capsys.readouterr().out.startswith(f"{path}: ")
-    assert run("predict", path, path, "--runs", runs, "--json") == 0
+    assert run("predict", path, tmp_path, *mine, "--json") == 0
     predictions = json.loads(capsys.readouterr().out)
     assert len(predictions) == 2
     assert set(predictions[0]) == {
@@ -76,6 +77,7 @@ def test_predict_prints_words_or_json(
         "type",
         "accessories",
         "image_confidence",
+        "unknown_pixels",
         "scores",
     }
     assert len(predictions[0]["scores"]) == 92
@@ -87,12 +89,50 @@ def test_a_bad_picture_is_exit_code_6_after_the_good_ones(
     good, bad = tmp_path / "good.png", tmp_path / "bad.png"
     good.write_bytes(png_bytes(punks[0].sprite))
     bad.write_bytes(b"GIF89a")
-    assert run("predict", bad, good, "--runs", runs, "--json") == 6
+    mine = ("--runs", runs, "--model", "latest")
+    assert run("predict", bad, good, *mine, "--json") == 6
     out, err = capsys.readouterr()
     assert [p["path"] for p in json.loads(out)] == [str(good)]
     assert "bad.png is not a PNG, JPEG, WebP, AVIF or SVG but GIF" in err
-    assert run("predict", bad, bad, "--runs", runs) == 6
-    assert "2 of 2 images could not be read" in capsys.readouterr().err
+    assert run("predict", bad, bad, *mine) == 6
+    assert "2 of 2 pictures could not be told" in capsys.readouterr().err
+
+
+def test_a_name_with_brackets_is_told_as_it_is(runs: Path, tmp_path: Path, capsys: Capture) -> None:
+    bad = tmp_path / "[bold]a["
+    bad.mkdir()
+    for name in ("1.png", "2.png"):
+        (bad / name).write_bytes(b"GIF89a")
+    assert run("predict", bad, "--runs", runs, "--model", "latest") == 6
+    assert f"{bad / '2.png'} is not" in capsys.readouterr().err
+
+
+def test_the_weights_that_ship_say_what_is_no_punk(
+    punks: list[DrawnPunk], tmp_path: Path, capsys: Capture
+) -> None:
+    path = tmp_path / "p.png"
+    path.write_bytes(png_bytes(punks[0].sprite, 2))
+    assert run("predict", path) == 6
+    assert "p.png is not a punk" in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    assert run("predict", tmp_path / "empty") == 2
+    assert "holds no pictures" in capsys.readouterr().err
+
+
+def test_a_run_is_exported_with_its_scores(
+    built_root: Path, runs: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    out = tmp_path / "mine"
+    assert run("export", "latest", "--out", out, "--runs", runs, "--root", built_root) == 0
+    assert capsys.readouterr().out.strip() == str(out)
+    scores = json.loads((out / "config.json").read_text())["scores"]
+    assert scores["split"] == "test"
+    assert run("export", "latest", "--out", tmp_path / "x", "--runs", runs, "--root", tmp_path) == 2
+    assert not (tmp_path / "x").exists()
+    capsys.readouterr()
+    assert run("export", "1", "--out", runs / "00001-classifier-quick", "--runs", runs) == 2
+    assert "is the run itself" in capsys.readouterr().err
+    assert 0 <= scores["visible"]["exact_match"] <= 1
 
 
 @pytest.mark.parametrize(
@@ -135,7 +175,7 @@ def test_a_resumed_run_keeps_its_options(built_root: Path, runs: Path, capsys: C
 
 
 def test_every_command_has_an_example(capsys: Capture) -> None:
-    for command in (("train", "classifier"), ("evaluate",), ("predict",)):
+    for command in (("train", "classifier"), ("evaluate",), ("export",), ("predict",)):
         assert run(*command, "--help") == 0
         assert f"Example: punkmodels {command[0]}" in capsys.readouterr().out
     assert run("--version") == 0

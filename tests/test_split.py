@@ -6,7 +6,7 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from punkdata.split import SPLITS, assign, published, split_by_id, stratify
+from punkdata.split import SPLITS, assign, published, split_by_id, stratify, tenths
 
 
 def random_labels(n: int, seed: int = 0) -> np.ndarray:
@@ -68,3 +68,19 @@ def test_few_punks_are_all_assigned_and_training_gets_the_rest(n: int) -> None:
 def test_split_by_id_cuts_at_8000_and_9000() -> None:
     ids = np.array([0, 7999, 8000, 8999, 9000, 9999], np.int32)
     assert [SPLITS[i] for i in split_by_id(ids)] == ["train"] * 2 + ["val"] * 2 + ["test"] * 2
+
+
+def test_ten_parts_are_equal_and_spread_every_label() -> None:
+    rng = np.random.default_rng(0)
+    labels = (rng.random((403, 6)) < (0.02, 0.05, 0.1, 0.3, 0.5, 0.9)).astype(np.uint8)
+    parts = tenths(np.arange(403), labels)
+    sizes = np.bincount(parts, minlength=10)
+    assert sizes.sum() == 403
+    assert sizes.max() <= 41
+    for label in range(6):
+        counts = np.bincount(parts[labels[:, label] > 0], minlength=10)
+        assert counts.max() - counts.min() <= 8
+    rare = np.bincount(parts[labels[:, labels.sum(axis=0).argmin()] > 0], minlength=10)
+    assert rare.max() - rare.min() <= 1
+    shuffled = rng.permutation(403)
+    assert (tenths(shuffled, labels[shuffled]) == parts[shuffled]).all()

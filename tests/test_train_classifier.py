@@ -14,24 +14,22 @@ import pytest
 import torch
 from PIL import Image
 
-from punkdata import PunkDataset
-from punkdata.errors import DataError, UsageError
+from punkdata.errors import DataError, SetupError, UsageError
 from punkdata.snapshot import open_snapshot
+from punkmodels import train_classifier as training
 from punkmodels.checkpoint import load_checkpoint
-from punkmodels.classifier import decide
-from punkmodels.classifier_run import PRESETS, ClassifierConfig, load_classifier
+from punkmodels.classifier import Classifier, decide, known_pairs
+from punkmodels.classifier_run import ClassifierConfig, load_classifier, make_config
+from punkmodels.parts import load_part
 from punkmodels.runs import read_config
 from punkmodels.train_classifier import (
     augment,
-    load_split,
     one_cycle,
     sampling_weights,
     train_classifier,
 )
 
-TINY = replace(
-    PRESETS["quick"], epochs=3, batch_size=16, width=4, hidden=16, code=4, ema_half_life_epochs=0.1
-)
+TINY = make_config(epochs=3, batch_size=16, width=4, hidden=16, code=4, ema_half_life_epochs=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +57,10 @@ def test_the_run_folder_is_as_the_contract_says(trained: Path, built_root: Path)
 def test_training_learns_what_sprites_show(built_root: Path, tmp_path: Path) -> None:
     config = replace(TINY, epochs=60, width=16, hidden=64, code=8, noise_share=0.0)
     run = train_classifier(built_root, tmp_path, config, device_name="cpu")
-    images, labels = load_split(PunkDataset(built_root), torch.device("cpu"))
+    part = load_part(built_root, "latest", "default", "train")
     with torch.inference_mode():
-        right = decide(load_classifier(run, torch.device("cpu"))(images)) == labels.bool()
+        told = decide(load_classifier(run, torch.device("cpu"))(part.images))
+    right = told == part.labels.bool()
     assert right.all(dim=1).float().mean() > 0.9
 
 
@@ -74,7 +73,7 @@ def test_the_same_seed_makes_the_same_weights_and_another_does_not(
         train_classifier(built_root, tmp_path, replace(TINY, seed=1), threads=1)
     )
     assert all(torch.equal(first[name], same[name]) for name in first)
-    assert not torch.equal(first["ema.head.weight"], other["ema.head.weight"])
+    assert not torch.equal(first["ema.network.head.weight"], other["ema.network.head.weight"])
 
 
 KILLED = """
@@ -138,6 +137,99 @@ def test_a_run_is_not_resumed_on_other_data(trained: Path, root: Path, tmp_path:
     (run / "config.json").write_text(json.dumps(config))
     with pytest.raises(DataError, match="other labels"):
         train_classifier(root, tmp_path, TINY, resume=run)
+
+
+@pytest.mark.parametrize("model", ["linear", "published"])
+def test_other_models_learn_too(built_root: Path, tmp_path: Path, model: str) -> None:
+    config = make_config(model=model, task="type", epochs=30, batch_size=16, width=8, peak_lr=0.005)
+    run = train_classifier(built_root, tmp_path, config, threads=1)
+    assert run.name == f"00001-classifier-{model}-quick"
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["train_loss"] < 0.7 * lines[0]["train_loss"]
+
+
+def test_the_types_alone_are_learnt_as_one_choice(built_root: Path, tmp_path: Path) -> None:
+    config = replace(TINY, task="type", epochs=20, peak_lr=0.01)
+    run = train_classifier(built_root, tmp_path, config, threads=1)
+    model = load_classifier(run, torch.device("cpu"))
+    part = load_part(built_root, "latest", "default", "train")
+    with torch.inference_mode():
+        logits = model(part.images)
+    assert logits.shape == (len(part), 5)
+    assert (logits.argmax(1) == part.labels[:, :5].argmax(1)).float().mean() > 0.9
+
+
+def test_training_ends_early_and_keeps_what_was_best(
+    built_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([0.5, 0.3, 0.4, 0.35, 0.1])
+    monkeypatch.setattr(training, "validate", lambda *args: (next(losses), 0.0))
+    run = train_classifier(built_root, tmp_path, replace(TINY, epochs=5, patience=2), threads=1)
+    tensors, facts = load_checkpoint(run)
+    assert (facts.epoch, facts.finished, facts.best_epoch) == (3, True, 1)
+    assert not torch.equal(tensors["best.network.head.weight"], tensors["ema.network.head.weight"])
+    train_classifier(built_root, tmp_path, TINY, resume=run)
+    assert load_checkpoint(run)[1] == facts
+
+
+def test_half_precision_is_kept_when_a_run_is_resumed(
+    built_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "probe_half_precision", lambda work, device: (True, "told so"))
+    monkeypatch.setattr(training, "probe_threads", lambda work: (1, "told so"))
+    run = train_classifier(built_root, tmp_path, replace(TINY, epochs=1))
+    config = read_config(run)
+    assert config["device"]["half_precision"] is True
+    whole = load_checkpoint(run)[0]
+    single = load_checkpoint(train_classifier(built_root, tmp_path, replace(TINY, epochs=1)))[0]
+    assert all(torch.equal(whole[name], single[name]) for name in whole)
+    monkeypatch.undo()
+    for file in run.glob("checkpoints/*"):
+        file.unlink()
+    train_classifier(built_root, tmp_path, ClassifierConfig(), resume=run)
+    resumed = load_checkpoint(run)[0]
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_metrics_go_to_tensorboard_too(built_root: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    run = train_classifier(
+        built_root, tmp_path, replace(TINY, epochs=1), threads=1, log="tensorboard"
+    )
+    assert list((run / "tensorboard").glob("events.*"))
+
+
+def test_what_the_temperature_is_for(built_root: Path) -> None:
+    part = load_part(built_root, "latest", "default", "train")
+
+    class Sure(torch.nn.Module):
+        def forward(self, indices: torch.Tensor) -> torch.Tensor:
+            flip = torch.arange(len(indices)) % 4 == 0
+            right = torch.where(part.visible > 0, 20.0, -20.0)
+            return torch.where(flip[:, None], -right, right)
+
+    model = Classifier(Sure(), known_pairs(part.images)).eval()
+    loss, exact = training.validate(model, part.images, part.visible, TINY)
+    assert model.temperature == 4  # the end of the grid: it is far too sure
+    assert exact == pytest.approx((torch.arange(len(part)) % 4 != 0).float().mean().item())
+    assert loss < 2
+
+
+def test_what_a_snapshot_does_not_tell_is_not_learnt(old_root: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="does not tell which labels no pixel shows.*all-labels"):
+        train_classifier(old_root, tmp_path / "runs", TINY)
+    assert not (tmp_path / "runs").exists()
+    config = replace(TINY, epochs=1, visible_only=False)
+    assert train_classifier(old_root, tmp_path / "runs", config, threads=1).is_dir()
+
+
+def test_a_missing_sink_is_told_before_anything_is_made(
+    built_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(SetupError, match="pip install tensorboard"):
+        train_classifier(built_root, tmp_path / "runs", TINY, log="tensorboard")
+    assert not (tmp_path / "runs").exists()
 
 
 def test_without_a_snapshot_nothing_is_made(tmp_path: Path) -> None:
