@@ -156,7 +156,7 @@ class PublishedCNN(nn.Module):
             *(
                 layer
                 for before, after in itertools.pairwise(channels)
-                for layer in (nn.Conv2d(before, after, 3), nn.ReLU(), nn.MaxPool2d(2))
+                for layer in (nn.Conv2d(before, after, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
             ),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),

@@ -68,7 +68,14 @@ MODELS: dict[Model, dict[str, Any]] = {
     "cnn": {},
     "linear": {"peak_lr": 0.02, "weight_decay": 0.0, "epochs": 15},
     # As it was trained: every image as often as any other, whole, at Adam's usual rate.
-    "published": {"peak_lr": 1e-3, "balanced_share": 0.0, "noise_share": 0.0, "epochs": 14},
+    "published": {
+        "width": 64,
+        "batch_size": 32,
+        "peak_lr": 1e-3,
+        "balanced_share": 0.0,
+        "noise_share": 0.0,
+        "epochs": 14,
+    },
 }
 """what differs from `ClassifierConfig`"""
 
