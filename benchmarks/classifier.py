@@ -22,7 +22,7 @@ import torch
 from punkdata.palette import PALETTE, palette_indices
 from punkdata.traits import LABELS, TYPES
 from punkmodels.classifier import decide
-from punkmodels.classifier_run import load_classifier, make_config
+from punkmodels.classifier_run import load_classifier, make_config, read_classifier_config
 from punkmodels.evaluate import NAMES, evaluate_classifier, predict_logits
 from punkmodels.metrics import average_precision
 from punkmodels.parts import Part, load_part
@@ -42,6 +42,9 @@ def trained(out: Path, **options: object) -> tuple[Path, float]:
     known = json.loads(index.read_text()) if index.exists() else {}
     key = " ".join(map(str, options.values()))
     entry = known.setdefault(key, {"run": None, "seconds": 0.0})
+    config = make_config(**options)
+    if entry["run"] and read_classifier_config(out / entry["run"]).options != config:
+        entry = known[key] = {"run": None, "seconds": 0.0}  # the options have changed since
     if entry["seconds"]:
         return out / entry["run"], entry["seconds"]
     is_new = entry["run"] is None
@@ -55,7 +58,7 @@ def trained(out: Path, **options: object) -> tuple[Path, float]:
             entry["run"] = names.pop()
             index.write_text(json.dumps(known, indent=1))
 
-    run = train_classifier(ROOT, out, make_config(**options), resume=resume, say=say)
+    run = train_classifier(ROOT, out, config, resume=resume, say=say)
     # Of a run that was stopped the whole time is not known.
     seconds = time.perf_counter() - start if is_new else math.nan
     known[key] = {"run": run.name, "seconds": seconds}

@@ -9,8 +9,9 @@ follows from images and labels alone:
 3. From the lowest upwards, each shows what it makes of the colours beneath it: mostly one
    colour of its own, but the shadow of a beard depends on the skin.
 
-Rendering all punks anew from what was found proves it, or tells what is missing. With it
-one can ask of any punk whether an accessory changes a single pixel, or is *hidden*.
+Rendering all punks anew tests what was found. With it one can ask of any punk whether an
+accessory changes a single pixel, or is *hidden*; where that takes a colour that no punk shows,
+it stays undecided.
 """
 
 from __future__ import annotations

@@ -202,7 +202,7 @@ def tell_wait(host: str, seconds: float) -> None:
 
 def tell_retry(host: str, reason: str, attempt: int, attempts: int) -> None:
     """Say that a server has trouble, so that nobody thinks it is us."""
-    say(escape(f"{host}: {reason}; trying again ({attempt} of {attempts})"))
+    say(f"{host}: {reason}; trying again ({attempt} of {attempts})")
 
 
 def parse_wait(text: str) -> float:

@@ -67,7 +67,7 @@ PRESETS: dict[str, dict[str, Any]] = {"quick": {}, "best": {"epochs": 24, "patie
 MODELS: dict[Model, dict[str, Any]] = {
     "cnn": {},
     "linear": {"peak_lr": 0.02, "weight_decay": 0.0, "epochs": 15},
-    # As it was trained: every image as often as any other, whole, at Adam's usual rate.
+    # As such networks are usually trained: on whole images, each as often as any other.
     "published": {
         "width": 64,
         "batch_size": 32,

@@ -158,7 +158,8 @@ def train_classifier(
         **chosen,
     )
     if going_on and not (
-        config == make_config() and epochs is seed is threads is None and device == DeviceName.AUTO
+        (config, version, device) == (make_config(), "latest", DeviceName.AUTO)
+        and epochs is seed is threads is None
     ):
         raise UsageError(
             "a resumed run keeps its own options", try_next="leave out all but --resume and --log"

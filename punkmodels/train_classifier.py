@@ -107,8 +107,8 @@ def train_classifier(
     sample, sample_labels = images[: config.batch_size], labels[: config.batch_size]
     half = saved.device.half_precision if saved else False
 
-    def step_once() -> None:
-        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+    def try_step(in_half: bool = False) -> None:
+        with torch.autocast(device.type, torch.bfloat16, enabled=in_half):
             loss = loss_of(model(sample), sample_labels, config)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
@@ -117,17 +117,11 @@ def train_classifier(
         if saved:
             used, threads_why = saved.device.threads, "as the run began"
         elif threads is None:
-            used, threads_why = probe_threads(step_once)
+            used, threads_why = probe_threads(try_step)
         torch.set_num_threads(used)
         why += f", {used} thread{'s' * (used > 1)} ({threads_why})"
     if not saved and (threads is None or device.type != "cpu"):
-
-        def step_with(is_half: bool) -> None:
-            nonlocal half
-            half = is_half
-            step_once()
-
-        half, half_why = probe_half_precision(step_with, device)
+        half, half_why = probe_half_precision(try_step, device)
         why += f", {'bfloat16' if half else 'float32'} ({half_why})"
     model.zero_grad()
     ema = copy.deepcopy(model).eval().requires_grad_(False)

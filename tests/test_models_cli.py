@@ -170,6 +170,8 @@ def test_a_resumed_run_keeps_its_options(built_root: Path, runs: Path, capsys: C
     options = ("--runs", runs, "--root", built_root, "--resume", "latest")
     assert run("train", "classifier", *options, "--epochs", 9) == 2
     assert "keeps its own options" in capsys.readouterr().err
+    assert run("train", "classifier", *options, "--version", "s2-000000000000") == 2
+    assert "keeps its own options" in capsys.readouterr().err
     assert run("train", "classifier", *options) == 0
     assert "is finished already" in capsys.readouterr().err
 
