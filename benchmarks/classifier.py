@@ -1,7 +1,7 @@
 """How good the classifiers are: python benchmarks/classifier.py [--seeds 5] [--folds 5]
 
-Trains the preset `best` over seeds, the linear and the published model beside it, and the
-preset `quick` over folds, on the newest snapshot of ./data, and prints tables for the README.
+Trains the preset `best` over seeds and over folds, the linear and the published model beside it,
+on the newest snapshot of ./data, and prints tables for the README.
 Finished runs stay in --out and are not trained again; one that was stopped is resumed.
 """
 
@@ -109,13 +109,11 @@ def table(out: Path, scheme: str, models: dict[str, tuple[str, str, int]]) -> No
 
 
 def folds(out: Path, count: int) -> None:
-    """Every punk told by a network that never saw it, of the preset `quick`: types, rare labels,
-    and what is refused.
-    """
+    """Every punk told by a network that never saw it: types, rare labels, and what is refused."""
     logits, visible, unknown = [], [], []
     for fold in range(1, count + 1):
         scheme = f"fold-{fold}"
-        run, _ = trained(out, preset="quick", model="cnn", split_scheme=scheme, seed=0)
+        run, _ = trained(out, preset="best", model="cnn", split_scheme=scheme, seed=0)
         model, part = load_classifier(run, CPU), part_of(run, scheme)
         logits.append(predict_logits(model, part.images, CPU))
         visible.append(part.visible > 0)
@@ -123,7 +121,7 @@ def folds(out: Path, count: int) -> None:
     values, truth = torch.cat(logits), torch.cat(visible)
     told = decide(values)
     right = (told == truth).all(dim=1)
-    print(f"\n{count} of 5 folds, preset quick: {len(truth):,} punks, each unseen in training")
+    print(f"\n{count} of 5 folds, preset best: {len(truth):,} punks, each unseen in training")
     print(f"all visible labels right: {int(right.sum()):,} ({right.float().mean():.4f})")
     for i, name in enumerate(TYPES):
         print(f"{name}: {int((told & truth)[:, i].sum()):,} of {int(truth[:, i].sum()):,} right")
