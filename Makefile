@@ -2,7 +2,7 @@
 # make test       the core tests: offline, a few minutes
 # make test-all   adds the tests that need a network or npm; skips visibly what is not there
 # make lint       ruff and mypy
-# make bench      measures what the README claims; an hour and a half
+# make bench      measures what the README claims; three and a half hours
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -67,6 +67,8 @@ bench: $(READY)
 	$(BIN)/python benchmarks/snapshot.py
 	$(BIN)/python benchmarks/fetch.py
 	$(BIN)/python benchmarks/classifier.py
+	$(BIN)/python benchmarks/dcgan.py
+	$(BIN)/python benchmarks/dcgan.py --speed
 	$(BIN)/python benchmarks/backgrounds.py
 	$(BIN)/python benchmarks/renditions.py --every 20
 

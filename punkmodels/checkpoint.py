@@ -11,6 +11,7 @@ finds a whole checkpoint.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from pydantic import BaseModel, Field
@@ -96,18 +97,16 @@ def has_checkpoint(run: Path) -> bool:
 
 
 class CheckpointFacts(BaseModel):
-    """The JSON beside a checkpoint's tensors."""
+    """The JSON beside a checkpoint's tensors; models have more to tell."""
 
     step: int = Field(ge=0)
-    epoch: int = Field(ge=0)
-    """the last one that was finished, from 0"""
     finished: bool
-    best_epoch: int = Field(ge=0)
-    """the one with the lowest validation loss so far, whose average is kept as best.*"""
-    best_val_loss: float
 
 
-def load_checkpoint(run: Path) -> tuple[Tensors, CheckpointFacts]:
+Facts = TypeVar("Facts", bound=CheckpointFacts)
+
+
+def load_checkpoint(run: Path, kind: type[Facts]) -> tuple[Tensors, Facts]:
     """The newest checkpoint of a run: its tensors on the CPU, and its facts.
 
     Raises:
@@ -118,7 +117,7 @@ def load_checkpoint(run: Path) -> tuple[Tensors, CheckpointFacts]:
         raise DataError(f"{run} has no checkpoint", try_next="train again: punkmodels train")
     try:
         text = found[-1].with_suffix(".json").read_bytes()
-        facts = CheckpointFacts.model_validate_json(text)
+        facts = kind.model_validate_json(text)
     except (OSError, ValueError) as error:
         raise DataError(f"{found[-1]} is damaged ({error})") from None
     return read_tensors(found[-1]), facts

@@ -85,6 +85,8 @@ class PunkCNN(nn.Module):
         width: channels of the first two convolutions; the third has twice as many.
         hidden: units of the fully connected layer.
         dropout: share of hidden units dropped in training.
+        skip: a linear layer from the pixels beside it. Without it, all that is known of a sprite
+            goes through the hidden units, which then describe it: see features.py.
     """
 
     def __init__(
@@ -94,6 +96,8 @@ class PunkCNN(nn.Module):
         width: int = 32,
         hidden: int = 256,
         dropout: float = 0.2,
+        *,
+        skip: bool = True,
     ) -> None:
         super().__init__()
         self.code = nn.Embedding(len(PALETTE), code)
@@ -112,13 +116,19 @@ class PunkCNN(nn.Module):
             nn.Dropout(dropout),
         )
         self.head = nn.Linear(hidden, outputs)
-        self.skip = nn.Linear(code * PLACES, outputs, bias=False)
-        nn.init.zeros_(self.skip.weight)
+        self.skip = nn.Linear(code * PLACES, outputs, bias=False) if skip else None
+        if self.skip:
+            nn.init.zeros_(self.skip.weight)
 
     def forward(self, indices: torch.Tensor) -> torch.Tensor:
         pixels = self.code(indices.int()).permute(0, 3, 1, 2)
-        logits: torch.Tensor = self.head(self.features(pixels)) + self.skip(pixels.flatten(1))
-        return logits
+        logits: torch.Tensor = self.head(self.features(pixels))
+        return logits + self.skip(pixels.flatten(1)) if self.skip else logits
+
+    def describe(self, indices: torch.Tensor) -> torch.Tensor:
+        """The hidden units, float32 (N, hidden) of at least 0, of palette indices (N, 24, 24)."""
+        hidden: torch.Tensor = self.features(self.code(indices.int()).permute(0, 3, 1, 2))
+        return hidden
 
 
 class LinearPixels(nn.Module):

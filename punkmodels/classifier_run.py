@@ -14,7 +14,13 @@ from punkdata.disk import storage_errors
 from punkdata.errors import DataError
 from punkdata.palette import PALETTE
 from punkdata.traits import LABELS, TYPES
-from punkmodels.checkpoint import load_checkpoint, read_tensors, unprefixed, write_tensors
+from punkmodels.checkpoint import (
+    CheckpointFacts,
+    load_checkpoint,
+    read_tensors,
+    unprefixed,
+    write_tensors,
+)
 from punkmodels.classifier import PLACES, Classifier, LinearPixels, PublishedCNN, PunkCNN
 from punkmodels.runs import read_config, write_json
 
@@ -22,7 +28,7 @@ from punkmodels.runs import read_config, write_json
 Count = Annotated[int, Field(ge=1, le=100_000)]
 Size = Annotated[int, Field(ge=1, le=4096)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Model = Literal["cnn", "linear", "published"]
+Model = Literal["cnn", "linear", "published", "features"]
 Task = Literal["labels", "type"]
 _TABLE = (PLACES, len(PALETTE))
 WEIGHTS = "weights.safetensors"
@@ -49,6 +55,8 @@ class ClassifierConfig:
     width: Size = 32
     hidden: Size = 256
     dropout: Share = 0.2
+    skip: bool = True
+    """a linear layer from the pixels beside the network"""
     peak_lr: float = 3e-3
     weight_decay: float = 0.02
     ema_half_life_epochs: float = 0.5
@@ -67,6 +75,8 @@ PRESETS: dict[str, dict[str, Any]] = {"quick": {}, "best": {"epochs": 24, "patie
 MODELS: dict[Model, dict[str, Any]] = {
     "cnn": {},
     "linear": {"peak_lr": 0.02, "weight_decay": 0.0, "epochs": 15},
+    # What generators are measured with: all that it knows of a sprite lies in 128 numbers.
+    "features": {"width": 16, "hidden": 128, "skip": False, "epochs": 24, "patience": 8},
     # As such networks are usually trained: on whole images, each as often as any other.
     "published": {
         "width": 64,
@@ -102,7 +112,14 @@ def build_model(
     elif config.model == "published":
         network = PublishedCNN(config.outputs, config.width, config.dropout)
     else:
-        network = PunkCNN(config.outputs, config.code, config.width, config.hidden, config.dropout)
+        network = PunkCNN(
+            config.outputs,
+            config.code,
+            config.width,
+            config.hidden,
+            config.dropout,
+            skip=config.skip,
+        )
     if prior is not None:
         bias = network.bias if isinstance(network, LinearPixels) else network.head.bias
         with torch.no_grad():
@@ -124,6 +141,16 @@ class _Device(BaseModel):
 class _Trained(BaseModel):
     epochs: int = 0
     finished: bool = False
+
+
+class ClassifierFacts(CheckpointFacts):
+    """The JSON beside a checkpoint's tensors."""
+
+    epoch: int = Field(ge=0)
+    """the last one that was finished, from 0"""
+    best_epoch: int = Field(ge=0)
+    """the one with the lowest validation loss so far, whose average is kept as best.*"""
+    best_val_loss: float
 
 
 class SavedConfig(BaseModel):
@@ -161,7 +188,11 @@ def load_classifier(run: Path, device: torch.device) -> Classifier:
     """
     config = read_classifier_config(run).options
     file = run / WEIGHTS
-    tensors = read_tensors(file) if file.exists() else unprefixed("best", load_checkpoint(run)[0])
+    tensors = (
+        read_tensors(file)
+        if file.exists()
+        else unprefixed("best", load_checkpoint(run, ClassifierFacts)[0])
+    )
     pairs = tensors.get("pairs")
     is_table = pairs is not None and (pairs.shape, pairs.dtype) == (_TABLE, torch.int16)
     if pairs is None or not is_table or pairs.min() < 0:
@@ -178,7 +209,7 @@ def trained_epochs(run: Path) -> tuple[int, bool]:
     if (run / WEIGHTS).exists():
         trained = read_classifier_config(run).trained
         return trained.epochs, trained.finished
-    _, facts = load_checkpoint(run)
+    _, facts = load_checkpoint(run, ClassifierFacts)
     return facts.epoch + 1, facts.finished
 
 

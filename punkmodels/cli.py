@@ -11,25 +11,36 @@ from typing import Annotated
 import typer
 
 from punkdata import terminal
-from punkdata.disk import root_option
-from punkdata.errors import DataError, ImageError, StoppedError, UsageError
-from punkmodels.runs import DEFAULT_RUNS, find_run, list_runs
+from punkdata.errors import DataError, ImageError, UsageError
+from punkmodels import cli_dcgan
+from punkmodels.options import (
+    DeviceName,
+    DeviceOption,
+    Log,
+    Preset,
+    Resume,
+    Runs,
+    Seed,
+    Snapshot,
+    Threads,
+    refuse_options,
+    stoppable,
+)
+from punkmodels.runs import DEFAULT_RUNS, find_run
 
 HELP = "Train, evaluate and use models of the CryptoPunks."
 app = terminal.make_app(HELP)
 train_app = terminal.make_app("Train a model on a snapshot.", no_args_is_help=False)
 app.add_typer(train_app, name="train")
-
-
-class Preset(StrEnum):
-    QUICK = "quick"
-    BEST = "best"
+train_app.command("dcgan", epilog=cli_dcgan.TRAIN_EXAMPLES)(cli_dcgan.train_dcgan)
+app.command(epilog=cli_dcgan.GENERATE_EXAMPLES)(cli_dcgan.generate)
 
 
 class Model(StrEnum):
     CNN = "cnn"
     LINEAR = "linear"
     PUBLISHED = "published"
+    FEATURES = "features"
 
 
 class Task(StrEnum):
@@ -47,26 +58,9 @@ class SplitScheme(StrEnum):
     FOLD_5 = "fold-5"
 
 
-class Sink(StrEnum):
-    TENSORBOARD = "tensorboard"
-
-
 class HeldOut(StrEnum):
     VAL = "val"
     TEST = "test"
-
-
-class DeviceName(StrEnum):
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-    MPS = "mps"
-
-
-Runs = Annotated[Path, typer.Option("--runs", help="The folder that holds the runs.")]
-DeviceOption = Annotated[
-    DeviceName, typer.Option("--device", help="Where to compute; auto prefers a GPU.")
-]
 
 
 @app.callback(help=HELP)
@@ -100,7 +94,8 @@ def train_classifier(
         Model,
         typer.Option(
             help="cnn: the best. linear: a weight for every colour at every place. published: the "
-            "shape of an earlier work, for comparison."
+            "shape of an earlier work, for comparison. features: the small one that generators are "
+            "measured with."
         ),
     ] = Model.CNN,
     task: Annotated[Task, typer.Option(help="All 92 labels, or the 5 types alone.")] = Task.LABELS,
@@ -125,21 +120,11 @@ def train_classifier(
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Passes over the data. (default: the preset's)")
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option(min=0, max=10**9, help="Of all that is random. (default: 0)")
-    ] = None,
+    seed: Seed = None,
     device: DeviceOption = DeviceName.AUTO,
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="CPU threads. (default: measured; fix it to repeat a run exactly)"
-        ),
-    ] = None,
-    resume: Annotated[
-        str | None,
-        typer.Option(help='Go on with a stopped run: a path, its number, or "latest".'),
-    ] = None,
-    log: Annotated[Sink | None, typer.Option(help="Write the metrics to one more place.")] = None,
+    threads: Threads = None,
+    resume: Resume = None,
+    log: Log = None,
     as_json: terminal.Json = False,
 ) -> None:
     """Train a classifier of types and accessories."""
@@ -157,15 +142,10 @@ def train_classifier(
         seed=seed or 0,
         **chosen,
     )
-    if going_on and not (
-        (config, version, device) == (make_config(), "latest", DeviceName.AUTO)
-        and epochs is seed is threads is None
-    ):
-        raise UsageError(
-            "a resumed run keeps its own options", try_next="leave out all but --resume and --log"
-        )
-    before = list_runs(runs)
-    try:
+    if going_on:
+        is_plain = (config, version, device) == (make_config(), "latest", DeviceName.AUTO)
+        refuse_options(is_plain and epochs is seed is threads is None)
+    with stoppable("classifier", root, runs, going_on):  # noqa: SIM117  # the bar ends first
         with terminal.progress("training", "images") as report:
             run = training.train_classifier(
                 root,
@@ -179,11 +159,6 @@ def train_classifier(
                 report=report,
                 say=terminal.say,
             )
-    except KeyboardInterrupt:
-        begun = going_on or next((p for p in list_runs(runs) if p not in before), None)
-        at = root_option(root)
-        go_on = f"go on with: punkmodels train classifier --resume {begun}{at}" if begun else None
-        raise StoppedError("stopped", try_next=go_on) from None
     if as_json:
         terminal.emit_json({"run": str(run), "config": asdict(config)})
         return
@@ -191,27 +166,44 @@ def train_classifier(
     terminal.say(f"next: punkmodels evaluate {run}")
 
 
-@app.command(epilog="Example: punkmodels evaluate latest --split test")
+@app.command(
+    epilog="Example: punkmodels evaluate latest --split test\n\n"
+    "Drawn punks, anybody's: punkmodels evaluate drawings/"
+)
 def evaluate(
-    run: Annotated[str, typer.Argument(help='A path, a number, or "latest".')] = "latest",
-    split: Annotated[HeldOut, typer.Option(help="The held-out part to score on.")] = HeldOut.TEST,
-    root: terminal.Root = terminal.ROOT,
-    version: Annotated[
-        str | None,
-        typer.Option("--version", help="A snapshot. (default: the one it was trained on)"),
+    run: Annotated[
+        str,
+        typer.Argument(
+            help='A run: a path, a number, or "latest". Or drawn punks: "bundled", the generator '
+            "that comes with punkmodels; a folder of PNGs of one punk each; a PNG of tiles."
+        ),
+    ] = "latest",
+    split: Annotated[
+        HeldOut, typer.Option(help="The held-out part to score a classifier on.")
+    ] = HeldOut.TEST,
+    tile: Annotated[
+        int, typer.Option(min=24, help="Side in pixels of a drawn punk in a picture.")
+    ] = 24,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write. (default: evaluation/ in the run)")
     ] = None,
+    root: terminal.Root = terminal.ROOT,
+    version: Snapshot = None,
     runs: Runs = DEFAULT_RUNS,
     device: DeviceOption = DeviceName.AUTO,
     as_json: terminal.Json = False,
 ) -> None:
-    """Score a trained classifier on held-out punks."""
+    """Score a classifier on held-out punks, or a generator, or drawings, beside real punks."""
+    if cli_dcgan.is_drawn(run, runs):
+        cli_dcgan.evaluate_drawn(run, tile, out, root, version, runs, device, as_json=as_json)
+        return
     from punkdata.traits import TYPES
     from punkmodels.device import pick_device
     from punkmodels.evaluate import evaluate_classifier, summary
 
     folder = find_run(runs, run, trained=True)
     torch_device, _ = pick_device(device.value)
-    out = folder / "evaluation" / split.value
+    out = out or folder / "evaluation" / split.value
     result = evaluate_classifier(
         folder, root, split.value, version=version, device=torch_device, out=out
     )
@@ -261,20 +253,20 @@ def export(
     run: Annotated[str, typer.Argument(help='A path, a number, or "latest".')] = "latest",
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("weights"),
     root: terminal.Root = terminal.ROOT,
-    version: Annotated[
-        str | None,
-        typer.Option("--version", help="A snapshot. (default: the one it was trained on)"),
-    ] = None,
+    version: Snapshot = None,
     runs: Runs = DEFAULT_RUNS,
     as_json: terminal.Json = False,
 ) -> None:
-    """Write what predicting needs of a run, in half precision, with its scores on the test part."""
+    """Write what predicting or drawing needs of a run, in half precision, with its scores."""
     from punkmodels.classifier_run import WEIGHTS
     from punkmodels.evaluate import export_with_scores
 
     folder = find_run(runs, run, trained=True)
     if out.resolve() == folder.resolve():
         raise UsageError(f"{out} is the run itself", try_next="choose another folder with --out")
+    if cli_dcgan.is_drawn(str(folder), runs):
+        cli_dcgan.export_drawn(folder, out, root, version, as_json=as_json)
+        return
     result = export_with_scores(folder, root, out, version=version)
     size_bytes = (out / WEIGHTS).stat().st_size
     if as_json:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import platform
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+import punkdata
 from punkdata.dataset import PunkDataset
 from punkdata.split import SCHEMES, tenths
 from punkmodels.classifier import to_indices
@@ -70,3 +72,35 @@ def load_part(root: Path, version: str, scheme: str, part: PartName) -> Part:
         data.manifest.labels_hash,
         data.path,
     )
+
+
+def describe_run(
+    task: str,
+    options: dict[str, Any],
+    train: Part,
+    device: torch.device,
+    why: str,
+    *,
+    half: bool,
+) -> dict[str, Any]:
+    """The content of config.json."""
+    return {
+        "task": task,
+        "options": options,
+        "data": {
+            "version": train.version,
+            "labels_hash": train.labels_hash,
+            "punks": len(train),
+        },
+        "device": {
+            "name": device.type,
+            "threads": torch.get_num_threads(),
+            "half_precision": half,
+            "why": why,
+        },
+        "versions": {
+            "punkdata": punkdata.__version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+    }

@@ -82,6 +82,13 @@ def append_metrics(run: Path, line: dict[str, Any]) -> None:
         file.write(json.dumps(line) + "\n")
 
 
+def read_metrics(run: Path) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl."""
+    path = run / "metrics.jsonl"
+    with storage_errors(path):
+        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
 def check_sink(name: str | None) -> None:
     """Raises:
     SetupError: what this sink needs is not installed.

@@ -9,22 +9,16 @@ from __future__ import annotations
 
 import copy
 import math
-import platform
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
-from PIL import Image
 from torch.nn import functional as F
 
-import punkdata
 from punkdata.errors import DataError, UsageError
-from punkdata.palette import PALETTE
 from punkdata.traits import TYPES
 from punkmodels.checkpoint import (
-    CheckpointFacts,
     has_checkpoint,
     load_checkpoint,
     optimizer_tensors,
@@ -36,12 +30,13 @@ from punkmodels.checkpoint import (
 from punkmodels.classifier import Classifier, decide, known_pairs
 from punkmodels.classifier_run import (
     ClassifierConfig,
+    ClassifierFacts,
     build_model,
     read_classifier_config,
     restore_model,
 )
 from punkmodels.device import pick_device, probe_half_precision, probe_threads
-from punkmodels.parts import Part, load_part
+from punkmodels.parts import Part, describe_run, load_part
 from punkmodels.runs import (
     append_metrics,
     check_sink,
@@ -50,6 +45,7 @@ from punkmodels.runs import (
     trim_metrics,
     write_json,
 )
+from punkmodels.sheets import grid
 
 
 def train_classifier(
@@ -138,7 +134,7 @@ def train_classifier(
     if resume:
         run = resume
         if has_checkpoint(run):  # else it was stopped in its first epoch, and begins again
-            tensors, facts = load_checkpoint(run)
+            tensors, facts = load_checkpoint(run, ClassifierFacts)
             restore_model(run, model, unprefixed("model", tensors))
             restore_model(run, ema, unprefixed("ema", tensors))
             restore_optimizer(optimizer, unprefixed("optimizer", tensors))
@@ -147,9 +143,12 @@ def train_classifier(
     else:
         names = ["classifier", config.model, config.preset]
         run = create_run(runs, "-".join(name for name in names if name != "cnn"))
-        write_json(run / "config.json", describe(config, train, device, why, half=half))
+        write_json(
+            run / "config.json",
+            describe_run("classifier", asdict(config), train, device, why, half=half),
+        )
         generator = torch.Generator(device).manual_seed(config.seed)
-        save_grid(augment(images[:64], config.noise_share, generator), run / "real.png")
+        grid(augment(images[:64], config.noise_share, generator)).save(run / "real.png")
     if facts and facts.finished:
         say(f"{run} is finished already")
         return run
@@ -206,7 +205,7 @@ def train_classifier(
                 | prefixed("ema", ema.state_dict())
                 | prefixed("best", best)
                 | prefixed("optimizer", optimizer_tensors(optimizer)),
-                CheckpointFacts(
+                ClassifierFacts(
                     step=(epoch + 1) * batches,
                     epoch=epoch,
                     finished=is_last or has_stalled,
@@ -283,41 +282,3 @@ def augment(images: torch.Tensor, noise_share: float, generator: torch.Generator
     order = torch.randperm(len(images), generator=generator, device=images.device)
     draw = torch.rand(images.shape, generator=generator, device=images.device)
     return torch.where(draw < noise_share, images[order], images)
-
-
-def describe(
-    config: ClassifierConfig, train: Part, device: torch.device, why: str, *, half: bool
-) -> dict[str, Any]:
-    """The content of config.json."""
-    return {
-        "task": "classifier",
-        "options": asdict(config),
-        "data": {
-            "version": train.version,
-            "labels_hash": train.labels_hash,
-            "punks": len(train),
-        },
-        "device": {
-            "name": device.type,
-            "threads": torch.get_num_threads(),
-            "half_precision": half,
-            "why": why,
-        },
-        "versions": {
-            "punkdata": punkdata.__version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
-    }
-
-
-def save_grid(images: torch.Tensor, path: Path, columns: int = 8, scale: int = 4) -> None:
-    """A PNG of (N, 24, 24) palette indices side by side, on the collection's usual blue."""
-    n, height, width = images.shape
-    tiles = F.pad(images.cpu(), (0, 0, 0, 0, 0, -n % columns))
-    rows = tiles.reshape(-1, columns, height, width).transpose(1, 2)
-    punks = Image.fromarray(PALETTE[rows.reshape(-1, columns * width).numpy()])
-    picture = Image.new("RGBA", punks.size, "#638596")
-    picture.alpha_composite(punks)
-    size = (picture.width * scale, picture.height * scale)
-    picture.resize(size, Image.Resampling.NEAREST).save(path)

@@ -50,12 +50,13 @@ PUNKDATA = [
     ["__main__"],
 ]
 PUNKMODELS = [
-    ["device", "metrics", "runs"],
-    ["classifier", "checkpoint"],
-    ["classifier_run", "parts", "scores"],
-    ["train_classifier"],
-    ["evaluate", "predict"],
-    ["cli"],
+    ["device", "metrics", "runs", "losses", "distances", "sheets"],
+    ["classifier", "checkpoint", "dcgan"],
+    ["classifier_run", "dcgan_run", "parts", "scores"],
+    ["features", "resemblance", "generate"],
+    ["train_classifier", "train_dcgan"],
+    ["evaluate", "evaluate_gan", "predict"],
+    ["options", "cli_dcgan", "cli"],
     ["__main__"],
 ]
 OF_PUNKDATA = {"errors", "disk", "traits", "palette", "images", "split", "dataset", "terminal"}
@@ -75,7 +76,10 @@ ONLY_IN = {
         "punkdata.cli_fetch",
         "punkdata.cli_audit",
         "punkmodels.cli",
+        "punkmodels.cli_dcgan",
+        "punkmodels.options",
     },
+    "matplotlib": {"punkmodels.sheets"},
     "rich": {"punkdata.terminal"},
     "click": set(),
 }

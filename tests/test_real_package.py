@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from punkdata import PunkDataset
 from punkdata.build import build_dataset
@@ -18,9 +19,14 @@ from punkdata.rows import table_labels
 from punkdata.snapshot import open_snapshot
 from punkdata.split import MIN_SUPPORT, published, stratify
 from punkdata.verify import KNOWN_TYPES, verify_snapshot
+from punkmodels.distances import frechet_distance
+from punkmodels.features import embed
+from punkmodels.parts import PartName, load_part
+from punkmodels.resemblance import chance_of_copies
 
 pytestmark = pytest.mark.network
 
+PARTS: tuple[PartName, ...] = ("train", "val", "test")
 REPOSITORY = Path(__file__).parent.parent
 
 
@@ -61,6 +67,24 @@ def test_types_are_as_known_and_by_id_leaves_no_alien_outside_training(real_root
         assert "Alien" not in set(by_id.to_pandas()["type"])
         default = PunkDataset(real_root, split=split)  # type: ignore[arg-type]
         assert "Alien" in set(default.to_pandas()["type"])
+
+
+def test_the_network_that_generators_are_measured_with_gives_its_published_floor(
+    real_root: Path,
+) -> None:
+    train, val, test = (load_part(real_root, "latest", "default", p) for p in PARTS)
+    cpu = torch.device("cpu")
+    known = embed(train.images, cpu)
+    assert known.square().mean().sqrt().item() == pytest.approx(1, abs=1e-3)
+    held_out = embed(torch.cat([val.images, test.images]), cpu)
+    floors = [
+        frechet_distance(held_out, known[torch.randperm(8000, generator=generator)[:2000]])
+        for generator in [torch.Generator().manual_seed(0)]
+        for _ in range(5)
+    ]
+    assert sum(floors) / 5 == pytest.approx(0.7298, abs=0.002)
+    chances = [chance_of_copies(train, part) for part in (val, test)]
+    assert sum(chances) / 2 == pytest.approx(0.2264, abs=0.0001)
 
 
 def test_the_wheel_installed_alone_in_a_clean_environment_runs(tmp_path: Path) -> None:

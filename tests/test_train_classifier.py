@@ -19,7 +19,12 @@ from punkdata.snapshot import open_snapshot
 from punkmodels import train_classifier as training
 from punkmodels.checkpoint import load_checkpoint
 from punkmodels.classifier import Classifier, decide, known_pairs
-from punkmodels.classifier_run import ClassifierConfig, load_classifier, make_config
+from punkmodels.classifier_run import (
+    ClassifierConfig,
+    ClassifierFacts,
+    load_classifier,
+    make_config,
+)
 from punkmodels.parts import load_part
 from punkmodels.runs import read_config
 from punkmodels.train_classifier import (
@@ -50,7 +55,7 @@ def test_the_run_folder_is_as_the_contract_says(trained: Path, built_root: Path)
     assert lines[-1]["train_loss"] < lines[0]["train_loss"]
     with Image.open(trained / "real.png") as grid:
         assert grid.width == 8 * 24 * 4
-    _, facts = load_checkpoint(trained)
+    _, facts = load_checkpoint(trained, ClassifierFacts)
     assert facts.finished is True
 
 
@@ -67,10 +72,12 @@ def test_training_learns_what_sprites_show(built_root: Path, tmp_path: Path) -> 
 def test_the_same_seed_makes_the_same_weights_and_another_does_not(
     trained: Path, built_root: Path, tmp_path: Path
 ) -> None:
-    first, _ = load_checkpoint(trained)
-    same, _ = load_checkpoint(train_classifier(built_root, tmp_path, TINY, threads=1))
+    first, _ = load_checkpoint(trained, ClassifierFacts)
+    same, _ = load_checkpoint(
+        train_classifier(built_root, tmp_path, TINY, threads=1), ClassifierFacts
+    )
     other, _ = load_checkpoint(
-        train_classifier(built_root, tmp_path, replace(TINY, seed=1), threads=1)
+        train_classifier(built_root, tmp_path, replace(TINY, seed=1), threads=1), ClassifierFacts
     )
     assert all(torch.equal(first[name], same[name]) for name in first)
     assert not torch.equal(first["ema.network.head.weight"], other["ema.network.head.weight"])
@@ -115,8 +122,8 @@ def test_killed_and_resumed_it_ends_bit_for_bit_where_it_would_have(
         os.kill(process.pid, signal.SIGKILL)
     (run,) = runs.iterdir()
     train_classifier(built_root, runs, ClassifierConfig(), resume=run)
-    whole, _ = load_checkpoint(trained)
-    resumed, _ = load_checkpoint(run)
+    whole, _ = load_checkpoint(trained, ClassifierFacts)
+    resumed, _ = load_checkpoint(run, ClassifierFacts)
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     assert (run / "metrics.jsonl").read_text() == (trained / "metrics.jsonl").read_text()
 
@@ -125,9 +132,11 @@ def test_resuming_a_finished_run_changes_nothing(
     trained: Path, built_root: Path, tmp_path: Path
 ) -> None:
     run = shutil.copytree(trained, tmp_path / trained.name)
-    before = load_checkpoint(run)[0]
+    before = load_checkpoint(run, ClassifierFacts)[0]
     train_classifier(built_root, tmp_path, TINY, resume=run)
-    assert all(torch.equal(before[name], t) for name, t in load_checkpoint(run)[0].items())
+    assert all(
+        torch.equal(before[name], t) for name, t in load_checkpoint(run, ClassifierFacts)[0].items()
+    )
 
 
 def test_a_run_is_not_resumed_on_other_data(trained: Path, root: Path, tmp_path: Path) -> None:
@@ -165,11 +174,11 @@ def test_training_ends_early_and_keeps_what_was_best(
     losses = iter([0.5, 0.3, 0.4, 0.35, 0.1])
     monkeypatch.setattr(training, "validate", lambda *args: (next(losses), 0.0))
     run = train_classifier(built_root, tmp_path, replace(TINY, epochs=5, patience=2), threads=1)
-    tensors, facts = load_checkpoint(run)
+    tensors, facts = load_checkpoint(run, ClassifierFacts)
     assert (facts.epoch, facts.finished, facts.best_epoch) == (3, True, 1)
     assert not torch.equal(tensors["best.network.head.weight"], tensors["ema.network.head.weight"])
     train_classifier(built_root, tmp_path, TINY, resume=run)
-    assert load_checkpoint(run)[1] == facts
+    assert load_checkpoint(run, ClassifierFacts)[1] == facts
 
 
 def test_half_precision_is_kept_when_a_run_is_resumed(
@@ -180,14 +189,16 @@ def test_half_precision_is_kept_when_a_run_is_resumed(
     run = train_classifier(built_root, tmp_path, replace(TINY, epochs=1))
     config = read_config(run)
     assert config["device"]["half_precision"] is True
-    whole = load_checkpoint(run)[0]
-    single = load_checkpoint(train_classifier(built_root, tmp_path, replace(TINY, epochs=1)))[0]
+    whole = load_checkpoint(run, ClassifierFacts)[0]
+    single = load_checkpoint(
+        train_classifier(built_root, tmp_path, replace(TINY, epochs=1)), ClassifierFacts
+    )[0]
     assert all(torch.equal(whole[name], single[name]) for name in whole)
     monkeypatch.undo()
     for file in run.glob("checkpoints/*"):
         file.unlink()
     train_classifier(built_root, tmp_path, ClassifierConfig(), resume=run)
-    resumed = load_checkpoint(run)[0]
+    resumed = load_checkpoint(run, ClassifierFacts)[0]
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 

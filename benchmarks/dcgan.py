@@ -1,0 +1,174 @@
+"""How good the drawn punks are: python benchmarks/dcgan.py [--peer NAME=SHEET.png] [--speed]
+
+Trains the preset `best` by the modern recipe, then the classic one for as many seconds, on the
+newest snapshot of ./data, and prints the README's table: both, the peers' drawings, held-out punks
+and the floor. Finished runs stay in --out and are not trained again; one that was stopped is
+resumed. With --speed it compares images a second with the tutorials' loop instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader
+
+from punkdata import PunkDataset
+from punkmodels.dcgan import Discriminator, Generator, initialise
+from punkmodels.dcgan_run import DcganConfig, load_generator, make_config, read_dcgan_config
+from punkmodels.evaluate_gan import (
+    DRAW,
+    DRAWS,
+    GeneratorEvaluation,
+    evaluate_sprites,
+    markdown,
+    read_sprites,
+)
+from punkmodels.generate import draw_sprites
+from punkmodels.losses import classic_discriminator_loss, classic_generator_loss
+from punkmodels.runs import list_runs, read_config, read_metrics
+from punkmodels.train_dcgan import train_dcgan
+
+ROOT = Path("data")
+CPU = torch.device("cpu")
+BATCH = 128
+WIDTH = 64
+
+
+def trained(out: Path, name: str, config: DcganConfig) -> Path:
+    """A finished run of these options; trained, gone on with, or found."""
+    index = out / "index.json"
+    known = json.loads(index.read_text()) if index.exists() else {}
+    run = out / known[name] if name in known else None
+    if run and read_dcgan_config(run).options != config:
+        run = None  # the options have changed since
+    if run is None:
+        before = set(list_runs(out))
+
+        def say(_: str) -> None:  # what is said first comes when the run's folder is made
+            for new in set(list_runs(out)) - before:
+                known[name] = new.name
+                index.write_text(json.dumps(known, indent=1))
+
+        return train_dcgan(ROOT, out, config, threads=1, say=say)
+    return train_dcgan(ROOT, out, config, resume=run)
+
+
+def seconds_of(run: Path) -> float:
+    """What the steps of a run took, without the looks at its samples."""
+    lines = read_metrics(run)
+    before = [0, *(line["images_seen"] for line in lines)]
+    return sum(
+        (line["images_seen"] - first) / line["images_per_s"]
+        for first, line in zip(before, lines, strict=False)
+    )
+
+
+def scored(name: str, run: Path) -> GeneratorEvaluation:
+    version = read_config(run)["data"]["version"]
+    _, raw = draw_sprites(load_generator(run, CPU), DRAW * DRAWS, seed=0)
+    return evaluate_sprites(name, raw, ROOT, version=version, out=run / "evaluation" / "generated")
+
+
+def table(out: Path, peers: list[tuple[str, Path]]) -> None:
+    modern = trained(out, "modern", make_config("best"))
+    seconds = seconds_of(modern)
+    trial = train_dcgan(
+        ROOT, out / "trials", make_config("best", "classic", images=40 * BATCH), threads=1
+    )
+    rate = statistics.median(line["images_per_s"] for line in read_metrics(trial))
+    index = out / "classic_images.json"  # measured once, so that a stopped run can go on
+    if not index.exists():
+        index.write_text(json.dumps(int(seconds * rate)))
+    images = json.loads(index.read_text())
+    classic = trained(out, "classic", make_config("best", "classic", images=images))
+    results = [scored("classic", classic), scored("modern", modern)]
+    results += [evaluate_sprites(name, read_sprites(path), ROOT) for name, path in peers]
+    print(markdown(*results))
+    for name, run in (("classic", classic), ("modern", modern)):
+        seen = read_metrics(run)[-1]["images_seen"]
+        print(f"{name}: {seen:,} images in {seconds_of(run) / 60:.0f} minutes on one thread")
+
+
+def tutorial_images_per_s(steps: int) -> float:
+    """Real images a second of the loop that tutorials have: PNG files, a DataLoader, `classic`."""
+    to_tensor = lambda image: torch.from_numpy(np.array(image)).permute(2, 0, 1) / 127.5 - 1  # noqa: E731
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for i, pixels in enumerate(PunkDataset(ROOT, split="train").as_tensors()[0][:2048]):
+            paths.append(Path(folder) / f"{i}.png")
+            Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(paths[-1])
+
+        class Files(torch.utils.data.Dataset[torch.Tensor]):
+            def __len__(self) -> int:
+                return len(paths)
+
+            def __getitem__(self, i: int) -> torch.Tensor:
+                with Image.open(paths[i]) as image:
+                    return to_tensor(image.convert("RGBA"))
+
+        G, D = Generator(100, WIDTH), Discriminator(WIDTH, normalise=True)
+        optimizers = [torch.optim.Adam(n.parameters(), 2e-4, (0.5, 0.999)) for n in (G, D)]
+        for network in (G, D):
+            initialise(network)
+        seen, start = 0, 0.0
+        loader = DataLoader(Files(), BATCH, shuffle=True, drop_last=True)
+        while seen < (steps + 1) * BATCH:
+            for real in loader:
+                drawn = G(torch.randn(BATCH, 100))
+                optimizers[1].zero_grad()
+                classic_discriminator_loss(D(real), D(drawn.detach())).backward()
+                optimizers[1].step()
+                optimizers[0].zero_grad()
+                classic_generator_loss(D(drawn)).backward()
+                optimizers[0].step()
+                seen += BATCH
+                start = start or time.perf_counter()  # the first step pays for allocation
+    return (seen - BATCH) / (time.perf_counter() - start)
+
+
+def speed(out: Path) -> None:
+    """Ours and the tutorials' loop in turn, at the same sizes."""
+    torch.set_num_threads(1)
+    rates: dict[str, list[float]] = {"tutorials' loop": [], "classic": [], "modern": []}
+    for _ in range(3):
+        rates["tutorials' loop"].append(tutorial_images_per_s(20))
+        for recipe in ("classic", "modern"):
+            sizes = {"width": WIDTH, "batch_size": BATCH, "images": 20 * BATCH}
+            config = make_config("quick", recipe, **sizes)  # type: ignore[arg-type]
+            run = train_dcgan(ROOT, out / "trials", config, threads=1)
+            lines = read_metrics(run)
+            rates[recipe].append(statistics.median(line["images_per_s"] for line in lines))
+    print("\n| loop | images/s | times |\n|---|---|---|")
+    first = statistics.median(rates["tutorials' loop"])
+    for name, found in rates.items():
+        rate = statistics.median(found)
+        print(f"| {name} | {rate:.0f} | {rate / first:.2f} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("runs/benchmark-dcgan"))
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME=SHEET.png")
+    parser.add_argument("--speed", action="store_true")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    print(f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}")
+    if options.speed:
+        speed(options.out)
+        return
+    peers = [(name, Path(path)) for name, _, path in (p.partition("=") for p in options.peer)]
+    table(options.out, peers)
+
+
+if __name__ == "__main__":
+    main()

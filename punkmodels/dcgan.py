@@ -1,0 +1,223 @@
+"""The DCGAN: noise to punks, and punks to a judgement.
+
+The shape is that of Radford, Metz and Chintala (2015) for pictures of 24x24: a first map of 3x3,
+doubled three times by transposed convolutions of stride 2 (3, 6, 12, 24), batch normalisation and
+ReLU in the generator, strided convolutions and LeakyReLU 0.2 in the discriminator.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from punkdata.palette import PALETTE
+
+SIZE = 24
+
+
+class PaletteHead(nn.Module):
+    """Features, float32 (N, channels, 24, 24), to RGBA in [-1, 1], float32 (N, 4, 24, 24), with one
+    of the colours that training knows at each place.
+
+    Every place has weights of its own: what a pixel can be depends on where it is. The likeliest
+    colour is drawn, and the gradient is that of the mean colour (Bengio and others, "Estimating or
+    Propagating Gradients", 2013), so that the discriminator never sees a mixture.
+
+    Args:
+        counts: int64 (576, 222), how often training has each colour at each place. Colours start
+            as likely as they are.
+    """
+
+    colours: torch.Tensor
+    known: torch.Tensor
+    table: torch.Tensor
+
+    def __init__(self, channels: int, counts: torch.Tensor, code: int = 0) -> None:
+        super().__init__()
+        places = len(counts)
+        most = int((counts > 0).sum(dim=1).max())
+        share, order = (counts / counts.sum(dim=1, keepdim=True)).sort(dim=1, descending=True)
+        share, order = share[:, :most], order[:, :most]
+        self.register_buffer("colours", order.to(torch.uint8))
+        self.register_buffer("known", share > 0)
+        self.register_buffer("table", colour_table(code=code), persistent=False)
+        self.weight = nn.Parameter(torch.randn(places, channels, most) * 0.02)
+        self.bias = nn.Parameter(share.clamp(min=1e-4).log()[:, None])
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        n, _, height, width = features.shape
+        # Batched products of what is not laid out in order are done one by one on a CPU.
+        at_places = features.flatten(2).permute(2, 0, 1).contiguous()
+        logits = torch.baddbmm(self.bias, at_places, self.weight)
+        share = logits.masked_fill(~self.known[:, None], -1e9).softmax(dim=2)
+        likeliest = torch.zeros_like(share).scatter_(2, share.argmax(dim=2, keepdim=True), 1.0)
+        drawn = torch.bmm(likeliest + share - share.detach(), self.table[self.colours.int()])
+        if drawn.requires_grad:
+            drawn.register_hook(torch.Tensor.contiguous)  # type: ignore[no-untyped-call]
+        return drawn.permute(1, 2, 0).reshape(n, -1, height, width)
+
+
+class Generator(nn.Module):
+    """z, float32 (N, z_size), to RGBA in [-1, 1], float32 (N, 4, 24, 24).
+
+    Args:
+        width: channels of the map of 12x12; 6x6 has twice, 3x3 four times as many.
+        counts: for a head that chooses among known colours, see `PaletteHead`; None for
+            Radford's, which draws any RGBA.
+        last: channels of the map of 24x24 before that head.
+    """
+
+    def __init__(
+        self,
+        z_size: int = 100,
+        width: int = 64,
+        counts: torch.Tensor | None = None,
+        last: int = 16,
+        code: int = 0,
+    ) -> None:
+        super().__init__()
+        self.z_size = z_size
+        w = width
+        layers: list[nn.Module] = [nn.ConvTranspose2d(z_size, 4 * w, 3, bias=False)]
+        for before, after in ((4 * w, 2 * w), (2 * w, w)):
+            layers += [nn.BatchNorm2d(before), nn.ReLU()]
+            layers.append(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False))
+        layers += [nn.BatchNorm2d(w), nn.ReLU()]
+        if counts is None:
+            layers += [nn.ConvTranspose2d(w, 4, 4, 2, 1), nn.Tanh()]
+        else:
+            layers.append(nn.ConvTranspose2d(w, last, 4, 2, 1, bias=False))
+            layers += [nn.BatchNorm2d(last), nn.ReLU(), PaletteHead(last, counts, code)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        images: torch.Tensor = self.layers(z[:, :, None, None])
+        return images
+
+
+class Discriminator(nn.Module):
+    """RGBA in [-1, 1], float32 (N, 4, 24, 24), to logits (N,): higher looks more real.
+
+    Args:
+        normalise: batch normalisation as in the original. It makes the judgement of one image
+            depend on the others, so gradient penalties want it off.
+    """
+
+    def __init__(self, width: int = 64, *, normalise: bool = False, code: int = 0) -> None:
+        super().__init__()
+        w = width
+        layers: list[nn.Module] = [nn.Conv2d(4 + code, w, 4, 2, 1), nn.LeakyReLU(0.2)]
+        for before, after in ((w, 2 * w), (2 * w, 4 * w)):
+            layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=not normalise))
+            if normalise:
+                layers.append(nn.BatchNorm2d(after))
+            layers.append(nn.LeakyReLU(0.2))
+        layers.append(nn.Conv2d(4 * w, 1, 3))
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.layers(images).flatten().float()
+        return logits
+
+
+def initialise(network: nn.Module) -> None:
+    """Radford's start: weights of N(0, 0.02), of batch normalisation N(1, 0.02)."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, 0, 0.02)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1, 0.02)
+            nn.init.zeros_(module.bias)
+
+
+def colour_table(device: torch.device | None = None, code: int = 0) -> torch.Tensor:
+    """float32 (222, 4 + code) in [-1, 1]: the palette, and a code of each colour.
+
+    The code are fixed random numbers. In RGB, browns differ by a few steps, which a discriminator
+    with a gradient penalty must overlook; in the code any two colours are far apart.
+    """
+    rgba = torch.tensor(PALETTE, dtype=torch.float32) / 127.5 - 1
+    codes = 2 * torch.rand(len(PALETTE), code, generator=torch.Generator().manual_seed(0)) - 1
+    codes[0] = -1  # transparent is -1 throughout
+    return torch.cat([rgba, codes], dim=1).to(device)
+
+
+def colour_counts(indices: torch.Tensor) -> torch.Tensor:
+    """int64 (576, 222): how often each colour stands at each place, of palette indices uint8
+    (N, 24, 24).
+    """
+    flat = indices.flatten(1).long()
+    cells = flat + torch.arange(flat.shape[1]) * len(PALETTE)
+    counts = torch.bincount(cells.flatten(), minlength=flat.shape[1] * len(PALETTE))
+    return counts.view(flat.shape[1], len(PALETTE))
+
+
+def to_rgba(indices: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
+    """float32 (N, 4 + code, 24, 24) in [-1, 1], of palette indices uint8 (N, 24, 24)."""
+    return table[indices.int()].permute(0, 3, 1, 2)
+
+
+def augment(
+    images: torch.Tensor, generator: torch.Generator, *, shift: int = 2, hole: int = 6
+) -> torch.Tensor:
+    """Move each image (N, 4, 24, 24) by up to `shift` pixels and cut a square hole into it; what
+    comes in is transparent.
+
+    Real and drawn images are treated alike, so that the discriminator cannot learn the 8,000 real
+    ones by heart (Zhao and others, "Differentiable Augmentation", 2020). Colours and sides stay:
+    both tell a punk's labels, and a generator would learn the changed ones.
+    """
+    if not shift and not hole:
+        return images
+    n, _, size, _ = images.shape
+    device = images.device
+    place = torch.arange(size, device=device)
+    ink = images + 1  # transparent is 0
+    by = torch.randint(-shift, shift + 1, (2, n, 1, 1), generator=generator, device=device)
+    # Products with 0 and 1 are exact, and cheaper to differentiate than indexing.
+    down, right = ((place[:, None] + by == place).to(images.dtype)[:, :, None]).unbind(0)
+    moved = down @ ink @ right.mT
+    at = torch.randint(1 - hole, size, (2, n, 1), generator=generator, device=device)
+    rows, columns = ((place >= at) & (place < at + hole)).unbind(0)
+    kept = ~(rows[:, :, None] & columns[:, None])
+    return moved * kept[:, None] - 1
+
+
+def snap(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The nearest colour of the palette for each pixel, and how far away it was.
+
+    Args:
+        images: float32 (N, 4, H, W) in [-1, 1].
+
+    Returns:
+        Palette indices uint8 (N, H, W); and float32 (N, H, W), the largest difference of a
+        channel, in steps of 1/255.
+    """
+    table = colour_table(images.device)
+    found, distance = [], []
+    for part in torch.split(images[:, :4].permute(0, 2, 3, 1).reshape(-1, 4), 1 << 16):
+        difference = torch.cdist(part, table, p=2)
+        nearest = difference.argmin(dim=1)
+        found.append(nearest.to(torch.uint8))
+        distance.append((part - table[nearest]).abs().amax(dim=1) * 127.5)
+    n, _, height, width = images.shape
+    return torch.cat(found).view(n, height, width), torch.cat(distance).view(n, height, width)
+
+
+def reestimate_normalisation(model: Generator, seed: int, batch_size: int) -> None:
+    """Set the means and variances of batch normalisation anew, by 50 batches of drawn noise.
+
+    An averaged generator has weights that no batch was normalised with, so those that training
+    kept do not fit it. Leaves it in evaluation mode.
+    """
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain mean
+    device = next(model.parameters()).device
+    random = torch.Generator(device).manual_seed(seed)
+    model.train()
+    with torch.no_grad():
+        for _ in range(50):
+            model(torch.randn(batch_size, model.z_size, generator=random, device=device))
+    model.eval()

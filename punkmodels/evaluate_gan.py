@@ -1,0 +1,306 @@
+"""Score drawn punks, of our generators or of anybody's, beside real ones.
+
+evaluation/generated/scores.json
+evaluation/generated/scores.md       the same as a table
+evaluation/generated/neighbours.png  samples above, the nearest training punk below each: the
+                                     nearest that are no copies, some in between, the farthest
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from punkdata.disk import storage_errors, write_whole
+from punkdata.errors import DataError
+from punkmodels.classifier import decide
+from punkmodels.classifier_run import BUNDLED, load_classifier
+from punkmodels.dcgan import SIZE, snap
+from punkmodels.dcgan_run import export_generator, load_generator, read_dcgan_config
+from punkmodels.evaluate import predict_logits
+from punkmodels.features import embed
+from punkmodels.generate import draw_sprites
+from punkmodels.parts import Part, load_part
+from punkmodels.resemblance import (
+    Described,
+    RealPunks,
+    Resemblance,
+    chance_of_copies,
+    label_shares,
+    mean_of,
+    off_alpha,
+    resemblance,
+)
+from punkmodels.runs import read_config, write_json
+from punkmodels.sheets import grid
+
+DRAW = 2000
+"""sprites of a draw"""
+DRAWS = 5
+NAMES = {
+    "frechet_distance": "Fréchet distance",
+    "kernel_distance": "kernel distance",
+    "precision": "precision",
+    "recall": "recall",
+    "density": "density",
+    "coverage": "coverage",
+    "copies": "exact copies of training punks",
+    "repeats": "repeats within a draw",
+    "nearest_pixels_mean": "pixels to the nearest training punk, mean",
+    "nearest_pixels_median": "the same, median",
+    "near_palette": "pixels within 8/255 of the palette",
+    "near_alpha": "the same of alpha alone",
+    "type_variation": "total variation of types",
+    "label_variation": "total variation of labels",
+}
+
+
+@dataclass(frozen=True)
+class GeneratorEvaluation:
+    source: str
+    version: str
+    """of the snapshot that the real punks are from"""
+    sprites: int
+    draws: int
+    scores: Resemblance
+    frechet_std: float
+    """over draws; 0 of one draw"""
+    held_out: Resemblance
+    """of the validation part beside the test part and the reverse, without distances, which
+    depend on the number of sprites; its nearest punks are training punks"""
+    floor: Resemblance
+    """of draws of training punks: what a perfect generator would reach"""
+    chance_of_copies: float
+    """the share of copies that a perfect generator would draw"""
+    label_shares: list[tuple[str, float, float]]
+    """label, how often real, how often drawn; the farthest apart first"""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def evaluate_sprites(
+    source: str,
+    raw: torch.Tensor,
+    root: Path,
+    *,
+    version: str = "latest",
+    device: torch.device | None = None,
+    out: Path | None = None,
+    report: Callable[..., None] = lambda done, total: None,
+) -> GeneratorEvaluation:
+    """Score sprites.
+
+    Args:
+        source: what they are from, for the reader.
+        raw: float32 (N, 4, 24, 24) in [-1, 1]; N should be 10,000, that is five draws. Of fewer
+            than 2,000 the distances are left out.
+        root, version: the snapshot with the real punks.
+        out: the folder to write to; by default nothing is written.
+
+    Raises:
+        UsageError, DataError: there is no such snapshot, or it is damaged.
+        DataError: there are too few sprites.
+    """
+    device = device or torch.device("cpu")
+    if len(raw) < 100:
+        raise DataError(
+            f"{source} has {len(raw)} sprites; their scores would mean nothing below 100"
+        )
+    train, val, test = (
+        load_part(root, version, "default", part) for part in ("train", "val", "test")
+    )
+    real = RealPunks(train.images)
+    classifier = load_classifier(BUNDLED, device)
+    draws = max(1, min(DRAWS, len(raw) // DRAW))
+    size = min(DRAW, len(raw))
+    raw = raw[: draws * size]
+
+    def describe(sprites: torch.Tensor, labels: torch.Tensor | None = None) -> Described:
+        if labels is None:
+            labels = decide(predict_logits(classifier, sprites, device))
+        perfect = torch.zeros(sprites.shape)
+        nearest = real.nearest(sprites)[1]
+        features = embed(sprites, device)
+        return Described(sprites, features, labels.bool(), nearest, perfect, perfect)
+
+    report(0, 2 * draws + 2)
+    sprites, off = snap(raw)
+    drawn = replace(describe(sprites), off=off, off_alpha=off_alpha(raw))
+    trained = describe(train.images, train.visible)
+    report(1, 2 * draws + 2)
+    parts = [describe(part.images, part.visible) for part in (val, test)]
+    held_out = describe(
+        torch.cat([val.images, test.images]), torch.cat([val.visible, test.visible])
+    )
+    found, floors = [], []
+    random = torch.Generator().manual_seed(0)
+    for i in range(draws):
+        draw = drawn.take(slice(i * size, (i + 1) * size))
+        found.append(resemblance(held_out, draw, distances=size == DRAW))
+        report(2 * i + 2, 2 * draws + 2)
+        again = trained.take(torch.randperm(len(train), generator=random)[:DRAW])
+        floors.append(resemblance(held_out, again))
+        report(2 * i + 3, 2 * draws + 2)
+    halves = [resemblance(b, a, distances=False) for a, b in (parts, parts[::-1])]
+    frechet = [draw.frechet_distance for draw in found if draw.frechet_distance is not None]
+    result = GeneratorEvaluation(
+        source=source,
+        version=train.version,
+        sprites=len(sprites),
+        draws=draws,
+        scores=mean_of(found),
+        frechet_std=statistics.stdev(frechet) if len(frechet) > 1 else 0.0,
+        held_out=mean_of(halves),
+        floor=mean_of(floors),
+        chance_of_copies=statistics.mean(chance_of_copies(train, part) for part in (val, test)),
+        label_shares=label_shares(held_out.labels, drawn.labels),
+    )
+    report(2 * draws + 2, 2 * draws + 2)
+    if out:
+        with storage_errors(out):
+            out.mkdir(parents=True, exist_ok=True)
+            write_json(out / "scores.json", result.to_json())
+            write_whole(out / "scores.md", markdown(result).encode())
+            picture_of_neighbours(sprites, *real.nearest(sprites), train).save(
+                out / "neighbours.png"
+            )
+    return result
+
+
+def export_with_scores(
+    run: Path,
+    root: Path,
+    out: Path,
+    *,
+    version: str | None = None,
+    report: Callable[..., None] = lambda done, total: None,
+) -> GeneratorEvaluation:
+    """Export a run's generator (see `export_generator`) with its scores; all or nothing. Raises as
+    that and `evaluate_sprites`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        exported = Path(folder)
+        export_generator(run, exported)
+        model = load_generator(exported, torch.device("cpu"))
+        _, raw = draw_sprites(model, DRAW * DRAWS, 0)
+        version = version or read_dcgan_config(run).data.version
+        result = evaluate_sprites(out.name, raw, root, version=version, report=report)
+        facts = result.to_json()
+        del facts["source"], facts["label_shares"]
+        write_json(exported / "config.json", read_config(exported) | {"scores": facts})
+        with storage_errors(out):
+            out.mkdir(parents=True, exist_ok=True)
+            for file in exported.iterdir():
+                write_whole(out / file.name, file.read_bytes())
+    return result
+
+
+def read_sprites(
+    path: Path,
+    tile: int = SIZE,
+    report: Callable[..., None] = lambda done, total: None,
+) -> torch.Tensor:
+    """Drawings of others, float32 (N, 4, 24, 24) in [-1, 1]: a folder of pictures or one, each
+    of one sprite or of tiles.
+
+    Larger tiles are averaged down. In a picture without alpha, what looks like its upper left
+    corner counts as transparent.
+
+    Args:
+        tile: side of a tile in pixels, a multiple of 24.
+
+    Raises:
+        DataError: no pictures, or of another size.
+    """
+    files = sorted(p for p in path.glob("*.png")) if path.is_dir() else [path]
+    if not files:
+        raise DataError(f"{path} holds no PNG pictures")
+    tiles = []
+    for done, file in enumerate(files, 1):
+        tiles.append(_tiles(file, tile))
+        report(done, len(files))
+    return torch.from_numpy(np.concatenate(tiles)).permute(0, 3, 1, 2) / 127.5 - 1
+
+
+def _tiles(file: Path, tile: int) -> NDArray[np.float32]:
+    try:
+        with Image.open(file) as image:
+            has_alpha = image.has_transparency_data
+            pixels = np.asarray(image.convert("RGBA"), np.float32)
+    except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise DataError(f"{file} cannot be read ({error})") from None
+    height, width = pixels.shape[:2]
+    if tile % SIZE or height % tile or width % tile:
+        raise DataError(
+            f"{file} is {width}x{height}, not made of tiles of {tile}x{tile}",
+            try_next="say their side with --tile, a multiple of 24",
+        )
+    k = tile // SIZE
+    parts: NDArray[np.float32] = pixels.reshape(
+        height // tile, SIZE, k, width // tile, SIZE, k, 4
+    ).mean(axis=(2, 5))
+    tiles: NDArray[np.float32] = parts.swapaxes(1, 2).reshape(-1, SIZE, SIZE, 4)
+    if not has_alpha:
+        behind = np.abs(tiles - tiles[:, :1, :1]).max(axis=3) <= 8
+        tiles[behind] = 0
+    return tiles
+
+
+def rows(*results: GeneratorEvaluation) -> list[tuple[str, ...]]:
+    """A table of text: a row a score, a column a source, then the held-out and the training punks.
+
+    These two are of the first result.
+    """
+    first = results[0]
+    columns = [(result.source, result.scores) for result in results]
+    columns += [("held out", first.held_out), ("floor", first.floor)]
+    table = [("score", *(name for name, _ in columns))]
+    for key, name in NAMES.items():
+        table.append((name, *(_cell(getattr(scores, key)) for _, scores in columns)))
+    return table
+
+
+def markdown(*results: GeneratorEvaluation) -> str:
+    """The same for a page, with what must be known to read it."""
+    head, *body = rows(*results)
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *body)]
+    first = results[0]
+    lines += [
+        "",
+        f"Held out: the validation beside the test part. Floor: {DRAW:,} training punks. A perfect "
+        f"generator would draw {first.chance_of_copies:.4f} copies. Means over "
+        f"{', '.join(str(result.draws) for result in results)} draws of {DRAW:,}; snapshot "
+        f"{first.version}.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}" if abs(value) >= 10 else f"{value:.4f}"
+
+
+def picture_of_neighbours(
+    sprites: torch.Tensor, which: torch.Tensor, distance: torch.Tensor, train: Part
+) -> Image.Image:
+    """Three bands of samples, each with the nearest training punk below it: the nearest ones that
+    are no copies, those in the middle, and the farthest.
+    """
+    columns = 16
+    order = torch.argsort(distance, stable=True)
+    order = order[distance[order] > 0]
+    middle = max(0, len(order) // 2 - columns // 2)
+    bands = [order[:columns], order[middle : middle + columns], order[-columns:].flip(0)]
+    rows = [row for band in bands for row in (sprites[band], train.images[which[band]])]
+    padded = [torch.cat([row, row.new_zeros(columns - len(row), SIZE, SIZE)]) for row in rows]
+    return grid(torch.cat(padded), columns)

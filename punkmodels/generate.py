@@ -1,0 +1,71 @@
+"""Draw punks that never existed, and write them where people look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from punkdata.disk import storage_errors
+from punkdata.palette import PALETTE
+from punkmodels.dcgan import Generator, snap
+from punkmodels.runs import write_json
+from punkmodels.sheets import grid
+
+BATCH = 500
+
+
+def draw_sprites(
+    model: Generator,
+    count: int,
+    seed: int,
+    report: Callable[..., None] = lambda done, total: None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sprites of a seed; the first ones are the same for every count.
+
+    Returns:
+        Palette indices uint8 (count, 24, 24), and as they were before snapping, float32
+        (count, 4, 24, 24) in [-1, 1]; both on the CPU.
+    """
+    device = next(model.parameters()).device
+    # On the CPU, so that a seed means the same noise on every device.
+    random = torch.Generator().manual_seed(seed)
+    sprites, raw = [], []
+    with torch.inference_mode():
+        for start in range(0, count, BATCH):
+            n = min(BATCH, count - start)
+            # Always a whole batch: fewer numbers would not be the first of more.
+            z = torch.randn(BATCH, model.z_size, generator=random)[:n]
+            drawn = model(z.to(device))[:, :4].cpu()
+            raw.append(drawn)
+            sprites.append(snap(drawn)[0])
+            report(start + n, count)
+    return torch.cat(sprites), torch.cat(raw)
+
+
+def write_sprites(sprites: torch.Tensor, out: Path, about: dict[str, object]) -> None:
+    """A folder of RGBA PNGs 00000.png … of 24x24 pixels, and an index.json that tells of them.
+
+    Args:
+        sprites: palette indices (N, 24, 24).
+        about: what index.json says beside the files' names.
+
+    Raises:
+        StorageError: the disk is full or refuses.
+    """
+    with storage_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+        names = [f"{i:05d}.png" for i in range(len(sprites))]
+        for name, pixels in zip(names, PALETTE[sprites.numpy()], strict=True):
+            Image.fromarray(pixels).save(out / name)
+        write_json(out / "index.json", {**about, "images": names})
+
+
+def write_grid(sprites: torch.Tensor, out: Path, scale: int) -> None:
+    """One picture of all sprites, about as wide as high. Raises as `write_sprites`."""
+    columns = max(1, round(len(sprites) ** 0.5))
+    with storage_errors(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        grid(sprites, columns, scale).save(out)

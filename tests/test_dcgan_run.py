@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from punkdata.errors import DataError
+from punkmodels.checkpoint import CheckpointFacts, prefixed, save_checkpoint
+from punkmodels.classifier_run import WEIGHTS
+from punkmodels.dcgan import Generator
+from punkmodels.dcgan_run import (
+    DcganConfig,
+    build_generator,
+    export_generator,
+    load_generator,
+    make_config,
+    read_dcgan_config,
+)
+
+CPU = torch.device("cpu")
+COUNTS = torch.randint(0, 4, (576, 222), generator=torch.Generator().manual_seed(0))
+SMALL = {"width": 4, "last": 3, "z_size": 8}
+
+
+def saved_run(folder: Path, head: str) -> tuple[Path, Generator]:
+    config = make_config(head=head, **SMALL)
+    (folder / "checkpoints").mkdir(parents=True)
+    about = {
+        "task": "dcgan",
+        "options": config.__dict__,
+        "data": {"version": "s2-0", "labels_hash": "0"},
+        "device": {"name": "cpu", "threads": 1},
+    }
+    (folder / "config.json").write_text(json.dumps(about))
+    model = build_generator(config, COUNTS).eval()
+    facts = CheckpointFacts(step=1, finished=True)
+    save_checkpoint(folder, prefixed("ema", model.state_dict()), facts)
+    return folder, model
+
+
+@pytest.mark.parametrize("head", ["palette", "rgba"])
+def test_a_generator_comes_back_from_a_run_and_from_exported_weights(
+    head: str, tmp_path: Path
+) -> None:
+    run, model = saved_run(tmp_path / "run", head)
+    z = torch.randn(3, 8)
+    assert torch.equal(load_generator(run, CPU)(z), model(z))
+    export_generator(run, tmp_path / "weights")
+    assert (tmp_path / "weights" / WEIGHTS).exists()
+    again = load_generator(tmp_path / "weights", CPU)(z)
+    assert (again - model(z)).abs().mean() < 0.02  # half precision
+
+
+def test_recipes_differ_and_what_is_chosen_is_stronger() -> None:
+    modern, classic = make_config(), make_config(recipe="classic")
+    assert modern == DcganConfig()
+    assert (classic.head, classic.gamma, classic.beta_1, classic.lr) == ("rgba", 0, 0.5, 2e-4)
+    assert make_config("best", "classic", lr=0.5).lr == 0.5
+    assert make_config("best").images > modern.images
+
+
+def test_a_run_that_is_no_dcgan_is_refused(tmp_path: Path) -> None:
+    run, _ = saved_run(tmp_path / "run", "rgba")
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps(config | {"task": "classifier"}))
+    with pytest.raises(DataError, match="is not a DCGAN"):
+        read_dcgan_config(run)
+
+
+@pytest.mark.parametrize("damage", ["width", "colours", "nan"])
+def test_weights_that_do_not_fit_are_refused(damage: str, tmp_path: Path) -> None:
+    run, model = saved_run(tmp_path / "run", "palette")
+    if damage == "width":
+        config = json.loads((run / "config.json").read_text())
+        config["options"]["width"] = 8
+        (run / "config.json").write_text(json.dumps(config))
+    tensors = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    if damage == "colours":
+        del tensors["layers.12.colours"]
+    if damage == "nan":
+        tensors["layers.0.weight"][0] = torch.nan
+    facts = CheckpointFacts(step=2, finished=True)
+    save_checkpoint(run, prefixed("ema", tensors), facts)
+    with pytest.raises(DataError, match=r"does not fit|not numbers"):
+        load_generator(run, CPU)

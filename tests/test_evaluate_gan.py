@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from punkdata.errors import DataError
+from punkdata.palette import PALETTE
+from punkmodels.dcgan import colour_table, snap, to_rgba
+from punkmodels.evaluate_gan import (
+    GeneratorEvaluation,
+    evaluate_sprites,
+    markdown,
+    read_sprites,
+    rows,
+)
+from punkmodels.parts import load_part
+
+
+@pytest.fixture(scope="module")
+def sprites(built_root: Path) -> torch.Tensor:
+    """120 sprites: every training punk, and the same with a pixel changed."""
+    real = load_part(built_root, "latest", "default", "train").images
+    other = real.clone()
+    other[:, 0, 0] = 7
+    return torch.cat([real, other, real])[:120]
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("evaluation")
+
+
+@pytest.fixture(scope="module")
+def result(sprites: torch.Tensor, built_root: Path, out: Path) -> GeneratorEvaluation:
+    raw = to_rgba(sprites, colour_table())
+    raw[:, 0, 5, 5] += 20 / 127.5
+    return evaluate_sprites("drawings", raw, built_root, out=out)
+
+
+def test_scores_are_of_what_was_drawn(
+    result: GeneratorEvaluation, sprites: torch.Tensor, built_root: Path
+) -> None:
+    train = len(load_part(built_root, "latest", "default", "train"))
+    assert (result.sprites, result.draws) == (120, 1)
+    assert result.scores.near_palette == pytest.approx(575 / 576, abs=0.001)
+    assert result.scores.near_alpha == 1
+    assert result.scores.copies <= (120 - train) / 120
+    assert result.scores.frechet_distance is None, "120 are fewer than a draw"
+    assert result.held_out.copies == 0
+    assert result.floor.copies == 1
+    assert 0 <= result.chance_of_copies <= 1
+
+
+def test_it_is_written_as_json_table_and_picture(result: GeneratorEvaluation, out: Path) -> None:
+    assert json.loads((out / "scores.json").read_text())["source"] == "drawings"
+    page = (out / "scores.md").read_text()
+    assert page == markdown(result)
+    assert "| recall |" in page
+    with Image.open(out / "neighbours.png") as picture:
+        assert picture.size == (16 * 96, 6 * 96)
+
+
+def test_two_sources_stand_side_by_side(result: GeneratorEvaluation) -> None:
+    head, *body = rows(result, result)
+    assert head == ("score", "drawings", "drawings", "held out", "floor")
+    assert body[0][:4] == ("Fréchet distance", "-", "-", "-")
+
+
+def test_too_few_sprites_are_refused(built_root: Path) -> None:
+    with pytest.raises(DataError, match="99 sprites"):
+        evaluate_sprites("drawings", torch.zeros(99, 4, 24, 24), built_root)
+
+
+def save(sprites: torch.Tensor, path: Path, scale: int = 1, mode: str = "RGBA") -> None:
+    rows = sprites.reshape(-1, 4, 24, 24).transpose(1, 2).reshape(-1, 96)
+    image = Image.fromarray(PALETTE[rows.numpy()])
+    if mode == "RGB":
+        behind = Image.new("RGBA", image.size, "#638596")
+        behind.alpha_composite(image)
+        image = behind.convert("RGB")
+    image.resize((96 * scale, len(rows) * scale), Image.Resampling.NEAREST).save(path)
+
+
+@pytest.mark.parametrize("scale", [1, 3])
+def test_a_sheet_of_tiles_is_read_row_by_row(
+    scale: int, sprites: torch.Tensor, tmp_path: Path
+) -> None:
+    save(sprites[:8], tmp_path / "sheet.png", scale)
+    raw = read_sprites(tmp_path / "sheet.png", 24 * scale)
+    assert torch.equal(snap(raw)[0], sprites[:8])
+
+
+def test_a_folder_is_read_in_order(sprites: torch.Tensor, tmp_path: Path) -> None:
+    for i in (1, 0, 2):
+        Image.fromarray(PALETTE[sprites[i].numpy()]).save(tmp_path / f"{i}.png")
+    assert torch.equal(snap(read_sprites(tmp_path))[0], sprites[:3])
+
+
+def test_without_alpha_the_corners_colour_is_transparent(
+    sprites: torch.Tensor, tmp_path: Path
+) -> None:
+    opaque = sprites[:4].clone()
+    opaque[torch.from_numpy(PALETTE[opaque.numpy()][..., 3] == 128)] = 0
+    opaque[:, 0, 0] = 0
+    save(opaque, tmp_path / "sheet.png", mode="RGB")
+    assert torch.equal(snap(read_sprites(tmp_path / "sheet.png"))[0], opaque)
+
+
+def test_pictures_of_another_size_are_refused(tmp_path: Path) -> None:
+    Image.new("RGBA", (42, 42)).save(tmp_path / "a.png")
+    with pytest.raises(DataError, match=r"a\.png is 42x42, not made of tiles of 24x24"):
+        read_sprites(tmp_path)
+    with pytest.raises(DataError, match="holds no PNG"):
+        read_sprites(tmp_path / "..")
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_sprites(tmp_path)

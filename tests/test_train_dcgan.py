@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from punkdata.errors import DataError
+from punkdata.snapshot import open_snapshot
+from punkmodels import train_dcgan as training
+from punkmodels.checkpoint import CheckpointFacts, load_checkpoint
+from punkmodels.dcgan import Generator, PaletteHead, colour_counts, snap
+from punkmodels.dcgan_run import DcganConfig, build_generator, load_generator, make_config
+from punkmodels.parts import load_part
+from punkmodels.runs import read_config, read_metrics
+from punkmodels.train_dcgan import train_dcgan
+
+CPU = torch.device("cpu")
+SMALL = {"width": 4, "z_size": 8, "last": 3, "images": 16 * 40}
+TINY = make_config(**SMALL)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_looks() -> Iterator[None]:
+    """Four looks at 64 sprites, instead of twenty at 2,000."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "LOOKS", 4)
+        patch.setattr(training, "DRAWN", 64)
+        yield
+
+
+@pytest.fixture(scope="module")
+def trained(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_dcgan(built_root, tmp_path_factory.mktemp("runs"), TINY, threads=1)
+
+
+def tensors_of(run: Path) -> dict[str, torch.Tensor]:
+    return load_checkpoint(run, CheckpointFacts)[0]
+
+
+def test_the_run_folder_is_as_the_contract_says(trained: Path, built_root: Path) -> None:
+    assert trained.name == "00001-dcgan-modern-quick"
+    config = read_config(trained)
+    assert config["task"] == "dcgan"
+    assert config["options"]["images"] == 640
+    assert config["data"]["labels_hash"] == open_snapshot(built_root).manifest.labels_hash
+    lines = read_metrics(trained)
+    assert len(lines) == 4
+    assert lines[-1]["images_seen"] == 640
+    assert all(line["frechet_distance_to_training"] > 0 for line in lines)
+    assert all(line["images_per_s"] > 0 for line in lines)
+    assert load_checkpoint(trained, CheckpointFacts)[1] == CheckpointFacts(step=40, finished=True)
+    assert len(list((trained / "samples").glob("*.png"))) == 4
+    for name, height in (("real.png", 6 * 96), ("untrained.png", 8 * 96)):  # of 48 and 64
+        with Image.open(trained / name) as picture:
+            assert picture.size == (768, height)
+    with Image.open(trained / "training.gif") as film:
+        assert film.n_frames >= 2
+    with Image.open(trained / "curves.png") as picture:
+        picture.load()
+
+
+def test_untrained_and_trained_samples_are_of_the_same_noise(trained: Path) -> None:
+    model = load_generator(trained, CPU)
+    drawn, off = snap(model(torch.randn(20, 8)).detach())
+    assert off.max() < 0.01
+    assert len(drawn.flatten(1).unique(dim=0)) > 1
+
+
+@pytest.mark.parametrize("recipe", ["modern", "classic"])
+def test_training_brings_the_drawn_nearer_to_the_real(
+    recipe: str, built_root: Path, tmp_path: Path
+) -> None:
+    """By how often each colour stands at each place."""
+    part = load_part(built_root, "latest", "default", "train")
+    real = colour_counts(part.images) / len(part)
+
+    def variation(model: Generator) -> float:
+        with torch.inference_mode():
+            drawn = colour_counts(snap(model(torch.randn(200, 16)))[0]) / 200
+        return float((real - drawn).abs().sum(dim=1).mean() / 2)
+
+    sizes = {"head": "rgba", "code": 0, "width": 8, "z_size": 16, "batch_size": 16, "lr": 1e-3}
+    config = make_config(recipe=recipe, images=16 * 200, **sizes)
+    before = variation(build_generator(config, colour_counts(part.images)).eval())
+    run = train_dcgan(built_root, tmp_path, config, threads=1)
+    assert variation(load_generator(run, CPU)) < 0.7 * before
+
+
+@pytest.mark.parametrize("recipe", ["modern", "classic"])
+def test_the_same_seed_makes_the_same_weights_and_another_does_not(
+    recipe: str, built_root: Path, tmp_path: Path
+) -> None:
+    config = make_config(recipe=recipe, batch_size=8, **SMALL | {"images": 64})
+    first, same, other = (
+        tensors_of(train_dcgan(built_root, tmp_path, replace(config, seed=seed), threads=1))
+        for seed in (3, 3, 4)
+    )
+    assert all(torch.equal(first[name], same[name]) for name in first)
+    assert not torch.equal(first["D.layers.0.weight"], other["D.layers.0.weight"])
+    assert not torch.equal(first["ema.layers.0.weight"], other["ema.layers.0.weight"])
+
+
+def test_the_classic_recipe_is_the_tutorials(built_root: Path, tmp_path: Path) -> None:
+    config = make_config(recipe="classic", batch_size=8, **SMALL | {"images": 64})
+    run = train_dcgan(built_root, tmp_path, config, threads=1)
+    tensors = tensors_of(run)
+    assert "D.layers.3.running_mean" in tensors
+    assert torch.equal(tensors["G.layers.0.weight"], tensors["ema.layers.0.weight"])
+    assert load_generator(run, CPU)(torch.randn(1, 8)).shape == (1, 4, 24, 24)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from punkmodels import train_dcgan as t
+save = t.save_checkpoint
+def slow(run, tensors, facts):
+    path = save(run, tensors, facts)
+    print("saved", facts.step, flush=True)
+    sys.stdin.readline()
+    return path
+t.save_checkpoint, t.LOOKS, t.DRAWN = slow, 4, 64
+config = t.DcganConfig(**eval(sys.argv[3]))
+t.train_dcgan(Path(sys.argv[1]), Path(sys.argv[2]), config, threads=1)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_killed_and_resumed_it_ends_bit_for_bit_where_it_would_have(
+    trained: Path, built_root: Path, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    command = [sys.executable, "-c", KILLED, str(built_root), str(runs), str(asdict(TINY))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        for _ in range(2):
+            process.stdout.readline()
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+        os.kill(process.pid, signal.SIGKILL)
+    (run,) = runs.iterdir()
+    with (run / "metrics.jsonl").open("a") as file:  # killed between a line and its checkpoint
+        file.write(json.dumps({"images_seen": 0}) + "\n")
+    train_dcgan(built_root, runs, DcganConfig(), resume=run)
+    whole, resumed = tensors_of(trained), tensors_of(run)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    told = [[line["loss_D"] for line in read_metrics(r)] for r in (trained, run)]
+    assert told[0] == told[1]
+    samples = [sorted(p.name for p in (r / "samples").iterdir()) for r in (trained, run)]
+    assert samples[0] == samples[1]
+
+
+def test_resuming_a_finished_run_changes_nothing(
+    trained: Path, built_root: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(trained, tmp_path / trained.name)
+    before = tensors_of(run)
+    (run / "training.gif").unlink()  # as if killed after the last checkpoint
+    said: list[str] = []
+    train_dcgan(built_root, tmp_path, TINY, resume=run, say=said.append)
+    assert "finished already" in said[-1]
+    assert (run / "training.gif").exists()
+    assert all(torch.equal(before[name], t) for name, t in tensors_of(run).items())
+
+
+def test_a_run_is_not_resumed_on_other_data(trained: Path, root: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(trained, tmp_path / trained.name)
+    config = read_config(run)
+    config["data"]["labels_hash"] = "0" * 64
+    (run / "config.json").write_text(json.dumps(config))
+    with pytest.raises(DataError, match="other labels"):
+        train_dcgan(root, tmp_path, TINY, resume=run)
+
+
+def test_threads_and_precision_are_measured_and_kept(built_root: Path, tmp_path: Path) -> None:
+    config = make_config(**SMALL | {"images": 32})
+    run = train_dcgan(built_root, tmp_path, config)
+    why = read_config(run)["device"]["why"]
+    assert "measured a step: 1 thread" in why
+    assert "bfloat16" in why
+    torch.set_num_threads(1)
+
+
+def test_the_palette_head_knows_the_training_part_only(trained: Path, built_root: Path) -> None:
+    part = load_part(built_root, "latest", "default", "train")
+    head = load_generator(trained, CPU).layers[-1]
+    assert isinstance(head, PaletteHead)
+    assert head.known.sum() == (colour_counts(part.images) > 0).sum()
