@@ -13,6 +13,8 @@ from torch import nn
 from punkdata.palette import PALETTE
 
 SIZE = 24
+BATCHES = 50
+"""of drawn noise, by which an averaged generator's normalisation is estimated"""
 
 
 class PaletteHead(nn.Module):
@@ -205,7 +207,7 @@ def snap(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def reestimate_normalisation(model: Generator, seed: int, batch_size: int) -> None:
-    """Set the means and variances of batch normalisation anew, by 50 batches of drawn noise.
+    """Set the means and variances of batch normalisation anew, by batches of drawn noise.
 
     An averaged generator has weights that no batch was normalised with, so those that training
     kept do not fit it. Leaves it in evaluation mode.
@@ -218,6 +220,6 @@ def reestimate_normalisation(model: Generator, seed: int, batch_size: int) -> No
     random = torch.Generator(device).manual_seed(seed)
     model.train()
     with torch.no_grad():
-        for _ in range(50):
+        for _ in range(BATCHES):
             model(torch.randn(batch_size, model.z_size, generator=random, device=device))
     model.eval()

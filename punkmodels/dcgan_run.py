@@ -55,9 +55,9 @@ class DcganConfig:
     """what is left of the learning rate at the end, along a cosine"""
     beta_1: Share = 0.0
     beta_2: Share = 0.99
-    gamma: Annotated[float, Field(ge=0)] = 0.3
+    gamma: Annotated[float, Field(ge=0)] = 2.0
     """weight of the gradient penalties R1 and R2"""
-    final_gamma_share: Share = 1.0
+    final_gamma_share: Share = 0.3
     penalty_every: Count = 4
     """steps; the penalties count as many times as much"""
     shift: Annotated[int, Field(ge=0, le=8)] = 2

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from punkdata import terminal
-from punkmodels import cli, evaluate_gan, generate
+from punkmodels import cli, dcgan, evaluate_gan, generate
 from punkmodels import train_dcgan as training
 
 Capture = pytest.CaptureFixture[str]
@@ -24,6 +24,7 @@ def quick_looks() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "LOOKS", 2)
         patch.setattr(training, "DRAWN", 64)
+        patch.setattr(dcgan, "BATCHES", 5)
         patch.setattr(generate, "BATCH", 100)
         patch.setattr(evaluate_gan, "DRAW", 100)
         yield

@@ -16,6 +16,7 @@ from PIL import Image
 
 from punkdata.errors import DataError
 from punkdata.snapshot import open_snapshot
+from punkmodels import dcgan
 from punkmodels import train_dcgan as training
 from punkmodels.checkpoint import CheckpointFacts, load_checkpoint
 from punkmodels.dcgan import Generator, PaletteHead, colour_counts, snap
@@ -25,7 +26,7 @@ from punkmodels.runs import read_config, read_metrics
 from punkmodels.train_dcgan import train_dcgan
 
 CPU = torch.device("cpu")
-SMALL = {"width": 4, "z_size": 8, "last": 3, "images": 16 * 40}
+SMALL = {"width": 4, "z_size": 8, "last": 3, "images": 16 * 16}
 TINY = make_config(**SMALL)
 
 
@@ -35,6 +36,7 @@ def quick_looks() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "LOOKS", 4)
         patch.setattr(training, "DRAWN", 64)
+        patch.setattr(dcgan, "BATCHES", 5)
         yield
 
 
@@ -51,14 +53,14 @@ def test_the_run_folder_is_as_the_contract_says(trained: Path, built_root: Path)
     assert trained.name == "00001-dcgan-modern-quick"
     config = read_config(trained)
     assert config["task"] == "dcgan"
-    assert config["options"]["images"] == 640
+    assert config["options"]["images"] == 256
     assert config["data"]["labels_hash"] == open_snapshot(built_root).manifest.labels_hash
     lines = read_metrics(trained)
     assert len(lines) == 4
-    assert lines[-1]["images_seen"] == 640
+    assert lines[-1]["images_seen"] == 256
     assert all(line["frechet_distance_to_training"] > 0 for line in lines)
     assert all(line["images_per_s"] > 0 for line in lines)
-    assert load_checkpoint(trained, CheckpointFacts)[1] == CheckpointFacts(step=40, finished=True)
+    assert load_checkpoint(trained, CheckpointFacts)[1] == CheckpointFacts(step=16, finished=True)
     assert len(list((trained / "samples").glob("*.png"))) == 4
     for name, height in (("real.png", 6 * 96), ("untrained.png", 8 * 96)):  # of 48 and 64
         with Image.open(trained / name) as picture:
@@ -90,7 +92,7 @@ def test_training_brings_the_drawn_nearer_to_the_real(
         return float((real - drawn).abs().sum(dim=1).mean() / 2)
 
     sizes = {"head": "rgba", "code": 0, "width": 8, "z_size": 16, "batch_size": 16, "lr": 1e-3}
-    config = make_config(recipe=recipe, images=16 * 200, **sizes)
+    config = make_config(recipe=recipe, images=16 * 120, **sizes)
     before = variation(build_generator(config, colour_counts(part.images)).eval())
     run = train_dcgan(built_root, tmp_path, config, threads=1)
     assert variation(load_generator(run, CPU)) < 0.7 * before
@@ -122,14 +124,14 @@ def test_the_classic_recipe_is_the_tutorials(built_root: Path, tmp_path: Path) -
 KILLED = """
 import sys
 from pathlib import Path
-from punkmodels import train_dcgan as t
+from punkmodels import dcgan, train_dcgan as t
 save = t.save_checkpoint
 def slow(run, tensors, facts):
     path = save(run, tensors, facts)
     print("saved", facts.step, flush=True)
     sys.stdin.readline()
     return path
-t.save_checkpoint, t.LOOKS, t.DRAWN = slow, 4, 64
+t.save_checkpoint, t.LOOKS, t.DRAWN, dcgan.BATCHES = slow, 4, 64, 5
 config = t.DcganConfig(**eval(sys.argv[3]))
 t.train_dcgan(Path(sys.argv[1]), Path(sys.argv[2]), config, threads=1)
 """
