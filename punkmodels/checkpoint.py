@@ -76,6 +76,12 @@ def save_checkpoint(run: Path, tensors: Tensors, facts: CheckpointFacts) -> Path
     return path
 
 
+def step_of(path: Path) -> int:
+    """Of a file named step_000500.*, 500."""
+    digits = path.stem.removeprefix("step_")
+    return int(digits) if digits.isdecimal() else -1
+
+
 def write_tensors(path: Path, tensors: Tensors) -> None:
     # safetensors refuses views that share memory or are not laid out in order.
     plain = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
@@ -112,7 +118,7 @@ def load_checkpoint(run: Path, kind: type[Facts]) -> tuple[Tensors, Facts]:
     Raises:
         DataError: there is none, or it is damaged.
     """
-    found = sorted((run / "checkpoints").glob("step_*.safetensors"))
+    found = sorted((run / "checkpoints").glob("step_*.safetensors"), key=step_of)
     if not found:
         raise DataError(f"{run} has no checkpoint", try_next="train again: punkmodels train")
     try:

@@ -26,7 +26,7 @@ from punkmodels.options import (
     refuse_options,
     stoppable,
 )
-from punkmodels.runs import DEFAULT_RUNS, find_run
+from punkmodels.runs import DEFAULT_RUNS, find_run, read_config
 
 HELP = "Train, evaluate and use models of the CryptoPunks."
 app = terminal.make_app(HELP)
@@ -131,7 +131,7 @@ def train_classifier(
     from punkmodels import train_classifier as training
     from punkmodels.classifier_run import make_config
 
-    going_on = find_run(runs, resume) if resume else None
+    going_on = find_run(runs, resume, task="classifier") if resume else None
     chosen = {} if epochs is None else {"epochs": epochs}
     config = make_config(
         preset.value,
@@ -160,7 +160,7 @@ def train_classifier(
                 say=terminal.say,
             )
     if as_json:
-        terminal.emit_json({"run": str(run), "config": asdict(config)})
+        terminal.emit_json({"run": str(run), "config": read_config(run)["options"]})
         return
     terminal.emit(str(run))
     terminal.say(f"next: punkmodels evaluate {run}")
@@ -306,7 +306,7 @@ def predict(
     from punkmodels.predict import find_pictures, predict_images
 
     torch_device, _ = pick_device(device.value)
-    weights = find_run(runs, model, trained=True) if model else BUNDLED
+    weights = find_run(runs, model, trained=True, task="classifier") if model else BUNDLED
     pictures = find_pictures(images)
     if not pictures:
         raise UsageError(f"{images[0]} holds no pictures")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -34,6 +33,7 @@ GENERATE_EXAMPLES = (
     "Single files: punkmodels generate --count 1000 --out drawings"
 )
 BUNDLED = "bundled"
+MAX_GRID_PIXELS = 10**8
 
 
 class Recipe(StrEnum):
@@ -93,7 +93,7 @@ def train_dcgan(
     from punkmodels import train_dcgan as training
     from punkmodels.dcgan_run import make_config
 
-    going_on = find_run(runs, resume) if resume else None
+    going_on = find_run(runs, resume, task="dcgan") if resume else None
     given = {
         "head": head.value if head else None,
         "images": images,
@@ -102,6 +102,8 @@ def train_dcgan(
         "seed": seed,
     }
     chosen = {name: value for name, value in given.items() if value is not None}
+    if recipe is Recipe.CLASSIC and gamma:
+        raise UsageError("the classic recipe has no penalties", try_next="leave out --gamma")
     config = make_config(preset.value, recipe.value, **chosen)
     if going_on:
         is_plain = (config, version, device) == (make_config(), "latest", DeviceName.AUTO)
@@ -121,7 +123,7 @@ def train_dcgan(
                 say=terminal.say,
             )
     if as_json:
-        terminal.emit_json({"run": str(run), "config": asdict(config)})
+        terminal.emit_json({"run": str(run), "config": read_config(run)["options"]})
         return
     terminal.emit(str(run))
     terminal.say(f"next: punkmodels generate --model {run}, or punkmodels evaluate {run}")
@@ -157,13 +159,18 @@ def generate(
     is_grid = out.suffix.lower() == ".png"
     if out.suffix and not is_grid:
         raise UsageError(f"{out} is no .png", try_next="name a .png for a grid, or a folder")
+    if is_grid and count * (24 * scale) ** 2 > MAX_GRID_PIXELS:
+        raise UsageError(
+            f"a grid of {count:,} punks would be too large",
+            try_next="name a folder with --out, or take a smaller --count or --scale",
+        )
     if not is_grid and out.is_dir() and any(out.iterdir()):
         raise UsageError(f"{out} is not empty", try_next="choose another folder with --out")
     folder = _weights(model, runs)
     torch_device, _ = pick_device(device.value)
     generator = load_generator(folder, torch_device)
     with terminal.progress("drawing", "punks") as report:
-        sprites, _ = draw_sprites(generator, count, seed, report)
+        sprites, _ = draw_sprites(generator, count, seed, report, keep_raw=False)
     if is_grid:
         write_grid(sprites, out, scale)
     else:
@@ -193,7 +200,7 @@ def evaluate_drawn(
     *,
     as_json: bool,
 ) -> None:
-    from punkmodels.dcgan_run import load_generator, read_dcgan_config
+    from punkmodels.dcgan_run import is_finished, load_generator, read_dcgan_config
     from punkmodels.device import pick_device
     from punkmodels.evaluate_gan import DRAW, DRAWS, evaluate_sprites, read_sprites, rows
     from punkmodels.generate import draw_sprites
@@ -205,6 +212,8 @@ def evaluate_drawn(
             raw = read_sprites(path, tile, report)
     else:
         path = _weights(what, runs)
+        if not is_finished(path):
+            terminal.warn(f"the training of {path} is unfinished")
         version = version or read_dcgan_config(path).data.version
         with terminal.progress("drawing", "punks") as report:
             _, raw = draw_sprites(load_generator(path, torch_device), DRAW * DRAWS, 0, report)
@@ -224,22 +233,29 @@ def evaluate_drawn(
         return
     for cells in rows(result):
         first, *scores = cells
-        terminal.emit(f"{first:42}" + "".join(f" {score[-20:]:>11}" for score in scores))
+        terminal.emit(f"{first:42}" + "".join(f"{score[-24:]:>26}" for score in scores))
     terminal.emit("")
     terminal.emit(f"copies that a perfect generator would draw: {result.chance_of_copies:.4f}")
     label, real, drawn = result.label_shares[0]
     terminal.emit(f"label farthest from its share: {label}, {drawn:.3f} instead of {real:.3f}")
+    if result.scores.frechet_distance is None:
+        terminal.warn(
+            f"{result.sprites:,} are fewer than {DRAW:,}: compare with the same number only"
+        )
     if out:
         terminal.say(f"written to {out}: scores.json, scores.md, neighbours.png")
 
 
 def export_drawn(run: Path, out: Path, root: Path, version: str | None, *, as_json: bool) -> None:
     from punkmodels.classifier_run import WEIGHTS
+    from punkmodels.dcgan_run import is_finished
     from punkmodels.evaluate_gan import export_with_scores
 
     with terminal.progress("scoring", "steps") as report:
         result = export_with_scores(run, root, out, version=version, report=report)
     size_bytes = (out / WEIGHTS).stat().st_size
+    if not is_finished(run):
+        terminal.warn("its training was stopped before the end")
     if as_json:
         terminal.emit_json({"path": str(out), "bytes": size_bytes, "scores": result.to_json()})
         return
@@ -250,4 +266,4 @@ def export_drawn(run: Path, out: Path, root: Path, version: str | None, *, as_js
 def _weights(model: str, runs: Path) -> Path:
     from punkmodels.dcgan_run import BUNDLED_DCGAN
 
-    return BUNDLED_DCGAN if model == BUNDLED else find_run(runs, model, trained=True)
+    return BUNDLED_DCGAN if model == BUNDLED else find_run(runs, model, trained=True, task="dcgan")

@@ -53,7 +53,9 @@ class PaletteHead(nn.Module):
         logits = torch.baddbmm(self.bias, at_places, self.weight)
         share = logits.masked_fill(~self.known[:, None], -1e9).softmax(dim=2)
         likeliest = torch.zeros_like(share).scatter_(2, share.argmax(dim=2, keepdim=True), 1.0)
-        drawn = torch.bmm(likeliest + share - share.detach(), self.table[self.colours.int()])
+        chosen = (likeliest + share - share.detach()).float()
+        with torch.autocast(features.device.type, enabled=False):  # colours are exact
+            drawn = torch.bmm(chosen, self.table[self.colours.int()])
         if drawn.requires_grad:
             drawn.register_hook(torch.Tensor.contiguous)  # type: ignore[no-untyped-call]
         return drawn.permute(1, 2, 0).reshape(n, -1, height, width)

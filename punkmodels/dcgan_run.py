@@ -94,6 +94,8 @@ RECIPES: dict[Recipe, dict[str, Any]] = {
 def make_config(preset: str = "quick", recipe: Recipe = "modern", **chosen: Any) -> DcganConfig:
     """The options of a preset and a recipe, and those chosen, which are stronger."""
     options = {"preset": preset, "recipe": recipe, **PRESETS[preset], **RECIPES[recipe], **chosen}
+    if options.get("head") == "rgba" and "code" not in chosen:
+        options["code"] = 0  # a code is of the palette's colours
     return DcganConfig(**options)
 
 
@@ -161,6 +163,15 @@ def load_generator(run: Path, device: torch.device) -> Generator:
     return model.eval().to(device)
 
 
+def is_finished(run: Path) -> bool:
+    """Whether all of its training is done, of a run or of exported weights; raises as
+    `load_generator`.
+    """
+    if (run / WEIGHTS).exists():
+        return bool(read_config(run).get("trained", {}).get("finished"))
+    return load_checkpoint(run, CheckpointFacts)[1].finished
+
+
 def export_generator(run: Path, out: Path) -> None:
     """Write what drawing needs of a run: weights in half precision, and config.json.
 
@@ -173,4 +184,5 @@ def export_generator(run: Path, out: Path) -> None:
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         write_tensors(out / WEIGHTS, floats)
-        write_json(out / "config.json", read_config(run))
+        trained = {"trained": {"finished": is_finished(run)}}
+        write_json(out / "config.json", read_config(run) | trained)

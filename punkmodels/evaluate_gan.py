@@ -148,8 +148,8 @@ def evaluate_sprites(
         draw = drawn.take(slice(i * size, (i + 1) * size))
         found.append(resemblance(held_out, draw, distances=size == DRAW))
         report(2 * i + 2, 2 * draws + 2)
-        again = trained.take(torch.randperm(len(train), generator=random)[:DRAW])
-        floors.append(resemblance(held_out, again))
+        again = trained.take(torch.randperm(len(train), generator=random)[:size])
+        floors.append(resemblance(held_out, again, distances=size == DRAW))
         report(2 * i + 3, 2 * draws + 2)
     halves = [resemblance(b, a, distances=False) for a, b in (parts, parts[::-1])]
     frechet = [draw.frechet_distance for draw in found if draw.frechet_distance is not None]
@@ -224,7 +224,9 @@ def read_sprites(
     """
     files = sorted(p for p in path.glob("*.png")) if path.is_dir() else [path]
     if not files:
-        raise DataError(f"{path} holds no PNG pictures")
+        raise DataError(
+            f"{path} holds no PNG pictures", try_next="name a folder of PNGs, or one PNG"
+        )
     tiles = []
     for done, file in enumerate(files, 1):
         tiles.append(_tiles(file, tile))
@@ -236,7 +238,7 @@ def _tiles(file: Path, tile: int) -> NDArray[np.float32]:
     try:
         with Image.open(file) as image:
             has_alpha = image.has_transparency_data
-            pixels = np.asarray(image.convert("RGBA"), np.float32)
+            pixels = np.array(image.convert("RGBA"), np.float32)
     except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise DataError(f"{file} cannot be read ({error})") from None
     height, width = pixels.shape[:2]
@@ -246,6 +248,7 @@ def _tiles(file: Path, tile: int) -> NDArray[np.float32]:
             try_next="say their side with --tile, a multiple of 24",
         )
     k = tile // SIZE
+    pixels[pixels[..., 3] == 0] = 0  # what is not seen has no colour
     parts: NDArray[np.float32] = pixels.reshape(
         height // tile, SIZE, k, width // tile, SIZE, k, 4
     ).mean(axis=(2, 5))
@@ -277,10 +280,11 @@ def markdown(*results: GeneratorEvaluation) -> str:
     first = results[0]
     lines += [
         "",
-        f"Held out: the validation beside the test part. Floor: {DRAW:,} training punks. A perfect "
-        f"generator would draw {first.chance_of_copies:.4f} copies. Means over "
-        f"{', '.join(str(result.draws) for result in results)} draws of {DRAW:,}; snapshot "
-        f"{first.version}.",
+        "Held out: the 1,000 punks of the validation part beside the 1,000 of the test part, and "
+        "the reverse. Floor: as many training punks as were drawn. A perfect generator would draw "
+        f"{first.chance_of_copies:.4f} copies. Means over "
+        + ", ".join(f"{r.draws} x {r.sprites // r.draws:,} of {r.source}" for r in results)
+        + f"; snapshot {first.version}.",
         "",
     ]
     return "\n".join(lines)

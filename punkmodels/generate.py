@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from PIL import Image
 
-from punkdata.disk import storage_errors
+from punkdata.disk import storage_errors, write_whole
 from punkdata.palette import PALETTE
 from punkmodels.dcgan import Generator, snap
 from punkmodels.runs import write_json
@@ -22,12 +24,14 @@ def draw_sprites(
     count: int,
     seed: int,
     report: Callable[..., None] = lambda done, total: None,
+    *,
+    keep_raw: bool = True,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Sprites of a seed; the first ones are the same for every count.
 
     Returns:
         Palette indices uint8 (count, 24, 24), and as they were before snapping, float32
-        (count, 4, 24, 24) in [-1, 1]; both on the CPU.
+        (count, 4, 24, 24) in [-1, 1], if they are kept; both on the CPU.
     """
     device = next(model.parameters()).device
     # On the CPU, so that a seed means the same noise on every device.
@@ -39,10 +43,10 @@ def draw_sprites(
             # Always a whole batch: fewer numbers would not be the first of more.
             z = torch.randn(BATCH, model.z_size, generator=random)[:n]
             drawn = model(z.to(device))[:, :4].cpu()
-            raw.append(drawn)
+            raw += [drawn] * keep_raw
             sprites.append(snap(drawn)[0])
             report(start + n, count)
-    return torch.cat(sprites), torch.cat(raw)
+    return torch.cat(sprites), torch.cat(raw) if keep_raw else torch.empty(0, 4, 24, 24)
 
 
 def write_sprites(sprites: torch.Tensor, out: Path, about: dict[str, object]) -> None:
@@ -56,11 +60,17 @@ def write_sprites(sprites: torch.Tensor, out: Path, about: dict[str, object]) ->
         StorageError: the disk is full or refuses.
     """
     with storage_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-        names = [f"{i:05d}.png" for i in range(len(sprites))]
-        for name, pixels in zip(names, PALETTE[sprites.numpy()], strict=True):
-            Image.fromarray(pixels).save(out / name)
-        write_json(out / "index.json", {**about, "images": names})
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
+            unfinished = Path(folder) / "drawings"
+            unfinished.mkdir()
+            names = [f"{i:05d}.png" for i in range(len(sprites))]
+            for name, pixels in zip(names, PALETTE[sprites.numpy()], strict=True):
+                Image.fromarray(pixels).save(unfinished / name)
+            write_json(unfinished / "index.json", {**about, "images": names})
+            if out.is_dir():
+                out.rmdir()  # an empty one
+            unfinished.rename(out)
 
 
 def write_grid(sprites: torch.Tensor, out: Path, scale: int) -> None:
@@ -68,4 +78,6 @@ def write_grid(sprites: torch.Tensor, out: Path, scale: int) -> None:
     columns = max(1, round(len(sprites) ** 0.5))
     with storage_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        grid(sprites, columns, scale).save(out)
+        picture = io.BytesIO()
+        grid(sprites, columns, scale).save(picture, "png")
+        write_whole(out, picture.getvalue())

@@ -46,18 +46,23 @@ def list_runs(runs: Path) -> list[Path]:
     return sorted(found)
 
 
-def find_run(runs: Path, run: str, *, trained: bool = False) -> Path:
+def find_run(runs: Path, run: str, *, trained: bool = False, task: str | None = None) -> Path:
     """The folder that a person means by a path, a name, a number or "latest".
 
     Args:
         trained: the latest is the latest with a checkpoint, not one stopped before its first.
+        task: the latest is the latest of this task, "classifier" or "dcgan".
 
     Raises:
         UsageError: there is none.
     """
     if run == "latest":
         wanted = "checkpoints/*.safetensors" if trained else "config.json"
-        found = [p for p in list_runs(runs) if any(p.glob(wanted))]
+        found = [
+            p
+            for p in list_runs(runs)
+            if any(p.glob(wanted)) and task in (None, read_config(p).get("task"))
+        ]
         if found:
             return found[-1]
         raise UsageError(f"{runs} holds no run yet", try_next="make one with: punkmodels train")

@@ -27,6 +27,7 @@ from punkmodels.checkpoint import (
     prefixed,
     restore_optimizer,
     save_checkpoint,
+    step_of,
     unprefixed,
 )
 from punkmodels.classifier_run import restore_model
@@ -121,7 +122,9 @@ def train_dcgan(
         return to_rgba(images[index], table), z
 
     def disturb(x: torch.Tensor) -> torch.Tensor:
-        return augment(x, random, shift=config.shift, hole=config.hole)
+        # Rounded colours would tell drawn images from real ones.
+        with torch.autocast(device.type, enabled=False):
+            return augment(x.float(), random, shift=config.shift, hole=config.hole)
 
     def discriminator_loss(
         real: torch.Tensor, drawn: torch.Tensor, gamma: float
@@ -202,15 +205,14 @@ def train_dcgan(
         trim_metrics(run, done)
     else:
         run = create_run(runs, f"dcgan-{config.recipe}-{config.preset}")
+        about = describe_run("dcgan", asdict(config), train, device, why, half=half)
+        write_json(run / "config.json", about)
+    if not first_step:  # also of a run that was stopped before its first checkpoint
         with storage_errors(run):
-            (run / "samples").mkdir()
-            write_json(
-                run / "config.json",
-                describe_run("dcgan", asdict(config), train, device, why, half=half),
-            )
+            (run / "samples").mkdir(exist_ok=True)
             grid(train.images[:64]).save(run / "real.png")
             look(0)
-            (run / "samples" / "step_000000.png").rename(run / "untrained.png")
+            (run / "samples" / "step_000000.png").replace(run / "untrained.png")
     if first_step == steps:
         say(f"{run} is finished already")
     else:
@@ -282,7 +284,7 @@ def train_dcgan(
             report(seen, config.images, note)
             totals.zero_()
             since, started = step + 1, time.perf_counter()
-    frames = sorted((run / "samples").glob("step_*.png"))
+    frames = sorted((run / "samples").glob("step_*.png"), key=step_of)
     with storage_errors(run):
         save_film([run / "untrained.png", *frames], run / "training.gif")
         save_curves(read_metrics(run), run / "curves.png")

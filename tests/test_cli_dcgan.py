@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from drawing import DrawnPunk, png_bytes
 from PIL import Image
 
 from punkdata import terminal
@@ -46,6 +47,20 @@ def test_training_prints_the_run_and_what_comes_next(
     assert out.strip() == str(tmp_path / "00001-dcgan-classic-quick")
     assert "64 images on" in err
     assert "next: punkmodels generate --model" in err
+
+
+def test_the_modern_recipe_draws_by_any_head(built_root: Path, tmp_path: Path) -> None:
+    options = ("--root", built_root, "--runs", tmp_path, "--head", "rgba", *SMALL)
+    assert run("train", "dcgan", *options) == 0
+
+
+def test_latest_is_the_latest_of_its_kind(
+    runs: Path, tmp_path: Path, punks: list[DrawnPunk], capsys: Capture
+) -> None:
+    picture = tmp_path / "punk.png"
+    picture.write_bytes(png_bytes(punks[0].sprite))
+    assert run("predict", picture, "--model", "latest", "--runs", runs) == 2
+    assert "holds no run yet" in capsys.readouterr().err
 
 
 def test_a_grid_or_a_folder_is_drawn(runs: Path, tmp_path: Path, capsys: Capture) -> None:
@@ -111,6 +126,8 @@ def test_a_resumed_run_keeps_its_options(built_root: Path, runs: Path, capsys: C
     ("args", "told"),
     [
         (("generate", "--model", "7"), "no run 7"),
+        (("generate", "--count", "100000"), "too large"),
+        (("train", "dcgan", "--recipe", "classic", "--gamma", "1"), "no penalties"),
         (("generate", "--count", "0"), "--count"),
         (("train", "dcgan", "--recipe", "wgan"), "not one of"),
         (("evaluate", "nowhere.png"), "no run nowhere.png"),

@@ -9,8 +9,9 @@ import torch
 from punkdata.errors import DataError
 from punkmodels.checkpoint import CheckpointFacts, prefixed, save_checkpoint
 from punkmodels.classifier_run import WEIGHTS
-from punkmodels.dcgan import Generator
+from punkmodels.dcgan import Generator, snap
 from punkmodels.dcgan_run import (
+    BUNDLED_DCGAN,
     DcganConfig,
     build_generator,
     export_generator,
@@ -18,6 +19,8 @@ from punkmodels.dcgan_run import (
     make_config,
     read_dcgan_config,
 )
+from punkmodels.generate import draw_sprites
+from punkmodels.runs import read_config
 
 CPU = torch.device("cpu")
 COUNTS = torch.randint(0, 4, (576, 222), generator=torch.Generator().manual_seed(0))
@@ -58,6 +61,7 @@ def test_recipes_differ_and_what_is_chosen_is_stronger() -> None:
     assert modern == DcganConfig()
     assert (classic.head, classic.gamma, classic.beta_1, classic.lr) == ("rgba", 0, 0.5, 2e-4)
     assert make_config("best", "classic", lr=0.5).lr == 0.5
+    assert make_config(head="rgba").code == 0, "a code is of the palette's colours"
     assert make_config("best").images > modern.images
 
 
@@ -85,3 +89,11 @@ def test_weights_that_do_not_fit_are_refused(damage: str, tmp_path: Path) -> Non
     save_checkpoint(run, prefixed("ema", tensors), facts)
     with pytest.raises(DataError, match=r"does not fit|not numbers"):
         load_generator(run, CPU)
+
+
+def test_the_generator_that_ships_is_small_and_draws_different_sprites_of_the_palette() -> None:
+    assert (BUNDLED_DCGAN / WEIGHTS).stat().st_size < 5e6
+    assert "frechet_distance" in read_config(BUNDLED_DCGAN)["scores"]["scores"]
+    sprites, raw = draw_sprites(load_generator(BUNDLED_DCGAN, CPU), 100, seed=0)
+    assert snap(raw)[1].max() < 0.01
+    assert len(sprites.flatten(1).unique(dim=0)) == 100

@@ -110,6 +110,13 @@ def test_without_alpha_the_corners_colour_is_transparent(
     assert torch.equal(snap(read_sprites(tmp_path / "sheet.png"))[0], opaque)
 
 
+def test_what_is_transparent_has_no_colour(sprites: torch.Tensor, tmp_path: Path) -> None:
+    pixels = PALETTE[sprites[0].numpy()].copy()
+    pixels[pixels[..., 3] == 0] = (255, 255, 255, 0)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert torch.equal(snap(read_sprites(tmp_path))[0], sprites[:1])
+
+
 def test_pictures_of_another_size_are_refused(tmp_path: Path) -> None:
     Image.new("RGBA", (42, 42)).save(tmp_path / "a.png")
     with pytest.raises(DataError, match=r"a\.png is 42x42, not made of tiles of 24x24"):

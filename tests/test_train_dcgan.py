@@ -176,6 +176,18 @@ def test_resuming_a_finished_run_changes_nothing(
     assert all(torch.equal(before[name], t) for name, t in tensors_of(run).items())
 
 
+def test_a_run_that_was_stopped_before_its_first_step_begins_anew(
+    trained: Path, built_root: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / trained.name
+    (run / "checkpoints").mkdir(parents=True)
+    shutil.copy(trained / "config.json", run)
+    train_dcgan(built_root, tmp_path, TINY, resume=run)
+    assert (run / "training.gif").exists()
+    whole, again = tensors_of(trained), tensors_of(run)
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
+
+
 def test_a_run_is_not_resumed_on_other_data(trained: Path, root: Path, tmp_path: Path) -> None:
     run = shutil.copytree(trained, tmp_path / trained.name)
     config = read_config(run)
