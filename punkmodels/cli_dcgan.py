@@ -59,7 +59,7 @@ def train_dcgan(
     ] = Recipe.MODERN,
     preset: Annotated[
         Preset,
-        typer.Option(help="quick: some minutes on two cores. best: three quarters of an hour."),
+        typer.Option(help="quick: some minutes on two cores. best: an hour on one core."),
     ] = Preset.QUICK,
     head: Annotated[
         Head | None,
