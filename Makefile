@@ -2,7 +2,7 @@
 # make test       the core tests: offline, a few minutes
 # make test-all   adds the tests that need a network or npm; skips visibly what is not there
 # make lint       ruff and mypy
-# make bench      measures what the README claims; three and a half hours
+# make bench      measures what the README claims; many hours, because it trains
 
 PYTHON ?= python3
 VENV ?= .venv

@@ -59,7 +59,7 @@ def train_dcgan(
     ] = Recipe.MODERN,
     preset: Annotated[
         Preset,
-        typer.Option(help="quick: some minutes on two cores. best: an hour on one core."),
+        typer.Option(help="quick: some minutes on two cores. best: about an hour. Of modern."),
     ] = Preset.QUICK,
     head: Annotated[
         Head | None,

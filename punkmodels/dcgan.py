@@ -18,8 +18,8 @@ BATCHES = 50
 
 
 class PaletteHead(nn.Module):
-    """Features, float32 (N, channels, 24, 24), to RGBA in [-1, 1], float32 (N, 4, 24, 24), with one
-    of the colours that training knows at each place.
+    """Features, float32 (N, channels, 24, 24), to one of the colours that training knows at each
+    place: RGBA and code in [-1, 1], float32 (N, 4 + code, 24, 24).
 
     Every place has weights of its own: what a pixel can be depends on where it is. The likeliest
     colour is drawn, and the gradient is that of the mean colour (Bengio and others, "Estimating or
@@ -28,6 +28,7 @@ class PaletteHead(nn.Module):
     Args:
         counts: int64 (576, 222), how often training has each colour at each place. Colours start
             as likely as they are.
+        code: numbers of each colour beside RGBA, see `colour_table`.
     """
 
     colours: torch.Tensor
@@ -62,13 +63,15 @@ class PaletteHead(nn.Module):
 
 
 class Generator(nn.Module):
-    """z, float32 (N, z_size), to RGBA in [-1, 1], float32 (N, 4, 24, 24).
+    """z, float32 (N, z_size), to RGBA in [-1, 1], float32 (N, 4, 24, 24); with a code, that follows
+    RGBA as further channels.
 
     Args:
         width: channels of the map of 12x12; 6x6 has twice, 3x3 four times as many.
         counts: for a head that chooses among known colours, see `PaletteHead`; None for
             Radford's, which draws any RGBA.
         last: channels of the map of 24x24 before that head.
+        code: of that head, see `colour_table`.
     """
 
     def __init__(
@@ -100,7 +103,8 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """RGBA in [-1, 1], float32 (N, 4, 24, 24), to logits (N,): higher looks more real.
+    """RGBA and code in [-1, 1], float32 (N, 4 + code, 24, 24), to logits (N,): higher looks more
+    real.
 
     Args:
         normalise: batch normalisation as in the original. It makes the judgement of one image
@@ -164,7 +168,7 @@ def to_rgba(indices: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
 def augment(
     images: torch.Tensor, generator: torch.Generator, *, shift: int = 2, hole: int = 6
 ) -> torch.Tensor:
-    """Move each image (N, 4, 24, 24) by up to `shift` pixels and cut a square hole into it; what
+    """Move each image (N, 4 + code, 24, 24) by up to `shift` pixels and cut a square hole into it; what
     comes in is transparent.
 
     Real and drawn images are treated alike, so that the discriminator cannot learn the 8,000 real
@@ -191,7 +195,7 @@ def snap(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The nearest colour of the palette for each pixel, and how far away it was.
 
     Args:
-        images: float32 (N, 4, H, W) in [-1, 1].
+        images: float32 (N, 4, H, W) in [-1, 1]; further channels are not looked at.
 
     Returns:
         Palette indices uint8 (N, H, W); and float32 (N, H, W), the largest difference of a
