@@ -168,8 +168,9 @@ def to_rgba(indices: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
 def augment(
     images: torch.Tensor, generator: torch.Generator, *, shift: int = 2, hole: int = 6
 ) -> torch.Tensor:
-    """Move each image (N, 4 + code, 24, 24) by up to `shift` pixels and cut a square hole into it; what
-    comes in is transparent.
+    """Move each image (N, 4 + code, 24, 24) by up to `shift` pixels and cut a square hole into it.
+
+    What comes in is transparent.
 
     Real and drawn images are treated alike, so that the discriminator cannot learn the 8,000 real
     ones by heart (Zhao and others, "Differentiable Augmentation", 2020). Colours and sides stay:
