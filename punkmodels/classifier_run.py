@@ -7,32 +7,27 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, Field, ValidationError
-from torch import nn
+from pydantic import BaseModel, Field
 
-from punkdata.disk import storage_errors
 from punkdata.errors import DataError
 from punkdata.palette import PALETTE
 from punkdata.traits import LABELS, TYPES
-from punkmodels.checkpoint import (
-    CheckpointFacts,
-    load_checkpoint,
-    read_tensors,
-    unprefixed,
-    write_tensors,
-)
+from punkmodels.checkpoint import CheckpointFacts, load_checkpoint, read_tensors, unprefixed
 from punkmodels.classifier import PLACES, Classifier, LinearPixels, PublishedCNN, PunkCNN
-from punkmodels.runs import read_config, write_json
+from punkmodels.saved import (
+    WEIGHTS,
+    Count,
+    SavedRun,
+    Share,
+    Size,
+    export_model,
+    read_saved,
+    restore_model,
+)
 
-# The bounds are checked when a run's config.json is read again.
-Count = Annotated[int, Field(ge=1, le=100_000)]
-Size = Annotated[int, Field(ge=1, le=4096)]
-Share = Annotated[float, Field(ge=0, le=1)]
 Model = Literal["cnn", "linear", "published", "features"]
 Task = Literal["labels", "type"]
 _TABLE = (PLACES, len(PALETTE))
-WEIGHTS = "weights.safetensors"
-"""in a folder of exported weights, beside config.json"""
 BUNDLED = Path(__file__).parent / "weights" / "classifier"
 Scheme = Literal["default", "by_id", "fold-1", "fold-2", "fold-3", "fold-4", "fold-5"]
 
@@ -127,17 +122,6 @@ def build_model(
     return Classifier(network, pairs)
 
 
-class _Data(BaseModel):
-    version: str
-    labels_hash: str
-
-
-class _Device(BaseModel):
-    name: str
-    threads: Annotated[int, Field(ge=1, le=1024)]
-    half_precision: bool = False
-
-
 class _Trained(BaseModel):
     epochs: int = 0
     finished: bool = False
@@ -153,31 +137,18 @@ class ClassifierFacts(CheckpointFacts):
     best_val_loss: float
 
 
-class SavedConfig(BaseModel):
+class SavedClassifier(SavedRun):
     """What is read again of a classifier's config.json."""
 
     task: Literal["classifier"]
     options: ClassifierConfig
-    data: _Data
-    device: _Device
     trained: _Trained = _Trained()
     """of exported weights"""
 
 
-def read_classifier_config(run: Path) -> SavedConfig:
-    """The config.json of a classifier's run.
-
-    Raises:
-        DataError: it is missing, damaged, or not a classifier's.
-    """
-    try:
-        return SavedConfig.model_validate(read_config(run))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise DataError(
-            f"{run} is not a classifier of this punkmodels (config.json, {where}: {first['msg']})"
-        ) from None
+def read_classifier_config(run: Path) -> SavedClassifier:
+    """The config.json of a classifier's run; raises as `read_saved`."""
+    return read_saved(run, SavedClassifier, "classifier")
 
 
 def load_classifier(run: Path, device: torch.device) -> Classifier:
@@ -221,19 +192,5 @@ def export_classifier(run: Path, out: Path) -> None:
         StorageError: the disk is full or refuses.
     """
     epochs, finished = trained_epochs(run)
-    about = {"trained": {"epochs": epochs, "finished": finished}}
-    tensors = load_classifier(run, torch.device("cpu")).state_dict()
-    floats = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
-    with storage_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-        write_tensors(out / WEIGHTS, floats)
-        write_json(out / "config.json", read_config(run) | about)
-
-
-def restore_model(run: Path, model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
-    if not all(tensor.isfinite().all() for tensor in tensors.values()):
-        raise DataError(f"the checkpoint of {run} holds weights that are not numbers")
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise DataError(f"the checkpoint of {run} does not fit ({error})") from None
+    trained = {"epochs": epochs, "finished": finished}
+    export_model(run, load_classifier(run, torch.device("cpu")), trained, out)

@@ -258,8 +258,8 @@ def export(
     as_json: terminal.Json = False,
 ) -> None:
     """Write what predicting or drawing needs of a run, in half precision, with its scores."""
-    from punkmodels.classifier_run import WEIGHTS
     from punkmodels.evaluate import export_with_scores
+    from punkmodels.saved import WEIGHTS
 
     folder = find_run(runs, run, trained=True)
     if out.resolve() == folder.resolve():

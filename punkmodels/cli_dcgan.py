@@ -53,13 +53,13 @@ def train_dcgan(
     recipe: Annotated[
         Recipe,
         typer.Option(
-            help="modern: relativistic loss, gradient penalties, an averaged generator. classic: "
-            "the tutorials', for comparison."
+            help="modern: relativistic loss, gradient penalties, an encoder, an averaged "
+            "generator. classic: the tutorials', for comparison."
         ),
     ] = Recipe.MODERN,
     preset: Annotated[
         Preset,
-        typer.Option(help="quick: some minutes on two cores. best: about an hour. Of modern."),
+        typer.Option(help="quick: some minutes on a core. best: 45 minutes. Of modern."),
     ] = Preset.QUICK,
     head: Annotated[
         Head | None,
@@ -68,6 +68,12 @@ def train_dcgan(
             "(default: the recipe's)"
         ),
     ] = None,
+    encoder: Annotated[
+        bool,
+        typer.Option(
+            help="Whether an encoder teaches it to redraw real punks. Of modern and palette."
+        ),
+    ] = True,
     images: Annotated[
         int | None,
         typer.Option(
@@ -96,6 +102,7 @@ def train_dcgan(
     going_on = find_run(runs, resume, task="dcgan") if resume else None
     given = {
         "head": head.value if head else None,
+        "w_size": None if encoder else 0,
         "images": images,
         "width": width,
         "gamma": gamma,
@@ -247,9 +254,9 @@ def evaluate_drawn(
 
 
 def export_drawn(run: Path, out: Path, root: Path, version: str | None, *, as_json: bool) -> None:
-    from punkmodels.classifier_run import WEIGHTS
     from punkmodels.dcgan_run import is_finished
     from punkmodels.evaluate_gan import export_with_scores
+    from punkmodels.saved import WEIGHTS
 
     with terminal.progress("scoring", "steps") as report:
         result = export_with_scores(run, root, out, version=version, report=report)

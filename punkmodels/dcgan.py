@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from punkdata.palette import PALETTE
 
@@ -49,10 +50,7 @@ class PaletteHead(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         n, _, height, width = features.shape
-        # Batched products of what is not laid out in order are done one by one on a CPU.
-        at_places = features.flatten(2).permute(2, 0, 1).contiguous()
-        logits = torch.baddbmm(self.bias, at_places, self.weight)
-        share = logits.masked_fill(~self.known[:, None], -1e9).softmax(dim=2)
+        share = self.logits(features, slice(None)).softmax(dim=2)
         likeliest = torch.zeros_like(share).scatter_(2, share.argmax(dim=2, keepdim=True), 1.0)
         chosen = (likeliest + share - share.detach()).float()
         with torch.autocast(features.device.type, enabled=False):  # colours are exact
@@ -61,10 +59,55 @@ class PaletteHead(nn.Module):
             drawn.register_hook(torch.Tensor.contiguous)  # type: ignore[no-untyped-call]
         return drawn.permute(1, 2, 0).reshape(n, -1, height, width)
 
+    def logits(self, features: torch.Tensor, places: slice | torch.Tensor) -> torch.Tensor:
+        """(places, N, most): of each colour in `colours`."""
+        # Batched products of what is not laid out in order are done one by one on a CPU.
+        at_places = features.flatten(2).permute(2, 0, 1)[places].contiguous()
+        logits = torch.baddbmm(self.bias[places], at_places, self.weight[places])
+        return logits.masked_fill(~self.known[places][:, None], -1e9)
+
+    def surprise(self, features: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
+        """float32 (N,): cross-entropy of palette indices uint8 (N, 24, 24), summed over the places,
+        in nats. Every colour must be known at its place.
+        """
+        varied = self.known[:, 1].nonzero()[:, 0]  # the others are no surprise
+        logits = self.logits(features, varied).float()
+        known, real = self.colours[varied], indices.flatten(1).T[varied]
+        right = (known[:, None] == real[:, :, None]).to(torch.uint8).argmax(dim=2)
+        of_places = F.cross_entropy(logits.flatten(0, 1), right.flatten(), reduction="none")
+        return of_places.view(right.shape).sum(dim=0)
+
+
+def perceptron(before: int, after: int, width: int = 384) -> nn.Sequential:
+    """Numbers to numbers, by three layers of `width`."""
+    layers: list[nn.Module] = []
+    for size in (before, width, width):
+        layers += [nn.Linear(size, width), nn.SiLU()]
+    return nn.Sequential(*layers, nn.Linear(width, after))
+
+
+class Mapping(nn.Module):
+    """Noise, float32 (N, z_size + w_size), to w, float32 (N, w_size), from which punks are drawn.
+
+    w lies where real punks do, and noise does not: between two hats there is none. The first
+    z_size numbers tell the place, the others what is random about it.
+    """
+
+    def __init__(self, z_size: int, w_size: int) -> None:
+        super().__init__()
+        self.z_size = z_size
+        self.layers = perceptron(z_size, w_size)
+        self.log_spread = nn.Parameter(torch.zeros(w_size))
+
+    def forward(self, noise: torch.Tensor) -> torch.Tensor:
+        z, rest = noise[:, : self.z_size], noise[:, self.z_size :]
+        w: torch.Tensor = self.layers(z) + self.log_spread.exp() * rest
+        return w
+
 
 class Generator(nn.Module):
-    """z, float32 (N, z_size), to RGBA in [-1, 1], float32 (N, 4, 24, 24); with a code, that follows
-    RGBA as further channels.
+    """Noise, float32 (N, noise_size), to RGBA in [-1, 1], float32 (N, 4, 24, 24); with a code, that
+    follows RGBA as further channels.
 
     Args:
         width: channels of the map of 12x12; 6x6 has twice, 3x3 four times as many.
@@ -72,6 +115,7 @@ class Generator(nn.Module):
             Radford's, which draws any RGBA.
         last: channels of the map of 24x24 before that head.
         code: of that head, see `colour_table`.
+        w_size: of a `Mapping` between the noise and the first map; 0 for none, as Radford.
     """
 
     def __init__(
@@ -81,11 +125,13 @@ class Generator(nn.Module):
         counts: torch.Tensor | None = None,
         last: int = 16,
         code: int = 0,
+        w_size: int = 0,
     ) -> None:
         super().__init__()
-        self.z_size = z_size
+        self.noise_size = z_size + w_size
+        self.mapping = Mapping(z_size, w_size) if w_size else None
         w = width
-        layers: list[nn.Module] = [nn.ConvTranspose2d(z_size, 4 * w, 3, bias=False)]
+        layers: list[nn.Module] = [nn.ConvTranspose2d(w_size or z_size, 4 * w, 3, bias=False)]
         for before, after in ((4 * w, 2 * w), (2 * w, w)):
             layers += [nn.BatchNorm2d(before), nn.ReLU()]
             layers.append(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False))
@@ -97,9 +143,15 @@ class Generator(nn.Module):
             layers += [nn.BatchNorm2d(last), nn.ReLU(), PaletteHead(last, counts, code)]
         self.layers = nn.Sequential(*layers)
 
-    def forward(self, z: torch.Tensor) -> torch.Tensor:
-        images: torch.Tensor = self.layers(z[:, :, None, None])
+    def forward(self, noise: torch.Tensor) -> torch.Tensor:
+        w = self.mapping(noise) if self.mapping else noise
+        images: torch.Tensor = self.layers[-1](self.features(w))
         return images
+
+    def features(self, w: torch.Tensor) -> torch.Tensor:
+        """What the last layer draws from."""
+        features: torch.Tensor = self.layers[:-1](w[:, :, None, None])
+        return features
 
 
 class Discriminator(nn.Module):
@@ -228,5 +280,5 @@ def reestimate_normalisation(model: Generator, seed: int, batch_size: int) -> No
     model.train()
     with torch.no_grad():
         for _ in range(BATCHES):
-            model(torch.randn(batch_size, model.z_size, generator=random, device=device))
+            model(torch.randn(batch_size, model.noise_size, generator=random, device=device))
     model.eval()

@@ -7,22 +7,24 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field
 
-from punkdata.disk import storage_errors
 from punkdata.errors import DataError
 from punkdata.palette import PALETTE
-from punkmodels.checkpoint import (
-    CheckpointFacts,
-    load_checkpoint,
-    read_tensors,
-    unprefixed,
-    write_tensors,
-)
+from punkmodels.checkpoint import CheckpointFacts, load_checkpoint, read_tensors, unprefixed
 from punkmodels.classifier import PLACES
-from punkmodels.classifier_run import WEIGHTS, Count, Share, Size, restore_model
 from punkmodels.dcgan import Generator
-from punkmodels.runs import read_config, write_json
+from punkmodels.runs import read_config
+from punkmodels.saved import (
+    WEIGHTS,
+    Count,
+    SavedRun,
+    Share,
+    Size,
+    export_model,
+    read_saved,
+    restore_model,
+)
 
 Recipe = Literal["modern", "classic"]
 Head = Literal["palette", "rgba"]
@@ -38,10 +40,19 @@ class DcganConfig:
     recipe: Recipe = "modern"
     images: Annotated[int, Field(ge=1, le=10**10)] = 100_000
     """real images that the discriminator sees in all"""
-    batch_size: Count = 16
+    batch_size: Count = 32
     width: Size = 32
     """channels of the map of 12x12; 6x6 has twice, 3x3 four times as many"""
     z_size: Size = 100
+    w_size: Annotated[int, Field(ge=0, le=4096)] = 64
+    """numbers by which an encoder describes a punk, see `Encoder`; 0 for none: the discriminator
+    alone teaches. Of the palette head"""
+    kl_weight: Annotated[float, Field(ge=0)] = 0.5
+    """of what w tells of a punk"""
+    encoder_weight: Annotated[float, Field(ge=0)] = 0.03
+    """of the encoder's loss, in nats, beside the discriminator's judgement"""
+    judged_from: Share = 0.6
+    """share of the training after which the discriminator joins the encoder"""
     head: Head = "palette"
     """palette: one of the colours known at each place. rgba: any colour, by tanh, as Radford's"""
     last: Size = 16
@@ -53,7 +64,9 @@ class DcganConfig:
     """how many times as fast the palette head learns"""
     final_lr_share: Share = 0.2
     """what is left of the learning rate at the end, along a cosine"""
-    beta_1: Share = 0.0
+    beta_1: Share = 0.9
+    """of the generator's Adam, and the encoder's"""
+    beta_1_D: Share = 0.0
     beta_2: Share = 0.99
     gamma: Annotated[float, Field(ge=0)] = 2.0
     """weight of the gradient penalties R1 and R2"""
@@ -69,7 +82,10 @@ class DcganConfig:
     seed: int = 0
 
 
-PRESETS: dict[str, dict[str, Any]] = {"quick": {}, "best": {"images": 1_500_000}}
+PRESETS: dict[str, dict[str, Any]] = {
+    "quick": {},
+    "best": {"images": 560_000, "batch_size": 64, "width": 48, "last": 24},
+}
 RECIPES: dict[Recipe, dict[str, Any]] = {
     "modern": {},
     # The tutorials' DCGAN: Radford's options and one-sided label smoothing.
@@ -78,9 +94,11 @@ RECIPES: dict[Recipe, dict[str, Any]] = {
         "width": 64,
         "head": "rgba",
         "code": 0,
+        "w_size": 0,
         "lr": 2e-4,
         "final_lr_share": 1.0,
         "beta_1": 0.5,
+        "beta_1_D": 0.5,
         "beta_2": 0.999,
         "gamma": 0.0,
         "shift": 0,
@@ -94,53 +112,42 @@ RECIPES: dict[Recipe, dict[str, Any]] = {
 def make_config(preset: str = "quick", recipe: Recipe = "modern", **chosen: Any) -> DcganConfig:
     """The options of a preset and a recipe, and those chosen, which are stronger."""
     options = {"preset": preset, "recipe": recipe, **PRESETS[preset], **RECIPES[recipe], **chosen}
-    if options.get("head") == "rgba" and "code" not in chosen:
-        options["code"] = 0  # a code is of the palette's colours
+    if options.get("head") == "rgba":  # these are of the palette's colours
+        options |= {"code": 0, "w_size": 0} | chosen
+    if recipe == "modern" and not options.get("w_size", DcganConfig.w_size):
+        options |= {"beta_1": 0.0} | chosen  # as R3GAN has it, without an encoder
     return DcganConfig(**options)
 
 
 def build_generator(config: DcganConfig, counts: torch.Tensor) -> Generator:
-    """A new generator; see `Generator` for `counts`."""
+    """A new generator; see `Generator` for `counts`.
+
+    Raises:
+        DataError: the options contradict each other.
+    """
     is_palette = config.head == "palette"
+    if config.w_size and not is_palette:
+        raise DataError("an encoder (w_size) teaches a palette head only")
     return Generator(
-        config.z_size, config.width, counts if is_palette else None, config.last, config.code
+        config.z_size,
+        config.width,
+        counts if is_palette else None,
+        config.last,
+        config.code,
+        config.w_size,
     )
 
 
-class _Data(BaseModel):
-    version: str
-    labels_hash: str
-
-
-class _Device(BaseModel):
-    name: str
-    threads: Annotated[int, Field(ge=1, le=1024)]
-    half_precision: bool = False
-
-
-class SavedDcganConfig(BaseModel):
+class SavedDcgan(SavedRun):
     """What is read again of a DCGAN's config.json."""
 
     task: Literal["dcgan"]
     options: DcganConfig
-    data: _Data
-    device: _Device
 
 
-def read_dcgan_config(run: Path) -> SavedDcganConfig:
-    """The config.json of a DCGAN's run.
-
-    Raises:
-        DataError: it is missing, damaged, or not a DCGAN's.
-    """
-    try:
-        return SavedDcganConfig.model_validate(read_config(run))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise DataError(
-            f"{run} is not a DCGAN of this punkmodels (config.json, {where}: {first['msg']})"
-        ) from None
+def read_dcgan_config(run: Path) -> SavedDcgan:
+    """The config.json of a DCGAN's run; raises as `read_saved`."""
+    return read_saved(run, SavedDcgan, "DCGAN")
 
 
 def load_generator(run: Path, device: torch.device) -> Generator:
@@ -179,10 +186,5 @@ def export_generator(run: Path, out: Path) -> None:
         DataError: as `load_generator`.
         StorageError: the disk is full or refuses.
     """
-    tensors = load_generator(run, torch.device("cpu")).state_dict()
-    floats = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
-    with storage_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-        write_tensors(out / WEIGHTS, floats)
-        trained = {"trained": {"finished": is_finished(run)}}
-        write_json(out / "config.json", read_config(run) | trained)
+    model = load_generator(run, torch.device("cpu"))
+    export_model(run, model, {"finished": is_finished(run)}, out)

@@ -15,7 +15,8 @@ import torch
 
 from punkdata.errors import DataError
 from punkmodels.classifier import Classifier, PunkCNN
-from punkmodels.classifier_run import WEIGHTS, load_classifier
+from punkmodels.classifier_run import load_classifier
+from punkmodels.saved import WEIGHTS
 
 BUNDLED_FEATURES = Path(__file__).parent / "weights" / "features"
 SHA256 = "3da31c745b93ae45576b55a4468a33200920e0d3622a45ceaaa0ac4090d06b09"

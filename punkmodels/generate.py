@@ -41,7 +41,7 @@ def draw_sprites(
         for start in range(0, count, BATCH):
             n = min(BATCH, count - start)
             # Always a whole batch: fewer numbers would not be the first of more.
-            z = torch.randn(BATCH, model.z_size, generator=random)[:n]
+            z = torch.randn(BATCH, model.noise_size, generator=random)[:n]
             drawn = model(z.to(device))[:, :4].cpu()
             raw += [drawn] * keep_raw
             sprites.append(snap(drawn)[0])

@@ -35,7 +35,7 @@ def save_film(frames: list[Path], path: Path, frame_ms: int = 250) -> None:
 
 
 def save_curves(lines: list[dict[str, float]], path: Path) -> None:
-    """A PNG of both losses and of the distance, by the number of images seen.
+    """A PNG of the losses and of the distance, by the number of images seen.
 
     Args:
         lines: of a DCGAN's metrics.jsonl.

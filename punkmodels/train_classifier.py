@@ -33,7 +33,6 @@ from punkmodels.classifier_run import (
     ClassifierFacts,
     build_model,
     read_classifier_config,
-    restore_model,
 )
 from punkmodels.device import pick_device, probe_half_precision, probe_threads
 from punkmodels.parts import Part, describe_run, load_part
@@ -45,6 +44,7 @@ from punkmodels.runs import (
     trim_metrics,
     write_json,
 )
+from punkmodels.saved import restore_model
 from punkmodels.sheets import grid
 
 

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -30,29 +29,12 @@ from punkmodels.checkpoint import (
     step_of,
     unprefixed,
 )
-from punkmodels.classifier_run import restore_model
-from punkmodels.dcgan import (
-    Discriminator,
-    Generator,
-    PaletteHead,
-    augment,
-    colour_counts,
-    colour_table,
-    initialise,
-    reestimate_normalisation,
-    snap,
-    to_rgba,
-)
-from punkmodels.dcgan_run import DcganConfig, build_generator, read_dcgan_config
+from punkmodels.dcgan import reestimate_normalisation, snap
+from punkmodels.dcgan_run import DcganConfig, read_dcgan_config
 from punkmodels.device import pick_device, probe_half_precision, probe_threads
 from punkmodels.distances import frechet_distance
 from punkmodels.features import embed
-from punkmodels.losses import (
-    classic_discriminator_loss,
-    classic_generator_loss,
-    relativistic_loss,
-    squared_gradients,
-)
+from punkmodels.game import new_game
 from punkmodels.parts import describe_run, load_part
 from punkmodels.runs import (
     append_metrics,
@@ -63,6 +45,7 @@ from punkmodels.runs import (
     trim_metrics,
     write_json,
 )
+from punkmodels.saved import restore_model
 from punkmodels.sheets import grid, save_curves, save_film
 
 LOOKS = 20
@@ -98,61 +81,24 @@ def train_dcgan(
     if saved and saved.data.labels_hash != train.labels_hash:
         raise DataError(f"{train.path} holds other labels than {resume} was trained on")
     device, why = pick_device(saved.device.name if saved else device_name)
-    table = colour_table(device, config.code)
     images = train.images.to(device)
     known = embed(train.images, device)
-
-    torch.manual_seed(config.seed)
-    G = build_generator(config, colour_counts(train.images)).to(device)
-    D = Discriminator(config.width, normalise=config.recipe == "classic", code=config.code).to(
-        device
-    )
-    if config.recipe == "classic":
-        initialise(G)
-        initialise(D)
-    random = torch.Generator(device).manual_seed(config.seed)
+    game = new_game(config, train.images, device)
+    G, D, random = game.G, game.D, game.random
     fixed = torch.Generator(device).manual_seed(config.seed + 1)
-    fixed_z = torch.randn(DRAWN, config.z_size, generator=fixed, device=device)
+    fixed_noise = torch.randn(DRAWN, G.noise_size, generator=fixed, device=device)
     half = saved.device.half_precision if saved else False
 
-    def draw(n: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Real images, drawn evenly, and as much noise."""
-        index = torch.randint(len(images), (n,), generator=random, device=device)
-        z = torch.randn(n, config.z_size, generator=random, device=device)
-        return to_rgba(images[index], table), z
-
-    def disturb(x: torch.Tensor) -> torch.Tensor:
-        # Rounded colours would tell drawn images from real ones.
-        with torch.autocast(device.type, enabled=False):
-            return augment(x.float(), random, shift=config.shift, hole=config.hole)
-
-    def discriminator_loss(
-        real: torch.Tensor, drawn: torch.Tensor, gamma: float
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The loss, and what was said of the real images."""
-        both = disturb(torch.cat([real, drawn.detach()]))
-        if config.recipe == "classic":  # each by itself, for the sake of batch normalisation
-            of_real, of_drawn = (D(x) for x in both.chunk(2))
-            return classic_discriminator_loss(of_real, of_drawn), of_real.detach()
-        logits = D(both.requires_grad_(gamma > 0))
-        of_real, of_drawn = logits.chunk(2)
-        loss = relativistic_loss(of_real, of_drawn)
-        if gamma:  # the mean over both halves, twice, is the sum of R1 and R2
-            loss = loss + gamma * squared_gradients(logits, both).mean()
-        return loss, of_real.detach()
-
-    def generator_loss(drawn: torch.Tensor, real_logits: torch.Tensor) -> torch.Tensor:
-        logits = D(disturb(drawn))
-        if config.recipe == "classic":
-            return classic_generator_loss(logits)
-        return relativistic_loss(logits, real_logits)
+    def pick() -> torch.Tensor:
+        """Real images, drawn evenly."""
+        n = config.batch_size
+        return images[torch.randint(len(images), (n,), generator=random, device=device)]
 
     def try_step(in_half: bool = False) -> None:
         with torch.autocast(device.type, torch.bfloat16, enabled=in_half):
-            real, z = draw(config.batch_size)
-            drawn = G(z)
-            loss, real_logits = discriminator_loss(real, drawn, config.gamma)
-            loss = loss + generator_loss(drawn, real_logits)
+            indices, drawn = pick(), game.draw(config.batch_size)
+            loss, of_real = game.discriminator_loss(indices, drawn, config.gamma)
+            loss = loss + game.generator_loss(drawn, of_real) + game.encoder_loss(indices)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
     if device.type == "cpu":
@@ -170,18 +116,20 @@ def train_dcgan(
     D.zero_grad()
     random.manual_seed(config.seed)
     ema = copy.deepcopy(G).requires_grad_(False)
-    betas = (config.beta_1, config.beta_2)
-    optimizer_G = torch.optim.Adam(_groups(G, config), config.lr, betas, fused=True)
-    optimizer_D = torch.optim.Adam(D.parameters(), config.lr, betas, fused=True)
+    networks = game.networks | {"ema": ema}
+    betas, betas_D = ((beta_1, config.beta_2) for beta_1 in (config.beta_1, config.beta_1_D))
+    optimizer_G = torch.optim.Adam(game.groups(), config.lr, betas, fused=True)
+    optimizer_D = torch.optim.Adam(D.parameters(), config.lr, betas_D, fused=True)
 
     steps = math.ceil(config.images / config.batch_size)
+    judged_from = round(steps * config.judged_from) if game.E else 0
     looks = {round(steps * i / LOOKS) for i in range(1, LOOKS + 1)} - {0}
 
     def look(step: int) -> float:
         """Draw the same noise as ever, keep the picture, and return the distance."""
         reestimate_normalisation(ema, config.seed, config.batch_size)
         with torch.inference_mode():
-            drawn = torch.cat([ema(z) for z in torch.split(fixed_z, 500)])
+            drawn = torch.cat([ema(noise) for noise in torch.split(fixed_noise, 500)])
         sprites = snap(drawn)[0].cpu()
         grid(sprites[:64]).save(run / "samples" / f"step_{step:06d}.png")
         return frechet_distance(known, embed(sprites, device))
@@ -192,10 +140,11 @@ def train_dcgan(
         done = 0
         if has_checkpoint(run):
             tensors, facts = load_checkpoint(run, CheckpointFacts)
-            for name, network in (("G", G), ("D", D), ("ema", ema)):
+            for name, network in networks.items():
                 restore_model(run, network, unprefixed(name, tensors))
             restore_optimizer(optimizer_G, unprefixed("optimizer_G", tensors))
-            restore_optimizer(optimizer_D, unprefixed("optimizer_D", tensors))
+            if facts.step > judged_from:
+                restore_optimizer(optimizer_D, unprefixed("optimizer_D", tensors))
             try:
                 random.set_state(tensors["random"])
             except (KeyError, RuntimeError, TypeError) as error:
@@ -221,7 +170,8 @@ def train_dcgan(
         )
         say(f"{device}: {why}")
     note = ""
-    totals = torch.zeros(2, device=device)
+    totals = torch.zeros(3, device=device)
+    learners = [p for group in optimizer_G.param_groups for p in group["params"]]
     since, started = first_step, time.perf_counter()
 
     with open_sink(run, log) as sink:
@@ -231,33 +181,37 @@ def train_dcgan(
             rate = config.lr * (config.final_lr_share * (1 - left) + left)
             for group in optimizer_G.param_groups + optimizer_D.param_groups:
                 group["lr"] = rate * group.get("times", 1.0)
-            with torch.autocast(device.type, torch.bfloat16, enabled=half):
-                real, z = draw(config.batch_size)
-                drawn = G(z)
+            loss_D = loss_G = torch.zeros((), device=device)
+            indices = pick()
+            if step >= judged_from:
                 is_due = step % config.penalty_every == 0
-                loss_D, real_logits = discriminator_loss(
-                    real, drawn, gamma * config.penalty_every if is_due else 0.0
-                )
-            optimizer_D.zero_grad(set_to_none=True)
-            torch.autograd.backward(loss_D, inputs=list(D.parameters()))
-            optimizer_D.step()
+                with torch.autocast(device.type, torch.bfloat16, enabled=half):
+                    drawn = game.draw(config.batch_size)
+                    loss_D, of_real = game.discriminator_loss(
+                        indices, drawn, gamma * config.penalty_every if is_due else 0.0
+                    )
+                optimizer_D.zero_grad(set_to_none=True)
+                torch.autograd.backward(loss_D, inputs=list(D.parameters()))
+                optimizer_D.step()
+                with torch.autocast(device.type, torch.bfloat16, enabled=half):
+                    loss_G = game.generator_loss(drawn, of_real)
             with torch.autocast(device.type, torch.bfloat16, enabled=half):
-                loss_G = generator_loss(drawn, real_logits)
+                loss_E = game.encoder_loss(indices)
             optimizer_G.zero_grad(set_to_none=True)
-            torch.autograd.backward(loss_G, inputs=list(G.parameters()))
+            torch.autograd.backward(loss_G + loss_E, inputs=learners)
             optimizer_G.step()
             with torch.no_grad():
                 half_life = config.ema_share * (step + 1)  # in steps
                 keep = 0.5 ** (1 / half_life) if half_life else 0.0
                 for average, now in zip(ema.parameters(), G.parameters(), strict=True):
                     average.lerp_(now, 1 - keep)
-                totals += torch.stack([loss_D, loss_G])
+                totals += torch.stack([loss_D, loss_G, loss_E]).detach()
             seen = min(config.images, (step + 1) * config.batch_size)
             report(seen, config.images, note)
             if step + 1 not in looks:
                 continue
 
-            loss_D_mean, loss_G_mean = (totals / (step + 1 - since)).tolist()
+            loss_D_mean, loss_G_mean, loss_E_mean = (totals / (step + 1 - since)).tolist()
             rate_per_s = (step + 1 - since) * config.batch_size / (time.perf_counter() - started)
             distance = look(step + 1)
             line = {
@@ -265,16 +219,18 @@ def train_dcgan(
                 "images_seen": seen,
                 "loss_D": loss_D_mean,
                 "loss_G": loss_G_mean,
+                "loss_E": loss_E_mean,
                 "frechet_distance_to_training": distance,
                 "images_per_s": rate_per_s,
             }
             append_metrics(run, line)
             sink(line)
+            of_networks: dict[str, torch.Tensor] = {}
+            for name, network in networks.items():
+                of_networks |= prefixed(name, network.state_dict())
             save_checkpoint(
                 run,
-                prefixed("G", G.state_dict())
-                | prefixed("D", D.state_dict())
-                | prefixed("ema", ema.state_dict())
+                of_networks
                 | prefixed("optimizer_G", optimizer_tensors(optimizer_G))
                 | prefixed("optimizer_D", optimizer_tensors(optimizer_D))
                 | {"random": random.get_state()},
@@ -289,14 +245,3 @@ def train_dcgan(
         save_film([run / "untrained.png", *frames], run / "training.gif")
         save_curves(read_metrics(run), run / "curves.png")
     return run
-
-
-def _groups(G: Generator, config: DcganConfig) -> list[dict[str, Any]]:
-    """The generator's parameters, those of a palette head with a higher rate of learning: each of
-    them concerns one colour at one place, and so hears of it rarely.
-    """
-    *layers, last = G.layers
-    below = [p for layer in layers for p in layer.parameters()]
-    if not isinstance(last, PaletteHead):
-        return [{"params": below + list(last.parameters())}]
-    return [{"params": below}, {"params": list(last.parameters()), "times": config.head_lr_times}]

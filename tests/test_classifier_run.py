@@ -11,7 +11,6 @@ from punkdata.errors import DataError
 from punkmodels.checkpoint import read_tensors, write_tensors
 from punkmodels.classifier_run import (
     BUNDLED,
-    WEIGHTS,
     export_classifier,
     load_classifier,
     make_config,
@@ -19,6 +18,7 @@ from punkmodels.classifier_run import (
     trained_epochs,
 )
 from punkmodels.runs import read_config
+from punkmodels.saved import WEIGHTS
 from punkmodels.train_classifier import train_classifier
 
 TINY = make_config(epochs=1, batch_size=16, width=4, hidden=16, code=4)

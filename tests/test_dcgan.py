@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -70,6 +72,46 @@ def test_the_palette_head_passes_a_gradient_to_colours_not_chosen(indices: torch
     of_known = head.weight.grad.abs().amax(dim=1) > 0
     assert of_known[head.known].float().mean() > 0.9
     assert not of_known[~head.known].any()
+
+
+def test_the_palette_head_is_surprised_by_what_it_finds_unlikely(indices: torch.Tensor) -> None:
+    """In nats, against the softmax over all 222 colours."""
+    model = Generator(16, 4, colour_counts(indices), last=3)
+    head = model.layers[-1]
+    nn.init.normal_(head.weight)
+    features = model.features(torch.randn(40, 16))
+    logits = torch.full((40, 576, len(PALETTE)), -torch.inf)
+    known = torch.einsum("ncp,pcm->npm", features.flatten(2), head.weight) + head.bias[:, 0]
+    logits.scatter_(2, head.colours.long().expand(40, -1, -1), known)
+    logits[:, colour_counts(indices) == 0] = -torch.inf
+    share = logits.softmax(dim=2).gather(2, indices.flatten(1).long()[:, :, None])
+    expected = -share.log().sum(dim=(1, 2))
+    assert torch.allclose(head.surprise(features, indices), expected, rtol=1e-4)
+
+
+def test_a_place_of_one_colour_is_no_surprise() -> None:
+    indices = torch.zeros(8, 24, 24, dtype=torch.uint8)
+    indices[:4, 3, 3] = 5
+    model = Generator(16, 4, colour_counts(indices), last=3)
+    features = model.features(torch.randn(8, 16))
+    assert model.layers[-1].surprise(features, indices).min() > 0
+    model.layers[-1].surprise(features, indices).sum().backward()
+    moved = model.layers[-1].weight.grad.flatten(1).abs().sum(dim=1) > 0
+    assert moved.nonzero().flatten().tolist() == [3 * 24 + 3]
+
+
+def test_mapped_noise_spreads_as_far_as_the_mapping_says(indices: torch.Tensor) -> None:
+    model = Generator(16, 4, colour_counts(indices), last=3, w_size=5)
+    assert model.noise_size == 21
+    noise = torch.randn(50, 21)
+    noise[:, :16] = noise[:1, :16]
+    assert model.mapping
+    with torch.no_grad():
+        model.mapping.log_spread.fill_(-3)
+        w = model.mapping(noise)
+    expected = (noise[:, 16:] - noise[:1, 16:]) * math.exp(-3)
+    assert torch.allclose(w - w[:1], expected, atol=1e-5)
+    assert model(noise).shape == (50, 4, 24, 24)
 
 
 def test_colours_are_counted_at_their_places(indices: torch.Tensor) -> None:

@@ -8,7 +8,6 @@ import torch
 
 from punkdata.errors import DataError
 from punkmodels.checkpoint import CheckpointFacts, prefixed, save_checkpoint
-from punkmodels.classifier_run import WEIGHTS
 from punkmodels.dcgan import Generator, snap
 from punkmodels.dcgan_run import (
     BUNDLED_DCGAN,
@@ -21,6 +20,7 @@ from punkmodels.dcgan_run import (
 )
 from punkmodels.generate import draw_sprites
 from punkmodels.runs import read_config
+from punkmodels.saved import WEIGHTS
 
 CPU = torch.device("cpu")
 COUNTS = torch.randint(0, 4, (576, 222), generator=torch.Generator().manual_seed(0))
@@ -48,7 +48,7 @@ def test_a_generator_comes_back_from_a_run_and_from_exported_weights(
     head: str, tmp_path: Path
 ) -> None:
     run, model = saved_run(tmp_path / "run", head)
-    z = torch.randn(3, 8)
+    z = torch.randn(3, model.noise_size)
     assert torch.equal(load_generator(run, CPU)(z), model(z))
     export_generator(run, tmp_path / "weights")
     assert (tmp_path / "weights" / WEIGHTS).exists()
@@ -61,8 +61,16 @@ def test_recipes_differ_and_what_is_chosen_is_stronger() -> None:
     assert modern == DcganConfig()
     assert (classic.head, classic.gamma, classic.beta_1, classic.lr) == ("rgba", 0, 0.5, 2e-4)
     assert make_config("best", "classic", lr=0.5).lr == 0.5
-    assert make_config(head="rgba").code == 0, "a code is of the palette's colours"
+    rgba, alone = make_config(head="rgba"), make_config(w_size=0)
+    assert (rgba.code, rgba.w_size) == (0, 0), "these are of the palette's colours"
+    assert (alone.code, alone.beta_1, modern.beta_1) == (modern.code, 0, 0.9)
+    assert make_config(w_size=0, beta_1=0.5).beta_1 == 0.5
     assert make_config("best").images > modern.images
+
+
+def test_an_encoder_without_a_palette_is_refused() -> None:
+    with pytest.raises(DataError, match="palette head only"):
+        build_generator(make_config(head="rgba", w_size=4), COUNTS)
 
 
 def test_a_run_that_is_no_dcgan_is_refused(tmp_path: Path) -> None:

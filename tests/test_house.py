@@ -52,8 +52,9 @@ PUNKDATA = [
 PUNKMODELS = [
     ["device", "metrics", "runs", "losses", "distances", "sheets"],
     ["classifier", "checkpoint", "dcgan"],
-    ["classifier_run", "dcgan_run", "parts", "scores"],
-    ["features", "resemblance", "generate"],
+    ["saved", "encoder", "parts", "scores"],
+    ["classifier_run", "dcgan_run"],
+    ["features", "game", "resemblance", "generate"],
     ["train_classifier", "train_dcgan"],
     ["evaluate", "evaluate_gan", "predict"],
     ["options", "cli_dcgan", "cli"],

@@ -22,12 +22,14 @@ from punkmodels.checkpoint import CheckpointFacts, load_checkpoint
 from punkmodels.dcgan import Generator, PaletteHead, colour_counts, snap
 from punkmodels.dcgan_run import DcganConfig, build_generator, load_generator, make_config
 from punkmodels.parts import load_part
+from punkmodels.resemblance import RealPunks
 from punkmodels.runs import read_config, read_metrics
 from punkmodels.train_dcgan import train_dcgan
 
 CPU = torch.device("cpu")
-SMALL = {"width": 4, "z_size": 8, "last": 3, "images": 16 * 16}
+SMALL = {"width": 4, "z_size": 8, "w_size": 6, "last": 3, "images": 16 * 16, "batch_size": 16}
 TINY = make_config(**SMALL)
+OF = {"modern": {"batch_size": 8}, "classic": {"batch_size": 8, "w_size": 0}}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -60,6 +62,9 @@ def test_the_run_folder_is_as_the_contract_says(trained: Path, built_root: Path)
     assert lines[-1]["images_seen"] == 256
     assert all(line["frechet_distance_to_training"] > 0 for line in lines)
     assert all(line["images_per_s"] > 0 for line in lines)
+    judged = [line["loss_D"] > 0 for line in lines]
+    assert judged == [False, False, True, True], "the encoder teaches first"
+    assert all(line["loss_E"] != 0 for line in lines)
     assert load_checkpoint(trained, CheckpointFacts)[1] == CheckpointFacts(step=16, finished=True)
     assert len(list((trained / "samples").glob("*.png"))) == 4
     for name, height in (("real.png", 6 * 96), ("untrained.png", 8 * 96)):  # of 48 and 64
@@ -73,7 +78,7 @@ def test_the_run_folder_is_as_the_contract_says(trained: Path, built_root: Path)
 
 def test_untrained_and_trained_samples_are_of_the_same_noise(trained: Path) -> None:
     model = load_generator(trained, CPU)
-    drawn, off = snap(model(torch.randn(20, 8)).detach())
+    drawn, off = snap(model(torch.randn(20, model.noise_size)).detach())
     assert off.max() < 0.01
     assert len(drawn.flatten(1).unique(dim=0)) > 1
 
@@ -91,7 +96,7 @@ def test_training_brings_the_drawn_nearer_to_the_real(
             drawn = colour_counts(snap(model(torch.randn(200, 16)))[0]) / 200
         return float((real - drawn).abs().sum(dim=1).mean() / 2)
 
-    sizes = {"head": "rgba", "code": 0, "width": 8, "z_size": 16, "batch_size": 16, "lr": 1e-3}
+    sizes = {"head": "rgba", "width": 8, "z_size": 16, "batch_size": 16, "lr": 1e-3}
     config = make_config(recipe=recipe, images=16 * 120, **sizes)
     before = variation(build_generator(config, colour_counts(part.images)).eval())
     run = train_dcgan(built_root, tmp_path, config, threads=1)
@@ -102,7 +107,7 @@ def test_training_brings_the_drawn_nearer_to_the_real(
 def test_the_same_seed_makes_the_same_weights_and_another_does_not(
     recipe: str, built_root: Path, tmp_path: Path
 ) -> None:
-    config = make_config(recipe=recipe, batch_size=8, **SMALL | {"images": 64})
+    config = make_config(recipe=recipe, **SMALL | OF[recipe] | {"images": 64})
     first, same, other = (
         tensors_of(train_dcgan(built_root, tmp_path, replace(config, seed=seed), threads=1))
         for seed in (3, 3, 4)
@@ -113,7 +118,7 @@ def test_the_same_seed_makes_the_same_weights_and_another_does_not(
 
 
 def test_the_classic_recipe_is_the_tutorials(built_root: Path, tmp_path: Path) -> None:
-    config = make_config(recipe="classic", batch_size=8, **SMALL | {"images": 64})
+    config = make_config(recipe="classic", **SMALL | OF["classic"] | {"images": 64})
     run = train_dcgan(built_root, tmp_path, config, threads=1)
     tensors = tensors_of(run)
     assert "D.layers.3.running_mean" in tensors
@@ -204,6 +209,23 @@ def test_threads_and_precision_are_measured_and_kept(built_root: Path, tmp_path:
     assert "measured a step: 1 thread" in why
     assert "bfloat16" in why
     torch.set_num_threads(1)
+
+
+def test_an_encoder_teaches_what_punks_look_like(built_root: Path, tmp_path: Path) -> None:
+    """Without a discriminator, noise becomes punks that training knows, or nearly."""
+    part = load_part(built_root, "latest", "default", "train")
+    sizes = {"width": 8, "z_size": 8, "w_size": 8, "batch_size": 16, "images": 16 * 200}
+    config = make_config(judged_from=1.0, lr=3e-3, **sizes)
+    drawn = []
+    for model in (
+        build_generator(config, colour_counts(part.images)).eval(),
+        load_generator(train_dcgan(built_root, tmp_path, config, threads=1), CPU),
+    ):
+        with torch.inference_mode():
+            drawn.append(snap(model(torch.randn(100, 16)))[0])
+    untrained, taught = (RealPunks(part.images).nearest(x)[1].float().mean() for x in drawn)
+    assert taught < untrained / 2
+    assert len(drawn[1].flatten(1).unique(dim=0)) > 20, "not one punk again and again"
 
 
 def test_the_palette_head_knows_the_training_part_only(trained: Path, built_root: Path) -> None:

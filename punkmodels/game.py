@@ -1,0 +1,130 @@
+"""The game of a DCGAN's training: its networks, and what each of them is to learn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from punkmodels.dcgan import (
+    Discriminator,
+    Generator,
+    PaletteHead,
+    augment,
+    colour_counts,
+    colour_table,
+    initialise,
+    to_rgba,
+)
+from punkmodels.dcgan_run import DcganConfig, build_generator
+from punkmodels.encoder import Encoder, encoder_loss
+from punkmodels.losses import (
+    classic_discriminator_loss,
+    classic_generator_loss,
+    relativistic_loss,
+    squared_gradients,
+)
+
+
+@dataclass
+class Game:
+    """Generator, discriminator and, where there is one, encoder, on the device of `table`."""
+
+    config: DcganConfig
+    G: Generator
+    D: Discriminator
+    E: Encoder | None
+    table: torch.Tensor
+    """see `colour_table`"""
+    random: torch.Generator
+    """all noise comes from it"""
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        return {"G": self.G, "D": self.D} | ({"E": self.E} if self.E else {})
+
+    def draw(self, n: int) -> torch.Tensor:
+        """Images (N, 4 + code, 24, 24) by the generator, of new noise."""
+        noise = torch.randn(n, self.G.noise_size, generator=self.random, device=self.random.device)
+        drawn: torch.Tensor = self.G(noise)
+        return drawn
+
+    def discriminator_loss(
+        self, indices: torch.Tensor, drawn: torch.Tensor, gamma: float
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The loss, and the logits (N,) of the real images.
+
+        Args:
+            indices: real images, uint8 (N, 24, 24).
+            drawn: as many images, which are not changed by this loss.
+            gamma: weight of the gradient penalties; 0 for none.
+        """
+        both = self._disturb(torch.cat([to_rgba(indices, self.table), drawn.detach()]))
+        if self.config.recipe == "classic":  # each by itself, because of batch normalisation
+            of_real, of_drawn = (self.D(x) for x in both.chunk(2))
+            return classic_discriminator_loss(of_real, of_drawn), of_real.detach()
+        logits = self.D(both.requires_grad_(gamma > 0))
+        of_real, of_drawn = logits.chunk(2)
+        loss = relativistic_loss(of_real, of_drawn)
+        if gamma:  # the mean over both halves, twice, is the sum of R1 and R2
+            loss = loss + gamma * squared_gradients(logits, both).mean()
+        return loss, of_real.detach()
+
+    def generator_loss(self, drawn: torch.Tensor, of_real: torch.Tensor) -> torch.Tensor:
+        """What the generator learns of the discriminator.
+
+        Args:
+            of_real: logits (N,) of as many real images.
+        """
+        logits = self.D(self._disturb(drawn))
+        if self.config.recipe == "classic":
+            return classic_generator_loss(logits)
+        return relativistic_loss(logits, of_real)
+
+    def encoder_loss(self, indices: torch.Tensor) -> torch.Tensor:
+        """What the generator and the encoder learn of real images, uint8 (N, 24, 24)."""
+        if self.E is None:
+            return torch.zeros((), device=self.table.device)
+        real = to_rgba(indices, self.table)
+        return self.config.encoder_weight * encoder_loss(
+            self.E, self.G, real, indices, self.random, self.config.kl_weight
+        )
+
+    def groups(self) -> list[dict[str, Any]]:
+        """What the generator's optimizer moves: the encoder too, and a palette head with a higher
+        rate of learning, because each of its weights concerns one colour at one place, and so
+        hears of it rarely.
+        """
+        *layers, last = self.G.layers
+        below = [self.G.mapping, *layers, self.E]
+        others = [p for module in below if module for p in module.parameters()]
+        times = self.config.head_lr_times if isinstance(last, PaletteHead) else 1.0
+        return [{"params": others}, {"params": list(last.parameters()), "times": times}]
+
+    def _disturb(self, images: torch.Tensor) -> torch.Tensor:
+        # Rounded colours would tell drawn images from real ones.
+        with torch.autocast(images.device.type, enabled=False):
+            return augment(
+                images.float(), self.random, shift=self.config.shift, hole=self.config.hole
+            )
+
+
+def new_game(config: DcganConfig, images: torch.Tensor, device: torch.device) -> Game:
+    """Untrained networks, of the seed.
+
+    Args:
+        images: what training knows, palette indices uint8 (N, 24, 24).
+    """
+    torch.manual_seed(config.seed)
+    G = build_generator(config, colour_counts(images)).to(device)
+    D = Discriminator(config.width, normalise=config.recipe == "classic", code=config.code)
+    E = None
+    if config.w_size:
+        E = Encoder(config.width, config.code, config.z_size, config.w_size).to(device)
+    if config.recipe == "classic":
+        initialise(G)
+        initialise(D)
+    random = torch.Generator(device).manual_seed(config.seed)
+    return Game(config, G, D.to(device), E, colour_table(device, config.code), random)

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from punkmodels.dcgan import PaletteHead
+from punkmodels.dcgan_run import make_config
+from punkmodels.game import Game, new_game
+
+CPU = torch.device("cpu")
+SMALL = {"width": 4, "z_size": 8, "last": 3}
+INDICES = torch.randint(0, 9, (12, 24, 24), generator=torch.Generator().manual_seed(0)).to(
+    torch.uint8
+)
+
+
+def game_of(recipe: str = "modern", **chosen: float) -> Game:
+    return new_game(make_config(recipe=recipe, **SMALL | chosen), INDICES, CPU)
+
+
+def test_the_seed_makes_the_networks() -> None:
+    first, same, other = (game_of(seed=seed).G.state_dict() for seed in (3, 3, 4))
+    assert all(torch.equal(first[name], same[name]) for name in first)
+    assert not torch.equal(first["layers.0.weight"], other["layers.0.weight"])
+
+
+def test_only_the_modern_palette_has_an_encoder() -> None:
+    assert set(game_of().networks) == {"G", "D", "E"}
+    for other in (game_of("classic"), game_of(w_size=0), game_of(head="rgba")):
+        assert set(other.networks) == {"G", "D"}
+        assert other.encoder_loss(INDICES) == 0
+
+
+@pytest.mark.parametrize("recipe", ["modern", "classic"])
+def test_the_two_pull_in_opposite_directions(recipe: str) -> None:
+    """After the discriminator's steps its loss is lower, and the generator's higher."""
+    game = game_of(recipe, shift=0, hole=0)
+    drawn = game.draw(12).detach()
+    optimizer = torch.optim.Adam(game.D.parameters(), 1e-2)
+    losses = []
+    for _ in range(30):
+        loss, of_real = game.discriminator_loss(INDICES, drawn, 0)
+        losses.append((loss.item(), game.generator_loss(drawn, of_real).item()))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert losses[-1][0] < losses[0][0] - 0.1
+    assert losses[-1][1] > losses[0][1] + 0.1
+
+
+def test_penalties_grow_with_gamma_and_can_be_learned_from() -> None:
+    game = game_of(shift=0, hole=0)
+    drawn = game.draw(12)
+    none, once, twice = (game.discriminator_loss(INDICES, drawn, g)[0] for g in (0, 1, 2))
+    assert once > none
+    assert (twice - none).item() == pytest.approx(2 * (once - none).item(), rel=1e-3)
+    twice.backward()
+    assert all(p.grad is not None for p in game.D.parameters())
+    assert all(p.grad is None for p in game.G.parameters()), "drawn images are not to change"
+
+
+def test_everything_that_learns_is_in_one_group_and_the_palette_learns_faster() -> None:
+    game = game_of()
+    assert game.E
+    others, head = (group["params"] for group in game.groups())
+    wanted = [*game.G.parameters(), *game.E.parameters()]
+    assert {id(p) for p in others + head} == {id(p) for p in wanted}
+    assert len(others + head) == len(wanted)
+    assert isinstance(game.G.layers[-1], PaletteHead)
+    assert {id(p) for p in head} == {id(p) for p in game.G.layers[-1].parameters()}
+    assert game.groups()[1]["times"] == 3
+    assert game_of("classic").groups()[1]["times"] == 1
