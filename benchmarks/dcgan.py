@@ -1,9 +1,12 @@
-"""How good the drawn punks are: python benchmarks/dcgan.py [--peer NAME=SHEET.png] [--speed]
+"""How good the drawn punks are: python benchmarks/dcgan.py [--peer NAME=SHEET.png]
 
 Trains the preset `best` by the modern recipe, then the classic one for as many seconds, on the
 newest snapshot of ./data, and prints the README's table: both, the peers' drawings, held-out punks
 and the floor. Finished runs stay in --out and are not trained again; one that was stopped is
-resumed. With --speed it compares images a second with the tutorials' loop instead.
+resumed.
+
+    python benchmarks/dcgan.py --parts    what each part does: encoder, discriminator, both
+    python benchmarks/dcgan.py --speed    images a second beside the tutorials' loop
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -106,6 +110,19 @@ def table(out: Path, peers: list[tuple[str, Path]]) -> None:
         print(f"{name}: {seen:,} images in {seconds_of(run) / 60:.0f} minutes on one thread")
 
 
+def parts(out: Path) -> None:
+    """The preset `quick` with both teachers of the generator, and with either."""
+    options: dict[str, dict[str, Any]] = {
+        "both": {},
+        "encoder alone": {"judged_from": 1.0},
+        "discriminator alone": {"w_size": 0},
+    }
+    runs = {name: trained(out, name, make_config(**chosen)) for name, chosen in options.items()}
+    print(markdown(*(scored(name, run) for name, run in runs.items())))
+    for name, run in runs.items():
+        print(f"{name}: {seconds_of(run) / 60:.1f} minutes on one thread")
+
+
 def tutorial_images_per_s(steps: int) -> float:
     """Real images a second of the loop that tutorials have: PNG files, a DataLoader, `classic`."""
     to_tensor = lambda image: torch.from_numpy(np.array(image)).permute(2, 0, 1) / 127.5 - 1  # noqa: E731
@@ -146,15 +163,20 @@ def tutorial_images_per_s(steps: int) -> float:
 def speed(out: Path) -> None:
     """Ours and the tutorials' loop in turn, at the same sizes."""
     torch.set_num_threads(1)
-    rates: dict[str, list[float]] = {"tutorials' loop": [], "classic": [], "modern": []}
-    training.LOOKS, training.DRAWN = 2, 100  # the second half is timed: 12 steps, 3 with penalties
+    names = ("tutorials' loop", "classic", "modern, encoder alone", "modern, both")
+    rates: dict[str, list[float]] = {name: [] for name in names}
+    training.LOOKS, training.DRAWN = 3, 100  # timed are the last two thirds, 12 steps each
     for _ in range(3):
         rates["tutorials' loop"].append(tutorial_images_per_s(12))
         for recipe in ("classic", "modern"):
-            sizes = {"width": WIDTH, "batch_size": BATCH, "images": 24 * BATCH}
-            config = make_config("quick", recipe, **sizes)  # type: ignore[arg-type]
+            sizes = {"width": WIDTH, "batch_size": BATCH, "images": 36 * BATCH}
+            chosen: dict[str, Any] = sizes | {"judged_from": 2 / 3}
+            config = make_config("quick", recipe, **chosen)
             run = train_dcgan(ROOT, out / "trials", config, threads=1)
-            rates[recipe].append(read_metrics(run)[-1]["images_per_s"])
+            _, early, late = (line["images_per_s"] for line in read_metrics(run))
+            if recipe == "modern":
+                rates["modern, encoder alone"].append(early)
+            rates["classic" if recipe == "classic" else "modern, both"].append(late)
     print("\n| loop | images/s | times |\n|---|---|---|")
     first = statistics.median(rates["tutorials' loop"])
     for name, found in rates.items():
@@ -166,12 +188,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark-dcgan"))
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=SHEET.png")
+    parser.add_argument("--parts", action="store_true")
     parser.add_argument("--speed", action="store_true")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     print(f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}")
     if options.speed:
         speed(options.out)
+        return
+    if options.parts:
+        parts(options.out)
         return
     peers = [(name, Path(path)) for name, _, path in (p.partition("=") for p in options.peer)]
     table(options.out, peers)

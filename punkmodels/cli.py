@@ -179,11 +179,13 @@ def evaluate(
         ),
     ] = "latest",
     split: Annotated[
-        HeldOut, typer.Option(help="The held-out part to score a classifier on.")
-    ] = HeldOut.TEST,
+        HeldOut | None,
+        typer.Option(help="The held-out part to score a classifier on. (default: test)"),
+    ] = None,
     tile: Annotated[
-        int, typer.Option(min=24, help="Side in pixels of a drawn punk in a picture.")
-    ] = 24,
+        int | None,
+        typer.Option(min=24, help="Side in pixels of a drawn punk in a picture. (default: 24)"),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Where to write. (default: evaluation/ in the run)")
     ] = None,
@@ -195,6 +197,10 @@ def evaluate(
 ) -> None:
     """Score a classifier on held-out punks, or a generator, or drawings, beside real punks."""
     if cli_dcgan.is_drawn(run, runs):
+        if split:
+            raise UsageError(
+                "drawn punks are compared with all that are held out", try_next="leave out --split"
+            )
         cli_dcgan.evaluate_drawn(run, tile, out, root, version, runs, device, as_json=as_json)
         return
     from punkdata.traits import TYPES
@@ -202,10 +208,13 @@ def evaluate(
     from punkmodels.evaluate import evaluate_classifier, summary
 
     folder = find_run(runs, run, trained=True)
+    if tile:
+        raise UsageError(f"{folder} is a classifier", try_next="leave out --tile")
+    part = split or HeldOut.TEST
     torch_device, _ = pick_device(device.value)
-    out = out or folder / "evaluation" / split.value
+    out = out or folder / "evaluation" / part.value
     result = evaluate_classifier(
-        folder, root, split.value, version=version, device=torch_device, out=out
+        folder, root, part.value, version=version, device=torch_device, out=out
     )
     if as_json:
         terminal.emit_json(result.to_json())

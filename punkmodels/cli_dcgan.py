@@ -198,7 +198,7 @@ def is_drawn(what: str, runs: Path) -> bool:
 
 def evaluate_drawn(
     what: str,
-    tile: int,
+    tile: int | None,
     out: Path | None,
     root: Path,
     version: str | None,
@@ -216,9 +216,11 @@ def evaluate_drawn(
     torch_device, _ = pick_device(device.value)
     if what != BUNDLED and path.exists() and not (path / "config.json").exists():
         with terminal.progress("reading", "pictures") as report:
-            raw = read_sprites(path, tile, report)
+            raw = read_sprites(path, tile or 24, report)
     else:
         path = _weights(what, runs)
+        if tile:
+            raise UsageError(f"{path} draws punks of 24x24", try_next="leave out --tile")
         if not is_finished(path):
             terminal.warn(f"the training of {path} is unfinished")
         version = version or read_dcgan_config(path).data.version

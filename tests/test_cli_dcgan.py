@@ -49,9 +49,13 @@ def test_training_prints_the_run_and_what_comes_next(
     assert "next: punkmodels generate --model" in err
 
 
-def test_the_modern_recipe_draws_by_any_head(built_root: Path, tmp_path: Path) -> None:
-    options = ("--root", built_root, "--runs", tmp_path, "--head", "rgba", *SMALL)
+@pytest.mark.parametrize("other", [("--head", "rgba"), ("--no-encoder",)])
+def test_the_modern_recipe_trains_without_an_encoder(
+    other: tuple[str, ...], built_root: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    options = ("--root", built_root, "--runs", tmp_path, "--json", *other, *SMALL)
     assert run("train", "dcgan", *options) == 0
+    assert json.loads(capsys.readouterr().out)["config"]["w_size"] == 0
 
 
 def test_latest_is_the_latest_of_its_kind(
@@ -131,6 +135,8 @@ def test_a_resumed_run_keeps_its_options(built_root: Path, runs: Path, capsys: C
         (("generate", "--count", "0"), "--count"),
         (("train", "dcgan", "--recipe", "wgan"), "not one of"),
         (("evaluate", "nowhere.png"), "no run nowhere.png"),
+        (("evaluate", "latest", "--split", "val"), "leave out --split"),
+        (("evaluate", "latest", "--tile", "48"), "leave out --tile"),
     ],
 )
 def test_wrong_input_is_one_line_and_exit_code_2(

@@ -55,6 +55,8 @@ def test_evaluate_prints_scores_and_the_label_table(
     out = capsys.readouterr().out
     for name in ("macro-AP", "micro-F1", "macro-F1", "exact match", "micro-AUROC", "Earring"):
         assert name in out
+    assert run("evaluate", "1", "--tile", "48", *options) == 2
+    assert "leave out --tile" in capsys.readouterr().err
     assert run("evaluate", "1", "--split", "test", "--json", *options) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["split"] == "test"
