@@ -47,11 +47,11 @@ class DcganConfig:
     w_size: Annotated[int, Field(ge=0, le=4096)] = 64
     """numbers by which an encoder describes a punk, see `Encoder`; 0 for none: the discriminator
     alone teaches. Of the palette head"""
-    kl_weight: Annotated[float, Field(ge=0)] = 0.5
+    kl_weight: Annotated[float, Field(ge=0)] = 0.25
     """of what w tells of a punk"""
     encoder_weight: Annotated[float, Field(ge=0)] = 0.03
     """of the encoder's loss, in nats, beside the discriminator's judgement"""
-    judged_from: Share = 0.6
+    judged_from: Share = 0.7
     """share of the training after which the discriminator joins the encoder"""
     head: Head = "palette"
     """palette: one of the colours known at each place. rgba: any colour, by tanh, as Radford's"""
@@ -62,7 +62,7 @@ class DcganConfig:
     lr: Rate = 1e-3
     head_lr_times: float = 3.0
     """how many times as fast the palette head learns"""
-    final_lr_share: Share = 0.2
+    final_lr_share: Share = 0.1
     """what is left of the learning rate at the end, along a cosine"""
     beta_1: Share = 0.9
     """of the generator's Adam, and the encoder's"""
@@ -84,7 +84,7 @@ class DcganConfig:
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {},
-    "best": {"images": 560_000, "batch_size": 64, "width": 48, "last": 24},
+    "best": {"images": 540_000, "batch_size": 64, "width": 48, "last": 24},
 }
 RECIPES: dict[Recipe, dict[str, Any]] = {
     "modern": {},
