@@ -16,9 +16,6 @@ from punkdata.palette import PALETTE
 SIZE = 24
 BATCHES = 50
 """of drawn noise, by which an averaged generator's normalisation is estimated"""
-WIDER_Z, WIDER_W = 1.1, 1.2
-"""how many times as wide as in training z is drawn, and w about its mean: a little precision, of
-which there is plenty, for breadth. Chosen among 1 to 1.25 by the scores on held-out punks."""
 
 
 class PaletteHead(nn.Module):
@@ -93,8 +90,7 @@ class Mapping(nn.Module):
     """Noise, float32 (N, z_size + w_size), to w, float32 (N, w_size), from which punks are drawn.
 
     w lies where real punks do, and noise does not: between two hats there is none. The first
-    z_size numbers tell the place, the others what is random about it. When it is not training,
-    both are taken wider.
+    z_size numbers tell the place, the others what is random about it.
     """
 
     def __init__(self, z_size: int, w_size: int) -> None:
@@ -105,8 +101,6 @@ class Mapping(nn.Module):
 
     def forward(self, noise: torch.Tensor) -> torch.Tensor:
         z, rest = noise[:, : self.z_size], noise[:, self.z_size :]
-        if not self.training:
-            z, rest = z * WIDER_Z, rest * WIDER_W
         w: torch.Tensor = self.layers(z) + self.log_spread.exp() * rest
         return w
 

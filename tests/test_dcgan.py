@@ -8,7 +8,6 @@ from torch import nn
 
 from punkdata.palette import PALETTE
 from punkmodels.dcgan import (
-    WIDER_W,
     Discriminator,
     Generator,
     augment,
@@ -110,10 +109,8 @@ def test_mapped_noise_spreads_as_far_as_the_mapping_says(indices: torch.Tensor) 
     with torch.no_grad():
         model.mapping.log_spread.fill_(-3)
         w = model.mapping(noise)
-        drawn = model.eval().mapping(noise)
     expected = (noise[:, 16:] - noise[:1, 16:]) * math.exp(-3)
     assert torch.allclose(w - w[:1], expected, atol=1e-5)
-    assert torch.allclose(drawn - drawn[:1], expected * WIDER_W, atol=1e-5)
     assert model(noise).shape == (50, 4, 24, 24)
 
 
