@@ -127,7 +127,7 @@ def open_sink(run: Path, name: str | None) -> Iterator[Callable[[dict[str, Any]]
 
         def write(line: dict[str, Any]) -> None:
             for key, value in line.items():
-                if key != "images_seen":
+                if key != "images_seen" and value is not None:
                     writer.add_scalar(key, value, line["images_seen"])
             writer.flush()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import torch
@@ -34,23 +35,32 @@ def save_film(frames: list[Path], path: Path, frame_ms: int = 250) -> None:
     first.save(path, save_all=True, append_images=others, duration=durations, loop=0)
 
 
-def save_curves(lines: list[dict[str, float]], path: Path) -> None:
+def save_curves(lines: list[dict[str, float | None]], path: Path) -> None:
     """A PNG of the losses and of the distance, by the number of images seen.
 
     Args:
         lines: of a DCGAN's metrics.jsonl.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import ScalarFormatter
 
-    figure = Figure(figsize=(8, 6), layout="constrained")
-    above, below = figure.subplots(2, sharex=True)
     seen = [line["images_seen"] for line in lines]
-    for key, name in (("loss_D", "discriminator"), ("loss_G", "generator")):
-        above.plot(seen, [line[key] for line in lines], label=name)
-    above.set_ylabel("loss")
-    above.legend()
+    curves = [("loss_D", "discriminator"), ("loss_G", "generator"), ("loss_E", "encoder")]
+    found = {name: [line.get(key) for line in lines] for key, name in curves}
+    found = {name: losses for name, losses in found.items() if set(losses) != {None}}
+    has_encoder = "encoder" in found
+    figure = Figure(figsize=(8, 6 + 2 * has_encoder), layout="constrained")
+    *above, below = figure.subplots(2 + has_encoder, sharex=True)
+    for name, losses in found.items():
+        axes = above[-1] if name == "encoder" else above[0]
+        # Before the discriminator joins it has no loss.
+        axes.plot(seen, [math.nan if loss is None else loss for loss in losses], label=name)
+        axes.set_ylabel("loss")
+        axes.legend()
     below.plot(seen, [line["frechet_distance_to_training"] for line in lines])
     below.set_yscale("log")
+    below.yaxis.set_major_formatter(ScalarFormatter())
+    below.yaxis.set_minor_formatter(ScalarFormatter())
     below.set_ylabel("Fréchet distance in punk features\nto the training part")
     below.set_xlabel("real images seen")
     figure.savefig(path, dpi=120)

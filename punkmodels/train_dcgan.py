@@ -211,15 +211,16 @@ def train_dcgan(
             if step + 1 not in looks:
                 continue
 
-            loss_D_mean, loss_G_mean, loss_E_mean = (totals / (step + 1 - since)).tolist()
+            judged, taught = max(0, step + 1 - max(since, judged_from)), step + 1 - since
+            of_D, of_G, of_E = totals.tolist()
             rate_per_s = (step + 1 - since) * config.batch_size / (time.perf_counter() - started)
             distance = look(step + 1)
             line = {
                 "step": step + 1,
                 "images_seen": seen,
-                "loss_D": loss_D_mean,
-                "loss_G": loss_G_mean,
-                "loss_E": loss_E_mean,
+                "loss_D": of_D / judged if judged else None,
+                "loss_G": of_G / judged if judged else None,
+                "loss_E": of_E / taught if game.E else None,
                 "frechet_distance_to_training": distance,
                 "images_per_s": rate_per_s,
             }

@@ -88,6 +88,16 @@ def test_a_folder_that_cannot_be_made_is_wrong_usage(tmp_path: Path) -> None:
         create_run(tmp_path / "file", "classifier-quick")
 
 
+def test_tensorboard_is_told_what_is_known(runs: Path) -> None:
+    pytest.importorskip("tensorboard")
+    run = find_run(runs, "1")
+    with open_sink(run, "tensorboard") as sink:
+        sink({"images_seen": 16, "loss_D": None, "loss_E": 1.0})  # it has not begun yet
+    (events,) = (run / "tensorboard").glob("events.*")
+    assert b"loss_E" in events.read_bytes()
+    assert b"loss_D" not in events.read_bytes()
+
+
 def test_without_a_sink_lines_go_nowhere_and_one_that_is_missing_is_named(
     runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,10 +34,16 @@ def test_a_film_shows_every_frame_and_rests_on_the_last(tmp_path: Path) -> None:
     assert durations == [100, 100, 800]
 
 
-def test_curves_are_a_picture(tmp_path: Path) -> None:
+def test_curves_are_a_picture_with_a_panel_more_for_an_encoder(tmp_path: Path) -> None:
     keys = ("loss_D", "loss_G", "frechet_distance_to_training")
     lines = [{"images_seen": n, **dict.fromkeys(keys, 1 / n)} for n in (1, 2, 3)]
-    save_curves(lines, tmp_path / "curves.png")
-    with Image.open(tmp_path / "curves.png") as image:
-        assert image.width > 600
-        assert len(image.convert("RGB").getcolors(1 << 20)) > 3
+    taught = [line | {"loss_E": 2.0} for line in lines]
+    taught[0] |= {"loss_D": None, "loss_G": None}
+    heights = []
+    for name, of_run in (("alone", lines), ("taught", taught)):
+        save_curves(of_run, tmp_path / f"{name}.png")
+        with Image.open(tmp_path / f"{name}.png") as image:
+            assert image.width > 600
+            assert len(image.convert("RGB").getcolors(1 << 20)) > 3
+            heights.append(image.height)
+    assert heights[0] < heights[1]

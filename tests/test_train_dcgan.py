@@ -62,9 +62,10 @@ def test_the_run_folder_is_as_the_contract_says(trained: Path, built_root: Path)
     assert lines[-1]["images_seen"] == 256
     assert all(line["frechet_distance_to_training"] > 0 for line in lines)
     assert all(line["images_per_s"] > 0 for line in lines)
-    judged = [line["loss_D"] > 0 for line in lines]
+    judged = [line["loss_D"] is not None for line in lines]
     assert judged == [False, False, True, True], "the encoder teaches first"
-    assert all(line["loss_E"] != 0 for line in lines)
+    assert 0.3 < lines[-1]["loss_D"] < 1.5, "a mean over the steps that were judged"
+    assert all(line["loss_E"] > 0 for line in lines)
     assert load_checkpoint(trained, CheckpointFacts)[1] == CheckpointFacts(step=16, finished=True)
     assert len(list((trained / "samples").glob("*.png"))) == 4
     for name, height in (("real.png", 6 * 96), ("untrained.png", 8 * 96)):  # of 48 and 64
