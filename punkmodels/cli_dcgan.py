@@ -59,7 +59,7 @@ def train_dcgan(
     ] = Recipe.MODERN,
     preset: Annotated[
         Preset,
-        typer.Option(help="quick: some minutes on a core. best: 45 minutes. Of modern."),
+        typer.Option(help="quick: some minutes on a core. best: about 40 minutes. Of modern."),
     ] = Preset.QUICK,
     head: Annotated[
         Head | None,

@@ -70,7 +70,7 @@ class PaletteHead(nn.Module):
         """float32 (N,): cross-entropy of palette indices uint8 (N, 24, 24), summed over the places,
         in nats. Every colour must be known at its place.
         """
-        varied = self.known[:, 1].nonzero()[:, 0]  # the others are no surprise
+        varied = (self.known.sum(dim=1) > 1).nonzero()[:, 0]  # the others are no surprise
         logits = self.logits(features, varied).float()
         known, real = self.colours[varied], indices.flatten(1).T[varied]
         right = (known[:, None] == real[:, :, None]).to(torch.uint8).argmax(dim=2)

@@ -39,7 +39,7 @@ class DcganConfig:
     preset: str = "quick"
     recipe: Recipe = "modern"
     images: Annotated[int, Field(ge=1, le=10**10)] = 100_000
-    """real images that the discriminator sees in all"""
+    """real images that encoder and discriminator see in all"""
     batch_size: Count = 32
     width: Size = 32
     """channels of the map of 12x12; 6x6 has twice, 3x3 four times as many"""

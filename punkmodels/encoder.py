@@ -47,7 +47,8 @@ def encoder_loss(
     random: torch.Generator,
     kl_weight: float = 1.0,
 ) -> torch.Tensor:
-    """How badly images are redrawn, and w by the mapping: nats an image, a scalar.
+    """How badly images are redrawn, and w by the mapping: nats an image, a scalar, up to a
+    constant.
 
     Two evidence lower bounds, negative (Kingma and Welling, "Auto-Encoding Variational Bayes",
     2014): of the images given w, and of w given z. The latter's gradients end at w, so that w is
