@@ -33,6 +33,37 @@ def pick_device(wanted: str = "auto") -> tuple[torch.device, str]:
     return torch.device(wanted), f"asked for: {_describe(wanted)}"
 
 
+def settle(
+    try_step: Callable[[bool], object],
+    device: torch.device,
+    threads: int | None,
+    began: tuple[int, bool] | None = None,
+) -> tuple[bool, str]:
+    """Set the CPU's threads, and say whether to compute in bfloat16, and why: as a resumed run
+    began, as asked for, or whichever is faster. The reasons go on from those of `pick_device`.
+
+    Args:
+        try_step: a step of training; its argument says whether in bfloat16.
+        threads: None to measure. A number asks for float32 on the CPU, so that runs repeat.
+        began: threads of a run that is resumed, and whether in bfloat16.
+    """
+    how = ""
+    if device.type == "cpu":
+        if began:
+            used, why = began[0], "as the run began"
+        elif threads:
+            used, why = threads, "as asked for"
+        else:
+            used, why = probe_threads(lambda: try_step(False))
+        torch.set_num_threads(used)
+        how += f", {used} thread{'s' * (used > 1)} ({why})"
+    half = began[1] if began else False
+    if not began and (threads is None or device.type != "cpu"):
+        half, why = probe_half_precision(try_step, device)
+        how += f", {'bfloat16' if half else 'float32'} ({why})"
+    return half, how
+
+
 def probe_half_precision(
     work: Callable[[bool], object], device: torch.device, rounds: int = 3
 ) -> tuple[bool, str]:

@@ -34,7 +34,7 @@ from punkmodels.classifier_run import (
     build_model,
     read_classifier_config,
 )
-from punkmodels.device import pick_device, probe_half_precision, probe_threads
+from punkmodels.device import pick_device, settle
 from punkmodels.parts import Part, describe_run, load_part
 from punkmodels.runs import (
     append_metrics,
@@ -101,24 +101,15 @@ def train_classifier(
     torch.manual_seed(config.seed)
     model = build_model(config, known_pairs(train.images), labels.mean(0)).to(device)
     sample, sample_labels = images[: config.batch_size], labels[: config.batch_size]
-    half = saved.device.half_precision if saved else False
 
-    def try_step(in_half: bool = False) -> None:
+    def try_step(in_half: bool) -> None:
         with torch.autocast(device.type, torch.bfloat16, enabled=in_half):
             loss = loss_of(model(sample), sample_labels, config)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
-    if device.type == "cpu":
-        used, threads_why = threads or 1, "as asked for"
-        if saved:
-            used, threads_why = saved.device.threads, "as the run began"
-        elif threads is None:
-            used, threads_why = probe_threads(try_step)
-        torch.set_num_threads(used)
-        why += f", {used} thread{'s' * (used > 1)} ({threads_why})"
-    if not saved and (threads is None or device.type != "cpu"):
-        half, half_why = probe_half_precision(try_step, device)
-        why += f", {'bfloat16' if half else 'float32'} ({half_why})"
+    began = (saved.device.threads, saved.device.half_precision) if saved else None
+    half, how = settle(try_step, device, threads, began)
+    why += how
     model.zero_grad()
     ema = copy.deepcopy(model).eval().requires_grad_(False)
     best = {name: tensor.clone() for name, tensor in ema.state_dict().items()}

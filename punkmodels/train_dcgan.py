@@ -31,7 +31,7 @@ from punkmodels.checkpoint import (
 )
 from punkmodels.dcgan import reestimate_normalisation, snap
 from punkmodels.dcgan_run import DcganConfig, read_dcgan_config
-from punkmodels.device import pick_device, probe_half_precision, probe_threads
+from punkmodels.device import pick_device, settle
 from punkmodels.distances import frechet_distance
 from punkmodels.features import embed
 from punkmodels.game import new_game
@@ -87,31 +87,22 @@ def train_dcgan(
     G, D, random = game.G, game.D, game.random
     fixed = torch.Generator(device).manual_seed(config.seed + 1)
     fixed_noise = torch.randn(DRAWN, G.noise_size, generator=fixed, device=device)
-    half = saved.device.half_precision if saved else False
 
     def pick() -> torch.Tensor:
         """Real images, drawn evenly."""
         n = config.batch_size
         return images[torch.randint(len(images), (n,), generator=random, device=device)]
 
-    def try_step(in_half: bool = False) -> None:
+    def try_step(in_half: bool) -> None:
         with torch.autocast(device.type, torch.bfloat16, enabled=in_half):
             indices, drawn = pick(), game.draw(config.batch_size)
             loss, of_real = game.discriminator_loss(indices, drawn, config.gamma)
             loss = loss + game.generator_loss(drawn, of_real) + game.encoder_loss(indices)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
-    if device.type == "cpu":
-        used, threads_why = threads or 1, "as asked for"
-        if saved:
-            used, threads_why = saved.device.threads, "as the run began"
-        elif threads is None:
-            used, threads_why = probe_threads(try_step)
-        torch.set_num_threads(used)
-        why += f", {used} thread{'s' * (used > 1)} ({threads_why})"
-    if not saved and (threads is None or device.type != "cpu"):
-        half, half_why = probe_half_precision(try_step, device)
-        why += f", {'bfloat16' if half else 'float32'} ({half_why})"
+    began = (saved.device.threads, saved.device.half_precision) if saved else None
+    half, how = settle(try_step, device, threads, began)
+    why += how
     G.zero_grad()
     D.zero_grad()
     random.manual_seed(config.seed)

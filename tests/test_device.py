@@ -7,7 +7,7 @@ import torch
 
 from punkdata.errors import UsageError
 from punkmodels import device
-from punkmodels.device import pick_device, probe_half_precision, probe_threads
+from punkmodels.device import pick_device, probe_half_precision, probe_threads, settle
 
 
 def test_auto_says_what_it_took_and_why() -> None:
@@ -47,3 +47,21 @@ def test_half_precision_is_taken_where_it_is_faster(half_is_faster: bool) -> Non
     half, why = probe_half_precision(work, torch.device("cpu"))
     assert half is half_is_faster
     assert "bfloat16" in why
+
+
+def test_threads_that_are_asked_for_are_not_measured() -> None:
+    before = torch.get_num_threads()
+    tried: list[bool] = []
+    try:
+        assert settle(tried.append, torch.device("cpu"), 1) == (False, ", 1 thread (as asked for)")
+        assert settle(tried.append, torch.device("cpu"), None, began=(1, True)) == (
+            True,
+            ", 1 thread (as the run began)",
+        )
+        assert torch.get_num_threads() == 1
+        assert not tried
+        _, how = settle(tried.append, torch.device("cpu"), None)
+    finally:
+        torch.set_num_threads(before)
+    assert set(tried) == {False, True}
+    assert how.count("measured a step") == 2

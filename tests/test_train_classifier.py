@@ -16,6 +16,7 @@ from PIL import Image
 
 from punkdata.errors import DataError, SetupError, UsageError
 from punkdata.snapshot import open_snapshot
+from punkmodels import device
 from punkmodels import train_classifier as training
 from punkmodels.checkpoint import load_checkpoint
 from punkmodels.classifier import Classifier, decide, known_pairs
@@ -184,8 +185,8 @@ def test_training_ends_early_and_keeps_what_was_best(
 def test_half_precision_is_kept_when_a_run_is_resumed(
     built_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "probe_half_precision", lambda work, device: (True, "told so"))
-    monkeypatch.setattr(training, "probe_threads", lambda work: (1, "told so"))
+    monkeypatch.setattr(device, "probe_half_precision", lambda work, on: (True, "told so"))
+    monkeypatch.setattr(device, "probe_threads", lambda work: (1, "told so"))
     run = train_classifier(built_root, tmp_path, replace(TINY, epochs=1))
     config = read_config(run)
     assert config["device"]["half_precision"] is True
