@@ -47,7 +47,7 @@ class DcganConfig:
     w_size: Annotated[int, Field(ge=0, le=4096)] = 64
     """numbers by which an encoder describes a punk, see `Encoder`; 0 for none: the discriminator
     alone teaches. Of the palette head"""
-    kl_weight: Annotated[float, Field(ge=0)] = 0.25
+    kl_weight: Annotated[float, Field(ge=0)] = 0.1
     """of what w tells of a punk"""
     encoder_weight: Annotated[float, Field(ge=0)] = 0.03
     """of the encoder's loss, in nats, beside the discriminator's judgement"""
