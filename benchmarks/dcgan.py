@@ -30,16 +30,14 @@ from torch.utils.data import DataLoader
 from punkdata import PunkDataset
 from punkmodels import train_dcgan as training
 from punkmodels.dcgan import Discriminator, Generator, initialise
-from punkmodels.dcgan_run import DcganConfig, load_generator, make_config, read_dcgan_config
+from punkmodels.dcgan_run import DcganConfig, make_config, read_dcgan_config
+from punkmodels.drawings import read_sprites
 from punkmodels.evaluate_gan import (
-    DRAW,
-    DRAWS,
     GeneratorEvaluation,
+    draw_for_scores,
     evaluate_sprites,
     markdown,
-    read_sprites,
 )
-from punkmodels.generate import draw_sprites
 from punkmodels.losses import classic_discriminator_loss, classic_generator_loss
 from punkmodels.runs import list_runs, read_config, read_metrics
 from punkmodels.train_dcgan import train_dcgan
@@ -86,7 +84,7 @@ def images_per_s(run: Path) -> float:
 
 def scored(name: str, run: Path) -> GeneratorEvaluation:
     version = read_config(run)["data"]["version"]
-    _, raw = draw_sprites(load_generator(run, CPU), DRAW * DRAWS, seed=0)
+    raw = draw_for_scores(run, ROOT, version, CPU)
     return evaluate_sprites(name, raw, ROOT, version=version, out=run / "evaluation" / "generated")
 
 

@@ -78,6 +78,27 @@ class Layers:
     """of men (with zombies, apes, aliens) and of women: 576 each, or none where there is nobody"""
     orders: tuple[tuple[int, ...], tuple[int, ...]]
     """their accessories from the lowest to the highest"""
+    bases: tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]
+    """of each body, in the order of `Pixel.bases`: its type, and its skin as `SKIN_PIXEL` has it;
+    UNKNOWN of zombies, apes and aliens"""
+
+    def render(self, punk_type: int, skin: int, accessories: Sequence[int]) -> Colours:
+        """int16 (576,): a punk of that type and skin with these accessories; UNKNOWN where no punk
+        tells.
+
+        Args:
+            skin: a colour; UNKNOWN of zombies, apes and aliens.
+
+        Raises:
+            ValueError: there is no such base.
+        """
+        which = int(punk_type == TYPE_IDS["Female"])
+        base = self.bases[which].index((punk_type, skin))
+        worn = set(accessories)
+        return np.array(
+            [p.colour(base, [a for a in p.accessories if a in worn]) for p in self.pixels[which]],
+            np.int16,
+        )
 
 
 def recover(
@@ -99,10 +120,12 @@ def recover(
     skin = np.where(np.isin(types, _HUMAN), indices[:, SKIN_PIXEL], UNKNOWN)
     rendered = np.full(indices.shape, UNKNOWN, np.int16)
     hidden, undecided = worn.copy(), np.zeros_like(worn)
-    pixels, orders = [], []
+    pixels, orders, bases = [], [], []
     for which, is_female in enumerate((False, True)):
         rows = np.flatnonzero((types == TYPE_IDS["Female"]) == is_female)
-        _, base = np.unique(types[rows] * 1000 + skin[rows], return_inverse=True)
+        known, base = np.unique(
+            np.stack([types[rows], skin[rows]], axis=1), axis=0, return_inverse=True
+        )
         body = _Body(indices[rows].astype(np.int16), worn[rows], base)
         found = []
         for at in range(indices.shape[1]) if len(rows) else ():
@@ -120,9 +143,15 @@ def recover(
             undecided[rows[i]] |= certain[i] & (without != body.indices[i]).any()
         pixels.append(tuple(found))
         orders.append(body.order)
+        bases.append(tuple((int(kind), int(colour)) for kind, colour in known))
     undecided &= hidden
     return Layers(
-        rendered, hidden & ~undecided, undecided, (pixels[0], pixels[1]), (orders[0], orders[1])
+        rendered,
+        hidden & ~undecided,
+        undecided,
+        (pixels[0], pixels[1]),
+        (orders[0], orders[1]),
+        (bases[0], bases[1]),
     )
 
 

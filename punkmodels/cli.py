@@ -12,7 +12,7 @@ import typer
 
 from punkdata import terminal
 from punkdata.errors import DataError, ImageError, UsageError
-from punkmodels import cli_dcgan
+from punkmodels import cli_dcgan, cli_generate
 from punkmodels.options import (
     DeviceName,
     DeviceOption,
@@ -33,7 +33,7 @@ app = terminal.make_app(HELP)
 train_app = terminal.make_app("Train a model on a snapshot.", no_args_is_help=False)
 app.add_typer(train_app, name="train")
 train_app.command("dcgan", epilog=cli_dcgan.TRAIN_EXAMPLES)(cli_dcgan.train_dcgan)
-app.command(epilog=cli_dcgan.GENERATE_EXAMPLES)(cli_dcgan.generate)
+app.command(epilog=cli_generate.EXAMPLES)(cli_generate.generate)
 
 
 class Model(StrEnum):

@@ -1,4 +1,4 @@
-"""The commands of the DCGAN: train dcgan, generate, and evaluate of what is drawn."""
+"""The commands of the DCGAN: train dcgan, and evaluate and export of what is drawn."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from punkdata import terminal
 from punkdata.errors import UsageError
+from punkmodels.cli_generate import BUNDLED, weights
 from punkmodels.options import (
     DeviceName,
     DeviceOption,
@@ -28,17 +29,17 @@ TRAIN_EXAMPLES = (
     "Example: punkmodels train dcgan --preset quick\n\n"
     "After a stop: punkmodels train dcgan --resume latest"
 )
-GENERATE_EXAMPLES = (
-    "Example: punkmodels generate --count 64 --out grid.png\n\n"
-    "Single files: punkmodels generate --count 1000 --out drawings"
-)
-BUNDLED = "bundled"
-MAX_GRID_PIXELS = 10**8
 
 
 class Recipe(StrEnum):
     MODERN = "modern"
     CLASSIC = "classic"
+
+
+class Conditional(StrEnum):
+    NONE = "none"
+    TYPE = "type"
+    LABELS = "labels"
 
 
 class Head(StrEnum):
@@ -61,6 +62,22 @@ def train_dcgan(
         Preset,
         typer.Option(help="quick: some minutes on a core. best: about 40 minutes. Of modern."),
     ] = Preset.QUICK,
+    conditional: Annotated[
+        Conditional,
+        typer.Option(
+            help="What one can ask the generator for: nothing, a type, or type and accessories."
+        ),
+    ] = Conditional.NONE,
+    tone: Annotated[
+        bool, typer.Option("--tone", help="One can ask for a skin tone, too. Of --conditional.")
+    ] = False,
+    matching: Annotated[
+        bool | None,
+        typer.Option(
+            help="Whether the generator is shown the very punk that has what it was asked for. "
+            "(default: with labels and --tone, which leave nothing open)"
+        ),
+    ] = None,
     head: Annotated[
         Head | None,
         typer.Option(
@@ -100,7 +117,16 @@ def train_dcgan(
     from punkmodels.dcgan_run import make_config
 
     going_on = find_run(runs, resume, task="dcgan") if resume else None
+    is_asked = conditional is not Conditional.NONE
+    if (tone or matching) and not is_asked:
+        raise UsageError(
+            f"{'--tone' if tone else '--matching'} is of a conditional generator",
+            try_next="add --conditional labels or --conditional type",
+        )
     given = {
+        "conditional": conditional.value if is_asked else None,
+        "tone": tone or None,
+        "matching": matching,
         "head": head.value if head else None,
         "w_size": None if encoder else 0,
         "images": images,
@@ -136,58 +162,6 @@ def train_dcgan(
     terminal.say(f"next: punkmodels generate --model {run}, or punkmodels evaluate {run}")
 
 
-def generate(
-    count: Annotated[int, typer.Option(min=1, max=10**6, help="How many.")] = 64,
-    out: Annotated[
-        Path,
-        typer.Option(help="grid.png: one picture of all. A folder: a 24x24 RGBA PNG of each."),
-    ] = Path("grid.png"),
-    seed: Annotated[int, typer.Option(min=0, max=10**9, help="Of the noise.")] = 0,
-    scale: Annotated[
-        int, typer.Option(min=1, max=40, help="Pixels of a grid to a pixel of a punk.")
-    ] = 4,
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model",
-            help='A run (a path, a number, or "latest"), a folder of exported weights, or '
-            '"bundled", those that come with punkmodels.',
-        ),
-    ] = BUNDLED,
-    runs: Runs = DEFAULT_RUNS,
-    device: DeviceOption = DeviceName.AUTO,
-    as_json: terminal.Json = False,
-) -> None:
-    """Draw punks that never existed."""
-    from punkmodels.dcgan_run import load_generator
-    from punkmodels.device import pick_device
-    from punkmodels.generate import draw_sprites, write_grid, write_sprites
-
-    is_grid = out.suffix.lower() == ".png"
-    if out.suffix and not is_grid:
-        raise UsageError(f"{out} is no .png", try_next="name a .png for a grid, or a folder")
-    if is_grid and count * (24 * scale) ** 2 > MAX_GRID_PIXELS:
-        raise UsageError(
-            f"a grid of {count:,} punks would be too large",
-            try_next="name a folder with --out, or take a smaller --count or --scale",
-        )
-    if not is_grid and out.is_dir() and any(out.iterdir()):
-        raise UsageError(f"{out} is not empty", try_next="choose another folder with --out")
-    folder = _weights(model, runs)
-    torch_device, _ = pick_device(device.value)
-    generator = load_generator(folder, torch_device)
-    with terminal.progress("drawing", "punks") as report:
-        sprites, _ = draw_sprites(generator, count, seed, report, keep_raw=False)
-    if is_grid:
-        write_grid(sprites, out, scale)
-    else:
-        write_sprites(sprites, out, {"model": str(folder), "seed": seed})
-    if as_json:
-        terminal.emit_json({"path": str(out), "count": count, "seed": seed, "model": str(folder)})
-        return
-    terminal.emit(str(out))
-
-
 def is_drawn(what: str, runs: Path) -> bool:
     """Whether a person means drawn punks, and not a classifier's run."""
     path = Path(what)
@@ -207,26 +181,35 @@ def evaluate_drawn(
     *,
     as_json: bool,
 ) -> None:
-    from punkmodels.dcgan_run import is_finished, load_generator, read_dcgan_config
+    from punkmodels import evaluate_asked
+    from punkmodels.dcgan_run import is_finished, read_dcgan_config
     from punkmodels.device import pick_device
-    from punkmodels.evaluate_gan import DRAW, DRAWS, evaluate_sprites, read_sprites, rows
-    from punkmodels.generate import draw_sprites
+    from punkmodels.drawings import read_sprites
+    from punkmodels.evaluate_gan import DRAW, draw_for_scores, evaluate_sprites, rows
 
     path = Path(what)
     torch_device, _ = pick_device(device.value)
+    obeyed, asked_out = None, out / "asked" if out else None
     if what != BUNDLED and path.exists() and not (path / "config.json").exists():
         with terminal.progress("reading", "pictures") as report:
             raw = read_sprites(path, tile or 24, report)
     else:
-        path = _weights(what, runs)
+        path = weights(what, runs)
         if tile:
             raise UsageError(f"{path} draws punks of 24x24", try_next="leave out --tile")
         if not is_finished(path):
             terminal.warn(f"the training of {path} is unfinished")
-        version = version or read_dcgan_config(path).data.version
+        saved = read_dcgan_config(path)
+        version = version or saved.data.version
+        if not out and what != BUNDLED:
+            out, asked_out = (path / "evaluation" / name for name in ("generated", "asked"))
+        if saved.options.conditional == "labels":
+            with terminal.progress("asking", "steps") as report:
+                obeyed = evaluate_asked.evaluate_asked(
+                    path, root, version=version, device=torch_device, out=asked_out, report=report
+                )
         with terminal.progress("drawing", "punks") as report:
-            _, raw = draw_sprites(load_generator(path, torch_device), DRAW * DRAWS, 0, report)
-        out = out or (None if what == BUNDLED else path / "evaluation" / "generated")
+            raw = draw_for_scores(path, root, version, torch_device, report)
     with terminal.progress("scoring", "steps") as report:
         result = evaluate_sprites(
             path.stem,
@@ -238,21 +221,28 @@ def evaluate_drawn(
             report=report,
         )
     if as_json:
-        terminal.emit_json(result.to_json())
+        terminal.emit_json(result.to_json() | ({"asked": obeyed.to_json()} if obeyed else {}))
         return
-    for cells in rows(result):
-        first, *scores = cells
+    for first, *scores in rows(result):
         terminal.emit(f"{first:42}" + "".join(f"{score[-24:]:>26}" for score in scores))
     terminal.emit("")
     terminal.emit(f"copies that a perfect generator would draw: {result.chance_of_copies:.4f}")
     label, real, drawn = result.label_shares[0]
     terminal.emit(f"label farthest from its share: {label}, {drawn:.3f} instead of {real:.3f}")
+    if obeyed:
+        terminal.emit("")
+        for first, *scores in evaluate_asked.rows(obeyed):
+            terminal.emit(f"{first:48}" + "".join(f"{score:>12}" for score in scores))
+        label, times, share = obeyed.labels[0]
+        terminal.emit(f"label drawn worst: {label}, right in {share:.3f} of {times:,} draws")
     if result.scores.frechet_distance is None:
         terminal.warn(
             f"{result.sprites:,} are fewer than {DRAW:,}: compare with the same number only"
         )
     if out:
         terminal.say(f"written to {out}: scores.json, scores.md, neighbours.png")
+    if obeyed and asked_out:
+        terminal.say(f"and to {asked_out}: scores.json, scores.md, drawn.png")
 
 
 def export_drawn(run: Path, out: Path, root: Path, version: str | None, *, as_json: bool) -> None:
@@ -270,9 +260,3 @@ def export_drawn(run: Path, out: Path, root: Path, version: str | None, *, as_js
         return
     terminal.emit(str(out))
     terminal.say(f"{size_bytes / 1e6:.1f} MB; next: punkmodels generate --model {out}")
-
-
-def _weights(model: str, runs: Path) -> Path:
-    from punkmodels.dcgan_run import BUNDLED_DCGAN
-
-    return BUNDLED_DCGAN if model == BUNDLED else find_run(runs, model, trained=True, task="dcgan")

@@ -13,6 +13,7 @@ from punkdata.errors import DataError
 from punkdata.palette import PALETTE
 from punkmodels.checkpoint import CheckpointFacts, load_checkpoint, read_tensors, unprefixed
 from punkmodels.classifier import PLACES
+from punkmodels.conditions import Conditional, condition_size
 from punkmodels.dcgan import Generator
 from punkmodels.runs import read_config
 from punkmodels.saved import (
@@ -29,6 +30,7 @@ from punkmodels.saved import (
 Recipe = Literal["modern", "classic"]
 Head = Literal["palette", "rgba"]
 BUNDLED_DCGAN = Path(__file__).parent / "weights" / "dcgan"
+BUNDLED_CONDITIONAL = BUNDLED_DCGAN.with_name("dcgan-labels")
 Rate = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -40,6 +42,15 @@ class DcganConfig:
     recipe: Recipe = "modern"
     images: Annotated[int, Field(ge=1, le=10**10)] = 100_000
     """real images that encoder and discriminator see in all"""
+    conditional: Conditional = "none"
+    """what one can ask for: nothing, a type, or type and accessories"""
+    tone: bool = False
+    """whether one can ask for a skin tone, too"""
+    matching: bool = False
+    """whether the generator is told, beside the discriminator's judgement, the very punk that has
+    what it was asked for; of the palette head"""
+    balanced_share: Share = 0.0
+    """of punks drawn so that rare labels are as frequent as common ones"""
     batch_size: Count = 32
     width: Size = 32
     """channels of the map of 12x12; 6x6 has twice, 3x3 four times as many"""
@@ -50,9 +61,9 @@ class DcganConfig:
     kl_weight: Annotated[float, Field(ge=0)] = 0.1
     """of what w tells of a punk"""
     encoder_weight: Annotated[float, Field(ge=0)] = 0.03
-    """of the encoder's loss, in nats, beside the discriminator's judgement"""
+    """of the encoder's loss, and that of matching, in nats, beside the discriminator's judgement"""
     judged_from: Share = 0.7
-    """share of the training after which the discriminator joins the encoder"""
+    """share of the training after which the discriminator joins the encoder, or matching"""
     head: Head = "palette"
     """palette: one of the colours known at each place. rgba: any colour, by tanh, as Radford's"""
     last: Size = 16
@@ -112,9 +123,17 @@ RECIPES: dict[Recipe, dict[str, Any]] = {
 def make_config(preset: str = "quick", recipe: Recipe = "modern", **chosen: Any) -> DcganConfig:
     """The options of a preset and a recipe, and those chosen, which are stronger."""
     options = {"preset": preset, "recipe": recipe, **PRESETS[preset], **RECIPES[recipe], **chosen}
+    if options.get("conditional") == "labels":
+        options = {"balanced_share": 0.5} | options
+        if options.get("tone") and recipe == "modern" and options.get("head") != "rgba":
+            # Labels and tone leave nothing open that an encoder could describe.
+            options = {"matching": True} | options
+    if options.get("matching"):
+        options |= {"w_size": 0, "beta_1": 0.9} | chosen
     if options.get("head") == "rgba":  # these are of the palette's colours
         options |= {"code": 0, "w_size": 0} | chosen
-    if recipe == "modern" and not options.get("w_size", DcganConfig.w_size):
+    is_taught = options.get("w_size", DcganConfig.w_size) or options.get("matching")
+    if recipe == "modern" and not is_taught:
         options |= {"beta_1": 0.0} | chosen  # as R3GAN has it, without an encoder
     return DcganConfig(**options)
 
@@ -128,6 +147,8 @@ def build_generator(config: DcganConfig, counts: torch.Tensor) -> Generator:
     is_palette = config.head == "palette"
     if config.w_size and not is_palette:
         raise DataError("an encoder (w_size) teaches a palette head only")
+    if config.matching and (not is_palette or config.conditional == "none"):
+        raise DataError("matching is of a palette head that can be asked for something")
     return Generator(
         config.z_size,
         config.width,
@@ -135,6 +156,7 @@ def build_generator(config: DcganConfig, counts: torch.Tensor) -> Generator:
         config.last,
         config.code,
         config.w_size,
+        condition_size(config.conditional, tone=config.tone),
     )
 
 
@@ -162,9 +184,12 @@ def load_generator(run: Path, device: torch.device) -> Generator:
         tensors = read_tensors(file)
     else:
         tensors = unprefixed("ema", load_checkpoint(run, CheckpointFacts)[0])
-    colours = tensors.get("layers.12.colours", torch.empty(0, 0))
-    most = min(colours.shape[-1], len(PALETTE))
-    counts = (torch.arange(len(PALETTE)) < most).expand(PLACES, -1)  # of the shape of the weights
+    counts = torch.zeros(PLACES, len(PALETTE), dtype=torch.int64)
+    known = [tensors.get(f"layers.12.{name}", counts[:, :0]) for name in ("colours", "known")]
+    try:
+        counts.scatter_(1, *(t.long() for t in known))  # a head of the shape of the weights
+    except (RuntimeError, TypeError) as error:
+        raise DataError(f"the weights of {run} do not fit ({error})") from None
     model = build_generator(options, counts)
     restore_model(run, model, tensors)
     return model.eval().to(device)

@@ -13,7 +13,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from punkmodels.dcgan import Generator, PaletteHead, perceptron
+from punkmodels.colours import PaletteHead
+from punkmodels.dcgan import Generator, beside, perceptron
 
 
 class Encoder(nn.Module):
@@ -22,9 +23,10 @@ class Encoder(nn.Module):
 
     Args:
         z_size: that of the generator.
+        asked: size of the condition, see `conditions`; 0 for none.
     """
 
-    def __init__(self, width: int, code: int, z_size: int, w_size: int) -> None:
+    def __init__(self, width: int, code: int, z_size: int, w_size: int, asked: int = 0) -> None:
         super().__init__()
         w = width
         layers: list[nn.Module] = [nn.Conv2d(4 + code, w, 4, 2, 1), nn.LeakyReLU(0.2)]
@@ -33,7 +35,7 @@ class Encoder(nn.Module):
             layers += [nn.BatchNorm2d(after), nn.LeakyReLU(0.2)]
         layers.append(nn.Conv2d(4 * w, 2 * w_size, 3))
         self.layers = nn.Sequential(*layers)
-        self.to_z = perceptron(w_size, 2 * z_size)
+        self.to_z = perceptron(w_size + asked, 2 * z_size)
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return _halves(self.layers(images).flatten(1))
@@ -46,6 +48,7 @@ def encoder_loss(
     indices: torch.Tensor,
     random: torch.Generator,
     kl_weight: float = 1.0,
+    asked: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """How badly images are redrawn, and w by the mapping: nats an image, a scalar, up to a
     constant.
@@ -59,18 +62,19 @@ def encoder_loss(
         indices: uint8 (N, 24, 24), the same as palette indices: what is to be redrawn.
         random: of the device of the images.
         kl_weight: of what w tells of an image; less than 1 lets it tell more.
+        asked: condition of each image (N, size).
     """
     mapping, head = generator.mapping, generator.layers[-1]
     if mapping is None or not isinstance(head, PaletteHead):
         raise ValueError("the generator needs a mapping and a palette head")
     mean, log_variance = encoder(images)
     w = _sample(mean, log_variance, random)
-    redrawn = head.surprise(generator.features(w), indices)
+    redrawn = head.surprise(generator.features(w, asked), indices, asked)
     loss = redrawn + kl_weight * divergence(mean, log_variance)
     w = w.detach().float()
-    z_mean, z_log_variance = _halves(encoder.to_z(w))
-    z = _sample(z_mean, z_log_variance, random)
-    missed = (w - mapping.layers(z).float()) * (-mapping.log_spread).exp()
+    z_mean, z_log_variance = _halves(encoder.to_z(beside(w, asked)))
+    place = mapping.place(_sample(z_mean, z_log_variance, random), asked).float()
+    missed = (w - place) * (-mapping.log_spread).exp()
     mapped = (missed.square() / 2 + mapping.log_spread).sum(dim=1)
     nats: torch.Tensor = loss + mapped + divergence(z_mean, z_log_variance)
     return nats.mean()

@@ -15,18 +15,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from punkdata.disk import storage_errors, write_whole
 from punkdata.errors import DataError
 from punkmodels.classifier import decide
 from punkmodels.classifier_run import BUNDLED, load_classifier
-from punkmodels.dcgan import SIZE, snap
+from punkmodels.colours import SIZE, snap
 from punkmodels.dcgan_run import export_generator, load_generator, read_dcgan_config
 from punkmodels.evaluate import predict_logits
+from punkmodels.evaluate_asked import evaluate_asked
 from punkmodels.features import embed
 from punkmodels.generate import draw_sprites
 from punkmodels.parts import Part, load_part
@@ -42,6 +41,7 @@ from punkmodels.resemblance import (
 )
 from punkmodels.runs import read_config, write_json
 from punkmodels.sheets import grid
+from punkmodels.wishes import like_real_ones
 
 DRAW = 2000
 """sprites of a draw"""
@@ -177,6 +177,31 @@ def evaluate_sprites(
     return result
 
 
+def draw_for_scores(
+    run: Path,
+    root: Path,
+    version: str,
+    device: torch.device,
+    report: Callable[..., None] = lambda done, total: None,
+) -> torch.Tensor:
+    """What `evaluate_sprites` wants of a run, or of exported weights: `raw` of five draws.
+
+    A conditional generator is asked for what training punks have, as frequent as they are; so its
+    copies tell of obedience.
+
+    Raises:
+        UsageError, DataError: there is no such run or snapshot, or it is damaged.
+    """
+    config = read_dcgan_config(run).options
+    count, asked = DRAW * DRAWS, None
+    if config.conditional != "none":
+        train = load_part(root, version, "default", "train")
+        random = torch.Generator().manual_seed(0)
+        some = torch.randint(len(train), (count,), generator=random)
+        asked = like_real_ones(config, train, len(train), 0)[some]
+    return draw_sprites(load_generator(run, device), count, 0, report, asked=asked)[1]
+
+
 def export_with_scores(
     run: Path,
     root: Path,
@@ -191,72 +216,22 @@ def export_with_scores(
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder)
         export_generator(run, exported)
-        model = load_generator(exported, torch.device("cpu"))
-        _, raw = draw_sprites(model, DRAW * DRAWS, 0)
         version = version or read_dcgan_config(run).data.version
+        raw = draw_for_scores(exported, root, version, torch.device("cpu"))
         result = evaluate_sprites(out.name, raw, root, version=version, report=report)
         facts = result.to_json()
         del facts["source"], facts["label_shares"]
-        write_json(exported / "config.json", read_config(exported) | {"scores": facts})
+        scores = {"scores": facts}
+        if read_dcgan_config(run).options.conditional == "labels":
+            obeyed = evaluate_asked(exported, root, version=version).to_json()
+            del obeyed["labels"]
+            scores["asked"] = obeyed
+        write_json(exported / "config.json", read_config(exported) | scores)
         with storage_errors(out):
             out.mkdir(parents=True, exist_ok=True)
             for file in exported.iterdir():
                 write_whole(out / file.name, file.read_bytes())
     return result
-
-
-def read_sprites(
-    path: Path,
-    tile: int = SIZE,
-    report: Callable[..., None] = lambda done, total: None,
-) -> torch.Tensor:
-    """Drawings of others, float32 (N, 4, 24, 24) in [-1, 1]: a folder of pictures or one, each
-    of one sprite or of tiles.
-
-    Larger tiles are averaged down. In a picture without alpha, what looks like its upper left
-    corner counts as transparent.
-
-    Args:
-        tile: side of a tile in pixels, a multiple of 24.
-
-    Raises:
-        DataError: no pictures, or of another size.
-    """
-    files = sorted(p for p in path.glob("*.png")) if path.is_dir() else [path]
-    if not files:
-        raise DataError(
-            f"{path} holds no PNG pictures", try_next="name a folder of PNGs, or one PNG"
-        )
-    tiles = []
-    for done, file in enumerate(files, 1):
-        tiles.append(_tiles(file, tile))
-        report(done, len(files))
-    return torch.from_numpy(np.concatenate(tiles)).permute(0, 3, 1, 2) / 127.5 - 1
-
-
-def _tiles(file: Path, tile: int) -> NDArray[np.float32]:
-    try:
-        with Image.open(file) as image:
-            has_alpha = image.has_transparency_data
-            pixels = np.array(image.convert("RGBA"), np.float32)
-    except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise DataError(f"{file} cannot be read ({error})") from None
-    height, width = pixels.shape[:2]
-    if tile % SIZE or height % tile or width % tile:
-        raise DataError(
-            f"{file} is {width}x{height}, not made of tiles of {tile}x{tile}",
-            try_next="say their side with --tile, a multiple of 24",
-        )
-    k = tile // SIZE
-    pixels[pixels[..., 3] == 0] = 0  # what is not seen has no colour
-    parts: NDArray[np.float32] = pixels.reshape(
-        height // tile, SIZE, k, width // tile, SIZE, k, 4
-    ).mean(axis=(2, 5))
-    tiles: NDArray[np.float32] = parts.swapaxes(1, 2).reshape(-1, SIZE, SIZE, 4)
-    if not has_alpha:
-        behind = np.abs(tiles - tiles[:, :1, :1]).max(axis=3) <= 8
-        tiles[behind] = 0
-    return tiles
 
 
 def rows(*results: GeneratorEvaluation) -> list[tuple[str, ...]]:

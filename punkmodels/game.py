@@ -8,16 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from punkmodels.dcgan import (
-    Discriminator,
-    Generator,
-    PaletteHead,
-    augment,
-    colour_counts,
-    colour_table,
-    initialise,
-    to_rgba,
-)
+from punkmodels.colours import PaletteHead, colour_counts, colour_table, to_rgba
+from punkmodels.conditions import condition_size
+from punkmodels.dcgan import Discriminator, Generator, augment, initialise
 from punkmodels.dcgan_run import DcganConfig, build_generator
 from punkmodels.encoder import Encoder, encoder_loss
 from punkmodels.losses import (
@@ -45,14 +38,24 @@ class Game:
     def networks(self) -> dict[str, nn.Module]:
         return {"G": self.G, "D": self.D} | ({"E": self.E} if self.E else {})
 
-    def draw(self, n: int) -> torch.Tensor:
-        """Images (N, 4 + code, 24, 24) by the generator, of new noise."""
-        noise = torch.randn(n, self.G.noise_size, generator=self.random, device=self.random.device)
-        drawn: torch.Tensor = self.G(noise)
+    def draw(self, n: int, asked: torch.Tensor | None = None) -> torch.Tensor:
+        """Images (N, 4 + code, 24, 24) by the generator, of new noise.
+
+        Args:
+            asked: conditions (N, size), here and below; None of a generator that knows none.
+        """
+        drawn: torch.Tensor = self.G(self._noise(n), asked)
         return drawn
 
+    def _noise(self, n: int) -> torch.Tensor:
+        return torch.randn(n, self.G.noise_size, generator=self.random, device=self.random.device)
+
     def discriminator_loss(
-        self, indices: torch.Tensor, drawn: torch.Tensor, gamma: float
+        self,
+        indices: torch.Tensor,
+        drawn: torch.Tensor,
+        gamma: float,
+        asked: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The loss, and the logits (N,) of the real images.
 
@@ -63,34 +66,55 @@ class Game:
         """
         both = self._disturb(torch.cat([to_rgba(indices, self.table), drawn.detach()]))
         if self.config.recipe == "classic":  # each by itself, because of batch normalisation
-            of_real, of_drawn = (self.D(x) for x in both.chunk(2))
+            of_real, of_drawn = (self.D(x, asked) for x in both.chunk(2))
             return classic_discriminator_loss(of_real, of_drawn), of_real.detach()
-        logits = self.D(both.requires_grad_(gamma > 0))
+        twice = None if asked is None else torch.cat([asked, asked])
+        logits = self.D(both.requires_grad_(gamma > 0), twice)
         of_real, of_drawn = logits.chunk(2)
         loss = relativistic_loss(of_real, of_drawn)
         if gamma:  # the mean over both halves, twice, is the sum of R1 and R2
             loss = loss + gamma * squared_gradients(logits, both).mean()
         return loss, of_real.detach()
 
-    def generator_loss(self, drawn: torch.Tensor, of_real: torch.Tensor) -> torch.Tensor:
+    def generator_loss(
+        self, drawn: torch.Tensor, of_real: torch.Tensor, asked: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """What the generator learns of the discriminator.
 
         Args:
             of_real: logits (N,) of as many real images.
         """
-        logits = self.D(self._disturb(drawn))
+        logits = self.D(self._disturb(drawn), asked)
         if self.config.recipe == "classic":
             return classic_generator_loss(logits)
         return relativistic_loss(logits, of_real)
 
-    def encoder_loss(self, indices: torch.Tensor) -> torch.Tensor:
-        """What the generator and the encoder learn of real images, uint8 (N, 24, 24)."""
-        if self.E is None:
-            return torch.zeros((), device=self.table.device)
-        real = to_rgba(indices, self.table)
-        return self.config.encoder_weight * encoder_loss(
-            self.E, self.G, real, indices, self.random, self.config.kl_weight
-        )
+    @property
+    def is_taught(self) -> bool:
+        """Whether the generator learns of more than the discriminator."""
+        return self.E is not None or self.config.matching
+
+    def teaching_loss(
+        self, indices: torch.Tensor, asked: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """What the generator and the encoder learn of real images, uint8 (N, 24, 24).
+
+        With `matching` the generator is to draw the very image that has what is asked for, whatever
+        the noise: the cross-entropy of its pixels, in nats.
+        """
+        nats = torch.zeros((), device=self.table.device)
+        if self.E:
+            real = to_rgba(indices, self.table)
+            nats = nats + encoder_loss(
+                self.E, self.G, real, indices, self.random, self.config.kl_weight, asked
+            )
+        if self.config.matching:
+            head = self.G.layers[-1]
+            if not isinstance(head, PaletteHead):
+                raise ValueError("matching is of a palette head")
+            w = self.G.to_w(self._noise(len(indices)), asked)
+            nats = nats + head.surprise(self.G.features(w, asked), indices, asked).mean()
+        return self.config.encoder_weight * nats
 
     def groups(self) -> list[dict[str, Any]]:
         """What the generator's optimizer moves: the encoder too, and a palette head with a higher
@@ -98,7 +122,7 @@ class Game:
         hears of it rarely.
         """
         *layers, last = self.G.layers
-        below = [self.G.mapping, *layers, self.E]
+        below = [self.G.mapping, self.G.embed, *layers, self.E]
         others = [p for module in below if module for p in module.parameters()]
         times = self.config.head_lr_times if isinstance(last, PaletteHead) else 1.0
         return [{"params": others}, {"params": list(last.parameters()), "times": times}]
@@ -119,11 +143,13 @@ def new_game(config: DcganConfig, images: torch.Tensor, device: torch.device) ->
     """
     torch.manual_seed(config.seed)
     G = build_generator(config, colour_counts(images)).to(device)
-    D = Discriminator(config.width, normalise=config.recipe == "classic", code=config.code)
+    asked = condition_size(config.conditional, tone=config.tone)
+    is_classic = config.recipe == "classic"
+    D = Discriminator(config.width, normalise=is_classic, code=config.code, asked=asked)
     E = None
     if config.w_size:
-        E = Encoder(config.width, config.code, config.z_size, config.w_size).to(device)
-    if config.recipe == "classic":
+        E = Encoder(config.width, config.code, config.z_size, config.w_size, asked).to(device)
+    if is_classic:
         initialise(G)
         initialise(D)
     random = torch.Generator(device).manual_seed(config.seed)

@@ -12,7 +12,8 @@ from PIL import Image
 
 from punkdata.disk import storage_errors, write_whole
 from punkdata.palette import PALETTE
-from punkmodels.dcgan import Generator, snap
+from punkmodels.colours import snap
+from punkmodels.dcgan import Generator
 from punkmodels.runs import write_json
 from punkmodels.sheets import grid
 
@@ -25,9 +26,13 @@ def draw_sprites(
     seed: int,
     report: Callable[..., None] = lambda done, total: None,
     *,
+    asked: torch.Tensor | None = None,
     keep_raw: bool = True,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Sprites of a seed; the first ones are the same for every count.
+
+    Args:
+        asked: conditions (count, size); None of a generator that knows none.
 
     Returns:
         Palette indices uint8 (count, 24, 24), and as they were before snapping, float32
@@ -42,7 +47,8 @@ def draw_sprites(
             n = min(BATCH, count - start)
             # Always a whole batch: fewer numbers would not be the first of more.
             z = torch.randn(BATCH, model.noise_size, generator=random)[:n]
-            drawn = model(z.to(device))[:, :4].cpu()
+            some = None if asked is None else asked[start : start + n].to(device)
+            drawn = model(z.to(device), some)[:, :4].cpu()
             raw += [drawn] * keep_raw
             sprites.append(snap(drawn)[0])
             report(start + n, count)

@@ -16,7 +16,7 @@ from punkdata.dataset import PunkDataset
 from punkdata.split import SCHEMES, tenths
 from punkmodels.classifier import to_indices
 
-PartName = Literal["train", "val", "test"]
+PartName = Literal["train", "val", "test", "all"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,18 @@ def load_part(root: Path, version: str, scheme: str, part: PartName) -> Part:
         data.manifest.labels_hash,
         data.path,
     )
+
+
+def sampling_weights(labels: torch.Tensor, balanced_share: float) -> torch.Tensor:
+    """float (N,), sums to 1: how likely each punk is drawn.
+
+    A punk's balanced weight is the sum of 1/support over its labels: so every label, rare
+    or common, brings in the same total. It is mixed with the uniform weight.
+    """
+    support = labels.sum(0).clamp(min=1)
+    balanced = (labels / support).sum(1)
+    uniform = torch.full_like(balanced, 1 / len(labels))
+    return (1 - balanced_share) * uniform + balanced_share * balanced / balanced.sum()
 
 
 def describe_run(

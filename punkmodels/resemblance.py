@@ -15,13 +15,12 @@ import torch
 from punkdata.palette import PALETTE
 from punkdata.traits import LABELS, TYPES
 from punkmodels.classifier import known_pairs
+from punkmodels.conditions import TONE_AT
 from punkmodels.distances import frechet_distance, kernel_distance, neighbours
 from punkmodels.parts import Part
 
 NEAR = 8
 """steps of 1/255 within which a pixel's channels count as one of the palette's colours"""
-TONE_AT = (23, 9)
-"""row and column of a pixel of the neck, which tells the skin tone"""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from punkmodels.classifier_run import (
     read_classifier_config,
 )
 from punkmodels.device import pick_device, settle
-from punkmodels.parts import Part, describe_run, load_part
+from punkmodels.parts import Part, describe_run, load_part, sampling_weights
 from punkmodels.runs import (
     append_metrics,
     check_sink,
@@ -250,18 +250,6 @@ def one_cycle(progress: float, warm_share: float = 0.25) -> float:
     if progress < warm_share:
         return 0.04 + 0.96 * (1 - math.cos(math.pi * progress / warm_share)) / 2
     return (1 + math.cos(math.pi * (progress - warm_share) / (1 - warm_share))) / 2
-
-
-def sampling_weights(labels: torch.Tensor, balanced_share: float) -> torch.Tensor:
-    """float (N,), sums to 1: how likely each punk is drawn.
-
-    A punk's balanced weight is the sum of 1/support over its labels: so every label, rare
-    or common, brings in the same total. It is mixed with the uniform weight.
-    """
-    support = labels.sum(0).clamp(min=1)
-    balanced = (labels / support).sum(1)
-    uniform = torch.full_like(balanced, 1 / len(labels))
-    return (1 - balanced_share) * uniform + balanced_share * balanced / balanced.sum()
 
 
 def augment(images: torch.Tensor, noise_share: float, generator: torch.Generator) -> torch.Tensor:

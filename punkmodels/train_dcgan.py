@@ -29,13 +29,15 @@ from punkmodels.checkpoint import (
     step_of,
     unprefixed,
 )
-from punkmodels.dcgan import reestimate_normalisation, snap
+from punkmodels.colours import snap
+from punkmodels.conditions import conditions, tones_of
+from punkmodels.dcgan import reestimate_normalisation
 from punkmodels.dcgan_run import DcganConfig, read_dcgan_config
 from punkmodels.device import pick_device, settle
 from punkmodels.distances import frechet_distance
 from punkmodels.features import embed
 from punkmodels.game import new_game
-from punkmodels.parts import describe_run, load_part
+from punkmodels.parts import describe_run, load_part, sampling_weights
 from punkmodels.runs import (
     append_metrics,
     check_sink,
@@ -87,17 +89,34 @@ def train_dcgan(
     G, D, random = game.G, game.D, game.random
     fixed = torch.Generator(device).manual_seed(config.seed + 1)
     fixed_noise = torch.randn(DRAWN, G.noise_size, generator=fixed, device=device)
+    weights = sampling_weights(train.visible, config.balanced_share).to(device)
+    seen_of, told_of = (
+        conditions(labels, tones_of(train.images), config.conditional, tone=config.tone).to(device)
+        for labels in (train.visible, train.labels)
+    )
+    some = torch.randint(len(images), (DRAWN,), generator=fixed, device=device)
+    fixed_asked = seen_of[some]
 
-    def pick() -> torch.Tensor:
-        """Real images, drawn evenly."""
+    def pick() -> tuple[torch.Tensor, torch.Tensor]:
+        """Real images, and what one would ask for to get them.
+
+        A label that no pixel shows is asked for or not, by chance: it is to change nothing.
+        """
         n = config.batch_size
-        return images[torch.randint(len(images), (n,), generator=random, device=device)]
+        if config.balanced_share:
+            rows = torch.multinomial(weights, n, replacement=True, generator=random)
+        else:
+            rows = torch.randint(len(images), (n,), generator=random, device=device)
+        coin = torch.rand(n, seen_of.shape[1], generator=random, device=device) < 0.5
+        return images[rows], torch.where(coin, seen_of[rows], told_of[rows])
 
     def try_step(in_half: bool) -> None:
         with torch.autocast(device.type, torch.bfloat16, enabled=in_half):
-            indices, drawn = pick(), game.draw(config.batch_size)
-            loss, of_real = game.discriminator_loss(indices, drawn, config.gamma)
-            loss = loss + game.generator_loss(drawn, of_real) + game.encoder_loss(indices)
+            indices, asked = pick()
+            drawn = game.draw(config.batch_size, asked)
+            loss, of_real = game.discriminator_loss(indices, drawn, config.gamma, asked)
+            loss = loss + game.generator_loss(drawn, of_real, asked)
+            loss = loss + game.teaching_loss(indices, asked)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
     began = (saved.device.threads, saved.device.half_precision) if saved else None
@@ -113,14 +132,15 @@ def train_dcgan(
     optimizer_D = torch.optim.Adam(D.parameters(), config.lr, betas_D, fused=True)
 
     steps = math.ceil(config.images / config.batch_size)
-    judged_from = round(steps * config.judged_from) if game.E else 0
+    judged_from = round(steps * config.judged_from) if game.is_taught else 0
     looks = {round(steps * i / LOOKS) for i in range(1, LOOKS + 1)} - {0}
 
     def look(step: int) -> float:
         """Draw the same noise as ever, keep the picture, and return the distance."""
-        reestimate_normalisation(ema, config.seed, config.batch_size)
+        reestimate_normalisation(ema, config.seed, config.batch_size, fixed_asked)
+        both = zip(torch.split(fixed_noise, 500), torch.split(fixed_asked, 500), strict=True)
         with torch.inference_mode():
-            drawn = torch.cat([ema(noise) for noise in torch.split(fixed_noise, 500)])
+            drawn = torch.cat([ema(*batch) for batch in both])
         sprites = snap(drawn)[0].cpu()
         grid(sprites[:64]).save(run / "samples" / f"step_{step:06d}.png")
         return frechet_distance(known, embed(sprites, device))
@@ -173,21 +193,21 @@ def train_dcgan(
             for group in optimizer_G.param_groups + optimizer_D.param_groups:
                 group["lr"] = rate * group.get("times", 1.0)
             loss_D = loss_G = torch.zeros((), device=device)
-            indices = pick()
+            indices, asked = pick()
             if step >= judged_from:
                 is_due = step % config.penalty_every == 0
                 with torch.autocast(device.type, torch.bfloat16, enabled=half):
-                    drawn = game.draw(config.batch_size)
+                    drawn = game.draw(config.batch_size, asked)
                     loss_D, of_real = game.discriminator_loss(
-                        indices, drawn, gamma * config.penalty_every if is_due else 0.0
+                        indices, drawn, gamma * config.penalty_every if is_due else 0.0, asked
                     )
                 optimizer_D.zero_grad(set_to_none=True)
                 torch.autograd.backward(loss_D, inputs=list(D.parameters()))
                 optimizer_D.step()
                 with torch.autocast(device.type, torch.bfloat16, enabled=half):
-                    loss_G = game.generator_loss(drawn, of_real)
+                    loss_G = game.generator_loss(drawn, of_real, asked)
             with torch.autocast(device.type, torch.bfloat16, enabled=half):
-                loss_E = game.encoder_loss(indices)
+                loss_E = game.teaching_loss(indices, asked)
             optimizer_G.zero_grad(set_to_none=True)
             torch.autograd.backward(loss_G + loss_E, inputs=learners)
             optimizer_G.step()
@@ -211,7 +231,7 @@ def train_dcgan(
                 "images_seen": seen,
                 "loss_D": of_D / judged if judged else None,
                 "loss_G": of_G / judged if judged else None,
-                "loss_E": of_E / taught if game.E else None,
+                "loss_E": of_E / taught if game.is_taught else None,
                 "frechet_distance_to_training": distance,
                 "images_per_s": rate_per_s,
             }

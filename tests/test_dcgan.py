@@ -6,17 +6,15 @@ import pytest
 import torch
 from torch import nn
 
-from punkdata.palette import PALETTE
+from punkmodels.colours import colour_counts, colour_table, to_rgba
 from punkmodels.dcgan import (
     Discriminator,
     Generator,
+    Mapping,
     augment,
-    colour_counts,
-    colour_table,
+    evened,
     initialise,
     reestimate_normalisation,
-    snap,
-    to_rgba,
 )
 
 
@@ -52,54 +50,6 @@ def test_without_normalisation_an_image_is_judged_by_itself(indices: torch.Tenso
     assert not torch.allclose(network(images)[:1], network(images[:2])[:1], atol=1e-5)
 
 
-def test_the_palette_head_draws_what_training_knows_at_each_place(indices: torch.Tensor) -> None:
-    model = Generator(16, 4, colour_counts(indices), last=3).eval()
-    nn.init.normal_(model.layers[-1].weight, 0, 50)
-    drawn, off = snap(model(torch.randn(50, 16)).detach())
-    assert off.max() < 0.01
-    known = colour_counts(indices) > 0
-    places = torch.arange(576).expand(50, -1)
-    assert known[places, drawn.flatten(1).long()].all()
-    assert len(drawn.flatten(1).unique(dim=0)) > 25
-
-
-def test_the_palette_head_passes_a_gradient_to_colours_not_chosen(indices: torch.Tensor) -> None:
-    model = Generator(16, 4, colour_counts(indices), last=3)
-    z = torch.randn(8, 16, requires_grad=True)
-    model(z).square().sum().backward()
-    head = model.layers[-1]
-    assert z.grad.abs().max() > 0
-    of_known = head.weight.grad.abs().amax(dim=1) > 0
-    assert of_known[head.known].float().mean() > 0.9
-    assert not of_known[~head.known].any()
-
-
-def test_the_palette_head_is_surprised_by_what_it_finds_unlikely(indices: torch.Tensor) -> None:
-    """In nats, against the softmax over all 222 colours."""
-    model = Generator(16, 4, colour_counts(indices), last=3)
-    head = model.layers[-1]
-    nn.init.normal_(head.weight)
-    features = model.features(torch.randn(40, 16))
-    logits = torch.full((40, 576, len(PALETTE)), -torch.inf)
-    known = torch.einsum("ncp,pcm->npm", features.flatten(2), head.weight) + head.bias[:, 0]
-    logits.scatter_(2, head.colours.long().expand(40, -1, -1), known)
-    logits[:, colour_counts(indices) == 0] = -torch.inf
-    share = logits.softmax(dim=2).gather(2, indices.flatten(1).long()[:, :, None])
-    expected = -share.log().sum(dim=(1, 2))
-    assert torch.allclose(head.surprise(features, indices), expected, rtol=1e-4)
-
-
-def test_a_place_of_one_colour_is_no_surprise() -> None:
-    indices = torch.zeros(8, 24, 24, dtype=torch.uint8)
-    indices[:4, 3, 3] = 5
-    model = Generator(16, 4, colour_counts(indices), last=3)
-    features = model.features(torch.randn(8, 16))
-    assert model.layers[-1].surprise(features, indices).min() > 0
-    model.layers[-1].surprise(features, indices).sum().backward()
-    moved = model.layers[-1].weight.grad.flatten(1).abs().sum(dim=1) > 0
-    assert moved.nonzero().flatten().tolist() == [3 * 24 + 3]
-
-
 def test_mapped_noise_spreads_as_far_as_the_mapping_says(indices: torch.Tensor) -> None:
     model = Generator(16, 4, colour_counts(indices), last=3, w_size=5)
     assert model.noise_size == 21
@@ -112,24 +62,6 @@ def test_mapped_noise_spreads_as_far_as_the_mapping_says(indices: torch.Tensor) 
     expected = (noise[:, 16:] - noise[:1, 16:]) * math.exp(-3)
     assert torch.allclose(w - w[:1], expected, atol=1e-5)
     assert model(noise).shape == (50, 4, 24, 24)
-
-
-def test_colours_are_counted_at_their_places(indices: torch.Tensor) -> None:
-    counts = colour_counts(indices)
-    assert counts.shape == (576, len(PALETTE))
-    assert (counts.sum(dim=1) == 40).all()
-    assert counts[25, 3] == (indices[:, 1, 1] == 3).sum()
-
-
-def test_snapping_finds_the_nearest_colour_and_tells_how_far(indices: torch.Tensor) -> None:
-    images = to_rgba(indices, colour_table())
-    found, off = snap(images)
-    assert torch.equal(found, indices)
-    assert off.max() < 1e-3
-    images[0, 2, 3, 4] += 5 / 127.5
-    found, off = snap(images)
-    assert torch.equal(found, indices)
-    assert off[0, 3, 4].item() == pytest.approx(5, abs=1e-3)
 
 
 def test_augmenting_moves_by_whole_pixels_and_fills_with_transparent(
@@ -176,3 +108,41 @@ def test_normalisation_is_estimated_from_what_the_weights_draw() -> None:
     with torch.no_grad():
         wanted = model.train()(z)
     assert (after - wanted).abs().mean() < 0.2 * (before - wanted).abs().mean()
+
+
+def test_what_is_asked_for_reaches_mapping_first_map_and_every_place(
+    indices: torch.Tensor,
+) -> None:
+    model = Generator(16, 4, colour_counts(indices), last=3, w_size=5, asked=7).eval()
+    noise, asked = torch.randn(6, model.noise_size), torch.eye(7)[:6]
+    assert isinstance(model.mapping, Mapping)
+    assert model.embed
+    head = model.layers[-1]
+    nn.init.normal_(head.of_asked)
+    model(noise, asked).square().sum().backward()
+    for parameter in (model.mapping.layers[0].weight, model.embed.weight, head.of_asked):
+        assert parameter.grad.abs().max() > 0
+    assert head.of_asked.grad[:, 6].abs().max() == 0, "the seventh was not asked for"
+
+
+@pytest.mark.parametrize("w_size", [0, 5])
+def test_what_is_asked_for_changes_what_is_drawn(indices: torch.Tensor, w_size: int) -> None:
+    model = Generator(16, 4, colour_counts(indices), last=3, w_size=w_size, asked=7).eval()
+    nn.init.normal_(model.layers[-1].of_asked)
+    noise = torch.randn(1, model.noise_size)
+    one, other = (model(noise, torch.eye(7)[[i]]) for i in (0, 1))
+    assert not torch.equal(one, other)
+
+
+def test_a_judge_is_told_what_was_asked_for() -> None:
+    network = Discriminator(4, asked=7)
+    image = torch.randn(1, 4, 24, 24)
+    one, other = (network(image, torch.eye(7)[[i]]) for i in (0, 1))
+    assert one != other
+    plain = Discriminator(4)
+    assert torch.equal(plain(image), plain(image, torch.ones(1, 7)))
+
+
+def test_asking_for_more_makes_a_condition_no_larger() -> None:
+    asked = torch.tensor([[1.0, 0, 0, 0], [1, 1, 1, 1], [0, 0, 0, 0]])
+    assert evened(asked).norm(dim=1).tolist() == [1, 1, 0]

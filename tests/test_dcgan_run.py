@@ -8,7 +8,8 @@ import torch
 
 from punkdata.errors import DataError
 from punkmodels.checkpoint import CheckpointFacts, prefixed, save_checkpoint
-from punkmodels.dcgan import Generator, snap
+from punkmodels.colours import snap
+from punkmodels.dcgan import Generator
 from punkmodels.dcgan_run import (
     BUNDLED_DCGAN,
     DcganConfig,

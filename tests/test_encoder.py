@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from punkmodels.dcgan import Generator, colour_counts, colour_table, to_rgba
+from punkmodels.colours import colour_counts, colour_table, to_rgba
+from punkmodels.dcgan import Generator
 from punkmodels.encoder import Encoder, divergence, encoder_loss
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from punkmodels.dcgan import PaletteHead
+from punkmodels.colours import PaletteHead
 from punkmodels.dcgan_run import make_config
 from punkmodels.game import Game, new_game
 
@@ -28,7 +28,7 @@ def test_only_the_modern_palette_has_an_encoder() -> None:
     assert set(game_of().networks) == {"G", "D", "E"}
     for other in (game_of("classic"), game_of(w_size=0), game_of(head="rgba")):
         assert set(other.networks) == {"G", "D"}
-        assert other.encoder_loss(INDICES) == 0
+        assert other.teaching_loss(INDICES) == 0
 
 
 @pytest.mark.parametrize("recipe", ["modern", "classic"])

@@ -33,6 +33,7 @@ PUNKDATA = [
         "layers",
         "hidden",
         "split",
+        "wardrobe",
         "shards",
         "unpickle",
         "version",
@@ -50,17 +51,20 @@ PUNKDATA = [
     ["__main__"],
 ]
 PUNKMODELS = [
-    ["device", "metrics", "runs", "losses", "distances", "sheets"],
+    ["device", "metrics", "runs", "losses", "distances", "sheets", "colours", "conditions"],
     ["classifier", "checkpoint", "dcgan"],
     ["saved", "encoder", "parts", "scores"],
     ["classifier_run", "dcgan_run"],
-    ["features", "game", "resemblance", "generate"],
+    ["features", "game", "resemblance", "generate", "wishes", "obedience", "drawings"],
     ["train_classifier", "train_dcgan"],
-    ["evaluate", "evaluate_gan", "predict"],
-    ["options", "cli_dcgan", "cli"],
+    ["evaluate", "evaluate_asked", "evaluate_gan", "predict"],
+    ["options", "cli_generate", "cli_dcgan", "cli"],
     ["__main__"],
 ]
-OF_PUNKDATA = {"errors", "disk", "traits", "palette", "images", "split", "dataset", "terminal"}
+OF_PUNKDATA = {
+    *("errors", "disk", "traits", "palette", "images", "split", "dataset", "terminal"),
+    *("wardrobe", "layers"),
+}
 """what punkmodels sees of punkdata"""
 
 ONLY_IN = {
@@ -78,6 +82,7 @@ ONLY_IN = {
         "punkdata.cli_audit",
         "punkmodels.cli",
         "punkmodels.cli_dcgan",
+        "punkmodels.cli_generate",
         "punkmodels.options",
     },
     "matplotlib": {"punkmodels.sheets"},

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from punkdata.traits import LABELS
-from punkmodels.dcgan import colour_table, to_rgba
+from punkmodels.colours import colour_table, to_rgba
 from punkmodels.parts import Part, load_part
 from punkmodels.resemblance import (
     Described,

@@ -19,7 +19,8 @@ from punkdata.snapshot import open_snapshot
 from punkmodels import dcgan
 from punkmodels import train_dcgan as training
 from punkmodels.checkpoint import CheckpointFacts, load_checkpoint
-from punkmodels.dcgan import Generator, PaletteHead, colour_counts, snap
+from punkmodels.colours import PaletteHead, colour_counts, snap
+from punkmodels.dcgan import Generator
 from punkmodels.dcgan_run import DcganConfig, build_generator, load_generator, make_config
 from punkmodels.parts import load_part
 from punkmodels.resemblance import RealPunks

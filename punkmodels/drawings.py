@@ -1,0 +1,68 @@
+"""Drawings of anybody's, back from pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from punkdata.errors import DataError
+from punkmodels.colours import SIZE
+
+
+def read_sprites(
+    path: Path,
+    tile: int = SIZE,
+    report: Callable[..., None] = lambda done, total: None,
+) -> torch.Tensor:
+    """Drawings of others, float32 (N, 4, 24, 24) in [-1, 1]: a folder of pictures or one, each
+    of one sprite or of tiles.
+
+    Larger tiles are averaged down. In a picture without alpha, what looks like its upper left
+    corner counts as transparent.
+
+    Args:
+        tile: side of a tile in pixels, a multiple of 24.
+
+    Raises:
+        DataError: no pictures, or of another size.
+    """
+    files = sorted(p for p in path.glob("*.png")) if path.is_dir() else [path]
+    if not files:
+        raise DataError(
+            f"{path} holds no PNG pictures", try_next="name a folder of PNGs, or one PNG"
+        )
+    tiles = []
+    for done, file in enumerate(files, 1):
+        tiles.append(_tiles(file, tile))
+        report(done, len(files))
+    return torch.from_numpy(np.concatenate(tiles)).permute(0, 3, 1, 2) / 127.5 - 1
+
+
+def _tiles(file: Path, tile: int) -> NDArray[np.float32]:
+    try:
+        with Image.open(file) as image:
+            has_alpha = image.has_transparency_data
+            pixels = np.array(image.convert("RGBA"), np.float32)
+    except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise DataError(f"{file} cannot be read ({error})") from None
+    height, width = pixels.shape[:2]
+    if tile % SIZE or height % tile or width % tile:
+        raise DataError(
+            f"{file} is {width}x{height}, not made of tiles of {tile}x{tile}",
+            try_next="say their side with --tile, a multiple of 24",
+        )
+    k = tile // SIZE
+    pixels[pixels[..., 3] == 0] = 0  # what is not seen has no colour
+    parts: NDArray[np.float32] = pixels.reshape(
+        height // tile, SIZE, k, width // tile, SIZE, k, 4
+    ).mean(axis=(2, 5))
+    tiles: NDArray[np.float32] = parts.swapaxes(1, 2).reshape(-1, SIZE, SIZE, 4)
+    if not has_alpha:
+        behind = np.abs(tiles - tiles[:, :1, :1]).max(axis=3) <= 8
+        tiles[behind] = 0
+    return tiles
