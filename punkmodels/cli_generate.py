@@ -25,7 +25,9 @@ def generate(
     count: Annotated[
         int | None,
         typer.Option(
-            min=1, max=10**6, help="How many. (default: 64, or as many as --labels-from has)"
+            min=1,
+            max=10**6,
+            help="How many. (default: 64; by name 4; as many as --labels-from has)",
         ),
     ] = None,
     out: Annotated[
@@ -40,7 +42,7 @@ def generate(
     ] = None,
     tone: Annotated[
         int | None,
-        typer.Option(min=1, max=4, help="Skin, 1 (darkest) to 4. (default: any of them)"),
+        typer.Option(min=1, max=4, help="Skin, 1 (darkest) to 4. (default: each in turn)"),
     ] = None,
     labels_from: Annotated[
         str | None,
@@ -93,7 +95,7 @@ def generate(
                 f"{labels_from} is not VERSION:PART", try_next="for example latest:test"
             )
         part = load_part(root, version, "default", cast("PartName", name))
-    count = count or (len(part) if part else 64)
+    count = count or (len(part) if part else 4 if is_asked else 64)
     if is_grid and count * (24 * scale) ** 2 > MAX_GRID_PIXELS:
         raise UsageError(
             f"a grid of {count:,} punks would be too large",
@@ -103,9 +105,9 @@ def generate(
         raise UsageError(f"{out} is not empty", try_next="choose another folder with --out")
     asked = None
     if part:
-        asked = like_real_ones(config, part, count, seed, tone)
+        asked = like_real_ones(config, part, count, tone)
     elif is_asked:
-        asked = named(config, count, seed, punk_type, accessory or [], tone, force=force)
+        asked = named(config, count, punk_type, accessory or [], tone, force=force)
     elif config.conditional != "none":
         raise UsageError(
             f"{folder} draws what it is asked for", try_next="add --type, or --labels-from"

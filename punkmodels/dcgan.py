@@ -69,7 +69,7 @@ class Generator(nn.Module):
         code: of that head, see `colour_table`.
         w_size: of a `Mapping` between the noise and the first map; 0 for none, as Radford.
         asked: size of the condition that is drawn to, see `conditions`; 0 for none. It goes to
-            the mapping, beside w (as `EMBEDDED` numbers) and to the palette head.
+            the mapping, beside w (as `EMBEDDED` numbers) and, when composing, to the palette head.
     """
 
     def __init__(
@@ -81,6 +81,8 @@ class Generator(nn.Module):
         code: int = 0,
         w_size: int = 0,
         asked: int = 0,
+        *,
+        composing: bool = True,
     ) -> None:
         super().__init__()
         self.noise_size = z_size + w_size
@@ -97,7 +99,11 @@ class Generator(nn.Module):
             layers += [nn.ConvTranspose2d(w, 4, 4, 2, 1), nn.Tanh()]
         else:
             layers.append(nn.ConvTranspose2d(w, last, 4, 2, 1, bias=False))
-            layers += [nn.BatchNorm2d(last), nn.ReLU(), PaletteHead(last, counts, code, asked)]
+            layers += [
+                nn.BatchNorm2d(last),
+                nn.ReLU(),
+                PaletteHead(last, counts, code, asked * composing),
+            ]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, noise: torch.Tensor, asked: torch.Tensor | None = None) -> torch.Tensor:

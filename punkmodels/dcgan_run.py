@@ -49,6 +49,9 @@ class DcganConfig:
     matching: bool = False
     """whether the generator is told, beside the discriminator's judgement, the very punk that has
     what it was asked for; of the palette head"""
+    composing: bool = True
+    """whether what is asked for has a say in every pixel, by weights of its own; of the palette
+    head, see `PaletteHead`"""
     balanced_share: Share = 0.0
     """of punks drawn so that rare labels are as frequent as common ones"""
     batch_size: Count = 32
@@ -157,6 +160,7 @@ def build_generator(config: DcganConfig, counts: torch.Tensor) -> Generator:
         config.code,
         config.w_size,
         condition_size(config.conditional, tone=config.tone),
+        composing=config.composing,
     )
 
 

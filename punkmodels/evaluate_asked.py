@@ -32,7 +32,7 @@ from punkmodels.obedience import Obedience, PixelRules, drawn_rightly, obedience
 from punkmodels.parts import Part, load_part
 from punkmodels.runs import write_json
 from punkmodels.sheets import BACKGROUND, grid
-from punkmodels.wishes import HUMANS, like_real_ones
+from punkmodels.wishes import like_real_ones
 
 DRAWS = 2000
 SHOWN = 12
@@ -105,7 +105,7 @@ def evaluate_asked(
     report(2, 6)
     known = {row.tobytes() for row in train.labels.bool().numpy()}
     is_seen = torch.tensor([row.tobytes() in known for row in held_out.numpy()])
-    asked = torch.cat([like_real_ones(config, part, len(part), 0) for part in (val, test)])
+    asked = torch.cat([like_real_ones(config, part, len(part)) for part in (val, test)])
     classifier = load_classifier(BUNDLED, device)
     found, judged = [], []
     for is_kind in (~is_seen, is_seen):
@@ -145,14 +145,14 @@ def evaluate_asked(
 
 
 def _of_all_tones(everyone: Part, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """uint8 (N, 4, 24, 24): punks in every tone, drawn from the layers; of a type that has but
-    one, as they are.
+    """uint8 (N, 4, 24, 24): punks in every tone, drawn from the layers; where there is no such
+    punk, as of zombies, as they are.
     """
     flat = everyone.images.flatten(1).numpy().astype(np.int16)
     layers = recover(flat, everyone.labels.bool().numpy())
     shape = images.shape[1:]
     skins = [PALETTE.tolist().index([*rgb, 255]) for rgb in TONES]
-    human = [TYPES.index(name) for name in HUMANS]
+    known = {base for body in layers.bases for base in body}
     rows = []
     for image, row in zip(images, labels.numpy(), strict=True):
         kind = int(row[: len(TYPES)].argmax())
@@ -160,7 +160,7 @@ def _of_all_tones(everyone: Part, images: torch.Tensor, labels: torch.Tensor) ->
         own = int(image.flatten()[SKIN_PIXEL])
         tones = [
             image
-            if skin == own or kind not in human
+            if skin == own or (kind, skin) not in known
             else torch.from_numpy(_rendered(layers, kind, skin, worn)).view(shape)
             for skin in skins
         ]

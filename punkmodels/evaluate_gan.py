@@ -198,7 +198,7 @@ def draw_for_scores(
         train = load_part(root, version, "default", "train")
         random = torch.Generator().manual_seed(0)
         some = torch.randint(len(train), (count,), generator=random)
-        asked = like_real_ones(config, train, len(train), 0)[some]
+        asked = like_real_ones(config, train, len(train))[some]
     return draw_sprites(load_generator(run, device), count, 0, report, asked=asked)[1]
 
 

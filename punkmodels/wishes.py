@@ -20,7 +20,6 @@ HUMANS = ("Female", "Male")
 def named(
     config: DcganConfig,
     count: int,
-    seed: int,
     punk_type: str | None,
     accessories: Sequence[str],
     tone: int | None,
@@ -31,9 +30,8 @@ def named(
 
     Args:
         config: of the generator.
-        seed: of the tones, which are drawn evenly where none is asked for.
         punk_type, accessories: names, in capitals or not.
-        tone: 1 to 4.
+        tone: 1 to 4; None for each in turn, if the generator knows them.
         force: ask even for what no punk can have.
 
     Raises:
@@ -57,27 +55,26 @@ def named(
         if tone and punk_type not in HUMANS:
             raise UsageError(f"tones are of Female and Male, not of {punk_type}")
     labels = torch.from_numpy(encode_labels(punk_type, worn)).expand(count, -1)
-    return _with_tones(config, labels, torch.zeros(count, dtype=torch.int64), tone, seed)
+    return _with_tones(config, labels, torch.zeros(count, dtype=torch.int64), tone)
 
 
 def like_real_ones(
-    config: DcganConfig, part: Part, count: int, seed: int, tone: int | None = None
+    config: DcganConfig, part: Part, count: int, tone: int | None = None
 ) -> torch.Tensor:
     """What one would ask for to get the punks of a part, in their order, from the start again when
     they are through: float32 (count, size). Raises as `named`.
     """
     _check_known(config, tone)
     rows = torch.arange(count) % len(part)
-    return _with_tones(config, part.labels[rows], tones_of(part.images)[rows], tone, seed)
+    return _with_tones(config, part.labels[rows], tones_of(part.images)[rows], tone)
 
 
 def _with_tones(
-    config: DcganConfig, labels: torch.Tensor, tones: torch.Tensor, tone: int | None, seed: int
+    config: DcganConfig, labels: torch.Tensor, tones: torch.Tensor, tone: int | None
 ) -> torch.Tensor:
-    random = torch.Generator().manual_seed(seed)
-    any_of_them = torch.randint(1, len(TONES) + 1, tones.shape, generator=random)
+    in_turn = torch.arange(len(tones)) % len(TONES) + 1
     is_human = labels[:, [TYPES.index(name) for name in HUMANS]].bool().any(dim=1)
-    chosen = torch.full_like(tones, tone) if tone else torch.where(tones > 0, tones, any_of_them)
+    chosen = torch.full_like(tones, tone) if tone else torch.where(tones > 0, tones, in_turn)
     tones = torch.where(is_human, chosen, 0)
     return conditions(labels, tones, config.conditional, tone=config.tone)
 
