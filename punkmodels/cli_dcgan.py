@@ -123,6 +123,8 @@ def train_dcgan(
             f"{'--tone' if tone else '--matching'} is of a conditional generator",
             try_next="add --conditional labels or --conditional type",
         )
+    if matching and (recipe is Recipe.CLASSIC or head is Head.RGBA):
+        raise UsageError("--matching is of the palette head", try_next="leave one of them out")
     given = {
         "conditional": conditional.value if is_asked else None,
         "tone": tone or None,

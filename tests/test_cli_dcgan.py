@@ -134,6 +134,10 @@ def test_a_resumed_run_keeps_its_options(built_root: Path, runs: Path, capsys: C
         (("train", "dcgan", "--recipe", "classic", "--gamma", "1"), "no penalties"),
         (("train", "dcgan", "--tone"), "add --conditional labels"),
         (("train", "dcgan", "--matching"), "--matching is of a conditional generator"),
+        (
+            ("train", "dcgan", "--conditional", "type", "--matching", "--head", "rgba"),
+            "--matching is of the palette head",
+        ),
         (("generate", "--type", "Ape", "--model", "latest"), "cannot be asked for anything"),
         (("generate", "--count", "0"), "--count"),
         (("train", "dcgan", "--recipe", "wgan"), "not one of"),

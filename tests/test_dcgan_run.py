@@ -2,15 +2,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from punkdata.errors import DataError
+from punkdata.traits import decode_labels
 from punkmodels.checkpoint import CheckpointFacts, prefixed, save_checkpoint
+from punkmodels.classifier import decide
+from punkmodels.classifier_run import BUNDLED, load_classifier
 from punkmodels.colours import snap
+from punkmodels.conditions import tones_of
 from punkmodels.dcgan import Generator
 from punkmodels.dcgan_run import (
+    BUNDLED_CONDITIONAL,
     BUNDLED_DCGAN,
     DcganConfig,
     build_generator,
@@ -22,6 +28,7 @@ from punkmodels.dcgan_run import (
 from punkmodels.generate import draw_sprites
 from punkmodels.runs import read_config
 from punkmodels.saved import WEIGHTS
+from punkmodels.wishes import named
 
 CPU = torch.device("cpu")
 COUNTS = torch.randint(0, 4, (576, 222), generator=torch.Generator().manual_seed(0))
@@ -69,9 +76,32 @@ def test_recipes_differ_and_what_is_chosen_is_stronger() -> None:
     assert make_config("best").images > modern.images
 
 
-def test_an_encoder_without_a_palette_is_refused() -> None:
-    with pytest.raises(DataError, match="palette head only"):
-        build_generator(make_config(head="rgba", w_size=4), COUNTS)
+def test_what_is_asked_for_decides_who_teaches() -> None:
+    """Labels and tone leave nothing open: the very punk can be shown. Else an encoder describes
+    what they leave open.
+    """
+    both = make_config(conditional="labels", tone=True)
+    assert (both.matching, both.w_size, both.beta_1, both.balanced_share) == (True, 0, 0.9, 0.5)
+    for config in (make_config(conditional="labels"), make_config(conditional="type", tone=True)):
+        assert (config.matching, config.w_size) == (False, DcganConfig.w_size)
+    unmatched = make_config(conditional="labels", tone=True, matching=False)
+    assert (unmatched.matching, unmatched.w_size) == (False, DcganConfig.w_size)
+    alone = make_config(conditional="labels", tone=True, matching=False, w_size=0)
+    assert alone.beta_1 == 0
+    assert not make_config(conditional="labels", tone=True, recipe="classic").matching
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"head": "rgba", "w_size": 4},
+        {"matching": True},
+        {"matching": True, "head": "rgba", "conditional": "labels"},
+    ],
+)
+def test_teachers_without_a_palette_or_a_condition_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(DataError, match="of a palette head|palette head only"):
+        build_generator(make_config(**options), COUNTS)
 
 
 def test_a_run_that_is_no_dcgan_is_refused(tmp_path: Path) -> None:
@@ -106,3 +136,17 @@ def test_the_generator_that_ships_is_small_and_draws_different_sprites_of_the_pa
     sprites, raw = draw_sprites(load_generator(BUNDLED_DCGAN, CPU), 100, seed=0)
     assert snap(raw)[1].max() < 0.01
     assert len(sprites.flatten(1).unique(dim=0)) == 100
+
+
+def test_the_generator_that_can_be_asked_draws_what_it_is_asked_for() -> None:
+    sizes = [(folder / WEIGHTS).stat().st_size for folder in (BUNDLED_DCGAN, BUNDLED_CONDITIONAL)]
+    assert sum(sizes) < 10e6
+    config = read_dcgan_config(BUNDLED_CONDITIONAL).options
+    wishes = [("Zombie", ["3D Glasses"]), ("Female", ["Tiara", "Pipe"]), ("Alien", ["Hoodie"])]
+    asked = torch.cat([named(config, 4, *wish, None) for wish in wishes])
+    sprites, _ = draw_sprites(load_generator(BUNDLED_CONDITIONAL, CPU), 12, 0, asked=asked)
+    seen = decide(load_classifier(BUNDLED, CPU)(sprites)).numpy()
+    for i, (punk_type, accessories) in enumerate(wishes):
+        for row in seen[4 * i : 4 * i + 4]:
+            assert decode_labels(row) == (punk_type, tuple(accessories))
+    assert tones_of(sprites)[4:8].tolist() == [1, 2, 3, 4]

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
-from punkmodels.colours import PaletteHead
+from punkmodels.colours import PaletteHead, snap, to_rgba
 from punkmodels.dcgan_run import make_config
 from punkmodels.game import Game, new_game
 
@@ -14,7 +16,7 @@ INDICES = torch.randint(0, 9, (12, 24, 24), generator=torch.Generator().manual_s
 )
 
 
-def game_of(recipe: str = "modern", **chosen: float) -> Game:
+def game_of(recipe: str = "modern", **chosen: Any) -> Game:
     return new_game(make_config(recipe=recipe, **SMALL | chosen), INDICES, CPU)
 
 
@@ -59,8 +61,11 @@ def test_penalties_grow_with_gamma_and_can_be_learned_from() -> None:
     assert all(p.grad is None for p in game.G.parameters()), "drawn images are not to change"
 
 
-def test_everything_that_learns_is_in_one_group_and_the_palette_learns_faster() -> None:
-    game = game_of()
+@pytest.mark.parametrize("asked", [{}, {"conditional": "labels"}])
+def test_everything_that_learns_is_in_one_group_and_the_palette_learns_faster(
+    asked: dict[str, Any],
+) -> None:
+    game = game_of(**asked)
     assert game.E
     others, head = (group["params"] for group in game.groups())
     wanted = [*game.G.parameters(), *game.E.parameters()]
@@ -70,3 +75,39 @@ def test_everything_that_learns_is_in_one_group_and_the_palette_learns_faster() 
     assert {id(p) for p in head} == {id(p) for p in game.G.layers[-1].parameters()}
     assert game.groups()[1]["times"] == 3
     assert game_of("classic").groups()[1]["times"] == 1
+
+
+def test_matching_teaches_the_very_punk_whatever_the_noise() -> None:
+    game = game_of(conditional="labels", tone=True)
+    assert game.is_taught
+    assert not game.E
+    asked = torch.eye(96)[:12]
+    optimizer = torch.optim.Adam(game.G.parameters(), 3e-2)
+    losses = []
+    for _ in range(150):
+        loss = game.teaching_loss(INDICES, asked)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.1 * losses[0]
+    for _ in range(3):
+        drawn = snap(game.draw(12, asked))[0]
+        assert (drawn == INDICES).float().mean() > 0.99
+        assert (drawn == INDICES.roll(1, 0)).float().mean() < 0.5
+
+
+def test_the_judge_learns_who_is_not_what_was_asked_for() -> None:
+    """Real images with the wrong condition, as drawn ones: only the condition tells."""
+    game = game_of(conditional="labels", shift=0, hole=0)
+    asked = torch.eye(92)[:12]
+    wrong = to_rgba(INDICES.roll(1, 0), game.table)
+    optimizer = torch.optim.Adam(game.D.parameters(), 1e-2)
+    losses = []
+    for _ in range(60):
+        loss, _ = game.discriminator_loss(INDICES, wrong, 0, asked)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.3 * losses[0]

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -168,6 +169,27 @@ def test_killed_and_resumed_it_ends_bit_for_bit_where_it_would_have(
     assert told[0] == told[1]
     samples = [sorted(p.name for p in (r / "samples").iterdir()) for r in (trained, run)]
     assert samples[0] == samples[1]
+
+
+@pytest.mark.parametrize(
+    "asked", [{"conditional": "type"}, {"conditional": "labels", "tone": True, "w_size": 0}]
+)
+def test_a_conditional_run_goes_on_where_it_was_stopped(
+    asked: dict[str, Any], built_root: Path, tmp_path: Path
+) -> None:
+    config = make_config(**SMALL | asked)
+    whole = train_dcgan(built_root, tmp_path / "whole", config, threads=1)
+
+    def stop(done: int, total: int, note: str = "") -> None:
+        if done > 0.8 * total:  # the discriminator has joined
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_dcgan(built_root, tmp_path / "stopped", config, threads=1, report=stop)
+    (run,) = (tmp_path / "stopped").iterdir()
+    train_dcgan(built_root, tmp_path, config, resume=run)
+    of_whole, resumed = tensors_of(whole), tensors_of(run)
+    assert all(torch.equal(of_whole[name], resumed[name]) for name in of_whole)
 
 
 def test_resuming_a_finished_run_changes_nothing(
