@@ -191,7 +191,7 @@ def evaluate_drawn(
 
     path = Path(what)
     torch_device, _ = pick_device(device.value)
-    obeyed, asked_out = None, out / "asked" if out else None
+    obeyed, types, asked_out = None, None, out / "asked" if out else None
     if what != BUNDLED and path.exists() and not (path / "config.json").exists():
         with terminal.progress("reading", "pictures") as report:
             raw = read_sprites(path, tile or 24, report)
@@ -210,6 +210,8 @@ def evaluate_drawn(
                 obeyed = evaluate_asked.evaluate_asked(
                     path, root, version=version, device=torch_device, out=asked_out, report=report
                 )
+        if saved.options.conditional == "type":
+            types = evaluate_asked.types_right(path, root, version=version, device=torch_device)
         with terminal.progress("drawing", "punks") as report:
             raw = draw_for_scores(path, root, version, torch_device, report)
     with terminal.progress("scoring", "steps") as report:
@@ -223,7 +225,10 @@ def evaluate_drawn(
             report=report,
         )
     if as_json:
-        terminal.emit_json(result.to_json() | ({"asked": obeyed.to_json()} if obeyed else {}))
+        asked = {"asked": obeyed.to_json()} if obeyed else {}
+        terminal.emit_json(
+            result.to_json() | asked | ({} if types is None else {"types_right": types})
+        )
         return
     for first, *scores in rows(result):
         terminal.emit(f"{first:42}" + "".join(f"{score[-24:]:>26}" for score in scores))
@@ -231,6 +236,8 @@ def evaluate_drawn(
     terminal.emit(f"copies that a perfect generator would draw: {result.chance_of_copies:.4f}")
     label, real, drawn = result.label_shares[0]
     terminal.emit(f"label farthest from its share: {label}, {drawn:.3f} instead of {real:.3f}")
+    if types is not None:
+        terminal.emit(f"draws of the type that was asked for: {types:.4f}")
     if obeyed:
         terminal.emit("")
         for first, *scores in evaluate_asked.rows(obeyed):

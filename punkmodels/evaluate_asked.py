@@ -144,6 +144,22 @@ def evaluate_asked(
     return result
 
 
+def types_right(
+    run: Path, root: Path, *, version: str = "latest", device: torch.device | None = None
+) -> float:
+    """Share of draws that are of the type asked for, as the bundled classifier sees them; asked for
+    the types of held-out punks. For a generator that knows no more. Raises as `evaluate_asked`.
+    """
+    device = device or torch.device("cpu")
+    test = load_part(root, version, "default", "test")
+    asked = like_real_ones(read_dcgan_config(run).options, test, DRAWS)
+    drawn, _ = draw_sprites(load_generator(run, device), DRAWS, 0, asked=asked, keep_raw=False)
+    by_net = decide(predict_logits(load_classifier(BUNDLED, device), drawn, device))
+    kinds = len(TYPES)
+    right = by_net[:, :kinds].int().argmax(dim=1) == asked[:, :kinds].argmax(dim=1)
+    return float(right.double().mean())
+
+
 def _of_all_tones(everyone: Part, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """uint8 (N, 4, 24, 24): punks in every tone, drawn from the layers; where there is no such
     punk, as of zombies, as they are.

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from punkdata import terminal
-from punkmodels import cli, dcgan, evaluate_gan, generate
+from punkmodels import cli, dcgan, evaluate_asked, evaluate_gan, generate
 from punkmodels import train_dcgan as training
 
 Capture = pytest.CaptureFixture[str]
@@ -99,6 +99,19 @@ def test_what_was_asked_for_is_scored_with_the_rest(
     written = next(runs.glob("00002-*")) / "evaluation" / "asked"
     assert str(written) in err
     assert {p.name for p in written.iterdir()} == {"scores.json", "scores.md", "drawn.png"}
+
+
+def test_a_generator_of_types_is_scored_by_the_types_it_draws(
+    runs: Path, built_root: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate_gan, "DRAW", 100)
+    monkeypatch.setattr(evaluate_asked, "DRAWS", 200)
+    options = ("--root", built_root, "--runs", runs)
+    assert run("evaluate", 1, "--json", *options) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert 0 <= told["types_right"] <= 1
+    assert run("evaluate", 1, *options) == 0
+    assert f"type that was asked for: {told['types_right']:.4f}" in capsys.readouterr().out
 
 
 def test_weights_are_exported_with_how_well_they_obey(
