@@ -132,7 +132,8 @@ def make_config(preset: str = "quick", recipe: Recipe = "modern", **chosen: Any)
             # Labels and tone leave nothing open that an encoder could describe.
             options = {"matching": True} | options
     if options.get("matching"):
-        options |= {"w_size": 0, "beta_1": 0.9} | chosen
+        # The head soon holds what single accessories do, and leaves the layers below the rest.
+        options |= {"w_size": 0, "beta_1": 0.9, "head_lr_times": 10.0} | chosen
     if options.get("head") == "rgba":  # these are of the palette's colours
         options |= {"code": 0, "w_size": 0} | chosen
     is_taught = options.get("w_size", DcganConfig.w_size) or options.get("matching")
