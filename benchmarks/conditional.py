@@ -25,6 +25,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "encoder instead of matching": {"matching": False},
     "labels as often as they are": {"balanced_share": 0.0},
     "no say in single pixels": {"composing": False},
+    "that say learned a third as fast": {"head_lr_times": 3.0},
 }
 
 
