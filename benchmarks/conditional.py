@@ -32,7 +32,7 @@ WAYS: dict[str, dict[str, Any]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("runs/conditional-benchmark"))
-    parser.add_argument("--images", type=int, default=60_000)
+    parser.add_argument("--images", type=int, default=30_000)
     args = parser.parse_args()
     print(f"{platform.machine()}, one thread, torch {torch.__version__}; {args.images:,} images")
     print("| way | all visible labels right | the very punk | pixels beside it, mean | minutes |")
