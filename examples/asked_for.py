@@ -10,7 +10,7 @@ import torch
 
 from punkmodels.dcgan_run import BUNDLED_CONDITIONAL, load_generator, read_dcgan_config
 from punkmodels.generate import draw_sprites, write_grid
-from punkmodels.wishes import named
+from punkmodels.wishes import HUMANS, named
 
 WISHES = [
     ("Zombie", ["3D Glasses"]),
@@ -29,7 +29,8 @@ WISHES = [
 
 config = read_dcgan_config(BUNDLED_CONDITIONAL).options
 model = load_generator(BUNDLED_CONDITIONAL, torch.device("cpu"))
-asked = torch.cat([named(config, 1, *wish, tone=None) for wish in WISHES])
+tones = [i % 4 + 1 if kind in HUMANS else None for i, (kind, _) in enumerate(WISHES)]
+asked = torch.cat([named(config, 1, *wish, tone) for wish, tone in zip(WISHES, tones, strict=True)])
 sprites, _ = draw_sprites(model, len(asked), seed=0, asked=asked)
 write_grid(sprites, Path("demo/asked-for.png"), scale=8)
 for punk_type, accessories in WISHES:
