@@ -174,8 +174,9 @@ def evaluate(
     run: Annotated[
         str,
         typer.Argument(
-            help='A run: a path, a number, or "latest". Or drawn punks: "bundled", the generator '
-            "that comes with punkmodels; a folder of PNGs of one punk each; a PNG of tiles."
+            help='A run: a path, a number, or "latest". Or drawn punks: "bundled" or '
+            '"bundled-labels", the generators that come with punkmodels; a folder of PNGs of one '
+            "punk each; a PNG of tiles."
         ),
     ] = "latest",
     split: Annotated[

@@ -10,7 +10,7 @@ import typer
 
 from punkdata import terminal
 from punkdata.errors import UsageError
-from punkmodels.cli_generate import BUNDLED, weights
+from punkmodels.cli_generate import BUNDLED_NAMES, weights
 from punkmodels.options import (
     DeviceName,
     DeviceOption,
@@ -86,11 +86,12 @@ def train_dcgan(
         ),
     ] = None,
     encoder: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            help="Whether an encoder teaches it to redraw real punks. Of modern and palette."
+            help="Whether an encoder teaches it to redraw real punks. (default: of modern and "
+            "palette, without --matching)"
         ),
-    ] = True,
+    ] = None,
     images: Annotated[
         int | None,
         typer.Option(
@@ -114,7 +115,7 @@ def train_dcgan(
 ) -> None:
     """Train a DCGAN that draws punks."""
     from punkmodels import train_dcgan as training
-    from punkmodels.dcgan_run import make_config
+    from punkmodels.dcgan_run import DcganConfig, make_config
 
     going_on = find_run(runs, resume, task="dcgan") if resume else None
     is_asked = conditional is not Conditional.NONE
@@ -123,14 +124,17 @@ def train_dcgan(
             f"{'--tone' if tone else '--matching'} is of a conditional generator",
             try_next="add --conditional labels or --conditional type",
         )
-    if matching and (recipe is Recipe.CLASSIC or head is Head.RGBA):
-        raise UsageError("--matching is of the palette head", try_next="leave one of them out")
+    if (matching or encoder) and (recipe is Recipe.CLASSIC or head is Head.RGBA):
+        raise UsageError(
+            f"{'--matching' if matching else '--encoder'} is of the palette head",
+            try_next="leave one of them out",
+        )
     given = {
         "conditional": conditional.value if is_asked else None,
         "tone": tone or None,
         "matching": matching,
         "head": head.value if head else None,
-        "w_size": None if encoder else 0,
+        "w_size": None if encoder is None else DcganConfig.w_size * encoder,
         "images": images,
         "width": width,
         "gamma": gamma,
@@ -167,7 +171,7 @@ def train_dcgan(
 def is_drawn(what: str, runs: Path) -> bool:
     """Whether a person means drawn punks, and not a classifier's run."""
     path = Path(what)
-    if what == BUNDLED or (path.exists() and not (path / "config.json").exists()):
+    if what in BUNDLED_NAMES or (path.exists() and not (path / "config.json").exists()):
         return True
     return read_config(find_run(runs, what, trained=True)).get("task") == "dcgan"
 
@@ -192,7 +196,7 @@ def evaluate_drawn(
     path = Path(what)
     torch_device, _ = pick_device(device.value)
     obeyed, types, asked_out = None, None, out / "asked" if out else None
-    if what != BUNDLED and path.exists() and not (path / "config.json").exists():
+    if what not in BUNDLED_NAMES and path.exists() and not (path / "config.json").exists():
         with terminal.progress("reading", "pictures") as report:
             raw = read_sprites(path, tile or 24, report)
     else:
@@ -202,16 +206,21 @@ def evaluate_drawn(
         if not is_finished(path):
             terminal.warn(f"the training of {path} is unfinished")
         saved = read_dcgan_config(path)
-        version = version or saved.data.version
-        if not out and what != BUNDLED:
-            out, asked_out = (path / "evaluation" / name for name in ("generated", "asked"))
+        if what not in BUNDLED_NAMES:  # which were trained on another machine's snapshot
+            version = version or saved.data.version
+            if not out:
+                out, asked_out = (path / "evaluation" / name for name in ("generated", "asked"))
+        version = version or "latest"
         if saved.options.conditional == "labels":
             with terminal.progress("asking", "steps") as report:
                 obeyed = evaluate_asked.evaluate_asked(
                     path, root, version=version, device=torch_device, out=asked_out, report=report
                 )
         if saved.options.conditional == "type":
-            types = evaluate_asked.types_right(path, root, version=version, device=torch_device)
+            with terminal.progress("asking", "punks") as report:
+                types = evaluate_asked.types_right(
+                    path, root, version=version, device=torch_device, report=report
+                )
         with terminal.progress("drawing", "punks") as report:
             raw = draw_for_scores(path, root, version, torch_device, report)
     with terminal.progress("scoring", "steps") as report:

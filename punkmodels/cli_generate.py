@@ -18,6 +18,8 @@ EXAMPLES = (
     "Single files: punkmodels generate --count 1000 --out drawings"
 )
 BUNDLED = "bundled"
+BUNDLED_LABELS = "bundled-labels"
+BUNDLED_NAMES = (BUNDLED, BUNDLED_LABELS)
 MAX_GRID_PIXELS = 10**8
 
 
@@ -64,7 +66,8 @@ def generate(
         typer.Option(
             "--model",
             help='A run (a path, a number, or "latest"), a folder of exported weights, or '
-            '"bundled", those that come with punkmodels.',
+            '"bundled", those that come with punkmodels: "bundled-labels" where something is '
+            "asked for.",
         ),
     ] = BUNDLED,
     runs: Runs = DEFAULT_RUNS,
@@ -137,6 +140,6 @@ def weights(model: str, runs: Path, *, asked: bool = False) -> Path:
     """The folder with a generator's weights. Raises as `find_run`."""
     from punkmodels.dcgan_run import BUNDLED_CONDITIONAL, BUNDLED_DCGAN
 
-    if model == BUNDLED:
-        return BUNDLED_CONDITIONAL if asked else BUNDLED_DCGAN
+    if model in BUNDLED_NAMES:
+        return BUNDLED_CONDITIONAL if asked or model == BUNDLED_LABELS else BUNDLED_DCGAN
     return find_run(runs, model, trained=True, task="dcgan")

@@ -9,6 +9,8 @@ from torch.nn import functional as F
 from punkdata.palette import PALETTE
 
 SIZE = 24
+MIDDLE_HEIGHT = 10.0
+"""nats, which what is asked for can add to the logit of a colour at first"""
 
 
 class PaletteHead(nn.Module):
@@ -24,8 +26,10 @@ class PaletteHead(nn.Module):
             as likely as they are.
         code: numbers of each colour beside RGBA, see `colour_table`.
         asked: size of the condition, see `conditions`, which has a say in every pixel by weights
-            of its own. Where accessories lie on each other the highest shows, which a sum of
-            weights can tell: the higher, the larger. 0 for none.
+            of its own, `of_asked`; 0 for none.
+        by_height: those weights are at most as large as the `height` of what is asked for. Where
+            accessories lie on each other the highest shows, and a sum of weights tells which: so
+            one height each, learned wherever two meet, holds where they have never met.
     """
 
     colours: torch.Tensor
@@ -33,7 +37,15 @@ class PaletteHead(nn.Module):
     table: torch.Tensor
     pairs: torch.Tensor
 
-    def __init__(self, channels: int, counts: torch.Tensor, code: int = 0, asked: int = 0) -> None:
+    def __init__(
+        self,
+        channels: int,
+        counts: torch.Tensor,
+        code: int = 0,
+        asked: int = 0,
+        *,
+        by_height: bool = True,
+    ) -> None:
         super().__init__()
         places = len(counts)
         most = int((counts > 0).sum(dim=1).max())
@@ -48,6 +60,8 @@ class PaletteHead(nn.Module):
         numbers = self.known.flatten().cumsum(0).view(self.known.shape) - 1
         self.register_buffer("pairs", numbers.clamp(min=0), persistent=False)
         self.of_asked = nn.Parameter(torch.zeros(pairs, asked)) if asked else None
+        self.height = nn.Parameter(torch.zeros(asked)) if asked and by_height else None
+        """the logarithm of it, in units of `MIDDLE_HEIGHT`"""
 
     def forward(self, features: torch.Tensor, asked: torch.Tensor | None = None) -> torch.Tensor:
         n, _, height, width = features.shape
@@ -67,10 +81,20 @@ class PaletteHead(nn.Module):
         # Batched products of what is not laid out in order are done one by one on a CPU.
         at_places = features.flatten(2).permute(2, 0, 1)[places].contiguous()
         logits = torch.baddbmm(self.bias[places], at_places, self.weight[places])
-        if self.of_asked is not None and asked is not None:
-            of_pairs = self.of_asked @ asked.mT
+        if asked is not None and self.of_asked is not None:
+            of_pairs = self.say() @ asked.mT
             logits = logits + F.embedding(self.pairs[places], of_pairs).mT
         return logits.masked_fill(~self.known[places][:, None], -1e9)
+
+    def say(self) -> torch.Tensor:
+        """float32 (pairs, asked): what each thing that can be asked for adds to the logit of each
+        colour known at a place; (0, 0) if it has no say.
+        """
+        if self.of_asked is None:
+            return self.bias.new_zeros(0, 0)
+        if self.height is None:
+            return self.of_asked
+        return self.of_asked.tanh() * (MIDDLE_HEIGHT * self.height.exp())
 
     def surprise(
         self, features: torch.Tensor, indices: torch.Tensor, asked: torch.Tensor | None = None

@@ -1,7 +1,8 @@
 """What a conditional generator is asked for: a type or all labels, and a skin. Pure.
 
-A condition is a row of numbers, 1 for what is asked for and 0 for what is not: the 5 types, with
-`labels` the 87 accessories, and last, where it knows them, the 4 tones.
+A condition is a row of numbers, 1 for what is asked for and 0 for what is not: the 5 types; with
+`labels` the 87 accessories and, `by_body`, once more the 87 of women, whose sprites are others and
+lie in another order; and last, where it knows them, the 4 tones.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Literal
 import torch
 
 from punkdata.palette import PALETTE
-from punkdata.traits import LABELS, TYPES
+from punkdata.traits import ACCESSORIES, LABELS, TYPES
 
 Conditional = Literal["none", "type", "labels"]
 TONE_AT = (23, 9)
@@ -20,15 +21,21 @@ TONES = ((113, 63, 29), (174, 139, 97), (219, 177, 128), (234, 217, 217))
 """RGB of that pixel: tone 1, the darkest, to tone 4; only men and women have one"""
 
 
-def condition_size(conditional: Conditional, *, tone: bool) -> int:
+def condition_size(conditional: Conditional, *, tone: bool, by_body: bool = True) -> int:
     """Numbers of a condition; 0 for none."""
     if conditional == "none":
         return 0
-    return (len(LABELS) if conditional == "labels" else len(TYPES)) + tone * len(TONES)
+    accessories = len(ACCESSORIES) * (1 + by_body) if conditional == "labels" else 0
+    return len(TYPES) + accessories + tone * len(TONES)
 
 
 def conditions(
-    labels: torch.Tensor, tones: torch.Tensor, conditional: Conditional, *, tone: bool
+    labels: torch.Tensor,
+    tones: torch.Tensor,
+    conditional: Conditional,
+    *,
+    tone: bool,
+    by_body: bool = True,
 ) -> torch.Tensor:
     """float32 (N, `condition_size`).
 
@@ -36,7 +43,11 @@ def conditions(
         labels: (N, 92), 0 or 1.
         tones: int64 (N,), 1 to 4, or 0 for none.
     """
-    known = labels[:, : condition_size(conditional, tone=False)].float()
+    kinds = len(TYPES)
+    known = labels[:, : {"none": 0, "type": kinds, "labels": len(LABELS)}[conditional]].float()
+    if conditional == "labels" and by_body:
+        is_female = known[:, TYPES.index("Female"), None]
+        known = torch.cat([known, known[:, kinds:] * is_female], dim=1)
     if not tone:
         return known
     numbers = torch.arange(1, len(TONES) + 1, device=tones.device)

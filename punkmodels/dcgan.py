@@ -7,6 +7,8 @@ ReLU in the generator, strided convolutions and LeakyReLU 0.2 in the discriminat
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import nn
 
@@ -14,6 +16,7 @@ from punkmodels.colours import PaletteHead
 
 BATCHES = 50
 """of drawn noise, by which an averaged generator's normalisation is estimated"""
+Composing = Literal["heights", "sums", "none"]
 EMBEDDED = 64
 """numbers that a condition becomes beside noise"""
 
@@ -69,7 +72,8 @@ class Generator(nn.Module):
         code: of that head, see `colour_table`.
         w_size: of a `Mapping` between the noise and the first map; 0 for none, as Radford.
         asked: size of the condition that is drawn to, see `conditions`; 0 for none. It goes to
-            the mapping, beside w (as `EMBEDDED` numbers) and, when composing, to the palette head.
+            the mapping, beside w (as `EMBEDDED` numbers) and, unless `composing` is "none", to the
+            palette head: by `PaletteHead`'s heights, or as "sums" without them.
     """
 
     def __init__(
@@ -82,7 +86,7 @@ class Generator(nn.Module):
         w_size: int = 0,
         asked: int = 0,
         *,
-        composing: bool = True,
+        composing: Composing = "heights",
     ) -> None:
         super().__init__()
         self.noise_size = z_size + w_size
@@ -102,7 +106,13 @@ class Generator(nn.Module):
             layers += [
                 nn.BatchNorm2d(last),
                 nn.ReLU(),
-                PaletteHead(last, counts, code, asked * composing),
+                PaletteHead(
+                    last,
+                    counts,
+                    code,
+                    0 if composing == "none" else asked,
+                    by_height=composing == "heights",
+                ),
             ]
         self.layers = nn.Sequential(*layers)
 

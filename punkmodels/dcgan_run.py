@@ -14,7 +14,7 @@ from punkdata.palette import PALETTE
 from punkmodels.checkpoint import CheckpointFacts, load_checkpoint, read_tensors, unprefixed
 from punkmodels.classifier import PLACES
 from punkmodels.conditions import Conditional, condition_size
-from punkmodels.dcgan import Generator
+from punkmodels.dcgan import Composing, Generator
 from punkmodels.runs import read_config
 from punkmodels.saved import (
     WEIGHTS,
@@ -49,9 +49,16 @@ class DcganConfig:
     matching: bool = False
     """whether the generator is told, beside the discriminator's judgement, the very punk that has
     what it was asked for; of the palette head"""
-    composing: bool = True
-    """whether what is asked for has a say in every pixel, by weights of its own; of the palette
-    head, see `PaletteHead`"""
+    composing: Composing = "heights"
+    """how what is asked for has a say in every pixel, by weights of its own; of the palette head,
+    see `PaletteHead`. sums: without heights"""
+    l1_weight: Annotated[float, Field(ge=0)] = 1e-5
+    """of that say's absolute values in the loss: what does not touch a pixel is to say nothing
+    there"""
+    by_body: bool = True
+    """whether accessories of women are asked for apart, see `conditions`"""
+    dropped_share: Share = 0.0
+    """of the accessories that a punk has, those that training does not ask for"""
     balanced_share: Share = 0.0
     """of punks drawn so that rare labels are as frequent as common ones"""
     batch_size: Count = 32
@@ -160,7 +167,7 @@ def build_generator(config: DcganConfig, counts: torch.Tensor) -> Generator:
         config.last,
         config.code,
         config.w_size,
-        condition_size(config.conditional, tone=config.tone),
+        condition_size(config.conditional, tone=config.tone, by_body=config.by_body),
         composing=config.composing,
     )
 

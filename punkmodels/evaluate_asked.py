@@ -145,7 +145,12 @@ def evaluate_asked(
 
 
 def types_right(
-    run: Path, root: Path, *, version: str = "latest", device: torch.device | None = None
+    run: Path,
+    root: Path,
+    *,
+    version: str = "latest",
+    device: torch.device | None = None,
+    report: Callable[..., None] = lambda done, total: None,
 ) -> float:
     """Share of draws that are of the type asked for, as the bundled classifier sees them; asked for
     the types of held-out punks. For a generator that knows no more. Raises as `evaluate_asked`.
@@ -153,7 +158,8 @@ def types_right(
     device = device or torch.device("cpu")
     test = load_part(root, version, "default", "test")
     asked = like_real_ones(read_dcgan_config(run).options, test, DRAWS)
-    drawn, _ = draw_sprites(load_generator(run, device), DRAWS, 0, asked=asked, keep_raw=False)
+    model = load_generator(run, device)
+    drawn, _ = draw_sprites(model, DRAWS, 0, report, asked=asked, keep_raw=False)
     by_net = decide(predict_logits(load_classifier(BUNDLED, device), drawn, device))
     kinds = len(TYPES)
     right = by_net[:, :kinds].int().argmax(dim=1) == asked[:, :kinds].argmax(dim=1)

@@ -103,13 +103,15 @@ class Game:
         the noise: the cross-entropy of its pixels, in nats.
         """
         nats = torch.zeros((), device=self.table.device)
+        head = self.G.layers[-1]
+        if self.is_taught and isinstance(head, PaletteHead):
+            nats = nats + self.config.l1_weight * head.say().abs().sum()
         if self.E:
             real = to_rgba(indices, self.table)
             nats = nats + encoder_loss(
                 self.E, self.G, real, indices, self.random, self.config.kl_weight, asked
             )
         if self.config.matching:
-            head = self.G.layers[-1]
             if not isinstance(head, PaletteHead):
                 raise ValueError("matching is of a palette head")
             w = self.G.to_w(self._noise(len(indices)), asked)
@@ -143,7 +145,7 @@ def new_game(config: DcganConfig, images: torch.Tensor, device: torch.device) ->
     """
     torch.manual_seed(config.seed)
     G = build_generator(config, colour_counts(images)).to(device)
-    asked = condition_size(config.conditional, tone=config.tone)
+    asked = condition_size(config.conditional, tone=config.tone, by_body=config.by_body)
     is_classic = config.recipe == "classic"
     D = Discriminator(config.width, normalise=is_classic, code=config.code, asked=asked)
     E = None

@@ -18,6 +18,7 @@ import torch
 
 from punkdata.disk import storage_errors
 from punkdata.errors import DataError
+from punkdata.traits import LABELS, TYPES
 from punkmodels.checkpoint import (
     CheckpointFacts,
     has_checkpoint,
@@ -90,12 +91,16 @@ def train_dcgan(
     fixed = torch.Generator(device).manual_seed(config.seed + 1)
     fixed_noise = torch.randn(DRAWN, G.noise_size, generator=fixed, device=device)
     weights = sampling_weights(train.visible, config.balanced_share).to(device)
-    seen_of, told_of = (
-        conditions(labels, tones_of(train.images), config.conditional, tone=config.tone).to(device)
-        for labels in (train.visible, train.labels)
-    )
+    seen_of, told_of = (labels.bool().to(device) for labels in (train.visible, train.labels))
+    tones = tones_of(train.images).to(device)
     some = torch.randint(len(images), (DRAWN,), generator=fixed, device=device)
-    fixed_asked = seen_of[some]
+
+    def asking(labels: torch.Tensor, tones: torch.Tensor) -> torch.Tensor:
+        return conditions(
+            labels, tones, config.conditional, tone=config.tone, by_body=config.by_body
+        )
+
+    fixed_asked = asking(seen_of[some], tones[some])
 
     def pick() -> tuple[torch.Tensor, torch.Tensor]:
         """Real images, and what one would ask for to get them.
@@ -107,8 +112,13 @@ def train_dcgan(
             rows = torch.multinomial(weights, n, replacement=True, generator=random)
         else:
             rows = torch.randint(len(images), (n,), generator=random, device=device)
-        coin = torch.rand(n, seen_of.shape[1], generator=random, device=device) < 0.5
-        return images[rows], torch.where(coin, seen_of[rows], told_of[rows])
+        coin = torch.rand(n, len(LABELS), generator=random, device=device)
+        labels = torch.where(coin < 0.5, seen_of[rows], told_of[rows])
+        if config.dropped_share:
+            coin = torch.rand(n, len(LABELS), generator=random, device=device)
+            coin[:, : len(TYPES)] = 1
+            labels = labels & (coin >= config.dropped_share)
+        return images[rows], asking(labels, tones[rows])
 
     def try_step(in_half: bool) -> None:
         with torch.autocast(device.type, torch.bfloat16, enabled=in_half):

@@ -76,7 +76,7 @@ def _with_tones(
     is_human = labels[:, [TYPES.index(name) for name in HUMANS]].bool().any(dim=1)
     chosen = torch.full_like(tones, tone) if tone else torch.where(tones > 0, tones, in_turn)
     tones = torch.where(is_human, chosen, 0)
-    return conditions(labels, tones, config.conditional, tone=config.tone)
+    return conditions(labels, tones, config.conditional, tone=config.tone, by_body=config.by_body)
 
 
 def _check_known(config: DcganConfig, tone: int | None) -> None:

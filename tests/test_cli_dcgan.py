@@ -58,6 +58,24 @@ def test_the_modern_recipe_trains_without_an_encoder(
     assert json.loads(capsys.readouterr().out)["config"]["w_size"] == 0
 
 
+def test_an_encoder_can_be_had_beside_matching(
+    built_root: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    options = ("--root", built_root, "--runs", tmp_path, "--json", *SMALL)
+    asked = ("--conditional", "labels", "--tone")
+    for more, size in (((), 0), (("--encoder",), 64)):
+        assert run("train", "dcgan", *options, *asked, *more) == 0
+        config = json.loads(capsys.readouterr().out)["config"]
+        assert (config["matching"], config["w_size"]) == (True, size)
+
+
+def test_the_generator_that_comes_along_and_is_asked_is_scored_by_name(
+    built_root: Path, capsys: Capture
+) -> None:
+    assert run("evaluate", "bundled-labels", "--root", built_root) == 0
+    assert "the very punk" in capsys.readouterr().out
+
+
 def test_latest_is_the_latest_of_its_kind(
     runs: Path, tmp_path: Path, punks: list[DrawnPunk], capsys: Capture
 ) -> None:
@@ -138,7 +156,12 @@ def test_a_resumed_run_keeps_its_options(built_root: Path, runs: Path, capsys: C
             ("train", "dcgan", "--conditional", "type", "--matching", "--head", "rgba"),
             "--matching is of the palette head",
         ),
+        (
+            ("train", "dcgan", "--recipe", "classic", "--encoder"),
+            "--encoder is of the palette head",
+        ),
         (("generate", "--type", "Ape", "--model", "latest"), "cannot be asked for anything"),
+        (("generate", "--model", "bundled-labels"), "draws what it is asked for"),
         (("generate", "--count", "0"), "--count"),
         (("train", "dcgan", "--recipe", "wgan"), "not one of"),
         (("evaluate", "nowhere.png"), "no run nowhere.png"),

@@ -84,7 +84,7 @@ def test_snapping_finds_the_nearest_colour_and_tells_how_far(indices: torch.Tens
 def test_what_is_asked_for_speaks_for_the_colours_known_at_a_place(indices: torch.Tensor) -> None:
     """As a table of all colours at all places would, of which only the known ones are kept."""
     counts = colour_counts(indices)
-    model = Generator(16, 4, counts, last=3, asked=7)
+    model = Generator(16, 4, counts, last=3, asked=7, composing="sums")
     head = model.layers[-1]
     assert head.of_asked.shape == (int((counts > 0).sum()), 7)
     whole = torch.randn(576, len(PALETTE), 7)
@@ -99,3 +99,16 @@ def test_what_is_asked_for_speaks_for_the_colours_known_at_a_place(indices: torc
     expected = expected.gather(2, head.colours.long().expand(5, -1, -1)).transpose(0, 1)
     known = head.known[:, None].expand_as(told)
     assert torch.allclose((told - without)[known], expected[known], atol=1e-4)
+
+
+def test_what_is_asked_for_says_no_more_than_its_height(indices: torch.Tensor) -> None:
+    model = Generator(16, 4, colour_counts(indices), last=3, asked=7)
+    head = model.layers[-1]
+    nn.init.normal_(head.of_asked, 0, 100)
+    with torch.no_grad():
+        head.height[2] = 1.0
+    asked = torch.eye(7)
+    features = model.features(torch.randn(7, 16), asked)
+    without, told = (head.logits(features, y, slice(None)) for y in (None, asked))
+    most = (told - without).abs().amax(dim=(0, 2))
+    assert torch.allclose(most, 10 * head.height.exp(), rtol=1e-3)

@@ -21,8 +21,8 @@ def test_a_condition_has_what_one_can_ask_for() -> None:
         ("none", False, 0),
         ("type", False, 5),
         ("type", True, 9),
-        ("labels", False, 92),
-        ("labels", True, 96),
+        ("labels", False, 92 + 87),
+        ("labels", True, 92 + 87 + 4),
     ]
     for kind, tone, size in kinds:
         assert condition_size(kind, tone=tone) == size
@@ -30,7 +30,17 @@ def test_a_condition_has_what_one_can_ask_for() -> None:
         assert found.shape == (1, size)
         assert found.dtype == torch.float32
     asked = [i for i, number in enumerate(found[0].tolist()) if number]
-    assert asked == [LABELS.index(name) for name in ("Male", "Pipe", "VR")] + [93]
+    assert asked == [LABELS.index(name) for name in ("Male", "Pipe", "VR")] + [92 + 87 + 1]
+
+
+def test_what_women_wear_is_asked_for_once_more() -> None:
+    labels = torch.from_numpy(encode_labels("Female", ["Pipe", "VR"]))[None]
+    found = conditions(labels, torch.tensor([2]), "labels", tone=False)[0]
+    assert torch.equal(found[:92], labels[0].float())
+    assert torch.equal(found[92:], labels[0, 5:].float())
+    plain = conditions(labels, torch.tensor([2]), "labels", tone=False, by_body=False)[0]
+    assert torch.equal(plain, labels[0].float())
+    assert condition_size("labels", tone=False, by_body=False) == 92
 
 
 def test_no_tone_asks_for_none() -> None:

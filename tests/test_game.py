@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from punkmodels.colours import PaletteHead, snap, to_rgba
+from punkmodels.conditions import condition_size
 from punkmodels.dcgan_run import make_config
 from punkmodels.game import Game, new_game
 
@@ -81,7 +82,7 @@ def test_matching_teaches_the_very_punk_whatever_the_noise() -> None:
     game = game_of(conditional="labels", tone=True)
     assert game.is_taught
     assert not game.E
-    asked = torch.eye(96)[:12]
+    asked = torch.eye(condition_size("labels", tone=True))[:12]
     optimizer = torch.optim.Adam(game.G.parameters(), 3e-2)
     losses = []
     for _ in range(150):
@@ -100,7 +101,7 @@ def test_matching_teaches_the_very_punk_whatever_the_noise() -> None:
 def test_the_judge_learns_who_is_not_what_was_asked_for() -> None:
     """Real images with the wrong condition, as drawn ones: only the condition tells."""
     game = game_of(conditional="labels", shift=0, hole=0)
-    asked = torch.eye(92)[:12]
+    asked = torch.eye(condition_size("labels", tone=False))[:12]
     wrong = to_rgba(INDICES.roll(1, 0), game.table)
     optimizer = torch.optim.Adam(game.D.parameters(), 1e-2)
     losses = []

@@ -17,7 +17,7 @@ from PIL import Image
 
 from punkdata.errors import DataError
 from punkdata.snapshot import open_snapshot
-from punkmodels import dcgan
+from punkmodels import dcgan, game
 from punkmodels import train_dcgan as training
 from punkmodels.checkpoint import CheckpointFacts, load_checkpoint
 from punkmodels.colours import PaletteHead, colour_counts, snap
@@ -190,6 +190,31 @@ def test_a_conditional_run_goes_on_where_it_was_stopped(
     train_dcgan(built_root, tmp_path, config, resume=run)
     of_whole, resumed = tensors_of(whole), tensors_of(run)
     assert all(torch.equal(of_whole[name], resumed[name]) for name in of_whole)
+
+
+@pytest.mark.parametrize(("dropped_share", "fewer"), [(0.0, 1.0), (0.5, 0.5), (1.0, 0.0)])
+def test_training_leaves_out_a_share_of_the_accessories(
+    dropped_share: float,
+    fewer: float,
+    built_root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[torch.Tensor] = []
+    teach = game.Game.teaching_loss
+
+    def watch(self: game.Game, indices: torch.Tensor, of: torch.Tensor) -> torch.Tensor:
+        asked.append(of)
+        return teach(self, indices, of)
+
+    monkeypatch.setattr(game.Game, "teaching_loss", watch)
+    labels = {"conditional": "labels", "by_body": False, "balanced_share": 0.0}
+    config = make_config(**SMALL | labels | {"images": 640, "dropped_share": dropped_share})
+    train_dcgan(built_root, tmp_path, config, threads=1)
+    found = torch.cat(asked)
+    assert (found[:, :5].sum(dim=1) == 1).all(), "types stay"
+    usual = load_part(built_root, "latest", "default", "train").visible[:, 5:].float().mean()
+    assert found[:, 5:].mean().item() == pytest.approx(fewer * usual.item(), rel=0.15)
 
 
 def test_resuming_a_finished_run_changes_nothing(
