@@ -1,6 +1,7 @@
 # make demo       everything once: fetch, build, verify, train, evaluate, predict, prices
 # make test       the core tests: offline, a few minutes
-# make test-all   adds the tests that need a network or npm; skips visibly what is not there
+# make test-all   adds the tests that need a network, npm or readers of other people's; skips
+#                 visibly what is not there
 # make lint       ruff and mypy
 # make bench      measures what the README claims; many hours, because it trains
 
@@ -59,9 +60,10 @@ demo: $(READY)
 	@echo "             $(BIN)/python -i -c 'from punkdata import PunkDataset; train = PunkDataset(); print(train)'"
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not network"
+	$(BIN)/python -m pytest -m "not network and not compat"
 
 test-all: $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[compat]'
 	$(BIN)/python -m pytest
 
 lint: $(READY)

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from punkdata import cli_audit, cli_fetch, terminal
+from punkdata import cli_audit, cli_fetch, cli_publish, terminal
 from punkdata.disk import root_option
 from punkdata.errors import DataError, DifferenceError
 
@@ -30,6 +30,7 @@ def main_options(
 app.command(epilog=cli_fetch.FETCH_EXAMPLES)(cli_fetch.fetch)
 app.command(epilog=cli_fetch.KEY_EXAMPLES)(cli_fetch.key)
 app.command(epilog=cli_audit.EXAMPLES)(cli_audit.audit)
+app.command(epilog=cli_publish.EXAMPLES)(cli_publish.publish)
 
 
 @app.command("build-dataset", epilog="Example: punkdata build-dataset")
@@ -71,7 +72,9 @@ def build_dataset(
     terminal.say(f"next: punkdata verify{version}{root_option(root)}")
 
 
-VersionArgument = Annotated[str, typer.Argument(help='A snapshot\'s name or folder, or "latest".')]
+VersionArgument = Annotated[
+    str, typer.Argument(help='A snapshot\'s name, folder or URL, or "latest".')
+]
 
 
 @app.command(
@@ -92,6 +95,9 @@ def verify(
     from punkdata.verify import verify_snapshot
 
     snapshot = open_either(root, version)
+    if snapshot.remote:
+        with terminal.progress("bringing", "bytes") as report:
+            snapshot.bring(report)
     checks = []
     for check in verify_snapshot(snapshot, official):
         checks.append(check)
@@ -121,6 +127,7 @@ def info(
     as_json: terminal.Json = False,
 ) -> None:
     """Tell what a snapshot holds."""
+    from punkdata.remote import shown
     from punkdata.snapshot import open_either
     from punkdata.traits import TYPES
 
@@ -141,6 +148,7 @@ def info(
     at = f" at {manifest.base_url}" if manifest.base_url else ""
     lines = {
         "snapshot": manifest.version,
+        **({"url": shown(snapshot.remote.url)} if snapshot.remote else {}),
         "path": snapshot.path,
         "made": f"{manifest.created_at} by {manifest.created_by} from {manifest.source}{at}",
         "status": f"{manifest.status}, {manifest.punks:,} of {manifest.expected:,} punks"

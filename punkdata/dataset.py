@@ -49,7 +49,8 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
     item costs no disk access, and forked workers share it.
 
     Args:
-        root: the data root, or a snapshot's own folder; by default PUNKDATA_ROOT or `./data`.
+        root: the data root, or a snapshot's own folder, or the URL of either, as
+            s3://bucket/punks; by default PUNKDATA_ROOT or `./data`.
         version: a snapshot's name, or "latest".
         split: "train", "val", "test", or "all".
         split_scheme: "default" is stratified; "by_id" cuts at ids 8000 and 9000.
@@ -110,6 +111,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
             punks = punks.filter(np.array(punks.column(column).to_pylist()) == split)
         punks = punks.sort_by("punk_id")
         self.path = snapshot.path
+        self._snapshot = snapshot
         self.manifest = snapshot.manifest
         self.split, self.split_scheme, self.target = split, split_scheme, target
         self.visible_only = visible_only
@@ -169,7 +171,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
 
     def to_pandas(self) -> pd.DataFrame:
         """The split's rows with every column but the image, indexed by punk_id."""
-        snapshot = open_snapshot(self.path)
+        snapshot = self._snapshot
         schema = snapshot.manifest.schema_version
         columns = [
             name for name in PUNKS.names if name != "image" and SINCE_SCHEMA.get(name, 1) <= schema

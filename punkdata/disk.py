@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -23,6 +24,18 @@ _WRONG_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEX
 def default_root() -> Path:
     """PUNKDATA_ROOT, else `./data`."""
     return Path(os.environ.get("PUNKDATA_ROOT") or DEFAULT_ROOT)
+
+
+def url_of(root: str | Path) -> str | None:
+    """The URL that a root is, or None of a folder's path.
+
+    `Path` makes one slash of the two in "s3://bucket"; they are put back.
+    """
+    match = re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", str(root))
+    if match is None:
+        return None
+    scheme, rest = match.groups()
+    return f"{scheme}:{'///' if scheme == 'file' else '//'}{rest}"
 
 
 def raw_dir(root: Path) -> Path:
@@ -72,6 +85,11 @@ def lock_root(root: Path) -> Iterator[None]:
         BusyError: another process holds it.
         UsageError, StorageError: the root cannot be created or written.
     """
+    if url := url_of(root):
+        raise UsageError(
+            f"{url} is no folder",
+            try_next="work in one, then send the snapshot with: punkdata publish",
+        )
     with storage_errors(root):
         root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(root / ".lock")

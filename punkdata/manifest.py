@@ -72,6 +72,15 @@ class Manifest(BaseModel):
         return self.status == "complete" and self.expected == 10_000
 
 
+def gives_way(manifest: Manifest, newest: Manifest | None) -> bool:
+    """Whether it may not become the latest: it is partial, or a sample (`--limit`) of what the
+    newest has more of.
+    """
+    if manifest.status != "complete":
+        return True
+    return manifest.limit is not None and newest is not None and newest.expected > manifest.expected
+
+
 def read_manifest(file: Path) -> Manifest:
     """Read and check a manifest.json.
 

@@ -17,8 +17,10 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,14 +34,18 @@ from punkdata.disk import (
     sha256_file,
     snapshots_dir,
     storage_errors,
+    url_of,
     write_whole,
 )
 from punkdata.errors import DataError, UsageError
-from punkdata.manifest import VERSION_PATTERN, FileEntry, Manifest, read_manifest
+from punkdata.manifest import VERSION_PATTERN, FileEntry, Manifest, gives_way, read_manifest
 from punkdata.recording import list_finished, what_to_fetch
 from punkdata.rows import table_samples
 from punkdata.shards import SAMPLES_A_SHARD, shard_name, write_shard
 from punkdata.split import SPLITS
+
+if TYPE_CHECKING:
+    from punkdata.remote import RemoteSnapshot
 
 COLLECTION = "cryptopunks"
 SALES_FILE = "data/sales-00000-of-00001.parquet"
@@ -58,7 +64,10 @@ class Snapshot:
     """A checked handle on a snapshot folder; `open_snapshot` makes it."""
 
     path: Path
+    """of one that lies elsewhere, its copy in the cache, which grows file by file"""
     manifest: Manifest
+    remote: RemoteSnapshot | None = None
+    """where it lies, if that is a URL"""
 
     @property
     def version(self) -> str:
@@ -84,7 +93,28 @@ class Snapshot:
     def provenance(self) -> pa.Table:
         return self._read(PROVENANCE_FILE, None)
 
+    def bring(self, report: Callable[[int, int], None] = lambda done, total: None) -> None:
+        """Bring all files of one that lies elsewhere, for readers that open them by themselves.
+
+        Args:
+            report: bytes brought, and of all.
+
+        Raises:
+            DataError: what lies elsewhere is damaged.
+            NetworkError, RefusedError, StorageError: it cannot be brought.
+        """
+        if self.remote is None:
+            return
+        done, total = 0, sum(entry.bytes for entry in self.manifest.files)
+        report(0, total)
+        for entry in self.manifest.files:
+            self.remote.bring(entry.path)
+            done += entry.bytes
+            report(done, total)
+
     def _read(self, name: str, columns: list[str] | None) -> pa.Table:
+        if self.remote is not None:
+            self.remote.bring(name)
         try:
             return pq.read_table(self.path / name, columns=columns, partitioning=None)
         except (pa.ArrowException, OSError) as error:
@@ -101,14 +131,21 @@ def open_snapshot(
     """A handle on one snapshot.
 
     Args:
-        root: the data root, or a snapshot's own folder.
+        root: the data root, or a snapshot's own folder; or the URL of either, as s3://bucket/punks,
+            of which files are copied to a cache when they are read.
         version: as `list_snapshots` names them, or "latest", the newest complete build.
 
     Raises:
         UsageError: there is no such snapshot.
+        SetupError, RefusedError, NetworkError: what lies at a URL cannot be had.
         SchemaError: a newer punkdata wrote it.
         DataError: its manifest is damaged.
     """
+    if url := url_of(root):
+        from punkdata.remote import find_remote
+
+        remote = find_remote(url, version, collection)
+        return Snapshot(remote.folder, remote.manifest, remote)
     folder = Path(root)
     if not (folder / "manifest.json").is_file():
         home = snapshots_dir(folder, collection)
@@ -128,14 +165,24 @@ def open_snapshot(
 
 
 def open_either(root: Path, name: str) -> Snapshot:
-    """A snapshot by its version in a root, or by its own folder; raises as `open_snapshot`."""
+    """A snapshot by its version in a root, or by its own folder or URL; raises as
+    `open_snapshot`.
+    """
+    if url_of(name):
+        return open_snapshot(name)
     folder = Path(name)
     is_folder = (folder / "manifest.json").is_file()
     return open_snapshot(folder) if is_folder else open_snapshot(root, name)
 
 
 def list_snapshots(root: Path, collection: str = COLLECTION) -> list[Snapshot]:
-    """All snapshots below a root, oldest first."""
+    """All snapshots below a root, oldest first.
+
+    Raises:
+        UsageError: the root is a URL.
+    """
+    if url := url_of(root):
+        raise UsageError(f"{url} is no folder", try_next=f"punkdata info {url}")
     found = [open_snapshot(folder) for folder in _folders(snapshots_dir(root, collection))]
     return sorted(found, key=lambda s: (s.manifest.created_at, s.version))
 
@@ -221,18 +268,10 @@ def write_snapshot(
             f"{folder} is there already, but damaged ({damage[0]})",
             try_next=f"move {folder} away and build again",
         )
-    if manifest.status == "complete" and not _would_hide_all(home, manifest):
+    newest = home / (latest_version(root, manifest.collection) or "") / "manifest.json"
+    if not gives_way(manifest, read_manifest(newest) if newest.is_file() else None):
         write_whole(home / "latest", f"{manifest.version}\n".encode())
     return snapshot, created
-
-
-def _would_hide_all(home: Path, manifest: Manifest) -> bool:
-    """Whether this is a sample (`--limit`) of what `latest` has more of: it gives way then."""
-    version = latest_version(home.parent.parent, home.name)
-    newest = home / (version or "") / "manifest.json"
-    if manifest.limit is None or not newest.is_file():
-        return False
-    return read_manifest(newest).expected > manifest.expected
 
 
 def damaged_files(snapshot: Snapshot) -> list[str]:
@@ -241,6 +280,8 @@ def damaged_files(snapshot: Snapshot) -> list[str]:
     for entry in snapshot.manifest.files:
         path = snapshot.path / entry.path
         try:
+            if snapshot.remote is not None:
+                snapshot.remote.bring(entry.path)
             if path.stat().st_size != entry.bytes:
                 problems.append(f"{entry.path} has {path.stat().st_size} bytes, not {entry.bytes}")
             elif sha256_file(path) != entry.sha256:

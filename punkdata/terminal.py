@@ -34,7 +34,9 @@ TELL_WAITS_FROM_S = 10.0
 Root = Annotated[
     Path,
     typer.Option(
-        "--root", envvar="PUNKDATA_ROOT", help="The folder that holds raw/ and snapshots/."
+        "--root",
+        envvar="PUNKDATA_ROOT",
+        help="The folder that holds raw/ and snapshots/; to read from, also a URL.",
     ),
 ]
 Version = Annotated[

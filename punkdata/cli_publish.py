@@ -1,0 +1,54 @@
+"""punkdata publish: a snapshot to an object store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from punkdata import terminal
+from punkdata.disk import url_of
+from punkdata.errors import DataError, UsageError
+
+EXAMPLES = (
+    "Example: punkdata publish s3://bucket/punks\n\n"
+    'Then, anywhere: PunkDataset("s3://bucket/punks"), or: punkdata info s3://bucket/punks'
+)
+
+
+def publish(
+    url: Annotated[
+        str, typer.Argument(metavar="URL", help="As s3://bucket/punks, gs://…, file:///…")
+    ],
+    version: Annotated[
+        str, typer.Option("--version", help='A snapshot\'s name or folder, or "latest".')
+    ] = "latest",
+    root: terminal.Root = terminal.ROOT,
+    as_json: terminal.Json = False,
+) -> None:
+    """Send a snapshot to an object store, or anywhere else that fsspec reaches."""
+    from punkdata import remote
+    from punkdata.snapshot import damaged_files, open_either
+
+    if not url_of(url):
+        raise UsageError(
+            f"{url} is no URL", try_next=f"for a folder: file://{Path(url).absolute().as_posix()}"
+        )
+    snapshot = open_either(root, version)
+    if damage := damaged_files(snapshot):
+        raise DataError(
+            f"{snapshot.path} is damaged ({damage[0]})",
+            try_next=f"see: punkdata verify {snapshot.path}",
+        )
+    with terminal.progress("sending", "bytes") as report:
+        target, created, is_latest = remote.publish(snapshot.path, snapshot.manifest, url, report)
+    if as_json:
+        facts = {"url": remote.shown(target), "version": snapshot.version}
+        terminal.emit_json({**facts, "created": created, "latest": is_latest})
+        return
+    terminal.emit(remote.shown(target))
+    size = sum(entry.bytes for entry in snapshot.manifest.files)
+    done = f"sent {size / 1e6:.1f} MB" if created else "it is there already: nothing sent"
+    terminal.say(f"{done}{'' if is_latest else '; latest there is another'}")
+    terminal.say(f"next: punkdata info {remote.shown(url)}")
