@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from punkdata.errors import DataError
 from punkdata.palette import PALETTE, palette_indices
 from punkdata.traits import LABELS, TYPES
+from punkmodels.ranks import ALONE, Ranks
 
 PLACES = 24 * 24
 BACKGROUND = (0x63, 0x85, 0x96)
@@ -75,6 +76,19 @@ def known_pairs(indices: torch.Tensor) -> torch.Tensor:
     return pairs.reshape(PLACES, len(PALETTE))
 
 
+class Dropout(nn.Dropout):
+    """The same for ranks that share a batch: each draws the chances of all, and uses its own."""
+
+    ranks: Ranks = ALONE
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        if not self.training or not self.p:
+            return features
+        n, *rest = features.shape
+        chance = torch.rand(n * self.ranks.world, *rest, device=features.device)
+        return features * (self.ranks.mine(chance) >= self.p) / (1 - self.p)
+
+
 class PunkCNN(nn.Module):
     """The default: palette indices to logits.
 
@@ -113,7 +127,7 @@ class PunkCNN(nn.Module):
             nn.Flatten(),
             nn.Linear(2 * width * 6 * 6, hidden),
             nn.ReLU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
         )
         self.head = nn.Linear(hidden, outputs)
         self.skip = nn.Linear(code * PLACES, outputs, bias=False) if skip else None
@@ -170,7 +184,7 @@ class PublishedCNN(nn.Module):
             ),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
         )
         self.head = nn.Linear(channels[-1], outputs)
 

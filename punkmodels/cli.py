@@ -24,6 +24,7 @@ from punkmodels.options import (
     Snapshot,
     Threads,
     refuse_options,
+    shared_training,
     stoppable,
 )
 from punkmodels.runs import DEFAULT_RUNS, find_run, read_config
@@ -146,7 +147,7 @@ def train_classifier(
         is_plain = (config, version, device) == (make_config(), "latest", DeviceName.AUTO)
         refuse_options(is_plain and epochs is seed is threads is None)
     with stoppable("classifier", root, runs, going_on):  # noqa: SIM117  # the bar ends first
-        with terminal.progress("training", "images") as report:
+        with shared_training() as (ranks, report, say):
             run = training.train_classifier(
                 root,
                 runs,
@@ -157,8 +158,11 @@ def train_classifier(
                 resume=going_on,
                 log=log.value if log else None,
                 report=report,
-                say=terminal.say,
+                say=say,
+                ranks=ranks,
             )
+    if not ranks.is_first:
+        return
     if as_json:
         terminal.emit_json({"run": str(run), "config": read_config(run)["options"]})
         return

@@ -36,6 +36,7 @@ class PaletteHead(nn.Module):
     known: torch.Tensor
     table: torch.Tensor
     pairs: torch.Tensor
+    varied: torch.Tensor
 
     def __init__(
         self,
@@ -53,6 +54,8 @@ class PaletteHead(nn.Module):
         share, order = share[:, :most], order[:, :most]
         self.register_buffer("colours", order.to(torch.uint8))
         self.register_buffer("known", share > 0)
+        varied = (self.known.sum(dim=1) > 1).nonzero()[:, 0]  # the others are no surprise
+        self.register_buffer("varied", varied, persistent=False)
         self.register_buffer("table", colour_table(code=code), persistent=False)
         self.weight = nn.Parameter(torch.randn(places, channels, most) * 0.02)
         self.bias = nn.Parameter(share.clamp(min=1e-4).log()[:, None])
@@ -102,7 +105,7 @@ class PaletteHead(nn.Module):
         """float32 (N,): cross-entropy of palette indices uint8 (N, 24, 24), summed over the places,
         in nats. Every colour must be known at its place.
         """
-        varied = (self.known.sum(dim=1) > 1).nonzero()[:, 0]  # the others are no surprise
+        varied = self.varied
         logits = self.logits(features, asked, varied).float()
         known, real = self.colours[varied], indices.flatten(1).T[varied]
         right = (known[:, None] == real[:, :, None]).to(torch.uint8).argmax(dim=2)

@@ -11,8 +11,10 @@ from typing import Literal
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from punkmodels.colours import PaletteHead
+from punkmodels.ranks import Stream
 
 BATCHES = 50
 """of drawn noise, by which an averaged generator's normalisation is estimated"""
@@ -32,6 +34,31 @@ def perceptron(before: int, after: int, width: int = 384) -> nn.Sequential:
 def beside(numbers: torch.Tensor, asked: torch.Tensor | None) -> torch.Tensor:
     """(N, a) and (N, b), or None, to (N, a + b)."""
     return numbers if asked is None else torch.cat([numbers, asked], dim=1)
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation, in training over `groups` equal parts of a batch, each by itself: so a
+    batch that ranks share is normalised as by one. With several, no averages are kept.
+    """
+
+    groups = 1
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        if not self.training or self.groups == 1:
+            return super().forward(features)
+        n, channels, height, width = features.shape
+        k = self.groups
+        apart = features.view(k, n // k, channels, height, width).transpose(0, 1)
+        even = F.batch_norm(
+            apart.reshape(n // k, k * channels, height, width),
+            None,
+            None,
+            self.weight.repeat(k),
+            self.bias.repeat(k),
+            training=True,
+            eps=self.eps,
+        )
+        return even.view(n // k, k, channels, height, width).transpose(0, 1).reshape_as(features)
 
 
 class Mapping(nn.Module):
@@ -96,15 +123,15 @@ class Generator(nn.Module):
         first = (w_size or z_size) + (EMBEDDED if asked else 0)
         layers: list[nn.Module] = [nn.ConvTranspose2d(first, 4 * w, 3, bias=False)]
         for before, after in ((4 * w, 2 * w), (2 * w, w)):
-            layers += [nn.BatchNorm2d(before), nn.ReLU()]
+            layers += [BatchNorm(before), nn.ReLU()]
             layers.append(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False))
-        layers += [nn.BatchNorm2d(w), nn.ReLU()]
+        layers += [BatchNorm(w), nn.ReLU()]
         if counts is None:
             layers += [nn.ConvTranspose2d(w, 4, 4, 2, 1), nn.Tanh()]
         else:
             layers.append(nn.ConvTranspose2d(w, last, 4, 2, 1, bias=False))
             layers += [
-                nn.BatchNorm2d(last),
+                BatchNorm(last),
                 nn.ReLU(),
                 PaletteHead(
                     last,
@@ -162,7 +189,7 @@ class Discriminator(nn.Module):
         for before, after in ((w, 2 * w), (2 * w, 4 * w)):
             layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=not normalise))
             if normalise:
-                layers.append(nn.BatchNorm2d(after))
+                layers.append(BatchNorm(after))
             layers.append(nn.LeakyReLU(0.2))
         layers.append(nn.Conv2d(4 * w, 1, 3))
         self.layers = nn.Sequential(*layers)
@@ -187,9 +214,7 @@ def initialise(network: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def augment(
-    images: torch.Tensor, generator: torch.Generator, *, shift: int = 2, hole: int = 6
-) -> torch.Tensor:
+def augment(images: torch.Tensor, random: Stream, *, shift: int = 2, hole: int = 6) -> torch.Tensor:
     """Move each image (N, 4 + code, 24, 24) by up to `shift` pixels and cut a square hole into it.
 
     What comes in is transparent.
@@ -204,11 +229,11 @@ def augment(
     device = images.device
     place = torch.arange(size, device=device)
     ink = images + 1  # transparent is 0
-    by = torch.randint(-shift, shift + 1, (2, n, 1, 1), generator=generator, device=device)
+    by = random.integers(-shift, shift + 1, n, 2, 1, 1).transpose(0, 1)
     # Products with 0 and 1 are exact, and cheaper to differentiate than indexing.
     down, right = ((place[:, None] + by == place).to(images.dtype)[:, :, None]).unbind(0)
     moved = down @ ink @ right.mT
-    at = torch.randint(1 - hole, size, (2, n, 1), generator=generator, device=device)
+    at = random.integers(1 - hole, size, n, 2, 1).transpose(0, 1)
     rows, columns = ((place >= at) & (place < at + hole)).unbind(0)
     kept = ~(rows[:, :, None] & columns[:, None])
     return moved * kept[:, None] - 1

@@ -62,6 +62,9 @@ class DcganConfig:
     balanced_share: Share = 0.0
     """of punks drawn so that rare labels are as frequent as common ones"""
     batch_size: Count = 32
+    """of all ranks together"""
+    norm_groups: Count = 1
+    """parts of a batch that are normalised each by itself; as many ranks can share a training"""
     width: Size = 32
     """channels of the map of 12x12; 6x6 has twice, 3x3 four times as many"""
     z_size: Size = 100
@@ -100,12 +103,16 @@ class DcganConfig:
     """side in pixels of the square that is cut out of them"""
     ema_share: Share = 0.05
     """half-life of the averaged generator, as a share of the images seen so far"""
+    compiled: bool = False
+    """whether torch.compile makes kernels of what the discriminator does"""
     seed: int = 0
 
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {},
     "best": {"images": 540_000, "batch_size": 64, "width": 48, "last": 24},
+    "gpu": {"images": 10_000_000, "batch_size": 256, "width": 64, "last": 32},
+    "gpu-long": {"images": 20_000_000, "batch_size": 256, "width": 64, "last": 32},
 }
 RECIPES: dict[Recipe, dict[str, Any]] = {
     "modern": {},

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import torch
 
 from punkdata.errors import UsageError
+from punkmodels.ranks import ALONE, Ranks
 
 CHOICES = ("auto", "cpu", "cuda", "mps")
 
@@ -38,6 +39,7 @@ def settle(
     device: torch.device,
     threads: int | None,
     began: tuple[int, bool] | None = None,
+    ranks: Ranks = ALONE,
 ) -> tuple[bool, str]:
     """Set the CPU's threads, and say whether to compute in bfloat16, and why: as a resumed run
     began, as asked for, or whichever is faster. The reasons go on from those of `pick_device`.
@@ -46,7 +48,10 @@ def settle(
         try_step: a step of training; its argument says whether in bfloat16.
         threads: None to measure. A number asks for float32 on the CPU, so that runs repeat.
         began: threads of a run that is resumed, and whether in bfloat16.
+        ranks: that share the training; the first measures for all.
     """
+    if not ranks.is_first:
+        began = ranks.agree((1, False))
     how = ""
     if device.type == "cpu":
         if began:
@@ -61,6 +66,8 @@ def settle(
     if not began and (threads is None or device.type != "cpu"):
         half, why = probe_half_precision(try_step, device)
         how += f", {'bfloat16' if half else 'float32'} ({why})"
+    if ranks.is_first:
+        ranks.agree((torch.get_num_threads(), half))
     return half, how
 
 

@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 from punkmodels.colours import PaletteHead
-from punkmodels.dcgan import Generator, beside, perceptron
+from punkmodels.dcgan import BatchNorm, Generator, beside, perceptron
+from punkmodels.ranks import Stream
 
 
 class Encoder(nn.Module):
@@ -32,7 +33,7 @@ class Encoder(nn.Module):
         layers: list[nn.Module] = [nn.Conv2d(4 + code, w, 4, 2, 1), nn.LeakyReLU(0.2)]
         for before, after in ((w, 2 * w), (2 * w, 4 * w)):
             layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=False))
-            layers += [nn.BatchNorm2d(after), nn.LeakyReLU(0.2)]
+            layers += [BatchNorm(after), nn.LeakyReLU(0.2)]
         layers.append(nn.Conv2d(4 * w, 2 * w_size, 3))
         self.layers = nn.Sequential(*layers)
         self.to_z = perceptron(w_size + asked, 2 * z_size)
@@ -46,7 +47,7 @@ def encoder_loss(
     generator: Generator,
     images: torch.Tensor,
     indices: torch.Tensor,
-    random: torch.Generator,
+    random: Stream,
     kl_weight: float = 1.0,
     asked: torch.Tensor | None = None,
 ) -> torch.Tensor:
@@ -60,7 +61,6 @@ def encoder_loss(
     Args:
         images: float32 (N, 4 + code, 24, 24), what the encoder sees.
         indices: uint8 (N, 24, 24), the same as palette indices: what is to be redrawn.
-        random: of the device of the images.
         kl_weight: of what w tells of an image; less than 1 lets it tell more.
         asked: condition of each image (N, size).
     """
@@ -93,8 +93,5 @@ def _halves(numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return mean, log_variance.clamp(-12, 4)  # before it is trained it may be anything
 
 
-def _sample(
-    mean: torch.Tensor, log_variance: torch.Tensor, random: torch.Generator
-) -> torch.Tensor:
-    noise = torch.randn(mean.shape, generator=random, device=mean.device)
-    return mean + noise * (log_variance / 2).exp()
+def _sample(mean: torch.Tensor, log_variance: torch.Tensor, random: Stream) -> torch.Tensor:
+    return mean + random.normal(*mean.shape) * (log_variance / 2).exp()

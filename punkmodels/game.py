@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
+from punkdata.errors import UsageError
 from punkmodels.colours import PaletteHead, colour_counts, colour_table, to_rgba
 from punkmodels.conditions import condition_size
-from punkmodels.dcgan import Discriminator, Generator, augment, initialise
+from punkmodels.dcgan import BatchNorm, Discriminator, Generator, augment, initialise
 from punkmodels.dcgan_run import DcganConfig, build_generator
 from punkmodels.encoder import Encoder, encoder_loss
 from punkmodels.losses import (
     classic_discriminator_loss,
     classic_generator_loss,
+    judged_with_gradients,
     relativistic_loss,
     squared_gradients,
 )
+from punkmodels.ranks import ALONE, Ranks, Stream
 
 
 @dataclass
@@ -31,8 +35,24 @@ class Game:
     E: Encoder | None
     table: torch.Tensor
     """see `colour_table`"""
-    random: torch.Generator
+    random: Stream
     """all noise comes from it"""
+
+    judge: Callable[..., torch.Tensor]
+    """D, or D compiled"""
+    penalised: Callable[..., tuple[torch.Tensor, torch.Tensor]] | None = None
+    """compiled: logits, and the squares of their gradients; see `judged_with_gradients`"""
+
+    def compile(self, backend: str = "inductor") -> None:
+        """Let torch compile what the discriminator does; the first steps take a minute then."""
+
+        def penalised(
+            images: torch.Tensor, asked: torch.Tensor | None
+        ) -> tuple[torch.Tensor, torch.Tensor]:
+            return judged_with_gradients(lambda some: self.D(some, asked), images)
+
+        self.judge = torch.compile(self.D, backend=backend)
+        self.penalised = torch.compile(penalised, backend=backend)
 
     @property
     def networks(self) -> dict[str, nn.Module]:
@@ -48,13 +68,13 @@ class Game:
         return drawn
 
     def _noise(self, n: int) -> torch.Tensor:
-        return torch.randn(n, self.G.noise_size, generator=self.random, device=self.random.device)
+        return self.random.normal(n, self.G.noise_size)
 
     def discriminator_loss(
         self,
         indices: torch.Tensor,
         drawn: torch.Tensor,
-        gamma: float,
+        gamma: torch.Tensor | float | None,
         asked: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The loss, and the logits (N,) of the real images.
@@ -62,18 +82,28 @@ class Game:
         Args:
             indices: real images, uint8 (N, 24, 24).
             drawn: as many images, which are not changed by this loss.
-            gamma: weight of the gradient penalties; 0 for none.
+            gamma: weight of the gradient penalties; None to leave them out.
         """
-        both = self._disturb(torch.cat([to_rgba(indices, self.table), drawn.detach()]))
+        of_each = (to_rgba(indices, self.table), drawn.detach())
+        both = torch.cat([self._disturb(images) for images in of_each])
         if self.config.recipe == "classic":  # each by itself, because of batch normalisation
-            of_real, of_drawn = (self.D(x, asked) for x in both.chunk(2))
+            of_real, of_drawn = (self.judge(x, asked) for x in both.chunk(2))
             return classic_discriminator_loss(of_real, of_drawn), of_real.detach()
         twice = None if asked is None else torch.cat([asked, asked])
-        logits = self.D(both.requires_grad_(gamma > 0), twice)
+        squares = None
+        if gamma is None:
+            logits = self.judge(both, twice)
+        elif self.penalised is not None:
+            logits, squares = self.penalised(both, twice)
+        else:
+            logits = self.D(both.requires_grad_(), twice)
+            squares = squared_gradients(logits, both)
         of_real, of_drawn = logits.chunk(2)
         loss = relativistic_loss(of_real, of_drawn)
-        if gamma:  # the mean over both halves, twice, is the sum of R1 and R2
-            loss = loss + gamma * squared_gradients(logits, both).mean()
+        if (
+            gamma is not None and squares is not None
+        ):  # the mean over both halves, twice, is the sum of R1 and R2
+            loss = loss + gamma * squares.mean()
         return loss, of_real.detach()
 
     def generator_loss(
@@ -84,7 +114,7 @@ class Game:
         Args:
             of_real: logits (N,) of as many real images.
         """
-        logits = self.D(self._disturb(drawn), asked)
+        logits = self.judge(self._disturb(drawn), asked)
         if self.config.recipe == "classic":
             return classic_generator_loss(logits)
         return relativistic_loss(logits, of_real)
@@ -137,12 +167,24 @@ class Game:
             )
 
 
-def new_game(config: DcganConfig, images: torch.Tensor, device: torch.device) -> Game:
+def new_game(
+    config: DcganConfig, images: torch.Tensor, device: torch.device, ranks: Ranks = ALONE
+) -> Game:
     """Untrained networks, of the seed.
 
     Args:
         images: what training knows, palette indices uint8 (N, 24, 24).
+        ranks: that share the training.
+
+    Raises:
+        UsageError: a batch cannot be shared like that.
     """
+    if config.batch_size % config.norm_groups or config.norm_groups % ranks.world:
+        raise UsageError(
+            f"a batch of {config.batch_size} in {config.norm_groups} groups cannot be shared by "
+            f"{ranks.world} ranks",
+            try_next="choose --norm-groups that divide the batch, and that the ranks divide",
+        )
     torch.manual_seed(config.seed)
     G = build_generator(config, colour_counts(images)).to(device)
     asked = condition_size(config.conditional, tone=config.tone, by_body=config.by_body)
@@ -151,8 +193,14 @@ def new_game(config: DcganConfig, images: torch.Tensor, device: torch.device) ->
     E = None
     if config.w_size:
         E = Encoder(config.width, config.code, config.z_size, config.w_size, asked).to(device)
+    random = Stream(torch.Generator(device).manual_seed(config.seed), ranks)
     if is_classic:
         initialise(G)
         initialise(D)
-    random = torch.Generator(device).manual_seed(config.seed)
-    return Game(config, G, D.to(device), E, colour_table(device, config.code), random)
+    D = D.to(device)
+    game = Game(config, G, D, E, colour_table(device, config.code), random, D)
+    for network in game.networks.values():
+        for module in network.modules():
+            if isinstance(module, BatchNorm):
+                module.groups = config.norm_groups // ranks.world
+    return game

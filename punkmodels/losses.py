@@ -9,6 +9,8 @@ GAN!" (2024).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch.nn import functional as F
 
@@ -48,3 +50,24 @@ def squared_gradients(logits: torch.Tensor, images: torch.Tensor) -> torch.Tenso
     """
     (gradients,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return gradients.square().sum(dim=(1, 2, 3))
+
+
+def judged_with_gradients(
+    judge: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits of images, and what `squared_gradients` gives, in a form that can be compiled:
+    torch.compile cannot differentiate twice, and torch.func.grad inside of it need not.
+
+    Args:
+        judge: images (N, C, H, W) to logits (N,).
+
+    Returns:
+        Logits (N,) and float32 (N,).
+    """
+
+    def total(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        logits = judge(images)
+        return logits.sum(), logits
+
+    gradients, logits = torch.func.grad(total, has_aux=True)(images)
+    return logits, gradients.square().sum(dim=(1, 2, 3))

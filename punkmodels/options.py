@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from punkdata import terminal
 from punkdata.disk import root_option
 from punkdata.errors import StoppedError, UsageError
 from punkmodels.runs import list_runs
+
+if TYPE_CHECKING:
+    from punkmodels.ranks import Ranks
 
 
 class Preset(StrEnum):
@@ -61,6 +65,19 @@ def refuse_options(is_plain: bool) -> None:
         raise UsageError(
             "a resumed run keeps its own options", try_next="leave out all but --resume and --log"
         )
+
+
+@contextmanager
+def shared_training() -> Iterator[tuple[Ranks, terminal.Report, Callable[[str], None]]]:
+    """The ranks that share a training, and how it reports and speaks: only the first does."""
+    from punkmodels.ranks import joined
+
+    with joined() as ranks:
+        if not ranks.is_first:
+            yield ranks, lambda done, total, note="": None, lambda text: None
+            return
+        with terminal.progress("training", "images") as report:
+            yield ranks, report, terminal.say
 
 
 @contextmanager

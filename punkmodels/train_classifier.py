@@ -27,7 +27,7 @@ from punkmodels.checkpoint import (
     save_checkpoint,
     unprefixed,
 )
-from punkmodels.classifier import Classifier, decide, known_pairs
+from punkmodels.classifier import Classifier, Dropout, decide, known_pairs
 from punkmodels.classifier_run import (
     ClassifierConfig,
     ClassifierFacts,
@@ -36,6 +36,7 @@ from punkmodels.classifier_run import (
 )
 from punkmodels.device import pick_device, settle
 from punkmodels.parts import Part, describe_run, load_part, sampling_weights
+from punkmodels.ranks import ALONE, Ranks
 from punkmodels.runs import (
     append_metrics,
     check_sink,
@@ -60,6 +61,7 @@ def train_classifier(
     log: str | None = None,
     report: Callable[..., None] = lambda done, total, note="": None,
     say: Callable[[str], None] = lambda text: None,
+    ranks: Ranks = ALONE,
 ) -> Path:
     """Train on the training part, watch the validation part, and return the run folder.
 
@@ -73,9 +75,12 @@ def train_classifier(
         log: "tensorboard" writes the metrics there, too.
         report: progress in images, with a note.
         say: told once what is going to happen.
+        ranks: that share the training; one of them writes.
 
     Raises:
-        UsageError, DataError: no such snapshot or device; a resumed run's data has changed.
+        UsageError, DataError: no such snapshot or device; a resumed run's data has changed; the
+            ranks cannot share a batch.
+        NetworkError: another rank has ended.
         SetupError: what `log` needs is not installed.
         StorageError: the disk is full.
     """
@@ -94,6 +99,8 @@ def train_classifier(
         )
     if saved and saved.data.labels_hash != train.labels_hash:
         raise DataError(f"{train.path} holds other labels than {resume} was trained on")
+    if config.batch_size % ranks.world:
+        raise UsageError(f"a batch of {config.batch_size} cannot be shared by {ranks.world} ranks")
     device, why = pick_device(saved.device.name if saved else device_name)
     images, labels = train.images.to(device), targets(train, config).to(device)
     val_images, val_labels = val.images.to(device), targets(val, config).to(device)
@@ -108,9 +115,12 @@ def train_classifier(
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
     began = (saved.device.threads, saved.device.half_precision) if saved else None
-    half, how = settle(try_step, device, threads, began)
+    half, how = settle(try_step, device, threads or ranks.threads, began, ranks)
     why += how
     model.zero_grad()
+    for module in model.modules():
+        if isinstance(module, Dropout):
+            module.ranks = ranks
     ema = copy.deepcopy(model).eval().requires_grad_(False)
     best = {name: tensor.clone() for name, tensor in ema.state_dict().items()}
     optimizer = torch.optim.AdamW(
@@ -130,7 +140,10 @@ def train_classifier(
             restore_model(run, ema, unprefixed("ema", tensors))
             restore_optimizer(optimizer, unprefixed("optimizer", tensors))
             best = unprefixed("best", tensors)
-        trim_metrics(run, facts.epoch + 1 if facts else 0)
+        if ranks.is_first:
+            trim_metrics(run, facts.epoch + 1 if facts else 0)
+    elif not ranks.is_first:
+        run = runs  # nothing is written there
     else:
         names = ["classifier", config.model, config.preset]
         run = create_run(runs, "-".join(name for name in names if name != "cnn"))
@@ -148,23 +161,25 @@ def train_classifier(
     note = ""
     best_loss, best_epoch = (facts.best_val_loss, facts.best_epoch) if facts else (math.inf, 0)
 
-    with open_sink(run, log) as sink:
+    with open_sink(run, log if ranks.is_first else None) as sink:
         for epoch in range(facts.epoch + 1 if facts else 0, config.epochs):
             torch.manual_seed(config.seed * 100_003 + epoch + 1)  # dropout
             generator = torch.Generator(device).manual_seed(config.seed * 100_003 + epoch + 1)
             order = torch.multinomial(sampling, len(images), replacement=True, generator=generator)
+            order = order[: len(order) // ranks.world * ranks.world]
             total_loss = torch.zeros((), device=device)
             model.train()
             for batch, index in enumerate(torch.split(order, config.batch_size)):
                 step = epoch * batches + batch
                 for group in optimizer.param_groups:
                     group["lr"] = config.peak_lr * one_cycle(step / steps)
-                x = augment(images[index], config.noise_share, generator)
+                x = ranks.mine(augment(images[index], config.noise_share, generator))
                 with torch.autocast(device.type, torch.bfloat16, enabled=half):
                     logits = model(x)
-                loss = loss_of(logits, labels[index], config)
+                loss = loss_of(logits, ranks.mine(labels[index]), config)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+                ranks.average(p.grad for p in model.parameters())
                 optimizer.step()
                 with torch.no_grad():
                     # Early on the average would be held back by the untrained start.
@@ -175,7 +190,8 @@ def train_classifier(
                 seen = epoch * len(images) + batch * config.batch_size
                 report(seen, config.epochs * len(images), note)
 
-            val_loss, exact = validate(ema, val_images, val_labels, config)
+            ranks.average([total_loss])
+            val_loss, exact = ranks.agree(validate(ema, val_images, val_labels, config))
             if val_loss < best_loss:
                 best_loss, best_epoch = val_loss, epoch
                 best = {name: tensor.clone() for name, tensor in ema.state_dict().items()}
@@ -188,22 +204,23 @@ def train_classifier(
                 "val_loss": val_loss,
                 "val_exact_match": exact,
             }
-            append_metrics(run, line)
-            sink(line)
-            save_checkpoint(
-                run,
-                prefixed("model", model.state_dict())
-                | prefixed("ema", ema.state_dict())
-                | prefixed("best", best)
-                | prefixed("optimizer", optimizer_tensors(optimizer)),
-                ClassifierFacts(
-                    step=(epoch + 1) * batches,
-                    epoch=epoch,
-                    finished=is_last or has_stalled,
-                    best_epoch=best_epoch,
-                    best_val_loss=best_loss,
-                ),
-            )
+            if ranks.is_first:
+                append_metrics(run, line)
+                sink(line)
+                save_checkpoint(
+                    run,
+                    prefixed("model", model.state_dict())
+                    | prefixed("ema", ema.state_dict())
+                    | prefixed("best", best)
+                    | prefixed("optimizer", optimizer_tensors(optimizer)),
+                    ClassifierFacts(
+                        step=(epoch + 1) * batches,
+                        epoch=epoch,
+                        finished=is_last or has_stalled,
+                        best_epoch=best_epoch,
+                        best_val_loss=best_loss,
+                    ),
+                )
             note = f"epoch {epoch + 1}/{config.epochs}, validation exact match {exact:.3f}"
             report((epoch + 1) * len(images), config.epochs * len(images), note)
             if has_stalled and not is_last:

@@ -8,6 +8,7 @@ have.
 from __future__ import annotations
 
 import copy
+import functools
 import math
 import time
 from collections.abc import Callable
@@ -32,13 +33,15 @@ from punkmodels.checkpoint import (
 )
 from punkmodels.colours import snap
 from punkmodels.conditions import conditions, tones_of
-from punkmodels.dcgan import reestimate_normalisation
+from punkmodels.dcgan import BatchNorm, reestimate_normalisation
 from punkmodels.dcgan_run import DcganConfig, read_dcgan_config
 from punkmodels.device import pick_device, settle
 from punkmodels.distances import frechet_distance
 from punkmodels.features import embed
 from punkmodels.game import new_game
+from punkmodels.graphs import Replayed
 from punkmodels.parts import describe_run, load_part, sampling_weights
+from punkmodels.ranks import ALONE, Ranks
 from punkmodels.runs import (
     append_metrics,
     check_sink,
@@ -69,10 +72,11 @@ def train_dcgan(
     log: str | None = None,
     report: Callable[..., None] = lambda done, total, note="": None,
     say: Callable[[str], None] = lambda text: None,
+    ranks: Ranks = ALONE,
 ) -> Path:
     """Train on the training part of the default split, and return the run folder.
 
-    Args and raises: as `train_classifier`.
+    Args and raises: as `train_classifier`; and NetworkError: another rank has ended.
     """
     check_sink(log)
     saved = read_dcgan_config(resume) if resume else None
@@ -86,11 +90,15 @@ def train_dcgan(
     device, why = pick_device(saved.device.name if saved else device_name)
     images = train.images.to(device)
     known = embed(train.images, device)
-    game = new_game(config, train.images, device)
+    game = new_game(config, train.images, device, ranks)
     G, D, random = game.G, game.D, game.random
+    if config.compiled:
+        game.compile()
+    batch_size = config.batch_size // ranks.world
     fixed = torch.Generator(device).manual_seed(config.seed + 1)
     fixed_noise = torch.randn(DRAWN, G.noise_size, generator=fixed, device=device)
-    weights = sampling_weights(train.visible, config.balanced_share).to(device)
+    weights = sampling_weights(train.visible, config.balanced_share)
+    up_to = weights.double().cumsum(0).float().to(device)
     seen_of, told_of = (labels.bool().to(device) for labels in (train.visible, train.labels))
     tones = tones_of(train.images).to(device)
     some = torch.randint(len(images), (DRAWN,), generator=fixed, device=device)
@@ -107,43 +115,92 @@ def train_dcgan(
 
         A label that no pixel shows is asked for or not, by chance: it is to change nothing.
         """
-        n = config.batch_size
-        if config.balanced_share:
-            rows = torch.multinomial(weights, n, replacement=True, generator=random)
-        else:
-            rows = torch.randint(len(images), (n,), generator=random, device=device)
-        coin = torch.rand(n, len(LABELS), generator=random, device=device)
+        chance = random.uniform(batch_size)
+        rows = torch.searchsorted(up_to, chance, right=True).clamp(max=len(images) - 1)
+        coin = random.uniform(batch_size, len(LABELS))
         labels = torch.where(coin < 0.5, seen_of[rows], told_of[rows])
         if config.dropped_share:
-            coin = torch.rand(n, len(LABELS), generator=random, device=device)
-            coin[:, : len(TYPES)] = 1
-            labels = labels & (coin >= config.dropped_share)
+            coin = random.uniform(batch_size, len(LABELS))
+            is_type = torch.arange(len(LABELS), device=device) < len(TYPES)
+            labels = labels & (is_type | (coin >= config.dropped_share))
         return images[rows], asking(labels, tones[rows])
 
     def try_step(in_half: bool) -> None:
         with torch.autocast(device.type, torch.bfloat16, enabled=in_half):
             indices, asked = pick()
-            drawn = game.draw(config.batch_size, asked)
+            drawn = game.draw(batch_size, asked)
             loss, of_real = game.discriminator_loss(indices, drawn, config.gamma, asked)
             loss = loss + game.generator_loss(drawn, of_real, asked)
             loss = loss + game.teaching_loss(indices, asked)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
     began = (saved.device.threads, saved.device.half_precision) if saved else None
-    half, how = settle(try_step, device, threads, began)
+    half, how = settle(try_step, device, threads or ranks.threads, began, ranks)
     why += how
     G.zero_grad()
     D.zero_grad()
-    random.manual_seed(config.seed)
+    random.generator.manual_seed(config.seed)
     ema = copy.deepcopy(G).requires_grad_(False)
+    for module in ema.modules():
+        if isinstance(module, BatchNorm):
+            module.groups = 1  # it is estimated anew
     networks = game.networks | {"ema": ema}
     betas, betas_D = ((beta_1, config.beta_2) for beta_1 in (config.beta_1, config.beta_1_D))
-    optimizer_G = torch.optim.Adam(game.groups(), config.lr, betas, fused=True)
-    optimizer_D = torch.optim.Adam(D.parameters(), config.lr, betas_D, fused=True)
+    is_gpu = device.type == "cuda"
+    optimizer_G, optimizer_D = (
+        torch.optim.Adam(
+            [{"lr": torch.zeros((), device=device), **group} for group in groups],
+            betas=betas_of,
+            fused=True,
+            capturable=is_gpu,
+        )
+        for groups, betas_of in ((game.groups(), betas), ([{"params": D.parameters()}], betas_D))
+    )
+    learners = [p for group in optimizer_G.param_groups for p in group["params"]]
+    judges = list(D.parameters())
 
     steps = math.ceil(config.images / config.batch_size)
     judged_from = round(steps * config.judged_from) if game.is_taught else 0
     looks = {round(steps * i / LOOKS) for i in range(1, LOOKS + 1)} - {0}
+
+    # What changes from step to step lies on the device, where a captured step finds it.
+    gamma, keep = torch.zeros((), device=device), torch.zeros((), device=device)
+    totals = torch.zeros(3, device=device)
+
+    def take_step(*, is_judged: bool, is_due: bool) -> None:
+        loss_D = loss_G = torch.zeros((), device=device)
+        indices, asked = pick()
+        if is_judged:
+            with torch.autocast(device.type, torch.bfloat16, enabled=half):
+                drawn = game.draw(batch_size, asked)
+                loss_D, of_real = game.discriminator_loss(
+                    indices, drawn, gamma * config.penalty_every if is_due else None, asked
+                )
+            optimizer_D.zero_grad(set_to_none=True)
+            torch.autograd.backward(loss_D, inputs=judges)
+            ranks.average(p.grad for p in judges)
+            optimizer_D.step()
+            with torch.autocast(device.type, torch.bfloat16, enabled=half):
+                loss_G = game.generator_loss(drawn, of_real, asked)
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            loss_E = game.teaching_loss(indices, asked)
+        optimizer_G.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss_G + loss_E, inputs=learners)
+        ranks.average(p.grad for p in learners)
+        optimizer_G.step()
+        with torch.no_grad():
+            for average, now in zip(ema.parameters(), G.parameters(), strict=True):
+                average.lerp_(now, 1 - keep)
+            totals.add_(torch.stack([loss_D, loss_G, loss_E]).detach())
+
+    kinds = {
+        kind: Replayed(
+            functools.partial(take_step, is_judged=kind[0], is_due=kind[1]),
+            device,
+            random.generator,
+        )
+        for kind in ((False, False), (True, False), (True, True))
+    }
 
     def look(step: int) -> float:
         """Draw the same noise as ever, keep the picture, and return the distance."""
@@ -167,17 +224,22 @@ def train_dcgan(
             if facts.step > judged_from:
                 restore_optimizer(optimizer_D, unprefixed("optimizer_D", tensors))
             try:
-                random.set_state(tensors["random"])
+                random.generator.set_state(tensors["random"])
             except (KeyError, RuntimeError, TypeError) as error:
                 raise DataError(f"the checkpoint of {run} does not fit ({error})") from None
             first_step = facts.step
             done = sum(at <= first_step for at in looks)
-        trim_metrics(run, done)
+        if ranks.is_first:
+            trim_metrics(run, done)
+    elif not ranks.is_first:
+        run = runs  # nothing is written there
     else:
         run = create_run(runs, f"dcgan-{config.recipe}-{config.preset}")
         about = describe_run("dcgan", asdict(config), train, device, why, half=half)
         write_json(run / "config.json", about)
-    if not first_step:  # also of a run that was stopped before its first checkpoint
+    if (
+        ranks.is_first and not first_step
+    ):  # also of a run that was stopped before its first checkpoint
         with storage_errors(run):
             (run / "samples").mkdir(exist_ok=True)
             grid(train.images[:64]).save(run / "real.png")
@@ -191,47 +253,29 @@ def train_dcgan(
         )
         say(f"{device}: {why}")
     note = ""
-    totals = torch.zeros(3, device=device)
-    learners = [p for group in optimizer_G.param_groups for p in group["params"]]
     since, started = first_step, time.perf_counter()
 
-    with open_sink(run, log) as sink:
+    with open_sink(run, log if ranks.is_first else None) as sink:
         for step in range(first_step, steps):
             left = (1 + math.cos(math.pi * step / steps)) / 2
-            gamma = config.gamma * (config.final_gamma_share * (1 - left) + left)
+            gamma.fill_(config.gamma * (config.final_gamma_share * (1 - left) + left))
             rate = config.lr * (config.final_lr_share * (1 - left) + left)
             for group in optimizer_G.param_groups + optimizer_D.param_groups:
-                group["lr"] = rate * group.get("times", 1.0)
-            loss_D = loss_G = torch.zeros((), device=device)
-            indices, asked = pick()
-            if step >= judged_from:
-                is_due = step % config.penalty_every == 0
-                with torch.autocast(device.type, torch.bfloat16, enabled=half):
-                    drawn = game.draw(config.batch_size, asked)
-                    loss_D, of_real = game.discriminator_loss(
-                        indices, drawn, gamma * config.penalty_every if is_due else 0.0, asked
-                    )
-                optimizer_D.zero_grad(set_to_none=True)
-                torch.autograd.backward(loss_D, inputs=list(D.parameters()))
-                optimizer_D.step()
-                with torch.autocast(device.type, torch.bfloat16, enabled=half):
-                    loss_G = game.generator_loss(drawn, of_real, asked)
-            with torch.autocast(device.type, torch.bfloat16, enabled=half):
-                loss_E = game.teaching_loss(indices, asked)
-            optimizer_G.zero_grad(set_to_none=True)
-            torch.autograd.backward(loss_G + loss_E, inputs=learners)
-            optimizer_G.step()
-            with torch.no_grad():
-                half_life = config.ema_share * (step + 1)  # in steps
-                keep = 0.5 ** (1 / half_life) if half_life else 0.0
-                for average, now in zip(ema.parameters(), G.parameters(), strict=True):
-                    average.lerp_(now, 1 - keep)
-                totals += torch.stack([loss_D, loss_G, loss_E]).detach()
+                group["lr"].fill_(rate * group.get("times", 1.0))
+            half_life = config.ema_share * (step + 1)  # in steps
+            keep.fill_(0.5 ** (1 / half_life) if half_life else 0.0)
+            is_judged = step >= judged_from
+            is_due = is_judged and config.gamma > 0 and step % config.penalty_every == 0
+            kinds[is_judged, is_due]()
             seen = min(config.images, (step + 1) * config.batch_size)
             report(seen, config.images, note)
             if step + 1 not in looks:
                 continue
 
+            ranks.average([totals])
+            if not ranks.is_first:
+                totals.zero_()
+                continue
             judged, taught = max(0, step + 1 - max(since, judged_from)), step + 1 - since
             of_D, of_G, of_E = totals.tolist()
             rate_per_s = (step + 1 - since) * config.batch_size / (time.perf_counter() - started)
@@ -255,13 +299,15 @@ def train_dcgan(
                 of_networks
                 | prefixed("optimizer_G", optimizer_tensors(optimizer_G))
                 | prefixed("optimizer_D", optimizer_tensors(optimizer_D))
-                | {"random": random.get_state()},
+                | {"random": random.generator.get_state()},
                 CheckpointFacts(step=step + 1, finished=step + 1 == steps),
             )
             note = f"distance {distance:.1f}"
             report(seen, config.images, note)
             totals.zero_()
             since, started = step + 1, time.perf_counter()
+    if not ranks.is_first:
+        return run
     frames = sorted((run / "samples").glob("step_*.png"), key=step_of)
     with storage_errors(run):
         save_film([run / "untrained.png", *frames], run / "training.gif")

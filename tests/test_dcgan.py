@@ -16,6 +16,7 @@ from punkmodels.dcgan import (
     initialise,
     reestimate_normalisation,
 )
+from punkmodels.ranks import Stream
 
 
 @pytest.fixture
@@ -68,8 +69,8 @@ def test_augmenting_moves_by_whole_pixels_and_fills_with_transparent(
     indices: torch.Tensor,
 ) -> None:
     images = to_rgba(indices, colour_table())
-    generator = torch.Generator().manual_seed(0)
-    moved = augment(images, generator, shift=2, hole=0)
+    random = Stream(torch.Generator().manual_seed(0))
+    moved = augment(images, random, shift=2, hole=0)
     steps = set()
     padded = nn.functional.pad(images, (2, 2, 2, 2), value=-1)
     for image, source in zip(moved, padded, strict=True):
@@ -86,12 +87,12 @@ def test_augmenting_moves_by_whole_pixels_and_fills_with_transparent(
 
 def test_augmenting_cuts_one_square_hole_of_the_size_asked_for() -> None:
     images = torch.ones(60, 4, 24, 24)
-    cut = augment(images, torch.Generator().manual_seed(0), shift=0, hole=6)
+    cut = augment(images, Stream(torch.Generator().manual_seed(0)), shift=0, hole=6)
     missing = (cut[:, 0] == -1).flatten(1).sum(dim=1)
     assert (cut == -1).eq((cut == -1)[:, :1]).all()
     assert missing.max() == 36
     assert missing.min() >= 1
-    assert torch.equal(augment(images, torch.Generator(), shift=0, hole=0), images)
+    assert torch.equal(augment(images, Stream(torch.Generator()), shift=0, hole=0), images)
 
 
 def test_normalisation_is_estimated_from_what_the_weights_draw() -> None:

@@ -7,6 +7,7 @@ from torch.distributions import Normal, kl_divergence
 from punkmodels.colours import colour_counts, colour_table, to_rgba
 from punkmodels.dcgan import Generator
 from punkmodels.encoder import Encoder, divergence, encoder_loss
+from punkmodels.ranks import Stream
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_it_teaches_to_redraw_and_to_map(
     images = to_rgba(indices, colour_table(code=3))
     learners = [*encoder.parameters(), *generator.parameters()]
     optimizer = torch.optim.Adam(learners, 5e-3)
-    random = torch.Generator().manual_seed(0)
+    random = Stream(torch.Generator().manual_seed(0))
     losses = []
     for _ in range(300):
         loss = encoder_loss(encoder, generator, images, indices, random, 0.01)
@@ -73,7 +74,7 @@ def test_the_mapping_does_not_change_what_w_is(
     images = to_rgba(indices, colour_table(code=3))
 
     def gradient() -> torch.Tensor:
-        random = torch.Generator().manual_seed(0)
+        random = Stream(torch.Generator().manual_seed(0))
         encoder_loss(encoder, generator, images, indices, random).backward()
         weight = encoder.layers[0].weight
         found, weight.grad = weight.grad, None
@@ -91,7 +92,7 @@ def test_less_weight_on_what_w_tells_costs_less(
 ) -> None:
     images = to_rgba(indices, colour_table(code=3))
     free, paid = (
-        encoder_loss(*networks, images, indices, torch.Generator().manual_seed(0), weight)
+        encoder_loss(*networks, images, indices, Stream(torch.Generator().manual_seed(0)), weight)
         for weight in (0.0, 1.0)
     )
     told = divergence(*networks[0](images)).mean()
@@ -102,4 +103,4 @@ def test_only_a_mapped_palette_can_be_taught(indices: torch.Tensor) -> None:
     encoder, generator = Encoder(4, 0, 6, 5), Generator(6, 4)
     images = to_rgba(indices, colour_table())
     with pytest.raises(ValueError, match="mapping"):
-        encoder_loss(encoder, generator, images, indices, torch.Generator())
+        encoder_loss(encoder, generator, images, indices, Stream(torch.Generator()))

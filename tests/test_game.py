@@ -42,7 +42,7 @@ def test_the_two_pull_in_opposite_directions(recipe: str) -> None:
     optimizer = torch.optim.Adam(game.D.parameters(), 1e-2)
     losses = []
     for _ in range(30):
-        loss, of_real = game.discriminator_loss(INDICES, drawn, 0)
+        loss, of_real = game.discriminator_loss(INDICES, drawn, None)
         losses.append((loss.item(), game.generator_loss(drawn, of_real).item()))
         optimizer.zero_grad()
         loss.backward()
@@ -54,7 +54,7 @@ def test_the_two_pull_in_opposite_directions(recipe: str) -> None:
 def test_penalties_grow_with_gamma_and_can_be_learned_from() -> None:
     game = game_of(shift=0, hole=0)
     drawn = game.draw(12)
-    none, once, twice = (game.discriminator_loss(INDICES, drawn, g)[0] for g in (0, 1, 2))
+    none, once, twice = (game.discriminator_loss(INDICES, drawn, g)[0] for g in (None, 1, 2))
     assert once > none
     assert (twice - none).item() == pytest.approx(2 * (once - none).item(), rel=1e-3)
     twice.backward()
@@ -106,9 +106,27 @@ def test_the_judge_learns_who_is_not_what_was_asked_for() -> None:
     optimizer = torch.optim.Adam(game.D.parameters(), 1e-2)
     losses = []
     for _ in range(60):
-        loss, _ = game.discriminator_loss(INDICES, wrong, 0, asked)
+        loss, _ = game.discriminator_loss(INDICES, wrong, None, asked)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.3 * losses[0]
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch looks at it while it compiles
+def test_a_compiled_game_is_the_same_game() -> None:
+    found = []
+    for is_compiled in (False, True):
+        game = game_of(conditional="type")
+        if is_compiled:
+            game.compile("aot_eager")
+        asked = torch.eye(condition_size("type", tone=False)).repeat(3, 1)[:12]
+        drawn = game.draw(12, asked)
+        loss, of_real = game.discriminator_loss(INDICES, drawn, 2.0, asked)
+        loss = loss + game.discriminator_loss(INDICES, drawn, None, asked)[0]
+        loss = loss + game.generator_loss(drawn, of_real, asked)
+        loss.backward()
+        found.append([loss.detach(), *(p.grad for p in game.D.parameters())])
+    for one, other in zip(*found, strict=True):
+        assert torch.allclose(one, other, rtol=1e-4, atol=1e-6)

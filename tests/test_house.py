@@ -52,7 +52,18 @@ PUNKDATA = [
     ["__main__"],
 ]
 PUNKMODELS = [
-    ["device", "metrics", "runs", "losses", "distances", "sheets", "colours", "conditions"],
+    [
+        "ranks",
+        "graphs",
+        "device",
+        "metrics",
+        "runs",
+        "losses",
+        "distances",
+        "sheets",
+        "colours",
+        "conditions",
+    ],
     ["classifier", "checkpoint", "dcgan"],
     ["saved", "encoder", "parts", "scores"],
     ["classifier_run", "dcgan_run"],

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 from torch import nn
 
+from punkmodels.dcgan import Discriminator
 from punkmodels.losses import (
     REAL_TARGET,
     classic_discriminator_loss,
     classic_generator_loss,
+    judged_with_gradients,
     relativistic_loss,
     squared_gradients,
 )
@@ -44,3 +47,26 @@ def test_squared_gradients_are_those_of_each_image_and_can_be_differentiated() -
     assert torch.allclose(found, length * torch.tensor([1.0, 4.0, 9.0]))
     found.sum().backward()
     assert torch.allclose(weight.grad, 2 * 14 * weight.detach())
+
+
+@pytest.mark.parametrize("backend", [None, "aot_eager"])
+def test_penalties_that_can_be_compiled_are_the_same(backend: str | None) -> None:
+    """Their gradients by the weights, too: older torches lost these without a word."""
+    torch.manual_seed(0)
+    judge = Discriminator(4)
+    images = torch.randn(6, 4, 24, 24)
+
+    def compiled(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return judged_with_gradients(judge, images)
+
+    def gradients(loss: torch.Tensor) -> list[torch.Tensor]:
+        found = torch.autograd.grad(loss, list(judge.parameters()), allow_unused=True)
+        return [g for g in found if g is not None]
+
+    logits = judge(images.requires_grad_())
+    expected = gradients(squared_gradients(logits, images).sum() + logits.sum())
+    form = torch.compile(compiled, backend=backend) if backend else compiled
+    found_logits, squares = form(images.detach())
+    assert torch.allclose(found_logits, logits, atol=1e-6)
+    for one, other in zip(gradients(squares.sum() + found_logits.sum()), expected, strict=True):
+        assert torch.allclose(one, other, rtol=1e-4, atol=1e-6)

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from punkdata.errors import UsageError
+from punkmodels.checkpoint import CheckpointFacts, load_checkpoint
+from punkmodels.dcgan import BatchNorm
+from punkmodels.dcgan_run import make_config
+from punkmodels.game import new_game
+from punkmodels.ranks import ALONE, Ranks, Stream
+from punkmodels.runs import read_metrics
+
+SMALL = ("--width", "4", "--threads", "1")
+
+
+def launch(*args: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, *(str(part) for part in args)],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+DRIVER = """
+import json, sys
+from pathlib import Path
+from punkmodels import classifier_run, dcgan, dcgan_run, train_classifier, train_dcgan
+from punkmodels.ranks import joined
+task, options, root, runs = sys.argv[1:]
+train_dcgan.LOOKS, train_dcgan.DRAWN, dcgan.BATCHES = 2, 64, 5
+if task == "dcgan":
+    train, config = train_dcgan.train_dcgan, dcgan_run.make_config(**json.loads(options))
+else:
+    train = train_classifier.train_classifier
+    config = classifier_run.make_config(**json.loads(options))
+with joined() as ranks:
+    run = train(Path(root), Path(runs), config, threads=1, ranks=ranks)
+if ranks.is_first:
+    print(run)
+"""
+"""a short training, with two quick looks instead of twenty"""
+
+
+def finish(process: subprocess.Popen[str]) -> Path:
+    """The run folder of a training that went well."""
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    return Path(out.strip())
+
+
+def test_the_ranks_share_one_stream_of_random_numbers() -> None:
+    def stream(ranks: Ranks) -> Stream:
+        return Stream(torch.Generator().manual_seed(3), ranks)
+
+    one, *two = stream(ALONE), *(stream(Ranks(rank, 2)) for rank in (0, 1))
+    for draw in (
+        lambda s, n: s.normal(n, 4),
+        lambda s, n: s.uniform(n),
+        lambda s, n: s.integers(-2, 3, n, 2, 1),
+    ):
+        assert torch.equal(draw(one, 6), torch.cat([draw(s, 3) for s in two]))
+
+
+def test_two_groups_of_a_batch_are_normalised_like_two_batches() -> None:
+    norm = BatchNorm(3)
+    torch.nn.init.normal_(norm.weight)
+    features = torch.randn(8, 3, 5, 5) * torch.arange(1, 9)[:, None, None, None]
+    alone = torch.cat([norm(half) for half in features.chunk(2)])
+    norm.groups = 2
+    assert torch.allclose(norm(features), alone, atol=1e-5)
+    assert not torch.allclose(norm.eval()(features), alone, atol=1e-2)
+
+
+@pytest.mark.parametrize(("groups", "world"), [(1, 2), (2, 4), (3, 3)])
+def test_a_batch_that_cannot_be_shared_is_refused(groups: int, world: int) -> None:
+    images = torch.randint(0, 9, (4, 24, 24)).to(torch.uint8)
+    config = make_config(width=4, batch_size=32, norm_groups=groups)
+    with pytest.raises(UsageError, match="cannot be shared"):
+        new_game(config, images, torch.device("cpu"), Ranks(0, world))
+
+
+@pytest.mark.parametrize(
+    ("task", "options"),
+    [
+        ("dcgan", {"images": 128, "width": 4, "norm_groups": 2, "conditional": "labels"}),
+        ("dcgan", {"recipe": "classic", "images": 512, "width": 4, "norm_groups": 2}),
+        ("classifier", {"epochs": 2}),
+    ],
+    ids=["modern", "classic", "classifier"],
+)
+def test_two_ranks_train_the_model_that_one_trains(
+    task: str, options: dict[str, object], built_root: Path, tmp_path: Path
+) -> None:
+    driver = tmp_path / "driver.py"
+    driver.write_text(DRIVER)
+    rest = (driver, task, json.dumps(options), built_root, tmp_path / "runs")
+    processes = [
+        launch("-m", "torch.distributed.run", "--nproc-per-node", 2, *rest),
+        launch(*rest),
+    ]
+    together, alone = (finish(process) for process in processes)
+    first, second = (load_checkpoint(run, CheckpointFacts)[0] for run in (together, alone))
+    compared = 0
+    for name, tensor in second.items():
+        if name.startswith("optimizer") or "running" in name or not tensor.is_floating_point():
+            continue
+        assert torch.allclose(first[name], tensor, rtol=1e-3, atol=1e-4), name
+        compared += 1
+    assert compared > 10
+    assert torch.equal(first.get("random", torch.ones(1)), second.get("random", torch.ones(1)))
+    for one, other in zip(read_metrics(together), read_metrics(alone), strict=True):
+        for name in one.keys() & {"loss_D", "loss_E", "train_loss", "val_loss"}:
+            if other[name] is not None:
+                assert one[name] == pytest.approx(other[name], rel=1e-3), name
+
+
+def test_a_killed_rank_ends_the_run_which_goes_on_with_another_number(
+    built_root: Path, tmp_path: Path
+) -> None:
+    at = ("--root", built_root, "--runs", tmp_path)
+    torchrun = ("-m", "torch.distributed.run", "--nproc-per-node", 2)
+    train = ("-m", "punkmodels", "train", "dcgan")
+    process = launch(*torchrun, *train, "--images", 12_800, *SMALL, *at)
+    checkpoints = tmp_path / "00001-dcgan-modern-quick" / "checkpoints"
+    deadline = time.monotonic() + 120
+    while not list(checkpoints.glob("*.safetensors")) and time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.1)
+    os.kill(rank_one(process.pid), signal.SIGKILL)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert "SIGKILL" in err
+    assert "all_reduce" not in err, "the other rank ends without a traceback of its own"
+    run = checkpoints.parent
+    config = json.loads((run / "config.json").read_text())
+    assert config["options"]["norm_groups"] == 2
+    before = len(read_metrics(run))
+    assert before < 20
+    assert finish(launch(*train, "--resume", "latest", *at)) == run
+    steps = [line["step"] for line in read_metrics(run)]
+    assert steps == [20 * i for i in range(1, 21)]
+
+
+def rank_one(of: int) -> int:
+    """The process of rank 1 among the children of torchrun."""
+    for child in Path(f"/proc/{of}/task/{of}/children").read_text().split():
+        if b"\0RANK=1\0" in b"\0" + Path(f"/proc/{child}/environ").read_bytes() + b"\0":
+            return int(child)
+    raise AssertionError("there is no rank 1")
