@@ -26,6 +26,8 @@ ROOT = Path("data")
 PARTS: tuple[PartName, ...] = ("train", "val", "test")
 WAYS: dict[str, dict[str, Any]] = {
     "as it ships": {},
+    "another seed": {"seed": 1},
+    "a third seed": {"seed": 2},
     "accessories of men and women as one": {"by_body": False},
     "no heights": {"composing": "sums"},
     "no L1": {"l1_weight": 0.0},
