@@ -17,9 +17,15 @@ from punkmodels.dcgan import BatchNorm
 from punkmodels.dcgan_run import make_config
 from punkmodels.game import new_game
 from punkmodels.ranks import ALONE, Ranks, Stream
-from punkmodels.runs import read_metrics
+from punkmodels.runs import read_config, read_metrics
 
-SMALL = ("--width", "4", "--threads", "1")
+TORCHRUN = ("-m", "torch.distributed.run", "--nproc-per-node", "2")
+
+
+@pytest.fixture
+def driver(tmp_path: Path) -> Path:
+    (tmp_path / "driver.py").write_text(DRIVER)
+    return tmp_path / "driver.py"
 
 
 def launch(*args: object) -> subprocess.Popen[str]:
@@ -37,19 +43,20 @@ import json, sys
 from pathlib import Path
 from punkmodels import classifier_run, dcgan, dcgan_run, train_classifier, train_dcgan
 from punkmodels.ranks import joined
-task, options, root, runs = sys.argv[1:]
-train_dcgan.LOOKS, train_dcgan.DRAWN, dcgan.BATCHES = 2, 64, 5
+task, options, root, runs, *resume = sys.argv[1:]
+train_dcgan.LOOKS, train_dcgan.DRAWN, dcgan.BATCHES = 4, 64, 5
 if task == "dcgan":
     train, config = train_dcgan.train_dcgan, dcgan_run.make_config(**json.loads(options))
 else:
     train = train_classifier.train_classifier
     config = classifier_run.make_config(**json.loads(options))
+going_on = Path(resume[0]) if resume else None
 with joined() as ranks:
-    run = train(Path(root), Path(runs), config, threads=1, ranks=ranks)
+    run = train(Path(root), Path(runs), config, threads=1, resume=going_on, ranks=ranks)
 if ranks.is_first:
     print(run)
 """
-"""a short training, with two quick looks instead of twenty"""
+"""a short training, with four quick looks instead of twenty"""
 
 
 def finish(process: subprocess.Popen[str]) -> Path:
@@ -100,15 +107,10 @@ def test_a_batch_that_cannot_be_shared_is_refused(groups: int, world: int) -> No
     ids=["modern", "classic", "classifier"],
 )
 def test_two_ranks_train_the_model_that_one_trains(
-    task: str, options: dict[str, object], built_root: Path, tmp_path: Path
+    task: str, options: dict[str, object], driver: Path, built_root: Path, tmp_path: Path
 ) -> None:
-    driver = tmp_path / "driver.py"
-    driver.write_text(DRIVER)
     rest = (driver, task, json.dumps(options), built_root, tmp_path / "runs")
-    processes = [
-        launch("-m", "torch.distributed.run", "--nproc-per-node", 2, *rest),
-        launch(*rest),
-    ]
+    processes = [launch(*TORCHRUN, *rest), launch(*rest)]
     together, alone = (finish(process) for process in processes)
     first, second = (load_checkpoint(run, CheckpointFacts)[0] for run in (together, alone))
     compared = 0
@@ -126,30 +128,36 @@ def test_two_ranks_train_the_model_that_one_trains(
 
 
 def test_a_killed_rank_ends_the_run_which_goes_on_with_another_number(
-    built_root: Path, tmp_path: Path
+    driver: Path, built_root: Path, tmp_path: Path
 ) -> None:
-    at = ("--root", built_root, "--runs", tmp_path)
-    torchrun = ("-m", "torch.distributed.run", "--nproc-per-node", 2)
-    train = ("-m", "punkmodels", "train", "dcgan")
-    process = launch(*torchrun, *train, "--images", 12_800, *SMALL, *at)
-    checkpoints = tmp_path / "00001-dcgan-modern-quick" / "checkpoints"
+    options = {"images": 320 * 32, "width": 4, "norm_groups": 2}
+    rest = (driver, "dcgan", json.dumps(options), built_root, tmp_path / "runs")
+    process = launch(*TORCHRUN, *rest)
+    run = tmp_path / "runs" / "00001-dcgan-modern-quick"
     deadline = time.monotonic() + 120
-    while not list(checkpoints.glob("*.safetensors")) and time.monotonic() < deadline:
+    while not list(run.glob("checkpoints/*.safetensors")) and time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.1)
+        time.sleep(0.02)
     os.kill(rank_one(process.pid), signal.SIGKILL)
     _, err = process.communicate(timeout=120)
     assert process.returncode != 0
     assert "SIGKILL" in err
     assert "all_reduce" not in err, "the other rank ends without a traceback of its own"
-    run = checkpoints.parent
-    config = json.loads((run / "config.json").read_text())
-    assert config["options"]["norm_groups"] == 2
-    before = len(read_metrics(run))
-    assert before < 20
-    assert finish(launch(*train, "--resume", "latest", *at)) == run
-    steps = [line["step"] for line in read_metrics(run)]
-    assert steps == [20 * i for i in range(1, 21)]
+    assert len(read_metrics(run)) < 4
+    assert finish(launch(*rest, run)) == run
+    assert [line["step"] for line in read_metrics(run)] == [80, 160, 240, 320]
+
+
+def test_the_command_trains_on_two_ranks_of_which_one_speaks(
+    built_root: Path, tmp_path: Path
+) -> None:
+    train = ("-m", "punkmodels", "train", "dcgan", "--images", 32, "--width", 4, "--threads", 1)
+    process = launch(*TORCHRUN, *train, "--root", built_root, "--runs", tmp_path)
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    assert out.strip() == str(tmp_path / "00001-dcgan-modern-quick")
+    assert err.count("next: punkmodels generate") == 1
+    assert read_config(Path(out.strip()))["options"]["norm_groups"] == 2
 
 
 def rank_one(of: int) -> int:
