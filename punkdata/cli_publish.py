@@ -24,6 +24,9 @@ def publish(
     version: Annotated[
         str, typer.Option("--version", help='A snapshot\'s name or folder, or "latest".')
     ] = "latest",
+    force: Annotated[
+        bool, typer.Option("--force", help="Send it even if it is there, because that is damaged.")
+    ] = False,
     root: terminal.Root = terminal.ROOT,
     as_json: terminal.Json = False,
 ) -> None:
@@ -42,7 +45,9 @@ def publish(
             try_next=f"see: punkdata verify {snapshot.path}",
         )
     with terminal.progress("sending", "bytes") as report:
-        target, created, is_latest = remote.publish(snapshot.path, snapshot.manifest, url, report)
+        target, created, is_latest = remote.publish(
+            snapshot.path, snapshot.manifest, url, report, force=force
+        )
     if as_json:
         facts = {"url": remote.shown(target), "version": snapshot.version}
         terminal.emit_json({**facts, "created": created, "latest": is_latest})

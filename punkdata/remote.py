@@ -89,7 +89,7 @@ class RemoteSnapshot:
                         raise DataError(
                             f"{shown(url)} is not what its manifest says ({size:,} bytes, not "
                             f"{entry.bytes:,}, or another SHA-256)",
-                            try_next="publish the snapshot anew: punkdata publish",
+                            try_next="send the snapshot again with: punkdata publish URL --force",
                         )
                     file.close()
                     beside.replace(path)
@@ -151,12 +151,16 @@ def publish(
     manifest: Manifest,
     url: str,
     report: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    force: bool = False,
 ) -> tuple[str, bool, bool]:
     """Send a snapshot below a URL, manifest last.
 
     Args:
         folder: the snapshot's own, checked.
         report: bytes sent, and of all.
+        force: send it even if it is there already, because what is there is damaged; until all has
+            arrived, there is none.
 
     Returns:
         Its URL; whether it was sent now, False if it was there already; and whether `latest` names
@@ -167,8 +171,13 @@ def publish(
     """
     home = f"{url.rstrip('/')}/snapshots/{manifest.collection}"
     target = f"{home}/{manifest.version}"
-    created = _read(f"{target}/manifest.json") is None
+    is_there = _read(f"{target}/manifest.json") is not None
+    created = force or not is_there
     if created:
+        if is_there:
+            with talking(target):
+                fs, path = fsspec.core.url_to_fs(f"{target}/manifest.json")
+                fs.rm_file(path)
         total, sent = sum(entry.bytes for entry in manifest.files), 0
         report(0, total)
         for entry in manifest.files:

@@ -171,9 +171,14 @@ def test_what_is_damaged_elsewhere_is_refused_by_name(
     name = "data/punks-val-00000-of-00001.parquet"
     data = (snapshot.path / name).read_bytes()
     fsspec.filesystem("s3").pipe_file(f"{target}/{name}", data[:-1] + bytes([data[-1] ^ 1]))
-    with pytest.raises(DataError, match=f"{name} is not what its manifest says"):
+    with pytest.raises(
+        DataError, match=f"{name} is not what its manifest says.*publish URL --force"
+    ):
         PunkDataset(s3, split="val")
     assert not list(cache.rglob("*.parquet"))
+    assert send(snapshot, s3)[1] is False
+    assert publish(snapshot.path, snapshot.manifest, s3, force=True)[1:] == (True, True)
+    assert len(PunkDataset(s3, split="val")) == snapshot.manifest.splits["default"]["val"]
 
 
 def test_what_is_damaged_in_the_cache_is_brought_anew(
