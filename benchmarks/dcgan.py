@@ -31,6 +31,7 @@ from punkdata import PunkDataset
 from punkmodels import train_dcgan as training
 from punkmodels.dcgan import Discriminator, Generator, initialise
 from punkmodels.dcgan_run import DcganConfig, make_config, read_dcgan_config
+from punkmodels.device import pick_device
 from punkmodels.drawings import read_sprites
 from punkmodels.evaluate_gan import (
     GeneratorEvaluation,
@@ -121,7 +122,7 @@ def parts(out: Path) -> None:
         print(f"{name}: {seconds_of(run) / 60:.1f} minutes on one thread")
 
 
-def tutorial_images_per_s(steps: int) -> float:
+def tutorial_images_per_s(steps: int, device: torch.device) -> float:
     """Real images a second of the loop that tutorials have: PNG files, a DataLoader, `classic`."""
     to_tensor = lambda image: torch.from_numpy(np.array(image)).permute(2, 0, 1) / 127.5 - 1  # noqa: E731
     with tempfile.TemporaryDirectory() as folder:
@@ -138,7 +139,8 @@ def tutorial_images_per_s(steps: int) -> float:
                 with Image.open(paths[i]) as image:
                     return to_tensor(image.convert("RGBA"))
 
-        G, D = Generator(100, WIDTH), Discriminator(WIDTH, normalise=True)
+        G = Generator(100, WIDTH).to(device)
+        D = Discriminator(WIDTH, normalise=True).to(device)
         optimizers = [torch.optim.Adam(n.parameters(), 2e-4, (0.5, 0.999)) for n in (G, D)]
         for network in (G, D):
             initialise(network)
@@ -146,28 +148,34 @@ def tutorial_images_per_s(steps: int) -> float:
         loader = DataLoader(Files(), BATCH, shuffle=True, drop_last=True)
         while seen < (steps + 1) * BATCH:
             for real in itertools.islice(loader, steps + 1):
-                drawn = G(torch.randn(BATCH, 100))
+                drawn = G(torch.randn(BATCH, 100, device=device))
                 optimizers[1].zero_grad()
-                classic_discriminator_loss(D(real), D(drawn.detach())).backward()
+                of_both = D(real.to(device)), D(drawn.detach())
+                classic_discriminator_loss(*of_both).backward()
                 optimizers[1].step()
                 optimizers[0].zero_grad()
                 classic_generator_loss(D(drawn)).backward()
                 optimizers[0].step()
                 seen += BATCH
                 start = start or time.perf_counter()  # the first step pays for allocation
+        if device.type == "cuda":
+            torch.cuda.synchronize()
     return (seen - BATCH) / (time.perf_counter() - start)
 
 
 def speed(out: Path) -> None:
     """Ours and the tutorials' loop in turn, at the same sizes."""
     torch.set_num_threads(1)
+    device, why = pick_device()
+    print(why)
+    steps = 12 if device.type == "cpu" else 600
     names = ("tutorials' loop", "classic", "modern, encoder alone", "modern, both")
     rates: dict[str, list[float]] = {name: [] for name in names}
-    training.LOOKS, training.DRAWN = 3, 100  # timed are the last two thirds, 12 steps each
+    training.LOOKS, training.DRAWN = 3, 100  # timed are the last two thirds, `steps` each
     for _ in range(3):
-        rates["tutorials' loop"].append(tutorial_images_per_s(12))
+        rates["tutorials' loop"].append(tutorial_images_per_s(steps, device))
         for recipe in ("classic", "modern"):
-            sizes = {"width": WIDTH, "batch_size": BATCH, "images": 36 * BATCH}
+            sizes = {"width": WIDTH, "batch_size": BATCH, "images": 3 * steps * BATCH}
             chosen: dict[str, Any] = sizes | {"judged_from": 2 / 3}
             config = make_config("quick", recipe, **chosen)
             run = train_dcgan(ROOT, out / "trials", config, threads=1)

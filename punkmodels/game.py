@@ -181,8 +181,8 @@ def new_game(
     """
     if config.batch_size % config.norm_groups or config.norm_groups % ranks.world:
         raise UsageError(
-            f"a batch of {config.batch_size} in {config.norm_groups} groups cannot be shared by "
-            f"{ranks.world} ranks",
+            f"{ranks.world} ranks cannot share a batch of {config.batch_size}, normalised in "
+            f"{config.norm_groups} part{'s' * (config.norm_groups > 1)}",
             try_next="choose --norm-groups that divide the batch, and that the ranks divide",
         )
     torch.manual_seed(config.seed)

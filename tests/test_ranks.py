@@ -93,7 +93,7 @@ def test_two_groups_of_a_batch_are_normalised_like_two_batches() -> None:
 def test_a_batch_that_cannot_be_shared_is_refused(groups: int, world: int) -> None:
     images = torch.randint(0, 9, (4, 24, 24)).to(torch.uint8)
     config = make_config(width=4, batch_size=32, norm_groups=groups)
-    with pytest.raises(UsageError, match="cannot be shared"):
+    with pytest.raises(UsageError, match=f"{world} ranks cannot share"):
         new_game(config, images, torch.device("cpu"), Ranks(0, world))
 
 
