@@ -41,7 +41,7 @@ class Manifest(BaseModel):
     """`s<schema>-<12 hex>`, computed from the logical rows and the pixels alone"""
     labels_hash: str
     """SHA-256 over pixels, labels and splits: what trained weights depend on"""
-    collection: str
+    collection: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     status: Literal["complete", "partial"]
     expected: int
     """how many punks the source says there are"""

@@ -14,6 +14,7 @@ counts only if it has the size and the hash that the manifest says:
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -33,6 +34,7 @@ from punkdata.errors import (
     PunkError,
     RefusedError,
     SetupError,
+    StorageError,
     UsageError,
 )
 from punkdata.manifest import VERSION_PATTERN, FileEntry, Manifest, gives_way, read_manifest
@@ -73,6 +75,10 @@ class RemoteSnapshot:
 
     def _download(self, entry: FileEntry, path: Path) -> None:
         url = f"{self.url}/{entry.path}"
+        missing = DataError(
+            f"{shown(url)} is missing, though its manifest names it",
+            try_next="send the snapshot again with: punkdata publish URL --force",
+        )
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             # Another process may be bringing the same: each writes beside, the last one wins.
@@ -80,7 +86,7 @@ class RemoteSnapshot:
                 beside = Path(file.name)
                 try:
                     digest, size = hashlib.sha256(), 0
-                    with talking(url), fsspec.open(url, "rb") as source:
+                    with talking(url, missing), fsspec.open(url, "rb") as source:
                         while chunk := source.read(CHUNK_BYTES):
                             digest.update(chunk)
                             size += len(chunk)
@@ -233,7 +239,8 @@ def _read(url: str) -> bytes | None:
 
 def _write(url: str, file: Path) -> None:
     """Send a file, so that it is there whole or not at all."""
-    with talking(url):
+    missing = UsageError(f"{shown(url)} cannot be written: there is no such bucket or place")
+    with talking(url, missing):
         fs, path = fsspec.core.url_to_fs(url)
         if OBJECT_STORES & set(_protocols(fs)):
             fs.put_file(str(file), path)
@@ -255,15 +262,21 @@ def shown(url: str) -> str:
 
 
 @contextmanager
-def talking(url: str) -> Iterator[None]:
-    """Turn what other libraries raise about a URL into an error of ours; files that are not there
-    stay FileNotFoundError.
+def talking(url: str, missing: PunkError | None = None) -> Iterator[None]:
+    """Turn what other libraries raise about a URL into an error of ours.
+
+    Args:
+        missing: what is raised when there is no such file; without it FileNotFoundError.
     """
     scheme = url.partition("://")[0]
     try:
         yield
-    except (PunkError, FileNotFoundError, NotADirectoryError, IsADirectoryError):
+    except PunkError:
         raise
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        if missing is None:
+            raise
+        raise missing from None
     except ImportError as error:
         raise SetupError(
             f"{scheme}:// needs a package that is not installed ({error})",
@@ -273,6 +286,12 @@ def talking(url: str) -> Iterator[None]:
         raise RefusedError(
             f"{shown(url)} is refused ({_told(error)})", try_next="check your credentials for it"
         ) from None
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # the disk here, or where a file:// is
+            raise StorageError(
+                f"{shown(url)}: {error.strerror}", try_next="make room, then type the same again"
+            ) from None
+        raise _unreachable(url, error) from None
     except Exception as error:  # noqa: BLE001  # each file system has errors of its own
         if isinstance(error, ValueError) and "rotocol" in str(error):
             raise UsageError(f"{scheme}:// is no file system that fsspec knows") from None
@@ -282,9 +301,13 @@ def talking(url: str) -> Iterator[None]:
                 try_next="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or FSSPEC_S3_ANON=true "
                 "if it is public",
             ) from None
-        raise NetworkError(
-            f"{shown(url)} cannot be reached ({_told(error)})", try_next="try again later"
-        ) from None
+        raise _unreachable(url, error) from None
+
+
+def _unreachable(url: str, error: Exception) -> NetworkError:
+    return NetworkError(
+        f"{shown(url)} cannot be reached ({_told(error)})", try_next="try again later"
+    )
 
 
 def _told(error: Exception) -> str:

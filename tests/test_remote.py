@@ -181,6 +181,27 @@ def test_what_is_damaged_elsewhere_is_refused_by_name(
     assert len(PunkDataset(s3, split="val")) == snapshot.manifest.splits["default"]["val"]
 
 
+def test_what_is_missing_elsewhere_is_told_by_name(snapshot: Snapshot, s3: str) -> None:
+    target, _, _ = send(snapshot, s3)
+    fsspec.filesystem("s3").rm_file(f"{target}/data/punks-val-00000-of-00001.parquet")
+    with pytest.raises(DataError, match="punks-val.* is missing, though its manifest names it"):
+        PunkDataset(s3, split="val")
+    with pytest.raises(UsageError, match="there is no such bucket"):
+        send(snapshot, "s3://no-such-bucket-anywhere/punks")
+
+
+def test_a_manifest_cannot_name_a_place_outside_the_cache(
+    snapshot: Snapshot, tmp_path: Path
+) -> None:
+    url = f"memory://{tmp_path.name}"
+    target, _, _ = send(snapshot, url)
+    for field, value in (("collection", "../../out"), ("version", "../s2-0123456789ab")):
+        hostile = snapshot.manifest.model_copy(update={field: value}).model_dump_json()
+        fsspec.filesystem("memory").pipe_file(f"{target}/manifest.json", hostile.encode())
+        with pytest.raises(DataError, match=f"is damaged .{field}"):
+            open_snapshot(target)
+
+
 def test_what_is_damaged_in_the_cache_is_brought_anew(
     snapshot: Snapshot, s3: str, cache: Path
 ) -> None:
