@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from punkdata import cli_audit, cli_fetch, cli_publish, terminal
-from punkdata.disk import root_option
+from punkdata.disk import root_option, shown
 from punkdata.errors import DataError, DifferenceError
 
 app = terminal.make_app(
@@ -97,7 +97,7 @@ def verify(
     snapshot = open_either(root, version)
     if snapshot.remote:
         with terminal.progress("bringing", "bytes") as report:
-            snapshot.bring(report)
+            snapshot.bring(report, anew=True)
     checks = []
     for check in verify_snapshot(snapshot, official):
         checks.append(check)
@@ -127,7 +127,6 @@ def info(
     as_json: terminal.Json = False,
 ) -> None:
     """Tell what a snapshot holds."""
-    from punkdata.remote import shown
     from punkdata.snapshot import open_either
     from punkdata.traits import TYPES
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from punkdata import terminal
-from punkdata.disk import url_of
+from punkdata.disk import shown, url_of
 from punkdata.errors import DataError, UsageError
 
 EXAMPLES = (
@@ -34,9 +34,11 @@ def publish(
     from punkdata import remote
     from punkdata.snapshot import damaged_files, open_either
 
-    if not url_of(url):
+    target_url = url_of(url)
+    if not target_url:
         raise UsageError(
-            f"{url} is no URL", try_next=f"for a folder: file://{Path(url).absolute().as_posix()}"
+            f"{shown(url)} is no URL",
+            try_next=f"for a folder: file://{Path(shown(url)).absolute().as_posix()}",
         )
     snapshot = open_either(root, version)
     if damage := damaged_files(snapshot):
@@ -46,14 +48,14 @@ def publish(
         )
     with terminal.progress("sending", "bytes") as report:
         target, created, is_latest = remote.publish(
-            snapshot.path, snapshot.manifest, url, report, force=force
+            snapshot.path, snapshot.manifest, target_url, report, force=force
         )
     if as_json:
-        facts = {"url": remote.shown(target), "version": snapshot.version}
+        facts = {"url": shown(target), "version": snapshot.version}
         terminal.emit_json({**facts, "created": created, "latest": is_latest})
         return
-    terminal.emit(remote.shown(target))
+    terminal.emit(shown(target))
     size = sum(entry.bytes for entry in snapshot.manifest.files)
     done = f"sent {size / 1e6:.1f} MB" if created else "it is there already: nothing sent"
     terminal.say(f"{done}{'' if is_latest else '; latest there is another'}")
-    terminal.say(f"next: punkdata info {remote.shown(url)}")
+    terminal.say(f"next: punkdata info {shown(target_url)}")

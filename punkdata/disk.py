@@ -29,13 +29,18 @@ def default_root() -> Path:
 def url_of(root: str | Path) -> str | None:
     """The URL that a root is, or None of a folder's path.
 
-    `Path` makes one slash of the two in "s3://bucket"; they are put back.
+    `Path` makes one slash of the two in "s3://bucket"; they are put back, and others made one.
     """
-    match = re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", str(root))
+    match = re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.+)", str(root))
     if match is None:
         return None
     scheme, rest = match.groups()
-    return f"{scheme}:{'///' if scheme == 'file' else '//'}{rest}"
+    return f"{scheme}:{'///' if scheme == 'file' else '//'}{re.sub('/+', '/', rest)}"
+
+
+def shown(url: str) -> str:
+    """A URL without user, password and query, for people to read."""
+    return re.sub(r"\?.*", "", re.sub(r"(?<=:/)(/*)[^/]*@", r"\1", url))
 
 
 def raw_dir(root: Path) -> Path:
@@ -48,7 +53,7 @@ def snapshots_dir(root: Path, collection: str) -> Path:
 
 def root_option(root: Path) -> str:
     """What a suggested command needs at its end to work on this root: often nothing."""
-    return "" if root == DEFAULT_ROOT else f" --root {root}"
+    return "" if root == DEFAULT_ROOT else f" --root {shown(url_of(root) or str(root))}"
 
 
 def now() -> datetime:
@@ -87,7 +92,7 @@ def lock_root(root: Path) -> Iterator[None]:
     """
     if url := url_of(root):
         raise UsageError(
-            f"{url} is no folder",
+            f"{shown(url)} is no folder",
             try_next="work in one, then send the snapshot with: punkdata publish",
         )
     with storage_errors(root):
@@ -115,7 +120,7 @@ def write_whole(path: Path, data: bytes, *, flush: bool = True) -> None:
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{threading.get_ident()}.tmp")
+        beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
         try:
             with beside.open("wb") as file:
                 file.write(data)

@@ -19,15 +19,16 @@ import hashlib
 import os
 import re
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import fsspec
 
-from punkdata.disk import sha256_file, storage_errors, write_whole
+from punkdata.disk import sha256_file, shown, storage_errors, url_of, write_whole
 from punkdata.errors import (
     DataError,
     NetworkError,
@@ -45,8 +46,15 @@ OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "adl", "memory"}
 
 
 def default_cache() -> Path:
-    """PUNKDATA_CACHE, else ~/.cache/punkdata."""
-    return Path(os.environ.get("PUNKDATA_CACHE") or Path.home() / ".cache" / "punkdata")
+    """PUNKDATA_CACHE, else ~/.cache/punkdata.
+
+    Raises:
+        UsageError: it is a URL.
+    """
+    chosen = os.environ.get("PUNKDATA_CACHE") or "~/.cache/punkdata"
+    if url_of(chosen):
+        raise UsageError(f"PUNKDATA_CACHE is {shown(chosen)}, no folder")
+    return Path(chosen).expanduser()
 
 
 @dataclass(frozen=True)
@@ -57,8 +65,8 @@ class RemoteSnapshot:
     folder: Path
     manifest: Manifest
 
-    def bring(self, name: str) -> Path:
-        """The copy of a file, checked against the manifest; brought anew if it is not right.
+    def bring(self, name: str, *, anew: bool = False) -> Path:
+        """The copy of a file, checked against the manifest; brought `anew`, or if it is not right.
 
         Raises:
             UsageError: the snapshot has no such file.
@@ -69,7 +77,7 @@ class RemoteSnapshot:
         if entry is None:
             raise UsageError(f"{shown(self.url)} has no {name}")
         path = self.folder / name
-        if not is_right(path, entry):
+        if anew or not is_right(path, entry):
             self._download(entry, path)
         return path
 
@@ -82,7 +90,9 @@ class RemoteSnapshot:
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             # Another process may be bringing the same: each writes beside, the last one wins.
-            with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            with tempfile.NamedTemporaryFile(
+                dir=self.folder.parent, prefix=".bringing-", delete=False
+            ) as file:
                 beside = Path(file.name)
                 try:
                     digest, size = hashlib.sha256(), 0
@@ -90,11 +100,13 @@ class RemoteSnapshot:
                         while chunk := source.read(CHUNK_BYTES):
                             digest.update(chunk)
                             size += len(chunk)
+                            if size > entry.bytes:
+                                break  # whatever else comes
                             file.write(chunk)
                     if (size, digest.hexdigest()) != (entry.bytes, entry.sha256):
                         raise DataError(
-                            f"{shown(url)} is not what its manifest says ({size:,} bytes, not "
-                            f"{entry.bytes:,}, or another SHA-256)",
+                            f"{shown(url)} is not what its manifest says ({entry.bytes:,} bytes of "
+                            f"SHA-256 {entry.sha256[:12]}…)",
                             try_next="send the snapshot again with: punkdata publish URL --force",
                         )
                     file.close()
@@ -147,7 +159,8 @@ def find_remote(url: str, version: str, collection: str) -> RemoteSnapshot:
     # By its own hash, because files of the same content may differ in their bytes.
     digest = hashlib.sha256(text).hexdigest()[:12]
     cached = default_cache() / manifest.collection / f"{manifest.version}-{digest}"
-    if not (cached / "manifest.json").is_file():
+    file = cached / "manifest.json"
+    if not file.is_file() or file.read_bytes() != text:
         write_whole(cached / "manifest.json", text)
     return RemoteSnapshot(url, cached, manifest)
 
@@ -177,8 +190,13 @@ def publish(
     """
     home = f"{url.rstrip('/')}/snapshots/{manifest.collection}"
     target = f"{home}/{manifest.version}"
-    is_there = _read(f"{target}/manifest.json") is not None
-    created = force or not is_there
+    text = _read(f"{target}/manifest.json")
+    is_there = text is not None
+    created = force or _parsed_or_none(text, target) is None
+    with talking(target):
+        fs, path = fsspec.core.url_to_fs(target)
+    if created and "file" in _protocols(fs) and Path(path).resolve() == folder.resolve():
+        raise UsageError(f"{folder} cannot be sent to itself", try_next="choose another URL")
     if created:
         if is_there:
             with talking(target):
@@ -202,8 +220,8 @@ def publish(
                     try_next="run the same command again",
                 )
         _write(f"{target}/manifest.json", folder / "manifest.json")
-    newest = _read(f"{home}/{_latest(home)}/manifest.json")
-    if not gives_way(manifest, _parsed(newest, home) if newest else None):
+    newest = _parsed_or_none(_read(f"{home}/{_latest(home)}/manifest.json"), home)
+    if not gives_way(manifest, newest):
         with tempfile.TemporaryDirectory() as beside:
             (Path(beside) / "latest").write_text(f"{manifest.version}\n", "utf-8")
             _write(f"{home}/latest", Path(beside) / "latest")
@@ -226,6 +244,14 @@ def _parsed(text: bytes, url: str) -> Manifest:
             raise type(error)(message, try_next=error.try_next) from None
 
 
+def _parsed_or_none(text: bytes | None, url: str) -> Manifest | None:
+    """None of a manifest that is not there, or damaged."""
+    try:
+        return None if text is None else _parsed(text, url)
+    except DataError:
+        return None
+
+
 def _read(url: str) -> bytes | None:
     """A small file; None if there is none."""
     with talking(url):
@@ -245,20 +271,22 @@ def _write(url: str, file: Path) -> None:
         if OBJECT_STORES & set(_protocols(fs)):
             fs.put_file(str(file), path)
             return
-        parent, _, name = path.rpartition("/")
+        parent = path.rpartition("/")[0]
         fs.makedirs(parent, exist_ok=True)
-        beside = f"{parent}/.{name}.{os.getpid()}.tmp"
-        fs.put_file(str(file), beside)
-        fs.mv(beside, path)
+        # In no snapshot's folder: after a kill -9 it stays.
+        head, found, _ = parent.partition("/snapshots/")
+        beside = f"{head if found else parent}/.sending-{uuid.uuid4().hex}"
+        try:
+            fs.put_file(str(file), beside)
+            fs.mv(beside, path)
+        except BaseException:
+            with suppress(Exception):
+                fs.rm_file(beside)
+            raise
 
 
 def _protocols(fs: Any) -> tuple[str, ...]:
     return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
-
-
-def shown(url: str) -> str:
-    """A URL without user and password, for people to read."""
-    return re.sub(r"(?<=://)[^/@]*@", "", url)
 
 
 @contextmanager

@@ -32,6 +32,7 @@ from punkdata.disk import (
     remove_tree,
     root_option,
     sha256_file,
+    shown,
     snapshots_dir,
     storage_errors,
     url_of,
@@ -93,11 +94,17 @@ class Snapshot:
     def provenance(self) -> pa.Table:
         return self._read(PROVENANCE_FILE, None)
 
-    def bring(self, report: Callable[[int, int], None] = lambda done, total: None) -> None:
+    def bring(
+        self,
+        report: Callable[[int, int], None] = lambda done, total: None,
+        *,
+        anew: bool = False,
+    ) -> None:
         """Bring all files of one that lies elsewhere, for readers that open them by themselves.
 
         Args:
             report: bytes brought, and of all.
+            anew: even those that are in the cache.
 
         Raises:
             DataError: what lies elsewhere is damaged.
@@ -108,7 +115,7 @@ class Snapshot:
         done, total = 0, sum(entry.bytes for entry in self.manifest.files)
         report(0, total)
         for entry in self.manifest.files:
-            self.remote.bring(entry.path)
+            self.remote.bring(entry.path, anew=anew)
             done += entry.bytes
             report(done, total)
 
@@ -182,7 +189,7 @@ def list_snapshots(root: Path, collection: str = COLLECTION) -> list[Snapshot]:
         UsageError: the root is a URL.
     """
     if url := url_of(root):
-        raise UsageError(f"{url} is no folder", try_next=f"punkdata info {url}")
+        raise UsageError(f"{shown(url)} is no folder", try_next=f"punkdata info {shown(url)}")
     found = [open_snapshot(folder) for folder in _folders(snapshots_dir(root, collection))]
     return sorted(found, key=lambda s: (s.manifest.created_at, s.version))
 

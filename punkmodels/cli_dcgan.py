@@ -120,7 +120,7 @@ def train_dcgan(
     compiled: Annotated[
         bool,
         typer.Option(
-            "--compile", help="Let torch.compile make kernels; the first steps take a minute."
+            "--compile", help="Let torch.compile make kernels; the first steps take minutes."
         ),
     ] = False,
     norm_groups: Annotated[

@@ -44,7 +44,7 @@ class Game:
     """compiled: logits, and the squares of their gradients; see `judged_with_gradients`"""
 
     def compile(self, backend: str = "inductor") -> None:
-        """Let torch compile what the discriminator does; the first steps take a minute then."""
+        """Let torch compile what the discriminator does; the first steps take minutes then."""
 
         def penalised(
             images: torch.Tensor, asked: torch.Tensor | None

@@ -10,8 +10,9 @@ import pytest
 from s3_server import Fault, faulty_proxy, s3_server
 
 from punkdata import PunkDataset, open_snapshot
+from punkdata.disk import shown
 from punkdata.errors import DataError, NetworkError, RefusedError, SetupError, UsageError
-from punkdata.remote import publish, shown, talking
+from punkdata.remote import publish, talking
 from punkdata.snapshot import Snapshot
 
 Through = Callable[[Callable[[str, str], Fault | None]], str]
@@ -270,4 +271,21 @@ def test_a_server_that_is_not_there_is_an_error_of_the_network(
 
 def test_a_password_in_a_url_is_not_shown() -> None:
     assert shown("sftp://me:secret@host/punks") == "sftp://host/punks"
+    assert shown("s3://user:se@cret@bucket/punks") == "s3://bucket/punks"
+    assert shown("https://host/punks?X-Amz-Signature=secret") == "https://host/punks"
     assert shown("s3://bucket/a@b") == "s3://bucket/a@b"
+
+
+def test_a_snapshot_is_not_sent_to_itself(root: Path) -> None:
+    snapshot = open_snapshot(root)
+    with pytest.raises(UsageError, match="cannot be sent to itself"):
+        publish(snapshot.path, snapshot.manifest, f"file://{root}", force=True)
+    assert open_snapshot(root).version == snapshot.version
+
+
+def test_a_damaged_manifest_is_replaced(snapshot: Snapshot, tmp_path: Path) -> None:
+    url = f"memory://{tmp_path.name}"
+    target, _, _ = send(snapshot, url)
+    fsspec.filesystem("memory").pipe_file(f"{target}/manifest.json", b"{}")
+    assert send(snapshot, url)[1:] == (True, True)
+    assert open_snapshot(url).version == snapshot.version
