@@ -31,7 +31,7 @@ def url_of(root: str | Path) -> str | None:
 
     `Path` makes one slash of the two in "s3://bucket"; they are put back, and others made one.
     """
-    match = re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.+)", str(root))
+    match = re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]+):/+([^/].*)", str(root))
     if match is None:
         return None
     scheme, rest = match.groups()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from punkdata.disk import flush_tree, lock_root, remove_tree, sha256_file, write_whole
+from punkdata.disk import flush_tree, lock_root, remove_tree, sha256_file, url_of, write_whole
 from punkdata.errors import BusyError, UsageError
 
 HOLD = """
@@ -83,3 +83,12 @@ def test_a_disk_that_refuses_keeps_the_old_file(tmp_path: Path) -> None:
 def test_sha256_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "abc").write_bytes(b"abc")
     assert sha256_file(tmp_path / "abc").startswith("ba7816bf8f01cfea")
+
+
+def test_a_url_is_known_even_after_path_has_folded_it() -> None:
+    for text in ("s3://bucket/punks", "memory://punks", "file:///srv/punks"):
+        assert url_of(text) == url_of(Path(text)) == text
+    assert url_of("file://srv/punks") == "file:///srv/punks"
+    assert url_of("s3://bucket//punks") == "s3://bucket/punks"
+    for folder in ("data", "/srv/data", "C:/data", "s3:", "s3://", "a:b"):
+        assert url_of(folder) is None
