@@ -53,7 +53,8 @@ def snapshots_dir(root: Path, collection: str) -> Path:
 
 def root_option(root: Path) -> str:
     """What a suggested command needs at its end to work on this root: often nothing."""
-    return "" if root == DEFAULT_ROOT else f" --root {shown(url_of(root) or str(root))}"
+    url = url_of(root)
+    return "" if root == DEFAULT_ROOT else f" --root {shown(url) if url else root}"
 
 
 def now() -> datetime:
