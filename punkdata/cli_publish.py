@@ -31,7 +31,7 @@ def publish(
     as_json: terminal.Json = False,
 ) -> None:
     """Send a snapshot to an object store, or anywhere else that fsspec reaches."""
-    from punkdata import remote
+    from punkdata import publish as publishing
     from punkdata.snapshot import damaged_files, open_either
 
     target_url = url_of(url)
@@ -47,7 +47,7 @@ def publish(
             try_next=f"see: punkdata verify {snapshot.path}",
         )
     with terminal.progress("sending", "bytes") as report:
-        target, created, is_latest = remote.publish(
+        target, created, is_latest = publishing.publish(
             snapshot.path, snapshot.manifest, target_url, report, force=force
         )
     if as_json:

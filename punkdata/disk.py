@@ -34,7 +34,7 @@ def url_of(root: str | Path) -> str | None:
     match = re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]+):/+([^/].*)", str(root))
     if match is None:
         return None
-    scheme, rest = match.groups()
+    scheme, rest = match[1].lower(), match[2]
     return f"{scheme}:{'///' if scheme == 'file' else '//'}{re.sub('/+', '/', rest)}"
 
 

@@ -17,7 +17,9 @@ VERSION_PATTERN = r"^s[0-9]+-[0-9a-f]{12}$"
 class FileEntry(BaseModel):
     model_config = ConfigDict(frozen=True)
 
-    path: str = Field(pattern=r"^([A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*$")
+    path: str = Field(
+        max_length=200, pattern=r"^([A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*$"
+    )
     """relative to the snapshot, with forward slashes"""
     bytes: int
     sha256: str
@@ -41,7 +43,7 @@ class Manifest(BaseModel):
     """`s<schema>-<12 hex>`, computed from the logical rows and the pixels alone"""
     labels_hash: str
     """SHA-256 over pixels, labels and splits: what trained weights depend on"""
-    collection: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    collection: str = Field(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     status: Literal["complete", "partial"]
     expected: int
     """how many punks the source says there are"""

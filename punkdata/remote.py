@@ -14,35 +14,22 @@ counts only if it has the size and the hash that the manifest says:
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import fsspec
 
 from punkdata.disk import sha256_file, shown, storage_errors, url_of, write_whole
-from punkdata.errors import (
-    DataError,
-    NetworkError,
-    PunkError,
-    RefusedError,
-    SetupError,
-    StorageError,
-    UsageError,
-)
-from punkdata.manifest import VERSION_PATTERN, FileEntry, Manifest, gives_way, read_manifest
+from punkdata.errors import DataError, PunkError, UsageError
+from punkdata.manifest import VERSION_PATTERN, FileEntry, Manifest, read_manifest
+from punkdata.places import read_file, talking
 
 CHUNK_BYTES = 1 << 20
-OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "adl", "memory"}
-"""where an object is there whole or not at all, and folders are but names"""
 
 
 def default_cache() -> Path:
@@ -77,44 +64,35 @@ class RemoteSnapshot:
         if entry is None:
             raise UsageError(f"{shown(self.url)} has no {name}")
         path = self.folder / name
-        if anew or not is_right(path, entry):
-            self._download(entry, path)
+        with storage_errors(path):
+            if anew or not is_right(path, entry):
+                self._download(entry, path)
         return path
 
     def _download(self, entry: FileEntry, path: Path) -> None:
-        url = f"{self.url}/{entry.path}"
+        url, again = f"{self.url}/{entry.path}", "send it again with: punkdata publish URL --force"
         missing = DataError(
-            f"{shown(url)} is missing, though its manifest names it",
-            try_next="send the snapshot again with: punkdata publish URL --force",
+            f"{shown(url)} is missing, though its manifest names it", try_next=again
         )
-        with storage_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Another process may be bringing the same: each writes beside, the last one wins.
-            with tempfile.NamedTemporaryFile(
-                dir=self.folder.parent, prefix=".bringing-", delete=False
-            ) as file:
-                beside = Path(file.name)
-                try:
-                    digest, size = hashlib.sha256(), 0
-                    with talking(url, missing), fsspec.open(url, "rb") as source:
-                        while chunk := source.read(CHUNK_BYTES):
-                            digest.update(chunk)
-                            size += len(chunk)
-                            if size > entry.bytes:
-                                break  # whatever else comes
-                            file.write(chunk)
-                    if (size, digest.hexdigest()) != (entry.bytes, entry.sha256):
-                        raise DataError(
-                            f"{shown(url)} is not what its manifest says ({entry.bytes:,} bytes of "
-                            f"SHA-256 {entry.sha256[:12]}…)",
-                            try_next="send the snapshot again with: punkdata publish URL --force",
-                        )
-                    file.close()
-                    beside.replace(path)
-                except BaseException:
-                    file.close()
-                    beside.unlink(missing_ok=True)
-                    raise
+        # Another process may be bringing the same: each writes beside, the last one wins.
+        beside = self.folder.parent / f".bringing-{uuid.uuid4().hex}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            digest, size = hashlib.sha256(), 0
+            with beside.open("xb") as file, talking(url, missing), fsspec.open(url, "rb") as source:
+                while size <= entry.bytes and (chunk := source.read(CHUNK_BYTES)):
+                    digest.update(chunk)
+                    size += len(chunk)
+                    file.write(chunk)
+            if (size, digest.hexdigest()) != (entry.bytes, entry.sha256):
+                raise DataError(
+                    f"{shown(url)} is not what its manifest says ({entry.bytes:,} bytes of "
+                    f"SHA-256 {entry.sha256[:12]}…)",
+                    try_next=again,
+                )
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
 
 
 def is_right(path: Path, entry: FileEntry) -> bool:
@@ -138,11 +116,11 @@ def find_remote(url: str, version: str, collection: str) -> RemoteSnapshot:
         DataError: the manifest is damaged.
     """
     url = url.rstrip("/")
-    text = _read(f"{url}/manifest.json")
+    text = read_file(f"{url}/manifest.json")
     if text is None:
         home = f"{url}/snapshots/{collection}"
         if version == "latest":
-            named = _latest(home)
+            named = latest_of(home)
             if named is None:
                 raise UsageError(
                     f"{shown(url)} has no complete snapshot",
@@ -152,7 +130,7 @@ def find_remote(url: str, version: str, collection: str) -> RemoteSnapshot:
         elif not re.fullmatch(VERSION_PATTERN, version):
             raise UsageError(f"{version!r} is not a version of a snapshot")
         url = f"{home}/{version}"
-        text = _read(f"{url}/manifest.json")
+        text = read_file(f"{url}/manifest.json")
     if text is None:
         raise UsageError(f"{shown(url)} is no snapshot")
     manifest = _parsed(text, url)
@@ -160,77 +138,15 @@ def find_remote(url: str, version: str, collection: str) -> RemoteSnapshot:
     digest = hashlib.sha256(text).hexdigest()[:12]
     cached = default_cache() / manifest.collection / f"{manifest.version}-{digest}"
     file = cached / "manifest.json"
-    if not file.is_file() or file.read_bytes() != text:
-        write_whole(cached / "manifest.json", text)
+    with storage_errors(file):
+        if not file.is_file() or file.read_bytes() != text:
+            write_whole(file, text)
     return RemoteSnapshot(url, cached, manifest)
 
 
-def publish(
-    folder: Path,
-    manifest: Manifest,
-    url: str,
-    report: Callable[[int, int], None] = lambda done, total: None,
-    *,
-    force: bool = False,
-) -> tuple[str, bool, bool]:
-    """Send a snapshot below a URL, manifest last.
-
-    Args:
-        folder: the snapshot's own, checked.
-        report: bytes sent, and of all.
-        force: send it even if it is there already, because what is there is damaged; until all has
-            arrived, there is none.
-
-    Returns:
-        Its URL; whether it was sent now, False if it was there already; and whether `latest` names
-        it, which partial snapshots and samples of what is there in full do not get.
-
-    Raises:
-        As `find_remote`, and StorageError.
-    """
-    home = f"{url.rstrip('/')}/snapshots/{manifest.collection}"
-    target = f"{home}/{manifest.version}"
-    text = _read(f"{target}/manifest.json")
-    is_there = text is not None
-    created = force or _parsed_or_none(text, target) is None
-    with talking(target):
-        fs, path = fsspec.core.url_to_fs(target)
-    if created and "file" in _protocols(fs) and Path(path).resolve() == folder.resolve():
-        raise UsageError(f"{folder} cannot be sent to itself", try_next="choose another URL")
-    if created:
-        if is_there:
-            with talking(target):
-                fs, path = fsspec.core.url_to_fs(f"{target}/manifest.json")
-                fs.rm_file(path)
-        total, sent = sum(entry.bytes for entry in manifest.files), 0
-        report(0, total)
-        for entry in manifest.files:
-            _write(f"{target}/{entry.path}", folder / entry.path)
-            sent += entry.bytes
-            report(sent, total)
-        with talking(target):
-            fs, path = fsspec.core.url_to_fs(target)
-            fs.invalidate_cache()
-            sizes = {e.path: fs.info(f"{path}/{e.path}")["size"] for e in manifest.files}
-        for entry in manifest.files:
-            if sizes[entry.path] != entry.bytes:
-                raise NetworkError(
-                    f"{shown(target)}/{entry.path} arrived with {sizes[entry.path]:,} of "
-                    f"{entry.bytes:,} bytes",
-                    try_next="run the same command again",
-                )
-        _write(f"{target}/manifest.json", folder / "manifest.json")
-    newest = _parsed_or_none(_read(f"{home}/{_latest(home)}/manifest.json"), home)
-    if not gives_way(manifest, newest):
-        with tempfile.TemporaryDirectory() as beside:
-            (Path(beside) / "latest").write_text(f"{manifest.version}\n", "utf-8")
-            _write(f"{home}/latest", Path(beside) / "latest")
-    return target, created, _latest(home) == manifest.version
-
-
-def _latest(home: str) -> str | None:
+def latest_of(home: str) -> str | None:
     """The version that `latest` names; None if there is none."""
-    version = (_read(f"{home}/latest") or b"").decode("utf-8", "replace").strip()
+    version = (read_file(f"{home}/latest") or b"").decode("utf-8", "replace").strip()
     return version if re.fullmatch(VERSION_PATTERN, version) else None
 
 
@@ -244,100 +160,9 @@ def _parsed(text: bytes, url: str) -> Manifest:
             raise type(error)(message, try_next=error.try_next) from None
 
 
-def _parsed_or_none(text: bytes | None, url: str) -> Manifest | None:
+def parsed_or_none(text: bytes | None, url: str) -> Manifest | None:
     """None of a manifest that is not there, or damaged."""
     try:
         return None if text is None else _parsed(text, url)
     except DataError:
         return None
-
-
-def _read(url: str) -> bytes | None:
-    """A small file; None if there is none."""
-    with talking(url):
-        fs, path = fsspec.core.url_to_fs(url)
-        try:
-            data: bytes = fs.cat_file(path)
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return None
-        return data
-
-
-def _write(url: str, file: Path) -> None:
-    """Send a file, so that it is there whole or not at all."""
-    missing = UsageError(f"{shown(url)} cannot be written: there is no such bucket or place")
-    with talking(url, missing):
-        fs, path = fsspec.core.url_to_fs(url)
-        if OBJECT_STORES & set(_protocols(fs)):
-            fs.put_file(str(file), path)
-            return
-        parent = path.rpartition("/")[0]
-        fs.makedirs(parent, exist_ok=True)
-        # In no snapshot's folder: after a kill -9 it stays.
-        head, found, _ = parent.partition("/snapshots/")
-        beside = f"{head if found else parent}/.sending-{uuid.uuid4().hex}"
-        try:
-            fs.put_file(str(file), beside)
-            fs.mv(beside, path)
-        except BaseException:
-            with suppress(Exception):
-                fs.rm_file(beside)
-            raise
-
-
-def _protocols(fs: Any) -> tuple[str, ...]:
-    return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
-
-
-@contextmanager
-def talking(url: str, missing: PunkError | None = None) -> Iterator[None]:
-    """Turn what other libraries raise about a URL into an error of ours.
-
-    Args:
-        missing: what is raised when there is no such file; without it FileNotFoundError.
-    """
-    scheme = url.partition("://")[0]
-    try:
-        yield
-    except PunkError:
-        raise
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        if missing is None:
-            raise
-        raise missing from None
-    except ImportError as error:
-        raise SetupError(
-            f"{scheme}:// needs a package that is not installed ({error})",
-            try_next='pip install "punkdata[s3]"' if scheme in ("s3", "s3a") else None,
-        ) from None
-    except PermissionError as error:
-        raise RefusedError(
-            f"{shown(url)} is refused ({_told(error)})", try_next="check your credentials for it"
-        ) from None
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # the disk here, or where a file:// is
-            raise StorageError(
-                f"{shown(url)}: {error.strerror}", try_next="make room, then type the same again"
-            ) from None
-        raise _unreachable(url, error) from None
-    except Exception as error:  # noqa: BLE001  # each file system has errors of its own
-        if isinstance(error, ValueError) and "rotocol" in str(error):
-            raise UsageError(f"{scheme}:// is no file system that fsspec knows") from None
-        if "Credentials" in type(error).__name__:
-            raise SetupError(
-                f"there are no credentials for {shown(url)}",
-                try_next="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or FSSPEC_S3_ANON=true "
-                "if it is public",
-            ) from None
-        raise _unreachable(url, error) from None
-
-
-def _unreachable(url: str, error: Exception) -> NetworkError:
-    return NetworkError(
-        f"{shown(url)} cannot be reached ({_told(error)})", try_next="try again later"
-    )
-
-
-def _told(error: Exception) -> str:
-    text = str(error).strip()
-    return f"{type(error).__name__}: {text.splitlines()[0][:200]}" if text else type(error).__name__

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 from drawing import DrawnPunk, draw_punks, write_sdist
 from events import draw_sales, listing
 from opensea_server import OpenSeaServer
 from pydantic import SecretStr
+from s3_server import Judge, Through, faulty_proxy, forget_connections, s3_server
 
 from punkdata import cpunks10k
 from punkdata.build import build_dataset
@@ -17,7 +19,7 @@ from punkdata.disk import sha256_file
 from punkdata.fetch import OpenSeaResult, fetch_cpunks10k, fetch_opensea
 from punkdata.network import NetworkTransport, open_http
 from punkdata.retry import Pause
-from punkdata.snapshot import open_snapshot, write_snapshot
+from punkdata.snapshot import Snapshot, open_snapshot, write_snapshot
 from punkdata.version import content_version
 
 Pin = Callable[[Path], Path]
@@ -54,6 +56,12 @@ def built_root(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         fetch_cpunks10k(root, sdist)
         build_dataset(root)
     return root
+
+
+@pytest.fixture
+def snapshot(built_root: Path) -> Snapshot:
+    """That snapshot. Only for reading."""
+    return open_snapshot(built_root)
 
 
 @pytest.fixture
@@ -132,3 +140,50 @@ def _plain_environment(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
     monkeypatch.setenv("HOME", str(tmp_path_factory.getbasetemp()))
     monkeypatch.setenv("COLUMNS", "200")  # rich wraps help to the terminal's width
+
+
+@pytest.fixture(scope="session")
+def s3_address() -> Iterator[str]:
+    """Of an S3 server."""
+    with s3_server() as address:
+        yield address
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where copies of remote snapshots are kept, of the test's own."""
+    monkeypatch.setenv("PUNKDATA_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def s3(s3_address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """The URL of an empty bucket."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_address)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-the-test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-the-test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    forget_connections()
+    bucket = f"bucket-{tmp_path.name.replace('_', '-').lower()}"
+    fsspec.filesystem("s3").mkdir(bucket)
+    return f"s3://{bucket}/punks"
+
+
+@pytest.fixture
+def through(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Through]:
+    """Puts a proxy before the server."""
+    proxies = []
+
+    def put(judge: Judge) -> str:
+        proxy = faulty_proxy(s3_address, judge)
+        proxies.append(proxy)
+        address = proxy.__enter__()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        forget_connections()
+        return address
+
+    yield put
+    for proxy in proxies:
+        proxy.__exit__(None, None, None)
+    forget_connections()

@@ -13,9 +13,13 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 
+import fsspec
+
 Fault = Literal["cut", "refuse"]
 Judge = Callable[[str, str], Fault | None]
 """method and path of a request -> what happens to it"""
+Through = Callable[[Judge], str]
+"""puts a proxy before the server; its address"""
 
 
 @contextmanager
@@ -102,3 +106,8 @@ def faulty_proxy(server: str, judge: Judge) -> Iterator[str]:
         threading.Thread(target=proxy.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{proxy.server_address[1]}"
         proxy.shutdown()
+
+
+def forget_connections() -> None:
+    """Open connections stand for the addresses they were made with."""
+    fsspec.get_filesystem_class("s3").clear_instance_cache()

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from punkdata.disk import flush_tree, lock_root, remove_tree, sha256_file, url_of, write_whole
+from punkdata.disk import (
+    flush_tree,
+    lock_root,
+    remove_tree,
+    sha256_file,
+    shown,
+    url_of,
+    write_whole,
+)
 from punkdata.errors import BusyError, UsageError
 
 HOLD = """
@@ -92,3 +100,10 @@ def test_a_url_is_known_even_after_path_has_folded_it() -> None:
     assert url_of("s3://bucket//punks") == "s3://bucket/punks"
     for folder in ("data", "/srv/data", "C:/data", "s3:", "s3://", "a:b"):
         assert url_of(folder) is None
+
+
+def test_a_password_in_a_url_is_not_shown() -> None:
+    assert shown("sftp://me:secret@host/punks") == "sftp://host/punks"
+    assert shown("s3://user:se@cret@bucket/punks") == "s3://bucket/punks"
+    assert shown("https://host/punks?X-Amz-Signature=secret") == "https://host/punks"
+    assert shown("s3://bucket/a@b") == "s3://bucket/a@b"

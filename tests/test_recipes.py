@@ -12,7 +12,7 @@ import pytest
 
 from punkdata import PunkDataset, open_snapshot
 from punkdata import snapshot as of_snapshots
-from punkdata.remote import publish
+from punkdata.publish import publish
 
 pytestmark = pytest.mark.compat
 EXAMPLES = Path(__file__).parent.parent / "examples"
