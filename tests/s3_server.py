@@ -85,7 +85,9 @@ def faulty_proxy(server: str, judge: Judge) -> Iterator[str]:
             for name, value in headers:
                 if name.lower() not in of_body or self.command == "HEAD":
                     self.send_header(name, value)
-            if self.command != "HEAD":
+            if self.command == "HEAD":
+                data = b""
+            else:
                 self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data[: len(data) // 2] if cut else data)
