@@ -43,27 +43,28 @@ import json, sys
 from pathlib import Path
 from punkmodels import classifier_run, dcgan, dcgan_run, train_classifier, train_dcgan
 from punkmodels.ranks import joined
-task, options, root, runs, *resume = sys.argv[1:]
+tasks, root, runs, *resume = sys.argv[1:]
 train_dcgan.LOOKS, train_dcgan.DRAWN, dcgan.BATCHES = 4, 64, 5
-if task == "dcgan":
-    train, config = train_dcgan.train_dcgan, dcgan_run.make_config(**json.loads(options))
-else:
-    train = train_classifier.train_classifier
-    config = classifier_run.make_config(**json.loads(options))
 going_on = Path(resume[0]) if resume else None
 with joined() as ranks:
-    run = train(Path(root), Path(runs), config, threads=1, resume=going_on, ranks=ranks)
-if ranks.is_first:
-    print(run)
+    for task, options in json.loads(tasks):
+        if task == "dcgan":
+            train, config = train_dcgan.train_dcgan, dcgan_run.make_config(**options)
+        else:
+            train = train_classifier.train_classifier
+            config = classifier_run.make_config(**options)
+        run = train(Path(root), Path(runs), config, threads=1, resume=going_on, ranks=ranks)
+        if ranks.is_first:
+            print(run)
 """
-"""a short training, with four quick looks instead of twenty"""
+"""short trainings, with four quick looks instead of twenty"""
 
 
-def finish(process: subprocess.Popen[str]) -> Path:
-    """The run folder of a training that went well."""
+def finish(process: subprocess.Popen[str]) -> list[Path]:
+    """The run folders of trainings that went well."""
     out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
-    return Path(out.strip())
+    return [Path(line) for line in out.splitlines()]
 
 
 def test_the_ranks_share_one_stream_of_random_numbers() -> None:
@@ -97,41 +98,47 @@ def test_a_batch_that_cannot_be_shared_is_refused(groups: int, world: int) -> No
         new_game(config, images, torch.device("cpu"), Ranks(0, world))
 
 
-@pytest.mark.parametrize(
-    ("task", "options"),
-    [
+def test_two_ranks_train_the_models_that_one_trains(
+    driver: Path, built_root: Path, tmp_path: Path
+) -> None:
+    tasks = [
         ("dcgan", {"images": 128, "width": 4, "norm_groups": 2, "conditional": "labels"}),
         ("dcgan", {"recipe": "classic", "images": 512, "width": 4, "norm_groups": 2}),
         ("classifier", {"epochs": 2}),
-    ],
-    ids=["modern", "classic", "classifier"],
-)
-def test_two_ranks_train_the_model_that_one_trains(
-    task: str, options: dict[str, object], driver: Path, built_root: Path, tmp_path: Path
-) -> None:
-    rest = (driver, task, json.dumps(options), built_root, tmp_path / "runs")
-    processes = [launch(*TORCHRUN, *rest), launch(*rest)]
-    together, alone = (finish(process) for process in processes)
+    ]
+    rest = (driver, json.dumps(tasks), built_root)
+    processes = [
+        launch(*TORCHRUN, *rest, tmp_path / "together"),
+        launch(*rest, tmp_path / "alone"),
+    ]
+    runs = [finish(process) for process in processes]
+    assert len(runs[0]) == len(runs[1]) == 3
+    for together, alone in zip(*runs, strict=True):
+        assert_same_training(together, alone)
+
+
+def assert_same_training(together: Path, alone: Path) -> None:
+    """Weights and losses of two runs are equal, but for the order in which floats are added."""
     first, second = (load_checkpoint(run, CheckpointFacts)[0] for run in (together, alone))
     compared = 0
     for name, tensor in second.items():
         if name.startswith("optimizer") or "running" in name or not tensor.is_floating_point():
             continue
-        assert torch.allclose(first[name], tensor, rtol=1e-3, atol=1e-4), name
+        assert torch.allclose(first[name], tensor, rtol=1e-3, atol=1e-4), (alone.name, name)
         compared += 1
     assert compared > 10
     assert torch.equal(first.get("random", torch.ones(1)), second.get("random", torch.ones(1)))
     for one, other in zip(read_metrics(together), read_metrics(alone), strict=True):
         for name in one.keys() & {"loss_D", "loss_E", "train_loss", "val_loss"}:
             if other[name] is not None:
-                assert one[name] == pytest.approx(other[name], rel=1e-3), name
+                assert one[name] == pytest.approx(other[name], rel=1e-3), (alone.name, name)
 
 
 def test_a_killed_rank_ends_the_run_which_goes_on_with_another_number(
     driver: Path, built_root: Path, tmp_path: Path
 ) -> None:
-    options = {"images": 320 * 32, "width": 4, "norm_groups": 2}
-    rest = (driver, "dcgan", json.dumps(options), built_root, tmp_path / "runs")
+    tasks = [("dcgan", {"images": 320 * 32, "width": 4, "norm_groups": 2})]
+    rest = (driver, json.dumps(tasks), built_root, tmp_path / "runs")
     process = launch(*TORCHRUN, *rest)
     run = tmp_path / "runs" / "00001-dcgan-modern-quick"
     deadline = time.monotonic() + 120
@@ -144,7 +151,7 @@ def test_a_killed_rank_ends_the_run_which_goes_on_with_another_number(
     assert "SIGKILL" in err
     assert "all_reduce" not in err, "the other rank ends without a traceback of its own"
     assert len(read_metrics(run)) < 4
-    assert finish(launch(*rest, run)) == run
+    assert finish(launch(*rest, run)) == [run]
     assert [line["step"] for line in read_metrics(run)] == [80, 160, 240, 320]
 
 
