@@ -1,7 +1,7 @@
 # make demo       everything once: fetch, build, verify, train, evaluate, predict, prices
 # make test       the core tests: offline, a few minutes
-# make test-all   adds the tests that need a network, npm or readers of other people's; skips
-#                 visibly what is not there
+# make test-all   adds the tests that need a network, npm, Chromium or readers of other people's;
+#                 skips visibly what is not there
 # make lint       ruff and mypy
 # make bench      measures what the README claims; many hours, because it trains
 
@@ -60,7 +60,7 @@ demo: $(READY)
 	@echo "             $(BIN)/python -i -c 'from punkdata import PunkDataset; train = PunkDataset(); print(train)'"
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not network and not compat"
+	$(BIN)/python -m pytest -m "not network and not compat and not browser"
 
 test-all: $(READY)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[compat]'
@@ -74,6 +74,7 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/snapshot.py
 	$(BIN)/python benchmarks/fetch.py
+	$(BIN)/python benchmarks/gallery.py
 	$(BIN)/python benchmarks/classifier.py
 	$(BIN)/python benchmarks/dcgan.py
 	$(BIN)/python benchmarks/dcgan.py --speed

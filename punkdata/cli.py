@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from punkdata import cli_audit, cli_fetch, cli_publish, terminal
+from punkdata import cli_audit, cli_fetch, cli_look, cli_publish, terminal
 from punkdata.disk import root_option, shown
 from punkdata.errors import DataError, DifferenceError
 
@@ -30,6 +30,7 @@ def main_options(
 app.command(epilog=cli_fetch.FETCH_EXAMPLES)(cli_fetch.fetch)
 app.command(epilog=cli_fetch.KEY_EXAMPLES)(cli_fetch.key)
 app.command(epilog=cli_audit.EXAMPLES)(cli_audit.audit)
+app.command(epilog=cli_look.GALLERY_EXAMPLES)(cli_look.gallery)
 app.command(epilog=cli_publish.EXAMPLES)(cli_publish.publish)
 
 
@@ -72,17 +73,12 @@ def build_dataset(
     terminal.say(f"next: punkdata verify{version}{root_option(root)}")
 
 
-VersionArgument = Annotated[
-    str, typer.Argument(help='A snapshot\'s name, folder or URL, or "latest".')
-]
-
-
 @app.command(
     epilog="Example: punkdata verify\n\n"
     "Against the contract's picture: punkdata verify --official punks.png"
 )
 def verify(
-    version: VersionArgument = "latest",
+    version: terminal.VersionArgument = "latest",
     root: terminal.Root = terminal.ROOT,
     official: Annotated[
         Path | None,
@@ -122,7 +118,7 @@ def verify(
 
 @app.command(epilog="Example: punkdata info --json")
 def info(
-    version: VersionArgument = "latest",
+    version: terminal.VersionArgument = "latest",
     root: terminal.Root = terminal.ROOT,
     as_json: terminal.Json = False,
 ) -> None:

@@ -22,9 +22,7 @@ EXAMPLES = (
 
 
 def audit(
-    version: Annotated[
-        str, typer.Argument(help='A snapshot\'s name or folder, or "latest".')
-    ] = "latest",
+    version: terminal.VersionArgument = "latest",
     root: terminal.Root = terminal.ROOT,
     out: Annotated[
         Path | None, typer.Option(help="A folder for hidden.png and layers.png.")

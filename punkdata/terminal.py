@@ -42,6 +42,9 @@ Root = Annotated[
 Version = Annotated[
     str, typer.Option("--version", help='A snapshot\'s name, or "latest".', show_default=True)
 ]
+VersionArgument = Annotated[
+    str, typer.Argument(help='A snapshot\'s name, folder or URL, or "latest".')
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, for scripts.")]
 
 ROOT = DEFAULT_ROOT

@@ -58,6 +58,18 @@ def built_root(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def priced(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """A snapshot with sales and listings, as from OpenSea. Only for reading."""
+    root = tmp_path_factory.mktemp("priced")
+    made = draw_punks(60)
+    listings = [listing(3, "70"), listing(3, "65.5")]
+    with OpenSeaServer(made, draw_sales(made, 300), listings) as running:
+        fetch_opensea(root, open_network(running), running.base_url)
+        _OPENED.pop().close()
+    return build_dataset(root).snapshot
+
+
 @pytest.fixture
 def snapshot(built_root: Path) -> Snapshot:
     """That snapshot. Only for reading."""

@@ -47,9 +47,9 @@ PUNKDATA = [
     ],
     ["parsed", "rows", "recording", "cassette", "network", "keys", "opensea", "cpunks10k"],
     ["snapshot", "tokens", "sales", "pictures", "plan"],
-    ["verify", "fetch", "build", "dataset", "diff", "audit", "publish"],
+    ["verify", "fetch", "build", "dataset", "diff", "audit", "publish", "gallery"],
     ["terminal"],
-    ["cli_fetch", "cli_audit", "cli_publish", "cli"],
+    ["cli_fetch", "cli_audit", "cli_look", "cli_publish", "cli"],
     ["__main__"],
 ]
 PUNKMODELS = [
@@ -94,6 +94,7 @@ ONLY_IN = {
         "punkdata.cli",
         "punkdata.cli_fetch",
         "punkdata.cli_audit",
+        "punkdata.cli_look",
         "punkdata.cli_publish",
         "punkmodels.cli",
         "punkmodels.cli_dcgan",

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+
+import pytest
+
+from punkdata import cli, open_snapshot, terminal
+
+Capture = pytest.CaptureFixture[str]
+
+
+def run(*args: object) -> int:
+    return terminal.run(cli.app, "punkdata", [str(a) for a in args])
+
+
+def test_the_gallery_is_one_file_that_a_browser_is_asked_to_open(
+    built_root: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    out = tmp_path / "new folder" / "gallery.html"
+    assert run("gallery", "--root", built_root, "--out", out) == 0
+    said = capsys.readouterr()
+    assert said.out.strip() == str(out)
+    assert "60 punks of s2-" in said.err
+    assert [p.name for p in out.parent.iterdir()] == ["gallery.html"]
+    assert not opened
+    snapshot = open_snapshot(built_root)
+    assert run("gallery", snapshot.path, "--out", out, "--open") == 0
+    assert opened == [out.resolve().as_uri()]
+
+
+def test_a_gallery_that_cannot_be_made_leaves_what_was_there(
+    root: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    out = tmp_path / "gallery.html"
+    out.write_text("old")
+    assert run("gallery", "--root", root, "--out", out / "below") == 2
+    assert "choose a folder that can be written" in capsys.readouterr().err
+    (open_snapshot(root).path / "data" / "punks-val-00000-of-00001.parquet").write_bytes(b"torn")
+    assert run("gallery", "--root", root, "--out", out) == 6
+    assert "punks-val" in capsys.readouterr().err
+    assert out.read_text() == "old"
+    assert run("gallery", "--root", tmp_path / "empty", "--out", out) == 2
