@@ -8,6 +8,7 @@ Of a snapshot with prices, if that is what the root's latest holds.
 from __future__ import annotations
 
 import argparse
+import itertools
 import shutil
 import statistics
 import tempfile
@@ -72,7 +73,7 @@ def main() -> None:
         print(f"{'a filter, median':32}{filter_ms(page, args.repeats):8.1f} ms")
         for pixels in (20, 200):
             times = page.evaluate(SCROLL, pixels)
-            gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+            gaps = [b - a for a, b in itertools.pairwise(times)]
             rate = 1000 * len(gaps) / sum(gaps)
             late = sum(gap > 25 for gap in gaps) / len(gaps)
             name = f"scrolling {pixels} pixels a frame"
