@@ -31,6 +31,7 @@ app.command(epilog=cli_fetch.FETCH_EXAMPLES)(cli_fetch.fetch)
 app.command(epilog=cli_fetch.KEY_EXAMPLES)(cli_fetch.key)
 app.command(epilog=cli_audit.EXAMPLES)(cli_audit.audit)
 app.command(epilog=cli_look.GALLERY_EXAMPLES)(cli_look.gallery)
+app.command(epilog=cli_look.PLOT_EXAMPLES)(cli_look.plot)
 app.command(epilog=cli_publish.EXAMPLES)(cli_publish.publish)
 
 

@@ -1,4 +1,4 @@
-"""The commands to look at a snapshot: gallery."""
+"""The commands to look at a snapshot: gallery and plot."""
 
 from __future__ import annotations
 
@@ -10,11 +10,20 @@ import typer
 
 from punkdata import terminal
 from punkdata.disk import write_whole
+from punkdata.errors import UsageError
 
 GALLERY_EXAMPLES = (
     "Example: punkdata gallery --open\n\n"
     "Of another snapshot: punkdata gallery s2-0123456789ab --out old.html"
 )
+PLOT_EXAMPLES = (
+    "Example: punkdata plot\n\nOnly some: punkdata plot first-100 price-over-time --out pictures"
+)
+NAMES = (
+    *("first-100", "price-by-type", "price-over-time"),
+    *("accessory-counts", "co-occurrence", "label-visibility"),
+)
+"""of the pictures; they stand here, too, because help is not to load what draws them"""
 
 
 def gallery(
@@ -31,10 +40,40 @@ def gallery(
     page = gallery_html(snapshot).encode()
     write_whole(out, page)
     terminal.emit(str(out))
-    terminal.say(
-        f"{snapshot.manifest.punks:,} punks of {snapshot.version}, {len(page) / 1e6:.1f} MB"
-    )
+    count, size = snapshot.manifest.punks, len(page) / 1e6
+    terminal.say(f"{count:,} punks of {snapshot.version}, {size:.1f} MB")
     if open_it:
         webbrowser.open(out.resolve().as_uri())
     else:
         terminal.say("open it in a browser, or: punkdata gallery --open")
+
+
+def plot(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PICTURE]...", help=f"All, or some of: {', '.join(NAMES)}."),
+    ] = None,
+    version: Annotated[
+        str, typer.Option("--version", help='A snapshot\'s name, folder or URL, or "latest".')
+    ] = "latest",
+    root: terminal.Root = terminal.ROOT,
+    out: Annotated[Path, typer.Option(help="The folder for them.")] = Path("plots"),
+) -> None:
+    """Draw the pictures of the articles as PNG files."""
+    if unknown := sorted(set(names or ()) - set(NAMES)):
+        raise UsageError(f"{unknown[0]!r} is no picture", try_next=f"they are: {', '.join(NAMES)}")
+    from punkdata.plots import OF_PRICES, PLOTS
+    from punkdata.snapshot import open_either
+
+    snapshot = open_either(root, version)
+    chosen = [name for name in NAMES if name in (names or NAMES)]
+    if not names and snapshot.manifest.sales is None:
+        chosen = [name for name in chosen if name not in OF_PRICES]
+        source = snapshot.manifest.source
+        terminal.warn(f"{source} knows no prices, so there is no {' and no '.join(OF_PRICES)}")
+    with terminal.progress("drawing", "pictures") as report:
+        for done, name in enumerate(chosen):
+            report(done, len(chosen), name)
+            path = out / f"{name}.png"
+            write_whole(path, PLOTS[name](snapshot))
+            terminal.emit(str(path))

@@ -22,6 +22,7 @@ from punkdata.disk import default_root
 from punkdata.errors import UsageError
 from punkdata.images import SIDE_PX
 from punkdata.manifest import Manifest
+from punkdata.montage import BACKGROUND, montage
 from punkdata.rows import table_hidden, table_labels, table_sprites
 from punkdata.schema import PUNKS, SINCE_SCHEMA
 from punkdata.snapshot import open_snapshot
@@ -180,7 +181,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         return frame.loc[self.punk_ids]
 
     def montage(
-        self, n: int = 100, columns: int = 10, scale: int = 2, background: str = "#638596"
+        self, n: int = 100, columns: int = 10, scale: int = 2, background: str = BACKGROUND
     ) -> Image.Image:
         """A contact sheet of the first n punks.
 
@@ -192,15 +193,8 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         Returns:
             PIL RGB.
         """
-        n = min(n, len(self))
-        columns = min(columns, n) or 1
-        size = (columns * SIDE_PX, -(-n // columns) * SIDE_PX)
-        sheet = Image.new("RGBA", size, background)
-        for i in range(n):
-            at = (i % columns * SIDE_PX, i // columns * SIDE_PX)
-            sheet.alpha_composite(self.image(i), at)
-        larger = sheet.resize((size[0] * scale, size[1] * scale), Image.Resampling.NEAREST)
-        return larger.convert("RGB")
+        sprites = self._images[:n].transpose(0, 2, 3, 1)
+        return montage(sprites, columns, scale, background)
 
     def __repr__(self) -> str:
         return "\n".join(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+import pyarrow as pa
 import pytest
 from drawing import DrawnPunk, draw_punks, write_sdist
 from events import draw_sales, listing
@@ -68,6 +69,20 @@ def priced(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
         fetch_opensea(root, open_network(running), running.base_url)
         _OPENED.pop().close()
     return build_dataset(root).snapshot
+
+
+@pytest.fixture(scope="session")
+def hiding(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """A snapshot in which the first accessory of every punk is hidden. Only for reading."""
+    seen = open_snapshot(built_root)
+    punks = seen.punks()
+    at = punks.schema.get_field_index("hidden_accessories")
+    hidden = [names[:1] for names in punks.column("accessories").to_pylist()]
+    punks = punks.set_column(at, punks.schema.field(at), pa.array(hidden, pa.list_(pa.string())))
+    version = content_version(seen.manifest.collection, punks, None, {})
+    manifest = seen.manifest.model_copy(update={"version": version})
+    root = tmp_path_factory.mktemp("hiding")
+    return write_snapshot(root, manifest, punks, None, seen.provenance())[0]
 
 
 @pytest.fixture

