@@ -3,6 +3,7 @@
 # make test-all   adds the tests that need a network, npm, Chromium or readers of other people's;
 #                 skips visibly what is not there
 # make lint       ruff and mypy
+# make docs       docs/commands.md anew, from the commands' own help
 # make bench      measures what the README claims; many hours, because it trains
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all lint bench clean
+.PHONY: demo test test-all lint bench docs clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml constraints.txt
@@ -81,6 +82,10 @@ bench: $(READY)
 	$(BIN)/python benchmarks/conditional.py
 	$(BIN)/python benchmarks/backgrounds.py
 	$(BIN)/python benchmarks/renditions.py --every 20
+
+docs: $(READY)
+	$(BIN)/typer punkdata.cli utils docs --name punkdata > docs/commands.md
+	$(BIN)/typer punkmodels.cli utils docs --name punkmodels >> docs/commands.md
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache

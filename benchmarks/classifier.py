@@ -1,7 +1,7 @@
 """How good the classifiers are: python benchmarks/classifier.py [--seeds 5] [--folds 5]
 
 Trains the preset `best` over seeds and over folds, the linear and the published model beside it,
-on the newest snapshot of ./data, and prints tables for the README.
+on the newest snapshot of ./data, and prints tables for docs/models.md.
 Finished runs stay in --out and are not trained again; one that was stopped is resumed.
 """
 

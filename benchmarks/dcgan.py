@@ -1,9 +1,9 @@
 """How good the drawn punks are: python benchmarks/dcgan.py [--peer NAME=SHEET.png]
 
 Trains the preset `best` by the modern recipe, then the classic one for as many seconds, on the
-newest snapshot of ./data, and prints the README's table: both, the peers' drawings, held-out punks
-and the floor. Finished runs stay in --out and are not trained again; one that was stopped is
-resumed.
+newest snapshot of ./data, and prints the table of docs/models.md: both, the peers' drawings,
+held-out punks and the floor. Finished runs stay in --out and are not trained again; one that was
+stopped is resumed.
 
     python benchmarks/dcgan.py --parts    what each part does: encoder, discriminator, both
     python benchmarks/dcgan.py --speed    images a second beside the tutorials' loop

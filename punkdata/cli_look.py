@@ -51,7 +51,7 @@ def gallery(
 def plot(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PICTURE]...", help=f"All, or some of: {', '.join(NAMES)}."),
+        typer.Argument(metavar="PICTURE", help=f"All, or some of: {', '.join(NAMES)}."),
     ] = None,
     version: Annotated[
         str, typer.Option("--version", help='A snapshot\'s name, folder or URL, or "latest".')

@@ -42,7 +42,9 @@ def format_name(data: bytes) -> str:
     if text.startswith(_SVG_STARTS):
         # An XML declaration alone says little, and a comment may come first.
         return "SVG" if b"<svg" in text or not text.startswith(b"<?xml") else "XML"
-    return next((name for magic, name in _OTHERS.items() if text.startswith(magic)), "no picture")
+    return next(
+        (name for magic, name in _OTHERS.items() if text.startswith(magic)), "something else"
+    )
 
 
 def check_whole(data: bytes) -> None:

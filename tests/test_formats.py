@@ -27,7 +27,7 @@ PICTURE = enlarged(PUNK.sprite)
         (b"<?xml version='1.0'?><rss/>", "XML"),
         (b"<!DOCTYPE html>", "HTML"),
         (b'{"detail": "gone"}', "JSON"),
-        (b"hello", "no picture"),
+        (b"hello", "something else"),
     ],
 )
 def test_the_first_bytes_tell_the_format(data: bytes, name: str) -> None:

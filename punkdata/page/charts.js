@@ -5,7 +5,7 @@ const TWO_COLUMNS_FROM = 1000; // CSS pixels
 const FIGURE = 34; // its padding and border, both sides
 const LEAST_ETH = 0.001; // for less, punks are given away: it is drawn as this
 const INSET = { top: 14, right: 14, bottom: 30, left: 58 };
-const MONTH = { year: "numeric", month: "short", timeZone: "UTC" };
+const MONTH = new Intl.DateTimeFormat("en", { year: "numeric", month: "short", timeZone: "UTC" });
 
 function svg(tag, attributes, ...children) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -22,7 +22,7 @@ function scale(a, b, p, q, log = false) {
 }
 
 // Round numbers for an axis: 0, 20, 40 … or, for logarithms, 1, 10, 100 …
-function ticks(a, b, log) {
+function ticks(a, b, log, whole) {
   if (log) {
     const low = Math.floor(Math.log10(a));
     const high = Math.ceil(Math.log10(b));
@@ -30,16 +30,17 @@ function ticks(a, b, log) {
   }
   const rough = (b - a) / 5 || 1;
   const unit = 10 ** Math.floor(Math.log10(rough));
-  const step = unit * [1, 2, 5, 10].find((times) => times * unit >= rough);
+  const fine = unit * [1, 2, 5, 10].find((times) => times * unit >= rough);
+  const step = whole ? Math.max(1, fine) : fine;
   const found = [];
   for (let at = Math.ceil(a / step) * step; at <= b; at += step) found.push(at);
   return found;
 }
 
 // An empty chart with its axes; draw(x, y) gives the shapes.
-function chart({ title, note, left, bottom, log, wide, high = HIGH, className, key, head, rows, draw }) {
+function chart({ title, note, left, bottom, log, whole, wide, high = HIGH, className, key, head, rows, draw }) {
   const [a, b] = left;
-  const marks = ticks(a, b, log);
+  const marks = ticks(a, b, log, whole);
   const low = log ? marks[0] : a;
   const top = log ? marks.at(-1) : b;
   const y = scale(low, top, high - INSET.bottom, INSET.top, log);
@@ -48,8 +49,15 @@ function chart({ title, note, left, bottom, log, wide, high = HIGH, className, k
     svg("line", { x1: INSET.left, x2: wide - INSET.right, y1: y(mark), y2: y(mark), class: "rule" }),
     svg("text", { x: INSET.left - 6, y: y(mark) + 4, class: "end" }, short(mark)),
   ]);
-  const names = bottom.ticks.map(([at, text]) => {
-    const isLast = x(at) > wide - INSET.right - 20; // its name would leave the picture
+  let free = -Infinity; // names that would lie on each other are left out
+  const apart = bottom.ticks.filter(([at, text]) => {
+    const half = text.length * 3.5 + 4;
+    const fits = x(at) - half >= free;
+    if (fits) free = x(at) + half;
+    return fits;
+  });
+  const names = apart.map(([at, text]) => {
+    const isLast = x(at) + text.length * 3.5 > wide; // its name would leave the picture
     return svg("text", { x: x(at), y: high - 10, class: isLast ? "end" : "middle" }, text);
   });
   return element(
@@ -58,7 +66,7 @@ function chart({ title, note, left, bottom, log, wide, high = HIGH, className, k
     element(
       "figcaption",
       {},
-      element("h3", {}, title),
+      element("h2", {}, title),
       element("p", { className: "note" }, note),
       ...(key ? [element("ul", { className: "key" }, ...key)] : []),
     ),
@@ -92,13 +100,16 @@ function numbers(head, rows) {
             "table",
             {},
             element("thead", {}, element("tr", {}, ...cells("th", head))),
-            element("tbody", {}, ...rows.map((row) => element("tr", {}, ...cells("td", row)))),
+            element("tbody", {}, ...rows().map((row) => element("tr", {}, ...cells("td", row)))),
           ),
         ),
       );
   });
   return made;
 }
+
+const given = (prices) =>
+  prices.some((price) => price < LEAST_ETH) ? ` Less than ${LEAST_ETH} is drawn as that.` : "";
 
 // From the least to the greatest price, of those that are drawn.
 function span(prices) {
@@ -122,8 +133,7 @@ const monthOf = (seconds) => {
   const date = new Date(seconds * 1000);
   return date.getUTCFullYear() * 12 + date.getUTCMonth();
 };
-const monthName = (month) =>
-  new Date(Date.UTC(Math.floor(month / 12), month % 12)).toLocaleDateString("en", MONTH);
+const monthName = (month) => MONTH.format(Date.UTC(Math.floor(month / 12), month % 12));
 
 function yearTicks(first, last) {
   const years = [];
@@ -137,6 +147,7 @@ function yearTicks(first, last) {
 function allCharts(c, rows, toggle, width) {
   const full = width - FIGURE;
   const half = width < TWO_COLUMNS_FROM ? full : (width - 16) / 2 - FIGURE;
+  if (!rows.length) return [element("p", { className: "note wide" }, "No punk has all that is asked for.")];
   const labels = labelCounts(c, rows, toggle);
   if (!c.sales) return [element("p", { className: "note wide" }, c.noPrices), labels];
   const sales = rows.flatMap((row) => c.salesOf[row]);
@@ -164,7 +175,7 @@ function priceByType(c, priced, months, range, wide) {
   );
   return chart({
     title: "Price by type over time",
-    note: "Median of each month's sales, in ETH, on a logarithmic scale.",
+    note: `Median of each month's sales, in ETH.${given(lines.flat().map(([, price]) => price))}`,
     wide,
     className: "wide",
     left: span(lines.flat().map(([, price]) => price)),
@@ -174,9 +185,10 @@ function priceByType(c, priced, months, range, wide) {
       line.length ? [element("li", { className: `key-${type}` }, c.types[type])] : [],
     ),
     head: ["Type", "Month", "Median, ETH", "Sales"],
-    rows: lines.flatMap((line, type) =>
-      line.map(([month, price, n]) => [c.types[type], monthName(month), price.toPrecision(4), n]),
-    ),
+    rows: () =>
+      lines.flatMap((line, type) =>
+        line.map(([month, price, n]) => [c.types[type], monthName(month), number(price), n]),
+      ),
     draw: (x, y) =>
       lines.flatMap((line, type) => {
         if (!line.length) return [];
@@ -213,7 +225,8 @@ function salesAMonth(c, sales, range, wide) {
     left: [0, Math.max(...counts.values())],
     bottom: { range: [first, last + 1], ticks: yearTicks(first, last) },
     head: ["Month", "Sales"],
-    rows: line.map(([month, n]) => [monthName(month), n]),
+    rows: () => line.map(([month, n]) => [monthName(month), n]),
+    whole: true,
     draw: (x, y, floor) =>
       line.map(([month, n]) =>
         svg(
@@ -240,7 +253,9 @@ function priceByCount(c, rows, wide) {
   const counts = boxes.map(([n]) => n);
   return chart({
     title: "Price by number of accessories",
-    note: "Last sales in ETH: median, half of all in the box, 80 % between the ends. Old sales, too.",
+    note: `Last sales in ETH, old ones, too: median, half of all in the box, 80 % between the ends.${given(
+      boxes.flatMap((box) => box.slice(2)),
+    )}`,
     wide,
     left: span(boxes.flatMap((box) => [box[2], box[6]])),
     bottom: {
@@ -249,7 +264,7 @@ function priceByCount(c, rows, wide) {
     },
     log: true,
     head: ["Accessories", "Punks sold", "10 %", "25 %", "Median", "75 %", "90 %"],
-    rows: boxes.map(([n, many, ...q]) => [n, many, ...q.map((price) => price.toPrecision(4))]),
+    rows: () => boxes.map(([n, many, ...q]) => [n, many, ...q.map(number)]),
     draw: (x, y) =>
       boxes.map(([n, many, low, lower, mid, upper, top]) => {
         const half = Math.min(30, Math.abs(x(1) - x(0)) * 0.35);
@@ -277,7 +292,7 @@ function labelCounts(c, rows, toggle) {
     return element(
       "tr",
       {},
-      element("th", { scope: "row" }, element("button", { type: "button", onclick: () => toggle(label) }, c.names[label])),
+      element("th", { scope: "row" }, element("button", { type: "button", "data-label": label, onclick: () => toggle(label) }, c.names[label])),
       element("td", {}, grouped(counts[label])),
       element("td", {}, share),
       element("td", { "aria-hidden": "true" }, bar),
@@ -294,16 +309,10 @@ function labelCounts(c, rows, toggle) {
   return element(
     "figure",
     { className: "wide" },
-    element("figcaption", {}, element("h3", {}, "Labels"), element("p", { className: "note" }, `How many of ${plural(rows.length, "punk")} carry each. A name filters by it.`)),
+    element("figcaption", {}, element("h2", {}, "Labels"), element("p", { className: "note" }, `How many of ${plural(rows.length, "punk")} carry each. A name filters by it.`)),
     part("Types", order.filter(isType)),
     part("Accessories", order.filter((label) => !isType(label))),
   );
-}
-
-function countLabels(c, rows) {
-  const counts = new Array(c.names.length).fill(0);
-  for (const row of rows) for (const label of c.labels[row]) counts[label]++;
-  return counts;
 }
 
 function historyChart(c, row, priced) {
@@ -313,9 +322,9 @@ function historyChart(c, row, priced) {
   const range = [Math.min(...times), Math.max(...times)];
   return chart({
     title: "History",
-    note: "Each sale in ETH, on a logarithmic scale.",
+    note: `Each sale, in ETH.${given(values)}`,
     left: span(values),
-    bottom: { range, ticks: range.map((at) => [at, new Date(at * 1000).getUTCFullYear()]) },
+    bottom: { range, ticks: range.map((at) => [at, `${new Date(at * 1000).getUTCFullYear()}`]) },
     log: true,
     wide: 330,
     high: 170,

@@ -29,6 +29,7 @@ async function openCollection() {
     count,
     names: [...facts.types, ...facts.accessoryNames],
     labels,
+    most: facts.accessories.reduce((n, of) => Math.max(n, of.length), 0),
     bits,
     pixels,
     salesOf,
@@ -100,10 +101,13 @@ const DAY = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeZone: "UTC"
 const grouped = (n) => GROUPED.format(n);
 const day = (seconds) => DAY.format(seconds * 1000);
 
-function eth(price) {
-  const digits = price >= 100 ? 0 : price >= 1 ? 2 : 4;
-  return `${price.toLocaleString("en", { maximumFractionDigits: digits })} ETH`;
+// As many digits as count: 3,490, 45.32, 0.051, 0.000001.
+function number(price) {
+  const digits = price >= 1000 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 4 };
+  return price.toLocaleString("en", digits);
 }
+
+const eth = (price) => `${number(price)} ETH`;
 
 function plural(n, one, many = `${one}s`) {
   return `${grouped(n)} ${n === 1 ? one : many}`;

@@ -25,11 +25,14 @@ function makeFilters(form, c, { change, toggle }) {
     type: "search",
     placeholder: "Find an accessory",
     "aria-label": "Find an accessory",
-    oninput: () => {
-      const text = narrow.value.trim().toLowerCase();
-      for (const one of accessoryLines) one.hidden = !one.dataset.name.includes(text);
-    },
+    oninput: () => findAccessory(),
   });
+  const noneFound = element("p", { className: "note", hidden: true }, "No accessory is called so.");
+  const findAccessory = () => {
+    const text = narrow.value.trim().toLowerCase();
+    for (const one of accessoryLines) one.hidden = !one.dataset.name.includes(text);
+    noneFound.hidden = accessoryLines.some((one) => !one.hidden);
+  };
   const how = ["all", "any"].map((name) =>
     element("input", {
       type: "radio",
@@ -38,15 +41,14 @@ function makeFilters(form, c, { change, toggle }) {
       onchange: () => change({ any: name === "any" }),
     }),
   );
-  const most = c.accessories.reduce((n, of) => Math.max(n, of.length), 0);
   const numberOf = (name, text) => {
-    const options = ["", ...Array.from({ length: most + 1 }, (_, i) => i)];
+    const options = ["", ...Array.from({ length: c.most + 1 }, (_, i) => i)];
     return element(
       "select",
       {
         "aria-label": text,
         onchange: (event) =>
-          change({ [name]: event.target.value === "" ? null : Number(event.target.value) }),
+          change({ [name]: numberIn(event.target.value) }),
       },
       ...options.map((n) => element("option", { value: n }, n === "" ? text : `${n}`)),
     );
@@ -60,8 +62,7 @@ function makeFilters(form, c, { change, toggle }) {
       step: "any",
       placeholder: text,
       "aria-label": `Price ${text}, ETH`,
-      oninput: (event) =>
-        change({ [name]: event.target.value === "" ? null : Number(event.target.value) }),
+      oninput: (event) => change({ [name]: numberIn(event.target.value) }),
     });
   const price = element(
     "select",
@@ -84,7 +85,7 @@ function makeFilters(form, c, { change, toggle }) {
         element("label", {}, how[1], "any"),
       ),
       narrow,
-      element("div", { className: "lines" }, ...accessoryLines),
+      element("div", { className: "lines" }, ...accessoryLines, noneFound),
     ),
     group("Number of accessories", element("div", { className: "pair" }, least, greatest)),
     c.sales
@@ -93,11 +94,13 @@ function makeFilters(form, c, { change, toggle }) {
     group("Split", split),
   );
 
-  // Not what a person is typing in: a half-written number would be mended under their hands.
-  const put = (field, value) => field !== document.activeElement && (field.value = value ?? "");
+  // A field keeps what is typed into it, "1." say, as long as it means the same.
+  const put = (field, value) => {
+    if (numberIn(field.value) !== value) field.value = value ?? "";
+  };
   return (state, rows) => {
     const on = new Set([...state.types, ...state.accessories]);
-    const carried = countLabels(c, rows);
+    const carried = countChoices(state, c, rows);
     boxes.forEach((box, label) => {
       box.checked = on.has(label);
       counts[label].textContent = grouped(carried[label]);
@@ -111,5 +114,9 @@ function makeFilters(form, c, { change, toggle }) {
     put(to, state.to);
     price.value = state.price;
     split.value = state.split ?? "";
+    if (!isFiltered(state) && narrow !== document.activeElement) {
+      narrow.value = "";
+      findAccessory();
+    }
   };
 }

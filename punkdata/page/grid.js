@@ -35,7 +35,7 @@ class Grid {
   layOut() {
     const { clientWidth, clientHeight, scrollTop } = this.box;
     if (!clientWidth) return; // while the charts are shown
-    const first = this.stepY ? Math.floor(scrollTop / this.stepY) * this.across : 0;
+    const [anchor, offset] = this.anchor(scrollTop);
     const density = window.devicePixelRatio;
     // A whole number of device pixels to each pixel of a sprite, or it would blur.
     this.size = (Math.max(1, Math.round(this.factor * density)) * SIDE) / density;
@@ -48,12 +48,20 @@ class Grid {
     this.linesAStrip = Math.max(1, Math.round(STRIP / this.stepY));
     this.laidOut = `${clientWidth} ${clientHeight} ${density}`;
     this.strips.style.height = `${this.lines * this.stepY + GAP}px`;
-    // What stood at the top stays there.
-    this.box.scrollTop = Math.floor(first / this.across) * this.stepY;
+    const below = Math.min(offset, clientHeight - this.stepY);
+    this.box.scrollTop = this.position(anchor)[1] - Math.max(GAP, below);
     this.drawn.forEach((canvas) => canvas.remove());
     this.drawn.clear();
     this.drawNear();
     this.placeCursor();
+  }
+
+  // What is to stay where it is, as far below the window's top: the cursor, or what stands there.
+  anchor(scrollTop) {
+    if (!this.stepY) return [0, 0];
+    const offset = this.position(this.at)[1] - scrollTop;
+    if (offset > -this.stepY && offset < this.box.clientHeight) return [this.at, offset];
+    return [Math.floor(scrollTop / this.stepY) * this.across, 0];
   }
 
   soon() {
@@ -131,6 +139,7 @@ class Grid {
   }
 
   click(event) {
+    if (event.detail > 1) return; // by the second click another punk may stand there
     const { left, top } = this.strips.getBoundingClientRect();
     const column = Math.floor((event.clientX - left - this.margin) / this.stepX);
     const line = Math.floor((event.clientY - top - GAP) / this.stepY);
@@ -174,15 +183,20 @@ class Grid {
       this.box.scrollTop = bottom - this.box.clientHeight;
   }
 
+  // Whether the row is among those that are shown.
   moveToRow(row) {
     const place = this.rows.indexOf(row);
     if (place >= 0) this.move(place);
+    return place >= 0;
   }
 
   placeCursor() {
     const row = this.rows[this.at];
     this.cursor.hidden = row === undefined;
-    if (row === undefined) return;
+    if (row === undefined) {
+      this.option.textContent = "No punk";
+      return;
+    }
     const [x, y] = this.position(this.at);
     this.cursor.style.transform = `translate(${x}px, ${y}px)`;
     this.cursor.style.width = this.cursor.style.height = `${this.size}px`;

@@ -22,8 +22,12 @@ async function start() {
   let state = EVERYTHING;
   let rows = null;
   let charted = 0; // the width that the charts were drawn for
+  let closing = null; // the state that Back is to lead to
   const narrow = matchMedia("(max-width: 899px)");
-  byId("drawer").open = !narrow.matches;
+  const phone = matchMedia("(max-width: 599px)"); // where the pane covers all
+  const fold = () => (byId("drawer").open = !narrow.matches);
+  narrow.addEventListener("change", fold);
+  fold();
 
   const grid = new Grid(c, {
     box: byId("punks"),
@@ -38,7 +42,9 @@ async function start() {
     list.includes(label) ? list.filter((one) => one !== label) : [...list, label];
   const toggle = (label) => {
     const name = label < c.types.length ? "types" : "accessories";
-    change({ [name]: toggled(state[name], label) });
+    const part = { [name]: toggled(state[name], label) };
+    if (phone.matches && state.punk !== null) close(part);
+    else change(part);
   };
   const follow = makeFilters(byId("filters"), c, { change, toggle });
 
@@ -48,20 +54,22 @@ async function start() {
   // Draw what has changed.
   function apply(next, { isNew = false } = {}) {
     const before = isNew ? null : state;
+    const focused = document.activeElement;
     state = next;
-    const same = (...names) => before !== null && names.every((name) => before[name] === next[name]);
+    const same = (...names) =>
+      before !== null && names.every((name) => `${before[name]}` === `${next[name]}`);
     const isSameSet = same(...FILTERS, "any", "price");
     const isSameOrder = isSameSet && same("sort", "down");
-    byId("punks").hidden = next.view !== "punks";
-    byId("charts").hidden = next.view !== "charts";
-    byId("detail").hidden = next.punk === null;
-    byId("cursor").classList.toggle("on", next.punk !== null);
-    grid.factor = next.size ?? (narrow.matches ? 2 : 3);
+    const isOpen = next.punk !== null;
+    for (const name of ["punks", "charts"]) byId(name).hidden = next.view !== name;
+    for (const one of document.querySelectorAll(".of-punks")) one.hidden = next.view !== "punks";
+    byId("detail").hidden = !isOpen;
+    grid.factor = next.size ?? 3;
     if (!isSameOrder) {
       rows = choose(next, c);
       grid.take(rows, captionOf(c, next.sort));
     }
-    const hasPane = before !== null && (before.punk === null) === (next.punk === null);
+    const hasPane = before !== null && (before.punk === null) === !isOpen;
     if (!isSameOrder || !same("view", "size") || !hasPane) grid.layOut();
     if (!isSameSet) {
       follow(next, rows);
@@ -69,27 +77,55 @@ async function start() {
     }
     if (next.view === "charts" && !(isSameSet && same("view"))) drawCharts();
     if (!same("punk")) drawDetail();
+    if (isOpen) findOpen();
+    cover();
+    byId("cursor").classList.toggle("on", isOpen && rows[grid.at] === c.rowOf.get(next.punk));
     byId("sort").value = next.sort;
     byId("direction").textContent = next.down ? "↓" : "↑";
     byId("direction").title = next.down ? "Descending" : "Ascending";
     byId("size").value = grid.factor;
+    if (!same("ids")) byId("ids").value = next.ids.join(", ");
     for (const tab of document.querySelectorAll("[data-view]"))
       tab.setAttribute("aria-pressed", tab.dataset.view === next.view);
+    // What had the focus may be gone.
+    if (focused.isConnected && focused.offsetParent !== null) return;
+    const label = focused.dataset?.label;
+    const again = label && byId("charts").querySelector(`[data-label="${label}"]`);
+    if (focused !== document.body) (again || byId(next.view)).focus({ preventScroll: true });
   }
+
+  // Bring the cursor to the open punk; what cannot be stepped to is said to be disabled.
+  function findOpen() {
+    const isThere = grid.moveToRow(c.rowOf.get(state.punk));
+    for (const [name, by] of [["Previous punk", -1], ["Next punk", 1]]) {
+      const can = isThere && grid.at + by in rows;
+      byId("detail").querySelector(`[aria-label="${name}"]`).setAttribute("aria-disabled", !can);
+    }
+  }
+
+  function cover() {
+    for (const one of document.querySelectorAll("header, #drawer, main"))
+      one.inert = phone.matches && state.punk !== null;
+  }
+  phone.addEventListener("change", cover);
 
   function drawCharts() {
     const box = byId("charts");
     const width = box.clientWidth - parseFloat(getComputedStyle(box).paddingLeft) * 2;
     charted = box.clientWidth;
     box.classList.toggle("single", width < TWO_COLUMNS_FROM);
-    box.replaceChildren(...(rows.length ? allCharts(c, rows, toggle, width) : []));
+    const opened = [...box.querySelectorAll("figure:has(> details[open]) h2")].map((h) => h.textContent);
+    box.replaceChildren(...allCharts(c, rows, toggle, width));
+    for (const figure of box.querySelectorAll("figure:has(> details)"))
+      figure.querySelector("details").open = opened.includes(figure.querySelector("h2").textContent);
   }
 
-  function change(part, { push = false } = {}) {
+  // With `push` it is a step that the browser's Back undoes.
+  function change(part, { push = false, opened = history.state?.opened } = {}) {
     apply({ ...state, ...part });
-    const address = writeAddress(state, c);
-    if (push) history.pushState(null, "", address);
-    else history.replaceState(null, "", address);
+    const entry = [{ opened: Boolean(opened) }, "", writeAddress(state, c)];
+    if (push) history.pushState(...entry);
+    else history.replaceState(...entry);
   }
 
   function tellStatus() {
@@ -109,26 +145,32 @@ async function start() {
       return;
     }
     const row = c.rowOf.get(state.punk);
-    grid.moveToRow(row);
-    tell(pane, c, row, { show: (other) => open(other, true), toggle, close, step });
+    tell(pane, c, row, { show: (other) => open(other, true), toggle, close: () => close(), step });
     pane.scrollTop = 0;
   }
 
-  // The first opening is a step that the browser's Back undoes.
   function open(row, focus = false) {
-    change({ punk: c.id[row] }, { push: state.punk === null });
+    const isFirst = state.punk === null;
+    change({ punk: c.id[row] }, isFirst ? { push: true, opened: true } : {});
     if (focus) byId("detail").querySelector("h2").focus({ preventScroll: true });
   }
 
-  function close() {
-    change({ punk: null });
-    byId("punks").focus({ preventScroll: true });
+  // Leave the pane, and the step that the browser remembers of its opening.
+  function close(part = {}) {
+    const next = { ...state, ...part, punk: null };
+    if (history.state?.opened) {
+      closing = next;
+      history.back();
+    } else {
+      change(next);
+      byId(state.view).focus({ preventScroll: true });
+    }
   }
 
   function step(by) {
-    const goal = rows[rows.indexOf(c.rowOf.get(state.punk)) + by];
-    if (goal === undefined) return;
-    open(goal);
+    const place = rows.indexOf(c.rowOf.get(state.punk));
+    if (place < 0 || !(place + by in rows)) return;
+    open(rows[place + by]);
     const name = by < 0 ? "Previous punk" : "Next punk";
     byId("detail").querySelector(`[aria-label="${name}"]`).focus({ preventScroll: true });
   }
@@ -140,18 +182,16 @@ async function start() {
   byId("direction").addEventListener("click", () => change({ down: !state.down }));
   byId("size").addEventListener("input", (event) => change({ size: Number(event.target.value) }));
   byId("clear").addEventListener("click", () => {
-    byId("ids").value = "";
-    change(Object.fromEntries(FILTERS.map((name) => [name, EVERYTHING[name]])));
+    change(unfiltered(state));
   });
   for (const tab of document.querySelectorAll("[data-view]"))
-    tab.addEventListener("click", () => change({ view: tab.dataset.view }));
+    tab.addEventListener("click", () => change({ view: tab.dataset.view }, { push: true, opened: false }));
   byId("search").addEventListener("submit", (event) => {
     event.preventDefault();
     const ids = (byId("ids").value.match(/\d+/g) ?? []).map(Number);
     const [row] = ids.map((id) => c.rowOf.get(id));
     // One punk is opened among the others; several, or none, are a filter.
     if (ids.length === 1 && row !== undefined) {
-      if (!rows.includes(row)) change(Object.fromEntries(FILTERS.map((n) => [n, EVERYTHING[n]])));
       change({ view: "punks", ids: [] });
       open(row, true);
     } else change({ ids, view: "punks" });
@@ -172,10 +212,17 @@ async function start() {
     if (width && charted && width !== charted) drawCharts();
   }).observe(byId("charts"));
   const fromAddress = () => readAddress(location.hash, c);
-  window.addEventListener("popstate", () => apply(fromAddress(), { isNew: true }));
+  window.addEventListener("popstate", () => {
+    if (closing) {
+      const next = closing;
+      closing = null;
+      change(next, { opened: false });
+      byId(state.view).focus({ preventScroll: true });
+    } else apply(fromAddress());
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => grid.layOut());
 
   apply(fromAddress(), { isNew: true });
-  byId("ids").value = state.ids.join(", ");
   performance.mark("drawn");
   document.body.dataset.ready = "";
 }

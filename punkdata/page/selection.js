@@ -31,21 +31,28 @@ const EVERYTHING = Object.freeze({
   punk: null, // the id of the one that is open
 });
 
+// A number that a filter can have; null of any other text.
+function numberIn(text) {
+  const number = Number(text);
+  return text !== "" && number >= 0 && number < Infinity ? number : null;
+}
+
+const hasSort = (c, name) => Object.hasOwn(SORTS, name) && (c.sales || !SORTS[name].priced);
+
 function readAddress(hash, c) {
   const said = new URLSearchParams(hash.replace(/^#/, ""));
   const list = (name) => (said.get(name) ?? "").split(",").filter(Boolean);
   const labels = (name, among) =>
     list(name).map((label) => c.names.indexOf(label)).filter((label) => among(label));
-  const number = (text) => (text !== "" && Number(text) >= 0 ? Number(text) : null);
   const range = (name) => {
-    const [from = "", to = ""] = (said.get(name) ?? "").split("-");
-    return [number(from), number(to)];
+    const [from = "", to = ""] = (said.get(name) ?? "").split("..");
+    return [numberIn(from), numberIn(to)];
   };
-  const [least, most] = range("count");
+  const [least, most] = range("count").map((n) => (n <= c.most ? n : null));
   const [from, to] = range("eth");
   const sort = (said.get("sort") ?? "").replace(/^-/, "");
-  const size = number(said.get("size") ?? "");
-  const punk = number(said.get("punk") ?? "");
+  const size = numberIn(said.get("size") ?? "");
+  const punk = numberIn(said.get("punk") ?? "");
   const ids = list("ids").map(Number);
   return {
     types: labels("type", (label) => label >= 0 && label < c.types.length),
@@ -53,12 +60,12 @@ function readAddress(hash, c) {
     any: said.has("any"),
     least,
     most,
-    price: said.get("price") in PRICES ? said.get("price") : EVERYTHING.price,
+    price: Object.hasOwn(PRICES, said.get("price")) ? said.get("price") : EVERYTHING.price,
     from: c.sales ? from : null,
     to: c.sales ? to : null,
     split: SPLITS.includes(said.get("split")) ? said.get("split") : null,
     ids: ids.filter((id) => Number.isInteger(id)),
-    sort: sort in SORTS && (c.sales || !SORTS[sort].priced) ? sort : EVERYTHING.sort,
+    sort: hasSort(c, sort) ? sort : EVERYTHING.sort,
     down: (said.get("sort") ?? "").startsWith("-"),
     view: said.get("view") === "charts" ? "charts" : "punks",
     size: size >= 1 && size <= 6 ? Math.round(size) : null,
@@ -69,7 +76,7 @@ function readAddress(hash, c) {
 function writeAddress(state, c) {
   const says = new URLSearchParams();
   const put = (name, value) => value !== "" && says.set(name, value);
-  const range = (from, to) => (from === null && to === null ? "" : `${from ?? ""}-${to ?? ""}`);
+  const range = (from, to) => (from === null && to === null ? "" : `${from ?? ""}..${to ?? ""}`);
   put("type", state.types.map((label) => c.names[label]).join(","));
   put("with", state.accessories.map((label) => c.names[label]).join(","));
   if (state.any) says.set("any", "");
@@ -94,8 +101,18 @@ function isFiltered(state) {
   );
 }
 
+// The state without what chooses some punks.
+const unfiltered = (state) => ({
+  ...state,
+  ...Object.fromEntries([...FILTERS, "any", "price"].map((name) => [name, EVERYTHING[name]])),
+});
+
 // The rows that a state asks for, in its order.
 function choose(state, c) {
+  return sorted(matching(state, c), SORTS[state.sort].of(c), state.down, c.id);
+}
+
+function matching(state, c) {
   const types = new Uint32Array(WORDS);
   const worn = new Uint32Array(WORDS);
   state.types.forEach((label) => setBit(types, 0, label));
@@ -116,7 +133,23 @@ function choose(state, c) {
     if (state.to !== null && !(prices[row] !== null && prices[row] <= state.to)) continue;
     rows.push(row);
   }
-  return sorted(rows, SORTS[state.sort].of(c), state.down, c.id);
+  return rows;
+}
+
+// For each label, how many punks there would be of those that the other filters leave: types are
+// alternatives, and so are accessories of which any is enough.
+function countChoices(state, c, rows) {
+  const ofTypes = state.types.length ? countLabels(c, matching({ ...state, types: [] }, c)) : null;
+  const isAny = state.any && state.accessories.length;
+  const others = isAny ? countLabels(c, matching({ ...state, accessories: [] }, c)) : null;
+  const counts = countLabels(c, rows);
+  return counts.map((n, label) => (label < c.types.length ? ofTypes?.[label] : others?.[label]) ?? n);
+}
+
+function countLabels(c, rows) {
+  const counts = new Array(c.names.length).fill(0);
+  for (const row of rows) for (const label of c.labels[row]) counts[label]++;
+  return counts;
 }
 
 function wears(bits, offset, wanted, any) {
