@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from punkdata import cli_audit, cli_fetch, cli_look, cli_publish, terminal
+from punkdata import cli_audit, cli_fetch, cli_look, cli_publish, cli_rm, terminal
 from punkdata.disk import root_option, shown
 from punkdata.errors import DataError, DifferenceError
 
@@ -33,6 +33,8 @@ app.command(epilog=cli_audit.EXAMPLES)(cli_audit.audit)
 app.command(epilog=cli_look.GALLERY_EXAMPLES)(cli_look.gallery)
 app.command(epilog=cli_look.PLOT_EXAMPLES)(cli_look.plot)
 app.command(epilog=cli_publish.EXAMPLES)(cli_publish.publish)
+app.add_typer(cli_publish.export_app, name="export")
+app.command(epilog=cli_rm.EXAMPLES)(cli_rm.rm)
 
 
 @app.command("build-dataset", epilog="Example: punkdata build-dataset")

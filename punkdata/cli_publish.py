@@ -1,7 +1,8 @@
-"""punkdata publish: a snapshot to an object store."""
+"""Commands that give a snapshot away: publish to an object store, export as pictures."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,14 @@ import typer
 from punkdata import terminal
 from punkdata.disk import shown, url_of
 from punkdata.errors import DataError, UsageError
+
+
+class Scheme(StrEnum):
+    """Of the two splits."""
+
+    DEFAULT = "default"
+    BY_ID = "by_id"
+
 
 EXAMPLES = (
     "Example: punkdata publish s3://bucket/punks\n\n"
@@ -59,3 +68,53 @@ def publish(
     done = f"sent {size / 1e6:.1f} MB" if created else "it is there already: nothing sent"
     terminal.say(f"{done}{'' if is_latest else '; latest there is another'}")
     terminal.say(f"next: punkdata info {shown(target_url)}")
+
+
+export_app = terminal.make_app("Write a snapshot for tools that read neither Parquet nor tar.")
+
+
+@export_app.callback()
+def export() -> None:
+    """Write a snapshot for tools that read neither Parquet nor tar."""
+
+
+@export_app.command(
+    "imagefolder",
+    epilog="Example: punkdata export imagefolder pictures\n\n"
+    "As the tutorials have them: punkdata export imagefolder pictures --scale 2 --background white",
+)
+def imagefolder(
+    out: Annotated[Path, typer.Argument(help="The folder to make; it must not be there yet.")],
+    version: Annotated[
+        str, typer.Option("--version", help='A snapshot\'s name, folder or URL, or "latest".')
+    ] = "latest",
+    root: terminal.Root = terminal.ROOT,
+    split_scheme: Annotated[
+        Scheme, typer.Option(help="default: stratified. by_id: as earlier work.")
+    ] = Scheme.DEFAULT,
+    scale: Annotated[
+        int, typer.Option(min=1, max=100, help="Picture pixels for each of a sprite.")
+    ] = 1,
+    background: Annotated[
+        str | None, typer.Option(help="A colour, as #638596; without one it stays transparent.")
+    ] = None,
+) -> None:
+    """Write OUT/train/<type>/<number>.png and so on, and a metadata.csv for each part.
+
+    torchvision's ImageFolder, Keras and Hugging Face's imagefolder read that.
+    """
+    from punkdata.export import export_imagefolder
+    from punkdata.snapshot import open_either
+
+    snapshot = open_either(root, version)
+    with terminal.progress("writing", "pictures") as report:
+        export_imagefolder(
+            snapshot,
+            out,
+            report,
+            split_scheme=split_scheme.value,
+            scale=scale,
+            background=background,
+        )
+    terminal.emit(str(out))
+    terminal.say(f"{snapshot.manifest.punks:,} pictures of {snapshot.version}")

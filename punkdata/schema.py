@@ -7,6 +7,7 @@ refuses a newer snapshot by its number. Schema 2 added `hidden_accessories`.
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pyarrow as pa
 
@@ -125,3 +126,75 @@ def _described(schema: pa.Schema) -> pa.Schema:
 
 PUNKS = _described(_PUNKS)
 SALES = _described(_SALES)
+
+ABOUT_PUNKS = {
+    "punk_id": "number of the punk, 0 to 9999",
+    "type": "Alien, Ape, Female, Male or Zombie, as in the traits on OpenSea",
+    "type_id": "its place in that list",
+    "accessories": "what it wears, in on-chain spelling, alphabetical",
+    "accessory_ids": "their places in the list of 87",
+    "accessory_count": "how many",
+    "hidden_accessories": "those that change none of its pixels, so that nobody can see them",
+    "labels": "0 or 1 for each of the 92: the types, then the accessories, alphabetical",
+    "split": "train, val or test, stratified over all labels; the published assignment",
+    "split_by_id": "the same as in earlier work, by number: below 8000, below 9000, the rest",
+    "image": "PNG of the exact 24x24 RGBA sprite, background transparent",
+    "pixels_sha256": "SHA-256 of those 2,304 bytes, row by row",
+    "sale_count": "sales of any kind; null where sales are not known",
+    "last_sale_wei": "price of the last sale in ETH, WETH or BETH above 0, exact",
+    "last_sale_eth": "the same, rounded to a float",
+    "last_sold_at": "when that was, UTC",
+    "median_sale_eth": "median of all such sales",
+    "highest_sale_eth": "the highest of them",
+    "best_listing_eth": "lowest price at which it was for sale when fetched; null if it was not",
+}
+"""what each column of punks holds"""
+ABOUT_SALES = {
+    "punk_id": "of which punk",
+    "sold_at": "when, UTC, to the second",
+    "amount": "what was paid, in the currency's base units, exact",
+    "decimals": "how many digits of `amount` stand behind the point",
+    "symbol": "the currency, as ETH or USDC",
+    "token_address": "its contract; of ETH itself the zero address",
+    "price_wei": "`amount`, if it was paid in ETH, WETH or BETH and is above 0; else null",
+    "price_eth": "the same, rounded to a float",
+    "seller": "address, lower case",
+    "buyer": "address, lower case",
+    "buyer_is_zero": "true where the contract logged no buyer, as for some accepted bids",
+    "transaction": "hash; several sales may share one",
+}
+ABOUT_PROVENANCE = {
+    "punk_id": "of which punk",
+    "image_url": "where its image was read",
+    "image_body": "SHA-256 of the recorded reply",
+    "image_scale": "pixels of that image for each of the sprite's",
+    "background": "the plain colour that was found behind it and removed; null if none was",
+    "image_confidence": "probability that every pixel is right; 1 of lossless images",
+}
+
+
+def described_columns(schema: pa.Schema, about: dict[str, str]) -> str:
+    """A Markdown table of a schema's columns: name, Arrow type, meaning."""
+    lines = [
+        f"| `{field.name}` | {_short_type(field.type)} | {about[field.name]} |" for field in schema
+    ]
+    return "\n".join(["| column | type | |", "|---|---|---|", *lines])
+
+
+def _short_type(kind: pa.DataType) -> str:
+    names = {
+        "timestamp[ms, tz=UTC]": "timestamp, UTC",
+        "double": "float64",
+        "float": "float32",
+        "list<item: string>": "list of string",
+        "list<item: int64>": "list of int64",
+        f"fixed_size_list<item: uint8>[{len(LABELS)}]": f"{len(LABELS)} of uint8",
+        "struct<bytes: binary, path: string>": "struct of bytes and path",
+    }
+    return names.get(str(kind), str(kind))
+
+
+def features(schema: pa.Schema) -> dict[str, Any]:
+    """A schema as Hugging Face's `datasets` describes it: column -> feature."""
+    found: dict[str, Any] = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
+    return found

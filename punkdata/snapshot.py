@@ -6,7 +6,8 @@
             data/punks-train-00000-of-00001.parquet   (and val, test; sales if known)
             shards/punks-train-000000.tar             (1,000 PNG + JSON samples each)
             provenance.parquet     where each image came from
-            README.md              for a reader without punkdata
+            README.md              the card, for a reader without punkdata
+            croissant.json         the same for programs
             manifest.json          what is here, with the size and hash of every file
 
 A snapshot is written under another name and renamed when its manifest, the last file, is
@@ -15,6 +16,7 @@ on the disk. Whoever finds a manifest finds a whole snapshot.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -27,6 +29,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from punkdata.card import snapshot_card
+from punkdata.croissant import describe
 from punkdata.disk import (
     flush_tree,
     remove_tree,
@@ -318,18 +321,23 @@ def _write_files(
             _write_parquet(sales, folder / SALES_FILE)
         _write_parquet(provenance, folder / PROVENANCE_FILE)
         (folder / "README.md").write_text(snapshot_card(manifest), "utf-8")
-        names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-        files = tuple(
-            FileEntry(
-                path=name,
-                bytes=(folder / name).stat().st_size,
-                sha256=sha256_file(folder / name),
-            )
-            for name in names
-        )
+        described = describe(manifest, _entries(folder))
+        (folder / "croissant.json").write_text(json.dumps(described, indent=1) + "\n", "utf-8")
+        files = _entries(folder)
         text = manifest.model_copy(update={"files": files}).model_dump_json(indent=2) + "\n"
         (folder / "manifest.json").write_text(text, "utf-8")
     flush_tree(folder)
+
+
+def _entries(folder: Path) -> tuple[FileEntry, ...]:
+    """Every file below a folder, with its size and hash."""
+    names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    return tuple(
+        FileEntry(
+            path=name, bytes=(folder / name).stat().st_size, sha256=sha256_file(folder / name)
+        )
+        for name in names
+    )
 
 
 def _write_parquet(table: pa.Table, path: Path) -> None:

@@ -232,9 +232,9 @@ def can_ask() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def ask(question: str) -> bool:
-    """A yes or no from the person at the terminal; Enter is yes."""
-    return typer.confirm(question, default=True, err=True)
+def ask(question: str, *, default: bool = True) -> bool:
+    """A yes or no from the person at the terminal; Enter is the default."""
+    return typer.confirm(question, default=default, err=True)
 
 
 class _Counts(ProgressColumn):

@@ -1,0 +1,255 @@
+"""Other people's tools on a real snapshot, each by its own library."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from pypi_simple import PyPISimple
+
+from punkdata import PunkDataset
+from punkdata.cpunks10k import index_url
+from punkdata.disk import sha256_file
+from punkdata.export import export_imagefolder
+from punkdata.rows import table_sprites
+from punkdata.snapshot import Snapshot
+from punkdata.traits import ACCESSORIES, TYPES
+
+JSONPATH = (
+    "jsonpath-rw-1.4.0.tar.gz",
+    "05c471281c45ae113f6103d1268ec7a4831a2e96aa80de45edc89b11fac4fbec",
+)
+"""a source archive, and its SHA-256"""
+
+pytestmark = [
+    pytest.mark.compat,
+    # Of the libraries themselves, in versions that are not ours to choose.
+    pytest.mark.filterwarnings("default"),
+]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where Hugging Face's libraries keep what they read; nothing is asked for online."""
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return tmp_path / "hf"
+
+
+def truth(snapshot: Snapshot, part: str) -> tuple[list[dict[str, Any]], np.ndarray]:
+    table = snapshot.punks(part)
+    return table.drop_columns("image").to_pylist(), table_sprites(table)
+
+
+def test_datasets_reads_the_folder(priced: Snapshot, home: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    loaded = datasets.load_dataset(str(priced.path), cache_dir=str(home))
+    for part in ("train", "val", "test"):
+        rows, sprites = truth(priced, part)
+        assert len(loaded[part]) == len(rows)
+        for ours, theirs, sprite in zip(rows, loaded[part], sprites, strict=True):
+            assert theirs["image"].mode == "RGBA"
+            assert (np.asarray(theirs["image"]) == sprite).all()
+            assert {k: v for k, v in theirs.items() if k != "image"} == ours
+    features = loaded["train"].features
+    assert features["type_id"].names == list(TYPES)
+    assert features["accessory_ids"].feature.names == list(ACCESSORIES)
+    assert features["labels"].length == 92
+    sales = datasets.load_dataset(str(priced.path), "sales", split="train", cache_dir=str(home))
+    table = priced.sales()
+    assert table is not None
+    assert list(sales) == table.to_pylist()
+
+
+def test_datasets_reads_a_snapshot_without_prices(snapshot: Snapshot, home: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    loaded = datasets.load_dataset(str(snapshot.path), split="train", cache_dir=str(home))
+    assert len(loaded) == snapshot.manifest.splits["default"]["train"]
+    assert loaded[0]["last_sale_eth"] is None
+
+
+def test_datasets_reads_the_tar_shards(snapshot: Snapshot, home: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    files = {"train": str(snapshot.path / "shards" / "punks-train-*.tar")}
+    loaded = datasets.load_dataset("webdataset", data_files=files, cache_dir=str(home))["train"]
+    rows, sprites = truth(snapshot, "train")
+    for ours, theirs, sprite in zip(rows, loaded, sprites, strict=True):
+        assert (np.asarray(theirs["png"]) == sprite).all()
+        assert theirs["json"]["punk_id"] == ours["punk_id"]
+        assert theirs["json"]["labels"] == ours["labels"]
+
+
+def test_datasets_and_torchvision_s_layout_reads_the_export(
+    snapshot: Snapshot, home: Path, tmp_path: Path
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    out = export_imagefolder(snapshot, tmp_path / "pictures")
+    loaded = datasets.load_dataset("imagefolder", data_dir=str(out), cache_dir=str(home))
+    assert {name: len(part) for name, part in loaded.items()} == {
+        "train": snapshot.manifest.splits["default"]["train"],
+        "validation": snapshot.manifest.splits["default"]["val"],
+        "test": snapshot.manifest.splits["default"]["test"],
+    }
+    rows, sprites = truth(snapshot, "val")
+    by_id = {row["punk_id"]: (row, sprite) for row, sprite in zip(rows, sprites, strict=True)}
+    for theirs in loaded["validation"]:
+        row, sprite = by_id[theirs["punk_id"]]
+        assert (np.asarray(theirs["image"].convert("RGBA")) == sprite).all()
+        assert theirs["type"] == row["type"]
+    # torchvision itself is not needed: its ImageFolder takes the sorted folders as classes.
+    assert sorted(p.name for p in (out / "train").iterdir() if p.is_dir()) == sorted(TYPES)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_webdataset_with_a_loader_keeps_rgba(snapshot: Snapshot) -> None:
+    webdataset = pytest.importorskip("webdataset")
+    import torch
+
+    (shard,) = (snapshot.path / "shards").glob("punks-train-*.tar")
+    samples = (
+        webdataset.WebDataset(shard.as_uri(), shardshuffle=False)
+        .decode("pilrgba")
+        .to_tuple("png", "json")
+        .map_tuple(np.asarray, lambda facts: facts["punk_id"])
+    )
+    rows, sprites = truth(snapshot, "train")
+    seen = 0
+    for images, ids in torch.utils.data.DataLoader(samples, batch_size=16, num_workers=1):
+        assert images.shape[1:] == (24, 24, 4)
+        for image, punk_id in zip(images, ids, strict=True):
+            assert punk_id == rows[seen]["punk_id"]
+            assert (image.numpy() == sprites[seen]).all()
+            seen += 1
+    assert seen == len(rows)
+
+
+def test_pandas_polars_and_duckdb_read_the_parquet(priced: Snapshot) -> None:
+    pandas, polars, duckdb = (pytest.importorskip(n) for n in ("pandas", "polars", "duckdb"))
+    pattern = str(priced.path / "data" / "punks-*.parquet")
+    rows = sorted(truth(priced, "all")[0], key=lambda row: row["punk_id"])
+    females = sum(row["type"] == "Female" for row in rows)
+
+    frame = pandas.concat(pandas.read_parquet(f) for f in (priced.path / "data").glob("punks-*"))
+    assert int((frame["type"] == "Female").sum()) == females
+    read = polars.read_parquet(pattern).sort("punk_id")
+    assert read["accessories"].to_list() == [row["accessories"] for row in rows]
+    assert read["labels"].to_list() == [row["labels"] for row in rows]
+    assert read["last_sale_wei"].to_list() == [row["last_sale_wei"] for row in rows]
+    first = Image.open(io.BytesIO(read["image"].struct.field("bytes")[0]))
+    assert first.mode == "RGBA"
+    told = duckdb.sql(
+        f"select type, count(*), max(last_sale_wei) from '{pattern}' group by type"
+    ).fetchall()
+    for kind, count, highest in told:
+        same = [row for row in rows if row["type"] == kind]
+        assert count == len(same)
+        prices = [row["last_sale_wei"] for row in same if row["last_sale_wei"] is not None]
+        assert int(highest) == max(prices)
+    ((total,),) = duckdb.sql(
+        f"select sum(s.price_eth) from '{priced.path}/data/sales-*.parquet' s "
+        f"join '{pattern}' p using (punk_id) where list_contains(p.accessories, 'Earring')"
+    ).fetchall()
+    wearers = {row["punk_id"] for row in rows if "Earring" in row["accessories"]}
+    table = priced.sales()
+    assert table is not None
+    paid = [s["price_eth"] or 0 for s in table.to_pylist() if s["punk_id"] in wearers]
+    assert (total or 0) == pytest.approx(sum(paid))
+
+
+READ_CROISSANT = """
+import base64, io, json, sys
+import mlcroissant
+dataset = mlcroissant.Dataset(sys.argv[1])
+problems = [*dataset.metadata.issues.errors, *dataset.metadata.issues.warnings]
+val = []
+for record in dataset.records("val"):
+    file = io.BytesIO()
+    record["val/image"].save(file, "PNG")
+    names = [name.decode() for name in record["val/accessories"]]
+    labels = [int(label) for label in record["val/labels"]]
+    png = base64.b64encode(file.getvalue()).decode()
+    val.append([record["val/type"].decode(), names, labels, png])
+sales = sum(1 for _ in dataset.records("sales"))
+print(json.dumps([list(map(str, problems)), val, sales]))
+"""
+
+
+@pytest.fixture
+def croissant_path(tmp_path: Path) -> Path:
+    """A folder to import mlcroissant from.
+
+    It needs jsonpath-rw, which comes as source only. What pip would run to install that is not
+    run: its modules are taken out of the archive.
+    """
+    path = tmp_path / "croissant"
+    wheels = ("mlcroissant", "decorator", "etils", "ply", "rdflib")
+    constraints = Path(__file__).parent.parent / "constraints.txt"
+    install = ("pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:")
+    subprocess.run(
+        [sys.executable, "-m", *install, "-c", constraints, "--target", path, *wheels], check=True
+    )
+    name, sha256 = JSONPATH
+    with PyPISimple(index_url()) as index:
+        packages = index.get_project_page("jsonpath-rw").packages
+        (package,) = (p for p in packages if p.filename == name)
+        index.download_package(package, tmp_path / name)
+    assert sha256_file(tmp_path / name) == sha256
+    with tarfile.open(tmp_path / name) as tar:
+        tar.extractall(tmp_path, filter="data")
+    shutil.move(tmp_path / name.removesuffix(".tar.gz") / "jsonpath_rw", path)
+    return path
+
+
+@pytest.mark.network
+def test_mlcroissant_reads_images_and_labels(priced: Snapshot, croissant_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", READ_CROISSANT, str(priced.path / "croissant.json")],
+        env=os.environ | {"PYTHONPATH": str(croissant_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    problems, val, sales = json.loads(done.stdout.splitlines()[-1])
+    assert problems == []
+    rows, sprites = truth(priced, "val")
+    assert len(val) == len(rows)
+    for (kind, names, labels, png), ours, sprite in zip(val, rows, sprites, strict=True):
+        assert (np.asarray(Image.open(io.BytesIO(base64.b64decode(png)))) == sprite).all()
+        assert (kind, names, labels) == (ours["type"], ours["accessories"], ours["labels"])
+    table = priced.sales()
+    assert table is not None
+    assert sales == len(table)
+
+
+@pytest.mark.parametrize("start", ["spawn", "fork"])
+def test_a_torch_loader_with_workers(start: str, snapshot: Snapshot) -> None:
+    import torch
+
+    dataset = PunkDataset(snapshot.path, split="train")
+    loader = torch.utils.data.DataLoader(
+        dataset, batch_size=8, num_workers=2, multiprocessing_context=start
+    )
+    images = torch.cat([images for images, _ in loader])
+    assert torch.equal((images * 255).round().to(torch.uint8), dataset.as_tensors()[0])
+
+
+def test_the_readme_names_the_versions_that_are_tested() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "data.md").read_text("utf-8")
+    names = re.findall(r"^\| ([a-z]+) ([0-9.]+) \|", text, re.MULTILINE)
+    assert len(names) >= 6
+    pins = (Path(__file__).parent.parent / "constraints.txt").read_text("utf-8")
+    for name, number in names:
+        assert f"\n{name}=={number}" in pins, f"docs/data.md says {name} {number}"
