@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import fsspec
@@ -90,3 +93,20 @@ def test_a_damaged_manifest_is_replaced(snapshot: Snapshot, tmp_path: Path) -> N
     fsspec.filesystem("memory").pipe_file(f"{target}/manifest.json", b"{}")
     assert send(snapshot, url)[1:] == (True, True)
     assert open_snapshot(url).version == snapshot.version
+
+
+def test_what_lies_on_a_plain_web_server_is_read(snapshot: Snapshot, tmp_path: Path) -> None:
+    send(snapshot, f"file://{tmp_path}/www/punks")
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *args: object) -> None:
+            pass
+
+    serve = partial(Quiet, directory=str(tmp_path / "www"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/punks"
+        there = open_snapshot(url)
+        assert there.version == snapshot.version
+        assert there.punks().equals(snapshot.punks())
+        server.shutdown()
