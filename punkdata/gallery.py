@@ -26,7 +26,7 @@ from punkdata.snapshot import Snapshot
 from punkdata.split import SPLITS
 from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, TYPES
 
-SCRIPTS = ("collection", "selection", "grid", "charts", "detail", "filters", "main")
+SCRIPTS = ("collection", "selection", "grid", "chart", "charts", "detail", "filters", "main")
 """of the page, in the order in which they are joined"""
 MAX_COLOURS = 256
 
