@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -155,11 +155,14 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         return Image.fromarray(np.ascontiguousarray(self._images[index].transpose(1, 2, 0)))
 
     def _target(self, index: int) -> torch.Tensor:
-        labels = self._labels[index]
-        if self.target == "type":
-            return torch.tensor(int(labels[: len(TYPES)].argmax()))
         # A copy, because a transform may change it in place.
-        return torch.tensor(labels[len(TYPES) :] if self.target == "accessories" else labels)
+        return self._targets(torch.from_numpy(self._labels[index])[None])[0].clone()
+
+    def _targets(self, labels: torch.Tensor) -> torch.Tensor:
+        """Of label vectors (N, 92)."""
+        if self.target == "type":
+            return labels[:, : len(TYPES)].argmax(dim=1)
+        return labels[:, len(TYPES) :] if self.target == "accessories" else labels
 
     def as_tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Everything at once, without transforms, in the order of `punk_ids`.
@@ -179,6 +182,39 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         ]
         frame: pd.DataFrame = snapshot.punks("all", columns).to_pandas().set_index("punk_id")
         return frame.loc[self.punk_ids]
+
+    def batches(
+        self, batch_size: int = 256, *, shuffle: bool = True, seed: int | None = None
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """One epoch as ready batches, without transforms: quicker than any DataLoader.
+
+        A batch is an index into one tensor; nothing is done sample by sample.
+
+        Args:
+            shuffle: in a new order each time, else in the order of `punk_ids`.
+            seed: of that order, for one that repeats.
+
+        Returns:
+            Images, float32 (B, 4, 24, 24) in [0, 1], and their targets: float32 (B, K), or int64
+            (B,) of types. The last batch may be smaller.
+
+        Raises:
+            UsageError: the batch size is not positive.
+        """
+        if batch_size < 1:
+            raise UsageError(f"a batch of {batch_size} holds nothing")
+        order = torch.arange(len(self))
+        if shuffle:
+            generator = torch.Generator()
+            if seed is None:
+                generator.seed()
+            else:
+                generator.manual_seed(seed)
+            order = torch.randperm(len(self), generator=generator)
+        images, labels = self.as_tensors()
+        targets = self._targets(labels)
+        indices = torch.split(order, batch_size)
+        return ((images[index].float().div_(255), targets[index]) for index in indices)
 
     def montage(
         self, n: int = 100, columns: int = 10, scale: int = 2, background: str = BACKGROUND

@@ -189,3 +189,31 @@ def test_hidden_accessories_can_be_left_out_of_the_labels(
     assert differing == [[hiding.punk_id, every.class_to_idx[hiding.accessories[0]]]]
     frame = visible.to_pandas()
     assert list(frame.hidden_accessories[hiding.punk_id]) == [hiding.accessories[0]]
+
+
+@pytest.mark.parametrize("target", ["labels", "type", "accessories"])
+def test_batches_are_the_items_in_order(target: str, built_root: Path) -> None:
+    train = PunkDataset(built_root, split="train", target=target)  # type: ignore[arg-type]
+    images, targets = zip(*train.batches(7, shuffle=False), strict=True)
+    assert [len(part) for part in images[:-1]] == [7] * (len(images) - 1)
+    for i, (image, wanted) in enumerate(zip(torch.cat(images), torch.cat(targets), strict=True)):
+        assert torch.equal(image, train[i][0])
+        assert torch.equal(wanted, train[i][1])
+        assert wanted.dtype == train[i][1].dtype
+
+
+def test_shuffled_batches_hold_every_punk_once_and_repeat_by_their_seed(built_root: Path) -> None:
+    train = PunkDataset(built_root, split="train")
+
+    def epoch(seed: int | None) -> torch.Tensor:
+        return torch.cat([images for images, _ in train.batches(16, seed=seed)])
+
+    in_order = torch.cat([images for images, _ in train.batches(16, shuffle=False)])
+    first, again, other = epoch(1), epoch(1), epoch(2)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert not torch.equal(epoch(None), epoch(None))
+    key = in_order.flatten(1).sum(1).sort().values
+    assert torch.allclose(first.flatten(1).sum(1).sort().values, key)
+    with pytest.raises(UsageError, match="a batch of 0"):
+        train.batches(0)
