@@ -36,6 +36,8 @@ Split = Literal["train", "val", "test", "all"]
 SplitScheme = Literal["default", "by_id"]
 Target = Literal["labels", "type", "accessories"]
 
+AT_ONCE = 1000
+"""sprites that are decoded together"""
 _CLASSES: dict[str, tuple[str, ...]] = {
     "labels": LABELS,
     "type": TYPES,
@@ -119,8 +121,12 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         self.transform, self.target_transform = transform, target_transform
         self.classes = _CLASSES[target]
         self.punk_ids = punks.column("punk_id").to_numpy()
-        # (N, 4, 24, 24) as torch counts axes, and contiguous, for as_tensors.
-        self._images = np.ascontiguousarray(table_sprites(punks).transpose(0, 3, 1, 2))
+        # (N, 4, 24, 24) as torch counts axes, and contiguous, for as_tensors. Some at a time, so
+        # that all of them stand in memory only once.
+        self._images = np.empty((len(punks), 4, SIDE_PX, SIDE_PX), np.uint8)
+        for start in range(0, len(punks), AT_ONCE):
+            some = table_sprites(punks.slice(start, AT_ONCE))
+            self._images[start : start + AT_ONCE] = some.transpose(0, 3, 1, 2)
         self._labels = table_labels(punks).astype(np.float32)
         knows_hidden = "hidden_accessories" in columns
         self.hidden = table_hidden(punks) > 0 if knows_hidden else None

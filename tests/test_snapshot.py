@@ -19,6 +19,7 @@ def test_the_folder_is_as_the_contract_says(built_root: Path) -> None:
     assert snapshot.path.parent == built_root / "snapshots" / "cryptopunks"
     assert sorted(entry.path for entry in snapshot.manifest.files) == [
         "README.md",
+        "croissant.json",
         "data/punks-test-00000-of-00001.parquet",
         "data/punks-train-00000-of-00001.parquet",
         "data/punks-val-00000-of-00001.parquet",

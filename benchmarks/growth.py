@@ -1,0 +1,91 @@
+"""How cost grows: 1,000, 10,000 and 100,000 drawn sprites through the snapshot layer.
+
+    python benchmarks/growth.py [--rounds 3]
+
+Sprites are made from forty random faces, with some pixels of their own. Parsed punks become tables
+and a snapshot (build), that is opened as tensors (open), and drawn once in batches (epoch).
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+
+from measure import machine, measure
+
+DRAW = """
+import numpy as np
+from pathlib import Path
+from punkdata.palette import PALETTE
+from punkdata.parsed import ParsedPunk
+from punkdata.traits import ACCESSORIES, TYPES
+from punkdata import build
+from punkdata.manifest import Manifest
+from punkdata.rows import table_counts
+from punkdata.snapshot import write_snapshot
+from punkdata.version import content_labels_hash, content_version
+count, root = int(sys.argv[1]), Path(sys.argv[2])
+rng = np.random.default_rng(0)
+faces = rng.integers(0, 222, (40, 24, 24), np.uint8)
+faces[:, :, ::2] = faces[:, :, 1::2]
+
+def draw(i):
+    face = faces[i % 40].copy()
+    face.reshape(-1)[rng.integers(0, 576, 12)] = rng.integers(1, 222, 12)
+    worn = sorted(rng.choice(87, rng.integers(0, 5), replace=False))
+    return ParsedPunk(i, TYPES[i % 5], tuple(ACCESSORIES[k] for k in worn), PALETTE[face],
+                      "drawn:", "0" * 64, 1.0, None, 1.0)
+
+punks = [draw(i) for i in range(count)]
+with Timer():
+    table, provenance = build._tables(build._Content(punks))
+    manifest = Manifest(
+        version=content_version("drawn", table, None, {}), labels_hash=content_labels_hash(table),
+        collection="drawn", status="complete", expected=count, sales=None, source="drawn",
+        recording="none", created_at="2026-01-01T00:00:00+00:00", created_by="growth.py",
+        files=(), **table_counts(table))
+    write_snapshot(root / f"{count}-{time.time_ns()}", manifest, table, None, provenance)
+"""
+FIND = """
+from pathlib import Path
+from punkdata import PunkDataset
+count, root = sys.argv[1], Path(sys.argv[2])
+folder = next(root.glob(f"{count}-*/snapshots/drawn/s*"))
+"""
+OPEN = (
+    FIND
+    + """
+with Timer():
+    images, labels = PunkDataset(folder, split="all").as_tensors()
+"""
+)
+EPOCH = (
+    FIND
+    + """
+import torch
+torch.set_num_threads(1)
+held = PunkDataset(folder, split="all")
+with Timer():
+    for images, labels in held.batches(256):
+        pass
+"""
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    args = parser.parse_args()
+    print(f"{machine()}; median of {args.rounds} fresh processes, imports not counted\n")
+    print("| sprites | build, s | MiB | open, s | MiB | epoch, s | MiB | MB of pixels |")
+    print("|---|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as root:
+        for count in (1_000, 10_000, 100_000):
+            rounds = 1 if count > 10_000 else args.rounds
+            jobs = [measure(job, count, root, rounds=rounds) for job in (DRAW, OPEN, EPOCH)]
+            cells = " | ".join(f"{job.median_s:.2f} | {job.mib:.0f}" for job in jobs)
+            print(f"| {count:,} | {cells} | {count * 2304 / 1e6:.1f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
