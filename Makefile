@@ -77,6 +77,9 @@ lint: $(READY)
 	$(BIN)/mypy
 
 bench: $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python benchmarks/reading.py
+	$(BIN)/python benchmarks/growth.py
 	$(BIN)/python benchmarks/snapshot.py
 	$(BIN)/python benchmarks/fetch.py
 	$(BIN)/python benchmarks/gallery.py

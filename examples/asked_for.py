@@ -35,3 +35,4 @@ sprites, _ = draw_sprites(model, len(asked), seed=0, asked=asked)
 write_grid(sprites, Path("demo/asked-for.png"), scale=8)
 for punk_type, accessories in WISHES:
     print(f"asked for: {punk_type}, {', '.join(accessories)}")
+print("drawn in demo/asked-for.png")

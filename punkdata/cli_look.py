@@ -42,10 +42,10 @@ def gallery(
     terminal.emit(str(out))
     count, size = snapshot.manifest.punks, len(page) / 1e6
     terminal.say(f"{count:,} punks of {snapshot.version}, {size:.1f} MB")
-    if open_it:
-        webbrowser.open(out.resolve().as_uri())
-    else:
+    if not open_it:
         terminal.say("open it in a browser, or: punkdata gallery --open")
+    elif not webbrowser.open(out.resolve().as_uri()):
+        terminal.warn(f"no browser was found; open {out.resolve().as_uri()}")
 
 
 def plot(

@@ -221,6 +221,9 @@ def _check(rendition: Rendition, found: Restoration) -> None:
         raise ImageError("has no transparency, and corners of different colours")
     picture = painted(found.background)[found.indices].reshape(SIDE_PX, SIDE_PX, 3)
     if rendition.oddity(picture) > MAX_ODDITY:
-        raise ImageError("is no enlarged sprite: it has detail finer than 24x24")
+        raise ImageError(
+            "is no enlarged sprite: it has detail finer than 24x24",
+            try_next="take one punk a picture, enlarged without smoothing (Image.NEAREST)",
+        )
     if found.strangeness > MAX_STRANGENESS:
         raise ImageError("has colours that no punk has")

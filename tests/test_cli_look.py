@@ -20,7 +20,7 @@ def test_the_gallery_is_one_file_that_a_browser_is_asked_to_open(
     built_root: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
-    monkeypatch.setattr(webbrowser, "open", opened.append)
+    monkeypatch.setattr(webbrowser, "open", lambda url: opened.append(url) or len(opened) < 2)
     out = tmp_path / "new folder" / "gallery.html"
     assert run("gallery", "--root", built_root, "--out", out) == 0
     said = capsys.readouterr()
@@ -31,6 +31,9 @@ def test_the_gallery_is_one_file_that_a_browser_is_asked_to_open(
     snapshot = open_snapshot(built_root)
     assert run("gallery", snapshot.path, "--out", out, "--open") == 0
     assert opened == [out.resolve().as_uri()]
+    capsys.readouterr()
+    assert run("gallery", snapshot.path, "--out", out, "--open") == 0
+    assert f"no browser was found; open {out.resolve().as_uri()}" in capsys.readouterr().err
 
 
 def test_a_gallery_that_cannot_be_made_leaves_what_was_there(

@@ -139,7 +139,7 @@ def test_errors_in_the_troubleshooting_are_those_that_appear() -> None:
 
 
 def test_the_readme_is_read_in_five_minutes() -> None:
-    text = prose(REPOSITORY / "README.md").split("## The house")[0]
+    text = prose(REPOSITORY / "README.md").split("## Repository layout")[0]
     words = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     assert len(words.split()) < 5 * 240
 
