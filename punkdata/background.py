@@ -18,6 +18,14 @@ KNOWN_BACKGROUNDS = ((0x63, 0x85, 0x96), (0x95, 0x55, 0x4F), (0x8E, 0x6F, 0xB6))
 """what stands behind punks that are not for sale, for sale, and bid for"""
 
 
+def corners_differ() -> ImageError:
+    """What is wrong with a picture of several punks, or on a background with a pattern."""
+    return ImageError(
+        "has no transparency, and corners of different colours",
+        try_next="crop it to one punk on a plain background",
+    )
+
+
 def remove_background(opaque: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], str]:
     """The sprite that was painted onto one plain colour, and that colour as "#rrggbb".
 
@@ -33,7 +41,7 @@ def remove_background(opaque: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], str
     """
     corners = opaque[[0, 0, -1, -1], [0, -1, 0, -1]]
     if (corners != corners[0]).any():
-        raise ImageError("has no transparency, and corners of different colours")
+        raise corners_differ()
     behind = corners[0]
     name = "#" + bytes(behind[:3]).hex()
     is_behind = (opaque == behind).all(-1)

@@ -27,14 +27,9 @@ def main_options(
     """Get the CryptoPunks as labelled data: fetch a recording, build a snapshot, verify it."""
 
 
+# Help lists commands in the order in which they are registered: that of their use.
 app.command(epilog=cli_fetch.FETCH_EXAMPLES)(cli_fetch.fetch)
 app.command(epilog=cli_fetch.KEY_EXAMPLES)(cli_fetch.key)
-app.command(epilog=cli_audit.EXAMPLES)(cli_audit.audit)
-app.command(epilog=cli_look.GALLERY_EXAMPLES)(cli_look.gallery)
-app.command(epilog=cli_look.PLOT_EXAMPLES)(cli_look.plot)
-app.command(epilog=cli_publish.EXAMPLES)(cli_publish.publish)
-app.add_typer(cli_publish.export_app, name="export")
-app.command(epilog=cli_rm.EXAMPLES)(cli_rm.rm)
 
 
 @app.command("build-dataset", epilog="Example: punkdata build-dataset")
@@ -257,6 +252,14 @@ def _some(ids: list[int]) -> str:
 def _short(value: object) -> str:
     text = "none" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+app.command(epilog=cli_audit.EXAMPLES)(cli_audit.audit)
+app.command(epilog=cli_look.GALLERY_EXAMPLES)(cli_look.gallery)
+app.command(epilog=cli_look.PLOT_EXAMPLES)(cli_look.plot)
+app.command(epilog=cli_publish.EXAMPLES)(cli_publish.publish)
+app.add_typer(cli_publish.export_app, name="export")
+app.command(epilog=cli_rm.EXAMPLES)(cli_rm.rm)
 
 
 def main() -> None:

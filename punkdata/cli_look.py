@@ -59,7 +59,7 @@ def plot(
     root: terminal.Root = terminal.ROOT,
     out: Annotated[Path, typer.Option(help="The folder for them.")] = Path("plots"),
 ) -> None:
-    """Draw the pictures of the articles as PNG files."""
+    """Draw what articles show as PNG files: the first hundred, prices, counts, co-occurrence."""
     if unknown := sorted(set(names or ()) - set(NAMES)):
         raise UsageError(f"{unknown[0]!r} is no picture", try_next=f"they are: {', '.join(NAMES)}")
     from punkdata.plots import OF_PRICES, PLOTS

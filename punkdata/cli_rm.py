@@ -41,10 +41,11 @@ def rm(
     """
     from punkdata.removal import find_doomed, remove
 
-    doomed = _allowed(find_doomed(root, names), force)
+    doomed = _allowed(find_doomed(root, names), force or dry_run)
     total = sum(one.bytes for one in doomed)
     for one in doomed:
-        terminal.say(f"{one.path}  {one.kind}, {one.bytes / 1e6:.1f} MB")
+        but = f"; {one.warning}: needs --force" if one.warning and not force else ""
+        terminal.say(f"{one.path}  {one.kind}, {one.bytes / 1e6:.1f} MB{but}")
     if not dry_run and not yes:
         if not terminal.can_ask():
             raise UsageError("nobody is there to confirm it", try_next="add --yes, or --dry-run")
@@ -69,7 +70,7 @@ def rm(
     for one in doomed:
         terminal.emit(one.name)
     if dry_run:
-        terminal.say("nothing is deleted; without --dry-run it is")
+        terminal.say("a dry run: nothing is deleted")
     elif latest is None and any(one.kind == "snapshot" for one in doomed):
         terminal.say(
             f"no complete snapshot is left; next: punkdata build-dataset{root_option(root)}"

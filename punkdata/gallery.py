@@ -89,7 +89,7 @@ def page_facts(snapshot: Snapshot, punks: pa.Table, sales: pa.Table | None) -> d
         "rarity": [round(bits, 2) for bits in rarity_bits(table_labels(punks)).tolist()],
         "sales": None,
         "noPrices": f"This snapshot holds no prices: {manifest.source} knows none. "
-        "punkdata fetch brings them from OpenSea.",
+        "punkdata fetch --instant-key brings them from OpenSea.",
     }
     facts |= {name: punks.column(column).to_pylist() for name, column in PRICES.items()}
     facts["lastSoldAt"] = _seconds(punks.column("last_sold_at"))

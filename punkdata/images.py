@@ -25,7 +25,7 @@ from PIL import Image
 
 from punkdata import jpeg
 from punkdata.avif import base_q_idx
-from punkdata.background import check_telling, painted, remove_background
+from punkdata.background import check_telling, corners_differ, painted, remove_background
 from punkdata.cells import exact_sprite
 from punkdata.errors import DataError, ImageError
 from punkdata.formats import MAX_BYTES, format_name, is_lossless, loaded, open_picture
@@ -218,7 +218,7 @@ def _check(rendition: Rendition, found: Restoration) -> None:
     """
     corners = found.indices.reshape(SIDE_PX, SIDE_PX)[[0, 0, -1, -1], [0, -1, 0, -1]]
     if not np.isin(corners, [0, *found.hidden]).all():
-        raise ImageError("has no transparency, and corners of different colours")
+        raise corners_differ()
     picture = painted(found.background)[found.indices].reshape(SIDE_PX, SIDE_PX, 3)
     if rendition.oddity(picture) > MAX_ODDITY:
         raise ImageError(

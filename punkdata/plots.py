@@ -190,7 +190,7 @@ def priced_sales(snapshot: Snapshot) -> pd.DataFrame:
     if frame.empty:
         raise DataError(
             f"{snapshot.path} knows no sales in ETH",
-            try_next="punkdata fetch brings them from OpenSea",
+            try_next="get them with: punkdata fetch --instant-key && punkdata build-dataset",
         )
     types = snapshot.punks(columns=["punk_id", "type"]).to_pandas()
     return frame.merge(types, on="punk_id")

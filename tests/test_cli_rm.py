@@ -56,6 +56,8 @@ def test_enter_alone_deletes_nothing(
 
 def test_the_latest_needs_force_and_then_it_says_what_is_left(root: Path, capsys: Capture) -> None:
     version = open_snapshot(root).version
+    assert run(version, "--root", root, "--dry-run") == 0
+    assert "it is the latest: needs --force" in capsys.readouterr().err
     assert run(version, "--root", root, "--yes") == 2
     assert f"{version} stays: it is the latest" in capsys.readouterr().err
     assert run(version, "--root", root, "--yes", "--force", "--json") == 0
