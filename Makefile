@@ -4,14 +4,15 @@
 #                 skips visibly what is not there
 # make lint       ruff and mypy
 # make docs       docs/commands.md anew, from the commands' own help
-# make bench      measures what the README claims; many hours, because it trains
+# make bench      measures beside other ways, a quarter of an hour: benchmarks/RESULTS.md
+# make bench-long the rest of what docs/ claim; many hours, because it trains
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all lint bench docs clean
+.PHONY: demo test test-all lint bench bench-long docs clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml constraints.txt
@@ -78,11 +79,9 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
-	$(BIN)/python benchmarks/reading.py
-	$(BIN)/python benchmarks/growth.py
-	$(BIN)/python benchmarks/snapshot.py
-	$(BIN)/python benchmarks/fetch.py
-	$(BIN)/python benchmarks/gallery.py
+	$(BIN)/python benchmarks/results.py
+
+bench-long: $(READY)
 	$(BIN)/python benchmarks/classifier.py
 	$(BIN)/python benchmarks/dcgan.py
 	$(BIN)/python benchmarks/dcgan.py --speed
