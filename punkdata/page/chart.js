@@ -127,10 +127,15 @@ function quantile(ordered, share) {
 }
 
 const middle = (values) => quantile(values.sort((a, b) => a - b), 0.5);
-const monthOf = (seconds) => {
-  const date = new Date(seconds * 1000);
-  return date.getUTCFullYear() * 12 + date.getUTCMonth();
-};
+// The month of each sale, counted from the year 0; worked out once.
+function monthsOf(sales) {
+  sales.month ??= sales.at.map((seconds) => {
+    const date = new Date(seconds * 1000);
+    return date.getUTCFullYear() * 12 + date.getUTCMonth();
+  });
+  return sales.month;
+}
+
 const monthName = (month) => MONTH.format(Date.UTC(Math.floor(month / 12), month % 12));
 
 function yearTicks(first, last) {

@@ -14,7 +14,8 @@ function allCharts(c, rows, toggle, width) {
   const priced = sales.filter((sale) => c.sales.eth[sale] !== null);
   if (!priced.length)
     return [element("p", { className: "note wide" }, "None of these punks was sold for ETH."), labels];
-  const months = priced.map((sale) => monthOf(c.sales.at[sale]));
+  const all = monthsOf(c.sales);
+  const months = priced.map((sale) => all[sale]);
   const range = [months.reduce((a, b) => Math.min(a, b)), months.reduce((a, b) => Math.max(a, b))];
   return [
     priceByType(c, priced, months, range, full),
@@ -72,7 +73,7 @@ function priceByType(c, priced, months, range, wide) {
 function salesAMonth(c, sales, range, wide) {
   const counts = new Map();
   for (const sale of sales) {
-    const month = monthOf(c.sales.at[sale]);
+    const month = monthsOf(c.sales)[sale];
     counts.set(month, (counts.get(month) ?? 0) + 1);
   }
   const line = [...counts].sort((a, b) => a[0] - b[0]);
