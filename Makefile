@@ -3,6 +3,7 @@
 # make test-all   adds the tests that need a network, npm, Chromium or readers of other people's;
 #                 skips visibly what is not there
 # make lint       ruff and mypy
+# make fuzz       spoilt replies, pictures and files, 8,000 for each reader; an hour
 # make docs       docs/commands.md anew, from the commands' own help
 # make bench      measures beside other ways, a quarter of an hour: benchmarks/RESULTS.md
 # make bench-long the rest of what docs/ claim; many hours, because it trains
@@ -12,7 +13,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all lint bench bench-long docs clean
+.PHONY: demo test test-all lint fuzz bench bench-long docs clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml constraints.txt
@@ -76,6 +77,9 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+fuzz: $(READY)
+	FUZZ_EXAMPLES=8000 $(BIN)/python -m pytest tests/fuzz.py
 
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
