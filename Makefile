@@ -67,7 +67,8 @@ demo: $(READY)
 	@echo "             $(BIN)/python -i -c 'from punkdata import PunkDataset; train = PunkDataset(); print(train)'"
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not network and not compat and not browser"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
+		-m "not network and not compat and not browser"
 
 test-all: $(READY)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[compat]'
