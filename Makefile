@@ -3,9 +3,9 @@
 # make test-all   adds the tests that need a network, npm, Chromium or readers of other people's;
 #                 skips visibly what is not there
 # make lint       ruff and mypy
-# make fuzz       spoilt replies, pictures and files, 8,000 for each reader; an hour
+# make fuzz       spoilt replies, pictures and files, 8,000 for each reader
 # make docs       docs/commands.md anew, from the commands' own help
-# make bench      measures beside other ways, a quarter of an hour: benchmarks/RESULTS.md
+# make bench      measures beside other ways, into benchmarks/RESULTS.md
 # make bench-long the rest of what docs/ claim; many hours, because it trains
 
 PYTHON ?= python3

@@ -192,7 +192,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
     def batches(
         self, batch_size: int = 256, *, shuffle: bool = True, seed: int | None = None
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """One epoch as ready batches, without transforms: quicker than any DataLoader.
+        """One epoch as ready batches, without transforms; benchmarks/reading.py compares it.
 
         A batch is an index into one tensor; nothing is done sample by sample.
 
