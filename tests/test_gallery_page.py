@@ -59,7 +59,9 @@ def open_page(browser: Any, files: Path) -> Iterator[Open]:
     contexts = []
 
     def go(name: str = "priced", address: str = "", **how: Any) -> Page:
-        context = browser.new_context(**{"viewport": {"width": 1300, "height": 800}} | how)
+        # Without motion: where the cursor is, is where it goes.
+        usual = {"viewport": {"width": 1300, "height": 800}, "reduced_motion": "reduce"}
+        context = browser.new_context(**usual | how)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(10_000)
