@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from punkdata.images import SIDE_PX
 from punkdata.layers import UNKNOWN, Layers, recover
 from punkdata.palette import PALETTE, palette_indices
-from punkdata.rows import table_labels, table_sprites
+from punkdata.rows import numbers, table_labels, table_sprites
 from punkdata.snapshot import Snapshot
 from punkdata.traits import ACCESSORIES, TYPES
 
@@ -73,7 +73,7 @@ def audit_snapshot(
     sprites, labels = table_sprites(punks), table_labels(punks).astype(bool)
     indices = palette_indices(sprites).reshape(len(sprites), -1)
     return Audit(
-        punks.column("punk_id").to_numpy(),
+        numbers(punks.column("punk_id")),
         punks.column("pixels_sha256").to_pylist(),
         sprites,
         labels[:, len(TYPES) :],

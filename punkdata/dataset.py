@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
+import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -23,7 +24,7 @@ from punkdata.errors import UsageError
 from punkdata.images import SIDE_PX
 from punkdata.manifest import Manifest
 from punkdata.montage import BACKGROUND, montage
-from punkdata.rows import table_hidden, table_labels, table_sprites
+from punkdata.rows import numbers, table_hidden, table_labels, table_sprites
 from punkdata.schema import PUNKS, SINCE_SCHEMA
 from punkdata.snapshot import open_snapshot
 from punkdata.split import SCHEMES, SPLITS
@@ -36,7 +37,7 @@ Split = Literal["train", "val", "test", "all"]
 SplitScheme = Literal["default", "by_id"]
 Target = Literal["labels", "type", "accessories"]
 
-AT_ONCE = 1000
+AT_ONCE = 250
 """sprites that are decoded together"""
 _CLASSES: dict[str, tuple[str, ...]] = {
     "labels": LABELS,
@@ -111,7 +112,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
             )
         punks = snapshot.punks(files, columns)
         if split in SPLITS and split_scheme != "default":
-            punks = punks.filter(np.array(punks.column(column).to_pylist()) == split)
+            punks = punks.filter(pc.equal(punks.column(column), split))
         punks = punks.sort_by("punk_id")
         self.path = snapshot.path
         self._snapshot = snapshot
@@ -120,7 +121,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         self.visible_only = visible_only
         self.transform, self.target_transform = transform, target_transform
         self.classes = _CLASSES[target]
-        self.punk_ids = punks.column("punk_id").to_numpy()
+        self.punk_ids = numbers(punks.column("punk_id"))
         # (N, 4, 24, 24) as torch counts axes, and contiguous, for as_tensors. Some at a time, so
         # that all of them stand in memory only once.
         self._images = np.empty((len(punks), 4, SIDE_PX, SIDE_PX), np.uint8)

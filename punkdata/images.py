@@ -80,7 +80,12 @@ def decode_sprites(pngs: Sequence[bytes]) -> NDArray[np.uint8]:
         if not (png.startswith(_HEAD) and png.endswith(_TAIL)):
             raise DataError(f"PNG {i} of {len(pngs)} was not written by punkdata")
         try:
-            rows[i].reshape(-1)[:] = np.frombuffer(zlib.decompress(png[body]), np.uint8)
+            unpacker = zlib.decompressobj()
+            # One byte too many is enough to see that it is another picture.
+            unpacked = unpacker.decompress(png[body], rows[i].size + 1)
+            if not unpacker.eof:
+                raise ValueError("it has too few or too many rows")
+            rows[i].reshape(-1)[:] = np.frombuffer(unpacked, np.uint8)
         except (zlib.error, ValueError) as error:
             raise DataError(f"PNG {i} of {len(pngs)} is damaged ({error})") from None
     if rows[:, :, 0].any():

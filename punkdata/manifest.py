@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from punkdata.errors import DataError, SchemaError
 from punkdata.schema import SCHEMA_VERSION
 
+MAX_MANIFEST_BYTES = 64_000_000
+"""one that tells why each of 100,000 punks is missing has some 10,000,000"""
 VERSION_PATTERN = r"^s[0-9]+-[0-9a-f]{12}$"
 
 
@@ -91,7 +93,11 @@ def read_manifest(file: Path) -> Manifest:
         DataError: it is damaged.
     """
     try:
-        data = json.loads(file.read_bytes())
+        with file.open("rb") as opened:
+            text = opened.read(MAX_MANIFEST_BYTES + 1)
+        if len(text) > MAX_MANIFEST_BYTES:
+            raise ValueError(f"it has more than {MAX_MANIFEST_BYTES:,} bytes")
+        data = json.loads(text)
         schema = data["schema_version"]
         if schema > SCHEMA_VERSION:
             raise SchemaError(

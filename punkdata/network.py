@@ -23,10 +23,10 @@ import punkdata
 from punkdata.errors import ImageError, NetworkError, PunkError, UsageError
 from punkdata.formats import MAX_BYTES as MAX_IMAGE_BYTES
 from punkdata.formats import check_whole
+from punkdata.reply import MAX_BODY_BYTES
 from punkdata.retry import GO_ON, BrokenReplyError, Limiter, Pause
 
 IMAGE_HOSTS = ("*.seadn.io", "openseauserdata.com", "lh3.googleusercontent.com")
-MAX_API_BYTES = 64_000_000
 MAX_REDIRECTS = 3
 API_WITHIN_S = 120.0
 IMAGE_WITHIN_S = 20.0
@@ -241,7 +241,7 @@ class NetworkTransport(httpx.BaseTransport):
 
         Unpacked here, not by httpx, which would hold all that a few packed bytes swell to.
         """
-        most = MAX_API_BYTES if is_api else MAX_IMAGE_BYTES
+        most = MAX_BODY_BYTES if is_api else MAX_IMAGE_BYTES
         until = time.monotonic() + (API_WITHIN_S if is_api else IMAGE_WITHIN_S)
         packed = bytearray()
         for chunk in reply.iter_raw():

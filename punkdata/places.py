@@ -20,13 +20,15 @@ from punkdata.errors import (
     StorageError,
     UsageError,
 )
+from punkdata.manifest import MAX_MANIFEST_BYTES
 
 OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "adl", "memory"}
 """where an object is there whole or not at all, and folders are but names"""
 
 
 def read_file(url: str) -> bytes | None:
-    """A small file; None if there is none.
+    """A small file; None if there is none. Of one that is larger than any manifest, the
+    beginning.
 
     Raises:
         As `talking`.
@@ -34,7 +36,7 @@ def read_file(url: str) -> bytes | None:
     with talking(url):
         fs, path = fsspec.core.url_to_fs(url)
         try:
-            data: bytes = fs.cat_file(path)
+            data: bytes = fs.cat_file(path, end=MAX_MANIFEST_BYTES + 1)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
         return data

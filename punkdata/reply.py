@@ -17,6 +17,9 @@ KEPT_HEADERS = frozenset(
 )
 """no header with a key, a cookie or an account is ever written"""
 
+MAX_BODY_BYTES = 64_000_000
+"""of one reply, unpacked: a page of OpenSea's has some 100,000"""
+
 Key = tuple[str, str, str | None, int]
 """method, canonical URL, SHA-256 of the request's body, pass"""
 
@@ -49,7 +52,8 @@ class Reply(BaseModel):
     headers: dict[str, str] = {}
     body: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     """SHA-256 of the body, which is the name of its file; None where only the status counts"""
-    body_bytes: int = 0
+    body_bytes: int = Field(default=0, ge=0, le=MAX_BODY_BYTES)
+    """unpacked"""
     time: str
     pass_number: int = Field(default=0, alias="pass")
     """how often this listing had been begun anew; the newest pass counts"""

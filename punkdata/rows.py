@@ -14,6 +14,16 @@ from punkdata.split import SCHEMES, SPLITS
 from punkdata.traits import ACCESSORY_IDS, LABELS, TYPES
 
 
+def numbers(column: pa.ChunkedArray | pa.Array) -> NDArray[Any]:
+    """(N,) of a column of numbers without gaps, read-only.
+
+    pyarrow's own `to_numpy` brings pandas, which takes longer than to read all punks.
+    """
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    found: NDArray[Any] = np.from_dlpack(whole)
+    return found
+
+
 def table_sprites(punks: pa.Table) -> NDArray[np.uint8]:
     """uint8 (N, 24, 24, 4): the images of a table with the column `image`."""
     pngs = punks.column("image").combine_chunks().field("bytes").to_pylist()
@@ -22,8 +32,7 @@ def table_sprites(punks: pa.Table) -> NDArray[np.uint8]:
 
 def table_labels(punks: pa.Table) -> NDArray[np.uint8]:
     """uint8 (N, 92): the column `labels`, in the order of `traits.LABELS`."""
-    flat = punks.column("labels").combine_chunks().flatten()
-    labels: NDArray[np.uint8] = flat.to_numpy(zero_copy_only=False)
+    labels: NDArray[np.uint8] = numbers(punks.column("labels").combine_chunks().flatten())
     return labels.reshape(-1, len(LABELS))
 
 
@@ -39,7 +48,7 @@ def table_hidden(punks: pa.Table) -> NDArray[np.uint8]:
 def table_counts(punks: pa.Table) -> dict[str, Any]:
     """The fields of a manifest that count a table's rows: punks, splits, labels and so on."""
     carried = table_labels(punks).sum(axis=0, dtype=int)
-    per_punk = np.bincount(punks.column("accessory_count").to_numpy())
+    per_punk = np.bincount(numbers(punks.column("accessory_count")))
     return {
         "punks": len(punks),
         "splits": {

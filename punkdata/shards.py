@@ -18,6 +18,8 @@ from punkdata.disk import storage_errors
 from punkdata.errors import DataError
 
 SAMPLES_A_SHARD = 1000
+MAX_MEMBER_BYTES = 1_000_000
+"""of a sprite's PNG or JSON, which have some 1,000"""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,9 @@ def read_shard(path: Path) -> Iterator[Sample]:
 
 
 def _body(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    # No links, and no sparse files, of which a few bytes become any number of zeros.
+    if not member.isreg() or member.issparse() or member.size > MAX_MEMBER_BYTES:
+        raise ValueError(f"{member.name!r} is not a small file")
     file = tar.extractfile(member)
-    if file is None:
-        raise DataError(f"{member.name} is not a file")
+    assert file
     return file.read()

@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 COLLECTION = "cryptopunks"
 SALES_FILE = "data/sales-00000-of-00001.parquet"
 PROVENANCE_FILE = "provenance.parquet"
+ROWS_AT_ONCE = 1000
+"""rows that are written, and read, together"""
 
 
 def punks_file(split: str) -> str:
@@ -87,15 +89,19 @@ class Snapshot:
         Raises:
             DataError: a file is missing or damaged.
         """
+        counts = self.manifest.splits.get("default", {})
         parts = SPLITS if split == "all" else (split,)
-        return pa.concat_tables(self._read(punks_file(part), columns) for part in parts)
+        return pa.concat_tables(
+            self._read(punks_file(part), counts.get(part), columns) for part in parts
+        )
 
     def sales(self, columns: list[str] | None = None) -> pa.Table | None:
         """The sales, or None when the source knows none, which is not the same as no sales."""
-        return None if self.manifest.sales is None else self._read(SALES_FILE, columns)
+        sales = self.manifest.sales
+        return None if sales is None else self._read(SALES_FILE, sales.count, columns)
 
     def provenance(self) -> pa.Table:
-        return self._read(PROVENANCE_FILE, None)
+        return self._read(PROVENANCE_FILE, self.manifest.punks, None)
 
     def bring(
         self,
@@ -122,12 +128,22 @@ class Snapshot:
             done += entry.bytes
             report(done, total)
 
-    def _read(self, name: str, columns: list[str] | None) -> pa.Table:
+    def _read(self, name: str, count: int | None, columns: list[str] | None) -> pa.Table:
         if self.remote is not None:
             self.remote.bring(name)
         try:
-            return pq.read_table(self.path / name, columns=columns, partitioning=None)
-        except (pa.ArrowException, OSError) as error:
+            # Not read_table, which brings pandas and takes twice the memory.
+            with pq.ParquetFile(self.path / name, pre_buffer=False) as file:
+                held, rows = file.schema_arrow, file.metadata.num_rows
+                if rows != count:  # a few bytes may stand for any number of rows
+                    raise pa.ArrowException(f"{rows} rows; its manifest says {count}")
+                fields = [held.field(column) for column in columns or held.names]
+                batches = file.iter_batches(ROWS_AT_ONCE, columns=columns, use_threads=False)
+                return pa.Table.from_batches(
+                    (some.select([field.name for field in fields]) for some in batches),
+                    pa.schema(fields, held.metadata),
+                )
+        except (pa.ArrowException, OSError, KeyError) as error:
             reason = str(error).splitlines()[0]
             raise DataError(
                 f"{self.path / name} is missing or damaged ({reason})",
@@ -342,4 +358,4 @@ def _entries(folder: Path) -> tuple[FileEntry, ...]:
 
 def _write_parquet(table: pa.Table, path: Path) -> None:
     # PNGs do not compress again; rows by the thousand let readers fetch a part.
-    pq.write_table(table, path, compression="zstd", row_group_size=1000)
+    pq.write_table(table, path, compression="zstd", row_group_size=ROWS_AT_ONCE)

@@ -16,7 +16,7 @@ from PIL import Image
 from punkdata.cells import blank_transparent
 from punkdata.errors import DataError, UsageError
 from punkdata.images import SIDE_PX, pixels_sha256
-from punkdata.rows import table_counts, table_labels, table_samples, table_sprites
+from punkdata.rows import numbers, table_counts, table_labels, table_samples, table_sprites
 from punkdata.shards import read_shard
 from punkdata.snapshot import Snapshot, damaged_files
 from punkdata.split import SPLITS
@@ -184,7 +184,7 @@ def _check_totals(snapshot: Snapshot, punks: pa.Table) -> str:
     _expect(found == KNOWN_TYPES, f"types are {found}")
     ids = sorted(punks.column("punk_id").to_pylist())
     _expect(ids == list(range(10_000)), "the ids are not 0 to 9999")
-    counts = np.bincount(punks.column("accessory_count").to_numpy())
+    counts = np.bincount(numbers(punks.column("accessory_count")))
     per_punk = {i: int(n) for i, n in enumerate(counts) if n}
     _expect(per_punk == KNOWN_ACCESSORIES_PER_PUNK, f"accessories per punk are {per_punk}")
     names = {name for row in punks.column("accessories").to_pylist() for name in row}
@@ -196,7 +196,7 @@ def _check_totals(snapshot: Snapshot, punks: pa.Table) -> str:
 
 def _check_official(punks: pa.Table, sheet: NDArray[np.uint8]) -> str:
     sprites: NDArray[np.uint8] = table_sprites(punks)
-    ids = punks.column("punk_id").to_numpy()
+    ids = numbers(punks.column("punk_id"))
     differing = ids[(sprites != sheet[ids]).any(axis=(1, 2, 3))].tolist()
     first = differing[0] if differing else None
     _expect(not differing, f"{len(differing)} sprites differ, the first is punk {first}")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -61,6 +62,20 @@ def test_a_png_with_row_filters_is_refused_by_the_fast_reader() -> None:
     png = ours[:33] + chunk + struct.pack(">I", zlib.crc32(b"IDAT" + body)) + ours[-12:]
     with pytest.raises(DataError, match="row filters"):
         decode_sprites([png])
+
+
+@pytest.mark.parametrize("rows", [bytes(50_000_000), bytes(2327), bytes(2329)])
+def test_our_png_never_swells(rows: bytes) -> None:
+    body = zlib.compress(rows)
+    chunk = struct.pack(">I", len(body)) + b"IDAT" + body
+    ours = encode_png(PUNK.sprite)
+    png = ours[:33] + chunk + struct.pack(">I", zlib.crc32(b"IDAT" + body)) + ours[-12:]
+    tracemalloc.start()
+    with pytest.raises(DataError, match="damaged"):
+        decode_sprites([png])
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 1_000_000
 
 
 @pytest.mark.parametrize("at", range(45, 80, 5))

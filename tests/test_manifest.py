@@ -35,6 +35,27 @@ def test_fields_of_a_newer_writer_are_passed_over(built_root: Path, tmp_path: Pa
     assert read_manifest(file) == manifest
 
 
+@pytest.mark.parametrize(
+    "path", ["../a", "/etc/passwd", "a/../../b", "a//b", "", ".hidden", "a\\b"]
+)
+def test_a_file_outside_the_snapshot_is_refused(
+    path: str, built_root: Path, tmp_path: Path
+) -> None:
+    data = open_snapshot(built_root).manifest.model_dump(mode="json")
+    data["files"][0]["path"] = path
+    file = tmp_path / "manifest.json"
+    file.write_text(json.dumps(data))
+    with pytest.raises(DataError, match="damaged .files.0.path: "):
+        read_manifest(file)
+
+
+def test_a_manifest_larger_than_any_is_refused_unread(tmp_path: Path) -> None:
+    with (tmp_path / "manifest.json").open("wb") as file:
+        file.truncate(10**11)  # takes no room on the disk
+    with pytest.raises(DataError, match="more than 64,000,000 bytes"):
+        read_manifest(tmp_path / "manifest.json")
+
+
 def test_a_wrong_field_is_named(built_root: Path, tmp_path: Path) -> None:
     data = open_snapshot(built_root).manifest.model_dump(mode="json") | {"punks": "many"}
     file = tmp_path / "manifest.json"

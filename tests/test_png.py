@@ -106,6 +106,7 @@ def test_rows_too_many_or_too_few_are_refused() -> None:
         ((SIDE, SIDE, 16, 6, 0, 0, 0), "16 bits"),
         ((SIDE, 20, 8, 6, 0, 0, 0), "48x20 pixels"),
         ((2**31 - 1, 2**31 - 1, 8, 6, 0, 0, 0), "not a square"),
+        ((30_000, 30_000, 8, 6, 0, 0, 0), "30000x30000 pixels"),
     ],
 )
 def test_a_header_that_fits_no_picture_is_refused(header: tuple[int, ...], reason: str) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gzip
 import io
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +83,21 @@ def test_a_changed_or_missing_body_is_refused(recording: Recording) -> None:
     path.unlink()
     with pytest.raises(DataError, match="cannot read"):
         recording.checked_body(reply)
+
+
+def test_a_packed_body_that_swells_is_refused_before_it_does(recording: Recording) -> None:
+    reply = recording.add("https://x/api/v2/y", b"{}", packed=True)
+    recording.body_path(reply).write_bytes(gzip.compress(bytes(50_000_000)))
+    tracemalloc.start()
+    with pytest.raises(DataError, match="has changed"):
+        recording.read_body(reply)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2_000_000
+    line = recording.index_path.read_text().replace('"body_bytes": 2', f'"body_bytes": {10**12}')
+    recording.index_path.write_text(line)
+    with pytest.raises(DataError, match="index.jsonl:3 is damaged"):
+        list(recording.replies())
 
 
 def test_a_newer_format_is_refused_by_its_number(recording: Recording) -> None:

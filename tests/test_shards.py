@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import tarfile
 from pathlib import Path
@@ -52,6 +53,42 @@ def test_members_are_as_other_readers_need_them(tmp_path: Path) -> None:
         facts = [json.load(tar.extractfile(m)) for m in members if m.name.endswith("json")]  # type: ignore[arg-type]
     assert len({tuple(f) for f in facts}) == 1
     assert None not in facts[0].values()
+
+
+def other_member(name: str, **how: object) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    for field, value in how.items():
+        setattr(member, field, value)
+    return member
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        other_member("0000.png", type=tarfile.SYMTYPE, linkname="/etc/passwd"),
+        other_member("0000.png", type=tarfile.LNKTYPE, linkname="0000.png"),
+        other_member("0000.png", type=tarfile.DIRTYPE),
+        other_member("0000.png", type=tarfile.FIFOTYPE),
+        other_member("0000.png", size=2_000_000),
+        other_member("0000.png", type=tarfile.CHRTYPE),
+        # Some bytes that say they are the beginning of a terabyte of zeros.
+        other_member(
+            "0000.png",
+            pax_headers={
+                "GNU.sparse.major": "0",
+                "GNU.sparse.map": "0,0",
+                "GNU.sparse.size": f"{10**12}",
+            },
+        ),
+    ],
+)
+def test_tricks_of_archives_are_refused(tmp_path: Path, member: tarfile.TarInfo) -> None:
+    path = tmp_path / "x.tar"
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
+        for one in (member, other_member("0000.json")):
+            tar.addfile(one, io.BytesIO(bytes(one.size)))
+    with pytest.raises(DataError, match="not a whole shard of punkdata .* is not a small file"):
+        list(read_shard(path))
 
 
 @pytest.mark.parametrize("cut", [100, 1024, 3000])

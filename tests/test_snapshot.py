@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import json
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from drawing import DrawnPunk
 
@@ -105,6 +109,30 @@ def test_reading_a_damaged_table_names_the_file_and_verify(root: Path) -> None:
     (snapshot.path / "data/punks-val-00000-of-00001.parquet").write_bytes(b"PAR1")
     with pytest.raises(DataError, match="punks-val.*punkdata verify --root"):
         snapshot.punks("val")
+
+
+def test_a_table_of_more_rows_than_the_manifest_says_is_refused_unread(root: Path) -> None:
+    snapshot = open_snapshot(root)
+    # Equal rows take next to nothing: these have 40 MB, in a file of some kB.
+    many = pa.table({"punk_id": pa.array(np.zeros(10_000_000, np.int32))})
+    pq.write_table(many, snapshot.path / "data/punks-val-00000-of-00001.parquet")
+    with pytest.raises(DataError, match="10000000 rows; its manifest says"):
+        snapshot.punks("val", ["punk_id"])
+
+
+def test_a_missing_column_names_the_file(root: Path) -> None:
+    snapshot = open_snapshot(root)
+    path = snapshot.path / "data/punks-val-00000-of-00001.parquet"
+    pq.write_table(snapshot.punks("val").drop_columns("image"), path)
+    with pytest.raises(DataError, match="punks-val.*image"):
+        snapshot.punks("val", ["punk_id", "image"])
+
+
+def test_reading_brings_no_pandas(built_root: Path) -> None:
+    code = "import sys, punkdata; punkdata.PunkDataset(sys.argv[1]); print('pandas' in sys.modules)"
+    command = [sys.executable, "-c", code, str(built_root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_a_snapshot_handle_travels_by_pickle(built_root: Path) -> None:
