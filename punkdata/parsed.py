@@ -140,7 +140,8 @@ def parse_price_wei(
     if not amount or amount < 0 or not is_eth(symbol, token_address):
         return None
     shift = 18 - (18 if decimals is None else decimals)
-    if shift < 0 or amount * 10**shift >= MAX_AMOUNT:
+    # The shift is bounded first: 10**1_000_000_000 would not return.
+    if not 0 <= shift <= 18 or amount * 10**shift >= MAX_AMOUNT:
         return None
     return int(amount * 10**shift)
 

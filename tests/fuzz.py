@@ -6,25 +6,36 @@ and memory. FUZZ_EXAMPLES says how many inputs each reader gets.
 
 from __future__ import annotations
 
+import base64
+import copy
+import gzip
 import io
 import json
 import os
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import httpx
+import numpy as np
 import pytest
-from drawing import draw_punks
-from events import draw_sales, listing
+from drawing import draw_punks, frame_pickle
+from events import CHAIN, CONTRACT, draw_sales, listing
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from pydantic import SecretStr
 
 from punkdata import wire
-from punkdata.errors import PunkError
+from punkdata.cpunks10k import _read_images
+from punkdata.errors import DataError, PunkError
 from punkdata.images import decode_image, encode_png
 from punkdata.manifest import read_manifest
+from punkdata.network import NetworkTransport
+from punkdata.parsed import parse_image_urls, parse_labels, parse_listing, parse_punk_id, parse_sale
 from punkdata.recording import open_recording
 from punkdata.shards import read_shard
 from punkdata.snapshot import Snapshot, open_snapshot
@@ -69,6 +80,51 @@ def spoilt(data: bytes, changes: list[Edit]) -> bytes:
     return bytes(made)
 
 
+leaves = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**40), 10**40)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=30)
+    | st.sampled_from(["../../x", "0x0", "1e9", "-1", "9" * 400, "\ud800", "\x00", "https://[x"])
+)
+values = st.recursive(leaves, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
+Change = tuple[float, str, Any]
+changes_of_json: st.SearchStrategy[list[Change]] = st.lists(
+    st.tuples(st.floats(0, 1), st.sampled_from(["exchange", "remove", "double"]), values),
+    min_size=1,
+    max_size=4,
+)
+
+
+def changed(data: Any, changes: list[Change]) -> bytes:
+    """JSON of which some parts are others, gone, or there twice."""
+    made = copy.deepcopy(data)
+    for where, kind, value in changes:
+        places = list(parts_of(made))
+        if not places:
+            break
+        inside, at = places[min(int(where * len(places)), len(places) - 1)]
+        if kind == "exchange":
+            inside[at] = value
+        elif kind == "remove":
+            del inside[at]
+        elif isinstance(inside, list):
+            inside.append(inside[at])
+        else:
+            inside[f"{at} "] = inside[at]
+    return json.dumps(made).encode()
+
+
+def parts_of(data: Any) -> Iterator[tuple[Any, Any]]:
+    """Every part as what holds it, and its name or place there."""
+    inside = data.items() if isinstance(data, dict) else enumerate(data)
+    for at, value in inside:
+        yield data, at
+        if isinstance(value, dict | list):
+            yield from parts_of(value)
+
+
 def stands(read: Callable[[], Any]) -> None:
     """It returns, or raises an error of ours, and memory stays within bounds."""
     said = "read"
@@ -91,9 +147,17 @@ def pictures() -> dict[str, bytes]:
     behind = Image.new("RGBA", large.size, "#638596")
     behind.alpha_composite(large)
     found = {"png": encode_png(sprite)}
-    for name, options in (("png336", {}), ("webp", {"quality": 90}), ("jpeg", {"quality": 90})):
+    formats: dict[str, dict[str, Any]] = {
+        "png-336": {},
+        "webp": {"quality": 90},
+        "webp-lossless": {"lossless": True},
+        "jpeg": {"quality": 90},
+        "jpeg-progressive": {"quality": 90, "progressive": True},
+        "avif": {"quality": 90},
+    }
+    for name, options in formats.items():
         file = io.BytesIO()
-        behind.convert("RGB").save(file, name.removesuffix("336"), **options)
+        behind.convert("RGB").save(file, name.partition("-")[0], **options)
         found[name] = file.getvalue()
     rects = "".join(
         f'<rect x="{x}" y="{y}" width="1" height="1" fill="#{bytes(sprite[y, x, :3]).hex()}"/>'
@@ -103,6 +167,8 @@ def pictures() -> dict[str, bytes]:
     )
     head = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24">'
     found["svg"] = f"{head}{rects}</svg>".encode()
+    found["svg in a data URI"] = b"data:image/svg+xml;utf8," + quote(found["svg"]).encode()
+    found["png in a data URI"] = b"data:image/png;base64," + base64.b64encode(found["png"])
     return found
 
 
@@ -133,7 +199,7 @@ REPLIES = {
             {
                 "identifier": "3",
                 "collection": "cryptopunks",
-                "contract": "0x0",
+                "contract": CONTRACT,
                 "token_standard": "cryptopunks",
                 "name": "CryptoPunk #3",
                 "image_url": "https://i.seadn.io/3.png",
@@ -144,6 +210,35 @@ REPLIES = {
 }
 
 
+def parse(model: Any, body: bytes) -> None:
+    """What a fetch makes of a reply. One entry that is refused does not keep the others away."""
+    page = wire.parse_body(model, body, "the endpoint")
+    for nft in getattr(page, "nfts", None) or ():
+        parse_punk_id(nft.identifier)
+        parse_image_urls(nft)
+        with suppress(DataError):
+            parse_labels(nft)
+    for event in getattr(page, "asset_events", None) or ():
+        with suppress(DataError):
+            parse_sale(event, CONTRACT, CHAIN)
+    for one in getattr(page, "listings", None) or ():
+        with suppress(DataError):
+            parse_listing(one, CONTRACT)
+
+
+def test_whole_replies_are_read_to_the_end() -> None:
+    """Or the tests below would spoil what nobody looks at."""
+    found = {
+        model: wire.parse_body(model, json.dumps(body).encode(), "the endpoint")
+        for model, body in REPLIES.items()
+    }
+    (nft,) = found[wire.NftsPage].nfts
+    assert parse_labels(nft) == ("Male", ())
+    sales = [parse_sale(e, CONTRACT, CHAIN) for e in found[wire.EventsPage].asset_events]
+    assert sum(sale is not None for sale in sales) > 20
+    assert parse_listing(found[wire.ListingsPage].listings[0], CONTRACT)
+
+
 @pytest.mark.parametrize("model", REPLIES)
 def test_replies(model: Any) -> None:
     body = json.dumps(REPLIES[model]).encode()
@@ -151,7 +246,63 @@ def test_replies(model: Any) -> None:
     @some
     @given(edits)
     def fuzz(changes: list[Edit]) -> None:
-        stands(lambda: wire.parse_body(model, spoilt(body, changes), "the endpoint"))
+        stands(lambda: parse(model, spoilt(body, changes)))
+
+    fuzz()
+
+
+@pytest.mark.parametrize("model", REPLIES)
+def test_replies_of_another_shape(model: Any) -> None:
+    @some
+    @given(changes_of_json)
+    def fuzz(changes: list[Change]) -> None:
+        stands(lambda: parse(model, changed(REPLIES[model], changes)))
+
+    fuzz()
+
+
+def test_packed_replies() -> None:
+    packed = gzip.compress(json.dumps(REPLIES[wire.EventsPage]).encode())
+    base = "https://api.opensea.io"
+
+    @some
+    @given(edits)
+    def fuzz(changes: list[Edit]) -> None:
+        def answer(_: httpx.Request) -> httpx.Response:
+            body = httpx.ByteStream(spoilt(packed, changes))
+            return httpx.Response(200, headers={"content-encoding": "gzip"}, stream=body)
+
+        def ask() -> None:
+            http = httpx.Client(transport=httpx.MockTransport(answer))
+            request = httpx.Request("GET", f"{base}/api/v2/events", extensions={"check": len})
+            with suppress(httpx.RequestError):  # what `retry` tries again
+                NetworkTransport(http, base, SecretStr("k" * 20)).handle_request(request)
+
+        stands(ask)
+
+    fuzz()
+
+
+def test_pickled_frames() -> None:
+    data = frame_pickle({i: np.zeros((24, 24, 4), np.float32) for i in range(3)})
+
+    @some
+    @given(edits)
+    def fuzz(changes: list[Edit]) -> None:
+        stands(lambda: _read_images(io.BytesIO(spoilt(data, changes))))
+
+    fuzz()
+
+
+def test_manifests_of_another_shape(built_root: Path, tmp_path: Path) -> None:
+    file = open_snapshot(built_root).path / "manifest.json"
+    data = json.loads(file.read_bytes())
+
+    @some
+    @given(changes_of_json)
+    def fuzz(changes: list[Change]) -> None:
+        (tmp_path / "manifest.json").write_bytes(changed(data, changes))
+        stands(lambda: read_manifest(tmp_path / "manifest.json"))
 
     fuzz()
 

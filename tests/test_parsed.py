@@ -185,3 +185,8 @@ def test_an_event_that_is_no_sale_of_a_punk_is_none(fields: dict[str, Any]) -> N
 )
 def test_a_listing_is_a_punk_and_a_price_in_ether(made: Any, parsed: Any) -> None:
     assert parse_listing(Listing.model_validate(made), CONTRACT) == parsed
+
+
+@pytest.mark.parametrize("decimals", [-1, -(10**9), 19, 10**9])
+def test_a_currency_of_absurd_decimals_has_no_price_and_takes_no_time(decimals: int) -> None:
+    assert parse_price_wei(7, decimals, "ETH", None) is None
