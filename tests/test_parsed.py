@@ -6,7 +6,14 @@ import pytest
 from events import ABSENT, BETH, CONTRACT, USDC, WETH, ZERO, listing, paid, sale_event
 
 from punkdata.errors import DataError
-from punkdata.parsed import parse_image_urls, parse_labels, parse_listing, parse_punk_id, parse_sale
+from punkdata.parsed import (
+    parse_image_urls,
+    parse_labels,
+    parse_listing,
+    parse_price_wei,
+    parse_punk_id,
+    parse_sale,
+)
 from punkdata.wire import Listing, Nft, SaleEvent
 
 
