@@ -1,7 +1,7 @@
 # make demo       everything once: fetch, build, verify, train, evaluate, predict, prices
 # make test       the core tests: offline, a few minutes
-# make test-all   adds the tests that need a network, npm, Chromium or readers of other people's;
-#                 skips visibly what is not there
+# make test-all   adds the tests that need a network, npm, Chromium or readers of other people's,
+#                 and looks for withdrawn packages and secrets; skips visibly what is not there
 # make lint       ruff and mypy
 # make fuzz       spoilt replies, pictures and files: over 100,000, 4,500 for each reader
 # make docs       docs/commands.md anew, from the commands' own help
@@ -71,7 +71,7 @@ test: $(READY)
 		-m "not network and not compat and not browser"
 
 test-all: $(READY)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[compat]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[audit,compat]'
 	$(BIN)/python -m pytest
 
 lint: $(READY)

@@ -198,7 +198,7 @@ def index(sdist: Path) -> Iterator[http.server.HTTPServer]:
 
 
 def url_of(server: http.server.HTTPServer) -> str:
-    return f"http://user:secret@127.0.0.1:{server.server_port}/simple/"
+    return f"http://user:secret@127.0.0.1:{server.server_port}/simple/"  # pragma: allowlist secret
 
 
 def test_the_package_is_downloaded_with_progress(

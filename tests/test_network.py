@@ -72,7 +72,7 @@ def test_a_base_url_is_https_or_this_machine_s(given: str, used: str) -> None:
         "api.opensea.io",
         "",
         "https://",
-        "https://me:secret@api.opensea.io",
+        "https://me:secret@api.opensea.io",  # pragma: allowlist secret
         "https://api.opensea.io?x=1",
         "https://[broken",
         "https://a..b",
@@ -122,7 +122,7 @@ HOSTILE = [
     "https://i.seadn.io.evil.test/a.png",
     "https://i.seadn.io./a.png",
     "https://i.seadn.io@evil.test/a.png",
-    "https://user:word@i.seadn.io/a.png",
+    "https://user:word@i.seadn.io/a.png",  # pragma: allowlist secret
     "https://i.seadn.io:8443/a.png",
     "https://api.test:8443/a.png",
     "https://ported.test/a.png",
