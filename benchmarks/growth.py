@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from pathlib import Path
 
-from measure import machine, measure
+from measure import figure, machine, measure, saved
 
 DRAW = """
 import numpy as np
@@ -72,19 +73,36 @@ with Timer():
 )
 
 
+def plot(path: Path, found: dict[int, list[float]]) -> None:
+    axes = figure("sprites", "seconds")
+    for i, name in enumerate(("build", "open", "epoch")):
+        axes.plot(list(found), [seconds[i] for seconds in found.values()], marker="o", label=name)
+    (first, *_), *_ = found.values()
+    straight = [first * count / min(found) for count in found]
+    axes.plot(list(found), straight, color="#999999", linestyle=":", label="in proportion")
+    axes.set(xscale="log", yscale="log")
+    axes.legend(frameon=False)
+    saved(axes, path)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--plot", type=Path)
     args = parser.parse_args()
     print(f"{machine()}; median of {args.rounds} fresh processes, imports not counted\n")
-    print("| sprites | build, s | MiB | open, s | MiB | epoch, s | MiB | MB of pixels |")
+    print("| sprites | build, s | MiB | open, s | MiB | epoch, s | MiB | MiB of pixels |")
     print("|---|---|---|---|---|---|---|---|")
+    found: dict[int, list[float]] = {}
     with tempfile.TemporaryDirectory() as root:
         for count in (1_000, 10_000, 100_000):
             rounds = 1 if count > 10_000 else args.rounds
             jobs = [measure(job, count, root, rounds=rounds) for job in (DRAW, OPEN, EPOCH)]
             cells = " | ".join(f"{job.median_s:.2f} | {job.mib:.0f}" for job in jobs)
-            print(f"| {count:,} | {cells} | {count * 2304 / 1e6:.1f} |", flush=True)
+            print(f"| {count:,} | {cells} | {count * 2304 / 2**20:.0f} |", flush=True)
+            found[count] = [job.median_s for job in jobs]
+    if args.plot:
+        plot(args.plot, found)
 
 
 if __name__ == "__main__":

