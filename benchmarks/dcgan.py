@@ -122,12 +122,12 @@ def parts(out: Path) -> None:
         print(f"{name}: {seconds_of(run) / 60:.1f} minutes on one thread")
 
 
-def tutorial_images_per_s(steps: int, device: torch.device) -> float:
+def tutorial_images_per_s(root: Path, steps: int, device: torch.device) -> float:
     """Real images a second of the loop that tutorials have: PNG files, a DataLoader, `classic`."""
     to_tensor = lambda image: torch.from_numpy(np.array(image)).permute(2, 0, 1) / 127.5 - 1  # noqa: E731
     with tempfile.TemporaryDirectory() as folder:
         paths = []
-        for i, pixels in enumerate(PunkDataset(ROOT, split="train").as_tensors()[0][:2048]):
+        for i, pixels in enumerate(PunkDataset(root, split="train").as_tensors()[0][:2048]):
             paths.append(Path(folder) / f"{i}.png")
             Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(paths[-1])
 
@@ -163,7 +163,7 @@ def tutorial_images_per_s(steps: int, device: torch.device) -> float:
     return (seen - BATCH) / (time.perf_counter() - start)
 
 
-def speed(out: Path) -> None:
+def speed(root: Path, out: Path, rounds: int) -> None:
     """Ours and the tutorials' loop in turn, at the same sizes."""
     torch.set_num_threads(1)
     device, why = pick_device()
@@ -172,13 +172,13 @@ def speed(out: Path) -> None:
     names = ("tutorials' loop", "classic", "modern, encoder alone", "modern, both")
     rates: dict[str, list[float]] = {name: [] for name in names}
     training.LOOKS, training.DRAWN = 3, 100  # timed are the last two thirds, `steps` each
-    for _ in range(3):
-        rates["tutorials' loop"].append(tutorial_images_per_s(steps, device))
+    for _ in range(rounds):
+        rates["tutorials' loop"].append(tutorial_images_per_s(root, steps, device))
         for recipe in ("classic", "modern"):
             sizes = {"width": WIDTH, "batch_size": BATCH, "images": 3 * steps * BATCH}
             chosen: dict[str, Any] = sizes | {"judged_from": 2 / 3}
             config = make_config("quick", recipe, **chosen)
-            run = train_dcgan(ROOT, out / "trials", config, threads=1)
+            run = train_dcgan(root, out / "trials", config, threads=1)
             _, early, late = (line["images_per_s"] for line in read_metrics(run))
             if recipe == "modern":
                 rates["modern, encoder alone"].append(early)
@@ -196,11 +196,13 @@ def main() -> None:
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=SHEET.png")
     parser.add_argument("--parts", action="store_true")
     parser.add_argument("--speed", action="store_true")
+    parser.add_argument("--root", type=Path, default=ROOT, help="of --speed")
+    parser.add_argument("--rounds", type=int, default=3, help="of --speed")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     print(f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}")
     if options.speed:
-        speed(options.out)
+        speed(options.root, options.out, options.rounds)
         return
     if options.parts:
         parts(options.out)

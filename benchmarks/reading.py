@@ -100,18 +100,18 @@ size = int(sys.argv[3])
 train = PunkDataset(sys.argv[1], split="train")
 """
 BATCHES = {
+    "PunkDataset.batches": """
+for _ in range(5):
+    with Timer():
+        for x, y in train.batches(size):
+            pass
+""",
     "index and normalise a resident tensor (the limit)": """
 images, labels = train.as_tensors()
 for _ in range(5):
     with Timer():
         for index in torch.randperm(len(images)).split(size):
             x, y = images[index].float().div_(255), labels[index]
-""",
-    "PunkDataset.batches": """
-for _ in range(5):
-    with Timer():
-        for x, y in train.batches(size):
-            pass
 """,
     "TensorDataset + DataLoader": """
 from torch.utils.data import DataLoader, TensorDataset

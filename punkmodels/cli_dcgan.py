@@ -50,6 +50,11 @@ class Preset(StrEnum):
     GPU_LONG = "gpu-long"
 
 
+class Network(StrEnum):
+    DCGAN = "dcgan"
+    MLP = "mlp"
+
+
 class Head(StrEnum):
     PALETTE = "palette"
     RGBA = "rgba"
@@ -60,12 +65,19 @@ def train_dcgan(
     version: terminal.Version = "latest",
     runs: Runs = DEFAULT_RUNS,
     recipe: Annotated[
-        Recipe,
+        Recipe | None,
         typer.Option(
             help="modern: relativistic loss, gradient penalties, an encoder, an averaged "
-            "generator. classic: the tutorials', for comparison."
+            "generator. classic: the tutorials', for comparison. (default: modern; of mlp classic)"
         ),
-    ] = Recipe.MODERN,
+    ] = None,
+    network: Annotated[
+        Network,
+        typer.Option(
+            help="dcgan: convolutions. mlp: fully connected layers, as the first tutorials', for "
+            "comparison."
+        ),
+    ] = Network.DCGAN,
     preset: Annotated[
         Preset,
         typer.Option(
@@ -150,6 +162,13 @@ def train_dcgan(
             f"{'--tone' if tone else '--matching'} is of a conditional generator",
             try_next="add --conditional labels or --conditional type",
         )
+    is_plain_network = network is Network.MLP
+    if is_plain_network and (is_asked or head is Head.PALETTE or encoder):
+        raise UsageError(
+            "an mlp draws any colour, and nothing that is asked for",
+            try_next="leave out --conditional, --head and --encoder",
+        )
+    recipe = recipe or (Recipe.CLASSIC if is_plain_network else Recipe.MODERN)
     if (matching or encoder) and (recipe is Recipe.CLASSIC or head is Head.RGBA):
         raise UsageError(
             f"{'--matching' if matching else '--encoder'} is of the palette head",
@@ -158,6 +177,7 @@ def train_dcgan(
     given = {
         "conditional": conditional.value if is_asked else None,
         "tone": tone or None,
+        "network": network.value if is_plain_network else None,
         "matching": matching,
         "head": head.value if head else None,
         "w_size": None if encoder is None else DcganConfig.w_size * encoder,

@@ -15,6 +15,7 @@ from punkmodels.checkpoint import CheckpointFacts, load_checkpoint, read_tensors
 from punkmodels.classifier import PLACES
 from punkmodels.conditions import Conditional, condition_size
 from punkmodels.dcgan import Composing, Generator
+from punkmodels.plain import AnyGenerator, PlainGenerator
 from punkmodels.runs import read_config
 from punkmodels.saved import (
     WEIGHTS,
@@ -29,6 +30,7 @@ from punkmodels.saved import (
 
 Recipe = Literal["modern", "classic"]
 Head = Literal["palette", "rgba"]
+Network = Literal["dcgan", "mlp"]
 BUNDLED_DCGAN = Path(__file__).parent / "weights" / "dcgan"
 BUNDLED_CONDITIONAL = BUNDLED_DCGAN.with_name("dcgan-labels")
 Rate = Annotated[float, Field(gt=0, le=1)]
@@ -40,6 +42,8 @@ class DcganConfig:
 
     preset: str = "quick"
     recipe: Recipe = "modern"
+    network: Network = "dcgan"
+    """mlp: fully connected layers, see plain.py; it draws any colour, and nothing that is asked"""
     images: Annotated[int, Field(ge=1, le=10**10)] = 100_000
     """real images that encoder and discriminator see in all"""
     conditional: Conditional = "none"
@@ -148,6 +152,8 @@ def make_config(preset: str = "quick", recipe: Recipe = "modern", **chosen: Any)
     if options.get("matching"):
         # The head soon holds what single accessories do, and leaves the layers below the rest.
         options |= {"w_size": 0, "beta_1": 0.9, "head_lr_times": 10.0} | chosen
+    if options.get("network") == "mlp":
+        options |= {"head": "rgba"} | chosen
     if options.get("head") == "rgba":  # these are of the palette's colours
         options |= {"code": 0, "w_size": 0} | chosen
     is_taught = options.get("w_size", DcganConfig.w_size) or options.get("matching")
@@ -156,17 +162,21 @@ def make_config(preset: str = "quick", recipe: Recipe = "modern", **chosen: Any)
     return DcganConfig(**options)
 
 
-def build_generator(config: DcganConfig, counts: torch.Tensor) -> Generator:
+def build_generator(config: DcganConfig, counts: torch.Tensor) -> AnyGenerator:
     """A new generator; see `Generator` for `counts`.
 
     Raises:
         DataError: the options contradict each other.
     """
     is_palette = config.head == "palette"
+    if config.network == "mlp" and (is_palette or config.conditional != "none"):
+        raise DataError("an mlp has no palette head, and cannot be asked for anything")
     if config.w_size and not is_palette:
         raise DataError("an encoder (w_size) teaches a palette head only")
     if config.matching and (not is_palette or config.conditional == "none"):
         raise DataError("matching is of a palette head that can be asked for something")
+    if config.network == "mlp":
+        return PlainGenerator(config.z_size, config.width)
     return Generator(
         config.z_size,
         config.width,
@@ -191,7 +201,7 @@ def read_dcgan_config(run: Path) -> SavedDcgan:
     return read_saved(run, SavedDcgan, "DCGAN")
 
 
-def load_generator(run: Path, device: torch.device) -> Generator:
+def load_generator(run: Path, device: torch.device) -> AnyGenerator:
     """The averaged generator of a run or of exported weights, ready to draw.
 
     Raises:

@@ -22,6 +22,7 @@ from punkmodels.losses import (
     relativistic_loss,
     squared_gradients,
 )
+from punkmodels.plain import AnyGenerator, PlainDiscriminator
 from punkmodels.ranks import ALONE, Ranks, Stream
 
 
@@ -30,8 +31,8 @@ class Game:
     """Generator, discriminator and, where there is one, encoder, on the device of `table`."""
 
     config: DcganConfig
-    G: Generator
-    D: Discriminator
+    G: AnyGenerator
+    D: Discriminator | PlainDiscriminator
     E: Encoder | None
     table: torch.Tensor
     """see `colour_table`"""
@@ -134,16 +135,16 @@ class Game:
         """
         nats = torch.zeros((), device=self.table.device)
         head = self.G.layers[-1]
-        if self.is_taught and isinstance(head, PaletteHead):
-            nats = nats + self.config.l1_weight * head.say().abs().sum()
+        # What is taught are choices of known colours.
+        if not (self.is_taught and isinstance(self.G, Generator) and isinstance(head, PaletteHead)):
+            return nats
+        nats = nats + self.config.l1_weight * head.say().abs().sum()
         if self.E:
             real = to_rgba(indices, self.table)
             nats = nats + encoder_loss(
                 self.E, self.G, real, indices, self.random, self.config.kl_weight, asked
             )
         if self.config.matching:
-            if not isinstance(head, PaletteHead):
-                raise ValueError("matching is of a palette head")
             w = self.G.to_w(self._noise(len(indices)), asked)
             nats = nats + head.surprise(self.G.features(w, asked), indices, asked).mean()
         return self.config.encoder_weight * nats
@@ -189,7 +190,11 @@ def new_game(
     G = build_generator(config, colour_counts(images)).to(device)
     asked = condition_size(config.conditional, tone=config.tone, by_body=config.by_body)
     is_classic = config.recipe == "classic"
-    D = Discriminator(config.width, normalise=is_classic, code=config.code, asked=asked)
+    D: Discriminator | PlainDiscriminator
+    if config.network == "mlp":
+        D = PlainDiscriminator(config.width)
+    else:
+        D = Discriminator(config.width, normalise=is_classic, code=config.code, asked=asked)
     E = None
     if config.w_size:
         E = Encoder(config.width, config.code, config.z_size, config.w_size, asked).to(device)

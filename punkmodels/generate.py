@@ -13,7 +13,7 @@ from PIL import Image
 from punkdata.disk import storage_errors, write_whole
 from punkdata.palette import PALETTE
 from punkmodels.colours import snap
-from punkmodels.dcgan import Generator
+from punkmodels.plain import AnyGenerator
 from punkmodels.runs import write_json
 from punkmodels.sheets import grid
 
@@ -21,7 +21,7 @@ BATCH = 500
 
 
 def draw_sprites(
-    model: Generator,
+    model: AnyGenerator,
     count: int,
     seed: int,
     report: Callable[..., None] = lambda done, total: None,

@@ -26,6 +26,7 @@ class Preset(StrEnum):
 
 class Sink(StrEnum):
     TENSORBOARD = "tensorboard"
+    WANDB = "wandb"
 
 
 class DeviceName(StrEnum):
@@ -50,7 +51,12 @@ Resume = Annotated[
     str | None,
     typer.Option(help='Go on with a stopped run: a path, its number, or "latest".'),
 ]
-Log = Annotated[Sink | None, typer.Option(help="Write the metrics to one more place.")]
+Log = Annotated[
+    Sink | None,
+    typer.Option(
+        help="Write the metrics to one more place. wandb: WANDB_MODE=offline needs no account."
+    ),
+]
 Snapshot = Annotated[
     str | None,
     typer.Option("--version", help="A snapshot. (default: the one it was trained on)"),

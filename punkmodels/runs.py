@@ -12,13 +12,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from punkdata.disk import storage_errors, write_whole
-from punkdata.errors import DataError, SetupError, UsageError
+from punkdata.errors import DataError, UsageError
 
 DEFAULT_RUNS = Path("runs")
 
@@ -92,46 +90,6 @@ def read_metrics(run: Path) -> list[dict[str, Any]]:
     path = run / "metrics.jsonl"
     with storage_errors(path):
         return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-
-
-def check_sink(name: str | None) -> None:
-    """Raises:
-    SetupError: what this sink needs is not installed.
-    """
-    try:
-        if name == "tensorboard":
-            import torch.utils.tensorboard  # noqa: F401
-    except ImportError:
-        raise SetupError(
-            "tensorboard is not installed", try_next="pip install tensorboard"
-        ) from None
-
-
-@contextmanager
-def open_sink(run: Path, name: str | None) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """One more place for the lines of metrics.jsonl; by default nowhere.
-
-    Args:
-        name: "tensorboard", which writes to `tensorboard/` in the run's folder.
-
-    Raises:
-        SetupError: it is not installed.
-    """
-    if name is None:
-        yield lambda line: None
-        return
-    check_sink(name)
-    from torch.utils.tensorboard import SummaryWriter
-
-    with SummaryWriter(str(run / "tensorboard")) as writer:
-
-        def write(line: dict[str, Any]) -> None:
-            for key, value in line.items():
-                if key != "images_seen" and value is not None:
-                    writer.add_scalar(key, value, line["images_seen"])
-            writer.flush()
-
-        yield write
 
 
 def trim_metrics(run: Path, lines: int) -> None:

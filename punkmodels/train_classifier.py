@@ -39,14 +39,13 @@ from punkmodels.parts import Part, describe_run, load_part, sampling_weights
 from punkmodels.ranks import ALONE, Ranks
 from punkmodels.runs import (
     append_metrics,
-    check_sink,
     create_run,
-    open_sink,
     trim_metrics,
     write_json,
 )
 from punkmodels.saved import restore_model
 from punkmodels.sheets import grid
+from punkmodels.sinks import check_sink, open_sink
 
 
 def train_classifier(

@@ -33,7 +33,7 @@ from punkmodels.checkpoint import (
 )
 from punkmodels.colours import snap
 from punkmodels.conditions import conditions, tones_of
-from punkmodels.dcgan import BatchNorm, reestimate_normalisation
+from punkmodels.dcgan import BatchNorm, Generator, reestimate_normalisation
 from punkmodels.dcgan_run import DcganConfig, read_dcgan_config
 from punkmodels.device import pick_device, settle
 from punkmodels.distances import frechet_distance
@@ -44,15 +44,14 @@ from punkmodels.parts import describe_run, load_part, sampling_weights
 from punkmodels.ranks import ALONE, Ranks
 from punkmodels.runs import (
     append_metrics,
-    check_sink,
     create_run,
-    open_sink,
     read_metrics,
     trim_metrics,
     write_json,
 )
 from punkmodels.saved import restore_model
 from punkmodels.sheets import grid, save_curves, save_film
+from punkmodels.sinks import check_sink, open_sink
 
 LOOKS = 20
 """how often in a run samples are drawn, the distance is measured and a checkpoint is written"""
@@ -204,7 +203,8 @@ def train_dcgan(
 
     def look(step: int) -> float:
         """Draw the same noise as ever, keep the picture, and return the distance."""
-        reestimate_normalisation(ema, config.seed, config.batch_size, fixed_asked)
+        if isinstance(ema, Generator):  # a plain one normalises nothing
+            reestimate_normalisation(ema, config.seed, config.batch_size, fixed_asked)
         both = zip(torch.split(fixed_noise, 500), torch.split(fixed_asked, 500), strict=True)
         with torch.inference_mode():
             drawn = torch.cat([ema(*batch) for batch in both])
@@ -234,7 +234,7 @@ def train_dcgan(
     elif not ranks.is_first:
         run = runs  # nothing is written there
     else:
-        run = create_run(runs, f"dcgan-{config.recipe}-{config.preset}")
+        run = create_run(runs, f"{config.network}-{config.recipe}-{config.preset}")
         about = describe_run("dcgan", asdict(config), train, device, why, half=half)
         write_json(run / "config.json", about)
     if (

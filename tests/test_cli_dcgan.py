@@ -160,6 +160,11 @@ def test_a_resumed_run_keeps_its_options(built_root: Path, runs: Path, capsys: C
             ("train", "dcgan", "--recipe", "classic", "--encoder"),
             "--encoder is of the palette head",
         ),
+        (("train", "dcgan", "--network", "mlp", "--head", "palette"), "an mlp draws any colour"),
+        (
+            ("train", "dcgan", "--network", "mlp", "--conditional", "type"),
+            "nothing that is asked for; leave out --conditional",
+        ),
         (("generate", "--type", "Ape", "--model", "latest"), "cannot be asked for anything"),
         (("generate", "--model", "bundled-labels"), "draws what it is asked for"),
         (("generate", "--count", "0"), "--count"),

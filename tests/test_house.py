@@ -117,6 +117,8 @@ ONLY_IN = {
         "punkmodels.options",
     },
     "matplotlib": {"punkdata.plots", "punkmodels.sheets"},
+    "wandb": {"punkmodels.sinks"},
+    "tensorboard": set(),
     "rich": {"punkdata.terminal"},
     "click": set(),
 }

@@ -1,17 +1,15 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from punkdata.errors import DataError, SetupError, UsageError
+from punkdata.errors import DataError, UsageError
 from punkmodels.runs import (
     append_metrics,
     create_run,
     find_run,
     list_runs,
-    open_sink,
     read_config,
     trim_metrics,
     write_json,
@@ -86,24 +84,3 @@ def test_a_folder_that_cannot_be_made_is_wrong_usage(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UsageError, match="choose a folder"):
         create_run(tmp_path / "file", "classifier-quick")
-
-
-def test_tensorboard_is_told_what_is_known(runs: Path) -> None:
-    pytest.importorskip("tensorboard")
-    run = find_run(runs, "1")
-    with open_sink(run, "tensorboard") as sink:
-        sink({"images_seen": 16, "loss_D": None, "loss_E": 1.0})  # it has not begun yet
-    (events,) = (run / "tensorboard").glob("events.*")
-    assert b"loss_E" in events.read_bytes()
-    assert b"loss_D" not in events.read_bytes()
-
-
-def test_without_a_sink_lines_go_nowhere_and_one_that_is_missing_is_named(
-    runs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = find_run(runs, "1")
-    with open_sink(run, None) as sink:
-        sink({"epoch": 0})
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(SetupError, match="pip install tensorboard"), open_sink(run, "tensorboard"):
-        pass
