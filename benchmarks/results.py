@@ -33,12 +33,12 @@ class Job:
 
 
 JOBS = {
-    "reading": Job("Opening, batches and arrays", ("--rounds", "3"), draws=True),
+    "reading": Job("Opening, batches and arrays", ("--rounds", "2"), draws=True),
     "growth": Job("How cost grows", ("--rounds", "1"), takes_root=False, draws=True),
     "snapshot": Job("Build and verify", ("--rounds", "3")),
     "fetch": Job("Fetch", takes_root=False),
     "score": Job("The classifier's score against seconds", draws=True),
-    "dcgan": Job("A DCGAN step", ("--speed", "--rounds", "2")),
+    "dcgan": Job("A DCGAN step", ("--speed", "--rounds", "1")),
     "gallery": Job("The gallery"),
 }
 """script -> how it is run here"""

@@ -283,7 +283,7 @@ def create_recording(root: Path, info: RecordingInfo) -> Recording:
 
 
 def resume_recording(path: Path) -> Recording:
-    """Open for writing: cut a torn last line and remove bodies that were never whole."""
+    """Open for writing: cut a torn last line and remove bodies that may not be whole."""
     recording = open_recording(path)
     with storage_errors(path):
         if recording.index_path.exists():
@@ -291,9 +291,13 @@ def resume_recording(path: Path) -> Recording:
             whole = text[: text.rfind(b"\n") + 1]
             if whole != text:
                 write_whole(recording.index_path, whole)
-        for torn in path.glob("bodies/.*.tmp"):
-            torn.unlink()
         _drop_damaged(recording)
+        # A power cut may have taken a body's line and half of the body: it would pass for whole
+        # when it comes again.
+        known = {recording.body_path(r).name for r in recording.replies() if r.body is not None}
+        for body in path.glob("bodies/*"):
+            if body.name not in known:
+                body.unlink()
     return recording
 
 

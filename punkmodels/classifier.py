@@ -164,18 +164,20 @@ class LinearPixels(nn.Module):
 
 
 class PublishedCNN(nn.Module):
-    """The shape of an earlier network for punks: pictures of 42x42 RGB, three blocks of a 3x3
-    convolution and pooling, then the average over all positions.
+    """The shape of an earlier network for punks: pictures of 42x42 RGB, three blocks (`depth`) of a
+    3x3 convolution and pooling, then the average over all positions.
     """
 
     colours: torch.Tensor
 
-    def __init__(self, outputs: int = len(LABELS), width: int = 32, dropout: float = 0.2) -> None:
+    def __init__(
+        self, outputs: int = len(LABELS), width: int = 32, dropout: float = 0.2, depth: int = 3
+    ) -> None:
         super().__init__()
         rgba = torch.tensor(PALETTE, dtype=torch.float32) / 255
         behind = torch.tensor(BACKGROUND) / 255
         self.register_buffer("colours", rgba[:, :3] * rgba[:, 3:] + behind * (1 - rgba[:, 3:]))
-        channels = (3, width, 2 * width, 4 * width)
+        channels = (3, *(width * 2**i for i in range(depth)))
         self.features = nn.Sequential(
             *(
                 layer

@@ -48,6 +48,8 @@ class ClassifierConfig:
     batch_size: Count = 64
     code: Size = 16
     width: Size = 32
+    depth: Annotated[int, Field(ge=1, le=5)] = 3
+    """blocks of `published`; each halves the map and doubles the filters"""
     hidden: Size = 256
     dropout: Share = 0.2
     skip: bool = True
@@ -105,7 +107,7 @@ def build_model(
     if config.model == "linear":
         network = LinearPixels(config.outputs, int(pairs.max()))
     elif config.model == "published":
-        network = PublishedCNN(config.outputs, config.width, config.dropout)
+        network = PublishedCNN(config.outputs, config.width, config.dropout, config.depth)
     else:
         network = PunkCNN(
             config.outputs,

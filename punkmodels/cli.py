@@ -12,7 +12,7 @@ import typer
 
 from punkdata import terminal
 from punkdata.errors import DataError, ImageError, UsageError
-from punkmodels import cli_dcgan, cli_generate
+from punkmodels import cli_dcgan, cli_generate, cli_tune
 from punkmodels.options import (
     DeviceName,
     DeviceOption,
@@ -34,6 +34,9 @@ app = terminal.make_app(HELP)
 train_app = terminal.make_app("Train a model on a snapshot.", no_args_is_help=False)
 app.add_typer(train_app, name="train")
 train_app.command("dcgan", epilog=cli_dcgan.TRAIN_EXAMPLES)(cli_dcgan.train_dcgan)
+tune_app = terminal.make_app("Search for better options.")
+app.add_typer(tune_app, name="tune")
+tune_app.command("classifier", epilog=cli_tune.EXAMPLES)(cli_tune.tune_classifier)
 app.command(epilog=cli_generate.EXAMPLES)(cli_generate.generate)
 
 

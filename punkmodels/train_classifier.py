@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.nn import functional as F
@@ -60,6 +61,7 @@ def train_classifier(
     log: str | None = None,
     report: Callable[..., None] = lambda done, total, note="": None,
     say: Callable[[str], None] = lambda text: None,
+    each_epoch: Callable[[dict[str, Any]], None] = lambda line: None,
     ranks: Ranks = ALONE,
 ) -> Path:
     """Train on the training part, watch the validation part, and return the run folder.
@@ -74,6 +76,8 @@ def train_classifier(
         log: "tensorboard" writes the metrics there, too.
         report: progress in images, with a note.
         say: told once what is going to happen.
+        each_epoch: told the line of metrics.jsonl, when it is written; what it raises ends the
+            training.
         ranks: that share the training; one of them writes.
 
     Raises:
@@ -220,6 +224,7 @@ def train_classifier(
                         best_val_loss=best_loss,
                     ),
                 )
+            each_epoch(line)
             note = f"epoch {epoch + 1}/{config.epochs}, validation exact match {exact:.3f}"
             report((epoch + 1) * len(images), config.epochs * len(images), note)
             if has_stalled and not is_last:

@@ -48,17 +48,19 @@ HAS_DISK = "SOAK_HAS_DISK"
 
 COMMAND = """
 import sys, time
+from datetime import UTC, datetime
 ahead_s, from_s = float(sys.argv[1]), time.monotonic() + float(sys.argv[2])
 real = time.time
 def jumping():
     return real() + (ahead_s if time.monotonic() > from_s else 0)
-time.time = jumping
-import datetime
-class Jumping(datetime.datetime):
+class Jumping(datetime):
     @classmethod
     def now(cls, tz=None):
-        return super().fromtimestamp(jumping(), tz)
-datetime.datetime = Jumping
+        return datetime.fromtimestamp(jumping(), tz)
+time.time = jumping
+from punkdata import disk, recording
+disk.now = recording.now = lambda: Jumping.now(UTC).replace(microsecond=0)
+recording.datetime = Jumping
 from punkdata.cli import main
 sys.argv[1:3] = []
 main()
@@ -148,7 +150,7 @@ class Soak:
     def disk(self, fault: str):  # type: ignore[no-untyped-def]
         if fault == "full":
             used = sum(f.stat().st_blocks * 512 for f in self.root.parent.rglob("*") if f.is_file())
-            room = self.dice.randrange(4096, 300_000)
+            room = self.dice.randrange(80_000)
             remount(self.root.parent, f"size={used + room}")
         elif fault == "read-only":
             remount(self.root.parent, "ro")
@@ -164,8 +166,8 @@ class Soak:
             raise ViolationError(what)
         if code == -signal.SIGKILL and fault in ("kill", "power cut"):
             return
-        # Python itself may be killed by Ctrl-C before ours has begun.
-        if code == -signal.SIGINT and fault == "ctrl-c" and not said.strip():
+        # Python itself dies of Ctrl-C before ours has begun, and after it has ended.
+        if code == -signal.SIGINT and fault == "ctrl-c" and "error" not in said:
             return
         errors = [line for line in said.splitlines() if line.startswith("error: ")]
         if code not in EXIT_CODES or (code != 0) != (len(errors) == 1):
@@ -180,7 +182,9 @@ class Soak:
             if recording.index_path.exists():
                 size = recording.index_path.stat().st_size
                 os.truncate(recording.index_path, max(0, size - self.dice.randrange(400)))
-            bodies = sorted((recording.path / "bodies").glob("*"), key=lambda p: p.stat().st_mtime)
+            # Those that a finished recording shares are on the disk.
+            bodies = [p for p in (recording.path / "bodies").glob("*") if p.stat().st_nlink == 1]
+            bodies.sort(key=lambda path: path.stat().st_mtime)
             for body in bodies[-self.dice.randrange(1, 6) :]:
                 os.truncate(body, self.dice.randrange(body.stat().st_size + 1))
 

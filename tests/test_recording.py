@@ -137,6 +137,18 @@ def test_a_body_spoiled_by_a_power_cut_is_forgotten_on_resuming(recording: Recor
     assert resumed.read_body(found) == b"three"
 
 
+def test_half_a_body_whose_line_is_lost_does_not_pass_for_whole(recording: Recording) -> None:
+    reply = recording.add("https://x/api/v2/z", b"a whole body")
+    path = recording.body_path(reply)
+    path.write_bytes(b"a who")
+    lines = recording.index_path.read_bytes().splitlines(keepends=True)
+    recording.index_path.write_bytes(b"".join(lines[:-1]))
+    resumed = resume_recording(recording.path)
+    assert not path.exists()
+    again = resumed.add("https://x/api/v2/z", b"a whole body")
+    assert resumed.read_body(again) == b"a whole body"
+
+
 def test_a_finished_recording_says_so_and_counts_what_it_holds(recording: Recording) -> None:
     recording.add("https://api.test/api/v2/x", b"{}", packed=True)
     recording.finish("partial")

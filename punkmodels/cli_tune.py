@@ -1,0 +1,96 @@
+"""The commands below `punkmodels tune`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from punkdata import terminal
+from punkdata.errors import StoppedError
+from punkmodels.options import DeviceName, DeviceOption, Runs, Seed, Threads
+from punkmodels.runs import DEFAULT_RUNS
+
+EXAMPLES = (
+    "Example: punkmodels tune classifier --trials 20\n\n"
+    "After a stop, or for more trials: the same command, or with more --trials"
+)
+
+
+class Tuned(StrEnum):
+    CNN = "cnn"
+    PUBLISHED = "published"
+
+
+def tune_classifier(
+    root: terminal.Root = terminal.ROOT,
+    version: terminal.Version = "latest",
+    runs: Runs = DEFAULT_RUNS,
+    model: Annotated[
+        Tuned,
+        typer.Option(
+            help="cnn: batch size, rate, dropout, sizes, decay, sampling, noise. published: batch "
+            "size, rate, dropout, filters and depth, as the published sweep."
+        ),
+    ] = Tuned.CNN,
+    trials: Annotated[
+        int, typer.Option(min=1, help="How many, with those that the study has already.")
+    ] = 20,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=2, help="Of a trial that does not fall behind. (default: the model's)"),
+    ] = None,
+    study: Annotated[
+        Path | None, typer.Option(help="The study's folder. (default: tune-<model> in --runs)")
+    ] = None,
+    seed: Seed = None,
+    device: DeviceOption = DeviceName.AUTO,
+    threads: Threads = None,
+    as_json: terminal.Json = False,
+) -> None:
+    """Search for better options of a classifier, selected on validation, scored once on test.
+
+    A trial takes as long as a training, or less: what falls behind is stopped early. Needs optuna.
+    """
+    from punkmodels import tune
+
+    folder = study or runs / f"tune-{model.value}"
+    try:
+        with terminal.progress("tuning", "trials") as report:
+            found = tune.tune_classifier(
+                root,
+                folder,
+                model.value,
+                trials=trials,
+                epochs=epochs,
+                version=version,
+                device_name=device.value,
+                threads=threads,
+                seed=seed or 0,
+                report=report,
+                say=terminal.say,
+            )
+    except KeyboardInterrupt:
+        raise StoppedError(
+            f"stopped; what was tried is kept in {folder}", try_next="run the same command again"
+        ) from None
+    if as_json:
+        told = asdict(found) | {"path": str(found.path), "run": str(found.run)}
+        terminal.emit_json(told)
+        return
+    terminal.emit(str(found.run))
+    terminal.say(
+        f"{found.trials} trials, {found.pruned} of them stopped early; the best has a validation "
+        f"loss of {found.val_loss:.5f}"
+    )
+    for name in tune.tried(model.value):
+        terminal.say(f"  {name:16}{getattr(found.config, name):.6g}")
+    terminal.say(
+        f"on the test part: exact match {found.test['exact_match']:.4f}, macro-AP "
+        f"{found.test['macro_ap']:.4f}"
+    )
+    pictures = ", ".join(f"{name}.png" for name in tune.PLOTS if (folder / f"{name}.png").exists())
+    terminal.say(f"in {folder}: best.json, trials.csv, {pictures}")
