@@ -86,7 +86,7 @@ def tune_classifier(
         f"{found.trials} trials, {found.pruned} of them stopped early; the best has a validation "
         f"loss of {found.val_loss:.5f}"
     )
-    for name in tune.tried(model.value):
+    for name in found.tried:
         terminal.say(f"  {name:16}{getattr(found.config, name):.6g}")
     terminal.say(
         f"on the test part: exact match {found.test['exact_match']:.4f}, macro-AP "

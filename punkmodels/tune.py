@@ -47,6 +47,8 @@ class Study:
     run: Path
     """of the best trial"""
     config: ClassifierConfig
+    tried: list[str]
+    """the options that were varied"""
     val_loss: float
     test: dict[str, float]
     """exact match and macro-AP of the best, on the test part"""
@@ -78,14 +80,6 @@ def our_space(trial: optuna.Trial) -> dict[str, Any]:
 
 
 SPACES = {"cnn": our_space, "published": published_space}
-
-
-def tried(model: Tuned) -> list[str]:
-    """The names of the options that a space varies."""
-    import optuna
-
-    trial = optuna.trial.FixedTrial(asdict(make_config(model=model)))
-    return list(SPACES[model](trial))  # type: ignore[arg-type]  # it suggests as a trial does
 
 
 def tune_classifier(
@@ -203,6 +197,7 @@ def _conclude(
         sum(t.state.name == "PRUNED" for t in study.trials),
         run,
         config,
+        list(best.params),
         float(best.value or 0),
         test,
     )

@@ -1,14 +1,24 @@
-"""The three scripts to start from, run as a person would."""
+"""The scripts to start from, run as a person would."""
 
 from __future__ import annotations
 
+import random
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
+import pytest
+from drawing import draw_punks
+from events import paid, sale_event
+from opensea_server import KEY, OpenSeaServer
 from PIL import Image
+from pydantic import SecretStr
 
+from punkdata.build import build_dataset
+from punkdata.fetch import fetch_opensea
+from punkdata.network import NetworkTransport, open_http
 from punkdata.snapshot import Snapshot
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -35,6 +45,45 @@ def test_prices_where_there_are_none(snapshot: Snapshot, tmp_path: Path) -> None
     assert "knows no sales" in done.stderr
 
 
+def test_what_explains_a_price_is_found(tmp_path: Path) -> None:
+    """Prices that one accessory makes three times as high, in a market that doubles each year."""
+    rng = random.Random(0)
+    punks, sales = draw_punks(60), []
+    worn = Counter(name for punk in punks for name in punk.accessories)
+    ((hat, _),) = worn.most_common(1)
+    for _ in range(900):
+        years = rng.random() * 3
+        punk = rng.choice(punks)
+        eth = 2**years * (3 if hat in punk.accessories else 1) * rng.lognormvariate(0, 0.05)
+        at = 1_500_000_000 + int(years * 365 * 86400)
+        sales.append(sale_event(punk.punk_id, at, paid(f"{eth:.6f}")))
+    with OpenSeaServer(punks, sales) as server:
+        network = NetworkTransport(open_http(), server.base_url, SecretStr(KEY))
+        fetch_opensea(tmp_path, network, server.base_url)
+        network.close()
+    build_dataset(tmp_path)
+    done = run("prices.py", tmp_path, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    explained = [
+        float(line.split()[-1])
+        for line in done.stdout.splitlines()
+        if line.startswith(("median of", "the market"))
+    ]
+    assert explained[-1] > 0.9 > max(explained[:-1])
+    times = re.search(rf"{re.escape(hat)} +(\d+\.\d+) +\d+ sales", done.stdout)
+    assert times
+    assert float(times[1]) == pytest.approx(3, rel=0.1)
+
+
+@pytest.mark.parametrize("bare", [True, False])
+def test_too_few_sales_to_explain_are_said(
+    bare: bool, priced: Snapshot, snapshot: Snapshot, tmp_path: Path
+) -> None:
+    done = run("prices.py", (snapshot if bare else priced).path, cwd=tmp_path)
+    assert done.returncode == 1
+    assert re.search(r"holds \d+ sales with a price, too few to learn from: 500 are", done.stderr)
+
+
 def test_a_network_of_your_own_learns(snapshot: Snapshot, tmp_path: Path) -> None:
     done = run("train_and_evaluate.py", snapshot.path, 3, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -45,7 +94,7 @@ def test_a_network_of_your_own_learns(snapshot: Snapshot, tmp_path: Path) -> Non
 
 
 def test_without_data_they_say_what_to_type(tmp_path: Path) -> None:
-    for name in ("price_table.py", "train_and_evaluate.py"):
+    for name in ("price_table.py", "prices.py", "train_and_evaluate.py"):
         done = run(name, cwd=tmp_path)
         assert done.returncode == 1
         assert "punkdata fetch" in done.stderr
