@@ -61,6 +61,10 @@ class ClassifierConfig:
     """share of a batch that is drawn so that rare labels come as often as common ones"""
     noise_share: Share = 0.01
     """share of pixels that are taken from another punk"""
+    augment_with: str | None = None
+    """a generator's run, whose drawings are further examples, see synthetic.py"""
+    augment_fraction: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """of them, for each real one"""
     seed: int = 0
 
     @property

@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -124,6 +124,17 @@ def train_classifier(
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Passes over the data. (default: the preset's)")
     ] = None,
+    augment_with: Annotated[
+        str | None,
+        typer.Option(
+            help="Add drawn punks to training, labelled by what they were asked for: by a run of "
+            'train dcgan --conditional labels, or "bundled-labels". Fairly compared only if that '
+            "knew no other punks than this training."
+        ),
+    ] = None,
+    augment_fraction: Annotated[
+        float, typer.Option(min=0.01, max=10, help="Drawn punks for each real one.")
+    ] = 0.5,
     seed: Seed = None,
     device: DeviceOption = DeviceName.AUTO,
     threads: Threads = None,
@@ -136,7 +147,10 @@ def train_classifier(
     from punkmodels.classifier_run import make_config
 
     going_on = find_run(runs, resume, task="classifier") if resume else None
-    chosen = {} if epochs is None else {"epochs": epochs}
+    chosen: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
+    if augment_with:
+        generator = cli_generate.weights(augment_with, runs)
+        chosen |= {"augment_with": str(generator), "augment_fraction": augment_fraction}
     config = make_config(
         preset.value,
         model.value,

@@ -47,6 +47,7 @@ from punkmodels.runs import (
 from punkmodels.saved import restore_model
 from punkmodels.sheets import grid
 from punkmodels.sinks import check_sink, open_sink
+from punkmodels.synthetic import FILE, draw_examples, load_examples, save_examples
 
 
 def train_classifier(
@@ -108,6 +109,23 @@ def train_classifier(
     images, labels = train.images.to(device), targets(train, config).to(device)
     val_images, val_labels = val.images.to(device), targets(val, config).to(device)
 
+    examples = None
+    if config.augment_with and (resume is None or not (resume / FILE).exists()):
+        examples = draw_examples(
+            Path(config.augment_with),
+            train,
+            round(len(train) * config.augment_fraction),
+            config.seed,
+            device,
+            visible_only=config.visible_only,
+        )
+    elif config.augment_with and resume is not None:
+        examples = load_examples(resume)
+    if examples:
+        drawn, drawn_labels = (tensor.to(device) for tensor in examples)
+        images = torch.cat([images, drawn])
+        labels = torch.cat([labels, drawn_labels[:, : config.outputs]])
+
     torch.manual_seed(config.seed)
     model = build_model(config, known_pairs(train.images), labels.mean(0)).to(device)
     sample, sample_labels = images[: config.batch_size], labels[: config.batch_size]
@@ -156,6 +174,9 @@ def train_classifier(
         )
         generator = torch.Generator(device).manual_seed(config.seed)
         grid(augment(images[:64], config.noise_share, generator)).save(run / "real.png")
+    if examples and ranks.is_first and not (run / FILE).exists():
+        save_examples(run, examples)
+        grid(examples[0][:64]).save(run / "synthetic.png")
     if facts and facts.finished:
         say(f"{run} is finished already")
         return run

@@ -83,6 +83,7 @@ PUNKMODELS = [
     ["saved", "plain", "encoder", "parts", "scores"],
     ["classifier_run", "dcgan_run"],
     ["features", "game", "resemblance", "generate", "wishes", "obedience", "drawings"],
+    ["synthetic"],
     ["train_classifier", "train_dcgan"],
     ["evaluate", "evaluate_asked", "evaluate_gan", "predict"],
     ["tune"],
