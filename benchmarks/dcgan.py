@@ -49,7 +49,7 @@ BATCH = 128
 WIDTH = 64
 
 
-def trained(out: Path, name: str, config: DcganConfig) -> Path:
+def trained(out: Path, name: str, config: DcganConfig, root: Path = ROOT) -> Path:
     """A finished run of these options; trained, gone on with, or found."""
     index = out / "index.json"
     known = json.loads(index.read_text()) if index.exists() else {}
@@ -64,8 +64,8 @@ def trained(out: Path, name: str, config: DcganConfig) -> Path:
                 known[name] = new.name
                 index.write_text(json.dumps(known, indent=1))
 
-        return train_dcgan(ROOT, out, config, threads=1, say=say)
-    return train_dcgan(ROOT, out, config, resume=run)
+        return train_dcgan(root, out, config, threads=1, say=say)
+    return train_dcgan(root, out, config, resume=run)
 
 
 def seconds_of(run: Path) -> float:

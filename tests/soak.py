@@ -149,9 +149,9 @@ class Soak:
     @contextlib.contextmanager
     def disk(self, fault: str):  # type: ignore[no-untyped-def]
         if fault == "full":
-            used = sum(f.stat().st_blocks * 512 for f in self.root.parent.rglob("*") if f.is_file())
-            room = self.dice.randrange(80_000)
-            remount(self.root.parent, f"size={used + room}")
+            now = os.statvfs(self.root.parent)
+            used = (now.f_blocks - now.f_bfree) * now.f_frsize
+            remount(self.root.parent, f"size={used + self.dice.randrange(60_000)}")
         elif fault == "read-only":
             remount(self.root.parent, "ro")
         try:
