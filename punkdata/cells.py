@@ -45,6 +45,8 @@ def _as_numbers(pixels: NDArray[np.uint8]) -> NDArray[np.uint32]:
 def _uniform_cells(whole: NDArray[np.uint32]) -> NDArray[np.uint32] | None:
     """The (24, 24) numbers that repeat over the cells of (n, n), if they do."""
     side = len(whole)
+    if side == _SIDE:
+        return whole
     middle = ((np.arange(_SIDE) + 0.5) * side / _SIDE).astype(int)
     lines = whole[middle]
     small = lines[:, middle]

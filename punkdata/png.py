@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from punkdata.errors import ImageError
-from punkdata.formats import check_size, loaded, open_upright
+from punkdata.formats import MIN_SIDE_PX, check_size, loaded, open_upright
 
 Chunk: TypeAlias = tuple[bytes, bytes]
 """a part of a PNG: its four letters, and what is in it"""
@@ -39,6 +39,8 @@ def read_png(data: bytes) -> NDArray[np.uint8]:
     chunks = _chunks(data)
     rows = _unpacked(chunks)
     if rows is None:
+        return np.asarray(loaded(open_upright(data, "PNG"), "PNG").convert("RGBA"))
+    if len(rows) <= 2 * MIN_SIDE_PX:  # as it comes it is small enough
         return np.asarray(loaded(open_upright(data, "PNG"), "PNG").convert("RGBA"))
     is_new = _is_new(rows)
     short = _with_rows(chunks, rows[is_new])
