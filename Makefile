@@ -96,6 +96,7 @@ bench-long: $(READY)
 	$(BIN)/python benchmarks/classifier.py
 	$(BIN)/python benchmarks/dcgan.py
 	$(BIN)/python benchmarks/conditional.py
+	$(BIN)/python benchmarks/augmentation.py
 	$(BIN)/python benchmarks/backgrounds.py
 	$(BIN)/python benchmarks/renditions.py --every 20
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,9 +25,13 @@ from punkmodels.options import (
 )
 from punkmodels.runs import DEFAULT_RUNS, find_run, read_config
 
+if TYPE_CHECKING:
+    import torch
+
 TRAIN_EXAMPLES = (
     "Example: punkmodels train dcgan --preset quick\n\n"
     "After a stop: punkmodels train dcgan --resume latest\n\n"
+    "Other pictures: punkmodels train dcgan --images digits/\n\n"
     "On two GPUs: torchrun --nproc-per-node 2 -m punkmodels train dcgan"
 )
 
@@ -116,6 +120,13 @@ def train_dcgan(
         ),
     ] = None,
     images: Annotated[
+        Path | None,
+        typer.Option(
+            help="Learn from other small pictures than punks: a folder of them, or a .npz or .npy; "
+            "square, 8 to 64 pixels, all of one size."
+        ),
+    ] = None,
+    images_seen: Annotated[
         int | None,
         typer.Option(
             min=1, help="Real images to see in all. (default: the preset's)", show_default=False
@@ -168,6 +179,11 @@ def train_dcgan(
             "an mlp draws any colour, and nothing that is asked for",
             try_next="leave out --conditional, --head and --encoder",
         )
+    if images and (is_asked or head is Head.PALETTE or encoder):
+        raise UsageError(
+            "of other pictures than punks no palette and no labels are known",
+            try_next="leave out --conditional, --head and --encoder",
+        )
     recipe = recipe or (Recipe.CLASSIC if is_plain_network else Recipe.MODERN)
     if (matching or encoder) and (recipe is Recipe.CLASSIC or head is Head.RGBA):
         raise UsageError(
@@ -181,7 +197,8 @@ def train_dcgan(
         "matching": matching,
         "head": head.value if head else None,
         "w_size": None if encoder is None else DcganConfig.w_size * encoder,
-        "images": images,
+        "images": images_seen,
+        "is_of_punks": False if images else None,
         "width": width,
         "gamma": gamma,
         "compiled": compiled or None,
@@ -208,6 +225,7 @@ def train_dcgan(
                 threads=threads,
                 resume=going_on,
                 log=log.value if log else None,
+                pictures=images,
                 report=report,
                 say=say,
                 ranks=ranks,
@@ -259,6 +277,9 @@ def evaluate_drawn(
         if not is_finished(path):
             terminal.warn(f"the training of {path} is unfinished")
         saved = read_dcgan_config(path)
+        if not saved.options.is_of_punks:
+            _evaluate_pictures(path, out, torch_device, as_json=as_json)
+            return
         if what not in BUNDLED_NAMES:  # which were trained on another machine's snapshot
             version = version or saved.data.version
             if not out:
@@ -316,11 +337,35 @@ def evaluate_drawn(
         terminal.say(f"and to {asked_out}: scores.json, scores.md, drawn.png")
 
 
+def _evaluate_pictures(run: Path, out: Path | None, device: torch.device, *, as_json: bool) -> None:
+    from punkmodels.evaluate_pictures import evaluate_pictures, rows
+
+    out = out or run / "evaluation" / "generated"
+    result = evaluate_pictures(run, device=device, out=out)
+    if as_json:
+        terminal.emit_json(result.to_json())
+        return
+    terminal.emit(f"{'':36}{'drawn':>10}{'floor':>10}")
+    for name, score, floor in rows(result):
+        terminal.emit(f"{name:36}{score:>10}{floor:>10}")
+    terminal.emit("")
+    terminal.emit(f"{result.drawn:,} drawn beside as many of {result.pictures}")
+    terminal.emit("floor: one half of these beside the other; distances by principal components")
+    terminal.say(f"written to {out}: scores.json, neighbours.png")
+
+
 def export_drawn(run: Path, out: Path, root: Path, version: str | None, *, as_json: bool) -> None:
-    from punkmodels.dcgan_run import is_finished
+    from punkmodels.dcgan_run import export_generator, is_finished, read_dcgan_config
     from punkmodels.evaluate_gan import export_with_scores
     from punkmodels.saved import WEIGHTS
 
+    if not read_dcgan_config(run).options.is_of_punks:  # its scores need the pictures
+        export_generator(run, out)
+        if as_json:
+            terminal.emit_json({"path": str(out)})
+            return
+        terminal.emit(str(out))
+        return
     with terminal.progress("scoring", "steps") as report:
         result = export_with_scores(run, root, out, version=version, report=report)
     size_bytes = (out / WEIGHTS).stat().st_size

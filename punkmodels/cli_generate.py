@@ -99,7 +99,7 @@ def generate(
             )
         part = load_part(root, version, "default", cast("PartName", name))
     count = count or (len(part) if part else 4 if is_asked else 64)
-    if is_grid and count * (24 * scale) ** 2 > MAX_GRID_PIXELS:
+    if is_grid and count * (config.side * scale) ** 2 > MAX_GRID_PIXELS:
         raise UsageError(
             f"a grid of {count:,} punks would be too large",
             try_next="name a folder with --out, or take a smaller --count or --scale",
@@ -118,7 +118,15 @@ def generate(
     torch_device, _ = pick_device(device.value)
     generator = load_generator(folder, torch_device)
     with terminal.progress("drawing", "punks") as report:
-        sprites, _ = draw_sprites(generator, count, seed, report, asked=asked, keep_raw=False)
+        sprites, _ = draw_sprites(
+            generator,
+            count,
+            seed,
+            report,
+            asked=asked,
+            keep_raw=False,
+            of_punks=config.is_of_punks,
+        )
     wish: dict[str, object] = {
         "type": punk_type,
         "accessories": accessory,

@@ -87,6 +87,11 @@ class Mapping(nn.Module):
         return w
 
 
+def first_map(side: int) -> int:
+    """Side of the smallest map, that is doubled three times; what is too much is cut off."""
+    return -(-side // 8)
+
+
 class Generator(nn.Module):
     """Noise, float32 (N, noise_size), to RGBA in [-1, 1], float32 (N, 4, 24, 24); with a code, that
     follows RGBA as further channels.
@@ -98,6 +103,7 @@ class Generator(nn.Module):
         last: channels of the map of 24x24 before that head.
         code: of that head, see `colour_table`.
         w_size: of a `Mapping` between the noise and the first map; 0 for none, as Radford.
+        channels, side: of the images; others than RGBA of 24x24 for Radford's head alone.
         asked: size of the condition that is drawn to, see `conditions`; 0 for none. It goes to
             the mapping, beside w (as `EMBEDDED` numbers) and, unless `composing` is "none", to the
             palette head: by `PaletteHead`'s heights, or as "sums" without them.
@@ -114,6 +120,8 @@ class Generator(nn.Module):
         asked: int = 0,
         *,
         composing: Composing = "heights",
+        channels: int = 4,
+        side: int = 24,
     ) -> None:
         super().__init__()
         self.noise_size = z_size + w_size
@@ -121,13 +129,14 @@ class Generator(nn.Module):
         self.embed = nn.Linear(asked, EMBEDDED) if asked else None
         w = width
         first = (w_size or z_size) + (EMBEDDED if asked else 0)
-        layers: list[nn.Module] = [nn.ConvTranspose2d(first, 4 * w, 3, bias=False)]
+        self.side = side
+        layers: list[nn.Module] = [nn.ConvTranspose2d(first, 4 * w, first_map(side), bias=False)]
         for before, after in ((4 * w, 2 * w), (2 * w, w)):
             layers += [BatchNorm(before), nn.ReLU()]
             layers.append(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False))
         layers += [BatchNorm(w), nn.ReLU()]
         if counts is None:
-            layers += [nn.ConvTranspose2d(w, 4, 4, 2, 1), nn.Tanh()]
+            layers += [nn.ConvTranspose2d(w, channels, 4, 2, 1), nn.Tanh()]
         else:
             layers.append(nn.ConvTranspose2d(w, last, 4, 2, 1, bias=False))
             layers += [
@@ -147,7 +156,7 @@ class Generator(nn.Module):
         features, head = self.features(self.to_w(noise, asked), asked), self.layers[-1]
         palette = isinstance(head, PaletteHead)
         images: torch.Tensor = head(features, asked) if palette else head(features)
-        return images
+        return images[:, :, : self.side, : self.side]
 
     def to_w(self, noise: torch.Tensor, asked: torch.Tensor | None = None) -> torch.Tensor:
         """By the mapping, if there is one."""
@@ -181,21 +190,31 @@ class Discriminator(nn.Module):
     """
 
     def __init__(
-        self, width: int = 64, *, normalise: bool = False, code: int = 0, asked: int = 0
+        self,
+        width: int = 64,
+        *,
+        normalise: bool = False,
+        code: int = 0,
+        asked: int = 0,
+        channels: int = 4,
+        side: int = 24,
     ) -> None:
         super().__init__()
-        w = width
-        layers: list[nn.Module] = [nn.Conv2d(4 + code, w, 4, 2, 1), nn.LeakyReLU(0.2)]
+        w, last = width, first_map(side)
+        self.pad = 8 * last - side
+        layers: list[nn.Module] = [nn.Conv2d(channels + code, w, 4, 2, 1), nn.LeakyReLU(0.2)]
         for before, after in ((w, 2 * w), (2 * w, 4 * w)):
             layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=not normalise))
             if normalise:
                 layers.append(BatchNorm(after))
             layers.append(nn.LeakyReLU(0.2))
-        layers.append(nn.Conv2d(4 * w, 1, 3))
+        layers.append(nn.Conv2d(4 * w, 1, last))
         self.layers = nn.Sequential(*layers)
-        self.project = nn.Linear(asked, 4 * w * 9, bias=False) if asked else None
+        self.project = nn.Linear(asked, 4 * w * last**2, bias=False) if asked else None
 
     def forward(self, images: torch.Tensor, asked: torch.Tensor | None = None) -> torch.Tensor:
+        if self.pad:
+            images = F.pad(images, (0, self.pad, 0, self.pad), value=-1.0)
         seen = self.layers[:-1](images)
         logits: torch.Tensor = self.layers[-1](seen).flatten()
         if self.project is not None and asked is not None:

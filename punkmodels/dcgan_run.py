@@ -46,6 +46,12 @@ class DcganConfig:
     """mlp: fully connected layers, see plain.py; it draws any colour, and nothing that is asked"""
     images: Annotated[int, Field(ge=1, le=10**10)] = 100_000
     """real images that encoder and discriminator see in all"""
+    channels: Annotated[int, Field(ge=1, le=4)] = 4
+    """of the images, and"""
+    side: Annotated[int, Field(ge=8, le=64)] = 24
+    """their side in pixels"""
+    is_of_punks: bool = True
+    """or of other pictures, see subjects.py; these have Radford's head, and cannot be asked for"""
     conditional: Conditional = "none"
     """what one can ask for: nothing, a type, or type and accessories"""
     tone: bool = False
@@ -152,7 +158,7 @@ def make_config(preset: str = "quick", recipe: Recipe = "modern", **chosen: Any)
     if options.get("matching"):
         # The head soon holds what single accessories do, and leaves the layers below the rest.
         options |= {"w_size": 0, "beta_1": 0.9, "head_lr_times": 10.0} | chosen
-    if options.get("network") == "mlp":
+    if options.get("network") == "mlp" or not options.get("is_of_punks", True):
         options |= {"head": "rgba"} | chosen
     if options.get("head") == "rgba":  # these are of the palette's colours
         options |= {"code": 0, "w_size": 0} | chosen
@@ -169,6 +175,9 @@ def build_generator(config: DcganConfig, counts: torch.Tensor) -> AnyGenerator:
         DataError: the options contradict each other.
     """
     is_palette = config.head == "palette"
+    shape = {"channels": config.channels, "side": config.side}
+    if not config.is_of_punks and (is_palette or config.conditional != "none"):
+        raise DataError("of other pictures than punks no palette and no labels are known")
     if config.network == "mlp" and (is_palette or config.conditional != "none"):
         raise DataError("an mlp has no palette head, and cannot be asked for anything")
     if config.w_size and not is_palette:
@@ -176,7 +185,7 @@ def build_generator(config: DcganConfig, counts: torch.Tensor) -> AnyGenerator:
     if config.matching and (not is_palette or config.conditional == "none"):
         raise DataError("matching is of a palette head that can be asked for something")
     if config.network == "mlp":
-        return PlainGenerator(config.z_size, config.width)
+        return PlainGenerator(config.z_size, config.width, **shape)
     return Generator(
         config.z_size,
         config.width,
@@ -186,6 +195,7 @@ def build_generator(config: DcganConfig, counts: torch.Tensor) -> AnyGenerator:
         config.w_size,
         condition_size(config.conditional, tone=config.tone, by_body=config.by_body),
         composing=config.composing,
+        **shape,
     )
 
 

@@ -24,6 +24,7 @@ from punkmodels.losses import (
 )
 from punkmodels.plain import AnyGenerator, PlainDiscriminator
 from punkmodels.ranks import ALONE, Ranks, Stream
+from punkmodels.subjects import to_signed
 
 
 @dataclass
@@ -68,6 +69,10 @@ class Game:
         drawn: torch.Tensor = self.G(self._noise(n), asked)
         return drawn
 
+    def real(self, images: torch.Tensor) -> torch.Tensor:
+        """Training images, see `Subject`, as the discriminator sees them."""
+        return to_rgba(images, self.table) if self.config.is_of_punks else to_signed(images)
+
     def _noise(self, n: int) -> torch.Tensor:
         return self.random.normal(n, self.G.noise_size)
 
@@ -85,7 +90,7 @@ class Game:
             drawn: as many images, which are not changed by this loss.
             gamma: weight of the gradient penalties; None to leave them out.
         """
-        of_each = (to_rgba(indices, self.table), drawn.detach())
+        of_each = (self.real(indices), drawn.detach())
         both = torch.cat([self._disturb(images) for images in of_each])
         if self.config.recipe == "classic":  # each by itself, because of batch normalisation
             of_real, of_drawn = (self.judge(x, asked) for x in both.chunk(2))
@@ -140,7 +145,7 @@ class Game:
             return nats
         nats = nats + self.config.l1_weight * head.say().abs().sum()
         if self.E:
-            real = to_rgba(indices, self.table)
+            real = self.real(indices)
             nats = nats + encoder_loss(
                 self.E, self.G, real, indices, self.random, self.config.kl_weight, asked
             )
@@ -187,14 +192,18 @@ def new_game(
             try_next="choose --norm-groups that divide the batch, and that the ranks divide",
         )
     torch.manual_seed(config.seed)
-    G = build_generator(config, colour_counts(images)).to(device)
+    counts = torch.zeros(0) if config.head == "rgba" else colour_counts(images)
+    G = build_generator(config, counts).to(device)
     asked = condition_size(config.conditional, tone=config.tone, by_body=config.by_body)
     is_classic = config.recipe == "classic"
+    shape = {"channels": config.channels, "side": config.side}
     D: Discriminator | PlainDiscriminator
     if config.network == "mlp":
-        D = PlainDiscriminator(config.width)
+        D = PlainDiscriminator(config.width, **shape)
     else:
-        D = Discriminator(config.width, normalise=is_classic, code=config.code, asked=asked)
+        D = Discriminator(
+            config.width, normalise=is_classic, code=config.code, asked=asked, **shape
+        )
     E = None
     if config.w_size:
         E = Encoder(config.width, config.code, config.z_size, config.w_size, asked).to(device)

@@ -11,11 +11,11 @@ import torch
 from PIL import Image
 
 from punkdata.disk import storage_errors, write_whole
-from punkdata.palette import PALETTE
 from punkmodels.colours import snap
 from punkmodels.plain import AnyGenerator
 from punkmodels.runs import write_json
-from punkmodels.sheets import grid
+from punkmodels.sheets import grid, pixels_of
+from punkmodels.subjects import to_pixels
 
 BATCH = 500
 
@@ -28,15 +28,18 @@ def draw_sprites(
     *,
     asked: torch.Tensor | None = None,
     keep_raw: bool = True,
+    of_punks: bool = True,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Sprites of a seed; the first ones are the same for every count.
 
     Args:
         asked: conditions (count, size); None of a generator that knows none.
+        of_punks: False of a generator of other pictures.
 
     Returns:
-        Palette indices uint8 (count, 24, 24), and as they were before snapping, float32
-        (count, 4, 24, 24) in [-1, 1], if they are kept; both on the CPU.
+        Palette indices uint8 (count, 24, 24), or of other pictures than punks uint8 (count,
+        channels, side, side); and as they were before that, float32 in [-1, 1], if they are kept;
+        both on the CPU.
     """
     device = next(model.parameters()).device
     # On the CPU, so that a seed means the same noise on every device.
@@ -50,16 +53,16 @@ def draw_sprites(
             some = None if asked is None else asked[start : start + n].to(device)
             drawn = model(z.to(device), some)[:, :4].cpu()
             raw += [drawn] * keep_raw
-            sprites.append(snap(drawn)[0])
+            sprites.append(snap(drawn)[0] if of_punks else to_pixels(drawn))
             report(start + n, count)
     return torch.cat(sprites), torch.cat(raw) if keep_raw else torch.empty(0, 4, 24, 24)
 
 
 def write_sprites(sprites: torch.Tensor, out: Path, about: dict[str, object]) -> None:
-    """A folder of RGBA PNGs 00000.png … of 24x24 pixels, and an index.json that tells of them.
+    """A folder of PNGs 00000.png …, each pixel as drawn, and an index.json that tells of them.
 
     Args:
-        sprites: palette indices (N, 24, 24).
+        sprites: as `draw_sprites` gives them.
         about: what index.json says beside the files' names.
 
     Raises:
@@ -71,8 +74,10 @@ def write_sprites(sprites: torch.Tensor, out: Path, about: dict[str, object]) ->
             unfinished = Path(folder) / "drawings"
             unfinished.mkdir()
             names = [f"{i:05d}.png" for i in range(len(sprites))]
-            for name, pixels in zip(names, PALETTE[sprites.numpy()], strict=True):
-                Image.fromarray(pixels).save(unfinished / name)
+            for name, pixels in zip(names, pixels_of(sprites), strict=True):
+                Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(
+                    unfinished / name
+                )
             write_json(unfinished / "index.json", {**about, "images": names})
             if out.is_dir():
                 out.rmdir()  # an empty one

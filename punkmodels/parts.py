@@ -37,6 +37,11 @@ class Part:
     def __len__(self) -> int:
         return len(self.punk_ids)
 
+    @property
+    def about(self) -> dict[str, Any]:
+        """For config.json."""
+        return {"version": self.version, "labels_hash": self.labels_hash, "punks": len(self)}
+
 
 def load_part(root: Path, version: str, scheme: str, part: PartName) -> Part:
     """One part by a scheme of the snapshot, or by one of five folds.
@@ -80,6 +85,8 @@ def sampling_weights(labels: torch.Tensor, balanced_share: float) -> torch.Tenso
     A punk's balanced weight is the sum of 1/support over its labels: so every label, rare
     or common, brings in the same total. It is mixed with the uniform weight.
     """
+    if not balanced_share:
+        return torch.full((len(labels),), 1 / len(labels))
     support = labels.sum(0).clamp(min=1)
     balanced = (labels / support).sum(1)
     uniform = torch.full_like(balanced, 1 / len(labels))
@@ -89,7 +96,7 @@ def sampling_weights(labels: torch.Tensor, balanced_share: float) -> torch.Tenso
 def describe_run(
     task: str,
     options: dict[str, Any],
-    train: Part,
+    data: dict[str, Any],
     device: torch.device,
     why: str,
     *,
@@ -99,11 +106,7 @@ def describe_run(
     return {
         "task": task,
         "options": options,
-        "data": {
-            "version": train.version,
-            "labels_hash": train.labels_hash,
-            "punks": len(train),
-        },
+        "data": data,
         "device": {
             "name": device.type,
             "threads": torch.get_num_threads(),

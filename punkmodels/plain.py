@@ -15,8 +15,6 @@ from torch import nn
 
 from punkmodels.dcgan import Generator
 
-CHANNELS, SIDE = 4, 24
-
 
 def stack(*sizes: int) -> list[nn.Module]:
     """Linear layers from size to size, with LeakyReLU between them."""
@@ -37,16 +35,19 @@ class PlainGenerator(nn.Module):
     embed = None
     """it has no mapping, and cannot be asked for anything"""
 
-    def __init__(self, z_size: int = 100, width: int = 64) -> None:
+    def __init__(
+        self, z_size: int = 100, width: int = 64, *, channels: int = 4, side: int = 24
+    ) -> None:
         super().__init__()
         self.noise_size = z_size
+        self.shape = (channels, side, side)
         w = width
-        pixels = CHANNELS * SIDE * SIDE
+        pixels = channels * side * side
         self.layers = nn.Sequential(*stack(z_size, 4 * w, 8 * w, 16 * w, pixels), nn.Tanh())
 
     def forward(self, noise: torch.Tensor, _: torch.Tensor | None = None) -> torch.Tensor:
         images: torch.Tensor = self.layers(noise)
-        return images.view(-1, CHANNELS, SIDE, SIDE)
+        return images.view(-1, *self.shape)
 
 
 AnyGenerator: TypeAlias = Generator | PlainGenerator
@@ -55,9 +56,9 @@ AnyGenerator: TypeAlias = Generator | PlainGenerator
 class PlainDiscriminator(nn.Module):
     """RGBA in [-1, 1], float32 (N, 4, 24, 24), to logits (N,): higher looks more real."""
 
-    def __init__(self, width: int = 64) -> None:
+    def __init__(self, width: int = 64, *, channels: int = 4, side: int = 24) -> None:
         super().__init__()
-        self.layers = nn.Sequential(*stack(CHANNELS * SIDE * SIDE, 8 * width, 4 * width, 1))
+        self.layers = nn.Sequential(*stack(channels * side * side, 8 * width, 4 * width, 1))
 
     def forward(self, images: torch.Tensor, _: torch.Tensor | None = None) -> torch.Tensor:
         logits: torch.Tensor = self.layers(images.flatten(1))

@@ -25,6 +25,8 @@ WEIGHTS = "weights.safetensors"
 class SavedData(BaseModel):
     version: str
     labels_hash: str
+    pictures: str | None = None
+    """where they were, of what learned from other pictures than punks"""
 
 
 class SavedDevice(BaseModel):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
-from torch.nn import functional as F
 
 from punkdata.palette import PALETTE
 
@@ -16,15 +17,30 @@ BACKGROUND = "#638596"
 
 
 def grid(images: torch.Tensor, columns: int = 8, scale: int = 4) -> Image.Image:
-    """Palette indices (N, 24, 24) side by side, row by row, on the collection's usual blue."""
-    n, height, width = images.shape
-    tiles = F.pad(images.cpu(), (0, 0, 0, 0, 0, -n % columns))
-    rows = tiles.reshape(-1, columns, height, width).transpose(1, 2)
-    punks = Image.fromarray(PALETTE[rows.reshape(-1, columns * width).numpy()])
-    picture = Image.new("RGBA", punks.size, BACKGROUND)
-    picture.alpha_composite(punks)
+    """Images, as `pixels_of` takes them, side by side, row by row, on the collection's usual
+    blue.
+    """
+    pixels = pixels_of(images)
+    n, height, width, channels = pixels.shape
+    tiles = np.concatenate([pixels, np.zeros((-n % columns, *pixels.shape[1:]), np.uint8)])
+    rows = tiles.reshape(-1, columns, height, width, channels).swapaxes(1, 2)
+    whole = rows.reshape(-1, columns * width, channels)
+    sheet = Image.fromarray(whole[..., 0] if channels == 1 else whole).convert("RGBA")
+    picture = Image.new("RGBA", sheet.size, BACKGROUND)
+    picture.alpha_composite(sheet)
     size = (picture.width * scale, picture.height * scale)
     return picture.resize(size, Image.Resampling.NEAREST)
+
+
+def pixels_of(images: torch.Tensor) -> NDArray[np.uint8]:
+    """uint8 (N, side, side, channels): of punks, palette indices (N, 24, 24), RGBA; of other
+    pictures, uint8 (N, channels, side, side), what they have.
+    """
+    if images.ndim == 3:
+        rgba: NDArray[np.uint8] = PALETTE[images.cpu().numpy()]
+        return rgba
+    found: NDArray[np.uint8] = images.cpu().numpy().transpose(0, 2, 3, 1)
+    return found
 
 
 def save_film(frames: list[Path], path: Path, frame_ms: int = 250) -> None:
@@ -61,6 +77,6 @@ def save_curves(lines: list[dict[str, float | None]], path: Path) -> None:
     below.set_yscale("log")
     below.yaxis.set_major_formatter(ScalarFormatter())
     below.yaxis.set_minor_formatter(ScalarFormatter())
-    below.set_ylabel("Fréchet distance in punk features\nto the training part")
+    below.set_ylabel("Fréchet distance\nto the training part")
     below.set_xlabel("real images seen")
     figure.savefig(path, dpi=120)

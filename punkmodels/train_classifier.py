@@ -170,7 +170,7 @@ def train_classifier(
         run = create_run(runs, "-".join(name for name in names if name != "cnn"))
         write_json(
             run / "config.json",
-            describe_run("classifier", asdict(config), train, device, why, half=half),
+            describe_run("classifier", asdict(config), train.about, device, why, half=half),
         )
         generator = torch.Generator(device).manual_seed(config.seed)
         grid(augment(images[:64], config.noise_share, generator)).save(run / "real.png")

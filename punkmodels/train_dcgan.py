@@ -12,7 +12,7 @@ import functools
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -20,6 +20,7 @@ import torch
 from punkdata.disk import storage_errors
 from punkdata.errors import DataError
 from punkdata.traits import LABELS, TYPES
+from punkmodels import subjects
 from punkmodels.checkpoint import (
     CheckpointFacts,
     has_checkpoint,
@@ -31,13 +32,11 @@ from punkmodels.checkpoint import (
     step_of,
     unprefixed,
 )
-from punkmodels.colours import snap
-from punkmodels.conditions import conditions, tones_of
+from punkmodels.conditions import conditions
 from punkmodels.dcgan import BatchNorm, Generator, reestimate_normalisation
 from punkmodels.dcgan_run import DcganConfig, read_dcgan_config
 from punkmodels.device import pick_device, settle
 from punkmodels.distances import frechet_distance
-from punkmodels.features import embed
 from punkmodels.game import new_game
 from punkmodels.graphs import Replayed
 from punkmodels.parts import describe_run, load_part, sampling_weights
@@ -69,26 +68,45 @@ def train_dcgan(
     threads: int | None = None,
     resume: Path | None = None,
     log: str | None = None,
+    pictures: Path | None = None,
     report: Callable[..., None] = lambda done, total, note="": None,
     say: Callable[[str], None] = lambda text: None,
     ranks: Ranks = ALONE,
 ) -> Path:
     """Train on the training part of the default split, and return the run folder.
 
-    Args and raises: as `train_classifier`; and NetworkError: another rank has ended.
+    Args:
+        pictures: to learn from instead of punks, see `subjects.pictures`.
+
+    Other args, and raises: as `train_classifier`, `subjects.pictures`; and NetworkError: another
+    rank has ended.
     """
     check_sink(log)
     saved = read_dcgan_config(resume) if resume else None
     if saved:
         config, version = saved.options, saved.data.version
-    train = load_part(root, version, "default", "train")
+    if saved and saved.data.pictures:
+        pictures = Path(saved.data.pictures)
+    if pictures:
+        train = subjects.pictures(pictures)
+        channels, side = train.images.shape[1:3]
+        if not saved:
+            config = replace(
+                config,
+                channels=channels,
+                side=side,
+                shift=config.shift * side // config.side,
+                hole=config.hole * side // config.side,
+            )
+    else:
+        train = subjects.punks(load_part(root, version, "default", "train"))
     if len(train) < 2:
-        raise DataError(f"{train.path} has no punks to train on")
-    if saved and saved.data.labels_hash != train.labels_hash:
-        raise DataError(f"{train.path} holds other labels than {resume} was trained on")
+        raise DataError(f"{root} has no punks to train on")
+    if saved and saved.data.labels_hash != train.about["labels_hash"]:
+        raise DataError(f"{pictures or root} holds others than {resume} was trained on")
     device, why = pick_device(saved.device.name if saved else device_name)
     images = train.images.to(device)
-    known = embed(train.images, device)
+    known = train.embed(train.images, device)
     game = new_game(config, train.images, device, ranks)
     G, D, random = game.G, game.D, game.random
     if config.compiled:
@@ -99,7 +117,7 @@ def train_dcgan(
     weights = sampling_weights(train.visible, config.balanced_share)
     up_to = weights.double().cumsum(0).float().to(device)
     seen_of, told_of = (labels.bool().to(device) for labels in (train.visible, train.labels))
-    tones = tones_of(train.images).to(device)
+    tones = train.tones.to(device)
     some = torch.randint(len(images), (DRAWN,), generator=fixed, device=device)
 
     def asking(labels: torch.Tensor, tones: torch.Tensor) -> torch.Tensor:
@@ -208,9 +226,9 @@ def train_dcgan(
         both = zip(torch.split(fixed_noise, 500), torch.split(fixed_asked, 500), strict=True)
         with torch.inference_mode():
             drawn = torch.cat([ema(*batch) for batch in both])
-        sprites = snap(drawn)[0].cpu()
+        sprites = train.show(drawn)
         grid(sprites[:64]).save(run / "samples" / f"step_{step:06d}.png")
-        return frechet_distance(known, embed(sprites, device))
+        return frechet_distance(known, train.embed(sprites, device))
 
     first_step = 0
     if resume:
@@ -235,7 +253,7 @@ def train_dcgan(
         run = runs  # nothing is written there
     else:
         run = create_run(runs, f"{config.network}-{config.recipe}-{config.preset}")
-        about = describe_run("dcgan", asdict(config), train, device, why, half=half)
+        about = describe_run("dcgan", asdict(config), train.about, device, why, half=half)
         write_json(run / "config.json", about)
     if (
         ranks.is_first and not first_step
@@ -248,9 +266,7 @@ def train_dcgan(
     if first_step == steps:
         say(f"{run} is finished already")
     else:
-        say(
-            f"{run}: {len(images):,} punks of {train.version}, {config.images:,} images on {device}"
-        )
+        say(f"{run}: {train.name}, {config.images:,} images on {device}")
         say(f"{device}: {why}")
     note = ""
     since, started = first_step, time.perf_counter()

@@ -13,7 +13,7 @@ from punkmodels import cli, dcgan, evaluate_gan, generate
 from punkmodels import train_dcgan as training
 
 Capture = pytest.CaptureFixture[str]
-SMALL = ("--width", 4, "--images", 64, "--threads", 1)
+SMALL = ("--width", 4, "--images-seen", 64, "--threads", 1)
 
 
 def run(*args: object) -> int:

@@ -22,7 +22,18 @@ def run(*args: object) -> int:
 def runs(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Two runs: of types, and the latest of labels and tone."""
     folder = tmp_path_factory.mktemp("runs")
-    options = ("--root", built_root, "--runs", folder, "--width", 4, "--images", 64, "--threads", 1)
+    options = (
+        "--root",
+        built_root,
+        "--runs",
+        folder,
+        "--width",
+        4,
+        "--images-seen",
+        64,
+        "--threads",
+        1,
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "LOOKS", 2)
         patch.setattr(training, "DRAWN", 64)

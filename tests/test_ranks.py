@@ -158,7 +158,18 @@ def test_a_killed_rank_ends_the_run_which_goes_on_with_another_number(
 def test_the_command_trains_on_two_ranks_of_which_one_speaks(
     built_root: Path, tmp_path: Path
 ) -> None:
-    train = ("-m", "punkmodels", "train", "dcgan", "--images", 32, "--width", 4, "--threads", 1)
+    train = (
+        "-m",
+        "punkmodels",
+        "train",
+        "dcgan",
+        "--images-seen",
+        32,
+        "--width",
+        4,
+        "--threads",
+        1,
+    )
     process = launch(*TORCHRUN, *train, "--root", built_root, "--runs", tmp_path)
     out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
