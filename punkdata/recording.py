@@ -169,7 +169,9 @@ class Recording:
         try:
             with path.open("rb") as file:
                 if path.suffix == ".gz":  # what does not pack has some bytes more
-                    plain = zlib.decompressobj(wbits=31).decompress(file.read(2 * most + 100), most)
+                    unpacker = zlib.decompressobj(wbits=31)
+                    plain = unpacker.decompress(file.read(2 * most + 100), most)
+                    plain = plain if unpacker.eof else b""
                 else:
                     plain = file.read(most)
         except zlib.error:

@@ -103,7 +103,8 @@ def train_dcgan(
     if len(train) < 2:
         raise DataError(f"{root} has no punks to train on")
     if saved and saved.data.labels_hash != train.about["labels_hash"]:
-        raise DataError(f"{pictures or root} holds others than {resume} was trained on")
+        what = f"{pictures} holds other pictures" if pictures else f"{root} holds other labels"
+        raise DataError(f"{what} than {resume} was trained on")
     device, why = pick_device(saved.device.name if saved else device_name)
     images = train.images.to(device)
     known = train.embed(train.images, device)
