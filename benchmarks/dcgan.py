@@ -1,9 +1,9 @@
 """How good the drawn punks are: python benchmarks/dcgan.py [--peer NAME=SHEET.png]
 
-Trains the preset `best` by the modern recipe, then the classic one for as many seconds, on the
-newest snapshot of ./data, and prints the table of docs/models.md: both, the peers' drawings,
-held-out punks and the floor. Finished runs stay in --out and are not trained again; one that was
-stopped is resumed.
+Trains the preset `best` by the modern recipe, then the classic one and the first tutorials' mlp for
+as many seconds each, on the newest snapshot of ./data, and prints the table of docs/models.md:
+these, the peers' drawings, held-out punks and the floor. Finished runs stay in --out and are not
+trained again; one that was stopped is resumed.
 
     python benchmarks/dcgan.py --parts    what each part does: encoder, discriminator, both
     python benchmarks/dcgan.py --speed    images a second beside the tutorials' loop
@@ -92,19 +92,23 @@ def scored(name: str, run: Path) -> GeneratorEvaluation:
 def table(out: Path, peers: list[tuple[str, Path]]) -> None:
     modern = trained(out, "modern", make_config("best"))
     seconds = seconds_of(modern)
-    index = out / "classic_images.json"  # measured once, so that a stopped run can go on
+    index = out / "images.json"  # measured once, so that a stopped run can go on
     known = json.loads(index.read_text()) if index.exists() else {}
-    if modern.name not in known:
-        config = make_config("best", "classic", images=40 * BATCH)
-        trial = train_dcgan(ROOT, out / "trials", config, threads=1)
-        known[modern.name] = int(seconds * images_per_s(trial))
-        index.write_text(json.dumps(known))
-    images = known[modern.name]
-    classic = trained(out, "classic", make_config("best", "classic", images=images))
-    results = [scored("classic", classic), scored("modern", modern)]
+    runs = {}
+    for name, network in (("mlp", "mlp"), ("classic", "dcgan")):
+        key = f"{modern.name} {name}"
+        if key not in known:
+            config = make_config("best", "classic", network=network, images=400 * BATCH)
+            trial = train_dcgan(ROOT, out / "trials", config, threads=1)
+            known[key] = int(seconds * images_per_s(trial))
+            index.write_text(json.dumps(known))
+        config = make_config("best", "classic", network=network, images=known[key])
+        runs[name] = trained(out, name, config)
+    runs["modern"] = modern
+    results = [scored(name, run) for name, run in runs.items()]
     results += [evaluate_sprites(name, read_sprites(path), ROOT) for name, path in peers]
     print(markdown(*results))
-    for name, run in (("classic", classic), ("modern", modern)):
+    for name, run in runs.items():
         seen = read_metrics(run)[-1]["images_seen"]
         print(f"{name}: {seen:,} images in {seconds_of(run) / 60:.0f} minutes on one thread")
 
