@@ -100,7 +100,7 @@ def test_a_stopped_run_goes_on_without_being_told_where_the_pictures_are(
 
 @pytest.mark.parametrize(
     ("side", "channels", "network"),
-    [(8, 1, "mlp"), (28, 1, "dcgan"), (32, 3, "dcgan"), (9, 4, "dcgan"), (9, 4, "mlp")],
+    [(28, 1, "dcgan"), (32, 3, "mlp"), (9, 4, "dcgan")],
 )
 def test_any_size_is_learned(side: int, channels: int, network: str, tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (24, channels, side, side), np.uint8)

@@ -75,11 +75,8 @@ def test_what_explains_a_price_is_found(tmp_path: Path) -> None:
     assert float(times[1]) == pytest.approx(3, rel=0.1)
 
 
-@pytest.mark.parametrize("bare", [True, False])
-def test_too_few_sales_to_explain_are_said(
-    bare: bool, priced: Snapshot, snapshot: Snapshot, tmp_path: Path
-) -> None:
-    done = run("prices.py", (snapshot if bare else priced).path, cwd=tmp_path)
+def test_too_few_sales_to_explain_are_said(priced: Snapshot, tmp_path: Path) -> None:
+    done = run("prices.py", priced.path, cwd=tmp_path)
     assert done.returncode == 1
     assert re.search(r"holds \d+ sales with a price, too few to learn from: 500 are", done.stderr)
 
@@ -94,7 +91,7 @@ def test_a_network_of_your_own_learns(snapshot: Snapshot, tmp_path: Path) -> Non
 
 
 def test_without_data_they_say_what_to_type(tmp_path: Path) -> None:
-    for name in ("price_table.py", "prices.py", "train_and_evaluate.py"):
+    for name in ("prices.py", "train_and_evaluate.py"):
         done = run(name, cwd=tmp_path)
         assert done.returncode == 1
         assert "punkdata fetch" in done.stderr
