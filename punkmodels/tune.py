@@ -15,6 +15,7 @@ What is best is decided on the validation part. The test part is scored once, at
 from __future__ import annotations
 
 import io
+import math
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
@@ -226,21 +227,23 @@ def _plot(study: optuna.Study, name: str) -> bytes | None:
     from optuna.importance import PedAnovaImportanceEvaluator
     from optuna.visualization import matplotlib as draw
 
+    # Logarithms, or the worst trial would leave no room for the differences between the best.
+    shown: dict[str, Any] = {
+        "target": lambda trial: math.log10(trial.value),
+        "target_name": "log10 of the validation loss",
+    }
     try:
         if name == "history":
-            draw.plot_optimization_history(study)
+            draw.plot_optimization_history(study, **shown)
         elif name == "parallel":
-            draw.plot_parallel_coordinate(study)
+            draw.plot_parallel_coordinate(study, **shown)
         else:
             evaluator = PedAnovaImportanceEvaluator()
-            draw.plot_param_importances(study, evaluator=evaluator)
+            draw.plot_param_importances(study, evaluator=evaluator, **shown)
     except (ValueError, RuntimeError, ZeroDivisionError):
         return None
     figure = gcf()
     figure.set_size_inches(11, 5)
-    for one in figure.axes:  # the loss is small, and best near its lowest
-        one.set_ylabel(one.get_ylabel().replace("Objective Value", "validation loss"))
-        one.set_xlabel(one.get_xlabel().replace("Objective Value", "validation loss"))
     figure.tight_layout()
     file = io.BytesIO()
     figure.savefig(file, dpi=110)
