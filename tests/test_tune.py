@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -100,21 +99,34 @@ def test_a_study_goes_on_where_it_was(built_root: Path, tmp_path: Path) -> None:
 
 
 KILLED = """
-import sys, test_tune
+import sys, time, test_tune
 from pathlib import Path
 from punkmodels import tune
 tune.SPACES["cnn"] = test_tune.small
-test_tune.search(Path(sys.argv[1]), Path(sys.argv[2]), trials=50)
+real, begun = tune.train_classifier, []
+
+def train(*args, each_epoch, **options):
+    begun.append(1)
+
+    def stay(line):
+        each_epoch(line)
+        if len(begun) == 2:
+            print("in the second trial", flush=True)
+            time.sleep(600)
+
+    return real(*args, each_epoch=stay, **options)
+
+tune.train_classifier = train
+test_tune.search(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 
 
 def test_a_killed_search_tries_the_broken_off_trial_again(built_root: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", KILLED, str(built_root), str(tmp_path)]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
-    with subprocess.Popen(command, env=environment) as process:
-        until = time.monotonic() + 120
-        while not any(tmp_path.glob("0*/metrics.jsonl")) and time.monotonic() < until:
-            time.sleep(0.01)
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "in the second trial\n"
         process.send_signal(signal.SIGKILL)
     storage = f"sqlite:///{tmp_path / 'study.db'}"
     trials = optuna.load_study(study_name="classifier", storage=storage).trials
