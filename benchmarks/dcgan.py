@@ -89,22 +89,29 @@ def scored(name: str, run: Path) -> GeneratorEvaluation:
     return evaluate_sprites(name, raw, ROOT, version=version, out=run / "evaluation" / "generated")
 
 
-def table(out: Path, peers: list[tuple[str, Path]]) -> None:
-    modern = trained(out, "modern", make_config("best"))
-    seconds = seconds_of(modern)
-    index = out / "images.json"  # measured once, so that a stopped run can go on
-    known = json.loads(index.read_text()) if index.exists() else {}
+def table(
+    out: Path, peers: list[tuple[str, Path]], only: str | None, minutes: float | None
+) -> None:
+    names = (only,) if only else ("mlp", "classic", "modern")
     runs = {}
-    for name, network in (("mlp", "mlp"), ("classic", "dcgan")):
-        key = f"{modern.name} {name}"
+    if minutes is None or "modern" in names:
+        modern = trained(out, "modern", make_config("best"))
+        minutes = minutes or seconds_of(modern) / 60
+    index = out / "images.json"  # measured once, so that a stopped run can go on
+    for name in names:
+        if name == "modern":
+            runs[name] = modern
+            continue
+        network = "mlp" if name == "mlp" else "dcgan"
+        key = f"{name}, {minutes:.0f} minutes"
+        known = json.loads(index.read_text()) if index.exists() else {}
         if key not in known:
             config = make_config("best", "classic", network=network, images=400 * BATCH)
             trial = train_dcgan(ROOT, out / "trials", config, threads=1)
-            known[key] = int(seconds * images_per_s(trial))
+            known[key] = int(60 * minutes * images_per_s(trial))
             index.write_text(json.dumps(known))
         config = make_config("best", "classic", network=network, images=known[key])
         runs[name] = trained(out, name, config)
-    runs["modern"] = modern
     results = [scored(name, run) for name, run in runs.items()]
     results += [evaluate_sprites(name, read_sprites(path), ROOT) for name, path in peers]
     print(markdown(*results))
@@ -198,6 +205,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark-dcgan"))
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=SHEET.png")
+    parser.add_argument("--only", choices=("mlp", "classic", "modern"))
+    help_text = "that mlp and classic have; by default as many as modern takes"
+    parser.add_argument("--minutes", type=float, help=help_text)
     parser.add_argument("--parts", action="store_true")
     parser.add_argument("--speed", action="store_true")
     parser.add_argument("--root", type=Path, default=ROOT, help="of --speed")
@@ -212,7 +222,7 @@ def main() -> None:
         parts(options.out)
         return
     peers = [(name, Path(path)) for name, _, path in (p.partition("=") for p in options.peer)]
-    table(options.out, peers)
+    table(options.out, peers, options.only, options.minutes)
 
 
 if __name__ == "__main__":

@@ -108,7 +108,8 @@ images, labels = train.as_tensors()
 for _ in range(5):
     with Timer():
         for index in torch.randperm(len(images)).split(size):
-            x, y = images[index].float().div_(255), labels[index]
+            x = images.index_select(0, index).float().div_(255)
+            y = labels.index_select(0, index)
 """,
     "TensorDataset + DataLoader": """
 from torch.utils.data import DataLoader, TensorDataset
