@@ -12,7 +12,7 @@ import typer
 
 from punkdata import terminal
 from punkdata.errors import DataError, ImageError, UsageError
-from punkmodels import cli_dcgan, cli_generate, cli_tune
+from punkmodels import cli_dcgan, cli_drawn, cli_generate, cli_tune
 from punkmodels.options import (
     DeviceName,
     DeviceOption,
@@ -218,12 +218,12 @@ def evaluate(
     as_json: terminal.Json = False,
 ) -> None:
     """Score a classifier on held-out punks, or a generator, or drawings, beside real punks."""
-    if cli_dcgan.is_drawn(run, runs):
+    if cli_drawn.is_drawn(run, runs):
         if split:
             raise UsageError(
                 "drawn punks are compared with all that are held out", try_next="leave out --split"
             )
-        cli_dcgan.evaluate_drawn(run, tile, out, root, version, runs, device, as_json=as_json)
+        cli_drawn.evaluate_drawn(run, tile, out, root, version, runs, device, as_json=as_json)
         return
     from punkdata.traits import TYPES
     from punkmodels.device import pick_device
@@ -295,8 +295,8 @@ def export(
     folder = find_run(runs, run, trained=True)
     if out.resolve() == folder.resolve():
         raise UsageError(f"{out} is the run itself", try_next="choose another folder with --out")
-    if cli_dcgan.is_drawn(str(folder), runs):
-        cli_dcgan.export_drawn(folder, out, root, version, as_json=as_json)
+    if cli_drawn.is_drawn(str(folder), runs):
+        cli_drawn.export_drawn(folder, out, root, version, as_json=as_json)
         return
     result = export_with_scores(folder, root, out, version=version)
     size_bytes = (out / WEIGHTS).stat().st_size

@@ -92,5 +92,8 @@ def tune_classifier(
         f"on the test part: exact match {found.test['exact_match']:.4f}, macro-AP "
         f"{found.test['macro_ap']:.4f}"
     )
-    pictures = ", ".join(f"{name}.png" for name in tune.PLOTS if (folder / f"{name}.png").exists())
-    terminal.say(f"in {folder}: best.json, trials.csv, {pictures}")
+    pictures = [f"{name}.png" for name in tune.PLOTS]
+    drawn = [name for name in pictures if (folder / name).exists()]
+    terminal.say(f"in {folder}: {', '.join(['best.json', 'trials.csv', *drawn])}")
+    if missing := [name for name in pictures if name not in drawn]:
+        terminal.say(f"for {' and '.join(missing)} more --trials are needed")

@@ -223,6 +223,8 @@ def _conclude(
 
 def _plot(study: optuna.Study, name: str) -> bytes | None:
     """PNG by optuna; None where too few trials differ to say what matters."""
+    if name == "importance" and len(_complete(study)) < 2:
+        return None
     from matplotlib.pyplot import close, gcf
     from optuna.importance import PedAnovaImportanceEvaluator
     from optuna.visualization import matplotlib as draw

@@ -59,6 +59,33 @@ def built_root(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="module")
+def quick_looks() -> Iterator[None]:
+    """Trainings that are looked at twice, and scores of 100 draws."""
+    from punkmodels import dcgan, evaluate_gan, generate, train_dcgan
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train_dcgan, "LOOKS", 2)
+        patch.setattr(train_dcgan, "DRAWN", 64)
+        patch.setattr(dcgan, "BATCHES", 5)
+        patch.setattr(generate, "BATCH", 100)
+        patch.setattr(evaluate_gan, "DRAW", 100)
+        yield
+
+
+@pytest.fixture(scope="module")
+def generator_runs(
+    built_root: Path, quick_looks: None, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A folder with the run of a small generator, which has learned next to nothing."""
+    from punkmodels.dcgan_run import make_config
+    from punkmodels.train_dcgan import train_dcgan
+
+    folder = tmp_path_factory.mktemp("runs")
+    train_dcgan(built_root, folder, make_config(width=4, images=64), threads=1)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def priced(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     """A snapshot with sales and listings, as from OpenSea. Only for reading."""

@@ -47,6 +47,14 @@ def test_the_command_prints_the_run_and_tells_what_was_best(
     assert told["tried"] == ["width", "batch_size"]
 
 
+def test_a_picture_that_needs_more_trials_is_named(
+    command: list[str], tmp_path: Path, capsys: Capture
+) -> None:
+    assert run([*command, "--trials", "1"]) == 0
+    assert "for importance.png more --trials are needed" in capsys.readouterr().err
+    assert not (tmp_path / "tune-cnn" / "importance.png").exists()
+
+
 def test_ctrl_c_says_that_nothing_is_lost(
     command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:

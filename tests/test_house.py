@@ -89,7 +89,7 @@ PUNKMODELS = [
     ["train_classifier", "train_dcgan"],
     ["evaluate", "evaluate_asked", "evaluate_gan", "evaluate_pictures", "predict"],
     ["tune"],
-    ["options", "cli_generate", "cli_dcgan", "cli_tune", "cli"],
+    ["options", "cli_generate", "cli_dcgan", "cli_drawn", "cli_tune", "cli"],
     ["__main__"],
 ]
 OF_PUNKDATA = {
