@@ -9,6 +9,7 @@ before. Nothing that was not known before a sale is used to tell its price.
 
 from __future__ import annotations
 
+import argparse
 import sys
 
 import numpy as np
@@ -36,8 +37,9 @@ def read_sales(root: str) -> tuple[pd.DataFrame, np.ndarray]:
         sales = sales[sales["price_eth"] >= LEAST_ETH]
     if len(sales) < LEAST_SALES:
         sys.exit(
-            f"{snapshot.path} holds {len(sales):,} sales with a price, too few to learn from: "
-            f"{LEAST_SALES:,} are needed; get more with: punkdata fetch --instant-key"
+            f"error: {snapshot.path} holds {len(sales):,} sales with a price, too few to learn "
+            f"from: {LEAST_SALES:,} are needed; get more with: punkdata fetch --instant-key "
+            f"--root {root} && punkdata build-dataset --root {root}"
         )
     punks = snapshot.punks(columns=["punk_id", "type", "labels", "accessory_count"])
     row_of = {punk_id: row for row, punk_id in enumerate(numbers(punks.column("punk_id")))}
@@ -78,8 +80,10 @@ def tell(name: str, log: np.ndarray, told: np.ndarray) -> None:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[2])
+    parser.add_argument("root", nargs="?", default="data", help="the data root, or a snapshot")
     try:
-        sales, known = read_sales(sys.argv[1] if len(sys.argv) > 1 else "data")
+        sales, known = read_sales(parser.parse_args().root)
     except PunkError as error:
         sys.exit(f"error: {error}")
     log = np.log10(sales["price_eth"].to_numpy())

@@ -96,6 +96,8 @@ def lock_root(root: Path) -> Iterator[None]:
             f"{shown(url)} is no folder",
             try_next="work in one, then send the snapshot with: punkdata publish",
         )
+    if root.is_file():
+        raise UsageError(f"{root} is a file, not a folder", try_next="name another")
     with storage_errors(root):
         root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(root / ".lock")

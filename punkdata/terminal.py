@@ -288,5 +288,6 @@ def _counts(
         text = f"{done / 1e6:.1f}" + (f"/{total / 1e6:.1f}" if total else "") + " MB"
         return text + (f" · {speed / 1e6:.1f} MB/s" if speed else "")
     text = f"{done:,}" + (f"/{total:,}" if total else "") + f" {unit}"
-    text += f" · {speed:,.0f}/s" if speed else ""
+    if speed:
+        text += f" · {speed:,.0f}/s" if speed >= 1 else f" · {1 / speed:,.0f} s each"
     return text + (f" · {int(left_s) // 60}:{int(left_s) % 60:02d} left" if left_s else "")

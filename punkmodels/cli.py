@@ -133,8 +133,9 @@ def train_classifier(
         ),
     ] = None,
     augment_fraction: Annotated[
-        float, typer.Option(min=0.01, max=10, help="Drawn punks for each real one.")
-    ] = 0.5,
+        float | None,
+        typer.Option(min=0.01, max=10, help="Drawn punks for each real one. (default: 0.5)"),
+    ] = None,
     seed: Seed = None,
     device: DeviceOption = DeviceName.AUTO,
     threads: Threads = None,
@@ -148,9 +149,14 @@ def train_classifier(
 
     going_on = find_run(runs, resume, task="classifier") if resume else None
     chosen: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
+    if augment_fraction and not augment_with:
+        raise UsageError(
+            "--augment-fraction is of drawn punks", try_next="add --augment-with bundled-labels"
+        )
     if augment_with:
         generator = cli_generate.weights(augment_with, runs)
-        chosen |= {"augment_with": str(generator), "augment_fraction": augment_fraction}
+        fraction = 0.5 if augment_fraction is None else augment_fraction
+        chosen |= {"augment_with": str(generator), "augment_fraction": fraction}
     config = make_config(
         preset.value,
         model.value,

@@ -74,7 +74,9 @@ def evaluate_pictures(
     where = Path(saved.data.pictures or "")
     train = pictures(where)
     if train.about["labels_hash"] != saved.data.labels_hash:
-        raise DataError(f"{where} holds other pictures than {run} was trained on")
+        raise DataError(
+            f"{where} holds other pictures than {run} was trained on", try_next="put those back"
+        )
     half = min(DRAW, len(train) // 2)
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))
     one, other = train.images[order[:half]], train.images[order[half : 2 * half]]

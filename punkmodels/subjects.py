@@ -33,6 +33,8 @@ FITTED_TO = 5_000
 """pictures by which the components are found"""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 CHANNELS = {1: "grey", 3: "RGB", 4: "RGBA"}
+WHITES = (1.0, 255.0, 65_535.0)
+"""what stands for white in pictures: as a share, in 8 bits, in 16"""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ def pictures(path: Path) -> Subject:
         UsageError: there are none, or they are of different or other sizes.
         DataError: one of them is damaged.
     """
-    pixels = torch.from_numpy(_read_array(path) if path.is_file() else _read_folder(path))
+    array, white = _read_array(path) if path.is_file() else (_read_folder(path), 255.0)
+    pixels = torch.from_numpy(array)
     n, channels, height, width = pixels.shape
     if height != width or not MIN_SIDE_PX <= width <= MAX_SIDE_PX:
         raise UsageError(
@@ -94,18 +97,19 @@ def pictures(path: Path) -> Subject:
             try_next="cut or resize them first",
         )
     if n < LEAST:
-        raise UsageError(f"{path} holds {n} pictures; {LEAST} is the least to learn from")
+        raise UsageError(f"{path} holds too few pictures ({n}); {LEAST} is the least to learn from")
     flat = pixels[torch.linspace(0, n - 1, min(n, FITTED_TO)).long()].flatten(1).float() / 255
     mean = flat.mean(dim=0)
     count = min(COMPONENTS, len(flat) - 1, flat.shape[1])
     basis = torch.linalg.svd(flat - mean, full_matrices=False).Vh[:count].T.contiguous()
     nothing = torch.zeros(n, len(LABELS))
+    stretched = "" if white in WHITES else f", in which {white:g} is white"
     return Subject(
         pixels,
         nothing,
         nothing,
         torch.zeros(n, dtype=torch.int64),
-        f"{n:,} {CHANNELS[channels]} pictures of {width}x{height} in {path}",
+        f"{n:,} {CHANNELS[channels]} pictures of {width}x{height} in {path}{stretched}",
         {
             "version": "pictures",
             "labels_hash": hashlib.sha256(pixels.numpy().tobytes()).hexdigest(),
@@ -149,9 +153,10 @@ def _read_folder(path: Path) -> NDArray[np.uint8]:
                         try_next="make them smaller first",
                     )
                 has_alpha = image.has_transparency_data
-                is_grey = image.mode in ("1", "L", "LA", "I", "I;16")
+                is_deep = image.mode.startswith("I")  # grey in 16 bits, which Pillow would clip
+                is_grey = is_deep or image.mode in ("1", "L", "LA")
                 modes.add("RGBA" if has_alpha else "L" if is_grey else "RGB")
-                found.append(image.copy())
+                found.append(_in_8_bits(image) if is_deep else image.copy())
         except UsageError:
             raise
         except Exception as error:  # noqa: BLE001  # decoders raise whatever they like
@@ -161,35 +166,56 @@ def _read_folder(path: Path) -> NDArray[np.uint8]:
     return _channels_first(stack, path)
 
 
-def _read_array(path: Path) -> NDArray[np.uint8]:
+def _in_8_bits(image: Image.Image) -> Image.Image:
+    return Image.fromarray((np.asarray(image) / 257).round().clip(0, 255).astype(np.uint8))
+
+
+def _read_array(path: Path) -> tuple[NDArray[np.uint8], float]:
+    """Pictures uint8 (N, channels, side, side), and the value that was white before."""
     try:
-        if path.suffix == ".npz":
-            with zipfile.ZipFile(path) as parts:
-                if sum(part.file_size for part in parts.infolist()) > MAX_BYTES:
-                    raise UsageError(f"{path} unpacks to more than {MAX_BYTES:,} bytes")
-            with np.load(path, allow_pickle=False) as file:
-                names = list(file)
-                first = next((n for n in ("images", "x_train", "data") if n in names), None)
-                if first is None and len(names) != 1:
-                    raise UsageError(
-                        f"{path} holds {', '.join(names) or 'nothing'}; which are the pictures?",
-                        try_next='save them as "images"',
-                    )
-                array = file[first or names[0]]
-        else:
-            array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        array = _read_npz(path) if path.suffix == ".npz" else np.lib.format.open_memmap(path, "r")
+        if array.nbytes > MAX_BYTES:
+            raise UsageError(f"{path} unpacks to more than {MAX_BYTES:,} bytes")
+    except UsageError:
+        raise
+    except Exception as error:  # noqa: BLE001  # of numpy, zipfile, zlib, and of absurd headers
         raise DataError(f"{path} is no array that numpy reads ({error})") from None
     if array.ndim not in (3, 4) or array.dtype.kind not in "buif" or not array.size:
         raise UsageError(
             f"{path} holds {array.dtype} {array.shape}, not pictures (N, side, side) or "
             "(N, side, side, channels)"
         )
-    if array.dtype != np.uint8:  # as the digits of scikit-learn, from 0 to 16
-        if not np.isfinite(array).all() or array.min() < 0:
-            raise UsageError(f"{path} holds values below 0, or none", try_next="save 0 to 255")
-        array = np.rint(array * (255 / max(float(array.max()), 1e-9))).astype(np.uint8)
-    return _channels_first(array, path)
+    if array.dtype == np.uint8:
+        return _channels_first(array, path), 255.0
+    if not np.isfinite(array).all():
+        raise UsageError(f"{path} holds NaN or infinite values", try_next="save 0 to 255")
+    if array.min() < 0:
+        raise UsageError(f"{path} holds values below 0", try_next="save 0 to 255")
+    largest = float(array.max())
+    white = _white(largest)
+    array = np.rint(array * (255 / white)).astype(np.uint8)
+    return _channels_first(array, path), white
+
+
+def _white(largest: float) -> float:
+    """What is white where nothing is above `largest`: 16 in the digits of scikit-learn."""
+    return next((full for full in WHITES if full / 2 < largest <= full), max(largest, 1.0))
+
+
+def _read_npz(path: Path) -> NDArray[Any]:
+    with zipfile.ZipFile(path) as parts:
+        if sum(part.file_size for part in parts.infolist()) > MAX_BYTES:
+            raise UsageError(f"{path} unpacks to more than {MAX_BYTES:,} bytes")
+        files = {name.removesuffix(".npy"): name for name in parts.namelist()}
+        named = [name for name in ("images", "x_train", "data") if name in files]
+        if not named and len(files) != 1:
+            raise UsageError(
+                f"{path} holds {', '.join(files) or 'nothing'}; which are the pictures?",
+                try_next='save them as "images"',
+            )
+        with parts.open(files[[*named, *files][0]]) as file:
+            array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+            return array
 
 
 def _channels_first(array: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
@@ -199,4 +225,4 @@ def _channels_first(array: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
         array = array.transpose(0, 3, 1, 2)
     if array.shape[1] not in CHANNELS:
         raise UsageError(f"{path} holds arrays {array.shape}: neither grey, RGB nor RGBA")
-    return np.ascontiguousarray(array)
+    return np.array(array, order="C")  # of a file that is only mapped, too

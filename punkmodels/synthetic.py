@@ -81,7 +81,8 @@ def draw_examples(
     if config.conditional != "labels":
         raise UsageError(
             f"{generator} cannot be asked for accessories",
-            try_next="train one with: punkmodels train dcgan --conditional labels --tone",
+            try_next="take bundled-labels, or train one with: punkmodels train dcgan "
+            "--conditional labels --tone",
         )
     model = load_generator(generator, device)
     labels = torch.from_numpy(new_outfits(part.labels, count, seed))

@@ -104,7 +104,10 @@ def train_dcgan(
         raise DataError(f"{root} has no punks to train on")
     if saved and saved.data.labels_hash != train.about["labels_hash"]:
         what = f"{pictures} holds other pictures" if pictures else f"{root} holds other labels"
-        raise DataError(f"{what} than {resume} was trained on")
+        raise DataError(
+            f"{what} than {resume} was trained on",
+            try_next="put those back" if pictures else "name the root that it was trained on",
+        )
     device, why = pick_device(saved.device.name if saved else device_name)
     images = train.images.to(device)
     known = train.embed(train.images, device)

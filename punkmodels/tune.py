@@ -28,6 +28,7 @@ from punkdata.disk import lock_root, storage_errors, write_whole
 from punkdata.errors import DataError, SetupError, UsageError
 from punkmodels.classifier_run import ClassifierConfig, make_config
 from punkmodels.evaluate import evaluate_classifier
+from punkmodels.parts import load_part
 from punkmodels.runs import list_runs, write_json
 from punkmodels.train_classifier import train_classifier
 
@@ -107,7 +108,7 @@ def tune_classifier(
 
     Raises:
         SetupError: optuna is not installed.
-        UsageError: the study there is of another model, or of other epochs.
+        UsageError: the study there is of another model, seed or snapshot, or of other epochs.
         BusyError: another process is at work on it.
         Else as `train_classifier`.
     """
@@ -118,8 +119,10 @@ def tune_classifier(
 
     base = make_config(model=model, seed=seed)
     base = replace(base, epochs=epochs or base.epochs)
+    # The same for all trials, whatever is built meanwhile.
+    version = load_part(root, version, base.split_scheme, "val").version
     with lock_root(folder), _quiet():
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        optuna.logging.set_verbosity(optuna.logging.ERROR)  # or Ctrl-C is a traceback
         with _database(folder) as database:
             study = optuna.create_study(
                 storage=f"sqlite:///{database}",
@@ -128,15 +131,17 @@ def tune_classifier(
                 direction="minimize",
                 pruner=optuna.pruners.HyperbandPruner(1, base.epochs, FACTOR),
             )
-        about = {"model": model, "epochs": base.epochs}
-        if (began := study.user_attrs.get("about", about)) != about:
+        about = {"model": model, "epochs": base.epochs, "seed": seed, "version": version}
+        began = study.user_attrs.get("about", about)
+        if other := [f"--{name} {began[name]}" for name in about if began[name] != about[name]]:
             raise UsageError(
-                f"{folder} is a study of {began['model']} for {began['epochs']} epochs",
-                try_next="choose another folder with --study",
+                f"{folder} is a study with {' '.join(other)}",
+                try_next="add that, or choose another folder with --study",
             )
         study.set_user_attr("about", about)
         _begin_again(study)
         done = len(_ended(study))
+        trials = max(trials, done)
         # Not the same proposals again after a stop.
         study.sampler = optuna.samplers.TPESampler(seed=seed + done)
         say(f"{folder}: {done} of {trials} trials, {base.epochs} epochs each at most")
@@ -148,6 +153,8 @@ def tune_classifier(
             def watch(line: dict[str, Any]) -> None:
                 nonlocal lowest
                 lowest = min(lowest, line["val_loss"])
+                epoch = f"epoch {line['epoch'] + 1} of {base.epochs}"
+                report(len(_ended(study)), trials, f"trial {trial.number + 1}, {epoch}")
                 # Each epoch once: a trial's worth is its best epoch, as that is what is kept.
                 trial.report(lowest, line["epoch"])
                 is_last = line["epoch"] + 1 == base.epochs
@@ -179,7 +186,7 @@ def tune_classifier(
             report(len(ended), trials, told)
 
         report(done, trials, "")
-        study.optimize(objective, n_trials=max(0, trials - done), callbacks=[note])
+        study.optimize(objective, n_trials=trials - done, callbacks=[note])
         return _conclude(study, root, folder, base, model)
 
 

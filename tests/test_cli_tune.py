@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,14 @@ def test_ctrl_c_says_that_nothing_is_lost(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(tune, "train_classifier", stop)
+    logged: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = logged.append  # type: ignore[method-assign]
+    logging.getLogger("optuna").addHandler(handler)
     assert run(command) == 130
+    logging.getLogger("optuna").removeHandler(handler)
     assert "stopped; what was tried is kept in" in capsys.readouterr().err
+    assert not logged, "optuna would add a traceback"
 
 
 def test_without_optuna_the_exit_code_is_3(

@@ -29,6 +29,15 @@ with lock_root(Path(sys.argv[1])):
 """
 
 
+def test_a_file_is_no_root(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("mine")
+    with (
+        pytest.raises(UsageError, match="notes is a file, not a folder"),
+        lock_root(tmp_path / "notes"),
+    ):
+        pass
+
+
 def test_a_root_that_another_process_writes_to_is_busy_until_that_is_killed(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE

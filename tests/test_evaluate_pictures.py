@@ -149,7 +149,7 @@ def test_the_commands_take_other_pictures(
     assert cli_run("train", "dcgan", "--images", digits, *options) == 0
     out, err = capsys.readouterr()
     made = out.strip()
-    assert f"1,797 grey pictures of 8x8 in {digits}, 64 images on" in err
+    assert f"1,797 grey pictures of 8x8 in {digits}, in which 16 is white, 64 images on" in err
     assert cli_run("generate", "--model", made, "--out", tmp_path / "a.png", "--count", 4) == 0
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.size == (64, 64)

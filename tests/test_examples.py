@@ -81,6 +81,11 @@ def test_too_few_sales_to_explain_are_said(priced: Snapshot, tmp_path: Path) -> 
     assert re.search(r"holds \d+ sales with a price, too few to learn from: 500 are", done.stderr)
 
 
+def test_prices_has_a_help_and_refuses_what_it_does_not_know(tmp_path: Path) -> None:
+    assert "usage: prices.py" in run("prices.py", "--help", cwd=tmp_path).stdout
+    assert run("prices.py", "data", "more", cwd=tmp_path).returncode == 2
+
+
 def test_a_network_of_your_own_learns(snapshot: Snapshot, tmp_path: Path) -> None:
     done = run("train_and_evaluate.py", snapshot.path, 3, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -149,6 +149,7 @@ def test_a_run_is_exported_with_its_scores(
         (("train", "classifier"), "no complete snapshot yet"),
         (("train", "classifier", "--device", "abacus"), "not one of"),
         (("train", "classifier", "--epochs", "0"), "--epochs"),
+        (("train", "classifier", "--augment-fraction", "1"), "add --augment-with bundled-labels"),
         (("train", "classifier", "--resume", "latest"), "holds no run yet"),
         (("train", "gpt"), "No such command"),
     ],

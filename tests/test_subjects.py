@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +44,7 @@ def test_digits_are_read_and_scaled(digits: Path) -> None:
     assert (int(found.images.min()), int(found.images.max())) == (0, 255)
     want = np.rint(load_digits().images * (255 / 16)).astype(np.uint8)
     assert (found.images[:, 0].numpy() == want).all()
-    assert found.name == f"1,797 grey pictures of 8x8 in {digits}"
+    assert found.name == f"1,797 grey pictures of 8x8 in {digits}, in which 16 is white"
     assert found.about["pictures"] == str(digits)
 
 
@@ -61,6 +63,41 @@ def test_a_folder_and_an_array_of_the_same_pictures_are_the_same(
     for other in of_arrays:
         assert torch.equal(of_folder.images, other.images)
         assert other.about["labels_hash"] == of_folder.about["labels_hash"]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "white", "is_told"),
+    [
+        (np.float32, 1, False),
+        (np.uint16, 65_535, False),
+        (np.int64, 255, False),
+        (np.int64, 100, True),
+        (bool, 1, False),
+    ],
+)
+def test_arrays_of_other_numbers_keep_their_brightness(
+    dtype: type, white: int, is_told: bool, tmp_path: Path
+) -> None:
+    share = np.random.default_rng(0).random((20, 8, 8))
+    share[0, 0, 0] = 1
+    np.save(tmp_path / "a.npy", (share * white).astype(dtype))
+    found = pictures(tmp_path / "a.npy")
+    want = (share * white).astype(dtype) / white * 255
+    assert np.abs(found.images[:, 0].numpy() - want).max() <= 0.51
+    assert found.name.endswith(f", in which {white} is white") == is_told
+
+
+def test_dim_shares_stay_dim(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.full((20, 8, 8), 0.25))
+    assert (pictures(tmp_path / "a.npy").images == 64).all()
+
+
+def test_grey_of_16_bits_is_not_clipped(tmp_path: Path) -> None:
+    pixels = drawn(20, 16, 1)
+    folder = write_folder(tmp_path / "deep", pixels.astype(np.uint16) * 257)
+    with Image.open(folder / "000.png") as first:
+        assert first.mode.startswith("I")
+    assert (pictures(folder).images[:, 0].numpy() == pixels).all()
 
 
 def test_channels_may_come_first_and_mixed_pictures_become_the_richest(tmp_path: Path) -> None:
@@ -108,9 +145,9 @@ def test_punks_are_what_they_were(built_root: Path) -> None:
         (drawn(25, 16, 1)[:, :8], "16x8 pixels, not a square"),
         (drawn(25, 4, 1), "4x4 pixels"),
         (drawn(25, 80, 1), "80x80 pixels"),
-        (drawn(5, 16, 1), "5 pictures; 20 is the least"),
+        (drawn(5, 16, 1), r"too few pictures \(5\); 20 is the least"),
         (np.full((25, 16, 16), -1.0), "below 0"),
-        (np.full((25, 16, 16), np.nan), "below 0, or none"),
+        (np.full((25, 16, 16), np.nan), "NaN or infinite"),
         (np.zeros((25, 16)), r"not pictures \(N, side, side\)"),
         (np.zeros((25, 16, 16, 7), np.uint8), "neither grey, RGB nor RGBA"),
         (np.array(["a"] * 25), "not pictures"),
@@ -154,3 +191,41 @@ def test_archives_that_are_none_or_hold_several_arrays_are_told(tmp_path: Path) 
     np.save(tmp_path / "c.npy", np.array([{}]), allow_pickle=True)
     with pytest.raises(DataError, match="no array that numpy reads"):
         pictures(tmp_path / "c.npy")
+    (tmp_path / "d.npy").write_text("hello")
+    with pytest.raises(DataError, match="magic string") as error:
+        pictures(tmp_path / "d.npy")
+    assert "pickle" not in str(error.value)
+
+
+@pytest.mark.parametrize("shape", [(10**10, 16, 16, 3), (10**30, 16, 16)])
+def test_what_claims_to_be_huge_is_refused_unread(shape: tuple[int, ...], tmp_path: Path) -> None:
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    file = io.BytesIO()
+    np.lib.format.write_array_header_2_0(file, header)
+    (tmp_path / "a.npy").write_bytes(file.getvalue())
+    with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
+        archive.writestr("images.npy", file.getvalue())
+    for name in ("a.npy", "b.npz"):
+        with pytest.raises(DataError, match="no array that numpy reads"):
+            pictures(tmp_path / name)
+
+
+def test_a_sparse_array_is_refused_unread(tmp_path: Path) -> None:
+    file = tmp_path / "a.npy"
+    np.lib.format.open_memmap(file, "w+", np.uint8, (10**9, 16, 16)).flush()
+    assert file.stat().st_size > 10**11
+    with pytest.raises(UsageError, match="more than 2,000,000,000 bytes"):
+        pictures(file)
+
+
+def test_a_damaged_or_locked_archive_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "a.npz"
+    np.savez_compressed(file, images=drawn(30, 16, 1))
+    data = file.read_bytes()
+    file.write_bytes(data[:3000] + bytes(99) + data[3099:])
+    with pytest.raises(DataError, match="no array that numpy reads"):
+        pictures(file)
+    at = data.index(b"PK\x01\x02") + 8
+    file.write_bytes(data[:6] + b"\x01" + data[7:at] + b"\x01" + data[at + 1 :])
+    with pytest.raises(DataError, match="encrypted"):
+        pictures(file)

@@ -79,6 +79,16 @@ def test_off_a_terminal_progress_is_plain_lines_now_and_then(
     assert err == "building: 50/100 punks · 5/s · 0:10 left · half\n"
 
 
+def test_what_takes_over_a_second_each_is_told_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 66.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    with terminal.progress("tuning", "trials") as report:
+        report(2, 20)
+    assert capsys.readouterr().err == "tuning: 2/20 trials · 33 s each · 9:54 left\n"
+
+
 def test_the_end_of_a_long_job_is_always_said(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,7 @@ from PIL import Image
 
 from punkdata.disk import lock_root
 from punkdata.errors import BusyError, DataError, SetupError, UsageError
+from punkdata.snapshot import Snapshot
 from punkmodels import tune
 from punkmodels.classifier_run import make_config, read_classifier_config
 from punkmodels.evaluate import evaluate_classifier
@@ -139,9 +140,15 @@ def test_a_killed_search_tries_the_broken_off_trial_again(built_root: Path, tmp_
     assert list_runs(tmp_path) == [found.run]
 
 
-def test_other_epochs_or_another_process_are_refused(study: tune.Study, built_root: Path) -> None:
-    with pytest.raises(UsageError, match="study of cnn for 4 epochs"):
+def test_another_search_or_another_process_is_refused(
+    study: tune.Study, built_root: Path, hiding: Snapshot
+) -> None:
+    with pytest.raises(UsageError, match="a study with --epochs 4; add that, or choose another"):
         search(built_root, study.path, epochs=5)
+    with pytest.raises(UsageError, match="a study with --model cnn --seed 0;"):
+        search(built_root, study.path, model="published", seed=5)
+    with pytest.raises(UsageError, match="a study with --version s"):
+        search(hiding.path, study.path)
     with lock_root(study.path), pytest.raises(BusyError):
         search(built_root, study.path)
 
