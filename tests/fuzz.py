@@ -359,3 +359,22 @@ def test_parquet(snapshot: Snapshot, tmp_path: Path) -> None:
         stands(lambda: there.punks("val"))
 
     fuzz()
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz"])
+def test_arrays_of_pictures(suffix: str, tmp_path: Path) -> None:
+    from punkmodels.subjects import pictures
+
+    pixels = np.random.default_rng(0).integers(0, 99, (20, 8, 8), np.uint16)
+    file = tmp_path / f"a.{suffix}"
+    with file.open("wb") as to:
+        (np.save if suffix == "npy" else np.savez_compressed)(to, pixels)
+    data = file.read_bytes()
+
+    @some
+    @given(edits)
+    def fuzz(changes: list[Edit]) -> None:
+        file.write_bytes(spoilt(data, changes))
+        stands(lambda: pictures(file))
+
+    fuzz()
