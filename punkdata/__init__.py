@@ -10,8 +10,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 # pyarrow reads this once, when it is loaded. Its usual allocator keeps what a Parquet file took
-# while it was unpacked, as much again as the sprites; the system's gives it back (the table on
-# opening in benchmarks/RESULTS.md). Who has chosen one, or loaded pyarrow before, keeps theirs.
+# while it was unpacked, nearly as much again as the sprites; the system's gives it back (compare
+# benchmarks/reading.py under mimalloc). Who has chosen one, or loaded pyarrow before, keeps theirs.
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 __version__ = "0.1.0"

@@ -125,17 +125,17 @@ def decode_image(data: bytes, min_confidence: float = MIN_CONFIDENCE) -> Decoded
     name = format_name(data)
     if name == "SVG":
         return _finished(read_svg(data), 1)
-    image = None if name == "PNG" else open_picture(data)
+    if name == "PNG":
+        pixels = read_png(data)
+        image = Image.fromarray(pixels)
+    else:
+        image = open_picture(data)
     if is_lossless(data):
-        pixels = (
-            np.asarray(loaded(image, name).convert("RGBA")) if image is not None else read_png(data)
-        )
+        if name != "PNG":
+            pixels = np.asarray(loaded(image, name).convert("RGBA"))
         sprite = exact_sprite(pixels)
         if sprite is not None:
-            return _finished(sprite, len(pixels) / SIDE_PX)
-        if image is None:
-            image = Image.fromarray(pixels)
-    assert image is not None  # PNGs are lossless
+            return _finished(sprite, image.width / SIDE_PX)
     return _restored(image, name, data, min_confidence)
 
 

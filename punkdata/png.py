@@ -38,9 +38,7 @@ def read_png(data: bytes) -> NDArray[np.uint8]:
     """
     chunks = _chunks(data)
     rows = _unpacked(chunks)
-    if rows is None:
-        return np.asarray(loaded(open_upright(data, "PNG"), "PNG").convert("RGBA"))
-    if len(rows) <= 2 * MIN_SIDE_PX:  # as it comes it is small enough
+    if rows is None or len(rows) <= 2 * MIN_SIDE_PX:  # as it comes it is small enough
         return np.asarray(loaded(open_upright(data, "PNG"), "PNG").convert("RGBA"))
     is_new = _is_new(rows)
     short = _with_rows(chunks, rows[is_new])

@@ -132,7 +132,7 @@ def tune_classifier(
                 pruner=optuna.pruners.HyperbandPruner(1, base.epochs, FACTOR),
             )
         about = {"model": model, "epochs": base.epochs, "seed": seed, "version": version}
-        began = study.user_attrs.get("about", about)
+        began = about | study.user_attrs.get("about", {})
         if other := [f"--{name} {began[name]}" for name in about if began[name] != about[name]]:
             raise UsageError(
                 f"{folder} is a study with {' '.join(other)}",
