@@ -7,6 +7,7 @@ one would.
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -132,6 +133,9 @@ def joined() -> Iterator[Ranks]:
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
+    # Its functions take the group there is when they are imported, which the first optimizer does,
+    # as their default: it would outlive its end below, and its threads would abort the process.
+    importlib.import_module("torch.distributed.nn.functional")
     distributed.init_process_group()
     try:
         yield Ranks(distributed.get_rank(), distributed.get_world_size())
