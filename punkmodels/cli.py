@@ -79,7 +79,8 @@ def train(context: typer.Context) -> None:
     """Train a model on a snapshot. Without a model's name: the classifier's quick preset."""
     if context.invoked_subcommand is None:
         terminal.say(
-            "training the classifier, preset quick; options: punkmodels train classifier -h"
+            "training the classifier, preset quick; options: punkmodels train classifier -h; "
+            "a generator: punkmodels train dcgan"
         )
         # Not a plain call: defaults may stand in the environment.
         context.command.main(["classifier"], context.command_path, standalone_mode=False)

@@ -80,7 +80,7 @@ def draw_examples(
     config = read_dcgan_config(generator).options
     if config.conditional != "labels":
         raise UsageError(
-            f"{generator} cannot be asked for accessories",
+            "the generator of --augment-with cannot be asked for accessories",
             try_next="take bundled-labels, or train one with: punkmodels train dcgan "
             "--conditional labels --tone",
         )
