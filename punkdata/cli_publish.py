@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from punkdata import terminal
-from punkdata.disk import shown, url_of
+from punkdata.disk import shown, typed, url_of
 from punkdata.errors import DataError, UsageError
 
 
@@ -47,27 +47,28 @@ def publish(
     if not target_url:
         raise UsageError(
             f"{shown(url)} is no URL",
-            try_next=f"for a folder: file://{Path(shown(url)).absolute().as_posix()}",
+            try_next=f"for a folder: {typed('file://' + Path(shown(url)).absolute().as_posix())}",
         )
     snapshot = open_either(root, version)
     if damage := damaged_files(snapshot):
         raise DataError(
             f"{snapshot.path} is damaged ({damage[0]})",
-            try_next=f"see: punkdata verify {snapshot.path}",
+            try_next=f"see: punkdata verify {typed(snapshot.path)}",
         )
     with terminal.progress("sending", "bytes") as report:
-        target, created, is_latest = publishing.publish(
+        target, created, latest = publishing.publish(
             snapshot.path, snapshot.manifest, target_url, report, force=force
         )
     if as_json:
         facts = {"url": shown(target), "version": snapshot.version}
-        terminal.emit_json({**facts, "created": created, "latest": is_latest})
+        terminal.emit_json({**facts, "created": created, "latest": latest == snapshot.version})
         return
     terminal.emit(shown(target))
     size = sum(entry.bytes for entry in snapshot.manifest.files)
     done = f"sent {size / 1e6:.1f} MB" if created else "it is there already: nothing sent"
-    terminal.say(f"{done}{'' if is_latest else '; latest there is another'}")
-    terminal.say(f"next: punkdata info {shown(target_url)}")
+    is_latest, latest = latest == snapshot.version, latest or "unset"
+    terminal.say(f"{done}{'' if is_latest else f'; latest there is {latest}'}")
+    terminal.say(f"next: punkdata info {typed(shown(target_url if is_latest else target))}")
 
 
 export_app = terminal.make_app("Write a snapshot for tools that read neither Parquet nor tar.")

@@ -40,6 +40,7 @@ def rm(
     fetched again.
     """
     from punkdata.removal import find_doomed, remove
+    from punkdata.snapshot import latest_version
 
     doomed = _allowed(find_doomed(root, names), force or dry_run)
     total = sum(one.bytes for one in doomed)
@@ -52,7 +53,7 @@ def rm(
         what = "this" if len(doomed) == 1 else f"these {len(doomed)}"
         if not terminal.ask(f"Delete {what}, {total / 1e6:.1f} MB, for good?", default=False):
             raise typer.Exit(130)
-    latest = None
+    latest = latest_version(root)
     if not dry_run:
         with lock_root(root):
             # Looked up anew: another command may have been at work while the question stood.

@@ -226,6 +226,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         return (
             (images.index_select(0, rows).float().div_(255), targets.index_select(0, rows))
             for rows in torch.split(order, batch_size)
+            if len(rows)  # an empty part has no batches, where torch makes one of none
         )
 
     def montage(
@@ -240,7 +241,12 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
 
         Returns:
             PIL RGB.
+
+        Raises:
+            UsageError: there is no punk to show.
         """
+        if not len(self._images[:n]):
+            raise UsageError(f"there is no punk to show: the part has {len(self)}")
         sprites = self._images[:n].transpose(0, 2, 3, 1)
         return montage(sprites, columns, scale, background)
 

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import threading
 from collections.abc import Iterator
@@ -18,7 +19,10 @@ from filelock import FileLock, Timeout
 from punkdata.errors import BusyError, StorageError, UsageError
 
 DEFAULT_ROOT = Path("data")
-_WRONG_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT}
+_WRONG_PLACE = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT),
+    *(errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
+}
 
 
 def default_root() -> Path:
@@ -30,11 +34,18 @@ def url_of(root: str | Path) -> str | None:
     """The URL that a root is, or None of a folder's path.
 
     `Path` makes one slash of the two in "s3://bucket"; they are put back, and others made one.
+
+    Raises:
+        UsageError: it is of a machine's name, as file://punks.
     """
-    match = re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]+):/+([^/].*)", str(root))
+    match = re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]+):(/+)([^/].*)", str(root))
     if match is None:
         return None
-    scheme, rest = match[1].lower(), match[2]
+    scheme, rest = match[1].lower(), match[3]
+    if scheme == "file" and match[2] == "//":  # its first part would be a machine's name
+        raise UsageError(
+            f"{root} names no folder", try_next=f"write it as file://{Path(rest).absolute()}"
+        )
     return f"{scheme}:{'///' if scheme == 'file' else '//'}{re.sub('/+', '/', rest)}"
 
 
@@ -54,7 +65,12 @@ def snapshots_dir(root: Path, collection: str) -> Path:
 def root_option(root: Path) -> str:
     """What a suggested command needs at its end to work on this root: often nothing."""
     url = url_of(root)
-    return "" if root == DEFAULT_ROOT else f" --root {shown(url) if url else root}"
+    return "" if root == DEFAULT_ROOT else f" --root {typed(shown(url) if url else root)}"
+
+
+def typed(path: str | Path) -> str:
+    """As one types it in a shell: in quotes, where it has a space, say."""
+    return shlex.quote(str(path))
 
 
 def now() -> datetime:
@@ -67,9 +83,11 @@ def storage_errors(place: Path) -> Iterator[None]:
     """Turn an operating-system error while writing below `place` into one of ours.
 
     Raises:
-        UsageError: the place is wrong, and would be so again.
+        UsageError: the place is wrong, as a URL is, and would be so again.
         StorageError: the disk is full or failing.
     """
+    if url := url_of(place):
+        raise UsageError(f"cannot write {shown(url)}: it is a URL", try_next="choose a folder")
     try:
         yield
     except OSError as error:
@@ -115,7 +133,8 @@ def lock_root(root: Path) -> Iterator[None]:
 
 
 def write_whole(path: Path, data: bytes, *, flush: bool = True) -> None:
-    """Write `data` beside `path` and rename it into place.
+    """Write `data` beside `path` and rename it into place; what is no file, as a pipe or /dev/null,
+    is written to, and a link led along.
 
     Args:
         flush: force the data onto the disk first. Without, a power cut may leave the file
@@ -123,6 +142,12 @@ def write_whole(path: Path, data: bytes, *, flush: bool = True) -> None:
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_bytes(data)
+            return
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        path = path.resolve()
         beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
         try:
             with beside.open("wb") as file:

@@ -10,10 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from punkdata.disk import storage_errors
 from punkdata.errors import UsageError
+from punkdata.rows import table_sprites
 from punkdata.snapshot import Snapshot
 from punkdata.split import SCHEMES, SPLITS
 
@@ -43,29 +46,33 @@ def export_imagefolder(
         background: any colour that PIL understands; then pictures are RGB instead of RGBA.
 
     Raises:
-        UsageError: there is something at `out`, or no such colour.
+        UsageError: there is something at `out`, it is the present folder, or no such colour.
         DataError: the snapshot is damaged.
         StorageError: the disk is full.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} is there already", try_next="choose another folder")
+    if out.exists() and out.samefile(Path.cwd()):
+        raise UsageError("the present folder cannot be replaced", try_next="name one to make in it")
     behind = None if background is None else _colour(background)
     wanted = ["punk_id", "type", "accessories", "hidden_accessories", "pixels_sha256"]
     table = snapshot.punks()
     names = [name for name in wanted if name in table.column_names]
     parts = table.column(SCHEMES[split_scheme]).to_pylist()
     rows = table.select([*names, "image"]).to_pylist()
+    sprites = table_sprites(table)  # so what is written are pictures indeed
     beside = out.parent / f".exporting-{uuid.uuid4().hex}"
     with storage_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         try:
             told: dict[str, list[dict[str, Any]]] = {part: [] for part in SPLITS}
-            for done, (part, row) in enumerate(zip(parts, rows, strict=True)):
+            for done, (part, row, sprite) in enumerate(zip(parts, rows, sprites, strict=True)):
                 png = row.pop("image")["bytes"]
                 name = f"{row['type']}/{row['punk_id']:04d}.png"
                 path = beside / part / name
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(png if scale == 1 and not behind else _drawn(png, scale, behind))
+                is_plain = scale == 1 and behind is None
+                path.write_bytes(png if is_plain else _drawn(sprite, scale, behind))
                 told[part].append({"file_name": name} | row)
                 if done % 100 == 0:
                     report(done, len(rows))
@@ -81,8 +88,8 @@ def export_imagefolder(
     return out
 
 
-def _drawn(png: bytes, scale: int, behind: tuple[int, ...] | None) -> bytes:
-    sprite = Image.open(io.BytesIO(png)).convert("RGBA")
+def _drawn(pixels: NDArray[np.uint8], scale: int, behind: tuple[int, ...] | None) -> bytes:
+    sprite = Image.fromarray(pixels)
     if behind is not None:
         below = Image.new("RGBA", sprite.size, behind)
         below.alpha_composite(sprite)

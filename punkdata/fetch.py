@@ -86,8 +86,7 @@ def fetch_cpunks10k(
             info = RecordingInfo(source=cpunks10k.SOURCE, collection=cpunks10k.COLLECTION)
             recording = create_recording(root, info)
         recording.add(cpunks10k.URL, data)
-        recording.info.status = "complete"
-        recording.save_info()
+        recording.finish("complete")
         return FetchResult(recording, created=True, bytes=len(data))
 
 

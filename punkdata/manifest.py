@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from punkdata.errors import DataError, SchemaError
+from punkdata.errors import DataError, SchemaError, UsageError
 from punkdata.schema import SCHEMA_VERSION
+from punkdata.traits import LABELS
 
 MAX_MANIFEST_BYTES = 64_000_000
 """one that tells why each of 100,000 punks is missing has some 10,000,000"""
@@ -70,6 +71,13 @@ class Manifest(BaseModel):
     created_by: str
     files: tuple[FileEntry, ...]
 
+    @field_validator("labels")
+    @classmethod
+    def _all_labels(cls, labels: dict[str, int]) -> dict[str, int]:
+        if tuple(labels) != LABELS:
+            raise ValueError(f"not the {len(LABELS)} labels in their order")
+        return labels
+
     @property
     def is_whole_collection(self) -> bool:
         """Whether the known totals of the 10,000 CryptoPunks must hold."""
@@ -83,6 +91,14 @@ def gives_way(manifest: Manifest, newest: Manifest | None) -> bool:
     if manifest.status != "complete":
         return True
     return manifest.limit is not None and newest is not None and newest.expected > manifest.expected
+
+
+def refuse_other(manifest: Manifest, version: str, place: str) -> None:
+    """Raises:
+    UsageError: a snapshot's own place was given, and the version of another.
+    """
+    if version not in ("latest", manifest.version):
+        raise UsageError(f"{place} is {manifest.version}, not {version}")
 
 
 def read_manifest(file: Path) -> Manifest:

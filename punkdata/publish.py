@@ -20,7 +20,7 @@ def publish(
     report: Callable[[int, int], None] = lambda done, total: None,
     *,
     force: bool = False,
-) -> tuple[str, bool, bool]:
+) -> tuple[str, bool, str | None]:
     """Send a snapshot below a URL, manifest last.
 
     Two that send one version at once, built twice with other bytes, may mix their files. Whoever
@@ -33,8 +33,8 @@ def publish(
             arrived, there is none.
 
     Returns:
-        Its URL; whether it was sent now, False if it was there already; and whether `latest` names
-        it, which partial snapshots and samples of what is there in full do not get.
+        Its URL; whether it was sent now, False if it was there already; and what `latest` names
+        there, which is not this if it is partial, or a sample of what is there in full.
 
     Raises:
         UsageError: fsspec knows no such URL, there is no such bucket, or it is the folder's own.
@@ -58,7 +58,7 @@ def publish(
         with tempfile.TemporaryDirectory() as beside:
             (Path(beside) / "latest").write_text(f"{manifest.version}\n", "utf-8")
             write_file(f"{home}/latest", Path(beside) / "latest")
-    return target, is_sent, latest_of(home) == manifest.version
+    return target, is_sent, latest_of(home)
 
 
 def _send_files(

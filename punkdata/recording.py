@@ -181,7 +181,8 @@ class Recording:
         if hashlib.sha256(plain).hexdigest() != reply.body:
             raise DataError(
                 f"{path} has changed since it was recorded",
-                try_next=f"record it anew with: punkdata fetch --source {self.info.source}",
+                try_next=f"record it anew with: punkdata fetch --source {self.info.source}"
+                f"{root_option(self.path.parent.parent)}",
             )
         return plain
 

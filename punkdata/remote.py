@@ -26,7 +26,7 @@ import fsspec
 
 from punkdata.disk import sha256_file, shown, storage_errors, url_of, write_whole
 from punkdata.errors import DataError, PunkError, UsageError
-from punkdata.manifest import VERSION_PATTERN, FileEntry, Manifest, read_manifest
+from punkdata.manifest import VERSION_PATTERN, FileEntry, Manifest, read_manifest, refuse_other
 from punkdata.places import read_file, talking
 
 CHUNK_BYTES = 1 << 20
@@ -134,6 +134,7 @@ def find_remote(url: str, version: str, collection: str) -> RemoteSnapshot:
     if text is None:
         raise UsageError(f"{shown(url)} is no snapshot")
     manifest = _parsed(text, url)
+    refuse_other(manifest, version, shown(url))
     # By its own hash, because files of the same content may differ in their bytes.
     digest = hashlib.sha256(text).hexdigest()[:12]
     cached = default_cache() / manifest.collection / f"{manifest.version}-{digest}"

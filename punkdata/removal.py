@@ -11,8 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from punkdata.disk import raw_dir, remove_tree, snapshots_dir, storage_errors, write_whole
-from punkdata.errors import UsageError
+from punkdata.disk import (
+    raw_dir,
+    remove_tree,
+    root_option,
+    snapshots_dir,
+    storage_errors,
+    write_whole,
+)
+from punkdata.errors import DataError, UsageError
 from punkdata.manifest import VERSION_PATTERN, Manifest, gives_way, read_manifest
 from punkdata.recording import open_recording
 from punkdata.snapshot import COLLECTION, latest_version
@@ -57,7 +64,10 @@ def find_doomed(root: Path, names: list[str], collection: str = COLLECTION) -> l
                 try_next=f"they lie in {snapshots_dir(root, collection)} and {raw_dir(root)}",
             )
         if not path.is_dir() and not path.is_symlink():
-            raise UsageError(f"there is no {kind} {name} in {root}", try_next="punkdata list")
+            raise UsageError(
+                f"there is no {kind} {name} in {root}",
+                try_next=f"punkdata list{root_option(root)}",
+            )
         found.append(Doomed(name, path, kind, _size(path), warning))
     return found
 
@@ -107,7 +117,10 @@ def _newest(manifests: list[Path]) -> Manifest | None:
 def _why_keep(recording: Path) -> str:
     if not (recording / "recording.json").is_file():
         return ""
-    unfinished = open_recording(recording).info.status == "running"
+    try:
+        unfinished = open_recording(recording).info.status == "running"
+    except DataError:
+        return "it cannot be read"
     return "it is unfinished, and a fetch would go on with it" if unfinished else ""
 
 

@@ -6,12 +6,24 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from punkdata.errors import DataError
 from punkdata.images import decode_sprites
 from punkdata.shards import Sample
 from punkdata.split import SCHEMES, SPLITS
-from punkdata.traits import ACCESSORY_IDS, LABELS, TYPES
+from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, LABELS, TYPES
+
+_NAMES = {
+    "type": TYPES,
+    "accessories": ACCESSORIES,
+    "hidden_accessories": ACCESSORIES,
+    **dict.fromkeys(SCHEMES.values(), SPLITS),
+}
+"""columns of words -> those there are"""
+_WHOLE = {*_NAMES, "punk_id", "type_id", "accessory_ids", "accessory_count", "labels", "image"}
+"""columns without gaps"""
 
 
 def numbers(column: pa.ChunkedArray | pa.Array) -> NDArray[Any]:
@@ -22,6 +34,34 @@ def numbers(column: pa.ChunkedArray | pa.Array) -> NDArray[Any]:
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     found: NDArray[Any] = np.from_dlpack(whole)
     return found
+
+
+def check_rows(punks: pa.Table) -> None:
+    """That a stranger's rows hold what readers rely on; whether it is true, `verify` tells.
+
+    Args:
+        punks: some or all columns, of the types in `schema.PUNKS`.
+
+    Raises:
+        DataError: a value is missing, a name unknown, a number below 0 or a label not 0 or 1.
+    """
+    for name, column in zip(punks.column_names, punks.columns, strict=True):
+        values = column.combine_chunks()
+        gaps = values.null_count
+        if name == "image":
+            values = values.field("bytes")
+        elif pa.types.is_list(column.type) or pa.types.is_fixed_size_list(column.type):
+            values = values.flatten()
+        if name in _WHOLE and (gaps or values.null_count):
+            raise DataError(f"the column {name} has gaps")
+        if name in _NAMES:
+            strange = set(values.unique().to_pylist()).difference(_NAMES[name])
+            if strange:
+                raise DataError(f"the column {name} has {min(strange)!r}, unknown here")
+        if name in {"punk_id", "labels"} and len(values):
+            span = pc.min_max(values).as_py()
+            if span["min"] < 0 or (name == "labels" and span["max"] > 1):
+                raise DataError(f"the column {name} has {span['min']} to {span['max']}")
 
 
 def table_sprites(punks: pa.Table) -> NDArray[np.uint8]:

@@ -38,13 +38,22 @@ from punkdata.disk import (
     shown,
     snapshots_dir,
     storage_errors,
+    typed,
     url_of,
     write_whole,
 )
 from punkdata.errors import DataError, UsageError
-from punkdata.manifest import VERSION_PATTERN, FileEntry, Manifest, gives_way, read_manifest
+from punkdata.manifest import (
+    VERSION_PATTERN,
+    FileEntry,
+    Manifest,
+    gives_way,
+    read_manifest,
+    refuse_other,
+)
 from punkdata.recording import list_finished, what_to_fetch
-from punkdata.rows import table_samples
+from punkdata.rows import check_rows, table_samples
+from punkdata.schema import PROVENANCE, PUNKS, SALES
 from punkdata.shards import SAMPLES_A_SHARD, shard_name, write_shard
 from punkdata.split import SPLITS
 
@@ -92,16 +101,16 @@ class Snapshot:
         counts = self.manifest.splits.get("default", {})
         parts = SPLITS if split == "all" else (split,)
         return pa.concat_tables(
-            self._read(punks_file(part), counts.get(part), columns) for part in parts
+            self._read(punks_file(part), PUNKS, counts.get(part), columns) for part in parts
         )
 
     def sales(self, columns: list[str] | None = None) -> pa.Table | None:
         """The sales, or None when the source knows none, which is not the same as no sales."""
         sales = self.manifest.sales
-        return None if sales is None else self._read(SALES_FILE, sales.count, columns)
+        return None if sales is None else self._read(SALES_FILE, SALES, sales.count, columns)
 
     def provenance(self) -> pa.Table:
-        return self._read(PROVENANCE_FILE, self.manifest.punks, None)
+        return self._read(PROVENANCE_FILE, PROVENANCE, self.manifest.punks, None)
 
     def bring(
         self,
@@ -128,7 +137,9 @@ class Snapshot:
             done += entry.bytes
             report(done, total)
 
-    def _read(self, name: str, count: int | None, columns: list[str] | None) -> pa.Table:
+    def _read(
+        self, name: str, schema: pa.Schema, count: int | None, columns: list[str] | None
+    ) -> pa.Table:
         if self.remote is not None:
             self.remote.bring(name)
         try:
@@ -138,17 +149,23 @@ class Snapshot:
                 if rows != count:  # a few bytes may stand for any number of rows
                     raise pa.ArrowException(f"{rows} rows; its manifest says {count}")
                 fields = [held.field(column) for column in columns or held.names]
+                for field in fields:  # a newer minor writer may have added some
+                    if field.name in schema.names and field.type != schema.field(field.name).type:
+                        raise pa.ArrowException(f"{field.name} is of type {field.type}")
                 batches = file.iter_batches(ROWS_AT_ONCE, columns=columns, use_threads=False)
-                return pa.Table.from_batches(
+                table = pa.Table.from_batches(
                     (some.select([field.name for field in fields]) for some in batches),
                     pa.schema(fields, held.metadata),
                 )
+            if schema is PUNKS:
+                check_rows(table)
+            return table
         # A KeyError is a missing column, a ValueError may be a column's name that is no text.
-        except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        except (pa.ArrowException, OSError, KeyError, ValueError, DataError) as error:
             reason = str(error).splitlines()[0]
             raise DataError(
                 f"{self.path / name} is missing or damaged ({reason})",
-                try_next=f"check all files with: punkdata verify --root {self.path}",
+                try_next=f"check all files with: punkdata verify {typed(self.path)}",
             ) from None
 
 
@@ -188,7 +205,9 @@ def open_snapshot(
             if not known:
                 raise no_snapshot(Path(root))
             raise UsageError(f"{home} has no snapshot {version} (there: {known})")
-    return Snapshot(folder, read_manifest(folder / "manifest.json"))
+    manifest = read_manifest(folder / "manifest.json")
+    refuse_other(manifest, version, str(folder))
+    return Snapshot(folder, manifest)
 
 
 def open_either(root: Path, name: str) -> Snapshot:
@@ -241,7 +260,7 @@ def no_snapshot(root: Path, detail: str = "") -> UsageError:
 def _without_manifest(folder: Path) -> DataError:
     return DataError(
         f"{folder} has lost its manifest.json",
-        try_next="move it away, then: punkdata build-dataset",
+        try_next=f"move it away, then: punkdata build-dataset{root_option(folder.parents[2])}",
     )
 
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from rich.console import Console
@@ -81,7 +81,7 @@ def run(app: typer.Typer, name: str, args: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         code = app(args=args, prog_name=name, standalone_mode=False)
-        sys.stdout.flush()
+        _write("", sys.stdout)
         if code == 130:  # newer typers turn Ctrl-C into this, older ones into Abort
             raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
@@ -89,9 +89,8 @@ def run(app: typer.Typer, name: str, args: Sequence[str] | None = None) -> int:
         return _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("stopped; nothing is half-written, run the same command again", 130)
-    # `punkdata list | head` closes the pipe early; newer typers make an exit with 1 of that.
-    except (BrokenPipeError, SystemExit):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would complain at its end
+    except (BrokenPipeError, SystemExit):  # typer's, of help that nobody reads to its end
+        _close(sys.stdout)
         return 0
     except OSError as error:  # of stdout, say, when it goes to a full disk
         return _fail(f"cannot read or write {error.filename or 'the output'}: {error.strerror}", 5)
@@ -112,12 +111,43 @@ def _fail(message: str, code: int) -> int:
 
 
 def say(text: str) -> None:
-    """One line for a person, to stderr, exactly as it is."""
+    """One line for a person, to stderr."""
     _say_markup(escape(text))
 
 
 def _say_markup(markup: str) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(markup)
+    _Console().print(_harmless(markup))
+
+
+class _Console(Console):
+    """Of stderr. Who closes it, as `head` does, ends the talk and not the work."""
+
+    def __init__(self) -> None:
+        super().__init__(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+
+    def on_broken_pipe(self) -> None:
+        _close(sys.stderr)
+
+
+def _write(line: str, stream: TextIO | None) -> None:
+    """Text that may be cut short: who closes the pipe, as `head` does, has read enough."""
+    if stream is None:  # closed from the beginning
+        return
+    try:
+        stream.write(_harmless(line))
+        stream.flush()
+    except BrokenPipeError:
+        _close(stream)
+
+
+def _close(stream: TextIO) -> None:
+    """Let what is still to be written go nowhere, or Python would complain at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _harmless(text: str) -> str:
+    """Control characters, of a stranger's file perhaps, would command the terminal."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda found: repr(found[0])[1:-1], text)
 
 
 def warn(text: str) -> None:
@@ -126,13 +156,13 @@ def warn(text: str) -> None:
 
 
 def emit(text: str) -> None:
-    """Data, to stdout, exactly as it is."""
-    print(text)
+    """Data, to stdout."""
+    _write(f"{text}\n", sys.stdout)
 
 
 def emit_json(data: Any) -> None:
     # Moments and exact amounts have no JSON of their own.
-    print(json.dumps(data, indent=2, default=str))
+    emit(json.dumps(data, indent=2, default=str))
 
 
 @contextmanager
@@ -143,7 +173,7 @@ def progress(label: str, unit: str) -> Iterator[Report]:
         label: what is going on, as "building".
         unit: what is counted, in the plural; "bytes" are shown as MB.
     """
-    console = Console(stderr=True)
+    console = _Console()
     if not console.is_terminal:
         yield _PlainProgress(label, unit)
         return
@@ -174,7 +204,7 @@ def stages(label: str, note: Callable[[], str] = lambda: "") -> Iterator[StageRe
         label: what is going on, as "fetching".
         note: what else there is to tell; asked again and again, even while nothing moves.
     """
-    console = Console(stderr=True)
+    console = _Console()
     lock = threading.Lock()  # reports come from several threads
     if not console.is_terminal:
         plain: dict[str, _PlainProgress] = {}
@@ -200,9 +230,9 @@ def stages(label: str, note: Callable[[], str] = lambda: "") -> Iterator[StageRe
 
 def tell_wait(host: str, seconds: float) -> None:
     """Say that a limit is waited for, where no bar can show it."""
-    if seconds >= TELL_WAITS_FROM_S and not Console(stderr=True).is_terminal:
+    if seconds >= TELL_WAITS_FROM_S and not _Console().is_terminal:
         minutes = f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
-        print(f"waiting {minutes} for the rate limit of {host}", file=sys.stderr)
+        _write(f"waiting {minutes} for the rate limit of {host}\n", sys.stderr)
 
 
 def tell_retry(host: str, reason: str, attempt: int, attempts: int) -> None:
@@ -278,7 +308,8 @@ class _PlainProgress:
         speed = done / (now_s - self.started_s)
         left = (total - done) / speed if total and speed else None
         counts = _counts(done, total, self.unit, speed, left)
-        print(" · ".join(filter(None, [f"{self.label}: {counts}", note])), file=sys.stderr)
+        line = " · ".join(filter(None, [f"{self.label}: {counts}", note]))
+        _write(f"{line}\n", sys.stderr)
 
 
 def _counts(

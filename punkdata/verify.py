@@ -17,6 +17,7 @@ from punkdata.cells import blank_transparent
 from punkdata.errors import DataError, UsageError
 from punkdata.images import SIDE_PX, pixels_sha256
 from punkdata.rows import numbers, table_counts, table_labels, table_samples, table_sprites
+from punkdata.schema import SINCE_SCHEMA
 from punkdata.shards import read_shard
 from punkdata.snapshot import Snapshot, damaged_files
 from punkdata.split import SPLITS
@@ -151,7 +152,7 @@ def _check_pixels(punks: pa.Table) -> str:
 
 def _check_labels(punks: pa.Table) -> str:
     columns = ["punk_id", "type", "type_id", "accessories", "accessory_ids", "accessory_count"]
-    rows = punks.select(columns).to_pylist()
+    rows = punks.select([*columns, *SINCE_SCHEMA.keys() & set(punks.column_names)]).to_pylist()
     for row, labels in zip(rows, table_labels(punks), strict=True):
         names = row["accessories"]
         agree = (

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import fsspec
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from drawing import DrawnPunk, draw_punks, write_sdist
 from events import draw_sales, listing
@@ -20,7 +22,7 @@ from punkdata.disk import sha256_file
 from punkdata.fetch import OpenSeaResult, fetch_cpunks10k, fetch_opensea
 from punkdata.network import NetworkTransport, open_http
 from punkdata.retry import Pause
-from punkdata.snapshot import Snapshot, open_snapshot, write_snapshot
+from punkdata.snapshot import Snapshot, open_snapshot, punks_file, write_snapshot
 from punkdata.version import content_version
 
 Pin = Callable[[Path], Path]
@@ -123,6 +125,29 @@ def root(built_root: Path, sdist: Path, pin: Pin, tmp_path: Path) -> Path:
     """A copy of `built_root` that a test may spoil, and build from."""
     pin(sdist)
     return shutil.copytree(built_root, tmp_path / "data")
+
+
+def _relist(root: Path) -> None:
+    """Make the manifest agree with changed files, so that only deeper checks can tell."""
+    snapshot = open_snapshot(root)
+    file = snapshot.path / "manifest.json"
+    data = json.loads(file.read_text())
+    for entry in data["files"]:
+        path = snapshot.path / entry["path"]
+        entry["bytes"], entry["sha256"] = path.stat().st_size, sha256_file(path)
+    file.write_text(json.dumps(data))
+
+
+def change_rows(root: Path, column: str, value: object) -> None:
+    """Another value in the first row of the validation part, and a manifest that agrees."""
+    path = open_snapshot(root).path / punks_file("val")
+    table = pq.read_table(path)
+    at = table.schema.get_field_index(column)
+    rows = table.column(column).to_pylist()
+    rows[0] = value
+    field = table.schema.field(column)
+    pq.write_table(table.set_column(at, field, pa.array(rows, field.type)), path)
+    _relist(root)
 
 
 @pytest.fixture

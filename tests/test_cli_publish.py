@@ -38,6 +38,15 @@ def test_a_snapshot_is_sent_and_then_known_by_its_url(
     assert "FAIL" not in capsys.readouterr().out
 
 
+def test_a_partial_one_is_found_by_its_own_url(root: Path, tmp_path: Path, capsys: Capture) -> None:
+    manifest = open_snapshot(root).path / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"complete"', '"partial"'))
+    assert run("publish", f"file://{tmp_path}/there", "--root", root) == 0
+    err = capsys.readouterr().err
+    assert "latest there is unset" in err
+    assert run("info", err.rpartition("punkdata info ")[2].strip()) == 0
+
+
 def test_what_is_damaged_is_not_sent(built_root: Path, tmp_path: Path, capsys: Capture) -> None:
     damaged = shutil.copytree(open_snapshot(built_root).path, tmp_path / "damaged")
     (damaged / "README.md").write_text("other")

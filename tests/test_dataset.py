@@ -137,10 +137,13 @@ def test_the_root_may_stand_in_the_environment(
     assert len(PunkDataset(split="all")) == 60
 
 
-def test_an_empty_split_has_an_empty_montage_size(built_root: Path) -> None:
+def test_an_empty_split_has_no_batches_and_no_montage(built_root: Path) -> None:
     data = PunkDataset(built_root, split="test", split_scheme="by_id")
     images, labels = data.as_tensors()
     assert (images.shape, labels.shape) == ((0, 4, 24, 24), (0, 92))
+    assert list(data.batches()) == []
+    with pytest.raises(UsageError, match="no punk to show"):
+        data.montage()
 
 
 def test_it_travels_by_pickle(built_root: Path) -> None:

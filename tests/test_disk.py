@@ -12,6 +12,7 @@ from punkdata.disk import (
     flush_tree,
     lock_root,
     remove_tree,
+    root_option,
     sha256_file,
     shown,
     url_of,
@@ -80,6 +81,26 @@ def test_write_whole_replaces_a_file_and_leaves_nothing_beside_it(tmp_path: Path
     assert not path.parent.exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs links and named pipes")
+def test_write_whole_follows_links_fills_pipes_and_refuses_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    write_whole(tmp_path / "link", b"text")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_bytes() == b"text"
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE) as reader:
+        write_whole(tmp_path / "pipe", b"text")
+        assert reader.communicate(timeout=60)[0] == b"text"
+    assert (tmp_path / "pipe").is_fifo()
+    with pytest.raises(UsageError, match=f"cannot write {tmp_path}: Is a directory"):
+        write_whole(tmp_path, b"text")
+
+
+def test_a_suggested_command_can_be_pasted() -> None:
+    assert root_option(Path("data")) == ""
+    assert root_option(Path("my data")) == " --root 'my data'"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs RLIMIT_FSIZE")
 def test_a_disk_that_refuses_keeps_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
@@ -105,7 +126,9 @@ def test_sha256_of_a_file(tmp_path: Path) -> None:
 def test_a_url_is_known_even_after_path_has_folded_it() -> None:
     for text in ("s3://bucket/punks", "memory://punks", "file:///srv/punks"):
         assert url_of(text) == url_of(Path(text)) == text
-    assert url_of("file://srv/punks") == "file:///srv/punks"
+    assert url_of(Path("file://srv/punks")) == "file:///srv/punks"
+    with pytest.raises(UsageError, match=r"names no folder; write it as file:///.*/srv/punks"):
+        url_of("file://srv/punks")
     assert url_of("s3://bucket//punks") == "s3://bucket/punks"
     for folder in ("data", "/srv/data", "C:/data", "s3:", "s3://", "a:b"):
         assert url_of(folder) is None

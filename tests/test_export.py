@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import change_rows
 from PIL import Image
 
 from punkdata import PunkDataset, cli, terminal
-from punkdata.errors import UsageError
+from punkdata.errors import DataError, UsageError
 from punkdata.export import export_imagefolder
 from punkdata.rows import table_sprites
 from punkdata.snapshot import Snapshot, open_snapshot
@@ -32,6 +33,28 @@ def test_every_punk_lies_in_its_part_and_type(snapshot: Snapshot, tmp_path: Path
             line = told[row["punk_id"]]
             assert (out / part / line["file_name"]).is_file()
             assert line["accessories"] == "|".join(row["accessories"])
+
+
+def test_a_stranger_s_snapshot_writes_pictures_and_nowhere_else(root: Path, tmp_path: Path) -> None:
+    change_rows(root, "type", str(tmp_path / "victim"))
+    with pytest.raises(DataError, match="type has"):
+        export_imagefolder(open_snapshot(root), tmp_path / "out")
+    change_rows(root, "type", "Ape")
+    change_rows(root, "image", {"bytes": b"#!/bin/sh", "path": "x"})
+    with pytest.raises(DataError, match="PNG"):
+        export_imagefolder(open_snapshot(root), tmp_path / "out")
+    assert list(tmp_path.iterdir()) == [root]
+
+
+def test_the_present_folder_and_a_url_are_refused(
+    snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="the present folder cannot be replaced"):
+        export_imagefolder(snapshot, Path())
+    with pytest.raises(UsageError, match="s3://bucket/pictures: it is a URL"):
+        export_imagefolder(snapshot, Path("s3://bucket/pictures"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_scale_background_and_split_are_chosen(snapshot: Snapshot, tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ def test_what_is_published_is_read_like_a_folder(
     url = {"s3": s3, "memory": f"memory://{tmp_path.name}", "file": f"file://{tmp_path}/there"}[
         kind
     ]
-    target, created, is_latest = send(snapshot, url)
-    assert (created, is_latest) == (True, True)
+    target, created, latest = send(snapshot, url)
+    assert (created, latest) == (True, snapshot.version)
     assert target == f"{url}/snapshots/cryptopunks/{snapshot.version}"
     for root in (url, target, Path(url)):
         assert open_snapshot(root).version == snapshot.version
@@ -78,7 +78,7 @@ def test_what_is_damaged_elsewhere_is_refused_by_name(
         PunkDataset(s3, split="val")
     assert not list(cache.rglob("*.parquet"))
     assert send(snapshot, s3)[1] is False
-    assert publish(snapshot.path, snapshot.manifest, s3, force=True)[1:] == (True, True)
+    assert publish(snapshot.path, snapshot.manifest, s3, force=True)[1:] == (True, snapshot.version)
     assert len(PunkDataset(s3, split="val")) == snapshot.manifest.splits["default"]["val"]
 
 

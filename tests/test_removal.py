@@ -105,6 +105,10 @@ def test_the_latest_and_the_unfinished_have_a_warning(root: Path) -> None:
     info = recording.path / "recording.json"
     info.write_text(info.read_text().replace('"complete"', '"running"'))
     assert "unfinished" in find_doomed(root, [recording.name])[0].warning
+    info.write_text("{")
+    assert "cannot be read" in find_doomed(root, [recording.name])[0].warning
+    take(root, recording.name)
+    assert not recording.path.exists()
 
 
 def test_a_link_is_removed_and_what_it_leads_to_is_not(root: Path, tmp_path: Path) -> None:

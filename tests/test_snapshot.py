@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,12 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from conftest import change_rows
 from drawing import DrawnPunk
 
 from punkdata.build import build_dataset
 from punkdata.errors import DataError, SchemaError, UsageError
 from punkdata.rows import table_labels, table_sprites
-from punkdata.snapshot import damaged_files, list_snapshots, open_snapshot
+from punkdata.snapshot import damaged_files, list_snapshots, open_snapshot, punks_file
 
 
 def test_the_folder_is_as_the_contract_says(built_root: Path) -> None:
@@ -108,7 +110,7 @@ def test_a_missing_or_shortened_file_is_found(root: Path) -> None:
 def test_reading_a_damaged_table_names_the_file_and_verify(root: Path) -> None:
     snapshot = open_snapshot(root)
     (snapshot.path / "data/punks-val-00000-of-00001.parquet").write_bytes(b"PAR1")
-    with pytest.raises(DataError, match="punks-val.*punkdata verify --root"):
+    with pytest.raises(DataError, match=f"punks-val.*punkdata verify {snapshot.path}"):
         snapshot.punks("val")
 
 
@@ -135,6 +137,44 @@ def test_a_missing_column_names_the_file(root: Path) -> None:
     pq.write_table(snapshot.punks("val").drop_columns("image"), path)
     with pytest.raises(DataError, match="punks-val.*image"):
         snapshot.punks("val", ["punk_id", "image"])
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "says"),
+    [
+        ("type", "../../elsewhere", "type has '../../elsewhere', unknown here"),
+        ("split", None, "split has gaps"),
+        ("accessories", ["Pipe", None], "accessories has gaps"),
+        ("hidden_accessories", ["Halo"], "hidden_accessories has 'Halo'"),
+        ("image", None, "image has gaps"),
+        ("punk_id", -1, "punk_id has -1 to"),
+        ("labels", [2] * 92, "labels has 0 to 2"),
+    ],
+)
+def test_a_stranger_s_rows_are_refused_where_readers_would_stumble(
+    root: Path, column: str, value: object, says: str
+) -> None:
+    change_rows(root, column, value)
+    with pytest.raises(DataError, match=re.escape(says)):
+        open_snapshot(root).punks()
+
+
+def test_a_column_of_another_type_is_refused_unread(root: Path) -> None:
+    path = open_snapshot(root).path / punks_file("val")
+    table = pq.read_table(path)
+    at = table.schema.get_field_index("labels")
+    wrong = pa.array([["text"]] * len(table))
+    pq.write_table(table.set_column(at, "labels", wrong), path)
+    with pytest.raises(DataError, match="labels is of type list"):
+        open_snapshot(root).punks()
+
+
+def test_a_snapshot_s_own_folder_is_of_one_version(built_root: Path) -> None:
+    snapshot = open_snapshot(built_root)
+    assert open_snapshot(snapshot.path, snapshot.version) == snapshot
+    for place in (snapshot.path, f"file://{snapshot.path}"):
+        with pytest.raises(UsageError, match=f"is {snapshot.version}, not s2-000000000000"):
+            open_snapshot(place, "s2-000000000000")
 
 
 def test_reading_brings_no_pandas(built_root: Path) -> None:

@@ -4,44 +4,21 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
+from conftest import change_rows
 from PIL import Image
 
 from punkdata import verify
 from punkdata.disk import sha256_file
 from punkdata.errors import UsageError
 from punkdata.rows import table_sprites
-from punkdata.snapshot import open_snapshot, punks_file
+from punkdata.snapshot import open_snapshot
+from punkdata.traits import LABELS
 from punkdata.verify import verify_snapshot
 
 
 def problems(root: Path, official: Path | None = None) -> dict[str, str | None]:
     return {c.name: c.problem for c in verify_snapshot(open_snapshot(root), official)}
-
-
-def relist(root: Path) -> None:
-    """Make the manifest agree with changed files, so that only deeper checks can tell."""
-    snapshot = open_snapshot(root)
-    file = snapshot.path / "manifest.json"
-    data = json.loads(file.read_text())
-    for entry in data["files"]:
-        path = snapshot.path / entry["path"]
-        entry["bytes"], entry["sha256"] = path.stat().st_size, sha256_file(path)
-    file.write_text(json.dumps(data))
-
-
-def change_rows(root: Path, column: str, values: object) -> None:
-    path = open_snapshot(root).path / punks_file("val")
-    table = pq.read_table(path)
-    at = table.schema.get_field_index(column)
-    rows = table.column(column).to_pylist()
-    rows[0] = values
-    field = table.schema.field(column)
-    import pyarrow as pa
-
-    pq.write_table(table.set_column(at, field, pa.array(rows, field.type)), path)
-    relist(root)
 
 
 def test_a_whole_snapshot_passes_and_says_which_totals_were_not_checked(built_root: Path) -> None:
@@ -67,6 +44,7 @@ def test_a_flipped_byte_is_told_by_file(root: Path) -> None:
         ("type_id", -1, "labels"),
         ("accessory_count", 9, "labels"),
         ("labels", [1] * 92, "labels"),
+        ("hidden_accessories", ["Pipe", "Pipe"], "labels"),
         ("labels", [1] * 92, "shards"),
     ],
 )
@@ -77,7 +55,9 @@ def test_a_changed_row_is_found_even_when_the_file_hashes_agree(
     assert problems(root)[check] is not None
 
 
-@pytest.mark.parametrize("lie", [{"files": []}, {"labels": {}}, {"punks": 61}, {"splits": {}}])
+@pytest.mark.parametrize(
+    "lie", [{"files": []}, {"labels": dict.fromkeys(LABELS, 1)}, {"punks": 61}, {"splits": {}}]
+)
 def test_a_manifest_that_lies_is_found(root: Path, lie: dict[str, object]) -> None:
     file = open_snapshot(root).path / "manifest.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | lie))
