@@ -123,7 +123,7 @@ def lock_root(root: Path) -> Iterator[None]:
             lock.acquire(timeout=0)
         except Timeout:
             raise BusyError(
-                f"another punkdata command is writing to {root}",
+                f"another command is writing to {root}",
                 try_next="wait until it has ended, then run the same command again",
             ) from None
     try:

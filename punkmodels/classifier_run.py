@@ -92,8 +92,9 @@ MODELS: dict[Model, dict[str, Any]] = {
 
 
 def make_config(preset: str = "quick", model: Model = "cnn", **chosen: Any) -> ClassifierConfig:
-    """The options of a preset and a model, and those chosen, which are stronger."""
-    options = {"preset": preset, "model": model, **PRESETS[preset], **MODELS[model], **chosen}
+    """The options of a model, of a preset if it is `cnn`, and those chosen, which are stronger."""
+    of_preset = PRESETS[preset] if model == "cnn" else {}
+    options = {"preset": preset, "model": model, **of_preset, **MODELS[model], **chosen}
     return ClassifierConfig(**options)
 
 

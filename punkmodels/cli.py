@@ -106,9 +106,7 @@ def train_classifier(
     task: Annotated[Task, typer.Option(help="All 92 labels, or the 5 types alone.")] = Task.LABELS,
     preset: Annotated[
         Preset,
-        typer.Option(
-            help="quick: about two minutes on two cores. best: under ten. Of cnn; others have one."
-        ),
+        typer.Option(help="quick: about two minutes on two cores. best, of cnn: under ten."),
     ] = Preset.QUICK,
     split_scheme: Annotated[
         SplitScheme,
@@ -154,6 +152,8 @@ def train_classifier(
         raise UsageError(
             "--augment-fraction is of drawn punks", try_next="add --augment-with bundled-labels"
         )
+    if preset is Preset.BEST and model is not Model.CNN:
+        raise UsageError("--preset best is of --model cnn", try_next="leave one of them out")
     if augment_with:
         generator = cli_generate.weights(augment_with, runs)
         fraction = 0.5 if augment_fraction is None else augment_fraction

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from punkdata.errors import DataError
 from punkmodels.colours import SIZE
@@ -22,8 +22,9 @@ def read_sprites(
     """Drawings of others, float32 (N, 4, 24, 24) in [-1, 1]: a folder of pictures or one, each
     of one sprite or of tiles.
 
-    Larger tiles are averaged down. In a picture without alpha, what looks like its upper left
-    corner counts as transparent.
+    Larger tiles are averaged down. In a picture where nothing is transparent, what looks like a
+    tile's upper left corner counts as transparent. Empty tiles that fill a picture up at its end
+    are left out.
 
     Args:
         tile: side of a tile in pixels, a multiple of 24.
@@ -46,9 +47,8 @@ def read_sprites(
 def _tiles(file: Path, tile: int) -> NDArray[np.float32]:
     try:
         with Image.open(file) as image:
-            has_alpha = image.has_transparency_data
             pixels = np.array(image.convert("RGBA"), np.float32)
-    except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except Exception as error:  # noqa: BLE001  # Pillow has many for what is no picture
         raise DataError(f"{file} cannot be read ({error})") from None
     height, width = pixels.shape[:2]
     if tile % SIZE or height % tile or width % tile:
@@ -62,7 +62,8 @@ def _tiles(file: Path, tile: int) -> NDArray[np.float32]:
         height // tile, SIZE, k, width // tile, SIZE, k, 4
     ).mean(axis=(2, 5))
     tiles: NDArray[np.float32] = parts.swapaxes(1, 2).reshape(-1, SIZE, SIZE, 4)
-    if not has_alpha:
+    if pixels[..., 3].min() == 255:
         behind = np.abs(tiles - tiles[:, :1, :1]).max(axis=3) <= 8
         tiles[behind] = 0
-    return tiles
+    drawn = np.flatnonzero(tiles.any(axis=(1, 2, 3)))
+    return tiles[: drawn[-1] + 1] if len(drawn) else tiles

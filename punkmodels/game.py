@@ -189,7 +189,8 @@ def new_game(
         raise UsageError(
             f"{ranks.world} ranks cannot share a batch of {config.batch_size}, normalised in "
             f"{config.norm_groups} part{'s' * (config.norm_groups > 1)}",
-            try_next="choose --norm-groups that divide the batch, and that the ranks divide",
+            try_next="begin with --norm-groups that divide the batch and that the ranks divide; "
+            "a run that is resumed keeps its own",
         )
     torch.manual_seed(config.seed)
     counts = torch.zeros(0) if config.head == "rgba" else colour_counts(images)

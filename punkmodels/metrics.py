@@ -51,9 +51,10 @@ def gain_over_majority(truth: Bool, predicted: Bool) -> Float:
     96 % of all label cells are 0, so accuracy alone says nothing; a gain of 0 is a label
     that was not learnt.
     """
-    accuracy = (truth == predicted).mean(axis=0)
-    share = truth.mean(axis=0)
-    return np.asarray(accuracy - np.maximum(share, 1 - share), np.float64)
+    # In whole numbers, or a label that was not learnt may come out a rounding above 0.
+    right, there = (truth == predicted).sum(axis=0), truth.sum(axis=0)
+    by_guessing = np.maximum(there, len(truth) - there)
+    return np.asarray((right - by_guessing) / len(truth), np.float64)
 
 
 def auroc(truth: Bool, scores: NDArray[np.floating]) -> float:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from punkdata import terminal
-from punkdata.disk import root_option
+from punkdata.disk import root_option, typed
 from punkdata.errors import StoppedError, UsageError
 from punkmodels.runs import list_runs
 
@@ -99,5 +99,7 @@ def stoppable(model: str, root: Path, runs: Path, going_on: Path | None) -> Iter
     except KeyboardInterrupt:
         begun = going_on or next((p for p in list_runs(runs) if p not in before), None)
         at = root_option(root)
-        go_on = f"go on with: punkmodels train {model} --resume {begun}{at}" if begun else None
+        go_on = (
+            f"go on with: punkmodels train {model} --resume {typed(begun)}{at}" if begun else None
+        )
         raise StoppedError("stopped", try_next=go_on) from None

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from punkdata.disk import storage_errors, write_whole
+from punkdata.disk import lock_root, storage_errors, write_whole
 from punkdata.errors import DataError, UsageError
 
 DEFAULT_RUNS = Path("runs")
@@ -92,7 +94,25 @@ def read_metrics(run: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
-def trim_metrics(run: Path, lines: int) -> None:
+@contextmanager
+def training(run: Path, lines: int, *, is_first: bool) -> Iterator[None]:
+    """Hold a run while it is trained, from a checkpoint that so many lines of metrics lead to.
+
+    Args:
+        is_first: whether this process is the one that writes.
+
+    Raises:
+        BusyError: another process trains it.
+    """
+    if not is_first:
+        yield
+        return
+    with lock_root(run):
+        _trim_metrics(run, lines)
+        yield
+
+
+def _trim_metrics(run: Path, lines: int) -> None:
     """Keep the first lines only: a kill can fall between a line and its checkpoint."""
     path = run / "metrics.jsonl"
     text = path.read_text("utf-8").splitlines(keepends=True) if path.exists() else []

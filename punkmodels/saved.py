@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, ValidationError
 from torch import nn
 
 from punkdata.disk import storage_errors
-from punkdata.errors import DataError
+from punkdata.errors import DataError, UsageError
 from punkmodels.checkpoint import write_tensors
 from punkmodels.runs import read_config, write_json
 
@@ -62,6 +62,17 @@ def read_saved(run: Path, kind: type[Saved], name: str) -> Saved:
         raise DataError(
             f"{run} is not a {name} of this punkmodels (config.json, {where}: {first['msg']})"
         ) from None
+
+
+def refuse_exported(run: Path) -> None:
+    """Raises:
+    UsageError: these are weights without what it takes to go on with their training.
+    """
+    if (run / WEIGHTS).exists():
+        raise UsageError(
+            f"{run} holds exported weights, which cannot be trained further",
+            try_next="name the run that they come from",
+        )
 
 
 def restore_model(run: Path, model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:

@@ -7,13 +7,16 @@ puts on one accessory more, each of them as often, the rarest too; or whose type
 
 from __future__ import annotations
 
+import io
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from punkdata.disk import storage_errors
+from punkdata.disk import write_whole
 from punkdata.errors import DataError, UsageError
 from punkdata.traits import LABELS, TYPES
 from punkdata.wardrobe import KINDS, MOST, PLACES, wearable
@@ -110,8 +113,9 @@ def draw_examples(
 def save_examples(run: Path, examples: Examples) -> None:
     """Beside the run, so that it can be looked at and gone on with without the generator."""
     images, labels = (tensor.numpy() for tensor in examples)
-    with storage_errors(run / FILE):
-        np.savez_compressed(run / FILE, images=images, labels=labels.astype(np.uint8))
+    packed = io.BytesIO()
+    np.savez_compressed(packed, images=images, labels=labels.astype(np.uint8))
+    write_whole(run / FILE, packed.getvalue())
 
 
 def load_examples(run: Path) -> Examples:
@@ -121,9 +125,9 @@ def load_examples(run: Path) -> Examples:
         DataError: it is missing or damaged.
     """
     try:
-        with np.load(run / FILE, allow_pickle=False) as file:
+        with (run / FILE).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             images, labels = torch.from_numpy(file["images"]), torch.from_numpy(file["labels"])
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{run / FILE} is missing or damaged ({error})") from None
     return images, labels.float()
 

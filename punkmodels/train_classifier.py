@@ -41,10 +41,10 @@ from punkmodels.ranks import ALONE, Ranks
 from punkmodels.runs import (
     append_metrics,
     create_run,
-    trim_metrics,
+    training,
     write_json,
 )
-from punkmodels.saved import restore_model
+from punkmodels.saved import refuse_exported, restore_model
 from punkmodels.sheets import grid
 from punkmodels.sinks import check_sink, open_sink
 from punkmodels.synthetic import FILE, draw_examples, load_examples, save_examples
@@ -89,6 +89,8 @@ def train_classifier(
         StorageError: the disk is full.
     """
     check_sink(log)
+    if resume:
+        refuse_exported(resume)
     saved = read_classifier_config(resume) if resume else None
     if saved:
         config, version = saved.options, saved.data.version
@@ -161,8 +163,6 @@ def train_classifier(
             restore_model(run, ema, unprefixed("ema", tensors))
             restore_optimizer(optimizer, unprefixed("optimizer", tensors))
             best = unprefixed("best", tensors)
-        if ranks.is_first:
-            trim_metrics(run, facts.epoch + 1 if facts else 0)
     elif not ranks.is_first:
         run = runs  # nothing is written there
     else:
@@ -185,8 +185,10 @@ def train_classifier(
     note = ""
     best_loss, best_epoch = (facts.best_val_loss, facts.best_epoch) if facts else (math.inf, 0)
 
-    with open_sink(run, log if ranks.is_first else None) as sink:
-        for epoch in range(facts.epoch + 1 if facts else 0, config.epochs):
+    first_epoch = facts.epoch + 1 if facts else 0
+    held = training(run, first_epoch, is_first=ranks.is_first)
+    with held, open_sink(run, log if ranks.is_first else None) as sink:
+        for epoch in range(first_epoch, config.epochs):
             torch.manual_seed(config.seed * 100_003 + epoch + 1)  # dropout
             generator = torch.Generator(device).manual_seed(config.seed * 100_003 + epoch + 1)
             order = torch.multinomial(sampling, len(images), replacement=True, generator=generator)

@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from punkdata.disk import storage_errors
-from punkdata.errors import DataError
+from punkdata.errors import DataError, SetupError
 from punkdata.traits import LABELS, TYPES
 from punkmodels import subjects
 from punkmodels.checkpoint import (
@@ -45,10 +45,10 @@ from punkmodels.runs import (
     append_metrics,
     create_run,
     read_metrics,
-    trim_metrics,
+    training,
     write_json,
 )
-from punkmodels.saved import restore_model
+from punkmodels.saved import refuse_exported, restore_model
 from punkmodels.sheets import grid, save_curves, save_film
 from punkmodels.sinks import check_sink, open_sink
 
@@ -82,6 +82,8 @@ def train_dcgan(
     rank has ended.
     """
     check_sink(log)
+    if resume:
+        refuse_exported(resume)
     saved = read_dcgan_config(resume) if resume else None
     if saved:
         config, version = saved.options, saved.data.version
@@ -155,6 +157,14 @@ def train_dcgan(
             loss = loss + game.teaching_loss(indices, asked)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
+    if config.compiled:
+        try:
+            try_step(False)
+        except RuntimeError as error:
+            raise SetupError(
+                f"--compile does not work here ({str(error).splitlines()[0]})",
+                try_next="leave it out, or install a C++ compiler",
+            ) from None
     began = (saved.device.threads, saved.device.half_precision) if saved else None
     half, how = settle(try_step, device, threads or ranks.threads, began, ranks)
     why += how
@@ -234,10 +244,9 @@ def train_dcgan(
         grid(sprites[:64]).save(run / "samples" / f"step_{step:06d}.png")
         return frechet_distance(known, train.embed(sprites, device))
 
-    first_step = 0
+    first_step = done = 0
     if resume:
         run = resume
-        done = 0
         if has_checkpoint(run):
             tensors, facts = load_checkpoint(run, CheckpointFacts)
             for name, network in networks.items():
@@ -251,8 +260,6 @@ def train_dcgan(
                 raise DataError(f"the checkpoint of {run} does not fit ({error})") from None
             first_step = facts.step
             done = sum(at <= first_step for at in looks)
-        if ranks.is_first:
-            trim_metrics(run, done)
     elif not ranks.is_first:
         run = runs  # nothing is written there
     else:
@@ -275,7 +282,8 @@ def train_dcgan(
     note = ""
     since, started = first_step, time.perf_counter()
 
-    with open_sink(run, log if ranks.is_first else None) as sink:
+    held = training(run, done, is_first=ranks.is_first)
+    with held, open_sink(run, log if ranks.is_first else None) as sink:
         for step in range(first_step, steps):
             left = (1 + math.cos(math.pi * step / steps)) / 2
             gamma.fill_(config.gamma * (config.final_gamma_share * (1 - left) + left))

@@ -4,7 +4,7 @@ As the published sweep did it, by optuna. A study is a folder:
 
     runs/tune-cnn/
         study.db            every trial, by optuna; it can be gone on with, also after a kill
-        00007-classifier-…  the run of the best trial; those of others are not kept
+        trials/00007-…      the run of the best trial; those of others are not kept
         trials.csv          one line a trial
         best.json           the best options, and their one score on the test part
         history.png, parallel.png, importance.png
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 Tuned = Literal["cnn", "published"]
 PLOTS = ("history", "parallel", "importance")
+TRIALS = "trials"
+"""the search's own folder, of which it deletes runs: a person's may lie anywhere else"""
 FACTOR = 3
 """Hyperband gives each round of trials so many times as many epochs, and keeps one in so many"""
 
@@ -161,11 +163,11 @@ def tune_classifier(
                 if not is_last and trial.should_prune():
                     raise optuna.TrialPruned
 
-            before = set(list_runs(folder))
+            before = set(list_runs(folder / TRIALS))
             try:
                 run = train_classifier(
                     root,
-                    folder,
+                    folder / TRIALS,
                     config,
                     version=version,
                     device_name=device_name,
@@ -173,7 +175,7 @@ def tune_classifier(
                     each_epoch=watch,
                 )
             except BaseException:
-                for unfinished in set(list_runs(folder)) - before:
+                for unfinished in set(list_runs(folder / TRIALS)) - before:
                     shutil.rmtree(unfinished)
                 raise
             trial.set_user_attr("run", run.name)
@@ -196,7 +198,7 @@ def _conclude(
     """Score the best, and write what a person looks at."""
     best = _best(study)
     config = replace(base, **best.params)
-    run = folder / best.user_attrs["run"]
+    run = folder / TRIALS / best.user_attrs["run"]
     scores = evaluate_classifier(run, root, "test", out=run / "evaluation" / "test").visible
     test = {"exact_match": scores.exact_match, "macro_ap": scores.macro_average_precision}
     found = Study(
@@ -214,7 +216,7 @@ def _conclude(
         {
             "model": model,
             "trial": best.number,
-            "run": run.name,
+            "run": f"{TRIALS}/{run.name}",
             "val_loss": found.val_loss,
             "test": test,
             "options": asdict(config),
@@ -287,7 +289,7 @@ def _best(study: optuna.Study) -> optuna.trial.FrozenTrial:
 def _keep_best_run(study: optuna.Study, folder: Path) -> None:
     kept = _best(study).user_attrs["run"] if _complete(study) else None
     with storage_errors(folder):
-        for run in list_runs(folder):
+        for run in list_runs(folder / TRIALS):
             if run.name != kept:
                 shutil.rmtree(run)
 

@@ -44,6 +44,8 @@ def named(
     worn = [_find(name, ACCESSORIES, "accessory") for name in accessories]
     if worn and config.conditional == "type":
         raise UsageError("this generator knows types only", try_next="leave out --accessory")
+    if tone and punk_type not in HUMANS:
+        raise UsageError(f"tones are of Female and Male, not of {punk_type}")
     if not force:
         try:
             check_outfit(punk_type, worn)
@@ -52,8 +54,6 @@ def named(
             raise UsageError(
                 error.message, try_next=", ".join(filter(None, [error.try_next, hint]))
             ) from None
-        if tone and punk_type not in HUMANS:
-            raise UsageError(f"tones are of Female and Male, not of {punk_type}")
     labels = torch.from_numpy(encode_labels(punk_type, worn)).expand(count, -1)
     return _with_tones(config, labels, torch.zeros(count, dtype=torch.int64), tone)
 

@@ -261,7 +261,7 @@ def test_of_two_builds_at_once_one_is_told_to_wait(root: Path) -> None:
     assert 0 in {code for _, code in outcomes}
     for text, code in outcomes:
         if code == 5:
-            assert "another punkdata command is writing" in text
+            assert "another command is writing" in text
     assert len(list_snapshots(root)) == 1
 
 

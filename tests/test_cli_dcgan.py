@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,6 +98,25 @@ def test_a_resumed_run_keeps_its_options(
     assert "finished already" in capsys.readouterr().err
     assert run(*options, "--gamma", 3) == 2
     assert "keeps its own options" in capsys.readouterr().err
+
+
+def test_what_cannot_be_compiled_is_told_before_anything_is_made(
+    built_root: Path, tmp_path: Path
+) -> None:
+    options = ("--images-seen", 32, "--width", 2, "--threads", 1, "--compile", "--root", built_root)
+    command = [sys.executable, "-m", "punkmodels", "train", "dcgan", *map(str, options)]
+    environment = {"CXX": "no-such-compiler", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
+    done = subprocess.run(
+        [*command, "--runs", str(tmp_path / "runs")],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3, done.stderr
+    assert "error: --compile does not work here" in done.stderr
+    assert "leave it out, or install a C++ compiler" in done.stderr
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_the_command_prints_the_run_and_tells_what_was_best(
 ) -> None:
     assert run(command) == 0
     out, err = capsys.readouterr()
-    assert Path(out.strip()).parent == tmp_path / "tune-cnn"
+    assert Path(out.strip()).parent == tmp_path / "tune-cnn" / "trials"
     for told in ("2 trials, ", "on the test part: exact match", "best.json, trials.csv, history"):
         assert told in err
     assert run([*command, "--json"]) == 0

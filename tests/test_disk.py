@@ -46,7 +46,7 @@ def test_a_root_that_another_process_writes_to_is_busy_until_that_is_killed(tmp_
         assert holder.stdout
         holder.stdout.readline()
         with (
-            pytest.raises(BusyError, match="another punkdata command is writing"),
+            pytest.raises(BusyError, match="another command is writing"),
             lock_root(tmp_path),
         ):
             pass

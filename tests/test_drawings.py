@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from punkdata.errors import DataError
 from punkdata.palette import PALETTE
 from punkmodels.colours import snap
 from punkmodels.drawings import read_sprites
+from punkmodels.generate import write_grid
 from punkmodels.parts import load_part
 
 
@@ -53,6 +55,25 @@ def test_without_alpha_the_corners_colour_is_transparent(
     assert torch.equal(snap(read_sprites(tmp_path / "sheet.png"))[0], opaque)
 
 
+def test_a_grid_that_generate_writes_is_what_it_drew(sprites: torch.Tensor, tmp_path: Path) -> None:
+    opaque = sprites[:13].clone()
+    opaque[torch.from_numpy(PALETTE[opaque.numpy()][..., 3] == 128)] = 0
+    opaque[:, 0, 0] = 0
+    write_grid(opaque, tmp_path / "grid.png", 4)  # 13 of 16 places
+    assert torch.equal(snap(read_sprites(tmp_path / "grid.png", 96))[0], opaque)
+
+
+def test_empty_drawings_count_where_they_are_not_the_rest_of_a_sheet(
+    sprites: torch.Tensor, tmp_path: Path
+) -> None:
+    first = sprites[:4].clone()
+    first[1] = 0
+    save(first, tmp_path / "sheet.png")
+    Image.new("RGBA", (24, 24)).save(tmp_path / "zero.png")
+    assert torch.equal(snap(read_sprites(tmp_path))[0][:4], first)
+    assert len(read_sprites(tmp_path)) == 5
+
+
 def test_what_is_transparent_has_no_colour(sprites: torch.Tensor, tmp_path: Path) -> None:
     pixels = PALETTE[sprites[0].numpy()].copy()
     pixels[pixels[..., 3] == 0] = (255, 255, 255, 0)
@@ -66,6 +87,11 @@ def test_pictures_of_another_size_are_refused(tmp_path: Path) -> None:
         read_sprites(tmp_path)
     with pytest.raises(DataError, match="holds no PNG"):
         read_sprites(tmp_path / "..")
-    (tmp_path / "a.png").write_bytes(b"no picture")
-    with pytest.raises(DataError, match="cannot be read"):
-        read_sprites(tmp_path)
+    broken = io.BytesIO()
+    noise = torch.randint(0, 256, (240, 240, 4), generator=torch.Generator().manual_seed(0))
+    Image.fromarray(noise.to(torch.uint8).numpy()).save(broken, "PNG")
+    half = broken.getvalue()[:100_000] + bytes(100_000)
+    for data in (b"no picture", half):
+        (tmp_path / "a.png").write_bytes(data)
+        with pytest.raises(DataError, match="cannot be read"):
+            read_sprites(tmp_path)

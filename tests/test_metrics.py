@@ -52,6 +52,9 @@ def test_exact_match_wants_every_label() -> None:
 def test_always_guessing_the_majority_gains_nothing() -> None:
     majority = np.broadcast_to(TRUTH.mean(axis=0) > 0.5, TRUTH.shape)
     assert gain_over_majority(TRUTH, majority) == pytest.approx(np.zeros(12))
+    for there in range(1001):  # not a rounding more, of however many
+        truth = np.arange(1000)[:, None] < there
+        assert gain_over_majority(truth, np.full_like(truth, there > 500)) == 0
     share = TRUTH.mean(axis=0)
     assert gain_over_majority(TRUTH, TRUTH) == pytest.approx(np.minimum(share, 1 - share))
 

@@ -43,7 +43,9 @@ def test_train_alone_trains_the_quick_classifier_and_says_so(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PUNKDATA_ROOT", str(built_root))
     assert run("train") == 0
-    assert "training the classifier, preset quick" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "training the classifier, preset quick" in err
+    assert "a generator: punkmodels train dcgan" in err
     assert (tmp_path / "runs" / "00001-classifier-quick" / "checkpoints").is_dir()
 
 
@@ -135,6 +137,10 @@ def test_a_run_is_exported_with_its_scores(
     assert run("export", "1", "--out", runs / "00001-classifier-quick", "--runs", runs) == 2
     assert "is the run itself" in capsys.readouterr().err
     assert 0 <= scores["visible"]["exact_match"] <= 1
+    before = sorted(out.iterdir())
+    assert run("train", "classifier", "--resume", out, "--root", built_root) == 2
+    assert "exported weights, which cannot be trained further" in capsys.readouterr().err
+    assert sorted(out.iterdir()) == before
 
 
 @pytest.mark.parametrize(
@@ -151,6 +157,7 @@ def test_a_run_is_exported_with_its_scores(
         (("train", "classifier", "--epochs", "0"), "--epochs"),
         (("train", "classifier", "--augment-fraction", "1"), "add --augment-with bundled-labels"),
         (("train", "classifier", "--resume", "latest"), "holds no run yet"),
+        (("train", "classifier", "--preset", "best", "--model", "linear"), "is of --model cnn"),
         (("train", "gpt"), "No such command"),
     ],
 )

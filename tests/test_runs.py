@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from punkdata.errors import DataError, UsageError
+from punkdata.errors import BusyError, DataError, UsageError
 from punkmodels.runs import (
     append_metrics,
     create_run,
     find_run,
     list_runs,
     read_config,
-    trim_metrics,
+    read_metrics,
+    training,
     write_json,
 )
 
@@ -66,10 +67,23 @@ def test_metrics_can_be_cut_back_to_a_checkpoint(runs: Path) -> None:
     run = find_run(runs, "1")
     for epoch in range(3):
         append_metrics(run, {"epoch": epoch})
-    trim_metrics(run, 2)
+    with training(run, 2, is_first=False):
+        assert len(read_metrics(run)) == 3
+    with training(run, 2, is_first=True):
+        pass
     assert (run / "metrics.jsonl").read_text() == '{"epoch": 0}\n{"epoch": 1}\n'
-    trim_metrics(run, 0)
-    assert (run / "metrics.jsonl").read_text() == ""
+    with training(run, 0, is_first=True):
+        assert (run / "metrics.jsonl").read_text() == ""
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(runs: Path) -> None:
+    run = find_run(runs, "1")
+    append_metrics(run, {"epoch": 0})
+    with training(run, 1, is_first=True):
+        append_metrics(run, {"epoch": 1})
+        with pytest.raises(BusyError, match="is writing to"), training(run, 1, is_first=True):
+            pass
+        assert len(read_metrics(run)) == 2
 
 
 @pytest.mark.parametrize("text", ["", "7", "{"])

@@ -21,7 +21,13 @@ from punkmodels.dcgan_run import BUNDLED_CONDITIONAL, BUNDLED_DCGAN
 from punkmodels.evaluate import predict_logits
 from punkmodels.parts import Part, load_part
 from punkmodels.runs import read_config
-from punkmodels.synthetic import FILE, draw_examples, load_examples, new_outfits
+from punkmodels.synthetic import (
+    FILE,
+    draw_examples,
+    load_examples,
+    new_outfits,
+    save_examples,
+)
 from punkmodels.train_classifier import train_classifier
 
 CPU = torch.device("cpu")
@@ -118,9 +124,12 @@ def test_a_run_keeps_its_examples_and_goes_on_with_them(
     assert any(not torch.equal(one[name], without[name]) for name in one)
 
 
-@pytest.mark.parametrize("spoilt", [b"", b"no archive"])
-def test_damaged_examples_are_named(spoilt: bytes, tmp_path: Path) -> None:
-    (tmp_path / FILE).write_bytes(spoilt)
+@pytest.mark.parametrize("kept", [0, 1, 300, -1, -30])
+def test_damaged_examples_are_named(kept: int, tmp_path: Path) -> None:
+    save_examples(tmp_path, (torch.zeros(9, 24, 24, dtype=torch.uint8), torch.ones(9, len(LABELS))))
+    assert load_examples(tmp_path)[1].sum() == 9 * len(LABELS)
+    whole = (tmp_path / FILE).read_bytes()
+    (tmp_path / FILE).write_bytes(whole[:kept])
     with pytest.raises(DataError, match=r"synthetic\.npz is missing or damaged"):
         load_examples(tmp_path)
 

@@ -20,7 +20,7 @@ from punkdata.snapshot import Snapshot
 from punkmodels import tune
 from punkmodels.classifier_run import make_config, read_classifier_config
 from punkmodels.evaluate import evaluate_classifier
-from punkmodels.runs import list_runs, read_metrics
+from punkmodels.runs import create_run, list_runs, read_metrics
 
 optuna = pytest.importorskip("optuna")
 
@@ -60,7 +60,7 @@ def test_the_best_on_validation_is_kept_and_scored_once_on_test(
     complete = table[table["state"] == "COMPLETE"]
     assert study.val_loss == pytest.approx(complete["value"].min())
     assert study.pruned == (table["state"] == "PRUNED").sum()
-    assert list_runs(study.path) == [study.run]
+    assert list_runs(study.path / "trials") == [study.run]
     lines = read_metrics(study.run)
     assert min(line["val_loss"] for line in lines) == study.val_loss
     options = read_classifier_config(study.run).options
@@ -68,9 +68,17 @@ def test_the_best_on_validation_is_kept_and_scored_once_on_test(
     row = complete.loc[complete["value"].idxmin()]
     assert options.peak_lr == pytest.approx(row["params_peak_lr"])
     told = json.loads((study.path / "best.json").read_text())
-    assert (told["run"], told["test"]) == (study.run.name, study.test)
+    assert (told["run"], told["test"]) == (f"trials/{study.run.name}", study.test)
     again = evaluate_classifier(study.run, built_root, "test").visible
     assert told["test"]["exact_match"] == again.exact_match
+
+
+def test_a_person_s_runs_are_none_of_its_business(built_root: Path, tmp_path: Path) -> None:
+    mine = create_run(tmp_path, "classifier-quick")
+    (mine / "config.json").write_text("{}")
+    found = search(built_root, tmp_path, trials=2, epochs=2)
+    assert list_runs(tmp_path) == [mine]
+    assert found.run.is_dir()
 
 
 def test_what_falls_behind_is_stopped_early(study: tune.Study) -> None:
@@ -137,7 +145,7 @@ def test_a_killed_search_tries_the_broken_off_trial_again(built_root: Path, tmp_
     assert trials[broken.number].state.name == "FAIL"
     assert trials[broken.number + 1].params == broken.params
     assert found.trials == len([t for t in trials if t.state.name != "FAIL"])
-    assert list_runs(tmp_path) == [found.run]
+    assert list_runs(tmp_path / "trials") == [found.run]
 
 
 def test_another_search_or_another_process_is_refused(

@@ -56,6 +56,8 @@ def test_what_cannot_be_asked_for_is_refused(
 
 
 def test_force_asks_all_the_same() -> None:
+    with pytest.raises(UsageError, match="tones are of"):
+        named(ALL, 1, "Zombie", [], 2, force=True)
     asked = named(NO_TONE, 1, "Female", ["Goat", "Big Beard"], None, force=True)
     assert int(asked[:, :92].sum()) == 3
 
