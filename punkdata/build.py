@@ -26,6 +26,7 @@ from punkdata.parsed import ParsedPunk, ParsedSale
 from punkdata.pictures import find_image
 from punkdata.recording import (
     Recording,
+    fetch_command,
     list_finished,
     list_recordings,
     open_recording,
@@ -115,7 +116,7 @@ def _refuse_unfinished(recording: Recording, root: Path, allow_partial: bool) ->
     if info.status == "running":
         raise DataError(
             f"{recording.path} is unfinished",
-            try_next=f"finish it with: punkdata fetch --source {info.source}{at}",
+            try_next=f"finish it with: {fetch_command(recording)}",
         )
     if (info.status == "partial" or info.missing) and not allow_partial:
         first = next(iter(info.missing.items()), ("", "no reason given"))

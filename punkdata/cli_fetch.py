@@ -12,7 +12,8 @@ import typer
 
 from punkdata import terminal
 from punkdata.disk import root_option
-from punkdata.errors import DataError, RefusedError, SetupError, UsageError
+from punkdata.errors import DataError, RefusedError, RetryableError, SetupError, UsageError
+from punkdata.recording import OPENSEA_URL
 
 if TYPE_CHECKING:
     from punkdata.cassette import RecordingTransport
@@ -41,7 +42,6 @@ KeyFile = Annotated[
     Path | None,
     typer.Option("--api-key-file", help="A file that holds the API key and nothing else."),
 ]
-BASE_URL = "https://api.opensea.io"
 COLLECTION = "cryptopunks"
 
 
@@ -86,7 +86,7 @@ def fetch(
         list[str] | None,
         typer.Option(help='One more host to take images from; "*.name" for all below a name.'),
     ] = None,
-    base_url: BaseUrl = BASE_URL,
+    base_url: BaseUrl = OPENSEA_URL,
     replay: Annotated[
         Path | None,
         typer.Option(help="Take all answers from this recording; nothing is sent anywhere."),
@@ -133,6 +133,11 @@ def fetch(
         return
     if key is None or key.has_run_out:
         key = _new_key(base_url, key, may_create=instant_key, root=root)
+    elif key.is_ending:
+        try:
+            key = _new_key(base_url, key, may_create=True, root=root)
+        except (RefusedError, RetryableError) as error:
+            terminal.warn(f"no new key: {error.message}; the old one is good until {_until(key)}")
     live = NetworkTransport(
         open_http(),
         base_url,
@@ -248,14 +253,14 @@ def _fetch_opensea(
 def _show_plan(
     root: Path, base_url: str, limit: int | None, read_limit: str | None, as_json: bool
 ) -> None:
-    from punkdata.fetch import find_parent, find_unfinished
+    from punkdata.fetch import find_parent, find_unfinished, parent_of
     from punkdata.opensea import SOURCE
     from punkdata.plan import make_plan
     from punkdata.recording import RecordingInfo
 
     wanted = RecordingInfo(source=SOURCE, collection=COLLECTION, limit=limit, base_url=base_url)
     unfinished = find_unfinished(root, wanted)
-    parent = None if unfinished else find_parent(root, wanted)
+    parent = parent_of(unfinished) if unfinished else find_parent(root, wanted)
     plan = make_plan(limit, read_limit, unfinished, parent)
     if as_json:
         terminal.emit_json(vars(plan))
@@ -268,7 +273,7 @@ def _show_plan(
     }
     if unfinished is not None:
         lines["recorded"] = f"{plan.recorded:,} replies in {unfinished.path} are gone on with"
-    if parent is not None:
+    if parent is not None and unfinished is None:
         lines["refresh"] = f"of {parent.path}: images and older sales are taken over"
     for name, text in lines.items():
         terminal.emit(f"{name:12}{text}")
@@ -281,7 +286,8 @@ def _new_key(base_url: str, old: ApiKey | None, *, may_create: bool, root: Path)
 
     host = urlsplit(base_url).hostname
     if old is not None:
-        terminal.say(f"the stored key has run out ({old.expires_at:%Y-%m-%d}): getting a new one")
+        state = "has run out" if old.has_run_out else "runs out soon"
+        terminal.say(f"the stored key {state} ({_until(old)}): getting a new one")
     elif not may_create:
         question = f"No API key is set. Get a free one from {host} now? No account is needed."
         if not terminal.can_ask() or not terminal.ask(question):
@@ -311,7 +317,7 @@ def key(
     ] = False,
     forget: Annotated[bool, typer.Option("--forget", help="Remove the stored key.")] = False,
     key_file: KeyFile = None,
-    base_url: BaseUrl = BASE_URL,
+    base_url: BaseUrl = OPENSEA_URL,
     as_json: terminal.Json = False,
 ) -> None:
     """Show where the API key comes from; never the key itself."""

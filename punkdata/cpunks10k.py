@@ -26,7 +26,12 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import requests
-from pypi_simple import PYPI_SIMPLE_ENDPOINT, NoSuchProjectError, PyPISimple
+from pypi_simple import (
+    PYPI_SIMPLE_ENDPOINT,
+    NoSuchProjectError,
+    PyPISimple,
+    UnsupportedRepoVersionError,
+)
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
@@ -102,6 +107,11 @@ def download_sdist(index: str, progress: Progress) -> bytes:
                 return path.read_bytes()
     except NoSuchProjectError:
         raise SetupError(f"{host} has no package {SOURCE}", try_next=elsewhere) from None
+    except (ValueError, UnsupportedRepoVersionError) as error:  # its words hold the whole URL
+        raise SetupError(
+            f"{host} does not answer as a package index ({type(error).__name__})",
+            try_next=f"look at PIP_INDEX_URL and pip's configuration, or {elsewhere}",
+        ) from None
     except requests.RequestException as error:
         status = error.response.status_code if error.response is not None else None
         if status in (401, 403):

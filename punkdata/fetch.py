@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,6 +35,7 @@ from several threads"""
 
 SALES_OVERLAP_S = 7 * 24 * 3600
 """a refresh reads the last week of sales again: some appear late"""
+STALE_AFTER_S = 24 * 3600
 MAX_SALES_LISTINGS = 20
 """after so many refreshes all sales are read again, which also finds what was corrected"""
 
@@ -161,7 +163,7 @@ def fetch_opensea(
         recording = (
             resume_recording(unfinished.path) if unfinished else _new_recording(root, wanted)
         )
-        parent = _parent_of(recording)
+        parent = parent_of(recording)
         tape = RecordingTransport(recording, network, parent)
         # A recording that stands for the network will not say anything else a second time.
         live = isinstance(network, NetworkTransport)
@@ -190,13 +192,18 @@ def fetch_opensea(
             # Whatever failed gets a second chance, now that some time has passed.
             again = {punk_id: punks.image_urls[punk_id] for punk_id in images}
             jobs = start_images(pool, client, again, doubted)
-            images = await_images(jobs)
+            images = await_images(jobs, gives_up=False)
         missing = punks.missing | images
         recording.info.missing = {str(i): reason for i, reason in sorted(missing.items())}
         ours = punks.labels.keys() | missing.keys()
         others = sum(sale.punk_id not in ours for sale in sales)
         if others and limit is None:
             notes.append(f"{others:,} sales are of tokens that are not of this collection")
+        if live and _age_s(recording) > STALE_AFTER_S:
+            notes.append(
+                "this fetch began more than a day ago, and what came first is as old; the same "
+                "command, run again, brings what is new since"
+            )
         recording.info.warnings = punks.warnings + notes
         recording.finish("partial" if missing else "complete")
     return OpenSeaResult(
@@ -241,12 +248,18 @@ def _new_recording(root: Path, wanted: RecordingInfo) -> Recording:
     return create_recording(root, wanted)
 
 
-def _parent_of(recording: Recording) -> Recording | None:
+def parent_of(recording: Recording) -> Recording | None:
     """The recording to take over from, unless it has been removed in the meantime."""
     if recording.info.parent is None:
         return None
     path = recording.path.parent / recording.info.parent
     return open_recording(path) if (path / "recording.json").exists() else None
+
+
+def _age_s(recording: Recording) -> float:
+    """How long ago the first of its own replies came; 0 if there is none."""
+    first = next((r for r in recording.replies()), None)
+    return time.time() - datetime.fromisoformat(first.time).timestamp() if first else 0.0
 
 
 def _sales_after(parent: Recording) -> list[int]:
@@ -257,7 +270,7 @@ def _sales_after(parent: Recording) -> list[int]:
     client = open_replay(parent)
     try:
         # A date in the future, should one be recorded, must not hide what comes until then.
-        asked_s = datetime.fromisoformat(next(parent.replies()).time).timestamp()
+        asked_s = time.time() - _age_s(parent)
         for after in [*older, None]:
             page = next(client.iter_sales(sales_start(after))) or []
             times = [event.event_timestamp for event in page if event.event_timestamp <= asked_s]

@@ -41,6 +41,11 @@ class ApiKey:
 
     @property
     def has_run_out(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= now()
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it may run out during a fetch, or has."""
         return self.expires_at is not None and self.expires_at <= now() + RENEW_BEFORE
 
 

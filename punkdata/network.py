@@ -9,6 +9,7 @@ never with the key in it, even if the server sent it back.
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 import threading
 import time
@@ -20,7 +21,7 @@ import httpx
 from pydantic import SecretStr
 
 import punkdata
-from punkdata.errors import ImageError, NetworkError, PunkError, UsageError
+from punkdata.errors import ImageError, NetworkError, PunkError, SetupError, UsageError
 from punkdata.formats import MAX_BYTES as MAX_IMAGE_BYTES
 from punkdata.formats import check_whole
 from punkdata.reply import MAX_BODY_BYTES
@@ -36,6 +37,14 @@ DEFAULT_MAX_WAIT_S = 900.0
 
 _KEPT_HEADERS = ("content-type", "date", "retry-after", "last-modified", "etag", "location")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_HTTP_VARIABLES = (
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+)
 _API_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _IMAGE_TIMEOUT = httpx.Timeout(10.0)
 _API_HEADERS = {"accept": "application/json", "accept-encoding": "gzip"}
@@ -85,10 +94,23 @@ def is_loopback(host: str) -> bool:
 
 
 def open_http() -> httpx.Client:
-    """The HTTP client for `NetworkTransport`; it honours the usual proxy variables."""
+    """The HTTP client for `NetworkTransport`; it honours the usual proxy variables.
+
+    Raises:
+        SetupError: they, or those of certificates, are not as they should be.
+    """
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     headers = {"user-agent": f"punkdata/{punkdata.__version__} (data set builder)"}
-    return httpx.Client(limits=limits, headers=headers, follow_redirects=False)
+    try:
+        return httpx.Client(limits=limits, headers=headers, follow_redirects=False)
+    except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
+        # Not its words: the address of a proxy may hold a password.
+        chosen = [name for name in _HTTP_VARIABLES if os.environ.get(name)]
+        chosen += [name.lower() for name in _HTTP_VARIABLES if os.environ.get(name.lower())]
+        raise SetupError(
+            f"no connection is possible with what {', '.join(chosen)} say ({type(error).__name__})",
+            try_next="for a SOCKS proxy: pip install socksio; else mend or unset them",
+        ) from None
 
 
 class NetworkTransport(httpx.BaseTransport):

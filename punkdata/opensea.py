@@ -39,6 +39,8 @@ SOURCE = "opensea"
 PAGE_SIZE = 200
 """the largest page that the API serves"""
 MAX_RESTARTS = 3
+MAX_PAGES_AGAIN = 20
+"""so many pages in a row that say what the one before said are no listing"""
 
 _M = TypeVar("_M", bound=BaseModel)
 _P = TypeVar("_P", bound=Page)
@@ -263,6 +265,8 @@ class OpenSea:
     ) -> Iterator[_P]:
         cursor: str | None = None
         seen: set[str] = set()
+        told: set[bytes] = set()
+        again = 0
         while True:
             response = self._send(
                 "GET",
@@ -286,6 +290,12 @@ class OpenSea:
             if cursor in seen:
                 raise _CursorError("repeats a cursor")
             seen.add(cursor)
+            # New cursors alone bring nothing.
+            content = response.content.replace(cursor.encode(), b"")
+            again = again + 1 if content in told else 0
+            if again >= MAX_PAGES_AGAIN:
+                raise _CursorError("sends the same pages again and again")
+            told = {content}
 
 
 def open_replay(recording: Recording) -> OpenSea:

@@ -146,20 +146,22 @@ def parse_price_wei(
     return int(amount * 10**shift)
 
 
-def parse_sale(event: SaleEvent, contract: str, chain: str) -> ParsedSale | None:
-    """A sale of a token of `contract` (lower case) on `chain`; None if it is no such sale.
+def parse_sale(event: SaleEvent, contract: str, chain: str) -> ParsedSale:
+    """A sale of a token of `contract` on `chain`, both in lower case.
 
     Raises:
-        DataError: its time or amount lies outside what can be stored. The message fits
-            behind "left out: ".
+        DataError: it is no such sale, or its time or amount lies outside what can be stored. The
+            message fits behind "left out: ".
     """
     nft = event.nft
-    if event.event_type not in (None, "sale") or nft is None or not nft.identifier:
-        return None
-    punk_id = parse_punk_id(nft.identifier)
-    here = (nft.contract or contract).lower() == contract and (event.chain or chain) == chain
-    if punk_id is None or not here:
-        return None
+    if (event.event_type or "sale").lower() != "sale":
+        raise DataError(f"of the type {event.event_type!r:.40}, which is no sale")
+    punk_id = parse_punk_id(nft.identifier) if nft and nft.identifier else None
+    if nft is None or punk_id is None:
+        raise DataError("no punk is named")
+    here = (nft.contract or contract).lower() == contract
+    if not here or (event.chain or chain).lower() != chain:
+        raise DataError("of another contract or chain")
     payment = event.payment or Payment()
     amount, decimals = payment.quantity, payment.decimals
     if amount is not None and not 0 <= amount < MAX_AMOUNT:

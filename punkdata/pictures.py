@@ -107,12 +107,16 @@ def start_images(
 
 
 def await_images(
-    jobs: Jobs, on_notice: Callable[[str], None] = lambda text: None
+    jobs: Jobs,
+    on_notice: Callable[[str], None] = lambda text: None,
+    *,
+    gives_up: bool = True,
 ) -> dict[int, str]:
     """Wait until every image is recorded; returns why those failed that did.
 
     Args:
         on_notice: told once when many in a row are refused for the same reason.
+        gives_up: False for images of which it is known that others came.
 
     Raises:
         NetworkError: many in a row had no answer, so that the rest will have none either.
@@ -126,7 +130,7 @@ def await_images(
         if error is not None:
             failed[jobs[job]] = f"the image {error.message}"
         silent = silent + 1 if isinstance(error, NetworkError) else 0
-        if error is not None and silent >= HOST_IS_DOWN_AFTER:
+        if error is not None and gives_up and silent >= HOST_IS_DOWN_AFTER:
             raise error
         same = isinstance(error, DataError) and error.message == reason
         refused = refused + 1 if same else 0

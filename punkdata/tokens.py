@@ -60,8 +60,9 @@ def collect_punks(
         limit: be content with the first so many.
     """
     collection, counts = client.get_collection(), client.get_trait_counts()
-    warnings = [] if counts else ["the API gives no trait counts to hold the labels against"]
     counts = counts or TraitCounts()
+    has_counts = bool(counts.counts)
+    warnings = [] if has_counts else ["the API gives no trait counts to hold the labels against"]
     chain, contract = find_contract(collection)
     by_type = _count_types(counts)
     announced = max(collection.total_supply or 0, collection.unique_item_count or 0) or by_type

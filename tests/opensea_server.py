@@ -51,6 +51,8 @@ class Faults:
     retry_after_s: int = 0
     looping_cursor_times: int = 0
     """so many times, the third page's cursor leads back to the second"""
+    endless: bool = False
+    """every page has a cursor, also those after the last, which are empty"""
     refused_cursor_times: int = 0
     """so many times, the second page's cursor is a 400"""
     seed: int = 1
@@ -159,7 +161,7 @@ class OpenSeaServer:
             return self._image(request)
         parts = request.path.removeprefix("/api/v2/").split("/")
         if parts == ["auth", "keys"] and request.method == "POST":
-            return _json(201, self._new_key())
+            return _json(403, {}) if "auth" in self.not_offered else _json(201, self._new_key())
         if self.key is not None and request.key != self.key:
             return _json(401, {"errors": [f"Invalid API key: {request.key}"]})
         query = request.query
@@ -323,7 +325,7 @@ class OpenSeaServer:
         stop = start + size
         some = rows[max(start - 1, 0) if self.duplicates else start : stop]
         follow: Any = self.blank()
-        if stop < len(rows):
+        if stop < len(rows) or self.faults.endless:
             follow = _cursor(stop)
         if start == 2 * size and self._turn("looped", self.faults.looping_cursor_times):
             follow = _cursor(size)

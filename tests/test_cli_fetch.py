@@ -250,13 +250,27 @@ def test_a_key_that_has_run_out_is_renewed(
     root: Path, server: OpenSeaServer, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_key(monkeypatch)
-    server.key_lasts_s = 60
+    server.key_lasts_s = -60
     assert run("key", "--renew") == 0
     assert "(run out)" in capsys.readouterr().out
-    server.key_lasts_s = 7 * 24 * 3600
+    server.key_lasts_s = 60
     assert run("fetch", "--limit", 2, "--root", root) == 0
     assert "the stored key has run out" in capsys.readouterr().err
-    assert len(server.asked("/auth/keys")) == 2
+    server.key_lasts_s = 7 * 24 * 3600
+    assert run("fetch", "--limit", 2, "--root", root) == 0
+    assert "the stored key runs out soon" in capsys.readouterr().err
+    assert len(server.asked("/auth/keys")) == 3
+
+
+def test_a_key_that_runs_out_soon_is_used_where_no_other_is_given(
+    root: Path, server: OpenSeaServer, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_key(monkeypatch)
+    server.key_lasts_s = 600
+    assert run("key", "--renew") == 0
+    server.not_offered = ("auth",)
+    assert run("fetch", "--limit", 2, "--root", root) == 0
+    assert "gives no instant key (403); the old one is good until" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("answer", [True, False])
@@ -402,7 +416,8 @@ def test_where_only_an_unfinished_fetch_is_it_is_to_be_gone_on_with(
         assert run(command, "--root", root) == 2
         err = capsys.readouterr().err
         assert (
-            f"go on with the unfinished one: punkdata fetch --source opensea --root {root}" in err
+            "go on with the unfinished one: punkdata fetch --source opensea "
+            f"--base-url {server.base_url} --root {root}" in err
         )
     server.limit = None
     assert run("fetch", "--root", root) == 0

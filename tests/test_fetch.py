@@ -197,6 +197,36 @@ def test_twenty_kills_lose_nothing_and_repeat_nothing(
     assert version_of(root) == version_of(tmp_path / "whole")
 
 
+def test_many_images_that_fail_for_good_are_named_and_do_not_end_the_run(
+    fetch: Fetch, server: OpenSeaServer
+) -> None:
+    server.punks = draw_punks(400)
+    server.images = dict.fromkeys(range(0, 400, 5), 500)
+    done = fetch()
+    assert done.recording.info.status == "partial"
+    assert list(done.recording.info.missing) == [str(i) for i in range(0, 400, 5)]
+    assert done.punks == 320
+
+
+def test_a_fetch_that_is_gone_on_with_late_says_how_old_it_is(
+    fetch: Fetch, server: OpenSeaServer, root: Path
+) -> None:
+    server.punks = draw_punks(450)
+    server.limit = 4
+    with pytest.raises(LimitError):
+        fetch_opensea(root, open_network(server, max_wait_s=0), server.base_url)
+    (recording,) = list_recordings(root)
+    index = recording.path / "index.jsonl"
+    line, *rest = index.read_text().splitlines(keepends=True)
+    reply = json.loads(line)
+    index.write_text(
+        "".join([json.dumps(reply | {"time": "2026-01-01T00:00:00+00:00"}), "\n", *rest])
+    )
+    server.limit = None
+    assert "began more than a day ago" in fetch(root=root).recording.info.warnings[-1]
+    assert "day ago" not in str(fetch(root=root).recording.info.warnings)
+
+
 def test_a_stop_by_the_limit_is_gone_on_with(server: OpenSeaServer, root: Path) -> None:
     server.punks = draw_punks(450)
     server.limit = 4

@@ -63,12 +63,14 @@ def test_a_stored_key_belongs_to_one_api(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("hours", "has_run_out"), [(100, False), (3, False), (1, True), (-5, True)]
+    ("hours", "is_ending", "has_run_out"),
+    [(100, False, False), (3, False, False), (1, True, False), (-5, True, True)],
 )
-def test_a_key_that_runs_out_during_a_fetch_counts_as_run_out(
-    tmp_path: Path, hours: float, has_run_out: bool
+def test_a_key_that_may_run_out_during_a_fetch_is_told_from_one_that_has(
+    tmp_path: Path, hours: float, is_ending: bool, has_run_out: bool
 ) -> None:
-    assert store_key(tmp_path, BASE, created(hours)).has_run_out is has_run_out
+    key = store_key(tmp_path, BASE, created(hours))
+    assert (key.is_ending, key.has_run_out) == (is_ending, has_run_out)
 
 
 def test_a_key_without_a_date_does_not_run_out(tmp_path: Path) -> None:

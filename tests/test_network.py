@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import logging
 import socket
+import sys
 import threading
 import zlib
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from opensea_server import KEY, Faults, OpenSeaServer
 from pydantic import SecretStr
 
 from punkdata import network
-from punkdata.errors import DataError, ImageError, UsageError
+from punkdata.errors import DataError, ImageError, SetupError, UsageError
 from punkdata.network import NetworkTransport, check_base_url, open_http
 from punkdata.retry import BrokenReplyError, RetryTransport
 
@@ -164,6 +165,27 @@ def test_a_redirect_is_checked_like_the_first_address(target: str) -> None:
     with pytest.raises(ImageError):
         fake(answer).handle_request(image("https://i.seadn.io/a.png"))
     assert asked == ["i.seadn.io"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ALL_PROXY", "socks5://me:secret@127.0.0.1:1080"),  # pragma: allowlist secret
+        ("HTTPS_PROXY", "ftp://me:secret@proxy.test"),  # pragma: allowlist secret
+        ("NO_PROXY", "localhost,[::1]"),
+        ("SSL_CERT_FILE", "/nonexistent"),
+    ],
+)
+def test_what_no_connection_can_be_made_with_is_named_by_its_variable(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(
+        SetupError, match=f"no connection is possible with what .*{variable}"
+    ) as told:
+        open_http()
+    assert value not in str(told.value)
 
 
 def test_few_redirects_are_followed_and_circles_are_not() -> None:

@@ -64,6 +64,13 @@ def test_cursors_of_no_use_for_ever_are_an_error(server: OpenSeaServer, fault: s
         list(client(server).iter_nfts())
 
 
+def test_pages_that_bring_nothing_end_however_new_their_cursors_are(server: OpenSeaServer) -> None:
+    server.faults = Faults(endless=True)
+    with pytest.raises(DataError, match="sends the same pages again and again, 4 times over"):
+        list(client(server).iter_nfts())
+    assert len(server.asked()) <= 4 * 25
+
+
 @pytest.mark.parametrize("most", [200, 100, 7, 1])
 def test_the_size_of_a_batch_is_found_by_halving(server: OpenSeaServer, most: int) -> None:
     server.punks = draw_punks(300)

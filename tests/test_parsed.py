@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -154,19 +155,25 @@ def test_a_zero_buyer_is_flagged_and_keeps_its_price(buyer: Any, is_zero: bool |
 
 
 @pytest.mark.parametrize(
-    "fields",
+    ("fields", "reason"),
     [
-        {"nft": None},
-        {"nft": ABSENT},
-        {"nft": {"identifier": ""}},
-        {"nft": {"identifier": "x"}},
-        {"nft": {"identifier": "7", "contract": "0xother"}},
-        {"event_type": "transfer"},
-        {"chain": "matic"},
+        ({"nft": None}, "no punk is named"),
+        ({"nft": ABSENT}, "no punk is named"),
+        ({"nft": {"identifier": ""}}, "no punk is named"),
+        ({"nft": {"identifier": "x"}}, "no punk is named"),
+        ({"nft": {"identifier": "7", "contract": "0xother"}}, "of another contract or chain"),
+        ({"event_type": "transfer"}, "of the type 'transfer', which is no sale"),
+        ({"event_type": "x" * 999}, f"of the type '{'x' * 39}, which is no sale"),
+        ({"chain": "matic"}, "of another contract or chain"),
     ],
 )
-def test_an_event_that_is_no_sale_of_a_punk_is_none(fields: dict[str, Any]) -> None:
-    assert sale(paid("1"), **fields) is None
+def test_an_event_that_is_no_sale_of_a_punk_says_why(fields: dict[str, Any], reason: str) -> None:
+    with pytest.raises(DataError, match=f"^{re.escape(reason)}$"):
+        sale(paid("1"), **fields)
+
+
+def test_capitals_in_an_event_mean_the_same() -> None:
+    assert sale(paid("1"), event_type="SALE", chain="Ethereum") == sale(paid("1"))
 
 
 # -- listings ------------------------------------------------------------------------------
