@@ -18,7 +18,10 @@ except PunkError as error:
     sys.exit(f"error: {error}")
 sales = snapshot.sales()
 if sales is None:
-    sys.exit(f"{snapshot.path} knows no sales; get them with: punkdata fetch --instant-key")
+    sys.exit(
+        f"{snapshot.path} knows no sales; get them with: punkdata fetch --instant-key && "
+        "punkdata build-dataset"
+    )
 
 types = snapshot.punks(columns=["punk_id", "type"]).to_pandas()
 priced = sales.to_pandas().dropna(subset="price_eth").merge(types, on="punk_id", how="left")

@@ -48,4 +48,6 @@ except LocalTokenNotFoundError:
     sys.exit("error: there is no token; type: hf auth login")
 except HfHubHTTPError as error:
     sys.exit(f"error: {hub.endpoint} refused: {str(error).splitlines()[0]}")
+except Exception as error:  # noqa: BLE001  # of whichever HTTP library the hub's own uses
+    sys.exit(f"error: {hub.endpoint} cannot be reached ({type(error).__name__}); run it again")
 print(f"{hub.endpoint}/datasets/{repository} has {snapshot.version}")

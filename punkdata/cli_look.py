@@ -43,7 +43,7 @@ def gallery(
     count, size = snapshot.manifest.punks, len(page) / 1e6
     terminal.say(f"{count:,} punks of {snapshot.version}, {size:.1f} MB")
     if not open_it:
-        terminal.say("open it in a browser, or: punkdata gallery --open")
+        terminal.say("open it in a browser, or add --open to the same command")
     elif not webbrowser.open(out.resolve().as_uri()):
         terminal.warn(f"no browser was found; open {out.resolve().as_uri()}")
 

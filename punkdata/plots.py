@@ -63,6 +63,7 @@ def price_by_type(snapshot: Snapshot) -> bytes:
 def price_over_time(snapshot: Snapshot) -> bytes:
     """Every sale from 0.001 ETH on, and the median of each month, for each type."""
     sales = priced_sales(snapshot)
+    left_out = int((sales["price_eth"] < LEAST_ETH).sum())
     sales = sales[sales["price_eth"] >= LEAST_ETH].set_index("sold_at").sort_index()
     figure = _figure(11, 5.5)
     axes = figure.subplots()
@@ -74,8 +75,11 @@ def price_over_time(snapshot: Snapshot) -> bytes:
         axes.plot(some.index, some, ".", color=colour, markersize=2.5, alpha=0.12, zorder=1)
         axes.plot(medians.index, medians, ".-", color=colour, markersize=4, label=kind, zorder=3)
     _in_eth(axes)
-    axes.legend(loc="upper left")
-    axes.set_title("Price over time: each sale, and the median of each month")
+    figure.legend(loc="outside right upper")
+    title = "Price over time: each sale, and the median of each month"
+    axes.set_title(
+        f"{title}{f', without {left_out:,} below {LEAST_ETH:g} ETH' if left_out else ''}"
+    )
     return _png(figure)
 
 

@@ -242,9 +242,10 @@ def evaluate(
     part = split or HeldOut.TEST
     torch_device, _ = pick_device(device.value)
     out = out or folder / "evaluation" / part.value
-    result = evaluate_classifier(
-        folder, root, part.value, version=version, device=torch_device, out=out
-    )
+    with terminal.progress("scoring", "resamples") as report:
+        result = evaluate_classifier(
+            folder, root, part.value, version=version, device=torch_device, out=out, report=report
+        )
     if as_json:
         terminal.emit_json(result.to_json())
         return
@@ -305,7 +306,8 @@ def export(
     if cli_drawn.is_drawn(str(folder), runs):
         cli_drawn.export_drawn(folder, out, root, version, as_json=as_json)
         return
-    result = export_with_scores(folder, root, out, version=version)
+    with terminal.progress("scoring", "resamples") as report:
+        result = export_with_scores(folder, root, out, version=version, report=report)
     size_bytes = (out / WEIGHTS).stat().st_size
     if as_json:
         terminal.emit_json({"path": str(out), "bytes": size_bytes, "scores": result.to_json()})

@@ -92,7 +92,10 @@ def evaluate_drawn(
     for first, *scores in rows(result):
         terminal.emit(f"{first:42}" + "".join(f"{score[-24:]:>26}" for score in scores))
     terminal.emit("")
-    terminal.emit(f"copies that a perfect generator would draw: {result.chance_of_copies:.4f}")
+    if obeyed:  # by labels and tones, which make up a punk
+        terminal.emit("copies: it was asked for what training punks have")
+    else:
+        terminal.emit(f"copies that a perfect generator would draw: {result.chance_of_copies:.4f}")
     label, real, drawn = result.label_shares[0]
     terminal.emit(f"label farthest from its share: {label}, {drawn:.3f} instead of {real:.3f}")
     if types is not None:

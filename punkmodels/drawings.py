@@ -44,6 +44,18 @@ def read_sprites(
     return torch.from_numpy(np.concatenate(tiles)).permute(0, 3, 1, 2) / 127.5 - 1
 
 
+def _enlarged(pixels: NDArray[np.float32]) -> int:
+    """How many pixels of a picture (H, W, 4), each way, are one."""
+    if (pixels == pixels[0, 0]).all():
+        return 1
+    for times in range(min(pixels.shape[:2]) // SIZE, 1, -1):
+        small = pixels[::times, ::times]
+        grown = small.repeat(times, axis=0).repeat(times, axis=1)
+        if grown.shape == pixels.shape and (grown == pixels).all():
+            return times
+    return 1
+
+
 def _tiles(file: Path, tile: int) -> NDArray[np.float32]:
     try:
         with Image.open(file) as image:
@@ -51,6 +63,11 @@ def _tiles(file: Path, tile: int) -> NDArray[np.float32]:
     except Exception as error:  # noqa: BLE001  # Pillow has many for what is no picture
         raise DataError(f"{file} cannot be read ({error})") from None
     height, width = pixels.shape[:2]
+    if tile == SIZE and (times := _enlarged(pixels)) > 1:
+        raise DataError(
+            f"{file} looks enlarged {times} times",
+            try_next=f"say the side of its tiles: --tile {times * SIZE}",
+        )
     if tile % SIZE or height % tile or width % tile:
         raise DataError(
             f"{file} is {width}x{height}, not made of tiles of {tile}x{tile}",

@@ -8,6 +8,7 @@ evaluation/test/mistakes.png    every punk with a wrong label: what was missed, 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -48,6 +49,7 @@ def evaluate_classifier(
     version: str | None = None,
     device: torch.device | None = None,
     out: Path | None = None,
+    report: Callable[..., None] = lambda done, total: None,
 ) -> Evaluation:
     """Score a run on a part of the split that it was trained by.
 
@@ -56,6 +58,7 @@ def evaluate_classifier(
         out: the folder to write to; by default nothing is written.
         version: the snapshot to score on; by default the one the run was trained on. It
             must have the same labels, splits and pixels, or held-out punks would not be.
+        report: progress in steps.
 
     Raises:
         UsageError: there is no such snapshot, or it does not tell what is hidden.
@@ -82,7 +85,7 @@ def evaluate_classifier(
     about = {"run": str(run), "task": saved.options.task, "version": part.version}
     epochs, finished = trained_epochs(run)
     done = {"epochs": epochs, "finished": finished}
-    result = score(visible, raw, logits, part.punk_ids, split=split, **about, **done)
+    result = score(visible, raw, logits, part.punk_ids, report, split=split, **about, **done)
     if out:
         with storage_errors(out):
             out.mkdir(parents=True, exist_ok=True)
@@ -93,7 +96,12 @@ def evaluate_classifier(
 
 
 def export_with_scores(
-    run: Path, root: Path, out: Path, *, version: str | None = None
+    run: Path,
+    root: Path,
+    out: Path,
+    *,
+    version: str | None = None,
+    report: Callable[..., None] = lambda done, total: None,
 ) -> Evaluation:
     """Export a run's weights (see `export_classifier`) with their scores on the test part; all or
     nothing. Raises as both.
@@ -101,7 +109,7 @@ def export_with_scores(
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder)
         export_classifier(run, exported)
-        result = evaluate_classifier(exported, root, "test", version=version)
+        result = evaluate_classifier(exported, root, "test", version=version, report=report)
         facts = result.to_json()
         kept = ("version", "split", "punks", "visible", "visible_95", "raw", "perfect_sight")
         scores = {name: facts[name] for name in kept}

@@ -7,6 +7,7 @@ somebody scores who sees all that can be seen, and does not guess the rest.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ from punkmodels.metrics import (
 )
 
 Bool = NDArray[np.bool_]
+Report = Callable[..., None]
 MIN_SUPPORT = 20
 """punks of the split that must carry a label for it to count in means over labels"""
 RESAMPLES = 200
@@ -111,13 +113,19 @@ def _without_nan(value: Any) -> Any:
 
 
 def score(
-    visible: Bool, raw: Bool, logits: torch.Tensor, punk_ids: NDArray[np.int32], **about: Any
+    visible: Bool,
+    raw: Bool,
+    logits: torch.Tensor,
+    punk_ids: NDArray[np.int32],
+    report: Report = lambda done, total: None,
+    **about: Any,
 ) -> Evaluation:
     """Score logits.
 
     Args:
         visible, raw: (N, L), L is 92, or 5 for the types alone.
         logits: (N, L).
+        report: progress in resamples for the intervals.
         about: the fields of the result that are no scores: run, task, split, version.
     """
     predicted = decide(logits).numpy()
@@ -140,7 +148,7 @@ def score(
         **about,
         punks=len(visible),
         visible=_scores(visible, values, predicted, counted),
-        visible_95=_intervals(visible, values, predicted, counted),
+        visible_95=_intervals(visible, values, predicted, counted, report),
         raw=_scores(raw, values, predicted, counted),
         perfect_sight=_scores(raw, oracle, visible, counted),
         labels_counted=int(counted.sum()),
@@ -171,11 +179,16 @@ def _scores(truth: Bool, values: NDArray[np.float64], predicted: Bool, counted: 
 
 
 def _intervals(
-    truth: Bool, values: NDArray[np.float64], predicted: Bool, counted: Bool
+    truth: Bool,
+    values: NDArray[np.float64],
+    predicted: Bool,
+    counted: Bool,
+    report: Report,
 ) -> dict[str, tuple[float, float]]:
     rng = np.random.default_rng(0)
     drawn = []
-    for _ in range(RESAMPLES):
+    for done in range(RESAMPLES):
+        report(done, RESAMPLES)
         rows = rng.integers(len(truth), size=len(truth))
         occurring = counted & truth[rows].any(axis=0) & ~truth[rows].all(axis=0)
         drawn.append(asdict(_scores(truth[rows], values[rows], predicted[rows], occurring)))

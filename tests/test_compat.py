@@ -80,15 +80,17 @@ def test_datasets_reads_a_snapshot_without_prices(snapshot: Snapshot, home: Path
     assert loaded[0]["last_sale_eth"] is None
 
 
-def test_datasets_reads_the_tar_shards(snapshot: Snapshot, home: Path) -> None:
+def test_datasets_reads_the_tar_shards(hiding: Snapshot, home: Path) -> None:
     datasets = pytest.importorskip("datasets")
-    files = {"train": str(snapshot.path / "shards" / "punks-train-*.tar")}
-    loaded = datasets.load_dataset("webdataset", data_files=files, cache_dir=str(home))["train"]
-    rows, sprites = truth(snapshot, "train")
-    for ours, theirs, sprite in zip(rows, loaded, sprites, strict=True):
-        assert (np.asarray(theirs["png"]) == sprite).all()
-        assert theirs["json"]["punk_id"] == ours["punk_id"]
-        assert theirs["json"]["labels"] == ours["labels"]
+    shards = hiding.path / "shards"
+    files = {part: str(shards / f"punks-{part}-*.tar") for part in ("train", "val", "test")}
+    loaded = datasets.load_dataset("webdataset", data_files=files, cache_dir=str(home))
+    for part in files:
+        rows, sprites = truth(hiding, part)
+        for ours, theirs, sprite in zip(rows, loaded[part], sprites, strict=True):
+            assert (np.asarray(theirs["png"]) == sprite).all()
+            for name in ("punk_id", "labels", "hidden_accessories"):
+                assert theirs["json"][name] == ours[name]
 
 
 def test_datasets_and_torchvision_s_layout_reads_the_export(

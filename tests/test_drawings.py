@@ -74,6 +74,12 @@ def test_empty_drawings_count_where_they_are_not_the_rest_of_a_sheet(
     assert len(read_sprites(tmp_path)) == 5
 
 
+def test_an_enlarged_sheet_is_not_read_as_fragments(sprites: torch.Tensor, tmp_path: Path) -> None:
+    save(sprites[:8], tmp_path / "sheet.png", 4)
+    with pytest.raises(DataError, match=r"looks enlarged 4 times; .* --tile 96"):
+        read_sprites(tmp_path / "sheet.png")
+
+
 def test_what_is_transparent_has_no_colour(sprites: torch.Tensor, tmp_path: Path) -> None:
     pixels = PALETTE[sprites[0].numpy()].copy()
     pixels[pixels[..., 3] == 0] = (255, 255, 255, 0)

@@ -162,7 +162,7 @@ def test_prices_choose_and_sort(open_page: Open, priced: Snapshot) -> None:
     page.get_by_label("Sort").select_option("Highest sale")
     sold.sort(key=lambda p: (-p["highest_sale_eth"], p["punk_id"]))
     assert ids(page) == [p["punk_id"] for p in sold]
-    page.get_by_role("button", name="↓").click()
+    page.get_by_role("button", name="Order: descending").click()
     assert ids(page)[-1] == sold[0]["punk_id"]
 
 
@@ -407,6 +407,13 @@ def test_numbers_that_are_not_there_are_told(open_page: Open) -> None:
     page.locator("#ids").fill("12345")
     page.keyboard.press("Enter")
     expect(page.locator("#none")).to_have_text("No punk here has the number 12345.")
+    page.get_by_label(re.compile("^Ape")).check()
+    expect(page.locator("#none")).to_have_text("No punk with these filters has the number 12345.")
+    page.get_by_role("button", name="Clear filters").click()
+    page.locator("#ids").fill("Mohawk")
+    page.keyboard.press("Enter")
+    told = page.locator("#ids").evaluate("box => box.validationMessage")
+    assert told.startswith("Punks are found by number")
     page.locator("#ids").fill("3, 1 and 2")
     page.keyboard.press("Enter")
     assert ids(page) == [1, 2, 3]

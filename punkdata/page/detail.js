@@ -39,6 +39,7 @@ function tell(pane, c, row, { show, toggle, close, step }) {
     element("ul", { className: "labels" }, ...c.labels[row].map(label)),
     element("h3", {}, "Facts"),
     facts(c, row),
+    element("p", { className: "note" }, "Rarity grows as fewer punks have its type, each accessory, or as many of them."),
     element("h3", {}, "Prices"),
     ...prices(c, row),
     element("h3", {}, "Nearest punks"),

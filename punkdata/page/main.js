@@ -12,7 +12,8 @@ function captionOf(c, sort) {
   }[sort];
   const price = c[sort];
   return (row) => {
-    const text = more ? more(row) : price?.[row] != null ? short(Number(price[row].toPrecision(3))) : null;
+    const eth = (amount) => (amount > 0 && amount < 0.001 ? "<0.001" : short(Number(amount.toPrecision(3))));
+    const text = more ? more(row) : price?.[row] != null ? eth(price[row]) : null;
     return text === null ? `#${c.id[row]}` : `${c.id[row]} · ${text}`;
   };
 }
@@ -83,6 +84,7 @@ async function start() {
     byId("sort").value = next.sort;
     byId("direction").textContent = next.down ? "↓" : "↑";
     byId("direction").title = next.down ? "Descending" : "Ascending";
+    byId("direction").ariaLabel = `Order: ${next.down ? "descending" : "ascending"}`;
     byId("size").value = grid.factor;
     if (!same("ids")) byId("ids").value = next.ids.join(", ");
     for (const tab of document.querySelectorAll("[data-view]"))
@@ -133,8 +135,9 @@ async function start() {
     byId("status").textContent = isFiltered(state) ? `${grouped(rows.length)} of ${all}` : all;
     byId("clear").hidden = !isFiltered(state);
     byId("none").hidden = rows.length > 0;
+    const others = isFiltered({ ...state, ids: [] }) ? "with these filters" : "here";
     byId("none").textContent = state.ids.length
-      ? `No punk here has the number ${state.ids.join(" or ")}.`
+      ? `No punk ${others} has the number ${state.ids.join(" or ")}.`
       : "No punk has all that is asked for.";
   }
 
@@ -188,22 +191,30 @@ async function start() {
     tab.addEventListener("click", () => change({ view: tab.dataset.view }, { push: true, opened: false }));
   byId("search").addEventListener("submit", (event) => {
     event.preventDefault();
-    const ids = (byId("ids").value.match(/\d+/g) ?? []).map(Number);
+    const box = byId("ids");
+    const ids = (box.value.match(/\d+/g) ?? []).map(Number);
+    if (!ids.length && box.value.trim()) {
+      box.setCustomValidity("Punks are found by number; accessories are among the filters.");
+      box.reportValidity();
+      return;
+    }
     const [row] = ids.map((id) => c.rowOf.get(id));
     // One punk is opened among the others; several, or none, are a filter.
     if (ids.length === 1 && row !== undefined) {
       change({ view: "punks", ids: [] });
+      box.value = ""; // it is no filter
       open(row, true);
     } else change({ ids, view: "punks" });
   });
   byId("ids").addEventListener("input", (event) => {
+    event.target.setCustomValidity("");
     if (event.target.value === "" && state.ids.length) change({ ids: [] });
   });
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const isField = event.target.matches("input, select");
+    const isText = event.target.matches("input[type=search], input[type=number]");
     if (event.key === "Escape" && state.punk !== null) close();
-    else if (event.key === "/" && !isField) byId("ids").focus();
+    else if (event.key === "/" && !isText) byId("ids").focus();
     else return;
     event.preventDefault();
   });
