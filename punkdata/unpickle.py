@@ -9,7 +9,7 @@ are given and do nothing. Any other name ends the reading.
 from __future__ import annotations
 
 import pickle
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,8 +79,18 @@ _ALLOWED: dict[tuple[str, str], Any] = {
 }
 
 
-class ArrayUnpickler(pickle.Unpickler):
-    """Rebuilds numpy arrays and nothing else; a name off the list ends the reading."""
+def _load_bytearray(unpickler: Any) -> None:
+    """As Python's own, but nothing is made room for before it has been read."""
+    unpickler.append(bytearray(unpickler.read(int.from_bytes(unpickler.read(8), "little"))))
+
+
+class ArrayUnpickler(pickle._Unpickler):
+    """Rebuilds numpy arrays and nothing else; a name off the list ends the reading.
+
+    The reader in Python, as that in C makes room for as many objects as a few bytes say.
+    """
+
+    dispatch: ClassVar = {**pickle._Unpickler.dispatch, pickle.BYTEARRAY8[0]: _load_bytearray}
 
     def find_class(self, module: str, name: str) -> Any:
         try:

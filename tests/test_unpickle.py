@@ -3,6 +3,8 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -61,3 +63,33 @@ def test_a_dtype_that_hides_its_objects_makes_no_array() -> None:
 def test_an_endless_array_is_not_made() -> None:
     make = ArrayUnpickler(io.BytesIO()).find_class("numpy.core.multiarray", "_reconstruct")
     assert isinstance(make(None, (10**12,), b"b"), Inert)
+
+
+FEW_BYTES = """
+import io, resource, sys
+from punkdata.unpickle import ArrayUnpickler
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+try:
+    ArrayUnpickler(io.BytesIO(bytes.fromhex(sys.argv[1]))).load()
+except Exception:
+    pass
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs RLIMIT_AS")
+@pytest.mark.parametrize(
+    "instruction",
+    [
+        pickle.LONG_BINPUT + (10**8).to_bytes(4, "little"),
+        pickle.BYTEARRAY8 + (2 * 10**9).to_bytes(8, "little"),
+        pickle.BINBYTES8 + (2 * 10**9).to_bytes(8, "little"),
+        pickle.FRAME + (2 * 10**9).to_bytes(8, "little"),
+    ],
+)
+def test_a_few_bytes_do_not_make_room_for_many(instruction: bytes) -> None:
+    data = pickle.PROTO + b"\x05" + pickle.NONE + instruction + pickle.STOP
+    command = [sys.executable, "-c", FEW_BYTES, data.hex()]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 100  # MiB
