@@ -234,7 +234,11 @@ def test_whole_replies_are_read_to_the_end() -> None:
     }
     (nft,) = found[wire.NftsPage].nfts
     assert parse_labels(nft) == ("Male", ())
-    assert len([parse_sale(e, CONTRACT, CHAIN) for e in found[wire.EventsPage].asset_events]) > 20
+    sales = 0
+    for event in found[wire.EventsPage].asset_events:
+        with suppress(DataError):
+            sales += parse_sale(event, CONTRACT, CHAIN).punk_id >= 0
+    assert sales > 20
     assert parse_listing(found[wire.ListingsPage].listings[0], CONTRACT)
 
 
