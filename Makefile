@@ -83,7 +83,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 fuzz: $(READY)
-	FUZZ_EXAMPLES=4500 $(BIN)/python -m pytest tests/fuzz.py
+	OMP_NUM_THREADS=1 FUZZ_EXAMPLES=4500 $(BIN)/python -m pytest tests/fuzz.py
 
 soak: $(READY)
 	$(BIN)/python tests/soak.py
