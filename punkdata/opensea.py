@@ -265,8 +265,7 @@ class OpenSea:
     ) -> Iterator[_P]:
         cursor: str | None = None
         seen: set[str] = set()
-        told: set[bytes] = set()
-        again = 0
+        said, again = b"", 0
         while True:
             response = self._send(
                 "GET",
@@ -292,10 +291,10 @@ class OpenSea:
             seen.add(cursor)
             # New cursors alone bring nothing.
             content = response.content.replace(cursor.encode(), b"")
-            again = again + 1 if content in told else 0
+            again = again + 1 if content == said else 0
             if again >= MAX_PAGES_AGAIN:
-                raise _CursorError("sends the same pages again and again")
-            told = {content}
+                raise _CursorError("sends the same page again and again")
+            said = content
 
 
 def open_replay(recording: Recording) -> OpenSea:

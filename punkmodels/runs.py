@@ -6,6 +6,7 @@ runs/00001-classifier-quick/
     real.png         training images as the network sees them
     checkpoints/     see checkpoint.py
     evaluation/      see evaluate.py
+    .lock            held while it is trained
 """
 
 from __future__ import annotations

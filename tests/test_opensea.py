@@ -66,7 +66,7 @@ def test_cursors_of_no_use_for_ever_are_an_error(server: OpenSeaServer, fault: s
 
 def test_pages_that_bring_nothing_end_however_new_their_cursors_are(server: OpenSeaServer) -> None:
     server.faults = Faults(endless=True)
-    with pytest.raises(DataError, match="sends the same pages again and again, 4 times over"):
+    with pytest.raises(DataError, match="sends the same page again and again, 4 times over"):
         list(client(server).iter_nfts())
     assert len(server.asked()) <= 4 * 25
 
