@@ -103,8 +103,8 @@ bench-long: $(READY)
 	$(BIN)/python benchmarks/renditions.py --every 20
 
 docs: $(READY)
-	$(BIN)/typer punkdata.cli utils docs --name punkdata > docs/commands.md
-	$(BIN)/typer punkmodels.cli utils docs --name punkmodels >> docs/commands.md
+	$(BIN)/typer punkdata.cli.app utils docs --name punkdata > docs/commands.md
+	$(BIN)/typer punkmodels.cli.app utils docs --name punkmodels >> docs/commands.md
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache

@@ -19,16 +19,16 @@ from dcgan import trained as trained_generator
 from measure import machine
 
 from punkdata import open_snapshot
-from punkdata.rows import numbers, table_counts, table_labels
-from punkdata.snapshot import Snapshot, write_snapshot
+from punkdata.snapshots.content_hash import content_labels_hash, content_version
+from punkdata.snapshots.reader import Snapshot, write_snapshot
+from punkdata.snapshots.tables import numbers, table_counts, table_labels
 from punkdata.traits import ACCESSORIES, LABELS
-from punkdata.version import content_labels_hash, content_version
-from punkmodels.classifier_run import load_classifier, make_config
-from punkmodels.dcgan_run import make_config as make_generator_config
-from punkmodels.evaluate import predict_logits
-from punkmodels.metrics import average_precision
-from punkmodels.parts import Part, load_part
-from punkmodels.train_classifier import train_classifier
+from punkmodels.classifier.config import load_classifier, make_config
+from punkmodels.classifier.evaluate import predict_logits
+from punkmodels.classifier.metrics import average_precision
+from punkmodels.classifier.train import train_classifier
+from punkmodels.data.splits import Part, load_part
+from punkmodels.gan.config import make_config as make_generator_config
 
 CPU = torch.device("cpu")
 EXAMPLES = (5, 10, 20)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from punkdata import PunkDataset
 from punkdata.errors import ImageError
-from punkdata.images import decode_image
+from punkdata.images.decode import decode_image
 
 
 def main() -> None:

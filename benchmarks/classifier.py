@@ -19,16 +19,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from punkdata.palette import PALETTE, palette_indices
+from punkdata.images.palette import PALETTE, palette_indices
 from punkdata.traits import LABELS, TYPES
-from punkmodels.classifier import decide
-from punkmodels.classifier_run import load_classifier, make_config, read_classifier_config
-from punkmodels.evaluate import NAMES, evaluate_classifier, predict_logits
-from punkmodels.metrics import average_precision
-from punkmodels.parts import Part, load_part
-from punkmodels.predict import MAX_UNKNOWN_PIXELS
-from punkmodels.runs import read_config
-from punkmodels.train_classifier import train_classifier
+from punkmodels.classifier.config import load_classifier, make_config, read_classifier_config
+from punkmodels.classifier.evaluate import NAMES, evaluate_classifier, predict_logits
+from punkmodels.classifier.metrics import average_precision
+from punkmodels.classifier.networks import decide
+from punkmodels.classifier.predict import MAX_UNKNOWN_PIXELS
+from punkmodels.classifier.train import train_classifier
+from punkmodels.data.splits import Part, load_part
+from punkmodels.training.run_dir import read_config
 
 ROOT = Path("data")
 CPU = torch.device("cpu")

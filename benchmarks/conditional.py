@@ -15,12 +15,12 @@ from unittest.mock import patch
 import torch
 from dcgan import seconds_of, trained
 
-from punkmodels import game
-from punkmodels.colours import colour_counts
-from punkmodels.dcgan import Discriminator, evened
-from punkmodels.dcgan_run import make_config
-from punkmodels.evaluate_asked import evaluate_asked
-from punkmodels.parts import PartName, load_part
+from punkmodels.data.palette import colour_counts
+from punkmodels.data.splits import PartName, load_part
+from punkmodels.gan import objective
+from punkmodels.gan.config import make_config
+from punkmodels.gan.evaluate_conditional import evaluate_asked
+from punkmodels.gan.networks import Discriminator, evened
 
 ROOT = Path("data")
 PARTS: tuple[PartName, ...] = ("train", "val", "test")
@@ -96,7 +96,7 @@ def main() -> None:
         images = args.images * (3 if name == "three times as long" else 1)
         config = make_config(conditional="labels", tone=True, images=images, **changed)
         judge = OfParts if "of parts" in name else Discriminator
-        with patch.object(game, "Discriminator", judge):
+        with patch.object(objective, "Discriminator", judge):
             run = trained(args.out, name, config)
         scores = evaluate_asked(run, ROOT, out=run / "evaluation" / "asked").unseen
         cells = [f"{scores.right_by_net:.4f}", f"{scores.exact:.4f}"]

@@ -28,20 +28,20 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from punkdata import PunkDataset
-from punkmodels import train_dcgan as training
-from punkmodels.dcgan import Discriminator, Generator, initialise
-from punkmodels.dcgan_run import DcganConfig, make_config, read_dcgan_config
-from punkmodels.device import pick_device
-from punkmodels.drawings import read_sprites
-from punkmodels.evaluate_gan import (
+from punkmodels.data.image_files import read_sprites
+from punkmodels.gan import train as training
+from punkmodels.gan.config import DcganConfig, make_config, read_dcgan_config
+from punkmodels.gan.evaluate import (
     GeneratorEvaluation,
     draw_for_scores,
     evaluate_sprites,
     markdown,
 )
-from punkmodels.losses import classic_discriminator_loss, classic_generator_loss
-from punkmodels.runs import list_runs, read_config, read_metrics
-from punkmodels.train_dcgan import train_dcgan
+from punkmodels.gan.losses import classic_discriminator_loss, classic_generator_loss
+from punkmodels.gan.networks import Discriminator, Generator, initialise
+from punkmodels.gan.train import train_dcgan
+from punkmodels.training.device import pick_device
+from punkmodels.training.run_dir import list_runs, read_config, read_metrics
 
 ROOT = Path("data")
 CPU = torch.device("cpu")

@@ -23,7 +23,7 @@ from pathlib import Path
 import requests
 from measure import machine
 
-SERVER = Path(__file__).parent.parent / "tests" / "opensea_server.py"
+TESTS = Path(__file__).parent.parent / "tests"
 KEY = "test-key-0123456789abcdef"
 LATENCY_S = 0.05
 PUNKS, SALES = 10_000, 22_000
@@ -39,7 +39,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from punkdata.build import build_dataset
 from punkdata.fetch import fetch_opensea
-from punkdata.network import NetworkTransport, open_http
+from punkdata.sources.opensea.transport import NetworkTransport, open_http
 root, base_url, key = Path(sys.argv[1]), sys.argv[2], SecretStr(sys.argv[3])
 network = NetworkTransport(open_http(), base_url, key)
 start = time.perf_counter()
@@ -56,8 +56,8 @@ print(json.dumps([fetch_s, peak, build_s, network.api_requests, network.image_re
 
 @contextmanager
 def opensea(*options: object) -> Iterator[str]:
-    command = [sys.executable, str(SERVER), *map(str, options)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-m", "support.opensea_server", *map(str, options)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=TESTS) as process:
         assert process.stdout
         try:
             yield process.stdout.readline().split()[-1]

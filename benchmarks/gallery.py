@@ -18,7 +18,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from punkdata import open_snapshot
-from punkdata.gallery import gallery_html
+from punkdata.analysis.gallery.html import gallery_html
 
 FILTER = """(click) => {
     const box = [...document.querySelectorAll("#filters .line")]

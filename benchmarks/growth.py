@@ -17,14 +17,14 @@ from measure import figure, machine, measure, saved
 DRAW = """
 import numpy as np
 from pathlib import Path
-from punkdata.palette import PALETTE
-from punkdata.parsed import ParsedPunk
+from punkdata.images.palette import PALETTE
+from punkdata.sources.opensea.parsing import ParsedPunk
 from punkdata.traits import ACCESSORIES, TYPES
 from punkdata import build
-from punkdata.manifest import Manifest
-from punkdata.rows import table_counts
-from punkdata.snapshot import write_snapshot
-from punkdata.version import content_labels_hash, content_version
+from punkdata.snapshots.manifest import Manifest
+from punkdata.snapshots.tables import table_counts
+from punkdata.snapshots.reader import write_snapshot
+from punkdata.snapshots.content_hash import content_labels_hash, content_version
 count, root = int(sys.argv[1]), Path(sys.argv[2])
 rng = np.random.default_rng(0)
 faces = rng.integers(0, 222, (40, 24, 24), np.uint8)

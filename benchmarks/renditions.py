@@ -23,8 +23,8 @@ from PIL import Image
 
 from punkdata import PunkDataset
 from punkdata.errors import ImageError
-from punkdata.images import MIN_CONFIDENCE, decode_image
-from punkdata.palette import PALETTE
+from punkdata.images.decode import MIN_CONFIDENCE, decode_image
+from punkdata.images.palette import PALETTE
 
 BACKGROUND = "#638596"
 MIXTURES = 2_000

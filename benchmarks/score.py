@@ -16,10 +16,10 @@ from pathlib import Path
 
 from measure import figure, machine, saved
 
-from punkmodels.classifier_run import make_config
-from punkmodels.evaluate import evaluate_classifier
-from punkmodels.runs import read_metrics
-from punkmodels.train_classifier import train_classifier
+from punkmodels.classifier.config import make_config
+from punkmodels.classifier.evaluate import evaluate_classifier
+from punkmodels.classifier.train import train_classifier
+from punkmodels.training.run_dir import read_metrics
 
 MODELS = {"punkmodels, quick": "cnn", "published, 14 epochs": "published", "linear": "linear"}
 Curve = list[tuple[float, float]]

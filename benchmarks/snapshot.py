@@ -12,7 +12,7 @@ from pathlib import Path
 
 from measure import machine, measure
 
-from punkdata.recording import list_finished
+from punkdata.sources.recording import list_finished
 
 BUILD = """
 import shutil
@@ -25,8 +25,8 @@ with Timer():
 """
 
 VERIFY = """
-from punkdata.snapshot import open_snapshot
-from punkdata.verify import verify_snapshot
+from punkdata.snapshots.reader import open_snapshot
+from punkdata.snapshots.verify import verify_snapshot
 snapshot = open_snapshot(sys.argv[1])
 with Timer():
     assert not [check for check in verify_snapshot(snapshot) if check.problem]

@@ -14,14 +14,14 @@ from tempfile import TemporaryDirectory
 from pydantic import SecretStr
 
 from punkdata.fetch import fetch_opensea
-from punkdata.network import NetworkTransport, open_http
+from punkdata.sources.opensea.transport import NetworkTransport, open_http
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from drawing import draw_punks  # noqa: E402
-from events import draw_sales, listing  # noqa: E402
-from opensea_server import KEY, Faults, OpenSeaServer  # noqa: E402
+from support.opensea_server import KEY, Faults, OpenSeaServer  # noqa: E402
+from support.sales_events import draw_sales, listing  # noqa: E402
+from support.sprites import draw_punks  # noqa: E402
 
 PORT = 18765  # always the same, because addresses are part of what is recorded
 

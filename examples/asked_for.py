@@ -8,9 +8,9 @@ from pathlib import Path
 
 import torch
 
-from punkmodels.dcgan_run import BUNDLED_CONDITIONAL, load_generator, read_dcgan_config
-from punkmodels.generate import draw_sprites, write_grid
-from punkmodels.wishes import HUMANS, named
+from punkmodels.gan.config import BUNDLED_CONDITIONAL, load_generator, read_dcgan_config
+from punkmodels.gan.generate import draw_sprites, write_grid
+from punkmodels.gan.label_conditions import HUMANS, named
 
 WISHES = [
     ("Zombie", ["3D Glasses"]),

@@ -17,7 +17,7 @@ import pandas as pd
 
 from punkdata import open_snapshot
 from punkdata.errors import PunkError
-from punkdata.rows import numbers, table_labels
+from punkdata.snapshots.tables import numbers, table_labels
 from punkdata.traits import LABELS, TYPES
 
 LEAST_SALES = 500

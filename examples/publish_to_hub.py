@@ -17,7 +17,7 @@ from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
 
 from punkdata import open_snapshot
 from punkdata.errors import PunkError
-from punkdata.snapshot import damaged_files
+from punkdata.snapshots.reader import damaged_files
 
 if len(sys.argv) < 2 or "/" not in sys.argv[1]:
     sys.exit("usage: python examples/publish_to_hub.py you/cryptopunks [ROOT]")

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from punkdata import PunkDataset
 from punkdata.errors import PunkError
-from punkmodels.metrics import average_precision, exact_match, f1
+from punkmodels.classifier.metrics import average_precision, exact_match, f1
 
 root = sys.argv[1] if len(sys.argv) > 1 else "data"
 epochs = int(sys.argv[2]) if len(sys.argv) > 2 else 8

@@ -1,6 +1,6 @@
 """`python -m punkdata` is `punkdata`."""
 
-from punkdata.cli import main
+from punkdata.cli.app import main
 
 if __name__ == "__main__":
     main()

@@ -14,17 +14,24 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-import punkdata
-from punkdata import cpunks10k, opensea
-from punkdata.disk import lock_root, now, root_option, typed
+from punkdata._version import __version__
 from punkdata.errors import DataError, ImageError, UsageError
-from punkdata.hidden import known_hidden
-from punkdata.images import encode_png, pixels_sha256
-from punkdata.manifest import Manifest, SalesSummary
-from punkdata.opensea import open_replay
-from punkdata.parsed import ParsedPunk, ParsedSale
-from punkdata.pictures import find_image
-from punkdata.recording import (
+from punkdata.files import lock_root, now, root_option, typed
+from punkdata.hidden_labels import known_hidden
+from punkdata.images.decode import encode_png, pixels_sha256
+from punkdata.schema import PROVENANCE, PUNKS, SALES
+from punkdata.snapshots.content_hash import content_labels_hash, content_version
+from punkdata.snapshots.manifest import Manifest, SalesSummary
+from punkdata.snapshots.reader import Snapshot, latest_version, write_snapshot
+from punkdata.snapshots.tables import table_counts
+from punkdata.sources import cpunks10k
+from punkdata.sources.opensea import client
+from punkdata.sources.opensea.client import open_replay
+from punkdata.sources.opensea.image_download import find_image
+from punkdata.sources.opensea.parsing import ParsedPunk, ParsedSale
+from punkdata.sources.opensea.sales import collect_listings, collect_sales
+from punkdata.sources.opensea.tokens import collect_punks
+from punkdata.sources.recording import (
     Recording,
     fetch_command,
     list_finished,
@@ -32,14 +39,8 @@ from punkdata.recording import (
     open_recording,
     what_to_fetch,
 )
-from punkdata.rows import table_counts
-from punkdata.sales import collect_listings, collect_sales
-from punkdata.schema import PROVENANCE, PUNKS, SALES
-from punkdata.snapshot import Snapshot, latest_version, write_snapshot
-from punkdata.split import SPLITS, assign, split_by_id
-from punkdata.tokens import collect_punks
+from punkdata.splits import SPLITS, assign, split_by_id
 from punkdata.traits import ACCESSORY_IDS, LABELS, TYPE_IDS, encode_labels
-from punkdata.version import content_labels_hash, content_version
 
 Progress = Callable[[int, int | None], None]
 WEI_PER_ETH = 10**18
@@ -155,7 +156,7 @@ def _read(recording: Recording, progress: Progress) -> _Content:
                 if len(read) % 100 == 0:
                     progress(len(read), None)
             return _Content(read, missing=recording.info.missing)
-        case opensea.SOURCE:
+        case client.SOURCE:
             return _read_opensea(recording, progress)
         case other:
             raise DataError(f"{recording.path} comes from the unknown source {other!r}")
@@ -341,6 +342,6 @@ def _describe(
         base_url=info.base_url,
         recording=recording.name,
         created_at=now().isoformat(),
-        created_by=f"punkdata {punkdata.__version__}",
+        created_by=f"punkdata {__version__}",
         files=(),
     )

@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.data import Dataset
 
-from punkdata.disk import default_root
 from punkdata.errors import UsageError
-from punkdata.images import SIDE_PX
-from punkdata.manifest import Manifest
-from punkdata.montage import BACKGROUND, montage
-from punkdata.rows import numbers, table_hidden, table_labels, table_sprites
+from punkdata.files import default_root
+from punkdata.images.decode import SIDE_PX
+from punkdata.images.image_grid import BACKGROUND, montage
 from punkdata.schema import PUNKS, SINCE_SCHEMA
-from punkdata.snapshot import open_snapshot
-from punkdata.split import SCHEMES, SPLITS
+from punkdata.snapshots.manifest import Manifest
+from punkdata.snapshots.reader import open_snapshot
+from punkdata.snapshots.tables import numbers, table_hidden, table_labels, table_sprites
+from punkdata.splits import SCHEMES, SPLITS
 from punkdata.traits import ACCESSORIES, LABELS, TYPES
 
 if TYPE_CHECKING:

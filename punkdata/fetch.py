@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from punkdata import cpunks10k, opensea
-from punkdata.cassette import RecordingTransport
-from punkdata.disk import lock_root
 from punkdata.errors import DataError, LimitError, UsageError
-from punkdata.network import NetworkTransport
-from punkdata.opensea import PAGE_SIZE, OpenSea, open_replay
-from punkdata.parsed import ParsedSale
-from punkdata.pictures import await_images, image_pool, start_images
-from punkdata.recording import (
+from punkdata.files import lock_root
+from punkdata.sources import cpunks10k
+from punkdata.sources.opensea import client as opensea
+from punkdata.sources.opensea.client import PAGE_SIZE, OpenSea, open_replay
+from punkdata.sources.opensea.image_download import await_images, image_pool, start_images
+from punkdata.sources.opensea.parsing import ParsedSale
+from punkdata.sources.opensea.retry import OnRetry, Pause, RetryTransport
+from punkdata.sources.opensea.sales import collect_listings, collect_sales, sales_start
+from punkdata.sources.opensea.tokens import Progress, collect_punks
+from punkdata.sources.opensea.transport import NetworkTransport
+from punkdata.sources.recording import (
     Recording,
     RecordingInfo,
     create_recording,
@@ -25,9 +28,7 @@ from punkdata.recording import (
     open_recording,
     resume_recording,
 )
-from punkdata.retry import OnRetry, Pause, RetryTransport
-from punkdata.sales import collect_listings, collect_sales, sales_start
-from punkdata.tokens import Progress, collect_punks
+from punkdata.sources.recording_transport import RecordingTransport
 
 StageProgress = Callable[[str, int, int | None], None]
 """called with what is counted ("punks", "images", …), how many are done, and of how many;

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from punkdata.disk import (
+from punkdata.errors import DataError, UsageError
+from punkdata.files import (
     raw_dir,
     remove_tree,
     root_option,
@@ -19,10 +20,9 @@ from punkdata.disk import (
     storage_errors,
     write_whole,
 )
-from punkdata.errors import DataError, UsageError
-from punkdata.manifest import VERSION_PATTERN, Manifest, gives_way, read_manifest
-from punkdata.recording import open_recording
-from punkdata.snapshot import COLLECTION, latest_version
+from punkdata.snapshots.manifest import VERSION_PATTERN, Manifest, gives_way, read_manifest
+from punkdata.snapshots.reader import COLLECTION, latest_version
+from punkdata.sources.recording import open_recording
 
 _HIDDEN = ".removing-"
 

@@ -1,6 +1,6 @@
 """`python -m punkmodels` is `punkmodels`; torchrun needs this form."""
 
-from punkmodels.cli import main
+from punkmodels.cli.app import main
 
 if __name__ == "__main__":
     main()

@@ -1,31 +1,26 @@
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import fsspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from drawing import DrawnPunk, draw_punks, write_sdist
-from events import draw_sales, listing
-from opensea_server import OpenSeaServer
-from pydantic import SecretStr
-from s3_server import Judge, Through, faulty_proxy, forget_connections, s3_server
+from support.network import OPENED, Fetch, open_network
+from support.opensea_server import OpenSeaServer
+from support.s3_server import Judge, Through, faulty_proxy, forget_connections, s3_server
+from support.sales_events import draw_sales, listing
+from support.snapshots import Pin
+from support.sprites import DrawnPunk, draw_punks, write_sdist
 
-from punkdata import cpunks10k
 from punkdata.build import build_dataset
-from punkdata.disk import sha256_file
 from punkdata.fetch import OpenSeaResult, fetch_cpunks10k, fetch_opensea
-from punkdata.network import NetworkTransport, open_http
-from punkdata.retry import Pause
-from punkdata.snapshot import Snapshot, open_snapshot, punks_file, write_snapshot
-from punkdata.version import content_version
-
-Pin = Callable[[Path], Path]
+from punkdata.files import sha256_file
+from punkdata.snapshots.content_hash import content_version
+from punkdata.snapshots.reader import Snapshot, open_snapshot, write_snapshot
+from punkdata.sources import cpunks10k
 
 
 @pytest.fixture(scope="session")
@@ -64,14 +59,14 @@ def built_root(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def quick_looks() -> Iterator[None]:
     """Trainings that are looked at twice, and scores of 100 draws."""
-    from punkmodels import dcgan, evaluate_gan, generate, train_dcgan
+    from punkmodels.gan import evaluate, generate, networks, train
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train_dcgan, "LOOKS", 2)
-        patch.setattr(train_dcgan, "DRAWN", 64)
-        patch.setattr(dcgan, "BATCHES", 5)
+        patch.setattr(train, "LOOKS", 2)
+        patch.setattr(train, "DRAWN", 64)
+        patch.setattr(networks, "BATCHES", 5)
         patch.setattr(generate, "BATCH", 100)
-        patch.setattr(evaluate_gan, "DRAW", 100)
+        patch.setattr(evaluate, "DRAW", 100)
         yield
 
 
@@ -80,8 +75,8 @@ def generator_runs(
     built_root: Path, quick_looks: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """A folder with the run of a small generator, which has learned next to nothing."""
-    from punkmodels.dcgan_run import make_config
-    from punkmodels.train_dcgan import train_dcgan
+    from punkmodels.gan.config import make_config
+    from punkmodels.gan.train import train_dcgan
 
     folder = tmp_path_factory.mktemp("runs")
     train_dcgan(built_root, folder, make_config(width=4, images=64), threads=1)
@@ -96,7 +91,7 @@ def priced(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     listings = [listing(3, "70"), listing(3, "65.5")]
     with OpenSeaServer(made, draw_sales(made, 300), listings) as running:
         fetch_opensea(root, open_network(running), running.base_url)
-        _OPENED.pop().close()
+        OPENED.pop().close()
     return build_dataset(root).snapshot
 
 
@@ -127,29 +122,6 @@ def root(built_root: Path, sdist: Path, pin: Pin, tmp_path: Path) -> Path:
     return shutil.copytree(built_root, tmp_path / "data")
 
 
-def _relist(root: Path) -> None:
-    """Make the manifest agree with changed files, so that only deeper checks can tell."""
-    snapshot = open_snapshot(root)
-    file = snapshot.path / "manifest.json"
-    data = json.loads(file.read_text())
-    for entry in data["files"]:
-        path = snapshot.path / entry["path"]
-        entry["bytes"], entry["sha256"] = path.stat().st_size, sha256_file(path)
-    file.write_text(json.dumps(data))
-
-
-def change_rows(root: Path, column: str, value: object) -> None:
-    """Another value in the first row of the validation part, and a manifest that agrees."""
-    path = open_snapshot(root).path / punks_file("val")
-    table = pq.read_table(path)
-    at = table.schema.get_field_index(column)
-    rows = table.column(column).to_pylist()
-    rows[0] = value
-    field = table.schema.field(column)
-    pq.write_table(table.set_column(at, field, pa.array(rows, field.type)), path)
-    _relist(root)
-
-
 @pytest.fixture
 def old_root(built_root: Path, tmp_path: Path) -> Path:
     """A root whose snapshot is of schema 1, as the first punkdata wrote it."""
@@ -161,27 +133,6 @@ def old_root(built_root: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-class Quick(Pause):
-    """A pause that takes no time, for tests that do not wait."""
-
-    def __call__(self, seconds: float) -> None:
-        super().__call__(min(seconds, 0.001))
-
-
-_OPENED: list[NetworkTransport] = []
-
-
-def open_network(
-    server: OpenSeaServer, key: str | None = None, *, max_wait_s: float = 900.0
-) -> NetworkTransport:
-    """The network as `punkdata fetch` has it, with waits cut short; closed with the server."""
-    secret = SecretStr(key or server.key or "any")
-    network = NetworkTransport(open_http(), server.base_url, secret, max_wait_s=max_wait_s)
-    network.pause = Quick()
-    _OPENED.append(network)
-    return network
-
-
 @pytest.fixture
 def server() -> Iterator[OpenSeaServer]:
     """An OpenSea with 60 punks, 300 sales with every oddity, and a few listings."""
@@ -189,11 +140,8 @@ def server() -> Iterator[OpenSeaServer]:
     sales = draw_sales(made, 300)
     with OpenSeaServer(made, sales, [listing(3, "70"), listing(3, "65.5")]) as running:
         yield running
-        while _OPENED:
-            _OPENED.pop().close()
-
-
-Fetch = Callable[..., OpenSeaResult]
+        while OPENED:
+            OPENED.pop().close()
 
 
 @pytest.fixture

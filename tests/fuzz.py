@@ -22,23 +22,29 @@ from urllib.parse import quote
 import httpx
 import numpy as np
 import pytest
-from drawing import draw_punks, frame_pickle
-from events import CHAIN, CONTRACT, draw_sales, listing
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from pydantic import SecretStr
+from support.sales_events import CHAIN, CONTRACT, draw_sales, listing
+from support.sprites import draw_punks, frame_pickle
 
-from punkdata import wire
-from punkdata.cpunks10k import _read_images
 from punkdata.errors import DataError, PunkError
-from punkdata.images import decode_image, encode_png
-from punkdata.manifest import read_manifest
-from punkdata.network import NetworkTransport
-from punkdata.parsed import parse_image_urls, parse_labels, parse_listing, parse_punk_id, parse_sale
-from punkdata.recording import open_recording
-from punkdata.shards import read_shard
-from punkdata.snapshot import Snapshot, open_snapshot
+from punkdata.images.decode import decode_image, encode_png
+from punkdata.snapshots.manifest import read_manifest
+from punkdata.snapshots.reader import Snapshot, open_snapshot
+from punkdata.snapshots.shards import read_shard
+from punkdata.sources.cpunks10k import _read_images
+from punkdata.sources.opensea import schemas
+from punkdata.sources.opensea.parsing import (
+    parse_image_urls,
+    parse_labels,
+    parse_listing,
+    parse_punk_id,
+    parse_sale,
+)
+from punkdata.sources.opensea.transport import NetworkTransport
+from punkdata.sources.recording import open_recording
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2000"))
 LIMIT_MIB = 1500
@@ -192,9 +198,9 @@ def test_anything_as_a_picture(data: bytes) -> None:
 
 
 REPLIES = {
-    wire.EventsPage: {"asset_events": draw_sales(draw_punks(8), 40), "next": "abc"},
-    wire.ListingsPage: {"listings": [listing(3, "70")], "next": None},
-    wire.NftsPage: {
+    schemas.EventsPage: {"asset_events": draw_sales(draw_punks(8), 40), "next": "abc"},
+    schemas.ListingsPage: {"listings": [listing(3, "70")], "next": None},
+    schemas.NftsPage: {
         "nfts": [
             {
                 "identifier": "3",
@@ -212,7 +218,7 @@ REPLIES = {
 
 def parse(model: Any, body: bytes) -> None:
     """What a fetch makes of a reply. One entry that is refused does not keep the others away."""
-    page = wire.parse_body(model, body, "the endpoint")
+    page = schemas.parse_body(model, body, "the endpoint")
     for nft in getattr(page, "nfts", None) or ():
         parse_punk_id(nft.identifier)
         parse_image_urls(nft)
@@ -229,17 +235,17 @@ def parse(model: Any, body: bytes) -> None:
 def test_whole_replies_are_read_to_the_end() -> None:
     """Or the tests below would spoil what nobody looks at."""
     found = {
-        model: wire.parse_body(model, json.dumps(body).encode(), "the endpoint")
+        model: schemas.parse_body(model, json.dumps(body).encode(), "the endpoint")
         for model, body in REPLIES.items()
     }
-    (nft,) = found[wire.NftsPage].nfts
+    (nft,) = found[schemas.NftsPage].nfts
     assert parse_labels(nft) == ("Male", ())
     sales = 0
-    for event in found[wire.EventsPage].asset_events:
+    for event in found[schemas.EventsPage].asset_events:
         with suppress(DataError):
             sales += parse_sale(event, CONTRACT, CHAIN).punk_id >= 0
     assert sales > 20
-    assert parse_listing(found[wire.ListingsPage].listings[0], CONTRACT)
+    assert parse_listing(found[schemas.ListingsPage].listings[0], CONTRACT)
 
 
 @pytest.mark.parametrize("model", REPLIES)
@@ -265,7 +271,7 @@ def test_replies_of_another_shape(model: Any) -> None:
 
 
 def test_packed_replies() -> None:
-    packed = gzip.compress(json.dumps(REPLIES[wire.EventsPage]).encode())
+    packed = gzip.compress(json.dumps(REPLIES[schemas.EventsPage]).encode())
     base = "https://api.opensea.io"
 
     @some
@@ -366,7 +372,7 @@ def test_parquet(snapshot: Snapshot, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["npy", "npz"])
 def test_arrays_of_pictures(suffix: str, tmp_path: Path) -> None:
-    from punkmodels.subjects import pictures
+    from punkmodels.gan.training_images import pictures
 
     pixels = np.random.default_rng(0).integers(0, 99, (20, 8, 8), np.uint16)
     file = tmp_path / f"a.{suffix}"

@@ -33,12 +33,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from drawing import draw_punks
-from events import draw_sales
-from opensea_server import KEY, Faults, OpenSeaServer
+from support.opensea_server import KEY, Faults, OpenSeaServer
+from support.sales_events import draw_sales
+from support.sprites import draw_punks
 
-from punkdata.recording import list_recordings
-from punkdata.snapshot import damaged_files, latest_version, list_snapshots, open_snapshot
+from punkdata.snapshots.reader import damaged_files, latest_version, list_snapshots, open_snapshot
+from punkdata.sources.recording import list_recordings
 
 PUNKS = 40
 LIMIT = 15
@@ -58,10 +58,11 @@ class Jumping(datetime):
     def now(cls, tz=None):
         return datetime.fromtimestamp(jumping(), tz)
 time.time = jumping
-from punkdata import disk, recording
-disk.now = recording.now = lambda: Jumping.now(UTC).replace(microsecond=0)
+from punkdata import files
+from punkdata.sources import recording
+files.now = recording.now = lambda: Jumping.now(UTC).replace(microsecond=0)
 recording.datetime = Jumping
-from punkdata.cli import main
+from punkdata.cli.app import main
 sys.argv[1:3] = []
 main()
 """

@@ -20,11 +20,11 @@ from PIL import Image
 from pypi_simple import PyPISimple
 
 from punkdata import PunkDataset
-from punkdata.cpunks10k import index_url
-from punkdata.disk import sha256_file
-from punkdata.export import export_imagefolder
-from punkdata.rows import table_sprites
-from punkdata.snapshot import Snapshot
+from punkdata.files import sha256_file
+from punkdata.snapshots.imagefolder import export_imagefolder
+from punkdata.snapshots.reader import Snapshot
+from punkdata.snapshots.tables import table_sprites
+from punkdata.sources.cpunks10k import index_url
 from punkdata.traits import ACCESSORIES, TYPES
 
 JSONPATH = (

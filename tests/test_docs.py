@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 import typer
+from support.paths import REPOSITORY
 
-import punkdata.cli
-import punkmodels.cli
-from punkdata.snapshot import Snapshot
+import punkdata.cli.app
+import punkmodels.cli.app
+from punkdata.snapshots.reader import Snapshot
 
-REPOSITORY = Path(__file__).parent.parent
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 PROGRAMS = {
-    "punkdata": typer.main.get_command(punkdata.cli.app),
-    "punkmodels": typer.main.get_command(punkmodels.cli.app),
+    "punkdata": typer.main.get_command(punkdata.cli.app.app),
+    "punkmodels": typer.main.get_command(punkmodels.cli.app.app),
 }
 
 
@@ -72,7 +72,7 @@ def test_the_reference_is_what_the_help_says(program: str) -> None:
     if version("typer") != pinned[1]:
         pytest.skip(f"another typer than {pinned[1]} words it otherwise")
     made = subprocess.run(
-        [sys.executable, "-m", "typer", f"{program}.cli", "utils", "docs", "--name", program],
+        [sys.executable, "-m", "typer", f"{program}.cli.app", "utils", "docs", "--name", program],
         capture_output=True,
         text=True,
         check=True,
@@ -129,7 +129,7 @@ def test_errors_in_the_troubleshooting_are_those_that_appear() -> None:
     said = re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)
     assert len(said) >= 10
     # Strings that go over several lines are joined, and what stands in braces is any text.
-    text = "\n".join(prose(path) for path in REPOSITORY.glob("punk*/*.py"))
+    text = "\n".join(prose(path) for path in REPOSITORY.glob("punk*/**/*.py"))
     text = re.sub(r"\{[^{}]*\}", "…", re.sub(r'"\s*\n\s*f?"', "", text))
     text += prose(REPOSITORY / "Makefile")
     for message in said:

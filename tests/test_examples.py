@@ -10,16 +10,16 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from drawing import draw_punks
-from events import paid, sale_event
-from opensea_server import KEY, OpenSeaServer
 from PIL import Image
 from pydantic import SecretStr
+from support.opensea_server import KEY, OpenSeaServer
+from support.sales_events import paid, sale_event
+from support.sprites import draw_punks
 
 from punkdata.build import build_dataset
 from punkdata.fetch import fetch_opensea
-from punkdata.network import NetworkTransport, open_http
-from punkdata.snapshot import Snapshot
+from punkdata.snapshots.reader import Snapshot
+from punkdata.sources.opensea.transport import NetworkTransport, open_http
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from punkdata.snapshot import Snapshot
+from punkdata.snapshots.reader import Snapshot
 
 pytestmark = pytest.mark.compat
 SCRIPT = Path(__file__).parent.parent / "examples" / "publish_to_hub.py"

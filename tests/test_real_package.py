@@ -11,23 +11,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support.paths import REPOSITORY
 
 from punkdata import PunkDataset
 from punkdata.build import build_dataset
 from punkdata.fetch import fetch_cpunks10k
-from punkdata.rows import table_labels
-from punkdata.snapshot import open_snapshot
-from punkdata.split import MIN_SUPPORT, published, stratify
-from punkdata.verify import KNOWN_TYPES, verify_snapshot
-from punkmodels.distances import frechet_distance
-from punkmodels.features import embed
-from punkmodels.parts import PartName, load_part
-from punkmodels.resemblance import chance_of_copies
+from punkdata.snapshots.reader import open_snapshot
+from punkdata.snapshots.tables import table_labels
+from punkdata.snapshots.verify import KNOWN_TYPES, verify_snapshot
+from punkdata.splits import MIN_SUPPORT, published, stratify
+from punkmodels.classifier.features import embed
+from punkmodels.data.splits import PartName, load_part
+from punkmodels.gan.metrics.distances import frechet_distance
+from punkmodels.gan.metrics.fidelity import chance_of_copies
 
 pytestmark = pytest.mark.network
 
 PARTS: tuple[PartName, ...] = ("train", "val", "test")
-REPOSITORY = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from punkdata import PunkDataset, open_snapshot
-from punkdata import snapshot as of_snapshots
-from punkdata.publish import publish
+from punkdata.snapshots import reader as of_snapshots
+from punkdata.snapshots.publish import publish
 
 pytestmark = pytest.mark.compat
 EXAMPLES = Path(__file__).parent.parent / "examples"

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 from pypi_simple import PyPISimple
+from support.paths import REPOSITORY
 
-from punkdata.cpunks10k import index_url
+from punkdata.sources.cpunks10k import index_url
 
 pytestmark = pytest.mark.network
 
-REPOSITORY = Path(__file__).parent.parent
 CONSTRAINTS = REPOSITORY / "constraints.txt"
 
 

@@ -1,0 +1,3 @@
+"""The version of punkdata and punkmodels."""
+
+__version__ = "0.1.0"

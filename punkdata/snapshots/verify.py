@@ -1,0 +1,210 @@
+"""Recompute everything that a snapshot claims, and hold it against what is known."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from PIL import Image
+
+from punkdata.errors import DataError, UsageError
+from punkdata.images.decode import SIDE_PX, pixels_sha256
+from punkdata.images.nearest_upscale import blank_transparent
+from punkdata.schema import SINCE_SCHEMA
+from punkdata.snapshots.content_hash import content_labels_hash, content_version
+from punkdata.snapshots.reader import Snapshot, damaged_files
+from punkdata.snapshots.shards import read_shard
+from punkdata.snapshots.tables import (
+    numbers,
+    table_counts,
+    table_labels,
+    table_samples,
+    table_sprites,
+)
+from punkdata.splits import SPLITS
+from punkdata.traits import ACCESSORY_IDS, TYPE_IDS, encode_labels
+
+OFFICIAL_SHA256 = "ac39af4793119ee46bbff351d8cb6b5f23da60222126add4268e261199a2921b"
+"""of the sheet punks.png, as the CryptoPunks contract stores it (`imageHash`)"""
+
+KNOWN_TYPES = {"Alien": 9, "Ape": 24, "Female": 3840, "Male": 6039, "Zombie": 88}
+KNOWN_ACCESSORIES_PER_PUNK = {0: 8, 1: 333, 2: 3560, 3: 4501, 4: 1420, 5: 166, 6: 11, 7: 1}
+KNOWN_ACCESSORIES = 87
+_NOT_CHECKED = "not checked"
+
+
+@dataclass(frozen=True)
+class Check:
+    name: str
+    problem: str | None
+    """None if all is well"""
+    note: str = ""
+    skipped: bool = False
+    """True if there was nothing to hold against"""
+
+
+def verify_snapshot(snapshot: Snapshot, official: Path | None = None) -> Iterator[Check]:
+    """All checks, one after the other, each ending with what it found.
+
+    Args:
+        official: the official sheet punks.png, to compare all sprites with.
+
+    Raises:
+        UsageError: `official` cannot be read or is not the official sheet.
+    """
+    # A wrong path is told at once, not after all other checks.
+    sheet = read_official_sheet(official) if official else None
+    damage = damaged_files(snapshot)
+    listed = {entry.path for entry in snapshot.manifest.files} | {"manifest.json"}
+    there = {p.relative_to(snapshot.path).as_posix() for p in snapshot.path.rglob("*")}
+    files = {name for name in there if not (snapshot.path / name).is_dir()}
+    damage += [f"{name} is not in the manifest" for name in sorted(files - listed)]
+    yield Check("files", "; ".join(damage) or None, f"{len(snapshot.manifest.files)} with SHA-256")
+    if damage:
+        return  # what follows would only say the same again
+    try:
+        punks = snapshot.punks()
+    except (DataError, pa.ArrowException) as error:
+        yield Check("tables", str(error))
+        return
+    checks: list[tuple[str, Callable[[], str]]] = [
+        ("content", lambda: _check_content(snapshot, punks)),
+        ("pixels", lambda: _check_pixels(punks)),
+        ("labels", lambda: _check_labels(punks)),
+        ("shards", lambda: _check_shards(snapshot, punks)),
+        ("known totals", lambda: _check_totals(snapshot, punks)),
+    ]
+    if sheet is not None:
+        checks.append(("official sheet", lambda: _check_official(punks, sheet)))
+    for name, check in checks:
+        try:
+            note = check()
+            yield Check(name, None, note, skipped=note.startswith(_NOT_CHECKED))
+        except DataError as error:
+            yield Check(name, str(error))
+        # A file whose hash agrees but whose content is not a snapshot's may fail anyhow.
+        except (
+            pa.ArrowException,
+            AttributeError,
+            KeyError,
+            OSError,
+            TypeError,
+            ValueError,
+        ) as error:
+            yield Check(name, f"unreadable content ({type(error).__name__}: {error})")
+
+
+def read_official_sheet(path: Path) -> NDArray[np.uint8]:
+    """uint8 (10000, 24, 24, 4): the tiles of the official sheet, by punk_id.
+
+    Raises:
+        UsageError: the file cannot be read, or its SHA-256 is not the contract's.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    if hashlib.sha256(data).hexdigest() != OFFICIAL_SHA256:
+        raise UsageError(
+            f"{path} is not the official punks.png: its SHA-256 is not {OFFICIAL_SHA256[:12]}…",
+            try_next="download punks.png of the CryptoPunks contract again",
+        )
+    with Image.open(io.BytesIO(data)) as image:
+        return sheet_tiles(np.asarray(image.convert("RGBA")))
+
+
+def sheet_tiles(sheet: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The 24x24 tiles of a sheet, row by row: uint8 (N, 24, 24, 4)."""
+    rows, columns = sheet.shape[0] // SIDE_PX, sheet.shape[1] // SIDE_PX
+    tiles = sheet.reshape(rows, SIDE_PX, columns, SIDE_PX, 4).swapaxes(1, 2)
+    return blank_transparent(tiles.reshape(-1, SIDE_PX, SIDE_PX, 4))
+
+
+def _expect(holds: bool, problem: str) -> None:
+    if not holds:
+        raise DataError(problem)
+
+
+def _check_content(snapshot: Snapshot, punks: pa.Table) -> str:
+    manifest = snapshot.manifest
+    version = content_version(
+        manifest.collection,
+        punks,
+        snapshot.sales(),
+        manifest.missing,
+        manifest.schema_version,
+    )
+    _expect(version == manifest.version, f"the rows make version {version}")
+    _expect(content_labels_hash(punks) == manifest.labels_hash, "labels_hash differs")
+    _expect(len(punks) == manifest.punks, f"{len(punks)} rows, the manifest says {manifest.punks}")
+    for field, counted in table_counts(punks).items():
+        _expect(counted == getattr(manifest, field), f"{field} in the manifest are not the rows'")
+    return f"version {version}"
+
+
+def _check_pixels(punks: pa.Table) -> str:
+    ids = punks.column("punk_id").to_pylist()
+    expected = punks.column("pixels_sha256").to_pylist()
+    for punk_id, sprite, sha256 in zip(ids, table_sprites(punks), expected, strict=True):
+        _expect(pixels_sha256(sprite) == sha256, f"punk {punk_id} has other pixels than its hash")
+    return f"{len(ids):,} sprites"
+
+
+def _check_labels(punks: pa.Table) -> str:
+    columns = ["punk_id", "type", "type_id", "accessories", "accessory_ids", "accessory_count"]
+    rows = punks.select([*columns, *SINCE_SCHEMA.keys() & set(punks.column_names)]).to_pylist()
+    for row, labels in zip(rows, table_labels(punks), strict=True):
+        names = row["accessories"]
+        agree = (
+            row["type_id"] == TYPE_IDS[row["type"]]
+            and row["accessory_ids"] == [ACCESSORY_IDS[name] for name in names]
+            and row["accessory_count"] == len(names)
+            and (encode_labels(row["type"], names) == labels).all()
+            and set(row.get("hidden_accessories", ())) <= set(names)
+        )
+        _expect(agree, f"punk {row['punk_id']} has labels that contradict each other")
+    return "names, ids and vectors agree"
+
+
+def _check_shards(snapshot: Snapshot, punks: pa.Table) -> str:
+    samples = []
+    for split in SPLITS:
+        for path in sorted(snapshot.path.glob(f"shards/punks-{split}-*.tar")):
+            samples += list(read_shard(path))
+    _expect(samples == table_samples(punks), "the tar samples differ from the Parquet rows")
+    return f"{len(samples):,} samples equal the rows"
+
+
+def _check_totals(snapshot: Snapshot, punks: pa.Table) -> str:
+    manifest = snapshot.manifest
+    if not manifest.is_whole_collection:
+        sample = "a sample of " if manifest.limit else f"{manifest.status}, "
+        return f"{_NOT_CHECKED}: {sample}{len(punks):,} of {manifest.expected:,} punks"
+    types = punks.column("type").to_pylist()
+    found = {name: types.count(name) for name in KNOWN_TYPES}
+    _expect(found == KNOWN_TYPES, f"types are {found}")
+    ids = sorted(punks.column("punk_id").to_pylist())
+    _expect(ids == list(range(10_000)), "the ids are not 0 to 9999")
+    counts = np.bincount(numbers(punks.column("accessory_count")))
+    per_punk = {i: int(n) for i, n in enumerate(counts) if n}
+    _expect(per_punk == KNOWN_ACCESSORIES_PER_PUNK, f"accessories per punk are {per_punk}")
+    names = {name for row in punks.column("accessories").to_pylist() for name in row}
+    _expect(len(names) == KNOWN_ACCESSORIES, f"{len(names)} different accessories")
+    distinct = len(set(punks.column("pixels_sha256").to_pylist()))
+    _expect(distinct == 10_000, f"only {distinct} different images")
+    return "10,000 different punks; types and accessories as known"
+
+
+def _check_official(punks: pa.Table, sheet: NDArray[np.uint8]) -> str:
+    sprites: NDArray[np.uint8] = table_sprites(punks)
+    ids = numbers(punks.column("punk_id"))
+    differing = ids[(sprites != sheet[ids]).any(axis=(1, 2, 3))].tolist()
+    first = differing[0] if differing else None
+    _expect(not differing, f"{len(differing)} sprites differ, the first is punk {first}")
+    return f"{len(ids):,} sprites equal, pixel by pixel"

@@ -1,0 +1,157 @@
+"""What evaluate and export do with drawn punks, a generator's or anybody's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from punkdata.cli import console
+from punkdata.errors import UsageError
+from punkmodels.cli.generate import BUNDLED_NAMES, weights
+from punkmodels.cli.options import DeviceName
+from punkmodels.training.run_dir import find_run, read_config
+
+if TYPE_CHECKING:
+    import torch
+
+
+def is_drawn(what: str, runs: Path) -> bool:
+    """Whether a person means drawn punks, and not a classifier's run."""
+    path = Path(what)
+    if what in BUNDLED_NAMES or (path.exists() and not (path / "config.json").exists()):
+        return True
+    return read_config(find_run(runs, what, trained=True)).get("task") == "dcgan"
+
+
+def evaluate_drawn(
+    what: str,
+    tile: int | None,
+    out: Path | None,
+    root: Path,
+    version: str | None,
+    runs: Path,
+    device: DeviceName,
+    *,
+    as_json: bool,
+) -> None:
+    from punkmodels.data.image_files import read_sprites
+    from punkmodels.gan import evaluate_conditional
+    from punkmodels.gan.config import is_finished, read_dcgan_config
+    from punkmodels.gan.evaluate import DRAW, draw_for_scores, evaluate_sprites, rows
+    from punkmodels.training.device import pick_device
+
+    path = Path(what)
+    torch_device, _ = pick_device(device.value)
+    obeyed, types, asked_out = None, None, out / "asked" if out else None
+    if what not in BUNDLED_NAMES and path.exists() and not (path / "config.json").exists():
+        with console.progress("reading", "pictures") as report:
+            raw = read_sprites(path, tile or 24, report)
+    else:
+        path = weights(what, runs)
+        if tile:
+            raise UsageError(f"{path} draws punks of 24x24", try_next="leave out --tile")
+        if not is_finished(path):
+            console.warn(f"the training of {path} is unfinished")
+        saved = read_dcgan_config(path)
+        if not saved.options.is_of_punks:
+            _evaluate_pictures(path, out, torch_device, as_json=as_json)
+            return
+        if what not in BUNDLED_NAMES:  # which were trained on another machine's snapshot
+            version = version or saved.data.version
+            if not out:
+                out, asked_out = (path / "evaluation" / name for name in ("generated", "asked"))
+        version = version or "latest"
+        if saved.options.conditional == "labels":
+            with console.progress("asking", "steps") as report:
+                obeyed = evaluate_conditional.evaluate_asked(
+                    path, root, version=version, device=torch_device, out=asked_out, report=report
+                )
+        if saved.options.conditional == "type":
+            with console.progress("asking", "punks") as report:
+                types = evaluate_conditional.types_right(
+                    path, root, version=version, device=torch_device, report=report
+                )
+        with console.progress("drawing", "punks") as report:
+            raw = draw_for_scores(path, root, version, torch_device, report)
+    with console.progress("scoring", "steps") as report:
+        result = evaluate_sprites(
+            path.stem,
+            raw,
+            root,
+            version=version or "latest",
+            device=torch_device,
+            out=out,
+            report=report,
+        )
+    if as_json:
+        asked = {"asked": obeyed.to_json()} if obeyed else {}
+        console.emit_json(
+            result.to_json() | asked | ({} if types is None else {"types_right": types})
+        )
+        return
+    for first, *scores in rows(result):
+        console.emit(f"{first:42}" + "".join(f"{score[-24:]:>26}" for score in scores))
+    console.emit("")
+    if obeyed:  # by labels and tones, which make up a punk
+        console.emit("copies: it was asked for what training punks have")
+    else:
+        console.emit(f"copies that a perfect generator would draw: {result.chance_of_copies:.4f}")
+    label, real, drawn = result.label_shares[0]
+    console.emit(f"label farthest from its share: {label}, {drawn:.3f} instead of {real:.3f}")
+    if types is not None:
+        console.emit(f"draws of the type that was asked for: {types:.4f}")
+    if obeyed:
+        console.emit("")
+        for first, *scores in evaluate_conditional.rows(obeyed):
+            console.emit(f"{first:48}" + "".join(f"{score:>12}" for score in scores))
+        label, times, share = obeyed.labels[0]
+        console.emit(f"label drawn worst: {label}, right in {share:.3f} of {times:,} draws")
+    if result.scores.frechet_distance is None:
+        console.warn(
+            f"{result.sprites:,} are fewer than {DRAW:,}: compare with the same number only"
+        )
+    if out:
+        console.say(f"written to {out}: scores.json, scores.md, neighbours.png")
+    if obeyed and asked_out:
+        console.say(f"and to {asked_out}: scores.json, scores.md, drawn.png")
+
+
+def _evaluate_pictures(run: Path, out: Path | None, device: torch.device, *, as_json: bool) -> None:
+    from punkmodels.gan.evaluate_images import evaluate_pictures, rows
+
+    out = out or run / "evaluation" / "generated"
+    result = evaluate_pictures(run, device=device, out=out)
+    if as_json:
+        console.emit_json(result.to_json())
+        return
+    console.emit(f"{'':36}{'drawn':>10}{'floor':>10}")
+    for name, score, floor in rows(result):
+        console.emit(f"{name:36}{score:>10}{floor:>10}")
+    console.emit("")
+    console.emit(f"{result.drawn:,} drawn beside as many of {result.pictures}")
+    console.emit("floor: one half of these beside the other; distances by principal components")
+    console.say(f"written to {out}: scores.json, neighbours.png")
+
+
+def export_drawn(run: Path, out: Path, root: Path, version: str | None, *, as_json: bool) -> None:
+    from punkmodels.gan.config import export_generator, is_finished, read_dcgan_config
+    from punkmodels.gan.evaluate import export_with_scores
+    from punkmodels.training.pretrained import WEIGHTS
+
+    if not read_dcgan_config(run).options.is_of_punks:  # its scores need the pictures
+        export_generator(run, out)
+        if as_json:
+            console.emit_json({"path": str(out)})
+            return
+        console.emit(str(out))
+        return
+    with console.progress("scoring", "steps") as report:
+        result = export_with_scores(run, root, out, version=version, report=report)
+    size_bytes = (out / WEIGHTS).stat().st_size
+    if not is_finished(run):
+        console.warn("its training was stopped before the end")
+    if as_json:
+        console.emit_json({"path": str(out), "bytes": size_bytes, "scores": result.to_json()})
+        return
+    console.emit(str(out))
+    console.say(f"{size_bytes / 1e6:.1f} MB; next: punkmodels generate --model {out}")

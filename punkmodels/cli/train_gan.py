@@ -1,0 +1,235 @@
+"""The command train dcgan."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from punkdata.cli import console
+from punkdata.errors import UsageError
+from punkmodels.cli.options import (
+    DeviceName,
+    DeviceOption,
+    Log,
+    Resume,
+    Runs,
+    Seed,
+    Threads,
+    refuse_options,
+    shared_training,
+    stoppable,
+)
+from punkmodels.training.run_dir import DEFAULT_RUNS, find_run, read_config
+
+TRAIN_EXAMPLES = (
+    "Example: punkmodels train dcgan --preset quick\n\n"
+    "After a stop: punkmodels train dcgan --resume latest\n\n"
+    "Other pictures: punkmodels train dcgan --images digits/\n\n"
+    "On two GPUs: torchrun --nproc-per-node 2 -m punkmodels train dcgan"
+)
+
+
+class Recipe(StrEnum):
+    MODERN = "modern"
+    CLASSIC = "classic"
+
+
+class Conditional(StrEnum):
+    NONE = "none"
+    TYPE = "type"
+    LABELS = "labels"
+
+
+class Preset(StrEnum):
+    QUICK = "quick"
+    BEST = "best"
+    GPU = "gpu"
+    GPU_LONG = "gpu-long"
+
+
+class Network(StrEnum):
+    DCGAN = "dcgan"
+    MLP = "mlp"
+
+
+class Head(StrEnum):
+    PALETTE = "palette"
+    RGBA = "rgba"
+
+
+def train_dcgan(
+    root: console.Root = console.ROOT,
+    version: console.Version = "latest",
+    runs: Runs = DEFAULT_RUNS,
+    recipe: Annotated[
+        Recipe | None,
+        typer.Option(
+            help="modern: relativistic loss, gradient penalties, an encoder, an averaged "
+            "generator. classic: the tutorials', for comparison. (default: modern; of mlp classic)"
+        ),
+    ] = None,
+    network: Annotated[
+        Network,
+        typer.Option(
+            help="dcgan: convolutions. mlp: fully connected layers, as the first tutorials', for "
+            "comparison."
+        ),
+    ] = Network.DCGAN,
+    preset: Annotated[
+        Preset,
+        typer.Option(
+            help="quick: some minutes on a core. best: about 40 minutes. gpu, gpu-long: 10 and 20 "
+            "million images, for one large GPU."
+        ),
+    ] = Preset.QUICK,
+    conditional: Annotated[
+        Conditional,
+        typer.Option(
+            help="What one can ask the generator for: nothing, a type, or type and accessories."
+        ),
+    ] = Conditional.NONE,
+    tone: Annotated[
+        bool, typer.Option("--tone", help="One can ask for a skin tone, too. Of --conditional.")
+    ] = False,
+    matching: Annotated[
+        bool | None,
+        typer.Option(
+            help="Whether the generator is shown the very punk that has what it was asked for. "
+            "(default: with labels and --tone, which leave nothing open)"
+        ),
+    ] = None,
+    head: Annotated[
+        Head | None,
+        typer.Option(
+            help="palette: choose among the colours known at each place. rgba: any colour. "
+            "(default: the recipe's)"
+        ),
+    ] = None,
+    encoder: Annotated[
+        bool | None,
+        typer.Option(
+            help="Whether an encoder teaches it to redraw real punks. (default: of modern and "
+            "palette, without --matching)"
+        ),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            help="Learn from other small pictures than punks: a folder of them, or a .npz or .npy; "
+            "square, 8 to 64 pixels, all of one size."
+        ),
+    ] = None,
+    images_seen: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Real images to see in all. (default: the preset's)", show_default=False
+        ),
+    ] = None,
+    width: Annotated[
+        int | None,
+        typer.Option(min=1, max=1024, help="Channels of a 12x12 map. (default: the recipe's)"),
+    ] = None,
+    gamma: Annotated[
+        float | None,
+        typer.Option(min=0, help="Weight of the gradient penalties. (default: the recipe's)"),
+    ] = None,
+    compiled: Annotated[
+        bool,
+        typer.Option(
+            "--compile", help="Let torch.compile make kernels; the first steps take minutes."
+        ),
+    ] = False,
+    norm_groups: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Parts of a batch that are normalised each by itself; ranks must divide them. "
+            "(default: a part for each rank of torchrun)",
+        ),
+    ] = None,
+    seed: Seed = None,
+    device: DeviceOption = DeviceName.AUTO,
+    threads: Threads = None,
+    resume: Resume = None,
+    log: Log = None,
+    as_json: console.Json = False,
+) -> None:
+    """Train a DCGAN that draws punks."""
+    from punkmodels.gan import train as training
+    from punkmodels.gan.config import DcganConfig, make_config
+    from punkmodels.training.distributed import processes
+
+    going_on = find_run(runs, resume, task="dcgan") if resume else None
+    is_asked = conditional is not Conditional.NONE
+    if (tone or matching) and not is_asked:
+        raise UsageError(
+            f"{'--tone' if tone else '--matching'} is of a conditional generator",
+            try_next="add --conditional labels or --conditional type",
+        )
+    is_plain_network = network is Network.MLP
+    if is_plain_network and (is_asked or head is Head.PALETTE or encoder):
+        raise UsageError(
+            "an mlp draws any colour, and nothing that is asked for",
+            try_next="leave out --conditional, --head and --encoder",
+        )
+    if images and (is_asked or head is Head.PALETTE or encoder):
+        raise UsageError(
+            "of other pictures than punks no palette and no labels are known",
+            try_next="leave out --conditional, --head and --encoder",
+        )
+    recipe = recipe or (Recipe.CLASSIC if is_plain_network else Recipe.MODERN)
+    if (matching or encoder) and (recipe is Recipe.CLASSIC or head is Head.RGBA):
+        raise UsageError(
+            f"{'--matching' if matching else '--encoder'} is of the palette head",
+            try_next="leave one of them out",
+        )
+    given = {
+        "conditional": conditional.value if is_asked else None,
+        "tone": tone or None,
+        "network": network.value if is_plain_network else None,
+        "matching": matching,
+        "head": head.value if head else None,
+        "w_size": None if encoder is None else DcganConfig.w_size * encoder,
+        "images": images_seen,
+        "is_of_punks": False if images else None,
+        "width": width,
+        "gamma": gamma,
+        "compiled": compiled or None,
+        "norm_groups": norm_groups,
+        "seed": seed,
+    }
+    chosen = {name: value for name, value in given.items() if value is not None}
+    if recipe is Recipe.CLASSIC and gamma:
+        raise UsageError("the classic recipe has no penalties", try_next="leave out --gamma")
+    if not going_on and processes() > 1:
+        chosen = {"norm_groups": processes()} | chosen
+    config = make_config(preset.value, recipe.value, **chosen)
+    if going_on:
+        is_plain = (config, version, device) == (make_config(), "latest", DeviceName.AUTO)
+        refuse_options(is_plain and not chosen and threads is None)
+    with stoppable("dcgan", root, runs, going_on):  # noqa: SIM117  # the bar ends first
+        with shared_training() as (ranks, report, say):
+            run = training.train_dcgan(
+                root,
+                runs,
+                config,
+                version=version,
+                device_name=device.value,
+                threads=threads,
+                resume=going_on,
+                log=log.value if log else None,
+                pictures=images,
+                report=report,
+                say=say,
+                ranks=ranks,
+            )
+    if not ranks.is_first:
+        return
+    if as_json:
+        console.emit_json({"run": str(run), "config": read_config(run)["options"]})
+        return
+    console.emit(str(run))
+    console.say(f"next: punkmodels generate --model {run}, or punkmodels evaluate {run}")

@@ -1,0 +1,287 @@
+"""The DCGAN: noise to punks, and punks to a judgement.
+
+The shape is that of Radford, Metz and Chintala (2015) for pictures of 24x24: a first map of 3x3,
+doubled three times by transposed convolutions of stride 2 (3, 6, 12, 24), batch normalisation and
+ReLU in the generator, strided convolutions and LeakyReLU 0.2 in the discriminator.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from punkmodels.data.palette import PaletteHead
+from punkmodels.training.distributed import Stream
+
+BATCHES = 50
+"""of drawn noise, by which an averaged generator's normalisation is estimated"""
+Composing = Literal["heights", "sums", "none"]
+EMBEDDED = 64
+"""numbers that a condition becomes beside noise"""
+
+
+def perceptron(before: int, after: int, width: int = 384) -> nn.Sequential:
+    """Numbers to numbers, by three layers of `width`."""
+    layers: list[nn.Module] = []
+    for size in (before, width, width):
+        layers += [nn.Linear(size, width), nn.SiLU()]
+    return nn.Sequential(*layers, nn.Linear(width, after))
+
+
+def beside(numbers: torch.Tensor, asked: torch.Tensor | None) -> torch.Tensor:
+    """(N, a) and (N, b), or None, to (N, a + b)."""
+    return numbers if asked is None else torch.cat([numbers, asked], dim=1)
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation, in training over `groups` equal parts of a batch, each by itself: so a
+    batch that ranks share is normalised as by one. With several, no averages are kept.
+    """
+
+    groups = 1
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        if not self.training or self.groups == 1:
+            return super().forward(features)
+        n, channels, height, width = features.shape
+        k = self.groups
+        apart = features.view(k, n // k, channels, height, width).transpose(0, 1)
+        even = F.batch_norm(
+            apart.reshape(n // k, k * channels, height, width),
+            None,
+            None,
+            self.weight.repeat(k),
+            self.bias.repeat(k),
+            training=True,
+            eps=self.eps,
+        )
+        return even.view(n // k, k, channels, height, width).transpose(0, 1).reshape_as(features)
+
+
+class Mapping(nn.Module):
+    """Noise, float32 (N, z_size + w_size), to w, float32 (N, w_size), from which punks are drawn.
+
+    w lies where real punks do, and noise does not: between two hats there is none. The first
+    z_size numbers tell the place, the others what is random about it.
+
+    Args:
+        asked: size of the condition, see `conditions`; 0 for none.
+    """
+
+    def __init__(self, z_size: int, w_size: int, asked: int = 0) -> None:
+        super().__init__()
+        self.z_size = z_size
+        self.layers = perceptron(z_size + asked, w_size)
+        self.log_spread = nn.Parameter(torch.zeros(w_size))
+
+    def forward(self, noise: torch.Tensor, asked: torch.Tensor | None = None) -> torch.Tensor:
+        z, rest = noise[:, : self.z_size], noise[:, self.z_size :]
+        return self.place(z, asked) + self.log_spread.exp() * rest
+
+    def place(self, z: torch.Tensor, asked: torch.Tensor | None = None) -> torch.Tensor:
+        """The mean of w, float32 (N, w_size), of the first numbers of noise alone."""
+        w: torch.Tensor = self.layers(beside(z, asked))
+        return w
+
+
+def first_map(side: int) -> int:
+    """Side of the smallest map, that is doubled three times; what is too much is cut off."""
+    return -(-side // 8)
+
+
+class Generator(nn.Module):
+    """Noise, float32 (N, noise_size), to RGBA in [-1, 1], float32 (N, 4, 24, 24); with a code, that
+    follows RGBA as further channels.
+
+    Args:
+        width: channels of the map of 12x12; 6x6 has twice, 3x3 four times as many.
+        counts: for a head that chooses among known colours, see `PaletteHead`; None for
+            Radford's, which draws any RGBA.
+        last: channels of the map of 24x24 before that head.
+        code: of that head, see `colour_table`.
+        w_size: of a `Mapping` between the noise and the first map; 0 for none, as Radford.
+        channels, side: of the images; others than RGBA of 24x24 for Radford's head alone.
+        asked: size of the condition that is drawn to, see `conditions`; 0 for none. It goes to
+            the mapping, beside w (as `EMBEDDED` numbers) and, unless `composing` is "none", to the
+            palette head: by `PaletteHead`'s heights, or as "sums" without them.
+    """
+
+    def __init__(
+        self,
+        z_size: int = 100,
+        width: int = 64,
+        counts: torch.Tensor | None = None,
+        last: int = 16,
+        code: int = 0,
+        w_size: int = 0,
+        asked: int = 0,
+        *,
+        composing: Composing = "heights",
+        channels: int = 4,
+        side: int = 24,
+    ) -> None:
+        super().__init__()
+        self.noise_size = z_size + w_size
+        self.mapping = Mapping(z_size, w_size, asked) if w_size else None
+        self.embed = nn.Linear(asked, EMBEDDED) if asked else None
+        w = width
+        first = (w_size or z_size) + (EMBEDDED if asked else 0)
+        self.side = side
+        layers: list[nn.Module] = [nn.ConvTranspose2d(first, 4 * w, first_map(side), bias=False)]
+        for before, after in ((4 * w, 2 * w), (2 * w, w)):
+            layers += [BatchNorm(before), nn.ReLU()]
+            layers.append(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False))
+        layers += [BatchNorm(w), nn.ReLU()]
+        if counts is None:
+            layers += [nn.ConvTranspose2d(w, channels, 4, 2, 1), nn.Tanh()]
+        else:
+            layers.append(nn.ConvTranspose2d(w, last, 4, 2, 1, bias=False))
+            layers += [
+                BatchNorm(last),
+                nn.ReLU(),
+                PaletteHead(
+                    last,
+                    counts,
+                    code,
+                    0 if composing == "none" else asked,
+                    by_height=composing == "heights",
+                ),
+            ]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, noise: torch.Tensor, asked: torch.Tensor | None = None) -> torch.Tensor:
+        features, head = self.features(self.to_w(noise, asked), asked), self.layers[-1]
+        palette = isinstance(head, PaletteHead)
+        images: torch.Tensor = head(features, asked) if palette else head(features)
+        return images[:, :, : self.side, : self.side]
+
+    def to_w(self, noise: torch.Tensor, asked: torch.Tensor | None = None) -> torch.Tensor:
+        """By the mapping, if there is one."""
+        mapped: torch.Tensor = self.mapping(noise, asked) if self.mapping else noise
+        return mapped
+
+    def features(self, w: torch.Tensor, asked: torch.Tensor | None = None) -> torch.Tensor:
+        """What the last layer draws from."""
+        if self.embed is not None and asked is not None:
+            w = torch.cat([w, self.embed(evened(asked))], dim=1)
+        features: torch.Tensor = self.layers[:-1](w[:, :, None, None])
+        return features
+
+
+def evened(asked: torch.Tensor) -> torch.Tensor:
+    """A condition (N, size), divided by the root of what it asks for: of as many labels as may
+    be, its numbers are about as large.
+    """
+    return asked / asked.sum(dim=1, keepdim=True).clamp(min=1).sqrt()
+
+
+class Discriminator(nn.Module):
+    """RGBA and code in [-1, 1], float32 (N, 4 + code, 24, 24), to logits (N,): higher looks more
+    real.
+
+    Args:
+        normalise: batch normalisation as in the original. It makes the judgement of one image
+            depend on the others, so gradient penalties want it off.
+        asked: size of the condition that images are judged by, too, see `conditions`; by
+            projection (Miyato and Koyama, "cGANs with Projection Discriminator", 2018). 0 for none.
+    """
+
+    def __init__(
+        self,
+        width: int = 64,
+        *,
+        normalise: bool = False,
+        code: int = 0,
+        asked: int = 0,
+        channels: int = 4,
+        side: int = 24,
+    ) -> None:
+        super().__init__()
+        w, last = width, first_map(side)
+        self.pad = 8 * last - side
+        layers: list[nn.Module] = [nn.Conv2d(channels + code, w, 4, 2, 1), nn.LeakyReLU(0.2)]
+        for before, after in ((w, 2 * w), (2 * w, 4 * w)):
+            layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=not normalise))
+            if normalise:
+                layers.append(BatchNorm(after))
+            layers.append(nn.LeakyReLU(0.2))
+        layers.append(nn.Conv2d(4 * w, 1, last))
+        self.layers = nn.Sequential(*layers)
+        self.project = nn.Linear(asked, 4 * w * last**2, bias=False) if asked else None
+
+    def forward(self, images: torch.Tensor, asked: torch.Tensor | None = None) -> torch.Tensor:
+        if self.pad:
+            images = F.pad(images, (0, self.pad, 0, self.pad), value=-1.0)
+        seen = self.layers[:-1](images)
+        logits: torch.Tensor = self.layers[-1](seen).flatten()
+        if self.project is not None and asked is not None:
+            wanted = self.project(evened(asked))
+            logits = logits + (wanted * seen.flatten(1)).sum(dim=1) / wanted.shape[1] ** 0.5
+        return logits.float()
+
+
+def initialise(network: nn.Module) -> None:
+    """Radford's start: weights of N(0, 0.02), of batch normalisation N(1, 0.02)."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, 0, 0.02)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1, 0.02)
+            nn.init.zeros_(module.bias)
+
+
+def augment(images: torch.Tensor, random: Stream, *, shift: int = 2, hole: int = 6) -> torch.Tensor:
+    """Move each image (N, 4 + code, 24, 24) by up to `shift` pixels and cut a square hole into it.
+
+    What comes in is transparent.
+
+    Real and drawn images are treated alike, so that the discriminator cannot learn the 8,000 real
+    ones by heart (Zhao and others, "Differentiable Augmentation", 2020). Colours and sides stay:
+    both tell a punk's labels, and a generator would learn the changed ones.
+    """
+    if not shift and not hole:
+        return images
+    n, _, size, _ = images.shape
+    device = images.device
+    place = torch.arange(size, device=device)
+    ink = images + 1  # transparent is 0
+    by = random.integers(-shift, shift + 1, n, 2, 1, 1).transpose(0, 1)
+    # Products with 0 and 1 are exact, and cheaper to differentiate than indexing.
+    down, right = ((place[:, None] + by == place).to(images.dtype)[:, :, None]).unbind(0)
+    moved = down @ ink @ right.mT
+    at = random.integers(1 - hole, size, n, 2, 1).transpose(0, 1)
+    rows, columns = ((place >= at) & (place < at + hole)).unbind(0)
+    kept = ~(rows[:, :, None] & columns[:, None])
+    return moved * kept[:, None] - 1
+
+
+def reestimate_normalisation(
+    model: Generator, seed: int, batch_size: int, asked: torch.Tensor | None = None
+) -> None:
+    """Set the means and variances of batch normalisation anew, by batches of drawn noise.
+
+    An averaged generator has weights that no batch was normalised with, so those that training
+    kept do not fit it. Leaves it in evaluation mode.
+
+    Args:
+        asked: conditions (M, size) to draw to, taken as they come and from the start again.
+    """
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain mean
+    device = next(model.parameters()).device
+    random = torch.Generator(device).manual_seed(seed)
+    model.train()
+    with torch.no_grad():
+        for batch in range(BATCHES):
+            noise = torch.randn(batch_size, model.noise_size, generator=random, device=device)
+            some = None
+            if asked is not None:
+                rows = torch.arange(batch * batch_size, (batch + 1) * batch_size) % len(asked)
+                some = asked[rows.to(device)]
+            model(noise, some)
+    model.eval()

@@ -1,0 +1,221 @@
+"""The game of a DCGAN's training: its networks, and what each of them is to learn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from punkdata.errors import UsageError
+from punkmodels.data.palette import PaletteHead, colour_counts, colour_table, to_rgba
+from punkmodels.gan.conditioning import condition_size
+from punkmodels.gan.config import DcganConfig, build_generator
+from punkmodels.gan.losses import (
+    classic_discriminator_loss,
+    classic_generator_loss,
+    judged_with_gradients,
+    relativistic_loss,
+    squared_gradients,
+)
+from punkmodels.gan.mlp import AnyGenerator, PlainDiscriminator
+from punkmodels.gan.networks import BatchNorm, Discriminator, Generator, augment, initialise
+from punkmodels.gan.training_images import to_signed
+from punkmodels.gan.vae_encoder import Encoder, encoder_loss
+from punkmodels.training.distributed import ALONE, Ranks, Stream
+
+
+@dataclass
+class Game:
+    """Generator, discriminator and, where there is one, encoder, on the device of `table`."""
+
+    config: DcganConfig
+    G: AnyGenerator
+    D: Discriminator | PlainDiscriminator
+    E: Encoder | None
+    table: torch.Tensor
+    """see `colour_table`"""
+    random: Stream
+    """all noise comes from it"""
+
+    judge: Callable[..., torch.Tensor]
+    """D, or D compiled"""
+    penalised: Callable[..., tuple[torch.Tensor, torch.Tensor]] | None = None
+    """compiled: logits, and the squares of their gradients; see `judged_with_gradients`"""
+
+    def compile(self, backend: str = "inductor") -> None:
+        """Let torch compile what the discriminator does; the first steps take minutes then."""
+
+        def penalised(
+            images: torch.Tensor, asked: torch.Tensor | None
+        ) -> tuple[torch.Tensor, torch.Tensor]:
+            return judged_with_gradients(lambda some: self.D(some, asked), images)
+
+        self.judge = torch.compile(self.D, backend=backend)
+        self.penalised = torch.compile(penalised, backend=backend)
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        return {"G": self.G, "D": self.D} | ({"E": self.E} if self.E else {})
+
+    def draw(self, n: int, asked: torch.Tensor | None = None) -> torch.Tensor:
+        """Images (N, 4 + code, 24, 24) by the generator, of new noise.
+
+        Args:
+            asked: conditions (N, size), here and below; None of a generator that knows none.
+        """
+        drawn: torch.Tensor = self.G(self._noise(n), asked)
+        return drawn
+
+    def real(self, images: torch.Tensor) -> torch.Tensor:
+        """Training images, see `Subject`, as the discriminator sees them."""
+        return to_rgba(images, self.table) if self.config.is_of_punks else to_signed(images)
+
+    def _noise(self, n: int) -> torch.Tensor:
+        return self.random.normal(n, self.G.noise_size)
+
+    def discriminator_loss(
+        self,
+        indices: torch.Tensor,
+        drawn: torch.Tensor,
+        gamma: torch.Tensor | float | None,
+        asked: torch.Tensor | None = None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The loss, and the logits (N,) of the real images.
+
+        Args:
+            indices: real images, uint8 (N, 24, 24).
+            drawn: as many images, which are not changed by this loss.
+            gamma: weight of the gradient penalties; None to leave them out.
+        """
+        of_each = (self.real(indices), drawn.detach())
+        both = torch.cat([self._disturb(images) for images in of_each])
+        if self.config.recipe == "classic":  # each by itself, because of batch normalisation
+            of_real, of_drawn = (self.judge(x, asked) for x in both.chunk(2))
+            return classic_discriminator_loss(of_real, of_drawn), of_real.detach()
+        twice = None if asked is None else torch.cat([asked, asked])
+        squares = None
+        if gamma is None:
+            logits = self.judge(both, twice)
+        elif self.penalised is not None:
+            logits, squares = self.penalised(both, twice)
+        else:
+            logits = self.D(both.requires_grad_(), twice)
+            squares = squared_gradients(logits, both)
+        of_real, of_drawn = logits.chunk(2)
+        loss = relativistic_loss(of_real, of_drawn)
+        if (
+            gamma is not None and squares is not None
+        ):  # the mean over both halves, twice, is the sum of R1 and R2
+            loss = loss + gamma * squares.mean()
+        return loss, of_real.detach()
+
+    def generator_loss(
+        self, drawn: torch.Tensor, of_real: torch.Tensor, asked: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """What the generator learns of the discriminator.
+
+        Args:
+            of_real: logits (N,) of as many real images.
+        """
+        logits = self.judge(self._disturb(drawn), asked)
+        if self.config.recipe == "classic":
+            return classic_generator_loss(logits)
+        return relativistic_loss(logits, of_real)
+
+    @property
+    def is_taught(self) -> bool:
+        """Whether the generator learns of more than the discriminator."""
+        return self.E is not None or self.config.matching
+
+    def teaching_loss(
+        self, indices: torch.Tensor, asked: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """What the generator and the encoder learn of real images, uint8 (N, 24, 24).
+
+        With `matching` the generator is to draw the very image that has what is asked for, whatever
+        the noise: the cross-entropy of its pixels, in nats.
+        """
+        nats = torch.zeros((), device=self.table.device)
+        head = self.G.layers[-1]
+        # What is taught are choices of known colours.
+        if not (self.is_taught and isinstance(self.G, Generator) and isinstance(head, PaletteHead)):
+            return nats
+        nats = nats + self.config.l1_weight * head.say().abs().sum()
+        if self.E:
+            real = self.real(indices)
+            nats = nats + encoder_loss(
+                self.E, self.G, real, indices, self.random, self.config.kl_weight, asked
+            )
+        if self.config.matching:
+            w = self.G.to_w(self._noise(len(indices)), asked)
+            nats = nats + head.surprise(self.G.features(w, asked), indices, asked).mean()
+        return self.config.encoder_weight * nats
+
+    def groups(self) -> list[dict[str, Any]]:
+        """What the generator's optimizer moves: the encoder too, and a palette head with a higher
+        rate of learning, because each of its weights concerns one colour at one place, and so
+        hears of it rarely.
+        """
+        *layers, last = self.G.layers
+        below = [self.G.mapping, self.G.embed, *layers, self.E]
+        others = [p for module in below if module for p in module.parameters()]
+        times = self.config.head_lr_times if isinstance(last, PaletteHead) else 1.0
+        return [{"params": others}, {"params": list(last.parameters()), "times": times}]
+
+    def _disturb(self, images: torch.Tensor) -> torch.Tensor:
+        # Rounded colours would tell drawn images from real ones.
+        with torch.autocast(images.device.type, enabled=False):
+            return augment(
+                images.float(), self.random, shift=self.config.shift, hole=self.config.hole
+            )
+
+
+def new_game(
+    config: DcganConfig, images: torch.Tensor, device: torch.device, ranks: Ranks = ALONE
+) -> Game:
+    """Untrained networks, of the seed.
+
+    Args:
+        images: what training knows, palette indices uint8 (N, 24, 24).
+        ranks: that share the training.
+
+    Raises:
+        UsageError: a batch cannot be shared like that.
+    """
+    if config.batch_size % config.norm_groups or config.norm_groups % ranks.world:
+        raise UsageError(
+            f"{ranks.world} ranks cannot share a batch of {config.batch_size}, normalised in "
+            f"{config.norm_groups} part{'s' * (config.norm_groups > 1)}",
+            try_next="begin with --norm-groups that divide the batch and that the ranks divide; "
+            "a run that is resumed keeps its own",
+        )
+    torch.manual_seed(config.seed)
+    counts = torch.zeros(0) if config.head == "rgba" else colour_counts(images)
+    G = build_generator(config, counts).to(device)
+    asked = condition_size(config.conditional, tone=config.tone, by_body=config.by_body)
+    is_classic = config.recipe == "classic"
+    shape = {"channels": config.channels, "side": config.side}
+    D: Discriminator | PlainDiscriminator
+    if config.network == "mlp":
+        D = PlainDiscriminator(config.width, **shape)
+    else:
+        D = Discriminator(
+            config.width, normalise=is_classic, code=config.code, asked=asked, **shape
+        )
+    E = None
+    if config.w_size:
+        E = Encoder(config.width, config.code, config.z_size, config.w_size, asked).to(device)
+    random = Stream(torch.Generator(device).manual_seed(config.seed), ranks)
+    if is_classic:
+        initialise(G)
+        initialise(D)
+    D = D.to(device)
+    game = Game(config, G, D, E, colour_table(device, config.code), random, D)
+    for network in game.networks.values():
+        for module in network.modules():
+            if isinstance(module, BatchNorm):
+                module.groups = config.norm_groups // ranks.world
+    return game

@@ -1,0 +1,143 @@
+"""Drawn punks as further examples for a classifier, labelled by what the generator was asked for.
+
+Type, accessories and tone determine a punk. So a generator that is asked for what training punks
+have draws these again; here it is asked for what nobody in training has: a punk of training that
+puts on one accessory more, each of them as often, the rarest too; or whose type is another.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from punkdata.errors import DataError, UsageError
+from punkdata.files import write_whole
+from punkdata.trait_rules import KINDS, MOST, PLACES, wearable
+from punkdata.traits import LABELS, TYPES
+from punkmodels.data.splits import Part
+from punkmodels.gan.conditioning import TONES, conditions
+from punkmodels.gan.config import load_generator, read_dcgan_config
+from punkmodels.gan.generate import draw_sprites
+
+HUMANS = ("Female", "Male")
+TRIES = 50
+"""times that a set which training has is drawn anew"""
+FILE = "synthetic.npz"
+Examples = tuple[torch.Tensor, torch.Tensor]
+"""palette indices uint8 (N, 24, 24), and labels float32 (N, 92)"""
+
+
+def new_outfits(labels: torch.Tensor, count: int, seed: int) -> NDArray[np.bool_]:
+    """Label sets that training has not, as far as chance finds them: bool (count, 92).
+
+    Args:
+        labels: (N, 92), of training.
+    """
+    rng = np.random.default_rng(seed)
+    rows = labels.bool().numpy()
+    kinds = len(TYPES)
+    known = {row.tobytes() for row in rows}
+    worn_by = {i: np.flatnonzero(rows[:, i]) for i in range(len(LABELS)) if rows[:, i].any()}
+    others = {i: _same_place(i) for i in worn_by if i >= kinds}
+    of_type = {kind: worn_by[kind] for kind in range(kinds) if kind in worn_by}
+    can_wear = [_mask(wearable(name)) for name in TYPES]
+    found = np.zeros((count, len(LABELS)), bool)
+    for made in found:
+        for _ in range(TRIES):
+            label = int(rng.choice(list(worn_by)))
+            if label < kinds:
+                made[:] = rows[rng.integers(len(rows))] & can_wear[label]
+                made[:kinds] = np.arange(kinds) == label
+            else:
+                # Of a type that wears it in training: what it looks like on others is not known.
+                kind = int(rows[rng.choice(worn_by[label]), :kinds].argmax())
+                made[:] = rows[rng.choice(of_type[kind])]
+                made[others[label]] = False
+                made[label] = True
+            if made.tobytes() not in known and made[kinds:].sum() <= MOST:
+                break
+    return found
+
+
+def draw_examples(
+    generator: Path, part: Part, count: int, seed: int, device: torch.device, *, visible_only: bool
+) -> Examples:
+    """Ask a generator for punks that training has not.
+
+    Args:
+        generator: a run of `train dcgan --conditional labels`, or its exported weights.
+        part: what the classifier is trained on.
+        visible_only: leave out of the labels what changes no pixel of the drawing: what the same
+            noise gives without it is the same.
+
+    Raises:
+        UsageError: the generator cannot be asked for labels.
+        DataError: it is damaged.
+    """
+    config = read_dcgan_config(generator).options
+    if config.conditional != "labels":
+        raise UsageError(
+            "the generator of --augment-with cannot be asked for accessories",
+            try_next="take bundled-labels, or train one with: punkmodels train dcgan "
+            "--conditional labels --tone",
+        )
+    model = load_generator(generator, device)
+    labels = torch.from_numpy(new_outfits(part.labels, count, seed))
+    rng = torch.Generator().manual_seed(seed)
+    is_human = labels[:, [TYPES.index(name) for name in HUMANS]].any(dim=1)
+    tones = torch.randint(1, len(TONES) + 1, (count,), generator=rng) * is_human
+
+    def draw(asked_for: torch.Tensor) -> torch.Tensor:
+        asked = conditions(asked_for, tones, "labels", tone=config.tone, by_body=config.by_body)
+        return draw_sprites(model, count, seed, asked=asked, keep_raw=False)[0]
+
+    images = draw(labels)
+    seen = labels.clone()
+    if visible_only:
+        accessories = labels.clone()
+        accessories[:, : len(TYPES)] = False
+        for nth in range(int(accessories.sum(dim=1).max())):
+            # The nth accessory of each, where it has so many.
+            is_nth = accessories & (accessories.cumsum(dim=1) == nth + 1)
+            same = (draw(labels & ~is_nth) == images).flatten(1).all(dim=1)
+            seen &= ~(is_nth & same[:, None])
+    return images, seen.float()
+
+
+def save_examples(run: Path, examples: Examples) -> None:
+    """Beside the run, so that it can be looked at and gone on with without the generator."""
+    images, labels = (tensor.numpy() for tensor in examples)
+    packed = io.BytesIO()
+    np.savez_compressed(packed, images=images, labels=labels.astype(np.uint8))
+    write_whole(run / FILE, packed.getvalue())
+
+
+def load_examples(run: Path) -> Examples:
+    """What `save_examples` wrote.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    try:
+        with (run / FILE).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            images, labels = torch.from_numpy(file["images"]), torch.from_numpy(file["labels"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{run / FILE} is missing or damaged ({error})") from None
+    return images, labels.float()
+
+
+def _mask(names: frozenset[str] | tuple[str, ...]) -> NDArray[np.bool_]:
+    return np.array([name in names for name in LABELS])
+
+
+def _same_place(label: int) -> NDArray[np.bool_]:
+    """The accessories of which a punk wears this one or another: bool (92,)."""
+    name = LABELS[label]
+    place = next(place for place in PLACES if any(name in KINDS[kind] for kind in place))
+    return _mask(tuple(other for kind in place for other in KINDS[kind]))

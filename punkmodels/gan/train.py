@@ -1,0 +1,343 @@
+"""punkmodels train dcgan: the whole collection on the device, one visible loop.
+
+Everything random comes from one generator whose state is kept in the checkpoint, so a run that
+is stopped and resumed ends, on a CPU with the same number of threads, bit for bit where it would
+have.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+
+from punkdata.errors import DataError, SetupError
+from punkdata.files import storage_errors
+from punkdata.traits import LABELS, TYPES
+from punkmodels.data.image_grid import grid, save_curves, save_film
+from punkmodels.data.splits import describe_run, load_part, sampling_weights
+from punkmodels.gan import training_images
+from punkmodels.gan.conditioning import conditions
+from punkmodels.gan.config import DcganConfig, read_dcgan_config
+from punkmodels.gan.metrics.distances import frechet_distance
+from punkmodels.gan.networks import BatchNorm, Generator, reestimate_normalisation
+from punkmodels.gan.objective import new_game
+from punkmodels.training.checkpoint import (
+    CheckpointFacts,
+    has_checkpoint,
+    load_checkpoint,
+    optimizer_tensors,
+    prefixed,
+    restore_optimizer,
+    save_checkpoint,
+    step_of,
+    unprefixed,
+)
+from punkmodels.training.cuda_graph import Replayed
+from punkmodels.training.device import pick_device, settle
+from punkmodels.training.distributed import ALONE, Ranks
+from punkmodels.training.loggers import check_sink, open_sink
+from punkmodels.training.pretrained import refuse_exported, restore_model
+from punkmodels.training.run_dir import (
+    append_metrics,
+    create_run,
+    read_metrics,
+    training,
+    write_json,
+)
+
+LOOKS = 20
+"""how often in a run samples are drawn, the distance is measured and a checkpoint is written"""
+DRAWN = 2000
+"""sprites drawn to measure the distance"""
+
+
+def train_dcgan(
+    root: Path,
+    runs: Path,
+    config: DcganConfig,
+    *,
+    version: str = "latest",
+    device_name: str = "auto",
+    threads: int | None = None,
+    resume: Path | None = None,
+    log: str | None = None,
+    pictures: Path | None = None,
+    report: Callable[..., None] = lambda done, total, note="": None,
+    say: Callable[[str], None] = lambda text: None,
+    ranks: Ranks = ALONE,
+) -> Path:
+    """Train on the training part of the default split, and return the run folder.
+
+    Args:
+        pictures: to learn from instead of punks, see `training_images.pictures`.
+
+    Other args, and raises: as `train_classifier` and `training_images.pictures`; and NetworkError:
+    another rank has ended.
+    """
+    check_sink(log)
+    if resume:
+        refuse_exported(resume)
+    saved = read_dcgan_config(resume) if resume else None
+    if saved:
+        config, version = saved.options, saved.data.version
+    if saved and saved.data.pictures:
+        pictures = Path(saved.data.pictures)
+    if pictures:
+        train = training_images.pictures(pictures)
+        channels, side = train.images.shape[1:3]
+        if not saved:
+            config = replace(
+                config,
+                channels=channels,
+                side=side,
+                shift=config.shift * side // config.side,
+                hole=config.hole * side // config.side,
+            )
+    else:
+        train = training_images.punks(load_part(root, version, "default", "train"))
+    if len(train) < 2:
+        raise DataError(f"{root} has no punks to train on")
+    if saved and saved.data.labels_hash != train.about["labels_hash"]:
+        what = f"{pictures} holds other pictures" if pictures else f"{root} holds other labels"
+        raise DataError(
+            f"{what} than {resume} was trained on",
+            try_next="put those back" if pictures else "name the root that it was trained on",
+        )
+    device, why = pick_device(saved.device.name if saved else device_name)
+    images = train.images.to(device)
+    known = train.embed(train.images, device)
+    game = new_game(config, train.images, device, ranks)
+    G, D, random = game.G, game.D, game.random
+    if config.compiled:
+        game.compile()
+    batch_size = config.batch_size // ranks.world
+    fixed = torch.Generator(device).manual_seed(config.seed + 1)
+    fixed_noise = torch.randn(DRAWN, G.noise_size, generator=fixed, device=device)
+    weights = sampling_weights(train.visible, config.balanced_share)
+    up_to = weights.double().cumsum(0).float().to(device)
+    seen_of, told_of = (labels.bool().to(device) for labels in (train.visible, train.labels))
+    tones = train.tones.to(device)
+    some = torch.randint(len(images), (DRAWN,), generator=fixed, device=device)
+
+    def asking(labels: torch.Tensor, tones: torch.Tensor) -> torch.Tensor:
+        return conditions(
+            labels, tones, config.conditional, tone=config.tone, by_body=config.by_body
+        )
+
+    fixed_asked = asking(seen_of[some], tones[some])
+
+    def pick() -> tuple[torch.Tensor, torch.Tensor]:
+        """Real images, and what one would ask for to get them.
+
+        A label that no pixel shows is asked for or not, by chance: it is to change nothing.
+        """
+        chance = random.uniform(batch_size)
+        rows = torch.searchsorted(up_to, chance, right=True).clamp(max=len(images) - 1)
+        coin = random.uniform(batch_size, len(LABELS))
+        labels = torch.where(coin < 0.5, seen_of[rows], told_of[rows])
+        if config.dropped_share:
+            coin = random.uniform(batch_size, len(LABELS))
+            is_type = torch.arange(len(LABELS), device=device) < len(TYPES)
+            labels = labels & (is_type | (coin >= config.dropped_share))
+        return images[rows], asking(labels, tones[rows])
+
+    def try_step(in_half: bool) -> None:
+        with torch.autocast(device.type, torch.bfloat16, enabled=in_half):
+            indices, asked = pick()
+            drawn = game.draw(batch_size, asked)
+            loss, of_real = game.discriminator_loss(indices, drawn, config.gamma, asked)
+            loss = loss + game.generator_loss(drawn, of_real, asked)
+            loss = loss + game.teaching_loss(indices, asked)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+
+    if config.compiled:
+        try:
+            try_step(False)
+        except RuntimeError as error:
+            raise SetupError(
+                f"--compile does not work here ({str(error).splitlines()[0]})",
+                try_next="leave it out, or install a C++ compiler",
+            ) from None
+    began = (saved.device.threads, saved.device.half_precision) if saved else None
+    half, how = settle(try_step, device, threads or ranks.threads, began, ranks)
+    why += how
+    G.zero_grad()
+    D.zero_grad()
+    random.generator.manual_seed(config.seed)
+    ema = copy.deepcopy(G).requires_grad_(False)
+    for module in ema.modules():
+        if isinstance(module, BatchNorm):
+            module.groups = 1  # it is estimated anew
+    networks = game.networks | {"ema": ema}
+    betas, betas_D = ((beta_1, config.beta_2) for beta_1 in (config.beta_1, config.beta_1_D))
+    is_gpu = device.type == "cuda"
+    optimizer_G, optimizer_D = (
+        torch.optim.Adam(
+            [{"lr": torch.zeros((), device=device), **group} for group in groups],
+            betas=betas_of,
+            fused=True,
+            capturable=is_gpu,
+        )
+        for groups, betas_of in ((game.groups(), betas), ([{"params": D.parameters()}], betas_D))
+    )
+    learners = [p for group in optimizer_G.param_groups for p in group["params"]]
+    judges = list(D.parameters())
+
+    steps = math.ceil(config.images / config.batch_size)
+    judged_from = round(steps * config.judged_from) if game.is_taught else 0
+    looks = {round(steps * i / LOOKS) for i in range(1, LOOKS + 1)} - {0}
+
+    # What changes from step to step lies on the device, where a captured step finds it.
+    gamma, keep = torch.zeros((), device=device), torch.zeros((), device=device)
+    totals = torch.zeros(3, device=device)
+
+    def take_step(*, is_judged: bool, is_due: bool) -> None:
+        loss_D = loss_G = torch.zeros((), device=device)
+        indices, asked = pick()
+        if is_judged:
+            with torch.autocast(device.type, torch.bfloat16, enabled=half):
+                drawn = game.draw(batch_size, asked)
+                loss_D, of_real = game.discriminator_loss(
+                    indices, drawn, gamma * config.penalty_every if is_due else None, asked
+                )
+            optimizer_D.zero_grad(set_to_none=True)
+            torch.autograd.backward(loss_D, inputs=judges)
+            ranks.average(p.grad for p in judges)
+            optimizer_D.step()
+            with torch.autocast(device.type, torch.bfloat16, enabled=half):
+                loss_G = game.generator_loss(drawn, of_real, asked)
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            loss_E = game.teaching_loss(indices, asked)
+        optimizer_G.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss_G + loss_E, inputs=learners)
+        ranks.average(p.grad for p in learners)
+        optimizer_G.step()
+        with torch.no_grad():
+            for average, now in zip(ema.parameters(), G.parameters(), strict=True):
+                average.lerp_(now, 1 - keep)
+            totals.add_(torch.stack([loss_D, loss_G, loss_E]).detach())
+
+    kinds = {
+        kind: Replayed(
+            functools.partial(take_step, is_judged=kind[0], is_due=kind[1]),
+            device,
+            random.generator,
+        )
+        for kind in ((False, False), (True, False), (True, True))
+    }
+
+    def look(step: int) -> float:
+        """Draw the same noise as ever, keep the picture, and return the distance."""
+        if isinstance(ema, Generator):  # a plain one normalises nothing
+            reestimate_normalisation(ema, config.seed, config.batch_size, fixed_asked)
+        both = zip(torch.split(fixed_noise, 500), torch.split(fixed_asked, 500), strict=True)
+        with torch.inference_mode():
+            drawn = torch.cat([ema(*batch) for batch in both])
+        sprites = train.show(drawn)
+        grid(sprites[:64]).save(run / "samples" / f"step_{step:06d}.png")
+        return frechet_distance(known, train.embed(sprites, device))
+
+    first_step = done = 0
+    if resume:
+        run = resume
+        if has_checkpoint(run):
+            tensors, facts = load_checkpoint(run, CheckpointFacts)
+            for name, network in networks.items():
+                restore_model(run, network, unprefixed(name, tensors))
+            restore_optimizer(optimizer_G, unprefixed("optimizer_G", tensors))
+            if facts.step > judged_from:
+                restore_optimizer(optimizer_D, unprefixed("optimizer_D", tensors))
+            try:
+                random.generator.set_state(tensors["random"])
+            except (KeyError, RuntimeError, TypeError) as error:
+                raise DataError(f"the checkpoint of {run} does not fit ({error})") from None
+            first_step = facts.step
+            done = sum(at <= first_step for at in looks)
+    elif not ranks.is_first:
+        run = runs  # nothing is written there
+    else:
+        run = create_run(runs, f"{config.network}-{config.recipe}-{config.preset}")
+        about = describe_run("dcgan", asdict(config), train.about, device, why, half=half)
+        write_json(run / "config.json", about)
+    if (
+        ranks.is_first and not first_step
+    ):  # also of a run that was stopped before its first checkpoint
+        with storage_errors(run):
+            (run / "samples").mkdir(exist_ok=True)
+            grid(train.images[:64]).save(run / "real.png")
+            look(0)
+            (run / "samples" / "step_000000.png").replace(run / "untrained.png")
+    if first_step == steps:
+        say(f"{run} is finished already")
+    else:
+        say(f"{run}: {train.name}, {config.images:,} images on {device}")
+        say(f"{device}: {why}")
+    note = ""
+    since, started = first_step, time.perf_counter()
+
+    held = training(run, done, is_first=ranks.is_first)
+    with held, open_sink(run, log if ranks.is_first else None) as sink:
+        for step in range(first_step, steps):
+            left = (1 + math.cos(math.pi * step / steps)) / 2
+            gamma.fill_(config.gamma * (config.final_gamma_share * (1 - left) + left))
+            rate = config.lr * (config.final_lr_share * (1 - left) + left)
+            for group in optimizer_G.param_groups + optimizer_D.param_groups:
+                group["lr"].fill_(rate * group.get("times", 1.0))
+            half_life = config.ema_share * (step + 1)  # in steps
+            keep.fill_(0.5 ** (1 / half_life) if half_life else 0.0)
+            is_judged = step >= judged_from
+            is_due = is_judged and config.gamma > 0 and step % config.penalty_every == 0
+            kinds[is_judged, is_due]()
+            seen = min(config.images, (step + 1) * config.batch_size)
+            report(seen, config.images, note)
+            if step + 1 not in looks:
+                continue
+
+            ranks.average([totals])
+            if not ranks.is_first:
+                totals.zero_()
+                continue
+            judged, taught = max(0, step + 1 - max(since, judged_from)), step + 1 - since
+            of_D, of_G, of_E = totals.tolist()
+            rate_per_s = (step + 1 - since) * config.batch_size / (time.perf_counter() - started)
+            distance = look(step + 1)
+            line = {
+                "step": step + 1,
+                "images_seen": seen,
+                "loss_D": of_D / judged if judged else None,
+                "loss_G": of_G / judged if judged else None,
+                "loss_E": of_E / taught if game.is_taught else None,
+                "frechet_distance_to_training": distance,
+                "images_per_s": rate_per_s,
+            }
+            append_metrics(run, line)
+            sink(line)
+            of_networks: dict[str, torch.Tensor] = {}
+            for name, network in networks.items():
+                of_networks |= prefixed(name, network.state_dict())
+            save_checkpoint(
+                run,
+                of_networks
+                | prefixed("optimizer_G", optimizer_tensors(optimizer_G))
+                | prefixed("optimizer_D", optimizer_tensors(optimizer_D))
+                | {"random": random.generator.get_state()},
+                CheckpointFacts(step=step + 1, finished=step + 1 == steps),
+            )
+            note = f"distance {distance:.1f}"
+            report(seen, config.images, note)
+            totals.zero_()
+            since, started = step + 1, time.perf_counter()
+    if not ranks.is_first:
+        return run
+    frames = sorted((run / "samples").glob("step_*.png"), key=step_of)
+    with storage_errors(run):
+        save_film([run / "untrained.png", *frames], run / "training.gif")
+        save_curves(read_metrics(run), run / "curves.png")
+    return run

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import base64
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+from support.sprites import all_colours, svg_uri
+
+from punkdata.errors import ImageError
+from punkdata.images.svg import read_svg, unwrap_data_uri
+
+HEAD = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24">'
+RECT = '<rect x="1" y="2" width="1" height="1" fill="#102030ff"/>'
+
+
+def svg(body: str, head: str = HEAD) -> bytes:
+    return f"{head}{body}</svg>".encode()
+
+
+def test_all_colours_come_back_from_rectangles() -> None:
+    assert (read_svg(unwrap_data_uri(svg_uri(all_colours()).encode())) == all_colours()).all()
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "data:image/svg+xml;utf8,{raw}",
+        "  data:image/svg+xml,{percent}",
+        "data:image/svg+xml;base64,{base64}",
+        "DATA:image/svg+xml;charset=utf-8;base64,{base64}",
+    ],
+)
+def test_a_data_uri_is_unwrapped_however_it_is_written(uri: str) -> None:
+    data = svg(RECT)
+    written = {
+        "raw": data.decode(),
+        "percent": quote(data.decode()),
+        "base64": base64.b64encode(data).decode(),
+    }
+    assert unwrap_data_uri(uri.format(**written).encode()) == data
+
+
+def test_what_is_no_data_uri_stays_as_it_is() -> None:
+    assert unwrap_data_uri(b"\x89PNG") == b"\x89PNG"
+
+
+@pytest.mark.parametrize(
+    ("uri", "reason"),
+    [
+        (b"data:text/html,<p>", "not of a picture"),
+        (b"data:image/png;base64", "not of a picture"),
+        (b"data:image/png;base64,iVBO*", "damaged base64"),
+    ],
+)
+def test_a_strange_data_uri_is_refused(uri: bytes, reason: str) -> None:
+    with pytest.raises(ImageError, match=reason):
+        unwrap_data_uri(uri)
+
+
+@pytest.mark.parametrize(
+    ("fill", "colour"),
+    [("#abc", (0xAA, 0xBB, 0xCC, 255)), ("#010203", (1, 2, 3, 255)), ("#01020380", (1, 2, 3, 128))],
+)
+def test_the_ways_to_write_a_colour(fill: str, colour: tuple[int, ...]) -> None:
+    rect = RECT.replace("#102030ff", fill)
+    assert read_svg(svg(rect))[2, 1].tolist() == list(colour)
+
+
+def test_wide_rectangles_and_a_background_are_painted_in_order() -> None:
+    behind = '<rect width="24" height="24" fill="#638596"/>'
+    wide = '<rect x="3" y="4" width="5.0" height="2" fill="#000000"/>'
+    pixels = read_svg(svg(behind + wide))
+    expected = np.full((24, 24, 4), (0x63, 0x85, 0x96, 255), np.uint8)
+    expected[4:6, 3:8] = (0, 0, 0, 255)
+    assert (pixels == expected).all()
+
+
+BOMB = '<!DOCTYPE svg [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (BOMB.encode() + svg("&b;"), "document type"),
+        (b'<!DOCTYPE svg SYSTEM "file:///etc/passwd">' + svg(RECT), "document type"),
+        (b'<!DOCTYPE svg PUBLIC "x" "http://127.0.0.1/x.dtd">' + svg(RECT), "document type"),
+        (svg("&undefined;"), "damaged"),
+        (svg(RECT)[:-4], "damaged"),
+        (svg("<script>alert(1)</script>"), "<script>"),
+        (svg('<image href="http://127.0.0.1/x.png"/>'), "<image>"),
+        (svg(f"<g>{RECT}</g>"), "<g>"),
+        (svg(HEAD + "</svg>"), "<svg>"),
+        (svg(RECT.replace("/>", ">" + RECT + "</rect>")), "<rect>"),
+        (svg(RECT.replace(" x=", ' onclick="alert(1)" x=')), "'onclick'"),
+        (svg(RECT.replace(" x=", ' transform="scale(2)" x=')), "'transform'"),
+        (svg(RECT.replace(" x=", ' opacity="0.5" x=')), "'opacity'"),
+        (svg(RECT.replace("#102030ff", "red")), "the colour 'red'"),
+        (svg(RECT.replace("#102030ff", "url(#a)")), "the colour"),
+        (svg(RECT.replace('x="1"', 'x="24"')), "beside the grid"),
+        (svg(RECT.replace('x="1"', 'x="-1"')), "beside the grid"),
+        (svg(RECT.replace('x="1"', 'x="0.5"')), "beside the grid"),
+        (svg(RECT.replace('width="1"', 'width="0"')), "beside the grid"),
+        (svg(RECT.replace('width="1"', 'width="1e9"')), "beside the grid"),
+        (svg(RECT, HEAD.replace("24 24", "32 32")), "viewBox"),
+        (svg(RECT, HEAD.replace(' viewBox="0 0 24 24"', "")), "viewBox"),
+        (svg(RECT, HEAD.replace(">", ' width="24" height="48">')), "not square"),
+        (svg(RECT, HEAD.replace(">", ' style="transform:scale(-1,1)">')), "'style'"),
+        (svg(RECT, HEAD.replace("2000/svg", "2000/other")), "another xmlns"),
+        (svg(RECT.replace(" x=", ' xmlns="urn:x" x=')), "another xmlns"),
+        (b'<?xml-stylesheet href="data:text/css,rect{fill:red}"?>' + svg(RECT), "xml-stylesheet"),
+        (b'<?xml version="1.0" encoding="unicode_escape"?>' + svg(RECT), "other than UTF-8"),
+        (svg("hello" + RECT), "with text"),
+        (svg(""), "without rectangles"),
+        (svg(RECT * 5001), "more than 5,000 rectangles"),
+        (svg(RECT + " " * 500_001), "more than 500,000 bytes"),
+        (b'<?xml version="1.0" encoding="nonsense"?>' + svg(RECT), "damaged|UTF-8"),
+    ],
+)
+def test_anything_but_rectangles_on_the_grid_is_refused(data: bytes, reason: str) -> None:
+    with pytest.raises(ImageError, match=reason):
+        read_svg(data)

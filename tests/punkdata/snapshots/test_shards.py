@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+from support.sprites import draw_punks
+
+from punkdata.errors import DataError
+from punkdata.images.decode import encode_png
+from punkdata.snapshots.shards import Sample, read_shard, shard_name, write_shard
+
+
+def samples() -> list[Sample]:
+    return [
+        Sample(
+            encode_png(p.sprite),
+            p.punk_id,
+            p.type,
+            0,
+            p.accessories,
+            [],
+            [0, 1],
+            "train",
+            "val",
+            "x",
+        )
+        for p in draw_punks(5)
+    ]
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    path = tmp_path / shard_name("train", 0)
+    write_shard(path, samples())
+    assert list(read_shard(path)) == samples()
+
+
+def test_the_same_samples_make_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_shard(tmp_path / name, samples())
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_members_are_as_other_readers_need_them(tmp_path: Path) -> None:
+    write_shard(tmp_path / "x.tar", samples())
+    with tarfile.open(tmp_path / "x.tar") as tar:
+        members = tar.getmembers()
+        assert [m.name for m in members[:2]] == ["0000.png", "0000.json"]
+        assert {m.mtime for m in members} == {0}
+        assert not any(m.pax_headers for m in members)
+        facts = [json.load(tar.extractfile(m)) for m in members if m.name.endswith("json")]  # type: ignore[arg-type]
+    assert len({tuple(f) for f in facts}) == 1
+    assert None not in facts[0].values()
+
+
+def other_member(name: str, **how: object) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    for field, value in how.items():
+        setattr(member, field, value)
+    return member
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        other_member("0000.png", type=tarfile.SYMTYPE, linkname="/etc/passwd"),
+        other_member("0000.png", type=tarfile.LNKTYPE, linkname="0000.png"),
+        other_member("0000.png", type=tarfile.DIRTYPE),
+        other_member("0000.png", type=tarfile.FIFOTYPE),
+        other_member("0000.png", size=2_000_000),
+        other_member("0000.png", type=tarfile.CHRTYPE),
+        # Some bytes that say they are the beginning of a terabyte of zeros.
+        other_member(
+            "0000.png",
+            pax_headers={
+                "GNU.sparse.major": "0",
+                "GNU.sparse.map": "0,0",
+                "GNU.sparse.size": f"{10**12}",
+            },
+        ),
+    ],
+)
+def test_tricks_of_archives_are_refused(tmp_path: Path, member: tarfile.TarInfo) -> None:
+    path = tmp_path / "x.tar"
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
+        for one in (member, other_member("0000.json")):
+            tar.addfile(one, io.BytesIO(bytes(one.size)))
+    with pytest.raises(DataError, match="not a whole shard of punkdata .* is not a small file"):
+        list(read_shard(path))
+
+
+@pytest.mark.parametrize("cut", [100, 1024, 3000])
+def test_a_damaged_archive_is_refused_by_name(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "x.tar"
+    write_shard(path, samples())
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(DataError, match=r"x\.tar"):
+        list(read_shard(path))
+
+
+def test_a_strange_archive_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.tar"
+    with tarfile.open(path, "w") as tar:
+        for name in ("pyproject.toml", "Makefile"):
+            tar.addfile(tarfile.TarInfo(name))
+    with pytest.raises(DataError, match="without its JSON"):
+        list(read_shard(path))

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from punkdata.sources.recorded_reply import Reply, canonical_url, listing_of, to_line
+
+
+@pytest.mark.parametrize(
+    ("url", "canonical", "listing"),
+    [
+        ("https://a.test/x?b=2&a=1", "https://a.test/x?a=1&b=2", "https://a.test/x?a=1&b=2"),
+        (
+            "https://a.test/x?next=q%3D&a=1",
+            "https://a.test/x?a=1&next=q%3D",
+            "https://a.test/x?a=1",
+        ),
+        ("https://a.test/x?next=q", "https://a.test/x?next=q", "https://a.test/x"),
+        ("https://a.test/x?a=#top", "https://a.test/x?a=", "https://a.test/x?a="),
+    ],
+)
+def test_one_request_has_one_name_and_pages_share_their_listing(
+    url: str, canonical: str, listing: str
+) -> None:
+    assert canonical_url(url) == canonical
+    assert listing_of(canonical) == listing
+
+
+@pytest.mark.parametrize(
+    ("status", "is_answer"),
+    [(200, True), (206, True), (404, True), (410, True), (304, False), (400, False), (429, False)],
+)
+def test_success_and_final_absence_are_answers(status: int, is_answer: bool) -> None:
+    assert Reply(url="https://a.test/", status=status, time="now").is_answer is is_answer
+
+
+def test_a_reply_is_one_line_and_comes_back_from_it() -> None:
+    reply = Reply(url="https://a.test/?q=\n", status=200, body="0" * 64, time="now", **{"pass": 2})
+    line = to_line(reply)
+    assert (line.count("\n"), line[-1]) == (1, "\n")
+    assert json.loads(line)["pass"] == 2
+    assert Reply.model_validate_json(line) == reply

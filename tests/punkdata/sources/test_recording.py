@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from punkdata.errors import DataError, SchemaError, StorageError, UsageError
+from punkdata.sources.recording import (
+    Recording,
+    RecordingInfo,
+    create_recording,
+    list_finished,
+    list_recordings,
+    open_recording,
+    resume_recording,
+)
+
+URL = "https://example.test/punk?a=1"
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Recording:
+    made = create_recording(tmp_path, RecordingInfo(source="test", collection="c"))
+    made.add(URL, b"one")
+    made.add(URL, b"two")
+    return made
+
+
+def test_a_recording_tells_what_was_received_and_the_newest_reply_wins(
+    recording: Recording,
+) -> None:
+    again = open_recording(recording.path)
+    assert [r.body_bytes for r in again.replies()] == [3, 3]
+    reply = again.find(URL)
+    assert reply
+    assert again.checked_body(reply).read_bytes() == b"two"
+    assert again.find("https://example.test/other") is None
+    assert again.info.status == "running"
+
+
+def test_equal_bodies_are_stored_once(recording: Recording) -> None:
+    recording.add("https://example.test/other", b"one")
+    assert len(list((recording.path / "bodies").iterdir())) == 2
+
+
+def test_a_torn_last_line_is_passed_over_and_cut_off_before_writing_on(
+    recording: Recording,
+) -> None:
+    with recording.index_path.open("ab") as file:
+        file.write(b'{"method": "GET", "url": "https://exa')
+    assert len(list(open_recording(recording.path).replies())) == 2
+    resumed = resume_recording(recording.path)
+    resumed.add(URL, b"three")
+    assert [r.body_bytes for r in resumed.replies()] == [3, 3, 5]
+
+
+def test_a_body_that_was_never_whole_is_removed_on_resuming(recording: Recording) -> None:
+    torn = recording.path / "bodies" / ".abc.tmp"
+    torn.write_bytes(b"half")
+    resume_recording(recording.path)
+    assert not torn.exists()
+
+
+def test_a_damaged_line_before_the_last_is_named(recording: Recording) -> None:
+    lines = recording.index_path.read_bytes().splitlines(keepends=True)
+    recording.index_path.write_bytes(b"{}\n" + lines[1])
+    with pytest.raises(DataError, match=r"index\.jsonl:1"):
+        list(recording.replies())
+
+
+def test_a_changed_or_missing_body_is_refused(recording: Recording) -> None:
+    reply = recording.find(URL)
+    assert reply
+    path = recording.body_path(reply)
+    path.write_bytes(b"TWO")
+    with pytest.raises(DataError, match="has changed"):
+        recording.checked_body(reply)
+    path.unlink()
+    with pytest.raises(DataError, match="cannot read"):
+        recording.checked_body(reply)
+
+
+def test_a_packed_body_that_swells_is_refused_before_it_does(recording: Recording) -> None:
+    reply = recording.add("https://x/api/v2/y", b"{}", packed=True)
+    recording.body_path(reply).write_bytes(gzip.compress(bytes(50_000_000)))
+    tracemalloc.start()
+    with pytest.raises(DataError, match="has changed"):
+        recording.read_body(reply)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2_000_000
+    line = recording.index_path.read_text().replace('"body_bytes": 2', f'"body_bytes": {10**12}')
+    recording.index_path.write_text(line)
+    with pytest.raises(DataError, match="index.jsonl:3 is damaged"):
+        list(recording.replies())
+
+
+def test_a_newer_format_is_refused_by_its_number(recording: Recording) -> None:
+    file = recording.path / "recording.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 2, "news": 1}))
+    with pytest.raises(SchemaError, match="format 2.*upgrade"):
+        open_recording(recording.path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"source": 3}', '{"source": "x"'])
+def test_a_damaged_recording_json_is_refused(recording: Recording, text: str) -> None:
+    (recording.path / "recording.json").write_text(text)
+    with pytest.raises(DataError, match="is damaged"):
+        open_recording(recording.path)
+
+
+def test_a_folder_without_recording_json_is_no_recording(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not a recording"):
+        open_recording(tmp_path)
+
+
+def test_recordings_of_one_second_get_different_folders(tmp_path: Path) -> None:
+    made = [create_recording(tmp_path, RecordingInfo(source="s", collection="c")) for _ in range(3)]
+    assert len({r.path for r in made}) == 3
+    assert [r.path for r in list_recordings(tmp_path)] == [r.path for r in made]
+
+
+def test_a_body_spoiled_by_a_power_cut_is_forgotten_on_resuming(recording: Recording) -> None:
+    other = recording.add("https://example.test/other", b"three")
+    recording.body_path(other).write_bytes(b"\0\0\0\0\0")
+    resumed = resume_recording(recording.path)
+    assert resumed.find("https://example.test/other") is None
+    assert resumed.find(URL) is not None
+    resumed.add("https://example.test/other", b"three")
+    found = resumed.find("https://example.test/other")
+    assert found
+    assert resumed.read_body(found) == b"three"
+
+
+def test_half_a_body_whose_line_is_lost_does_not_pass_for_whole(recording: Recording) -> None:
+    reply = recording.add("https://x/api/v2/z", b"a whole body")
+    path = recording.body_path(reply)
+    path.write_bytes(b"a who")
+    lines = recording.index_path.read_bytes().splitlines(keepends=True)
+    recording.index_path.write_bytes(b"".join(lines[:-1]))
+    resumed = resume_recording(recording.path)
+    assert not path.exists()
+    again = resumed.add("https://x/api/v2/z", b"a whole body")
+    assert resumed.read_body(again) == b"a whole body"
+
+
+def test_a_finished_recording_says_so_and_counts_what_it_holds(recording: Recording) -> None:
+    recording.add("https://api.test/api/v2/x", b"{}", packed=True)
+    recording.finish("partial")
+    again = open_recording(recording.path)
+    assert again.info.status == "partial"
+    assert (again.count_answers(""), again.count_answers("/api/v2/")) == (2, 1)
+    assert (again.count_images(), again.count_bytes()) == (1, 5)
+
+
+def test_a_line_that_a_full_disk_tears_is_taken_back(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = recording.index_path.read_bytes()
+    real = Path.open
+
+    class Full(io.FileIO):
+        def write(self, data: Any) -> int:
+            return super().write(bytes(data)[:40])
+
+    def open_full(path: Path, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        return Full(path, "a") if mode == "ab" else real(path, mode, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", open_full)
+    with pytest.raises(StorageError, match="No space left"):
+        recording.add("https://example.test/other", None, status=503)
+    monkeypatch.undo()
+    assert recording.index_path.read_bytes() == whole
+
+
+def test_recordings_are_taken_in_the_order_in_which_they_ended(tmp_path: Path) -> None:
+    info = RecordingInfo(source="s", collection="c")
+    first, second, third = (create_recording(tmp_path, info.model_copy()) for _ in range(3))
+    second.finish("complete")
+    first.finish("partial")
+    assert [r.name for r in list_finished(tmp_path)] == [second.name, first.name]
+    assert third.info.status == "running"

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.sprites import frame_pickle, hostile_name
+
+from punkdata.errors import DataError
+from punkdata.sources.restricted_pickle import ArrayUnpickler, Inert
+
+
+class Harmful:
+    def __reduce__(self) -> object:
+        return os.mkdir, ("harmed",)
+
+
+def load(data: bytes) -> object:
+    return ArrayUnpickler(io.BytesIO(data)).load()
+
+
+def test_arrays_come_back_inside_objects_that_do_nothing() -> None:
+    image = np.arange(24 * 24 * 4, dtype=np.float32).reshape(24, 24, 4)
+    frame = load(frame_pickle({7: image}))
+    assert isinstance(frame, Inert)
+    blocks, axes = frame.state["_mgr"].args
+    assert (blocks[1].args[0].items[0][0] == image).all()
+    assert axes[1].args[1]["data"].items == ["7"]
+
+
+def test_what_a_pickle_asks_to_call_is_not_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"names (posix|nt)\.mkdir"):
+        load(pickle.dumps(Harmful()))
+    with pytest.raises(DataError, match=r"names os\.system"):
+        load(frame_pickle({}, hostile=hostile_name()))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["builtins.eval", "builtins.getattr", "numpy.load", "pandas.io.pickle.read_pickle"]
+)
+def test_names_near_the_allowed_ones_are_refused(name: str) -> None:
+    with pytest.raises(DataError, match=name):
+        ArrayUnpickler(io.BytesIO()).find_class(*name.rsplit(".", 1))
+
+
+def test_a_dtype_that_hides_its_objects_makes_no_array() -> None:
+    find = ArrayUnpickler(io.BytesIO()).find_class
+    hiding = find("numpy", "dtype")("O8", False, True)
+    hiding.__setstate__((3, "|", None, None, None, -1, -1, 0))
+    with pytest.raises(ValueError, match="an array of 'O8'"):
+        find("numpy.core.numeric", "_frombuffer")(b"A" * 8, hiding, (1,), "C")
+
+
+def test_an_endless_array_is_not_made() -> None:
+    make = ArrayUnpickler(io.BytesIO()).find_class("numpy.core.multiarray", "_reconstruct")
+    assert isinstance(make(None, (10**12,), b"b"), Inert)
+
+
+FEW_BYTES = """
+import io, resource, sys
+from punkdata.sources.restricted_pickle import ArrayUnpickler
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+try:
+    ArrayUnpickler(io.BytesIO(bytes.fromhex(sys.argv[1]))).load()
+except Exception:
+    pass
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs RLIMIT_AS")
+@pytest.mark.parametrize(
+    "instruction",
+    [
+        pickle.LONG_BINPUT + (10**8).to_bytes(4, "little"),
+        pickle.BYTEARRAY8 + (2 * 10**9).to_bytes(8, "little"),
+        pickle.BINBYTES8 + (2 * 10**9).to_bytes(8, "little"),
+        pickle.FRAME + (2 * 10**9).to_bytes(8, "little"),
+    ],
+)
+def test_a_few_bytes_do_not_make_room_for_many(instruction: bytes) -> None:
+    data = pickle.PROTO + b"\x05" + pickle.NONE + instruction + pickle.STOP
+    command = [sys.executable, "-c", FEW_BYTES, data.hex()]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 100  # MiB

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from support.sprites import DrawnPunk
+from torch.utils.data import DataLoader
+
+from punkdata import PunkDataset
+from punkdata.build import build_dataset
+from punkdata.errors import UsageError
+from punkdata.images.decode import pixels_sha256
+from punkdata.snapshots.reader import open_snapshot
+from punkdata.splits import SPLITS, published
+from punkdata.traits import ACCESSORIES, LABELS, TYPES
+
+
+def test_an_item_is_an_image_in_0_to_1_and_its_92_labels(
+    built_root: Path, punks: list[DrawnPunk]
+) -> None:
+    train = PunkDataset(built_root)
+    image, labels = train[0]
+    assert (image.shape, image.dtype) == ((4, 24, 24), torch.float32)
+    assert (labels.shape, labels.dtype) == ((92,), torch.float32)
+    punk = punks[train.punk_ids[0]]
+    assert (image * 255).round().byte().permute(1, 2, 0).numpy().tolist() == punk.sprite.tolist()
+    assert [name for name, x in zip(LABELS, labels, strict=True) if x] == [
+        punk.type,
+        *punk.accessories,
+    ]
+
+
+def test_the_splits_are_the_published_ones_and_make_up_the_whole(built_root: Path) -> None:
+    for number, split in enumerate(SPLITS):
+        ids = PunkDataset(built_root, split=split).punk_ids  # type: ignore[arg-type]
+        assert ids.tolist() == np.flatnonzero(published()[:60] == number).tolist()
+    assert PunkDataset(built_root, split="all").punk_ids.tolist() == list(range(60))
+
+
+def test_the_scheme_by_id_puts_low_ids_into_training(built_root: Path) -> None:
+    assert len(PunkDataset(built_root, split="train", split_scheme="by_id")) == 60
+    assert len(PunkDataset(built_root, split="test", split_scheme="by_id")) == 0
+
+
+@pytest.mark.parametrize(
+    ("target", "shape", "dtype", "classes"),
+    [
+        ("labels", (92,), torch.float32, LABELS),
+        ("type", (), torch.int64, TYPES),
+        ("accessories", (87,), torch.float32, ACCESSORIES),
+    ],
+)
+def test_each_target_has_its_shape_and_its_classes(
+    built_root: Path, target: str, shape: tuple[int, ...], dtype: torch.dtype, classes: object
+) -> None:
+    data = PunkDataset(built_root, target=target)  # type: ignore[arg-type]
+    assert (data[0][1].shape, data[0][1].dtype) == (shape, dtype)
+    assert data.classes == classes
+    assert data.class_to_idx[data.classes[1]] == 1
+
+
+def test_a_transform_gets_a_pil_image_and_a_target_transform_the_target(built_root: Path) -> None:
+    data = PunkDataset(
+        built_root, target="type", transform=lambda image: image, target_transform=int
+    )
+    image, punk_type = data[0]
+    assert isinstance(image, Image.Image)
+    assert (image.mode, image.size) == ("RGBA", (24, 24))
+    assert isinstance(punk_type, int)
+
+
+def test_the_repr_tells_what_it_is(built_root: Path) -> None:
+    text = repr(PunkDataset(built_root, split="all", target="type"))
+    for part in ("60 punks", open_snapshot(built_root).version, "all (default)", "type, 5 classes"):
+        assert part in text
+
+
+def test_an_item_can_be_changed_without_changing_the_data(built_root: Path) -> None:
+    data = PunkDataset(built_root)
+    for part in data[0]:
+        part[:] = 7
+    assert all(part.max() <= 1 for part in data[0])
+
+
+@pytest.mark.parametrize("index", [slice(0, 2), [0, 1], None, 0.5])
+def test_only_one_item_at_a_time_can_be_asked_for(built_root: Path, index: object) -> None:
+    with pytest.raises(TypeError):
+        PunkDataset(built_root)[index]  # type: ignore[index]
+
+
+def test_an_index_past_the_end_ends_an_iteration(built_root: Path) -> None:
+    data = PunkDataset(built_root, split="val")
+    assert len(list(data)) == len(data)  # type: ignore[call-overload]
+    assert torch.equal(data[-1][1], data[len(data) - 1][1])
+    with pytest.raises(IndexError):
+        data[len(data)]
+
+
+def test_as_tensors_is_the_whole_split(built_root: Path) -> None:
+    data = PunkDataset(built_root, split="val", target="type")
+    images, labels = data.as_tensors()
+    assert (images.shape, images.dtype) == ((len(data), 4, 24, 24), torch.uint8)
+    assert (labels.shape, labels.dtype) == ((len(data), 92), torch.float32)
+    assert torch.equal(images[1].float() / 255, data[1][0])
+
+
+def test_to_pandas_has_the_split_s_rows_by_punk_id(built_root: Path) -> None:
+    data = PunkDataset(built_root, split="val", split_scheme="default")
+    frame = data.to_pandas()
+    assert isinstance(frame, pd.DataFrame)
+    assert frame.index.tolist() == data.punk_ids.tolist()
+    assert "image" not in frame.columns
+    assert set(frame["split"]) == {"val"}
+
+
+def test_a_montage_shows_the_first_punks_side_by_side(
+    built_root: Path, punks: list[DrawnPunk]
+) -> None:
+    data = PunkDataset(built_root, split="all")
+    sheet = data.montage(n=25, columns=10, scale=2, background="#ff00ff")
+    assert (sheet.mode, sheet.size) == ("RGB", (480, 144))
+    pixels = np.asarray(sheet)[::2, ::2]
+    face = punks[13].sprite[10, 10, :3].tolist()
+    assert pixels[24 + 10, 3 * 24 + 10].tolist() == face
+    assert pixels[-1, -1].tolist() == [255, 0, 255]
+
+
+def test_the_root_may_stand_in_the_environment(
+    built_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUNKDATA_ROOT", str(built_root))
+    assert len(PunkDataset(split="all")) == 60
+
+
+def test_an_empty_split_has_no_batches_and_no_montage(built_root: Path) -> None:
+    data = PunkDataset(built_root, split="test", split_scheme="by_id")
+    images, labels = data.as_tensors()
+    assert (images.shape, labels.shape) == ((0, 4, 24, 24), (0, 92))
+    assert list(data.batches()) == []
+    with pytest.raises(UsageError, match="no punk to show"):
+        data.montage()
+
+
+def test_it_travels_by_pickle(built_root: Path) -> None:
+    data = PunkDataset(built_root, split="val")
+    copy = pickle.loads(pickle.dumps(data))
+    assert repr(copy) == repr(data)
+    assert torch.equal(copy[2][0], data[2][0])
+
+
+@pytest.mark.parametrize("context", ["fork", "spawn"])
+@pytest.mark.filterwarnings("ignore:This process")  # Python warns of fork beside threads
+def test_workers_deliver_every_punk_once(built_root: Path, context: str) -> None:
+    data = PunkDataset(built_root, split="all", target="type")
+    loader = DataLoader(data, batch_size=16, num_workers=2, multiprocessing_context=context)
+    types = torch.cat([types for _, types in loader])
+    assert types.tolist() == [data[i][1].item() for i in range(60)]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"split": "valid"}, {"split_scheme": "random"}, {"target": "price"}]
+)
+def test_a_wrong_word_is_answered_with_the_right_ones(
+    built_root: Path, wrong: dict[str, str]
+) -> None:
+    with pytest.raises(UsageError, match=f"{next(iter(wrong))} is .* not one of "):
+        PunkDataset(built_root, **wrong)  # type: ignore[arg-type]
+
+
+def test_a_snapshot_of_schema_1_is_read_but_does_not_tell_what_is_hidden(old_root: Path) -> None:
+    punks = PunkDataset(old_root, split="all")
+    assert "hidden_accessories" not in punks.to_pandas().columns
+    with pytest.raises(UsageError, match="does not tell which accessories are hidden"):
+        PunkDataset(old_root, visible_only=True)
+
+
+def test_hidden_accessories_can_be_left_out_of_the_labels(
+    root: Path, punks: list[DrawnPunk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hiding = next(p for p in punks if len(p.accessories) > 1)
+    known = {pixels_sha256(hiding.sprite): (hiding.accessories[0], "Tiara")}
+    monkeypatch.setattr("punkdata.build.known_hidden", lambda: known)
+    snapshot = build_dataset(root).snapshot
+    every = PunkDataset(snapshot.path, split="all")
+    visible = PunkDataset(snapshot.path, split="all", visible_only=True)
+    differing = (every.as_tensors()[1] - visible.as_tensors()[1]).nonzero().tolist()
+    assert differing == [[hiding.punk_id, every.class_to_idx[hiding.accessories[0]]]]
+    frame = visible.to_pandas()
+    assert list(frame.hidden_accessories[hiding.punk_id]) == [hiding.accessories[0]]
+
+
+@pytest.mark.parametrize("target", ["labels", "type", "accessories"])
+def test_batches_are_the_items_in_order(target: str, built_root: Path) -> None:
+    train = PunkDataset(built_root, split="train", target=target)  # type: ignore[arg-type]
+    images, targets = zip(*train.batches(7, shuffle=False), strict=True)
+    assert [len(part) for part in images[:-1]] == [7] * (len(images) - 1)
+    for i, (image, wanted) in enumerate(zip(torch.cat(images), torch.cat(targets), strict=True)):
+        assert torch.equal(image, train[i][0])
+        assert torch.equal(wanted, train[i][1])
+        assert wanted.dtype == train[i][1].dtype
+
+
+def test_shuffled_batches_hold_every_punk_once_and_repeat_by_their_seed(built_root: Path) -> None:
+    train = PunkDataset(built_root, split="train")
+
+    def epoch(seed: int | None) -> torch.Tensor:
+        return torch.cat([images for images, _ in train.batches(16, seed=seed)])
+
+    in_order = torch.cat([images for images, _ in train.batches(16, shuffle=False)])
+    first, again, other = epoch(1), epoch(1), epoch(2)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert not torch.equal(epoch(None), epoch(None))
+    key = in_order.flatten(1).sum(1).sort().values
+    assert torch.allclose(first.flatten(1).sum(1).sort().values, key)
+    with pytest.raises(UsageError, match="a batch of 0"):
+        train.batches(0)

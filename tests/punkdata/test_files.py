@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from punkdata.errors import BusyError, UsageError
+from punkdata.files import (
+    flush_tree,
+    lock_root,
+    remove_tree,
+    root_option,
+    sha256_file,
+    shown,
+    url_of,
+    write_whole,
+)
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from punkdata.files import lock_root
+with lock_root(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_file_is_no_root(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("mine")
+    with (
+        pytest.raises(UsageError, match="notes is a file, not a folder"),
+        lock_root(tmp_path / "notes"),
+    ):
+        pass
+
+
+def test_a_root_that_another_process_writes_to_is_busy_until_that_is_killed(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout
+        holder.stdout.readline()
+        with (
+            pytest.raises(BusyError, match="another command is writing"),
+            lock_root(tmp_path),
+        ):
+            pass
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.wait()
+    with lock_root(tmp_path):
+        pass
+
+
+def test_the_lock_makes_the_root_and_frees_it_after_an_error(tmp_path: Path) -> None:
+    root = tmp_path / "new" / "root"
+    with pytest.raises(ZeroDivisionError), lock_root(root):
+        _ = 1 / 0
+    with lock_root(root):
+        assert root.is_dir()
+
+
+def test_a_root_that_cannot_be_made_is_wrong_usage(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UsageError, match="choose a folder"), lock_root(tmp_path / "file" / "root"):
+        pass
+
+
+def test_write_whole_replaces_a_file_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "file"
+    write_whole(path, b"old")
+    write_whole(path, b"new")
+    flush_tree(tmp_path)
+    assert path.read_bytes() == b"new"
+    assert [p.name for p in path.parent.iterdir()] == ["file"]
+    remove_tree(path.parent)
+    assert not path.parent.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs links and named pipes")
+def test_write_whole_follows_links_fills_pipes_and_refuses_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    write_whole(tmp_path / "link", b"text")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_bytes() == b"text"
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE) as reader:
+        write_whole(tmp_path / "pipe", b"text")
+        assert reader.communicate(timeout=60)[0] == b"text"
+    assert (tmp_path / "pipe").is_fifo()
+    with pytest.raises(UsageError, match=f"cannot write {tmp_path}: Is a directory"):
+        write_whole(tmp_path, b"text")
+
+
+def test_a_suggested_command_can_be_pasted() -> None:
+    assert root_option(Path("data")) == ""
+    assert root_option(Path("my data")) == " --root 'my data'"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs RLIMIT_FSIZE")
+def test_a_disk_that_refuses_keeps_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_whole(path, b"old")
+    code = (
+        "import resource, sys; from pathlib import Path; from punkdata.files import write_whole\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "write_whole(Path(sys.argv[1]), bytes(5000))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False
+    )
+    assert "StorageError: cannot write" in done.stderr
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == b"old"
+
+
+def test_sha256_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "abc").write_bytes(b"abc")
+    assert sha256_file(tmp_path / "abc").startswith("ba7816bf8f01cfea")
+
+
+def test_a_url_is_known_even_after_path_has_folded_it() -> None:
+    for text in ("s3://bucket/punks", "memory://punks", "file:///srv/punks"):
+        assert url_of(text) == url_of(Path(text)) == text
+    assert url_of(Path("file://srv/punks")) == "file:///srv/punks"
+    with pytest.raises(UsageError, match=r"names no folder; write it as file:///.*/srv/punks"):
+        url_of("file://srv/punks")
+    assert url_of("s3://bucket//punks") == "s3://bucket/punks"
+    for folder in ("data", "/srv/data", "C:/data", "s3:", "s3://", "a:b"):
+        assert url_of(folder) is None
+
+
+def test_a_password_in_a_url_is_not_shown() -> None:
+    assert shown("sftp://me:secret@host/punks") == "sftp://host/punks"  # pragma: allowlist secret
+    url = "s3://user:se@cret@bucket/punks"  # pragma: allowlist secret
+    assert shown(url) == "s3://bucket/punks"
+    assert shown("https://host/punks?X-Amz-Signature=secret") == "https://host/punks"
+    assert shown("s3://bucket/a@b") == "s3://bucket/a@b"

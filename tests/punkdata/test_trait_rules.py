@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+
+from punkdata.errors import UsageError
+from punkdata.trait_rules import KINDS, NO_WOMANS, PLACES, WOMENS, check_outfit, wearable
+from punkdata.traits import ACCESSORIES, TYPES
+
+
+def test_each_accessory_is_of_one_kind_and_each_kind_of_one_place() -> None:
+    assert sorted(name for names in KINDS.values() for name in names) == sorted(ACCESSORIES)
+    assert sorted(kind for place in PLACES for kind in place) == sorted(KINDS)
+
+
+def test_women_and_the_others_have_some_of_their_own() -> None:
+    assert (len(WOMENS), len(NO_WOMANS), len(WOMENS & NO_WOMANS)) == (24, 28, 0)
+    assert set(ACCESSORIES) > WOMENS | NO_WOMANS
+    assert wearable("Female").isdisjoint(NO_WOMANS)
+    assert wearable("Zombie") == wearable("Male") == set(ACCESSORIES) - WOMENS
+    assert wearable("Ape") == wearable("Alien") < wearable("Male")
+
+
+@pytest.mark.parametrize(
+    ("punk_type", "worn"),
+    [
+        ("Zombie", ("3D Glasses", "Do-rag", "Big Beard")),
+        ("Female", ("Mohawk", "Hot Lipstick", "Mole", "Earring", "Choker", "VR", "Pipe")),
+        ("Ape", ("Cowboy Hat", "Eye Patch")),
+        *((punk_type, ()) for punk_type in TYPES),
+    ],
+)
+def test_what_punks_wear_is_fine(punk_type: str, worn: tuple[str, ...]) -> None:
+    check_outfit(punk_type, worn)
+
+
+@pytest.mark.parametrize(
+    ("punk_type", "worn", "why"),
+    [
+        ("Female", ["Goat"], r"a Female cannot wear Goat; beards that it can wear: none"),
+        ("Male", ["Tiara"], r"a Male cannot wear Tiara; hats .* Bandana, .*, Top Hat$"),
+        ("Ape", ["Mohawk"], r"an Ape cannot wear Mohawk; hair that it can wear: none"),
+        ("Male", ["Mohawk", "Cap"], r"Cap and Mohawk cannot be worn together; .* hats and hair"),
+        ("Male", ["VR", "Clown Eyes Blue"], r"VR and Clown Eyes Blue cannot .* glasses and eye"),
+        (
+            "Male",
+            ["Cap", "VR", "Goat", "Smile", "Pipe", "Mole", "Clown Nose", "Earring"],
+            r"no punk wears more than 7 accessories, not 8",
+        ),
+    ],
+)
+def test_what_no_punk_wears_is_refused_with_what_it_can(
+    punk_type: str, worn: list[str], why: str
+) -> None:
+    with pytest.raises(UsageError, match=why):
+        check_outfit(punk_type, worn)

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from punkdata.images.palette import PALETTE
+from punkmodels.gan.generate import draw_sprites, write_grid, write_sprites
+from punkmodels.gan.networks import Generator
+
+
+def test_a_seed_draws_the_same_sprites_however_many() -> None:
+    model = Generator(8, 4).eval()
+    with torch.no_grad():
+        model.layers[-2].weight.mul_(100)
+    few, raw = draw_sprites(model, 5, seed=1)
+    many, _ = draw_sprites(model, 501, seed=1)
+    assert few.shape == (5, 24, 24)
+    assert few.dtype == torch.uint8
+    assert raw.shape == (5, 4, 24, 24)
+    assert torch.equal(few, many[:5])
+    assert not torch.equal(few, draw_sprites(model, 5, seed=2)[0])
+
+
+def test_a_folder_holds_a_png_of_each_and_an_index(tmp_path: Path) -> None:
+    sprites = torch.randint(0, 222, (3, 24, 24), dtype=torch.uint8)
+    write_sprites(sprites, tmp_path / "out", {"seed": 7})
+    index = json.loads((tmp_path / "out" / "index.json").read_text())
+    assert index == {"seed": 7, "images": ["00000.png", "00001.png", "00002.png"]}
+    for name, sprite in zip(index["images"], sprites, strict=True):
+        with Image.open(tmp_path / "out" / name) as image:
+            assert image.mode == "RGBA"
+            assert np.array_equal(np.asarray(image), PALETTE[sprite.numpy()])
+
+
+def test_a_grid_is_about_square(tmp_path: Path) -> None:
+    write_grid(torch.ones(10, 24, 24, dtype=torch.uint8), tmp_path / "new" / "grid.png", scale=2)
+    with Image.open(tmp_path / "new" / "grid.png") as image:
+        assert image.size == (3 * 48, 4 * 48)

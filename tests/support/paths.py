@@ -1,0 +1,6 @@
+"""Paths of the repository."""
+
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+REPOSITORY = TESTS.parent

@@ -1,0 +1,139 @@
+"""Sales and listings that the tests invent, in the shape of the API's published document."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from support.sprites import DrawnPunk
+
+SLUG = "cryptopunks"
+CHAIN = "ethereum"
+CONTRACT = "0xb47e3cd837ddf8e4c57f05d70ab865de6e193bbb"
+ZERO = "0x" + "0" * 40
+WETH = "0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2"
+BETH = "0x0000000000a39bb272e79075ade125fd351887ac"
+USDC = "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48"
+
+Json = dict[str, Any]
+
+ABSENT = object()
+"""the value of a field that is not there at all"""
+
+
+def sale_event(punk_id: int, sold_at: int, payment: Json | None, **fields: Any) -> Json:
+    """A sale as the document's SaleEvent; `fields` replace or, as ABSENT, remove parts."""
+    made: Json = {
+        "event_type": "sale",
+        "event_timestamp": sold_at,
+        "transaction": f"0x{punk_id * 2**64 + sold_at:064x}",
+        "order_hash": f"0x{sold_at:064x}",
+        "protocol_address": CONTRACT,
+        "chain": CHAIN,
+        "payment": payment,
+        "closing_date": sold_at,
+        "seller": f"0x{punk_id + 1:040X}",
+        "buyer": f"0x{punk_id + 2:040x}",
+        "quantity": 1,
+        "nft": {
+            "identifier": str(punk_id),
+            "collection": SLUG,
+            "contract": CONTRACT,
+            "token_standard": "cryptopunks",
+            "name": f"CryptoPunk #{punk_id}",
+            "opensea_url": f"https://opensea.io/assets/{CHAIN}/{CONTRACT}/{punk_id}",
+            "updated_at": "2026-01-01T00:00:00",
+            "is_disabled": False,
+            "is_nsfw": False,
+            "traits": [],
+        },
+    }
+    made |= fields
+    return {name: value for name, value in made.items() if value is not ABSENT}
+
+
+def paid(eth: str, symbol: str = "ETH", address: str = ZERO, decimals: int = 18) -> Json:
+    """A payment of a decimal amount, exactly: paid("0.1")["quantity"] is 10**17 as text."""
+    whole, _, part = eth.partition(".")
+    quantity = str(int(whole + part.ljust(decimals, "0")))
+    return {
+        "quantity": quantity,
+        "token_address": address,
+        "decimals": decimals,
+        "symbol": symbol,
+    }
+
+
+def draw_sales(punks: list[DrawnPunk], n: int, seed: int = 3) -> list[Json]:
+    """n sales from 2017 on, with every oddity that has been seen among the first thirty."""
+    rng = random.Random(seed)
+    some = [p.punk_id for p in punks]
+    start, end = 1_498_000_000, 1_640_000_000
+    odd: Iterator[Json] = iter(
+        [
+            sale_event(some[0], start + 10, paid("0.1"), buyer=ZERO),
+            sale_event(some[0], start + 20, paid("0")),
+            sale_event(some[1], start + 30, paid("25000", "USDC", USDC, 6)),
+            sale_event(some[1], start + 40, paid("2.5", "WETH", WETH)),
+            sale_event(some[2], start + 50, paid("12.345678901234567891", "BETH", BETH)),
+            sale_event(some[2], start + 60, None),
+            sale_event(some[3], start + 70, ABSENT),
+            sale_event(some[3], start + 80, paid("7"), transaction=ABSENT),
+            sale_event(some[4], start + 90, paid("8"), nft=None),
+            sale_event(some[4], start + 100, paid("9", symbol="", address=ZERO)),
+            # One transaction, many punks; and one punk twice in the same second.
+            *(sale_event(i, start + 110, paid("1.5"), transaction="0xaa") for i in some[:5]),
+            sale_event(some[0], start + 120, paid("3"), transaction="0xb1"),
+            sale_event(some[0], start + 120, paid("4"), transaction="0xb2"),
+        ]
+    )
+    made = []
+    for i in range(n):
+        event = next(odd, None)
+        if event is None:
+            price = f"{rng.lognormvariate(2.5, 1.2) + 0.01:.2f}"
+            event = sale_event(rng.choice(some), start + (end - start) * i // n, paid(price))
+        made.append(event)
+    return made
+
+
+def listing(punk_id: int, eth: str, currency: str = "ETH", **fields: Any) -> Json:
+    """A listing as the document's Listing."""
+    price = paid(eth, currency)
+    made: Json = {
+        "order_hash": f"0x{punk_id:064x}",
+        "chain": CHAIN,
+        "price": {
+            "current": {"currency": currency, "decimals": 18, "value": price["quantity"]},
+        },
+        "protocol_data": {
+            "parameters": {
+                "offerer": ZERO,
+                "consideration": [],
+                "startTime": "1700000000",
+                "endTime": "1900000000",
+                "orderType": 0,
+                "zone": ZERO,
+                "zoneHash": "0x00",
+                "salt": "0x01",
+                "conduitKey": "0x00",
+                "totalOriginalConsiderationItems": 0,
+                "counter": 0,
+                "offer": [
+                    {
+                        "itemType": 2,
+                        "token": CONTRACT,
+                        "identifierOrCriteria": str(punk_id),
+                        "startAmount": "1",
+                        "endAmount": "1",
+                    }
+                ],
+            }
+        },
+        "remaining_quantity": 1,
+        "status": "ACTIVE",
+        "type": "basic",
+    }
+    made |= fields
+    return {name: value for name, value in made.items() if value is not ABSENT}

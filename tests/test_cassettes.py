@@ -1,0 +1,74 @@
+"""The recordings in cassettes/: whatever changes, they must go on meaning the same."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.paths import REPOSITORY
+from support.sprites import iter_files
+
+from punkdata.cli import app, console
+from punkdata.snapshots.reader import list_snapshots
+from punkdata.snapshots.verify import verify_snapshot
+from punkdata.sources.recording import open_recording
+
+CASSETTES = REPOSITORY / "cassettes"
+VERSIONS = {"inline": "s2-441c2d882667", "bare": "s2-9092454260ca"}
+
+
+def run(*args: object) -> int:
+    return console.run(app.app, "punkdata", [str(a) for a in args])
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "version"),
+    [("inline", 0, VERSIONS["inline"]), ("bare", 6, VERSIONS["bare"])],
+)
+def test_a_cassette_replays_into_the_version_that_it_always_made(
+    name: str, code: int, version: str, tmp_path: Path
+) -> None:
+    assert run("fetch", "--replay", CASSETTES / name, "--root", tmp_path) == code
+    assert run("build-dataset", "--allow-partial", "--root", tmp_path) == 0
+    (snapshot,) = list_snapshots(tmp_path)
+    assert snapshot.version == version
+    assert [c.problem for c in verify_snapshot(snapshot)] == [None] * 6
+
+
+def test_the_cassettes_hold_what_their_readme_says() -> None:
+    inline = list(open_recording(CASSETTES / "inline").replies())
+    assert {r.status for r in inline} >= {200, 429, 503}
+    pages = {name: sum(name in r.url for r in inline if r.is_answer) for name in ("nfts", "events")}
+    assert pages == {"nfts": 3, "events": 12}
+    bare = list(open_recording(CASSETTES / "bare").replies())
+    assert {r.status for r in bare} >= {200, 400, 404}
+    assert {r.pass_number for r in bare} == {0, 1}
+    assert {r.method for r in bare} == {"GET", "POST"}
+
+
+def test_no_cassette_holds_a_key_or_a_path() -> None:
+    for name, data in iter_files(CASSETTES):
+        assert b"test-key" not in data, name
+        assert b"/tmp" not in data or name == "README.md", name
+
+
+def test_the_price_table_is_made_of_one(tmp_path: Path) -> None:
+    assert run("fetch", "--replay", CASSETTES / "inline", "--root", tmp_path) == 0
+    assert run("build-dataset", "--root", tmp_path) == 0
+    command = [sys.executable, str(REPOSITORY / "examples" / "price_table.py"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("295 of 299 sales have a price in ETH (snapshot s2-")
+    assert {line.split()[0] for line in lines[3:]} == {"Alien", "Ape", "Female", "Male", "Zombie"}
+
+
+def test_the_script_makes_recordings_of_the_same_content(tmp_path: Path) -> None:
+    command = [sys.executable, str(CASSETTES / "make.py"), str(tmp_path)]
+    subprocess.run(command, capture_output=True, check=True)
+    for name, version in VERSIONS.items():
+        root = tmp_path / f"{name}-root"
+        run("fetch", "--replay", tmp_path / name, "--root", root)
+        assert run("build-dataset", "--allow-partial", "--root", root) == 0
+        assert [s.version for s in list_snapshots(root)] == [version]

@@ -1,0 +1,27 @@
+"""Every dependency has a pin, an open range and a reason."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+from support.paths import REPOSITORY
+
+
+def test_every_dependency_is_pinned_open_and_explained() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+    pins = {
+        line.split("==")[0].lower(): line
+        for line in (REPOSITORY / "constraints.txt").read_text("utf-8").splitlines()
+        if line and not line.startswith("#")
+    }
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    for requirement in project["dependencies"]:
+        name, _, _ = requirement.partition(">=")
+        assert name.lower() in pins, f"{name} is not in constraints.txt"
+        assert f"| {name} |" in readme, f"the README gives no reason for {name}"
+        assert not re.search(r"[<~!]|==", requirement), f"{requirement} is not open"
+    for extra in project["optional-dependencies"].values():
+        for requirement in extra:
+            assert re.split(r"[>\[]", requirement)[0].lower() in pins
+    assert "torch==2.13.0" in pins.values(), "without the local suffix of a CPU build"
