@@ -1,6 +1,6 @@
 """How many punks come back from a flattened picture: python benchmarks/backgrounds.py
 
-Paints every punk of the newest snapshot in ./data onto plain colours, saves it as an opaque
+Paints every punk of the newest snapshot in ./data onto plain colors, saves it as an opaque
 PNG, and counts what `decode_image` makes of it.
 """
 
@@ -16,11 +16,11 @@ from punkdata.images.decode import decode_image
 def main() -> None:
     punks = PunkDataset("data", split="all")
     print(f"{'background':12}{'exact':>8}{'wrong':>8}{'refused':>8}")
-    for colour in ("#638596", "#808080", "#ffffff", "#000000"):
+    for color in ("#638596", "#808080", "#ffffff", "#000000"):
         counts = {"exact": 0, "wrong": 0, "refused": 0}
         for i in range(len(punks)):
             punk = punks.image(i)
-            flat = Image.new("RGBA", punk.size, colour)
+            flat = Image.new("RGBA", punk.size, color)
             flat.alpha_composite(punk)
             file = io.BytesIO()
             flat.convert("RGB").save(file, "PNG")
@@ -29,7 +29,7 @@ def main() -> None:
                 counts["exact" if same else "wrong"] += 1
             except ImageError:
                 counts["refused"] += 1
-        print(f"{colour:12}" + "".join(f"{n:8,}" for n in counts.values()), flush=True)
+        print(f"{color:12}" + "".join(f"{n:8,}" for n in counts.values()), flush=True)
 
 
 if __name__ == "__main__":

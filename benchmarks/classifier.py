@@ -150,8 +150,8 @@ def strangers(out: Path) -> None:
         "upside down": sprites[:, ::-1],
         "a pixel lower": np.roll(sprites, 1, axis=1),
         "a pixel to the right": np.roll(sprites, 1, axis=2),
-        "pixels of any colour": noise,
-        "one colour": blank,
+        "pixels of any color": noise,
+        "one color": blank,
     }
     print("\n| sprites that are no punks | of | taken for one |\n|---|---|---|")
     for name, kind in kinds.items():

@@ -15,7 +15,7 @@ from unittest.mock import patch
 import torch
 from dcgan import seconds_of, trained
 
-from punkmodels.data.palette import colour_counts
+from punkmodels.data.palette import color_counts
 from punkmodels.data.splits import PartName, load_part
 from punkmodels.gan import objective
 from punkmodels.gan.config import make_config
@@ -51,8 +51,8 @@ class OfParts(Discriminator):
     Translation with Conditional Adversarial Networks", 2017): logits (N, 36).
     """
 
-    def __init__(self, width: int, *, normalise: bool, code: int, asked: int) -> None:
-        super().__init__(width, normalise=normalise, code=code, asked=asked)
+    def __init__(self, width: int, *, normalize: bool, code: int, asked: int) -> None:
+        super().__init__(width, normalize=normalize, code=code, asked=asked)
         self.layers = torch.nn.Sequential(*self.layers[:4], torch.nn.Conv2d(2 * width, 1, 1))
         self.project = torch.nn.Linear(asked, 2 * width * 36, bias=False)
 
@@ -66,11 +66,11 @@ class OfParts(Discriminator):
 
 def within_reach() -> tuple[int, int]:
     """Held-out punks in unseen sets of labels, and those of them of which training knows every
-    colour at its place.
+    color at its place.
     """
     train, val, test = (load_part(ROOT, "latest", "default", part) for part in PARTS)
     seen = {row.tobytes() for row in train.labels.numpy()}
-    known = colour_counts(train.images) > 0
+    known = color_counts(train.images) > 0
     found = [
         bool(known[torch.arange(len(known)), image.flatten().long()].all())
         for part in (val, test)
@@ -88,7 +88,7 @@ def main() -> None:
     print(f"{platform.machine()}, one thread, torch {torch.__version__}; {args.images:,} images")
     unseen, drawable = within_reach()
     print(
-        f"of {unseen:,} unseen sets, {drawable:,} are of colours that training has at their places"
+        f"of {unseen:,} unseen sets, {drawable:,} are of colors that training has at their places"
     )
     print("| way | all visible labels right | the very punk | pixels beside it, mean | minutes |")
     print("|---|---|---|---|---|")

@@ -38,7 +38,7 @@ from punkmodels.gan.evaluate import (
     markdown,
 )
 from punkmodels.gan.losses import classic_discriminator_loss, classic_generator_loss
-from punkmodels.gan.networks import Discriminator, Generator, initialise
+from punkmodels.gan.networks import Discriminator, Generator, initialize
 from punkmodels.gan.train import train_dcgan
 from punkmodels.training.device import pick_device
 from punkmodels.training.run_dir import list_runs, read_config, read_metrics
@@ -151,10 +151,10 @@ def tutorial_images_per_s(root: Path, steps: int, device: torch.device) -> float
                     return to_tensor(image.convert("RGBA"))
 
         G = Generator(100, WIDTH).to(device)
-        D = Discriminator(WIDTH, normalise=True).to(device)
+        D = Discriminator(WIDTH, normalize=True).to(device)
         optimizers = [torch.optim.Adam(n.parameters(), 2e-4, (0.5, 0.999)) for n in (G, D)]
         for network in (G, D):
-            initialise(network)
+            initialize(network)
         seen, start = 0, 0.0
         loader = DataLoader(Files(), BATCH, shuffle=True, drop_last=True)
         while seen < (steps + 1) * BATCH:

@@ -103,7 +103,7 @@ for _ in range(5):
         for x, y in train.batches(size):
             pass
 """,
-    "index and normalise a resident tensor (the limit)": """
+    "index and normalize a resident tensor (the limit)": """
 images, labels = train.as_tensors()
 for _ in range(5):
     with Timer():

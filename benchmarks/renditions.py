@@ -28,7 +28,7 @@ from punkdata.images.palette import PALETTE
 
 BACKGROUND = "#638596"
 MIXTURES = 2_000
-RECOLOURED = 1_000
+RECOLORED = 1_000
 LANCZOS, BICUBIC = Image.Resampling.LANCZOS, Image.Resampling.BICUBIC
 NEAREST = Image.Resampling.NEAREST
 
@@ -105,18 +105,18 @@ def mixtures(sprites: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
     return np.stack(made)
 
 
-def recoloured(sprites: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
-    """Sprites that are no punks: half the colours exchanged for any others, or a speck of any
-    colour on every 25th pixel. The hardest, because all near colours come as often as others.
+def recolored(sprites: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
+    """Sprites that are no punks: half the colors exchanged for any others, or a speck of any
+    color on every 25th pixel. The hardest, because all near colors come as often as others.
     """
     rng = np.random.default_rng(seed)
     made = []
     for i in range(count):
         sprite = sprites[rng.integers(len(sprites))].copy()
         if i % 2:
-            for colour in np.unique(sprite.reshape(-1, 4), axis=0)[1:]:
+            for color in np.unique(sprite.reshape(-1, 4), axis=0)[1:]:
                 if rng.random() < 0.5:
-                    sprite[(sprite == colour).all(-1)] = PALETTE[rng.integers(1, len(PALETTE))]
+                    sprite[(sprite == color).all(-1)] = PALETTE[rng.integers(1, len(PALETTE))]
         else:
             specks = rng.random((24, 24)) < 0.04
             sprite[specks] = PALETTE[rng.integers(0, len(PALETTE), specks.sum())]
@@ -152,7 +152,7 @@ def main() -> None:
     groups = {
         "punks": originals,
         "mixtures": mixtures(originals, MIXTURES),
-        "recoloured": recoloured(originals, RECOLOURED),
+        "recolored": recolored(originals, RECOLORED),
     }
     cores = min(2, os.cpu_count() or 1)
     confident: list[tuple[float, bool]] = []

@@ -1,4 +1,4 @@
-"""The CryptoPunks as a small, exact, labelled data set.
+"""The CryptoPunks as a small, exact, labeled data set.
 
 >>> from punkdata import PunkDataset
 >>> train = PunkDataset("data", split="train")

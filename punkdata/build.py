@@ -314,7 +314,7 @@ def _sales_table(sales: list[ParsedSale]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=SALES)
 
 
-def _summarise(sales: pa.Table) -> SalesSummary:
+def _summarize(sales: pa.Table) -> SalesSummary:
     times = sales.column("sold_at").to_pylist()
     return SalesSummary(
         count=len(times),
@@ -336,7 +336,7 @@ def _describe(
         expected=len(punks) + len(missing),
         missing=missing,
         **table_counts(punks),
-        sales=None if sales is None else _summarise(sales),
+        sales=None if sales is None else _summarize(sales),
         limit=info.limit,
         source=info.source,
         base_url=info.base_url,

@@ -237,7 +237,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         Args:
             columns: punks in a row.
             scale: sheet pixels for each sprite pixel.
-            background: any colour that PIL understands; the default is Larva Labs' own.
+            background: any color that PIL understands; the default is Larva Labs' own.
 
         Returns:
             PIL RGB.

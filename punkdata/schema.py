@@ -168,7 +168,7 @@ ABOUT_PROVENANCE = {
     "image_url": "where its image was read",
     "image_body": "SHA-256 of the recorded reply",
     "image_scale": "pixels of that image for each of the sprite's",
-    "background": "the plain colour that was found behind it and removed; null if none was",
+    "background": "the plain color that was found behind it and removed; null if none was",
     "image_confidence": "probability that every pixel is right; 1 of lossless images",
 }
 

@@ -5,12 +5,12 @@ and on it the sprites of the accessories, in one order for men and one for women
 follows from images and labels alone:
 
 1. Two punks that differ in one accessory only show the pixels that it changes.
-2. Where two accessories meet in a pixel, its colour tells which of them is above.
-3. From the lowest upwards, each shows what it makes of the colours beneath it: mostly one
-   colour of its own, but the shadow of a beard depends on the skin.
+2. Where two accessories meet in a pixel, its color tells which of them is above.
+3. From the lowest upwards, each shows what it makes of the colors beneath it: mostly one
+   color of its own, but the shadow of a beard depends on the skin.
 
 Rendering all punks anew tests what was found. With it one can ask of any punk whether an
-accessory changes a single pixel, or is *hidden*; where that takes a colour that no punk shows,
+accessory changes a single pixel, or is *hidden*; where that takes a color that no punk shows,
 it stays undecided.
 """
 
@@ -28,7 +28,7 @@ from punkdata.errors import DataError
 from punkdata.traits import ACCESSORIES, TYPE_IDS, TYPES
 
 Bools = NDArray[np.bool_]
-Colours = NDArray[np.integer]
+Colors = NDArray[np.integer]
 """positions in the palette"""
 
 UNKNOWN = -1
@@ -42,33 +42,33 @@ class Pixel:
     """What may be seen in one pixel of all men, or of all women."""
 
     bases: tuple[int, ...]
-    """the colour of each base; UNKNOWN where no punk shows it bare"""
+    """the color of each base; UNKNOWN where no punk shows it bare"""
     accessories: tuple[int, ...]
     """those that change it, from the lowest to the highest"""
     paint: dict[int, dict[int, int]]
-    """accessory -> colour beneath -> colour that it makes of that"""
+    """accessory -> color beneath -> color that it makes of that"""
 
-    def colour(self, base: int, worn: Sequence[int]) -> int:
+    def color(self, base: int, worn: Sequence[int]) -> int:
         """Of a punk with that base that wears these of `accessories`, from the lowest; UNKNOWN
         where no punk tells.
         """
-        colour = self.bases[base]
+        color = self.bases[base]
         for accessory in worn:
             paint = self.paint[accessory]
-            if colour in paint:
-                colour = paint[colour]
+            if color in paint:
+                color = paint[color]
             else:
-                # What looks alike over two colours is taken for opaque.
+                # What looks alike over two colors is taken for opaque.
                 own = set(paint.values())
-                colour = own.pop() if len(own) == 1 and len(paint) > 1 else UNKNOWN
-        return colour
+                color = own.pop() if len(own) == 1 and len(paint) > 1 else UNKNOWN
+        return color
 
 
 @dataclass(frozen=True)
 class Layers:
     """What `recover` finds."""
 
-    rendered: Colours
+    rendered: Colors
     """(N, 576): every punk drawn anew from the layers"""
     hidden: Bools
     """(N, 87): accessories that a punk has, and that change none of its pixels"""
@@ -82,12 +82,12 @@ class Layers:
     """of each body, in the order of `Pixel.bases`: its type, and its skin as `SKIN_PIXEL` has it;
     UNKNOWN of zombies, apes and aliens"""
 
-    def render(self, punk_type: int, skin: int, accessories: Sequence[int]) -> Colours:
+    def render(self, punk_type: int, skin: int, accessories: Sequence[int]) -> Colors:
         """int16 (576,): a punk of that type and skin with these accessories; UNKNOWN where no punk
         tells.
 
         Args:
-            skin: a colour; UNKNOWN of zombies, apes and aliens.
+            skin: a color; UNKNOWN of zombies, apes and aliens.
 
         Raises:
             ValueError: there is no such base.
@@ -96,20 +96,20 @@ class Layers:
         base = self.bases[which].index((punk_type, skin))
         worn = set(accessories)
         return np.array(
-            [p.colour(base, [a for a in p.accessories if a in worn]) for p in self.pixels[which]],
+            [p.color(base, [a for a in p.accessories if a in worn]) for p in self.pixels[which]],
             np.int16,
         )
 
 
 def recover(
-    indices: Colours,
+    indices: Colors,
     labels: Bools,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Layers:
     """The layers of a collection, from its images and labels.
 
     Args:
-        indices: integer (N, 576), the colour of each pixel.
+        indices: integer (N, 576), the color of each pixel.
         labels: bool (N, 92), in the order of `LABELS`.
         report: called with the number of pixels done, and of all.
 
@@ -139,11 +139,11 @@ def recover(
         certain = hidden[rows] & ~undecided[rows]
         for i in np.flatnonzero(certain.sum(axis=1) > 1):
             left = worn[rows[i]] & ~certain[i]
-            without = [p.colour(int(base[i]), [a for a in p.accessories if left[a]]) for p in found]
+            without = [p.color(int(base[i]), [a for a in p.accessories if left[a]]) for p in found]
             undecided[rows[i]] |= certain[i] & (without != body.indices[i]).any()
         pixels.append(tuple(found))
         orders.append(body.order)
-        bases.append(tuple((int(kind), int(colour)) for kind, colour in known))
+        bases.append(tuple((int(kind), int(color)) for kind, color in known))
     undecided &= hidden
     return Layers(
         rendered,
@@ -164,7 +164,7 @@ class _Body:
         base: (n,), a number for each type and skin.
     """
 
-    def __init__(self, indices: Colours, worn: Bools, base: NDArray[np.intp]) -> None:
+    def __init__(self, indices: Colors, worn: Bools, base: NDArray[np.intp]) -> None:
         self.indices, self.worn, self.base = indices, worn, base
         self.touches = np.zeros((len(ACCESSORIES), indices.shape[1]), bool)
         """(87, 576): whether an accessory changes a pixel of any punk"""
@@ -202,9 +202,9 @@ class _Body:
             mine = np.flatnonzero(row)
             for at in np.flatnonzero(self.touches[mine].sum(axis=0) == 2).tolist():
                 one, two = mine[self.touches[mine, at]].tolist()
-                colours = own[one, at], own[two, at]
-                if colours[0] != colours[1] and seen[at] in colours:
-                    top, low = (one, two) if seen[at] == colours[0] else (two, one)
+                colors = own[one, at], own[two, at]
+                if colors[0] != colors[1] and seen[at] in colors:
+                    top, low = (one, two) if seen[at] == colors[0] else (two, one)
                     beneath[top].add(low)
         try:
             return tuple(TopologicalSorter(beneath).static_order())
@@ -212,8 +212,8 @@ class _Body:
             names = " over ".join(ACCESSORIES[a] for a in error.args[1])
             raise DataError(f"no order of layers fits these punks: {names}") from None
 
-    def solve(self, at: int) -> tuple[Pixel, Colours, Bools, Bools]:
-        """One pixel: how it is painted; and of all punks its colour (n,), which accessories change
+    def solve(self, at: int) -> tuple[Pixel, Colors, Bools, Bools]:
+        """One pixel: how it is painted; and of all punks its color (n,), which accessories change
         it (n, 87), and of which that cannot be told (n, 87).
         """
         touching, codes, first, which = self._kinds(at)
@@ -225,26 +225,26 @@ class _Body:
         seen = self.indices[first, at].tolist()
         bases = [UNKNOWN] * (int(self.base.max()) + 1)
         pixel = Pixel((), touching, {accessory: {} for accessory in touching})
-        for (base, worn), colour in zip(kinds, seen, strict=True):
+        for (base, worn), color in zip(kinds, seen, strict=True):
             if not worn:
-                bases[base] = colour
+                bases[base] = color
         pixel = Pixel(tuple(bases), touching, pixel.paint)
         # The fewer lie on each other, the surer is what lies beneath the highest.
         for i in sorted(range(len(kinds)), key=lambda i: len(kinds[i][1])) * 2:
             base, worn = kinds[i]
-            if worn and pixel.colour(base, worn) != seen[i]:
-                beneath = pixel.colour(base, worn[:-1])
+            if worn and pixel.color(base, worn) != seen[i]:
+                beneath = pixel.color(base, worn[:-1])
                 if beneath != UNKNOWN or not pixel.paint[worn[-1]]:
                     pixel.paint[worn[-1]].setdefault(beneath, seen[i])
-        colours = np.array([pixel.colour(*kind) for kind in kinds], np.int16)
+        colors = np.array([pixel.color(*kind) for kind in kinds], np.int16)
         is_shown = np.zeros((len(kinds), len(ACCESSORIES)), bool)
         is_open = np.zeros_like(is_shown)
         for i, (base, worn) in enumerate(kinds):
             for accessory in worn:
-                without = pixel.colour(base, tuple(a for a in worn if a != accessory))
+                without = pixel.color(base, tuple(a for a in worn if a != accessory))
                 is_shown[i, accessory] = without not in (UNKNOWN, seen[i])
                 is_open[i, accessory] = without == UNKNOWN
-        return pixel, colours[which], is_shown[which], is_open[which]
+        return pixel, colors[which], is_shown[which], is_open[which]
 
     def _kinds(
         self, at: int
@@ -261,10 +261,10 @@ class _Body:
             codes, first, which = np.unique(
                 (self.base << len(touching)) + bits, return_index=True, return_inverse=True
             )
-            colours = self.indices[:, at]
-            others = _spread(which, colours)
+            colors = self.indices[:, at]
+            others = _spread(which, colors)
             left = {
-                a: _spread(which * 2 + self.worn[:, a], colours)
+                a: _spread(which * 2 + self.worn[:, a], colors)
                 for a in self.order
                 if others and not self.touches[a, at]
             }
@@ -274,8 +274,8 @@ class _Body:
             self.touches[best, at] = True
 
 
-def _spread(kinds: NDArray[np.intp], colours: Colours) -> int:
-    """How many punks have another colour than most of their kind."""
-    pairs, counts = np.unique(kinds * 1000 + colours, return_counts=True)
+def _spread(kinds: NDArray[np.intp], colors: Colors) -> int:
+    """How many punks have another color than most of their kind."""
+    pairs, counts = np.unique(kinds * 1000 + colors, return_counts=True)
     starts = np.flatnonzero(np.diff(pairs // 1000, prepend=-1))
     return int(counts.sum() - np.maximum.reduceat(counts, starts).sum())

@@ -95,7 +95,7 @@ def picture_of_hidden(audit: Audit) -> Image.Image:
 def picture_of_layers(audit: Audit) -> Image.Image:
     """The sprites of all accessories, from the lowest to the highest: of men, then of women.
 
-    A pixel that depends on what lies beneath has the colour that it makes most often.
+    A pixel that depends on what lies beneath has the color that it makes most often.
     """
     rows = []
     for who, pixels, order in zip(
@@ -104,9 +104,9 @@ def picture_of_layers(audit: Audit) -> Image.Image:
         sprites = np.zeros((len(order), SIDE_PX * SIDE_PX, 4), np.uint8)
         for at, pixel in enumerate(pixels):
             for accessory, paint in pixel.paint.items():
-                colours = [c for c in paint.values() if c != UNKNOWN]
-                if colours:
-                    sprites[order.index(accessory), at] = PALETTE[max(colours, key=colours.count)]
+                colors = [c for c in paint.values() if c != UNKNOWN]
+                if colors:
+                    sprites[order.index(accessory), at] = PALETTE[max(colors, key=colors.count)]
         tiles = sprites.reshape(-1, SIDE_PX, SIDE_PX, 4)
         for start in range(0, len(order), SHOWN):
             names = f"{who}, {start + 1} to {min(start + SHOWN, len(order))}"

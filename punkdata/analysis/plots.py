@@ -20,9 +20,7 @@ from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, TYPES
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TYPE_COLOURS = dict(
-    zip(TYPES, ("#0d8a92", "#b5530b", "#b8508f", "#2b5fb8", "#2d8a3d"), strict=True)
-)
+TYPE_COLORS = dict(zip(TYPES, ("#0d8a92", "#b5530b", "#b8508f", "#2b5fb8", "#2d8a3d"), strict=True))
 """as in the gallery"""
 BAR = "#3d83c0"
 FAINT = "#d5dae0"
@@ -50,8 +48,8 @@ def price_by_type(snapshot: Snapshot) -> bytes:
         (-0.2, "mean", "average", 0.5),
         (0.2, "median", "median", 1.0),
     ):
-        colours = [TYPE_COLOURS[kind] for kind in table.index]
-        bars = axes.bar(at + shift, table[column], 0.38, color=colours, alpha=alpha)
+        colors = [TYPE_COLORS[kind] for kind in table.index]
+        bars = axes.bar(at + shift, table[column], 0.38, color=colors, alpha=alpha)
         axes.bar_label(bars, [f"{name}\n{_short(eth)}" for eth in table[column]], fontsize=8)
     _in_eth(axes)
     axes.margins(y=0.15)
@@ -67,13 +65,13 @@ def price_over_time(snapshot: Snapshot) -> bytes:
     sales = sales[sales["price_eth"] >= LEAST_ETH].set_index("sold_at").sort_index()
     figure = _figure(11, 5.5)
     axes = figure.subplots()
-    for kind, colour in TYPE_COLOURS.items():
+    for kind, color in TYPE_COLORS.items():
         some = sales.loc[sales["type"] == kind, "price_eth"]
         if some.empty:
             continue
         medians = some.resample("MS").median()  # NaN, a gap, in a month without a sale
-        axes.plot(some.index, some, ".", color=colour, markersize=2.5, alpha=0.12, zorder=1)
-        axes.plot(medians.index, medians, ".-", color=colour, markersize=4, label=kind, zorder=3)
+        axes.plot(some.index, some, ".", color=color, markersize=2.5, alpha=0.12, zorder=1)
+        axes.plot(medians.index, medians, ".-", color=color, markersize=4, label=kind, zorder=3)
     _in_eth(axes)
     figure.legend(loc="outside right upper")
     title = "Price over time: each sale, and the median of each month"
@@ -121,7 +119,7 @@ def co_occurrence(snapshot: Snapshot) -> bytes:
     axes.set_yticks(np.arange(len(order)), names, fontsize=6)
     times = FixedFormatter(["1/8", "1/4", "1/2", "as by chance", "2 times", "4 times", "8 times"])
     figure.colorbar(image, shrink=0.6, ticks=list(range(-3, 4)), format=times)
-    axes.set_title("How often accessories meet (grey: never)")
+    axes.set_title("How often accessories meet (gray: never)")
     return _png(figure)
 
 

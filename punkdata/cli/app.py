@@ -16,7 +16,7 @@ from punkdata.errors import DataError, DifferenceError
 from punkdata.files import root_option, shown
 
 app = console.make_app(
-    "Get the CryptoPunks as labelled data: fetch a recording, build a snapshot, verify it."
+    "Get the CryptoPunks as labeled data: fetch a recording, build a snapshot, verify it."
 )
 
 
@@ -24,7 +24,7 @@ app = console.make_app(
 def main_options(
     version: Annotated[bool, console.version_option("punkdata")] = False,
 ) -> None:
-    """Get the CryptoPunks as labelled data: fetch a recording, build a snapshot, verify it."""
+    """Get the CryptoPunks as labeled data: fetch a recording, build a snapshot, verify it."""
 
 
 # Help lists commands in the order in which they are registered: that of their use.

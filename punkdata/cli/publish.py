@@ -97,7 +97,7 @@ def imagefolder(
         int, typer.Option(min=1, max=100, help="Picture pixels for each of a sprite.")
     ] = 1,
     background: Annotated[
-        str | None, typer.Option(help="A colour, as #638596; without one it stays transparent.")
+        str | None, typer.Option(help="A color, as #638596; without one it stays transparent.")
     ] = None,
 ) -> None:
     """Write OUT/train/<type>/<number>.png and so on, and a metadata.csv for each part.

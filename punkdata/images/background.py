@@ -1,4 +1,4 @@
-"""A plain colour behind a sprite: found at the corners, and taken away. Pure."""
+"""A plain color behind a sprite: found at the corners, and taken away. Pure."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ KNOWN_BACKGROUNDS = ((0x63, 0x85, 0x96), (0x95, 0x55, 0x4F), (0x8E, 0x6F, 0xB6))
 def corners_differ() -> ImageError:
     """What is wrong with a picture of several punks, or on a background with a pattern."""
     return ImageError(
-        "has no transparency, and corners of different colours",
+        "has no transparency, and corners of different colors",
         try_next="crop it to one punk on a plain background",
     )
 
 
 def remove_background(opaque: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], str]:
-    """The sprite that was painted onto one plain colour, and that colour as "#rrggbb".
+    """The sprite that was painted onto one plain color, and that color as "#rrggbb".
 
     The corners of every punk are transparent, so they show the background. A half
-    transparent pixel has become a mix with it, which is undone where only one colour
+    transparent pixel has become a mix with it, which is undone where only one color
     can have made the mix.
 
     Args:
@@ -49,13 +49,13 @@ def remove_background(opaque: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], str
         check_telling(behind, is_behind)
     sprite = np.where(is_behind[..., None], np.uint8(0), opaque)
     solid = PALETTE[PALETTE[:, 3] == 255]
-    for colour in PALETTE[PALETTE[:, 3] == 128]:
-        mixed = _composite(colour, behind)
+    for color in PALETTE[PALETTE[:, 3] == 128]:
+        mixed = _composite(color, behind)
         for alike in solid[(np.abs(solid.astype(int) - mixed).max(axis=-1) == 1)]:
             # Programs round mixes differently, so this may be either.
             if (opaque == alike).all(-1).any():
                 raise ImageError(
-                    f"has the background {name}, on which two colours look nearly the same",
+                    f"has the background {name}, on which two colors look nearly the same",
                     try_next=_NEEDS_ALPHA,
                 )
         is_mixed = (opaque == mixed).all(-1)
@@ -63,40 +63,40 @@ def remove_background(opaque: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], str
             continue
         if (mixed == behind).all() or (solid == mixed).all(-1).any():
             raise ImageError(
-                f"has the background {name}, on which two colours look the same",
+                f"has the background {name}, on which two colors look the same",
                 try_next=_NEEDS_ALPHA,
             )
-        sprite[is_mixed] = colour
+        sprite[is_mixed] = color
     # Other programs round such mixes differently; what is left over may be one of those.
     if (PALETTE[palette_indices(sprite)] != sprite).any():
         raise ImageError(
-            f"has colours on the background {name} that no punk has", try_next=_NEEDS_ALPHA
+            f"has colors on the background {name} that no punk has", try_next=_NEEDS_ALPHA
         )
     return sprite, name
 
 
 def check_telling(background: NDArray[np.uint8], is_behind: NDArray[np.bool_]) -> None:
-    """Refuse a background that is also a colour of punks, where that leaves a doubt.
+    """Refuse a background that is also a color of punks, where that leaves a doubt.
 
-    White is the one colour of the palette that no punk shows at its outer edge, so white
+    White is the one color of the palette that no punk shows at its outer edge, so white
     that touches the border is background; enclosed white can be either.
 
     Args:
-        background: (3,) or (4,), the palette's colour that it cannot be told from.
+        background: (3,) or (4,), the palette's color that it cannot be told from.
         is_behind: (24, 24), where the picture shows it.
     """
     if tuple(background[:3]) != _WHITE:
         name = "#" + bytes(background[:3]).hex()
         raise ImageError(
-            f"has the background {name}, which is also a colour of punks", try_next=_NEEDS_ALPHA
+            f"has the background {name}, which is also a color of punks", try_next=_NEEDS_ALPHA
         )
     if (is_behind & ~_reached_from_border(is_behind)).any():
         raise ImageError("has white inside, which may be punk or background", try_next=_NEEDS_ALPHA)
 
 
-def _composite(colour: NDArray[np.uint8], behind: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """`colour` painted over the opaque `behind`: uint8 (4,), as Pillow rounds it."""
-    over = [Image.new("RGBA", (1, 1), tuple(map(int, c))) for c in (behind, colour)]
+def _composite(color: NDArray[np.uint8], behind: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """`color` painted over the opaque `behind`: uint8 (4,), as Pillow rounds it."""
+    over = [Image.new("RGBA", (1, 1), tuple(map(int, c))) for c in (behind, color)]
     mixed: NDArray[np.uint8] = np.asarray(Image.alpha_composite(*over))[0, 0]
     return mixed
 

@@ -45,10 +45,10 @@ MAX_LOSSY_PX = 1024
 MAX_STRANGENESS = 6.0
 MAX_ODDITY = 8.0
 BACKDROP = "#18d0e0"
-"""about as far from all 222 colours as a colour can be"""
+"""about as far from all 222 colors as a color can be"""
 
 _ROW_BYTES = SIDE_PX * 4
-_EMPTY = "shows nothing but one plain colour"
+_EMPTY = "shows nothing but one plain color"
 _NEEDS_A_BETTER_ONE = "use a larger or a lossless picture of it"
 
 
@@ -99,7 +99,7 @@ class DecodedImage:
     scale: float
     """how many image pixels a sprite pixel is wide; 1 for an SVG"""
     background: str | None
-    """the plain colour that stood behind the punk, as "#rrggbb"; None if transparent. From a
+    """the plain color that stood behind the punk, as "#rrggbb"; None if transparent. From a
     lossy picture it is exact to about one step in each channel."""
     confidence: float
     """how sure every pixel is, 0 to 1: 1 for lossless pictures; benchmarks/renditions.py counts
@@ -173,8 +173,8 @@ def _restored(image: Image.Image, name: str, data: bytes, min_confidence: float)
         )
     background = bytes(found.background.astype(np.uint8)).hex()
     is_behind = np.isin(found.indices, [0, *found.hidden])
-    for colour in PALETTE[found.hidden]:
-        check_telling(colour, is_behind.reshape(SIDE_PX, SIDE_PX))
+    for color in PALETTE[found.hidden]:
+        check_telling(color, is_behind.reshape(SIDE_PX, SIDE_PX))
     indices = np.where(is_behind, 0, found.indices)
     if not indices.any():
         raise ImageError(_EMPTY)
@@ -201,7 +201,7 @@ def _rendition(image: Image.Image, name: str, data: bytes) -> tuple[Rendition, b
         pixels = pixels.convert("RGBA")
     is_transparent = pixels.mode == "RGBA" and pixels.getchannel("A").getextrema() != (255, 255)
     if is_transparent:
-        # Its alpha has been blurred like its colours; on one colour that needs no thought.
+        # Its alpha has been blurred like its colors; on one color that needs no thought.
         data = b""
         flat = Image.new("RGBA", pixels.size, BACKDROP)
         flat.alpha_composite(pixels)
@@ -231,4 +231,4 @@ def _check(rendition: Rendition, found: Restoration) -> None:
             try_next="take one punk a picture, enlarged without smoothing (Image.NEAREST)",
         )
     if found.strangeness > MAX_STRANGENESS:
-        raise ImageError("has colours that no punk has")
+        raise ImageError("has colors that no punk has")

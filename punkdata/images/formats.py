@@ -21,10 +21,10 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _SVG_STARTS = (b"<svg", b"<?xml", b"data:image/svg+xml")
 _OTHERS = {b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"BM": "BMP", b"<": "HTML", b"{": "JSON"}
 _NO_MODE = {
-    "L": "is grey, so the colours are lost",
-    "1": "is black and white, so the colours are lost",
-    "CMYK": "is in colours for print (CMYK)",
-    "YCCK": "is in colours for print (CMYK)",
+    "L": "is gray, so the colors are lost",
+    "1": "is black and white, so the colors are lost",
+    "CMYK": "is in colors for print (CMYK)",
+    "YCCK": "is in colors for print (CMYK)",
 }
 
 
@@ -95,7 +95,7 @@ def open_picture(data: bytes) -> Image.Image:
     if getattr(image, "n_frames", 1) != 1:
         raise ImageError("is an animation")
     if name == "JPEG" and image.mode != "RGB":
-        raise ImageError(_NO_MODE.get(image.mode, f"has the colour mode {image.mode}"))
+        raise ImageError(_NO_MODE.get(image.mode, f"has the color mode {image.mode}"))
     return image
 
 

@@ -19,7 +19,7 @@ def montage(
         sprites: uint8 (N, 24, 24, 4).
         columns: sprites in a row, of fewer if there are fewer.
         scale: picture pixels for each sprite pixel.
-        background: any colour that PIL understands.
+        background: any color that PIL understands.
 
     Returns:
         PIL RGB.

@@ -28,7 +28,7 @@ def exact_sprite(pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     whole = _as_numbers(pixels)
     found = _uniform_cells(whole)
     if found is None:
-        # Transparent pixels may differ in a colour that nobody sees.
+        # Transparent pixels may differ in a color that nobody sees.
         found = _uniform_cells(_as_numbers(blank_transparent(pixels)))
     if found is None:
         return None
@@ -64,14 +64,14 @@ def _sources(lines: NDArray[np.uint32], sprite: NDArray[np.uint32]) -> NDArray[n
     """Which of the 24 lines of a sprite each of n enlarged lines repeats: (n,).
 
     Programs place the border between two lines differently, by up to a pixel of the picture
-    or of a 336-pixel one in between; nearer to it than that either neighbour may come.
+    or of a 336-pixel one in between; nearer to it than that either neighbor may come.
     """
     side = len(lines)
     place = (np.arange(side) + 0.5) * _SIDE / side
     source = place.astype(int)
     reach = (0.5 + max(1, side / 336)) * _SIDE / side
     for step, near in ((-1, place - source < reach), (1, source + 1 - place < reach)):
-        neighbour = (source + step).clip(0, _SIDE - 1)
-        other = near & (lines != sprite[source]).any(1) & (lines == sprite[neighbour]).all(1)
-        source = np.where(other, neighbour, source)
+        neighbor = (source + step).clip(0, _SIDE - 1)
+        other = near & (lines != sprite[source]).any(1) & (lines == sprite[neighbor]).all(1)
+        source = np.where(other, neighbor, source)
     return source

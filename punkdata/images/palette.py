@@ -1,4 +1,4 @@
-"""The 222 RGBA colours that the collection uses, in one fixed order.
+"""The 222 RGBA colors that the collection uses, in one fixed order.
 
 `PALETTE[0]` is transparent; the others are sorted by red, green, blue. Two are half
 transparent (alpha 128: smoke and glass), all others opaque.
@@ -38,7 +38,7 @@ _HEX = """
 """
 
 PALETTE: NDArray[np.uint8] = np.array(
-    [tuple(bytes.fromhex(colour)) for colour in _HEX.split()], np.uint8
+    [tuple(bytes.fromhex(color)) for color in _HEX.split()], np.uint8
 )
 """uint8 (222, 4)"""
 PALETTE.setflags(write=False)
@@ -48,9 +48,9 @@ _ORDER = np.argsort(_KEYS)
 
 
 def palette_indices(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """For each RGBA pixel the position of its colour in `PALETTE`, of the nearest if it has none.
+    """For each RGBA pixel the position of its color in `PALETTE`, of the nearest if it has none.
 
-    Nearest means the smallest squared distance of premultiplied colour and alpha.
+    Nearest means the smallest squared distance of premultiplied color and alpha.
 
     Args:
         pixels: uint8 (..., 4).
@@ -62,13 +62,13 @@ def palette_indices(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     at = _ORDER[np.searchsorted(_KEYS[_ORDER], keys).clip(max=len(PALETTE) - 1)]
     strange = _KEYS[at] != keys
     if strange.any():
-        colours, which = np.unique(pixels[strange], axis=0, return_inverse=True)
-        gaps = _premultiplied(colours)[:, None] - _premultiplied(PALETTE)[None]
+        colors, which = np.unique(pixels[strange], axis=0, return_inverse=True)
+        gaps = _premultiplied(colors)[:, None] - _premultiplied(PALETTE)[None]
         at[strange] = (gaps**2).sum(axis=-1).argmin(axis=1)[which.reshape(-1)]
     indices: NDArray[np.uint8] = at.astype(np.uint8)
     return indices
 
 
-def _premultiplied(colours: NDArray[np.uint8]) -> NDArray[np.float64]:
-    alpha = colours[..., 3:].astype(np.float64)
-    return np.concatenate([colours[..., :3] * (alpha / 255), alpha], axis=-1)
+def _premultiplied(colors: NDArray[np.uint8]) -> NDArray[np.float64]:
+    alpha = colors[..., 3:].astype(np.float64)
+    return np.concatenate([colors[..., :3] * (alpha / 255), alpha], axis=-1)

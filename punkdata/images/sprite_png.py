@@ -24,7 +24,7 @@ MAGIC = b"\x89PNG\r\n\x1a\n"
 MAX_CHUNKS = 1000
 
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-"""how many numbers a pixel has, by colour type"""
+"""how many numbers a pixel has, by color type"""
 _PLAIN, _UP = 0, 2
 """filters of rows: written as they are, and as what they are more than the one above"""
 
@@ -78,10 +78,10 @@ def _chunks(data: bytes) -> list[Chunk]:
 
 def _unpacked(chunks: list[Chunk]) -> NDArray[np.uint8] | None:
     """The rows, each after the number of its filter: (height, 1 + bytes). None if interlaced."""
-    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", chunks[0][1])
+    width, height, depth, color, _, _, interlaced = struct.unpack(">IIBBBBB", chunks[0][1])
     if depth == 16:
         raise ImageError("has 16 bits a channel", try_next="save it with 8")
-    row_bytes = (width * depth * _SAMPLES.get(colour, 0) + 7) // 8
+    row_bytes = (width * depth * _SAMPLES.get(color, 0) + 7) // 8
     unpacker = zlib.decompressobj()
     body = b"".join(part for kind, part in chunks if kind == b"IDAT")
     try:

@@ -112,7 +112,7 @@ class _Reader:
         if expected == "svg":
             self._check_grid(attributes)
         else:
-            self.rectangles.append((_place(attributes), _colour(attributes.get("fill", ""))))
+            self.rectangles.append((_place(attributes), _color(attributes.get("fill", ""))))
         if len(self.rectangles) > MAX_RECTANGLES:
             raise ImageError(f"is an SVG of more than {MAX_RECTANGLES:,} rectangles")
 
@@ -144,10 +144,10 @@ def _place(attributes: dict[str, str]) -> tuple[int, int, int, int]:
     return x, y, width, height
 
 
-def _colour(fill: str) -> tuple[int, int, int, int]:
+def _color(fill: str) -> tuple[int, int, int, int]:
     match = _FILL.fullmatch(fill)
     if match is None:
-        raise ImageError(f"is an SVG with the colour {fill[:20]!r}, not #rrggbb or #rrggbbaa")
+        raise ImageError(f"is an SVG with the color {fill[:20]!r}, not #rrggbb or #rrggbbaa")
     digits = match[1] if len(match[1]) > 3 else "".join(2 * digit for digit in match[1])
     red, green, blue, alpha = bytes.fromhex(digits.ljust(8, "f"))
     return red, green, blue, alpha
@@ -157,6 +157,6 @@ def _painted(
     rectangles: list[tuple[tuple[int, int, int, int], tuple[int, int, int, int]]],
 ) -> NDArray[np.uint8]:
     canvas = Image.new("RGBA", (_SIDE, _SIDE))
-    for (x, y, width, height), colour in rectangles:
-        canvas.alpha_composite(Image.new("RGBA", (width, height), colour), (x, y))
+    for (x, y, width, height), color in rectangles:
+        canvas.alpha_composite(Image.new("RGBA", (width, height), color), (x, y))
     return np.array(canvas)  # a copy, which may be written to

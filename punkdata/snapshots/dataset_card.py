@@ -86,7 +86,7 @@ Not known is null; known to be none is 0 or empty.
 
 ## Rights, and how to cite
 
-The artwork belongs to its owners; no licence to it is given here. What holders of a punk may do
+The artwork belongs to its owners; no license to it is given here. What holders of a punk may do
 stands in the collection's own terms: {terms}
 The tool that made this folder is MIT.
 

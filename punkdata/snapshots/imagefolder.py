@@ -43,10 +43,10 @@ def export_imagefolder(
         out: must not exist, or be empty.
         split_scheme: default or by_id.
         scale: picture pixels for each sprite pixel, by repeating them.
-        background: any colour that PIL understands; then pictures are RGB instead of RGBA.
+        background: any color that PIL understands; then pictures are RGB instead of RGBA.
 
     Raises:
-        UsageError: there is something at `out`, it is the present folder, or no such colour.
+        UsageError: there is something at `out`, it is the present folder, or no such color.
         DataError: the snapshot is damaged.
         StorageError: the disk is full.
     """
@@ -54,7 +54,7 @@ def export_imagefolder(
         raise UsageError(f"{out} is there already", try_next="choose another folder")
     if out.exists() and out.samefile(Path.cwd()):
         raise UsageError("the present folder cannot be replaced", try_next="name one to make in it")
-    behind = None if background is None else _colour(background)
+    behind = None if background is None else _color(background)
     wanted = ["punk_id", "type", "accessories", "hidden_accessories", "pixels_sha256"]
     table = snapshot.punks()
     names = [name for name in wanted if name in table.column_names]
@@ -100,14 +100,14 @@ def _drawn(pixels: NDArray[np.uint8], scale: int, behind: tuple[int, ...] | None
     return file.getvalue()
 
 
-def _colour(text: str) -> tuple[int, ...]:
+def _color(text: str) -> tuple[int, ...]:
     from PIL import ImageColor
 
     try:
         return ImageColor.getcolor(text, "RGB")  # type: ignore[return-value]  # of RGB a tuple
     except ValueError:
         raise UsageError(
-            f"{text!r} is no colour", try_next="write it as #638596, or by its name in CSS"
+            f"{text!r} is no color", try_next="write it as #638596, or by its name in CSS"
         ) from None
 
 

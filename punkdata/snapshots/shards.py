@@ -1,6 +1,6 @@
 """PNG tar shards: writer and reader side by side.
 
-A sample is two neighbours in a USTAR archive, `0042.png` and `0042.json`, as WebDataset
+A sample is two neighbors in a USTAR archive, `0042.png` and `0042.json`, as WebDataset
 and many loaders of large collections read them. The JSON holds the same keys in every
 sample and no null, because readers infer its shape from the first samples.
 """

@@ -3,7 +3,7 @@
 Accessories are told by one or two pixels at fixed places. So `PunkCNN` sees every pixel in
 two convolutions before anything is pooled, flattens the map and never averages it over
 positions, and has a linear layer beside it. `LinearPixels` is that last part alone, with a
-weight for every colour at every place. `PublishedCNN` has the shape of an earlier work.
+weight for every color at every place. `PublishedCNN` has the shape of an earlier work.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Classifier(nn.Module):
 
     Args:
         network: of the same input and output.
-        pairs: int16 (576, 222): the row, from 1, of each colour at each place that training
+        pairs: int16 (576, 222): the row, from 1, of each color at each place that training
             knew; 0 for those that it never saw. See `known_pairs`.
     """
 
@@ -55,7 +55,7 @@ class Classifier(nn.Module):
         return self.pairs[places, indices.flatten(1).long()].long()
 
     def unknown_pixels(self, indices: torch.Tensor) -> torch.Tensor:
-        """How many pixels of each sprite have a colour that no punk of training had at that place:
+        """How many pixels of each sprite have a color that no punk of training had at that place:
         int64 (N,).
         """
         return (self.rows(indices) == 0).sum(dim=1)
@@ -70,7 +70,7 @@ def known_pairs(indices: torch.Tensor) -> torch.Tensor:
     flat = indices.flatten(1).long().cpu() + torch.arange(PLACES) * len(PALETTE)
     seen = torch.unique(flat)
     if len(seen) > torch.iinfo(torch.int16).max:
-        raise DataError(f"these images have {len(seen):,} pairs of place and colour, too many")
+        raise DataError(f"these images have {len(seen):,} pairs of place and color, too many")
     pairs = torch.zeros(PLACES * len(PALETTE), dtype=torch.int16)
     pairs[seen] = torch.arange(1, len(seen) + 1, dtype=torch.int16)
     return pairs.reshape(PLACES, len(PALETTE))
@@ -94,7 +94,7 @@ class PunkCNN(nn.Module):
 
     Args:
         outputs: 92 labels, or 5 types.
-        code: size of the learnt code of a colour. Neighbouring browns differ by a few
+        code: size of the learnt code of a color. Neighboring browns differ by a few
             steps of RGB, but one is a beard and the other skin: a code sets them apart.
         width: channels of the first two convolutions; the third has twice as many.
         hidden: units of the fully connected layer.
@@ -146,7 +146,7 @@ class PunkCNN(nn.Module):
 
 
 class LinearPixels(nn.Module):
-    """One weight a label for each colour at each place: rows of `pairs` (N, 576) to logits.
+    """One weight a label for each color at each place: rows of `pairs` (N, 576) to logits.
 
     Args:
         rows: the number of rows; row 0, what training never saw, counts nothing.
@@ -168,7 +168,7 @@ class PublishedCNN(nn.Module):
     3x3 convolution and pooling, then the average over all positions.
     """
 
-    colours: torch.Tensor
+    colors: torch.Tensor
 
     def __init__(
         self, outputs: int = len(LABELS), width: int = 32, dropout: float = 0.2, depth: int = 3
@@ -176,7 +176,7 @@ class PublishedCNN(nn.Module):
         super().__init__()
         rgba = torch.tensor(PALETTE, dtype=torch.float32) / 255
         behind = torch.tensor(BACKGROUND) / 255
-        self.register_buffer("colours", rgba[:, :3] * rgba[:, 3:] + behind * (1 - rgba[:, 3:]))
+        self.register_buffer("colors", rgba[:, :3] * rgba[:, 3:] + behind * (1 - rgba[:, 3:]))
         channels = (3, *(width * 2**i for i in range(depth)))
         self.features = nn.Sequential(
             *(
@@ -191,7 +191,7 @@ class PublishedCNN(nn.Module):
         self.head = nn.Linear(channels[-1], outputs)
 
     def forward(self, indices: torch.Tensor) -> torch.Tensor:
-        pixels = self.colours[indices.long()].permute(0, 3, 1, 2)
+        pixels = self.colors[indices.long()].permute(0, 3, 1, 2)
         pictures = F.interpolate(pixels, (42, 42), mode="bilinear", antialias=False)
         logits: torch.Tensor = self.head(self.features(pictures))
         return logits

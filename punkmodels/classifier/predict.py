@@ -19,7 +19,7 @@ from punkmodels.classifier.networks import Classifier, decide
 
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".svg"}
 MAX_UNKNOWN_PIXELS = 8
-"""pixels of a colour that no punk of training has at that place; with more it is no punk;
+"""pixels of a color that no punk of training has at that place; with more it is no punk;
 benchmarks/classifier.py counts what that refuses and what it lets through"""
 
 
@@ -31,7 +31,7 @@ class Prediction:
     image_confidence: float
     """the probability that the sprite was read rightly; 1 from a lossless picture"""
     unknown_pixels: int
-    """pixels of a colour that no punk of training has at that place"""
+    """pixels of a color that no punk of training has at that place"""
     scores: dict[str, float]
     """label -> probability, the likeliest first"""
 
@@ -63,7 +63,7 @@ def predict_image(model: Classifier, path: Path, device: torch.device) -> Predic
     indices = torch.from_numpy(palette_indices(decoded.sprite[None]))
     unknown = int(model.unknown_pixels(indices.to(device)))
     if unknown > MAX_UNKNOWN_PIXELS:
-        raise ImageError(f"is not a punk: no punk is so coloured in {unknown} of its 576 pixels")
+        raise ImageError(f"is not a punk: no punk is so colored in {unknown} of its 576 pixels")
     logits = predict_logits(model, indices, device)
     chances = logits.softmax(1) if logits.shape[1] == len(TYPES) else logits.sigmoid()
     told = np.zeros(len(LABELS), np.uint8)

@@ -299,7 +299,7 @@ def one_cycle(progress: float, warm_share: float = 0.25) -> float:
 def augment(images: torch.Tensor, noise_share: float, generator: torch.Generator) -> torch.Tensor:
     """Palette indices (N, 24, 24) with a few pixels replaced by another punk's at their place.
 
-    Colour, place and direction stay, because all three are labels: shifting by a pixel,
+    Color, place and direction stay, because all three are labels: shifting by a pixel,
     elsewhere the usual augmentation, lowered the score.
     """
     order = torch.randperm(len(images), generator=generator, device=images.device)

@@ -99,7 +99,7 @@ def train_classifier(
     model: Annotated[
         Model,
         typer.Option(
-            help="cnn: the best. linear: a weight for every colour at every place. published: the "
+            help="cnn: the best. linear: a weight for every color at every place. published: the "
             "shape of an earlier work, for comparison. features: the small one that generators are "
             "measured with."
         ),
@@ -127,7 +127,7 @@ def train_classifier(
     augment_with: Annotated[
         str | None,
         typer.Option(
-            help="Add drawn punks to training, labelled by what they were asked for: by a run of "
+            help="Add drawn punks to training, labeled by what they were asked for: by a run of "
             'train dcgan --conditional labels, or "bundled-labels". Fairly compared only if that '
             "knew no other punks than this training."
         ),

@@ -111,7 +111,7 @@ def evaluate_drawn(
             f"{result.sprites:,} are fewer than {DRAW:,}: compare with the same number only"
         )
     if out:
-        console.say(f"written to {out}: scores.json, scores.md, neighbours.png")
+        console.say(f"written to {out}: scores.json, scores.md, neighbors.png")
     if obeyed and asked_out:
         console.say(f"and to {asked_out}: scores.json, scores.md, drawn.png")
 
@@ -130,7 +130,7 @@ def _evaluate_pictures(run: Path, out: Path | None, device: torch.device, *, as_
     console.emit("")
     console.emit(f"{result.drawn:,} drawn beside as many of {result.pictures}")
     console.emit("floor: one half of these beside the other; distances by principal components")
-    console.say(f"written to {out}: scores.json, neighbours.png")
+    console.say(f"written to {out}: scores.json, neighbors.png")
 
 
 def export_drawn(run: Path, out: Path, root: Path, version: str | None, *, as_json: bool) -> None:

@@ -104,7 +104,7 @@ def train_dcgan(
     head: Annotated[
         Head | None,
         typer.Option(
-            help="palette: choose among the colours known at each place. rgba: any colour. "
+            help="palette: choose among the colors known at each place. rgba: any color. "
             "(default: the recipe's)"
         ),
     ] = None,
@@ -146,7 +146,7 @@ def train_dcgan(
         int | None,
         typer.Option(
             min=1,
-            help="Parts of a batch that are normalised each by itself; ranks must divide them. "
+            help="Parts of a batch that are normalized each by itself; ranks must divide them. "
             "(default: a part for each rank of torchrun)",
         ),
     ] = None,
@@ -172,7 +172,7 @@ def train_dcgan(
     is_plain_network = network is Network.MLP
     if is_plain_network and (is_asked or head is Head.PALETTE or encoder):
         raise UsageError(
-            "an mlp draws any colour, and nothing that is asked for",
+            "an mlp draws any color, and nothing that is asked for",
             try_next="leave out --conditional, --head and --encoder",
         )
     if images and (is_asked or head is Head.PALETTE or encoder):

@@ -74,7 +74,7 @@ def _tiles(file: Path, tile: int) -> NDArray[np.float32]:
             try_next="say their side with --tile, a multiple of 24",
         )
     k = tile // SIZE
-    pixels[pixels[..., 3] == 0] = 0  # what is not seen has no colour
+    pixels[pixels[..., 3] == 0] = 0  # what is not seen has no color
     parts: NDArray[np.float32] = pixels.reshape(
         height // tile, SIZE, k, width // tile, SIZE, k, 4
     ).mean(axis=(2, 5))

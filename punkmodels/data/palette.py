@@ -1,4 +1,4 @@
-"""Colours of punks for networks: the palette as a table, and a last layer that chooses from it."""
+"""Colors of punks for networks: the palette as a table, and a last layer that chooses from it."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from punkdata.images.palette import PALETTE
 
 SIZE = 24
 MIDDLE_HEIGHT = 10.0
-"""nats, which what is asked for can add to the logit of a colour at first"""
+"""nats, which what is asked for can add to the logit of a color at first"""
 
 
 class PaletteHead(nn.Module):
-    """Features, float32 (N, channels, 24, 24), to one of the colours that training knows at each
+    """Features, float32 (N, channels, 24, 24), to one of the colors that training knows at each
     place: RGBA and code in [-1, 1], float32 (N, 4 + code, 24, 24).
 
     Every place has weights of its own: what a pixel can be depends on where it is. The likeliest
-    colour is drawn, and the gradient is that of the mean colour (Bengio and others, "Estimating or
+    color is drawn, and the gradient is that of the mean color (Bengio and others, "Estimating or
     Propagating Gradients", 2013), so that the discriminator never sees a mixture.
 
     Args:
-        counts: int64 (576, 222), how often training has each colour at each place. Colours start
+        counts: int64 (576, 222), how often training has each color at each place. Colors start
             as likely as they are.
-        code: numbers of each colour beside RGBA, see `colour_table`.
+        code: numbers of each color beside RGBA, see `color_table`.
         asked: size of the condition, see `conditions`, which has a say in every pixel by weights
             of its own, `of_asked`; 0 for none.
         by_height: those weights are at most as large as the `height` of what is asked for. Where
@@ -32,7 +32,7 @@ class PaletteHead(nn.Module):
             one height each, learned wherever two meet, holds where they have never met.
     """
 
-    colours: torch.Tensor
+    colors: torch.Tensor
     known: torch.Tensor
     table: torch.Tensor
     pairs: torch.Tensor
@@ -52,11 +52,11 @@ class PaletteHead(nn.Module):
         most = int((counts > 0).sum(dim=1).max())
         share, order = (counts / counts.sum(dim=1, keepdim=True)).sort(dim=1, descending=True)
         share, order = share[:, :most], order[:, :most]
-        self.register_buffer("colours", order.to(torch.uint8))
+        self.register_buffer("colors", order.to(torch.uint8))
         self.register_buffer("known", share > 0)
         varied = (self.known.sum(dim=1) > 1).nonzero()[:, 0]  # the others are no surprise
         self.register_buffer("varied", varied, persistent=False)
-        self.register_buffer("table", colour_table(code=code), persistent=False)
+        self.register_buffer("table", color_table(code=code), persistent=False)
         self.weight = nn.Parameter(torch.randn(places, channels, most) * 0.02)
         self.bias = nn.Parameter(share.clamp(min=1e-4).log()[:, None])
         pairs = int(self.known.sum())
@@ -71,8 +71,8 @@ class PaletteHead(nn.Module):
         share = self.logits(features, asked, slice(None)).softmax(dim=2)
         likeliest = torch.zeros_like(share).scatter_(2, share.argmax(dim=2, keepdim=True), 1.0)
         chosen = (likeliest + share - share.detach()).float()
-        with torch.autocast(features.device.type, enabled=False):  # colours are exact
-            drawn = torch.bmm(chosen, self.table[self.colours.int()])
+        with torch.autocast(features.device.type, enabled=False):  # colors are exact
+            drawn = torch.bmm(chosen, self.table[self.colors.int()])
         if drawn.requires_grad:
             drawn.register_hook(torch.Tensor.contiguous)  # type: ignore[no-untyped-call]
         return drawn.permute(1, 2, 0).reshape(n, -1, height, width)
@@ -80,7 +80,7 @@ class PaletteHead(nn.Module):
     def logits(
         self, features: torch.Tensor, asked: torch.Tensor | None, places: slice | torch.Tensor
     ) -> torch.Tensor:
-        """(places, N, most): of each colour in `colours`."""
+        """(places, N, most): of each color in `colors`."""
         # Batched products of what is not laid out in order are done one by one on a CPU.
         at_places = features.flatten(2).permute(2, 0, 1)[places].contiguous()
         logits = torch.baddbmm(self.bias[places], at_places, self.weight[places])
@@ -91,7 +91,7 @@ class PaletteHead(nn.Module):
 
     def say(self) -> torch.Tensor:
         """float32 (pairs, asked): what each thing that can be asked for adds to the logit of each
-        colour known at a place; (0, 0) if it has no say.
+        color known at a place; (0, 0) if it has no say.
         """
         if self.of_asked is None:
             return self.bias.new_zeros(0, 0)
@@ -103,21 +103,21 @@ class PaletteHead(nn.Module):
         self, features: torch.Tensor, indices: torch.Tensor, asked: torch.Tensor | None = None
     ) -> torch.Tensor:
         """float32 (N,): cross-entropy of palette indices uint8 (N, 24, 24), summed over the places,
-        in nats. Every colour must be known at its place.
+        in nats. Every color must be known at its place.
         """
         varied = self.varied
         logits = self.logits(features, asked, varied).float()
-        known, real = self.colours[varied], indices.flatten(1).T[varied]
+        known, real = self.colors[varied], indices.flatten(1).T[varied]
         right = (known[:, None] == real[:, :, None]).to(torch.uint8).argmax(dim=2)
         of_places = F.cross_entropy(logits.flatten(0, 1), right.flatten(), reduction="none")
         return of_places.view(right.shape).sum(dim=0)
 
 
-def colour_table(device: torch.device | None = None, code: int = 0) -> torch.Tensor:
-    """float32 (222, 4 + code) in [-1, 1]: the palette, and a code of each colour.
+def color_table(device: torch.device | None = None, code: int = 0) -> torch.Tensor:
+    """float32 (222, 4 + code) in [-1, 1]: the palette, and a code of each color.
 
     The code are fixed random numbers. In RGB, browns differ by a few steps, which a discriminator
-    with a gradient penalty must overlook; in the code any two colours are far apart.
+    with a gradient penalty must overlook; in the code any two colors are far apart.
     """
     rgba = torch.tensor(PALETTE, dtype=torch.float32) / 127.5 - 1
     codes = 2 * torch.rand(len(PALETTE), code, generator=torch.Generator().manual_seed(0)) - 1
@@ -125,8 +125,8 @@ def colour_table(device: torch.device | None = None, code: int = 0) -> torch.Ten
     return torch.cat([rgba, codes], dim=1).to(device)
 
 
-def colour_counts(indices: torch.Tensor) -> torch.Tensor:
-    """int64 (576, 222): how often each colour stands at each place, of palette indices uint8
+def color_counts(indices: torch.Tensor) -> torch.Tensor:
+    """int64 (576, 222): how often each color stands at each place, of palette indices uint8
     (N, 24, 24).
     """
     flat = indices.flatten(1).long()
@@ -141,7 +141,7 @@ def to_rgba(indices: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
 
 
 def snap(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The nearest colour of the palette for each pixel, and how far away it was.
+    """The nearest color of the palette for each pixel, and how far away it was.
 
     Args:
         images: float32 (N, 4, H, W) in [-1, 1]; further channels are not looked at.
@@ -150,7 +150,7 @@ def snap(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         Palette indices uint8 (N, H, W); and float32 (N, H, W), the largest difference of a
         channel, in steps of 1/255.
     """
-    table = colour_table(images.device)
+    table = color_table(images.device)
     found, distance = [], []
     for part in torch.split(images[:, :4].permute(0, 2, 3, 1).reshape(-1, 4), 1 << 16):
         difference = torch.cdist(part, table, p=2)

@@ -48,7 +48,7 @@ class DcganConfig:
     preset: str = "quick"
     recipe: Recipe = "modern"
     network: Network = "dcgan"
-    """mlp: fully connected layers, see plain.py; it draws any colour, and nothing that is asked"""
+    """mlp: fully connected layers, see plain.py; it draws any color, and nothing that is asked"""
     images: Annotated[int, Field(ge=1, le=10**10)] = 100_000
     """real images that encoder and discriminator see in all"""
     channels: Annotated[int, Field(ge=1, le=4)] = 4
@@ -62,7 +62,7 @@ class DcganConfig:
     tone: bool = False
     """whether one can ask for a skin tone, too"""
     matching: bool = False
-    """whether the generator is told, beside the discriminator's judgement, the very punk that has
+    """whether the generator is told, beside the discriminator's judgment, the very punk that has
     what it was asked for; of the palette head"""
     composing: Composing = "heights"
     """how what is asked for has a say in every pixel, by weights of its own; of the palette head,
@@ -79,7 +79,7 @@ class DcganConfig:
     batch_size: Count = 32
     """of all ranks together"""
     norm_groups: Count = 1
-    """parts of a batch that are normalised each by itself; as many ranks can share a training"""
+    """parts of a batch that are normalized each by itself; as many ranks can share a training"""
     width: Size = 32
     """channels of the map of 12x12; 6x6 has twice, 3x3 four times as many"""
     z_size: Size = 100
@@ -89,15 +89,15 @@ class DcganConfig:
     kl_weight: Annotated[float, Field(ge=0)] = 0.1
     """of what w tells of a punk"""
     encoder_weight: Annotated[float, Field(ge=0)] = 0.03
-    """of the encoder's loss, and that of matching, in nats, beside the discriminator's judgement"""
+    """of the encoder's loss, and that of matching, in nats, beside the discriminator's judgment"""
     judged_from: Share = 0.7
     """share of the training after which the discriminator joins the encoder, or matching"""
     head: Head = "palette"
-    """palette: one of the colours known at each place. rgba: any colour, by tanh, as Radford's"""
+    """palette: one of the colors known at each place. rgba: any color, by tanh, as Radford's"""
     last: Size = 16
-    """channels of the largest map, from which the palette's colours are chosen"""
+    """channels of the largest map, from which the palette's colors are chosen"""
     code: Annotated[int, Field(ge=0, le=64)] = 8
-    """numbers by which the discriminator tells colours apart, beside RGBA; of the palette head"""
+    """numbers by which the discriminator tells colors apart, beside RGBA; of the palette head"""
     lr: Rate = 1e-3
     head_lr_times: float = 3.0
     """how many times as fast the palette head learns"""
@@ -165,7 +165,7 @@ def make_config(preset: str = "quick", recipe: Recipe = "modern", **chosen: Any)
         options |= {"w_size": 0, "beta_1": 0.9, "head_lr_times": 10.0} | chosen
     if options.get("network") == "mlp" or not options.get("is_of_punks", True):
         options |= {"head": "rgba"} | chosen
-    if options.get("head") == "rgba":  # these are of the palette's colours
+    if options.get("head") == "rgba":  # these are of the palette's colors
         options |= {"code": 0, "w_size": 0} | chosen
     is_taught = options.get("w_size", DcganConfig.w_size) or options.get("matching")
     if recipe == "modern" and not is_taught:
@@ -229,7 +229,7 @@ def load_generator(run: Path, device: torch.device) -> AnyGenerator:
     else:
         tensors = unprefixed("ema", load_checkpoint(run, CheckpointFacts)[0])
     counts = torch.zeros(PLACES, len(PALETTE), dtype=torch.int64)
-    known = [tensors.get(f"layers.12.{name}", counts[:, :0]) for name in ("colours", "known")]
+    known = [tensors.get(f"layers.12.{name}", counts[:, :0]) for name in ("colors", "known")]
     try:
         counts.scatter_(1, *(t.long() for t in known))  # a head of the shape of the weights
     except (RuntimeError, TypeError) as error:

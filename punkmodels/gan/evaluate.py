@@ -2,7 +2,7 @@
 
 evaluation/generated/scores.json
 evaluation/generated/scores.md       the same as a table
-evaluation/generated/neighbours.png  samples above, the nearest training punk below each: the
+evaluation/generated/neighbors.png  samples above, the nearest training punk below each: the
                                      nearest that are no copies, some in between, the farthest
 """
 
@@ -171,9 +171,7 @@ def evaluate_sprites(
             out.mkdir(parents=True, exist_ok=True)
             write_json(out / "scores.json", result.to_json())
             write_whole(out / "scores.md", markdown(result).encode())
-            picture_of_neighbours(sprites, *real.nearest(sprites), train).save(
-                out / "neighbours.png"
-            )
+            picture_of_neighbors(sprites, *real.nearest(sprites), train).save(out / "neighbors.png")
     return result
 
 
@@ -269,7 +267,7 @@ def _cell(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}" if abs(value) >= 10 else f"{value:.4f}"
 
 
-def picture_of_neighbours(
+def picture_of_neighbors(
     sprites: torch.Tensor, which: torch.Tensor, distance: torch.Tensor, train: Part
 ) -> Image.Image:
     """Three bands of samples, each with the nearest training punk below it: the nearest ones that

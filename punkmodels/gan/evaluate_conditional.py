@@ -191,9 +191,9 @@ def _of_all_tones(everyone: Part, images: torch.Tensor, labels: torch.Tensor) ->
 
 
 def _rendered(layers: Layers, kind: int, skin: int, worn: list[int]) -> np.ndarray[Any, Any]:
-    colours = layers.render(kind, skin, worn)
-    colours[colours == UNKNOWN] = 255  # like no colour of the palette
-    return colours.astype(np.uint8)
+    colors = layers.render(kind, skin, worn)
+    colors[colors == UNKNOWN] = 255  # like no color of the palette
+    return colors.astype(np.uint8)
 
 
 def rows(result: AskedEvaluation) -> list[tuple[str, str, str]]:

@@ -1,7 +1,7 @@
 """Score a generator of other pictures than punks, beside those that it learned from.
 
 evaluation/generated/scores.json
-evaluation/generated/neighbours.png   samples, and below each the nearest picture of training
+evaluation/generated/neighbors.png   samples, and below each the nearest picture of training
 
 Nothing is held out, as nothing is known of them but pixels: the floor says what a draw of training
 pictures themselves would reach.
@@ -20,7 +20,7 @@ from punkdata.files import storage_errors
 from punkmodels.data.image_grid import grid
 from punkmodels.gan.config import load_generator, read_dcgan_config
 from punkmodels.gan.generate import draw_sprites
-from punkmodels.gan.metrics.distances import frechet_distance, neighbours
+from punkmodels.gan.metrics.distances import frechet_distance, neighbors
 from punkmodels.gan.training_images import Subject, pictures
 from punkmodels.training.run_dir import write_json
 
@@ -95,7 +95,7 @@ def evaluate_pictures(
                 for i in range(0, len(some), COLUMNS)
                 for rows in (some, nearest)
             ]
-            grid(torch.cat(rows), min(COLUMNS, len(some))).save(out / "neighbours.png")
+            grid(torch.cat(rows), min(COLUMNS, len(some))).save(out / "neighbors.png")
     return result
 
 
@@ -103,7 +103,7 @@ def compare(train: Subject, real: torch.Tensor, drawn: torch.Tensor) -> PictureS
     """Drawn pictures beside as many real ones."""
     cpu = torch.device("cpu")
     features = [train.embed(images, cpu) for images in (real, drawn)]
-    near = neighbours(*features)
+    near = neighbors(*features)
     known = {image.tobytes() for image in train.images.numpy()}
     bytes_of = [image.tobytes() for image in drawn.numpy()]
     return PictureScores(

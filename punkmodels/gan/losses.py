@@ -2,7 +2,7 @@
 
 Two recipes. `classic` is the loss of Goodfellow and others, "Generative Adversarial Nets" (2014),
 in the non-saturating form with one-sided label smoothing (Salimans and others, 2016). `modern` is
-the relativistic pairing loss (Jolicoeur-Martineau, 2018) with zero-centred gradient penalties on
+the relativistic pairing loss (Jolicoeur-Martineau, 2018) with zero-centered gradient penalties on
 real and on drawn images, as Huang and others put them together in "The GAN is dead; long live the
 GAN!" (2024).
 """

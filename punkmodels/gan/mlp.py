@@ -1,4 +1,4 @@
-"""The plain GAN of the first tutorials: fully connected layers, to which a pixel has no neighbours.
+"""The plain GAN of the first tutorials: fully connected layers, to which a pixel has no neighbors.
 
 As Goodfellow and others ("Generative Adversarial Nets", 2014) had it for digits, with the sizes of
 the tutorials: three hidden layers in the generator, two in the discriminator, LeakyReLU 0.2. For

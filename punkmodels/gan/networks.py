@@ -1,7 +1,7 @@
-"""The DCGAN: noise to punks, and punks to a judgement.
+"""The DCGAN: noise to punks, and punks to a judgment.
 
 The shape is that of Radford, Metz and Chintala (2015) for pictures of 24x24: a first map of 3x3,
-doubled three times by transposed convolutions of stride 2 (3, 6, 12, 24), batch normalisation and
+doubled three times by transposed convolutions of stride 2 (3, 6, 12, 24), batch normalization and
 ReLU in the generator, strided convolutions and LeakyReLU 0.2 in the discriminator.
 """
 
@@ -17,7 +17,7 @@ from punkmodels.data.palette import PaletteHead
 from punkmodels.training.distributed import Stream
 
 BATCHES = 50
-"""of drawn noise, by which an averaged generator's normalisation is estimated"""
+"""of drawn noise, by which an averaged generator's normalization is estimated"""
 Composing = Literal["heights", "sums", "none"]
 EMBEDDED = 64
 """numbers that a condition becomes beside noise"""
@@ -37,8 +37,8 @@ def beside(numbers: torch.Tensor, asked: torch.Tensor | None) -> torch.Tensor:
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch normalisation, in training over `groups` equal parts of a batch, each by itself: so a
-    batch that ranks share is normalised as by one. With several, no averages are kept.
+    """Batch normalization, in training over `groups` equal parts of a batch, each by itself: so a
+    batch that ranks share is normalized as by one. With several, no averages are kept.
     """
 
     groups = 1
@@ -98,10 +98,10 @@ class Generator(nn.Module):
 
     Args:
         width: channels of the map of 12x12; 6x6 has twice, 3x3 four times as many.
-        counts: for a head that chooses among known colours, see `PaletteHead`; None for
+        counts: for a head that chooses among known colors, see `PaletteHead`; None for
             Radford's, which draws any RGBA.
         last: channels of the map of 24x24 before that head.
-        code: of that head, see `colour_table`.
+        code: of that head, see `color_table`.
         w_size: of a `Mapping` between the noise and the first map; 0 for none, as Radford.
         channels, side: of the images; others than RGBA of 24x24 for Radford's head alone.
         asked: size of the condition that is drawn to, see `conditions`; 0 for none. It goes to
@@ -183,7 +183,7 @@ class Discriminator(nn.Module):
     real.
 
     Args:
-        normalise: batch normalisation as in the original. It makes the judgement of one image
+        normalize: batch normalization as in the original. It makes the judgment of one image
             depend on the others, so gradient penalties want it off.
         asked: size of the condition that images are judged by, too, see `conditions`; by
             projection (Miyato and Koyama, "cGANs with Projection Discriminator", 2018). 0 for none.
@@ -193,7 +193,7 @@ class Discriminator(nn.Module):
         self,
         width: int = 64,
         *,
-        normalise: bool = False,
+        normalize: bool = False,
         code: int = 0,
         asked: int = 0,
         channels: int = 4,
@@ -204,8 +204,8 @@ class Discriminator(nn.Module):
         self.pad = 8 * last - side
         layers: list[nn.Module] = [nn.Conv2d(channels + code, w, 4, 2, 1), nn.LeakyReLU(0.2)]
         for before, after in ((w, 2 * w), (2 * w, 4 * w)):
-            layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=not normalise))
-            if normalise:
+            layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=not normalize))
+            if normalize:
                 layers.append(BatchNorm(after))
             layers.append(nn.LeakyReLU(0.2))
         layers.append(nn.Conv2d(4 * w, 1, last))
@@ -223,8 +223,8 @@ class Discriminator(nn.Module):
         return logits.float()
 
 
-def initialise(network: nn.Module) -> None:
-    """Radford's start: weights of N(0, 0.02), of batch normalisation N(1, 0.02)."""
+def initialize(network: nn.Module) -> None:
+    """Radford's start: weights of N(0, 0.02), of batch normalization N(1, 0.02)."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(module.weight, 0, 0.02)
@@ -239,7 +239,7 @@ def augment(images: torch.Tensor, random: Stream, *, shift: int = 2, hole: int =
     What comes in is transparent.
 
     Real and drawn images are treated alike, so that the discriminator cannot learn the 8,000 real
-    ones by heart (Zhao and others, "Differentiable Augmentation", 2020). Colours and sides stay:
+    ones by heart (Zhao and others, "Differentiable Augmentation", 2020). Colors and sides stay:
     both tell a punk's labels, and a generator would learn the changed ones.
     """
     if not shift and not hole:
@@ -258,12 +258,12 @@ def augment(images: torch.Tensor, random: Stream, *, shift: int = 2, hole: int =
     return moved * kept[:, None] - 1
 
 
-def reestimate_normalisation(
+def reestimate_normalization(
     model: Generator, seed: int, batch_size: int, asked: torch.Tensor | None = None
 ) -> None:
-    """Set the means and variances of batch normalisation anew, by batches of drawn noise.
+    """Set the means and variances of batch normalization anew, by batches of drawn noise.
 
-    An averaged generator has weights that no batch was normalised with, so those that training
+    An averaged generator has weights that no batch was normalized with, so those that training
     kept do not fit it. Leaves it in evaluation mode.
 
     Args:

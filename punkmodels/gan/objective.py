@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from punkdata.errors import UsageError
-from punkmodels.data.palette import PaletteHead, colour_counts, colour_table, to_rgba
+from punkmodels.data.palette import PaletteHead, color_counts, color_table, to_rgba
 from punkmodels.gan.conditioning import condition_size
 from punkmodels.gan.config import DcganConfig, build_generator
 from punkmodels.gan.losses import (
@@ -21,7 +21,7 @@ from punkmodels.gan.losses import (
     squared_gradients,
 )
 from punkmodels.gan.mlp import AnyGenerator, PlainDiscriminator
-from punkmodels.gan.networks import BatchNorm, Discriminator, Generator, augment, initialise
+from punkmodels.gan.networks import BatchNorm, Discriminator, Generator, augment, initialize
 from punkmodels.gan.training_images import to_signed
 from punkmodels.gan.vae_encoder import Encoder, encoder_loss
 from punkmodels.training.distributed import ALONE, Ranks, Stream
@@ -36,25 +36,25 @@ class Game:
     D: Discriminator | PlainDiscriminator
     E: Encoder | None
     table: torch.Tensor
-    """see `colour_table`"""
+    """see `color_table`"""
     random: Stream
     """all noise comes from it"""
 
     judge: Callable[..., torch.Tensor]
     """D, or D compiled"""
-    penalised: Callable[..., tuple[torch.Tensor, torch.Tensor]] | None = None
+    penalized: Callable[..., tuple[torch.Tensor, torch.Tensor]] | None = None
     """compiled: logits, and the squares of their gradients; see `judged_with_gradients`"""
 
     def compile(self, backend: str = "inductor") -> None:
         """Let torch compile what the discriminator does; the first steps take minutes then."""
 
-        def penalised(
+        def penalized(
             images: torch.Tensor, asked: torch.Tensor | None
         ) -> tuple[torch.Tensor, torch.Tensor]:
             return judged_with_gradients(lambda some: self.D(some, asked), images)
 
         self.judge = torch.compile(self.D, backend=backend)
-        self.penalised = torch.compile(penalised, backend=backend)
+        self.penalized = torch.compile(penalized, backend=backend)
 
     @property
     def networks(self) -> dict[str, nn.Module]:
@@ -92,15 +92,15 @@ class Game:
         """
         of_each = (self.real(indices), drawn.detach())
         both = torch.cat([self._disturb(images) for images in of_each])
-        if self.config.recipe == "classic":  # each by itself, because of batch normalisation
+        if self.config.recipe == "classic":  # each by itself, because of batch normalization
             of_real, of_drawn = (self.judge(x, asked) for x in both.chunk(2))
             return classic_discriminator_loss(of_real, of_drawn), of_real.detach()
         twice = None if asked is None else torch.cat([asked, asked])
         squares = None
         if gamma is None:
             logits = self.judge(both, twice)
-        elif self.penalised is not None:
-            logits, squares = self.penalised(both, twice)
+        elif self.penalized is not None:
+            logits, squares = self.penalized(both, twice)
         else:
             logits = self.D(both.requires_grad_(), twice)
             squares = squared_gradients(logits, both)
@@ -140,7 +140,7 @@ class Game:
         """
         nats = torch.zeros((), device=self.table.device)
         head = self.G.layers[-1]
-        # What is taught are choices of known colours.
+        # What is taught are choices of known colors.
         if not (self.is_taught and isinstance(self.G, Generator) and isinstance(head, PaletteHead)):
             return nats
         nats = nats + self.config.l1_weight * head.say().abs().sum()
@@ -156,7 +156,7 @@ class Game:
 
     def groups(self) -> list[dict[str, Any]]:
         """What the generator's optimizer moves: the encoder too, and a palette head with a higher
-        rate of learning, because each of its weights concerns one colour at one place, and so
+        rate of learning, because each of its weights concerns one color at one place, and so
         hears of it rarely.
         """
         *layers, last = self.G.layers
@@ -166,7 +166,7 @@ class Game:
         return [{"params": others}, {"params": list(last.parameters()), "times": times}]
 
     def _disturb(self, images: torch.Tensor) -> torch.Tensor:
-        # Rounded colours would tell drawn images from real ones.
+        # Rounded colors would tell drawn images from real ones.
         with torch.autocast(images.device.type, enabled=False):
             return augment(
                 images.float(), self.random, shift=self.config.shift, hole=self.config.hole
@@ -187,13 +187,13 @@ def new_game(
     """
     if config.batch_size % config.norm_groups or config.norm_groups % ranks.world:
         raise UsageError(
-            f"{ranks.world} ranks cannot share a batch of {config.batch_size}, normalised in "
+            f"{ranks.world} ranks cannot share a batch of {config.batch_size}, normalized in "
             f"{config.norm_groups} part{'s' * (config.norm_groups > 1)}",
             try_next="begin with --norm-groups that divide the batch and that the ranks divide; "
             "a run that is resumed keeps its own",
         )
     torch.manual_seed(config.seed)
-    counts = torch.zeros(0) if config.head == "rgba" else colour_counts(images)
+    counts = torch.zeros(0) if config.head == "rgba" else color_counts(images)
     G = build_generator(config, counts).to(device)
     asked = condition_size(config.conditional, tone=config.tone, by_body=config.by_body)
     is_classic = config.recipe == "classic"
@@ -203,17 +203,17 @@ def new_game(
         D = PlainDiscriminator(config.width, **shape)
     else:
         D = Discriminator(
-            config.width, normalise=is_classic, code=config.code, asked=asked, **shape
+            config.width, normalize=is_classic, code=config.code, asked=asked, **shape
         )
     E = None
     if config.w_size:
         E = Encoder(config.width, config.code, config.z_size, config.w_size, asked).to(device)
     random = Stream(torch.Generator(device).manual_seed(config.seed), ranks)
     if is_classic:
-        initialise(G)
-        initialise(D)
+        initialize(G)
+        initialize(D)
     D = D.to(device)
-    game = Game(config, G, D, E, colour_table(device, config.code), random, D)
+    game = Game(config, G, D, E, color_table(device, config.code), random, D)
     for network in game.networks.values():
         for module in network.modules():
             if isinstance(module, BatchNorm):

@@ -1,4 +1,4 @@
-"""Drawn punks as further examples for a classifier, labelled by what the generator was asked for.
+"""Drawn punks as further examples for a classifier, labeled by what the generator was asked for.
 
 Type, accessories and tone determine a punk. So a generator that is asked for what training punks
 have draws these again; here it is asked for what nobody in training has: a punk of training that

@@ -26,7 +26,7 @@ from punkmodels.gan import training_images
 from punkmodels.gan.conditioning import conditions
 from punkmodels.gan.config import DcganConfig, read_dcgan_config
 from punkmodels.gan.metrics.distances import frechet_distance
-from punkmodels.gan.networks import BatchNorm, Generator, reestimate_normalisation
+from punkmodels.gan.networks import BatchNorm, Generator, reestimate_normalization
 from punkmodels.gan.objective import new_game
 from punkmodels.training.checkpoint import (
     CheckpointFacts,
@@ -235,8 +235,8 @@ def train_dcgan(
 
     def look(step: int) -> float:
         """Draw the same noise as ever, keep the picture, and return the distance."""
-        if isinstance(ema, Generator):  # a plain one normalises nothing
-            reestimate_normalisation(ema, config.seed, config.batch_size, fixed_asked)
+        if isinstance(ema, Generator):  # a plain one normalizes nothing
+            reestimate_normalization(ema, config.seed, config.batch_size, fixed_asked)
         both = zip(torch.split(fixed_noise, 500), torch.split(fixed_asked, 500), strict=True)
         with torch.inference_mode():
             drawn = torch.cat([ema(*batch) for batch in both])

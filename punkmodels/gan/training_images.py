@@ -32,7 +32,7 @@ COMPONENTS = 64
 FITTED_TO = 5_000
 """pictures by which the components are found"""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
-CHANNELS = {1: "grey", 3: "RGB", 4: "RGBA"}
+CHANNELS = {1: "gray", 3: "RGB", 4: "RGBA"}
 WHITES = (1.0, 255.0, 65_535.0)
 """what stands for white in pictures: as a share, in 8 bits, in 16"""
 
@@ -153,9 +153,9 @@ def _read_folder(path: Path) -> NDArray[np.uint8]:
                         try_next="make them smaller first",
                     )
                 has_alpha = image.has_transparency_data
-                is_deep = image.mode.startswith("I")  # grey in 16 bits, which Pillow would clip
-                is_grey = is_deep or image.mode in ("1", "L", "LA")
-                modes.add("RGBA" if has_alpha else "L" if is_grey else "RGB")
+                is_deep = image.mode.startswith("I")  # gray in 16 bits, which Pillow would clip
+                is_gray = is_deep or image.mode in ("1", "L", "LA")
+                modes.add("RGBA" if has_alpha else "L" if is_gray else "RGB")
                 found.append(_in_8_bits(image) if is_deep else image.copy())
         except UsageError:
             raise
@@ -224,5 +224,5 @@ def _channels_first(array: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
     if array.shape[-1] in CHANNELS:
         array = array.transpose(0, 3, 1, 2)
     if array.shape[1] not in CHANNELS:
-        raise UsageError(f"{path} holds arrays {array.shape}: neither grey, RGB nor RGBA")
+        raise UsageError(f"{path} holds arrays {array.shape}: neither gray, RGB nor RGBA")
     return np.array(array, order="C")  # of a file that is only mapped, too

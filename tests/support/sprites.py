@@ -28,7 +28,7 @@ class DrawnPunk:
 
     @property
     def sprite(self) -> np.ndarray:
-        """A square face in a colour of the type, and two pixels for each accessory."""
+        """A square face in a color of the type, and two pixels for each accessory."""
         pixels = np.zeros((SIDE, SIDE, 4), np.uint8)
         pixels[4:21, 5:19] = PALETTE[40 + 30 * TYPES.index(self.type)]
         for name in self.accessories:
@@ -55,8 +55,8 @@ def draw_punks(n: int = 60, seed: int = 7) -> list[DrawnPunk]:
     ]
 
 
-def all_colours() -> np.ndarray:
-    """A sprite that shows every colour of the palette once, inside a transparent frame."""
+def all_colors() -> np.ndarray:
+    """A sprite that shows every color of the palette once, inside a transparent frame."""
     sprite = np.zeros((SIDE, SIDE, 4), np.uint8)
     inner = np.zeros((256, 4), np.uint8)  # 16 x 16 places
     inner[: len(PALETTE)] = PALETTE

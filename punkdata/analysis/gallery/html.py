@@ -28,7 +28,7 @@ from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, TYPES
 
 SCRIPTS = ("collection", "selection", "grid", "chart", "charts", "detail", "filters", "main")
 """of the page, in the order in which they are joined"""
-MAX_COLOURS = 256
+MAX_COLORS = 256
 
 PRICES = {
     "saleCount": "sale_count",
@@ -44,11 +44,11 @@ def gallery_html(snapshot: Snapshot) -> str:
     """The whole page.
 
     Raises:
-        DataError: a file is damaged, or the sprites have more than 256 colours.
+        DataError: a file is damaged, or the sprites have more than 256 colors.
         NetworkError, RefusedError: a snapshot elsewhere cannot be brought.
     """
     punks, sales = snapshot.punks(), snapshot.sales(["punk_id", "sold_at", "price_eth"])
-    # With neighbours that look alike, the packed sprites are half as large.
+    # With neighbors that look alike, the packed sprites are half as large.
     punks = punks.take(np.lexsort(table_labels(punks).T[::-1]))
     indices, palette = indexed(table_sprites(punks))
     facts = page_facts(snapshot, punks, sales) | {"palette": palette}
@@ -125,23 +125,23 @@ def rarity_bits(labels: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def indexed(sprites: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], list[str]]:
-    """Sprites as positions in a palette of their own colours, and that, as "rrggbbaa".
+    """Sprites as positions in a palette of their own colors, and that, as "rrggbbaa".
 
     Args:
         sprites: uint8 (N, 24, 24, 4).
 
     Returns:
-        uint8 (N, 24, 24), and up to 256 colours.
+        uint8 (N, 24, 24), and up to 256 colors.
 
     Raises:
         DataError: there are more.
     """
     keys = np.ascontiguousarray(sprites).view(">u4")[..., 0].astype(np.uint32)
-    colours = np.unique(keys)  # with its own `return_inverse` this takes four times as long
-    if len(colours) > MAX_COLOURS:
-        raise DataError(f"the sprites have {len(colours)} colours; a gallery holds {MAX_COLOURS}")
-    indices = np.searchsorted(colours, keys).astype(np.uint8)
-    return indices, [f"{key:08x}" for key in colours.tolist()]
+    colors = np.unique(keys)  # with its own `return_inverse` this takes four times as long
+    if len(colors) > MAX_COLORS:
+        raise DataError(f"the sprites have {len(colors)} colors; a gallery holds {MAX_COLORS}")
+    indices = np.searchsorted(colors, keys).astype(np.uint8)
+    return indices, [f"{key:08x}" for key in colors.tolist()]
 
 
 def _seconds(moments: pa.ChunkedArray) -> list[int | None]:

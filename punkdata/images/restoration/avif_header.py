@@ -1,4 +1,4 @@
-"""How coarsely an AVIF was quantised, which its pixels do not show. Pure.
+"""How coarsely an AVIF was quantized, which its pixels do not show. Pure.
 
 An AVIF file is boxes (ISO/IEC 14496-12, 23008-12) around one AV1 picture. Its frame header
 holds `base_q_idx`, from which the steps of all coefficients follow (AV1 Bitstream &

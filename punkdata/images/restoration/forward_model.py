@@ -2,12 +2,12 @@
 
 A picture is taken for a 24x24 sprite enlarged to 336x336 by repeating pixels, perhaps
 resized once more by one of the usual filters, then compressed. Up to the compression every
-sample is a known mix of a few sprite pixels, so in each colour plane the picture is
+sample is a known mix of a few sprite pixels, so in each color plane the picture is
 `rows @ sprite @ cols.T` plus errors. Weighing these by their size gives *evidence* for the
 576 unknown pixels: weighted least squares, kept as normal equations. jpeg.py knows the size
-of the errors from the file's quantisation steps, raster.py measures it.
+of the errors from the file's quantization steps, raster.py measures it.
 
-Colours are written in *codes*: float (…, 3) of luma − 128, blue and red difference, as
+Colors are written in *codes*: float (…, 3) of luma − 128, blue and red difference, as
 ITU-T T.871 (JFIF) defines them, in the steps of 1 in 255 that the codec stores.
 """
 
@@ -54,11 +54,11 @@ class Evidence:
     luma: Samples
     """precision of luma: (576, 576), or its diagonal (576,) if pixels' errors are independent"""
     chroma: Samples
-    """the same of each colour difference"""
+    """the same of each color difference"""
     pull: Samples
     """(576, 3)"""
     level_sd: tuple[float, ...]
-    """how far, in codes, all pixels of one colour may be off together (rounding)"""
+    """how far, in codes, all pixels of one color may be off together (rounding)"""
     slip_sd: tuple[float, float]
     """how far, in codes of luma and chroma, the codec now and then slips in one small patch"""
 
@@ -84,7 +84,7 @@ class Rendition(Protocol):
     """of other answers, from which `only_match` is worth its time"""
 
     def estimate(self) -> Samples:
-        """The likeliest sprite if any colours were possible: codes (576, 3)."""
+        """The likeliest sprite if any colors were possible: codes (576, 3)."""
 
     def evidence(self) -> Evidence:
         """What the picture tells by itself."""
@@ -107,7 +107,7 @@ class Rendition(Protocol):
         """
 
     def codes(self, rgb: Floats) -> Floats:
-        """The codes in which this picture's format stores flat areas of colours (…, 3)."""
+        """The codes in which this picture's format stores flat areas of colors (…, 3)."""
 
     def rgb(self, codes: Floats) -> Floats:
         """The inverse, 0 to 255, not rounded."""
@@ -132,7 +132,7 @@ def drawn(rgb: Floats, side: int, kernel: str) -> Image.Image:
 
 
 def drawn_planes(planes: Floats, side: int, kernel: str) -> Samples:
-    """As `drawn`, of colour planes (n, 24, 24) of 0 to 255: float32 (n, side, side) of whole
+    """As `drawn`, of color planes (n, 24, 24) of 0 to 255: float32 (n, side, side) of whole
     numbers. Faster, and hardly ever one off, because Pillow's filters have few digits.
     """
     mix = enlargement(side, kernel)

@@ -1,7 +1,7 @@
-"""A JPEG's evidence: its quantised coefficients, each known to within half a step. Pure.
+"""A JPEG's evidence: its quantized coefficients, each known to within half a step. Pure.
 
 A JPEG stores, for every block of 8x8 samples, 64 cosine coefficients rounded to whole
-steps (ITU-T T.81), and colour differences at half the resolution. Both are undone here up
+steps (ITU-T T.81), and color differences at half the resolution. Both are undone here up
 to the rounding: the coefficients are found again from the decoded planes, and what a sprite
 would give is compared with them coefficient by coefficient, where the errors are
 independent and of known size. In the pixels they are neither.
@@ -35,8 +35,8 @@ from punkdata.images.restoration.forward_model import (
 LEVEL_SD = (0.3, 0.3, 0.3)
 SLIP_SD = (0.3, 0.3)
 EXPECTED_MISFIT = 0.2
-"""mean squared error, in expected ones, of coefficients of a rightly modelled picture: far
-below 1, because most of them are zero before they are quantised"""
+"""mean squared error, in expected ones, of coefficients of a rightly modeled picture: far
+below 1, because most of them are zero before they are quantized"""
 STRANGE_MISFIT = 0.25
 """of pictures that were resized twice, by a filter not known here, or saved before"""
 USUALLY_CLIPPED = {"lanczos": 0.62, "bicubic": 0.85}
@@ -45,7 +45,7 @@ that overshoots are clipped at black and white"""
 CLEARLY = 7.0
 """log of the odds from which one of several sprites is the only one that fits"""
 _PLANE = (0, 1, 1)
-"""which model each of luma and the two colour differences follows"""
+"""which model each of luma and the two color differences follows"""
 
 _K = np.arange(8)
 _DCT = (np.cos((2 * _K + 1) * _K[:, None] * np.pi / 16) / 2).astype(np.float32)
@@ -55,7 +55,7 @@ _TO_PLANES = TO_CODES.astype(np.float32)
 
 
 def can_read(image: Image.Image) -> bool:
-    """Whether this is a JPEG that stores colour as here assumed, as nearly all do."""
+    """Whether this is a JPEG that stores color as here assumed, as nearly all do."""
     if image.format != "JPEG" or image.mode != "RGB" or image.info.get("adobe_transform") == 0:
         return False
     layers = image.layer  # type: ignore[attr-defined]
@@ -159,7 +159,7 @@ class JpegRendition:
         return to_rgb(codes, FROM_CODES)
 
     def _model(self, kernel: str) -> list[_Plane]:
-        """Of luma and of colour differences."""
+        """Of luma and of color differences."""
         pairs = zip(self._thinned, self._steps, strict=True)
         return [_plane(self._side, kernel, *pair) for pair in pairs]
 
@@ -171,7 +171,7 @@ class JpegRendition:
         return np.stack(pulls, axis=1)
 
     def _of_decoded(self, plane: NDArray[np.uint8], model: int) -> Samples:
-        """The quantised coefficients behind a decoded plane (side, side)."""
+        """The quantized coefficients behind a decoded plane (side, side)."""
         samples = plane.astype(np.float32)
         samples -= 128
         down, across = self._thinned[model]
@@ -192,7 +192,7 @@ class JpegRendition:
         return np.rint(planes, out=planes)
 
     def _luma_misfit(self, rgb: Floats, kernel: str) -> float:
-        """The same for little time, but for what is clipped in single colours."""
+        """The same for little time, but for what is clipped in single colors."""
         luma = drawn_planes((rgb @ TO_CODES[0])[None], self._side, kernel)[0] - 128
         return self._misfit(self._error(luma, 0))
 
@@ -201,7 +201,7 @@ class JpegRendition:
         return float(np.vdot(self._weights[0] * error, error) / error.size)
 
     def _error(self, plane: Samples, c: int) -> Samples:
-        """What coefficients are more than those of a plane (side, side) before quantisation."""
+        """What coefficients are more than those of a plane (side, side) before quantization."""
         down, across = self._thinned[_PLANE[c]]
         plane = _halved(plane) if down == 2 else plane
         plane = _halved(plane, axis=1) if across == 2 else plane
@@ -224,7 +224,7 @@ class JpegRendition:
 
 @dataclass(frozen=True)
 class _Plane:
-    """A colour plane's model: coefficients = rows @ s @ cols.T, each with its weight."""
+    """A color plane's model: coefficients = rows @ s @ cols.T, each with its weight."""
 
     rows: Samples
     cols: Samples
@@ -243,7 +243,7 @@ def _plane(side: int, kernel: str, thinned: tuple[int, int], steps: tuple[int, .
 
     Args:
         thinned: 1 or 2, vertically and horizontally.
-        steps: the 64 quantisation steps, row by row.
+        steps: the 64 quantization steps, row by row.
     """
     plain = enlargement(side, kernel)
     rows, cols = (_transformed(_halved(plain) if f == 2 else plain) for f in thinned)
@@ -306,7 +306,7 @@ def _evidence(model: list[_Plane], pull: Samples, misfit: float) -> Evidence:
 
 
 def _halved(plane: Samples, axis: int = 0) -> Samples:
-    """The mean of each two rows or columns, as encoders thin out colour."""
+    """The mean of each two rows or columns, as encoders thin out color."""
     missing = plane.shape[axis] % 2
     plane = _filled(plane, missing * (1 - axis), missing * axis)
     pairs = (plane[0::2], plane[1::2]) if axis == 0 else (plane[:, 0::2], plane[:, 1::2])
@@ -323,7 +323,7 @@ def _back(side: int, factor: int) -> Samples:
 
 
 def _unsmoothing(side: int) -> Samples:
-    """Back from the triangle filter by which decoders widen thinned-out colour: (half, side)."""
+    """Back from the triangle filter by which decoders widen thinned-out color: (half, side)."""
     half = (side + 1) // 2
     i = np.arange(half)
     widen = np.zeros((2 * half, half))

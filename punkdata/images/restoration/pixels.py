@@ -1,6 +1,6 @@
 """Evidence of decoded pixels, in a format whose errors are measured, not known. Pure.
 
-The middle of each enlarged sprite pixel tells most: resizing and thinned-out colour blur
+The middle of each enlarged sprite pixel tells most: resizing and thinned-out color blur
 its border. What least squares leave unexplained there gives the size of the errors.
 """
 
@@ -65,7 +65,7 @@ _ERRORS = {
     "AVIF": _Errors(14, (0.15, 0.3, 0.3), (0.3, 0.5, 0.7), (0.3, 0.45)),
 }
 _USUAL_DEVIATION = {"WEBP": (0.8, 0.6)}
-"""of the colours of a picture from the palette, root mean square over colours, in codes of
+"""of the colors of a picture from the palette, root mean square over colors, in codes of
 luma and chroma; more tells of a low quality, which the pixels within cells do not show"""
 _OTHER_ERRORS = _Errors(14, (0.3, 0.3, 0.3), (0.5, 0.5, 0.5), (0.8, 0.9))
 
@@ -84,7 +84,7 @@ class RasterRendition:
         """Args:
         image: square, in RGB.
         data: of the file that it was read from; empty if that held another picture.
-        q_idx: how coarsely an AVIF was quantised, 0 to 255; None in other formats.
+        q_idx: how coarsely an AVIF was quantized, 0 to 255; None in other formats.
         was_transparent: it has been laid onto a background here.
         """
         self._name = image.format or ""
@@ -105,7 +105,7 @@ class RasterRendition:
         known = _ERRORS.get(self._name, _OTHER_ERRORS)
         self._coarseness = max(1.0, known.cell_px * SIDE / self._side) ** 2
         self._roughness = 1.0
-        # Colour at half the resolution suffers most, and soonest.
+        # Color at half the resolution suffers most, and soonest.
         self._chroma_slips = max(1.0, known.cell_px * 1.33 * SIDE / self._side) ** 3
         if q_idx is not None:
             # As far as 100, steps grow nearly in proportion to this (AV1 specification, 7.12.2);
@@ -146,7 +146,7 @@ class RasterRendition:
         )
 
     def corrected(self, rgb: Floats) -> Evidence | None:
-        """More doubtful evidence, where colours lie farther from the palette than usual."""
+        """More doubtful evidence, where colors lie farther from the palette than usual."""
         limits = _USUAL_DEVIATION.get(self._name)
         flat = rgb.reshape(CELLS, 3)
         _, first, which = np.unique(flat @ (65536, 256, 1), return_index=True, return_inverse=True)

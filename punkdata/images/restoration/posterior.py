@@ -1,7 +1,7 @@
 """From evidence to the one sprite that it speaks for, and how surely. Pure.
 
 The likeliest sprite is searched for (search.py); then all that differ from it in one pixel
-or one colour are weighed against it.
+or one color are weighed against it.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _LIKELY, _POSSIBLE = 7, 14
 @dataclass(frozen=True)
 class Restoration:
     indices: Indices
-    """(576,): the colour of each pixel in `PALETTE`"""
+    """(576,): the color of each pixel in `PALETTE`"""
     background: Floats
     """RGB, whole numbers 0 to 255"""
     odds: float
     """of all other answers together, against this one; inf where the search came to no end"""
     strangeness: float
-    """of the colours found, how far the worst lies from the palette, in standard errors"""
+    """of the colors found, how far the worst lies from the palette, in standard errors"""
     hidden: Indices
-    """the palette's colours that could not be told from the background"""
+    """the palette's colors that could not be told from the background"""
 
 
 def restore(rendition: Rendition) -> Restoration:
@@ -73,37 +73,37 @@ def _result(rendition: Rendition, search: Search) -> Restoration:
             if match is not None:
                 indices, odds = answers[match], rest
     return Restoration(
-        search.colours[indices],
+        search.colors[indices],
         search.background_rgb(),
         odds,
         float(deviations.max()),
-        np.union1d(search.behind, search.colours[search.hidden()]),
+        np.union1d(search.behind, search.colors[search.hidden()]),
     )
 
 
 def _others(search: Search) -> tuple[float, list[tuple[float, Indices]]]:
     """The summed odds of other answers, and the likeliest of these with theirs."""
-    pixels, colours = search.changes
+    pixels, colors = search.changes
     pixels[_ALL, search.indices] = np.inf
-    pixels[search.counts[search.indices] == 1] = np.inf  # these are whole colours
-    colours[np.arange(len(search.used)), search.used] = np.inf
-    _allow_slips(search, pixels, colours)
+    pixels[search.counts[search.indices] == 1] = np.inf  # these are whole colors
+    colors[np.arange(len(search.used)), search.used] = np.inf
+    _allow_slips(search, pixels, colors)
     hidden = search.hidden()  # whether these are background is for others to say
     pixels[np.ix_(search.indices == 0, hidden)] = np.inf
     pixels[np.isin(search.indices, hidden), 0] = np.inf
-    colours[np.isin(search.used, hidden), 0] = np.inf
+    colors[np.isin(search.used, hidden), 0] = np.inf
     found: list[tuple[float, Indices]] = []
-    for at, to in np.argwhere(colours < _LIKELY):
-        odds = float(np.exp(-colours[at, to]))
+    for at, to in np.argwhere(colors < _LIKELY):
+        odds = float(np.exp(-colors[at, to]))
         found.append((odds, np.where(search.indices == search.used[at], to, search.indices)))
     for at, to in np.argwhere(pixels < _LIKELY)[: 10 * MAX_OTHERS]:
         found.append((float(np.exp(-pixels[at, to])), np.where(at == _ALL, to, search.indices)))
     found.sort(key=lambda pair: -pair[0])
-    energies = np.concatenate([pixels[pixels < _POSSIBLE], colours[colours < _POSSIBLE]])
+    energies = np.concatenate([pixels[pixels < _POSSIBLE], colors[colors < _POSSIBLE]])
     return float(np.exp(-energies).sum()), found[:MAX_OTHERS]
 
 
-def _allow_slips(search: Search, pixels: Samples, colours: Samples) -> None:
+def _allow_slips(search: Search, pixels: Samples, colors: Samples) -> None:
     """Lower the energies of changes, beside what the evidence says, to those of a slip of the
     codec in one patch.
     """
@@ -113,14 +113,14 @@ def _allow_slips(search: Search, pixels: Samples, colours: Samples) -> None:
     gaps = squares(np.broadcast_to(precision, here.shape), here, search.codes)
     slips = gaps.clip(min=0) - np.float32(np.log(SLIPS))
     for at, to in np.argwhere(slips < _POSSIBLE):
-        colour = search.used[at]
-        if colour in (0, to):
+        color = search.used[at]
+        if color in (0, to):
             continue
-        n = search.counts[colour]
+        n = search.counts[color]
         slip = slips[at, to] * max(1, n / PATCH)
-        colours[at, to] = min(colours[at, to], slip)
+        colors[at, to] = min(colors[at, to], slip)
         if n > 1:
-            members = np.flatnonzero(search.indices == colour)
+            members = np.flatnonzero(search.indices == color)
             prior = np.log((n - 1 + NEW) / (search.counts[to] + NEW))
             slip = slips[at, to] + max(0, prior)
             pixels[members, to] = np.minimum(pixels[members, to], slip)

@@ -45,7 +45,7 @@ class ParsedPunk:
     image_scale: float
     """image pixels for each sprite pixel, as received"""
     background: str | None
-    """the plain colour found behind the punk and removed, "#rrggbb"; None if none was"""
+    """the plain color found behind the punk and removed, "#rrggbb"; None if none was"""
     image_confidence: float
     """the probability that every pixel is right; 1 for lossless images"""
 

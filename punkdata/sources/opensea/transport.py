@@ -94,7 +94,7 @@ def is_loopback(host: str) -> bool:
 
 
 def open_http() -> httpx.Client:
-    """The HTTP client for `NetworkTransport`; it honours the usual proxy variables.
+    """The HTTP client for `NetworkTransport`; it honors the usual proxy variables.
 
     Raises:
         SetupError: they, or those of certificates, are not as they should be.

@@ -74,7 +74,7 @@ def drawn_rightly(asked: torch.Tensor, by_net: torch.Tensor) -> list[tuple[str, 
 
 class PixelRules:
     """Labels from pixels alone, without a network: a label is there if all its marks are, of men or
-    of women. Its marks are the places and colours that every such punk with the label has; a label
+    of women. Its marks are the places and colors that every such punk with the label has; a label
     is told if no punk without it has them all.
 
     Args:

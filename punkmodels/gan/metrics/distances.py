@@ -44,7 +44,7 @@ def kernel_distance(real: torch.Tensor, drawn: torch.Tensor) -> float:
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class Neighbors:
     """Shares of two sets that lie in each other's reach. A punk's reach is its distance to its
     k-th nearest other of its own set.
     """
@@ -59,7 +59,7 @@ class Neighbours:
     """of real punks with a drawn one within their own reach, k = 5"""
 
 
-def neighbours(real: torch.Tensor, drawn: torch.Tensor) -> Neighbours:
+def neighbors(real: torch.Tensor, drawn: torch.Tensor) -> Neighbors:
     """Kynkäänniemi and others, "Improved Precision and Recall Metric" (2019), and Naeem and others,
     "Reliable Fidelity and Diversity Metrics" (2020), each with the k that they chose.
     """
@@ -70,7 +70,7 @@ def neighbours(real: torch.Tensor, drawn: torch.Tensor) -> Neighbours:
         return within.kthvalue(k + 1, dim=1).values  # the nearest is the punk itself
 
     wide = between <= reach(of_real, 5)[:, None]
-    return Neighbours(
+    return Neighbors(
         precision=_share((between <= reach(of_real, 3)[:, None]).any(dim=0)),
         recall=_share((between <= reach(of_drawn, 3)[None]).any(dim=1)),
         density=float(wide.sum(dim=0).double().mean() / 5),

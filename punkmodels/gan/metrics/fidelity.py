@@ -17,10 +17,10 @@ from punkdata.traits import LABELS, TYPES
 from punkmodels.classifier.networks import known_pairs
 from punkmodels.data.splits import Part
 from punkmodels.gan.conditioning import TONE_AT
-from punkmodels.gan.metrics.distances import frechet_distance, kernel_distance, neighbours
+from punkmodels.gan.metrics.distances import frechet_distance, kernel_distance, neighbors
 
 NEAR = 8
-"""steps of 1/255 within which a pixel's channels count as one of the palette's colours"""
+"""steps of 1/255 within which a pixel's channels count as one of the palette's colors"""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Resemblance:
     """pixels that differ from the nearest training punk"""
     nearest_pixels_median: float
     near_palette: float
-    """share of pixels within 8/255 of a palette colour in every channel, before snapping"""
+    """share of pixels within 8/255 of a palette color in every channel, before snapping"""
     near_alpha: float
     """share of pixels with an alpha within 8/255 of 0, 128 or 255, before snapping"""
     type_variation: float
@@ -95,7 +95,7 @@ def resemblance(reference: Described, drawn: Described, *, distances: bool = Tru
     Args:
         distances: False leaves out what would mean nothing, because N is another than usual.
     """
-    near = neighbours(reference.features, drawn.features)
+    near = neighbors(reference.features, drawn.features)
     both = (reference.features, drawn.features)
     kinds = len(TYPES)
     return Resemblance(
@@ -152,11 +152,11 @@ class RealPunks:
         self.known = self._one_hot(sprites).T.contiguous()
 
     def _one_hot(self, sprites: torch.Tensor) -> torch.Tensor:
-        """float32 (N, pairs of place and colour that real sprites have)."""
+        """float32 (N, pairs of place and color that real sprites have)."""
         places = torch.arange(len(self.pairs), device=sprites.device)
         rows = self.pairs[places, sprites.flatten(1).long()].long()
         flat = torch.zeros(len(rows), self.columns, device=rows.device)
-        return flat.scatter_(1, rows, 1)[:, 1:]  # column 0: colours that no real one has there
+        return flat.scatter_(1, rows, 1)[:, 1:]  # column 0: colors that no real one has there
 
     def nearest(self, sprites: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """For each sprite (N, 24, 24), which real one has the fewest differing pixels, and how

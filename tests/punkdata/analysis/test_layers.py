@@ -73,7 +73,7 @@ def test_men_and_women_have_sprites_of_their_own() -> None:
 
 
 def test_what_shows_on_few_bases_only_is_found_without_a_pair() -> None:
-    # An accessory of the colour of two skins shows on the third, where nobody is without it.
+    # An accessory of the color of two skins shows on the third, where nobody is without it.
     labels = np.zeros((4, len(LABELS)), bool)
     labels[:, TYPE_IDS["Male"]] = True
     labels[:3, len(TYPES)] = True
@@ -107,7 +107,7 @@ def test_of_two_that_hide_each_other_none_is_said_to_be_hidden() -> None:
     images = np.full((6, 576), 7)
     images[:, SKIN_PIXEL] = [40, 40, 40, 41, 41, 41]
     images[3:, 5] = 8
-    # Both are of one colour on both skins, so each covers what the other would show.
+    # Both are of one color on both skins, so each covers what the other would show.
     for row, numbers in enumerate([(), (0,), (1,), (0,), (1,), (0, 1)]):
         labels[row, [len(TYPES) + n for n in numbers]] = True
         if numbers:
@@ -123,9 +123,9 @@ def test_what_a_shadow_makes_of_a_skin_that_it_was_never_seen_on_is_not_guessed(
     images = np.full((6, 576), 3)
     images[:, SKIN_PIXEL] = [40, 40, 41, 40, 41, 40]
     seen = [((), 1), ((0,), 7), ((), 2), ((1,), 7), ((0, 1), 7), ((0, 1), 7)]
-    for row, (numbers, colour) in enumerate(seen):
+    for row, (numbers, color) in enumerate(seen):
         labels[row, [len(TYPES) + n for n in numbers]] = True
-        images[row, 0] = colour
+        images[row, 0] = color
     found = recover(images, labels)
     assert (found.rendered == images).all()
     assert found.hidden[4, :2].tolist() == [True, False]  # 1 covers 0; what 0 would show is open

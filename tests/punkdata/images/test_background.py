@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
-from support.sprites import all_colours
+from support.sprites import all_colors
 
 from punkdata.errors import ImageError
 from punkdata.images.background import check_telling, painted, remove_background
@@ -19,24 +19,24 @@ def on(sprite: np.ndarray, background: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("background", ["#638596", "#ff00ff", "#123456"])
-def test_a_plain_colour_is_taken_away_and_named(background: str) -> None:
-    sprite, name = remove_background(on(all_colours(), background))
-    assert (sprite == all_colours()).all()
+def test_a_plain_color_is_taken_away_and_named(background: str) -> None:
+    sprite, name = remove_background(on(all_colors(), background))
+    assert (sprite == all_colors()).all()
     assert name == background
 
 
 @pytest.mark.parametrize("alpha", [128 / 255, 0.5])
 @pytest.mark.parametrize("round_", [np.floor, np.ceil, np.rint])
-@pytest.mark.parametrize("grey", [0x0E, 0x26, 0x80])
+@pytest.mark.parametrize("gray", [0x0E, 0x26, 0x80])
 def test_smoke_mixed_by_any_program_is_right_or_refused(
-    grey: int, round_: np.ufunc, alpha: float
+    gray: int, round_: np.ufunc, alpha: float
 ) -> None:
     smoke = np.zeros((24, 24, 4), np.uint8)
     smoke[5:15, 5:15] = (0, 0, 0, 255)
-    for row, colour in enumerate(PALETTE[PALETTE[:, 3] == 128]):
-        smoke[8 + row, 8] = colour
+    for row, color in enumerate(PALETTE[PALETTE[:, 3] == 128]):
+        smoke[8 + row, 8] = color
     over = np.where(smoke[..., 3:] == 128, alpha, smoke[..., 3:] / 255)
-    mixed = round_(smoke * over + grey * (1 - over))
+    mixed = round_(smoke * over + gray * (1 - over))
     mixed[..., 3] = 255
     try:
         sprite, _ = remove_background(mixed.astype(np.uint8))
@@ -45,10 +45,10 @@ def test_smoke_mixed_by_any_program_is_right_or_refused(
     assert (sprite == smoke).all()
 
 
-def test_corners_of_two_colours_are_no_background() -> None:
-    pixels = on(all_colours(), "#638596").copy()
+def test_corners_of_two_colors_are_no_background() -> None:
+    pixels = on(all_colors(), "#638596").copy()
     pixels[0, 23] = (1, 2, 3, 255)
-    with pytest.raises(ImageError, match="corners of different colours"):
+    with pytest.raises(ImageError, match="corners of different colors"):
         remove_background(pixels)
 
 
@@ -62,8 +62,8 @@ def test_white_that_touches_the_border_is_background_and_enclosed_white_is_not_c
         check_telling(WHITE, outside)
 
 
-def test_any_other_colour_of_punks_is_refused() -> None:
-    with pytest.raises(ImageError, match="#000000, which is also a colour of punks"):
+def test_any_other_color_of_punks_is_refused() -> None:
+    with pytest.raises(ImageError, match="#000000, which is also a color of punks"):
         check_telling(np.zeros(3, np.uint8), np.zeros((24, 24), bool))
 
 

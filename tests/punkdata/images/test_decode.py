@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from support.sprites import (
     DrawnPunk,
-    all_colours,
+    all_colors,
     draw_punks,
     enlarged,
     picture_bytes,
@@ -38,7 +38,7 @@ BLUE = "#638596"
 
 
 def test_our_png_comes_back_exactly_and_is_an_ordinary_png() -> None:
-    sprites = np.stack([p.sprite for p in draw_punks(10)] + [all_colours()])
+    sprites = np.stack([p.sprite for p in draw_punks(10)] + [all_colors()])
     pngs = [encode_png(s) for s in sprites]
     assert (decode_sprites(pngs) == sprites).all()
     for png, sprite in zip(pngs, sprites, strict=True):
@@ -100,13 +100,13 @@ def test_enlarged_and_with_a_background_the_sprite_comes_back(
     assert (found.scale, found.background) == (scale, background)
 
 
-def test_all_222_colours_come_back_from_the_collection_s_own_background() -> None:
-    sprite = all_colours()
+def test_all_222_colors_come_back_from_the_collection_s_own_background() -> None:
+    sprite = all_colors()
     assert (decode_image(png_bytes(sprite, 14, BLUE, "RGB")).sprite == sprite).all()
 
 
 def test_an_indexed_png_with_transparency_comes_back() -> None:
-    # Few enough colours for an exact palette.
+    # Few enough colors for an exact palette.
     data = png_bytes(PUNK.sprite, 3)
     indexed = Image.open(io.BytesIO(data)).quantize(256, method=Image.Quantize.FASTOCTREE)
     file = io.BytesIO()
@@ -114,7 +114,7 @@ def test_an_indexed_png_with_transparency_comes_back() -> None:
     assert (decode_image(file.getvalue()).sprite == PUNK.sprite).all()
 
 
-def test_colour_under_transparent_pixels_does_not_count() -> None:
+def test_color_under_transparent_pixels_does_not_count() -> None:
     messy = PUNK.sprite.copy()
     messy[messy[..., 3] == 0, 0] = 77
     assert (decode_image(png_bytes(messy)).sprite == PUNK.sprite).all()
@@ -131,16 +131,16 @@ def test_white_outside_is_background_but_white_inside_is_uncertain() -> None:
 
 
 def test_a_background_that_punks_also_wear_is_refused() -> None:
-    with pytest.raises(ImageError, match="#000000, which is also a colour of punks"):
+    with pytest.raises(ImageError, match="#000000, which is also a color of punks"):
         decode_image(png_bytes(PUNK.sprite, 2, "#000000", "RGB"))
 
 
 def test_a_background_on_which_smoke_vanishes_is_refused() -> None:
     smoke = PUNK.sprite.copy()
     smoke[10, 20] = (221, 221, 221, 128)
-    grey = "#%02x%02x%02x" % ((221,) * 3)
+    gray = "#%02x%02x%02x" % ((221,) * 3)
     with pytest.raises(ImageError, match="look the same"):
-        decode_image(png_bytes(smoke, 1, grey, "RGB"))
+        decode_image(png_bytes(smoke, 1, gray, "RGB"))
 
 
 def test_smoke_mixed_by_a_program_that_rounds_otherwise_is_refused() -> None:
@@ -202,15 +202,15 @@ def corners_differ() -> bytes:
         (png_bytes(PUNK.sprite, format="AVIF"), "too small for a AVIF"),
         (png_bytes(PUNK.sprite, format="GIF"), "is not a PNG, .* but GIF"),
         (png_bytes(PUNK.sprite, 14, "#638596", "CMYK", format="JPEG"), "for print"),
-        (png_bytes(PUNK.sprite, 14, "#638596", "L", format="JPEG"), "is grey"),
+        (png_bytes(PUNK.sprite, 14, "#638596", "L", format="JPEG"), "is gray"),
         (png_bytes(PUNK.sprite, 14, "#638596", "RGB", format="JPEG")[:-900], "damaged JPEG"),
-        (png_bytes(np.zeros((24, 24, 4), np.uint8), 14), "nothing but one plain colour"),
+        (png_bytes(np.zeros((24, 24, 4), np.uint8), 14), "nothing but one plain color"),
         (png_bytes(np.zeros((24, 24, 4), np.uint8), 14, "#638596", "RGB", format="JPEG"), "plain"),
         (png_bytes(PUNK.sprite)[:-40], "damaged"),
         (png_bytes(PUNK.sprite) + b"\0" * 9_000_000, "more than 8,000,000"),
         (sixteen_bit(), "16 bits"),
         (animated(), "animation"),
-        (corners_differ(), "corners of different colours"),
+        (corners_differ(), "corners of different colors"),
     ],
 )
 def test_what_is_not_certainly_a_punk_is_refused_with_the_reason(data: bytes, reason: str) -> None:
@@ -265,22 +265,22 @@ def test_whatever_pillow_stumbles_over_is_a_damaged_png() -> None:
 @pytest.mark.parametrize("side", [60, 100, 250, 337, 512, 1000, 1024])
 @pytest.mark.parametrize("background", [None, BLUE])
 def test_uneven_enlargements_come_back(side: int, background: str | None) -> None:
-    image = enlarged(all_colours(), side, background, Image.Resampling.NEAREST)
+    image = enlarged(all_colors(), side, background, Image.Resampling.NEAREST)
     found = decode_image(picture_bytes(image, "PNG"))
-    assert (found.sprite == all_colours()).all()
+    assert (found.sprite == all_colors()).all()
     assert found.scale == side / 24
     assert (found.background, found.confidence) == (background, 1)
 
 
 def test_a_lossless_webp_is_exact_at_any_size() -> None:
-    data = picture_bytes(Image.fromarray(all_colours()), "WEBP", lossless=True, exact=True)
-    assert (decode_image(data).sprite == all_colours()).all()
+    data = picture_bytes(Image.fromarray(all_colors()), "WEBP", lossless=True, exact=True)
+    assert (decode_image(data).sprite == all_colors()).all()
 
 
 @pytest.mark.parametrize("wrap", [str, lambda uri: uri.partition(",")[2]])
 def test_the_on_chain_svg_comes_back(wrap: Callable[[str], str]) -> None:
-    found = decode_image(wrap(svg_uri(all_colours())).encode())
-    assert (found.sprite == all_colours()).all()
+    found = decode_image(wrap(svg_uri(all_colors())).encode())
+    assert (found.sprite == all_colors()).all()
     assert (found.scale, found.background, found.confidence) == (1, None, 1)
     assert found.sprite.flags.writeable  # or torch warns
 
@@ -330,7 +330,7 @@ def rgb(name: str) -> bytes:
 
 
 def test_what_may_be_two_sprites_is_refused() -> None:
-    data = picture_bytes(enlarged(all_colours(), 128), "JPEG", quality=30)
+    data = picture_bytes(enlarged(all_colors(), 128), "JPEG", quality=30)
     with pytest.raises(ImageError, match="more than one way .confidence 0[.]"):
         decode_image(data)
 
@@ -348,7 +348,7 @@ def test_what_is_no_enlarged_sprite_is_refused(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF"])
-def test_colours_that_no_punk_has_are_refused(kind: str) -> None:
+def test_colors_that_no_punk_has_are_refused(kind: str) -> None:
     strange = PUNK.sprite.copy()
     strange[10:14, 8:12] = (40, 220, 180, 255)
     with pytest.raises(ImageError, match="that no punk has|more than one way|detail finer"):
@@ -357,7 +357,7 @@ def test_colours_that_no_punk_has_are_refused(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF"])
 def test_a_background_that_punks_wear_is_refused_in_lossy_pictures_too(kind: str) -> None:
-    with pytest.raises(ImageError, match="also a colour of punks"):
+    with pytest.raises(ImageError, match="also a color of punks"):
         decode_image(picture_bytes(enlarged(PUNK.sprite, 336, "#000000"), kind, quality=90))
 
 

@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
-from support.sprites import all_colours
+from support.sprites import all_colors
 
 from punkdata.images.nearest_upscale import blank_transparent, exact_sprite
 
 
 def large(side: int, via: int = 24) -> np.ndarray:
-    image = Image.fromarray(all_colours()).resize((via, via), Image.Resampling.NEAREST)
+    image = Image.fromarray(all_colors()).resize((via, via), Image.Resampling.NEAREST)
     return np.asarray(image.resize((side, side), Image.Resampling.NEAREST)).copy()
 
 
@@ -18,7 +18,7 @@ def large(side: int, via: int = 24) -> np.ndarray:
 def test_an_enlargement_by_any_factor_comes_back(side: int, via: int) -> None:
     found = exact_sprite(large(side, via))
     assert found is not None
-    assert (found == all_colours()).all()
+    assert (found == all_colors()).all()
 
 
 @pytest.mark.parametrize("side", [48, 100, 336, 512])
@@ -42,12 +42,12 @@ def test_shifted_cells_are_noticed() -> None:
 
 
 @pytest.mark.parametrize("side", [48, 100])
-def test_a_colour_that_nobody_sees_does_not_count(side: int) -> None:
+def test_a_color_that_nobody_sees_does_not_count(side: int) -> None:
     pixels = large(side)
     pixels[..., 0] = np.where(pixels[..., 3] == 0, np.arange(side) % 256, pixels[..., 0])
     found = exact_sprite(pixels)
     assert found is not None
-    assert (found == all_colours()).all()
+    assert (found == all_colors()).all()
     assert (blank_transparent(pixels) == large(side)).all()
 
 

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-from support.sprites import all_colours, svg_uri
+from support.sprites import all_colors, svg_uri
 
 from punkdata.errors import ImageError
 from punkdata.images.svg import read_svg, unwrap_data_uri
@@ -18,8 +18,8 @@ def svg(body: str, head: str = HEAD) -> bytes:
     return f"{head}{body}</svg>".encode()
 
 
-def test_all_colours_come_back_from_rectangles() -> None:
-    assert (read_svg(unwrap_data_uri(svg_uri(all_colours()).encode())) == all_colours()).all()
+def test_all_colors_come_back_from_rectangles() -> None:
+    assert (read_svg(unwrap_data_uri(svg_uri(all_colors()).encode())) == all_colors()).all()
 
 
 @pytest.mark.parametrize(
@@ -59,12 +59,12 @@ def test_a_strange_data_uri_is_refused(uri: bytes, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fill", "colour"),
+    ("fill", "color"),
     [("#abc", (0xAA, 0xBB, 0xCC, 255)), ("#010203", (1, 2, 3, 255)), ("#01020380", (1, 2, 3, 128))],
 )
-def test_the_ways_to_write_a_colour(fill: str, colour: tuple[int, ...]) -> None:
+def test_the_ways_to_write_a_color(fill: str, color: tuple[int, ...]) -> None:
     rect = RECT.replace("#102030ff", fill)
-    assert read_svg(svg(rect))[2, 1].tolist() == list(colour)
+    assert read_svg(svg(rect))[2, 1].tolist() == list(color)
 
 
 def test_wide_rectangles_and_a_background_are_painted_in_order() -> None:
@@ -95,8 +95,8 @@ BOMB = '<!DOCTYPE svg [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;
         (svg(RECT.replace(" x=", ' onclick="alert(1)" x=')), "'onclick'"),
         (svg(RECT.replace(" x=", ' transform="scale(2)" x=')), "'transform'"),
         (svg(RECT.replace(" x=", ' opacity="0.5" x=')), "'opacity'"),
-        (svg(RECT.replace("#102030ff", "red")), "the colour 'red'"),
-        (svg(RECT.replace("#102030ff", "url(#a)")), "the colour"),
+        (svg(RECT.replace("#102030ff", "red")), "the color 'red'"),
+        (svg(RECT.replace("#102030ff", "url(#a)")), "the color"),
         (svg(RECT.replace('x="1"', 'x="24"')), "beside the grid"),
         (svg(RECT.replace('x="1"', 'x="-1"')), "beside the grid"),
         (svg(RECT.replace('x="1"', 'x="0.5"')), "beside the grid"),

@@ -78,7 +78,7 @@ def test_what_is_there_stays_as_it_is(snapshot: Snapshot, tmp_path: Path) -> Non
     (tmp_path / "mine").write_text("mine")
     with pytest.raises(UsageError, match="is there already"):
         export_imagefolder(snapshot, tmp_path)
-    with pytest.raises(UsageError, match="no colour"):
+    with pytest.raises(UsageError, match="no color"):
         export_imagefolder(snapshot, tmp_path / "new", background="pinkish")
     assert [p.name for p in tmp_path.iterdir()] == ["mine"]
     (tmp_path / "empty").mkdir()

@@ -69,11 +69,11 @@ def test_temperature_softens_predictions_and_not_training() -> None:
 
 def test_the_published_network_sees_the_punk_on_blue() -> None:
     network = PublishedCNN(width=4)
-    assert (network.colours[0] * 255).round().tolist() == [0x63, 0x85, 0x96]
-    assert (network.colours[221] * 255).round().tolist() == PALETTE[221, :3].tolist()
+    assert (network.colors[0] * 255).round().tolist() == [0x63, 0x85, 0x96]
+    assert (network.colors[221] * 255).round().tolist() == PALETTE[221, :3].tolist()
 
 
-def test_rgba_becomes_the_index_of_its_colour() -> None:
+def test_rgba_becomes_the_index_of_its_color() -> None:
     sprite = torch.from_numpy(draw_punks(1)[0].sprite)
     indices = to_indices(sprite.permute(2, 0, 1)[None])
     assert (indices.shape, indices.dtype) == ((1, 24, 24), torch.uint8)

@@ -72,7 +72,7 @@ def test_other_sprites_are_no_punks(run: Path, tmp_path: Path) -> None:
     path.write_bytes(png_bytes(sprite))
     (found,) = predict_images(run, [path], CPU)
     assert isinstance(found, ImageError)
-    assert "noise.png is not a punk: no punk is so coloured in" in str(found)
+    assert "noise.png is not a punk: no punk is so colored in" in str(found)
 
 
 def test_a_folder_stands_for_its_pictures(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_a_run_and_a_folder_are_scored_by_the_same_command(
         assert name in out
     written = next(generator_runs.iterdir()) / "evaluation" / "generated"
     assert str(written) in err
-    assert {p.name for p in written.iterdir()} == {"scores.json", "scores.md", "neighbours.png"}
+    assert {p.name for p in written.iterdir()} == {"scores.json", "scores.md", "neighbors.png"}
     folder = tmp_path / "drawings"
     mine = ("--model", "latest", "--runs", generator_runs)
     assert run("generate", "--count", 120, "--out", folder, *mine) == 0

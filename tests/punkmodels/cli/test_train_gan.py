@@ -135,7 +135,7 @@ def test_what_cannot_be_compiled_is_told_before_anything_is_made(
             ("train", "dcgan", "--recipe", "classic", "--encoder"),
             "--encoder is of the palette head",
         ),
-        (("train", "dcgan", "--network", "mlp", "--head", "palette"), "an mlp draws any colour"),
+        (("train", "dcgan", "--network", "mlp", "--head", "palette"), "an mlp draws any color"),
         (
             ("train", "dcgan", "--network", "mlp", "--conditional", "type"),
             "nothing that is asked for; leave out --conditional",

@@ -45,7 +45,7 @@ def test_a_folder_is_read_in_order(sprites: torch.Tensor, tmp_path: Path) -> Non
     assert torch.equal(snap(read_sprites(tmp_path))[0], sprites[:3])
 
 
-def test_without_alpha_the_corners_colour_is_transparent(
+def test_without_alpha_the_corners_color_is_transparent(
     sprites: torch.Tensor, tmp_path: Path
 ) -> None:
     opaque = sprites[:4].clone()
@@ -80,7 +80,7 @@ def test_an_enlarged_sheet_is_not_read_as_fragments(sprites: torch.Tensor, tmp_p
         read_sprites(tmp_path / "sheet.png")
 
 
-def test_what_is_transparent_has_no_colour(sprites: torch.Tensor, tmp_path: Path) -> None:
+def test_what_is_transparent_has_no_color(sprites: torch.Tensor, tmp_path: Path) -> None:
     pixels = PALETTE[sprites[0].numpy()].copy()
     pixels[pixels[..., 3] == 0] = (255, 255, 255, 0)
     Image.fromarray(pixels).save(tmp_path / "a.png")

@@ -20,10 +20,10 @@ def test_a_grid_shows_sprites_row_by_row_on_blue() -> None:
 
 
 def test_a_film_shows_every_frame_and_rests_on_the_last(tmp_path: Path) -> None:
-    colours = ["red", "lime", "blue"]
-    for colour in colours:
-        Image.new("RGB", (8, 8), colour).save(tmp_path / f"{colour}.png")
-    save_film([tmp_path / f"{colour}.png" for colour in colours], tmp_path / "film.gif", 100)
+    colors = ["red", "lime", "blue"]
+    for color in colors:
+        Image.new("RGB", (8, 8), color).save(tmp_path / f"{color}.png")
+    save_film([tmp_path / f"{color}.png" for color in colors], tmp_path / "film.gif", 100)
     with Image.open(tmp_path / "film.gif") as film:
         seen, durations = [], []
         for frame in range(film.n_frames):

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from punkdata.images.palette import PALETTE
-from punkmodels.data.palette import colour_counts, colour_table, snap, to_rgba
+from punkmodels.data.palette import color_counts, color_table, snap, to_rgba
 from punkmodels.gan.networks import Generator
 
 
@@ -16,18 +16,18 @@ def indices() -> torch.Tensor:
 
 
 def test_the_palette_head_draws_what_training_knows_at_each_place(indices: torch.Tensor) -> None:
-    model = Generator(16, 4, colour_counts(indices), last=3).eval()
+    model = Generator(16, 4, color_counts(indices), last=3).eval()
     nn.init.normal_(model.layers[-1].weight, 0, 50)
     drawn, off = snap(model(torch.randn(50, 16)).detach())
     assert off.max() < 0.01
-    known = colour_counts(indices) > 0
+    known = color_counts(indices) > 0
     places = torch.arange(576).expand(50, -1)
     assert known[places, drawn.flatten(1).long()].all()
     assert len(drawn.flatten(1).unique(dim=0)) > 25
 
 
-def test_the_palette_head_passes_a_gradient_to_colours_not_chosen(indices: torch.Tensor) -> None:
-    model = Generator(16, 4, colour_counts(indices), last=3)
+def test_the_palette_head_passes_a_gradient_to_colors_not_chosen(indices: torch.Tensor) -> None:
+    model = Generator(16, 4, color_counts(indices), last=3)
     z = torch.randn(8, 16, requires_grad=True)
     model(z).square().sum().backward()
     head = model.layers[-1]
@@ -38,24 +38,24 @@ def test_the_palette_head_passes_a_gradient_to_colours_not_chosen(indices: torch
 
 
 def test_the_palette_head_is_surprised_by_what_it_finds_unlikely(indices: torch.Tensor) -> None:
-    """In nats, against the softmax over all 222 colours."""
-    model = Generator(16, 4, colour_counts(indices), last=3)
+    """In nats, against the softmax over all 222 colors."""
+    model = Generator(16, 4, color_counts(indices), last=3)
     head = model.layers[-1]
     nn.init.normal_(head.weight)
     features = model.features(torch.randn(40, 16))
     logits = torch.full((40, 576, len(PALETTE)), -torch.inf)
     known = torch.einsum("ncp,pcm->npm", features.flatten(2), head.weight) + head.bias[:, 0]
-    logits.scatter_(2, head.colours.long().expand(40, -1, -1), known)
-    logits[:, colour_counts(indices) == 0] = -torch.inf
+    logits.scatter_(2, head.colors.long().expand(40, -1, -1), known)
+    logits[:, color_counts(indices) == 0] = -torch.inf
     share = logits.softmax(dim=2).gather(2, indices.flatten(1).long()[:, :, None])
     expected = -share.log().sum(dim=(1, 2))
     assert torch.allclose(head.surprise(features, indices), expected, rtol=1e-4)
 
 
-def test_a_place_of_one_colour_is_no_surprise() -> None:
+def test_a_place_of_one_color_is_no_surprise() -> None:
     indices = torch.zeros(8, 24, 24, dtype=torch.uint8)
     indices[:4, 3, 3] = 5
-    model = Generator(16, 4, colour_counts(indices), last=3)
+    model = Generator(16, 4, color_counts(indices), last=3)
     features = model.features(torch.randn(8, 16))
     assert model.layers[-1].surprise(features, indices).min() > 0
     model.layers[-1].surprise(features, indices).sum().backward()
@@ -63,15 +63,15 @@ def test_a_place_of_one_colour_is_no_surprise() -> None:
     assert moved.nonzero().flatten().tolist() == [3 * 24 + 3]
 
 
-def test_colours_are_counted_at_their_places(indices: torch.Tensor) -> None:
-    counts = colour_counts(indices)
+def test_colors_are_counted_at_their_places(indices: torch.Tensor) -> None:
+    counts = color_counts(indices)
     assert counts.shape == (576, len(PALETTE))
     assert (counts.sum(dim=1) == 40).all()
     assert counts[25, 3] == (indices[:, 1, 1] == 3).sum()
 
 
-def test_snapping_finds_the_nearest_colour_and_tells_how_far(indices: torch.Tensor) -> None:
-    images = to_rgba(indices, colour_table())
+def test_snapping_finds_the_nearest_color_and_tells_how_far(indices: torch.Tensor) -> None:
+    images = to_rgba(indices, color_table())
     found, off = snap(images)
     assert torch.equal(found, indices)
     assert off.max() < 1e-3
@@ -81,28 +81,28 @@ def test_snapping_finds_the_nearest_colour_and_tells_how_far(indices: torch.Tens
     assert off[0, 3, 4].item() == pytest.approx(5, abs=1e-3)
 
 
-def test_what_is_asked_for_speaks_for_the_colours_known_at_a_place(indices: torch.Tensor) -> None:
-    """As a table of all colours at all places would, of which only the known ones are kept."""
-    counts = colour_counts(indices)
+def test_what_is_asked_for_speaks_for_the_colors_known_at_a_place(indices: torch.Tensor) -> None:
+    """As a table of all colors at all places would, of which only the known ones are kept."""
+    counts = color_counts(indices)
     model = Generator(16, 4, counts, last=3, asked=7, composing="sums")
     head = model.layers[-1]
     assert head.of_asked.shape == (int((counts > 0).sum()), 7)
     whole = torch.randn(576, len(PALETTE), 7)
     with torch.no_grad():
         head.of_asked.copy_(
-            whole.gather(1, head.colours.long()[..., None].expand(-1, -1, 7))[head.known]
+            whole.gather(1, head.colors.long()[..., None].expand(-1, -1, 7))[head.known]
         )
     asked = torch.rand(5, 7)
     features = model.features(torch.randn(5, 16), asked)
     without, told = (head.logits(features, y, slice(None)) for y in (None, asked))
     expected = torch.einsum("pck,nk->npc", whole, asked)
-    expected = expected.gather(2, head.colours.long().expand(5, -1, -1)).transpose(0, 1)
+    expected = expected.gather(2, head.colors.long().expand(5, -1, -1)).transpose(0, 1)
     known = head.known[:, None].expand_as(told)
     assert torch.allclose((told - without)[known], expected[known], atol=1e-4)
 
 
 def test_what_is_asked_for_says_no_more_than_its_height(indices: torch.Tensor) -> None:
-    model = Generator(16, 4, colour_counts(indices), last=3, asked=7)
+    model = Generator(16, 4, color_counts(indices), last=3, asked=7)
     head = model.layers[-1]
     nn.init.normal_(head.of_asked, 0, 100)
     with torch.no_grad():

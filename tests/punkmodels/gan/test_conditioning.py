@@ -13,7 +13,7 @@ from punkmodels.gan.conditioning import (
     tones_of,
 )
 
-LABELLED = torch.from_numpy(encode_labels("Male", ["Pipe", "VR"]))[None]
+LABELED = torch.from_numpy(encode_labels("Male", ["Pipe", "VR"]))[None]
 
 
 def test_a_condition_has_what_one_can_ask_for() -> None:
@@ -26,7 +26,7 @@ def test_a_condition_has_what_one_can_ask_for() -> None:
     ]
     for kind, tone, size in kinds:
         assert condition_size(kind, tone=tone) == size
-        found = conditions(LABELLED, torch.tensor([2]), kind, tone=tone)
+        found = conditions(LABELED, torch.tensor([2]), kind, tone=tone)
         assert found.shape == (1, size)
         assert found.dtype == torch.float32
     asked = [i for i, number in enumerate(found[0].tolist()) if number]
@@ -44,7 +44,7 @@ def test_what_women_wear_is_asked_for_once_more() -> None:
 
 
 def test_no_tone_asks_for_none() -> None:
-    assert conditions(LABELLED, torch.tensor([0]), "type", tone=True)[0].tolist() == [
+    assert conditions(LABELED, torch.tensor([0]), "type", tone=True)[0].tolist() == [
         *(0, 0, 0, 1, 0),
         *(0, 0, 0, 0),
     ]

@@ -70,7 +70,7 @@ def test_recipes_differ_and_what_is_chosen_is_stronger() -> None:
     assert (classic.head, classic.gamma, classic.beta_1, classic.lr) == ("rgba", 0, 0.5, 2e-4)
     assert make_config("best", "classic", lr=0.5).lr == 0.5
     rgba, alone = make_config(head="rgba"), make_config(w_size=0)
-    assert (rgba.code, rgba.w_size) == (0, 0), "these are of the palette's colours"
+    assert (rgba.code, rgba.w_size) == (0, 0), "these are of the palette's colors"
     assert (alone.code, alone.beta_1, modern.beta_1) == (modern.code, 0, 0.9)
     assert make_config(w_size=0, beta_1=0.5).beta_1 == 0.5
     assert make_config("best").images > modern.images
@@ -112,7 +112,7 @@ def test_a_run_that_is_no_dcgan_is_refused(tmp_path: Path) -> None:
         read_dcgan_config(run)
 
 
-@pytest.mark.parametrize("damage", ["width", "colours", "nan"])
+@pytest.mark.parametrize("damage", ["width", "colors", "nan"])
 def test_weights_that_do_not_fit_are_refused(damage: str, tmp_path: Path) -> None:
     run, model = saved_run(tmp_path / "run", "palette")
     if damage == "width":
@@ -120,8 +120,8 @@ def test_weights_that_do_not_fit_are_refused(damage: str, tmp_path: Path) -> Non
         config["options"]["width"] = 8
         (run / "config.json").write_text(json.dumps(config))
     tensors = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    if damage == "colours":
-        del tensors["layers.12.colours"]
+    if damage == "colors":
+        del tensors["layers.12.colors"]
     if damage == "nan":
         tensors["layers.0.weight"][0] = torch.nan
     facts = CheckpointFacts(step=2, finished=True)

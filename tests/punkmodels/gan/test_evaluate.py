@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from punkdata.errors import DataError
-from punkmodels.data.palette import colour_table, to_rgba
+from punkmodels.data.palette import color_table, to_rgba
 from punkmodels.data.splits import load_part
 from punkmodels.gan.evaluate import (
     GeneratorEvaluation,
@@ -34,7 +34,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def result(sprites: torch.Tensor, built_root: Path, out: Path) -> GeneratorEvaluation:
-    raw = to_rgba(sprites, colour_table())
+    raw = to_rgba(sprites, color_table())
     raw[:, 0, 5, 5] += 20 / 127.5
     return evaluate_sprites("drawings", raw, built_root, out=out)
 
@@ -58,7 +58,7 @@ def test_it_is_written_as_json_table_and_picture(result: GeneratorEvaluation, ou
     page = (out / "scores.md").read_text()
     assert page == markdown(result)
     assert "| recall |" in page
-    with Image.open(out / "neighbours.png") as picture:
+    with Image.open(out / "neighbors.png") as picture:
         assert picture.size == (16 * 96, 6 * 96)
 
 

@@ -150,7 +150,7 @@ def test_the_commands_take_other_pictures(
     assert cli_run("train", "dcgan", "--images", digits, *options) == 0
     out, err = capsys.readouterr()
     made = out.strip()
-    assert f"1,797 grey pictures of 8x8 in {digits}, in which 16 is white, 64 images on" in err
+    assert f"1,797 gray pictures of 8x8 in {digits}, in which 16 is white, 64 images on" in err
     assert cli_run("generate", "--model", made, "--out", tmp_path / "a.png", "--count", 4) == 0
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.size == (64, 64)
@@ -162,7 +162,7 @@ def test_the_commands_take_other_pictures(
     out, err = capsys.readouterr()
     assert "Fréchet distance" in out
     assert f"898 drawn beside as many of {digits}" in out
-    with Image.open(run / "evaluation" / "generated" / "neighbours.png") as picture:
+    with Image.open(run / "evaluation" / "generated" / "neighbors.png") as picture:
         assert picture.size == (16 * 8 * 4, 4 * 8 * 4)
     assert cli_run("evaluate", run, "--json") == 0
     told = json.loads(capsys.readouterr().out)

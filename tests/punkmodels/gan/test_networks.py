@@ -6,15 +6,15 @@ import pytest
 import torch
 from torch import nn
 
-from punkmodels.data.palette import colour_counts, colour_table, to_rgba
+from punkmodels.data.palette import color_counts, color_table, to_rgba
 from punkmodels.gan.networks import (
     Discriminator,
     Generator,
     Mapping,
     augment,
     evened,
-    initialise,
-    reestimate_normalisation,
+    initialize,
+    reestimate_normalization,
 )
 from punkmodels.training.distributed import Stream
 
@@ -27,12 +27,12 @@ def indices() -> torch.Tensor:
 
 def test_both_heads_draw_rgba_and_are_judged(indices: torch.Tensor) -> None:
     z = torch.randn(5, 16)
-    for counts in (None, colour_counts(indices)):
+    for counts in (None, color_counts(indices)):
         drawn = Generator(16, 4, counts, last=3)(z)
         assert drawn.shape == (5, 4, 24, 24)
         assert drawn.abs().max() <= 1
-        for normalise in (True, False):
-            assert Discriminator(4, normalise=normalise)(drawn).shape == (5,)
+        for normalize in (True, False):
+            assert Discriminator(4, normalize=normalize)(drawn).shape == (5,)
 
 
 def test_the_shape_is_radfords() -> None:
@@ -43,16 +43,16 @@ def test_the_shape_is_radfords() -> None:
     assert [m.out_channels for m in judged] == [64, 128, 256, 1]
 
 
-def test_without_normalisation_an_image_is_judged_by_itself(indices: torch.Tensor) -> None:
-    images = to_rgba(indices, colour_table())
+def test_without_normalization_an_image_is_judged_by_itself(indices: torch.Tensor) -> None:
+    images = to_rgba(indices, color_table())
     network = Discriminator(4)
     assert torch.allclose(network(images)[:1], network(images[:1]), atol=1e-5)
-    network = Discriminator(4, normalise=True)
+    network = Discriminator(4, normalize=True)
     assert not torch.allclose(network(images)[:1], network(images[:2])[:1], atol=1e-5)
 
 
 def test_mapped_noise_spreads_as_far_as_the_mapping_says(indices: torch.Tensor) -> None:
-    model = Generator(16, 4, colour_counts(indices), last=3, w_size=5)
+    model = Generator(16, 4, color_counts(indices), last=3, w_size=5)
     assert model.noise_size == 21
     noise = torch.randn(50, 21)
     noise[:, :16] = noise[:1, :16]
@@ -68,7 +68,7 @@ def test_mapped_noise_spreads_as_far_as_the_mapping_says(indices: torch.Tensor) 
 def test_augmenting_moves_by_whole_pixels_and_fills_with_transparent(
     indices: torch.Tensor,
 ) -> None:
-    images = to_rgba(indices, colour_table())
+    images = to_rgba(indices, color_table())
     random = Stream(torch.Generator().manual_seed(0))
     moved = augment(images, random, shift=2, hole=0)
     steps = set()
@@ -95,15 +95,15 @@ def test_augmenting_cuts_one_square_hole_of_the_size_asked_for() -> None:
     assert torch.equal(augment(images, Stream(torch.Generator()), shift=0, hole=0), images)
 
 
-def test_normalisation_is_estimated_from_what_the_weights_draw() -> None:
+def test_normalization_is_estimated_from_what_the_weights_draw() -> None:
     model = Generator(16, 4)
-    initialise(model)
+    initialize(model)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(3)
     z = torch.randn(500, 16)
     before = model.eval()(z)
-    reestimate_normalisation(model, seed=0, batch_size=100)
+    reestimate_normalization(model, seed=0, batch_size=100)
     after = model(z)
     assert not model.training
     with torch.no_grad():
@@ -114,7 +114,7 @@ def test_normalisation_is_estimated_from_what_the_weights_draw() -> None:
 def test_what_is_asked_for_reaches_mapping_first_map_and_every_place(
     indices: torch.Tensor,
 ) -> None:
-    model = Generator(16, 4, colour_counts(indices), last=3, w_size=5, asked=7).eval()
+    model = Generator(16, 4, color_counts(indices), last=3, w_size=5, asked=7).eval()
     noise, asked = torch.randn(6, model.noise_size), torch.eye(7)[:6]
     assert isinstance(model.mapping, Mapping)
     assert model.embed
@@ -128,7 +128,7 @@ def test_what_is_asked_for_reaches_mapping_first_map_and_every_place(
 
 @pytest.mark.parametrize("w_size", [0, 5])
 def test_what_is_asked_for_changes_what_is_drawn(indices: torch.Tensor, w_size: int) -> None:
-    model = Generator(16, 4, colour_counts(indices), last=3, w_size=w_size, asked=7).eval()
+    model = Generator(16, 4, color_counts(indices), last=3, w_size=w_size, asked=7).eval()
     nn.init.normal_(model.layers[-1].of_asked)
     noise = torch.randn(1, model.noise_size)
     one, other = (model(noise, torch.eye(7)[[i]]) for i in (0, 1))

@@ -17,7 +17,7 @@ from PIL import Image
 
 from punkdata.errors import DataError
 from punkdata.snapshots.reader import open_snapshot
-from punkmodels.data.palette import PaletteHead, colour_counts, snap
+from punkmodels.data.palette import PaletteHead, color_counts, snap
 from punkmodels.data.splits import load_part
 from punkmodels.gan import networks, objective
 from punkmodels.gan import train as training
@@ -90,18 +90,18 @@ def test_untrained_and_trained_samples_are_of_the_same_noise(trained: Path) -> N
 def test_training_brings_the_drawn_nearer_to_the_real(
     recipe: str, built_root: Path, tmp_path: Path
 ) -> None:
-    """By how often each colour stands at each place."""
+    """By how often each color stands at each place."""
     part = load_part(built_root, "latest", "default", "train")
-    real = colour_counts(part.images) / len(part)
+    real = color_counts(part.images) / len(part)
 
     def variation(model: Generator) -> float:
         with torch.inference_mode():
-            drawn = colour_counts(snap(model(torch.randn(200, 16)))[0]) / 200
+            drawn = color_counts(snap(model(torch.randn(200, 16)))[0]) / 200
         return float((real - drawn).abs().sum(dim=1).mean() / 2)
 
     sizes = {"head": "rgba", "width": 8, "z_size": 16, "batch_size": 16, "lr": 1e-3}
     config = make_config(recipe=recipe, images=16 * 120, **sizes)
-    before = variation(build_generator(config, colour_counts(part.images)).eval())
+    before = variation(build_generator(config, color_counts(part.images)).eval())
     run = train_dcgan(built_root, tmp_path, config, threads=1)
     assert variation(load_generator(run, CPU)) < 0.7 * before
 
@@ -267,7 +267,7 @@ def test_an_encoder_teaches_what_punks_look_like(built_root: Path, tmp_path: Pat
     config = make_config(judged_from=1.0, lr=3e-3, **sizes)
     drawn = []
     for model in (
-        build_generator(config, colour_counts(part.images)).eval(),
+        build_generator(config, color_counts(part.images)).eval(),
         load_generator(train_dcgan(built_root, tmp_path, config, threads=1), CPU),
     ):
         with torch.inference_mode():
@@ -281,4 +281,4 @@ def test_the_palette_head_knows_the_training_part_only(trained: Path, built_root
     part = load_part(built_root, "latest", "default", "train")
     head = load_generator(trained, CPU).layers[-1]
     assert isinstance(head, PaletteHead)
-    assert head.known.sum() == (colour_counts(part.images) > 0).sum()
+    assert head.known.sum() == (color_counts(part.images) > 0).sum()

@@ -44,7 +44,7 @@ def test_digits_are_read_and_scaled(digits: Path) -> None:
     assert (int(found.images.min()), int(found.images.max())) == (0, 255)
     want = np.rint(load_digits().images * (255 / 16)).astype(np.uint8)
     assert (found.images[:, 0].numpy() == want).all()
-    assert found.name == f"1,797 grey pictures of 8x8 in {digits}, in which 16 is white"
+    assert found.name == f"1,797 gray pictures of 8x8 in {digits}, in which 16 is white"
     assert found.about["pictures"] == str(digits)
 
 
@@ -92,7 +92,7 @@ def test_dim_shares_stay_dim(tmp_path: Path) -> None:
     assert (pictures(tmp_path / "a.npy").images == 64).all()
 
 
-def test_grey_of_16_bits_is_not_clipped(tmp_path: Path) -> None:
+def test_gray_of_16_bits_is_not_clipped(tmp_path: Path) -> None:
     pixels = drawn(20, 16, 1)
     folder = write_folder(tmp_path / "deep", pixels.astype(np.uint16) * 257)
     with Image.open(folder / "000.png") as first:
@@ -107,7 +107,7 @@ def test_channels_may_come_first_and_mixed_pictures_become_the_richest(tmp_path:
         pictures(tmp_path / "a.npy").images, torch.from_numpy(pixels).permute(0, 3, 1, 2)
     )
     folder = write_folder(tmp_path / "mixed", drawn(20, 12, 1))
-    Image.fromarray(pixels[0]).save(folder / "colour.png")
+    Image.fromarray(pixels[0]).save(folder / "color.png")
     assert pictures(folder).images.shape == (21, 3, 12, 12)
 
 
@@ -149,7 +149,7 @@ def test_punks_are_what_they_were(built_root: Path) -> None:
         (np.full((25, 16, 16), -1.0), "below 0"),
         (np.full((25, 16, 16), np.nan), "NaN or infinite"),
         (np.zeros((25, 16)), r"not pictures \(N, side, side\)"),
-        (np.zeros((25, 16, 16, 7), np.uint8), "neither grey, RGB nor RGBA"),
+        (np.zeros((25, 16, 16, 7), np.uint8), "neither gray, RGB nor RGBA"),
         (np.array(["a"] * 25), "not pictures"),
     ],
 )

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from punkmodels.data.palette import colour_counts, colour_table, to_rgba
+from punkmodels.data.palette import color_counts, color_table, to_rgba
 from punkmodels.gan.networks import Generator
 from punkmodels.gan.vae_encoder import Encoder, divergence, encoder_loss
 from punkmodels.training.distributed import Stream
@@ -21,7 +21,7 @@ def indices() -> torch.Tensor:
 @pytest.fixture
 def networks(indices: torch.Tensor) -> tuple[Encoder, Generator]:
     torch.manual_seed(0)
-    return Encoder(4, 3, 6, 5), Generator(6, 4, colour_counts(indices), 3, 3, w_size=5)
+    return Encoder(4, 3, 6, 5), Generator(6, 4, color_counts(indices), 3, 3, w_size=5)
 
 
 def test_the_divergence_is_that_of_normal_distributions() -> None:
@@ -40,7 +40,7 @@ def test_it_teaches_to_redraw_and_to_map(
     indices: torch.Tensor, networks: tuple[Encoder, Generator]
 ) -> None:
     encoder, generator = networks
-    images = to_rgba(indices, colour_table(code=3))
+    images = to_rgba(indices, color_table(code=3))
     learners = [*encoder.parameters(), *generator.parameters()]
     optimizer = torch.optim.Adam(learners, 5e-3)
     random = Stream(torch.Generator().manual_seed(0))
@@ -71,7 +71,7 @@ def test_the_mapping_does_not_change_what_w_is(
 ) -> None:
     """Its loss has no gradient for the encoder of images, nor for the layers that draw."""
     encoder, generator = networks
-    images = to_rgba(indices, colour_table(code=3))
+    images = to_rgba(indices, color_table(code=3))
 
     def gradient() -> torch.Tensor:
         random = Stream(torch.Generator().manual_seed(0))
@@ -90,7 +90,7 @@ def test_the_mapping_does_not_change_what_w_is(
 def test_less_weight_on_what_w_tells_costs_less(
     indices: torch.Tensor, networks: tuple[Encoder, Generator]
 ) -> None:
-    images = to_rgba(indices, colour_table(code=3))
+    images = to_rgba(indices, color_table(code=3))
     free, paid = (
         encoder_loss(*networks, images, indices, Stream(torch.Generator().manual_seed(0)), weight)
         for weight in (0.0, 1.0)
@@ -101,6 +101,6 @@ def test_less_weight_on_what_w_tells_costs_less(
 
 def test_only_a_mapped_palette_can_be_taught(indices: torch.Tensor) -> None:
     encoder, generator = Encoder(4, 0, 6, 5), Generator(6, 4)
-    images = to_rgba(indices, colour_table())
+    images = to_rgba(indices, color_table())
     with pytest.raises(ValueError, match="mapping"):
         encoder_loss(encoder, generator, images, indices, Stream(torch.Generator()))

@@ -84,7 +84,7 @@ def test_the_ranks_share_one_stream_of_random_numbers() -> None:
         assert torch.equal(draw(one, 6), torch.cat([draw(s, 3) for s in two]))
 
 
-def test_two_groups_of_a_batch_are_normalised_like_two_batches() -> None:
+def test_two_groups_of_a_batch_are_normalized_like_two_batches() -> None:
     norm = BatchNorm(3)
     torch.nn.init.normal_(norm.weight)
     features = torch.randn(8, 3, 5, 5) * torch.arange(1, 9)[:, None, None, None]

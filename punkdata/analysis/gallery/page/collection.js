@@ -35,12 +35,12 @@ async function openCollection() {
     salesOf,
     rowOf: new Map(facts.id.map((id, row) => [id, row])),
     rank: ranks(facts.rarity),
-    colours: coloursOf(facts.palette),
+    colors: colorsOf(facts.palette),
   };
 }
 
 // As an ImageData holds them, in this machine's order of bytes.
-function coloursOf(palette) {
+function colorsOf(palette) {
   const bytes = palette.flatMap((rgba) => rgba.match(/../g).map((two) => parseInt(two, 16)));
   return new Uint32Array(new Uint8Array(bytes).buffer);
 }
@@ -64,7 +64,7 @@ const scratch = document.createElement("canvas");
 
 // A canvas with the sprites of these rows, so many across, in their own size; it is overwritten by
 // the next call.
-function sheetOf({ pixels, colours }, rows, across) {
+function sheetOf({ pixels, colors }, rows, across) {
   const width = across * SIDE;
   const image = new ImageData(width, Math.ceil(rows.length / across) * SIDE);
   const out = new Uint32Array(image.data.buffer);
@@ -74,7 +74,7 @@ function sheetOf({ pixels, colours }, rows, across) {
     let at = row * PIXELS;
     for (let y = 0; y < SIDE; y++) {
       let to = (top + y) * width + left;
-      for (let x = 0; x < SIDE; x++) out[to++] = colours[pixels[at++]];
+      for (let x = 0; x < SIDE; x++) out[to++] = colors[pixels[at++]];
     }
   });
   scratch.width = width;

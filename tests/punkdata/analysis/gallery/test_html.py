@@ -34,7 +34,7 @@ def test_the_page_holds_every_pixel_and_label(snapshot: Snapshot) -> None:
     page = gallery_html(snapshot)
     facts = facts_of(page)
     sprites = np.frombuffer(unpacked(page, "sprites"), np.uint8).reshape(-1, 24, 24)
-    palette = np.array([tuple(bytes.fromhex(colour)) for colour in facts["palette"]], np.uint8)
+    palette = np.array([tuple(bytes.fromhex(color)) for color in facts["palette"]], np.uint8)
     punks = snapshot.punks()
     pixels = dict(zip(punks.column("punk_id").to_pylist(), table_sprites(punks), strict=True))
     rows = {row["punk_id"]: row for row in punks.drop_columns("image").to_pylist()}
@@ -116,15 +116,15 @@ def test_rarity_is_the_information_of_type_accessories_and_their_number() -> Non
     assert len(TYPES) == 5
 
 
-def test_colours_are_kept_exactly_up_to_256() -> None:
+def test_colors_are_kept_exactly_up_to_256() -> None:
     rng = np.random.default_rng(1)
-    colours = rng.integers(0, 256, (256, 4), np.uint8)
-    sprites = colours[rng.permutation(np.arange(3 * 576) % 256)].reshape(3, 24, 24, 4)
+    colors = rng.integers(0, 256, (256, 4), np.uint8)
+    sprites = colors[rng.permutation(np.arange(3 * 576) % 256)].reshape(3, 24, 24, 4)
     indices, palette = indexed(sprites)
-    back = np.array([tuple(bytes.fromhex(colour)) for colour in palette], np.uint8)[indices]
+    back = np.array([tuple(bytes.fromhex(color)) for color in palette], np.uint8)[indices]
     assert (back == sprites).all()
-    sprites[0, 0, 0] = np.setdiff1d(np.arange(256), colours[:, 0])[:1].repeat(4)
-    with pytest.raises(DataError, match="257 colours; a gallery holds 256"):
+    sprites[0, 0, 0] = np.setdiff1d(np.arange(256), colors[:, 0])[:1].repeat(4)
+    with pytest.raises(DataError, match="257 colors; a gallery holds 256"):
         indexed(sprites)
 
 

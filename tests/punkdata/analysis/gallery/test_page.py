@@ -543,8 +543,8 @@ def test_text_can_be_read_on_its_background(open_page: Open) -> None:
             assert (light + 0.05) / (dark + 0.05) >= 4.5, (scheme, name)
 
 
-def luminance(colour: str) -> float:
-    digits = colour.lstrip("#")
+def luminance(color: str) -> float:
+    digits = color.lstrip("#")
     digits = "".join(d * 2 for d in digits) if len(digits) == 3 else digits
     parts = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]

@@ -1,4 +1,4 @@
-"""How coarsely an AVIF was quantised is read from its headers."""
+"""How coarsely an AVIF was quantized is read from its headers."""
 
 from __future__ import annotations
 

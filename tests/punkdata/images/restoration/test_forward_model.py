@@ -16,27 +16,27 @@ from punkdata.images.restoration.forward_model import (
 )
 
 
-def colours(seed: int = 0) -> np.ndarray:
+def colors(seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(60, 190, (24, 24, 3)).astype(np.float64)
 
 
 @pytest.mark.parametrize("side", [96, 250, 336, 512])
 @pytest.mark.parametrize("kernel", list(FILTERS))
 def test_a_drawn_sprite_is_what_pillow_makes_of_its_enlargement(side: int, kernel: str) -> None:
-    small = Image.fromarray(colours().astype(np.uint8))
+    small = Image.fromarray(colors().astype(np.uint8))
     large = small.resize((336, 336), Image.Resampling.NEAREST)
     expected = large if side == 336 else large.resize((side, side), FILTERS[kernel])
-    assert (np.asarray(drawn(colours(), side, kernel)) == np.asarray(expected)).all()
+    assert (np.asarray(drawn(colors(), side, kernel)) == np.asarray(expected)).all()
 
 
 @pytest.mark.parametrize("side", [96, 250, 512])
 @pytest.mark.parametrize("kernel", ["box", "bilinear", "bicubic", "lanczos"])
 def test_the_enlargement_is_linear_but_for_rounding(side: int, kernel: str) -> None:
-    # Grey tones far from black and white, so that no filter's overshoot is clipped.
-    grey = colours()[..., 0]
+    # Gray tones far from black and white, so that no filter's overshoot is clipped.
+    gray = colors()[..., 0]
     mix = enlargement(side, kernel)
-    picture = np.asarray(drawn(np.repeat(grey[..., None], 3, axis=2), side, kernel))[..., 0]
-    assert np.abs(mix @ grey @ mix.T - picture).max() < 1.6
+    picture = np.asarray(drawn(np.repeat(gray[..., None], 3, axis=2), side, kernel))[..., 0]
+    assert np.abs(mix @ gray @ mix.T - picture).max() < 1.6
 
 
 def test_a_picture_of_336_pixels_was_not_resized() -> None:
@@ -44,9 +44,9 @@ def test_a_picture_of_336_pixels_was_not_resized() -> None:
     assert set(kernels(250)) == set(FILTERS)
 
 
-def test_codes_and_colours_are_each_other_s_inverse() -> None:
-    codes = colours() @ TO_CODES.T - (128, 0, 0)
-    assert np.allclose(to_rgb(codes, FROM_CODES), colours())
+def test_codes_and_colors_are_each_other_s_inverse() -> None:
+    codes = colors() @ TO_CODES.T - (128, 0, 0)
+    assert np.allclose(to_rgb(codes, FROM_CODES), colors())
 
 
 def test_independent_errors_are_told_shorter() -> None:

@@ -26,7 +26,7 @@ def opened(side: int = 336, resample: Any = RESAMPLING.LANCZOS, **options: Any) 
 
 @pytest.mark.parametrize("side", [200, 250, 336, 500])
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
-def test_all_ways_of_thinning_out_colour_are_undone(side: int, subsampling: str) -> None:
+def test_all_ways_of_thinning_out_color_are_undone(side: int, subsampling: str) -> None:
     found = restore(JpegRendition(opened(side, subsampling=subsampling)))
     assert (PALETTE[found.indices].reshape(24, 24, 4) == PUNK.sprite).all()
 

@@ -24,12 +24,12 @@ def search() -> Search:
     return found
 
 
-def test_it_ends_where_no_change_of_one_pixel_or_one_colour_gains(search: Search) -> None:
+def test_it_ends_where_no_change_of_one_pixel_or_one_color_gains(search: Search) -> None:
     assert search.settled
-    pixels, colours = search.changes
+    pixels, colors = search.changes
     assert pixels.min() > -1e-3
-    assert colours.min() > -1e-3
-    assert (search.colours[search.indices] == palette_indices(PUNK.sprite).reshape(-1)).all()
+    assert colors.min() > -1e-3
+    assert (search.colors[search.indices] == palette_indices(PUNK.sprite).reshape(-1)).all()
 
 
 def test_the_gradient_is_that_of_the_evidence(search: Search) -> None:

@@ -36,7 +36,7 @@ def test_the_estimate_is_near_the_truth_before_any_palette_is_used(kind: str, si
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "AVIF"])
-def test_codes_and_colours_are_each_other_s_inverse(kind: str) -> None:
+def test_codes_and_colors_are_each_other_s_inverse(kind: str) -> None:
     found = rendition(enlarged(PUNK.sprite), kind)
     assert np.abs(found.rgb(found.codes(TRUE)) - TRUE).max() < 1.7
 

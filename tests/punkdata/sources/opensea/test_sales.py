@@ -74,7 +74,7 @@ def test_the_best_listing_is_the_lowest_in_ether(server: OpenSeaServer) -> None:
         listing(3, "65.5", "WETH"),
         listing(4, "1", "USDC"),
         listing(5, "80", offer=None),
-        listing(6, "9", status="CANCELLED"),
+        listing(6, "9", status="CANCELED"),
     ]
     assert collect_listings(client(server), Punks(CONTRACT)) == {3: 655 * 10**17, 5: 80 * 10**18}
     server.listings = []

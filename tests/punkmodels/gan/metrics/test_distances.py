@@ -6,7 +6,7 @@ from torch import nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from punkmodels.gan.metrics.distances import frechet_distance, kernel_distance, neighbours
+from punkmodels.gan.metrics.distances import frechet_distance, kernel_distance, neighbors
 
 WIDE = 6
 
@@ -48,7 +48,7 @@ def test_the_kernel_distance_is_torchmetrics(sets: tuple[torch.Tensor, torch.Ten
 def test_a_set_is_no_distance_from_itself(sets: tuple[torch.Tensor, torch.Tensor]) -> None:
     real, _ = sets
     assert frechet_distance(real, real) == pytest.approx(0, abs=1e-6)
-    found = neighbours(real, real)
+    found = neighbors(real, real)
     assert found.precision == found.recall == found.coverage == 1
 
 
@@ -56,18 +56,18 @@ def test_precision_and_recall_tell_bad_samples_from_missing_kinds() -> None:
     generator = torch.Generator().manual_seed(1)
     real = torch.cat([torch.randn(100, 2, generator=generator) + at for at in (0, 50)])
     one_kind = torch.randn(100, 2, generator=generator)
-    found = neighbours(real, one_kind)
+    found = neighbors(real, one_kind)
     assert found.precision > 0.9
     assert found.recall < 0.55
     half_bad = torch.cat([real[::2] + 0.01, torch.full((100, 2), 1000.0)])
-    assert neighbours(real, half_bad).precision == pytest.approx(0.5, abs=0.05)
+    assert neighbors(real, half_bad).precision == pytest.approx(0.5, abs=0.05)
 
 
-def test_density_counts_neighbourhoods_and_coverage_real_ones_found() -> None:
-    # On a line, each real point reaches as far as its fifth neighbour.
+def test_density_counts_neighborhoods_and_coverage_real_ones_found() -> None:
+    # On a line, each real point reaches as far as its fifth neighbor.
     real = torch.arange(20, dtype=torch.float64)[:, None]
     middle = torch.full((10, 1), 9.5, dtype=torch.float64)
-    found = neighbours(real, middle)
-    # Points 7 … 12 reach 3 to either side: 9.5 is inside six neighbourhoods, of which five count 1.
+    found = neighbors(real, middle)
+    # Points 7 … 12 reach 3 to either side: 9.5 is inside six neighborhoods, of which five count 1.
     assert found.density == pytest.approx(6 / 5)
     assert found.coverage == pytest.approx(6 / 20)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from punkdata.traits import LABELS
-from punkmodels.data.palette import colour_table, to_rgba
+from punkmodels.data.palette import color_table, to_rgba
 from punkmodels.data.splits import Part, load_part
 from punkmodels.gan.metrics.fidelity import (
     Described,
@@ -100,7 +100,7 @@ def test_alpha_is_measured_from_the_nearest_of_the_palette() -> None:
     image = torch.full((1, 4, 1, 3), -1.0)
     image[0, 3, 0] = torch.tensor([0, 120, 250]) / 127.5 - 1
     assert torch.allclose(off_alpha(image), torch.tensor([[[0.0, 8.0, 5.0]]]), atol=1e-4)
-    table = colour_table()
+    table = color_table()
     assert off_alpha(to_rgba(torch.arange(222).view(1, 1, 222), table)).max() < 1e-4
 
 
