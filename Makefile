@@ -81,6 +81,8 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	@git ls-files '*.py' | xargs wc -l | awk '$$2 != "total" && $$1 > 300 { print $$2 " has " $$1 " lines; at most 300 are allowed"; bad = 1 } END { exit bad }'
 
 fuzz: $(READY)
 	OMP_NUM_THREADS=1 FUZZ_EXAMPLES=4500 $(BIN)/python -m pytest tests/fuzz.py

@@ -29,6 +29,7 @@ from punkmodels.classifier.metrics import average_precision
 from punkmodels.classifier.train import train_classifier
 from punkmodels.data.splits import Part, load_part
 from punkmodels.gan.config import make_config as make_generator_config
+from punkmodels.gan.synthetic import examples_for
 
 CPU = torch.device("cpu")
 EXAMPLES = (5, 10, 20)
@@ -119,7 +120,14 @@ def main() -> None:
                 folder = out / f"{fraction}-{seed}"
                 found = sorted(folder.glob("0*/checkpoints/*.safetensors"))
                 resume = found[-1].parent.parent if found else None
-                run = train_classifier(snapshot.path, folder, options, threads=1, resume=resume)
+                run = train_classifier(
+                    snapshot.path,
+                    folder,
+                    options,
+                    threads=1,
+                    resume=resume,
+                    synthesize=examples_for,
+                )
                 scores.append(score(run, part, labels))
             spread = f" ± {statistics.stdev(scores):.4f}" if len(scores) > 1 else ""
             every = ", ".join(f"{value:.4f}" for value in scores)

@@ -19,6 +19,7 @@ from punkdata.errors import DataError, ImageError, UsageError
 from punkdata.files import lock_root, now, root_option, typed
 from punkdata.hidden_labels import known_hidden
 from punkdata.images.decode import encode_png, pixels_sha256
+from punkdata.records import ParsedPunk, ParsedSale
 from punkdata.schema import PROVENANCE, PUNKS, SALES
 from punkdata.snapshots.content_hash import content_labels_hash, content_version
 from punkdata.snapshots.manifest import Manifest, SalesSummary
@@ -28,7 +29,6 @@ from punkdata.sources import cpunks10k
 from punkdata.sources.opensea import client
 from punkdata.sources.opensea.client import open_replay
 from punkdata.sources.opensea.image_download import find_image
-from punkdata.sources.opensea.parsing import ParsedPunk, ParsedSale
 from punkdata.sources.opensea.sales import collect_listings, collect_sales
 from punkdata.sources.opensea.tokens import collect_punks
 from punkdata.sources.recording import (

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from punkdata.errors import DataError, LimitError, UsageError
 from punkdata.files import lock_root
+from punkdata.records import ParsedSale
 from punkdata.sources import cpunks10k
 from punkdata.sources.opensea import client as opensea
 from punkdata.sources.opensea.client import PAGE_SIZE, OpenSea, open_replay
 from punkdata.sources.opensea.image_download import await_images, image_pool, start_images
-from punkdata.sources.opensea.parsing import ParsedSale
 from punkdata.sources.opensea.retry import OnRetry, Pause, RetryTransport
 from punkdata.sources.opensea.sales import collect_listings, collect_sales, sales_start
 from punkdata.sources.opensea.tokens import Progress, collect_punks

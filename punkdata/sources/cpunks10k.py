@@ -39,7 +39,7 @@ from punkdata.errors import DataError, NetworkError, PunkError, RefusedError, Se
 from punkdata.files import storage_errors
 from punkdata.images.decode import SIDE_PX, Sprite
 from punkdata.images.nearest_upscale import blank_transparent
-from punkdata.sources.opensea.parsing import ParsedPunk
+from punkdata.records import ParsedPunk
 from punkdata.sources.restricted_pickle import ArrayUnpickler
 from punkdata.traits import ACCESSORIES, LABELS, TYPES, find_label
 

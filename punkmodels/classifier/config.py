@@ -12,7 +12,8 @@ from pydantic import BaseModel, Field
 from punkdata.errors import DataError
 from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS, TYPES
-from punkmodels.classifier.networks import PLACES, Classifier, LinearPixels, PublishedCNN, PunkCNN
+from punkmodels.classifier.networks import Classifier, LinearPixels, PublishedCNN, PunkCNN
+from punkmodels.data.palette import PLACES
 from punkmodels.training.checkpoint import (
     CheckpointFacts,
     load_checkpoint,

@@ -14,12 +14,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from punkdata.errors import DataError
-from punkdata.images.palette import PALETTE, palette_indices
+from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS, TYPES
+from punkmodels.data.palette import PLACES
 from punkmodels.training.distributed import ALONE, Ranks
 
-PLACES = 24 * 24
 BACKGROUND = (0x63, 0x85, 0x96)
 """behind the punks that `PublishedCNN` sees"""
 
@@ -59,21 +58,6 @@ class Classifier(nn.Module):
         int64 (N,).
         """
         return (self.rows(indices) == 0).sum(dim=1)
-
-
-def known_pairs(indices: torch.Tensor) -> torch.Tensor:
-    """`Classifier.pairs` of training images, uint8 (N, 24, 24).
-
-    Raises:
-        DataError: they are far more varied than punks.
-    """
-    flat = indices.flatten(1).long().cpu() + torch.arange(PLACES) * len(PALETTE)
-    seen = torch.unique(flat)
-    if len(seen) > torch.iinfo(torch.int16).max:
-        raise DataError(f"these images have {len(seen):,} pairs of place and color, too many")
-    pairs = torch.zeros(PLACES * len(PALETTE), dtype=torch.int16)
-    pairs[seen] = torch.arange(1, len(seen) + 1, dtype=torch.int16)
-    return pairs.reshape(PLACES, len(PALETTE))
 
 
 class Dropout(nn.Dropout):
@@ -195,11 +179,6 @@ class PublishedCNN(nn.Module):
         pictures = F.interpolate(pixels, (42, 42), mode="bilinear", antialias=False)
         logits: torch.Tensor = self.head(self.features(pictures))
         return logits
-
-
-def to_indices(images: torch.Tensor) -> torch.Tensor:
-    """What classifiers read, uint8 (N, 24, 24), of uint8 RGBA (N, 4, 24, 24) on the CPU."""
-    return torch.from_numpy(palette_indices(images.movedim(1, -1).numpy()))
 
 
 def decide(logits: torch.Tensor) -> torch.Tensor:

@@ -25,10 +25,11 @@ from punkmodels.classifier.config import (
     build_model,
     read_classifier_config,
 )
-from punkmodels.classifier.networks import Classifier, Dropout, decide, known_pairs
+from punkmodels.classifier.networks import Classifier, Dropout, decide
 from punkmodels.data.image_grid import grid
+from punkmodels.data.palette import known_pairs
 from punkmodels.data.splits import Part, describe_run, load_part, sampling_weights
-from punkmodels.gan.synthetic import FILE, draw_examples, load_examples, save_examples
+from punkmodels.data.synthetic_examples import FILE, Examples, load_examples, save_examples
 from punkmodels.training.checkpoint import (
     has_checkpoint,
     load_checkpoint,
@@ -49,6 +50,8 @@ from punkmodels.training.run_dir import (
     write_json,
 )
 
+Synthesize = Callable[[ClassifierConfig, Part, torch.device], Examples]
+
 
 def train_classifier(
     root: Path,
@@ -63,6 +66,7 @@ def train_classifier(
     report: Callable[..., None] = lambda done, total, note="": None,
     say: Callable[[str], None] = lambda text: None,
     each_epoch: Callable[[dict[str, Any]], None] = lambda line: None,
+    synthesize: Synthesize | None = None,
     ranks: Ranks = ALONE,
 ) -> Path:
     """Train on the training part, watch the validation part, and return the run folder.
@@ -80,6 +84,9 @@ def train_classifier(
         each_epoch: told the line of metrics.jsonl, when it is written; what it raises ends the
             training.
         ranks: that share the training; one of them writes.
+        synthesize: Generates the extra training examples if `config.augment_with` names a
+            generator: `punkmodels.gan.synthetic.examples_for`. A parameter, because classifiers
+            do not depend on generators.
 
     Raises:
         UsageError, DataError: no such snapshot or device; a resumed run's data has changed; the
@@ -112,17 +119,12 @@ def train_classifier(
     val_images, val_labels = val.images.to(device), targets(val, config).to(device)
 
     examples = None
-    if config.augment_with and (resume is None or not (resume / FILE).exists()):
-        examples = draw_examples(
-            Path(config.augment_with),
-            train,
-            round(len(train) * config.augment_fraction),
-            config.seed,
-            device,
-            visible_only=config.visible_only,
-        )
-    elif config.augment_with and resume is not None:
+    if config.augment_with and resume is not None and (resume / FILE).exists():
         examples = load_examples(resume)
+    elif config.augment_with:
+        if synthesize is None:
+            raise ValueError("augment_with needs `synthesize`, see punkmodels.gan.synthetic")
+        examples = synthesize(config, train, device)
     if examples:
         drawn, drawn_labels = (tensor.to(device) for tensor in examples)
         images = torch.cat([images, drawn])

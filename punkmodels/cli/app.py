@@ -146,6 +146,7 @@ def train_classifier(
     """Train a classifier of types and accessories."""
     from punkmodels.classifier import train as training
     from punkmodels.classifier.config import make_config
+    from punkmodels.gan.synthetic import examples_for
 
     going_on = find_run(runs, resume, task="classifier") if resume else None
     chosen: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
@@ -184,6 +185,7 @@ def train_classifier(
                 log=log.value if log else None,
                 report=report,
                 say=say,
+                synthesize=examples_for,
                 ranks=ranks,
             )
     if not ranks.is_first:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import punkdata
 from punkdata.dataset import PunkDataset
 from punkdata.splits import SCHEMES, tenths
-from punkmodels.classifier.networks import to_indices
+from punkmodels.data.palette import to_indices
 
 PartName = Literal["train", "val", "test", "all"]
 

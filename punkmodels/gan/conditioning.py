@@ -11,14 +11,10 @@ from typing import Literal
 
 import torch
 
-from punkdata.images.palette import PALETTE
 from punkdata.traits import ACCESSORIES, LABELS, TYPES
+from punkmodels.data.skin_tones import TONES
 
 Conditional = Literal["none", "type", "labels"]
-TONE_AT = (23, 9)
-"""row and column of a pixel of the neck, which tells the skin tone"""
-TONES = ((113, 63, 29), (174, 139, 97), (219, 177, 128), (234, 217, 217))
-"""RGB of that pixel: tone 1, the darkest, to tone 4; only men and women have one"""
 
 
 def condition_size(conditional: Conditional, *, tone: bool, by_body: bool = True) -> int:
@@ -52,13 +48,3 @@ def conditions(
         return known
     numbers = torch.arange(1, len(TONES) + 1, device=tones.device)
     return torch.cat([known, (tones[:, None] == numbers).float()], dim=1)
-
-
-def tones_of(indices: torch.Tensor) -> torch.Tensor:
-    """int64 (N,): the tones of sprites, palette indices uint8 (N, 24, 24); 0 where the neck has
-    none of the four.
-    """
-    y, x = TONE_AT
-    necks = torch.tensor(PALETTE)[indices[:, y, x].cpu().long()]
-    is_tone = (necks[:, None] == torch.tensor([(*rgb, 255) for rgb in TONES])).all(dim=2)
-    return torch.where(is_tone.any(dim=1), is_tone.int().argmax(dim=1) + 1, 0).to(indices.device)

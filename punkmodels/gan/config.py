@@ -11,7 +11,7 @@ from pydantic import Field
 
 from punkdata.errors import DataError
 from punkdata.images.palette import PALETTE
-from punkmodels.classifier.networks import PLACES
+from punkmodels.data.palette import PLACES
 from punkmodels.gan.conditioning import Conditional, condition_size
 from punkmodels.gan.mlp import AnyGenerator, PlainGenerator
 from punkmodels.gan.networks import Composing, Generator

@@ -26,8 +26,8 @@ from punkmodels.classifier.config import BUNDLED, load_classifier
 from punkmodels.classifier.evaluate import predict_logits
 from punkmodels.classifier.networks import decide
 from punkmodels.data.image_grid import BACKGROUND, grid
+from punkmodels.data.skin_tones import TONES, tones_of
 from punkmodels.data.splits import Part, load_part
-from punkmodels.gan.conditioning import TONES, tones_of
 from punkmodels.gan.config import load_generator, read_dcgan_config
 from punkmodels.gan.generate import draw_sprites
 from punkmodels.gan.label_conditions import like_real_ones

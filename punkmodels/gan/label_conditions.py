@@ -10,8 +10,9 @@ import torch
 from punkdata.errors import UsageError
 from punkdata.trait_rules import check_outfit
 from punkdata.traits import ACCESSORIES, TYPES, encode_labels
+from punkmodels.data.skin_tones import TONES, tones_of
 from punkmodels.data.splits import Part
-from punkmodels.gan.conditioning import TONES, conditions, tones_of
+from punkmodels.gan.conditioning import conditions
 from punkmodels.gan.config import DcganConfig
 
 HUMANS = ("Female", "Male")

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from punkmodels.data.palette import PaletteHead
+from punkmodels.gan.palette_head import PaletteHead
 from punkmodels.training.distributed import Stream
 
 BATCHES = 50

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from punkdata.errors import UsageError
-from punkmodels.data.palette import PaletteHead, color_counts, color_table, to_rgba
+from punkmodels.data.palette import color_counts, color_table, to_rgba
 from punkmodels.gan.conditioning import condition_size
 from punkmodels.gan.config import DcganConfig, build_generator
 from punkmodels.gan.losses import (
@@ -22,6 +22,7 @@ from punkmodels.gan.losses import (
 )
 from punkmodels.gan.mlp import AnyGenerator, PlainDiscriminator
 from punkmodels.gan.networks import BatchNorm, Discriminator, Generator, augment, initialize
+from punkmodels.gan.palette_head import PaletteHead
 from punkmodels.gan.training_images import to_signed
 from punkmodels.gan.vae_encoder import Encoder, encoder_loss
 from punkmodels.training.distributed import ALONE, Ranks, Stream

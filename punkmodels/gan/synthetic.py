@@ -7,30 +7,26 @@ puts on one accessory more, each of them as often, the rarest too; or whose type
 
 from __future__ import annotations
 
-import io
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from punkdata.errors import DataError, UsageError
-from punkdata.files import write_whole
+from punkdata.errors import UsageError
 from punkdata.trait_rules import KINDS, MOST, PLACES, wearable
 from punkdata.traits import LABELS, TYPES
+from punkmodels.classifier.config import ClassifierConfig
+from punkmodels.data.skin_tones import TONES
 from punkmodels.data.splits import Part
-from punkmodels.gan.conditioning import TONES, conditions
+from punkmodels.data.synthetic_examples import Examples
+from punkmodels.gan.conditioning import conditions
 from punkmodels.gan.config import load_generator, read_dcgan_config
 from punkmodels.gan.generate import draw_sprites
 
 HUMANS = ("Female", "Male")
 TRIES = 50
 """times that a set which training has is drawn anew"""
-FILE = "synthetic.npz"
-Examples = tuple[torch.Tensor, torch.Tensor]
-"""palette indices uint8 (N, 24, 24), and labels float32 (N, 92)"""
 
 
 def new_outfits(labels: torch.Tensor, count: int, seed: int) -> NDArray[np.bool_]:
@@ -63,6 +59,22 @@ def new_outfits(labels: torch.Tensor, count: int, seed: int) -> NDArray[np.bool_
             if made.tobytes() not in known and made[kinds:].sum() <= MOST:
                 break
     return found
+
+
+def examples_for(config: ClassifierConfig, train: Part, device: torch.device) -> Examples:
+    """Generate the extra examples that a classifier's configuration requests.
+
+    Raises:
+        UsageError, DataError: see `draw_examples`.
+    """
+    return draw_examples(
+        Path(config.augment_with or ""),
+        train,
+        round(len(train) * config.augment_fraction),
+        config.seed,
+        device,
+        visible_only=config.visible_only,
+    )
 
 
 def draw_examples(
@@ -108,28 +120,6 @@ def draw_examples(
             same = (draw(labels & ~is_nth) == images).flatten(1).all(dim=1)
             seen &= ~(is_nth & same[:, None])
     return images, seen.float()
-
-
-def save_examples(run: Path, examples: Examples) -> None:
-    """Beside the run, so that it can be looked at and gone on with without the generator."""
-    images, labels = (tensor.numpy() for tensor in examples)
-    packed = io.BytesIO()
-    np.savez_compressed(packed, images=images, labels=labels.astype(np.uint8))
-    write_whole(run / FILE, packed.getvalue())
-
-
-def load_examples(run: Path) -> Examples:
-    """What `save_examples` wrote.
-
-    Raises:
-        DataError: it is missing or damaged.
-    """
-    try:
-        with (run / FILE).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            images, labels = torch.from_numpy(file["images"]), torch.from_numpy(file["labels"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{run / FILE} is missing or damaged ({error})") from None
-    return images, labels.float()
 
 
 def _mask(names: frozenset[str] | tuple[str, ...]) -> NDArray[np.bool_]:

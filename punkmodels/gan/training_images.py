@@ -22,8 +22,8 @@ from punkdata.errors import DataError, UsageError
 from punkdata.traits import LABELS
 from punkmodels.classifier.features import embed
 from punkmodels.data.palette import snap
+from punkmodels.data.skin_tones import tones_of
 from punkmodels.data.splits import Part
-from punkmodels.gan.conditioning import tones_of
 
 MIN_SIDE_PX, MAX_SIDE_PX = 8, 64
 MAX_BYTES = 2_000_000_000

@@ -13,8 +13,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from punkmodels.data.palette import PaletteHead
 from punkmodels.gan.networks import BatchNorm, Generator, beside, perceptron
+from punkmodels.gan.palette_head import PaletteHead
 from punkmodels.training.distributed import Stream
 
 

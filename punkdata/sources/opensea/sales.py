@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from punkdata.errors import DataError
+from punkdata.records import ParsedSale
 from punkdata.sources.opensea.client import OpenSea
-from punkdata.sources.opensea.parsing import ParsedSale, parse_listing, parse_sale
+from punkdata.sources.opensea.parsing import parse_listing, parse_sale
 from punkdata.sources.opensea.tokens import Punks
 
 DAY_S = 24 * 3600

@@ -14,9 +14,9 @@ import torch
 
 from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS, TYPES
-from punkmodels.classifier.networks import known_pairs
+from punkmodels.data.palette import known_pairs
+from punkmodels.data.skin_tones import TONE_AT
 from punkmodels.data.splits import Part
-from punkmodels.gan.conditioning import TONE_AT
 from punkmodels.gan.metrics.distances import frechet_distance, kernel_distance, neighbors
 
 NEAR = 8

@@ -7,7 +7,8 @@ from support.sprites import draw_punks
 from punkdata.errors import DataError
 from punkdata.images.palette import PALETTE
 from punkmodels.classifier.config import MODELS, build_model, make_config
-from punkmodels.classifier.networks import Classifier, PublishedCNN, decide, known_pairs, to_indices
+from punkmodels.classifier.networks import Classifier, PublishedCNN, decide
+from punkmodels.data.palette import known_pairs, to_indices
 
 IMAGES = torch.randint(0, 222, (3, 24, 24), dtype=torch.uint8)
 

@@ -23,13 +23,14 @@ from punkmodels.classifier.config import (
     load_classifier,
     make_config,
 )
-from punkmodels.classifier.networks import Classifier, decide, known_pairs
+from punkmodels.classifier.networks import Classifier, decide
 from punkmodels.classifier.train import (
     augment,
     one_cycle,
     sampling_weights,
     train_classifier,
 )
+from punkmodels.data.palette import known_pairs
 from punkmodels.data.splits import load_part
 from punkmodels.training import device
 from punkmodels.training.checkpoint import load_checkpoint

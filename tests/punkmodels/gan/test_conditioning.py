@@ -4,14 +4,8 @@ import torch
 
 from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS, encode_labels
-from punkmodels.gan.conditioning import (
-    TONE_AT,
-    TONES,
-    Conditional,
-    condition_size,
-    conditions,
-    tones_of,
-)
+from punkmodels.data.skin_tones import TONE_AT, TONES, tones_of
+from punkmodels.gan.conditioning import Conditional, condition_size, conditions
 
 LABELED = torch.from_numpy(encode_labels("Male", ["Pipe", "VR"]))[None]
 

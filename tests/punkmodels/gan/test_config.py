@@ -12,7 +12,7 @@ from punkdata.traits import decode_labels
 from punkmodels.classifier.config import BUNDLED, load_classifier
 from punkmodels.classifier.networks import decide
 from punkmodels.data.palette import snap
-from punkmodels.gan.conditioning import tones_of
+from punkmodels.data.skin_tones import tones_of
 from punkmodels.gan.config import (
     BUNDLED_CONDITIONAL,
     BUNDLED_DCGAN,

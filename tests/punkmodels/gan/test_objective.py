@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 import torch
 
-from punkmodels.data.palette import PaletteHead, snap, to_rgba
+from punkmodels.data.palette import snap, to_rgba
 from punkmodels.gan.conditioning import condition_size
 from punkmodels.gan.config import make_config
 from punkmodels.gan.objective import Game, new_game
+from punkmodels.gan.palette_head import PaletteHead
 
 CPU = torch.device("cpu")
 SMALL = {"width": 4, "z_size": 8, "last": 3}

@@ -19,14 +19,9 @@ from punkmodels.classifier.networks import decide
 from punkmodels.classifier.train import train_classifier
 from punkmodels.cli import app
 from punkmodels.data.splits import Part, load_part
+from punkmodels.data.synthetic_examples import FILE, load_examples, save_examples
 from punkmodels.gan.config import BUNDLED_CONDITIONAL, BUNDLED_DCGAN
-from punkmodels.gan.synthetic import (
-    FILE,
-    draw_examples,
-    load_examples,
-    new_outfits,
-    save_examples,
-)
+from punkmodels.gan.synthetic import draw_examples, examples_for, new_outfits
 from punkmodels.training.checkpoint import load_checkpoint
 from punkmodels.training.run_dir import read_config
 
@@ -98,7 +93,9 @@ def test_what_no_pixel_shows_is_left_out(part: Part) -> None:
 def test_a_run_keeps_its_examples_and_goes_on_with_them(
     part: Part, built_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = train_classifier(built_root, tmp_path / "whole", AUGMENTED, threads=1)
+    whole = train_classifier(
+        built_root, tmp_path / "whole", AUGMENTED, threads=1, synthesize=examples_for
+    )
     images, labels = load_examples(whole)
     assert (len(images), labels.shape) == (len(part) // 2, (len(part) // 2, 92))
     with Image.open(whole / "synthetic.png") as picture:
@@ -112,7 +109,14 @@ def test_a_run_keeps_its_examples_and_goes_on_with_them(
         raise StoppedError
 
     with pytest.raises(StoppedError):
-        train_classifier(built_root, tmp_path / "two", AUGMENTED, threads=1, each_epoch=stop)
+        train_classifier(
+            built_root,
+            tmp_path / "two",
+            AUGMENTED,
+            threads=1,
+            each_epoch=stop,
+            synthesize=examples_for,
+        )
     (run,) = (tmp_path / "two").iterdir()
     # The generator may be gone by then.
     monkeypatch.setattr("punkmodels.classifier.train.draw_examples", None)

@@ -17,13 +17,14 @@ from PIL import Image
 
 from punkdata.errors import DataError
 from punkdata.snapshots.reader import open_snapshot
-from punkmodels.data.palette import PaletteHead, color_counts, snap
+from punkmodels.data.palette import color_counts, snap
 from punkmodels.data.splits import load_part
 from punkmodels.gan import networks, objective
 from punkmodels.gan import train as training
 from punkmodels.gan.config import DcganConfig, build_generator, load_generator, make_config
 from punkmodels.gan.metrics.fidelity import RealPunks
 from punkmodels.gan.networks import Generator
+from punkmodels.gan.palette_head import PaletteHead
 from punkmodels.gan.train import train_dcgan
 from punkmodels.training.checkpoint import CheckpointFacts, load_checkpoint
 from punkmodels.training.run_dir import read_config, read_metrics
