@@ -62,7 +62,7 @@ demo: $(READY)
 	@echo "Look at      demo/contact-sheet.png, demo/plots/, demo/never-existed.png, demo/asked-for.png, demo/zombie.png,"
 	@echo "             and the punks predicted above, demo/punk-*.png"
 	@echo "The data     $$($(BIN)/punkdata info --json | $(BIN)/python -c 'import json, sys; print(json.load(sys.stdin)["path"])')"
-	@echo "The model    $$(ls -d runs/*-classifier-quick | tail -n 1), its mistakes in evaluation/test/mistakes.png"
+	@echo "The model    $$(ls -d runs/*-classifier-quick | tail -n 1), its mistakes in evaluation/test/errors.png"
 	@echo
 	@echo "Try next     $(BIN)/punkdata info"
 	@echo "             $(BIN)/punkdata fetch --instant-key    (real sales, from OpenSea; a free key)"

@@ -27,7 +27,7 @@ from punkmodels.classifier.config import load_classifier, make_config
 from punkmodels.classifier.evaluate import predict_logits
 from punkmodels.classifier.metrics import average_precision
 from punkmodels.classifier.train import train_classifier
-from punkmodels.data.splits import Part, load_part
+from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.gan.config import make_config as make_generator_config
 from punkmodels.gan.synthetic import examples_for
 
@@ -72,7 +72,7 @@ def reduced(snapshot: Snapshot, root: Path, labels: list[int], examples: int) ->
     return write_snapshot(root, manifest, some, None, provenance)[0]
 
 
-def score(run: Path, part: Part, labels: list[int]) -> float:
+def score(run: Path, part: SplitTensors, labels: list[int]) -> float:
     """Mean average precision of some labels, of those that can be seen."""
     logits = predict_logits(load_classifier(run, CPU), part.images, CPU).numpy()
     truth = part.visible.bool().numpy()
@@ -85,30 +85,34 @@ def main() -> None:
     parser.add_argument("--root", type=Path, default=Path("data"))
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark-augmentation"))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--images", type=int, default=60_000, help="of the generator's training")
+    parser.add_argument(
+        "--total-images", type=int, default=60_000, help="of the generator's training"
+    )
     args = parser.parse_args()
     whole = open_snapshot(args.root)
     labels = chosen_labels(whole)
-    everyone = load_part(whole.path, "latest", "default", "all")
+    everyone = load_split(whole.path, "latest", "default", "all")
     print(f"{machine()}; {args.seeds} seeds; {', '.join(LABELS[i] for i in labels)}\n")
     print("| real examples of each | drawn for each real punk | mean AP of the ten | of runs |")
     print("|---|---|---|---|")
     for examples in EXAMPLES:
         out = args.out / str(examples)
         snapshot = reduced(whole, out / "data", labels, examples)
-        seen = load_part(snapshot.path, "latest", "default", "train").punk_ids
-        watched = load_part(snapshot.path, "latest", "default", "val").punk_ids
+        seen = load_split(snapshot.path, "latest", "default", "train").punk_ids
+        watched = load_split(snapshot.path, "latest", "default", "val").punk_ids
         unseen = ~np.isin(everyone.punk_ids, np.concatenate([seen, watched]))
         chosen = torch.from_numpy(np.flatnonzero(unseen))
-        part = Part(
+        part = SplitTensors(
             everyone.punk_ids[unseen],
             *(t[chosen] for t in (everyone.images, everyone.labels, everyone.visible)),
-            tells_hidden=True,
+            has_hidden_labels=True,
             version=whole.version,
             labels_hash="",
             path=whole.path,
         )
-        config = make_generator_config(conditional="labels", tone=True, images=args.images)
+        config = make_generator_config(
+            conditional="labels", skin_tone=True, total_images=args.total_images
+        )
         generator = trained_generator(out, "generator", config, root=snapshot.path)
         for fraction in FRACTIONS:
             scores = []

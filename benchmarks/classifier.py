@@ -27,7 +27,7 @@ from punkmodels.classifier.metrics import average_precision
 from punkmodels.classifier.networks import decide
 from punkmodels.classifier.predict import MAX_UNKNOWN_PIXELS
 from punkmodels.classifier.train import train_classifier
-from punkmodels.data.splits import Part, load_part
+from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.training.run_dir import read_config
 
 ROOT = Path("data")
@@ -67,9 +67,9 @@ def trained(out: Path, **options: object) -> tuple[Path, float]:
     return out / run.name, known[key]["seconds"]
 
 
-def part_of(run: Path, scheme: str) -> Part:
+def part_of(run: Path, scheme: str) -> SplitTensors:
     """The test part of the snapshot that a run was trained on."""
-    return load_part(ROOT, read_config(run)["data"]["version"], scheme, "test")
+    return load_split(ROOT, read_config(run)["data"]["version"], scheme, "test")
 
 
 def mean(values: list[float], digits: int = 4) -> str:
@@ -96,11 +96,11 @@ def table(out: Path, scheme: str, models: dict[str, tuple[str, str, int]]) -> No
         row = [mean([getattr(e.visible, key) for e, _ in c]) for c in columns.values()]
         print(f"| {name} | " + " | ".join(row) + " |")
     row = [mean([e.raw.exact_match for e, _ in c]) for c in columns.values()]
-    sight = next(iter(columns.values()))[0][0].perfect_sight.exact_match
+    sight = next(iter(columns.values()))[0][0].ceiling_visible_only.exact_match
     print(f"| exact match on raw labels (perfect sight: {sight:.4f}) | " + " | ".join(row) + " |")
     row = [mean([np.trace(e.type_confusion) / e.punks for e, _ in c]) for c in columns.values()]
     print("| types right | " + " | ".join(row) + " |")
-    row = [mean([float(len(e.at_or_under_majority)) for e, _ in c], 1) for c in columns.values()]
+    row = [mean([float(len(e.at_or_below_majority)) for e, _ in c], 1) for c in columns.values()]
     print("| labels no better than the majority | " + " | ".join(row) + " |")
     row = [mean([e.calibration_error for e, _ in c], 5) for c in columns.values()]
     print("| calibration error | " + " | ".join(row) + " |")

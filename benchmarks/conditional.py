@@ -1,4 +1,4 @@
-"""Ways to draw the punk that was asked for: python benchmarks/conditional.py [--images N]
+"""Ways to draw the punk that was asked for: python benchmarks/conditional.py [--total-images N]
 
 Trains the conditional generator several times, each with one thing changed, on the newest snapshot
 of ./data, asks each for what held-out punks have, and prints a table. Finished runs stay in --out.
@@ -16,32 +16,36 @@ import torch
 from dcgan import seconds_of, trained
 
 from punkmodels.data.palette import color_counts
-from punkmodels.data.splits import PartName, load_part
+from punkmodels.data.splits import SplitName, load_split
 from punkmodels.gan import objective
 from punkmodels.gan.config import make_config
-from punkmodels.gan.evaluate_conditional import evaluate_asked
-from punkmodels.gan.networks import Discriminator, evened
+from punkmodels.gan.evaluate_conditional import evaluate_conditional
+from punkmodels.gan.networks import Discriminator, normalize_condition
 
 ROOT = Path("data")
-PARTS: tuple[PartName, ...] = ("train", "val", "test")
+PARTS: tuple[SplitName, ...] = ("train", "val", "test")
 WAYS: dict[str, dict[str, Any]] = {
     "as it ships": {},
     "another seed": {"seed": 1},
     "a third seed": {"seed": 2},
-    "accessories of men and women as one": {"by_body": False},
-    "no heights": {"composing": "sums"},
+    "accessories of men and women as one": {"split_female_accessories": False},
+    "no heights": {"condition_composition": "sum"},
     "no L1": {"l1_weight": 0.0},
-    "none of these three": {"by_body": False, "composing": "sums", "l1_weight": 0.0},
-    "no say in single pixels": {"composing": "none"},
-    "that say learned a third as fast": {"head_lr_times": 10 / 3},
-    "labels as often as they are": {"balanced_share": 0.0},
-    "a tenth of the accessories not asked for": {"dropped_share": 0.1},
-    "matching alone": {"judged_from": 1.0},
+    "none of these three": {
+        "split_female_accessories": False,
+        "condition_composition": "sum",
+        "l1_weight": 0.0,
+    },
+    "no say in single pixels": {"condition_composition": "none"},
+    "that say learned a third as fast": {"head_lr_mult": 10 / 3},
+    "labels as often as they are": {"class_balance": 0.0},
+    "a tenth of the accessories not asked for": {"label_dropout": 0.1},
+    "matching alone": {"adversarial_start": 1.0},
     "matching and a discriminator of parts": {},
-    "discriminator alone": {"matching": False, "w_size": 0},
-    "discriminator of parts alone": {"matching": False, "w_size": 0},
-    "encoder instead of matching": {"matching": False},
-    "twice as wide": {"width": 64, "last": 32},
+    "discriminator alone": {"pixel_loss": False, "w_dim": 0},
+    "discriminator of parts alone": {"pixel_loss": False, "w_dim": 0},
+    "encoder instead of matching": {"pixel_loss": False},
+    "twice as wide": {"width": 64, "head_channels": 32},
     "three times as long": {},
 }
 
@@ -51,15 +55,19 @@ class OfParts(Discriminator):
     Translation with Conditional Adversarial Networks", 2017): logits (N, 36).
     """
 
-    def __init__(self, width: int, *, normalize: bool, code: int, asked: int) -> None:
-        super().__init__(width, normalize=normalize, code=code, asked=asked)
+    def __init__(
+        self, width: int, *, normalize: bool, color_embedding_dim: int, condition: int
+    ) -> None:
+        super().__init__(
+            width, normalize=normalize, color_embedding_dim=color_embedding_dim, condition=condition
+        )
         self.layers = torch.nn.Sequential(*self.layers[:4], torch.nn.Conv2d(2 * width, 1, 1))
-        self.project = torch.nn.Linear(asked, 2 * width * 36, bias=False)
+        self.project = torch.nn.Linear(condition, 2 * width * 36, bias=False)
 
-    def forward(self, images: torch.Tensor, asked: torch.Tensor | None = None) -> torch.Tensor:
-        assert asked is not None
+    def forward(self, images: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
+        assert condition is not None
         seen = self.layers[:-1](images)
-        wanted = self.project(evened(asked)).view_as(seen)
+        wanted = self.project(normalize_condition(condition)).view_as(seen)
         agreed = (wanted * seen).sum(dim=1) / wanted.shape[1] ** 0.5
         return (self.layers[-1](seen)[:, 0] + agreed).flatten(1).float()
 
@@ -68,7 +76,7 @@ def within_reach() -> tuple[int, int]:
     """Held-out punks in unseen sets of labels, and those of them of which training knows every
     color at its place.
     """
-    train, val, test = (load_part(ROOT, "latest", "default", part) for part in PARTS)
+    train, val, test = (load_split(ROOT, "latest", "default", part) for part in PARTS)
     seen = {row.tobytes() for row in train.labels.numpy()}
     known = color_counts(train.images) > 0
     found = [
@@ -83,9 +91,11 @@ def within_reach() -> tuple[int, int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("runs/conditional-benchmark"))
-    parser.add_argument("--images", type=int, default=30_000)
+    parser.add_argument("--total-images", type=int, default=30_000)
     args = parser.parse_args()
-    print(f"{platform.machine()}, one thread, torch {torch.__version__}; {args.images:,} images")
+    print(
+        f"{platform.machine()}, one thread, torch {torch.__version__}; {args.total_images:,} images"
+    )
     unseen, drawable = within_reach()
     print(
         f"of {unseen:,} unseen sets, {drawable:,} are of colors that training has at their places"
@@ -93,14 +103,14 @@ def main() -> None:
     print("| way | all visible labels right | the very punk | pixels beside it, mean | minutes |")
     print("|---|---|---|---|---|")
     for name, changed in WAYS.items():
-        images = args.images * (3 if name == "three times as long" else 1)
-        config = make_config(conditional="labels", tone=True, images=images, **changed)
+        images = args.total_images * (3 if name == "three times as long" else 1)
+        config = make_config(conditional="labels", skin_tone=True, total_images=images, **changed)
         judge = OfParts if "of parts" in name else Discriminator
         with patch.object(objective, "Discriminator", judge):
             run = trained(args.out, name, config)
-        scores = evaluate_asked(run, ROOT, out=run / "evaluation" / "asked").unseen
-        cells = [f"{scores.right_by_net:.4f}", f"{scores.exact:.4f}"]
-        cells += [f"{scores.off_pixels_mean:.2f}", f"{seconds_of(run) / 60:.1f}"]
+        scores = evaluate_conditional(run, ROOT, out=run / "evaluation" / "conditional").unseen
+        cells = [f"{scores.label_exact_match:.4f}", f"{scores.exact:.4f}"]
+        cells += [f"{scores.wrong_pixels_mean:.2f}", f"{seconds_of(run) / 60:.1f}"]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 

@@ -106,11 +106,11 @@ def table(
         key = f"{name}, {minutes:.0f} minutes"
         known = json.loads(index.read_text()) if index.exists() else {}
         if key not in known:
-            config = make_config("best", "classic", network=network, images=400 * BATCH)
+            config = make_config("best", "classic", network=network, total_images=400 * BATCH)
             trial = train_dcgan(ROOT, out / "trials", config, threads=1)
             known[key] = int(60 * minutes * images_per_s(trial))
             index.write_text(json.dumps(known))
-        config = make_config("best", "classic", network=network, images=known[key])
+        config = make_config("best", "classic", network=network, total_images=known[key])
         runs[name] = trained(out, name, config)
     results = [scored(name, run) for name, run in runs.items()]
     results += [evaluate_sprites(name, read_sprites(path), ROOT) for name, path in peers]
@@ -124,8 +124,8 @@ def parts(out: Path) -> None:
     """The preset `quick` with both teachers of the generator, and with either."""
     options: dict[str, dict[str, Any]] = {
         "both": {},
-        "encoder alone": {"judged_from": 1.0},
-        "discriminator alone": {"w_size": 0},
+        "encoder alone": {"adversarial_start": 1.0},
+        "discriminator alone": {"w_dim": 0},
     }
     runs = {name: trained(out, name, make_config(**chosen)) for name, chosen in options.items()}
     print(markdown(*(scored(name, run) for name, run in runs.items())))
@@ -186,8 +186,8 @@ def speed(root: Path, out: Path, rounds: int) -> None:
     for _ in range(rounds):
         rates["tutorials' loop"].append(tutorial_images_per_s(root, steps, device))
         for recipe in ("classic", "modern"):
-            sizes = {"width": WIDTH, "batch_size": BATCH, "images": 3 * steps * BATCH}
-            chosen: dict[str, Any] = sizes | {"judged_from": 2 / 3}
+            sizes = {"width": WIDTH, "batch_size": BATCH, "total_images": 3 * steps * BATCH}
+            chosen: dict[str, Any] = sizes | {"adversarial_start": 2 / 3}
             config = make_config("quick", recipe, **chosen)
             run = train_dcgan(root, out / "trials", config, threads=1)
             _, early, late = (line["images_per_s"] for line in read_metrics(run))

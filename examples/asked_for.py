@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 
 from punkmodels.gan.config import BUNDLED_CONDITIONAL, load_generator, read_dcgan_config
-from punkmodels.gan.generate import draw_sprites, write_grid
-from punkmodels.gan.label_conditions import HUMANS, named
+from punkmodels.gan.generate import generate_sprites, write_grid
+from punkmodels.gan.label_conditions import HUMANS, conditions_from_names
 
 WISHES = [
     ("Zombie", ["3D Glasses"]),
@@ -30,8 +30,13 @@ WISHES = [
 config = read_dcgan_config(BUNDLED_CONDITIONAL).options
 model = load_generator(BUNDLED_CONDITIONAL, torch.device("cpu"))
 tones = [i % 4 + 1 if kind in HUMANS else None for i, (kind, _) in enumerate(WISHES)]
-asked = torch.cat([named(config, 1, *wish, tone) for wish, tone in zip(WISHES, tones, strict=True)])
-sprites, _ = draw_sprites(model, len(asked), seed=0, asked=asked)
+condition = torch.cat(
+    [
+        conditions_from_names(config, 1, *wish, skin_tone)
+        for wish, skin_tone in zip(WISHES, tones, strict=True)
+    ]
+)
+sprites, _ = generate_sprites(model, len(condition), seed=0, condition=condition)
 write_grid(sprites, Path("demo/asked-for.png"), scale=8)
 for punk_type, accessories in WISHES:
     print(f"asked for: {punk_type}, {', '.join(accessories)}")

@@ -16,10 +16,10 @@ import pyarrow as pa
 
 from punkdata._version import __version__
 from punkdata.errors import DataError, ImageError, UsageError
-from punkdata.files import lock_root, now, root_option, typed
+from punkdata.files import lock_root, now, root_option, shell_quote
 from punkdata.hidden_labels import known_hidden
 from punkdata.images.decode import encode_png, pixels_sha256
-from punkdata.records import ParsedPunk, ParsedSale
+from punkdata.records import PunkRecord, SaleRecord
 from punkdata.schema import PROVENANCE, PUNKS, SALES
 from punkdata.snapshots.content_hash import content_labels_hash, content_version
 from punkdata.snapshots.manifest import Manifest, SalesSummary
@@ -107,9 +107,7 @@ def newest_finished(root: Path) -> Recording:
     """
     if finished := list_finished(root):
         return finished[-1]
-    raise UsageError(
-        f"{root} has no finished recording to build from", try_next=what_to_fetch(root)
-    )
+    raise UsageError(f"{root} has no finished recording to build from", hint=what_to_fetch(root))
 
 
 def _refuse_unfinished(recording: Recording, root: Path, allow_partial: bool) -> None:
@@ -117,15 +115,15 @@ def _refuse_unfinished(recording: Recording, root: Path, allow_partial: bool) ->
     if info.status == "running":
         raise DataError(
             f"{recording.path} is unfinished",
-            try_next=f"finish it with: {fetch_command(recording)}",
+            hint=f"finish it with: {fetch_command(recording)}",
         )
     if (info.status == "partial" or info.missing) and not allow_partial:
         first = next(iter(info.missing.items()), ("", "no reason given"))
         raise DataError(
             f"{recording.path} is partial: {len(info.missing)} missing, the first {first[0]} "
             f"({first[1]})",
-            try_next="fetch again, or build what there is with: punkdata build-dataset "
-            f"{typed(recording.path)} --allow-partial{at}",
+            hint="fetch again, or build what there is with: punkdata build-dataset "
+            f"{shell_quote(recording.path)} --allow-partial{at}",
         )
 
 
@@ -133,8 +131,8 @@ def _refuse_unfinished(recording: Recording, root: Path, allow_partial: bool) ->
 class _Content:
     """What a recording says, whatever its source."""
 
-    punks: list[ParsedPunk]
-    sales: list[ParsedSale] | None = None
+    punks: list[PunkRecord]
+    sales: list[SaleRecord] | None = None
     """by time; None when the source knows none"""
     listings_wei: dict[int, int] = field(default_factory=dict)
     """punk_id -> lowest price"""
@@ -171,7 +169,7 @@ def _read_opensea(recording: Recording, progress: Progress) -> _Content:
     wanted = known.labels.keys() | {int(punk_id) for punk_id in info.missing}
     ids = list(known.labels)
 
-    def read_punk(punk_id: int) -> ParsedPunk | None:
+    def read_punk(punk_id: int) -> PunkRecord | None:
         punk_type, accessories = known.labels[punk_id]
         try:
             found = find_image(client, known.image_urls[punk_id])
@@ -180,7 +178,7 @@ def _read_opensea(recording: Recording, progress: Progress) -> _Content:
             if str(punk_id) in info.missing:
                 return None
             raise DataError(f"punk {punk_id} has no image in {recording.path}: {error}") from None
-        return ParsedPunk(
+        return PunkRecord(
             punk_id=punk_id,
             punk_type=punk_type,
             accessories=accessories,
@@ -261,7 +259,7 @@ def _price_columns(content: _Content, ids: list[int]) -> dict[str, list[Any]]:
     names = PUNKS.names[PUNKS.names.index("sale_count") :]
     if content.sales is None:
         return {name: [None] * len(ids) for name in names}
-    by_punk: dict[int, list[ParsedSale]] = {punk_id: [] for punk_id in ids}
+    by_punk: dict[int, list[SaleRecord]] = {punk_id: [] for punk_id in ids}
     for sale in content.sales:
         by_punk.get(sale.punk_id, []).append(sale)
     rows = []
@@ -296,7 +294,7 @@ def _eth(wei: int | Fraction | None) -> float | None:
     return None if wei is None else float(wei / Fraction(WEI_PER_ETH))
 
 
-def _sales_table(sales: list[ParsedSale]) -> pa.Table:
+def _sales_table(sales: list[SaleRecord]) -> pa.Table:
     """The table of sales, in the order given."""
 
     def wei(amount: int | None) -> Decimal | None:

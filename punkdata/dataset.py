@@ -108,7 +108,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         elif visible_only:
             raise UsageError(
                 f"{snapshot.path} does not tell which accessories are hidden",
-                try_next="build it anew with: punkdata build-dataset",
+                hint="build it anew with: punkdata build-dataset",
             )
         punks = snapshot.punks(files, columns)
         if split in SPLITS and split_scheme != "default":

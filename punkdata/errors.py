@@ -32,22 +32,22 @@ class PunkError(Exception):
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, *, try_next: str | None = None) -> None:
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.try_next = try_next
+        self.hint = hint
 
     def __str__(self) -> str:
-        text = f"{self.message}; {self.try_next}" if self.try_next else self.message
+        text = f"{self.message}; {self.hint}" if self.hint else self.message
         return " ".join(text.split())
 
     def __reduce__(self) -> tuple[object, ...]:
         # An error raised in a worker process travels by pickle.
-        return _rebuild, (type(self), self.message, self.try_next)
+        return _rebuild, (type(self), self.message, self.hint)
 
 
-def _rebuild(kind: type[PunkError], message: str, try_next: str | None) -> PunkError:
-    return kind(message, try_next=try_next)
+def _rebuild(kind: type[PunkError], message: str, hint: str | None) -> PunkError:
+    return kind(message, hint=hint)
 
 
 class UsageError(PunkError):

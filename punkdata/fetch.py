@@ -10,7 +10,7 @@ from pathlib import Path
 
 from punkdata.errors import DataError, LimitError, UsageError
 from punkdata.files import lock_root
-from punkdata.records import ParsedSale
+from punkdata.records import SaleRecord
 from punkdata.sources import cpunks10k
 from punkdata.sources.opensea import client as opensea
 from punkdata.sources.opensea.client import PAGE_SIZE, OpenSea, open_replay
@@ -178,7 +178,7 @@ def fetch_opensea(
             report = _stage(progress, "images")
             jobs = start_images(pool, client, punks.image_urls, doubted, report)
             late: LimitError | None = None
-            sales: list[ParsedSale] = []
+            sales: list[SaleRecord] = []
             notes: list[str] = []
             listed: dict[int, int] = {}
             try:

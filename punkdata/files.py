@@ -44,12 +44,12 @@ def url_of(root: str | Path) -> str | None:
     scheme, rest = match[1].lower(), match[3]
     if scheme == "file" and match[2] == "//":  # its first part would be a machine's name
         raise UsageError(
-            f"{root} names no folder", try_next=f"write it as file://{Path(rest).absolute()}"
+            f"{root} names no folder", hint=f"write it as file://{Path(rest).absolute()}"
         )
     return f"{scheme}:{'///' if scheme == 'file' else '//'}{re.sub('/+', '/', rest)}"
 
 
-def shown(url: str) -> str:
+def redact_url(url: str) -> str:
     """A URL without user, password and query, for people to read."""
     return re.sub(r"\?.*", "", re.sub(r"(?<=:/)(/*)[^/]*@", r"\1", url))
 
@@ -65,10 +65,12 @@ def snapshots_dir(root: Path, collection: str) -> Path:
 def root_option(root: Path) -> str:
     """What a suggested command needs at its end to work on this root: often nothing."""
     url = url_of(root)
-    return "" if root == DEFAULT_ROOT else f" --root {typed(shown(url) if url else root)}"
+    return (
+        "" if root == DEFAULT_ROOT else f" --root {shell_quote(redact_url(url) if url else root)}"
+    )
 
 
-def typed(path: str | Path) -> str:
+def shell_quote(path: str | Path) -> str:
     """As one types it in a shell: in quotes, where it has a space, say."""
     return shlex.quote(str(path))
 
@@ -87,7 +89,7 @@ def storage_errors(place: Path) -> Iterator[None]:
         StorageError: the disk is full or failing.
     """
     if url := url_of(place):
-        raise UsageError(f"cannot write {shown(url)}: it is a URL", try_next="choose a folder")
+        raise UsageError(f"cannot write {redact_url(url)}: it is a URL", hint="choose a folder")
     try:
         yield
     except OSError as error:
@@ -95,8 +97,8 @@ def storage_errors(place: Path) -> Iterator[None]:
             raise
         message = f"cannot write {error.filename or place}: {error.strerror}"
         if error.errno in _WRONG_PLACE:
-            raise UsageError(message, try_next="choose a folder that can be written") from None
-        raise StorageError(message, try_next="make room, then run the same command again") from None
+            raise UsageError(message, hint="choose a folder that can be written") from None
+        raise StorageError(message, hint="make room, then run the same command again") from None
 
 
 @contextmanager
@@ -111,11 +113,11 @@ def lock_root(root: Path) -> Iterator[None]:
     """
     if url := url_of(root):
         raise UsageError(
-            f"{shown(url)} is no folder",
-            try_next="work in one, then send the snapshot with: punkdata publish",
+            f"{redact_url(url)} is no folder",
+            hint="work in one, then send the snapshot with: punkdata publish",
         )
     if root.is_file():
-        raise UsageError(f"{root} is a file, not a folder", try_next="name another")
+        raise UsageError(f"{root} is a file, not a folder", hint="name another")
     with storage_errors(root):
         root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(root / ".lock")
@@ -124,7 +126,7 @@ def lock_root(root: Path) -> Iterator[None]:
         except Timeout:
             raise BusyError(
                 f"another command is writing to {root}",
-                try_next="wait until it has ended, then run the same command again",
+                hint="wait until it has ended, then run the same command again",
             ) from None
     try:
         yield
@@ -132,7 +134,7 @@ def lock_root(root: Path) -> Iterator[None]:
         lock.release()
 
 
-def write_whole(path: Path, data: bytes, *, flush: bool = True) -> None:
+def write_atomic(path: Path, data: bytes, *, flush: bool = True) -> None:
     """Write `data` beside `path` and rename it into place; what is no file, as a pipe or /dev/null,
     is written to, and a link led along.
 
@@ -161,7 +163,7 @@ def write_whole(path: Path, data: bytes, *, flush: bool = True) -> None:
             raise
 
 
-def flush_tree(folder: Path) -> None:
+def fsync_tree(folder: Path) -> None:
     """Force every file and folder below `folder`, itself included, onto the disk."""
     with storage_errors(folder):
         for path in [*folder.rglob("*"), folder]:

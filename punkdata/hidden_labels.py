@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from punkdata.files import write_whole
+from punkdata.files import write_atomic
 
 FILE = Path(__file__).parent / "data" / "hidden_accessories.json"
 
@@ -39,4 +39,4 @@ def write_hidden(
     rows = ",\n".join(json.dumps([punk_id, sha256, *names]) for punk_id, sha256, names in punks)
     about = json.dumps("accessories that change no pixel: punk_id, SHA-256 of its pixels, names")
     text = f'{{"about": {about},\n"labels_hash": "{labels_hash}",\n"punks": [\n{rows}\n]}}\n'
-    write_whole(path, text.encode())
+    write_atomic(path, text.encode())

@@ -9,7 +9,7 @@ from punkdata.images.decode import Sprite
 
 
 @dataclass(frozen=True)
-class ParsedPunk:
+class PunkRecord:
     punk_id: int
     punk_type: str
     """one of `traits.TYPES`"""
@@ -30,7 +30,7 @@ class ParsedPunk:
 
 
 @dataclass(frozen=True)
-class ParsedSale:
+class SaleRecord:
     punk_id: int
     sold_at: datetime
     """UTC, whole seconds"""

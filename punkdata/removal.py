@@ -18,7 +18,7 @@ from punkdata.files import (
     root_option,
     snapshots_dir,
     storage_errors,
-    write_whole,
+    write_atomic,
 )
 from punkdata.snapshots.manifest import VERSION_PATTERN, Manifest, gives_way, read_manifest
 from punkdata.snapshots.reader import COLLECTION, latest_version
@@ -61,12 +61,12 @@ def find_doomed(root: Path, names: list[str], collection: str = COLLECTION) -> l
         else:
             raise UsageError(
                 f"{name!r} is no name of a snapshot or a recording",
-                try_next=f"they lie in {snapshots_dir(root, collection)} and {raw_dir(root)}",
+                hint=f"they lie in {snapshots_dir(root, collection)} and {raw_dir(root)}",
             )
         if not path.is_dir() and not path.is_symlink():
             raise UsageError(
                 f"there is no {kind} {name} in {root}",
-                try_next=f"punkdata list{root_option(root)}",
+                hint=f"punkdata list{root_option(root)}",
             )
         found.append(Doomed(name, path, kind, _size(path), warning))
     return found
@@ -93,7 +93,7 @@ def remove(root: Path, doomed: list[Doomed], collection: str = COLLECTION) -> st
             with storage_errors(home):
                 (home / "latest").unlink()
         else:
-            write_whole(home / "latest", f"{stays.version}\n".encode())
+            write_atomic(home / "latest", f"{stays.version}\n".encode())
     for one in doomed:
         hidden = one.path.with_name(f"{_HIDDEN}{one.name}")
         _delete(hidden)  # of a removal that was stopped, and the same name made anew

@@ -136,7 +136,7 @@ BARE = ("hair", "eye make-up", "beards", "mouths", "cheeks", "noses")
 MOST = 7
 
 
-def wearable(punk_type: str) -> frozenset[str]:
+def allowed_accessories(punk_type: str) -> frozenset[str]:
     """The accessories that a type can wear."""
     if punk_type == "Female":
         return frozenset(ACCESSORIES) - NO_WOMANS
@@ -144,7 +144,7 @@ def wearable(punk_type: str) -> frozenset[str]:
     return frozenset(ACCESSORIES) - WOMENS - {a for kind in bare for a in KINDS[kind]}
 
 
-def check_outfit(punk_type: str, accessories: Collection[str]) -> None:
+def check_traits(punk_type: str, accessories: Collection[str]) -> None:
     """Whether a punk of that type can wear these at once.
 
     Args:
@@ -154,19 +154,19 @@ def check_outfit(punk_type: str, accessories: Collection[str]) -> None:
         UsageError: it cannot; says what it can.
     """
     for name in accessories:
-        if name not in wearable(punk_type):
+        if name not in allowed_accessories(punk_type):
             kind = next(kind for kind, names in KINDS.items() if name in names)
-            others = [other for other in KINDS[kind] if other in wearable(punk_type)]
+            others = [other for other in KINDS[kind] if other in allowed_accessories(punk_type)]
             raise UsageError(
                 f"{_with_article(punk_type)} cannot wear {name}",
-                try_next=f"{kind} that it can wear: {', '.join(others) or 'none'}",
+                hint=f"{kind} that it can wear: {', '.join(others) or 'none'}",
             )
     for place in PLACES:
         worn = [name for kind in place for name in KINDS[kind] if name in accessories]
         if len(worn) > 1:
             raise UsageError(
                 f"{' and '.join(worn)} cannot be worn together",
-                try_next=f"ask for one of {' and '.join(place)} only",
+                hint=f"ask for one of {' and '.join(place)} only",
             )
     if len(set(accessories)) > MOST:
         raise UsageError(f"no punk wears more than {MOST} accessories, not {len(set(accessories))}")

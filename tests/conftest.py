@@ -79,7 +79,7 @@ def generator_runs(
     from punkmodels.gan.train import train_dcgan
 
     folder = tmp_path_factory.mktemp("runs")
-    train_dcgan(built_root, folder, make_config(width=4, images=64), threads=1)
+    train_dcgan(built_root, folder, make_config(width=4, total_images=64), threads=1)
     return folder
 
 

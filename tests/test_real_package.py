@@ -21,13 +21,13 @@ from punkdata.snapshots.tables import table_labels
 from punkdata.snapshots.verify import KNOWN_TYPES, verify_snapshot
 from punkdata.splits import MIN_SUPPORT, published, stratify
 from punkmodels.classifier.features import embed
-from punkmodels.data.splits import PartName, load_part
+from punkmodels.data.splits import SplitName, load_split
 from punkmodels.gan.metrics.distances import frechet_distance
-from punkmodels.gan.metrics.fidelity import chance_of_copies
+from punkmodels.gan.metrics.fidelity import expected_copy_rate
 
 pytestmark = pytest.mark.network
 
-PARTS: tuple[PartName, ...] = ("train", "val", "test")
+PARTS: tuple[SplitName, ...] = ("train", "val", "test")
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_types_are_as_known_and_by_id_leaves_no_alien_outside_training(real_root
 def test_the_network_that_generators_are_measured_with_gives_its_published_floor(
     real_root: Path,
 ) -> None:
-    train, val, test = (load_part(real_root, "latest", "default", p) for p in PARTS)
+    train, val, test = (load_split(real_root, "latest", "default", p) for p in PARTS)
     cpu = torch.device("cpu")
     known = embed(train.images, cpu)
     assert known.square().mean().sqrt().item() == pytest.approx(1, abs=1e-3)
@@ -83,7 +83,7 @@ def test_the_network_that_generators_are_measured_with_gives_its_published_floor
         for _ in range(5)
     ]
     assert sum(floors) / 5 == pytest.approx(0.7298, abs=0.002)
-    chances = [chance_of_copies(train, part) for part in (val, test)]
+    chances = [expected_copy_rate(train, part) for part in (val, test)]
     assert sum(chances) / 2 == pytest.approx(0.2264, abs=0.0001)
 
 

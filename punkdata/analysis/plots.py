@@ -133,7 +133,7 @@ def label_visibility(snapshot: Snapshot) -> bytes:
     if "hidden_accessories" not in punks.column_names:
         raise DataError(
             f"{snapshot.path} does not tell which labels are hidden",
-            try_next="build it anew with: punkdata build-dataset",
+            hint="build it anew with: punkdata build-dataset",
         )
     hidden = table_hidden(punks)[:, len(TYPES) :].sum(axis=0)
     worn = _worn(snapshot).sum(axis=0, dtype=int)
@@ -192,7 +192,7 @@ def priced_sales(snapshot: Snapshot) -> pd.DataFrame:
     if frame.empty:
         raise DataError(
             f"{snapshot.path} knows no sales in ETH",
-            try_next="get them with: punkdata fetch --instant-key && punkdata build-dataset",
+            hint="get them with: punkdata fetch --instant-key && punkdata build-dataset",
         )
     types = snapshot.punks(columns=["punk_id", "type"]).to_pandas()
     return frame.merge(types, on="punk_id")

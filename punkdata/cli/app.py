@@ -13,7 +13,7 @@ import typer
 
 from punkdata.cli import audit, console, explore, fetch, publish, remove
 from punkdata.errors import DataError, DifferenceError
-from punkdata.files import root_option, shown
+from punkdata.files import redact_url, root_option
 
 app = console.make_app(
     "Get the CryptoPunks as labeled data: fetch a recording, build a snapshot, verify it."
@@ -109,7 +109,7 @@ def verify(
     if failed:
         raise DataError(
             f"{snapshot.path} failed: {', '.join(failed)}",
-            try_next=f"move it away and run: punkdata build-dataset{root_option(root)}",
+            hint=f"move it away and run: punkdata build-dataset{root_option(root)}",
         )
 
 
@@ -140,7 +140,7 @@ def info(
     at = f" at {manifest.base_url}" if manifest.base_url else ""
     lines = {
         "snapshot": manifest.version,
-        **({"url": shown(snapshot.remote.url)} if snapshot.remote else {}),
+        **({"url": redact_url(snapshot.remote.url)} if snapshot.remote else {}),
         "path": snapshot.path,
         "made": f"{manifest.created_at} by {manifest.created_by} from {manifest.source}{at}",
         "status": f"{manifest.status}, {manifest.punks:,} of {manifest.expected:,} punks"

@@ -89,7 +89,7 @@ def _write(path: Path, found: Audit, labels_hash: str, *, whole: bool) -> None:
     if found.inexact or not whole:
         raise DataError(
             f"{path} is not written: that needs the whole collection, with every image the same",
-            try_next="see what differs with: punkdata audit --json",
+            hint="see what differs with: punkdata audit --json",
         )
     rows = {
         int(punk_id): sha for punk_id, sha in zip(found.punk_ids, found.pixels_sha256, strict=True)

@@ -10,7 +10,7 @@ import typer
 
 from punkdata.cli import console
 from punkdata.errors import UsageError
-from punkdata.files import write_whole
+from punkdata.files import write_atomic
 
 GALLERY_EXAMPLES = (
     "Example: punkdata gallery --open\n\n"
@@ -38,7 +38,7 @@ def gallery(
 
     snapshot = open_either(root, version)
     page = gallery_html(snapshot).encode()
-    write_whole(out, page)
+    write_atomic(out, page)
     console.emit(str(out))
     count, size = snapshot.manifest.punks, len(page) / 1e6
     console.say(f"{count:,} punks of {snapshot.version}, {size:.1f} MB")
@@ -61,7 +61,7 @@ def plot(
 ) -> None:
     """Draw what articles show as PNG files: the first hundred, prices, counts, co-occurrence."""
     if unknown := sorted(set(names or ()) - set(NAMES)):
-        raise UsageError(f"{unknown[0]!r} is no picture", try_next=f"they are: {', '.join(NAMES)}")
+        raise UsageError(f"{unknown[0]!r} is no picture", hint=f"they are: {', '.join(NAMES)}")
     from punkdata.analysis.plots import OF_PRICES, PLOTS
     from punkdata.snapshots.reader import open_either
 
@@ -75,5 +75,5 @@ def plot(
         for done, name in enumerate(chosen):
             report(done, len(chosen), name)
             path = out / f"{name}.png"
-            write_whole(path, PLOTS[name](snapshot))
+            write_atomic(path, PLOTS[name](snapshot))
             console.emit(str(path))

@@ -155,9 +155,7 @@ def fetch(
         _fetch_opensea(root, live, base_url, limit, as_json)
     except RefusedError as error:
         # The client does not know where its key comes from; here it is known what to do.
-        raise RefusedError(
-            f"{error.message}; the key is {key.origin}", try_next=key.advice
-        ) from None
+        raise RefusedError(f"{error.message}; the key is {key.origin}", hint=key.advice) from None
     finally:
         live.close()
 
@@ -249,7 +247,7 @@ def _fetch_opensea(
         raise DataError(
             f"{path} is partial: {len(info.missing):,} missing, the first is punk {punk_id} "
             f"({reason})",
-            try_next=f"{again}build what there is with: {build}",
+            hint=f"{again}build what there is with: {build}",
         )
     if not as_json:
         console.say(f"next: punkdata build-dataset{root_option(root)}")
@@ -350,7 +348,7 @@ def key(
     if found is None:
         raise SetupError(
             f"no API key for {urlsplit(base_url).hostname}",
-            try_next="get a free one, no account needed: punkdata key --new "
+            hint="get a free one, no account needed: punkdata key --new "
             f"(or set {api_key.VARIABLE})",
         )
     if renew and api_key.VARIABLE in found.origin:

@@ -10,7 +10,7 @@ import typer
 
 from punkdata.cli import console
 from punkdata.errors import DataError, UsageError
-from punkdata.files import shown, typed, url_of
+from punkdata.files import redact_url, shell_quote, url_of
 
 
 class Scheme(StrEnum):
@@ -46,29 +46,32 @@ def publish(
     target_url = url_of(url)
     if not target_url:
         raise UsageError(
-            f"{shown(url)} is no URL",
-            try_next=f"for a folder: {typed('file://' + Path(shown(url)).absolute().as_posix())}",
+            f"{redact_url(url)} is no URL",
+            hint="for a folder: "
+            + shell_quote(f"file://{Path(redact_url(url)).absolute().as_posix()}"),
         )
     snapshot = open_either(root, version)
     if damage := damaged_files(snapshot):
         raise DataError(
             f"{snapshot.path} is damaged ({damage[0]})",
-            try_next=f"see: punkdata verify {typed(snapshot.path)}",
+            hint=f"see: punkdata verify {shell_quote(snapshot.path)}",
         )
     with console.progress("sending", "bytes") as report:
         target, created, latest = publishing.publish(
             snapshot.path, snapshot.manifest, target_url, report, force=force
         )
     if as_json:
-        facts = {"url": shown(target), "version": snapshot.version}
+        facts = {"url": redact_url(target), "version": snapshot.version}
         console.emit_json({**facts, "created": created, "latest": latest == snapshot.version})
         return
-    console.emit(shown(target))
+    console.emit(redact_url(target))
     size = sum(entry.bytes for entry in snapshot.manifest.files)
     done = f"sent {size / 1e6:.1f} MB" if created else "it is there already: nothing sent"
     is_latest, latest = latest == snapshot.version, latest or "unset"
     console.say(f"{done}{'' if is_latest else f'; latest there is {latest}'}")
-    console.say(f"next: punkdata info {typed(shown(target_url if is_latest else target))}")
+    console.say(
+        f"next: punkdata info {shell_quote(redact_url(target_url if is_latest else target))}"
+    )
 
 
 export_app = console.make_app("Write a snapshot for tools that read neither Parquet nor tar.")

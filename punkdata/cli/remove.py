@@ -49,7 +49,7 @@ def rm(
         console.say(f"{one.path}  {one.kind}, {one.bytes / 1e6:.1f} MB{but}")
     if not dry_run and not yes:
         if not console.can_ask():
-            raise UsageError("nobody is there to confirm it", try_next="add --yes, or --dry-run")
+            raise UsageError("nobody is there to confirm it", hint="add --yes, or --dry-run")
         what = "this" if len(doomed) == 1 else f"these {len(doomed)}"
         if not console.ask(f"Delete {what}, {total / 1e6:.1f} MB, for good?", default=False):
             raise typer.Exit(130)
@@ -83,6 +83,6 @@ def _allowed(doomed: list[Doomed], force: bool) -> list[Doomed]:
         if one.warning and not force:
             raise UsageError(
                 f"{one.name} stays: {one.warning}",
-                try_next="to remove it all the same, add --force",
+                hint="to remove it all the same, add --force",
             )
     return doomed

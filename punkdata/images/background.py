@@ -22,7 +22,7 @@ def corners_differ() -> ImageError:
     """What is wrong with a picture of several punks, or on a background with a pattern."""
     return ImageError(
         "has no transparency, and corners of different colors",
-        try_next="crop it to one punk on a plain background",
+        hint="crop it to one punk on a plain background",
     )
 
 
@@ -56,7 +56,7 @@ def remove_background(opaque: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], str
             if (opaque == alike).all(-1).any():
                 raise ImageError(
                     f"has the background {name}, on which two colors look nearly the same",
-                    try_next=_NEEDS_ALPHA,
+                    hint=_NEEDS_ALPHA,
                 )
         is_mixed = (opaque == mixed).all(-1)
         if not is_mixed.any():
@@ -64,14 +64,12 @@ def remove_background(opaque: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], str
         if (mixed == behind).all() or (solid == mixed).all(-1).any():
             raise ImageError(
                 f"has the background {name}, on which two colors look the same",
-                try_next=_NEEDS_ALPHA,
+                hint=_NEEDS_ALPHA,
             )
         sprite[is_mixed] = color
     # Other programs round such mixes differently; what is left over may be one of those.
     if (PALETTE[palette_indices(sprite)] != sprite).any():
-        raise ImageError(
-            f"has colors on the background {name} that no punk has", try_next=_NEEDS_ALPHA
-        )
+        raise ImageError(f"has colors on the background {name} that no punk has", hint=_NEEDS_ALPHA)
     return sprite, name
 
 
@@ -88,10 +86,10 @@ def check_telling(background: NDArray[np.uint8], is_behind: NDArray[np.bool_]) -
     if tuple(background[:3]) != _WHITE:
         name = "#" + bytes(background[:3]).hex()
         raise ImageError(
-            f"has the background {name}, which is also a color of punks", try_next=_NEEDS_ALPHA
+            f"has the background {name}, which is also a color of punks", hint=_NEEDS_ALPHA
         )
     if (is_behind & ~_reached_from_border(is_behind)).any():
-        raise ImageError("has white inside, which may be punk or background", try_next=_NEEDS_ALPHA)
+        raise ImageError("has white inside, which may be punk or background", hint=_NEEDS_ALPHA)
 
 
 def _composite(color: NDArray[np.uint8], behind: NDArray[np.uint8]) -> NDArray[np.uint8]:

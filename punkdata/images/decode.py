@@ -160,7 +160,7 @@ def _restored(image: Image.Image, name: str, data: bytes, min_confidence: float)
     if scale < MIN_LOSSY_SCALE:
         raise ImageError(
             f"is {image.width} pixels wide, too small for a {name} that is not exact",
-            try_next=_NEEDS_A_BETTER_ONE,
+            hint=_NEEDS_A_BETTER_ONE,
         )
     rendition, is_transparent = _rendition(image, name, data)
     found = restore(rendition)
@@ -169,7 +169,7 @@ def _restored(image: Image.Image, name: str, data: bytes, min_confidence: float)
     if confidence < min_confidence:
         raise ImageError(
             f"can be read in more than one way (confidence {confidence:.2f})",
-            try_next=_NEEDS_A_BETTER_ONE,
+            hint=_NEEDS_A_BETTER_ONE,
         )
     background = bytes(found.background.astype(np.uint8)).hex()
     is_behind = np.isin(found.indices, [0, *found.hidden])
@@ -228,7 +228,7 @@ def _check(rendition: Rendition, found: Restoration) -> None:
     if rendition.oddity(picture) > MAX_ODDITY:
         raise ImageError(
             "is no enlarged sprite: it has detail finer than 24x24",
-            try_next="take one punk a picture, enlarged without smoothing (Image.NEAREST)",
+            hint="take one punk a picture, enlarged without smoothing (Image.NEAREST)",
         )
     if found.strangeness > MAX_STRANGENESS:
         raise ImageError("has colors that no punk has")

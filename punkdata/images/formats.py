@@ -88,7 +88,7 @@ def open_picture(data: bytes) -> Image.Image:
         raise ImageError(f"is a JPEG of more than {MAX_SCANS} scans")
     elif name not in ("JPEG", "AVIF"):
         raise ImageError(
-            f"is not a PNG, JPEG, WebP, AVIF or SVG but {name}", try_next="save it as a PNG"
+            f"is not a PNG, JPEG, WebP, AVIF or SVG but {name}", hint="save it as a PNG"
         )
     image = open_upright(data, name)
     check_size(*image.size)
@@ -110,7 +110,7 @@ def open_upright(data: bytes, name: str) -> Image.Image:
     except Exception as error:  # noqa: BLE001
         raise ImageError(f"is a damaged {name} ({type(error).__name__})") from None
     if turned not in (0, 1):
-        raise ImageError("is stored turned or mirrored (EXIF)", try_next="save it upright")
+        raise ImageError("is stored turned or mirrored (EXIF)", hint="save it upright")
     return image
 
 
@@ -133,7 +133,7 @@ def check_size(width: int, height: int) -> None:
     if width != height or not MIN_SIDE_PX <= width <= MAX_SIDE_PX:
         raise ImageError(
             f"is {width}x{height} pixels, not a square of {MIN_SIDE_PX} to {MAX_SIDE_PX:,}",
-            try_next="only whole pictures of one punk can be read",
+            hint="only whole pictures of one punk can be read",
         )
 
 

@@ -80,7 +80,7 @@ def _unpacked(chunks: list[Chunk]) -> NDArray[np.uint8] | None:
     """The rows, each after the number of its filter: (height, 1 + bytes). None if interlaced."""
     width, height, depth, color, _, _, interlaced = struct.unpack(">IIBBBBB", chunks[0][1])
     if depth == 16:
-        raise ImageError("has 16 bits a channel", try_next="save it with 8")
+        raise ImageError("has 16 bits a channel", hint="save it with 8")
     row_bytes = (width * depth * _SAMPLES.get(color, 0) + 7) // 8
     unpacker = zlib.decompressobj()
     body = b"".join(part for kind, part in chunks if kind == b"IDAT")

@@ -51,9 +51,9 @@ def export_imagefolder(
         StorageError: the disk is full.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} is there already", try_next="choose another folder")
+        raise UsageError(f"{out} is there already", hint="choose another folder")
     if out.exists() and out.samefile(Path.cwd()):
-        raise UsageError("the present folder cannot be replaced", try_next="name one to make in it")
+        raise UsageError("the present folder cannot be replaced", hint="name one to make in it")
     behind = None if background is None else _color(background)
     wanted = ["punk_id", "type", "accessories", "hidden_accessories", "pixels_sha256"]
     table = snapshot.punks()
@@ -107,7 +107,7 @@ def _color(text: str) -> tuple[int, ...]:
         return ImageColor.getcolor(text, "RGB")  # type: ignore[return-value]  # of RGB a tuple
     except ValueError:
         raise UsageError(
-            f"{text!r} is no color", try_next="write it as #638596, or by its name in CSS"
+            f"{text!r} is no color", hint="write it as #638596, or by its name in CSS"
         ) from None
 
 

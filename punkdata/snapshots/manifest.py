@@ -118,7 +118,7 @@ def read_manifest(file: Path) -> Manifest:
         if schema > SCHEMA_VERSION:
             raise SchemaError(
                 f"{file} has schema {schema}, this punkdata reads up to {SCHEMA_VERSION}",
-                try_next="pip install --upgrade punkdata",
+                hint="pip install --upgrade punkdata",
             )
         return Manifest.model_validate(data)
     except ValidationError as error:

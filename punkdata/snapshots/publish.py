@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from punkdata.errors import NetworkError, UsageError
-from punkdata.files import shown
+from punkdata.files import redact_url
 from punkdata.snapshots.manifest import Manifest, gives_way
 from punkdata.snapshots.remote import latest_of, parsed_or_none
 from punkdata.snapshots.url_io import folder_of, read_file, remove_file, size_of, write_file
@@ -48,7 +48,7 @@ def publish(
     is_sent = force or parsed_or_none(there, target) is None
     if is_sent:
         if folder_of(target) == folder.resolve():
-            raise UsageError(f"{folder} cannot be sent to itself", try_next="choose another URL")
+            raise UsageError(f"{folder} cannot be sent to itself", hint="choose another URL")
         if there is not None:
             remove_file(f"{target}/manifest.json")
         _send_files(folder, manifest, target, report)
@@ -75,6 +75,7 @@ def _send_files(
         arrived = size_of(f"{target}/{entry.path}") or 0
         if arrived != entry.bytes:
             raise NetworkError(
-                f"{shown(target)}/{entry.path} arrived with {arrived:,} of {entry.bytes:,} bytes",
-                try_next="run the same command again",
+                f"{redact_url(target)}/{entry.path} arrived with {arrived:,} of "
+                f"{entry.bytes:,} bytes",
+                hint="run the same command again",
             )

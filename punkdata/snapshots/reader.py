@@ -30,16 +30,16 @@ import pyarrow.parquet as pq
 
 from punkdata.errors import DataError, UsageError
 from punkdata.files import (
-    flush_tree,
+    fsync_tree,
+    redact_url,
     remove_tree,
     root_option,
     sha256_file,
-    shown,
+    shell_quote,
     snapshots_dir,
     storage_errors,
-    typed,
     url_of,
-    write_whole,
+    write_atomic,
 )
 from punkdata.schema import PROVENANCE, PUNKS, SALES
 from punkdata.snapshots.croissant import describe
@@ -165,7 +165,7 @@ class Snapshot:
             reason = str(error).splitlines()[0]
             raise DataError(
                 f"{self.path / name} is missing or damaged ({reason})",
-                try_next=f"check all files with: punkdata verify {typed(self.path)}",
+                hint=f"check all files with: punkdata verify {shell_quote(self.path)}",
             ) from None
 
 
@@ -228,7 +228,7 @@ def list_snapshots(root: Path, collection: str = COLLECTION) -> list[Snapshot]:
         UsageError: the root is a URL.
     """
     if url := url_of(root):
-        raise UsageError(f"{shown(url)} is no folder", try_next=f"punkdata info {shown(url)}")
+        raise UsageError(f"{redact_url(url)} is no folder", hint=f"punkdata info {redact_url(url)}")
     found = [open_snapshot(folder) for folder in _folders(snapshots_dir(root, collection))]
     return sorted(found, key=lambda s: (s.manifest.created_at, s.version))
 
@@ -254,13 +254,13 @@ def _read_latest(home: Path) -> str:
 def no_snapshot(root: Path, detail: str = "") -> UsageError:
     build = f"punkdata build-dataset{root_option(root)}"
     hint = f"make one with: {build}" if list_finished(root) else f"{what_to_fetch(root)} && {build}"
-    return UsageError(f"{root} has no complete snapshot yet{detail}", try_next=hint)
+    return UsageError(f"{root} has no complete snapshot yet{detail}", hint=hint)
 
 
 def _without_manifest(folder: Path) -> DataError:
     return DataError(
         f"{folder} has lost its manifest.json",
-        try_next=f"move it away, then: punkdata build-dataset{root_option(folder.parents[2])}",
+        hint=f"move it away, then: punkdata build-dataset{root_option(folder.parents[2])}",
     )
 
 
@@ -312,11 +312,11 @@ def write_snapshot(
     if not created and (damage := damaged_files(snapshot)):
         raise DataError(
             f"{folder} is there already, but damaged ({damage[0]})",
-            try_next=f"move {folder} away and build again",
+            hint=f"move {folder} away and build again",
         )
     newest = home / (latest_version(root, manifest.collection) or "") / "manifest.json"
     if not gives_way(manifest, read_manifest(newest) if newest.is_file() else None):
-        write_whole(home / "latest", f"{manifest.version}\n".encode())
+        write_atomic(home / "latest", f"{manifest.version}\n".encode())
     return snapshot, created
 
 
@@ -362,7 +362,7 @@ def _write_files(
         files = _entries(folder)
         text = manifest.model_copy(update={"files": files}).model_dump_json(indent=2) + "\n"
         (folder / "manifest.json").write_text(text, "utf-8")
-    flush_tree(folder)
+    fsync_tree(folder)
 
 
 def _entries(folder: Path) -> tuple[FileEntry, ...]:

@@ -25,7 +25,7 @@ from pathlib import Path
 import fsspec
 
 from punkdata.errors import DataError, PunkError, UsageError
-from punkdata.files import sha256_file, shown, storage_errors, url_of, write_whole
+from punkdata.files import redact_url, sha256_file, storage_errors, url_of, write_atomic
 from punkdata.snapshots.manifest import (
     VERSION_PATTERN,
     FileEntry,
@@ -46,7 +46,7 @@ def default_cache() -> Path:
     """
     chosen = os.environ.get("PUNKDATA_CACHE") or "~/.cache/punkdata"
     if url_of(chosen):
-        raise UsageError(f"PUNKDATA_CACHE is {shown(chosen)}, no folder")
+        raise UsageError(f"PUNKDATA_CACHE is {redact_url(chosen)}, no folder")
     return Path(chosen).expanduser()
 
 
@@ -68,7 +68,7 @@ class RemoteSnapshot:
         """
         entry = next((e for e in self.manifest.files if e.path == name), None)
         if entry is None:
-            raise UsageError(f"{shown(self.url)} has no {name}")
+            raise UsageError(f"{redact_url(self.url)} has no {name}")
         path = self.folder / name
         with storage_errors(path):
             if anew or not is_right(path, entry):
@@ -78,7 +78,7 @@ class RemoteSnapshot:
     def _download(self, entry: FileEntry, path: Path) -> None:
         url, again = f"{self.url}/{entry.path}", "send it again with: punkdata publish URL --force"
         missing = DataError(
-            f"{shown(url)} is missing, though its manifest names it", try_next=again
+            f"{redact_url(url)} is missing, though its manifest names it", hint=again
         )
         # Another process may be bringing the same: each writes beside, the last one wins.
         beside = self.folder.parent / f".bringing-{uuid.uuid4().hex}"
@@ -92,9 +92,9 @@ class RemoteSnapshot:
                     file.write(chunk)
             if (size, digest.hexdigest()) != (entry.bytes, entry.sha256):
                 raise DataError(
-                    f"{shown(url)} is not what its manifest says ({entry.bytes:,} bytes of "
+                    f"{redact_url(url)} is not what its manifest says ({entry.bytes:,} bytes of "
                     f"SHA-256 {entry.sha256[:12]}…)",
-                    try_next=again,
+                    hint=again,
                 )
             beside.replace(path)
         finally:
@@ -129,8 +129,8 @@ def find_remote(url: str, version: str, collection: str) -> RemoteSnapshot:
             named = latest_of(home)
             if named is None:
                 raise UsageError(
-                    f"{shown(url)} has no complete snapshot",
-                    try_next=f"publish one with: punkdata publish {shown(url)}",
+                    f"{redact_url(url)} has no complete snapshot",
+                    hint=f"publish one with: punkdata publish {redact_url(url)}",
                 )
             version = named
         elif not re.fullmatch(VERSION_PATTERN, version):
@@ -138,16 +138,16 @@ def find_remote(url: str, version: str, collection: str) -> RemoteSnapshot:
         url = f"{home}/{version}"
         text = read_file(f"{url}/manifest.json")
     if text is None:
-        raise UsageError(f"{shown(url)} is no snapshot")
+        raise UsageError(f"{redact_url(url)} is no snapshot")
     manifest = _parsed(text, url)
-    refuse_other(manifest, version, shown(url))
+    refuse_other(manifest, version, redact_url(url))
     # By its own hash, because files of the same content may differ in their bytes.
     digest = hashlib.sha256(text).hexdigest()[:12]
     cached = default_cache() / manifest.collection / f"{manifest.version}-{digest}"
     file = cached / "manifest.json"
     with storage_errors(file):
         if not file.is_file() or file.read_bytes() != text:
-            write_whole(file, text)
+            write_atomic(file, text)
     return RemoteSnapshot(url, cached, manifest)
 
 
@@ -163,8 +163,8 @@ def _parsed(text: bytes, url: str) -> Manifest:
         try:
             return read_manifest(Path(folder) / "manifest.json")
         except PunkError as error:
-            message = error.message.replace(folder, shown(url))
-            raise type(error)(message, try_next=error.try_next) from None
+            message = error.message.replace(folder, redact_url(url))
+            raise type(error)(message, hint=error.hint) from None
 
 
 def parsed_or_none(text: bytes | None, url: str) -> Manifest | None:

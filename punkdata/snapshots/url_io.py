@@ -19,7 +19,7 @@ from punkdata.errors import (
     StorageError,
     UsageError,
 )
-from punkdata.files import shown
+from punkdata.files import redact_url
 from punkdata.snapshots.manifest import MAX_MANIFEST_BYTES
 
 OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "adl", "memory"}
@@ -48,7 +48,7 @@ def write_file(url: str, file: Path) -> None:
     Raises:
         As `talking`; UsageError: there is no such bucket, or a file where a folder must be.
     """
-    missing = UsageError(f"{shown(url)} cannot be written: there is no such bucket or place")
+    missing = UsageError(f"{redact_url(url)} cannot be written: there is no such bucket or place")
     with talking(url, missing):
         fs, path = fsspec.core.url_to_fs(url)
         if OBJECT_STORES & set(protocols(fs)):
@@ -130,14 +130,14 @@ def talking(url: str, missing: PunkError | None = None) -> Iterator[None]:
     except ImportError as error:
         raise SetupError(
             f"{scheme}:// needs a package that is not installed ({error})",
-            try_next='pip install "punkdata[s3]"' if scheme in ("s3", "s3a") else None,
+            hint='pip install "punkdata[s3]"' if scheme in ("s3", "s3a") else None,
         ) from None
     except PermissionError as error:
         raise _refused(url, error) from None
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):  # the disk here, or where a file:// is
             raise StorageError(
-                f"{shown(url)}: {error.strerror}", try_next="make room, then type the same again"
+                f"{redact_url(url)}: {error.strerror}", hint="make room, then type the same again"
             ) from None
         raise _unreachable(url, error) from None
     except Exception as error:  # noqa: BLE001  # each file system has errors of its own
@@ -145,8 +145,8 @@ def talking(url: str, missing: PunkError | None = None) -> Iterator[None]:
             raise UsageError(f"{scheme}:// is no file system that fsspec knows") from None
         if "Credentials" in type(error).__name__:
             raise SetupError(
-                f"there are no credentials for {shown(url)}",
-                try_next="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or FSSPEC_S3_ANON=true "
+                f"there are no credentials for {redact_url(url)}",
+                hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or FSSPEC_S3_ANON=true "
                 "if it is public",
             ) from None
         if getattr(error, "status", None) in (401, 403):  # aiohttp's, behind http://
@@ -156,13 +156,13 @@ def talking(url: str, missing: PunkError | None = None) -> Iterator[None]:
 
 def _refused(url: str, error: Exception) -> RefusedError:
     return RefusedError(
-        f"{shown(url)} is refused ({_told(error)})", try_next="check your credentials for it"
+        f"{redact_url(url)} is refused ({_told(error)})", hint="check your credentials for it"
     )
 
 
 def _unreachable(url: str, error: Exception) -> NetworkError:
     return NetworkError(
-        f"{shown(url)} cannot be reached ({_told(error)})", try_next="try again later"
+        f"{redact_url(url)} cannot be reached ({_told(error)})", hint="try again later"
     )
 
 

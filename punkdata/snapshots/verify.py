@@ -113,7 +113,7 @@ def read_official_sheet(path: Path) -> NDArray[np.uint8]:
     if hashlib.sha256(data).hexdigest() != OFFICIAL_SHA256:
         raise UsageError(
             f"{path} is not the official punks.png: its SHA-256 is not {OFFICIAL_SHA256[:12]}…",
-            try_next="download punks.png of the CryptoPunks contract again",
+            hint="download punks.png of the CryptoPunks contract again",
         )
     with Image.open(io.BytesIO(data)) as image:
         return sheet_tiles(np.asarray(image.convert("RGBA")))

@@ -39,7 +39,7 @@ from punkdata.errors import DataError, NetworkError, PunkError, RefusedError, Se
 from punkdata.files import storage_errors
 from punkdata.images.decode import SIDE_PX, Sprite
 from punkdata.images.nearest_upscale import blank_transparent
-from punkdata.records import ParsedPunk
+from punkdata.records import PunkRecord
 from punkdata.sources.restricted_pickle import ArrayUnpickler
 from punkdata.traits import ACCESSORIES, LABELS, TYPES, find_label
 
@@ -98,7 +98,7 @@ def download_sdist(index: str, progress: Progress) -> bytes:
             files = client.get_project_page(SOURCE, timeout=30).packages
             found = next((file for file in files if file.filename == FILENAME), None)
             if found is None:
-                raise SetupError(f"{host} has no {FILENAME}", try_next=elsewhere)
+                raise SetupError(f"{host} has no {FILENAME}", hint=elsewhere)
             with storage_errors(path):
                 # Not against the index's own hash: ours, checked later, is the stricter one.
                 client.download_package(
@@ -106,22 +106,20 @@ def download_sdist(index: str, progress: Progress) -> bytes:
                 )
                 return path.read_bytes()
     except NoSuchProjectError:
-        raise SetupError(f"{host} has no package {SOURCE}", try_next=elsewhere) from None
+        raise SetupError(f"{host} has no package {SOURCE}", hint=elsewhere) from None
     except (ValueError, UnsupportedRepoVersionError) as error:  # its words hold the whole URL
         raise SetupError(
             f"{host} does not answer as a package index ({type(error).__name__})",
-            try_next=f"look at PIP_INDEX_URL and pip's configuration, or {elsewhere}",
+            hint=f"look at PIP_INDEX_URL and pip's configuration, or {elsewhere}",
         ) from None
     except requests.RequestException as error:
         status = error.response.status_code if error.response is not None else None
         if status in (401, 403):
-            raise RefusedError(
-                f"{host} refused {FILENAME} ({status})", try_next=elsewhere
-            ) from None
+            raise RefusedError(f"{host} refused {FILENAME} ({status})", hint=elsewhere) from None
         reason = f"status {status}" if status else type(error).__name__
         raise NetworkError(
             f"cannot download {FILENAME} from {host} ({reason})",
-            try_next=f"run the same command again, or {elsewhere}",
+            hint=f"run the same command again, or {elsewhere}",
         ) from None
 
 
@@ -158,14 +156,14 @@ def check_sdist(data: bytes, where: str) -> None:
         raise DataError(
             f"{where} is not {FILENAME} as published: its {len(data):,} bytes have SHA-256 "
             f"{actual[:12]}…, expected {SHA256[:12]}…",
-            try_next="it may be cut short or altered: download it again",
+            hint="it may be cut short or altered: download it again",
         )
 
 
 # -- reading, without running anything ---------------------------------------------------
 
 
-def iter_punks(sdist: Path) -> Iterator[ParsedPunk]:
+def iter_punks(sdist: Path) -> Iterator[PunkRecord]:
     """All punks of a downloaded sdist, by id.
 
     Raises:
@@ -193,7 +191,7 @@ def iter_punks(sdist: Path) -> Iterator[ParsedPunk]:
         raise DataError(f"punk {min(only_one)} has labels or an image, but not both, in {sdist}")
     for punk_id in sorted(labels):
         punk_type, accessories = labels[punk_id]
-        yield ParsedPunk(
+        yield PunkRecord(
             punk_id=punk_id,
             punk_type=punk_type,
             accessories=accessories,

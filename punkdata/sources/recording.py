@@ -28,13 +28,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from punkdata.errors import DataError, SchemaError, UsageError
 from punkdata.files import (
-    flush_tree,
+    fsync_tree,
     now,
     raw_dir,
     root_option,
+    shell_quote,
     storage_errors,
-    typed,
-    write_whole,
+    write_atomic,
 )
 from punkdata.sources.recorded_reply import Key, Reply, listing_of, to_line
 
@@ -183,7 +183,7 @@ class Recording:
         if hashlib.sha256(plain).hexdigest() != reply.body:
             raise DataError(
                 f"{path} has changed since it was recorded",
-                try_next=f"record it anew with: {fetch_command(self)}",
+                hint=f"record it anew with: {fetch_command(self)}",
             )
         return plain
 
@@ -227,7 +227,7 @@ class Recording:
         if body is not None and digest is not None and not self.body_path(reply).exists():
             data = gzip.compress(body, 6, mtime=0) if packed else body
             name = f"{digest}.gz" if packed else digest
-            write_whole(self.path / "bodies" / name, data, flush=False)
+            write_atomic(self.path / "bodies" / name, data, flush=False)
         return self._append(reply)
 
     def take_over(self, parent: Recording, reply: Reply) -> Reply:
@@ -240,7 +240,7 @@ class Recording:
                 try:
                     os.link(theirs, ours)
                 except OSError:  # another disk, or a file system without links
-                    write_whole(ours, theirs.read_bytes(), flush=False)
+                    write_atomic(ours, theirs.read_bytes(), flush=False)
         return self._append(reply)
 
     def _append(self, reply: Reply) -> Reply:
@@ -263,14 +263,14 @@ class Recording:
 
     def finish(self, status: Literal["complete", "partial"]) -> None:
         """Force everything onto the disk, then say that nothing more will come."""
-        flush_tree(self.path)
+        fsync_tree(self.path)
         self.info.status = status
         self.info.finished_at = datetime.now(UTC).isoformat()
         self.save_info()
 
     def save_info(self) -> None:
         text = self.info.model_dump_json(indent=2) + "\n"
-        write_whole(self.path / "recording.json", text.encode())
+        write_atomic(self.path / "recording.json", text.encode())
 
 
 def create_recording(root: Path, info: RecordingInfo) -> Recording:
@@ -294,7 +294,7 @@ def resume_recording(path: Path) -> Recording:
             text = recording.index_path.read_bytes()
             whole = text[: text.rfind(b"\n") + 1]
             if whole != text:
-                write_whole(recording.index_path, whole)
+                write_atomic(recording.index_path, whole)
         _drop_damaged(recording)
         # A power cut may have taken a body's line and half of the body: it would pass for whole
         # when it comes again.
@@ -317,7 +317,7 @@ def _drop_damaged(recording: Recording) -> None:
             recording.body_path(reply).unlink(missing_ok=True)
             dropped += 1
     if dropped:
-        write_whole(recording.index_path, "".join(map(to_line, kept)).encode())
+        write_atomic(recording.index_path, "".join(map(to_line, kept)).encode())
 
 
 def open_recording(path: Path) -> Recording:
@@ -332,7 +332,7 @@ def open_recording(path: Path) -> Recording:
     if not file.is_file():
         raise UsageError(
             f"{path} is not a recording (it has no recording.json)",
-            try_next="make one with: punkdata fetch",
+            hint="make one with: punkdata fetch",
         )
     try:
         data = json.loads(file.read_bytes())
@@ -343,14 +343,14 @@ def open_recording(path: Path) -> Recording:
         ):
             raise SchemaError(
                 f"{file} has format {data['format']}, this punkdata reads up to {FORMAT}",
-                try_next="pip install --upgrade punkdata",
+                hint="pip install --upgrade punkdata",
             )
         return Recording(path, RecordingInfo.model_validate(data))
     except (ValueError, RecursionError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise DataError(
             f"{file} is damaged ({reason})",
-            try_next=f"move {path} away, then run the same command again",
+            hint=f"move {path} away, then run the same command again",
         ) from None
 
 
@@ -372,7 +372,7 @@ def fetch_command(recording: Recording) -> str:
     source = f"--replay {info.replay_of}" if info.replay_of else f"--source {info.source}"
     limit = f" --limit {info.limit}" if info.limit and not info.replay_of else ""
     is_elsewhere = info.base_url not in (None, OPENSEA_URL) and not info.replay_of
-    base_url = f" --base-url {typed(str(info.base_url))}" if is_elsewhere else ""
+    base_url = f" --base-url {shell_quote(str(info.base_url))}" if is_elsewhere else ""
     root = root_option(recording.path.parent.parent)
     return f"punkdata fetch {source}{limit}{base_url}{root}"
 

@@ -52,7 +52,7 @@ class ClassifierConfig:
     patience: Annotated[int, Field(ge=0)] = 0
     """epochs without a lower validation loss after which training ends; 0: it never does"""
     batch_size: Count = 64
-    code: Size = 16
+    color_embedding_dim: Size = 16
     width: Size = 32
     depth: Annotated[int, Field(ge=1, le=5)] = 3
     """blocks of `published`; each halves the map and doubles the filters"""
@@ -63,9 +63,9 @@ class ClassifierConfig:
     peak_lr: float = 3e-3
     weight_decay: float = 0.02
     ema_half_life_epochs: float = 0.5
-    balanced_share: Share = 0.5
+    class_balance: Share = 0.5
     """share of a batch that is drawn so that rare labels come as often as common ones"""
-    noise_share: Share = 0.01
+    pixel_noise: Share = 0.01
     """share of pixels that are taken from another punk"""
     augment_with: str | None = None
     """a generator's run, whose drawings are further examples, see synthetic.py"""
@@ -89,8 +89,8 @@ MODELS: dict[Model, dict[str, Any]] = {
         "width": 64,
         "batch_size": 32,
         "peak_lr": 1e-3,
-        "balanced_share": 0.0,
-        "noise_share": 0.0,
+        "class_balance": 0.0,
+        "pixel_noise": 0.0,
         "epochs": 14,
     },
 }
@@ -122,7 +122,7 @@ def build_model(
     else:
         network = PunkCNN(
             config.outputs,
-            config.code,
+            config.color_embedding_dim,
             config.width,
             config.hidden,
             config.dropout,

@@ -1,8 +1,8 @@
 """Score a classifier on held-out punks, and write what was found where people look.
 
-evaluation/test/scores.json
-evaluation/test/scores.md       the same as tables
-evaluation/test/mistakes.png    every punk with a wrong label: what was missed, what was seen
+evaluation/test/metrics.json
+evaluation/test/metrics.md       the same as tables
+evaluation/test/errors.png    every punk with a wrong label: what was missed, what was seen
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from punkdata.errors import DataError, UsageError
-from punkdata.files import storage_errors, write_whole
+from punkdata.files import storage_errors, write_atomic
 from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS, TYPES
 from punkmodels.classifier.config import (
@@ -27,7 +27,7 @@ from punkmodels.classifier.config import (
 )
 from punkmodels.classifier.networks import Classifier, decide
 from punkmodels.classifier.scores import Evaluation, score
-from punkmodels.data.splits import Part, load_part
+from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.training.run_dir import read_config, write_json
 
 BATCH = 1000
@@ -67,17 +67,17 @@ def evaluate_classifier(
     device = device or torch.device("cpu")
     model = load_classifier(run, device)
     saved = read_classifier_config(run)
-    part = load_part(root, version or saved.data.version, saved.options.split_scheme, split)
+    part = load_split(root, version or saved.data.version, saved.options.split_scheme, split)
     if part.labels_hash != saved.data.labels_hash:
         raise DataError(
             f"snapshot {part.version} has other labels or splits than the one {run} was "
             f"trained on ({saved.data.version})",
-            try_next="train a new run on it: punkmodels train",
+            hint="train a new run on it: punkmodels train",
         )
-    if saved.options.visible_only and not part.tells_hidden:
+    if saved.options.visible_only and not part.has_hidden_labels:
         raise UsageError(
             f"{part.path} does not tell which labels no pixel shows",
-            try_next="build it anew with: punkdata build-dataset",
+            hint="build it anew with: punkdata build-dataset",
         )
     logits = predict_logits(model, part.images, device)
     width = logits.shape[1]
@@ -89,9 +89,9 @@ def evaluate_classifier(
     if out:
         with storage_errors(out):
             out.mkdir(parents=True, exist_ok=True)
-            write_json(out / "scores.json", result.to_json())
-            write_whole(out / "scores.md", markdown(result).encode())
-            picture_of_mistakes(part, logits).save(out / "mistakes.png")
+            write_json(out / "metrics.json", result.to_json())
+            write_atomic(out / "metrics.md", markdown(result).encode())
+            picture_of_mistakes(part, logits).save(out / "errors.png")
     return result
 
 
@@ -111,13 +111,13 @@ def export_with_scores(
         export_classifier(run, exported)
         result = evaluate_classifier(exported, root, "test", version=version, report=report)
         facts = result.to_json()
-        kept = ("version", "split", "punks", "visible", "visible_95", "raw", "perfect_sight")
+        kept = ("version", "split", "punks", "visible", "visible_95", "raw", "ceiling_visible_only")
         scores = {name: facts[name] for name in kept}
         write_json(exported / "config.json", read_config(exported) | {"scores": scores})
         with storage_errors(out):
             out.mkdir(parents=True, exist_ok=True)
             for file in exported.iterdir():
-                write_whole(out / file.name, file.read_bytes())
+                write_atomic(out / file.name, file.read_bytes())
     return result
 
 
@@ -135,7 +135,7 @@ def summary(result: Evaluation) -> list[tuple[str, float, tuple[float, float], f
             getattr(result.visible, key),
             result.visible_95[key],
             getattr(result.raw, key),
-            getattr(result.perfect_sight, key),
+            getattr(result.ceiling_visible_only, key),
         )
         for key, name in NAMES.items()
     ]
@@ -160,7 +160,7 @@ def markdown(result: Evaluation) -> str:
     lines += [
         "",
         f"Calibration error {result.calibration_error:.5f}. Labels told no better than by always "
-        f"guessing the majority: {', '.join(result.at_or_under_majority) or 'none'}.",
+        f"guessing the majority: {', '.join(result.at_or_below_majority) or 'none'}.",
         "",
         "| true type | " + " | ".join(TYPES) + " |",
         "|---" * (len(TYPES) + 1) + "|",
@@ -173,13 +173,19 @@ def markdown(result: Evaluation) -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     for row in result.labels:
-        numbers = (row.average_precision, row.recall, row.precision, row.accuracy, row.gain)
+        numbers = (
+            row.average_precision,
+            row.recall,
+            row.precision,
+            row.accuracy,
+            row.gain_vs_majority,
+        )
         cells = " | ".join("-" if n is None else f"{n:.3f}" for n in numbers)
         lines.append(f"| {row.label} | {row.support} | {row.hidden} | {cells} |")
     return "\n".join(lines) + "\n"
 
 
-def picture_of_mistakes(part: Part, logits: torch.Tensor, scale: int = 4) -> Image.Image:
+def picture_of_mistakes(part: SplitTensors, logits: torch.Tensor, scale: int = 4) -> Image.Image:
     """Each punk with a wrong visible label, with what was missed (−) and wrongly seen (+)."""
     width = logits.shape[1]
     told, truth = decide(logits), part.visible[:, :width] > 0

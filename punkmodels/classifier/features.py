@@ -19,7 +19,7 @@ from punkmodels.classifier.networks import Classifier, PunkCNN
 from punkmodels.training.pretrained import WEIGHTS
 
 BUNDLED_FEATURES = Path(__file__).parents[1] / "weights" / "features"
-SHA256 = "3da31c745b93ae45576b55a4468a33200920e0d3622a45ceaaa0ac4090d06b09"
+SHA256 = "2ff71d3967ba84d6403e013860e309d1cdc3b2b2a5977450a548c536936e5599"
 """of the network's file; figures made with another cannot be compared"""
 SCALE = 7.1443
 """root mean square of the hidden units over the 8,000 training punks"""

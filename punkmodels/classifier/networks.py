@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS, TYPES
 from punkmodels.data.palette import PLACES
-from punkmodels.training.distributed import ALONE, Ranks
+from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup
 
 BACKGROUND = (0x63, 0x85, 0x96)
 """behind the punks that `PublishedCNN` sees"""
@@ -63,14 +63,14 @@ class Classifier(nn.Module):
 class Dropout(nn.Dropout):
     """The same for ranks that share a batch: each draws the chances of all, and uses its own."""
 
-    ranks: Ranks = ALONE
+    ranks: ProcessGroup = SINGLE_PROCESS
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         if not self.training or not self.p:
             return features
         n, *rest = features.shape
-        chance = torch.rand(n * self.ranks.world, *rest, device=features.device)
-        return features * (self.ranks.mine(chance) >= self.p) / (1 - self.p)
+        chance = torch.rand(n * self.ranks.world_size, *rest, device=features.device)
+        return features * (self.ranks.local_shard(chance) >= self.p) / (1 - self.p)
 
 
 class PunkCNN(nn.Module):
@@ -90,7 +90,7 @@ class PunkCNN(nn.Module):
     def __init__(
         self,
         outputs: int = len(LABELS),
-        code: int = 16,
+        color_embedding_dim: int = 16,
         width: int = 32,
         hidden: int = 256,
         dropout: float = 0.2,
@@ -98,9 +98,9 @@ class PunkCNN(nn.Module):
         skip: bool = True,
     ) -> None:
         super().__init__()
-        self.code = nn.Embedding(len(PALETTE), code)
+        self.color_embedding = nn.Embedding(len(PALETTE), color_embedding_dim)
         self.features = nn.Sequential(
-            nn.Conv2d(code, width, 3, padding=1),
+            nn.Conv2d(color_embedding_dim, width, 3, padding=1),
             nn.ReLU(),
             nn.Conv2d(width, width, 3, padding=1),
             nn.ReLU(),
@@ -114,18 +114,20 @@ class PunkCNN(nn.Module):
             Dropout(dropout),
         )
         self.head = nn.Linear(hidden, outputs)
-        self.skip = nn.Linear(code * PLACES, outputs, bias=False) if skip else None
+        self.skip = nn.Linear(color_embedding_dim * PLACES, outputs, bias=False) if skip else None
         if self.skip:
             nn.init.zeros_(self.skip.weight)
 
     def forward(self, indices: torch.Tensor) -> torch.Tensor:
-        pixels = self.code(indices.int()).permute(0, 3, 1, 2)
+        pixels = self.color_embedding(indices.int()).permute(0, 3, 1, 2)
         logits: torch.Tensor = self.head(self.features(pixels))
         return logits + self.skip(pixels.flatten(1)) if self.skip else logits
 
     def describe(self, indices: torch.Tensor) -> torch.Tensor:
         """The hidden units, float32 (N, hidden) of at least 0, of palette indices (N, 24, 24)."""
-        hidden: torch.Tensor = self.features(self.code(indices.int()).permute(0, 3, 1, 2))
+        hidden: torch.Tensor = self.features(
+            self.color_embedding(indices.int()).permute(0, 3, 1, 2)
+        )
         return hidden
 
 

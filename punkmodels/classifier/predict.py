@@ -51,7 +51,7 @@ def predict_images(
         except OSError as error:
             yield ImageError(f"{path} cannot be read ({error.strerror})")
         except ImageError as error:
-            yield ImageError(f"{path} {error.message}", try_next=error.try_next)
+            yield ImageError(f"{path} {error.message}", hint=error.hint)
 
 
 def predict_image(model: Classifier, path: Path, device: torch.device) -> Prediction:

@@ -64,7 +64,7 @@ class LabelScore:
     precision: float | None
     """None also where it was never predicted"""
     accuracy: float
-    gain: float
+    gain_vs_majority: float
     """accuracy less that of always guessing the label's more frequent value"""
 
 
@@ -83,7 +83,7 @@ class Evaluation:
     visible_95: dict[str, tuple[float, float]]
     """95 % intervals of `visible`, by drawing the punks anew with replacement"""
     raw: Scores
-    perfect_sight: Scores
+    ceiling_visible_only: Scores
     """on raw labels, of somebody who sees all that can be seen, and does not guess the rest"""
     labels_counted: int
     """in means over labels"""
@@ -91,7 +91,7 @@ class Evaluation:
     """mean distance between probability and frequency, over 15 bins of all probabilities"""
     type_confusion: list[list[int]]
     """a row for each true type, a column for each predicted one, in the order of `TYPES`"""
-    at_or_under_majority: list[str]
+    at_or_below_majority: list[str]
     """labels that occur, and are told no better than by always guessing the majority"""
     labels: tuple[LabelScore, ...]
     """the least gain first"""
@@ -150,14 +150,14 @@ def score(
         visible=_scores(visible, values, predicted, counted),
         visible_95=_intervals(visible, values, predicted, counted, report),
         raw=_scores(raw, values, predicted, counted),
-        perfect_sight=_scores(raw, oracle, visible, counted),
+        ceiling_visible_only=_scores(raw, oracle, visible, counted),
         labels_counted=int(counted.sum()),
         calibration_error=calibration_error(visible, probabilities.double().numpy()),
         type_confusion=confusion.tolist(),
-        at_or_under_majority=[
-            r.label for r, v in zip(rows, varying, strict=True) if v and r.gain <= 0
+        at_or_below_majority=[
+            r.label for r, v in zip(rows, varying, strict=True) if v and r.gain_vs_majority <= 0
         ],
-        labels=tuple(sorted(rows, key=lambda r: (r.gain, r.label))),
+        labels=tuple(sorted(rows, key=lambda r: (r.gain_vs_majority, r.label))),
         mistakes=tuple(int(i) for i in punk_ids[~right]),
     )
 
@@ -218,7 +218,7 @@ def _label_scores(
                 recall=float(hits[i] / support) if support else None,
                 precision=float(hits[i] / chosen) if support and chosen else None,
                 accuracy=float((visible[:, i] == predicted[:, i]).mean()),
-                gain=float(gains[i]),
+                gain_vs_majority=float(gains[i]),
             )
         )
     return rows

@@ -28,7 +28,7 @@ from punkmodels.classifier.config import (
 from punkmodels.classifier.networks import Classifier, Dropout, decide
 from punkmodels.data.image_grid import grid
 from punkmodels.data.palette import known_pairs
-from punkmodels.data.splits import Part, describe_run, load_part, sampling_weights
+from punkmodels.data.splits import SplitTensors, describe_run, load_split, sampling_weights
 from punkmodels.data.synthetic_examples import FILE, Examples, load_examples, save_examples
 from punkmodels.training.checkpoint import (
     has_checkpoint,
@@ -39,9 +39,9 @@ from punkmodels.training.checkpoint import (
     save_checkpoint,
     unprefixed,
 )
-from punkmodels.training.device import pick_device, settle
-from punkmodels.training.distributed import ALONE, Ranks
-from punkmodels.training.loggers import check_sink, open_sink
+from punkmodels.training.device import choose_precision_and_threads, pick_device
+from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup
+from punkmodels.training.loggers import check_logger, open_logger
 from punkmodels.training.pretrained import refuse_exported, restore_model
 from punkmodels.training.run_dir import (
     append_metrics,
@@ -50,7 +50,7 @@ from punkmodels.training.run_dir import (
     write_json,
 )
 
-Synthesize = Callable[[ClassifierConfig, Part, torch.device], Examples]
+Synthesize = Callable[[ClassifierConfig, SplitTensors, torch.device], Examples]
 
 
 def train_classifier(
@@ -67,7 +67,7 @@ def train_classifier(
     say: Callable[[str], None] = lambda text: None,
     each_epoch: Callable[[dict[str, Any]], None] = lambda line: None,
     synthesize: Synthesize | None = None,
-    ranks: Ranks = ALONE,
+    ranks: ProcessGroup = SINGLE_PROCESS,
 ) -> Path:
     """Train on the training part, watch the validation part, and return the run folder.
 
@@ -95,26 +95,28 @@ def train_classifier(
         SetupError: what `log` needs is not installed.
         StorageError: the disk is full.
     """
-    check_sink(log)
+    check_logger(log)
     if resume:
         refuse_exported(resume)
     saved = read_classifier_config(resume) if resume else None
     if saved:
         config, version = saved.options, saved.data.version
-    train = load_part(root, version, config.split_scheme, "train")
-    val = load_part(root, version, config.split_scheme, "val")
+    train = load_split(root, version, config.split_scheme, "train")
+    val = load_split(root, version, config.split_scheme, "val")
     if not len(train) or not len(val):
         raise DataError(f"{train.path} has no punks to train on, or none to validate with")
-    if config.visible_only and not train.tells_hidden:
+    if config.visible_only and not train.has_hidden_labels:
         raise UsageError(
             f"{train.path} does not tell which labels no pixel shows",
-            try_next="build it anew with: punkdata build-dataset, or train with --all-labels",
+            hint="build it anew with: punkdata build-dataset, or train with --all-labels",
         )
     if saved and saved.data.labels_hash != train.labels_hash:
         raise DataError(f"{train.path} holds other labels than {resume} was trained on")
-    if config.batch_size % ranks.world:
-        raise UsageError(f"a batch of {config.batch_size} cannot be shared by {ranks.world} ranks")
-    device, why = pick_device(saved.device.name if saved else device_name)
+    if config.batch_size % ranks.world_size:
+        raise UsageError(
+            f"a batch of {config.batch_size} cannot be shared by {ranks.world_size} ranks"
+        )
+    device, reason = pick_device(saved.device.name if saved else device_name)
     images, labels = train.images.to(device), targets(train, config).to(device)
     val_images, val_labels = val.images.to(device), targets(val, config).to(device)
 
@@ -139,9 +141,11 @@ def train_classifier(
             loss = loss_of(model(sample), sample_labels, config)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
-    began = (saved.device.threads, saved.device.half_precision) if saved else None
-    half, how = settle(try_step, device, threads or ranks.threads, began, ranks)
-    why += how
+    began = (saved.device.threads, saved.device.bf16) if saved else None
+    half, how = choose_precision_and_threads(
+        try_step, device, threads or ranks.threads, began, ranks
+    )
+    reason += how
     model.zero_grad()
     for module in model.modules():
         if isinstance(module, Dropout):
@@ -151,7 +155,7 @@ def train_classifier(
     optimizer = torch.optim.AdamW(
         model.parameters(), config.peak_lr, weight_decay=config.weight_decay
     )
-    sampling = sampling_weights(labels, config.balanced_share)
+    sampling = sampling_weights(labels, config.class_balance)
 
     batches = math.ceil(len(images) / config.batch_size)
     steps = config.epochs * batches
@@ -165,49 +169,49 @@ def train_classifier(
             restore_model(run, ema, unprefixed("ema", tensors))
             restore_optimizer(optimizer, unprefixed("optimizer", tensors))
             best = unprefixed("best", tensors)
-    elif not ranks.is_first:
+    elif not ranks.is_main:
         run = runs  # nothing is written there
     else:
         names = ["classifier", config.model, config.preset]
         run = create_run(runs, "-".join(name for name in names if name != "cnn"))
         write_json(
             run / "config.json",
-            describe_run("classifier", asdict(config), train.about, device, why, half=half),
+            describe_run("classifier", asdict(config), train.about, device, reason, half=half),
         )
         generator = torch.Generator(device).manual_seed(config.seed)
-        grid(augment(images[:64], config.noise_share, generator)).save(run / "real.png")
-    if examples and ranks.is_first and not (run / FILE).exists():
+        grid(augment(images[:64], config.pixel_noise, generator)).save(run / "reals.png")
+    if examples and ranks.is_main and not (run / FILE).exists():
         save_examples(run, examples)
         grid(examples[0][:64]).save(run / "synthetic.png")
     if facts and facts.finished:
         say(f"{run} is finished already")
         return run
     say(f"{run}: {len(images):,} punks of {train.version}, {config.epochs} epochs on {device}")
-    say(f"{device}: {why}")
+    say(f"{device}: {reason}")
     note = ""
     best_loss, best_epoch = (facts.best_val_loss, facts.best_epoch) if facts else (math.inf, 0)
 
     first_epoch = facts.epoch + 1 if facts else 0
-    held = training(run, first_epoch, is_first=ranks.is_first)
-    with held, open_sink(run, log if ranks.is_first else None) as sink:
+    held = training(run, first_epoch, is_first=ranks.is_main)
+    with held, open_logger(run, log if ranks.is_main else None) as sink:
         for epoch in range(first_epoch, config.epochs):
             torch.manual_seed(config.seed * 100_003 + epoch + 1)  # dropout
             generator = torch.Generator(device).manual_seed(config.seed * 100_003 + epoch + 1)
             order = torch.multinomial(sampling, len(images), replacement=True, generator=generator)
-            order = order[: len(order) // ranks.world * ranks.world]
+            order = order[: len(order) // ranks.world_size * ranks.world_size]
             total_loss = torch.zeros((), device=device)
             model.train()
             for batch, index in enumerate(torch.split(order, config.batch_size)):
                 step = epoch * batches + batch
                 for group in optimizer.param_groups:
                     group["lr"] = config.peak_lr * one_cycle(step / steps)
-                x = ranks.mine(augment(images[index], config.noise_share, generator))
+                x = ranks.local_shard(augment(images[index], config.pixel_noise, generator))
                 with torch.autocast(device.type, torch.bfloat16, enabled=half):
                     logits = model(x)
-                loss = loss_of(logits, ranks.mine(labels[index]), config)
+                loss = loss_of(logits, ranks.local_shard(labels[index]), config)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-                ranks.average(p.grad for p in model.parameters())
+                ranks.all_reduce_mean(p.grad for p in model.parameters())
                 optimizer.step()
                 with torch.no_grad():
                     # Early on the average would be held back by the untrained start.
@@ -218,8 +222,8 @@ def train_classifier(
                 seen = epoch * len(images) + batch * config.batch_size
                 report(seen, config.epochs * len(images), note)
 
-            ranks.average([total_loss])
-            val_loss, exact = ranks.agree(validate(ema, val_images, val_labels, config))
+            ranks.all_reduce_mean([total_loss])
+            val_loss, exact = ranks.broadcast(validate(ema, val_images, val_labels, config))
             if val_loss < best_loss:
                 best_loss, best_epoch = val_loss, epoch
                 best = {name: tensor.clone() for name, tensor in ema.state_dict().items()}
@@ -232,7 +236,7 @@ def train_classifier(
                 "val_loss": val_loss,
                 "val_exact_match": exact,
             }
-            if ranks.is_first:
+            if ranks.is_main:
                 append_metrics(run, line)
                 sink(line)
                 save_checkpoint(
@@ -258,7 +262,7 @@ def train_classifier(
     return run
 
 
-def targets(part: Part, config: ClassifierConfig) -> torch.Tensor:
+def targets(part: SplitTensors, config: ClassifierConfig) -> torch.Tensor:
     """What a network learns to say of a part: float32 (N, 92), or (N, 5) for the types."""
     labels = part.visible if config.visible_only else part.labels
     return labels[:, : len(TYPES)] if config.task == "type" else labels
@@ -298,7 +302,7 @@ def one_cycle(progress: float, warm_share: float = 0.25) -> float:
     return (1 + math.cos(math.pi * (progress - warm_share) / (1 - warm_share))) / 2
 
 
-def augment(images: torch.Tensor, noise_share: float, generator: torch.Generator) -> torch.Tensor:
+def augment(images: torch.Tensor, pixel_noise: float, generator: torch.Generator) -> torch.Tensor:
     """Palette indices (N, 24, 24) with a few pixels replaced by another punk's at their place.
 
     Color, place and direction stay, because all three are labels: shifting by a pixel,
@@ -306,4 +310,4 @@ def augment(images: torch.Tensor, noise_share: float, generator: torch.Generator
     """
     order = torch.randperm(len(images), generator=generator, device=images.device)
     draw = torch.rand(images.shape, generator=generator, device=images.device)
-    return torch.where(draw < noise_share, images[order], images)
+    return torch.where(draw < pixel_noise, images[order], images)

@@ -25,11 +25,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from punkdata.errors import DataError, SetupError, UsageError
-from punkdata.files import lock_root, storage_errors, write_whole
+from punkdata.files import lock_root, storage_errors, write_atomic
 from punkmodels.classifier.config import ClassifierConfig, make_config
 from punkmodels.classifier.evaluate import evaluate_classifier
 from punkmodels.classifier.train import train_classifier
-from punkmodels.data.splits import load_part
+from punkmodels.data.splits import load_split
 from punkmodels.training.run_dir import list_runs, write_json
 
 if TYPE_CHECKING:
@@ -76,10 +76,10 @@ def our_space(trial: optuna.Trial) -> dict[str, Any]:
         "dropout": trial.suggest_float("dropout", 0.0, 0.5),
         "width": trial.suggest_categorical("width", [8, 16, 32]),
         "hidden": trial.suggest_categorical("hidden", [64, 128, 256]),
-        "code": trial.suggest_categorical("code", [4, 8, 16]),
+        "color_embedding_dim": trial.suggest_categorical("color_embedding_dim", [4, 8, 16]),
         "weight_decay": trial.suggest_float("weight_decay", 1e-3, 0.1, log=True),
-        "balanced_share": trial.suggest_float("balanced_share", 0.0, 1.0),
-        "noise_share": trial.suggest_float("noise_share", 0.0, 0.05),
+        "class_balance": trial.suggest_float("class_balance", 0.0, 1.0),
+        "pixel_noise": trial.suggest_float("pixel_noise", 0.0, 0.05),
     }
 
 
@@ -117,12 +117,12 @@ def tune_classifier(
     try:
         import optuna
     except ImportError:
-        raise SetupError("optuna is not installed", try_next="pip install optuna") from None
+        raise SetupError("optuna is not installed", hint="pip install optuna") from None
 
     base = make_config(model=model, seed=seed)
     base = replace(base, epochs=epochs or base.epochs)
     # The same for all trials, whatever is built meanwhile.
-    version = load_part(root, version, base.split_scheme, "val").version
+    version = load_split(root, version, base.split_scheme, "val").version
     with lock_root(folder), _quiet():
         optuna.logging.set_verbosity(optuna.logging.ERROR)  # or Ctrl-C is a traceback
         with _database(folder) as database:
@@ -138,7 +138,7 @@ def tune_classifier(
         if other := [f"--{name} {began[name]}" for name in about if began[name] != about[name]]:
             raise UsageError(
                 f"{folder} is a study with {' '.join(other)}",
-                try_next="add that, or choose another folder with --study",
+                hint="add that, or choose another folder with --study",
             )
         study.set_user_attr("about", about)
         _begin_again(study)
@@ -223,10 +223,10 @@ def _conclude(
         },
     )
     frame = study.trials_dataframe(("number", "value", "state", "duration", "params"))
-    write_whole(folder / "trials.csv", frame.to_csv(index=False).encode())
+    write_atomic(folder / "trials.csv", frame.to_csv(index=False).encode())
     for name in PLOTS:
         if picture := _plot(study, name):
-            write_whole(folder / f"{name}.png", picture)
+            write_atomic(folder / f"{name}.png", picture)
     return found
 
 
@@ -282,7 +282,7 @@ def _complete(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
 
 def _best(study: optuna.Study) -> optuna.trial.FrozenTrial:
     if not _complete(study):
-        raise DataError("no trial was trained to its end", try_next="allow more --trials")
+        raise DataError("no trial was trained to its end", hint="allow more --trials")
     return study.best_trial
 
 
@@ -304,7 +304,7 @@ def _database(folder: Path) -> Iterator[Path]:
         if file.exists() and "sqlite3" in f"{error!r}":
             raise DataError(
                 f"{file} is damaged ({str(error).splitlines()[0]})",
-                try_next=f"move {folder} away, and begin anew",
+                hint=f"move {folder} away, and begin anew",
             ) from None
         raise
 

@@ -17,7 +17,7 @@ from punkmodels.cli import generate, train_gan, tune
 from punkmodels.cli.options import (
     DeviceName,
     DeviceOption,
-    Log,
+    LoggerOption,
     Preset,
     Resume,
     Runs,
@@ -128,8 +128,8 @@ def train_classifier(
         str | None,
         typer.Option(
             help="Add drawn punks to training, labeled by what they were asked for: by a run of "
-            'train dcgan --conditional labels, or "bundled-labels". Fairly compared only if that '
-            "knew no other punks than this training."
+            'train dcgan --conditional labels, or "bundled-conditional". For a fair comparison '
+            "the generator must be trained on the same split."
         ),
     ] = None,
     augment_fraction: Annotated[
@@ -140,7 +140,7 @@ def train_classifier(
     device: DeviceOption = DeviceName.AUTO,
     threads: Threads = None,
     resume: Resume = None,
-    log: Log = None,
+    logger: LoggerOption = None,
     as_json: console.Json = False,
 ) -> None:
     """Train a classifier of types and accessories."""
@@ -152,10 +152,10 @@ def train_classifier(
     chosen: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
     if augment_fraction and not augment_with:
         raise UsageError(
-            "--augment-fraction is of drawn punks", try_next="add --augment-with bundled-labels"
+            "--augment-fraction is of drawn punks", hint="add --augment-with bundled-conditional"
         )
     if preset is Preset.BEST and model is not Model.CNN:
-        raise UsageError("--preset best is of --model cnn", try_next="leave one of them out")
+        raise UsageError("--preset best is of --model cnn", hint="leave one of them out")
     if augment_with:
         generator = generate.weights(augment_with, runs)
         fraction = 0.5 if augment_fraction is None else augment_fraction
@@ -182,13 +182,13 @@ def train_classifier(
                 device_name=device.value,
                 threads=threads,
                 resume=going_on,
-                log=log.value if log else None,
+                log=logger.value if logger else None,
                 report=report,
                 say=say,
                 synthesize=examples_for,
                 ranks=ranks,
             )
-    if not ranks.is_first:
+    if not ranks.is_main:
         return
     if as_json:
         console.emit_json({"run": str(run), "config": read_config(run)["options"]})
@@ -206,15 +206,15 @@ def evaluate(
         str,
         typer.Argument(
             help='A run: a path, a number, or "latest". Or drawn punks: "bundled" or '
-            '"bundled-labels", the generators that come with punkmodels; a folder of PNGs of one '
-            "punk each; a PNG of tiles."
+            '"bundled-conditional", the generators that come with punkmodels; a folder of PNGs of '
+            "one punk each; a PNG of tiles."
         ),
     ] = "latest",
     split: Annotated[
         HeldOut | None,
         typer.Option(help="The held-out part to score a classifier on. (default: test)"),
     ] = None,
-    tile: Annotated[
+    tile_size: Annotated[
         int | None,
         typer.Option(min=24, help="Side in pixels of a drawn punk in a picture. (default: 24)"),
     ] = None,
@@ -231,10 +231,10 @@ def evaluate(
     if evaluate_generators.is_drawn(run, runs):
         if split:
             raise UsageError(
-                "drawn punks are compared with all that are held out", try_next="leave out --split"
+                "drawn punks are compared with all that are held out", hint="leave out --split"
             )
         evaluate_generators.evaluate_drawn(
-            run, tile, out, root, version, runs, device, as_json=as_json
+            run, tile_size, out, root, version, runs, device, as_json=as_json
         )
         return
     from punkdata.traits import TYPES
@@ -242,8 +242,8 @@ def evaluate(
     from punkmodels.training.device import pick_device
 
     folder = find_run(runs, run, trained=True)
-    if tile:
-        raise UsageError(f"{folder} is a classifier", try_next="leave out --tile")
+    if tile_size:
+        raise UsageError(f"{folder} is a classifier", hint="leave out --tile-size")
     part = split or HeldOut.TEST
     torch_device, _ = pick_device(device.value)
     out = out or folder / "evaluation" / part.value
@@ -258,7 +258,13 @@ def evaluate(
         f"{'label':22}{'punks':>6}{'hidden':>7}{'AP':>8}{'recall':>8}{'prec.':>8}{'acc.':>8}{'gain':>8}"
     )
     for row in result.labels:
-        numbers = (row.average_precision, row.recall, row.precision, row.accuracy, row.gain)
+        numbers = (
+            row.average_precision,
+            row.recall,
+            row.precision,
+            row.accuracy,
+            row.gain_vs_majority,
+        )
         cells = "".join("       -" if n is None else f"{n:8.3f}" for n in numbers)
         console.emit(f"{row.label:22}{row.support:6}{row.hidden:7}{cells}")
     console.emit("")
@@ -277,7 +283,7 @@ def evaluate(
         if n and told != true
     ]
     console.emit(f"types taken for others: {', '.join(confused) or 'none'}")
-    majority = ", ".join(result.at_or_under_majority) or "none"
+    majority = ", ".join(result.at_or_below_majority) or "none"
     console.emit(f"labels told no better than by guessing the majority: {majority}")
     console.emit("")
     console.emit(
@@ -287,7 +293,7 @@ def evaluate(
     console.emit("gain: accuracy less that of always guessing the label's more frequent value")
     if not result.finished:
         console.say(f"this run was stopped after epoch {result.epochs}; its training is unfinished")
-    console.say(f"written to {out}: scores.json, scores.md, mistakes.png")
+    console.say(f"written to {out}: metrics.json, metrics.md, errors.png")
 
 
 @app.command(epilog="Example: punkmodels export latest --out my-weights")
@@ -305,7 +311,7 @@ def export(
 
     folder = find_run(runs, run, trained=True)
     if out.resolve() == folder.resolve():
-        raise UsageError(f"{out} is the run itself", try_next="choose another folder with --out")
+        raise UsageError(f"{out} is the run itself", hint="choose another folder with --out")
     if evaluate_generators.is_drawn(str(folder), runs):
         evaluate_generators.export_drawn(folder, out, root, version, as_json=as_json)
         return

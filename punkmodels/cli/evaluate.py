@@ -42,28 +42,30 @@ def evaluate_drawn(
 
     path = Path(what)
     torch_device, _ = pick_device(device.value)
-    obeyed, types, asked_out = None, None, out / "asked" if out else None
+    obeyed, types, asked_out = None, None, out / "conditional" if out else None
     if what not in BUNDLED_NAMES and path.exists() and not (path / "config.json").exists():
         with console.progress("reading", "pictures") as report:
             raw = read_sprites(path, tile or 24, report)
     else:
         path = weights(what, runs)
         if tile:
-            raise UsageError(f"{path} draws punks of 24x24", try_next="leave out --tile")
+            raise UsageError(f"{path} draws punks of 24x24", hint="leave out --tile-size")
         if not is_finished(path):
             console.warn(f"the training of {path} is unfinished")
         saved = read_dcgan_config(path)
-        if not saved.options.is_of_punks:
+        if not saved.options.trains_on_punks:
             _evaluate_pictures(path, out, torch_device, as_json=as_json)
             return
         if what not in BUNDLED_NAMES:  # which were trained on another machine's snapshot
             version = version or saved.data.version
             if not out:
-                out, asked_out = (path / "evaluation" / name for name in ("generated", "asked"))
+                out, asked_out = (
+                    path / "evaluation" / name for name in ("generated", "conditional")
+                )
         version = version or "latest"
         if saved.options.conditional == "labels":
             with console.progress("asking", "steps") as report:
-                obeyed = evaluate_conditional.evaluate_asked(
+                obeyed = evaluate_conditional.evaluate_conditional(
                     path, root, version=version, device=torch_device, out=asked_out, report=report
                 )
         if saved.options.conditional == "type":
@@ -84,9 +86,9 @@ def evaluate_drawn(
             report=report,
         )
     if as_json:
-        asked = {"asked": obeyed.to_json()} if obeyed else {}
+        condition = {"conditional": obeyed.to_json()} if obeyed else {}
         console.emit_json(
-            result.to_json() | asked | ({} if types is None else {"types_right": types})
+            result.to_json() | condition | ({} if types is None else {"types_right": types})
         )
         return
     for first, *scores in rows(result):
@@ -95,7 +97,7 @@ def evaluate_drawn(
     if obeyed:  # by labels and tones, which make up a punk
         console.emit("copies: it was asked for what training punks have")
     else:
-        console.emit(f"copies that a perfect generator would draw: {result.chance_of_copies:.4f}")
+        console.emit(f"copies that a perfect generator would draw: {result.expected_copy_rate:.4f}")
     label, real, drawn = result.label_shares[0]
     console.emit(f"label farthest from its share: {label}, {drawn:.3f} instead of {real:.3f}")
     if types is not None:
@@ -111,9 +113,9 @@ def evaluate_drawn(
             f"{result.sprites:,} are fewer than {DRAW:,}: compare with the same number only"
         )
     if out:
-        console.say(f"written to {out}: scores.json, scores.md, neighbors.png")
+        console.say(f"written to {out}: metrics.json, metrics.md, nearest_neighbors.png")
     if obeyed and asked_out:
-        console.say(f"and to {asked_out}: scores.json, scores.md, drawn.png")
+        console.say(f"and to {asked_out}: metrics.json, metrics.md, conditional_samples.png")
 
 
 def _evaluate_pictures(run: Path, out: Path | None, device: torch.device, *, as_json: bool) -> None:
@@ -130,7 +132,7 @@ def _evaluate_pictures(run: Path, out: Path | None, device: torch.device, *, as_
     console.emit("")
     console.emit(f"{result.drawn:,} drawn beside as many of {result.pictures}")
     console.emit("floor: one half of these beside the other; distances by principal components")
-    console.say(f"written to {out}: scores.json, neighbors.png")
+    console.say(f"written to {out}: metrics.json, nearest_neighbors.png")
 
 
 def export_drawn(run: Path, out: Path, root: Path, version: str | None, *, as_json: bool) -> None:
@@ -138,7 +140,7 @@ def export_drawn(run: Path, out: Path, root: Path, version: str | None, *, as_js
     from punkmodels.gan.evaluate import export_with_scores
     from punkmodels.training.pretrained import WEIGHTS
 
-    if not read_dcgan_config(run).options.is_of_punks:  # its scores need the pictures
+    if not read_dcgan_config(run).options.trains_on_punks:  # its scores need the pictures
         export_generator(run, out)
         if as_json:
             console.emit_json({"path": str(out)})

@@ -18,7 +18,7 @@ EXAMPLES = (
     "Single files: punkmodels generate --count 1000 --out drawings"
 )
 BUNDLED = "bundled"
-BUNDLED_LABELS = "bundled-labels"
+BUNDLED_LABELS = "bundled-conditional"
 BUNDLED_NAMES = (BUNDLED, BUNDLED_LABELS)
 MAX_GRID_PIXELS = 10**8
 
@@ -42,7 +42,7 @@ def generate(
     accessory: Annotated[
         list[str] | None, typer.Option("--accessory", help="What it wears; can be repeated.")
     ] = None,
-    tone: Annotated[
+    skin_tone: Annotated[
         int | None,
         typer.Option(min=1, max=4, help="Skin, 1 (darkest) to 4. (default: each in turn)"),
     ] = None,
@@ -53,8 +53,8 @@ def generate(
             help='Ask for what real punks have, as "latest:test": train, val, test or all.',
         ),
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Ask even for what no punk can have.")
+    allow_impossible: Annotated[
+        bool, typer.Option("--allow-impossible", help="Ask even for what no punk can have.")
     ] = False,
     root: console.Root = console.ROOT,
     seed: Annotated[int, typer.Option(min=0, max=10**9, help="Of the noise.")] = 0,
@@ -66,7 +66,7 @@ def generate(
         typer.Option(
             "--model",
             help='A run (a path, a number, or "latest"), a folder of exported weights, or '
-            '"bundled", those that come with punkmodels: "bundled-labels" where something is '
+            '"bundled", those that come with punkmodels: "bundled-conditional" where something is '
             "asked for.",
         ),
     ] = BUNDLED,
@@ -75,62 +75,62 @@ def generate(
     as_json: console.Json = False,
 ) -> None:
     """Draw punks that never existed, at random or to order."""
-    from punkmodels.data.splits import PartName, load_part
+    from punkmodels.data.splits import SplitName, load_split
     from punkmodels.gan.config import load_generator, read_dcgan_config
-    from punkmodels.gan.generate import draw_sprites, write_grid, write_sprites
-    from punkmodels.gan.label_conditions import like_real_ones, named
+    from punkmodels.gan.generate import generate_sprites, write_grid, write_sprites
+    from punkmodels.gan.label_conditions import conditions_from_names, conditions_from_split
     from punkmodels.training.device import pick_device
 
     is_grid = out.suffix.lower() == ".png"
     if out.suffix and not is_grid:
-        raise UsageError(f"{out} is no .png", try_next="name a .png for a grid, or a folder")
+        raise UsageError(f"{out} is no .png", hint="name a .png for a grid, or a folder")
     by_name = punk_type is not None or bool(accessory)
     if by_name and labels_from:
-        raise UsageError("--labels-from says type and accessories", try_next="leave those out")
-    is_asked = by_name or labels_from is not None or tone is not None
-    folder = weights(model, runs, asked=is_asked)
+        raise UsageError("--labels-from says type and accessories", hint="leave those out")
+    is_asked = by_name or labels_from is not None or skin_tone is not None
+    folder = weights(model, runs, condition=is_asked)
     config = read_dcgan_config(folder).options
     part = None
     if labels_from:
         version, _, name = labels_from.rpartition(":")
-        if name not in get_args(PartName) or not version:
-            raise UsageError(
-                f"{labels_from} is not VERSION:PART", try_next="for example latest:test"
-            )
-        part = load_part(root, version, "default", cast("PartName", name))
+        if name not in get_args(SplitName) or not version:
+            raise UsageError(f"{labels_from} is not VERSION:PART", hint="for example latest:test")
+        part = load_split(root, version, "default", cast("SplitName", name))
     count = count or (len(part) if part else 4 if is_asked else 64)
     if is_grid and count * (config.side * scale) ** 2 > MAX_GRID_PIXELS:
         raise UsageError(
             f"a grid of {count:,} punks would be too large",
-            try_next="name a folder with --out, or take a smaller --count or --scale",
+            hint="name a folder with --out, or take a smaller --count or --scale",
         )
     if not is_grid and out.is_dir() and any(out.iterdir()):
-        raise UsageError(f"{out} is not empty", try_next="choose another folder with --out")
-    asked = None
+        raise UsageError(f"{out} is not empty", hint="choose another folder with --out")
+    condition = None
     if part:
-        asked = like_real_ones(config, part, count, tone)
+        condition = conditions_from_split(config, part, count, skin_tone)
     elif is_asked:
-        asked = named(config, count, punk_type, accessory or [], tone, force=force)
+        condition = conditions_from_names(
+            config, count, punk_type, accessory or [], skin_tone, force=allow_impossible
+        )
     elif config.conditional != "none":
         raise UsageError(
-            f"{folder} draws what it is asked for", try_next="add --type, or --labels-from"
+            f"{folder} draws what it is asked for", hint="add --type, or --labels-from"
         )
     torch_device, _ = pick_device(device.value)
     generator = load_generator(folder, torch_device)
     with console.progress("drawing", "punks") as report:
-        sprites, _ = draw_sprites(
+        sprites, _ = generate_sprites(
             generator,
             count,
             seed,
             report,
-            asked=asked,
+            condition=condition,
             keep_raw=False,
-            of_punks=config.is_of_punks,
+            of_punks=config.trains_on_punks,
         )
     wish: dict[str, object] = {
         "type": punk_type,
         "accessories": accessory,
-        "tone": tone,
+        "skin_tone": skin_tone,
         "labels_from": labels_from,
     }
     about = {"model": str(folder), "seed": seed, **{k: v for k, v in wish.items() if v}}
@@ -144,10 +144,10 @@ def generate(
     console.emit(str(out))
 
 
-def weights(model: str, runs: Path, *, asked: bool = False) -> Path:
+def weights(model: str, runs: Path, *, condition: bool = False) -> Path:
     """The folder with a generator's weights. Raises as `find_run`."""
     from punkmodels.gan.config import BUNDLED_CONDITIONAL, BUNDLED_DCGAN
 
     if model in BUNDLED_NAMES:
-        return BUNDLED_CONDITIONAL if asked or model == BUNDLED_LABELS else BUNDLED_DCGAN
+        return BUNDLED_CONDITIONAL if condition or model == BUNDLED_LABELS else BUNDLED_DCGAN
     return find_run(runs, model, trained=True, task="dcgan")

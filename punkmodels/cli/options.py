@@ -12,11 +12,11 @@ import typer
 
 from punkdata.cli import console
 from punkdata.errors import StoppedError, UsageError
-from punkdata.files import root_option, typed
+from punkdata.files import root_option, shell_quote
 from punkmodels.training.run_dir import list_runs
 
 if TYPE_CHECKING:
-    from punkmodels.training.distributed import Ranks
+    from punkmodels.training.distributed import ProcessGroup
 
 
 class Preset(StrEnum):
@@ -24,7 +24,7 @@ class Preset(StrEnum):
     BEST = "best"
 
 
-class Sink(StrEnum):
+class Logger(StrEnum):
     TENSORBOARD = "tensorboard"
     WANDB = "wandb"
 
@@ -51,8 +51,8 @@ Resume = Annotated[
     str | None,
     typer.Option(help='Go on with a stopped run: a path, its number, or "latest".'),
 ]
-Log = Annotated[
-    Sink | None,
+LoggerOption = Annotated[
+    Logger | None,
     typer.Option(
         help="Write the metrics to one more place. wandb: WANDB_MODE=offline needs no account."
     ),
@@ -65,21 +65,21 @@ Snapshot = Annotated[
 
 def refuse_options(is_plain: bool) -> None:
     """Raises:
-    UsageError: other options than --resume and --log were given with them.
+    UsageError: other options than --resume and --logger were given with them.
     """
     if not is_plain:
         raise UsageError(
-            "a resumed run keeps its own options", try_next="leave out all but --resume and --log"
+            "a resumed run keeps its own options", hint="leave out all but --resume and --logger"
         )
 
 
 @contextmanager
-def shared_training() -> Iterator[tuple[Ranks, console.Report, Callable[[str], None]]]:
+def shared_training() -> Iterator[tuple[ProcessGroup, console.Report, Callable[[str], None]]]:
     """The ranks that share a training, and how it reports and speaks: only the first does."""
-    from punkmodels.training.distributed import joined
+    from punkmodels.training.distributed import process_group
 
-    with joined() as ranks:
-        if not ranks.is_first:
+    with process_group() as ranks:
+        if not ranks.is_main:
             yield ranks, lambda done, total, note="": None, lambda text: None
             return
         with console.progress("training", "images") as report:
@@ -100,6 +100,8 @@ def stoppable(model: str, root: Path, runs: Path, going_on: Path | None) -> Iter
         begun = going_on or next((p for p in list_runs(runs) if p not in before), None)
         at = root_option(root)
         go_on = (
-            f"go on with: punkmodels train {model} --resume {typed(begun)}{at}" if begun else None
+            f"go on with: punkmodels train {model} --resume {shell_quote(begun)}{at}"
+            if begun
+            else None
         )
-        raise StoppedError("stopped", try_next=go_on) from None
+        raise StoppedError("stopped", hint=go_on) from None

@@ -13,7 +13,7 @@ from punkdata.errors import UsageError
 from punkmodels.cli.options import (
     DeviceName,
     DeviceOption,
-    Log,
+    LoggerOption,
     Resume,
     Runs,
     Seed,
@@ -27,7 +27,7 @@ from punkmodels.training.run_dir import DEFAULT_RUNS, find_run, read_config
 TRAIN_EXAMPLES = (
     "Example: punkmodels train dcgan --preset quick\n\n"
     "After a stop: punkmodels train dcgan --resume latest\n\n"
-    "Other pictures: punkmodels train dcgan --images digits/\n\n"
+    "Other pictures: punkmodels train dcgan --image-dir digits/\n\n"
     "On two GPUs: torchrun --nproc-per-node 2 -m punkmodels train dcgan"
 )
 
@@ -91,14 +91,15 @@ def train_dcgan(
             help="What one can ask the generator for: nothing, a type, or type and accessories."
         ),
     ] = Conditional.NONE,
-    tone: Annotated[
-        bool, typer.Option("--tone", help="One can ask for a skin tone, too. Of --conditional.")
+    skin_tone: Annotated[
+        bool,
+        typer.Option("--skin-tone", help="One can ask for a skin tone, too. Of --conditional."),
     ] = False,
-    matching: Annotated[
+    pixel_loss: Annotated[
         bool | None,
         typer.Option(
             help="Whether the generator is shown the very punk that has what it was asked for. "
-            "(default: with labels and --tone, which leave nothing open)"
+            "(default: with labels and --skin-tone, which leave nothing open)"
         ),
     ] = None,
     head: Annotated[
@@ -112,17 +113,17 @@ def train_dcgan(
         bool | None,
         typer.Option(
             help="Whether an encoder teaches it to redraw real punks. (default: of modern and "
-            "palette, without --matching)"
+            "palette, without --pixel-loss)"
         ),
     ] = None,
-    images: Annotated[
+    image_dir: Annotated[
         Path | None,
         typer.Option(
             help="Learn from other small pictures than punks: a folder of them, or a .npz or .npy; "
             "square, 8 to 64 pixels, all of one size."
         ),
     ] = None,
-    images_seen: Annotated[
+    total_images: Annotated[
         int | None,
         typer.Option(
             min=1, help="Real images to see in all. (default: the preset's)", show_default=False
@@ -132,11 +133,11 @@ def train_dcgan(
         int | None,
         typer.Option(min=1, max=1024, help="Channels of a 12x12 map. (default: the recipe's)"),
     ] = None,
-    gamma: Annotated[
+    r1_gamma: Annotated[
         float | None,
         typer.Option(min=0, help="Weight of the gradient penalties. (default: the recipe's)"),
     ] = None,
-    compiled: Annotated[
+    torch_compile: Annotated[
         bool,
         typer.Option(
             "--compile", help="Let torch.compile make kernels; the first steps take minutes."
@@ -154,58 +155,58 @@ def train_dcgan(
     device: DeviceOption = DeviceName.AUTO,
     threads: Threads = None,
     resume: Resume = None,
-    log: Log = None,
+    logger: LoggerOption = None,
     as_json: console.Json = False,
 ) -> None:
     """Train a DCGAN that draws punks."""
     from punkmodels.gan import train as training
     from punkmodels.gan.config import DcganConfig, make_config
-    from punkmodels.training.distributed import processes
+    from punkmodels.training.distributed import launched_world_size
 
     going_on = find_run(runs, resume, task="dcgan") if resume else None
     is_asked = conditional is not Conditional.NONE
-    if (tone or matching) and not is_asked:
+    if (skin_tone or pixel_loss) and not is_asked:
         raise UsageError(
-            f"{'--tone' if tone else '--matching'} is of a conditional generator",
-            try_next="add --conditional labels or --conditional type",
+            f"{'--skin-tone' if skin_tone else '--pixel-loss'} is of a conditional generator",
+            hint="add --conditional labels or --conditional type",
         )
     is_plain_network = network is Network.MLP
     if is_plain_network and (is_asked or head is Head.PALETTE or encoder):
         raise UsageError(
             "an mlp draws any color, and nothing that is asked for",
-            try_next="leave out --conditional, --head and --encoder",
+            hint="leave out --conditional, --head and --encoder",
         )
-    if images and (is_asked or head is Head.PALETTE or encoder):
+    if image_dir and (is_asked or head is Head.PALETTE or encoder):
         raise UsageError(
             "of other pictures than punks no palette and no labels are known",
-            try_next="leave out --conditional, --head and --encoder",
+            hint="leave out --conditional, --head and --encoder",
         )
     recipe = recipe or (Recipe.CLASSIC if is_plain_network else Recipe.MODERN)
-    if (matching or encoder) and (recipe is Recipe.CLASSIC or head is Head.RGBA):
+    if (pixel_loss or encoder) and (recipe is Recipe.CLASSIC or head is Head.RGBA):
         raise UsageError(
-            f"{'--matching' if matching else '--encoder'} is of the palette head",
-            try_next="leave one of them out",
+            f"{'--pixel-loss' if pixel_loss else '--encoder'} is of the palette head",
+            hint="leave one of them out",
         )
     given = {
         "conditional": conditional.value if is_asked else None,
-        "tone": tone or None,
+        "skin_tone": skin_tone or None,
         "network": network.value if is_plain_network else None,
-        "matching": matching,
+        "pixel_loss": pixel_loss,
         "head": head.value if head else None,
-        "w_size": None if encoder is None else DcganConfig.w_size * encoder,
-        "images": images_seen,
-        "is_of_punks": False if images else None,
+        "w_dim": None if encoder is None else DcganConfig.w_dim * encoder,
+        "total_images": total_images,
+        "trains_on_punks": False if image_dir else None,
         "width": width,
-        "gamma": gamma,
-        "compiled": compiled or None,
+        "r1_gamma": r1_gamma,
+        "torch_compile": torch_compile or None,
         "norm_groups": norm_groups,
         "seed": seed,
     }
     chosen = {name: value for name, value in given.items() if value is not None}
-    if recipe is Recipe.CLASSIC and gamma:
-        raise UsageError("the classic recipe has no penalties", try_next="leave out --gamma")
-    if not going_on and processes() > 1:
-        chosen = {"norm_groups": processes()} | chosen
+    if recipe is Recipe.CLASSIC and r1_gamma:
+        raise UsageError("the classic recipe has no penalties", hint="leave out --r1-gamma")
+    if not going_on and launched_world_size() > 1:
+        chosen = {"norm_groups": launched_world_size()} | chosen
     config = make_config(preset.value, recipe.value, **chosen)
     if going_on:
         is_plain = (config, version, device) == (make_config(), "latest", DeviceName.AUTO)
@@ -220,13 +221,13 @@ def train_dcgan(
                 device_name=device.value,
                 threads=threads,
                 resume=going_on,
-                log=log.value if log else None,
-                pictures=images,
+                log=logger.value if logger else None,
+                pictures=image_dir,
                 report=report,
                 say=say,
                 ranks=ranks,
             )
-    if not ranks.is_first:
+    if not ranks.is_main:
         return
     if as_json:
         console.emit_json({"run": str(run), "config": read_config(run)["options"]})

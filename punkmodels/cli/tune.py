@@ -75,7 +75,7 @@ def tune_classifier(
             )
     except KeyboardInterrupt:
         raise StoppedError(
-            f"stopped; what was tried is kept in {folder}", try_next="run the same command again"
+            f"stopped; what was tried is kept in {folder}", hint="run the same command again"
         ) from None
     if as_json:
         told = asdict(found) | {"path": str(found.path), "run": str(found.run)}

@@ -35,7 +35,7 @@ def read_sprites(
     files = sorted(p for p in path.glob("*.png")) if path.is_dir() else [path]
     if not files:
         raise DataError(
-            f"{path} holds no PNG pictures", try_next="name a folder of PNGs, or one PNG"
+            f"{path} holds no PNG pictures", hint="name a folder of PNGs, or one PNG"
         )
     tiles = []
     for done, file in enumerate(files, 1):
@@ -66,12 +66,12 @@ def _tiles(file: Path, tile: int) -> NDArray[np.float32]:
     if tile == SIZE and (times := _enlarged(pixels)) > 1:
         raise DataError(
             f"{file} looks enlarged {times} times",
-            try_next=f"say the side of its tiles: --tile {times * SIZE}",
+            hint=f"say the side of its tiles: --tile-size {times * SIZE}",
         )
     if tile % SIZE or height % tile or width % tile:
         raise DataError(
             f"{file} is {width}x{height}, not made of tiles of {tile}x{tile}",
-            try_next="say their side with --tile, a multiple of 24",
+            hint="say their side with --tile-size, a multiple of 24",
         )
     k = tile // SIZE
     pixels[pixels[..., 3] == 0] = 0  # what is not seen has no color

@@ -14,14 +14,14 @@ SIZE = 24
 
 
 
-def color_table(device: torch.device | None = None, code: int = 0) -> torch.Tensor:
+def color_table(device: torch.device | None = None, color_embedding_dim: int = 0) -> torch.Tensor:
     """float32 (222, 4 + code) in [-1, 1]: the palette, and a code of each color.
 
     The code are fixed random numbers. In RGB, browns differ by a few steps, which a discriminator
     with a gradient penalty must overlook; in the code any two colors are far apart.
     """
     rgba = torch.tensor(PALETTE, dtype=torch.float32) / 127.5 - 1
-    codes = 2 * torch.rand(len(PALETTE), code, generator=torch.Generator().manual_seed(0)) - 1
+    codes = 2 * torch.rand(len(PALETTE), color_embedding_dim, generator=torch.Generator().manual_seed(0)) - 1
     codes[0] = -1  # transparent is -1 throughout
     return torch.cat([rgba, codes], dim=1).to(device)
 

@@ -16,11 +16,11 @@ from punkdata.dataset import PunkDataset
 from punkdata.splits import SCHEMES, tenths
 from punkmodels.data.palette import to_indices
 
-PartName = Literal["train", "val", "test", "all"]
+SplitName = Literal["train", "val", "test", "all"]
 
 
 @dataclass(frozen=True)
-class Part:
+class SplitTensors:
     punk_ids: NDArray[np.int32]
     images: torch.Tensor
     """uint8 (N, 24, 24), palette indices"""
@@ -28,7 +28,7 @@ class Part:
     """float32 (N, 92), as the source has them"""
     visible: torch.Tensor
     """the same without what no pixel shows"""
-    tells_hidden: bool
+    has_hidden_labels: bool
     """False of a snapshot of schema 1, where `visible` has all labels"""
     version: str
     labels_hash: str
@@ -43,7 +43,7 @@ class Part:
         return {"version": self.version, "labels_hash": self.labels_hash, "punks": len(self)}
 
 
-def load_part(root: Path, version: str, scheme: str, part: PartName) -> Part:
+def load_split(root: Path, version: str, scheme: str, part: SplitName) -> SplitTensors:
     """One part by a scheme of the snapshot, or by one of five folds.
 
     Of "fold-k" the test part is the k-th fifth of the punks and the validation part the
@@ -67,7 +67,7 @@ def load_part(root: Path, version: str, scheme: str, part: PartName) -> Part:
     if data.hidden is not None:
         hidden = torch.from_numpy(data.hidden)
     chosen = torch.from_numpy(rows)
-    return Part(
+    return SplitTensors(
         data.punk_ids[rows],
         to_indices(images[chosen]),
         labels[chosen],
@@ -79,18 +79,18 @@ def load_part(root: Path, version: str, scheme: str, part: PartName) -> Part:
     )
 
 
-def sampling_weights(labels: torch.Tensor, balanced_share: float) -> torch.Tensor:
+def sampling_weights(labels: torch.Tensor, class_balance: float) -> torch.Tensor:
     """float (N,), sums to 1: how likely each punk is drawn.
 
     A punk's balanced weight is the sum of 1/support over its labels: so every label, rare
     or common, brings in the same total. It is mixed with the uniform weight.
     """
-    if not balanced_share:
+    if not class_balance:
         return torch.full((len(labels),), 1 / len(labels))
     support = labels.sum(0).clamp(min=1)
     balanced = (labels / support).sum(1)
     uniform = torch.full_like(balanced, 1 / len(labels))
-    return (1 - balanced_share) * uniform + balanced_share * balanced / balanced.sum()
+    return (1 - class_balance) * uniform + class_balance * balanced / balanced.sum()
 
 
 def describe_run(
@@ -98,7 +98,7 @@ def describe_run(
     options: dict[str, Any],
     data: dict[str, Any],
     device: torch.device,
-    why: str,
+    reason: str,
     *,
     half: bool,
 ) -> dict[str, Any]:
@@ -110,8 +110,8 @@ def describe_run(
         "device": {
             "name": device.type,
             "threads": torch.get_num_threads(),
-            "half_precision": half,
-            "why": why,
+            "bf16": half,
+            "reason": reason,
         },
         "versions": {
             "punkdata": punkdata.__version__,

@@ -17,12 +17,16 @@ from punkmodels.data.skin_tones import TONES
 Conditional = Literal["none", "type", "labels"]
 
 
-def condition_size(conditional: Conditional, *, tone: bool, by_body: bool = True) -> int:
+def condition_size(
+    conditional: Conditional, *, skin_tone: bool, split_female_accessories: bool = True
+) -> int:
     """Numbers of a condition; 0 for none."""
     if conditional == "none":
         return 0
-    accessories = len(ACCESSORIES) * (1 + by_body) if conditional == "labels" else 0
-    return len(TYPES) + accessories + tone * len(TONES)
+    accessories = (
+        len(ACCESSORIES) * (1 + split_female_accessories) if conditional == "labels" else 0
+    )
+    return len(TYPES) + accessories + skin_tone * len(TONES)
 
 
 def conditions(
@@ -30,8 +34,8 @@ def conditions(
     tones: torch.Tensor,
     conditional: Conditional,
     *,
-    tone: bool,
-    by_body: bool = True,
+    skin_tone: bool,
+    split_female_accessories: bool = True,
 ) -> torch.Tensor:
     """float32 (N, `condition_size`).
 
@@ -41,10 +45,10 @@ def conditions(
     """
     kinds = len(TYPES)
     known = labels[:, : {"none": 0, "type": kinds, "labels": len(LABELS)}[conditional]].float()
-    if conditional == "labels" and by_body:
+    if conditional == "labels" and split_female_accessories:
         is_female = known[:, TYPES.index("Female"), None]
         known = torch.cat([known, known[:, kinds:] * is_female], dim=1)
-    if not tone:
+    if not skin_tone:
         return known
     numbers = torch.arange(1, len(TONES) + 1, device=tones.device)
     return torch.cat([known, (tones[:, None] == numbers).float()], dim=1)

@@ -14,7 +14,7 @@ from punkdata.images.palette import PALETTE
 from punkmodels.data.palette import PLACES
 from punkmodels.gan.conditioning import Conditional, condition_size
 from punkmodels.gan.mlp import AnyGenerator, PlainGenerator
-from punkmodels.gan.networks import Composing, Generator
+from punkmodels.gan.networks import ConditionComposition, Generator
 from punkmodels.training.checkpoint import (
     CheckpointFacts,
     load_checkpoint,
@@ -37,7 +37,7 @@ Recipe = Literal["modern", "classic"]
 Head = Literal["palette", "rgba"]
 Network = Literal["dcgan", "mlp"]
 BUNDLED_DCGAN = Path(__file__).parents[1] / "weights" / "dcgan"
-BUNDLED_CONDITIONAL = BUNDLED_DCGAN.with_name("dcgan-labels")
+BUNDLED_CONDITIONAL = BUNDLED_DCGAN.with_name("dcgan-conditional")
 Rate = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -49,32 +49,32 @@ class DcganConfig:
     recipe: Recipe = "modern"
     network: Network = "dcgan"
     """mlp: fully connected layers, see plain.py; it draws any color, and nothing that is asked"""
-    images: Annotated[int, Field(ge=1, le=10**10)] = 100_000
+    total_images: Annotated[int, Field(ge=1, le=10**10)] = 100_000
     """real images that encoder and discriminator see in all"""
     channels: Annotated[int, Field(ge=1, le=4)] = 4
     """of the images, and"""
     side: Annotated[int, Field(ge=8, le=64)] = 24
     """their side in pixels"""
-    is_of_punks: bool = True
+    trains_on_punks: bool = True
     """or of other pictures, see subjects.py; these have Radford's head, and cannot be asked for"""
     conditional: Conditional = "none"
     """what one can ask for: nothing, a type, or type and accessories"""
-    tone: bool = False
+    skin_tone: bool = False
     """whether one can ask for a skin tone, too"""
-    matching: bool = False
+    pixel_loss: bool = False
     """whether the generator is told, beside the discriminator's judgment, the very punk that has
     what it was asked for; of the palette head"""
-    composing: Composing = "heights"
+    condition_composition: ConditionComposition = "z_order"
     """how what is asked for has a say in every pixel, by weights of its own; of the palette head,
     see `PaletteHead`. sums: without heights"""
     l1_weight: Annotated[float, Field(ge=0)] = 1e-5
     """of that say's absolute values in the loss: what does not touch a pixel is to say nothing
     there"""
-    by_body: bool = True
+    split_female_accessories: bool = True
     """whether accessories of women are asked for apart, see `conditions`"""
-    dropped_share: Share = 0.0
+    label_dropout: Share = 0.0
     """of the accessories that a punk has, those that training does not ask for"""
-    balanced_share: Share = 0.0
+    class_balance: Share = 0.0
     """of punks drawn so that rare labels are as frequent as common ones"""
     batch_size: Count = 32
     """of all ranks together"""
@@ -82,52 +82,52 @@ class DcganConfig:
     """parts of a batch that are normalized each by itself; as many ranks can share a training"""
     width: Size = 32
     """channels of the map of 12x12; 6x6 has twice, 3x3 four times as many"""
-    z_size: Size = 100
-    w_size: Annotated[int, Field(ge=0, le=4096)] = 64
+    z_dim: Size = 100
+    w_dim: Annotated[int, Field(ge=0, le=4096)] = 64
     """numbers by which an encoder describes a punk, see `Encoder`; 0 for none: the discriminator
     alone teaches. Of the palette head"""
     kl_weight: Annotated[float, Field(ge=0)] = 0.1
     """of what w tells of a punk"""
     encoder_weight: Annotated[float, Field(ge=0)] = 0.03
     """of the encoder's loss, and that of matching, in nats, beside the discriminator's judgment"""
-    judged_from: Share = 0.7
+    adversarial_start: Share = 0.7
     """share of the training after which the discriminator joins the encoder, or matching"""
     head: Head = "palette"
     """palette: one of the colors known at each place. rgba: any color, by tanh, as Radford's"""
-    last: Size = 16
+    head_channels: Size = 16
     """channels of the largest map, from which the palette's colors are chosen"""
-    code: Annotated[int, Field(ge=0, le=64)] = 8
+    color_embedding_dim: Annotated[int, Field(ge=0, le=64)] = 8
     """numbers by which the discriminator tells colors apart, beside RGBA; of the palette head"""
     lr: Rate = 1e-3
-    head_lr_times: float = 3.0
+    head_lr_mult: float = 3.0
     """how many times as fast the palette head learns"""
-    final_lr_share: Share = 0.1
+    final_lr_fraction: Share = 0.1
     """what is left of the learning rate at the end, along a cosine"""
     beta_1: Share = 0.9
     """of the generator's Adam, and the encoder's"""
     beta_1_D: Share = 0.0
     beta_2: Share = 0.99
-    gamma: Annotated[float, Field(ge=0)] = 2.0
+    r1_gamma: Annotated[float, Field(ge=0)] = 2.0
     """weight of the gradient penalties R1 and R2"""
-    final_gamma_share: Share = 0.3
-    penalty_every: Count = 4
+    final_r1_gamma_fraction: Share = 0.3
+    d_reg_interval: Count = 4
     """steps; the penalties count as many times as much"""
-    shift: Annotated[int, Field(ge=0, le=8)] = 2
+    translate_px: Annotated[int, Field(ge=0, le=8)] = 2
     """pixels by which images are moved before the discriminator sees them"""
-    hole: Annotated[int, Field(ge=0, le=16)] = 6
+    cutout_px: Annotated[int, Field(ge=0, le=16)] = 6
     """side in pixels of the square that is cut out of them"""
-    ema_share: Share = 0.05
+    ema_half_life: Share = 0.05
     """half-life of the averaged generator, as a share of the images seen so far"""
-    compiled: bool = False
+    torch_compile: bool = False
     """whether torch.compile makes kernels of what the discriminator does"""
     seed: int = 0
 
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {},
-    "best": {"images": 540_000, "batch_size": 64, "width": 48, "last": 24},
-    "gpu": {"images": 10_000_000, "batch_size": 256, "width": 64, "last": 32},
-    "gpu-long": {"images": 20_000_000, "batch_size": 256, "width": 64, "last": 32},
+    "best": {"total_images": 540_000, "batch_size": 64, "width": 48, "head_channels": 24},
+    "gpu": {"total_images": 10_000_000, "batch_size": 256, "width": 64, "head_channels": 32},
+    "gpu-long": {"total_images": 20_000_000, "batch_size": 256, "width": 64, "head_channels": 32},
 }
 RECIPES: dict[Recipe, dict[str, Any]] = {
     "modern": {},
@@ -136,17 +136,17 @@ RECIPES: dict[Recipe, dict[str, Any]] = {
         "batch_size": 128,
         "width": 64,
         "head": "rgba",
-        "code": 0,
-        "w_size": 0,
+        "color_embedding_dim": 0,
+        "w_dim": 0,
         "lr": 2e-4,
-        "final_lr_share": 1.0,
+        "final_lr_fraction": 1.0,
         "beta_1": 0.5,
         "beta_1_D": 0.5,
         "beta_2": 0.999,
-        "gamma": 0.0,
-        "shift": 0,
-        "hole": 0,
-        "ema_share": 0.0,
+        "r1_gamma": 0.0,
+        "translate_px": 0,
+        "cutout_px": 0,
+        "ema_half_life": 0.0,
     },
 }
 """what differs from `DcganConfig`"""
@@ -156,19 +156,19 @@ def make_config(preset: str = "quick", recipe: Recipe = "modern", **chosen: Any)
     """The options of a preset and a recipe, and those chosen, which are stronger."""
     options = {"preset": preset, "recipe": recipe, **PRESETS[preset], **RECIPES[recipe], **chosen}
     if options.get("conditional") == "labels":
-        options = {"balanced_share": 0.5} | options
-        if options.get("tone") and recipe == "modern" and options.get("head") != "rgba":
+        options = {"class_balance": 0.5} | options
+        if options.get("skin_tone") and recipe == "modern" and options.get("head") != "rgba":
             # Labels and tone leave nothing open that an encoder could describe.
-            options = {"matching": True} | options
-    if options.get("matching"):
+            options = {"pixel_loss": True} | options
+    if options.get("pixel_loss"):
         # The head soon holds what single accessories do, and leaves the layers below the rest.
-        options |= {"w_size": 0, "beta_1": 0.9, "head_lr_times": 10.0} | chosen
-    if options.get("network") == "mlp" or not options.get("is_of_punks", True):
+        options |= {"w_dim": 0, "beta_1": 0.9, "head_lr_mult": 10.0} | chosen
+    if options.get("network") == "mlp" or not options.get("trains_on_punks", True):
         options |= {"head": "rgba"} | chosen
     if options.get("head") == "rgba":  # these are of the palette's colors
-        options |= {"code": 0, "w_size": 0} | chosen
-    is_taught = options.get("w_size", DcganConfig.w_size) or options.get("matching")
-    if recipe == "modern" and not is_taught:
+        options |= {"color_embedding_dim": 0, "w_dim": 0} | chosen
+    has_auxiliary_loss = options.get("w_dim", DcganConfig.w_dim) or options.get("pixel_loss")
+    if recipe == "modern" and not has_auxiliary_loss:
         options |= {"beta_1": 0.0} | chosen  # as R3GAN has it, without an encoder
     return DcganConfig(**options)
 
@@ -181,25 +181,29 @@ def build_generator(config: DcganConfig, counts: torch.Tensor) -> AnyGenerator:
     """
     is_palette = config.head == "palette"
     shape = {"channels": config.channels, "side": config.side}
-    if not config.is_of_punks and (is_palette or config.conditional != "none"):
+    if not config.trains_on_punks and (is_palette or config.conditional != "none"):
         raise DataError("of other pictures than punks no palette and no labels are known")
     if config.network == "mlp" and (is_palette or config.conditional != "none"):
         raise DataError("an mlp has no palette head, and cannot be asked for anything")
-    if config.w_size and not is_palette:
+    if config.w_dim and not is_palette:
         raise DataError("an encoder (w_size) teaches a palette head only")
-    if config.matching and (not is_palette or config.conditional == "none"):
+    if config.pixel_loss and (not is_palette or config.conditional == "none"):
         raise DataError("matching is of a palette head that can be asked for something")
     if config.network == "mlp":
-        return PlainGenerator(config.z_size, config.width, **shape)
+        return PlainGenerator(config.z_dim, config.width, **shape)
     return Generator(
-        config.z_size,
+        config.z_dim,
         config.width,
         counts if is_palette else None,
-        config.last,
-        config.code,
-        config.w_size,
-        condition_size(config.conditional, tone=config.tone, by_body=config.by_body),
-        composing=config.composing,
+        config.head_channels,
+        config.color_embedding_dim,
+        config.w_dim,
+        condition_size(
+            config.conditional,
+            skin_tone=config.skin_tone,
+            split_female_accessories=config.split_female_accessories,
+        ),
+        condition_composition=config.condition_composition,
         **shape,
     )
 
@@ -229,7 +233,7 @@ def load_generator(run: Path, device: torch.device) -> AnyGenerator:
     else:
         tensors = unprefixed("ema", load_checkpoint(run, CheckpointFacts)[0])
     counts = torch.zeros(PLACES, len(PALETTE), dtype=torch.int64)
-    known = [tensors.get(f"layers.12.{name}", counts[:, :0]) for name in ("colors", "known")]
+    known = [tensors.get(f"layers.12.{name}", counts[:, :0]) for name in ("colors", "valid")]
     try:
         counts.scatter_(1, *(t.long() for t in known))  # a head of the shape of the weights
     except (RuntimeError, TypeError) as error:

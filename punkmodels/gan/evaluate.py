@@ -1,8 +1,8 @@
 """Score drawn punks, of our generators or of anybody's, beside real ones.
 
-evaluation/generated/scores.json
-evaluation/generated/scores.md       the same as a table
-evaluation/generated/neighbors.png  samples above, the nearest training punk below each: the
+evaluation/generated/metrics.json
+evaluation/generated/metrics.md       the same as a table
+evaluation/generated/nearest_neighbors.png  samples above, the nearest training punk below each: the
                                      nearest that are no copies, some in between, the farthest
 """
 
@@ -19,27 +19,27 @@ import torch
 from PIL import Image
 
 from punkdata.errors import DataError
-from punkdata.files import storage_errors, write_whole
+from punkdata.files import storage_errors, write_atomic
 from punkmodels.classifier.config import BUNDLED, load_classifier
 from punkmodels.classifier.evaluate import predict_logits
 from punkmodels.classifier.features import embed
 from punkmodels.classifier.networks import decide
 from punkmodels.data.image_grid import grid
 from punkmodels.data.palette import SIZE, snap
-from punkmodels.data.splits import Part, load_part
+from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.gan.config import export_generator, load_generator, read_dcgan_config
-from punkmodels.gan.evaluate_conditional import evaluate_asked
-from punkmodels.gan.generate import draw_sprites
-from punkmodels.gan.label_conditions import like_real_ones
+from punkmodels.gan.evaluate_conditional import evaluate_conditional
+from punkmodels.gan.generate import generate_sprites
+from punkmodels.gan.label_conditions import conditions_from_split
 from punkmodels.gan.metrics.fidelity import (
     Described,
+    FidelityScores,
     RealPunks,
-    Resemblance,
-    chance_of_copies,
+    expected_copy_rate,
+    fidelity_scores,
     label_shares,
     mean_of,
     off_alpha,
-    resemblance,
 )
 from punkmodels.training.run_dir import read_config, write_json
 
@@ -53,14 +53,14 @@ NAMES = {
     "recall": "recall",
     "density": "density",
     "coverage": "coverage",
-    "copies": "exact copies of training punks",
-    "repeats": "repeats within a draw",
-    "nearest_pixels_mean": "pixels to the nearest training punk, mean",
-    "nearest_pixels_median": "the same, median",
-    "near_palette": "pixels within 8/255 of the palette",
-    "near_alpha": "the same of alpha alone",
-    "type_variation": "total variation of types",
-    "label_variation": "total variation of labels",
+    "train_copy_rate": "exact copies of training punks",
+    "duplicate_rate": "repeats within a draw",
+    "nn_distance_px_mean": "pixels to the nearest training punk, mean",
+    "nn_distance_px_median": "the same, median",
+    "palette_validity": "pixels within 8/255 of the palette",
+    "alpha_validity": "the same of alpha alone",
+    "type_total_variation": "total variation of types",
+    "label_total_variation": "total variation of labels",
 }
 
 
@@ -71,15 +71,15 @@ class GeneratorEvaluation:
     """of the snapshot that the real punks are from"""
     sprites: int
     draws: int
-    scores: Resemblance
+    scores: FidelityScores
     frechet_std: float
     """over draws; 0 of one draw"""
-    held_out: Resemblance
+    test_reference: FidelityScores
     """of the validation part beside the test part and the reverse, without distances, which
     depend on the number of sprites; its nearest punks are training punks"""
-    floor: Resemblance
+    train_reference: FidelityScores
     """of draws of training punks: what a perfect generator would reach"""
-    chance_of_copies: float
+    expected_copy_rate: float
     """the share of copies that a perfect generator would draw"""
     label_shares: list[tuple[str, float, float]]
     """label, how often real, how often drawn; the farthest apart first"""
@@ -117,7 +117,7 @@ def evaluate_sprites(
             f"{source} has {len(raw)} sprites; their scores would mean nothing below 100"
         )
     train, val, test = (
-        load_part(root, version, "default", part) for part in ("train", "val", "test")
+        load_split(root, version, "default", part) for part in ("train", "val", "test")
     )
     real = RealPunks(train.images)
     classifier = load_classifier(BUNDLED, device)
@@ -146,12 +146,12 @@ def evaluate_sprites(
     random = torch.Generator().manual_seed(0)
     for i in range(draws):
         draw = drawn.take(slice(i * size, (i + 1) * size))
-        found.append(resemblance(held_out, draw, distances=size == DRAW))
+        found.append(fidelity_scores(held_out, draw, distances=size == DRAW))
         report(2 * i + 2, 2 * draws + 2)
         again = trained.take(torch.randperm(len(train), generator=random)[:size])
-        floors.append(resemblance(held_out, again, distances=size == DRAW))
+        floors.append(fidelity_scores(held_out, again, distances=size == DRAW))
         report(2 * i + 3, 2 * draws + 2)
-    halves = [resemblance(b, a, distances=False) for a, b in (parts, parts[::-1])]
+    halves = [fidelity_scores(b, a, distances=False) for a, b in (parts, parts[::-1])]
     frechet = [draw.frechet_distance for draw in found if draw.frechet_distance is not None]
     result = GeneratorEvaluation(
         source=source,
@@ -160,18 +160,20 @@ def evaluate_sprites(
         draws=draws,
         scores=mean_of(found),
         frechet_std=statistics.stdev(frechet) if len(frechet) > 1 else 0.0,
-        held_out=mean_of(halves),
-        floor=mean_of(floors),
-        chance_of_copies=statistics.mean(chance_of_copies(train, part) for part in (val, test)),
+        test_reference=mean_of(halves),
+        train_reference=mean_of(floors),
+        expected_copy_rate=statistics.mean(expected_copy_rate(train, part) for part in (val, test)),
         label_shares=label_shares(held_out.labels, drawn.labels),
     )
     report(2 * draws + 2, 2 * draws + 2)
     if out:
         with storage_errors(out):
             out.mkdir(parents=True, exist_ok=True)
-            write_json(out / "scores.json", result.to_json())
-            write_whole(out / "scores.md", markdown(result).encode())
-            picture_of_neighbors(sprites, *real.nearest(sprites), train).save(out / "neighbors.png")
+            write_json(out / "metrics.json", result.to_json())
+            write_atomic(out / "metrics.md", markdown(result).encode())
+            picture_of_neighbors(sprites, *real.nearest(sprites), train).save(
+                out / "nearest_neighbors.png"
+            )
     return result
 
 
@@ -191,13 +193,13 @@ def draw_for_scores(
         UsageError, DataError: there is no such run or snapshot, or it is damaged.
     """
     config = read_dcgan_config(run).options
-    count, asked = DRAW * DRAWS, None
+    count, condition = DRAW * DRAWS, None
     if config.conditional != "none":
-        train = load_part(root, version, "default", "train")
+        train = load_split(root, version, "default", "train")
         random = torch.Generator().manual_seed(0)
         some = torch.randint(len(train), (count,), generator=random)
-        asked = like_real_ones(config, train, len(train))[some]
-    return draw_sprites(load_generator(run, device), count, 0, report, asked=asked)[1]
+        condition = conditions_from_split(config, train, len(train))[some]
+    return generate_sprites(load_generator(run, device), count, 0, report, condition=condition)[1]
 
 
 def export_with_scores(
@@ -221,14 +223,14 @@ def export_with_scores(
         del facts["source"], facts["label_shares"]
         scores = {"scores": facts}
         if read_dcgan_config(run).options.conditional == "labels":
-            obeyed = evaluate_asked(exported, root, version=version).to_json()
+            obeyed = evaluate_conditional(exported, root, version=version).to_json()
             del obeyed["labels"]
-            scores["asked"] = obeyed
+            scores["conditional"] = obeyed
         write_json(exported / "config.json", read_config(exported) | scores)
         with storage_errors(out):
             out.mkdir(parents=True, exist_ok=True)
             for file in exported.iterdir():
-                write_whole(out / file.name, file.read_bytes())
+                write_atomic(out / file.name, file.read_bytes())
     return result
 
 
@@ -239,7 +241,10 @@ def rows(*results: GeneratorEvaluation) -> list[tuple[str, ...]]:
     """
     first = results[0]
     columns = [(result.source, result.scores) for result in results]
-    columns += [("held out", first.held_out), ("floor", first.floor)]
+    columns += [
+        ("test reference", first.test_reference),
+        ("train reference", first.train_reference),
+    ]
     table = [("score", *(name for name, _ in columns))]
     for key, name in NAMES.items():
         table.append((name, *(_cell(getattr(scores, key)) for _, scores in columns)))
@@ -255,7 +260,7 @@ def markdown(*results: GeneratorEvaluation) -> str:
         "",
         "Held out: the 1,000 punks of the validation part beside the 1,000 of the test part, and "
         "the reverse. Floor: as many training punks as were drawn. A perfect generator would draw "
-        f"{first.chance_of_copies:.4f} copies. Means over "
+        f"{first.expected_copy_rate:.4f} copies. Means over "
         + ", ".join(f"{r.draws} x {r.sprites // r.draws:,} of {r.source}" for r in results)
         + f"; snapshot {first.version}.",
         "",
@@ -268,7 +273,7 @@ def _cell(value: float | None) -> str:
 
 
 def picture_of_neighbors(
-    sprites: torch.Tensor, which: torch.Tensor, distance: torch.Tensor, train: Part
+    sprites: torch.Tensor, which: torch.Tensor, distance: torch.Tensor, train: SplitTensors
 ) -> Image.Image:
     """Three bands of samples, each with the nearest training punk below it: the nearest ones that
     are no copies, those in the middle, and the farthest.

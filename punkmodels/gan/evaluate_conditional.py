@@ -1,9 +1,10 @@
 """Score a conditional generator by what it was asked for.
 
-evaluation/asked/scores.json
-evaluation/asked/scores.md   the same as tables
-evaluation/asked/drawn.png   a row each: what was asked for, what was drawn, the punk that has just
-                             that, and where they differ; the worst, and some in between
+evaluation/conditional/metrics.json
+evaluation/conditional/metrics.md   the same as tables
+evaluation/conditional/conditional_samples.png
+                            one row a sample: the condition, the generated sprite, the exact punk
+                            and where they differ; the worst ones, and some from the middle
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from PIL import Image, ImageDraw
 
 from punkdata.analysis.layers import SKIN_PIXEL, UNKNOWN, Layers, recover
 from punkdata.errors import DataError
-from punkdata.files import storage_errors, write_whole
+from punkdata.files import storage_errors, write_atomic
 from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS, TYPES, decode_labels
 from punkmodels.classifier.config import BUNDLED, load_classifier
@@ -27,11 +28,16 @@ from punkmodels.classifier.evaluate import predict_logits
 from punkmodels.classifier.networks import decide
 from punkmodels.data.image_grid import BACKGROUND, grid
 from punkmodels.data.skin_tones import TONES, tones_of
-from punkmodels.data.splits import Part, load_part
+from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.gan.config import load_generator, read_dcgan_config
-from punkmodels.gan.generate import draw_sprites
-from punkmodels.gan.label_conditions import like_real_ones
-from punkmodels.gan.metrics.conditional import Obedience, PixelRules, drawn_rightly, obedience
+from punkmodels.gan.generate import generate_sprites
+from punkmodels.gan.label_conditions import conditions_from_split
+from punkmodels.gan.metrics.conditional import (
+    ConditionalScores,
+    PixelRules,
+    conditional_scores,
+    per_label_accuracy,
+)
 from punkmodels.training.run_dir import write_json
 
 DRAWS = 2000
@@ -40,24 +46,24 @@ _TEXT_PX = 140
 NAMES = {
     "draws": "draws",
     "label_sets": "different sets of labels",
-    "right_by_net": "all visible labels right, by the classifier",
-    "right_by_pixels": "the same by pixel rules",
+    "label_exact_match": "all visible labels right, by the classifier",
+    "label_exact_match_by_rules": "the same by pixel rules",
     "exact": "the very punk",
-    "off_pixels_median": "pixels beside it, median",
-    "off_pixels_mean": "the same, mean",
+    "wrong_pixels_median": "pixels beside it, median",
+    "wrong_pixels_mean": "the same, mean",
 }
 
 
 @dataclass(frozen=True)
-class AskedEvaluation:
+class ConditionalEvaluation:
     version: str
-    tone: bool
+    skin_tone: bool
     """whether the tone was asked for, too"""
     labels_by_pixels: int
     """of 92, those that pixel rules tell"""
-    unseen: Obedience
+    unseen: ConditionalScores
     """of label sets that no training punk has"""
-    seen: Obedience
+    seen: ConditionalScores
     labels: list[tuple[str, int, float]]
     """label, draws that were to have it, share of these that have; of unseen sets, the worst
     first"""
@@ -66,7 +72,7 @@ class AskedEvaluation:
         return asdict(self)
 
 
-def evaluate_asked(
+def evaluate_conditional(
     run: Path,
     root: Path,
     *,
@@ -75,7 +81,7 @@ def evaluate_asked(
     draws: int = DRAWS,
     out: Path | None = None,
     report: Callable[..., None] = lambda done, total: None,
-) -> AskedEvaluation:
+) -> ConditionalEvaluation:
     """Ask for what the held-out punks have, and compare with these.
 
     Args:
@@ -92,7 +98,7 @@ def evaluate_asked(
     model = load_generator(run, device)
     report(0, 6)
     everyone, train, val, test = (
-        load_part(root, version, "default", part) for part in ("all", "train", "val", "test")
+        load_split(root, version, "default", part) for part in ("all", "train", "val", "test")
     )
     held_out = torch.cat([val.labels, test.labels]).bool()
     visible = torch.cat([val.visible, test.visible]).bool()
@@ -100,12 +106,12 @@ def evaluate_asked(
     rules = PixelRules(everyone.images, everyone.visible.bool())
     report(1, 6)
     exact = images[:, None]
-    if not config.tone:
+    if not config.skin_tone:
         exact = _of_all_tones(everyone, images, held_out)
     report(2, 6)
     known = {row.tobytes() for row in train.labels.bool().numpy()}
     is_seen = torch.tensor([row.tobytes() in known for row in held_out.numpy()])
-    asked = torch.cat([like_real_ones(config, part, len(part)) for part in (val, test)])
+    condition = torch.cat([conditions_from_split(config, part, len(part)) for part in (val, test)])
     classifier = load_classifier(BUNDLED, device)
     found, judged = [], []
     for is_kind in (~is_seen, is_seen):
@@ -113,20 +119,20 @@ def evaluate_asked(
         if not len(rows):
             raise DataError(f"{train.path} has too few punks to tell seen from unseen label sets")
         rows = rows[torch.arange(draws) % len(rows)]
-        drawn, _ = draw_sprites(model, draws, 0, asked=asked[rows], keep_raw=False)
+        drawn, _ = generate_sprites(model, draws, 0, condition=condition[rows], keep_raw=False)
         off = (drawn[:, None] != exact[rows]).flatten(2).sum(dim=2).amin(dim=1)
         by_net = decide(predict_logits(classifier, drawn, device)).bool()
         judged.append((rows, drawn, off, by_net))
-        found.append(obedience(visible[rows], by_net, rules, drawn, off))
+        found.append(conditional_scores(visible[rows], by_net, rules, drawn, off))
         report(3 + len(found), 6)
     rows, drawn, off, by_net = judged[0]
-    result = AskedEvaluation(
+    result = ConditionalEvaluation(
         version=train.version,
-        tone=config.tone,
+        skin_tone=config.skin_tone,
         labels_by_pixels=int(rules.told.sum()),
         unseen=found[0],
         seen=found[1],
-        labels=drawn_rightly(visible[rows], by_net),
+        labels=per_label_accuracy(visible[rows], by_net),
     )
     if out:
         order = torch.argsort(off[: int((~is_seen).sum())], descending=True, stable=True)
@@ -137,9 +143,9 @@ def evaluate_asked(
         )
         with storage_errors(out):
             out.mkdir(parents=True, exist_ok=True)
-            write_json(out / "scores.json", result.to_json())
-            write_whole(out / "scores.md", markdown(result).encode())
-            picture.save(out / "drawn.png")
+            write_json(out / "metrics.json", result.to_json())
+            write_atomic(out / "metrics.md", markdown(result).encode())
+            picture.save(out / "conditional_samples.png")
     report(6, 6)
     return result
 
@@ -156,17 +162,19 @@ def types_right(
     the types of held-out punks. For a generator that knows no more. Raises as `evaluate_asked`.
     """
     device = device or torch.device("cpu")
-    test = load_part(root, version, "default", "test")
-    asked = like_real_ones(read_dcgan_config(run).options, test, DRAWS)
+    test = load_split(root, version, "default", "test")
+    condition = conditions_from_split(read_dcgan_config(run).options, test, DRAWS)
     model = load_generator(run, device)
-    drawn, _ = draw_sprites(model, DRAWS, 0, report, asked=asked, keep_raw=False)
+    drawn, _ = generate_sprites(model, DRAWS, 0, report, condition=condition, keep_raw=False)
     by_net = decide(predict_logits(load_classifier(BUNDLED, device), drawn, device))
     kinds = len(TYPES)
-    right = by_net[:, :kinds].int().argmax(dim=1) == asked[:, :kinds].argmax(dim=1)
+    right = by_net[:, :kinds].int().argmax(dim=1) == condition[:, :kinds].argmax(dim=1)
     return float(right.double().mean())
 
 
-def _of_all_tones(everyone: Part, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def _of_all_tones(
+    everyone: SplitTensors, images: torch.Tensor, labels: torch.Tensor
+) -> torch.Tensor:
     """uint8 (N, 4, 24, 24): punks in every tone, drawn from the layers; where there is no such
     punk, as of zombies, as they are.
     """
@@ -196,7 +204,7 @@ def _rendered(layers: Layers, kind: int, skin: int, worn: list[int]) -> np.ndarr
     return colors.astype(np.uint8)
 
 
-def rows(result: AskedEvaluation) -> list[tuple[str, str, str]]:
+def rows(result: ConditionalEvaluation) -> list[tuple[str, str, str]]:
     """A table of text: a row a score, for unseen and for seen label sets."""
     table = [("score", "unseen", "seen")]
     for key, name in NAMES.items():
@@ -206,15 +214,19 @@ def rows(result: AskedEvaluation) -> list[tuple[str, str, str]]:
     return table
 
 
-def markdown(result: AskedEvaluation) -> str:
+def markdown(result: ConditionalEvaluation) -> str:
     """The same for a page, and how well each label is drawn."""
     head, *body = rows(result)
     lines = [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *body)]
-    tone = "The tone was asked for, too" if result.tone else "Of the four tones the nearest counts"
+    skin_tone = (
+        "The tone was asked for, too"
+        if result.skin_tone
+        else "Of the four tones the nearest counts"
+    )
     lines += [
         "",
         f"Asked for what held-out punks have, in sets of labels that no training punk has, and in "
-        f"others. {tone}. Pixel rules tell {result.labels_by_pixels} of {len(LABELS)} labels. "
+        f"others. {skin_tone}. Pixel rules tell {result.labels_by_pixels} of {len(LABELS)} labels. "
         f"Snapshot {result.version}.",
         "",
         "| label | draws | drawn rightly |",
@@ -244,7 +256,7 @@ def picture_of_wishes(
     draw, side = ImageDraw.Draw(sheet), tiles.height // len(labels)
     for i, row in enumerate(labels.numpy()):
         punk_type, worn = decode_labels(row)
-        tone = f", tone {int(tones[i])}" if tones[i] else ""
-        text = "\n".join([punk_type + tone, *worn, f"{int((off[i] > 0).sum())} pixels off"])
+        skin_tone = f", tone {int(tones[i])}" if tones[i] else ""
+        text = "\n".join([punk_type + skin_tone, *worn, f"{int((off[i] > 0).sum())} pixels off"])
         draw.multiline_text((8, i * side + 4), text, fill="white", spacing=1, font_size=9)
     return sheet.convert("RGB")

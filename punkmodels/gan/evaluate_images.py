@@ -1,7 +1,7 @@
 """Score a generator of other pictures than punks, beside those that it learned from.
 
-evaluation/generated/scores.json
-evaluation/generated/neighbors.png   samples, and below each the nearest picture of training
+evaluation/generated/metrics.json
+evaluation/generated/nearest_neighbors.png   samples, and below each the nearest picture of training
 
 Nothing is held out, as nothing is known of them but pixels: the floor says what a draw of training
 pictures themselves would reach.
@@ -19,9 +19,9 @@ from punkdata.errors import DataError
 from punkdata.files import storage_errors
 from punkmodels.data.image_grid import grid
 from punkmodels.gan.config import load_generator, read_dcgan_config
-from punkmodels.gan.generate import draw_sprites
+from punkmodels.gan.generate import generate_sprites
 from punkmodels.gan.metrics.distances import frechet_distance, neighbors
-from punkmodels.gan.training_images import Subject, pictures
+from punkmodels.gan.training_images import TrainingImages, pictures
 from punkmodels.training.run_dir import write_json
 
 DRAW = 2000
@@ -32,8 +32,8 @@ NAMES = {
     "recall": "recall",
     "density": "density",
     "coverage": "coverage",
-    "copies": "exact copies of training pictures",
-    "repeats": "repeats within the draw",
+    "train_copy_rate": "exact copies of training pictures",
+    "duplicate_rate": "repeats within the draw",
 }
 
 
@@ -44,8 +44,8 @@ class PictureScores:
     recall: float
     density: float
     coverage: float
-    copies: float
-    repeats: float
+    train_copy_rate: float
+    duplicate_rate: float
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class PictureEvaluation:
     pictures: str
     drawn: int
     scores: PictureScores
-    floor: PictureScores
+    train_reference: PictureScores
     """of one half of the training pictures beside the other"""
 
     def to_json(self) -> dict[str, Any]:
@@ -75,12 +75,14 @@ def evaluate_pictures(
     train = pictures(where)
     if train.about["labels_hash"] != saved.data.labels_hash:
         raise DataError(
-            f"{where} holds other pictures than {run} was trained on", try_next="put those back"
+            f"{where} holds other pictures than {run} was trained on", hint="put those back"
         )
     half = min(DRAW, len(train) // 2)
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))
     one, other = train.images[order[:half]], train.images[order[half : 2 * half]]
-    drawn, _ = draw_sprites(load_generator(run, device), half, 0, keep_raw=False, of_punks=False)
+    drawn, _ = generate_sprites(
+        load_generator(run, device), half, 0, keep_raw=False, of_punks=False
+    )
     result = PictureEvaluation(
         str(run), str(where), half, compare(train, one, drawn), compare(train, one, other)
     )
@@ -88,18 +90,18 @@ def evaluate_pictures(
         some = drawn[: 2 * COLUMNS]
         with storage_errors(out):
             out.mkdir(parents=True, exist_ok=True)
-            write_json(out / "scores.json", result.to_json())
+            write_json(out / "metrics.json", result.to_json())
             nearest = train.images[nearest_of(train.images, some)]
             rows = [
                 rows[i : i + COLUMNS]
                 for i in range(0, len(some), COLUMNS)
                 for rows in (some, nearest)
             ]
-            grid(torch.cat(rows), min(COLUMNS, len(some))).save(out / "neighbors.png")
+            grid(torch.cat(rows), min(COLUMNS, len(some))).save(out / "nearest_neighbors.png")
     return result
 
 
-def compare(train: Subject, real: torch.Tensor, drawn: torch.Tensor) -> PictureScores:
+def compare(train: TrainingImages, real: torch.Tensor, drawn: torch.Tensor) -> PictureScores:
     """Drawn pictures beside as many real ones."""
     cpu = torch.device("cpu")
     features = [train.embed(images, cpu) for images in (real, drawn)]
@@ -112,8 +114,8 @@ def compare(train: Subject, real: torch.Tensor, drawn: torch.Tensor) -> PictureS
         recall=near.recall,
         density=near.density,
         coverage=near.coverage,
-        copies=sum(one in known for one in bytes_of) / len(bytes_of),
-        repeats=1 - len(set(bytes_of)) / len(bytes_of),
+        train_copy_rate=sum(one in known for one in bytes_of) / len(bytes_of),
+        duplicate_rate=1 - len(set(bytes_of)) / len(bytes_of),
     )
 
 
@@ -126,6 +128,6 @@ def nearest_of(images: torch.Tensor, some: torch.Tensor) -> torch.Tensor:
 def rows(result: PictureEvaluation) -> list[tuple[str, str, str]]:
     """A table of text."""
     return [
-        (name, f"{getattr(result.scores, key):.4f}", f"{getattr(result.floor, key):.4f}")
+        (name, f"{getattr(result.scores, key):.4f}", f"{getattr(result.train_reference, key):.4f}")
         for key, name in NAMES.items()
     ]

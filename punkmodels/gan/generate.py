@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from punkdata.files import storage_errors, write_whole
+from punkdata.files import storage_errors, write_atomic
 from punkmodels.data.image_grid import grid, pixels_of
 from punkmodels.data.palette import snap
 from punkmodels.gan.mlp import AnyGenerator
@@ -20,13 +20,13 @@ from punkmodels.training.run_dir import write_json
 BATCH = 500
 
 
-def draw_sprites(
+def generate_sprites(
     model: AnyGenerator,
     count: int,
     seed: int,
     report: Callable[..., None] = lambda done, total: None,
     *,
-    asked: torch.Tensor | None = None,
+    condition: torch.Tensor | None = None,
     keep_raw: bool = True,
     of_punks: bool = True,
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -50,7 +50,7 @@ def draw_sprites(
             n = min(BATCH, count - start)
             # Always a whole batch: fewer numbers would not be the first of more.
             z = torch.randn(BATCH, model.noise_size, generator=random)[:n]
-            some = None if asked is None else asked[start : start + n].to(device)
+            some = None if condition is None else condition[start : start + n].to(device)
             drawn = model(z.to(device), some)[:, :4].cpu()
             raw += [drawn] * keep_raw
             sprites.append(snap(drawn)[0] if of_punks else to_pixels(drawn))
@@ -91,4 +91,4 @@ def write_grid(sprites: torch.Tensor, out: Path, scale: int) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
         picture = io.BytesIO()
         grid(sprites, columns, scale).save(picture, "png")
-        write_whole(out, picture.getvalue())
+        write_atomic(out, picture.getvalue())

@@ -52,8 +52,8 @@ def squared_gradients(logits: torch.Tensor, images: torch.Tensor) -> torch.Tenso
     return gradients.square().sum(dim=(1, 2, 3))
 
 
-def judged_with_gradients(
-    judge: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor
+def discriminate_with_gradients(
+    discriminate: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits of images, and what `squared_gradients` gives, in a form that can be compiled:
     torch.compile cannot differentiate twice, and torch.func.grad inside of it need not.
@@ -66,7 +66,7 @@ def judged_with_gradients(
     """
 
     def total(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        logits = judge(images)
+        logits = discriminate(images)
         return logits.sum(), logits
 
     gradients, logits = torch.func.grad(total, has_aux=True)(images)

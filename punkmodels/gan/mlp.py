@@ -36,14 +36,14 @@ class PlainGenerator(nn.Module):
     """it has no mapping, and cannot be asked for anything"""
 
     def __init__(
-        self, z_size: int = 100, width: int = 64, *, channels: int = 4, side: int = 24
+        self, z_dim: int = 100, width: int = 64, *, channels: int = 4, side: int = 24
     ) -> None:
         super().__init__()
-        self.noise_size = z_size
+        self.noise_size = z_dim
         self.shape = (channels, side, side)
         w = width
         pixels = channels * side * side
-        self.layers = nn.Sequential(*stack(z_size, 4 * w, 8 * w, 16 * w, pixels), nn.Tanh())
+        self.layers = nn.Sequential(*stack(z_dim, 4 * w, 8 * w, 16 * w, pixels), nn.Tanh())
 
     def forward(self, noise: torch.Tensor, _: torch.Tensor | None = None) -> torch.Tensor:
         images: torch.Tensor = self.layers(noise)

@@ -14,11 +14,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from punkmodels.gan.palette_head import PaletteHead
-from punkmodels.training.distributed import Stream
+from punkmodels.training.distributed import RandomStream
 
 BATCHES = 50
 """of drawn noise, by which an averaged generator's normalization is estimated"""
-Composing = Literal["heights", "sums", "none"]
+ConditionComposition = Literal["z_order", "sum", "none"]
 EMBEDDED = 64
 """numbers that a condition becomes beside noise"""
 
@@ -31,9 +31,9 @@ def perceptron(before: int, after: int, width: int = 384) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(width, after))
 
 
-def beside(numbers: torch.Tensor, asked: torch.Tensor | None) -> torch.Tensor:
+def beside(numbers: torch.Tensor, condition: torch.Tensor | None) -> torch.Tensor:
     """(N, a) and (N, b), or None, to (N, a + b)."""
-    return numbers if asked is None else torch.cat([numbers, asked], dim=1)
+    return numbers if condition is None else torch.cat([numbers, condition], dim=1)
 
 
 class BatchNorm(nn.BatchNorm2d):
@@ -71,19 +71,19 @@ class Mapping(nn.Module):
         asked: size of the condition, see `conditions`; 0 for none.
     """
 
-    def __init__(self, z_size: int, w_size: int, asked: int = 0) -> None:
+    def __init__(self, z_dim: int, w_dim: int, condition: int = 0) -> None:
         super().__init__()
-        self.z_size = z_size
-        self.layers = perceptron(z_size + asked, w_size)
-        self.log_spread = nn.Parameter(torch.zeros(w_size))
+        self.z_dim = z_dim
+        self.layers = perceptron(z_dim + condition, w_dim)
+        self.log_spread = nn.Parameter(torch.zeros(w_dim))
 
-    def forward(self, noise: torch.Tensor, asked: torch.Tensor | None = None) -> torch.Tensor:
-        z, rest = noise[:, : self.z_size], noise[:, self.z_size :]
-        return self.place(z, asked) + self.log_spread.exp() * rest
+    def forward(self, noise: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
+        z, rest = noise[:, : self.z_dim], noise[:, self.z_dim :]
+        return self.place(z, condition) + self.log_spread.exp() * rest
 
-    def place(self, z: torch.Tensor, asked: torch.Tensor | None = None) -> torch.Tensor:
+    def place(self, z: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
         """The mean of w, float32 (N, w_size), of the first numbers of noise alone."""
-        w: torch.Tensor = self.layers(beside(z, asked))
+        w: torch.Tensor = self.layers(beside(z, condition))
         return w
 
 
@@ -100,35 +100,35 @@ class Generator(nn.Module):
         width: channels of the map of 12x12; 6x6 has twice, 3x3 four times as many.
         counts: for a head that chooses among known colors, see `PaletteHead`; None for
             Radford's, which draws any RGBA.
-        last: channels of the map of 24x24 before that head.
+        head_channels: channels of the map of 24x24 before that head.
         code: of that head, see `color_table`.
         w_size: of a `Mapping` between the noise and the first map; 0 for none, as Radford.
         channels, side: of the images; others than RGBA of 24x24 for Radford's head alone.
         asked: size of the condition that is drawn to, see `conditions`; 0 for none. It goes to
             the mapping, beside w (as `EMBEDDED` numbers) and, unless `composing` is "none", to the
-            palette head: by `PaletteHead`'s heights, or as "sums" without them.
+            palette head: by `PaletteHead`'s heights, or as "sum" without them.
     """
 
     def __init__(
         self,
-        z_size: int = 100,
+        z_dim: int = 100,
         width: int = 64,
         counts: torch.Tensor | None = None,
-        last: int = 16,
-        code: int = 0,
-        w_size: int = 0,
-        asked: int = 0,
+        head_channels: int = 16,
+        color_embedding_dim: int = 0,
+        w_dim: int = 0,
+        condition: int = 0,
         *,
-        composing: Composing = "heights",
+        condition_composition: ConditionComposition = "z_order",
         channels: int = 4,
         side: int = 24,
     ) -> None:
         super().__init__()
-        self.noise_size = z_size + w_size
-        self.mapping = Mapping(z_size, w_size, asked) if w_size else None
-        self.embed = nn.Linear(asked, EMBEDDED) if asked else None
+        self.noise_size = z_dim + w_dim
+        self.mapping = Mapping(z_dim, w_dim, condition) if w_dim else None
+        self.embed = nn.Linear(condition, EMBEDDED) if condition else None
         w = width
-        first = (w_size or z_size) + (EMBEDDED if asked else 0)
+        first = (w_dim or z_dim) + (EMBEDDED if condition else 0)
         self.side = side
         layers: list[nn.Module] = [nn.ConvTranspose2d(first, 4 * w, first_map(side), bias=False)]
         for before, after in ((4 * w, 2 * w), (2 * w, w)):
@@ -138,44 +138,44 @@ class Generator(nn.Module):
         if counts is None:
             layers += [nn.ConvTranspose2d(w, channels, 4, 2, 1), nn.Tanh()]
         else:
-            layers.append(nn.ConvTranspose2d(w, last, 4, 2, 1, bias=False))
+            layers.append(nn.ConvTranspose2d(w, head_channels, 4, 2, 1, bias=False))
             layers += [
-                BatchNorm(last),
+                BatchNorm(head_channels),
                 nn.ReLU(),
                 PaletteHead(
-                    last,
+                    head_channels,
                     counts,
-                    code,
-                    0 if composing == "none" else asked,
-                    by_height=composing == "heights",
+                    color_embedding_dim,
+                    0 if condition_composition == "none" else condition,
+                    by_z_order=condition_composition == "z_order",
                 ),
             ]
         self.layers = nn.Sequential(*layers)
 
-    def forward(self, noise: torch.Tensor, asked: torch.Tensor | None = None) -> torch.Tensor:
-        features, head = self.features(self.to_w(noise, asked), asked), self.layers[-1]
+    def forward(self, noise: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
+        features, head = self.features(self.to_w(noise, condition), condition), self.layers[-1]
         palette = isinstance(head, PaletteHead)
-        images: torch.Tensor = head(features, asked) if palette else head(features)
+        images: torch.Tensor = head(features, condition) if palette else head(features)
         return images[:, :, : self.side, : self.side]
 
-    def to_w(self, noise: torch.Tensor, asked: torch.Tensor | None = None) -> torch.Tensor:
+    def to_w(self, noise: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
         """By the mapping, if there is one."""
-        mapped: torch.Tensor = self.mapping(noise, asked) if self.mapping else noise
+        mapped: torch.Tensor = self.mapping(noise, condition) if self.mapping else noise
         return mapped
 
-    def features(self, w: torch.Tensor, asked: torch.Tensor | None = None) -> torch.Tensor:
+    def features(self, w: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
         """What the last layer draws from."""
-        if self.embed is not None and asked is not None:
-            w = torch.cat([w, self.embed(evened(asked))], dim=1)
+        if self.embed is not None and condition is not None:
+            w = torch.cat([w, self.embed(normalize_condition(condition))], dim=1)
         features: torch.Tensor = self.layers[:-1](w[:, :, None, None])
         return features
 
 
-def evened(asked: torch.Tensor) -> torch.Tensor:
+def normalize_condition(condition: torch.Tensor) -> torch.Tensor:
     """A condition (N, size), divided by the root of what it asks for: of as many labels as may
     be, its numbers are about as large.
     """
-    return asked / asked.sum(dim=1, keepdim=True).clamp(min=1).sqrt()
+    return condition / condition.sum(dim=1, keepdim=True).clamp(min=1).sqrt()
 
 
 class Discriminator(nn.Module):
@@ -194,15 +194,18 @@ class Discriminator(nn.Module):
         width: int = 64,
         *,
         normalize: bool = False,
-        code: int = 0,
-        asked: int = 0,
+        color_embedding_dim: int = 0,
+        condition: int = 0,
         channels: int = 4,
         side: int = 24,
     ) -> None:
         super().__init__()
         w, last = width, first_map(side)
         self.pad = 8 * last - side
-        layers: list[nn.Module] = [nn.Conv2d(channels + code, w, 4, 2, 1), nn.LeakyReLU(0.2)]
+        layers: list[nn.Module] = [
+            nn.Conv2d(channels + color_embedding_dim, w, 4, 2, 1),
+            nn.LeakyReLU(0.2),
+        ]
         for before, after in ((w, 2 * w), (2 * w, 4 * w)):
             layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=not normalize))
             if normalize:
@@ -210,15 +213,15 @@ class Discriminator(nn.Module):
             layers.append(nn.LeakyReLU(0.2))
         layers.append(nn.Conv2d(4 * w, 1, last))
         self.layers = nn.Sequential(*layers)
-        self.project = nn.Linear(asked, 4 * w * last**2, bias=False) if asked else None
+        self.project = nn.Linear(condition, 4 * w * last**2, bias=False) if condition else None
 
-    def forward(self, images: torch.Tensor, asked: torch.Tensor | None = None) -> torch.Tensor:
+    def forward(self, images: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
         if self.pad:
             images = F.pad(images, (0, self.pad, 0, self.pad), value=-1.0)
         seen = self.layers[:-1](images)
         logits: torch.Tensor = self.layers[-1](seen).flatten()
-        if self.project is not None and asked is not None:
-            wanted = self.project(evened(asked))
+        if self.project is not None and condition is not None:
+            wanted = self.project(normalize_condition(condition))
             logits = logits + (wanted * seen.flatten(1)).sum(dim=1) / wanted.shape[1] ** 0.5
         return logits.float()
 
@@ -233,7 +236,9 @@ def initialize(network: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def augment(images: torch.Tensor, random: Stream, *, shift: int = 2, hole: int = 6) -> torch.Tensor:
+def augment(
+    images: torch.Tensor, random: RandomStream, *, translate_px: int = 2, cutout_px: int = 6
+) -> torch.Tensor:
     """Move each image (N, 4 + code, 24, 24) by up to `shift` pixels and cut a square hole into it.
 
     What comes in is transparent.
@@ -242,24 +247,24 @@ def augment(images: torch.Tensor, random: Stream, *, shift: int = 2, hole: int =
     ones by heart (Zhao and others, "Differentiable Augmentation", 2020). Colors and sides stay:
     both tell a punk's labels, and a generator would learn the changed ones.
     """
-    if not shift and not hole:
+    if not translate_px and not cutout_px:
         return images
     n, _, size, _ = images.shape
     device = images.device
     place = torch.arange(size, device=device)
     ink = images + 1  # transparent is 0
-    by = random.integers(-shift, shift + 1, n, 2, 1, 1).transpose(0, 1)
+    by = random.integers(-translate_px, translate_px + 1, n, 2, 1, 1).transpose(0, 1)
     # Products with 0 and 1 are exact, and cheaper to differentiate than indexing.
     down, right = ((place[:, None] + by == place).to(images.dtype)[:, :, None]).unbind(0)
     moved = down @ ink @ right.mT
-    at = random.integers(1 - hole, size, n, 2, 1).transpose(0, 1)
-    rows, columns = ((place >= at) & (place < at + hole)).unbind(0)
+    at = random.integers(1 - cutout_px, size, n, 2, 1).transpose(0, 1)
+    rows, columns = ((place >= at) & (place < at + cutout_px)).unbind(0)
     kept = ~(rows[:, :, None] & columns[:, None])
     return moved * kept[:, None] - 1
 
 
 def reestimate_normalization(
-    model: Generator, seed: int, batch_size: int, asked: torch.Tensor | None = None
+    model: Generator, seed: int, batch_size: int, condition: torch.Tensor | None = None
 ) -> None:
     """Set the means and variances of batch normalization anew, by batches of drawn noise.
 
@@ -280,8 +285,8 @@ def reestimate_normalization(
         for batch in range(BATCHES):
             noise = torch.randn(batch_size, model.noise_size, generator=random, device=device)
             some = None
-            if asked is not None:
-                rows = torch.arange(batch * batch_size, (batch + 1) * batch_size) % len(asked)
-                some = asked[rows.to(device)]
+            if condition is not None:
+                rows = torch.arange(batch * batch_size, (batch + 1) * batch_size) % len(condition)
+                some = condition[rows.to(device)]
             model(noise, some)
     model.eval()

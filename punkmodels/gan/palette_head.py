@@ -32,7 +32,7 @@ class PaletteHead(nn.Module):
     """
 
     colors: torch.Tensor
-    known: torch.Tensor
+    valid: torch.Tensor
     table: torch.Tensor
     pairs: torch.Tensor
     varied: torch.Tensor
@@ -41,10 +41,10 @@ class PaletteHead(nn.Module):
         self,
         channels: int,
         counts: torch.Tensor,
-        code: int = 0,
-        asked: int = 0,
+        color_embedding_dim: int = 0,
+        condition: int = 0,
         *,
-        by_height: bool = True,
+        by_z_order: bool = True,
     ) -> None:
         super().__init__()
         places = len(counts)
@@ -52,22 +52,26 @@ class PaletteHead(nn.Module):
         share, order = (counts / counts.sum(dim=1, keepdim=True)).sort(dim=1, descending=True)
         share, order = share[:, :most], order[:, :most]
         self.register_buffer("colors", order.to(torch.uint8))
-        self.register_buffer("known", share > 0)
-        varied = (self.known.sum(dim=1) > 1).nonzero()[:, 0]  # the others are no surprise
+        self.register_buffer("valid", share > 0)
+        varied = (self.valid.sum(dim=1) > 1).nonzero()[:, 0]  # the others are no surprise
         self.register_buffer("varied", varied, persistent=False)
-        self.register_buffer("table", color_table(code=code), persistent=False)
+        self.register_buffer(
+            "table", color_table(color_embedding_dim=color_embedding_dim), persistent=False
+        )
         self.weight = nn.Parameter(torch.randn(places, channels, most) * 0.02)
         self.bias = nn.Parameter(share.clamp(min=1e-4).log()[:, None])
-        pairs = int(self.known.sum())
-        numbers = self.known.flatten().cumsum(0).view(self.known.shape) - 1
+        pairs = int(self.valid.sum())
+        numbers = self.valid.flatten().cumsum(0).view(self.valid.shape) - 1
         self.register_buffer("pairs", numbers.clamp(min=0), persistent=False)
-        self.of_asked = nn.Parameter(torch.zeros(pairs, asked)) if asked else None
-        self.height = nn.Parameter(torch.zeros(asked)) if asked and by_height else None
+        self.condition_weight = nn.Parameter(torch.zeros(pairs, condition)) if condition else None
+        self.z_order = nn.Parameter(torch.zeros(condition)) if condition and by_z_order else None
         """the logarithm of it, in units of `MIDDLE_HEIGHT`"""
 
-    def forward(self, features: torch.Tensor, asked: torch.Tensor | None = None) -> torch.Tensor:
+    def forward(
+        self, features: torch.Tensor, condition: torch.Tensor | None = None
+    ) -> torch.Tensor:
         n, _, height, width = features.shape
-        share = self.logits(features, asked, slice(None)).softmax(dim=2)
+        share = self.logits(features, condition, slice(None)).softmax(dim=2)
         likeliest = torch.zeros_like(share).scatter_(2, share.argmax(dim=2, keepdim=True), 1.0)
         chosen = (likeliest + share - share.detach()).float()
         with torch.autocast(features.device.type, enabled=False):  # colors are exact
@@ -77,36 +81,36 @@ class PaletteHead(nn.Module):
         return drawn.permute(1, 2, 0).reshape(n, -1, height, width)
 
     def logits(
-        self, features: torch.Tensor, asked: torch.Tensor | None, places: slice | torch.Tensor
+        self, features: torch.Tensor, condition: torch.Tensor | None, places: slice | torch.Tensor
     ) -> torch.Tensor:
         """(places, N, most): of each color in `colors`."""
         # Batched products of what is not laid out in order are done one by one on a CPU.
         at_places = features.flatten(2).permute(2, 0, 1)[places].contiguous()
         logits = torch.baddbmm(self.bias[places], at_places, self.weight[places])
-        if asked is not None and self.of_asked is not None:
-            of_pairs = self.say() @ asked.mT
+        if condition is not None and self.condition_weight is not None:
+            of_pairs = self.condition_logits() @ condition.mT
             logits = logits + F.embedding(self.pairs[places], of_pairs).mT
-        return logits.masked_fill(~self.known[places][:, None], -1e9)
+        return logits.masked_fill(~self.valid[places][:, None], -1e9)
 
-    def say(self) -> torch.Tensor:
+    def condition_logits(self) -> torch.Tensor:
         """float32 (pairs, asked): what each thing that can be asked for adds to the logit of each
         color known at a place; (0, 0) if it has no say.
         """
-        if self.of_asked is None:
+        if self.condition_weight is None:
             return self.bias.new_zeros(0, 0)
-        if self.height is None:
-            return self.of_asked
-        return self.of_asked.tanh() * (MIDDLE_HEIGHT * self.height.exp())
+        if self.z_order is None:
+            return self.condition_weight
+        return self.condition_weight.tanh() * (MIDDLE_HEIGHT * self.z_order.exp())
 
-    def surprise(
-        self, features: torch.Tensor, indices: torch.Tensor, asked: torch.Tensor | None = None
+    def pixel_nll(
+        self, features: torch.Tensor, indices: torch.Tensor, condition: torch.Tensor | None = None
     ) -> torch.Tensor:
         """float32 (N,): cross-entropy of palette indices uint8 (N, 24, 24), summed over the places,
         in nats. Every color must be known at its place.
         """
         varied = self.varied
-        logits = self.logits(features, asked, varied).float()
-        known, real = self.colors[varied], indices.flatten(1).T[varied]
-        right = (known[:, None] == real[:, :, None]).to(torch.uint8).argmax(dim=2)
+        logits = self.logits(features, condition, varied).float()
+        valid, real = self.colors[varied], indices.flatten(1).T[varied]
+        right = (valid[:, None] == real[:, :, None]).to(torch.uint8).argmax(dim=2)
         of_places = F.cross_entropy(logits.flatten(0, 1), right.flatten(), reduction="none")
         return of_places.view(right.shape).sum(dim=0)

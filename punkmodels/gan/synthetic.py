@@ -14,15 +14,15 @@ import torch
 from numpy.typing import NDArray
 
 from punkdata.errors import UsageError
-from punkdata.trait_rules import KINDS, MOST, PLACES, wearable
+from punkdata.trait_rules import KINDS, MOST, PLACES, allowed_accessories
 from punkdata.traits import LABELS, TYPES
 from punkmodels.classifier.config import ClassifierConfig
 from punkmodels.data.skin_tones import TONES
-from punkmodels.data.splits import Part
+from punkmodels.data.splits import SplitTensors
 from punkmodels.data.synthetic_examples import Examples
 from punkmodels.gan.conditioning import conditions
 from punkmodels.gan.config import load_generator, read_dcgan_config
-from punkmodels.gan.generate import draw_sprites
+from punkmodels.gan.generate import generate_sprites
 
 HUMANS = ("Female", "Male")
 TRIES = 50
@@ -42,7 +42,7 @@ def new_outfits(labels: torch.Tensor, count: int, seed: int) -> NDArray[np.bool_
     worn_by = {i: np.flatnonzero(rows[:, i]) for i in range(len(LABELS)) if rows[:, i].any()}
     others = {i: _same_place(i) for i in worn_by if i >= kinds}
     of_type = {kind: worn_by[kind] for kind in range(kinds) if kind in worn_by}
-    can_wear = [_mask(wearable(name)) for name in TYPES]
+    can_wear = [_mask(allowed_accessories(name)) for name in TYPES]
     found = np.zeros((count, len(LABELS)), bool)
     for made in found:
         for _ in range(TRIES):
@@ -61,7 +61,7 @@ def new_outfits(labels: torch.Tensor, count: int, seed: int) -> NDArray[np.bool_
     return found
 
 
-def examples_for(config: ClassifierConfig, train: Part, device: torch.device) -> Examples:
+def examples_for(config: ClassifierConfig, train: SplitTensors, device: torch.device) -> Examples:
     """Generate the extra examples that a classifier's configuration requests.
 
     Raises:
@@ -78,7 +78,13 @@ def examples_for(config: ClassifierConfig, train: Part, device: torch.device) ->
 
 
 def draw_examples(
-    generator: Path, part: Part, count: int, seed: int, device: torch.device, *, visible_only: bool
+    generator: Path,
+    part: SplitTensors,
+    count: int,
+    seed: int,
+    device: torch.device,
+    *,
+    visible_only: bool,
 ) -> Examples:
     """Ask a generator for punks that training has not.
 
@@ -96,8 +102,8 @@ def draw_examples(
     if config.conditional != "labels":
         raise UsageError(
             "the generator of --augment-with cannot be asked for accessories",
-            try_next="take bundled-labels, or train one with: punkmodels train dcgan "
-            "--conditional labels --tone",
+            hint="take bundled-conditional, or train one with: punkmodels train dcgan "
+            "--conditional labels --skin-tone",
         )
     model = load_generator(generator, device)
     labels = torch.from_numpy(new_outfits(part.labels, count, seed))
@@ -106,8 +112,14 @@ def draw_examples(
     tones = torch.randint(1, len(TONES) + 1, (count,), generator=rng) * is_human
 
     def draw(asked_for: torch.Tensor) -> torch.Tensor:
-        asked = conditions(asked_for, tones, "labels", tone=config.tone, by_body=config.by_body)
-        return draw_sprites(model, count, seed, asked=asked, keep_raw=False)[0]
+        condition = conditions(
+            asked_for,
+            tones,
+            "labels",
+            skin_tone=config.skin_tone,
+            split_female_accessories=config.split_female_accessories,
+        )
+        return generate_sprites(model, count, seed, condition=condition, keep_raw=False)[0]
 
     images = draw(labels)
     seen = labels.clone()

@@ -21,13 +21,13 @@ from punkdata.errors import DataError, SetupError
 from punkdata.files import storage_errors
 from punkdata.traits import LABELS, TYPES
 from punkmodels.data.image_grid import grid, save_curves, save_film
-from punkmodels.data.splits import describe_run, load_part, sampling_weights
+from punkmodels.data.splits import describe_run, load_split, sampling_weights
 from punkmodels.gan import training_images
 from punkmodels.gan.conditioning import conditions
 from punkmodels.gan.config import DcganConfig, read_dcgan_config
 from punkmodels.gan.metrics.distances import frechet_distance
 from punkmodels.gan.networks import BatchNorm, Generator, reestimate_normalization
-from punkmodels.gan.objective import new_game
+from punkmodels.gan.objective import build_objective
 from punkmodels.training.checkpoint import (
     CheckpointFacts,
     has_checkpoint,
@@ -39,10 +39,10 @@ from punkmodels.training.checkpoint import (
     step_of,
     unprefixed,
 )
-from punkmodels.training.cuda_graph import Replayed
-from punkmodels.training.device import pick_device, settle
-from punkmodels.training.distributed import ALONE, Ranks
-from punkmodels.training.loggers import check_sink, open_sink
+from punkmodels.training.cuda_graph import CapturedStep
+from punkmodels.training.device import choose_precision_and_threads, pick_device
+from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup
+from punkmodels.training.loggers import check_logger, open_logger
 from punkmodels.training.pretrained import refuse_exported, restore_model
 from punkmodels.training.run_dir import (
     append_metrics,
@@ -71,7 +71,7 @@ def train_dcgan(
     pictures: Path | None = None,
     report: Callable[..., None] = lambda done, total, note="": None,
     say: Callable[[str], None] = lambda text: None,
-    ranks: Ranks = ALONE,
+    ranks: ProcessGroup = SINGLE_PROCESS,
 ) -> Path:
     """Train on the training part of the default split, and return the run folder.
 
@@ -81,7 +81,7 @@ def train_dcgan(
     Other args, and raises: as `train_classifier` and `training_images.pictures`; and NetworkError:
     another rank has ended.
     """
-    check_sink(log)
+    check_logger(log)
     if resume:
         refuse_exported(resume)
     saved = read_dcgan_config(resume) if resume else None
@@ -97,30 +97,30 @@ def train_dcgan(
                 config,
                 channels=channels,
                 side=side,
-                shift=config.shift * side // config.side,
-                hole=config.hole * side // config.side,
+                translate_px=config.translate_px * side // config.side,
+                cutout_px=config.cutout_px * side // config.side,
             )
     else:
-        train = training_images.punks(load_part(root, version, "default", "train"))
+        train = training_images.punks(load_split(root, version, "default", "train"))
     if len(train) < 2:
         raise DataError(f"{root} has no punks to train on")
     if saved and saved.data.labels_hash != train.about["labels_hash"]:
         what = f"{pictures} holds other pictures" if pictures else f"{root} holds other labels"
         raise DataError(
             f"{what} than {resume} was trained on",
-            try_next="put those back" if pictures else "name the root that it was trained on",
+            hint="put those back" if pictures else "name the root that it was trained on",
         )
-    device, why = pick_device(saved.device.name if saved else device_name)
+    device, reason = pick_device(saved.device.name if saved else device_name)
     images = train.images.to(device)
     known = train.embed(train.images, device)
-    game = new_game(config, train.images, device, ranks)
+    game = build_objective(config, train.images, device, ranks)
     G, D, random = game.G, game.D, game.random
-    if config.compiled:
+    if config.torch_compile:
         game.compile()
-    batch_size = config.batch_size // ranks.world
+    batch_size = config.batch_size // ranks.world_size
     fixed = torch.Generator(device).manual_seed(config.seed + 1)
     fixed_noise = torch.randn(DRAWN, G.noise_size, generator=fixed, device=device)
-    weights = sampling_weights(train.visible, config.balanced_share)
+    weights = sampling_weights(train.visible, config.class_balance)
     up_to = weights.double().cumsum(0).float().to(device)
     seen_of, told_of = (labels.bool().to(device) for labels in (train.visible, train.labels))
     tones = train.tones.to(device)
@@ -128,7 +128,11 @@ def train_dcgan(
 
     def asking(labels: torch.Tensor, tones: torch.Tensor) -> torch.Tensor:
         return conditions(
-            labels, tones, config.conditional, tone=config.tone, by_body=config.by_body
+            labels,
+            tones,
+            config.conditional,
+            skin_tone=config.skin_tone,
+            split_female_accessories=config.split_female_accessories,
         )
 
     fixed_asked = asking(seen_of[some], tones[some])
@@ -142,32 +146,34 @@ def train_dcgan(
         rows = torch.searchsorted(up_to, chance, right=True).clamp(max=len(images) - 1)
         coin = random.uniform(batch_size, len(LABELS))
         labels = torch.where(coin < 0.5, seen_of[rows], told_of[rows])
-        if config.dropped_share:
+        if config.label_dropout:
             coin = random.uniform(batch_size, len(LABELS))
             is_type = torch.arange(len(LABELS), device=device) < len(TYPES)
-            labels = labels & (is_type | (coin >= config.dropped_share))
+            labels = labels & (is_type | (coin >= config.label_dropout))
         return images[rows], asking(labels, tones[rows])
 
     def try_step(in_half: bool) -> None:
         with torch.autocast(device.type, torch.bfloat16, enabled=in_half):
-            indices, asked = pick()
-            drawn = game.draw(batch_size, asked)
-            loss, of_real = game.discriminator_loss(indices, drawn, config.gamma, asked)
-            loss = loss + game.generator_loss(drawn, of_real, asked)
-            loss = loss + game.teaching_loss(indices, asked)
+            indices, condition = pick()
+            drawn = game.draw(batch_size, condition)
+            loss, of_real = game.discriminator_loss(indices, drawn, config.r1_gamma, condition)
+            loss = loss + game.generator_loss(drawn, of_real, condition)
+            loss = loss + game.auxiliary_loss(indices, condition)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
-    if config.compiled:
+    if config.torch_compile:
         try:
             try_step(False)
         except RuntimeError as error:
             raise SetupError(
                 f"--compile does not work here ({str(error).splitlines()[0]})",
-                try_next="leave it out, or install a C++ compiler",
+                hint="leave it out, or install a C++ compiler",
             ) from None
-    began = (saved.device.threads, saved.device.half_precision) if saved else None
-    half, how = settle(try_step, device, threads or ranks.threads, began, ranks)
-    why += how
+    began = (saved.device.threads, saved.device.bf16) if saved else None
+    half, how = choose_precision_and_threads(
+        try_step, device, threads or ranks.threads, began, ranks
+    )
+    reason += how
     G.zero_grad()
     D.zero_grad()
     random.generator.manual_seed(config.seed)
@@ -190,34 +196,34 @@ def train_dcgan(
     learners = [p for group in optimizer_G.param_groups for p in group["params"]]
     judges = list(D.parameters())
 
-    steps = math.ceil(config.images / config.batch_size)
-    judged_from = round(steps * config.judged_from) if game.is_taught else 0
+    steps = math.ceil(config.total_images / config.batch_size)
+    adversarial_start = round(steps * config.adversarial_start) if game.has_auxiliary_loss else 0
     looks = {round(steps * i / LOOKS) for i in range(1, LOOKS + 1)} - {0}
 
     # What changes from step to step lies on the device, where a captured step finds it.
-    gamma, keep = torch.zeros((), device=device), torch.zeros((), device=device)
+    r1_gamma, keep = torch.zeros((), device=device), torch.zeros((), device=device)
     totals = torch.zeros(3, device=device)
 
     def take_step(*, is_judged: bool, is_due: bool) -> None:
         loss_D = loss_G = torch.zeros((), device=device)
-        indices, asked = pick()
+        indices, condition = pick()
         if is_judged:
             with torch.autocast(device.type, torch.bfloat16, enabled=half):
-                drawn = game.draw(batch_size, asked)
+                drawn = game.draw(batch_size, condition)
                 loss_D, of_real = game.discriminator_loss(
-                    indices, drawn, gamma * config.penalty_every if is_due else None, asked
+                    indices, drawn, r1_gamma * config.d_reg_interval if is_due else None, condition
                 )
             optimizer_D.zero_grad(set_to_none=True)
             torch.autograd.backward(loss_D, inputs=judges)
-            ranks.average(p.grad for p in judges)
+            ranks.all_reduce_mean(p.grad for p in judges)
             optimizer_D.step()
             with torch.autocast(device.type, torch.bfloat16, enabled=half):
-                loss_G = game.generator_loss(drawn, of_real, asked)
+                loss_G = game.generator_loss(drawn, of_real, condition)
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
-            loss_E = game.teaching_loss(indices, asked)
+            loss_E = game.auxiliary_loss(indices, condition)
         optimizer_G.zero_grad(set_to_none=True)
         torch.autograd.backward(loss_G + loss_E, inputs=learners)
-        ranks.average(p.grad for p in learners)
+        ranks.all_reduce_mean(p.grad for p in learners)
         optimizer_G.step()
         with torch.no_grad():
             for average, now in zip(ema.parameters(), G.parameters(), strict=True):
@@ -225,7 +231,7 @@ def train_dcgan(
             totals.add_(torch.stack([loss_D, loss_G, loss_E]).detach())
 
     kinds = {
-        kind: Replayed(
+        kind: CapturedStep(
             functools.partial(take_step, is_judged=kind[0], is_due=kind[1]),
             device,
             random.generator,
@@ -252,7 +258,7 @@ def train_dcgan(
             for name, network in networks.items():
                 restore_model(run, network, unprefixed(name, tensors))
             restore_optimizer(optimizer_G, unprefixed("optimizer_G", tensors))
-            if facts.step > judged_from:
+            if facts.step > adversarial_start:
                 restore_optimizer(optimizer_D, unprefixed("optimizer_D", tensors))
             try:
                 random.generator.set_state(tensors["random"])
@@ -260,51 +266,51 @@ def train_dcgan(
                 raise DataError(f"the checkpoint of {run} does not fit ({error})") from None
             first_step = facts.step
             done = sum(at <= first_step for at in looks)
-    elif not ranks.is_first:
+    elif not ranks.is_main:
         run = runs  # nothing is written there
     else:
         run = create_run(runs, f"{config.network}-{config.recipe}-{config.preset}")
-        about = describe_run("dcgan", asdict(config), train.about, device, why, half=half)
+        about = describe_run("dcgan", asdict(config), train.about, device, reason, half=half)
         write_json(run / "config.json", about)
     if (
-        ranks.is_first and not first_step
+        ranks.is_main and not first_step
     ):  # also of a run that was stopped before its first checkpoint
         with storage_errors(run):
             (run / "samples").mkdir(exist_ok=True)
-            grid(train.images[:64]).save(run / "real.png")
+            grid(train.images[:64]).save(run / "reals.png")
             look(0)
-            (run / "samples" / "step_000000.png").replace(run / "untrained.png")
+            (run / "samples" / "step_000000.png").replace(run / "fakes_init.png")
     if first_step == steps:
         say(f"{run} is finished already")
     else:
-        say(f"{run}: {train.name}, {config.images:,} images on {device}")
-        say(f"{device}: {why}")
+        say(f"{run}: {train.name}, {config.total_images:,} images on {device}")
+        say(f"{device}: {reason}")
     note = ""
     since, started = first_step, time.perf_counter()
 
-    held = training(run, done, is_first=ranks.is_first)
-    with held, open_sink(run, log if ranks.is_first else None) as sink:
+    held = training(run, done, is_first=ranks.is_main)
+    with held, open_logger(run, log if ranks.is_main else None) as sink:
         for step in range(first_step, steps):
             left = (1 + math.cos(math.pi * step / steps)) / 2
-            gamma.fill_(config.gamma * (config.final_gamma_share * (1 - left) + left))
-            rate = config.lr * (config.final_lr_share * (1 - left) + left)
+            r1_gamma.fill_(config.r1_gamma * (config.final_r1_gamma_fraction * (1 - left) + left))
+            rate = config.lr * (config.final_lr_fraction * (1 - left) + left)
             for group in optimizer_G.param_groups + optimizer_D.param_groups:
                 group["lr"].fill_(rate * group.get("times", 1.0))
-            half_life = config.ema_share * (step + 1)  # in steps
+            half_life = config.ema_half_life * (step + 1)  # in steps
             keep.fill_(0.5 ** (1 / half_life) if half_life else 0.0)
-            is_judged = step >= judged_from
-            is_due = is_judged and config.gamma > 0 and step % config.penalty_every == 0
+            is_judged = step >= adversarial_start
+            is_due = is_judged and config.r1_gamma > 0 and step % config.d_reg_interval == 0
             kinds[is_judged, is_due]()
-            seen = min(config.images, (step + 1) * config.batch_size)
-            report(seen, config.images, note)
+            seen = min(config.total_images, (step + 1) * config.batch_size)
+            report(seen, config.total_images, note)
             if step + 1 not in looks:
                 continue
 
-            ranks.average([totals])
-            if not ranks.is_first:
+            ranks.all_reduce_mean([totals])
+            if not ranks.is_main:
                 totals.zero_()
                 continue
-            judged, taught = max(0, step + 1 - max(since, judged_from)), step + 1 - since
+            judged, taught = max(0, step + 1 - max(since, adversarial_start)), step + 1 - since
             of_D, of_G, of_E = totals.tolist()
             rate_per_s = (step + 1 - since) * config.batch_size / (time.perf_counter() - started)
             distance = look(step + 1)
@@ -313,7 +319,7 @@ def train_dcgan(
                 "images_seen": seen,
                 "loss_D": of_D / judged if judged else None,
                 "loss_G": of_G / judged if judged else None,
-                "loss_E": of_E / taught if game.is_taught else None,
+                "loss_E": of_E / taught if game.has_auxiliary_loss else None,
                 "frechet_distance_to_training": distance,
                 "images_per_s": rate_per_s,
             }
@@ -331,13 +337,13 @@ def train_dcgan(
                 CheckpointFacts(step=step + 1, finished=step + 1 == steps),
             )
             note = f"distance {distance:.1f}"
-            report(seen, config.images, note)
+            report(seen, config.total_images, note)
             totals.zero_()
             since, started = step + 1, time.perf_counter()
-    if not ranks.is_first:
+    if not ranks.is_main:
         return run
     frames = sorted((run / "samples").glob("step_*.png"), key=step_of)
     with storage_errors(run):
-        save_film([run / "untrained.png", *frames], run / "training.gif")
+        save_film([run / "fakes_init.png", *frames], run / "training.gif")
         save_curves(read_metrics(run), run / "curves.png")
     return run

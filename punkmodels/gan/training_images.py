@@ -23,7 +23,7 @@ from punkdata.traits import LABELS
 from punkmodels.classifier.features import embed
 from punkmodels.data.palette import snap
 from punkmodels.data.skin_tones import tones_of
-from punkmodels.data.splits import Part
+from punkmodels.data.splits import SplitTensors
 
 MIN_SIDE_PX, MAX_SIDE_PX = 8, 64
 MAX_BYTES = 2_000_000_000
@@ -38,7 +38,7 @@ WHITES = (1.0, 255.0, 65_535.0)
 
 
 @dataclass(frozen=True)
-class Subject:
+class TrainingImages:
     """Training images, and what is known of them."""
 
     images: torch.Tensor
@@ -68,9 +68,9 @@ class Subject:
         return (images.flatten(1).float() / 255 - self.mean) @ self.basis
 
 
-def punks(part: Part) -> Subject:
+def punks(part: SplitTensors) -> TrainingImages:
     """The punks of a part."""
-    return Subject(
+    return TrainingImages(
         part.images,
         part.labels,
         part.visible,
@@ -80,7 +80,7 @@ def punks(part: Part) -> Subject:
     )
 
 
-def pictures(path: Path) -> Subject:
+def pictures(path: Path) -> TrainingImages:
     """Anybody's.
 
     Raises:
@@ -94,7 +94,7 @@ def pictures(path: Path) -> Subject:
         raise UsageError(
             f"the pictures of {path} have {width}x{height} pixels, not a square of "
             f"{MIN_SIDE_PX} to {MAX_SIDE_PX}",
-            try_next="cut or resize them first",
+            hint="cut or resize them first",
         )
     if n < LEAST:
         raise UsageError(f"{path} holds too few pictures ({n}); {LEAST} is the least to learn from")
@@ -104,7 +104,7 @@ def pictures(path: Path) -> Subject:
     basis = torch.linalg.svd(flat - mean, full_matrices=False).Vh[:count].T.contiguous()
     nothing = torch.zeros(n, len(LABELS))
     stretched = "" if white in WHITES else f", in which {white:g} is white"
-    return Subject(
+    return TrainingImages(
         pixels,
         nothing,
         nothing,
@@ -135,7 +135,7 @@ def _read_folder(path: Path) -> NDArray[np.uint8]:
     files = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
     if not files:
         what = "holds no pictures" if path.is_dir() else "is not there"
-        raise UsageError(f"{path} {what}", try_next="name a folder of PNGs, or a .npz")
+        raise UsageError(f"{path} {what}", hint="name a folder of PNGs, or a .npz")
     modes: set[str] = set()
     found: list[Image.Image] = []
     for file in files:
@@ -145,12 +145,12 @@ def _read_folder(path: Path) -> NDArray[np.uint8]:
                     raise UsageError(
                         f"{file} has {image.width}x{image.height} pixels, {files[0].name} "
                         f"{found[0].width}x{found[0].height}",
-                        try_next="make all of one size first",
+                        hint="make all of one size first",
                     )
                 if max(image.size) > MAX_SIDE_PX:
                     raise UsageError(
                         f"{file} has {image.width}x{image.height} pixels, more than {MAX_SIDE_PX}",
-                        try_next="make them smaller first",
+                        hint="make them smaller first",
                     )
                 has_alpha = image.has_transparency_data
                 is_deep = image.mode.startswith("I")  # gray in 16 bits, which Pillow would clip
@@ -188,9 +188,9 @@ def _read_array(path: Path) -> tuple[NDArray[np.uint8], float]:
     if array.dtype == np.uint8:
         return _channels_first(array, path), 255.0
     if not np.isfinite(array).all():
-        raise UsageError(f"{path} holds NaN or infinite values", try_next="save 0 to 255")
+        raise UsageError(f"{path} holds NaN or infinite values", hint="save 0 to 255")
     if array.min() < 0:
-        raise UsageError(f"{path} holds values below 0", try_next="save 0 to 255")
+        raise UsageError(f"{path} holds values below 0", hint="save 0 to 255")
     largest = float(array.max())
     white = _white(largest)
     array = np.rint(array * (255 / white)).astype(np.uint8)
@@ -207,13 +207,13 @@ def _read_npz(path: Path) -> NDArray[Any]:
         if sum(part.file_size for part in parts.infolist()) > MAX_BYTES:
             raise UsageError(f"{path} unpacks to more than {MAX_BYTES:,} bytes")
         files = {name.removesuffix(".npy"): name for name in parts.namelist()}
-        named = [name for name in ("images", "x_train", "data") if name in files]
-        if not named and len(files) != 1:
+        conditions_from_names = [name for name in ("images", "x_train", "data") if name in files]
+        if not conditions_from_names and len(files) != 1:
             raise UsageError(
                 f"{path} holds {', '.join(files) or 'nothing'}; which are the pictures?",
-                try_next='save them as "images"',
+                hint='save them as "images"',
             )
-        with parts.open(files[[*named, *files][0]]) as file:
+        with parts.open(files[[*conditions_from_names, *files][0]]) as file:
             array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
             return array
 

@@ -15,7 +15,7 @@ from torch import nn
 
 from punkmodels.gan.networks import BatchNorm, Generator, beside, perceptron
 from punkmodels.gan.palette_head import PaletteHead
-from punkmodels.training.distributed import Stream
+from punkmodels.training.distributed import RandomStream
 
 
 class Encoder(nn.Module):
@@ -27,16 +27,21 @@ class Encoder(nn.Module):
         asked: size of the condition, see `conditions`; 0 for none.
     """
 
-    def __init__(self, width: int, code: int, z_size: int, w_size: int, asked: int = 0) -> None:
+    def __init__(
+        self, width: int, color_embedding_dim: int, z_dim: int, w_dim: int, condition: int = 0
+    ) -> None:
         super().__init__()
         w = width
-        layers: list[nn.Module] = [nn.Conv2d(4 + code, w, 4, 2, 1), nn.LeakyReLU(0.2)]
+        layers: list[nn.Module] = [
+            nn.Conv2d(4 + color_embedding_dim, w, 4, 2, 1),
+            nn.LeakyReLU(0.2),
+        ]
         for before, after in ((w, 2 * w), (2 * w, 4 * w)):
             layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=False))
             layers += [BatchNorm(after), nn.LeakyReLU(0.2)]
-        layers.append(nn.Conv2d(4 * w, 2 * w_size, 3))
+        layers.append(nn.Conv2d(4 * w, 2 * w_dim, 3))
         self.layers = nn.Sequential(*layers)
-        self.to_z = perceptron(w_size + asked, 2 * z_size)
+        self.to_z = perceptron(w_dim + condition, 2 * z_dim)
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return _halves(self.layers(images).flatten(1))
@@ -47,9 +52,9 @@ def encoder_loss(
     generator: Generator,
     images: torch.Tensor,
     indices: torch.Tensor,
-    random: Stream,
+    random: RandomStream,
     kl_weight: float = 1.0,
-    asked: torch.Tensor | None = None,
+    condition: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """How badly images are redrawn, and w by the mapping: nats an image, a scalar, up to a
     constant.
@@ -69,11 +74,11 @@ def encoder_loss(
         raise ValueError("the generator needs a mapping and a palette head")
     mean, log_variance = encoder(images)
     w = _sample(mean, log_variance, random)
-    redrawn = head.surprise(generator.features(w, asked), indices, asked)
+    redrawn = head.pixel_nll(generator.features(w, condition), indices, condition)
     loss = redrawn + kl_weight * divergence(mean, log_variance)
     w = w.detach().float()
-    z_mean, z_log_variance = _halves(encoder.to_z(beside(w, asked)))
-    place = mapping.place(_sample(z_mean, z_log_variance, random), asked).float()
+    z_mean, z_log_variance = _halves(encoder.to_z(beside(w, condition)))
+    place = mapping.place(_sample(z_mean, z_log_variance, random), condition).float()
     missed = (w - place) * (-mapping.log_spread).exp()
     mapped = (missed.square() / 2 + mapping.log_spread).sum(dim=1)
     nats: torch.Tensor = loss + mapped + divergence(z_mean, z_log_variance)
@@ -93,5 +98,5 @@ def _halves(numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return mean, log_variance.clamp(-12, 4)  # before it is trained it may be anything
 
 
-def _sample(mean: torch.Tensor, log_variance: torch.Tensor, random: Stream) -> torch.Tensor:
+def _sample(mean: torch.Tensor, log_variance: torch.Tensor, random: RandomStream) -> torch.Tensor:
     return mean + random.normal(*mean.shape) * (log_variance / 2).exp()

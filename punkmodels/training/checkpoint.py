@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from punkdata.errors import DataError
-from punkdata.files import storage_errors, write_whole
+from punkdata.files import storage_errors, write_atomic
 from punkmodels.training.run_dir import write_json
 
 Tensors = dict[str, torch.Tensor]
@@ -85,7 +85,7 @@ def step_of(path: Path) -> int:
 def write_tensors(path: Path, tensors: Tensors) -> None:
     # safetensors refuses views that share memory or are not laid out in order.
     plain = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
-    write_whole(path, save(plain))
+    write_atomic(path, save(plain))
 
 
 def read_tensors(path: Path) -> Tensors:
@@ -120,7 +120,7 @@ def load_checkpoint(run: Path, kind: type[Facts]) -> tuple[Tensors, Facts]:
     """
     found = sorted((run / "checkpoints").glob("step_*.safetensors"), key=step_of)
     if not found:
-        raise DataError(f"{run} has no checkpoint", try_next="train again: punkmodels train")
+        raise DataError(f"{run} has no checkpoint", hint="train again: punkmodels train")
     try:
         text = found[-1].with_suffix(".json").read_bytes()
         facts = kind.model_validate_json(text)

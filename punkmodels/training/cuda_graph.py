@@ -10,7 +10,7 @@ WARM_UPS = 3
 """steps that are taken one operation at a time, before one is captured"""
 
 
-class Replayed:
+class CapturedStep:
     """A step that is captured once and then replayed, on a GPU; elsewhere it is called.
 
     All steps are taken, the first few included, so a captured training is the same as any other.

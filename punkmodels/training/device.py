@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 
 from punkdata.errors import UsageError
-from punkmodels.training.distributed import ALONE, Ranks
+from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup
 
 CHOICES = ("auto", "cpu", "cuda", "mps")
 
@@ -34,12 +34,12 @@ def pick_device(wanted: str = "auto") -> tuple[torch.device, str]:
     return torch.device(wanted), f"asked for: {_describe(wanted)}"
 
 
-def settle(
+def choose_precision_and_threads(
     try_step: Callable[[bool], object],
     device: torch.device,
     threads: int | None,
     began: tuple[int, bool] | None = None,
-    ranks: Ranks = ALONE,
+    ranks: ProcessGroup = SINGLE_PROCESS,
 ) -> tuple[bool, str]:
     """Set the CPU's threads, and say whether to compute in bfloat16, and why: as a resumed run
     began, as asked for, or whichever is faster. The reasons go on from those of `pick_device`.
@@ -50,24 +50,24 @@ def settle(
         began: threads of a run that is resumed, and whether in bfloat16.
         ranks: that share the training; the first measures for all.
     """
-    if not ranks.is_first:
-        began = ranks.agree((1, False))
+    if not ranks.is_main:
+        began = ranks.broadcast((1, False))
     how = ""
     if device.type == "cpu":
         if began:
-            used, why = began[0], "as the run began"
+            used, reason = began[0], "as the run began"
         elif threads:
-            used, why = threads, "as asked for"
+            used, reason = threads, "as asked for"
         else:
-            used, why = probe_threads(lambda: try_step(False))
+            used, reason = probe_threads(lambda: try_step(False))
         torch.set_num_threads(used)
-        how += f", {used} thread{'s' * (used > 1)} ({why})"
+        how += f", {used} thread{'s' * (used > 1)} ({reason})"
     half = began[1] if began else False
     if not began and (threads is None or device.type != "cpu"):
-        half, why = probe_half_precision(try_step, device)
-        how += f", {'bfloat16' if half else 'float32'} ({why})"
-    if ranks.is_first:
-        ranks.agree((torch.get_num_threads(), half))
+        half, reason = probe_half_precision(try_step, device)
+        how += f", {'bfloat16' if half else 'float32'} ({reason})"
+    if ranks.is_main:
+        ranks.broadcast((torch.get_num_threads(), half))
     return half, how
 
 
@@ -92,8 +92,8 @@ def probe_half_precision(
             _finish(device)
             best_s[half] = min(best_s[half], time.perf_counter() - start)
     single, half_ms = (round(best_s[half] * 1e3) for half in (False, True))
-    why = f"measured a step: float32 {single} ms, bfloat16 {half_ms} ms"
-    return best_s[True] < 0.9 * best_s[False], why
+    reason = f"measured a step: float32 {single} ms, bfloat16 {half_ms} ms"
+    return best_s[True] < 0.9 * best_s[False], reason
 
 
 def _finish(device: torch.device) -> None:

@@ -23,58 +23,58 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
-class Ranks:
+class ProcessGroup:
     """By default this process is alone."""
 
     rank: int = 0
-    world: int = 1
+    world_size: int = 1
     """how many there are"""
 
     @property
-    def is_first(self) -> bool:
+    def is_main(self) -> bool:
         """Of all ranks one writes and speaks."""
         return self.rank == 0
 
     @property
     def threads(self) -> int | None:
         """CPU threads of each, where they share a machine; None if alone, and it is open."""
-        if self.world == 1:
+        if self.world_size == 1:
             return None
         return max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
-    def mine(self, rows: torch.Tensor) -> torch.Tensor:
+    def local_shard(self, rows: torch.Tensor) -> torch.Tensor:
         """Of the rows of a whole batch."""
-        share = len(rows) // self.world
+        share = len(rows) // self.world_size
         return rows[self.rank * share : (self.rank + 1) * share]
 
-    def average(self, tensors: Iterable[torch.Tensor | None]) -> None:
+    def all_reduce_mean(self, tensors: Iterable[torch.Tensor | None]) -> None:
         """Replace each by its mean over all ranks, in one message.
 
         Raises:
             NetworkError: another rank has ended.
         """
         there = [t for t in tensors if t is not None]
-        if self.world == 1:
+        if self.world_size == 1:
             return
         flat = torch.cat([t.detach().flatten() for t in there])
         try:
             distributed.all_reduce(flat)
         except RuntimeError:
             raise _lost() from None
-        flat /= self.world
+        flat /= self.world_size
         with torch.no_grad():
             for tensor, mean in zip(
                 there, torch.split(flat, [t.numel() for t in there]), strict=True
             ):
                 tensor.copy_(mean.view_as(tensor))
 
-    def agree(self, value: Value) -> Value:
+    def broadcast(self, value: Value) -> Value:
         """What the first rank says.
 
         Raises:
             NetworkError: another rank has ended.
         """
-        if self.world == 1:
+        if self.world_size == 1:
             return value
         said = [value]
         try:
@@ -84,32 +84,36 @@ class Ranks:
         return said[0]
 
 
-ALONE = Ranks()
+SINGLE_PROCESS = ProcessGroup()
 
 
 @dataclass(frozen=True)
-class Stream:
+class RandomStream:
     """Random numbers of a whole batch, of which each rank gets its rows."""
 
     generator: torch.Generator
-    ranks: Ranks = ALONE
+    ranks: ProcessGroup = SINGLE_PROCESS
 
     def normal(self, n: int, *shape: int) -> torch.Tensor:
         """float32 (n, *shape) of N(0, 1)."""
-        return self.ranks.mine(
-            torch.randn(n * self.ranks.world, *shape, generator=self.generator, device=self.device)
+        return self.ranks.local_shard(
+            torch.randn(
+                n * self.ranks.world_size, *shape, generator=self.generator, device=self.device
+            )
         )
 
     def uniform(self, n: int, *shape: int) -> torch.Tensor:
         """float32 (n, *shape) in [0, 1)."""
-        return self.ranks.mine(
-            torch.rand(n * self.ranks.world, *shape, generator=self.generator, device=self.device)
+        return self.ranks.local_shard(
+            torch.rand(
+                n * self.ranks.world_size, *shape, generator=self.generator, device=self.device
+            )
         )
 
     def integers(self, low: int, high: int, n: int, *shape: int) -> torch.Tensor:
         """int64 (n, *shape), at least `low` and less than `high`."""
-        size = (n * self.ranks.world, *shape)
-        return self.ranks.mine(
+        size = (n * self.ranks.world_size, *shape)
+        return self.ranks.local_shard(
             torch.randint(low, high, size, generator=self.generator, device=self.device)
         )
 
@@ -118,18 +122,18 @@ class Stream:
         return self.generator.device
 
 
-def processes() -> int:
+def launched_world_size() -> int:
     """How many torchrun has started; 1 without it."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 @contextmanager
-def joined() -> Iterator[Ranks]:
+def process_group() -> Iterator[ProcessGroup]:
     """The ranks that torchrun has started, or this process alone. Each gets a GPU of its own, where
     there are any.
     """
-    if processes() == 1:
-        yield ALONE
+    if launched_world_size() == 1:
+        yield SINGLE_PROCESS
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
@@ -138,7 +142,7 @@ def joined() -> Iterator[Ranks]:
     importlib.import_module("torch.distributed.nn.functional")
     distributed.init_process_group()
     try:
-        yield Ranks(distributed.get_rank(), distributed.get_world_size())
+        yield ProcessGroup(distributed.get_rank(), distributed.get_world_size())
     finally:
         distributed.destroy_process_group()
 
@@ -146,5 +150,5 @@ def joined() -> Iterator[Ranks]:
 def _lost() -> NetworkError:
     return NetworkError(
         "another rank of this training has ended",
-        try_next="go on with the same command and --resume latest",
+        hint="go on with the same command and --resume latest",
     )

@@ -16,7 +16,7 @@ PROJECT = "punkmodels"
 Write = Callable[[dict[str, Any]], None]
 
 
-def check_sink(name: str | None) -> None:
+def check_logger(name: str | None) -> None:
     """Before anything is trained.
 
     Raises:
@@ -32,14 +32,14 @@ def check_sink(name: str | None) -> None:
             if is_online and not wandb.login(prompt=False):
                 raise SetupError(
                     "wandb knows no account",
-                    try_next="wandb login, or set WANDB_MODE=offline and send the run later",
+                    hint="wandb login, or set WANDB_MODE=offline and send the run later",
                 )
     except ImportError:
-        raise SetupError(f"{name} is not installed", try_next=f"pip install {name}") from None
+        raise SetupError(f"{name} is not installed", hint=f"pip install {name}") from None
 
 
 @contextmanager
-def open_sink(run: Path, name: str | None) -> Iterator[Write]:
+def open_logger(run: Path, name: str | None) -> Iterator[Write]:
     """What takes the lines of metrics.jsonl as they are written; by default nothing does.
 
     Args:
@@ -47,9 +47,9 @@ def open_sink(run: Path, name: str | None) -> Iterator[Write]:
             keeps its own copy in `wandb/`. A resumed run goes on in its place.
 
     Raises:
-        SetupError: as `check_sink`.
+        SetupError: as `check_logger`.
     """
-    check_sink(name)
+    check_logger(name)
     if name == "tensorboard":
         with _tensorboard(run) as write:
             yield write

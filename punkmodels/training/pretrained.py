@@ -18,7 +18,7 @@ from punkmodels.training.run_dir import read_config, write_json
 Count = Annotated[int, Field(ge=1, le=100_000)]
 Size = Annotated[int, Field(ge=1, le=4096)]
 Share = Annotated[float, Field(ge=0, le=1)]
-WEIGHTS = "weights.safetensors"
+WEIGHTS = "model.safetensors"
 """in a folder of exported weights, beside config.json"""
 
 
@@ -32,7 +32,7 @@ class SavedData(BaseModel):
 class SavedDevice(BaseModel):
     name: str
     threads: Annotated[int, Field(ge=1, le=1024)]
-    half_precision: bool = False
+    bf16: bool = False
 
 
 class SavedRun(BaseModel):
@@ -71,7 +71,7 @@ def refuse_exported(run: Path) -> None:
     if (run / WEIGHTS).exists():
         raise UsageError(
             f"{run} holds exported weights, which cannot be trained further",
-            try_next="name the run that they come from",
+            hint="name the run that they come from",
         )
 
 

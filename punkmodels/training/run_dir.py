@@ -3,7 +3,7 @@
 runs/00001-classifier-quick/
     config.json      all resolved options, the data, the device, the versions
     metrics.jsonl    one line an epoch
-    real.png         training images as the network sees them
+    reals.png         training images as the network sees them
     checkpoints/     see checkpoint.py
     evaluation/      see evaluate.py
     .lock            held while it is trained
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from punkdata.errors import DataError, UsageError
-from punkdata.files import lock_root, storage_errors, write_whole
+from punkdata.files import lock_root, storage_errors, write_atomic
 
 DEFAULT_RUNS = Path("runs")
 
@@ -66,7 +66,7 @@ def find_run(runs: Path, run: str, *, trained: bool = False, task: str | None = 
         ]
         if found:
             return found[-1]
-        raise UsageError(f"{runs} holds no run yet", try_next="make one with: punkmodels train")
+        raise UsageError(f"{runs} holds no run yet", hint="make one with: punkmodels train")
     if run.isdecimal() and run.isascii():
         for path in list_runs(runs):
             if int(path.name[:5]) == int(run):
@@ -74,11 +74,11 @@ def find_run(runs: Path, run: str, *, trained: bool = False, task: str | None = 
     for path in (Path(run), runs / run):
         if (path / "config.json").exists():
             return path
-    raise UsageError(f"there is no run {run} in {runs}", try_next=f"see: ls {runs}")
+    raise UsageError(f"there is no run {run} in {runs}", hint=f"see: ls {runs}")
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
-    write_whole(path, (json.dumps(data, indent=2) + "\n").encode())
+    write_atomic(path, (json.dumps(data, indent=2) + "\n").encode())
 
 
 def append_metrics(run: Path, line: dict[str, Any]) -> None:
@@ -117,7 +117,7 @@ def _trim_metrics(run: Path, lines: int) -> None:
     """Keep the first lines only: a kill can fall between a line and its checkpoint."""
     path = run / "metrics.jsonl"
     text = path.read_text("utf-8").splitlines(keepends=True) if path.exists() else []
-    write_whole(path, "".join(text[:lines]).encode())
+    write_atomic(path, "".join(text[:lines]).encode())
 
 
 def read_config(run: Path) -> dict[str, Any]:

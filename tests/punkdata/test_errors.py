@@ -13,15 +13,15 @@ def all_errors(kind: type[PunkError] = PunkError) -> list[type[PunkError]]:
 
 
 def test_an_error_is_one_line_that_ends_with_what_to_do_next() -> None:
-    error = DataError("bad\n  file", try_next="fetch again")
+    error = DataError("bad\n  file", hint="fetch again")
     assert str(error) == "bad file; fetch again"
     assert str(DataError("bad file")) == "bad file"
 
 
 @pytest.mark.parametrize("kind", all_errors())
 def test_every_error_crosses_a_process_boundary_whole(kind: type[PunkError]) -> None:
-    copy = pickle.loads(pickle.dumps(kind("what", try_next="next")))
-    assert (type(copy), copy.message, copy.try_next) == (kind, "what", "next")
+    copy = pickle.loads(pickle.dumps(kind("what", hint="next")))
+    assert (type(copy), copy.message, copy.hint) == (kind, "what", "next")
 
 
 @pytest.mark.parametrize("kind", all_errors())

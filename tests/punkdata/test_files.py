@@ -10,14 +10,14 @@ import pytest
 
 from punkdata.errors import BusyError, UsageError
 from punkdata.files import (
-    flush_tree,
+    fsync_tree,
     lock_root,
+    redact_url,
     remove_tree,
     root_option,
     sha256_file,
-    shown,
     url_of,
-    write_whole,
+    write_atomic,
 )
 
 HOLD = """
@@ -70,11 +70,11 @@ def test_a_root_that_cannot_be_made_is_wrong_usage(tmp_path: Path) -> None:
         pass
 
 
-def test_write_whole_replaces_a_file_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+def test_write_atomic_replaces_a_file_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "file"
-    write_whole(path, b"old")
-    write_whole(path, b"new")
-    flush_tree(tmp_path)
+    write_atomic(path, b"old")
+    write_atomic(path, b"new")
+    fsync_tree(tmp_path)
     assert path.read_bytes() == b"new"
     assert [p.name for p in path.parent.iterdir()] == ["file"]
     remove_tree(path.parent)
@@ -82,18 +82,18 @@ def test_write_whole_replaces_a_file_and_leaves_nothing_beside_it(tmp_path: Path
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs links and named pipes")
-def test_write_whole_follows_links_fills_pipes_and_refuses_a_folder(tmp_path: Path) -> None:
+def test_write_atomic_follows_links_fills_pipes_and_refuses_a_folder(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "file")
-    write_whole(tmp_path / "link", b"text")
+    write_atomic(tmp_path / "link", b"text")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "file").read_bytes() == b"text"
     os.mkfifo(tmp_path / "pipe")
     with subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE) as reader:
-        write_whole(tmp_path / "pipe", b"text")
+        write_atomic(tmp_path / "pipe", b"text")
         assert reader.communicate(timeout=60)[0] == b"text"
     assert (tmp_path / "pipe").is_fifo()
     with pytest.raises(UsageError, match=f"cannot write {tmp_path}: Is a directory"):
-        write_whole(tmp_path, b"text")
+        write_atomic(tmp_path, b"text")
 
 
 def test_a_suggested_command_can_be_pasted() -> None:
@@ -104,11 +104,11 @@ def test_a_suggested_command_can_be_pasted() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="needs RLIMIT_FSIZE")
 def test_a_disk_that_refuses_keeps_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    write_whole(path, b"old")
+    write_atomic(path, b"old")
     code = (
-        "import resource, sys; from pathlib import Path; from punkdata.files import write_whole\n"
+        "import resource, sys; from pathlib import Path; from punkdata.files import write_atomic\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
-        "write_whole(Path(sys.argv[1]), bytes(5000))"
+        "write_atomic(Path(sys.argv[1]), bytes(5000))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False
@@ -135,8 +135,10 @@ def test_a_url_is_known_even_after_path_has_folded_it() -> None:
 
 
 def test_a_password_in_a_url_is_not_shown() -> None:
-    assert shown("sftp://me:secret@host/punks") == "sftp://host/punks"  # pragma: allowlist secret
+    assert (
+        redact_url("sftp://me:secret@host/punks") == "sftp://host/punks"
+    )  # pragma: allowlist secret
     url = "s3://user:se@cret@bucket/punks"  # pragma: allowlist secret
-    assert shown(url) == "s3://bucket/punks"
-    assert shown("https://host/punks?X-Amz-Signature=secret") == "https://host/punks"
-    assert shown("s3://bucket/a@b") == "s3://bucket/a@b"
+    assert redact_url(url) == "s3://bucket/punks"
+    assert redact_url("https://host/punks?X-Amz-Signature=secret") == "https://host/punks"
+    assert redact_url("s3://bucket/a@b") == "s3://bucket/a@b"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from punkdata.errors import UsageError
-from punkdata.trait_rules import KINDS, NO_WOMANS, PLACES, WOMENS, check_outfit, wearable
+from punkdata.trait_rules import KINDS, NO_WOMANS, PLACES, WOMENS, allowed_accessories, check_traits
 from punkdata.traits import ACCESSORIES, TYPES
 
 
@@ -15,9 +15,9 @@ def test_each_accessory_is_of_one_kind_and_each_kind_of_one_place() -> None:
 def test_women_and_the_others_have_some_of_their_own() -> None:
     assert (len(WOMENS), len(NO_WOMANS), len(WOMENS & NO_WOMANS)) == (24, 28, 0)
     assert set(ACCESSORIES) > WOMENS | NO_WOMANS
-    assert wearable("Female").isdisjoint(NO_WOMANS)
-    assert wearable("Zombie") == wearable("Male") == set(ACCESSORIES) - WOMENS
-    assert wearable("Ape") == wearable("Alien") < wearable("Male")
+    assert allowed_accessories("Female").isdisjoint(NO_WOMANS)
+    assert allowed_accessories("Zombie") == allowed_accessories("Male") == set(ACCESSORIES) - WOMENS
+    assert allowed_accessories("Ape") == allowed_accessories("Alien") < allowed_accessories("Male")
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_women_and_the_others_have_some_of_their_own() -> None:
     ],
 )
 def test_what_punks_wear_is_fine(punk_type: str, worn: tuple[str, ...]) -> None:
-    check_outfit(punk_type, worn)
+    check_traits(punk_type, worn)
 
 
 @pytest.mark.parametrize(
@@ -52,4 +52,4 @@ def test_what_no_punk_wears_is_refused_with_what_it_can(
     punk_type: str, worn: list[str], why: str
 ) -> None:
     with pytest.raises(UsageError, match=why):
-        check_outfit(punk_type, worn)
+        check_traits(punk_type, worn)

@@ -73,8 +73,10 @@ def page_facts(snapshot: Snapshot, punks: pa.Table, sales: pa.Table | None) -> d
     """
     manifest = snapshot.manifest
     ids = punks.column("punk_id").to_pylist()
-    tells_hidden = "hidden_accessories" in punks.column_names  # since schema 2
-    hidden = punks.column("hidden_accessories").to_pylist() if tells_hidden else [[]] * len(ids)
+    has_hidden_labels = "hidden_accessories" in punks.column_names  # since schema 2
+    hidden = (
+        punks.column("hidden_accessories").to_pylist() if has_hidden_labels else [[]] * len(ids)
+    )
     splits = {name: number for number, name in enumerate(SPLITS)}
     facts = {
         "version": snapshot.version,

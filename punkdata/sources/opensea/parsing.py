@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from punkdata.errors import DataError
-from punkdata.records import ParsedSale
+from punkdata.records import SaleRecord
 from punkdata.sources.opensea.schemas import Listing, Nft, Payment, SaleEvent
 from punkdata.traits import ACCESSORIES, TYPES, find_label
 
@@ -106,7 +106,7 @@ def parse_price_wei(
     return int(amount * 10**shift)
 
 
-def parse_sale(event: SaleEvent, contract: str, chain: str) -> ParsedSale:
+def parse_sale(event: SaleEvent, contract: str, chain: str) -> SaleRecord:
     """A sale of a token of `contract` on `chain`, both in lower case.
 
     Raises:
@@ -131,7 +131,7 @@ def parse_sale(event: SaleEvent, contract: str, chain: str) -> ParsedSale:
     if not 0 < event.event_timestamp < 2**32:
         raise DataError(f"punk {punk_id} cannot have been sold at {event.event_timestamp}")
     buyer = event.buyer.lower() if event.buyer else None
-    return ParsedSale(
+    return SaleRecord(
         punk_id=punk_id,
         sold_at=datetime.fromtimestamp(event.event_timestamp, UTC),
         amount=amount,

@@ -184,7 +184,7 @@ class Limiter:
         return LimitError(
             f"the rate limit of {self.host} lifts in {_span(wait_s)} ({when}); --max-wait allows "
             f"{_span(self.max_wait_s)}",
-            try_next=f"run the same command again after that, or with --max-wait "
+            hint=f"run the same command again after that, or with --max-wait "
             f"{int(wait_s // 60) + 1}m; nothing that was received is lost",
         )
 
@@ -317,9 +317,9 @@ def _give_up(request: httpx.Request, state: tenacity.RetryCallState) -> httpx.Re
     if isinstance(error, BrokenReplyError):
         raise error.final
     if error is not None:
-        raise NetworkError(f"{what} failed {tries}: {_reason(state)}", try_next=GO_ON)
+        raise NetworkError(f"{what} failed {tries}: {_reason(state)}", hint=GO_ON)
     status = state.outcome.result().status_code
     # One image's host is not the API: such an image is one of those that failed.
     if status in LIMIT_STATUSES and not request.extensions.get("image"):
-        raise LimitError(f"{what} answered {status}, too fast, {tries}", try_next=GO_ON)
-    raise NetworkError(f"{what} answered {status} {tries}", try_next=GO_ON)
+        raise LimitError(f"{what} answered {status}, too fast, {tries}", hint=GO_ON)
+    raise NetworkError(f"{what} answered {status} {tries}", hint=GO_ON)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from punkdata.errors import DataError
-from punkdata.records import ParsedSale
+from punkdata.records import SaleRecord
 from punkdata.sources.opensea.client import OpenSea
 from punkdata.sources.opensea.parsing import parse_listing, parse_sale
 from punkdata.sources.opensea.tokens import Punks
@@ -21,7 +21,7 @@ def collect_sales(
     punks: Punks,
     sales_after: Sequence[int] = (),
     progress: Progress = lambda done, total: None,
-) -> tuple[list[ParsedSale], list[str]]:
+) -> tuple[list[SaleRecord], list[str]]:
     """All sales, each once, by time; and what had to be left out.
 
     Args:
@@ -29,11 +29,11 @@ def collect_sales(
         sales_after: where the listings end that the recording is made of, see
             `RecordingInfo.sales_after`. The newer listing counts where two overlap.
     """
-    found: dict[tuple[object, ...], ParsedSale] = {}
+    found: dict[tuple[object, ...], SaleRecord] = {}
     left_out: Counter[str] = Counter()
     until: int | None = None
     for after in [*sales_after, None]:
-        window: dict[tuple[object, ...], ParsedSale] = {}
+        window: dict[tuple[object, ...], SaleRecord] = {}
         reasons: Counter[str] = Counter()
         for page in client.iter_sales(sales_start(after), reuse=until is not None):
             if page is None:
@@ -72,13 +72,13 @@ def sales_start(after: int | None) -> int | None:
     return None if after is None else max(0, after - DAY_S)
 
 
-def _sale_key(sale: ParsedSale) -> tuple[object, ...]:
+def _sale_key(sale: SaleRecord) -> tuple[object, ...]:
     """What tells two sales apart; events have no id, and one transaction may hold many."""
     parties = (sale.seller, sale.buyer)
     return sale.punk_id, sale.transaction, sale.sold_at, parties
 
 
-def _sale_order(sale: ParsedSale) -> tuple[object, ...]:
+def _sale_order(sale: SaleRecord) -> tuple[object, ...]:
     return sale.sold_at, sale.punk_id, sale.transaction or "", sale.seller or "", sale.buyer or ""
 
 

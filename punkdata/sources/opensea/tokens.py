@@ -76,7 +76,7 @@ def collect_punks(
     unlisted = sorted(set(range(min(max(announced, by_type), COLLECTION_SIZE))) - tokens.keys())
     asked |= set(unlisted if limit is None else unlisted[: max(0, expected - len(tokens))])
     if not tokens and not asked:
-        raise DataError("the API lists no token of the collection", try_next="try again later")
+        raise DataError("the API lists no token of the collection", hint="try again later")
     _complete(client, tokens, asked, chain, contract, progress)
     punks = Punks(contract, chain, warnings=warnings)
     for punk_id, nft in sorted(tokens.items()):

@@ -109,7 +109,7 @@ def open_http() -> httpx.Client:
         chosen += [name.lower() for name in _HTTP_VARIABLES if os.environ.get(name.lower())]
         raise SetupError(
             f"no connection is possible with what {', '.join(chosen)} say ({type(error).__name__})",
-            try_next="for a SOCKS proxy: pip install socksio; else mend or unset them",
+            hint="for a SOCKS proxy: pip install socksio; else mend or unset them",
         ) from None
 
 
@@ -296,8 +296,8 @@ class NetworkTransport(httpx.BaseTransport):
             except PunkError as error:
                 if isinstance(error, ImageError):
                     what = f"came from {request.url.host} as a reply that {error.message}"
-                    raise BrokenReplyError(NetworkError(what, try_next=GO_ON)) from None
-                final = type(error)(error.message, try_next=error.try_next or GO_ON)
+                    raise BrokenReplyError(NetworkError(what, hint=GO_ON)) from None
+                final = type(error)(error.message, hint=error.hint or GO_ON)
                 raise BrokenReplyError(final) from None
         return response
 

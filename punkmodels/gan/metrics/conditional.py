@@ -15,31 +15,31 @@ from punkdata.traits import LABELS
 
 
 @dataclass(frozen=True)
-class Obedience:
+class ConditionalScores:
     """Of some draws; shares of them."""
 
     draws: int
     label_sets: int
     """different ones among them"""
-    right_by_net: float
+    label_exact_match: float
     """all labels that were asked for, and that a pixel shows, and no others, as the bundled
     classifier sees it"""
-    right_by_pixels: float
+    label_exact_match_by_rules: float
     """the same of the labels that `PixelRules` tells"""
     exact: float
     """the very punk, pixel by pixel"""
-    off_pixels_median: float
+    wrong_pixels_median: float
     """pixels that differ from that punk; from the nearest of its tones if none was asked for"""
-    off_pixels_mean: float
+    wrong_pixels_mean: float
 
 
-def obedience(
-    asked: torch.Tensor,
+def conditional_scores(
+    condition: torch.Tensor,
     by_net: torch.Tensor,
     rules: PixelRules,
     drawn: torch.Tensor,
     off: torch.Tensor,
-) -> Obedience:
+) -> ConditionalScores:
     """All scores of some draws.
 
     Args:
@@ -49,25 +49,27 @@ def obedience(
         off: int64 (N,), pixels that differ from the exact punk.
     """
     told = rules.told
-    return Obedience(
-        draws=len(asked),
-        label_sets=len(torch.unique(asked, dim=0)),
-        right_by_net=_share((asked == by_net).all(dim=1)),
-        right_by_pixels=_share((asked == rules.labels(drawn))[:, told].all(dim=1)),
+    return ConditionalScores(
+        draws=len(condition),
+        label_sets=len(torch.unique(condition, dim=0)),
+        label_exact_match=_share((condition == by_net).all(dim=1)),
+        label_exact_match_by_rules=_share((condition == rules.labels(drawn))[:, told].all(dim=1)),
         exact=_share(off == 0),
-        off_pixels_median=float(off.double().quantile(0.5)),
-        off_pixels_mean=float(off.double().mean()),
+        wrong_pixels_median=float(off.double().quantile(0.5)),
+        wrong_pixels_mean=float(off.double().mean()),
     )
 
 
-def drawn_rightly(asked: torch.Tensor, by_net: torch.Tensor) -> list[tuple[str, int, float]]:
+def per_label_accuracy(
+    condition: torch.Tensor, by_net: torch.Tensor
+) -> list[tuple[str, int, float]]:
     """Label, how often it was asked for, and in what share of these the net sees it; the worst
     first. Of labels that were asked for.
     """
     rows = [
-        (label, int(asked[:, i].sum()), _share(by_net[asked[:, i], i]))
+        (label, int(condition[:, i].sum()), _share(by_net[condition[:, i], i]))
         for i, label in enumerate(LABELS)
-        if asked[:, i].any()
+        if condition[:, i].any()
     ]
     return sorted(rows, key=lambda row: (row[2], row[1]))
 

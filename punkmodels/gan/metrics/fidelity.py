@@ -16,7 +16,7 @@ from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS, TYPES
 from punkmodels.data.palette import known_pairs
 from punkmodels.data.skin_tones import TONE_AT
-from punkmodels.data.splits import Part
+from punkmodels.data.splits import SplitTensors
 from punkmodels.gan.metrics.distances import frechet_distance, kernel_distance, neighbors
 
 NEAR = 8
@@ -24,7 +24,7 @@ NEAR = 8
 
 
 @dataclass(frozen=True)
-class Resemblance:
+class FidelityScores:
     """Of one draw, or means over several."""
 
     frechet_distance: float | None
@@ -33,20 +33,20 @@ class Resemblance:
     recall: float
     density: float
     coverage: float
-    copies: float
+    train_copy_rate: float
     """share of sprites that are a training punk, pixel by pixel"""
-    repeats: float
+    duplicate_rate: float
     """share of sprites that are drawn again in the same draw"""
-    nearest_pixels_mean: float
+    nn_distance_px_mean: float
     """pixels that differ from the nearest training punk"""
-    nearest_pixels_median: float
-    near_palette: float
+    nn_distance_px_median: float
+    palette_validity: float
     """share of pixels within 8/255 of a palette color in every channel, before snapping"""
-    near_alpha: float
+    alpha_validity: float
     """share of pixels with an alpha within 8/255 of 0, 128 or 255, before snapping"""
-    type_variation: float
+    type_total_variation: float
     """total variation between the types drawn and those of the reference, 0 to 1"""
-    label_variation: float
+    label_total_variation: float
     """total variation between all labels drawn and all those of the reference, 0 to 1: each
     counts by its share of all labels"""
 
@@ -54,14 +54,14 @@ class Resemblance:
         return asdict(self)
 
 
-def mean_of(draws: list[Resemblance]) -> Resemblance:
+def mean_of(draws: list[FidelityScores]) -> FidelityScores:
     """Each score's mean."""
     rows = [draw.to_json() for draw in draws]
     means: dict[str, Any] = {
         name: None if value is None else statistics.mean(row[name] for row in rows)
         for name, value in rows[0].items()
     }
-    return Resemblance(**means)
+    return FidelityScores(**means)
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,9 @@ class Described:
         return Described(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
 
-def resemblance(reference: Described, drawn: Described, *, distances: bool = True) -> Resemblance:
+def fidelity_scores(
+    reference: Described, drawn: Described, *, distances: bool = True
+) -> FidelityScores:
     """All scores of one draw.
 
     Args:
@@ -98,21 +100,21 @@ def resemblance(reference: Described, drawn: Described, *, distances: bool = Tru
     near = neighbors(reference.features, drawn.features)
     both = (reference.features, drawn.features)
     kinds = len(TYPES)
-    return Resemblance(
+    return FidelityScores(
         frechet_distance=frechet_distance(*both) if distances else None,
         kernel_distance=kernel_distance(*both) if distances else None,
         precision=near.precision,
         recall=near.recall,
         density=near.density,
         coverage=near.coverage,
-        copies=float((drawn.nearest == 0).double().mean()),
-        repeats=1 - len(torch.unique(drawn.sprites.flatten(1), dim=0)) / len(drawn),
-        nearest_pixels_mean=float(drawn.nearest.double().mean()),
-        nearest_pixels_median=float(drawn.nearest.double().quantile(0.5)),
-        near_palette=float((drawn.off <= NEAR).double().mean()),
-        near_alpha=float((drawn.off_alpha <= NEAR).double().mean()),
-        type_variation=total_variation(reference.labels[:, :kinds], drawn.labels[:, :kinds]),
-        label_variation=total_variation(reference.labels, drawn.labels),
+        train_copy_rate=float((drawn.nearest == 0).double().mean()),
+        duplicate_rate=1 - len(torch.unique(drawn.sprites.flatten(1), dim=0)) / len(drawn),
+        nn_distance_px_mean=float(drawn.nearest.double().mean()),
+        nn_distance_px_median=float(drawn.nearest.double().quantile(0.5)),
+        palette_validity=float((drawn.off <= NEAR).double().mean()),
+        alpha_validity=float((drawn.off_alpha <= NEAR).double().mean()),
+        type_total_variation=total_variation(reference.labels[:, :kinds], drawn.labels[:, :kinds]),
+        label_total_variation=total_variation(reference.labels, drawn.labels),
     )
 
 
@@ -167,7 +169,7 @@ class RealPunks:
         return which, len(self.pairs) - alike.long()
 
 
-def chance_of_copies(train: Part, held_out: Part) -> float:
+def expected_copy_rate(train: SplitTensors, held_out: SplitTensors) -> float:
     """How often a perfect sampler would draw a training punk again.
 
     It draws visible labels as held-out punks have them, and a skin tone anew, as frequent as in
@@ -179,13 +181,13 @@ def chance_of_copies(train: Part, held_out: Part) -> float:
     kinds = [[row[: len(TYPES)] for row in part] for part in labels]
     of_kind: dict[tuple[bool, ...], dict[int, int]] = {}
     of_labels: dict[tuple[bool, ...], set[int]] = {}
-    for kind, label, tone in zip(kinds[0], labels[0], tones[0], strict=True):
+    for kind, label, skin_tone in zip(kinds[0], labels[0], tones[0], strict=True):
         counts = of_kind.setdefault(kind, {})
-        counts[tone] = counts.get(tone, 0) + 1
-        of_labels.setdefault(label, set()).add(tone)
+        counts[skin_tone] = counts.get(skin_tone, 0) + 1
+        of_labels.setdefault(label, set()).add(skin_tone)
     chances = []
     for kind, label in zip(kinds[1], labels[1], strict=True):
         counts = of_kind.get(kind, {})
-        known = sum(counts[tone] for tone in of_labels.get(label, ()))
+        known = sum(counts[skin_tone] for skin_tone in of_labels.get(label, ()))
         chances.append(known / max(1, sum(counts.values())))
     return statistics.mean(chances)

@@ -36,7 +36,7 @@ def fail(error: BaseException) -> Callable[[], object]:
 def test_our_errors_become_one_line_and_their_exit_code(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    app = app_that(fail(DataError("bad [file]", try_next="fetch again")))
+    app = app_that(fail(DataError("bad [file]", hint="fetch again")))
     assert console.run(app, "test", ["go"]) == 6
     assert capsys.readouterr() == ("", "error: bad [file]; fetch again\n")
 

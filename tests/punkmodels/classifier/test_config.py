@@ -21,7 +21,7 @@ from punkmodels.training.checkpoint import read_tensors, write_tensors
 from punkmodels.training.pretrained import WEIGHTS
 from punkmodels.training.run_dir import read_config
 
-TINY = make_config(epochs=1, batch_size=16, width=4, hidden=16, code=4)
+TINY = make_config(epochs=1, batch_size=16, width=4, hidden=16, color_embedding_dim=4)
 
 
 @pytest.fixture(scope="module")

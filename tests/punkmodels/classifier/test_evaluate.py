@@ -19,13 +19,13 @@ from punkmodels.classifier.evaluate import (
     summary,
 )
 from punkmodels.classifier.train import train_classifier
-from punkmodels.data.splits import load_part
+from punkmodels.data.splits import load_split
 from punkmodels.training.run_dir import read_config
 
 
 @pytest.fixture(scope="module")
 def run(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    config = make_config(epochs=2, batch_size=16, code=4, width=4, hidden=16)
+    config = make_config(epochs=2, batch_size=16, color_embedding_dim=4, width=4, hidden=16)
     return train_classifier(built_root, tmp_path_factory.mktemp("runs"), config, threads=1)
 
 
@@ -34,12 +34,12 @@ def test_scores_tables_and_mistakes_are_written(
 ) -> None:
     result = evaluate_classifier(run, built_root, "val", out=tmp_path / "val")
     files = sorted(p.name for p in (tmp_path / "val").iterdir())
-    assert files == ["mistakes.png", "scores.json", "scores.md"]
-    written = json.loads((tmp_path / "val" / "scores.json").read_text())
+    assert files == ["errors.png", "metrics.json", "metrics.md"]
+    written = json.loads((tmp_path / "val" / "metrics.json").read_text())
     assert written == json.loads(json.dumps(result.to_json()))
     assert result.punks == len(PunkDataset(built_root, split="val"))
     assert (result.epochs, result.finished) == (2, True)
-    gains = [row.gain for row in result.labels]
+    gains = [row.gain_vs_majority for row in result.labels]
     assert len(gains) == 92
     assert gains == sorted(gains)
 
@@ -54,7 +54,7 @@ def test_the_page_names_every_score_and_label(run: Path, built_root: Path) -> No
 
 
 def test_every_mistake_is_drawn_once(run: Path, built_root: Path) -> None:
-    part = load_part(built_root, "latest", "default", "val")
+    part = load_split(built_root, "latest", "default", "val")
     logits = predict_logits(
         load_classifier(run, torch.device("cpu")), part.images, torch.device("cpu")
     )
@@ -78,8 +78,10 @@ def test_a_run_is_not_scored_on_punks_it_may_have_trained_on(
 
 
 def test_a_run_of_types_is_scored_on_types(built_root: Path, tmp_path: Path) -> None:
-    config = make_config(task="type", epochs=1, batch_size=16, code=4, width=4, hidden=16)
+    config = make_config(
+        task="type", epochs=1, batch_size=16, color_embedding_dim=4, width=4, hidden=16
+    )
     run = train_classifier(built_root, tmp_path, config, threads=1)
     result = evaluate_classifier(run, built_root, "test", out=tmp_path / "out")
     assert (result.task, len(result.labels)) == ("type", 5)
-    assert (tmp_path / "out" / "mistakes.png").exists()
+    assert (tmp_path / "out" / "errors.png").exists()

@@ -25,7 +25,7 @@ def test_sprites_become_128_numbers_each_by_itself() -> None:
 def test_the_network_was_trained_on_the_training_part_of_the_default_split() -> None:
     options = read_config(BUNDLED_FEATURES)["options"]
     assert (options["model"], options["split_scheme"]) == ("features", "default")
-    assert (BUNDLED_FEATURES / "weights.safetensors").stat().st_size < 1e6
+    assert (BUNDLED_FEATURES / "model.safetensors").stat().st_size < 1e6
 
 
 @pytest.mark.parametrize("damage", [b"", b"another network"])
@@ -35,7 +35,7 @@ def test_another_network_is_refused(
     monkeypatch.setattr(features, "BUNDLED_FEATURES", tmp_path)
     feature_net.cache_clear()
     if damage:
-        (tmp_path / "weights.safetensors").write_bytes(damage)
+        (tmp_path / "model.safetensors").write_bytes(damage)
     with pytest.raises(DataError, match="not the network" if damage else "missing"):
         embed(torch.zeros(1, 24, 24, dtype=torch.uint8), CPU)
     feature_net.cache_clear()

@@ -22,10 +22,10 @@ def run(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = make_config(
         epochs=60,
         batch_size=16,
-        code=8,
+        color_embedding_dim=8,
         width=16,
         hidden=64,
-        noise_share=0.0,
+        pixel_noise=0.0,
         ema_half_life_epochs=0.1,
     )
     return train_classifier(built_root, tmp_path_factory.mktemp("runs"), config)

@@ -29,9 +29,9 @@ def test_perfect_logits_score_1_everywhere_and_zero_support_is_said() -> None:
     assert set(vars(result.visible).values()) == {1}
     assert set(vars(result.raw).values()) == {1}
     assert result.labels_counted == 3
-    assert (result.mistakes, result.at_or_under_majority) == ((), [])
+    assert (result.mistakes, result.at_or_below_majority) == ((), [])
     rows = {row.label: row for row in result.labels}
-    assert (rows["Ape"].recall, rows["Ape"].precision, rows["Ape"].gain) == (1, 1, 0.5)
+    assert (rows["Ape"].recall, rows["Ape"].precision, rows["Ape"].gain_vs_majority) == (1, 1, 0.5)
     assert (rows["Alien"].support, rows["Alien"].average_precision) == (0, None)
     assert result.type_confusion[1][1] == result.type_confusion[3][3] == 20
     assert result.visible_95["exact_match"] == (1, 1)
@@ -43,8 +43,12 @@ def test_what_cannot_be_seen_lowers_the_ceiling_and_no_visible_score() -> None:
     visible[:28:4, LABELS.index("Earring")] = False
     result = scored(visible, raw=raw)
     assert result.visible.exact_match == 1
-    assert result.raw.exact_match == result.perfect_sight.exact_match == 0.875
-    assert result.raw.macro_average_precision == result.perfect_sight.macro_average_precision < 1
+    assert result.raw.exact_match == result.ceiling_visible_only.exact_match == 0.875
+    assert (
+        result.raw.macro_average_precision
+        == result.ceiling_visible_only.macro_average_precision
+        < 1
+    )
     row = next(row for row in result.labels if row.label == "Earring")
     assert (row.support, row.hidden) == (21, 7)
 
@@ -56,7 +60,7 @@ def test_one_wrong_accessory_costs_the_exact_match_of_its_punk() -> None:
     result = scored(truth, logits)
     assert result.visible.exact_match == 0.5
     assert result.labels[0].label == "Beanie"
-    assert result.labels[0].gain == -0.5
+    assert result.labels[0].gain_vs_majority == -0.5
     assert result.mistakes == (1,)
     low, high = result.visible_95["exact_match"]
     assert low <= 0.5 <= high
@@ -66,7 +70,7 @@ def test_a_label_that_is_never_told_is_named() -> None:
     truth = punks(("Male", ["Pipe"]), ("Male", []), times=20)
     logits = torch.from_numpy(np.where(truth, 5.0, -5.0))
     logits[:, LABELS.index("Pipe")] = -1.0
-    assert scored(truth, logits).at_or_under_majority == ["Pipe"]
+    assert scored(truth, logits).at_or_below_majority == ["Pipe"]
 
 
 def test_types_alone_are_scored_as_one_choice() -> None:

@@ -31,12 +31,14 @@ from punkmodels.classifier.train import (
     train_classifier,
 )
 from punkmodels.data.palette import known_pairs
-from punkmodels.data.splits import load_part
+from punkmodels.data.splits import load_split
 from punkmodels.training import device
 from punkmodels.training.checkpoint import load_checkpoint
 from punkmodels.training.run_dir import read_config
 
-TINY = make_config(epochs=3, batch_size=16, width=4, hidden=16, code=4, ema_half_life_epochs=0.1)
+TINY = make_config(
+    epochs=3, batch_size=16, width=4, hidden=16, color_embedding_dim=4, ema_half_life_epochs=0.1
+)
 
 
 @pytest.fixture(scope="module")
@@ -55,16 +57,16 @@ def test_the_run_folder_is_as_the_contract_says(trained: Path, built_root: Path)
     lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [0, 1, 2]
     assert lines[-1]["train_loss"] < lines[0]["train_loss"]
-    with Image.open(trained / "real.png") as grid:
+    with Image.open(trained / "reals.png") as grid:
         assert grid.width == 8 * 24 * 4
     _, facts = load_checkpoint(trained, ClassifierFacts)
     assert facts.finished is True
 
 
 def test_training_learns_what_sprites_show(built_root: Path, tmp_path: Path) -> None:
-    config = replace(TINY, epochs=60, width=16, hidden=64, code=8, noise_share=0.0)
+    config = replace(TINY, epochs=60, width=16, hidden=64, color_embedding_dim=8, pixel_noise=0.0)
     run = train_classifier(built_root, tmp_path, config, device_name="cpu")
-    part = load_part(built_root, "latest", "default", "train")
+    part = load_split(built_root, "latest", "default", "train")
     with torch.inference_mode():
         told = decide(load_classifier(run, torch.device("cpu"))(part.images))
     right = told == part.labels.bool()
@@ -163,7 +165,7 @@ def test_the_types_alone_are_learnt_as_one_choice(built_root: Path, tmp_path: Pa
     config = replace(TINY, task="type", epochs=20, peak_lr=0.01)
     run = train_classifier(built_root, tmp_path, config, threads=1)
     model = load_classifier(run, torch.device("cpu"))
-    part = load_part(built_root, "latest", "default", "train")
+    part = load_split(built_root, "latest", "default", "train")
     with torch.inference_mode():
         logits = model(part.images)
     assert logits.shape == (len(part), 5)
@@ -190,7 +192,7 @@ def test_half_precision_is_kept_when_a_run_is_resumed(
     monkeypatch.setattr(device, "probe_threads", lambda work: (1, "told so"))
     run = train_classifier(built_root, tmp_path, replace(TINY, epochs=1))
     config = read_config(run)
-    assert config["device"]["half_precision"] is True
+    assert config["device"]["bf16"] is True
     whole = load_checkpoint(run, ClassifierFacts)[0]
     single = load_checkpoint(
         train_classifier(built_root, tmp_path, replace(TINY, epochs=1)), ClassifierFacts
@@ -213,7 +215,7 @@ def test_metrics_go_to_tensorboard_too(built_root: Path, tmp_path: Path) -> None
 
 
 def test_what_the_temperature_is_for(built_root: Path) -> None:
-    part = load_part(built_root, "latest", "default", "train")
+    part = load_split(built_root, "latest", "default", "train")
 
     class Sure(torch.nn.Module):
         def forward(self, indices: torch.Tensor) -> torch.Tensor:
@@ -268,10 +270,10 @@ def test_balanced_sampling_brings_every_label_in_equally_often() -> None:
     labels = torch.zeros(100, 2)
     labels[:4, 0] = 1
     labels[4:, 1] = 1
-    weights = sampling_weights(labels, balanced_share=1.0)
+    weights = sampling_weights(labels, class_balance=1.0)
     assert weights.sum() == pytest.approx(1)
     assert weights @ labels[:, 0] == pytest.approx(0.5)
-    assert sampling_weights(labels, balanced_share=0.0) == pytest.approx(torch.full((100,), 0.01))
+    assert sampling_weights(labels, class_balance=0.0) == pytest.approx(torch.full((100,), 0.01))
 
 
 def test_a_label_that_nobody_carries_does_not_break_sampling() -> None:

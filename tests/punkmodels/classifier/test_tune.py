@@ -32,7 +32,7 @@ def small(trial: Any) -> dict[str, Any]:
         "batch_size": trial.suggest_categorical("batch_size", [16, 48]),
         "width": trial.suggest_categorical("width", [2]),
         "hidden": trial.suggest_categorical("hidden", [16]),
-        "code": trial.suggest_categorical("code", [4]),
+        "color_embedding_dim": trial.suggest_categorical("color_embedding_dim", [4]),
     }
 
 

@@ -57,8 +57,8 @@ def test_evaluate_prints_scores_and_the_label_table(
     out = capsys.readouterr().out
     for name in ("macro-AP", "micro-F1", "macro-F1", "exact match", "micro-AUROC", "Earring"):
         assert name in out
-    assert run("evaluate", "1", "--tile", "48", *options) == 2
-    assert "leave out --tile" in capsys.readouterr().err
+    assert run("evaluate", "1", "--tile-size", "48", *options) == 2
+    assert "leave out --tile-size" in capsys.readouterr().err
     assert run("evaluate", "1", "--split", "test", "--json", *options) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["split"] == "test"
@@ -155,7 +155,10 @@ def test_a_run_is_exported_with_its_scores(
         (("train", "classifier"), "no complete snapshot yet"),
         (("train", "classifier", "--device", "abacus"), "not one of"),
         (("train", "classifier", "--epochs", "0"), "--epochs"),
-        (("train", "classifier", "--augment-fraction", "1"), "add --augment-with bundled-labels"),
+        (
+            ("train", "classifier", "--augment-fraction", "1"),
+            "add --augment-with bundled-conditional",
+        ),
         (("train", "classifier", "--resume", "latest"), "holds no run yet"),
         (("train", "classifier", "--preset", "best", "--model", "linear"), "is of --model cnn"),
         (("train", "gpt"), "No such command"),

@@ -19,7 +19,7 @@ def run(*args: object) -> int:
 def test_the_generator_that_comes_along_and_is_asked_is_scored_by_name(
     built_root: Path, capsys: Capture
 ) -> None:
-    assert run("evaluate", "bundled-labels", "--root", built_root) == 0
+    assert run("evaluate", "bundled-conditional", "--root", built_root) == 0
     assert "the very punk" in capsys.readouterr().out
 
 
@@ -29,11 +29,21 @@ def test_a_run_and_a_folder_are_scored_by_the_same_command(
     options = ("--root", built_root, "--runs", generator_runs)
     assert run("evaluate", "latest", *options) == 0
     out, err = capsys.readouterr()
-    for name in ("Fréchet distance", "recall", "exact copies", "perfect generator", "floor"):
+    for name in (
+        "Fréchet distance",
+        "recall",
+        "exact copies",
+        "perfect generator",
+        "train reference",
+    ):
         assert name in out
     written = next(generator_runs.iterdir()) / "evaluation" / "generated"
     assert str(written) in err
-    assert {p.name for p in written.iterdir()} == {"scores.json", "scores.md", "neighbors.png"}
+    assert {p.name for p in written.iterdir()} == {
+        "metrics.json",
+        "metrics.md",
+        "nearest_neighbors.png",
+    }
     folder = tmp_path / "drawings"
     mine = ("--model", "latest", "--runs", generator_runs)
     assert run("generate", "--count", 120, "--out", folder, *mine) == 0
@@ -52,8 +62,8 @@ def test_a_generator_is_exported_with_its_scores(
     )
     assert "punkmodels generate --model" in capsys.readouterr().err
     config = json.loads((out / "config.json").read_text())
-    assert config["scores"]["scores"]["copies"] <= 1
-    assert {p.name for p in out.iterdir()} == {"config.json", "weights.safetensors"}
+    assert config["scores"]["scores"]["train_copy_rate"] <= 1
+    assert {p.name for p in out.iterdir()} == {"config.json", "model.safetensors"}
     assert run("generate", "--model", out, "--out", tmp_path / "grid.png") == 0
 
 
@@ -62,7 +72,7 @@ def test_a_generator_is_exported_with_its_scores(
     [
         (("evaluate", "nowhere.png"), "no run nowhere.png"),
         (("evaluate", "latest", "--split", "val"), "leave out --split"),
-        (("evaluate", "latest", "--tile", "48"), "leave out --tile"),
+        (("evaluate", "latest", "--tile-size", "48"), "leave out --tile-size"),
     ],
 )
 def test_wrong_input_is_one_line_and_exit_code_2(

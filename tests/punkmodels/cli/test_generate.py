@@ -30,7 +30,7 @@ def runs(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         folder,
         "--width",
         4,
-        "--images-seen",
+        "--total-images",
         64,
         "--threads",
         1,
@@ -41,17 +41,17 @@ def runs(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         patch.setattr(networks, "BATCHES", 5)
         patch.setattr(generate, "BATCH", 100)
         assert run("train", "dcgan", "--conditional", "type", *options) == 0
-        assert run("train", "dcgan", "--conditional", "labels", "--tone", *options) == 0
+        assert run("train", "dcgan", "--conditional", "labels", "--skin-tone", *options) == 0
         yield folder
 
 
 def test_a_punk_is_drawn_by_name(runs: Path, tmp_path: Path, capsys: Capture) -> None:
     out = tmp_path / "drawings"
-    wish = ("--type", "male", "--accessory", "Pipe", "--accessory", "vr", "--tone", 2)
+    wish = ("--type", "male", "--accessory", "Pipe", "--accessory", "vr", "--skin-tone", 2)
     mine = ("--model", "latest", "--runs", runs)
     assert run("generate", *wish, "--count", 3, "--out", out, "--json", *mine) == 0
     told = json.loads(capsys.readouterr().out)
-    assert (told["type"], told["accessories"], told["tone"]) == ("male", ["Pipe", "vr"], 2)
+    assert (told["type"], told["accessories"], told["skin_tone"]) == ("male", ["Pipe", "vr"], 2)
     assert json.loads((out / "index.json").read_text())["type"] == "male"
     assert len(list(out.glob("*.png"))) == 3
 
@@ -82,9 +82,12 @@ def test_a_part_of_a_snapshot_says_what_is_drawn_and_how_many(
         ((), "draws what it is asked for; add --type"),
         (("--accessory", "Pipe"), "a type is missing"),
         (("--type", "Robot"), 'no type "Robot"'),
-        (("--type", "Female", "--accessory", "Goat"), "or draw it all the same with --force"),
+        (
+            ("--type", "Female", "--accessory", "Goat"),
+            "or draw it all the same with --allow-impossible",
+        ),
         (("--type", "Male", "--accessory", "Cap", "--accessory", "Mohawk"), "cannot be worn"),
-        (("--type", "Zombie", "--tone", 1), "tones are of Female and Male"),
+        (("--type", "Zombie", "--skin-tone", 1), "tones are of Female and Male"),
         (("--labels-from", "test"), "for example latest:test"),
         (("--labels-from", "latest:test", "--type", "Ape"), "leave those out"),
         (("--type", "Ape", "--accessory", "Pipe", "--model", 1), "knows types only"),
@@ -108,9 +111,13 @@ def test_what_was_asked_for_is_scored_with_the_rest(
     out, err = capsys.readouterr()
     for name in ("Fréchet distance", "the very punk", "unseen", "label drawn worst: "):
         assert name in out
-    written = next(runs.glob("00002-*")) / "evaluation" / "asked"
+    written = next(runs.glob("00002-*")) / "evaluation" / "conditional"
     assert str(written) in err
-    assert {p.name for p in written.iterdir()} == {"scores.json", "scores.md", "drawn.png"}
+    assert {p.name for p in written.iterdir()} == {
+        "metrics.json",
+        "metrics.md",
+        "conditional_samples.png",
+    }
 
 
 def test_a_generator_of_types_is_scored_by_the_types_it_draws(
@@ -132,13 +139,13 @@ def test_weights_are_exported_with_how_well_they_obey(
     monkeypatch.setattr(evaluate, "DRAW", 100)
     out = tmp_path / "weights"
     assert run("export", "latest", "--out", out, "--root", built_root, "--runs", runs) == 0
-    asked = json.loads((out / "config.json").read_text())["asked"]
-    assert asked["unseen"]["draws"] == asked["seen"]["draws"] == 2000
+    condition = json.loads((out / "config.json").read_text())["conditional"]
+    assert condition["unseen"]["draws"] == condition["seen"]["draws"] == 2000
     picture = tmp_path / "grid.png"
     assert run("generate", "--type", "Ape", "--model", out, "--out", picture) == 0
 
 
 def test_force_draws_what_no_punk_can_have(runs: Path, tmp_path: Path) -> None:
-    wish = ("--type", "Female", "--accessory", "Goat", "--force")
+    wish = ("--type", "Female", "--accessory", "Goat", "--allow-impossible")
     mine = ("--model", "latest", "--runs", runs, "--out", tmp_path / "grid.png")
     assert run("generate", *wish, *mine) == 0

@@ -20,13 +20,13 @@ def test_a_stopped_run_says_how_to_go_on(tmp_path: Path) -> None:
     with pytest.raises(StoppedError) as stopped, stoppable("dcgan", root, tmp_path, None):
         train()
     new = tmp_path / "00002-dcgan-modern-quick"
-    assert f"punkmodels train dcgan --resume {new} --root {root}" in str(stopped.value.try_next)
+    assert f"punkmodels train dcgan --resume {new} --root {root}" in str(stopped.value.hint)
 
 
 def test_stopped_before_its_run_there_is_nothing_to_go_on_with(tmp_path: Path) -> None:
     with pytest.raises(StoppedError) as stopped, stoppable("dcgan", tmp_path, tmp_path, None):
         raise KeyboardInterrupt
-    assert stopped.value.try_next is None
+    assert stopped.value.hint is None
 
 
 def test_a_resumed_run_takes_no_other_options() -> None:

@@ -14,7 +14,7 @@ from punkdata.cli import console
 from punkmodels.cli import app
 
 Capture = pytest.CaptureFixture[str]
-SMALL = ("--width", 4, "--images-seen", 64, "--threads", 1)
+SMALL = ("--width", 4, "--total-images", 64, "--threads", 1)
 pytestmark = pytest.mark.usefixtures("quick_looks")
 
 
@@ -39,18 +39,18 @@ def test_the_modern_recipe_trains_without_an_encoder(
 ) -> None:
     options = ("--root", built_root, "--runs", tmp_path, "--json", *other, *SMALL)
     assert run("train", "dcgan", *options) == 0
-    assert json.loads(capsys.readouterr().out)["config"]["w_size"] == 0
+    assert json.loads(capsys.readouterr().out)["config"]["w_dim"] == 0
 
 
 def test_an_encoder_can_be_had_beside_matching(
     built_root: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     options = ("--root", built_root, "--runs", tmp_path, "--json", *SMALL)
-    asked = ("--conditional", "labels", "--tone")
+    condition = ("--conditional", "labels", "--skin-tone")
     for more, size in (((), 0), (("--encoder",), 64)):
-        assert run("train", "dcgan", *options, *asked, *more) == 0
+        assert run("train", "dcgan", *options, *condition, *more) == 0
         config = json.loads(capsys.readouterr().out)["config"]
-        assert (config["matching"], config["w_size"]) == (True, size)
+        assert (config["pixel_loss"], config["w_dim"]) == (True, size)
 
 
 def test_latest_is_the_latest_of_its_kind(
@@ -96,14 +96,24 @@ def test_a_resumed_run_keeps_its_options(
     )
     assert run(*options) == 0
     assert "finished already" in capsys.readouterr().err
-    assert run(*options, "--gamma", 3) == 2
+    assert run(*options, "--r1-gamma", 3) == 2
     assert "keeps its own options" in capsys.readouterr().err
 
 
 def test_what_cannot_be_compiled_is_told_before_anything_is_made(
     built_root: Path, tmp_path: Path
 ) -> None:
-    options = ("--images-seen", 32, "--width", 2, "--threads", 1, "--compile", "--root", built_root)
+    options = (
+        "--total-images",
+        32,
+        "--width",
+        2,
+        "--threads",
+        1,
+        "--compile",
+        "--root",
+        built_root,
+    )
     command = [sys.executable, "-m", "punkmodels", "train", "dcgan", *map(str, options)]
     environment = {"CXX": "no-such-compiler", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
     done = subprocess.run(
@@ -124,12 +134,12 @@ def test_what_cannot_be_compiled_is_told_before_anything_is_made(
     [
         (("generate", "--model", "7"), "no run 7"),
         (("generate", "--count", "100000"), "too large"),
-        (("train", "dcgan", "--recipe", "classic", "--gamma", "1"), "no penalties"),
-        (("train", "dcgan", "--tone"), "add --conditional labels"),
-        (("train", "dcgan", "--matching"), "--matching is of a conditional generator"),
+        (("train", "dcgan", "--recipe", "classic", "--r1-gamma", "1"), "no penalties"),
+        (("train", "dcgan", "--skin-tone"), "add --conditional labels"),
+        (("train", "dcgan", "--pixel-loss"), "--pixel-loss is of a conditional generator"),
         (
-            ("train", "dcgan", "--conditional", "type", "--matching", "--head", "rgba"),
-            "--matching is of the palette head",
+            ("train", "dcgan", "--conditional", "type", "--pixel-loss", "--head", "rgba"),
+            "--pixel-loss is of the palette head",
         ),
         (
             ("train", "dcgan", "--recipe", "classic", "--encoder"),
@@ -141,7 +151,7 @@ def test_what_cannot_be_compiled_is_told_before_anything_is_made(
             "nothing that is asked for; leave out --conditional",
         ),
         (("generate", "--type", "Ape", "--model", "latest"), "cannot be asked for anything"),
-        (("generate", "--model", "bundled-labels"), "draws what it is asked for"),
+        (("generate", "--model", "bundled-conditional"), "draws what it is asked for"),
         (("generate", "--count", "0"), "--count"),
         (("train", "dcgan", "--recipe", "wgan"), "not one of"),
     ],

@@ -22,7 +22,7 @@ def command(built_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         return {
             "width": trial.suggest_int("width", 1, 2),
             "hidden": 16,
-            "code": 4,
+            "color_embedding_dim": 4,
             "batch_size": trial.suggest_categorical("batch_size", [16, 48]),
         }
 
@@ -78,7 +78,7 @@ def test_without_optuna_the_exit_code_is_3(
     command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     def missing(*_: Any, **__: Any) -> None:
-        raise SetupError("optuna is not installed", try_next="pip install optuna")
+        raise SetupError("optuna is not installed", hint="pip install optuna")
 
     monkeypatch.setattr(tune, "tune_classifier", missing)
     assert run(command) == 3

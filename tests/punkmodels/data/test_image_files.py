@@ -12,12 +12,12 @@ from punkdata.images.palette import PALETTE
 from punkmodels.data.palette import snap
 from punkmodels.data.image_files import read_sprites
 from punkmodels.gan.generate import write_grid
-from punkmodels.data.splits import load_part
+from punkmodels.data.splits import load_split
 
 
 @pytest.fixture(scope="module")
 def sprites(built_root: Path) -> torch.Tensor:
-    return load_part(built_root, "latest", "default", "train").images
+    return load_split(built_root, "latest", "default", "train").images
 
 
 def save(sprites: torch.Tensor, path: Path, scale: int = 1, mode: str = "RGBA") -> None:
@@ -76,7 +76,7 @@ def test_empty_drawings_count_where_they_are_not_the_rest_of_a_sheet(
 
 def test_an_enlarged_sheet_is_not_read_as_fragments(sprites: torch.Tensor, tmp_path: Path) -> None:
     save(sprites[:8], tmp_path / "sheet.png", 4)
-    with pytest.raises(DataError, match=r"looks enlarged 4 times; .* --tile 96"):
+    with pytest.raises(DataError, match=r"looks enlarged 4 times; .* --tile-size 96"):
         read_sprites(tmp_path / "sheet.png")
 
 

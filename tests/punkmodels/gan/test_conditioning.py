@@ -18,27 +18,29 @@ def test_a_condition_has_what_one_can_ask_for() -> None:
         ("labels", False, 92 + 87),
         ("labels", True, 92 + 87 + 4),
     ]
-    for kind, tone, size in kinds:
-        assert condition_size(kind, tone=tone) == size
-        found = conditions(LABELED, torch.tensor([2]), kind, tone=tone)
+    for kind, skin_tone, size in kinds:
+        assert condition_size(kind, skin_tone=skin_tone) == size
+        found = conditions(LABELED, torch.tensor([2]), kind, skin_tone=skin_tone)
         assert found.shape == (1, size)
         assert found.dtype == torch.float32
-    asked = [i for i, number in enumerate(found[0].tolist()) if number]
-    assert asked == [LABELS.index(name) for name in ("Male", "Pipe", "VR")] + [92 + 87 + 1]
+    condition = [i for i, number in enumerate(found[0].tolist()) if number]
+    assert condition == [LABELS.index(name) for name in ("Male", "Pipe", "VR")] + [92 + 87 + 1]
 
 
 def test_what_women_wear_is_asked_for_once_more() -> None:
     labels = torch.from_numpy(encode_labels("Female", ["Pipe", "VR"]))[None]
-    found = conditions(labels, torch.tensor([2]), "labels", tone=False)[0]
+    found = conditions(labels, torch.tensor([2]), "labels", skin_tone=False)[0]
     assert torch.equal(found[:92], labels[0].float())
     assert torch.equal(found[92:], labels[0, 5:].float())
-    plain = conditions(labels, torch.tensor([2]), "labels", tone=False, by_body=False)[0]
+    plain = conditions(
+        labels, torch.tensor([2]), "labels", skin_tone=False, split_female_accessories=False
+    )[0]
     assert torch.equal(plain, labels[0].float())
-    assert condition_size("labels", tone=False, by_body=False) == 92
+    assert condition_size("labels", skin_tone=False, split_female_accessories=False) == 92
 
 
 def test_no_tone_asks_for_none() -> None:
-    assert conditions(LABELED, torch.tensor([0]), "type", tone=True)[0].tolist() == [
+    assert conditions(LABELED, torch.tensor([0]), "type", skin_tone=True)[0].tolist() == [
         *(0, 0, 0, 1, 0),
         *(0, 0, 0, 0),
     ]

@@ -23,8 +23,8 @@ from punkmodels.gan.config import (
     make_config,
     read_dcgan_config,
 )
-from punkmodels.gan.generate import draw_sprites
-from punkmodels.gan.label_conditions import named
+from punkmodels.gan.generate import generate_sprites
+from punkmodels.gan.label_conditions import conditions_from_names
 from punkmodels.gan.networks import Generator
 from punkmodels.training.checkpoint import CheckpointFacts, prefixed, save_checkpoint
 from punkmodels.training.pretrained import WEIGHTS
@@ -32,7 +32,7 @@ from punkmodels.training.run_dir import read_config
 
 CPU = torch.device("cpu")
 COUNTS = torch.randint(0, 4, (576, 222), generator=torch.Generator().manual_seed(0))
-SMALL = {"width": 4, "last": 3, "z_size": 8}
+SMALL = {"width": 4, "head_channels": 3, "z_dim": 8}
 
 
 def saved_run(folder: Path, head: str) -> tuple[Path, Generator]:
@@ -67,36 +67,43 @@ def test_a_generator_comes_back_from_a_run_and_from_exported_weights(
 def test_recipes_differ_and_what_is_chosen_is_stronger() -> None:
     modern, classic = make_config(), make_config(recipe="classic")
     assert modern == DcganConfig()
-    assert (classic.head, classic.gamma, classic.beta_1, classic.lr) == ("rgba", 0, 0.5, 2e-4)
+    assert (classic.head, classic.r1_gamma, classic.beta_1, classic.lr) == ("rgba", 0, 0.5, 2e-4)
     assert make_config("best", "classic", lr=0.5).lr == 0.5
-    rgba, alone = make_config(head="rgba"), make_config(w_size=0)
-    assert (rgba.code, rgba.w_size) == (0, 0), "these are of the palette's colors"
-    assert (alone.code, alone.beta_1, modern.beta_1) == (modern.code, 0, 0.9)
-    assert make_config(w_size=0, beta_1=0.5).beta_1 == 0.5
-    assert make_config("best").images > modern.images
+    rgba, alone = make_config(head="rgba"), make_config(w_dim=0)
+    assert (rgba.color_embedding_dim, rgba.w_dim) == (0, 0), "these are of the palette's colors"
+    assert (alone.color_embedding_dim, alone.beta_1, modern.beta_1) == (
+        modern.color_embedding_dim,
+        0,
+        0.9,
+    )
+    assert make_config(w_dim=0, beta_1=0.5).beta_1 == 0.5
+    assert make_config("best").total_images > modern.total_images
 
 
 def test_what_is_asked_for_decides_who_teaches() -> None:
     """Labels and tone leave nothing open: the very punk can be shown. Else an encoder describes
     what they leave open.
     """
-    both = make_config(conditional="labels", tone=True)
-    assert (both.matching, both.w_size, both.beta_1, both.balanced_share) == (True, 0, 0.9, 0.5)
-    for config in (make_config(conditional="labels"), make_config(conditional="type", tone=True)):
-        assert (config.matching, config.w_size) == (False, DcganConfig.w_size)
-    unmatched = make_config(conditional="labels", tone=True, matching=False)
-    assert (unmatched.matching, unmatched.w_size) == (False, DcganConfig.w_size)
-    alone = make_config(conditional="labels", tone=True, matching=False, w_size=0)
+    both = make_config(conditional="labels", skin_tone=True)
+    assert (both.pixel_loss, both.w_dim, both.beta_1, both.class_balance) == (True, 0, 0.9, 0.5)
+    for config in (
+        make_config(conditional="labels"),
+        make_config(conditional="type", skin_tone=True),
+    ):
+        assert (config.pixel_loss, config.w_dim) == (False, DcganConfig.w_dim)
+    unmatched = make_config(conditional="labels", skin_tone=True, pixel_loss=False)
+    assert (unmatched.pixel_loss, unmatched.w_dim) == (False, DcganConfig.w_dim)
+    alone = make_config(conditional="labels", skin_tone=True, pixel_loss=False, w_dim=0)
     assert alone.beta_1 == 0
-    assert not make_config(conditional="labels", tone=True, recipe="classic").matching
+    assert not make_config(conditional="labels", skin_tone=True, recipe="classic").pixel_loss
 
 
 @pytest.mark.parametrize(
     "options",
     [
-        {"head": "rgba", "w_size": 4},
-        {"matching": True},
-        {"matching": True, "head": "rgba", "conditional": "labels"},
+        {"head": "rgba", "w_dim": 4},
+        {"pixel_loss": True},
+        {"pixel_loss": True, "head": "rgba", "conditional": "labels"},
     ],
 )
 def test_teachers_without_a_palette_or_a_condition_are_refused(options: dict[str, Any]) -> None:
@@ -133,7 +140,7 @@ def test_weights_that_do_not_fit_are_refused(damage: str, tmp_path: Path) -> Non
 def test_the_generator_that_ships_is_small_and_draws_different_sprites_of_the_palette() -> None:
     assert (BUNDLED_DCGAN / WEIGHTS).stat().st_size < 5e6
     assert "frechet_distance" in read_config(BUNDLED_DCGAN)["scores"]["scores"]
-    sprites, raw = draw_sprites(load_generator(BUNDLED_DCGAN, CPU), 100, seed=0)
+    sprites, raw = generate_sprites(load_generator(BUNDLED_DCGAN, CPU), 100, seed=0)
     assert snap(raw)[1].max() < 0.01
     assert len(sprites.flatten(1).unique(dim=0)) == 100
 
@@ -143,8 +150,10 @@ def test_the_generator_that_can_be_asked_draws_what_it_is_asked_for() -> None:
     assert sum(sizes) < 10e6
     config = read_dcgan_config(BUNDLED_CONDITIONAL).options
     wishes = [("Zombie", ["3D Glasses"]), ("Female", ["Pipe", "Tiara"]), ("Alien", ["Hoodie"])]
-    asked = torch.cat([named(config, 4, *wish, None) for wish in wishes])
-    sprites, _ = draw_sprites(load_generator(BUNDLED_CONDITIONAL, CPU), 12, 0, asked=asked)
+    condition = torch.cat([conditions_from_names(config, 4, *wish, None) for wish in wishes])
+    sprites, _ = generate_sprites(
+        load_generator(BUNDLED_CONDITIONAL, CPU), 12, 0, condition=condition
+    )
     seen = decide(load_classifier(BUNDLED, CPU)(sprites)).numpy()
     for i, (punk_type, accessories) in enumerate(wishes):
         for row in seen[4 * i : 4 * i + 4]:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from punkdata.errors import DataError
 from punkmodels.data.palette import color_table, to_rgba
-from punkmodels.data.splits import load_part
+from punkmodels.data.splits import load_split
 from punkmodels.gan.evaluate import (
     GeneratorEvaluation,
     evaluate_sprites,
@@ -21,7 +21,7 @@ from punkmodels.gan.evaluate import (
 @pytest.fixture(scope="module")
 def sprites(built_root: Path) -> torch.Tensor:
     """120 sprites: every training punk, and the same with a pixel changed."""
-    real = load_part(built_root, "latest", "default", "train").images
+    real = load_split(built_root, "latest", "default", "train").images
     other = real.clone()
     other[:, 0, 0] = 7
     return torch.cat([real, other, real])[:120]
@@ -42,29 +42,29 @@ def result(sprites: torch.Tensor, built_root: Path, out: Path) -> GeneratorEvalu
 def test_scores_are_of_what_was_drawn(
     result: GeneratorEvaluation, sprites: torch.Tensor, built_root: Path
 ) -> None:
-    train = len(load_part(built_root, "latest", "default", "train"))
+    train = len(load_split(built_root, "latest", "default", "train"))
     assert (result.sprites, result.draws) == (120, 1)
-    assert result.scores.near_palette == pytest.approx(575 / 576, abs=0.001)
-    assert result.scores.near_alpha == 1
-    assert result.scores.copies <= (120 - train) / 120
+    assert result.scores.palette_validity == pytest.approx(575 / 576, abs=0.001)
+    assert result.scores.alpha_validity == 1
+    assert result.scores.train_copy_rate <= (120 - train) / 120
     assert result.scores.frechet_distance is None, "120 are fewer than a draw"
-    assert result.held_out.copies == 0
-    assert result.floor.copies == 1
-    assert 0 <= result.chance_of_copies <= 1
+    assert result.test_reference.train_copy_rate == 0
+    assert result.train_reference.train_copy_rate == 1
+    assert 0 <= result.expected_copy_rate <= 1
 
 
 def test_it_is_written_as_json_table_and_picture(result: GeneratorEvaluation, out: Path) -> None:
-    assert json.loads((out / "scores.json").read_text())["source"] == "drawings"
-    page = (out / "scores.md").read_text()
+    assert json.loads((out / "metrics.json").read_text())["source"] == "drawings"
+    page = (out / "metrics.md").read_text()
     assert page == markdown(result)
     assert "| recall |" in page
-    with Image.open(out / "neighbors.png") as picture:
+    with Image.open(out / "nearest_neighbors.png") as picture:
         assert picture.size == (16 * 96, 6 * 96)
 
 
 def test_two_sources_stand_side_by_side(result: GeneratorEvaluation) -> None:
     head, *body = rows(result, result)
-    assert head == ("score", "drawings", "drawings", "held out", "floor")
+    assert head == ("score", "drawings", "drawings", "test reference", "train reference")
     assert body[0][:4] == ("Fréchet distance", "-", "-", "-")
 
 

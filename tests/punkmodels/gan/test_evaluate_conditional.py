@@ -9,14 +9,19 @@ import pytest
 import torch
 from PIL import Image
 
-from punkmodels.data.splits import load_part
+from punkmodels.data.splits import load_split
 from punkmodels.gan import evaluate_conditional, networks
 from punkmodels.gan import train as training
 from punkmodels.gan.config import make_config
-from punkmodels.gan.evaluate_conditional import AskedEvaluation, markdown, picture_of_wishes, rows
+from punkmodels.gan.evaluate_conditional import (
+    ConditionalEvaluation,
+    markdown,
+    picture_of_wishes,
+    rows,
+)
 from punkmodels.gan.train import train_dcgan
 
-SMALL = {"width": 4, "z_size": 8, "last": 4}
+SMALL = {"width": 4, "z_dim": 8, "head_channels": 4}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -34,48 +39,48 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def result(built_root: Path, out: Path) -> AskedEvaluation:
+def result(built_root: Path, out: Path) -> ConditionalEvaluation:
     """Of a generator that was shown the very punks, a hundred times each."""
-    options = {"images": 8000, "judged_from": 1.0, "lr": 5e-3, **SMALL}
-    config = make_config(conditional="labels", tone=True, **options)
+    options = {"total_images": 8000, "adversarial_start": 1.0, "lr": 5e-3, **SMALL}
+    config = make_config(conditional="labels", skin_tone=True, **options)
     run = train_dcgan(built_root, out / "runs", config, threads=1)
-    return evaluate_conditional.evaluate_asked(run, built_root, draws=40, out=out / "asked")
+    return evaluate_conditional.evaluate_conditional(run, built_root, draws=40, out=out / "asked")
 
 
 def test_a_generator_that_was_shown_the_punks_draws_what_it_is_asked_for(
-    result: AskedEvaluation,
+    result: ConditionalEvaluation,
 ) -> None:
     assert (result.unseen.draws, result.seen.draws) == (40, 40)
     assert result.unseen.label_sets <= 40
-    assert result.tone
-    assert result.unseen.off_pixels_mean < 120, "of 576"
+    assert result.skin_tone
+    assert result.unseen.wrong_pixels_mean < 120, "of 576"
     assert 0 <= result.unseen.exact <= 1
     names = [label for label, _, _ in result.labels]
     assert len(set(names)) == len(names)
 
 
-def test_it_is_written_as_json_table_and_picture(result: AskedEvaluation, out: Path) -> None:
-    told = json.loads((out / "asked" / "scores.json").read_text())
+def test_it_is_written_as_json_table_and_picture(result: ConditionalEvaluation, out: Path) -> None:
+    told = json.loads((out / "asked" / "metrics.json").read_text())
     assert told["unseen"]["exact"] == result.unseen.exact
-    page = (out / "asked" / "scores.md").read_text()
+    page = (out / "asked" / "metrics.md").read_text()
     assert page == markdown(result)
     assert "| score | unseen | seen |" in page
     assert "The tone was asked for, too." in page
     assert all(len(row) == 3 for row in rows(result))
-    with Image.open(out / "asked" / "drawn.png") as picture:
+    with Image.open(out / "asked" / "conditional_samples.png") as picture:
         assert picture.height % 96 == 0
 
 
 def test_without_a_tone_the_nearest_of_four_counts(built_root: Path, tmp_path: Path) -> None:
-    config = make_config(conditional="labels", images=64, **SMALL)
+    config = make_config(conditional="labels", total_images=64, **SMALL)
     run = train_dcgan(built_root, tmp_path, config, threads=1)
-    result = evaluate_conditional.evaluate_asked(run, built_root, draws=20)
-    assert not result.tone
+    result = evaluate_conditional.evaluate_conditional(run, built_root, draws=20)
+    assert not result.skin_tone
     assert "Of the four tones the nearest counts" in markdown(result)
 
 
 def test_the_picture_shows_what_differs_in_red(built_root: Path) -> None:
-    part = load_part(built_root, "latest", "default", "val")
+    part = load_split(built_root, "latest", "default", "val")
     exact = part.images[:2]
     drawn = exact.clone()
     drawn[1, 3, 4] = 9 if exact[1, 3, 4] != 9 else 8

@@ -22,7 +22,7 @@ from punkmodels.gan.config import (
     read_dcgan_config,
 )
 from punkmodels.gan.evaluate_images import compare, evaluate_pictures
-from punkmodels.gan.generate import draw_sprites
+from punkmodels.gan.generate import generate_sprites
 from punkmodels.gan.train import train_dcgan
 from punkmodels.gan.training_images import pictures
 from punkmodels.training.checkpoint import CheckpointFacts, load_checkpoint
@@ -50,7 +50,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    config = make_config(is_of_punks=False, images=32 * 300, width=16)
+    config = make_config(trains_on_punks=False, total_images=32 * 300, width=16)
     runs = tmp_path_factory.mktemp("runs")
     return train_dcgan(runs, runs, config, threads=1, pictures=digits)
 
@@ -60,18 +60,18 @@ def test_a_generator_learns_digits(run: Path, digits: Path) -> None:
     train, real = pictures(digits), pictures(digits).images[:400]
     untrained = build_generator(read_dcgan_config(run).options, torch.zeros(0)).eval()
     trained_at, untrained_at = (
-        compare(train, real, draw_sprites(G, 400, 0, of_punks=False)[0]).frechet_distance
+        compare(train, real, generate_sprites(G, 400, 0, of_punks=False)[0]).frechet_distance
         for G in (load_generator(run, CPU), untrained)
     )
     assert trained_at < untrained_at / 2
     options = read_config(run)["options"]
-    assert (options["channels"], options["side"], options["is_of_punks"]) == (1, 8, False)
-    assert (options["shift"], options["hole"]) == (0, 2), "in proportion to 24"
-    sprites, raw = draw_sprites(load_generator(run, CPU), 9, 0, of_punks=False)
+    assert (options["channels"], options["side"], options["trains_on_punks"]) == (1, 8, False)
+    assert (options["translate_px"], options["cutout_px"]) == (0, 2), "in proportion to 24"
+    sprites, raw = generate_sprites(load_generator(run, CPU), 9, 0, of_punks=False)
     assert (sprites.shape, sprites.dtype, raw.shape) == ((9, 1, 8, 8), torch.uint8, (9, 1, 8, 8))
     with Image.open(run / "training.gif") as film:
         assert film.n_frames >= 2
-    with Image.open(run / "real.png") as picture:
+    with Image.open(run / "reals.png") as picture:
         assert picture.size == (8 * 8 * 4, 8 * 8 * 4)
     assert pictures(digits).about == read_config(run)["data"]
 
@@ -79,7 +79,7 @@ def test_a_generator_learns_digits(run: Path, digits: Path) -> None:
 def test_a_stopped_run_goes_on_without_being_told_where_the_pictures_are(
     digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = make_config("quick", "classic", is_of_punks=False, images=128 * 4, width=4)
+    config = make_config("quick", "classic", trains_on_punks=False, total_images=128 * 4, width=4)
     whole = train_dcgan(tmp_path, tmp_path / "whole", config, threads=1, pictures=digits)
     real, lines = training.append_metrics, []
 
@@ -107,10 +107,10 @@ def test_any_size_is_learned(side: int, channels: int, network: str, tmp_path: P
     pixels = np.random.default_rng(0).integers(0, 256, (24, channels, side, side), np.uint8)
     np.save(tmp_path / "a.npy", pixels)
     config = make_config(
-        is_of_punks=False, network=network, images=64, width=2, batch_size=16, z_size=4
+        trains_on_punks=False, network=network, total_images=64, width=2, batch_size=16, z_dim=4
     )
     run = train_dcgan(tmp_path, tmp_path, config, threads=1, pictures=tmp_path / "a.npy")
-    drawn = draw_sprites(load_generator(run, CPU), 2, 0, of_punks=False)[0]
+    drawn = generate_sprites(load_generator(run, CPU), 2, 0, of_punks=False)[0]
     assert drawn.shape == (2, channels, side, side)
 
 
@@ -121,11 +121,11 @@ def test_scores_tell_good_drawings_from_bad(digits: Path) -> None:
     noise = torch.randint(0, 256, other.shape, dtype=torch.uint8)
     bad = compare(train, one, noise)
     assert copied.frechet_distance < good.frechet_distance < bad.frechet_distance
-    assert (good.copies, bad.copies) == (1.0, 0.0), "they are of training"
+    assert (good.train_copy_rate, bad.train_copy_rate) == (1.0, 0.0), "they are of training"
     assert good.precision > 0.5 > bad.precision
     assert good.recall > 0.5 > bad.recall
     repeated = compare(train, one, one[:1].expand(800, -1, -1, -1))
-    assert repeated.repeats == pytest.approx(1 - 1 / 800)
+    assert repeated.duplicate_rate == pytest.approx(1 - 1 / 800)
     assert repeated.recall < 0.1
 
 
@@ -146,8 +146,8 @@ def cli_run(*args: object) -> int:
 def test_the_commands_take_other_pictures(
     run: Path, digits: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    options = ("--images-seen", 64, "--width", 2, "--threads", 1, "--runs", tmp_path / "runs")
-    assert cli_run("train", "dcgan", "--images", digits, *options) == 0
+    options = ("--total-images", 64, "--width", 2, "--threads", 1, "--runs", tmp_path / "runs")
+    assert cli_run("train", "dcgan", "--image-dir", digits, *options) == 0
     out, err = capsys.readouterr()
     made = out.strip()
     assert f"1,797 gray pictures of 8x8 in {digits}, in which 16 is white, 64 images on" in err
@@ -162,11 +162,11 @@ def test_the_commands_take_other_pictures(
     out, err = capsys.readouterr()
     assert "Fréchet distance" in out
     assert f"898 drawn beside as many of {digits}" in out
-    with Image.open(run / "evaluation" / "generated" / "neighbors.png") as picture:
+    with Image.open(run / "evaluation" / "generated" / "nearest_neighbors.png") as picture:
         assert picture.size == (16 * 8 * 4, 4 * 8 * 4)
     assert cli_run("evaluate", run, "--json") == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["floor"]["copies"] == 1.0
+    assert told["train_reference"]["train_copy_rate"] == 1.0
     assert cli_run("export", run, "--out", tmp_path / "weights") == 0
     assert cli_run("generate", "--model", tmp_path / "weights", "--out", tmp_path / "b.png") == 0
 
@@ -174,10 +174,10 @@ def test_the_commands_take_other_pictures(
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        (("--images", "nowhere"), "nowhere is not there; name a folder of PNGs"),
-        (("--images", "x", "--conditional", "labels"), "no palette and no labels are known"),
-        (("--images", "x", "--head", "palette"), "leave out --conditional, --head"),
-        (("--images", "1000"), "1000 is not there"),
+        (("--image-dir", "nowhere"), "nowhere is not there; name a folder of PNGs"),
+        (("--image-dir", "x", "--conditional", "labels"), "no palette and no labels are known"),
+        (("--image-dir", "x", "--head", "palette"), "leave out --conditional, --head"),
+        (("--image-dir", "1000"), "1000 is not there"),
     ],
 )
 def test_wrong_input_is_one_line(

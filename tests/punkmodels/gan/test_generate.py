@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from punkdata.images.palette import PALETTE
-from punkmodels.gan.generate import draw_sprites, write_grid, write_sprites
+from punkmodels.gan.generate import generate_sprites, write_grid, write_sprites
 from punkmodels.gan.networks import Generator
 
 
@@ -16,13 +16,13 @@ def test_a_seed_draws_the_same_sprites_however_many() -> None:
     model = Generator(8, 4).eval()
     with torch.no_grad():
         model.layers[-2].weight.mul_(100)
-    few, raw = draw_sprites(model, 5, seed=1)
-    many, _ = draw_sprites(model, 501, seed=1)
+    few, raw = generate_sprites(model, 5, seed=1)
+    many, _ = generate_sprites(model, 501, seed=1)
     assert few.shape == (5, 24, 24)
     assert few.dtype == torch.uint8
     assert raw.shape == (5, 4, 24, 24)
     assert torch.equal(few, many[:5])
-    assert not torch.equal(few, draw_sprites(model, 5, seed=2)[0])
+    assert not torch.equal(few, generate_sprites(model, 5, seed=2)[0])
 
 
 def test_a_folder_holds_a_png_of_each_and_an_index(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from punkmodels.gan.losses import (
     REAL_TARGET,
     classic_discriminator_loss,
     classic_generator_loss,
-    judged_with_gradients,
+    discriminate_with_gradients,
     relativistic_loss,
     squared_gradients,
 )
@@ -53,19 +53,19 @@ def test_squared_gradients_are_those_of_each_image_and_can_be_differentiated() -
 def test_penalties_that_can_be_compiled_are_the_same(backend: str | None) -> None:
     """Their gradients by the weights, too: older torches lost these without a word."""
     torch.manual_seed(0)
-    judge = Discriminator(4)
+    discriminate = Discriminator(4)
     images = torch.randn(6, 4, 24, 24)
 
-    def compiled(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return judged_with_gradients(judge, images)
+    def torch_compile(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return discriminate_with_gradients(discriminate, images)
 
     def gradients(loss: torch.Tensor) -> list[torch.Tensor]:
-        found = torch.autograd.grad(loss, list(judge.parameters()), allow_unused=True)
+        found = torch.autograd.grad(loss, list(discriminate.parameters()), allow_unused=True)
         return [g for g in found if g is not None]
 
-    logits = judge(images.requires_grad_())
+    logits = discriminate(images.requires_grad_())
     expected = gradients(squared_gradients(logits, images).sum() + logits.sum())
-    form = torch.compile(compiled, backend=backend) if backend else compiled
+    form = torch.compile(torch_compile, backend=backend) if backend else torch_compile
     found_logits, squares = form(images.detach())
     assert torch.allclose(found_logits, logits, atol=1e-6)
     for one, other in zip(gradients(squares.sum() + found_logits.sum()), expected, strict=True):

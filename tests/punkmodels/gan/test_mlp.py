@@ -9,16 +9,16 @@ import torch
 
 from punkdata.errors import DataError
 from punkmodels.data.palette import snap
-from punkmodels.data.splits import load_part
+from punkmodels.data.splits import load_split
 from punkmodels.gan import train as training
 from punkmodels.gan.config import build_generator, load_generator, make_config
-from punkmodels.gan.generate import draw_sprites
+from punkmodels.gan.generate import generate_sprites
 from punkmodels.gan.mlp import PlainDiscriminator, PlainGenerator
 from punkmodels.gan.train import train_dcgan
 from punkmodels.training.checkpoint import CheckpointFacts, load_checkpoint
 
 CPU = torch.device("cpu")
-SMALL = {"network": "mlp", "width": 4, "images": 16 * 16, "batch_size": 16}
+SMALL = {"network": "mlp", "width": 4, "total_images": 16 * 16, "batch_size": 16}
 TINY = make_config("quick", "classic", **SMALL)
 
 
@@ -53,7 +53,7 @@ def test_it_trains_by_both_recipes_and_draws(recipe: str, built_root: Path, tmp_
     assert run.name == f"00001-mlp-{recipe}-quick"
     model = load_generator(run, CPU)
     assert isinstance(model, PlainGenerator)
-    sprites, raw = draw_sprites(model, 6, seed=0)
+    sprites, raw = generate_sprites(model, 6, seed=0)
     assert (sprites.shape, raw.shape) == ((6, 24, 24), (6, 4, 24, 24))
     assert len({bytes(s.numpy().tobytes()) for s in sprites}) == 6
 
@@ -84,11 +84,11 @@ def test_a_stopped_run_ends_where_it_would_have(
 def test_it_learns_what_is_the_same_in_all_punks(built_root: Path, tmp_path: Path) -> None:
     """The edge, which no punk touches, becomes transparent."""
     config = make_config(
-        "quick", "classic", **SMALL | {"width": 16, "images": 16 * 120, "lr": 1e-3}
+        "quick", "classic", **SMALL | {"width": 16, "total_images": 16 * 120, "lr": 1e-3}
     )
     run = train_dcgan(built_root, tmp_path, config, threads=1)
-    raw = draw_sprites(load_generator(run, CPU), 32, seed=0)[1]
-    real = load_part(built_root, "latest", "default", "train").images
+    raw = generate_sprites(load_generator(run, CPU), 32, seed=0)[1]
+    real = load_split(built_root, "latest", "default", "train").images
     assert not real[:, 0].any()
     assert (snap(raw)[0][:, 0] == 0).float().mean() > 0.9
     untrained = PlainGenerator()(torch.randn(32, 100)).detach()

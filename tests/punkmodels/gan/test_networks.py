@@ -12,11 +12,11 @@ from punkmodels.gan.networks import (
     Generator,
     Mapping,
     augment,
-    evened,
     initialize,
+    normalize_condition,
     reestimate_normalization,
 )
-from punkmodels.training.distributed import Stream
+from punkmodels.training.distributed import RandomStream
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def indices() -> torch.Tensor:
 def test_both_heads_draw_rgba_and_are_judged(indices: torch.Tensor) -> None:
     z = torch.randn(5, 16)
     for counts in (None, color_counts(indices)):
-        drawn = Generator(16, 4, counts, last=3)(z)
+        drawn = Generator(16, 4, counts, head_channels=3)(z)
         assert drawn.shape == (5, 4, 24, 24)
         assert drawn.abs().max() <= 1
         for normalize in (True, False):
@@ -52,7 +52,7 @@ def test_without_normalization_an_image_is_judged_by_itself(indices: torch.Tenso
 
 
 def test_mapped_noise_spreads_as_far_as_the_mapping_says(indices: torch.Tensor) -> None:
-    model = Generator(16, 4, color_counts(indices), last=3, w_size=5)
+    model = Generator(16, 4, color_counts(indices), head_channels=3, w_dim=5)
     assert model.noise_size == 21
     noise = torch.randn(50, 21)
     noise[:, :16] = noise[:1, :16]
@@ -69,8 +69,8 @@ def test_augmenting_moves_by_whole_pixels_and_fills_with_transparent(
     indices: torch.Tensor,
 ) -> None:
     images = to_rgba(indices, color_table())
-    random = Stream(torch.Generator().manual_seed(0))
-    moved = augment(images, random, shift=2, hole=0)
+    random = RandomStream(torch.Generator().manual_seed(0))
+    moved = augment(images, random, translate_px=2, cutout_px=0)
     steps = set()
     padded = nn.functional.pad(images, (2, 2, 2, 2), value=-1)
     for image, source in zip(moved, padded, strict=True):
@@ -87,12 +87,16 @@ def test_augmenting_moves_by_whole_pixels_and_fills_with_transparent(
 
 def test_augmenting_cuts_one_square_hole_of_the_size_asked_for() -> None:
     images = torch.ones(60, 4, 24, 24)
-    cut = augment(images, Stream(torch.Generator().manual_seed(0)), shift=0, hole=6)
+    cut = augment(
+        images, RandomStream(torch.Generator().manual_seed(0)), translate_px=0, cutout_px=6
+    )
     missing = (cut[:, 0] == -1).flatten(1).sum(dim=1)
     assert (cut == -1).eq((cut == -1)[:, :1]).all()
     assert missing.max() == 36
     assert missing.min() >= 1
-    assert torch.equal(augment(images, Stream(torch.Generator()), shift=0, hole=0), images)
+    assert torch.equal(
+        augment(images, RandomStream(torch.Generator()), translate_px=0, cutout_px=0), images
+    )
 
 
 def test_normalization_is_estimated_from_what_the_weights_draw() -> None:
@@ -114,29 +118,31 @@ def test_normalization_is_estimated_from_what_the_weights_draw() -> None:
 def test_what_is_asked_for_reaches_mapping_first_map_and_every_place(
     indices: torch.Tensor,
 ) -> None:
-    model = Generator(16, 4, color_counts(indices), last=3, w_size=5, asked=7).eval()
-    noise, asked = torch.randn(6, model.noise_size), torch.eye(7)[:6]
+    model = Generator(16, 4, color_counts(indices), head_channels=3, w_dim=5, condition=7).eval()
+    noise, condition = torch.randn(6, model.noise_size), torch.eye(7)[:6]
     assert isinstance(model.mapping, Mapping)
     assert model.embed
     head = model.layers[-1]
-    nn.init.normal_(head.of_asked)
-    model(noise, asked).square().sum().backward()
-    for parameter in (model.mapping.layers[0].weight, model.embed.weight, head.of_asked):
+    nn.init.normal_(head.condition_weight)
+    model(noise, condition).square().sum().backward()
+    for parameter in (model.mapping.layers[0].weight, model.embed.weight, head.condition_weight):
         assert parameter.grad.abs().max() > 0
-    assert head.of_asked.grad[:, 6].abs().max() == 0, "the seventh was not asked for"
+    assert head.condition_weight.grad[:, 6].abs().max() == 0, "the seventh was not asked for"
 
 
-@pytest.mark.parametrize("w_size", [0, 5])
-def test_what_is_asked_for_changes_what_is_drawn(indices: torch.Tensor, w_size: int) -> None:
-    model = Generator(16, 4, color_counts(indices), last=3, w_size=w_size, asked=7).eval()
-    nn.init.normal_(model.layers[-1].of_asked)
+@pytest.mark.parametrize("w_dim", [0, 5])
+def test_what_is_asked_for_changes_what_is_drawn(indices: torch.Tensor, w_dim: int) -> None:
+    model = Generator(
+        16, 4, color_counts(indices), head_channels=3, w_dim=w_dim, condition=7
+    ).eval()
+    nn.init.normal_(model.layers[-1].condition_weight)
     noise = torch.randn(1, model.noise_size)
     one, other = (model(noise, torch.eye(7)[[i]]) for i in (0, 1))
     assert not torch.equal(one, other)
 
 
 def test_a_judge_is_told_what_was_asked_for() -> None:
-    network = Discriminator(4, asked=7)
+    network = Discriminator(4, condition=7)
     image = torch.randn(1, 4, 24, 24)
     one, other = (network(image, torch.eye(7)[[i]]) for i in (0, 1))
     assert one != other
@@ -145,5 +151,5 @@ def test_a_judge_is_told_what_was_asked_for() -> None:
 
 
 def test_asking_for_more_makes_a_condition_no_larger() -> None:
-    asked = torch.tensor([[1.0, 0, 0, 0], [1, 1, 1, 1], [0, 0, 0, 0]])
-    assert evened(asked).norm(dim=1).tolist() == [1, 1, 0]
+    condition = torch.tensor([[1.0, 0, 0, 0], [1, 1, 1, 1], [0, 0, 0, 0]])
+    assert normalize_condition(condition).norm(dim=1).tolist() == [1, 1, 0]

@@ -8,18 +8,18 @@ import torch
 from punkmodels.data.palette import snap, to_rgba
 from punkmodels.gan.conditioning import condition_size
 from punkmodels.gan.config import make_config
-from punkmodels.gan.objective import Game, new_game
+from punkmodels.gan.objective import GANObjective, build_objective
 from punkmodels.gan.palette_head import PaletteHead
 
 CPU = torch.device("cpu")
-SMALL = {"width": 4, "z_size": 8, "last": 3}
+SMALL = {"width": 4, "z_dim": 8, "head_channels": 3}
 INDICES = torch.randint(0, 9, (12, 24, 24), generator=torch.Generator().manual_seed(0)).to(
     torch.uint8
 )
 
 
-def game_of(recipe: str = "modern", **chosen: Any) -> Game:
-    return new_game(make_config(recipe=recipe, **SMALL | chosen), INDICES, CPU)
+def game_of(recipe: str = "modern", **chosen: Any) -> GANObjective:
+    return build_objective(make_config(recipe=recipe, **SMALL | chosen), INDICES, CPU)
 
 
 def test_the_seed_makes_the_networks() -> None:
@@ -30,15 +30,15 @@ def test_the_seed_makes_the_networks() -> None:
 
 def test_only_the_modern_palette_has_an_encoder() -> None:
     assert set(game_of().networks) == {"G", "D", "E"}
-    for other in (game_of("classic"), game_of(w_size=0), game_of(head="rgba")):
+    for other in (game_of("classic"), game_of(w_dim=0), game_of(head="rgba")):
         assert set(other.networks) == {"G", "D"}
-        assert other.teaching_loss(INDICES) == 0
+        assert other.auxiliary_loss(INDICES) == 0
 
 
 @pytest.mark.parametrize("recipe", ["modern", "classic"])
 def test_the_two_pull_in_opposite_directions(recipe: str) -> None:
     """After the discriminator's steps its loss is lower, and the generator's higher."""
-    game = game_of(recipe, shift=0, hole=0)
+    game = game_of(recipe, translate_px=0, cutout_px=0)
     drawn = game.draw(12).detach()
     optimizer = torch.optim.Adam(game.D.parameters(), 1e-2)
     losses = []
@@ -53,7 +53,7 @@ def test_the_two_pull_in_opposite_directions(recipe: str) -> None:
 
 
 def test_penalties_grow_with_gamma_and_can_be_learned_from() -> None:
-    game = game_of(shift=0, hole=0)
+    game = game_of(translate_px=0, cutout_px=0)
     drawn = game.draw(12)
     none, once, twice = (game.discriminator_loss(INDICES, drawn, g)[0] for g in (None, 1, 2))
     assert once > none
@@ -63,11 +63,11 @@ def test_penalties_grow_with_gamma_and_can_be_learned_from() -> None:
     assert all(p.grad is None for p in game.G.parameters()), "drawn images are not to change"
 
 
-@pytest.mark.parametrize("asked", [{}, {"conditional": "labels"}])
+@pytest.mark.parametrize("condition", [{}, {"conditional": "labels"}])
 def test_everything_that_learns_is_in_one_group_and_the_palette_learns_faster(
-    asked: dict[str, Any],
+    condition: dict[str, Any],
 ) -> None:
-    game = game_of(**asked)
+    game = game_of(**condition)
     assert game.E
     others, head = (group["params"] for group in game.groups())
     wanted = [*game.G.parameters(), *game.E.parameters()]
@@ -80,34 +80,34 @@ def test_everything_that_learns_is_in_one_group_and_the_palette_learns_faster(
 
 
 def test_matching_teaches_the_very_punk_whatever_the_noise() -> None:
-    game = game_of(conditional="labels", tone=True)
-    assert game.is_taught
+    game = game_of(conditional="labels", skin_tone=True)
+    assert game.has_auxiliary_loss
     assert not game.E
-    asked = torch.eye(condition_size("labels", tone=True))[:12]
+    condition = torch.eye(condition_size("labels", skin_tone=True))[:12]
     optimizer = torch.optim.Adam(game.G.parameters(), 3e-2)
     losses = []
     for _ in range(150):
-        loss = game.teaching_loss(INDICES, asked)
+        loss = game.auxiliary_loss(INDICES, condition)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.1 * losses[0]
     for _ in range(3):
-        drawn = snap(game.draw(12, asked))[0]
+        drawn = snap(game.draw(12, condition))[0]
         assert (drawn == INDICES).float().mean() > 0.99
         assert (drawn == INDICES.roll(1, 0)).float().mean() < 0.5
 
 
 def test_the_judge_learns_who_is_not_what_was_asked_for() -> None:
     """Real images with the wrong condition, as drawn ones: only the condition tells."""
-    game = game_of(conditional="labels", shift=0, hole=0)
-    asked = torch.eye(condition_size("labels", tone=False))[:12]
+    game = game_of(conditional="labels", translate_px=0, cutout_px=0)
+    condition = torch.eye(condition_size("labels", skin_tone=False))[:12]
     wrong = to_rgba(INDICES.roll(1, 0), game.table)
     optimizer = torch.optim.Adam(game.D.parameters(), 1e-2)
     losses = []
     for _ in range(60):
-        loss, _ = game.discriminator_loss(INDICES, wrong, None, asked)
+        loss, _ = game.discriminator_loss(INDICES, wrong, None, condition)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -122,11 +122,11 @@ def test_a_compiled_game_is_the_same_game() -> None:
         game = game_of(conditional="type")
         if is_compiled:
             game.compile("aot_eager")
-        asked = torch.eye(condition_size("type", tone=False)).repeat(3, 1)[:12]
-        drawn = game.draw(12, asked)
-        loss, of_real = game.discriminator_loss(INDICES, drawn, 2.0, asked)
-        loss = loss + game.discriminator_loss(INDICES, drawn, None, asked)[0]
-        loss = loss + game.generator_loss(drawn, of_real, asked)
+        condition = torch.eye(condition_size("type", skin_tone=False)).repeat(3, 1)[:12]
+        drawn = game.draw(12, condition)
+        loss, of_real = game.discriminator_loss(INDICES, drawn, 2.0, condition)
+        loss = loss + game.discriminator_loss(INDICES, drawn, None, condition)[0]
+        loss = loss + game.generator_loss(drawn, of_real, condition)
         loss.backward()
         found.append([loss.detach(), *(p.grad for p in game.D.parameters())])
     for one, other in zip(*found, strict=True):

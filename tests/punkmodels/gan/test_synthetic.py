@@ -11,14 +11,14 @@ from PIL import Image
 
 from punkdata.cli import console
 from punkdata.errors import DataError, UsageError
-from punkdata.trait_rules import KINDS, PLACES, check_outfit, wearable
+from punkdata.trait_rules import KINDS, PLACES, allowed_accessories, check_traits
 from punkdata.traits import ACCESSORIES, LABELS, TYPES, encode_labels
 from punkmodels.classifier.config import BUNDLED, ClassifierFacts, load_classifier, make_config
 from punkmodels.classifier.evaluate import predict_logits
 from punkmodels.classifier.networks import decide
 from punkmodels.classifier.train import train_classifier
 from punkmodels.cli import app
-from punkmodels.data.splits import Part, load_part
+from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.data.synthetic_examples import FILE, load_examples, save_examples
 from punkmodels.gan.config import BUNDLED_CONDITIONAL, BUNDLED_DCGAN
 from punkmodels.gan.synthetic import draw_examples, examples_for, new_outfits
@@ -26,13 +26,13 @@ from punkmodels.training.checkpoint import load_checkpoint
 from punkmodels.training.run_dir import read_config
 
 CPU = torch.device("cpu")
-TINY = make_config(epochs=2, batch_size=16, width=4, hidden=16, code=4)
+TINY = make_config(epochs=2, batch_size=16, width=4, hidden=16, color_embedding_dim=4)
 AUGMENTED = replace(TINY, augment_with=str(BUNDLED_CONDITIONAL), augment_fraction=0.5)
 
 
 @pytest.fixture(scope="module")
-def part(built_root: Path) -> Part:
-    return load_part(built_root, "latest", "default", "train")
+def part(built_root: Path) -> SplitTensors:
+    return load_split(built_root, "latest", "default", "train")
 
 
 def worn_by_chance(count: int, rare: str) -> torch.Tensor:
@@ -43,7 +43,9 @@ def worn_by_chance(count: int, rare: str) -> torch.Tensor:
         kind = rng.choice(TYPES) if i > 2 else "Female"
         worn = [rare] if i < 3 else []
         for place in rng.sample(PLACES, 3):
-            names = [n for k in place for n in KINDS[k] if n in wearable(kind) and n != rare]
+            names = [
+                n for k in place for n in KINDS[k] if n in allowed_accessories(kind) and n != rare
+            ]
             if names and not any(rare in KINDS[k] for k in place):
                 worn.append(rng.choice(names))
         rows.append(encode_labels(kind, worn))
@@ -57,7 +59,7 @@ def test_outfits_are_new_and_can_be_worn() -> None:
     assert sum(row.tobytes() in known for row in made) < 10
     for row in made:
         (kind,) = np.flatnonzero(row[: len(TYPES)])
-        check_outfit(TYPES[kind], [LABELS[i] for i in np.flatnonzero(row) if i >= len(TYPES)])
+        check_traits(TYPES[kind], [LABELS[i] for i in np.flatnonzero(row) if i >= len(TYPES)])
 
 
 def test_only_what_training_knows_is_worn_and_the_rare_more_often_than_before() -> None:
@@ -70,7 +72,7 @@ def test_only_what_training_knows_is_worn_and_the_rare_more_often_than_before() 
     assert after > 2 * before
 
 
-def test_a_seed_means_the_same_examples(part: Part) -> None:
+def test_a_seed_means_the_same_examples(part: SplitTensors) -> None:
     one, same, other = (
         draw_examples(BUNDLED_CONDITIONAL, part, 20, seed, CPU, visible_only=True)
         for seed in (0, 0, 1)
@@ -79,7 +81,7 @@ def test_a_seed_means_the_same_examples(part: Part) -> None:
     assert not torch.equal(one[0], other[0])
 
 
-def test_what_no_pixel_shows_is_left_out(part: Part) -> None:
+def test_what_no_pixel_shows_is_left_out(part: SplitTensors) -> None:
     """Without an accessory that is told, the same noise gives another punk."""
     seen = draw_examples(BUNDLED_CONDITIONAL, part, 200, 0, CPU, visible_only=True)
     every = draw_examples(BUNDLED_CONDITIONAL, part, 200, 0, CPU, visible_only=False)
@@ -91,7 +93,7 @@ def test_what_no_pixel_shows_is_left_out(part: Part) -> None:
 
 
 def test_a_run_keeps_its_examples_and_goes_on_with_them(
-    part: Part, built_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    part: SplitTensors, built_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = train_classifier(
         built_root, tmp_path / "whole", AUGMENTED, threads=1, synthesize=examples_for
@@ -118,8 +120,7 @@ def test_a_run_keeps_its_examples_and_goes_on_with_them(
             synthesize=examples_for,
         )
     (run,) = (tmp_path / "two").iterdir()
-    # The generator may be gone by then.
-    monkeypatch.setattr("punkmodels.classifier.train.draw_examples", None)
+    # The generator is not needed again: no `synthesize` is given.
     train_classifier(built_root, tmp_path / "two", AUGMENTED, resume=run)
     one, other = (load_checkpoint(r, ClassifierFacts)[0] for r in (whole, run))
     assert all(torch.equal(one[name], other[name]) for name in one)
@@ -139,7 +140,7 @@ def test_damaged_examples_are_named(kept: int, tmp_path: Path) -> None:
 
 
 def test_a_generator_that_knows_no_labels_is_refused(
-    part: Part, built_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    part: SplitTensors, built_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(UsageError, match="cannot be asked for accessories"):
         draw_examples(BUNDLED_DCGAN, part, 5, 0, CPU, visible_only=True)
@@ -149,7 +150,7 @@ def test_a_generator_that_knows_no_labels_is_refused(
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_drawn_is_what_its_labels_say(part: Part) -> None:
+def test_what_is_drawn_is_what_its_labels_say(part: SplitTensors) -> None:
     """As a network that never saw the generator tells it."""
     images, labels = draw_examples(BUNDLED_CONDITIONAL, part, 100, 0, CPU, visible_only=True)
     told = decide(predict_logits(load_classifier(BUNDLED, CPU), images, CPU))

@@ -18,7 +18,7 @@ from PIL import Image
 from punkdata.errors import DataError
 from punkdata.snapshots.reader import open_snapshot
 from punkmodels.data.palette import color_counts, snap
-from punkmodels.data.splits import load_part
+from punkmodels.data.splits import load_split
 from punkmodels.gan import networks, objective
 from punkmodels.gan import train as training
 from punkmodels.gan.config import DcganConfig, build_generator, load_generator, make_config
@@ -30,9 +30,16 @@ from punkmodels.training.checkpoint import CheckpointFacts, load_checkpoint
 from punkmodels.training.run_dir import read_config, read_metrics
 
 CPU = torch.device("cpu")
-SMALL = {"width": 4, "z_size": 8, "w_size": 6, "last": 3, "images": 16 * 16, "batch_size": 16}
+SMALL = {
+    "width": 4,
+    "z_dim": 8,
+    "w_dim": 6,
+    "head_channels": 3,
+    "total_images": 16 * 16,
+    "batch_size": 16,
+}
 TINY = make_config(**SMALL)
-OF = {"modern": {"batch_size": 8}, "classic": {"batch_size": 8, "w_size": 0}}
+OF = {"modern": {"batch_size": 8}, "classic": {"batch_size": 8, "w_dim": 0}}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -71,7 +78,7 @@ def test_the_run_folder_is_as_the_contract_says(trained: Path, built_root: Path)
     assert all(line["loss_E"] > 0 for line in lines)
     assert load_checkpoint(trained, CheckpointFacts)[1] == CheckpointFacts(step=16, finished=True)
     assert len(list((trained / "samples").glob("*.png"))) == 4
-    for name, height in (("real.png", 6 * 96), ("untrained.png", 8 * 96)):  # of 48 and 64
+    for name, height in (("reals.png", 6 * 96), ("fakes_init.png", 8 * 96)):  # of 48 and 64
         with Image.open(trained / name) as picture:
             assert picture.size == (768, height)
     with Image.open(trained / "training.gif") as film:
@@ -92,7 +99,7 @@ def test_training_brings_the_drawn_nearer_to_the_real(
     recipe: str, built_root: Path, tmp_path: Path
 ) -> None:
     """By how often each color stands at each place."""
-    part = load_part(built_root, "latest", "default", "train")
+    part = load_split(built_root, "latest", "default", "train")
     real = color_counts(part.images) / len(part)
 
     def variation(model: Generator) -> float:
@@ -100,8 +107,8 @@ def test_training_brings_the_drawn_nearer_to_the_real(
             drawn = color_counts(snap(model(torch.randn(200, 16)))[0]) / 200
         return float((real - drawn).abs().sum(dim=1).mean() / 2)
 
-    sizes = {"head": "rgba", "width": 8, "z_size": 16, "batch_size": 16, "lr": 1e-3}
-    config = make_config(recipe=recipe, images=16 * 120, **sizes)
+    sizes = {"head": "rgba", "width": 8, "z_dim": 16, "batch_size": 16, "lr": 1e-3}
+    config = make_config(recipe=recipe, total_images=16 * 120, **sizes)
     before = variation(build_generator(config, color_counts(part.images)).eval())
     run = train_dcgan(built_root, tmp_path, config, threads=1)
     assert variation(load_generator(run, CPU)) < 0.7 * before
@@ -111,7 +118,7 @@ def test_training_brings_the_drawn_nearer_to_the_real(
 def test_the_same_seed_makes_the_same_weights_and_another_does_not(
     recipe: str, built_root: Path, tmp_path: Path
 ) -> None:
-    config = make_config(recipe=recipe, **SMALL | OF[recipe] | {"images": 64})
+    config = make_config(recipe=recipe, **SMALL | OF[recipe] | {"total_images": 64})
     first, same, other = (
         tensors_of(train_dcgan(built_root, tmp_path, replace(config, seed=seed), threads=1))
         for seed in (3, 3, 4)
@@ -122,7 +129,7 @@ def test_the_same_seed_makes_the_same_weights_and_another_does_not(
 
 
 def test_the_classic_recipe_is_the_tutorials(built_root: Path, tmp_path: Path) -> None:
-    config = make_config(recipe="classic", **SMALL | OF["classic"] | {"images": 64})
+    config = make_config(recipe="classic", **SMALL | OF["classic"] | {"total_images": 64})
     run = train_dcgan(built_root, tmp_path, config, threads=1)
     tensors = tensors_of(run)
     assert "D.layers.3.running_mean" in tensors
@@ -173,12 +180,12 @@ def test_killed_and_resumed_it_ends_bit_for_bit_where_it_would_have(
 
 
 @pytest.mark.parametrize(
-    "asked", [{"conditional": "type"}, {"conditional": "labels", "tone": True, "w_size": 0}]
+    "condition", [{"conditional": "type"}, {"conditional": "labels", "skin_tone": True, "w_dim": 0}]
 )
 def test_a_conditional_run_goes_on_where_it_was_stopped(
-    asked: dict[str, Any], built_root: Path, tmp_path: Path
+    condition: dict[str, Any], built_root: Path, tmp_path: Path
 ) -> None:
-    config = make_config(**SMALL | asked)
+    config = make_config(**SMALL | condition)
     whole = train_dcgan(built_root, tmp_path / "whole", config, threads=1)
 
     def stop(done: int, total: int, note: str = "") -> None:
@@ -193,28 +200,30 @@ def test_a_conditional_run_goes_on_where_it_was_stopped(
     assert all(torch.equal(of_whole[name], resumed[name]) for name in of_whole)
 
 
-@pytest.mark.parametrize(("dropped_share", "fewer"), [(0.0, 1.0), (0.5, 0.5), (1.0, 0.0)])
+@pytest.mark.parametrize(("label_dropout", "fewer"), [(0.0, 1.0), (0.5, 0.5), (1.0, 0.0)])
 def test_training_leaves_out_a_share_of_the_accessories(
-    dropped_share: float,
+    label_dropout: float,
     fewer: float,
     built_root: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked: list[torch.Tensor] = []
-    teach = objective.Game.teaching_loss
+    condition: list[torch.Tensor] = []
+    teach = objective.GANObjective.auxiliary_loss
 
-    def watch(self: objective.Game, indices: torch.Tensor, of: torch.Tensor) -> torch.Tensor:
-        asked.append(of)
+    def watch(
+        self: objective.GANObjective, indices: torch.Tensor, of: torch.Tensor
+    ) -> torch.Tensor:
+        condition.append(of)
         return teach(self, indices, of)
 
-    monkeypatch.setattr(objective.Game, "teaching_loss", watch)
-    labels = {"conditional": "labels", "by_body": False, "balanced_share": 0.0}
-    config = make_config(**SMALL | labels | {"images": 640, "dropped_share": dropped_share})
+    monkeypatch.setattr(objective.GANObjective, "teaching_loss", watch)
+    labels = {"conditional": "labels", "split_female_accessories": False, "class_balance": 0.0}
+    config = make_config(**SMALL | labels | {"total_images": 640, "label_dropout": label_dropout})
     train_dcgan(built_root, tmp_path, config, threads=1)
-    found = torch.cat(asked)
+    found = torch.cat(condition)
     assert (found[:, :5].sum(dim=1) == 1).all(), "types stay"
-    usual = load_part(built_root, "latest", "default", "train").visible[:, 5:].float().mean()
+    usual = load_split(built_root, "latest", "default", "train").visible[:, 5:].float().mean()
     assert found[:, 5:].mean().item() == pytest.approx(fewer * usual.item(), rel=0.15)
 
 
@@ -253,19 +262,19 @@ def test_a_run_is_not_resumed_on_other_data(trained: Path, root: Path, tmp_path:
 
 
 def test_threads_and_precision_are_measured_and_kept(built_root: Path, tmp_path: Path) -> None:
-    config = make_config(**SMALL | {"images": 32})
+    config = make_config(**SMALL | {"total_images": 32})
     run = train_dcgan(built_root, tmp_path, config)
-    why = read_config(run)["device"]["why"]
-    assert "measured a step: 1 thread" in why
-    assert "bfloat16" in why
+    reason = read_config(run)["device"]["reason"]
+    assert "measured a step: 1 thread" in reason
+    assert "bfloat16" in reason
     torch.set_num_threads(1)
 
 
 def test_an_encoder_teaches_what_punks_look_like(built_root: Path, tmp_path: Path) -> None:
     """Without a discriminator, noise becomes punks that training knows, or nearly."""
-    part = load_part(built_root, "latest", "default", "train")
-    sizes = {"width": 8, "z_size": 8, "w_size": 8, "batch_size": 16, "images": 16 * 200}
-    config = make_config(judged_from=1.0, lr=3e-3, **sizes)
+    part = load_split(built_root, "latest", "default", "train")
+    sizes = {"width": 8, "z_dim": 8, "w_dim": 8, "batch_size": 16, "total_images": 16 * 200}
+    config = make_config(adversarial_start=1.0, lr=3e-3, **sizes)
     drawn = []
     for model in (
         build_generator(config, color_counts(part.images)).eval(),
@@ -279,7 +288,7 @@ def test_an_encoder_teaches_what_punks_look_like(built_root: Path, tmp_path: Pat
 
 
 def test_the_palette_head_knows_the_training_part_only(trained: Path, built_root: Path) -> None:
-    part = load_part(built_root, "latest", "default", "train")
+    part = load_split(built_root, "latest", "default", "train")
     head = load_generator(trained, CPU).layers[-1]
     assert isinstance(head, PaletteHead)
     assert head.known.sum() == (color_counts(part.images) > 0).sum()

@@ -11,9 +11,9 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from punkdata.errors import DataError, UsageError
-from punkmodels.data.splits import load_part
+from punkmodels.data.splits import load_split
 from punkmodels.gan.metrics.distances import frechet_distance
-from punkmodels.gan.training_images import Subject, pictures, punks, to_pixels, to_signed
+from punkmodels.gan.training_images import TrainingImages, pictures, punks, to_pixels, to_signed
 
 CPU = torch.device("cpu")
 
@@ -129,8 +129,8 @@ def test_features_tell_other_digits_apart(digits: Path) -> None:
 
 
 def test_punks_are_what_they_were(built_root: Path) -> None:
-    part = load_part(built_root, "latest", "default", "train")
-    subject: Subject = punks(part)
+    part = load_split(built_root, "latest", "default", "train")
+    subject: TrainingImages = punks(part)
     assert torch.equal(subject.images, part.images)
     assert subject.about == {
         "version": part.version,

@@ -7,7 +7,7 @@ from torch.distributions import Normal, kl_divergence
 from punkmodels.data.palette import color_counts, color_table, to_rgba
 from punkmodels.gan.networks import Generator
 from punkmodels.gan.vae_encoder import Encoder, divergence, encoder_loss
-from punkmodels.training.distributed import Stream
+from punkmodels.training.distributed import RandomStream
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def indices() -> torch.Tensor:
 @pytest.fixture
 def networks(indices: torch.Tensor) -> tuple[Encoder, Generator]:
     torch.manual_seed(0)
-    return Encoder(4, 3, 6, 5), Generator(6, 4, color_counts(indices), 3, 3, w_size=5)
+    return Encoder(4, 3, 6, 5), Generator(6, 4, color_counts(indices), 3, 3, w_dim=5)
 
 
 def test_the_divergence_is_that_of_normal_distributions() -> None:
@@ -40,10 +40,10 @@ def test_it_teaches_to_redraw_and_to_map(
     indices: torch.Tensor, networks: tuple[Encoder, Generator]
 ) -> None:
     encoder, generator = networks
-    images = to_rgba(indices, color_table(code=3))
+    images = to_rgba(indices, color_table(color_embedding_dim=3))
     learners = [*encoder.parameters(), *generator.parameters()]
     optimizer = torch.optim.Adam(learners, 5e-3)
-    random = Stream(torch.Generator().manual_seed(0))
+    random = RandomStream(torch.Generator().manual_seed(0))
     losses = []
     for _ in range(300):
         loss = encoder_loss(encoder, generator, images, indices, random, 0.01)
@@ -55,7 +55,7 @@ def test_it_teaches_to_redraw_and_to_map(
     head = generator.layers[-1]
     w, _ = encoder(images)
     assert (
-        head.surprise(generator.features(w), indices).mean() < 20
+        head.pixel_nll(generator.features(w), indices).mean() < 20
     )  # of 576 pixels, each 0.7 at first
     assert generator.mapping
     with torch.inference_mode():
@@ -71,10 +71,10 @@ def test_the_mapping_does_not_change_what_w_is(
 ) -> None:
     """Its loss has no gradient for the encoder of images, nor for the layers that draw."""
     encoder, generator = networks
-    images = to_rgba(indices, color_table(code=3))
+    images = to_rgba(indices, color_table(color_embedding_dim=3))
 
     def gradient() -> torch.Tensor:
-        random = Stream(torch.Generator().manual_seed(0))
+        random = RandomStream(torch.Generator().manual_seed(0))
         encoder_loss(encoder, generator, images, indices, random).backward()
         weight = encoder.layers[0].weight
         found, weight.grad = weight.grad, None
@@ -90,9 +90,11 @@ def test_the_mapping_does_not_change_what_w_is(
 def test_less_weight_on_what_w_tells_costs_less(
     indices: torch.Tensor, networks: tuple[Encoder, Generator]
 ) -> None:
-    images = to_rgba(indices, color_table(code=3))
+    images = to_rgba(indices, color_table(color_embedding_dim=3))
     free, paid = (
-        encoder_loss(*networks, images, indices, Stream(torch.Generator().manual_seed(0)), weight)
+        encoder_loss(
+            *networks, images, indices, RandomStream(torch.Generator().manual_seed(0)), weight
+        )
         for weight in (0.0, 1.0)
     )
     told = divergence(*networks[0](images)).mean()
@@ -103,4 +105,4 @@ def test_only_a_mapped_palette_can_be_taught(indices: torch.Tensor) -> None:
     encoder, generator = Encoder(4, 0, 6, 5), Generator(6, 4)
     images = to_rgba(indices, color_table())
     with pytest.raises(ValueError, match="mapping"):
-        encoder_loss(encoder, generator, images, indices, Stream(torch.Generator()))
+        encoder_loss(encoder, generator, images, indices, RandomStream(torch.Generator()))

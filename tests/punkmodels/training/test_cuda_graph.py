@@ -11,9 +11,14 @@ from punkmodels.gan.config import make_config
 from punkmodels.gan.train import train_dcgan
 from punkmodels.training import cuda_graph
 from punkmodels.training.checkpoint import CheckpointFacts, load_checkpoint
-from punkmodels.training.cuda_graph import Replayed
+from punkmodels.training.cuda_graph import CapturedStep
 
-SMALL: dict[str, Any] = {"width": 8, "batch_size": 16, "images": 50 * 16, "judged_from": 0.4}
+SMALL: dict[str, Any] = {
+    "width": 8,
+    "batch_size": 16,
+    "total_images": 50 * 16,
+    "adversarial_start": 0.4,
+}
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 
 
@@ -37,7 +42,7 @@ def compare(one: Path, other: Path) -> None:
 
 def test_without_a_gpu_a_step_is_called() -> None:
     taken = []
-    step = Replayed(lambda: taken.append(1), torch.device("cpu"), torch.Generator())
+    step = CapturedStep(lambda: taken.append(1), torch.device("cpu"), torch.Generator())
     for _ in range(cuda_graph.WARM_UPS + 3):
         step()
     assert len(taken) == cuda_graph.WARM_UPS + 3
@@ -52,7 +57,7 @@ def test_a_replayed_step_draws_new_numbers_and_keeps_its_tensors() -> None:
     def add() -> None:
         total.add_(torch.rand(4, generator=generator, device=device))
 
-    step = Replayed(add, device, generator)
+    step = CapturedStep(add, device, generator)
     for _ in range(20):
         step()
     generator.manual_seed(0)
@@ -89,8 +94,10 @@ def test_a_captured_run_goes_on_where_it_was_stopped(built_root: Path, tmp_path:
 
 @needs_gpu
 def test_a_compiled_run_trains_what_a_plain_one_does(built_root: Path, tmp_path: Path) -> None:
-    plain, compiled = (
-        train_dcgan(built_root, tmp_path, make_config(compiled=how, **SMALL), device_name="cuda")
+    plain, torch_compile = (
+        train_dcgan(
+            built_root, tmp_path, make_config(torch_compile=how, **SMALL), device_name="cuda"
+        )
         for how in (False, True)
     )
-    compare(plain, compiled)
+    compare(plain, torch_compile)

@@ -7,13 +7,18 @@ import torch
 
 from punkdata.errors import UsageError
 from punkmodels.training import device
-from punkmodels.training.device import pick_device, probe_half_precision, probe_threads, settle
+from punkmodels.training.device import (
+    choose_precision_and_threads,
+    pick_device,
+    probe_half_precision,
+    probe_threads,
+)
 
 
 def test_auto_says_what_it_took_and_why() -> None:
-    picked, why = pick_device()
+    picked, reason = pick_device()
     assert picked.type in ("cpu", "cuda", "mps")
-    assert why.startswith("auto: ")
+    assert reason.startswith("auto: ")
 
 
 def test_the_cpu_can_be_asked_for() -> None:
@@ -31,10 +36,10 @@ def test_the_faster_number_of_threads_is_found(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(device.os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
     slow_with_two = lambda: time.sleep(0.02 * torch.get_num_threads() - 0.015)  # noqa: E731
     try:
-        threads, why = probe_threads(slow_with_two)
+        threads, reason = probe_threads(slow_with_two)
         assert threads == 1
-        assert "1 thread " in why
-        assert "2 threads " in why
+        assert "1 thread " in reason
+        assert "2 threads " in reason
     finally:
         torch.set_num_threads(before)
 
@@ -44,23 +49,28 @@ def test_half_precision_is_taken_where_it_is_faster(half_is_faster: bool) -> Non
     def work(half: bool) -> None:
         time.sleep(0.002 if half == half_is_faster else 0.02)
 
-    half, why = probe_half_precision(work, torch.device("cpu"))
+    half, reason = probe_half_precision(work, torch.device("cpu"))
     assert half is half_is_faster
-    assert "bfloat16" in why
+    assert "bfloat16" in reason
 
 
 def test_threads_that_are_asked_for_are_not_measured() -> None:
     before = torch.get_num_threads()
     tried: list[bool] = []
     try:
-        assert settle(tried.append, torch.device("cpu"), 1) == (False, ", 1 thread (as asked for)")
-        assert settle(tried.append, torch.device("cpu"), None, began=(1, True)) == (
+        assert choose_precision_and_threads(tried.append, torch.device("cpu"), 1) == (
+            False,
+            ", 1 thread (as asked for)",
+        )
+        assert choose_precision_and_threads(
+            tried.append, torch.device("cpu"), None, began=(1, True)
+        ) == (
             True,
             ", 1 thread (as the run began)",
         )
         assert torch.get_num_threads() == 1
         assert not tried
-        _, how = settle(tried.append, torch.device("cpu"), None)
+        _, how = choose_precision_and_threads(tried.append, torch.device("cpu"), None)
     finally:
         torch.set_num_threads(before)
     assert set(tried) == {False, True}

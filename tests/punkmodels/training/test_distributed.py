@@ -14,9 +14,9 @@ import torch
 from punkdata.errors import UsageError
 from punkmodels.gan.config import make_config
 from punkmodels.gan.networks import BatchNorm
-from punkmodels.gan.objective import new_game
+from punkmodels.gan.objective import build_objective
 from punkmodels.training.checkpoint import CheckpointFacts, load_checkpoint
-from punkmodels.training.distributed import ALONE, Ranks, Stream
+from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup, RandomStream
 from punkmodels.training.run_dir import read_config, read_metrics
 
 TORCHRUN = ("-m", "torch.distributed.run", "--nproc-per-node", "2")
@@ -43,11 +43,11 @@ import json, sys
 from pathlib import Path
 from punkmodels.classifier import config as classifier_run, train as train_classifier
 from punkmodels.gan import config as dcgan_run, networks as dcgan, train as train_dcgan
-from punkmodels.training.distributed import joined
+from punkmodels.training.distributed import process_group
 tasks, root, runs, *resume = sys.argv[1:]
 train_dcgan.LOOKS, train_dcgan.DRAWN, dcgan.BATCHES = 4, 64, 5
 going_on = Path(resume[0]) if resume else None
-with joined() as ranks:
+with process_group() as ranks:
     for task, options in json.loads(tasks):
         if task == "dcgan":
             train, config = train_dcgan.train_dcgan, dcgan_run.make_config(**options)
@@ -55,7 +55,7 @@ with joined() as ranks:
             train = train_classifier.train_classifier
             config = classifier_run.make_config(**options)
         run = train(Path(root), Path(runs), config, threads=1, resume=going_on, ranks=ranks)
-        if ranks.is_first:
+        if ranks.is_main:
             print(run)
 names = [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]
 assert not [name for name in names if "gloo" in name], names
@@ -72,10 +72,10 @@ def finish(process: subprocess.Popen[str]) -> list[Path]:
 
 
 def test_the_ranks_share_one_stream_of_random_numbers() -> None:
-    def stream(ranks: Ranks) -> Stream:
-        return Stream(torch.Generator().manual_seed(3), ranks)
+    def stream(ranks: ProcessGroup) -> RandomStream:
+        return RandomStream(torch.Generator().manual_seed(3), ranks)
 
-    one, *two = stream(ALONE), *(stream(Ranks(rank, 2)) for rank in (0, 1))
+    one, *two = stream(SINGLE_PROCESS), *(stream(ProcessGroup(rank, 2)) for rank in (0, 1))
     for draw in (
         lambda s, n: s.normal(n, 4),
         lambda s, n: s.uniform(n),
@@ -99,23 +99,23 @@ def test_a_batch_that_cannot_be_shared_is_refused(groups: int, world: int) -> No
     images = torch.randint(0, 9, (4, 24, 24)).to(torch.uint8)
     config = make_config(width=4, batch_size=32, norm_groups=groups)
     with pytest.raises(UsageError, match=f"{world} ranks cannot share"):
-        new_game(config, images, torch.device("cpu"), Ranks(0, world))
+        build_objective(config, images, torch.device("cpu"), ProcessGroup(0, world))
 
 
 def test_two_ranks_train_the_models_that_one_trains(
     driver: Path, built_root: Path, tmp_path: Path
 ) -> None:
     tasks = [
-        ("dcgan", {"images": 128, "width": 4, "norm_groups": 2, "conditional": "labels"}),
-        ("dcgan", {"recipe": "classic", "images": 512, "width": 4, "norm_groups": 2}),
+        ("dcgan", {"total_images": 128, "width": 4, "norm_groups": 2, "conditional": "labels"}),
+        ("dcgan", {"recipe": "classic", "total_images": 512, "width": 4, "norm_groups": 2}),
         ("classifier", {"epochs": 2}),
     ]
     rest = (driver, json.dumps(tasks), built_root)
-    processes = [
+    launched_world_size = [
         launch(*TORCHRUN, *rest, tmp_path / "together"),
         launch(*rest, tmp_path / "alone"),
     ]
-    runs = [finish(process) for process in processes]
+    runs = [finish(process) for process in launched_world_size]
     assert len(runs[0]) == len(runs[1]) == 3
     for together, alone in zip(*runs, strict=True):
         assert_same_training(together, alone)
@@ -141,7 +141,7 @@ def assert_same_training(together: Path, alone: Path) -> None:
 def test_a_killed_rank_ends_the_run_which_goes_on_with_another_number(
     driver: Path, built_root: Path, tmp_path: Path
 ) -> None:
-    tasks = [("dcgan", {"images": 320 * 32, "width": 4, "norm_groups": 2})]
+    tasks = [("dcgan", {"total_images": 320 * 32, "width": 4, "norm_groups": 2})]
     rest = (driver, json.dumps(tasks), built_root, tmp_path / "runs")
     process = launch(*TORCHRUN, *rest)
     run = tmp_path / "runs" / "00001-dcgan-modern-quick"
@@ -153,7 +153,7 @@ def test_a_killed_rank_ends_the_run_which_goes_on_with_another_number(
     _, err = process.communicate(timeout=120)
     assert process.returncode != 0
     assert "SIGKILL" in err
-    assert "all_reduce" not in err, "the other rank ends without a traceback of its own"
+    assert "distributed.all_reduce" not in err, "the other rank ends without a traceback of its own"
     assert len(read_metrics(run)) < 4
     assert finish(launch(*rest, run)) == [run]
     assert [line["step"] for line in read_metrics(run)] == [80, 160, 240, 320]
@@ -167,7 +167,7 @@ def test_the_command_trains_on_two_ranks_of_which_one_speaks(
         "punkmodels",
         "train",
         "dcgan",
-        "--images-seen",
+        "--total-images",
         32,
         "--width",
         4,

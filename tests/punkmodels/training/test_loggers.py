@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from punkdata.errors import SetupError
-from punkmodels.training.loggers import check_sink, open_sink
+from punkmodels.training.loggers import check_logger, open_logger
 from punkmodels.training.run_dir import create_run, write_json
 
 
@@ -21,7 +21,7 @@ def run(tmp_path: Path) -> Path:
 
 def test_tensorboard_is_told_what_is_known(run: Path) -> None:
     pytest.importorskip("tensorboard")
-    with open_sink(run, "tensorboard") as sink:
+    with open_logger(run, "tensorboard") as sink:
         sink({"images_seen": 16, "loss_D": None, "loss_E": 1.0})  # it has not begun yet
     (events,) = (run / "tensorboard").glob("events.*")
     assert b"loss_E" in events.read_bytes()
@@ -31,8 +31,8 @@ def test_tensorboard_is_told_what_is_known(run: Path) -> None:
 WANDB = """
 import sys
 from pathlib import Path
-from punkmodels.training.loggers import open_sink
-with open_sink(Path(sys.argv[1]), "wandb") as sink:
+from punkmodels.training.loggers import open_logger
+with open_logger(Path(sys.argv[1]), "wandb") as sink:
     sink({"images_seen": int(sys.argv[2]), "loss_D": None, "loss_E": 1.0})
 """
 
@@ -72,7 +72,7 @@ def test_wandb_without_an_account_says_so_before_anything_is_trained(run: Path) 
 
 
 def test_without_a_sink_lines_go_nowhere(run: Path) -> None:
-    with open_sink(run, None) as sink:
+    with open_logger(run, None) as sink:
         sink({"epoch": 0})
     assert [file.name for file in run.iterdir() if file.is_file()] == ["config.json"]
 
@@ -85,4 +85,4 @@ def test_a_sink_that_is_missing_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(SetupError, match=f"{name} is not installed; pip install {name}"):
-        check_sink(name)
+        check_logger(name)

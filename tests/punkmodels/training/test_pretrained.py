@@ -39,7 +39,7 @@ def run(tmp_path: Path) -> Path:
 def test_a_run_s_facts_are_read_again(run: Path) -> None:
     saved = read_saved(run, Toy, "toy")
     assert (saved.data.version, saved.device.threads) == ("s2-0", 2)
-    assert not saved.device.half_precision
+    assert not saved.device.bf16
 
 
 @pytest.mark.parametrize(

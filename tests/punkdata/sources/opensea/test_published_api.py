@@ -66,11 +66,13 @@ def resolve(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
         for part in schema["$ref"].removeprefix("#/").split("/"):
             target = target[part]
         schema = target
-    joined = dict(schema)
+    process_group = dict(schema)
     for part in schema.get("allOf", ()):
         inner = resolve(document, part)
-        joined["properties"] = joined.get("properties", {}) | inner.get("properties", {})
-    return joined
+        process_group["properties"] = process_group.get("properties", {}) | inner.get(
+            "properties", {}
+        )
+    return process_group
 
 
 def answer_schema(document: dict[str, Any], method: str, path: str) -> dict[str, Any]:

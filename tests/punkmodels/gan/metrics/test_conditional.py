@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from punkdata.traits import LABELS
-from punkmodels.gan.metrics.conditional import PixelRules, drawn_rightly, obedience
+from punkmodels.gan.metrics.conditional import PixelRules, conditional_scores, per_label_accuracy
 
 MALE, FEMALE, PIPE, MOLE = (LABELS.index(name) for name in ("Male", "Female", "Pipe", "Mole"))
 
@@ -39,20 +39,22 @@ def test_a_draw_is_right_only_if_all_labels_are() -> None:
     off = (drawn != SPRITES).flatten(1).sum(dim=1)
     by_net = VISIBLE.clone()
     by_net[4, MOLE] = False
-    found = obedience(VISIBLE, by_net, RULES, drawn, off)
+    found = conditional_scores(VISIBLE, by_net, RULES, drawn, off)
     assert (found.draws, found.label_sets) == (5, 5)
-    assert found.right_by_net == pytest.approx(0.8)
-    assert found.right_by_pixels == pytest.approx(0.6), "all men are blank there"
+    assert found.label_exact_match == pytest.approx(0.8)
+    assert found.label_exact_match_by_rules == pytest.approx(0.6), "all men are blank there"
     assert found.exact == pytest.approx(0.6)
-    assert (found.off_pixels_median, found.off_pixels_mean) == (0, pytest.approx(0.4))
+    assert (found.wrong_pixels_median, found.wrong_pixels_mean) == (0, pytest.approx(0.4))
     drawn[2, 6, PIPE % 24] = 0
-    assert obedience(VISIBLE, by_net, RULES, drawn, off).right_by_pixels == pytest.approx(0.4)
+    assert conditional_scores(
+        VISIBLE, by_net, RULES, drawn, off
+    ).label_exact_match_by_rules == pytest.approx(0.4)
 
 
 def test_labels_are_told_with_how_often_they_are_drawn_the_worst_first() -> None:
     by_net = VISIBLE.clone()
     by_net[2, PIPE] = by_net[4, MOLE] = False
-    assert drawn_rightly(VISIBLE, by_net) == [
+    assert per_label_accuracy(VISIBLE, by_net) == [
         ("Mole", 1, 0.0),
         ("Pipe", 2, 0.5),
         ("Female", 2, 1.0),

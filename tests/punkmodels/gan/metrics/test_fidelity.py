@@ -8,27 +8,29 @@ import torch
 
 from punkdata.traits import LABELS
 from punkmodels.data.palette import color_table, to_rgba
-from punkmodels.data.splits import Part, load_part
+from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.gan.metrics.fidelity import (
     Described,
     RealPunks,
-    chance_of_copies,
+    expected_copy_rate,
+    fidelity_scores,
     label_shares,
     mean_of,
     off_alpha,
-    resemblance,
     total_variation,
 )
 
 
 @pytest.fixture(scope="module")
-def parts(built_root: Path) -> tuple[Part, Part]:
-    return load_part(built_root, "latest", "default", "train"), load_part(
+def parts(built_root: Path) -> tuple[SplitTensors, SplitTensors]:
+    return load_split(built_root, "latest", "default", "train"), load_split(
         built_root, "latest", "default", "test"
     )
 
 
-def test_the_nearest_real_one_has_the_fewest_differing_pixels(parts: tuple[Part, Part]) -> None:
+def test_the_nearest_real_one_has_the_fewest_differing_pixels(
+    parts: tuple[SplitTensors, SplitTensors],
+) -> None:
     train, test = parts
     which, distance = RealPunks(train.images).nearest(test.images)
     differing = (test.images[:, None] != train.images[None]).sum(dim=(2, 3))
@@ -39,7 +41,7 @@ def test_the_nearest_real_one_has_the_fewest_differing_pixels(parts: tuple[Part,
 
 
 @pytest.fixture
-def eight(parts: tuple[Part, Part]) -> Described:
+def eight(parts: tuple[SplitTensors, SplitTensors]) -> Described:
     """Eight sprites, one of them twice."""
     train, _ = parts
     zeros = torch.zeros(8, 24, 24)
@@ -56,22 +58,22 @@ def eight(parts: tuple[Part, Part]) -> Described:
 def test_copies_repeats_and_validity_are_shares(eight: Described) -> None:
     off = torch.zeros(8, 24, 24)
     off[0] = 9
-    found = resemblance(eight, replace(eight, off=off))
-    assert found.copies == 2 / 8
-    assert found.repeats == 1 / 8
-    assert found.near_palette == 7 / 8
-    assert found.near_alpha == 1
-    assert found.nearest_pixels_mean == 19 / 8
-    assert found.nearest_pixels_median == 1.5
-    assert found.type_variation == found.label_variation == 0
+    found = fidelity_scores(eight, replace(eight, off=off))
+    assert found.train_copy_rate == 2 / 8
+    assert found.duplicate_rate == 1 / 8
+    assert found.palette_validity == 7 / 8
+    assert found.alpha_validity == 1
+    assert found.nn_distance_px_mean == 19 / 8
+    assert found.nn_distance_px_median == 1.5
+    assert found.type_total_variation == found.label_total_variation == 0
     assert found.frechet_distance == pytest.approx(0, abs=1e-5)
-    twice = mean_of([found, replace(found, copies=0.0, frechet_distance=1.0)])
-    assert twice.copies == 1 / 8
+    twice = mean_of([found, replace(found, train_copy_rate=0.0, frechet_distance=1.0)])
+    assert twice.train_copy_rate == 1 / 8
     assert twice.frechet_distance == pytest.approx(0.5, abs=1e-5)
 
 
 def test_without_distances_they_are_not_known(eight: Described) -> None:
-    found = resemblance(eight, eight, distances=False)
+    found = fidelity_scores(eight, eight, distances=False)
     assert found.frechet_distance is None
     assert mean_of([found, found]).kernel_distance is None
 
@@ -104,7 +106,9 @@ def test_alpha_is_measured_from_the_nearest_of_the_palette() -> None:
     assert off_alpha(to_rgba(torch.arange(222).view(1, 1, 222), table)).max() < 1e-4
 
 
-def test_the_chance_of_copies_is_that_of_redrawing_the_tone(parts: tuple[Part, Part]) -> None:
+def test_the_chance_of_copies_is_that_of_redrawing_the_tone(
+    parts: tuple[SplitTensors, SplitTensors],
+) -> None:
     """Two tones, 3 to 1; one held-out punk's labels are known in the rarer tone, one's are not."""
     train, _ = parts
     images, labels = torch.zeros(4, 24, 24).to(torch.uint8), torch.zeros(4, len(LABELS))
@@ -114,5 +118,5 @@ def test_the_chance_of_copies_is_that_of_redrawing_the_tone(parts: tuple[Part, P
     known = replace(train, images=images, visible=labels)
     held_out = replace(train, images=images[2:], visible=labels[[3, 3]].clone())
     held_out.visible[1, 14] = 1
-    assert chance_of_copies(known, held_out) == (1 / 4 + 0) / 2
-    assert chance_of_copies(known, known) == (3 * 3 / 4 + 1 / 4) / 4
+    assert expected_copy_rate(known, held_out) == (1 / 4 + 0) / 2
+    assert expected_copy_rate(known, known) == (3 * 3 / 4 + 1 / 4) / 4
