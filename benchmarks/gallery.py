@@ -18,7 +18,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from punkdata import open_snapshot
-from punkdata.analysis.gallery.html import gallery_html
+from punkdata.analysis.gallery.html import render_gallery
 
 FILTER = """(click) => {
     const box = [...document.querySelectorAll("#filters .line")]
@@ -47,7 +47,7 @@ def main() -> None:
     args = parser.parse_args()
     snapshot = open_snapshot(args.root)
     began_s = time.perf_counter()
-    text = gallery_html(snapshot)
+    text = render_gallery(snapshot)
     took_s = time.perf_counter() - began_s
     sales = snapshot.manifest.sales.count if snapshot.manifest.sales else 0
     print(f"{snapshot.manifest.punks:,} punks, {sales:,} sales of {snapshot.version}")

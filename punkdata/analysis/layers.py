@@ -31,7 +31,7 @@ Bools = NDArray[np.bool_]
 Colors = NDArray[np.integer]
 """positions in the palette"""
 
-UNKNOWN = -1
+UNKNOWN_COLOR = -1
 SKIN_PIXEL = 23 * 24 + 9
 """on the neck, row 23 and column 9, which no accessory covers: it tells a human's skin"""
 _HUMAN = [TYPE_IDS["Male"], TYPE_IDS["Female"]]
@@ -60,7 +60,7 @@ class Pixel:
             else:
                 # What looks alike over two colors is taken for opaque.
                 own = set(paint.values())
-                color = own.pop() if len(own) == 1 and len(paint) > 1 else UNKNOWN
+                color = own.pop() if len(own) == 1 and len(paint) > 1 else UNKNOWN_COLOR
         return color
 
 
@@ -68,15 +68,15 @@ class Pixel:
 class Layers:
     """What `recover` finds."""
 
-    rendered: Colors
+    reconstructed: Colors
     """(N, 576): every punk drawn anew from the layers"""
     hidden: Bools
     """(N, 87): accessories that a punk has, and that change none of its pixels"""
-    undecided: Bools
+    undecidable: Bools
     """(N, 87): such of which some pixel does not tell, or of which not all can be left out"""
     pixels: tuple[tuple[Pixel, ...], tuple[Pixel, ...]]
     """of men (with zombies, apes, aliens) and of women: 576 each, or none where there is nobody"""
-    orders: tuple[tuple[int, ...], tuple[int, ...]]
+    z_orders: tuple[tuple[int, ...], tuple[int, ...]]
     """their accessories from the lowest to the highest"""
     bases: tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]
     """of each body, in the order of `Pixel.bases`: its type, and its skin as `SKIN_PIXEL` has it;
@@ -101,7 +101,7 @@ class Layers:
         )
 
 
-def recover(
+def recover_layers(
     indices: Colors,
     labels: Bools,
     report: Callable[[int, int], None] = lambda done, total: None,
@@ -117,10 +117,10 @@ def recover(
         DataError: the punks contradict each other, so that no order of layers fits them.
     """
     types, worn = labels[:, : len(TYPES)].argmax(axis=1), labels[:, len(TYPES) :]
-    skin = np.where(np.isin(types, _HUMAN), indices[:, SKIN_PIXEL], UNKNOWN)
-    rendered = np.full(indices.shape, UNKNOWN, np.int16)
-    hidden, undecided = worn.copy(), np.zeros_like(worn)
-    pixels, orders, bases = [], [], []
+    skin = np.where(np.isin(types, _HUMAN), indices[:, SKIN_PIXEL], UNKNOWN_COLOR)
+    reconstructed = np.full(indices.shape, UNKNOWN_COLOR, np.int16)
+    hidden, undecidable = worn.copy(), np.zeros_like(worn)
+    pixels, z_orders, bases = [], [], []
     for which, is_female in enumerate((False, True)):
         rows = np.flatnonzero((types == TYPE_IDS["Female"]) == is_female)
         known, base = np.unique(
@@ -131,26 +131,26 @@ def recover(
         for at in range(indices.shape[1]) if len(rows) else ():
             pixel, seen, is_shown, is_open = body.solve(at)
             found.append(pixel)
-            rendered[rows, at] = seen
+            reconstructed[rows, at] = seen
             hidden[rows] &= ~is_shown
-            undecided[rows] |= is_open
+            undecidable[rows] |= is_open
             report(which * indices.shape[1] + at + 1, 2 * indices.shape[1])
         # Of two that are each hidden, one may be so only because of the other.
-        certain = hidden[rows] & ~undecided[rows]
+        certain = hidden[rows] & ~undecidable[rows]
         for i in np.flatnonzero(certain.sum(axis=1) > 1):
             left = worn[rows[i]] & ~certain[i]
             without = [p.color(int(base[i]), [a for a in p.accessories if left[a]]) for p in found]
-            undecided[rows[i]] |= certain[i] & (without != body.indices[i]).any()
+            undecidable[rows[i]] |= certain[i] & (without != body.indices[i]).any()
         pixels.append(tuple(found))
-        orders.append(body.order)
+        z_orders.append(body.order)
         bases.append(tuple((int(kind), int(color)) for kind, color in known))
-    undecided &= hidden
+    undecidable &= hidden
     return Layers(
-        rendered,
-        hidden & ~undecided,
-        undecided,
+        reconstructed,
+        hidden & ~undecidable,
+        undecidable,
         (pixels[0], pixels[1]),
-        (orders[0], orders[1]),
+        (z_orders[0], z_orders[1]),
         (bases[0], bases[1]),
     )
 
@@ -223,7 +223,7 @@ class _Body:
             for code in codes
         ]
         seen = self.indices[first, at].tolist()
-        bases = [UNKNOWN] * (int(self.base.max()) + 1)
+        bases = [UNKNOWN_COLOR] * (int(self.base.max()) + 1)
         pixel = Pixel((), touching, {accessory: {} for accessory in touching})
         for (base, worn), color in zip(kinds, seen, strict=True):
             if not worn:
@@ -234,7 +234,7 @@ class _Body:
             base, worn = kinds[i]
             if worn and pixel.color(base, worn) != seen[i]:
                 beneath = pixel.color(base, worn[:-1])
-                if beneath != UNKNOWN or not pixel.paint[worn[-1]]:
+                if beneath != UNKNOWN_COLOR or not pixel.paint[worn[-1]]:
                     pixel.paint[worn[-1]].setdefault(beneath, seen[i])
         colors = np.array([pixel.color(*kind) for kind in kinds], np.int16)
         is_shown = np.zeros((len(kinds), len(ACCESSORIES)), bool)
@@ -242,8 +242,8 @@ class _Body:
         for i, (base, worn) in enumerate(kinds):
             for accessory in worn:
                 without = pixel.color(base, tuple(a for a in worn if a != accessory))
-                is_shown[i, accessory] = without not in (UNKNOWN, seen[i])
-                is_open[i, accessory] = without == UNKNOWN
+                is_shown[i, accessory] = without not in (UNKNOWN_COLOR, seen[i])
+                is_open[i, accessory] = without == UNKNOWN_COLOR
         return pixel, colors[which], is_shown[which], is_open[which]
 
     def _kinds(

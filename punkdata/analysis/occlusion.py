@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from punkdata.analysis.layers import UNKNOWN, Layers, recover
+from punkdata.analysis.layers import UNKNOWN_COLOR, Layers, recover_layers
 from punkdata.images.decode import SIDE_PX
 from punkdata.images.palette import PALETTE, palette_indices
 from punkdata.snapshots.reader import Snapshot
@@ -23,7 +23,7 @@ _TEXT_PX = 160
 
 
 @dataclass(frozen=True)
-class Audit:
+class OcclusionReport:
     punk_ids: NDArray[np.int32]
     pixels_sha256: list[str]
     sprites: NDArray[np.uint8]
@@ -33,10 +33,10 @@ class Audit:
     layers: Layers
 
     @property
-    def inexact(self) -> list[int]:
+    def mismatched_ids(self) -> list[int]:
         """punk_ids of the images that the recovered layers do not reproduce."""
         indices = palette_indices(self.sprites).reshape(len(self.sprites), -1)
-        return [int(i) for i in self.punk_ids[(self.layers.rendered != indices).any(axis=1)]]
+        return [int(i) for i in self.punk_ids[(self.layers.reconstructed != indices).any(axis=1)]]
 
     @property
     def hidden(self) -> dict[int, tuple[str, ...]]:
@@ -51,15 +51,15 @@ class Audit:
         """Name, punks that have it, on which it is hidden, on which no pixel tells; of those with
         any of the last two, the most hidden first.
         """
-        of_each = (self.worn, self.layers.hidden, self.layers.undecided)
-        worn, hidden, undecided = (flags.sum(axis=0).tolist() for flags in of_each)
-        rows = zip(ACCESSORIES, worn, hidden, undecided, strict=True)
+        of_each = (self.worn, self.layers.hidden, self.layers.undecidable)
+        worn, hidden, undecidable = (flags.sum(axis=0).tolist() for flags in of_each)
+        rows = zip(ACCESSORIES, worn, hidden, undecidable, strict=True)
         return sorted((r for r in rows if r[2] or r[3]), key=lambda r: (-r[2], r[0]))
 
 
-def audit_snapshot(
+def analyze_occlusion(
     snapshot: Snapshot, report: Callable[[int, int], None] = lambda done, total: None
-) -> Audit:
+) -> OcclusionReport:
     """Recover the layers of a snapshot's punks.
 
     Args:
@@ -72,16 +72,16 @@ def audit_snapshot(
     punks = snapshot.punks("all", columns).sort_by("punk_id")
     sprites, labels = table_sprites(punks), table_labels(punks).astype(bool)
     indices = palette_indices(sprites).reshape(len(sprites), -1)
-    return Audit(
+    return OcclusionReport(
         numbers(punks.column("punk_id")),
         punks.column("pixels_sha256").to_pylist(),
         sprites,
         labels[:, len(TYPES) :],
-        recover(indices, labels, report),
+        recover_layers(indices, labels, report),
     )
 
 
-def picture_of_hidden(audit: Audit) -> Image.Image:
+def render_occluded_labels(audit: OcclusionReport) -> Image.Image:
     """A row of punks for each accessory that some of them hide."""
     rows = []
     for name, worn, hidden, _ in audit.counts():
@@ -92,19 +92,19 @@ def picture_of_hidden(audit: Audit) -> Image.Image:
     return _rows_of_sprites(rows)
 
 
-def picture_of_layers(audit: Audit) -> Image.Image:
+def render_layers(audit: OcclusionReport) -> Image.Image:
     """The sprites of all accessories, from the lowest to the highest: of men, then of women.
 
     A pixel that depends on what lies beneath has the color that it makes most often.
     """
     rows = []
     for who, pixels, order in zip(
-        ("men", "women"), audit.layers.pixels, audit.layers.orders, strict=True
+        ("men", "women"), audit.layers.pixels, audit.layers.z_orders, strict=True
     ):
         sprites = np.zeros((len(order), SIDE_PX * SIDE_PX, 4), np.uint8)
         for at, pixel in enumerate(pixels):
             for accessory, paint in pixel.paint.items():
-                colors = [c for c in paint.values() if c != UNKNOWN]
+                colors = [c for c in paint.values() if c != UNKNOWN_COLOR]
                 if colors:
                     sprites[order.index(accessory), at] = PALETTE[max(colors, key=colors.count)]
         tiles = sprites.reshape(-1, SIDE_PX, SIDE_PX, 4)

@@ -39,7 +39,7 @@ def first_100(snapshot: Snapshot) -> bytes:
 
 def price_by_type(snapshot: Snapshot) -> bytes:
     """Average and median price of all sales in ETH, for each type."""
-    prices = priced_sales(snapshot).groupby("type")["price_eth"]
+    prices = eth_sales(snapshot).groupby("type")["price_eth"]
     table = prices.agg(["mean", "median", "count"]).reindex(TYPES).dropna()
     at = np.arange(len(table))
     figure = _figure(8, 4.5)
@@ -60,7 +60,7 @@ def price_by_type(snapshot: Snapshot) -> bytes:
 
 def price_over_time(snapshot: Snapshot) -> bytes:
     """Every sale from 0.001 ETH on, and the median of each month, for each type."""
-    sales = priced_sales(snapshot)
+    sales = eth_sales(snapshot)
     left_out = int((sales["price_eth"] < LEAST_ETH).sum())
     sales = sales[sales["price_eth"] >= LEAST_ETH].set_index("sold_at").sort_index()
     figure = _figure(11, 5.5)
@@ -109,7 +109,7 @@ def co_occurrence(snapshot: Snapshot) -> bytes:
     order = [ACCESSORY_IDS[name] for names in KINDS.values() for name in names]
     order = [i for i in order if worn[:, i].any()]
     with np.errstate(divide="ignore"):
-        squares = np.log2(lift(worn[:, order]))
+        squares = np.log2(pairwise_lift(worn[:, order]))
     figure = _figure(13, 12)
     axes = figure.subplots()
     axes.set_facecolor(FAINT)
@@ -159,11 +159,11 @@ PLOTS: dict[str, Callable[[Snapshot], bytes]] = {
     "label-visibility": label_visibility,
 }
 """name -> PNG of a snapshot"""
-OF_PRICES = ("price-by-type", "price-over-time")
+PRICE_PLOTS = ("price-by-type", "price-over-time")
 """those that need sales"""
 
 
-def lift(worn: NDArray[np.uint8]) -> NDArray[np.float64]:
+def pairwise_lift(worn: NDArray[np.uint8]) -> NDArray[np.float64]:
     """How often two things meet, divided by how often they would if neither knew of the other.
 
     P(a and b) / (P(a) P(b)), as in the mining of association rules.
@@ -181,7 +181,7 @@ def lift(worn: NDArray[np.uint8]) -> NDArray[np.float64]:
     return lifts
 
 
-def priced_sales(snapshot: Snapshot) -> pd.DataFrame:
+def eth_sales(snapshot: Snapshot) -> pd.DataFrame:
     """Columns punk_id, sold_at (UTC), price_eth, type; a row for each sale in ETH.
 
     Raises:

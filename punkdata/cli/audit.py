@@ -12,7 +12,7 @@ from punkdata.errors import DataError
 from punkdata.files import storage_errors
 
 if TYPE_CHECKING:
-    from punkdata.analysis.occlusion import Audit
+    from punkdata.analysis.occlusion import OcclusionReport
 
 EXAMPLES = (
     "Example: punkdata audit\n\n"
@@ -34,12 +34,12 @@ def audit(
     as_json: console.Json = False,
 ) -> None:
     """Tell which accessories no pixel shows, by taking the punks apart into layers."""
-    from punkdata.analysis.occlusion import audit_snapshot, picture_of_hidden, picture_of_layers
+    from punkdata.analysis.occlusion import analyze_occlusion, render_layers, render_occluded_labels
     from punkdata.snapshots.reader import open_either
 
     snapshot = open_either(root, version)
     with console.progress("taking apart", "pixels") as report:
-        found = audit_snapshot(snapshot, report)
+        found = analyze_occlusion(snapshot, report)
     whole = snapshot.manifest.is_whole_collection
     if not whole:
         told = f"only {len(found.punk_ids):,} punks: what no two of them tell apart is guessed"
@@ -49,8 +49,8 @@ def audit(
     if out:
         with storage_errors(out):
             out.mkdir(parents=True, exist_ok=True)
-            picture_of_hidden(found).save(out / "hidden.png")
-            picture_of_layers(found).save(out / "layers.png")
+            render_occluded_labels(found).save(out / "hidden.png")
+            render_layers(found).save(out / "layers.png")
         console.say(f"pictures: {out / 'hidden.png'}, {out / 'layers.png'}")
     names = ("label", "punks", "hidden", "undecided")
     if as_json:
@@ -58,7 +58,7 @@ def audit(
             {
                 "version": snapshot.version,
                 "punks": len(found.punk_ids),
-                "inexact": found.inexact,
+                "inexact": found.mismatched_ids,
                 "labels": [dict(zip(names, row, strict=True)) for row in found.counts()],
                 "hidden": {str(punk_id): which for punk_id, which in found.hidden.items()},
             }
@@ -67,26 +67,26 @@ def audit(
     _print(found)
 
 
-def _print(found: Audit) -> None:
+def _print(found: OcclusionReport) -> None:
     total = len(found.punk_ids)
-    men, women = (len(order) for order in found.layers.orders)
+    men, women = (len(order) for order in found.layers.z_orders)
     bases = sum(len(pixels[0].bases) for pixels in found.layers.pixels if pixels)
     console.emit(
         f"drawn anew from {bases} bases and {men} + {women} accessories of men and women: "
-        f"{total - len(found.inexact):,} of {total:,} images the same"
+        f"{total - len(found.mismatched_ids):,} of {total:,} images the same"
     )
     console.emit(f"\n{'accessory':24}{'punks':>8}{'hidden':>8}{'share':>8}")
-    for name, worn, hidden, undecided in found.counts():
-        more = f"   and {undecided} of which no pixel tells" if undecided else ""
+    for name, worn, hidden, undecidable in found.counts():
+        more = f"   and {undecidable} of which no pixel tells" if undecidable else ""
         console.emit(f"{name:24}{worn:8,}{hidden:8,}{hidden / worn:8.1%}{more}")
     cells = sum(len(names) for names in found.hidden.values())
     console.emit(f"{'all':24}{int(found.worn.sum()):8,}{cells:8,}   on {len(found.hidden):,} punks")
 
 
-def _write(path: Path, found: Audit, labels_hash: str, *, whole: bool) -> None:
+def _write(path: Path, found: OcclusionReport, labels_hash: str, *, whole: bool) -> None:
     from punkdata.hidden_labels import write_hidden
 
-    if found.inexact or not whole:
+    if found.mismatched_ids or not whole:
         raise DataError(
             f"{path} is not written: that needs the whole collection, with every image the same",
             hint="see what differs with: punkdata audit --json",

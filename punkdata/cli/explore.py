@@ -33,11 +33,11 @@ def gallery(
     open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
     """Write all punks as one HTML file: filters, prices, charts, nearest punks; no network."""
-    from punkdata.analysis.gallery.html import gallery_html
+    from punkdata.analysis.gallery.html import render_gallery
     from punkdata.snapshots.reader import open_either
 
     snapshot = open_either(root, version)
-    page = gallery_html(snapshot).encode()
+    page = render_gallery(snapshot).encode()
     write_atomic(out, page)
     console.emit(str(out))
     count, size = snapshot.manifest.punks, len(page) / 1e6
@@ -62,15 +62,15 @@ def plot(
     """Draw what articles show as PNG files: the first hundred, prices, counts, co-occurrence."""
     if unknown := sorted(set(names or ()) - set(NAMES)):
         raise UsageError(f"{unknown[0]!r} is no picture", hint=f"they are: {', '.join(NAMES)}")
-    from punkdata.analysis.plots import OF_PRICES, PLOTS
+    from punkdata.analysis.plots import PLOTS, PRICE_PLOTS
     from punkdata.snapshots.reader import open_either
 
     snapshot = open_either(root, version)
     chosen = [name for name in NAMES if name in (names or NAMES)]
     if not names and snapshot.manifest.sales is None:
-        chosen = [name for name in chosen if name not in OF_PRICES]
+        chosen = [name for name in chosen if name not in PRICE_PLOTS]
         source = snapshot.manifest.source
-        console.warn(f"{source} knows no prices, so there is no {' and no '.join(OF_PRICES)}")
+        console.warn(f"{source} knows no prices, so there is no {' and no '.join(PRICE_PLOTS)}")
     with console.progress("drawing", "pictures") as report:
         for done, name in enumerate(chosen):
             report(done, len(chosen), name)

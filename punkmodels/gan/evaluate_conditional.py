@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from punkdata.analysis.layers import SKIN_PIXEL, UNKNOWN, Layers, recover
+from punkdata.analysis.layers import SKIN_PIXEL, UNKNOWN_COLOR, Layers, recover_layers
 from punkdata.errors import DataError
 from punkdata.files import storage_errors, write_atomic
 from punkdata.images.palette import PALETTE
@@ -179,7 +179,7 @@ def _of_all_tones(
     punk, as of zombies, as they are.
     """
     flat = everyone.images.flatten(1).numpy().astype(np.int16)
-    layers = recover(flat, everyone.labels.bool().numpy())
+    layers = recover_layers(flat, everyone.labels.bool().numpy())
     shape = images.shape[1:]
     skins = [PALETTE.tolist().index([*rgb, 255]) for rgb in TONES]
     known = {base for body in layers.bases for base in body}
@@ -200,7 +200,7 @@ def _of_all_tones(
 
 def _rendered(layers: Layers, kind: int, skin: int, worn: list[int]) -> np.ndarray[Any, Any]:
     colors = layers.render(kind, skin, worn)
-    colors[colors == UNKNOWN] = 255  # like no color of the palette
+    colors[colors == UNKNOWN_COLOR] = 255  # like no color of the palette
     return colors.astype(np.uint8)
 
 

@@ -40,7 +40,7 @@ PRICES = {
 """what the page calls a price -> its column"""
 
 
-def gallery_html(snapshot: Snapshot) -> str:
+def render_gallery(snapshot: Snapshot) -> str:
     """The whole page.
 
     Raises:
@@ -50,8 +50,8 @@ def gallery_html(snapshot: Snapshot) -> str:
     punks, sales = snapshot.punks(), snapshot.sales(["punk_id", "sold_at", "price_eth"])
     # With neighbors that look alike, the packed sprites are half as large.
     punks = punks.take(np.lexsort(table_labels(punks).T[::-1]))
-    indices, palette = indexed(table_sprites(punks))
-    facts = page_facts(snapshot, punks, sales) | {"palette": palette}
+    indices, palette = index_colors(table_sprites(punks))
+    facts = page_data(snapshot, punks, sales) | {"palette": palette}
     folder = files("punkdata.analysis.gallery") / "page"
     style = (folder / "gallery.css").read_text("utf-8")
     script = "\n".join((folder / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
@@ -66,7 +66,7 @@ def gallery_html(snapshot: Snapshot) -> str:
     )
 
 
-def page_facts(snapshot: Snapshot, punks: pa.Table, sales: pa.Table | None) -> dict[str, Any]:
+def page_data(snapshot: Snapshot, punks: pa.Table, sales: pa.Table | None) -> dict[str, Any]:
     """All that the page tells, but for pixels: columns by the rows of `punks`.
 
     Times are Unix seconds, prices ETH; null is not known.
@@ -126,7 +126,7 @@ def rarity_bits(labels: NDArray[np.uint8]) -> NDArray[np.float64]:
     return rarity
 
 
-def indexed(sprites: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], list[str]]:
+def index_colors(sprites: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], list[str]]:
     """Sprites as positions in a palette of their own colors, and that, as "rrggbbaa".
 
     Args:

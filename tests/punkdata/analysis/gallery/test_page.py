@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.npm import npm_file
 
-from punkdata.analysis.gallery.html import gallery_html
+from punkdata.analysis.gallery.html import render_gallery
 from punkdata.snapshots.reader import Snapshot, open_snapshot
 from punkdata.snapshots.tables import table_sprites
 
@@ -46,9 +46,9 @@ def files(
     built_root: Path,
 ) -> Path:
     folder = tmp_path_factory.mktemp("gallery")
-    (folder / "priced.html").write_text(gallery_html(priced), "utf-8")
-    (folder / "hiding.html").write_text(gallery_html(hiding), "utf-8")
-    (folder / "bare.html").write_text(gallery_html(open_snapshot(built_root)), "utf-8")
+    (folder / "priced.html").write_text(render_gallery(priced), "utf-8")
+    (folder / "hiding.html").write_text(render_gallery(hiding), "utf-8")
+    (folder / "bare.html").write_text(render_gallery(open_snapshot(built_root)), "utf-8")
     return folder
 
 
