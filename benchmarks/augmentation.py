@@ -19,9 +19,9 @@ from dcgan import trained as trained_generator
 from measure import machine
 
 from punkdata import open_snapshot
-from punkdata.snapshots.content_hash import content_labels_hash, content_version
+from punkdata.snapshots.content_hash import compute_labels_hash, compute_version
 from punkdata.snapshots.reader import Snapshot, write_snapshot
-from punkdata.snapshots.tables import numbers, table_counts, table_labels
+from punkdata.snapshots.tables import column_to_numpy, count_labels_and_splits, extract_labels
 from punkdata.traits import ACCESSORIES, LABELS
 from punkmodels.classifier.config import load_classifier, make_config
 from punkmodels.classifier.evaluate import predict_logits
@@ -40,7 +40,7 @@ EPOCHS = 8
 
 def chosen_labels(snapshot: Snapshot) -> list[int]:
     """Ten accessories of middling support, so that enough are left to score on."""
-    support = table_labels(snapshot.punks("train", ["labels"])).sum(axis=0, dtype=int)
+    support = extract_labels(snapshot.punks("train", ["labels"])).sum(axis=0, dtype=int)
     accessories = range(len(LABELS) - len(ACCESSORIES), len(LABELS))
     middling = sorted((i for i in accessories if support[i] >= 80), key=lambda i: support[i])
     return middling[:CHOSEN]
@@ -49,7 +49,7 @@ def chosen_labels(snapshot: Snapshot) -> list[int]:
 def reduced(snapshot: Snapshot, root: Path, labels: list[int], examples: int) -> Snapshot:
     """The same with so many examples of each label in its training part, drawn by chance."""
     punks = snapshot.punks()
-    have = table_labels(punks)[:, labels] > 0
+    have = extract_labels(punks)[:, labels] > 0
     is_train = np.array(punks.column("split").to_pylist()) == "train"
     rng = np.random.default_rng(examples)
     kept = ~(have.any(axis=1) & is_train)
@@ -58,15 +58,18 @@ def reduced(snapshot: Snapshot, root: Path, labels: list[int], examples: int) ->
         kept[rng.permutation(rows)[:examples]] = True
     some = punks.filter(kept)
     provenance = snapshot.provenance().filter(
-        np.isin(numbers(snapshot.provenance().column("punk_id")), numbers(some.column("punk_id")))
+        np.isin(
+            column_to_numpy(snapshot.provenance().column("punk_id")),
+            column_to_numpy(some.column("punk_id")),
+        )
     )
     manifest = snapshot.manifest.model_copy(
         update={
-            "version": content_version(snapshot.manifest.collection, some, None, {}),
-            "labels_hash": content_labels_hash(some),
+            "version": compute_version(snapshot.manifest.collection, some, None, {}),
+            "labels_hash": compute_labels_hash(some),
             "expected": len(some),
             "sales": None,
-            **table_counts(some),
+            **count_labels_and_splits(some),
         }
     )
     return write_snapshot(root, manifest, some, None, provenance)[0]
@@ -130,7 +133,7 @@ def main() -> None:
                     options,
                     threads=1,
                     resume=resume,
-                    synthesize=examples_for,
+                    generate_examples=examples_for,
                 )
                 scores.append(score(run, part, labels))
             spread = f" ± {statistics.stdev(scores):.4f}" if len(scores) > 1 else ""

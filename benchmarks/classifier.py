@@ -58,7 +58,7 @@ def trained(out: Path, **options: object) -> tuple[Path, float]:
             entry["run"] = names.pop()
             index.write_text(json.dumps(known, indent=1))
 
-    run = train_classifier(ROOT, out, config, resume=resume, say=say)
+    run = train_classifier(ROOT, out, config, resume=resume, log=say)
     # Of a run that was stopped the whole time is not known.
     seconds = time.perf_counter() - start if is_new else math.nan
     known[key] = {"run": run.name, "seconds": seconds}

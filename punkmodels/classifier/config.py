@@ -13,28 +13,28 @@ from punkdata.errors import DataError
 from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS, TYPES
 from punkmodels.classifier.networks import Classifier, LinearPixels, PublishedCNN, PunkCNN
-from punkmodels.data.palette import PLACES
+from punkmodels.data.palette import NUM_PIXELS
 from punkmodels.training.checkpoint import (
-    CheckpointFacts,
+    CheckpointMetadata,
     load_checkpoint,
     read_tensors,
-    unprefixed,
+    strip_prefix,
 )
 from punkmodels.training.pretrained import (
-    WEIGHTS,
+    WEIGHTS_FILE,
     Count,
+    Dim,
+    Fraction,
     SavedRun,
-    Share,
-    Size,
     export_model,
-    read_saved,
+    read_run_config,
     restore_model,
 )
 
 Model = Literal["cnn", "linear", "published", "features"]
 Task = Literal["labels", "type"]
-_TABLE = (PLACES, len(PALETTE))
-BUNDLED = Path(__file__).parents[1] / "weights" / "classifier"
+_TABLE = (NUM_PIXELS, len(PALETTE))
+BUNDLED_CLASSIFIER = Path(__file__).parents[1] / "weights" / "classifier"
 Scheme = Literal["default", "by_id", "fold-1", "fold-2", "fold-3", "fold-4", "fold-5"]
 
 
@@ -52,20 +52,20 @@ class ClassifierConfig:
     patience: Annotated[int, Field(ge=0)] = 0
     """epochs without a lower validation loss after which training ends; 0: it never does"""
     batch_size: Count = 64
-    color_embedding_dim: Size = 16
-    width: Size = 32
+    color_embedding_dim: Dim = 16
+    width: Dim = 32
     depth: Annotated[int, Field(ge=1, le=5)] = 3
     """blocks of `published`; each halves the map and doubles the filters"""
-    hidden: Size = 256
-    dropout: Share = 0.2
+    hidden: Dim = 256
+    dropout: Fraction = 0.2
     skip: bool = True
     """a linear layer from the pixels beside the network"""
     peak_lr: float = 3e-3
     weight_decay: float = 0.02
     ema_half_life_epochs: float = 0.5
-    class_balance: Share = 0.5
+    class_balance: Fraction = 0.5
     """share of a batch that is drawn so that rare labels come as often as common ones"""
-    pixel_noise: Share = 0.01
+    pixel_noise: Fraction = 0.01
     """share of pixels that are taken from another punk"""
     augment_with: str | None = None
     """a generator's run, whose drawings are further examples, see synthetic.py"""
@@ -140,7 +140,7 @@ class _Trained(BaseModel):
     finished: bool = False
 
 
-class ClassifierFacts(CheckpointFacts):
+class ClassifierMetadata(CheckpointMetadata):
     """The JSON beside a checkpoint's tensors."""
 
     epoch: int = Field(ge=0)
@@ -161,7 +161,7 @@ class SavedClassifier(SavedRun):
 
 def read_classifier_config(run: Path) -> SavedClassifier:
     """The config.json of a classifier's run; raises as `read_saved`."""
-    return read_saved(run, SavedClassifier, "classifier")
+    return read_run_config(run, SavedClassifier, "classifier")
 
 
 def load_classifier(run: Path, device: torch.device) -> Classifier:
@@ -171,11 +171,11 @@ def load_classifier(run: Path, device: torch.device) -> Classifier:
         DataError: the run has no whole checkpoint, or is no classifier's.
     """
     config = read_classifier_config(run).options
-    file = run / WEIGHTS
+    file = run / WEIGHTS_FILE
     tensors = (
         read_tensors(file)
         if file.exists()
-        else unprefixed("best", load_checkpoint(run, ClassifierFacts)[0])
+        else strip_prefix("best", load_checkpoint(run, ClassifierMetadata)[0])
     )
     pairs = tensors.get("pairs")
     is_table = pairs is not None and (pairs.shape, pairs.dtype) == (_TABLE, torch.int16)
@@ -190,10 +190,10 @@ def load_classifier(run: Path, device: torch.device) -> Classifier:
 
 def trained_epochs(run: Path) -> tuple[int, bool]:
     """How many epochs a run was trained, and whether that is all; raises as `load_classifier`."""
-    if (run / WEIGHTS).exists():
+    if (run / WEIGHTS_FILE).exists():
         trained = read_classifier_config(run).trained
         return trained.epochs, trained.finished
-    _, facts = load_checkpoint(run, ClassifierFacts)
+    _, facts = load_checkpoint(run, ClassifierMetadata)
     return facts.epoch + 1, facts.finished
 
 

@@ -16,7 +16,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from punkdata.errors import DataError, UsageError
-from punkdata.files import storage_errors, write_atomic
+from punkdata.files import translate_os_errors, write_atomic
 from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS, TYPES
 from punkmodels.classifier.config import (
@@ -49,7 +49,7 @@ def evaluate_classifier(
     version: str | None = None,
     device: torch.device | None = None,
     out: Path | None = None,
-    report: Callable[..., None] = lambda done, total: None,
+    progress: Callable[..., None] = lambda done, total: None,
 ) -> Evaluation:
     """Score a run on a part of the split that it was trained by.
 
@@ -85,13 +85,13 @@ def evaluate_classifier(
     about = {"run": str(run), "task": saved.options.task, "version": part.version}
     epochs, finished = trained_epochs(run)
     done = {"epochs": epochs, "finished": finished}
-    result = score(visible, raw, logits, part.punk_ids, report, split=split, **about, **done)
+    result = score(visible, raw, logits, part.punk_ids, progress, split=split, **about, **done)
     if out:
-        with storage_errors(out):
+        with translate_os_errors(out):
             out.mkdir(parents=True, exist_ok=True)
             write_json(out / "metrics.json", result.to_json())
             write_atomic(out / "metrics.md", markdown(result).encode())
-            picture_of_mistakes(part, logits).save(out / "errors.png")
+            draw_errors(part, logits).save(out / "errors.png")
     return result
 
 
@@ -101,7 +101,7 @@ def export_with_scores(
     out: Path,
     *,
     version: str | None = None,
-    report: Callable[..., None] = lambda done, total: None,
+    progress: Callable[..., None] = lambda done, total: None,
 ) -> Evaluation:
     """Export a run's weights (see `export_classifier`) with their scores on the test part; all or
     nothing. Raises as both.
@@ -109,12 +109,12 @@ def export_with_scores(
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder)
         export_classifier(run, exported)
-        result = evaluate_classifier(exported, root, "test", version=version, report=report)
+        result = evaluate_classifier(exported, root, "test", version=version, progress=progress)
         facts = result.to_json()
         kept = ("version", "split", "punks", "visible", "visible_95", "raw", "ceiling_visible_only")
         scores = {name: facts[name] for name in kept}
         write_json(exported / "config.json", read_config(exported) | {"scores": scores})
-        with storage_errors(out):
+        with translate_os_errors(out):
             out.mkdir(parents=True, exist_ok=True)
             for file in exported.iterdir():
                 write_atomic(out / file.name, file.read_bytes())
@@ -185,7 +185,7 @@ def markdown(result: Evaluation) -> str:
     return "\n".join(lines) + "\n"
 
 
-def picture_of_mistakes(part: SplitTensors, logits: torch.Tensor, scale: int = 4) -> Image.Image:
+def draw_errors(part: SplitTensors, logits: torch.Tensor, scale: int = 4) -> Image.Image:
     """Each punk with a wrong visible label, with what was missed (−) and wrongly seen (+)."""
     width = logits.shape[1]
     told, truth = decide(logits), part.visible[:, :width] > 0

@@ -16,7 +16,7 @@ import torch
 from punkdata.errors import DataError
 from punkmodels.classifier.config import load_classifier
 from punkmodels.classifier.networks import Classifier, PunkCNN
-from punkmodels.training.pretrained import WEIGHTS
+from punkmodels.training.pretrained import WEIGHTS_FILE
 
 BUNDLED_FEATURES = Path(__file__).parents[1] / "weights" / "features"
 SHA256 = "2ff71d3967ba84d6403e013860e309d1cdc3b2b2a5977450a548c536936e5599"
@@ -27,13 +27,13 @@ BATCH = 1000
 
 
 @cache
-def feature_net(device: torch.device) -> Classifier:
+def load_feature_extractor(device: torch.device) -> Classifier:
     """The network that ships with punkmodels.
 
     Raises:
         DataError: its file is missing or another one.
     """
-    path = BUNDLED_FEATURES / WEIGHTS
+    path = BUNDLED_FEATURES / WEIGHTS_FILE
     try:
         found = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
@@ -51,7 +51,7 @@ def embed(indices: torch.Tensor, device: torch.device) -> torch.Tensor:
     Raises:
         DataError: as `feature_net`.
     """
-    network = feature_net(device).network
+    network = load_feature_extractor(device).network
     assert isinstance(network, PunkCNN)
     with torch.inference_mode():
         found = [network.describe(part.to(device)).cpu() for part in torch.split(indices, BATCH)]

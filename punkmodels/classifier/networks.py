@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS, TYPES
-from punkmodels.data.palette import PLACES
+from punkmodels.data.palette import NUM_PIXELS
 from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup
 
 BACKGROUND = (0x63, 0x85, 0x96)
@@ -50,7 +50,7 @@ class Classifier(nn.Module):
 
     def rows(self, indices: torch.Tensor) -> torch.Tensor:
         """The row in `pairs` of every pixel: int64 (N, 576)."""
-        places = torch.arange(PLACES, device=indices.device)
+        places = torch.arange(NUM_PIXELS, device=indices.device)
         return self.pairs[places, indices.flatten(1).long()].long()
 
     def unknown_pixels(self, indices: torch.Tensor) -> torch.Tensor:
@@ -63,14 +63,14 @@ class Classifier(nn.Module):
 class Dropout(nn.Dropout):
     """The same for ranks that share a batch: each draws the chances of all, and uses its own."""
 
-    ranks: ProcessGroup = SINGLE_PROCESS
+    process_group: ProcessGroup = SINGLE_PROCESS
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         if not self.training or not self.p:
             return features
         n, *rest = features.shape
-        chance = torch.rand(n * self.ranks.world_size, *rest, device=features.device)
-        return features * (self.ranks.local_shard(chance) >= self.p) / (1 - self.p)
+        chance = torch.rand(n * self.process_group.world_size, *rest, device=features.device)
+        return features * (self.process_group.local_shard(chance) >= self.p) / (1 - self.p)
 
 
 class PunkCNN(nn.Module):
@@ -114,7 +114,9 @@ class PunkCNN(nn.Module):
             Dropout(dropout),
         )
         self.head = nn.Linear(hidden, outputs)
-        self.skip = nn.Linear(color_embedding_dim * PLACES, outputs, bias=False) if skip else None
+        self.skip = (
+            nn.Linear(color_embedding_dim * NUM_PIXELS, outputs, bias=False) if skip else None
+        )
         if self.skip:
             nn.init.zeros_(self.skip.weight)
 

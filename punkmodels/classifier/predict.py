@@ -80,7 +80,7 @@ def predict_image(model: Classifier, path: Path, device: torch.device) -> Predic
     )
 
 
-def find_pictures(paths: list[Path]) -> list[Path]:
+def find_images(paths: list[Path]) -> list[Path]:
     """The files named, and the pictures in the folders named, by name."""
     found: list[Path] = []
     for path in paths:

@@ -117,7 +117,7 @@ def score(
     raw: Bool,
     logits: torch.Tensor,
     punk_ids: NDArray[np.int32],
-    report: Report = lambda done, total: None,
+    progress: Report = lambda done, total: None,
     **about: Any,
 ) -> Evaluation:
     """Score logits.
@@ -148,7 +148,7 @@ def score(
         **about,
         punks=len(visible),
         visible=_scores(visible, values, predicted, counted),
-        visible_95=_intervals(visible, values, predicted, counted, report),
+        visible_95=_intervals(visible, values, predicted, counted, progress),
         raw=_scores(raw, values, predicted, counted),
         ceiling_visible_only=_scores(raw, oracle, visible, counted),
         labels_counted=int(counted.sum()),
@@ -183,12 +183,12 @@ def _intervals(
     values: NDArray[np.float64],
     predicted: Bool,
     counted: Bool,
-    report: Report,
+    progress: Report,
 ) -> dict[str, tuple[float, float]]:
     rng = np.random.default_rng(0)
     drawn = []
     for done in range(RESAMPLES):
-        report(done, RESAMPLES)
+        progress(done, RESAMPLES)
         rows = rng.integers(len(truth), size=len(truth))
         occurring = counted & truth[rows].any(axis=0) & ~truth[rows].all(axis=0)
         drawn.append(asdict(_scores(truth[rows], values[rows], predicted[rows], occurring)))

@@ -21,32 +21,32 @@ from punkdata.errors import DataError, UsageError
 from punkdata.traits import TYPES
 from punkmodels.classifier.config import (
     ClassifierConfig,
-    ClassifierFacts,
+    ClassifierMetadata,
     build_model,
     read_classifier_config,
 )
 from punkmodels.classifier.networks import Classifier, Dropout, decide
-from punkmodels.data.image_grid import grid
-from punkmodels.data.palette import known_pairs
+from punkmodels.data.image_grid import make_grid
+from punkmodels.data.palette import build_pair_table
 from punkmodels.data.splits import SplitTensors, describe_run, load_split, sampling_weights
-from punkmodels.data.synthetic_examples import FILE, Examples, load_examples, save_examples
+from punkmodels.data.synthetic_examples import EXAMPLES_FILE, Examples, load_examples, save_examples
 from punkmodels.training.checkpoint import (
+    add_prefix,
+    flatten_optimizer_state,
     has_checkpoint,
     load_checkpoint,
-    optimizer_tensors,
-    prefixed,
     restore_optimizer,
     save_checkpoint,
-    unprefixed,
+    strip_prefix,
 )
 from punkmodels.training.device import choose_precision_and_threads, pick_device
 from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup
 from punkmodels.training.loggers import check_logger, open_logger
-from punkmodels.training.pretrained import refuse_exported, restore_model
+from punkmodels.training.pretrained import check_resumable, restore_model
 from punkmodels.training.run_dir import (
     append_metrics,
     create_run,
-    training,
+    lock_run,
     write_json,
 )
 
@@ -62,12 +62,12 @@ def train_classifier(
     device_name: str = "auto",
     threads: int | None = None,
     resume: Path | None = None,
-    log: str | None = None,
-    report: Callable[..., None] = lambda done, total, note="": None,
-    say: Callable[[str], None] = lambda text: None,
-    each_epoch: Callable[[dict[str, Any]], None] = lambda line: None,
-    synthesize: Synthesize | None = None,
-    ranks: ProcessGroup = SINGLE_PROCESS,
+    logger: str | None = None,
+    progress: Callable[..., None] = lambda done, total, note="": None,
+    log: Callable[[str], None] = lambda text: None,
+    on_epoch_end: Callable[[dict[str, Any]], None] = lambda line: None,
+    generate_examples: Synthesize | None = None,
+    process_group: ProcessGroup = SINGLE_PROCESS,
 ) -> Path:
     """Train on the training part, watch the validation part, and return the run folder.
 
@@ -95,9 +95,9 @@ def train_classifier(
         SetupError: what `log` needs is not installed.
         StorageError: the disk is full.
     """
-    check_logger(log)
+    check_logger(logger)
     if resume:
-        refuse_exported(resume)
+        check_resumable(resume)
     saved = read_classifier_config(resume) if resume else None
     if saved:
         config, version = saved.options, saved.data.version
@@ -112,28 +112,28 @@ def train_classifier(
         )
     if saved and saved.data.labels_hash != train.labels_hash:
         raise DataError(f"{train.path} holds other labels than {resume} was trained on")
-    if config.batch_size % ranks.world_size:
+    if config.batch_size % process_group.world_size:
         raise UsageError(
-            f"a batch of {config.batch_size} cannot be shared by {ranks.world_size} ranks"
+            f"a batch of {config.batch_size} cannot be shared by {process_group.world_size} ranks"
         )
     device, reason = pick_device(saved.device.name if saved else device_name)
     images, labels = train.images.to(device), targets(train, config).to(device)
     val_images, val_labels = val.images.to(device), targets(val, config).to(device)
 
     examples = None
-    if config.augment_with and resume is not None and (resume / FILE).exists():
+    if config.augment_with and resume is not None and (resume / EXAMPLES_FILE).exists():
         examples = load_examples(resume)
     elif config.augment_with:
-        if synthesize is None:
+        if generate_examples is None:
             raise ValueError("augment_with needs `synthesize`, see punkmodels.gan.synthetic")
-        examples = synthesize(config, train, device)
+        examples = generate_examples(config, train, device)
     if examples:
         drawn, drawn_labels = (tensor.to(device) for tensor in examples)
         images = torch.cat([images, drawn])
         labels = torch.cat([labels, drawn_labels[:, : config.outputs]])
 
     torch.manual_seed(config.seed)
-    model = build_model(config, known_pairs(train.images), labels.mean(0)).to(device)
+    model = build_model(config, build_pair_table(train.images), labels.mean(0)).to(device)
     sample, sample_labels = images[: config.batch_size], labels[: config.batch_size]
 
     def try_step(in_half: bool) -> None:
@@ -142,14 +142,14 @@ def train_classifier(
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
     began = (saved.device.threads, saved.device.bf16) if saved else None
-    half, how = choose_precision_and_threads(
-        try_step, device, threads or ranks.threads, began, ranks
+    use_bf16, how = choose_precision_and_threads(
+        try_step, device, threads or process_group.threads, began, process_group
     )
     reason += how
     model.zero_grad()
     for module in model.modules():
         if isinstance(module, Dropout):
-            module.ranks = ranks
+            module.process_group = process_group
     ema = copy.deepcopy(model).eval().requires_grad_(False)
     best = {name: tensor.clone() for name, tensor in ema.state_dict().items()}
     optimizer = torch.optim.AdamW(
@@ -164,54 +164,56 @@ def train_classifier(
     if resume:
         run = resume
         if has_checkpoint(run):  # else it was stopped in its first epoch, and begins again
-            tensors, facts = load_checkpoint(run, ClassifierFacts)
-            restore_model(run, model, unprefixed("model", tensors))
-            restore_model(run, ema, unprefixed("ema", tensors))
-            restore_optimizer(optimizer, unprefixed("optimizer", tensors))
-            best = unprefixed("best", tensors)
-    elif not ranks.is_main:
+            tensors, facts = load_checkpoint(run, ClassifierMetadata)
+            restore_model(run, model, strip_prefix("model", tensors))
+            restore_model(run, ema, strip_prefix("ema", tensors))
+            restore_optimizer(optimizer, strip_prefix("optimizer", tensors))
+            best = strip_prefix("best", tensors)
+    elif not process_group.is_main:
         run = runs  # nothing is written there
     else:
         names = ["classifier", config.model, config.preset]
         run = create_run(runs, "-".join(name for name in names if name != "cnn"))
         write_json(
             run / "config.json",
-            describe_run("classifier", asdict(config), train.about, device, reason, half=half),
+            describe_run(
+                "classifier", asdict(config), train.data_config, device, reason, use_bf16=use_bf16
+            ),
         )
         generator = torch.Generator(device).manual_seed(config.seed)
-        grid(augment(images[:64], config.pixel_noise, generator)).save(run / "reals.png")
-    if examples and ranks.is_main and not (run / FILE).exists():
+        make_grid(augment(images[:64], config.pixel_noise, generator)).save(run / "reals.png")
+    if examples and process_group.is_main and not (run / EXAMPLES_FILE).exists():
         save_examples(run, examples)
-        grid(examples[0][:64]).save(run / "synthetic.png")
+        make_grid(examples[0][:64]).save(run / "synthetic.png")
     if facts and facts.finished:
-        say(f"{run} is finished already")
+        log(f"{run} is finished already")
         return run
-    say(f"{run}: {len(images):,} punks of {train.version}, {config.epochs} epochs on {device}")
-    say(f"{device}: {reason}")
+    log(f"{run}: {len(images):,} punks of {train.version}, {config.epochs} epochs on {device}")
+    log(f"{device}: {reason}")
     note = ""
     best_loss, best_epoch = (facts.best_val_loss, facts.best_epoch) if facts else (math.inf, 0)
 
     first_epoch = facts.epoch + 1 if facts else 0
-    held = training(run, first_epoch, is_first=ranks.is_main)
-    with held, open_logger(run, log if ranks.is_main else None) as sink:
+    held = lock_run(run, first_epoch, is_main=process_group.is_main)
+    with held, open_logger(run, logger if process_group.is_main else None) as log_metrics:
         for epoch in range(first_epoch, config.epochs):
             torch.manual_seed(config.seed * 100_003 + epoch + 1)  # dropout
             generator = torch.Generator(device).manual_seed(config.seed * 100_003 + epoch + 1)
             order = torch.multinomial(sampling, len(images), replacement=True, generator=generator)
-            order = order[: len(order) // ranks.world_size * ranks.world_size]
+            order = order[: len(order) // process_group.world_size * process_group.world_size]
             total_loss = torch.zeros((), device=device)
             model.train()
             for batch, index in enumerate(torch.split(order, config.batch_size)):
                 step = epoch * batches + batch
                 for group in optimizer.param_groups:
                     group["lr"] = config.peak_lr * one_cycle(step / steps)
-                x = ranks.local_shard(augment(images[index], config.pixel_noise, generator))
-                with torch.autocast(device.type, torch.bfloat16, enabled=half):
+                x = process_group.local_shard(augment(images[index], config.pixel_noise, generator))
+                with torch.autocast(device.type, torch.bfloat16, enabled=use_bf16):
                     logits = model(x)
-                loss = loss_of(logits, ranks.local_shard(labels[index]), config)
+                loss = loss_of(logits, process_group.local_shard(labels[index]), config)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-                ranks.all_reduce_mean(p.grad for p in model.parameters())
+                process_group.all_reduce_mean(p.grad for p in model.parameters())
                 optimizer.step()
                 with torch.no_grad():
                     # Early on the average would be held back by the untrained start.
@@ -220,10 +222,10 @@ def train_classifier(
                         average.lerp_(now, 1 - decay)
                     total_loss += loss
                 seen = epoch * len(images) + batch * config.batch_size
-                report(seen, config.epochs * len(images), note)
+                progress(seen, config.epochs * len(images), note)
 
-            ranks.all_reduce_mean([total_loss])
-            val_loss, exact = ranks.broadcast(validate(ema, val_images, val_labels, config))
+            process_group.all_reduce_mean([total_loss])
+            val_loss, exact = process_group.broadcast(validate(ema, val_images, val_labels, config))
             if val_loss < best_loss:
                 best_loss, best_epoch = val_loss, epoch
                 best = {name: tensor.clone() for name, tensor in ema.state_dict().items()}
@@ -236,16 +238,16 @@ def train_classifier(
                 "val_loss": val_loss,
                 "val_exact_match": exact,
             }
-            if ranks.is_main:
+            if process_group.is_main:
                 append_metrics(run, line)
-                sink(line)
+                log_metrics(line)
                 save_checkpoint(
                     run,
-                    prefixed("model", model.state_dict())
-                    | prefixed("ema", ema.state_dict())
-                    | prefixed("best", best)
-                    | prefixed("optimizer", optimizer_tensors(optimizer)),
-                    ClassifierFacts(
+                    add_prefix("model", model.state_dict())
+                    | add_prefix("ema", ema.state_dict())
+                    | add_prefix("best", best)
+                    | add_prefix("optimizer", flatten_optimizer_state(optimizer)),
+                    ClassifierMetadata(
                         step=(epoch + 1) * batches,
                         epoch=epoch,
                         finished=is_last or has_stalled,
@@ -253,11 +255,11 @@ def train_classifier(
                         best_val_loss=best_loss,
                     ),
                 )
-            each_epoch(line)
+            on_epoch_end(line)
             note = f"epoch {epoch + 1}/{config.epochs}, validation exact match {exact:.3f}"
-            report((epoch + 1) * len(images), config.epochs * len(images), note)
+            progress((epoch + 1) * len(images), config.epochs * len(images), note)
             if has_stalled and not is_last:
-                say(f"ended after epoch {epoch + 1}: no better since epoch {best_epoch + 1}")
+                log(f"ended after epoch {epoch + 1}: no better since epoch {best_epoch + 1}")
                 break
     return run
 
@@ -285,9 +287,9 @@ def validate(
     with torch.inference_mode():
         ema.temperature.fill_(1)
         logits = torch.cat([ema(part) for part in torch.split(images, 1000)])
-        grid = torch.linspace(0.5, 4, 71, device=logits.device)
-        losses = torch.stack([loss_of(logits / t, labels, config) for t in grid])
-        ema.temperature.copy_(grid[losses.argmin()])
+        make_grid = torch.linspace(0.5, 4, 71, device=logits.device)
+        losses = torch.stack([loss_of(logits / t, labels, config) for t in make_grid])
+        ema.temperature.copy_(make_grid[losses.argmin()])
         exact = (decide(logits) == labels.bool()).all(dim=1).float().mean()
         return losses.min().item(), exact.item()
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from punkdata.errors import DataError, SetupError, UsageError
-from punkdata.files import lock_root, storage_errors, write_atomic
+from punkdata.files import lock_root, translate_os_errors, write_atomic
 from punkmodels.classifier.config import ClassifierConfig, make_config
 from punkmodels.classifier.evaluate import evaluate_classifier
 from punkmodels.classifier.train import train_classifier
@@ -97,8 +97,8 @@ def tune_classifier(
     device_name: str = "auto",
     threads: int | None = None,
     seed: int = 0,
-    report: Callable[..., None] = lambda done, total, note="": None,
-    say: Callable[[str], None] = lambda text: None,
+    progress: Callable[..., None] = lambda done, total, note="": None,
+    log: Callable[[str], None] = lambda text: None,
 ) -> Study:
     """Bring a study to as many trials, and score its best on the test part.
 
@@ -146,7 +146,7 @@ def tune_classifier(
         trials = max(trials, done)
         # Not the same proposals again after a stop.
         study.sampler = optuna.samplers.TPESampler(seed=seed + done)
-        say(f"{folder}: {done} of {trials} trials, {base.epochs} epochs each at most")
+        log(f"{folder}: {done} of {trials} trials, {base.epochs} epochs each at most")
 
         def objective(trial: optuna.Trial) -> float:
             config = replace(base, **SPACES[model](trial))
@@ -156,7 +156,7 @@ def tune_classifier(
                 nonlocal lowest
                 lowest = min(lowest, line["val_loss"])
                 epoch = f"epoch {line['epoch'] + 1} of {base.epochs}"
-                report(len(_ended(study)), trials, f"trial {trial.number + 1}, {epoch}")
+                progress(len(_ended(study)), trials, f"trial {trial.number + 1}, {epoch}")
                 # Each epoch once: a trial's worth is its best epoch, as that is what is kept.
                 trial.report(lowest, line["epoch"])
                 is_last = line["epoch"] + 1 == base.epochs
@@ -172,7 +172,7 @@ def tune_classifier(
                     version=version,
                     device_name=device_name,
                     threads=threads,
-                    each_epoch=watch,
+                    on_epoch_end=watch,
                 )
             except BaseException:
                 for unfinished in set(list_runs(folder / TRIALS)) - before:
@@ -185,9 +185,9 @@ def tune_classifier(
             _keep_best_run(study, folder)
             ended = _ended(study)
             told = f"best validation loss {_best(study).value:.5f}" if _complete(study) else ""
-            report(len(ended), trials, told)
+            progress(len(ended), trials, told)
 
-        report(done, trials, "")
+        progress(done, trials, "")
         study.optimize(objective, n_trials=trials - done, callbacks=[note])
         return _conclude(study, root, folder, base, model)
 
@@ -288,7 +288,7 @@ def _best(study: optuna.Study) -> optuna.trial.FrozenTrial:
 
 def _keep_best_run(study: optuna.Study, folder: Path) -> None:
     kept = _best(study).user_attrs["run"] if _complete(study) else None
-    with storage_errors(folder):
+    with translate_os_errors(folder):
         for run in list_runs(folder / TRIALS):
             if run.name != kept:
                 shutil.rmtree(run)

@@ -24,9 +24,9 @@ from punkmodels.cli.options import (
     Seed,
     Snapshot,
     Threads,
-    refuse_options,
-    shared_training,
-    stoppable,
+    check_no_other_options,
+    handle_interrupt,
+    training_session,
 )
 from punkmodels.training.run_dir import DEFAULT_RUNS, find_run, read_config
 
@@ -171,9 +171,9 @@ def train_classifier(
     )
     if going_on:
         is_plain = (config, version, device) == (make_config(), "latest", DeviceName.AUTO)
-        refuse_options(is_plain and epochs is seed is threads is None)
-    with stoppable("classifier", root, runs, going_on):  # noqa: SIM117  # the bar ends first
-        with shared_training() as (ranks, report, say):
+        check_no_other_options(is_plain and epochs is seed is threads is None)
+    with handle_interrupt("classifier", root, runs, going_on):  # noqa: SIM117  # the bar ends first
+        with training_session() as (process_group, progress, log):
             run = training.train_classifier(
                 root,
                 runs,
@@ -182,13 +182,13 @@ def train_classifier(
                 device_name=device.value,
                 threads=threads,
                 resume=going_on,
-                log=logger.value if logger else None,
-                report=report,
-                say=say,
-                synthesize=examples_for,
-                ranks=ranks,
+                logger=logger.value if logger else None,
+                progress=progress,
+                log=log,
+                generate_examples=examples_for,
+                process_group=process_group,
             )
-    if not ranks.is_main:
+    if not process_group.is_main:
         return
     if as_json:
         console.emit_json({"run": str(run), "config": read_config(run)["options"]})
@@ -247,9 +247,15 @@ def evaluate(
     part = split or HeldOut.TEST
     torch_device, _ = pick_device(device.value)
     out = out or folder / "evaluation" / part.value
-    with console.progress("scoring", "resamples") as report:
+    with console.progress("scoring", "resamples") as progress:
         result = evaluate_classifier(
-            folder, root, part.value, version=version, device=torch_device, out=out, report=report
+            folder,
+            root,
+            part.value,
+            version=version,
+            device=torch_device,
+            out=out,
+            progress=progress,
         )
     if as_json:
         console.emit_json(result.to_json())
@@ -307,7 +313,7 @@ def export(
 ) -> None:
     """Write what predicting or drawing needs of a run, in half precision, with its scores."""
     from punkmodels.classifier.evaluate import export_with_scores
-    from punkmodels.training.pretrained import WEIGHTS
+    from punkmodels.training.pretrained import WEIGHTS_FILE
 
     folder = find_run(runs, run, trained=True)
     if out.resolve() == folder.resolve():
@@ -315,9 +321,9 @@ def export(
     if evaluate_generators.is_drawn(str(folder), runs):
         evaluate_generators.export_drawn(folder, out, root, version, as_json=as_json)
         return
-    with console.progress("scoring", "resamples") as report:
-        result = export_with_scores(folder, root, out, version=version, report=report)
-    size_bytes = (out / WEIGHTS).stat().st_size
+    with console.progress("scoring", "resamples") as progress:
+        result = export_with_scores(folder, root, out, version=version, progress=progress)
+    size_bytes = (out / WEIGHTS_FILE).stat().st_size
     if as_json:
         console.emit_json({"path": str(out), "bytes": size_bytes, "scores": result.to_json()})
         return
@@ -350,13 +356,15 @@ def predict(
     as_json: console.Json = False,
 ) -> None:
     """Tell type and accessories of punks in pictures."""
-    from punkmodels.classifier.config import BUNDLED
-    from punkmodels.classifier.predict import find_pictures, predict_images
+    from punkmodels.classifier.config import BUNDLED_CLASSIFIER
+    from punkmodels.classifier.predict import find_images, predict_images
     from punkmodels.training.device import pick_device
 
     torch_device, _ = pick_device(device.value)
-    weights = find_run(runs, model, trained=True, task="classifier") if model else BUNDLED
-    pictures = find_pictures(images)
+    weights = (
+        find_run(runs, model, trained=True, task="classifier") if model else BUNDLED_CLASSIFIER
+    )
+    pictures = find_images(images)
     if not pictures:
         raise UsageError(f"{images[0]} holds no pictures")
     predictions, refusals = [], []

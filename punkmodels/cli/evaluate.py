@@ -44,8 +44,8 @@ def evaluate_drawn(
     torch_device, _ = pick_device(device.value)
     obeyed, types, asked_out = None, None, out / "conditional" if out else None
     if what not in BUNDLED_NAMES and path.exists() and not (path / "config.json").exists():
-        with console.progress("reading", "pictures") as report:
-            raw = read_sprites(path, tile or 24, report)
+        with console.progress("reading", "pictures") as progress:
+            raw = read_sprites(path, tile or 24, progress)
     else:
         path = weights(what, runs)
         if tile:
@@ -64,18 +64,23 @@ def evaluate_drawn(
                 )
         version = version or "latest"
         if saved.options.conditional == "labels":
-            with console.progress("asking", "steps") as report:
+            with console.progress("asking", "steps") as progress:
                 obeyed = evaluate_conditional.evaluate_conditional(
-                    path, root, version=version, device=torch_device, out=asked_out, report=report
+                    path,
+                    root,
+                    version=version,
+                    device=torch_device,
+                    out=asked_out,
+                    progress=progress,
                 )
         if saved.options.conditional == "type":
-            with console.progress("asking", "punks") as report:
+            with console.progress("asking", "punks") as progress:
                 types = evaluate_conditional.types_right(
-                    path, root, version=version, device=torch_device, report=report
+                    path, root, version=version, device=torch_device, progress=progress
                 )
-        with console.progress("drawing", "punks") as report:
-            raw = draw_for_scores(path, root, version, torch_device, report)
-    with console.progress("scoring", "steps") as report:
+        with console.progress("drawing", "punks") as progress:
+            raw = draw_for_scores(path, root, version, torch_device, progress)
+    with console.progress("scoring", "steps") as progress:
         result = evaluate_sprites(
             path.stem,
             raw,
@@ -83,7 +88,7 @@ def evaluate_drawn(
             version=version or "latest",
             device=torch_device,
             out=out,
-            report=report,
+            progress=progress,
         )
     if as_json:
         condition = {"conditional": obeyed.to_json()} if obeyed else {}
@@ -138,7 +143,7 @@ def _evaluate_pictures(run: Path, out: Path | None, device: torch.device, *, as_
 def export_drawn(run: Path, out: Path, root: Path, version: str | None, *, as_json: bool) -> None:
     from punkmodels.gan.config import export_generator, is_finished, read_dcgan_config
     from punkmodels.gan.evaluate import export_with_scores
-    from punkmodels.training.pretrained import WEIGHTS
+    from punkmodels.training.pretrained import WEIGHTS_FILE
 
     if not read_dcgan_config(run).options.trains_on_punks:  # its scores need the pictures
         export_generator(run, out)
@@ -147,9 +152,9 @@ def export_drawn(run: Path, out: Path, root: Path, version: str | None, *, as_js
             return
         console.emit(str(out))
         return
-    with console.progress("scoring", "steps") as report:
-        result = export_with_scores(run, root, out, version=version, report=report)
-    size_bytes = (out / WEIGHTS).stat().st_size
+    with console.progress("scoring", "steps") as progress:
+        result = export_with_scores(run, root, out, version=version, progress=progress)
+    size_bytes = (out / WEIGHTS_FILE).stat().st_size
     if not is_finished(run):
         console.warn("its training was stopped before the end")
     if as_json:

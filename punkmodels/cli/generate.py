@@ -117,12 +117,12 @@ def generate(
         )
     torch_device, _ = pick_device(device.value)
     generator = load_generator(folder, torch_device)
-    with console.progress("drawing", "punks") as report:
+    with console.progress("drawing", "punks") as progress:
         sprites, _ = generate_sprites(
             generator,
             count,
             seed,
-            report,
+            progress,
             condition=condition,
             keep_raw=False,
             of_punks=config.trains_on_punks,

@@ -63,7 +63,7 @@ Snapshot = Annotated[
 ]
 
 
-def refuse_options(is_plain: bool) -> None:
+def check_no_other_options(is_plain: bool) -> None:
     """Raises:
     UsageError: other options than --resume and --logger were given with them.
     """
@@ -74,20 +74,20 @@ def refuse_options(is_plain: bool) -> None:
 
 
 @contextmanager
-def shared_training() -> Iterator[tuple[ProcessGroup, console.Report, Callable[[str], None]]]:
+def training_session() -> Iterator[tuple[ProcessGroup, console.Report, Callable[[str], None]]]:
     """The ranks that share a training, and how it reports and speaks: only the first does."""
-    from punkmodels.training.distributed import process_group
+    from punkmodels.training.distributed import init_process_group
 
-    with process_group() as ranks:
-        if not ranks.is_main:
-            yield ranks, lambda done, total, note="": None, lambda text: None
+    with init_process_group() as process_group:
+        if not process_group.is_main:
+            yield process_group, lambda done, total, note="": None, lambda text: None
             return
-        with console.progress("training", "images") as report:
-            yield ranks, report, console.say
+        with console.progress("training", "images") as progress:
+            yield process_group, progress, console.say
 
 
 @contextmanager
-def stoppable(model: str, root: Path, runs: Path, going_on: Path | None) -> Iterator[None]:
+def handle_interrupt(model: str, root: Path, runs: Path, going_on: Path | None) -> Iterator[None]:
     """Turn Ctrl-C into the line that says how to go on.
 
     Raises:

@@ -18,9 +18,9 @@ from punkmodels.cli.options import (
     Runs,
     Seed,
     Threads,
-    refuse_options,
-    shared_training,
-    stoppable,
+    check_no_other_options,
+    handle_interrupt,
+    training_session,
 )
 from punkmodels.training.run_dir import DEFAULT_RUNS, find_run, read_config
 
@@ -210,9 +210,9 @@ def train_dcgan(
     config = make_config(preset.value, recipe.value, **chosen)
     if going_on:
         is_plain = (config, version, device) == (make_config(), "latest", DeviceName.AUTO)
-        refuse_options(is_plain and not chosen and threads is None)
-    with stoppable("dcgan", root, runs, going_on):  # noqa: SIM117  # the bar ends first
-        with shared_training() as (ranks, report, say):
+        check_no_other_options(is_plain and not chosen and threads is None)
+    with handle_interrupt("dcgan", root, runs, going_on):  # noqa: SIM117  # the bar ends first
+        with training_session() as (process_group, progress, log):
             run = training.train_dcgan(
                 root,
                 runs,
@@ -221,13 +221,13 @@ def train_dcgan(
                 device_name=device.value,
                 threads=threads,
                 resume=going_on,
-                log=logger.value if logger else None,
+                logger=logger.value if logger else None,
                 pictures=image_dir,
-                report=report,
-                say=say,
-                ranks=ranks,
+                progress=progress,
+                log=log,
+                process_group=process_group,
             )
-    if not ranks.is_main:
+    if not process_group.is_main:
         return
     if as_json:
         console.emit_json({"run": str(run), "config": read_config(run)["options"]})

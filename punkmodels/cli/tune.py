@@ -59,7 +59,7 @@ def tune_classifier(
 
     folder = study or runs / f"tune-{model.value}"
     try:
-        with console.progress("tuning", "trials") as report:
+        with console.progress("tuning", "trials") as progress:
             found = tune.tune_classifier(
                 root,
                 folder,
@@ -70,8 +70,8 @@ def tune_classifier(
                 device_name=device.value,
                 threads=threads,
                 seed=seed or 0,
-                report=report,
-                say=console.say,
+                progress=progress,
+                log=console.say,
             )
     except KeyboardInterrupt:
         raise StoppedError(

@@ -16,11 +16,11 @@ BACKGROUND = "#638596"
 """the collection's usual blue"""
 
 
-def grid(images: torch.Tensor, columns: int = 8, scale: int = 4) -> Image.Image:
+def make_grid(images: torch.Tensor, columns: int = 8, scale: int = 4) -> Image.Image:
     """Images, as `pixels_of` takes them, side by side, row by row, on the collection's usual
     blue.
     """
-    pixels = pixels_of(images)
+    pixels = to_hwc_pixels(images)
     n, height, width, channels = pixels.shape
     tiles = np.concatenate([pixels, np.zeros((-n % columns, *pixels.shape[1:]), np.uint8)])
     rows = tiles.reshape(-1, columns, height, width, channels).swapaxes(1, 2)
@@ -32,7 +32,7 @@ def grid(images: torch.Tensor, columns: int = 8, scale: int = 4) -> Image.Image:
     return picture.resize(size, Image.Resampling.NEAREST)
 
 
-def pixels_of(images: torch.Tensor) -> NDArray[np.uint8]:
+def to_hwc_pixels(images: torch.Tensor) -> NDArray[np.uint8]:
     """uint8 (N, side, side, channels): of punks, palette indices (N, 24, 24), RGBA; of other
     pictures, uint8 (N, channels, side, side), what they have.
     """
@@ -43,7 +43,7 @@ def pixels_of(images: torch.Tensor) -> NDArray[np.uint8]:
     return found
 
 
-def save_film(frames: list[Path], path: Path, frame_ms: int = 250) -> None:
+def save_gif(frames: list[Path], path: Path, frame_ms: int = 250) -> None:
     """A GIF of pictures of one size, which stays on the last for a while."""
     pictures = [Image.open(frame).convert("RGB") for frame in frames]
     first, *others = [picture.quantize(256, dither=Image.Dither.NONE) for picture in pictures]
@@ -51,7 +51,7 @@ def save_film(frames: list[Path], path: Path, frame_ms: int = 250) -> None:
     first.save(path, save_all=True, append_images=others, duration=durations, loop=0)
 
 
-def save_curves(lines: list[dict[str, float | None]], path: Path) -> None:
+def save_training_curves(lines: list[dict[str, float | None]], path: Path) -> None:
     """A PNG of the losses and of the distance, by the number of images seen.
 
     Args:

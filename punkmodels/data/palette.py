@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
-from torch.nn import functional as F
 
 from punkdata.errors import DataError
 from punkdata.images.palette import PALETTE, palette_indices
 
-SIZE = 24
-
-
+SPRITE_SIZE = 24
 
 
 def color_table(device: torch.device | None = None, color_embedding_dim: int = 0) -> torch.Tensor:
@@ -21,7 +17,11 @@ def color_table(device: torch.device | None = None, color_embedding_dim: int = 0
     with a gradient penalty must overlook; in the code any two colors are far apart.
     """
     rgba = torch.tensor(PALETTE, dtype=torch.float32) / 127.5 - 1
-    codes = 2 * torch.rand(len(PALETTE), color_embedding_dim, generator=torch.Generator().manual_seed(0)) - 1
+    codes = (
+        2
+        * torch.rand(len(PALETTE), color_embedding_dim, generator=torch.Generator().manual_seed(0))
+        - 1
+    )
     codes[0] = -1  # transparent is -1 throughout
     return torch.cat([rgba, codes], dim=1).to(device)
 
@@ -41,7 +41,7 @@ def to_rgba(indices: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
     return table[indices.int()].permute(0, 3, 1, 2)
 
 
-def snap(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def quantize(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The nearest color of the palette for each pixel, and how far away it was.
 
     Args:
@@ -62,22 +62,22 @@ def snap(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.cat(found).view(n, height, width), torch.cat(distance).view(n, height, width)
 
 
-PLACES = 24 * 24
+NUM_PIXELS = 24 * 24
 
 
-def known_pairs(indices: torch.Tensor) -> torch.Tensor:
+def build_pair_table(indices: torch.Tensor) -> torch.Tensor:
     """`Classifier.pairs` of training images, uint8 (N, 24, 24).
 
     Raises:
         DataError: they are far more varied than punks.
     """
-    flat = indices.flatten(1).long().cpu() + torch.arange(PLACES) * len(PALETTE)
+    flat = indices.flatten(1).long().cpu() + torch.arange(NUM_PIXELS) * len(PALETTE)
     seen = torch.unique(flat)
     if len(seen) > torch.iinfo(torch.int16).max:
         raise DataError(f"these images have {len(seen):,} pairs of place and color, too many")
-    pairs = torch.zeros(PLACES * len(PALETTE), dtype=torch.int16)
+    pairs = torch.zeros(NUM_PIXELS * len(PALETTE), dtype=torch.int16)
     pairs[seen] = torch.arange(1, len(seen) + 1, dtype=torch.int16)
-    return pairs.reshape(PLACES, len(PALETTE))
+    return pairs.reshape(NUM_PIXELS, len(PALETTE))
 
 
 def to_indices(images: torch.Tensor) -> torch.Tensor:

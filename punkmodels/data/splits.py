@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import punkdata
 from punkdata.dataset import PunkDataset
-from punkdata.splits import SCHEMES, tenths
+from punkdata.splits import SPLIT_COLUMNS, assign_folds
 from punkmodels.data.palette import to_indices
 
 SplitName = Literal["train", "val", "test", "all"]
@@ -38,7 +38,7 @@ class SplitTensors:
         return len(self.punk_ids)
 
     @property
-    def about(self) -> dict[str, Any]:
+    def data_config(self) -> dict[str, Any]:
         """For config.json."""
         return {"version": self.version, "labels_hash": self.labels_hash, "punks": len(self)}
 
@@ -52,13 +52,13 @@ def load_split(root: Path, version: str, scheme: str, part: SplitName) -> SplitT
     Raises:
         UsageError, DataError: as `PunkDataset`.
     """
-    if scheme in SCHEMES:
+    if scheme in SPLIT_COLUMNS:
         data = PunkDataset(root, version, part, scheme)  # type: ignore[arg-type]
         rows = np.arange(len(data))
     else:
         data = PunkDataset(root, version, "all")
         first = 2 * int(scheme.removeprefix("fold-")) - 2
-        tenth = tenths(data.punk_ids, data.as_tensors()[1].numpy().astype(np.uint8))
+        tenth = assign_folds(data.punk_ids, data.as_tensors()[1].numpy().astype(np.uint8))
         of_test = np.isin(tenth, (first, first + 1))
         of_val = tenth == (first + 2) % 10
         rows = np.flatnonzero({"test": of_test, "val": of_val}.get(part, ~(of_test | of_val)))
@@ -100,7 +100,7 @@ def describe_run(
     device: torch.device,
     reason: str,
     *,
-    half: bool,
+    use_bf16: bool,
 ) -> dict[str, Any]:
     """The content of config.json."""
     return {
@@ -110,7 +110,7 @@ def describe_run(
         "device": {
             "name": device.type,
             "threads": torch.get_num_threads(),
-            "bf16": half,
+            "bf16": use_bf16,
             "reason": reason,
         },
         "versions": {

@@ -13,7 +13,7 @@ import torch
 from punkdata.errors import DataError
 from punkdata.files import write_atomic
 
-FILE = "synthetic.npz"
+EXAMPLES_FILE = "synthetic.npz"
 
 
 Examples = tuple[torch.Tensor, torch.Tensor]
@@ -25,7 +25,7 @@ def save_examples(run: Path, examples: Examples) -> None:
     images, labels = (tensor.numpy() for tensor in examples)
     packed = io.BytesIO()
     np.savez_compressed(packed, images=images, labels=labels.astype(np.uint8))
-    write_atomic(run / FILE, packed.getvalue())
+    write_atomic(run / EXAMPLES_FILE, packed.getvalue())
 
 
 def load_examples(run: Path) -> Examples:
@@ -35,8 +35,11 @@ def load_examples(run: Path) -> Examples:
         DataError: it is missing or damaged.
     """
     try:
-        with (run / FILE).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        with (
+            (run / EXAMPLES_FILE).open("rb") as opened,
+            np.load(opened, allow_pickle=False) as file,
+        ):
             images, labels = torch.from_numpy(file["images"]), torch.from_numpy(file["labels"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{run / FILE} is missing or damaged ({error})") from None
+        raise DataError(f"{run / EXAMPLES_FILE} is missing or damaged ({error})") from None
     return images, labels.float()

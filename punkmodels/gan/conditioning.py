@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 
 from punkdata.traits import ACCESSORIES, LABELS, TYPES
-from punkmodels.data.skin_tones import TONES
+from punkmodels.data.skin_tones import SKIN_TONE_COLORS
 
 Conditional = Literal["none", "type", "labels"]
 
@@ -26,7 +26,7 @@ def condition_size(
     accessories = (
         len(ACCESSORIES) * (1 + split_female_accessories) if conditional == "labels" else 0
     )
-    return len(TYPES) + accessories + skin_tone * len(TONES)
+    return len(TYPES) + accessories + skin_tone * len(SKIN_TONE_COLORS)
 
 
 def conditions(
@@ -50,5 +50,5 @@ def conditions(
         known = torch.cat([known, known[:, kinds:] * is_female], dim=1)
     if not skin_tone:
         return known
-    numbers = torch.arange(1, len(TONES) + 1, device=tones.device)
+    numbers = torch.arange(1, len(SKIN_TONE_COLORS) + 1, device=tones.device)
     return torch.cat([known, (tones[:, None] == numbers).float()], dim=1)

@@ -11,24 +11,24 @@ from pydantic import Field
 
 from punkdata.errors import DataError
 from punkdata.images.palette import PALETTE
-from punkmodels.data.palette import PLACES
+from punkmodels.data.palette import NUM_PIXELS
 from punkmodels.gan.conditioning import Conditional, condition_size
 from punkmodels.gan.mlp import AnyGenerator, PlainGenerator
 from punkmodels.gan.networks import ConditionComposition, Generator
 from punkmodels.training.checkpoint import (
-    CheckpointFacts,
+    CheckpointMetadata,
     load_checkpoint,
     read_tensors,
-    unprefixed,
+    strip_prefix,
 )
 from punkmodels.training.pretrained import (
-    WEIGHTS,
+    WEIGHTS_FILE,
     Count,
+    Dim,
+    Fraction,
     SavedRun,
-    Share,
-    Size,
     export_model,
-    read_saved,
+    read_run_config,
     restore_model,
 )
 from punkmodels.training.run_dir import read_config
@@ -72,17 +72,17 @@ class DcganConfig:
     there"""
     split_female_accessories: bool = True
     """whether accessories of women are asked for apart, see `conditions`"""
-    label_dropout: Share = 0.0
+    label_dropout: Fraction = 0.0
     """of the accessories that a punk has, those that training does not ask for"""
-    class_balance: Share = 0.0
+    class_balance: Fraction = 0.0
     """of punks drawn so that rare labels are as frequent as common ones"""
     batch_size: Count = 32
     """of all ranks together"""
     norm_groups: Count = 1
     """parts of a batch that are normalized each by itself; as many ranks can share a training"""
-    width: Size = 32
+    width: Dim = 32
     """channels of the map of 12x12; 6x6 has twice, 3x3 four times as many"""
-    z_dim: Size = 100
+    z_dim: Dim = 100
     w_dim: Annotated[int, Field(ge=0, le=4096)] = 64
     """numbers by which an encoder describes a punk, see `Encoder`; 0 for none: the discriminator
     alone teaches. Of the palette head"""
@@ -90,33 +90,33 @@ class DcganConfig:
     """of what w tells of a punk"""
     encoder_weight: Annotated[float, Field(ge=0)] = 0.03
     """of the encoder's loss, and that of matching, in nats, beside the discriminator's judgment"""
-    adversarial_start: Share = 0.7
+    adversarial_start: Fraction = 0.7
     """share of the training after which the discriminator joins the encoder, or matching"""
     head: Head = "palette"
     """palette: one of the colors known at each place. rgba: any color, by tanh, as Radford's"""
-    head_channels: Size = 16
+    head_channels: Dim = 16
     """channels of the largest map, from which the palette's colors are chosen"""
     color_embedding_dim: Annotated[int, Field(ge=0, le=64)] = 8
     """numbers by which the discriminator tells colors apart, beside RGBA; of the palette head"""
     lr: Rate = 1e-3
     head_lr_mult: float = 3.0
     """how many times as fast the palette head learns"""
-    final_lr_fraction: Share = 0.1
+    final_lr_fraction: Fraction = 0.1
     """what is left of the learning rate at the end, along a cosine"""
-    beta_1: Share = 0.9
+    beta_1: Fraction = 0.9
     """of the generator's Adam, and the encoder's"""
-    beta_1_D: Share = 0.0
-    beta_2: Share = 0.99
+    beta_1_D: Fraction = 0.0
+    beta_2: Fraction = 0.99
     r1_gamma: Annotated[float, Field(ge=0)] = 2.0
     """weight of the gradient penalties R1 and R2"""
-    final_r1_gamma_fraction: Share = 0.3
+    final_r1_gamma_fraction: Fraction = 0.3
     d_reg_interval: Count = 4
     """steps; the penalties count as many times as much"""
     translate_px: Annotated[int, Field(ge=0, le=8)] = 2
     """pixels by which images are moved before the discriminator sees them"""
     cutout_px: Annotated[int, Field(ge=0, le=16)] = 6
     """side in pixels of the square that is cut out of them"""
-    ema_half_life: Share = 0.05
+    ema_half_life: Fraction = 0.05
     """half-life of the averaged generator, as a share of the images seen so far"""
     torch_compile: bool = False
     """whether torch.compile makes kernels of what the discriminator does"""
@@ -217,7 +217,7 @@ class SavedDcgan(SavedRun):
 
 def read_dcgan_config(run: Path) -> SavedDcgan:
     """The config.json of a DCGAN's run; raises as `read_saved`."""
-    return read_saved(run, SavedDcgan, "DCGAN")
+    return read_run_config(run, SavedDcgan, "DCGAN")
 
 
 def load_generator(run: Path, device: torch.device) -> AnyGenerator:
@@ -227,12 +227,12 @@ def load_generator(run: Path, device: torch.device) -> AnyGenerator:
         DataError: the run has no whole checkpoint, or is no DCGAN's.
     """
     options = read_dcgan_config(run).options
-    file = run / WEIGHTS
+    file = run / WEIGHTS_FILE
     if file.exists():
         tensors = read_tensors(file)
     else:
-        tensors = unprefixed("ema", load_checkpoint(run, CheckpointFacts)[0])
-    counts = torch.zeros(PLACES, len(PALETTE), dtype=torch.int64)
+        tensors = strip_prefix("ema", load_checkpoint(run, CheckpointMetadata)[0])
+    counts = torch.zeros(NUM_PIXELS, len(PALETTE), dtype=torch.int64)
     known = [tensors.get(f"layers.12.{name}", counts[:, :0]) for name in ("colors", "valid")]
     try:
         counts.scatter_(1, *(t.long() for t in known))  # a head of the shape of the weights
@@ -247,9 +247,9 @@ def is_finished(run: Path) -> bool:
     """Whether all of its training is done, of a run or of exported weights; raises as
     `load_generator`.
     """
-    if (run / WEIGHTS).exists():
+    if (run / WEIGHTS_FILE).exists():
         return bool(read_config(run).get("trained", {}).get("finished"))
-    return load_checkpoint(run, CheckpointFacts)[1].finished
+    return load_checkpoint(run, CheckpointMetadata)[1].finished
 
 
 def export_generator(run: Path, out: Path) -> None:

@@ -19,13 +19,13 @@ import torch
 from PIL import Image
 
 from punkdata.errors import DataError
-from punkdata.files import storage_errors, write_atomic
-from punkmodels.classifier.config import BUNDLED, load_classifier
+from punkdata.files import translate_os_errors, write_atomic
+from punkmodels.classifier.config import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.classifier.evaluate import predict_logits
 from punkmodels.classifier.features import embed
 from punkmodels.classifier.networks import decide
-from punkmodels.data.image_grid import grid
-from punkmodels.data.palette import SIZE, snap
+from punkmodels.data.image_grid import make_grid
+from punkmodels.data.palette import SPRITE_SIZE, quantize
 from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.gan.config import export_generator, load_generator, read_dcgan_config
 from punkmodels.gan.evaluate_conditional import evaluate_conditional
@@ -96,7 +96,7 @@ def evaluate_sprites(
     version: str = "latest",
     device: torch.device | None = None,
     out: Path | None = None,
-    report: Callable[..., None] = lambda done, total: None,
+    progress: Callable[..., None] = lambda done, total: None,
 ) -> GeneratorEvaluation:
     """Score sprites.
 
@@ -120,7 +120,7 @@ def evaluate_sprites(
         load_split(root, version, "default", part) for part in ("train", "val", "test")
     )
     real = RealPunks(train.images)
-    classifier = load_classifier(BUNDLED, device)
+    classifier = load_classifier(BUNDLED_CLASSIFIER, device)
     draws = max(1, min(DRAWS, len(raw) // DRAW))
     size = min(DRAW, len(raw))
     raw = raw[: draws * size]
@@ -133,11 +133,11 @@ def evaluate_sprites(
         features = embed(sprites, device)
         return Described(sprites, features, labels.bool(), nearest, perfect, perfect)
 
-    report(0, 2 * draws + 2)
-    sprites, off = snap(raw)
+    progress(0, 2 * draws + 2)
+    sprites, off = quantize(raw)
     drawn = replace(describe(sprites), off=off, off_alpha=off_alpha(raw))
     trained = describe(train.images, train.visible)
-    report(1, 2 * draws + 2)
+    progress(1, 2 * draws + 2)
     parts = [describe(part.images, part.visible) for part in (val, test)]
     held_out = describe(
         torch.cat([val.images, test.images]), torch.cat([val.visible, test.visible])
@@ -147,10 +147,10 @@ def evaluate_sprites(
     for i in range(draws):
         draw = drawn.take(slice(i * size, (i + 1) * size))
         found.append(fidelity_scores(held_out, draw, distances=size == DRAW))
-        report(2 * i + 2, 2 * draws + 2)
+        progress(2 * i + 2, 2 * draws + 2)
         again = trained.take(torch.randperm(len(train), generator=random)[:size])
         floors.append(fidelity_scores(held_out, again, distances=size == DRAW))
-        report(2 * i + 3, 2 * draws + 2)
+        progress(2 * i + 3, 2 * draws + 2)
     halves = [fidelity_scores(b, a, distances=False) for a, b in (parts, parts[::-1])]
     frechet = [draw.frechet_distance for draw in found if draw.frechet_distance is not None]
     result = GeneratorEvaluation(
@@ -165,9 +165,9 @@ def evaluate_sprites(
         expected_copy_rate=statistics.mean(expected_copy_rate(train, part) for part in (val, test)),
         label_shares=label_shares(held_out.labels, drawn.labels),
     )
-    report(2 * draws + 2, 2 * draws + 2)
+    progress(2 * draws + 2, 2 * draws + 2)
     if out:
-        with storage_errors(out):
+        with translate_os_errors(out):
             out.mkdir(parents=True, exist_ok=True)
             write_json(out / "metrics.json", result.to_json())
             write_atomic(out / "metrics.md", markdown(result).encode())
@@ -182,7 +182,7 @@ def draw_for_scores(
     root: Path,
     version: str,
     device: torch.device,
-    report: Callable[..., None] = lambda done, total: None,
+    progress: Callable[..., None] = lambda done, total: None,
 ) -> torch.Tensor:
     """What `evaluate_sprites` wants of a run, or of exported weights: `raw` of five draws.
 
@@ -199,7 +199,7 @@ def draw_for_scores(
         random = torch.Generator().manual_seed(0)
         some = torch.randint(len(train), (count,), generator=random)
         condition = conditions_from_split(config, train, len(train))[some]
-    return generate_sprites(load_generator(run, device), count, 0, report, condition=condition)[1]
+    return generate_sprites(load_generator(run, device), count, 0, progress, condition=condition)[1]
 
 
 def export_with_scores(
@@ -208,7 +208,7 @@ def export_with_scores(
     out: Path,
     *,
     version: str | None = None,
-    report: Callable[..., None] = lambda done, total: None,
+    progress: Callable[..., None] = lambda done, total: None,
 ) -> GeneratorEvaluation:
     """Export a run's generator (see `export_generator`) with its scores; all or nothing. Raises as
     that and `evaluate_sprites`.
@@ -218,7 +218,7 @@ def export_with_scores(
         export_generator(run, exported)
         version = version or read_dcgan_config(run).data.version
         raw = draw_for_scores(exported, root, version, torch.device("cpu"))
-        result = evaluate_sprites(out.name, raw, root, version=version, report=report)
+        result = evaluate_sprites(out.name, raw, root, version=version, progress=progress)
         facts = result.to_json()
         del facts["source"], facts["label_shares"]
         scores = {"scores": facts}
@@ -227,7 +227,7 @@ def export_with_scores(
             del obeyed["labels"]
             scores["conditional"] = obeyed
         write_json(exported / "config.json", read_config(exported) | scores)
-        with storage_errors(out):
+        with translate_os_errors(out):
             out.mkdir(parents=True, exist_ok=True)
             for file in exported.iterdir():
                 write_atomic(out / file.name, file.read_bytes())
@@ -284,5 +284,8 @@ def picture_of_neighbors(
     middle = max(0, len(order) // 2 - columns // 2)
     bands = [order[:columns], order[middle : middle + columns], order[-columns:].flip(0)]
     rows = [row for band in bands for row in (sprites[band], train.images[which[band]])]
-    padded = [torch.cat([row, row.new_zeros(columns - len(row), SIZE, SIZE)]) for row in rows]
-    return grid(torch.cat(padded), columns)
+    padded = [
+        torch.cat([row, row.new_zeros(columns - len(row), SPRITE_SIZE, SPRITE_SIZE)])
+        for row in rows
+    ]
+    return make_grid(torch.cat(padded), columns)

@@ -20,14 +20,14 @@ from PIL import Image, ImageDraw
 
 from punkdata.analysis.layers import SKIN_PIXEL, UNKNOWN_COLOR, Layers, recover_layers
 from punkdata.errors import DataError
-from punkdata.files import storage_errors, write_atomic
+from punkdata.files import translate_os_errors, write_atomic
 from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS, TYPES, decode_labels
-from punkmodels.classifier.config import BUNDLED, load_classifier
+from punkmodels.classifier.config import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.classifier.evaluate import predict_logits
 from punkmodels.classifier.networks import decide
-from punkmodels.data.image_grid import BACKGROUND, grid
-from punkmodels.data.skin_tones import TONES, tones_of
+from punkmodels.data.image_grid import BACKGROUND, make_grid
+from punkmodels.data.skin_tones import SKIN_TONE_COLORS, detect_skin_tones
 from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.gan.config import load_generator, read_dcgan_config
 from punkmodels.gan.generate import generate_sprites
@@ -80,7 +80,7 @@ def evaluate_conditional(
     device: torch.device | None = None,
     draws: int = DRAWS,
     out: Path | None = None,
-    report: Callable[..., None] = lambda done, total: None,
+    progress: Callable[..., None] = lambda done, total: None,
 ) -> ConditionalEvaluation:
     """Ask for what the held-out punks have, and compare with these.
 
@@ -96,7 +96,7 @@ def evaluate_conditional(
     device = device or torch.device("cpu")
     config = read_dcgan_config(run).options
     model = load_generator(run, device)
-    report(0, 6)
+    progress(0, 6)
     everyone, train, val, test = (
         load_split(root, version, "default", part) for part in ("all", "train", "val", "test")
     )
@@ -104,15 +104,15 @@ def evaluate_conditional(
     visible = torch.cat([val.visible, test.visible]).bool()
     images = torch.cat([val.images, test.images])
     rules = PixelRules(everyone.images, everyone.visible.bool())
-    report(1, 6)
+    progress(1, 6)
     exact = images[:, None]
     if not config.skin_tone:
         exact = _of_all_tones(everyone, images, held_out)
-    report(2, 6)
+    progress(2, 6)
     known = {row.tobytes() for row in train.labels.bool().numpy()}
     is_seen = torch.tensor([row.tobytes() in known for row in held_out.numpy()])
     condition = torch.cat([conditions_from_split(config, part, len(part)) for part in (val, test)])
-    classifier = load_classifier(BUNDLED, device)
+    classifier = load_classifier(BUNDLED_CLASSIFIER, device)
     found, judged = [], []
     for is_kind in (~is_seen, is_seen):
         rows = is_kind.nonzero()[:, 0]
@@ -124,7 +124,7 @@ def evaluate_conditional(
         by_net = decide(predict_logits(classifier, drawn, device)).bool()
         judged.append((rows, drawn, off, by_net))
         found.append(conditional_scores(visible[rows], by_net, rules, drawn, off))
-        report(3 + len(found), 6)
+        progress(3 + len(found), 6)
     rows, drawn, off, by_net = judged[0]
     result = ConditionalEvaluation(
         version=train.version,
@@ -139,14 +139,17 @@ def evaluate_conditional(
         middle = len(order) // 2
         some = torch.cat([order[:SHOWN], order[middle : middle + SHOWN]])
         picture = picture_of_wishes(
-            held_out[rows[some]], tones_of(images)[rows[some]], drawn[some], images[rows[some]]
+            held_out[rows[some]],
+            detect_skin_tones(images)[rows[some]],
+            drawn[some],
+            images[rows[some]],
         )
-        with storage_errors(out):
+        with translate_os_errors(out):
             out.mkdir(parents=True, exist_ok=True)
             write_json(out / "metrics.json", result.to_json())
             write_atomic(out / "metrics.md", markdown(result).encode())
             picture.save(out / "conditional_samples.png")
-    report(6, 6)
+    progress(6, 6)
     return result
 
 
@@ -156,7 +159,7 @@ def types_right(
     *,
     version: str = "latest",
     device: torch.device | None = None,
-    report: Callable[..., None] = lambda done, total: None,
+    progress: Callable[..., None] = lambda done, total: None,
 ) -> float:
     """Share of draws that are of the type asked for, as the bundled classifier sees them; asked for
     the types of held-out punks. For a generator that knows no more. Raises as `evaluate_asked`.
@@ -165,8 +168,8 @@ def types_right(
     test = load_split(root, version, "default", "test")
     condition = conditions_from_split(read_dcgan_config(run).options, test, DRAWS)
     model = load_generator(run, device)
-    drawn, _ = generate_sprites(model, DRAWS, 0, report, condition=condition, keep_raw=False)
-    by_net = decide(predict_logits(load_classifier(BUNDLED, device), drawn, device))
+    drawn, _ = generate_sprites(model, DRAWS, 0, progress, condition=condition, keep_raw=False)
+    by_net = decide(predict_logits(load_classifier(BUNDLED_CLASSIFIER, device), drawn, device))
     kinds = len(TYPES)
     right = by_net[:, :kinds].int().argmax(dim=1) == condition[:, :kinds].argmax(dim=1)
     return float(right.double().mean())
@@ -181,7 +184,7 @@ def _of_all_tones(
     flat = everyone.images.flatten(1).numpy().astype(np.int16)
     layers = recover_layers(flat, everyone.labels.bool().numpy())
     shape = images.shape[1:]
-    skins = [PALETTE.tolist().index([*rgb, 255]) for rgb in TONES]
+    skins = [PALETTE.tolist().index([*rgb, 255]) for rgb in SKIN_TONE_COLORS]
     known = {base for body in layers.bases for base in body}
     rows = []
     for image, row in zip(images, labels.numpy(), strict=True):
@@ -250,7 +253,7 @@ def picture_of_wishes(
     """
     red = int(np.abs(PALETTE.astype(int) - (255, 0, 0, 255)).sum(axis=1).argmin())
     off = torch.where(drawn != exact, red, 0).to(torch.uint8)
-    tiles = grid(torch.stack([drawn, exact, off], dim=1).flatten(0, 1), columns=3)
+    tiles = make_grid(torch.stack([drawn, exact, off], dim=1).flatten(0, 1), columns=3)
     sheet = Image.new("RGBA", (_TEXT_PX + tiles.width, tiles.height), BACKGROUND)
     sheet.paste(tiles, (_TEXT_PX, 0))
     draw, side = ImageDraw.Draw(sheet), tiles.height // len(labels)

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 
 from punkdata.errors import DataError
-from punkdata.files import storage_errors
-from punkmodels.data.image_grid import grid
+from punkdata.files import translate_os_errors
+from punkmodels.data.image_grid import make_grid
 from punkmodels.gan.config import load_generator, read_dcgan_config
 from punkmodels.gan.generate import generate_sprites
 from punkmodels.gan.metrics.distances import frechet_distance, neighbors
@@ -88,7 +88,7 @@ def evaluate_pictures(
     )
     if out:
         some = drawn[: 2 * COLUMNS]
-        with storage_errors(out):
+        with translate_os_errors(out):
             out.mkdir(parents=True, exist_ok=True)
             write_json(out / "metrics.json", result.to_json())
             nearest = train.images[nearest_of(train.images, some)]
@@ -97,7 +97,7 @@ def evaluate_pictures(
                 for i in range(0, len(some), COLUMNS)
                 for rows in (some, nearest)
             ]
-            grid(torch.cat(rows), min(COLUMNS, len(some))).save(out / "nearest_neighbors.png")
+            make_grid(torch.cat(rows), min(COLUMNS, len(some))).save(out / "nearest_neighbors.png")
     return result
 
 

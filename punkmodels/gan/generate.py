@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from punkdata.files import storage_errors, write_atomic
-from punkmodels.data.image_grid import grid, pixels_of
-from punkmodels.data.palette import snap
+from punkdata.files import translate_os_errors, write_atomic
+from punkmodels.data.image_grid import make_grid, to_hwc_pixels
+from punkmodels.data.palette import quantize
 from punkmodels.gan.mlp import AnyGenerator
 from punkmodels.gan.training_images import to_pixels
 from punkmodels.training.run_dir import write_json
@@ -24,7 +24,7 @@ def generate_sprites(
     model: AnyGenerator,
     count: int,
     seed: int,
-    report: Callable[..., None] = lambda done, total: None,
+    progress: Callable[..., None] = lambda done, total: None,
     *,
     condition: torch.Tensor | None = None,
     keep_raw: bool = True,
@@ -53,8 +53,8 @@ def generate_sprites(
             some = None if condition is None else condition[start : start + n].to(device)
             drawn = model(z.to(device), some)[:, :4].cpu()
             raw += [drawn] * keep_raw
-            sprites.append(snap(drawn)[0] if of_punks else to_pixels(drawn))
-            report(start + n, count)
+            sprites.append(quantize(drawn)[0] if of_punks else to_pixels(drawn))
+            progress(start + n, count)
     return torch.cat(sprites), torch.cat(raw) if keep_raw else torch.empty(0, 4, 24, 24)
 
 
@@ -68,13 +68,13 @@ def write_sprites(sprites: torch.Tensor, out: Path, about: dict[str, object]) ->
     Raises:
         StorageError: the disk is full or refuses.
     """
-    with storage_errors(out):
+    with translate_os_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
             unfinished = Path(folder) / "drawings"
             unfinished.mkdir()
             names = [f"{i:05d}.png" for i in range(len(sprites))]
-            for name, pixels in zip(names, pixels_of(sprites), strict=True):
+            for name, pixels in zip(names, to_hwc_pixels(sprites), strict=True):
                 Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(
                     unfinished / name
                 )
@@ -87,8 +87,8 @@ def write_sprites(sprites: torch.Tensor, out: Path, about: dict[str, object]) ->
 def write_grid(sprites: torch.Tensor, out: Path, scale: int) -> None:
     """One picture of all sprites, about as wide as high. Raises as `write_sprites`."""
     columns = max(1, round(len(sprites) ** 0.5))
-    with storage_errors(out):
+    with translate_os_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         picture = io.BytesIO()
-        grid(sprites, columns, scale).save(picture, "png")
+        make_grid(sprites, columns, scale).save(picture, "png")
         write_atomic(out, picture.getvalue())

@@ -10,7 +10,7 @@ import torch
 from punkdata.errors import UsageError
 from punkdata.trait_rules import check_traits
 from punkdata.traits import ACCESSORIES, TYPES, encode_labels
-from punkmodels.data.skin_tones import TONES, tones_of
+from punkmodels.data.skin_tones import SKIN_TONE_COLORS, detect_skin_tones
 from punkmodels.data.splits import SplitTensors
 from punkmodels.gan.conditioning import conditions
 from punkmodels.gan.config import DcganConfig
@@ -67,13 +67,13 @@ def conditions_from_split(
     """
     _check_known(config, skin_tone)
     rows = torch.arange(count) % len(part)
-    return _with_tones(config, part.labels[rows], tones_of(part.images)[rows], skin_tone)
+    return _with_tones(config, part.labels[rows], detect_skin_tones(part.images)[rows], skin_tone)
 
 
 def _with_tones(
     config: DcganConfig, labels: torch.Tensor, tones: torch.Tensor, skin_tone: int | None
 ) -> torch.Tensor:
-    in_turn = torch.arange(len(tones)) % len(TONES) + 1
+    in_turn = torch.arange(len(tones)) % len(SKIN_TONE_COLORS) + 1
     is_human = labels[:, [TYPES.index(name) for name in HUMANS]].bool().any(dim=1)
     chosen = (
         torch.full_like(tones, skin_tone) if skin_tone else torch.where(tones > 0, tones, in_turn)

@@ -185,7 +185,7 @@ def build_objective(
     config: DcganConfig,
     images: torch.Tensor,
     device: torch.device,
-    ranks: ProcessGroup = SINGLE_PROCESS,
+    process_group: ProcessGroup = SINGLE_PROCESS,
 ) -> GANObjective:
     """Untrained networks, of the seed.
 
@@ -196,9 +196,9 @@ def build_objective(
     Raises:
         UsageError: a batch cannot be shared like that.
     """
-    if config.batch_size % config.norm_groups or config.norm_groups % ranks.world_size:
+    if config.batch_size % config.norm_groups or config.norm_groups % process_group.world_size:
         raise UsageError(
-            f"{ranks.world_size} ranks cannot share a batch of {config.batch_size}, normalized in "
+            f"{process_group.world_size} ranks cannot share a batch of {config.batch_size}, normalized in "
             f"{config.norm_groups} part{'s' * (config.norm_groups > 1)}",
             hint="begin with --norm-groups that divide the batch and that the ranks divide; "
             "a run that is resumed keeps its own",
@@ -229,7 +229,7 @@ def build_objective(
         E = Encoder(
             config.width, config.color_embedding_dim, config.z_dim, config.w_dim, condition
         ).to(device)
-    random = RandomStream(torch.Generator(device).manual_seed(config.seed), ranks)
+    random = RandomStream(torch.Generator(device).manual_seed(config.seed), process_group)
     if is_classic:
         initialize(G)
         initialize(D)
@@ -238,5 +238,5 @@ def build_objective(
     for network in game.networks.values():
         for module in network.modules():
             if isinstance(module, BatchNorm):
-                module.groups = config.norm_groups // ranks.world_size
+                module.groups = config.norm_groups // process_group.world_size
     return game

@@ -14,10 +14,15 @@ import torch
 from numpy.typing import NDArray
 
 from punkdata.errors import UsageError
-from punkdata.trait_rules import KINDS, MOST, PLACES, allowed_accessories
+from punkdata.trait_rules import (
+    ACCESSORY_KINDS,
+    ACCESSORY_SLOTS,
+    MAX_ACCESSORIES,
+    allowed_accessories,
+)
 from punkdata.traits import LABELS, TYPES
 from punkmodels.classifier.config import ClassifierConfig
-from punkmodels.data.skin_tones import TONES
+from punkmodels.data.skin_tones import SKIN_TONE_COLORS
 from punkmodels.data.splits import SplitTensors
 from punkmodels.data.synthetic_examples import Examples
 from punkmodels.gan.conditioning import conditions
@@ -56,7 +61,7 @@ def new_outfits(labels: torch.Tensor, count: int, seed: int) -> NDArray[np.bool_
                 made[:] = rows[rng.choice(of_type[kind])]
                 made[others[label]] = False
                 made[label] = True
-            if made.tobytes() not in known and made[kinds:].sum() <= MOST:
+            if made.tobytes() not in known and made[kinds:].sum() <= MAX_ACCESSORIES:
                 break
     return found
 
@@ -109,7 +114,7 @@ def draw_examples(
     labels = torch.from_numpy(new_outfits(part.labels, count, seed))
     rng = torch.Generator().manual_seed(seed)
     is_human = labels[:, [TYPES.index(name) for name in HUMANS]].any(dim=1)
-    tones = torch.randint(1, len(TONES) + 1, (count,), generator=rng) * is_human
+    tones = torch.randint(1, len(SKIN_TONE_COLORS) + 1, (count,), generator=rng) * is_human
 
     def draw(asked_for: torch.Tensor) -> torch.Tensor:
         condition = conditions(
@@ -141,5 +146,7 @@ def _mask(names: frozenset[str] | tuple[str, ...]) -> NDArray[np.bool_]:
 def _same_place(label: int) -> NDArray[np.bool_]:
     """The accessories of which a punk wears this one or another: bool (92,)."""
     name = LABELS[label]
-    place = next(place for place in PLACES if any(name in KINDS[kind] for kind in place))
-    return _mask(tuple(other for kind in place for other in KINDS[kind]))
+    place = next(
+        place for place in ACCESSORY_SLOTS if any(name in ACCESSORY_KINDS[kind] for kind in place)
+    )
+    return _mask(tuple(other for kind in place for other in ACCESSORY_KINDS[kind]))

@@ -18,9 +18,9 @@ from pathlib import Path
 import torch
 
 from punkdata.errors import DataError, SetupError
-from punkdata.files import storage_errors
+from punkdata.files import translate_os_errors
 from punkdata.traits import LABELS, TYPES
-from punkmodels.data.image_grid import grid, save_curves, save_film
+from punkmodels.data.image_grid import make_grid, save_gif, save_training_curves
 from punkmodels.data.splits import describe_run, load_split, sampling_weights
 from punkmodels.gan import training_images
 from punkmodels.gan.conditioning import conditions
@@ -29,26 +29,26 @@ from punkmodels.gan.metrics.distances import frechet_distance
 from punkmodels.gan.networks import BatchNorm, Generator, reestimate_normalization
 from punkmodels.gan.objective import build_objective
 from punkmodels.training.checkpoint import (
-    CheckpointFacts,
+    CheckpointMetadata,
+    add_prefix,
+    flatten_optimizer_state,
     has_checkpoint,
     load_checkpoint,
-    optimizer_tensors,
-    prefixed,
+    parse_step,
     restore_optimizer,
     save_checkpoint,
-    step_of,
-    unprefixed,
+    strip_prefix,
 )
 from punkmodels.training.cuda_graph import CapturedStep
 from punkmodels.training.device import choose_precision_and_threads, pick_device
 from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup
 from punkmodels.training.loggers import check_logger, open_logger
-from punkmodels.training.pretrained import refuse_exported, restore_model
+from punkmodels.training.pretrained import check_resumable, restore_model
 from punkmodels.training.run_dir import (
     append_metrics,
     create_run,
+    lock_run,
     read_metrics,
-    training,
     write_json,
 )
 
@@ -67,11 +67,11 @@ def train_dcgan(
     device_name: str = "auto",
     threads: int | None = None,
     resume: Path | None = None,
-    log: str | None = None,
+    logger: str | None = None,
     pictures: Path | None = None,
-    report: Callable[..., None] = lambda done, total, note="": None,
-    say: Callable[[str], None] = lambda text: None,
-    ranks: ProcessGroup = SINGLE_PROCESS,
+    progress: Callable[..., None] = lambda done, total, note="": None,
+    log: Callable[[str], None] = lambda text: None,
+    process_group: ProcessGroup = SINGLE_PROCESS,
 ) -> Path:
     """Train on the training part of the default split, and return the run folder.
 
@@ -81,9 +81,9 @@ def train_dcgan(
     Other args, and raises: as `train_classifier` and `training_images.pictures`; and NetworkError:
     another rank has ended.
     """
-    check_logger(log)
+    check_logger(logger)
     if resume:
-        refuse_exported(resume)
+        check_resumable(resume)
     saved = read_dcgan_config(resume) if resume else None
     if saved:
         config, version = saved.options, saved.data.version
@@ -113,11 +113,11 @@ def train_dcgan(
     device, reason = pick_device(saved.device.name if saved else device_name)
     images = train.images.to(device)
     known = train.embed(train.images, device)
-    game = build_objective(config, train.images, device, ranks)
+    game = build_objective(config, train.images, device, process_group)
     G, D, random = game.G, game.D, game.random
     if config.torch_compile:
         game.compile()
-    batch_size = config.batch_size // ranks.world_size
+    batch_size = config.batch_size // process_group.world_size
     fixed = torch.Generator(device).manual_seed(config.seed + 1)
     fixed_noise = torch.randn(DRAWN, G.noise_size, generator=fixed, device=device)
     weights = sampling_weights(train.visible, config.class_balance)
@@ -170,8 +170,8 @@ def train_dcgan(
                 hint="leave it out, or install a C++ compiler",
             ) from None
     began = (saved.device.threads, saved.device.bf16) if saved else None
-    half, how = choose_precision_and_threads(
-        try_step, device, threads or ranks.threads, began, ranks
+    use_bf16, how = choose_precision_and_threads(
+        try_step, device, threads or process_group.threads, began, process_group
     )
     reason += how
     G.zero_grad()
@@ -208,22 +208,22 @@ def train_dcgan(
         loss_D = loss_G = torch.zeros((), device=device)
         indices, condition = pick()
         if is_judged:
-            with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            with torch.autocast(device.type, torch.bfloat16, enabled=use_bf16):
                 drawn = game.draw(batch_size, condition)
                 loss_D, of_real = game.discriminator_loss(
                     indices, drawn, r1_gamma * config.d_reg_interval if is_due else None, condition
                 )
             optimizer_D.zero_grad(set_to_none=True)
             torch.autograd.backward(loss_D, inputs=judges)
-            ranks.all_reduce_mean(p.grad for p in judges)
+            process_group.all_reduce_mean(p.grad for p in judges)
             optimizer_D.step()
-            with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            with torch.autocast(device.type, torch.bfloat16, enabled=use_bf16):
                 loss_G = game.generator_loss(drawn, of_real, condition)
-        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+        with torch.autocast(device.type, torch.bfloat16, enabled=use_bf16):
             loss_E = game.auxiliary_loss(indices, condition)
         optimizer_G.zero_grad(set_to_none=True)
         torch.autograd.backward(loss_G + loss_E, inputs=learners)
-        ranks.all_reduce_mean(p.grad for p in learners)
+        process_group.all_reduce_mean(p.grad for p in learners)
         optimizer_G.step()
         with torch.no_grad():
             for average, now in zip(ema.parameters(), G.parameters(), strict=True):
@@ -247,49 +247,51 @@ def train_dcgan(
         with torch.inference_mode():
             drawn = torch.cat([ema(*batch) for batch in both])
         sprites = train.show(drawn)
-        grid(sprites[:64]).save(run / "samples" / f"step_{step:06d}.png")
+        make_grid(sprites[:64]).save(run / "samples" / f"step_{step:06d}.png")
         return frechet_distance(known, train.embed(sprites, device))
 
     first_step = done = 0
     if resume:
         run = resume
         if has_checkpoint(run):
-            tensors, facts = load_checkpoint(run, CheckpointFacts)
+            tensors, facts = load_checkpoint(run, CheckpointMetadata)
             for name, network in networks.items():
-                restore_model(run, network, unprefixed(name, tensors))
-            restore_optimizer(optimizer_G, unprefixed("optimizer_G", tensors))
+                restore_model(run, network, strip_prefix(name, tensors))
+            restore_optimizer(optimizer_G, strip_prefix("optimizer_G", tensors))
             if facts.step > adversarial_start:
-                restore_optimizer(optimizer_D, unprefixed("optimizer_D", tensors))
+                restore_optimizer(optimizer_D, strip_prefix("optimizer_D", tensors))
             try:
                 random.generator.set_state(tensors["random"])
             except (KeyError, RuntimeError, TypeError) as error:
                 raise DataError(f"the checkpoint of {run} does not fit ({error})") from None
             first_step = facts.step
             done = sum(at <= first_step for at in looks)
-    elif not ranks.is_main:
+    elif not process_group.is_main:
         run = runs  # nothing is written there
     else:
         run = create_run(runs, f"{config.network}-{config.recipe}-{config.preset}")
-        about = describe_run("dcgan", asdict(config), train.about, device, reason, half=half)
+        about = describe_run(
+            "dcgan", asdict(config), train.about, device, reason, use_bf16=use_bf16
+        )
         write_json(run / "config.json", about)
     if (
-        ranks.is_main and not first_step
+        process_group.is_main and not first_step
     ):  # also of a run that was stopped before its first checkpoint
-        with storage_errors(run):
+        with translate_os_errors(run):
             (run / "samples").mkdir(exist_ok=True)
-            grid(train.images[:64]).save(run / "reals.png")
+            make_grid(train.images[:64]).save(run / "reals.png")
             look(0)
             (run / "samples" / "step_000000.png").replace(run / "fakes_init.png")
     if first_step == steps:
-        say(f"{run} is finished already")
+        log(f"{run} is finished already")
     else:
-        say(f"{run}: {train.name}, {config.total_images:,} images on {device}")
-        say(f"{device}: {reason}")
+        log(f"{run}: {train.name}, {config.total_images:,} images on {device}")
+        log(f"{device}: {reason}")
     note = ""
     since, started = first_step, time.perf_counter()
 
-    held = training(run, done, is_first=ranks.is_main)
-    with held, open_logger(run, log if ranks.is_main else None) as sink:
+    held = lock_run(run, done, is_main=process_group.is_main)
+    with held, open_logger(run, logger if process_group.is_main else None) as log_metrics:
         for step in range(first_step, steps):
             left = (1 + math.cos(math.pi * step / steps)) / 2
             r1_gamma.fill_(config.r1_gamma * (config.final_r1_gamma_fraction * (1 - left) + left))
@@ -302,12 +304,12 @@ def train_dcgan(
             is_due = is_judged and config.r1_gamma > 0 and step % config.d_reg_interval == 0
             kinds[is_judged, is_due]()
             seen = min(config.total_images, (step + 1) * config.batch_size)
-            report(seen, config.total_images, note)
+            progress(seen, config.total_images, note)
             if step + 1 not in looks:
                 continue
 
-            ranks.all_reduce_mean([totals])
-            if not ranks.is_main:
+            process_group.all_reduce_mean([totals])
+            if not process_group.is_main:
                 totals.zero_()
                 continue
             judged, taught = max(0, step + 1 - max(since, adversarial_start)), step + 1 - since
@@ -324,26 +326,26 @@ def train_dcgan(
                 "images_per_s": rate_per_s,
             }
             append_metrics(run, line)
-            sink(line)
+            log_metrics(line)
             of_networks: dict[str, torch.Tensor] = {}
             for name, network in networks.items():
-                of_networks |= prefixed(name, network.state_dict())
+                of_networks |= add_prefix(name, network.state_dict())
             save_checkpoint(
                 run,
                 of_networks
-                | prefixed("optimizer_G", optimizer_tensors(optimizer_G))
-                | prefixed("optimizer_D", optimizer_tensors(optimizer_D))
+                | add_prefix("optimizer_G", flatten_optimizer_state(optimizer_G))
+                | add_prefix("optimizer_D", flatten_optimizer_state(optimizer_D))
                 | {"random": random.generator.get_state()},
-                CheckpointFacts(step=step + 1, finished=step + 1 == steps),
+                CheckpointMetadata(step=step + 1, finished=step + 1 == steps),
             )
             note = f"distance {distance:.1f}"
-            report(seen, config.total_images, note)
+            progress(seen, config.total_images, note)
             totals.zero_()
             since, started = step + 1, time.perf_counter()
-    if not ranks.is_main:
+    if not process_group.is_main:
         return run
-    frames = sorted((run / "samples").glob("step_*.png"), key=step_of)
-    with storage_errors(run):
-        save_film([run / "fakes_init.png", *frames], run / "training.gif")
-        save_curves(read_metrics(run), run / "curves.png")
+    frames = sorted((run / "samples").glob("step_*.png"), key=parse_step)
+    with translate_os_errors(run):
+        save_gif([run / "fakes_init.png", *frames], run / "training.gif")
+        save_training_curves(read_metrics(run), run / "curves.png")
     return run

@@ -21,8 +21,8 @@ from PIL import Image
 from punkdata.errors import DataError, UsageError
 from punkdata.traits import LABELS
 from punkmodels.classifier.features import embed
-from punkmodels.data.palette import snap
-from punkmodels.data.skin_tones import tones_of
+from punkmodels.data.palette import quantize
+from punkmodels.data.skin_tones import detect_skin_tones
 from punkmodels.data.splits import SplitTensors
 
 MIN_SIDE_PX, MAX_SIDE_PX = 8, 64
@@ -59,7 +59,7 @@ class TrainingImages:
 
     def show(self, drawn: torch.Tensor) -> torch.Tensor:
         """Drawings, float32 (N, channels, side, side) in [-1, 1], as `images` are; on the CPU."""
-        return snap(drawn)[0].cpu() if self.basis is None else to_pixels(drawn)
+        return quantize(drawn)[0].cpu() if self.basis is None else to_pixels(drawn)
 
     def embed(self, images: torch.Tensor, device: torch.device) -> torch.Tensor:
         """Features, float32 (N, D) on the CPU, by which sets of images are compared."""
@@ -74,9 +74,9 @@ def punks(part: SplitTensors) -> TrainingImages:
         part.images,
         part.labels,
         part.visible,
-        tones_of(part.images),
+        detect_skin_tones(part.images),
         f"{len(part):,} punks of {part.version}",
-        part.about,
+        part.data_config,
     )
 
 

@@ -19,28 +19,28 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from punkdata.errors import DataError
-from punkdata.files import storage_errors, write_atomic
+from punkdata.files import translate_os_errors, write_atomic
 from punkmodels.training.run_dir import write_json
 
 Tensors = dict[str, torch.Tensor]
 
 
-def prefixed(prefix: str, tensors: Tensors) -> Tensors:
+def add_prefix(prefix: str, tensors: Tensors) -> Tensors:
     return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
 
 
-def unprefixed(prefix: str, tensors: Tensors) -> Tensors:
+def strip_prefix(prefix: str, tensors: Tensors) -> Tensors:
     start = f"{prefix}."
     return {name[len(start) :]: t for name, t in tensors.items() if name.startswith(start)}
 
 
-def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
+def flatten_optimizer_state(optimizer: torch.optim.Optimizer) -> Tensors:
     """The optimizer's state, flat: {"<parameter>.<state>": tensor}."""
     state = optimizer.state_dict()["state"]
     return {f"{i}.{key}": value for i, values in state.items() for key, value in values.items()}
 
 
-def optimizer_names(optimizer: torch.optim.Optimizer) -> set[str]:
+def optimizer_state_names(optimizer: torch.optim.Optimizer) -> set[str]:
     """The names that `optimizer_tensors` has for Adam and its kin."""
     n = sum(len(group["params"]) for group in optimizer.param_groups)
     return {f"{i}.{key}" for i in range(n) for key in ("step", "exp_avg", "exp_avg_sq")}
@@ -49,7 +49,7 @@ def optimizer_names(optimizer: torch.optim.Optimizer) -> set[str]:
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
     """Put back what `optimizer_tensors` gave; the options stay the optimizer's own."""
     state: dict[int, Tensors] = {}
-    wanted = optimizer_names(optimizer)
+    wanted = optimizer_state_names(optimizer)
     if wanted != set(tensors):
         raise DataError("the checkpoint does not hold the state of this optimizer")
     for name, tensor in tensors.items():
@@ -59,7 +59,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> Non
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
-def save_checkpoint(run: Path, tensors: Tensors, facts: CheckpointFacts) -> Path:
+def save_checkpoint(run: Path, tensors: Tensors, facts: CheckpointMetadata) -> Path:
     """Write a checkpoint, then remove older ones.
 
     Raises:
@@ -67,7 +67,7 @@ def save_checkpoint(run: Path, tensors: Tensors, facts: CheckpointFacts) -> Path
     """
     folder = run / "checkpoints"
     path = folder / f"step_{facts.step:06d}.safetensors"
-    with storage_errors(path):
+    with translate_os_errors(path):
         write_json(path.with_suffix(".json"), facts.model_dump())
         write_tensors(path, tensors)
         for older in folder.glob("step_*"):
@@ -76,7 +76,7 @@ def save_checkpoint(run: Path, tensors: Tensors, facts: CheckpointFacts) -> Path
     return path
 
 
-def step_of(path: Path) -> int:
+def parse_step(path: Path) -> int:
     """Of a file named step_000500.*, 500."""
     digits = path.stem.removeprefix("step_")
     return int(digits) if digits.isdecimal() else -1
@@ -102,14 +102,14 @@ def has_checkpoint(run: Path) -> bool:
     return any((run / "checkpoints").glob("step_*.safetensors"))
 
 
-class CheckpointFacts(BaseModel):
+class CheckpointMetadata(BaseModel):
     """The JSON beside a checkpoint's tensors; models have more to tell."""
 
     step: int = Field(ge=0)
     finished: bool
 
 
-Facts = TypeVar("Facts", bound=CheckpointFacts)
+Facts = TypeVar("Facts", bound=CheckpointMetadata)
 
 
 def load_checkpoint(run: Path, kind: type[Facts]) -> tuple[Tensors, Facts]:
@@ -118,7 +118,7 @@ def load_checkpoint(run: Path, kind: type[Facts]) -> tuple[Tensors, Facts]:
     Raises:
         DataError: there is none, or it is damaged.
     """
-    found = sorted((run / "checkpoints").glob("step_*.safetensors"), key=step_of)
+    found = sorted((run / "checkpoints").glob("step_*.safetensors"), key=parse_step)
     if not found:
         raise DataError(f"{run} has no checkpoint", hint="train again: punkmodels train")
     try:

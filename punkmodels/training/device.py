@@ -39,7 +39,7 @@ def choose_precision_and_threads(
     device: torch.device,
     threads: int | None,
     began: tuple[int, bool] | None = None,
-    ranks: ProcessGroup = SINGLE_PROCESS,
+    process_group: ProcessGroup = SINGLE_PROCESS,
 ) -> tuple[bool, str]:
     """Set the CPU's threads, and say whether to compute in bfloat16, and why: as a resumed run
     began, as asked for, or whichever is faster. The reasons go on from those of `pick_device`.
@@ -50,8 +50,8 @@ def choose_precision_and_threads(
         began: threads of a run that is resumed, and whether in bfloat16.
         ranks: that share the training; the first measures for all.
     """
-    if not ranks.is_main:
-        began = ranks.broadcast((1, False))
+    if not process_group.is_main:
+        began = process_group.broadcast((1, False))
     how = ""
     if device.type == "cpu":
         if began:
@@ -59,19 +59,19 @@ def choose_precision_and_threads(
         elif threads:
             used, reason = threads, "as asked for"
         else:
-            used, reason = probe_threads(lambda: try_step(False))
+            used, reason = benchmark_threads(lambda: try_step(False))
         torch.set_num_threads(used)
         how += f", {used} thread{'s' * (used > 1)} ({reason})"
     half = began[1] if began else False
     if not began and (threads is None or device.type != "cpu"):
-        half, reason = probe_half_precision(try_step, device)
+        half, reason = benchmark_bf16(try_step, device)
         how += f", {'bfloat16' if half else 'float32'} ({reason})"
-    if ranks.is_main:
-        ranks.broadcast((torch.get_num_threads(), half))
+    if process_group.is_main:
+        process_group.broadcast((torch.get_num_threads(), half))
     return half, how
 
 
-def probe_half_precision(
+def benchmark_bf16(
     work: Callable[[bool], object], device: torch.device, rounds: int = 3
 ) -> tuple[bool, str]:
     """Whether bfloat16 is faster than float32 by more than a tenth, measured on `work`, and why.
@@ -107,7 +107,7 @@ def _describe(name: str) -> str:
     return "Apple's GPU" if name == "mps" else "the CPU"
 
 
-def probe_threads(work: Callable[[], object], rounds: int = 3) -> tuple[int, str]:
+def benchmark_threads(work: Callable[[], object], rounds: int = 3) -> tuple[int, str]:
     """The faster of one CPU thread and one a core, measured on `work`, and why.
 
     On a busy or virtual machine, threads that wait for each other can make small networks

@@ -92,28 +92,34 @@ class RandomStream:
     """Random numbers of a whole batch, of which each rank gets its rows."""
 
     generator: torch.Generator
-    ranks: ProcessGroup = SINGLE_PROCESS
+    process_group: ProcessGroup = SINGLE_PROCESS
 
     def normal(self, n: int, *shape: int) -> torch.Tensor:
         """float32 (n, *shape) of N(0, 1)."""
-        return self.ranks.local_shard(
+        return self.process_group.local_shard(
             torch.randn(
-                n * self.ranks.world_size, *shape, generator=self.generator, device=self.device
+                n * self.process_group.world_size,
+                *shape,
+                generator=self.generator,
+                device=self.device,
             )
         )
 
     def uniform(self, n: int, *shape: int) -> torch.Tensor:
         """float32 (n, *shape) in [0, 1)."""
-        return self.ranks.local_shard(
+        return self.process_group.local_shard(
             torch.rand(
-                n * self.ranks.world_size, *shape, generator=self.generator, device=self.device
+                n * self.process_group.world_size,
+                *shape,
+                generator=self.generator,
+                device=self.device,
             )
         )
 
     def integers(self, low: int, high: int, n: int, *shape: int) -> torch.Tensor:
         """int64 (n, *shape), at least `low` and less than `high`."""
-        size = (n * self.ranks.world_size, *shape)
-        return self.ranks.local_shard(
+        size = (n * self.process_group.world_size, *shape)
+        return self.process_group.local_shard(
             torch.randint(low, high, size, generator=self.generator, device=self.device)
         )
 
@@ -128,7 +134,7 @@ def launched_world_size() -> int:
 
 
 @contextmanager
-def process_group() -> Iterator[ProcessGroup]:
+def init_process_group() -> Iterator[ProcessGroup]:
     """The ranks that torchrun has started, or this process alone. Each gets a GPU of its own, where
     there are any.
     """

@@ -10,15 +10,15 @@ from pydantic import BaseModel, Field, ValidationError
 from torch import nn
 
 from punkdata.errors import DataError, UsageError
-from punkdata.files import storage_errors
+from punkdata.files import translate_os_errors
 from punkmodels.training.checkpoint import write_tensors
 from punkmodels.training.run_dir import read_config, write_json
 
 # The bounds are checked when a run's config.json is read again.
 Count = Annotated[int, Field(ge=1, le=100_000)]
-Size = Annotated[int, Field(ge=1, le=4096)]
-Share = Annotated[float, Field(ge=0, le=1)]
-WEIGHTS = "model.safetensors"
+Dim = Annotated[int, Field(ge=1, le=4096)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+WEIGHTS_FILE = "model.safetensors"
 """in a folder of exported weights, beside config.json"""
 
 
@@ -45,7 +45,7 @@ class SavedRun(BaseModel):
 Saved = TypeVar("Saved", bound=SavedRun)
 
 
-def read_saved(run: Path, kind: type[Saved], name: str) -> Saved:
+def read_run_config(run: Path, kind: type[Saved], name: str) -> Saved:
     """The config.json of a run.
 
     Args:
@@ -64,11 +64,11 @@ def read_saved(run: Path, kind: type[Saved], name: str) -> Saved:
         ) from None
 
 
-def refuse_exported(run: Path) -> None:
+def check_resumable(run: Path) -> None:
     """Raises:
     UsageError: these are weights without what it takes to go on with their training.
     """
-    if (run / WEIGHTS).exists():
+    if (run / WEIGHTS_FILE).exists():
         raise UsageError(
             f"{run} holds exported weights, which cannot be trained further",
             hint="name the run that they come from",
@@ -97,7 +97,7 @@ def export_model(run: Path, model: nn.Module, trained: dict[str, Any], out: Path
     """
     tensors = model.state_dict()
     floats = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
-    with storage_errors(out):
+    with translate_os_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-        write_tensors(out / WEIGHTS, floats)
+        write_tensors(out / WEIGHTS_FILE, floats)
         write_json(out / "config.json", read_config(run) | {"trained": trained})

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from punkdata.errors import DataError, UsageError
-from punkdata.files import lock_root, storage_errors, write_atomic
+from punkdata.files import lock_root, translate_os_errors, write_atomic
 
 DEFAULT_RUNS = Path("runs")
 
@@ -31,7 +31,7 @@ def create_run(runs: Path, name: str) -> Path:
         StorageError: it cannot be made.
     """
     number = max((int(p.name[:5]) for p in list_runs(runs)), default=0) + 1
-    with storage_errors(runs):
+    with translate_os_errors(runs):
         while True:
             run = runs / f"{number:05d}-{name}"
             try:
@@ -84,19 +84,19 @@ def write_json(path: Path, data: dict[str, Any]) -> None:
 def append_metrics(run: Path, line: dict[str, Any]) -> None:
     """Add a line to metrics.jsonl."""
     path = run / "metrics.jsonl"
-    with storage_errors(path), path.open("a", encoding="utf-8") as file:
+    with translate_os_errors(path), path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
 
 
 def read_metrics(run: Path) -> list[dict[str, Any]]:
     """The lines of metrics.jsonl."""
     path = run / "metrics.jsonl"
-    with storage_errors(path):
+    with translate_os_errors(path):
         return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 @contextmanager
-def training(run: Path, lines: int, *, is_first: bool) -> Iterator[None]:
+def lock_run(run: Path, lines: int, *, is_main: bool) -> Iterator[None]:
     """Hold a run while it is trained, from a checkpoint that so many lines of metrics lead to.
 
     Args:
@@ -105,7 +105,7 @@ def training(run: Path, lines: int, *, is_first: bool) -> Iterator[None]:
     Raises:
         BusyError: another process trains it.
     """
-    if not is_first:
+    if not is_main:
         yield
         return
     with lock_root(run):

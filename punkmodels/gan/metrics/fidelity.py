@@ -14,8 +14,8 @@ import torch
 
 from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS, TYPES
-from punkmodels.data.palette import known_pairs
-from punkmodels.data.skin_tones import TONE_AT
+from punkmodels.data.palette import build_pair_table
+from punkmodels.data.skin_tones import SKIN_TONE_PIXEL
 from punkmodels.data.splits import SplitTensors
 from punkmodels.gan.metrics.distances import frechet_distance, kernel_distance, neighbors
 
@@ -149,7 +149,7 @@ class RealPunks:
     """Real sprites, palette indices uint8 (R, 24, 24), to look for the nearest in."""
 
     def __init__(self, sprites: torch.Tensor) -> None:
-        self.pairs = known_pairs(sprites).to(sprites.device)
+        self.pairs = build_pair_table(sprites).to(sprites.device)
         self.columns = int(self.pairs.max()) + 1
         self.known = self._one_hot(sprites).T.contiguous()
 
@@ -175,7 +175,7 @@ def expected_copy_rate(train: SplitTensors, held_out: SplitTensors) -> float:
     It draws visible labels as held-out punks have them, and a skin tone anew, as frequent as in
     that type. Labels and tone determine every pixel, so it is a copy if a training punk has both.
     """
-    y, x = TONE_AT
+    y, x = SKIN_TONE_PIXEL
     tones = [part.images[:, y, x].tolist() for part in (train, held_out)]
     labels = [[tuple(row) for row in part.visible.bool().tolist()] for part in (train, held_out)]
     kinds = [[row[: len(TYPES)] for row in part] for part in labels]

@@ -9,7 +9,7 @@ import torch
 
 from punkdata.errors import DataError
 from punkmodels.classifier.config import (
-    BUNDLED,
+    BUNDLED_CLASSIFIER,
     export_classifier,
     load_classifier,
     make_config,
@@ -18,7 +18,7 @@ from punkmodels.classifier.config import (
 )
 from punkmodels.classifier.train import train_classifier
 from punkmodels.training.checkpoint import read_tensors, write_tensors
-from punkmodels.training.pretrained import WEIGHTS
+from punkmodels.training.pretrained import WEIGHTS_FILE
 from punkmodels.training.run_dir import read_config
 
 TINY = make_config(epochs=1, batch_size=16, width=4, hidden=16, color_embedding_dim=4)
@@ -83,7 +83,7 @@ def test_exported_weights_predict_as_the_run_does(trained: Path, tmp_path: Path)
     with torch.no_grad():
         run, exported = (load_classifier(path, cpu)(images) for path in (trained, tmp_path))
     assert torch.allclose(run, exported, atol=0.01)
-    assert (tmp_path / WEIGHTS).stat().st_size < 0.6 * sum(
+    assert (tmp_path / WEIGHTS_FILE).stat().st_size < 0.6 * sum(
         f.stat().st_size for f in trained.glob("checkpoints/*.safetensors")
     )
     assert trained_epochs(tmp_path) == trained_epochs(trained) == (1, True)
@@ -91,17 +91,17 @@ def test_exported_weights_predict_as_the_run_does(trained: Path, tmp_path: Path)
 
 def test_damaged_weights_are_one_error(trained: Path, tmp_path: Path) -> None:
     export_classifier(trained, tmp_path)
-    (tmp_path / WEIGHTS).write_bytes(b"nothing")
+    (tmp_path / WEIGHTS_FILE).write_bytes(b"nothing")
     with pytest.raises(DataError, match="is damaged"):
         load_classifier(tmp_path, torch.device("cpu"))
 
 
 def test_the_weights_that_ship_are_small_and_say_how_they_were_made() -> None:
-    config = read_config(BUNDLED)
-    assert (BUNDLED / WEIGHTS).stat().st_size < 5_000_000
+    config = read_config(BUNDLED_CLASSIFIER)
+    assert (BUNDLED_CLASSIFIER / WEIGHTS_FILE).stat().st_size < 5_000_000
     assert len(config["data"]["labels_hash"]) == 64
     assert config["scores"]["visible"]["exact_match"] > 0.99
-    model = load_classifier(BUNDLED, torch.device("cpu"))
+    model = load_classifier(BUNDLED_CLASSIFIER, torch.device("cpu"))
     assert model(torch.zeros(1, 24, 24, dtype=torch.uint8)).shape == (1, 92)
 
 
@@ -120,6 +120,6 @@ def test_weights_that_make_no_sense_are_one_error(
     trained: Path, tmp_path: Path, spoilt: dict[str, torch.Tensor]
 ) -> None:
     export_classifier(trained, tmp_path)
-    write_tensors(tmp_path / WEIGHTS, read_tensors(tmp_path / WEIGHTS) | spoilt)
+    write_tensors(tmp_path / WEIGHTS_FILE, read_tensors(tmp_path / WEIGHTS_FILE) | spoilt)
     with pytest.raises(DataError, match="the checkpoint of"):
         load_classifier(tmp_path, torch.device("cpu"))

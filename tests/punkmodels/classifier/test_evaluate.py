@@ -12,9 +12,9 @@ from punkdata import PunkDataset
 from punkdata.errors import DataError
 from punkmodels.classifier.config import load_classifier, make_config
 from punkmodels.classifier.evaluate import (
+    draw_errors,
     evaluate_classifier,
     markdown,
-    picture_of_mistakes,
     predict_logits,
     summary,
 )
@@ -59,9 +59,9 @@ def test_every_mistake_is_drawn_once(run: Path, built_root: Path) -> None:
         load_classifier(run, torch.device("cpu")), part.images, torch.device("cpu")
     )
     result = evaluate_classifier(run, built_root, "val")
-    picture = picture_of_mistakes(part, logits, scale=2)
+    picture = draw_errors(part, logits, scale=2)
     assert picture.height == 48 * len(result.mistakes)
-    none = picture_of_mistakes(part, torch.where(part.visible > 0, 9.0, -9.0), scale=2)
+    none = draw_errors(part, torch.where(part.visible > 0, 9.0, -9.0), scale=2)
     assert isinstance(none, Image.Image)
     assert none.height == 48
 

@@ -7,7 +7,7 @@ import torch
 
 from punkdata.errors import DataError
 from punkmodels.classifier import features
-from punkmodels.classifier.features import BUNDLED_FEATURES, embed, feature_net
+from punkmodels.classifier.features import BUNDLED_FEATURES, embed, load_feature_extractor
 from punkmodels.training.run_dir import read_config
 
 CPU = torch.device("cpu")
@@ -33,9 +33,9 @@ def test_another_network_is_refused(
     damage: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(features, "BUNDLED_FEATURES", tmp_path)
-    feature_net.cache_clear()
+    load_feature_extractor.cache_clear()
     if damage:
         (tmp_path / "model.safetensors").write_bytes(damage)
     with pytest.raises(DataError, match="not the network" if damage else "missing"):
         embed(torch.zeros(1, 24, 24, dtype=torch.uint8), CPU)
-    feature_net.cache_clear()
+    load_feature_extractor.cache_clear()

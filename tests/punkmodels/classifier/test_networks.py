@@ -8,20 +8,20 @@ from punkdata.errors import DataError
 from punkdata.images.palette import PALETTE
 from punkmodels.classifier.config import MODELS, build_model, make_config
 from punkmodels.classifier.networks import Classifier, PublishedCNN, decide
-from punkmodels.data.palette import known_pairs, to_indices
+from punkmodels.data.palette import build_pair_table, to_indices
 
 IMAGES = torch.randint(0, 222, (3, 24, 24), dtype=torch.uint8)
 
 
 def built(model: str, prior: torch.Tensor | None = None) -> Classifier:
     config = make_config(model=model, width=4, hidden=8)
-    return build_model(config, known_pairs(IMAGES), prior)
+    return build_model(config, build_pair_table(IMAGES), prior)
 
 
 @pytest.mark.parametrize("model", list(MODELS))
 def test_palette_indices_become_92_logits_or_5(model: str) -> None:
     assert built(model)(IMAGES).shape == (3, 92)
-    types = build_model(make_config(model=model, task="type"), known_pairs(IMAGES))
+    types = build_model(make_config(model=model, task="type"), build_pair_table(IMAGES))
     assert types(IMAGES).shape == (3, 5)
 
 
@@ -48,7 +48,7 @@ def test_pixels_that_training_never_saw_are_counted() -> None:
 def test_images_far_more_varied_than_punks_are_refused() -> None:
     images = torch.randint(0, 222, (200, 24, 24), dtype=torch.uint8)
     with pytest.raises(DataError, match="too many"):
-        known_pairs(images)
+        build_pair_table(images)
 
 
 def test_the_linear_model_makes_nothing_of_what_it_never_saw() -> None:

@@ -11,7 +11,7 @@ from punkdata.errors import ImageError
 from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS
 from punkmodels.classifier.config import make_config
-from punkmodels.classifier.predict import Prediction, find_pictures, predict_images
+from punkmodels.classifier.predict import Prediction, find_images, predict_images
 from punkmodels.classifier.train import train_classifier
 
 CPU = torch.device("cpu")
@@ -79,4 +79,4 @@ def test_a_folder_stands_for_its_pictures(tmp_path: Path) -> None:
     for name in ("b.PNG", "a.jpg", "notes.txt"):
         (tmp_path / name).write_bytes(b"")
     single = tmp_path / "notes.txt"
-    assert find_pictures([single, tmp_path]) == [single, tmp_path / "a.jpg", tmp_path / "b.PNG"]
+    assert find_images([single, tmp_path]) == [single, tmp_path / "a.jpg", tmp_path / "b.PNG"]

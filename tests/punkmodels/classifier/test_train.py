@@ -19,7 +19,7 @@ from punkdata.snapshots.reader import open_snapshot
 from punkmodels.classifier import train as training
 from punkmodels.classifier.config import (
     ClassifierConfig,
-    ClassifierFacts,
+    ClassifierMetadata,
     load_classifier,
     make_config,
 )
@@ -30,7 +30,7 @@ from punkmodels.classifier.train import (
     sampling_weights,
     train_classifier,
 )
-from punkmodels.data.palette import known_pairs
+from punkmodels.data.palette import build_pair_table
 from punkmodels.data.splits import load_split
 from punkmodels.training import device
 from punkmodels.training.checkpoint import load_checkpoint
@@ -59,7 +59,7 @@ def test_the_run_folder_is_as_the_contract_says(trained: Path, built_root: Path)
     assert lines[-1]["train_loss"] < lines[0]["train_loss"]
     with Image.open(trained / "reals.png") as grid:
         assert grid.width == 8 * 24 * 4
-    _, facts = load_checkpoint(trained, ClassifierFacts)
+    _, facts = load_checkpoint(trained, ClassifierMetadata)
     assert facts.finished is True
 
 
@@ -76,12 +76,12 @@ def test_training_learns_what_sprites_show(built_root: Path, tmp_path: Path) -> 
 def test_the_same_seed_makes_the_same_weights_and_another_does_not(
     trained: Path, built_root: Path, tmp_path: Path
 ) -> None:
-    first, _ = load_checkpoint(trained, ClassifierFacts)
+    first, _ = load_checkpoint(trained, ClassifierMetadata)
     same, _ = load_checkpoint(
-        train_classifier(built_root, tmp_path, TINY, threads=1), ClassifierFacts
+        train_classifier(built_root, tmp_path, TINY, threads=1), ClassifierMetadata
     )
     other, _ = load_checkpoint(
-        train_classifier(built_root, tmp_path, replace(TINY, seed=1), threads=1), ClassifierFacts
+        train_classifier(built_root, tmp_path, replace(TINY, seed=1), threads=1), ClassifierMetadata
     )
     assert all(torch.equal(first[name], same[name]) for name in first)
     assert not torch.equal(first["ema.network.head.weight"], other["ema.network.head.weight"])
@@ -126,8 +126,8 @@ def test_killed_and_resumed_it_ends_bit_for_bit_where_it_would_have(
         os.kill(process.pid, signal.SIGKILL)
     (run,) = runs.iterdir()
     train_classifier(built_root, runs, ClassifierConfig(), resume=run)
-    whole, _ = load_checkpoint(trained, ClassifierFacts)
-    resumed, _ = load_checkpoint(run, ClassifierFacts)
+    whole, _ = load_checkpoint(trained, ClassifierMetadata)
+    resumed, _ = load_checkpoint(run, ClassifierMetadata)
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     assert (run / "metrics.jsonl").read_text() == (trained / "metrics.jsonl").read_text()
 
@@ -136,10 +136,11 @@ def test_resuming_a_finished_run_changes_nothing(
     trained: Path, built_root: Path, tmp_path: Path
 ) -> None:
     run = shutil.copytree(trained, tmp_path / trained.name)
-    before = load_checkpoint(run, ClassifierFacts)[0]
+    before = load_checkpoint(run, ClassifierMetadata)[0]
     train_classifier(built_root, tmp_path, TINY, resume=run)
     assert all(
-        torch.equal(before[name], t) for name, t in load_checkpoint(run, ClassifierFacts)[0].items()
+        torch.equal(before[name], t)
+        for name, t in load_checkpoint(run, ClassifierMetadata)[0].items()
     )
 
 
@@ -178,38 +179,38 @@ def test_training_ends_early_and_keeps_what_was_best(
     losses = iter([0.5, 0.3, 0.4, 0.35, 0.1])
     monkeypatch.setattr(training, "validate", lambda *args: (next(losses), 0.0))
     run = train_classifier(built_root, tmp_path, replace(TINY, epochs=5, patience=2), threads=1)
-    tensors, facts = load_checkpoint(run, ClassifierFacts)
+    tensors, facts = load_checkpoint(run, ClassifierMetadata)
     assert (facts.epoch, facts.finished, facts.best_epoch) == (3, True, 1)
     assert not torch.equal(tensors["best.network.head.weight"], tensors["ema.network.head.weight"])
     train_classifier(built_root, tmp_path, TINY, resume=run)
-    assert load_checkpoint(run, ClassifierFacts)[1] == facts
+    assert load_checkpoint(run, ClassifierMetadata)[1] == facts
 
 
 def test_half_precision_is_kept_when_a_run_is_resumed(
     built_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(device, "probe_half_precision", lambda work, on: (True, "told so"))
-    monkeypatch.setattr(device, "probe_threads", lambda work: (1, "told so"))
+    monkeypatch.setattr(device, "benchmark_bf16", lambda work, on: (True, "told so"))
+    monkeypatch.setattr(device, "benchmark_threads", lambda work: (1, "told so"))
     run = train_classifier(built_root, tmp_path, replace(TINY, epochs=1))
     config = read_config(run)
     assert config["device"]["bf16"] is True
-    whole = load_checkpoint(run, ClassifierFacts)[0]
+    whole = load_checkpoint(run, ClassifierMetadata)[0]
     single = load_checkpoint(
-        train_classifier(built_root, tmp_path, replace(TINY, epochs=1)), ClassifierFacts
+        train_classifier(built_root, tmp_path, replace(TINY, epochs=1)), ClassifierMetadata
     )[0]
     assert all(torch.equal(whole[name], single[name]) for name in whole)
     monkeypatch.undo()
     for file in run.glob("checkpoints/*"):
         file.unlink()
     train_classifier(built_root, tmp_path, ClassifierConfig(), resume=run)
-    resumed = load_checkpoint(run, ClassifierFacts)[0]
+    resumed = load_checkpoint(run, ClassifierMetadata)[0]
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
 def test_metrics_go_to_tensorboard_too(built_root: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     run = train_classifier(
-        built_root, tmp_path, replace(TINY, epochs=1), threads=1, log="tensorboard"
+        built_root, tmp_path, replace(TINY, epochs=1), threads=1, logger="tensorboard"
     )
     assert list((run / "tensorboard").glob("events.*"))
 
@@ -223,7 +224,7 @@ def test_what_the_temperature_is_for(built_root: Path) -> None:
             right = torch.where(part.visible > 0, 20.0, -20.0)
             return torch.where(flip[:, None], -right, right)
 
-    model = Classifier(Sure(), known_pairs(part.images)).eval()
+    model = Classifier(Sure(), build_pair_table(part.images)).eval()
     loss, exact = training.validate(model, part.images, part.visible, TINY)
     assert model.temperature == 4  # the end of the grid: it is far too sure
     assert exact == pytest.approx((torch.arange(len(part)) % 4 != 0).float().mean().item())
@@ -243,7 +244,7 @@ def test_a_missing_sink_is_told_before_anything_is_made(
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(SetupError, match="pip install tensorboard"):
-        train_classifier(built_root, tmp_path / "runs", TINY, log="tensorboard")
+        train_classifier(built_root, tmp_path / "runs", TINY, logger="tensorboard")
     assert not (tmp_path / "runs").exists()
 
 

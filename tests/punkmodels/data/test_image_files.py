@@ -9,10 +9,10 @@ from PIL import Image
 
 from punkdata.errors import DataError
 from punkdata.images.palette import PALETTE
-from punkmodels.data.palette import snap
 from punkmodels.data.image_files import read_sprites
-from punkmodels.gan.generate import write_grid
+from punkmodels.data.palette import quantize
 from punkmodels.data.splits import load_split
+from punkmodels.gan.generate import write_grid
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +36,13 @@ def test_a_sheet_of_tiles_is_read_row_by_row(
 ) -> None:
     save(sprites[:8], tmp_path / "sheet.png", scale)
     raw = read_sprites(tmp_path / "sheet.png", 24 * scale)
-    assert torch.equal(snap(raw)[0], sprites[:8])
+    assert torch.equal(quantize(raw)[0], sprites[:8])
 
 
 def test_a_folder_is_read_in_order(sprites: torch.Tensor, tmp_path: Path) -> None:
     for i in (1, 0, 2):
         Image.fromarray(PALETTE[sprites[i].numpy()]).save(tmp_path / f"{i}.png")
-    assert torch.equal(snap(read_sprites(tmp_path))[0], sprites[:3])
+    assert torch.equal(quantize(read_sprites(tmp_path))[0], sprites[:3])
 
 
 def test_without_alpha_the_corners_color_is_transparent(
@@ -52,7 +52,7 @@ def test_without_alpha_the_corners_color_is_transparent(
     opaque[torch.from_numpy(PALETTE[opaque.numpy()][..., 3] == 128)] = 0
     opaque[:, 0, 0] = 0
     save(opaque, tmp_path / "sheet.png", mode="RGB")
-    assert torch.equal(snap(read_sprites(tmp_path / "sheet.png"))[0], opaque)
+    assert torch.equal(quantize(read_sprites(tmp_path / "sheet.png"))[0], opaque)
 
 
 def test_a_grid_that_generate_writes_is_what_it_drew(sprites: torch.Tensor, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_grid_that_generate_writes_is_what_it_drew(sprites: torch.Tensor, tmp_
     opaque[torch.from_numpy(PALETTE[opaque.numpy()][..., 3] == 128)] = 0
     opaque[:, 0, 0] = 0
     write_grid(opaque, tmp_path / "grid.png", 4)  # 13 of 16 places
-    assert torch.equal(snap(read_sprites(tmp_path / "grid.png", 96))[0], opaque)
+    assert torch.equal(quantize(read_sprites(tmp_path / "grid.png", 96))[0], opaque)
 
 
 def test_empty_drawings_count_where_they_are_not_the_rest_of_a_sheet(
@@ -70,7 +70,7 @@ def test_empty_drawings_count_where_they_are_not_the_rest_of_a_sheet(
     first[1] = 0
     save(first, tmp_path / "sheet.png")
     Image.new("RGBA", (24, 24)).save(tmp_path / "zero.png")
-    assert torch.equal(snap(read_sprites(tmp_path))[0][:4], first)
+    assert torch.equal(quantize(read_sprites(tmp_path))[0][:4], first)
     assert len(read_sprites(tmp_path)) == 5
 
 
@@ -84,7 +84,7 @@ def test_what_is_transparent_has_no_color(sprites: torch.Tensor, tmp_path: Path)
     pixels = PALETTE[sprites[0].numpy()].copy()
     pixels[pixels[..., 3] == 0] = (255, 255, 255, 0)
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    assert torch.equal(snap(read_sprites(tmp_path))[0], sprites[:1])
+    assert torch.equal(quantize(read_sprites(tmp_path))[0], sprites[:1])
 
 
 def test_pictures_of_another_size_are_refused(tmp_path: Path) -> None:

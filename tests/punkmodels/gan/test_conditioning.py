@@ -4,7 +4,7 @@ import torch
 
 from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS, encode_labels
-from punkmodels.data.skin_tones import TONE_AT, TONES, tones_of
+from punkmodels.data.skin_tones import SKIN_TONE_COLORS, SKIN_TONE_PIXEL, detect_skin_tones
 from punkmodels.gan.conditioning import Conditional, condition_size, conditions
 
 LABELED = torch.from_numpy(encode_labels("Male", ["Pipe", "VR"]))[None]
@@ -48,6 +48,6 @@ def test_no_tone_asks_for_none() -> None:
 
 def test_the_neck_tells_the_tone() -> None:
     sprites = torch.zeros(5, 24, 24, dtype=torch.uint8)
-    for i, rgb in enumerate(TONES):
-        sprites[i, TONE_AT[0], TONE_AT[1]] = PALETTE.tolist().index([*rgb, 255])
-    assert tones_of(sprites).tolist() == [1, 2, 3, 4, 0]
+    for i, rgb in enumerate(SKIN_TONE_COLORS):
+        sprites[i, SKIN_TONE_PIXEL[0], SKIN_TONE_PIXEL[1]] = PALETTE.tolist().index([*rgb, 255])
+    assert detect_skin_tones(sprites).tolist() == [1, 2, 3, 4, 0]

@@ -9,10 +9,10 @@ import torch
 
 from punkdata.errors import DataError
 from punkdata.traits import decode_labels
-from punkmodels.classifier.config import BUNDLED, load_classifier
+from punkmodels.classifier.config import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.classifier.networks import decide
-from punkmodels.data.palette import snap
-from punkmodels.data.skin_tones import tones_of
+from punkmodels.data.palette import quantize
+from punkmodels.data.skin_tones import detect_skin_tones
 from punkmodels.gan.config import (
     BUNDLED_CONDITIONAL,
     BUNDLED_DCGAN,
@@ -26,8 +26,8 @@ from punkmodels.gan.config import (
 from punkmodels.gan.generate import generate_sprites
 from punkmodels.gan.label_conditions import conditions_from_names
 from punkmodels.gan.networks import Generator
-from punkmodels.training.checkpoint import CheckpointFacts, prefixed, save_checkpoint
-from punkmodels.training.pretrained import WEIGHTS
+from punkmodels.training.checkpoint import CheckpointMetadata, add_prefix, save_checkpoint
+from punkmodels.training.pretrained import WEIGHTS_FILE
 from punkmodels.training.run_dir import read_config
 
 CPU = torch.device("cpu")
@@ -46,8 +46,8 @@ def saved_run(folder: Path, head: str) -> tuple[Path, Generator]:
     }
     (folder / "config.json").write_text(json.dumps(about))
     model = build_generator(config, COUNTS).eval()
-    facts = CheckpointFacts(step=1, finished=True)
-    save_checkpoint(folder, prefixed("ema", model.state_dict()), facts)
+    facts = CheckpointMetadata(step=1, finished=True)
+    save_checkpoint(folder, add_prefix("ema", model.state_dict()), facts)
     return folder, model
 
 
@@ -59,7 +59,7 @@ def test_a_generator_comes_back_from_a_run_and_from_exported_weights(
     z = torch.randn(3, model.noise_size)
     assert torch.equal(load_generator(run, CPU)(z), model(z))
     export_generator(run, tmp_path / "weights")
-    assert (tmp_path / "weights" / WEIGHTS).exists()
+    assert (tmp_path / "weights" / WEIGHTS_FILE).exists()
     again = load_generator(tmp_path / "weights", CPU)(z)
     assert (again - model(z)).abs().mean() < 0.02  # half precision
 
@@ -131,22 +131,24 @@ def test_weights_that_do_not_fit_are_refused(damage: str, tmp_path: Path) -> Non
         del tensors["layers.12.colors"]
     if damage == "nan":
         tensors["layers.0.weight"][0] = torch.nan
-    facts = CheckpointFacts(step=2, finished=True)
-    save_checkpoint(run, prefixed("ema", tensors), facts)
+    facts = CheckpointMetadata(step=2, finished=True)
+    save_checkpoint(run, add_prefix("ema", tensors), facts)
     with pytest.raises(DataError, match=r"does not fit|not numbers"):
         load_generator(run, CPU)
 
 
 def test_the_generator_that_ships_is_small_and_draws_different_sprites_of_the_palette() -> None:
-    assert (BUNDLED_DCGAN / WEIGHTS).stat().st_size < 5e6
+    assert (BUNDLED_DCGAN / WEIGHTS_FILE).stat().st_size < 5e6
     assert "frechet_distance" in read_config(BUNDLED_DCGAN)["scores"]["scores"]
     sprites, raw = generate_sprites(load_generator(BUNDLED_DCGAN, CPU), 100, seed=0)
-    assert snap(raw)[1].max() < 0.01
+    assert quantize(raw)[1].max() < 0.01
     assert len(sprites.flatten(1).unique(dim=0)) == 100
 
 
 def test_the_generator_that_can_be_asked_draws_what_it_is_asked_for() -> None:
-    sizes = [(folder / WEIGHTS).stat().st_size for folder in (BUNDLED_DCGAN, BUNDLED_CONDITIONAL)]
+    sizes = [
+        (folder / WEIGHTS_FILE).stat().st_size for folder in (BUNDLED_DCGAN, BUNDLED_CONDITIONAL)
+    ]
     assert sum(sizes) < 10e6
     config = read_dcgan_config(BUNDLED_CONDITIONAL).options
     wishes = [("Zombie", ["3D Glasses"]), ("Female", ["Pipe", "Tiara"]), ("Alien", ["Hoodie"])]
@@ -154,8 +156,8 @@ def test_the_generator_that_can_be_asked_draws_what_it_is_asked_for() -> None:
     sprites, _ = generate_sprites(
         load_generator(BUNDLED_CONDITIONAL, CPU), 12, 0, condition=condition
     )
-    seen = decide(load_classifier(BUNDLED, CPU)(sprites)).numpy()
+    seen = decide(load_classifier(BUNDLED_CLASSIFIER, CPU)(sprites)).numpy()
     for i, (punk_type, accessories) in enumerate(wishes):
         for row in seen[4 * i : 4 * i + 4]:
             assert decode_labels(row) == (punk_type, tuple(accessories))
-    assert tones_of(sprites)[4:8].tolist() == [1, 2, 3, 4]
+    assert detect_skin_tones(sprites)[4:8].tolist() == [1, 2, 3, 4]

@@ -25,7 +25,7 @@ from punkmodels.gan.evaluate_images import compare, evaluate_pictures
 from punkmodels.gan.generate import generate_sprites
 from punkmodels.gan.train import train_dcgan
 from punkmodels.gan.training_images import pictures
-from punkmodels.training.checkpoint import CheckpointFacts, load_checkpoint
+from punkmodels.training.checkpoint import CheckpointMetadata, load_checkpoint
 from punkmodels.training.run_dir import read_config, read_metrics
 
 CPU = torch.device("cpu")
@@ -95,7 +95,7 @@ def test_a_stopped_run_goes_on_without_being_told_where_the_pictures_are(
             train_dcgan(tmp_path, tmp_path / "runs", config, threads=1, pictures=digits)
     (run,) = (tmp_path / "runs").iterdir()
     train_dcgan(tmp_path, tmp_path / "runs", config, resume=run)
-    one, other = (load_checkpoint(r, CheckpointFacts)[0] for r in (whole, run))
+    one, other = (load_checkpoint(r, CheckpointMetadata)[0] for r in (whole, run))
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 

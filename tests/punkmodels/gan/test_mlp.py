@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from punkdata.errors import DataError
-from punkmodels.data.palette import snap
+from punkmodels.data.palette import quantize
 from punkmodels.data.splits import load_split
 from punkmodels.gan import train as training
 from punkmodels.gan.config import build_generator, load_generator, make_config
 from punkmodels.gan.generate import generate_sprites
 from punkmodels.gan.mlp import PlainDiscriminator, PlainGenerator
 from punkmodels.gan.train import train_dcgan
-from punkmodels.training.checkpoint import CheckpointFacts, load_checkpoint
+from punkmodels.training.checkpoint import CheckpointMetadata, load_checkpoint
 
 CPU = torch.device("cpu")
 SMALL = {"network": "mlp", "width": 4, "total_images": 16 * 16, "batch_size": 16}
@@ -76,7 +76,7 @@ def test_a_stopped_run_ends_where_it_would_have(
             train_dcgan(built_root, tmp_path / "runs", TINY, threads=1)
     (run,) = (tmp_path / "runs").iterdir()
     train_dcgan(built_root, tmp_path / "runs", TINY, resume=run)
-    one, other = (load_checkpoint(r, CheckpointFacts)[0] for r in (whole, run))
+    one, other = (load_checkpoint(r, CheckpointMetadata)[0] for r in (whole, run))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
 
@@ -90,9 +90,9 @@ def test_it_learns_what_is_the_same_in_all_punks(built_root: Path, tmp_path: Pat
     raw = generate_sprites(load_generator(run, CPU), 32, seed=0)[1]
     real = load_split(built_root, "latest", "default", "train").images
     assert not real[:, 0].any()
-    assert (snap(raw)[0][:, 0] == 0).float().mean() > 0.9
+    assert (quantize(raw)[0][:, 0] == 0).float().mean() > 0.9
     untrained = PlainGenerator()(torch.randn(32, 100)).detach()
-    assert (snap(untrained)[0][:, 0] == 0).float().mean() < 0.9
+    assert (quantize(untrained)[0][:, 0] == 0).float().mean() < 0.9
 
 
 def test_what_it_cannot_do_is_said() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from punkmodels.data.palette import snap, to_rgba
+from punkmodels.data.palette import quantize, to_rgba
 from punkmodels.gan.conditioning import condition_size
 from punkmodels.gan.config import make_config
 from punkmodels.gan.objective import GANObjective, build_objective
@@ -94,7 +94,7 @@ def test_matching_teaches_the_very_punk_whatever_the_noise() -> None:
         losses.append(loss.item())
     assert losses[-1] < 0.1 * losses[0]
     for _ in range(3):
-        drawn = snap(game.draw(12, condition))[0]
+        drawn = quantize(game.draw(12, condition))[0]
         assert (drawn == INDICES).float().mean() > 0.99
         assert (drawn == INDICES.roll(1, 0)).float().mean() < 0.5
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from punkdata.images.palette import PALETTE
-from punkmodels.data.palette import color_counts, color_table, snap, to_rgba
+from punkmodels.data.palette import color_counts, color_table, quantize, to_rgba
 from punkmodels.gan.networks import Generator
 
 
@@ -18,7 +18,7 @@ def indices() -> torch.Tensor:
 def test_the_palette_head_draws_what_training_knows_at_each_place(indices: torch.Tensor) -> None:
     model = Generator(16, 4, color_counts(indices), head_channels=3).eval()
     nn.init.normal_(model.layers[-1].weight, 0, 50)
-    drawn, off = snap(model(torch.randn(50, 16)).detach())
+    drawn, off = quantize(model(torch.randn(50, 16)).detach())
     assert off.max() < 0.01
     valid = color_counts(indices) > 0
     places = torch.arange(576).expand(50, -1)
@@ -72,11 +72,11 @@ def test_colors_are_counted_at_their_places(indices: torch.Tensor) -> None:
 
 def test_snapping_finds_the_nearest_color_and_tells_how_far(indices: torch.Tensor) -> None:
     images = to_rgba(indices, color_table())
-    found, off = snap(images)
+    found, off = quantize(images)
     assert torch.equal(found, indices)
     assert off.max() < 1e-3
     images[0, 2, 3, 4] += 5 / 127.5
-    found, off = snap(images)
+    found, off = quantize(images)
     assert torch.equal(found, indices)
     assert off[0, 3, 4].item() == pytest.approx(5, abs=1e-3)
 

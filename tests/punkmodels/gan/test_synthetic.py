@@ -11,15 +11,20 @@ from PIL import Image
 
 from punkdata.cli import console
 from punkdata.errors import DataError, UsageError
-from punkdata.trait_rules import KINDS, PLACES, allowed_accessories, check_traits
+from punkdata.trait_rules import ACCESSORY_KINDS, ACCESSORY_SLOTS, allowed_accessories, check_traits
 from punkdata.traits import ACCESSORIES, LABELS, TYPES, encode_labels
-from punkmodels.classifier.config import BUNDLED, ClassifierFacts, load_classifier, make_config
+from punkmodels.classifier.config import (
+    BUNDLED_CLASSIFIER,
+    ClassifierMetadata,
+    load_classifier,
+    make_config,
+)
 from punkmodels.classifier.evaluate import predict_logits
 from punkmodels.classifier.networks import decide
 from punkmodels.classifier.train import train_classifier
 from punkmodels.cli import app
 from punkmodels.data.splits import SplitTensors, load_split
-from punkmodels.data.synthetic_examples import FILE, load_examples, save_examples
+from punkmodels.data.synthetic_examples import EXAMPLES_FILE, load_examples, save_examples
 from punkmodels.gan.config import BUNDLED_CONDITIONAL, BUNDLED_DCGAN
 from punkmodels.gan.synthetic import draw_examples, examples_for, new_outfits
 from punkmodels.training.checkpoint import load_checkpoint
@@ -42,11 +47,14 @@ def worn_by_chance(count: int, rare: str) -> torch.Tensor:
     for i in range(count):
         kind = rng.choice(TYPES) if i > 2 else "Female"
         worn = [rare] if i < 3 else []
-        for place in rng.sample(PLACES, 3):
+        for place in rng.sample(ACCESSORY_SLOTS, 3):
             names = [
-                n for k in place for n in KINDS[k] if n in allowed_accessories(kind) and n != rare
+                n
+                for k in place
+                for n in ACCESSORY_KINDS[k]
+                if n in allowed_accessories(kind) and n != rare
             ]
-            if names and not any(rare in KINDS[k] for k in place):
+            if names and not any(rare in ACCESSORY_KINDS[k] for k in place):
                 worn.append(rng.choice(names))
         rows.append(encode_labels(kind, worn))
     return torch.from_numpy(np.stack(rows))
@@ -96,7 +104,7 @@ def test_a_run_keeps_its_examples_and_goes_on_with_them(
     part: SplitTensors, built_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = train_classifier(
-        built_root, tmp_path / "whole", AUGMENTED, threads=1, synthesize=examples_for
+        built_root, tmp_path / "whole", AUGMENTED, threads=1, generate_examples=examples_for
     )
     images, labels = load_examples(whole)
     assert (len(images), labels.shape) == (len(part) // 2, (len(part) // 2, 92))
@@ -116,16 +124,16 @@ def test_a_run_keeps_its_examples_and_goes_on_with_them(
             tmp_path / "two",
             AUGMENTED,
             threads=1,
-            each_epoch=stop,
-            synthesize=examples_for,
+            on_epoch_end=stop,
+            generate_examples=examples_for,
         )
     (run,) = (tmp_path / "two").iterdir()
     # The generator is not needed again: no `synthesize` is given.
     train_classifier(built_root, tmp_path / "two", AUGMENTED, resume=run)
-    one, other = (load_checkpoint(r, ClassifierFacts)[0] for r in (whole, run))
+    one, other = (load_checkpoint(r, ClassifierMetadata)[0] for r in (whole, run))
     assert all(torch.equal(one[name], other[name]) for name in one)
     plain = train_classifier(built_root, tmp_path / "plain", TINY, threads=1)
-    without = load_checkpoint(plain, ClassifierFacts)[0]
+    without = load_checkpoint(plain, ClassifierMetadata)[0]
     assert any(not torch.equal(one[name], without[name]) for name in one)
 
 
@@ -133,8 +141,8 @@ def test_a_run_keeps_its_examples_and_goes_on_with_them(
 def test_damaged_examples_are_named(kept: int, tmp_path: Path) -> None:
     save_examples(tmp_path, (torch.zeros(9, 24, 24, dtype=torch.uint8), torch.ones(9, len(LABELS))))
     assert load_examples(tmp_path)[1].sum() == 9 * len(LABELS)
-    whole = (tmp_path / FILE).read_bytes()
-    (tmp_path / FILE).write_bytes(whole[:kept])
+    whole = (tmp_path / EXAMPLES_FILE).read_bytes()
+    (tmp_path / EXAMPLES_FILE).write_bytes(whole[:kept])
     with pytest.raises(DataError, match=r"synthetic\.npz is missing or damaged"):
         load_examples(tmp_path)
 
@@ -153,7 +161,7 @@ def test_a_generator_that_knows_no_labels_is_refused(
 def test_what_is_drawn_is_what_its_labels_say(part: SplitTensors) -> None:
     """As a network that never saw the generator tells it."""
     images, labels = draw_examples(BUNDLED_CONDITIONAL, part, 100, 0, CPU, visible_only=True)
-    told = decide(predict_logits(load_classifier(BUNDLED, CPU), images, CPU))
+    told = decide(predict_logits(load_classifier(BUNDLED_CLASSIFIER, CPU), images, CPU))
     agree = (told == labels.bool()).float().mean(dim=0)
     assert agree.mean() > 0.97
     assert len({image.numpy().tobytes() for image in images}) > 80

@@ -17,7 +17,7 @@ from PIL import Image
 
 from punkdata.errors import DataError
 from punkdata.snapshots.reader import open_snapshot
-from punkmodels.data.palette import color_counts, snap
+from punkmodels.data.palette import color_counts, quantize
 from punkmodels.data.splits import load_split
 from punkmodels.gan import networks, objective
 from punkmodels.gan import train as training
@@ -26,7 +26,7 @@ from punkmodels.gan.metrics.fidelity import RealPunks
 from punkmodels.gan.networks import Generator
 from punkmodels.gan.palette_head import PaletteHead
 from punkmodels.gan.train import train_dcgan
-from punkmodels.training.checkpoint import CheckpointFacts, load_checkpoint
+from punkmodels.training.checkpoint import CheckpointMetadata, load_checkpoint
 from punkmodels.training.run_dir import read_config, read_metrics
 
 CPU = torch.device("cpu")
@@ -58,7 +58,7 @@ def trained(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def tensors_of(run: Path) -> dict[str, torch.Tensor]:
-    return load_checkpoint(run, CheckpointFacts)[0]
+    return load_checkpoint(run, CheckpointMetadata)[0]
 
 
 def test_the_run_folder_is_as_the_contract_says(trained: Path, built_root: Path) -> None:
@@ -76,7 +76,9 @@ def test_the_run_folder_is_as_the_contract_says(trained: Path, built_root: Path)
     assert judged == [False, False, True, True], "the encoder teaches first"
     assert 0.3 < lines[-1]["loss_D"] < 1.5, "a mean over the steps that were judged"
     assert all(line["loss_E"] > 0 for line in lines)
-    assert load_checkpoint(trained, CheckpointFacts)[1] == CheckpointFacts(step=16, finished=True)
+    assert load_checkpoint(trained, CheckpointMetadata)[1] == CheckpointMetadata(
+        step=16, finished=True
+    )
     assert len(list((trained / "samples").glob("*.png"))) == 4
     for name, height in (("reals.png", 6 * 96), ("fakes_init.png", 8 * 96)):  # of 48 and 64
         with Image.open(trained / name) as picture:
@@ -89,7 +91,7 @@ def test_the_run_folder_is_as_the_contract_says(trained: Path, built_root: Path)
 
 def test_untrained_and_trained_samples_are_of_the_same_noise(trained: Path) -> None:
     model = load_generator(trained, CPU)
-    drawn, off = snap(model(torch.randn(20, model.noise_size)).detach())
+    drawn, off = quantize(model(torch.randn(20, model.noise_size)).detach())
     assert off.max() < 0.01
     assert len(drawn.flatten(1).unique(dim=0)) > 1
 
@@ -104,7 +106,7 @@ def test_training_brings_the_drawn_nearer_to_the_real(
 
     def variation(model: Generator) -> float:
         with torch.inference_mode():
-            drawn = color_counts(snap(model(torch.randn(200, 16)))[0]) / 200
+            drawn = color_counts(quantize(model(torch.randn(200, 16)))[0]) / 200
         return float((real - drawn).abs().sum(dim=1).mean() / 2)
 
     sizes = {"head": "rgba", "width": 8, "z_dim": 16, "batch_size": 16, "lr": 1e-3}
@@ -193,7 +195,7 @@ def test_a_conditional_run_goes_on_where_it_was_stopped(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_dcgan(built_root, tmp_path / "stopped", config, threads=1, report=stop)
+        train_dcgan(built_root, tmp_path / "stopped", config, threads=1, progress=stop)
     (run,) = (tmp_path / "stopped").iterdir()
     train_dcgan(built_root, tmp_path, config, resume=run)
     of_whole, resumed = tensors_of(whole), tensors_of(run)
@@ -234,7 +236,7 @@ def test_resuming_a_finished_run_changes_nothing(
     before = tensors_of(run)
     (run / "training.gif").unlink()  # as if killed after the last checkpoint
     said: list[str] = []
-    train_dcgan(built_root, tmp_path, TINY, resume=run, say=said.append)
+    train_dcgan(built_root, tmp_path, TINY, resume=run, log=said.append)
     assert "finished already" in said[-1]
     assert (run / "training.gif").exists()
     assert all(torch.equal(before[name], t) for name, t in tensors_of(run).items())
@@ -281,7 +283,7 @@ def test_an_encoder_teaches_what_punks_look_like(built_root: Path, tmp_path: Pat
         load_generator(train_dcgan(built_root, tmp_path, config, threads=1), CPU),
     ):
         with torch.inference_mode():
-            drawn.append(snap(model(torch.randn(100, 16)))[0])
+            drawn.append(quantize(model(torch.randn(100, 16)))[0])
     untrained, taught = (RealPunks(part.images).nearest(x)[1].float().mean() for x in drawn)
     assert taught < untrained / 2
     assert len(drawn[1].flatten(1).unique(dim=0)) > 20, "not one punk again and again"

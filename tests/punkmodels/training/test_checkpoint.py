@@ -8,14 +8,14 @@ from torch import nn
 
 from punkdata.errors import DataError
 from punkmodels.training.checkpoint import (
-    CheckpointFacts,
+    CheckpointMetadata,
+    add_prefix,
+    flatten_optimizer_state,
     has_checkpoint,
     load_checkpoint,
-    optimizer_tensors,
-    prefixed,
     restore_optimizer,
     save_checkpoint,
-    unprefixed,
+    strip_prefix,
 )
 
 
@@ -26,8 +26,8 @@ def stepped(model: nn.Module, optimizer: torch.optim.Optimizer, steps: int) -> N
         optimizer.step()
 
 
-def facts(step: int) -> CheckpointFacts:
-    return CheckpointFacts(step=step, finished=False)
+def facts(step: int) -> CheckpointMetadata:
+    return CheckpointMetadata(step=step, finished=False)
 
 
 def make() -> tuple[nn.Module, torch.optim.Optimizer]:
@@ -40,17 +40,17 @@ def test_a_model_and_its_optimizer_go_on_as_if_never_stopped(tmp_path: Path) -> 
     (tmp_path / "checkpoints").mkdir()
     model, optimizer = make()
     stepped(model, optimizer, 3)
-    tensors = prefixed("model", model.state_dict()) | prefixed(
-        "optimizer", optimizer_tensors(optimizer)
+    tensors = add_prefix("model", model.state_dict()) | add_prefix(
+        "optimizer", flatten_optimizer_state(optimizer)
     )
     save_checkpoint(tmp_path, tensors, facts(3))
     stepped(model, optimizer, 2)
 
     again, its_optimizer = make()
-    loaded, found = load_checkpoint(tmp_path, CheckpointFacts)
+    loaded, found = load_checkpoint(tmp_path, CheckpointMetadata)
     assert found == facts(3)
-    again.load_state_dict(unprefixed("model", loaded))
-    restore_optimizer(its_optimizer, unprefixed("optimizer", loaded))
+    again.load_state_dict(strip_prefix("model", loaded))
+    restore_optimizer(its_optimizer, strip_prefix("optimizer", loaded))
     stepped(again, its_optimizer, 2)
     for ours, theirs in zip(again.parameters(), model.parameters(), strict=True):
         assert torch.equal(ours, theirs)
@@ -63,7 +63,7 @@ def test_only_the_newest_checkpoint_is_kept(tmp_path: Path) -> None:
         save_checkpoint(tmp_path, {"model.x": torch.tensor([step])}, facts(step))
     names = sorted(p.name for p in (tmp_path / "checkpoints").iterdir())
     assert names == ["step_000010.json", "step_000010.safetensors"]
-    assert load_checkpoint(tmp_path, CheckpointFacts)[0]["model.x"].item() == 10
+    assert load_checkpoint(tmp_path, CheckpointMetadata)[0]["model.x"].item() == 10
     assert has_checkpoint(tmp_path)
 
 
@@ -71,7 +71,7 @@ def test_tensors_laid_out_for_the_gpu_are_saved_too(tmp_path: Path) -> None:
     (tmp_path / "checkpoints").mkdir()
     tensor = torch.rand(2, 3, 4, 4).to(memory_format=torch.channels_last)
     save_checkpoint(tmp_path, {"model.x": tensor, "ema.x": tensor}, facts(1))
-    assert torch.equal(load_checkpoint(tmp_path, CheckpointFacts)[0]["model.x"], tensor)
+    assert torch.equal(load_checkpoint(tmp_path, CheckpointMetadata)[0]["model.x"], tensor)
 
 
 @pytest.mark.parametrize("spoil", ["nothing", "tensors", "facts"])
@@ -82,13 +82,13 @@ def test_a_missing_or_damaged_checkpoint_is_named(tmp_path: Path, spoil: str) ->
         path = path if spoil == "tensors" else path.with_suffix(".json")
         path.write_bytes(path.read_bytes()[:10])
     with pytest.raises(DataError, match=r"no checkpoint|step_000001\.safetensors is damaged"):
-        load_checkpoint(tmp_path, CheckpointFacts)
+        load_checkpoint(tmp_path, CheckpointMetadata)
 
 
 def test_an_optimizer_is_not_restored_by_halves(tmp_path: Path) -> None:
     model, optimizer = make()
     stepped(model, optimizer, 1)
-    tensors = optimizer_tensors(optimizer)
+    tensors = flatten_optimizer_state(optimizer)
     tensors.pop("0.exp_avg")
     with pytest.raises(DataError, match="state of this optimizer"):
         restore_optimizer(optimizer, tensors)

@@ -10,7 +10,7 @@ from punkmodels.gan import train as training
 from punkmodels.gan.config import make_config
 from punkmodels.gan.train import train_dcgan
 from punkmodels.training import cuda_graph
-from punkmodels.training.checkpoint import CheckpointFacts, load_checkpoint
+from punkmodels.training.checkpoint import CheckpointMetadata, load_checkpoint
 from punkmodels.training.cuda_graph import CapturedStep
 
 SMALL: dict[str, Any] = {
@@ -29,7 +29,7 @@ def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def tensors_of(run: Path) -> dict[str, torch.Tensor]:
-    return load_checkpoint(run, CheckpointFacts)[0]
+    return load_checkpoint(run, CheckpointMetadata)[0]
 
 
 def compare(one: Path, other: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_captured_run_goes_on_where_it_was_stopped(built_root: Path, tmp_path:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_dcgan(built_root, tmp_path / "part", config, device_name="cuda", report=stop)
+        train_dcgan(built_root, tmp_path / "part", config, device_name="cuda", progress=stop)
     (run,) = (tmp_path / "part").iterdir()
     train_dcgan(built_root, tmp_path, config, resume=run)
     compare(whole, run)

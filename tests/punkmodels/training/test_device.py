@@ -8,10 +8,10 @@ import torch
 from punkdata.errors import UsageError
 from punkmodels.training import device
 from punkmodels.training.device import (
+    benchmark_bf16,
+    benchmark_threads,
     choose_precision_and_threads,
     pick_device,
-    probe_half_precision,
-    probe_threads,
 )
 
 
@@ -36,7 +36,7 @@ def test_the_faster_number_of_threads_is_found(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(device.os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
     slow_with_two = lambda: time.sleep(0.02 * torch.get_num_threads() - 0.015)  # noqa: E731
     try:
-        threads, reason = probe_threads(slow_with_two)
+        threads, reason = benchmark_threads(slow_with_two)
         assert threads == 1
         assert "1 thread " in reason
         assert "2 threads " in reason
@@ -49,7 +49,7 @@ def test_half_precision_is_taken_where_it_is_faster(half_is_faster: bool) -> Non
     def work(half: bool) -> None:
         time.sleep(0.002 if half == half_is_faster else 0.02)
 
-    half, reason = probe_half_precision(work, torch.device("cpu"))
+    half, reason = benchmark_bf16(work, torch.device("cpu"))
     assert half is half_is_faster
     assert "bfloat16" in reason
 

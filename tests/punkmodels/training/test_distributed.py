@@ -15,7 +15,7 @@ from punkdata.errors import UsageError
 from punkmodels.gan.config import make_config
 from punkmodels.gan.networks import BatchNorm
 from punkmodels.gan.objective import build_objective
-from punkmodels.training.checkpoint import CheckpointFacts, load_checkpoint
+from punkmodels.training.checkpoint import CheckpointMetadata, load_checkpoint
 from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup, RandomStream
 from punkmodels.training.run_dir import read_config, read_metrics
 
@@ -72,8 +72,8 @@ def finish(process: subprocess.Popen[str]) -> list[Path]:
 
 
 def test_the_ranks_share_one_stream_of_random_numbers() -> None:
-    def stream(ranks: ProcessGroup) -> RandomStream:
-        return RandomStream(torch.Generator().manual_seed(3), ranks)
+    def stream(process_group: ProcessGroup) -> RandomStream:
+        return RandomStream(torch.Generator().manual_seed(3), process_group)
 
     one, *two = stream(SINGLE_PROCESS), *(stream(ProcessGroup(rank, 2)) for rank in (0, 1))
     for draw in (
@@ -123,7 +123,7 @@ def test_two_ranks_train_the_models_that_one_trains(
 
 def assert_same_training(together: Path, alone: Path) -> None:
     """Weights and losses of two runs are equal, but for the order in which floats are added."""
-    first, second = (load_checkpoint(run, CheckpointFacts)[0] for run in (together, alone))
+    first, second = (load_checkpoint(run, CheckpointMetadata)[0] for run in (together, alone))
     compared = 0
     for name, tensor in second.items():
         if name.startswith("optimizer") or "running" in name or not tensor.is_floating_point():

@@ -21,8 +21,8 @@ def run(tmp_path: Path) -> Path:
 
 def test_tensorboard_is_told_what_is_known(run: Path) -> None:
     pytest.importorskip("tensorboard")
-    with open_logger(run, "tensorboard") as sink:
-        sink({"images_seen": 16, "loss_D": None, "loss_E": 1.0})  # it has not begun yet
+    with open_logger(run, "tensorboard") as log_metrics:
+        log_metrics({"images_seen": 16, "loss_D": None, "loss_E": 1.0})  # it has not begun yet
     (events,) = (run / "tensorboard").glob("events.*")
     assert b"loss_E" in events.read_bytes()
     assert b"loss_D" not in events.read_bytes()
@@ -32,8 +32,8 @@ WANDB = """
 import sys
 from pathlib import Path
 from punkmodels.training.loggers import open_logger
-with open_logger(Path(sys.argv[1]), "wandb") as sink:
-    sink({"images_seen": int(sys.argv[2]), "loss_D": None, "loss_E": 1.0})
+with open_logger(Path(sys.argv[1]), "wandb") as log_metrics:
+    log_metrics({"images_seen": int(sys.argv[2]), "loss_D": None, "loss_E": 1.0})
 """
 
 
@@ -71,16 +71,16 @@ def test_wandb_without_an_account_says_so_before_anything_is_trained(run: Path) 
     assert not (run / "wandb").exists()
 
 
-def test_without_a_sink_lines_go_nowhere(run: Path) -> None:
-    with open_logger(run, None) as sink:
-        sink({"epoch": 0})
+def test_without_a_log_metrics_lines_go_nowhere(run: Path) -> None:
+    with open_logger(run, None) as log_metrics:
+        log_metrics({"epoch": 0})
     assert [file.name for file in run.iterdir() if file.is_file()] == ["config.json"]
 
 
 @pytest.mark.parametrize(
     ("name", "module"), [("tensorboard", "torch.utils.tensorboard"), ("wandb", "wandb")]
 )
-def test_a_sink_that_is_missing_is_named(
+def test_a_log_metrics_that_is_missing_is_named(
     name: str, module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)

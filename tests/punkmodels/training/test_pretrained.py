@@ -11,10 +11,10 @@ from torch import nn
 from punkdata.errors import DataError
 from punkmodels.training.checkpoint import read_tensors
 from punkmodels.training.pretrained import (
-    WEIGHTS,
+    WEIGHTS_FILE,
     SavedRun,
     export_model,
-    read_saved,
+    read_run_config,
     restore_model,
 )
 from punkmodels.training.run_dir import read_config
@@ -37,7 +37,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def test_a_run_s_facts_are_read_again(run: Path) -> None:
-    saved = read_saved(run, Toy, "toy")
+    saved = read_run_config(run, Toy, "toy")
     assert (saved.data.version, saved.device.threads) == ("s2-0", 2)
     assert not saved.device.bf16
 
@@ -49,7 +49,7 @@ def test_a_run_s_facts_are_read_again(run: Path) -> None:
 def test_another_kind_is_refused_with_the_place(run: Path, change: dict, where: str) -> None:
     (run / "config.json").write_text(json.dumps(ABOUT | change))
     with pytest.raises(DataError, match=rf"is not a toy of this punkmodels .*{where}"):
-        read_saved(run, Toy, "toy")
+        read_run_config(run, Toy, "toy")
 
 
 def test_tensors_that_do_not_fit_or_are_no_numbers_are_refused(run: Path) -> None:
@@ -68,7 +68,7 @@ def test_weights_are_written_in_half_precision_and_numbers_of_things_are_not(
 ) -> None:
     model = nn.BatchNorm1d(3)
     export_model(run, model, {"finished": True}, tmp_path / "out")
-    tensors = read_tensors(tmp_path / "out" / WEIGHTS)
+    tensors = read_tensors(tmp_path / "out" / WEIGHTS_FILE)
     assert tensors["weight"].dtype == torch.float16
     assert tensors["num_batches_tracked"].dtype == torch.int64
     assert read_config(tmp_path / "out") == ABOUT | {"trained": {"finished": True}}

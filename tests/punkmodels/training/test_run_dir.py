@@ -10,9 +10,9 @@ from punkmodels.training.run_dir import (
     create_run,
     find_run,
     list_runs,
+    lock_run,
     read_config,
     read_metrics,
-    training,
     write_json,
 )
 
@@ -67,21 +67,21 @@ def test_metrics_can_be_cut_back_to_a_checkpoint(runs: Path) -> None:
     run = find_run(runs, "1")
     for epoch in range(3):
         append_metrics(run, {"epoch": epoch})
-    with training(run, 2, is_first=False):
+    with lock_run(run, 2, is_main=False):
         assert len(read_metrics(run)) == 3
-    with training(run, 2, is_first=True):
+    with lock_run(run, 2, is_main=True):
         pass
     assert (run / "metrics.jsonl").read_text() == '{"epoch": 0}\n{"epoch": 1}\n'
-    with training(run, 0, is_first=True):
+    with lock_run(run, 0, is_main=True):
         assert (run / "metrics.jsonl").read_text() == ""
 
 
 def test_a_run_is_trained_by_one_process_at_a_time(runs: Path) -> None:
     run = find_run(runs, "1")
     append_metrics(run, {"epoch": 0})
-    with training(run, 1, is_first=True):
+    with lock_run(run, 1, is_main=True):
         append_metrics(run, {"epoch": 1})
-        with pytest.raises(BusyError, match="is writing to"), training(run, 1, is_first=True):
+        with pytest.raises(BusyError, match="is writing to"), lock_run(run, 1, is_main=True):
             pass
         assert len(read_metrics(run)) == 2
 
