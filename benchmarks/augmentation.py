@@ -20,8 +20,9 @@ from measure import machine
 
 from punkdata import open_snapshot
 from punkdata.snapshots.content_hash import compute_labels_hash, compute_version
-from punkdata.snapshots.reader import Snapshot, write_snapshot
+from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.tables import column_to_numpy, count_labels_and_splits, extract_labels
+from punkdata.snapshots.writer import write_snapshot
 from punkdata.traits import ACCESSORIES, LABELS
 from punkmodels.classifier.config import load_classifier, make_config
 from punkmodels.classifier.evaluate import predict_logits

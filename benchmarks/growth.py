@@ -22,9 +22,9 @@ from punkdata.sources.opensea.parsing import ParsedPunk
 from punkdata.traits import ACCESSORIES, TYPES
 from punkdata import build
 from punkdata.snapshots.manifest import Manifest
-from punkdata.snapshots.tables import table_counts
-from punkdata.snapshots.reader import write_snapshot
-from punkdata.snapshots.content_hash import content_labels_hash, content_version
+from punkdata.snapshots.tables import count_labels_and_splits
+from punkdata.snapshots.writer import write_snapshot
+from punkdata.snapshots.content_hash import compute_labels_hash, compute_version
 count, root = int(sys.argv[1]), Path(sys.argv[2])
 rng = np.random.default_rng(0)
 faces = rng.integers(0, 222, (40, 24, 24), np.uint8)
@@ -41,10 +41,10 @@ punks = [draw(i) for i in range(count)]
 with Timer():
     table, provenance = build._tables(build._Content(punks))
     manifest = Manifest(
-        version=content_version("drawn", table, None, {}), labels_hash=content_labels_hash(table),
+        version=compute_version("drawn", table, None, {}), labels_hash=compute_labels_hash(table),
         collection="drawn", status="complete", expected=count, sales=None, source="drawn",
         recording="none", created_at="2026-01-01T00:00:00+00:00", created_by="growth.py",
-        files=(), **table_counts(table))
+        files=(), **count_labels_and_splits(table))
     write_snapshot(root / f"{count}-{time.time_ns()}", manifest, table, None, provenance)
 """
 FIND = """

@@ -18,7 +18,7 @@ from punkdata.errors import PunkError
 root = sys.argv[1] if len(sys.argv) > 1 else "data"
 try:
     snapshot = open_snapshot(root)
-    snapshot.bring()  # of a URL: every file into the cache, checked
+    snapshot.download()  # of a URL: every file into the cache, checked
 except PunkError as error:
     sys.exit(f"error: {error}")
 

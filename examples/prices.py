@@ -17,7 +17,7 @@ import pandas as pd
 
 from punkdata import open_snapshot
 from punkdata.errors import PunkError
-from punkdata.snapshots.tables import numbers, table_labels
+from punkdata.snapshots.tables import column_to_numpy, extract_labels
 from punkdata.traits import LABELS, TYPES
 
 LEAST_SALES = 500
@@ -42,12 +42,12 @@ def read_sales(root: str) -> tuple[pd.DataFrame, np.ndarray]:
             f"--root {root} && punkdata build-dataset --root {root}"
         )
     punks = snapshot.punks(columns=["punk_id", "type", "labels", "accessory_count"])
-    row_of = {punk_id: row for row, punk_id in enumerate(numbers(punks.column("punk_id")))}
+    row_of = {punk_id: row for row, punk_id in enumerate(column_to_numpy(punks.column("punk_id")))}
     sales = sales[sales["punk_id"].isin(row_of)].sort_values("sold_at", kind="stable")
     rows = sales["punk_id"].map(row_of).to_numpy()
     sales["type"] = np.array(punks.column("type").to_pylist())[rows]
-    counts = np.eye(len(COUNTS))[numbers(punks.column("accessory_count"))]
-    known = np.hstack([table_labels(punks), counts])[rows]
+    counts = np.eye(len(COUNTS))[column_to_numpy(punks.column("accessory_count"))]
+    known = np.hstack([extract_labels(punks), counts])[rows]
     return sales.reset_index(drop=True), known
 
 

@@ -17,14 +17,14 @@ from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
 
 from punkdata import open_snapshot
 from punkdata.errors import PunkError
-from punkdata.snapshots.reader import damaged_files
+from punkdata.snapshots.reader import find_damaged_files
 
 if len(sys.argv) < 2 or "/" not in sys.argv[1]:
     sys.exit("usage: python examples/publish_to_hub.py you/cryptopunks [ROOT]")
 repository, root = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "data"
 try:
     snapshot = open_snapshot(root)
-    if damage := damaged_files(snapshot):
+    if damage := find_damaged_files(snapshot):
         sys.exit(f"error: {snapshot.path} is damaged ({damage[0]})")
 except PunkError as error:
     sys.exit(f"error: {error}")

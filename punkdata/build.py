@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -16,33 +15,31 @@ import pyarrow as pa
 
 from punkdata._version import __version__
 from punkdata.errors import DataError, ImageError, UsageError
-from punkdata.files import lock_root, now, root_option, shell_quote
-from punkdata.hidden_labels import known_hidden
-from punkdata.images.decode import encode_png, pixels_sha256
+from punkdata.files import lock_root, root_option, shell_quote, utc_now
+from punkdata.hidden_labels import load_hidden_accessories
+from punkdata.images.sprite import pixels_sha256
+from punkdata.images.sprite_png import encode_png
+from punkdata.progress import Progress
 from punkdata.records import PunkRecord, SaleRecord
 from punkdata.schema import PROVENANCE, PUNKS, SALES
-from punkdata.snapshots.content_hash import content_labels_hash, content_version
+from punkdata.snapshots.content_hash import compute_labels_hash, compute_version
 from punkdata.snapshots.manifest import Manifest, SalesSummary
-from punkdata.snapshots.reader import Snapshot, latest_version, write_snapshot
-from punkdata.snapshots.tables import table_counts
+from punkdata.snapshots.reader import Snapshot
+from punkdata.snapshots.tables import count_labels_and_splits
+from punkdata.snapshots.versions import get_latest_version
+from punkdata.snapshots.writer import write_snapshot
 from punkdata.sources import cpunks10k
+from punkdata.sources.find_recording import list_finished, list_recordings, suggest_fetch
 from punkdata.sources.opensea import client
 from punkdata.sources.opensea.client import open_replay
-from punkdata.sources.opensea.image_download import find_image
+from punkdata.sources.opensea.image_download import fetch_image
 from punkdata.sources.opensea.sales import collect_listings, collect_sales
 from punkdata.sources.opensea.tokens import collect_punks
-from punkdata.sources.recording import (
-    Recording,
-    fetch_command,
-    list_finished,
-    list_recordings,
-    open_recording,
-    what_to_fetch,
-)
-from punkdata.splits import SPLITS, assign, split_by_id
+from punkdata.sources.recording import Recording, open_recording
+from punkdata.sources.recording_info import fetch_command
+from punkdata.splits import SPLITS, assign_by_id, assign_splits
 from punkdata.traits import ACCESSORY_IDS, LABELS, TYPE_IDS, encode_labels
 
-Progress = Callable[[int, int | None], None]
 WEI_PER_ETH = 10**18
 LARGE_SCALE = 4
 
@@ -91,9 +88,9 @@ def build_dataset(
         punks, provenance = _tables(content)
         sales = None if content.sales is None else _sales_table(content.sales)
         manifest = _describe(source, punks, sales, content.missing)
-        before = latest_version(root, source.info.collection)
+        before = get_latest_version(root, source.info.collection)
         snapshot, created = write_snapshot(root, manifest, punks, sales, provenance)
-        is_latest = latest_version(root, source.info.collection) == snapshot.version
+        is_latest = get_latest_version(root, source.info.collection) == snapshot.version
         became = is_latest and before != snapshot.version
         unfinished = next(iter(running), None)
         return BuildResult(snapshot, source.path, created, is_latest, became, unfinished)
@@ -107,7 +104,7 @@ def newest_finished(root: Path) -> Recording:
     """
     if finished := list_finished(root):
         return finished[-1]
-    raise UsageError(f"{root} has no finished recording to build from", hint=what_to_fetch(root))
+    raise UsageError(f"{root} has no finished recording to build from", hint=suggest_fetch(root))
 
 
 def _refuse_unfinished(recording: Recording, root: Path, allow_partial: bool) -> None:
@@ -146,7 +143,7 @@ def _read(recording: Recording, progress: Progress) -> _Content:
             reply = recording.find(cpunks10k.URL)
             if reply is None:
                 raise DataError(f"{recording.path} has no reply of {cpunks10k.URL}")
-            body = recording.checked_body(reply)
+            body = recording.verified_body_path(reply)
             cpunks10k.check_sdist(body.read_bytes(), str(body))
             read = []
             for punk in cpunks10k.iter_punks(body):
@@ -172,7 +169,7 @@ def _read_opensea(recording: Recording, progress: Progress) -> _Content:
     def read_punk(punk_id: int) -> PunkRecord | None:
         punk_type, accessories = known.labels[punk_id]
         try:
-            found = find_image(client, known.image_urls[punk_id])
+            found = fetch_image(client, known.image_urls[punk_id])
         except ImageError as error:
             # What the fetch could not read may be in the recording, and readable by now.
             if str(punk_id) in info.missing:
@@ -222,8 +219,8 @@ def _tables(content: _Content) -> tuple[pa.Table, pa.Table]:
     if len(twice := ids[1:][ids[1:] == ids[:-1]]):
         raise DataError(f"punk {twice[0]} stands in the recording twice")
     labels = np.stack([encode_labels(p.punk_type, p.accessories) for p in read])
-    by_default = [SPLITS[i] for i in assign(ids, labels)]
-    by_id = [SPLITS[i] for i in split_by_id(ids)]
+    by_default = [SPLITS[i] for i in assign_splits(ids, labels)]
+    by_id = [SPLITS[i] for i in assign_by_id(ids)]
     hashes = [pixels_sha256(p.image) for p in read]
     columns = {
         "punk_id": ids,
@@ -233,7 +230,7 @@ def _tables(content: _Content) -> tuple[pa.Table, pa.Table]:
         "accessory_ids": [[ACCESSORY_IDS[name] for name in p.accessories] for p in read],
         "accessory_count": [len(p.accessories) for p in read],
         "hidden_accessories": [
-            [name for name in known_hidden().get(sha256, ()) if name in p.accessories]
+            [name for name in load_hidden_accessories().get(sha256, ()) if name in p.accessories]
             for p, sha256 in zip(read, hashes, strict=True)
         ],
         "labels": pa.FixedSizeListArray.from_arrays(labels.reshape(-1), len(LABELS)),
@@ -327,19 +324,19 @@ def _describe(
     """The manifest, complete but for its files."""
     info = recording.info
     return Manifest(
-        version=content_version(info.collection, punks, sales, missing),
-        labels_hash=content_labels_hash(punks),
+        version=compute_version(info.collection, punks, sales, missing),
+        labels_hash=compute_labels_hash(punks),
         collection=info.collection,
         status="partial" if missing else "complete",
         expected=len(punks) + len(missing),
         missing=missing,
-        **table_counts(punks),
+        **count_labels_and_splits(punks),
         sales=None if sales is None else _summarize(sales),
         limit=info.limit,
         source=info.source,
         base_url=info.base_url,
         recording=recording.name,
-        created_at=now().isoformat(),
+        created_at=utc_now().isoformat(),
         created_by=f"punkdata {__version__}",
         files=(),
     )

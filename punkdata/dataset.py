@@ -21,13 +21,18 @@ from torch.utils.data import Dataset
 
 from punkdata.errors import UsageError
 from punkdata.files import default_root
-from punkdata.images.decode import SIDE_PX
-from punkdata.images.image_grid import BACKGROUND, montage
-from punkdata.schema import PUNKS, SINCE_SCHEMA
+from punkdata.images.image_grid import montage
+from punkdata.images.sprite import BACKGROUND_COLOR, SIDE_PX
+from punkdata.schema import ADDED_IN_SCHEMA, PUNKS
 from punkdata.snapshots.manifest import Manifest
 from punkdata.snapshots.reader import open_snapshot
-from punkdata.snapshots.tables import numbers, table_hidden, table_labels, table_sprites
-from punkdata.splits import SCHEMES, SPLITS
+from punkdata.snapshots.tables import (
+    column_to_numpy,
+    extract_hidden_labels,
+    extract_labels,
+    extract_sprites,
+)
+from punkdata.splits import SPLIT_COLUMNS, SPLITS
 from punkdata.traits import ACCESSORIES, LABELS, TYPES
 
 if TYPE_CHECKING:
@@ -96,14 +101,14 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         target_transform: Callable[[torch.Tensor], Any] | None = None,
     ) -> None:
         _require("split", split, get_args(Split))
-        _require("split_scheme", split_scheme, tuple(SCHEMES))
+        _require("split_scheme", split_scheme, tuple(SPLIT_COLUMNS))
         _require("target", target, tuple(_CLASSES))
         snapshot = open_snapshot(default_root() if root is None else root, version)
-        column = SCHEMES[split_scheme]
+        column = SPLIT_COLUMNS[split_scheme]
         # The files are cut by the default scheme; only another scheme needs them all.
         files = split if split_scheme == "default" else "all"
         columns = ["punk_id", "image", "labels", column]
-        if snapshot.manifest.schema_version >= SINCE_SCHEMA["hidden_accessories"]:
+        if snapshot.manifest.schema_version >= ADDED_IN_SCHEMA["hidden_accessories"]:
             columns.append("hidden_accessories")
         elif visible_only:
             raise UsageError(
@@ -120,7 +125,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         self.visible_only = visible_only
         self.transform, self.target_transform = transform, target_transform
         self.classes = _CLASSES[target]
-        ids = numbers(punks.column("punk_id"))
+        ids = column_to_numpy(punks.column("punk_id"))
         order = np.argsort(ids)
         self.punk_ids = ids[order]
         # (N, 4, 24, 24) as torch counts axes, and contiguous, for as_tensors. Some at a time and
@@ -128,11 +133,11 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         self._images = np.empty((len(punks), 4, SIDE_PX, SIDE_PX), np.uint8)
         places = np.argsort(order)
         for start in range(0, len(punks), AT_ONCE):
-            some = table_sprites(punks.slice(start, AT_ONCE))
+            some = extract_sprites(punks.slice(start, AT_ONCE))
             self._images[places[start : start + AT_ONCE]] = some.transpose(0, 3, 1, 2)
-        self._labels = table_labels(punks)[order].astype(np.float32)
+        self._labels = extract_labels(punks)[order].astype(np.float32)
         knows_hidden = "hidden_accessories" in columns
-        self.hidden = table_hidden(punks)[order] > 0 if knows_hidden else None
+        self.hidden = extract_hidden_labels(punks)[order] > 0 if knows_hidden else None
         if visible_only:
             self._labels[self.hidden] = 0
 
@@ -187,7 +192,9 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         snapshot = self._snapshot
         schema = snapshot.manifest.schema_version
         columns = [
-            name for name in PUNKS.names if name != "image" and SINCE_SCHEMA.get(name, 1) <= schema
+            name
+            for name in PUNKS.names
+            if name != "image" and ADDED_IN_SCHEMA.get(name, 1) <= schema
         ]
         frame: pd.DataFrame = snapshot.punks("all", columns).to_pandas().set_index("punk_id")
         return frame.loc[self.punk_ids]
@@ -230,7 +237,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         )
 
     def montage(
-        self, n: int = 100, columns: int = 10, scale: int = 2, background: str = BACKGROUND
+        self, n: int = 100, columns: int = 10, scale: int = 2, background: str = BACKGROUND_COLOR
     ) -> Image.Image:
         """A contact sheet of the first n punks.
 

@@ -17,13 +17,13 @@ FILE = Path(__file__).parent / "data" / "hidden_accessories.json"
 
 
 @cache
-def known_hidden() -> dict[str, tuple[str, ...]]:
+def load_hidden_accessories() -> dict[str, tuple[str, ...]]:
     """SHA-256 (hex) of a punk's pixels -> those of its accessories that change none of them."""
     rows = json.loads(FILE.read_text("utf-8"))["punks"]
     return {sha256: tuple(names) for _, sha256, *names in rows}
 
 
-def write_hidden(
+def write_hidden_accessories(
     path: Path, labels_hash: str, punks: Iterable[tuple[int, str, tuple[str, ...]]]
 ) -> None:
     """Write such a list.

@@ -17,18 +17,18 @@ from punkdata.files import (
     remove_tree,
     root_option,
     snapshots_dir,
-    storage_errors,
+    translate_os_errors,
     write_atomic,
 )
-from punkdata.snapshots.manifest import VERSION_PATTERN, Manifest, gives_way, read_manifest
-from punkdata.snapshots.reader import COLLECTION, latest_version
+from punkdata.snapshots.manifest import VERSION_PATTERN, Manifest, may_become_latest, read_manifest
+from punkdata.snapshots.versions import COLLECTION, get_latest_version
 from punkdata.sources.recording import open_recording
 
 _HIDDEN = ".removing-"
 
 
 @dataclass(frozen=True)
-class Doomed:
+class RemovalTarget:
     """A folder that was asked for by name."""
 
     name: str
@@ -39,7 +39,9 @@ class Doomed:
     """why it takes `force`; empty where it does not"""
 
 
-def find_doomed(root: Path, names: list[str], collection: str = COLLECTION) -> list[Doomed]:
+def find_removal_targets(
+    root: Path, names: list[str], collection: str = COLLECTION
+) -> list[RemovalTarget]:
     """What lies below a root under these names.
 
     Args:
@@ -49,7 +51,7 @@ def find_doomed(root: Path, names: list[str], collection: str = COLLECTION) -> l
         UsageError: one is no such name, or there is none of it.
     """
     found = []
-    latest = latest_version(root, collection)
+    latest = get_latest_version(root, collection)
     for name in dict.fromkeys(names):
         if re.fullmatch(VERSION_PATTERN, name):
             path = snapshots_dir(root, collection) / name
@@ -68,11 +70,11 @@ def find_doomed(root: Path, names: list[str], collection: str = COLLECTION) -> l
                 f"there is no {kind} {name} in {root}",
                 hint=f"punkdata list{root_option(root)}",
             )
-        found.append(Doomed(name, path, kind, _size(path), warning))
+        found.append(RemovalTarget(name, path, kind, _size(path), warning))
     return found
 
 
-def remove(root: Path, doomed: list[Doomed], collection: str = COLLECTION) -> str | None:
+def remove(root: Path, doomed: list[RemovalTarget], collection: str = COLLECTION) -> str | None:
     """Delete folders; the caller holds the root's lock.
 
     Where the latest snapshot is among them, `latest` first goes to the newest that stays.
@@ -85,31 +87,31 @@ def remove(root: Path, doomed: list[Doomed], collection: str = COLLECTION) -> st
     """
     home = snapshots_dir(root, collection)
     leaving = {one.path for one in doomed}
-    if any(one.name == latest_version(root, collection) for one in doomed):
+    if any(one.name == get_latest_version(root, collection) for one in doomed):
         stays = _newest(
             [file for file in home.glob("[!.]*/manifest.json") if file.parent not in leaving]
         )
         if stays is None:
-            with storage_errors(home):
+            with translate_os_errors(home):
                 (home / "latest").unlink()
         else:
             write_atomic(home / "latest", f"{stays.version}\n".encode())
     for one in doomed:
         hidden = one.path.with_name(f"{_HIDDEN}{one.name}")
         _delete(hidden)  # of a removal that was stopped, and the same name made anew
-        with storage_errors(one.path):
+        with translate_os_errors(one.path):
             one.path.rename(hidden)
     for folder in (home, raw_dir(root)):
         for hidden in folder.glob(f"{_HIDDEN}*"):
             _delete(hidden)
-    return latest_version(root, collection)
+    return get_latest_version(root, collection)
 
 
 def _newest(manifests: list[Path]) -> Manifest | None:
     """Of complete snapshots the one that would be the latest."""
     newest = None
     for manifest in sorted((read_manifest(file) for file in manifests), key=lambda m: m.created_at):
-        if not gives_way(manifest, newest):
+        if may_become_latest(manifest, newest):
             newest = manifest
     return newest
 
@@ -125,7 +127,7 @@ def _why_keep(recording: Path) -> str:
 
 
 def _delete(path: Path) -> None:
-    with storage_errors(path):
+    with translate_os_errors(path):
         if path.is_symlink():
             path.unlink()  # what it leads to is not ours
         elif path.is_dir():

@@ -90,7 +90,7 @@ VERSIONED_PUNK_COLUMNS = (
 The columns left out follow from these: encodings of the same labels, the PNG of the same
 pixels, floats of the same integers.
 """
-SINCE_SCHEMA = {"hidden_accessories": 2}
+ADDED_IN_SCHEMA = {"hidden_accessories": 2}
 """columns that older snapshots lack -> the schema that added them"""
 VERSIONED_SALE_COLUMNS = tuple(name for name in _SALES.names if name != "price_eth")
 
@@ -127,7 +127,7 @@ def _described(schema: pa.Schema) -> pa.Schema:
 PUNKS = _described(_PUNKS)
 SALES = _described(_SALES)
 
-ABOUT_PUNKS = {
+PUNK_COLUMN_DESCRIPTIONS = {
     "punk_id": "number of the punk, 0 to 9999",
     "type": "Alien, Ape, Female, Male or Zombie, as in the traits on OpenSea",
     "type_id": "its place in that list",
@@ -149,7 +149,7 @@ ABOUT_PUNKS = {
     "best_listing_eth": "lowest price at which it was for sale when fetched; null if it was not",
 }
 """what each column of punks holds"""
-ABOUT_SALES = {
+SALE_COLUMN_DESCRIPTIONS = {
     "punk_id": "of which punk",
     "sold_at": "when, UTC, to the second",
     "amount": "what was paid, in the currency's base units, exact",
@@ -163,7 +163,7 @@ ABOUT_SALES = {
     "buyer_is_zero": "true where the contract logged no buyer, as for some accepted bids",
     "transaction": "hash; several sales may share one",
 }
-ABOUT_PROVENANCE = {
+PROVENANCE_COLUMN_DESCRIPTIONS = {
     "punk_id": "of which punk",
     "image_url": "where its image was read",
     "image_body": "SHA-256 of the recorded reply",
@@ -173,7 +173,7 @@ ABOUT_PROVENANCE = {
 }
 
 
-def described_columns(schema: pa.Schema, about: dict[str, str]) -> str:
+def columns_to_markdown(schema: pa.Schema, about: dict[str, str]) -> str:
     """A Markdown table of a schema's columns: name, Arrow type, meaning."""
     lines = [
         f"| `{field.name}` | {_short_type(field.type)} | {about[field.name]} |" for field in schema

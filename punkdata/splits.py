@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SPLITS: tuple[str, ...] = ("train", "val", "test")
-SCHEMES: dict[str, str] = {"default": "split", "by_id": "split_by_id"}
+SPLIT_COLUMNS: dict[str, str] = {"default": "split", "by_id": "split_by_id"}
 """scheme -> the column that holds it"""
 
 TENTHS: tuple[int, ...] = (8, 1, 1)
@@ -30,24 +30,24 @@ MIN_SUPPORT = 5
 
 
 @cache
-def published() -> NDArray[np.int8]:
+def published_split() -> NDArray[np.int8]:
     """int8 (10000,): the index into `SPLITS` of every punk of the collection."""
     text = resources.files("punkdata").joinpath("data/split.txt").read_text("ascii").strip()
     return np.frombuffer(text.encode(), np.int8) - ord("0")
 
 
-def split_by_id(punk_ids: NDArray[np.int32]) -> NDArray[np.int8]:
+def assign_by_id(punk_ids: NDArray[np.int32]) -> NDArray[np.int8]:
     """int8 (N,): 0 below id 8000, 1 below 9000, else 2."""
     return np.digitize(punk_ids, (8000, 9000)).astype(np.int8)
 
 
-def assign(punk_ids: NDArray[np.int32], labels: NDArray[np.uint8]) -> NDArray[np.int8]:
+def assign_splits(punk_ids: NDArray[np.int32], labels: NDArray[np.uint8]) -> NDArray[np.int8]:
     """int8 (N,): the part of each punk, published where the ids are the collection's own.
 
     A smaller set of CryptoPunks keeps the published assignment, so that no punk ever
     moves from test to training; any other set of ids is stratified afresh.
     """
-    table = published()
+    table = published_split()
     if punk_ids.min(initial=0) >= 0 and punk_ids.max(initial=0) < len(table):
         return table[punk_ids]
     return stratify(punk_ids, labels)
@@ -117,7 +117,7 @@ def stratify(
     return parts
 
 
-def tenths(
+def assign_folds(
     punk_ids: Sequence[int] | NDArray[np.int32], labels: NDArray[np.uint8]
 ) -> NDArray[np.int8]:
     """Ten parts for cross-validation, none larger than a tenth rounded up, with every label

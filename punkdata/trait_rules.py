@@ -12,7 +12,7 @@ from collections.abc import Collection
 from punkdata.errors import UsageError
 from punkdata.traits import ACCESSORIES
 
-KINDS: dict[str, tuple[str, ...]] = {
+ACCESSORY_KINDS: dict[str, tuple[str, ...]] = {
     "hats": (
         "Bandana",
         "Beanie",
@@ -100,7 +100,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "necks": ("Choker", "Gold Chain", "Silver Chain"),
 }
 """kind -> accessories; all 87"""
-PLACES: tuple[tuple[str, ...], ...] = (
+ACCESSORY_SLOTS: tuple[tuple[str, ...], ...] = (
     ("hats", "hair"),
     ("glasses", "eye make-up"),
     ("beards",),
@@ -112,7 +112,7 @@ PLACES: tuple[tuple[str, ...], ...] = (
     ("necks",),
 )
 """kinds of which a punk wears one accessory in all"""
-WOMENS = frozenset(
+FEMALE_ONLY = frozenset(
     {
         *("Black Lipstick", "Hot Lipstick", "Purple Lipstick", "Choker", "Welding Goggles"),
         *("Blue Eye Shadow", "Green Eye Shadow", "Purple Eye Shadow"),
@@ -123,25 +123,27 @@ WOMENS = frozenset(
     }
 )
 """worn by no other type"""
-NO_WOMANS = frozenset(
+NEVER_FEMALE = frozenset(
     {
-        *KINDS["beards"],
+        *ACCESSORY_KINDS["beards"],
         *("Buck Teeth", "Frown", "Smile", "Small Shades"),
         *("Beanie", "Cap Forward", "Cowboy Hat", "Do-rag", "Fedora", "Hoodie", "Police Cap"),
         *("Top Hat", "Peak Spike", "Purple Hair", "Shaved Head", "Vampire Hair"),
     }
 )
-BARE = ("hair", "eye make-up", "beards", "mouths", "cheeks", "noses")
+NOT_ON_APES_OR_ALIENS = ("hair", "eye make-up", "beards", "mouths", "cheeks", "noses")
 """kinds that no ape and no alien wears"""
-MOST = 7
+MAX_ACCESSORIES = 7
 
 
 def allowed_accessories(punk_type: str) -> frozenset[str]:
     """The accessories that a type can wear."""
     if punk_type == "Female":
-        return frozenset(ACCESSORIES) - NO_WOMANS
-    bare = BARE if punk_type in ("Ape", "Alien") else ()
-    return frozenset(ACCESSORIES) - WOMENS - {a for kind in bare for a in KINDS[kind]}
+        return frozenset(ACCESSORIES) - NEVER_FEMALE
+    bare = NOT_ON_APES_OR_ALIENS if punk_type in ("Ape", "Alien") else ()
+    return (
+        frozenset(ACCESSORIES) - FEMALE_ONLY - {a for kind in bare for a in ACCESSORY_KINDS[kind]}
+    )
 
 
 def check_traits(punk_type: str, accessories: Collection[str]) -> None:
@@ -155,21 +157,25 @@ def check_traits(punk_type: str, accessories: Collection[str]) -> None:
     """
     for name in accessories:
         if name not in allowed_accessories(punk_type):
-            kind = next(kind for kind, names in KINDS.items() if name in names)
-            others = [other for other in KINDS[kind] if other in allowed_accessories(punk_type)]
+            kind = next(kind for kind, names in ACCESSORY_KINDS.items() if name in names)
+            others = [
+                other for other in ACCESSORY_KINDS[kind] if other in allowed_accessories(punk_type)
+            ]
             raise UsageError(
                 f"{_with_article(punk_type)} cannot wear {name}",
                 hint=f"{kind} that it can wear: {', '.join(others) or 'none'}",
             )
-    for place in PLACES:
-        worn = [name for kind in place for name in KINDS[kind] if name in accessories]
+    for place in ACCESSORY_SLOTS:
+        worn = [name for kind in place for name in ACCESSORY_KINDS[kind] if name in accessories]
         if len(worn) > 1:
             raise UsageError(
                 f"{' and '.join(worn)} cannot be worn together",
                 hint=f"ask for one of {' and '.join(place)} only",
             )
-    if len(set(accessories)) > MOST:
-        raise UsageError(f"no punk wears more than {MOST} accessories, not {len(set(accessories))}")
+    if len(set(accessories)) > MAX_ACCESSORIES:
+        raise UsageError(
+            f"no punk wears more than {MAX_ACCESSORIES} accessories, not {len(set(accessories))}"
+        )
 
 
 def _with_article(punk_type: str) -> str:

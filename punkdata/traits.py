@@ -115,19 +115,19 @@ TYPE_IDS: dict[str, int] = {name: i for i, name in enumerate(TYPES)}
 ACCESSORY_IDS: dict[str, int] = {name: i for i, name in enumerate(ACCESSORIES)}
 
 
-def fold_name(name: str) -> str:
+def normalize_name(name: str) -> str:
     """A label without case and punctuation: "Do-rag" and "doRag" are both "dorag"."""
     return "".join(c for c in name if c.isalnum()).casefold()
 
 
 _KNOWN = frozenset(LABELS)
-_BY_FOLDED: dict[str, str] = {fold_name(name): name for name in LABELS}
+_BY_FOLDED: dict[str, str] = {normalize_name(name): name for name in LABELS}
 
 
 def find_label(name: str) -> str | None:
     """The label that `name` spells, whatever its case and punctuation; None if none."""
     # Nearly all are spelled as here, and folding takes longer than all else of a token.
-    return name if name in _KNOWN else _BY_FOLDED.get(fold_name(name))
+    return name if name in _KNOWN else _BY_FOLDED.get(normalize_name(name))
 
 
 def encode_labels(punk_type: str, accessories: Iterable[str]) -> NDArray[np.uint8]:

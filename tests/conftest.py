@@ -8,18 +8,19 @@ from typing import Any
 import fsspec
 import pyarrow as pa
 import pytest
-from support.network import OPENED, Fetch, open_network
+from support.network import OPEN_NETWORKS, Fetch, open_network
 from support.opensea_server import OpenSeaServer
-from support.s3_server import Judge, Through, faulty_proxy, forget_connections, s3_server
-from support.sales_events import draw_sales, listing
+from support.s3_server import FaultRule, StartProxy, clear_connection_cache, faulty_proxy, s3_server
+from support.sales_events import listing, make_sales
 from support.snapshots import Pin
 from support.sprites import DrawnPunk, draw_punks, write_sdist
 
 from punkdata.build import build_dataset
 from punkdata.fetch import OpenSeaResult, fetch_cpunks10k, fetch_opensea
 from punkdata.files import sha256_file
-from punkdata.snapshots.content_hash import content_version
-from punkdata.snapshots.reader import Snapshot, open_snapshot, write_snapshot
+from punkdata.snapshots.content_hash import compute_version
+from punkdata.snapshots.reader import Snapshot, open_snapshot
+from punkdata.snapshots.writer import write_snapshot
 from punkdata.sources import cpunks10k
 
 
@@ -89,9 +90,9 @@ def priced(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     root = tmp_path_factory.mktemp("priced")
     made = draw_punks(60)
     listings = [listing(3, "70"), listing(3, "65.5")]
-    with OpenSeaServer(made, draw_sales(made, 300), listings) as running:
+    with OpenSeaServer(made, make_sales(made, 300), listings) as running:
         fetch_opensea(root, open_network(running), running.base_url)
-        OPENED.pop().close()
+        OPEN_NETWORKS.pop().close()
     return build_dataset(root).snapshot
 
 
@@ -103,7 +104,7 @@ def hiding(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Snapsh
     at = punks.schema.get_field_index("hidden_accessories")
     hidden = [names[:1] for names in punks.column("accessories").to_pylist()]
     punks = punks.set_column(at, punks.schema.field(at), pa.array(hidden, pa.list_(pa.string())))
-    version = content_version(seen.manifest.collection, punks, None, {})
+    version = compute_version(seen.manifest.collection, punks, None, {})
     manifest = seen.manifest.model_copy(update={"version": version})
     root = tmp_path_factory.mktemp("hiding")
     return write_snapshot(root, manifest, punks, None, seen.provenance())[0]
@@ -127,7 +128,7 @@ def old_root(built_root: Path, tmp_path: Path) -> Path:
     """A root whose snapshot is of schema 1, as the first punkdata wrote it."""
     new = open_snapshot(built_root)
     punks = new.punks().drop_columns(["hidden_accessories"])
-    version = content_version(new.manifest.collection, punks, None, schema=1)
+    version = compute_version(new.manifest.collection, punks, None, schema=1)
     manifest = new.manifest.model_copy(update={"schema_version": 1, "version": version})
     write_snapshot(tmp_path, manifest, punks, None, new.provenance())
     return tmp_path
@@ -137,11 +138,11 @@ def old_root(built_root: Path, tmp_path: Path) -> Path:
 def server() -> Iterator[OpenSeaServer]:
     """An OpenSea with 60 punks, 300 sales with every oddity, and a few listings."""
     made = draw_punks(60)
-    sales = draw_sales(made, 300)
+    sales = make_sales(made, 300)
     with OpenSeaServer(made, sales, [listing(3, "70"), listing(3, "65.5")]) as running:
         yield running
-        while OPENED:
-            OPENED.pop().close()
+        while OPEN_NETWORKS:
+            OPEN_NETWORKS.pop().close()
 
 
 @pytest.fixture
@@ -191,26 +192,26 @@ def s3(s3_address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-the-test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    forget_connections()
+    clear_connection_cache()
     bucket = f"bucket-{tmp_path.name.replace('_', '-').lower()}"
     fsspec.filesystem("s3").mkdir(bucket)
     return f"s3://{bucket}/punks"
 
 
 @pytest.fixture
-def through(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Through]:
+def start_proxy(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[StartProxy]:
     """Puts a proxy before the server."""
     proxies = []
 
-    def put(judge: Judge) -> str:
+    def put(judge: FaultRule) -> str:
         proxy = faulty_proxy(s3_address, judge)
         proxies.append(proxy)
         address = proxy.__enter__()
         monkeypatch.setenv("AWS_ENDPOINT_URL", address)
-        forget_connections()
+        clear_connection_cache()
         return address
 
     yield put
     for proxy in proxies:
         proxy.__exit__(None, None, None)
-    forget_connections()
+    clear_connection_cache()

@@ -34,11 +34,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from support.opensea_server import KEY, Faults, OpenSeaServer
-from support.sales_events import draw_sales
+from support.sales_events import make_sales
 from support.sprites import draw_punks
 
-from punkdata.snapshots.reader import damaged_files, latest_version, list_snapshots, open_snapshot
-from punkdata.sources.recording import list_recordings
+from punkdata.snapshots.reader import (
+    find_damaged_files,
+    get_latest_version,
+    list_snapshots,
+    open_snapshot,
+)
+from punkdata.sources.find_recording import list_recordings
 
 PUNKS = 40
 LIMIT = 15
@@ -60,7 +65,7 @@ class Jumping(datetime):
 time.time = jumping
 from punkdata import files
 from punkdata.sources import recording
-files.now = recording.now = lambda: Jumping.now(UTC).replace(microsecond=0)
+files.utc_now = recording.utc_now = lambda: Jumping.now(UTC).replace(microsecond=0)
 recording.datetime = Jumping
 from punkdata.cli.app import main
 sys.argv[1:3] = []
@@ -203,13 +208,13 @@ class Soak:
                     recording.read_body(reply)  # or raises
             found[recording.name] = len(replies)
         for snapshot in list_snapshots(self.root):
-            if damage := damaged_files(snapshot):
+            if damage := find_damaged_files(snapshot):
                 raise ViolationError(f"{snapshot.version} is half visible: {damage}")
             manifest = snapshot.manifest
             if manifest.status == "complete" and snapshot.version not in self.expected:
                 raise ViolationError(f"{snapshot.version} has content that no source has")
             found[snapshot.version] = manifest.punks
-        if latest_version(self.root):
+        if get_latest_version(self.root):
             open_snapshot(self.root)
         return found
 
@@ -264,9 +269,11 @@ def main() -> None:
     print(f"seed {args.seed}{without}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
     punks = draw_punks(PUNKS)
-    faults = Faults(too_fast=0.03, unavailable=0.03, drop=0.02, truncate=0.02, slow_s=0.004)
+    faults = Faults(
+        rate_limited=0.03, unavailable=0.03, drop=0.02, truncate=0.02, reply_delay_s=0.004
+    )
     servers = [
-        OpenSeaServer(punks, draw_sales(punks, sales), faults=faults, limit=None)
+        OpenSeaServer(punks, make_sales(punks, sales), faults=faults, limit=None)
         for sales in (150, 420)
     ]
     with contextlib.ExitStack() as stack:

@@ -23,8 +23,8 @@ from punkdata import PunkDataset
 from punkdata.files import sha256_file
 from punkdata.snapshots.imagefolder import export_imagefolder
 from punkdata.snapshots.reader import Snapshot
-from punkdata.snapshots.tables import table_sprites
-from punkdata.sources.cpunks10k import index_url
+from punkdata.snapshots.tables import extract_sprites
+from punkdata.sources.cpunks10k import find_index_url
 from punkdata.traits import ACCESSORIES, TYPES
 
 JSONPATH = (
@@ -50,7 +50,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def truth(snapshot: Snapshot, part: str) -> tuple[list[dict[str, Any]], np.ndarray]:
     table = snapshot.punks(part)
-    return table.drop_columns("image").to_pylist(), table_sprites(table)
+    return table.drop_columns("image").to_pylist(), extract_sprites(table)
 
 
 def test_datasets_reads_the_folder(priced: Snapshot, home: Path) -> None:
@@ -203,7 +203,7 @@ def croissant_path(tmp_path: Path) -> Path:
         [sys.executable, "-m", *install, "-c", constraints, "--target", path, *wheels], check=True
     )
     name, sha256 = JSONPATH
-    with PyPISimple(index_url()) as index:
+    with PyPISimple(find_index_url()) as index:
         packages = index.get_project_page("jsonpath-rw").packages
         (package,) = (p for p in packages if p.filename == name)
         index.download_package(package, tmp_path / name)

@@ -17,9 +17,9 @@ from punkdata import PunkDataset
 from punkdata.build import build_dataset
 from punkdata.fetch import fetch_cpunks10k
 from punkdata.snapshots.reader import open_snapshot
-from punkdata.snapshots.tables import table_labels
+from punkdata.snapshots.tables import extract_labels
 from punkdata.snapshots.verify import KNOWN_TYPES, verify_snapshot
-from punkdata.splits import MIN_SUPPORT, published, stratify
+from punkdata.splits import MIN_SUPPORT, published_split, stratify
 from punkmodels.classifier.features import embed
 from punkmodels.data.splits import SplitName, load_split
 from punkmodels.gan.metrics.distances import frechet_distance
@@ -50,10 +50,10 @@ def test_the_published_split_is_what_the_algorithm_makes_of_the_real_labels(
     real_root: Path,
 ) -> None:
     rows = open_snapshot(real_root).punks().sort_by("punk_id")
-    labels = table_labels(rows)
-    assert (stratify(np.arange(10_000), labels) == published()).all()
+    labels = extract_labels(rows)
+    assert (stratify(np.arange(10_000), labels) == published_split()).all()
     for part, share in ((1, 0.1), (2, 0.1)):
-        held = labels[published() == part].sum(axis=0)
+        held = labels[published_split() == part].sum(axis=0)
         support = labels.sum(axis=0)
         assert (held[support >= MIN_SUPPORT] >= 1).all()
         assert np.abs(held - support * share).max() < 2

@@ -11,21 +11,22 @@ from pathlib import Path
 import pytest
 
 from punkdata import PunkDataset, open_snapshot
-from punkdata.snapshots import reader as of_snapshots
-from punkdata.snapshots.publish import publish
+from punkdata.snapshots.publish import publish_snapshot
+from punkdata.snapshots.writer import write_snapshot
 
 pytestmark = pytest.mark.compat
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 @pytest.fixture
-def url(built_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def url(built_root: Path, tmp_path: Path) -> str:
     """Of a published snapshot with several shards."""
-    monkeypatch.setattr(of_snapshots, "SAMPLES_A_SHARD", 7)
     whole = open_snapshot(built_root)
     tables = (whole.punks(), None, whole.provenance())
-    snapshot, _ = of_snapshots.write_snapshot(tmp_path / "root", whole.manifest, *tables)
-    publish(snapshot.path, snapshot.manifest, f"file://{tmp_path}/there")
+    snapshot, _ = write_snapshot(
+        tmp_path / "root", whole.manifest, *tables, samples_per_shard=7
+    )
+    publish_snapshot(snapshot.path, snapshot.manifest, f"file://{tmp_path}/there")
     return f"file://{tmp_path}/there"
 
 

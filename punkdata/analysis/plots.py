@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from punkdata.errors import DataError
 from punkdata.images.image_grid import montage
 from punkdata.snapshots.reader import Snapshot
-from punkdata.snapshots.tables import table_hidden, table_labels, table_sprites
-from punkdata.trait_rules import KINDS
+from punkdata.snapshots.tables import extract_hidden_labels, extract_labels, extract_sprites
+from punkdata.trait_rules import ACCESSORY_KINDS
 from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, TYPES
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def first_100(snapshot: Snapshot) -> bytes:
     """The hundred punks of the lowest numbers, 96 pixels wide each."""
     punks = snapshot.punks(columns=["punk_id", "image"]).sort_by("punk_id").slice(0, 100)
     file = io.BytesIO()
-    montage(table_sprites(punks), columns=10, scale=4).save(file, "PNG")
+    montage(extract_sprites(punks), columns=10, scale=4).save(file, "PNG")
     return file.getvalue()
 
 
@@ -106,7 +106,7 @@ def co_occurrence(snapshot: Snapshot) -> bytes:
     from matplotlib.ticker import FixedFormatter
 
     worn = _worn(snapshot)
-    order = [ACCESSORY_IDS[name] for names in KINDS.values() for name in names]
+    order = [ACCESSORY_IDS[name] for names in ACCESSORY_KINDS.values() for name in names]
     order = [i for i in order if worn[:, i].any()]
     with np.errstate(divide="ignore"):
         squares = np.log2(pairwise_lift(worn[:, order]))
@@ -135,7 +135,7 @@ def label_visibility(snapshot: Snapshot) -> bytes:
             f"{snapshot.path} does not tell which labels are hidden",
             hint="build it anew with: punkdata build-dataset",
         )
-    hidden = table_hidden(punks)[:, len(TYPES) :].sum(axis=0)
+    hidden = extract_hidden_labels(punks)[:, len(TYPES) :].sum(axis=0)
     worn = _worn(snapshot).sum(axis=0, dtype=int)
     share = hidden / np.maximum(worn, 1)
     order = [i for i in np.argsort(-share, kind="stable") if hidden[i]]
@@ -200,7 +200,7 @@ def eth_sales(snapshot: Snapshot) -> pd.DataFrame:
 
 def _worn(snapshot: Snapshot) -> NDArray[np.uint8]:
     """uint8 (N, 87)."""
-    return table_labels(snapshot.punks(columns=["labels"]))[:, len(TYPES) :]
+    return extract_labels(snapshot.punks(columns=["labels"]))[:, len(TYPES) :]
 
 
 def _figure(width: float, height: float) -> Figure:

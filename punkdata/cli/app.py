@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from punkdata.cli import audit, console, explore, fetch, publish, remove
+from punkdata.cli.snapshot_argument import open_snapshot_argument, suggest_first_snapshot
 from punkdata.errors import DataError, DifferenceError
 from punkdata.files import redact_url, root_option
 
@@ -46,7 +47,6 @@ def build_dataset(
 ) -> None:
     """Turn a recording into an immutable snapshot, named by its content."""
     from punkdata import build
-    from punkdata.snapshots.reader import latest_version
 
     with console.progress("building", "punks") as report:
         result = build.build_dataset(root, recording, allow_partial=allow_partial, progress=report)
@@ -65,7 +65,10 @@ def build_dataset(
     if result.unfinished:
         console.warn(f"built from {result.recording}; the newer {result.unfinished} is unfinished")
     if not result.is_latest:
-        console.say(f"latest stays {latest_version(root) or 'unset'}: this one is not all there is")
+        from punkdata.snapshots.versions import get_latest_version
+
+        latest = get_latest_version(root) or "unset"
+        console.say(f"latest stays {latest}: this snapshot is partial or a sample")
     version = "" if result.is_latest else f" {snapshot.version}"
     console.say(f"next: punkdata verify{version}{root_option(root)}")
 
@@ -84,13 +87,12 @@ def verify(
     as_json: console.Json = False,
 ) -> None:
     """Recompute every hash of a snapshot and check what is known of the collection."""
-    from punkdata.snapshots.reader import open_either
     from punkdata.snapshots.verify import verify_snapshot
 
-    snapshot = open_either(root, version)
+    snapshot = open_snapshot_argument(root, version)
     if snapshot.remote:
         with console.progress("bringing", "bytes") as report:
-            snapshot.bring(report, anew=True)
+            snapshot.download(report, force=True)
     checks = []
     for check in verify_snapshot(snapshot, official):
         checks.append(check)
@@ -120,10 +122,9 @@ def info(
     as_json: console.Json = False,
 ) -> None:
     """Tell what a snapshot holds."""
-    from punkdata.snapshots.reader import open_either
     from punkdata.traits import TYPES
 
-    snapshot = open_either(root, version)
+    snapshot = open_snapshot_argument(root, version)
     manifest = snapshot.manifest
     size = sum(entry.bytes for entry in manifest.files)
     if as_json:
@@ -165,9 +166,10 @@ def _counted(pairs: list[tuple[int, str]]) -> str:
 @app.command("list", epilog="Example: punkdata list --json")
 def list_(root: console.Root = console.ROOT, as_json: console.Json = False) -> None:
     """List the snapshots of a root, oldest first."""
-    from punkdata.snapshots.reader import latest_version, list_snapshots, no_snapshot
+    from punkdata.snapshots.reader import list_snapshots
+    from punkdata.snapshots.versions import get_latest_version, no_snapshot_error
 
-    latest = latest_version(root)
+    latest = get_latest_version(root)
     snapshots = list_snapshots(root)
     if as_json:
         console.emit_json(
@@ -188,7 +190,8 @@ def list_(root: console.Root = console.ROOT, as_json: console.Json = False) -> N
         )
         return
     if not snapshots:
-        console.warn(str(no_snapshot(root)))
+        problem = no_snapshot_error(root).message
+        console.warn(f"{problem}; {suggest_first_snapshot(root)}")
     for s in snapshots:
         m = s.manifest
         state = m.status if m.limit is None else "sample"
@@ -217,9 +220,8 @@ def diff(
 ) -> None:
     """Tell what changed between two snapshots: punks, labels, pixels, prices, sales, schema."""
     from punkdata.snapshots.diff import compare_snapshots
-    from punkdata.snapshots.reader import open_either
 
-    old, new = open_either(root, before), open_either(root, after)
+    old, new = open_snapshot_argument(root, before), open_snapshot_argument(root, after)
     found = compare_snapshots(old, new)
     if as_json:
         console.emit_json({"a": old.version, "b": new.version, "differ": bool(found)} | vars(found))

@@ -1,22 +1,23 @@
-"""The command `punkdata audit`: which labels can be seen."""
+"""The command `punkdata audit`, which finds occluded labels."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from punkdata.cli import console
+from punkdata.cli.snapshot_argument import open_snapshot_argument
 from punkdata.errors import DataError
-from punkdata.files import storage_errors
+from punkdata.files import translate_os_errors
 
 if TYPE_CHECKING:
     from punkdata.analysis.occlusion import OcclusionReport
 
 EXAMPLES = (
     "Example: punkdata audit\n\n"
-    "With pictures of hidden accessories and of the layers: punkdata audit --out audit/\n\n"
+    "With images of the occluded accessories and of the layers: punkdata audit --out audit/\n\n"
     "For scripts: punkdata audit --json"
 )
 
@@ -25,74 +26,119 @@ def audit(
     version: console.VersionArgument = "latest",
     root: console.Root = console.ROOT,
     out: Annotated[
-        Path | None, typer.Option(help="A folder for hidden.png and layers.png.")
+        Path | None,
+        typer.Option(help="Folder in which to save hidden.png and layers.png. Default: no images."),
     ] = None,
     write: Annotated[
         Path | None,
-        typer.Option(help="Write the list of hidden accessories that build-dataset reads."),
+        typer.Option(
+            help="Write the list of occluded accessories that build-dataset uses to this file. "
+            "Default: no file."
+        ),
     ] = None,
     as_json: console.Json = False,
 ) -> None:
-    """Tell which accessories no pixel shows, by taking the punks apart into layers."""
-    from punkdata.analysis.occlusion import analyze_occlusion, render_layers, render_occluded_labels
-    from punkdata.snapshots.reader import open_either
+    """Find occluded accessories by decomposing the punks into layers.
 
-    snapshot = open_either(root, version)
-    with console.progress("taking apart", "pixels") as report:
-        found = analyze_occlusion(snapshot, report)
-    whole = snapshot.manifest.is_whole_collection
-    if not whole:
-        told = f"only {len(found.punk_ids):,} punks: what no two of them tell apart is guessed"
-        console.warn(told)
-    if write:
-        _write(write, found, snapshot.manifest.labels_hash, whole=whole)
-    if out:
-        with storage_errors(out):
-            out.mkdir(parents=True, exist_ok=True)
-            render_occluded_labels(found).save(out / "hidden.png")
-            render_layers(found).save(out / "layers.png")
-        console.say(f"pictures: {out / 'hidden.png'}, {out / 'layers.png'}")
-    names = ("label", "punks", "hidden", "undecided")
-    if as_json:
-        console.emit_json(
-            {
-                "version": snapshot.version,
-                "punks": len(found.punk_ids),
-                "inexact": found.mismatched_ids,
-                "labels": [dict(zip(names, row, strict=True)) for row in found.counts()],
-                "hidden": {str(punk_id): which for punk_id, which in found.hidden.items()},
-            }
-        )
-        return
-    _print(found)
-
-
-def _print(found: OcclusionReport) -> None:
-    total = len(found.punk_ids)
-    men, women = (len(order) for order in found.layers.z_orders)
-    bases = sum(len(pixels[0].bases) for pixels in found.layers.pixels if pixels)
-    console.emit(
-        f"drawn anew from {bases} bases and {men} + {women} accessories of men and women: "
-        f"{total - len(found.mismatched_ids):,} of {total:,} images the same"
+    An accessory of a punk is occluded if it changes no pixel of the image.
+    """
+    from punkdata.analysis.occlusion import (
+        analyze_occlusion,
+        render_layers,
+        render_occluded_labels,
     )
-    console.emit(f"\n{'accessory':24}{'punks':>8}{'hidden':>8}{'share':>8}")
-    for name, worn, hidden, undecidable in found.counts():
-        more = f"   and {undecidable} of which no pixel tells" if undecidable else ""
-        console.emit(f"{name:24}{worn:8,}{hidden:8,}{hidden / worn:8.1%}{more}")
-    cells = sum(len(names) for names in found.hidden.values())
-    console.emit(f"{'all':24}{int(found.worn.sum()):8,}{cells:8,}   on {len(found.hidden):,} punks")
+    from punkdata.snapshots.reader import resolve_snapshot
 
-
-def _write(path: Path, found: OcclusionReport, labels_hash: str, *, whole: bool) -> None:
-    from punkdata.hidden_labels import write_hidden
-
-    if found.mismatched_ids or not whole:
-        raise DataError(
-            f"{path} is not written: that needs the whole collection, with every image the same",
-            hint="see what differs with: punkdata audit --json",
+    snapshot = resolve_snapshot(root, version)
+    with console.progress("decomposing", "pixels") as report:
+        analysis = analyze_occlusion(snapshot, report)
+    is_complete = snapshot.manifest.is_whole_collection
+    if not is_complete:
+        console.warn(
+            f"this snapshot has only {len(analysis.punk_ids):,} punks: "
+            "layers that these do not determine are guessed"
         )
-    rows = {
-        int(punk_id): sha for punk_id, sha in zip(found.punk_ids, found.pixels_sha256, strict=True)
+    if write:
+        _write(write, analysis, snapshot.manifest.labels_hash, is_complete=is_complete)
+    if out:
+        with translate_os_errors(out):
+            out.mkdir(parents=True, exist_ok=True)
+            render_occluded_labels(analysis).save(out / "hidden.png")
+            render_layers(analysis).save(out / "layers.png")
+        console.say(f"images: {out / 'hidden.png'}, {out / 'layers.png'}")
+    if as_json:
+        console.emit_json(_as_json(snapshot.version, analysis))
+    else:
+        _print(analysis)
+
+
+def _as_json(version: str, analysis: OcclusionReport) -> dict[str, Any]:
+    """Return the analysis as JSON values. "inexact" lists the punks that are not reconstructed."""
+    return {
+        "version": version,
+        "punks": len(analysis.punk_ids),
+        "inexact": analysis.mismatched_ids,
+        "labels": [
+            {
+                "label": count.label,
+                "punks": count.punks,
+                "hidden": count.occluded,
+                "undecided": count.undecidable,
+            }
+            for count in analysis.label_counts()
+        ],
+        "hidden": {str(punk_id): names for punk_id, names in analysis.occluded_accessories.items()},
     }
-    write_hidden(path, labels_hash, [(i, rows[i], names) for i, names in found.hidden.items()])
-    console.say(f"{path}: {len(found.hidden):,} punks")
+
+
+def _print(analysis: OcclusionReport) -> None:
+    """Print the reconstruction, and one line for each label that some punk occludes."""
+    total = len(analysis.punk_ids)
+    exact = total - len(analysis.mismatched_ids)
+    num_bases = sum(len(bases) for bases in analysis.layers.bases)
+    male, female = (len(z_order) for z_order in analysis.layers.z_orders)
+    console.emit(
+        f"reconstructed from {num_bases} bases and {male} male + {female} female accessory layers: "
+        f"{exact:,} of {total:,} images are identical"
+    )
+    console.emit(f"\n{'accessory':24}{'punks':>8}{'occluded':>10}{'share':>8}")
+    for label, punks, occluded, undecidable in analysis.label_counts():
+        note = f"   and {undecidable} undecidable" if undecidable else ""
+        console.emit(f"{label:24}{punks:8,}{occluded:10,}{occluded / punks:8.1%}{note}")
+    num_labels = int(analysis.has_accessory.sum())
+    num_occluded = sum(len(names) for names in analysis.occluded_accessories.values())
+    console.emit(
+        f"{'total':24}{num_labels:8,}{num_occluded:10,}   "
+        f"on {len(analysis.occluded_accessories):,} punks"
+    )
+
+
+def _write(path: Path, analysis: OcclusionReport, labels_hash: str, *, is_complete: bool) -> None:
+    """Write the list of occluded accessories that ships with punkdata.
+
+    Raises:
+        DataError: the collection is incomplete, or an image is not reconstructed exactly.
+        StorageError: the file cannot be written.
+    """
+    from punkdata.hidden_labels import write_hidden_accessories
+
+    if not is_complete:
+        raise DataError(
+            f"{path} was not written: the list requires the whole collection, and this snapshot "
+            f"has only {len(analysis.punk_ids):,} punks",
+            hint="choose a complete snapshot; list them with: punkdata list",
+        )
+    if analysis.mismatched_ids:
+        raise DataError(
+            f"{path} was not written: {len(analysis.mismatched_ids):,} images are not "
+            "reconstructed exactly",
+            hint='see "inexact" in the output of: punkdata audit --json',
+        )
+    sha256 = dict(zip(analysis.punk_ids.tolist(), analysis.pixels_sha256, strict=True))
+    occluded = analysis.occluded_accessories
+    write_hidden_accessories(
+        path,
+        labels_hash,
+        [(punk_id, sha256[punk_id], names) for punk_id, names in occluded.items()],
+    )
+    console.say(f"{path}: {len(occluded):,} punks")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from punkdata.cli import console
+from punkdata.cli.snapshot_argument import open_snapshot_argument
 from punkdata.errors import UsageError
 from punkdata.files import write_atomic
 
@@ -34,9 +35,8 @@ def gallery(
 ) -> None:
     """Write all punks as one HTML file: filters, prices, charts, nearest punks; no network."""
     from punkdata.analysis.gallery.html import render_gallery
-    from punkdata.snapshots.reader import open_either
 
-    snapshot = open_either(root, version)
+    snapshot = open_snapshot_argument(root, version)
     page = render_gallery(snapshot).encode()
     write_atomic(out, page)
     console.emit(str(out))
@@ -63,9 +63,8 @@ def plot(
     if unknown := sorted(set(names or ()) - set(NAMES)):
         raise UsageError(f"{unknown[0]!r} is no picture", hint=f"they are: {', '.join(NAMES)}")
     from punkdata.analysis.plots import PLOTS, PRICE_PLOTS
-    from punkdata.snapshots.reader import open_either
 
-    snapshot = open_either(root, version)
+    snapshot = open_snapshot_argument(root, version)
     chosen = [name for name in NAMES if name in (names or NAMES)]
     if not names and snapshot.manifest.sales is None:
         chosen = [name for name in chosen if name not in PRICE_PLOTS]

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from punkdata.cli import console
+from punkdata.cli.snapshot_argument import open_snapshot_argument
 from punkdata.errors import DataError, UsageError
-from punkdata.files import redact_url, shell_quote, url_of
+from punkdata.files import parse_root_url, redact_url, shell_quote
 
 
 class Scheme(StrEnum):
@@ -40,24 +41,24 @@ def publish(
     as_json: console.Json = False,
 ) -> None:
     """Send a snapshot to an object store, or anywhere else that fsspec reaches."""
-    from punkdata.snapshots import publish as publishing
-    from punkdata.snapshots.reader import damaged_files, open_either
+    from punkdata.snapshots.publish import publish_snapshot
+    from punkdata.snapshots.reader import find_damaged_files
 
-    target_url = url_of(url)
+    target_url = parse_root_url(url)
     if not target_url:
         raise UsageError(
             f"{redact_url(url)} is no URL",
             hint="for a folder: "
             + shell_quote(f"file://{Path(redact_url(url)).absolute().as_posix()}"),
         )
-    snapshot = open_either(root, version)
-    if damage := damaged_files(snapshot):
+    snapshot = open_snapshot_argument(root, version)
+    if damage := find_damaged_files(snapshot):
         raise DataError(
             f"{snapshot.path} is damaged ({damage[0]})",
             hint=f"see: punkdata verify {shell_quote(snapshot.path)}",
         )
     with console.progress("sending", "bytes") as report:
-        target, created, latest = publishing.publish(
+        target, created, latest = publish_snapshot(
             snapshot.path, snapshot.manifest, target_url, report, force=force
         )
     if as_json:
@@ -108,9 +109,8 @@ def imagefolder(
     torchvision's ImageFolder, Keras and Hugging Face's imagefolder read that.
     """
     from punkdata.snapshots.imagefolder import export_imagefolder
-    from punkdata.snapshots.reader import open_either
 
-    snapshot = open_either(root, version)
+    snapshot = open_snapshot_argument(root, version)
     with console.progress("writing", "pictures") as report:
         export_imagefolder(
             snapshot,

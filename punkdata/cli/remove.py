@@ -11,7 +11,7 @@ from punkdata.errors import UsageError
 from punkdata.files import lock_root, root_option
 
 if TYPE_CHECKING:
-    from punkdata.removal import Doomed
+    from punkdata.removal import RemovalTarget
 
 EXAMPLES = (
     "Example: punkdata rm s2-0123456789ab --dry-run\n\n"
@@ -39,10 +39,10 @@ def rm(
     Nothing else is touched. A snapshot can be built again from its recording, a recording only
     fetched again.
     """
-    from punkdata.removal import find_doomed, remove
-    from punkdata.snapshots.reader import latest_version
+    from punkdata.removal import find_removal_targets, remove
+    from punkdata.snapshots.versions import get_latest_version
 
-    doomed = _allowed(find_doomed(root, names), force or dry_run)
+    doomed = _allowed(find_removal_targets(root, names), force or dry_run)
     total = sum(one.bytes for one in doomed)
     for one in doomed:
         but = f"; {one.warning}: needs --force" if one.warning and not force else ""
@@ -53,11 +53,11 @@ def rm(
         what = "this" if len(doomed) == 1 else f"these {len(doomed)}"
         if not console.ask(f"Delete {what}, {total / 1e6:.1f} MB, for good?", default=False):
             raise typer.Exit(130)
-    latest = latest_version(root)
+    latest = get_latest_version(root)
     if not dry_run:
         with lock_root(root):
             # Looked up anew: another command may have been at work while the question stood.
-            latest = remove(root, _allowed(find_doomed(root, names), force))
+            latest = remove(root, _allowed(find_removal_targets(root, names), force))
     if as_json:
         console.emit_json(
             {
@@ -78,7 +78,7 @@ def rm(
         )
 
 
-def _allowed(doomed: list[Doomed], force: bool) -> list[Doomed]:
+def _allowed(doomed: list[RemovalTarget], force: bool) -> list[RemovalTarget]:
     for one in doomed:
         if one.warning and not force:
             raise UsageError(

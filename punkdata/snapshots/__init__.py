@@ -1,1 +1,5 @@
-"""snapshots."""
+"""The immutable data set on disk or at a URL: writing, reading, checking, comparing, exporting.
+
+A snapshot is built once, named by a hash of its content, and never changed. Modules here may
+import `images`, `schema`, `splits`, `traits` and `files`, but nothing from `sources` or `cli`.
+"""

@@ -16,8 +16,8 @@ from typing import Any
 import pyarrow as pa
 
 from punkdata.schema import (
+    ADDED_IN_SCHEMA,
     SCHEMA_VERSION,
-    SINCE_SCHEMA,
     VERSIONED_PUNK_COLUMNS,
     VERSIONED_SALE_COLUMNS,
 )
@@ -39,7 +39,7 @@ def _hash_rows(digest: Any, table: pa.Table, columns: tuple[str, ...]) -> None:
         digest.update(line.encode() + b"\n")
 
 
-def content_version(
+def compute_version(
     collection: str,
     punks: pa.Table,
     sales: pa.Table | None,
@@ -47,7 +47,7 @@ def content_version(
     schema: int = SCHEMA_VERSION,
 ) -> str:
     """`s<schema>-<12 hex>` of the rows, sorted by punk_id; `sales` None is not known."""
-    columns = tuple(c for c in VERSIONED_PUNK_COLUMNS if SINCE_SCHEMA.get(c, 1) <= schema)
+    columns = tuple(c for c in VERSIONED_PUNK_COLUMNS if ADDED_IN_SCHEMA.get(c, 1) <= schema)
     digest = hashlib.sha256(json.dumps([schema, collection, LABELS]).encode())
     _hash_rows(digest, punks.sort_by("punk_id"), columns)
     for punk_id in sorted(missing):  # the same rows, but known to be incomplete
@@ -58,7 +58,7 @@ def content_version(
     return f"s{schema}-{digest.hexdigest()[:12]}"
 
 
-def content_labels_hash(punks: pa.Table) -> str:
+def compute_labels_hash(punks: pa.Table) -> str:
     """SHA-256 (hex) over pixels, labels and splits, sorted by punk_id."""
     digest = hashlib.sha256(json.dumps(LABELS).encode())
     columns = ("punk_id", "type", "accessories", "split", "split_by_id", "pixels_sha256")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from punkdata.schema import ABOUT_PUNKS, ABOUT_SALES, PUNKS, SALES
+from punkdata.schema import PUNK_COLUMN_DESCRIPTIONS, PUNKS, SALE_COLUMN_DESCRIPTIONS, SALES
 from punkdata.snapshots.dataset_card import LICENSE_TERMS
 from punkdata.snapshots.manifest import FileEntry, Manifest
 
@@ -75,7 +75,7 @@ _CONTEXT = {
 """as the specification prints it"""
 
 
-def describe(manifest: Manifest, files: tuple[FileEntry, ...]) -> dict[str, Any]:
+def build_croissant(manifest: Manifest, files: tuple[FileEntry, ...]) -> dict[str, Any]:
     """The JSON-LD of a snapshot.
 
     Args:
@@ -84,8 +84,10 @@ def describe(manifest: Manifest, files: tuple[FileEntry, ...]) -> dict[str, Any]
     names = [entry.path for entry in files]
     punks = [name for name in names if name.startswith("data/punks-")]
     sales = [name for name in names if name.startswith("data/sales-")]
-    records = [_records(name.split("-")[1], name, PUNKS, ABOUT_PUNKS) for name in punks]
-    records += [_records("sales", name, SALES, ABOUT_SALES) for name in sales]
+    records = [
+        _records(name.split("-")[1], name, PUNKS, PUNK_COLUMN_DESCRIPTIONS) for name in punks
+    ]
+    records += [_records("sales", name, SALES, SALE_COLUMN_DESCRIPTIONS) for name in sales]
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",

@@ -11,13 +11,13 @@ from typing import Any
 import pyarrow as pa
 
 from punkdata.schema import (
-    ABOUT_PROVENANCE,
-    ABOUT_PUNKS,
-    ABOUT_SALES,
     PROVENANCE,
+    PROVENANCE_COLUMN_DESCRIPTIONS,
+    PUNK_COLUMN_DESCRIPTIONS,
     PUNKS,
+    SALE_COLUMN_DESCRIPTIONS,
     SALES,
-    described_columns,
+    columns_to_markdown,
     features,
 )
 from punkdata.snapshots.manifest import Manifest
@@ -95,7 +95,7 @@ Cite the snapshot's name, `{version}`: it is a hash of the rows and pixels. The 
 """
 
 
-def snapshot_card(manifest: Manifest) -> str:
+def render_dataset_card(manifest: Manifest) -> str:
     """Markdown that describes the snapshot of `manifest` (whose files may be unlisted yet)."""
     partial = (
         f"\n\n**Partial: {len(manifest.missing)} of {manifest.expected:,} punks are missing**; "
@@ -111,7 +111,7 @@ def snapshot_card(manifest: Manifest) -> str:
     )
     types = ", ".join(f"{n:,} {name}" for name, n in list(manifest.labels.items())[:5])
     has_sales = manifest.sales is not None
-    sold = described_columns(SALES, ABOUT_SALES)
+    sold = columns_to_markdown(SALES, SALE_COLUMN_DESCRIPTIONS)
     return _TEXT.format(
         head=_head(manifest),
         version=manifest.version,
@@ -126,9 +126,9 @@ def snapshot_card(manifest: Manifest) -> str:
         types=types,
         sales=f"{manifest.sales.count:,}" if manifest.sales else "not known to this source",
         load_sales='\nsales = load_dataset("path/to/this/folder", "sales")' if has_sales else "",
-        punk_columns=described_columns(PUNKS, ABOUT_PUNKS),
+        punk_columns=columns_to_markdown(PUNKS, PUNK_COLUMN_DESCRIPTIONS),
         sales_table=f"\n`data/sales-*.parquet`, a row a sale:\n\n{sold}\n" if has_sales else "",
-        provenance_columns=described_columns(PROVENANCE, ABOUT_PROVENANCE),
+        provenance_columns=columns_to_markdown(PROVENANCE, PROVENANCE_COLUMN_DESCRIPTIONS),
     )
 
 

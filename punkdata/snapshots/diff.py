@@ -16,7 +16,7 @@ _DERIVED = {"type_id", "accessory_ids", "labels", "accessory_count", "image", "l
 
 
 @dataclass(frozen=True)
-class Difference:
+class SnapshotDiff:
     """From one snapshot to another. All empty or 0 where nothing differs."""
 
     added: list[int]
@@ -33,7 +33,7 @@ class Difference:
         return any(asdict(self).values())
 
 
-def compare_snapshots(before: Snapshot, after: Snapshot) -> Difference:
+def compare_snapshots(before: Snapshot, after: Snapshot) -> SnapshotDiff:
     """Compare rows, prices, sales and schema.
 
     Raises:
@@ -60,7 +60,7 @@ def compare_snapshots(before: Snapshot, after: Snapshot) -> Difference:
     elif (sales_before is None) != (sales_after is None):
         first, second = ("not known", "known") if sales_before is None else ("known", "not known")
         schema.append(f"sales were {first}, and are {second} now")
-    return Difference(
+    return SnapshotDiff(
         added=sorted(new.keys() - old.keys()),
         removed=sorted(old.keys() - new.keys()),
         changed={name: rows for name, rows in changed.items() if rows},

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from punkdata.errors import UsageError
-from punkdata.files import storage_errors
+from punkdata.files import translate_os_errors
 from punkdata.snapshots.reader import Snapshot
-from punkdata.snapshots.tables import table_sprites
-from punkdata.splits import SCHEMES, SPLITS
+from punkdata.snapshots.tables import extract_sprites
+from punkdata.splits import SPLIT_COLUMNS, SPLITS
 
 COLUMNS = ("file_name", "punk_id", "type", "accessories", "hidden_accessories", "pixels_sha256")
 """of metadata.csv; names in lists are separated by |"""
@@ -58,11 +58,11 @@ def export_imagefolder(
     wanted = ["punk_id", "type", "accessories", "hidden_accessories", "pixels_sha256"]
     table = snapshot.punks()
     names = [name for name in wanted if name in table.column_names]
-    parts = table.column(SCHEMES[split_scheme]).to_pylist()
+    parts = table.column(SPLIT_COLUMNS[split_scheme]).to_pylist()
     rows = table.select([*names, "image"]).to_pylist()
-    sprites = table_sprites(table)  # so what is written are pictures indeed
+    sprites = extract_sprites(table)  # so what is written are pictures indeed
     beside = out.parent / f".exporting-{uuid.uuid4().hex}"
-    with storage_errors(out):
+    with translate_os_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         try:
             told: dict[str, list[dict[str, Any]]] = {part: [] for part in SPLITS}

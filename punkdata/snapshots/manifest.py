@@ -84,16 +84,19 @@ class Manifest(BaseModel):
         return self.status == "complete" and self.expected == 10_000
 
 
-def gives_way(manifest: Manifest, newest: Manifest | None) -> bool:
-    """Whether it may not become the latest: it is partial, or a sample (`--limit`) of what the
-    newest has more of.
+def may_become_latest(manifest: Manifest, newest: Manifest | None) -> bool:
+    """Return True unless a snapshot is partial, or a `--limit` sample of a larger one.
+
+    Args:
+        manifest: the candidate.
+        newest: the snapshot that `latest` names; None if there is none.
     """
     if manifest.status != "complete":
-        return True
-    return manifest.limit is not None and newest is not None and newest.expected > manifest.expected
+        return False
+    return manifest.limit is None or newest is None or newest.expected <= manifest.expected
 
 
-def refuse_other(manifest: Manifest, version: str, place: str) -> None:
+def check_version(manifest: Manifest, version: str, place: str) -> None:
     """Raises:
     UsageError: a snapshot's own place was given, and the version of another.
     """

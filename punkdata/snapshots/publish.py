@@ -8,12 +8,12 @@ from pathlib import Path
 
 from punkdata.errors import NetworkError, UsageError
 from punkdata.files import redact_url
-from punkdata.snapshots.manifest import Manifest, gives_way
-from punkdata.snapshots.remote import latest_of, parsed_or_none
-from punkdata.snapshots.url_io import folder_of, read_file, remove_file, size_of, write_file
+from punkdata.snapshots.manifest import Manifest, may_become_latest
+from punkdata.snapshots.remote import parse_manifest_or_none, read_remote_latest
+from punkdata.snapshots.url_io import delete_file, get_local_folder, get_size, read_url, upload_file
 
 
-def publish(
+def publish_snapshot(
     folder: Path,
     manifest: Manifest,
     url: str,
@@ -44,21 +44,23 @@ def publish(
     """
     home = f"{url.rstrip('/')}/snapshots/{manifest.collection}"
     target = f"{home}/{manifest.version}"
-    there = read_file(f"{target}/manifest.json")
-    is_sent = force or parsed_or_none(there, target) is None
+    there = read_url(f"{target}/manifest.json")
+    is_sent = force or parse_manifest_or_none(there, target) is None
     if is_sent:
-        if folder_of(target) == folder.resolve():
+        if get_local_folder(target) == folder.resolve():
             raise UsageError(f"{folder} cannot be sent to itself", hint="choose another URL")
         if there is not None:
-            remove_file(f"{target}/manifest.json")
+            delete_file(f"{target}/manifest.json")
         _send_files(folder, manifest, target, report)
-        write_file(f"{target}/manifest.json", folder / "manifest.json")
-    newest = parsed_or_none(read_file(f"{home}/{latest_of(home)}/manifest.json"), home)
-    if not gives_way(manifest, newest):
+        upload_file(f"{target}/manifest.json", folder / "manifest.json")
+    newest = parse_manifest_or_none(
+        read_url(f"{home}/{read_remote_latest(home)}/manifest.json"), home
+    )
+    if may_become_latest(manifest, newest):
         with tempfile.TemporaryDirectory() as beside:
             (Path(beside) / "latest").write_text(f"{manifest.version}\n", "utf-8")
-            write_file(f"{home}/latest", Path(beside) / "latest")
-    return target, is_sent, latest_of(home)
+            upload_file(f"{home}/latest", Path(beside) / "latest")
+    return target, is_sent, read_remote_latest(home)
 
 
 def _send_files(
@@ -68,11 +70,11 @@ def _send_files(
     total, sent = sum(entry.bytes for entry in manifest.files), 0
     report(0, total)
     for entry in manifest.files:
-        write_file(f"{target}/{entry.path}", folder / entry.path)
+        upload_file(f"{target}/{entry.path}", folder / entry.path)
         sent += entry.bytes
         report(sent, total)
     for entry in manifest.files:
-        arrived = size_of(f"{target}/{entry.path}") or 0
+        arrived = get_size(f"{target}/{entry.path}") or 0
         if arrived != entry.bytes:
             raise NetworkError(
                 f"{redact_url(target)}/{entry.path} arrived with {arrived:,} of "

@@ -25,27 +25,33 @@ from pathlib import Path
 import fsspec
 
 from punkdata.errors import DataError, PunkError, UsageError
-from punkdata.files import redact_url, sha256_file, storage_errors, url_of, write_atomic
+from punkdata.files import (
+    parse_root_url,
+    redact_url,
+    sha256_file,
+    translate_os_errors,
+    write_atomic,
+)
 from punkdata.snapshots.manifest import (
     VERSION_PATTERN,
     FileEntry,
     Manifest,
+    check_version,
     read_manifest,
-    refuse_other,
 )
-from punkdata.snapshots.url_io import read_file, talking
+from punkdata.snapshots.url_io import read_url, url_errors
 
 CHUNK_BYTES = 1 << 20
 
 
-def default_cache() -> Path:
+def get_cache_dir() -> Path:
     """PUNKDATA_CACHE, else ~/.cache/punkdata.
 
     Raises:
         UsageError: it is a URL.
     """
     chosen = os.environ.get("PUNKDATA_CACHE") or "~/.cache/punkdata"
-    if url_of(chosen):
+    if parse_root_url(chosen):
         raise UsageError(f"PUNKDATA_CACHE is {redact_url(chosen)}, no folder")
     return Path(chosen).expanduser()
 
@@ -58,7 +64,7 @@ class RemoteSnapshot:
     folder: Path
     manifest: Manifest
 
-    def bring(self, name: str, *, anew: bool = False) -> Path:
+    def download(self, name: str, *, force: bool = False) -> Path:
         """The copy of a file, checked against the manifest; brought `anew`, or if it is not right.
 
         Raises:
@@ -70,8 +76,8 @@ class RemoteSnapshot:
         if entry is None:
             raise UsageError(f"{redact_url(self.url)} has no {name}")
         path = self.folder / name
-        with storage_errors(path):
-            if anew or not is_right(path, entry):
+        with translate_os_errors(path):
+            if force or not is_right(path, entry):
                 self._download(entry, path)
         return path
 
@@ -85,7 +91,11 @@ class RemoteSnapshot:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             digest, size = hashlib.sha256(), 0
-            with beside.open("xb") as file, talking(url, missing), fsspec.open(url, "rb") as source:
+            with (
+                beside.open("xb") as file,
+                url_errors(url, missing),
+                fsspec.open(url, "rb") as source,
+            ):
                 while size <= entry.bytes and (chunk := source.read(CHUNK_BYTES)):
                     digest.update(chunk)
                     size += len(chunk)
@@ -108,7 +118,7 @@ def is_right(path: Path, entry: FileEntry) -> bool:
     )
 
 
-def find_remote(url: str, version: str, collection: str) -> RemoteSnapshot:
+def open_remote(url: str, version: str, collection: str) -> RemoteSnapshot:
     """A snapshot below a URL; its manifest is brought, its files when they are asked for.
 
     Args:
@@ -122,11 +132,11 @@ def find_remote(url: str, version: str, collection: str) -> RemoteSnapshot:
         DataError: the manifest is damaged.
     """
     url = url.rstrip("/")
-    text = read_file(f"{url}/manifest.json")
+    text = read_url(f"{url}/manifest.json")
     if text is None:
         home = f"{url}/snapshots/{collection}"
         if version == "latest":
-            named = latest_of(home)
+            named = read_remote_latest(home)
             if named is None:
                 raise UsageError(
                     f"{redact_url(url)} has no complete snapshot",
@@ -136,24 +146,24 @@ def find_remote(url: str, version: str, collection: str) -> RemoteSnapshot:
         elif not re.fullmatch(VERSION_PATTERN, version):
             raise UsageError(f"{version!r} is not a version of a snapshot")
         url = f"{home}/{version}"
-        text = read_file(f"{url}/manifest.json")
+        text = read_url(f"{url}/manifest.json")
     if text is None:
         raise UsageError(f"{redact_url(url)} is no snapshot")
     manifest = _parsed(text, url)
-    refuse_other(manifest, version, redact_url(url))
+    check_version(manifest, version, redact_url(url))
     # By its own hash, because files of the same content may differ in their bytes.
     digest = hashlib.sha256(text).hexdigest()[:12]
-    cached = default_cache() / manifest.collection / f"{manifest.version}-{digest}"
+    cached = get_cache_dir() / manifest.collection / f"{manifest.version}-{digest}"
     file = cached / "manifest.json"
-    with storage_errors(file):
+    with translate_os_errors(file):
         if not file.is_file() or file.read_bytes() != text:
             write_atomic(file, text)
     return RemoteSnapshot(url, cached, manifest)
 
 
-def latest_of(home: str) -> str | None:
+def read_remote_latest(home: str) -> str | None:
     """The version that `latest` names; None if there is none."""
-    version = (read_file(f"{home}/latest") or b"").decode("utf-8", "replace").strip()
+    version = (read_url(f"{home}/latest") or b"").decode("utf-8", "replace").strip()
     return version if re.fullmatch(VERSION_PATTERN, version) else None
 
 
@@ -167,7 +177,7 @@ def _parsed(text: bytes, url: str) -> Manifest:
             raise type(error)(message, hint=error.hint) from None
 
 
-def parsed_or_none(text: bytes | None, url: str) -> Manifest | None:
+def parse_manifest_or_none(text: bytes | None, url: str) -> Manifest | None:
     """None of a manifest that is not there, or damaged."""
     try:
         return None if text is None else _parsed(text, url)

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from punkdata.errors import DataError
-from punkdata.files import storage_errors
+from punkdata.files import translate_os_errors
 
-SAMPLES_A_SHARD = 1000
+SAMPLES_PER_SHARD = 1000
 MAX_MEMBER_BYTES = 1_000_000
 """of a sprite's PNG or JSON, which have some 1,000"""
 
@@ -48,7 +48,7 @@ def write_shard(path: Path, samples: Iterable[Sample]) -> None:
     Raises:
         StorageError: the disk is full or refuses.
     """
-    with storage_errors(path), tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
+    with translate_os_errors(path), tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
         for sample in samples:
             facts = dict(vars(sample))  # asdict would copy every list
             png = facts.pop("png")

@@ -10,23 +10,23 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from punkdata.errors import DataError
-from punkdata.images.decode import decode_sprites
+from punkdata.images.sprite_png import decode_sprites
 from punkdata.snapshots.shards import Sample
-from punkdata.splits import SCHEMES, SPLITS
+from punkdata.splits import SPLIT_COLUMNS, SPLITS
 from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, LABELS, TYPES
 
 _NAMES = {
     "type": TYPES,
     "accessories": ACCESSORIES,
     "hidden_accessories": ACCESSORIES,
-    **dict.fromkeys(SCHEMES.values(), SPLITS),
+    **dict.fromkeys(SPLIT_COLUMNS.values(), SPLITS),
 }
 """columns of words -> those there are"""
 _WHOLE = {*_NAMES, "punk_id", "type_id", "accessory_ids", "accessory_count", "labels", "image"}
 """columns without gaps"""
 
 
-def numbers(column: pa.ChunkedArray | pa.Array) -> NDArray[Any]:
+def column_to_numpy(column: pa.ChunkedArray | pa.Array) -> NDArray[Any]:
     """(N,) of a column of numbers without gaps, read-only.
 
     pyarrow's own `to_numpy` brings pandas, which takes longer than to read all punks.
@@ -36,7 +36,7 @@ def numbers(column: pa.ChunkedArray | pa.Array) -> NDArray[Any]:
     return found
 
 
-def check_rows(punks: pa.Table) -> None:
+def validate_punks(punks: pa.Table) -> None:
     """That a stranger's rows hold what readers rely on; whether it is true, `verify` tells.
 
     Args:
@@ -64,19 +64,19 @@ def check_rows(punks: pa.Table) -> None:
                 raise DataError(f"the column {name} has {span['min']} to {span['max']}")
 
 
-def table_sprites(punks: pa.Table) -> NDArray[np.uint8]:
+def extract_sprites(punks: pa.Table) -> NDArray[np.uint8]:
     """uint8 (N, 24, 24, 4): the images of a table with the column `image`."""
     pngs = punks.column("image").combine_chunks().field("bytes").to_pylist()
     return decode_sprites(pngs)
 
 
-def table_labels(punks: pa.Table) -> NDArray[np.uint8]:
+def extract_labels(punks: pa.Table) -> NDArray[np.uint8]:
     """uint8 (N, 92): the column `labels`, in the order of `traits.LABELS`."""
-    labels: NDArray[np.uint8] = numbers(punks.column("labels").combine_chunks().flatten())
+    labels: NDArray[np.uint8] = column_to_numpy(punks.column("labels").combine_chunks().flatten())
     return labels.reshape(-1, len(LABELS))
 
 
-def table_hidden(punks: pa.Table) -> NDArray[np.uint8]:
+def extract_hidden_labels(punks: pa.Table) -> NDArray[np.uint8]:
     """uint8 (N, 92): 1 where a label is hidden, by the column `hidden_accessories`."""
     names = punks.column("hidden_accessories").to_pylist()
     hidden = np.zeros((len(names), len(LABELS)), np.uint8)
@@ -85,22 +85,22 @@ def table_hidden(punks: pa.Table) -> NDArray[np.uint8]:
     return hidden
 
 
-def table_counts(punks: pa.Table) -> dict[str, Any]:
+def count_labels_and_splits(punks: pa.Table) -> dict[str, Any]:
     """The fields of a manifest that count a table's rows: punks, splits, labels and so on."""
-    carried = table_labels(punks).sum(axis=0, dtype=int)
-    per_punk = np.bincount(numbers(punks.column("accessory_count")))
+    carried = extract_labels(punks).sum(axis=0, dtype=int)
+    per_punk = np.bincount(column_to_numpy(punks.column("accessory_count")))
     return {
         "punks": len(punks),
         "splits": {
             scheme: {part: punks.column(column).to_pylist().count(part) for part in SPLITS}
-            for scheme, column in SCHEMES.items()
+            for scheme, column in SPLIT_COLUMNS.items()
         },
         "labels": {name: int(n) for name, n in zip(LABELS, carried, strict=True)},
         "accessories_per_punk": {str(i): int(n) for i, n in enumerate(per_punk)},
     }
 
 
-def table_samples(punks: pa.Table) -> list[Sample]:
+def extract_samples(punks: pa.Table) -> list[Sample]:
     """The rows of a punks table as tar samples."""
     names = [field for field in Sample.__dataclass_fields__ if field in punks.column_names]
     rows = punks.select([*names, "image"]).to_pylist()

@@ -26,14 +26,14 @@ OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "adl", "memory"}
 """where an object is there whole or not at all, and folders are but names"""
 
 
-def read_file(url: str) -> bytes | None:
+def read_url(url: str) -> bytes | None:
     """A small file; None if there is none. Of one that is larger than any manifest, the
     beginning.
 
     Raises:
         As `talking`.
     """
-    with talking(url):
+    with url_errors(url):
         fs, path = fsspec.core.url_to_fs(url)
         try:
             data: bytes = fs.cat_file(path, end=MAX_MANIFEST_BYTES + 1)
@@ -42,14 +42,14 @@ def read_file(url: str) -> bytes | None:
         return data
 
 
-def write_file(url: str, file: Path) -> None:
+def upload_file(url: str, file: Path) -> None:
     """Send a file, so that it is there whole or not at all.
 
     Raises:
         As `talking`; UsageError: there is no such bucket, or a file where a folder must be.
     """
     missing = UsageError(f"{redact_url(url)} cannot be written: there is no such bucket or place")
-    with talking(url, missing):
+    with url_errors(url, missing):
         fs, path = fsspec.core.url_to_fs(url)
         if OBJECT_STORES & set(protocols(fs)):
             fs.put_file(str(file), path)
@@ -68,24 +68,24 @@ def write_file(url: str, file: Path) -> None:
             raise
 
 
-def remove_file(url: str) -> None:
+def delete_file(url: str) -> None:
     """Whether or not it is there.
 
     Raises:
         As `talking`.
     """
-    with talking(url), suppress(FileNotFoundError):
+    with url_errors(url), suppress(FileNotFoundError):
         fs, path = fsspec.core.url_to_fs(url)
         fs.rm_file(path)
 
 
-def size_of(url: str) -> int | None:
+def get_size(url: str) -> int | None:
     """Bytes of a file, as its server says now; None if there is none.
 
     Raises:
         As `talking`.
     """
-    with talking(url):
+    with url_errors(url):
         fs, path = fsspec.core.url_to_fs(url)
         fs.invalidate_cache()
         try:
@@ -94,9 +94,9 @@ def size_of(url: str) -> int | None:
             return None
 
 
-def folder_of(url: str) -> Path | None:
+def get_local_folder(url: str) -> Path | None:
     """The folder on this machine's disk that a URL is; None if it is elsewhere."""
-    with talking(url):
+    with url_errors(url):
         fs, path = fsspec.core.url_to_fs(url)
     return Path(path).resolve() if "file" in protocols(fs) else None
 
@@ -106,7 +106,7 @@ def protocols(fs: Any) -> tuple[str, ...]:
 
 
 @contextmanager
-def talking(url: str, missing: PunkError | None = None) -> Iterator[None]:
+def url_errors(url: str, missing: PunkError | None = None) -> Iterator[None]:
     """Turn what other libraries raise about a URL into an error of ours.
 
     Args:

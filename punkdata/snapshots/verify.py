@@ -14,18 +14,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from punkdata.errors import DataError, UsageError
-from punkdata.images.decode import SIDE_PX, pixels_sha256
-from punkdata.images.nearest_upscale import blank_transparent
-from punkdata.schema import SINCE_SCHEMA
-from punkdata.snapshots.content_hash import content_labels_hash, content_version
-from punkdata.snapshots.reader import Snapshot, damaged_files
+from punkdata.images.sprite import SIDE_PX, pixels_sha256, zero_transparent
+from punkdata.schema import ADDED_IN_SCHEMA
+from punkdata.snapshots.content_hash import compute_labels_hash, compute_version
+from punkdata.snapshots.reader import Snapshot, find_damaged_files
 from punkdata.snapshots.shards import read_shard
 from punkdata.snapshots.tables import (
-    numbers,
-    table_counts,
-    table_labels,
-    table_samples,
-    table_sprites,
+    column_to_numpy,
+    count_labels_and_splits,
+    extract_labels,
+    extract_samples,
+    extract_sprites,
 )
 from punkdata.splits import SPLITS
 from punkdata.traits import ACCESSORY_IDS, TYPE_IDS, encode_labels
@@ -60,7 +59,7 @@ def verify_snapshot(snapshot: Snapshot, official: Path | None = None) -> Iterato
     """
     # A wrong path is told at once, not after all other checks.
     sheet = read_official_sheet(official) if official else None
-    damage = damaged_files(snapshot)
+    damage = find_damaged_files(snapshot)
     listed = {entry.path for entry in snapshot.manifest.files} | {"manifest.json"}
     there = {p.relative_to(snapshot.path).as_posix() for p in snapshot.path.rglob("*")}
     files = {name for name in there if not (snapshot.path / name).is_dir()}
@@ -123,7 +122,7 @@ def sheet_tiles(sheet: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The 24x24 tiles of a sheet, row by row: uint8 (N, 24, 24, 4)."""
     rows, columns = sheet.shape[0] // SIDE_PX, sheet.shape[1] // SIDE_PX
     tiles = sheet.reshape(rows, SIDE_PX, columns, SIDE_PX, 4).swapaxes(1, 2)
-    return blank_transparent(tiles.reshape(-1, SIDE_PX, SIDE_PX, 4))
+    return zero_transparent(tiles.reshape(-1, SIDE_PX, SIDE_PX, 4))
 
 
 def _expect(holds: bool, problem: str) -> None:
@@ -133,7 +132,7 @@ def _expect(holds: bool, problem: str) -> None:
 
 def _check_content(snapshot: Snapshot, punks: pa.Table) -> str:
     manifest = snapshot.manifest
-    version = content_version(
+    version = compute_version(
         manifest.collection,
         punks,
         snapshot.sales(),
@@ -141,9 +140,9 @@ def _check_content(snapshot: Snapshot, punks: pa.Table) -> str:
         manifest.schema_version,
     )
     _expect(version == manifest.version, f"the rows make version {version}")
-    _expect(content_labels_hash(punks) == manifest.labels_hash, "labels_hash differs")
+    _expect(compute_labels_hash(punks) == manifest.labels_hash, "labels_hash differs")
     _expect(len(punks) == manifest.punks, f"{len(punks)} rows, the manifest says {manifest.punks}")
-    for field, counted in table_counts(punks).items():
+    for field, counted in count_labels_and_splits(punks).items():
         _expect(counted == getattr(manifest, field), f"{field} in the manifest are not the rows'")
     return f"version {version}"
 
@@ -151,15 +150,15 @@ def _check_content(snapshot: Snapshot, punks: pa.Table) -> str:
 def _check_pixels(punks: pa.Table) -> str:
     ids = punks.column("punk_id").to_pylist()
     expected = punks.column("pixels_sha256").to_pylist()
-    for punk_id, sprite, sha256 in zip(ids, table_sprites(punks), expected, strict=True):
+    for punk_id, sprite, sha256 in zip(ids, extract_sprites(punks), expected, strict=True):
         _expect(pixels_sha256(sprite) == sha256, f"punk {punk_id} has other pixels than its hash")
     return f"{len(ids):,} sprites"
 
 
 def _check_labels(punks: pa.Table) -> str:
     columns = ["punk_id", "type", "type_id", "accessories", "accessory_ids", "accessory_count"]
-    rows = punks.select([*columns, *SINCE_SCHEMA.keys() & set(punks.column_names)]).to_pylist()
-    for row, labels in zip(rows, table_labels(punks), strict=True):
+    rows = punks.select([*columns, *ADDED_IN_SCHEMA.keys() & set(punks.column_names)]).to_pylist()
+    for row, labels in zip(rows, extract_labels(punks), strict=True):
         names = row["accessories"]
         agree = (
             row["type_id"] == TYPE_IDS[row["type"]]
@@ -177,7 +176,7 @@ def _check_shards(snapshot: Snapshot, punks: pa.Table) -> str:
     for split in SPLITS:
         for path in sorted(snapshot.path.glob(f"shards/punks-{split}-*.tar")):
             samples += list(read_shard(path))
-    _expect(samples == table_samples(punks), "the tar samples differ from the Parquet rows")
+    _expect(samples == extract_samples(punks), "the tar samples differ from the Parquet rows")
     return f"{len(samples):,} samples equal the rows"
 
 
@@ -191,7 +190,7 @@ def _check_totals(snapshot: Snapshot, punks: pa.Table) -> str:
     _expect(found == KNOWN_TYPES, f"types are {found}")
     ids = sorted(punks.column("punk_id").to_pylist())
     _expect(ids == list(range(10_000)), "the ids are not 0 to 9999")
-    counts = np.bincount(numbers(punks.column("accessory_count")))
+    counts = np.bincount(column_to_numpy(punks.column("accessory_count")))
     per_punk = {i: int(n) for i, n in enumerate(counts) if n}
     _expect(per_punk == KNOWN_ACCESSORIES_PER_PUNK, f"accessories per punk are {per_punk}")
     names = {name for row in punks.column("accessories").to_pylist() for name in row}
@@ -202,8 +201,8 @@ def _check_totals(snapshot: Snapshot, punks: pa.Table) -> str:
 
 
 def _check_official(punks: pa.Table, sheet: NDArray[np.uint8]) -> str:
-    sprites: NDArray[np.uint8] = table_sprites(punks)
-    ids = numbers(punks.column("punk_id"))
+    sprites: NDArray[np.uint8] = extract_sprites(punks)
+    ids = column_to_numpy(punks.column("punk_id"))
     differing = ids[(sprites != sheet[ids]).any(axis=(1, 2, 3))].tolist()
     first = differing[0] if differing else None
     _expect(not differing, f"{len(differing)} sprites differ, the first is punk {first}")

@@ -23,11 +23,14 @@ from punkdata.build import build_dataset
 from punkdata.errors import DataError, UsageError
 from punkdata.fetch import fetch_cpunks10k
 from punkdata.schema import SALES
-from punkdata.snapshots.reader import Snapshot, latest_version, list_snapshots, open_snapshot
-from punkdata.snapshots.tables import table_sprites
+from punkdata.snapshots.reader import Snapshot, list_snapshots, open_snapshot
+from punkdata.snapshots.tables import extract_sprites
 from punkdata.snapshots.verify import verify_snapshot
-from punkdata.sources.recording import RecordingInfo, create_recording, list_recordings
-from punkdata.splits import SPLITS, published
+from punkdata.snapshots.versions import get_latest_version
+from punkdata.sources.find_recording import list_recordings
+from punkdata.sources.recording import create_recording
+from punkdata.sources.recording_info import RecordingInfo
+from punkdata.splits import SPLITS, published_split
 
 PINNED = "import sys; from punkdata.sources import cpunks10k; cpunks10k.SHA256 = sys.argv.pop(1);"
 BUILD = PINNED + "from punkdata.cli.app import main; main()"
@@ -46,7 +49,7 @@ def test_rows_hold_what_the_source_said(built_root: Path, punks: list[DrawnPunk]
         assert (row["type"], row["accessories"]) == (punk.type, punk.accessories)
         assert row["accessory_count"] == len(punk.accessories) == len(row["accessory_ids"])
         assert sum(row["labels"]) == 1 + len(punk.accessories)
-        assert row["split"] == SPLITS[published()[punk.punk_id]]
+        assert row["split"] == SPLITS[published_split()[punk.punk_id]]
         assert row["split_by_id"] == "train"
         assert row["image"]["path"] == f"{punk.punk_id:04d}.png"
         assert row["sale_count"] is None, "a source without sales knows no number of them"
@@ -68,7 +71,7 @@ def test_the_same_recording_makes_the_same_version_elsewhere_and_later(
     shutil.copytree(built_root / "raw", tmp_path / "raw")
     again = build_dataset(tmp_path)
     assert again.created
-    assert again.snapshot.version == latest_version(built_root)
+    assert again.snapshot.version == get_latest_version(built_root)
 
 
 def test_building_twice_changes_nothing_and_says_so(root: Path) -> None:
@@ -99,7 +102,7 @@ def test_another_fact_makes_another_version(
     result = build_dataset(root)
     assert result.created
     assert len(list_snapshots(root)) == len(old) + 1
-    assert latest_version(root) == result.snapshot.version != old[0].version
+    assert get_latest_version(root) == result.snapshot.version != old[0].version
 
 
 def test_the_newest_finished_recording_is_built(root: Path) -> None:
@@ -167,8 +170,8 @@ def test_a_partial_recording_is_built_only_when_allowed_and_never_becomes_latest
     snapshot = build_dataset(root, allow_partial=True).snapshot
     assert (snapshot.manifest.status, snapshot.manifest.expected) == ("partial", 61)
     assert snapshot.manifest.missing == {"60": "no certain image"}
-    assert latest_version(root) is None
-    with pytest.raises(UsageError, match=f"no complete snapshot yet .partial: {snapshot.version}"):
+    assert get_latest_version(root) is None
+    with pytest.raises(UsageError, match=f"no complete snapshot found .*only partial: {snapshot.version}"):
         open_snapshot(root)
 
 
@@ -181,12 +184,12 @@ def test_a_recorded_package_that_is_not_the_published_one_is_not_unpacked(
 
 
 def test_a_partial_and_a_complete_set_of_the_same_punks_are_two_versions(root: Path) -> None:
-    complete = latest_version(root)
+    complete = get_latest_version(root)
     (recording,) = list_recordings(root)
     recording.info.missing = {"60": "no certain image"}
     recording.save_info()
     assert build_dataset(root, allow_partial=True).snapshot.version != complete
-    assert latest_version(root) == complete
+    assert get_latest_version(root) == complete
 
 
 @pytest.mark.parametrize("name", ["../x", "/x", "a/b", "", "a" * 99, "x\0"])
@@ -229,7 +232,7 @@ def test_a_damaged_snapshot_is_not_taken_for_the_built_one(root: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_killed_at_any_moment_no_reader_sees_half_a_snapshot(root: Path) -> None:
-    version = latest_version(root)
+    version = get_latest_version(root)
     shutil.rmtree(root / "snapshots")
     killed = 0
     for files in range(1, 9):  # of ten
@@ -294,7 +297,7 @@ def test_sprites_and_labels_are_what_the_api_shows(
     server.image_scale, server.image_background = 14, "#638596"
     snapshot = built(fetch, tmp_path)
     rows = snapshot.punks().sort_by("punk_id")
-    assert (table_sprites(rows) == np.stack([p.sprite for p in server.punks])).all()
+    assert (extract_sprites(rows) == np.stack([p.sprite for p in server.punks])).all()
     assert rows.column("type").to_pylist() == [p.type for p in server.punks]
     assert rows.column("accessories").to_pylist() == [p.accessories for p in server.punks]
     told = snapshot.provenance().to_pylist()[0]
@@ -308,7 +311,7 @@ def test_the_way_the_images_came_does_not_change_the_version(
     first = built(fetch, tmp_path / "a")
     server.image_scale, server.image_background = 2, "#638596"
     server._pngs.clear()
-    server.inline_traits, server.blanks = False, "empty"
+    server.inline_traits, server.blank_style = False, "empty"
     assert built(fetch, tmp_path / "b").version == first.version
 
 
@@ -390,7 +393,7 @@ def test_a_punk_without_a_certain_image_has_no_row_but_keeps_its_sales(
     fetch: Fetch, server: OpenSeaServer, tmp_path: Path
 ) -> None:
     server.images[5] = b"\xff\xd8\xff JPEG \xff\xd9"
-    server.gone = frozenset({7})
+    server.unavailable_ids = frozenset({7})
     server.sales = [sale_event(5, 1_600_000_000, paid("2"))]
     root = tmp_path / "data"
     fetch(root=root)
@@ -404,7 +407,7 @@ def test_a_punk_without_a_certain_image_has_no_row_but_keeps_its_sales(
     sales = snapshot.sales()
     assert sales is not None
     assert sales.column("punk_id").to_pylist() == [5]
-    assert latest_version(root) is None
+    assert get_latest_version(root) is None
 
 
 def test_what_could_not_be_read_then_but_can_now_is_built(

@@ -14,9 +14,9 @@ from torch.utils.data import DataLoader
 from punkdata import PunkDataset
 from punkdata.build import build_dataset
 from punkdata.errors import UsageError
-from punkdata.images.decode import pixels_sha256
+from punkdata.images.sprite import pixels_sha256
 from punkdata.snapshots.reader import open_snapshot
-from punkdata.splits import SPLITS, published
+from punkdata.splits import SPLITS, published_split
 from punkdata.traits import ACCESSORIES, LABELS, TYPES
 
 
@@ -38,7 +38,7 @@ def test_an_item_is_an_image_in_0_to_1_and_its_92_labels(
 def test_the_splits_are_the_published_ones_and_make_up_the_whole(built_root: Path) -> None:
     for number, split in enumerate(SPLITS):
         ids = PunkDataset(built_root, split=split).punk_ids  # type: ignore[arg-type]
-        assert ids.tolist() == np.flatnonzero(published()[:60] == number).tolist()
+        assert ids.tolist() == np.flatnonzero(published_split()[:60] == number).tolist()
     assert PunkDataset(built_root, split="all").punk_ids.tolist() == list(range(60))
 
 

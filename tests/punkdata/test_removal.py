@@ -7,13 +7,15 @@ import pytest
 
 from punkdata import open_snapshot
 from punkdata.errors import UsageError
-from punkdata.removal import find_doomed, remove
-from punkdata.snapshots.reader import Snapshot, latest_version, list_snapshots, write_snapshot
-from punkdata.sources.recording import list_recordings
+from punkdata.removal import find_removal_targets, remove
+from punkdata.snapshots.reader import Snapshot, list_snapshots
+from punkdata.snapshots.versions import get_latest_version
+from punkdata.snapshots.writer import write_snapshot
+from punkdata.sources.find_recording import list_recordings
 
 
 def take(root: Path, *names: str) -> str | None:
-    return remove(root, find_doomed(root, list(names)))
+    return remove(root, find_removal_targets(root, list(names)))
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def test_where_the_latest_goes_the_newest_that_stays_takes_its_place(
     root: Path, older: Snapshot
 ) -> None:
     new = open_snapshot(root)
-    assert take(root, new.version) == older.version == latest_version(root)
+    assert take(root, new.version) == older.version == get_latest_version(root)
     assert open_snapshot(root).version == older.version
     assert take(root, older.version) is None
     with pytest.raises(UsageError, match="no complete snapshot"):
@@ -98,15 +100,15 @@ def test_one_wrong_name_stops_all(root: Path, older: Snapshot) -> None:
 
 
 def test_the_latest_and_the_unfinished_have_a_warning(root: Path) -> None:
-    (latest,) = find_doomed(root, [open_snapshot(root).version])
+    (latest,) = find_removal_targets(root, [open_snapshot(root).version])
     assert latest.warning == "it is the latest"
     (recording,) = list_recordings(root)
-    assert find_doomed(root, [recording.name])[0].warning == ""
+    assert find_removal_targets(root, [recording.name])[0].warning == ""
     info = recording.path / "recording.json"
     info.write_text(info.read_text().replace('"complete"', '"running"'))
-    assert "unfinished" in find_doomed(root, [recording.name])[0].warning
+    assert "unfinished" in find_removal_targets(root, [recording.name])[0].warning
     info.write_text("{")
-    assert "cannot be read" in find_doomed(root, [recording.name])[0].warning
+    assert "cannot be read" in find_removal_targets(root, [recording.name])[0].warning
     take(root, recording.name)
     assert not recording.path.exists()
 
@@ -142,6 +144,6 @@ def test_stopped_between_it_is_ended_by_the_next(
 
 
 def test_sizes_are_those_on_disk(root: Path) -> None:
-    (found,) = find_doomed(root, [open_snapshot(root).version])
+    (found,) = find_removal_targets(root, [open_snapshot(root).version])
     files = [p for p in found.path.rglob("*") if p.is_file()]
     assert found.bytes == sum(p.stat().st_size for p in files)

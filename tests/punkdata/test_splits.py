@@ -6,7 +6,14 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from punkdata.splits import SPLITS, assign, published, split_by_id, stratify, tenths
+from punkdata.splits import (
+    SPLITS,
+    assign_by_id,
+    assign_folds,
+    assign_splits,
+    published_split,
+    stratify,
+)
 
 
 def random_labels(n: int, seed: int = 0) -> np.ndarray:
@@ -21,7 +28,7 @@ def test_the_published_assignment_never_changes() -> None:
     assert hashlib.sha256(text).hexdigest() == (
         "9f48a07a6b1c1dc56947dfadaeaed6e4426955fb652191c74b9a575a4a461ce2"
     )
-    assert np.bincount(published()).tolist() == [8000, 1000, 1000]
+    assert np.bincount(published_split()).tolist() == [8000, 1000, 1000]
 
 
 def test_every_label_with_five_punks_stands_in_each_part() -> None:
@@ -50,13 +57,13 @@ def test_the_order_of_the_input_does_not_decide() -> None:
 
 def test_a_small_set_of_cryptopunks_keeps_the_published_parts() -> None:
     ids = np.array([0, 17, 9999], np.int32)
-    assert assign(ids, random_labels(3)).tolist() == published()[ids].tolist()
+    assert assign_splits(ids, random_labels(3)).tolist() == published_split()[ids].tolist()
 
 
 def test_other_ids_are_stratified_afresh() -> None:
     ids = np.arange(20_000, 20_500, dtype=np.int32)
     labels = random_labels(500)
-    assert (assign(ids, labels) == stratify(ids, labels)).all()
+    assert (assign_splits(ids, labels) == stratify(ids, labels)).all()
 
 
 @pytest.mark.parametrize("n", [0, 1, 3, 9, 10, 11])
@@ -67,13 +74,13 @@ def test_few_punks_are_all_assigned_and_training_gets_the_rest(n: int) -> None:
 
 def test_split_by_id_cuts_at_8000_and_9000() -> None:
     ids = np.array([0, 7999, 8000, 8999, 9000, 9999], np.int32)
-    assert [SPLITS[i] for i in split_by_id(ids)] == ["train"] * 2 + ["val"] * 2 + ["test"] * 2
+    assert [SPLITS[i] for i in assign_by_id(ids)] == ["train"] * 2 + ["val"] * 2 + ["test"] * 2
 
 
 def test_ten_parts_are_equal_and_spread_every_label() -> None:
     rng = np.random.default_rng(0)
     labels = (rng.random((403, 6)) < (0.02, 0.05, 0.1, 0.3, 0.5, 0.9)).astype(np.uint8)
-    parts = tenths(np.arange(403), labels)
+    parts = assign_folds(np.arange(403), labels)
     sizes = np.bincount(parts, minlength=10)
     assert sizes.sum() == 403
     assert sizes.max() <= 41
@@ -83,4 +90,4 @@ def test_ten_parts_are_equal_and_spread_every_label() -> None:
     rare = np.bincount(parts[labels[:, labels.sum(axis=0).argmin()] > 0], minlength=10)
     assert rare.max() - rare.min() <= 1
     shuffled = rng.permutation(403)
-    assert (tenths(shuffled, labels[shuffled]) == parts[shuffled]).all()
+    assert (assign_folds(shuffled, labels[shuffled]) == parts[shuffled]).all()

@@ -3,20 +3,33 @@ from __future__ import annotations
 import pytest
 
 from punkdata.errors import UsageError
-from punkdata.trait_rules import KINDS, NO_WOMANS, PLACES, WOMENS, allowed_accessories, check_traits
+from punkdata.trait_rules import (
+    ACCESSORY_KINDS,
+    ACCESSORY_SLOTS,
+    FEMALE_ONLY,
+    NEVER_FEMALE,
+    allowed_accessories,
+    check_traits,
+)
 from punkdata.traits import ACCESSORIES, TYPES
 
 
 def test_each_accessory_is_of_one_kind_and_each_kind_of_one_place() -> None:
-    assert sorted(name for names in KINDS.values() for name in names) == sorted(ACCESSORIES)
-    assert sorted(kind for place in PLACES for kind in place) == sorted(KINDS)
+    assert sorted(name for names in ACCESSORY_KINDS.values() for name in names) == sorted(
+        ACCESSORIES
+    )
+    assert sorted(kind for place in ACCESSORY_SLOTS for kind in place) == sorted(ACCESSORY_KINDS)
 
 
 def test_women_and_the_others_have_some_of_their_own() -> None:
-    assert (len(WOMENS), len(NO_WOMANS), len(WOMENS & NO_WOMANS)) == (24, 28, 0)
-    assert set(ACCESSORIES) > WOMENS | NO_WOMANS
-    assert allowed_accessories("Female").isdisjoint(NO_WOMANS)
-    assert allowed_accessories("Zombie") == allowed_accessories("Male") == set(ACCESSORIES) - WOMENS
+    assert (len(FEMALE_ONLY), len(NEVER_FEMALE), len(FEMALE_ONLY & NEVER_FEMALE)) == (24, 28, 0)
+    assert set(ACCESSORIES) > FEMALE_ONLY | NEVER_FEMALE
+    assert allowed_accessories("Female").isdisjoint(NEVER_FEMALE)
+    assert (
+        allowed_accessories("Zombie")
+        == allowed_accessories("Male")
+        == set(ACCESSORIES) - FEMALE_ONLY
+    )
     assert allowed_accessories("Ape") == allowed_accessories("Alien") < allowed_accessories("Male")
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from punkdata.files import sha256_file
-from punkdata.snapshots.reader import open_snapshot, punks_file
+from punkdata.snapshots.reader import open_snapshot, punks_file_name
 
 Pin = Callable[[Path], Path]
 
@@ -28,7 +28,7 @@ def _relist(root: Path) -> None:
 
 def change_rows(root: Path, column: str, value: object) -> None:
     """Another value in the first row of the validation part, and a manifest that agrees."""
-    path = open_snapshot(root).path / punks_file("val")
+    path = open_snapshot(root).path / punks_file_name("val")
     table = pq.read_table(path)
     at = table.schema.get_field_index(column)
     rows = table.column(column).to_pylist()

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from punkdata.errors import DataError
 from punkdata.snapshots.reader import Snapshot
-from punkdata.snapshots.tables import table_labels, table_sprites
+from punkdata.snapshots.tables import extract_labels, extract_sprites
 from punkdata.splits import SPLITS
 from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, TYPES
 
@@ -49,8 +49,8 @@ def render_gallery(snapshot: Snapshot) -> str:
     """
     punks, sales = snapshot.punks(), snapshot.sales(["punk_id", "sold_at", "price_eth"])
     # With neighbors that look alike, the packed sprites are half as large.
-    punks = punks.take(np.lexsort(table_labels(punks).T[::-1]))
-    indices, palette = index_colors(table_sprites(punks))
+    punks = punks.take(np.lexsort(extract_labels(punks).T[::-1]))
+    indices, palette = index_colors(extract_sprites(punks))
     facts = page_data(snapshot, punks, sales) | {"palette": palette}
     folder = files("punkdata.analysis.gallery") / "page"
     style = (folder / "gallery.css").read_text("utf-8")
@@ -88,7 +88,7 @@ def page_data(snapshot: Snapshot, punks: pa.Table, sales: pa.Table | None) -> di
         "hidden": [[ACCESSORY_IDS[name] for name in of_one] for of_one in hidden],
         "split": [splits[name] for name in punks.column("split").to_pylist()],
         "splitById": [splits[name] for name in punks.column("split_by_id").to_pylist()],
-        "rarity": [round(bits, 2) for bits in rarity_bits(table_labels(punks)).tolist()],
+        "rarity": [round(bits, 2) for bits in rarity_bits(extract_labels(punks)).tolist()],
         "sales": None,
         "noPrices": f"This snapshot holds no prices: {manifest.source} knows none. "
         "punkdata fetch --instant-key brings them from OpenSea.",

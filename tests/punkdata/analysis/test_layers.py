@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from punkdata.analysis.layers import SKIN_PIXEL, recover_layers
+from punkdata.analysis.layer_recovery import recover_layers
+from punkdata.analysis.layers import SKIN_PIXEL
 from punkdata.errors import DataError
 from punkdata.traits import ACCESSORIES, LABELS, TYPE_IDS, TYPES
 

@@ -13,7 +13,7 @@ from punkdata.analysis import plots
 from punkdata.analysis.plots import PLOTS, PRICE_PLOTS, eth_sales, pairwise_lift
 from punkdata.errors import DataError
 from punkdata.snapshots.reader import Snapshot, open_snapshot
-from punkdata.snapshots.tables import table_sprites
+from punkdata.snapshots.tables import extract_sprites
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_every_picture_is_a_png_of_something(name: str, priced: Snapshot) -> Non
 
 def test_the_first_hundred_are_the_sprites_in_order(snapshot: Snapshot) -> None:
     picture = np.asarray(Image.open(io.BytesIO(plots.first_100(snapshot))))
-    sprites = table_sprites(snapshot.punks().sort_by("punk_id"))
+    sprites = extract_sprites(snapshot.punks().sort_by("punk_id"))
     assert picture.shape == (6 * 96, 10 * 96, 3)
     for i in (0, 9, 10, 59):
         tile = picture[i // 10 * 96 :: 4, i % 10 * 96 :: 4][:24, :24]

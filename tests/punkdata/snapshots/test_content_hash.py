@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from punkdata.schema import SALES
-from punkdata.snapshots.content_hash import content_labels_hash, content_version
+from punkdata.snapshots.content_hash import compute_labels_hash, compute_version
 from punkdata.snapshots.reader import open_snapshot
 
 
@@ -16,10 +16,10 @@ def test_the_version_does_not_depend_on_the_order_of_rows_or_on_derived_columns(
     snapshot = open_snapshot(built_root)
     punks = snapshot.punks()
     shuffled = punks.take(np.random.default_rng(0).permutation(len(punks)))
-    assert content_version("cryptopunks", shuffled, None) == snapshot.version
+    assert compute_version("cryptopunks", shuffled, None) == snapshot.version
     column = pa.array([0.5] * len(punks))
     at = punks.schema.get_field_index("median_sale_eth")
-    assert content_version(
+    assert compute_version(
         "cryptopunks", punks.set_column(at, "median_sale_eth", column), None
     ) == (snapshot.version)
 
@@ -29,11 +29,11 @@ def test_a_sale_changes_the_version_but_not_what_weights_depend_on(built_root: P
     punks = snapshot.punks()
     at = punks.schema.get_field_index("sale_count")
     sold = punks.set_column(at, "sale_count", pa.array([1] * len(punks), pa.int32()))
-    assert content_version("cryptopunks", sold, None) != snapshot.version
-    assert content_labels_hash(sold) == snapshot.manifest.labels_hash
+    assert compute_version("cryptopunks", sold, None) != snapshot.version
+    assert compute_labels_hash(sold) == snapshot.manifest.labels_hash
 
 
 def test_known_to_be_none_is_another_version_than_not_known(built_root: Path) -> None:
     snapshot = open_snapshot(built_root)
-    none_sold = content_version("cryptopunks", snapshot.punks(), SALES.empty_table())
+    none_sold = compute_version("cryptopunks", snapshot.punks(), SALES.empty_table())
     assert none_sold != snapshot.version

@@ -13,7 +13,7 @@ from punkdata.cli import app, console
 from punkdata.errors import DataError, UsageError
 from punkdata.snapshots.imagefolder import export_imagefolder
 from punkdata.snapshots.reader import Snapshot, open_snapshot
-from punkdata.snapshots.tables import table_sprites
+from punkdata.snapshots.tables import extract_sprites
 
 
 def test_every_punk_lies_in_its_part_and_type(snapshot: Snapshot, tmp_path: Path) -> None:
@@ -22,7 +22,7 @@ def test_every_punk_lies_in_its_part_and_type(snapshot: Snapshot, tmp_path: Path
     rows = table.drop_columns("image").to_pylist()
     files = {p.relative_to(out).as_posix() for p in out.rglob("*.png")}
     assert files == {f"{r['split']}/{r['type']}/{r['punk_id']:04d}.png" for r in rows}
-    for row, sprite in zip(rows, table_sprites(table), strict=True):
+    for row, sprite in zip(rows, extract_sprites(table), strict=True):
         path = out / row["split"] / row["type"] / f"{row['punk_id']:04d}.png"
         assert (np.asarray(Image.open(path)) == sprite).all()
     for part in ("train", "val", "test"):

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import fsspec
 import pytest
-from support.s3_server import Fault, Through, forget_connections
+from support.s3_server import Fault, StartProxy, clear_connection_cache
 
 from punkdata import open_snapshot
 from punkdata.errors import NetworkError, UsageError
-from punkdata.snapshots.publish import publish
+from punkdata.snapshots.publish import publish_snapshot
 from punkdata.snapshots.reader import Snapshot
 
 pytestmark = pytest.mark.usefixtures("cache")
 
 
 def send(snapshot: Snapshot, url: str) -> tuple[str, bool, bool]:
-    return publish(snapshot.path, snapshot.manifest, url)
+    return publish_snapshot(snapshot.path, snapshot.manifest, url)
 
 
 def names(url: str) -> set[str]:
@@ -27,10 +27,12 @@ def names(url: str) -> set[str]:
     return {Path(name).name for name in fs.find(path)}
 
 
-def test_publishing_again_sends_nothing(snapshot: Snapshot, s3: str, through: Through) -> None:
+def test_publishing_again_sends_nothing(
+    snapshot: Snapshot, s3: str, start_proxy: StartProxy
+) -> None:
     send(snapshot, s3)
     methods: list[str] = []
-    through(lambda method, path: methods.append(f"{method} {path}"))  # type: ignore[func-returns-value]
+    start_proxy(lambda method, path: methods.append(f"{method} {path}"))  # type: ignore[func-returns-value]
     assert send(snapshot, s3)[1:] == (False, snapshot.version)
     assert [m for m in methods if m.startswith(("PUT", "POST")) and "latest" not in m] == []
 
@@ -40,7 +42,7 @@ def test_a_torn_upload_is_not_to_be_seen_and_the_next_one_ends_it(
     torn_at: int,
     snapshot: Snapshot,
     s3: str,
-    through: Through,
+    start_proxy: StartProxy,
     s3_address: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -51,11 +53,11 @@ def test_a_torn_upload_is_not_to_be_seen_and_the_next_one_ends_it(
         sent += method == "PUT"
         return "cut" if method == "PUT" and sent >= torn_at else None
 
-    through(judge)
+    start_proxy(judge)
     with pytest.raises(NetworkError, match="cannot be reached"):
         send(snapshot, s3)
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_address)
-    forget_connections()
+    clear_connection_cache()
     assert not names(s3) & {"manifest.json", "latest"}
     with pytest.raises(UsageError, match="has no complete snapshot"):
         open_snapshot(s3)
@@ -66,7 +68,7 @@ def test_a_torn_upload_is_not_to_be_seen_and_the_next_one_ends_it(
 def test_a_partial_snapshot_does_not_become_the_latest(snapshot: Snapshot, tmp_path: Path) -> None:
     url = f"memory://{tmp_path.name}"
     partial = snapshot.manifest.model_copy(update={"status": "partial"})
-    assert publish(snapshot.path, partial, url)[1:] == (True, None)
+    assert publish_snapshot(snapshot.path, partial, url)[1:] == (True, None)
     with pytest.raises(UsageError, match="no complete snapshot"):
         open_snapshot(url)
 
@@ -76,14 +78,14 @@ def test_a_sample_does_not_hide_what_is_there_in_full(snapshot: Snapshot, tmp_pa
     send(snapshot, url)
     update = {"limit": 3, "expected": 3, "version": f"s2-{'0' * 12}"}
     sample = snapshot.manifest.model_copy(update=update)
-    assert publish(snapshot.path, sample, url)[1:] == (True, snapshot.version)
+    assert publish_snapshot(snapshot.path, sample, url)[1:] == (True, snapshot.version)
     assert open_snapshot(url).version == snapshot.version
 
 
 def test_a_snapshot_is_not_sent_to_itself(root: Path) -> None:
     snapshot = open_snapshot(root)
     with pytest.raises(UsageError, match="cannot be sent to itself"):
-        publish(snapshot.path, snapshot.manifest, f"file://{root}", force=True)
+        publish_snapshot(snapshot.path, snapshot.manifest, f"file://{root}", force=True)
     assert open_snapshot(root).version == snapshot.version
 
 

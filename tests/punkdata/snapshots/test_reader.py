@@ -17,8 +17,13 @@ from support.sprites import DrawnPunk
 
 from punkdata.build import build_dataset
 from punkdata.errors import DataError, SchemaError, UsageError
-from punkdata.snapshots.reader import damaged_files, list_snapshots, open_snapshot, punks_file
-from punkdata.snapshots.tables import table_labels, table_sprites
+from punkdata.snapshots.reader import (
+    find_damaged_files,
+    list_snapshots,
+    open_snapshot,
+    punks_file_name,
+)
+from punkdata.snapshots.tables import extract_labels, extract_sprites
 
 
 def test_the_folder_is_as_the_contract_says(built_root: Path) -> None:
@@ -46,8 +51,8 @@ def test_a_snapshot_opens_by_root_by_version_and_by_its_own_folder(built_root: P
 
 def test_images_and_labels_come_back(built_root: Path, punks: list[DrawnPunk]) -> None:
     rows = open_snapshot(built_root).punks().sort_by("punk_id")
-    assert (table_sprites(rows) == np.stack([p.sprite for p in punks])).all()
-    assert table_labels(rows).shape == (60, 92)
+    assert (extract_sprites(rows) == np.stack([p.sprite for p in punks])).all()
+    assert extract_labels(rows).shape == (60, 92)
 
 
 def test_a_source_without_sales_gives_none_rather_than_no_sales(built_root: Path) -> None:
@@ -87,12 +92,12 @@ def test_a_folder_without_its_manifest_is_damaged_for_reader_and_builder(root: P
 
 def test_every_flipped_byte_is_found(root: Path) -> None:
     snapshot = open_snapshot(root)
-    assert damaged_files(snapshot) == []
+    assert find_damaged_files(snapshot) == []
     for entry in snapshot.manifest.files:
         path = snapshot.path / entry.path
         whole = path.read_bytes()
         path.write_bytes(whole[:50] + bytes([whole[50] ^ 1]) + whole[51:])
-        assert damaged_files(snapshot) == [
+        assert find_damaged_files(snapshot) == [
             f"{entry.path} has another SHA-256 than the manifest says"
         ]
         path.write_bytes(whole)
@@ -102,7 +107,7 @@ def test_a_missing_or_shortened_file_is_found(root: Path) -> None:
     snapshot = open_snapshot(root)
     (snapshot.path / "provenance.parquet").unlink()
     (snapshot.path / "README.md").write_text("short")
-    text = " ".join(damaged_files(snapshot))
+    text = " ".join(find_damaged_files(snapshot))
     assert "provenance.parquet cannot be read" in text
     assert "README.md has 5 bytes" in text
 
@@ -160,7 +165,7 @@ def test_a_stranger_s_rows_are_refused_where_readers_would_stumble(
 
 
 def test_a_column_of_another_type_is_refused_unread(root: Path) -> None:
-    path = open_snapshot(root).path / punks_file("val")
+    path = open_snapshot(root).path / punks_file_name("val")
     table = pq.read_table(path)
     at = table.schema.get_field_index("labels")
     wrong = pa.array([["text"]] * len(table))

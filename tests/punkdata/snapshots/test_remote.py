@@ -5,18 +5,18 @@ from pathlib import Path
 
 import fsspec
 import pytest
-from support.s3_server import Through
+from support.s3_server import StartProxy
 
 from punkdata import PunkDataset, open_snapshot
 from punkdata.errors import DataError, NetworkError, UsageError
-from punkdata.snapshots.publish import publish
+from punkdata.snapshots.publish import publish_snapshot
 from punkdata.snapshots.reader import Snapshot
 
 pytestmark = pytest.mark.usefixtures("cache")
 
 
 def send(snapshot: Snapshot, url: str) -> tuple[str, bool, bool]:
-    return publish(snapshot.path, snapshot.manifest, url)
+    return publish_snapshot(snapshot.path, snapshot.manifest, url)
 
 
 @pytest.mark.parametrize("kind", ["s3", "memory", "file"])
@@ -52,11 +52,11 @@ def test_only_the_files_that_are_read_are_brought(snapshot: Snapshot, s3: str, c
 
 
 def test_a_torn_download_leaves_nothing_behind(
-    snapshot: Snapshot, s3: str, through: Through, cache: Path
+    snapshot: Snapshot, s3: str, start_proxy: StartProxy, cache: Path
 ) -> None:
     send(snapshot, s3)
     broken = True
-    through(lambda method, path: "cut" if broken and path.endswith(".parquet") else None)
+    start_proxy(lambda method, path: "cut" if broken and path.endswith(".parquet") else None)
     there = open_snapshot(s3)
     with pytest.raises(NetworkError):
         there.punks()
@@ -78,7 +78,10 @@ def test_what_is_damaged_elsewhere_is_refused_by_name(
         PunkDataset(s3, split="val")
     assert not list(cache.rglob("*.parquet"))
     assert send(snapshot, s3)[1] is False
-    assert publish(snapshot.path, snapshot.manifest, s3, force=True)[1:] == (True, snapshot.version)
+    assert publish_snapshot(snapshot.path, snapshot.manifest, s3, force=True)[1:] == (
+        True,
+        snapshot.version,
+    )
     assert len(PunkDataset(s3, split="val")) == snapshot.manifest.splits["default"]["val"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from support.sprites import draw_punks
 
 from punkdata.errors import DataError
-from punkdata.images.decode import encode_png
+from punkdata.images.sprite_png import encode_png
 from punkdata.snapshots.shards import Sample, read_shard, shard_name, write_shard
 
 

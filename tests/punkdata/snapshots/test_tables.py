@@ -8,24 +8,24 @@ from support.sprites import DrawnPunk
 
 from punkdata.snapshots.reader import open_snapshot
 from punkdata.snapshots.tables import (
-    table_counts,
-    table_hidden,
-    table_labels,
-    table_samples,
-    table_sprites,
+    count_labels_and_splits,
+    extract_hidden_labels,
+    extract_labels,
+    extract_samples,
+    extract_sprites,
 )
 from punkdata.traits import LABELS, encode_labels
 
 
 def test_rows_give_sprites_and_label_vectors(built_root: Path, punks: list[DrawnPunk]) -> None:
     rows = open_snapshot(built_root).punks().sort_by("punk_id")
-    assert (table_sprites(rows) == np.stack([p.sprite for p in punks])).all()
+    assert (extract_sprites(rows) == np.stack([p.sprite for p in punks])).all()
     vectors = [encode_labels(p.type, p.accessories) for p in punks]
-    assert (table_labels(rows) == np.stack(vectors)).all()
+    assert (extract_labels(rows) == np.stack(vectors)).all()
 
 
 def test_rows_are_counted(built_root: Path, punks: list[DrawnPunk]) -> None:
-    counts = table_counts(open_snapshot(built_root).punks())
+    counts = count_labels_and_splits(open_snapshot(built_root).punks())
     assert counts["punks"] == 60
     assert list(counts["labels"]) == list(LABELS)
     assert counts["labels"]["Ape"] == sum(p.type == "Ape" for p in punks)
@@ -36,7 +36,7 @@ def test_rows_are_counted(built_root: Path, punks: list[DrawnPunk]) -> None:
 
 def test_a_sample_holds_its_row_without_nulls(built_root: Path) -> None:
     rows = open_snapshot(built_root).punks("val")
-    samples = table_samples(rows)
+    samples = extract_samples(rows)
     assert [s.punk_id for s in samples] == rows.column("punk_id").to_pylist()
     assert all(value is not None for value in vars(samples[0]).values())
 
@@ -45,4 +45,4 @@ def test_hidden_labels_are_those_of_the_column(built_root: Path) -> None:
     rows = open_snapshot(built_root).punks("val").slice(0, 2)
     at = rows.schema.get_field_index("hidden_accessories")
     rows = rows.set_column(at, "hidden_accessories", pa.array([["Mole"], []]))
-    assert np.argwhere(table_hidden(rows)).tolist() == [[0, LABELS.index("Mole")]]
+    assert np.argwhere(extract_hidden_labels(rows)).tolist() == [[0, LABELS.index("Mole")]]

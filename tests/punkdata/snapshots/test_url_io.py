@@ -8,37 +8,37 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from support.s3_server import Through, forget_connections
+from support.s3_server import StartProxy, clear_connection_cache
 
 from punkdata import open_snapshot
 from punkdata.errors import NetworkError, RefusedError, SetupError, UsageError
-from punkdata.snapshots.publish import publish
+from punkdata.snapshots.publish import publish_snapshot
 from punkdata.snapshots.reader import Snapshot
-from punkdata.snapshots.url_io import talking
+from punkdata.snapshots.url_io import url_errors
 
 pytestmark = pytest.mark.usefixtures("cache")
 
 
 def send(snapshot: Snapshot, url: str) -> tuple[str, bool, bool]:
-    return publish(snapshot.path, snapshot.manifest, url)
+    return publish_snapshot(snapshot.path, snapshot.manifest, url)
 
 
 def test_refusals_and_missing_packages_have_their_own_exit_codes(
-    snapshot: Snapshot, s3: str, through: Through, monkeypatch: pytest.MonkeyPatch
+    snapshot: Snapshot, s3: str, start_proxy: StartProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    through(lambda method, path: "refuse")
+    start_proxy(lambda method, path: "refuse")
     with pytest.raises(RefusedError, match="check your credentials"):
         send(snapshot, s3)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    forget_connections()
+    clear_connection_cache()
     with pytest.raises(SetupError, match="FSSPEC_S3_ANON"):
         open_snapshot(s3)
     monkeypatch.setitem(sys.modules, "gcsfs", None)
     with pytest.raises(SetupError, match="gcsfs"):
         open_snapshot("gs://bucket/punks")
-    with pytest.raises(SetupError, match=r'pip install "punkdata\[s3\]"'), talking("s3://b"):
+    with pytest.raises(SetupError, match=r'pip install "punkdata\[s3\]"'), url_errors("s3://b"):
         raise ImportError("no s3fs")
     with pytest.raises(UsageError, match="no file system that fsspec knows"):
         open_snapshot("nowhere://bucket/punks")
@@ -48,7 +48,7 @@ def test_a_server_that_is_not_there_is_an_error_of_the_network(
     s3: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    forget_connections()
+    clear_connection_cache()
     with pytest.raises(NetworkError, match="cannot be reached"):
         open_snapshot(s3)
 

@@ -12,7 +12,7 @@ from punkdata.errors import UsageError
 from punkdata.files import sha256_file
 from punkdata.snapshots import verify
 from punkdata.snapshots.reader import open_snapshot
-from punkdata.snapshots.tables import table_sprites
+from punkdata.snapshots.tables import extract_sprites
 from punkdata.snapshots.verify import verify_snapshot
 from punkdata.traits import LABELS
 
@@ -79,7 +79,7 @@ def test_the_known_totals_bind_a_whole_collection(root: Path) -> None:
 def sheet(built_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A sheet of the drawn punks, taken for the official one."""
     rows = open_snapshot(built_root).punks().sort_by("punk_id")
-    tiles = table_sprites(rows).reshape(6, 10, 24, 24, 4).swapaxes(1, 2).reshape(144, 240, 4)
+    tiles = extract_sprites(rows).reshape(6, 10, 24, 24, 4).swapaxes(1, 2).reshape(144, 240, 4)
     path = tmp_path / "punks.png"
     Image.fromarray(np.ascontiguousarray(tiles)).save(path)
     monkeypatch.setattr(verify, "OFFICIAL_SHA256", sha256_file(path))

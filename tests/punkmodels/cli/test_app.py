@@ -152,7 +152,7 @@ def test_a_run_is_exported_with_its_scores(
         (("predict",), "Missing argument"),
         (("predict", "x.png"), "does not exist"),
         (("train", "--resume", "latest"), "No such option"),
-        (("train", "classifier"), "no complete snapshot yet"),
+        (("train", "classifier"), "no complete snapshot found"),
         (("train", "classifier", "--device", "abacus"), "not one of"),
         (("train", "classifier", "--epochs", "0"), "--epochs"),
         (

@@ -15,7 +15,7 @@ from punkdata.analysis.gallery import html
 from punkdata.analysis.gallery.html import index_colors, rarity_bits, render_gallery
 from punkdata.errors import DataError
 from punkdata.snapshots.reader import Snapshot, open_snapshot
-from punkdata.snapshots.tables import table_sprites
+from punkdata.snapshots.tables import extract_sprites
 from punkdata.traits import ACCESSORIES, LABELS, TYPES, encode_labels
 
 
@@ -36,7 +36,7 @@ def test_the_page_holds_every_pixel_and_label(snapshot: Snapshot) -> None:
     sprites = np.frombuffer(unpacked(page, "sprites"), np.uint8).reshape(-1, 24, 24)
     palette = np.array([tuple(bytes.fromhex(color)) for color in facts["palette"]], np.uint8)
     punks = snapshot.punks()
-    pixels = dict(zip(punks.column("punk_id").to_pylist(), table_sprites(punks), strict=True))
+    pixels = dict(zip(punks.column("punk_id").to_pylist(), extract_sprites(punks), strict=True))
     rows = {row["punk_id"]: row for row in punks.drop_columns("image").to_pylist()}
     assert sorted(facts["id"]) == sorted(rows)
     for place, punk_id in enumerate(facts["id"]):

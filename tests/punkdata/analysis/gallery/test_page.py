@@ -13,7 +13,7 @@ from support.npm import npm_file
 
 from punkdata.analysis.gallery.html import render_gallery
 from punkdata.snapshots.reader import Snapshot, open_snapshot
-from punkdata.snapshots.tables import table_sprites
+from punkdata.snapshots.tables import extract_sprites
 
 AXE = ("axe-core@4.14.1", "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745")
 
@@ -121,7 +121,7 @@ def test_every_punk_is_drawn_as_it_is(open_page: Open, priced: Snapshot) -> None
         }"""
     )
     table = priced.punks().sort_by("punk_id")
-    assert drawn == table_sprites(table)[7].reshape(-1).tolist()
+    assert drawn == extract_sprites(table)[7].reshape(-1).tolist()
 
 
 def test_filters_choose_what_they_say(open_page: Open, priced: Snapshot) -> None:
@@ -212,7 +212,7 @@ def test_a_punk_is_opened_by_a_click_and_told_in_full(open_page: Open, priced: S
 
 def test_the_nearest_punks_differ_in_the_fewest_pixels(open_page: Open, priced: Snapshot) -> None:
     page = open_page(address="#punk=5")
-    sprites = table_sprites(priced.punks().sort_by("punk_id"))
+    sprites = extract_sprites(priced.punks().sort_by("punk_id"))
     differ = (sprites != sprites[5]).any(axis=-1).sum(axis=(1, 2))
     differ[5] = 577
     told = page.locator(".nearest").inner_text()

@@ -1,0 +1,76 @@
+"""The snapshot versions below a data root, and the `latest` file that names one of them.
+
+<root>/snapshots/cryptopunks/
+latest              one line: the version of the newest complete snapshot
+s2-0123456789ab/    a snapshot; it exists only if its manifest.json exists
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from punkdata.errors import DataError, UsageError
+from punkdata.files import root_option, snapshots_dir
+from punkdata.snapshots.manifest import VERSION_PATTERN
+
+COLLECTION = "cryptopunks"
+"""Default collection, as OpenSea names it."""
+
+
+class NoSnapshotError(UsageError):
+    """A data root without any complete snapshot.
+
+    A class of its own, so that the command line can replace the hint: only the command line
+    knows whether there is a recording to build from.
+    """
+
+
+def get_latest_version(root: Path, collection: str = COLLECTION) -> str | None:
+    """Return the version that `latest` names, or None if there is no complete snapshot yet."""
+    try:
+        version = (snapshots_dir(root, collection) / "latest").read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return version if re.fullmatch(VERSION_PATTERN, version) else None
+
+
+def require_latest_version(root: Path, collection: str = COLLECTION) -> str:
+    """Return the version that `latest` names.
+
+    Raises:
+        NoSnapshotError: there is no complete snapshot.
+    """
+    version = get_latest_version(root, collection)
+    if version is None:
+        partial = [folder.name for folder in list_snapshot_folders(root, collection)]
+        raise no_snapshot_error(root, partial)
+    return version
+
+
+def list_snapshot_folders(root: Path, collection: str = COLLECTION) -> list[Path]:
+    """Return the folders of all snapshots below a root, sorted by name."""
+    manifests = snapshots_dir(root, collection).glob("[!.]*/manifest.json")
+    return sorted(file.parent for file in manifests)
+
+
+def no_snapshot_error(root: Path, partial: list[str] | None = None) -> NoSnapshotError:
+    """Return the error for a root without a complete snapshot.
+
+    Args:
+        partial: versions of the partial snapshots that the root does have.
+    """
+    also = f" (only partial: {', '.join(partial)})" if partial else ""
+    return NoSnapshotError(
+        f"no complete snapshot found in '{root}'{also}",
+        hint=f"create one with: punkdata build-dataset{root_option(root)}",
+    )
+
+
+def missing_manifest_error(folder: Path) -> DataError:
+    """Return the error for a snapshot folder whose manifest.json is missing."""
+    return DataError(
+        f"'{folder}' has no manifest.json, so it is damaged",
+        hint="move the folder away, then run: "
+        f"punkdata build-dataset{root_option(folder.parents[2])}",
+    )

@@ -1,0 +1,145 @@
+"""Writing a snapshot: all its files into a temporary folder, which is then renamed.
+
+The manifest is the last file that is written, and the folder gets its name only after every file
+has reached the disk. A reader that finds a manifest therefore always finds a complete snapshot.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from punkdata.errors import DataError
+from punkdata.files import (
+    fsync_tree,
+    remove_tree,
+    sha256_file,
+    snapshots_dir,
+    translate_os_errors,
+    write_atomic,
+)
+from punkdata.snapshots.croissant import build_croissant
+from punkdata.snapshots.dataset_card import render_dataset_card
+from punkdata.snapshots.manifest import FileEntry, Manifest, may_become_latest, read_manifest
+from punkdata.snapshots.reader import (
+    PROVENANCE_FILE,
+    ROW_GROUP_SIZE,
+    SALES_FILE,
+    Snapshot,
+    find_damaged_files,
+    open_snapshot,
+    punks_file_name,
+)
+from punkdata.snapshots.shards import SAMPLES_PER_SHARD, shard_name, write_shard
+from punkdata.snapshots.tables import extract_samples
+from punkdata.snapshots.versions import get_latest_version, missing_manifest_error
+from punkdata.splits import SPLITS
+
+
+def write_snapshot(
+    root: Path,
+    manifest: Manifest,
+    punks: pa.Table,
+    sales: pa.Table | None,
+    provenance: pa.Table,
+    *,
+    samples_per_shard: int = SAMPLES_PER_SHARD,
+) -> tuple[Snapshot, bool]:
+    """Write a snapshot atomically and, if it is complete, let `latest` name it.
+
+    The caller must hold the root's lock. If the version exists already, its files are checked
+    and nothing is written.
+
+    Args:
+        root: data root.
+        manifest: manifest of the snapshot; its `files` are filled in here.
+        punks: table with the schema `PUNKS`.
+        sales: table with the schema `SALES`, or None if the source does not provide sales.
+        provenance: table with the schema `PROVENANCE`.
+        samples_per_shard: maximum number of samples in one tar shard.
+
+    Returns:
+        The snapshot, and True if it was written or False if it existed already.
+
+    Raises:
+        StorageError: the disk is full or cannot be written; no snapshot appears.
+        DataError: a snapshot of this version exists, but is damaged.
+    """
+    home = snapshots_dir(root, manifest.collection)
+    folder = home / manifest.version
+    for leftover in home.glob(".building-*"):  # left behind by a build that was killed
+        remove_tree(leftover)
+    created = not (folder / "manifest.json").exists()
+    if created and folder.exists():
+        raise missing_manifest_error(folder)
+    if created:
+        building = home / f".building-{manifest.version}"
+        try:
+            _write_files(building, manifest, punks, sales, provenance, samples_per_shard)
+            with translate_os_errors(folder):
+                building.rename(folder)
+        except BaseException:
+            shutil.rmtree(building, ignore_errors=True)
+            raise
+    snapshot = open_snapshot(folder)
+    if not created and (damage := find_damaged_files(snapshot)):
+        raise DataError(
+            f"'{folder}' exists already, but is damaged ({damage[0]})",
+            hint=f"move '{folder}' away and build again",
+        )
+    newest = home / (get_latest_version(root, manifest.collection) or "") / "manifest.json"
+    if may_become_latest(manifest, read_manifest(newest) if newest.is_file() else None):
+        write_atomic(home / "latest", f"{manifest.version}\n".encode())
+    return snapshot, created
+
+
+def _write_files(
+    folder: Path,
+    manifest: Manifest,
+    punks: pa.Table,
+    sales: pa.Table | None,
+    provenance: pa.Table,
+    samples_per_shard: int,
+) -> None:
+    """Write every file of a snapshot below `folder`, the manifest last."""
+    with translate_os_errors(folder):
+        (folder / "data").mkdir(parents=True)
+        (folder / "shards").mkdir()
+        for split in SPLITS:
+            rows = punks.filter(pc.equal(punks.column("split"), split))
+            _write_parquet(rows, folder / punks_file_name(split))
+            for number, start in enumerate(range(0, len(rows), samples_per_shard)):
+                samples = extract_samples(rows.slice(start, samples_per_shard))
+                write_shard(folder / "shards" / shard_name(split, number), samples)
+        if sales is not None:
+            _write_parquet(sales, folder / SALES_FILE)
+        _write_parquet(provenance, folder / PROVENANCE_FILE)
+        (folder / "README.md").write_text(render_dataset_card(manifest), "utf-8")
+        croissant = build_croissant(manifest, _list_files(folder))
+        (folder / "croissant.json").write_text(json.dumps(croissant, indent=1) + "\n", "utf-8")
+        files = _list_files(folder)
+        text = manifest.model_copy(update={"files": files}).model_dump_json(indent=2) + "\n"
+        (folder / "manifest.json").write_text(text, "utf-8")
+    fsync_tree(folder)
+
+
+def _list_files(folder: Path) -> tuple[FileEntry, ...]:
+    """Return an entry with size and hash for every file below a folder, sorted by path."""
+    names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    return tuple(
+        FileEntry(
+            path=name, bytes=(folder / name).stat().st_size, sha256=sha256_file(folder / name)
+        )
+        for name in names
+    )
+
+
+def _write_parquet(table: pa.Table, path: Path) -> None:
+    # PNG data hardly compresses further, but the other columns do. Row groups let a reader fetch
+    # a range of rows.
+    pq.write_table(table, path, compression="zstd", row_group_size=ROW_GROUP_SIZE)
