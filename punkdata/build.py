@@ -112,7 +112,7 @@ def _refuse_unfinished(recording: Recording, root: Path, allow_partial: bool) ->
     if info.status == "running":
         raise DataError(
             f"{recording.path} is unfinished",
-            hint=f"finish it with: {fetch_command(recording)}",
+            hint=f"finish it with: {fetch_command(recording.info, root)}",
         )
     if (info.status == "partial" or info.missing) and not allow_partial:
         first = next(iter(info.missing.items()), ("", "no reason given"))

@@ -10,29 +10,30 @@ from pathlib import Path
 
 from punkdata.errors import DataError, LimitError, UsageError
 from punkdata.files import lock_root
+from punkdata.progress import Progress, StageProgress
 from punkdata.records import SaleRecord
 from punkdata.sources import cpunks10k
-from punkdata.sources.opensea import client as opensea
-from punkdata.sources.opensea.client import PAGE_SIZE, OpenSea, open_replay
-from punkdata.sources.opensea.image_download import await_images, image_pool, start_images
-from punkdata.sources.opensea.retry import OnRetry, Pause, RetryTransport
-from punkdata.sources.opensea.sales import collect_listings, collect_sales, sales_start
-from punkdata.sources.opensea.tokens import Progress, collect_punks
-from punkdata.sources.opensea.transport import NetworkTransport
-from punkdata.sources.recording import (
-    Recording,
-    RecordingInfo,
-    create_recording,
-    list_finished,
+from punkdata.sources.find_recording import (
+    find_parent,
+    find_unfinished,
     list_recordings,
-    open_recording,
-    resume_recording,
+    open_parent,
 )
+from punkdata.sources.opensea import client as opensea
+from punkdata.sources.opensea.client import PAGE_SIZE, OpenSeaClient, open_replay
+from punkdata.sources.opensea.image_download import (
+    image_download_pool,
+    start_image_downloads,
+    wait_for_image_downloads,
+)
+from punkdata.sources.opensea.retry import InterruptibleSleep, OnRetry, RetryTransport
+from punkdata.sources.opensea.sales import collect_listings, collect_sales, sales_query_start
+from punkdata.sources.opensea.tokens import collect_punks
+from punkdata.sources.opensea.transport import NetworkTransport
+from punkdata.sources.recording import Recording, create_recording
+from punkdata.sources.recording_info import RecordingInfo
+from punkdata.sources.recording_repair import resume_recording
 from punkdata.sources.recording_transport import RecordingTransport
-
-StageProgress = Callable[[str, int, int | None], None]
-"""called with what is counted ("punks", "images", …), how many are done, and of how many;
-from several threads"""
 
 SALES_OVERLAP_S = 7 * 24 * 3600
 """a refresh reads the last week of sales again: some appear late"""
@@ -79,7 +80,7 @@ def fetch_cpunks10k(
         data = (
             _read_file(sdist)
             if sdist
-            else cpunks10k.download_sdist(cpunks10k.index_url(), progress)
+            else cpunks10k.download_sdist(cpunks10k.find_index_url(), progress)
         )
         cpunks10k.check_sdist(data, str(sdist) if sdist else "the download")
         running = [r for r in ours if r.info.status == "running"]
@@ -97,7 +98,7 @@ def _held_bytes(recording: Recording) -> int | None:
     """The size of the package in a recording, None if it is not wholly there."""
     try:
         reply = recording.find(cpunks10k.URL)
-        return recording.checked_body(reply).stat().st_size if reply else None
+        return recording.verified_body_path(reply).stat().st_size if reply else None
     except DataError:
         return None
 
@@ -133,7 +134,7 @@ def fetch_opensea(
     limit: int | None = None,
     progress: StageProgress = lambda stage, done, total: None,
     on_retry: OnRetry = lambda host, reason, attempt, attempts: None,
-    on_notice: Callable[[str], None] = lambda text: None,
+    on_warning: Callable[[str], None] = lambda text: None,
 ) -> OpenSeaResult:
     """Bring a collection from OpenSea into a recording: punks, images, sales and listings.
 
@@ -152,7 +153,7 @@ def fetch_opensea(
             recording stays unfinished, and the same call goes on with it.
         BusyError, StorageError: see `lock_root` and `Recording.add`.
     """
-    pause = network.pause if isinstance(network, NetworkTransport) else Pause()
+    sleep = network.sleep if isinstance(network, NetworkTransport) else InterruptibleSleep()
     wanted = RecordingInfo(
         source=opensea.SOURCE, collection=collection, limit=limit, base_url=base_url
     )
@@ -164,19 +165,19 @@ def fetch_opensea(
         recording = (
             resume_recording(unfinished.path) if unfinished else _new_recording(root, wanted)
         )
-        parent = parent_of(recording)
+        parent = open_parent(recording)
         tape = RecordingTransport(recording, network, parent)
         # A recording that stands for the network will not say anything else a second time.
         live = isinstance(network, NetworkTransport)
-        sender = RetryTransport(tape, sleep=pause, on_retry=on_retry) if live else tape
-        client = OpenSea(sender, base_url, collection)
+        sender = RetryTransport(tape, sleep=sleep, on_retry=on_retry) if live else tape
+        client = OpenSeaClient(sender, base_url, collection)
         punks = collect_punks(client, limit, _planning(network, _stage(progress, "punks")))
         # What could not be read when the parent was made may have been mended since.
-        doubted = set(parent.info.missing) if parent else set()
-        with image_pool(pause) as pool:
+        ids_to_refetch = set(parent.info.missing) if parent else set()
+        with image_download_pool(sleep) as pool:
             # Images come from other hosts: they need not wait for the API, nor it for them.
             report = _stage(progress, "images")
-            jobs = start_images(pool, client, punks.image_urls, doubted, report)
+            jobs = start_image_downloads(pool, client, punks.image_urls, ids_to_refetch, report)
             late: LimitError | None = None
             sales: list[SaleRecord] = []
             notes: list[str] = []
@@ -187,13 +188,13 @@ def fetch_opensea(
                 listed = collect_listings(client, punks)
             except LimitError as error:
                 late = error
-            images = await_images(jobs, on_notice)
+            images = wait_for_image_downloads(jobs, on_warning)
             if late is not None:
                 raise late
             # Whatever failed gets a second chance, now that some time has passed.
             again = {punk_id: punks.image_urls[punk_id] for punk_id in images}
-            jobs = start_images(pool, client, again, doubted)
-            images = await_images(jobs, gives_up=False)
+            jobs = start_image_downloads(pool, client, again, ids_to_refetch)
+            images = wait_for_image_downloads(jobs, abort_on_outage=False)
         missing = punks.missing | images
         recording.info.missing = {str(i): reason for i, reason in sorted(missing.items())}
         ours = punks.labels.keys() | missing.keys()
@@ -216,45 +217,12 @@ def fetch_opensea(
     )
 
 
-def find_unfinished(root: Path, wanted: RecordingInfo) -> Recording | None:
-    """The recording that `fetch_opensea` would go on with."""
-    for recording in reversed(list_recordings(root)):
-        if _is_like(recording.info, wanted) and recording.info.limit == wanted.limit:
-            return recording if recording.info.status == "running" else None
-    return None
-
-
-def find_parent(root: Path, wanted: RecordingInfo) -> Recording | None:
-    """The finished recording that a new one would take over from.
-
-    The newest that asked for as many punks, or for all; else the newest.
-    """
-    finished = [r for r in reversed(list_finished(root)) if _is_like(r.info, wanted)]
-    fitting = [r for r in finished if r.info.limit in (None, wanted.limit)]
-    return next(iter(fitting or finished), None)
-
-
-def _is_like(info: RecordingInfo, wanted: RecordingInfo) -> bool:
-    return all(
-        getattr(info, name) == getattr(wanted, name)
-        for name in ("source", "base_url", "collection", "replay_of")
-    )
-
-
 def _new_recording(root: Path, wanted: RecordingInfo) -> Recording:
     parent = find_parent(root, wanted)
     if parent is not None and wanted.replay_of is None:
         wanted.parent = parent.name
         wanted.sales_after = _sales_after(parent)
     return create_recording(root, wanted)
-
-
-def parent_of(recording: Recording) -> Recording | None:
-    """The recording to take over from, unless it has been removed in the meantime."""
-    if recording.info.parent is None:
-        return None
-    path = recording.path.parent / recording.info.parent
-    return open_recording(path) if (path / "recording.json").exists() else None
 
 
 def _age_s(recording: Recording) -> float:
@@ -273,7 +241,7 @@ def _sales_after(parent: Recording) -> list[int]:
         # A date in the future, should one be recorded, must not hide what comes until then.
         asked_s = time.time() - _age_s(parent)
         for after in [*older, None]:
-            page = next(client.iter_sales(sales_start(after))) or []
+            page = next(client.iter_sales(sales_query_start(after))) or []
             times = [event.event_timestamp for event in page if event.event_timestamp <= asked_s]
             if times:
                 return [max(max(times) - SALES_OVERLAP_S, 1), *older]
@@ -291,7 +259,7 @@ def _planning(network: NetworkTransport | RecordingTransport, progress: Progress
     def report(done: int, total: int | None) -> None:
         if isinstance(network, NetworkTransport):
             pages = -(-max(0, (total or 0) - done) // PAGE_SIZE)
-            network.api_limiter.planned = pages + 2  # sales and listings have at least one
+            network.api_limiter.planned_requests = pages + 2  # sales and listings have at least one
         progress(done, total)
 
     return report

@@ -30,7 +30,7 @@ def default_root() -> Path:
     return Path(os.environ.get("PUNKDATA_ROOT") or DEFAULT_ROOT)
 
 
-def url_of(root: str | Path) -> str | None:
+def parse_root_url(root: str | Path) -> str | None:
     """The URL that a root is, or None of a folder's path.
 
     `Path` makes one slash of the two in "s3://bucket"; they are put back, and others made one.
@@ -64,7 +64,7 @@ def snapshots_dir(root: Path, collection: str) -> Path:
 
 def root_option(root: Path) -> str:
     """What a suggested command needs at its end to work on this root: often nothing."""
-    url = url_of(root)
+    url = parse_root_url(root)
     return (
         "" if root == DEFAULT_ROOT else f" --root {shell_quote(redact_url(url) if url else root)}"
     )
@@ -75,20 +75,20 @@ def shell_quote(path: str | Path) -> str:
     return shlex.quote(str(path))
 
 
-def now() -> datetime:
+def utc_now() -> datetime:
     """The present in UTC, to the second: as precise as anything we store."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
 @contextmanager
-def storage_errors(place: Path) -> Iterator[None]:
+def translate_os_errors(place: Path) -> Iterator[None]:
     """Turn an operating-system error while writing below `place` into one of ours.
 
     Raises:
         UsageError: the place is wrong, as a URL is, and would be so again.
         StorageError: the disk is full or failing.
     """
-    if url := url_of(place):
+    if url := parse_root_url(place):
         raise UsageError(f"cannot write {redact_url(url)}: it is a URL", hint="choose a folder")
     try:
         yield
@@ -111,14 +111,14 @@ def lock_root(root: Path) -> Iterator[None]:
         BusyError: another process holds it.
         UsageError, StorageError: the root cannot be created or written.
     """
-    if url := url_of(root):
+    if url := parse_root_url(root):
         raise UsageError(
             f"{redact_url(url)} is no folder",
             hint="work in one, then send the snapshot with: punkdata publish",
         )
     if root.is_file():
         raise UsageError(f"{root} is a file, not a folder", hint="name another")
-    with storage_errors(root):
+    with translate_os_errors(root):
         root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(root / ".lock")
         try:
@@ -142,7 +142,7 @@ def write_atomic(path: Path, data: bytes, *, flush: bool = True) -> None:
         flush: force the data onto the disk first. Without, a power cut may leave the file
             empty or torn; a killed process cannot.
     """
-    with storage_errors(path):
+    with translate_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not path.is_file() and not path.is_dir():
             path.write_bytes(data)
@@ -165,7 +165,7 @@ def write_atomic(path: Path, data: bytes, *, flush: bool = True) -> None:
 
 def fsync_tree(folder: Path) -> None:
     """Force every file and folder below `folder`, itself included, onto the disk."""
-    with storage_errors(folder):
+    with translate_os_errors(folder):
         for path in [*folder.rglob("*"), folder]:
             # Windows cannot open a folder, and flushes its entries by itself.
             if path.is_dir() and os.name == "nt":
@@ -178,7 +178,7 @@ def fsync_tree(folder: Path) -> None:
 
 
 def remove_tree(folder: Path) -> None:
-    with storage_errors(folder):
+    with translate_os_errors(folder):
         shutil.rmtree(folder)
 
 

@@ -26,11 +26,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from pydantic import SecretStr
-from support.sales_events import CHAIN, CONTRACT, draw_sales, listing
+from support.sales_events import CHAIN, CONTRACT, listing, make_sales
 from support.sprites import draw_punks, frame_pickle
 
 from punkdata.errors import DataError, PunkError
-from punkdata.images.decode import decode_image, encode_png
+from punkdata.images.decode import decode_image
+from punkdata.images.sprite_png import encode_png
 from punkdata.snapshots.manifest import read_manifest
 from punkdata.snapshots.reader import Snapshot, open_snapshot
 from punkdata.snapshots.shards import read_shard
@@ -198,7 +199,7 @@ def test_anything_as_a_picture(data: bytes) -> None:
 
 
 REPLIES = {
-    schemas.EventsPage: {"asset_events": draw_sales(draw_punks(8), 40), "next": "abc"},
+    schemas.EventsPage: {"asset_events": make_sales(draw_punks(8), 40), "next": "abc"},
     schemas.ListingsPage: {"listings": [listing(3, "70")], "next": None},
     schemas.NftsPage: {
         "nfts": [
@@ -271,14 +272,14 @@ def test_replies_of_another_shape(model: Any) -> None:
 
 
 def test_packed_replies() -> None:
-    packed = gzip.compress(json.dumps(REPLIES[schemas.EventsPage]).encode())
+    pack_chunk = gzip.compress(json.dumps(REPLIES[schemas.EventsPage]).encode())
     base = "https://api.opensea.io"
 
     @some
     @given(edits)
     def fuzz(changes: list[Edit]) -> None:
         def answer(_: httpx.Request) -> httpx.Response:
-            body = httpx.ByteStream(spoilt(packed, changes))
+            body = httpx.ByteStream(spoilt(pack_chunk, changes))
             return httpx.Response(200, headers={"content-encoding": "gzip"}, stream=body)
 
         def ask() -> None:

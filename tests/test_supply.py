@@ -15,7 +15,7 @@ import pytest
 from pypi_simple import PyPISimple
 from support.paths import REPOSITORY
 
-from punkdata.sources.cpunks10k import index_url
+from punkdata.sources.cpunks10k import find_index_url
 
 pytestmark = pytest.mark.network
 
@@ -36,7 +36,7 @@ def run(*command: str, folder: Path = REPOSITORY) -> str:
 
 
 def test_no_pinned_release_was_withdrawn_by_its_makers() -> None:
-    with PyPISimple(index_url()) as index, ThreadPoolExecutor(8) as pool:
+    with PyPISimple(find_index_url()) as index, ThreadPoolExecutor(8) as pool:
         pages = list(pool.map(lambda pin: index.get_project_page(pin[0], timeout=60), pinned()))
     wrong = {}
     for (name, version), page in zip(pinned(), pages, strict=True):

@@ -47,9 +47,8 @@ def audit(
         render_layers,
         render_occluded_labels,
     )
-    from punkdata.snapshots.reader import resolve_snapshot
 
-    snapshot = resolve_snapshot(root, version)
+    snapshot = open_snapshot_argument(root, version)
     with console.progress("decomposing", "pixels") as report:
         analysis = analyze_occlusion(snapshot, report)
     is_complete = snapshot.manifest.is_whole_collection

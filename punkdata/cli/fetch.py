@@ -13,7 +13,7 @@ import typer
 from punkdata.cli import console
 from punkdata.errors import DataError, RefusedError, RetryableError, SetupError, UsageError
 from punkdata.files import root_option
-from punkdata.sources.recording import OPENSEA_URL
+from punkdata.sources.recording_info import OPENSEA_URL
 
 if TYPE_CHECKING:
     from punkdata.sources.opensea.api_key import ApiKey
@@ -115,7 +115,7 @@ def fetch(
         NetworkTransport,
         check_base_url,
         check_image_host,
-        open_http,
+        make_http_client,
     )
     from punkdata.sources.recording import open_recording
     from punkdata.sources.recording_transport import RecordingTransport
@@ -136,15 +136,15 @@ def fetch(
     if dry_run:
         _show_plan(root, base_url, limit, key.read_limit if key else None, as_json)
         return
-    if key is None or key.has_run_out:
+    if key is None or key.is_expired:
         key = _new_key(base_url, key, may_create=instant_key, root=root)
-    elif key.is_ending:
+    elif key.expires_soon:
         try:
             key = _new_key(base_url, key, may_create=True, root=root)
         except (RefusedError, RetryableError) as error:
             console.warn(f"no new key: {error.message}; the old one is good until {_until(key)}")
     live = NetworkTransport(
-        open_http(),
+        make_http_client(),
         base_url,
         key.secret,
         image_host or (),
@@ -155,7 +155,9 @@ def fetch(
         _fetch_opensea(root, live, base_url, limit, as_json)
     except RefusedError as error:
         # The client does not know where its key comes from; here it is known what to do.
-        raise RefusedError(f"{error.message}; the key is {key.origin}", hint=key.advice) from None
+        raise RefusedError(
+            f"{error.message}; the key is {key.origin}", hint=key.refusal_hint
+        ) from None
     finally:
         live.close()
 
@@ -174,8 +176,8 @@ def _find_key(base_url: str, key_file: Path | None) -> ApiKey | None:
     from punkdata.sources.opensea import api_key
 
     found = api_key.find_key(base_url, console.config_dir(), key_file)
-    if found is not None and key_file is not None and api_key.VARIABLE in found.origin:
-        console.warn(f"{api_key.VARIABLE} is set and goes before --api-key-file")
+    if found is not None and key_file is not None and api_key.API_KEY_VARIABLE in found.origin:
+        console.warn(f"{api_key.API_KEY_VARIABLE} is set and goes before --api-key-file")
     return found
 
 
@@ -207,7 +209,7 @@ def _fetch_opensea(
     from punkdata.sources.opensea.transport import NetworkTransport
 
     live = network if isinstance(network, NetworkTransport) else None
-    with console.stages("fetching", lambda: live.describe_limit() if live else "") as report:
+    with console.stages("fetching", lambda: live.describe_rate_limit() if live else "") as report:
         result = fetch_opensea(
             root,
             network,
@@ -215,7 +217,7 @@ def _fetch_opensea(
             limit=limit,
             progress=report,
             on_retry=console.tell_retry,
-            on_notice=console.warn,
+            on_warning=console.warn,
         )
     info, path = result.recording.info, result.recording.path
     used = {
@@ -256,15 +258,15 @@ def _fetch_opensea(
 def _show_plan(
     root: Path, base_url: str, limit: int | None, read_limit: str | None, as_json: bool
 ) -> None:
-    from punkdata.fetch import find_parent, find_unfinished, parent_of
+    from punkdata.sources.find_recording import find_parent, find_unfinished, open_parent
     from punkdata.sources.opensea.client import SOURCE
-    from punkdata.sources.opensea.estimate import make_plan
-    from punkdata.sources.recording import RecordingInfo
+    from punkdata.sources.opensea.estimate import estimate_fetch
+    from punkdata.sources.recording_info import RecordingInfo
 
     wanted = RecordingInfo(source=SOURCE, collection=COLLECTION, limit=limit, base_url=base_url)
     unfinished = find_unfinished(root, wanted)
-    parent = parent_of(unfinished) if unfinished else find_parent(root, wanted)
-    plan = make_plan(limit, read_limit, unfinished, parent)
+    parent = open_parent(unfinished) if unfinished else find_parent(root, wanted)
+    plan = estimate_fetch(limit, read_limit, unfinished, parent)
     if as_json:
         console.emit_json(vars(plan))
         return
@@ -289,20 +291,20 @@ def _new_key(base_url: str, old: ApiKey | None, *, may_create: bool, root: Path)
 
     host = urlsplit(base_url).hostname
     if old is not None:
-        state = "has run out" if old.has_run_out else "runs out soon"
+        state = "has run out" if old.is_expired else "runs out soon"
         console.say(f"the stored key {state} ({_until(old)}): getting a new one")
     elif not may_create:
         question = f"No API key is set. Get a free one from {host} now? No account is needed."
         if not console.can_ask() or not console.ask(question):
-            raise api_key.no_key(root_option(root))
-    from punkdata.sources.opensea.client import create_key
+            raise api_key.missing_key_error(root_option(root))
+    from punkdata.sources.opensea.client import create_instant_key
     from punkdata.sources.opensea.retry import RetryTransport
-    from punkdata.sources.opensea.transport import NetworkTransport, open_http
+    from punkdata.sources.opensea.transport import NetworkTransport, make_http_client
 
-    network = NetworkTransport(open_http(), base_url, None)
+    network = NetworkTransport(make_http_client(), base_url, None)
     try:
-        sender = RetryTransport(network, sleep=network.pause, on_retry=console.tell_retry)
-        created = create_key(sender, base_url)
+        sender = RetryTransport(network, sleep=network.sleep, on_retry=console.tell_retry)
+        created = create_instant_key(sender, base_url)
     finally:
         network.close()
     key = api_key.store_key(console.config_dir(), base_url, created)
@@ -333,7 +335,7 @@ def key(
     if forget and key_file is not None:
         raise UsageError("--forget is of the stored key, not of --api-key-file's")
     if forget:
-        removed = api_key.forget_key(base_url, console.config_dir())
+        removed = api_key.remove_stored_key(base_url, console.config_dir())
         if as_json:
             console.emit_json({"removed": removed})
         else:
@@ -349,11 +351,11 @@ def key(
         raise SetupError(
             f"no API key for {urlsplit(base_url).hostname}",
             hint="get a free one, no account needed: punkdata key --new "
-            f"(or set {api_key.VARIABLE})",
+            f"(or set {api_key.API_KEY_VARIABLE})",
         )
-    if renew and api_key.VARIABLE in found.origin:
+    if renew and api_key.API_KEY_VARIABLE in found.origin:
         console.warn(
-            f"{api_key.VARIABLE} is set and goes before the stored key; unset it to use that"
+            f"{api_key.API_KEY_VARIABLE} is set and goes before the stored key; unset it to use that"
         )
     expires = found.expires_at.isoformat() if found.expires_at else None
     if as_json:
@@ -361,11 +363,11 @@ def key(
             {
                 "origin": found.origin,
                 "expires_at": expires,
-                "has_run_out": found.has_run_out,
+                "has_run_out": found.is_expired,
                 "read_limit": found.read_limit,
             }
         )
         return
     console.emit(f"{'key':12}{found.origin}")
-    console.emit(f"{'good until':12}{_until(found)}{' (run out)' * found.has_run_out}")
+    console.emit(f"{'good until':12}{_until(found)}{' (run out)' * found.is_expired}")
     console.emit(f"{'limit':12}{found.read_limit or 'not known'}")

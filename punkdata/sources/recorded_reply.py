@@ -1,7 +1,7 @@
-"""One line of a recording's index: a reply, and the name under which it is found again.
+"""One line of a recording's index: a reply, and the key that identifies its request.
 
-A request is named by its method, its canonical URL, the hash of its body, and the pass over
-the listing that it is a page of.
+A request is identified by its method, its canonical URL, the hash of its body, and the number
+of the pass over the listing that it is a page of.
 """
 
 from __future__ import annotations
@@ -11,33 +11,34 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
-KEPT_HEADERS = frozenset(
+RECORDED_HEADERS = frozenset(
     {"content-type", "date", "etag", "last-modified", "retry-after"}
     | {f"x-ratelimit-{part}" for part in ("limit", "remaining", "reset")}
 )
-"""no header with a key, a cookie or an account is ever written"""
+"""Response headers that are recorded. All others are dropped, because they may contain a key, a
+cookie or an account name."""
 
 MAX_BODY_BYTES = 64_000_000
-"""of one reply, unpacked: a page of OpenSea's has some 100,000"""
+"""Largest allowed body, uncompressed. A page of the OpenSea API has about 100,000 bytes."""
 
-Key = tuple[str, str, str | None, int]
-"""method, canonical URL, SHA-256 of the request's body, pass"""
+RequestKey = tuple[str, str, str | None, int]
+"""Method, canonical URL, SHA-256 of the request body, and pass number."""
 
 
 def canonical_url(url: str) -> str:
-    """The URL with its query sorted, without a fragment: one name for one request."""
+    """Return the URL with its query parameters sorted and its fragment removed."""
     parts = urlsplit(url)
     query = urlencode(sorted(parse_qsl(parts.query, keep_blank_values=True)))
     return urlunsplit(parts._replace(query=query, fragment=""))
 
 
-def listing_of(url: str) -> str:
-    """A canonical URL without its cursor: what all pages of one listing share."""
-    head, _, query = url.partition("?")
+def strip_cursor(url: str) -> str:
+    """Return a canonical URL without its pagination cursor; it is the same for all pages."""
+    base, _, query = url.partition("?")
     if "next=" not in query:
         return url
-    kept = [part for part in query.split("&") if not part.startswith("next=")]
-    return f"{head}?{'&'.join(kept)}" if kept else head
+    parameters = [part for part in query.split("&") if not part.startswith("next=")]
+    return f"{base}?{'&'.join(parameters)}" if parameters else base
 
 
 class Reply(BaseModel):
@@ -51,23 +52,25 @@ class Reply(BaseModel):
     status: int
     headers: dict[str, str] = {}
     body: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    """SHA-256 of the body, which is the name of its file; None where only the status counts"""
+    """SHA-256 of the uncompressed body, which is also its file name; None if only the status was
+    recorded."""
     body_bytes: int = Field(default=0, ge=0, le=MAX_BODY_BYTES)
-    """unpacked"""
+    """Size of the uncompressed body in bytes."""
     time: str
     pass_number: int = Field(default=0, alias="pass")
-    """how often this listing had been begun anew; the newest pass counts"""
+    """Number of times that this listing had been restarted; only the highest number counts."""
 
     @property
-    def is_answer(self) -> bool:
-        """Whether the same request need not be sent again."""
+    def is_final(self) -> bool:
+        """Whether the request does not need to be sent again."""
         return 200 <= self.status < 300 or self.status in (404, 410)
 
     @property
-    def key(self) -> Key:
+    def request_key(self) -> RequestKey:
+        """The key under which the reply is found."""
         return self.method, self.url, self.request_sha256, self.pass_number
 
 
-def to_line(reply: Reply) -> str:
-    """As it stands in index.jsonl, with the end of the line."""
+def to_json_line(reply: Reply) -> str:
+    """Return the reply as a line of index.jsonl, including the line break."""
     return json.dumps(reply.model_dump(by_alias=True, exclude_none=True)) + "\n"

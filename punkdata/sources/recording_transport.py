@@ -1,8 +1,7 @@
-"""Between a client and the network: answers come from a recording first.
+"""An httpx transport that serves requests from a recording first and the network second.
 
-`RecordingTransport` gives what its recording holds, asks the network for the rest, and
-records what it got. Without a network it replays: tests, builds and `fetch --replay` run
-the same client on it.
+New replies are recorded. Without a network the transport only replays: tests, builds and
+`fetch --replay` run the regular client on it.
 """
 
 from __future__ import annotations
@@ -13,20 +12,23 @@ import hashlib
 import httpx
 
 from punkdata.errors import DataError, NotRecordedError
-from punkdata.sources.recorded_reply import KEPT_HEADERS, Reply, canonical_url
+from punkdata.sources.recorded_reply import RECORDED_HEADERS, Reply, canonical_url
 from punkdata.sources.recording import Recording
 
 
 class RecordingTransport(httpx.BaseTransport):
-    """Answers from a recording first, from the network second, and records what it got.
+    """Serves requests from a recording, sends the rest to the network, and records the replies.
 
-    A request's extensions say more: `restart` begins a new pass over a listing, `reuse`
-    allows the parent's answer to be taken over, and `may_be_gone` says that a recorded 404
-    is an answer like any other. Where it is not, asking again may help.
+    Request extensions control it:
+
+    - `restart`: start a new pass over the listing that the URL belongs to.
+    - `reuse`: a reply of the parent recording may be copied.
+    - `may_be_gone`: a recorded 404 or 410 is definitive. Otherwise the request is sent again.
+    - `image`: the URL is not normalized, and the body is stored uncompressed.
 
     Args:
-        network: where to ask what is not recorded; None to replay only.
-        parent: a finished recording.
+        network: the transport for requests that are not recorded; None to only replay.
+        parent: a finished recording whose replies may be reused.
     """
 
     def __init__(
@@ -40,52 +42,75 @@ class RecordingTransport(httpx.BaseTransport):
         self.parent = parent
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        # An image's address is taken as it is: the order in its query may be its meaning.
+        """Return the recorded reply to a request, or send the request and record the reply.
+
+        Raises:
+            NotRecordedError: there is no network, and the reply is not recorded.
+            DataError: the recorded body is damaged.
+        """
+        # The order of the query parameters of an image URL may be significant.
         url = str(request.url).partition("#")[0]
         if not request.extensions.get("image"):
             url = canonical_url(url)
-        content = request.content
-        body_sha256 = hashlib.sha256(content).hexdigest() if content else None
-        asked = (url, request.method, body_sha256)
+        body_sha256 = hashlib.sha256(request.content).hexdigest() if request.content else None
         if request.extensions.get("restart"):
-            self.recording.restart(url)
-        reply = self.recording.find(*asked)
+            self.recording.start_new_pass(url)
+
+        reply = self.recording.find(url, request.method, body_sha256)
         may_be_gone = self.network is None or request.extensions.get("may_be_gone")
         if reply is not None and (reply.status < 300 or may_be_gone):
-            return _answer(self.recording, reply)
-        if self.parent is not None and request.extensions.get("reuse"):
-            reply = self.parent.find(*asked)
-            if reply is not None and reply.status == 200:
-                with contextlib.suppress(DataError):  # spoiled there: asked for again
-                    response = _answer(self.parent, reply)
-                    self.recording.take_over(self.parent, reply)
-                    return response
+            return _to_response(self.recording, reply)
+
+        if request.extensions.get("reuse"):
+            response = self._copy_from_parent(url, request.method, body_sha256)
+            if response is not None:
+                return response
+
         if self.network is None:
-            if noted := self.recording.find_noted(*asked):
-                return httpx.Response(noted.status)
+            if failed := self.recording.find_failed(url, request.method, body_sha256):
+                return httpx.Response(failed.status)
             raise NotRecordedError(f"{self.recording.path} has no reply to {request.method} {url}")
+
         response = self.network.handle_request(request)
+        self._record(response, request, url, body_sha256)
+        return response
+
+    def _copy_from_parent(
+        self, url: str, method: str, body_sha256: str | None
+    ) -> httpx.Response | None:
+        reply = self.parent.find(url, method, body_sha256) if self.parent else None
+        if self.parent is None or reply is None or reply.status != 200:
+            return None
+        # If the body in the parent is damaged, the request is sent to the network instead.
+        with contextlib.suppress(DataError):
+            response = _to_response(self.parent, reply)
+            self.recording.copy_reply(self.parent, reply)
+            return response
+        return None
+
+    def _record(
+        self, response: httpx.Response, request: httpx.Request, url: str, body_sha256: str | None
+    ) -> None:
         status = response.status_code
-        kept = {name: text for name, text in response.headers.items() if name in KEPT_HEADERS}
-        is_answer = response.is_success or status in (404, 410)
-        added = self.recording.add(
+        is_final = response.is_success or status in (404, 410)
+        reply = self.recording.add(
             url,
-            response.content if is_answer else None,
+            response.content if is_final else None,
             method=request.method,
             status=status,
             request_sha256=body_sha256,
-            headers=kept,
-            packed=not request.extensions.get("image"),
+            headers={n: v for n, v in response.headers.items() if n in RECORDED_HEADERS},
+            compress=not request.extensions.get("image"),
         )
-        response.extensions["body_sha256"] = added.body
-        return response
+        response.extensions["body_sha256"] = reply.body
 
     def close(self) -> None:
+        """Close the network transport, if there is one."""
         if self.network is not None:
             self.network.close()
 
 
-def _answer(recording: Recording, reply: Reply) -> httpx.Response:
+def _to_response(recording: Recording, reply: Reply) -> httpx.Response:
     body = recording.read_body(reply)
     return httpx.Response(
         reply.status, content=body, extensions={"recorded": True, "body_sha256": reply.body}

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from punkdata.errors import DataError
 
 
-class Inert:
+class InertObject:
     """What a pandas object becomes: it keeps what it was given and does nothing."""
 
     def __init__(self, *args: Any) -> None:
@@ -32,11 +32,11 @@ class Inert:
     def __setstate__(self, state: Any) -> None:
         self.state = state
 
-    def __call__(self, *args: Any) -> Inert:
-        return Inert(*args)
+    def __call__(self, *args: Any) -> InertObject:
+        return InertObject(*args)
 
 
-class ObjectArray(Inert):
+class ObjectArray(InertObject):
     """What an array of Python objects becomes; `items` are its objects, row by row."""
 
     @property
@@ -45,7 +45,7 @@ class ObjectArray(Inert):
         return list(items)
 
 
-class _Dtype(Inert):
+class _Dtype(InertObject):
     """What a dtype becomes. Never numpy's own: a pickle may give that any state, and one
     that hides its objects makes numpy take bytes for pointers.
     """
@@ -68,14 +68,14 @@ _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
     ("numpy.core.numeric", "_frombuffer"): _frombuffer,
     ("numpy", "dtype"): _Dtype,
-    ("numpy", "ndarray"): Inert,  # only ever named, as an argument of _reconstruct
+    ("numpy", "ndarray"): InertObject,  # only ever named, as an argument of _reconstruct
     ("builtins", "slice"): slice,
-    ("functools", "partial"): Inert,
-    ("pandas.core.frame", "DataFrame"): Inert,
-    ("pandas.core.internals.managers", "BlockManager"): Inert,
-    ("pandas.core.internals.blocks", "new_block"): Inert,
-    ("pandas.core.indexes.base", "_new_Index"): Inert,
-    ("pandas.core.indexes.base", "Index"): Inert,
+    ("functools", "partial"): InertObject,
+    ("pandas.core.frame", "DataFrame"): InertObject,
+    ("pandas.core.internals.managers", "BlockManager"): InertObject,
+    ("pandas.core.internals.blocks", "new_block"): InertObject,
+    ("pandas.core.indexes.base", "_new_Index"): InertObject,
+    ("pandas.core.indexes.base", "Index"): InertObject,
 }
 
 

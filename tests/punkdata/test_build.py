@@ -171,7 +171,9 @@ def test_a_partial_recording_is_built_only_when_allowed_and_never_becomes_latest
     assert (snapshot.manifest.status, snapshot.manifest.expected) == ("partial", 61)
     assert snapshot.manifest.missing == {"60": "no certain image"}
     assert get_latest_version(root) is None
-    with pytest.raises(UsageError, match=f"no complete snapshot found .*only partial: {snapshot.version}"):
+    with pytest.raises(
+        UsageError, match=f"no complete snapshot found .*only partial: {snapshot.version}"
+    ):
         open_snapshot(root)
 
 

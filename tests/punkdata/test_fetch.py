@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import pytest
 from support.network import Fetch, open_network
 from support.opensea_server import KEY, Faults, OpenSeaServer, Request, draw_punks
-from support.sales_events import draw_sales, paid, sale_event
+from support.sales_events import make_sales, paid, sale_event
 from support.snapshots import Pin
 from support.sprites import iter_files
 
@@ -21,15 +21,11 @@ from punkdata.build import build_dataset
 from punkdata.errors import BusyError, DataError, LimitError, NetworkError, UsageError
 from punkdata.fetch import fetch_cpunks10k, fetch_opensea
 from punkdata.files import lock_root
-from punkdata.sources.opensea.retry import Pause
+from punkdata.sources.find_recording import list_recordings
+from punkdata.sources.opensea.retry import InterruptibleSleep
 from punkdata.sources.recorded_reply import canonical_url
-from punkdata.sources.recording import (
-    Recording,
-    RecordingInfo,
-    create_recording,
-    list_recordings,
-    open_recording,
-)
+from punkdata.sources.recording import Recording, create_recording, open_recording
+from punkdata.sources.recording_info import RecordingInfo
 from punkdata.sources.recording_transport import RecordingTransport
 
 
@@ -106,38 +102,42 @@ def version_of(root: Path) -> str:
 
 
 def answered(recording: Recording) -> set[tuple[str, str, str | None, int]]:
-    return {reply.key for reply in recording.replies() if reply.is_answer}
+    return {reply.request_key for reply in recording.replies() if reply.is_final}
 
 
 def test_everything_comes_with_few_requests(fetch: Fetch, server: OpenSeaServer) -> None:
     server.punks = draw_punks(450)
-    server.sales = draw_sales(server.punks, 900)
+    server.sales = make_sales(server.punks, 900)
     result = fetch(limit=None)
     info = result.recording.info
     assert (info.status, info.missing, info.base_url) == ("complete", {}, server.base_url)
     assert (result.punks, result.sales, result.listed) == (450, 899, 1)
-    assert len(server.asked("/images/")) == len(server.punks)
-    assert len(server.asked()) <= 60 + len(server.sales) / 200
+    assert len(server.requests_to("/images/")) == len(server.punks)
+    assert len(server.requests_to()) <= 60 + len(server.sales) / 200
 
 
 def test_with_every_fault_at_once_the_snapshot_is_the_same(
     fetch: Fetch, server: OpenSeaServer, root: Path, tmp_path: Path
 ) -> None:
     server.punks = draw_punks(250)
-    server.sales = draw_sales(server.punks, 700)
+    server.sales = make_sales(server.punks, 700)
     fetch(root=root)
     assert not any(r.status != 200 for r in server.log)
     server.faults = Faults(
-        too_fast=0.05,
+        rate_limited=0.05,
         unavailable=0.03,
         drop=0.02,
         truncate=0.02,
-        html_ok=0.02,
-        looping_cursor_times=1,
-        refused_cursor_times=1,
+        html_with_200=0.02,
+        cursor_loops=1,
+        rejected_cursors=1,
     )
-    server.duplicates, server.blanks, server.image_type = True, "null", "text/html"
-    server.phantoms, server.unlisted = (10_000,), frozenset({17})
+    server.overlapping_pages, server.blank_style, server.image_content_type = (
+        True,
+        "null",
+        "text/html",
+    )
+    server.phantom_ids, server.unlisted_ids = (10_000,), frozenset({17})
     server.log.clear()
     fetch(root=tmp_path / "faulty")
     assert {r.status for r in server.log} >= {0, 200, 400, 429, 503}
@@ -149,10 +149,10 @@ import sys
 from pathlib import Path
 from pydantic import SecretStr
 from punkdata.fetch import fetch_opensea
-from punkdata.sources.opensea.transport import NetworkTransport, open_http
+from punkdata.sources.opensea.transport import NetworkTransport, make_http_client
 root, base_url, key = sys.argv[1:]
 print("ready", flush=True)
-fetch_opensea(Path(root), NetworkTransport(open_http(), base_url, SecretStr(key)), base_url)
+fetch_opensea(Path(root), NetworkTransport(make_http_client(), base_url, SecretStr(key)), base_url)
 print("done", flush=True)
 """
 
@@ -168,7 +168,7 @@ def test_twenty_kills_lose_nothing_and_repeat_nothing(
     fetch: Fetch, server: OpenSeaServer, root: Path, tmp_path: Path
 ) -> None:
     server.punks = draw_punks(250)
-    server.sales = draw_sales(server.punks, 700)
+    server.sales = make_sales(server.punks, 700)
     fetch(root=tmp_path / "whole")
     server.latency_s = 0.01
     server.log.clear()
@@ -236,24 +236,24 @@ def test_a_stop_by_the_limit_is_gone_on_with(server: OpenSeaServer, root: Path) 
         fetch_opensea(root, network, server.base_url)
     (recording,) = list_recordings(root)
     assert recording.info.status == "running"
-    first = len(server.asked())
+    first = len(server.requests_to())
     server.limit = None
     result = fetch_opensea(root, open_network(server), server.base_url)
     assert result.resumed
     assert result.recording.path == recording.path
-    assert len(server.asked()) - first == 2 + 3 + 2 + 1 - 4
+    assert len(server.requests_to()) - first == 2 + 3 + 2 + 1 - 4
 
 
 def test_at_a_limit_the_wait_is_what_the_limit_costs(server: OpenSeaServer, root: Path) -> None:
-    server.sales = draw_sales(server.punks, 2000)  # 2 + 1 + 10 + 1 requests
+    server.sales = make_sales(server.punks, 2000)  # 2 + 1 + 10 + 1 requests
     server.limit, server.window_s = 6, 2
     network = open_network(server)
-    network.pause = Pause()  # one that really waits
+    network.sleep = InterruptibleSleep()  # one that really waits
     time.sleep(server.window_s - time.time() % server.window_s)  # a window begins
     first = time.time() // server.window_s
     fetch_opensea(root, network, server.base_url)
-    assert {r.status for r in server.asked()} == {200}
-    assert max(r.time for r in server.asked()) // server.window_s - first == 2
+    assert {r.status for r in server.requests_to()} == {200}
+    assert max(r.time for r in server.requests_to()) // server.window_s - first == 2
 
 
 def test_one_bad_image_stops_nothing_and_is_named(
@@ -273,12 +273,12 @@ def test_one_bad_image_stops_nothing_and_is_named(
     assert "JPEG" in info.missing["6"]
     assert "not allowed" in info.missing["7"]
     assert "503" in info.missing["8"]
-    assert len(server.asked("/images/5.png")) == 1
-    assert 2 <= len(server.asked("/images/8.png")) <= 2 * 5
+    assert len(server.requests_to("/images/5.png")) == 1
+    assert 2 <= len(server.requests_to("/images/8.png")) <= 2 * 5
     # Once they are well, only they are fetched, and the rest is taken over.
-    server.images, before = {}, len(server.asked("/images/"))
+    server.images, before = {}, len(server.requests_to("/images/"))
     assert fetch(root=root).recording.info.status == "complete"
-    asked = server.asked("/images/")[before:]
+    asked = server.requests_to("/images/")[before:]
     assert sorted(r.path[-5] for r in asked) == ["5", "6", "7", "8"]
 
 
@@ -346,9 +346,9 @@ def test_a_sample_does_not_stand_in_for_the_whole(
     assert (built.manifest.punks, built.manifest.limit) == (10, 10)
     assert (root / "snapshots" / "cryptopunks" / "latest").read_text().strip() == whole
     # The next full fetch takes over from the full one, not from the sample.
-    before = len(server.asked("/images/"))
+    before = len(server.requests_to("/images/"))
     fetch(root=root)
-    assert len(server.asked("/images/")) == before
+    assert len(server.requests_to("/images/")) == before
 
 
 def test_a_first_sample_is_the_latest_until_there_is_more(fetch: Fetch, root: Path) -> None:
@@ -379,7 +379,7 @@ def test_a_replay_gives_the_same_without_any_network(
 
 
 def test_no_key_is_written_anywhere(fetch: Fetch, server: OpenSeaServer, root: Path) -> None:
-    server.faults = Faults(too_fast=0.1, unavailable=0.1)
+    server.faults = Faults(rate_limited=0.1, unavailable=0.1)
     fetch(root=root)
     for name, data in iter_files(root):
         assert KEY.encode() not in data, name
@@ -461,7 +461,7 @@ def test_an_image_that_is_always_too_fast_is_missing_and_stops_nothing(
 def test_counts_and_listings_that_are_not_offered_are_done_without(
     fetch: Fetch, server: OpenSeaServer, root: Path
 ) -> None:
-    server.not_offered = ("traits", "listings")
+    server.disabled_endpoints = ("traits", "listings")
     result = fetch(root=root)
     info = result.recording.info
     assert (info.status, result.listed) == ("complete", 0)

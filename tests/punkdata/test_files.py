@@ -12,11 +12,11 @@ from punkdata.errors import BusyError, UsageError
 from punkdata.files import (
     fsync_tree,
     lock_root,
+    parse_root_url,
     redact_url,
     remove_tree,
     root_option,
     sha256_file,
-    url_of,
     write_atomic,
 )
 
@@ -125,13 +125,13 @@ def test_sha256_of_a_file(tmp_path: Path) -> None:
 
 def test_a_url_is_known_even_after_path_has_folded_it() -> None:
     for text in ("s3://bucket/punks", "memory://punks", "file:///srv/punks"):
-        assert url_of(text) == url_of(Path(text)) == text
-    assert url_of(Path("file://srv/punks")) == "file:///srv/punks"
+        assert parse_root_url(text) == parse_root_url(Path(text)) == text
+    assert parse_root_url(Path("file://srv/punks")) == "file:///srv/punks"
     with pytest.raises(UsageError, match=r"names no folder; write it as file:///.*/srv/punks"):
-        url_of("file://srv/punks")
-    assert url_of("s3://bucket//punks") == "s3://bucket/punks"
+        parse_root_url("file://srv/punks")
+    assert parse_root_url("s3://bucket//punks") == "s3://bucket/punks"
     for folder in ("data", "/srv/data", "C:/data", "s3:", "s3://", "a:b"):
-        assert url_of(folder) is None
+        assert parse_root_url(folder) is None
 
 
 def test_a_password_in_a_url_is_not_shown() -> None:

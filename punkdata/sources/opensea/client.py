@@ -16,7 +16,7 @@ import httpx
 from pydantic import BaseModel
 
 from punkdata.errors import DataError, ImageError, NetworkError, RefusedError
-from punkdata.sources.opensea.retry import GO_ON, IMAGE_ATTEMPTS
+from punkdata.sources.opensea.retry import IMAGE_ATTEMPTS, RETRY_HINT
 from punkdata.sources.opensea.schemas import (
     Collection,
     EventsPage,
@@ -48,7 +48,7 @@ _RETIRED_CURSOR = frozenset({400, 404, 410, 422})
 _NOT_OFFERED = frozenset({400, 404, 410, 501})
 
 
-class OpenSea:
+class OpenSeaClient:
     """A client for one collection.
 
     The `iter_` methods yield pages. Should a listing have to begin anew, because its cursor
@@ -80,7 +80,7 @@ class OpenSea:
     def get_trait_counts(self) -> TraitCounts | None:
         """How many tokens carry each trait; None if the API does not say."""
         path = f"/traits/{self._slug}"
-        response = self._send("GET", path, TraitCounts, extensions={"may_be_gone": True})
+        response = self._send("GET", path, TraitCounts, extensions={"not_found_is_final": True})
         if response.status_code in _NOT_OFFERED:
             return None
         self._expect_success(response, path)
@@ -132,7 +132,7 @@ class OpenSea:
     def get_nft(self, punk_id: int, chain: str, contract: str) -> Nft | None:
         """One token; None if there is none."""
         path = f"/chain/{chain}/contract/{contract}/nfts/{punk_id}"
-        response = self._send("GET", path, NftReply, extensions={"may_be_gone": True})
+        response = self._send("GET", path, NftReply, extensions={"not_found_is_final": True})
         if response.status_code in (400, 404, 410):
             return None
         self._expect_success(response, path)
@@ -161,7 +161,7 @@ class OpenSea:
         """
         params = {"limit": str(PAGE_SIZE)}
         path = f"/listings/collection/{self._slug}/best"
-        for page in self._pages(ListingsPage, path, params, may_be_gone=True):
+        for page in self._pages(ListingsPage, path, params, not_found_is_final=True):
             yield page.listings if page else None
 
     def get_image(self, url: str, *, reuse: bool = True) -> tuple[bytes, str]:
@@ -177,7 +177,7 @@ class OpenSea:
         extensions = {
             "image": True,
             "reuse": reuse,
-            "may_be_gone": True,
+            "not_found_is_final": True,
             "attempts": IMAGE_ATTEMPTS,
         }
         try:
@@ -231,7 +231,7 @@ class OpenSea:
         if not response.is_success:
             raise NetworkError(
                 f"GET {path} was answered with {response.status_code}{_detail(response)}",
-                hint=GO_ON,
+                hint=RETRY_HINT,
             )
 
     def _pages(
@@ -275,8 +275,8 @@ class OpenSea:
                 # What is begun anew is neither taken over nor given up.
                 extensions={"restart": cursor is None} if restart else extensions,
             )
-            may_be_gone = cursor is None and extensions.get("may_be_gone")
-            if may_be_gone and response.status_code in _NOT_OFFERED:
+            not_found_is_final = cursor is None and extensions.get("not_found_is_final")
+            if not_found_is_final and response.status_code in _NOT_OFFERED:
                 return
             if cursor and response.status_code in _RETIRED_CURSOR:
                 raise _CursorError(f"refuses its own cursor ({response.status_code})")
@@ -297,7 +297,7 @@ class OpenSea:
             said = content
 
 
-def open_replay(recording: Recording) -> OpenSea:
+def open_replay(recording: Recording) -> OpenSeaClient:
     """The client that made a recording, with nothing behind it but the recording.
 
     Raises:
@@ -306,7 +306,7 @@ def open_replay(recording: Recording) -> OpenSea:
     info = recording.info
     if info.base_url is None:
         raise DataError(f"{recording.path} does not name the API that it is of")
-    return OpenSea(RecordingTransport(recording), info.base_url, info.collection)
+    return OpenSeaClient(RecordingTransport(recording), info.base_url, info.collection)
 
 
 class _CursorError(Exception):
@@ -315,7 +315,7 @@ class _CursorError(Exception):
         self.reason = reason
 
 
-def create_key(transport: httpx.BaseTransport, base_url: str) -> InstantKey:
+def create_instant_key(transport: httpx.BaseTransport, base_url: str) -> InstantKey:
     """A new free key, for which no account is needed. Never send this through a recording.
 
     Raises:
@@ -331,7 +331,7 @@ def create_key(transport: httpx.BaseTransport, base_url: str) -> InstantKey:
     if status in (401, 403):
         raise RefusedError(f"{request.url.host} gives no instant key ({status})")
     if not response.is_success:
-        raise NetworkError(f"{request.url.host} gives no instant key ({status})", hint=GO_ON)
+        raise NetworkError(f"{request.url.host} gives no instant key ({status})", hint=RETRY_HINT)
     return parse_body(InstantKey, response.content, f"POST {path}")
 
 

@@ -20,7 +20,7 @@ _WINDOWS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @dataclass(frozen=True)
-class Plan:
+class FetchEstimate:
     api_requests: int
     image_requests: int
     bytes: int
@@ -32,12 +32,12 @@ class Plan:
     """replies that are there already and will not be asked for again"""
 
 
-def make_plan(
+def estimate_fetch(
     limit: int | None,
     read_limit: str | None,
     unfinished: Recording | None,
     parent: Recording | None,
-) -> Plan:
+) -> FetchEstimate:
     """The cost of a fetch.
 
     Args:
@@ -57,18 +57,18 @@ def make_plan(
     size = punks * TOKEN_BYTES + sales * SALE_BYTES + images * IMAGE_BYTES
     recorded = 0
     if unfinished is not None:
-        pages = max(1, pages - unfinished.count_answers("/api/v2/"))
+        pages = max(1, pages - unfinished.count_replies("/api/v2/"))
         images = max(0, images - unfinished.count_images())
-        recorded = unfinished.count_answers("")
+        recorded = unfinished.count_replies("")
         size = max(0, size - unfinished.count_bytes())
-    window, window_s = parse_limit(read_limit or FREE_LIMIT)
+    window, window_s = parse_rate_limit(read_limit or FREE_LIMIT)
     wait_s = max(0, ceil(pages / window) - 1) * window_s
-    return Plan(pages, images, size, read_limit or FREE_LIMIT, float(wait_s), recorded)
+    return FetchEstimate(pages, images, size, read_limit or FREE_LIMIT, float(wait_s), recorded)
 
 
-def parse_limit(text: str) -> tuple[int, int]:
+def parse_rate_limit(text: str) -> tuple[int, int]:
     """(requests, seconds) of "600/h"; of the published limit when it cannot be read."""
     found = re.fullmatch(r"(\d{1,9})/(\d{0,6})([smhd]).*", text.strip())
     if found is None or int(found[1]) == 0:
-        return parse_limit(FREE_LIMIT)
+        return parse_rate_limit(FREE_LIMIT)
     return int(found[1]), int(found[2] or 1) * _WINDOWS_S[found[3]]

@@ -12,18 +12,17 @@ from typing import TypeAlias
 
 from punkdata.errors import DataError, ImageError, NetworkError, NotRecordedError
 from punkdata.images.decode import DecodedImage, decode_image
-from punkdata.sources.opensea.client import OpenSea
-from punkdata.sources.opensea.retry import Pause
+from punkdata.progress import Progress
+from punkdata.sources.opensea.client import OpenSeaClient
+from punkdata.sources.opensea.retry import InterruptibleSleep
 from punkdata.sources.opensea.transport import CONNECTIONS
 
 HOST_IS_DOWN_AFTER = 64
 """so many images in a row without an answer, and the run ends, resumable"""
 
-Progress = Callable[[int, int | None], None]
-
 
 @dataclass(frozen=True)
-class FoundImage:
+class FetchedImage:
     url: str
     """of a data URI only what stands before the picture"""
     body: str
@@ -31,7 +30,7 @@ class FoundImage:
     decoded: DecodedImage
 
 
-def find_image(client: OpenSea, urls: Sequence[str], *, reuse: bool = True) -> FoundImage:
+def fetch_image(client: OpenSeaClient, urls: Sequence[str], *, reuse: bool = True) -> FetchedImage:
     """The sprite behind the first of the addresses that gives one.
 
     Args:
@@ -47,9 +46,9 @@ def find_image(client: OpenSea, urls: Sequence[str], *, reuse: bool = True) -> F
     for url in urls:
         try:
             if url[:5].lower() == "data:":  # the picture itself, as the contract gives it
-                return FoundImage(url.partition(",")[0], "", decode_image(url.encode()))
+                return FetchedImage(url.partition(",")[0], "", decode_image(url.encode()))
             data, body = client.get_image(url, reuse=reuse)
-            return FoundImage(url, body, decode_image(data))
+            return FetchedImage(url, body, decode_image(data))
         except (ImageError, NotRecordedError, NetworkError) as error:
             reasons[error.message] = None
             trouble = error if isinstance(error, NetworkError) else trouble
@@ -63,23 +62,23 @@ Jobs: TypeAlias = dict[Job, int]
 
 
 @contextmanager
-def image_pool(pause: Pause) -> Iterator[ThreadPoolExecutor]:
+def image_download_pool(sleep: InterruptibleSleep) -> Iterator[ThreadPoolExecutor]:
     pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="images")
     try:
         yield pool
     except BaseException:
-        pause.stop()
+        sleep.stop()
         raise
     finally:
         # Whoever is at work may still write, so the root's lock is held until all are done.
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def start_images(
+def start_image_downloads(
     pool: ThreadPoolExecutor,
-    client: OpenSea,
+    client: OpenSeaClient,
     wanted: dict[int, tuple[str, ...]],
-    doubted: set[str],
+    ids_to_refetch: set[str],
     progress: Progress = lambda done, total: None,
 ) -> Jobs:
     """Have images recorded in the background.
@@ -98,7 +97,7 @@ def start_images(
                 progress(next(counter), len(jobs))
 
     jobs: Jobs = {
-        pool.submit(_try_image, client, urls, str(punk_id) not in doubted): punk_id
+        pool.submit(_try_image, client, urls, str(punk_id) not in ids_to_refetch): punk_id
         for punk_id, urls in wanted.items()
     }
     for job in jobs:
@@ -106,11 +105,11 @@ def start_images(
     return jobs
 
 
-def await_images(
+def wait_for_image_downloads(
     jobs: Jobs,
-    on_notice: Callable[[str], None] = lambda text: None,
+    on_warning: Callable[[str], None] = lambda text: None,
     *,
-    gives_up: bool = True,
+    abort_on_outage: bool = True,
 ) -> dict[int, str]:
     """Wait until every image is recorded; returns why those failed that did.
 
@@ -130,22 +129,22 @@ def await_images(
         if error is not None:
             failed[jobs[job]] = f"the image {error.message}"
         silent = silent + 1 if isinstance(error, NetworkError) else 0
-        if error is not None and gives_up and silent >= HOST_IS_DOWN_AFTER:
+        if error is not None and abort_on_outage and silent >= HOST_IS_DOWN_AFTER:
             raise error
         same = isinstance(error, DataError) and error.message == reason
         refused = refused + 1 if same else 0
         reason = error.message if error is not None else ""
         if refused == HOST_IS_DOWN_AFTER:
-            on_notice(f"one image after the other is refused: each {reason}")
+            on_warning(f"one image after the other is refused: each {reason}")
     return failed
 
 
 def _try_image(
-    client: OpenSea, urls: tuple[str, ...], reuse: bool
+    client: OpenSeaClient, urls: tuple[str, ...], reuse: bool
 ) -> DataError | NetworkError | None:
     """Have one image recorded; what is wrong with it alone is returned, all else raised."""
     try:
-        find_image(client, urls, reuse=reuse)
+        fetch_image(client, urls, reuse=reuse)
     except (DataError, NetworkError) as error:
         return error
     return None

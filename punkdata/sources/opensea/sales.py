@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from punkdata.errors import DataError
+from punkdata.progress import Progress
 from punkdata.records import SaleRecord
-from punkdata.sources.opensea.client import OpenSea
+from punkdata.sources.opensea.client import OpenSeaClient
 from punkdata.sources.opensea.parsing import parse_listing, parse_sale
-from punkdata.sources.opensea.tokens import Punks
+from punkdata.sources.opensea.tokens import CollectedPunks
 
 DAY_S = 24 * 3600
 
-Progress = Callable[[int, int | None], None]
-
 
 def collect_sales(
-    client: OpenSea,
-    punks: Punks,
+    client: OpenSeaClient,
+    punks: CollectedPunks,
     sales_after: Sequence[int] = (),
     progress: Progress = lambda done, total: None,
 ) -> tuple[list[SaleRecord], list[str]]:
@@ -35,7 +34,7 @@ def collect_sales(
     for after in [*sales_after, None]:
         window: dict[tuple[object, ...], SaleRecord] = {}
         reasons: Counter[str] = Counter()
-        for page in client.iter_sales(sales_start(after), reuse=until is not None):
+        for page in client.iter_sales(sales_query_start(after), reuse=until is not None):
             if page is None:
                 window.clear()
                 reasons.clear()
@@ -63,7 +62,7 @@ def collect_sales(
     return sorted(found.values(), key=_sale_order), notes
 
 
-def sales_start(after: int | None) -> int | None:
+def sales_query_start(after: int | None) -> int | None:
     """From when on a listing of sales is asked for that counts from `after` on.
 
     A day earlier: sales whose time was corrected since may lie on the other side, and
@@ -82,7 +81,7 @@ def _sale_order(sale: SaleRecord) -> tuple[object, ...]:
     return sale.sold_at, sale.punk_id, sale.transaction or "", sale.seller or "", sale.buyer or ""
 
 
-def collect_listings(client: OpenSea, punks: Punks) -> dict[int, int]:
+def collect_listings(client: OpenSeaClient, punks: CollectedPunks) -> dict[int, int]:
     """punk_id -> the lowest price in wei at which it is listed now, in ETH, WETH or BETH."""
     best: dict[int, int] = {}
     for page in client.iter_listings():

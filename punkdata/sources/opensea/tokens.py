@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from punkdata.errors import DataError
-from punkdata.sources.opensea.client import OpenSea
+from punkdata.progress import Progress
+from punkdata.sources.opensea.client import OpenSeaClient
 from punkdata.sources.opensea.parsing import (
     parse_image_urls,
     parse_labels,
@@ -28,12 +29,11 @@ MAX_DOUBTED = 200
 CHAIN = "ethereum"
 CONTRACT = "0xb47e3cd837ddf8e4c57f05d70ab865de6e193bbb"
 
-Progress = Callable[[int, int | None], None]
 Labels = tuple[str, tuple[str, ...]]
 
 
 @dataclass
-class Punks:
+class CollectedPunks:
     """All that is known of the tokens."""
 
     contract: str = CONTRACT
@@ -49,8 +49,8 @@ class Punks:
 
 
 def collect_punks(
-    client: OpenSea, limit: int | None = None, progress: Progress = lambda done, total: None
-) -> Punks:
+    client: OpenSeaClient, limit: int | None = None, progress: Progress = lambda done, total: None
+) -> CollectedPunks:
     """All tokens with their labels, held against the totals that the API announces.
 
     Tokens without traits, and those that no page listed, are asked for by the hundred and
@@ -73,12 +73,12 @@ def collect_punks(
     tokens, strange = _list_tokens(client, contract, limit, lambda n: progress(n, expected))
     asked = {i for i, nft in tokens.items() if _problem(nft)}
     # Ids that only the trait counts hint at are asked for, too, but not missed.
-    unlisted = sorted(set(range(min(max(announced, by_type), COLLECTION_SIZE))) - tokens.keys())
-    asked |= set(unlisted if limit is None else unlisted[: max(0, expected - len(tokens))])
+    unlisted_ids = sorted(set(range(min(max(announced, by_type), COLLECTION_SIZE))) - tokens.keys())
+    asked |= set(unlisted_ids if limit is None else unlisted_ids[: max(0, expected - len(tokens))])
     if not tokens and not asked:
         raise DataError("the API lists no token of the collection", hint="try again later")
     _complete(client, tokens, asked, chain, contract, progress)
-    punks = Punks(contract, chain, warnings=warnings)
+    punks = CollectedPunks(contract, chain, warnings=warnings)
     for punk_id, nft in sorted(tokens.items()):
         problem = _problem(nft)
         if problem and punk_id >= announced > 0:
@@ -101,7 +101,7 @@ def collect_punks(
 
 
 def _list_tokens(
-    client: OpenSea, contract: str, limit: int | None, progress: Callable[[int], None]
+    client: OpenSeaClient, contract: str, limit: int | None, progress: Callable[[int], None]
 ) -> tuple[dict[int, Nft], set[str]]:
     """The tokens that the pages list, each once; and the identifiers that are none of ours."""
     tokens: dict[int, Nft] = {}
@@ -138,7 +138,7 @@ def _count_types(counts: TraitCounts) -> int:
     )
 
 
-def _check_totals(punks: Punks, collection: Collection) -> None:
+def _check_totals(punks: CollectedPunks, collection: Collection) -> None:
     known = len(punks.labels) + len(punks.missing)
     totals = {
         "total_supply": collection.total_supply,
@@ -169,7 +169,7 @@ def _problem(nft: Nft) -> str | None:
 
 
 def _complete(
-    client: OpenSea,
+    client: OpenSeaClient,
     tokens: dict[int, Nft],
     asked: set[int],
     chain: str,
@@ -210,7 +210,7 @@ def _take(tokens: dict[int, Nft], page: Iterable[Nft], asked: set[int], contract
 
 
 def _check_counts(
-    client: OpenSea, punks: Punks, counts: TraitCounts, chain: str, contract: str
+    client: OpenSeaClient, punks: CollectedPunks, counts: TraitCounts, chain: str, contract: str
 ) -> None:
     """Hold the labels against the announced counts; where too few carry one, look who does."""
     carried = Counter(name for kind, names in punks.labels.values() for name in (kind, *names))
@@ -236,8 +236,8 @@ def _check_counts(
 
 
 def _look_for(
-    client: OpenSea,
-    punks: Punks,
+    client: OpenSeaClient,
+    punks: CollectedPunks,
     trait: tuple[str, str, str],
     announced: int,
     chain: str,

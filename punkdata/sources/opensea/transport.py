@@ -1,133 +1,74 @@
-"""The last layer before the sockets: the one place that knows the key and the hosts.
+"""Network transport: sends requests to the OpenSea API and to image hosts.
 
-Requests go to the API, with the key, unless they are marked as for an image (extension
-`image`). Those carry no key, go only to allowed hosts, and their redirects are followed
-here, each checked like the first address. A reply is handed up only when it is whole, and
-never with the key in it, even if the server sent it back.
+This is the only module that adds the API key to a request. Requests with the extension `image`
+go to image hosts: they carry no key, go to allowed hosts only, and their redirects are followed
+here, so that each target is checked like the first URL. All other requests go to the API. A
+reply is passed on only if it is complete, and never contains the key, even if the server sent
+it back.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import os
-import re
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable
-from urllib.parse import urlsplit
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import httpx
 from pydantic import SecretStr
 
-from punkdata._version import __version__
-from punkdata.errors import ImageError, NetworkError, PunkError, SetupError, UsageError
+from punkdata.errors import ImageError, NetworkError, PunkError
 from punkdata.images.formats import MAX_BYTES as MAX_IMAGE_BYTES
 from punkdata.images.formats import check_whole
-from punkdata.sources.opensea.retry import GO_ON, BrokenReplyError, Limiter, Pause
+from punkdata.sources.opensea.rate_limit import (
+    RETRY_HINT,
+    InterruptibleSleep,
+    OnWait,
+    RateLimiter,
+)
+from punkdata.sources.opensea.retry import InvalidReplyError
+from punkdata.sources.opensea.url_rules import ImageUrlRules
 from punkdata.sources.recorded_reply import MAX_BODY_BYTES
 
-IMAGE_HOSTS = ("*.seadn.io", "openseauserdata.com", "lh3.googleusercontent.com")
 MAX_REDIRECTS = 3
-API_WITHIN_S = 120.0
-IMAGE_WITHIN_S = 20.0
-"""so long may the whole of a reply take"""
-CONNECTIONS = 16
+"""Number of redirects that are followed for one image."""
 DEFAULT_MAX_WAIT_S = 900.0
 
-_KEPT_HEADERS = ("content-type", "date", "retry-after", "last-modified", "etag", "location")
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_HTTP_VARIABLES = (
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "ALL_PROXY",
-    "NO_PROXY",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-)
+_STORED_HEADERS = ("content-type", "date", "retry-after", "last-modified", "etag", "location")
+_REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _API_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _IMAGE_TIMEOUT = httpx.Timeout(10.0)
 _API_HEADERS = {"accept": "application/json", "accept-encoding": "gzip"}
 _IMAGE_HEADERS = {"accept": "image/png", "accept-encoding": "identity"}
 
 
-def check_base_url(base_url: str) -> str:
-    """The base URL without a slash at its end.
+@dataclass(frozen=True)
+class ReplyDeadlines:
+    """Maximum time in seconds for a complete reply, however often it makes some progress."""
 
-    Raises:
-        UsageError: it is not an https URL; plain http is for this machine only, because the
-            key would travel in the clear.
-    """
-    try:
-        url = httpx.URL(base_url.rstrip("/"))
-        _ = urlsplit(base_url).port  # notices what httpx lets pass, as "https://[x"
-        _check_name(url)
-    except (httpx.InvalidURL, ValueError) as error:
-        raise UsageError(f"the base URL is not a URL ({error})") from None
-    if url.userinfo or url.query or url.fragment:
-        raise UsageError("a base URL has no user, query or fragment")
-    if not url.host or url.scheme not in ("http", "https"):
-        raise UsageError(f"the base URL {base_url!r} is not a web address")
-    if url.scheme == "http" and not is_loopback(url.host):
-        raise UsageError(f"the base URL {base_url} would send the key in the clear; use https")
-    return str(url).rstrip("/")
+    api_s: float = 120.0
+    image_s: float = 20.0
 
 
-def check_image_host(host: str) -> str:
-    """A host name, or "*." and a name, either with ":port", in lower case.
-
-    Raises:
-        UsageError: it is neither.
-    """
-    if not re.fullmatch(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*(:\d{1,5})?", host.lower()):
-        raise UsageError(
-            f"{host!r} is not the name of an image host; write images.example.com or *.example.com"
-        )
-    return host.lower()
-
-
-def is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def open_http() -> httpx.Client:
-    """The HTTP client for `NetworkTransport`; it honors the usual proxy variables.
-
-    Raises:
-        SetupError: they, or those of certificates, are not as they should be.
-    """
-    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-    headers = {"user-agent": f"punkdata/{__version__} (data set builder)"}
-    try:
-        return httpx.Client(limits=limits, headers=headers, follow_redirects=False)
-    except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
-        # Not its words: the address of a proxy may hold a password.
-        chosen = [name for name in _HTTP_VARIABLES if os.environ.get(name)]
-        chosen += [name.lower() for name in _HTTP_VARIABLES if os.environ.get(name.lower())]
-        raise SetupError(
-            f"no connection is possible with what {', '.join(chosen)} say ({type(error).__name__})",
-            hint="for a SOCKS proxy: pip install socksio; else mend or unset them",
-        ) from None
+DEFAULT_DEADLINES = ReplyDeadlines()
 
 
 class NetworkTransport(httpx.BaseTransport):
     """Sends requests to the API and to image hosts.
 
     Args:
-        http: the client that owns the sockets; this transport closes it.
-        base_url: of the API, as `check_base_url` returns it.
-        key: sent to the API only; None for what needs none.
-        image_hosts: allowed beside `IMAGE_HOSTS` and the base URL's own; "*.name" allows
-            all hosts below a name.
-        max_wait_s, on_wait: see `Limiter`.
+        http: The client that owns the sockets. This transport closes it.
+        base_url: Base URL of the API, as returned by `check_base_url`.
+        key: API key, sent to the API only. None for requests that need no key.
+        image_hosts: Additional image hosts; see `ImageUrlRules`.
+        max_wait_s, on_wait: See `RateLimiter`.
+        sleep: Used for all waits. Downloads in progress end when it is stopped.
 
     Raises (from `handle_request`):
-        ImageError: an image address that is not allowed.
-        LimitError: see `Limiter.acquire`.
-        httpx.RequestError: the exchange failed; `retry` decides what follows.
+        ImageError: The URL of an image is not allowed, or the image is too large.
+        LimitError: See `RateLimiter.acquire`.
+        httpx.RequestError: The exchange failed. `RetryTransport` decides what follows.
     """
 
     def __init__(
@@ -138,37 +79,44 @@ class NetworkTransport(httpx.BaseTransport):
         image_hosts: Iterable[str] = (),
         *,
         max_wait_s: float = DEFAULT_MAX_WAIT_S,
-        on_wait: Callable[[str, float], None] = lambda host, seconds: None,
+        on_wait: OnWait = lambda host, seconds: None,
+        sleep: InterruptibleSleep | None = None,
+        deadlines: ReplyDeadlines = DEFAULT_DEADLINES,
     ) -> None:
         self._http = http
-        self._base = httpx.URL(base_url)
+        self._base_url = httpx.URL(base_url)
         self._key = key
-        self._hosts = (*IMAGE_HOSTS, *map(check_image_host, image_hosts))
+        self._image_url_rules = ImageUrlRules(self._base_url, image_hosts)
         self._max_wait_s = max_wait_s
         self._on_wait = on_wait
-        self.pause = Pause()
-        self._limiters: dict[str, Limiter] = {}
+        self._deadlines = deadlines
+        self.sleep = sleep or InterruptibleSleep()
+        self._limiters: dict[str, RateLimiter] = {}
         self._lock = threading.Lock()
         self.api_requests = 0
+        """Number of requests sent to the API."""
         self.image_requests = 0
+        """Number of requests sent for images."""
         self.bytes = 0
+        """Number of bytes received in bodies, uncompressed."""
 
     @property
     def waited_s(self) -> float:
-        """How long requests have waited for the API's limit, in all."""
+        """Total time in seconds that requests have waited for the API's rate limit."""
         return self.api_limiter.waited_s
 
-    def describe_limit(self) -> str:
-        """How the budget stands, in a few words; empty while nothing is known."""
-        waits_s = max((x.waits_until - time.time() for x in [*self._limiters.values()]), default=0)
-        if waits_s > 1:
-            return f"waiting {waits_s:,.0f} s for the rate limit"
+    def describe_rate_limit(self) -> str:
+        """Return a short status of the rate limit, or "" while nothing is known."""
+        limiters = [*self._limiters.values()]  # Other threads may add one meanwhile.
+        wait_s = max((limiter.waiting_until - time.time() for limiter in limiters), default=0.0)
+        if wait_s > 1:
+            return f"waiting {wait_s:,.0f} s for the rate limit"
         api = self.api_limiter
         return "" if api.limit is None else f"{api.remaining} of {api.limit} requests left"
 
     @property
-    def api_limiter(self) -> Limiter:
-        return self._limiter(self._base, is_api=True)
+    def api_limiter(self) -> RateLimiter:
+        return self._get_limiter(self._base_url, is_api=True)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         is_api = not request.extensions.get("image")
@@ -176,55 +124,46 @@ class NetworkTransport(httpx.BaseTransport):
         for _ in range(1 + MAX_REDIRECTS):
             try:
                 if not is_api:
-                    self._check_image_url(url)
+                    self._image_url_rules.check(url)
                 response = self._exchange(request, url, is_api)
-                if response.status_code not in _REDIRECTS:
-                    return self._checked(request, response)
+                if response.status_code not in _REDIRECT_STATUSES:
+                    return _check_reply(request, response)
                 if not is_api:
                     url = url.join(response.headers["location"])
                     continue
-            # A host name that is none fails in several ways, here or in the libraries below.
+            # An invalid host name raises different errors here and in the libraries below.
             except (httpx.InvalidURL, ValueError, KeyError):
                 if not is_api:
-                    raise ImageError("leads to an address that is none") from None
-            elsewhere = f"{url.host} sends {url.path} to another address; is it the API?"
-            raise BrokenReplyError(NetworkError(elsewhere))
+                    raise ImageError("is redirected to an invalid URL, or has one") from None
+            raise InvalidReplyError(
+                NetworkError(
+                    f"{url.host} redirects {url.path} to another address, which the API never "
+                    "does; check --base-url"
+                )
+            )
         raise ImageError(f"is redirected more than {MAX_REDIRECTS} times")
 
     def close(self) -> None:
         self._http.close()
 
-    def _check_image_url(self, url: httpx.URL) -> None:
-        _check_name(url)
-        if url.scheme not in ("http", "https") or not url.host or url.userinfo:
-            raise ImageError(f"has an address that is not a plain web one ({_short(url)})")
-        if _origin(url) == _origin(self._base):
-            return
-        if url.scheme == "http" and not is_loopback(self._base.host):
-            raise ImageError(f"would come over unencrypted http ({_short(url)})")
-        name = url.netloc.decode("ascii")  # with the port, unless it is the usual one
-        if not any(_matches(name, host) for host in self._hosts):
-            hint = f"--image-host {name} would allow it"
-            raise ImageError(f"lies on a host that is not allowed ({_short(url)}; {hint})")
-
-    def _limiter(self, url: httpx.URL, is_api: bool) -> Limiter:
-        # The API's limit is not that of images on the same machine.
+    def _get_limiter(self, url: httpx.URL, is_api: bool) -> RateLimiter:
+        # If the API serves images, too, they do not count toward the limit of the API.
         name = url.host if is_api else f"{url.host} (images)"
         with self._lock:
             if name not in self._limiters:
-                self._limiters[name] = Limiter(
-                    name, max_wait_s=self._max_wait_s, sleep=self.pause, on_wait=self._on_wait
+                self._limiters[name] = RateLimiter(
+                    name, max_wait_s=self._max_wait_s, sleep=self.sleep, on_wait=self._on_wait
                 )
             return self._limiters[name]
 
     def _exchange(self, request: httpx.Request, url: httpx.URL, is_api: bool) -> httpx.Response:
-        """One request and its whole body, bounded in size and time."""
+        """Send one request and read its complete body, limited in size and time."""
         headers = _API_HEADERS if is_api else _IMAGE_HEADERS
         if is_api and self._key is not None:
             headers = headers | {"x-api-key": self._key.get_secret_value()}
         if request.content:
             headers = headers | {"content-type": "application/json"}
-        limiter = self._limiter(url, is_api)
+        limiter = self._get_limiter(url, is_api)
         limiter.acquire()
         with self._lock:
             self.api_requests += is_api
@@ -238,119 +177,102 @@ class NetworkTransport(httpx.BaseTransport):
                 timeout=_API_TIMEOUT if is_api else _IMAGE_TIMEOUT,
             ) as reply:
                 limiter.update(reply.status_code, reply.headers)
-                body = self._read(reply, is_api)
-        except BrokenReplyError:
+                body = self._read_body(reply, is_api)
+        except InvalidReplyError:
             raise
         except httpx.RequestError as error:
-            # In the libraries' own words there may be what the server sent, and so the key.
-            raise httpx.TransportError(_in_our_words(error)) from None
+            # The library's message may quote what the server sent, and so contain the key.
+            raise httpx.TransportError(_describe_error(error)) from None
         with self._lock:
             self.bytes += len(body)
-        kept = {
-            name: self._without_key(value.encode()).decode()
+        stored_headers = {
+            name: self._redact_key(value.encode()).decode()
             for name, value in reply.headers.items()
-            if (name in _KEPT_HEADERS or name.startswith("x-ratelimit-")) and value.isascii()
+            if (name in _STORED_HEADERS or name.startswith("x-ratelimit-")) and value.isascii()
         }
         return httpx.Response(
             reply.status_code,
-            headers=kept,
-            content=self._without_key(body),
-            extensions={"limiter_waits": limiter.blocked},
+            headers=stored_headers,
+            content=self._redact_key(body),
+            extensions={"waits_for_rate_limit": limiter.is_blocked},
         )
 
-    def _read(self, reply: httpx.Response, is_api: bool) -> bytes:
-        """The unpacked body.
+    def _read_body(self, reply: httpx.Response, is_api: bool) -> bytes:
+        """Return the decompressed body.
 
-        Unpacked here, not by httpx, which would hold all that a few packed bytes swell to.
+        It is decompressed here, because httpx would expand a small compressed body to any size.
         """
-        most = MAX_BODY_BYTES if is_api else MAX_IMAGE_BYTES
-        until = time.monotonic() + (API_WITHIN_S if is_api else IMAGE_WITHIN_S)
-        packed = bytearray()
+        max_bytes = MAX_BODY_BYTES if is_api else MAX_IMAGE_BYTES
+        deadline_s = self._deadlines.api_s if is_api else self._deadlines.image_s
+        end_s = time.monotonic() + deadline_s
+        received = bytearray()
         for chunk in reply.iter_raw():
-            packed += chunk
-            if len(packed) > most:
+            received += chunk
+            if len(received) > max_bytes:
                 break
-            if time.monotonic() > until or self.pause.stopped:
+            if time.monotonic() > end_s or self.sleep.is_stopped:
                 raise httpx.ReadTimeout("")
         encoding = reply.headers.get("content-encoding", "identity").strip().lower()
-        body = bytes(packed)
-        if encoding != "identity" and len(body) <= most:
-            body = _unpack(body, encoding, most)
-        if len(body) > most:
-            too_much = f"has more than {most:,} bytes"
+        body = bytes(received)
+        if encoding != "identity" and len(body) <= max_bytes:
+            body = _decompress(body, encoding, max_bytes)
+        if len(body) > max_bytes:
+            too_large = f"has more than {max_bytes:,} bytes"
             if not is_api:
-                raise ImageError(too_much)
-            raise BrokenReplyError(NetworkError(f"a reply of {reply.url.host} {too_much}"))
+                raise ImageError(too_large)
+            raise InvalidReplyError(NetworkError(f"a reply from {reply.url.host} {too_large}"))
         return body
 
-    def _without_key(self, text: bytes) -> bytes:
+    def _redact_key(self, text: bytes) -> bytes:
         secret = self._key.get_secret_value().encode() if self._key else b""
         return text.replace(secret, b"***") if secret else text
 
-    def _checked(self, request: httpx.Request, response: httpx.Response) -> httpx.Response:
-        """Only whole replies of the right kind pass; others are like a broken connection."""
-        if response.is_success:
-            try:
-                check = request.extensions.get("check", check_whole)
-                check(response.content)
-            except PunkError as error:
-                if isinstance(error, ImageError):
-                    what = f"came from {request.url.host} as a reply that {error.message}"
-                    raise BrokenReplyError(NetworkError(what, hint=GO_ON)) from None
-                final = type(error)(error.message, hint=error.hint or GO_ON)
-                raise BrokenReplyError(final) from None
-        return response
+
+def _check_reply(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+    """Return the response if it is complete and of the right kind, or not a success.
+
+    Raises:
+        InvalidReplyError: It is neither, which is treated like a broken connection.
+    """
+    if response.is_success:
+        check = request.extensions.get("check", check_whole)
+        try:
+            check(response.content)
+        except ImageError as error:
+            message = f"{request.url.host} sent a reply that {error.message}"
+            raise InvalidReplyError(NetworkError(message, hint=RETRY_HINT)) from None
+        except PunkError as error:
+            final = type(error)(error.message, hint=error.hint or RETRY_HINT)
+            raise InvalidReplyError(final) from None
+    return response
 
 
-def _unpack(packed: bytes, encoding: str, most: int) -> bytes:
-    """The content of a gzip or zlib stream, of which no more than `most` + 1 bytes are made."""
+def _decompress(data: bytes, encoding: str, max_bytes: int) -> bytes:
+    """Return the content of a gzip or zlib stream, cut off after `max_bytes` + 1 bytes."""
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise httpx.DecodingError("")
-    unpacker = zlib.decompressobj(wbits=47)  # tells gzip and zlib by their heads
+    decompressor = zlib.decompressobj(wbits=47)  # Detects gzip and zlib by their headers.
     try:
-        body = unpacker.decompress(packed, most + 1)
+        body = decompressor.decompress(data, max_bytes + 1)
     except zlib.error:
         raise httpx.DecodingError("") from None
-    if len(body) <= most and not unpacker.eof:
+    if len(body) <= max_bytes and not decompressor.eof:
         raise httpx.ReadError("")
     return body
 
 
-def _in_our_words(error: httpx.RequestError) -> str:
+def _describe_error(error: httpx.RequestError) -> str:
+    """Return our own description of an httpx error."""
     match error:
-        case httpx.ConnectError():  # nothing has been sent or received yet
+        case httpx.ConnectError():  # Nothing has been sent or received yet, so it is safe to quote.
             return " ".join(str(error).split()) or "no connection"
         case httpx.ConnectTimeout():
-            return "no connection in time"
+            return "the connection timed out"
         case httpx.TimeoutException():
             return "the reply took too long"
         case httpx.DecodingError():
-            return "the reply cannot be unpacked"
+            return "the reply cannot be decompressed"
         case httpx.ProtocolError():
-            return "the reply is no whole HTTP"
+            return "the reply is not valid HTTP"
         case _:
-            return "the connection broke"
-
-
-def _check_name(url: httpx.URL) -> None:
-    """Notice names that httpx lets pass and the resolver stumbles over.
-
-    Raises:
-        ValueError: the host has an empty or too long part, or characters that none may have.
-    """
-    url.host.encode("idna")
-    if not re.fullmatch(rb"[A-Za-z0-9._:-]*", url.raw_host):
-        raise ValueError("its host has characters that no name has")
-
-
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
-
-
-def _matches(host: str, allowed: str) -> bool:
-    """Whether `host` is `allowed`, or lies below it when that begins with "*."."""
-    return host.endswith(allowed[1:]) if allowed.startswith("*.") else host == allowed
-
-
-def _short(url: httpx.URL) -> str:
-    return f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"[:80]
+            return "the connection was interrupted"

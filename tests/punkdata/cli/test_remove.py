@@ -10,7 +10,7 @@ import pytest
 from punkdata import open_snapshot
 from punkdata.cli import app, console
 from punkdata.files import lock_root
-from punkdata.sources.recording import list_recordings
+from punkdata.sources.find_recording import list_recordings
 
 Capture = pytest.CaptureFixture[str]
 

@@ -19,7 +19,7 @@ from support.sprites import (
 
 from punkdata.errors import DataError, NetworkError, RefusedError, SetupError
 from punkdata.sources import cpunks10k
-from punkdata.sources.cpunks10k import check_sdist, download_sdist, index_url, iter_punks
+from punkdata.sources.cpunks10k import check_sdist, download_sdist, find_index_url, iter_punks
 
 
 def test_every_punk_comes_out_as_it_was_put_in(sdist: Path, punks: list[DrawnPunk]) -> None:
@@ -204,7 +204,7 @@ def index(sdist: Path) -> Iterator[http.server.HTTPServer]:
         thread.join()
 
 
-def url_of(server: http.server.HTTPServer) -> str:
+def parse_root_url(server: http.server.HTTPServer) -> str:
     return f"http://user:secret@127.0.0.1:{server.server_port}/simple/"  # pragma: allowlist secret
 
 
@@ -212,7 +212,7 @@ def test_the_package_is_downloaded_with_progress(
     index: http.server.HTTPServer, sdist: Path
 ) -> None:
     seen: list[tuple[int, int | None]] = []
-    data = download_sdist(url_of(index), lambda done, total: seen.append((done, total)))
+    data = download_sdist(parse_root_url(index), lambda done, total: seen.append((done, total)))
     assert data == sdist.read_bytes()
     assert seen[-1] == (len(data), len(data))
 
@@ -242,7 +242,7 @@ def test_a_failing_index_is_one_error_that_names_the_way_out_and_no_password(
 ) -> None:
     index.faults = faults  # type: ignore[attr-defined]
     with pytest.raises(kind, match="--sdist FILE") as caught:
-        download_sdist(url_of(index), lambda done, total: None)
+        download_sdist(parse_root_url(index), lambda done, total: None)
     assert "secret" not in str(caught.value)
 
 
@@ -258,8 +258,8 @@ def test_the_index_is_the_configured_one_and_a_folder_is_passed_over(
     config.write_text("[global]\nindex-url = https://mirror.test/simple\n")
     monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
     monkeypatch.setenv("PIP_INDEX_URL", "https://first.test/simple")
-    assert index_url() == "https://first.test/simple"
+    assert find_index_url() == "https://first.test/simple"
     monkeypatch.setenv("PIP_INDEX_URL", "file:///somewhere")
-    assert index_url() == "https://mirror.test/simple"
+    assert find_index_url() == "https://mirror.test/simple"
     config.write_text("[global]\nindex-url = file:///somewhere\n")
-    assert index_url() == cpunks10k.PYPI_SIMPLE_ENDPOINT
+    assert find_index_url() == cpunks10k.PYPI_SIMPLE_ENDPOINT

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from punkdata.sources.recorded_reply import Reply, canonical_url, listing_of, to_line
+from punkdata.sources.recorded_reply import Reply, canonical_url, strip_cursor, to_json_line
 
 
 @pytest.mark.parametrize(
@@ -24,20 +24,20 @@ def test_one_request_has_one_name_and_pages_share_their_listing(
     url: str, canonical: str, listing: str
 ) -> None:
     assert canonical_url(url) == canonical
-    assert listing_of(canonical) == listing
+    assert strip_cursor(canonical) == listing
 
 
 @pytest.mark.parametrize(
-    ("status", "is_answer"),
+    ("status", "is_final"),
     [(200, True), (206, True), (404, True), (410, True), (304, False), (400, False), (429, False)],
 )
-def test_success_and_final_absence_are_answers(status: int, is_answer: bool) -> None:
-    assert Reply(url="https://a.test/", status=status, time="now").is_answer is is_answer
+def test_success_and_final_absence_are_answers(status: int, is_final: bool) -> None:
+    assert Reply(url="https://a.test/", status=status, time="now").is_final is is_final
 
 
 def test_a_reply_is_one_line_and_comes_back_from_it() -> None:
     reply = Reply(url="https://a.test/?q=\n", status=200, body="0" * 64, time="now", **{"pass": 2})
-    line = to_line(reply)
+    line = to_json_line(reply)
     assert (line.count("\n"), line[-1]) == (1, "\n")
     assert json.loads(line)["pass"] == 2
     assert Reply.model_validate_json(line) == reply

@@ -10,15 +10,10 @@ from typing import Any
 import pytest
 
 from punkdata.errors import DataError, SchemaError, StorageError, UsageError
-from punkdata.sources.recording import (
-    Recording,
-    RecordingInfo,
-    create_recording,
-    list_finished,
-    list_recordings,
-    open_recording,
-    resume_recording,
-)
+from punkdata.sources.find_recording import list_finished, list_recordings
+from punkdata.sources.recording import Recording, create_recording, open_recording
+from punkdata.sources.recording_info import RecordingInfo
+from punkdata.sources.recording_repair import resume_recording
 
 URL = "https://example.test/punk?a=1"
 
@@ -38,7 +33,7 @@ def test_a_recording_tells_what_was_received_and_the_newest_reply_wins(
     assert [r.body_bytes for r in again.replies()] == [3, 3]
     reply = again.find(URL)
     assert reply
-    assert again.checked_body(reply).read_bytes() == b"two"
+    assert again.verified_body_path(reply).read_bytes() == b"two"
     assert again.find("https://example.test/other") is None
     assert again.info.status == "running"
 
@@ -79,14 +74,14 @@ def test_a_changed_or_missing_body_is_refused(recording: Recording) -> None:
     path = recording.body_path(reply)
     path.write_bytes(b"TWO")
     with pytest.raises(DataError, match="has changed"):
-        recording.checked_body(reply)
+        recording.verified_body_path(reply)
     path.unlink()
     with pytest.raises(DataError, match="cannot read"):
-        recording.checked_body(reply)
+        recording.verified_body_path(reply)
 
 
 def test_a_packed_body_that_swells_is_refused_before_it_does(recording: Recording) -> None:
-    reply = recording.add("https://x/api/v2/y", b"{}", packed=True)
+    reply = recording.add("https://x/api/v2/y", b"{}", compress=True)
     recording.body_path(reply).write_bytes(gzip.compress(bytes(50_000_000)))
     tracemalloc.start()
     with pytest.raises(DataError, match="has changed"):
@@ -150,11 +145,11 @@ def test_half_a_body_whose_line_is_lost_does_not_pass_for_whole(recording: Recor
 
 
 def test_a_finished_recording_says_so_and_counts_what_it_holds(recording: Recording) -> None:
-    recording.add("https://api.test/api/v2/x", b"{}", packed=True)
+    recording.add("https://api.test/api/v2/x", b"{}", compress=True)
     recording.finish("partial")
     again = open_recording(recording.path)
     assert again.info.status == "partial"
-    assert (again.count_answers(""), again.count_answers("/api/v2/")) == (2, 1)
+    assert (again.count_replies(""), again.count_replies("/api/v2/")) == (2, 1)
     assert (again.count_images(), again.count_bytes()) == (1, 5)
 
 

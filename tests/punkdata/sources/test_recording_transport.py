@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from punkdata.errors import DataError, NotRecordedError
-from punkdata.sources.recording import Recording, RecordingInfo, create_recording, open_recording
+from punkdata.sources.recording import Recording, create_recording, open_recording
+from punkdata.sources.recording_info import RecordingInfo
 from punkdata.sources.recording_transport import RecordingTransport
 
 URL = "https://api.test/api/v2/nfts?limit=200&a=1"
@@ -73,7 +74,7 @@ def test_a_404_is_final_only_for_what_may_be_gone(recording: Recording) -> None:
     network = Network(404, 404, 200)
     tape = RecordingTransport(recording, network.transport)
     image = "https://i.test/1.png"
-    assert [send(tape, image, may_be_gone=True).status_code for _ in range(2)] == [404, 404]
+    assert [send(tape, image, not_found_is_final=True).status_code for _ in range(2)] == [404, 404]
     assert len(network.asked) == 1
     assert [send(tape).status_code for _ in range(2)] == [404, 200]
 

@@ -12,7 +12,7 @@ import pytest
 from support.sprites import frame_pickle, hostile_name
 
 from punkdata.errors import DataError
-from punkdata.sources.restricted_pickle import ArrayUnpickler, Inert
+from punkdata.sources.restricted_pickle import ArrayUnpickler, InertObject
 
 
 class Harmful:
@@ -27,7 +27,7 @@ def load(data: bytes) -> object:
 def test_arrays_come_back_inside_objects_that_do_nothing() -> None:
     image = np.arange(24 * 24 * 4, dtype=np.float32).reshape(24, 24, 4)
     frame = load(frame_pickle({7: image}))
-    assert isinstance(frame, Inert)
+    assert isinstance(frame, InertObject)
     blocks, axes = frame.state["_mgr"].args
     assert (blocks[1].args[0].items[0][0] == image).all()
     assert axes[1].args[1]["data"].items == ["7"]
@@ -62,7 +62,7 @@ def test_a_dtype_that_hides_its_objects_makes_no_array() -> None:
 
 def test_an_endless_array_is_not_made() -> None:
     make = ArrayUnpickler(io.BytesIO()).find_class("numpy.core.multiarray", "_reconstruct")
-    assert isinstance(make(None, (10**12,), b"b"), Inert)
+    assert isinstance(make(None, (10**12,), b"b"), InertObject)
 
 
 FEW_BYTES = """

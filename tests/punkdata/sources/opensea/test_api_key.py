@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from punkdata.errors import DataError, UsageError
-from punkdata.sources.opensea.api_key import find_key, forget_key, key_path, store_key
+from punkdata.sources.opensea.api_key import find_key, key_path, remove_stored_key, store_key
 from punkdata.sources.opensea.schemas import InstantKey, KeyLimits
 
 BASE = "https://api.test"
@@ -67,16 +67,16 @@ def test_a_stored_key_belongs_to_one_api(tmp_path: Path) -> None:
     [(100, False, False), (3, False, False), (1, True, False), (-5, True, True)],
 )
 def test_a_key_that_may_run_out_during_a_fetch_is_told_from_one_that_has(
-    tmp_path: Path, hours: float, is_ending: bool, has_run_out: bool
+    tmp_path: Path, hours: float, expires_soon: bool, is_expired: bool
 ) -> None:
     key = store_key(tmp_path, BASE, created(hours))
-    assert (key.is_ending, key.has_run_out) == (is_ending, has_run_out)
+    assert (key.expires_soon, key.is_expired) == (expires_soon, is_expired)
 
 
 def test_a_key_without_a_date_does_not_run_out(tmp_path: Path) -> None:
     made = InstantKey(api_key=SecretStr(SECRET))
     key = store_key(tmp_path, BASE, made)
-    assert (key.has_run_out, key.expires_at, key.read_limit) == (False, None, None)
+    assert (key.is_expired, key.expires_at, key.read_limit) == (False, None, None)
 
 
 @pytest.mark.parametrize(
@@ -112,10 +112,10 @@ def test_a_damaged_store_is_named_without_its_content(tmp_path: Path, text: str)
 
 
 def test_a_stored_key_can_be_removed(tmp_path: Path) -> None:
-    assert forget_key(BASE, tmp_path) is False
+    assert remove_stored_key(BASE, tmp_path) is False
     store_key(tmp_path, BASE, created())
-    assert forget_key("https://api.other", tmp_path) is False
-    assert forget_key(BASE, tmp_path) is True
+    assert remove_stored_key("https://api.other", tmp_path) is False
+    assert remove_stored_key(BASE, tmp_path) is True
     assert find_key(BASE, tmp_path, None, {}) is None
 
 
@@ -123,4 +123,4 @@ def test_a_stored_key_can_be_removed(tmp_path: Path) -> None:
 def test_a_date_at_the_end_of_the_calendar_is_no_error(tmp_path: Path, expires_at: str) -> None:
     made = InstantKey.model_validate({"api_key": SECRET, "expires_at": expires_at})
     key = store_key(tmp_path, BASE, made)
-    assert key.has_run_out is expires_at.startswith("0001")
+    assert key.is_expired is expires_at.startswith("0001")

@@ -10,13 +10,13 @@ from support.sales_events import CHAIN, CONTRACT
 from support.sprites import png_bytes
 
 from punkdata.errors import DataError, ImageError, NetworkError, RefusedError
-from punkdata.sources.opensea.client import OpenSea, create_key
+from punkdata.sources.opensea.client import OpenSeaClient, create_instant_key
 from punkdata.sources.opensea.retry import RetryTransport
 
 
-def client(server: OpenSeaServer) -> OpenSea:
+def client(server: OpenSeaServer) -> OpenSeaClient:
     network = open_network(server)
-    return OpenSea(RetryTransport(network, sleep=network.pause), server.base_url)
+    return OpenSeaClient(RetryTransport(network, sleep=network.sleep), server.base_url)
 
 
 def test_tokens_come_200_a_page_by_cursors_that_need_encoding(server: OpenSeaServer) -> None:
@@ -24,7 +24,7 @@ def test_tokens_come_200_a_page_by_cursors_that_need_encoding(server: OpenSeaSer
     pages = list(client(server).iter_nfts())
     assert [len(page or ()) for page in pages] == [200, 200, 50]
     assert [nft.identifier for page in pages for nft in page or ()] == [str(i) for i in range(450)]
-    asked = server.asked("/collection/")
+    asked = server.requests_to("/collection/")
     assert [r.query.get("limit") for r in asked] == ["200"] * 3
     assert all("=" in r.query["next"] for r in asked[1:])
 
@@ -39,7 +39,7 @@ def test_a_limit_asks_for_no_more_pages_than_it_needs(
     assert [len(page or ()) for page in client(server).iter_nfts(limit=limit)] == sizes
 
 
-@pytest.mark.parametrize("fault", ["looping_cursor_times", "refused_cursor_times"])
+@pytest.mark.parametrize("fault", ["cursor_loops", "rejected_cursors"])
 def test_a_listing_begins_anew_when_its_cursor_is_of_no_use(
     server: OpenSeaServer, fault: str
 ) -> None:
@@ -56,7 +56,7 @@ def test_a_listing_begins_anew_when_its_cursor_is_of_no_use(
     assert ids == [str(i) for i in range(650)]
 
 
-@pytest.mark.parametrize("fault", ["looping_cursor_times", "refused_cursor_times"])
+@pytest.mark.parametrize("fault", ["cursor_loops", "rejected_cursors"])
 def test_cursors_of_no_use_for_ever_are_an_error(server: OpenSeaServer, fault: str) -> None:
     server.punks = draw_punks(650)
     server.faults = Faults(**{fault: 99})
@@ -65,21 +65,21 @@ def test_cursors_of_no_use_for_ever_are_an_error(server: OpenSeaServer, fault: s
 
 
 def test_pages_that_bring_nothing_end_however_new_their_cursors_are(server: OpenSeaServer) -> None:
-    server.faults = Faults(endless=True)
+    server.faults = Faults(endless_pages=True)
     with pytest.raises(DataError, match="sends the same page again and again, 4 times over"):
         list(client(server).iter_nfts())
-    assert len(server.asked()) <= 4 * 25
+    assert len(server.requests_to()) <= 4 * 25
 
 
 @pytest.mark.parametrize("most", [200, 100, 7, 1])
 def test_the_size_of_a_batch_is_found_by_halving(server: OpenSeaServer, most: int) -> None:
     server.punks = draw_punks(300)
-    server.batch_most = most
+    server.max_batch_size = most
     ids = list(range(0, 300, 2))
     pages = list(client(server).get_nfts(ids, CHAIN, CONTRACT))
     assert [int(nft.identifier) for _, page in pages for nft in page] == ids
     assert [i for some, _ in pages for i in some] == ids
-    posts = server.asked("/nfts/batch")
+    posts = server.requests_to("/nfts/batch")
     refused = [r for r in posts if r.status == 400]
     assert len(refused) <= 8
     body = json.loads(posts[-1].body)["identifiers"][0]
@@ -87,7 +87,7 @@ def test_the_size_of_a_batch_is_found_by_halving(server: OpenSeaServer, most: in
 
 
 def test_a_server_without_batches_gives_none(server: OpenSeaServer) -> None:
-    server.batch_most = 0
+    server.max_batch_size = 0
     assert list(client(server).get_nfts([1, 2], CHAIN, CONTRACT)) == []
 
 
@@ -108,7 +108,7 @@ def test_sales_are_asked_for_by_type_and_time(server: OpenSeaServer) -> None:
     times = [event.event_timestamp for page in pages for event in page or ()]
     assert times == sorted(times, reverse=True)
     assert min(times) > 1_498_000_100
-    query = server.asked("/events/")[0].query
+    query = server.requests_to("/events/")[0].query
     assert query == {"event_type": "sale", "limit": "200", "after": "1498000100"}
 
 
@@ -117,7 +117,7 @@ def test_a_refused_key_is_said_with_what_to_type_and_without_the_key(
 ) -> None:
     network = open_network(server, "wrong-key")
     with pytest.raises(RefusedError) as caught:
-        OpenSea(network, server.base_url).get_collection()
+        OpenSeaClient(network, server.base_url).get_collection()
     assert "(401): Invalid API key: ***" in str(caught.value)
     assert "wrong-key" not in str(caught.value)
 
@@ -136,7 +136,7 @@ def test_a_refused_key_is_said_with_what_to_type_and_without_the_key(
 def test_an_error_body_is_read_in_every_dress(body: bytes, says: str) -> None:
     transport = httpx.MockTransport(lambda request: httpx.Response(418, content=body))
     with pytest.raises(NetworkError) as caught:
-        OpenSea(transport, "https://api.test").get_collection()
+        OpenSeaClient(transport, "https://api.test").get_collection()
     assert caught.value.message.startswith(
         f"GET /collections/cryptopunks was answered with 418{says}"
     )
@@ -172,7 +172,7 @@ def test_an_address_that_is_none_is_a_reason_too(server: OpenSeaServer, url: str
 
 
 def test_a_new_key_comes_with_its_limits_and_is_not_shown(server: OpenSeaServer) -> None:
-    created = create_key(open_network(server, "old-key"), server.base_url)
+    created = create_instant_key(open_network(server, "old-key"), server.base_url)
     assert created.api_key.get_secret_value() == KEY
     assert KEY not in repr(created)
     assert created.expires_at is not None
@@ -184,7 +184,7 @@ def test_a_new_key_comes_with_its_limits_and_is_not_shown(server: OpenSeaServer)
 def test_no_key_is_given_with_a_reason(status: int) -> None:
     transport = httpx.MockTransport(lambda request: httpx.Response(status))
     with pytest.raises((RefusedError, NetworkError), match=f"no instant key .{status}"):
-        create_key(transport, "https://api.test")
+        create_instant_key(transport, "https://api.test")
 
 
 def test_a_cursor_too_long_for_an_address_is_refused_before_it_is_recorded(
@@ -193,7 +193,7 @@ def test_a_cursor_too_long_for_an_address_is_refused_before_it_is_recorded(
     network = open_network(server)
     page = {"nfts": [], "next": "x" * 70_000}
     server._page = lambda *args: (200, json.dumps(page).encode(), {})  # type: ignore[method-assign]
-    asked = OpenSea(RetryTransport(network, sleep=network.pause), server.base_url)
+    asked = OpenSeaClient(RetryTransport(network, sleep=network.sleep), server.base_url)
     with pytest.raises(DataError, match="next: String should have at most 4096 characters"):
         list(asked.iter_nfts())
 

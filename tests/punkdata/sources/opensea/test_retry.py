@@ -12,9 +12,9 @@ import pytest
 
 from punkdata.errors import DataError, LimitError, NetworkError, StoppedError
 from punkdata.sources.opensea.retry import (
-    BrokenReplyError,
-    Limiter,
-    Pause,
+    InterruptibleSleep,
+    InvalidReplyError,
+    RateLimiter,
     RetryTransport,
     retry_after_s,
 )
@@ -41,8 +41,8 @@ def clock() -> Clock:
     return Clock()
 
 
-def limiter(clock: Clock, max_wait_s: float = 7200.0) -> Limiter:
-    return Limiter("host", max_wait_s=max_wait_s, clock=clock, sleep=clock.sleep)
+def limiter(clock: Clock, max_wait_s: float = 7200.0) -> RateLimiter:
+    return RateLimiter("host", max_wait_s=max_wait_s, clock=clock, sleep=clock.sleep)
 
 
 def budget(limit: int, remaining: int, reset_at: float) -> dict[str, str]:
@@ -56,10 +56,12 @@ def budget(limit: int, remaining: int, reset_at: float) -> dict[str, str]:
 # -- the limiter ---------------------------------------------------------------------------
 
 
-def run(clock: Clock, n: int, limit: int, window_s: int, *, planned: int | None = None) -> int:
+def run(
+    clock: Clock, n: int, limit: int, window_s: int, *, planned_requests: int | None = None
+) -> int:
     """Send n requests to a server of `limit` a window; returns how many it refused."""
     lim, used, refused = limiter(clock), {}, 0
-    lim.planned = n if planned is None else planned
+    lim.planned_requests = n if planned_requests is None else planned_requests
     done = 0
     while done < n:
         lim.acquire()
@@ -85,13 +87,13 @@ def test_n_requests_cost_the_windows_that_the_limit_itself_costs(
 
 
 def test_a_plan_that_turns_out_longer_costs_no_more(clock: Clock) -> None:
-    assert run(clock, 50, 20, 60, planned=5) == 0
+    assert run(clock, 50, 20, 60, planned_requests=5) == 0
     assert clock() - NOW_S <= 2 * 60
 
 
 def test_a_plan_beyond_the_budget_is_spread_until_the_reset(clock: Clock) -> None:
     lim = limiter(clock)
-    lim.planned = 100
+    lim.planned_requests = 100
     lim.update(200, budget(10, 10, NOW_S + 100))
     left_at = []
     for _ in range(10):
@@ -105,7 +107,7 @@ def test_a_plan_beyond_the_budget_is_spread_until_the_reset(clock: Clock) -> Non
 
 def test_a_plan_within_the_budget_goes_at_full_speed(clock: Clock) -> None:
     lim = limiter(clock)
-    lim.planned = 100
+    lim.planned_requests = 100
     lim.update(200, budget(600, 105, NOW_S + 3000))
     for _ in range(100):
         lim.acquire()
@@ -114,7 +116,7 @@ def test_a_plan_within_the_budget_goes_at_full_speed(clock: Clock) -> None:
 
 def test_a_longer_wait_than_allowed_ends_with_the_time_to_come_back(clock: Clock) -> None:
     lim = limiter(clock, max_wait_s=900)
-    lim.planned = 100
+    lim.planned_requests = 100
     lim.update(200, budget(600, 3, NOW_S + 3000))
     for _ in range(3):  # what is left is spent first, at once
         lim.acquire()
@@ -281,7 +283,7 @@ def test_an_image_that_is_always_too_fast_is_one_failed_image() -> None:
 
 
 def test_a_reply_broken_every_time_ends_in_its_own_error() -> None:
-    broken = BrokenReplyError(DataError("GET /x sent something unexpected: nfts: Field required"))
+    broken = InvalidReplyError(DataError("GET /x sent something unexpected: nfts: Field required"))
     assert get(transport(broken, broken, 200)) == 200
     with pytest.raises(DataError, match="Field required"):
         get(transport(*[broken] * 4))  # not sent again as often as what merely failed
@@ -298,17 +300,17 @@ def test_an_image_that_is_slow_to_fail_is_not_asked_for_again_and_again(
 
 
 def test_a_pause_ends_when_another_thread_stops_it() -> None:
-    pause = Pause()
-    threading.Timer(0.05, pause.stop).start()
+    sleep = InterruptibleSleep()
+    threading.Timer(0.05, sleep.stop).start()
     began = time.monotonic()
     with pytest.raises(StoppedError):
-        pause(60)
+        sleep(60)
     assert time.monotonic() - began < 30
 
 
 def test_a_wait_is_told_before_it_begins(clock: Clock) -> None:
     told: list[tuple[str, float]] = []
-    lim = Limiter(
+    lim = RateLimiter(
         "api.test",
         max_wait_s=900,
         clock=clock,

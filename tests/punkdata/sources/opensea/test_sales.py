@@ -7,25 +7,25 @@ from support.network import open_network
 from support.opensea_server import OpenSeaServer
 from support.sales_events import CONTRACT, WETH, ZERO, listing, paid, sale_event
 
-from punkdata.sources.opensea.client import OpenSea
+from punkdata.sources.opensea.client import OpenSeaClient
 from punkdata.sources.opensea.retry import RetryTransport
 from punkdata.sources.opensea.sales import collect_listings, collect_sales
-from punkdata.sources.opensea.tokens import Punks
+from punkdata.sources.opensea.tokens import CollectedPunks
 
 DAY_S = 24 * 3600
 
 
-def client(server: OpenSeaServer) -> OpenSea:
+def client(server: OpenSeaServer) -> OpenSeaClient:
     network = open_network(server)
-    return OpenSea(RetryTransport(network, sleep=network.pause), server.base_url)
+    return OpenSeaClient(RetryTransport(network, sleep=network.sleep), server.base_url)
 
 
 def sales(server: OpenSeaServer, after: Any = ()) -> list[Any]:
-    return collect_sales(client(server), Punks(CONTRACT), after)[0]
+    return collect_sales(client(server), CollectedPunks(CONTRACT), after)[0]
 
 
 def test_every_sale_comes_once_by_time_with_its_oddities(server: OpenSeaServer) -> None:
-    server.duplicates = True
+    server.overlapping_pages = True
     found = sales(server)
     assert len(found) == 299  # of 300, one names no punk
     assert [s.sold_at for s in found] == sorted(s.sold_at for s in found)
@@ -42,7 +42,7 @@ def test_every_sale_comes_once_by_time_with_its_oddities(server: OpenSeaServer) 
 
 def test_sales_that_cannot_be_used_are_counted_by_reason(server: OpenSeaServer) -> None:
     server.sales.append(sale_event(1, 2**40, paid("1")))
-    _, notes = collect_sales(client(server), Punks(CONTRACT))
+    _, notes = collect_sales(client(server), CollectedPunks(CONTRACT))
     assert notes == [
         "1 sale event left out: no punk is named",
         f"1 sale event left out: punk 1 cannot have been sold at {2**40}",
@@ -65,7 +65,7 @@ def test_where_listings_overlap_the_newer_one_counts(server: OpenSeaServer) -> N
     found = sales(server, [after])
     assert [(s.sold_at.timestamp() - start) // DAY_S for s in found] == [0, 1, 2, 3, 4, 5, 6, 8, 9]
     assert [s.symbol for s in found] == ["WETH"] * 5 + ["ETH"] * 4
-    assert server.asked("/events/")[0].query["after"] == str(after - DAY_S)
+    assert server.requests_to("/events/")[0].query["after"] == str(after - DAY_S)
 
 
 def test_the_best_listing_is_the_lowest_in_ether(server: OpenSeaServer) -> None:
@@ -76,9 +76,12 @@ def test_the_best_listing_is_the_lowest_in_ether(server: OpenSeaServer) -> None:
         listing(5, "80", offer=None),
         listing(6, "9", status="CANCELED"),
     ]
-    assert collect_listings(client(server), Punks(CONTRACT)) == {3: 655 * 10**17, 5: 80 * 10**18}
+    assert collect_listings(client(server), CollectedPunks(CONTRACT)) == {
+        3: 655 * 10**17,
+        5: 80 * 10**18,
+    }
     server.listings = []
-    assert collect_listings(client(server), Punks(CONTRACT)) == {}
+    assert collect_listings(client(server), CollectedPunks(CONTRACT)) == {}
 
 
 def test_nobody_sells_to_zero_by_mistake(server: OpenSeaServer) -> None:

