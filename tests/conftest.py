@@ -12,7 +12,6 @@ from support.network import OPEN_NETWORKS, Fetch, open_network
 from support.opensea_server import OpenSeaServer
 from support.s3_server import FaultRule, StartProxy, clear_connection_cache, faulty_proxy, s3_server
 from support.sales_events import listing, make_sales
-from support.snapshots import Pin
 from support.sprites import DrawnPunk, draw_punks, write_sdist
 
 from punkdata.build import build_dataset
@@ -35,25 +34,18 @@ def sdist(punks: list[DrawnPunk], tmp_path_factory: pytest.TempPathFactory) -> P
     return write_sdist(tmp_path_factory.mktemp("sdist") / cpunks10k.FILENAME, punks)
 
 
-@pytest.fixture
-def pin(monkeypatch: pytest.MonkeyPatch) -> Pin:
-    """Make punkdata expect this file's hash instead of the published one's."""
-
-    def expect(path: Path) -> Path:
-        monkeypatch.setattr(cpunks10k, "SHA256", sha256_file(path))
-        return path
-
-    return expect
+@pytest.fixture(scope="session")
+def sdist_sha256(sdist: Path) -> str:
+    """The hash that commands expect of `sdist` instead of that of the published package."""
+    return sha256_file(sdist)
 
 
 @pytest.fixture(scope="session")
-def built_root(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built_root(sdist: Path, sdist_sha256: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data root with a recording and the snapshot built from it. Only for reading."""
     root = tmp_path_factory.mktemp("root")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cpunks10k, "SHA256", sha256_file(sdist))
-        fetch_cpunks10k(root, sdist)
-        build_dataset(root)
+    fetch_cpunks10k(root, sdist, sha256=sdist_sha256)
+    build_dataset(root, sdist_sha256=sdist_sha256)
     return root
 
 
@@ -117,9 +109,8 @@ def snapshot(built_root: Path) -> Snapshot:
 
 
 @pytest.fixture
-def root(built_root: Path, sdist: Path, pin: Pin, tmp_path: Path) -> Path:
-    """A copy of `built_root` that a test may spoil, and build from."""
-    pin(sdist)
+def root(built_root: Path, tmp_path: Path) -> Path:
+    """A copy of `built_root` that a test may change."""
     return shutil.copytree(built_root, tmp_path / "data")
 
 

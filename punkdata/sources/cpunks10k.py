@@ -142,17 +142,17 @@ class _Tracker:
         self.progress(self.done, self.total)
 
 
-def check_sdist(data: bytes, where: str) -> None:
+def check_sdist(data: bytes, where: str, sha256: str = SHA256) -> None:
     """Refuse bytes that are not the published sdist.
 
     Raises:
         DataError: their SHA-256 is another.
     """
     actual = hashlib.sha256(data).hexdigest()
-    if actual != SHA256:
+    if actual != sha256:
         raise DataError(
             f"{where} is not {FILENAME} as published: its {len(data):,} bytes have SHA-256 "
-            f"{actual[:12]}…, expected {SHA256[:12]}…",
+            f"{actual[:12]}…, expected {sha256[:12]}…",
             hint="it may be cut short or altered: download it again",
         )
 

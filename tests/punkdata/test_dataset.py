@@ -180,12 +180,12 @@ def test_a_snapshot_of_schema_1_is_read_but_does_not_tell_what_is_hidden(old_roo
 
 
 def test_hidden_accessories_can_be_left_out_of_the_labels(
-    root: Path, punks: list[DrawnPunk], monkeypatch: pytest.MonkeyPatch
+    root: Path, sdist_sha256: str, punks: list[DrawnPunk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hiding = next(p for p in punks if len(p.accessories) > 1)
     known = {pixels_sha256(hiding.sprite): (hiding.accessories[0], "Tiara")}
-    monkeypatch.setattr("punkdata.build.known_hidden", lambda: known)
-    snapshot = build_dataset(root).snapshot
+    monkeypatch.setattr("punkdata.build.load_hidden_accessories", lambda: known)
+    snapshot = build_dataset(root, sdist_sha256=sdist_sha256).snapshot
     every = PunkDataset(snapshot.path, split="all")
     visible = PunkDataset(snapshot.path, split="all", visible_only=True)
     differing = (every.as_tensors()[1] - visible.as_tensors()[1]).nonzero().tolist()

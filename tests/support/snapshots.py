@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,8 +10,6 @@ import pyarrow.parquet as pq
 
 from punkdata.files import sha256_file
 from punkdata.snapshots.reader import open_snapshot, punks_file_name
-
-Pin = Callable[[Path], Path]
 
 
 def _relist(root: Path) -> None:

