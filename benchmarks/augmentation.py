@@ -30,7 +30,7 @@ from punkmodels.classifier.metrics import average_precision
 from punkmodels.classifier.train import train_classifier
 from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.gan.config import make_config as make_generator_config
-from punkmodels.gan.synthetic import examples_for
+from punkmodels.gan.synthetic import examples_from_config
 
 CPU = torch.device("cpu")
 EXAMPLES = (5, 10, 20)
@@ -134,7 +134,7 @@ def main() -> None:
                     options,
                     threads=1,
                     resume=resume,
-                    generate_examples=examples_for,
+                    generate_examples=examples_from_config,
                 )
                 scores.append(score(run, part, labels))
             spread = f" ± {statistics.stdev(scores):.4f}" if len(scores) > 1 else ""

@@ -33,7 +33,7 @@ from punkmodels.gan import train as training
 from punkmodels.gan.config import DcganConfig, make_config, read_dcgan_config
 from punkmodels.gan.evaluate import (
     GeneratorEvaluation,
-    draw_for_scores,
+    generate_for_evaluation,
     evaluate_sprites,
     markdown,
 )
@@ -85,7 +85,7 @@ def images_per_s(run: Path) -> float:
 
 def scored(name: str, run: Path) -> GeneratorEvaluation:
     version = read_config(run)["data"]["version"]
-    raw = draw_for_scores(run, ROOT, version, CPU)
+    raw = generate_for_evaluation(run, ROOT, version, CPU)
     return evaluate_sprites(name, raw, ROOT, version=version, out=run / "evaluation" / "generated")
 
 

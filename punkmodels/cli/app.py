@@ -146,7 +146,7 @@ def train_classifier(
     """Train a classifier of types and accessories."""
     from punkmodels.classifier import train as training
     from punkmodels.classifier.config import make_config
-    from punkmodels.gan.synthetic import examples_for
+    from punkmodels.gan.synthetic import examples_from_config
 
     going_on = find_run(runs, resume, task="classifier") if resume else None
     chosen: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
@@ -157,7 +157,7 @@ def train_classifier(
     if preset is Preset.BEST and model is not Model.CNN:
         raise UsageError("--preset best is of --model cnn", hint="leave one of them out")
     if augment_with:
-        generator = generate.weights(augment_with, runs)
+        generator = generate.resolve_generator(augment_with, runs)
         fraction = 0.5 if augment_fraction is None else augment_fraction
         chosen |= {"augment_with": str(generator), "augment_fraction": fraction}
     config = make_config(
@@ -185,7 +185,7 @@ def train_classifier(
                 logger=logger.value if logger else None,
                 progress=progress,
                 log=log,
-                generate_examples=examples_for,
+                generate_examples=examples_from_config,
                 process_group=process_group,
             )
     if not process_group.is_main:
@@ -228,12 +228,12 @@ def evaluate(
     as_json: console.Json = False,
 ) -> None:
     """Score a classifier on held-out punks, or a generator, or drawings, beside real punks."""
-    if evaluate_generators.is_drawn(run, runs):
+    if evaluate_generators.is_generative(run, runs):
         if split:
             raise UsageError(
                 "drawn punks are compared with all that are held out", hint="leave out --split"
             )
-        evaluate_generators.evaluate_drawn(
+        evaluate_generators.evaluate_generated(
             run, tile_size, out, root, version, runs, device, as_json=as_json
         )
         return
@@ -318,8 +318,8 @@ def export(
     folder = find_run(runs, run, trained=True)
     if out.resolve() == folder.resolve():
         raise UsageError(f"{out} is the run itself", hint="choose another folder with --out")
-    if evaluate_generators.is_drawn(str(folder), runs):
-        evaluate_generators.export_drawn(folder, out, root, version, as_json=as_json)
+    if evaluate_generators.is_generative(str(folder), runs):
+        evaluate_generators.export_generated(folder, out, root, version, as_json=as_json)
         return
     with console.progress("scoring", "resamples") as progress:
         result = export_with_scores(folder, root, out, version=version, progress=progress)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from punkdata.cli import console
 from punkdata.errors import UsageError
-from punkmodels.cli.generate import BUNDLED_NAMES, weights
+from punkmodels.cli.generate import BUNDLED_NAMES, resolve_generator
 from punkmodels.cli.options import DeviceName
 from punkmodels.training.run_dir import find_run, read_config
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
 
 
-def is_drawn(what: str, runs: Path) -> bool:
+def is_generative(what: str, runs: Path) -> bool:
     """Whether a person means drawn punks, and not a classifier's run."""
     path = Path(what)
     if what in BUNDLED_NAMES or (path.exists() and not (path / "config.json").exists()):
@@ -23,7 +23,7 @@ def is_drawn(what: str, runs: Path) -> bool:
     return read_config(find_run(runs, what, trained=True)).get("task") == "dcgan"
 
 
-def evaluate_drawn(
+def evaluate_generated(
     what: str,
     tile: int | None,
     out: Path | None,
@@ -37,7 +37,7 @@ def evaluate_drawn(
     from punkmodels.data.image_files import read_sprites
     from punkmodels.gan import evaluate_conditional
     from punkmodels.gan.config import is_finished, read_dcgan_config
-    from punkmodels.gan.evaluate import DRAW, draw_for_scores, evaluate_sprites, rows
+    from punkmodels.gan.evaluate import DRAW, generate_for_evaluation, evaluate_sprites, rows
     from punkmodels.training.device import pick_device
 
     path = Path(what)
@@ -47,7 +47,7 @@ def evaluate_drawn(
         with console.progress("reading", "pictures") as progress:
             raw = read_sprites(path, tile or 24, progress)
     else:
-        path = weights(what, runs)
+        path = resolve_generator(what, runs)
         if tile:
             raise UsageError(f"{path} draws punks of 24x24", hint="leave out --tile-size")
         if not is_finished(path):
@@ -79,7 +79,7 @@ def evaluate_drawn(
                     path, root, version=version, device=torch_device, progress=progress
                 )
         with console.progress("drawing", "punks") as progress:
-            raw = draw_for_scores(path, root, version, torch_device, progress)
+            raw = generate_for_evaluation(path, root, version, torch_device, progress)
     with console.progress("scoring", "steps") as progress:
         result = evaluate_sprites(
             path.stem,
@@ -124,10 +124,10 @@ def evaluate_drawn(
 
 
 def _evaluate_pictures(run: Path, out: Path | None, device: torch.device, *, as_json: bool) -> None:
-    from punkmodels.gan.evaluate_images import evaluate_pictures, rows
+    from punkmodels.gan.evaluate_images import evaluate_images, rows
 
     out = out or run / "evaluation" / "generated"
-    result = evaluate_pictures(run, device=device, out=out)
+    result = evaluate_images(run, device=device, out=out)
     if as_json:
         console.emit_json(result.to_json())
         return
@@ -140,7 +140,9 @@ def _evaluate_pictures(run: Path, out: Path | None, device: torch.device, *, as_
     console.say(f"written to {out}: metrics.json, nearest_neighbors.png")
 
 
-def export_drawn(run: Path, out: Path, root: Path, version: str | None, *, as_json: bool) -> None:
+def export_generated(
+    run: Path, out: Path, root: Path, version: str | None, *, as_json: bool
+) -> None:
     from punkmodels.gan.config import export_generator, is_finished, read_dcgan_config
     from punkmodels.gan.evaluate import export_with_scores
     from punkmodels.training.pretrained import WEIGHTS_FILE

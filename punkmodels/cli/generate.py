@@ -17,9 +17,9 @@ EXAMPLES = (
     'By name: punkmodels generate --type Zombie --accessory "3D Glasses" --accessory Pipe\n\n'
     "Single files: punkmodels generate --count 1000 --out drawings"
 )
-BUNDLED = "bundled"
-BUNDLED_LABELS = "bundled-conditional"
-BUNDLED_NAMES = (BUNDLED, BUNDLED_LABELS)
+BUNDLED_NAME = "bundled"
+BUNDLED_CONDITIONAL_NAME = "bundled-conditional"
+BUNDLED_NAMES = (BUNDLED_NAME, BUNDLED_CONDITIONAL_NAME)
 MAX_GRID_PIXELS = 10**8
 
 
@@ -69,7 +69,7 @@ def generate(
             '"bundled", those that come with punkmodels: "bundled-conditional" where something is '
             "asked for.",
         ),
-    ] = BUNDLED,
+    ] = BUNDLED_NAME,
     runs: Runs = DEFAULT_RUNS,
     device: DeviceOption = DeviceName.AUTO,
     as_json: console.Json = False,
@@ -88,7 +88,7 @@ def generate(
     if by_name and labels_from:
         raise UsageError("--labels-from says type and accessories", hint="leave those out")
     is_asked = by_name or labels_from is not None or skin_tone is not None
-    folder = weights(model, runs, condition=is_asked)
+    folder = resolve_generator(model, runs, condition=is_asked)
     config = read_dcgan_config(folder).options
     part = None
     if labels_from:
@@ -144,10 +144,12 @@ def generate(
     console.emit(str(out))
 
 
-def weights(model: str, runs: Path, *, condition: bool = False) -> Path:
+def resolve_generator(model: str, runs: Path, *, condition: bool = False) -> Path:
     """The folder with a generator's weights. Raises as `find_run`."""
     from punkmodels.gan.config import BUNDLED_CONDITIONAL, BUNDLED_DCGAN
 
     if model in BUNDLED_NAMES:
-        return BUNDLED_CONDITIONAL if condition or model == BUNDLED_LABELS else BUNDLED_DCGAN
+        return (
+            BUNDLED_CONDITIONAL if condition or model == BUNDLED_CONDITIONAL_NAME else BUNDLED_DCGAN
+        )
     return find_run(runs, model, trained=True, task="dcgan")

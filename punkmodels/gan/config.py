@@ -13,7 +13,7 @@ from punkdata.errors import DataError
 from punkdata.images.palette import PALETTE
 from punkmodels.data.palette import NUM_PIXELS
 from punkmodels.gan.conditioning import Conditional, condition_size
-from punkmodels.gan.mlp import AnyGenerator, PlainGenerator
+from punkmodels.gan.mlp import AnyGenerator, MLPGenerator
 from punkmodels.gan.networks import ConditionComposition, Generator
 from punkmodels.training.checkpoint import (
     CheckpointMetadata,
@@ -190,7 +190,7 @@ def build_generator(config: DcganConfig, counts: torch.Tensor) -> AnyGenerator:
     if config.pixel_loss and (not is_palette or config.conditional == "none"):
         raise DataError("matching is of a palette head that can be asked for something")
     if config.network == "mlp":
-        return PlainGenerator(config.z_dim, config.width, **shape)
+        return MLPGenerator(config.z_dim, config.width, **shape)
     return Generator(
         config.z_dim,
         config.width,

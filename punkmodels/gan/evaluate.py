@@ -32,13 +32,13 @@ from punkmodels.gan.evaluate_conditional import evaluate_conditional
 from punkmodels.gan.generate import generate_sprites
 from punkmodels.gan.label_conditions import conditions_from_split
 from punkmodels.gan.metrics.fidelity import (
-    Described,
+    SampleStatistics,
     FidelityScores,
-    RealPunks,
+    NearestNeighborIndex,
     expected_copy_rate,
     fidelity_scores,
     label_shares,
-    mean_of,
+    average_scores,
     off_alpha,
 )
 from punkmodels.training.run_dir import read_config, write_json
@@ -119,19 +119,19 @@ def evaluate_sprites(
     train, val, test = (
         load_split(root, version, "default", part) for part in ("train", "val", "test")
     )
-    real = RealPunks(train.images)
+    real = NearestNeighborIndex(train.images)
     classifier = load_classifier(BUNDLED_CLASSIFIER, device)
     draws = max(1, min(DRAWS, len(raw) // DRAW))
     size = min(DRAW, len(raw))
     raw = raw[: draws * size]
 
-    def describe(sprites: torch.Tensor, labels: torch.Tensor | None = None) -> Described:
+    def describe(sprites: torch.Tensor, labels: torch.Tensor | None = None) -> SampleStatistics:
         if labels is None:
             labels = decide(predict_logits(classifier, sprites, device))
         perfect = torch.zeros(sprites.shape)
         nearest = real.nearest(sprites)[1]
         features = embed(sprites, device)
-        return Described(sprites, features, labels.bool(), nearest, perfect, perfect)
+        return SampleStatistics(sprites, features, labels.bool(), nearest, perfect, perfect)
 
     progress(0, 2 * draws + 2)
     sprites, off = quantize(raw)
@@ -158,10 +158,10 @@ def evaluate_sprites(
         version=train.version,
         sprites=len(sprites),
         draws=draws,
-        scores=mean_of(found),
+        scores=average_scores(found),
         frechet_std=statistics.stdev(frechet) if len(frechet) > 1 else 0.0,
-        test_reference=mean_of(halves),
-        train_reference=mean_of(floors),
+        test_reference=average_scores(halves),
+        train_reference=average_scores(floors),
         expected_copy_rate=statistics.mean(expected_copy_rate(train, part) for part in (val, test)),
         label_shares=label_shares(held_out.labels, drawn.labels),
     )
@@ -171,13 +171,13 @@ def evaluate_sprites(
             out.mkdir(parents=True, exist_ok=True)
             write_json(out / "metrics.json", result.to_json())
             write_atomic(out / "metrics.md", markdown(result).encode())
-            picture_of_neighbors(sprites, *real.nearest(sprites), train).save(
+            render_nearest_neighbors(sprites, *real.nearest(sprites), train).save(
                 out / "nearest_neighbors.png"
             )
     return result
 
 
-def draw_for_scores(
+def generate_for_evaluation(
     run: Path,
     root: Path,
     version: str,
@@ -217,7 +217,7 @@ def export_with_scores(
         exported = Path(folder)
         export_generator(run, exported)
         version = version or read_dcgan_config(run).data.version
-        raw = draw_for_scores(exported, root, version, torch.device("cpu"))
+        raw = generate_for_evaluation(exported, root, version, torch.device("cpu"))
         result = evaluate_sprites(out.name, raw, root, version=version, progress=progress)
         facts = result.to_json()
         del facts["source"], facts["label_shares"]
@@ -272,7 +272,7 @@ def _cell(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}" if abs(value) >= 10 else f"{value:.4f}"
 
 
-def picture_of_neighbors(
+def render_nearest_neighbors(
     sprites: torch.Tensor, which: torch.Tensor, distance: torch.Tensor, train: SplitTensors
 ) -> Image.Image:
     """Three bands of samples, each with the nearest training punk below it: the nearest ones that

@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from punkdata.analysis.layers import SKIN_PIXEL, UNKNOWN_COLOR, Layers, recover_layers
+from punkdata.analysis.layer_recovery import recover_layers
+from punkdata.analysis.layers import SKIN_PIXEL, UNKNOWN_COLOR, Layers
 from punkdata.errors import DataError
 from punkdata.files import translate_os_errors, write_atomic
 from punkdata.images.palette import PALETTE
@@ -138,7 +139,7 @@ def evaluate_conditional(
         order = torch.argsort(off[: int((~is_seen).sum())], descending=True, stable=True)
         middle = len(order) // 2
         some = torch.cat([order[:SHOWN], order[middle : middle + SHOWN]])
-        picture = picture_of_wishes(
+        picture = render_conditional_samples(
             held_out[rows[some]],
             detect_skin_tones(images)[rows[some]],
             drawn[some],
@@ -240,7 +241,7 @@ def markdown(result: ConditionalEvaluation) -> str:
     return "\n".join(lines)
 
 
-def picture_of_wishes(
+def render_conditional_samples(
     labels: torch.Tensor, tones: torch.Tensor, drawn: torch.Tensor, exact: torch.Tensor
 ) -> Image.Image:
     """A row a wish: its words, what was drawn, the punk that has just that, and in red where they

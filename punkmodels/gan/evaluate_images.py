@@ -38,7 +38,7 @@ NAMES = {
 
 
 @dataclass(frozen=True)
-class PictureScores:
+class ImageScores:
     frechet_distance: float
     precision: float
     recall: float
@@ -49,21 +49,21 @@ class PictureScores:
 
 
 @dataclass(frozen=True)
-class PictureEvaluation:
+class ImageEvaluation:
     run: str
     pictures: str
     drawn: int
-    scores: PictureScores
-    train_reference: PictureScores
+    scores: ImageScores
+    train_reference: ImageScores
     """of one half of the training pictures beside the other"""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def evaluate_pictures(
+def evaluate_images(
     run: Path, *, device: torch.device | None = None, out: Path | None = None
-) -> PictureEvaluation:
+) -> ImageEvaluation:
     """Draw and compare, by principal components of the pixels.
 
     Raises:
@@ -83,7 +83,7 @@ def evaluate_pictures(
     drawn, _ = generate_sprites(
         load_generator(run, device), half, 0, keep_raw=False, of_punks=False
     )
-    result = PictureEvaluation(
+    result = ImageEvaluation(
         str(run), str(where), half, compare(train, one, drawn), compare(train, one, other)
     )
     if out:
@@ -101,14 +101,14 @@ def evaluate_pictures(
     return result
 
 
-def compare(train: TrainingImages, real: torch.Tensor, drawn: torch.Tensor) -> PictureScores:
+def compare(train: TrainingImages, real: torch.Tensor, drawn: torch.Tensor) -> ImageScores:
     """Drawn pictures beside as many real ones."""
     cpu = torch.device("cpu")
     features = [train.embed(images, cpu) for images in (real, drawn)]
     near = neighbors(*features)
     known = {image.tobytes() for image in train.images.numpy()}
     bytes_of = [image.tobytes() for image in drawn.numpy()]
-    return PictureScores(
+    return ImageScores(
         frechet_distance=frechet_distance(*features),
         precision=near.precision,
         recall=near.recall,
@@ -125,7 +125,7 @@ def nearest_of(images: torch.Tensor, some: torch.Tensor) -> torch.Tensor:
     return gaps.argmin(dim=1)
 
 
-def rows(result: PictureEvaluation) -> list[tuple[str, str, str]]:
+def rows(result: ImageEvaluation) -> list[tuple[str, str, str]]:
     """A table of text."""
     return [
         (name, f"{getattr(result.scores, key):.4f}", f"{getattr(result.train_reference, key):.4f}")

@@ -49,7 +49,7 @@ def generate_sprites(
         for start in range(0, count, BATCH):
             n = min(BATCH, count - start)
             # Always a whole batch: fewer numbers would not be the first of more.
-            z = torch.randn(BATCH, model.noise_size, generator=random)[:n]
+            z = torch.randn(BATCH, model.noise_dim, generator=random)[:n]
             some = None if condition is None else condition[start : start + n].to(device)
             drawn = model(z.to(device), some)[:, :4].cpu()
             raw += [drawn] * keep_raw

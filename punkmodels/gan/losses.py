@@ -14,14 +14,14 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional as F
 
-REAL_TARGET = 0.9
+REAL_LABEL = 0.9
 """what `classic` asks of the discriminator for real images, instead of 1"""
 
 
 def classic_discriminator_loss(real: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
     """Cross-entropy of logits (N,): real ones against 0.9, drawn ones against 0."""
     return F.binary_cross_entropy_with_logits(
-        real, torch.full_like(real, REAL_TARGET)
+        real, torch.full_like(real, REAL_LABEL)
     ) + F.binary_cross_entropy_with_logits(drawn, torch.zeros_like(drawn))
 
 

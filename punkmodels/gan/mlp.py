@@ -24,7 +24,7 @@ def stack(*sizes: int) -> list[nn.Module]:
     return layers[:-1]
 
 
-class PlainGenerator(nn.Module):
+class MLPGenerator(nn.Module):
     """Noise, float32 (N, z_size), to RGBA in [-1, 1], float32 (N, 4, 24, 24).
 
     Args:
@@ -39,7 +39,7 @@ class PlainGenerator(nn.Module):
         self, z_dim: int = 100, width: int = 64, *, channels: int = 4, side: int = 24
     ) -> None:
         super().__init__()
-        self.noise_size = z_dim
+        self.noise_dim = z_dim
         self.shape = (channels, side, side)
         w = width
         pixels = channels * side * side
@@ -50,10 +50,10 @@ class PlainGenerator(nn.Module):
         return images.view(-1, *self.shape)
 
 
-AnyGenerator: TypeAlias = Generator | PlainGenerator
+AnyGenerator: TypeAlias = Generator | MLPGenerator
 
 
-class PlainDiscriminator(nn.Module):
+class MLPDiscriminator(nn.Module):
     """RGBA in [-1, 1], float32 (N, 4, 24, 24), to logits (N,): higher looks more real."""
 
     def __init__(self, width: int = 64, *, channels: int = 4, side: int = 24) -> None:

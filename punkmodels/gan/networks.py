@@ -19,11 +19,11 @@ from punkmodels.training.distributed import RandomStream
 BATCHES = 50
 """of drawn noise, by which an averaged generator's normalization is estimated"""
 ConditionComposition = Literal["z_order", "sum", "none"]
-EMBEDDED = 64
+CONDITION_EMBEDDING_DIM = 64
 """numbers that a condition becomes beside noise"""
 
 
-def perceptron(before: int, after: int, width: int = 384) -> nn.Sequential:
+def build_mlp(before: int, after: int, width: int = 384) -> nn.Sequential:
     """Numbers to numbers, by three layers of `width`."""
     layers: list[nn.Module] = []
     for size in (before, width, width):
@@ -74,7 +74,7 @@ class Mapping(nn.Module):
     def __init__(self, z_dim: int, w_dim: int, condition: int = 0) -> None:
         super().__init__()
         self.z_dim = z_dim
-        self.layers = perceptron(z_dim + condition, w_dim)
+        self.layers = build_mlp(z_dim + condition, w_dim)
         self.log_spread = nn.Parameter(torch.zeros(w_dim))
 
     def forward(self, noise: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
@@ -87,7 +87,7 @@ class Mapping(nn.Module):
         return w
 
 
-def first_map(side: int) -> int:
+def initial_map_size(side: int) -> int:
     """Side of the smallest map, that is doubled three times; what is too much is cut off."""
     return -(-side // 8)
 
@@ -124,13 +124,15 @@ class Generator(nn.Module):
         side: int = 24,
     ) -> None:
         super().__init__()
-        self.noise_size = z_dim + w_dim
+        self.noise_dim = z_dim + w_dim
         self.mapping = Mapping(z_dim, w_dim, condition) if w_dim else None
-        self.embed = nn.Linear(condition, EMBEDDED) if condition else None
+        self.embed = nn.Linear(condition, CONDITION_EMBEDDING_DIM) if condition else None
         w = width
-        first = (w_dim or z_dim) + (EMBEDDED if condition else 0)
+        first = (w_dim or z_dim) + (CONDITION_EMBEDDING_DIM if condition else 0)
         self.side = side
-        layers: list[nn.Module] = [nn.ConvTranspose2d(first, 4 * w, first_map(side), bias=False)]
+        layers: list[nn.Module] = [
+            nn.ConvTranspose2d(first, 4 * w, initial_map_size(side), bias=False)
+        ]
         for before, after in ((4 * w, 2 * w), (2 * w, w)):
             layers += [BatchNorm(before), nn.ReLU()]
             layers.append(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False))
@@ -200,7 +202,7 @@ class Discriminator(nn.Module):
         side: int = 24,
     ) -> None:
         super().__init__()
-        w, last = width, first_map(side)
+        w, last = width, initial_map_size(side)
         self.pad = 8 * last - side
         layers: list[nn.Module] = [
             nn.Conv2d(channels + color_embedding_dim, w, 4, 2, 1),
@@ -283,7 +285,7 @@ def reestimate_normalization(
     model.train()
     with torch.no_grad():
         for batch in range(BATCHES):
-            noise = torch.randn(batch_size, model.noise_size, generator=random, device=device)
+            noise = torch.randn(batch_size, model.noise_dim, generator=random, device=device)
             some = None
             if condition is not None:
                 rows = torch.arange(batch * batch_size, (batch + 1) * batch_size) % len(condition)

@@ -20,7 +20,7 @@ from punkmodels.gan.losses import (
     relativistic_loss,
     squared_gradients,
 )
-from punkmodels.gan.mlp import AnyGenerator, PlainDiscriminator
+from punkmodels.gan.mlp import AnyGenerator, MLPDiscriminator
 from punkmodels.gan.networks import BatchNorm, Discriminator, Generator, augment, initialize
 from punkmodels.gan.palette_head import PaletteHead
 from punkmodels.gan.training_images import to_signed
@@ -34,7 +34,7 @@ class GANObjective:
 
     config: DcganConfig
     G: AnyGenerator
-    D: Discriminator | PlainDiscriminator
+    D: Discriminator | MLPDiscriminator
     E: Encoder | None
     table: torch.Tensor
     """see `color_table`"""
@@ -75,7 +75,7 @@ class GANObjective:
         return to_rgba(images, self.table) if self.config.trains_on_punks else to_signed(images)
 
     def _noise(self, n: int) -> torch.Tensor:
-        return self.random.normal(n, self.G.noise_size)
+        return self.random.normal(n, self.G.noise_dim)
 
     def discriminator_loss(
         self,
@@ -213,9 +213,9 @@ def build_objective(
     )
     is_classic = config.recipe == "classic"
     shape = {"channels": config.channels, "side": config.side}
-    D: Discriminator | PlainDiscriminator
+    D: Discriminator | MLPDiscriminator
     if config.network == "mlp":
-        D = PlainDiscriminator(config.width, **shape)
+        D = MLPDiscriminator(config.width, **shape)
     else:
         D = Discriminator(
             config.width,

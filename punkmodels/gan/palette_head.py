@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from punkmodels.data.palette import color_table
 
-MIDDLE_HEIGHT = 10.0
+INITIAL_MAX_LOGIT = 10.0
 """nats, which what is asked for can add to the logit of a color at first"""
 
 
@@ -100,7 +100,7 @@ class PaletteHead(nn.Module):
             return self.bias.new_zeros(0, 0)
         if self.z_order is None:
             return self.condition_weight
-        return self.condition_weight.tanh() * (MIDDLE_HEIGHT * self.z_order.exp())
+        return self.condition_weight.tanh() * (INITIAL_MAX_LOGIT * self.z_order.exp())
 
     def pixel_nll(
         self, features: torch.Tensor, indices: torch.Tensor, condition: torch.Tensor | None = None

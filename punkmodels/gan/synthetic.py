@@ -34,7 +34,7 @@ TRIES = 50
 """times that a set which training has is drawn anew"""
 
 
-def new_outfits(labels: torch.Tensor, count: int, seed: int) -> NDArray[np.bool_]:
+def sample_new_label_sets(labels: torch.Tensor, count: int, seed: int) -> NDArray[np.bool_]:
     """Label sets that training has not, as far as chance finds them: bool (count, 92).
 
     Args:
@@ -66,13 +66,15 @@ def new_outfits(labels: torch.Tensor, count: int, seed: int) -> NDArray[np.bool_
     return found
 
 
-def examples_for(config: ClassifierConfig, train: SplitTensors, device: torch.device) -> Examples:
+def examples_from_config(
+    config: ClassifierConfig, train: SplitTensors, device: torch.device
+) -> Examples:
     """Generate the extra examples that a classifier's configuration requests.
 
     Raises:
         UsageError, DataError: see `draw_examples`.
     """
-    return draw_examples(
+    return generate_labeled_examples(
         Path(config.augment_with or ""),
         train,
         round(len(train) * config.augment_fraction),
@@ -82,7 +84,7 @@ def examples_for(config: ClassifierConfig, train: SplitTensors, device: torch.de
     )
 
 
-def draw_examples(
+def generate_labeled_examples(
     generator: Path,
     part: SplitTensors,
     count: int,
@@ -111,7 +113,7 @@ def draw_examples(
             "--conditional labels --skin-tone",
         )
     model = load_generator(generator, device)
-    labels = torch.from_numpy(new_outfits(part.labels, count, seed))
+    labels = torch.from_numpy(sample_new_label_sets(part.labels, count, seed))
     rng = torch.Generator().manual_seed(seed)
     is_human = labels[:, [TYPES.index(name) for name in HUMANS]].any(dim=1)
     tones = torch.randint(1, len(SKIN_TONE_COLORS) + 1, (count,), generator=rng) * is_human

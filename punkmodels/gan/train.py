@@ -21,7 +21,7 @@ from punkdata.errors import DataError, SetupError
 from punkdata.files import translate_os_errors
 from punkdata.traits import LABELS, TYPES
 from punkmodels.data.image_grid import make_grid, save_gif, save_training_curves
-from punkmodels.data.splits import describe_run, load_split, sampling_weights
+from punkmodels.data.splits import load_split, sampling_weights
 from punkmodels.gan import training_images
 from punkmodels.gan.conditioning import conditions
 from punkmodels.gan.config import DcganConfig, read_dcgan_config
@@ -43,7 +43,7 @@ from punkmodels.training.cuda_graph import CapturedStep
 from punkmodels.training.device import choose_precision_and_threads, pick_device
 from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup
 from punkmodels.training.loggers import check_logger, open_logger
-from punkmodels.training.pretrained import check_resumable, restore_model
+from punkmodels.training.pretrained import check_resumable, describe_run, restore_model
 from punkmodels.training.run_dir import (
     append_metrics,
     create_run,
@@ -119,7 +119,7 @@ def train_dcgan(
         game.compile()
     batch_size = config.batch_size // process_group.world_size
     fixed = torch.Generator(device).manual_seed(config.seed + 1)
-    fixed_noise = torch.randn(DRAWN, G.noise_size, generator=fixed, device=device)
+    fixed_noise = torch.randn(DRAWN, G.noise_dim, generator=fixed, device=device)
     weights = sampling_weights(train.visible, config.class_balance)
     up_to = weights.double().cumsum(0).float().to(device)
     seen_of, told_of = (labels.bool().to(device) for labels in (train.visible, train.labels))
@@ -171,7 +171,7 @@ def train_dcgan(
             ) from None
     began = (saved.device.threads, saved.device.bf16) if saved else None
     use_bf16, how = choose_precision_and_threads(
-        try_step, device, threads or process_group.threads, began, process_group
+        try_step, device, threads or process_group.threads_per_process, began, process_group
     )
     reason += how
     G.zero_grad()

@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from punkmodels.gan.networks import BatchNorm, Generator, beside, perceptron
+from punkmodels.gan.networks import BatchNorm, Generator, beside, build_mlp
 from punkmodels.gan.palette_head import PaletteHead
 from punkmodels.training.distributed import RandomStream
 
@@ -41,7 +41,7 @@ class Encoder(nn.Module):
             layers += [BatchNorm(after), nn.LeakyReLU(0.2)]
         layers.append(nn.Conv2d(4 * w, 2 * w_dim, 3))
         self.layers = nn.Sequential(*layers)
-        self.to_z = perceptron(w_dim + condition, 2 * z_dim)
+        self.to_z = build_mlp(w_dim + condition, 2 * z_dim)
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return _halves(self.layers(images).flatten(1))

@@ -54,7 +54,7 @@ class FidelityScores:
         return asdict(self)
 
 
-def mean_of(draws: list[FidelityScores]) -> FidelityScores:
+def average_scores(draws: list[FidelityScores]) -> FidelityScores:
     """Each score's mean."""
     rows = [draw.to_json() for draw in draws]
     means: dict[str, Any] = {
@@ -65,7 +65,7 @@ def mean_of(draws: list[FidelityScores]) -> FidelityScores:
 
 
 @dataclass(frozen=True)
-class Described:
+class SampleStatistics:
     """Sprites, and all that scores are made of; each tensor has a row a sprite."""
 
     sprites: torch.Tensor
@@ -84,13 +84,15 @@ class Described:
     def __len__(self) -> int:
         return len(self.sprites)
 
-    def take(self, rows: torch.Tensor | slice) -> Described:
+    def take(self, rows: torch.Tensor | slice) -> SampleStatistics:
         """Some of them."""
-        return Described(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+        return SampleStatistics(
+            **{field.name: getattr(self, field.name)[rows] for field in fields(self)}
+        )
 
 
 def fidelity_scores(
-    reference: Described, drawn: Described, *, distances: bool = True
+    reference: SampleStatistics, drawn: SampleStatistics, *, distances: bool = True
 ) -> FidelityScores:
     """All scores of one draw.
 
@@ -145,7 +147,7 @@ def off_alpha(images: torch.Tensor) -> torch.Tensor:
     return (alpha - known).abs().amin(dim=-1)
 
 
-class RealPunks:
+class NearestNeighborIndex:
     """Real sprites, palette indices uint8 (R, 24, 24), to look for the nearest in."""
 
     def __init__(self, sprites: torch.Tensor) -> None:

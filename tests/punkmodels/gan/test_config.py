@@ -56,7 +56,7 @@ def test_a_generator_comes_back_from_a_run_and_from_exported_weights(
     head: str, tmp_path: Path
 ) -> None:
     run, model = saved_run(tmp_path / "run", head)
-    z = torch.randn(3, model.noise_size)
+    z = torch.randn(3, model.noise_dim)
     assert torch.equal(load_generator(run, CPU)(z), model(z))
     export_generator(run, tmp_path / "weights")
     assert (tmp_path / "weights" / WEIGHTS_FILE).exists()

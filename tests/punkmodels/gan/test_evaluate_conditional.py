@@ -16,7 +16,7 @@ from punkmodels.gan.config import make_config
 from punkmodels.gan.evaluate_conditional import (
     ConditionalEvaluation,
     markdown,
-    picture_of_wishes,
+    render_conditional_samples,
     rows,
 )
 from punkmodels.gan.train import train_dcgan
@@ -84,7 +84,7 @@ def test_the_picture_shows_what_differs_in_red(built_root: Path) -> None:
     exact = part.images[:2]
     drawn = exact.clone()
     drawn[1, 3, 4] = 9 if exact[1, 3, 4] != 9 else 8
-    picture = picture_of_wishes(part.labels[:2].bool(), torch.tensor([0, 3]), drawn, exact)
+    picture = render_conditional_samples(part.labels[:2].bool(), torch.tensor([0, 3]), drawn, exact)
     tiles = picture.crop((picture.width - 96, 0, picture.width, picture.height))
     red = torch.from_numpy(np.asarray(tiles).astype(int))
     is_red = (red[..., 0] > 150) & (red[..., 1] < 80)

@@ -21,7 +21,7 @@ from punkmodels.gan.config import (
     make_config,
     read_dcgan_config,
 )
-from punkmodels.gan.evaluate_images import compare, evaluate_pictures
+from punkmodels.gan.evaluate_images import compare, evaluate_images
 from punkmodels.gan.generate import generate_sprites
 from punkmodels.gan.train import train_dcgan
 from punkmodels.gan.training_images import pictures
@@ -134,7 +134,7 @@ def test_pictures_that_have_changed_are_named(run: Path, digits: Path, tmp_path:
     try:
         np.savez(digits, images=load_digits().images[::-1])
         with pytest.raises(DataError, match="holds other pictures than"):
-            evaluate_pictures(run)
+            evaluate_images(run)
     finally:
         digits.write_bytes(kept)
 

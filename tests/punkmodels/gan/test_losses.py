@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from punkmodels.gan.losses import (
-    REAL_TARGET,
+    REAL_LABEL,
     classic_discriminator_loss,
     classic_generator_loss,
     discriminate_with_gradients,
@@ -23,7 +23,7 @@ def test_classic_losses_are_cross_entropies() -> None:
     def log(p: torch.Tensor) -> torch.Tensor:
         return p.sigmoid().log()
 
-    of_real = -(REAL_TARGET * log(real) + (1 - REAL_TARGET) * log(-real)).mean()
+    of_real = -(REAL_LABEL * log(real) + (1 - REAL_LABEL) * log(-real)).mean()
     of_drawn = -log(-drawn).mean()
     assert torch.allclose(classic_discriminator_loss(real, drawn), of_real + of_drawn)
     assert torch.allclose(classic_generator_loss(drawn), -log(drawn).mean())

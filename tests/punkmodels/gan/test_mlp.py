@@ -13,7 +13,7 @@ from punkmodels.data.splits import load_split
 from punkmodels.gan import train as training
 from punkmodels.gan.config import build_generator, load_generator, make_config
 from punkmodels.gan.generate import generate_sprites
-from punkmodels.gan.mlp import PlainDiscriminator, PlainGenerator
+from punkmodels.gan.mlp import MLPDiscriminator, MLPGenerator
 from punkmodels.gan.train import train_dcgan
 from punkmodels.training.checkpoint import CheckpointMetadata, load_checkpoint
 
@@ -32,17 +32,17 @@ def quick_looks() -> Iterator[None]:
 
 def test_noise_becomes_pictures_and_pictures_numbers() -> None:
     noise = torch.randn(5, 7)
-    images = PlainGenerator(7, width=2)(noise)
+    images = MLPGenerator(7, width=2)(noise)
     assert images.shape == (5, 4, 24, 24)
     assert images.abs().max() <= 1
-    logits = PlainDiscriminator(width=2)(images)
+    logits = MLPDiscriminator(width=2)(images)
     assert (logits.shape, logits.dtype) == ((5,), torch.float32)
 
 
 def test_sizes_are_those_of_the_tutorials() -> None:
-    sizes = [p.shape for p in PlainGenerator().parameters() if p.ndim == 2]
+    sizes = [p.shape for p in MLPGenerator().parameters() if p.ndim == 2]
     assert [tuple(s) for s in sizes] == [(256, 100), (512, 256), (1024, 512), (2304, 1024)]
-    sizes = [p.shape for p in PlainDiscriminator().parameters() if p.ndim == 2]
+    sizes = [p.shape for p in MLPDiscriminator().parameters() if p.ndim == 2]
     assert [tuple(s) for s in sizes] == [(512, 2304), (256, 512), (1, 256)]
 
 
@@ -52,7 +52,7 @@ def test_it_trains_by_both_recipes_and_draws(recipe: str, built_root: Path, tmp_
     run = train_dcgan(built_root, tmp_path, config, threads=1)
     assert run.name == f"00001-mlp-{recipe}-quick"
     model = load_generator(run, CPU)
-    assert isinstance(model, PlainGenerator)
+    assert isinstance(model, MLPGenerator)
     sprites, raw = generate_sprites(model, 6, seed=0)
     assert (sprites.shape, raw.shape) == ((6, 24, 24), (6, 4, 24, 24))
     assert len({bytes(s.numpy().tobytes()) for s in sprites}) == 6
@@ -91,7 +91,7 @@ def test_it_learns_what_is_the_same_in_all_punks(built_root: Path, tmp_path: Pat
     real = load_split(built_root, "latest", "default", "train").images
     assert not real[:, 0].any()
     assert (quantize(raw)[0][:, 0] == 0).float().mean() > 0.9
-    untrained = PlainGenerator()(torch.randn(32, 100)).detach()
+    untrained = MLPGenerator()(torch.randn(32, 100)).detach()
     assert (quantize(untrained)[0][:, 0] == 0).float().mean() < 0.9
 
 

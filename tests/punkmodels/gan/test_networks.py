@@ -53,7 +53,7 @@ def test_without_normalization_an_image_is_judged_by_itself(indices: torch.Tenso
 
 def test_mapped_noise_spreads_as_far_as_the_mapping_says(indices: torch.Tensor) -> None:
     model = Generator(16, 4, color_counts(indices), head_channels=3, w_dim=5)
-    assert model.noise_size == 21
+    assert model.noise_dim == 21
     noise = torch.randn(50, 21)
     noise[:, :16] = noise[:1, :16]
     assert model.mapping
@@ -119,7 +119,7 @@ def test_what_is_asked_for_reaches_mapping_first_map_and_every_place(
     indices: torch.Tensor,
 ) -> None:
     model = Generator(16, 4, color_counts(indices), head_channels=3, w_dim=5, condition=7).eval()
-    noise, condition = torch.randn(6, model.noise_size), torch.eye(7)[:6]
+    noise, condition = torch.randn(6, model.noise_dim), torch.eye(7)[:6]
     assert isinstance(model.mapping, Mapping)
     assert model.embed
     head = model.layers[-1]
@@ -136,7 +136,7 @@ def test_what_is_asked_for_changes_what_is_drawn(indices: torch.Tensor, w_dim: i
         16, 4, color_counts(indices), head_channels=3, w_dim=w_dim, condition=7
     ).eval()
     nn.init.normal_(model.layers[-1].condition_weight)
-    noise = torch.randn(1, model.noise_size)
+    noise = torch.randn(1, model.noise_dim)
     one, other = (model(noise, torch.eye(7)[[i]]) for i in (0, 1))
     assert not torch.equal(one, other)
 

@@ -26,7 +26,11 @@ from punkmodels.cli import app
 from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.data.synthetic_examples import EXAMPLES_FILE, load_examples, save_examples
 from punkmodels.gan.config import BUNDLED_CONDITIONAL, BUNDLED_DCGAN
-from punkmodels.gan.synthetic import draw_examples, examples_for, new_outfits
+from punkmodels.gan.synthetic import (
+    generate_labeled_examples,
+    examples_from_config,
+    sample_new_label_sets,
+)
 from punkmodels.training.checkpoint import load_checkpoint
 from punkmodels.training.run_dir import read_config
 
@@ -62,7 +66,7 @@ def worn_by_chance(count: int, rare: str) -> torch.Tensor:
 
 def test_outfits_are_new_and_can_be_worn() -> None:
     labels = worn_by_chance(400, "Tiara")
-    made = new_outfits(labels, 300, seed=0)
+    made = sample_new_label_sets(labels, 300, seed=0)
     known = {row.tobytes() for row in labels.bool().numpy()}
     assert sum(row.tobytes() in known for row in made) < 10
     for row in made:
@@ -72,7 +76,7 @@ def test_outfits_are_new_and_can_be_worn() -> None:
 
 def test_only_what_training_knows_is_worn_and_the_rare_more_often_than_before() -> None:
     labels = worn_by_chance(400, "Tiara")
-    made = new_outfits(labels, 3000, seed=0).sum(axis=0)
+    made = sample_new_label_sets(labels, 3000, seed=0).sum(axis=0)
     there = labels.sum(dim=0).numpy()
     assert not made[there == 0].any()
     tiara, others = LABELS.index("Tiara"), (there > 3) & (np.arange(92) >= len(TYPES))
@@ -82,7 +86,7 @@ def test_only_what_training_knows_is_worn_and_the_rare_more_often_than_before() 
 
 def test_a_seed_means_the_same_examples(part: SplitTensors) -> None:
     one, same, other = (
-        draw_examples(BUNDLED_CONDITIONAL, part, 20, seed, CPU, visible_only=True)
+        generate_labeled_examples(BUNDLED_CONDITIONAL, part, 20, seed, CPU, visible_only=True)
         for seed in (0, 0, 1)
     )
     assert all(torch.equal(a, b) for a, b in zip(one, same, strict=True))
@@ -91,8 +95,8 @@ def test_a_seed_means_the_same_examples(part: SplitTensors) -> None:
 
 def test_what_no_pixel_shows_is_left_out(part: SplitTensors) -> None:
     """Without an accessory that is told, the same noise gives another punk."""
-    seen = draw_examples(BUNDLED_CONDITIONAL, part, 200, 0, CPU, visible_only=True)
-    every = draw_examples(BUNDLED_CONDITIONAL, part, 200, 0, CPU, visible_only=False)
+    seen = generate_labeled_examples(BUNDLED_CONDITIONAL, part, 200, 0, CPU, visible_only=True)
+    every = generate_labeled_examples(BUNDLED_CONDITIONAL, part, 200, 0, CPU, visible_only=False)
     assert torch.equal(seen[0], every[0])
     assert not (seen[1].bool() & ~every[1].bool()).any()
     hidden = (seen[1] != every[1]).any(dim=0).nonzero()[:, 0].tolist()
@@ -104,7 +108,7 @@ def test_a_run_keeps_its_examples_and_goes_on_with_them(
     part: SplitTensors, built_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = train_classifier(
-        built_root, tmp_path / "whole", AUGMENTED, threads=1, generate_examples=examples_for
+        built_root, tmp_path / "whole", AUGMENTED, threads=1, generate_examples=examples_from_config
     )
     images, labels = load_examples(whole)
     assert (len(images), labels.shape) == (len(part) // 2, (len(part) // 2, 92))
@@ -125,7 +129,7 @@ def test_a_run_keeps_its_examples_and_goes_on_with_them(
             AUGMENTED,
             threads=1,
             on_epoch_end=stop,
-            generate_examples=examples_for,
+            generate_examples=examples_from_config,
         )
     (run,) = (tmp_path / "two").iterdir()
     # The generator is not needed again: no `synthesize` is given.
@@ -151,7 +155,7 @@ def test_a_generator_that_knows_no_labels_is_refused(
     part: SplitTensors, built_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(UsageError, match="cannot be asked for accessories"):
-        draw_examples(BUNDLED_DCGAN, part, 5, 0, CPU, visible_only=True)
+        generate_labeled_examples(BUNDLED_DCGAN, part, 5, 0, CPU, visible_only=True)
     options = ["--root", str(built_root), "--runs", str(tmp_path), "--augment-with", "bundled"]
     assert console.run(app.app, "punkmodels", ["train", "classifier", *options]) == 2
     assert "train dcgan --conditional labels" in capsys.readouterr().err
@@ -160,7 +164,9 @@ def test_a_generator_that_knows_no_labels_is_refused(
 
 def test_what_is_drawn_is_what_its_labels_say(part: SplitTensors) -> None:
     """As a network that never saw the generator tells it."""
-    images, labels = draw_examples(BUNDLED_CONDITIONAL, part, 100, 0, CPU, visible_only=True)
+    images, labels = generate_labeled_examples(
+        BUNDLED_CONDITIONAL, part, 100, 0, CPU, visible_only=True
+    )
     told = decide(predict_logits(load_classifier(BUNDLED_CLASSIFIER, CPU), images, CPU))
     agree = (told == labels.bool()).float().mean(dim=0)
     assert agree.mean() > 0.97

@@ -22,7 +22,7 @@ from punkmodels.data.splits import load_split
 from punkmodels.gan import networks, objective
 from punkmodels.gan import train as training
 from punkmodels.gan.config import DcganConfig, build_generator, load_generator, make_config
-from punkmodels.gan.metrics.fidelity import RealPunks
+from punkmodels.gan.metrics.fidelity import NearestNeighborIndex
 from punkmodels.gan.networks import Generator
 from punkmodels.gan.palette_head import PaletteHead
 from punkmodels.gan.train import train_dcgan
@@ -91,7 +91,7 @@ def test_the_run_folder_is_as_the_contract_says(trained: Path, built_root: Path)
 
 def test_untrained_and_trained_samples_are_of_the_same_noise(trained: Path) -> None:
     model = load_generator(trained, CPU)
-    drawn, off = quantize(model(torch.randn(20, model.noise_size)).detach())
+    drawn, off = quantize(model(torch.randn(20, model.noise_dim)).detach())
     assert off.max() < 0.01
     assert len(drawn.flatten(1).unique(dim=0)) > 1
 
@@ -284,7 +284,9 @@ def test_an_encoder_teaches_what_punks_look_like(built_root: Path, tmp_path: Pat
     ):
         with torch.inference_mode():
             drawn.append(quantize(model(torch.randn(100, 16)))[0])
-    untrained, taught = (RealPunks(part.images).nearest(x)[1].float().mean() for x in drawn)
+    untrained, taught = (
+        NearestNeighborIndex(part.images).nearest(x)[1].float().mean() for x in drawn
+    )
     assert taught < untrained / 2
     assert len(drawn[1].flatten(1).unique(dim=0)) > 20, "not one punk again and again"
 

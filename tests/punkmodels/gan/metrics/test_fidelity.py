@@ -10,12 +10,12 @@ from punkdata.traits import LABELS
 from punkmodels.data.palette import color_table, to_rgba
 from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.gan.metrics.fidelity import (
-    Described,
-    RealPunks,
+    SampleStatistics,
+    NearestNeighborIndex,
     expected_copy_rate,
     fidelity_scores,
     label_shares,
-    mean_of,
+    average_scores,
     off_alpha,
     total_variation,
 )
@@ -32,20 +32,20 @@ def test_the_nearest_real_one_has_the_fewest_differing_pixels(
     parts: tuple[SplitTensors, SplitTensors],
 ) -> None:
     train, test = parts
-    which, distance = RealPunks(train.images).nearest(test.images)
+    which, distance = NearestNeighborIndex(train.images).nearest(test.images)
     differing = (test.images[:, None] != train.images[None]).sum(dim=(2, 3))
     assert torch.equal(distance, differing.amin(dim=1))
     assert torch.equal(differing[torch.arange(len(test)), which], distance)
-    _, of_itself = RealPunks(train.images).nearest(train.images)
+    _, of_itself = NearestNeighborIndex(train.images).nearest(train.images)
     assert not of_itself.any()
 
 
 @pytest.fixture
-def eight(parts: tuple[SplitTensors, SplitTensors]) -> Described:
+def eight(parts: tuple[SplitTensors, SplitTensors]) -> SampleStatistics:
     """Eight sprites, one of them twice."""
     train, _ = parts
     zeros = torch.zeros(8, 24, 24)
-    return Described(
+    return SampleStatistics(
         train.images[torch.tensor([0, 1, 2, 2, 3, 4, 5, 6])],
         torch.randn(8, 5, generator=torch.Generator().manual_seed(0)),
         train.visible[:8].bool(),
@@ -55,7 +55,7 @@ def eight(parts: tuple[SplitTensors, SplitTensors]) -> Described:
     )
 
 
-def test_copies_repeats_and_validity_are_shares(eight: Described) -> None:
+def test_copies_repeats_and_validity_are_shares(eight: SampleStatistics) -> None:
     off = torch.zeros(8, 24, 24)
     off[0] = 9
     found = fidelity_scores(eight, replace(eight, off=off))
@@ -67,18 +67,18 @@ def test_copies_repeats_and_validity_are_shares(eight: Described) -> None:
     assert found.nn_distance_px_median == 1.5
     assert found.type_total_variation == found.label_total_variation == 0
     assert found.frechet_distance == pytest.approx(0, abs=1e-5)
-    twice = mean_of([found, replace(found, train_copy_rate=0.0, frechet_distance=1.0)])
+    twice = average_scores([found, replace(found, train_copy_rate=0.0, frechet_distance=1.0)])
     assert twice.train_copy_rate == 1 / 8
     assert twice.frechet_distance == pytest.approx(0.5, abs=1e-5)
 
 
-def test_without_distances_they_are_not_known(eight: Described) -> None:
+def test_without_distances_they_are_not_known(eight: SampleStatistics) -> None:
     found = fidelity_scores(eight, eight, distances=False)
     assert found.frechet_distance is None
-    assert mean_of([found, found]).kernel_distance is None
+    assert average_scores([found, found]).kernel_distance is None
 
 
-def test_some_are_taken_of_everything(eight: Described) -> None:
+def test_some_are_taken_of_everything(eight: SampleStatistics) -> None:
     some = eight.take(slice(2, 5))
     assert len(some) == 3
     assert torch.equal(some.nearest, torch.tensor([3, 3, 9]))
