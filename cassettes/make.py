@@ -14,13 +14,14 @@ from tempfile import TemporaryDirectory
 from pydantic import SecretStr
 
 from punkdata.fetch import fetch_opensea
-from punkdata.sources.opensea.transport import NetworkTransport, open_http
+from punkdata.sources.opensea.http_client import make_http_client
+from punkdata.sources.opensea.transport import NetworkTransport
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
 from support.opensea_server import KEY, Faults, OpenSeaServer  # noqa: E402
-from support.sales_events import draw_sales, listing  # noqa: E402
+from support.sales_events import listing, make_sales  # noqa: E402
 from support.sprites import draw_punks  # noqa: E402
 
 PORT = 18765  # always the same, because addresses are part of what is recorded
@@ -30,9 +31,15 @@ def inline() -> OpenSeaServer:
     """Everything in the listings: 60 punks on 3 pages, 300 sales on 12, errors in between."""
     punks = draw_punks(60)
     listings = [listing(3, "70"), listing(3, "65.5"), listing(17, "58.25", "WETH")]
-    faults = Faults(too_fast=0.08, unavailable=0.08, drop=0.04, truncate=0.04, seed=2)
+    faults = Faults(rate_limited=0.08, unavailable=0.08, drop=0.04, truncate=0.04, seed=2)
     return OpenSeaServer(
-        punks, draw_sales(punks, 300), listings, faults, page_most=25, port=PORT, duplicates=True
+        punks,
+        make_sales(punks, 300),
+        listings,
+        faults,
+        max_page_size=25,
+        port=PORT,
+        overlapping_pages=True,
     )
 
 
@@ -41,16 +48,16 @@ def bare() -> OpenSeaServer:
     punks = draw_punks(15)
     return OpenSeaServer(
         punks,
-        draw_sales(punks, 40),
-        faults=Faults(refused_cursor_times=1),
+        make_sales(punks, 40),
+        faults=Faults(rejected_cursors=1),
         inline_traits=False,
-        batch_most=6,
-        blanks="null",
-        phantoms=(10_000,),
+        max_batch_size=6,
+        blank_style="null",
+        phantom_ids=(10_000,),
         images={4: 404},
         image_scale=14,
         image_background="#638596",
-        page_most=10,
+        max_page_size=10,
         port=PORT,
     )
 
@@ -59,7 +66,7 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
     for make in (inline, bare):
         with make() as server, TemporaryDirectory() as root:
-            network = NetworkTransport(open_http(), server.base_url, SecretStr(KEY))
+            network = NetworkTransport(make_http_client(), server.base_url, SecretStr(KEY))
             result = fetch_opensea(Path(root), network, server.base_url)
             network.close()
             target = folder / make.__name__

@@ -8,20 +8,21 @@ from pydantic import SecretStr
 from support.opensea_server import OpenSeaServer
 
 from punkdata.fetch import OpenSeaResult
-from punkdata.sources.opensea.retry import Pause
-from punkdata.sources.opensea.transport import NetworkTransport, open_http
+from punkdata.sources.opensea.http_client import make_http_client
+from punkdata.sources.opensea.rate_limit import InterruptibleSleep
+from punkdata.sources.opensea.transport import NetworkTransport
 
 Fetch = Callable[..., OpenSeaResult]
 
 
-class Quick(Pause):
+class InstantSleep(InterruptibleSleep):
     """A pause that takes no time, for tests that do not wait."""
 
     def __call__(self, seconds: float) -> None:
         super().__call__(min(seconds, 0.001))
 
 
-OPENED: list[NetworkTransport] = []
+OPEN_NETWORKS: list[NetworkTransport] = []
 
 
 def open_network(
@@ -29,7 +30,7 @@ def open_network(
 ) -> NetworkTransport:
     """The network as `punkdata fetch` has it, with waits cut short; closed with the server."""
     secret = SecretStr(key or server.key or "any")
-    network = NetworkTransport(open_http(), server.base_url, secret, max_wait_s=max_wait_s)
-    network.pause = Quick()
-    OPENED.append(network)
+    network = NetworkTransport(make_http_client(), server.base_url, secret, max_wait_s=max_wait_s)
+    network.sleep = InstantSleep()
+    OPEN_NETWORKS.append(network)
     return network

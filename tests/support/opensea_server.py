@@ -26,7 +26,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-from support.sales_events import ABSENT, CHAIN, CONTRACT, SLUG, WETH, ZERO, Json, draw_sales
+from support.sales_events import ABSENT, CHAIN, CONTRACT, SLUG, WETH, ZERO, Json, make_sales
 from support.sprites import DrawnPunk, draw_punks, png_bytes
 
 KEY = "test-key-0123456789abcdef"
@@ -36,7 +36,7 @@ KEY = "test-key-0123456789abcdef"
 class Faults:
     """How the server misbehaves. Shares are of all requests, decided by a seeded generator."""
 
-    too_fast: float = 0.0
+    rate_limited: float = 0.0
     """429, with Retry-After in seconds and as a date by turns, and 599"""
     unavailable: float = 0.0
     """503, with a body of HTML, text, {"errors": …} and {"detail": …} by turns"""
@@ -44,16 +44,16 @@ class Faults:
     """the connection is closed without a word"""
     truncate: float = 0.0
     """half of the body, under the length of all of it, or under none, by turns"""
-    html_ok: float = 0.0
+    html_with_200: float = 0.0
     """200 with a proxy's page instead of the answer"""
-    slow_s: float = 0.0
+    reply_delay_s: float = 0.0
     """every reply takes so long, half of it in the middle of the body"""
     retry_after_s: int = 0
-    looping_cursor_times: int = 0
+    cursor_loops: int = 0
     """so many times, the third page's cursor leads back to the second"""
-    endless: bool = False
+    endless_pages: bool = False
     """every page has a cursor, also those after the last, which are empty"""
-    refused_cursor_times: int = 0
+    rejected_cursors: int = 0
     """so many times, the second page's cursor is a 400"""
     seed: int = 1
 
@@ -85,19 +85,19 @@ class OpenSeaServer:
     faults: Faults = field(default_factory=Faults)
     inline_traits: bool = True
     """False: the listing gives rows without traits, as in 2025"""
-    page_most: int = 200
+    max_page_size: int = 200
     """no page holds more, whatever was asked for"""
-    batch_most: int = 100
+    max_batch_size: int = 100
     """more identifiers in one POST are a 400; 0: the endpoint is a 404"""
-    blanks: str = "absent"
+    blank_style: str = "absent"
     """how an optional field without a value arrives: absent, null or empty"""
-    duplicates: bool = False
+    overlapping_pages: bool = False
     """each page begins with the last token of the one before"""
-    phantoms: tuple[int, ...] = ()
+    phantom_ids: tuple[int, ...] = ()
     """tokens without traits that the listing adds"""
-    unlisted: frozenset[int] = frozenset()
+    unlisted_ids: frozenset[int] = frozenset()
     """tokens that no page lists, though they can be asked for"""
-    gone: frozenset[int] = frozenset()
+    unavailable_ids: frozenset[int] = frozenset()
     """tokens that are announced but cannot be had"""
     pseudo_accessories: bool = False
     """adds the accessory "3 attributes" to who has three"""
@@ -110,9 +110,9 @@ class OpenSeaServer:
     """punk_id -> the image fields of its token"""
     image_scale: int = 1
     image_background: str | None = None
-    image_type: str = "image/png"
+    image_content_type: str = "image/png"
     latency_s: float = 0.0
-    not_offered: tuple[str, ...] = ()
+    disabled_endpoints: tuple[str, ...] = ()
     """endpoints, as "traits" or "listings", that this server has not"""
     port: int = 0
     """0: any that is free"""
@@ -123,7 +123,7 @@ class OpenSeaServer:
     key: str | None = KEY
     """None: any will do"""
     key_limit: str = "600/h"
-    key_lasts_s: float = 7 * 24 * 3600
+    key_lifetime_s: float = 7 * 24 * 3600
 
     log: list[Request] = field(default_factory=list)
 
@@ -148,7 +148,7 @@ class OpenSeaServer:
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self._http.server_address[1]}"
 
-    def asked(self, part: str = "/api/") -> list[Request]:
+    def requests_to(self, part: str = "/api/") -> list[Request]:
         """The requests so far whose path contains `part`."""
         with self._lock:
             return [r for r in self.log if part in r.path]
@@ -161,11 +161,13 @@ class OpenSeaServer:
             return self._image(request)
         parts = request.path.removeprefix("/api/v2/").split("/")
         if parts == ["auth", "keys"] and request.method == "POST":
-            return _json(403, {}) if "auth" in self.not_offered else _json(201, self._new_key())
+            return (
+                _json(403, {}) if "auth" in self.disabled_endpoints else _json(201, self._new_key())
+            )
         if self.key is not None and request.key != self.key:
             return _json(401, {"errors": [f"Invalid API key: {request.key}"]})
         query = request.query
-        if parts[0] in self.not_offered:
+        if parts[0] in self.disabled_endpoints:
             return _json(404, {"errors": ["Not found"]})
         match parts, request.method:
             case ["collections", slug], "GET" if slug == SLUG:
@@ -187,7 +189,9 @@ class OpenSeaServer:
         return _json(404, {"errors": ["Not found"]})
 
     def _new_key(self) -> Json:
-        expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + self.key_lasts_s))
+        expires = time.strftime(
+            "%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + self.key_lifetime_s)
+        )
         limits = {"read": self.key_limit, "write": "30/h", "fulfillment": "5/m"}
         return {
             "api_key": self.key or KEY,
@@ -198,7 +202,7 @@ class OpenSeaServer:
         }
 
     def _known(self) -> list[DrawnPunk]:
-        return [p for p in self.punks if p.punk_id not in self.gone]
+        return [p for p in self.punks if p.punk_id not in self.unavailable_ids]
 
     def _collection(self) -> Json:
         total = len(self.punks) if self.total_supply is None else self.total_supply
@@ -278,24 +282,24 @@ class OpenSeaServer:
         return {name: value for name, value in made.items() if value is not ABSENT}
 
     def blank(self) -> Any:
-        return {"absent": ABSENT, "null": None, "empty": ""}[self.blanks]
+        return {"absent": ABSENT, "null": None, "empty": ""}[self.blank_style]
 
     def _listed(self, query: dict[str, str]) -> list[Json]:
         wanted = json.loads(query["traits"]) if "traits" in query else []
-        punks = [p for p in self._known() if p.punk_id not in self.unlisted]
+        punks = [p for p in self._known() if p.punk_id not in self.unlisted_ids]
         for trait in wanted:
             punks = [p for p in punks if trait["value"] in (p.type, *p.accessories)]
         rows = [self.token(p) for p in punks]
         if not wanted:
-            rows += [self.token(DrawnPunk(i, "Male"), phantom=True) for i in self.phantoms]
+            rows += [self.token(DrawnPunk(i, "Male"), phantom=True) for i in self.phantom_ids]
         return rows
 
     def _batch(self, request: Request) -> tuple[int, bytes, dict[str, str]]:
-        if not self.batch_most:
+        if not self.max_batch_size:
             return _json(404, {"errors": ["Not found"]})
         identifiers = json.loads(request.body)["identifiers"]
-        if len(identifiers) > self.batch_most:
-            return _json(400, {"errors": [f"At most {self.batch_most} identifiers"]})
+        if len(identifiers) > self.max_batch_size:
+            return _json(400, {"errors": [f"At most {self.max_batch_size} identifiers"]})
         known = {str(p.punk_id): p for p in self._known()}
         wanted = [
             i["token_id"]
@@ -316,18 +320,18 @@ class OpenSeaServer:
         size = int(query.get("limit", 20))
         if not 1 <= size <= 200:
             return _json(400, {"errors": ["limit must be between 1 and 200"]})
-        size = min(size, self.page_most)
+        size = min(size, self.max_page_size)
         start = 0
         if "next" in query:
             start = int(base64.b64decode(query["next"]).decode().removeprefix("offset="))
-            if start == size and self._turn("refused", self.faults.refused_cursor_times):
+            if start == size and self._turn("refused", self.faults.rejected_cursors):
                 return _json(400, {"errors": ["Invalid cursor"]})
         stop = start + size
-        some = rows[max(start - 1, 0) if self.duplicates else start : stop]
+        some = rows[max(start - 1, 0) if self.overlapping_pages else start : stop]
         follow: Any = self.blank()
-        if stop < len(rows) or self.faults.endless:
+        if stop < len(rows) or self.faults.endless_pages:
             follow = _cursor(stop)
-        if start == 2 * size and self._turn("looped", self.faults.looping_cursor_times):
+        if start == 2 * size and self._turn("looped", self.faults.cursor_loops):
             follow = _cursor(size)
         page = {name: some, "next": follow}
         return _json(200, {key: value for key, value in page.items() if value is not ABSENT})
@@ -346,7 +350,7 @@ class OpenSeaServer:
         if callable(special):
             special = special()
         if isinstance(special, bytes):
-            return 200, special, {"content-type": self.image_type}
+            return 200, special, {"content-type": self.image_content_type}
         if isinstance(special, int):
             return special, b"<html>no</html>", {"content-type": "text/html"}
         if isinstance(special, str):
@@ -354,7 +358,7 @@ class OpenSeaServer:
         png = self.png(punk_id)
         if png is None:
             return 404, b"not found", {"content-type": "text/plain"}
-        return 200, png, {"content-type": self.image_type}
+        return 200, png, {"content-type": self.image_content_type}
 
     def png(self, punk_id: int) -> bytes | None:
         """The picture of a punk, drawn when it is first asked for."""
@@ -386,7 +390,7 @@ class OpenSeaServer:
         faults = self.faults
         with self._lock:
             chance = self._random.random()
-        for name in ("too_fast", "unavailable", "drop", "truncate", "html_ok"):
+        for name in ("rate_limited", "unavailable", "drop", "truncate", "html_with_200"):
             share: float = getattr(faults, name)
             if chance < share:
                 return name
@@ -462,11 +466,11 @@ class _Handler(BaseHTTPRequestHandler):
             reset = budget["X-RateLimit-Reset"]
             after = {"Retry-After": str(max(1, int(reset) - int(time.time())))}
             status, body, headers = 429, b'{"errors": ["Too many requests"]}', after
-        elif fault == "too_fast":
+        elif fault == "rate_limited":
             status, body, headers = self._too_fast()
         elif fault == "unavailable":
             status, body, headers = self._unavailable()
-        elif fault == "html_ok":
+        elif fault == "html_with_200":
             status, body, headers = 200, b"<html>Please wait</html>", {"content-type": "text/html"}
         else:
             status, body, headers = owner.answer(request)
@@ -477,7 +481,7 @@ class _Handler(BaseHTTPRequestHandler):
         wait_s = self.owner.faults.retry_after_s
         date = email.utils.formatdate(time.time() + wait_s, usegmt=True)
         kinds = [(429, {"Retry-After": str(wait_s)}), (429, {"Retry-After": date}), (599, {})]
-        status, headers = kinds[self._count("too_fast") % 3]
+        status, headers = kinds[self._count("rate_limited") % 3]
         return status, b'{"errors": ["Too many requests"]}', headers
 
     def _unavailable(self) -> tuple[int, bytes, dict[str, str]]:
@@ -496,9 +500,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self.owner._turns[what]
 
     def _send(self, status: int, body: bytes, headers: dict[str, str], truncated: bool) -> None:
-        slow_s = self.owner.faults.slow_s
-        if slow_s:
-            time.sleep(slow_s / 2)
+        reply_delay_s = self.owner.faults.reply_delay_s
+        if reply_delay_s:
+            time.sleep(reply_delay_s / 2)
         named = not truncated or self._count("truncate") % 2
         self.send_response(status)
         for name, value in headers.items():
@@ -510,9 +514,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         half = len(body) // 2
         self.wfile.write(body[:half])
-        if slow_s:
+        if reply_delay_s:
             self.wfile.flush()
-            time.sleep(slow_s / 2)
+            time.sleep(reply_delay_s / 2)
         if truncated:
             self.wfile.flush()
             self._break()
@@ -536,10 +540,10 @@ def main() -> None:
     parser.add_argument("--faults", action="store_true", help="5%% 429, 3%% 503, 2%% drops, …")
     options = parser.parse_args()
     punks = draw_punks(options.punks)
-    faults = Faults(too_fast=0.05, unavailable=0.03, drop=0.02, truncate=0.02)
+    faults = Faults(rate_limited=0.05, unavailable=0.03, drop=0.02, truncate=0.02)
     server = OpenSeaServer(
         punks,
-        draw_sales(punks, options.sales),
+        make_sales(punks, options.sales),
         faults=faults if options.faults else Faults(),
         image_scale=options.scale,
         latency_s=options.latency,

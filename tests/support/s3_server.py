@@ -16,9 +16,9 @@ from typing import Literal
 import fsspec
 
 Fault = Literal["cut", "refuse"]
-Judge = Callable[[str, str], Fault | None]
+FaultRule = Callable[[str, str], Fault | None]
 """method and path of a request -> what happens to it"""
-Through = Callable[[Judge], str]
+StartProxy = Callable[[FaultRule], str]
 """puts a proxy before the server; its address"""
 
 
@@ -44,7 +44,7 @@ def s3_server() -> Iterator[str]:
 
 
 @contextmanager
-def faulty_proxy(server: str, judge: Judge) -> Iterator[str]:
+def faulty_proxy(server: str, judge: FaultRule) -> Iterator[str]:
     """The address of a proxy to `server`: "cut" hangs up in the middle of a body, "refuse" is
     status 403.
     """
@@ -110,6 +110,6 @@ def faulty_proxy(server: str, judge: Judge) -> Iterator[str]:
         proxy.shutdown()
 
 
-def forget_connections() -> None:
+def clear_connection_cache() -> None:
     """Open connections stand for the addresses they were made with."""
     fsspec.get_filesystem_class("s3").clear_instance_cache()

@@ -65,7 +65,7 @@ def paid(eth: str, symbol: str = "ETH", address: str = ZERO, decimals: int = 18)
     }
 
 
-def draw_sales(punks: list[DrawnPunk], n: int, seed: int = 3) -> list[Json]:
+def make_sales(punks: list[DrawnPunk], n: int, seed: int = 3) -> list[Json]:
     """n sales from 2017 on, with every oddity that has been seen among the first thirty."""
     rng = random.Random(seed)
     some = [p.punk_id for p in punks]

@@ -1,4 +1,4 @@
-"""From a token's image addresses to its sprite: one, or many at once by a bounded pool."""
+"""Image downloads: from the image URLs of tokens to sprites, one at a time or in a thread pool."""
 
 from __future__ import annotations
 
@@ -12,137 +12,150 @@ from typing import TypeAlias
 
 from punkdata.errors import DataError, ImageError, NetworkError, NotRecordedError
 from punkdata.images.decode import DecodedImage, decode_image
-from punkdata.progress import Progress
 from punkdata.sources.opensea.client import OpenSeaClient
-from punkdata.sources.opensea.retry import InterruptibleSleep
-from punkdata.sources.opensea.transport import CONNECTIONS
+from punkdata.sources.opensea.http_client import MAX_CONNECTIONS
+from punkdata.sources.opensea.rate_limit import InterruptibleSleep
 
-HOST_IS_DOWN_AFTER = 64
-"""so many images in a row without an answer, and the run ends, resumable"""
+OUTAGE_THRESHOLD = 64
+"""Number of consecutive failed images after which the image host is considered down."""
+
+Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)
 class FetchedImage:
+    """A downloaded and decoded image."""
+
     url: str
-    """of a data URI only what stands before the picture"""
+    """URL of the image. Of a data URI only the part before the image data."""
     body: str
-    """SHA-256 of the bytes, as the recording names them; "" for a data URI"""
+    """SHA-256 that names the image's bytes in the recording, or "" for a data URI."""
     decoded: DecodedImage
 
 
-def fetch_image(client: OpenSeaClient, urls: Sequence[str], *, reuse: bool = True) -> FetchedImage:
-    """The sprite behind the first of the addresses that gives one.
+def fetch_image(
+    client: OpenSeaClient, urls: Sequence[str], *, reuse: bool = True
+) -> FetchedImage:
+    """Return the sprite from the first of several URLs that yields one.
 
     Args:
-        reuse: see `OpenSea.get_image`.
+        reuse: See `OpenSeaClient.get_image`.
 
     Raises:
-        ImageError: none does; the message says why, for each.
-        NetworkError: none does, and a host did not answer.
-        LimitError: an image host wants us to wait too long.
+        ImageError: No URL yields a sprite. The message has one reason for each.
+        NetworkError: No URL yields a sprite, and at least one host did not answer.
+        LimitError: The rate limit of an image host exceeds the allowed wait.
     """
-    reasons: dict[str, None] = {}
-    trouble: NetworkError | None = None
+    reasons: dict[str, None] = {}  # An ordered set.
+    network_error: NetworkError | None = None
     for url in urls:
         try:
-            if url[:5].lower() == "data:":  # the picture itself, as the contract gives it
+            if url[:5].lower() == "data:":  # On-chain images are stored in the URL itself.
                 return FetchedImage(url.partition(",")[0], "", decode_image(url.encode()))
             data, body = client.get_image(url, reuse=reuse)
             return FetchedImage(url, body, decode_image(data))
         except (ImageError, NotRecordedError, NetworkError) as error:
             reasons[error.message] = None
-            trouble = error if isinstance(error, NetworkError) else trouble
-    if trouble is not None:
-        raise trouble
-    raise ImageError("; ".join(reasons) or "has no address")
+            network_error = error if isinstance(error, NetworkError) else network_error
+    if network_error is not None:
+        raise network_error
+    raise ImageError("; ".join(reasons) or "has no URL")
 
 
-Job: TypeAlias = "Future[DataError | NetworkError | None]"
-Jobs: TypeAlias = dict[Job, int]
+DownloadJob: TypeAlias = "Future[DataError | NetworkError | None]"
+DownloadJobs: TypeAlias = dict[DownloadJob, int]
+"""Mapping from each job to the punk_id of its image."""
 
 
 @contextmanager
 def image_download_pool(sleep: InterruptibleSleep) -> Iterator[ThreadPoolExecutor]:
-    pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="images")
+    """Provide a thread pool that is stopped when the block is left with an exception."""
+    pool = ThreadPoolExecutor(MAX_CONNECTIONS, thread_name_prefix="images")
     try:
         yield pool
     except BaseException:
         sleep.stop()
         raise
     finally:
-        # Whoever is at work may still write, so the root's lock is held until all are done.
+        # The threads may still write to the recording, so the lock of the data root must be
+        # held until all of them are done.
         pool.shutdown(wait=True, cancel_futures=True)
 
 
 def start_image_downloads(
     pool: ThreadPoolExecutor,
     client: OpenSeaClient,
-    wanted: dict[int, tuple[str, ...]],
+    image_urls: dict[int, tuple[str, ...]],
     ids_to_refetch: set[str],
     progress: Progress = lambda done, total: None,
-) -> Jobs:
-    """Have images recorded in the background.
+) -> DownloadJobs:
+    """Start to download images in the background.
 
     Args:
-        wanted: punk_id -> addresses, the best first.
-        doubted: ids whose images are not taken over from an earlier recording.
-        progress: called from the pool's threads.
+        image_urls: Mapping from punk_id to the URLs of its image, the best one first.
+        ids_to_refetch: Ids whose images are not taken from the parent recording.
+        progress: Called from the pool's threads.
     """
     counter = itertools.count(1)
     lock = threading.Lock()
 
-    def count(job: Job) -> None:
+    def report(job: DownloadJob) -> None:
         if not job.cancelled():
-            with lock:  # or a smaller number might be told after a greater one
+            with lock:  # Otherwise two threads could report their numbers in the wrong order.
                 progress(next(counter), len(jobs))
 
-    jobs: Jobs = {
-        pool.submit(_try_image, client, urls, str(punk_id) not in ids_to_refetch): punk_id
-        for punk_id, urls in wanted.items()
+    jobs: DownloadJobs = {
+        pool.submit(_try_fetch, client, urls, str(punk_id) not in ids_to_refetch): punk_id
+        for punk_id, urls in image_urls.items()
     }
     for job in jobs:
-        job.add_done_callback(count)
+        job.add_done_callback(report)
     return jobs
 
 
 def wait_for_image_downloads(
-    jobs: Jobs,
+    jobs: DownloadJobs,
     on_warning: Callable[[str], None] = lambda text: None,
     *,
     abort_on_outage: bool = True,
 ) -> dict[int, str]:
-    """Wait until every image is recorded; returns why those failed that did.
+    """Wait for all downloads, and return the reason for each that failed, by punk_id.
 
     Args:
-        on_notice: told once when many in a row are refused for the same reason.
-        gives_up: False for images of which it is known that others came.
+        on_warning: Called once if many consecutive images are rejected for the same reason.
+        abort_on_outage: Whether many consecutive network errors end the run.
 
     Raises:
-        NetworkError: many in a row had no answer, so that the rest will have none either.
-        LimitError: an image host wants us to wait too long.
+        NetworkError: `OUTAGE_THRESHOLD` consecutive images got no answer.
+        LimitError: The rate limit of an image host exceeds the allowed wait.
     """
     failed: dict[int, str] = {}
-    silent = refused = 0
-    reason = ""
+    num_unanswered = num_rejected = 0
+    last_message = ""
     for job in as_completed(jobs):
         error = job.result()
-        if error is not None:
+        if isinstance(error, NetworkError):
+            failed[jobs[job]] = f"the image could not be downloaded: {error.message}"
+        elif error is not None:
             failed[jobs[job]] = f"the image {error.message}"
-        silent = silent + 1 if isinstance(error, NetworkError) else 0
-        if error is not None and abort_on_outage and silent >= HOST_IS_DOWN_AFTER:
+        num_unanswered = num_unanswered + 1 if isinstance(error, NetworkError) else 0
+        if error is not None and abort_on_outage and num_unanswered >= OUTAGE_THRESHOLD:
             raise error
-        same = isinstance(error, DataError) and error.message == reason
-        refused = refused + 1 if same else 0
-        reason = error.message if error is not None else ""
-        if refused == HOST_IS_DOWN_AFTER:
-            on_warning(f"one image after the other is refused: each {reason}")
+        is_same = isinstance(error, DataError) and error.message == last_message
+        num_rejected = num_rejected + 1 if is_same else 0
+        last_message = error.message if error is not None else ""
+        if num_rejected == OUTAGE_THRESHOLD:
+            on_warning(f"many consecutive images are rejected for the same reason: {last_message}")
     return failed
 
 
-def _try_image(
+def _try_fetch(
     client: OpenSeaClient, urls: tuple[str, ...], reuse: bool
 ) -> DataError | NetworkError | None:
-    """Have one image recorded; what is wrong with it alone is returned, all else raised."""
+    """Download one image, and return the error if only this image is affected.
+
+    All other errors are raised.
+    """
     try:
         fetch_image(client, urls, reuse=reuse)
     except (DataError, NetworkError) as error:

@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from punkdata.errors import ImageError, NetworkError, PunkError
 from punkdata.images.formats import MAX_BYTES as MAX_IMAGE_BYTES
-from punkdata.images.formats import check_whole
+from punkdata.images.formats import check_complete
 from punkdata.sources.opensea.rate_limit import (
     RETRY_HINT,
     InterruptibleSleep,
@@ -235,7 +235,7 @@ def _check_reply(request: httpx.Request, response: httpx.Response) -> httpx.Resp
         InvalidReplyError: It is neither, which is treated like a broken connection.
     """
     if response.is_success:
-        check = request.extensions.get("check", check_whole)
+        check = request.extensions.get("check", check_complete)
         try:
             check(response.content)
         except ImageError as error:

@@ -31,7 +31,9 @@ def check_base_url(base_url: str) -> str:
     if url.userinfo or url.query or url.fragment:
         raise UsageError("--base-url must not contain a user, a query or a fragment")
     if not url.host or url.scheme not in ("http", "https"):
-        raise UsageError(f"--base-url {base_url!r} is not a web address; it must begin with https://")
+        raise UsageError(
+            f"--base-url {base_url!r} is not a web address; it must begin with https://"
+        )
     if url.scheme == "http" and not is_loopback(url.host):
         raise UsageError(
             f"--base-url {base_url} would send the API key unencrypted; use https instead"

@@ -13,7 +13,8 @@ from punkdata.sources.opensea.image_download import (
     start_image_downloads,
     wait_for_image_downloads,
 )
-from punkdata.sources.opensea.retry import InterruptibleSleep, RetryTransport
+from punkdata.sources.opensea.rate_limit import InterruptibleSleep
+from punkdata.sources.opensea.retry import RetryTransport
 
 
 def client(server: OpenSeaServer) -> OpenSeaClient:

@@ -11,13 +11,8 @@ import httpx
 import pytest
 
 from punkdata.errors import DataError, LimitError, NetworkError, StoppedError
-from punkdata.sources.opensea.retry import (
-    InterruptibleSleep,
-    InvalidReplyError,
-    RateLimiter,
-    RetryTransport,
-    retry_after_s,
-)
+from punkdata.sources.opensea.rate_limit import InterruptibleSleep, RateLimiter
+from punkdata.sources.opensea.retry import InvalidReplyError, RetryTransport, retry_after_s
 
 NOW_S = 1_800_000_000.0
 

@@ -16,8 +16,10 @@ from support.sprites import DrawnPunk, png_bytes
 
 from punkdata.errors import DataError, ImageError, SetupError, UsageError
 from punkdata.sources.opensea import transport
+from punkdata.sources.opensea.http_client import make_http_client
 from punkdata.sources.opensea.retry import InvalidReplyError, RetryTransport
-from punkdata.sources.opensea.transport import NetworkTransport, check_base_url, make_http_client
+from punkdata.sources.opensea.transport import NetworkTransport
+from punkdata.sources.opensea.url_rules import check_base_url
 
 BASE = "https://api.test"
 PNG = png_bytes(DrawnPunk(1, "Ape").sprite)
