@@ -1,7 +1,7 @@
-"""The first look: python examples/first_look.py
+"""Look at the data set: python examples/first_look.py
 
-Opens the newest snapshot below ./data, tells what the test split holds, and leaves a
-contact sheet and four held-out punks as PNG files in ./demo.
+Opens the latest snapshot in ./data, prints a summary of the test split, and writes a contact sheet
+and four test punks as PNG files to ./demo.
 """
 
 from pathlib import Path
@@ -22,4 +22,4 @@ for punk_type in ("Female", "Male", "Zombie", "Ape"):
     index = test.punk_ids.tolist().index(punk_id)
     test.image(index).resize((336, 336), resample=0).save(out / f"punk-{punk_id:04d}.png")
     labels = ", ".join([punk_type, *frame.loc[punk_id, "accessories"]])
-    print(f"demo/punk-{punk_id:04d}.png is truly {labels}")
+    print(f"demo/punk-{punk_id:04d}.png has the labels {labels}")

@@ -1,7 +1,7 @@
-"""Print what punks sold for, by type: python examples/price_table.py [ROOT]
+"""Print sale prices by type: python examples/price_table.py [ROOT]
 
-Only sales in ETH, WETH or BETH with an amount above 0 have a price. Medians say more than
-means: some "sales" are gifts, and some are loans that bought a punk from themselves.
+Only payments in ETH, WETH or BETH above 0 count as prices. Prefer the median to the mean: some
+"sales" are gifts, and in some flash-loan trades the buyer and the seller are the same person.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ except PunkError as error:
 sales = snapshot.sales()
 if sales is None:
     sys.exit(
-        f"{snapshot.path} knows no sales; get them with: punkdata fetch --instant-key && "
-        "punkdata build-dataset"
+        f"error: {snapshot.path} has no sales; get them with: "
+        "punkdata fetch --instant-key && punkdata build-dataset"
     )
 
 types = snapshot.punks(columns=["punk_id", "type"]).to_pandas()

@@ -1,11 +1,11 @@
-"""Send a snapshot to a data set repository on Hugging Face's hub.
+"""Upload a snapshot to a data set repository on the Hugging Face Hub.
 
     python examples/publish_to_hub.py you/cryptopunks [ROOT]
 
-The snapshot's name becomes a tag, so that load_dataset("you/cryptopunks", revision="s2-…") gives
-just this one for ever. Needs: pip install "punkdata[hub]", and a token: hf auth login, or HF_TOKEN.
-The repository is made private if it is not there. The artwork belongs to its owners: look at
-https://licenseterms.cryptopunks.app/ before you make it public.
+The snapshot's name becomes a tag, so load_dataset("you/cryptopunks", revision="s2-…") always loads
+this snapshot. Needs: pip install huggingface_hub, and a token (`hf auth login`, or HF_TOKEN). A new
+repository is private. The artwork belongs to its owners: read https://licenseterms.cryptopunks.app/
+before you make it public.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ try:
     hub.create_repo(repository, repo_type="dataset", private=True, exist_ok=True)
     tags = [tag.name for tag in hub.list_repo_refs(repository, repo_type="dataset").tags]
     if snapshot.version in tags:
-        sys.exit(f"{repository} has {snapshot.version} already")
-    # One commit, in which what an older snapshot left is deleted: all of it, or nothing.
+        sys.exit(f"{repository} already has {snapshot.version}")
+    # One commit replaces all files, so readers never see a mixture of two snapshots.
     hub.upload_folder(
         repo_id=repository,
         repo_type="dataset",
@@ -45,9 +45,9 @@ try:
     )
     hub.create_tag(repository, repo_type="dataset", tag=snapshot.version)
 except LocalTokenNotFoundError:
-    sys.exit("error: there is no token; type: hf auth login")
+    sys.exit("error: no Hugging Face token found; run: hf auth login")
 except HfHubHTTPError as error:
-    sys.exit(f"error: {hub.endpoint} refused: {str(error).splitlines()[0]}")
-except Exception as error:  # noqa: BLE001  # of whichever HTTP library the hub's own uses
-    sys.exit(f"error: {hub.endpoint} cannot be reached ({type(error).__name__}); run it again")
+    sys.exit(f"error: {hub.endpoint} refused the request: {str(error).splitlines()[0]}")
+except Exception as error:  # noqa: BLE001  # the hub's HTTP library varies
+    sys.exit(f"error: {hub.endpoint} cannot be reached ({type(error).__name__}); try again")
 print(f"{hub.endpoint}/datasets/{repository} has {snapshot.version}")

@@ -1,9 +1,9 @@
-"""Read the training shards with webdataset, each rank its own ones.
+"""Read the training shards with webdataset; each rank reads its own share.
 
     python examples/shards_by_rank.py [ROOT]
     torchrun --nproc-per-node 2 examples/shards_by_rank.py [ROOT]
 
-ROOT is a data root or the URL of one. Needs: pip install webdataset
+ROOT is a data root or its URL. Needs: pip install webdataset
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from punkdata.errors import PunkError
 root = sys.argv[1] if len(sys.argv) > 1 else "data"
 try:
     snapshot = open_snapshot(root)
-    snapshot.download()  # of a URL: every file into the cache, checked
+    snapshot.download()  # if it is remote: cache and verify every file
 except PunkError as error:
     sys.exit(f"error: {error}")
 if int(os.environ.get("WORLD_SIZE", "1")) > 1:

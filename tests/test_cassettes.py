@@ -1,4 +1,4 @@
-"""The recordings in cassettes/: whatever changes, they must go on meaning the same."""
+"""The recordings in cassettes/ keep building the same snapshots, whatever changes in the code."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.cli import run
 from support.paths import REPOSITORY
 from support.sprites import iter_files
 
-from punkdata.cli import app, console
 from punkdata.snapshots.reader import list_snapshots
 from punkdata.snapshots.verify import verify_snapshot
 from punkdata.sources.recording import open_recording
@@ -19,15 +19,11 @@ CASSETTES = REPOSITORY / "cassettes"
 VERSIONS = {"inline": "s2-441c2d882667", "bare": "s2-9092454260ca"}
 
 
-def run(*args: object) -> int:
-    return console.run(app.app, "punkdata", [str(a) for a in args])
-
-
 @pytest.mark.parametrize(
     ("name", "code", "version"),
     [("inline", 0, VERSIONS["inline"]), ("bare", 6, VERSIONS["bare"])],
 )
-def test_a_cassette_replays_into_the_version_that_it_always_made(
+def test_cassette_builds_its_known_version(
     name: str, code: int, version: str, tmp_path: Path
 ) -> None:
     assert run("fetch", "--replay", CASSETTES / name, "--root", tmp_path) == code
@@ -37,7 +33,7 @@ def test_a_cassette_replays_into_the_version_that_it_always_made(
     assert [c.problem for c in verify_snapshot(snapshot)] == [None] * 6
 
 
-def test_the_cassettes_hold_what_their_readme_says() -> None:
+def test_cassettes_contain_what_their_readme_says() -> None:
     inline = list(open_recording(CASSETTES / "inline").replies())
     assert {r.status for r in inline} >= {200, 429, 503}
     pages = {name: sum(name in r.url for r in inline if r.is_final) for name in ("nfts", "events")}
@@ -48,13 +44,13 @@ def test_the_cassettes_hold_what_their_readme_says() -> None:
     assert {r.method for r in bare} == {"GET", "POST"}
 
 
-def test_no_cassette_holds_a_key_or_a_path() -> None:
+def test_cassettes_contain_no_key_and_no_path() -> None:
     for name, data in iter_files(CASSETTES):
         assert b"test-key" not in data, name
         assert b"/tmp" not in data or name == "README.md", name
 
 
-def test_the_price_table_is_made_of_one(tmp_path: Path) -> None:
+def test_price_table_from_a_cassette(tmp_path: Path) -> None:
     assert run("fetch", "--replay", CASSETTES / "inline", "--root", tmp_path) == 0
     assert run("build-dataset", "--root", tmp_path) == 0
     command = [sys.executable, str(REPOSITORY / "examples" / "price_table.py"), str(tmp_path)]
@@ -64,7 +60,7 @@ def test_the_price_table_is_made_of_one(tmp_path: Path) -> None:
     assert {line.split()[0] for line in lines[3:]} == {"Alien", "Ape", "Female", "Male", "Zombie"}
 
 
-def test_the_script_makes_recordings_of_the_same_content(tmp_path: Path) -> None:
+def test_make_script_reproduces_the_content(tmp_path: Path) -> None:
     command = [sys.executable, str(CASSETTES / "make.py"), str(tmp_path)]
     subprocess.run(command, capture_output=True, check=True)
     for name, version in VERSIONS.items():

@@ -143,7 +143,7 @@ def test_the_repository_holds_the_snapshot_and_nothing_else(
     assert hub.private is True
     assert "Bearer hf_of_the_test" in hub.tokens
     code, said = run(hub, tmp_path, "you/punks", snapshot.path)
-    assert f"has {snapshot.version} already" in said
+    assert f"already has {snapshot.version}" in said
     assert hub.tags == [snapshot.version]
 
 

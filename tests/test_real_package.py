@@ -1,4 +1,4 @@
-"""The real package, and the real installation. These need a package index."""
+"""The real data set and a real installation; these tests need a package index."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from punkmodels.gan.metrics.fidelity import expected_copy_rate
 
 pytestmark = pytest.mark.network
 
-PARTS: tuple[SplitName, ...] = ("train", "val", "test")
+SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def real_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_the_real_punks_make_the_version_that_they_make_everywhere(real_root: Path) -> None:
+def test_real_punks_build_the_known_version(real_root: Path) -> None:
     snapshot = open_snapshot(real_root)
     assert snapshot.version == "s2-d3cdb2a8861d"
     checks = list(verify_snapshot(snapshot))
@@ -46,22 +46,20 @@ def test_the_real_punks_make_the_version_that_they_make_everywhere(real_root: Pa
     assert checks[-1].note.startswith("10,000 different punks")
 
 
-def test_the_published_split_is_what_the_algorithm_makes_of_the_real_labels(
-    real_root: Path,
-) -> None:
+def test_published_split_is_reproducible_from_the_labels(real_root: Path) -> None:
     rows = open_snapshot(real_root).punks().sort_by("punk_id")
     labels = extract_labels(rows)
     assert (stratify(np.arange(10_000), labels) == published_split()).all()
-    for part, share in ((1, 0.1), (2, 0.1)):
-        held = labels[published_split() == part].sum(axis=0)
+    for split, share in ((1, 0.1), (2, 0.1)):
+        positives = labels[published_split() == split].sum(axis=0)
         support = labels.sum(axis=0)
-        assert (held[support >= MIN_SUPPORT] >= 1).all()
-        assert np.abs(held - support * share).max() < 2
+        assert (positives[support >= MIN_SUPPORT] >= 1).all()
+        assert np.abs(positives - support * share).max() < 2
 
 
-def test_types_are_as_known_and_by_id_leaves_no_alien_outside_training(real_root: Path) -> None:
-    whole = PunkDataset(real_root, split="all").to_pandas()
-    assert whole["type"].value_counts().to_dict() == KNOWN_TYPES
+def test_by_id_split_has_no_alien_outside_training(real_root: Path) -> None:
+    everyone = PunkDataset(real_root, split="all").to_pandas()
+    assert everyone["type"].value_counts().to_dict() == KNOWN_TYPES
     for split in ("val", "test"):
         by_id = PunkDataset(real_root, split=split, split_scheme="by_id")  # type: ignore[arg-type]
         assert "Alien" not in set(by_id.to_pandas()["type"])
@@ -69,44 +67,42 @@ def test_types_are_as_known_and_by_id_leaves_no_alien_outside_training(real_root
         assert "Alien" in set(default.to_pandas()["type"])
 
 
-def test_the_network_that_generators_are_measured_with_gives_its_published_floor(
-    real_root: Path,
-) -> None:
-    train, val, test = (load_split(real_root, "latest", "default", p) for p in PARTS)
+def test_feature_network_gives_the_published_train_reference(real_root: Path) -> None:
+    train, val, test = (load_split(real_root, "latest", "default", name) for name in SPLITS)
     cpu = torch.device("cpu")
-    known = embed(train.images, cpu)
-    assert known.square().mean().sqrt().item() == pytest.approx(1, abs=1e-3)
+    features = embed(train.images, cpu)
+    assert features.square().mean().sqrt().item() == pytest.approx(1, abs=1e-3)
     held_out = embed(torch.cat([val.images, test.images]), cpu)
-    floors = [
-        frechet_distance(held_out, known[torch.randperm(8000, generator=generator)[:2000]])
+    distances = [
+        frechet_distance(held_out, features[torch.randperm(8000, generator=generator)[:2000]])
         for generator in [torch.Generator().manual_seed(0)]
         for _ in range(5)
     ]
-    assert sum(floors) / 5 == pytest.approx(0.7298, abs=0.002)
-    chances = [expected_copy_rate(train, part) for part in (val, test)]
-    assert sum(chances) / 2 == pytest.approx(0.2264, abs=0.0001)
+    assert sum(distances) / 5 == pytest.approx(0.7298, abs=0.002)
+    rates = [expected_copy_rate(train, split) for split in (val, test)]
+    assert sum(rates) / 2 == pytest.approx(0.2264, abs=0.0001)
 
 
-def test_the_wheel_installed_alone_in_a_clean_environment_runs(tmp_path: Path) -> None:
+def test_wheel_runs_in_a_clean_environment(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), "."]
     subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     venv.create(tmp_path / "env", with_pip=True)
-    bin_ = tmp_path / "env" / ("Scripts" if sys.platform == "win32" else "bin")
+    scripts = tmp_path / "env" / ("Scripts" if sys.platform == "win32" else "bin")
     constraints = str(REPOSITORY / "constraints.txt")
-    install = [bin_ / "python", "-m", "pip", "install", "-q", "-c", constraints, str(wheel)]
+    install = [scripts / "python", "-m", "pip", "install", "-q", "-c", constraints, str(wheel)]
     subprocess.run(install, check=True, capture_output=True)
-    # Away from the repository, so that only what is installed can be imported.
+    # Run outside the repository, so that only the installed wheel can be imported.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     for line in (
-        [bin_ / "punkdata", "--help"],
-        [bin_ / "punkmodels", "--help"],
-        [bin_ / "python", "-m", "punkmodels", "--version"],
+        [scripts / "punkdata", "--help"],
+        [scripts / "punkmodels", "--help"],
+        [scripts / "python", "-m", "punkmodels", "--version"],
         [
-            bin_ / "python",
+            scripts / "python",
             "-c",
-            "from punkdata import PunkDataset; from punkdata import split; "
-            "assert len(split.published()) == 10_000",
+            "from punkdata import PunkDataset; from punkdata.splits import published_split; "
+            "assert len(published_split()) == 10_000",
         ],
     ):
         subprocess.run(line, cwd=tmp_path, env=environment, check=True, capture_output=True)

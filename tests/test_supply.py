@@ -1,6 +1,6 @@
-"""What comes with us, and what must not: the pinned releases of others, and secrets.
+"""Supply chain checks: pinned releases are neither yanked nor vulnerable; no file has a secret.
 
-Needs a package index and the extra `audit`; CI runs it.
+They need a package index and the extra `audit`; `make test-all` runs them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.network
 CONSTRAINTS = REPOSITORY / "constraints.txt"
 
 
-def pinned() -> list[tuple[str, str]]:
+def pinned_releases() -> list[tuple[str, str]]:
     lines = CONSTRAINTS.read_text("utf-8").splitlines()
     pairs = [line.split("==") for line in lines if "==" in line]
     return [(name, version) for name, version in pairs]
@@ -35,49 +35,53 @@ def run(*command: str, folder: Path = REPOSITORY) -> str:
     return done.stdout
 
 
-def test_no_pinned_release_was_withdrawn_by_its_makers() -> None:
+def test_no_pinned_release_is_yanked() -> None:
     with PyPISimple(find_index_url()) as index, ThreadPoolExecutor(8) as pool:
-        pages = list(pool.map(lambda pin: index.get_project_page(pin[0], timeout=60), pinned()))
-    wrong = {}
-    for (name, version), page in zip(pinned(), pages, strict=True):
+        pages = list(
+            pool.map(lambda pin: index.get_project_page(pin[0], timeout=60), pinned_releases())
+        )
+    problems = {}
+    for (name, version), page in zip(pinned_releases(), pages, strict=True):
         files = [file for file in page.packages if file.version == version]
         if not files or any(file.is_yanked for file in files):
-            wrong[name] = version
-    assert wrong == {}
+            problems[name] = version
+    assert problems == {}
 
 
-def test_no_pinned_release_has_a_known_hole() -> None:
+def test_no_pinned_release_has_a_known_vulnerability() -> None:
     pytest.importorskip("pip_audit", reason="needs the extra `audit`")
     options = ("--no-deps", "--disable-pip", "--format", "json")
-    told = json.loads(run("pip_audit", "--requirement", str(CONSTRAINTS), *options))["dependencies"]
-    assert len(told) == len(pinned())
-    asked = [one for one in told if "vulns" in one]
-    if not asked:
-        pytest.skip("the package index here tells no advisories")
-    assert {one["name"]: one["vulns"] for one in asked if one["vulns"]} == {}
+    report = json.loads(run("pip_audit", "--requirement", str(CONSTRAINTS), *options))[
+        "dependencies"
+    ]
+    assert len(report) == len(pinned_releases())
+    audited = [entry for entry in report if "vulns" in entry]
+    if not audited:
+        pytest.skip("this package index has no advisories")
+    assert {entry["name"]: entry["vulns"] for entry in audited if entry["vulns"]} == {}
 
 
-# Hashes are all over a repository like this; what a key looks like is known without them.
-LOOKS_RANDOM = ("HexHighEntropyString", "Base64HighEntropyString")
+# The repository is full of hashes, so the entropy detectors would only report false positives.
+ENTROPY_DETECTORS = ("HexHighEntropyString", "Base64HighEntropyString")
 
 
 def secrets_in(folder: Path, *files: str) -> dict[str, list[str]]:
-    without = [word for plugin in LOOKS_RANDOM for word in ("--disable-plugin", plugin)]
-    told = run("detect_secrets", "scan", *without, *files, folder=folder)
-    found = json.loads(told)["results"]
-    return {file: [one["type"] for one in several] for file, several in found.items()}
+    disabled = [word for plugin in ENTROPY_DETECTORS for word in ("--disable-plugin", plugin)]
+    report = run("detect_secrets", "scan", *disabled, *files, folder=folder)
+    found = json.loads(report)["results"]
+    return {file: [secret["type"] for secret in secrets] for file, secrets in found.items()}
 
 
-def test_no_file_holds_a_secret() -> None:
+def test_no_tracked_file_contains_a_secret() -> None:
     pytest.importorskip("detect_secrets", reason="needs the extra `audit`")
     command = ["git", "ls-files"]
     listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     if listed.returncode:
-        pytest.skip("no git repository")
+        pytest.skip("not a git checkout")
     assert secrets_in(REPOSITORY, *listed.stdout.split()) == {}
 
 
-def test_a_secret_would_be_found(tmp_path: Path) -> None:
+def test_secret_scan_finds_a_secret(tmp_path: Path) -> None:
     pytest.importorskip("detect_secrets", reason="needs the extra `audit`")
     (tmp_path / "notes.txt").write_text(
         "-----BEGIN RSA " + "PRIVATE KEY-----\nhttps://me:" + "word@host.test/\n"

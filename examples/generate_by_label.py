@@ -1,7 +1,7 @@
-"""Punks by name: python examples/asked_for.py
+"""Generate punks by their labels: python examples/generate_by_label.py
 
-Asks the generator that comes with punkmodels for a few punks, most of which nobody owns, and
-leaves them as one picture in ./demo.
+Uses the bundled conditional generator, which needs no data, and writes one image grid to ./demo.
+Most of these combinations do not exist in the collection.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from punkmodels.gan.config import BUNDLED_CONDITIONAL, load_generator, read_dcga
 from punkmodels.gan.generate import generate_sprites, write_grid
 from punkmodels.gan.label_conditions import HUMANS, conditions_from_names
 
-WISHES = [
+LABEL_SETS = [
     ("Zombie", ["3D Glasses"]),
     ("Zombie", ["Top Hat", "Big Beard", "Pipe"]),
     ("Alien", ["Cowboy Hat", "Eye Patch", "Cigarette"]),
@@ -29,15 +29,15 @@ WISHES = [
 
 config = read_dcgan_config(BUNDLED_CONDITIONAL).options
 model = load_generator(BUNDLED_CONDITIONAL, torch.device("cpu"))
-tones = [i % 4 + 1 if kind in HUMANS else None for i, (kind, _) in enumerate(WISHES)]
+skin_tones = [i % 4 + 1 if kind in HUMANS else None for i, (kind, _) in enumerate(LABEL_SETS)]
 condition = torch.cat(
     [
-        conditions_from_names(config, 1, *wish, skin_tone)
-        for wish, skin_tone in zip(WISHES, tones, strict=True)
+        conditions_from_names(config, 1, *label_set, skin_tone)
+        for label_set, skin_tone in zip(LABEL_SETS, skin_tones, strict=True)
     ]
 )
 sprites, _ = generate_sprites(model, len(condition), seed=0, condition=condition)
-write_grid(sprites, Path("demo/asked-for.png"), scale=8)
-for punk_type, accessories in WISHES:
-    print(f"asked for: {punk_type}, {', '.join(accessories)}")
-print("drawn in demo/asked-for.png")
+write_grid(sprites, Path("demo/by-label.png"), scale=8)
+for punk_type, accessories in LABEL_SETS:
+    print(f"{punk_type}: {', '.join(accessories)}")
+print("wrote demo/by-label.png")
