@@ -1,4 +1,4 @@
-"""`python -m punkmodels` is `punkmodels`; torchrun needs this form."""
+"""Entry point for `python -m punkmodels`, the form that torchrun requires."""
 
 from punkmodels.cli.app import main
 

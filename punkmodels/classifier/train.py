@@ -28,7 +28,7 @@ from punkmodels.classifier.config import (
 from punkmodels.classifier.networks import Classifier, Dropout, decide
 from punkmodels.data.image_grid import make_grid
 from punkmodels.data.palette import build_pair_table
-from punkmodels.data.splits import SplitTensors, describe_run, load_split, sampling_weights
+from punkmodels.data.splits import SplitTensors, load_split, sampling_weights
 from punkmodels.data.synthetic_examples import EXAMPLES_FILE, Examples, load_examples, save_examples
 from punkmodels.training.checkpoint import (
     add_prefix,
@@ -42,7 +42,7 @@ from punkmodels.training.checkpoint import (
 from punkmodels.training.device import choose_precision_and_threads, pick_device
 from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup
 from punkmodels.training.loggers import check_logger, open_logger
-from punkmodels.training.pretrained import check_resumable, restore_model
+from punkmodels.training.pretrained import check_resumable, describe_run, restore_model
 from punkmodels.training.run_dir import (
     append_metrics,
     create_run,
@@ -143,7 +143,7 @@ def train_classifier(
 
     began = (saved.device.threads, saved.device.bf16) if saved else None
     use_bf16, how = choose_precision_and_threads(
-        try_step, device, threads or process_group.threads, began, process_group
+        try_step, device, threads or process_group.threads_per_process, began, process_group
     )
     reason += how
     model.zero_grad()

@@ -1,4 +1,4 @@
-"""Drawings of anybody's, back from pictures."""
+"""Reader for sprites in PNG files: one sprite a file, or a grid of equal tiles."""
 
 from __future__ import annotations
 
@@ -13,72 +13,83 @@ from PIL import Image
 from punkdata.errors import DataError
 from punkmodels.data.palette import SPRITE_SIZE
 
+BACKGROUND_TOLERANCE = 8
+"""largest difference of a channel, in steps of 1/255, at which a pixel counts as background"""
+
 
 def read_sprites(
     path: Path,
-    tile: int = SPRITE_SIZE,
+    tile_size: int = SPRITE_SIZE,
     progress: Callable[..., None] = lambda done, total: None,
 ) -> torch.Tensor:
-    """Drawings of others, float32 (N, 4, 24, 24) in [-1, 1]: a folder of pictures or one, each
-    of one sprite or of tiles.
+    """Read sprites from a PNG file, or from all PNG files in a folder, in order of their names.
 
-    Larger tiles are averaged down. In a picture where nothing is transparent, what looks like a
-    tile's upper left corner counts as transparent. Empty tiles that fill a picture up at its end
-    are left out.
+    Tiles are read row by row, and tiles larger than 24x24 are averaged down. In an image without
+    transparency, pixels close to the color of a tile's top left corner become transparent. Empty
+    tiles at the end of an image are dropped, because they only fill its last row.
 
     Args:
-        tile: side of a tile in pixels, a multiple of 24.
+        path: a PNG file or a folder of PNG files.
+        tile_size: side of a tile in pixels, a multiple of 24.
+        progress: called with the number of files read and their total.
+
+    Returns:
+        float32 (N, 4, 24, 24), RGBA in [-1, 1].
 
     Raises:
-        DataError: no pictures, or of another size.
+        DataError: there is no PNG file, a file cannot be read, or its size does not fit.
     """
-    files = sorted(p for p in path.glob("*.png")) if path.is_dir() else [path]
+    files = sorted(path.glob("*.png")) if path.is_dir() else [path]
     if not files:
-        raise DataError(f"{path} holds no PNG pictures", hint="name a folder of PNGs, or one PNG")
+        raise DataError(
+            f"{path} contains no PNG files", hint="name a folder of PNG files, or one PNG file"
+        )
     tiles = []
     for done, file in enumerate(files, 1):
-        tiles.append(_tiles(file, tile))
+        tiles.append(_read_tiles(file, tile_size))
         progress(done, len(files))
     return torch.from_numpy(np.concatenate(tiles)).permute(0, 3, 1, 2) / 127.5 - 1
 
 
-def _enlarged(pixels: NDArray[np.float32]) -> int:
-    """How many pixels of a picture (H, W, 4), each way, are one."""
-    if (pixels == pixels[0, 0]).all():
-        return 1
-    for times in range(min(pixels.shape[:2]) // SPRITE_SIZE, 1, -1):
-        small = pixels[::times, ::times]
-        grown = small.repeat(times, axis=0).repeat(times, axis=1)
-        if grown.shape == pixels.shape and (grown == pixels).all():
-            return times
-    return 1
-
-
-def _tiles(file: Path, tile: int) -> NDArray[np.float32]:
+def _read_tiles(file: Path, tile_size: int) -> NDArray[np.float32]:
+    """Return the tiles of an image as float32 (N, 24, 24, 4), RGBA in [0, 255]."""
     try:
         with Image.open(file) as image:
             pixels = np.array(image.convert("RGBA"), np.float32)
-    except Exception as error:  # noqa: BLE001  # Pillow has many for what is no picture
+    except Exception as error:  # noqa: BLE001  # Pillow raises many types for damaged files
         raise DataError(f"{file} cannot be read ({error})") from None
     height, width = pixels.shape[:2]
-    if tile == SPRITE_SIZE and (times := _enlarged(pixels)) > 1:
+    if tile_size == SPRITE_SIZE and (scale := _upscaling_factor(pixels)) > 1:
         raise DataError(
-            f"{file} looks enlarged {times} times",
-            hint=f"say the side of its tiles: --tile-size {times * SPRITE_SIZE}",
+            f"{file} appears to be upscaled by a factor of {scale}",
+            hint=f"add --tile-size {scale * SPRITE_SIZE}",
         )
-    if tile % SPRITE_SIZE or height % tile or width % tile:
+    if tile_size % SPRITE_SIZE or height % tile_size or width % tile_size:
         raise DataError(
-            f"{file} is {width}x{height}, not made of tiles of {tile}x{tile}",
-            hint="say their side with --tile-size, a multiple of 24",
+            f"{file} is {width}x{height}, which cannot be split into tiles of "
+            f"{tile_size}x{tile_size}",
+            hint="set the side of a tile with --tile-size, a multiple of 24",
         )
-    k = tile // SPRITE_SIZE
-    pixels[pixels[..., 3] == 0] = 0  # what is not seen has no color
-    parts: NDArray[np.float32] = pixels.reshape(
-        height // tile, SPRITE_SIZE, k, width // tile, SPRITE_SIZE, k, 4
+    pixels[pixels[..., 3] == 0] = 0  # The color of a transparent pixel is arbitrary.
+    scale = tile_size // SPRITE_SIZE
+    blocks: NDArray[np.float32] = pixels.reshape(
+        height // tile_size, SPRITE_SIZE, scale, width // tile_size, SPRITE_SIZE, scale, 4
     ).mean(axis=(2, 5))
-    tiles: NDArray[np.float32] = parts.swapaxes(1, 2).reshape(-1, SPRITE_SIZE, SPRITE_SIZE, 4)
+    tiles: NDArray[np.float32] = blocks.swapaxes(1, 2).reshape(-1, SPRITE_SIZE, SPRITE_SIZE, 4)
     if pixels[..., 3].min() == 255:
-        behind = np.abs(tiles - tiles[:, :1, :1]).max(axis=3) <= 8
-        tiles[behind] = 0
-    drawn = np.flatnonzero(tiles.any(axis=(1, 2, 3)))
-    return tiles[: drawn[-1] + 1] if len(drawn) else tiles
+        distance = np.abs(tiles - tiles[:, :1, :1]).max(axis=3)
+        tiles[distance <= BACKGROUND_TOLERANCE] = 0
+    nonempty = np.flatnonzero(tiles.any(axis=(1, 2, 3)))
+    return tiles[: nonempty[-1] + 1] if len(nonempty) else tiles
+
+
+def _upscaling_factor(pixels: NDArray[np.float32]) -> int:
+    """Return the factor by which an image (H, W, 4) was enlarged with nearest-neighbor sampling."""
+    if (pixels == pixels[0, 0]).all():
+        return 1
+    for factor in range(min(pixels.shape[:2]) // SPRITE_SIZE, 1, -1):
+        reduced = pixels[::factor, ::factor]
+        enlarged = reduced.repeat(factor, axis=0).repeat(factor, axis=1)
+        if enlarged.shape == pixels.shape and (enlarged == pixels).all():
+            return factor
+    return 1

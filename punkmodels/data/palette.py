@@ -1,4 +1,8 @@
-"""Colors of punks for networks: the palette as a table, and a last layer that chooses from it."""
+"""Conversions between palette indices and RGBA tensors, and statistics of palette indices.
+
+A sprite is a tensor of palette indices, uint8 (24, 24): positions in the 222 colors of
+`punkdata.images.palette.PALETTE`.
+"""
 
 from __future__ import annotations
 
@@ -8,78 +12,100 @@ from punkdata.errors import DataError
 from punkdata.images.palette import PALETTE, palette_indices
 
 SPRITE_SIZE = 24
+"""side of a sprite in pixels"""
+NUM_PIXELS = SPRITE_SIZE**2
+"""pixels of a sprite"""
 
 
 def color_table(device: torch.device | None = None, color_embedding_dim: int = 0) -> torch.Tensor:
-    """float32 (222, 4 + code) in [-1, 1]: the palette, and a code of each color.
+    """Return the palette as RGBA in [-1, 1], each color followed by a fixed random embedding.
 
-    The code are fixed random numbers. In RGB, browns differ by a few steps, which a discriminator
-    with a gradient penalty must overlook; in the code any two colors are far apart.
+    Some browns differ by only a few RGB steps, which a discriminator with a gradient penalty
+    cannot tell apart. Their random embeddings are far from each other.
+
+    Returns:
+        float32 (222, 4 + color_embedding_dim) in [-1, 1]; the same values in every call.
     """
     rgba = torch.tensor(PALETTE, dtype=torch.float32) / 127.5 - 1
-    codes = (
-        2
-        * torch.rand(len(PALETTE), color_embedding_dim, generator=torch.Generator().manual_seed(0))
-        - 1
-    )
-    codes[0] = -1  # transparent is -1 throughout
-    return torch.cat([rgba, codes], dim=1).to(device)
+    generator = torch.Generator().manual_seed(0)
+    embeddings = 2 * torch.rand(len(PALETTE), color_embedding_dim, generator=generator) - 1
+    embeddings[0] = -1  # Transparent is -1 in every channel.
+    return torch.cat([rgba, embeddings], dim=1).to(device)
 
 
 def color_counts(indices: torch.Tensor) -> torch.Tensor:
-    """int64 (576, 222): how often each color stands at each place, of palette indices uint8
-    (N, 24, 24).
+    """Count how often each color occurs at each position.
+
+    Args:
+        indices: palette indices, uint8 (N, 24, 24).
+
+    Returns:
+        int64 (576, 222).
     """
     flat = indices.flatten(1).long()
-    cells = flat + torch.arange(flat.shape[1]) * len(PALETTE)
-    counts = torch.bincount(cells.flatten(), minlength=flat.shape[1] * len(PALETTE))
+    pairs = flat + torch.arange(flat.shape[1]) * len(PALETTE)
+    counts = torch.bincount(pairs.flatten(), minlength=flat.shape[1] * len(PALETTE))
     return counts.view(flat.shape[1], len(PALETTE))
 
 
 def to_rgba(indices: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
-    """float32 (N, 4 + code, 24, 24) in [-1, 1], of palette indices uint8 (N, 24, 24)."""
+    """Look up colors.
+
+    Args:
+        indices: palette indices, uint8 (N, 24, 24).
+        table: see `color_table`.
+
+    Returns:
+        float32 (N, 4 + color_embedding_dim, 24, 24) in [-1, 1].
+    """
     return table[indices.int()].permute(0, 3, 1, 2)
 
 
 def quantize(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The nearest color of the palette for each pixel, and how far away it was.
+    """Return the nearest palette color of each pixel, and the distance to it.
 
     Args:
-        images: float32 (N, 4, H, W) in [-1, 1]; further channels are not looked at.
+        images: float32 (N, 4 or more, H, W) in [-1, 1]; channels after the first four are ignored.
 
     Returns:
-        Palette indices uint8 (N, H, W); and float32 (N, H, W), the largest difference of a
-        channel, in steps of 1/255.
+        Palette indices, uint8 (N, H, W); and the largest difference of a channel, float32
+        (N, H, W), in steps of 1/255.
     """
     table = color_table(images.device)
-    found, distance = [], []
-    for part in torch.split(images[:, :4].permute(0, 2, 3, 1).reshape(-1, 4), 1 << 16):
-        difference = torch.cdist(part, table, p=2)
-        nearest = difference.argmin(dim=1)
-        found.append(nearest.to(torch.uint8))
-        distance.append((part - table[nearest]).abs().amax(dim=1) * 127.5)
+    indices, distances = [], []
+    # In chunks, because the table of distances has 222 columns.
+    for chunk in torch.split(images[:, :4].permute(0, 2, 3, 1).reshape(-1, 4), 1 << 16):
+        nearest = torch.cdist(chunk, table, p=2).argmin(dim=1)
+        indices.append(nearest.to(torch.uint8))
+        distances.append((chunk - table[nearest]).abs().amax(dim=1) * 127.5)
     n, _, height, width = images.shape
-    return torch.cat(found).view(n, height, width), torch.cat(distance).view(n, height, width)
-
-
-NUM_PIXELS = 24 * 24
+    return torch.cat(indices).view(n, height, width), torch.cat(distances).view(n, height, width)
 
 
 def build_pair_table(indices: torch.Tensor) -> torch.Tensor:
-    """`Classifier.pairs` of training images, uint8 (N, 24, 24).
+    """Number the pairs of position and color that occur in training images.
+
+    Args:
+        indices: palette indices, uint8 (N, 24, 24).
+
+    Returns:
+        int16 (576, 222): the number of each pair, counted from 1; 0 for pairs that do not occur.
 
     Raises:
-        DataError: they are far more varied than punks.
+        DataError: there are more pairs than int16 can number, far more than punks have.
     """
     flat = indices.flatten(1).long().cpu() + torch.arange(NUM_PIXELS) * len(PALETTE)
-    seen = torch.unique(flat)
-    if len(seen) > torch.iinfo(torch.int16).max:
-        raise DataError(f"these images have {len(seen):,} pairs of place and color, too many")
+    occurring = torch.unique(flat)
+    if len(occurring) > torch.iinfo(torch.int16).max:
+        raise DataError(
+            f"the training images contain {len(occurring):,} pairs of position and color, but at "
+            f"most {torch.iinfo(torch.int16).max:,} are supported"
+        )
     pairs = torch.zeros(NUM_PIXELS * len(PALETTE), dtype=torch.int16)
-    pairs[seen] = torch.arange(1, len(seen) + 1, dtype=torch.int16)
+    pairs[occurring] = torch.arange(1, len(occurring) + 1, dtype=torch.int16)
     return pairs.reshape(NUM_PIXELS, len(PALETTE))
 
 
 def to_indices(images: torch.Tensor) -> torch.Tensor:
-    """What classifiers read, uint8 (N, 24, 24), of uint8 RGBA (N, 4, 24, 24) on the CPU."""
+    """Convert RGBA, uint8 (N, 4, 24, 24) on the CPU, to palette indices, uint8 (N, 24, 24)."""
     return torch.from_numpy(palette_indices(images.movedim(1, -1).numpy()))

@@ -1,4 +1,4 @@
-"""The four skin tones of humans, read from one pixel of the neck."""
+"""The four skin tones of Female and Male punks, recognized by the color of one neck pixel."""
 
 from __future__ import annotations
 
@@ -7,18 +7,25 @@ import torch
 from punkdata.images.palette import PALETTE
 
 SKIN_TONE_PIXEL = (23, 9)
-"""row and column of a pixel of the neck, which tells the skin tone"""
-
+"""row and column of a neck pixel, whose color identifies the skin tone"""
 
 SKIN_TONE_COLORS = ((113, 63, 29), (174, 139, 97), (219, 177, 128), (234, 217, 217))
-"""RGB of that pixel: tone 1, the darkest, to tone 4; only men and women have one"""
+"""RGB colors of the skin tones 1 (darkest) to 4 at `SKIN_TONE_PIXEL`"""
 
 
 def detect_skin_tones(indices: torch.Tensor) -> torch.Tensor:
-    """int64 (N,): the tones of sprites, palette indices uint8 (N, 24, 24); 0 where the neck has
-    none of the four.
+    """Return the skin tone of each sprite.
+
+    Args:
+        indices: palette indices, uint8 (N, 24, 24).
+
+    Returns:
+        int64 (N,): 1 (darkest) to 4, or 0 if the neck has none of these colors, as on Aliens, Apes
+        and Zombies.
     """
-    y, x = SKIN_TONE_PIXEL
-    necks = torch.tensor(PALETTE)[indices[:, y, x].cpu().long()]
-    is_tone = (necks[:, None] == torch.tensor([(*rgb, 255) for rgb in SKIN_TONE_COLORS])).all(dim=2)
-    return torch.where(is_tone.any(dim=1), is_tone.int().argmax(dim=1) + 1, 0).to(indices.device)
+    row, column = SKIN_TONE_PIXEL
+    necks = torch.tensor(PALETTE)[indices[:, row, column].cpu().long()]
+    colors = torch.tensor([(*rgb, 255) for rgb in SKIN_TONE_COLORS])
+    matches = (necks[:, None] == colors).all(dim=2)
+    tones = torch.where(matches.any(dim=1), matches.int().argmax(dim=1) + 1, 0)
+    return tones.to(indices.device)

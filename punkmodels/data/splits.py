@@ -1,8 +1,7 @@
-"""The parts of a snapshot that a model trains on, watches, and is scored on."""
+"""Splits of a snapshot as tensors, and sampling weights that balance its labels."""
 
 from __future__ import annotations
 
-import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import punkdata
 from punkdata.dataset import PunkDataset
 from punkdata.splits import SPLIT_COLUMNS, assign_folds
 from punkmodels.data.palette import to_indices
@@ -21,57 +19,64 @@ SplitName = Literal["train", "val", "test", "all"]
 
 @dataclass(frozen=True)
 class SplitTensors:
+    """The punks of one split, with their images and labels."""
+
     punk_ids: NDArray[np.int32]
     images: torch.Tensor
-    """uint8 (N, 24, 24), palette indices"""
+    """palette indices, uint8 (N, 24, 24)"""
     labels: torch.Tensor
-    """float32 (N, 92), as the source has them"""
+    """labels as published, float32 (N, 92)"""
     visible: torch.Tensor
-    """the same without what no pixel shows"""
+    """labels that at least one pixel shows, float32 (N, 92)"""
     has_hidden_labels: bool
-    """False of a snapshot of schema 1, where `visible` has all labels"""
+    """whether the snapshot lists hidden labels; if not (schema 1), `visible` equals `labels`"""
     version: str
+    """version of the snapshot"""
     labels_hash: str
+    """hash of the snapshot's pixels, labels and splits"""
     path: Path
+    """folder of the snapshot"""
 
     def __len__(self) -> int:
         return len(self.punk_ids)
 
     @property
     def data_config(self) -> dict[str, Any]:
-        """For config.json."""
+        """The section `data` of a run's config.json."""
         return {"version": self.version, "labels_hash": self.labels_hash, "punks": len(self)}
 
 
-def load_split(root: Path, version: str, scheme: str, part: SplitName) -> SplitTensors:
-    """One part by a scheme of the snapshot, or by one of five folds.
+def load_split(root: Path, version: str, scheme: str, split: SplitName) -> SplitTensors:
+    """Load one split of a snapshot.
 
-    Of "fold-k" the test part is the k-th fifth of the punks and the validation part the
-    first half of the next; so each punk is in the test part of just one fold.
+    Args:
+        root: data root or snapshot folder.
+        version: version of the snapshot, or "latest".
+        scheme: a split scheme of the snapshot ("default" or "by_id"), or a fold of five-fold
+            cross-validation ("fold-1" to "fold-5"). The test split of fold k is the k-th fifth of
+            the punks, and its validation split is the first half of the next fifth, so each punk
+            is in the test split of exactly one fold.
+        split: "train", "val", "test", or "all" for the whole collection.
 
     Raises:
-        UsageError, DataError: as `PunkDataset`.
+        UsageError, DataError: see `PunkDataset`.
     """
     if scheme in SPLIT_COLUMNS:
-        data = PunkDataset(root, version, part, scheme)  # type: ignore[arg-type]
+        data = PunkDataset(root, version, split, scheme)  # type: ignore[arg-type]
         rows = np.arange(len(data))
     else:
         data = PunkDataset(root, version, "all")
-        first = 2 * int(scheme.removeprefix("fold-")) - 2
-        tenth = assign_folds(data.punk_ids, data.as_tensors()[1].numpy().astype(np.uint8))
-        of_test = np.isin(tenth, (first, first + 1))
-        of_val = tenth == (first + 2) % 10
-        rows = np.flatnonzero({"test": of_test, "val": of_val}.get(part, ~(of_test | of_val)))
+        rows = _fold_rows(data, int(scheme.removeprefix("fold-")), split)
     images, labels = data.as_tensors()
     hidden = torch.zeros(labels.shape, dtype=torch.bool)
     if data.hidden is not None:
         hidden = torch.from_numpy(data.hidden)
-    chosen = torch.from_numpy(rows)
+    selected = torch.from_numpy(rows)
     return SplitTensors(
         data.punk_ids[rows],
-        to_indices(images[chosen]),
-        labels[chosen],
-        labels[chosen].masked_fill(hidden[chosen], 0),
+        to_indices(images[selected]),
+        labels[selected],
+        labels[selected].masked_fill(hidden[selected], 0),
         data.hidden is not None,
         data.version,
         data.manifest.labels_hash,
@@ -79,11 +84,29 @@ def load_split(root: Path, version: str, scheme: str, part: SplitName) -> SplitT
     )
 
 
-def sampling_weights(labels: torch.Tensor, class_balance: float) -> torch.Tensor:
-    """float (N,), sums to 1: how likely each punk is drawn.
+def _fold_rows(data: PunkDataset, fold: int, split: SplitName) -> NDArray[np.intp]:
+    """Return the rows of a split, for a fold numbered from 1."""
+    # The folds of the stratified assignment are tenths; two of them make a fifth.
+    tenths = assign_folds(data.punk_ids, data.as_tensors()[1].numpy().astype(np.uint8))
+    first = 2 * (fold - 1)
+    is_test = np.isin(tenths, (first, first + 1))
+    is_val = tenths == (first + 2) % 10
+    masks = {"test": is_test, "val": is_val, "train": ~(is_test | is_val)}
+    return np.flatnonzero(masks.get(split, np.ones_like(is_test)))
 
-    A punk's balanced weight is the sum of 1/support over its labels: so every label, rare
-    or common, brings in the same total. It is mixed with the uniform weight.
+
+def sampling_weights(labels: torch.Tensor, class_balance: float) -> torch.Tensor:
+    """Return the probability of each example to be sampled.
+
+    The balanced weight of an example is the sum of 1/support over its labels, so every label,
+    rare or common, contributes the same total. It is mixed with the uniform weight.
+
+    Args:
+        labels: float32 (N, num_labels), 0 or 1.
+        class_balance: share of the balanced weight, 0 (uniform) to 1 (balanced).
+
+    Returns:
+        float32 (N,), which sums to 1.
     """
     if not class_balance:
         return torch.full((len(labels),), 1 / len(labels))
@@ -91,31 +114,3 @@ def sampling_weights(labels: torch.Tensor, class_balance: float) -> torch.Tensor
     balanced = (labels / support).sum(1)
     uniform = torch.full_like(balanced, 1 / len(labels))
     return (1 - class_balance) * uniform + class_balance * balanced / balanced.sum()
-
-
-def describe_run(
-    task: str,
-    options: dict[str, Any],
-    data: dict[str, Any],
-    device: torch.device,
-    reason: str,
-    *,
-    use_bf16: bool,
-) -> dict[str, Any]:
-    """The content of config.json."""
-    return {
-        "task": task,
-        "options": options,
-        "data": data,
-        "device": {
-            "name": device.type,
-            "threads": torch.get_num_threads(),
-            "bf16": use_bf16,
-            "reason": reason,
-        },
-        "versions": {
-            "punkdata": punkdata.__version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
-    }

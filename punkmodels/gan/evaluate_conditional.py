@@ -22,12 +22,13 @@ from punkdata.analysis.layer_recovery import recover_layers
 from punkdata.analysis.layers import SKIN_PIXEL, UNKNOWN_COLOR, Layers
 from punkdata.errors import DataError
 from punkdata.files import translate_os_errors, write_atomic
+from punkdata.images.image_grid import BACKGROUND_COLOR
 from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS, TYPES, decode_labels
 from punkmodels.classifier.config import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.classifier.evaluate import predict_logits
 from punkmodels.classifier.networks import decide
-from punkmodels.data.image_grid import BACKGROUND, make_grid
+from punkmodels.data.image_grid import make_grid
 from punkmodels.data.skin_tones import SKIN_TONE_COLORS, detect_skin_tones
 from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.gan.config import load_generator, read_dcgan_config
@@ -255,7 +256,7 @@ def render_conditional_samples(
     red = int(np.abs(PALETTE.astype(int) - (255, 0, 0, 255)).sum(axis=1).argmin())
     off = torch.where(drawn != exact, red, 0).to(torch.uint8)
     tiles = make_grid(torch.stack([drawn, exact, off], dim=1).flatten(0, 1), columns=3)
-    sheet = Image.new("RGBA", (_TEXT_PX + tiles.width, tiles.height), BACKGROUND)
+    sheet = Image.new("RGBA", (_TEXT_PX + tiles.width, tiles.height), BACKGROUND_COLOR)
     sheet.paste(tiles, (_TEXT_PX, 0))
     draw, side = ImageDraw.Draw(sheet), tiles.height // len(labels)
     for i, row in enumerate(labels.numpy()):

@@ -1,11 +1,11 @@
-"""Checkpoints: tensors in safetensors, all else in JSON beside them. Nothing is pickled.
+"""Checkpoints: tensors as safetensors, all other state as JSON. Nothing is pickled.
 
-    checkpoints/step_000500.safetensors   model.*, ema.*, best.*, and
+    checkpoints/step_000500.safetensors   model.*, ema.*, best.* and
                                           optimizer.<parameter>.<state>
-    checkpoints/step_000500.json          step, epoch, and what else the loop needs
+    checkpoints/step_000500.json          step, epoch, and other state of the loop
 
-The JSON is written first and both are renamed into place, so whoever finds the tensors
-finds a whole checkpoint.
+The JSON file is written first, and both files are renamed into place. A checkpoint whose
+safetensors file exists is therefore complete.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
@@ -25,50 +25,28 @@ from punkmodels.training.run_dir import write_json
 Tensors = dict[str, torch.Tensor]
 
 
-def add_prefix(prefix: str, tensors: Tensors) -> Tensors:
-    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+class CheckpointMetadata(BaseModel):
+    """The JSON file of a checkpoint; models add fields in subclasses."""
+
+    step: int = Field(ge=0)
+    """number of optimizer steps so far"""
+    finished: bool
+    """whether training is complete"""
 
 
-def strip_prefix(prefix: str, tensors: Tensors) -> Tensors:
-    start = f"{prefix}."
-    return {name[len(start) :]: t for name, t in tensors.items() if name.startswith(start)}
+Metadata = TypeVar("Metadata", bound=CheckpointMetadata)
 
 
-def flatten_optimizer_state(optimizer: torch.optim.Optimizer) -> Tensors:
-    """The optimizer's state, flat: {"<parameter>.<state>": tensor}."""
-    state = optimizer.state_dict()["state"]
-    return {f"{i}.{key}": value for i, values in state.items() for key, value in values.items()}
-
-
-def optimizer_state_names(optimizer: torch.optim.Optimizer) -> set[str]:
-    """The names that `optimizer_tensors` has for Adam and its kin."""
-    n = sum(len(group["params"]) for group in optimizer.param_groups)
-    return {f"{i}.{key}" for i in range(n) for key in ("step", "exp_avg", "exp_avg_sq")}
-
-
-def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
-    """Put back what `optimizer_tensors` gave; the options stay the optimizer's own."""
-    state: dict[int, Tensors] = {}
-    wanted = optimizer_state_names(optimizer)
-    if wanted != set(tensors):
-        raise DataError("the checkpoint does not hold the state of this optimizer")
-    for name, tensor in tensors.items():
-        parameter, key = name.split(".", 1)
-        state.setdefault(int(parameter), {})[key] = tensor
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
-
-
-def save_checkpoint(run: Path, tensors: Tensors, facts: CheckpointMetadata) -> Path:
-    """Write a checkpoint, then remove older ones.
+def save_checkpoint(run: Path, tensors: Tensors, metadata: CheckpointMetadata) -> Path:
+    """Write a checkpoint, then delete older ones. Returns the path of the safetensors file.
 
     Raises:
-        StorageError: the disk is full or refuses; the older checkpoint stays.
+        StorageError: the disk is full or not writable; the previous checkpoint is still there.
     """
     folder = run / "checkpoints"
-    path = folder / f"step_{facts.step:06d}.safetensors"
+    path = folder / f"step_{metadata.step:06d}.safetensors"
     with translate_os_errors(path):
-        write_json(path.with_suffix(".json"), facts.model_dump())
+        write_json(path.with_suffix(".json"), metadata.model_dump())
         write_tensors(path, tensors)
         for older in folder.glob("step_*"):
             if older.stem != path.stem:
@@ -76,21 +54,55 @@ def save_checkpoint(run: Path, tensors: Tensors, facts: CheckpointMetadata) -> P
     return path
 
 
+def load_checkpoint(run: Path, kind: type[Metadata]) -> tuple[Tensors, Metadata]:
+    """Load the newest checkpoint of a run, with its tensors on the CPU.
+
+    Args:
+        run: the run folder.
+        kind: the class of the metadata.
+
+    Raises:
+        DataError: there is no checkpoint, or it is damaged.
+    """
+    files = sorted((run / "checkpoints").glob("step_*.safetensors"), key=parse_step)
+    if not files:
+        raise DataError(f"{run} has no checkpoint", hint="train again: punkmodels train")
+    json_file = files[-1].with_suffix(".json")
+    try:
+        metadata = kind.model_validate_json(json_file.read_bytes())
+    except OSError as error:
+        raise DataError(f"{json_file} cannot be read ({error.strerror})") from None
+    except ValidationError:
+        raise DataError(f"{json_file} is damaged") from None
+    return read_tensors(files[-1]), metadata
+
+
+def has_checkpoint(run: Path) -> bool:
+    return any((run / "checkpoints").glob("step_*.safetensors"))
+
+
 def parse_step(path: Path) -> int:
-    """Of a file named step_000500.*, 500."""
+    """Return the step in a file name such as step_000500.safetensors, or -1 if it has none."""
     digits = path.stem.removeprefix("step_")
     return int(digits) if digits.isdecimal() else -1
 
 
 def write_tensors(path: Path, tensors: Tensors) -> None:
-    # safetensors refuses views that share memory or are not laid out in order.
-    plain = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
-    write_atomic(path, save(plain))
+    """Write tensors atomically to a safetensors file.
+
+    Raises:
+        StorageError: the disk is full or not writable.
+    """
+    # safetensors refuses tensors that share memory or are not contiguous.
+    copies = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
+    write_atomic(path, save(copies))
 
 
 def read_tensors(path: Path) -> Tensors:
-    """Raises:
-    DataError: the file is damaged.
+    """Read a safetensors file.
+
+    Raises:
+        DataError: the file is missing or damaged.
     """
     try:
         return load_file(path)
@@ -98,32 +110,40 @@ def read_tensors(path: Path) -> Tensors:
         raise DataError(f"{path} is damaged ({error})") from None
 
 
-def has_checkpoint(run: Path) -> bool:
-    return any((run / "checkpoints").glob("step_*.safetensors"))
+def add_prefix(prefix: str, tensors: Tensors) -> Tensors:
+    """Return the tensors with "<prefix>." in front of their names."""
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
 
 
-class CheckpointMetadata(BaseModel):
-    """The JSON beside a checkpoint's tensors; models have more to tell."""
-
-    step: int = Field(ge=0)
-    finished: bool
-
-
-Facts = TypeVar("Facts", bound=CheckpointMetadata)
+def strip_prefix(prefix: str, tensors: Tensors) -> Tensors:
+    """Return the tensors whose names start with "<prefix>.", without that prefix."""
+    start = f"{prefix}."
+    return {name[len(start) :]: t for name, t in tensors.items() if name.startswith(start)}
 
 
-def load_checkpoint(run: Path, kind: type[Facts]) -> tuple[Tensors, Facts]:
-    """The newest checkpoint of a run: its tensors on the CPU, and its facts.
+def flatten_optimizer_state(optimizer: torch.optim.Optimizer) -> Tensors:
+    """Return the state of an optimizer as {"<parameter>.<state>": tensor}."""
+    state = optimizer.state_dict()["state"]
+    return {f"{i}.{key}": value for i, values in state.items() for key, value in values.items()}
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
+    """Load the state that `flatten_optimizer_state` returned. The options are not changed.
 
     Raises:
-        DataError: there is none, or it is damaged.
+        DataError: the tensors are not the state of an Adam optimizer with these parameters.
     """
-    found = sorted((run / "checkpoints").glob("step_*.safetensors"), key=parse_step)
-    if not found:
-        raise DataError(f"{run} has no checkpoint", hint="train again: punkmodels train")
-    try:
-        text = found[-1].with_suffix(".json").read_bytes()
-        facts = kind.model_validate_json(text)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{found[-1]} is damaged ({error})") from None
-    return read_tensors(found[-1]), facts
+    if set(tensors) != _adam_state_names(optimizer):
+        raise DataError("the optimizer state in the checkpoint does not match the network")
+    state: dict[int, Tensors] = {}
+    for name, tensor in tensors.items():
+        parameter, key = name.split(".", 1)
+        state.setdefault(int(parameter), {})[key] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _adam_state_names(optimizer: torch.optim.Optimizer) -> set[str]:
+    """Return the names that `flatten_optimizer_state` gives the state of Adam and AdamW."""
+    n = sum(len(group["params"]) for group in optimizer.param_groups)
+    return {f"{i}.{key}" for i in range(n) for key in ("step", "exp_avg", "exp_avg_sq")}

@@ -1,4 +1,4 @@
-"""A step of training as one CUDA graph: small networks spend most of their time on launches."""
+"""Training steps as CUDA graphs, which avoid the launch overhead that dominates small networks."""
 
 from __future__ import annotations
 
@@ -6,39 +6,45 @@ from collections.abc import Callable
 
 import torch
 
-WARM_UPS = 3
-"""steps that are taken one operation at a time, before one is captured"""
-
 
 class CapturedStep:
-    """A step that is captured once and then replayed, on a GPU; elsewhere it is called.
+    """A training step that is captured once as a CUDA graph and then replayed.
 
-    All steps are taken, the first few included, so a captured training is the same as any other.
-    What a step reads and writes must be tensors on the device that stay where they are, and it may
-    not ask for their values.
+    On other devices, each call simply calls the step. Warm-up calls are real steps, so captured
+    and eager training take the same steps. The step must read and write tensors that stay at the
+    same place on the device, and must not synchronize with the CPU (no `.item()`).
 
     Args:
-        generator: of the random numbers that the step draws.
+        step: the step, without arguments or a result.
+        device: the device of the tensors.
+        generator: the generator of the random numbers in the step.
+        warmup_steps: calls that run eagerly before the step is captured.
     """
 
     def __init__(
-        self, step: Callable[[], None], device: torch.device, generator: torch.Generator
+        self,
+        step: Callable[[], None],
+        device: torch.device,
+        generator: torch.Generator,
+        warmup_steps: int = 3,
     ) -> None:
         self.step, self.device, self.generator = step, device, generator
+        self.warmup_steps = warmup_steps
         self.graph: torch.cuda.CUDAGraph | None = None
-        self.taken = 0
+        self.num_warmups = 0
 
     def __call__(self) -> None:
         if self.device.type != "cuda":
             self.step()
             return
-        if self.taken < WARM_UPS:
-            aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-            aside.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(aside):
+        if self.num_warmups < self.warmup_steps:
+            # PyTorch requires warm-up on a side stream.
+            side_stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # untyped in torch
+            side_stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side_stream):
                 self.step()
-            torch.cuda.current_stream().wait_stream(aside)
-            self.taken += 1
+            torch.cuda.current_stream().wait_stream(side_stream)
+            self.num_warmups += 1
             return
         if self.graph is None:
             self.graph = torch.cuda.CUDAGraph()

@@ -1,4 +1,7 @@
-"""Where to compute: taken once, with a reason that a person can read."""
+"""Choice of the device, the number of CPU threads, and the floating-point precision.
+
+Each choice comes with a reason in words, which is logged and stored in the run's config.json.
+"""
 
 from __future__ import annotations
 
@@ -11,121 +14,160 @@ import torch
 from punkdata.errors import UsageError
 from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup
 
-CHOICES = ("auto", "cpu", "cuda", "mps")
+BF16_TIME_FRACTION = 0.9
+"""fraction of the float32 time that a step in bfloat16 must stay below for bfloat16 to be used"""
+
+Clock = Callable[[], float]
+"""clock in seconds"""
 
 
-def pick_device(wanted: str = "auto") -> tuple[torch.device, str]:
-    """The device to compute on, and why.
+def pick_device(requested: str = "auto") -> tuple[torch.device, str]:
+    """Return the device to compute on, and the reason.
+
+    Args:
+        requested: "cpu", "cuda", "mps", or "auto" for the first available of cuda, mps and cpu.
 
     Raises:
-        UsageError: `wanted` is unknown or not on this machine.
+        UsageError: the device is unknown or not available.
     """
-    available = {
+    is_available = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
         "cpu": True,
     }
-    if wanted == "auto":
-        name = next(name for name, there in available.items() if there)
-        return torch.device(name), f"auto: {_describe(name)}"
-    if not available.get(wanted, False):
-        there = ", ".join(name for name, yes in available.items() if yes)
-        raise UsageError(f"device {wanted} is not on this machine (there: {there})")
-    return torch.device(wanted), f"asked for: {_describe(wanted)}"
+    available = [name for name, yes in is_available.items() if yes]
+    if requested == "auto":
+        return torch.device(available[0]), f"{_describe(available[0])} (auto)"
+    if requested not in available:
+        raise UsageError(
+            f"device {requested} is not available on this machine",
+            hint=f"available devices: {', '.join(available)}",
+        )
+    return torch.device(requested), f"{_describe(requested)} (as requested)"
 
 
 def choose_precision_and_threads(
     try_step: Callable[[bool], object],
     device: torch.device,
     threads: int | None,
-    began: tuple[int, bool] | None = None,
+    resumed: tuple[int, bool] | None = None,
     process_group: ProcessGroup = SINGLE_PROCESS,
 ) -> tuple[bool, str]:
-    """Set the CPU's threads, and say whether to compute in bfloat16, and why: as a resumed run
-    began, as asked for, or whichever is faster. The reasons go on from those of `pick_device`.
+    """Set the number of CPU threads, and choose between float32 and bfloat16.
+
+    A resumed run uses the settings that it started with. Otherwise settings that are not given
+    are benchmarked.
 
     Args:
-        try_step: a step of training; its argument says whether in bfloat16.
-        threads: None to measure. A number asks for float32 on the CPU, so that runs repeat.
-        began: threads of a run that is resumed, and whether in bfloat16.
-        ranks: that share the training; the first measures for all.
+        try_step: takes a training step, in bfloat16 if its argument is True.
+        device: the device of the training.
+        threads: number of CPU threads; None to benchmark. On a CPU, a given number implies
+            float32, so that runs can be reproduced.
+        resumed: threads and use_bf16 of the run that is resumed, or None for a new run.
+        process_group: the processes of the training. Rank 0 benchmarks for all.
+
+    Returns:
+        Whether to use bfloat16, and a text to append to the reason of `pick_device`.
     """
     if not process_group.is_main:
-        began = process_group.broadcast((1, False))
-    how = ""
+        resumed = process_group.broadcast((1, False))
+    choices = ""
     if device.type == "cpu":
-        if began:
-            used, reason = began[0], "as the run began"
+        if resumed:
+            num_threads, reason = resumed[0], "as when the run started"
         elif threads:
-            used, reason = threads, "as asked for"
+            num_threads, reason = threads, "as requested"
         else:
-            used, reason = benchmark_threads(lambda: try_step(False))
-        torch.set_num_threads(used)
-        how += f", {used} thread{'s' * (used > 1)} ({reason})"
-    half = began[1] if began else False
-    if not began and (threads is None or device.type != "cpu"):
-        half, reason = benchmark_bf16(try_step, device)
-        how += f", {'bfloat16' if half else 'float32'} ({reason})"
+            num_threads, reason = benchmark_threads(lambda: try_step(False))
+        torch.set_num_threads(num_threads)
+        choices += f", {_threads(num_threads)} ({reason})"
+    use_bf16 = resumed[1] if resumed else False
+    if not resumed and (threads is None or device.type != "cpu"):
+        use_bf16, reason = benchmark_bf16(try_step, device)
+        choices += f", {'bfloat16' if use_bf16 else 'float32'} ({reason})"
     if process_group.is_main:
-        process_group.broadcast((torch.get_num_threads(), half))
-    return half, how
+        process_group.broadcast((torch.get_num_threads(), use_bf16))
+    return use_bf16, choices
 
 
 def benchmark_bf16(
-    work: Callable[[bool], object], device: torch.device, rounds: int = 3
+    step: Callable[[bool], object],
+    device: torch.device,
+    rounds: int = 3,
+    clock: Clock = time.perf_counter,
 ) -> tuple[bool, str]:
-    """Whether bfloat16 is faster than float32 by more than a tenth, measured on `work`, and why.
+    """Return whether bfloat16 is clearly faster than float32, and the measured times.
 
     Args:
-        work: a step of training; its argument says whether in bfloat16.
+        step: takes a training step, in bfloat16 if its argument is True.
+        device: the device of the training.
+        rounds: measurements of each precision, of which the fastest counts.
+        clock: a clock in seconds.
     """
     if device.type == "mps":
-        return False, "not tried on Apple's GPU"
-    best_s = dict.fromkeys((False, True), float("inf"))
-    for half in best_s:
-        work(half)
-    for _ in range(rounds):
-        for half in best_s:
-            _finish(device)
-            start = time.perf_counter()
-            work(half)
-            _finish(device)
-            best_s[half] = min(best_s[half], time.perf_counter() - start)
-    single, half_ms = (round(best_s[half] * 1e3) for half in (False, True))
-    reason = f"measured a step: float32 {single} ms, bfloat16 {half_ms} ms"
-    return best_s[True] < 0.9 * best_s[False], reason
+        return False, "bfloat16 is not benchmarked on Apple GPUs"
+    fastest_s = dict.fromkeys((False, True), float("inf"))
+    for use_bf16 in fastest_s:
+        step(use_bf16)  # The first call includes allocations.
+    for _ in range(rounds):  # Alternate, so that a short disturbance affects both.
+        for use_bf16 in fastest_s:
+            _synchronize(device)
+            start_s = clock()
+            step(use_bf16)
+            _synchronize(device)
+            fastest_s[use_bf16] = min(fastest_s[use_bf16], clock() - start_s)
+    float32_ms, bf16_ms = (round(fastest_s[use_bf16] * 1e3) for use_bf16 in (False, True))
+    reason = f"benchmarked: float32 {float32_ms} ms/step, bfloat16 {bf16_ms} ms/step"
+    return fastest_s[True] < BF16_TIME_FRACTION * fastest_s[False], reason
 
 
-def _finish(device: torch.device) -> None:
+def benchmark_threads(
+    step: Callable[[], object],
+    rounds: int = 3,
+    cores: int | None = None,
+    clock: Clock = time.perf_counter,
+) -> tuple[int, str]:
+    """Return the faster of one CPU thread and one per core, and the measured times.
+
+    On a busy or virtual machine, threads that wait for each other can slow a small network down
+    many times, which cannot be predicted without a benchmark.
+
+    Args:
+        step: takes a training step.
+        rounds: measurements of each number of threads, of which the fastest counts.
+        cores: number of cores; by default those available to this process.
+        clock: a clock in seconds.
+    """
+    fastest_s = dict.fromkeys(sorted({1, cores or _available_cores()}), float("inf"))
+    for threads in fastest_s:
+        torch.set_num_threads(threads)
+        step()  # The first call includes allocations.
+    for _ in range(rounds):  # Alternate, so that a short disturbance affects both.
+        for threads in fastest_s:
+            torch.set_num_threads(threads)
+            start_s = clock()
+            step()
+            fastest_s[threads] = min(fastest_s[threads], clock() - start_s)
+    times = ", ".join(f"{_threads(n)} {s * 1e3:.0f} ms/step" for n, s in fastest_s.items())
+    return min(fastest_s, key=lambda n: fastest_s[n]), f"benchmarked: {times}"
+
+
+def _available_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _synchronize(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize()
 
 
 def _describe(name: str) -> str:
     if name == "cuda":
-        return f"the GPU {torch.cuda.get_device_name()}"
-    return "Apple's GPU" if name == "mps" else "the CPU"
+        return f"GPU {torch.cuda.get_device_name()}"
+    return "Apple GPU" if name == "mps" else "CPU"
 
 
-def benchmark_threads(work: Callable[[], object], rounds: int = 3) -> tuple[int, str]:
-    """The faster of one CPU thread and one a core, measured on `work`, and why.
-
-    On a busy or virtual machine, threads that wait for each other can make small networks
-    many times slower, and nothing but a measurement tells.
-    """
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    best_s = dict.fromkeys(sorted({1, cores}), float("inf"))
-    for threads in best_s:
-        torch.set_num_threads(threads)
-        work()  # the first call pays for allocation
-    for _ in range(rounds):  # in turn, so that a short disturbance meets both
-        for threads in best_s:
-            torch.set_num_threads(threads)
-            start = time.perf_counter()
-            work()
-            best_s[threads] = min(best_s[threads], time.perf_counter() - start)
-    threads = min(best_s, key=lambda n: best_s[n])
-    times = ", ".join(f"{n} thread{'s' * (n > 1)} {s * 1e3:.0f} ms" for n, s in best_s.items())
-    return threads, f"measured a step: {times}"
+def _threads(n: int) -> str:
+    return "1 thread" if n == 1 else f"{n} threads"

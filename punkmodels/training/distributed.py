@@ -1,8 +1,8 @@
-"""Several processes, one training: whose rows of a batch are whose, and gradients averaged.
+"""Data-parallel training in several processes, with averaged gradients.
 
-torchrun starts the processes and numbers them by ranks. Each holds the whole collection and draws
-the random numbers of the whole batch, of which it uses its own rows: so two ranks compute just what
-one would.
+torchrun starts the processes and numbers them by rank. Each process holds the whole data set. All
+processes generate the random numbers of the global batch from the same seed, and each uses the rows
+of its own shard.
 """
 
 from __future__ import annotations
@@ -24,64 +24,67 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """By default this process is alone."""
+    """The processes of a training; a single process by default."""
 
     rank: int = 0
+    """number of this process, counted from 0"""
     world_size: int = 1
-    """how many there are"""
+    """number of processes"""
 
     @property
     def is_main(self) -> bool:
-        """Of all ranks one writes and speaks."""
+        """Whether this is rank 0, the only process that writes files and logs."""
         return self.rank == 0
 
     @property
-    def threads(self) -> int | None:
-        """CPU threads of each, where they share a machine; None if alone, and it is open."""
+    def threads_per_process(self) -> int | None:
+        """CPU threads of each process if several share a machine; None for a single process."""
         if self.world_size == 1:
             return None
         return max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
     def local_shard(self, rows: torch.Tensor) -> torch.Tensor:
-        """Of the rows of a whole batch."""
-        share = len(rows) // self.world_size
-        return rows[self.rank * share : (self.rank + 1) * share]
+        """Return this process's rows of a global batch."""
+        shard_size = len(rows) // self.world_size
+        return rows[self.rank * shard_size : (self.rank + 1) * shard_size]
 
     def all_reduce_mean(self, tensors: Iterable[torch.Tensor | None]) -> None:
-        """Replace each by its mean over all ranks, in one message.
+        """Replace each tensor by its mean over all processes, with a single all-reduce.
+
+        Args:
+            tensors: floating-point tensors of the same type; None is skipped.
 
         Raises:
-            NetworkError: another rank has ended.
+            NetworkError: another process has ended.
         """
-        there = [t for t in tensors if t is not None]
+        present = [t for t in tensors if t is not None]
         if self.world_size == 1:
             return
-        flat = torch.cat([t.detach().flatten() for t in there])
+        flat = torch.cat([t.detach().flatten() for t in present])
         try:
             distributed.all_reduce(flat)
         except RuntimeError:
-            raise _lost() from None
+            raise _lost_process_error() from None
         flat /= self.world_size
+        means = torch.split(flat, [t.numel() for t in present])
         with torch.no_grad():
-            for tensor, mean in zip(
-                there, torch.split(flat, [t.numel() for t in there]), strict=True
-            ):
+            for tensor, mean in zip(present, means, strict=True):
                 tensor.copy_(mean.view_as(tensor))
 
     def broadcast(self, value: Value) -> Value:
-        """What the first rank says.
+        """Return the value that rank 0 passed.
 
         Raises:
-            NetworkError: another rank has ended.
+            NetworkError: another process has ended.
         """
         if self.world_size == 1:
             return value
-        said = [value]
+        values = [value]
         try:
-            distributed.broadcast_object_list(said)
+            distributed.broadcast_object_list(values)
         except RuntimeError:
-            raise _lost() from None
-        return said[0]
+            raise _lost_process_error() from None
+        return values[0]
 
 
 SINGLE_PROCESS = ProcessGroup()
@@ -89,62 +92,62 @@ SINGLE_PROCESS = ProcessGroup()
 
 @dataclass(frozen=True)
 class RandomStream:
-    """Random numbers of a whole batch, of which each rank gets its rows."""
+    """Random numbers of the global batch, of which each process receives its own rows.
+
+    In all methods, `n` is the number of rows for one process.
+    """
 
     generator: torch.Generator
+    """generator with the same state in all processes"""
     process_group: ProcessGroup = SINGLE_PROCESS
-
-    def normal(self, n: int, *shape: int) -> torch.Tensor:
-        """float32 (n, *shape) of N(0, 1)."""
-        return self.process_group.local_shard(
-            torch.randn(
-                n * self.process_group.world_size,
-                *shape,
-                generator=self.generator,
-                device=self.device,
-            )
-        )
-
-    def uniform(self, n: int, *shape: int) -> torch.Tensor:
-        """float32 (n, *shape) in [0, 1)."""
-        return self.process_group.local_shard(
-            torch.rand(
-                n * self.process_group.world_size,
-                *shape,
-                generator=self.generator,
-                device=self.device,
-            )
-        )
-
-    def integers(self, low: int, high: int, n: int, *shape: int) -> torch.Tensor:
-        """int64 (n, *shape), at least `low` and less than `high`."""
-        size = (n * self.process_group.world_size, *shape)
-        return self.process_group.local_shard(
-            torch.randint(low, high, size, generator=self.generator, device=self.device)
-        )
 
     @property
     def device(self) -> torch.device:
         return self.generator.device
 
+    def normal(self, n: int, *shape: int) -> torch.Tensor:
+        """Return float32 (n, *shape) of the standard normal distribution."""
+        size = self._global_size(n, *shape)
+        return self._local(torch.randn(size, generator=self.generator, device=self.device))
+
+    def uniform(self, n: int, *shape: int) -> torch.Tensor:
+        """Return float32 (n, *shape), uniform in [0, 1)."""
+        size = self._global_size(n, *shape)
+        return self._local(torch.rand(size, generator=self.generator, device=self.device))
+
+    def integers(self, low: int, high: int, n: int, *shape: int) -> torch.Tensor:
+        """Return int64 (n, *shape), uniform in `low` to `high` - 1."""
+        size = self._global_size(n, *shape)
+        values = torch.randint(low, high, size, generator=self.generator, device=self.device)
+        return self._local(values)
+
+    def _global_size(self, n: int, *shape: int) -> tuple[int, ...]:
+        return (n * self.process_group.world_size, *shape)
+
+    def _local(self, rows: torch.Tensor) -> torch.Tensor:
+        return self.process_group.local_shard(rows)
+
 
 def launched_world_size() -> int:
-    """How many torchrun has started; 1 without it."""
+    """Return the number of processes that torchrun started, or 1 without torchrun."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 @contextmanager
 def init_process_group() -> Iterator[ProcessGroup]:
-    """The ranks that torchrun has started, or this process alone. Each gets a GPU of its own, where
-    there are any.
+    """Join the processes that torchrun started, and leave them at the end.
+
+    Without torchrun, yields `SINGLE_PROCESS`. With GPUs, each process selects one of its own.
     """
     if launched_world_size() == 1:
         yield SINGLE_PROCESS
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
-    # Its functions take the group there is when they are imported, which the first optimizer does,
-    # as their default: it would outlive its end below, and its threads would abort the process.
+    # When this module is imported, its functions take the current process group as a default
+    # argument, and creating an optimizer imports it. Importing it before a group exists prevents
+    # that reference from keeping the group's threads alive after `destroy_process_group`, where
+    # they would abort the process at exit.
     importlib.import_module("torch.distributed.nn.functional")
     distributed.init_process_group()
     try:
@@ -153,8 +156,8 @@ def init_process_group() -> Iterator[ProcessGroup]:
         distributed.destroy_process_group()
 
 
-def _lost() -> NetworkError:
+def _lost_process_error() -> NetworkError:
     return NetworkError(
-        "another rank of this training has ended",
-        hint="go on with the same command and --resume latest",
+        "another process of this training has ended",
+        hint="resume with the same command and --resume latest",
     )

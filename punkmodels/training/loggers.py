@@ -1,4 +1,4 @@
-"""One more place for the lines of metrics.jsonl: tensorboard, or Weights & Biases."""
+"""Metric loggers besides metrics.jsonl: TensorBoard, and Weights & Biases."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from typing import Any
 from punkdata.errors import SetupError
 from punkmodels.training.run_dir import read_config
 
-PROJECT = "punkmodels"
-"""where wandb keeps runs; WANDB_PROJECT, WANDB_ENTITY and WANDB_MODE are stronger"""
+WANDB_PROJECT = "punkmodels"
+"""default project on Weights & Biases; the environment variable WANDB_PROJECT overrides it"""
 
-Write = Callable[[dict[str, Any]], None]
+LogMetrics = Callable[[dict[str, Any]], None]
+"""function that logs one line of metrics.jsonl"""
 
 
 def check_logger(name: str | None) -> None:
-    """Before anything is trained.
+    """Check that a logger can be used, before training starts.
 
     Raises:
-        SetupError: what this sink needs is not installed, or not configured.
+        SetupError: its package is not installed, or wandb is online but not logged in.
     """
     try:
         if name == "tensorboard":
@@ -31,67 +32,70 @@ def check_logger(name: str | None) -> None:
             is_online = wandb.setup().settings.mode in ("online", "shared")
             if is_online and not wandb.login(prompt=False):
                 raise SetupError(
-                    "wandb knows no account",
-                    hint="wandb login, or set WANDB_MODE=offline and send the run later",
+                    "wandb is not logged in",
+                    hint="run: wandb login, or set WANDB_MODE=offline and sync the run later",
                 )
     except ImportError:
         raise SetupError(f"{name} is not installed", hint=f"pip install {name}") from None
 
 
 @contextmanager
-def open_logger(run: Path, name: str | None) -> Iterator[Write]:
-    """What takes the lines of metrics.jsonl as they are written; by default nothing does.
+def open_logger(run: Path, name: str | None) -> Iterator[LogMetrics]:
+    """Open a logger for a run, and yield a function that logs a line of metrics.jsonl.
+
+    A resumed run continues the same TensorBoard folder or Weights & Biases run.
 
     Args:
-        name: "tensorboard", which writes to `tensorboard/` in the run's folder, or "wandb", which
-            keeps its own copy in `wandb/`. A resumed run goes on in its place.
+        run: the run folder.
+        name: "tensorboard", which writes to `tensorboard/` in the run folder; "wandb", which keeps
+            a local copy in `wandb/` there; or None to log nothing.
 
     Raises:
-        SetupError: as `check_logger`.
+        SetupError: see `check_logger`.
     """
     check_logger(name)
     if name == "tensorboard":
-        with _tensorboard(run) as write:
-            yield write
+        with _open_tensorboard(run) as log_metrics:
+            yield log_metrics
     elif name == "wandb":
-        with _wandb(run) as write:
-            yield write
+        with _open_wandb(run) as log_metrics:
+            yield log_metrics
     else:
         yield lambda line: None
 
 
 @contextmanager
-def _tensorboard(run: Path) -> Iterator[Write]:
+def _open_tensorboard(run: Path) -> Iterator[LogMetrics]:
     from torch.utils.tensorboard import SummaryWriter
 
     with SummaryWriter(str(run / "tensorboard")) as writer:
 
-        def write(line: dict[str, Any]) -> None:
+        def log_metrics(line: dict[str, Any]) -> None:
             for key, value in _scalars(line).items():
                 writer.add_scalar(key, value, line["images_seen"])
             writer.flush()
 
-        yield write
+        yield log_metrics
 
 
 @contextmanager
-def _wandb(run: Path) -> Iterator[Write]:
+def _open_wandb(run: Path) -> Iterator[LogMetrics]:
     import wandb
 
-    # Its folders are named …-<id>: the newest tells which run to go on with.
-    before = sorted((run / "wandb").glob("*run-*-*"))
+    # wandb names its folders <mode>-run-<time>-<id>; the newest one has the id to resume.
+    folders = sorted((run / "wandb").glob("*run-*-*"))
     with wandb.init(
-        project=None if wandb.setup().settings.project else PROJECT,
+        project=None if wandb.setup().settings.project else WANDB_PROJECT,
         name=run.name,
-        id=before[-1].name.rpartition("-")[2] if before else None,
+        id=folders[-1].name.rpartition("-")[2] if folders else None,
         resume="allow",
         dir=run,
         config=read_config(run),
         settings=wandb.Settings(silent=True, console="off"),
-    ) as kept:
-        yield lambda line: kept.log(_scalars(line), step=line["images_seen"])
+    ) as wandb_run:
+        yield lambda line: wandb_run.log(_scalars(line), step=line["images_seen"])
 
 
 def _scalars(line: dict[str, Any]) -> dict[str, float]:
-    """What is known; a discriminator that has not begun yet has no loss."""
+    """Return the metrics that have a value; for example, loss_D is None before its training."""
     return {k: v for k, v in line.items() if k != "images_seen" and v is not None}

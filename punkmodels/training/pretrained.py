@@ -1,7 +1,8 @@
-"""What a run of any kind keeps in config.json, and its weights, back from disk and out again."""
+"""The config.json of runs, and weights that are restored from runs or exported from them."""
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -9,34 +10,45 @@ import torch
 from pydantic import BaseModel, Field, ValidationError
 from torch import nn
 
+from punkdata._version import __version__
 from punkdata.errors import DataError, UsageError
 from punkdata.files import translate_os_errors
 from punkmodels.training.checkpoint import write_tensors
 from punkmodels.training.run_dir import read_config, write_json
 
-# The bounds are checked when a run's config.json is read again.
+# These bounds are checked when the config.json of a run is read.
 Count = Annotated[int, Field(ge=1, le=100_000)]
 Dim = Annotated[int, Field(ge=1, le=4096)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+
 WEIGHTS_FILE = "model.safetensors"
-"""in a folder of exported weights, beside config.json"""
+"""file name of exported weights, in a folder with config.json"""
 
 
 class SavedData(BaseModel):
+    """The section `data` of config.json."""
+
     version: str
+    """version of the snapshot"""
     labels_hash: str
+    """hash of the training data's pixels, labels and splits"""
     pictures: str | None = None
-    """where they were, of what learned from other pictures than punks"""
+    """path of the image files, for a run of --image-dir"""
 
 
 class SavedDevice(BaseModel):
+    """The section `device` of config.json."""
+
     name: str
+    """type of the device: cpu, cuda or mps"""
     threads: Annotated[int, Field(ge=1, le=1024)]
+    """number of CPU threads"""
     bf16: bool = False
+    """whether training uses bfloat16"""
 
 
 class SavedRun(BaseModel):
-    """What is read again of every config.json."""
+    """The parts of config.json that all models share."""
 
     data: SavedData
     device: SavedDevice
@@ -45,59 +57,114 @@ class SavedRun(BaseModel):
 Saved = TypeVar("Saved", bound=SavedRun)
 
 
-def read_run_config(run: Path, kind: type[Saved], name: str) -> Saved:
-    """The config.json of a run.
+def describe_run(
+    task: str,
+    options: dict[str, Any],
+    data: dict[str, Any],
+    device: torch.device,
+    reason: str,
+    *,
+    use_bf16: bool,
+) -> dict[str, Any]:
+    """Return the content of config.json for a new run.
 
     Args:
-        name: of the kind, for people.
+        task: "classifier" or "dcgan".
+        options: the resolved options.
+        data: see `SavedData`.
+        device: the device of the training.
+        reason: why this device, number of threads and precision were chosen.
+        use_bf16: whether training uses bfloat16.
+    """
+    return {
+        "task": task,
+        "options": options,
+        "data": data,
+        "device": {
+            "name": device.type,
+            "threads": torch.get_num_threads(),
+            "bf16": use_bf16,
+            "reason": reason,
+        },
+        "versions": {
+            "punkdata": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+def read_run_config(run: Path, kind: type[Saved], name: str) -> Saved:
+    """Read and validate the config.json of a run.
+
+    Args:
+        run: a run folder, or a folder of exported weights.
+        kind: the class to validate against.
+        name: name of the model for error messages, such as "classifier".
 
     Raises:
-        DataError: it is missing, damaged, or of another kind.
+        DataError: the file is missing, damaged, or belongs to another kind of model.
     """
+    config = read_config(run)
     try:
-        return kind.model_validate(read_config(run))
+        return kind.model_validate(config)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
+        field = ".".join(map(str, error.errors()[0]["loc"]))
         raise DataError(
-            f"{run} is not a {name} of this punkmodels (config.json, {where}: {first['msg']})"
+            f"{run} is not a {name} of this version of punkmodels "
+            f"(the field {field} of config.json is missing or invalid)"
         ) from None
 
 
 def check_resumable(run: Path) -> None:
-    """Raises:
-    UsageError: these are weights without what it takes to go on with their training.
+    """Check that a folder is a run, not exported weights.
+
+    Raises:
+        UsageError: the folder contains exported weights, which lack the state of the optimizer.
     """
     if (run / WEIGHTS_FILE).exists():
         raise UsageError(
-            f"{run} holds exported weights, which cannot be trained further",
-            hint="name the run that they come from",
+            f"{run} contains exported weights, which cannot be trained further",
+            hint="name the run from which they were exported",
         )
 
 
 def restore_model(run: Path, model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
-    """Put tensors into a model.
+    """Load tensors into a model.
+
+    Args:
+        run: the source of the tensors, for error messages.
+        model: the model to change.
+        tensors: a state dict.
 
     Raises:
-        DataError: they do not fit, or are not numbers.
+        DataError: names or shapes do not match, or a value is not finite.
     """
     if not all(tensor.isfinite().all() for tensor in tensors.values()):
-        raise DataError(f"the checkpoint of {run} holds weights that are not numbers")
+        raise DataError(f"the weights of {run} contain NaN or infinite values")
     try:
         model.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise DataError(f"the checkpoint of {run} does not fit ({error})") from None
+    except RuntimeError:  # Its message lists every tensor.
+        raise DataError(
+            f"the weights of {run} do not match the network that its config.json describes"
+        ) from None
 
 
 def export_model(run: Path, model: nn.Module, trained: dict[str, Any], out: Path) -> None:
-    """Write weights in half precision, and the run's config.json with what is said of them.
+    """Write weights in half precision, and a copy of the run's config.json.
+
+    Args:
+        run: the run folder.
+        model: the model with the weights.
+        trained: the section `trained` to add to config.json.
+        out: the folder to write to.
 
     Raises:
-        StorageError: the disk is full or refuses.
+        StorageError: the disk is full or not writable.
     """
     tensors = model.state_dict()
-    floats = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
+    halved = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
     with translate_os_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-        write_tensors(out / WEIGHTS_FILE, floats)
+        write_tensors(out / WEIGHTS_FILE, halved)
         write_json(out / "config.json", read_config(run) | {"trained": trained})

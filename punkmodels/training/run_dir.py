@@ -1,12 +1,12 @@
-"""The run folder: its number, its files, and which run a person means.
+"""Run folders: creation, lookup by number or name, metrics, and locking.
 
 runs/00001-classifier-quick/
-    config.json      all resolved options, the data, the device, the versions
-    metrics.jsonl    one line an epoch
-    reals.png         training images as the network sees them
-    checkpoints/     see checkpoint.py
-    evaluation/      see evaluate.py
-    .lock            held while it is trained
+    config.json      all resolved options, the data, the device, and versions
+    metrics.jsonl    one line per evaluation: an epoch of a classifier, or some steps of a GAN
+    reals.png        training images as the network sees them
+    checkpoints/     see `punkmodels.training.checkpoint`
+    evaluation/      results of `punkmodels evaluate`
+    .lock            held during training
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ DEFAULT_RUNS = Path("runs")
 
 
 def create_run(runs: Path, name: str) -> Path:
-    """A new folder `<number>-<name>` below `runs`, numbered after the last one.
+    """Create and return a folder `<number>-<name>` in `runs`, with the next free number.
 
     Raises:
-        StorageError: it cannot be made.
+        StorageError: the folder cannot be created.
     """
     number = max((int(p.name[:5]) for p in list_runs(runs)), default=0) + 1
     with translate_os_errors(runs):
@@ -37,36 +37,38 @@ def create_run(runs: Path, name: str) -> Path:
             try:
                 (run / "checkpoints").mkdir(parents=True)
                 return run
-            except FileExistsError:  # another run took the number just now
+            except FileExistsError:  # Another process has just taken the number.
                 number += 1
 
 
 def list_runs(runs: Path) -> list[Path]:
-    """All run folders, by number."""
-    found = [p for p in runs.glob("[0-9]*-*") if re.match(r"\d{5}-", p.name) and p.is_dir()]
-    return sorted(found)
+    """Return all run folders in `runs`, sorted by number."""
+    folders = [p for p in runs.glob("[0-9]*-*") if re.match(r"\d{5}-", p.name) and p.is_dir()]
+    return sorted(folders)
 
 
 def find_run(runs: Path, run: str, *, trained: bool = False, task: str | None = None) -> Path:
-    """The folder that a person means by a path, a name, a number or "latest".
+    """Return the run folder that a path, a name, a number or "latest" refers to.
 
     Args:
-        trained: the latest is the latest with a checkpoint, not one stopped before its first.
-        task: the latest is the latest of this task, "classifier" or "dcgan".
+        runs: the folder of all runs.
+        run: what the user typed.
+        trained: if true, "latest" skips runs without a checkpoint.
+        task: "classifier" or "dcgan", the only task that "latest" considers; None for both.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such run.
     """
     if run == "latest":
-        wanted = "checkpoints/*.safetensors" if trained else "config.json"
-        found = [
+        required = "checkpoints/*.safetensors" if trained else "config.json"
+        matches = [
             p
             for p in list_runs(runs)
-            if any(p.glob(wanted)) and task in (None, read_config(p).get("task"))
+            if any(p.glob(required)) and task in (None, read_config(p).get("task"))
         ]
-        if found:
-            return found[-1]
-        raise UsageError(f"{runs} holds no run yet", hint="make one with: punkmodels train")
+        if matches:
+            return matches[-1]
+        raise UsageError(f"no run found in {runs}", hint="create one with: punkmodels train")
     if run.isdecimal() and run.isascii():
         for path in list_runs(runs):
             if int(path.name[:5]) == int(run):
@@ -74,60 +76,73 @@ def find_run(runs: Path, run: str, *, trained: bool = False, task: str | None = 
     for path in (Path(run), runs / run):
         if (path / "config.json").exists():
             return path
-    raise UsageError(f"there is no run {run} in {runs}", hint=f"see: ls {runs}")
+    raise UsageError(f"no run {run} found in {runs}", hint=f"list the runs with: ls {runs}")
 
 
-def write_json(path: Path, data: dict[str, Any]) -> None:
-    write_atomic(path, (json.dumps(data, indent=2) + "\n").encode())
+@contextmanager
+def lock_run(run: Path, num_metrics: int, *, is_main: bool) -> Iterator[None]:
+    """Lock a run during training, and drop metrics that are newer than its checkpoint.
+
+    Args:
+        run: the run folder.
+        num_metrics: number of lines in metrics.jsonl when the checkpoint was written.
+        is_main: whether this process writes to the run; otherwise nothing is done.
+
+    Raises:
+        BusyError: another process is training this run.
+    """
+    if not is_main:
+        yield
+        return
+    with lock_root(run):
+        _truncate_metrics(run, num_metrics)
+        yield
 
 
 def append_metrics(run: Path, line: dict[str, Any]) -> None:
-    """Add a line to metrics.jsonl."""
+    """Append a line to metrics.jsonl.
+
+    Raises:
+        StorageError: the disk is full or not writable.
+    """
     path = run / "metrics.jsonl"
     with translate_os_errors(path), path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
 
 
 def read_metrics(run: Path) -> list[dict[str, Any]]:
-    """The lines of metrics.jsonl."""
+    """Return the lines of metrics.jsonl."""
     path = run / "metrics.jsonl"
     with translate_os_errors(path):
         return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
-@contextmanager
-def lock_run(run: Path, lines: int, *, is_main: bool) -> Iterator[None]:
-    """Hold a run while it is trained, from a checkpoint that so many lines of metrics lead to.
+def _truncate_metrics(run: Path, num_lines: int) -> None:
+    """Keep the first lines only: a process can be killed between a line and its checkpoint."""
+    path = run / "metrics.jsonl"
+    lines = path.read_text("utf-8").splitlines(keepends=True) if path.exists() else []
+    write_atomic(path, "".join(lines[:num_lines]).encode())
 
-    Args:
-        is_first: whether this process is the one that writes.
+
+def write_json(path: Path, data: dict[str, Any]) -> None:
+    """Write indented JSON atomically.
 
     Raises:
-        BusyError: another process trains it.
+        StorageError: the disk is full or not writable.
     """
-    if not is_main:
-        yield
-        return
-    with lock_root(run):
-        _trim_metrics(run, lines)
-        yield
-
-
-def _trim_metrics(run: Path, lines: int) -> None:
-    """Keep the first lines only: a kill can fall between a line and its checkpoint."""
-    path = run / "metrics.jsonl"
-    text = path.read_text("utf-8").splitlines(keepends=True) if path.exists() else []
-    write_atomic(path, "".join(text[:lines]).encode())
+    write_atomic(path, (json.dumps(data, indent=2) + "\n").encode())
 
 
 def read_config(run: Path) -> dict[str, Any]:
-    """The content of config.json.
+    """Return the content of a run's config.json.
 
     Raises:
-        DataError: it is missing or damaged.
+        DataError: the file is missing or damaged.
     """
+    path = run / "config.json"
     try:
-        config = json.loads((run / "config.json").read_bytes())
-        return dict(config)
-    except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise DataError(f"{run / 'config.json'} is missing or damaged ({error})") from None
+        return dict(json.loads(path.read_bytes()))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror})") from None
+    except (ValueError, TypeError, RecursionError):
+        raise DataError(f"{path} is damaged: it does not contain a JSON object") from None

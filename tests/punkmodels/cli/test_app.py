@@ -146,7 +146,7 @@ def test_a_run_is_exported_with_its_scores(
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (("evaluate",), "holds no run yet"),
+        (("evaluate",), "no run found in"),
         (("evaluate", "5"), "no run 5"),
         (("evaluate", "--split", "train"), "not one of"),
         (("predict",), "Missing argument"),
@@ -159,7 +159,7 @@ def test_a_run_is_exported_with_its_scores(
             ("train", "classifier", "--augment-fraction", "1"),
             "add --augment-with bundled-conditional",
         ),
-        (("train", "classifier", "--resume", "latest"), "holds no run yet"),
+        (("train", "classifier", "--resume", "latest"), "no run found in"),
         (("train", "classifier", "--preset", "best", "--model", "linear"), "is of --model cnn"),
         (("train", "gpt"), "No such command"),
     ],

@@ -59,7 +59,7 @@ def test_latest_is_the_latest_of_its_kind(
     picture = tmp_path / "punk.png"
     picture.write_bytes(png_bytes(punks[0].sprite))
     assert run("predict", picture, "--model", "latest", "--runs", generator_runs) == 2
-    assert "holds no run yet" in capsys.readouterr().err
+    assert "no run found in" in capsys.readouterr().err
 
 
 def test_a_grid_or_a_folder_is_drawn(generator_runs: Path, tmp_path: Path, capsys: Capture) -> None:

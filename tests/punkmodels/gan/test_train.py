@@ -267,7 +267,7 @@ def test_threads_and_precision_are_measured_and_kept(built_root: Path, tmp_path:
     config = make_config(**SMALL | {"total_images": 32})
     run = train_dcgan(built_root, tmp_path, config)
     reason = read_config(run)["device"]["reason"]
-    assert "measured a step: 1 thread" in reason
+    assert "benchmarked: 1 thread" in reason
     assert "bfloat16" in reason
     torch.set_num_threads(1)
 
