@@ -32,13 +32,13 @@ from punkmodels.gan.evaluate_conditional import evaluate_conditional
 from punkmodels.gan.generate import generate_sprites
 from punkmodels.gan.label_conditions import conditions_from_split
 from punkmodels.gan.metrics.fidelity import (
-    SampleStatistics,
     FidelityScores,
     NearestNeighborIndex,
+    SampleStatistics,
+    average_scores,
     expected_copy_rate,
     fidelity_scores,
     label_shares,
-    average_scores,
     off_alpha,
 )
 from punkmodels.training.run_dir import read_config, write_json

@@ -31,12 +31,12 @@ def build_mlp(before: int, after: int, width: int = 384) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(width, after))
 
 
-def beside(numbers: torch.Tensor, condition: torch.Tensor | None) -> torch.Tensor:
+def concat_condition(numbers: torch.Tensor, condition: torch.Tensor | None) -> torch.Tensor:
     """(N, a) and (N, b), or None, to (N, a + b)."""
     return numbers if condition is None else torch.cat([numbers, condition], dim=1)
 
 
-class BatchNorm(nn.BatchNorm2d):
+class GhostBatchNorm(nn.BatchNorm2d):
     """Batch normalization, in training over `groups` equal parts of a batch, each by itself: so a
     batch that ranks share is normalized as by one. With several, no averages are kept.
     """
@@ -83,7 +83,7 @@ class Mapping(nn.Module):
 
     def place(self, z: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
         """The mean of w, float32 (N, w_size), of the first numbers of noise alone."""
-        w: torch.Tensor = self.layers(beside(z, condition))
+        w: torch.Tensor = self.layers(concat_condition(z, condition))
         return w
 
 
@@ -134,15 +134,15 @@ class Generator(nn.Module):
             nn.ConvTranspose2d(first, 4 * w, initial_map_size(side), bias=False)
         ]
         for before, after in ((4 * w, 2 * w), (2 * w, w)):
-            layers += [BatchNorm(before), nn.ReLU()]
+            layers += [GhostBatchNorm(before), nn.ReLU()]
             layers.append(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False))
-        layers += [BatchNorm(w), nn.ReLU()]
+        layers += [GhostBatchNorm(w), nn.ReLU()]
         if counts is None:
             layers += [nn.ConvTranspose2d(w, channels, 4, 2, 1), nn.Tanh()]
         else:
             layers.append(nn.ConvTranspose2d(w, head_channels, 4, 2, 1, bias=False))
             layers += [
-                BatchNorm(head_channels),
+                GhostBatchNorm(head_channels),
                 nn.ReLU(),
                 PaletteHead(
                     head_channels,
@@ -211,7 +211,7 @@ class Discriminator(nn.Module):
         for before, after in ((w, 2 * w), (2 * w, 4 * w)):
             layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=not normalize))
             if normalize:
-                layers.append(BatchNorm(after))
+                layers.append(GhostBatchNorm(after))
             layers.append(nn.LeakyReLU(0.2))
         layers.append(nn.Conv2d(4 * w, 1, last))
         self.layers = nn.Sequential(*layers)

@@ -21,7 +21,7 @@ from punkmodels.gan.losses import (
     squared_gradients,
 )
 from punkmodels.gan.mlp import AnyGenerator, MLPDiscriminator
-from punkmodels.gan.networks import BatchNorm, Discriminator, Generator, augment, initialize
+from punkmodels.gan.networks import GhostBatchNorm, Discriminator, Generator, augment, initialize
 from punkmodels.gan.palette_head import PaletteHead
 from punkmodels.gan.training_images import to_signed
 from punkmodels.gan.vae_encoder import Encoder, encoder_loss
@@ -237,6 +237,6 @@ def build_objective(
     game = GANObjective(config, G, D, E, color_table(device, config.color_embedding_dim), random, D)
     for network in game.networks.values():
         for module in network.modules():
-            if isinstance(module, BatchNorm):
+            if isinstance(module, GhostBatchNorm):
                 module.groups = config.norm_groups // process_group.world_size
     return game

@@ -26,7 +26,7 @@ from punkmodels.gan import training_images
 from punkmodels.gan.conditioning import conditions
 from punkmodels.gan.config import DcganConfig, read_dcgan_config
 from punkmodels.gan.metrics.distances import frechet_distance
-from punkmodels.gan.networks import BatchNorm, Generator, reestimate_normalization
+from punkmodels.gan.networks import GhostBatchNorm, Generator, reestimate_normalization
 from punkmodels.gan.objective import build_objective
 from punkmodels.training.checkpoint import (
     CheckpointMetadata,
@@ -179,7 +179,7 @@ def train_dcgan(
     random.generator.manual_seed(config.seed)
     ema = copy.deepcopy(G).requires_grad_(False)
     for module in ema.modules():
-        if isinstance(module, BatchNorm):
+        if isinstance(module, GhostBatchNorm):
             module.groups = 1  # it is estimated anew
     networks = game.networks | {"ema": ema}
     betas, betas_D = ((beta_1, config.beta_2) for beta_1 in (config.beta_1, config.beta_1_D))

@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from punkmodels.gan.networks import BatchNorm, Generator, beside, build_mlp
+from punkmodels.gan.networks import GhostBatchNorm, Generator, concat_condition, build_mlp
 from punkmodels.gan.palette_head import PaletteHead
 from punkmodels.training.distributed import RandomStream
 
@@ -38,7 +38,7 @@ class Encoder(nn.Module):
         ]
         for before, after in ((w, 2 * w), (2 * w, 4 * w)):
             layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=False))
-            layers += [BatchNorm(after), nn.LeakyReLU(0.2)]
+            layers += [GhostBatchNorm(after), nn.LeakyReLU(0.2)]
         layers.append(nn.Conv2d(4 * w, 2 * w_dim, 3))
         self.layers = nn.Sequential(*layers)
         self.to_z = build_mlp(w_dim + condition, 2 * z_dim)
@@ -77,7 +77,7 @@ def encoder_loss(
     redrawn = head.pixel_nll(generator.features(w, condition), indices, condition)
     loss = redrawn + kl_weight * divergence(mean, log_variance)
     w = w.detach().float()
-    z_mean, z_log_variance = _halves(encoder.to_z(beside(w, condition)))
+    z_mean, z_log_variance = _halves(encoder.to_z(concat_condition(w, condition)))
     place = mapping.place(_sample(z_mean, z_log_variance, random), condition).float()
     missed = (w - place) * (-mapping.log_spread).exp()
     mapped = (missed.square() / 2 + mapping.log_spread).sum(dim=1)

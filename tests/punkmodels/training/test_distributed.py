@@ -13,7 +13,7 @@ import torch
 
 from punkdata.errors import UsageError
 from punkmodels.gan.config import make_config
-from punkmodels.gan.networks import BatchNorm
+from punkmodels.gan.networks import GhostBatchNorm
 from punkmodels.gan.objective import build_objective
 from punkmodels.training.checkpoint import CheckpointMetadata, load_checkpoint
 from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup, RandomStream
@@ -85,7 +85,7 @@ def test_the_ranks_share_one_stream_of_random_numbers() -> None:
 
 
 def test_two_groups_of_a_batch_are_normalized_like_two_batches() -> None:
-    norm = BatchNorm(3)
+    norm = GhostBatchNorm(3)
     torch.nn.init.normal_(norm.weight)
     features = torch.randn(8, 3, 5, 5) * torch.arange(1, 9)[:, None, None, None]
     alone = torch.cat([norm(half) for half in features.chunk(2)])
