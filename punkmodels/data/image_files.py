@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from punkdata.errors import DataError
-from punkmodels.data.palette import SPRITE_SIZE
+from punkdata.images.sprite import SIDE_PX
 
 BACKGROUND_TOLERANCE = 8
 """largest difference of a channel, in steps of 1/255, at which a pixel counts as background"""
@@ -19,7 +19,7 @@ BACKGROUND_TOLERANCE = 8
 
 def read_sprites(
     path: Path,
-    tile_size: int = SPRITE_SIZE,
+    tile_size: int = SIDE_PX,
     progress: Callable[..., None] = lambda done, total: None,
 ) -> torch.Tensor:
     """Read sprites from a PNG file, or from all PNG files in a folder, in order of their names.
@@ -59,23 +59,23 @@ def _read_tiles(file: Path, tile_size: int) -> NDArray[np.float32]:
     except Exception as error:  # noqa: BLE001  # Pillow raises many types for damaged files
         raise DataError(f"{file} cannot be read ({error})") from None
     height, width = pixels.shape[:2]
-    if tile_size == SPRITE_SIZE and (scale := _upscaling_factor(pixels)) > 1:
+    if tile_size == SIDE_PX and (scale := _upscaling_factor(pixels)) > 1:
         raise DataError(
             f"{file} appears to be upscaled by a factor of {scale}",
-            hint=f"add --tile-size {scale * SPRITE_SIZE}",
+            hint=f"add --tile-size {scale * SIDE_PX}",
         )
-    if tile_size % SPRITE_SIZE or height % tile_size or width % tile_size:
+    if tile_size % SIDE_PX or height % tile_size or width % tile_size:
         raise DataError(
             f"{file} is {width}x{height}, which cannot be split into tiles of "
             f"{tile_size}x{tile_size}",
             hint="set the side of a tile with --tile-size, a multiple of 24",
         )
     pixels[pixels[..., 3] == 0] = 0  # The color of a transparent pixel is arbitrary.
-    scale = tile_size // SPRITE_SIZE
+    scale = tile_size // SIDE_PX
     blocks: NDArray[np.float32] = pixels.reshape(
-        height // tile_size, SPRITE_SIZE, scale, width // tile_size, SPRITE_SIZE, scale, 4
+        height // tile_size, SIDE_PX, scale, width // tile_size, SIDE_PX, scale, 4
     ).mean(axis=(2, 5))
-    tiles: NDArray[np.float32] = blocks.swapaxes(1, 2).reshape(-1, SPRITE_SIZE, SPRITE_SIZE, 4)
+    tiles: NDArray[np.float32] = blocks.swapaxes(1, 2).reshape(-1, SIDE_PX, SIDE_PX, 4)
     if pixels[..., 3].min() == 255:
         distance = np.abs(tiles - tiles[:, :1, :1]).max(axis=3)
         tiles[distance <= BACKGROUND_TOLERANCE] = 0
@@ -87,7 +87,7 @@ def _upscaling_factor(pixels: NDArray[np.float32]) -> int:
     """Return the factor by which an image (H, W, 4) was enlarged with nearest-neighbor sampling."""
     if (pixels == pixels[0, 0]).all():
         return 1
-    for factor in range(min(pixels.shape[:2]) // SPRITE_SIZE, 1, -1):
+    for factor in range(min(pixels.shape[:2]) // SIDE_PX, 1, -1):
         reduced = pixels[::factor, ::factor]
         enlarged = reduced.repeat(factor, axis=0).repeat(factor, axis=1)
         if enlarged.shape == pixels.shape and (enlarged == pixels).all():

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from punkdata.images.image_grid import BACKGROUND_COLOR
 from punkdata.images.palette import PALETTE
+from punkdata.images.sprite import BACKGROUND_COLOR
 
 
 def make_grid(images: torch.Tensor, columns: int = 8, scale: int = 4) -> Image.Image:

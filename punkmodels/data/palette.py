@@ -10,10 +10,9 @@ import torch
 
 from punkdata.errors import DataError
 from punkdata.images.palette import PALETTE, palette_indices
+from punkdata.images.sprite import SIDE_PX
 
-SPRITE_SIZE = 24
-"""side of a sprite in pixels"""
-NUM_PIXELS = SPRITE_SIZE**2
+NUM_PIXELS = SIDE_PX**2
 """pixels of a sprite"""
 
 

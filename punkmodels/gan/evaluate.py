@@ -20,12 +20,13 @@ from PIL import Image
 
 from punkdata.errors import DataError
 from punkdata.files import translate_os_errors, write_atomic
+from punkdata.images.sprite import SIDE_PX
 from punkmodels.classifier.config import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.classifier.evaluate import predict_logits
 from punkmodels.classifier.features import embed
 from punkmodels.classifier.networks import decide
 from punkmodels.data.image_grid import make_grid
-from punkmodels.data.palette import SPRITE_SIZE, quantize
+from punkmodels.data.palette import quantize
 from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.gan.config import export_generator, load_generator, read_dcgan_config
 from punkmodels.gan.evaluate_conditional import evaluate_conditional
@@ -285,7 +286,7 @@ def render_nearest_neighbors(
     bands = [order[:columns], order[middle : middle + columns], order[-columns:].flip(0)]
     rows = [row for band in bands for row in (sprites[band], train.images[which[band]])]
     padded = [
-        torch.cat([row, row.new_zeros(columns - len(row), SPRITE_SIZE, SPRITE_SIZE)])
+        torch.cat([row, row.new_zeros(columns - len(row), SIDE_PX, SIDE_PX)])
         for row in rows
     ]
     return make_grid(torch.cat(padded), columns)

@@ -22,8 +22,8 @@ from punkdata.analysis.layer_recovery import recover_layers
 from punkdata.analysis.layers import SKIN_PIXEL, UNKNOWN_COLOR, Layers
 from punkdata.errors import DataError
 from punkdata.files import translate_os_errors, write_atomic
-from punkdata.images.image_grid import BACKGROUND_COLOR
 from punkdata.images.palette import PALETTE
+from punkdata.images.sprite import BACKGROUND_COLOR
 from punkdata.traits import LABELS, TYPES, decode_labels
 from punkmodels.classifier.config import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.classifier.evaluate import predict_logits
