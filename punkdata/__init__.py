@@ -2,35 +2,60 @@
 
 >>> from punkdata import PunkDataset
 >>> train = PunkDataset("data", split="train")
+
+The names in `__all__` are the public Python API. Each is imported on first use, because torch and
+pyarrow take seconds to load.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
 from punkdata._version import __version__
 
-# pyarrow reads this once, when it is loaded. Its usual allocator keeps what a Parquet file took
-# while it was unpacked, nearly as much again as the sprites; the system's gives it back (compare
-# benchmarks/reading.py under mimalloc). Who has chosen one, or loaded pyarrow before, keeps theirs.
-os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-
-__all__ = ["PunkDataset", "__version__", "open_snapshot"]
-
 if TYPE_CHECKING:
     from punkdata.dataset import PunkDataset
+    from punkdata.errors import PunkError
+    from punkdata.images.decode import decode_image
     from punkdata.snapshots.reader import open_snapshot
+    from punkdata.traits import ACCESSORIES, LABELS, TYPES
+
+# pyarrow reads this variable once, when it is loaded. Its default allocator keeps the memory that
+# was needed to decompress a Parquet file, nearly as much as the sprites themselves; the system's
+# allocator returns it (compare benchmarks/reading.py with mimalloc). A user's own choice, or a
+# pyarrow that is already loaded, is not affected.
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+
+__all__ = [
+    "ACCESSORIES",
+    "LABELS",
+    "TYPES",
+    "PunkDataset",
+    "PunkError",
+    "__version__",
+    "decode_image",
+    "open_snapshot",
+]
+
+_MODULES = {
+    "ACCESSORIES": "punkdata.traits",
+    "LABELS": "punkdata.traits",
+    "TYPES": "punkdata.traits",
+    "PunkDataset": "punkdata.dataset",
+    "PunkError": "punkdata.errors",
+    "decode_image": "punkdata.images.decode",
+    "open_snapshot": "punkdata.snapshots.reader",
+}
+"""Module that defines each public name."""
 
 
 def __getattr__(name: str) -> Any:
-    # Lazily: PunkDataset needs torch and open_snapshot pyarrow, and both take seconds.
-    if name == "PunkDataset":
-        from punkdata.dataset import PunkDataset
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_MODULES[name]), name)
 
-        return PunkDataset
-    if name == "open_snapshot":
-        from punkdata.snapshots.reader import open_snapshot
 
-        return open_snapshot
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""`python -m punkdata` is `punkdata`."""
+"""Entry point of `python -m punkdata`, which is the same as the command `punkdata`."""
 
 from punkdata.cli.app import main
 

@@ -1,3 +1,3 @@
-"""The version of punkdata and punkmodels."""
+"""Version of punkdata and punkmodels, which are released together."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The data root on disk: what lies where, its lock, and files written whole or not at all."""
+"""Files below the data root: folder layout, lock, atomic writes and error conversion."""
 
 from __future__ import annotations
 
@@ -19,105 +19,118 @@ from filelock import FileLock, Timeout
 from punkdata.errors import BusyError, StorageError, UsageError
 
 DEFAULT_ROOT = Path("data")
-_WRONG_PLACE = {
+"""Data root of commands without --root."""
+
+_WRONG_PATH_ERRNOS = {
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT),
     *(errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
 }
 
 
 def default_root() -> Path:
-    """PUNKDATA_ROOT, else `./data`."""
+    """Return the root that PUNKDATA_ROOT names, or `./data`."""
     return Path(os.environ.get("PUNKDATA_ROOT") or DEFAULT_ROOT)
 
 
 def parse_root_url(root: str | Path) -> str | None:
-    """The URL that a root is, or None of a folder's path.
+    """Return the URL if `root` is one, or None if it is the path of a folder.
 
-    `Path` makes one slash of the two in "s3://bucket"; they are put back, and others made one.
+    `Path` reduces the two slashes of "s3://bucket" to one; they are restored, and repeated
+    slashes elsewhere are reduced to one.
 
     Raises:
-        UsageError: it is of a machine's name, as file://punks.
+        UsageError: the URL has a host name where a path is required, for example file://punks.
     """
     match = re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]+):(/+)([^/].*)", str(root))
     if match is None:
         return None
     scheme, rest = match[1].lower(), match[3]
-    if scheme == "file" and match[2] == "//":  # its first part would be a machine's name
+    if scheme == "file" and match[2] == "//":
         raise UsageError(
-            f"{root} names no folder", hint=f"write it as file://{Path(rest).absolute()}"
+            f"{root} has a host name instead of a path",
+            hint=f"write it as file://{Path(rest).absolute()}",
         )
     return f"{scheme}:{'///' if scheme == 'file' else '//'}{re.sub('/+', '/', rest)}"
 
 
 def redact_url(url: str) -> str:
-    """A URL without user, password and query, for people to read."""
+    """Return a URL without user, password and query, so that it can be shown."""
     return re.sub(r"\?.*", "", re.sub(r"(?<=:/)(/*)[^/]*@", r"\1", url))
 
 
 def raw_dir(root: Path) -> Path:
+    """Return the folder of the recordings."""
     return root / "raw"
 
 
 def snapshots_dir(root: Path, collection: str) -> Path:
+    """Return the folder of a collection's snapshots."""
     return root / "snapshots" / collection
 
 
 def root_option(root: Path) -> str:
-    """What a suggested command needs at its end to work on this root: often nothing."""
+    """Return the --root option for a suggested command, or "" for the default root."""
+    if root == DEFAULT_ROOT:
+        return ""
     url = parse_root_url(root)
-    return (
-        "" if root == DEFAULT_ROOT else f" --root {shell_quote(redact_url(url) if url else root)}"
-    )
+    return f" --root {shell_quote(redact_url(url) if url else root)}"
 
 
 def shell_quote(path: str | Path) -> str:
-    """As one types it in a shell: in quotes, where it has a space, say."""
+    """Return a path as it must be typed in a shell: in quotes if it contains a space."""
     return shlex.quote(str(path))
 
 
 def utc_now() -> datetime:
-    """The present in UTC, to the second: as precise as anything we store."""
+    """Return the current time in UTC, rounded down to a second as in all stored times."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
 @contextmanager
-def translate_os_errors(place: Path) -> Iterator[None]:
-    """Turn an operating-system error while writing below `place` into one of ours.
+def translate_os_errors(path: Path) -> Iterator[None]:
+    """Turn operating-system errors while writing below `path` into errors of this package.
 
     Raises:
-        UsageError: the place is wrong, as a URL is, and would be so again.
+        UsageError: the path cannot be written, and trying again would not help; also if it is
+            a URL.
         StorageError: the disk is full or failing.
     """
-    if url := parse_root_url(place):
-        raise UsageError(f"cannot write {redact_url(url)}: it is a URL", hint="choose a folder")
+    if url := parse_root_url(path):
+        raise UsageError(
+            f"cannot write to {redact_url(url)}: it is a URL", hint="choose a local folder"
+        )
     try:
         yield
     except OSError as error:
-        if error.errno is None:  # a library's own, as those of requests
+        # Libraries such as requests raise subclasses of OSError without a number.
+        if error.errno is None:
             raise
-        message = f"cannot write {error.filename or place}: {error.strerror}"
-        if error.errno in _WRONG_PLACE:
+        message = f"cannot write {error.filename or path}: {error.strerror}"
+        if error.errno in _WRONG_PATH_ERRNOS:
             raise UsageError(message, hint="choose a folder that can be written") from None
-        raise StorageError(message, hint="make room, then run the same command again") from None
+        raise StorageError(
+            message, hint="free some disk space, then run the same command again"
+        ) from None
 
 
 @contextmanager
 def lock_root(root: Path) -> Iterator[None]:
-    """Hold the root's one lock file, created with the root when missing.
+    """Hold the lock of a data root, which is created if it does not exist.
 
-    The operating system frees the lock when its holder ends, even by kill -9.
+    The operating system releases the lock when the process ends, even after `kill -9`.
 
     Raises:
-        BusyError: another process holds it.
-        UsageError, StorageError: the root cannot be created or written.
+        BusyError: another process holds the lock.
+        UsageError: the root cannot be created or written, or is a URL.
+        StorageError: the disk is full or failing.
     """
     if url := parse_root_url(root):
         raise UsageError(
-            f"{redact_url(url)} is no folder",
-            hint="work in one, then send the snapshot with: punkdata publish",
+            f"cannot write to {redact_url(url)}: it is a URL",
+            hint="choose a local folder, then upload the snapshot with: punkdata publish",
         )
     if root.is_file():
-        raise UsageError(f"{root} is a file, not a folder", hint="name another")
+        raise UsageError(f"{root} is a file, not a folder", hint="choose a folder")
     with translate_os_errors(root):
         root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(root / ".lock")
@@ -126,7 +139,7 @@ def lock_root(root: Path) -> Iterator[None]:
         except Timeout:
             raise BusyError(
                 f"another command is writing to {root}",
-                hint="wait until it has ended, then run the same command again",
+                hint="wait until it has finished, then run the same command again",
             ) from None
     try:
         yield
@@ -135,39 +148,45 @@ def lock_root(root: Path) -> Iterator[None]:
 
 
 def write_atomic(path: Path, data: bytes, *, flush: bool = True) -> None:
-    """Write `data` beside `path` and rename it into place; what is no file, as a pipe or /dev/null,
-    is written to, and a link led along.
+    """Write a file atomically: to a temporary file in the same folder, which is then renamed.
+
+    Missing folders are created and symbolic links are followed. Pipes and devices such as
+    /dev/null are written directly.
 
     Args:
-        flush: force the data onto the disk first. Without, a power cut may leave the file
-            empty or torn; a killed process cannot.
+        flush: whether to flush the data to disk before the rename. Without it, a power failure
+            (but not a killed process) may leave an empty or incomplete file.
+
+    Raises:
+        UsageError, StorageError: see `translate_os_errors`.
     """
     with translate_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and not path.is_file() and not path.is_dir():
-            path.write_bytes(data)
-            return
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
         path = path.resolve()
-        beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
         try:
-            with beside.open("wb") as file:
+            with temporary.open("wb") as file:
                 file.write(data)
                 if flush:
                     file.flush()
                     os.fsync(file.fileno())
-            beside.replace(path)
+            temporary.replace(path)
         except OSError:
-            beside.unlink(missing_ok=True)  # on a full disk, it would be in its own way
+            # On a full disk, the incomplete file would take up space that is needed.
+            temporary.unlink(missing_ok=True)
             raise
 
 
 def fsync_tree(folder: Path) -> None:
-    """Force every file and folder below `folder`, itself included, onto the disk."""
+    """Flush a folder, and every file and folder below it, to disk."""
     with translate_os_errors(folder):
         for path in [*folder.rglob("*"), folder]:
-            # Windows cannot open a folder, and flushes its entries by itself.
+            # Windows cannot open a folder; it flushes folder entries by itself.
             if path.is_dir() and os.name == "nt":
                 continue
             handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
@@ -178,15 +197,12 @@ def fsync_tree(folder: Path) -> None:
 
 
 def remove_tree(folder: Path) -> None:
+    """Delete a folder and everything in it."""
     with translate_os_errors(folder):
         shutil.rmtree(folder)
 
 
 def sha256_file(path: Path) -> str:
-    """SHA-256 (hex) of a file's bytes.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
+    """Return the SHA-256 (hex) of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
