@@ -1,7 +1,6 @@
-"""The tables of a snapshot: the one place where a column is named.
+"""Arrow schemas and column descriptions of the tables in a snapshot.
 
-`SCHEMA_VERSION` counts the changes that an older reader would misread; such a reader
-refuses a newer snapshot by its number. Schema 2 added `hidden_accessories`.
+Unknown values are null; a known absence is 0 or an empty list.
 """
 
 from __future__ import annotations
@@ -14,12 +13,14 @@ import pyarrow as pa
 from punkdata.traits import ACCESSORIES, LABELS, TYPES
 
 SCHEMA_VERSION = 2
+"""Number of the schema. It grows with every change that an older reader would misinterpret, and
+readers refuse snapshots with a larger number. Schema 2 added `hidden_accessories`."""
 
 _WEI = pa.decimal128(38, 0)
 _UTC = pa.timestamp("ms", tz="UTC")  # whole seconds; Parquet has no coarser unit
 
-# Not known is null; known to be none is 0. No field is marked non-nullable, because
-# `datasets` then ignores the class names and image type in the metadata below.
+# No field is marked non-nullable, because `datasets` ignores the class names and the image type
+# in the metadata of non-nullable fields.
 _PUNKS = pa.schema(
     [
         pa.field("punk_id", pa.int32()),
@@ -71,6 +72,7 @@ PROVENANCE = pa.schema(
         pa.field("image_confidence", pa.float32()),
     ]
 )
+"""Schema of the provenance table: where the image of each punk came from."""
 
 VERSIONED_PUNK_COLUMNS = (
     "punk_id",
@@ -85,103 +87,115 @@ VERSIONED_PUNK_COLUMNS = (
     "last_sold_at",
     "best_listing_eth",
 )
-"""What a snapshot's version is computed from, with all columns of sales but `price_eth`.
+"""Columns of the punks table that enter the version of a snapshot.
 
-The columns left out follow from these: encodings of the same labels, the PNG of the same
-pixels, floats of the same integers.
+The other columns follow from them: other encodings of the labels, the PNG of the same pixels, and
+prices as floats.
 """
 ADDED_IN_SCHEMA = {"hidden_accessories": 2}
-"""columns that older snapshots lack -> the schema that added them"""
+"""Schema number that introduced a column, for columns that are missing in schema 1."""
 VERSIONED_SALE_COLUMNS = tuple(name for name in _SALES.names if name != "price_eth")
+"""Columns of the sales table that enter the version of a snapshot."""
 
-_CLASSES = {"type_id": TYPES, "accessory_ids": ACCESSORIES}
+_CLASS_NAMES = {"type_id": TYPES, "accessory_ids": ACCESSORIES}
 
 
 def _feature(field: pa.Field) -> dict[str, object]:
-    """One entry of the `huggingface` metadata, from which `datasets` builds its features."""
+    """Return the feature of one column, as `datasets` stores it."""
     if field.name == "image":
         return {"mode": "RGBA", "_type": "Image"}
-    kind: dict[str, object]
-    inner = field.type.value_type if hasattr(field.type, "value_type") else field.type
-    if field.name in _CLASSES:
-        kind = {"names": list(_CLASSES[field.name]), "_type": "ClassLabel"}
+    feature: dict[str, object]
+    value_type = field.type.value_type if hasattr(field.type, "value_type") else field.type
+    if field.name in _CLASS_NAMES:
+        feature = {"names": list(_CLASS_NAMES[field.name]), "_type": "ClassLabel"}
     else:
-        kind = {"dtype": _dtype_name(inner), "_type": "Value"}
-    if inner is field.type:
-        return kind
+        feature = {"dtype": _dtype_name(value_type), "_type": "Value"}
+    if value_type is field.type:
+        return feature
     length = getattr(field.type, "list_size", -1)
-    # "Sequence" is understood by every version of `datasets`; "List" only since 4.0.
-    return {"feature": kind, "length": length, "_type": "Sequence"}
+    # All versions of `datasets` support "Sequence"; "List" exists only since 4.0.
+    return {"feature": feature, "length": length, "_type": "Sequence"}
 
 
-def _dtype_name(kind: pa.DataType) -> str:
-    return {"double": "float64"}.get(str(kind), str(kind))
+def _dtype_name(arrow_type: pa.DataType) -> str:
+    return {"double": "float64"}.get(str(arrow_type), str(arrow_type))
 
 
-def _described(schema: pa.Schema) -> pa.Schema:
+def _add_features(schema: pa.Schema) -> pa.Schema:
+    """Return the schema with the `huggingface` metadata, from which `datasets` takes features."""
     features = {field.name: _feature(field) for field in schema}
-    described = json.dumps({"info": {"features": features}})
-    return schema.with_metadata({"huggingface": described})
+    return schema.with_metadata({"huggingface": json.dumps({"info": {"features": features}})})
 
 
-PUNKS = _described(_PUNKS)
-SALES = _described(_SALES)
+def get_features(schema: pa.Schema) -> dict[str, Any]:
+    """Return the features of a schema by column, as Hugging Face's `datasets` stores them."""
+    found: dict[str, Any] = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
+    return found
+
+
+PUNKS = _add_features(_PUNKS)
+"""Schema of the punks table, one row per punk."""
+SALES = _add_features(_SALES)
+"""Schema of the sales table, one row per sale, oldest first."""
 
 PUNK_COLUMN_DESCRIPTIONS = {
-    "punk_id": "number of the punk, 0 to 9999",
-    "type": "Alien, Ape, Female, Male or Zombie, as in the traits on OpenSea",
-    "type_id": "its place in that list",
-    "accessories": "what it wears, in on-chain spelling, alphabetical",
-    "accessory_ids": "their places in the list of 87",
-    "accessory_count": "how many",
-    "hidden_accessories": "those that change none of its pixels, so that nobody can see them",
-    "labels": "0 or 1 for each of the 92: the types, then the accessories, alphabetical",
-    "split": "train, val or test, stratified over all labels; the published assignment",
-    "split_by_id": "the same as in earlier work, by number: below 8000, below 9000, the rest",
-    "image": "PNG of the exact 24x24 RGBA sprite, background transparent",
-    "pixels_sha256": "SHA-256 of those 2,304 bytes, row by row",
-    "sale_count": "sales of any kind; null where sales are not known",
-    "last_sale_wei": "price of the last sale in ETH, WETH or BETH above 0, exact",
-    "last_sale_eth": "the same, rounded to a float",
-    "last_sold_at": "when that was, UTC",
-    "median_sale_eth": "median of all such sales",
-    "highest_sale_eth": "the highest of them",
-    "best_listing_eth": "lowest price at which it was for sale when fetched; null if it was not",
+    "punk_id": "punk number, 0 to 9999",
+    "type": "type name: Alien, Ape, Female, Male or Zombie",
+    "type_id": "index of the type, 0 to 4, in alphabetical order",
+    "accessories": "names of the accessories in on-chain spelling, alphabetical",
+    "accessory_ids": "indices of the accessories, 0 to 86, in the alphabetical list of all 87",
+    "accessory_count": "number of accessories, 0 to 7",
+    "hidden_accessories": "names of the accessories that change no pixel and so are not visible",
+    "labels": "multi-hot vector of 0 and 1: the 5 types, then the 87 accessories, alphabetical",
+    "split": "split name (train, val or test) of the default scheme, stratified over all labels",
+    "split_by_id": "split name by punk number: train below 8000, val below 9000, test from 9000",
+    "image": "PNG of the exact 24x24 RGBA sprite with a transparent background",
+    "pixels_sha256": "SHA-256 of the 2,304 bytes of RGBA pixels in row-major order",
+    "sale_count": "number of sales in any currency; null if the source does not provide sales",
+    "last_sale_wei": "price of the last priced sale (ETH, WETH or BETH, above 0), in wei, exact",
+    "last_sale_eth": "price of the last priced sale, in ETH, rounded to a float",
+    "last_sold_at": "time of the last priced sale, UTC",
+    "median_sale_eth": "median price of all priced sales, in ETH",
+    "highest_sale_eth": "highest price of all priced sales, in ETH",
+    "best_listing_eth": "lowest asking price at the time of the fetch, in ETH; null if not listed",
 }
-"""what each column of punks holds"""
+"""Description of each column of the punks table."""
 SALE_COLUMN_DESCRIPTIONS = {
-    "punk_id": "of which punk",
-    "sold_at": "when, UTC, to the second",
-    "amount": "what was paid, in the currency's base units, exact",
-    "decimals": "how many digits of `amount` stand behind the point",
-    "symbol": "the currency, as ETH or USDC",
-    "token_address": "its contract; of ETH itself the zero address",
-    "price_wei": "`amount`, if it was paid in ETH, WETH or BETH and is above 0; else null",
-    "price_eth": "the same, rounded to a float",
-    "seller": "address, lower case",
-    "buyer": "address, lower case",
-    "buyer_is_zero": "true where the contract logged no buyer, as for some accepted bids",
-    "transaction": "hash; several sales may share one",
+    "punk_id": "punk number, 0 to 9999",
+    "sold_at": "time of the sale, UTC, to the second",
+    "amount": "amount paid in base units of the currency, exact (1 ETH is 10^18)",
+    "decimals": "number of decimal places of the currency: `amount` / 10^`decimals` is its value",
+    "symbol": "symbol of the currency, for example ETH or USDC",
+    "token_address": "contract address of the currency; the zero address for ETH itself",
+    "price_wei": "price in wei, exact; null unless paid in ETH, WETH or BETH and above 0",
+    "price_eth": "price in ETH, rounded to a float; null where `price_wei` is null",
+    "seller": "address of the seller, lower case",
+    "buyer": "address of the buyer, lower case",
+    "buyer_is_zero": "true if the contract logged no buyer, as for some accepted bids",
+    "transaction": "hash of the transaction, which several sales may share",
 }
+"""Description of each column of the sales table."""
 PROVENANCE_COLUMN_DESCRIPTIONS = {
-    "punk_id": "of which punk",
-    "image_url": "where its image was read",
-    "image_body": "SHA-256 of the recorded reply",
-    "image_scale": "pixels of that image for each of the sprite's",
-    "background": "the plain color that was found behind it and removed; null if none was",
-    "image_confidence": "probability that every pixel is right; 1 of lossless images",
+    "punk_id": "punk number, 0 to 9999",
+    "image_url": "address from which the image was read",
+    "image_body": "SHA-256 of the recorded reply that contains the image",
+    "image_scale": "scale of the source image, in image pixels per sprite pixel",
+    "background": "background color that was removed, #rrggbb; null if there was none",
+    "image_confidence": "probability that every pixel is correct, 0 to 1; 1 for lossless images",
 }
+"""Description of each column of the provenance table."""
 
 
-def columns_to_markdown(schema: pa.Schema, about: dict[str, str]) -> str:
-    """A Markdown table of a schema's columns: name, Arrow type, meaning."""
+def columns_to_markdown(schema: pa.Schema, descriptions: dict[str, str]) -> str:
+    """Return a Markdown table with the name, Arrow type and description of each column."""
     lines = [
-        f"| `{field.name}` | {_short_type(field.type)} | {about[field.name]} |" for field in schema
+        f"| `{field.name}` | {_short_type(field.type)} | {descriptions[field.name]} |"
+        for field in schema
     ]
-    return "\n".join(["| column | type | |", "|---|---|---|", *lines])
+    return "\n".join(["| column | type | description |", "|---|---|---|", *lines])
 
 
-def _short_type(kind: pa.DataType) -> str:
+def _short_type(arrow_type: pa.DataType) -> str:
     names = {
         "timestamp[ms, tz=UTC]": "timestamp, UTC",
         "double": "float64",
@@ -191,10 +205,4 @@ def _short_type(kind: pa.DataType) -> str:
         f"fixed_size_list<item: uint8>[{len(LABELS)}]": f"{len(LABELS)} of uint8",
         "struct<bytes: binary, path: string>": "struct of bytes and path",
     }
-    return names.get(str(kind), str(kind))
-
-
-def features(schema: pa.Schema) -> dict[str, Any]:
-    """A schema as Hugging Face's `datasets` describes it: column -> feature."""
-    found: dict[str, Any] = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
-    return found
+    return names.get(str(arrow_type), str(arrow_type))

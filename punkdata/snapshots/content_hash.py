@@ -1,7 +1,7 @@
-"""A snapshot's name: a hash over its logical rows and its pixels.
+"""Hashes of the logical content of a snapshot: its version, and the hash of its labels.
 
-The same facts make the same name on any machine and any day: no clock, no tool version,
-no Parquet or PNG byte and no address of an image goes into it.
+The same facts give the same hash on any machine and at any time. Times of fetching and building,
+tool versions, Parquet and PNG bytes and image addresses are left out.
 """
 
 from __future__ import annotations
@@ -24,21 +24,6 @@ from punkdata.schema import (
 from punkdata.traits import LABELS
 
 
-def _canonical(value: Any) -> str:
-    """How a value that JSON does not know enters a hash."""
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, datetime):
-        return str(int(value.timestamp()))
-    raise TypeError(f"{type(value).__name__} in a versioned column")
-
-
-def _hash_rows(digest: Any, table: pa.Table, columns: tuple[str, ...]) -> None:
-    for row in table.select(list(columns)).to_pylist():
-        line = json.dumps(list(row.values()), default=_canonical, separators=(",", ":"))
-        digest.update(line.encode() + b"\n")
-
-
 def compute_version(
     collection: str,
     punks: pa.Table,
@@ -46,11 +31,20 @@ def compute_version(
     missing: Iterable[str] = (),
     schema: int = SCHEMA_VERSION,
 ) -> str:
-    """`s<schema>-<12 hex>` of the rows, sorted by punk_id; `sales` None is not known."""
+    """Return the version `s<schema>-<12 hex>` of a snapshot with these rows.
+
+    Args:
+        collection: name of the collection.
+        punks: rows of the punks, in any order.
+        sales: rows of the sales, oldest first; None if the source does not provide sales.
+        missing: punk_ids without a row.
+        schema: schema number; columns that were added in a later schema are left out.
+    """
     columns = tuple(c for c in VERSIONED_PUNK_COLUMNS if ADDED_IN_SCHEMA.get(c, 1) <= schema)
     digest = hashlib.sha256(json.dumps([schema, collection, LABELS]).encode())
     _hash_rows(digest, punks.sort_by("punk_id"), columns)
-    for punk_id in sorted(missing):  # the same rows, but known to be incomplete
+    # The same rows have another version if they are known to be incomplete.
+    for punk_id in sorted(missing):
         digest.update(f"missing {punk_id}\n".encode())
     digest.update(b"sales not known\n" if sales is None else b"sales\n")
     if sales is not None:
@@ -59,8 +53,27 @@ def compute_version(
 
 
 def compute_labels_hash(punks: pa.Table) -> str:
-    """SHA-256 (hex) over pixels, labels and splits, sorted by punk_id."""
+    """Return the SHA-256 (hexadecimal) of pixels, labels and splits, independent of row order.
+
+    Prices do not enter it, so it stays the same when only sales are added.
+    """
     digest = hashlib.sha256(json.dumps(LABELS).encode())
     columns = ("punk_id", "type", "accessories", "split", "split_by_id", "pixels_sha256")
     _hash_rows(digest, punks.sort_by("punk_id"), columns)
     return digest.hexdigest()
+
+
+def _hash_rows(digest: Any, table: pa.Table, columns: tuple[str, ...]) -> None:
+    """Update a hashlib digest with one JSON array per row."""
+    for row in table.select(list(columns)).to_pylist():
+        line = json.dumps(list(row.values()), default=_to_json, separators=(",", ":"))
+        digest.update(line.encode() + b"\n")
+
+
+def _to_json(value: Any) -> str:
+    """Return the canonical text of a value that JSON cannot represent."""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, datetime):
+        return str(int(value.timestamp()))
+    raise TypeError(f"a versioned column contains a {type(value).__name__}")

@@ -1,11 +1,13 @@
-"""The README.md inside a snapshot: the data set's card, for a reader who has only the folder.
+"""The data set card of a snapshot: its README.md, for readers who have only the folder.
 
-Its head is YAML that Hugging Face's hub and `datasets` read: configurations, splits and features.
+The text is in `punkdata/data/dataset_card.md`. The YAML header tells the Hugging Face Hub and the
+library `datasets` which configurations, splits and features there are.
 """
 
 from __future__ import annotations
 
 import json
+from importlib import resources
 from typing import Any
 
 import pyarrow as pa
@@ -18,102 +20,35 @@ from punkdata.schema import (
     SALE_COLUMN_DESCRIPTIONS,
     SALES,
     columns_to_markdown,
-    features,
+    get_features,
 )
 from punkdata.snapshots.manifest import Manifest
 from punkdata.splits import SPLITS
+from punkdata.traits import TYPES
 
 LICENSE_TERMS = "https://licenseterms.cryptopunks.app/"
-"""of the artwork, as the collection's own contracts and site link them"""
-_TEXT = """\
----
-{head}
----
-
-# CryptoPunks, snapshot {version}
-
-{punks:,} punks as 24x24 RGBA sprites with their type and accessories, made by
-{created_by} from `{source}`{at} on {created_at}.{partial}
-
-| split | train | val | test |
-|---|---|---|---|
-{splits}
-
-Types: {types}. Sales: {sales}.
-
-## Open it
-
-```python
-from punkdata import PunkDataset
-train = PunkDataset("path/to/this/folder", split="train")
-
-from datasets import load_dataset
-punks = load_dataset("path/to/this/folder")  # PIL images and class names{load_sales}
-```
-
-The Parquet files open in pandas, polars and DuckDB, `shards/*.tar` in webdataset, `croissant.json`
-in mlcroissant. `punkdata verify` recomputes every hash of `manifest.json`.
-
-## What is in it
-
-Not known is null; known to be none is 0 or empty.
-
-`data/punks-*.parquet`, a row a punk:
-
-{punk_columns}
-{sales_table}
-`provenance.parquet`, a row a punk:
-
-{provenance_columns}
-
-`shards/punks-*.tar` hold the same punks as `0042.png` and `0042.json`, without prices.
-
-## How it was made
-
-- Types and accessories are the traits as the source tells them, in on-chain spelling. `punkdata
-  verify` checks the known totals of the whole collection: 5 types, 87 accessories, all counts.
-- Sprites were read from the source's images; a picture that is not certainly one sprite makes the
-  punk missing. `verify --official` compares them with the sheet whose hash the contract stores.
-- `hidden_accessories` were worked out by taking all punks apart into layers.
-- Prices follow from the sales. Sales in other currencies, and of amount 0, have none.
-
-## Known issues
-
-- Of 27,539 accessories of the whole collection no pixel shows 543 (Earring 376, Frown 45, Mole 44,
-  Smile 32 and eight more), so no classifier can be right about them.
-- A high price may be a loan with which somebody bought a punk from themselves, a low one a gift.
-- The 9 Aliens and 24 Apes are few for any statistic. `split_by_id` has no Alien outside training.
-
-## Rights, and how to cite
-
-The artwork belongs to its owners; no license to it is given here. What holders of a punk may do
-stands in the collection's own terms: {terms}
-The tool that made this folder is MIT.
-
-Cite the snapshot's name, `{version}`: it is a hash of the rows and pixels. The tool's own
-`CITATION.cff` has the rest.
-"""
+"""URL of the artwork's license terms, as linked by the collection's site."""
 
 
 def render_dataset_card(manifest: Manifest) -> str:
-    """Markdown that describes the snapshot of `manifest` (whose files may be unlisted yet)."""
-    partial = (
-        f"\n\n**Partial: {len(manifest.missing)} of {manifest.expected:,} punks are missing**; "
-        "`manifest.json` names them."
-        if manifest.status == "partial"
-        else ""
-    )
-    if manifest.limit is not None:
-        partial += f"\n\n**A sample: only the first {manifest.limit:,} punks were asked for.**"
+    """Return the Markdown text that describes a snapshot.
+
+    Args:
+        manifest: manifest of the snapshot; its `files` are not used.
+    """
+    template = resources.files("punkdata").joinpath("data/dataset_card.md").read_text("utf-8")
     splits = "\n".join(
-        f"| {scheme} | " + " | ".join(f"{n:,}" for n in parts.values()) + " |"
-        for scheme, parts in manifest.splits.items()
+        f"| {scheme} | " + " | ".join(f"{n:,}" for n in sizes.values()) + " |"
+        for scheme, sizes in manifest.splits.items()
     )
-    types = ", ".join(f"{n:,} {name}" for name, n in list(manifest.labels.items())[:5])
-    has_sales = manifest.sales is not None
-    sold = columns_to_markdown(SALES, SALE_COLUMN_DESCRIPTIONS)
-    return _TEXT.format(
-        head=_head(manifest),
+    sales, load_sales, sales_table = "not provided by this source", "", ""
+    if manifest.sales is not None:
+        sales = f"{manifest.sales.count:,}"
+        load_sales = '\nsales = load_dataset("path/to/this/folder", "sales")'
+        columns = columns_to_markdown(SALES, SALE_COLUMN_DESCRIPTIONS)
+        sales_table = f"\n`data/sales-*.parquet` has one row per sale:\n\n{columns}\n"
+    return template.format(
+        head=_render_header(manifest),
         version=manifest.version,
         terms=LICENSE_TERMS,
         punks=manifest.punks,
@@ -121,28 +56,41 @@ def render_dataset_card(manifest: Manifest) -> str:
         source=manifest.source,
         at=f" at {manifest.base_url}" if manifest.base_url else "",
         created_at=manifest.created_at,
-        partial=partial,
+        notes=_render_notes(manifest),
         splits=splits,
-        types=types,
-        sales=f"{manifest.sales.count:,}" if manifest.sales else "not known to this source",
-        load_sales='\nsales = load_dataset("path/to/this/folder", "sales")' if has_sales else "",
+        types=", ".join(f"{manifest.labels[name]:,} {name}" for name in TYPES),
+        sales=sales,
+        load_sales=load_sales,
         punk_columns=columns_to_markdown(PUNKS, PUNK_COLUMN_DESCRIPTIONS),
-        sales_table=f"\n`data/sales-*.parquet`, a row a sale:\n\n{sold}\n" if has_sales else "",
+        sales_table=sales_table,
         provenance_columns=columns_to_markdown(PROVENANCE, PROVENANCE_COLUMN_DESCRIPTIONS),
     )
 
 
-def _head(manifest: Manifest) -> str:
-    """YAML; JSON is part of it, and needs no library."""
+def _render_notes(manifest: Manifest) -> str:
+    """Return paragraphs that say what the snapshot lacks; empty for the full collection."""
+    notes = ""
+    if manifest.status == "partial":
+        notes += (
+            f"\n\n**Partial: {len(manifest.missing)} of {manifest.expected:,} punks are missing**; "
+            "`manifest.json` lists them."
+        )
+    if manifest.limit is not None:
+        notes += f"\n\n**Sample: only the first {manifest.limit:,} punks were requested.**"
+    return notes
+
+
+def _render_header(manifest: Manifest) -> str:
+    """Return the YAML header of the card. Its values are JSON, which is valid YAML."""
     sizes = manifest.splits["default"]
-    # What has no row has no file that tells of it: an empty part is left out.
-    parts = [part for part in SPLITS if sizes[part]]
+    # `datasets` cannot infer the columns of an empty split, so empty splits are left out.
+    splits = [split for split in SPLITS if sizes[split]]
     configs: list[dict[str, Any]] = [
         {
             "config_name": "default",
             "default": True,
             "data_files": [
-                {"split": part, "path": f"data/punks-{part}-*.parquet"} for part in parts
+                {"split": split, "path": f"data/punks-{split}-*.parquet"} for split in splits
             ],
         }
     ]
@@ -151,7 +99,7 @@ def _head(manifest: Manifest) -> str:
         files = [{"split": "train", "path": "data/sales-*.parquet"}]
         configs.append({"config_name": "sales", "data_files": files})
         info.append({"config_name": "sales", "features": _yaml_features(SALES)})
-    head = {
+    header = {
         "pretty_name": "CryptoPunks",
         "license": "other",
         "license_name": "artwork-of-its-owners",
@@ -162,28 +110,31 @@ def _head(manifest: Manifest) -> str:
         "configs": configs,
         "dataset_info": info,
     }
-    return "\n".join(f"{name}: {json.dumps(value)}" for name, value in head.items())
+    return "\n".join(f"{name}: {json.dumps(value)}" for name, value in header.items())
 
 
 def _size_category(rows: int) -> str:
+    """Return the size category of the Hugging Face Hub for a number of rows."""
     limits = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K"}
     return next((name for limit, name in limits.items() if rows < limit), "100K<n<1M")
 
 
 def _yaml_features(schema: pa.Schema) -> list[dict[str, Any]]:
-    """The features of a schema as a card's head spells them."""
-    return [{"name": name} | _yaml_feature(kind) for name, kind in features(schema).items()]
+    """Return the features of a schema in the notation of a card's header."""
+    return [
+        {"name": name} | _yaml_feature(feature) for name, feature in get_features(schema).items()
+    ]
 
 
-def _yaml_feature(kind: dict[str, Any]) -> dict[str, Any]:
-    match kind["_type"]:
+def _yaml_feature(feature: dict[str, Any]) -> dict[str, Any]:
+    match feature["_type"]:
         case "Image":
-            return {"dtype": {"image": {"mode": kind["mode"]}}}
+            return {"dtype": {"image": {"mode": feature["mode"]}}}
         case "ClassLabel":
-            names = {str(i): name for i, name in enumerate(kind["names"])}
+            names = {str(i): name for i, name in enumerate(feature["names"])}
             return {"dtype": {"class_label": {"names": names}}}
         case "Sequence":
-            length = {} if kind["length"] < 0 else {"length": kind["length"]}
-            return {"sequence": _yaml_feature(kind["feature"])["dtype"], **length}
+            length = {} if feature["length"] < 0 else {"length": feature["length"]}
+            return {"sequence": _yaml_feature(feature["feature"])["dtype"], **length}
         case _:
-            return {"dtype": kind["dtype"]}
+            return {"dtype": feature["dtype"]}

@@ -1,4 +1,4 @@
-"""manifest.json: what a snapshot holds, with the size and hash of each of its files."""
+"""The manifest of a snapshot: its contents, origin and counts, and the hash of every file."""
 
 from __future__ import annotations
 
@@ -13,74 +13,93 @@ from punkdata.schema import SCHEMA_VERSION
 from punkdata.traits import LABELS
 
 MAX_MANIFEST_BYTES = 64_000_000
-"""one that tells why each of 100,000 punks is missing has some 10,000,000"""
+"""Size limit of manifest.json. A manifest with 100,000 missing punks has about 10 MB."""
 VERSION_PATTERN = r"^s[0-9]+-[0-9a-f]{12}$"
+"""Regular expression of a version, for example s2-0123456789ab."""
 
 
 class FileEntry(BaseModel):
+    """One file of a snapshot."""
+
     model_config = ConfigDict(frozen=True)
 
     path: str = Field(
         max_length=200, pattern=r"^([A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*$"
     )
-    """relative to the snapshot, with forward slashes"""
+    """Path relative to the snapshot folder, with forward slashes."""
     bytes: int
+    """Size in bytes."""
     sha256: str
+    """SHA-256 of the content, hexadecimal."""
 
 
 class SalesSummary(BaseModel):
+    """Number and time range of the sales in a snapshot."""
+
     model_config = ConfigDict(frozen=True)
 
     count: int
+    """Number of sales of any kind."""
     first_sold_at: str | None
+    """Time of the first sale, ISO 8601 in UTC; None if there are no sales."""
     last_sold_at: str | None
+    """Time of the last sale, ISO 8601 in UTC; None if there are no sales."""
 
 
 class Manifest(BaseModel):
-    """The content of manifest.json. A newer minor writer may add fields; they are kept out."""
+    """The content of manifest.json. Unknown fields, which a newer punkdata may add, are ignored."""
 
     model_config = ConfigDict(frozen=True)
 
     schema_version: int = SCHEMA_VERSION
+    """Number of the table schema, `punkdata.schema.SCHEMA_VERSION` when it was written."""
     version: str = Field(pattern=VERSION_PATTERN)
-    """`s<schema>-<12 hex>`, computed from the logical rows and the pixels alone"""
+    """Version `s<schema>-<12 hex>`, a hash of the logical rows and the pixels."""
     labels_hash: str
-    """SHA-256 over pixels, labels and splits: what trained weights depend on"""
+    """SHA-256 of pixels, labels and splits: everything that trained weights depend on."""
     collection: str = Field(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Name of the collection, as OpenSea spells it."""
     status: Literal["complete", "partial"]
+    """Whether every requested punk has a row."""
     expected: int
-    """how many punks the source says there are"""
+    """Number of requested punks, with and without a row."""
     punks: int
+    """Number of punks with a row."""
     limit: int | None = None
-    """how many punks were asked for, where that was not all"""
+    """Value of `--limit` in a sample; None for the full collection."""
     missing: dict[str, str] = {}
-    """punk_id -> why it has no row"""
+    """Reason why a punk has no row, by punk_id."""
     splits: dict[str, dict[str, int]]
-    """scheme -> part -> number of punks"""
+    """Number of punks by split scheme and split."""
     labels: dict[str, int]
-    """each of the 92 labels, in order -> number of punks that carry it"""
+    """Number of punks with each of the 92 labels, in the order of `LABELS`."""
     accessories_per_punk: dict[str, int]
-    """number of accessories -> number of punks"""
+    """Number of punks by number of accessories."""
     sales: SalesSummary | None
-    """None when the source knows no sales, which is not the same as no sales"""
+    """Summary of the sales; None if the source does not provide sales."""
     source: str
+    """Name of the source, for example "opensea"."""
     base_url: str | None = None
-    """of the API that the source is"""
+    """Base URL of the source's API; None if the source is not an API."""
     recording: str
+    """Name of the recording from which the snapshot was built."""
     created_at: str
+    """Time of the build, ISO 8601 in UTC."""
     created_by: str
+    """Program and version that built the snapshot."""
     files: tuple[FileEntry, ...]
+    """All files of the snapshot except the manifest."""
 
     @field_validator("labels")
     @classmethod
     def _all_labels(cls, labels: dict[str, int]) -> dict[str, int]:
         if tuple(labels) != LABELS:
-            raise ValueError(f"not the {len(LABELS)} labels in their order")
+            raise ValueError(f"these are not the {len(LABELS)} labels in their fixed order")
         return labels
 
     @property
     def is_whole_collection(self) -> bool:
-        """Whether the known totals of the 10,000 CryptoPunks must hold."""
+        """True for all 10,000 CryptoPunks, whose totals are known and can be checked."""
         return self.status == "complete" and self.expected == 10_000
 
 
@@ -97,36 +116,42 @@ def may_become_latest(manifest: Manifest, newest: Manifest | None) -> bool:
 
 
 def check_version(manifest: Manifest, version: str, place: str) -> None:
-    """Raises:
-    UsageError: a snapshot's own place was given, and the version of another.
+    """Check that the snapshot at a given place has the requested version.
+
+    Args:
+        version: requested version, or "latest", which matches any.
+        place: folder or URL of the snapshot, for the message.
+
+    Raises:
+        UsageError: the snapshot has another version.
     """
     if version not in ("latest", manifest.version):
-        raise UsageError(f"{place} is {manifest.version}, not {version}")
+        raise UsageError(f"the snapshot in '{place}' is {manifest.version}, not {version}")
 
 
 def read_manifest(file: Path) -> Manifest:
-    """Read and check a manifest.json.
+    """Read and validate a manifest.json.
 
     Raises:
-        SchemaError: a newer punkdata wrote it.
-        DataError: it is damaged.
+        SchemaError: the manifest was written by a newer punkdata.
+        DataError: the manifest is damaged.
     """
     try:
-        with file.open("rb") as opened:
-            text = opened.read(MAX_MANIFEST_BYTES + 1)
+        with file.open("rb") as stream:
+            text = stream.read(MAX_MANIFEST_BYTES + 1)
         if len(text) > MAX_MANIFEST_BYTES:
-            raise ValueError(f"it has more than {MAX_MANIFEST_BYTES:,} bytes")
+            raise ValueError(f"more than {MAX_MANIFEST_BYTES:,} bytes")
         data = json.loads(text)
         schema = data["schema_version"]
         if schema > SCHEMA_VERSION:
             raise SchemaError(
-                f"{file} has schema {schema}, this punkdata reads up to {SCHEMA_VERSION}",
+                f"'{file}' has schema {schema}, but this punkdata reads up to {SCHEMA_VERSION}",
                 hint="pip install --upgrade punkdata",
             )
         return Manifest.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise DataError(f"{file} is damaged ({where}: {first['msg']})") from None
+        raise DataError(f"'{file}' is damaged ({where}: {first['msg']})") from None
     except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
-        raise DataError(f"{file} is damaged ({error})") from None
+        raise DataError(f"'{file}' is damaged ({error})") from None

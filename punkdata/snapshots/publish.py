@@ -1,13 +1,13 @@
-"""A snapshot sent below a URL, where remote.py reads it."""
+"""Uploading a snapshot to a URL, from which `remote.py` reads it."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from punkdata.errors import NetworkError, UsageError
 from punkdata.files import redact_url
+from punkdata.progress import Progress
 from punkdata.snapshots.manifest import Manifest, may_become_latest
 from punkdata.snapshots.remote import parse_manifest_or_none, read_remote_latest
 from punkdata.snapshots.url_io import delete_file, get_local_folder, get_size, read_url, upload_file
@@ -17,67 +17,73 @@ def publish_snapshot(
     folder: Path,
     manifest: Manifest,
     url: str,
-    report: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = lambda done, total: None,
     *,
     force: bool = False,
 ) -> tuple[str, bool, str | None]:
-    """Send a snapshot below a URL, manifest last.
+    """Upload a snapshot: first its files, then the manifest, then `latest`.
 
-    Two that send one version at once, built twice with other bytes, may mix their files. Whoever
-    reads them is told, because each file is checked; `force` mends it.
+    The manifest is uploaded last, so an interrupted upload is never visible to readers, and
+    running it again completes it. Two simultaneous uploads of one version that was built twice
+    may mix their files. Readers detect that, because every file is verified; `force` repairs it.
 
     Args:
-        folder: the snapshot's own, checked.
-        report: bytes sent, and of all.
-        force: send it even if it is there already, because what is there is damaged; until all has
-            arrived, there is none.
+        folder: local folder of the snapshot, whose files have been verified.
+        manifest: its manifest.
+        url: URL of the data root to publish to.
+        progress: called with the number of bytes uploaded so far and in total.
+        force: upload again even if the version is there, to replace damaged files. Until the
+            upload is complete, readers do not see the version.
 
     Returns:
-        Its URL; whether it was sent now, False if it was there already; and what `latest` names
-        there, which is not this if it is partial, or a sample of what is there in full.
+        The URL of the snapshot; whether it was uploaded, False if it was there already; and the
+        version that `latest` names at the URL. A partial snapshot, or a sample of a larger
+        snapshot at the URL, does not become the latest.
 
     Raises:
-        UsageError: fsspec knows no such URL, there is no such bucket, or it is the folder's own.
+        UsageError: fsspec does not support the URL, the bucket does not exist, or the URL is the
+            snapshot's own folder.
         SetupError: a package or credentials are missing.
-        RefusedError, NetworkError: the other side refuses, is not there, or lost something.
+        RefusedError: the server denies access.
+        NetworkError: the server cannot be reached, or a file did not arrive completely.
         StorageError: the disk is full.
     """
     home = f"{url.rstrip('/')}/snapshots/{manifest.collection}"
     target = f"{home}/{manifest.version}"
-    there = read_url(f"{target}/manifest.json")
-    is_sent = force or parse_manifest_or_none(there, target) is None
-    if is_sent:
+    existing = read_url(f"{target}/manifest.json")
+    is_uploaded = force or parse_manifest_or_none(existing, target) is None
+    if is_uploaded:
         if get_local_folder(target) == folder.resolve():
-            raise UsageError(f"{folder} cannot be sent to itself", hint="choose another URL")
-        if there is not None:
+            raise UsageError(
+                f"cannot publish '{folder}' to its own location", hint="choose another URL"
+            )
+        if existing is not None:
             delete_file(f"{target}/manifest.json")
-        _send_files(folder, manifest, target, report)
+        _upload_files(folder, manifest, target, progress)
         upload_file(f"{target}/manifest.json", folder / "manifest.json")
-    newest = parse_manifest_or_none(
-        read_url(f"{home}/{read_remote_latest(home)}/manifest.json"), home
-    )
+    newest_url = f"{home}/{read_remote_latest(home)}"
+    newest = parse_manifest_or_none(read_url(f"{newest_url}/manifest.json"), newest_url)
     if may_become_latest(manifest, newest):
-        with tempfile.TemporaryDirectory() as beside:
-            (Path(beside) / "latest").write_text(f"{manifest.version}\n", "utf-8")
-            upload_file(f"{home}/latest", Path(beside) / "latest")
-    return target, is_sent, read_remote_latest(home)
+        with tempfile.TemporaryDirectory() as temporary:
+            file = Path(temporary) / "latest"
+            file.write_text(f"{manifest.version}\n", "utf-8")
+            upload_file(f"{home}/latest", file)
+    return target, is_uploaded, read_remote_latest(home)
 
 
-def _send_files(
-    folder: Path, manifest: Manifest, target: str, report: Callable[[int, int], None]
-) -> None:
-    """All but the manifest, and look whether they have arrived in full."""
-    total, sent = sum(entry.bytes for entry in manifest.files), 0
-    report(0, total)
+def _upload_files(folder: Path, manifest: Manifest, target: str, progress: Progress) -> None:
+    """Upload all files except the manifest, and check that they arrived completely."""
+    total, done = sum(entry.bytes for entry in manifest.files), 0
+    progress(0, total)
     for entry in manifest.files:
         upload_file(f"{target}/{entry.path}", folder / entry.path)
-        sent += entry.bytes
-        report(sent, total)
+        done += entry.bytes
+        progress(done, total)
     for entry in manifest.files:
-        arrived = get_size(f"{target}/{entry.path}") or 0
-        if arrived != entry.bytes:
+        size = get_size(f"{target}/{entry.path}") or 0
+        if size != entry.bytes:
             raise NetworkError(
-                f"{redact_url(target)}/{entry.path} arrived with {arrived:,} of "
-                f"{entry.bytes:,} bytes",
+                f"only {size:,} of {entry.bytes:,} bytes of {redact_url(target)}/{entry.path} "
+                "arrived",
                 hint="run the same command again",
             )

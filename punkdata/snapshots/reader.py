@@ -14,7 +14,6 @@ manifest.json          contents, with the size and hash of every file
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +22,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from punkdata.errors import DataError, UsageError
-from punkdata.files import redact_url, sha256_file, shell_quote, snapshots_dir, parse_root_url
+from punkdata.files import parse_root_url, redact_url, sha256_file, shell_quote, snapshots_dir
+from punkdata.progress import Progress
 from punkdata.schema import PROVENANCE, PUNKS, SALES
 from punkdata.snapshots.manifest import VERSION_PATTERN, Manifest, check_version, read_manifest
 from punkdata.snapshots.tables import validate_punks
@@ -107,7 +107,7 @@ class Snapshot:
 
     def download(
         self,
-        report: Callable[[int, int], None] = lambda done, total: None,
+        progress: Progress = lambda done, total: None,
         *,
         force: bool = False,
     ) -> None:
@@ -116,7 +116,7 @@ class Snapshot:
         Does nothing for a local snapshot.
 
         Args:
-            report: called with the number of bytes done and the total number of bytes.
+            progress: called with the number of bytes downloaded so far and in total.
             force: download files again that are in the cache already.
 
         Raises:
@@ -128,11 +128,11 @@ class Snapshot:
         if self.remote is None:
             return
         done, total = 0, sum(entry.bytes for entry in self.manifest.files)
-        report(0, total)
+        progress(0, total)
         for entry in self.manifest.files:
             self.remote.download(entry.path, force=force)
             done += entry.bytes
-            report(done, total)
+            progress(done, total)
 
     def _read_table(
         self, name: str, schema: pa.Schema, num_rows: int | None, columns: list[str] | None

@@ -1,15 +1,14 @@
-"""Snapshots elsewhere: any URL that fsspec opens, as s3://, gs://, file:// or memory://.
+"""Snapshots at a URL, and the local cache of their files.
 
-Below the URL lies what lies below a data root:
+Any URL that fsspec supports works, for example s3://, gs://, file:// or memory://. The layout
+below the URL is that of a data root:
 
     <URL>/snapshots/cryptopunks/latest
     <URL>/snapshots/cryptopunks/s2-0123456789ab/manifest.json, data/, shards/ ...
 
-Files are sent first, the manifest last, then `latest`: so whoever finds a manifest finds a whole
-snapshot, and an upload that was torn is not to be seen. What is read is kept in a cache, and a file
-counts only if it has the size and the hash that the manifest says:
+Files are cached on demand and verified against the manifest (size and SHA-256):
 
-    <cache>/cryptopunks/<version>-<12 hex of the manifest's hash>/
+    <cache>/cryptopunks/<version>-<first 12 hex digits of the manifest's SHA-256>/
 """
 
 from __future__ import annotations
@@ -42,57 +41,70 @@ from punkdata.snapshots.manifest import (
 from punkdata.snapshots.url_io import read_url, url_errors
 
 CHUNK_BYTES = 1 << 20
+_REPUBLISH_HINT = "upload it again with: punkdata publish URL --force"
 
 
 def get_cache_dir() -> Path:
-    """PUNKDATA_CACHE, else ~/.cache/punkdata.
+    """Return the cache folder: $PUNKDATA_CACHE, by default ~/.cache/punkdata.
 
     Raises:
-        UsageError: it is a URL.
+        UsageError: PUNKDATA_CACHE is a URL.
     """
-    chosen = os.environ.get("PUNKDATA_CACHE") or "~/.cache/punkdata"
-    if parse_root_url(chosen):
-        raise UsageError(f"PUNKDATA_CACHE is {redact_url(chosen)}, no folder")
-    return Path(chosen).expanduser()
+    folder = os.environ.get("PUNKDATA_CACHE") or "~/.cache/punkdata"
+    if parse_root_url(folder):
+        raise UsageError(
+            f"PUNKDATA_CACHE is the URL {redact_url(folder)}", hint="set it to a local folder"
+        )
+    return Path(folder).expanduser()
 
 
 @dataclass(frozen=True)
 class RemoteSnapshot:
-    """A snapshot's folder elsewhere, and its copy in the cache, which grows file by file."""
+    """The location of a snapshot at a URL, and the folder of its local copy."""
 
     url: str
+    """URL of the snapshot's own folder."""
     folder: Path
+    """Folder in the cache, which is filled file by file."""
     manifest: Manifest
+    """Parsed manifest.json."""
 
     def download(self, name: str, *, force: bool = False) -> Path:
-        """The copy of a file, checked against the manifest; brought `anew`, or if it is not right.
+        """Return the path of a cached file, after downloading it if it is missing or damaged.
+
+        Args:
+            name: path of the file relative to the snapshot.
+            force: download it even if the cached copy matches the manifest.
 
         Raises:
             UsageError: the snapshot has no such file.
-            DataError: what lies elsewhere is damaged.
-            NetworkError, RefusedError, StorageError: it cannot be brought.
+            DataError: the remote file is damaged or missing.
+            NetworkError: the server cannot be reached.
+            RefusedError: the server denies access.
+            StorageError: the cache cannot be written.
         """
         entry = next((e for e in self.manifest.files if e.path == name), None)
         if entry is None:
-            raise UsageError(f"{redact_url(self.url)} has no {name}")
+            raise UsageError(f"the snapshot at {redact_url(self.url)} has no file {name}")
         path = self.folder / name
         with translate_os_errors(path):
-            if force or not is_right(path, entry):
+            if force or not matches_entry(path, entry):
                 self._download(entry, path)
         return path
 
     def _download(self, entry: FileEntry, path: Path) -> None:
-        url, again = f"{self.url}/{entry.path}", "send it again with: punkdata publish URL --force"
+        url = f"{self.url}/{entry.path}"
         missing = DataError(
-            f"{redact_url(url)} is missing, though its manifest names it", hint=again
+            f"{redact_url(url)} is missing, although its manifest lists it", hint=_REPUBLISH_HINT
         )
-        # Another process may be bringing the same: each writes beside, the last one wins.
-        beside = self.folder.parent / f".bringing-{uuid.uuid4().hex}"
+        # Another process may download the same file at the same time: each writes a temporary
+        # file of its own, and the last rename wins.
+        temporary = self.folder.parent / f".downloading-{uuid.uuid4().hex}"
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             digest, size = hashlib.sha256(), 0
             with (
-                beside.open("xb") as file,
+                temporary.open("xb") as file,
                 url_errors(url, missing),
                 fsspec.open(url, "rb") as source,
             ):
@@ -102,84 +114,94 @@ class RemoteSnapshot:
                     file.write(chunk)
             if (size, digest.hexdigest()) != (entry.bytes, entry.sha256):
                 raise DataError(
-                    f"{redact_url(url)} is not what its manifest says ({entry.bytes:,} bytes of "
+                    f"{redact_url(url)} differs from its manifest ({entry.bytes:,} bytes with the "
                     f"SHA-256 {entry.sha256[:12]}…)",
-                    hint=again,
+                    hint=_REPUBLISH_HINT,
                 )
-            beside.replace(path)
+            temporary.replace(path)
         finally:
-            beside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
 
-def is_right(path: Path, entry: FileEntry) -> bool:
-    """Whether a file is there as the manifest says."""
+def matches_entry(path: Path, entry: FileEntry) -> bool:
+    """Return True if a file exists with the size and SHA-256 of its manifest entry."""
     return (
         path.is_file() and path.stat().st_size == entry.bytes and sha256_file(path) == entry.sha256
     )
 
 
 def open_remote(url: str, version: str, collection: str) -> RemoteSnapshot:
-    """A snapshot below a URL; its manifest is brought, its files when they are asked for.
+    """Locate a snapshot at a URL and download its manifest; other files follow on demand.
 
     Args:
-        url: a data root's, or a snapshot's own.
-        version: a name, or "latest".
+        url: URL of a data root, or of a snapshot's own folder.
+        version: version of the snapshot, or "latest".
+        collection: collection below the data root.
 
     Raises:
-        UsageError: there is none, or fsspec knows no such URL.
+        UsageError: there is no such snapshot, or fsspec does not support the URL.
         SetupError: a package or credentials are missing.
-        RefusedError, NetworkError: the other side refuses, or is not there.
+        RefusedError: the server denies access.
+        NetworkError: the server cannot be reached.
         DataError: the manifest is damaged.
     """
     url = url.rstrip("/")
     text = read_url(f"{url}/manifest.json")
     if text is None:
-        home = f"{url}/snapshots/{collection}"
-        if version == "latest":
-            named = read_remote_latest(home)
-            if named is None:
-                raise UsageError(
-                    f"{redact_url(url)} has no complete snapshot",
-                    hint=f"publish one with: punkdata publish {redact_url(url)}",
-                )
-            version = named
-        elif not re.fullmatch(VERSION_PATTERN, version):
-            raise UsageError(f"{version!r} is not a version of a snapshot")
-        url = f"{home}/{version}"
+        url = _find_remote_folder(url, version, collection)
         text = read_url(f"{url}/manifest.json")
     if text is None:
-        raise UsageError(f"{redact_url(url)} is no snapshot")
-    manifest = _parsed(text, url)
+        raise UsageError(f"there is no snapshot at {redact_url(url)}")
+    manifest = _parse_manifest(text, url)
     check_version(manifest, version, redact_url(url))
-    # By its own hash, because files of the same content may differ in their bytes.
+    # Files with the same content may differ in their bytes, so the cache folder is named by the
+    # hash of the manifest too.
     digest = hashlib.sha256(text).hexdigest()[:12]
-    cached = get_cache_dir() / manifest.collection / f"{manifest.version}-{digest}"
-    file = cached / "manifest.json"
+    folder = get_cache_dir() / manifest.collection / f"{manifest.version}-{digest}"
+    file = folder / "manifest.json"
     with translate_os_errors(file):
         if not file.is_file() or file.read_bytes() != text:
             write_atomic(file, text)
-    return RemoteSnapshot(url, cached, manifest)
+    return RemoteSnapshot(url, folder, manifest)
+
+
+def _find_remote_folder(root_url: str, version: str, collection: str) -> str:
+    """Return the URL of a version's folder below the URL of a data root."""
+    home = f"{root_url}/snapshots/{collection}"
+    if version == "latest":
+        latest = read_remote_latest(home)
+        if latest is None:
+            raise UsageError(
+                f"no complete snapshot found at {redact_url(root_url)}",
+                hint=f"publish one with: punkdata publish {redact_url(root_url)}",
+            )
+        version = latest
+    elif not re.fullmatch(VERSION_PATTERN, version):
+        raise UsageError(f"{version!r} is not the version of a snapshot")
+    return f"{home}/{version}"
 
 
 def read_remote_latest(home: str) -> str | None:
-    """The version that `latest` names; None if there is none."""
+    """Return the version that `latest` names in a remote snapshots folder, or None."""
     version = (read_url(f"{home}/latest") or b"").decode("utf-8", "replace").strip()
     return version if re.fullmatch(VERSION_PATTERN, version) else None
 
 
-def _parsed(text: bytes, url: str) -> Manifest:
-    with tempfile.TemporaryDirectory() as folder:  # before it gets its place it must be right
+def parse_manifest_or_none(text: bytes | None, url: str) -> Manifest | None:
+    """Parse the bytes of a manifest; return None if there are none or they are damaged."""
+    try:
+        return None if text is None else _parse_manifest(text, url)
+    except DataError:
+        return None
+
+
+def _parse_manifest(text: bytes, url: str) -> Manifest:
+    """Parse the bytes of a manifest, with its URL in error messages."""
+    # The manifest is validated before it reaches the cache.
+    with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "manifest.json").write_bytes(text)
         try:
             return read_manifest(Path(folder) / "manifest.json")
         except PunkError as error:
             message = error.message.replace(folder, redact_url(url))
             raise type(error)(message, hint=error.hint) from None
-
-
-def parse_manifest_or_none(text: bytes | None, url: str) -> Manifest | None:
-    """None of a manifest that is not there, or damaged."""
-    try:
-        return None if text is None else _parsed(text, url)
-    except DataError:
-        return None

@@ -1,4 +1,7 @@
-"""Files at any URL that fsspec opens: read, sent whole or not at all, its errors in our words."""
+"""File operations at any URL that fsspec supports: reading, atomic uploads, sizes, deletion.
+
+Errors of the many file systems behind fsspec are translated into the exceptions of `errors.py`.
+"""
 
 from __future__ import annotations
 
@@ -23,15 +26,16 @@ from punkdata.files import redact_url
 from punkdata.snapshots.manifest import MAX_MANIFEST_BYTES
 
 OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "adl", "memory"}
-"""where an object is there whole or not at all, and folders are but names"""
+"""Protocols whose uploads are atomic and whose folders need not be created."""
 
 
 def read_url(url: str) -> bytes | None:
-    """A small file; None if there is none. Of one that is larger than any manifest, the
-    beginning.
+    """Return the content of a small file, or None if there is no such file.
+
+    At most `MAX_MANIFEST_BYTES` + 1 bytes are read.
 
     Raises:
-        As `talking`.
+        PunkError: as listed for `url_errors`.
     """
     with url_errors(url):
         fs, path = fsspec.core.url_to_fs(url)
@@ -43,36 +47,41 @@ def read_url(url: str) -> bytes | None:
 
 
 def upload_file(url: str, file: Path) -> None:
-    """Send a file, so that it is there whole or not at all.
+    """Upload a file atomically.
 
     Raises:
-        As `talking`; UsageError: there is no such bucket, or a file where a folder must be.
+        UsageError: the bucket does not exist, or a file is where a folder is needed.
+        PunkError: as listed for `url_errors`.
     """
-    missing = UsageError(f"{redact_url(url)} cannot be written: there is no such bucket or place")
+    missing = UsageError(
+        f"cannot write {redact_url(url)}: the bucket or folder does not exist",
+        hint="check the URL, and create the bucket first",
+    )
     with url_errors(url, missing):
         fs, path = fsspec.core.url_to_fs(url)
-        if OBJECT_STORES & set(protocols(fs)):
+        if OBJECT_STORES & set(get_protocols(fs)):
             fs.put_file(str(file), path)
             return
         parent = path.rpartition("/")[0]
         fs.makedirs(parent, exist_ok=True)
-        # In no snapshot's folder: after a kill -9 it stays.
-        head, found, _ = parent.partition("/snapshots/")
-        beside = f"{head if found else parent}/.sending-{uuid.uuid4().hex}"
+        # The temporary file is placed outside the snapshot's folder, because it stays there if
+        # the process is killed.
+        base, found, _ = parent.partition("/snapshots/")
+        temporary = f"{base if found else parent}/.uploading-{uuid.uuid4().hex}"
         try:
-            fs.put_file(str(file), beside)
-            fs.mv(beside, path)
+            fs.put_file(str(file), temporary)
+            fs.mv(temporary, path)
         except BaseException:
             with suppress(Exception):
-                fs.rm_file(beside)
+                fs.rm_file(temporary)
             raise
 
 
 def delete_file(url: str) -> None:
-    """Whether or not it is there.
+    """Delete a file; do nothing if there is no such file.
 
     Raises:
-        As `talking`.
+        PunkError: as listed for `url_errors`.
     """
     with url_errors(url), suppress(FileNotFoundError):
         fs, path = fsspec.core.url_to_fs(url)
@@ -80,10 +89,10 @@ def delete_file(url: str) -> None:
 
 
 def get_size(url: str) -> int | None:
-    """Bytes of a file, as its server says now; None if there is none.
+    """Return the current size of a file in bytes, or None if there is no such file.
 
     Raises:
-        As `talking`.
+        PunkError: as listed for `url_errors`.
     """
     with url_errors(url):
         fs, path = fsspec.core.url_to_fs(url)
@@ -95,30 +104,33 @@ def get_size(url: str) -> int | None:
 
 
 def get_local_folder(url: str) -> Path | None:
-    """The folder on this machine's disk that a URL is; None if it is elsewhere."""
+    """Return the local folder of a file:// URL, or None for any other URL."""
     with url_errors(url):
         fs, path = fsspec.core.url_to_fs(url)
-    return Path(path).resolve() if "file" in protocols(fs) else None
+    return Path(path).resolve() if "file" in get_protocols(fs) else None
 
 
-def protocols(fs: Any) -> tuple[str, ...]:
+def get_protocols(fs: Any) -> tuple[str, ...]:
+    """Return the protocol names of an fsspec file system."""
     return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
 
 
 @contextmanager
 def url_errors(url: str, missing: PunkError | None = None) -> Iterator[None]:
-    """Turn what other libraries raise about a URL into an error of ours.
+    """Translate exceptions of fsspec and its file systems into those of `errors.py`.
 
     Args:
-        missing: what is raised when there is no such file; without it FileNotFoundError.
+        url: URL that is accessed in the block.
+        missing: exception to raise if the file does not exist; by default FileNotFoundError
+            passes through.
 
     Raises:
-        UsageError: fsspec knows no such URL.
+        UsageError: fsspec does not support the URL's protocol.
         SetupError: a package or credentials are missing.
-        RefusedError, NetworkError: the other side refuses, or is not there.
+        RefusedError: the server denies access.
+        NetworkError: the server cannot be reached.
         StorageError: the disk is full.
     """
-    scheme = url.partition("://")[0]
     try:
         yield
     except PunkError:
@@ -127,45 +139,40 @@ def url_errors(url: str, missing: PunkError | None = None) -> Iterator[None]:
         if missing is None:
             raise
         raise missing from None
-    except ImportError as error:
-        raise SetupError(
+    except Exception as error:  # noqa: BLE001  # each file system has its own exceptions
+        raise _translate_error(url, error) from None
+
+
+def _translate_error(url: str, error: Exception) -> PunkError:
+    scheme, shown = url.partition("://")[0], redact_url(url)
+    if isinstance(error, ImportError):
+        return SetupError(
             f"{scheme}:// needs a package that is not installed ({error})",
             hint='pip install "punkdata[s3]"' if scheme in ("s3", "s3a") else None,
-        ) from None
-    except PermissionError as error:
-        raise _refused(url, error) from None
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # the disk here, or where a file:// is
-            raise StorageError(
-                f"{redact_url(url)}: {error.strerror}", hint="make room, then type the same again"
-            ) from None
-        raise _unreachable(url, error) from None
-    except Exception as error:  # noqa: BLE001  # each file system has errors of its own
-        if isinstance(error, ValueError) and "rotocol" in str(error):
-            raise UsageError(f"{scheme}:// is no file system that fsspec knows") from None
-        if "Credentials" in type(error).__name__:
-            raise SetupError(
-                f"there are no credentials for {redact_url(url)}",
-                hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or FSSPEC_S3_ANON=true "
-                "if it is public",
-            ) from None
-        if getattr(error, "status", None) in (401, 403):  # aiohttp's, behind http://
-            raise _refused(url, error) from None
-        raise _unreachable(url, error) from None
+        )
+    # aiohttp, which serves http://, has exceptions with a `status`.
+    if isinstance(error, PermissionError) or getattr(error, "status", None) in (401, 403):
+        return RefusedError(
+            f"access to {shown} was denied ({_describe(error)})", hint="check your credentials"
+        )
+    if isinstance(error, OSError):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # on this disk, or on that of a file://
+            return StorageError(
+                f"cannot write {shown}: {error.strerror}",
+                hint="free some disk space, then run the same command again",
+            )
+    elif isinstance(error, ValueError) and "rotocol" in str(error):
+        return UsageError(f"{scheme}:// is not a protocol that fsspec supports")
+    elif "Credentials" in type(error).__name__:
+        return SetupError(
+            f"no credentials found for {shown}",
+            hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or FSSPEC_S3_ANON=true for a "
+            "public bucket",
+        )
+    return NetworkError(f"cannot reach {shown} ({_describe(error)})", hint="try again later")
 
 
-def _refused(url: str, error: Exception) -> RefusedError:
-    return RefusedError(
-        f"{redact_url(url)} is refused ({_told(error)})", hint="check your credentials for it"
-    )
-
-
-def _unreachable(url: str, error: Exception) -> NetworkError:
-    return NetworkError(
-        f"{redact_url(url)} cannot be reached ({_told(error)})", hint="try again later"
-    )
-
-
-def _told(error: Exception) -> str:
+def _describe(error: Exception) -> str:
+    """Return the type and the first line of an exception, at most 200 characters."""
     text = str(error).strip()
     return f"{type(error).__name__}: {text.splitlines()[0][:200]}" if text else type(error).__name__
