@@ -1,47 +1,58 @@
-"""Records of one punk and one sale, in the form that every source yields and `build` reads."""
+"""Records of one punk and one sale: the form into which every source is parsed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from punkdata.images.decode import Sprite
+from punkdata.images.sprite import Sprite
 
 
 @dataclass(frozen=True)
 class PunkRecord:
+    """One punk with its labels and its image."""
+
     punk_id: int
     punk_type: str
-    """one of `traits.TYPES`"""
+    """Type of the punk, one of `traits.TYPES`."""
     accessories: tuple[str, ...]
-    """in the order of `traits.ACCESSORIES`"""
+    """Accessories of the punk, in the order of `traits.ACCESSORIES`."""
     image: Sprite
-    """uint8 (24, 24, 4)"""
+    """RGBA sprite, uint8 (24, 24, 4)."""
     image_url: str
-    """where the image was read; within a package, `pkg:…#path/inside`"""
+    """URL that the image was downloaded from; `pkg:…#path/inside` for a file in a package."""
     image_body: str
-    """SHA-256 of the recorded body that the image was read from"""
+    """SHA-256 of the recorded body that contains the image."""
     image_scale: float
-    """image pixels for each sprite pixel, as received"""
+    """Number of pixels of the received image per sprite pixel."""
     background: str | None
-    """the plain color found behind the punk and removed, "#rrggbb"; None if none was"""
+    """Solid background color that was removed, as "#rrggbb"; None if there was none."""
     image_confidence: float
-    """the probability that every pixel is right; 1 for lossless images"""
+    """Probability that every pixel of the sprite is correct; 1 for lossless images."""
 
 
 @dataclass(frozen=True)
 class SaleRecord:
+    """One sale of one punk. A field is None if the source does not provide it."""
+
     punk_id: int
     sold_at: datetime
-    """UTC, whole seconds"""
+    """Time of the sale in UTC, in whole seconds."""
     amount: int | None
-    """in the currency's base units; None when the source does not say"""
+    """Price in base units of its currency."""
     decimals: int | None
+    """Number of decimal places of the currency."""
     symbol: str | None
+    """Symbol of the currency, for example "ETH"."""
     token_address: str | None
+    """Contract address of the currency, in lower case."""
     price_wei: int | None
-    """None unless paid in ETH, WETH or BETH, with an amount above 0"""
+    """Price in wei; None unless it was paid in ETH, WETH or BETH and is above 0."""
     seller: str | None
+    """Address of the seller, in lower case."""
     buyer: str | None
+    """Address of the buyer, in lower case."""
     buyer_is_zero: bool | None
+    """Whether the buyer is the zero address."""
     transaction: str | None
+    """Hash of the transaction, in lower case."""

@@ -1,4 +1,4 @@
-"""What a fetch from OpenSea would cost, told without asking anybody."""
+"""Estimate of what a fetch from OpenSea costs, computed without sending a request."""
 
 from __future__ import annotations
 
@@ -7,29 +7,34 @@ from dataclasses import dataclass
 from math import ceil
 
 from punkdata.sources.opensea.client import PAGE_SIZE
-from punkdata.sources.opensea.tokens import COLLECTION_SIZE
+from punkdata.sources.opensea.collected_punks import COLLECTION_SIZE
 from punkdata.sources.recording import Recording
 
-FREE_LIMIT = "600/h"
-"""of the instant key, as published"""
-SALES_ESTIMATE = 25_000
-"""some 22,000 were known by 2022"""
-TOKEN_BYTES, SALE_BYTES, IMAGE_BYTES = 1_200, 1_800, 2_000
-"""what one takes on the way, roughly; where something is recorded, that is counted instead"""
+FREE_KEY_LIMIT = "600/h"
+"""Published rate limit of an instant key."""
+ESTIMATED_SALES = 25_000
+"""Rough number of all sales; about 22,000 were known by 2022."""
+BYTES_PER_TOKEN, BYTES_PER_SALE, BYTES_PER_IMAGE = 1_200, 1_800, 2_000
+"""Rough download sizes. Replies that are already recorded are counted with their real size."""
 _WINDOWS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @dataclass(frozen=True)
 class FetchEstimate:
+    """The estimated cost of a fetch."""
+
     api_requests: int
+    """Number of requests to the API."""
     image_requests: int
+    """Number of requests for images."""
     bytes: int
+    """Number of bytes to download."""
     limit: str
-    """requests a window, as "600/h\" """
+    """Rate limit that the estimate assumes, for example "600/h"."""
     wait_s: float
-    """what that limit costs, when a whole window is free at the start"""
+    """Time in seconds spent waiting for the rate limit, if the first window is unused."""
     recorded: int
-    """replies that are there already and will not be asked for again"""
+    """Number of replies that are already recorded and will not be requested again."""
 
 
 def estimate_fetch(
@@ -38,37 +43,43 @@ def estimate_fetch(
     unfinished: Recording | None,
     parent: Recording | None,
 ) -> FetchEstimate:
-    """The cost of a fetch.
+    """Estimate the cost of a fetch.
 
     Args:
-        limit: as for `fetch_opensea`.
-        read_limit: the key's, as "600/h".
-        unfinished: the recording that would be gone on with.
-        parent: the recording that would be taken over from.
+        limit: Maximum number of punks; None for all.
+        read_limit: Rate limit of the key, for example "600/h".
+        unfinished: Recording that the fetch would resume.
+        parent: Recording that the fetch would copy images and older sales from.
     """
     punks = min(limit or COLLECTION_SIZE, COLLECTION_SIZE)
-    sales = SALES_ESTIMATE
+    sales = ESTIMATED_SALES
     images = punks
     if parent is not None:
-        # Unchanged images are taken over, and of the sales the last week is read again.
+        # A refresh reuses unchanged images, and reads only the latest sales again.
         images = max(0, punks - parent.count_images())
         sales = PAGE_SIZE
-    pages = 2 + ceil(punks / PAGE_SIZE) + ceil(sales / PAGE_SIZE) + 1
-    size = punks * TOKEN_BYTES + sales * SALE_BYTES + images * IMAGE_BYTES
+    # The collection, the trait counts and one page of listings are one request each.
+    requests = 3 + ceil(punks / PAGE_SIZE) + ceil(sales / PAGE_SIZE)
+    size = punks * BYTES_PER_TOKEN + sales * BYTES_PER_SALE + images * BYTES_PER_IMAGE
     recorded = 0
     if unfinished is not None:
-        pages = max(1, pages - unfinished.count_replies("/api/v2/"))
+        requests = max(1, requests - unfinished.count_replies("/api/v2/"))
         images = max(0, images - unfinished.count_images())
         recorded = unfinished.count_replies("")
         size = max(0, size - unfinished.count_bytes())
-    window, window_s = parse_rate_limit(read_limit or FREE_LIMIT)
-    wait_s = max(0, ceil(pages / window) - 1) * window_s
-    return FetchEstimate(pages, images, size, read_limit or FREE_LIMIT, float(wait_s), recorded)
+    window, window_s = parse_rate_limit(read_limit or FREE_KEY_LIMIT)
+    wait_s = max(0, ceil(requests / window) - 1) * window_s
+    return FetchEstimate(
+        requests, images, size, read_limit or FREE_KEY_LIMIT, float(wait_s), recorded
+    )
 
 
 def parse_rate_limit(text: str) -> tuple[int, int]:
-    """(requests, seconds) of "600/h"; of the published limit when it cannot be read."""
+    """Return (requests, window in seconds) of a rate limit such as "600/h".
+
+    Returns the published limit of an instant key if `text` cannot be parsed.
+    """
     found = re.fullmatch(r"(\d{1,9})/(\d{0,6})([smhd]).*", text.strip())
     if found is None or int(found[1]) == 0:
-        return parse_rate_limit(FREE_LIMIT)
+        return parse_rate_limit(FREE_KEY_LIMIT)
     return int(found[1]), int(found[2] or 1) * _WINDOWS_S[found[3]]

@@ -12,14 +12,13 @@ from typing import TypeAlias
 
 from punkdata.errors import DataError, ImageError, NetworkError, NotRecordedError
 from punkdata.images.decode import DecodedImage, decode_image
+from punkdata.progress import Progress
 from punkdata.sources.opensea.client import OpenSeaClient
 from punkdata.sources.opensea.http_client import MAX_CONNECTIONS
 from punkdata.sources.opensea.rate_limit import InterruptibleSleep
 
 OUTAGE_THRESHOLD = 64
 """Number of consecutive failed images after which the image host is considered down."""
-
-Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)
@@ -33,9 +32,7 @@ class FetchedImage:
     decoded: DecodedImage
 
 
-def fetch_image(
-    client: OpenSeaClient, urls: Sequence[str], *, reuse: bool = True
-) -> FetchedImage:
+def fetch_image(client: OpenSeaClient, urls: Sequence[str], *, reuse: bool = True) -> FetchedImage:
     """Return the sprite from the first of several URLs that yields one.
 
     Args:

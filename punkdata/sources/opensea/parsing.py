@@ -1,7 +1,6 @@
-"""What a source tells of a punk or a sale, in our own terms.
+"""Parsing of OpenSea's tokens, sales and listings into punks, sales and prices.
 
-Every source is parsed into `ParsedPunk` and, where it knows sales, `ParsedSale`, before
-`build` sees it. The functions below do that for OpenSea; they are pure.
+All functions are pure.
 """
 
 from __future__ import annotations
@@ -12,11 +11,13 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from punkdata.errors import DataError
 from punkdata.records import SaleRecord
+from punkdata.sources.opensea.collected_punks import COLLECTION_SIZE
 from punkdata.sources.opensea.schemas import Listing, Nft, Payment, SaleEvent
 from punkdata.traits import ACCESSORIES, TYPES, find_label
 
 MAX_AMOUNT = 10**38
-"""amounts stand in decimal128(38, 0)"""
+"""Exclusive upper limit of amounts, which are stored as decimal128(38, 0)."""
+MAX_DECIMALS = 77
 ETH_SYMBOLS = frozenset({"ETH", "WETH", "BETH"})
 ETH_ADDRESSES = frozenset(
     {
@@ -27,28 +28,43 @@ ETH_ADDRESSES = frozenset(
 )
 ZERO_ADDRESS = "0x" + "0" * 40
 
+_RESIZE_PARAMETERS = frozenset(
+    {"w", "h", "width", "height", "auto", "fit", "q", "dpr", "fm", "format", "quality"}
+)
+"""Query parameters with which the image hosts resize or re-encode an image."""
 
-# -- of OpenSea's tokens, sales and listings ---------------------------------------------
+
+# -- Tokens -------------------------------------------------------------------------------
 
 
 def parse_punk_id(identifier: str) -> int | None:
-    """The punk_id of a token's identifier; None if it is not a canonical decimal number."""
+    """Return the identifier as a number, or None if it is not a canonical decimal number."""
     return int(identifier) if re.fullmatch(r"0|[1-9][0-9]{0,8}", identifier) else None
 
 
+def parse_collection_id(nft: Nft, contract: str) -> int | None:
+    """Return the punk_id of a token, or None if the token is not part of the collection."""
+    punk_id = parse_punk_id(nft.identifier)
+    if punk_id is None or punk_id >= COLLECTION_SIZE:
+        return None
+    return punk_id if (nft.contract or contract).lower() == contract else None
+
+
 def parse_labels(nft: Nft) -> tuple[str, tuple[str, ...]]:
-    """Type and accessories of a token's traits; "3 attributes" is not an accessory.
+    """Return type and accessories of a token.
+
+    Values such as "3 attributes" are not accessories; they are compared with their number.
 
     Raises:
-        DataError: the traits are not those of one punk; the message begins with a verb.
+        DataError: The traits do not describe one punk. The message is a predicate of the token.
     """
     types: set[str] = set()
     accessories: set[str] = set()
-    announced = None
+    reported_count = None
     for trait in nft.traits or ():
         kind, value = (trait.trait_type or "").strip().casefold(), str(trait.value).strip()
-        if pseudo := re.fullmatch(r"(\d) attributes?", value, re.IGNORECASE):
-            announced = int(pseudo[1])
+        if count := re.fullmatch(r"(\d) attributes?", value, re.IGNORECASE):
+            reported_count = int(count[1])
         elif kind in ("type", "accessory"):
             label = find_label(value)
             if label is None or (label in TYPES) != (kind == "type"):
@@ -56,38 +72,47 @@ def parse_labels(nft: Nft) -> tuple[str, tuple[str, ...]]:
             (types if kind == "type" else accessories).add(label)
     if len(types) != 1:
         raise DataError(f"has {len(types) or 'no'} type{'s' if types else ''} among its traits")
-    if announced not in (None, len(accessories)):
-        raise DataError(f"says {announced} attributes but lists {len(accessories)}")
+    if reported_count not in (None, len(accessories)):
+        raise DataError(f"has {reported_count} attributes but lists {len(accessories)}")
     return types.pop(), tuple(name for name in ACCESSORIES if name in accessories)
 
 
-# imgix and Google's image host resize or re-encode when asked by these.
-_RESIZING = {"w", "h", "width", "height", "auto", "fit", "q", "dpr", "fm", "format", "quality"}
+def find_label_problem(nft: Nft) -> str | None:
+    """Return why `parse_labels` rejects a token, or None if it does not."""
+    try:
+        parse_labels(nft)
+    except DataError as error:
+        return error.message
+    return None
 
 
 def parse_image_urls(nft: Nft) -> tuple[str, ...]:
-    """Where a token's image may be had: the original before anything resized or re-encoded."""
+    """Return the image URLs of a token; originals come before resized or re-encoded images."""
     fields = [nft.image_url, nft.display_image_url, nft.original_image_url]
     urls = [url for url in fields if url]
-    return tuple(dict.fromkeys([*map(_unresized, urls), *urls]))
+    return tuple(dict.fromkeys([*map(_to_original_url, urls), *urls]))
 
 
-def _unresized(url: str) -> str:
+def _to_original_url(url: str) -> str:
+    """Return the URL of the original image, for the hosts whose URL parameters are known."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
-    except ValueError:  # of a broken IPv6 address; refused later, by name
+    except ValueError:  # A malformed IPv6 address. The transport rejects it later.
         return url
     if host.endswith(".googleusercontent.com"):
         return re.sub(r"=[swh]\d+[^/]*$", "=s0", url)
     if not host.endswith(".seadn.io"):
         return url
-    query = [(key, value) for key, value in parse_qsl(parts.query) if key not in _RESIZING]
+    query = [(key, text) for key, text in parse_qsl(parts.query) if key not in _RESIZE_PARAMETERS]
     return urlunsplit(parts._replace(query=urlencode(query)))
 
 
+# -- Prices, sales and listings -----------------------------------------------------------
+
+
 def is_eth(symbol: str | None, token_address: str | None) -> bool:
-    """Whether an amount in this currency is an ETH price."""
+    """Return True if an amount in this currency is a price in ETH."""
     if symbol:
         return symbol.upper() in ETH_SYMBOLS
     return (token_address or "").lower() in ETH_ADDRESSES
@@ -96,49 +121,51 @@ def is_eth(symbol: str | None, token_address: str | None) -> bool:
 def parse_price_wei(
     amount: int | None, decimals: int | None, symbol: str | None, token_address: str | None
 ) -> int | None:
-    """An amount of base units as wei; None if it is 0 or unknown, or not ETH, WETH or BETH."""
+    """Return an amount of base units in wei.
+
+    Returns None if the amount is 0 or unknown, or not in ETH, WETH or BETH.
+    """
     if not amount or amount < 0 or not is_eth(symbol, token_address):
         return None
     shift = 18 - (18 if decimals is None else decimals)
-    # The shift is bounded first: 10**1_000_000_000 would not return.
+    # The exponent is checked first, because 10**1_000_000_000 would take forever.
     if not 0 <= shift <= 18 or amount * 10**shift >= MAX_AMOUNT:
         return None
     return int(amount * 10**shift)
 
 
 def parse_sale(event: SaleEvent, contract: str, chain: str) -> SaleRecord:
-    """A sale of a token of `contract` on `chain`, both in lower case.
+    """Return the sale that an event describes.
+
+    Args:
+        contract, chain: Contract and chain that the token must belong to, in lower case.
 
     Raises:
-        DataError: it is no such sale, or its time or amount lies outside what can be stored. The
-            message fits behind "left out: ".
+        DataError: The event is not such a sale, or its time or amount cannot be stored. The
+            message is the reason why the event is ignored.
     """
     nft = event.nft
     if (event.event_type or "sale").lower() != "sale":
-        raise DataError(f"of the type {event.event_type!r:.40}, which is no sale")
+        raise DataError(f"the event type is {event.event_type!r:.40}, not 'sale'")
     punk_id = parse_punk_id(nft.identifier) if nft and nft.identifier else None
     if nft is None or punk_id is None:
-        raise DataError("no punk is named")
-    here = (nft.contract or contract).lower() == contract
-    if not here or (event.chain or chain).lower() != chain:
-        raise DataError("of another contract or chain")
+        raise DataError("the token identifier is missing or invalid")
+    is_same_contract = (nft.contract or contract).lower() == contract
+    if not is_same_contract or (event.chain or chain).lower() != chain:
+        raise DataError("the token is on another contract or chain")
     payment = event.payment or Payment()
-    amount, decimals = payment.quantity, payment.decimals
-    if amount is not None and not 0 <= amount < MAX_AMOUNT:
-        raise DataError(f"punk {punk_id} cannot have cost what it says")
-    if decimals is not None and not 0 <= decimals <= 77:
-        raise DataError(f"punk {punk_id} was paid in a currency of {decimals} decimals")
-    if not 0 < event.event_timestamp < 2**32:
-        raise DataError(f"punk {punk_id} cannot have been sold at {event.event_timestamp}")
+    _check_sale_range(punk_id, payment, event.event_timestamp)
     buyer = event.buyer.lower() if event.buyer else None
     return SaleRecord(
         punk_id=punk_id,
         sold_at=datetime.fromtimestamp(event.event_timestamp, UTC),
-        amount=amount,
-        decimals=decimals,
+        amount=payment.quantity,
+        decimals=payment.decimals,
         symbol=payment.symbol,
         token_address=payment.token_address.lower() if payment.token_address else None,
-        price_wei=parse_price_wei(amount, decimals, payment.symbol, payment.token_address),
+        price_wei=parse_price_wei(
+            payment.quantity, payment.decimals, payment.symbol, payment.token_address
+        ),
         seller=event.seller.lower() if event.seller else None,
         buyer=buyer,
         buyer_is_zero=None if buyer is None else buyer == ZERO_ADDRESS,
@@ -146,8 +173,24 @@ def parse_sale(event: SaleEvent, contract: str, chain: str) -> SaleRecord:
     )
 
 
+def _check_sale_range(punk_id: int, payment: Payment, timestamp: int) -> None:
+    """Raise DataError if the amount, the decimals or the time of a sale cannot be stored."""
+    if payment.quantity is not None and not 0 <= payment.quantity < MAX_AMOUNT:
+        raise DataError(f"the price of punk {punk_id} is out of range")
+    if payment.decimals is not None and not 0 <= payment.decimals <= MAX_DECIMALS:
+        raise DataError(
+            f"the currency of the sale of punk {punk_id} has {payment.decimals} decimals"
+        )
+    if not 0 < timestamp < 2**32:
+        raise DataError(f"the sale time of punk {punk_id} is out of range ({timestamp})")
+
+
 def parse_listing(listing: Listing, contract: str) -> tuple[int, int] | None:
-    """(punk_id, price in wei) of an active listing of a token of `contract`; None if it is none."""
+    """Return (punk_id, price in wei) of a listing.
+
+    Returns None if the listing is not active, not of a token of `contract`, or not in ETH,
+    WETH or BETH.
+    """
     offer = None
     if listing.protocol_data and listing.protocol_data.parameters:
         offer = next(iter(listing.protocol_data.parameters.offer or ()), None)

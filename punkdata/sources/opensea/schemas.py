@@ -1,7 +1,7 @@
-"""What OpenSea sends, as pydantic models.
+"""Pydantic schemas of the OpenSea API's replies.
 
-They hold only the fields we use: unknown ones are ignored, and for an optional field null,
-"" and absence mean the same.
+They contain only the fields that are used. Unknown fields are ignored. For an optional field,
+null, "" and absence are equivalent.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ def _blank_to_none(value: Any) -> Any:
     return None if value == "" else value
 
 
-def _whole_number(value: Any) -> Any:
-    """An exact int of "1000", "1e3" or 1000; never of a float, which has lost digits."""
+def _to_exact_int(value: Any) -> Any:
+    """Convert "1000" or "1e3" to an exact int. Floats are rejected, because they lose digits."""
     if isinstance(value, bool | float):
-        raise ValueError("must be a whole number, or one written as text")  # noqa: TRY004
+        raise ValueError("must be an integer, or a string that contains one")  # noqa: TRY004  # pydantic expects a ValueError
     if isinstance(value, str):
         try:
             number = Decimal(value)
         except InvalidOperation:
             raise ValueError("is not a number") from None
-        # The exponent is bounded first: int(Decimal("1e999999999")) would not return.
+        # The exponent is checked first, because int(Decimal("1e999999999")) would take forever.
         if not number.is_finite() or number.adjusted() > 77 or number != number.to_integral_value():
-            raise ValueError("is not a whole number below 1e78")
+            raise ValueError("is not an integer below 1e78")
         return int(number)
     return value
 
 
 _Blank = BeforeValidator(_blank_to_none)
 _Text: TypeAlias = Annotated[str | None, _Blank]
-_Count: TypeAlias = Annotated[int | None, BeforeValidator(_whole_number), _Blank]
+_Count: TypeAlias = Annotated[int | None, BeforeValidator(_to_exact_int), _Blank]
 
 
 class Trait(BaseModel):
@@ -56,7 +56,7 @@ class Nft(BaseModel):
 
 class Page(BaseModel):
     next: Annotated[str | None, Field(max_length=4096), _Blank] = None
-    """the cursor of the page that follows"""
+    """Cursor of the next page, or None on the last page."""
 
 
 class NftsPage(Page):
@@ -110,7 +110,7 @@ class ListingPrice(BaseModel):
 
 class OrderItem(BaseModel):
     token: _Text = None
-    identifierOrCriteria: _Text = None  # noqa: N815 the order protocol's own spelling
+    identifierOrCriteria: _Text = None  # noqa: N815  # spelling of the order protocol
 
 
 class OrderParameters(BaseModel):
@@ -134,7 +134,7 @@ class ListingsPage(Page):
 
 
 class Contract(BaseModel):
-    # Both become parts of paths.
+    # Both become parts of request paths, so their characters are restricted.
     address: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9]{1,100}$"), _Blank] = None
     chain: Annotated[str | None, Field(pattern=r"^[a-z0-9_-]{1,40}$"), _Blank] = None
 
@@ -147,12 +147,12 @@ class Collection(BaseModel):
 
 class TraitCounts(BaseModel):
     counts: dict[str, dict[str, Any]] = {}
-    """trait type -> value -> how many tokens; for numeric traits, min and max"""
+    """Number of tokens by trait type and value. Numeric traits have a minimum and a maximum."""
 
 
 class KeyLimits(BaseModel):
     read: _Text = None
-    """as "600/h" """
+    """Rate limit for reading, for example "600/h"."""
 
 
 class InstantKey(BaseModel):
@@ -165,16 +165,17 @@ _M = TypeVar("_M", bound=BaseModel)
 
 
 def parse_body(model: type[_M], body: bytes, endpoint: str) -> _M:
-    """A reply's body as its model.
+    """Parse the JSON body of a reply.
 
     Raises:
-        DataError: it is not; the message names the endpoint and the field, and shows no value.
+        DataError: The body does not match the schema. The message names the endpoint and the
+            field but contains no value, because a value may be a secret.
     """
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        # The names in it may be the server's.
+        # Field names may come from the server, so control characters are removed.
         path = ".".join(map(str, first["loc"]))[:100]
-        field = "".join(c if c.isprintable() else "?" for c in path) or "the whole reply"
-        raise DataError(f"{endpoint} sent something unexpected: {field}: {first['msg']}") from None
+        field = "".join(c if c.isprintable() else "?" for c in path) or "the reply"
+        raise DataError(f"unexpected reply to {endpoint}: {field}: {first['msg']}") from None

@@ -10,7 +10,7 @@ from support.sales_events import CONTRACT, WETH, ZERO, listing, paid, sale_event
 from punkdata.sources.opensea.client import OpenSeaClient
 from punkdata.sources.opensea.retry import RetryTransport
 from punkdata.sources.opensea.sales import collect_listings, collect_sales
-from punkdata.sources.opensea.tokens import CollectedPunks
+from punkdata.sources.opensea.collected_punks import CollectedPunks
 
 DAY_S = 24 * 3600
 

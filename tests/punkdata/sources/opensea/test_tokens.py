@@ -8,7 +8,8 @@ from support.sprites import DrawnPunk
 from punkdata.errors import DataError
 from punkdata.sources.opensea.client import OpenSeaClient
 from punkdata.sources.opensea.retry import RetryTransport
-from punkdata.sources.opensea.tokens import CollectedPunks, collect_punks
+from punkdata.sources.opensea.collected_punks import CollectedPunks
+from punkdata.sources.opensea.tokens import collect_punks
 
 NO_COUNTS = "the API gives no trait counts to hold the labels against"
 
