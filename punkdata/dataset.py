@@ -1,8 +1,8 @@
-"""PunkDataset: the torch Dataset of a snapshot.
+"""PunkDataset: a PyTorch Dataset of the images and labels in a snapshot.
 
 >>> train = PunkDataset("data", split="train")
 >>> image, labels = train[0]          # float32 (4, 24, 24) in [0, 1], float32 (92,)
->>> images, labels = train.as_tensors()   # the whole split at once
+>>> images, labels = train.as_tensors()   # all of the split, as uint8 and float32
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ Split = Literal["train", "val", "test", "all"]
 SplitScheme = Literal["default", "by_id"]
 Target = Literal["labels", "type", "accessories"]
 
-AT_ONCE = 250
-"""sprites that are decoded together"""
+DECODE_BATCH = 250
+"""Number of sprites that are decoded at a time, which bounds the temporary memory."""
 _CLASSES: dict[str, tuple[str, ...]] = {
     "labels": LABELS,
     "type": TYPES,
@@ -52,36 +52,38 @@ _CLASSES: dict[str, tuple[str, ...]] = {
 
 
 class PunkDataset(Dataset[tuple[Any, Any]]):
-    """The punks of one split, as images and targets.
+    """The images and targets of one split.
 
-    The whole split is read at once (23 MB for all 10,000 punks) and held as uint8, so an
-    item costs no disk access, and forked workers share it.
+    The split is read into memory at once, as uint8 (23 MB for all 10,000 punks), so items need
+    no disk access and forked workers share the memory.
 
     Args:
-        root: the data root, or a snapshot's own folder, or the URL of either, as
-            s3://bucket/punks; by default PUNKDATA_ROOT or `./data`.
-        version: a snapshot's name, or "latest".
-        split: "train", "val", "test", or "all".
-        split_scheme: "default" is stratified; "by_id" cuts at ids 8000 and 9000.
-        target: "labels", float32 (92,) of 0 and 1; "type", an int64 scalar;
-            "accessories", float32 (87,) of 0 and 1.
-        visible_only: leave out the accessories of a punk that change none of its pixels, such
-            as an earring under long hair: their labels are 0.
-        transform: gets a PIL image, RGBA, 24x24. Without one an image is a float32
+        root: data root, or the folder of a snapshot, or the URL of either (for example
+            s3://bucket/punks); by default $PUNKDATA_ROOT or `./data`.
+        version: version of the snapshot, or "latest".
+        split: "train", "val", "test" or "all".
+        split_scheme: "default" is stratified over all labels; "by_id" splits at ids 8000 and
+            9000.
+        target: "labels" is float32 (92,) of 0 and 1; "type" is an int64 scalar; "accessories"
+            is float32 (87,) of 0 and 1.
+        visible_only: set the labels of hidden accessories to 0. An accessory is hidden if it
+            changes no pixel of its punk, like an earring under long hair.
+        transform: function of a PIL image (RGBA, 24x24). Without it, an image is a float32
             tensor (4, 24, 24) in [0, 1].
-        target_transform: gets the target.
+        target_transform: function of the target.
 
     Attributes:
-        classes: the names of the target's values or positions, in order.
-        class_to_idx: name -> position in `classes`.
-        punk_ids: int32 (N,), ascending.
-        hidden: bool (N, 92), the labels that no pixel shows; None of a snapshot of schema 1.
-        manifest: what the snapshot says of itself.
+        classes: names of the target's classes, in the order of their indices.
+        class_to_idx: index of each class by name.
+        punk_ids: punk numbers, int32 (N,), ascending.
+        hidden: labels that change no pixel of their punk, bool (N, 92); None for a snapshot of
+            schema 1, which does not contain this information.
+        manifest: manifest of the snapshot.
 
     Raises:
-        UsageError: there is no such snapshot, split, scheme or target; `visible_only` of a
-            snapshot of schema 1, which does not tell.
-        DataError: the snapshot is damaged, or a newer punkdata wrote it.
+        UsageError: there is no such snapshot, split, scheme or target, or `visible_only` is used
+            with a snapshot of schema 1.
+        DataError: the snapshot is damaged, or was written by a newer punkdata.
     """
 
     classes: tuple[str, ...]
@@ -105,15 +107,15 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         _require("target", target, tuple(_CLASSES))
         snapshot = open_snapshot(default_root() if root is None else root, version)
         column = SPLIT_COLUMNS[split_scheme]
-        # The files are cut by the default scheme; only another scheme needs them all.
+        # There is one file per split of the default scheme; other schemes need all files.
         files = split if split_scheme == "default" else "all"
         columns = ["punk_id", "image", "labels", column]
         if snapshot.manifest.schema_version >= ADDED_IN_SCHEMA["hidden_accessories"]:
             columns.append("hidden_accessories")
         elif visible_only:
             raise UsageError(
-                f"{snapshot.path} does not tell which accessories are hidden",
-                hint="build it anew with: punkdata build-dataset",
+                f"visible_only: the snapshot in '{snapshot.path}' does not list hidden accessories",
+                hint="build it again with: punkdata build-dataset",
             )
         punks = snapshot.punks(files, columns)
         if split in SPLITS and split_scheme != "default":
@@ -128,16 +130,16 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         ids = column_to_numpy(punks.column("punk_id"))
         order = np.argsort(ids)
         self.punk_ids = ids[order]
-        # (N, 4, 24, 24) as torch counts axes, and contiguous, for as_tensors. Some at a time and
-        # each to its place, so that all of them stand in memory only once.
+        # Contiguous and channels first, for as_tensors. Sprites are decoded in batches straight
+        # into their final rows, so that memory holds all of them only once.
         self._images = np.empty((len(punks), 4, SIDE_PX, SIDE_PX), np.uint8)
-        places = np.argsort(order)
-        for start in range(0, len(punks), AT_ONCE):
-            some = extract_sprites(punks.slice(start, AT_ONCE))
-            self._images[places[start : start + AT_ONCE]] = some.transpose(0, 3, 1, 2)
+        row_of = np.argsort(order)
+        for start in range(0, len(punks), DECODE_BATCH):
+            sprites = extract_sprites(punks.slice(start, DECODE_BATCH))
+            self._images[row_of[start : start + DECODE_BATCH]] = sprites.transpose(0, 3, 1, 2)
         self._labels = extract_labels(punks)[order].astype(np.float32)
-        knows_hidden = "hidden_accessories" in columns
-        self.hidden = extract_hidden_labels(punks)[order] > 0 if knows_hidden else None
+        has_hidden = "hidden_accessories" in columns
+        self.hidden = extract_hidden_labels(punks)[order] > 0 if has_hidden else None
         if visible_only:
             self._labels[self.hidden] = 0
 
@@ -153,7 +155,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         return len(self.punk_ids)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        index = operator.index(index)  # a slice would mix up punks and labels
+        index = operator.index(index)  # raises TypeError for a slice or a list
         image: Any
         if self.transform is not None:
             image = self.transform(self.image(index))
@@ -165,30 +167,30 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         return image, target
 
     def image(self, index: int) -> Image.Image:
-        """The image as PIL, RGBA, 24x24."""
+        """Return one image as a PIL image, RGBA, 24x24."""
         return Image.fromarray(np.ascontiguousarray(self._images[index].transpose(1, 2, 0)))
 
     def _target(self, index: int) -> torch.Tensor:
-        # A copy, because a transform may change it in place.
-        return self._targets(torch.from_numpy(self._labels[index])[None])[0].clone()
+        # A copy, because target_transform may change it in place.
+        return self._select_target(torch.from_numpy(self._labels[index])[None])[0].clone()
 
-    def _targets(self, labels: torch.Tensor) -> torch.Tensor:
-        """Of label vectors (N, 92)."""
+    def _select_target(self, labels: torch.Tensor) -> torch.Tensor:
+        """Return the targets of label vectors (N, 92)."""
         if self.target == "type":
             return labels[:, : len(TYPES)].argmax(dim=1)
         return labels[:, len(TYPES) :] if self.target == "accessories" else labels
 
     def as_tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Everything at once, without transforms, in the order of `punk_ids`.
+        """Return all images and labels, without transforms, in the order of `punk_ids`.
 
         Returns:
-            uint8 (N, 4, 24, 24), and float32 (N, 92) whatever the target is. Both share
-            their memory with the data set.
+            Images, uint8 (N, 4, 24, 24), and labels, float32 (N, 92), regardless of `target`.
+            Both share their memory with the data set.
         """
         return torch.from_numpy(self._images), torch.from_numpy(self._labels)
 
     def to_pandas(self) -> pd.DataFrame:
-        """The split's rows with every column but the image, indexed by punk_id."""
+        """Return the rows of the split as a DataFrame, without images, indexed by punk_id."""
         snapshot = self._snapshot
         schema = snapshot.manifest.schema_version
         columns = [
@@ -202,23 +204,25 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
     def batches(
         self, batch_size: int = 256, *, shuffle: bool = True, seed: int | None = None
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """One epoch as ready batches, without transforms; benchmarks/reading.py compares it.
+        """Return one epoch of batches, without transforms.
 
-        A batch is an index into one tensor; nothing is done sample by sample.
+        A batch is one indexing operation on all images, so this is faster than a DataLoader;
+        benchmarks/reading.py compares them.
 
         Args:
-            shuffle: in a new order each time, else in the order of `punk_ids`.
-            seed: of that order, for one that repeats.
+            batch_size: number of images in a batch; the last batch may be smaller.
+            shuffle: use a new random order in each epoch instead of the order of `punk_ids`.
+            seed: seed of the random order; None takes a different order every time.
 
         Returns:
-            Images, float32 (B, 4, 24, 24) in [0, 1], and their targets: float32 (B, K), or int64
-            (B,) of types. The last batch may be smaller.
+            Iterator over images, float32 (B, 4, 24, 24) in [0, 1], and targets, float32 (B, K)
+            or int64 (B,) with `target="type"`.
 
         Raises:
-            UsageError: the batch size is not positive.
+            UsageError: batch_size is not positive.
         """
         if batch_size < 1:
-            raise UsageError(f"a batch of {batch_size} holds nothing")
+            raise UsageError(f"batch_size must be positive, not {batch_size}")
         order = torch.arange(len(self))
         if shuffle:
             generator = torch.Generator()
@@ -228,32 +232,36 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
                 generator.manual_seed(seed)
             order = torch.randperm(len(self), generator=generator)
         images, labels = self.as_tensors()
-        targets = self._targets(labels)
-        # Whole rows at a time: images[index] goes value by value, and takes three times as long.
+        targets = self._select_target(labels)
+        # index_select copies whole rows; images[rows] copies single values, three times slower.
         return (
             (images.index_select(0, rows).float().div_(255), targets.index_select(0, rows))
             for rows in torch.split(order, batch_size)
-            if len(rows)  # an empty part has no batches, where torch makes one of none
+            if len(rows)  # torch.split returns one empty chunk for an empty split
         )
 
     def montage(
         self, n: int = 100, columns: int = 10, scale: int = 2, background: str = BACKGROUND_COLOR
     ) -> Image.Image:
-        """A contact sheet of the first n punks.
+        """Return a grid of the first n images.
 
         Args:
-            columns: punks in a row.
-            scale: sheet pixels for each sprite pixel.
-            background: any color that PIL understands; the default is Larva Labs' own.
+            n: number of images.
+            columns: number of images in a row.
+            scale: factor of the nearest-neighbor upscaling.
+            background: color name or #rrggbb, as PIL understands it; the default is the
+                background of Larva Labs' own images.
 
         Returns:
-            PIL RGB.
+            PIL image, RGB.
 
         Raises:
-            UsageError: there is no punk to show.
+            UsageError: there is no image to show.
         """
         if not len(self._images[:n]):
-            raise UsageError(f"there is no punk to show: the part has {len(self)}")
+            raise UsageError(
+                f"there is no image to show: n is {n}, and the split has {len(self)} punks"
+            )
         sprites = self._images[:n].transpose(0, 2, 3, 1)
         return montage(sprites, columns, scale, background)
 
@@ -265,12 +273,13 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
                 f"    Split: {self.split} ({self.split_scheme})",
                 f"    Image: 4x{SIDE_PX}x{SIDE_PX} RGBA",
                 f"    Target: {self.target}, {len(self.classes)} classes"
-                + (", of what can be seen" if self.visible_only else ""),
+                + (", visible only" if self.visible_only else ""),
                 f"    Transform: {self.transform}",
             ]
         )
 
 
 def _require(name: str, value: str, known: tuple[str, ...]) -> None:
+    """Raise UsageError unless the argument `name` has one of the known values."""
     if value not in known:
-        raise UsageError(f"{name} is {value!r}, not one of {', '.join(known)}")
+        raise UsageError(f"{name} must be one of {', '.join(known)}, not {value!r}")

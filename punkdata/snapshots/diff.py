@@ -1,4 +1,4 @@
-"""What changed between two snapshots."""
+"""Comparison of two snapshots: punks, labels, pixels, prices, sales and schema."""
 
 from __future__ import annotations
 
@@ -11,88 +11,96 @@ import pyarrow as pa
 from punkdata.schema import VERSIONED_SALE_COLUMNS
 from punkdata.snapshots.reader import Snapshot
 
-# Encodings of what other columns say; comparing them would only say it again.
-_DERIVED = {"type_id", "accessory_ids", "labels", "accessory_count", "image", "last_sale_wei"}
+# Other encodings of columns that are compared anyway.
+_DERIVED_COLUMNS = {
+    *("type_id", "accessory_ids", "labels", "accessory_count", "image", "last_sale_wei"),
+}
 
 
 @dataclass(frozen=True)
 class SnapshotDiff:
-    """From one snapshot to another. All empty or 0 where nothing differs."""
+    """The differences between two snapshots; false if there are none."""
 
     added: list[int]
-    """punk_ids that only the second has"""
+    """Ids of punks that only the second snapshot has."""
     removed: list[int]
+    """Ids of punks that only the first snapshot has."""
     changed: dict[str, dict[int, tuple[Any, Any]]]
-    """column -> punk_id -> what stood there before and what now"""
+    """Old and new value of each changed cell, by column and punk_id."""
     sales_added: int
+    """Number of sales that only the second snapshot has."""
     sales_removed: int
+    """Number of sales that only the first snapshot has."""
     schema: list[str]
-    """columns and tables that one of them lacks or has otherwise, in words"""
+    """Messages about columns and tables that were added, removed or changed."""
 
     def __bool__(self) -> bool:
         return any(asdict(self).values())
 
 
 def compare_snapshots(before: Snapshot, after: Snapshot) -> SnapshotDiff:
-    """Compare rows, prices, sales and schema.
+    """Compare the rows, prices, sales and schema of two snapshots.
 
     Raises:
         DataError: a file of one of them is missing or damaged.
     """
-    ours, theirs = before.punks(), after.punks()
+    old_punks, new_punks = before.punks(), after.punks()
+    schema = _compare_schemas(before, after, old_punks, new_punks)
     names = [
         name
-        for name in ours.column_names
-        if name in theirs.column_names and name not in _DERIVED | {"punk_id"}
+        for name in old_punks.column_names
+        if name in new_punks.column_names and name not in _DERIVED_COLUMNS | {"punk_id"}
     ]
-    old, new = _by_id(ours, names), _by_id(theirs, names)
+    old, new = _rows_by_id(old_punks, names), _rows_by_id(new_punks, names)
     changed: dict[str, dict[int, tuple[Any, Any]]] = {name: {} for name in names}
     for punk_id in sorted(old.keys() & new.keys()):
-        for name, was, now in zip(names, old[punk_id], new[punk_id], strict=True):
-            if was != now:
-                changed[name][punk_id] = (was, now)
-    schema = _schema_changes(before, after, ours, theirs)
-    sales_before, sales_after = before.sales(), after.sales()
-    added = removed = 0
-    if sales_before is not None and sales_after is not None:
-        was, now = _sale_rows(sales_before), _sale_rows(sales_after)
-        added, removed = (now - was).total(), (was - now).total()
-    elif (sales_before is None) != (sales_after is None):
-        first, second = ("not known", "known") if sales_before is None else ("known", "not known")
-        schema.append(f"sales were {first}, and are {second} now")
+        for name, old_value, new_value in zip(names, old[punk_id], new[punk_id], strict=True):
+            if old_value != new_value:
+                changed[name][punk_id] = (old_value, new_value)
+    old_sales, new_sales = before.sales(), after.sales()
+    sales_added = sales_removed = 0
+    if old_sales is not None and new_sales is not None:
+        was, now = _count_sales(old_sales), _count_sales(new_sales)
+        sales_added, sales_removed = (now - was).total(), (was - now).total()
+    elif (old_sales is None) != (new_sales is None):
+        schema.append(f"the sales table was {'added' if old_sales is None else 'removed'}")
     return SnapshotDiff(
         added=sorted(new.keys() - old.keys()),
         removed=sorted(old.keys() - new.keys()),
         changed={name: rows for name, rows in changed.items() if rows},
-        sales_added=added,
-        sales_removed=removed,
+        sales_added=sales_added,
+        sales_removed=sales_removed,
         schema=schema,
     )
 
 
-def _by_id(punks: pa.Table, names: list[str]) -> dict[int, tuple[Any, ...]]:
+def _rows_by_id(punks: pa.Table, names: list[str]) -> dict[int, tuple[Any, ...]]:
+    """Return the values of the given columns by punk_id."""
     ids = punks.column("punk_id").to_pylist()
     columns = [punks.column(name).to_pylist() for name in names]
     return dict(zip(ids, zip(*columns, strict=True), strict=True))
 
 
-def _sale_rows(sales: pa.Table) -> Counter[tuple[Any, ...]]:
+def _count_sales(sales: pa.Table) -> Counter[tuple[Any, ...]]:
+    """Return how often each distinct row occurs."""
     names = [name for name in VERSIONED_SALE_COLUMNS if name in sales.column_names]
     return Counter(tuple(row.values()) for row in sales.select(names).to_pylist())
 
 
-def _schema_changes(
-    before: Snapshot, after: Snapshot, ours: pa.Table, theirs: pa.Table
+def _compare_schemas(
+    before: Snapshot, after: Snapshot, old_punks: pa.Table, new_punks: pa.Table
 ) -> list[str]:
+    """Return one message for each difference between the schemas of the punks tables."""
     first, second = before.manifest.schema_version, after.manifest.schema_version
-    changes = [] if first == second else [f"schema {first} became {second}"]
+    changes = [] if first == second else [f"schema {first} became schema {second}"]
     old, new = (
-        dict(zip(t.column_names, map(str, t.schema.types), strict=True)) for t in (ours, theirs)
+        dict(zip(table.column_names, map(str, table.schema.types), strict=True))
+        for table in (old_punks, new_punks)
     )
-    changes += [f"column {name} is new" for name in new if name not in old]
-    changes += [f"column {name} is gone" for name in old if name not in new]
+    changes += [f"column {name} was added" for name in new if name not in old]
+    changes += [f"column {name} was removed" for name in old if name not in new]
     changes += [
-        f"column {name} was {old[name]} and is {new[name]}"
+        f"column {name} changed its type from {old[name]} to {new[name]}"
         for name in old
         if name in new and old[name] != new[name]
     ]

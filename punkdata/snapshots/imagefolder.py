@@ -1,4 +1,4 @@
-"""A snapshot as a folder of pictures, for tools that read nothing else."""
+"""Export of a snapshot as a folder of PNG files, for tools that do not read Parquet or tar."""
 
 from __future__ import annotations
 
@@ -6,112 +6,124 @@ import csv
 import io
 import shutil
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageColor
 
 from punkdata.errors import UsageError
 from punkdata.files import translate_os_errors
+from punkdata.progress import Progress
 from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.tables import extract_sprites
 from punkdata.splits import SPLIT_COLUMNS, SPLITS
 
 COLUMNS = ("file_name", "punk_id", "type", "accessories", "hidden_accessories", "pixels_sha256")
-"""of metadata.csv; names in lists are separated by |"""
+"""Columns of metadata.csv. Lists are joined with |."""
+PROGRESS_INTERVAL = 100
+"""Number of images between two calls of the progress callback."""
 
 
 def export_imagefolder(
     snapshot: Snapshot,
     out: Path,
-    report: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = lambda done, total: None,
     *,
     split_scheme: str = "default",
     scale: int = 1,
     background: str | None = None,
 ) -> Path:
-    """Write `out`/{train,val,test}/<type>/<punk_id>.png and a metadata.csv in each part.
+    """Write `out`/{train,val,test}/<type>/<punk_id>.png, and a metadata.csv for each split.
 
-    torchvision's ImageFolder and Keras take the folders as classes; Hugging Face's imagefolder
-    takes the rest from metadata.csv. All is written beside and renamed, so `out` is whole or not
-    there.
+    torchvision's ImageFolder and Keras use the folder names as classes. Hugging Face's
+    imagefolder also reads the other columns from metadata.csv. All files are written to a
+    temporary folder, which is then renamed, so `out` never exists in part.
 
     Args:
-        out: must not exist, or be empty.
-        split_scheme: default or by_id.
-        scale: picture pixels for each sprite pixel, by repeating them.
-        background: any color that PIL understands; then pictures are RGB instead of RGBA.
+        snapshot: snapshot to export.
+        out: folder to create; it must not exist, or be empty.
+        progress: called with the number of images written so far and in total.
+        split_scheme: "default" or "by_id".
+        scale: factor of the nearest-neighbor upscaling.
+        background: color name or #rrggbb, as PIL understands it, for RGB images; None keeps the
+            images RGBA with a transparent background.
+
+    Returns:
+        `out`.
 
     Raises:
-        UsageError: there is something at `out`, it is the present folder, or no such color.
+        UsageError: `out` exists and is not empty, or is the current folder, or the color is
+            invalid.
         DataError: the snapshot is damaged.
-        StorageError: the disk is full.
+        StorageError: the disk is full or cannot be written.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} is there already", hint="choose another folder")
+        raise UsageError(f"'{out}' exists and is not empty", hint="choose another folder")
     if out.exists() and out.samefile(Path.cwd()):
-        raise UsageError("the present folder cannot be replaced", hint="name one to make in it")
-    behind = None if background is None else _color(background)
-    wanted = ["punk_id", "type", "accessories", "hidden_accessories", "pixels_sha256"]
+        raise UsageError(
+            "cannot export to the current folder", hint="name a new folder inside it instead"
+        )
+    color = None if background is None else _parse_color(background)
     table = snapshot.punks()
-    names = [name for name in wanted if name in table.column_names]
-    parts = table.column(SPLIT_COLUMNS[split_scheme]).to_pylist()
+    names = [name for name in COLUMNS if name in table.column_names]
+    splits = table.column(SPLIT_COLUMNS[split_scheme]).to_pylist()
     rows = table.select([*names, "image"]).to_pylist()
-    sprites = extract_sprites(table)  # so what is written are pictures indeed
-    beside = out.parent / f".exporting-{uuid.uuid4().hex}"
+    # Decoding also checks that the bytes in the table are PNG images.
+    sprites = extract_sprites(table)
+    temporary = out.parent / f".exporting-{uuid.uuid4().hex}"
     with translate_os_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         try:
-            told: dict[str, list[dict[str, Any]]] = {part: [] for part in SPLITS}
-            for done, (part, row, sprite) in enumerate(zip(parts, rows, sprites, strict=True)):
+            metadata: dict[str, list[dict[str, Any]]] = {split: [] for split in SPLITS}
+            for done, (split, row, sprite) in enumerate(zip(splits, rows, sprites, strict=True)):
                 png = row.pop("image")["bytes"]
                 name = f"{row['type']}/{row['punk_id']:04d}.png"
-                path = beside / part / name
+                path = temporary / split / name
                 path.parent.mkdir(parents=True, exist_ok=True)
-                is_plain = scale == 1 and behind is None
-                path.write_bytes(png if is_plain else _drawn(sprite, scale, behind))
-                told[part].append({"file_name": name} | row)
-                if done % 100 == 0:
-                    report(done, len(rows))
-            for part, lines in told.items():
+                is_unchanged = scale == 1 and color is None
+                path.write_bytes(png if is_unchanged else _render(sprite, scale, color))
+                metadata[split].append({"file_name": name} | row)
+                if done % PROGRESS_INTERVAL == 0:
+                    progress(done, len(rows))
+            for split, lines in metadata.items():
                 if lines:
-                    (beside / part / "metadata.csv").write_text(_csv(lines), "utf-8", newline="")
+                    file = temporary / split / "metadata.csv"
+                    file.write_text(_to_csv(lines), "utf-8", newline="")
             if out.exists():
                 out.rmdir()
-            beside.rename(out)
+            temporary.rename(out)
         except BaseException:
-            shutil.rmtree(beside, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
             raise
     return out
 
 
-def _drawn(pixels: NDArray[np.uint8], scale: int, behind: tuple[int, ...] | None) -> bytes:
-    sprite = Image.fromarray(pixels)
-    if behind is not None:
-        below = Image.new("RGBA", sprite.size, behind)
-        below.alpha_composite(sprite)
-        sprite = below.convert("RGB")
+def _render(sprite: NDArray[np.uint8], scale: int, color: tuple[int, ...] | None) -> bytes:
+    """Return the PNG file of an upscaled sprite, on a background unless `color` is None."""
+    image = Image.fromarray(sprite)
+    if color is not None:
+        canvas = Image.new("RGBA", image.size, color)
+        canvas.alpha_composite(image)
+        image = canvas.convert("RGB")
     file = io.BytesIO()
-    size = (sprite.width * scale, sprite.height * scale)
-    sprite.resize(size, Image.Resampling.NEAREST).save(file, "PNG")
+    size = (image.width * scale, image.height * scale)
+    image.resize(size, Image.Resampling.NEAREST).save(file, "PNG")
     return file.getvalue()
 
 
-def _color(text: str) -> tuple[int, ...]:
-    from PIL import ImageColor
-
+def _parse_color(text: str) -> tuple[int, ...]:
     try:
-        return ImageColor.getcolor(text, "RGB")  # type: ignore[return-value]  # of RGB a tuple
+        return ImageColor.getcolor(text, "RGB")  # type: ignore[return-value]  # a tuple for RGB
     except ValueError:
         raise UsageError(
-            f"{text!r} is no color", hint="write it as #638596, or by its name in CSS"
+            f"{text!r} is not a color", hint="write it as #638596 or as a CSS color name"
         ) from None
 
 
-def _csv(lines: list[dict[str, Any]]) -> str:
+def _to_csv(lines: list[dict[str, Any]]) -> str:
+    """Return the lines as CSV text with a header."""
     file = io.StringIO()
     writer = csv.DictWriter(file, [name for name in COLUMNS if name in lines[0]])
     writer.writeheader()

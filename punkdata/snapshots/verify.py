@@ -1,4 +1,8 @@
-"""Recompute everything that a snapshot claims, and hold it against what is known."""
+"""Verification of a snapshot: every hash and count is recomputed and compared.
+
+The full collection is also compared with its known totals and, if available, with the official
+sprite sheet.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,7 @@ from punkdata.splits import SPLITS
 from punkdata.traits import ACCESSORY_IDS, TYPE_IDS, encode_labels
 
 OFFICIAL_SHA256 = "ac39af4793119ee46bbff351d8cb6b5f23da60222126add4268e261199a2921b"
-"""of the sheet punks.png, as the CryptoPunks contract stores it (`imageHash`)"""
+"""SHA-256 of the official sprite sheet punks.png: `imageHash` of the CryptoPunks contract."""
 
 KNOWN_TYPES = {"Alien": 9, "Ape": 24, "Female": 3840, "Male": 6039, "Zombie": 88}
 KNOWN_ACCESSORIES_PER_PUNK = {0: 8, 1: 333, 2: 3560, 3: 4501, 4: 1420, 5: 166, 6: 11, 7: 1}
@@ -40,33 +44,46 @@ _NOT_CHECKED = "not checked"
 
 @dataclass(frozen=True)
 class Check:
+    """The result of one check."""
+
     name: str
+    """Name of the check, for example "pixels"."""
     problem: str | None
-    """None if all is well"""
+    """Description of the first problem; None if the check passed or was skipped."""
     note: str = ""
+    """Description of what was checked."""
     skipped: bool = False
-    """True if there was nothing to hold against"""
+    """True if the check does not apply to this snapshot."""
 
 
-def verify_snapshot(snapshot: Snapshot, official: Path | None = None) -> Iterator[Check]:
-    """All checks, one after the other, each ending with what it found.
+def verify_snapshot(
+    snapshot: Snapshot,
+    official: Path | None = None,
+    *,
+    official_sha256: str = OFFICIAL_SHA256,
+) -> Iterator[Check]:
+    """Run all checks in turn and yield the result of each.
 
     Args:
-        official: the official sheet punks.png, to compare all sprites with.
+        snapshot: snapshot to check.
+        official: path of the official sprite sheet punks.png, with which all sprites are compared.
+        official_sha256: expected SHA-256 of that file, hexadecimal.
 
     Raises:
-        UsageError: `official` cannot be read or is not the official sheet.
+        UsageError: `official` cannot be read, or is not the official sprite sheet.
     """
-    # A wrong path is told at once, not after all other checks.
-    sheet = read_official_sheet(official) if official else None
+    # A wrong path is reported at once, not after all other checks.
+    sheet = read_official_sheet(official, official_sha256) if official else None
     damage = find_damaged_files(snapshot)
     listed = {entry.path for entry in snapshot.manifest.files} | {"manifest.json"}
-    there = {p.relative_to(snapshot.path).as_posix() for p in snapshot.path.rglob("*")}
-    files = {name for name in there if not (snapshot.path / name).is_dir()}
+    paths = {p.relative_to(snapshot.path).as_posix() for p in snapshot.path.rglob("*")}
+    files = {name for name in paths if not (snapshot.path / name).is_dir()}
     damage += [f"{name} is not in the manifest" for name in sorted(files - listed)]
-    yield Check("files", "; ".join(damage) or None, f"{len(snapshot.manifest.files)} with SHA-256")
+    yield Check(
+        "files", "; ".join(damage) or None, f"{len(snapshot.manifest.files)} match their SHA-256"
+    )
     if damage:
-        return  # what follows would only say the same again
+        return  # the remaining checks would report the same damage again
     try:
         punks = snapshot.punks()
     except (DataError, pa.ArrowException) as error:
@@ -87,7 +104,8 @@ def verify_snapshot(snapshot: Snapshot, official: Path | None = None) -> Iterato
             yield Check(name, None, note, skipped=note.startswith(_NOT_CHECKED))
         except DataError as error:
             yield Check(name, str(error))
-        # A file whose hash agrees but whose content is not a snapshot's may fail anyhow.
+        # The hash of a file may agree although its content is not that of a snapshot, and then
+        # any of these errors is possible.
         except (
             pa.ArrowException,
             AttributeError,
@@ -99,34 +117,45 @@ def verify_snapshot(snapshot: Snapshot, official: Path | None = None) -> Iterato
             yield Check(name, f"unreadable content ({type(error).__name__}: {error})")
 
 
-def read_official_sheet(path: Path) -> NDArray[np.uint8]:
-    """uint8 (10000, 24, 24, 4): the tiles of the official sheet, by punk_id.
+def read_official_sheet(path: Path, sha256: str = OFFICIAL_SHA256) -> NDArray[np.uint8]:
+    """Return the sprites of the official sheet by punk_id, uint8 (10000, 24, 24, 4).
+
+    Args:
+        path: path of punks.png.
+        sha256: expected SHA-256 of the file, hexadecimal.
 
     Raises:
-        UsageError: the file cannot be read, or its SHA-256 is not the contract's.
+        UsageError: the file cannot be read, or has another SHA-256.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    if hashlib.sha256(data).hexdigest() != OFFICIAL_SHA256:
+        raise UsageError(f"cannot read '{path}': {error.strerror}") from None
+    if hashlib.sha256(data).hexdigest() != sha256:
         raise UsageError(
-            f"{path} is not the official punks.png: its SHA-256 is not {OFFICIAL_SHA256[:12]}…",
-            hint="download punks.png of the CryptoPunks contract again",
+            f"'{path}' is not the official punks.png: its SHA-256 is not {sha256[:12]}…",
+            hint="download the file punks.png of the CryptoPunks contract again",
         )
     with Image.open(io.BytesIO(data)) as image:
-        return sheet_tiles(np.asarray(image.convert("RGBA")))
+        return split_sheet(np.asarray(image.convert("RGBA")))
 
 
-def sheet_tiles(sheet: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The 24x24 tiles of a sheet, row by row: uint8 (N, 24, 24, 4)."""
+def split_sheet(sheet: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Split an RGBA grid of 24x24 sprites into its tiles, row by row.
+
+    Args:
+        sheet: uint8 (24 * rows, 24 * columns, 4).
+
+    Returns:
+        uint8 (rows * columns, 24, 24, 4); fully transparent pixels are 0 in all channels.
+    """
     rows, columns = sheet.shape[0] // SIDE_PX, sheet.shape[1] // SIDE_PX
     tiles = sheet.reshape(rows, SIDE_PX, columns, SIDE_PX, 4).swapaxes(1, 2)
     return zero_transparent(tiles.reshape(-1, SIDE_PX, SIDE_PX, 4))
 
 
-def _expect(holds: bool, problem: str) -> None:
-    if not holds:
+def _expect(is_met: bool, problem: str) -> None:
+    if not is_met:
         raise DataError(problem)
 
 
@@ -139,11 +168,16 @@ def _check_content(snapshot: Snapshot, punks: pa.Table) -> str:
         manifest.missing,
         manifest.schema_version,
     )
-    _expect(version == manifest.version, f"the rows make version {version}")
-    _expect(compute_labels_hash(punks) == manifest.labels_hash, "labels_hash differs")
-    _expect(len(punks) == manifest.punks, f"{len(punks)} rows, the manifest says {manifest.punks}")
-    for field, counted in count_labels_and_splits(punks).items():
-        _expect(counted == getattr(manifest, field), f"{field} in the manifest are not the rows'")
+    _expect(version == manifest.version, f"the rows have the version {version}")
+    _expect(
+        compute_labels_hash(punks) == manifest.labels_hash,
+        "labels_hash differs from the rows",
+    )
+    _expect(
+        len(punks) == manifest.punks, f"{len(punks)} rows, but the manifest says {manifest.punks}"
+    )
+    for field, count in count_labels_and_splits(punks).items():
+        _expect(count == getattr(manifest, field), f"{field} in the manifest differs from the rows")
     return f"version {version}"
 
 
@@ -151,7 +185,9 @@ def _check_pixels(punks: pa.Table) -> str:
     ids = punks.column("punk_id").to_pylist()
     expected = punks.column("pixels_sha256").to_pylist()
     for punk_id, sprite, sha256 in zip(ids, extract_sprites(punks), expected, strict=True):
-        _expect(pixels_sha256(sprite) == sha256, f"punk {punk_id} has other pixels than its hash")
+        _expect(
+            pixels_sha256(sprite) == sha256, f"the pixels of punk {punk_id} differ from their hash"
+        )
     return f"{len(ids):,} sprites"
 
 
@@ -160,15 +196,15 @@ def _check_labels(punks: pa.Table) -> str:
     rows = punks.select([*columns, *ADDED_IN_SCHEMA.keys() & set(punks.column_names)]).to_pylist()
     for row, labels in zip(rows, extract_labels(punks), strict=True):
         names = row["accessories"]
-        agree = (
+        is_consistent = (
             row["type_id"] == TYPE_IDS[row["type"]]
             and row["accessory_ids"] == [ACCESSORY_IDS[name] for name in names]
             and row["accessory_count"] == len(names)
             and (encode_labels(row["type"], names) == labels).all()
             and set(row.get("hidden_accessories", ())) <= set(names)
         )
-        _expect(agree, f"punk {row['punk_id']} has labels that contradict each other")
-    return "names, ids and vectors agree"
+        _expect(is_consistent, f"the label columns of punk {row['punk_id']} are inconsistent")
+    return "names, ids and vectors are consistent"
 
 
 def _check_shards(snapshot: Snapshot, punks: pa.Table) -> str:
@@ -177,27 +213,27 @@ def _check_shards(snapshot: Snapshot, punks: pa.Table) -> str:
         for path in sorted(snapshot.path.glob(f"shards/punks-{split}-*.tar")):
             samples += list(read_shard(path))
     _expect(samples == extract_samples(punks), "the tar samples differ from the Parquet rows")
-    return f"{len(samples):,} samples equal the rows"
+    return f"{len(samples):,} samples match the rows"
 
 
 def _check_totals(snapshot: Snapshot, punks: pa.Table) -> str:
     manifest = snapshot.manifest
     if not manifest.is_whole_collection:
-        sample = "a sample of " if manifest.limit else f"{manifest.status}, "
-        return f"{_NOT_CHECKED}: {sample}{len(punks):,} of {manifest.expected:,} punks"
+        kind = "sample" if manifest.limit else manifest.status
+        return f"{_NOT_CHECKED}: {kind}, {len(punks):,} of {manifest.expected:,} punks"
     types = punks.column("type").to_pylist()
-    found = {name: types.count(name) for name in KNOWN_TYPES}
-    _expect(found == KNOWN_TYPES, f"types are {found}")
+    counts = {name: types.count(name) for name in KNOWN_TYPES}
+    _expect(counts == KNOWN_TYPES, f"the counts of the types are {counts}")
     ids = sorted(punks.column("punk_id").to_pylist())
-    _expect(ids == list(range(10_000)), "the ids are not 0 to 9999")
-    counts = np.bincount(column_to_numpy(punks.column("accessory_count")))
-    per_punk = {i: int(n) for i, n in enumerate(counts) if n}
-    _expect(per_punk == KNOWN_ACCESSORIES_PER_PUNK, f"accessories per punk are {per_punk}")
+    _expect(ids == list(range(10_000)), "the punk ids are not 0 to 9999")
+    histogram = np.bincount(column_to_numpy(punks.column("accessory_count")))
+    per_punk = {i: int(n) for i, n in enumerate(histogram) if n}
+    _expect(per_punk == KNOWN_ACCESSORIES_PER_PUNK, f"the accessories per punk are {per_punk}")
     names = {name for row in punks.column("accessories").to_pylist() for name in row}
-    _expect(len(names) == KNOWN_ACCESSORIES, f"{len(names)} different accessories")
+    _expect(len(names) == KNOWN_ACCESSORIES, f"there are {len(names)} different accessories")
     distinct = len(set(punks.column("pixels_sha256").to_pylist()))
-    _expect(distinct == 10_000, f"only {distinct} different images")
-    return "10,000 different punks; types and accessories as known"
+    _expect(distinct == 10_000, f"only {distinct} images are distinct")
+    return "10,000 distinct images; types and accessories match the known totals"
 
 
 def _check_official(punks: pa.Table, sheet: NDArray[np.uint8]) -> str:
@@ -205,5 +241,5 @@ def _check_official(punks: pa.Table, sheet: NDArray[np.uint8]) -> str:
     ids = column_to_numpy(punks.column("punk_id"))
     differing = ids[(sprites != sheet[ids]).any(axis=(1, 2, 3))].tolist()
     first = differing[0] if differing else None
-    _expect(not differing, f"{len(differing)} sprites differ, the first is punk {first}")
-    return f"{len(ids):,} sprites equal, pixel by pixel"
+    _expect(not differing, f"{len(differing)} sprites differ, first punk {first}")
+    return f"{len(ids):,} sprites are pixel-exact"

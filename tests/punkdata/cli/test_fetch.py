@@ -282,8 +282,8 @@ def test_a_person_is_asked(
     answer: bool,
 ) -> None:
     without_key(monkeypatch)
-    monkeypatch.setattr(console, "can_ask", lambda: True)
-    monkeypatch.setattr(console, "ask", lambda question: answer)
+    monkeypatch.setattr(console, "is_interactive", lambda: True)
+    monkeypatch.setattr(console, "confirm", lambda question: answer)
     assert run("fetch", "--limit", 2, "--root", root) == (0 if answer else 3)
     assert len(server.requests_to("/auth/keys")) == answer
 
@@ -438,7 +438,7 @@ def test_a_sample_beside_the_whole_names_itself_and_what_stays_the_latest(
     assert "latest stays s2-" in err
     assert f"next: punkdata verify {sample} --root {root}" in err
     assert run("verify", sample, "--root", root) == 0
-    assert "--   known totals   not checked: a sample of 5 of 5 punks" in capsys.readouterr().out
+    assert "--   known totals   not checked: sample, 5 of 5 punks" in capsys.readouterr().out
     assert run("verify", out.strip()) == 0
     assert run("list", "--root", root) == 0
     assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()[-2:]] == [
