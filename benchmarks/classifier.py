@@ -24,7 +24,7 @@ from punkdata.traits import LABELS, TYPES
 from punkmodels.classifier.config import load_classifier, make_config, read_classifier_config
 from punkmodels.classifier.evaluate import NAMES, evaluate_classifier, predict_logits
 from punkmodels.classifier.metrics import average_precision
-from punkmodels.classifier.networks import decide
+from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.classifier.predict import MAX_UNKNOWN_PIXELS
 from punkmodels.classifier.train import train_classifier
 from punkmodels.data.splits import SplitTensors, load_split
@@ -119,7 +119,7 @@ def folds(out: Path, count: int) -> None:
         visible.append(part.visible > 0)
         unknown.append(model.unknown_pixels(part.images))
     values, truth = torch.cat(logits), torch.cat(visible)
-    told = decide(values)
+    told = logits_to_labels(values)
     right = (told == truth).all(dim=1)
     print(f"\n{count} of 5 folds, preset best: {len(truth):,} punks, each unseen in training")
     print(f"all visible labels right: {int(right.sum()):,} ({right.float().mean():.4f})")

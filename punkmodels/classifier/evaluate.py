@@ -25,7 +25,7 @@ from punkmodels.classifier.config import (
     read_classifier_config,
     trained_epochs,
 )
-from punkmodels.classifier.networks import Classifier, decide
+from punkmodels.classifier.networks import Classifier, logits_to_labels
 from punkmodels.classifier.scores import Evaluation, score
 from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.training.run_dir import read_config, write_json
@@ -188,7 +188,7 @@ def markdown(result: Evaluation) -> str:
 def draw_errors(part: SplitTensors, logits: torch.Tensor, scale: int = 4) -> Image.Image:
     """Each punk with a wrong visible label, with what was missed (−) and wrongly seen (+)."""
     width = logits.shape[1]
-    told, truth = decide(logits), part.visible[:, :width] > 0
+    told, truth = logits_to_labels(logits), part.visible[:, :width] > 0
     rows = (told != truth).any(dim=1).nonzero().flatten().tolist()
     side, text_px = 24 * scale, 420
     sheet = Image.new("RGBA", (side + text_px, max(1, len(rows)) * side), "#638596")

@@ -185,7 +185,7 @@ class PublishedCNN(nn.Module):
         return logits
 
 
-def decide(logits: torch.Tensor) -> torch.Tensor:
+def logits_to_labels(logits: torch.Tensor) -> torch.Tensor:
     """bool (N, outputs): the likeliest type, and every accessory more likely than not."""
     chosen = logits > 0
     types = logits[:, : len(TYPES)].argmax(dim=1)

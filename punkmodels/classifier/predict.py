@@ -15,7 +15,7 @@ from punkdata.images.palette import palette_indices
 from punkdata.traits import LABELS, TYPES, decode_labels
 from punkmodels.classifier.config import load_classifier
 from punkmodels.classifier.evaluate import predict_logits
-from punkmodels.classifier.networks import Classifier, decide
+from punkmodels.classifier.networks import Classifier, logits_to_labels
 
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".svg"}
 MAX_UNKNOWN_PIXELS = 8
@@ -67,7 +67,7 @@ def predict_image(model: Classifier, path: Path, device: torch.device) -> Predic
     logits = predict_logits(model, indices, device)
     chances = logits.softmax(1) if logits.shape[1] == len(TYPES) else logits.sigmoid()
     told = np.zeros(len(LABELS), np.uint8)
-    told[: logits.shape[1]] = decide(logits)[0].numpy()
+    told[: logits.shape[1]] = logits_to_labels(logits)[0].numpy()
     punk_type, accessories = decode_labels(told)
     scores = dict(zip(LABELS, chances[0].tolist(), strict=False))
     return Prediction(

@@ -24,7 +24,7 @@ from punkmodels.classifier.metrics import (
     f1,
     gain_over_majority,
 )
-from punkmodels.classifier.networks import decide
+from punkmodels.classifier.networks import logits_to_labels
 
 Bool = NDArray[np.bool_]
 Report = Callable[..., None]
@@ -128,7 +128,7 @@ def score(
         report: progress in resamples for the intervals.
         about: the fields of the result that are no scores: run, task, split, version.
     """
-    predicted = decide(logits).numpy()
+    predicted = logits_to_labels(logits).numpy()
     if visible.shape[1] == len(TYPES):  # only against each other do logits of types mean anything
         logits = logits.log_softmax(1)
     values = logits.double().numpy()

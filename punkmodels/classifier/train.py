@@ -25,7 +25,7 @@ from punkmodels.classifier.config import (
     build_model,
     read_classifier_config,
 )
-from punkmodels.classifier.networks import Classifier, Dropout, decide
+from punkmodels.classifier.networks import Classifier, Dropout, logits_to_labels
 from punkmodels.data.image_grid import make_grid
 from punkmodels.data.palette import build_pair_table
 from punkmodels.data.splits import SplitTensors, load_split, sampling_weights
@@ -290,7 +290,7 @@ def validate(
         make_grid = torch.linspace(0.5, 4, 71, device=logits.device)
         losses = torch.stack([loss_of(logits / t, labels, config) for t in make_grid])
         ema.temperature.copy_(make_grid[losses.argmin()])
-        exact = (decide(logits) == labels.bool()).all(dim=1).float().mean()
+        exact = (logits_to_labels(logits) == labels.bool()).all(dim=1).float().mean()
         return losses.min().item(), exact.item()
 
 

@@ -24,7 +24,7 @@ from punkdata.images.sprite import SIDE_PX
 from punkmodels.classifier.config import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.classifier.evaluate import predict_logits
 from punkmodels.classifier.features import embed
-from punkmodels.classifier.networks import decide
+from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.data.image_grid import make_grid
 from punkmodels.data.palette import quantize
 from punkmodels.data.splits import SplitTensors, load_split
@@ -128,7 +128,7 @@ def evaluate_sprites(
 
     def describe(sprites: torch.Tensor, labels: torch.Tensor | None = None) -> SampleStatistics:
         if labels is None:
-            labels = decide(predict_logits(classifier, sprites, device))
+            labels = logits_to_labels(predict_logits(classifier, sprites, device))
         perfect = torch.zeros(sprites.shape)
         nearest = real.nearest(sprites)[1]
         features = embed(sprites, device)

@@ -27,7 +27,7 @@ from punkdata.images.sprite import BACKGROUND_COLOR
 from punkdata.traits import LABELS, TYPES, decode_labels
 from punkmodels.classifier.config import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.classifier.evaluate import predict_logits
-from punkmodels.classifier.networks import decide
+from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.data.image_grid import make_grid
 from punkmodels.data.skin_tones import SKIN_TONE_COLORS, detect_skin_tones
 from punkmodels.data.splits import SplitTensors, load_split
@@ -123,7 +123,7 @@ def evaluate_conditional(
         rows = rows[torch.arange(draws) % len(rows)]
         drawn, _ = generate_sprites(model, draws, 0, condition=condition[rows], keep_raw=False)
         off = (drawn[:, None] != exact[rows]).flatten(2).sum(dim=2).amin(dim=1)
-        by_net = decide(predict_logits(classifier, drawn, device)).bool()
+        by_net = logits_to_labels(predict_logits(classifier, drawn, device)).bool()
         judged.append((rows, drawn, off, by_net))
         found.append(conditional_scores(visible[rows], by_net, rules, drawn, off))
         progress(3 + len(found), 6)
@@ -171,7 +171,7 @@ def types_right(
     condition = conditions_from_split(read_dcgan_config(run).options, test, DRAWS)
     model = load_generator(run, device)
     drawn, _ = generate_sprites(model, DRAWS, 0, progress, condition=condition, keep_raw=False)
-    by_net = decide(predict_logits(load_classifier(BUNDLED_CLASSIFIER, device), drawn, device))
+    by_net = logits_to_labels(predict_logits(load_classifier(BUNDLED_CLASSIFIER, device), drawn, device))
     kinds = len(TYPES)
     right = by_net[:, :kinds].int().argmax(dim=1) == condition[:, :kinds].argmax(dim=1)
     return float(right.double().mean())

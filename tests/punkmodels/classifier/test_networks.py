@@ -7,7 +7,7 @@ from support.sprites import draw_punks
 from punkdata.errors import DataError
 from punkdata.images.palette import PALETTE
 from punkmodels.classifier.config import MODELS, build_model, make_config
-from punkmodels.classifier.networks import Classifier, PublishedCNN, decide
+from punkmodels.classifier.networks import Classifier, PublishedCNN, logits_to_labels
 from punkmodels.data.palette import build_pair_table, to_indices
 
 IMAGES = torch.randint(0, 222, (3, 24, 24), dtype=torch.uint8)
@@ -85,7 +85,7 @@ def test_exactly_one_type_is_decided_and_any_number_of_accessories() -> None:
     logits = torch.full((2, 92), -1.0)
     logits[0, [1, 3]] = torch.tensor([2.0, 3.0])  # two types seem likely
     logits[0, [10, 91]] = 0.5
-    chosen = decide(logits)
+    chosen = logits_to_labels(logits)
     assert chosen[0].nonzero().flatten().tolist() == [3, 10, 91]
     assert chosen[1, :5].sum() == 1
     assert chosen[1, 5:].sum() == 0

@@ -23,7 +23,7 @@ from punkmodels.classifier.config import (
     load_classifier,
     make_config,
 )
-from punkmodels.classifier.networks import Classifier, decide
+from punkmodels.classifier.networks import Classifier, logits_to_labels
 from punkmodels.classifier.train import (
     augment,
     one_cycle,
@@ -68,7 +68,7 @@ def test_training_learns_what_sprites_show(built_root: Path, tmp_path: Path) -> 
     run = train_classifier(built_root, tmp_path, config, device_name="cpu")
     part = load_split(built_root, "latest", "default", "train")
     with torch.inference_mode():
-        told = decide(load_classifier(run, torch.device("cpu"))(part.images))
+        told = logits_to_labels(load_classifier(run, torch.device("cpu"))(part.images))
     right = told == part.labels.bool()
     assert right.all(dim=1).float().mean() > 0.9
 

@@ -10,7 +10,7 @@ import torch
 from punkdata.errors import DataError
 from punkdata.traits import decode_labels
 from punkmodels.classifier.config import BUNDLED_CLASSIFIER, load_classifier
-from punkmodels.classifier.networks import decide
+from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.data.palette import quantize
 from punkmodels.data.skin_tones import detect_skin_tones
 from punkmodels.gan.config import (
@@ -156,7 +156,7 @@ def test_the_generator_that_can_be_asked_draws_what_it_is_asked_for() -> None:
     sprites, _ = generate_sprites(
         load_generator(BUNDLED_CONDITIONAL, CPU), 12, 0, condition=condition
     )
-    seen = decide(load_classifier(BUNDLED_CLASSIFIER, CPU)(sprites)).numpy()
+    seen = logits_to_labels(load_classifier(BUNDLED_CLASSIFIER, CPU)(sprites)).numpy()
     for i, (punk_type, accessories) in enumerate(wishes):
         for row in seen[4 * i : 4 * i + 4]:
             assert decode_labels(row) == (punk_type, tuple(accessories))

@@ -20,15 +20,15 @@ from punkmodels.classifier.config import (
     make_config,
 )
 from punkmodels.classifier.evaluate import predict_logits
-from punkmodels.classifier.networks import decide
+from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.classifier.train import train_classifier
 from punkmodels.cli import app
 from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.data.synthetic_examples import EXAMPLES_FILE, load_examples, save_examples
 from punkmodels.gan.config import BUNDLED_CONDITIONAL, BUNDLED_DCGAN
 from punkmodels.gan.synthetic import (
-    generate_labeled_examples,
     examples_from_config,
+    generate_labeled_examples,
     sample_new_label_sets,
 )
 from punkmodels.training.checkpoint import load_checkpoint
@@ -167,7 +167,7 @@ def test_what_is_drawn_is_what_its_labels_say(part: SplitTensors) -> None:
     images, labels = generate_labeled_examples(
         BUNDLED_CONDITIONAL, part, 100, 0, CPU, visible_only=True
     )
-    told = decide(predict_logits(load_classifier(BUNDLED_CLASSIFIER, CPU), images, CPU))
+    told = logits_to_labels(predict_logits(load_classifier(BUNDLED_CLASSIFIER, CPU), images, CPU))
     agree = (told == labels.bool()).float().mean(dim=0)
     assert agree.mean() > 0.97
     assert len({image.numpy().tobytes() for image in images}) > 80
