@@ -31,6 +31,7 @@ from punkdata.sources.opensea.retry import OnRetry, RetryTransport
 from punkdata.sources.opensea.sales import collect_listings, collect_sales, sales_query_start
 from punkdata.sources.opensea.tokens import collect_punks
 from punkdata.sources.opensea.transport import NetworkTransport
+from punkdata.sources.package_index import download_sdist, find_index_url
 from punkdata.sources.recording import Recording, create_recording
 from punkdata.sources.recording_info import RecordingInfo
 from punkdata.sources.recording_repair import resume_recording
@@ -79,11 +80,7 @@ def fetch_cpunks10k(
             if recording.info.status == "complete" and (size := _held_bytes(recording)):
                 return FetchResult(recording, created=False, bytes=size)
         # Everything that can be refused is refused before a new folder is made.
-        data = (
-            _read_file(sdist)
-            if sdist
-            else cpunks10k.download_sdist(cpunks10k.find_index_url(), progress)
-        )
+        data = _read_file(sdist) if sdist else download_sdist(find_index_url(), progress)
         cpunks10k.check_sdist(data, str(sdist) if sdist else "the download", sha256)
         running = [r for r in ours if r.info.status == "running"]
         if running:

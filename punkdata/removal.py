@@ -1,7 +1,7 @@
-"""Removing snapshots and recordings: named one by one, renamed before they are deleted.
+"""Deletion of snapshots and recordings by name.
 
-What has been renamed is not to be seen any more, so a stop leaves nothing half; the next removal
-deletes what such a stop has left.
+A folder is renamed to a hidden name before it is deleted, so an interrupted removal never leaves
+a visible folder that is incomplete. The next removal deletes the hidden folders that remain.
 """
 
 from __future__ import annotations
@@ -24,33 +24,35 @@ from punkdata.snapshots.manifest import VERSION_PATTERN, Manifest, may_become_la
 from punkdata.snapshots.versions import COLLECTION, get_latest_version
 from punkdata.sources.recording import open_recording
 
-_HIDDEN = ".removing-"
+_HIDDEN_PREFIX = ".removing-"
 
 
 @dataclass(frozen=True)
 class RemovalTarget:
-    """A folder that was asked for by name."""
+    """A snapshot or recording that can be removed."""
 
     name: str
     path: Path
     kind: Literal["snapshot", "recording"]
     bytes: int
+    """Total size of its files."""
     warning: str = ""
-    """why it takes `force`; empty where it does not"""
+    """Reason why removing it requires --force; empty if it does not."""
 
 
 def find_removal_targets(
     root: Path, names: list[str], collection: str = COLLECTION
 ) -> list[RemovalTarget]:
-    """What lies below a root under these names.
+    """Return the snapshots and recordings with these names.
 
     Args:
-        names: of snapshots, as s2-0123456789ab, or of recordings; nothing else is looked for.
+        names: versions of snapshots (for example s2-0123456789ab) or names of recordings.
+            Duplicates are ignored.
 
     Raises:
-        UsageError: one is no such name, or there is none of it.
+        UsageError: a name is neither, or does not exist.
     """
-    found = []
+    targets = []
     latest = get_latest_version(root, collection)
     for name in dict.fromkeys(names):
         if re.fullmatch(VERSION_PATTERN, name):
@@ -59,82 +61,86 @@ def find_removal_targets(
             kind: Literal["snapshot", "recording"] = "snapshot"
         elif re.fullmatch(r"[0-9]{8}T[0-9]{6}Z-[A-Za-z0-9-]+", name):
             path, kind = raw_dir(root) / name, "recording"
-            warning = _why_keep(path)
+            warning = _recording_warning(path)
         else:
             raise UsageError(
-                f"{name!r} is no name of a snapshot or a recording",
-                hint=f"they lie in {snapshots_dir(root, collection)} and {raw_dir(root)}",
+                f"{name!r} is not the name of a snapshot or recording",
+                hint=f"see {snapshots_dir(root, collection)} and {raw_dir(root)}",
             )
         if not path.is_dir() and not path.is_symlink():
             raise UsageError(
                 f"there is no {kind} {name} in {root}",
-                hint=f"punkdata list{root_option(root)}",
+                hint=f"list the snapshots with: punkdata list{root_option(root)}",
             )
-        found.append(RemovalTarget(name, path, kind, _size(path), warning))
-    return found
+        targets.append(RemovalTarget(name, path, kind, _size(path), warning))
+    return targets
 
 
-def remove(root: Path, doomed: list[RemovalTarget], collection: str = COLLECTION) -> str | None:
-    """Delete folders; the caller holds the root's lock.
+def remove(root: Path, targets: list[RemovalTarget], collection: str = COLLECTION) -> str | None:
+    """Delete snapshots and recordings. The caller must hold the lock of the root.
 
-    Where the latest snapshot is among them, `latest` first goes to the newest that stays.
+    If the latest snapshot is among them, `latest` is first moved to the newest of the remaining
+    complete snapshots.
 
     Returns:
-        The version that `latest` names now.
+        The version that `latest` refers to afterwards, or None.
 
     Raises:
         UsageError, StorageError: a folder cannot be deleted.
     """
     home = snapshots_dir(root, collection)
-    leaving = {one.path for one in doomed}
-    if any(one.name == get_latest_version(root, collection) for one in doomed):
-        stays = _newest(
-            [file for file in home.glob("[!.]*/manifest.json") if file.parent not in leaving]
-        )
-        if stays is None:
+    if any(target.name == get_latest_version(root, collection) for target in targets):
+        removed = {target.path for target in targets}
+        remaining = [f for f in home.glob("[!.]*/manifest.json") if f.parent not in removed]
+        newest = _find_newest(remaining)
+        if newest is None:
             with translate_os_errors(home):
                 (home / "latest").unlink()
         else:
-            write_atomic(home / "latest", f"{stays.version}\n".encode())
-    for one in doomed:
-        hidden = one.path.with_name(f"{_HIDDEN}{one.name}")
-        _delete(hidden)  # of a removal that was stopped, and the same name made anew
-        with translate_os_errors(one.path):
-            one.path.rename(hidden)
+            write_atomic(home / "latest", f"{newest.version}\n".encode())
+    for target in targets:
+        hidden = target.path.with_name(f"{_HIDDEN_PREFIX}{target.name}")
+        # An interrupted removal of the same name may have left this folder.
+        _delete(hidden)
+        with translate_os_errors(target.path):
+            target.path.rename(hidden)
     for folder in (home, raw_dir(root)):
-        for hidden in folder.glob(f"{_HIDDEN}*"):
+        for hidden in folder.glob(f"{_HIDDEN_PREFIX}*"):
             _delete(hidden)
     return get_latest_version(root, collection)
 
 
-def _newest(manifests: list[Path]) -> Manifest | None:
-    """Of complete snapshots the one that would be the latest."""
+def _find_newest(manifest_files: list[Path]) -> Manifest | None:
+    """Return the manifest of the snapshot that should become the latest."""
     newest = None
-    for manifest in sorted((read_manifest(file) for file in manifests), key=lambda m: m.created_at):
+    manifests = (read_manifest(file) for file in manifest_files)
+    for manifest in sorted(manifests, key=lambda m: m.created_at):
         if may_become_latest(manifest, newest):
             newest = manifest
     return newest
 
 
-def _why_keep(recording: Path) -> str:
-    if not (recording / "recording.json").is_file():
+def _recording_warning(folder: Path) -> str:
+    if not (folder / "recording.json").is_file():
         return ""
     try:
-        unfinished = open_recording(recording).info.status == "running"
+        is_unfinished = open_recording(folder).info.status == "running"
     except DataError:
         return "it cannot be read"
-    return "it is unfinished, and a fetch would go on with it" if unfinished else ""
+    return "it is unfinished, and a fetch would resume it" if is_unfinished else ""
 
 
 def _delete(path: Path) -> None:
     with translate_os_errors(path):
         if path.is_symlink():
-            path.unlink()  # what it leads to is not ours
+            # Only the link belongs to the root, not its target.
+            path.unlink()
         elif path.is_dir():
             remove_tree(path)
 
 
 def _size(folder: Path) -> int:
+    """Return the total size of the files in a folder, in bytes; 0 for a symbolic link."""
     if folder.is_symlink():
         return 0
     return sum(p.lstat().st_size for p in folder.rglob("*") if not p.is_dir())

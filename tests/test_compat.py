@@ -24,7 +24,7 @@ from punkdata.files import sha256_file
 from punkdata.snapshots.imagefolder import export_imagefolder
 from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.tables import extract_sprites
-from punkdata.sources.cpunks10k import find_index_url
+from punkdata.sources.package_index import find_index_url
 from punkdata.traits import ACCESSORIES, TYPES
 
 JSONPATH = (

@@ -15,7 +15,7 @@ import pytest
 from pypi_simple import PyPISimple
 from support.paths import REPOSITORY
 
-from punkdata.sources.cpunks10k import find_index_url
+from punkdata.sources.package_index import find_index_url
 
 pytestmark = pytest.mark.network
 

@@ -23,7 +23,8 @@ class RecordingTransport(httpx.BaseTransport):
 
     - `restart`: start a new pass over the listing that the URL belongs to.
     - `reuse`: a reply of the parent recording may be copied.
-    - `may_be_gone`: a recorded 404 or 410 is definitive. Otherwise the request is sent again.
+    - `not_found_is_final`: a recorded 404 or 410 is definitive; otherwise the request is sent
+      again.
     - `image`: the URL is not normalized, and the body is stored uncompressed.
 
     Args:
@@ -57,8 +58,8 @@ class RecordingTransport(httpx.BaseTransport):
             self.recording.start_new_pass(url)
 
         reply = self.recording.find(url, request.method, body_sha256)
-        may_be_gone = self.network is None or request.extensions.get("may_be_gone")
-        if reply is not None and (reply.status < 300 or may_be_gone):
+        not_found_is_final = self.network is None or request.extensions.get("not_found_is_final")
+        if reply is not None and (reply.status < 300 or not_found_is_final):
             return _to_response(self.recording, reply)
 
         if request.extensions.get("reuse"):

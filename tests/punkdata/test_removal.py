@@ -14,7 +14,7 @@ from punkdata.snapshots.writer import write_snapshot
 from punkdata.sources.find_recording import list_recordings
 
 
-def take(root: Path, *names: str) -> str | None:
+def remove_by_name(root: Path, *names: str) -> str | None:
     return remove(root, find_removal_targets(root, list(names)))
 
 
@@ -26,46 +26,46 @@ def older(root: Path) -> Snapshot:
     changed = {"version": f"s2-{'0' * 12}", "created_at": "2020-01-01T00:00:00+00:00"}
     counted = {"expected": 50, "punks": 50}
     manifest = new.manifest.model_copy(update=changed | counted)
-    made, _ = write_snapshot(root, manifest, punks, None, new.provenance().slice(0, 50))
-    (made.path.parent / "latest").write_text(f"{new.version}\n")
-    return made
+    snapshot, _ = write_snapshot(root, manifest, punks, None, new.provenance().slice(0, 50))
+    (snapshot.path.parent / "latest").write_text(f"{new.version}\n")
+    return snapshot
 
 
-def everything(root: Path) -> set[str]:
+def list_files(root: Path) -> set[str]:
     return {p.relative_to(root).as_posix() for p in root.rglob("*")} - {".lock"}
 
 
-def test_only_what_is_named_goes(root: Path, older: Snapshot) -> None:
-    before = everything(root)
+def test_remove_deletes_only_the_named_snapshot(root: Path, older: Snapshot) -> None:
+    before = list_files(root)
     new = open_snapshot(root).version
-    assert take(root, older.version) == new
-    gone = before - everything(root)
-    assert gone
-    assert all(older.version in name for name in gone)
+    assert remove_by_name(root, older.version) == new
+    removed = before - list_files(root)
+    assert removed
+    assert all(older.version in name for name in removed)
     assert open_snapshot(root).version == new
 
 
-def test_where_the_latest_goes_the_newest_that_stays_takes_its_place(
+def test_removing_the_latest_moves_latest_to_the_newest_remaining(
     root: Path, older: Snapshot
 ) -> None:
     new = open_snapshot(root)
-    assert take(root, new.version) == older.version == get_latest_version(root)
+    assert remove_by_name(root, new.version) == older.version == get_latest_version(root)
     assert open_snapshot(root).version == older.version
-    assert take(root, older.version) is None
+    assert remove_by_name(root, older.version) is None
     with pytest.raises(UsageError, match="no complete snapshot"):
         open_snapshot(root)
 
 
-def test_a_partial_snapshot_does_not_become_the_latest(root: Path, older: Snapshot) -> None:
+def test_partial_snapshot_does_not_become_the_latest(root: Path, older: Snapshot) -> None:
     manifest = older.path / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"complete"', '"partial"'))
-    assert take(root, open_snapshot(root).version) is None
+    assert remove_by_name(root, open_snapshot(root).version) is None
     assert [s.version for s in list_snapshots(root)] == [older.version]
 
 
-def test_a_recording_goes_and_a_snapshot_of_it_stays(root: Path) -> None:
+def test_removing_a_recording_keeps_its_snapshot(root: Path) -> None:
     (recording,) = list_recordings(root)
-    assert take(root, recording.name) == open_snapshot(root).version
+    assert remove_by_name(root, recording.name) == open_snapshot(root).version
     assert list_recordings(root) == []
 
 
@@ -85,21 +85,21 @@ def test_a_recording_goes_and_a_snapshot_of_it_stays(root: Path) -> None:
         "s2-0",
     ],
 )
-def test_what_is_no_name_is_refused(name: str, root: Path) -> None:
-    before = everything(root)
-    with pytest.raises(UsageError, match="is no name of"):
-        take(root, name)
-    assert everything(root) == before
+def test_invalid_names_are_rejected(name: str, root: Path) -> None:
+    before = list_files(root)
+    with pytest.raises(UsageError, match="is not the name of"):
+        remove_by_name(root, name)
+    assert list_files(root) == before
 
 
-def test_one_wrong_name_stops_all(root: Path, older: Snapshot) -> None:
-    before = everything(root)
+def test_one_unknown_name_prevents_all_removals(root: Path, older: Snapshot) -> None:
+    before = list_files(root)
     with pytest.raises(UsageError, match="there is no snapshot s2-abcdefabcdef"):
-        take(root, older.version, "s2-abcdefabcdef")
-    assert everything(root) == before
+        remove_by_name(root, older.version, "s2-abcdefabcdef")
+    assert list_files(root) == before
 
 
-def test_the_latest_and_the_unfinished_have_a_warning(root: Path) -> None:
+def test_latest_and_unfinished_targets_have_a_warning(root: Path) -> None:
     (latest,) = find_removal_targets(root, [open_snapshot(root).version])
     assert latest.warning == "it is the latest"
     (recording,) = list_recordings(root)
@@ -109,23 +109,23 @@ def test_the_latest_and_the_unfinished_have_a_warning(root: Path) -> None:
     assert "unfinished" in find_removal_targets(root, [recording.name])[0].warning
     info.write_text("{")
     assert "cannot be read" in find_removal_targets(root, [recording.name])[0].warning
-    take(root, recording.name)
+    remove_by_name(root, recording.name)
     assert not recording.path.exists()
 
 
-def test_a_link_is_removed_and_what_it_leads_to_is_not(root: Path, tmp_path: Path) -> None:
+def test_removing_a_symlink_keeps_its_target(root: Path, tmp_path: Path) -> None:
     version = open_snapshot(root).version
     path = open_snapshot(root).path
     elsewhere = tmp_path / "elsewhere"
     shutil.move(path, elsewhere)
     path.symlink_to(elsewhere)
-    before = everything(elsewhere)
-    take(root, version)
+    before = list_files(elsewhere)
+    remove_by_name(root, version)
     assert not path.is_symlink()
-    assert everything(elsewhere) == before
+    assert list_files(elsewhere) == before
 
 
-def test_stopped_between_it_is_ended_by_the_next(
+def test_interrupted_removal_is_completed_by_the_next_one(
     root: Path, older: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stop(*_: object) -> None:
@@ -134,16 +134,16 @@ def test_stopped_between_it_is_ended_by_the_next(
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "rmtree", stop)
         with pytest.raises(KeyboardInterrupt):
-            take(root, older.version)
+            remove_by_name(root, older.version)
     hidden = list(older.path.parent.glob(".removing-*"))
     assert len(hidden) == 1
     assert [s.version for s in list_snapshots(root)] == [open_snapshot(root).version]
     (recording,) = list_recordings(root)
-    take(root, recording.name)
+    remove_by_name(root, recording.name)
     assert not hidden[0].exists()
 
 
-def test_sizes_are_those_on_disk(root: Path) -> None:
-    (found,) = find_removal_targets(root, [open_snapshot(root).version])
-    files = [p for p in found.path.rglob("*") if p.is_file()]
-    assert found.bytes == sum(p.stat().st_size for p in files)
+def test_target_size_is_the_size_of_its_files(root: Path) -> None:
+    (target,) = find_removal_targets(root, [open_snapshot(root).version])
+    files = [p for p in target.path.rglob("*") if p.is_file()]
+    assert target.bytes == sum(p.stat().st_size for p in files)
