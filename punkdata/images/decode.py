@@ -1,183 +1,155 @@
-"""Image bytes to the exact 24x24 RGBA sprite, or a reasoned refusal. Pure.
+"""Decoding of image bytes to the exact 24x24 RGBA sprite, or refusal with a reason.
 
-A *sprite* is uint8 (24, 24, 4): red, green, blue, alpha, each 0 to 255, with all four
-zero where nothing is drawn. Two kinds of bytes are read here:
-
-- `decode_image` takes any stranger's picture of one sprite: PNG, JPEG, WebP, AVIF or the
-  on-chain SVG, of any size, with transparency or with one plain background baked in;
-- `encode_png` and `decode_sprites` are the writer and the reader of the PNGs inside our
-  own snapshots: ordinary RGBA PNGs whose rows carry no filter, so that all of them unpack
-  straight into one array (benchmarks/snapshot.py compares that with Pillow).
+`decode_image` reads an image of one sprite from any source: PNG, JPEG, WebP, AVIF or the on-chain
+SVG, of any size, with a transparent background or with one plain background color. It reads and
+writes no files. Snapshots have a faster reader for their own PNGs, in `sprite_png`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import struct
-import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from punkdata.errors import DataError, ImageError
-from punkdata.images.background import check_telling, corners_differ, painted, remove_background
-from punkdata.images.formats import MAX_BYTES, format_name, is_lossless, loaded, open_picture
-from punkdata.images.nearest_upscale import exact_sprite
+from punkdata.errors import ImageError
+from punkdata.images.background import (
+    check_background_color,
+    composite_palette,
+    corners_differ_error,
+    remove_background,
+)
+from punkdata.images.formats import (
+    MAX_BYTES,
+    detect_format,
+    is_lossless,
+    load_pixels,
+    open_image,
+)
+from punkdata.images.nearest_upscale import undo_nearest_upscale
 from punkdata.images.palette import PALETTE
 from punkdata.images.restoration import jpeg
-from punkdata.images.restoration.avif_header import base_q_idx
-from punkdata.images.restoration.forward_model import Rendition
-from punkdata.images.restoration.pixels import COARSEST_Q_IDX, RasterRendition
+from punkdata.images.restoration.avif_header import read_base_q_idx
+from punkdata.images.restoration.observation import Observation
+from punkdata.images.restoration.pixels import MAX_Q_IDX, PixelObservation
 from punkdata.images.restoration.posterior import Restoration, restore
-from punkdata.images.sprite_png import MAGIC, packed, read_png
+from punkdata.images.sprite import SIDE_PX, Sprite
+from punkdata.images.sprite_png import read_png
 from punkdata.images.svg import read_svg, unwrap_data_uri
 
-Sprite: TypeAlias = NDArray[np.uint8]
-
-SIDE_PX = 24
 MIN_CONFIDENCE = 0.98
+"""Default lower limit of the posterior probability of a restored sprite."""
 MIN_LOSSY_SCALE = 4
+"""Image pixels per sprite pixel below which a lossy image is refused."""
 MAX_LOSSY_PX = 1024
-MAX_STRANGENESS = 6.0
-MAX_ODDITY = 8.0
-BACKDROP = "#18d0e0"
-"""about as far from all 222 colors as a color can be"""
+"""Side above which a lossy image is scaled down before it is restored."""
+MAX_COLOR_DEVIATION = 6.0
+"""Standard errors by which the colors of a restored sprite may differ from the palette."""
+MAX_BLOCK_RESIDUAL = 8.0
+"""Limit of `Observation.worst_block_residual`, above which the image is not an enlarged sprite."""
+TRANSPARENT_FILL = "#18d0e0"
+"""Color that replaces transparency in lossy images; far from all 222 colors of the palette."""
 
-_ROW_BYTES = SIDE_PX * 4
-_EMPTY = "shows nothing but one plain color"
-_NEEDS_A_BETTER_ONE = "use a larger or a lossless picture of it"
-
-
-_HEAD = MAGIC + packed(b"IHDR", struct.pack(">IIBBBBB", SIDE_PX, SIDE_PX, 8, 6, 0, 0, 0))
-_TAIL = packed(b"IEND", b"")
-
-
-def pixels_sha256(sprite: Sprite) -> str:
-    """SHA-256 (hex) of the sprite's 2,304 bytes, row by row, RGBA."""
-    return hashlib.sha256(np.ascontiguousarray(sprite).data).hexdigest()
-
-
-def encode_png(sprite: Sprite) -> bytes:
-    """The sprite as a 24x24 RGBA PNG that `decode_sprites` reads fast."""
-    rows = np.zeros((SIDE_PX, 1 + _ROW_BYTES), np.uint8)  # column 0: filter type 0, none
-    rows[:, 1:] = sprite.reshape(SIDE_PX, _ROW_BYTES)
-    return _HEAD + packed(b"IDAT", zlib.compress(rows.tobytes(), 6)) + _TAIL
-
-
-def decode_sprites(pngs: Sequence[bytes]) -> NDArray[np.uint8]:
-    """uint8 (N, 24, 24, 4) of N PNGs made by `encode_png`.
-
-    Raises:
-        DataError: one of them was not made by `encode_png` or is damaged.
-    """
-    rows = np.empty((len(pngs), SIDE_PX, 1 + _ROW_BYTES), np.uint8)
-    body = slice(len(_HEAD) + 8, -len(_TAIL) - 4)
-    for i, png in enumerate(pngs):
-        if not (png.startswith(_HEAD) and png.endswith(_TAIL)):
-            raise DataError(f"PNG {i} of {len(pngs)} was not written by punkdata")
-        try:
-            unpacker = zlib.decompressobj()
-            # One byte too many is enough to see that it is another picture.
-            unpacked = unpacker.decompress(png[body], rows[i].size + 1)
-            if not unpacker.eof:
-                raise ValueError("it has too few or too many rows")
-            rows[i].reshape(-1)[:] = np.frombuffer(unpacked, np.uint8)
-        except (zlib.error, ValueError) as error:
-            raise DataError(f"PNG {i} of {len(pngs)} is damaged ({error})") from None
-    if rows[:, :, 0].any():
-        raise DataError("a PNG with row filters was not written by punkdata")
-    return rows[:, :, 1:].reshape(-1, SIDE_PX, SIDE_PX, 4)
+_NO_SPRITE = "shows only one plain color"
+_BETTER_IMAGE_HINT = "use a larger or a lossless version of the image"
+_CORNERS = [0, 0, -1, -1], [0, -1, 0, -1]
 
 
 @dataclass(frozen=True)
 class DecodedImage:
+    """The sprite that an image shows, and how it was shown."""
+
     sprite: Sprite
+    """uint8 (24, 24, 4), RGBA; all four channels are 0 where the sprite is transparent."""
     scale: float
-    """how many image pixels a sprite pixel is wide; 1 for an SVG"""
+    """Image pixels per sprite pixel; 1 for an SVG."""
     background: str | None
-    """the plain color that stood behind the punk, as "#rrggbb"; None if transparent. From a
-    lossy picture it is exact to about one step in each channel."""
+    """The plain background color as "#rrggbb", or None if the background is transparent.
+
+    In a lossy image each channel may be wrong by about 1 in 255.
+    """
     confidence: float
-    """how sure every pixel is, 0 to 1: 1 for lossless pictures; benchmarks/renditions.py counts
-    how often pictures of each confidence are right"""
+    """Posterior probability that every pixel is right, 0 to 1; 1 for lossless images.
+
+    benchmarks/renditions.py measures its calibration.
+    """
 
 
 def decode_image(data: bytes, min_confidence: float = MIN_CONFIDENCE) -> DecodedImage:
-    """The exact sprite in a picture of it, or in a data URI of one.
+    """Return the exact sprite in an image of it, or in a data URI of such an image.
 
-    Lossless pictures are read as they are. From others the likeliest sprite is worked out
-    (see search.py and restoration.py), and given only when no other one is likely.
+    Lossless images are read exactly. From smoothly resized or lossily compressed ones the most
+    probable sprite is computed (see restoration/README.md), and returned only if no other sprite
+    is about as probable.
 
     Args:
-        min_confidence: the least that is accepted, 0 to 1.
+        data: The bytes of the image file, or a data URI.
+        min_confidence: The posterior probability that is required at least, 0 to 1.
 
     Raises:
-        ImageError: the bytes are not such a picture, or what they show is not certain.
-            The message says why and starts with a verb, to follow a file name.
+        ImageError: The bytes are not such an image, or the sprite is not certain. The message
+            says why; it starts with a verb, so that it can follow a file name.
     """
     if len(data) > MAX_BYTES:
         raise ImageError(f"has {len(data):,} bytes, more than {MAX_BYTES:,}")
     data = unwrap_data_uri(data)
-    name = format_name(data)
+    name = detect_format(data)
     if name == "SVG":
-        return _finished(read_svg(data), 1)
+        return _finish_exact(read_svg(data), 1)
     if name == "PNG":
         pixels = read_png(data)
         image = Image.fromarray(pixels)
     else:
-        image = open_picture(data)
+        image = open_image(data)
     if is_lossless(data):
         if name != "PNG":
-            pixels = np.asarray(loaded(image, name).convert("RGBA"))
-        sprite = exact_sprite(pixels)
+            pixels = np.asarray(load_pixels(image, name).convert("RGBA"))
+        sprite = undo_nearest_upscale(pixels)
         if sprite is not None:
-            return _finished(sprite, image.width / SIDE_PX)
-    return _restored(image, name, data, min_confidence)
+            return _finish_exact(sprite, image.width / SIDE_PX)
+    return _restore(image, name, data, min_confidence)
 
 
-def _finished(sprite: Sprite, scale: float) -> DecodedImage:
+def _finish_exact(sprite: Sprite, scale: float) -> DecodedImage:
+    """Remove the background of an exact 24x24 image, and check that a sprite remains."""
     if (sprite[..., 3] == 255).all():
         sprite, background = remove_background(sprite)
     else:
         background = None
-    if sprite[[0, 0, -1, -1], [0, -1, 0, -1], 3].any():
-        raise ImageError("is neither transparent nor opaque in all corners")
+    if sprite[..., 3][_CORNERS].any():
+        raise ImageError("has corners that are neither all transparent nor all opaque")
     if not sprite.any():
-        raise ImageError(_EMPTY)
+        raise ImageError(_NO_SPRITE)
     return DecodedImage(sprite, scale, background, 1.0)
 
 
-# -- pictures whose pixels are not exact ---------------------------------------------------
+# -- images whose pixels are not exact -------------------------------------------------------
 
 
-def _restored(image: Image.Image, name: str, data: bytes, min_confidence: float) -> DecodedImage:
-    """The sprite of a smoothly resized or lossily compressed picture."""
+def _restore(image: Image.Image, name: str, data: bytes, min_confidence: float) -> DecodedImage:
+    """Return the most probable sprite of a smoothly resized or lossily compressed image."""
     scale = image.width / SIDE_PX
     if scale < MIN_LOSSY_SCALE:
         raise ImageError(
-            f"is {image.width} pixels wide, too small for a {name} that is not exact",
-            hint=_NEEDS_A_BETTER_ONE,
+            f"is {image.width} pixels wide, too small for a lossy or smoothly resized {name}",
+            hint=_BETTER_IMAGE_HINT,
         )
-    rendition, is_transparent = _rendition(image, name, data)
-    found = restore(rendition)
-    confidence = 1 / (1 + found.odds)
-    _check(rendition, found)
+    observation, is_transparent = _observe(image, name, data)
+    restored = restore(observation)
+    confidence = 1 / (1 + restored.alternative_odds)
+    _check_fit(observation, restored)
     if confidence < min_confidence:
         raise ImageError(
-            f"can be read in more than one way (confidence {confidence:.2f})",
-            hint=_NEEDS_A_BETTER_ONE,
+            f"is ambiguous: more than one sprite fits it (confidence {confidence:.2f})",
+            hint=_BETTER_IMAGE_HINT,
         )
-    background = bytes(found.background.astype(np.uint8)).hex()
-    is_behind = np.isin(found.indices, [0, *found.hidden])
-    for color in PALETTE[found.hidden]:
-        check_telling(color, is_behind.reshape(SIDE_PX, SIDE_PX))
-    indices = np.where(is_behind, 0, found.indices)
+    background = bytes(restored.background.astype(np.uint8)).hex()
+    is_background = np.isin(restored.indices, [0, *restored.background_like])
+    for color in PALETTE[restored.background_like]:
+        check_background_color(color, is_background.reshape(SIDE_PX, SIDE_PX))
+    indices = np.where(is_background, 0, restored.indices)
     if not indices.any():
-        raise ImageError(_EMPTY)
+        raise ImageError(_NO_SPRITE)
     return DecodedImage(
         PALETTE[indices].reshape(SIDE_PX, SIDE_PX, 4),
         scale,
@@ -186,49 +158,51 @@ def _restored(image: Image.Image, name: str, data: bytes, min_confidence: float)
     )
 
 
-def _rendition(image: Image.Image, name: str, data: bytes) -> tuple[Rendition, bool]:
-    """The picture as evidence, and whether its background is transparent."""
-    if jpeg.can_read(image) and image.width <= MAX_LOSSY_PX:
+def _observe(image: Image.Image, name: str, data: bytes) -> tuple[Observation, bool]:
+    """Return the image as an observation of a sprite, and whether its background is transparent."""
+    if jpeg.is_supported(image) and image.width <= MAX_LOSSY_PX:
         try:
-            return jpeg.JpegRendition(image), False
+            return jpeg.JpegObservation(image), False
         except OSError as error:
             raise ImageError(f"is a damaged {name} ({error})") from None
-    q_idx = base_q_idx(data) if name == "AVIF" else None
+    q_idx = read_base_q_idx(data) if name == "AVIF" else None
     if name == "AVIF" and q_idx is None:
-        q_idx = COARSEST_Q_IDX  # not known, so nothing is taken for granted
-    pixels = loaded(image, name)
+        q_idx = MAX_Q_IDX  # unknown, so the coarsest quantization is assumed
+    pixels = load_pixels(image, name)
     if pixels.has_transparency_data:
         pixels = pixels.convert("RGBA")
     is_transparent = pixels.mode == "RGBA" and pixels.getchannel("A").getextrema() != (255, 255)
     if is_transparent:
-        # Its alpha has been blurred like its colors; on one color that needs no thought.
+        # The alpha channel is as blurred as the colors. Compositing onto one color reduces this
+        # case to that of an opaque image.
         data = b""
-        flat = Image.new("RGBA", pixels.size, BACKDROP)
-        flat.alpha_composite(pixels)
-        pixels = flat
+        composite = Image.new("RGBA", pixels.size, TRANSPARENT_FILL)
+        composite.alpha_composite(pixels)
+        pixels = composite
     opaque = pixels.convert("RGB")
     if image.width > MAX_LOSSY_PX:
         opaque = opaque.resize((MAX_LOSSY_PX, MAX_LOSSY_PX), Image.Resampling.BOX)
         data = b""
     opaque.format = name.upper()
-    rendition = RasterRendition(opaque, data, was_transparent=is_transparent, q_idx=q_idx)
-    return rendition, is_transparent
+    observation = PixelObservation(opaque, data, was_transparent=is_transparent, q_idx=q_idx)
+    return observation, is_transparent
 
 
-def _check(rendition: Rendition, found: Restoration) -> None:
-    """Refuse what fits no sprite.
+def _check_fit(observation: Observation, restored: Restoration) -> None:
+    """Check that the image is an enlargement of the restored sprite, in colors of the palette.
 
     Raises:
-        ImageError: so it is.
+        ImageError: It is not.
     """
-    corners = found.indices.reshape(SIDE_PX, SIDE_PX)[[0, 0, -1, -1], [0, -1, 0, -1]]
-    if not np.isin(corners, [0, *found.hidden]).all():
-        raise corners_differ()
-    picture = painted(found.background)[found.indices].reshape(SIDE_PX, SIDE_PX, 3)
-    if rendition.oddity(picture) > MAX_ODDITY:
+    corners = restored.indices.reshape(SIDE_PX, SIDE_PX)[_CORNERS]
+    if not np.isin(corners, [0, *restored.background_like]).all():
+        raise corners_differ_error()
+    palette_rgb = composite_palette(restored.background)
+    sprite_rgb = palette_rgb[restored.indices].reshape(SIDE_PX, SIDE_PX, 3)
+    if observation.worst_block_residual(sprite_rgb) > MAX_BLOCK_RESIDUAL:
         raise ImageError(
-            "is no enlarged sprite: it has detail finer than 24x24",
-            hint="take one punk a picture, enlarged without smoothing (Image.NEAREST)",
+            "is not an enlarged sprite: it has detail finer than 24x24",
+            hint="use an image of one punk, enlarged without smoothing (Image.NEAREST)",
         )
-    if found.strangeness > MAX_STRANGENESS:
+    if restored.max_color_deviation > MAX_COLOR_DEVIATION:
         raise ImageError("has colors that no punk has")

@@ -1,7 +1,8 @@
-"""What kind of picture some bytes are, and whether it is safe to decode. Pure.
+"""Detection of image formats, and the checks that precede decoding.
 
-The first bytes decide, never a name or a content type. Size, shape and frames are checked
-before anything is unpacked.
+The first bytes decide the format, never a file name or a content type. The size, the shape and
+the number of frames are checked before any pixels are decompressed, so that a hostile file
+cannot use much memory.
 """
 
 from __future__ import annotations
@@ -11,25 +12,33 @@ import io
 from PIL import Image
 
 from punkdata.errors import ImageError
+from punkdata.images.sprite import SIDE_PX
 
 MAX_BYTES = 8_000_000
-MIN_SIDE_PX = 24
+"""Largest accepted file size."""
 MAX_SIDE_PX = 2400
-MAX_SCANS = 100
+"""Largest accepted width and height."""
+MAX_JPEG_SCANS = 100
+"""Largest accepted number of scans in a progressive JPEG; each costs decoding time."""
+MAX_WEBP_CHUNKS = 100
 
+_EXIF_ORIENTATION = 0x0112
 _PNG = b"\x89PNG\r\n\x1a\n"
 _SVG_STARTS = (b"<svg", b"<?xml", b"data:image/svg+xml")
 _OTHERS = {b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"BM": "BMP", b"<": "HTML", b"{": "JSON"}
-_NO_MODE = {
-    "L": "is gray, so the colors are lost",
-    "1": "is black and white, so the colors are lost",
-    "CMYK": "is in colors for print (CMYK)",
-    "YCCK": "is in colors for print (CMYK)",
+_UNREADABLE_MODES = {
+    "L": "is grayscale, so its colors are lost",
+    "1": "is black and white, so its colors are lost",
+    "CMYK": "has print colors (CMYK)",
+    "YCCK": "has print colors (CMYK)",
 }
 
 
-def format_name(data: bytes) -> str:
-    """What the first bytes say that this is: "PNG", "JPEG", "WebP", "AVIF", "SVG", …"""
+def detect_format(data: bytes) -> str:
+    """Return the format that the first bytes show: "PNG", "JPEG", "WebP", "AVIF", "SVG", …
+
+    For data in none of the known formats the result is a phrase that completes "is …".
+    """
     if not data:
         return "an empty file"
     if data.startswith(_PNG):
@@ -40,108 +49,115 @@ def format_name(data: bytes) -> str:
         return "WebP"
     text = data.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith(_SVG_STARTS):
-        # An XML declaration alone says little, and a comment may come first.
+        # Other formats also start with an XML declaration, and a comment may precede <svg>.
         return "SVG" if b"<svg" in text or not text.startswith(b"<?xml") else "XML"
     return next(
-        (name for magic, name in _OTHERS.items() if text.startswith(magic)), "something else"
+        (name for magic, name in _OTHERS.items() if text.startswith(magic)),
+        "in an unknown format",
     )
 
 
-def check_whole(data: bytes) -> None:
-    """Refuse what a transfer cut short, or what is no picture at all; for received bytes.
+def check_complete(data: bytes) -> None:
+    """Check that received bytes are an image file that no transfer has truncated.
+
+    Whether a sprite can be decoded from the image is not checked; `decode_image` does that.
 
     Raises:
-        ImageError: so it is. Whether one sprite can be read from it is for `decode_image`.
+        ImageError: The bytes are not an image, or their end is missing.
     """
     ends = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9", "SVG": b"</svg>", "GIF": b";"}
-    match name := format_name(data):
+    match name := detect_format(data):
         case "PNG" | "JPEG" | "GIF" | "SVG":
-            whole = ends[name] in data
+            is_complete = ends[name] in data
         case "WebP":
-            whole = len(data) >= 8 + int.from_bytes(data[4:8], "little")
+            is_complete = len(data) >= 8 + int.from_bytes(data[4:8], "little")
         case "AVIF":
-            whole = _has_whole_boxes(data)
+            is_complete = _has_complete_boxes(data)
         case _:
-            raise ImageError(f"is {name}, not a picture")
-    if not whole:
-        raise ImageError(f"is a {name} that was cut short")
+            raise ImageError(f"is {name}, not an image")
+    if not is_complete:
+        raise ImageError(f"is a truncated {name}")
 
 
 def is_lossless(data: bytes) -> bool:
-    """Whether this kind of file holds pixels just as they were before it was saved."""
-    return format_name(data) == "PNG" or (
-        format_name(data) == "WebP" and "VP8L" in _webp_chunks(data)
+    """Return True if the file's format stores pixels without compression loss."""
+    return detect_format(data) == "PNG" or (
+        detect_format(data) == "WebP" and "VP8L" in _webp_chunk_names(data)
     )
 
 
-def open_picture(data: bytes) -> Image.Image:
-    """The opened, not yet decoded picture: square, 24 to 2,400 pixels a side, one frame.
+def open_image(data: bytes) -> Image.Image:
+    """Open a JPEG, WebP or AVIF without decoding it yet; `read_png` opens PNGs.
 
     Raises:
-        ImageError: it is none of JPEG, WebP and AVIF (for PNG there is png.py), or is not such
-            a picture.
+        ImageError: The format is another one, the file is damaged, or the image is not a square
+            of 24 to 2,400 pixels a side, has several frames, or has no RGB colors.
     """
-    name = format_name(data)
+    name = detect_format(data)
     if name == "WebP":
         _check_webp(data)
-    elif name == "JPEG" and data.count(b"\xff\xda") > MAX_SCANS:
-        raise ImageError(f"is a JPEG of more than {MAX_SCANS} scans")
+    elif name == "JPEG" and data.count(b"\xff\xda") > MAX_JPEG_SCANS:
+        raise ImageError(f"is a JPEG with more than {MAX_JPEG_SCANS} scans")
     elif name not in ("JPEG", "AVIF"):
-        raise ImageError(
-            f"is not a PNG, JPEG, WebP, AVIF or SVG but {name}", hint="save it as a PNG"
-        )
+        raise ImageError(f"is {name}, not a PNG, JPEG, WebP, AVIF or SVG", hint="save it as a PNG")
     image = open_upright(data, name)
     check_size(*image.size)
     if getattr(image, "n_frames", 1) != 1:
         raise ImageError("is an animation")
     if name == "JPEG" and image.mode != "RGB":
-        raise ImageError(_NO_MODE.get(image.mode, f"has the color mode {image.mode}"))
+        raise ImageError(_UNREADABLE_MODES.get(image.mode, f"has the color mode {image.mode}"))
     return image
 
 
 def open_upright(data: bytes, name: str) -> Image.Image:
-    """Raises:
-    ImageError: Pillow cannot open it, or it is to be shown turned.
+    """Open an image in the format `name`, without decoding it yet.
+
+    Raises:
+        ImageError: Pillow cannot open it, or its EXIF orientation rotates or mirrors it.
     """
     try:
         image = Image.open(io.BytesIO(data), formats=[name])
-        turned = image.getexif().get(0x0112, 1)
-    # On damaged files Pillow raises whatever its parts happen to raise.
+        orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
+    # Pillow's decoders raise many different exceptions on damaged files.
     except Exception as error:  # noqa: BLE001
         raise ImageError(f"is a damaged {name} ({type(error).__name__})") from None
-    if turned not in (0, 1):
-        raise ImageError("is stored turned or mirrored (EXIF)", hint="save it upright")
+    if orientation not in (0, 1):
+        raise ImageError("is stored rotated or mirrored (EXIF orientation)", hint="save it upright")
     return image
 
 
-def loaded(image: Image.Image, name: str) -> Image.Image:
-    """Raises:
-    ImageError: it is damaged.
+def load_pixels(image: Image.Image, name: str) -> Image.Image:
+    """Decode an opened image in the format `name`, and return it.
+
+    Raises:
+        ImageError: The file is damaged.
     """
     try:
         image.load()
-    # As above.
+    # Pillow's decoders raise many different exceptions on damaged files.
     except Exception as error:  # noqa: BLE001
         raise ImageError(f"is a damaged {name} ({type(error).__name__})") from None
     return image
 
 
 def check_size(width: int, height: int) -> None:
-    """Raises:
-    ImageError: not square, smaller than a sprite, or larger than any that we read.
+    """Check the size of an image, in pixels.
+
+    Raises:
+        ImageError: It is not square, is smaller than a sprite, or is larger than `MAX_SIDE_PX`.
     """
-    if width != height or not MIN_SIDE_PX <= width <= MAX_SIDE_PX:
+    if width != height or not SIDE_PX <= width <= MAX_SIDE_PX:
         raise ImageError(
-            f"is {width}x{height} pixels, not a square of {MIN_SIDE_PX} to {MAX_SIDE_PX:,}",
-            hint="only whole pictures of one punk can be read",
+            f"is {width}x{height} pixels, not a square of {SIDE_PX} to {MAX_SIDE_PX:,} pixels",
+            hint="only complete images of one punk can be read",
         )
 
 
-def _webp_chunks(data: bytes) -> list[str]:
-    """The names of the parts of a WebP file, the first 100 at most."""
+def _webp_chunk_names(data: bytes) -> list[str]:
+    """Return the four-letter names of at most the first `MAX_WEBP_CHUNKS` chunks."""
     at = 12
     names: list[str] = []
-    while at + 8 <= len(data) and len(names) < 100:
+    while at + 8 <= len(data) and len(names) < MAX_WEBP_CHUNKS:
         names.append(data[at : at + 4].decode("latin-1"))
         length = int.from_bytes(data[at + 4 : at + 8], "little")
         at += 8 + length + length % 2
@@ -149,7 +165,11 @@ def _webp_chunks(data: bytes) -> list[str]:
 
 
 def _check_webp(data: bytes) -> None:
-    """Refuse by the header what Pillow would allot memory for as soon as it opens it."""
+    """Check a WebP's size and frames in its header; Pillow allocates memory as it opens the file.
+
+    Raises:
+        ImageError: The header is damaged, or states an animation or an unsupported size.
+    """
     if len(data) < 30:
         raise ImageError("is a WebP without a header")
     head = data[20:30]
@@ -164,18 +184,18 @@ def _check_webp(data: bytes) -> None:
         case b"VP8 ":
             size = [int.from_bytes(head[i : i + 2], "little") & 0x3FFF for i in (6, 8)]
         case _:
-            raise ImageError("is a damaged WebP (it begins with an unknown part)")
+            raise ImageError("is a damaged WebP (its first chunk is of an unknown type)")
     check_size(*size)
 
 
-def _has_whole_boxes(data: bytes) -> bool:
-    """Whether the boxes that an AVIF file consists of, each with its length, fill it."""
+def _has_complete_boxes(data: bytes) -> bool:
+    """Return True if an AVIF's boxes, by the lengths that they state, end where the file ends."""
     at = 0
     while at < len(data):
         length = int.from_bytes(data[at : at + 4])
-        if length == 1:  # the length follows the name, in 8 bytes
+        if length == 1:  # the actual length, in 8 bytes, follows the name
             length = int.from_bytes(data[at + 8 : at + 16])
-        if length == 0:  # this one lasts to the end, wherever that is
+        if length == 0:  # the box extends to the end of the file
             return True
         at += max(length, 8)
     return at == len(data)

@@ -1,4 +1,4 @@
-"""Many sprites as one picture."""
+"""Composition of many sprites into one image."""
 
 from __future__ import annotations
 
@@ -6,30 +6,29 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-BACKGROUND = "#638596"
-"""Larva Labs' own"""
+from punkdata.images.sprite import BACKGROUND_COLOR
 
 
 def montage(
-    sprites: NDArray[np.uint8], columns: int = 10, scale: int = 2, background: str = BACKGROUND
+    sprites: NDArray[np.uint8],
+    columns: int = 10,
+    scale: int = 2,
+    background: str = BACKGROUND_COLOR,
 ) -> Image.Image:
-    """Sprites side by side, row by row.
+    """Return an RGB image of sprites in a grid, row by row.
 
     Args:
-        sprites: uint8 (N, 24, 24, 4).
-        columns: sprites in a row, of fewer if there are fewer.
-        scale: picture pixels for each sprite pixel.
-        background: any color that PIL understands.
-
-    Returns:
-        PIL RGB.
+        sprites: uint8 (N, 24, 24, 4), RGBA.
+        columns: Sprites per row; with fewer sprites the row is shorter.
+        scale: Image pixels per sprite pixel.
+        background: Any color that Pillow understands.
     """
     count, height, width = sprites.shape[:3]
     columns = min(columns, count) or 1
-    blank = np.zeros((-count % columns, *sprites.shape[1:]), np.uint8)
-    tiles = np.concatenate([sprites, blank]).reshape(-1, columns, height, width, 4)
+    padding = np.zeros((-count % columns, *sprites.shape[1:]), np.uint8)
+    tiles = np.concatenate([sprites, padding]).reshape(-1, columns, height, width, 4)
     rows = tiles.transpose(0, 2, 1, 3, 4).reshape(-1, columns * width, 4)
-    sheet = Image.new("RGBA", (columns * width, len(rows)), background)
-    sheet.alpha_composite(Image.fromarray(np.ascontiguousarray(rows)))
-    size = (sheet.width * scale, sheet.height * scale)
-    return sheet.resize(size, Image.Resampling.NEAREST).convert("RGB")
+    grid = Image.new("RGBA", (columns * width, len(rows)), background)
+    grid.alpha_composite(Image.fromarray(np.ascontiguousarray(rows)))
+    size = (grid.width * scale, grid.height * scale)
+    return grid.resize(size, Image.Resampling.NEAREST).convert("RGB")

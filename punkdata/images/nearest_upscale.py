@@ -1,77 +1,82 @@
-"""The sprite in pixels that repeat it exactly. Pure."""
+"""Exact inversion of nearest-neighbor upscaling."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-_SIDE = 24
+from punkdata.images.sprite import SIDE_PX, zero_transparent
+
 _MIN_UNEVEN_PX = 60
-"""below, the borders between cells are not certain"""
+"""Smallest side that is not a multiple of 24; below it the block borders are uncertain."""
+_INTERMEDIATE_PX = 336
+"""Side of the enlargement that galleries use, and from which other sizes are often made."""
 
 
-def blank_transparent(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The same (..., 4) pixels with red, green and blue zeroed wherever alpha is 0."""
-    return np.where(pixels[..., 3:] == 0, np.uint8(0), pixels)
-
-
-def exact_sprite(pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-    """The sprite that was enlarged to RGBA `pixels` by repeating rows and columns.
+def undo_nearest_upscale(pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """Return the sprite that nearest-neighbor upscaling turned into `pixels`.
 
     Args:
-        pixels: uint8 (n, n, 4). n need not be a multiple of 24: then some rows and columns are
-            repeated once more than others.
+        pixels: uint8 (n, n, 4), RGBA. n need not be a multiple of 24: otherwise some rows and
+            columns of the sprite are repeated once more than others.
 
     Returns:
-        uint8 (24, 24, 4), or None where the pixels are anything else.
+        uint8 (24, 24, 4), or None if the pixels are not an upscaled sprite.
     """
-    whole = _as_numbers(pixels)
-    found = _uniform_cells(whole)
-    if found is None:
-        # Transparent pixels may differ in a color that nobody sees.
-        found = _uniform_cells(_as_numbers(blank_transparent(pixels)))
-    if found is None:
+    packed = _pack_pixels(pixels)
+    small = _downscale(packed)
+    if small is None:
+        # Transparent pixels may have different, invisible colors.
+        small = _downscale(_pack_pixels(zero_transparent(pixels)))
+    if small is None:
         return None
-    sprite = np.ascontiguousarray(found).view(np.uint8).reshape(_SIDE, _SIDE, 4)
-    return blank_transparent(sprite)
+    sprite = np.ascontiguousarray(small).view(np.uint8).reshape(SIDE_PX, SIDE_PX, 4)
+    return zero_transparent(sprite)
 
 
-def _as_numbers(pixels: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """A number for each pixel, because those compare four times faster: (n, n)."""
-    numbers: NDArray[np.uint32] = np.ascontiguousarray(pixels).view(np.uint32)[..., 0]
-    return numbers
+def _pack_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """Return one integer per pixel, (n, n); integers compare four times as fast as RGBA."""
+    packed: NDArray[np.uint32] = np.ascontiguousarray(pixels).view(np.uint32)[..., 0]
+    return packed
 
 
-def _uniform_cells(whole: NDArray[np.uint32]) -> NDArray[np.uint32] | None:
-    """The (24, 24) numbers that repeat over the cells of (n, n), if they do."""
-    side = len(whole)
-    if side == _SIDE:
-        return whole
-    middle = ((np.arange(_SIDE) + 0.5) * side / _SIDE).astype(int)
-    lines = whole[middle]
-    small = lines[:, middle]
-    if side % _SIDE == 0:
-        rows = columns = np.arange(side) // (side // _SIDE)
+def _downscale(pixels: NDArray[np.uint32]) -> NDArray[np.uint32] | None:
+    """Return the (24, 24) pixels that the (n, n) pixels repeat in blocks, or None."""
+    side = len(pixels)
+    if side == SIDE_PX:
+        return pixels
+    centers = ((np.arange(SIDE_PX) + 0.5) * side / SIDE_PX).astype(int)
+    lines = pixels[centers]
+    small = lines[:, centers]
+    if side % SIDE_PX == 0:
+        rows = columns = np.arange(side) // (side // SIDE_PX)
     elif side < _MIN_UNEVEN_PX:
         return None
     else:
-        rows, columns = _sources(whole[:, middle], small), _sources(lines.T, small.T)
-    # First along the lines that differ, because these are few.
-    return small if (lines == small[:, columns]).all() and (whole == lines[rows]).all() else None
+        rows = _source_lines(pixels[:, centers], small)
+        columns = _source_lines(lines.T, small.T)
+    # The 24 center lines are compared first, because they are few.
+    is_exact = (lines == small[:, columns]).all() and (pixels == lines[rows]).all()
+    return small if is_exact else None
 
 
-def _sources(lines: NDArray[np.uint32], sprite: NDArray[np.uint32]) -> NDArray[np.intp]:
-    """Which of the 24 lines of a sprite each of n enlarged lines repeats: (n,).
+def _source_lines(lines: NDArray[np.uint32], sprite: NDArray[np.uint32]) -> NDArray[np.intp]:
+    """Return which of the sprite's 24 lines each of n upscaled lines repeats: (n,).
 
-    Programs place the border between two lines differently, by up to a pixel of the picture
-    or of a 336-pixel one in between; nearer to it than that either neighbor may come.
+    Image libraries place the border between two source lines differently, by up to one pixel of
+    the image, or of an intermediate 336-pixel image. Within that distance of a border either
+    neighbor is accepted.
     """
     side = len(lines)
-    place = (np.arange(side) + 0.5) * _SIDE / side
-    source = place.astype(int)
-    reach = (0.5 + max(1, side / 336)) * _SIDE / side
-    for step, near in ((-1, place - source < reach), (1, source + 1 - place < reach)):
-        neighbor = (source + step).clip(0, _SIDE - 1)
-        other = near & (lines != sprite[source]).any(1) & (lines == sprite[neighbor]).all(1)
-        source = np.where(other, neighbor, source)
+    position = (np.arange(side) + 0.5) * SIDE_PX / side
+    source = position.astype(int)
+    tolerance = (0.5 + max(1, side / _INTERMEDIATE_PX)) * SIDE_PX / side
+    is_near_start = position - source < tolerance
+    is_near_end = source + 1 - position < tolerance
+    for step, is_near in ((-1, is_near_start), (1, is_near_end)):
+        neighbor = (source + step).clip(0, SIDE_PX - 1)
+        is_neighbor = (
+            is_near & (lines != sprite[source]).any(1) & (lines == sprite[neighbor]).all(1)
+        )
+        source = np.where(is_neighbor, neighbor, source)
     return source

@@ -1,7 +1,7 @@
-"""The 222 RGBA colors that the collection uses, in one fixed order.
+"""The 222 RGBA colors of the collection, in a fixed order.
 
-`PALETTE[0]` is transparent; the others are sorted by red, green, blue. Two are half
-transparent (alpha 128: smoke and glass), all others opaque.
+`PALETTE[0]` is transparent; the others are sorted by red, green and blue. Two colors (smoke and
+glass) are half transparent, with alpha 128; all others are opaque.
 """
 
 from __future__ import annotations
@@ -40,17 +40,19 @@ _HEX = """
 PALETTE: NDArray[np.uint8] = np.array(
     [tuple(bytes.fromhex(color)) for color in _HEX.split()], np.uint8
 )
-"""uint8 (222, 4)"""
+"""The colors as uint8 (222, 4), RGBA; read-only."""
 PALETTE.setflags(write=False)
 
-_KEYS = PALETTE.astype(np.uint32) @ np.array([1 << 24, 1 << 16, 1 << 8, 1], np.uint32)
+# Each color packed into one integer, so that exact matches are found by binary search.
+_KEY_WEIGHTS = np.array([1 << 24, 1 << 16, 1 << 8, 1], np.uint32)
+_KEYS = PALETTE.astype(np.uint32) @ _KEY_WEIGHTS
 _ORDER = np.argsort(_KEYS)
 
 
 def palette_indices(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """For each RGBA pixel the position of its color in `PALETTE`, of the nearest if it has none.
+    """Return the index in `PALETTE` of each RGBA pixel's color, or of the nearest color.
 
-    Nearest means the smallest squared distance of premultiplied color and alpha.
+    The nearest color has the smallest squared distance in premultiplied color and alpha.
 
     Args:
         pixels: uint8 (..., 4).
@@ -58,17 +60,18 @@ def palette_indices(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Returns:
         uint8 (...).
     """
-    keys = pixels.astype(np.uint32) @ np.array([1 << 24, 1 << 16, 1 << 8, 1], np.uint32)
-    at = _ORDER[np.searchsorted(_KEYS[_ORDER], keys).clip(max=len(PALETTE) - 1)]
-    strange = _KEYS[at] != keys
-    if strange.any():
-        colors, which = np.unique(pixels[strange], axis=0, return_inverse=True)
-        gaps = _premultiplied(colors)[:, None] - _premultiplied(PALETTE)[None]
-        at[strange] = (gaps**2).sum(axis=-1).argmin(axis=1)[which.reshape(-1)]
-    indices: NDArray[np.uint8] = at.astype(np.uint8)
-    return indices
+    keys = pixels.astype(np.uint32) @ _KEY_WEIGHTS
+    indices = _ORDER[np.searchsorted(_KEYS[_ORDER], keys).clip(max=len(PALETTE) - 1)]
+    is_unknown = _KEYS[indices] != keys
+    if is_unknown.any():
+        colors, inverse = np.unique(pixels[is_unknown], axis=0, return_inverse=True)
+        differences = _premultiply(colors)[:, None] - _premultiply(PALETTE)[None]
+        nearest = (differences**2).sum(axis=-1).argmin(axis=1)
+        indices[is_unknown] = nearest[inverse.reshape(-1)]
+    result: NDArray[np.uint8] = indices.astype(np.uint8)
+    return result
 
 
-def _premultiplied(colors: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _premultiply(colors: NDArray[np.uint8]) -> NDArray[np.float64]:
     alpha = colors[..., 3:].astype(np.float64)
     return np.concatenate([colors[..., :3] * (alpha / 255), alpha], axis=-1)

@@ -75,13 +75,13 @@ def svg_uri(sprite: np.ndarray) -> str:
     return f"data:image/svg+xml;utf8,{head}{rectangles}</svg>"
 
 
-def picture_bytes(image: Image.Image, kind: str, **options: Any) -> bytes:
+def encode_image(image: Image.Image, kind: str, **options: Any) -> bytes:
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
 
 
-def enlarged(
+def enlarge_sprite(
     sprite: np.ndarray,
     side: int = 336,
     background: str | None = "#638596",

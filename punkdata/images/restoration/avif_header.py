@@ -16,7 +16,7 @@ _SELECT = 2
 """a choice that is made for each frame"""
 
 
-def base_q_idx(data: bytes) -> int | None:
+def read_base_q_idx(data: bytes) -> int | None:
     """0 (lossless) to 255 (coarsest) of the main picture in an AVIF file; None where it cannot
     be found, as in files that are no single pictures.
     """

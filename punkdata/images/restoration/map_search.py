@@ -1,11 +1,18 @@
-"""The likeliest sprite for some evidence, by changing one thing after another. Pure.
+"""Local search for the most probable sprite given a likelihood: maximum a posteriori (MAP).
 
-Every pixel gets one of the 222 colors or the background. What the evidence leaves open is
-decided by context within the same picture, not by knowledge of any other: a color that is
-used already is likelier than a new one, in the measure of a Dirichlet process with few
-colors (Antoniak 1974, "Mixtures of Dirichlet processes"), and pixels of one color share
-an unknown offset, the codec's rounding. The search changes one pixel, or all pixels of one
-color, as long as that makes the whole likelier.
+Every pixel is assigned one of the 222 palette colors or the background. The posterior has three
+terms besides the likelihood of the image:
+
+- The prior over assignments is a symmetric Dirichlet-multinomial with few expected colors, the
+  finite form of a Dirichlet process (Antoniak, "Mixtures of Dirichlet processes with applications
+  to Bayesian nonparametric problems", 1974). A color that the image already uses is more probable
+  than a new one. No knowledge of other punks enters.
+- The pixels of one color share an unknown Gaussian offset, the rounding of the codec.
+- The background color is free, and is fitted together with the offsets.
+
+The search changes the color of one pixel, or of all pixels of one color, as long as the posterior
+increases: a coordinate-wise search like iterated conditional modes (Besag, "On the statistical
+analysis of dirty pictures", 1986). Energies are negative log-probabilities.
 """
 
 from __future__ import annotations
@@ -15,255 +22,254 @@ from math import lgamma
 import numpy as np
 from numpy.typing import NDArray
 
-from punkdata.images.background import KNOWN_BACKGROUNDS, painted
+from punkdata.images.background import KNOWN_BACKGROUNDS, composite_palette
 from punkdata.images.palette import PALETTE
-from punkdata.images.restoration.forward_model import (
-    CELLS,
-    SIDE,
-    Evidence,
-    Floats,
-    Indices,
-    Rendition,
-    Samples,
+from punkdata.images.restoration.forward_model import NUM_PIXELS, Floats, Indices, Samples
+from punkdata.images.restoration.observation import (
+    GaussianLikelihood,
+    Observation,
+    quadratic_energies,
 )
+from punkdata.images.sprite import SIDE_PX
 
 MAX_STEPS = 80
-STEPS_AT_ONCE = 6
+PARALLEL_STEPS = 6
+"""Number of initial steps that change several pixels at once."""
 
-NEW = 2.0 / len(PALETTE)
-"""the weight of a color not yet used, beside the number of pixels of one that is"""
-_LOG_GAMMA = np.array([lgamma(n + NEW) for n in range(CELLS + 1)], np.float32)
-_CORNERS = [0, SIDE - 1, CELLS - SIDE, CELLS - 1]
-_ALL = np.arange(CELLS)
-_ENOUGH = np.float32(-1e-3)
-"""a change that gains less energy is not worth making"""
+CONCENTRATION = 2.0 / len(PALETTE)
+"""Dirichlet concentration of each color: its weight in addition to its number of pixels."""
+_LOG_GAMMA = np.array([lgamma(n + CONCENTRATION) for n in range(NUM_PIXELS + 1)], np.float32)
+_CORNERS = [0, SIDE_PX - 1, NUM_PIXELS - SIDE_PX, NUM_PIXELS - 1]
+_PIXELS = np.arange(NUM_PIXELS)
+_MIN_GAIN = np.float32(-1e-3)
+"""Energy change above which a change is not worth making."""
+_CLIPPED_LEVEL = 120
+"""YCbCr value beyond which a decoder may have clipped the color."""
+_CLIPPED_VARIANCE = np.float32(4)
 
 
-class Search:
-    """A color for each pixel, and the energy (minus log-probability) of changing that.
+class MapSearch:
+    """The color of each pixel, and the energy of changing it.
 
     Attributes:
-        indices: (576,), the color of each pixel, by its position in `colors`.
-        colors: those of the palette that are in question; 0, the background, is the first.
-        behind: those of the palette that are not, being too near the background.
-        codes, offsets: of each color in question, (colors, 3).
-        counts: how many pixels have each of them, (colors,).
-        used: the colors that any pixel has, (n,).
-        member: which pixels have each used color, 0 or 1, (n, 576).
-        between: the precision between the used colors, (3, n, n).
-        gradient: of the energy by each pixel's codes, (576, 3).
-        level_variance: how far each color may be off, (colors, 3).
-        changes: once settled, energies of giving one pixel another color (576, colors),
-            and all pixels of a used one (n, colors).
-        settled: whether the search came to its end.
+        indices: Color of each pixel, as an index into `colors`: (576,).
+        colors: Palette indices of the candidate colors; the first is 0, the background.
+        excluded: Palette indices of the colors that are excluded because they are too close to
+            the background.
+        background: Background color in YCbCr, (3,).
+        ycbcr: Candidate colors over the background, (colors, 3).
+        offsets: Offset of each candidate color that all of its pixels share, (colors, 3).
+        counts: Number of pixels of each candidate color, (colors,).
+        used: Indices of the colors that at least one pixel has, (n,).
+        membership: 1 for the pixels of each used color, otherwise 0: (n, 576).
+        used_precision: Precision between the used colors, (3, n, n).
+        gradient: Gradient of the energy by each pixel's YCbCr values, (576, 3).
+        offset_variance: Prior variance of each color's offset, (colors, 3).
+        pixel_energies: After convergence, the energy of giving one pixel another color,
+            (576, colors).
+        color_energies: After convergence, the energy of giving all pixels of a used color another
+            one, (n, colors).
+        converged: True if no single change improves the result.
     """
 
-    def __init__(self, rendition: Rendition, evidence: Evidence) -> None:
-        self.rendition = rendition
-        self.evidence, self.precision = evidence, evidence.diagonal()
-        estimate, weight = rendition.estimate(), self.precision
+    pixel_energies: Samples
+    color_energies: Samples
+
+    def __init__(self, observation: Observation, likelihood: GaussianLikelihood) -> None:
+        self.observation = observation
+        self.likelihood, self.precision = likelihood, likelihood.conditional_precision()
+        estimate, weight = observation.least_squares_estimate(), self.precision
         self.background: Samples = estimate[_CORNERS].mean(axis=0)
         self.colors: Indices = np.arange(len(PALETTE))
-        self.codes: Samples = self._painted()
-        # Most colors are far from all that the picture shows, and need no second look.
-        apart = squares(np.ones_like(estimate), estimate, self.codes).min(axis=0)
+        self.ycbcr: Samples = self._composite_colors()
+        # Most colors are far from everything that the image shows, and are dropped at once.
+        distances = quadratic_energies(np.ones_like(estimate), estimate, self.ycbcr).min(axis=0)
         reach = 20 + 10 / np.sqrt(weight.min())
-        is_in_question = apart < reach**2 / 2
-        # To choose between these and the background would be to guess.
-        self.behind: Indices = self.hidden()
-        is_in_question[self.behind] = False
-        is_in_question[0] = True
-        self.colors = np.flatnonzero(is_in_question)
-        self.codes = self.codes[self.colors]
-        self.offsets = np.zeros_like(self.codes)
-        self.indices: Indices = squares(weight, estimate, self.codes).argmin(axis=1)
-        self.settled = False
+        is_candidate = distances < reach**2 / 2
+        # The image does not distinguish these colors from the background.
+        self.excluded: Indices = self.find_background_like()
+        is_candidate[self.excluded] = False
+        is_candidate[0] = True
+        self.colors = np.flatnonzero(is_candidate)
+        self.ycbcr = self.ycbcr[self.colors]
+        self.offsets = np.zeros_like(self.ycbcr)
+        self.indices: Indices = quadratic_energies(weight, estimate, self.ycbcr).argmin(axis=1)
+        self.converged = False
 
-    def picture(self, indices: Indices) -> Floats:
-        """float (24, 24, 3), 0 to 255"""
-        rgb = painted(self.background_rgb())[self.colors]
-        return rgb[indices].reshape(SIDE, SIDE, 3)
+    def sprite_rgb(self, indices: Indices) -> Floats:
+        """Return the sprite of an assignment, over the background: (24, 24, 3), 0 to 255."""
+        rgb = composite_palette(self.background_rgb())[self.colors]
+        return rgb[indices].reshape(SIDE_PX, SIDE_PX, 3)
 
-    def settle(self, evidence: Evidence) -> None:
-        """Change what is worth changing, until nothing is."""
-        self.evidence = evidence
-        self.precision = evidence.diagonal()
-        self.settled = False
-        self._recolor(self.indices)
-        is_fitted = self._fit_levels()
+    def run(self, likelihood: GaussianLikelihood) -> None:
+        """Change the assignment until no single change lowers the energy, or `MAX_STEPS`."""
+        self.likelihood = likelihood
+        self.precision = likelihood.conditional_precision()
+        self.converged = False
+        self._assign(self.indices)
+        is_fitted = self._fit_offsets()
         for step in range(MAX_STEPS):
-            pixels = self._pixel_changes()
-            best = pixels.argmin(axis=1)
-            gain = pixels[_ALL, best].reshape(SIDE, SIDE)
-            if gain.min() < _ENOUGH:
-                # At first all at once that are the best in their neighborhood of 5x5; then
-                # one by one, because distant pixels still compete for colors.
-                frame = np.pad(gain, 2, constant_values=np.inf)
-                around = np.lib.stride_tricks.sliding_window_view(frame, (5, 5))
-                limit = np.minimum(around.min(axis=(2, 3)), _ENOUGH)
-                chosen = gain <= (limit if step < STEPS_AT_ONCE else gain.min())
-                self._recolor(np.where(chosen.reshape(-1), best, self.indices))
+            pixel_energies = self._pixel_change_energies()
+            best = pixel_energies.argmin(axis=1)
+            gain = pixel_energies[_PIXELS, best].reshape(SIDE_PX, SIDE_PX)
+            if gain.min() < _MIN_GAIN:
+                chosen = _choose_pixels(gain, in_parallel=step < PARALLEL_STEPS)
+                self._assign(np.where(chosen.reshape(-1), best, self.indices))
                 is_fitted = False
             elif not is_fitted:
-                is_fitted = self._fit_levels()
+                is_fitted = self._fit_offsets()
             else:
-                colors = self._color_changes()
-                if colors.min() > _ENOUGH:
-                    self.changes = pixels, colors
-                    self.settled = True
+                color_energies = self._color_change_energies()
+                if color_energies.min() > _MIN_GAIN:
+                    self.pixel_energies, self.color_energies = pixel_energies, color_energies
+                    self.converged = True
                     return
-                at, to = np.unravel_index(colors.argmin(), colors.shape)
-                self._recolor(np.where(self.indices == self.used[at], to, self.indices))
+                row, new = np.unravel_index(color_energies.argmin(), color_energies.shape)
+                self._assign(np.where(self.indices == self.used[row], new, self.indices))
                 is_fitted = False
 
-    def hidden(self) -> Indices:
-        """The palette's colors that one pixel alone would not tell from the background."""
-        usual = np.square(self.evidence.level_sd).astype(np.float32)
-        variance = usual + np.float32(0.25) + (1 / self.precision).max(axis=0)
-        apart = ((self.codes - self.background) ** 2 / (2 * variance)).sum(axis=1)
-        return np.flatnonzero(apart < 4)[1:]
+    def find_background_like(self) -> Indices:
+        """Return the candidates that a single pixel cannot distinguish from the background."""
+        offset_variance = np.square(self.likelihood.color_offset_sd).astype(np.float32)
+        variance = offset_variance + np.float32(0.25) + (1 / self.precision).max(axis=0)
+        distances = ((self.ycbcr - self.background) ** 2 / (2 * variance)).sum(axis=1)
+        return np.flatnonzero(distances < 4)[1:]
 
     def background_rgb(self) -> Floats:
-        """Whole numbers, 0 to 255; a well-known background if this is next to it."""
-        rgb = np.rint(self.rendition.rgb(self.background.astype(np.float64)))
+        """Return the background as integers from 0 to 255, snapped to a known background nearby."""
+        rgb = np.rint(self.observation.to_rgb(self.background.astype(np.float64)))
         for known in KNOWN_BACKGROUNDS:
             if np.abs(rgb - known).max() <= 2:
                 return np.array(known, np.float64)
         return rgb
 
-    # -- what follows from the colors ----------------------------------------------------
+    # -- state that follows from the assignment --------------------------------------------
 
-    def _recolor(self, indices: Indices) -> None:
+    def _assign(self, indices: Indices) -> None:
         self.indices = indices
         self.counts = np.bincount(indices, minlength=len(self.colors))
         self.used: Indices = np.flatnonzero(self.counts)
-        self.member = (indices == self.used[:, None]).astype(np.float32)
-        self.spread: Samples = self.evidence.spread(self.member)
-        self.between: Samples = self.spread @ self.member.T
-        levels = self.codes + self.offsets
+        self.membership = (indices == self.used[:, None]).astype(np.float32)
+        self.pixel_precision: Samples = self.likelihood.apply_precision(self.membership)
+        self.used_precision: Samples = self.pixel_precision @ self.membership.T
+        levels = self.ycbcr + self.offsets
         self.levels = levels[indices]
-        self.gradient = self._pulled(levels[self.used]) - self.evidence.pull
+        self.gradient = self._apply_precision(levels[self.used]) - self.likelihood.information
 
-    def _pulled(self, levels: Samples) -> Samples:
-        """precision @ sprite (576, 3), for the levels of the colors used (n, 3)"""
-        pulled: Samples = (levels.T[:, None] @ self.spread)[:, 0].T
-        return pulled
+    def _apply_precision(self, levels: Samples) -> Samples:
+        """Return precision @ s (576, 3) of a sprite whose used colors have the levels (n, 3)."""
+        product: Samples = (levels.T[:, None] @ self.pixel_precision)[:, 0].T
+        return product
 
-    def _painted(self) -> Samples:
-        """The codes of the colors in question over the background: (colors, 3)"""
-        rgb = self.rendition.rgb(self.background.astype(np.float64))
-        codes = self.rendition.codes(painted(rgb)[self.colors]).astype(np.float32)
-        codes[0] = self.background
-        return codes
+    def _composite_colors(self) -> Samples:
+        """Return the candidate colors over the background, in YCbCr: (colors, 3)."""
+        rgb = self.observation.to_rgb(self.background.astype(np.float64))
+        composite = composite_palette(rgb)[self.colors]
+        ycbcr = self.observation.to_ycbcr(composite).astype(np.float32)
+        ycbcr[0] = self.background
+        return ycbcr
 
-    def _fit_levels(self) -> bool:
-        """Fit the background and the offsets; whether once was enough."""
-        # Decoders clip what lies beyond black, white and the purest colors.
-        is_extreme: NDArray[np.bool_] = np.abs(self.codes).max(axis=1) > 120
-        usual = np.square(self.evidence.level_sd).astype(np.float32)
-        self.level_variance: Samples = np.where(is_extreme[:, None], np.float32(4), usual)
-        kinds = np.flatnonzero(~is_extreme), np.flatnonzero(is_extreme)
-        self.kinds = [colors for colors in kinds if len(colors)]
-        slope, before = self.member @ self.gradient, (self.codes + self.offsets)[self.used]
-        held = np.where(self.used[:, None] == 0, np.float32(0), 1 / self.level_variance[self.used])
-        pull = slope + held * self.offsets[self.used]
-        precision = self.between + np.eye(len(held), dtype=np.float32) * held.T[:, None]
-        step: Samples = -np.linalg.solve(precision, pull.T[..., None])[..., 0].T
+    def _fit_offsets(self) -> bool:
+        """Fit the background and the offsets by one Newton step; return True if it sufficed."""
+        # Decoders clip colors beyond black, white and the most saturated ones.
+        is_clipped: NDArray[np.bool_] = np.abs(self.ycbcr).max(axis=1) > _CLIPPED_LEVEL
+        usual = np.square(self.likelihood.color_offset_sd).astype(np.float32)
+        self.offset_variance: Samples = np.where(is_clipped[:, None], _CLIPPED_VARIANCE, usual)
+        groups = np.flatnonzero(~is_clipped), np.flatnonzero(is_clipped)
+        self.variance_groups = [colors for colors in groups if len(colors)]
+        slope = self.membership @ self.gradient
+        previous = (self.ycbcr + self.offsets)[self.used]
+        # The background has no prior; the offsets of all other colors have one.
+        prior_precision = np.where(
+            self.used[:, None] == 0, np.float32(0), 1 / self.offset_variance[self.used]
+        )
+        gradient = slope + prior_precision * self.offsets[self.used]
+        identity = np.eye(len(prior_precision), dtype=np.float32)
+        precision = self.used_precision + identity * prior_precision.T[:, None]
+        step: Samples = -np.linalg.solve(precision, gradient.T[..., None])[..., 0].T
         if self.used[0] == 0:
             self.background = self.background + step[0]
-            self.codes = self._painted()
+            self.ycbcr = self._composite_colors()
         fitted = self.offsets[self.used] + step
         self.offsets[:] = 0
         self.offsets[self.used[self.used > 0]] = fitted[self.used > 0]
-        levels = self.codes + self.offsets
+        levels = self.ycbcr + self.offsets
         self.levels = levels[self.indices]
-        change = levels[self.used] - before
-        self.gradient += self._pulled(change)
-        # What shines through half-transparent colors makes steps of its own.
+        change = levels[self.used] - previous
+        self.gradient += self._apply_precision(change)
+        # A new background also changes the half-transparent colors, which the step ignores.
         return bool(np.abs(change - step).max() < 0.05)
 
-    # -- energies of changes ----------------------------------------------------------------
+    # -- energies of changes ---------------------------------------------------------------
 
-    def _pixel_changes(self) -> Samples:
-        """Of giving one pixel another color: (576, colors)."""
-        wanted = self.levels - self.gradient / self.precision
-        often = np.log(self.counts + NEW).astype(np.float32)
-        own = np.log(self.counts[self.indices] - 1 + NEW).astype(np.float32)
-        # A color that no other pixel has still has its offset free.
-        energies = self._loose_squares(1 / self.precision, wanted, own, often)
-        alone = np.flatnonzero(self.counts[self.indices] == 1)
-        free = energies[alone, self.indices[alone]]
-        levels = (self.codes + self.offsets)[self.used]
-        energies[:, self.used] = squares(self.precision, wanted, levels, own, often[self.used])
-        energies[alone, self.indices[alone]] = free
-        here = energies[_ALL, self.indices] - own + often[self.indices]
-        energies -= here[:, None]
-        energies[_ALL, self.indices] = 0
+    def _pixel_change_energies(self) -> Samples:
+        """Return the energies of giving one pixel another color: (576, colors)."""
+        target = self.levels - self.gradient / self.precision
+        log_prior = np.log(self.counts + CONCENTRATION).astype(np.float32)
+        log_own_prior = np.log(self.counts[self.indices] - 1 + CONCENTRATION).astype(np.float32)
+        energies = self._free_offset_energies(1 / self.precision, target, log_own_prior, log_prior)
+        # The offset of a used color is known, unless this pixel is the only one of its color.
+        single = np.flatnonzero(self.counts[self.indices] == 1)
+        single_energies = energies[single, self.indices[single]]
+        levels = (self.ycbcr + self.offsets)[self.used]
+        energies[:, self.used] = quadratic_energies(
+            self.precision, target, levels, log_own_prior, log_prior[self.used]
+        )
+        energies[single, self.indices[single]] = single_energies
+        current = energies[_PIXELS, self.indices] - log_own_prior + log_prior[self.indices]
+        energies -= current[:, None]
+        energies[_PIXELS, self.indices] = 0
         return energies
 
-    def _loose_squares(
+    def _free_offset_energies(
         self,
         variance: Samples,
-        wanted: Samples,
-        more: Samples | float = 0,
-        less: Samples | float = 0,
+        target: Samples,
+        row_term: Samples | float = 0,
+        column_term: Samples | float = 0,
     ) -> Samples:
-        """`_squares` of all colors, when their offsets are free too."""
-        energies = np.empty((len(wanted), len(self.codes)), np.float32)
-        less = np.broadcast_to(np.asarray(less, np.float32), len(self.codes))
-        for colors in self.kinds:
-            precision = 1 / (variance + self.level_variance[colors[0]])
-            codes = self.codes[colors]
-            energies[:, colors] = squares(precision, wanted, codes, more, less[colors])
+        """Return `quadratic_energies` of all colors, minimized over their offsets."""
+        energies = np.empty((len(target), len(self.ycbcr)), np.float32)
+        column_term = np.broadcast_to(np.asarray(column_term, np.float32), len(self.ycbcr))
+        for colors in self.variance_groups:
+            precision = 1 / (variance + self.offset_variance[colors[0]])
+            energies[:, colors] = quadratic_energies(
+                precision, target, self.ycbcr[colors], row_term, column_term[colors]
+            )
         return energies
 
-    def _color_changes(self) -> Samples:
-        """Of giving all pixels of a used color another one: (used, colors)."""
-        slope = self.member @ self.gradient
-        precision = np.diagonal(self.between, axis1=1, axis2=2).T
-        levels = (self.codes + self.offsets)[self.used]
-        wanted = levels - slope / precision
-        energies = self._loose_squares(1 / precision, wanted)
+    def _color_change_energies(self) -> Samples:
+        """Return the energies of giving all pixels of a used color another one: (n, colors)."""
+        slope = self.membership @ self.gradient
+        precision = np.diagonal(self.used_precision, axis1=1, axis2=2).T
+        levels = (self.ycbcr + self.offsets)[self.used]
+        target = levels - slope / precision
+        energies = self._free_offset_energies(1 / precision, target)
         rows = np.arange(len(self.used))
-        here = energies[rows, self.used]
-        energies[:, self.used] = squares(precision, wanted, levels)
+        current = energies[rows, self.used]
+        energies[:, self.used] = quadratic_energies(precision, target, levels)
+        # Merging two used colors changes the prior of both.
         n, m = self.counts[self.used][:, None], self.counts[self.used]
-        together = _LOG_GAMMA[(n + m).clip(max=CELLS)]
-        energies[:, self.used] += _LOG_GAMMA[n] + _LOG_GAMMA[m] - _LOG_GAMMA[0] - together
-        energies -= here[:, None]
+        merged = _LOG_GAMMA[(n + m).clip(max=NUM_PIXELS)]
+        energies[:, self.used] += _LOG_GAMMA[n] + _LOG_GAMMA[m] - _LOG_GAMMA[0] - merged
+        energies -= current[:, None]
         energies[rows, self.used] = 0
-        energies[self.used == 0] = np.inf  # the background stays
+        energies[self.used == 0] = np.inf  # the background is never replaced
         energies[self.used == 0, 0] = 0
         return energies
 
 
-def squares(
-    precision: Samples,
-    wanted: Samples,
-    levels: Samples,
-    more: Samples | float = 0,
-    less: Samples | float = 0,
-) -> Samples:
-    """½ Σ precision · (levels − wanted)² + more − less, in one product of matrices.
+def _choose_pixels(gain: Samples, *, in_parallel: bool) -> NDArray[np.bool_]:
+    """Return which pixels to change in one step: (24, 24).
 
-    Args:
-        precision, wanted: (n, 3)
-        levels: (m, 3)
-        more: (n,)
-        less: (m,)
-
-    Returns:
-        (n, m)
+    In parallel, each pixel with the lowest energy change in its 5x5 neighborhood is changed, since
+    distant pixels hardly interact through the likelihood. Otherwise only the best pixel is, since
+    distant pixels still compete for colors through the prior.
     """
-    left = np.empty((len(wanted), 8), np.float32)
-    left[:, :3] = precision / 2
-    left[:, 3:6] = -precision * wanted
-    left[:, 6] = (precision * wanted * wanted).sum(axis=1) / 2 + more
-    left[:, 7] = -1
-    right = np.empty((8, len(levels)), np.float32)
-    right[:3] = (levels * levels).T
-    right[3:6] = levels.T
-    right[6] = 1
-    right[7] = less
-    squares: Samples = left @ right
-    return squares
+    limit: NDArray[np.floating] | np.floating = gain.min()
+    if in_parallel:
+        padded = np.pad(gain, 2, constant_values=np.inf)
+        neighborhoods = np.lib.stride_tricks.sliding_window_view(padded, (5, 5))
+        limit = np.minimum(neighborhoods.min(axis=(2, 3)), _MIN_GAIN)
+    chosen: NDArray[np.bool_] = gain <= limit
+    return chosen

@@ -1,7 +1,7 @@
-"""Evidence of decoded pixels, in a format whose errors are measured, not known. Pure.
+"""Likelihood of an image from its decoded pixels, in formats whose errors must be measured.
 
-The middle of each enlarged sprite pixel tells most: resizing and thinned-out color blur
-its border. What least squares leave unexplained there gives the size of the errors.
+The center of each enlarged sprite pixel is the most informative, because resizing and chroma
+subsampling blur its border. The residual of a least-squares fit there gives the size of the errors.
 """
 
 from __future__ import annotations
@@ -9,69 +9,82 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from punkdata.images.restoration.forward_model import (
-    CELLS,
-    FROM_CODES,
-    SIDE,
-    TO_CODES,
-    Evidence,
+    NUM_PIXELS,
+    RGB_TO_YCBCR,
+    YCBCR_TO_RGB,
     Floats,
-    Indices,
     Samples,
-    drawn,
-    enlargement,
-    kernels,
-    to_rgb,
+    candidate_filters,
+    render,
+    resize_matrix,
+    ycbcr_to_rgb,
 )
+from punkdata.images.restoration.observation import GaussianLikelihood
+from punkdata.images.restoration.pixel_solver import (
+    inner_rows,
+    is_large,
+    least_squares_solver,
+    sampled_rows,
+)
+from punkdata.images.sprite import SIDE_PX
 
 WEBP_QUALITIES = (80, 75, 90, 85, 95, 70, 60)
-"""what people save with, most usual first"""
-MAX_SAVED_PX = 640
-FIRST_IS_ENOUGH = 0.5
-"""odds of others up to which a sprite that is saved to the very same picture needs no comparing
-with them: two sprites hardly ever give the same file"""
-ENOUGH_ROWS = 120
-"""of pixels, and as many columns, to measure the size of errors by"""
-USUAL_Q_IDX, COARSEST_Q_IDX = 32, 255
-"""`base_q_idx` of AVIFs of quality 90, for which the errors below hold, and the greatest"""
-CORRELATION = 3.0
-"""how much larger the errors of a cell's mean are than independent ones of pixels give"""
-_LIMITED = np.array([219 / 255, 224 / 255, 224 / 255])
-"""video range, which WebP stores: luma from 16 to 235, differences from 16 to 240"""
-_BLACK_LIMITED = 16 - 128 * (1 - _LIMITED[0])
+"""Quality settings that are tried when a WebP is encoded again, the most common first."""
+MAX_REENCODED_PX = 640
+"""Side above which no WebP is encoded again, because that takes long."""
+SINGLE_MATCH_ODDS = 0.5
+"""Odds of the alternatives below which one candidate that encodes to the same file is accepted
+without trying the others: two sprites hardly ever encode to the same file."""
+MIN_RESIDUAL_ROWS = 120
+"""Approximate number of rows, and of columns, from which the size of the errors is measured."""
+USUAL_Q_IDX = 32
+"""`base_q_idx` of AVIFs of quality 90, for which the error sizes below hold."""
+MAX_Q_IDX = 255
+ERROR_CORRELATION = 3.0
+"""Ratio of the actual error of a block's mean to that of independent pixel errors."""
+
+_LIMITED_RANGE = np.array([219 / 255, 224 / 255, 224 / 255])
+"""Scale of the video range, which WebP stores: luma from 16 to 235, chroma from 16 to 240."""
+_LIMITED_BLACK = 16 - 128 * (1 - _LIMITED_RANGE[0])
 
 
 @dataclass(frozen=True)
-class _Errors:
-    """Standard deviations in codes, chosen so that benchmarks/renditions.py finds the confidence
-    right, or too low.
+class _ErrorModel:
+    """Standard deviations of a format's errors, in YCbCr steps.
+
+    They were chosen so that benchmarks/renditions.py finds the confidence calibrated or too low.
     """
 
-    cell_px: float
-    """for sprite pixels of at least that size; larger for smaller ones"""
-    cell_sd: tuple[float, float, float]
-    level_sd: tuple[float, float, float]
-    slip_sd: tuple[float, float]
+    min_block_px: float
+    """Image pixels per sprite pixel from which the values hold; below, errors are larger."""
+    block_sd: tuple[float, float, float]
+    """Error of a sprite pixel, in addition to the measured error."""
+    color_offset_sd: tuple[float, float, float]
+    """Error that all pixels of one color share."""
+    outlier_sd: tuple[float, float]
+    """Occasional large error in luma and in chroma."""
 
 
-_ERRORS = {
-    "WEBP": _Errors(16, (0.3, 0.3, 0.3), (0.4, 0.4, 0.4), (0.8, 0.9)),
-    "AVIF": _Errors(14, (0.15, 0.3, 0.3), (0.3, 0.5, 0.7), (0.3, 0.45)),
+_ERROR_MODELS = {
+    "WEBP": _ErrorModel(16, (0.3, 0.3, 0.3), (0.4, 0.4, 0.4), (0.8, 0.9)),
+    "AVIF": _ErrorModel(14, (0.15, 0.3, 0.3), (0.3, 0.5, 0.7), (0.3, 0.45)),
 }
-_USUAL_DEVIATION = {"WEBP": (0.8, 0.6)}
-"""of the colors of a picture from the palette, root mean square over colors, in codes of
-luma and chroma; more tells of a low quality, which the pixels within cells do not show"""
-_OTHER_ERRORS = _Errors(14, (0.3, 0.3, 0.3), (0.5, 0.5, 0.5), (0.8, 0.9))
+_OTHER_ERROR_MODEL = _ErrorModel(14, (0.3, 0.3, 0.3), (0.5, 0.5, 0.5), (0.8, 0.9))
+_USUAL_DEVIATIONS = {"WEBP": (0.8, 0.6)}
+"""Usual deviation of an image's colors from the palette: root mean square over the colors, in
+luma and chroma. A larger one indicates a low quality, which residuals within blocks do not show."""
 
 
-class RasterRendition:
-    doubtful_odds = 0.01
+class PixelObservation:
+    """Decoded pixels as an observation of a sprite; implements the `Observation` protocol."""
+
+    rerender_odds = 0.01
 
     def __init__(
         self,
@@ -81,198 +94,173 @@ class RasterRendition:
         was_transparent: bool = False,
         q_idx: int | None = None,
     ) -> None:
-        """Args:
-        image: square, in RGB.
-        data: of the file that it was read from; empty if that held another picture.
-        q_idx: how coarsely an AVIF was quantized, 0 to 255; None in other formats.
-        was_transparent: it has been laid onto a background here.
+        """Fit the sprite by least squares, with the resampling filter that explains most.
+
+        Args:
+            image: A square image in RGB.
+            data: The file that the image was read from; empty if the image was changed since.
+            was_transparent: Whether the image was composited onto a background here.
+            q_idx: `base_q_idx` of an AVIF, 0 to 255; None for other formats.
         """
-        self._name = image.format or ""
+        self._format = image.format or ""
         self._data = data
         self._pixels: NDArray[np.uint8] = np.asarray(image)
         self._side = image.width
-        rows = _rows(self._side)
-        self._matrix = TO_CODES * _LIMITED[:, None] if self._is_limited() else TO_CODES
+        rows = sampled_rows(self._side)
+        self._is_limited_range = self._format == "WEBP"
+        self._matrix = (
+            RGB_TO_YCBCR * _LIMITED_RANGE[:, None] if self._is_limited_range else RGB_TO_YCBCR
+        )
         samples = self._pixels[rows].astype(np.float32)
         samples -= 128
-        self._luma: Samples = (samples @ TO_CODES[0].astype(np.float32))[:, rows]
-        usual = [kernels(self._side)[0]] if _is_large(self._side) else kernels(self._side)
-        self._kernel = max(usual, key=self._explained) if len(usual) > 1 else usual[0]
-        inverse = _solver(self._side, self._kernel).inverse
-        down = (inverse @ samples.reshape(len(rows), -1)).reshape(SIDE, self._side, 3)
-        self._solved: Samples = np.moveaxis(inverse @ down[:, rows], -1, 0)
-        """RGB − 128 of the likeliest sprite, (3, 24, 24)"""
-        known = _ERRORS.get(self._name, _OTHER_ERRORS)
-        self._coarseness = max(1.0, known.cell_px * SIDE / self._side) ** 2
-        self._roughness = 1.0
-        # Color at half the resolution suffers most, and soonest.
-        self._chroma_slips = max(1.0, known.cell_px * 1.33 * SIDE / self._side) ** 3
+        self._luma: Samples = (samples @ RGB_TO_YCBCR[0].astype(np.float32))[:, rows]
+        self._filter_name = self._find_filter()
+        inverse = least_squares_solver(self._side, self._filter_name).inverse
+        down = (inverse @ samples.reshape(len(rows), -1)).reshape(SIDE_PX, self._side, 3)
+        self._solution: Samples = np.moveaxis(inverse @ down[:, rows], -1, 0)
+        """RGB - 128 of the least-squares sprite, (3, 24, 24)."""
+        model = _ERROR_MODELS.get(self._format, _OTHER_ERROR_MODEL)
+        self._error_scale = max(1.0, model.min_block_px * SIDE_PX / self._side) ** 2
+        self._deviation_scale = 1.0
+        # Subsampled chroma is affected most in small images, and already in larger ones.
+        self._chroma_scale = max(1.0, model.min_block_px * 1.33 * SIDE_PX / self._side) ** 3
         if q_idx is not None:
-            # As far as 100, steps grow nearly in proportion to this (AV1 specification, 7.12.2);
-            # errors grow more slowly, because more coefficients come to nothing.
-            self._coarseness *= max(1.0, (q_idx + 7) / (USUAL_Q_IDX + 7)) ** 0.8
+            # Up to an index of 100, the step is nearly proportional to it (AV1 specification,
+            # section 7.12.2). Errors grow more slowly, because more coefficients become 0.
+            self._error_scale *= max(1.0, (q_idx + 7) / (USUAL_Q_IDX + 7)) ** 0.8
         if was_transparent:
-            self._coarseness *= 1.2
-            self._chroma_slips *= 3
+            self._error_scale *= 1.2
+            self._chroma_scale *= 3
 
-    def estimate(self) -> Samples:
-        codes = np.moveaxis(self._solved, 0, -1).reshape(CELLS, 3) @ self._matrix.T
-        return codes.astype(np.float32)
+    def least_squares_estimate(self) -> Samples:
+        ycbcr = np.moveaxis(self._solution, 0, -1).reshape(NUM_PIXELS, 3) @ self._matrix.T
+        return ycbcr.astype(np.float32)
 
-    def evidence(self) -> Evidence:
-        some = _inside_rows(self._side)
-        some = some[:: 1 + len(some) // ENOUGH_ROWS]
-        mix = enlargement(self._side, self._kernel)[some]
-        pixels = np.moveaxis(self._pixels[some][:, some], -1, 0).astype(np.float32) - 128
-        left = (pixels - mix @ self._solved @ mix.T).reshape(3, -1)
-        variance = (self._matrix @ (left @ left.T / left.shape[1]) * self._matrix).sum(axis=1)
-        sharpening = _solver(self._side, self._kernel).sharpening
-        known, scale = _ERRORS.get(self._name), self._coarseness * self._roughness
-        if known is None:
-            # A lossless file of we know not what: with the errors of its last lossy one, if any.
-            known = _OTHER_ERRORS
-            scale *= float(np.sqrt(variance[0]).clip(0.2, 1))
-        cell_variance = (CORRELATION * sharpening) ** 2 * variance + (
-            scale * np.array(known.cell_sd)
+    def likelihood(self) -> GaussianLikelihood:
+        residual_variance = self._residual_variance()
+        noise_gain = least_squares_solver(self._side, self._filter_name).noise_gain
+        model, scale = _ERROR_MODELS.get(self._format), self._error_scale * self._deviation_scale
+        if model is None:
+            # A lossless file with an unknown history: it may contain the errors of an earlier
+            # lossy compression, in proportion to the residual.
+            model = _OTHER_ERROR_MODEL
+            scale *= float(np.sqrt(residual_variance[0]).clip(0.2, 1))
+        variance = (ERROR_CORRELATION * noise_gain) ** 2 * residual_variance + (
+            scale * np.array(model.block_sd)
         ) ** 2
-        precision = 1 / np.array([cell_variance[0], *[cell_variance[1:].max()] * 2])
-        luma, chroma = (np.full(CELLS, p, np.float32) for p in precision[:2])
-        return Evidence(
+        precision = 1 / np.array([variance[0], *[variance[1:].max()] * 2])
+        luma, chroma = (np.full(NUM_PIXELS, p, np.float32) for p in precision[:2])
+        return GaussianLikelihood(
             luma,
             chroma,
-            (self.estimate() * precision).astype(np.float32),
-            tuple(scale * sd for sd in known.level_sd),
-            (scale * known.slip_sd[0], self._chroma_slips * scale * known.slip_sd[1]),
+            (self.least_squares_estimate() * precision).astype(np.float32),
+            tuple(scale * sd for sd in model.color_offset_sd),
+            (scale * model.outlier_sd[0], self._chroma_scale * scale * model.outlier_sd[1]),
         )
 
-    def corrected(self, rgb: Floats) -> Evidence | None:
-        """More doubtful evidence, where colors lie farther from the palette than usual."""
-        limits = _USUAL_DEVIATION.get(self._name)
-        flat = rgb.reshape(CELLS, 3)
-        _, first, which = np.unique(flat @ (65536, 256, 1), return_index=True, return_inverse=True)
+    def likelihood_near(self, rgb: Floats) -> GaussianLikelihood | None:
+        """Return a less precise likelihood if colors deviate from the palette more than usual."""
+        limits = _USUAL_DEVIATIONS.get(self._format)
+        flat = rgb.reshape(NUM_PIXELS, 3)
+        _, first, color_of = np.unique(
+            flat @ (65536, 256, 1), return_index=True, return_inverse=True
+        )
         if limits is None or len(first) < 3:
             return None
-        off = self.estimate() - self.codes(flat)
-        member = which == np.arange(len(first))[:, None]
-        means = member @ off / member.sum(axis=1, keepdims=True)
-        squares = (means[which[0] != np.arange(len(first))] ** 2).mean(axis=0)
-        rms = np.sqrt([squares[0], squares[1:].mean()])
-        roughness = float((rms / limits).max()) ** 4
-        if roughness <= self._roughness:
+        deviation = self.least_squares_estimate() - self.to_ycbcr(flat)
+        membership = color_of == np.arange(len(first))[:, None]
+        means = membership @ deviation / membership.sum(axis=1, keepdims=True)
+        is_foreground = color_of[0] != np.arange(len(first))  # pixel 0 shows the background
+        mean_squares = (means[is_foreground] ** 2).mean(axis=0)
+        rms = np.sqrt([mean_squares[0], mean_squares[1:].mean()])
+        scale = float((rms / limits).max()) ** 4
+        if scale <= self._deviation_scale:
             return None
-        self._roughness = roughness
-        return self.evidence()
+        self._deviation_scale = scale
+        return self.likelihood()
 
-    def oddity(self, rgb: Floats) -> float:
-        inside = _inside_rows(self._side)
-        mix = enlargement(self._side, self._kernel)[inside]
-        sprite = ((rgb - 128) @ TO_CODES[0]).astype(np.float32)
-        of_looked_at = np.searchsorted(_rows(self._side), inside)
-        left = self._luma[of_looked_at][:, of_looked_at] - mix @ sprite @ mix.T
-        cell = inside * SIDE // self._side
-        starts = np.searchsorted(cell, np.arange(SIDE))
-        sums = np.add.reduceat(np.add.reduceat(left * left, starts, axis=0), starts, axis=1)
-        pixels = np.diff(np.append(starts, len(cell)))
-        return float(np.sqrt((sums / pixels / pixels[:, None]).max()))
+    def worst_block_residual(self, rgb: Floats) -> float:
+        rows = inner_rows(self._side)
+        resize = resize_matrix(self._side, self._filter_name)[rows]
+        sprite = ((rgb - 128) @ RGB_TO_YCBCR[0]).astype(np.float32)
+        in_luma = np.searchsorted(sampled_rows(self._side), rows)
+        residual = self._luma[in_luma][:, in_luma] - resize @ sprite @ resize.T
+        block = rows * SIDE_PX // self._side
+        starts = np.searchsorted(block, np.arange(SIDE_PX))
+        squared = np.add.reduceat(residual * residual, starts, axis=0)
+        sums = np.add.reduceat(squared, starts, axis=1)
+        counts = np.diff(np.append(starts, len(block)))
+        return float(np.sqrt((sums / counts / counts[:, None]).max()))
 
-    def only_match(self, rgbs: Sequence[Floats], odds: float) -> int | None:
-        if self._name != "WEBP" or self._side > MAX_SAVED_PX or not self._data:
-            return None  # for others it has not been needed, for larger ones it takes long
+    def find_unique_match(self, candidates: Sequence[Floats], odds: float) -> int | None:
+        """Encode the candidates as WebP again, and return the only one with the same pixels.
+
+        The encoder's settings are unknown, so common ones are tried. Other formats have not needed
+        the comparison.
+        """
+        if self._format != "WEBP" or self._side > MAX_REENCODED_PX or not self._data:
+            return None
         for quality in WEBP_QUALITIES:
-            for kernel in kernels(self._side):
-                first = self._differing(rgbs[0], kernel, quality)
+            for filter_name in candidate_filters(self._side):
+                first = self._differing_fraction(candidates[0], filter_name, quality)
                 if first is None:
-                    break  # the size tells another quality, whatever the filter
+                    break  # the file size indicates another quality, whatever the filter
                 if first > 0.1:
-                    continue  # all over, not just where sprites differ: another filter
-                if first == 0 and odds < FIRST_IS_ENOUGH:
+                    continue  # the whole image differs, not only where sprites do: another filter
+                if first == 0 and odds < SINGLE_MATCH_ODDS:
                     return 0
-                others = [self._differing(rgb, kernel, quality) for rgb in rgbs[1:]]
-                same = [i for i, part in enumerate([first, *others]) if part == 0]
-                if same:
-                    return same[0] if len(same) == 1 else None
+                others = [
+                    self._differing_fraction(rgb, filter_name, quality) for rgb in candidates[1:]
+                ]
+                matches = [i for i, part in enumerate([first, *others]) if part == 0]
+                if matches:
+                    return matches[0] if len(matches) == 1 else None
         return None
 
-    def _differing(self, rgb: Floats, kernel: str, quality: int) -> float | None:
-        """The part of the samples that this sprite, saved so, gives another value; None if its
-        file is of quite another size.
+    def _differing_fraction(self, rgb: Floats, filter_name: str, quality: int) -> float | None:
+        """Return the fraction of samples that differ when a sprite is encoded as WebP.
+
+        Returns None without decoding if the file has a clearly different size.
         """
         file = io.BytesIO()
-        drawn(rgb, self._side, kernel).save(file, "WEBP", quality=quality)
+        render(rgb, self._side, filter_name).save(file, "WEBP", quality=quality)
         if abs(file.tell() - len(self._data)) > 100 + 0.05 * len(self._data):
             return None
         if file.getvalue() == self._data:
             return 0.0
-        with Image.open(file) as saved:
-            return float((np.asarray(saved.convert("RGB")) != self._pixels).mean())
+        with Image.open(file) as encoded:
+            return float((np.asarray(encoded.convert("RGB")) != self._pixels).mean())
 
-    def codes(self, rgb: Floats) -> Floats:
-        codes: Floats = (rgb - 128) @ self._matrix.T
-        if self._is_limited():
-            codes[..., 0] = np.rint(codes[..., 0] + _BLACK_LIMITED) - _BLACK_LIMITED
-            codes[..., 1:] = np.rint(codes[..., 1:])
-        return codes
+    def to_ycbcr(self, rgb: Floats) -> Floats:
+        ycbcr: Floats = (rgb - 128) @ self._matrix.T
+        if self._is_limited_range:
+            ycbcr[..., 0] = np.rint(ycbcr[..., 0] + _LIMITED_BLACK) - _LIMITED_BLACK
+            ycbcr[..., 1:] = np.rint(ycbcr[..., 1:])
+        return ycbcr
 
-    def rgb(self, codes: Floats) -> Floats:
-        return to_rgb(codes, FROM_CODES / (_LIMITED if self._is_limited() else 1))
+    def to_rgb(self, ycbcr: Floats) -> Floats:
+        scale = _LIMITED_RANGE if self._is_limited_range else 1
+        return ycbcr_to_rgb(ycbcr, YCBCR_TO_RGB / scale)
 
-    def _is_limited(self) -> bool:
-        return self._name == "WEBP"
+    def _find_filter(self) -> str:
+        """Return the resampling filter under which sprites explain most of the luma."""
+        filters = candidate_filters(self._side)
+        # In a large image the filters differ only near the borders of blocks, which are ignored.
+        return filters[0] if is_large(self._side) else max(filters, key=self._explained_energy)
 
-    def _explained(self, kernel: str) -> float:
-        """How much of the luma's sum of squares sprites seen through that filter explain."""
-        solver = _solver(self._side, kernel)
-        solved = solver.inverse @ self._luma @ solver.inverse.T
-        return float(np.vdot(solved, solver.normal @ solved @ solver.normal))
+    def _explained_energy(self, filter_name: str) -> float:
+        """Return the weighted sum of squares of luma that the least-squares sprite explains."""
+        solver = least_squares_solver(self._side, filter_name)
+        solution = solver.inverse @ self._luma @ solver.inverse.T
+        return float(np.vdot(solution, solver.normal @ solution @ solver.normal))
 
-
-def _is_large(side: int) -> bool:
-    """Whether what a filter does at the borders of cells need not be looked at."""
-    return side / SIDE > 13
-
-
-@lru_cache(32)
-def _to_border_px(side: int) -> Floats:
-    """How far the middle of each pixel row is from the border of its cell: (side,)"""
-    cell_px = side / SIDE
-    place = (np.arange(side) + 0.5) / cell_px % 1
-    distance: Floats = np.minimum(place, 1 - place) * cell_px
-    return distance
-
-
-@lru_cache(32)
-def _rows(side: int) -> Indices:
-    """The pixel rows, and columns, that are looked at."""
-    if not _is_large(side):
-        return np.arange(side)
-    return np.flatnonzero(_to_border_px(side) > 4)[:: max(1, side // 400)]
-
-
-@lru_cache(32)
-def _inside_rows(side: int) -> Indices:
-    """Those that are not near the border of a cell."""
-    rows = _rows(side)
-    return rows[_to_border_px(side)[rows] > min(4.0, 0.3 * side / SIDE)]
-
-
-@dataclass(frozen=True)
-class _Solver:
-    """Weighted least squares along one axis."""
-
-    inverse: Samples
-    """(24, rows)"""
-    normal: Samples
-    """(24, 24)"""
-    sharpening: float
-    """the standard deviation of a solved pixel, for independent errors of 1"""
-
-
-@lru_cache(32)
-def _solver(side: int, kernel: str) -> _Solver:
-    weight = np.where(np.isin(_rows(side), _inside_rows(side)), 1, 0.03)
-    mix = enlargement(side, kernel)[_rows(side)].astype(np.float64)
-    normal = mix.T * weight @ mix
-    covariance = np.linalg.inv(normal)
-    inverse = covariance @ mix.T * weight
-    sharpening = float(np.diag(covariance).mean())
-    return _Solver(inverse.astype(np.float32), normal.astype(np.float32), sharpening)
+    def _residual_variance(self) -> Floats:
+        """Return the variance of the least-squares residual inside blocks, in YCbCr: (3,)."""
+        rows = inner_rows(self._side)
+        rows = rows[:: 1 + len(rows) // MIN_RESIDUAL_ROWS]
+        resize = resize_matrix(self._side, self._filter_name)[rows]
+        pixels = np.moveaxis(self._pixels[rows][:, rows], -1, 0).astype(np.float32) - 128
+        residual = (pixels - resize @ self._solution @ resize.T).reshape(3, -1)
+        covariance = residual @ residual.T / residual.shape[1]
+        variance: Floats = (self._matrix @ covariance * self._matrix).sum(axis=1)
+        return variance

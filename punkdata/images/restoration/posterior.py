@@ -1,7 +1,7 @@
-"""From evidence to the one sprite that it speaks for, and how surely. Pure.
+"""The restored sprite of an observed image, and the probability that it is right.
 
-The likeliest sprite is searched for (search.py); then all that differ from it in one pixel
-or one color are weighed against it.
+map_search.py finds the most probable sprite. This module then weighs against it all sprites that
+differ from it in one pixel or in one color, and so estimates its posterior probability.
 """
 
 from __future__ import annotations
@@ -10,117 +10,139 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from punkdata.images.restoration.forward_model import CELLS, Floats, Indices, Rendition, Samples
-from punkdata.images.restoration.map_search import NEW, Search, squares
+from punkdata.images.restoration.forward_model import NUM_PIXELS, Floats, Indices, Samples
+from punkdata.images.restoration.map_search import CONCENTRATION, MapSearch
+from punkdata.images.restoration.observation import Observation, quadratic_energies
 
 MAX_ROUNDS = 5
-MAX_OTHERS = 5
+"""Largest number of searches, each with a likelihood that is corrected near the last result."""
+MAX_ALTERNATIVES = 5
+"""Largest number of alternative sprites whose renderings are compared with the image."""
 
-SLIPS = 0.3
-"""how often codecs slip in a patch of `PATCH` pixels, by `Evidence.slip_sd` codes"""
-PATCH = 3
+OUTLIER_RATE = 0.3
+"""Prior odds of an error of size `outlier_sd` in one patch of `OUTLIER_PATCH_PX` sprite pixels."""
+OUTLIER_PATCH_PX = 3
 
-_ALL = np.arange(CELLS)
-_LIKELY, _POSSIBLE = 7, 14
-"""energies up to which other answers are looked at, and counted"""
+_PIXELS = np.arange(NUM_PIXELS)
+_LIKELY_ENERGY, _POSSIBLE_ENERGY = 7, 14
+"""Energies up to which alternatives are examined one by one, and counted in the odds."""
 
 
 @dataclass(frozen=True)
 class Restoration:
+    """The most probable sprite of an observed image."""
+
     indices: Indices
-    """(576,): the color of each pixel in `PALETTE`"""
+    """Color of each pixel, as an index into `PALETTE`: (576,)."""
     background: Floats
-    """RGB, whole numbers 0 to 255"""
-    odds: float
-    """of all other answers together, against this one; inf where the search came to no end"""
-    strangeness: float
-    """of the colors found, how far the worst lies from the palette, in standard errors"""
-    hidden: Indices
-    """the palette's colors that could not be told from the background"""
+    """RGB background color: integers from 0 to 255, (3,)."""
+    alternative_odds: float
+    """Odds of all alternatives against this sprite; inf if the search did not converge."""
+    max_color_deviation: float
+    """Largest deviation of a used color from the palette, in standard errors."""
+    background_like: Indices
+    """Palette indices of the colors that cannot be distinguished from the background."""
 
 
-def restore(rendition: Rendition) -> Restoration:
-    evidence = rendition.evidence()
-    search = Search(rendition, evidence)
-    for turn in range(MAX_ROUNDS):
-        before = search.indices
-        corrected = rendition.corrected(search.picture(before))
+def restore(observation: Observation) -> Restoration:
+    """Return the most probable sprite of an observed image, with the odds of alternatives."""
+    likelihood = observation.likelihood()
+    search = MapSearch(observation, likelihood)
+    for round_ in range(MAX_ROUNDS):
+        previous = search.indices
+        corrected = observation.likelihood_near(search.sprite_rgb(previous))
         if corrected is not None:
-            evidence = corrected
-        elif turn > 0:
+            likelihood = corrected
+        elif round_ > 0:
             break
-        search.settle(evidence)
-        if (search.indices == before).all():
+        search.run(likelihood)
+        if (search.indices == previous).all():
             break
-    return _result(rendition, search)
+    return _summarize(observation, search)
 
 
-def _result(rendition: Rendition, search: Search) -> Restoration:
-    slope = search.member @ search.gradient
-    variance = 1 / np.diagonal(search.between, axis1=1, axis2=2).T
-    off = search.offsets[search.used] - slope * variance
-    off[search.used == 0] = 0
-    deviations = np.sqrt((off**2 / (variance + search.level_variance[search.used])).sum(axis=1))
+def _summarize(observation: Observation, search: MapSearch) -> Restoration:
+    """Compute the deviations and the odds, and compare renderings where the odds are high."""
     indices, odds = search.indices, np.inf
-    if search.settled:
-        odds, others = _others(search)
-        answers, rest = [indices], odds
-        while others and rest > rendition.doubtful_odds:
-            their_odds, other = others.pop(0)
-            answers, rest = [*answers, other], max(0.0, rest - their_odds)
-        if len(answers) > 1:
-            match = rendition.only_match([search.picture(a) for a in answers], odds)
+    if search.converged:
+        odds, alternatives = _find_alternatives(search)
+        candidates, remaining = [indices], odds
+        while alternatives and remaining > observation.rerender_odds:
+            alternative_odds, alternative = alternatives.pop(0)
+            candidates.append(alternative)
+            remaining = max(0.0, remaining - alternative_odds)
+        if len(candidates) > 1:
+            match = observation.find_unique_match([search.sprite_rgb(c) for c in candidates], odds)
             if match is not None:
-                indices, odds = answers[match], rest
+                indices, odds = candidates[match], remaining
     return Restoration(
         search.colors[indices],
         search.background_rgb(),
         odds,
-        float(deviations.max()),
-        np.union1d(search.behind, search.colors[search.hidden()]),
+        _max_color_deviation(search),
+        np.union1d(search.excluded, search.colors[search.find_background_like()]),
     )
 
 
-def _others(search: Search) -> tuple[float, list[tuple[float, Indices]]]:
-    """The summed odds of other answers, and the likeliest of these with theirs."""
-    pixels, colors = search.changes
-    pixels[_ALL, search.indices] = np.inf
-    pixels[search.counts[search.indices] == 1] = np.inf  # these are whole colors
+def _max_color_deviation(search: MapSearch) -> float:
+    """Return the largest deviation of a used color from the palette, in standard errors."""
+    slope = search.membership @ search.gradient
+    variance = 1 / np.diagonal(search.used_precision, axis1=1, axis2=2).T
+    deviation = search.offsets[search.used] - slope * variance
+    deviation[search.used == 0] = 0
+    squared = deviation**2 / (variance + search.offset_variance[search.used])
+    return float(np.sqrt(squared.sum(axis=1)).max())
+
+
+def _find_alternatives(search: MapSearch) -> tuple[float, list[tuple[float, Indices]]]:
+    """Return the summed odds of all alternatives, and the most probable ones with their odds."""
+    pixels, colors = search.pixel_energies, search.color_energies
+    pixels[_PIXELS, search.indices] = np.inf
+    # Changing the only pixel of a color is also a change of that color; count it once.
+    pixels[search.counts[search.indices] == 1] = np.inf
     colors[np.arange(len(search.used)), search.used] = np.inf
-    _allow_slips(search, pixels, colors)
-    hidden = search.hidden()  # whether these are background is for others to say
-    pixels[np.ix_(search.indices == 0, hidden)] = np.inf
-    pixels[np.isin(search.indices, hidden), 0] = np.inf
-    colors[np.isin(search.used, hidden), 0] = np.inf
-    found: list[tuple[float, Indices]] = []
-    for at, to in np.argwhere(colors < _LIKELY):
-        odds = float(np.exp(-colors[at, to]))
-        found.append((odds, np.where(search.indices == search.used[at], to, search.indices)))
-    for at, to in np.argwhere(pixels < _LIKELY)[: 10 * MAX_OTHERS]:
-        found.append((float(np.exp(-pixels[at, to])), np.where(at == _ALL, to, search.indices)))
-    found.sort(key=lambda pair: -pair[0])
-    energies = np.concatenate([pixels[pixels < _POSSIBLE], colors[colors < _POSSIBLE]])
-    return float(np.exp(-energies).sum()), found[:MAX_OTHERS]
+    _allow_outliers(search, pixels, colors)
+    # `background_like` reports confusions with the background; they are not alternatives here.
+    background_like = search.find_background_like()
+    pixels[np.ix_(search.indices == 0, background_like)] = np.inf
+    pixels[np.isin(search.indices, background_like), 0] = np.inf
+    colors[np.isin(search.used, background_like), 0] = np.inf
+    alternatives: list[tuple[float, Indices]] = []
+    for row, new in np.argwhere(colors < _LIKELY_ENERGY):
+        changed = np.where(search.indices == search.used[row], new, search.indices)
+        alternatives.append((float(np.exp(-colors[row, new])), changed))
+    for pixel, new in np.argwhere(pixels < _LIKELY_ENERGY)[: 10 * MAX_ALTERNATIVES]:
+        changed = np.where(pixel == _PIXELS, new, search.indices)
+        alternatives.append((float(np.exp(-pixels[pixel, new])), changed))
+    alternatives.sort(key=lambda pair: -pair[0])
+    energies = np.concatenate(
+        [pixels[pixels < _POSSIBLE_ENERGY], colors[colors < _POSSIBLE_ENERGY]]
+    )
+    return float(np.exp(-energies).sum()), alternatives[:MAX_ALTERNATIVES]
 
 
-def _allow_slips(search: Search, pixels: Samples, colors: Samples) -> None:
-    """Lower the energies of changes, beside what the evidence says, to those of a slip of the
-    codec in one patch.
+def _allow_outliers(search: MapSearch, pixels: Samples, colors: Samples) -> None:
+    """Lower the energies of changes, in place, to those of an outlier in one patch.
+
+    Codecs occasionally make a large error in a small patch, so that a pixel seems to have a nearby
+    color. The Gaussian likelihood underestimates how often that happens.
     """
-    luma, chroma = search.evidence.slip_sd
+    luma, chroma = search.likelihood.outlier_sd
     precision = np.array([1 / luma**2, 1 / chroma**2, 1 / chroma**2], np.float32)
-    here = search.codes[search.used]
-    gaps = squares(np.broadcast_to(precision, here.shape), here, search.codes)
-    slips = gaps.clip(min=0) - np.float32(np.log(SLIPS))
-    for at, to in np.argwhere(slips < _POSSIBLE):
-        color = search.used[at]
-        if color in (0, to):
+    used_ycbcr = search.ycbcr[search.used]
+    distances = quadratic_energies(
+        np.broadcast_to(precision, used_ycbcr.shape), used_ycbcr, search.ycbcr
+    )
+    outliers = distances.clip(min=0) - np.float32(np.log(OUTLIER_RATE))
+    for row, new in np.argwhere(outliers < _POSSIBLE_ENERGY):
+        color = search.used[row]
+        if color in (0, new):
             continue
         n = search.counts[color]
-        slip = slips[at, to] * max(1, n / PATCH)
-        colors[at, to] = min(colors[at, to], slip)
+        energy = outliers[row, new] * max(1, n / OUTLIER_PATCH_PX)
+        colors[row, new] = min(colors[row, new], energy)
         if n > 1:
             members = np.flatnonzero(search.indices == color)
-            prior = np.log((n - 1 + NEW) / (search.counts[to] + NEW))
-            slip = slips[at, to] + max(0, prior)
-            pixels[members, to] = np.minimum(pixels[members, to], slip)
+            prior = np.log((n - 1 + CONCENTRATION) / (search.counts[new] + CONCENTRATION))
+            energy = outliers[row, new] + max(0, prior)
+            pixels[members, new] = np.minimum(pixels[members, new], energy)

@@ -1,0 +1,135 @@
+"""What an image says about the sprite that it shows: a Gaussian likelihood of 576 pixels.
+
+Weighting the samples of an image by the size of their errors gives a Gaussian likelihood of the
+sprite's pixels, that is, weighted least squares in normal equations. `JpegObservation` in jpeg.py
+derives the size of the errors from the file's quantization tables; `PixelObservation` in pixels.py
+measures it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from punkdata.images.restoration.forward_model import Floats, Samples
+
+
+@dataclass(frozen=True)
+class GaussianLikelihood:
+    """Log-likelihood of a sprite s in YCbCr, in information form.
+
+    log p(image | s) = -1/2 sᵀ · precision · s + information · s + constant, summed over planes.
+    """
+
+    luma_precision: Samples
+    """Precision matrix of luma (576, 576), or its diagonal (576,) if errors are independent."""
+    chroma_precision: Samples
+    """Precision matrix of each chroma plane, in the same form."""
+    information: Samples
+    """Information vector of each plane, (576, 3)."""
+    color_offset_sd: tuple[float, ...]
+    """Standard deviation, per plane, of an error that all pixels of one color share (rounding)."""
+    outlier_sd: tuple[float, float]
+    """Size, in luma and chroma, of the codec's occasional large errors in one small patch."""
+
+    def apply_precision(self, membership: Samples) -> Samples:
+        """Return the precision matrix applied to indicator vectors of sets of pixels.
+
+        Args:
+            membership: (n, 576), 1 for the pixels of each of n sets, otherwise 0.
+
+        Returns:
+            (3, n, 576): by how much precision @ s grows when all pixels of a set grow by 1.
+        """
+        planes = self.luma_precision, self.chroma_precision
+        luma, chroma = (membership * p if p.ndim == 1 else membership @ p for p in planes)
+        return np.stack([luma, chroma, chroma])
+
+    def conditional_precision(self) -> Samples:
+        """Return the precision of each pixel given all others, the matrices' diagonal: (576, 3)."""
+        planes = self.luma_precision, self.chroma_precision
+        luma, chroma = (p if p.ndim == 1 else np.diagonal(p) for p in planes)
+        return np.stack([luma, chroma, chroma], axis=1)
+
+
+class Observation(Protocol):
+    """An observed image, decoded as far as its likelihood needs.
+
+    In all methods `rgb` is a candidate sprite, float (24, 24, 3) from 0 to 255.
+    """
+
+    rerender_odds: float
+    """Odds of the alternatives above which `find_unique_match` is worth its time."""
+
+    def least_squares_estimate(self) -> Samples:
+        """Return the most likely sprite if any color were possible: YCbCr (576, 3)."""
+
+    def likelihood(self) -> GaussianLikelihood:
+        """Return the likelihood from the image alone."""
+
+    def likelihood_near(self, rgb: Floats) -> GaussianLikelihood | None:
+        """Return the likelihood for sprites near `rgb`, or None if it needs no correction.
+
+        The nonlinear steps (clipping at black and white, rounding) are computed for `rgb`, and
+        the precision is reduced if the image fits `rgb` worse than expected.
+        """
+
+    def worst_block_residual(self, rgb: Floats) -> float:
+        """Return the root mean square residual of the block that fits `rgb` worst.
+
+        A true sprite gives 1 to 3; detail that is not in the sprite gives more.
+        """
+
+    def find_unique_match(self, candidates: Sequence[Floats], odds: float) -> int | None:
+        """Compare renderings of candidate sprites with the complete image.
+
+        Args:
+            candidates: The most probable sprite and its alternatives, most probable first.
+            odds: Odds of all alternatives together, against the first candidate.
+
+        Returns:
+            The index of the only candidate that matches, or None if no candidate does, several
+            do, or the comparison is not possible.
+        """
+
+    def to_ycbcr(self, rgb: Floats) -> Floats:
+        """Return YCbCr values (..., 3) as this image's format stores flat areas of RGB colors."""
+
+    def to_rgb(self, ycbcr: Floats) -> Floats:
+        """Return RGB colors (..., 3) from 0 to 255, without rounding; inverts `to_ycbcr`."""
+
+
+def quadratic_energies(
+    precision: Samples,
+    target: Samples,
+    levels: Samples,
+    row_term: Samples | float = 0,
+    column_term: Samples | float = 0,
+) -> Samples:
+    """Return 1/2 Σ precision · (levels - target)² + row_term - column_term, as a matrix product.
+
+    Args:
+        precision: (n, 3).
+        target: (n, 3).
+        levels: (m, 3).
+        row_term: (n,), added to each row.
+        column_term: (m,), subtracted from each column.
+
+    Returns:
+        float32 (n, m).
+    """
+    left = np.empty((len(target), 8), np.float32)
+    left[:, :3] = precision / 2
+    left[:, 3:6] = -precision * target
+    left[:, 6] = (precision * target * target).sum(axis=1) / 2 + row_term
+    left[:, 7] = -1
+    right = np.empty((8, len(levels)), np.float32)
+    right[:3] = (levels * levels).T
+    right[3:6] = levels.T
+    right[6] = 1
+    right[7] = column_term
+    energies: Samples = left @ right
+    return energies
