@@ -206,8 +206,8 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Return one epoch of batches, without transforms.
 
-        A batch is one indexing operation on all images, so this is faster than a DataLoader;
-        benchmarks/reading.py compares them.
+        A batch is one indexing operation on all images, and no code runs per sample;
+        benchmarks/reading.py compares the speed with that of a DataLoader.
 
         Args:
             batch_size: number of images in a batch; the last batch may be smaller.
@@ -259,9 +259,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
             UsageError: there is no image to show.
         """
         if not len(self._images[:n]):
-            raise UsageError(
-                f"there is no image to show: n is {n}, and the split has {len(self)} punks"
-            )
+            raise UsageError(f"no image to show: n is {n} and the split has {len(self)} punks")
         sprites = self._images[:n].transpose(0, 2, 3, 1)
         return montage(sprites, columns, scale, background)
 

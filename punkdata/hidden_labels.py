@@ -1,7 +1,7 @@
-"""Which accessories of the CryptoPunks no pixel shows: the list that ships with punkdata.
+"""The shipped list of hidden accessories: those that change no pixel of their punk.
 
-`punkdata audit --write` makes it (see layers.py). A punk is known by its pixels, so that
-nothing is claimed of a picture that was edited.
+`punkdata audit --write` creates the list. Punks are identified by their pixels rather than their
+number, so the list does not apply to an edited image.
 """
 
 from __future__ import annotations
@@ -13,30 +13,34 @@ from pathlib import Path
 
 from punkdata.files import write_atomic
 
-FILE = Path(__file__).parent / "data" / "hidden_accessories.json"
+HIDDEN_ACCESSORIES_FILE = Path(__file__).parent / "data" / "hidden_accessories.json"
 
 
 @cache
-def load_hidden_accessories() -> dict[str, tuple[str, ...]]:
-    """SHA-256 (hex) of a punk's pixels -> those of its accessories that change none of them."""
-    rows = json.loads(FILE.read_text("utf-8"))["punks"]
+def load_hidden_accessories(file: Path = HIDDEN_ACCESSORIES_FILE) -> dict[str, tuple[str, ...]]:
+    """Return the names of the hidden accessories by the SHA-256 (hexadecimal) of a punk's pixels.
+
+    Punks without hidden accessories are left out.
+    """
+    rows = json.loads(file.read_text("utf-8"))["punks"]
     return {sha256: tuple(names) for _, sha256, *names in rows}
 
 
 def write_hidden_accessories(
-    path: Path, labels_hash: str, punks: Iterable[tuple[int, str, tuple[str, ...]]]
+    file: Path, labels_hash: str, punks: Iterable[tuple[int, str, tuple[str, ...]]]
 ) -> None:
-    """Write such a list.
+    """Write a list of hidden accessories.
 
     Args:
-        labels_hash: of the snapshot that it was made from.
-        punks: the id, the SHA-256 of the pixels, and the hidden accessories, of those only
-            that have any.
+        file: path of the JSON file.
+        labels_hash: `labels_hash` of the snapshot from which the list was derived.
+        punks: punk_id, SHA-256 of the pixels and names of the hidden accessories, for each punk
+            that has any.
 
     Raises:
-        StorageError: the disk is full or refuses.
+        StorageError: the disk is full or cannot be written.
     """
     rows = ",\n".join(json.dumps([punk_id, sha256, *names]) for punk_id, sha256, names in punks)
     about = json.dumps("accessories that change no pixel: punk_id, SHA-256 of its pixels, names")
     text = f'{{"about": {about},\n"labels_hash": "{labels_hash}",\n"punks": [\n{rows}\n]}}\n'
-    write_atomic(path, text.encode())
+    write_atomic(file, text.encode())

@@ -1,18 +1,19 @@
-"""Which punk is for training, validation or test. Pure.
+"""Assignment of punks to the splits train, val and test.
 
-Two schemes stand beside each other in every snapshot:
+Every snapshot has two split schemes:
 
-- `split`: 80/10/10, stratified over all 92 labels. The assignment of the 10,000 punks is
-  published in `split.txt`, one character a punk (0 train, 1 val, 2 test), and never
-  changes; `stratify` is the algorithm that made it.
-- `split_by_id`: the first 8,000 ids, the next 1,000, the last 1,000, as earlier work had
-  it. It leaves no Alien in validation or test: use it for comparison only.
+- `split` ("default"): 80/10/10, stratified over all 92 labels. The assignment of the 10,000
+  CryptoPunks is stored in `data/split.txt`, one character per punk (0 train, 1 val, 2 test), and
+  never changes. `stratify` is the algorithm that produced it.
+- `split_by_id` ("by_id"): the first 8,000 ids, the next 1,000 and the last 1,000, for comparison
+  with earlier work. It has no Alien in validation or test.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
@@ -21,135 +22,180 @@ from numpy.typing import NDArray
 
 SPLITS: tuple[str, ...] = ("train", "val", "test")
 SPLIT_COLUMNS: dict[str, str] = {"default": "split", "by_id": "split_by_id"}
-"""scheme -> the column that holds it"""
+"""Column of the punks table by split scheme."""
 
-TENTHS: tuple[int, ...] = (8, 1, 1)
-_PER_TENTH = tuple(max(TENTHS) // tenths for tenths in TENTHS)  # to divide by size, in integers
+SPLIT_TENTHS: tuple[int, ...] = (8, 1, 1)
+"""Size of each split in tenths."""
 MIN_SUPPORT = 5
-"""a label that at least so many punks carry stands in each part"""
+"""Number of punks from which a label is guaranteed to occur in each split."""
+NUM_FOLDS = 10
+# Multiplying by these weights divides by the size of a split while staying in integers.
+_WEIGHTS = tuple(max(SPLIT_TENTHS) // tenths for tenths in SPLIT_TENTHS)
 
 
 @cache
-def published_split() -> NDArray[np.int8]:
-    """int8 (10000,): the index into `SPLITS` of every punk of the collection."""
+def load_published_split() -> NDArray[np.int8]:
+    """Return the split of each CryptoPunk as indices into `SPLITS`, int8 (10000,)."""
     text = resources.files("punkdata").joinpath("data/split.txt").read_text("ascii").strip()
     return np.frombuffer(text.encode(), np.int8) - ord("0")
 
 
 def assign_by_id(punk_ids: NDArray[np.int32]) -> NDArray[np.int8]:
-    """int8 (N,): 0 below id 8000, 1 below 9000, else 2."""
+    """Return indices into `SPLITS`, int8 (N,): 0 below id 8000, 1 below 9000, else 2."""
     return np.digitize(punk_ids, (8000, 9000)).astype(np.int8)
 
 
 def assign_splits(punk_ids: NDArray[np.int32], labels: NDArray[np.uint8]) -> NDArray[np.int8]:
-    """int8 (N,): the part of each punk, published where the ids are the collection's own.
+    """Return the split of each punk in the default scheme as indices into `SPLITS`, int8 (N,).
 
-    A smaller set of CryptoPunks keeps the published assignment, so that no punk ever
-    moves from test to training; any other set of ids is stratified afresh.
+    Subsets of the CryptoPunks use the published assignment, so that no punk ever moves from test
+    to train. Punks with other ids are stratified.
+
+    Args:
+        punk_ids: N distinct ids.
+        labels: label vectors of 0 and 1, (N, L).
     """
-    table = published_split()
-    if punk_ids.min(initial=0) >= 0 and punk_ids.max(initial=0) < len(table):
-        return table[punk_ids]
+    published = load_published_split()
+    if punk_ids.min(initial=0) >= 0 and punk_ids.max(initial=0) < len(published):
+        return published[punk_ids]
     return stratify(punk_ids, labels)
 
 
 def stratify(
     punk_ids: Sequence[int] | NDArray[np.int32], labels: NDArray[np.uint8]
 ) -> NDArray[np.int8]:
-    """Split so that every label is spread 80/10/10, and the whole exactly so.
+    """Split punks 80/10/10 so that each label is split 80/10/10 as well.
 
-    Iterative stratification after Sechidis, Tsoumakas and Vlahavas, "On the
-    Stratification of Multi-Label Data" (2011): take the punks of the rarest label first
-    and give each to the part that still wants most of what it carries. Four things
-    differ. A part's want is its shortage of *all* labels of the punk, relative to the
-    part's size; that keeps common labels as level as rare ones: in the published split
-    validation and test hold each label to within two punks of its share. A full part
-    takes no more, so sizes are exact. Each small part is owed one punk of every label
-    with `MIN_SUPPORT` punks, so that rounding does not leave it without. Punks come in
-    the order of their id's SHA-256, so neither a random generator nor the order of the
-    input decides. All sums are integers: every machine finds the same.
+    Iterative stratification after Sechidis, Tsoumakas and Vlahavas, "On the Stratification of
+    Multi-Label Data" (2011): take the punks with the rarest remaining label first, and give each
+    to the split with the greatest demand for its labels. Four things differ from the paper:
+
+    - The demand of a split is its shortage of all labels of the punk, relative to the size of the
+      split. This balances common labels as well as rare ones: in the published split, validation
+      and test deviate by at most two punks from the exact share of each label.
+    - A split that is full takes no more punks, so sizes are exact.
+    - Validation and test are guaranteed one punk with each label that `MIN_SUPPORT` punks have,
+      which rounding could otherwise deny them.
+    - Punks are taken in the order of the SHA-256 of their id, so the result depends neither on a
+      random generator nor on the order of the input.
+
+    All sums are integers, so the result is the same on every machine.
 
     Args:
         punk_ids: N distinct ids.
-        labels: (N, L) of 0 and 1.
+        labels: label vectors of 0 and 1, (N, L).
 
     Returns:
-        int8 (N,), indices into `SPLITS`.
+        Indices into `SPLITS`, int8 (N,).
     """
-    ids = [int(i) for i in punk_ids]
-    order = sorted(range(len(ids)), key=lambda i: hashlib.sha256(str(ids[i]).encode()).digest())
-    carried = [np.flatnonzero(row).tolist() for row in labels]
-    support = labels.sum(axis=0, dtype=np.int64)
-    room = _sizes(len(ids))
-    # All wants are in tenths of a punk.
-    wants = [[tenths * int(n) for n in support] for tenths in TENTHS]
-    for label, n in enumerate(support):
-        if n >= MIN_SUPPORT:
-            for part in (1, 2):
-                owed = max(10 - wants[part][label], 0)
-                wants[part][label] += owed
-                wants[0][label] -= owed
-    left = support.copy()
-    parts = np.full(len(ids), -1, np.int8)
+    order = _hash_order(punk_ids)
+    label_ids = [np.flatnonzero(row).tolist() for row in labels]
+    remaining = labels.sum(axis=0, dtype=np.int64)
+    room = _Room(_split_sizes(len(order)), _initial_demand(remaining))
+    splits = np.full(len(order), -1, np.int8)
+    while (remaining > 0).any():
+        rarest = int(np.where(remaining > 0, remaining, np.iinfo(np.int64).max).argmin())
+        for i in order:
+            if splits[i] < 0 and labels[i, rarest]:
+                splits[i] = room.place(label_ids[i])
+                remaining[label_ids[i]] -= 1
+    for i in order:  # punks without any label
+        if splits[i] < 0:
+            splits[i] = room.place([])
+    return splits
 
-    def place(i: int) -> None:
-        part = max(
-            (p for p in range(len(SPLITS)) if room[p]),
-            key=lambda p: (
-                sum(wants[p][label] for label in carried[i]) * _PER_TENTH[p],
-                room[p] * _PER_TENTH[p],
+
+@dataclass
+class _Room:
+    """What each split can still take while punks are assigned to splits."""
+
+    capacity: list[int]
+    """Number of punks that each split still takes."""
+    demand: list[list[int]]
+    """Number of punks with each label that each split should still get, in tenths of a punk."""
+
+    def place(self, label_ids: list[int]) -> int:
+        """Take one punk into the split with the greatest demand, then the most free capacity.
+
+        Args:
+            label_ids: indices of the punk's labels.
+
+        Returns:
+            Index of the split.
+        """
+        split = max(
+            (s for s in range(len(SPLITS)) if self.capacity[s]),
+            key=lambda s: (
+                sum(self.demand[s][label] for label in label_ids) * _WEIGHTS[s],
+                self.capacity[s] * _WEIGHTS[s],
             ),
         )
-        parts[i] = part
-        room[part] -= 1
-        for label in carried[i]:
-            wants[part][label] -= 10
-            left[label] -= 1
-
-    while (left > 0).any():
-        rarest = int(np.where(left > 0, left, np.iinfo(np.int64).max).argmin())
-        for i in order:
-            if parts[i] < 0 and labels[i, rarest]:
-                place(i)
-    for i in order:
-        if parts[i] < 0:
-            place(i)
-    return parts
+        self.capacity[split] -= 1
+        for label in label_ids:
+            self.demand[split][label] -= 10
+        return split
 
 
 def assign_folds(
     punk_ids: Sequence[int] | NDArray[np.int32], labels: NDArray[np.uint8]
 ) -> NDArray[np.int8]:
-    """Ten parts for cross-validation, none larger than a tenth rounded up, with every label
-    spread over them as evenly as can be.
+    """Assign punks to 10 folds for cross-validation, with each label spread evenly over them.
 
-    The punks of the rarest label come first, each to the part that has the fewest of that
-    label, then the fewest punks; in the order of their id's SHA-256, as in `stratify`.
+    Labels are taken from the rarest to the most common. Each punk with the label goes to the fold
+    that has the fewest punks with this label, then the fewest punks. Punks are taken in the order
+    of the SHA-256 of their id, as in `stratify`.
 
     Args:
         punk_ids: N distinct ids.
-        labels: (N, L) of 0 and 1.
+        labels: label vectors of 0 and 1, (N, L).
 
     Returns:
-        int8 (N,), 0 to 9.
+        Fold of each punk, 0 to 9, int8 (N,). No fold has more than N / 10 punks, rounded up.
     """
-    ids = [int(i) for i in punk_ids]
-    order = sorted(range(len(ids)), key=lambda i: hashlib.sha256(str(ids[i]).encode()).digest())
-    parts, room = np.full(len(ids), -1, np.int8), [-(-len(ids) // 10)] * 10
+    order = _hash_order(punk_ids)
+    folds = np.full(len(order), -1, np.int8)
+    capacity = [-(-len(order) // NUM_FOLDS)] * NUM_FOLDS
     support = labels.sum(axis=0, dtype=np.int64)
+    # The final None stands for the punks without any label.
     for label in [*np.argsort(support, kind="stable").tolist(), None]:
-        wearers = np.ones(len(ids), bool) if label is None else labels[:, label] > 0
-        counts = np.bincount(parts[wearers & (parts >= 0)], minlength=10).tolist()
+        has_label = np.ones(len(order), bool) if label is None else labels[:, label] > 0
+        assigned = folds[has_label & (folds >= 0)]
+        counts = np.bincount(assigned, minlength=NUM_FOLDS).tolist()
         for i in order:
-            if parts[i] < 0 and wearers[i]:
-                part = min((p for p in range(10) if room[p]), key=lambda p: (counts[p], -room[p]))
-                parts[i] = part
-                counts[part] += 1
-                room[part] -= 1
-    return parts
+            if folds[i] < 0 and has_label[i]:
+                fold = min(
+                    (f for f in range(NUM_FOLDS) if capacity[f]),
+                    key=lambda f: (counts[f], -capacity[f]),
+                )
+                folds[i] = fold
+                counts[fold] += 1
+                capacity[fold] -= 1
+    return folds
 
 
-def _sizes(n: int) -> list[int]:
-    """How many of n punks each part gets: tenths rounded down, the rest to training."""
-    held_out = [n * tenths // 10 for tenths in TENTHS[1:]]
+def _hash_order(punk_ids: Sequence[int] | NDArray[np.int32]) -> list[int]:
+    """Return the positions of the ids, sorted by the SHA-256 of the id."""
+    ids = [int(punk_id) for punk_id in punk_ids]
+    return sorted(range(len(ids)), key=lambda i: hashlib.sha256(str(ids[i]).encode()).digest())
+
+
+def _split_sizes(n: int) -> list[int]:
+    """Return the size of each split of n punks: tenths rounded down, the rest to train."""
+    held_out = [n * tenths // 10 for tenths in SPLIT_TENTHS[1:]]
     return [n - sum(held_out), *held_out]
+
+
+def _initial_demand(support: NDArray[np.int64]) -> list[list[int]]:
+    """Return how many punks with each label each split should get, in tenths of a punk.
+
+    Args:
+        support: number of punks with each label, (L,).
+    """
+    demand = [[tenths * int(n) for n in support] for tenths in SPLIT_TENTHS]
+    for label, n in enumerate(support):
+        if n >= MIN_SUPPORT:
+            for split in (1, 2):
+                missing = max(10 - demand[split][label], 0)
+                demand[split][label] += missing
+                demand[0][label] -= missing
+    return demand

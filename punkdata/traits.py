@@ -1,13 +1,13 @@
-"""The labels: 5 types and 87 accessories in one fixed order.
+"""The labels of a punk: 5 types and 87 accessories in a fixed order.
 
     >>> encode_labels("Zombie", ["Pipe"]).sum()
     np.uint8(2)
     >>> decode_labels(encode_labels("Zombie", ["Pipe"]))
     ('Zombie', ('Pipe',))
 
-`LABELS` is the order of every 92-vector of punkdata and punkmodels: the types, then the
-accessories, each sorted as Python sorts strings and spelled as in the CryptoPunks
-contract (so "Tassle Hat" and "Do-rag").
+`LABELS` is the order of every label vector in punkdata and punkmodels: the types, then the
+accessories, each sorted as Python sorts strings. Names are spelled as in the CryptoPunks contract
+(for example "Tassle Hat" and "Do-rag").
 """
 
 from __future__ import annotations
@@ -110,31 +110,34 @@ ACCESSORIES: tuple[str, ...] = (
 )
 
 LABELS: tuple[str, ...] = TYPES + ACCESSORIES
+"""Names of all 92 labels, in the order of label vectors."""
 
 TYPE_IDS: dict[str, int] = {name: i for i, name in enumerate(TYPES)}
+"""Index of each type in `TYPES`, by name."""
 ACCESSORY_IDS: dict[str, int] = {name: i for i, name in enumerate(ACCESSORIES)}
+"""Index of each accessory in `ACCESSORIES`, by name."""
 
 
 def normalize_name(name: str) -> str:
-    """A label without case and punctuation: "Do-rag" and "doRag" are both "dorag"."""
+    """Return a name without case and punctuation: "Do-rag" and "doRag" both give "dorag"."""
     return "".join(c for c in name if c.isalnum()).casefold()
 
 
 _KNOWN = frozenset(LABELS)
-_BY_FOLDED: dict[str, str] = {normalize_name(name): name for name in LABELS}
+_BY_NORMALIZED: dict[str, str] = {normalize_name(name): name for name in LABELS}
 
 
 def find_label(name: str) -> str | None:
-    """The label that `name` spells, whatever its case and punctuation; None if none."""
-    # Nearly all are spelled as here, and folding takes longer than all else of a token.
-    return name if name in _KNOWN else _BY_FOLDED.get(normalize_name(name))
+    """Return the label with this name, ignoring case and punctuation; None if there is none."""
+    # Almost all names are spelled exactly, and normalizing takes longer than the rest of parsing.
+    return name if name in _KNOWN else _BY_NORMALIZED.get(normalize_name(name))
 
 
 def encode_labels(punk_type: str, accessories: Iterable[str]) -> NDArray[np.uint8]:
-    """The 92-vector of 0 and 1, uint8, in the order of `LABELS`.
+    """Return the label vector of 0 and 1, uint8 (92,), in the order of `LABELS`.
 
     Raises:
-        KeyError: a name that is not spelled as in `TYPES` or `ACCESSORIES`.
+        KeyError: a name is not spelled as in `TYPES` or `ACCESSORIES`.
     """
     labels = np.zeros(len(LABELS), np.uint8)
     labels[TYPE_IDS[punk_type]] = 1
@@ -144,10 +147,10 @@ def encode_labels(punk_type: str, accessories: Iterable[str]) -> NDArray[np.uint
 
 
 def decode_labels(labels: NDArray[np.uint8]) -> tuple[str, tuple[str, ...]]:
-    """Type and accessories (in the order of `ACCESSORIES`) of a 92-vector.
+    """Return the type and the accessories of a label vector (92,), in the order of `ACCESSORIES`.
 
     Raises:
-        ValueError: not exactly one type is set.
+        ValueError: the vector does not have exactly one type.
     """
     types = np.flatnonzero(labels[: len(TYPES)])
     if len(types) != 1:
