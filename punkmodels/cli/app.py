@@ -11,6 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from punkdata.cli import console
+from punkdata.cli.options import ROOT, Json, Root, Version
+from punkdata.cli.progress import progress_bar
 from punkdata.errors import DataError, ImageError, UsageError
 from punkmodels.cli import evaluate as evaluate_generators
 from punkmodels.cli import generate, train_gan, tune
@@ -93,8 +95,8 @@ def train(context: typer.Context) -> None:
     "After a stop: punkmodels train classifier --resume latest",
 )
 def train_classifier(
-    root: console.Root = console.ROOT,
-    version: console.Version = "latest",
+    root: Root = ROOT,
+    version: Version = "latest",
     runs: Runs = DEFAULT_RUNS,
     model: Annotated[
         Model,
@@ -141,7 +143,7 @@ def train_classifier(
     threads: Threads = None,
     resume: Resume = None,
     logger: LoggerOption = None,
-    as_json: console.Json = False,
+    as_json: Json = False,
 ) -> None:
     """Train a classifier of types and accessories."""
     from punkmodels.classifier import train as training
@@ -221,11 +223,11 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="Where to write. (default: evaluation/ in the run)")
     ] = None,
-    root: console.Root = console.ROOT,
+    root: Root = ROOT,
     version: Snapshot = None,
     runs: Runs = DEFAULT_RUNS,
     device: DeviceOption = DeviceName.AUTO,
-    as_json: console.Json = False,
+    as_json: Json = False,
 ) -> None:
     """Score a classifier on held-out punks, or a generator, or drawings, beside real punks."""
     if evaluate_generators.is_generative(run, runs):
@@ -247,7 +249,7 @@ def evaluate(
     part = split or HeldOut.TEST
     torch_device, _ = pick_device(device.value)
     out = out or folder / "evaluation" / part.value
-    with console.progress("scoring", "resamples") as progress:
+    with progress_bar("scoring", "resamples") as progress:
         result = evaluate_classifier(
             folder,
             root,
@@ -306,10 +308,10 @@ def evaluate(
 def export(
     run: Annotated[str, typer.Argument(help='A path, a number, or "latest".')] = "latest",
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("weights"),
-    root: console.Root = console.ROOT,
+    root: Root = ROOT,
     version: Snapshot = None,
     runs: Runs = DEFAULT_RUNS,
-    as_json: console.Json = False,
+    as_json: Json = False,
 ) -> None:
     """Write what predicting or drawing needs of a run, in half precision, with its scores."""
     from punkmodels.classifier.evaluate import export_with_scores
@@ -321,7 +323,7 @@ def export(
     if evaluate_generators.is_generative(str(folder), runs):
         evaluate_generators.export_generated(folder, out, root, version, as_json=as_json)
         return
-    with console.progress("scoring", "resamples") as progress:
+    with progress_bar("scoring", "resamples") as progress:
         result = export_with_scores(folder, root, out, version=version, progress=progress)
     size_bytes = (out / WEIGHTS_FILE).stat().st_size
     if as_json:
@@ -353,7 +355,7 @@ def predict(
     ] = None,
     runs: Runs = DEFAULT_RUNS,
     device: DeviceOption = DeviceName.AUTO,
-    as_json: console.Json = False,
+    as_json: Json = False,
 ) -> None:
     """Tell type and accessories of punks in pictures."""
     from punkmodels.classifier.config import BUNDLED_CLASSIFIER

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from punkdata.cli import console
+from punkdata.cli.progress import progress_bar
 from punkdata.errors import UsageError
 from punkmodels.cli.generate import BUNDLED_NAMES, resolve_generator
 from punkmodels.cli.options import DeviceName
@@ -37,14 +38,14 @@ def evaluate_generated(
     from punkmodels.data.image_files import read_sprites
     from punkmodels.gan import evaluate_conditional
     from punkmodels.gan.config import is_finished, read_dcgan_config
-    from punkmodels.gan.evaluate import DRAW, generate_for_evaluation, evaluate_sprites, rows
+    from punkmodels.gan.evaluate import DRAW, evaluate_sprites, generate_for_evaluation, rows
     from punkmodels.training.device import pick_device
 
     path = Path(what)
     torch_device, _ = pick_device(device.value)
     obeyed, types, asked_out = None, None, out / "conditional" if out else None
     if what not in BUNDLED_NAMES and path.exists() and not (path / "config.json").exists():
-        with console.progress("reading", "pictures") as progress:
+        with progress_bar("reading", "pictures") as progress:
             raw = read_sprites(path, tile or 24, progress)
     else:
         path = resolve_generator(what, runs)
@@ -64,7 +65,7 @@ def evaluate_generated(
                 )
         version = version or "latest"
         if saved.options.conditional == "labels":
-            with console.progress("asking", "steps") as progress:
+            with progress_bar("asking", "steps") as progress:
                 obeyed = evaluate_conditional.evaluate_conditional(
                     path,
                     root,
@@ -74,13 +75,13 @@ def evaluate_generated(
                     progress=progress,
                 )
         if saved.options.conditional == "type":
-            with console.progress("asking", "punks") as progress:
+            with progress_bar("asking", "punks") as progress:
                 types = evaluate_conditional.types_right(
                     path, root, version=version, device=torch_device, progress=progress
                 )
-        with console.progress("drawing", "punks") as progress:
+        with progress_bar("drawing", "punks") as progress:
             raw = generate_for_evaluation(path, root, version, torch_device, progress)
-    with console.progress("scoring", "steps") as progress:
+    with progress_bar("scoring", "steps") as progress:
         result = evaluate_sprites(
             path.stem,
             raw,
@@ -154,7 +155,7 @@ def export_generated(
             return
         console.emit(str(out))
         return
-    with console.progress("scoring", "steps") as progress:
+    with progress_bar("scoring", "steps") as progress:
         result = export_with_scores(run, root, out, version=version, progress=progress)
     size_bytes = (out / WEIGHTS_FILE).stat().st_size
     if not is_finished(run):

@@ -8,6 +8,8 @@ from typing import Annotated, cast, get_args
 import typer
 
 from punkdata.cli import console
+from punkdata.cli.options import ROOT, Json, Root
+from punkdata.cli.progress import progress_bar
 from punkdata.errors import UsageError
 from punkmodels.cli.options import DeviceName, DeviceOption, Runs
 from punkmodels.training.run_dir import DEFAULT_RUNS, find_run
@@ -56,7 +58,7 @@ def generate(
     allow_impossible: Annotated[
         bool, typer.Option("--allow-impossible", help="Ask even for what no punk can have.")
     ] = False,
-    root: console.Root = console.ROOT,
+    root: Root = ROOT,
     seed: Annotated[int, typer.Option(min=0, max=10**9, help="Of the noise.")] = 0,
     scale: Annotated[
         int, typer.Option(min=1, max=40, help="Pixels of a grid to a pixel of a punk.")
@@ -72,7 +74,7 @@ def generate(
     ] = BUNDLED_NAME,
     runs: Runs = DEFAULT_RUNS,
     device: DeviceOption = DeviceName.AUTO,
-    as_json: console.Json = False,
+    as_json: Json = False,
 ) -> None:
     """Draw punks that never existed, at random or to order."""
     from punkmodels.data.splits import SplitName, load_split
@@ -117,7 +119,7 @@ def generate(
         )
     torch_device, _ = pick_device(device.value)
     generator = load_generator(folder, torch_device)
-    with console.progress("drawing", "punks") as progress:
+    with progress_bar("drawing", "punks") as progress:
         sprites, _ = generate_sprites(
             generator,
             count,

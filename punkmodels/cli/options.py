@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from punkdata.cli import console
+from punkdata.cli.progress import Progress, progress_bar
 from punkdata.errors import StoppedError, UsageError
 from punkdata.files import root_option, shell_quote
 from punkmodels.training.run_dir import list_runs
@@ -74,7 +75,7 @@ def check_no_other_options(is_plain: bool) -> None:
 
 
 @contextmanager
-def training_session() -> Iterator[tuple[ProcessGroup, console.Report, Callable[[str], None]]]:
+def training_session() -> Iterator[tuple[ProcessGroup, Progress, Callable[[str], None]]]:
     """The ranks that share a training, and how it reports and speaks: only the first does."""
     from punkmodels.training.distributed import init_process_group
 
@@ -82,7 +83,7 @@ def training_session() -> Iterator[tuple[ProcessGroup, console.Report, Callable[
         if not process_group.is_main:
             yield process_group, lambda done, total, note="": None, lambda text: None
             return
-        with console.progress("training", "images") as progress:
+        with progress_bar("training", "images") as progress:
             yield process_group, progress, console.say
 
 

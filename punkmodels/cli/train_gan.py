@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from punkdata.cli import console
+from punkdata.cli.options import ROOT, Json, Root, Version
 from punkdata.errors import UsageError
 from punkmodels.cli.options import (
     DeviceName,
@@ -61,8 +62,8 @@ class Head(StrEnum):
 
 
 def train_dcgan(
-    root: console.Root = console.ROOT,
-    version: console.Version = "latest",
+    root: Root = ROOT,
+    version: Version = "latest",
     runs: Runs = DEFAULT_RUNS,
     recipe: Annotated[
         Recipe | None,
@@ -156,7 +157,7 @@ def train_dcgan(
     threads: Threads = None,
     resume: Resume = None,
     logger: LoggerOption = None,
-    as_json: console.Json = False,
+    as_json: Json = False,
 ) -> None:
     """Train a DCGAN that draws punks."""
     from punkmodels.gan import train as training

