@@ -20,9 +20,7 @@ from punkdata.sources.recorded_reply import Reply, canonical_url, strip_cursor, 
         ("https://a.test/x?a=#top", "https://a.test/x?a=", "https://a.test/x?a="),
     ],
 )
-def test_one_request_has_one_name_and_pages_share_their_listing(
-    url: str, canonical: str, listing: str
-) -> None:
+def test_canonical_url_and_strip_cursor(url: str, canonical: str, listing: str) -> None:
     assert canonical_url(url) == canonical
     assert strip_cursor(canonical) == listing
 
@@ -31,11 +29,11 @@ def test_one_request_has_one_name_and_pages_share_their_listing(
     ("status", "is_final"),
     [(200, True), (206, True), (404, True), (410, True), (304, False), (400, False), (429, False)],
 )
-def test_success_and_final_absence_are_answers(status: int, is_final: bool) -> None:
+def test_success_404_and_410_are_final(status: int, is_final: bool) -> None:
     assert Reply(url="https://a.test/", status=status, time="now").is_final is is_final
 
 
-def test_a_reply_is_one_line_and_comes_back_from_it() -> None:
+def test_reply_round_trips_through_one_line() -> None:
     reply = Reply(url="https://a.test/?q=\n", status=200, body="0" * 64, time="now", **{"pass": 2})
     line = to_json_line(reply)
     assert (line.count("\n"), line[-1]) == (1, "\n")

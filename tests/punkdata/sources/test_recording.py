@@ -20,13 +20,13 @@ URL = "https://example.test/punk?a=1"
 
 @pytest.fixture
 def recording(tmp_path: Path) -> Recording:
-    made = create_recording(tmp_path, RecordingInfo(source="test", collection="c"))
-    made.add(URL, b"one")
-    made.add(URL, b"two")
-    return made
+    recording = create_recording(tmp_path, RecordingInfo(source="test", collection="c"))
+    recording.add(URL, b"one")
+    recording.add(URL, b"two")
+    return recording
 
 
-def test_a_recording_tells_what_was_received_and_the_newest_reply_wins(
+def test_find_returns_the_newest_reply(
     recording: Recording,
 ) -> None:
     again = open_recording(recording.path)
@@ -43,7 +43,7 @@ def test_equal_bodies_are_stored_once(recording: Recording) -> None:
     assert len(list((recording.path / "bodies").iterdir())) == 2
 
 
-def test_a_torn_last_line_is_passed_over_and_cut_off_before_writing_on(
+def test_incomplete_last_line_is_skipped_and_removed_on_resume(
     recording: Recording,
 ) -> None:
     with recording.index_path.open("ab") as file:
@@ -54,21 +54,21 @@ def test_a_torn_last_line_is_passed_over_and_cut_off_before_writing_on(
     assert [r.body_bytes for r in resumed.replies()] == [3, 3, 5]
 
 
-def test_a_body_that_was_never_whole_is_removed_on_resuming(recording: Recording) -> None:
-    torn = recording.path / "bodies" / ".abc.tmp"
-    torn.write_bytes(b"half")
+def test_temporary_body_file_is_removed_on_resume(recording: Recording) -> None:
+    temporary = recording.path / "bodies" / ".abc.tmp"
+    temporary.write_bytes(b"half")
     resume_recording(recording.path)
-    assert not torn.exists()
+    assert not temporary.exists()
 
 
-def test_a_damaged_line_before_the_last_is_named(recording: Recording) -> None:
+def test_damaged_line_is_named_with_its_number(recording: Recording) -> None:
     lines = recording.index_path.read_bytes().splitlines(keepends=True)
     recording.index_path.write_bytes(b"{}\n" + lines[1])
     with pytest.raises(DataError, match=r"index\.jsonl:1"):
         list(recording.replies())
 
 
-def test_a_changed_or_missing_body_is_refused(recording: Recording) -> None:
+def test_changed_or_missing_body_is_a_data_error(recording: Recording) -> None:
     reply = recording.find(URL)
     assert reply
     path = recording.body_path(reply)
@@ -80,22 +80,22 @@ def test_a_changed_or_missing_body_is_refused(recording: Recording) -> None:
         recording.verified_body_path(reply)
 
 
-def test_a_packed_body_that_swells_is_refused_before_it_does(recording: Recording) -> None:
+def test_decompression_bomb_does_not_allocate_memory(recording: Recording) -> None:
     reply = recording.add("https://x/api/v2/y", b"{}", compress=True)
     recording.body_path(reply).write_bytes(gzip.compress(bytes(50_000_000)))
     tracemalloc.start()
     with pytest.raises(DataError, match="has changed"):
         recording.read_body(reply)
-    _, most = tracemalloc.get_traced_memory()
+    _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert most < 2_000_000
+    assert peak_bytes < 2_000_000
     line = recording.index_path.read_text().replace('"body_bytes": 2', f'"body_bytes": {10**12}')
     recording.index_path.write_text(line)
     with pytest.raises(DataError, match="index.jsonl:3 is damaged"):
         list(recording.replies())
 
 
-def test_a_newer_format_is_refused_by_its_number(recording: Recording) -> None:
+def test_newer_format_is_a_schema_error(recording: Recording) -> None:
     file = recording.path / "recording.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 2, "news": 1}))
     with pytest.raises(SchemaError, match="format 2.*upgrade"):
@@ -109,18 +109,20 @@ def test_a_damaged_recording_json_is_refused(recording: Recording, text: str) ->
         open_recording(recording.path)
 
 
-def test_a_folder_without_recording_json_is_no_recording(tmp_path: Path) -> None:
+def test_folder_without_recording_json_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not a recording"):
         open_recording(tmp_path)
 
 
-def test_recordings_of_one_second_get_different_folders(tmp_path: Path) -> None:
-    made = [create_recording(tmp_path, RecordingInfo(source="s", collection="c")) for _ in range(3)]
-    assert len({r.path for r in made}) == 3
-    assert [r.path for r in list_recordings(tmp_path)] == [r.path for r in made]
+def test_recordings_of_the_same_second_get_different_folders(tmp_path: Path) -> None:
+    recordings = [
+        create_recording(tmp_path, RecordingInfo(source="s", collection="c")) for _ in range(3)
+    ]
+    assert len({r.path for r in recordings}) == 3
+    assert [r.path for r in list_recordings(tmp_path)] == [r.path for r in recordings]
 
 
-def test_a_body_spoiled_by_a_power_cut_is_forgotten_on_resuming(recording: Recording) -> None:
+def test_reply_with_a_damaged_body_is_removed_on_resume(recording: Recording) -> None:
     other = recording.add("https://example.test/other", b"three")
     recording.body_path(other).write_bytes(b"\0\0\0\0\0")
     resumed = resume_recording(recording.path)
@@ -132,19 +134,19 @@ def test_a_body_spoiled_by_a_power_cut_is_forgotten_on_resuming(recording: Recor
     assert resumed.read_body(found) == b"three"
 
 
-def test_half_a_body_whose_line_is_lost_does_not_pass_for_whole(recording: Recording) -> None:
-    reply = recording.add("https://x/api/v2/z", b"a whole body")
+def test_incomplete_body_without_an_index_line_is_removed_on_resume(recording: Recording) -> None:
+    reply = recording.add("https://x/api/v2/z", b"a complete body")
     path = recording.body_path(reply)
-    path.write_bytes(b"a who")
+    path.write_bytes(b"a com")
     lines = recording.index_path.read_bytes().splitlines(keepends=True)
     recording.index_path.write_bytes(b"".join(lines[:-1]))
     resumed = resume_recording(recording.path)
     assert not path.exists()
-    again = resumed.add("https://x/api/v2/z", b"a whole body")
-    assert resumed.read_body(again) == b"a whole body"
+    again = resumed.add("https://x/api/v2/z", b"a complete body")
+    assert resumed.read_body(again) == b"a complete body"
 
 
-def test_a_finished_recording_says_so_and_counts_what_it_holds(recording: Recording) -> None:
+def test_finished_recording_has_its_status_and_counts(recording: Recording) -> None:
     recording.add("https://api.test/api/v2/x", b"{}", compress=True)
     recording.finish("partial")
     again = open_recording(recording.path)
@@ -153,27 +155,27 @@ def test_a_finished_recording_says_so_and_counts_what_it_holds(recording: Record
     assert (again.count_images(), again.count_bytes()) == (1, 5)
 
 
-def test_a_line_that_a_full_disk_tears_is_taken_back(
+def test_line_that_a_full_disk_truncates_is_removed(
     recording: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = recording.index_path.read_bytes()
-    real = Path.open
+    index_before = recording.index_path.read_bytes()
+    real_open = Path.open
 
-    class Full(io.FileIO):
+    class FullDiskFile(io.FileIO):
         def write(self, data: Any) -> int:
             return super().write(bytes(data)[:40])
 
-    def open_full(path: Path, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
-        return Full(path, "a") if mode == "ab" else real(path, mode, *args, **kwargs)
+    def open_on_full_disk(path: Path, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        return FullDiskFile(path, "a") if mode == "ab" else real_open(path, mode, *args, **kwargs)
 
-    monkeypatch.setattr(Path, "open", open_full)
+    monkeypatch.setattr(Path, "open", open_on_full_disk)
     with pytest.raises(StorageError, match="No space left"):
         recording.add("https://example.test/other", None, status=503)
     monkeypatch.undo()
-    assert recording.index_path.read_bytes() == whole
+    assert recording.index_path.read_bytes() == index_before
 
 
-def test_recordings_are_taken_in_the_order_in_which_they_ended(tmp_path: Path) -> None:
+def test_list_finished_is_ordered_by_completion_time(tmp_path: Path) -> None:
     info = RecordingInfo(source="s", collection="c")
     first, second, third = (create_recording(tmp_path, info.model_copy()) for _ in range(3))
     second.finish("complete")
