@@ -1,8 +1,8 @@
-"""What punks can wear: one accessory of a kind at each of nine places, and who wears what. Pure.
+"""Rules on which traits a punk can have, as observed in all 10,000 CryptoPunks.
 
-Nobody wrote these rules down; they are what all 10,000 punks obey. Two accessories of one place
-never meet; 24 are women's only and 28 no woman's; no ape and no alien has hair, a beard, a mole or
-make-up; and nobody wears more than seven.
+Each accessory belongs to one of 11 kinds, and each kind to one of nine slots. A punk has at most
+one accessory per slot and at most seven in total. 24 accessories occur only on Females and 28 never
+do. Apes and Aliens have no accessories of the kinds in `NOT_ON_APES_OR_ALIENS`.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ ACCESSORY_KINDS: dict[str, tuple[str, ...]] = {
     "ears": ("Earring",),
     "necks": ("Choker", "Gold Chain", "Silver Chain"),
 }
-"""kind -> accessories; all 87"""
+"""All 87 accessories by kind."""
 ACCESSORY_SLOTS: tuple[tuple[str, ...], ...] = (
     ("hats", "hair"),
     ("glasses", "eye make-up"),
@@ -111,7 +111,7 @@ ACCESSORY_SLOTS: tuple[tuple[str, ...], ...] = (
     ("ears",),
     ("necks",),
 )
-"""kinds of which a punk wears one accessory in all"""
+"""The nine slots; a punk has at most one accessory of the kinds in a slot."""
 FEMALE_ONLY = frozenset(
     {
         *("Black Lipstick", "Hot Lipstick", "Purple Lipstick", "Choker", "Welding Goggles"),
@@ -122,7 +122,7 @@ FEMALE_ONLY = frozenset(
         *("Wild Blonde", "Wild White Hair"),
     }
 )
-"""worn by no other type"""
+"""Accessories that only Females have."""
 NEVER_FEMALE = frozenset(
     {
         *ACCESSORY_KINDS["beards"],
@@ -131,29 +131,31 @@ NEVER_FEMALE = frozenset(
         *("Top Hat", "Peak Spike", "Purple Hair", "Shaved Head", "Vampire Hair"),
     }
 )
+"""Accessories that no Female has."""
 NOT_ON_APES_OR_ALIENS = ("hair", "eye make-up", "beards", "mouths", "cheeks", "noses")
-"""kinds that no ape and no alien wears"""
+"""Kinds of accessories that no Ape and no Alien has."""
 MAX_ACCESSORIES = 7
+"""Largest number of accessories on one punk."""
 
 
 def allowed_accessories(punk_type: str) -> frozenset[str]:
-    """The accessories that a type can wear."""
+    """Return the accessories that punks of a type can have."""
     if punk_type == "Female":
         return frozenset(ACCESSORIES) - NEVER_FEMALE
-    bare = NOT_ON_APES_OR_ALIENS if punk_type in ("Ape", "Alien") else ()
-    return (
-        frozenset(ACCESSORIES) - FEMALE_ONLY - {a for kind in bare for a in ACCESSORY_KINDS[kind]}
-    )
+    excluded = NOT_ON_APES_OR_ALIENS if punk_type in ("Ape", "Alien") else ()
+    names = {name for kind in excluded for name in ACCESSORY_KINDS[kind]}
+    return frozenset(ACCESSORIES) - FEMALE_ONLY - names
 
 
 def check_traits(punk_type: str, accessories: Collection[str]) -> None:
-    """Whether a punk of that type can wear these at once.
+    """Check that a punk of this type can have these accessories at the same time.
 
     Args:
-        accessories: names of `ACCESSORIES`.
+        punk_type: name from `TYPES`.
+        accessories: names from `ACCESSORIES`.
 
     Raises:
-        UsageError: it cannot; says what it can.
+        UsageError: it cannot; the hint lists the alternatives.
     """
     for name in accessories:
         if name not in allowed_accessories(punk_type):
@@ -163,18 +165,20 @@ def check_traits(punk_type: str, accessories: Collection[str]) -> None:
             ]
             raise UsageError(
                 f"{_with_article(punk_type)} cannot wear {name}",
-                hint=f"{kind} that it can wear: {', '.join(others) or 'none'}",
+                hint=f"{kind} that this type can wear: {', '.join(others) or 'none'}",
             )
-    for place in ACCESSORY_SLOTS:
-        worn = [name for kind in place for name in ACCESSORY_KINDS[kind] if name in accessories]
+    for slot in ACCESSORY_SLOTS:
+        worn = [name for kind in slot for name in ACCESSORY_KINDS[kind] if name in accessories]
         if len(worn) > 1:
             raise UsageError(
                 f"{' and '.join(worn)} cannot be worn together",
-                hint=f"ask for one of {' and '.join(place)} only",
+                hint=f"choose only one accessory from {' and '.join(slot)}",
             )
-    if len(set(accessories)) > MAX_ACCESSORIES:
+    count = len(set(accessories))
+    if count > MAX_ACCESSORIES:
         raise UsageError(
-            f"no punk wears more than {MAX_ACCESSORIES} accessories, not {len(set(accessories))}"
+            f"a punk can wear at most {MAX_ACCESSORIES} accessories, not {count}",
+            hint="choose fewer accessories",
         )
 
 
