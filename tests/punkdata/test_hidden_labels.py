@@ -3,29 +3,21 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
-from punkdata import hidden_labels
 from punkdata.hidden_labels import load_hidden_accessories, write_hidden_accessories
 from punkdata.traits import ACCESSORIES
 
 
-def test_what_is_written_is_what_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_load_returns_what_was_written(tmp_path: Path) -> None:
     file = tmp_path / "hidden.json"
-    write_hidden_accessories(
-        file, "abc", [(3, "12" * 32, ("Earring", "Mole")), (9, "ab" * 32, ("Smile",))]
-    )
-    monkeypatch.setattr(hidden_labels, "FILE", file)
-    load_hidden_accessories.cache_clear()
-    try:
-        assert load_hidden_accessories() == {"12" * 32: ("Earring", "Mole"), "ab" * 32: ("Smile",)}
-    finally:
-        load_hidden_accessories.cache_clear()
+    rows = [(3, "12" * 32, ("Earring", "Mole")), (9, "ab" * 32, ("Smile",))]
+    write_hidden_accessories(file, "abc", rows)
+    assert load_hidden_accessories(file) == {sha256: names for _, sha256, names in rows}
 
 
-def test_the_list_that_ships_names_accessories_of_known_pixels() -> None:
-    assert len(load_hidden_accessories()) > 500
-    for sha256, names in load_hidden_accessories().items():
+def test_shipped_list_maps_pixel_hashes_to_accessories() -> None:
+    hidden = load_hidden_accessories()
+    assert len(hidden) > 500
+    for sha256, names in hidden.items():
         assert re.fullmatch("[0-9a-f]{64}", sha256)
         assert names
         assert set(names) <= set(ACCESSORIES)

@@ -4,7 +4,16 @@ import json
 
 import pyarrow as pa
 
-from punkdata.schema import PUNKS, SALES, VERSIONED_PUNK_COLUMNS, VERSIONED_SALE_COLUMNS
+from punkdata.schema import (
+    PROVENANCE,
+    PROVENANCE_COLUMN_DESCRIPTIONS,
+    PUNK_COLUMN_DESCRIPTIONS,
+    PUNKS,
+    SALE_COLUMN_DESCRIPTIONS,
+    SALES,
+    VERSIONED_PUNK_COLUMNS,
+    VERSIONED_SALE_COLUMNS,
+)
 from punkdata.traits import ACCESSORIES, TYPES
 
 PUNK_COLUMNS = (
@@ -18,22 +27,22 @@ SALE_COLUMNS = (
 )
 
 
-def test_the_columns_are_those_of_the_contract() -> None:
+def test_schemas_have_the_documented_columns() -> None:
     assert " ".join(PUNKS.names) == PUNK_COLUMNS
     assert " ".join(SALES.names) == SALE_COLUMNS
 
 
-def test_wei_are_exact_integers() -> None:
+def test_wei_columns_are_exact_integers() -> None:
     for field in (PUNKS.field("last_sale_wei"), SALES.field("amount"), SALES.field("price_wei")):
         assert field.type == pa.decimal128(38, 0)
 
 
-def test_what_the_version_is_computed_from_are_columns() -> None:
+def test_versioned_columns_exist_in_the_schemas() -> None:
     assert set(VERSIONED_PUNK_COLUMNS) <= set(PUNKS.names)
     assert set(VERSIONED_SALE_COLUMNS) <= set(SALES.names)
 
 
-def test_the_metadata_gives_every_column_its_feature() -> None:
+def test_metadata_has_a_feature_for_every_column() -> None:
     info = json.loads(PUNKS.metadata[b"huggingface"])["info"]["features"]
     assert list(info) == PUNKS.names
     assert info["image"]["_type"] == "Image"
@@ -43,5 +52,16 @@ def test_the_metadata_gives_every_column_its_feature() -> None:
     assert info["last_sold_at"]["dtype"] == "timestamp[ms, tz=UTC]"
 
 
-def test_no_field_is_non_nullable_because_datasets_would_drop_its_feature() -> None:
+def test_all_fields_are_nullable() -> None:
+    # `datasets` drops the features of non-nullable fields.
     assert all(field.nullable for field in [*PUNKS, *SALES])
+
+
+def test_every_column_has_a_description_of_its_own() -> None:
+    for schema, descriptions in (
+        (PUNKS, PUNK_COLUMN_DESCRIPTIONS),
+        (SALES, SALE_COLUMN_DESCRIPTIONS),
+        (PROVENANCE, PROVENANCE_COLUMN_DESCRIPTIONS),
+    ):
+        assert list(descriptions) == schema.names
+        assert len(set(descriptions.values())) == len(descriptions)

@@ -14,14 +14,14 @@ from punkdata.trait_rules import (
 from punkdata.traits import ACCESSORIES, TYPES
 
 
-def test_each_accessory_is_of_one_kind_and_each_kind_of_one_place() -> None:
+def test_accessories_have_one_kind_and_kinds_have_one_slot() -> None:
     assert sorted(name for names in ACCESSORY_KINDS.values() for name in names) == sorted(
         ACCESSORIES
     )
-    assert sorted(kind for place in ACCESSORY_SLOTS for kind in place) == sorted(ACCESSORY_KINDS)
+    assert sorted(kind for slot in ACCESSORY_SLOTS for kind in slot) == sorted(ACCESSORY_KINDS)
 
 
-def test_women_and_the_others_have_some_of_their_own() -> None:
+def test_allowed_accessories_depend_on_the_type() -> None:
     assert (len(FEMALE_ONLY), len(NEVER_FEMALE), len(FEMALE_ONLY & NEVER_FEMALE)) == (24, 28, 0)
     assert set(ACCESSORIES) > FEMALE_ONLY | NEVER_FEMALE
     assert allowed_accessories("Female").isdisjoint(NEVER_FEMALE)
@@ -42,27 +42,27 @@ def test_women_and_the_others_have_some_of_their_own() -> None:
         *((punk_type, ()) for punk_type in TYPES),
     ],
 )
-def test_what_punks_wear_is_fine(punk_type: str, worn: tuple[str, ...]) -> None:
+def test_check_traits_accepts_possible_punks(punk_type: str, worn: tuple[str, ...]) -> None:
     check_traits(punk_type, worn)
 
 
 @pytest.mark.parametrize(
-    ("punk_type", "worn", "why"),
+    ("punk_type", "worn", "message"),
     [
-        ("Female", ["Goat"], r"a Female cannot wear Goat; beards that it can wear: none"),
+        ("Female", ["Goat"], r"a Female cannot wear Goat; beards that this type can wear: none"),
         ("Male", ["Tiara"], r"a Male cannot wear Tiara; hats .* Bandana, .*, Top Hat$"),
-        ("Ape", ["Mohawk"], r"an Ape cannot wear Mohawk; hair that it can wear: none"),
+        ("Ape", ["Mohawk"], r"an Ape cannot wear Mohawk; hair that this type can wear: none"),
         ("Male", ["Mohawk", "Cap"], r"Cap and Mohawk cannot be worn together; .* hats and hair"),
         ("Male", ["VR", "Clown Eyes Blue"], r"VR and Clown Eyes Blue cannot .* glasses and eye"),
         (
             "Male",
             ["Cap", "VR", "Goat", "Smile", "Pipe", "Mole", "Clown Nose", "Earring"],
-            r"no punk wears more than 7 accessories, not 8",
+            r"a punk can wear at most 7 accessories, not 8",
         ),
     ],
 )
-def test_what_no_punk_wears_is_refused_with_what_it_can(
-    punk_type: str, worn: list[str], why: str
+def test_check_traits_names_the_alternatives_to_impossible_traits(
+    punk_type: str, worn: list[str], message: str
 ) -> None:
-    with pytest.raises(UsageError, match=why):
+    with pytest.raises(UsageError, match=message):
         check_traits(punk_type, worn)

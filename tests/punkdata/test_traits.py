@@ -14,7 +14,7 @@ from punkdata.traits import (
 )
 
 
-def test_there_are_5_types_and_87_accessories_each_sorted() -> None:
+def test_labels_are_5_types_and_87_accessories_in_sorted_order() -> None:
     assert len(TYPES) == 5
     assert len(ACCESSORIES) == 87 == len(set(ACCESSORIES))
     assert list(TYPES) == sorted(TYPES)
@@ -22,7 +22,7 @@ def test_there_are_5_types_and_87_accessories_each_sorted() -> None:
     assert LABELS == TYPES + ACCESSORIES
 
 
-def test_labels_survive_the_vector_in_label_order() -> None:
+def test_decode_labels_inverts_encode_labels() -> None:
     vector = encode_labels("Zombie", ["Pipe", "3D Glasses"])
     assert vector.dtype == np.uint8
     assert vector.sum() == 3
@@ -30,24 +30,24 @@ def test_labels_survive_the_vector_in_label_order() -> None:
 
 
 @pytest.mark.parametrize("types", [[], ["Ape", "Alien"]])
-def test_a_vector_without_exactly_one_type_is_refused(types: list[str]) -> None:
+def test_decode_labels_rejects_vectors_without_exactly_one_type(types: list[str]) -> None:
     vector = np.zeros(92, np.uint8)
     vector[[TYPES.index(t) for t in types]] = 1
     with pytest.raises(ValueError, match="exactly one type"):
         decode_labels(vector)
 
 
-def test_an_unknown_name_is_refused() -> None:
+def test_encode_labels_rejects_an_unknown_name() -> None:
     with pytest.raises(KeyError):
         encode_labels("Male", ["Monocle"])
 
 
 @pytest.mark.parametrize("label", LABELS)
-def test_a_label_is_found_whatever_its_case_and_punctuation(label: str) -> None:
+def test_find_label_ignores_case_and_punctuation(label: str) -> None:
     assert find_label(camel_case(label)) == label
     assert find_label(label.upper().replace(" ", "-")) == label
 
 
-def test_a_label_that_is_none_is_not_found() -> None:
+def test_find_label_returns_none_for_an_unknown_name() -> None:
     assert find_label("7 attributes") is None
     assert find_label("") is None
