@@ -1,4 +1,4 @@
-"""A classifier's run: its options, and its network back from disk."""
+"""Configuration of a classifier, and loading and exporting of trained classifiers."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ from punkmodels.training.pretrained import (
     restore_model,
 )
 
-Model = Literal["cnn", "linear", "published", "features"]
+ModelName = Literal["cnn", "linear", "published", "features"]
 Task = Literal["labels", "type"]
-_TABLE = (NUM_PIXELS, len(PALETTE))
+SplitScheme = Literal["default", "by_id", "fold-1", "fold-2", "fold-3", "fold-4", "fold-5"]
+
 BUNDLED_CLASSIFIER = Path(__file__).parents[1] / "weights" / "classifier"
-Scheme = Literal["default", "by_id", "fold-1", "fold-2", "fold-3", "fold-4", "fold-5"]
+"""folder of the weights that are part of the package"""
 
 
 @dataclass(frozen=True)
@@ -43,48 +44,62 @@ class ClassifierConfig:
     """Options of a classifier's training; the defaults are the preset `quick`."""
 
     preset: str = "quick"
-    model: Model = "cnn"
+    model: ModelName = "cnn"
     task: Task = "labels"
-    split_scheme: Scheme = "default"
+    """"labels" for all 92 labels, "type" for the 5 types only"""
+    split_scheme: SplitScheme = "default"
     visible_only: bool = True
-    """leave out of the labels what no pixel shows"""
+    """whether labels that no pixel shows are left out of the targets"""
     epochs: Count = 8
     patience: Annotated[int, Field(ge=0)] = 0
-    """epochs without a lower validation loss after which training ends; 0: it never does"""
+    """epochs without a lower validation loss after which training stops; 0 disables this"""
     batch_size: Count = 64
+    """size of a batch, over all processes"""
     color_embedding_dim: Dim = 16
+    """dimension of the learned color embedding"""
     width: Dim = 32
+    """channels of the first convolution"""
     depth: Annotated[int, Field(ge=1, le=5)] = 3
-    """blocks of `published`; each halves the map and doubles the filters"""
+    """number of blocks of the model `published`"""
     hidden: Dim = 256
+    """units of the fully connected layer"""
     dropout: Fraction = 0.2
+    """dropout probability"""
     skip: bool = True
-    """a linear layer from the pixels beside the network"""
+    """whether a linear layer from the pixels to the logits is added"""
     peak_lr: float = 3e-3
+    """highest learning rate of the one-cycle schedule"""
     weight_decay: float = 0.02
     ema_half_life_epochs: float = 0.5
+    """half-life, in epochs, of the exponential moving average of the weights"""
     class_balance: Fraction = 0.5
-    """share of a batch that is drawn so that rare labels come as often as common ones"""
+    """share of balanced sampling, in which each label contributes equally to a batch"""
     pixel_noise: Fraction = 0.01
-    """share of pixels that are taken from another punk"""
+    """probability that a pixel is replaced by that of another punk"""
     augment_with: str | None = None
-    """a generator's run, whose drawings are further examples, see synthetic.py"""
+    """run folder of the generator of additional training examples"""
     augment_fraction: Annotated[float, Field(ge=0, le=10)] = 0.0
-    """of them, for each real one"""
+    """number of generated examples for each real one"""
     seed: int = 0
+    """random seed"""
 
     @property
-    def outputs(self) -> int:
+    def num_outputs(self) -> int:
+        """Number of logits: 92 labels or 5 types."""
         return len(TYPES) if self.task == "type" else len(LABELS)
 
 
 PRESETS: dict[str, dict[str, Any]] = {"quick": {}, "best": {"epochs": 24, "patience": 8}}
-MODELS: dict[Model, dict[str, Any]] = {
+"""options of each preset that differ from `ClassifierConfig`; for the model `cnn` only"""
+
+MODELS: dict[ModelName, dict[str, Any]] = {
     "cnn": {},
     "linear": {"peak_lr": 0.02, "weight_decay": 0.0, "epochs": 15},
-    # What generators are measured with: all that it knows of a sprite lies in 128 numbers.
+    # The feature extractor of generator metrics. Without the skip layer, all information about a
+    # sprite passes through the 128 hidden units.
     "features": {"width": 16, "hidden": 128, "skip": False, "epochs": 24, "patience": 8},
-    # As such networks are usually trained: on whole images, each as often as any other.
+    # Uniform sampling without augmentation; learning rate, batch size and number of epochs are
+    # those of the public script that `PublishedCNN` describes.
     "published": {
         "width": 64,
         "batch_size": 32,
@@ -94,34 +109,37 @@ MODELS: dict[Model, dict[str, Any]] = {
         "epochs": 14,
     },
 }
-"""what differs from `ClassifierConfig`"""
+"""options of each model that differ from `ClassifierConfig`"""
 
 
-def make_config(preset: str = "quick", model: Model = "cnn", **chosen: Any) -> ClassifierConfig:
-    """The options of a model, of a preset if it is `cnn`, and those chosen, which are stronger."""
-    of_preset = PRESETS[preset] if model == "cnn" else {}
-    options = {"preset": preset, "model": model, **of_preset, **MODELS[model], **chosen}
+def make_config(
+    preset: str = "quick", model: ModelName = "cnn", **overrides: Any
+) -> ClassifierConfig:
+    """Return a configuration: defaults, then the preset, then the model, then overrides."""
+    preset_options = PRESETS[preset] if model == "cnn" else {}
+    options = {"preset": preset, "model": model, **preset_options, **MODELS[model], **overrides}
     return ClassifierConfig(**options)
 
 
 def build_model(
     config: ClassifierConfig, pairs: torch.Tensor, prior: torch.Tensor | None = None
 ) -> Classifier:
-    """A new network.
+    """Build an untrained classifier.
 
     Args:
+        config: the configuration.
         pairs: see `Classifier`.
-        prior: float (outputs,), how often each label occurs in training. The last bias starts
-            at its logit, so that the first steps do not go into learning that labels are rare.
+        prior: frequency of each label in the training data, float (num_outputs,). The output bias
+            starts at its logit, so that training need not first learn that labels are rare.
     """
     network: PunkCNN | LinearPixels | PublishedCNN
     if config.model == "linear":
-        network = LinearPixels(config.outputs, int(pairs.max()))
+        network = LinearPixels(config.num_outputs, int(pairs.max()))
     elif config.model == "published":
-        network = PublishedCNN(config.outputs, config.width, config.dropout, config.depth)
+        network = PublishedCNN(config.num_outputs, config.width, config.dropout, config.depth)
     else:
         network = PunkCNN(
-            config.outputs,
+            config.num_outputs,
             config.color_embedding_dim,
             config.width,
             config.hidden,
@@ -135,74 +153,92 @@ def build_model(
     return Classifier(network, pairs)
 
 
-class _Trained(BaseModel):
+class ClassifierMetadata(CheckpointMetadata):
+    """The JSON file of a classifier's checkpoint."""
+
+    epoch: int = Field(ge=0)
+    """index of the last completed epoch, counted from 0"""
+    best_epoch: int = Field(ge=0)
+    """index of the epoch with the lowest validation loss, whose average is stored as best.*"""
+    best_val_loss: float
+    """validation loss of that epoch"""
+
+
+class _TrainingStatus(BaseModel):
+    """The section `trained` of config.json, in a folder of exported weights."""
+
     epochs: int = 0
     finished: bool = False
 
 
-class ClassifierMetadata(CheckpointMetadata):
-    """The JSON beside a checkpoint's tensors."""
-
-    epoch: int = Field(ge=0)
-    """the last one that was finished, from 0"""
-    best_epoch: int = Field(ge=0)
-    """the one with the lowest validation loss so far, whose average is kept as best.*"""
-    best_val_loss: float
-
-
 class SavedClassifier(SavedRun):
-    """What is read again of a classifier's config.json."""
+    """The config.json of a classifier's run or exported weights."""
 
     task: Literal["classifier"]
     options: ClassifierConfig
-    trained: _Trained = _Trained()
-    """of exported weights"""
+    trained: _TrainingStatus = _TrainingStatus()
+    """training status of exported weights; defaults for a run"""
 
 
 def read_classifier_config(run: Path) -> SavedClassifier:
-    """The config.json of a classifier's run; raises as `read_saved`."""
+    """Read and validate the config.json of a classifier.
+
+    Raises:
+        DataError: see `read_run_config`.
+    """
     return read_run_config(run, SavedClassifier, "classifier")
 
 
 def load_classifier(run: Path, device: torch.device) -> Classifier:
-    """The averaged network of a run as it was best, ready to predict.
+    """Load a trained classifier in evaluation mode: the averaged weights of the best epoch.
+
+    Args:
+        run: a run folder, or a folder of exported weights.
+        device: the device to load to.
 
     Raises:
-        DataError: the run has no whole checkpoint, or is no classifier's.
+        DataError: the folder has no weights, they are damaged, or belong to another model.
     """
     config = read_classifier_config(run).options
     file = run / WEIGHTS_FILE
-    tensors = (
-        read_tensors(file)
-        if file.exists()
-        else strip_prefix("best", load_checkpoint(run, ClassifierMetadata)[0])
-    )
+    if file.exists():
+        tensors = read_tensors(file)
+    else:
+        tensors = strip_prefix("best", load_checkpoint(run, ClassifierMetadata)[0])
     pairs = tensors.get("pairs")
-    is_table = pairs is not None and (pairs.shape, pairs.dtype) == (_TABLE, torch.int16)
-    if pairs is None or not is_table or pairs.min() < 0:
-        raise DataError(f"the checkpoint of {run} does not fit (it has no table of pixels)")
+    if pairs is None or not _is_pair_table(pairs):
+        raise DataError(f"the weights of {run} have no valid table of colors per position")
     model = build_model(config, pairs)
     restore_model(run, model, tensors)
     if not model.temperature > 0:
-        raise DataError(f"the checkpoint of {run} has a temperature of {model.temperature}")
+        raise DataError(f"the weights of {run} have the temperature {model.temperature}")
     return model.eval().to(device)
 
 
+def _is_pair_table(tensor: torch.Tensor) -> bool:
+    is_int16_table = tensor.dtype == torch.int16 and tensor.shape == (NUM_PIXELS, len(PALETTE))
+    return is_int16_table and bool((tensor >= 0).all())
+
+
 def trained_epochs(run: Path) -> tuple[int, bool]:
-    """How many epochs a run was trained, and whether that is all; raises as `load_classifier`."""
+    """Return the number of completed epochs, and whether training is complete.
+
+    Raises:
+        DataError: see `load_classifier`.
+    """
     if (run / WEIGHTS_FILE).exists():
         trained = read_classifier_config(run).trained
         return trained.epochs, trained.finished
-    _, facts = load_checkpoint(run, ClassifierMetadata)
-    return facts.epoch + 1, facts.finished
+    _, metadata = load_checkpoint(run, ClassifierMetadata)
+    return metadata.epoch + 1, metadata.finished
 
 
 def export_classifier(run: Path, out: Path) -> None:
-    """Write what predicting needs of a run: weights in half precision, and config.json.
+    """Write the files that prediction needs: weights in half precision, and config.json.
 
     Raises:
-        DataError: as `load_classifier`.
-        StorageError: the disk is full or refuses.
+        DataError: see `load_classifier`.
+        StorageError: the disk is full or not writable.
     """
     epochs, finished = trained_epochs(run)
     trained = {"epochs": epochs, "finished": finished}

@@ -1,8 +1,8 @@
-"""What generators are measured with: 128 numbers that describe a sprite.
+"""Feature extractor for metrics of generators: 128 numbers that describe a sprite.
 
-They are the hidden units of a small classifier (`punkmodels train classifier --model features`)
-that was trained on the training part alone. One and the same network must be used wherever
-figures are compared, so it ships with punkmodels and its file is known by its hash.
+The features are the hidden units of a small classifier (`punkmodels train classifier --model
+features`), trained on the training split of the default scheme. Metrics are comparable only if
+they use the same network, so it is part of the package and verified by its hash.
 """
 
 from __future__ import annotations
@@ -20,39 +20,49 @@ from punkmodels.training.pretrained import WEIGHTS_FILE
 
 BUNDLED_FEATURES = Path(__file__).parents[1] / "weights" / "features"
 SHA256 = "2ff71d3967ba84d6403e013860e309d1cdc3b2b2a5977450a548c536936e5599"
-"""of the network's file; figures made with another cannot be compared"""
-SCALE = 7.1443
+"""SHA-256 of the weights file; metrics of another network are not comparable"""
+RMS = 7.1443
 """root mean square of the hidden units over the 8,000 training punks"""
-BATCH = 1000
+BATCH_SIZE = 1000
 
 
 @cache
-def load_feature_extractor(device: torch.device) -> Classifier:
-    """The network that ships with punkmodels.
+def load_feature_extractor(device: torch.device, folder: Path = BUNDLED_FEATURES) -> Classifier:
+    """Load the bundled feature extractor, once per device.
 
     Raises:
-        DataError: its file is missing or another one.
+        DataError: the weights file is missing or has another hash.
     """
-    path = BUNDLED_FEATURES / WEIGHTS_FILE
+    path = folder / WEIGHTS_FILE
     try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise DataError(f"{path} is missing ({error.strerror})") from None
-    if found != SHA256:
-        raise DataError(f"{path} is not the network of punkmodels (SHA-256 {found[:12]}…)")
-    return load_classifier(BUNDLED_FEATURES, device)
+        raise DataError(f"{path} cannot be read ({error.strerror})") from None
+    if digest != SHA256:
+        raise DataError(
+            f"{path} is not the feature extractor of punkmodels (its SHA-256 is {digest[:12]}…)",
+            hint="reinstall punkdata",
+        )
+    return load_classifier(folder, device)
 
 
 def embed(indices: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """float32 (N, 128) on the CPU, of palette indices uint8 (N, 24, 24).
+    """Compute the features of sprites.
 
-    All are at least 0, and their root mean square over the training part is 1.
+    Args:
+        indices: palette indices, uint8 (N, 24, 24).
+        device: the device to compute on.
+
+    Returns:
+        Non-negative float32 (N, 128) on the CPU, scaled to a root mean square of 1 over the
+        training split.
 
     Raises:
-        DataError: as `feature_net`.
+        DataError: see `load_feature_extractor`.
     """
     network = load_feature_extractor(device).network
     assert isinstance(network, PunkCNN)
+    batches = torch.split(indices, BATCH_SIZE)
     with torch.inference_mode():
-        found = [network.describe(part.to(device)).cpu() for part in torch.split(indices, BATCH)]
-    return torch.cat(found) / SCALE
+        features = [network.extract_features(batch.to(device)).cpu() for batch in batches]
+    return torch.cat(features) / RMS

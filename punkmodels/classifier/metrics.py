@@ -1,4 +1,4 @@
-"""Scores of multi-label predictions. Pure; all of them in float64."""
+"""Metrics of multi-label predictions, computed in float64."""
 
 from __future__ import annotations
 
@@ -10,78 +10,103 @@ Float = NDArray[np.float64]
 
 
 def average_precision(truth: Bool, scores: NDArray[np.floating]) -> float:
-    """Area under precision over recall, as a sum of steps; equal scores make one step.
+    """Return the area under the precision-recall curve as a step sum.
 
-    AP = Σ (R_k − R_{k−1}) P_k, as in scikit-learn's `average_precision_score`.
+    AP = Σ (R_k − R_{k−1}) P_k, as in scikit-learn's `average_precision_score`. Tied scores form
+    one step.
 
     Args:
-        truth: (N,), with at least one True; without one the result is NaN.
-        scores: (N,), higher is likelier.
+        truth: (N,).
+        scores: (N,), higher for more likely positives.
+
+    Returns:
+        0 to 1, or NaN if there is no positive.
     """
-    positives = int(truth.sum())
-    if not positives:
+    num_positives = int(truth.sum())
+    if not num_positives:
         return float("nan")
     order = np.argsort(-scores, kind="stable")
-    hits = np.cumsum(truth[order])
-    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
-    precision = hits[ends] / (ends + 1)
-    return float(np.sum(np.diff(hits[ends], prepend=0) / positives * precision))
+    true_positives = np.cumsum(truth[order])
+    thresholds = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
+    precision = true_positives[thresholds] / (thresholds + 1)
+    recall_steps = np.diff(true_positives[thresholds], prepend=0) / num_positives
+    return float(np.sum(recall_steps * precision))
 
 
 def f1(truth: Bool, predicted: Bool, axis: int | None = 0) -> Float:
-    """2 TP / (2 TP + FP + FN); a label that is neither there nor predicted gives NaN.
+    """Return the F1 score, 2 TP / (2 TP + FP + FN).
 
     Args:
         truth, predicted: (N, L).
-        axis: 0 for one value a label (macro), None for all cells together (micro).
+        axis: 0 for one value per label, None for one value over all cells (micro-F1).
+
+    Returns:
+        (L,) or a scalar; NaN for labels that neither occur nor are predicted.
     """
-    both = np.asarray(2 * (truth & predicted).sum(axis=axis), np.float64)
-    either = np.asarray(truth.sum(axis=axis) + predicted.sum(axis=axis), np.float64)
-    return np.divide(both, either, out=np.full_like(both, np.nan), where=either > 0)
+    numerator = np.asarray(2 * (truth & predicted).sum(axis=axis), np.float64)
+    denominator = np.asarray(truth.sum(axis=axis) + predicted.sum(axis=axis), np.float64)
+    out = np.full_like(numerator, np.nan)
+    return np.divide(numerator, denominator, out=out, where=denominator > 0)
 
 
 def exact_match(truth: Bool, predicted: Bool) -> float:
-    """Share of rows (N, L) in which every label is right."""
+    """Return the fraction of rows of (N, L) in which all labels are correct."""
     return float((truth == predicted).all(axis=1).mean())
 
 
 def gain_over_majority(truth: Bool, predicted: Bool) -> Float:
-    """(L,): accuracy less that of always guessing the label's more frequent value.
+    """Return the accuracy of each label minus that of always predicting its majority value.
 
-    96 % of all label cells are 0, so accuracy alone says nothing; a gain of 0 is a label
-    that was not learnt.
+    96 % of all label cells are 0, so that accuracy alone is not informative. A label with a gain of
+    0 has not been learned.
+
+    Args:
+        truth, predicted: (N, L).
+
+    Returns:
+        (L,).
     """
-    # In whole numbers, or a label that was not learnt may come out a rounding above 0.
-    right, there = (truth == predicted).sum(axis=0), truth.sum(axis=0)
-    by_guessing = np.maximum(there, len(truth) - there)
-    return np.asarray((right - by_guessing) / len(truth), np.float64)
+    # In integers: rounding could otherwise give an unlearned label a gain above 0.
+    num_correct, num_positives = (truth == predicted).sum(axis=0), truth.sum(axis=0)
+    majority = np.maximum(num_positives, len(truth) - num_positives)
+    return np.asarray((num_correct - majority) / len(truth), np.float64)
 
 
 def auroc(truth: Bool, scores: NDArray[np.floating]) -> float:
-    """Area under the receiver's operating curve: how often a positive has the higher score than
-    a negative, ties counting half (Mann and Whitney's U, by mid-ranks).
+    """Return the area under the ROC curve.
+
+    It is the probability that a positive has a higher score than a negative, where ties count
+    half, and is computed as Mann and Whitney's U statistic with mid-ranks.
 
     Args:
-        truth: (N,), with at least one True and one False; else the result is NaN.
+        truth: (N,).
         scores: (N,).
+
+    Returns:
+        0 to 1, or NaN if all values of `truth` are equal.
     """
-    positives = int(truth.sum())
-    if not 0 < positives < len(truth):
+    num_positives = int(truth.sum())
+    num_negatives = len(truth) - num_positives
+    if not num_positives or not num_negatives:
         return float("nan")
-    _, which, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    middle = np.cumsum(counts) - (counts - 1) / 2
-    ranks = middle[which][truth].sum()
-    return float((ranks - positives * (positives + 1) / 2) / positives / (len(truth) - positives))
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    mid_ranks = np.cumsum(counts) - (counts - 1) / 2
+    rank_sum = mid_ranks[inverse][truth].sum()
+    u_statistic = rank_sum - num_positives * (num_positives + 1) / 2
+    return float(u_statistic / num_positives / num_negatives)
 
 
 def calibration_error(truth: Bool, probabilities: NDArray[np.float64], bins: int = 15) -> float:
-    """Expected calibration error: the distance between mean probability and frequency, over bins
-    of equal width, weighted by how many fall into each (Guo and others, 2017).
+    """Return the expected calibration error, with bins of equal width.
+
+    It is the mean difference between predicted probability and observed frequency, weighted by the
+    size of the bins (Guo and others, "On Calibration of Modern Neural Networks", 2017).
 
     Args:
-        truth, probabilities: of the same shape; each cell counts.
+        truth, probabilities: arrays of the same shape.
+        bins: number of bins.
     """
-    p, hit = probabilities.reshape(-1), truth.reshape(-1)
-    which = np.minimum((p * bins).astype(int), bins - 1)
-    gaps = np.bincount(which, p - hit, minlength=bins)
+    p, hits = probabilities.reshape(-1), truth.reshape(-1)
+    bin_index = np.minimum((p * bins).astype(int), bins - 1)
+    gaps = np.bincount(bin_index, p - hits, minlength=bins)
     return float(np.abs(gaps).sum() / len(p))

@@ -1,9 +1,9 @@
-"""The classifiers: a sprite to logits, and logits to labels.
+"""Classifier networks, from palette indices to logits, and the conversion of logits to labels.
 
-Accessories are told by one or two pixels at fixed places. So `PunkCNN` sees every pixel in
-two convolutions before anything is pooled, flattens the map and never averages it over
-positions, and has a linear layer beside it. `LinearPixels` is that last part alone, with a
-weight for every color at every place. `PublishedCNN` has the shape of an earlier work.
+One or two pixels at fixed positions can decide an accessory. `PunkCNN` therefore sees every pixel
+in two convolutions before pooling, flattens the feature map instead of averaging over positions,
+and adds a linear layer from the pixels. `LinearPixels` is such a linear layer alone. `PublishedCNN`
+is a baseline that averages over positions.
 """
 
 from __future__ import annotations
@@ -19,17 +19,22 @@ from punkdata.traits import LABELS, TYPES
 from punkmodels.data.palette import NUM_PIXELS
 from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup
 
-BACKGROUND = (0x63, 0x85, 0x96)
-"""behind the punks that `PublishedCNN` sees"""
+BACKGROUND_RGB = (0x63, 0x85, 0x96)
+"""background on which `PublishedCNN` composites the sprites"""
+PUBLISHED_INPUT_PX = 42
+"""side of the input images of `PublishedCNN`"""
 
 
 class Classifier(nn.Module):
-    """Palette indices, integers (N, 24, 24), to logits float32 (N, outputs).
+    """A network with calibrated logits, and the colors that its training data has per position.
+
+    Maps palette indices, integers (N, 24, 24), to logits, float32 (N, num_outputs). In evaluation
+    mode, logits are divided by the temperature.
 
     Args:
-        network: of the same input and output.
-        pairs: int16 (576, 222): the row, from 1, of each color at each place that training
-            knew; 0 for those that it never saw. See `known_pairs`.
+        network: maps palette indices to logits; a `LinearPixels` maps pair numbers to logits.
+        pairs: int16 (576, 222), see `punkmodels.data.palette.build_pair_table`: the number of each
+            pair of position and color in the training data, counted from 1, or 0.
     """
 
     pairs: torch.Tensor
@@ -40,28 +45,36 @@ class Classifier(nn.Module):
         self.network = network
         self.register_buffer("pairs", pairs)
         self.register_buffer("temperature", torch.ones(()))
-        """by which logits are divided after training, so that probabilities are frequencies"""
 
     def forward(self, indices: torch.Tensor) -> torch.Tensor:
         network = self.network
-        inputs = self.rows(indices) if isinstance(network, LinearPixels) else indices
+        inputs = self.pair_numbers(indices) if isinstance(network, LinearPixels) else indices
         logits: torch.Tensor = network(inputs).float()
         return logits if self.training else logits / self.temperature
 
-    def rows(self, indices: torch.Tensor) -> torch.Tensor:
-        """The row in `pairs` of every pixel: int64 (N, 576)."""
-        places = torch.arange(NUM_PIXELS, device=indices.device)
-        return self.pairs[places, indices.flatten(1).long()].long()
+    def pair_numbers(self, indices: torch.Tensor) -> torch.Tensor:
+        """Return the number of each pixel's pair of position and color, int64 (N, 576)."""
+        positions = torch.arange(NUM_PIXELS, device=indices.device)
+        return self.pairs[positions, indices.flatten(1).long()].long()
 
     def unknown_pixels(self, indices: torch.Tensor) -> torch.Tensor:
-        """How many pixels of each sprite have a color that no punk of training had at that place:
-        int64 (N,).
+        """Count the pixels whose color does not occur at that position in the training data.
+
+        Args:
+            indices: palette indices, integers (N, 24, 24).
+
+        Returns:
+            int64 (N,).
         """
-        return (self.rows(indices) == 0).sum(dim=1)
+        return (self.pair_numbers(indices) == 0).sum(dim=1)
 
 
 class Dropout(nn.Dropout):
-    """The same for ranks that share a batch: each draws the chances of all, and uses its own."""
+    """Dropout for data-parallel training.
+
+    Each process generates the mask of the global batch and uses its own rows, so that the masks
+    do not depend on the number of processes.
+    """
 
     process_group: ProcessGroup = SINGLE_PROCESS
 
@@ -69,27 +82,27 @@ class Dropout(nn.Dropout):
         if not self.training or not self.p:
             return features
         n, *rest = features.shape
-        chance = torch.rand(n * self.process_group.world_size, *rest, device=features.device)
-        return features * (self.process_group.local_shard(chance) >= self.p) / (1 - self.p)
+        noise = torch.rand(n * self.process_group.world_size, *rest, device=features.device)
+        return features * (self.process_group.local_shard(noise) >= self.p) / (1 - self.p)
 
 
 class PunkCNN(nn.Module):
-    """The default: palette indices to logits.
+    """Three convolutions and a fully connected layer, from palette indices to logits.
 
     Args:
-        outputs: 92 labels, or 5 types.
-        code: size of the learnt code of a color. Neighboring browns differ by a few
-            steps of RGB, but one is a beard and the other skin: a code sets them apart.
+        num_outputs: 92 labels or 5 types.
+        color_embedding_dim: dimension of the learned color embedding. Some browns differ by only a
+            few RGB steps although one is a beard and the other skin; embeddings separate them.
         width: channels of the first two convolutions; the third has twice as many.
         hidden: units of the fully connected layer.
-        dropout: share of hidden units dropped in training.
-        skip: a linear layer from the pixels beside it. Without it, all that is known of a sprite
-            goes through the hidden units, which then describe it: see features.py.
+        dropout: dropout probability of the hidden units.
+        skip: whether a linear layer from the pixels to the logits is added. Without it, all
+            information passes through the hidden units, which `extract_features` returns.
     """
 
     def __init__(
         self,
-        outputs: int = len(LABELS),
+        num_outputs: int = len(LABELS),
         color_embedding_dim: int = 16,
         width: int = 32,
         hidden: int = 256,
@@ -113,81 +126,109 @@ class PunkCNN(nn.Module):
             nn.ReLU(),
             Dropout(dropout),
         )
-        self.head = nn.Linear(hidden, outputs)
+        self.head = nn.Linear(hidden, num_outputs)
         self.skip = (
-            nn.Linear(color_embedding_dim * NUM_PIXELS, outputs, bias=False) if skip else None
+            nn.Linear(color_embedding_dim * NUM_PIXELS, num_outputs, bias=False) if skip else None
         )
         if self.skip:
             nn.init.zeros_(self.skip.weight)
 
     def forward(self, indices: torch.Tensor) -> torch.Tensor:
-        pixels = self.color_embedding(indices.int()).permute(0, 3, 1, 2)
+        pixels = self._embed_colors(indices)
         logits: torch.Tensor = self.head(self.features(pixels))
         return logits + self.skip(pixels.flatten(1)) if self.skip else logits
 
-    def describe(self, indices: torch.Tensor) -> torch.Tensor:
-        """The hidden units, float32 (N, hidden) of at least 0, of palette indices (N, 24, 24)."""
-        hidden: torch.Tensor = self.features(
-            self.color_embedding(indices.int()).permute(0, 3, 1, 2)
-        )
-        return hidden
+    def extract_features(self, indices: torch.Tensor) -> torch.Tensor:
+        """Return the hidden units, non-negative float32 (N, hidden)."""
+        features: torch.Tensor = self.features(self._embed_colors(indices))
+        return features
+
+    def _embed_colors(self, indices: torch.Tensor) -> torch.Tensor:
+        embedded: torch.Tensor = self.color_embedding(indices.int())
+        return embedded.permute(0, 3, 1, 2)
 
 
 class LinearPixels(nn.Module):
-    """One weight a label for each color at each place: rows of `pairs` (N, 576) to logits.
+    """A linear model with one weight for each label, position and color.
+
+    Maps pair numbers, int64 (N, 576), to logits, float32 (N, num_outputs).
 
     Args:
-        rows: the number of rows; row 0, what training never saw, counts nothing.
+        num_outputs: 92 labels or 5 types.
+        num_pairs: number of pairs; the pair number 0 (unknown) contributes nothing.
     """
 
-    def __init__(self, outputs: int, rows: int) -> None:
+    def __init__(self, num_outputs: int, num_pairs: int) -> None:
         super().__init__()
-        self.table = nn.EmbeddingBag(rows + 1, outputs, mode="sum", padding_idx=0)
-        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.table = nn.EmbeddingBag(num_pairs + 1, num_outputs, mode="sum", padding_idx=0)
+        self.bias = nn.Parameter(torch.zeros(num_outputs))
         nn.init.zeros_(self.table.weight)
 
-    def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.table(rows) + self.bias
+    def forward(self, pair_numbers: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.table(pair_numbers) + self.bias
         return logits
 
 
 class PublishedCNN(nn.Module):
-    """The shape of an earlier network for punks: pictures of 42x42 RGB, three blocks (`depth`) of a
-    3x3 convolution and pooling, then the average over all positions.
+    """A baseline modeled on a public Keras script for the same labels.
+
+    The script logs to a Weights & Biases project named "cryptopunk-classification"; its author and
+    address are not known. In common with it are the input of 42x42 RGB pixels, blocks of 3x3
+    convolutions with max pooling, and global average pooling, which discards positions. Unlike in
+    the script, a block has a single convolution, the channels double from block to block, there is
+    no batch normalization, and dropout is applied once.
+
+    Args:
+        num_outputs: 92 labels or 5 types.
+        width: channels of the first block.
+        dropout: dropout probability after the global average pooling.
+        depth: number of blocks; each halves the height and width.
     """
 
     colors: torch.Tensor
 
     def __init__(
-        self, outputs: int = len(LABELS), width: int = 32, dropout: float = 0.2, depth: int = 3
+        self, num_outputs: int = len(LABELS), width: int = 32, dropout: float = 0.2, depth: int = 3
     ) -> None:
         super().__init__()
         rgba = torch.tensor(PALETTE, dtype=torch.float32) / 255
-        behind = torch.tensor(BACKGROUND) / 255
-        self.register_buffer("colors", rgba[:, :3] * rgba[:, 3:] + behind * (1 - rgba[:, 3:]))
+        background = torch.tensor(BACKGROUND_RGB) / 255
+        self.register_buffer("colors", rgba[:, :3] * rgba[:, 3:] + background * (1 - rgba[:, 3:]))
         channels = (3, *(width * 2**i for i in range(depth)))
         self.features = nn.Sequential(
             *(
                 layer
-                for before, after in itertools.pairwise(channels)
-                for layer in (nn.Conv2d(before, after, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
+                for in_channels, out_channels in itertools.pairwise(channels)
+                for layer in (
+                    nn.Conv2d(in_channels, out_channels, 3, padding=1),
+                    nn.ReLU(),
+                    nn.MaxPool2d(2),
+                )
             ),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
             Dropout(dropout),
         )
-        self.head = nn.Linear(channels[-1], outputs)
+        self.head = nn.Linear(channels[-1], num_outputs)
 
     def forward(self, indices: torch.Tensor) -> torch.Tensor:
         pixels = self.colors[indices.long()].permute(0, 3, 1, 2)
-        pictures = F.interpolate(pixels, (42, 42), mode="bilinear", antialias=False)
-        logits: torch.Tensor = self.head(self.features(pictures))
+        size = (PUBLISHED_INPUT_PX, PUBLISHED_INPUT_PX)
+        images = F.interpolate(pixels, size, mode="bilinear", antialias=False)
+        logits: torch.Tensor = self.head(self.features(images))
         return logits
 
 
 def logits_to_labels(logits: torch.Tensor) -> torch.Tensor:
-    """bool (N, outputs): the likeliest type, and every accessory more likely than not."""
-    chosen = logits > 0
+    """Return the predicted labels: the most likely type, and accessories with a positive logit.
+
+    Args:
+        logits: (N, num_outputs), the types first.
+
+    Returns:
+        bool (N, num_outputs).
+    """
+    labels = logits > 0
     types = logits[:, : len(TYPES)].argmax(dim=1)
-    chosen[:, : len(TYPES)] = F.one_hot(types, len(TYPES)).bool()
-    return chosen
+    labels[:, : len(TYPES)] = F.one_hot(types, len(TYPES)).bool()
+    return labels
