@@ -1,4 +1,4 @@
-"""The product's own network transport, pointed at the tests' OpenSea server."""
+"""Punkdata's network transport, connected to the fake OpenSea server, without waiting times."""
 
 from __future__ import annotations
 
@@ -8,29 +8,47 @@ from pydantic import SecretStr
 from support.opensea_server import OpenSeaServer
 
 from punkdata.fetch import OpenSeaResult
+from punkdata.sources.opensea.client import OpenSeaClient
 from punkdata.sources.opensea.http_client import make_http_client
 from punkdata.sources.opensea.rate_limit import InterruptibleSleep
+from punkdata.sources.opensea.retry import RetryTransport
 from punkdata.sources.opensea.transport import NetworkTransport
 
 Fetch = Callable[..., OpenSeaResult]
+"""Type of the `fetch` fixture."""
 
 
 class InstantSleep(InterruptibleSleep):
-    """A pause that takes no time, for tests that do not wait."""
+    """A sleep of at most one millisecond, for tests that do not wait."""
 
     def __call__(self, seconds: float) -> None:
         super().__call__(min(seconds, 0.001))
 
 
 OPEN_NETWORKS: list[NetworkTransport] = []
+"""Transports that the `server` fixture closes at the end of a test."""
 
 
 def open_network(
-    server: OpenSeaServer, key: str | None = None, *, max_wait_s: float = 900.0
+    server: OpenSeaServer,
+    key: str | None = None,
+    *,
+    max_wait_s: float = 900.0,
+    sleep: InterruptibleSleep | None = None,
 ) -> NetworkTransport:
-    """The network as `punkdata fetch` has it, with waits cut short; closed with the server."""
-    secret = SecretStr(key or server.key or "any")
-    network = NetworkTransport(make_http_client(), server.base_url, secret, max_wait_s=max_wait_s)
-    network.sleep = InstantSleep()
+    """Return a transport like that of `punkdata fetch`, by default without waiting times."""
+    network = NetworkTransport(
+        make_http_client(),
+        server.base_url,
+        SecretStr(key or server.key or "any"),
+        max_wait_s=max_wait_s,
+        sleep=sleep or InstantSleep(),
+    )
     OPEN_NETWORKS.append(network)
     return network
+
+
+def make_client(server: OpenSeaServer) -> OpenSeaClient:
+    """Return a client with retries but without waiting times."""
+    network = open_network(server)
+    return OpenSeaClient(RetryTransport(network, sleep=network.sleep), server.base_url)

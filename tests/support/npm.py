@@ -1,4 +1,4 @@
-"""Files out of npm packages, of which nothing is run."""
+"""Download of files from npm packages. Nothing in a package is executed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from pathlib import Path
 
 
 def npm_file(package: str, sha256: str, member: str, folder: Path) -> bytes:
-    """A file of a package whose archive has this hash."""
+    """Return a file from a package whose archive has this SHA-256.
+
+    Args:
+        member: Path of the file in the archive.
+        folder: Folder in which to store the archive.
+    """
     packed = subprocess.run(
         ["npm", "pack", package, "--ignore-scripts", "--silent"],
         cwd=folder,

@@ -1,4 +1,4 @@
-"""A real S3 server in a process of its own, and a proxy before it that can break things."""
+"""A real S3 server in its own process, and a proxy in front of it that injects faults."""
 
 from __future__ import annotations
 
@@ -16,26 +16,30 @@ from typing import Literal
 import fsspec
 
 Fault = Literal["cut", "refuse"]
+"""What the proxy does to a request: "cut" disconnects in the middle of a body, "refuse" answers
+with status 403."""
 FaultRule = Callable[[str, str], Fault | None]
-"""method and path of a request -> what happens to it"""
+"""Function from the method and path of a request to its fault."""
 StartProxy = Callable[[FaultRule], str]
-"""puts a proxy before the server; its address"""
+"""Function that starts a proxy in front of the server and returns its URL."""
+
+START_TIMEOUT_S = 60
 
 
 @contextmanager
 def s3_server() -> Iterator[str]:
-    """The address of moto's server."""
+    """Run moto's S3 server, and return its URL."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        for _ in range(600):
+        for _ in range(10 * START_TIMEOUT_S):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break
-            assert process.poll() is None, "the server has ended"
+            assert process.poll() is None, "the S3 server exited"
             time.sleep(0.1)
         yield f"http://127.0.0.1:{port}"
     finally:
@@ -43,73 +47,77 @@ def s3_server() -> Iterator[str]:
         process.wait()
 
 
+class _ProxyServer(ThreadingHTTPServer):
+    def __init__(self, upstream_host: str, choose_fault: FaultRule) -> None:
+        super().__init__(("127.0.0.1", 0), _ProxyHandler)
+        self.upstream_host = upstream_host
+        self.choose_fault = choose_fault
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Ignore clients that disconnect."""
+
+
+class _ProxyHandler(BaseHTTPRequestHandler):
+    server: _ProxyServer
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+    def _forward(self) -> None:
+        fault = self.server.choose_fault(self.command, self.path)
+        length = int(self.headers.get("Content-Length") or 0)
+        if fault == "cut" and length:
+            self.rfile.read(length // 2)
+            self._disconnect()
+            return
+        body = self.rfile.read(length)
+        if fault == "refuse":
+            error = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
+            self._send(403, [("Content-Type", "application/xml")], error)
+            return
+        upstream = http.client.HTTPConnection(self.server.upstream_host, timeout=30)
+        try:
+            upstream.request(self.command, self.path, body, dict(self.headers))
+            reply = upstream.getresponse()
+            data = reply.read()
+        finally:
+            upstream.close()
+        self._send(reply.status, reply.getheaders(), data, is_cut=fault == "cut")
+
+    def _send(
+        self, status: int, headers: list[tuple[str, str]], data: bytes, *, is_cut: bool = False
+    ) -> None:
+        self.send_response_only(status)
+        body_headers = ("content-length", "transfer-encoding", "connection")
+        for name, value in headers:
+            if name.lower() not in body_headers or self.command == "HEAD":
+                self.send_header(name, value)
+        if self.command == "HEAD":
+            data = b""
+        else:
+            self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data[: len(data) // 2] if is_cut else data)
+        if is_cut:
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _forward  # noqa: N815  # the base class's names
+
+
 @contextmanager
-def faulty_proxy(server: str, judge: FaultRule) -> Iterator[str]:
-    """The address of a proxy to `server`: "cut" hangs up in the middle of a body, "refuse" is
-    status 403.
-    """
-    host = server.removeprefix("http://")
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-        def answer(self) -> None:
-            fault = judge(self.command, self.path)
-            length = int(self.headers.get("Content-Length") or 0)
-            if fault == "cut" and length:
-                self.rfile.read(length // 2)
-                self.hang_up()
-                return
-            body = self.rfile.read(length)
-            if fault == "refuse":
-                text = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
-                self.send(403, [("Content-Type", "application/xml")], text)
-                return
-            upstream = http.client.HTTPConnection(host, timeout=30)
-            try:
-                upstream.request(self.command, self.path, body, dict(self.headers))
-                reply = upstream.getresponse()
-                data = reply.read()
-            finally:
-                upstream.close()
-            self.send(reply.status, reply.getheaders(), data, cut=fault == "cut")
-
-        def send(
-            self, status: int, headers: list[tuple[str, str]], data: bytes, *, cut: bool = False
-        ) -> None:
-            self.send_response_only(status)
-            of_body = ("content-length", "transfer-encoding", "connection")
-            for name, value in headers:
-                if name.lower() not in of_body or self.command == "HEAD":
-                    self.send_header(name, value)
-            if self.command == "HEAD":
-                data = b""
-            else:
-                self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data[: len(data) // 2] if cut else data)
-            if cut:
-                self.hang_up()
-
-        def hang_up(self) -> None:
-            self.close_connection = True
-            self.connection.shutdown(socket.SHUT_RDWR)
-
-        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = answer  # noqa: N815
-
-    class Proxy(ThreadingHTTPServer):
-        def handle_error(self, request: object, client_address: object) -> None:
-            pass  # the client hangs up, too
-
-    with Proxy(("127.0.0.1", 0), Handler) as proxy:
+def faulty_proxy(server_url: str, choose_fault: FaultRule) -> Iterator[str]:
+    """Run a proxy in front of `server_url`, and return the URL of the proxy."""
+    with _ProxyServer(server_url.removeprefix("http://"), choose_fault) as proxy:
         threading.Thread(target=proxy.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{proxy.server_address[1]}"
         proxy.shutdown()
 
 
 def clear_connection_cache() -> None:
-    """Open connections stand for the addresses they were made with."""
+    """Remove fsspec's cached S3 connections, which keep the URL that they were created with."""
     fsspec.get_filesystem_class("s3").clear_instance_cache()

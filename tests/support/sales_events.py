@@ -1,4 +1,4 @@
-"""Sales and listings that the tests invent, in the shape of the API's published document."""
+"""Invented sales and listings, in the format of the API's published document."""
 
 from __future__ import annotations
 
@@ -19,12 +19,17 @@ USDC = "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48"
 Json = dict[str, Any]
 
 ABSENT = object()
-"""the value of a field that is not there at all"""
+"""Value of a field that is to be left out."""
+
+
+def without_absent(document: Json) -> Json:
+    """Return the document without the fields that are ABSENT."""
+    return {name: value for name, value in document.items() if value is not ABSENT}
 
 
 def sale_event(punk_id: int, sold_at: int, payment: Json | None, **fields: Any) -> Json:
-    """A sale as the document's SaleEvent; `fields` replace or, as ABSENT, remove parts."""
-    made: Json = {
+    """Return a SaleEvent. `fields` replace its fields, or remove them if they are ABSENT."""
+    event: Json = {
         "event_type": "sale",
         "event_timestamp": sold_at,
         "transaction": f"0x{punk_id * 2**64 + sold_at:064x}",
@@ -49,14 +54,13 @@ def sale_event(punk_id: int, sold_at: int, payment: Json | None, **fields: Any) 
             "traits": [],
         },
     }
-    made |= fields
-    return {name: value for name, value in made.items() if value is not ABSENT}
+    return without_absent(event | fields)
 
 
 def paid(eth: str, symbol: str = "ETH", address: str = ZERO, decimals: int = 18) -> Json:
-    """A payment of a decimal amount, exactly: paid("0.1")["quantity"] is 10**17 as text."""
-    whole, _, part = eth.partition(".")
-    quantity = str(int(whole + part.ljust(decimals, "0")))
+    """Return the Payment of an exact decimal amount: paid("0.1")["quantity"] is str(10**17)."""
+    integer, _, fraction = eth.partition(".")
+    quantity = str(int(integer + fraction.ljust(decimals, "0")))
     return {
         "quantity": quantity,
         "token_address": address,
@@ -66,42 +70,42 @@ def paid(eth: str, symbol: str = "ETH", address: str = ZERO, decimals: int = 18)
 
 
 def make_sales(punks: list[DrawnPunk], n: int, seed: int = 3) -> list[Json]:
-    """n sales from 2017 on, with every oddity that has been seen among the first thirty."""
+    """Return n sales from 2017 on. The first ones have all peculiarities of real sales."""
     rng = random.Random(seed)
-    some = [p.punk_id for p in punks]
+    ids = [p.punk_id for p in punks]
     start, end = 1_498_000_000, 1_640_000_000
-    odd: Iterator[Json] = iter(
+    peculiar: Iterator[Json] = iter(
         [
-            sale_event(some[0], start + 10, paid("0.1"), buyer=ZERO),
-            sale_event(some[0], start + 20, paid("0")),
-            sale_event(some[1], start + 30, paid("25000", "USDC", USDC, 6)),
-            sale_event(some[1], start + 40, paid("2.5", "WETH", WETH)),
-            sale_event(some[2], start + 50, paid("12.345678901234567891", "BETH", BETH)),
-            sale_event(some[2], start + 60, None),
-            sale_event(some[3], start + 70, ABSENT),
-            sale_event(some[3], start + 80, paid("7"), transaction=ABSENT),
-            sale_event(some[4], start + 90, paid("8"), nft=None),
-            sale_event(some[4], start + 100, paid("9", symbol="", address=ZERO)),
-            # One transaction, many punks; and one punk twice in the same second.
-            *(sale_event(i, start + 110, paid("1.5"), transaction="0xaa") for i in some[:5]),
-            sale_event(some[0], start + 120, paid("3"), transaction="0xb1"),
-            sale_event(some[0], start + 120, paid("4"), transaction="0xb2"),
+            sale_event(ids[0], start + 10, paid("0.1"), buyer=ZERO),
+            sale_event(ids[0], start + 20, paid("0")),
+            sale_event(ids[1], start + 30, paid("25000", "USDC", USDC, 6)),
+            sale_event(ids[1], start + 40, paid("2.5", "WETH", WETH)),
+            sale_event(ids[2], start + 50, paid("12.345678901234567891", "BETH", BETH)),
+            sale_event(ids[2], start + 60, None),
+            sale_event(ids[3], start + 70, ABSENT),
+            sale_event(ids[3], start + 80, paid("7"), transaction=ABSENT),
+            sale_event(ids[4], start + 90, paid("8"), nft=None),
+            sale_event(ids[4], start + 100, paid("9", symbol="", address=ZERO)),
+            # One transaction with many punks, and one punk twice in the same second.
+            *(sale_event(i, start + 110, paid("1.5"), transaction="0xaa") for i in ids[:5]),
+            sale_event(ids[0], start + 120, paid("3"), transaction="0xb1"),
+            sale_event(ids[0], start + 120, paid("4"), transaction="0xb2"),
         ]
     )
-    made = []
+    sales = []
     for i in range(n):
-        event = next(odd, None)
+        event = next(peculiar, None)
         if event is None:
             price = f"{rng.lognormvariate(2.5, 1.2) + 0.01:.2f}"
-            event = sale_event(rng.choice(some), start + (end - start) * i // n, paid(price))
-        made.append(event)
-    return made
+            event = sale_event(rng.choice(ids), start + (end - start) * i // n, paid(price))
+        sales.append(event)
+    return sales
 
 
 def listing(punk_id: int, eth: str, currency: str = "ETH", **fields: Any) -> Json:
-    """A listing as the document's Listing."""
+    """Return a Listing. `fields` replace its fields, or remove them if they are ABSENT."""
     price = paid(eth, currency)
-    made: Json = {
+    document: Json = {
         "order_hash": f"0x{punk_id:064x}",
         "chain": CHAIN,
         "price": {
@@ -135,5 +139,4 @@ def listing(punk_id: int, eth: str, currency: str = "ETH", **fields: Any) -> Jso
         "status": "ACTIVE",
         "type": "basic",
     }
-    made |= fields
-    return {name: value for name, value in made.items() if value is not ABSENT}
+    return without_absent(document | fields)
