@@ -1,0 +1,282 @@
+"""The replies of a fake OpenSea API, written from the API's published document.
+
+`FakeOpenSea` answers requests without a network. `OpenSeaServer` puts it on a socket.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from support.opensea_documents import (
+    collection_document,
+    json_reply,
+    key_document,
+    make_cursor,
+    not_found_reply,
+    read_cursor,
+    token_document,
+)
+from support.opensea_faults import Faults, Reply
+from support.sales_events import ABSENT, CHAIN, CONTRACT, SLUG, ZERO, Json, without_absent
+from support.sprites import DrawnPunk, png_bytes
+
+KEY = "test-key-0123456789abcdef"
+TOKEN_PATH = f"/chain/{CHAIN}/contract/{CONTRACT}/nfts/"
+
+
+@dataclass
+class Request:
+    """A request that the server received."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    body: bytes
+    key: str | None
+    status: int = 0
+    """Status of the reply, or 0 if the connection was broken."""
+    time: float = 0.0
+
+    @property
+    def is_api(self) -> bool:
+        return self.path.startswith("/api/")
+
+
+@dataclass
+class FakeOpenSea:
+    """The content of a fake OpenSea. All fields may be changed while it runs."""
+
+    punks: list[DrawnPunk]
+    sales: list[Json] = field(default_factory=list)
+    """Events as returned by `sale_event`, in any order."""
+    listings: list[Json] = field(default_factory=list)
+    faults: Faults = field(default_factory=Faults)
+    inline_traits: bool = True
+    """Whether the listed tokens have their traits. In 2025 they did not."""
+    max_page_size: int = 200
+    """Number of rows that a page has at most, whatever the request says."""
+    max_batch_size: int = 100
+    """Number of identifiers above which a batch is rejected; 0 for no batch endpoint."""
+    blank_style: str = "absent"
+    """How an optional field without a value is sent: absent, null or empty."""
+    overlapping_pages: bool = False
+    """Whether each page begins with the last row of the page before."""
+    phantom_ids: tuple[int, ...] = ()
+    """Tokens without traits that the pages list although they do not exist."""
+    unlisted_ids: frozenset[int] = frozenset()
+    """Tokens that no page lists although they can be requested by their id."""
+    unavailable_ids: frozenset[int] = frozenset()
+    """Tokens that the totals count although they cannot be requested."""
+    pseudo_accessories: bool = False
+    """Whether a token with three accessories also has the accessory "3 attributes"."""
+    total_supply: int | None = None
+    """Reported total, if it differs from the number of punks."""
+    trait_counts: Json | None = None
+    """Reported trait counts, if they differ from those of the punks."""
+    images: dict[int, Any] = field(default_factory=dict)
+    """Replies for images by punk_id: bytes, a status, a URL to redirect to, or a callable that
+    returns one of these."""
+    image_fields: Callable[[int], Json] | None = None
+    """Function from punk_id to the image fields of the token."""
+    image_scale: int = 1
+    image_background: str | None = None
+    image_content_type: str = "image/png"
+    disabled_endpoints: tuple[str, ...] = ()
+    """Endpoints that this server does not offer, for example "traits" or "listings"."""
+    key: str | None = KEY
+    """Expected API key. None accepts any key."""
+    key_limit: str = "600/h"
+    key_lifetime_s: float = 7 * 24 * 3600
+    base_url: str = field(default="", init=False)
+
+    def __post_init__(self) -> None:
+        self.lock = threading.Lock()
+        self._random = random.Random(self.faults.seed)
+        self._counters: Counter[str] = Counter()
+        self._pngs: dict[int, bytes] = {}
+        self._png_options: tuple[int, str | None] | None = None
+
+    # -- Endpoints -----------------------------------------------------------------------
+
+    def answer(self, request: Request) -> Reply:
+        """Return the reply to a request, without faults."""
+        if not request.is_api:
+            return self._answer_image(request)
+        path = request.path.removeprefix("/api/v2")
+        if (request.method, path) == ("POST", "/auth/keys"):
+            if "auth" in self.disabled_endpoints:
+                return json_reply(403, {})
+            document = key_document(self.key or KEY, self.key_limit, self.key_lifetime_s)
+            return json_reply(201, document)
+        if self.key is not None and request.key != self.key:
+            return json_reply(401, {"errors": [f"Invalid API key: {request.key}"]})
+        endpoints: dict[tuple[str, str], Callable[[], Reply]] = {
+            ("GET", f"/collections/{SLUG}"): lambda: json_reply(200, self.make_collection()),
+            ("GET", f"/traits/{SLUG}"): lambda: json_reply(200, self.make_trait_counts()),
+            ("GET", f"/collection/{SLUG}/nfts"): lambda: self.make_page(
+                "nfts", self.list_tokens(request.query), request.query
+            ),
+            ("POST", "/nfts/batch"): lambda: self._answer_batch(request),
+            ("GET", f"/events/collection/{SLUG}"): lambda: self.make_page(
+                "asset_events", self.list_sales(request.query), request.query
+            ),
+            ("GET", f"/listings/collection/{SLUG}/best"): lambda: self.make_page(
+                "listings", self.listings, request.query
+            ),
+        }
+        if path.split("/")[1] in self.disabled_endpoints:
+            return not_found_reply()
+        if request.method == "GET" and path.startswith(TOKEN_PATH):
+            return self._answer_token(path.removeprefix(TOKEN_PATH))
+        return endpoints.get((request.method, path), not_found_reply)()
+
+    def make_collection(self) -> Json:
+        total = len(self.punks) if self.total_supply is None else self.total_supply
+        return collection_document(total)
+
+    def make_trait_counts(self) -> Json:
+        if self.trait_counts is not None:
+            return self.trait_counts
+        types = Counter(p.type for p in self.punks)
+        names = Counter(name for p in self.punks for name in p.accessories)
+        if self.pseudo_accessories:
+            names += Counter(f"{len(p.accessories)} attributes" for p in self.punks)
+        return {
+            "categories": {"type": "string", "accessory": "string"},
+            "counts": {"type": dict(types), "accessory": dict(names)},
+        }
+
+    # -- Tokens --------------------------------------------------------------------------
+
+    def make_token(self, punk: DrawnPunk, *, detailed: bool = False, phantom: bool = False) -> Json:
+        """Return a token as the document's Nft, or as its NftDetailed."""
+        traits = [] if phantom else self._make_traits(punk)
+        token = token_document(punk.punk_id, traits, self.base_url, self.blank)
+        if self.image_fields is not None:
+            token |= self.image_fields(punk.punk_id)
+        if detailed:
+            token |= {"creator": ZERO, "owners": [], "is_suspicious": False, "rarity": self.blank}
+        elif not self.inline_traits:
+            token["traits"] = self.blank
+        return without_absent(token)
+
+    def _make_traits(self, punk: DrawnPunk) -> list[Json]:
+        names = list(punk.accessories)
+        if self.pseudo_accessories:
+            names.append(f"{len(names)} attributes")
+        pairs = [("type", punk.type), *(("accessory", name) for name in names)]
+        return [
+            without_absent({"trait_type": kind, "display_type": self.blank, "value": value})
+            for kind, value in pairs
+        ]
+
+    @property
+    def blank(self) -> Any:
+        """The value of an optional field that has none."""
+        return {"absent": ABSENT, "null": None, "empty": ""}[self.blank_style]
+
+    def available_punks(self) -> list[DrawnPunk]:
+        return [p for p in self.punks if p.punk_id not in self.unavailable_ids]
+
+    def list_tokens(self, query: dict[str, str]) -> list[Json]:
+        """Return the tokens of all pages together."""
+        trait_filter = json.loads(query["traits"]) if "traits" in query else []
+        punks = [p for p in self.available_punks() if p.punk_id not in self.unlisted_ids]
+        for trait in trait_filter:
+            punks = [p for p in punks if trait["value"] in (p.type, *p.accessories)]
+        tokens = [self.make_token(p) for p in punks]
+        if not trait_filter:
+            phantoms = [DrawnPunk(punk_id, "Male") for punk_id in self.phantom_ids]
+            tokens += [self.make_token(p, phantom=True) for p in phantoms]
+        return tokens
+
+    def _answer_token(self, identifier: str) -> Reply:
+        punks = {str(p.punk_id): p for p in self.available_punks()}
+        if identifier not in punks:
+            return not_found_reply()
+        return json_reply(200, {"nft": self.make_token(punks[identifier], detailed=True)})
+
+    def _answer_batch(self, request: Request) -> Reply:
+        if not self.max_batch_size:
+            return not_found_reply()
+        identifiers = json.loads(request.body)["identifiers"]
+        if len(identifiers) > self.max_batch_size:
+            return json_reply(400, {"errors": [f"At most {self.max_batch_size} identifiers"]})
+        punks = {str(p.punk_id): p for p in self.available_punks()}
+        wanted = [
+            i["token_id"]
+            for i in identifiers
+            if (i["chain"], i["contract_address"]) == (CHAIN, CONTRACT)
+        ]
+        tokens = [self.make_token(punks[i], detailed=True) for i in wanted if i in punks]
+        return json_reply(200, {"nfts": tokens})
+
+    # -- Sales and pages -----------------------------------------------------------------
+
+    def list_sales(self, query: dict[str, str]) -> list[Json]:
+        """Return the sales of all pages together, newest first."""
+        after, before = int(query.get("after", 0)), int(query.get("before", 2**60))
+        events = [e for e in self.sales if after < e["event_timestamp"] < before]
+        return sorted(events, key=lambda e: -e["event_timestamp"])
+
+    def make_page(self, name: str, rows: list[Json], query: dict[str, str]) -> Reply:
+        size = int(query.get("limit", 20))
+        if not 1 <= size <= 200:
+            return json_reply(400, {"errors": ["limit must be between 1 and 200"]})
+        size = min(size, self.max_page_size)
+        start = 0
+        if "next" in query:
+            start = read_cursor(query["next"])
+            if start == size and self._use_up("rejected_cursors", self.faults.rejected_cursors):
+                return json_reply(400, {"errors": ["Invalid cursor"]})
+        stop = start + size
+        first = max(start - 1, 0) if self.overlapping_pages else start
+        cursor: Any = self.blank
+        if stop < len(rows) or self.faults.endless_pages:
+            cursor = make_cursor(stop)
+        if start == 2 * size and self._use_up("cursor_loops", self.faults.cursor_loops):
+            cursor = make_cursor(size)
+        return json_reply(200, without_absent({name: rows[first:stop], "next": cursor}))
+
+    def _use_up(self, name: str, times: int) -> bool:
+        """Return True for the first `times` calls."""
+        with self.lock:
+            if self._counters[name] >= times:
+                return False
+            self._counters[name] += 1
+            return True
+
+    # -- Images --------------------------------------------------------------------------
+
+    def _answer_image(self, request: Request) -> Reply:
+        name = request.path.removeprefix("/images/").removesuffix(".png")
+        punk_id = int(name) if name.isdecimal() else -1
+        special = self.images.get(punk_id)
+        if callable(special):
+            special = special()
+        if isinstance(special, bytes):
+            return 200, special, {"content-type": self.image_content_type}
+        if isinstance(special, int):
+            return special, b"<html>no</html>", {"content-type": "text/html"}
+        if isinstance(special, str):
+            return 302, b"", {"location": special}
+        png = self.png(punk_id)
+        if png is None:
+            return 404, b"not found", {"content-type": "text/plain"}
+        return 200, png, {"content-type": self.image_content_type}
+
+    def png(self, punk_id: int) -> bytes | None:
+        """Return the image of a punk. All images are encoded at the first request."""
+        with self.lock:
+            options = (self.image_scale, self.image_background)
+            has_all = self._pngs.keys() >= {p.punk_id for p in self.punks[-1:]}
+            if not has_all or options != self._png_options:
+                self._pngs = {p.punk_id: png_bytes(p.sprite, *options) for p in self.punks}
+                self._png_options = options
+            return self._pngs.get(punk_id)
