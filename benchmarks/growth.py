@@ -20,7 +20,7 @@ from pathlib import Path
 from punkdata.images.palette import PALETTE
 from punkdata.sources.opensea.parsing import ParsedPunk
 from punkdata.traits import ACCESSORIES, TYPES
-from punkdata import build
+from punkdata.snapshots.record_tables import make_punk_tables
 from punkdata.snapshots.manifest import Manifest
 from punkdata.snapshots.tables import count_labels_and_splits
 from punkdata.snapshots.writer import write_snapshot
@@ -39,7 +39,7 @@ def draw(i):
 
 punks = [draw(i) for i in range(count)]
 with Timer():
-    table, provenance = build._tables(build._Content(punks))
+    table, provenance = make_punk_tables(punks, None, {})
     manifest = Manifest(
         version=compute_version("drawn", table, None, {}), labels_hash=compute_labels_hash(table),
         collection="drawn", status="complete", expected=count, sales=None, source="drawn",
