@@ -22,7 +22,7 @@ import torch
 from punkdata.images.palette import PALETTE, palette_indices
 from punkdata.traits import LABELS, TYPES
 from punkmodels.classifier.config import load_classifier, make_config, read_classifier_config
-from punkmodels.classifier.evaluate import NAMES, evaluate_classifier, predict_logits
+from punkmodels.classifier.evaluate import SCORE_NAMES, evaluate_classifier, predict_logits
 from punkmodels.classifier.metrics import average_precision
 from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.classifier.predict import MAX_UNKNOWN_PIXELS
@@ -92,7 +92,7 @@ def table(out: Path, scheme: str, models: dict[str, tuple[str, str, int]]) -> No
         columns[name] = [(evaluate_classifier(run, ROOT, "test"), s) for run, s in found]
     print(f"\nsplit {scheme}, test part; visible labels unless said")
     print("| score | " + " | ".join(columns) + " |\n" + "|---" * (len(columns) + 1) + "|")
-    for key, name in NAMES.items():
+    for key, name in SCORE_NAMES.items():
         row = [mean([getattr(e.visible, key) for e, _ in c]) for c in columns.values()]
         print(f"| {name} | " + " | ".join(row) + " |")
     row = [mean([e.raw.exact_match for e, _ in c]) for c in columns.values()]

@@ -1,8 +1,8 @@
-"""Score a classifier on held-out punks, and write what was found where people look.
+"""Evaluation of a classifier on a held-out split, with results as files.
 
-evaluation/test/metrics.json
-evaluation/test/metrics.md       the same as tables
-evaluation/test/errors.png    every punk with a wrong label: what was missed, what was seen
+evaluation/test/metrics.json   all scores
+evaluation/test/metrics.md     the same as tables
+evaluation/test/errors.png     every punk with a wrong label: missed and falsely predicted labels
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw
 from punkdata.errors import DataError, UsageError
 from punkdata.files import translate_os_errors, write_atomic
 from punkdata.images.palette import PALETTE
+from punkdata.images.sprite import BACKGROUND_COLOR, SIDE_PX
 from punkdata.traits import LABELS, TYPES
 from punkmodels.classifier.config import (
     export_classifier,
@@ -26,12 +27,12 @@ from punkmodels.classifier.config import (
     trained_epochs,
 )
 from punkmodels.classifier.networks import Classifier, logits_to_labels
-from punkmodels.classifier.scores import Evaluation, score
+from punkmodels.classifier.scores import Evaluation, score_logits
 from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.training.run_dir import read_config, write_json
 
-BATCH = 1000
-NAMES = {
+BATCH_SIZE = 1000
+SCORE_NAMES = {
     "exact_match": "exact match",
     "macro_average_precision": "macro-AP",
     "macro_auroc": "macro-AUROC",
@@ -39,6 +40,19 @@ NAMES = {
     "micro_f1": "micro-F1",
     "macro_f1": "macro-F1",
 }
+"""names of the scores for people, by field of `Scores`"""
+EXPORTED_SCORES = (
+    "version",
+    "split",
+    "punks",
+    "visible",
+    "visible_95",
+    "raw",
+    "ceiling_visible_only",
+)
+"""fields of the evaluation that are stored with exported weights"""
+ERROR_TEXT_PX = 420
+"""width of the text in errors.png"""
 
 
 def evaluate_classifier(
@@ -51,47 +65,61 @@ def evaluate_classifier(
     out: Path | None = None,
     progress: Callable[..., None] = lambda done, total: None,
 ) -> Evaluation:
-    """Score a run on a part of the split that it was trained by.
+    """Evaluate a classifier on a held-out split of the scheme that it was trained with.
 
     Args:
-        run: a run, or a folder of exported weights.
-        out: the folder to write to; by default nothing is written.
-        version: the snapshot to score on; by default the one the run was trained on. It
-            must have the same labels, splits and pixels, or held-out punks would not be.
-        report: progress in steps.
+        run: a run folder, or a folder of exported weights.
+        root: data root or snapshot folder.
+        split: the split to evaluate on.
+        version: version of the snapshot, by default the one of the training. It must have the same
+            pixels, labels and splits; otherwise the split could contain training data.
+        device: the device to compute on, by default the CPU.
+        out: the folder to write the results to; by default nothing is written.
+        progress: called with the number of bootstrap resamples and their total.
 
     Raises:
-        UsageError: there is no such snapshot, or it does not tell what is hidden.
-        DataError: the snapshot is another data set than the run's, or a file is damaged.
+        UsageError: the snapshot does not exist or does not list hidden labels.
+        DataError: the snapshot differs from the training data, or a file is damaged.
+        StorageError: the disk is full or not writable.
     """
     device = device or torch.device("cpu")
     model = load_classifier(run, device)
     saved = read_classifier_config(run)
-    part = load_split(root, version or saved.data.version, saved.options.split_scheme, split)
-    if part.labels_hash != saved.data.labels_hash:
+    tensors = load_split(root, version or saved.data.version, saved.options.split_scheme, split)
+    if tensors.labels_hash != saved.data.labels_hash:
         raise DataError(
-            f"snapshot {part.version} has other labels or splits than the one {run} was "
-            f"trained on ({saved.data.version})",
+            f"the pixels, labels or splits of snapshot {tensors.version} differ from those of "
+            f"{saved.data.version}, on which {run} was trained",
             hint="train a new run on it: punkmodels train",
         )
-    if saved.options.visible_only and not part.has_hidden_labels:
+    if saved.options.visible_only and not tensors.has_hidden_labels:
         raise UsageError(
-            f"{part.path} does not tell which labels no pixel shows",
-            hint="build it anew with: punkdata build-dataset",
+            f"{tensors.path} does not list hidden labels",
+            hint="rebuild it with: punkdata build-dataset",
         )
-    logits = predict_logits(model, part.images, device)
-    width = logits.shape[1]
-    visible, raw = (t[:, :width].numpy() > 0 for t in (part.visible, part.labels))
-    about = {"run": str(run), "task": saved.options.task, "version": part.version}
+    logits = predict_logits(model, tensors.images, device)
+    num_outputs = logits.shape[1]
+    visible, raw = (t[:, :num_outputs].numpy() > 0 for t in (tensors.visible, tensors.labels))
     epochs, finished = trained_epochs(run)
-    done = {"epochs": epochs, "finished": finished}
-    result = score(visible, raw, logits, part.punk_ids, progress, split=split, **about, **done)
+    result = score_logits(
+        visible,
+        raw,
+        logits,
+        tensors.punk_ids,
+        progress,
+        run=str(run),
+        task=saved.options.task,
+        split=split,
+        version=tensors.version,
+        epochs=epochs,
+        finished=finished,
+    )
     if out:
         with translate_os_errors(out):
             out.mkdir(parents=True, exist_ok=True)
             write_json(out / "metrics.json", result.to_json())
-            write_atomic(out / "metrics.md", markdown(result).encode())
-            draw_errors(part, logits).save(out / "errors.png")
+            write_atomic(out / "metrics.md", format_markdown(result).encode())
+            draw_errors(tensors, logits).save(out / "errors.png")
     return result
 
 
@@ -103,16 +131,17 @@ def export_with_scores(
     version: str | None = None,
     progress: Callable[..., None] = lambda done, total: None,
 ) -> Evaluation:
-    """Export a run's weights (see `export_classifier`) with their scores on the test part; all or
-    nothing. Raises as both.
+    """Export weights together with their scores on the test split.
+
+    Nothing is written to `out` if the evaluation fails. For arguments and errors see
+    `export_classifier` and `evaluate_classifier`.
     """
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder)
         export_classifier(run, exported)
         result = evaluate_classifier(exported, root, "test", version=version, progress=progress)
-        facts = result.to_json()
-        kept = ("version", "split", "punks", "visible", "visible_95", "raw", "ceiling_visible_only")
-        scores = {name: facts[name] for name in kept}
+        fields = result.to_json()
+        scores = {name: fields[name] for name in EXPORTED_SCORES}
         write_json(exported / "config.json", read_config(exported) | {"scores": scores})
         with translate_os_errors(out):
             out.mkdir(parents=True, exist_ok=True)
@@ -122,47 +151,62 @@ def export_with_scores(
 
 
 def predict_logits(model: Classifier, indices: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """float32 (N, outputs) on the CPU, of palette indices uint8 (N, 24, 24)."""
+    """Compute logits in batches.
+
+    Args:
+        model: a classifier in evaluation mode.
+        indices: palette indices, uint8 (N, 24, 24).
+        device: the device of the model.
+
+    Returns:
+        float32 (N, num_outputs) on the CPU.
+    """
+    batches = torch.split(indices, BATCH_SIZE)
     with torch.inference_mode():
-        return torch.cat([model(part.to(device)).cpu() for part in torch.split(indices, BATCH)])
+        return torch.cat([model(batch.to(device)).cpu() for batch in batches])
 
 
-def summary(result: Evaluation) -> list[tuple[str, float, tuple[float, float], float, float]]:
-    """Of each score: its name, on visible labels, its 95 % interval, on raw ones, their ceiling."""
+def summarize(result: Evaluation) -> list[tuple[str, float, tuple[float, float], float, float]]:
+    """Return a row for each score.
+
+    A row has the score's name, its value on visible labels, the 95 % interval of that value, its
+    value on raw labels, and the ceiling of the latter.
+    """
     return [
         (
             name,
-            getattr(result.visible, key),
-            result.visible_95[key],
-            getattr(result.raw, key),
-            getattr(result.ceiling_visible_only, key),
+            getattr(result.visible, field),
+            result.visible_95[field],
+            getattr(result.raw, field),
+            getattr(result.ceiling_visible_only, field),
         )
-        for key, name in NAMES.items()
+        for field, name in SCORE_NAMES.items()
     ]
 
 
-def markdown(result: Evaluation) -> str:
-    """The scores as a page."""
+def format_markdown(result: Evaluation) -> str:
+    """Format the scores as a Markdown document."""
     lines = [
-        f"# {result.run} on {result.punks:,} punks, {result.split} of {result.version}",
+        f"# {result.run} on {result.punks:,} punks, {result.split} split of {result.version}",
         "",
-        f"Means over labels are over the {result.labels_counted} that at least 20 punks "
-        "carry. *Visible* labels are those that a pixel shows. *Perfect sight* is what somebody "
-        "scores on *raw* labels who sees all that can be seen, and does not guess the rest.",
+        f"Means over labels (macro) include the {result.labels_counted} labels with at least 20 "
+        "punks. *Visible* labels are those that at least one pixel shows, *raw* labels are those "
+        "as published. The *ceiling* is the score on raw labels of a classifier that predicts "
+        "exactly the visible labels.",
         "",
-        "| score | visible | 95 % interval | raw | perfect sight |",
+        "| score | visible | 95 % interval | raw | ceiling (visible labels only) |",
         "|---|---|---|---|---|",
     ]
-    for name, visible, (low, high), raw, ceiling in summary(result):
+    for name, visible, (low, high), raw, ceiling in summarize(result):
         lines.append(
             f"| {name} | {visible:.4f} | {low:.4f} to {high:.4f} | {raw:.4f} | {ceiling:.4f} |"
         )
     lines += [
         "",
-        f"Calibration error {result.calibration_error:.5f}. Labels told no better than by always "
-        f"guessing the majority: {', '.join(result.at_or_below_majority) or 'none'}.",
+        f"Expected calibration error: {result.calibration_error:.5f}. Labels at or below the "
+        f"majority baseline: {', '.join(result.at_or_below_majority) or 'none'}.",
         "",
-        "| true type | " + " | ".join(TYPES) + " |",
+        "| true type (rows), predicted type (columns) | " + " | ".join(TYPES) + " |",
         "|---" * (len(TYPES) + 1) + "|",
     ]
     for name, counts in zip(TYPES, result.type_confusion, strict=True):
@@ -185,26 +229,34 @@ def markdown(result: Evaluation) -> str:
     return "\n".join(lines) + "\n"
 
 
-def draw_errors(part: SplitTensors, logits: torch.Tensor, scale: int = 4) -> Image.Image:
-    """Each punk with a wrong visible label, with what was missed (−) and wrongly seen (+)."""
-    width = logits.shape[1]
-    told, truth = logits_to_labels(logits), part.visible[:, :width] > 0
-    rows = (told != truth).any(dim=1).nonzero().flatten().tolist()
-    side, text_px = 24 * scale, 420
-    sheet = Image.new("RGBA", (side + text_px, max(1, len(rows)) * side), "#638596")
-    draw = ImageDraw.Draw(sheet)
+def draw_errors(split: SplitTensors, logits: torch.Tensor, scale: int = 4) -> Image.Image:
+    """Draw each punk with a wrong visible label, with its missed (-) and false (+) labels.
+
+    Args:
+        split: N punks.
+        logits: (N, num_outputs).
+        scale: enlargement factor of the sprites.
+    """
+    num_outputs = logits.shape[1]
+    predicted, truth = logits_to_labels(logits), split.visible[:, :num_outputs] > 0
+    rows = (predicted != truth).any(dim=1).nonzero().flatten().tolist()
+    side = SIDE_PX * scale
+    size = (side + ERROR_TEXT_PX, max(1, len(rows)) * side)
+    image = Image.new("RGBA", size, BACKGROUND_COLOR)
+    draw = ImageDraw.Draw(image)
     if not rows:
-        draw.text((side, side // 3), "no mistakes", fill="white")
+        draw.text((side, side // 3), "no errors", fill="white")
     for y, row in enumerate(rows):
-        sprite = Image.fromarray(PALETTE[part.images[row].numpy()])
+        sprite = Image.fromarray(PALETTE[split.images[row].numpy()])
         tile = sprite.resize((side, side), Image.Resampling.NEAREST)
-        sheet.alpha_composite(tile, (0, y * side))
-        chance = logits[row].softmax(0) if width == len(TYPES) else logits[row].sigmoid()
-        wrong = [
-            f"{'+' if told[row, i] else '-'} {LABELS[i]} ({float(chance[i]):.2f})"
-            for i in (told[row] != truth[row]).nonzero().flatten().tolist()
+        image.alpha_composite(tile, (0, y * side))
+        is_type_only = num_outputs == len(TYPES)
+        probabilities = logits[row].softmax(0) if is_type_only else logits[row].sigmoid()
+        errors = [
+            f"{'+' if predicted[row, i] else '-'} {LABELS[i]} ({float(probabilities[i]):.2f})"
+            for i in (predicted[row] != truth[row]).nonzero().flatten().tolist()
         ]
         expected = ", ".join(LABELS[i] for i in truth[row].nonzero().flatten().tolist())
-        text = f"punk {part.punk_ids[row]}: {expected}\n" + "\n".join(wrong)
+        text = f"punk {split.punk_ids[row]}: {expected}\n" + "\n".join(errors)
         draw.multiline_text((side + 8, y * side + 8), text, fill="white")
-    return sheet.convert("RGB")
+    return image.convert("RGB")

@@ -1,4 +1,4 @@
-"""Type and accessories of single pictures, or that a picture shows no punk."""
+"""Prediction of the type and accessories of punks in image files."""
 
 from __future__ import annotations
 
@@ -17,32 +17,42 @@ from punkmodels.classifier.config import load_classifier
 from punkmodels.classifier.evaluate import predict_logits
 from punkmodels.classifier.networks import Classifier, logits_to_labels
 
-PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".svg"}
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".svg"}
+"""file name extensions that are read from folders"""
 MAX_UNKNOWN_PIXELS = 8
-"""pixels of a color that no punk of training has at that place; with more it is no punk;
-benchmarks/classifier.py counts what that refuses and what it lets through"""
+"""number of unknown pixels above which an image is not considered a punk
+
+benchmarks/classifier.py measures which images this accepts and refuses.
+"""
 
 
 @dataclass(frozen=True)
 class Prediction:
+    """Predicted labels of an image."""
+
     path: str
     type: str
     accessories: tuple[str, ...]
     image_confidence: float
-    """the probability that the sprite was read rightly; 1 from a lossless picture"""
+    """probability that the sprite was decoded correctly; 1 for lossless images"""
     unknown_pixels: int
-    """pixels of a color that no punk of training has at that place"""
+    """number of pixels whose color does not occur at that position in the training data"""
     scores: dict[str, float]
-    """label -> probability, the likeliest first"""
+    """probability of each label, sorted by decreasing probability"""
 
 
 def predict_images(
     model_path: Path, paths: list[Path], device: torch.device
 ) -> Iterator[Prediction | ImageError]:
-    """A prediction for each picture, or why there is none, in the order given.
+    """Yield, in the order of the paths, a prediction or the error that prevented it.
+
+    Args:
+        model_path: a run folder, or a folder of exported weights.
+        paths: image files.
+        device: the device to compute on.
 
     Raises:
-        DataError: there are no whole weights at `model_path`.
+        DataError: see `load_classifier`.
     """
     model = load_classifier(model_path, device)
     for path in paths:
@@ -55,37 +65,43 @@ def predict_images(
 
 
 def predict_image(model: Classifier, path: Path, device: torch.device) -> Prediction:
-    """Raises:
-    ImageError: it is no picture of one sprite, or that is no punk.
-    OSError: it cannot be read.
+    """Predict the labels of one image file.
+
+    Raises:
+        ImageError: the image is not a sprite, or the sprite is not a punk.
+        OSError: the file cannot be read.
     """
     decoded = decode_image(path.read_bytes())
     indices = torch.from_numpy(palette_indices(decoded.sprite[None]))
-    unknown = int(model.unknown_pixels(indices.to(device)))
-    if unknown > MAX_UNKNOWN_PIXELS:
-        raise ImageError(f"is not a punk: no punk is so colored in {unknown} of its 576 pixels")
+    num_unknown = int(model.unknown_pixels(indices.to(device)))
+    if num_unknown > MAX_UNKNOWN_PIXELS:
+        raise ImageError(
+            f"is not a punk: {num_unknown} of its 576 pixels have a color that no punk in the "
+            "training data has at that position"
+        )
     logits = predict_logits(model, indices, device)
-    chances = logits.softmax(1) if logits.shape[1] == len(TYPES) else logits.sigmoid()
-    told = np.zeros(len(LABELS), np.uint8)
-    told[: logits.shape[1]] = logits_to_labels(logits)[0].numpy()
-    punk_type, accessories = decode_labels(told)
-    scores = dict(zip(LABELS, chances[0].tolist(), strict=False))
+    is_type_only = logits.shape[1] == len(TYPES)
+    probabilities = logits.softmax(1) if is_type_only else logits.sigmoid()
+    labels = np.zeros(len(LABELS), np.uint8)
+    labels[: logits.shape[1]] = logits_to_labels(logits)[0].numpy()
+    punk_type, accessories = decode_labels(labels)
+    scores = dict(zip(LABELS, probabilities[0].tolist(), strict=False))
     return Prediction(
         str(path),
         punk_type,
         accessories,
         decoded.confidence,
-        unknown,
+        num_unknown,
         dict(sorted(scores.items(), key=lambda item: -item[1])),
     )
 
 
 def find_images(paths: list[Path]) -> list[Path]:
-    """The files named, and the pictures in the folders named, by name."""
-    found: list[Path] = []
+    """Return files as given, and the image files in folders, sorted by name."""
+    files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found += sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
+            files += sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
         else:
-            found.append(path)
-    return found
+            files.append(path)
+    return files

@@ -1,8 +1,8 @@
-"""All scores of a classifier's logits against the truth. Pure; without files.
+"""Scores of a classifier's logits against the true labels.
 
-Every score comes twice: on the labels as the source has them (*raw*), and on those that a
-pixel shows (*visible*). The ceiling of the second is 1; that of the first is about what
-somebody scores who sees all that can be seen, and does not guess the rest.
+Each score is computed on the labels as published (*raw*) and on the labels that a pixel shows
+(*visible*). No classifier can see hidden labels, so the scores on raw labels have a ceiling below
+1: the scores of a classifier that predicts exactly the visible labels.
 """
 
 from __future__ import annotations
@@ -27,175 +27,196 @@ from punkmodels.classifier.metrics import (
 from punkmodels.classifier.networks import logits_to_labels
 
 Bool = NDArray[np.bool_]
-Report = Callable[..., None]
 MIN_SUPPORT = 20
-"""punks of the split that must carry a label for it to count in means over labels"""
-RESAMPLES = 200
+"""number of punks with a label from which it counts in means over labels"""
+NUM_RESAMPLES = 200
+"""bootstrap resamples for the confidence intervals"""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Means over labels are over those with `MIN_SUPPORT` punks in the split; in a split so small
-    that none has, over all that some carry and some do not.
+    """Scores of a split.
+
+    Means over labels (macro) include the labels with at least `MIN_SUPPORT` punks. If no label has
+    that many, they include all labels that some but not all punks have.
     """
 
     macro_average_precision: float
     macro_auroc: float
     micro_auroc: float
-    """over all punks and labels together"""
+    """area under the ROC curve over all cells (punk, label)"""
     micro_f1: float
     macro_f1: float
     exact_match: float
-    """share of punks with every label right"""
+    """fraction of punks whose labels are all correct"""
 
 
 @dataclass(frozen=True)
 class LabelScore:
-    """Of one label, where it can be seen."""
+    """Scores of one label, on visible labels."""
 
     label: str
     support: int
-    """punks of the split that carry it"""
+    """number of punks on which the label is visible"""
     hidden: int
-    """more of them, on which no pixel shows it"""
+    """number of further punks that have the label hidden"""
     average_precision: float | None
-    """None where no punk of the split carries it; so are recall and precision"""
+    """None without support; the same holds for recall and precision"""
     recall: float | None
     precision: float | None
-    """None also where it was never predicted"""
+    """None also if the label was never predicted"""
     accuracy: float
     gain_vs_majority: float
-    """accuracy less that of always guessing the label's more frequent value"""
+    """accuracy minus that of always predicting the label's majority value"""
 
 
 @dataclass(frozen=True)
 class Evaluation:
+    """Result of an evaluation, the content of metrics.json."""
+
     run: str
+    """path of the run folder or the exported weights"""
     task: str
     split: str
     version: str
+    """version of the snapshot"""
     epochs: int
-    """trained so far"""
+    """number of epochs trained"""
     finished: bool
-    """False of a run that was stopped"""
+    """whether training is complete"""
     punks: int
+    """number of punks in the split"""
     visible: Scores
+    """scores on visible labels"""
     visible_95: dict[str, tuple[float, float]]
-    """95 % intervals of `visible`, by drawing the punks anew with replacement"""
+    """95 % bootstrap intervals of `visible`, resampling punks"""
     raw: Scores
+    """scores on labels as published"""
     ceiling_visible_only: Scores
-    """on raw labels, of somebody who sees all that can be seen, and does not guess the rest"""
+    """scores on raw labels of a classifier that predicts exactly the visible labels"""
     labels_counted: int
-    """in means over labels"""
+    """number of labels in means over labels"""
     calibration_error: float
-    """mean distance between probability and frequency, over 15 bins of all probabilities"""
+    """expected calibration error over all cells (punk, label), with 15 bins"""
     type_confusion: list[list[int]]
-    """a row for each true type, a column for each predicted one, in the order of `TYPES`"""
+    """counts by true type (rows) and predicted type (columns), in the order of `TYPES`"""
     at_or_below_majority: list[str]
-    """labels that occur, and are told no better than by always guessing the majority"""
+    """labels whose accuracy is not above that of always predicting the majority value"""
     labels: tuple[LabelScore, ...]
-    """the least gain first"""
+    """scores of each label, sorted by increasing gain"""
     mistakes: tuple[int, ...]
-    """punk_ids with a wrong visible label"""
+    """punk_ids of the punks with a wrong visible label"""
 
     def to_json(self) -> dict[str, Any]:
-        """With None for what is not a number."""
-        plain: dict[str, Any] = _without_nan(asdict(self))
+        """Return the fields as a dictionary, with None for NaN."""
+        plain: dict[str, Any] = _replace_nan(asdict(self))
         return plain
 
 
-def _without_nan(value: Any) -> Any:
+def _replace_nan(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
+        return {key: _replace_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
+        return [_replace_nan(item) for item in value]
     return None if isinstance(value, float) and np.isnan(value) else value
 
 
-def score(
+def score_logits(
     visible: Bool,
     raw: Bool,
     logits: torch.Tensor,
     punk_ids: NDArray[np.int32],
-    progress: Report = lambda done, total: None,
+    progress: Callable[..., None] = lambda done, total: None,
     **about: Any,
 ) -> Evaluation:
-    """Score logits.
+    """Compute all scores of logits.
 
     Args:
-        visible, raw: (N, L), L is 92, or 5 for the types alone.
+        visible, raw: visible and published labels (N, L); L is 92, or 5 for the types only.
         logits: (N, L).
-        report: progress in resamples for the intervals.
-        about: the fields of the result that are no scores: run, task, split, version.
+        punk_ids: (N,).
+        progress: called with the number of bootstrap resamples and their total.
+        about: the fields of `Evaluation` that are not computed: run, task, split, version, epochs
+            and finished.
     """
     predicted = logits_to_labels(logits).numpy()
-    if visible.shape[1] == len(TYPES):  # only against each other do logits of types mean anything
+    is_type_only = visible.shape[1] == len(TYPES)
+    if is_type_only:  # Only differences between the logits of the types are meaningful.
         logits = logits.log_softmax(1)
+    probabilities = logits.exp() if is_type_only else logits.sigmoid()
     values = logits.double().numpy()
     support = visible.sum(axis=0)
-    varying = (support > 0) & (support < len(visible))
-    counted = varying & (support >= MIN_SUPPORT)
-    counted = counted if counted.any() else varying
-    oracle = np.where(visible, 1.0, -1.0)
-    types = slice(0, len(TYPES))
-    true_type, told_type = visible[:, types].argmax(axis=1), predicted[:, types].argmax(axis=1)
-    confusion = np.zeros((len(TYPES), len(TYPES)), int)
-    np.add.at(confusion, (true_type, told_type), 1)
-    rows = _label_scores(visible, raw, values, predicted)
-    right = (predicted == visible).all(axis=1)
-    probabilities = logits.exp() if visible.shape[1] == len(TYPES) else logits.sigmoid()
+    varies = (support > 0) & (support < len(visible))
+    counted = varies & (support >= MIN_SUPPORT)
+    counted = counted if counted.any() else varies
+    visible_as_scores = np.where(visible, 1.0, -1.0)
+    label_scores = _label_scores(visible, raw, values, predicted)
+    is_correct = (predicted == visible).all(axis=1)
     return Evaluation(
         **about,
         punks=len(visible),
         visible=_scores(visible, values, predicted, counted),
-        visible_95=_intervals(visible, values, predicted, counted, progress),
+        visible_95=_bootstrap_intervals(visible, values, predicted, counted, progress),
         raw=_scores(raw, values, predicted, counted),
-        ceiling_visible_only=_scores(raw, oracle, visible, counted),
+        ceiling_visible_only=_scores(raw, visible_as_scores, visible, counted),
         labels_counted=int(counted.sum()),
         calibration_error=calibration_error(visible, probabilities.double().numpy()),
-        type_confusion=confusion.tolist(),
+        type_confusion=_type_confusion(visible, predicted),
         at_or_below_majority=[
-            r.label for r, v in zip(rows, varying, strict=True) if v and r.gain_vs_majority <= 0
+            row.label
+            for row, is_varying in zip(label_scores, varies, strict=True)
+            if is_varying and row.gain_vs_majority <= 0
         ],
-        labels=tuple(sorted(rows, key=lambda r: (r.gain_vs_majority, r.label))),
-        mistakes=tuple(int(i) for i in punk_ids[~right]),
+        labels=tuple(sorted(label_scores, key=lambda row: (row.gain_vs_majority, row.label))),
+        mistakes=tuple(int(i) for i in punk_ids[~is_correct]),
     )
 
 
+def _type_confusion(truth: Bool, predicted: Bool) -> list[list[int]]:
+    true_type = truth[:, : len(TYPES)].argmax(axis=1)
+    predicted_type = predicted[:, : len(TYPES)].argmax(axis=1)
+    confusion = np.zeros((len(TYPES), len(TYPES)), int)
+    np.add.at(confusion, (true_type, predicted_type), 1)
+    counts: list[list[int]] = confusion.tolist()
+    return counts
+
+
 def _scores(truth: Bool, values: NDArray[np.float64], predicted: Bool, counted: Bool) -> Scores:
-    which = np.flatnonzero(counted)
-    mean = {
-        of.__name__: float(np.mean([of(truth[:, i], values[:, i]) for i in which] or [np.nan]))
-        for of in (average_precision, auroc)
-    }
+    labels = np.flatnonzero(counted)
+
+    def macro(metric: Callable[[Bool, NDArray[np.float64]], float]) -> float:
+        return float(np.mean([metric(truth[:, i], values[:, i]) for i in labels] or [np.nan]))
+
     return Scores(
-        macro_average_precision=mean["average_precision"],
-        macro_auroc=mean["auroc"],
+        macro_average_precision=macro(average_precision),
+        macro_auroc=macro(auroc),
         micro_auroc=auroc(truth.reshape(-1), values.reshape(-1)),
         micro_f1=float(f1(truth, predicted, axis=None)),
-        macro_f1=float(f1(truth, predicted)[which].mean()) if len(which) else float("nan"),
+        macro_f1=float(f1(truth, predicted)[labels].mean()) if len(labels) else float("nan"),
         exact_match=exact_match(truth, predicted),
     )
 
 
-def _intervals(
+def _bootstrap_intervals(
     truth: Bool,
     values: NDArray[np.float64],
     predicted: Bool,
     counted: Bool,
-    progress: Report,
+    progress: Callable[..., None],
 ) -> dict[str, tuple[float, float]]:
+    """Return the 95 % percentile interval of each score, resampling rows with replacement."""
     rng = np.random.default_rng(0)
-    drawn = []
-    for done in range(RESAMPLES):
-        progress(done, RESAMPLES)
+    resampled = []
+    for done in range(NUM_RESAMPLES):
+        progress(done, NUM_RESAMPLES)
         rows = rng.integers(len(truth), size=len(truth))
-        occurring = counted & truth[rows].any(axis=0) & ~truth[rows].all(axis=0)
-        drawn.append(asdict(_scores(truth[rows], values[rows], predicted[rows], occurring)))
+        varies = truth[rows].any(axis=0) & ~truth[rows].all(axis=0)
+        scores = _scores(truth[rows], values[rows], predicted[rows], counted & varies)
+        resampled.append(asdict(scores))
     intervals = {}
-    for name in drawn[0]:
-        values_drawn = [one[name] for one in drawn if not np.isnan(one[name])]
-        low, high = np.quantile(values_drawn or [np.nan], (0.025, 0.975))
+    for name in resampled[0]:
+        numbers = [scores[name] for scores in resampled if not np.isnan(scores[name])]
+        low, high = np.quantile(numbers or [np.nan], (0.025, 0.975))
         intervals[name] = (float(low), float(high))
     return intervals
 
@@ -203,21 +224,23 @@ def _intervals(
 def _label_scores(
     visible: Bool, raw: Bool, values: NDArray[np.float64], predicted: Bool
 ) -> list[LabelScore]:
-    gains, hits = gain_over_majority(visible, predicted), (visible & predicted).sum(axis=0)
+    gains = gain_over_majority(visible, predicted)
+    true_positives = (visible & predicted).sum(axis=0)
     rows = []
     for i, label in enumerate(LABELS[: visible.shape[1]]):
-        support, chosen = int(visible[:, i].sum()), int(predicted[:, i].sum())
+        truth, prediction = visible[:, i], predicted[:, i]
+        support, num_predicted = int(truth.sum()), int(prediction.sum())
         rows.append(
             LabelScore(
                 label=label,
                 support=support,
-                hidden=int((raw[:, i] & ~visible[:, i]).sum()),
-                average_precision=average_precision(visible[:, i], values[:, i])
-                if support
-                else None,
-                recall=float(hits[i] / support) if support else None,
-                precision=float(hits[i] / chosen) if support and chosen else None,
-                accuracy=float((visible[:, i] == predicted[:, i]).mean()),
+                hidden=int((raw[:, i] & ~truth).sum()),
+                average_precision=average_precision(truth, values[:, i]) if support else None,
+                recall=float(true_positives[i] / support) if support else None,
+                precision=(
+                    float(true_positives[i] / num_predicted) if support and num_predicted else None
+                ),
+                accuracy=float((truth == prediction).mean()),
                 gain_vs_majority=float(gains[i]),
             )
         )
