@@ -22,13 +22,19 @@ WEI_PER_ETH = 10**18
 
 
 def make_punk_tables(
-    punks: list[PunkRecord], sales: list[SaleRecord] | None, listings_wei: dict[int, int]
+    punks: list[PunkRecord],
+    sales: list[SaleRecord] | None,
+    listings_wei: dict[int, int],
+    hidden: dict[str, tuple[str, ...]] | None = None,
 ) -> tuple[pa.Table, pa.Table]:
     """Return the tables of punks and of provenance, sorted by punk_id.
 
     Args:
-        sales: the sales by time, or None if the source has no sales.
-        listings_wei: the lowest listing price of each listed punk, by punk_id.
+        punks: one record per punk, in any order.
+        sales: sales, oldest first; None if the source does not provide sales.
+        listings_wei: lowest listing price of each listed punk, in wei, by punk_id.
+        hidden: names of hidden accessories by the SHA-256 of a punk's pixels; by default the
+            list that ships with punkdata.
 
     Raises:
         DataError: there are no punks, or two with the same punk_id.
@@ -41,7 +47,7 @@ def make_punk_tables(
         raise DataError(f"the recording contains punk {duplicates[0]} twice")
     labels = np.stack([encode_labels(p.punk_type, p.accessories) for p in punks])
     hashes = [pixels_sha256(p.image) for p in punks]
-    hidden = load_hidden_accessories()
+    hidden = load_hidden_accessories() if hidden is None else hidden
     columns = {
         "punk_id": ids,
         "type": [p.punk_type for p in punks],
@@ -74,7 +80,7 @@ def make_punk_tables(
 def _make_price_columns(
     punk_ids: list[int], sales: list[SaleRecord] | None, listings_wei: dict[int, int]
 ) -> dict[str, list[Any]]:
-    """Return the price columns with one row per id; all null if the source has no sales."""
+    """Return the price columns with one row per id; all null if `sales` is None."""
     names = PUNKS.names[PUNKS.names.index("sale_count") :]
     if sales is None:
         return {name: [None] * len(punk_ids) for name in names}

@@ -12,17 +12,13 @@ from support.sprites import DrawnPunk
 from torch.utils.data import DataLoader
 
 from punkdata import PunkDataset
-from punkdata.build import build_dataset
 from punkdata.errors import UsageError
-from punkdata.images.sprite import pixels_sha256
-from punkdata.snapshots.reader import open_snapshot
-from punkdata.splits import SPLITS, published_split
+from punkdata.snapshots.reader import Snapshot, open_snapshot
+from punkdata.splits import SPLITS, load_published_split
 from punkdata.traits import ACCESSORIES, LABELS, TYPES
 
 
-def test_an_item_is_an_image_in_0_to_1_and_its_92_labels(
-    built_root: Path, punks: list[DrawnPunk]
-) -> None:
+def test_item_is_a_float_image_and_92_labels(built_root: Path, punks: list[DrawnPunk]) -> None:
     train = PunkDataset(built_root)
     image, labels = train[0]
     assert (image.shape, image.dtype) == ((4, 24, 24), torch.float32)
@@ -35,14 +31,14 @@ def test_an_item_is_an_image_in_0_to_1_and_its_92_labels(
     ]
 
 
-def test_the_splits_are_the_published_ones_and_make_up_the_whole(built_root: Path) -> None:
+def test_splits_are_the_published_ones_and_cover_all_punks(built_root: Path) -> None:
     for number, split in enumerate(SPLITS):
         ids = PunkDataset(built_root, split=split).punk_ids  # type: ignore[arg-type]
-        assert ids.tolist() == np.flatnonzero(published_split()[:60] == number).tolist()
+        assert ids.tolist() == np.flatnonzero(load_published_split()[:60] == number).tolist()
     assert PunkDataset(built_root, split="all").punk_ids.tolist() == list(range(60))
 
 
-def test_the_scheme_by_id_puts_low_ids_into_training(built_root: Path) -> None:
+def test_split_scheme_by_id_puts_low_ids_into_train(built_root: Path) -> None:
     assert len(PunkDataset(built_root, split="train", split_scheme="by_id")) == 60
     assert len(PunkDataset(built_root, split="test", split_scheme="by_id")) == 0
 
@@ -55,7 +51,7 @@ def test_the_scheme_by_id_puts_low_ids_into_training(built_root: Path) -> None:
         ("accessories", (87,), torch.float32, ACCESSORIES),
     ],
 )
-def test_each_target_has_its_shape_and_its_classes(
+def test_target_determines_shape_dtype_and_classes(
     built_root: Path, target: str, shape: tuple[int, ...], dtype: torch.dtype, classes: object
 ) -> None:
     data = PunkDataset(built_root, target=target)  # type: ignore[arg-type]
@@ -64,7 +60,7 @@ def test_each_target_has_its_shape_and_its_classes(
     assert data.class_to_idx[data.classes[1]] == 1
 
 
-def test_a_transform_gets_a_pil_image_and_a_target_transform_the_target(built_root: Path) -> None:
+def test_transforms_get_a_pil_image_and_the_target(built_root: Path) -> None:
     data = PunkDataset(
         built_root, target="type", transform=lambda image: image, target_transform=int
     )
@@ -74,26 +70,26 @@ def test_a_transform_gets_a_pil_image_and_a_target_transform_the_target(built_ro
     assert isinstance(punk_type, int)
 
 
-def test_the_repr_tells_what_it_is(built_root: Path) -> None:
-    text = repr(PunkDataset(built_root, split="all", target="type"))
-    for part in ("60 punks", open_snapshot(built_root).version, "all (default)", "type, 5 classes"):
-        assert part in text
+def test_repr_names_snapshot_split_and_target(built_root: Path) -> None:
+    shown = repr(PunkDataset(built_root, split="all", target="type"))
+    for text in ("60 punks", open_snapshot(built_root).version, "all (default)", "type, 5 classes"):
+        assert text in shown
 
 
-def test_an_item_can_be_changed_without_changing_the_data(built_root: Path) -> None:
+def test_changing_an_item_does_not_change_the_dataset(built_root: Path) -> None:
     data = PunkDataset(built_root)
-    for part in data[0]:
-        part[:] = 7
-    assert all(part.max() <= 1 for part in data[0])
+    for tensor in data[0]:
+        tensor[:] = 7
+    assert all(tensor.max() <= 1 for tensor in data[0])
 
 
 @pytest.mark.parametrize("index", [slice(0, 2), [0, 1], None, 0.5])
-def test_only_one_item_at_a_time_can_be_asked_for(built_root: Path, index: object) -> None:
+def test_index_must_be_a_single_integer(built_root: Path, index: object) -> None:
     with pytest.raises(TypeError):
         PunkDataset(built_root)[index]  # type: ignore[index]
 
 
-def test_an_index_past_the_end_ends_an_iteration(built_root: Path) -> None:
+def test_index_past_the_end_raises_index_error(built_root: Path) -> None:
     data = PunkDataset(built_root, split="val")
     assert len(list(data)) == len(data)  # type: ignore[call-overload]
     assert torch.equal(data[-1][1], data[len(data) - 1][1])
@@ -101,7 +97,7 @@ def test_an_index_past_the_end_ends_an_iteration(built_root: Path) -> None:
         data[len(data)]
 
 
-def test_as_tensors_is_the_whole_split(built_root: Path) -> None:
+def test_as_tensors_returns_the_full_split(built_root: Path) -> None:
     data = PunkDataset(built_root, split="val", target="type")
     images, labels = data.as_tensors()
     assert (images.shape, images.dtype) == ((len(data), 4, 24, 24), torch.uint8)
@@ -109,7 +105,7 @@ def test_as_tensors_is_the_whole_split(built_root: Path) -> None:
     assert torch.equal(images[1].float() / 255, data[1][0])
 
 
-def test_to_pandas_has_the_split_s_rows_by_punk_id(built_root: Path) -> None:
+def test_to_pandas_returns_the_rows_of_the_split_by_punk_id(built_root: Path) -> None:
     data = PunkDataset(built_root, split="val", split_scheme="default")
     frame = data.to_pandas()
     assert isinstance(frame, pd.DataFrame)
@@ -118,35 +114,33 @@ def test_to_pandas_has_the_split_s_rows_by_punk_id(built_root: Path) -> None:
     assert set(frame["split"]) == {"val"}
 
 
-def test_a_montage_shows_the_first_punks_side_by_side(
-    built_root: Path, punks: list[DrawnPunk]
-) -> None:
+def test_montage_shows_the_first_punks(built_root: Path, punks: list[DrawnPunk]) -> None:
     data = PunkDataset(built_root, split="all")
-    sheet = data.montage(n=25, columns=10, scale=2, background="#ff00ff")
-    assert (sheet.mode, sheet.size) == ("RGB", (480, 144))
-    pixels = np.asarray(sheet)[::2, ::2]
+    grid = data.montage(n=25, columns=10, scale=2, background="#ff00ff")
+    assert (grid.mode, grid.size) == ("RGB", (480, 144))
+    pixels = np.asarray(grid)[::2, ::2]
     face = punks[13].sprite[10, 10, :3].tolist()
     assert pixels[24 + 10, 3 * 24 + 10].tolist() == face
     assert pixels[-1, -1].tolist() == [255, 0, 255]
 
 
-def test_the_root_may_stand_in_the_environment(
+def test_root_defaults_to_the_environment_variable(
     built_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PUNKDATA_ROOT", str(built_root))
     assert len(PunkDataset(split="all")) == 60
 
 
-def test_an_empty_split_has_no_batches_and_no_montage(built_root: Path) -> None:
+def test_empty_split_has_no_batches_and_no_montage(built_root: Path) -> None:
     data = PunkDataset(built_root, split="test", split_scheme="by_id")
     images, labels = data.as_tensors()
     assert (images.shape, labels.shape) == ((0, 4, 24, 24), (0, 92))
     assert list(data.batches()) == []
-    with pytest.raises(UsageError, match="no punk to show"):
+    with pytest.raises(UsageError, match="no image to show: n is 100 and the split has 0 punks"):
         data.montage()
 
 
-def test_it_travels_by_pickle(built_root: Path) -> None:
+def test_dataset_can_be_pickled(built_root: Path) -> None:
     data = PunkDataset(built_root, split="val")
     copy = pickle.loads(pickle.dumps(data))
     assert repr(copy) == repr(data)
@@ -154,8 +148,8 @@ def test_it_travels_by_pickle(built_root: Path) -> None:
 
 
 @pytest.mark.parametrize("context", ["fork", "spawn"])
-@pytest.mark.filterwarnings("ignore:This process")  # Python warns of fork beside threads
-def test_workers_deliver_every_punk_once(built_root: Path, context: str) -> None:
+@pytest.mark.filterwarnings("ignore:This process")  # Python warns about forking with threads
+def test_loader_workers_deliver_every_punk_once(built_root: Path, context: str) -> None:
     data = PunkDataset(built_root, split="all", target="type")
     loader = DataLoader(data, batch_size=16, num_workers=2, multiprocessing_context=context)
     types = torch.cat([types for _, types in loader])
@@ -165,47 +159,42 @@ def test_workers_deliver_every_punk_once(built_root: Path, context: str) -> None
 @pytest.mark.parametrize(
     "wrong", [{"split": "valid"}, {"split_scheme": "random"}, {"target": "price"}]
 )
-def test_a_wrong_word_is_answered_with_the_right_ones(
-    built_root: Path, wrong: dict[str, str]
-) -> None:
-    with pytest.raises(UsageError, match=f"{next(iter(wrong))} is .* not one of "):
+def test_invalid_argument_lists_the_valid_values(built_root: Path, wrong: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match=f"{next(iter(wrong))} must be one of .*, not '"):
         PunkDataset(built_root, **wrong)  # type: ignore[arg-type]
 
 
-def test_a_snapshot_of_schema_1_is_read_but_does_not_tell_what_is_hidden(old_root: Path) -> None:
+def test_schema_1_is_readable_but_has_no_hidden_accessories(old_root: Path) -> None:
     punks = PunkDataset(old_root, split="all")
     assert "hidden_accessories" not in punks.to_pandas().columns
-    with pytest.raises(UsageError, match="does not tell which accessories are hidden"):
+    with pytest.raises(UsageError, match="does not list hidden accessories"):
         PunkDataset(old_root, visible_only=True)
 
 
-def test_hidden_accessories_can_be_left_out_of_the_labels(
-    root: Path, sdist_sha256: str, punks: list[DrawnPunk], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hiding = next(p for p in punks if len(p.accessories) > 1)
-    known = {pixels_sha256(hiding.sprite): (hiding.accessories[0], "Tiara")}
-    monkeypatch.setattr("punkdata.build.load_hidden_accessories", lambda: known)
-    snapshot = build_dataset(root, sdist_sha256=sdist_sha256).snapshot
-    every = PunkDataset(snapshot.path, split="all")
-    visible = PunkDataset(snapshot.path, split="all", visible_only=True)
-    differing = (every.as_tensors()[1] - visible.as_tensors()[1]).nonzero().tolist()
-    assert differing == [[hiding.punk_id, every.class_to_idx[hiding.accessories[0]]]]
-    frame = visible.to_pandas()
-    assert list(frame.hidden_accessories[hiding.punk_id]) == [hiding.accessories[0]]
+def test_visible_only_clears_the_labels_of_hidden_accessories(hiding: Snapshot) -> None:
+    full = PunkDataset(hiding.path, split="all")
+    visible = PunkDataset(hiding.path, split="all", visible_only=True)
+    assert full.hidden is not None
+    assert full.hidden.any()
+    cleared = (full.as_tensors()[1] - visible.as_tensors()[1]).bool().numpy()
+    assert (cleared == full.hidden).all()
+    for punk_id, names in visible.to_pandas().hidden_accessories.items():
+        row = visible.punk_ids.tolist().index(punk_id)
+        assert [LABELS[i] for i in np.flatnonzero(full.hidden[row])] == list(names)
 
 
 @pytest.mark.parametrize("target", ["labels", "type", "accessories"])
-def test_batches_are_the_items_in_order(target: str, built_root: Path) -> None:
+def test_unshuffled_batches_are_the_items_in_order(target: str, built_root: Path) -> None:
     train = PunkDataset(built_root, split="train", target=target)  # type: ignore[arg-type]
     images, targets = zip(*train.batches(7, shuffle=False), strict=True)
-    assert [len(part) for part in images[:-1]] == [7] * (len(images) - 1)
-    for i, (image, wanted) in enumerate(zip(torch.cat(images), torch.cat(targets), strict=True)):
+    assert [len(batch) for batch in images[:-1]] == [7] * (len(images) - 1)
+    for i, (image, value) in enumerate(zip(torch.cat(images), torch.cat(targets), strict=True)):
         assert torch.equal(image, train[i][0])
-        assert torch.equal(wanted, train[i][1])
-        assert wanted.dtype == train[i][1].dtype
+        assert torch.equal(value, train[i][1])
+        assert value.dtype == train[i][1].dtype
 
 
-def test_shuffled_batches_hold_every_punk_once_and_repeat_by_their_seed(built_root: Path) -> None:
+def test_shuffled_batches_contain_every_punk_and_depend_on_the_seed(built_root: Path) -> None:
     train = PunkDataset(built_root, split="train")
 
     def epoch(seed: int | None) -> torch.Tensor:
@@ -218,5 +207,5 @@ def test_shuffled_batches_hold_every_punk_once_and_repeat_by_their_seed(built_ro
     assert not torch.equal(epoch(None), epoch(None))
     key = in_order.flatten(1).sum(1).sort().values
     assert torch.allclose(first.flatten(1).sum(1).sort().values, key)
-    with pytest.raises(UsageError, match="a batch of 0"):
+    with pytest.raises(UsageError, match="batch_size must be positive, not 0"):
         train.batches(0)

@@ -3,12 +3,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-from support.sprites import DrawnPunk
-
-from punkdata.build import build_dataset
 from punkdata.hidden_labels import load_hidden_accessories, write_hidden_accessories
-from punkdata.images.sprite import pixels_sha256
 from punkdata.traits import ACCESSORIES
 
 
@@ -26,15 +21,3 @@ def test_shipped_list_maps_pixel_hashes_to_accessories() -> None:
         assert re.fullmatch("[0-9a-f]{64}", sha256)
         assert names
         assert set(names) <= set(ACCESSORIES)
-
-
-def test_build_lists_known_hidden_accessories_that_the_punk_has(
-    root: Path, sdist_sha256: str, punks: list[DrawnPunk], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    punk = next(p for p in punks if len(p.accessories) > 1)
-    hidden = {pixels_sha256(punk.sprite): (punk.accessories[0], "Tiara")}
-    monkeypatch.setattr("punkdata.snapshots.record_tables.load_hidden_accessories", lambda: hidden)
-    snapshot = build_dataset(root, sdist_sha256=sdist_sha256).snapshot
-    column = snapshot.punks().sort_by("punk_id").column("hidden_accessories").to_pylist()
-    assert column[punk.punk_id] == [punk.accessories[0]]
-    assert sum(map(len, column)) == 1
