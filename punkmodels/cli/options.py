@@ -1,4 +1,4 @@
-"""Options that several commands of punkmodels share."""
+"""Options and context managers that several commands of punkmodels share."""
 
 from __future__ import annotations
 
@@ -37,46 +37,60 @@ class DeviceName(StrEnum):
     MPS = "mps"
 
 
-Runs = Annotated[Path, typer.Option("--runs", help="The folder that holds the runs.")]
+Runs = Annotated[Path, typer.Option("--runs", help="Folder of all runs.")]
 DeviceOption = Annotated[
-    DeviceName, typer.Option("--device", help="Where to compute; auto prefers a GPU.")
+    DeviceName,
+    typer.Option("--device", help="Device to compute on; auto selects a GPU if there is one."),
 ]
-Seed = Annotated[
-    int | None, typer.Option(min=0, max=10**9, help="Of all that is random. (default: 0)")
-]
+Seed = Annotated[int | None, typer.Option(min=0, max=10**9, help="Random seed. (default: 0)")]
 Threads = Annotated[
     int | None,
-    typer.Option(min=1, help="CPU threads. (default: measured; fix it to repeat a run exactly)"),
+    typer.Option(
+        min=1,
+        help="Number of CPU threads; set it to make a run reproducible. (default: benchmarked)",
+    ),
 ]
 Resume = Annotated[
     str | None,
-    typer.Option(help='Go on with a stopped run: a path, its number, or "latest".'),
+    typer.Option(help='Resume a stopped run: its path, its number, or "latest".'),
 ]
 LoggerOption = Annotated[
     Logger | None,
     typer.Option(
-        help="Write the metrics to one more place. wandb: WANDB_MODE=offline needs no account."
+        help="Also log metrics to TensorBoard or Weights & Biases. wandb needs no account if "
+        "WANDB_MODE=offline is set. (default: metrics.jsonl only)"
     ),
 ]
 Snapshot = Annotated[
     str | None,
-    typer.Option("--version", help="A snapshot. (default: the one it was trained on)"),
+    typer.Option(
+        "--version", help='Name of a snapshot, or "latest". (default: the snapshot of the training)'
+    ),
 ]
 
 
 def check_no_other_options(is_plain: bool) -> None:
-    """Raises:
-    UsageError: other options than --resume and --logger were given with them.
+    """Check that --resume is not combined with options of the training.
+
+    Args:
+        is_plain: whether all other options have their default values.
+
+    Raises:
+        UsageError: other options were given.
     """
     if not is_plain:
         raise UsageError(
-            "a resumed run keeps its own options", hint="leave out all but --resume and --logger"
+            "a resumed run keeps its own options",
+            hint="remove all options except --resume, --logger, --root and --runs",
         )
 
 
 @contextmanager
 def training_session() -> Iterator[tuple[ProcessGroup, Progress, Callable[[str], None]]]:
-    """The ranks that share a training, and how it reports and speaks: only the first does."""
+    """Join the process group, and yield it with callbacks for progress and for log lines.
+
+    On ranks other than 0, the callbacks do nothing.
+    """
     from punkmodels.training.distributed import init_process_group
 
     with init_process_group() as process_group:
@@ -88,21 +102,23 @@ def training_session() -> Iterator[tuple[ProcessGroup, Progress, Callable[[str],
 
 
 @contextmanager
-def handle_interrupt(model: str, root: Path, runs: Path, going_on: Path | None) -> Iterator[None]:
-    """Turn Ctrl-C into the line that says how to go on.
+def handle_interrupt(model: str, root: Path, runs: Path, resumed: Path | None) -> Iterator[None]:
+    """Turn Ctrl-C into an error that shows the command to resume the run.
+
+    Args:
+        model: the subcommand of `punkmodels train`.
+        root: the value of --root.
+        runs: the folder of all runs.
+        resumed: the run that is resumed, or None for a new run.
 
     Raises:
-        StoppedError: it was pressed.
+        StoppedError: the user pressed Ctrl-C.
     """
-    before = list_runs(runs)
+    existing = list_runs(runs)
     try:
         yield
     except KeyboardInterrupt:
-        begun = going_on or next((p for p in list_runs(runs) if p not in before), None)
-        at = root_option(root)
-        go_on = (
-            f"go on with: punkmodels train {model} --resume {shell_quote(begun)}{at}"
-            if begun
-            else None
-        )
-        raise StoppedError("stopped", hint=go_on) from None
+        run = resumed or next((p for p in list_runs(runs) if p not in existing), None)
+        command = f"punkmodels train {model} --resume {shell_quote(run)}" if run else None
+        hint = f"resume with: {command}{root_option(root)}" if command else None
+        raise StoppedError("stopped", hint=hint) from None

@@ -1,11 +1,11 @@
-"""The commands below `punkmodels tune`."""
+"""The command `punkmodels tune classifier`."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,13 +16,16 @@ from punkdata.errors import StoppedError
 from punkmodels.cli.options import DeviceName, DeviceOption, Runs, Seed, Threads
 from punkmodels.training.run_dir import DEFAULT_RUNS
 
+if TYPE_CHECKING:
+    from punkmodels.classifier.tune_results import Study
+
 EXAMPLES = (
     "Example: punkmodels tune classifier --trials 20\n\n"
-    "After a stop, or for more trials: the same command, or with more --trials"
+    "Resume a stopped search: the same command. More trials: the same command with more --trials"
 )
 
 
-class Tuned(StrEnum):
+class TunableModel(StrEnum):
     CNN = "cnn"
     PUBLISHED = "published"
 
@@ -32,37 +35,42 @@ def tune_classifier(
     version: Version = "latest",
     runs: Runs = DEFAULT_RUNS,
     model: Annotated[
-        Tuned,
+        TunableModel,
         typer.Option(
-            help="cnn: batch size, rate, dropout, sizes, decay, sampling, noise. published: batch "
-            "size, rate, dropout, filters and depth, as the published sweep."
+            help="Model and options to search. cnn: batch size, learning rate, dropout, layer "
+            "sizes, weight decay, sampling and pixel noise. published: batch size, learning rate, "
+            "dropout, filters and depth."
         ),
-    ] = Tuned.CNN,
+    ] = TunableModel.CNN,
     trials: Annotated[
-        int, typer.Option(min=1, help="How many, with those that the study has already.")
+        int,
+        typer.Option(min=1, help="Total number of trials, including those of a resumed study."),
     ] = 20,
     epochs: Annotated[
         int | None,
-        typer.Option(min=2, help="Of a trial that does not fall behind. (default: the model's)"),
+        typer.Option(
+            min=2, help="Epochs of a trial that is not pruned. (default: depends on --model)"
+        ),
     ] = None,
     study: Annotated[
-        Path | None, typer.Option(help="The study's folder. (default: tune-<model> in --runs)")
+        Path | None, typer.Option(help="Folder of the study. (default: tune-<model> in --runs)")
     ] = None,
     seed: Seed = None,
     device: DeviceOption = DeviceName.AUTO,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Search for better options of a classifier, selected on validation, scored once on test.
+    """Search for better options of a classifier with Optuna.
 
-    A trial takes as long as a training, or less: what falls behind is stopped early. Needs optuna.
+    Trials are compared on the validation split; only the best is evaluated on the test split. A
+    trial takes as long as a training, or less if it is pruned.
     """
     from punkmodels.classifier import tune
 
     folder = study or runs / f"tune-{model.value}"
     try:
         with progress_bar("tuning", "trials") as progress:
-            found = tune.tune_classifier(
+            result = tune.tune_classifier(
                 root,
                 folder,
                 model.value,
@@ -77,25 +85,31 @@ def tune_classifier(
             )
     except KeyboardInterrupt:
         raise StoppedError(
-            f"stopped; what was tried is kept in {folder}", hint="run the same command again"
+            f"stopped; the trials so far are stored in {folder}",
+            hint="to resume, run the same command again",
         ) from None
     if as_json:
-        told = asdict(found) | {"path": str(found.path), "run": str(found.run)}
-        console.emit_json(told)
+        console.emit_json(asdict(result) | {"path": str(result.path), "run": str(result.run)})
         return
-    console.emit(str(found.run))
+    console.emit(str(result.run))
+    _print_summary(result)
+
+
+def _print_summary(result: Study) -> None:
+    from punkmodels.classifier.tune_results import PLOTS
+
     console.say(
-        f"{found.trials} trials, {found.pruned} of them stopped early; the best has a validation "
-        f"loss of {found.val_loss:.5f}"
+        f"{result.trials} trials, of which {result.pruned} were pruned; lowest validation loss "
+        f"{result.val_loss:.5f}, with these options:"
     )
-    for name in found.tried:
-        console.say(f"  {name:16}{getattr(found.config, name):.6g}")
+    for name in result.tried:
+        console.say(f"  {name:20}{getattr(result.config, name):.6g}")
     console.say(
-        f"on the test part: exact match {found.test['exact_match']:.4f}, macro-AP "
-        f"{found.test['macro_ap']:.4f}"
+        f"test split: exact match {result.test['exact_match']:.4f}, macro-AP "
+        f"{result.test['macro_ap']:.4f}"
     )
-    pictures = [f"{name}.png" for name in tune.PLOTS]
-    drawn = [name for name in pictures if (folder / name).exists()]
-    console.say(f"in {folder}: {', '.join(['best.json', 'trials.csv', *drawn])}")
-    if missing := [name for name in pictures if name not in drawn]:
-        console.say(f"for {' and '.join(missing)} more --trials are needed")
+    plots = [f"{name}.png" for name in PLOTS]
+    written = [name for name in plots if (result.path / name).exists()]
+    console.say(f"wrote {', '.join(['best.json', 'trials.csv', *written])} to {result.path}")
+    if missing := [name for name in plots if name not in written]:
+        console.say(f"not enough trials for {' and '.join(missing)}; increase --trials")

@@ -1,0 +1,70 @@
+"""The command `punkmodels predict`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from punkdata.cli import console
+from punkdata.cli.options import Json
+from punkdata.errors import DataError, ImageError, UsageError
+from punkmodels.cli.options import DeviceName, DeviceOption, Runs
+from punkmodels.training.run_dir import DEFAULT_RUNS, find_run
+
+EXAMPLES = "Example: punkmodels predict punk.png --json"
+
+
+def predict(
+    images: Annotated[
+        list[Path],
+        typer.Argument(
+            exists=True,
+            help="PNG, JPEG, WebP, AVIF or on-chain SVG files of one punk each, of any usual size, "
+            "or folders of such files.",
+        ),
+    ],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            help='A run (its path, its number, or "latest"), or a folder of exported weights. '
+            "(default: the weights that are part of punkmodels)",
+        ),
+    ] = None,
+    runs: Runs = DEFAULT_RUNS,
+    device: DeviceOption = DeviceName.AUTO,
+    as_json: Json = False,
+) -> None:
+    """Predict the type and accessories of punks in image files."""
+    from punkmodels.classifier.config import BUNDLED_CLASSIFIER
+    from punkmodels.classifier.predict import find_images, predict_images
+    from punkmodels.training.device import pick_device
+
+    torch_device, _ = pick_device(device.value)
+    weights = BUNDLED_CLASSIFIER
+    if model:
+        weights = find_run(runs, model, trained=True, task="classifier")
+    files = find_images(images)
+    if not files:
+        raise UsageError(f"{images[0]} contains no images")
+    predictions, errors = [], []
+    for result in predict_images(weights, files, torch_device):
+        if isinstance(result, ImageError):
+            errors.append(result)
+            continue
+        predictions.append(asdict(result))
+        if not as_json:
+            names = (result.type, *result.accessories)
+            labels = ", ".join(f"{name} {result.scores[name]:.2f}" for name in names)
+            console.emit(f"{result.path}: {labels}")
+    if as_json:
+        console.emit_json(predictions)
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        for error in errors:
+            console.say(str(error))
+        raise DataError(f"{len(errors)} of {len(files)} images could not be classified")
