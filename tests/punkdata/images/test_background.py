@@ -1,3 +1,5 @@
+"""Plain backgrounds are removed, or refused where they cannot be told apart from the punk."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -6,21 +8,28 @@ from PIL import Image
 from support.sprites import all_colors
 
 from punkdata.errors import ImageError
-from punkdata.images.background import check_telling, painted, remove_background
+from punkdata.images.background import (
+    KNOWN_BACKGROUNDS,
+    check_background_color,
+    composite_palette,
+    remove_background,
+)
 from punkdata.images.palette import PALETTE
+from punkdata.images.sprite import BACKGROUND_COLOR
 
 WHITE = np.array([255, 255, 255], np.uint8)
 
 
-def on(sprite: np.ndarray, background: str) -> np.ndarray:
-    behind = Image.new("RGBA", (24, 24), background)
-    behind.alpha_composite(Image.fromarray(sprite))
-    return np.asarray(behind)
+def composite(sprite: np.ndarray, background: str) -> np.ndarray:
+    """Return the sprite over an opaque background color, as Pillow composites it."""
+    canvas = Image.new("RGBA", (24, 24), background)
+    canvas.alpha_composite(Image.fromarray(sprite))
+    return np.asarray(canvas)
 
 
-@pytest.mark.parametrize("background", ["#638596", "#ff00ff", "#123456"])
-def test_a_plain_color_is_taken_away_and_named(background: str) -> None:
-    sprite, name = remove_background(on(all_colors(), background))
+@pytest.mark.parametrize("background", [BACKGROUND_COLOR, "#ff00ff", "#123456"])
+def test_plain_background_is_removed_and_named(background: str) -> None:
+    sprite, name = remove_background(composite(all_colors(), background))
     assert (sprite == all_colors()).all()
     assert name == background
 
@@ -28,15 +37,16 @@ def test_a_plain_color_is_taken_away_and_named(background: str) -> None:
 @pytest.mark.parametrize("alpha", [128 / 255, 0.5])
 @pytest.mark.parametrize("round_", [np.floor, np.ceil, np.rint])
 @pytest.mark.parametrize("gray", [0x0E, 0x26, 0x80])
-def test_smoke_mixed_by_any_program_is_right_or_refused(
+def test_half_transparent_mixture_is_exact_or_refused(
     gray: int, round_: np.ufunc, alpha: float
 ) -> None:
     smoke = np.zeros((24, 24, 4), np.uint8)
     smoke[5:15, 5:15] = (0, 0, 0, 255)
     for row, color in enumerate(PALETTE[PALETTE[:, 3] == 128]):
         smoke[8 + row, 8] = color
-    over = np.where(smoke[..., 3:] == 128, alpha, smoke[..., 3:] / 255)
-    mixed = round_(smoke * over + gray * (1 - over))
+    # Image libraries differ in how they round the mixture and in what they take for half.
+    opacity = np.where(smoke[..., 3:] == 128, alpha, smoke[..., 3:] / 255)
+    mixed = round_(smoke * opacity + gray * (1 - opacity))
     mixed[..., 3] = 255
     try:
         sprite, _ = remove_background(mixed.astype(np.uint8))
@@ -45,30 +55,30 @@ def test_smoke_mixed_by_any_program_is_right_or_refused(
     assert (sprite == smoke).all()
 
 
-def test_corners_of_two_colors_are_no_background() -> None:
-    pixels = on(all_colors(), "#638596").copy()
+def test_corners_of_different_colors_are_refused() -> None:
+    pixels = composite(all_colors(), BACKGROUND_COLOR).copy()
     pixels[0, 23] = (1, 2, 3, 255)
-    with pytest.raises(ImageError, match="corners of different colors"):
+    with pytest.raises(ImageError, match="corners have different colors"):
         remove_background(pixels)
 
 
-def test_white_that_touches_the_border_is_background_and_enclosed_white_is_not_certain() -> None:
-    outside = np.zeros((24, 24), bool)
-    outside[0] = True
-    outside[:, 3] = True
-    check_telling(WHITE, outside)
-    outside[10, 10] = True
-    with pytest.raises(ImageError, match="white inside"):
-        check_telling(WHITE, outside)
+def test_white_is_background_only_where_connected_to_the_border() -> None:
+    is_background = np.zeros((24, 24), bool)
+    is_background[0] = True
+    is_background[:, 3] = True
+    check_background_color(WHITE, is_background)
+    is_background[10, 10] = True
+    with pytest.raises(ImageError, match="enclosed white pixels"):
+        check_background_color(WHITE, is_background)
 
 
-def test_any_other_color_of_punks_is_refused() -> None:
+def test_background_in_another_palette_color_is_refused() -> None:
     with pytest.raises(ImageError, match="#000000, which is also a color of punks"):
-        check_telling(np.zeros(3, np.uint8), np.zeros((24, 24), bool))
+        check_background_color(np.zeros(3, np.uint8), np.zeros((24, 24), bool))
 
 
-def test_the_palette_over_a_background() -> None:
-    rgb = painted(np.array([0x63, 0x85, 0x96], np.float64))
-    behind = Image.new("RGBA", (len(PALETTE), 1), "#638596")
-    behind.alpha_composite(Image.fromarray(PALETTE[None]))
-    assert np.abs(rgb - np.asarray(behind.convert("RGB"))[0]).max() < 0.6
+def test_composite_palette_equals_compositing_by_pillow() -> None:
+    rgb = composite_palette(np.array(KNOWN_BACKGROUNDS[0], np.float64))
+    canvas = Image.new("RGBA", (len(PALETTE), 1), BACKGROUND_COLOR)
+    canvas.alpha_composite(Image.fromarray(PALETTE[None]))
+    assert np.abs(rgb - np.asarray(canvas.convert("RGB"))[0]).max() < 0.6

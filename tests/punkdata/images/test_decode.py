@@ -1,11 +1,10 @@
+"""Lossless images decode to the exact sprite, or are refused with a reason."""
+
 from __future__ import annotations
 
 import io
 import struct
-import tracemalloc
-import zlib
 from collections.abc import Callable
-from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -14,181 +13,136 @@ from support.sprites import (
     DrawnPunk,
     all_colors,
     draw_punks,
-    enlarged,
-    picture_bytes,
+    encode_image,
+    enlarge_sprite,
     png_bytes,
     svg_uri,
 )
 
-from punkdata.errors import DataError, ImageError
-from punkdata.images.decode import (
-    MIN_CONFIDENCE,
-    decode_image,
-    decode_sprites,
-    encode_png,
-    pixels_sha256,
-)
-from punkdata.images.nearest_upscale import blank_transparent
+from punkdata.errors import ImageError
+from punkdata.images.decode import decode_image
+from punkdata.images.sprite import BACKGROUND_COLOR, pixels_sha256, zero_transparent
+from punkdata.images.sprite_png import pack_chunk
 
 PUNK = DrawnPunk(11, "Male", ["Pipe", "Earring"])
-BLUE = "#638596"
-
-
-# -- our own PNGs ------------------------------------------------------------------------
-
-
-def test_our_png_comes_back_exactly_and_is_an_ordinary_png() -> None:
-    sprites = np.stack([p.sprite for p in draw_punks(10)] + [all_colors()])
-    pngs = [encode_png(s) for s in sprites]
-    assert (decode_sprites(pngs) == sprites).all()
-    for png, sprite in zip(pngs, sprites, strict=True):
-        image = Image.open(io.BytesIO(png))
-        assert (image.mode, image.size) == ("RGBA", (24, 24))
-        assert (np.asarray(image) == sprite).all()
-
-
-def test_a_png_that_we_did_not_write_is_refused_by_the_fast_reader() -> None:
-    strange = png_bytes(np.zeros((24, 24, 4), np.uint8), scale=2)
-    with pytest.raises(DataError, match="not written by punkdata"):
-        decode_sprites([encode_png(PUNK.sprite), strange])
-
-
-def test_a_png_with_row_filters_is_refused_by_the_fast_reader() -> None:
-    ours = encode_png(PUNK.sprite)
-    rows = bytearray(zlib.decompress(ours[41:-16]))
-    rows[97] = 1
-    body = zlib.compress(bytes(rows))
-    chunk = struct.pack(">I", len(body)) + b"IDAT" + body
-    png = ours[:33] + chunk + struct.pack(">I", zlib.crc32(b"IDAT" + body)) + ours[-12:]
-    with pytest.raises(DataError, match="row filters"):
-        decode_sprites([png])
-
-
-@pytest.mark.parametrize("rows", [bytes(50_000_000), bytes(2327), bytes(2329)])
-def test_our_png_never_swells(rows: bytes) -> None:
-    body = zlib.compress(rows)
-    chunk = struct.pack(">I", len(body)) + b"IDAT" + body
-    ours = encode_png(PUNK.sprite)
-    png = ours[:33] + chunk + struct.pack(">I", zlib.crc32(b"IDAT" + body)) + ours[-12:]
-    tracemalloc.start()
-    with pytest.raises(DataError, match="damaged"):
-        decode_sprites([png])
-    _, most = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert most < 1_000_000
-
-
-@pytest.mark.parametrize("at", range(45, 80, 5))
-def test_a_changed_byte_in_our_png_is_found(at: int) -> None:
-    png = bytearray(encode_png(PUNK.sprite))
-    png[at] ^= 0x55
-    with pytest.raises(DataError, match="damaged"):
-        decode_sprites([bytes(png)])
-
-
-# -- anybody's PNGs ----------------------------------------------------------------------
+BLANK = np.zeros((24, 24, 4), np.uint8)
+HALF_TRANSPARENT = (221, 221, 221, 128)
 
 
 @pytest.mark.parametrize("scale", [1, 2, 14, 40])
-@pytest.mark.parametrize("background", [None, BLUE, "#ff00ff"])
-def test_enlarged_and_with_a_background_the_sprite_comes_back(
+@pytest.mark.parametrize("background", [None, BACKGROUND_COLOR, "#ff00ff"])
+def test_enlarged_png_with_or_without_background_is_exact(
     scale: int, background: str | None
 ) -> None:
     mode = "RGB" if background else "RGBA"
-    found = decode_image(png_bytes(PUNK.sprite, scale, background, mode))
-    assert (found.sprite == PUNK.sprite).all()
-    assert (found.scale, found.background) == (scale, background)
+    decoded = decode_image(png_bytes(PUNK.sprite, scale, background, mode))
+    assert (decoded.sprite == PUNK.sprite).all()
+    assert (decoded.scale, decoded.background) == (scale, background)
 
 
-def test_all_222_colors_come_back_from_the_collection_s_own_background() -> None:
-    sprite = all_colors()
-    assert (decode_image(png_bytes(sprite, 14, BLUE, "RGB")).sprite == sprite).all()
+@pytest.mark.parametrize("side", [60, 100, 250, 337, 512, 1000, 1024])
+@pytest.mark.parametrize("background", [None, BACKGROUND_COLOR])
+def test_png_enlarged_by_an_uneven_factor_is_exact(side: int, background: str | None) -> None:
+    image = enlarge_sprite(all_colors(), side, background, Image.Resampling.NEAREST)
+    decoded = decode_image(encode_image(image, "PNG"))
+    assert (decoded.sprite == all_colors()).all()
+    assert decoded.scale == side / 24
+    assert (decoded.background, decoded.confidence) == (background, 1)
 
 
-def test_an_indexed_png_with_transparency_comes_back() -> None:
-    # Few enough colors for an exact palette.
-    data = png_bytes(PUNK.sprite, 3)
-    indexed = Image.open(io.BytesIO(data)).quantize(256, method=Image.Quantize.FASTOCTREE)
-    file = io.BytesIO()
-    indexed.save(file, "PNG")
-    assert (decode_image(file.getvalue()).sprite == PUNK.sprite).all()
+def test_all_222_colors_are_exact_on_the_usual_background() -> None:
+    data = png_bytes(all_colors(), 14, BACKGROUND_COLOR, "RGB")
+    assert (decode_image(data).sprite == all_colors()).all()
 
 
-def test_color_under_transparent_pixels_does_not_count() -> None:
-    messy = PUNK.sprite.copy()
-    messy[messy[..., 3] == 0, 0] = 77
-    assert (decode_image(png_bytes(messy)).sprite == PUNK.sprite).all()
-    assert pixels_sha256(blank_transparent(messy)) == pixels_sha256(PUNK.sprite)
+def test_indexed_png_with_transparency_is_exact() -> None:
+    image = Image.open(io.BytesIO(png_bytes(PUNK.sprite, 3)))
+    # The sprite has fewer than 256 colors, so quantization does not change any.
+    indexed = image.quantize(256, method=Image.Quantize.FASTOCTREE)
+    assert (decode_image(encode_image(indexed, "PNG")).sprite == PUNK.sprite).all()
 
 
-def test_white_outside_is_background_but_white_inside_is_uncertain() -> None:
-    plain = np.zeros((24, 24, 4), np.uint8)
-    plain[5:15, 5:15] = (0, 0, 0, 255)
-    assert (decode_image(png_bytes(plain, 2, "#ffffff", "RGB")).sprite == plain).all()
-    plain[8, 8] = (255, 255, 255, 255)
-    with pytest.raises(ImageError, match="white inside"):
-        decode_image(png_bytes(plain, 2, "#ffffff", "RGB"))
+def test_lossless_webp_is_exact() -> None:
+    data = encode_image(Image.fromarray(all_colors()), "WEBP", lossless=True, exact=True)
+    assert (decode_image(data).sprite == all_colors()).all()
 
 
-def test_a_background_that_punks_also_wear_is_refused() -> None:
+@pytest.mark.parametrize("wrap", [str, lambda uri: uri.partition(",")[2]], ids=["uri", "svg"])
+def test_on_chain_svg_is_exact(wrap: Callable[[str], str]) -> None:
+    decoded = decode_image(wrap(svg_uri(all_colors())).encode())
+    assert (decoded.sprite == all_colors()).all()
+    assert (decoded.scale, decoded.background, decoded.confidence) == (1, None, 1)
+    assert decoded.sprite.flags.writeable  # torch warns about read-only arrays
+
+
+def test_color_of_transparent_pixels_is_ignored() -> None:
+    hidden_color = PUNK.sprite.copy()
+    hidden_color[hidden_color[..., 3] == 0, 0] = 77
+    assert (decode_image(png_bytes(hidden_color)).sprite == PUNK.sprite).all()
+    assert pixels_sha256(zero_transparent(hidden_color)) == pixels_sha256(PUNK.sprite)
+
+
+# -- backgrounds that are ambiguous ------------------------------------------------------------
+
+
+def test_white_background_is_removed_unless_white_is_enclosed() -> None:
+    square = BLANK.copy()
+    square[5:15, 5:15] = (0, 0, 0, 255)
+    assert (decode_image(png_bytes(square, 2, "#ffffff", "RGB")).sprite == square).all()
+    square[8, 8] = (255, 255, 255, 255)
+    with pytest.raises(ImageError, match="enclosed white pixels"):
+        decode_image(png_bytes(square, 2, "#ffffff", "RGB"))
+
+
+def test_background_in_a_palette_color_is_refused() -> None:
     with pytest.raises(ImageError, match="#000000, which is also a color of punks"):
         decode_image(png_bytes(PUNK.sprite, 2, "#000000", "RGB"))
 
 
-def test_a_background_on_which_smoke_vanishes_is_refused() -> None:
+def test_background_that_hides_half_transparent_pixels_is_refused() -> None:
     smoke = PUNK.sprite.copy()
-    smoke[10, 20] = (221, 221, 221, 128)
-    gray = "#%02x%02x%02x" % ((221,) * 3)
+    smoke[10, 20] = HALF_TRANSPARENT
     with pytest.raises(ImageError, match="look the same"):
-        decode_image(png_bytes(smoke, 1, gray, "RGB"))
+        decode_image(png_bytes(smoke, 1, "#dddddd", "RGB"))
 
 
-def test_smoke_mixed_by_a_program_that_rounds_otherwise_is_refused() -> None:
+def test_mixture_with_unknown_rounding_is_refused() -> None:
     smoke = PUNK.sprite.copy()
-    smoke[10, 20] = (221, 221, 221, 128)
-    flat = np.asarray(Image.open(io.BytesIO(png_bytes(smoke, 1, BLUE, "RGB")))).copy()
-    flat[10, 20] -= 1
-    file = io.BytesIO()
-    Image.fromarray(flat).save(file, "PNG")
+    smoke[10, 20] = HALF_TRANSPARENT
+    data = png_bytes(smoke, 1, BACKGROUND_COLOR, "RGB")
+    pixels = np.asarray(Image.open(io.BytesIO(data))).copy()
+    pixels[10, 20] -= 1
     with pytest.raises(ImageError, match="that no punk has"):
-        decode_image(file.getvalue())
+        decode_image(encode_image(Image.fromarray(pixels), "PNG"))
 
 
-def test_a_half_transparent_background_is_refused() -> None:
+def test_half_transparent_background_is_refused() -> None:
     sprite = PUNK.sprite.copy()
     sprite[sprite[..., 3] == 0] = (99, 133, 150, 200)
-    with pytest.raises(ImageError, match="neither transparent nor opaque"):
+    with pytest.raises(ImageError, match="neither all transparent nor all opaque"):
         decode_image(png_bytes(sprite))
 
 
-def test_no_flipped_bit_changes_a_pixel_unseen() -> None:
-    whole = png_bytes(PUNK.sprite)
-    for bit in range(8 * 8, 8 * len(whole)):
-        data = bytearray(whole)
-        data[bit // 8] ^= 1 << bit % 8
-        with pytest.raises(ImageError):
-            decode_image(bytes(data))
+# -- unreadable images -------------------------------------------------------------------------
 
 
-def sixteen_bit() -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(np.zeros((24, 24), np.uint16)).save(file, "PNG")
-    return file.getvalue()
+def encode_16_bit() -> bytes:
+    return encode_image(Image.fromarray(np.zeros((24, 24), np.uint16)), "PNG")
 
 
-def animated() -> bytes:
+def encode_animation() -> bytes:
     frames = [Image.fromarray(p.sprite) for p in draw_punks(2)]
-    file = io.BytesIO()
-    frames[0].save(file, "PNG", save_all=True, append_images=frames[1:])
-    return file.getvalue()
+    return encode_image(frames[0], "PNG", save_all=True, append_images=frames[1:])
 
 
-def corners_differ() -> bytes:
+def encode_different_corners() -> bytes:
     image = Image.new("RGB", (24, 24), "red")
     image.putpixel((0, 0), (0, 0, 255))
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    return file.getvalue()
+    return encode_image(image, "PNG")
+
+
+def encode_jpeg(sprite: np.ndarray, mode: str = "RGB") -> bytes:
+    return png_bytes(sprite, 14, BACKGROUND_COLOR, mode, format="JPEG")
 
 
 @pytest.mark.parametrize(
@@ -198,22 +152,22 @@ def corners_differ() -> bytes:
         (b"\x89PNG\r\n\x1a\n", "without a header"),
         (b"<html>", "HTML"),
         (png_bytes(PUNK.sprite, mode="RGB", format="JPEG"), "24 pixels wide, too small"),
-        (png_bytes(PUNK.sprite, format="WEBP"), "too small for a WebP"),
-        (png_bytes(PUNK.sprite, format="AVIF"), "too small for a AVIF"),
-        (png_bytes(PUNK.sprite, format="GIF"), "is not a PNG, .* but GIF"),
-        (png_bytes(PUNK.sprite, 14, "#638596", "CMYK", format="JPEG"), "for print"),
-        (png_bytes(PUNK.sprite, 14, "#638596", "L", format="JPEG"), "is gray"),
-        (png_bytes(PUNK.sprite, 14, "#638596", "RGB", format="JPEG")[:-900], "damaged JPEG"),
-        (png_bytes(np.zeros((24, 24, 4), np.uint8), 14), "nothing but one plain color"),
-        (png_bytes(np.zeros((24, 24, 4), np.uint8), 14, "#638596", "RGB", format="JPEG"), "plain"),
+        (png_bytes(PUNK.sprite, format="WEBP"), "too small for a lossy .* WebP"),
+        (png_bytes(PUNK.sprite, format="AVIF"), "too small for a lossy .* AVIF"),
+        (png_bytes(PUNK.sprite, format="GIF"), "is GIF, not a PNG"),
+        (encode_jpeg(PUNK.sprite, "CMYK"), "print colors"),
+        (encode_jpeg(PUNK.sprite, "L"), "is grayscale"),
+        (encode_jpeg(PUNK.sprite)[:-900], "damaged JPEG"),
+        (png_bytes(BLANK, 14), "only one plain color"),
+        (encode_jpeg(BLANK), "only one plain color"),
         (png_bytes(PUNK.sprite)[:-40], "damaged"),
         (png_bytes(PUNK.sprite) + b"\0" * 9_000_000, "more than 8,000,000"),
-        (sixteen_bit(), "16 bits"),
-        (animated(), "animation"),
-        (corners_differ(), "corners of different colors"),
+        (encode_16_bit(), "16 bits per channel"),
+        (encode_animation(), "animation"),
+        (encode_different_corners(), "corners have different colors"),
     ],
 )
-def test_what_is_not_certainly_a_punk_is_refused_with_the_reason(data: bytes, reason: str) -> None:
+def test_unreadable_image_is_refused_with_a_reason(data: bytes, reason: str) -> None:
     with pytest.raises(ImageError, match=reason):
         decode_image(data)
 
@@ -221,19 +175,37 @@ def test_what_is_not_certainly_a_punk_is_refused_with_the_reason(data: bytes, re
 @pytest.mark.parametrize(
     "size", [(23, 23), (24, 48), (1, 1), (2401, 2401), (9600, 9600), (2**31 - 1, 2**31 - 1)]
 )
-def test_a_size_that_is_no_enlargement_is_refused_before_decoding(size: tuple[int, int]) -> None:
+def test_unsupported_size_is_refused_before_decoding(size: tuple[int, int]) -> None:
     header = struct.pack(">IIBBBBB", *size, 8, 6, 0, 0, 0)
-    chunk = struct.pack(">I", 13) + b"IHDR" + header
-    data = b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    data = b"\x89PNG\r\n\x1a\n" + pack_chunk(b"IHDR", header)
     with pytest.raises(ImageError, match=f"{size[0]}x{size[1]} pixels"):
         decode_image(data)
 
 
-def test_no_cut_or_changed_png_escapes_as_another_error() -> None:
-    whole = png_bytes(PUNK.sprite, 2)
+def test_png_with_very_many_chunks_is_refused() -> None:
+    png = png_bytes(DrawnPunk(1, "Ape").sprite)
+    with_many_chunks = png[:33] + pack_chunk(b"teSt", b"") * 100_000 + png[33:]
+    with pytest.raises(ImageError, match="more than 1,000 chunks"):
+        decode_image(with_many_chunks)
+
+
+# -- damaged PNGs ------------------------------------------------------------------------------
+
+
+def test_any_flipped_bit_in_a_png_is_detected() -> None:
+    png = png_bytes(PUNK.sprite)
+    for bit in range(8 * 8, 8 * len(png)):  # the signature's 8 bytes decide the format
+        data = bytearray(png)
+        data[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(ImageError):
+            decode_image(bytes(data))
+
+
+def test_damaged_png_raises_only_image_errors() -> None:
+    png = png_bytes(PUNK.sprite, 2)
     rng = np.random.default_rng(0)
     for _ in range(300):
-        data = bytearray(whole)
+        data = bytearray(png)
         for at in rng.integers(8, len(data), 3):
             data[at] = rng.integers(256)
         try:
@@ -242,145 +214,8 @@ def test_no_cut_or_changed_png_escapes_as_another_error() -> None:
             continue
 
 
-def chunk(kind: bytes, body: bytes = b"") -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def test_a_png_of_very_many_parts_is_refused_at_once() -> None:
+def test_chunk_that_pillow_cannot_parse_is_reported_as_damage() -> None:
     png = png_bytes(DrawnPunk(1, "Ape").sprite)
-    stuffed = png[:33] + chunk(b"teSt") * 100_000 + png[33:]
-    with pytest.raises(ImageError, match="more than 1,000 parts"):
-        decode_image(stuffed)
-
-
-def test_whatever_pillow_stumbles_over_is_a_damaged_png() -> None:
-    png = png_bytes(DrawnPunk(1, "Ape").sprite)
+    # The checksum of this empty color profile is correct, so only Pillow detects the damage.
     with pytest.raises(ImageError, match="damaged PNG"):
-        decode_image(png[:-12] + chunk(b"iCCP") + png[-12:])
-
-
-# -- lossless pictures of any size -----------------------------------------------------------
-
-
-@pytest.mark.parametrize("side", [60, 100, 250, 337, 512, 1000, 1024])
-@pytest.mark.parametrize("background", [None, BLUE])
-def test_uneven_enlargements_come_back(side: int, background: str | None) -> None:
-    image = enlarged(all_colors(), side, background, Image.Resampling.NEAREST)
-    found = decode_image(picture_bytes(image, "PNG"))
-    assert (found.sprite == all_colors()).all()
-    assert found.scale == side / 24
-    assert (found.background, found.confidence) == (background, 1)
-
-
-def test_a_lossless_webp_is_exact_at_any_size() -> None:
-    data = picture_bytes(Image.fromarray(all_colors()), "WEBP", lossless=True, exact=True)
-    assert (decode_image(data).sprite == all_colors()).all()
-
-
-@pytest.mark.parametrize("wrap", [str, lambda uri: uri.partition(",")[2]])
-def test_the_on_chain_svg_comes_back(wrap: Callable[[str], str]) -> None:
-    found = decode_image(wrap(svg_uri(all_colors())).encode())
-    assert (found.sprite == all_colors()).all()
-    assert (found.scale, found.background, found.confidence) == (1, None, 1)
-    assert found.sprite.flags.writeable  # or torch warns
-
-
-# -- lossy pictures ----------------------------------------------------------------------------
-
-LOSSY = [
-    ("AVIF", 336, 90, BLUE),
-    ("WEBP", 512, 80, BLUE),
-    ("JPEG", 336, 85, BLUE),
-    ("JPEG", 250, 85, BLUE),
-    ("JPEG", 500, 60, "#c0ffee"),
-    ("WEBP", 512, 90, "#c0ffee"),
-    ("AVIF", 512, 80, None),
-    ("PNG", 250, None, BLUE),
-    ("PNG", 250, None, None),
-]
-
-
-@pytest.mark.parametrize(("kind", "side", "quality", "background"), LOSSY)
-def test_lossy_pictures_come_back_exactly_or_not_at_all(
-    kind: str, side: int, quality: int | None, background: str | None
-) -> None:
-    read = 0
-    options = {"quality": quality} if quality else {}
-    for punk in draw_punks(12):
-        data = picture_bytes(enlarged(punk.sprite, side, background), kind, **options)
-        try:
-            found = decode_image(data)
-        except ImageError:
-            continue
-        assert (found.sprite == punk.sprite).all()
-        assert found.scale == side / 24
-        assert MIN_CONFIDENCE <= found.confidence <= 1
-        if background is None:
-            assert found.background is None
-        else:
-            assert found.background is not None
-            apart = [a - b for a, b in zip(*map(rgb, (found.background, background)), strict=True)]
-            assert max(map(abs, apart)) <= 2
-        read += 1
-    assert read >= 6
-
-
-def rgb(name: str) -> bytes:
-    return bytes.fromhex(name[1:])
-
-
-def test_what_may_be_two_sprites_is_refused() -> None:
-    data = picture_bytes(enlarged(all_colors(), 128), "JPEG", quality=30)
-    with pytest.raises(ImageError, match="more than one way .confidence 0[.]"):
-        decode_image(data)
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG"])
-def test_what_is_no_enlarged_sprite_is_refused(kind: str) -> None:
-    rng = np.random.default_rng(1)
-    noise = Image.fromarray(rng.integers(0, 256, (336, 336, 3), np.uint8))
-    fine = Image.fromarray(rng.integers(0, 256, (48, 48, 3), np.uint8)).resize((336, 336), 0)
-    shifted = Image.new("RGB", (336, 336), BLUE)
-    shifted.paste(enlarged(PUNK.sprite), (7, 5))
-    for image in (noise, fine, shifted):
-        with pytest.raises(ImageError):
-            decode_image(picture_bytes(image, kind))
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF"])
-def test_colors_that_no_punk_has_are_refused(kind: str) -> None:
-    strange = PUNK.sprite.copy()
-    strange[10:14, 8:12] = (40, 220, 180, 255)
-    with pytest.raises(ImageError, match="that no punk has|more than one way|detail finer"):
-        decode_image(picture_bytes(enlarged(strange), kind, quality=90))
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF"])
-def test_a_background_that_punks_wear_is_refused_in_lossy_pictures_too(kind: str) -> None:
-    with pytest.raises(ImageError, match="also a color of punks"):
-        decode_image(picture_bytes(enlarged(PUNK.sprite, 336, "#000000"), kind, quality=90))
-
-
-def test_white_behind_a_lossy_picture_is_removed_unless_it_may_be_punk() -> None:
-    plain = np.zeros((24, 24, 4), np.uint8)
-    plain[5:15, 5:15] = (0, 0, 0, 255)
-    white = enlarged(plain, 336, "#ffffff")
-    assert (decode_image(picture_bytes(white, "JPEG", quality=85)).sprite == plain).all()
-    plain[8:10, 8:10] = 255
-    white = enlarged(plain, 336, "#ffffff")
-    with pytest.raises(ImageError, match="white inside"):
-        decode_image(picture_bytes(white, "JPEG", quality=85))
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF", "SVG"])
-def test_no_cut_or_changed_picture_escapes_as_another_error(kind: str) -> None:
-    whole = svg_uri(PUNK.sprite).encode()
-    if kind != "SVG":
-        whole = picture_bytes(enlarged(PUNK.sprite, 120), kind, quality=80)
-    rng = np.random.default_rng(0)
-    for _ in range(60):
-        data = bytearray(whole)
-        for at in rng.integers(len(data), size=3):
-            data[at] = rng.integers(256)
-        with suppress(ImageError):
-            decode_image(bytes(data[: rng.integers(1, len(data) + 1)]))
+        decode_image(png[:-12] + pack_chunk(b"iCCP", b"") + png[-12:])

@@ -1,3 +1,5 @@
+"""Nearest-neighbor upscaling is inverted exactly, and nothing else is taken for it."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -5,51 +7,54 @@ import pytest
 from PIL import Image
 from support.sprites import all_colors
 
-from punkdata.images.nearest_upscale import blank_transparent, exact_sprite
+from punkdata.images.nearest_upscale import undo_nearest_upscale
+from punkdata.images.sprite import zero_transparent
 
 
-def large(side: int, via: int = 24) -> np.ndarray:
-    image = Image.fromarray(all_colors()).resize((via, via), Image.Resampling.NEAREST)
+def upscale(side: int, intermediate: int = 24) -> np.ndarray:
+    """Return the sprite of all colors, upscaled to one side and then to another."""
+    image = Image.fromarray(all_colors())
+    image = image.resize((intermediate, intermediate), Image.Resampling.NEAREST)
     return np.asarray(image.resize((side, side), Image.Resampling.NEAREST)).copy()
 
 
-@pytest.mark.parametrize("via", [24, 336])
+@pytest.mark.parametrize("intermediate", [24, 336])
 @pytest.mark.parametrize("side", [24, 48, 336, 60, 61, 100, 250, 512, 777, 1024, 2399])
-def test_an_enlargement_by_any_factor_comes_back(side: int, via: int) -> None:
-    found = exact_sprite(large(side, via))
-    assert found is not None
-    assert (found == all_colors()).all()
+def test_upscaling_by_any_factor_is_inverted(side: int, intermediate: int) -> None:
+    sprite = undo_nearest_upscale(upscale(side, intermediate))
+    assert sprite is not None
+    assert (sprite == all_colors()).all()
 
 
 @pytest.mark.parametrize("side", [48, 100, 336, 512])
-def test_one_changed_pixel_is_noticed(side: int) -> None:
+def test_one_changed_pixel_is_detected(side: int) -> None:
     rng = np.random.default_rng(side)
     for row, column in rng.integers(side, size=(20, 2)):
-        pixels = large(side)
+        pixels = upscale(side)
         pixels[row, column] = (1, 2, 3, 255)
-        assert exact_sprite(pixels) is None
+        assert undo_nearest_upscale(pixels) is None
 
 
-def test_borders_that_are_not_straight_are_noticed() -> None:
-    pixels = large(250)
+def test_block_borders_that_are_not_straight_are_detected() -> None:
+    pixels = upscale(250)
     pixels[100:150] = np.roll(pixels[100:150], 1, axis=1)
-    assert exact_sprite(pixels) is None
+    assert undo_nearest_upscale(pixels) is None
 
 
-def test_shifted_cells_are_noticed() -> None:
+def test_shifted_blocks_are_detected() -> None:
     for shift_px in (4, 8, 12):
-        assert exact_sprite(np.roll(large(512), shift_px, axis=0)) is None
+        assert undo_nearest_upscale(np.roll(upscale(512), shift_px, axis=0)) is None
 
 
 @pytest.mark.parametrize("side", [48, 100])
-def test_a_color_that_nobody_sees_does_not_count(side: int) -> None:
-    pixels = large(side)
+def test_color_of_transparent_pixels_is_ignored(side: int) -> None:
+    pixels = upscale(side)
     pixels[..., 0] = np.where(pixels[..., 3] == 0, np.arange(side) % 256, pixels[..., 0])
-    found = exact_sprite(pixels)
-    assert found is not None
-    assert (found == all_colors()).all()
-    assert (blank_transparent(pixels) == large(side)).all()
+    sprite = undo_nearest_upscale(pixels)
+    assert sprite is not None
+    assert (sprite == all_colors()).all()
+    assert (zero_transparent(pixels) == upscale(side)).all()
 
 
-def test_below_60_pixels_only_whole_factors_are_certain() -> None:
-    assert exact_sprite(large(59)) is None
+def test_uneven_factor_below_60_pixels_is_refused() -> None:
+    assert undo_nearest_upscale(upscale(59)) is None

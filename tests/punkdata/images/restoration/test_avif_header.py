@@ -1,30 +1,30 @@
-"""How coarsely an AVIF was quantized is read from its headers."""
+"""The quantizer index is read from the headers of AVIF files."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 from PIL import Image
-from support.sprites import draw_punks, enlarged, picture_bytes
+from support.sprites import draw_punks, encode_image, enlarge_sprite
 
-from punkdata.images.restoration.avif_header import base_q_idx
+from punkdata.images.restoration.avif_header import read_base_q_idx
 
 PUNK = draw_punks(3)[2]
 
 
-def indices(image: Image.Image, **options: object) -> list[int | None]:
-    """Of qualities from the best to the worst."""
+def read_indices(image: Image.Image, **options: object) -> list[int | None]:
+    """Return the indices of AVIFs of decreasing quality."""
     qualities = (100, 95, 90, 85, 80, 70, 60, 40, 0)
-    return [base_q_idx(picture_bytes(image, "AVIF", quality=q, **options)) for q in qualities]
+    return [read_base_q_idx(encode_image(image, "AVIF", quality=q, **options)) for q in qualities]
 
 
 @pytest.mark.parametrize("side", [96, 336, 1000])
-def test_the_index_grows_as_quality_falls(side: int) -> None:
-    found = indices(enlarged(PUNK.sprite, side), speed=9)
-    assert found[0] == 0
-    assert found[-1] == 255
-    assert None not in found
-    assert found == sorted(set(found))
+def test_index_increases_as_quality_decreases(side: int) -> None:
+    indices = read_indices(enlarge_sprite(PUNK.sprite, side), speed=9)
+    assert indices[0] == 0
+    assert indices[-1] == 255
+    assert None not in indices
+    assert indices == sorted(set(indices))
 
 
 @pytest.mark.parametrize(
@@ -39,38 +39,38 @@ def test_the_index_grows_as_quality_falls(side: int) -> None:
         {"icc_profile": b"x" * 500, "xmp": b"<x/>"},
     ],
 )
-def test_other_choices_of_the_encoder_do_not_hide_it(options: dict[str, object]) -> None:
-    image = enlarged(PUNK.sprite, 336)
-    plain = [base_q_idx(picture_bytes(image, "AVIF", quality=q)) for q in (90, 60)]
-    assert [base_q_idx(picture_bytes(image, "AVIF", quality=q, **options)) for q in (90, 60)] == (
-        plain
-    )
-
-
-def test_the_picture_is_meant_and_not_its_transparency() -> None:
-    clear = Image.fromarray(PUNK.sprite).resize((336, 336), 0)
-    opaque = enlarged(PUNK.sprite, 336)
+def test_index_is_found_with_other_encoder_options(options: dict[str, object]) -> None:
+    image = enlarge_sprite(PUNK.sprite, 336)
     for quality in (90, 60):
-        found = base_q_idx(picture_bytes(clear, "AVIF", quality=quality))
-        assert found == base_q_idx(picture_bytes(opaque, "AVIF", quality=quality))
+        default = encode_image(image, "AVIF", quality=quality)
+        changed = encode_image(image, "AVIF", quality=quality, **options)
+        assert read_base_q_idx(changed) == read_base_q_idx(default)
 
 
-def test_the_longer_headers_of_films_are_read_too() -> None:
-    frames = [enlarged(punk.sprite, 336) for punk in draw_punks(2)]
-    found = indices(frames[0], speed=9, save_all=True, append_images=frames[1:])
-    assert found[0] == 0
-    assert None not in found
-    assert found == sorted(set(found))
+def test_index_is_that_of_the_colors_not_of_the_alpha_channel() -> None:
+    transparent = Image.fromarray(PUNK.sprite).resize((336, 336), Image.Resampling.NEAREST)
+    opaque = enlarge_sprite(PUNK.sprite, 336)
+    for quality in (90, 60):
+        index = read_base_q_idx(encode_image(transparent, "AVIF", quality=quality))
+        assert index == read_base_q_idx(encode_image(opaque, "AVIF", quality=quality))
 
 
-def test_a_damaged_file_gives_an_index_or_none_and_never_an_error() -> None:
-    whole = picture_bytes(enlarged(PUNK.sprite, 96), "AVIF")
-    assert base_q_idx(b"") is None
-    assert base_q_idx(whole[:200]) is None
+def test_index_is_found_in_the_longer_headers_of_animations() -> None:
+    frames = [enlarge_sprite(punk.sprite, 336) for punk in draw_punks(2)]
+    indices = read_indices(frames[0], speed=9, save_all=True, append_images=frames[1:])
+    assert indices[0] == 0
+    assert None not in indices
+    assert indices == sorted(set(indices))
+
+
+def test_damaged_file_gives_an_index_or_none_but_no_error() -> None:
+    original = encode_image(enlarge_sprite(PUNK.sprite, 96), "AVIF")
+    assert read_base_q_idx(b"") is None
+    assert read_base_q_idx(original[:200]) is None
     rng = np.random.default_rng(0)
     for _ in range(2000):
-        data = bytearray(whole[: rng.integers(1, len(whole) + 1)])
+        data = bytearray(original[: rng.integers(1, len(original) + 1)])
         for at in rng.integers(0, len(data), 4):
             data[at] = rng.integers(256)
-        found = base_q_idx(bytes(data))
-        assert found is None or 0 <= found <= 255
+        index = read_base_q_idx(bytes(data))
+        assert index is None or 0 <= index <= 255

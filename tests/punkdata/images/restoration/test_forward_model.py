@@ -1,3 +1,5 @@
+"""The forward model agrees with Pillow."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -6,67 +8,43 @@ from PIL import Image
 
 from punkdata.images.restoration.forward_model import (
     FILTERS,
-    FROM_CODES,
-    TO_CODES,
-    Evidence,
-    drawn,
-    enlargement,
-    kernels,
-    to_rgb,
+    RGB_TO_YCBCR,
+    YCBCR_TO_RGB,
+    candidate_filters,
+    render,
+    resize_matrix,
+    ycbcr_to_rgb,
 )
 
 
-def colors(seed: int = 0) -> np.ndarray:
+def random_rgb(seed: int = 0) -> np.ndarray:
+    """Return a sprite of colors far from black and white, so that no overshoot is clipped."""
     return np.random.default_rng(seed).integers(60, 190, (24, 24, 3)).astype(np.float64)
 
 
 @pytest.mark.parametrize("side", [96, 250, 336, 512])
-@pytest.mark.parametrize("kernel", list(FILTERS))
-def test_a_drawn_sprite_is_what_pillow_makes_of_its_enlargement(side: int, kernel: str) -> None:
-    small = Image.fromarray(colors().astype(np.uint8))
-    large = small.resize((336, 336), Image.Resampling.NEAREST)
-    expected = large if side == 336 else large.resize((side, side), FILTERS[kernel])
-    assert (np.asarray(drawn(colors(), side, kernel)) == np.asarray(expected)).all()
+@pytest.mark.parametrize("filter_name", list(FILTERS))
+def test_render_equals_resizing_by_pillow(side: int, filter_name: str) -> None:
+    sprite = Image.fromarray(random_rgb().astype(np.uint8))
+    upscaled = sprite.resize((336, 336), Image.Resampling.NEAREST)
+    expected = upscaled if side == 336 else upscaled.resize((side, side), FILTERS[filter_name])
+    assert (np.asarray(render(random_rgb(), side, filter_name)) == np.asarray(expected)).all()
 
 
 @pytest.mark.parametrize("side", [96, 250, 512])
-@pytest.mark.parametrize("kernel", ["box", "bilinear", "bicubic", "lanczos"])
-def test_the_enlargement_is_linear_but_for_rounding(side: int, kernel: str) -> None:
-    # Gray tones far from black and white, so that no filter's overshoot is clipped.
-    gray = colors()[..., 0]
-    mix = enlargement(side, kernel)
-    picture = np.asarray(drawn(np.repeat(gray[..., None], 3, axis=2), side, kernel))[..., 0]
-    assert np.abs(mix @ gray @ mix.T - picture).max() < 1.6
+@pytest.mark.parametrize("filter_name", ["box", "bilinear", "bicubic", "lanczos"])
+def test_resize_matrix_equals_rendering_up_to_rounding(side: int, filter_name: str) -> None:
+    gray = random_rgb()[..., 0]
+    matrix = resize_matrix(side, filter_name)
+    rendered = render(np.repeat(gray[..., None], 3, axis=2), side, filter_name)
+    assert np.abs(matrix @ gray @ matrix.T - np.asarray(rendered)[..., 0]).max() < 1.6
 
 
-def test_a_picture_of_336_pixels_was_not_resized() -> None:
-    assert kernels(336) == ["nearest"]
-    assert set(kernels(250)) == set(FILTERS)
+def test_candidate_filters_of_336_pixels_are_nearest_only() -> None:
+    assert candidate_filters(336) == ["nearest"]
+    assert set(candidate_filters(250)) == set(FILTERS)
 
 
-def test_codes_and_colors_are_each_other_s_inverse() -> None:
-    codes = colors() @ TO_CODES.T - (128, 0, 0)
-    assert np.allclose(to_rgb(codes, FROM_CODES), colors())
-
-
-def test_independent_errors_are_told_shorter() -> None:
-    rng = np.random.default_rng(0)
-    luma, chroma = rng.uniform(1, 2, (2, 576)).astype(np.float32)
-    rest = np.zeros((576, 3), np.float32), (1.0, 1.0, 1.0), (1.0, 1.0)
-    short, long = Evidence(luma, chroma, *rest), Evidence(np.diag(luma), np.diag(chroma), *rest)
-    member = (rng.integers(3, size=576) == np.arange(3)[:, None]).astype(np.float32)
-    assert np.allclose(short.spread(member), long.spread(member))
-    assert np.allclose(short.diagonal(), long.diagonal())
-
-
-def test_the_precision_between_sets_of_pixels_is_that_of_their_sums() -> None:
-    rng = np.random.default_rng(0)
-    root = rng.normal(size=(576, 576)).astype(np.float32)
-    luma, chroma = root @ root.T, np.eye(576, dtype=np.float32)
-    evidence = Evidence(luma, chroma, np.zeros((576, 3), np.float32), (1.0,) * 3, (1.0, 1.0))
-    member = (rng.integers(3, size=576) == np.arange(3)[:, None]).astype(np.float32)
-    between = evidence.spread(member) @ member.T
-    ones = member.T @ np.eye(3, dtype=np.float32)
-    assert np.allclose(between[0], ones.T @ luma @ ones, rtol=1e-3)
-    assert np.allclose(between[1], np.diag(member.sum(axis=1)))
-    assert np.allclose(evidence.diagonal()[:, 0], np.diagonal(luma))
+def test_ycbcr_to_rgb_inverts_the_color_matrix() -> None:
+    ycbcr = random_rgb() @ RGB_TO_YCBCR.T - (128, 0, 0)
+    assert np.allclose(ycbcr_to_rgb(ycbcr, YCBCR_TO_RGB), random_rgb())

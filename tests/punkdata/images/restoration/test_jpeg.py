@@ -1,3 +1,5 @@
+"""Sprites are restored from JPEGs of all common kinds."""
+
 from __future__ import annotations
 
 import io
@@ -6,89 +8,95 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from support.sprites import DrawnPunk, enlarged, picture_bytes
+from PIL.Image import Resampling
+from support.sprites import DrawnPunk, encode_image, enlarge_sprite
 
-from punkdata.images.background import painted
+from punkdata.images.background import KNOWN_BACKGROUNDS, composite_palette
 from punkdata.images.palette import PALETTE, palette_indices
-from punkdata.images.restoration.jpeg import JpegRendition, can_read
+from punkdata.images.restoration.jpeg import JpegObservation, is_supported
 from punkdata.images.restoration.posterior import restore
 
 PUNK = DrawnPunk(11, "Male", ["Pipe", "Earring"])
-BACKGROUND = np.array([0x63, 0x85, 0x96], np.float64)
-TRUE = painted(BACKGROUND)[palette_indices(PUNK.sprite)]
-RESAMPLING = Image.Resampling
+BACKGROUND = np.array(KNOWN_BACKGROUNDS[0], np.float64)
+TRUE_RGB = composite_palette(BACKGROUND)[palette_indices(PUNK.sprite)]
 
 
-def opened(side: int = 336, resample: Any = RESAMPLING.LANCZOS, **options: Any) -> Image.Image:
-    image = enlarged(PUNK.sprite, side, resample=resample)
-    return Image.open(io.BytesIO(picture_bytes(image, "JPEG", **{"quality": 85} | options)))
+def open_jpeg(
+    side: int = 336, resample: Resampling = Resampling.LANCZOS, **options: Any
+) -> Image.Image:
+    """Return an opened JPEG of the punk, of quality 85 unless the options say otherwise."""
+    image = enlarge_sprite(PUNK.sprite, side, resample=resample)
+    return Image.open(io.BytesIO(encode_image(image, "JPEG", **{"quality": 85} | options)))
+
+
+def restore_sprite(observation: JpegObservation) -> np.ndarray:
+    return PALETTE[restore(observation).indices].reshape(24, 24, 4)
 
 
 @pytest.mark.parametrize("side", [200, 250, 336, 500])
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
-def test_all_ways_of_thinning_out_color_are_undone(side: int, subsampling: str) -> None:
-    found = restore(JpegRendition(opened(side, subsampling=subsampling)))
-    assert (PALETTE[found.indices].reshape(24, 24, 4) == PUNK.sprite).all()
+def test_jpeg_with_chroma_subsampling_is_restored(side: int, subsampling: str) -> None:
+    observation = JpegObservation(open_jpeg(side, subsampling=subsampling))
+    assert (restore_sprite(observation) == PUNK.sprite).all()
 
 
 @pytest.mark.parametrize("options", [{"progressive": True}, {"quality": 98}, {"quality": 60}])
-def test_other_ways_of_saving_are_undone(options: dict[str, Any]) -> None:
-    found = restore(JpegRendition(opened(336, **options)))
-    assert (PALETTE[found.indices].reshape(24, 24, 4) == PUNK.sprite).all()
+def test_jpeg_with_other_encoder_options_is_restored(options: dict[str, Any]) -> None:
+    assert (restore_sprite(JpegObservation(open_jpeg(336, **options))) == PUNK.sprite).all()
 
 
 @pytest.mark.parametrize(
-    "resample", [RESAMPLING.BOX, RESAMPLING.BILINEAR, RESAMPLING.BICUBIC, RESAMPLING.LANCZOS]
+    "resample", [Resampling.BOX, Resampling.BILINEAR, Resampling.BICUBIC, Resampling.LANCZOS]
 )
-def test_the_filter_is_found_out(resample: Any) -> None:
-    rendition = JpegRendition(opened(250, resample))
-    found = restore(rendition)
-    assert (PALETTE[found.indices].reshape(24, 24, 4) == PUNK.sprite).all()
-    assert rendition.oddity(TRUE) < 4
+def test_jpeg_resampling_filter_is_identified(resample: Resampling) -> None:
+    observation = JpegObservation(open_jpeg(250, resample))
+    assert (restore_sprite(observation) == PUNK.sprite).all()
+    assert observation.worst_block_residual(TRUE_RGB) < 4
 
 
-def test_the_estimate_is_near_the_truth_before_any_palette_is_used() -> None:
-    rendition = JpegRendition(opened())
-    gaps = rendition.estimate() - rendition.codes(TRUE).reshape(576, 3)
-    assert np.abs(gaps).max() < 6
-    assert np.abs(gaps).mean() < 0.5
+def test_jpeg_least_squares_estimate_is_close_to_true_colors() -> None:
+    observation = JpegObservation(open_jpeg())
+    true_ycbcr = observation.to_ycbcr(TRUE_RGB).reshape(576, 3)
+    errors = np.abs(observation.least_squares_estimate() - true_ycbcr)
+    assert errors.max() < 6
+    assert errors.mean() < 0.5
 
 
-def test_only_the_true_sprite_matches() -> None:
-    rendition = JpegRendition(opened(250))
-    rendition.corrected(TRUE)
-    other, third = TRUE.copy(), TRUE.copy()
-    other[10, 10] += 3
+def test_jpeg_unique_match_is_the_true_sprite() -> None:
+    observation = JpegObservation(open_jpeg(250))
+    observation.likelihood_near(TRUE_RGB)
+    second, third = TRUE_RGB.copy(), TRUE_RGB.copy()
+    second[10, 10] += 3
     third[8, 12] -= 3
-    assert rendition.only_match([other, TRUE, third], 1.0) == 1
-    assert rendition.only_match([TRUE, TRUE.copy(), third], 1.0) is None
+    assert observation.find_unique_match([second, TRUE_RGB, third], 1.0) == 1
+    assert observation.find_unique_match([TRUE_RGB, TRUE_RGB.copy(), third], 1.0) is None
 
 
-def test_a_spoiled_patch_is_odd() -> None:
-    image = enlarged(PUNK.sprite)
+def test_jpeg_with_a_painted_patch_has_a_large_residual() -> None:
+    image = enlarge_sprite(PUNK.sprite)
     image.paste((255, 255, 255), (150, 150, 157, 157))
-    spoiled = Image.open(io.BytesIO(picture_bytes(image, "JPEG", quality=85)))
-    assert JpegRendition(opened()).oddity(TRUE) < 4
-    assert JpegRendition(spoiled).oddity(TRUE) > 8
+    painted = Image.open(io.BytesIO(encode_image(image, "JPEG", quality=85)))
+    assert JpegObservation(open_jpeg()).worst_block_residual(TRUE_RGB) < 4
+    assert JpegObservation(painted).worst_block_residual(TRUE_RGB) > 8
 
 
-def test_other_kinds_of_jpeg_are_not_taken_for_this_one() -> None:
-    image = enlarged(PUNK.sprite)
-    assert can_read(opened())
-    for other in (
-        picture_bytes(image.convert("L"), "JPEG"),
-        picture_bytes(image.convert("CMYK"), "JPEG"),
-        picture_bytes(image, "JPEG", keep_rgb=True),
-        picture_bytes(image, "PNG"),
+def test_is_supported_refuses_other_color_spaces_and_formats() -> None:
+    image = enlarge_sprite(PUNK.sprite)
+    assert is_supported(open_jpeg())
+    for data in (
+        encode_image(image.convert("L"), "JPEG"),
+        encode_image(image.convert("CMYK"), "JPEG"),
+        encode_image(image, "JPEG", keep_rgb=True),
+        encode_image(image, "PNG"),
     ):
-        assert not can_read(Image.open(io.BytesIO(other)))
+        assert not is_supported(Image.open(io.BytesIO(data)))
 
 
-def test_a_jpeg_without_its_tables_or_with_steps_of_0_is_not_read() -> None:
-    data = picture_bytes(enlarged(PUNK.sprite), "JPEG", quality=85)
+def test_is_supported_refuses_missing_tables_and_zero_steps() -> None:
+    data = encode_image(enlarge_sprite(PUNK.sprite), "JPEG", quality=85)
     first = data.index(b"\xff\xdb")
     second = data.index(b"\xff\xdb", first + 2)
-    lost = data[:second] + data[second + 69 :]
-    zero = data[: first + 5] + b"\0" + data[first + 6 :]
-    for broken in (lost, zero):
-        assert not can_read(Image.open(io.BytesIO(broken)))
+    without_table = data[:second] + data[second + 69 :]
+    with_zero_step = data[: first + 5] + b"\0" + data[first + 6 :]
+    for damaged in (without_table, with_zero_step):
+        assert not is_supported(Image.open(io.BytesIO(damaged)))

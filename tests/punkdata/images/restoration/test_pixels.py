@@ -1,3 +1,5 @@
+"""Sprites are restored from decoded pixels of WebP, AVIF and smoothly resized PNG images."""
+
 from __future__ import annotations
 
 import io
@@ -5,70 +7,74 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from support.sprites import DrawnPunk, enlarged, picture_bytes
+from support.sprites import DrawnPunk, encode_image, enlarge_sprite
 
-from punkdata.images.background import painted
+from punkdata.images.background import KNOWN_BACKGROUNDS, composite_palette
 from punkdata.images.palette import PALETTE, palette_indices
-from punkdata.images.restoration.pixels import RasterRendition
+from punkdata.images.restoration.pixels import PixelObservation
 from punkdata.images.restoration.posterior import restore
 
 PUNK = DrawnPunk(11, "Male", ["Pipe", "Earring"])
-BACKGROUND = np.array([0x63, 0x85, 0x96], np.float64)
-TRUE = painted(BACKGROUND)[palette_indices(PUNK.sprite)]
+BACKGROUND = np.array(KNOWN_BACKGROUNDS[0], np.float64)
+TRUE_RGB = composite_palette(BACKGROUND)[palette_indices(PUNK.sprite)]
 
 
-def rendition(image: Image.Image, kind: str, quality: int = 80) -> RasterRendition:
-    data = picture_bytes(image, kind, quality=quality)
-    opened = Image.open(io.BytesIO(data))
-    flat = opened.convert("RGB")
-    flat.format = opened.format
-    return RasterRendition(flat, data)
+def observe(image: Image.Image, kind: str, quality: int = 80) -> PixelObservation:
+    """Encode the image in the format `kind`, and observe the decoded pixels."""
+    data = encode_image(image, kind, quality=quality)
+    decoded = Image.open(io.BytesIO(data))
+    rgb = decoded.convert("RGB")
+    rgb.format = decoded.format
+    return PixelObservation(rgb, data)
 
 
 @pytest.mark.parametrize(("kind", "side"), [("WEBP", 512), ("WEBP", 336), ("AVIF", 336)])
-def test_the_estimate_is_near_the_truth_before_any_palette_is_used(kind: str, side: int) -> None:
-    found = rendition(enlarged(PUNK.sprite, side), kind, 90)
-    gaps = np.abs(found.estimate() - found.codes(TRUE).reshape(576, 3))
-    assert gaps.mean() < 0.6
-    assert gaps.max() < 8
-    restored = restore(found)
+def test_least_squares_estimate_is_close_to_true_colors(kind: str, side: int) -> None:
+    observation = observe(enlarge_sprite(PUNK.sprite, side), kind, 90)
+    true_ycbcr = observation.to_ycbcr(TRUE_RGB).reshape(576, 3)
+    errors = np.abs(observation.least_squares_estimate() - true_ycbcr)
+    assert errors.mean() < 0.6
+    assert errors.max() < 8
+    restored = restore(observation)
     assert (PALETTE[restored.indices].reshape(24, 24, 4) == PUNK.sprite).all()
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "AVIF"])
-def test_codes_and_colors_are_each_other_s_inverse(kind: str) -> None:
-    found = rendition(enlarged(PUNK.sprite), kind)
-    assert np.abs(found.rgb(found.codes(TRUE)) - TRUE).max() < 1.7
+def test_to_rgb_inverts_to_ycbcr(kind: str) -> None:
+    observation = observe(enlarge_sprite(PUNK.sprite), kind)
+    assert np.abs(observation.to_rgb(observation.to_ycbcr(TRUE_RGB)) - TRUE_RGB).max() < 1.7
 
 
-def test_the_noisier_a_picture_the_less_it_tells() -> None:
+def test_precision_decreases_with_quality() -> None:
     precisions = [
-        rendition(enlarged(PUNK.sprite), "WEBP", quality).evidence().luma[0]
+        observe(enlarge_sprite(PUNK.sprite), "WEBP", quality).likelihood().luma_precision[0]
         for quality in (95, 60, 10)
     ]
     assert precisions == sorted(precisions, reverse=True)
 
 
 @pytest.mark.parametrize("quality", [80, 90])
-def test_a_webp_that_is_saved_anew_tells_its_sprite_from_others(quality: int) -> None:
-    found = rendition(enlarged(PUNK.sprite, 512), "WEBP", quality)
-    other = TRUE.copy()
+def test_webp_unique_match_is_found_by_encoding_again(quality: int) -> None:
+    observation = observe(enlarge_sprite(PUNK.sprite, 512), "WEBP", quality)
+    other = TRUE_RGB.copy()
     other[10, 10] += 6
-    assert found.only_match([other, TRUE], odds=1.0) == 1
-    assert found.only_match([TRUE, other], odds=1.0) == 0
-    assert found.only_match([TRUE, other], odds=0.1) == 0
-    assert found.only_match([TRUE, TRUE.copy()], odds=1.0) is None
-    assert found.only_match([other], odds=0.1) is None
+    assert observation.find_unique_match([other, TRUE_RGB], odds=1.0) == 1
+    assert observation.find_unique_match([TRUE_RGB, other], odds=1.0) == 0
+    assert observation.find_unique_match([TRUE_RGB, other], odds=0.1) == 0
+    assert observation.find_unique_match([TRUE_RGB, TRUE_RGB.copy()], odds=1.0) is None
+    assert observation.find_unique_match([other], odds=0.1) is None
 
 
-def test_what_was_saved_another_way_matches_nothing() -> None:
-    assert rendition(enlarged(PUNK.sprite, 512), "WEBP", 83).only_match([TRUE], 1.0) is None
-    assert rendition(enlarged(PUNK.sprite), "AVIF", 80).only_match([TRUE], 1.0) is None
+def test_unique_match_is_none_for_unknown_encoder_settings() -> None:
+    image = enlarge_sprite(PUNK.sprite, 512)
+    assert observe(image, "WEBP", 83).find_unique_match([TRUE_RGB], 1.0) is None
+    image = enlarge_sprite(PUNK.sprite)
+    assert observe(image, "AVIF", 80).find_unique_match([TRUE_RGB], 1.0) is None
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "AVIF", "PNG"])
-def test_a_spoiled_patch_is_odd(kind: str) -> None:
-    image = enlarged(PUNK.sprite)
-    assert rendition(image, kind).oddity(TRUE) < 4
+def test_painted_patch_has_a_large_residual(kind: str) -> None:
+    image = enlarge_sprite(PUNK.sprite)
+    assert observe(image, kind).worst_block_residual(TRUE_RGB) < 4
     image.paste((255, 255, 255), (144, 144, 150, 150))
-    assert rendition(image, kind).oddity(TRUE) > 8
+    assert observe(image, kind).worst_block_residual(TRUE_RGB) > 8
