@@ -40,7 +40,7 @@ class LabelOcclusion(NamedTuple):
 
 @dataclass(frozen=True)
 class OcclusionReport:
-    """The layers of a snapshot's punks, ordered by punk number, and the labels that they occlude."""
+    """The layers of a snapshot's punks, by ascending punk number, and the labels they occlude."""
 
     punk_ids: NDArray[np.int32]
     """Punk numbers, ascending, (N,)."""

@@ -1,4 +1,4 @@
-"""The pictures of the articles, of a snapshot: each function draws one and gives its PNG."""
+"""Charts of a snapshot: each function draws one, and `plot_png` encodes it as PNG."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from PIL import Image
 
 from punkdata.errors import DataError
 from punkdata.images.image_grid import montage
@@ -21,216 +22,249 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TYPE_COLORS = dict(zip(TYPES, ("#0d8a92", "#b5530b", "#b8508f", "#2b5fb8", "#2d8a3d"), strict=True))
-"""as in the gallery"""
-BAR = "#3d83c0"
-FAINT = "#d5dae0"
-LEAST_ETH = 0.001
-"""for less, punks are given away: prices over time leave that out"""
+"""Color of each type; the gallery uses the same colors on a light background."""
+BAR_COLOR = "#3d83c0"
+NO_DATA_COLOR = "#d5dae0"
+MIN_PRICE_ETH = 0.001
+"""Lowest price shown over time; sales below it are regarded as gifts."""
 DPI = 140
 
 
-def first_100(snapshot: Snapshot) -> bytes:
-    """The hundred punks of the lowest numbers, 96 pixels wide each."""
-    punks = snapshot.punks(columns=["punk_id", "image"]).sort_by("punk_id").slice(0, 100)
+def plot_png(name: str, snapshot: Snapshot) -> bytes:
+    """Return a chart as PNG.
+
+    Args:
+        name: a key of `PLOTS`.
+
+    Raises:
+        DataError: the snapshot is damaged, or lacks the data that this chart needs.
+    """
+    plot = PLOTS[name](snapshot)
     file = io.BytesIO()
-    montage(extract_sprites(punks), columns=10, scale=4).save(file, "PNG")
+    if isinstance(plot, Image.Image):
+        plot.save(file, "PNG")
+    else:
+        for axes in plot.axes:
+            axes.spines[["top", "right"]].set_visible(False)
+        plot.savefig(file, format="png", metadata={"Software": "punkdata"})
     return file.getvalue()
 
 
-def price_by_type(snapshot: Snapshot) -> bytes:
-    """Average and median price of all sales in ETH, for each type."""
-    prices = eth_sales(snapshot).groupby("type")["price_eth"]
+def plot_first_100(snapshot: Snapshot) -> Image.Image:
+    """Draw the 100 punks with the lowest numbers, each 96 pixels wide."""
+    punks = snapshot.punks(columns=["punk_id", "image"]).sort_by("punk_id").slice(0, 100)
+    return montage(extract_sprites(punks), columns=10, scale=4)
+
+
+def plot_price_by_type(snapshot: Snapshot) -> Figure:
+    """Plot the average and the median price of all ETH sales of each type.
+
+    Raises:
+        DataError: the snapshot has no ETH sales.
+    """
+    prices = load_eth_sales(snapshot).groupby("type")["price_eth"]
     table = prices.agg(["mean", "median", "count"]).reindex(TYPES).dropna()
-    at = np.arange(len(table))
-    figure = _figure(8, 4.5)
+    positions = np.arange(len(table))
+    figure = _create_figure(8, 4.5)
     axes = figure.subplots()
-    for shift, column, name, alpha in (
+    for offset, column, name, alpha in (
         (-0.2, "mean", "average", 0.5),
         (0.2, "median", "median", 1.0),
     ):
-        colors = [TYPE_COLORS[kind] for kind in table.index]
-        bars = axes.bar(at + shift, table[column], 0.38, color=colors, alpha=alpha)
-        axes.bar_label(bars, [f"{name}\n{_short(eth)}" for eth in table[column]], fontsize=8)
-    _in_eth(axes)
+        colors = [TYPE_COLORS[punk_type] for punk_type in table.index]
+        bars = axes.bar(positions + offset, table[column], 0.38, color=colors, alpha=alpha)
+        axes.bar_label(bars, [f"{name}\n{_format_eth(eth)}" for eth in table[column]], fontsize=8)
+    _use_price_axis(axes)
     axes.margins(y=0.15)
-    axes.set_xticks(at, [f"{kind}\n{n:,.0f} sales" for kind, n in table["count"].items()])
-    axes.set_title("Average and median price by type")
-    return _png(figure)
+    labels = [f"{punk_type}\n{n:,.0f} sales" for punk_type, n in table["count"].items()]
+    axes.set_xticks(positions, labels)
+    axes.set_title("Average and median sale price by type")
+    return figure
 
 
-def price_over_time(snapshot: Snapshot) -> bytes:
-    """Every sale from 0.001 ETH on, and the median of each month, for each type."""
-    sales = eth_sales(snapshot)
-    left_out = int((sales["price_eth"] < LEAST_ETH).sum())
-    sales = sales[sales["price_eth"] >= LEAST_ETH].set_index("sold_at").sort_index()
-    figure = _figure(11, 5.5)
+def plot_price_over_time(snapshot: Snapshot) -> Figure:
+    """Plot every sale of at least 0.001 ETH, and the median of each month, for each type.
+
+    Raises:
+        DataError: the snapshot has no ETH sales.
+    """
+    sales = load_eth_sales(snapshot)
+    num_omitted = int((sales["price_eth"] < MIN_PRICE_ETH).sum())
+    sales = sales[sales["price_eth"] >= MIN_PRICE_ETH].set_index("sold_at").sort_index()
+    figure = _create_figure(11, 5.5)
     axes = figure.subplots()
-    for kind, color in TYPE_COLORS.items():
-        some = sales.loc[sales["type"] == kind, "price_eth"]
-        if some.empty:
+    for punk_type, color in TYPE_COLORS.items():
+        prices = sales.loc[sales["type"] == punk_type, "price_eth"]
+        if prices.empty:
             continue
-        medians = some.resample("MS").median()  # NaN, a gap, in a month without a sale
-        axes.plot(some.index, some, ".", color=color, markersize=2.5, alpha=0.12, zorder=1)
-        axes.plot(medians.index, medians, ".-", color=color, markersize=4, label=kind, zorder=3)
-    _in_eth(axes)
-    figure.legend(loc="outside right upper")
-    title = "Price over time: each sale, and the median of each month"
-    axes.set_title(
-        f"{title}{f', without {left_out:,} below {LEAST_ETH:g} ETH' if left_out else ''}"
-    )
-    return _png(figure)
+        medians = prices.resample("MS").median()  # NaN, drawn as a gap, in months without sales
+        axes.plot(prices.index, prices, ".", color=color, markersize=2.5, alpha=0.12, zorder=1)
+        axes.plot(
+            medians.index, medians, ".-", color=color, markersize=4, label=punk_type, zorder=3
+        )
+    _use_price_axis(axes)
+    figure.legend(loc="outside right upper", title="Type")
+    omitted = f" ({num_omitted:,} below {MIN_PRICE_ETH:g} ETH omitted)" if num_omitted else ""
+    axes.set_title(f"Sale prices over time: single sales and monthly medians{omitted}")
+    return figure
 
 
-def accessory_counts(snapshot: Snapshot) -> bytes:
-    """How many punks have how many accessories, and which."""
-    worn = _worn(snapshot)
-    carried, numbers = worn.sum(axis=0, dtype=int), np.bincount(worn.sum(axis=1, dtype=int))
-    order = [i for i in np.argsort(-carried, kind="stable") if carried[i]]
-    figure = _figure(9, 4 + 0.17 * len(order))
-    above, below = figure.subplots(2, height_ratios=[2.2, 0.17 * len(order) + 0.5])
-    bars = above.bar(np.arange(len(numbers)), numbers, color=BAR)
-    above.bar_label(bars, [f"{n:,}" for n in numbers], fontsize=8)
-    above.margins(y=0.15)
-    above.set_xlabel("accessories")
-    above.set_ylabel("punks")
-    above.set_title("How many accessories punks have")
-    bars = below.barh(np.arange(len(order)), carried[order], color=BAR)
-    below.bar_label(bars, [f"{carried[i]:,}" for i in order], fontsize=7, padding=2)
-    _name_rows(below, [ACCESSORIES[i] for i in order])
-    below.set_title("Which they have")
-    return _png(figure)
+def plot_accessory_counts(snapshot: Snapshot) -> Figure:
+    """Plot the number of punks by number of accessories, and by accessory."""
+    has_accessory = _load_accessories(snapshot)
+    num_punks = has_accessory.sum(axis=0, dtype=int)
+    by_count = np.bincount(has_accessory.sum(axis=1, dtype=int))
+    order = [i for i in np.argsort(-num_punks, kind="stable") if num_punks[i]]
+    figure = _create_figure(9, 4 + 0.17 * len(order))
+    upper, lower = figure.subplots(2, height_ratios=[2.2, 0.17 * len(order) + 0.5])
+    bars = upper.bar(np.arange(len(by_count)), by_count, color=BAR_COLOR)
+    upper.bar_label(bars, [f"{n:,}" for n in by_count], fontsize=8)
+    upper.margins(y=0.15)
+    upper.set_xlabel("number of accessories")
+    upper.set_ylabel("punks")
+    upper.set_title("Punks by number of accessories")
+    bars = lower.barh(np.arange(len(order)), num_punks[order], color=BAR_COLOR)
+    lower.bar_label(bars, [f"{num_punks[i]:,}" for i in order], fontsize=7, padding=2)
+    _label_rows(lower, [ACCESSORIES[i] for i in order])
+    lower.set_xlabel("punks")
+    lower.set_title("Punks by accessory")
+    return figure
 
 
-def co_occurrence(snapshot: Snapshot) -> bytes:
-    """How often two accessories meet, beside how often they would by chance; a square a pair."""
+def plot_co_occurrence(snapshot: Snapshot) -> Figure:
+    """Plot the lift of each pair of accessories: how often they co-occur relative to chance."""
     from matplotlib.ticker import FixedFormatter
 
-    worn = _worn(snapshot)
+    has_accessory = _load_accessories(snapshot)
     order = [ACCESSORY_IDS[name] for names in ACCESSORY_KINDS.values() for name in names]
-    order = [i for i in order if worn[:, i].any()]
+    order = [i for i in order if has_accessory[:, i].any()]
     with np.errstate(divide="ignore"):
-        squares = np.log2(pairwise_lift(worn[:, order]))
-    figure = _figure(13, 12)
+        log_lift = np.log2(compute_lift(has_accessory[:, order]))
+    figure = _create_figure(13, 12)
     axes = figure.subplots()
-    axes.set_facecolor(FAINT)
-    image = axes.imshow(np.ma.masked_invalid(squares), cmap="RdBu_r", vmin=-3, vmax=3)
+    axes.set_facecolor(NO_DATA_COLOR)
+    image = axes.imshow(np.ma.masked_invalid(log_lift), cmap="RdBu_r", vmin=-3, vmax=3)
     names = [ACCESSORIES[i] for i in order]
     axes.set_xticks(np.arange(len(order)), names, rotation=90, fontsize=6)
     axes.set_yticks(np.arange(len(order)), names, fontsize=6)
-    times = FixedFormatter(["1/8", "1/4", "1/2", "as by chance", "2 times", "4 times", "8 times"])
-    figure.colorbar(image, shrink=0.6, ticks=list(range(-3, 4)), format=times)
-    axes.set_title("How often accessories meet (gray: never)")
-    return _png(figure)
+    figure.colorbar(
+        image,
+        shrink=0.6,
+        ticks=list(range(-3, 4)),
+        format=FixedFormatter(["≤ 1/8×", "1/4×", "1/2×", "1×", "2×", "4×", "≥ 8×"]),
+        label="co-occurrences relative to independent accessories (lift)",
+    )
+    axes.set_title("Co-occurrence of accessories (gray: no punk has both)")
+    return figure
 
 
-def label_visibility(snapshot: Snapshot) -> bytes:
-    """On which share of its wearers an accessory is hidden: no pixel shows it.
+def plot_label_visibility(snapshot: Snapshot) -> Figure:
+    """Plot the share of punks with each accessory on which it is occluded.
 
     Raises:
-        DataError: a snapshot of schema 1 does not tell.
+        DataError: the snapshot has schema 1, which does not record occluded accessories.
     """
     punks = snapshot.punks()
     if "hidden_accessories" not in punks.column_names:
         raise DataError(
-            f"{snapshot.path} does not tell which labels are hidden",
-            hint="build it anew with: punkdata build-dataset",
+            f"{snapshot.path} has no column hidden_accessories, because it was built by an older "
+            "version of punkdata",
+            hint="rebuild the snapshot with: punkdata build-dataset",
         )
-    hidden = extract_hidden_labels(punks)[:, len(TYPES) :].sum(axis=0)
-    worn = _worn(snapshot).sum(axis=0, dtype=int)
-    share = hidden / np.maximum(worn, 1)
-    order = [i for i in np.argsort(-share, kind="stable") if hidden[i]]
-    figure = _figure(9, 1.5 + 0.22 * len(order))
+    num_occluded = extract_hidden_labels(punks)[:, len(TYPES) :].sum(axis=0)
+    num_punks = _load_accessories(snapshot).sum(axis=0, dtype=int)
+    share = num_occluded / np.maximum(num_punks, 1)
+    order = [i for i in np.argsort(-share, kind="stable") if num_occluded[i]]
+    figure = _create_figure(9, 1.5 + 0.22 * len(order))
     axes = figure.subplots()
-    bars = axes.barh(np.arange(len(order)), 100 * share[order], color=BAR)
-    told = [f"{hidden[i]:,} of {worn[i]:,}" for i in order]
-    axes.bar_label(bars, told, fontsize=7, padding=3)
-    _name_rows(axes, [ACCESSORIES[i] for i in order])
-    axes.set_xlabel("% of its wearers on whom no pixel shows it")
-    axes.set_title(f"Labels that cannot be seen: {hidden.sum():,} of {worn.sum():,}")
-    return _png(figure)
+    bars = axes.barh(np.arange(len(order)), 100 * share[order], color=BAR_COLOR)
+    counts = [f"{num_occluded[i]:,} of {num_punks[i]:,}" for i in order]
+    axes.bar_label(bars, counts, fontsize=7, padding=3)
+    _label_rows(axes, [ACCESSORIES[i] for i in order])
+    axes.set_xlabel("% of punks with this label where it is invisible")
+    axes.set_title(f"Invisible labels: {num_occluded.sum():,} of {num_punks.sum():,}")
+    return figure
 
 
-PLOTS: dict[str, Callable[[Snapshot], bytes]] = {
-    "first-100": first_100,
-    "price-by-type": price_by_type,
-    "price-over-time": price_over_time,
-    "accessory-counts": accessory_counts,
-    "co-occurrence": co_occurrence,
-    "label-visibility": label_visibility,
+PLOTS: dict[str, Callable[[Snapshot], Figure | Image.Image]] = {
+    "first-100": plot_first_100,
+    "price-by-type": plot_price_by_type,
+    "price-over-time": plot_price_over_time,
+    "accessory-counts": plot_accessory_counts,
+    "co-occurrence": plot_co_occurrence,
+    "label-visibility": plot_label_visibility,
 }
-"""name -> PNG of a snapshot"""
+"""Functions that draw the charts, by the name that the command `plot` takes."""
 PRICE_PLOTS = ("price-by-type", "price-over-time")
-"""those that need sales"""
+"""Names of the charts that need sales."""
 
 
-def pairwise_lift(worn: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """How often two things meet, divided by how often they would if neither knew of the other.
+def compute_lift(has_accessory: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Compute the lift of each pair of labels: P(a and b) / (P(a) P(b)).
 
-    P(a and b) / (P(a) P(b)), as in the mining of association rules.
+    It is 1 for independent labels and 0 for labels that never co-occur. The measure is the
+    "interest" of Brin, Motwani, Ullman and Tsur, "Dynamic Itemset Counting and Implication Rules
+    for Market Basket Data", 1997.
 
     Args:
-        worn: uint8 (N, K), 0 or 1; each column has a 1.
+        has_accessory: uint8 (N, K), 0 or 1; each column contains a 1.
 
     Returns:
-        float64 (K, K); 0 where they never meet, NaN of a thing with itself.
+        float64 (K, K), symmetric, with NaN on the diagonal.
     """
-    counts = worn.astype(np.float64)
-    carried = counts.sum(axis=0)
-    lifts: NDArray[np.float64] = counts.T @ counts * len(worn) / np.outer(carried, carried)
-    np.fill_diagonal(lifts, np.nan)
-    return lifts
+    values = has_accessory.astype(np.float64)
+    counts = values.sum(axis=0)
+    lift: NDArray[np.float64] = values.T @ values * len(values) / np.outer(counts, counts)
+    np.fill_diagonal(lift, np.nan)
+    return lift
 
 
-def eth_sales(snapshot: Snapshot) -> pd.DataFrame:
-    """Columns punk_id, sold_at (UTC), price_eth, type; a row for each sale in ETH.
+def load_eth_sales(snapshot: Snapshot) -> pd.DataFrame:
+    """Return the sales with a price in ETH: punk_id, sold_at (UTC), price_eth and type.
 
     Raises:
-        DataError: the snapshot knows no sales, or none in ETH.
+        DataError: there are none.
     """
     sales = snapshot.sales(["punk_id", "sold_at", "price_eth"])
     frame = pd.DataFrame() if sales is None else sales.to_pandas().dropna(subset="price_eth")
     if frame.empty:
         raise DataError(
-            f"{snapshot.path} knows no sales in ETH",
+            f"{snapshot.path} has no sales in ETH",
             hint="get them with: punkdata fetch --instant-key && punkdata build-dataset",
         )
     types = snapshot.punks(columns=["punk_id", "type"]).to_pandas()
     return frame.merge(types, on="punk_id")
 
 
-def _worn(snapshot: Snapshot) -> NDArray[np.uint8]:
-    """uint8 (N, 87)."""
+def _load_accessories(snapshot: Snapshot) -> NDArray[np.uint8]:
+    """Return the accessory labels of all punks, uint8 (N, 87)."""
     return extract_labels(snapshot.punks(columns=["labels"]))[:, len(TYPES) :]
 
 
-def _figure(width: float, height: float) -> Figure:
+def _create_figure(width: float, height: float) -> Figure:
+    """Create an empty figure; sizes are in inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
-def _in_eth(axes: Any) -> None:
-    from matplotlib.ticker import FuncFormatter
+def _use_price_axis(axes: Any) -> None:
+    """Make the y axis logarithmic, with tick labels in plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogFormatter
 
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda eth, _: _short(eth)))
-    axes.set_ylabel("ETH")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda eth, _: _format_eth(eth)))
+    axes.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1, 0.4)))
+    axes.set_ylabel("price in ETH")
 
 
-def _short(eth: float) -> str:
-    """Three digits that count: 0.0512, 45.3, 3,490."""
+def _format_eth(eth: float) -> str:
+    """Format a price with three significant digits, for example 0.0512, 45.3 or 3,490."""
     return f"{float(f'{eth:.3g}'):,g}"
 
 
-def _name_rows(axes: Any, names: list[str]) -> None:
+def _label_rows(axes: Any, names: list[str]) -> None:
+    """Label the rows of a horizontal bar chart, the first at the top."""
     axes.set_yticks(np.arange(len(names)), names, fontsize=8)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.margins(x=0.12)
-
-
-def _png(figure: Figure) -> bytes:
-    for axes in figure.axes:
-        axes.spines[["top", "right"]].set_visible(False)
-    file = io.BytesIO()
-    figure.savefig(file, format="png", metadata={"Software": "punkdata"})
-    return file.getvalue()

@@ -1,8 +1,9 @@
-"""The gallery: a snapshot as one HTML file that opens from disk and fetches nothing.
+"""Generator of the gallery: one HTML file that opens from disk and loads nothing from the network.
 
-The page's own parts lie in `page/`, plain files that are joined here. What it shows is packed as
-columns of JSON and as palette indices, both gzipped, in base64. Its content security policy allows
-the one script and the one style that it holds, by their hashes, and no connection.
+The scripts, style and markup are plain files in `page/`, which are joined here. The data of the
+punks is embedded as JSON columns, and the sprites as palette indices; both are gzipped and encoded
+in base64. The content security policy of the page allows its one script and its one style, by
+their hashes, and no connections.
 """
 
 from __future__ import annotations
@@ -26,32 +27,35 @@ from punkdata.snapshots.tables import extract_labels, extract_sprites
 from punkdata.splits import SPLITS
 from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, TYPES
 
-SCRIPTS = ("collection", "selection", "grid", "chart", "charts", "detail", "filters", "main")
-"""of the page, in the order in which they are joined"""
+SCRIPTS = (
+    *("dom", "format", "sprites", "collection", "state", "selection"),
+    *("grid", "chart", "charts", "filters", "detail", "main"),
+)
+"""Names of the scripts in `page/`, in the order in which they are joined."""
 MAX_COLORS = 256
 
-PRICES = {
+SALES_COLUMNS = {
     "saleCount": "sale_count",
     "last": "last_sale_eth",
     "median": "median_sale_eth",
     "highest": "highest_sale_eth",
     "listing": "best_listing_eth",
 }
-"""what the page calls a price -> its column"""
+"""Columns of a snapshot about sales and listings, by their name in the page."""
 
 
 def render_gallery(snapshot: Snapshot) -> str:
-    """The whole page.
+    """Return the HTML of the gallery.
 
     Raises:
         DataError: a file is damaged, or the sprites have more than 256 colors.
-        NetworkError, RefusedError: a snapshot elsewhere cannot be brought.
+        NetworkError, RefusedError: a remote snapshot cannot be downloaded.
     """
     punks, sales = snapshot.punks(), snapshot.sales(["punk_id", "sold_at", "price_eth"])
-    # With neighbors that look alike, the packed sprites are half as large.
+    # Sorting by labels places similar sprites side by side, which halves their compressed size.
     punks = punks.take(np.lexsort(extract_labels(punks).T[::-1]))
     indices, palette = index_colors(extract_sprites(punks))
-    facts = page_data(snapshot, punks, sales) | {"palette": palette}
+    data = build_page_data(snapshot, punks, sales) | {"palette": palette}
     folder = files("punkdata.analysis.gallery") / "page"
     style = (folder / "gallery.css").read_text("utf-8")
     script = "\n".join((folder / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
@@ -61,56 +65,67 @@ def render_gallery(snapshot: Snapshot) -> str:
         f"style-src '{_csp_hash(style)}'; base-uri 'none'; form-action 'none'",
         style=style,
         script=script,
-        facts=_packed(json.dumps(facts, separators=(",", ":")).encode()),
-        sprites=_packed(indices.tobytes()),
+        data=_pack(json.dumps(data, separators=(",", ":")).encode()),
+        sprites=_pack(indices.tobytes()),
     )
 
 
-def page_data(snapshot: Snapshot, punks: pa.Table, sales: pa.Table | None) -> dict[str, Any]:
-    """All that the page tells, but for pixels: columns by the rows of `punks`.
+def build_page_data(snapshot: Snapshot, punks: pa.Table, sales: pa.Table | None) -> dict[str, Any]:
+    """Return the data of the page except for sprites, as JSON values.
 
-    Times are Unix seconds, prices ETH; null is not known.
+    Columns have one value for each row of `punks`. Times are Unix seconds, prices are in ETH, and
+    unknown values are null.
+
+    Args:
+        punks: all punks of the snapshot, in any order.
+        sales: the columns punk_id, sold_at and price_eth; None if the snapshot has no sales.
     """
-    manifest = snapshot.manifest
+    source = snapshot.manifest.source
     ids = punks.column("punk_id").to_pylist()
-    has_hidden_labels = "hidden_accessories" in punks.column_names  # since schema 2
-    hidden = (
-        punks.column("hidden_accessories").to_pylist() if has_hidden_labels else [[]] * len(ids)
-    )
-    splits = {name: number for number, name in enumerate(SPLITS)}
-    facts = {
+    split_ids = {name: number for number, name in enumerate(SPLITS)}
+    data = {
         "version": snapshot.version,
-        "types": TYPES,
+        "typeNames": TYPES,
         "accessoryNames": ACCESSORIES,
         "id": ids,
         "type": punks.column("type_id").to_pylist(),
         "accessories": punks.column("accessory_ids").to_pylist(),
-        "hidden": [[ACCESSORY_IDS[name] for name in of_one] for of_one in hidden],
-        "split": [splits[name] for name in punks.column("split").to_pylist()],
-        "splitById": [splits[name] for name in punks.column("split_by_id").to_pylist()],
-        "rarity": [round(bits, 2) for bits in rarity_bits(extract_labels(punks)).tolist()],
+        "hiddenAccessories": _hidden_accessory_ids(punks),
+        "split": [split_ids[name] for name in punks.column("split").to_pylist()],
+        "splitById": [split_ids[name] for name in punks.column("split_by_id").to_pylist()],
+        "rarity": [round(bits, 2) for bits in compute_rarity(extract_labels(punks)).tolist()],
         "sales": None,
-        "noPrices": f"This snapshot holds no prices: {manifest.source} knows none. "
-        "punkdata fetch --instant-key brings them from OpenSea.",
+        "noPricesHelp": f"This snapshot has no prices, because its source, {source}, has none. "
+        "To get them from OpenSea, run: "
+        "punkdata fetch --instant-key && punkdata build-dataset",
     }
-    facts |= {name: punks.column(column).to_pylist() for name, column in PRICES.items()}
-    facts["lastSoldAt"] = _seconds(punks.column("last_sold_at"))
+    data |= {name: punks.column(column).to_pylist() for name, column in SALES_COLUMNS.items()}
+    data["lastSoldAt"] = _to_unix_seconds(punks.column("last_sold_at"))
     if sales is not None:
         row_of = {punk_id: row for row, punk_id in enumerate(ids)}
-        shown = sales.filter(pc.is_in(sales.column("punk_id"), pa.array(ids, pa.int32())))
-        facts["sales"] = {
-            "row": [row_of[punk_id] for punk_id in shown.column("punk_id").to_pylist()],
-            "at": _seconds(shown.column("sold_at")),
-            "eth": shown.column("price_eth").to_pylist(),
+        of_these = sales.filter(pc.is_in(sales.column("punk_id"), pa.array(ids, pa.int32())))
+        data["sales"] = {
+            "row": [row_of[punk_id] for punk_id in of_these.column("punk_id").to_pylist()],
+            "at": _to_unix_seconds(of_these.column("sold_at")),
+            "eth": of_these.column("price_eth").to_pylist(),
         }
-    return facts
+    return data
 
 
-def rarity_bits(labels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """How rare each punk is, in bits: the sum of -log2 of the share of punks that have the same.
+def _hidden_accessory_ids(punks: pa.Table) -> list[list[int]]:
+    """Return the occluded accessories of each punk; none for snapshots of schema 1."""
+    if "hidden_accessories" not in punks.column_names:
+        return [[]] * len(punks)
+    names_of_each = punks.column("hidden_accessories").to_pylist()
+    return [[ACCESSORY_IDS[name] for name in names] for names in names_of_each]
 
-    Summed over its type, each of its accessories, and the number of them: the information content
-    by which OpenRarity ranks, over the labels that a punk has.
+
+def compute_rarity(labels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Compute the rarity of each punk as its information content in bits.
+
+    This is the sum of -log2(share of punks with the same value) over its type, each of its
+    accessories, and its number of accessories. OpenRarity ranks by information content as well,
+    over all traits; here, only the labels that a punk has contribute.
 
     Args:
         labels: uint8 (N, 92).
@@ -121,38 +136,43 @@ def rarity_bits(labels: NDArray[np.uint8]) -> NDArray[np.float64]:
     with np.errstate(divide="ignore"):
         bits = -np.log2(labels.mean(axis=0))
     count = labels[:, len(TYPES) :].sum(axis=1, dtype=int)
-    alike = np.bincount(count)[count] / len(labels)
-    rarity: NDArray[np.float64] = labels @ np.where(np.isfinite(bits), bits, 0) - np.log2(alike)
-    return rarity
+    share_of_count = np.bincount(count)[count] / len(labels)
+    of_labels: NDArray[np.float64] = np.matmul(labels, np.where(np.isfinite(bits), bits, 0))
+    return of_labels - np.log2(share_of_count)
 
 
 def index_colors(sprites: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], list[str]]:
-    """Sprites as positions in a palette of their own colors, and that, as "rrggbbaa".
+    """Convert sprites to indices into a palette of exactly the colors that they contain.
 
     Args:
-        sprites: uint8 (N, 24, 24, 4).
+        sprites: RGBA, uint8 (N, 24, 24, 4).
 
     Returns:
-        uint8 (N, 24, 24), and up to 256 colors.
+        The indices, uint8 (N, 24, 24), and the palette, up to 256 colors as "rrggbbaa".
 
     Raises:
-        DataError: there are more.
+        DataError: the sprites have more than 256 colors.
     """
     keys = np.ascontiguousarray(sprites).view(">u4")[..., 0].astype(np.uint32)
-    colors = np.unique(keys)  # with its own `return_inverse` this takes four times as long
+    colors = np.unique(keys)  # return_inverse would take four times as long as searchsorted.
     if len(colors) > MAX_COLORS:
-        raise DataError(f"the sprites have {len(colors)} colors; a gallery holds {MAX_COLORS}")
+        raise DataError(
+            f"cannot create a gallery: the sprites have {len(colors)} colors, "
+            f"more than the maximum of {MAX_COLORS}"
+        )
     indices = np.searchsorted(colors, keys).astype(np.uint8)
     return indices, [f"{key:08x}" for key in colors.tolist()]
 
 
-def _seconds(moments: pa.ChunkedArray) -> list[int | None]:
-    return [None if moment is None else int(moment.timestamp()) for moment in moments.to_pylist()]
+def _to_unix_seconds(times: pa.ChunkedArray) -> list[int | None]:
+    return [None if time is None else int(time.timestamp()) for time in times.to_pylist()]
 
 
-def _packed(data: bytes) -> str:
+def _pack(data: bytes) -> str:
+    """Compress bytes with gzip, reproducibly, and encode them in base64."""
     return base64.b64encode(gzip.compress(data, 9, mtime=0)).decode()
 
 
 def _csp_hash(text: str) -> str:
+    """Return the source expression of an inline script or style for a content security policy."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

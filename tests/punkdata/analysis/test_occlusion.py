@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -8,26 +9,27 @@ from punkdata.analysis.occlusion import analyze_occlusion, render_layers, render
 from punkdata.snapshots.reader import open_snapshot
 
 
-def test_the_punks_of_a_snapshot_are_taken_apart(built_root: Path) -> None:
-    steps: list[tuple[int, int]] = []
-    audit = analyze_occlusion(open_snapshot(built_root), lambda *step: steps.append(step))
-    assert audit.punk_ids.tolist() == list(range(60))
-    assert audit.worn.sum() == sum(len(names) for names in _accessories(built_root))
-    assert steps[-1] == (1152, 1152)
-    names = [name for of_one in _accessories(built_root) for name in of_one]
-    for name, worn, hidden, undecidable in audit.counts():
-        assert worn == names.count(name)
-        assert 0 < hidden + undecidable <= worn
+def count_accessories(root: Path) -> Counter[str]:
+    column = open_snapshot(root).punks().column("accessories").to_pylist()
+    return Counter(name for names in column for name in names)
 
 
-def test_pictures_show_what_was_found(built_root: Path) -> None:
-    audit = analyze_occlusion(open_snapshot(built_root))
-    for picture in (render_occluded_labels(audit), render_layers(audit)):
-        assert picture.mode == "RGB"
-        assert picture.height >= 48
-    assert len(np.unique(np.asarray(render_layers(audit)).reshape(-1, 3), axis=0)) > 5
+def test_occlusion_counts_agree_with_the_labels(built_root: Path) -> None:
+    reported: list[tuple[int, int]] = []
+    analysis = analyze_occlusion(open_snapshot(built_root), lambda *step: reported.append(step))
+    counts = count_accessories(built_root)
+    assert analysis.punk_ids.tolist() == list(range(60))
+    assert analysis.has_accessory.sum() == counts.total()
+    assert reported[-1] == (2 * 576, 2 * 576)
+    for label, punks, occluded, undecidable in analysis.label_counts():
+        assert punks == counts[label]
+        assert 0 < occluded + undecidable <= punks
 
 
-def _accessories(root: Path) -> list[list[str]]:
-    names: list[list[str]] = open_snapshot(root).punks().column("accessories").to_pylist()
-    return names
+def test_rendered_images_contain_sprites(built_root: Path) -> None:
+    analysis = analyze_occlusion(open_snapshot(built_root))
+    for image in (render_occluded_labels(analysis), render_layers(analysis)):
+        assert image.mode == "RGB"
+        assert image.height >= 48
+    colors = np.unique(np.asarray(render_layers(analysis)).reshape(-1, 3), axis=0)
+    assert len(colors) > 5

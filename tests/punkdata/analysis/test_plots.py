@@ -10,119 +10,109 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from punkdata.analysis import plots
-from punkdata.analysis.plots import PLOTS, PRICE_PLOTS, eth_sales, pairwise_lift
+from punkdata.analysis.plots import PLOTS, PRICE_PLOTS, compute_lift, load_eth_sales, plot_png
 from punkdata.errors import DataError
 from punkdata.snapshots.reader import Snapshot, open_snapshot
 from punkdata.snapshots.tables import extract_sprites
 
 
-@pytest.fixture
-def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """What is drawn, before it becomes pixels."""
-    drawn: list[Figure] = []
-    real = plots._png
-
-    def keep(figure: Figure) -> bytes:
-        drawn.append(figure)
-        return real(figure)
-
-    monkeypatch.setattr(plots, "_png", keep)
-    return drawn
-
-
 @pytest.mark.parametrize("name", PLOTS)
-def test_every_picture_is_a_png_of_something(name: str, priced: Snapshot) -> None:
-    with Image.open(io.BytesIO(PLOTS[name](priced))) as picture:
-        assert picture.format == "PNG"
-        assert min(picture.size) >= 200
-        assert len(picture.convert("RGB").getcolors(1 << 24) or ()) > 5
+def test_plot_is_a_png_with_content(name: str, priced: Snapshot) -> None:
+    with Image.open(io.BytesIO(plot_png(name, priced))) as image:
+        assert image.format == "PNG"
+        assert min(image.size) >= 200
+        assert len(image.convert("RGB").getcolors(1 << 24) or ()) > 5
 
 
-def test_the_first_hundred_are_the_sprites_in_order(snapshot: Snapshot) -> None:
-    picture = np.asarray(Image.open(io.BytesIO(plots.first_100(snapshot))))
+@pytest.mark.parametrize("name", [name for name in PLOTS if name != "first-100"])
+def test_plot_has_a_title_and_axis_labels(name: str, priced: Snapshot) -> None:
+    figure = PLOTS[name](priced)
+    assert isinstance(figure, Figure)
+    for axes in figure.axes:
+        is_color_bar = axes.get_label() == "<colorbar>"
+        assert axes.get_title() or is_color_bar
+        assert axes.get_xlabel() or axes.get_ylabel() or name == "co-occurrence"
+
+
+def test_first_100_shows_sprites_by_number(snapshot: Snapshot) -> None:
+    pixels = np.asarray(plots.plot_first_100(snapshot))
     sprites = extract_sprites(snapshot.punks().sort_by("punk_id"))
-    assert picture.shape == (6 * 96, 10 * 96, 3)
+    assert pixels.shape == (6 * 96, 10 * 96, 3)
     for i in (0, 9, 10, 59):
-        tile = picture[i // 10 * 96 :: 4, i % 10 * 96 :: 4][:24, :24]
-        solid = sprites[i][..., 3] == 255
-        assert (tile[solid] == sprites[i][solid][:, :3]).all()
+        tile = pixels[i // 10 * 96 :: 4, i % 10 * 96 :: 4][:24, :24]
+        is_opaque = sprites[i][..., 3] == 255
+        assert (tile[is_opaque] == sprites[i][is_opaque][:, :3]).all()
 
 
-def test_averages_and_medians_are_those_of_the_sales(
-    priced: Snapshot, figures: list[Figure]
-) -> None:
-    plots.price_by_type(priced)
-    kinds = {row["punk_id"]: row["type"] for row in priced.punks().to_pylist()}
+def test_price_by_type_shows_mean_and_median_of_sales(priced: Snapshot) -> None:
+    figure = plots.plot_price_by_type(priced)
+    type_of = {row["punk_id"]: row["type"] for row in priced.punks().to_pylist()}
     table = priced.sales()
     assert table is not None
     by_type: dict[str, list[float]] = {}
     for sale in table.to_pylist():
-        if sale["price_eth"] is not None and sale["punk_id"] in kinds:
-            by_type.setdefault(kinds[sale["punk_id"]], []).append(sale["price_eth"])
-    averages, medians = figures[0].axes[0].containers
+        if sale["price_eth"] is not None and sale["punk_id"] in type_of:
+            by_type.setdefault(type_of[sale["punk_id"]], []).append(sale["price_eth"])
+    averages, medians = figure.axes[0].containers
     order = sorted(by_type)
     assert [bar.get_height() for bar in averages] == pytest.approx(
-        [statistics.mean(by_type[kind]) for kind in order]
+        [statistics.mean(by_type[punk_type]) for punk_type in order]
     )
     assert [bar.get_height() for bar in medians] == pytest.approx(
-        [statistics.median(by_type[kind]) for kind in order]
+        [statistics.median(by_type[punk_type]) for punk_type in order]
     )
 
 
-def test_a_month_without_a_sale_is_a_gap(priced: Snapshot, figures: list[Figure]) -> None:
-    plots.price_over_time(priced)
-    lines = figures[0].axes[0].lines
-    sales = eth_sales(priced)
-    dots, medians = lines[0], lines[1]
-    aliens = sales[(sales["type"] == "Alien") & (sales["price_eth"] >= plots.LEAST_ETH)]
-    assert len(dots.get_xdata()) == len(aliens)
-    sold = aliens["sold_at"].dt.strftime("%Y-%m").nunique()
-    drawn = np.asarray(medians.get_ydata(), float)
-    assert np.isfinite(drawn).sum() == sold
+def test_price_over_time_has_gaps_in_months_without_sales(priced: Snapshot) -> None:
+    single_sales, medians, *_ = plots.plot_price_over_time(priced).axes[0].lines
+    sales = load_eth_sales(priced)
+    aliens = sales[(sales["type"] == "Alien") & (sales["price_eth"] >= plots.MIN_PRICE_ETH)]
+    assert len(np.asarray(single_sales.get_xdata())) == len(aliens)
+    num_months = aliens["sold_at"].dt.strftime("%Y-%m").nunique()
+    assert np.isfinite(np.asarray(medians.get_ydata(), float)).sum() == num_months
 
 
-def test_bars_count_who_wears_what(snapshot: Snapshot, figures: list[Figure]) -> None:
-    plots.accessory_counts(snapshot)
-    above, below = figures[0].axes
-    numbers = snapshot.manifest.accessories_per_punk
-    assert [bar.get_height() for bar in above.containers[0]] == list(numbers.values())
-    widths = [bar.get_width() for bar in below.containers[0]]
-    names = [text.get_text() for text in below.get_yticklabels()]
+def test_accessory_counts_agree_with_the_manifest(snapshot: Snapshot) -> None:
+    upper, lower = plots.plot_accessory_counts(snapshot).axes
+    by_count = snapshot.manifest.accessories_per_punk
+    assert [bar.get_height() for bar in upper.containers[0]] == list(by_count.values())
+    widths = [bar.get_width() for bar in lower.containers[0]]
+    names = [text.get_text() for text in lower.get_yticklabels()]
     assert dict(zip(names, widths, strict=True)) == {
         name: n for name, n in snapshot.manifest.labels.items() if n and name in names
     }
-    assert sum(widths) == sum(int(k) * n for k, n in numbers.items())
+    assert sum(widths) == sum(int(k) * n for k, n in by_count.items())
 
 
-def test_bars_tell_on_whom_an_accessory_is_hidden(hiding: Snapshot, figures: list[Figure]) -> None:
-    plots.label_visibility(hiding)
-    axes = figures[0].axes[0]
+def test_label_visibility_shows_share_of_hidden_accessories(hiding: Snapshot) -> None:
+    axes = plots.plot_label_visibility(hiding).axes[0]
     names = [text.get_text() for text in axes.get_yticklabels()]
     punks = hiding.punks().to_pylist()
     assert names
     for name, bar in zip(names, axes.containers[0], strict=True):
-        worn = sum(name in punk["accessories"] for punk in punks)
-        hidden = sum(name in punk["hidden_accessories"] for punk in punks)
-        assert bar.get_width() == pytest.approx(100 * hidden / worn)
+        num_punks = sum(name in punk["accessories"] for punk in punks)
+        num_hidden = sum(name in punk["hidden_accessories"] for punk in punks)
+        assert bar.get_width() == pytest.approx(100 * num_hidden / num_punks)
     assert f"{sum(len(p['hidden_accessories']) for p in punks)} of" in axes.get_title()
 
 
-def test_lift_is_one_by_chance_and_nought_for_what_never_meets() -> None:
-    worn = np.array([[1, 1, 0], [1, 0, 1], [0, 1, 0], [0, 0, 1]] * 3, np.uint8)
-    lifts = pairwise_lift(worn)
-    assert lifts[0, 1] == lifts[1, 0] == pytest.approx(1)
-    assert lifts[1, 2] == 0
-    assert np.isnan(lifts.diagonal()).all()
-    twins = np.array([[1, 1], [0, 0], [0, 0], [0, 0]], np.uint8)
-    assert pairwise_lift(twins)[0, 1] == pytest.approx(4)
+def test_lift_of_independent_disjoint_and_identical_labels() -> None:
+    has_label = np.array([[1, 1, 0], [1, 0, 1], [0, 1, 0], [0, 0, 1]] * 3, np.uint8)
+    lift = compute_lift(has_label)
+    assert lift[0, 1] == lift[1, 0] == pytest.approx(1)
+    assert lift[1, 2] == 0
+    assert np.isnan(lift.diagonal()).all()
+    identical = np.array([[1, 1], [0, 0], [0, 0], [0, 0]], np.uint8)
+    assert compute_lift(identical)[0, 1] == pytest.approx(4)
 
 
-def test_pictures_of_prices_need_prices(snapshot: Snapshot) -> None:
-    for name in PRICE_PLOTS:
-        with pytest.raises(DataError, match="knows no sales in ETH"):
-            PLOTS[name](snapshot)
+@pytest.mark.parametrize("name", PRICE_PLOTS)
+def test_price_plots_require_sales(name: str, snapshot: Snapshot) -> None:
+    with pytest.raises(DataError, match="has no sales in ETH"):
+        plot_png(name, snapshot)
 
 
-def test_an_old_snapshot_does_not_tell_what_is_hidden(old_root: Path) -> None:
-    with pytest.raises(DataError, match="punkdata build-dataset"):
-        plots.label_visibility(open_snapshot(old_root))
+def test_label_visibility_requires_schema_2(old_root: Path) -> None:
+    with pytest.raises(DataError, match="hidden_accessories") as raised:
+        plots.plot_label_visibility(open_snapshot(old_root))
+    assert "punkdata build-dataset" in str(raised.value)

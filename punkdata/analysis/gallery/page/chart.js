@@ -1,147 +1,149 @@
-// One chart as SVG, with its numbers in a table: axes, scales and medians.
+// A chart as SVG with axes and a table of its data, and the statistics that charts need.
 
-const HIGH = 300;
-const LEAST_ETH = 0.001; // for less, punks are given away: it is drawn as this
+const CHART_HEIGHT = 300;
+const MIN_PRICE_ETH = 0.001; // Lower prices are regarded as gifts, and plotted at this value.
 const INSET = { top: 14, right: 14, bottom: 30, left: 58 };
-const MONTH = new Intl.DateTimeFormat("en", { year: "numeric", month: "short", timeZone: "UTC" });
 
-function svg(tag, attributes, ...children) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
+/** Return a function from [min, max] to pixels [start, end], linear or logarithmic. */
+function createScale(min, max, start, end, isLog = false) {
+  const transform = isLog ? (x) => Math.log10(Math.max(x, MIN_PRICE_ETH)) : (x) => x;
+  const extent = transform(max) - transform(min) || 1;
+  return (x) => start + ((transform(x) - transform(min)) / extent) * (end - start);
 }
 
-// Linear from [a, b] to pixels [p, q]; with `log`, of the logarithm.
-function scale(a, b, p, q, log = false) {
-  const f = log ? (x) => Math.log10(Math.max(x, LEAST_ETH)) : (x) => x;
-  const whole = f(b) - f(a) || 1;
-  return (x) => p + ((f(x) - f(a)) / whole) * (q - p);
-}
-
-// Round numbers for an axis: 0, 20, 40 … or, for logarithms, 1, 10, 100 …
-function ticks(a, b, log, whole) {
-  if (log) {
-    const low = Math.floor(Math.log10(a));
-    const high = Math.ceil(Math.log10(b));
-    return Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i));
+/** Return round numbers for an axis: 0, 20, 40 …, or 1, 10, 100 … on a logarithmic axis. */
+function computeTicks(min, max, isLog, isInteger) {
+  if (isLog) {
+    const first = Math.floor(Math.log10(min));
+    const last = Math.ceil(Math.log10(max));
+    return Array.from({ length: last - first + 1 }, (_, i) => 10 ** (first + i));
   }
-  const rough = (b - a) / 5 || 1;
-  const unit = 10 ** Math.floor(Math.log10(rough));
-  const fine = unit * [1, 2, 5, 10].find((times) => times * unit >= rough);
-  const step = whole ? Math.max(1, fine) : fine;
-  const found = [];
-  for (let at = Math.ceil(a / step) * step; at <= b; at += step) found.push(at);
-  return found;
+  const minStep = (max - min) / 5 || 1;
+  const unit = 10 ** Math.floor(Math.log10(minStep));
+  const roundStep = unit * [1, 2, 5, 10].find((factor) => factor * unit >= minStep);
+  const step = isInteger ? Math.max(1, roundStep) : roundStep;
+  const ticks = [];
+  for (let tick = Math.ceil(min / step) * step; tick <= max; tick += step) ticks.push(tick);
+  return ticks;
 }
 
-// An empty chart with its axes; draw(x, y) gives the shapes.
-function chart({ title, note, left, bottom, log, whole, wide, high = HIGH, className, key, head, rows, draw }) {
-  const [a, b] = left;
-  const marks = ticks(a, b, log, whole);
-  const low = log ? marks[0] : a;
-  const top = log ? marks.at(-1) : b;
-  const y = scale(low, top, high - INSET.bottom, INSET.top, log);
-  const x = scale(...bottom.range, INSET.left, wide - INSET.right);
-  const lines = marks.filter((mark) => mark >= low && mark <= top).flatMap((mark) => [
-    svg("line", { x1: INSET.left, x2: wide - INSET.right, y1: y(mark), y2: y(mark), class: "rule" }),
-    svg("text", { x: INSET.left - 6, y: y(mark) + 4, class: "end" }, short(mark)),
-  ]);
-  let free = -Infinity; // names that would lie on each other are left out
-  const apart = bottom.ticks.filter(([at, text]) => {
-    const half = text.length * 3.5 + 4;
-    const fits = x(at) - half >= free;
-    if (fits) free = x(at) + half;
-    return fits;
-  });
-  const names = apart.map(([at, text]) => {
-    const isLast = x(at) + text.length * 3.5 > wide; // its name would leave the picture
-    return svg("text", { x: x(at), y: high - 10, class: isLast ? "end" : "middle" }, text);
-  });
-  return element(
+/** Return [month, text] for the ticks of an axis of months: January of at most about ten years. */
+function computeYearTicks(first, last) {
+  const years = [];
+  for (let month = Math.ceil(first / 12) * 12; month <= last; month += 12) years.push(month);
+  if (years.length < 2) return [first, last].map((month) => [month, formatMonth(month)]);
+  const interval = Math.ceil(years.length / 10);
+  return years.filter((_, i) => i % interval === 0).map((month) => [month, `${month / 12}`]);
+}
+
+/**
+ * Create a figure with a title, axes and a collapsed table of the data.
+ *
+ * @param xAxis - `range` [min, max], and `ticks` as [value, text].
+ * @param yAxis - `range` [min, max], `isLog`, and `isInteger` for ticks at integers only.
+ * @param legend - list items, optional.
+ * @param table - `head` (texts) and `getRows()`, optional.
+ * @param draw - (x, y, bottom) => SVG elements; x and y are the scales, bottom is the x axis.
+ */
+function createChart({ title, note, xAxis, yAxis, width, height = CHART_HEIGHT, className, legend, table, draw }) {
+  const { isLog } = yAxis;
+  const ticks = computeTicks(...yAxis.range, isLog, yAxis.isInteger);
+  const min = isLog ? ticks[0] : yAxis.range[0];
+  const max = isLog ? ticks.at(-1) : yAxis.range[1];
+  const x = createScale(...xAxis.range, INSET.left, width - INSET.right);
+  const y = createScale(min, max, height - INSET.bottom, INSET.top, isLog);
+  return createElement(
     "figure",
     { className: className ?? "" },
-    element(
+    createElement(
       "figcaption",
       {},
-      element("h2", {}, title),
-      element("p", { className: "note" }, note),
-      ...(key ? [element("ul", { className: "key" }, ...key)] : []),
+      createElement("h2", {}, title),
+      createElement("p", { className: "note" }, note),
+      ...(legend ? [createElement("ul", { className: "legend" }, ...legend)] : []),
     ),
-    svg(
+    createSvg(
       "svg",
-      { viewBox: `0 0 ${wide} ${high}`, role: "img", "aria-label": `${title}. ${note}` },
-      ...lines,
-      ...names,
-      ...draw(x, y, high - INSET.bottom),
+      { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${title}. ${note}` },
+      ...drawYAxis(ticks.filter((tick) => tick >= min && tick <= max), y, width),
+      ...drawXAxis(xAxis.ticks, x, width, height),
+      ...draw(x, y, height - INSET.bottom),
     ),
-    ...(rows ? [numbers(head, rows)] : []),
+    ...(table ? [createDataTable(table)] : []),
   );
 }
 
-function short(n) {
-  if (n >= 1e6) return `${n / 1e6}M`;
-  if (n >= 1e4) return `${n / 1e3}k`;
-  return Number(n.toPrecision(6)).toLocaleString("en", { maximumSignificantDigits: 6 });
+/** Draw a grid line and a label for each tick of the y axis. */
+function drawYAxis(ticks, y, width) {
+  return ticks.flatMap((tick) => [
+    createSvg("line", { x1: INSET.left, x2: width - INSET.right, y1: y(tick), y2: y(tick), class: "grid-line" }),
+    createSvg("text", { x: INSET.left - 6, y: y(tick) + 4, class: "anchor-end" }, formatCompact(tick)),
+  ]);
 }
 
-function numbers(head, rows) {
-  const cells = (tag, of) => of.map((text) => element(tag, {}, text));
-  const made = element("details", {}, element("summary", {}, "The numbers"));
-  made.addEventListener("toggle", () => { // made when asked for: they may be many
-    if (made.open && made.children.length === 1)
-      made.append(
-        element(
-          "div",
-          { className: "numbers", tabIndex: 0 },
-          element(
-            "table",
-            {},
-            element("thead", {}, element("tr", {}, ...cells("th", head))),
-            element("tbody", {}, ...rows().map((row) => element("tr", {}, ...cells("td", row)))),
-          ),
-        ),
-      );
+/** Draw the labels of the x axis; labels that would overlap the previous one are left out. */
+function drawXAxis(ticks, x, width, height) {
+  let previousEnd = -Infinity;
+  const separate = ticks.filter(([value, text]) => {
+    const halfWidth = text.length * 3.5 + 4;
+    const fits = x(value) - halfWidth >= previousEnd;
+    if (fits) previousEnd = x(value) + halfWidth;
+    return fits;
   });
-  return made;
+  return separate.map(([value, text]) => {
+    const wouldBeCut = x(value) + text.length * 3.5 > width;
+    const anchor = wouldBeCut ? "anchor-end" : "anchor-middle";
+    return createSvg("text", { x: x(value), y: height - 10, class: anchor }, text);
+  });
 }
 
-const given = (prices) =>
-  prices.some((price) => price < LEAST_ETH) ? ` Less than ${LEAST_ETH} is drawn as that.` : "";
-
-// From the least to the greatest price, of those that are drawn.
-function span(prices) {
-  const drawn = prices.map((price) => Math.max(price, LEAST_ETH));
-  return [drawn.reduce((a, b) => Math.min(a, b)), drawn.reduce((a, b) => Math.max(a, b))];
+/** Create the collapsed table of a chart's data. Its rows are created when it is first opened. */
+function createDataTable({ head, getRows }) {
+  const createCells = (tag, texts) => texts.map((text) => createElement(tag, {}, text));
+  const details = createElement("details", {}, createElement("summary", {}, "Show data"));
+  details.addEventListener("toggle", () => {
+    if (!details.open || details.children.length > 1) return;
+    const rows = getRows().map((row) => createElement("tr", {}, ...createCells("td", row)));
+    details.append(
+      createElement(
+        "div",
+        { className: "data-table", tabIndex: 0 },
+        createElement(
+          "table",
+          {},
+          createElement("thead", {}, createElement("tr", {}, ...createCells("th", head))),
+          createElement("tbody", {}, ...rows),
+        ),
+      ),
+    );
+  });
+  return details;
 }
 
-function gather(groups, key, value) {
+/** Return a sentence about prices that are plotted at the minimum, or "" if there are none. */
+const describeMinPrice = (prices) =>
+  prices.some((price) => price < MIN_PRICE_ETH)
+    ? ` Prices below ${MIN_PRICE_ETH} ETH are plotted at ${MIN_PRICE_ETH}.`
+    : "";
+
+/** Return the least and the greatest price, as plotted. */
+function computePriceRange(prices) {
+  const plotted = prices.map((price) => Math.max(price, MIN_PRICE_ETH));
+  return [plotted.reduce((a, b) => Math.min(a, b)), plotted.reduce((a, b) => Math.max(a, b))];
+}
+
+/** Append a value to the list of its group. */
+function addToGroup(groups, key, value) {
   if (!groups.has(key)) groups.set(key, []);
   groups.get(key).push(value);
 }
 
-function quantile(ordered, share) {
-  const at = (ordered.length - 1) * share;
-  const low = Math.floor(at);
-  return ordered[low] + ((ordered[low + 1] ?? ordered[low]) - ordered[low]) * (at - low);
+/** Return a quantile of ascending values, interpolated linearly. */
+function computeQuantile(sorted, q) {
+  const position = (sorted.length - 1) * q;
+  const lower = Math.floor(position);
+  return sorted[lower] + ((sorted[lower + 1] ?? sorted[lower]) - sorted[lower]) * (position - lower);
 }
 
-const middle = (values) => quantile(values.sort((a, b) => a - b), 0.5);
-// The month of each sale, counted from the year 0; worked out once.
-function monthsOf(sales) {
-  sales.month ??= sales.at.map((seconds) => {
-    const date = new Date(seconds * 1000);
-    return date.getUTCFullYear() * 12 + date.getUTCMonth();
-  });
-  return sales.month;
-}
-
-const monthName = (month) => MONTH.format(Date.UTC(Math.floor(month / 12), month % 12));
-
-function yearTicks(first, last) {
-  const years = [];
-  for (let month = Math.ceil(first / 12) * 12; month <= last; month += 12) years.push(month);
-  const every = Math.ceil(years.length / 10);
-  if (years.length < 2) return [first, last].map((month) => [month, monthName(month)]);
-  return years.filter((_, i) => i % every === 0).map((month) => [month, `${month / 12}`]);
-}
+/** Sort the values in place, and return their median. */
+const computeMedian = (values) => computeQuantile(values.sort((a, b) => a - b), 0.5);

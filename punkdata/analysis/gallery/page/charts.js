@@ -1,198 +1,232 @@
-// The charts: what was paid, how often, and who carries what.
+// The charts of the selected punks: prices, sales and label counts.
 
-const TWO_COLUMNS_FROM = 1000; // CSS pixels
-const FIGURE = 34; // its padding and border, both sides
+const TWO_COLUMNS_MIN_WIDTH = 1000; // CSS pixels
+const COLUMN_GAP = 16;
+const FIGURE_FRAME = 34; // horizontal padding and border of a figure, both sides
 
-// All charts of the chosen rows, for a box of this width in CSS pixels.
-function allCharts(c, rows, toggle, width) {
-  const full = width - FIGURE;
-  const half = width < TWO_COLUMNS_FROM ? full : (width - 16) / 2 - FIGURE;
-  if (!rows.length) return [element("p", { className: "note wide" }, "No punk has all that is asked for.")];
-  const labels = labelCounts(c, rows, toggle);
-  if (!c.sales) return [element("p", { className: "note wide" }, c.noPrices), labels];
-  const sales = rows.flatMap((row) => c.salesOf[row]);
-  const priced = sales.filter((sale) => c.sales.eth[sale] !== null);
-  if (!priced.length)
-    return [element("p", { className: "note wide" }, "None of these punks was sold for ETH."), labels];
-  const all = monthsOf(c.sales);
-  const months = priced.map((sale) => all[sale]);
+/** Create the charts of these rows for a container of this width in CSS pixels. */
+function createCharts(collection, rows, toggleLabel, width) {
+  const fullWidth = width - FIGURE_FRAME;
+  const columnWidth =
+    width < TWO_COLUMNS_MIN_WIDTH ? fullWidth : (width - COLUMN_GAP) / 2 - FIGURE_FRAME;
+  const createNote = (text) => createElement("p", { className: "note wide" }, text);
+  if (!rows.length) return [createNote(NO_MATCH_TEXT)];
+  const labelCounts = createLabelCounts(collection, rows, toggleLabel);
+  if (!collection.sales) return [createNote(collection.noPricesHelp), labelCounts];
+  const sales = rows.flatMap((row) => collection.salesByRow[row]);
+  const pricedSales = sales.filter((sale) => collection.sales.eth[sale] !== null);
+  if (!pricedSales.length) return [createNote("None of these punks has a sale in ETH."), labelCounts];
+  const saleMonths = getSaleMonths(collection.sales);
+  const months = pricedSales.map((sale) => saleMonths[sale]);
   const range = [months.reduce((a, b) => Math.min(a, b)), months.reduce((a, b) => Math.max(a, b))];
   return [
-    priceByType(c, priced, months, range, full),
-    salesAMonth(c, sales, range, half),
-    priceByCount(c, rows, half),
-    labels,
+    createPriceByTypeChart(collection, pricedSales, range, fullWidth),
+    createSalesPerMonthChart(collection, sales, range, columnWidth),
+    createPriceByCountChart(collection, rows, columnWidth),
+    labelCounts,
   ];
 }
 
-function priceByType(c, priced, months, range, wide) {
-  const byType = c.types.map(() => new Map());
-  priced.forEach((sale, i) => {
-    const byMonth = byType[c.type[c.sales.row[sale]]];
-    gather(byMonth, months[i], c.sales.eth[sale]);
-  });
-  const lines = byType.map((byMonth) =>
-    [...byMonth].map(([month, values]) => [month, middle(values), values.length]).sort((a, b) => a[0] - b[0]),
+/** Create the chart of monthly median prices, one line per type. */
+function createPriceByTypeChart(collection, pricedSales, range, width) {
+  const { typeNames, sales } = collection;
+  const saleMonths = getSaleMonths(sales);
+  const pricesByType = typeNames.map(() => new Map());
+  for (const sale of pricedSales) {
+    const byMonth = pricesByType[collection.type[sales.row[sale]]];
+    addToGroup(byMonth, saleMonths[sale], sales.eth[sale]);
+  }
+  // One list of [month, median, number of sales] for each type.
+  const series = pricesByType.map((byMonth) =>
+    [...byMonth]
+      .map(([month, prices]) => [month, computeMedian(prices), prices.length])
+      .sort((a, b) => a[0] - b[0]),
   );
-  return chart({
+  const medians = series.flat().map(([, price]) => price);
+  return createChart({
     title: "Price by type over time",
-    note: `Median of each month's sales, in ETH.${given(lines.flat().map(([, price]) => price))}`,
-    wide,
+    note: `Median sale price of each month, in ETH.${describeMinPrice(medians)}`,
+    width,
     className: "wide",
-    left: span(lines.flat().map(([, price]) => price)),
-    bottom: { range, ticks: yearTicks(...range) },
-    log: true,
-    key: lines.flatMap((line, type) =>
-      line.length ? [element("li", { className: `key-${type}` }, c.types[type])] : [],
+    xAxis: { range, ticks: computeYearTicks(...range) },
+    yAxis: { range: computePriceRange(medians), isLog: true },
+    legend: series.flatMap((points, type) =>
+      points.length ? [createElement("li", { className: `legend-${type}` }, typeNames[type])] : [],
     ),
-    head: ["Type", "Month", "Median, ETH", "Sales"],
-    rows: () =>
-      lines.flatMap((line, type) =>
-        line.map(([month, price, n]) => [c.types[type], monthName(month), number(price), n]),
-      ),
-    draw: (x, y) =>
-      lines.flatMap((line, type) => {
-        if (!line.length) return [];
-        // A line ends where a month has no sale.
-        const path = line.map(([month, price], i) => {
-          const joins = i && month - line[i - 1][0] === 1;
-          return `${joins ? "L" : "M"}${x(month).toFixed(1)} ${y(price).toFixed(1)}`;
-        });
-        const dots = line.map(([month, price, n]) =>
-          svg(
-            "circle",
-            { cx: x(month).toFixed(1), cy: y(price).toFixed(1), r: 2.5, class: `fill-${type}` },
-            svg("title", {}, `${c.types[type]}, ${monthName(month)}: ${eth(price)} (${plural(n, "sale")})`),
-          ),
-        );
-        return [svg("path", { d: path.join(""), class: `trace line-${type}` }), ...dots];
-      }),
+    table: {
+      head: ["Type", "Month", "Median price, ETH", "Sales"],
+      getRows: () =>
+        series.flatMap((points, type) =>
+          points.map(([month, price, n]) => [typeNames[type], formatMonth(month), formatPrice(price), n]),
+        ),
+    },
+    draw: (x, y) => series.flatMap((points, type) => drawPriceSeries(points, type, typeNames[type], x, y)),
   });
 }
 
-function salesAMonth(c, sales, range, wide) {
+/** Draw one line with dots; it has a gap where a month has no sale. */
+function drawPriceSeries(points, type, typeName, x, y) {
+  if (!points.length) return [];
+  const path = points.map(([month, price], i) => {
+    const isConnected = i && month - points[i - 1][0] === 1;
+    return `${isConnected ? "L" : "M"}${x(month).toFixed(1)} ${y(price).toFixed(1)}`;
+  });
+  const dots = points.map(([month, price, n]) =>
+    createSvg(
+      "circle",
+      { cx: x(month).toFixed(1), cy: y(price).toFixed(1), r: 2.5, class: `fill-${type}` },
+      createSvg("title", {}, `${typeName}, ${formatMonth(month)}: ${formatEth(price)} (${pluralize(n, "sale")})`),
+    ),
+  );
+  return [createSvg("path", { d: path.join(""), class: `series stroke-${type}` }), ...dots];
+}
+
+/** Create the bar chart of the number of sales in each month. */
+function createSalesPerMonthChart(collection, sales, range, width) {
+  const saleMonths = getSaleMonths(collection.sales);
   const counts = new Map();
-  for (const sale of sales) {
-    const month = monthsOf(c.sales)[sale];
-    counts.set(month, (counts.get(month) ?? 0) + 1);
-  }
-  const line = [...counts].sort((a, b) => a[0] - b[0]);
-  const [first, last] = [Math.min(range[0], line[0][0]), Math.max(range[1], line.at(-1)[0])];
-  const across = (wide - INSET.left - INSET.right) / (last - first + 1);
-  return chart({
-    wide,
-    title: "Sales a month",
-    note: `${plural(sales.length, "sale")}, ${monthName(first)} to ${monthName(last)}.`,
-    left: [0, Math.max(...counts.values())],
-    bottom: { range: [first, last + 1], ticks: yearTicks(first, last) },
-    head: ["Month", "Sales"],
-    rows: () => line.map(([month, n]) => [monthName(month), n]),
-    whole: true,
-    draw: (x, y, floor) =>
-      line.map(([month, n]) =>
-        svg(
+  for (const sale of sales) counts.set(saleMonths[sale], (counts.get(saleMonths[sale]) ?? 0) + 1);
+  const bars = [...counts].sort((a, b) => a[0] - b[0]);
+  const [first, last] = [Math.min(range[0], bars[0][0]), Math.max(range[1], bars.at(-1)[0])];
+  const barWidth = (width - INSET.left - INSET.right) / (last - first + 1);
+  return createChart({
+    title: "Sales per month",
+    note: `${pluralize(sales.length, "sale")}, ${formatMonth(first)} to ${formatMonth(last)}.`,
+    width,
+    xAxis: { range: [first, last + 1], ticks: computeYearTicks(first, last) },
+    yAxis: { range: [0, Math.max(...counts.values())], isInteger: true },
+    table: { head: ["Month", "Sales"], getRows: () => bars.map(([month, n]) => [formatMonth(month), n]) },
+    draw: (x, y, bottom) =>
+      bars.map(([month, n]) =>
+        createSvg(
           "rect",
-          { x: x(month), y: y(n), width: Math.max(1, across - 1), height: floor - y(n), class: "bar" },
-          svg("title", {}, `${monthName(month)}: ${plural(n, "sale")}`),
+          { x: x(month), y: y(n), width: Math.max(1, barWidth - 1), height: bottom - y(n), class: "bar" },
+          createSvg("title", {}, `${formatMonth(month)}: ${pluralize(n, "sale")}`),
         ),
       ),
   });
 }
 
-function priceByCount(c, rows, wide) {
-  const byCount = new Map();
+/** Create the box plot of the last sale prices, by number of accessories. */
+function createPriceByCountChart(collection, rows, width) {
+  const pricesByCount = new Map();
   for (const row of rows) {
-    if (c.last[row] === null) continue;
-    gather(byCount, c.accessories[row].length, c.last[row]);
+    if (collection.last[row] === null) continue;
+    addToGroup(pricesByCount, collection.accessories[row].length, collection.last[row]);
   }
-  const boxes = [...byCount]
+  // [number of accessories, number of punks, and the five quantiles]
+  const boxes = [...pricesByCount]
     .sort((a, b) => a[0] - b[0])
-    .map(([n, values]) => {
-      values.sort((a, b) => a - b);
-      return [n, values.length, ...[0.1, 0.25, 0.5, 0.75, 0.9].map((share) => quantile(values, share))];
+    .map(([count, prices]) => {
+      prices.sort((a, b) => a - b);
+      return [count, prices.length, ...[0.1, 0.25, 0.5, 0.75, 0.9].map((q) => computeQuantile(prices, q))];
     });
-  const counts = boxes.map(([n]) => n);
-  return chart({
+  const counts = boxes.map(([count]) => count);
+  const quantiles = boxes.flatMap((box) => box.slice(2));
+  return createChart({
     title: "Price by number of accessories",
-    note: `Last sales in ETH, old ones, too: median, half of all in the box, 80 % between the ends.${given(
-      boxes.flatMap((box) => box.slice(2)),
-    )}`,
-    wide,
-    left: span(boxes.flatMap((box) => [box[2], box[6]])),
-    bottom: {
+    note:
+      "Last sale of each punk, in ETH, at any date. Line: median; box: middle 50 %; " +
+      `whiskers: 10th to 90th percentile.${describeMinPrice(quantiles)}`,
+    width,
+    xAxis: {
       range: [Math.min(...counts) - 0.6, Math.max(...counts) + 0.6],
-      ticks: boxes.map(([n]) => [n, `${n}`]),
+      ticks: counts.map((count) => [count, `${count}`]),
     },
-    log: true,
-    head: ["Accessories", "Punks sold", "10 %", "25 %", "Median", "75 %", "90 %"],
-    rows: () => boxes.map(([n, many, ...q]) => [n, many, ...q.map(number)]),
-    draw: (x, y) =>
-      boxes.map(([n, many, low, lower, mid, upper, top]) => {
-        const half = Math.min(30, Math.abs(x(1) - x(0)) * 0.35);
-        return svg(
-          "g",
-          {},
-          svg("title", {}, `${plural(n, "accessory", "accessories")}, ${plural(many, "punk")}: ${eth(mid)}`),
-          svg("line", { x1: x(n), x2: x(n), y1: y(low), y2: y(top), class: "whisker" }),
-          svg("rect", { x: x(n) - half, width: 2 * half, y: y(upper), height: Math.max(1, y(lower) - y(upper)), class: "bar" }),
-          svg("line", { x1: x(n) - half, x2: x(n) + half, y1: y(mid), y2: y(mid), class: "median" }),
-        );
-      }),
+    yAxis: { range: computePriceRange(quantiles), isLog: true },
+    table: {
+      head: ["Accessories", "Punks sold", "10th percentile", "25th", "Median", "75th", "90th"],
+      getRows: () => boxes.map(([count, n, ...prices]) => [count, n, ...prices.map(formatPrice)]),
+    },
+    draw: (x, y) => boxes.map((box) => drawBox(box, x, y)),
   });
 }
 
-// A table of bars; each name filters.
-function labelCounts(c, rows, toggle) {
-  const counts = countLabels(c, rows);
-  const order = counts.map((_, label) => label).filter((label) => counts[label]);
-  order.sort((a, b) => counts[b] - counts[a] || a - b);
-  const line = (label) => {
-    const bar = element("div", { className: "bar" });
-    bar.style.width = `${(100 * counts[label]) / rows.length}%`;
-    const share = `${((100 * counts[label]) / rows.length).toFixed(1)} %`;
-    return element(
-      "tr",
-      {},
-      element("th", { scope: "row" }, element("button", { type: "button", "data-label": label, onclick: () => toggle(label) }, c.names[label])),
-      element("td", {}, grouped(counts[label])),
-      element("td", {}, share),
-      element("td", { "aria-hidden": "true" }, bar),
-    );
-  };
-  const part = (name, labels) =>
-    element(
-      "table",
-      { className: "counts" },
-      element("caption", {}, name),
-      element("tbody", {}, ...labels.map(line)),
-    );
-  const isType = (label) => label < c.types.length;
-  return element(
-    "figure",
-    { className: "wide" },
-    element("figcaption", {}, element("h2", {}, "Labels"), element("p", { className: "note" }, `How many of ${plural(rows.length, "punk")} carry each. A name filters by it.`)),
-    part("Types", order.filter(isType)),
-    part("Accessories", order.filter((label) => !isType(label))),
+/** Draw one box of a box plot. */
+function drawBox([count, n, p10, p25, median, p75, p90], x, y) {
+  const halfWidth = Math.min(30, Math.abs(x(1) - x(0)) * 0.35);
+  const [left, right] = [x(count) - halfWidth, x(count) + halfWidth];
+  const height = Math.max(1, y(p25) - y(p75));
+  const text = `${pluralize(count, "accessory", "accessories")}, ${pluralize(n, "punk")}: median ${formatEth(median)}`;
+  return createSvg(
+    "g",
+    {},
+    createSvg("title", {}, text),
+    createSvg("line", { x1: x(count), x2: x(count), y1: y(p10), y2: y(p90), class: "whisker" }),
+    createSvg("rect", { x: left, width: 2 * halfWidth, y: y(p75), height, class: "bar" }),
+    createSvg("line", { x1: left, x2: right, y1: y(median), y2: y(median), class: "median" }),
   );
 }
 
-function historyChart(c, row, priced) {
-  const points = priced.map((sale) => [c.sales.at[sale], c.sales.eth[sale]]);
+/** Create the tables of label counts with bars; a click on a name filters by that label. */
+function createLabelCounts(collection, rows, toggleLabel) {
+  const counts = countLabels(collection, rows);
+  const present = counts.map((_, label) => label).filter((label) => counts[label]);
+  present.sort((a, b) => counts[b] - counts[a] || a - b);
+  const createRow = (label) => {
+    const percent = (100 * counts[label]) / rows.length;
+    const bar = createElement("div", { className: "bar" });
+    bar.style.width = `${percent}%`;
+    const button = createElement(
+      "button",
+      { type: "button", "data-label": label, onclick: () => toggleLabel(label) },
+      collection.labelNames[label],
+    );
+    return createElement(
+      "tr",
+      {},
+      createElement("th", { scope: "row" }, button),
+      createElement("td", {}, formatCount(counts[label])),
+      createElement("td", {}, `${percent.toFixed(1)} %`),
+      createElement("td", { "aria-hidden": "true" }, bar),
+    );
+  };
+  const createTable = (caption, labels) =>
+    createElement(
+      "table",
+      { className: "label-counts" },
+      createElement("caption", {}, caption),
+      createElement("tbody", {}, ...labels.map(createRow)),
+    );
+  const isType = (label) => label < collection.typeNames.length;
+  const punks = rows.length === 1 ? "1 punk" : `the ${pluralize(rows.length, "punk")}`;
+  return createElement(
+    "figure",
+    { className: "wide" },
+    createElement(
+      "figcaption",
+      {},
+      createElement("h2", {}, "Labels"),
+      createElement("p", { className: "note" }, `Share of ${punks} with each label. Click a name to filter.`),
+    ),
+    createTable("Types", present.filter(isType)),
+    createTable("Accessories", present.filter((label) => !isType(label))),
+  );
+}
+
+/** Create the chart of all priced sales of one punk. */
+function createPriceHistoryChart(collection, row, pricedSales) {
+  const points = pricedSales.map((sale) => [collection.sales.at[sale], collection.sales.eth[sale]]);
   const times = points.map(([at]) => at);
-  const values = points.map(([, price]) => price);
+  const prices = points.map(([, price]) => price);
   const range = [Math.min(...times), Math.max(...times)];
-  return chart({
-    title: "History",
-    note: `Each sale, in ETH.${given(values)}`,
-    left: span(values),
-    bottom: { range, ticks: range.map((at) => [at, `${new Date(at * 1000).getUTCFullYear()}`]) },
-    log: true,
-    wide: 330,
-    high: 170,
+  const type = collection.type[row];
+  const path = (x, y) => points.map(([at, price], i) => `${i ? "L" : "M"}${x(at)} ${y(price)}`).join("");
+  return createChart({
+    title: "Price history",
+    note: `Price of each sale, in ETH.${describeMinPrice(prices)}`,
+    xAxis: { range, ticks: range.map((at) => [at, `${new Date(at * 1000).getUTCFullYear()}`]) },
+    yAxis: { range: computePriceRange(prices), isLog: true },
+    width: 330,
+    height: 170,
     draw: (x, y) => [
-      svg("path", { d: points.map(([at, price], i) => `${i ? "L" : "M"}${x(at)} ${y(price)}`).join(""), class: `trace line-${c.type[row]}` }),
+      createSvg("path", { d: path(x, y), class: `series stroke-${type}` }),
       ...points.map(([at, price]) =>
-        svg("circle", { cx: x(at), cy: y(price), r: 3, class: `fill-${c.type[row]}` }, svg("title", {}, `${day(at)}: ${eth(price)}`)),
+        createSvg(
+          "circle",
+          { cx: x(at), cy: y(price), r: 3, class: `fill-${type}` },
+          createSvg("title", {}, `${formatDate(at)}: ${formatEth(price)}`),
+        ),
       ),
     ],
   });

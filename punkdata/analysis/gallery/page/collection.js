@@ -1,125 +1,65 @@
-// The collection as gallery.py packed it: columns by row, sprites as palette indices.
+// The collection, unpacked from the page: one array per column, indexed by row.
 
-const SIDE = 24;
-const PIXELS = SIDE * SIDE;
-const WORDS = 3; // 32 labels in each
+const BIT_WORDS = 3; // 32-bit words per punk for the bits of its 92 labels
 
-async function unpacked(id) {
-  const packed = atob(document.getElementById(id).textContent);
+/** Return the bytes of an embedded data element, which are gzipped and in base64. */
+async function unpackBytes(id) {
+  const packed = atob(getById(id).textContent);
   const bytes = new Uint8Array(packed.length);
   for (let i = 0; i < packed.length; i++) bytes[i] = packed.charCodeAt(i);
   const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(plain).arrayBuffer());
 }
 
-async function openCollection() {
-  const [text, pixels] = await Promise.all([unpacked("facts"), unpacked("sprites")]);
-  const facts = JSON.parse(new TextDecoder().decode(text));
-  const count = facts.id.length;
-  const labels = facts.accessories.map((ids, row) => [
-    facts.type[row],
-    ...ids.map((id) => facts.types.length + id),
+/** Unpack the embedded data, and derive the lookups that the page needs. */
+async function loadCollection() {
+  const [json, pixels] = await Promise.all([unpackBytes("data"), unpackBytes("sprites")]);
+  const data = JSON.parse(new TextDecoder().decode(json));
+  const count = data.id.length;
+  const labels = data.accessories.map((ids, row) => [
+    data.type[row],
+    ...ids.map((id) => data.typeNames.length + id),
   ]);
-  const bits = new Uint32Array(count * WORDS);
-  labels.forEach((of, row) => of.forEach((label) => setBit(bits, row * WORDS, label)));
-  const salesOf = Array.from({ length: count }, () => []);
-  facts.sales?.row.forEach((row, sale) => salesOf[row].push(sale));
+  const labelBits = new Uint32Array(count * BIT_WORDS);
+  labels.forEach((list, row) => list.forEach((label) => setBit(labelBits, row * BIT_WORDS, label)));
+  const salesByRow = Array.from({ length: count }, () => []);
+  data.sales?.row.forEach((row, sale) => salesByRow[row].push(sale));
   return {
-    ...facts,
+    ...data,
     count,
-    names: [...facts.types, ...facts.accessoryNames],
+    labelNames: [...data.typeNames, ...data.accessoryNames],
     labels,
-    most: facts.accessories.reduce((n, of) => Math.max(n, of.length), 0),
-    bits,
+    labelBits,
+    maxAccessories: data.accessories.reduce((max, list) => Math.max(max, list.length), 0),
     pixels,
-    salesOf,
-    rowOf: new Map(facts.id.map((id, row) => [id, row])),
-    rank: ranks(facts.rarity),
-    colors: colorsOf(facts.palette),
+    salesByRow,
+    rowById: new Map(data.id.map((id, row) => [id, row])),
+    rarityRank: computeRanks(data.rarity),
+    colors: packColors(data.palette),
   };
-}
-
-// As an ImageData holds them, in this machine's order of bytes.
-function colorsOf(palette) {
-  const bytes = palette.flatMap((rgba) => rgba.match(/../g).map((two) => parseInt(two, 16)));
-  return new Uint32Array(new Uint8Array(bytes).buffer);
 }
 
 function setBit(words, offset, bit) {
   words[offset + (bit >>> 5)] |= 1 << (bit & 31);
 }
 
-// 1 for the rarest; equal values have equal ranks.
-function ranks(values) {
+/** Return the rank of each value: 1 for the greatest, and equal ranks for equal values. */
+function computeRanks(values) {
   const order = values.map((_, row) => row).sort((a, b) => values[b] - values[a]);
-  const rank = new Array(values.length);
-  order.forEach((row, place) => {
-    const before = order[place - 1];
-    rank[row] = place && values[before] === values[row] ? rank[before] : place + 1;
+  const ranks = new Array(values.length);
+  order.forEach((row, position) => {
+    const previous = order[position - 1];
+    const isTie = position > 0 && values[previous] === values[row];
+    ranks[row] = isTie ? ranks[previous] : position + 1;
   });
-  return rank;
+  return ranks;
 }
 
-const scratch = document.createElement("canvas");
-
-// A canvas with the sprites of these rows, so many across, in their own size; it is overwritten by
-// the next call.
-function sheetOf({ pixels, colors }, rows, across) {
-  const width = across * SIDE;
-  const image = new ImageData(width, Math.ceil(rows.length / across) * SIDE);
-  const out = new Uint32Array(image.data.buffer);
-  rows.forEach((row, place) => {
-    const left = (place % across) * SIDE;
-    const top = Math.floor(place / across) * SIDE;
-    let at = row * PIXELS;
-    for (let y = 0; y < SIDE; y++) {
-      let to = (top + y) * width + left;
-      for (let x = 0; x < SIDE; x++) out[to++] = colors[pixels[at++]];
-    }
+/** Return the month of each sale, counted from January of the year 0; computed only once. */
+function getSaleMonths(sales) {
+  sales.month ??= sales.at.map((seconds) => {
+    const date = new Date(seconds * 1000);
+    return date.getUTCFullYear() * 12 + date.getUTCMonth();
   });
-  scratch.width = width;
-  scratch.height = image.height;
-  scratch.getContext("2d", { willReadFrequently: true }).putImageData(image, 0, 0);
-  return scratch;
-}
-
-// The n rows whose sprites differ from this one's in the fewest pixels: [row, pixels].
-function nearest({ count, pixels }, row, n) {
-  const own = pixels.subarray(row * PIXELS, (row + 1) * PIXELS);
-  const found = [];
-  for (let other = 0, at = 0; other < count; other++) {
-    let differ = 0;
-    for (let i = 0; i < PIXELS; i++) differ += pixels[at++] !== own[i];
-    if (other !== row) found.push([other, differ]);
-  }
-  return found.sort((a, b) => a[1] - b[1]).slice(0, n);
-}
-
-const GROUPED = new Intl.NumberFormat("en");
-const DAY = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeZone: "UTC" });
-
-const grouped = (n) => GROUPED.format(n);
-const day = (seconds) => DAY.format(seconds * 1000);
-
-// As many digits as count: 3,490, 45.32, 0.051, 0.000001.
-function number(price) {
-  const digits = price >= 1000 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 4 };
-  return price.toLocaleString("en", digits);
-}
-
-const eth = (price) => `${number(price)} ETH`;
-
-function plural(n, one, many = `${one}s`) {
-  return `${grouped(n)} ${n === 1 ? one : many}`;
-}
-
-// An element with properties and children; names with a dash or as `role` become attributes.
-function element(tag, properties = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (name.includes("-") || name === "role") made.setAttribute(name, value);
-    else made[name] = value;
-  }
-  made.append(...children);
-  return made;
+  return sales.month;
 }

@@ -1,135 +1,125 @@
-// The pane that tells all of one punk.
+// The pane with the details of one punk.
 
-const NEAREST = 8;
+const NUM_NEAREST = 8;
+const PORTRAIT_FACTOR = 12; // CSS pixels per sprite pixel
+const THUMBNAIL_FACTOR = 2;
 
-// Fill the pane; show(row) opens another punk, toggle(label) filters by a label.
-function tell(pane, c, row, { show, toggle, close, step }) {
-  const id = c.id[row];
-  const label = (which) => {
-    const hidden = c.hidden[row].includes(which - c.types.length);
-    return element(
-      "li",
-      {},
-      element(
-        "button",
-        {
-          type: "button",
-          className: hidden ? "label hidden-label" : "label",
-          title: hidden ? "No pixel shows it: something else lies above" : "Only punks with this",
-          onclick: () => toggle(which),
-        },
-        c.names[which],
-        hidden ? " (hidden)" : "",
-      ),
-    );
-  };
-  const button = (text, name, onclick) =>
-    element("button", { type: "button", "aria-label": name, title: name, onclick }, text);
+/** Fill the pane with the details of a punk. */
+function renderDetail(pane, collection, row, { openPunk, toggleLabel, close, step }) {
+  const createButton = (text, name, onclick) =>
+    createElement("button", { type: "button", "aria-label": name, title: name, onclick }, text);
+  const createNote = (text) => createElement("p", { className: "note" }, text);
   pane.replaceChildren(
-    element(
+    createElement(
       "div",
       { className: "title" },
-      element("h2", { tabIndex: -1 }, `Punk ${id}`),
-      button("←", "Previous punk", () => step(-1)),
-      button("→", "Next punk", () => step(1)),
-      button("✕", "Close", close),
+      createElement("h2", { tabIndex: -1 }, `Punk ${collection.id[row]}`),
+      createButton("←", "Previous punk", () => step(-1)),
+      createButton("→", "Next punk", () => step(1)),
+      createButton("✕", "Close", close),
     ),
-    portrait(c, row, 12),
-    element("h3", {}, "Labels"),
-    element("ul", { className: "labels" }, ...c.labels[row].map(label)),
-    element("h3", {}, "Facts"),
-    facts(c, row),
-    element("p", { className: "note" }, "Rarity grows as fewer punks have its type, each accessory, or as many of them."),
-    element("h3", {}, "Prices"),
-    ...prices(c, row),
-    element("h3", {}, "Nearest punks"),
-    element("p", { className: "note" }, "In how many of 576 pixels they differ."),
-    element(
-      "ul",
-      { className: "nearest" },
-      ...nearest(c, row, NEAREST).map(([other, differ]) =>
-        element(
-          "li",
-          {},
-          element(
-            "button",
-            {
-              type: "button",
-              onclick: () => show(other),
-              "aria-label": `Punk ${c.id[other]}, ${plural(differ, "pixel")} different`,
-            },
-            portrait(c, other, 2),
-            `#${c.id[other]} · ${differ}`,
-          ),
-        ),
-      ),
-    ),
+    createPortrait(collection, row, PORTRAIT_FACTOR),
+    createElement("h3", {}, "Labels"),
+    createLabelList(collection, row, toggleLabel),
+    createElement("h3", {}, "Details"),
+    createFacts(collection, row),
+    createNote("Rarer means fewer punks share its type, its accessories, or its number of accessories."),
+    createElement("h3", {}, "Prices"),
+    ...createPrices(collection, row),
+    createElement("h3", {}, "Nearest punks"),
+    createNote(`Punk number · number of pixels, of ${NUM_PIXELS}, that differ.`),
+    createNearestList(collection, row, openPunk),
   );
 }
 
-function portrait(c, row, factor) {
-  const times = Math.max(1, Math.round(factor * window.devicePixelRatio));
-  const canvas = element("canvas", {
-    width: times * SIDE,
-    height: times * SIDE,
-    className: "portrait",
-    role: "img",
-    "aria-label": `Punk ${c.id[row]}`,
+/** Create the buttons of a punk's labels; a click filters by the label. */
+function createLabelList(collection, row, toggleLabel) {
+  const numTypes = collection.typeNames.length;
+  const items = collection.labels[row].map((label) => {
+    const isHidden = collection.hiddenAccessories[row].includes(label - numTypes);
+    const button = createElement(
+      "button",
+      {
+        type: "button",
+        className: isHidden ? "label hidden-label" : "label",
+        title: isHidden ? "Invisible: other layers cover all of its pixels" : "Filter by this label",
+        onclick: () => toggleLabel(label),
+      },
+      collection.labelNames[label],
+      isHidden ? " (hidden)" : "",
+    );
+    return createElement("li", {}, button);
   });
-  canvas.style.width = canvas.style.height = `${(times * SIDE) / window.devicePixelRatio}px`;
-  const context = canvas.getContext("2d");
-  context.imageSmoothingEnabled = false;
-  context.drawImage(sheetOf(c, [row], 1), 0, 0, times * SIDE, times * SIDE);
-  return canvas;
+  return createElement("ul", { className: "labels" }, ...items);
 }
 
-function table(pairs) {
-  return element(
+/** Create a description list from pairs of term and description. */
+function createDescriptionList(pairs) {
+  return createElement(
     "dl",
     {},
-    ...pairs.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]),
+    ...pairs.flatMap(([term, text]) => [createElement("dt", {}, term), createElement("dd", {}, text)]),
   );
 }
 
-function facts(c, row) {
-  return table([
-    ["Accessories", `${c.accessories[row].length}`],
-    ["Rarity", `${c.rarity[row].toFixed(1)} bits, rank ${grouped(c.rank[row])} of ${grouped(c.count)}`],
-    ["Split", `${SPLITS[c.split[row]]} (by id: ${SPLITS[c.splitById[row]]})`],
+function createFacts(collection, row) {
+  const rank = `rank ${formatCount(collection.rarityRank[row])} of ${formatCount(collection.count)}`;
+  return createDescriptionList([
+    ["Accessories", `${collection.accessories[row].length}`],
+    ["Rarity", `${collection.rarity[row].toFixed(1)} bits, ${rank}`],
+    ["Split", `${SPLITS[collection.split[row]]} (by id: ${SPLITS[collection.splitById[row]]})`],
   ]);
 }
 
-function prices(c, row) {
-  if (!c.sales) return [element("p", { className: "note" }, c.noPrices)];
-  const sales = c.salesOf[row];
-  const listing = ["On offer for", c.listing[row] === null ? "–" : eth(c.listing[row])];
-  if (!sales.length)
-    return [table([["Sold", "never, as far as this snapshot knows"], listing])];
-  const known = (price) => (price === null ? "–" : eth(price));
-  const priced = sales.filter((sale) => c.sales.eth[sale] !== null);
-  const line = (sale) => {
-    const price = c.sales.eth[sale];
-    return element(
+/** Create the summary, chart and table of a punk's sales. */
+function createPrices(collection, row) {
+  if (!collection.sales) return [createElement("p", { className: "note" }, NO_PRICES_TEXT)];
+  const formatOptional = (price) => (price === null ? "–" : formatEth(price));
+  const sales = collection.salesByRow[row];
+  const listing = ["Listed for", formatOptional(collection.listing[row])];
+  if (!sales.length) return [createDescriptionList([["Sold", "no sales in this snapshot"], listing])];
+  const pricedSales = sales.filter((sale) => collection.sales.eth[sale] !== null);
+  const createRow = (sale) => {
+    const price = collection.sales.eth[sale];
+    return createElement(
       "tr",
       {},
-      element("td", {}, day(c.sales.at[sale])),
-      element("td", {}, price === null ? "not in ETH" : eth(price)),
+      createElement("td", {}, formatDate(collection.sales.at[sale])),
+      createElement("td", {}, price === null ? "not in ETH" : formatEth(price)),
     );
   };
   return [
-    table([
-      ["Sold", plural(c.saleCount[row], "time")],
-      ["Last", known(c.last[row])],
-      ["Median", known(c.median[row])],
-      ["Highest", known(c.highest[row])],
+    createDescriptionList([
+      ["Sold", pluralize(collection.saleCount[row], "time")],
+      ["Last sale", formatOptional(collection.last[row])],
+      ["Median sale", formatOptional(collection.median[row])],
+      ["Highest sale", formatOptional(collection.highest[row])],
       listing,
     ]),
-    ...(priced.length > 1 ? [historyChart(c, row, priced)] : []),
-    element(
+    ...(pricedSales.length > 1 ? [createPriceHistoryChart(collection, row, pricedSales)] : []),
+    createElement(
       "table",
       { className: "sales" },
-      element("caption", { className: "unseen" }, "All sales, the newest first"),
-      element("tbody", {}, ...sales.toReversed().map(line)),
+      createElement("caption", { className: "visually-hidden" }, "All sales, newest first"),
+      createElement("tbody", {}, ...sales.toReversed().map(createRow)),
     ),
   ];
+}
+
+/** Create the buttons of the punks that differ in the fewest pixels. */
+function createNearestList(collection, row, openPunk) {
+  const items = findNearest(collection, row, NUM_NEAREST).map(([other, distance]) => {
+    const button = createElement(
+      "button",
+      {
+        type: "button",
+        onclick: () => openPunk(other),
+        "aria-label": `Punk ${collection.id[other]}, ${pluralize(distance, "pixel")} different`,
+      },
+      createPortrait(collection, other, THUMBNAIL_FACTOR),
+      `#${collection.id[other]} · ${distance}`,
+    );
+    return createElement("li", {}, button);
+  });
+  return createElement("ul", { className: "nearest" }, ...items);
 }

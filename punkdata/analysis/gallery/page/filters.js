@@ -1,122 +1,143 @@
-// The form of filters: made once, then kept in step with the state.
+// The form of filters. It is created once, and then updated from the state.
 
-// change(part) merges a part into the state, toggle(label) a type or an accessory.
-function makeFilters(form, c, { change, toggle }) {
+const NO_PRICES_TEXT = "This snapshot has no prices.";
+
+/**
+ * Create the fields of the form, and return a function that updates them: (state, rows) => void.
+ * `change(part)` merges a part into the state; `toggleLabel(label)` adds or removes a label.
+ */
+function createFilters(form, collection, { change, toggleLabel }) {
   form.addEventListener("submit", (event) => event.preventDefault());
-  const boxes = [];
-  const counts = [];
-  const line = (label) => {
-    boxes[label] = element("input", { type: "checkbox", onchange: () => toggle(label) });
-    counts[label] = element("span", { className: "count" });
-    return element(
-      "label",
-      { className: "line", "data-name": c.names[label].toLowerCase() },
-      boxes[label],
-      element("span", {}, c.names[label]),
-      counts[label],
-    );
-  };
-  const group = (legend, ...children) =>
-    element("fieldset", {}, element("legend", {}, legend), ...children);
-  const typeLines = c.types.map((_, label) => line(label));
-  const accessoryLines = c.accessoryNames.map((_, i) => line(c.types.length + i));
+  const numTypes = collection.typeNames.length;
+  const labels = createLabelOptions(collection, toggleLabel);
+  const search = createAccessorySearch(labels.options.slice(numTypes));
+  const matchModes = ["all", "any"].map((mode) =>
+    createElement("input", {
+      type: "radio",
+      name: "match-mode",
+      value: mode,
+      onchange: () => change({ matchAny: mode === "any" }),
+    }),
+  );
+  const minCount = createCountSelect(collection, "at least", (n) => change({ minCount: n }));
+  const maxCount = createCountSelect(collection, "at most", (n) => change({ maxCount: n }));
+  const minPrice = createPriceInput("from", (eth) => change({ minPrice: eth }));
+  const maxPrice = createPriceInput("to", (eth) => change({ maxPrice: eth }));
+  const price = createSelect("Kind of price", Object.entries(PRICE_KINDS), (kind) => change({ price: kind }));
+  const split = createSelect(
+    "Split",
+    ["", ...SPLITS].map((name) => [name, name || "all"]),
+    (name) => change({ split: name || null }),
+  );
+  form.replaceChildren(
+    createGroup("Type", ...labels.options.slice(0, numTypes)),
+    createGroup(
+      "Accessories",
+      createElement(
+        "div",
+        { className: "match-modes" },
+        createElement("label", {}, matchModes[0], "all of these"),
+        createElement("label", {}, matchModes[1], "any of these"),
+      ),
+      search.input,
+      createElement("div", { className: "filter-options" }, ...labels.options.slice(numTypes), search.noMatch),
+    ),
+    createGroup("Number of accessories", createElement("div", { className: "range" }, minCount, maxCount)),
+    collection.sales
+      ? createGroup("Price, ETH", price, createElement("div", { className: "range" }, minPrice, maxPrice))
+      : createGroup("Price", createElement("p", { className: "note" }, NO_PRICES_TEXT)),
+    createGroup("Split", split),
+  );
 
-  const narrow = element("input", {
+  // Text such as "1." stays in a field for as long as it means the same number.
+  const setNumber = (field, value) => {
+    if (parseNumber(field.value) !== value) field.value = value ?? "";
+  };
+  return (state, rows) => {
+    labels.update(new Set([...state.types, ...state.accessories]), countChoices(state, collection, rows));
+    matchModes[0].checked = !state.matchAny;
+    matchModes[1].checked = state.matchAny;
+    setNumber(minCount, state.minCount);
+    setNumber(maxCount, state.maxCount);
+    setNumber(minPrice, state.minPrice);
+    setNumber(maxPrice, state.maxPrice);
+    price.value = state.price;
+    split.value = state.split ?? "";
+    if (!isFiltered(state)) search.clear();
+  };
+}
+
+function createGroup(legend, ...children) {
+  return createElement("fieldset", {}, createElement("legend", {}, legend), ...children);
+}
+
+function createSelect(name, options, onChange) {
+  return createElement(
+    "select",
+    { "aria-label": name, onchange: (event) => onChange(event.target.value) },
+    ...options.map(([value, text]) => createElement("option", { value }, text)),
+  );
+}
+
+/** Create a select of a number of accessories, in which the first option stands for no limit. */
+function createCountSelect(collection, text, onChange) {
+  const counts = Array.from({ length: collection.maxAccessories + 1 }, (_, n) => [n, `${n}`]);
+  return createSelect(text, [["", text], ...counts], (value) => onChange(parseNumber(value)));
+}
+
+function createPriceInput(text, onChange) {
+  return createElement("input", {
+    type: "number",
+    min: 0,
+    step: "any",
+    placeholder: text,
+    "aria-label": `Price ${text}, ETH`,
+    oninput: (event) => onChange(parseNumber(event.target.value)),
+  });
+}
+
+/** Create a checkbox with a count for each label; `update(checked, counts)` sets them. */
+function createLabelOptions(collection, toggleLabel) {
+  const boxes = collection.labelNames.map((_, label) =>
+    createElement("input", { type: "checkbox", onchange: () => toggleLabel(label) }),
+  );
+  const counts = collection.labelNames.map(() => createElement("span", { className: "count" }));
+  const options = collection.labelNames.map((name, label) =>
+    createElement(
+      "label",
+      { className: "filter-option", "data-name": name.toLowerCase() },
+      boxes[label],
+      createElement("span", {}, name),
+      counts[label],
+    ),
+  );
+  const update = (checked, numbers) =>
+    boxes.forEach((box, label) => {
+      box.checked = checked.has(label);
+      counts[label].textContent = formatCount(numbers[label]);
+      counts[label].classList.toggle("zero", !numbers[label]);
+    });
+  return { options, update };
+}
+
+/** Create the field that hides the accessories whose name does not contain its text. */
+function createAccessorySearch(options) {
+  const noMatch = createElement("p", { className: "note", hidden: true }, "No accessory matches.");
+  const input = createElement("input", {
     type: "search",
     placeholder: "Find an accessory",
     "aria-label": "Find an accessory",
-    oninput: () => findAccessory(),
+    oninput: () => update(),
   });
-  const noneFound = element("p", { className: "note", hidden: true }, "No accessory is called so.");
-  const findAccessory = () => {
-    const text = narrow.value.trim().toLowerCase();
-    for (const one of accessoryLines) one.hidden = !one.dataset.name.includes(text);
-    noneFound.hidden = accessoryLines.some((one) => !one.hidden);
+  const update = () => {
+    const text = input.value.trim().toLowerCase();
+    for (const option of options) option.hidden = !option.dataset.name.includes(text);
+    noMatch.hidden = options.some((option) => !option.hidden);
   };
-  const how = ["all", "any"].map((name) =>
-    element("input", {
-      type: "radio",
-      name: "how",
-      value: name,
-      onchange: () => change({ any: name === "any" }),
-    }),
-  );
-  const numberOf = (name, text) => {
-    const options = ["", ...Array.from({ length: c.most + 1 }, (_, i) => i)];
-    return element(
-      "select",
-      {
-        "aria-label": text,
-        onchange: (event) =>
-          change({ [name]: numberIn(event.target.value) }),
-      },
-      ...options.map((n) => element("option", { value: n }, n === "" ? text : `${n}`)),
-    );
+  const clear = () => {
+    if (input === document.activeElement) return;
+    input.value = "";
+    update();
   };
-  const least = numberOf("least", "at least");
-  const greatest = numberOf("most", "at most");
-  const limit = (name, text) =>
-    element("input", {
-      type: "number",
-      min: 0,
-      step: "any",
-      placeholder: text,
-      "aria-label": `Price ${text}, ETH`,
-      oninput: (event) => change({ [name]: numberIn(event.target.value) }),
-    });
-  const price = element(
-    "select",
-    { "aria-label": "Which price", onchange: () => change({ price: price.value }) },
-    ...Object.entries(PRICES).map(([value, text]) => element("option", { value }, text)),
-  );
-  const from = limit("from", "from");
-  const to = limit("to", "to");
-  const split = element(
-    "select",
-    { "aria-label": "Split", onchange: () => change({ split: split.value || null }) },
-    ...["", ...SPLITS].map((name) => element("option", { value: name }, name || "all")),
-  );
-  form.replaceChildren(
-    group("Type", ...typeLines),
-    group(
-      "Accessories",
-      element("div", { className: "how" },
-        element("label", {}, how[0], "all of these"),
-        element("label", {}, how[1], "any"),
-      ),
-      narrow,
-      element("div", { className: "lines" }, ...accessoryLines, noneFound),
-    ),
-    group("Number of accessories", element("div", { className: "pair" }, least, greatest)),
-    c.sales
-      ? group("Price, ETH", price, element("div", { className: "pair" }, from, to))
-      : group("Price", element("p", { className: "note" }, c.noPrices)),
-    group("Split", split),
-  );
-
-  // A field keeps what is typed into it, "1." say, as long as it means the same.
-  const put = (field, value) => {
-    if (numberIn(field.value) !== value) field.value = value ?? "";
-  };
-  return (state, rows) => {
-    const on = new Set([...state.types, ...state.accessories]);
-    const carried = countChoices(state, c, rows);
-    boxes.forEach((box, label) => {
-      box.checked = on.has(label);
-      counts[label].textContent = grouped(carried[label]);
-      counts[label].classList.toggle("zero", !carried[label]);
-    });
-    how[0].checked = !state.any;
-    how[1].checked = state.any;
-    put(least, state.least);
-    put(greatest, state.most);
-    put(from, state.from);
-    put(to, state.to);
-    price.value = state.price;
-    split.value = state.split ?? "";
-    if (!isFiltered(state) && narrow !== document.activeElement) {
-      narrow.value = "";
-      findAccessory();
-    }
-  };
+  return { input, noMatch, clear };
 }

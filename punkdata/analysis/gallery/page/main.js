@@ -1,244 +1,292 @@
-// One state; whatever changes it comes through change(), which draws anew and writes the address.
+// The application: one state, of which the whole page is a function. Every change goes through
+// change(), which updates the page and writes the state to the address.
 
-const byId = (id) => document.getElementById(id);
+const NO_MATCH_TEXT = "No punks match these filters.";
+const DEFAULT_FACTOR = 3; // CSS pixels per sprite pixel in the grid
 
-// What is written below a punk, by the order of the grid.
-function captionOf(c, sort) {
-  const date = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 10);
-  const more = {
-    rarity: (row) => c.rarity[row].toFixed(1),
-    sales: (row) => `${c.saleCount[row]}×`,
-    date: (row) => (c.lastSoldAt[row] === null ? null : date(c.lastSoldAt[row])),
-  }[sort];
-  const price = c[sort];
-  return (row) => {
-    const eth = (amount) => (amount > 0 && amount < 0.001 ? "<0.001" : short(Number(amount.toPrecision(3))));
-    const text = more ? more(row) : price?.[row] != null ? eth(price[row]) : null;
-    return text === null ? `#${c.id[row]}` : `${c.id[row]} · ${text}`;
-  };
-}
+class App {
+  constructor(collection) {
+    this.collection = collection;
+    this.state = null;
+    this.rows = [];
+    this.chartsWidth = 0; // width of the container when the charts were last drawn
+    this.stateAfterBack = null; // state to apply when history.back() has finished
+    this.phoneScreen = matchMedia("(max-width: 599px)"); // The detail pane covers the whole page.
+    this.toggleLabel = this.toggleLabel.bind(this);
+    this.grid = new Grid(collection, {
+      box: getById("punks"),
+      strips: getById("strips"),
+      cursor: getById("cursor"),
+      option: getById("option"),
+      onOpen: (row) => this.openPunk(row, true),
+      onMove: (row) => this.state.punk !== null && this.openPunk(row),
+    });
+    this.updateFilters = createFilters(getById("filters"), collection, {
+      change: (part) => this.change(part),
+      toggleLabel: this.toggleLabel,
+    });
+    for (const [value, { label, needsPrices }] of Object.entries(SORTS))
+      if (collection.sales || !needsPrices) getById("sort").append(createElement("option", { value }, label));
+    this.listen();
+  }
 
-async function start() {
-  const c = await openCollection();
-  let state = EVERYTHING;
-  let rows = null;
-  let charted = 0; // the width that the charts were drawn for
-  let closing = null; // the state that Back is to lead to
-  const narrow = matchMedia("(max-width: 899px)");
-  const phone = matchMedia("(max-width: 599px)"); // where the pane covers all
-  const fold = () => (byId("drawer").open = !narrow.matches);
-  narrow.addEventListener("change", fold);
-  fold();
+  /** Apply the state that the address encodes. */
+  applyAddress() {
+    this.apply(readAddress(location.hash, this.collection));
+  }
 
-  const grid = new Grid(c, {
-    box: byId("punks"),
-    strips: byId("strips"),
-    cursor: byId("cursor"),
-    option: byId("option"),
-    open: (row) => open(row, true),
-  });
-  grid.followed = (row) => state.punk !== null && open(row);
-
-  const toggled = (list, label) =>
-    list.includes(label) ? list.filter((one) => one !== label) : [...list, label];
-  const toggle = (label) => {
-    const name = label < c.types.length ? "types" : "accessories";
-    const part = { [name]: toggled(state[name], label) };
-    if (phone.matches && state.punk !== null) close(part);
-    else change(part);
-  };
-  const follow = makeFilters(byId("filters"), c, { change, toggle });
-
-  for (const [name, { label, priced }] of Object.entries(SORTS))
-    if (c.sales || !priced) byId("sort").append(element("option", { value: name }, label));
-
-  // Draw what has changed.
-  function apply(next, { isNew = false } = {}) {
-    const before = isNew ? null : state;
+  /** Make a state current, and update the parts of the page that differ from the previous one. */
+  apply(state) {
+    const previous = this.state;
     const focused = document.activeElement;
-    state = next;
-    const same = (...names) =>
-      before !== null && names.every((name) => `${before[name]}` === `${next[name]}`);
-    const isSameSet = same(...FILTERS, "any", "price");
-    const isSameOrder = isSameSet && same("sort", "down");
-    const isOpen = next.punk !== null;
-    for (const name of ["punks", "charts"]) byId(name).hidden = next.view !== name;
-    for (const one of document.querySelectorAll(".of-punks")) one.hidden = next.view !== "punks";
-    byId("detail").hidden = !isOpen;
-    grid.factor = next.size ?? 3;
-    if (!isSameOrder) {
-      rows = choose(next, c);
-      grid.take(rows, captionOf(c, next.sort));
+    this.state = state;
+    const isSame = (...names) =>
+      previous !== null && names.every((name) => `${previous[name]}` === `${state[name]}`);
+    const hasSameRows = isSame(...FILTERS, "matchAny", "price");
+    const hasSameOrder = hasSameRows && isSame("sort", "descending");
+    const isOpen = state.punk !== null;
+    const hasSamePane = previous !== null && (previous.punk !== null) === isOpen;
+    for (const view of ["punks", "charts"]) getById(view).hidden = state.view !== view;
+    for (const control of document.querySelectorAll(".grid-control")) control.hidden = state.view !== "punks";
+    getById("detail").hidden = !isOpen;
+    this.grid.factor = state.size ?? DEFAULT_FACTOR;
+    if (!hasSameOrder) {
+      this.rows = selectRows(state, this.collection);
+      this.grid.setRows(this.rows, createCaption(this.collection, state.sort));
     }
-    const hasPane = before !== null && (before.punk === null) === !isOpen;
-    if (!isSameOrder || !same("view", "size") || !hasPane) grid.layOut();
-    if (!isSameSet) {
-      follow(next, rows);
-      tellStatus();
+    if (!hasSameOrder || !isSame("view", "size") || !hasSamePane) this.grid.updateLayout();
+    if (!hasSameRows) {
+      this.updateFilters(state, this.rows);
+      this.updateStatus();
     }
-    if (next.view === "charts" && !(isSameSet && same("view"))) drawCharts();
-    if (!same("punk")) drawDetail();
-    if (isOpen) findOpen();
-    cover();
-    byId("cursor").classList.toggle("on", isOpen && rows[grid.at] === c.rowOf.get(next.punk));
-    byId("sort").value = next.sort;
-    byId("direction").textContent = next.down ? "↓" : "↑";
-    byId("direction").title = next.down ? "Descending" : "Ascending";
-    byId("direction").ariaLabel = `Order: ${next.down ? "descending" : "ascending"}`;
-    byId("size").value = grid.factor;
-    if (!same("ids")) byId("ids").value = next.ids.join(", ");
+    if (state.view === "charts" && !(hasSameRows && isSame("view"))) this.updateCharts();
+    if (!isSame("punk")) this.updateDetail();
+    if (isOpen) this.moveCursorToOpenPunk();
+    this.updateInert();
+    this.updateControls();
+    if (!isSame("ids")) getById("ids").value = state.ids.join(", ");
+    this.restoreFocus(focused);
+  }
+
+  /** Show the state in the controls above the grid. */
+  updateControls() {
+    const { sort, descending, view, punk } = this.state;
+    const cursorRow = this.rows[this.grid.cursorIndex];
+    const isCursorOnOpenPunk = punk !== null && cursorRow === this.collection.rowById.get(punk);
+    getById("cursor").classList.toggle("open", isCursorOnOpenPunk);
+    getById("sort").value = sort;
+    getById("direction").textContent = descending ? "↓" : "↑";
+    getById("direction").title = descending ? "Descending" : "Ascending";
+    getById("direction").ariaLabel = `Order: ${descending ? "descending" : "ascending"}`;
+    getById("size").value = this.grid.factor;
     for (const tab of document.querySelectorAll("[data-view]"))
-      tab.setAttribute("aria-pressed", tab.dataset.view === next.view);
-    // What had the focus may be gone.
+      tab.setAttribute("aria-pressed", tab.dataset.view === view);
+  }
+
+  /** If the focused element was removed or hidden, focus its successor or the current view. */
+  restoreFocus(focused) {
     if (focused.isConnected && focused.offsetParent !== null) return;
     const label = focused.dataset?.label;
-    const again = label && byId("charts").querySelector(`[data-label="${label}"]`);
-    if (focused !== document.body) (again || byId(next.view)).focus({ preventScroll: true });
+    const successor = label && getById("charts").querySelector(`[data-label="${label}"]`);
+    if (focused !== document.body)
+      (successor || getById(this.state.view)).focus({ preventScroll: true });
   }
 
-  // Bring the cursor to the open punk; what cannot be stepped to is said to be disabled.
-  function findOpen() {
-    const isThere = grid.moveToRow(c.rowOf.get(state.punk));
-    for (const [name, by] of [["Previous punk", -1], ["Next punk", 1]]) {
-      const can = isThere && grid.at + by in rows;
-      byId("detail").querySelector(`[aria-label="${name}"]`).setAttribute("aria-disabled", !can);
+  /** Move the cursor to the open punk, and disable the steps that lead out of the selection. */
+  moveCursorToOpenPunk() {
+    const isShown = this.grid.moveCursorToRow(this.collection.rowById.get(this.state.punk));
+    for (const [name, offset] of [["Previous punk", -1], ["Next punk", 1]]) {
+      const canStep = isShown && this.grid.cursorIndex + offset in this.rows;
+      this.findDetailButton(name).setAttribute("aria-disabled", !canStep);
     }
   }
 
-  function cover() {
-    for (const one of document.querySelectorAll("header, #drawer, main"))
-      one.inert = phone.matches && state.punk !== null;
+  findDetailButton(name) {
+    return getById("detail").querySelector(`[aria-label="${name}"]`);
   }
-  phone.addEventListener("change", cover);
 
-  function drawCharts() {
-    const box = byId("charts");
+  /** Exclude the rest of the page from focus and screen readers while the pane covers it. */
+  updateInert() {
+    for (const part of document.querySelectorAll("header, #filter-panel, main"))
+      part.inert = this.phoneScreen.matches && this.state.punk !== null;
+  }
+
+  /** Draw the charts for the current width; data tables that are open stay open. */
+  updateCharts() {
+    const box = getById("charts");
     const width = box.clientWidth - parseFloat(getComputedStyle(box).paddingLeft) * 2;
-    charted = box.clientWidth;
-    box.classList.toggle("single", width < TWO_COLUMNS_FROM);
-    const opened = [...box.querySelectorAll("figure:has(> details[open]) h2")].map((h) => h.textContent);
-    box.replaceChildren(...allCharts(c, rows, toggle, width));
+    this.chartsWidth = box.clientWidth;
+    box.classList.toggle("single-column", width < TWO_COLUMNS_MIN_WIDTH);
+    const getTitle = (figure) => figure.querySelector("h2").textContent;
+    const opened = [...box.querySelectorAll("figure:has(> details[open])")].map(getTitle);
+    box.replaceChildren(...createCharts(this.collection, this.rows, this.toggleLabel, width));
     for (const figure of box.querySelectorAll("figure:has(> details)"))
-      figure.querySelector("details").open = opened.includes(figure.querySelector("h2").textContent);
+      figure.querySelector("details").open = opened.includes(getTitle(figure));
   }
 
-  // With `push` it is a step that the browser's Back undoes.
-  function change(part, { push = false, opened = history.state?.opened } = {}) {
-    apply({ ...state, ...part });
-    const entry = [{ opened: Boolean(opened) }, "", writeAddress(state, c)];
+  updateStatus() {
+    const { state, rows } = this;
+    const total = pluralize(this.collection.count, "punk");
+    getById("status").textContent = isFiltered(state) ? `${formatCount(rows.length)} of ${total}` : total;
+    getById("clear").hidden = !isFiltered(state);
+    getById("no-match").hidden = rows.length > 0;
+    const hasOtherFilters = isFiltered({ ...state, ids: [] });
+    const matching = hasOtherFilters ? "No punk that matches these filters" : "No punk in this snapshot";
+    getById("no-match").textContent = state.ids.length
+      ? `${matching} has the number ${state.ids.join(" or ")}.`
+      : NO_MATCH_TEXT;
+  }
+
+  updateDetail() {
+    const pane = getById("detail");
+    if (this.state.punk === null) {
+      pane.replaceChildren();
+      return;
+    }
+    renderDetail(pane, this.collection, this.collection.rowById.get(this.state.punk), {
+      openPunk: (row) => this.openPunk(row, true),
+      toggleLabel: this.toggleLabel,
+      close: () => this.closePunk(),
+      step: (offset) => this.stepPunk(offset),
+    });
+    pane.scrollTop = 0;
+  }
+
+  /**
+   * Merge a part into the state. With `push`, the browser's Back button undoes the change.
+   * `openedPane` marks a history entry that was added by opening the pane.
+   */
+  change(part, { push = false, openedPane = history.state?.openedPane } = {}) {
+    this.apply({ ...this.state, ...part });
+    const entry = [{ openedPane: Boolean(openedPane) }, "", writeAddress(this.state, this.collection)];
     if (push) history.pushState(...entry);
     else history.replaceState(...entry);
   }
 
-  function tellStatus() {
-    const all = plural(c.count, "punk");
-    byId("status").textContent = isFiltered(state) ? `${grouped(rows.length)} of ${all}` : all;
-    byId("clear").hidden = !isFiltered(state);
-    byId("none").hidden = rows.length > 0;
-    const others = isFiltered({ ...state, ids: [] }) ? "with these filters" : "here";
-    byId("none").textContent = state.ids.length
-      ? `No punk ${others} has the number ${state.ids.join(" or ")}.`
-      : "No punk has all that is asked for.";
+  /** Add a label to the filters, or remove it. On a phone, this also closes the detail pane. */
+  toggleLabel(label) {
+    const filter = label < this.collection.typeNames.length ? "types" : "accessories";
+    const labels = this.state[filter];
+    const isSet = labels.includes(label);
+    const part = { [filter]: isSet ? labels.filter((other) => other !== label) : [...labels, label] };
+    if (this.phoneScreen.matches && this.state.punk !== null) this.closePunk(part);
+    else this.change(part);
   }
 
-  function drawDetail() {
-    const pane = byId("detail");
-    if (state.punk === null) {
-      pane.replaceChildren();
-      return;
-    }
-    const row = c.rowOf.get(state.punk);
-    tell(pane, c, row, { show: (other) => open(other, true), toggle, close: () => close(), step });
-    pane.scrollTop = 0;
+  /** Show a punk in the detail pane, and optionally move the focus there. */
+  openPunk(row, focus = false) {
+    const opensPane = this.state.punk === null;
+    this.change({ punk: this.collection.id[row] }, opensPane ? { push: true, openedPane: true } : {});
+    if (focus) getById("detail").querySelector("h2").focus({ preventScroll: true });
   }
 
-  function open(row, focus = false) {
-    const isFirst = state.punk === null;
-    change({ punk: c.id[row] }, isFirst ? { push: true, opened: true } : {});
-    if (focus) byId("detail").querySelector("h2").focus({ preventScroll: true });
-  }
-
-  // Leave the pane, and the step that the browser remembers of its opening.
-  function close(part = {}) {
-    const next = { ...state, ...part, punk: null };
-    if (history.state?.opened) {
-      closing = next;
+  /** Close the detail pane, and remove the history entry that opening it has added. */
+  closePunk(part = {}) {
+    const state = { ...this.state, ...part, punk: null };
+    if (history.state?.openedPane) {
+      this.stateAfterBack = state;
       history.back();
     } else {
-      change(next);
-      byId(state.view).focus({ preventScroll: true });
+      this.change(state);
+      getById(this.state.view).focus({ preventScroll: true });
     }
   }
 
-  function step(by) {
-    const place = rows.indexOf(c.rowOf.get(state.punk));
-    if (place < 0 || !(place + by in rows)) return;
-    open(rows[place + by]);
-    const name = by < 0 ? "Previous punk" : "Next punk";
-    byId("detail").querySelector(`[aria-label="${name}"]`).focus({ preventScroll: true });
+  /** Open the previous (-1) or next (1) punk of the selection. */
+  stepPunk(offset) {
+    const index = this.rows.indexOf(this.collection.rowById.get(this.state.punk));
+    if (index < 0 || !(index + offset in this.rows)) return;
+    this.openPunk(this.rows[index + offset]);
+    this.findDetailButton(offset < 0 ? "Previous punk" : "Next punk").focus({ preventScroll: true });
   }
 
-  byId("sort").addEventListener("change", (event) => {
-    const sort = event.target.value;
-    change({ sort, down: SORTS[sort].down ?? false });
-  });
-  byId("direction").addEventListener("click", () => change({ down: !state.down }));
-  byId("size").addEventListener("input", (event) => change({ size: Number(event.target.value) }));
-  byId("clear").addEventListener("click", () => {
-    change(unfiltered(state));
-  });
-  for (const tab of document.querySelectorAll("[data-view]"))
-    tab.addEventListener("click", () => change({ view: tab.dataset.view }, { push: true, opened: false }));
-  byId("search").addEventListener("submit", (event) => {
-    event.preventDefault();
-    const box = byId("ids");
-    const ids = (box.value.match(/\d+/g) ?? []).map(Number);
-    if (!ids.length && box.value.trim()) {
-      box.setCustomValidity("Punks are found by number; accessories are among the filters.");
-      box.reportValidity();
+  /** Apply the state of a history entry, or the one that closePunk() has prepared. */
+  handlePopState() {
+    if (!this.stateAfterBack) {
+      this.applyAddress();
       return;
     }
-    const [row] = ids.map((id) => c.rowOf.get(id));
-    // One punk is opened among the others; several, or none, are a filter.
+    const state = this.stateAfterBack;
+    this.stateAfterBack = null;
+    this.change(state, { openedPane: false });
+    getById(this.state.view).focus({ preventScroll: true });
+  }
+
+  /** Open the punk with the number in the search field, or filter by several numbers. */
+  search() {
+    const field = getById("ids");
+    const ids = (field.value.match(/\d+/g) ?? []).map(Number);
+    if (!ids.length && field.value.trim()) {
+      field.setCustomValidity("Search takes punk numbers. To find types and accessories, use the filters.");
+      field.reportValidity();
+      return;
+    }
+    const row = this.collection.rowById.get(ids[0]);
     if (ids.length === 1 && row !== undefined) {
-      change({ view: "punks", ids: [] });
-      box.value = ""; // it is no filter
-      open(row, true);
-    } else change({ ids, view: "punks" });
-  });
-  byId("ids").addEventListener("input", (event) => {
-    event.target.setCustomValidity("");
-    if (event.target.value === "" && state.ids.length) change({ ids: [] });
-  });
-  document.addEventListener("keydown", (event) => {
+      this.change({ view: "punks", ids: [] });
+      field.value = ""; // The number is not a filter.
+      this.openPunk(row, true);
+    } else this.change({ ids, view: "punks" });
+  }
+
+  handleKey(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const isText = event.target.matches("input[type=search], input[type=number]");
-    if (event.key === "Escape" && state.punk !== null) close();
-    else if (event.key === "/" && !isText) byId("ids").focus();
+    const isTextField = event.target.matches("input[type=search], input[type=number]");
+    if (event.key === "Escape" && this.state.punk !== null) this.closePunk();
+    else if (event.key === "/" && !isTextField) getById("ids").focus();
     else return;
     event.preventDefault();
-  });
-  new ResizeObserver(() => {
-    const width = byId("charts").clientWidth;
-    if (width && charted && width !== charted) drawCharts();
-  }).observe(byId("charts"));
-  const fromAddress = () => readAddress(location.hash, c);
-  window.addEventListener("popstate", () => {
-    if (closing) {
-      const next = closing;
-      closing = null;
-      change(next, { opened: false });
-      byId(state.view).focus({ preventScroll: true });
-    } else apply(fromAddress());
-  });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => grid.layOut());
+  }
 
-  apply(fromAddress(), { isNew: true });
-  performance.mark("drawn");
+  listen() {
+    const onEvent = (id, type, listener) => getById(id).addEventListener(type, listener);
+    onEvent("sort", "change", ({ target: { value: sort } }) =>
+      this.change({ sort, descending: SORTS[sort].descending ?? false }),
+    );
+    onEvent("direction", "click", () => this.change({ descending: !this.state.descending }));
+    onEvent("size", "input", (event) => this.change({ size: Number(event.target.value) }));
+    onEvent("clear", "click", () => this.change(clearFilters(this.state)));
+    for (const tab of document.querySelectorAll("[data-view]"))
+      tab.addEventListener("click", () =>
+        this.change({ view: tab.dataset.view }, { push: true, openedPane: false }),
+      );
+    onEvent("search", "submit", (event) => {
+      event.preventDefault();
+      this.search();
+    });
+    onEvent("ids", "input", (event) => {
+      event.target.setCustomValidity("");
+      if (event.target.value === "" && this.state.ids.length) this.change({ ids: [] });
+    });
+    document.addEventListener("keydown", (event) => this.handleKey(event));
+    window.addEventListener("popstate", () => this.handlePopState());
+    this.phoneScreen.addEventListener("change", () => this.updateInert());
+    new ResizeObserver(() => {
+      const width = getById("charts").clientWidth;
+      if (width && this.chartsWidth && width !== this.chartsWidth) this.updateCharts();
+    }).observe(getById("charts"));
+    // Captions are drawn on canvases, which do not follow the color scheme by themselves.
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.grid.updateLayout());
+  }
+}
+
+/** Keep the filters folded on narrow screens, and open on wide ones. */
+function foldFiltersOnNarrowScreens() {
+  const narrowScreen = matchMedia("(max-width: 899px)");
+  const update = () => (getById("filter-panel").open = !narrowScreen.matches);
+  narrowScreen.addEventListener("change", update);
+  update();
+}
+
+async function start() {
+  const collection = await loadCollection();
+  foldFiltersOnNarrowScreens();
+  new App(collection).applyAddress();
+  performance.mark("rendered");
   document.body.dataset.ready = "";
 }
 
 start().catch((error) => {
-  byId("status").textContent = `This page needs a newer browser (${error.message}).`;
+  getById("status").textContent = `The page could not start. A newer browser may help. (${error.message})`;
   throw error;
 });

@@ -1,0 +1,128 @@
+"""Filters, sorting and search of the gallery's page."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.gallery_page import OpenPage, punk_rows, read_ids, read_status
+
+from punkdata.snapshots.reader import Snapshot
+
+expect = pytest.importorskip("playwright.sync_api", reason="needs playwright").expect
+pytestmark = pytest.mark.browser
+
+
+def test_filters_select_matching_punks(open_page: OpenPage, priced: Snapshot) -> None:
+    page = open_page()
+    punks = punk_rows(priced)
+    assert read_status(page) == "60 punks"
+    page.get_by_label("Zombie").check()
+    assert read_ids(page) == [p["punk_id"] for p in punks if p["type"] == "Zombie"]
+    page.get_by_label("Alien").check()
+    of_types = [p for p in punks if p["type"] in ("Zombie", "Alien")]
+    assert read_status(page) == f"{len(of_types)} of 60 punks"
+    first, second = of_types[1]["accessories"][0], punks[3]["accessories"][0]
+    for name in (first, second):
+        page.get_by_label("Find an accessory").fill(name.lower())
+        page.locator(".filter-options").get_by_label(name).check()
+    both = [p["punk_id"] for p in of_types if {first, second} <= set(p["accessories"])]
+    assert read_ids(page) == both
+    page.get_by_label("any of these").check()
+    either = [p for p in of_types if {first, second} & set(p["accessories"])]
+    assert read_ids(page) == [p["punk_id"] for p in either]
+    page.get_by_label("at most").select_option("2")
+    assert read_ids(page) == [p["punk_id"] for p in either if p["accessory_count"] <= 2]
+    page.get_by_role("button", name="Clear filters").click()
+    page.get_by_label("Split").select_option("val")
+    assert read_ids(page) == [p["punk_id"] for p in punks if p["split"] == "val"]
+
+
+def test_accessory_search_hides_other_accessories(open_page: OpenPage) -> None:
+    page = open_page()
+    page.get_by_label("Find an accessory").fill("MOHAWK t")
+    visible = page.locator(".filter-options .filter-option:visible")
+    expect(visible).to_have_count(1)
+    expect(visible).to_contain_text("Mohawk Thin")
+    page.get_by_label("Find an accessory").fill("no such thing")
+    expect(visible).to_have_count(0)
+    expect(page.get_by_text("No accessory matches.")).to_be_visible()
+
+
+def test_price_range_filters_and_sorts(open_page: OpenPage, priced: Snapshot) -> None:
+    page = open_page()
+    page.get_by_label("Kind of price").select_option("Highest sale")
+    page.get_by_label("Price from, ETH").fill("20")
+    page.get_by_label("Price to, ETH").fill("60.5")
+    in_range = [p for p in punk_rows(priced) if 20 <= (p["highest_sale_eth"] or 0) <= 60.5]
+    assert 0 < len(in_range) < 60
+    assert sorted(read_ids(page)) == [p["punk_id"] for p in in_range]
+    page.get_by_label("Sort").select_option("Highest sale")
+    in_range.sort(key=lambda p: (-p["highest_sale_eth"], p["punk_id"]))
+    assert read_ids(page) == [p["punk_id"] for p in in_range]
+    page.get_by_role("button", name="Order: descending").click()
+    assert read_ids(page)[-1] == in_range[0]["punk_id"]
+
+
+@pytest.mark.parametrize(
+    ("label", "column"), [("Last sale", "last_sale_eth"), ("Number of sales", "sale_count")]
+)
+def test_unknown_values_sort_last_in_both_directions(
+    label: str, column: str, open_page: OpenPage, priced: Snapshot
+) -> None:
+    page = open_page()
+    values = {p["punk_id"]: p[column] for p in punk_rows(priced)}
+    page.get_by_label("Sort").select_option(label)
+    for sign in (-1, 1):
+        order = sorted(values, key=lambda i: (values[i] is None, sign * (values[i] or 0), i))
+        assert read_ids(page) == order
+        page.locator("#direction").click()
+
+
+def test_sorting_by_rarity_starts_with_rank_1(open_page: OpenPage) -> None:
+    page = open_page()
+    page.get_by_label("Sort").select_option("Rarity")
+    rarest = read_ids(page)[0]
+    page.goto(f"{page.url.split('#')[0]}#punk={rarest}")
+    page.reload()
+    expect(page.locator("#detail")).to_contain_text("rank 1 of 60")
+
+
+def test_filter_counts_predict_the_result_of_a_click(open_page: OpenPage, priced: Snapshot) -> None:
+    page = open_page(address="#type=Ape")
+    num_zombies = sum(p["type"] == "Zombie" for p in punk_rows(priced))
+    expect(page.locator(".filter-option", has_text="Zombie")).to_contain_text(str(num_zombies))
+    page.get_by_label("Zombie").check()
+    num_apes = sum(p["type"] == "Ape" for p in punk_rows(priced))
+    assert read_status(page) == f"{num_zombies + num_apes} of 60 punks"
+
+
+def test_label_in_the_detail_pane_sets_a_filter(open_page: OpenPage, priced: Snapshot) -> None:
+    page = open_page(address="#punk=2")
+    page.locator("#detail").get_by_role("button", name="Female").click()
+    females = [p["punk_id"] for p in punk_rows(priced) if p["type"] == "Female"]
+    assert read_status(page) == f"{len(females)} of 60 punks"
+
+
+def test_search_for_unknown_numbers_and_names(open_page: OpenPage) -> None:
+    page = open_page()
+    page.locator("#ids").fill("12345")
+    page.keyboard.press("Enter")
+    no_match = page.locator("#no-match")
+    expect(no_match).to_have_text("No punk in this snapshot has the number 12345.")
+    page.get_by_label(re.compile("^Ape")).check()
+    expect(no_match).to_have_text("No punk that matches these filters has the number 12345.")
+    page.get_by_role("button", name="Clear filters").click()
+    page.locator("#ids").fill("Mohawk")
+    page.keyboard.press("Enter")
+    message = page.locator("#ids").evaluate("field => field.validationMessage")
+    assert message.startswith("Search takes punk numbers.")
+
+
+def test_search_for_several_numbers_is_a_filter(open_page: OpenPage) -> None:
+    page = open_page()
+    page.locator("#ids").fill("3, 1 and 2")
+    page.keyboard.press("Enter")
+    assert read_ids(page) == [1, 2, 3]
+    page.locator("#ids").fill("")
+    assert read_status(page) == "60 punks"

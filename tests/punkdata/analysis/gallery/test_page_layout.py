@@ -1,0 +1,153 @@
+"""Rendering, layout and accessibility of the gallery's page."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from support.gallery_page import OpenPage
+from support.npm import npm_file
+
+pytestmark = pytest.mark.browser
+
+AXE = ("axe-core@4.14.1", "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745")
+
+MEASURE_STRIPS = """() => {
+    const box = document.querySelector("#punks").getBoundingClientRect();
+    const strips = [...document.querySelectorAll("#strips canvas")]
+        .map((canvas) => canvas.getBoundingClientRect());
+    const visible = strips.filter((s) => s.bottom > box.top && s.top < box.bottom);
+    const top = Math.min(...visible.map((s) => s.top)) - box.top;
+    const bottom = box.bottom - Math.max(...visible.map((s) => s.bottom));
+    return [top, bottom, strips.length];
+}"""
+"""Return the uncovered CSS pixels at the top and bottom of the grid, and the number of strips."""
+
+COUNT_BLURRED = """(scale) => {
+    const canvas = document.querySelector("#strips canvas");
+    const left = document.querySelector("#cursor").getBoundingClientRect().left
+        - canvas.getBoundingClientRect().left;
+    const side = 24 * scale;
+    const { data } = canvas.getContext("2d").getImageData(
+        Math.round(left * devicePixelRatio), 0, side, side);
+    const pixels = new Uint32Array(data.buffer);
+    const blockStart = (x, y) =>
+        Math.floor(y / scale) * scale * side + Math.floor(x / scale) * scale;
+    let blurred = 0;
+    for (let y = 0; y < side; y++)
+        for (let x = 0; x < side; x++)
+            blurred += pixels[y * side + x] !== pixels[blockStart(x, y)];
+    return [blurred, new Set(pixels).size];
+}"""
+"""Return the number of pixels of the first punk that differ from the rest of their block, and the
+number of its colors."""
+
+
+def test_grid_draws_only_strips_near_the_visible_part(open_page: OpenPage) -> None:
+    page = open_page(address="#size=6", viewport={"width": 420, "height": 500})
+    for share in (0.2, 0.7, 1, 0.4):
+        page.evaluate(
+            f"() => {{ const p = document.querySelector('#punks');"
+            f"p.scrollTop = {share} * p.scrollHeight; }}"
+        )
+        # Strips are drawn in the animation frame after the scroll event.
+        page.wait_for_function(f"() => Math.max(...({MEASURE_STRIPS})().slice(0, 2)) <= 4")
+        assert page.evaluate(MEASURE_STRIPS)[2] <= 5
+
+
+@pytest.mark.parametrize("density", [1, 1.25, 1.5, 2])
+def test_sprites_are_sharp_at_any_pixel_density(density: float, open_page: OpenPage) -> None:
+    page = open_page(device_scale_factor=density)
+    size = page.evaluate("() => parseFloat(document.querySelector('#cursor').style.width)")
+    scale = size * density / 24
+    assert scale == pytest.approx(round(scale))
+    num_blurred, num_colors = page.evaluate(COUNT_BLURRED, round(scale))
+    assert num_blurred == 0
+    assert num_colors > 2
+
+
+def test_captions_follow_the_color_scheme(open_page: OpenPage) -> None:
+    page = open_page(color_scheme="light")
+    pixels = "() => document.querySelector('#strips canvas').toDataURL()"
+    light = page.evaluate(pixels)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"(light) => ({pixels})() !== light", arg=light)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 768, 1300, 2200])
+def test_page_fits_the_width_in_light_and_dark(
+    scheme: str, width: int, open_page: OpenPage
+) -> None:
+    viewport = {"width": width, "height": 700}
+    page = open_page(address="#punk=3", viewport=viewport, color_scheme=scheme)
+    read_width = "() => document.documentElement.scrollWidth"
+    assert page.evaluate(read_width) <= width
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Charts").click()
+    assert page.evaluate(read_width) <= width
+    background = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+    is_dark = sum(map(int, re.findall(r"\d+", background))) < 3 * 128
+    assert is_dark == (scheme == "dark")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_sufficient_contrast(scheme: str, open_page: OpenPage) -> None:
+    page = open_page(address="#punk=3", color_scheme=scheme)
+    pairs = page.evaluate(
+        """() => {
+            const style = getComputedStyle(document.documentElement);
+            const get = (name) => style.getPropertyValue(name).trim();
+            return [
+                ["--text", "--page-background"], ["--text", "--panel-background"],
+                ["--muted-text", "--page-background"], ["--muted-text", "--panel-background"],
+                ["--accent", "--panel-background"], ["--accent-text", "--accent"],
+            ].map((names) => [names.join(" on "), ...names.map(get)]);
+        }"""
+    )
+    for name, foreground, background in pairs:
+        assert contrast_ratio(foreground, background) >= 4.5, name
+
+
+def contrast_ratio(first: str, second: str) -> float:
+    """Compute the contrast ratio of two hexadecimal colors (WCAG 2.1, section 1.4.3)."""
+    darker, lighter = sorted((relative_luminance(first), relative_luminance(second)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def relative_luminance(color: str) -> float:
+    digits = color.lstrip("#")
+    digits = "".join(d * 2 for d in digits) if len(digits) == 3 else digits
+    channels = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_every_control_has_a_name(open_page: OpenPage) -> None:
+    page = open_page(address="#punk=3")
+    unnamed = page.evaluate(
+        """() => [...document.querySelectorAll("button, input, select, [tabindex='0']")]
+            .filter((e) => e.offsetParent && !(e.textContent.trim() || e.ariaLabel
+                || (e.labels && e.labels.length)))
+            .map((e) => e.outerHTML)"""
+    )
+    assert unnamed == []
+
+
+@pytest.mark.network
+@pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm")
+def test_axe_finds_no_accessibility_violations(open_page: OpenPage, tmp_path: Path) -> None:
+    axe = npm_file(*AXE, "package/axe.min.js", tmp_path).decode()
+    for address in ("", "#punk=3", "#view=charts", "#ids=999", "#view=charts&ids=999"):
+        for width, scheme in ((1300, "light"), (360, "dark")):
+            page = open_page(
+                address=address,
+                viewport={"width": width, "height": 700},
+                color_scheme=scheme,
+                bypass_csp=True,
+            )
+            page.evaluate(axe)
+            found = page.evaluate("() => axe.run().then((result) => result.violations)")
+            assert [(v["id"], v["nodes"][0]["html"]) for v in found] == [], (address, width)

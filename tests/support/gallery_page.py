@@ -1,0 +1,40 @@
+"""Helpers that read the gallery's page in a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from punkdata.snapshots.reader import Snapshot
+
+Page = Any
+OpenPage = Callable[..., Page]
+
+
+def read_status(page: Page) -> str:
+    """Return the line that says how many punks are selected."""
+    return str(page.inner_text("#status"))
+
+
+def read_option(page: Page) -> str:
+    """Return what a screen reader says about the punk under the cursor."""
+    return str(page.inner_text("#option"))
+
+
+def read_ids(page: Page) -> list[int]:
+    """Return the punk numbers in the order of the grid, read by stepping through it with keys."""
+    page.focus("#punks")
+    page.keyboard.press("Home")
+    found: list[int] = []
+    for _ in range(int(read_status(page).split()[0])):
+        found.append(int(read_option(page).split(":")[0].removeprefix("Punk ")))
+        page.keyboard.press("ArrowRight")
+    return found
+
+
+def punk_rows(snapshot: Snapshot) -> list[dict[str, Any]]:
+    """Return the rows of a snapshot by punk number, without images."""
+    rows: list[dict[str, Any]] = (
+        snapshot.punks().drop_columns("image").sort_by("punk_id").to_pylist()
+    )
+    return rows
