@@ -12,19 +12,21 @@ from punkdata.errors import DataError, UsageError
 from punkdata.sources.opensea.api_key import find_key, key_path, remove_stored_key, store_key
 from punkdata.sources.opensea.schemas import InstantKey, KeyLimits
 
-BASE = "https://api.test"
+BASE_URL = "https://api.test"
+OTHER_URL = "https://api.other"
 SECRET = "s3cret-key-0123456789"  # pragma: allowlist secret
 
 
-def created(hours: float = 100.0, secret: str = SECRET) -> InstantKey:
+def instant_key(hours: float = 100.0, secret: str = SECRET) -> InstantKey:
+    """Return a key that expires in so many hours."""
     expires_at = datetime.now(UTC) + timedelta(hours=hours)
     return InstantKey(
         api_key=SecretStr(secret), expires_at=expires_at, rate_limits=KeyLimits(read="600/h")
     )
 
 
-def test_the_environment_comes_first_then_the_file_then_the_store(tmp_path: Path) -> None:
-    store_key(tmp_path, BASE, created())
+def test_key_precedence_is_environment_then_file_then_store(tmp_path: Path) -> None:
+    store_key(tmp_path, BASE_URL, instant_key())
     file = tmp_path / "key.txt"
     file.write_text("from-file-0123456789\n")
     for environment, key_file, secret, origin in [
@@ -32,50 +34,49 @@ def test_the_environment_comes_first_then_the_file_then_the_store(tmp_path: Path
         ({"OPENSEA_API_KEY": ""}, file, "from-file-0123456789", "key.txt"),
         ({}, None, SECRET, "stored in"),
     ]:
-        key = find_key(BASE, tmp_path, key_file, environment)
+        key = find_key(BASE_URL, tmp_path, key_file, environment)
         assert key is not None
         assert key.secret.get_secret_value() == secret
         assert origin in key.origin
         assert secret not in repr(key)
-    assert find_key(BASE, tmp_path / "elsewhere", None, {}) is None
+    assert find_key(BASE_URL, tmp_path / "elsewhere", None, {}) is None
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="file modes")
-def test_a_stored_key_is_for_this_user_only_even_over_an_open_file(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX file modes")
+def test_stored_key_is_readable_by_this_user_only(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "config"
-    store_key(folder, BASE, created())
+    store_key(folder, BASE_URL, instant_key())
     path = key_path(folder)
-    path.chmod(0o644)
-    store_key(folder, BASE, created())
+    path.chmod(0o644)  # A file with an open mode is replaced, too.
+    store_key(folder, BASE_URL, instant_key())
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(folder.iterdir()) == [path]
 
 
-def test_a_stored_key_belongs_to_one_api(tmp_path: Path) -> None:
-    store_key(tmp_path, BASE, created())
-    assert find_key("https://api.other", tmp_path, None, {}) is None
-    another = created(secret="another-key-0123456789")  # pragma: allowlist secret
-    store_key(tmp_path, "https://api.other", another)
-    for base_url, secret in [(BASE, SECRET), ("https://api.other", "another-key-0123456789")]:
+def test_stored_key_belongs_to_one_api(tmp_path: Path) -> None:
+    store_key(tmp_path, BASE_URL, instant_key())
+    assert find_key(OTHER_URL, tmp_path, None, {}) is None
+    other = instant_key(secret="another-key-0123456789")  # pragma: allowlist secret
+    store_key(tmp_path, OTHER_URL, other)
+    for base_url, secret in [(BASE_URL, SECRET), (OTHER_URL, "another-key-0123456789")]:
         key = find_key(base_url, tmp_path, None, {})
         assert key is not None
         assert key.secret.get_secret_value() == secret
 
 
 @pytest.mark.parametrize(
-    ("hours", "is_ending", "has_run_out"),
+    ("hours", "expires_soon", "is_expired"),
     [(100, False, False), (3, False, False), (1, True, False), (-5, True, True)],
 )
-def test_a_key_that_may_run_out_during_a_fetch_is_told_from_one_that_has(
+def test_key_expires_soon_two_hours_before_it_expires(
     tmp_path: Path, hours: float, expires_soon: bool, is_expired: bool
 ) -> None:
-    key = store_key(tmp_path, BASE, created(hours))
+    key = store_key(tmp_path, BASE_URL, instant_key(hours))
     assert (key.expires_soon, key.is_expired) == (expires_soon, is_expired)
 
 
-def test_a_key_without_a_date_does_not_run_out(tmp_path: Path) -> None:
-    made = InstantKey(api_key=SecretStr(SECRET))
-    key = store_key(tmp_path, BASE, made)
+def test_key_without_expiry_date_does_not_expire(tmp_path: Path) -> None:
+    key = store_key(tmp_path, BASE_URL, InstantKey(api_key=SecretStr(SECRET)))
     assert (key.is_expired, key.expires_at, key.read_limit) == (False, None, None)
 
 
@@ -83,44 +84,46 @@ def test_a_key_without_a_date_does_not_run_out(tmp_path: Path) -> None:
     "text",
     ["two words", "line\nbreak", "schlüssel", "", "1", "with/slash/0123456789", "x" * 600, "\x00"],
 )
-def test_what_cannot_be_a_key_is_refused_without_showing_it(tmp_path: Path, text: str) -> None:
+def test_malformed_key_is_rejected_without_showing_it(tmp_path: Path, text: str) -> None:
     file = tmp_path / "key.txt"
     file.write_text(text, "utf-8")
     with pytest.raises(UsageError) as caught:
-        find_key(BASE, tmp_path, file, {})
-    assert len(text) < 2 or text not in str(caught.value)
+        find_key(BASE_URL, tmp_path, file, {})
+    assert len(text) < 2 or text not in str(caught.value).replace(str(file), "")
     with pytest.raises(DataError):
-        store_key(tmp_path, BASE, created(secret=text))
+        store_key(tmp_path, BASE_URL, instant_key(secret=text))
 
 
-def test_a_key_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="nowhere"):
-        find_key(BASE, tmp_path, tmp_path / "nowhere", {})
+def test_unreadable_key_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="missing-file"):
+        find_key(BASE_URL, tmp_path, tmp_path / "missing-file", {})
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
-    with pytest.raises(UsageError, match="not text"):
-        find_key(BASE, tmp_path, tmp_path / "binary", {})
+    with pytest.raises(UsageError, match="not a text file"):
+        find_key(BASE_URL, tmp_path, tmp_path / "binary", {})
 
 
 @pytest.mark.parametrize("text", ["", "[]", SECRET, f'{{"api_key": "{SECRET}"}}'])
-def test_a_damaged_store_is_named_without_its_content(tmp_path: Path, text: str) -> None:
+def test_damaged_store_is_named_without_its_content(tmp_path: Path, text: str) -> None:
     key_path(tmp_path).write_text(text)
     with pytest.raises(
-        DataError, match="key.json; remove that file, then: punkdata key --new"
+        DataError, match="key.json; remove that file, then run: punkdata key --new"
     ) as caught:
-        find_key(BASE, tmp_path, None, {})
+        find_key(BASE_URL, tmp_path, None, {})
     assert SECRET not in str(caught.value)
 
 
-def test_a_stored_key_can_be_removed(tmp_path: Path) -> None:
-    assert remove_stored_key(BASE, tmp_path) is False
-    store_key(tmp_path, BASE, created())
-    assert remove_stored_key("https://api.other", tmp_path) is False
-    assert remove_stored_key(BASE, tmp_path) is True
-    assert find_key(BASE, tmp_path, None, {}) is None
+def test_stored_key_can_be_removed(tmp_path: Path) -> None:
+    assert remove_stored_key(BASE_URL, tmp_path) is False
+    store_key(tmp_path, BASE_URL, instant_key())
+    assert remove_stored_key(OTHER_URL, tmp_path) is False
+    assert remove_stored_key(BASE_URL, tmp_path) is True
+    assert find_key(BASE_URL, tmp_path, None, {}) is None
 
 
 @pytest.mark.parametrize("expires_at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59-23:00"])
-def test_a_date_at_the_end_of_the_calendar_is_no_error(tmp_path: Path, expires_at: str) -> None:
-    made = InstantKey.model_validate({"api_key": SECRET, "expires_at": expires_at})
-    key = store_key(tmp_path, BASE, made)
+def test_expiry_date_at_the_end_of_the_calendar_is_accepted(
+    tmp_path: Path, expires_at: str
+) -> None:
+    created = InstantKey.model_validate({"api_key": SECRET, "expires_at": expires_at})
+    key = store_key(tmp_path, BASE_URL, created)
     assert key.is_expired is expires_at.startswith("0001")

@@ -17,36 +17,39 @@ from punkdata.sources.opensea.parsing import (
 )
 from punkdata.sources.opensea.schemas import Listing, Nft, SaleEvent
 
+INVALID_TOKEN = "the token identifier is missing or invalid"
+OTHER_CONTRACT = "the token is on another contract or chain"
+
 
 def nft(*traits: tuple[str, Any], **fields: Any) -> Nft:
     pairs = [{"trait_type": kind, "value": value} for kind, value in traits]
     return Nft.model_validate({"identifier": "7", "traits": pairs} | fields)
 
 
-# -- tokens --------------------------------------------------------------------------------
+# -- Tokens --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("text", ["-1", "007", "1.0", " 7", "", "0x7", "٣", "1" * 40])
-def test_only_a_canonical_decimal_number_is_an_id(text: str) -> None:
+def test_parse_punk_id_accepts_canonical_decimal_numbers_only(text: str) -> None:
     assert parse_punk_id(text) is None
     assert parse_punk_id("0") == 0
     assert parse_punk_id("9999") == 9999
 
 
-def test_traits_become_labels_whatever_their_case_and_order() -> None:
+def test_parse_labels_ignores_case_and_order() -> None:
     token = nft(("Accessory", "vr"), ("TYPE", "zombie"), ("accessory", "3d glasses"))
     assert parse_labels(token) == ("Zombie", ("3D Glasses", "VR"))
 
 
-def test_attribute_counts_are_no_accessories_but_are_held_against_them() -> None:
+def test_parse_labels_compares_attribute_counts_with_accessories() -> None:
     token = nft(("type", "Ape"), ("accessory", "2 attributes"), ("accessory", "Cap"))
-    with pytest.raises(DataError, match="says 2 attributes but lists 1"):
+    with pytest.raises(DataError, match="has 2 attributes but lists 1"):
         parse_labels(token)
     token = nft(("type", "Ape"), ("accessory", "1 Attributes"), ("accessory", "Cap"))
     assert parse_labels(token) == ("Ape", ("Cap",))
 
 
-def test_traits_of_other_kinds_and_numbers_are_passed_over() -> None:
+def test_parse_labels_ignores_other_trait_types() -> None:
     token = nft(("type", "Ape"), ("level", 3), ("rank", None), ("", "x"))
     assert parse_labels(token) == ("Ape", ())
 
@@ -62,21 +65,21 @@ def test_traits_of_other_kinds_and_numbers_are_passed_over() -> None:
         ((("type", "Ape"), ("accessory", "Male")), "has the unknown accessory 'Male'"),
     ],
 )
-def test_traits_that_are_not_one_punk_s_are_refused(traits: Any, reason: str) -> None:
+def test_parse_labels_rejects_traits_that_are_not_one_punk(traits: Any, reason: str) -> None:
     with pytest.raises(DataError, match=reason):
         parse_labels(nft(*traits))
 
 
-def test_the_original_image_comes_before_resized_ones() -> None:
+def test_original_image_urls_come_before_resized_ones() -> None:
     token = nft(
         image_url="https://i2c.seadn.io/a/b.png?w=500&auto=format&v=2",
         display_image_url="https://lh3.googleusercontent.com/abc=s250",
-        original_image_url="https://elsewhere.test/p.svg?w=1",
+        original_image_url="https://other.test/p.svg?w=1",
     )
     assert parse_image_urls(token) == (
         "https://i2c.seadn.io/a/b.png?v=2",
         "https://lh3.googleusercontent.com/abc=s0",
-        "https://elsewhere.test/p.svg?w=1",
+        "https://other.test/p.svg?w=1",
         "https://i2c.seadn.io/a/b.png?w=500&auto=format&v=2",
         "https://lh3.googleusercontent.com/abc=s250",
     )
@@ -84,7 +87,7 @@ def test_the_original_image_comes_before_resized_ones() -> None:
     assert parse_image_urls(nft(image_url="https://[broken")) == ("https://[broken",)
 
 
-# -- sales ---------------------------------------------------------------------------------
+# -- Sales ---------------------------------------------------------------------------------
 
 
 def sale(payment: Any = ABSENT, **fields: Any) -> Any:
@@ -115,18 +118,18 @@ def sale(payment: Any = ABSENT, **fields: Any) -> Any:
         (ABSENT, None),
     ],
 )
-def test_prices_are_exact_and_only_of_ether(payment: Any, price_wei: int | None) -> None:
+def test_prices_are_exact_and_in_eth_only(payment: Any, price_wei: int | None) -> None:
     assert sale(payment).price_wei == price_wei
 
 
-def test_another_currency_keeps_its_symbol_and_amount() -> None:
+def test_other_currencies_keep_symbol_and_amount() -> None:
     parsed = sale(paid("25000.5", "USDC", USDC, 6))
     assert (parsed.amount, parsed.decimals, parsed.symbol) == (25_000_500_000, 6, "USDC")
     assert (parsed.token_address, parsed.price_wei) == (USDC, None)
 
 
 @pytest.mark.parametrize("quantity", [1.5, 1e18, True, "1.5", "many", "1e999999999", "NaN", [1]])
-def test_an_amount_that_is_no_whole_number_is_an_error(quantity: Any) -> None:
+def test_non_integer_amounts_are_rejected(quantity: Any) -> None:
     with pytest.raises(ValueError, match="quantity"):
         sale(paid("1") | {"quantity": quantity})
 
@@ -141,7 +144,7 @@ def test_an_amount_that_is_no_whole_number_is_an_error(quantity: Any) -> None:
         (paid("1"), 2**50),
     ],
 )
-def test_a_sale_that_cannot_be_stored_is_refused_by_its_punk(payment: Any, time: int) -> None:
+def test_sale_out_of_range_is_rejected_with_its_punk(payment: Any, time: int) -> None:
     with pytest.raises(DataError, match="punk 7"):
         sale(payment, event_timestamp=time)
 
@@ -149,7 +152,7 @@ def test_a_sale_that_cannot_be_stored_is_refused_by_its_punk(payment: Any, time:
 @pytest.mark.parametrize(
     ("buyer", "is_zero"), [(ZERO, True), ("0xAB", False), ("", None), (ABSENT, None)]
 )
-def test_a_zero_buyer_is_flagged_and_keeps_its_price(buyer: Any, is_zero: bool | None) -> None:
+def test_zero_buyer_is_flagged_and_keeps_its_price(buyer: Any, is_zero: bool | None) -> None:
     parsed = sale(paid("1"), buyer=buyer)
     assert (parsed.buyer_is_zero, parsed.price_wei) == (is_zero, 10**18)
 
@@ -157,30 +160,33 @@ def test_a_zero_buyer_is_flagged_and_keeps_its_price(buyer: Any, is_zero: bool |
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"nft": None}, "no punk is named"),
-        ({"nft": ABSENT}, "no punk is named"),
-        ({"nft": {"identifier": ""}}, "no punk is named"),
-        ({"nft": {"identifier": "x"}}, "no punk is named"),
-        ({"nft": {"identifier": "7", "contract": "0xother"}}, "of another contract or chain"),
-        ({"event_type": "transfer"}, "of the type 'transfer', which is no sale"),
-        ({"event_type": "x" * 999}, f"of the type '{'x' * 39}, which is no sale"),
-        ({"chain": "matic"}, "of another contract or chain"),
+        ({"nft": None}, INVALID_TOKEN),
+        ({"nft": ABSENT}, INVALID_TOKEN),
+        ({"nft": {"identifier": ""}}, INVALID_TOKEN),
+        ({"nft": {"identifier": "x"}}, INVALID_TOKEN),
+        (
+            {"nft": {"identifier": "7", "contract": "0xother"}},
+            "the token is on another contract or chain",
+        ),
+        ({"event_type": "transfer"}, "the event type is 'transfer', not 'sale'"),
+        ({"event_type": "x" * 999}, f"the event type is '{'x' * 39}, not 'sale'"),
+        ({"chain": "matic"}, OTHER_CONTRACT),
     ],
 )
-def test_an_event_that_is_no_sale_of_a_punk_says_why(fields: dict[str, Any], reason: str) -> None:
+def test_event_that_is_not_a_sale_is_rejected(fields: dict[str, Any], reason: str) -> None:
     with pytest.raises(DataError, match=f"^{re.escape(reason)}$"):
         sale(paid("1"), **fields)
 
 
-def test_capitals_in_an_event_mean_the_same() -> None:
+def test_event_type_and_chain_ignore_case() -> None:
     assert sale(paid("1"), event_type="SALE", chain="Ethereum") == sale(paid("1"))
 
 
-# -- listings ------------------------------------------------------------------------------
+# -- Listings ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("made", "parsed"),
+    ("document", "expected"),
     [
         (listing(7, "65.5"), (7, 655 * 10**17)),
         (listing(7, "65", "WETH"), (7, 65 * 10**18)),
@@ -197,10 +203,10 @@ def test_capitals_in_an_event_mean_the_same() -> None:
         (listing(7, "65", protocol_data=""), None),
     ],
 )
-def test_a_listing_is_a_punk_and_a_price_in_ether(made: Any, parsed: Any) -> None:
-    assert parse_listing(Listing.model_validate(made), CONTRACT) == parsed
+def test_listing_is_parsed_to_punk_and_price_in_wei(document: Any, expected: Any) -> None:
+    assert parse_listing(Listing.model_validate(document), CONTRACT) == expected
 
 
 @pytest.mark.parametrize("decimals", [-1, -(10**9), 19, 10**9])
-def test_a_currency_of_absurd_decimals_has_no_price_and_takes_no_time(decimals: int) -> None:
+def test_absurd_decimals_give_no_price(decimals: int) -> None:
     assert parse_price_wei(7, decimals, "ETH", None) is None

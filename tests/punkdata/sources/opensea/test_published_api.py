@@ -1,6 +1,6 @@
-"""Our models and the tests' server, held against the API's own published document.
+"""Comparison of our schemas and of the fake server with the API's published OpenAPI document.
 
-The document comes from the npm package @opensea/api-types, checked by its hash.
+The document comes from the npm package @opensea/api-types, which is verified by its hash.
 """
 
 from __future__ import annotations
@@ -24,9 +24,7 @@ from support.sales_events import CHAIN, CONTRACT
 from punkdata.sources.opensea import schemas
 
 PACKAGE = "@opensea/api-types@0.12.0"
-SHA256 = (
-    "a5f53d67a80adfcad4c6f3ff9ba609453cb100b62cffbd2df70ba9bcc379f5c4"  # of the package's archive
-)
+ARCHIVE_SHA256 = "a5f53d67a80adfcad4c6f3ff9ba609453cb100b62cffbd2df70ba9bcc379f5c4"
 
 pytestmark = [
     pytest.mark.network,
@@ -53,29 +51,26 @@ IDS = [f"{method} {path}" for method, path, _, _ in ENDPOINTS]
 @pytest.fixture(scope="module")
 def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("npm")
-    found: dict[str, Any] = json.loads(
-        npm_file(PACKAGE, SHA256, "package/opensea-api.json", folder)
-    )
-    return found
+    text = npm_file(PACKAGE, ARCHIVE_SHA256, "package/opensea-api.json", folder)
+    openapi: dict[str, Any] = json.loads(text)
+    return openapi
 
 
 def resolve(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema with its reference followed and its parts joined."""
+    """Return a schema with its references resolved and its parts merged."""
     while "$ref" in schema:
         target = document
         for part in schema["$ref"].removeprefix("#/").split("/"):
             target = target[part]
         schema = target
-    process_group = dict(schema)
+    merged = dict(schema)
     for part in schema.get("allOf", ()):
-        inner = resolve(document, part)
-        process_group["properties"] = process_group.get("properties", {}) | inner.get(
-            "properties", {}
-        )
-    return process_group
+        properties = resolve(document, part).get("properties", {})
+        merged["properties"] = merged.get("properties", {}) | properties
+    return merged
 
 
-def answer_schema(document: dict[str, Any], method: str, path: str) -> dict[str, Any]:
+def reply_schema(document: dict[str, Any], method: str, path: str) -> dict[str, Any]:
     replies = document["paths"][path][method]["responses"]
     (content,) = next(
         replies[code]["content"] for code in ("200", "201") if code in replies
@@ -84,13 +79,13 @@ def answer_schema(document: dict[str, Any], method: str, path: str) -> dict[str,
     return schema
 
 
-def plain(annotation: Any) -> Any:
-    """An annotation without Annotated and without None."""
+def strip_annotation(annotation: Any) -> Any:
+    """Return an annotation without Annotated and without None."""
     while typing.get_origin(annotation) is typing.Annotated:
         annotation = typing.get_args(annotation)[0]
     if typing.get_origin(annotation) in (types.UnionType, typing.Union):
         (inner,) = [a for a in typing.get_args(annotation) if a is not type(None)]
-        return plain(inner)
+        return strip_annotation(inner)
     return annotation
 
 
@@ -98,38 +93,43 @@ JSON_TYPES: dict[Any, set[str]] = {
     str: {"string"},
     SecretStr: {"string"},
     datetime: {"string"},
-    int: {"integer", "string"},  # exact amounts come as text
+    int: {"integer", "string"},  # Exact amounts are strings.
 }
 
 
-def unlike(
+def find_differences(
     document: dict[str, Any], model: type[BaseModel], schema: dict[str, Any]
 ) -> Iterator[str]:
-    """The fields of `model` that the document does not have, or has of another type."""
+    """Yield the fields of `model` that the document lacks, or that have another type in it."""
     properties = resolve(document, schema).get("properties", {})
     for name, field in model.model_fields.items():
         if name not in properties:
             yield f"{model.__name__}.{name} is not in the document"
             continue
-        told, wanted = resolve(document, properties[name]), plain(field.annotation)
-        if typing.get_origin(wanted) is list:
-            if told.get("type") != "array":
-                yield f"{model.__name__}.{name} is {told.get('type')}, not an array"
+        published, expected = (
+            resolve(document, properties[name]),
+            strip_annotation(field.annotation),
+        )
+        if typing.get_origin(expected) is list:
+            if published.get("type") != "array":
+                yield f"{model.__name__}.{name} is {published.get('type')}, not an array"
                 continue
-            items = told["items"]
-            # Of the kinds of events, ours is the sale.
+            items = published["items"]
+            # Of all kinds of events, only the sale is parsed.
             kinds = [k for k in items.get("oneOf", ()) if k["$ref"].endswith("/SaleEvent")]
-            yield from unlike(
-                document, plain(typing.get_args(wanted)[0]), kinds[0] if kinds else items
+            yield from find_differences(
+                document,
+                strip_annotation(typing.get_args(expected)[0]),
+                kinds[0] if kinds else items,
             )
-        elif isinstance(wanted, type) and issubclass(wanted, BaseModel):
-            yield from unlike(document, wanted, told)
-        elif wanted is not Any and told.get("type") not in JSON_TYPES[wanted]:
-            yield f"{model.__name__}.{name} is {told.get('type')}, not {wanted.__name__}"
+        elif isinstance(expected, type) and issubclass(expected, BaseModel):
+            yield from find_differences(document, expected, published)
+        elif expected is not Any and published.get("type") not in JSON_TYPES[expected]:
+            yield f"{model.__name__}.{name} is {published.get('type')}, not {expected.__name__}"
 
 
 @pytest.mark.parametrize(("method", "path", "parameters", "model"), ENDPOINTS, ids=IDS)
-def test_every_field_and_parameter_that_we_rely_on_is_in_the_document(
+def test_fields_and_parameters_are_in_the_published_document(
     document: dict[str, Any],
     method: str,
     path: str,
@@ -137,20 +137,20 @@ def test_every_field_and_parameter_that_we_rely_on_is_in_the_document(
     model: type[BaseModel],
 ) -> None:
     operation = document["paths"][path][method]
-    told = {
+    published = {
         p["name"]: resolve(document, p["schema"])["type"] for p in operation.get("parameters", ())
     }
-    assert parameters.items() <= told.items()
-    assert list(unlike(document, model, answer_schema(document, method, path))) == []
+    assert parameters.items() <= published.items()
+    assert list(find_differences(document, model, reply_schema(document, method, path))) == []
 
 
-def test_pages_hold_200_and_batches_take_what_we_send(document: dict[str, Any]) -> None:
+def test_page_size_and_batch_format_are_as_published(document: dict[str, Any]) -> None:
     for path in ("/api/v2/collection/{slug}/nfts", "/api/v2/events/collection/{slug}"):
         parameters = document["paths"][path]["get"]["parameters"]
         (limit,) = [p for p in parameters if p["name"] == "limit"]
         assert limit["schema"]["maximum"] == 200
-    sent = document["components"]["schemas"]["NftIdentifierInput"]["properties"]
-    assert {name: p["type"] for name, p in sent.items()} == {
+    identifier = document["components"]["schemas"]["NftIdentifierInput"]["properties"]
+    assert {name: p["type"] for name, p in identifier.items()} == {
         "chain": "string",
         "contract_address": "string",
         "token_id": "string",
@@ -163,13 +163,13 @@ def test_pages_hold_200_and_batches_take_what_we_send(document: dict[str, Any]) 
     }
 
 
-def test_the_key_goes_into_the_header_that_the_document_names(document: dict[str, Any]) -> None:
+def test_api_key_header_is_as_published(document: dict[str, Any]) -> None:
     scheme = document["components"]["securitySchemes"]["ApiKeyAuth"]
     assert (scheme["in"], scheme["name"]) == ("header", "x-api-key")
 
 
 @pytest.mark.parametrize(("method", "path", "parameters", "model"), ENDPOINTS, ids=IDS)
-def test_the_tests_own_server_answers_as_the_document_says(
+def test_fake_server_replies_match_the_published_document(
     document: dict[str, Any],
     server: OpenSeaServer,
     method: str,
@@ -177,20 +177,20 @@ def test_the_tests_own_server_answers_as_the_document_says(
     parameters: dict[str, str],
     model: type[BaseModel],
 ) -> None:
-    # What the document has no word for: a payment that is missing or null.
+    # The document does not allow a missing payment or a missing token.
     server.sales = [e for e in server.sales if e.get("payment") and e.get("nft")]
-    filled = path.format(slug="cryptopunks", chain=CHAIN, address=CONTRACT, identifier=5)
+    request_path = path.format(slug="cryptopunks", chain=CHAIN, address=CONTRACT, identifier=5)
     body = None
     if path.endswith("/batch"):
-        one = {"chain": CHAIN, "contract_address": CONTRACT, "token_id": "5"}
-        body = {"identifiers": [one]}
+        token = {"chain": CHAIN, "contract_address": CONTRACT, "token_id": "5"}
+        body = {"identifiers": [token]}
     reply = httpx.request(
         method,
-        server.base_url + filled,
+        server.base_url + request_path,
         headers={"x-api-key": KEY},
         json=body,
         params={"limit": 50},
     )
     assert reply.is_success
-    schema = answer_schema(document, method, path) | {"components": document["components"]}
+    schema = reply_schema(document, method, path) | {"components": document["components"]}
     jsonschema.Draft202012Validator(schema).validate(reply.json())

@@ -12,11 +12,11 @@ from punkdata.sources.opensea.schemas import EventsPage, NftsPage, parse_body
 @pytest.mark.parametrize(
     "blank", [{}, {"traits": None, "image_url": None}, {"traits": "", "image_url": ""}]
 )
-def test_null_empty_and_absent_are_the_same(blank: dict[str, Any]) -> None:
+def test_null_empty_and_absent_fields_are_equivalent(blank: dict[str, Any]) -> None:
     page = {"nfts": [{"identifier": "7", "news": {}} | blank], "next": blank.get("traits")}
-    read = parse_body(NftsPage, json.dumps(page).encode(), "GET /nfts")
-    assert read.next is None
-    assert (read.nfts[0].traits, read.nfts[0].image_url) == (None, None)
+    parsed = parse_body(NftsPage, json.dumps(page).encode(), "GET /nfts")
+    assert parsed.next is None
+    assert (parsed.nfts[0].traits, parsed.nfts[0].image_url) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -27,17 +27,17 @@ def test_null_empty_and_absent_are_the_same(blank: dict[str, Any]) -> None:
         ({"nfts": [{"identifier": "1"}, {"name": "x"}]}, "nfts.1.identifier: Field required"),
         ({"nfts": [{"identifier": 5}]}, "nfts.0.identifier: "),
         ({"nfts": [{"identifier": "5", "traits": "many"}]}, "nfts.0.traits: "),
-        ([], "the whole reply: "),
+        ([], "the reply: "),
     ],
 )
-def test_what_is_required_and_wrong_is_named_with_its_endpoint(body: Any, field: str) -> None:
+def test_invalid_field_is_named_with_its_endpoint(body: Any, field: str) -> None:
     with pytest.raises(DataError) as caught:
         parse_body(NftsPage, json.dumps(body).encode(), "GET /collection/x/nfts")
-    assert str(caught.value).startswith("GET /collection/x/nfts sent something unexpected: ")
+    assert str(caught.value).startswith("unexpected reply to GET /collection/x/nfts: ")
     assert field in str(caught.value)
 
 
-def test_an_error_shows_no_value_that_was_sent() -> None:
+def test_error_contains_no_value_of_the_reply() -> None:
     with pytest.raises(DataError) as caught:
         parse_body(EventsPage, b'{"asset_events": [{"event_timestamp": "sesame"}]}', "GET /x")
     assert "asset_events.0.event_timestamp" in str(caught.value)

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.network import make_client
+from support.opensea_server import Faults, OpenSeaServer
+from support.sprites import draw_punks
+
+from punkdata.errors import DataError
+
+
+def test_pages_have_200_rows_and_cursors_are_url_encoded(server: OpenSeaServer) -> None:
+    server.punks = draw_punks(450)
+    pages = list(make_client(server).iter_nfts())
+    assert [len(page or ()) for page in pages] == [200, 200, 50]
+    assert [nft.identifier for page in pages for nft in page or ()] == [str(i) for i in range(450)]
+    requests = server.requests_to("/collection/")
+    assert [r.query.get("limit") for r in requests] == ["200"] * 3
+    assert all("=" in r.query["next"] for r in requests[1:])
+
+
+@pytest.mark.parametrize(
+    ("limit", "sizes"), [(1, [1]), (150, [150]), (201, [200, 200]), (9999, [200, 200, 50])]
+)
+def test_limit_requests_no_more_pages_than_needed(
+    server: OpenSeaServer, limit: int, sizes: list[int]
+) -> None:
+    server.punks = draw_punks(450)
+    assert [len(page or ()) for page in make_client(server).iter_nfts(limit=limit)] == sizes
+
+
+@pytest.mark.parametrize("fault", ["cursor_loops", "rejected_cursors"])
+def test_pagination_restarts_after_a_bad_cursor(server: OpenSeaServer, fault: str) -> None:
+    server.punks = draw_punks(650)
+    server.faults = Faults(**{fault: 2})
+    ids: list[str] = []
+    restarts = 0
+    for page in make_client(server).iter_nfts():
+        if page is None:
+            ids.clear()
+            restarts += 1
+        ids += [nft.identifier for nft in page or ()]
+    assert restarts == 2
+    assert ids == [str(i) for i in range(650)]
+
+
+@pytest.mark.parametrize("fault", ["cursor_loops", "rejected_cursors"])
+def test_pagination_fails_if_the_cursor_is_always_bad(server: OpenSeaServer, fault: str) -> None:
+    server.punks = draw_punks(650)
+    server.faults = Faults(**{fault: 99})
+    with pytest.raises(DataError, match="failed 4 times.*cursor"):
+        list(make_client(server).iter_nfts())
+
+
+def test_pagination_fails_on_identical_pages_with_new_cursors(server: OpenSeaServer) -> None:
+    server.faults = Faults(endless_pages=True)
+    with pytest.raises(DataError, match="failed 4 times: the server repeats the same page"):
+        list(make_client(server).iter_nfts())
+    assert len(server.requests_to()) <= 4 * 25
+
+
+def test_overlong_cursor_is_rejected(
+    server: OpenSeaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = json.dumps({"nfts": [], "next": "x" * 70_000}).encode()
+    monkeypatch.setattr(server, "make_page", lambda *args: (200, page, {}))
+    with pytest.raises(DataError, match="next: String should have at most 4096 characters"):
+        list(make_client(server).iter_nfts())
