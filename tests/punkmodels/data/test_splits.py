@@ -3,22 +3,23 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from punkdata import PunkDataset
-from punkmodels.data.splits import load_split
+from punkmodels.data.splits import load_split, sampling_weights
 
 
-def test_a_part_is_that_of_the_snapshot(built_root: Path) -> None:
-    part = load_split(built_root, "latest", "by_id", "train")
+def test_load_split_matches_the_snapshot(built_root: Path) -> None:
+    split = load_split(built_root, "latest", "by_id", "train")
     data = PunkDataset(built_root, split="train", split_scheme="by_id")
-    assert (part.punk_ids == data.punk_ids).all()
-    assert torch.equal(part.labels, data.as_tensors()[1])
-    assert (part.images.dtype, part.images.shape) == (torch.uint8, (60, 24, 24))
+    assert (split.punk_ids == data.punk_ids).all()
+    assert torch.equal(split.labels, data.as_tensors()[1])
+    assert (split.images.dtype, split.images.shape) == (torch.uint8, (60, 24, 24))
 
 
-def test_each_punk_is_tested_in_one_fold_and_never_trained_on_there(built_root: Path) -> None:
-    tested: list[int] = []
+def test_folds_test_each_punk_exactly_once(built_root: Path) -> None:
+    test_ids: list[int] = []
     for fold in range(1, 6):
         ids = {
             name: set(load_split(built_root, "latest", f"fold-{fold}", name).punk_ids.tolist())
@@ -26,11 +27,27 @@ def test_each_punk_is_tested_in_one_fold_and_never_trained_on_there(built_root: 
         }
         assert sum(map(len, ids.values())) == len(set.union(*ids.values())) == 60
         assert (len(ids["test"]), len(ids["val"])) == (12, 6)
-        tested += ids["test"]
-    assert sorted(tested) == list(range(60))
+        test_ids += ids["test"]
+    assert sorted(test_ids) == list(range(60))
 
 
-def test_a_snapshot_of_schema_1_shows_all_its_labels(old_root: Path) -> None:
-    part = load_split(old_root, "latest", "default", "val")
-    assert torch.equal(part.labels, part.visible)
-    assert np.isin(part.punk_ids, range(60)).all()
+def test_load_split_of_schema_1_has_only_visible_labels(old_root: Path) -> None:
+    split = load_split(old_root, "latest", "default", "val")
+    assert torch.equal(split.labels, split.visible)
+    assert not split.has_hidden_labels
+    assert np.isin(split.punk_ids, range(60)).all()
+
+
+def test_balanced_weights_give_each_label_the_same_total() -> None:
+    labels = torch.zeros(100, 2)
+    labels[:4, 0] = 1
+    labels[4:, 1] = 1
+    weights = sampling_weights(labels, class_balance=1.0)
+    assert weights.sum() == pytest.approx(1)
+    assert weights @ labels[:, 0] == pytest.approx(0.5)
+    assert sampling_weights(labels, class_balance=0.0) == pytest.approx(torch.full((100,), 0.01))
+
+
+def test_sampling_weights_are_finite_for_a_label_without_support() -> None:
+    labels = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    assert sampling_weights(labels, 0.5).isfinite().all()

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import time
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
 
 from punkdata.errors import UsageError
-from punkmodels.training import device
 from punkmodels.training.device import (
     benchmark_bf16,
     benchmark_threads,
@@ -14,64 +13,89 @@ from punkmodels.training.device import (
     pick_device,
 )
 
-
-def test_auto_says_what_it_took_and_why() -> None:
-    picked, reason = pick_device()
-    assert picked.type in ("cpu", "cuda", "mps")
-    assert reason.startswith("auto: ")
+CPU = torch.device("cpu")
 
 
-def test_the_cpu_can_be_asked_for() -> None:
-    assert pick_device("cpu") == (torch.device("cpu"), "asked for: the CPU")
+class FakeClock:
+    """A clock that only advances when told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def advance(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+@pytest.fixture(autouse=True)
+def restore_threads() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_pick_device_auto_selects_an_available_device() -> None:
+    device, reason = pick_device()
+    assert device.type in ("cpu", "cuda", "mps")
+    assert reason.endswith("(auto)")
+
+
+def test_pick_device_returns_the_requested_device() -> None:
+    assert pick_device("cpu") == (CPU, "CPU (as requested)")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
-def test_a_device_that_is_not_there_is_refused_with_those_that_are() -> None:
-    with pytest.raises(UsageError, match=r"device cuda is not on this machine \(there: .*cpu"):
+def test_pick_device_lists_available_devices_in_its_error() -> None:
+    with pytest.raises(UsageError, match=r"cuda is not available .*; available devices: .*cpu"):
         pick_device("cuda")
 
 
-def test_the_faster_number_of_threads_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = torch.get_num_threads()
-    monkeypatch.setattr(device.os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
-    slow_with_two = lambda: time.sleep(0.02 * torch.get_num_threads() - 0.015)  # noqa: E731
-    try:
-        threads, reason = benchmark_threads(slow_with_two)
-        assert threads == 1
-        assert "1 thread " in reason
-        assert "2 threads " in reason
-    finally:
-        torch.set_num_threads(before)
+@pytest.mark.parametrize(
+    ("seconds", "faster"),
+    [(lambda threads: 0.1 * threads, 1), (lambda threads: 0.1 / threads, 2)],
+    ids=["1", "2"],
+)
+def test_benchmark_threads_returns_the_faster_number(
+    seconds: Callable[[int], float], faster: int
+) -> None:
+    clock = FakeClock()
+    threads, reason = benchmark_threads(
+        lambda: clock.advance(seconds(torch.get_num_threads())), cores=2, clock=clock
+    )
+    assert threads == faster
+    assert reason.startswith("benchmarked: 1 thread 100 ms/step, 2 threads ")
 
 
-@pytest.mark.parametrize("half_is_faster", [True, False])
-def test_half_precision_is_taken_where_it_is_faster(half_is_faster: bool) -> None:
-    def work(half: bool) -> None:
-        time.sleep(0.002 if half == half_is_faster else 0.02)
+@pytest.mark.parametrize(("bf16_s", "use_bf16"), [(0.05, True), (0.095, False), (0.2, False)])
+def test_benchmark_bf16_requires_a_clear_speedup(bf16_s: float, use_bf16: bool) -> None:
+    clock = FakeClock()
+    result, reason = benchmark_bf16(
+        lambda use_bf16: clock.advance(bf16_s if use_bf16 else 0.1), CPU, clock=clock
+    )
+    assert result is use_bf16
+    assert "float32 100 ms/step, bfloat16" in reason
 
-    half, reason = benchmark_bf16(work, torch.device("cpu"))
-    assert half is half_is_faster
-    assert "bfloat16" in reason
 
-
-def test_threads_that_are_asked_for_are_not_measured() -> None:
-    before = torch.get_num_threads()
+def test_given_threads_are_not_benchmarked() -> None:
     tried: list[bool] = []
-    try:
-        assert choose_precision_and_threads(tried.append, torch.device("cpu"), 1) == (
-            False,
-            ", 1 thread (as asked for)",
-        )
-        assert choose_precision_and_threads(
-            tried.append, torch.device("cpu"), None, began=(1, True)
-        ) == (
-            True,
-            ", 1 thread (as the run began)",
-        )
-        assert torch.get_num_threads() == 1
-        assert not tried
-        _, how = choose_precision_and_threads(tried.append, torch.device("cpu"), None)
-    finally:
-        torch.set_num_threads(before)
+    chosen = choose_precision_and_threads(tried.append, CPU, 1)
+    assert chosen == (False, ", 1 thread (as requested)")
+    assert torch.get_num_threads() == 1
+    assert not tried
+
+
+def test_a_resumed_run_keeps_threads_and_precision() -> None:
+    tried: list[bool] = []
+    chosen = choose_precision_and_threads(tried.append, CPU, None, resumed=(1, True))
+    assert chosen == (True, ", 1 thread (as when the run started)")
+    assert torch.get_num_threads() == 1
+    assert not tried
+
+
+def test_threads_and_precision_are_benchmarked_by_default() -> None:
+    tried: list[bool] = []
+    _, choices = choose_precision_and_threads(tried.append, CPU, None)
     assert set(tried) == {False, True}
-    assert how.count("measured a step") == 2
+    assert choices.count("benchmarked: ") == 2

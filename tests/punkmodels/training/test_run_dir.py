@@ -19,56 +19,67 @@ from punkmodels.training.run_dir import (
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
+    """A folder with three runs."""
     for name in ("classifier-quick", "dcgan-modern", "classifier-quick"):
-        write_json(create_run(tmp_path / "runs", name) / "config.json", {"name": name})
+        run = create_run(tmp_path / "runs", name)
+        write_json(run / "config.json", {"task": name.partition("-")[0]})
     return tmp_path / "runs"
 
 
-def test_runs_are_numbered_one_after_the_other(runs: Path) -> None:
+def test_create_run_numbers_runs_consecutively(runs: Path) -> None:
     names = ["00001-classifier-quick", "00002-dcgan-modern", "00003-classifier-quick"]
     assert [p.name for p in list_runs(runs)] == names
 
 
-def test_a_run_is_found_by_number_by_path_and_as_the_latest(runs: Path) -> None:
-    assert find_run(runs, "2").name == "00002-dcgan-modern"
-    assert find_run(runs, "00002").name == "00002-dcgan-modern"
-    assert find_run(runs, "latest").name == "00003-classifier-quick"
-    assert find_run(runs, str(runs / "00001-classifier-quick")).name == "00001-classifier-quick"
+@pytest.mark.parametrize(
+    ("run", "name"),
+    [
+        ("2", "00002-dcgan-modern"),
+        ("00002", "00002-dcgan-modern"),
+        ("00002-dcgan-modern", "00002-dcgan-modern"),
+        ("latest", "00003-classifier-quick"),
+    ],
+)
+def test_find_run_accepts_numbers_names_and_latest(runs: Path, run: str, name: str) -> None:
+    assert find_run(runs, run) == runs / name
 
 
-def test_a_run_is_found_by_its_name(runs: Path) -> None:
-    assert find_run(runs, "00002-dcgan-modern") == runs / "00002-dcgan-modern"
+def test_find_run_accepts_a_path(runs: Path) -> None:
+    path = runs / "00001-classifier-quick"
+    assert find_run(runs / "other", str(path)) == path
 
 
-def test_the_latest_trained_run_has_a_checkpoint(runs: Path) -> None:
+def test_find_run_latest_can_require_a_checkpoint(runs: Path) -> None:
     with pytest.raises(UsageError, match="punkmodels train"):
         find_run(runs, "latest", trained=True)
     (runs / "00002-dcgan-modern" / "checkpoints" / "step_000001.safetensors").touch()
     assert find_run(runs, "latest", trained=True).name == "00002-dcgan-modern"
 
 
-def test_a_folder_without_a_config_is_not_the_latest_run(runs: Path) -> None:
+def test_find_run_latest_can_require_a_task(runs: Path) -> None:
+    assert find_run(runs, "latest", task="dcgan").name == "00002-dcgan-modern"
+
+
+def test_find_run_latest_skips_a_folder_without_config(runs: Path) -> None:
     create_run(runs, "classifier-quick")
     assert find_run(runs, "latest").name == "00003-classifier-quick"
 
 
 @pytest.mark.parametrize("run", ["7", "nowhere", "runs/00009-x"])
-def test_a_run_that_is_not_there_is_a_usage_error(runs: Path, run: str) -> None:
-    with pytest.raises(UsageError, match=f"no run {run}"):
+def test_find_run_names_a_run_that_does_not_exist(runs: Path, run: str) -> None:
+    with pytest.raises(UsageError, match=f"no run {run} found in"):
         find_run(runs, run)
 
 
-def test_before_the_first_run_the_command_for_it_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="punkmodels train"):
+def test_find_run_without_any_run_suggests_training(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no run found in .*; create one with: punkmodels train"):
         find_run(tmp_path, "latest")
 
 
-def test_metrics_can_be_cut_back_to_a_checkpoint(runs: Path) -> None:
+def test_lock_run_truncates_metrics_to_the_checkpoint(runs: Path) -> None:
     run = find_run(runs, "1")
     for epoch in range(3):
         append_metrics(run, {"epoch": epoch})
-    with lock_run(run, 2, is_main=False):
-        assert len(read_metrics(run)) == 3
     with lock_run(run, 2, is_main=True):
         pass
     assert (run / "metrics.jsonl").read_text() == '{"epoch": 0}\n{"epoch": 1}\n'
@@ -76,25 +87,37 @@ def test_metrics_can_be_cut_back_to_a_checkpoint(runs: Path) -> None:
         assert (run / "metrics.jsonl").read_text() == ""
 
 
-def test_a_run_is_trained_by_one_process_at_a_time(runs: Path) -> None:
+def test_lock_run_changes_nothing_on_other_ranks(runs: Path) -> None:
+    run = find_run(runs, "1")
+    append_metrics(run, {"epoch": 0})
+    with lock_run(run, 0, is_main=False), lock_run(run, 0, is_main=False):
+        assert read_metrics(run) == [{"epoch": 0}]
+
+
+def test_lock_run_refuses_a_second_process(runs: Path) -> None:
     run = find_run(runs, "1")
     append_metrics(run, {"epoch": 0})
     with lock_run(run, 1, is_main=True):
         append_metrics(run, {"epoch": 1})
-        with pytest.raises(BusyError, match="is writing to"), lock_run(run, 1, is_main=True):
+        with pytest.raises(BusyError), lock_run(run, 1, is_main=True):
             pass
         assert len(read_metrics(run)) == 2
 
 
 @pytest.mark.parametrize("text", ["", "7", "{"])
-def test_a_damaged_config_is_named(runs: Path, text: str) -> None:
+def test_read_config_names_a_damaged_file(runs: Path, text: str) -> None:
     run = find_run(runs, "1")
     (run / "config.json").write_text(text)
-    with pytest.raises(DataError, match=r"config\.json is missing or damaged"):
+    with pytest.raises(DataError, match=r"config\.json is damaged"):
         read_config(run)
 
 
-def test_a_folder_that_cannot_be_made_is_wrong_usage(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(UsageError, match="choose a folder"):
+def test_read_config_names_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"config\.json cannot be read"):
+        read_config(tmp_path)
+
+
+def test_create_run_below_a_file_is_a_usage_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(UsageError):
         create_run(tmp_path / "file", "classifier-quick")
