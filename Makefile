@@ -86,7 +86,7 @@ lint: $(READY)
 	@git ls-files '*.py' | xargs wc -l | awk '$$2 != "total" && $$1 > 300 { print $$2 " has " $$1 " lines; at most 300 are allowed"; bad = 1 } END { exit bad }'
 
 fuzz: $(READY)
-	OMP_NUM_THREADS=1 FUZZ_EXAMPLES=4500 $(BIN)/python -m pytest tests/fuzz.py
+	OMP_NUM_THREADS=1 FUZZ_EXAMPLES=4500 $(BIN)/python -m pytest -o python_files='fuzz_*.py' tests/fuzz
 
 soak: $(READY)
 	$(BIN)/python tests/soak.py

@@ -1,0 +1,134 @@
+"""Fuzz tests of the parsers of OpenSea's replies; `make fuzz` runs them.
+
+Whatever the bytes are, a parser returns its result or raises one of our errors.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from contextlib import suppress
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from pydantic import SecretStr
+from support.fuzzing import (
+    ByteEdit,
+    JsonEdit,
+    byte_edits,
+    check_reader,
+    damage_bytes,
+    damage_json,
+    fuzz_settings,
+    json_edits,
+)
+from support.sales_events import CHAIN, CONTRACT, listing, make_sales
+from support.sprites import draw_punks
+
+from punkdata.errors import DataError
+from punkdata.sources.opensea import schemas
+from punkdata.sources.opensea.parsing import (
+    parse_image_urls,
+    parse_labels,
+    parse_listing,
+    parse_punk_id,
+    parse_sale,
+)
+from punkdata.sources.opensea.transport import NetworkTransport
+
+REPLIES = {
+    schemas.EventsPage: {"asset_events": make_sales(draw_punks(8), 40), "next": "abc"},
+    schemas.ListingsPage: {"listings": [listing(3, "70")], "next": None},
+    schemas.NftsPage: {
+        "nfts": [
+            {
+                "identifier": "3",
+                "collection": "cryptopunks",
+                "contract": CONTRACT,
+                "token_standard": "cryptopunks",
+                "name": "CryptoPunk #3",
+                "image_url": "https://i.seadn.io/3.png",
+                "traits": [{"trait_type": "type", "value": "Male"}],
+            }
+        ]
+    },
+}
+
+
+def parse_reply(model: Any, body: bytes) -> None:
+    """Parse a reply as a fetch does; an entry that is refused does not prevent the others."""
+    page = schemas.parse_body(model, body, "the endpoint")
+    for nft in getattr(page, "nfts", None) or ():
+        parse_punk_id(nft.identifier)
+        parse_image_urls(nft)
+        with suppress(DataError):
+            parse_labels(nft)
+    for event in getattr(page, "asset_events", None) or ():
+        with suppress(DataError):
+            parse_sale(event, CONTRACT, CHAIN)
+    for entry in getattr(page, "listings", None) or ():
+        with suppress(DataError):
+            parse_listing(entry, CONTRACT)
+
+
+def test_undamaged_replies_are_parsed_completely() -> None:
+    """Check the inputs of the other tests: damage is only found in what is parsed at all."""
+    pages = {
+        model: schemas.parse_body(model, json.dumps(body).encode(), "the endpoint")
+        for model, body in REPLIES.items()
+    }
+    (nft,) = pages[schemas.NftsPage].nfts
+    assert parse_labels(nft) == ("Male", ())
+    num_sales = 0
+    for event in pages[schemas.EventsPage].asset_events:
+        with suppress(DataError):
+            num_sales += parse_sale(event, CONTRACT, CHAIN).punk_id >= 0
+    assert num_sales > 20
+    assert parse_listing(pages[schemas.ListingsPage].listings[0], CONTRACT)
+
+
+@pytest.mark.parametrize("model", REPLIES)
+def test_parsers_handle_damaged_bytes(model: Any) -> None:
+    body = json.dumps(REPLIES[model]).encode()
+
+    @fuzz_settings
+    @given(byte_edits)
+    def fuzz(edits: list[ByteEdit]) -> None:
+        check_reader(lambda: parse_reply(model, damage_bytes(body, edits)))
+
+    fuzz()
+
+
+@pytest.mark.parametrize("model", REPLIES)
+def test_parsers_handle_other_json(model: Any) -> None:
+    @fuzz_settings
+    @given(json_edits)
+    def fuzz(edits: list[JsonEdit]) -> None:
+        check_reader(lambda: parse_reply(model, damage_json(REPLIES[model], edits)))
+
+    fuzz()
+
+
+def test_transport_handles_damaged_gzip() -> None:
+    compressed = gzip.compress(json.dumps(REPLIES[schemas.EventsPage]).encode())
+    base_url = "https://api.opensea.io"
+
+    @fuzz_settings
+    @given(byte_edits)
+    def fuzz(edits: list[ByteEdit]) -> None:
+        def answer(_: httpx.Request) -> httpx.Response:
+            body = httpx.ByteStream(damage_bytes(compressed, edits))
+            return httpx.Response(200, headers={"content-encoding": "gzip"}, stream=body)
+
+        def send() -> None:
+            http = httpx.Client(transport=httpx.MockTransport(answer))
+            url = f"{base_url}/api/v2/events"
+            request = httpx.Request("GET", url, extensions={"check": len})
+            with suppress(httpx.RequestError):  # the client retries after these
+                NetworkTransport(http, base_url, SecretStr("k" * 20)).handle_request(request)
+
+        check_reader(send)
+
+    fuzz()
