@@ -241,5 +241,5 @@ def _check_official(punks: pa.Table, sheet: NDArray[np.uint8]) -> str:
     ids = column_to_numpy(punks.column("punk_id"))
     differing = ids[(sprites != sheet[ids]).any(axis=(1, 2, 3))].tolist()
     first = differing[0] if differing else None
-    _expect(not differing, f"{len(differing)} sprites differ, first punk {first}")
+    _expect(not differing, f"sprites that differ: {len(differing)}, the first is punk {first}")
     return f"{len(ids):,} sprites are pixel-exact"

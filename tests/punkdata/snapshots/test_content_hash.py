@@ -10,7 +10,7 @@ from punkdata.snapshots.content_hash import compute_labels_hash, compute_version
 from punkdata.snapshots.reader import open_snapshot
 
 
-def test_the_version_does_not_depend_on_the_order_of_rows_or_on_derived_columns(
+def test_version_is_independent_of_row_order_and_derived_columns(
     built_root: Path,
 ) -> None:
     snapshot = open_snapshot(built_root)
@@ -24,7 +24,7 @@ def test_the_version_does_not_depend_on_the_order_of_rows_or_on_derived_columns(
     ) == (snapshot.version)
 
 
-def test_a_sale_changes_the_version_but_not_what_weights_depend_on(built_root: Path) -> None:
+def test_sale_changes_the_version_but_not_the_labels_hash(built_root: Path) -> None:
     snapshot = open_snapshot(built_root)
     punks = snapshot.punks()
     at = punks.schema.get_field_index("sale_count")
@@ -33,7 +33,7 @@ def test_a_sale_changes_the_version_but_not_what_weights_depend_on(built_root: P
     assert compute_labels_hash(sold) == snapshot.manifest.labels_hash
 
 
-def test_known_to_be_none_is_another_version_than_not_known(built_root: Path) -> None:
+def test_no_sales_and_unknown_sales_have_different_versions(built_root: Path) -> None:
     snapshot = open_snapshot(built_root)
     none_sold = compute_version("cryptopunks", snapshot.punks(), SALES.empty_table())
     assert none_sold != snapshot.version

@@ -9,60 +9,60 @@ from punkdata.snapshots.croissant import REQUIRED
 from punkdata.snapshots.reader import Snapshot
 
 
-def nodes(part: Any) -> Iterator[dict[str, Any]]:
-    """Every object of a JSON-LD that has a type, itself included."""
-    if isinstance(part, dict):
-        if "@type" in part and part["@type"] != "@json":
-            yield part
-        for value in part.values():
-            yield from nodes(value)
-    if isinstance(part, list):
-        for value in part:
-            yield from nodes(value)
+def typed_nodes(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object with a type in a JSON-LD document, at any depth."""
+    if isinstance(value, dict):
+        if "@type" in value and value["@type"] != "@json":
+            yield value
+        for child in value.values():
+            yield from typed_nodes(child)
+    if isinstance(value, list):
+        for child in value:
+            yield from typed_nodes(child)
 
 
-def described(snapshot: Snapshot) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((snapshot.path / "croissant.json").read_text())
-    return found
+def read_croissant(snapshot: Snapshot) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((snapshot.path / "croissant.json").read_text())
+    return document
 
 
-def test_nothing_that_the_specification_requires_is_missing(priced: Snapshot) -> None:
-    croissant = described(priced)
+def test_all_required_properties_are_present(priced: Snapshot) -> None:
+    croissant = read_croissant(priced)
     assert croissant["conformsTo"] == "http://mlcommons.org/croissant/1.1"
-    counted = dict.fromkeys(REQUIRED, 0)
-    for node in nodes(croissant):
+    counts = dict.fromkeys(REQUIRED, 0)
+    for node in typed_nodes(croissant):
         if (kind := node["@type"]) in REQUIRED:
-            counted[kind] += 1
+            counts[kind] += 1
             missing = [name for name in REQUIRED[kind] if not node.get(name)]
             assert not missing, (kind, node.get("@id"), missing)
     columns = 3 * len(priced.punks().column_names) + len((priced.sales() or priced.punks()).schema)
-    assert counted["cr:Field"] == columns
-    assert counted["cr:RecordSet"] == 4
-    identities = [node["@id"] for node in nodes(croissant) if "@id" in node]
-    assert len(identities) == len(set(identities))
+    assert counts["cr:Field"] == columns
+    assert counts["cr:RecordSet"] == 4
+    ids = [node["@id"] for node in typed_nodes(croissant) if "@id" in node]
+    assert len(ids) == len(set(ids))
 
 
-def test_every_file_is_there_with_its_hash(priced: Snapshot) -> None:
-    files = described(priced)["distribution"]
+def test_distribution_lists_every_file_with_its_hash(priced: Snapshot) -> None:
+    files = read_croissant(priced)["distribution"]
     for file in files:
         data = (priced.path / file["contentUrl"]).read_bytes()
         assert file["sha256"] == hashlib.sha256(data).hexdigest()
         assert file["contentSize"] == f"{len(data)} B"
-    there = {p.relative_to(priced.path).as_posix() for p in priced.path.rglob("*") if p.is_file()}
-    assert {f["contentUrl"] for f in files} == there - {"croissant.json", "manifest.json"}
+    paths = {p.relative_to(priced.path).as_posix() for p in priced.path.rglob("*") if p.is_file()}
+    assert {f["contentUrl"] for f in files} == paths - {"croissant.json", "manifest.json"}
 
 
-def test_sources_name_files_and_columns_that_exist(priced: Snapshot) -> None:
+def test_field_sources_refer_to_existing_columns(priced: Snapshot) -> None:
     import pyarrow.parquet as pq
 
-    for records in described(priced)["recordSet"]:
-        for field in records["field"]:
+    for record_set in read_croissant(priced)["recordSet"]:
+        for field in record_set["field"]:
             source = field["source"]
             schema = pq.read_schema(priced.path / source["fileObject"]["@id"])
             assert source["extract"]["column"] in schema.names
-            assert field["@id"] == f"{records['@id']}/{field['name']}"
+            assert field["@id"] == f"{record_set['@id']}/{field['name']}"
 
 
-def test_without_prices_there_are_no_records_of_sales(snapshot: Snapshot) -> None:
-    names = [records["name"] for records in described(snapshot)["recordSet"]]
+def test_snapshot_without_sales_has_no_sales_record_set(snapshot: Snapshot) -> None:
+    names = [record_set["name"] for record_set in read_croissant(snapshot)["recordSet"]]
     assert sorted(names) == ["test", "train", "val"]

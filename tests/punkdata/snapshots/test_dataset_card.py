@@ -9,7 +9,7 @@ from punkdata.snapshots.dataset_card import LICENSE_TERMS, render_dataset_card
 from punkdata.snapshots.reader import Snapshot, open_snapshot
 
 
-def test_the_card_in_the_folder_tells_what_the_manifest_says(built_root: Path) -> None:
+def test_card_describes_the_snapshot(built_root: Path) -> None:
     snapshot = open_snapshot(built_root)
     text = (snapshot.path / "README.md").read_text()
     assert text == render_dataset_card(snapshot.manifest)
@@ -19,24 +19,24 @@ def test_the_card_in_the_folder_tells_what_the_manifest_says(built_root: Path) -
     assert "Partial" not in text
 
 
-def test_its_head_names_configurations_splits_and_features(
+def test_header_lists_configurations_splits_and_features(
     built_root: Path, priced: Snapshot
 ) -> None:
     for snapshot, configs in (
         (open_snapshot(built_root), ["default"]),
         (priced, ["default", "sales"]),
     ):
-        head = yaml.safe_load((snapshot.path / "README.md").read_text().split("---\n")[1])
-        assert [config["config_name"] for config in head["configs"]] == configs
-        files = {f["split"]: f["path"] for f in head["configs"][0]["data_files"]}
+        header = yaml.safe_load((snapshot.path / "README.md").read_text().split("---\n")[1])
+        assert [config["config_name"] for config in header["configs"]] == configs
+        files = {f["split"]: f["path"] for f in header["configs"][0]["data_files"]}
         assert list(files) == ["train", "val", "test"]
         assert all(len(list(snapshot.path.glob(path))) == 1 for path in files.values())
-        named = [feature["name"] for feature in head["dataset_info"][0]["features"]]
-        assert named == snapshot.punks().column_names
-        assert head["license_link"] == LICENSE_TERMS
+        features = [feature["name"] for feature in header["dataset_info"][0]["features"]]
+        assert features == snapshot.punks().column_names
+        assert header["license_link"] == LICENSE_TERMS
 
 
-def test_every_column_is_explained(priced: Snapshot) -> None:
+def test_card_describes_every_column(priced: Snapshot) -> None:
     text = (priced.path / "README.md").read_text()
     for table in (priced.punks(), priced.sales(), priced.provenance()):
         assert table is not None
@@ -46,7 +46,7 @@ def test_every_column_is_explained(priced: Snapshot) -> None:
             assert len(line[1]) > 3
 
 
-def test_a_partial_snapshot_says_so_on_its_card(built_root: Path) -> None:
+def test_card_of_a_partial_snapshot_says_so(built_root: Path) -> None:
     manifest = open_snapshot(built_root).manifest
     partial = {"status": "partial", "expected": 62, "missing": {"60": "x", "61": "y"}}
     assert "**Partial: 2 of 62 punks are missing**" in render_dataset_card(

@@ -18,29 +18,29 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def rebuild(fetch: Fetch, root: Path) -> Snapshot:
+def fetch_and_build(fetch: Fetch, root: Path) -> Snapshot:
     fetch(root=root)
     return build_dataset(root, allow_partial=True).snapshot
 
 
-def test_nothing_differs_from_itself(fetch: Fetch, root: Path) -> None:
-    made = rebuild(fetch, root)
-    assert not compare_snapshots(made, made)
+def test_snapshot_does_not_differ_from_itself(fetch: Fetch, root: Path) -> None:
+    snapshot = fetch_and_build(fetch, root)
+    assert not compare_snapshots(snapshot, snapshot)
 
 
-def test_new_sales_and_prices_are_told_by_punk(
+def test_new_sales_and_prices_are_reported_by_punk(
     fetch: Fetch, root: Path, server: OpenSeaServer
 ) -> None:
-    before = rebuild(fetch, root)
+    before = fetch_and_build(fetch, root)
     newest = max(e["event_timestamp"] for e in server.sales)
     server.sales.append(sale_event(9, newest + 5, paid("400000")))
     server.listings = [listing(3, "60")]
-    found = compare_snapshots(before, rebuild(fetch, root))
-    assert (found.sales_added, found.sales_removed) == (1, 0)
-    assert found.changed["best_listing_eth"] == {3: (65.5, 60.0)}
-    was, now = found.changed["last_sale_eth"][9]
+    diff = compare_snapshots(before, fetch_and_build(fetch, root))
+    assert (diff.sales_added, diff.sales_removed) == (1, 0)
+    assert diff.changed["best_listing_eth"] == {3: (65.5, 60.0)}
+    was, now = diff.changed["last_sale_eth"][9]
     assert (was != now, now) == (True, 400000.0)
-    assert set(found.changed) <= {
+    assert set(diff.changed) <= {
         "best_listing_eth",
         "sale_count",
         "last_sale_eth",
@@ -48,31 +48,31 @@ def test_new_sales_and_prices_are_told_by_punk(
         "median_sale_eth",
         "highest_sale_eth",
     }
-    assert (found.added, found.removed, found.schema) == ([], [], [])
+    assert (diff.added, diff.removed, diff.schema) == ([], [], [])
 
 
-def test_other_labels_pixels_and_rows_are_told(
+def test_changed_labels_pixels_and_rows_are_reported(
     fetch: Fetch, root: Path, server: OpenSeaServer
 ) -> None:
-    before = rebuild(fetch, root)
+    before = fetch_and_build(fetch, root)
     server.punks[5].accessories = ["Beanie"]
     server.punks = [p for p in server.punks if p.punk_id != 59]
-    # An image changes with its address: what is recorded under one is not asked for again.
+    # Images are requested once per URL, so changed pixels need a new URL.
     server.images[1000] = png_bytes(server.punks[6].sprite)
     server.image_fields = lambda i: (
         {"image_url": f"{server.base_url}/images/1000.png"} if i == 7 else {}
     )
-    after = rebuild(fetch, root)
-    found = compare_snapshots(before, after)
-    assert (found.added, found.removed) == ([], [59])
-    assert list(found.changed["accessories"]) == [5]
-    assert list(found.changed["pixels_sha256"]) == [7]
+    after = fetch_and_build(fetch, root)
+    diff = compare_snapshots(before, after)
+    assert (diff.added, diff.removed) == ([], [59])
+    assert list(diff.changed["accessories"]) == [5]
+    assert list(diff.changed["pixels_sha256"]) == [7]
     assert compare_snapshots(after, before).added == [59]
 
 
-def test_a_source_without_sales_is_told_apart_from_no_sales(
+def test_sales_of_a_new_source_are_a_schema_change(
     fetch: Fetch, root: Path, built_root: Path
 ) -> None:
-    found = compare_snapshots(open_snapshot(built_root), rebuild(fetch, root))
-    assert found.schema == ["sales were not known, and are known now"]
-    assert found.changed["sale_count"][0][0] is None
+    diff = compare_snapshots(open_snapshot(built_root), fetch_and_build(fetch, root))
+    assert diff.schema == ["the sales table was added"]
+    assert diff.changed["sale_count"][0][0] is None

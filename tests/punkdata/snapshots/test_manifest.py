@@ -6,21 +6,21 @@ from pathlib import Path
 import pytest
 
 from punkdata.errors import DataError
-from punkdata.snapshots.manifest import read_manifest
+from punkdata.snapshots.manifest import may_become_latest, read_manifest
 from punkdata.snapshots.reader import open_snapshot
 from punkdata.traits import LABELS
 
 
-def test_counts_add_up(built_root: Path) -> None:
+def test_counts_add_up_to_the_number_of_punks(built_root: Path) -> None:
     manifest = open_snapshot(built_root).manifest
     assert manifest.punks == manifest.expected == 60
-    for parts in manifest.splits.values():
-        assert sum(parts.values()) == 60
+    for sizes in manifest.splits.values():
+        assert sum(sizes.values()) == 60
     assert list(manifest.labels) == list(LABELS)
     assert sum(manifest.accessories_per_punk.values()) == 60
 
 
-def test_only_ten_thousand_complete_punks_are_the_whole_collection(built_root: Path) -> None:
+def test_whole_collection_is_complete_with_10000_punks(built_root: Path) -> None:
     manifest = open_snapshot(built_root).manifest
     assert not manifest.is_whole_collection
     whole = manifest.model_copy(update={"expected": 10_000})
@@ -28,7 +28,7 @@ def test_only_ten_thousand_complete_punks_are_the_whole_collection(built_root: P
     assert not whole.model_copy(update={"status": "partial"}).is_whole_collection
 
 
-def test_fields_of_a_newer_writer_are_passed_over(built_root: Path, tmp_path: Path) -> None:
+def test_unknown_fields_are_ignored(built_root: Path, tmp_path: Path) -> None:
     manifest = open_snapshot(built_root).manifest
     file = tmp_path / "manifest.json"
     file.write_text(json.dumps(manifest.model_dump(mode="json") | {"news": 1}))
@@ -38,7 +38,7 @@ def test_fields_of_a_newer_writer_are_passed_over(built_root: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     "path", ["../a", "/etc/passwd", "a/../../b", "a//b", "", ".hidden", "a\\b"]
 )
-def test_a_file_outside_the_snapshot_is_refused(
+def test_file_path_outside_the_snapshot_is_rejected(
     path: str, built_root: Path, tmp_path: Path
 ) -> None:
     data = open_snapshot(built_root).manifest.model_dump(mode="json")
@@ -49,16 +49,28 @@ def test_a_file_outside_the_snapshot_is_refused(
         read_manifest(file)
 
 
-def test_a_manifest_larger_than_any_is_refused_unread(tmp_path: Path) -> None:
+def test_oversized_manifest_is_rejected_without_parsing(tmp_path: Path) -> None:
     with (tmp_path / "manifest.json").open("wb") as file:
-        file.truncate(10**11)  # takes no room on the disk
+        file.truncate(64_000_001)  # a sparse file
     with pytest.raises(DataError, match="more than 64,000,000 bytes"):
         read_manifest(tmp_path / "manifest.json")
 
 
-def test_a_wrong_field_is_named(built_root: Path, tmp_path: Path) -> None:
+def test_invalid_field_is_named_in_the_error(built_root: Path, tmp_path: Path) -> None:
     data = open_snapshot(built_root).manifest.model_dump(mode="json") | {"punks": "many"}
     file = tmp_path / "manifest.json"
     file.write_text(json.dumps(data))
     with pytest.raises(DataError, match="damaged .punks: "):
         read_manifest(file)
+
+
+def test_may_become_latest_unless_partial_or_a_sample_of_a_larger_one(built_root: Path) -> None:
+    complete = open_snapshot(built_root).manifest
+    partial = complete.model_copy(update={"status": "partial"})
+    sample = complete.model_copy(update={"limit": 3, "expected": 3})
+    assert may_become_latest(complete, None)
+    assert may_become_latest(complete, sample)
+    assert may_become_latest(sample, None)
+    assert may_become_latest(sample, sample)
+    assert not may_become_latest(sample, complete)
+    assert not may_become_latest(partial, None)

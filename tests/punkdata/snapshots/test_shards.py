@@ -13,7 +13,7 @@ from punkdata.images.sprite_png import encode_png
 from punkdata.snapshots.shards import Sample, read_shard, shard_name, write_shard
 
 
-def samples() -> list[Sample]:
+def make_samples() -> list[Sample]:
     return [
         Sample(
             encode_png(p.sprite),
@@ -31,33 +31,33 @@ def samples() -> list[Sample]:
     ]
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
+def test_read_shard_returns_what_was_written(tmp_path: Path) -> None:
     path = tmp_path / shard_name("train", 0)
-    write_shard(path, samples())
-    assert list(read_shard(path)) == samples()
+    write_shard(path, make_samples())
+    assert list(read_shard(path)) == make_samples()
 
 
-def test_the_same_samples_make_the_same_bytes(tmp_path: Path) -> None:
+def test_same_samples_give_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        write_shard(tmp_path / name, samples())
+        write_shard(tmp_path / name, make_samples())
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_members_are_as_other_readers_need_them(tmp_path: Path) -> None:
-    write_shard(tmp_path / "x.tar", samples())
+def test_members_follow_the_webdataset_layout(tmp_path: Path) -> None:
+    write_shard(tmp_path / "x.tar", make_samples())
     with tarfile.open(tmp_path / "x.tar") as tar:
         members = tar.getmembers()
         assert [m.name for m in members[:2]] == ["0000.png", "0000.json"]
         assert {m.mtime for m in members} == {0}
         assert not any(m.pax_headers for m in members)
-        facts = [json.load(tar.extractfile(m)) for m in members if m.name.endswith("json")]  # type: ignore[arg-type]
-    assert len({tuple(f) for f in facts}) == 1
-    assert None not in facts[0].values()
+        fields = [json.load(tar.extractfile(m)) for m in members if m.name.endswith("json")]  # type: ignore[arg-type]
+    assert len({tuple(f) for f in fields}) == 1
+    assert None not in fields[0].values()
 
 
-def other_member(name: str, **how: object) -> tarfile.TarInfo:
+def make_member(name: str, **fields: object) -> tarfile.TarInfo:
     member = tarfile.TarInfo(name)
-    for field, value in how.items():
+    for field, value in fields.items():
         setattr(member, field, value)
     return member
 
@@ -65,14 +65,14 @@ def other_member(name: str, **how: object) -> tarfile.TarInfo:
 @pytest.mark.parametrize(
     "member",
     [
-        other_member("0000.png", type=tarfile.SYMTYPE, linkname="/etc/passwd"),
-        other_member("0000.png", type=tarfile.LNKTYPE, linkname="0000.png"),
-        other_member("0000.png", type=tarfile.DIRTYPE),
-        other_member("0000.png", type=tarfile.FIFOTYPE),
-        other_member("0000.png", size=2_000_000),
-        other_member("0000.png", type=tarfile.CHRTYPE),
-        # Some bytes that say they are the beginning of a terabyte of zeros.
-        other_member(
+        make_member("0000.png", type=tarfile.SYMTYPE, linkname="/etc/passwd"),
+        make_member("0000.png", type=tarfile.LNKTYPE, linkname="0000.png"),
+        make_member("0000.png", type=tarfile.DIRTYPE),
+        make_member("0000.png", type=tarfile.FIFOTYPE),
+        make_member("0000.png", size=2_000_000),
+        make_member("0000.png", type=tarfile.CHRTYPE),
+        # A sparse file that claims to expand to a terabyte of zeros.
+        make_member(
             "0000.png",
             pax_headers={
                 "GNU.sparse.major": "0",
@@ -82,28 +82,30 @@ def other_member(name: str, **how: object) -> tarfile.TarInfo:
         ),
     ],
 )
-def test_tricks_of_archives_are_refused(tmp_path: Path, member: tarfile.TarInfo) -> None:
+def test_read_shard_rejects_links_and_large_members(
+    tmp_path: Path, member: tarfile.TarInfo
+) -> None:
     path = tmp_path / "x.tar"
     with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
-        for one in (member, other_member("0000.json")):
+        for one in (member, make_member("0000.json")):
             tar.addfile(one, io.BytesIO(bytes(one.size)))
-    with pytest.raises(DataError, match="not a whole shard of punkdata .* is not a small file"):
+    with pytest.raises(DataError, match="not a shard of punkdata .* is not a small regular file"):
         list(read_shard(path))
 
 
 @pytest.mark.parametrize("cut", [100, 1024, 3000])
-def test_a_damaged_archive_is_refused_by_name(tmp_path: Path, cut: int) -> None:
+def test_damaged_shard_error_names_the_file(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "x.tar"
-    write_shard(path, samples())
+    write_shard(path, make_samples())
     path.write_bytes(path.read_bytes()[:cut])
     with pytest.raises(DataError, match=r"x\.tar"):
         list(read_shard(path))
 
 
-def test_a_strange_archive_is_refused(tmp_path: Path) -> None:
+def test_read_shard_rejects_other_archives(tmp_path: Path) -> None:
     path = tmp_path / "x.tar"
     with tarfile.open(path, "w") as tar:
         for name in ("pyproject.toml", "Makefile"):
             tar.addfile(tarfile.TarInfo(name))
-    with pytest.raises(DataError, match="without its JSON"):
+    with pytest.raises(DataError, match="has no JSON member for"):
         list(read_shard(path))

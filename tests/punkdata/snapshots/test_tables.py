@@ -17,31 +17,33 @@ from punkdata.snapshots.tables import (
 from punkdata.traits import LABELS, encode_labels
 
 
-def test_rows_give_sprites_and_label_vectors(built_root: Path, punks: list[DrawnPunk]) -> None:
+def test_extract_sprites_and_labels_invert_the_build(
+    built_root: Path, punks: list[DrawnPunk]
+) -> None:
     rows = open_snapshot(built_root).punks().sort_by("punk_id")
     assert (extract_sprites(rows) == np.stack([p.sprite for p in punks])).all()
     vectors = [encode_labels(p.type, p.accessories) for p in punks]
     assert (extract_labels(rows) == np.stack(vectors)).all()
 
 
-def test_rows_are_counted(built_root: Path, punks: list[DrawnPunk]) -> None:
+def test_count_labels_and_splits_counts_every_row(built_root: Path, punks: list[DrawnPunk]) -> None:
     counts = count_labels_and_splits(open_snapshot(built_root).punks())
     assert counts["punks"] == 60
     assert list(counts["labels"]) == list(LABELS)
     assert counts["labels"]["Ape"] == sum(p.type == "Ape" for p in punks)
-    bare = sum(not p.accessories for p in punks)
-    assert counts["accessories_per_punk"]["0"] == bare
+    without_accessories = sum(not p.accessories for p in punks)
+    assert counts["accessories_per_punk"]["0"] == without_accessories
     assert counts["splits"]["by_id"] == {"train": 60, "val": 0, "test": 0}
 
 
-def test_a_sample_holds_its_row_without_nulls(built_root: Path) -> None:
+def test_extract_samples_returns_rows_without_nulls(built_root: Path) -> None:
     rows = open_snapshot(built_root).punks("val")
     samples = extract_samples(rows)
     assert [s.punk_id for s in samples] == rows.column("punk_id").to_pylist()
     assert all(value is not None for value in vars(samples[0]).values())
 
 
-def test_hidden_labels_are_those_of_the_column(built_root: Path) -> None:
+def test_extract_hidden_labels_encodes_the_column(built_root: Path) -> None:
     rows = open_snapshot(built_root).punks("val").slice(0, 2)
     at = rows.schema.get_field_index("hidden_accessories")
     rows = rows.set_column(at, "hidden_accessories", pa.array([["Mole"], []]))

@@ -19,11 +19,11 @@ from punkdata.snapshots.url_io import url_errors
 pytestmark = pytest.mark.usefixtures("cache")
 
 
-def send(snapshot: Snapshot, url: str) -> tuple[str, bool, bool]:
+def send(snapshot: Snapshot, url: str) -> tuple[str, bool, str | None]:
     return publish_snapshot(snapshot.path, snapshot.manifest, url)
 
 
-def test_refusals_and_missing_packages_have_their_own_exit_codes(
+def test_denied_access_and_missing_setup_are_distinguished(
     snapshot: Snapshot, s3: str, start_proxy: StartProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start_proxy(lambda method, path: "refuse")
@@ -40,37 +40,35 @@ def test_refusals_and_missing_packages_have_their_own_exit_codes(
         open_snapshot("gs://bucket/punks")
     with pytest.raises(SetupError, match=r'pip install "punkdata\[s3\]"'), url_errors("s3://b"):
         raise ImportError("no s3fs")
-    with pytest.raises(UsageError, match="no file system that fsspec knows"):
+    with pytest.raises(UsageError, match="not a protocol that fsspec supports"):
         open_snapshot("nowhere://bucket/punks")
 
 
-def test_a_server_that_is_not_there_is_an_error_of_the_network(
-    s3: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unreachable_server_is_a_network_error(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     clear_connection_cache()
-    with pytest.raises(NetworkError, match="cannot be reached"):
+    with pytest.raises(NetworkError, match="cannot reach"):
         open_snapshot(s3)
 
 
-def test_a_place_below_a_file_cannot_be_written(snapshot: Snapshot, tmp_path: Path) -> None:
+def test_url_below_a_file_cannot_be_written(snapshot: Snapshot, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="no such bucket or place"):
+    with pytest.raises(UsageError, match="the bucket or folder does not exist"):
         send(snapshot, f"file://{tmp_path}/file")
 
 
-def test_a_web_server_that_forbids_is_told_from_one_that_is_ill() -> None:
-    with http_server(403) as address, pytest.raises(RefusedError, match="is refused"):
+def test_http_status_determines_the_error() -> None:
+    with http_server(403) as address, pytest.raises(RefusedError, match="was denied"):
         open_snapshot(f"{address}/punks")
-    with http_server(500) as address, pytest.raises(NetworkError, match="cannot be reached"):
+    with http_server(500) as address, pytest.raises(NetworkError, match="cannot reach"):
         open_snapshot(f"{address}/punks")
-    with http_server(404) as address, pytest.raises(UsageError, match="no complete snapshot"):
+    with http_server(404) as address, pytest.raises(UsageError, match="no complete snapshot found"):
         open_snapshot(f"{address}/punks")
 
 
 @contextmanager
 def http_server(status: int) -> Iterator[str]:
-    """The address of a server that always answers with this status."""
+    """Run a server that answers every request with this status; yield its base URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
