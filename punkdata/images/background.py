@@ -82,7 +82,7 @@ def remove_background(opaque: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], str
 
 
 def check_background_color(background: NDArray[np.uint8], is_background: NDArray[np.bool_]) -> None:
-    """Check that a background in a color of the palette can be told apart from the punk.
+    """Check that a background in a color of the palette can be distinguished from the punk.
 
     White is the only color of the palette that no punk has at its outline. White pixels that are
     connected to the border of the image are therefore background, while enclosed white pixels may

@@ -15,9 +15,8 @@ import numpy as np
 from PIL import Image
 
 from punkdata.images.palette import PALETTE
+from punkdata.images.sprite import BACKGROUND_COLOR, SIDE_PX
 from punkdata.traits import ACCESSORIES, LABELS, TYPES
-
-SIDE = 24
 
 
 @dataclass
@@ -29,7 +28,7 @@ class DrawnPunk:
     @property
     def sprite(self) -> np.ndarray:
         """A square face in a color of the type, and two pixels for each accessory."""
-        pixels = np.zeros((SIDE, SIDE, 4), np.uint8)
+        pixels = np.zeros((SIDE_PX, SIDE_PX, 4), np.uint8)
         pixels[4:21, 5:19] = PALETTE[40 + 30 * TYPES.index(self.type)]
         for name in self.accessories:
             at = ACCESSORIES.index(name)
@@ -57,7 +56,7 @@ def draw_punks(n: int = 60, seed: int = 7) -> list[DrawnPunk]:
 
 def all_colors() -> np.ndarray:
     """A sprite that shows every color of the palette once, inside a transparent frame."""
-    sprite = np.zeros((SIDE, SIDE, 4), np.uint8)
+    sprite = np.zeros((SIDE_PX, SIDE_PX, 4), np.uint8)
     inner = np.zeros((256, 4), np.uint8)  # 16 x 16 places
     inner[: len(PALETTE)] = PALETTE
     sprite[4:20, 4:20] = inner.reshape(16, 16, 4)
@@ -65,7 +64,7 @@ def all_colors() -> np.ndarray:
 
 
 def svg_uri(sprite: np.ndarray) -> str:
-    """The sprite as the contract writes it: a data URI with a rectangle a pixel, and raw `#`."""
+    """Return the sprite as the contract encodes it: a data URI of one rectangle per pixel."""
     rectangles = "".join(
         f'<rect x="{x}" y="{y}" width="1" height="1" shape-rendering="crispEdges" '
         f'fill="#{bytes(sprite[y, x]).hex()}"/>'
@@ -76,6 +75,7 @@ def svg_uri(sprite: np.ndarray) -> str:
 
 
 def encode_image(image: Image.Image, kind: str, **options: Any) -> bytes:
+    """Return the image as a file in the format `kind`, saved with Pillow's options."""
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
@@ -84,10 +84,10 @@ def encode_image(image: Image.Image, kind: str, **options: Any) -> bytes:
 def enlarge_sprite(
     sprite: np.ndarray,
     side: int = 336,
-    background: str | None = "#638596",
+    background: str | None = BACKGROUND_COLOR,
     resample: Image.Resampling = Image.Resampling.LANCZOS,
 ) -> Image.Image:
-    """The sprite at 336 pixels, on a background, resized smoothly from there to another side."""
+    """Return the sprite on a background, upscaled to 336 pixels and then resized to `side`."""
     image = Image.fromarray(sprite)
     if background:
         behind = Image.new("RGBA", image.size, background)
@@ -104,13 +104,13 @@ def png_bytes(
     mode: str = "RGBA",
     **options: Any,
 ) -> bytes:
-    """A PNG of the sprite as somebody else would save it."""
+    """Return the sprite as a PNG, or in another `format`, upscaled by an integer factor."""
     image = Image.fromarray(sprite)
     if background:
         behind = Image.new("RGBA", image.size, background)
         behind.alpha_composite(image)
         image = behind
-    image = image.convert(mode).resize((SIDE * scale, SIDE * scale), Image.Resampling.NEAREST)
+    image = image.convert(mode).resize((SIDE_PX * scale, SIDE_PX * scale), Image.Resampling.NEAREST)
     file = io.BytesIO()
     image.save(file, options.pop("format", "PNG"), **options)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""Plain backgrounds are removed, or refused where they cannot be told apart from the punk."""
+"""Plain backgrounds are removed, or refused where they may belong to the punk."""
 
 from __future__ import annotations
 
