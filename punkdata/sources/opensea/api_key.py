@@ -84,7 +84,7 @@ def find_key(
     if text := environment.get(API_KEY_VARIABLE, "").strip():
         return ApiKey(
             _check_format(text, f"the environment variable {API_KEY_VARIABLE}"),
-            f"from the environment variable {API_KEY_VARIABLE}",
+            f"the environment variable {API_KEY_VARIABLE}",
             f"set {API_KEY_VARIABLE} to a valid key, or unset it to use a free one",
         )
     if key_file is not None:
@@ -95,7 +95,7 @@ def find_key(
             raise UsageError(f"cannot read --api-key-file {key_file}: {reason}") from None
         return ApiKey(
             _check_format(text, f"--api-key-file {key_file}"),
-            f"from the file {key_file}",
+            f"the file {key_file}",
             "write a valid key into the file, or omit --api-key-file to use a free one",
         )
     return _load_stored_key(base_url, config_dir)

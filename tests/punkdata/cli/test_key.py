@@ -88,7 +88,7 @@ def test_expiring_key_is_used_if_no_new_one_is_granted(
     assert run("key", "--renew") == 0
     server.disabled_endpoints = ("auth",)
     assert run("fetch", "--limit", 2, "--root", root) == 0
-    assert "gives no instant key (403); the old one is valid until" in capsys.readouterr().err
+    assert "did not issue an instant key (status 403); the old one is valid until" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("answer", [True, False])
