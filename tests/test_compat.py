@@ -1,4 +1,4 @@
-"""Other people's tools on a real snapshot, each by its own library."""
+"""Other libraries reading a snapshot: datasets, webdataset, pandas, polars, duckdb and others."""
 
 from __future__ import annotations
 
@@ -31,38 +31,39 @@ JSONPATH = (
     "jsonpath-rw-1.4.0.tar.gz",
     "05c471281c45ae113f6103d1268ec7a4831a2e96aa80de45edc89b11fac4fbec",
 )
-"""a source archive, and its SHA-256"""
+"""File name of a source archive on the package index, and its SHA-256."""
 
 pytestmark = [
     pytest.mark.compat,
-    # Of the libraries themselves, in versions that are not ours to choose.
+    # Warnings inside these libraries are not errors, because any version may be installed.
     pytest.mark.filterwarnings("default"),
 ]
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where Hugging Face's libraries keep what they read; nothing is asked for online."""
+    """The cache folder of Hugging Face's libraries, which are set to offline mode."""
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     return tmp_path / "hf"
 
 
-def truth(snapshot: Snapshot, part: str) -> tuple[list[dict[str, Any]], np.ndarray]:
-    table = snapshot.punks(part)
+def read_rows(snapshot: Snapshot, split: str) -> tuple[list[dict[str, Any]], np.ndarray]:
+    """Return the rows of a split without images, and its sprites."""
+    table = snapshot.punks(split)
     return table.drop_columns("image").to_pylist(), extract_sprites(table)
 
 
-def test_datasets_reads_the_folder(priced: Snapshot, home: Path) -> None:
+def test_datasets_reads_a_snapshot_with_sales(priced: Snapshot, home: Path) -> None:
     datasets = pytest.importorskip("datasets")
     loaded = datasets.load_dataset(str(priced.path), cache_dir=str(home))
-    for part in ("train", "val", "test"):
-        rows, sprites = truth(priced, part)
-        assert len(loaded[part]) == len(rows)
-        for ours, theirs, sprite in zip(rows, loaded[part], sprites, strict=True):
-            assert theirs["image"].mode == "RGBA"
-            assert (np.asarray(theirs["image"]) == sprite).all()
-            assert {k: v for k, v in theirs.items() if k != "image"} == ours
+    for split in ("train", "val", "test"):
+        rows, sprites = read_rows(priced, split)
+        assert len(loaded[split]) == len(rows)
+        for row, item, sprite in zip(rows, loaded[split], sprites, strict=True):
+            assert item["image"].mode == "RGBA"
+            assert (np.asarray(item["image"]) == sprite).all()
+            assert {k: v for k, v in item.items() if k != "image"} == row
     features = loaded["train"].features
     assert features["type_id"].names == list(TYPES)
     assert features["accessory_ids"].feature.names == list(ACCESSORIES)
@@ -73,7 +74,7 @@ def test_datasets_reads_the_folder(priced: Snapshot, home: Path) -> None:
     assert list(sales) == table.to_pylist()
 
 
-def test_datasets_reads_a_snapshot_without_prices(snapshot: Snapshot, home: Path) -> None:
+def test_datasets_reads_a_snapshot_without_sales(snapshot: Snapshot, home: Path) -> None:
     datasets = pytest.importorskip("datasets")
     loaded = datasets.load_dataset(str(snapshot.path), split="train", cache_dir=str(home))
     assert len(loaded) == snapshot.manifest.splits["default"]["train"]
@@ -83,39 +84,39 @@ def test_datasets_reads_a_snapshot_without_prices(snapshot: Snapshot, home: Path
 def test_datasets_reads_the_tar_shards(hiding: Snapshot, home: Path) -> None:
     datasets = pytest.importorskip("datasets")
     shards = hiding.path / "shards"
-    files = {part: str(shards / f"punks-{part}-*.tar") for part in ("train", "val", "test")}
+    files = {split: str(shards / f"punks-{split}-*.tar") for split in ("train", "val", "test")}
     loaded = datasets.load_dataset("webdataset", data_files=files, cache_dir=str(home))
-    for part in files:
-        rows, sprites = truth(hiding, part)
-        for ours, theirs, sprite in zip(rows, loaded[part], sprites, strict=True):
-            assert (np.asarray(theirs["png"]) == sprite).all()
+    for split in files:
+        rows, sprites = read_rows(hiding, split)
+        for row, item, sprite in zip(rows, loaded[split], sprites, strict=True):
+            assert (np.asarray(item["png"]) == sprite).all()
             for name in ("punk_id", "labels", "hidden_accessories"):
-                assert theirs["json"][name] == ours[name]
+                assert item["json"][name] == row[name]
 
 
-def test_datasets_and_torchvision_s_layout_reads_the_export(
+def test_datasets_reads_the_imagefolder_export(
     snapshot: Snapshot, home: Path, tmp_path: Path
 ) -> None:
     datasets = pytest.importorskip("datasets")
-    out = export_imagefolder(snapshot, tmp_path / "pictures")
+    out = export_imagefolder(snapshot, tmp_path / "images")
     loaded = datasets.load_dataset("imagefolder", data_dir=str(out), cache_dir=str(home))
-    assert {name: len(part) for name, part in loaded.items()} == {
+    assert {name: len(split) for name, split in loaded.items()} == {
         "train": snapshot.manifest.splits["default"]["train"],
         "validation": snapshot.manifest.splits["default"]["val"],
         "test": snapshot.manifest.splits["default"]["test"],
     }
-    rows, sprites = truth(snapshot, "val")
+    rows, sprites = read_rows(snapshot, "val")
     by_id = {row["punk_id"]: (row, sprite) for row, sprite in zip(rows, sprites, strict=True)}
-    for theirs in loaded["validation"]:
-        row, sprite = by_id[theirs["punk_id"]]
-        assert (np.asarray(theirs["image"].convert("RGBA")) == sprite).all()
-        assert theirs["type"] == row["type"]
-    # torchvision itself is not needed: its ImageFolder takes the sorted folders as classes.
+    for item in loaded["validation"]:
+        row, sprite = by_id[item["punk_id"]]
+        assert (np.asarray(item["image"].convert("RGBA")) == sprite).all()
+        assert item["type"] == row["type"]
+    # torchvision's ImageFolder uses the sorted folder names as classes.
     assert sorted(p.name for p in (out / "train").iterdir() if p.is_dir()) == sorted(TYPES)
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_webdataset_with_a_loader_keeps_rgba(snapshot: Snapshot) -> None:
+def test_webdataset_with_a_loader_preserves_rgba(snapshot: Snapshot) -> None:
     webdataset = pytest.importorskip("webdataset")
     import torch
 
@@ -124,38 +125,38 @@ def test_webdataset_with_a_loader_keeps_rgba(snapshot: Snapshot) -> None:
         webdataset.WebDataset(shard.as_uri(), shardshuffle=False)
         .decode("pilrgba")
         .to_tuple("png", "json")
-        .map_tuple(np.asarray, lambda facts: facts["punk_id"])
+        .map_tuple(np.asarray, lambda fields: fields["punk_id"])
     )
-    rows, sprites = truth(snapshot, "train")
-    seen = 0
+    rows, sprites = read_rows(snapshot, "train")
+    position = 0
     for images, ids in torch.utils.data.DataLoader(samples, batch_size=16, num_workers=1):
         assert images.shape[1:] == (24, 24, 4)
         for image, punk_id in zip(images, ids, strict=True):
-            assert punk_id == rows[seen]["punk_id"]
-            assert (image.numpy() == sprites[seen]).all()
-            seen += 1
-    assert seen == len(rows)
+            assert punk_id == rows[position]["punk_id"]
+            assert (image.numpy() == sprites[position]).all()
+            position += 1
+    assert position == len(rows)
 
 
-def test_pandas_polars_and_duckdb_read_the_parquet(priced: Snapshot) -> None:
+def test_pandas_polars_and_duckdb_read_the_parquet_files(priced: Snapshot) -> None:
     pandas, polars, duckdb = (pytest.importorskip(n) for n in ("pandas", "polars", "duckdb"))
     pattern = str(priced.path / "data" / "punks-*.parquet")
-    rows = sorted(truth(priced, "all")[0], key=lambda row: row["punk_id"])
+    rows = sorted(read_rows(priced, "all")[0], key=lambda row: row["punk_id"])
     females = sum(row["type"] == "Female" for row in rows)
 
     frame = pandas.concat(pandas.read_parquet(f) for f in (priced.path / "data").glob("punks-*"))
     assert int((frame["type"] == "Female").sum()) == females
-    read = polars.read_parquet(pattern).sort("punk_id")
-    assert read["accessories"].to_list() == [row["accessories"] for row in rows]
-    assert read["labels"].to_list() == [row["labels"] for row in rows]
-    assert read["last_sale_wei"].to_list() == [row["last_sale_wei"] for row in rows]
-    first = Image.open(io.BytesIO(read["image"].struct.field("bytes")[0]))
+    table = polars.read_parquet(pattern).sort("punk_id")
+    assert table["accessories"].to_list() == [row["accessories"] for row in rows]
+    assert table["labels"].to_list() == [row["labels"] for row in rows]
+    assert table["last_sale_wei"].to_list() == [row["last_sale_wei"] for row in rows]
+    first = Image.open(io.BytesIO(table["image"].struct.field("bytes")[0]))
     assert first.mode == "RGBA"
-    told = duckdb.sql(
+    groups = duckdb.sql(
         f"select type, count(*), max(last_sale_wei) from '{pattern}' group by type"
     ).fetchall()
-    for kind, count, highest in told:
-        same = [row for row in rows if row["type"] == kind]
+    for punk_type, count, highest in groups:
+        same = [row for row in rows if row["type"] == punk_type]
         assert count == len(same)
         prices = [row["last_sale_wei"] for row in same if row["last_sale_wei"] is not None]
         assert int(highest) == max(prices)
@@ -163,11 +164,11 @@ def test_pandas_polars_and_duckdb_read_the_parquet(priced: Snapshot) -> None:
         f"select sum(s.price_eth) from '{priced.path}/data/sales-*.parquet' s "
         f"join '{pattern}' p using (punk_id) where list_contains(p.accessories, 'Earring')"
     ).fetchall()
-    wearers = {row["punk_id"] for row in rows if "Earring" in row["accessories"]}
-    table = priced.sales()
-    assert table is not None
-    paid = [s["price_eth"] or 0 for s in table.to_pylist() if s["punk_id"] in wearers]
-    assert (total or 0) == pytest.approx(sum(paid))
+    with_earring = {row["punk_id"] for row in rows if "Earring" in row["accessories"]}
+    sales = priced.sales()
+    assert sales is not None
+    prices_eth = [s["price_eth"] or 0 for s in sales.to_pylist() if s["punk_id"] in with_earring]
+    assert (total or 0) == pytest.approx(sum(prices_eth))
 
 
 READ_CROISSANT = """
@@ -190,10 +191,10 @@ print(json.dumps([list(map(str, problems)), val, sales]))
 
 @pytest.fixture
 def croissant_path(tmp_path: Path) -> Path:
-    """A folder to import mlcroissant from.
+    """A folder from which mlcroissant can be imported.
 
-    It needs jsonpath-rw, which comes as source only. What pip would run to install that is not
-    run: its modules are taken out of the archive.
+    mlcroissant needs jsonpath-rw, which is published as a source archive only. Its modules are
+    extracted, so that none of its code runs during installation.
     """
     path = tmp_path / "croissant"
     wheels = ("mlcroissant", "decorator", "etils", "ply", "rdflib")
@@ -216,39 +217,39 @@ def croissant_path(tmp_path: Path) -> Path:
 
 @pytest.mark.network
 def test_mlcroissant_reads_images_and_labels(priced: Snapshot, croissant_path: Path) -> None:
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", READ_CROISSANT, str(priced.path / "croissant.json")],
         env=os.environ | {"PYTHONPATH": str(croissant_path)},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    problems, val, sales = json.loads(done.stdout.splitlines()[-1])
+    assert process.returncode == 0, process.stderr
+    problems, val, sales = json.loads(process.stdout.splitlines()[-1])
     assert problems == []
-    rows, sprites = truth(priced, "val")
+    rows, sprites = read_rows(priced, "val")
     assert len(val) == len(rows)
-    for (kind, names, labels, png), ours, sprite in zip(val, rows, sprites, strict=True):
+    for (punk_type, names, labels, png), row, sprite in zip(val, rows, sprites, strict=True):
         assert (np.asarray(Image.open(io.BytesIO(base64.b64decode(png)))) == sprite).all()
-        assert (kind, names, labels) == (ours["type"], ours["accessories"], ours["labels"])
+        assert (punk_type, names, labels) == (row["type"], row["accessories"], row["labels"])
     table = priced.sales()
     assert table is not None
     assert sales == len(table)
 
 
-@pytest.mark.parametrize("start", ["spawn", "fork"])
-def test_a_torch_loader_with_workers(start: str, snapshot: Snapshot) -> None:
+@pytest.mark.parametrize("context", ["spawn", "fork"])
+def test_torch_loader_with_workers_reads_every_image(context: str, snapshot: Snapshot) -> None:
     import torch
 
     dataset = PunkDataset(snapshot.path, split="train")
     loader = torch.utils.data.DataLoader(
-        dataset, batch_size=8, num_workers=2, multiprocessing_context=start
+        dataset, batch_size=8, num_workers=2, multiprocessing_context=context
     )
     images = torch.cat([images for images, _ in loader])
     assert torch.equal((images * 255).round().to(torch.uint8), dataset.as_tensors()[0])
 
 
-def test_the_readme_names_the_versions_that_are_tested() -> None:
+def test_docs_list_the_tested_library_versions() -> None:
     text = (Path(__file__).parent.parent / "docs" / "data.md").read_text("utf-8")
     names = re.findall(r"^\| ([a-z]+) ([0-9.]+) \|", text, re.MULTILINE)
     assert len(names) >= 6

@@ -1,6 +1,7 @@
-"""The recipe that sends a snapshot to a hub, against a server that answers as the hub does.
+"""The example that uploads a snapshot to the Hugging Face Hub, run against a local server.
 
-Its files are taken in the commit itself; the hub's stores for large files are not rendered.
+The server implements the few endpoints that the example uses. Files arrive inside the commit;
+the Hub's separate storage for large files is not implemented.
 """
 
 from __future__ import annotations
@@ -17,82 +18,101 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.sprites import iter_files
 
 from punkdata.snapshots.reader import Snapshot
 
 pytestmark = pytest.mark.compat
 SCRIPT = Path(__file__).parent.parent / "examples" / "publish_to_hub.py"
 REPOSITORY = "/api/datasets/you/punks"
+TOKEN = "hf_of_the_test"
 
 
 class Hub(ThreadingHTTPServer):
-    """What the hub keeps of one repository."""
+    """A server with one data set repository, kept in memory."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.files: dict[str, bytes] = {"old.parquet": b"of an older snapshot"}
         self.tags: list[str] = []
         self.private: bool | None = None
-        self.tokens: set[str] = set()
-        self.is_open = True
+        self.authorizations: set[str] = set()
+        self.denies_access = False
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def reply(self, path: str, body: bytes) -> Any:
+        """Return the reply to a request as JSON data, or None if there is no such endpoint."""
+        if path == "/api/repos/create":
+            options = json.loads(body)
+            self.private = options.get("private", options.get("visibility") == "private")
+            return {"url": f"{self.url}/datasets/you/punks", "id": "you/punks"}
+        if path.startswith("/api/validate-yaml"):
+            return {"errors": [], "warnings": []}
+        endpoints = {
+            "refs": self._list_refs,
+            "tree": self._list_files,
+            "revision": lambda _: {"id": "you/punks", "sha": "0" * 40, "siblings": []},
+            "preupload": self._prepare_upload,
+            "commit": self._commit,
+            "tag": self._create_tag,
+        }
+        endpoint = path.removeprefix(f"{REPOSITORY}/").split("/")[0]
+        return endpoints[endpoint](body) if endpoint in endpoints else None
+
+    def _list_refs(self, _: bytes) -> Any:
+        tags = [
+            {"name": tag, "ref": f"refs/tags/{tag}", "targetCommit": "0" * 40} for tag in self.tags
+        ]
+        return {"branches": [], "converts": [], "tags": tags}
+
+    def _list_files(self, _: bytes) -> Any:
+        return [
+            {"type": "file", "path": name, "size": len(data), "oid": "0" * 40}
+            for name, data in self.files.items()
+        ]
+
+    def _prepare_upload(self, body: bytes) -> Any:
+        names = [file["path"] for file in json.loads(body)["files"]]
+        mode = {"uploadMode": "regular", "shouldIgnore": False}
+        return {"files": [{"path": name, **mode} for name in names]}
+
+    def _commit(self, body: bytes) -> Any:
+        for line in map(json.loads, body.splitlines()):
+            if line["key"] == "file":
+                content = line["value"]["content"]
+                self.files[line["value"]["path"]] = base64.b64decode(content)
+            elif line["key"] == "deletedFile":
+                del self.files[line["value"]["path"]]
+        url = f"{self.url}/datasets/you/punks/commit/{'1' * 40}"
+        return {"success": True, "commitOid": "1" * 40, "commitUrl": url, "hookOutput": ""}
+
+    def _create_tag(self, body: bytes) -> Any:
+        self.tags.append(json.loads(body)["tag"])
+        return {}
 
 
 class Handler(BaseHTTPRequestHandler):
+    """Passes requests on to the Hub and sends its replies."""
+
     server: Hub
 
     def log_message(self, *args: object) -> None:
         pass
 
     def answer(self) -> None:
-        hub, path = self.server, self.path.split("?")[0]
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        hub.tokens.add(self.headers.get("Authorization") or "")
-        if not hub.is_open:
-            self.send({"error": "not yours"}, 403)
-        elif path == "/api/repos/create":
-            told = json.loads(body)
-            hub.private = told.get("private", told.get("visibility") == "private")
-            self.send({"url": f"{self.address()}/datasets/you/punks", "id": "you/punks"})
-        elif path == f"{REPOSITORY}/refs":
-            tags = [
-                {"name": t, "ref": f"refs/tags/{t}", "targetCommit": "0" * 40} for t in hub.tags
-            ]
-            self.send({"branches": [], "converts": [], "tags": tags})
-        elif path.startswith(f"{REPOSITORY}/tree/"):
-            self.send(
-                [
-                    {"type": "file", "path": name, "size": len(data), "oid": "0" * 40}
-                    for name, data in hub.files.items()
-                ]
-            )
-        elif path.startswith(f"{REPOSITORY}/revision/"):
-            self.send({"id": "you/punks", "sha": "0" * 40, "siblings": []})
-        elif path.startswith(f"{REPOSITORY}/preupload/"):
-            names = [file["path"] for file in json.loads(body)["files"]]
-            plain = {"uploadMode": "regular", "shouldIgnore": False}
-            self.send({"files": [{"path": name, **plain} for name in names]})
-        elif path.startswith(f"{REPOSITORY}/commit/"):
-            for line in body.splitlines():
-                self.commit(json.loads(line))
-            url = f"{self.address()}/datasets/you/punks/commit/{'1' * 40}"
-            self.send({"success": True, "commitOid": "1" * 40, "commitUrl": url, "hookOutput": ""})
-        elif path.startswith(f"{REPOSITORY}/tag/"):
-            hub.tags.append(json.loads(body)["tag"])
-            self.send({})
-        elif path.startswith("/api/validate-yaml"):
-            self.send({"errors": [], "warnings": []})
+        self.server.authorizations.add(self.headers.get("Authorization") or "")
+        if self.server.denies_access:
+            self.send({"error": "access denied"}, 403)
+            return
+        reply = self.server.reply(self.path.split("?")[0], body)
+        if reply is None:
+            self.send({"error": f"not implemented: {self.command} {self.path}"}, 404)
         else:
-            self.send({"error": f"no such page: {self.command} {path}"}, 404)
-
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_address[1]}"
-
-    def commit(self, line: dict[str, Any]) -> None:
-        if line["key"] == "file":
-            data = base64.b64decode(line["value"]["content"])
-            self.server.files[line["value"]["path"]] = data
-        elif line["key"] == "deletedFile":
-            del self.server.files[line["value"]["path"]]
+            self.send(reply)
 
     def send(self, data: Any, status: int = 200) -> None:
         text = json.dumps(data).encode()
@@ -114,47 +134,59 @@ def hub() -> Iterator[Hub]:
         running.shutdown()
 
 
-def run(hub: Hub, tmp_path: Path, *args: object, token: str = "hf_of_the_test") -> tuple[int, str]:
-    address = f"http://127.0.0.1:{hub.server_address[1]}"
-    usual = {"HF_ENDPOINT": address, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_XET": "1"}
-    done = subprocess.run(
+def run_example(hub: Hub, home: Path, *args: object) -> tuple[int, str]:
+    """Run the example; return its exit code and its output."""
+    environment = {
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(home),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_TOKEN": TOKEN,
+    }
+    process = subprocess.run(
         [sys.executable, SCRIPT, *map(str, args)],
-        env=os.environ | usual | ({"HF_TOKEN": token} if token else {}),
+        env=os.environ | environment,
         capture_output=True,
         text=True,
         check=False,
     )
-    return done.returncode, done.stdout + done.stderr
+    return process.returncode, process.stdout + process.stderr
 
 
-def test_the_repository_holds_the_snapshot_and_nothing_else(
+def test_upload_replaces_the_files_and_creates_a_tag(
     hub: Hub, snapshot: Snapshot, tmp_path: Path
 ) -> None:
-    code, said = run(hub, tmp_path, "you/punks", snapshot.path)
-    assert code == 0, said
-    assert f"/datasets/you/punks has {snapshot.version}" in said
-    ours = {
-        p.relative_to(snapshot.path).as_posix(): p.read_bytes()
-        for p in snapshot.path.rglob("*")
-        if p.is_file()
-    }
-    assert hub.files == ours
+    code, output = run_example(hub, tmp_path, "you/punks", snapshot.path)
+    assert code == 0, output
+    assert f"/datasets/you/punks has {snapshot.version}" in output
+    assert hub.files == dict(iter_files(snapshot.path))
     assert hub.tags == [snapshot.version]
     assert hub.private is True
-    assert "Bearer hf_of_the_test" in hub.tokens
-    code, said = run(hub, tmp_path, "you/punks", snapshot.path)
-    assert f"already has {snapshot.version}" in said
+    assert f"Bearer {TOKEN}" in hub.authorizations
+
+
+def test_upload_of_an_existing_version_changes_nothing(
+    hub: Hub, snapshot: Snapshot, tmp_path: Path
+) -> None:
+    hub.tags.append(snapshot.version)
+    _, output = run_example(hub, tmp_path, "you/punks", snapshot.path)
+    assert f"already has {snapshot.version}" in output
     assert hub.tags == [snapshot.version]
+    assert list(hub.files) == ["old.parquet"]
 
 
-def test_refusals_are_one_line(hub: Hub, snapshot: Snapshot, tmp_path: Path) -> None:
-    hub.is_open = False
-    code, said = run(hub, tmp_path, "you/punks", snapshot.path)
+def test_denied_access_is_one_line_without_the_token(
+    hub: Hub, snapshot: Snapshot, tmp_path: Path
+) -> None:
+    hub.denies_access = True
+    code, output = run_example(hub, tmp_path, "you/punks", snapshot.path)
     assert code == 1
-    assert "refused" in said
-    assert "Traceback" not in said
-    assert "hf_of_the_test" not in said
-    code, said = run(hub, tmp_path, "you/punks", tmp_path)
-    assert (code, "Traceback" in said) == (1, False)
-    assert "punkdata fetch" in said
-    assert run(hub, tmp_path, "punks")[1].startswith("usage: ")
+    assert "refused the request" in output
+    assert "Traceback" not in output
+    assert TOKEN not in output
+
+
+def test_folder_without_snapshot_and_wrong_usage_are_one_line(hub: Hub, tmp_path: Path) -> None:
+    code, output = run_example(hub, tmp_path, "you/punks", tmp_path)
+    assert (code, "Traceback" in output) == (1, False)
+    assert "punkdata build-dataset" in output
+    assert run_example(hub, tmp_path, "punks")[1].startswith("usage: ")
