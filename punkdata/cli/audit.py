@@ -53,7 +53,7 @@ def audit(
     snapshot = open_snapshot_argument(root, version)
     with progress_bar("decomposing", "pixels") as report:
         analysis = analyze_occlusion(snapshot, report)
-    is_complete = snapshot.manifest.is_whole_collection
+    is_complete = snapshot.manifest.is_full_collection
     if not is_complete:
         console.warn(
             f"this snapshot has only {len(analysis.punk_ids):,} punks: "

@@ -39,7 +39,7 @@ def export_imagefolder(
 
     torchvision's ImageFolder and Keras use the folder names as classes. Hugging Face's
     imagefolder also reads the other columns from metadata.csv. All files are written to a
-    temporary folder, which is then renamed, so `out` never exists in part.
+    temporary folder, which is then renamed, so `out` is never incomplete.
 
     Args:
         snapshot: snapshot to export.

@@ -98,7 +98,7 @@ class Manifest(BaseModel):
         return labels
 
     @property
-    def is_whole_collection(self) -> bool:
+    def is_full_collection(self) -> bool:
         """True for all 10,000 CryptoPunks, whose totals are known and can be checked."""
         return self.status == "complete" and self.expected == 10_000
 

@@ -218,7 +218,7 @@ def _check_shards(snapshot: Snapshot, punks: pa.Table) -> str:
 
 def _check_totals(snapshot: Snapshot, punks: pa.Table) -> str:
     manifest = snapshot.manifest
-    if not manifest.is_whole_collection:
+    if not manifest.is_full_collection:
         kind = "sample" if manifest.limit else manifest.status
         return f"{_NOT_CHECKED}: {kind}, {len(punks):,} of {manifest.expected:,} punks"
     types = punks.column("type").to_pylist()
