@@ -14,15 +14,15 @@ from punkmodels.training.run_dir import create_run, write_json
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    made = create_run(tmp_path / "runs", "dcgan-modern")
-    write_json(made / "config.json", {"options": {"lr": 0.125}})
-    return made
+    run = create_run(tmp_path / "runs", "dcgan-modern")
+    write_json(run / "config.json", {"options": {"lr": 0.125}})
+    return run
 
 
-def test_tensorboard_is_told_what_is_known(run: Path) -> None:
+def test_tensorboard_logs_only_metrics_with_a_value(run: Path) -> None:
     pytest.importorskip("tensorboard")
     with open_logger(run, "tensorboard") as log_metrics:
-        log_metrics({"images_seen": 16, "loss_D": None, "loss_E": 1.0})  # it has not begun yet
+        log_metrics({"images_seen": 16, "loss_D": None, "loss_E": 1.0})
     (events,) = (run / "tensorboard").glob("events.*")
     assert b"loss_E" in events.read_bytes()
     assert b"loss_D" not in events.read_bytes()
@@ -37,8 +37,10 @@ with open_logger(Path(sys.argv[1]), "wandb") as log_metrics:
 """
 
 
-def by_wandb(run: Path, images_seen: int, **environment: str) -> subprocess.CompletedProcess[str]:
-    """In a process of its own, as wandb keeps another one and settings for all its life."""
+def log_to_wandb(
+    run: Path, images_seen: int, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Log in a process of its own, because wandb keeps global settings and a service process."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("WANDB")}
     return subprocess.run(
         [sys.executable, "-c", WANDB, run, str(images_seen)],
@@ -49,29 +51,30 @@ def by_wandb(run: Path, images_seen: int, **environment: str) -> subprocess.Comp
     )
 
 
-def test_wandb_keeps_a_run_offline_and_goes_on_with_it(run: Path) -> None:
+def test_wandb_stores_an_offline_run_and_resumes_it(run: Path) -> None:
     pytest.importorskip("wandb")
     for images_seen in (16, 32):
-        done = by_wandb(run, images_seen, WANDB_MODE="offline")
+        done = log_to_wandb(run, images_seen, WANDB_MODE="offline")
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
     folders = sorted((run / "wandb").glob("offline-run-*"))
     assert len({folder.name.rpartition("-")[2] for folder in folders}) == 1
-    kept = b"".join(file.read_bytes() for file in (run / "wandb").glob("offline-run-*/*.wandb"))
-    for told in (b"loss_E", b"00001-dcgan-modern", b"punkmodels", b"0.125"):
-        assert told in kept
-    assert b"loss_D" not in kept
+    logged = b"".join(file.read_bytes() for file in (run / "wandb").glob("offline-run-*/*.wandb"))
+    for expected in (b"loss_E", b"00001-dcgan-modern", b"punkmodels", b"0.125"):
+        assert expected in logged
+    assert b"loss_D" not in logged
 
 
-def test_wandb_without_an_account_says_so_before_anything_is_trained(run: Path) -> None:
+def test_wandb_without_an_account_fails_before_training(run: Path) -> None:
     pytest.importorskip("wandb")
-    done = by_wandb(run, 16)
+    done = log_to_wandb(run, 16)
     assert (
-        "SetupError: wandb knows no account; wandb login, or set WANDB_MODE=offline" in done.stderr
+        "SetupError: wandb is not logged in; run: wandb login, or set WANDB_MODE=offline"
+        in done.stderr
     )
     assert not (run / "wandb").exists()
 
 
-def test_without_a_log_metrics_lines_go_nowhere(run: Path) -> None:
+def test_without_a_logger_nothing_is_written(run: Path) -> None:
     with open_logger(run, None) as log_metrics:
         log_metrics({"epoch": 0})
     assert [file.name for file in run.iterdir() if file.is_file()] == ["config.json"]
@@ -80,7 +83,7 @@ def test_without_a_log_metrics_lines_go_nowhere(run: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "module"), [("tensorboard", "torch.utils.tensorboard"), ("wandb", "wandb")]
 )
-def test_a_log_metrics_that_is_missing_is_named(
+def test_check_logger_names_a_missing_package(
     name: str, module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)

@@ -2,24 +2,26 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import torch
 from torch import nn
 
-from punkdata.errors import DataError
+from punkdata.errors import DataError, UsageError
 from punkmodels.training.checkpoint import read_tensors
 from punkmodels.training.pretrained import (
     WEIGHTS_FILE,
     SavedRun,
+    check_resumable,
+    describe_run,
     export_model,
     read_run_config,
     restore_model,
 )
-from punkmodels.training.run_dir import read_config
+from punkmodels.training.run_dir import read_config, write_json
 
-ABOUT = {
+CONFIG = {
     "task": "toy",
     "data": {"version": "s2-0", "labels_hash": "0"},
     "device": {"name": "cpu", "threads": 2},
@@ -32,43 +34,66 @@ class Toy(SavedRun):
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    (tmp_path / "config.json").write_text(json.dumps(ABOUT))
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
     return tmp_path
 
 
-def test_a_run_s_facts_are_read_again(run: Path) -> None:
+def test_read_run_config_fills_in_defaults(run: Path) -> None:
     saved = read_run_config(run, Toy, "toy")
     assert (saved.data.version, saved.device.threads) == ("s2-0", 2)
     assert not saved.device.bf16
 
 
+def test_read_run_config_reads_what_describe_run_returns(tmp_path: Path) -> None:
+    about = describe_run(
+        "toy", {"a": 1}, CONFIG["data"], torch.device("cpu"), "a reason", use_bf16=True
+    )
+    write_json(tmp_path / "config.json", about)
+    saved = read_run_config(tmp_path, Toy, "toy")
+    assert (saved.device.name, saved.device.bf16) == ("cpu", True)
+    assert saved.device.threads == torch.get_num_threads()
+
+
 @pytest.mark.parametrize(
-    ("change", "where"),
+    ("change", "field"),
     [({"task": "other"}, "task"), ({"device": {"name": "cpu", "threads": 0}}, "device.threads")],
 )
-def test_another_kind_is_refused_with_the_place(run: Path, change: dict, where: str) -> None:
-    (run / "config.json").write_text(json.dumps(ABOUT | change))
-    with pytest.raises(DataError, match=rf"is not a toy of this punkmodels .*{where}"):
+def test_read_run_config_names_the_invalid_field(
+    run: Path, change: dict[str, Any], field: str
+) -> None:
+    (run / "config.json").write_text(json.dumps(CONFIG | change))
+    with pytest.raises(DataError, match=rf"is not a toy .* \(the field {field} of config\.json"):
         read_run_config(run, Toy, "toy")
 
 
-def test_tensors_that_do_not_fit_or_are_no_numbers_are_refused(run: Path) -> None:
+def test_check_resumable_refuses_exported_weights(run: Path) -> None:
+    check_resumable(run)
+    (run / WEIGHTS_FILE).touch()
+    with pytest.raises(UsageError, match="cannot be trained further"):
+        check_resumable(run)
+
+
+def test_restore_model_loads_tensors(run: Path) -> None:
+    model, other = nn.Linear(2, 3), nn.Linear(2, 3)
+    restore_model(run, model, other.state_dict())
+    assert torch.equal(model.weight, other.weight)
+
+
+def test_restore_model_refuses_tensors_of_another_shape(run: Path) -> None:
+    with pytest.raises(DataError, match="do not match the network"):
+        restore_model(run, nn.Linear(2, 3), nn.Linear(3, 3).state_dict())
+
+
+def test_restore_model_refuses_nan(run: Path) -> None:
     model = nn.Linear(2, 3)
-    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    with pytest.raises(DataError, match="does not fit"):
-        restore_model(run, model, nn.Linear(3, 3).state_dict())
-    with pytest.raises(DataError, match="not numbers"):
-        restore_model(run, model, before | {"bias": torch.full((3,), torch.nan)})
-    restore_model(run, model, before)
-    assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())
+    tensors = model.state_dict() | {"bias": torch.full((3,), torch.nan)}
+    with pytest.raises(DataError, match="NaN"):
+        restore_model(run, model, tensors)
 
 
-def test_weights_are_written_in_half_precision_and_numbers_of_things_are_not(
-    run: Path, tmp_path: Path
-) -> None:
-    model = nn.BatchNorm1d(3)
-    export_model(run, model, {"finished": True}, tmp_path / "out")
+def test_export_model_halves_floats_but_not_integers(run: Path, tmp_path: Path) -> None:
+    export_model(run, nn.BatchNorm1d(3), {"finished": True}, tmp_path / "out")
     tensors = read_tensors(tmp_path / "out" / WEIGHTS_FILE)
     assert tensors["weight"].dtype == torch.float16
     assert tensors["num_batches_tracked"].dtype == torch.int64
-    assert read_config(tmp_path / "out") == ABOUT | {"trained": {"finished": True}}
+    assert read_config(tmp_path / "out") == CONFIG | {"trained": {"finished": True}}
