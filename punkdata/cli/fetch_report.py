@@ -1,0 +1,97 @@
+"""What `punkdata fetch` prints: the plan of a dry run, and the result of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from punkdata.cli import console
+from punkdata.errors import DataError
+from punkdata.files import root_option
+
+if TYPE_CHECKING:
+    from punkdata.fetch import OpenSeaResult
+    from punkdata.sources.opensea.transport import NetworkTransport
+
+COLLECTION = "cryptopunks"
+
+
+def report_fetch(result: OpenSeaResult, live: NetworkTransport | None, as_json: bool) -> None:
+    """Print the recording, what it contains and the traffic that it took."""
+    info, path = result.recording.info, result.recording.path
+    traffic = {
+        "api_requests": live.api_requests if live else 0,
+        "image_requests": live.image_requests if live else 0,
+        "bytes": live.bytes if live else 0,
+        "waited_s": round(live.waited_s, 1) if live else 0.0,
+    }
+    if as_json:
+        console.emit_json(
+            {
+                "recording": str(path),
+                "resumed": result.resumed,
+                "status": info.status,
+                "punks": result.punks,
+                "sales": result.sales,
+                "listed": result.listed,
+                **traffic,
+                "missing": info.missing,
+                "warnings": info.warnings,
+            }
+        )
+    else:
+        console.emit(str(path))
+    for warning in info.warnings:
+        console.warn(warning)
+    if not as_json:
+        console.say(
+            f"recorded {result.punks:,} punks with {result.sales:,} sales, {result.listed:,} "
+            f"listed for sale; {traffic['api_requests']:,} API requests and "
+            f"{traffic['image_requests']:,} image requests, {traffic['bytes'] / 1e6:.1f} MB, "
+            f"{traffic['waited_s']:,.0f} s waiting for rate limits"
+        )
+
+
+def partial_error(result: OpenSeaResult, root: Path) -> DataError:
+    """Return the error for a recording that lacks some punks."""
+    info, path = result.recording.info, result.recording.path
+    punk_id, reason = next(iter(info.missing.items()))
+    build = f"punkdata build-dataset --allow-partial{root_option(root)}"
+    again = "" if info.replay_of else "run the same command again to try once more, or "
+    return DataError(
+        f"{path} is partial: {len(info.missing):,} missing, the first is punk {punk_id} ({reason})",
+        hint=f"{again}build what there is with: {build}",
+    )
+
+
+def show_plan(
+    root: Path, base_url: str, limit: int | None, read_limit: str | None, as_json: bool
+) -> None:
+    """Print how many requests, how much time and how many bytes a fetch needs."""
+    from punkdata.sources.find_recording import find_parent, find_unfinished, open_parent
+    from punkdata.sources.opensea.client import SOURCE
+    from punkdata.sources.opensea.estimate import estimate_fetch
+    from punkdata.sources.recording_info import RecordingInfo
+
+    wanted: RecordingInfo = RecordingInfo(
+        source=SOURCE, collection=COLLECTION, limit=limit, base_url=base_url
+    )
+    unfinished = find_unfinished(root, wanted)
+    parent = open_parent(unfinished) if unfinished else find_parent(root, wanted)
+    plan = estimate_fetch(limit, read_limit, unfinished, parent)
+    if as_json:
+        console.emit_json(vars(plan))
+        return
+    wait = f"{plan.wait_s / 60:,.0f} min of waiting" if plan.wait_s else "no waiting"
+    lines = {
+        "requests": f"about {plan.api_requests:,} to the API, {plan.image_requests:,} for images",
+        "limit": f"{plan.limit}, so {wait}",
+        "bytes": f"about {max(plan.bytes / 1e6, 1):,.0f} MB",
+    }
+    if unfinished is not None:
+        lines["resumes"] = f"{unfinished.path}, with {plan.recorded:,} recorded replies"
+    if parent is not None and unfinished is None:
+        lines["refreshes"] = f"{parent.path}; unchanged images and older sales are copied"
+    for name, text in lines.items():
+        console.emit(f"{name:12}{text}")
+    console.say("nothing was sent; omit --dry-run to fetch")
