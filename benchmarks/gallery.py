@@ -1,8 +1,8 @@
-"""How fast the gallery opens, filters and scrolls, in headless Chromium on this machine.
+"""Time to create, open, filter and scroll the gallery, in headless Chromium on this machine.
 
     python benchmarks/gallery.py [--root data]
 
-Of a snapshot with prices, if that is what the root's latest holds.
+It uses the latest snapshot of the root. If that has prices, the times include the price charts.
 """
 
 from __future__ import annotations
@@ -15,81 +15,92 @@ import tempfile
 import time
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from punkdata import open_snapshot
 from punkdata.analysis.gallery.html import render_gallery
 
-FILTER = """(click) => {
-    const box = [...document.querySelectorAll("#filters .line")]
-        .find((line) => line.textContent.startsWith(click)).querySelector("input");
-    const from = performance.now();
+TIME_FILTER = """(name) => {
+    const box = [...document.querySelectorAll("#filters .filter-option")]
+        .find((option) => option.textContent.startsWith(name)).querySelector("input");
+    const start = performance.now();
     box.click();
-    document.querySelector("#strips").getBoundingClientRect(); // layout, too
-    return performance.now() - from;
+    document.querySelector("#strips").getBoundingClientRect(); // forces layout
+    return performance.now() - start;
 }"""
-SCROLL = """(pixels) => new Promise((done) => {
+"""Return the milliseconds from a click on a filter to the finished layout."""
+TIME_SCROLLING = """(pixels) => new Promise((resolve) => {
     const box = document.querySelector("#punks"), times = [];
     box.scrollTop = 0;
-    const frame = (now) => {
+    const scroll = (now) => {
         times.push(now);
         box.scrollTop += pixels;
-        if (times.length < 300) requestAnimationFrame(frame); else done(times);
+        if (times.length < 300) requestAnimationFrame(scroll); else resolve(times);
     };
-    requestAnimationFrame(frame);
+    requestAnimationFrame(scroll);
 })"""
+"""Return the times of 300 animation frames, in milliseconds, while scrolling."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--root", default="data")
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--root", default="data", help="data root (default: data)")
+    parser.add_argument("--repeats", type=int, default=7, help="repetitions of each measurement")
     args = parser.parse_args()
     snapshot = open_snapshot(args.root)
-    began_s = time.perf_counter()
-    text = render_gallery(snapshot)
-    took_s = time.perf_counter() - began_s
-    sales = snapshot.manifest.sales.count if snapshot.manifest.sales else 0
-    print(f"{snapshot.manifest.punks:,} punks, {sales:,} sales of {snapshot.version}")
-    print(f"{'made in':32}{took_s:8.1f} s")
-    print(f"{'file':32}{len(text.encode()) / 1e6:8.2f} MB")
+    start_s = time.perf_counter()
+    html = render_gallery(snapshot)
+    elapsed_s = time.perf_counter() - start_s
+    num_sales = snapshot.manifest.sales.count if snapshot.manifest.sales else 0
+    print(f"{snapshot.manifest.punks:,} punks and {num_sales:,} sales of {snapshot.version}")
+    print(f"{'creating the file':36}{elapsed_s:8.1f} s")
+    print(f"{'file size':36}{len(html.encode()) / 1e6:8.2f} MB")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as started:
         file = Path(folder) / "gallery.html"
-        file.write_text(text, "utf-8")
+        file.write_text(html, "utf-8")
         browser = started.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
-        opened_ms = []
-        for _ in range(args.repeats):
-            page = browser.new_page(viewport={"width": 1400, "height": 900})
-            page.goto(file.as_uri())
-            page.wait_for_selector("body[data-ready]")
-            opened_ms.append(page.evaluate("performance.getEntriesByName('drawn')[0].startTime"))
-            page.close()
-        print(f"{'opened and drawn, median':32}{statistics.median(opened_ms):8.0f} ms")
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
-        page.goto(file.as_uri())
-        page.wait_for_selector("body[data-ready]")
-        print(f"{'a filter, median':32}{filter_ms(page, args.repeats):8.1f} ms")
-        page.get_by_role("button", name="Charts").click()
-        print(f"{'the same while charts are shown':32}{filter_ms(page, args.repeats):8.1f} ms")
-        page.get_by_role("button", name="Punks").click()
-        for pixels in (20, 200):
-            times = page.evaluate(SCROLL, pixels)
-            gaps = [b - a for a, b in itertools.pairwise(times)]
-            rate = 1000 * len(gaps) / sum(gaps)
-            late = sum(gap > 25 for gap in gaps) / len(gaps)
-            name = f"scrolling {pixels} pixels a frame"
-            print(f"{name:32}{rate:8.1f} frames/s, {late:.1%} later than 25 ms")
+        measure_page(browser, file, args.repeats)
         browser.close()
 
 
-def filter_ms(page: Page, repeats: int) -> float:
-    """On and off again, from the click to the grid laid out."""
+def measure_page(browser: Browser, file: Path, repeats: int) -> None:
+    """Print how fast the page opens, filters and scrolls."""
+    open_ms = []
+    for _ in range(repeats):
+        page = open_page(browser, file)
+        open_ms.append(page.evaluate("performance.getEntriesByName('rendered')[0].startTime"))
+        page.close()
+    print(f"{'opening and drawing, median':36}{statistics.median(open_ms):8.0f} ms")
+    page = open_page(browser, file)
+    print(f"{'setting a filter, median':36}{measure_filter_ms(page, repeats):8.1f} ms")
+    page.get_by_role("button", name="Charts").click()
+    print(f"{'setting a filter in the charts':36}{measure_filter_ms(page, repeats):8.1f} ms")
+    page.get_by_role("button", name="Punks").click()
+    for pixels in (20, 200):
+        times = page.evaluate(TIME_SCROLLING, pixels)
+        intervals = [b - a for a, b in itertools.pairwise(times)]
+        rate = 1000 * len(intervals) / sum(intervals)
+        late = sum(interval > 25 for interval in intervals) / len(intervals)
+        name = f"scrolling {pixels} pixels per frame"
+        print(f"{name:36}{rate:8.1f} frames/s, {late:.1%} of them later than 25 ms")
+
+
+def open_page(browser: Browser, file: Path) -> Page:
+    """Open the gallery and wait until it is drawn."""
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page.goto(file.as_uri())
+    page.wait_for_selector("body[data-ready]")
+    return page
+
+
+def measure_filter_ms(page: Page, repeats: int) -> float:
+    """Return the median time to set or clear a filter, from the click to the finished layout."""
     return statistics.median(
-        page.evaluate(FILTER, label)
+        page.evaluate(TIME_FILTER, name)
         for _ in range(repeats)
-        for label in ("Female", "Female", "Earring", "Earring", "Zombie", "Zombie")
+        for name in ("Female", "Female", "Earring", "Earring", "Zombie", "Zombie")
     )
 
 

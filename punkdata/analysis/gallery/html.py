@@ -137,8 +137,9 @@ def compute_rarity(labels: NDArray[np.uint8]) -> NDArray[np.float64]:
         bits = -np.log2(labels.mean(axis=0))
     count = labels[:, len(TYPES) :].sum(axis=1, dtype=int)
     share_of_count = np.bincount(count)[count] / len(labels)
-    of_labels: NDArray[np.float64] = np.matmul(labels, np.where(np.isfinite(bits), bits, 0))
-    return of_labels - np.log2(share_of_count)
+    rarity: NDArray[np.float64] = np.matmul(labels, np.where(np.isfinite(bits), bits, 0))
+    rarity -= np.log2(share_of_count)
+    return rarity
 
 
 def index_colors(sprites: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], list[str]]:

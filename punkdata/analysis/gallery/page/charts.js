@@ -126,7 +126,7 @@ function createPriceByCountChart(collection, rows, width) {
   return createChart({
     title: "Price by number of accessories",
     note:
-      "Last sale of each punk, in ETH, at any date. Line: median; box: middle 50 %; " +
+      "Last sale of each punk, in ETH, at any date. Line: median; box: middle 50%; " +
       `whiskers: 10th to 90th percentile.${describeMinPrice(quantiles)}`,
     width,
     xAxis: {
@@ -177,7 +177,7 @@ function createLabelCounts(collection, rows, toggleLabel) {
       {},
       createElement("th", { scope: "row" }, button),
       createElement("td", {}, formatCount(counts[label])),
-      createElement("td", {}, `${percent.toFixed(1)} %`),
+      createElement("td", {}, `${percent.toFixed(1)}%`),
       createElement("td", { "aria-hidden": "true" }, bar),
     );
   };

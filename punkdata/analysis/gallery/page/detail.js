@@ -67,7 +67,7 @@ function createFacts(collection, row) {
   return createDescriptionList([
     ["Accessories", `${collection.accessories[row].length}`],
     ["Rarity", `${collection.rarity[row].toFixed(1)} bits, ${rank}`],
-    ["Split", `${SPLITS[collection.split[row]]} (by id: ${SPLITS[collection.splitById[row]]})`],
+    ["Split", `${SPLITS[collection.split[row]]} (by_id: ${SPLITS[collection.splitById[row]]})`],
   ]);
 }
 

@@ -36,8 +36,8 @@ function createFilters(form, collection, { change, toggleLabel }) {
       createElement(
         "div",
         { className: "match-modes" },
-        createElement("label", {}, matchModes[0], "all of these"),
-        createElement("label", {}, matchModes[1], "any of these"),
+        createElement("label", { title: "Punks with all selected accessories" }, matchModes[0], "all"),
+        createElement("label", { title: "Punks with any selected accessory" }, matchModes[1], "any"),
       ),
       search.input,
       createElement("div", { className: "filter-options" }, ...labels.options.slice(numTypes), search.noMatch),

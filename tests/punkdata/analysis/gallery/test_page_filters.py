@@ -28,7 +28,7 @@ def test_filters_select_matching_punks(open_page: OpenPage, priced: Snapshot) ->
         page.locator(".filter-options").get_by_label(name).check()
     both = [p["punk_id"] for p in of_types if {first, second} <= set(p["accessories"])]
     assert read_ids(page) == both
-    page.get_by_label("any of these").check()
+    page.get_by_label("any", exact=True).check()
     either = [p for p in of_types if {first, second} & set(p["accessories"])]
     assert read_ids(page) == [p["punk_id"] for p in either]
     page.get_by_label("at most").select_option("2")
