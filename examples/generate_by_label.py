@@ -10,7 +10,7 @@ import torch
 
 from punkmodels.gan.config import BUNDLED_CONDITIONAL, load_generator, read_dcgan_config
 from punkmodels.gan.generate import generate_sprites, write_grid
-from punkmodels.gan.label_conditions import HUMANS, conditions_from_names
+from punkmodels.gan.label_conditions import HUMAN_TYPES, conditions_from_names
 
 LABEL_SETS = [
     ("Zombie", ["3D Glasses"]),
@@ -27,12 +27,12 @@ LABEL_SETS = [
     ("Male", ["Peak Spike", "Eye Mask", "Front Beard Dark", "Buck Teeth"]),
 ]
 
-config = read_dcgan_config(BUNDLED_CONDITIONAL).options
+spec = read_dcgan_config(BUNDLED_CONDITIONAL).options.condition_spec
 model = load_generator(BUNDLED_CONDITIONAL, torch.device("cpu"))
-skin_tones = [i % 4 + 1 if kind in HUMANS else None for i, (kind, _) in enumerate(LABEL_SETS)]
+skin_tones = [i % 4 + 1 if kind in HUMAN_TYPES else None for i, (kind, _) in enumerate(LABEL_SETS)]
 condition = torch.cat(
     [
-        conditions_from_names(config, 1, *label_set, skin_tone)
+        conditions_from_names(spec, 1, *label_set, skin_tone)
         for label_set, skin_tone in zip(LABEL_SETS, skin_tones, strict=True)
     ]
 )

@@ -49,30 +49,15 @@ def built_root(sdist: Path, sdist_sha256: str, tmp_path_factory: pytest.TempPath
     return root
 
 
-@pytest.fixture(scope="module")
-def quick_looks() -> Iterator[None]:
-    """Trainings that are looked at twice, and scores of 100 draws."""
-    from punkmodels.gan import evaluate, generate, networks, train
+@pytest.fixture(scope="session")
+def generator_runs(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one run of a small, barely trained generator. Tests add no other runs to it."""
+    from support.gan import train_quickly
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "LOOKS", 2)
-        patch.setattr(train, "DRAWN", 64)
-        patch.setattr(networks, "BATCHES", 5)
-        patch.setattr(generate, "BATCH", 100)
-        patch.setattr(evaluate, "DRAW", 100)
-        yield
-
-
-@pytest.fixture(scope="module")
-def generator_runs(
-    built_root: Path, quick_looks: None, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """A folder with the run of a small generator, which has learned next to nothing."""
     from punkmodels.gan.config import make_config
-    from punkmodels.gan.train import train_dcgan
 
     folder = tmp_path_factory.mktemp("runs")
-    train_dcgan(built_root, folder, make_config(width=4, total_images=64), threads=1)
+    train_quickly(built_root, folder, make_config(width=4, total_images=64))
     return folder
 
 

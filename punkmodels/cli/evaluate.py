@@ -1,13 +1,14 @@
-"""What evaluate and export do with drawn punks, a generator's or anybody's."""
+"""Output of `punkmodels evaluate` and `punkmodels export` for generators and generated images."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from punkdata.cli import console
 from punkdata.cli.progress import progress_bar
 from punkdata.errors import UsageError
+from punkdata.images.sprite import SIDE_PX
 from punkmodels.cli.generate import BUNDLED_NAMES, resolve_generator
 from punkmodels.cli.options import DeviceName
 from punkmodels.training.run_dir import find_run, read_config
@@ -15,18 +16,21 @@ from punkmodels.training.run_dir import find_run, read_config
 if TYPE_CHECKING:
     import torch
 
+    from punkmodels.gan.evaluate import SampleSizes
+    from punkmodels.gan.evaluate_conditional import ConditionalEvaluation
+    from punkmodels.gan.evaluation_report import GeneratorEvaluation
 
-def is_generative(what: str, runs: Path) -> bool:
-    """Whether a person means drawn punks, and not a classifier's run."""
-    path = Path(what)
-    if what in BUNDLED_NAMES or (path.exists() and not (path / "config.json").exists()):
+
+def is_generative(source: str, runs: Path) -> bool:
+    """Return whether the argument of `evaluate` names a generator or images, not a classifier."""
+    if source in BUNDLED_NAMES or _is_image_source(source):
         return True
-    return read_config(find_run(runs, what, trained=True)).get("task") == "dcgan"
+    return read_config(find_run(runs, source, trained=True)).get("task") == "dcgan"
 
 
 def evaluate_generated(
-    what: str,
-    tile: int | None,
+    source: str,
+    tile_size: int | None,
     out: Path | None,
     root: Path,
     version: str | None,
@@ -34,121 +38,58 @@ def evaluate_generated(
     device: DeviceName,
     *,
     as_json: bool,
+    sizes: SampleSizes | None = None,
 ) -> None:
-    from punkmodels.data.image_files import read_sprites
-    from punkmodels.gan import evaluate_conditional
-    from punkmodels.gan.config import is_finished, read_dcgan_config
-    from punkmodels.gan.evaluate import DRAW, evaluate_sprites, generate_for_evaluation, rows
+    """Evaluate a generator or generated images, write the results to files, and print them."""
+    from punkmodels.gan.config import read_dcgan_config
+    from punkmodels.gan.evaluate import SampleSizes
     from punkmodels.training.device import pick_device
 
-    path = Path(what)
     torch_device, _ = pick_device(device.value)
-    obeyed, types, asked_out = None, None, out / "conditional" if out else None
-    if what not in BUNDLED_NAMES and path.exists() and not (path / "config.json").exists():
-        with progress_bar("reading", "pictures") as progress:
-            raw = read_sprites(path, tile or 24, progress)
-    else:
-        path = resolve_generator(what, runs)
-        if tile:
-            raise UsageError(f"{path} draws punks of 24x24", hint="leave out --tile-size")
-        if not is_finished(path):
-            console.warn(f"the training of {path} is unfinished")
-        saved = read_dcgan_config(path)
-        if not saved.options.trains_on_punks:
-            _evaluate_pictures(path, out, torch_device, as_json=as_json)
-            return
-        if what not in BUNDLED_NAMES:  # which were trained on another machine's snapshot
-            version = version or saved.data.version
-            if not out:
-                out, asked_out = (
-                    path / "evaluation" / name for name in ("generated", "conditional")
-                )
-        version = version or "latest"
-        if saved.options.conditional == "labels":
-            with progress_bar("asking", "steps") as progress:
-                obeyed = evaluate_conditional.evaluate_conditional(
-                    path,
-                    root,
-                    version=version,
-                    device=torch_device,
-                    out=asked_out,
-                    progress=progress,
-                )
-        if saved.options.conditional == "type":
-            with progress_bar("asking", "punks") as progress:
-                types = evaluate_conditional.types_right(
-                    path, root, version=version, device=torch_device, progress=progress
-                )
-        with progress_bar("drawing", "punks") as progress:
-            raw = generate_for_evaluation(path, root, version, torch_device, progress)
-    with progress_bar("scoring", "steps") as progress:
-        result = evaluate_sprites(
-            path.stem,
-            raw,
-            root,
-            version=version or "latest",
-            device=torch_device,
-            out=out,
-            progress=progress,
-        )
-    if as_json:
-        condition = {"conditional": obeyed.to_json()} if obeyed else {}
-        console.emit_json(
-            result.to_json() | condition | ({} if types is None else {"types_right": types})
-        )
+    sizes = sizes or SampleSizes()
+    if _is_image_source(source):
+        path = Path(source)
+        _evaluate_files(path, tile_size, out, root, version, torch_device, sizes, as_json=as_json)
         return
-    for first, *scores in rows(result):
-        console.emit(f"{first:42}" + "".join(f"{score[-24:]:>26}" for score in scores))
-    console.emit("")
-    if obeyed:  # by labels and tones, which make up a punk
-        console.emit("copies: it was asked for what training punks have")
-    else:
-        console.emit(f"copies that a perfect generator would draw: {result.expected_copy_rate:.4f}")
-    label, real, drawn = result.label_shares[0]
-    console.emit(f"label farthest from its share: {label}, {drawn:.3f} instead of {real:.3f}")
-    if types is not None:
-        console.emit(f"draws of the type that was asked for: {types:.4f}")
-    if obeyed:
-        console.emit("")
-        for first, *scores in evaluate_conditional.rows(obeyed):
-            console.emit(f"{first:48}" + "".join(f"{score:>12}" for score in scores))
-        label, times, share = obeyed.labels[0]
-        console.emit(f"label drawn worst: {label}, right in {share:.3f} of {times:,} draws")
-    if result.scores.frechet_distance is None:
-        console.warn(
-            f"{result.sprites:,} are fewer than {DRAW:,}: compare with the same number only"
+    run = resolve_generator(source, runs)
+    if tile_size:
+        raise UsageError(
+            f"{run} generates punks of {SIDE_PX}x{SIDE_PX} pixels", hint="remove --tile-size"
         )
-    if out:
-        console.say(f"written to {out}: metrics.json, metrics.md, nearest_neighbors.png")
-    if obeyed and asked_out:
-        console.say(f"and to {asked_out}: metrics.json, metrics.md, conditional_samples.png")
-
-
-def _evaluate_pictures(run: Path, out: Path | None, device: torch.device, *, as_json: bool) -> None:
-    from punkmodels.gan.evaluate_images import evaluate_images, rows
-
-    out = out or run / "evaluation" / "generated"
-    result = evaluate_images(run, device=device, out=out)
-    if as_json:
-        console.emit_json(result.to_json())
+    _warn_if_unfinished(run)
+    saved = read_dcgan_config(run)
+    if not saved.options.trains_on_punks:
+        _evaluate_other_images(run, out, torch_device, as_json=as_json)
         return
-    console.emit(f"{'':36}{'drawn':>10}{'floor':>10}")
-    for name, score, floor in rows(result):
-        console.emit(f"{name:36}{score:>10}{floor:>10}")
-    console.emit("")
-    console.emit(f"{result.drawn:,} drawn beside as many of {result.pictures}")
-    console.emit("floor: one half of these beside the other; distances by principal components")
-    console.say(f"written to {out}: metrics.json, nearest_neighbors.png")
+    conditional_out = out / "conditional" if out else None
+    if source not in BUNDLED_NAMES:
+        # A bundled generator has no folder for results and was trained on another machine.
+        version = version or saved.data.version
+        if not out:
+            out, conditional_out = (
+                run / "evaluation" / name for name in ("generated", "conditional")
+            )
+    _evaluate_generator(
+        run, out, conditional_out, root, version or "latest", torch_device, sizes, as_json=as_json
+    )
 
 
 def export_generated(
-    run: Path, out: Path, root: Path, version: str | None, *, as_json: bool
+    run: Path,
+    out: Path,
+    root: Path,
+    version: str | None,
+    *,
+    as_json: bool,
+    sizes: SampleSizes | None = None,
 ) -> None:
-    from punkmodels.gan.config import export_generator, is_finished, read_dcgan_config
-    from punkmodels.gan.evaluate import export_with_scores
+    """Export a generator with its scores, and print where it is."""
+    from punkmodels.gan.config import export_generator, read_dcgan_config
+    from punkmodels.gan.evaluate import SampleSizes, export_with_scores
     from punkmodels.training.pretrained import WEIGHTS_FILE
 
-    if not read_dcgan_config(run).options.trains_on_punks:  # its scores need the pictures
+    if not read_dcgan_config(run).options.trains_on_punks:
+        # Scores would need the training images, so there are none.
         export_generator(run, out)
         if as_json:
             console.emit_json({"path": str(out)})
@@ -156,12 +97,197 @@ def export_generated(
         console.emit(str(out))
         return
     with progress_bar("scoring", "steps") as progress:
-        result = export_with_scores(run, root, out, version=version, progress=progress)
+        result = export_with_scores(
+            run, root, out, version=version, sizes=sizes or SampleSizes(), progress=progress
+        )
     size_bytes = (out / WEIGHTS_FILE).stat().st_size
-    if not is_finished(run):
-        console.warn("its training was stopped before the end")
+    _warn_if_unfinished(run)
     if as_json:
         console.emit_json({"path": str(out), "bytes": size_bytes, "scores": result.to_json()})
         return
     console.emit(str(out))
     console.say(f"{size_bytes / 1e6:.1f} MB; next: punkmodels generate --model {out}")
+
+
+def _is_image_source(source: str) -> bool:
+    """Return whether a path is a PNG file or a folder of PNG files, not a run."""
+    path = Path(source)
+    return source not in BUNDLED_NAMES and path.exists() and not (path / "config.json").exists()
+
+
+def _warn_if_unfinished(run: Path) -> None:
+    from punkmodels.gan.config import is_finished
+
+    if not is_finished(run):
+        console.warn(f"the training of {run} is unfinished")
+
+
+def _evaluate_files(
+    path: Path,
+    tile_size: int | None,
+    out: Path | None,
+    root: Path,
+    version: str | None,
+    device: torch.device,
+    sizes: SampleSizes,
+    *,
+    as_json: bool,
+) -> None:
+    from punkmodels.data.image_files import read_sprites
+    from punkmodels.gan.evaluate import evaluate_sprites
+
+    with progress_bar("reading", "images") as progress:
+        raw = read_sprites(path, tile_size or SIDE_PX, progress)
+    with progress_bar("scoring", "steps") as progress:
+        result = evaluate_sprites(
+            path.stem,
+            raw,
+            root,
+            version=version or "latest",
+            device=device,
+            out=out,
+            subset_size=sizes.subset,
+            progress=progress,
+        )
+    if as_json:
+        console.emit_json(result.to_json())
+        return
+    _print_scores(result)
+    console.emit(
+        f"expected train copy rate of a perfect generator: {result.expected_copy_rate:.4f}"
+    )
+    _print_most_misrepresented(result)
+    _print_files(result, out, sizes)
+
+
+def _evaluate_generator(
+    run: Path,
+    out: Path | None,
+    conditional_out: Path | None,
+    root: Path,
+    version: str,
+    device: torch.device,
+    sizes: SampleSizes,
+    *,
+    as_json: bool,
+) -> None:
+    from punkmodels.gan.config import read_dcgan_config
+    from punkmodels.gan.evaluate import evaluate_sprites, generate_for_evaluation
+    from punkmodels.gan.evaluate_conditional import evaluate_conditional, measure_type_accuracy
+
+    # Compare samples with their conditions.
+    condition = read_dcgan_config(run).options.conditional
+    conditional, type_accuracy = None, None
+    options: dict[str, Any] = {
+        "version": version,
+        "device": device,
+        "num_samples": sizes.conditional,
+    }
+    if condition == "labels":
+        with progress_bar("checking conditions", "steps") as progress:
+            conditional = evaluate_conditional(
+                run, root, out=conditional_out, progress=progress, **options
+            )
+    if condition == "type":
+        with progress_bar("checking conditions", "punks") as progress:
+            type_accuracy = measure_type_accuracy(run, root, progress=progress, **options)
+    # Compare samples with real punks.
+    with progress_bar("generating", "punks") as progress:
+        raw = generate_for_evaluation(run, root, version, device, progress, sizes.total)
+    with progress_bar("scoring", "steps") as progress:
+        result = evaluate_sprites(
+            run.stem,
+            raw,
+            root,
+            version=version,
+            device=device,
+            out=out,
+            subset_size=sizes.subset,
+            progress=progress,
+        )
+    if as_json:
+        extra: dict[str, Any] = {}
+        if conditional:
+            extra["conditional"] = conditional.to_json()
+        if type_accuracy is not None:
+            extra["type_accuracy"] = type_accuracy
+        console.emit_json(result.to_json() | extra)
+        return
+    _print_scores(result)
+    if conditional:
+        console.emit(
+            "a high train copy rate is expected, because the conditions are those of training punks"
+        )
+    else:
+        console.emit(
+            f"expected train copy rate of a perfect generator: {result.expected_copy_rate:.4f}"
+        )
+    _print_most_misrepresented(result)
+    if type_accuracy is not None:
+        console.emit(f"type accuracy: {type_accuracy:.4f}")
+    if conditional:
+        _print_conditional(conditional)
+    _print_files(result, out, sizes)
+    if conditional and conditional_out:
+        console.say(
+            f"wrote metrics.json, metrics.md and conditional_samples.png to {conditional_out}"
+        )
+
+
+def _evaluate_other_images(
+    run: Path, out: Path | None, device: torch.device, *, as_json: bool
+) -> None:
+    from punkmodels.gan.evaluate_images import evaluate_images, score_table
+
+    out = out or run / "evaluation" / "generated"
+    result = evaluate_images(run, device=device, out=out)
+    if as_json:
+        console.emit_json(result.to_json())
+        return
+    console.emit(f"{'':24}{'generated':>18}{'train reference':>18}")
+    for name, score, reference in score_table(result):
+        console.emit(f"{name:24}{score:>18}{reference:>18}")
+    console.emit("")
+    console.emit(
+        f"{result.num_samples:,} generated images, compared with as many of {result.image_dir}"
+    )
+    console.emit(
+        "train reference: one half of the training images, compared with the other; distances of "
+        "principal components"
+    )
+    console.say(f"wrote metrics.json and nearest_neighbors.png to {out}")
+
+
+def _print_scores(result: GeneratorEvaluation) -> None:
+    from punkmodels.gan.evaluation_report import score_table
+
+    for name, *scores in score_table(result):
+        console.emit(f"{name:42}" + "".join(f"{score[-24:]:>26}" for score in scores))
+    console.emit("")
+
+
+def _print_most_misrepresented(result: GeneratorEvaluation) -> None:
+    label, real, generated = result.label_frequencies[0]
+    console.emit(
+        f"most misrepresented label: {label}, frequency {generated:.3f} instead of {real:.3f}"
+    )
+
+
+def _print_conditional(result: ConditionalEvaluation) -> None:
+    from punkmodels.gan.evaluate_conditional import score_table
+
+    console.emit("")
+    for name, *scores in score_table(result):
+        console.emit(f"{name:48}" + "".join(f"{score:>12}" for score in scores))
+    label, count, recall = result.labels[0]
+    console.emit(f"label with the lowest recall: {label}, {recall:.3f} of {count:,} samples")
+
+
+def _print_files(result: GeneratorEvaluation, out: Path | None, sizes: SampleSizes) -> None:
+    if result.scores.frechet_distance is None:
+        console.warn(
+            f"there are no distances, because {result.num_samples:,} sprites are fewer than "
+            f"{sizes.subset:,}; compare the other scores only at the same number of sprites"
+        )
+    if out:
+        console.say(f"wrote metrics.json, metrics.md and nearest_neighbors.png to {out}")

@@ -1,8 +1,7 @@
-"""The command train dcgan."""
+"""The command `punkmodels train dcgan`."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,14 @@ import typer
 
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root, Version
-from punkdata.errors import UsageError
+from punkmodels.cli.gan_options import (
+    Conditional,
+    Head,
+    Network,
+    Preset,
+    Recipe,
+    config_from_options,
+)
 from punkmodels.cli.options import (
     DeviceName,
     DeviceOption,
@@ -27,38 +33,10 @@ from punkmodels.training.run_dir import DEFAULT_RUNS, find_run, read_config
 
 TRAIN_EXAMPLES = (
     "Example: punkmodels train dcgan --preset quick\n\n"
-    "After a stop: punkmodels train dcgan --resume latest\n\n"
-    "Other pictures: punkmodels train dcgan --image-dir digits/\n\n"
+    "Resume a stopped run: punkmodels train dcgan --resume latest\n\n"
+    "Other images: punkmodels train dcgan --image-dir digits/\n\n"
     "On two GPUs: torchrun --nproc-per-node 2 -m punkmodels train dcgan"
 )
-
-
-class Recipe(StrEnum):
-    MODERN = "modern"
-    CLASSIC = "classic"
-
-
-class Conditional(StrEnum):
-    NONE = "none"
-    TYPE = "type"
-    LABELS = "labels"
-
-
-class Preset(StrEnum):
-    QUICK = "quick"
-    BEST = "best"
-    GPU = "gpu"
-    GPU_LONG = "gpu-long"
-
-
-class Network(StrEnum):
-    DCGAN = "dcgan"
-    MLP = "mlp"
-
-
-class Head(StrEnum):
-    PALETTE = "palette"
-    RGBA = "rgba"
 
 
 def train_dcgan(
@@ -68,88 +46,105 @@ def train_dcgan(
     recipe: Annotated[
         Recipe | None,
         typer.Option(
-            help="modern: relativistic loss, gradient penalties, an encoder, an averaged "
-            "generator. classic: the tutorials', for comparison. (default: modern; of mlp classic)"
+            help="modern: relativistic loss, gradient penalties, an encoder, and an averaged "
+            "generator. classic: the loss and options of Radford et al. (2015), for comparison. "
+            "(default: modern; classic with --network mlp)"
         ),
     ] = None,
     network: Annotated[
         Network,
         typer.Option(
-            help="dcgan: convolutions. mlp: fully connected layers, as the first tutorials', for "
-            "comparison."
+            help="dcgan: convolutional network. mlp: fully connected network, for comparison."
         ),
     ] = Network.DCGAN,
     preset: Annotated[
         Preset,
         typer.Option(
-            help="quick: some minutes on a core. best: about 40 minutes. gpu, gpu-long: 10 and 20 "
-            "million images, for one large GPU."
+            help="quick: a few minutes on one CPU core. best: about 40 minutes on one core. gpu, "
+            "gpu-long: 10 and 20 million images, for one large GPU."
         ),
     ] = Preset.QUICK,
     conditional: Annotated[
         Conditional,
         typer.Option(
-            help="What one can ask the generator for: nothing, a type, or type and accessories."
+            help="Labels that the generator is conditioned on: none, the type, or labels (type "
+            "and accessories)."
         ),
     ] = Conditional.NONE,
     skin_tone: Annotated[
         bool,
-        typer.Option("--skin-tone", help="One can ask for a skin tone, too. Of --conditional."),
+        typer.Option(
+            "--skin-tone", help="Also condition on the skin tone; requires --conditional."
+        ),
     ] = False,
     pixel_loss: Annotated[
         bool | None,
         typer.Option(
-            help="Whether the generator is shown the very punk that has what it was asked for. "
-            "(default: with labels and --skin-tone, which leave nothing open)"
+            help="Add a per-pixel loss against the real punk with the same labels; requires "
+            "--conditional and the palette head. (default: on with --conditional labels "
+            "--skin-tone, otherwise off)"
         ),
     ] = None,
     head: Annotated[
         Head | None,
         typer.Option(
-            help="palette: choose among the colors known at each place. rgba: any color. "
-            "(default: the recipe's)"
+            help="Output layer. palette: choose among the colors that occur at each position. "
+            "rgba: any color. (default: palette; rgba for the classic recipe and for --image-dir)"
         ),
     ] = None,
     encoder: Annotated[
         bool | None,
         typer.Option(
-            help="Whether an encoder teaches it to redraw real punks. (default: of modern and "
-            "palette, without --pixel-loss)"
+            help="Train an encoder so that the generator learns to reconstruct real punks; "
+            "requires the palette head. (default: on with the palette head, unless --pixel-loss "
+            "is on)"
         ),
     ] = None,
     image_dir: Annotated[
         Path | None,
         typer.Option(
-            help="Learn from other small pictures than punks: a folder of them, or a .npz or .npy; "
-            "square, 8 to 64 pixels, all of one size."
+            help="Train on other images than punks: a folder of image files, a .npz or a .npy. "
+            "All images must be squares of one size, 8 to 64 pixels. (default: punks)"
         ),
     ] = None,
     total_images: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Real images to see in all. (default: the preset's)", show_default=False
+            min=1,
+            help="Total number of real images to train on, with repetitions. (default: depends on "
+            "--preset)",
+            show_default=False,
         ),
     ] = None,
     width: Annotated[
         int | None,
-        typer.Option(min=1, max=1024, help="Channels of a 12x12 map. (default: the recipe's)"),
+        typer.Option(
+            min=1,
+            max=1024,
+            help="Channels of the 12x12 feature map. (default: depends on --preset and --recipe)",
+        ),
     ] = None,
     r1_gamma: Annotated[
         float | None,
-        typer.Option(min=0, help="Weight of the gradient penalties. (default: the recipe's)"),
+        typer.Option(
+            min=0,
+            help="Weight of the gradient penalties; 0 turns them off. (default: 2; off in the "
+            "classic recipe)",
+        ),
     ] = None,
     torch_compile: Annotated[
         bool,
         typer.Option(
-            "--compile", help="Let torch.compile make kernels; the first steps take minutes."
+            "--compile",
+            help="Compile the discriminator with torch.compile; the first steps take minutes.",
         ),
     ] = False,
     norm_groups: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Parts of a batch that are normalized each by itself; ranks must divide them. "
-            "(default: a part for each rank of torchrun)",
+            help="Parts of a batch that are normalized separately; must be a multiple of the "
+            "number of processes. (default: the number of processes)",
         ),
     ] = None,
     seed: Seed = None,
@@ -159,75 +154,55 @@ def train_dcgan(
     logger: LoggerOption = None,
     as_json: Json = False,
 ) -> None:
-    """Train a DCGAN that draws punks."""
+    """Train a GAN that generates punks or other small images."""
     from punkmodels.gan import train as training
-    from punkmodels.gan.config import DcganConfig, make_config
+    from punkmodels.gan.config import make_config
     from punkmodels.training.distributed import launched_world_size
 
-    going_on = find_run(runs, resume, task="dcgan") if resume else None
-    is_asked = conditional is not Conditional.NONE
-    if (skin_tone or pixel_loss) and not is_asked:
-        raise UsageError(
-            f"{'--skin-tone' if skin_tone else '--pixel-loss'} is of a conditional generator",
-            hint="add --conditional labels or --conditional type",
+    resumed = find_run(runs, resume, task="dcgan") if resume else None
+    config = config_from_options(
+        recipe=recipe,
+        network=network,
+        preset=preset,
+        conditional=conditional,
+        skin_tone=skin_tone,
+        pixel_loss=pixel_loss,
+        head=head,
+        encoder=encoder,
+        image_dir=image_dir,
+        total_images=total_images,
+        width=width,
+        r1_gamma=r1_gamma,
+        torch_compile=torch_compile,
+        norm_groups=norm_groups,
+        seed=seed,
+        world_size=1 if resumed else launched_world_size(),
+    )
+    if resumed:
+        has_defaults = (config, version, device) == (make_config(), "latest", DeviceName.AUTO)
+        chosen = (
+            *(threads, image_dir, total_images, width, r1_gamma, norm_groups, seed),
+            *(recipe, head, encoder, pixel_loss),
         )
-    is_plain_network = network is Network.MLP
-    if is_plain_network and (is_asked or head is Head.PALETTE or encoder):
-        raise UsageError(
-            "an mlp draws any color, and nothing that is asked for",
-            hint="leave out --conditional, --head and --encoder",
+        check_no_other_options(has_defaults and all(value is None for value in chosen))
+    with (
+        handle_interrupt("dcgan", root, runs, resumed),
+        training_session() as (process_group, progress, log),
+    ):
+        run = training.train_dcgan(
+            root,
+            runs,
+            config,
+            version=version,
+            device_name=device.value,
+            threads=threads,
+            resume=resumed,
+            logger=logger.value if logger else None,
+            image_dir=image_dir,
+            progress=progress,
+            log=log,
+            process_group=process_group,
         )
-    if image_dir and (is_asked or head is Head.PALETTE or encoder):
-        raise UsageError(
-            "of other pictures than punks no palette and no labels are known",
-            hint="leave out --conditional, --head and --encoder",
-        )
-    recipe = recipe or (Recipe.CLASSIC if is_plain_network else Recipe.MODERN)
-    if (pixel_loss or encoder) and (recipe is Recipe.CLASSIC or head is Head.RGBA):
-        raise UsageError(
-            f"{'--pixel-loss' if pixel_loss else '--encoder'} is of the palette head",
-            hint="leave one of them out",
-        )
-    given = {
-        "conditional": conditional.value if is_asked else None,
-        "skin_tone": skin_tone or None,
-        "network": network.value if is_plain_network else None,
-        "pixel_loss": pixel_loss,
-        "head": head.value if head else None,
-        "w_dim": None if encoder is None else DcganConfig.w_dim * encoder,
-        "total_images": total_images,
-        "trains_on_punks": False if image_dir else None,
-        "width": width,
-        "r1_gamma": r1_gamma,
-        "torch_compile": torch_compile or None,
-        "norm_groups": norm_groups,
-        "seed": seed,
-    }
-    chosen = {name: value for name, value in given.items() if value is not None}
-    if recipe is Recipe.CLASSIC and r1_gamma:
-        raise UsageError("the classic recipe has no penalties", hint="leave out --r1-gamma")
-    if not going_on and launched_world_size() > 1:
-        chosen = {"norm_groups": launched_world_size()} | chosen
-    config = make_config(preset.value, recipe.value, **chosen)
-    if going_on:
-        is_plain = (config, version, device) == (make_config(), "latest", DeviceName.AUTO)
-        check_no_other_options(is_plain and not chosen and threads is None)
-    with handle_interrupt("dcgan", root, runs, going_on):  # noqa: SIM117  # the bar ends first
-        with training_session() as (process_group, progress, log):
-            run = training.train_dcgan(
-                root,
-                runs,
-                config,
-                version=version,
-                device_name=device.value,
-                threads=threads,
-                resume=going_on,
-                logger=logger.value if logger else None,
-                pictures=image_dir,
-                progress=progress,
-                log=log,
-                process_group=process_group,
-            )
     if not process_group.is_main:
         return
     if as_json:

@@ -1,12 +1,8 @@
-"""What a conditional generator is asked for: a type or all labels, and a skin. Pure.
-
-A condition is a row of numbers, 1 for what is asked for and 0 for what is not: the 5 types; with
-`labels` the 87 accessories and, `by_body`, once more the 87 of women, whose sprites are others and
-lie in another order; and last, where it knows them, the 4 tones.
-"""
+"""Conditions of a conditional generator, as vectors of zeros and ones."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -17,38 +13,45 @@ from punkmodels.data.skin_tones import SKIN_TONE_COLORS
 Conditional = Literal["none", "type", "labels"]
 
 
-def condition_size(
-    conditional: Conditional, *, skin_tone: bool, split_female_accessories: bool = True
-) -> int:
-    """Numbers of a condition; 0 for none."""
-    if conditional == "none":
-        return 0
-    accessories = (
-        len(ACCESSORIES) * (1 + split_female_accessories) if conditional == "labels" else 0
-    )
-    return len(TYPES) + accessories + skin_tone * len(SKIN_TONE_COLORS)
+@dataclass(frozen=True)
+class ConditionSpec:
+    """Layout of a generator's condition vector.
 
-
-def conditions(
-    labels: torch.Tensor,
-    tones: torch.Tensor,
-    conditional: Conditional,
-    *,
-    skin_tone: bool,
-    split_female_accessories: bool = True,
-) -> torch.Tensor:
-    """float32 (N, `condition_size`).
-
-    Args:
-        labels: (N, 92), 0 or 1.
-        tones: int64 (N,), 1 to 4, or 0 for none.
+    The entries are the 5 types; for `labels` the 87 accessories; with `split_female_accessories`
+    the same 87 accessories again, set for female punks only, whose accessories have different
+    sprites and a different z-order; and, with `skin_tone`, the 4 skin tones.
     """
-    kinds = len(TYPES)
-    known = labels[:, : {"none": 0, "type": kinds, "labels": len(LABELS)}[conditional]].float()
-    if conditional == "labels" and split_female_accessories:
-        is_female = known[:, TYPES.index("Female"), None]
-        known = torch.cat([known, known[:, kinds:] * is_female], dim=1)
-    if not skin_tone:
-        return known
-    numbers = torch.arange(1, len(SKIN_TONE_COLORS) + 1, device=tones.device)
-    return torch.cat([known, (tones[:, None] == numbers).float()], dim=1)
+
+    conditional: Conditional = "none"
+    """labels that the generator is conditioned on: none, the type, or type and accessories"""
+    skin_tone: bool = False
+    """whether the generator is conditioned on the skin tone"""
+    split_female_accessories: bool = True
+    """whether accessories of female punks have entries of their own"""
+
+    @property
+    def dim(self) -> int:
+        """Dimension of the condition; 0 for an unconditional generator."""
+        if self.conditional == "none":
+            return 0
+        copies = 1 + self.split_female_accessories if self.conditional == "labels" else 0
+        return len(TYPES) + copies * len(ACCESSORIES) + self.skin_tone * len(SKIN_TONE_COLORS)
+
+    def encode(self, labels: torch.Tensor, skin_tones: torch.Tensor) -> torch.Tensor:
+        """Return the conditions of punks, float32 (N, dim).
+
+        Args:
+            labels: (N, 92), 0 or 1.
+            skin_tones: int64 (N,), 1 to 4, or 0 for punks without one.
+        """
+        num_types = len(TYPES)
+        num_labels = {"none": 0, "type": num_types, "labels": len(LABELS)}[self.conditional]
+        condition = labels[:, :num_labels].float()
+        if self.conditional == "labels" and self.split_female_accessories:
+            is_female = condition[:, TYPES.index("Female"), None]
+            condition = torch.cat([condition, condition[:, num_types:] * is_female], dim=1)
+        if self.skin_tone:
+            numbers = torch.arange(1, len(SKIN_TONE_COLORS) + 1, device=skin_tones.device)
+            one_hot = (skin_tones[:, None] == numbers).float()
+            condition = torch.cat([condition, one_hot], dim=1)
+        return condition

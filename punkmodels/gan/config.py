@@ -1,4 +1,4 @@
-"""A DCGAN's run: its options, and its generator back from disk."""
+"""Training options of a GAN, and loading and exporting of trained generators."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import Field
 from punkdata.errors import DataError
 from punkdata.images.palette import PALETTE
 from punkmodels.data.palette import NUM_PIXELS
-from punkmodels.gan.conditioning import Conditional, condition_size
+from punkmodels.gan.conditioning import Conditional, ConditionSpec
 from punkmodels.gan.mlp import AnyGenerator, MLPGenerator
 from punkmodels.gan.networks import ConditionComposition, Generator
 from punkmodels.training.checkpoint import (
@@ -43,84 +43,106 @@ Rate = Annotated[float, Field(gt=0, le=1)]
 
 @dataclass(frozen=True)
 class DcganConfig:
-    """Options of a DCGAN's training; the defaults are the preset `quick`, recipe `modern`."""
+    """Options of a GAN training; the defaults are the preset `quick` of the recipe `modern`."""
 
     preset: str = "quick"
+    """name of the preset that the options started from"""
     recipe: Recipe = "modern"
+    """name of the loss and regularization recipe, see `losses`"""
     network: Network = "dcgan"
-    """mlp: fully connected layers, see plain.py; it draws any color, and nothing that is asked"""
+    """architecture: dcgan, or the mlp baseline, which is unconditional and has an RGBA head"""
     total_images: Annotated[int, Field(ge=1, le=10**10)] = 100_000
-    """real images that encoder and discriminator see in all"""
+    """number of real images that the discriminator and the encoder see in total"""
     channels: Annotated[int, Field(ge=1, le=4)] = 4
-    """of the images, and"""
-    side: Annotated[int, Field(ge=8, le=64)] = 24
-    """their side in pixels"""
+    """channels of the training images"""
+    image_size: Annotated[int, Field(ge=8, le=64)] = 24
+    """side of the training images in pixels"""
     trains_on_punks: bool = True
-    """or of other pictures, see subjects.py; these have Radford's head, and cannot be asked for"""
+    """whether the training images are punks; other images need an unconditional RGBA head"""
     conditional: Conditional = "none"
-    """what one can ask for: nothing, a type, or type and accessories"""
+    """labels that the generator is conditioned on: none, the type, or type and accessories"""
     skin_tone: bool = False
-    """whether one can ask for a skin tone, too"""
+    """whether the generator is also conditioned on the skin tone"""
     pixel_loss: bool = False
-    """whether the generator is told, beside the discriminator's judgment, the very punk that has
-    what it was asked for; of the palette head"""
+    """whether to add a per-pixel cross-entropy loss against the ground-truth sprite; requires the
+    palette head and a condition"""
     condition_composition: ConditionComposition = "z_order"
-    """how what is asked for has a say in every pixel, by weights of its own; of the palette head,
-    see `PaletteHead`. sums: without heights"""
+    """how the palette head combines several conditions, see `Generator`"""
     l1_weight: Annotated[float, Field(ge=0)] = 1e-5
-    """of that say's absolute values in the loss: what does not touch a pixel is to say nothing
-    there"""
+    """weight of the L1 penalty on the palette head's condition weights, which keeps a label from
+    affecting pixels that it does not change"""
     split_female_accessories: bool = True
-    """whether accessories of women are asked for apart, see `conditions`"""
+    """whether accessories of female punks have condition entries of their own"""
     label_dropout: Fraction = 0.0
-    """of the accessories that a punk has, those that training does not ask for"""
+    """probability that training removes an accessory from the condition"""
     class_balance: Fraction = 0.0
-    """of punks drawn so that rare labels are as frequent as common ones"""
+    """share of label-balanced sampling, see `sampling_weights`; 0 samples uniformly"""
     batch_size: Count = 32
-    """of all ranks together"""
+    """number of real images in a batch, of all processes together"""
     norm_groups: Count = 1
-    """parts of a batch that are normalized each by itself; as many ranks can share a training"""
+    """parts of a batch that are normalized separately, see `GhostBatchNorm`; a multiple of the
+    number of processes"""
     width: Dim = 32
-    """channels of the map of 12x12; 6x6 has twice, 3x3 four times as many"""
+    """channels of the 12x12 feature map; 6x6 has twice and 3x3 four times as many"""
     z_dim: Dim = 100
+    """dimension of the noise z"""
     w_dim: Annotated[int, Field(ge=0, le=4096)] = 64
-    """numbers by which an encoder describes a punk, see `Encoder`; 0 for none: the discriminator
-    alone teaches. Of the palette head"""
+    """dimension of the latent w of the `Encoder`; 0 trains without an encoder. Requires the
+    palette head"""
     kl_weight: Annotated[float, Field(ge=0)] = 0.1
-    """of what w tells of a punk"""
+    """weight of the divergence of w from a normal distribution in the encoder's loss"""
     encoder_weight: Annotated[float, Field(ge=0)] = 0.03
-    """of the encoder's loss, and that of matching, in nats, beside the discriminator's judgment"""
+    """weight of the encoder loss and the pixel loss, in nats, relative to the adversarial loss"""
     adversarial_start: Fraction = 0.7
-    """share of the training after which the discriminator joins the encoder, or matching"""
+    """share of the training after which the adversarial loss is added to the encoder loss or the
+    pixel loss; without these, it is used from the start"""
     head: Head = "palette"
-    """palette: one of the colors known at each place. rgba: any color, by tanh, as Radford's"""
+    """output layer: palette selects one of the colors that occur at each position, rgba generates
+    any color by tanh, as Radford et al. do"""
     head_channels: Dim = 16
-    """channels of the largest map, from which the palette's colors are chosen"""
+    """channels of the 24x24 feature map before the palette head"""
     color_embedding_dim: Annotated[int, Field(ge=0, le=64)] = 8
-    """numbers by which the discriminator tells colors apart, beside RGBA; of the palette head"""
+    """dimension of the frozen color embedding that the discriminator sees in addition to RGBA;
+    requires the palette head"""
     lr: Rate = 1e-3
+    """initial learning rate of all networks"""
     head_lr_mult: float = 3.0
-    """how many times as fast the palette head learns"""
+    """factor on the learning rate of the palette head"""
     final_lr_fraction: Fraction = 0.1
-    """what is left of the learning rate at the end, along a cosine"""
+    """final learning rate as a fraction of the initial one, at the end of a cosine schedule"""
     beta_1: Fraction = 0.9
-    """of the generator's Adam, and the encoder's"""
+    """Adam's beta 1 for the generator and the encoder"""
     beta_1_D: Fraction = 0.0
+    """Adam's beta 1 for the discriminator"""
     beta_2: Fraction = 0.99
+    """Adam's beta 2 for all networks"""
     r1_gamma: Annotated[float, Field(ge=0)] = 2.0
-    """weight of the gradient penalties R1 and R2"""
+    """initial weight of the gradient penalties R1 and R2; 0 for none"""
     final_r1_gamma_fraction: Fraction = 0.3
+    """final penalty weight as a fraction of the initial one, at the end of a cosine schedule"""
     d_reg_interval: Count = 4
-    """steps; the penalties count as many times as much"""
+    """steps between two gradient penalties, whose weight is multiplied by this number"""
     translate_px: Annotated[int, Field(ge=0, le=8)] = 2
-    """pixels by which images are moved before the discriminator sees them"""
+    """largest translation of images by the augmentation, in pixels; 0 for none"""
     cutout_px: Annotated[int, Field(ge=0, le=16)] = 6
-    """side in pixels of the square that is cut out of them"""
+    """side of the square that the augmentation cuts out of images, in pixels; 0 for none"""
     ema_half_life: Fraction = 0.05
-    """half-life of the averaged generator, as a share of the images seen so far"""
+    """half-life of the generator's moving average, as a share of the images seen so far; 0 for
+    no averaging"""
     torch_compile: bool = False
-    """whether torch.compile makes kernels of what the discriminator does"""
+    """whether to compile the discriminator with torch.compile"""
     seed: int = 0
+    """random seed"""
+
+    @property
+    def condition_spec(self) -> ConditionSpec:
+        """Layout of the generator's condition."""
+        return ConditionSpec(self.conditional, self.skin_tone, self.split_female_accessories)
+
+    @property
+    def has_auxiliary_loss(self) -> bool:
+        """Whether the generator has a loss besides the adversarial one."""
+        return self.w_dim > 0 or self.pixel_loss
 
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -129,9 +151,10 @@ PRESETS: dict[str, dict[str, Any]] = {
     "gpu": {"total_images": 10_000_000, "batch_size": 256, "width": 64, "head_channels": 32},
     "gpu-long": {"total_images": 20_000_000, "batch_size": 256, "width": 64, "head_channels": 32},
 }
+"""options of each preset that differ from the defaults of `DcganConfig`"""
 RECIPES: dict[Recipe, dict[str, Any]] = {
     "modern": {},
-    # The tutorials' DCGAN: Radford's options and one-sided label smoothing.
+    # The DCGAN of common tutorials: the options of Radford et al., and one-sided label smoothing.
     "classic": {
         "batch_size": 128,
         "width": 64,
@@ -149,82 +172,91 @@ RECIPES: dict[Recipe, dict[str, Any]] = {
         "ema_half_life": 0.0,
     },
 }
-"""what differs from `DcganConfig`"""
+"""options of each recipe that differ from the defaults of `DcganConfig`"""
 
 
 def make_config(preset: str = "quick", recipe: Recipe = "modern", **chosen: Any) -> DcganConfig:
-    """The options of a preset and a recipe, and those chosen, which are stronger."""
+    """Return the options of a preset and a recipe, overridden by those in `chosen`.
+
+    Options that are not chosen also adapt to the chosen ones: for example, an RGBA head has no
+    color embedding and no encoder.
+    """
     options = {"preset": preset, "recipe": recipe, **PRESETS[preset], **RECIPES[recipe], **chosen}
     if options.get("conditional") == "labels":
         options = {"class_balance": 0.5} | options
         if options.get("skin_tone") and recipe == "modern" and options.get("head") != "rgba":
-            # Labels and tone leave nothing open that an encoder could describe.
+            # Labels and skin tone determine every pixel, so there is nothing left to encode.
             options = {"pixel_loss": True} | options
     if options.get("pixel_loss"):
-        # The head soon holds what single accessories do, and leaves the layers below the rest.
+        # A fast palette head soon represents single accessories; the layers below learn the rest.
         options |= {"w_dim": 0, "beta_1": 0.9, "head_lr_mult": 10.0} | chosen
     if options.get("network") == "mlp" or not options.get("trains_on_punks", True):
         options |= {"head": "rgba"} | chosen
-    if options.get("head") == "rgba":  # these are of the palette's colors
+    if options.get("head") == "rgba":  # These two options require the palette head.
         options |= {"color_embedding_dim": 0, "w_dim": 0} | chosen
     has_auxiliary_loss = options.get("w_dim", DcganConfig.w_dim) or options.get("pixel_loss")
     if recipe == "modern" and not has_auxiliary_loss:
-        options |= {"beta_1": 0.0} | chosen  # as R3GAN has it, without an encoder
+        options |= {"beta_1": 0.0} | chosen  # As in R3GAN, which has no encoder.
     return DcganConfig(**options)
 
 
 def build_generator(config: DcganConfig, counts: torch.Tensor) -> AnyGenerator:
-    """A new generator; see `Generator` for `counts`.
+    """Return an untrained generator.
+
+    Args:
+        config: the training options.
+        counts: color frequencies for the palette head, see `PaletteHead`.
 
     Raises:
         DataError: the options contradict each other.
     """
-    is_palette = config.head == "palette"
-    shape = {"channels": config.channels, "side": config.side}
-    if not config.trains_on_punks and (is_palette or config.conditional != "none"):
-        raise DataError("of other pictures than punks no palette and no labels are known")
-    if config.network == "mlp" and (is_palette or config.conditional != "none"):
-        raise DataError("an mlp has no palette head, and cannot be asked for anything")
-    if config.w_dim and not is_palette:
-        raise DataError("an encoder (w_size) teaches a palette head only")
-    if config.pixel_loss and (not is_palette or config.conditional == "none"):
-        raise DataError("matching is of a palette head that can be asked for something")
+    _check_options(config)
+    shape = {"channels": config.channels, "image_size": config.image_size}
     if config.network == "mlp":
         return MLPGenerator(config.z_dim, config.width, **shape)
     return Generator(
         config.z_dim,
         config.width,
-        counts if is_palette else None,
+        counts if config.head == "palette" else None,
         config.head_channels,
         config.color_embedding_dim,
         config.w_dim,
-        condition_size(
-            config.conditional,
-            skin_tone=config.skin_tone,
-            split_female_accessories=config.split_female_accessories,
-        ),
+        config.condition_spec.dim,
         condition_composition=config.condition_composition,
         **shape,
     )
 
 
+def _check_options(config: DcganConfig) -> None:
+    is_palette = config.head == "palette"
+    needs_punks = is_palette or config.conditional != "none"
+    if not config.trains_on_punks and needs_punks:
+        raise DataError("a palette head and conditions need punks as training images")
+    if config.network == "mlp" and needs_punks:
+        raise DataError("the mlp network has no palette head and no conditions")
+    if config.w_dim and not is_palette:
+        raise DataError("an encoder (w_dim) requires the palette head")
+    if config.pixel_loss and (not is_palette or config.conditional == "none"):
+        raise DataError("the pixel loss requires the palette head and a condition")
+
+
 class SavedDcgan(SavedRun):
-    """What is read again of a DCGAN's config.json."""
+    """Parts of a GAN's config.json that are read again."""
 
     task: Literal["dcgan"]
     options: DcganConfig
 
 
 def read_dcgan_config(run: Path) -> SavedDcgan:
-    """The config.json of a DCGAN's run; raises as `read_saved`."""
+    """Read the config.json of a run or of exported weights; raises as `read_run_config`."""
     return read_run_config(run, SavedDcgan, "DCGAN")
 
 
 def load_generator(run: Path, device: torch.device) -> AnyGenerator:
-    """The averaged generator of a run or of exported weights, ready to draw.
+    """Load the averaged generator of a run or of exported weights, in evaluation mode.
 
     Raises:
-        DataError: the run has no whole checkpoint, or is no DCGAN's.
+        DataError: the run has no complete checkpoint, or is not a GAN.
     """
     options = read_dcgan_config(run).options
     file = run / WEIGHTS_FILE
@@ -232,32 +264,34 @@ def load_generator(run: Path, device: torch.device) -> AnyGenerator:
         tensors = read_tensors(file)
     else:
         tensors = strip_prefix("ema", load_checkpoint(run, CheckpointMetadata)[0])
-    counts = torch.zeros(NUM_PIXELS, len(PALETTE), dtype=torch.int64)
-    known = [tensors.get(f"layers.12.{name}", counts[:, :0]) for name in ("colors", "valid")]
-    try:
-        counts.scatter_(1, *(t.long() for t in known))  # a head of the shape of the weights
-    except (RuntimeError, TypeError) as error:
-        raise DataError(f"the weights of {run} do not fit ({error})") from None
-    model = build_generator(options, counts)
+    model = build_generator(options, _counts_like(tensors, run))
     restore_model(run, model, tensors)
     return model.eval().to(device)
 
 
+def _counts_like(tensors: dict[str, torch.Tensor], run: Path) -> torch.Tensor:
+    """Return color counts that give a palette head the shape of the saved tensors."""
+    counts = torch.zeros(NUM_PIXELS, len(PALETTE), dtype=torch.int64)
+    colors, valid = (tensors.get(f"layers.12.{n}", counts[:, :0]) for n in ("colors", "valid"))
+    try:
+        return counts.scatter_(1, colors.long(), valid.long())
+    except (RuntimeError, TypeError) as error:
+        raise DataError(f"the weights of {run} do not fit its options ({error})") from None
+
+
 def is_finished(run: Path) -> bool:
-    """Whether all of its training is done, of a run or of exported weights; raises as
-    `load_generator`.
-    """
+    """Return whether the training of a run, or of exported weights, was completed."""
     if (run / WEIGHTS_FILE).exists():
         return bool(read_config(run).get("trained", {}).get("finished"))
     return load_checkpoint(run, CheckpointMetadata)[1].finished
 
 
 def export_generator(run: Path, out: Path) -> None:
-    """Write what drawing needs of a run: weights in half precision, and config.json.
+    """Write the weights of a generator in half precision, and its config.json.
 
     Raises:
-        DataError: as `load_generator`.
-        StorageError: the disk is full or refuses.
+        DataError: see `load_generator`.
+        StorageError: the folder cannot be written.
     """
     model = load_generator(run, torch.device("cpu"))
     export_model(run, model, {"finished": is_finished(run)}, out)

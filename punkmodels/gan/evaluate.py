@@ -1,9 +1,9 @@
-"""Score drawn punks, of our generators or of anybody's, beside real ones.
+"""Evaluation of generated punks against real ones.
 
 evaluation/generated/metrics.json
 evaluation/generated/metrics.md       the same as a table
-evaluation/generated/nearest_neighbors.png  samples above, the nearest training punk below each: the
-                                     nearest that are no copies, some in between, the farthest
+evaluation/generated/nearest_neighbors.png  samples, and below each its nearest training punk: the
+                                     closest that are not copies, some in between, the farthest
 """
 
 from __future__ import annotations
@@ -11,82 +11,59 @@ from __future__ import annotations
 import statistics
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
-from PIL import Image
 
 from punkdata.errors import DataError
 from punkdata.files import translate_os_errors, write_atomic
-from punkdata.images.sprite import SIDE_PX
 from punkmodels.classifier.config import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.classifier.evaluate import predict_logits
 from punkmodels.classifier.features import embed
 from punkmodels.classifier.networks import logits_to_labels
-from punkmodels.data.image_grid import make_grid
 from punkmodels.data.palette import quantize
 from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.gan.config import export_generator, load_generator, read_dcgan_config
 from punkmodels.gan.evaluate_conditional import evaluate_conditional
+from punkmodels.gan.evaluation_report import (
+    GeneratorEvaluation,
+    format_markdown,
+    render_nearest_neighbors,
+)
 from punkmodels.gan.generate import generate_sprites
 from punkmodels.gan.label_conditions import conditions_from_split
 from punkmodels.gan.metrics.fidelity import (
-    FidelityScores,
     NearestNeighborIndex,
     SampleStatistics,
     average_scores,
+    compute_alpha_error,
     expected_copy_rate,
     fidelity_scores,
-    label_shares,
-    off_alpha,
+    label_frequencies,
 )
 from punkmodels.training.run_dir import read_config, write_json
 
-DRAW = 2000
-"""sprites of a draw"""
-DRAWS = 5
-NAMES = {
-    "frechet_distance": "Fréchet distance",
-    "kernel_distance": "kernel distance",
-    "precision": "precision",
-    "recall": "recall",
-    "density": "density",
-    "coverage": "coverage",
-    "train_copy_rate": "exact copies of training punks",
-    "duplicate_rate": "repeats within a draw",
-    "nn_distance_px_mean": "pixels to the nearest training punk, mean",
-    "nn_distance_px_median": "the same, median",
-    "palette_validity": "pixels within 8/255 of the palette",
-    "alpha_validity": "the same of alpha alone",
-    "type_total_variation": "total variation of types",
-    "label_total_variation": "total variation of labels",
-}
+Progress = Callable[..., None]
+MAX_SUBSETS = 5
+"""largest number of subsets over which scores are averaged"""
+MIN_SPRITES = 100
+"""smallest number of sprites that are evaluated"""
 
 
 @dataclass(frozen=True)
-class GeneratorEvaluation:
-    source: str
-    version: str
-    """of the snapshot that the real punks are from"""
-    sprites: int
-    draws: int
-    scores: FidelityScores
-    frechet_std: float
-    """over draws; 0 of one draw"""
-    test_reference: FidelityScores
-    """of the validation part beside the test part and the reverse, without distances, which
-    depend on the number of sprites; its nearest punks are training punks"""
-    train_reference: FidelityScores
-    """of draws of training punks: what a perfect generator would reach"""
-    expected_copy_rate: float
-    """the share of copies that a perfect generator would draw"""
-    label_shares: list[tuple[str, float, float]]
-    """label, how often real, how often drawn; the farthest apart first"""
+class SampleSizes:
+    """Numbers of generated sprites; only scores of equal sizes can be compared."""
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+    subset: int = 2000
+    """sprites in a subset, for which distances are computed"""
+    total: int = 2000 * MAX_SUBSETS
+    """sprites in all subsets"""
+    conditional: int = 2000
+    """sprites for unseen label sets, and as many for seen ones"""
+
+
+STANDARD_SIZES = SampleSizes()
 
 
 def evaluate_sprites(
@@ -97,85 +74,122 @@ def evaluate_sprites(
     version: str = "latest",
     device: torch.device | None = None,
     out: Path | None = None,
-    progress: Callable[..., None] = lambda done, total: None,
+    subset_size: int = STANDARD_SIZES.subset,
+    progress: Progress = lambda done, total: None,
 ) -> GeneratorEvaluation:
-    """Score sprites.
+    """Compare generated sprites with the real punks of a snapshot.
 
     Args:
-        source: what they are from, for the reader.
-        raw: float32 (N, 4, 24, 24) in [-1, 1]; N should be 10,000, that is five draws. Of fewer
-            than 2,000 the distances are left out.
-        root, version: the snapshot with the real punks.
-        out: the folder to write to; by default nothing is written.
+        source: name of the generator or of the images.
+        raw: generated sprites before quantization, RGBA in [-1, 1], float32 (N, 4, 24, 24). N
+            should be 10,000, that is five subsets.
+        root: data root with the snapshot.
+        version: version of the snapshot.
+        device: device to compute on; the CPU by default.
+        out: folder to write to; None writes nothing.
+        subset_size: sprites in a subset. With fewer sprites in total, there are no distances.
+        progress: called with the number of finished parts and their total.
 
     Raises:
-        UsageError, DataError: there is no such snapshot, or it is damaged.
-        DataError: there are too few sprites.
+        UsageError: the snapshot does not exist.
+        DataError: the snapshot is damaged, or there are too few sprites.
     """
-    device = device or torch.device("cpu")
-    if len(raw) < 100:
+    if len(raw) < MIN_SPRITES:
         raise DataError(
-            f"{source} has {len(raw)} sprites; their scores would mean nothing below 100"
+            f"{source} contains {len(raw)} sprites; at least {MIN_SPRITES} are needed for scores"
         )
+    device = device or torch.device("cpu")
+    num_subsets = max(1, min(MAX_SUBSETS, len(raw) // subset_size))
+    size = min(subset_size, len(raw))
+    raw = raw[: num_subsets * size]
+    num_parts = 2 * num_subsets + 2
+    progress(0, num_parts)
+    # Compute the statistics of generated and real sprites.
     train, val, test = (
-        load_split(root, version, "default", part) for part in ("train", "val", "test")
+        load_split(root, version, "default", name) for name in ("train", "val", "test")
     )
-    real = NearestNeighborIndex(train.images)
-    classifier = load_classifier(BUNDLED_CLASSIFIER, device)
-    draws = max(1, min(DRAWS, len(raw) // DRAW))
-    size = min(DRAW, len(raw))
-    raw = raw[: draws * size]
-
-    def describe(sprites: torch.Tensor, labels: torch.Tensor | None = None) -> SampleStatistics:
-        if labels is None:
-            labels = logits_to_labels(predict_logits(classifier, sprites, device))
-        perfect = torch.zeros(sprites.shape)
-        nearest = real.nearest(sprites)[1]
-        features = embed(sprites, device)
-        return SampleStatistics(sprites, features, labels.bool(), nearest, perfect, perfect)
-
-    progress(0, 2 * draws + 2)
-    sprites, off = quantize(raw)
-    drawn = replace(describe(sprites), off=off, off_alpha=off_alpha(raw))
-    trained = describe(train.images, train.visible)
-    progress(1, 2 * draws + 2)
-    parts = [describe(part.images, part.visible) for part in (val, test)]
-    held_out = describe(
-        torch.cat([val.images, test.images]), torch.cat([val.visible, test.visible])
+    measure = StatisticsExtractor(train, device)
+    sprites, palette_error = quantize(raw)
+    samples = replace(
+        measure(sprites), palette_error=palette_error, alpha_error=compute_alpha_error(raw)
     )
-    found, floors = [], []
+    real_train = measure(train.images, train.visible)
+    progress(1, num_parts)
+    real_val, real_test = (measure(split.images, split.visible) for split in (val, test))
+    held_out = measure(torch.cat([val.images, test.images]), torch.cat([val.visible, test.visible]))
+    # Score each subset, and as many random training punks.
+    with_distances = size == subset_size
+    scores, train_scores = [], []
     random = torch.Generator().manual_seed(0)
-    for i in range(draws):
-        draw = drawn.take(slice(i * size, (i + 1) * size))
-        found.append(fidelity_scores(held_out, draw, distances=size == DRAW))
-        progress(2 * i + 2, 2 * draws + 2)
-        again = trained.take(torch.randperm(len(train), generator=random)[:size])
-        floors.append(fidelity_scores(held_out, again, distances=size == DRAW))
-        progress(2 * i + 3, 2 * draws + 2)
-    halves = [fidelity_scores(b, a, distances=False) for a, b in (parts, parts[::-1])]
-    frechet = [draw.frechet_distance for draw in found if draw.frechet_distance is not None]
+    for i in range(num_subsets):
+        subset = samples.take(slice(i * size, (i + 1) * size))
+        scores.append(fidelity_scores(held_out, subset, with_distances=with_distances))
+        progress(2 * i + 2, num_parts)
+        real_subset = real_train.take(torch.randperm(len(train), generator=random)[:size])
+        train_scores.append(fidelity_scores(held_out, real_subset, with_distances=with_distances))
+        progress(2 * i + 3, num_parts)
+    test_scores = [
+        fidelity_scores(reference, split, with_distances=False)
+        for split, reference in ((real_val, real_test), (real_test, real_val))
+    ]
+    frechet = [s.frechet_distance for s in scores if s.frechet_distance is not None]
+    copy_rates = [expected_copy_rate(train, split) for split in (val, test)]
     result = GeneratorEvaluation(
         source=source,
         version=train.version,
-        sprites=len(sprites),
-        draws=draws,
-        scores=average_scores(found),
+        num_samples=len(sprites),
+        num_subsets=num_subsets,
+        scores=average_scores(scores),
         frechet_std=statistics.stdev(frechet) if len(frechet) > 1 else 0.0,
-        test_reference=average_scores(halves),
-        train_reference=average_scores(floors),
-        expected_copy_rate=statistics.mean(expected_copy_rate(train, part) for part in (val, test)),
-        label_shares=label_shares(held_out.labels, drawn.labels),
+        test_reference=average_scores(test_scores),
+        train_reference=average_scores(train_scores),
+        expected_copy_rate=statistics.mean(copy_rates),
+        label_frequencies=label_frequencies(held_out.labels, samples.labels),
     )
-    progress(2 * draws + 2, 2 * draws + 2)
+    progress(num_parts, num_parts)
     if out:
+        neighbors = render_nearest_neighbors(sprites, *measure.index.nearest(sprites), train)
         with translate_os_errors(out):
             out.mkdir(parents=True, exist_ok=True)
             write_json(out / "metrics.json", result.to_json())
-            write_atomic(out / "metrics.md", markdown(result).encode())
-            render_nearest_neighbors(sprites, *real.nearest(sprites), train).save(
-                out / "nearest_neighbors.png"
-            )
+            write_atomic(out / "metrics.md", format_markdown(result).encode())
+            neighbors.save(out / "nearest_neighbors.png")
     return result
+
+
+class StatisticsExtractor:
+    """Computation of `SampleStatistics` from sprites.
+
+    Args:
+        train: training punks, among which nearest neighbors are searched.
+        device: device of the networks.
+    """
+
+    def __init__(self, train: SplitTensors, device: torch.device) -> None:
+        self.index = NearestNeighborIndex(train.images)
+        self.classifier = load_classifier(BUNDLED_CLASSIFIER, device)
+        self.device = device
+
+    def __call__(
+        self, sprites: torch.Tensor, labels: torch.Tensor | None = None
+    ) -> SampleStatistics:
+        """Return the statistics of sprites, with errors of 0 from the palette.
+
+        Args:
+            sprites: palette indices, uint8 (N, 24, 24).
+            labels: visible labels (N, 92); None to predict them with the bundled classifier.
+        """
+        if labels is None:
+            labels = logits_to_labels(predict_logits(self.classifier, sprites, self.device))
+        no_error = torch.zeros(sprites.shape)
+        return SampleStatistics(
+            sprites,
+            embed(sprites, self.device),
+            labels.bool(),
+            self.index.nearest(sprites)[1],
+            no_error,
+            no_error,
+        )
 
 
 def generate_for_evaluation(
@@ -183,24 +197,34 @@ def generate_for_evaluation(
     root: Path,
     version: str,
     device: torch.device,
-    progress: Callable[..., None] = lambda done, total: None,
+    progress: Progress = lambda done, total: None,
+    num_samples: int = STANDARD_SIZES.total,
 ) -> torch.Tensor:
-    """What `evaluate_sprites` wants of a run, or of exported weights: `raw` of five draws.
+    """Generate the input of `evaluate_sprites`, float32 (num_samples, 4, 24, 24).
 
-    A conditional generator is asked for what training punks have, as frequent as they are; so its
-    copies tell of obedience.
+    A conditional generator receives the conditions of random training punks, so its train copy
+    rate measures how well it follows conditions.
+
+    Args:
+        run: a run or exported weights.
+        root: data root with the snapshot.
+        version: version of the snapshot.
+        device: device to compute on.
+        progress: called with the number of sprites so far and the total.
+        num_samples: number of sprites.
 
     Raises:
-        UsageError, DataError: there is no such run or snapshot, or it is damaged.
+        UsageError: the run or the snapshot does not exist.
+        DataError: the run or the snapshot is damaged.
     """
-    config = read_dcgan_config(run).options
-    count, condition = DRAW * DRAWS, None
+    config, condition = read_dcgan_config(run).options, None
     if config.conditional != "none":
         train = load_split(root, version, "default", "train")
         random = torch.Generator().manual_seed(0)
-        some = torch.randint(len(train), (count,), generator=random)
-        condition = conditions_from_split(config, train, len(train))[some]
-    return generate_sprites(load_generator(run, device), count, 0, progress, condition=condition)[1]
+        rows = torch.randint(len(train), (num_samples,), generator=random)
+        condition = conditions_from_split(config.condition_spec, train, len(train))[rows]
+    model = load_generator(run, device)
+    return generate_sprites(model, num_samples, 0, progress, condition=condition)[1]
 
 
 def export_with_scores(
@@ -209,84 +233,48 @@ def export_with_scores(
     out: Path,
     *,
     version: str | None = None,
-    progress: Callable[..., None] = lambda done, total: None,
+    sizes: SampleSizes = STANDARD_SIZES,
+    progress: Progress = lambda done, total: None,
 ) -> GeneratorEvaluation:
-    """Export a run's generator (see `export_generator`) with its scores; all or nothing. Raises as
-    that and `evaluate_sprites`.
+    """Export a generator with its scores in config.json.
+
+    Nothing is written unless the generator can be exported and scored.
+
+    Args:
+        run: the run.
+        root: data root with the snapshot.
+        out: folder to write to.
+        version: version of the snapshot; by default the one that the run was trained on.
+        sizes: numbers of generated sprites.
+        progress: see `evaluate_sprites`.
+
+    Raises:
+        UsageError: the snapshot does not exist.
+        DataError: the run or the snapshot is damaged.
+        StorageError: the folder cannot be written.
     """
+    cpu = torch.device("cpu")
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder)
         export_generator(run, exported)
-        version = version or read_dcgan_config(run).data.version
-        raw = generate_for_evaluation(exported, root, version, torch.device("cpu"))
-        result = evaluate_sprites(out.name, raw, root, version=version, progress=progress)
+        saved = read_dcgan_config(run)
+        version = version or saved.data.version
+        raw = generate_for_evaluation(exported, root, version, cpu, num_samples=sizes.total)
+        result = evaluate_sprites(
+            out.name, raw, root, version=version, subset_size=sizes.subset, progress=progress
+        )
         facts = result.to_json()
-        del facts["source"], facts["label_shares"]
+        del facts["source"], facts["label_frequencies"]
         scores = {"scores": facts}
-        if read_dcgan_config(run).options.conditional == "labels":
-            obeyed = evaluate_conditional(exported, root, version=version).to_json()
-            del obeyed["labels"]
-            scores["conditional"] = obeyed
+        if saved.options.conditional == "labels":
+            conditional = evaluate_conditional(
+                exported, root, version=version, num_samples=sizes.conditional
+            ).to_json()
+            del conditional["labels"]
+            scores["conditional"] = conditional
         write_json(exported / "config.json", read_config(exported) | scores)
         with translate_os_errors(out):
             out.mkdir(parents=True, exist_ok=True)
             for file in exported.iterdir():
                 write_atomic(out / file.name, file.read_bytes())
     return result
-
-
-def rows(*results: GeneratorEvaluation) -> list[tuple[str, ...]]:
-    """A table of text: a row a score, a column a source, then the held-out and the training punks.
-
-    These two are of the first result.
-    """
-    first = results[0]
-    columns = [(result.source, result.scores) for result in results]
-    columns += [
-        ("test reference", first.test_reference),
-        ("train reference", first.train_reference),
-    ]
-    table = [("score", *(name for name, _ in columns))]
-    for key, name in NAMES.items():
-        table.append((name, *(_cell(getattr(scores, key)) for _, scores in columns)))
-    return table
-
-
-def markdown(*results: GeneratorEvaluation) -> str:
-    """The same for a page, with what must be known to read it."""
-    head, *body = rows(*results)
-    lines = [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *body)]
-    first = results[0]
-    lines += [
-        "",
-        "Held out: the 1,000 punks of the validation part beside the 1,000 of the test part, and "
-        "the reverse. Floor: as many training punks as were drawn. A perfect generator would draw "
-        f"{first.expected_copy_rate:.4f} copies. Means over "
-        + ", ".join(f"{r.draws} x {r.sprites // r.draws:,} of {r.source}" for r in results)
-        + f"; snapshot {first.version}.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}" if abs(value) >= 10 else f"{value:.4f}"
-
-
-def render_nearest_neighbors(
-    sprites: torch.Tensor, which: torch.Tensor, distance: torch.Tensor, train: SplitTensors
-) -> Image.Image:
-    """Three bands of samples, each with the nearest training punk below it: the nearest ones that
-    are no copies, those in the middle, and the farthest.
-    """
-    columns = 16
-    order = torch.argsort(distance, stable=True)
-    order = order[distance[order] > 0]
-    middle = max(0, len(order) // 2 - columns // 2)
-    bands = [order[:columns], order[middle : middle + columns], order[-columns:].flip(0)]
-    rows = [row for band in bands for row in (sprites[band], train.images[which[band]])]
-    padded = [
-        torch.cat([row, row.new_zeros(columns - len(row), SIDE_PX, SIDE_PX)])
-        for row in rows
-    ]
-    return make_grid(torch.cat(padded), columns)

@@ -1,10 +1,9 @@
-"""Score a generator of other pictures than punks, beside those that it learned from.
+"""Evaluation of a generator that was trained on other images than punks.
 
 evaluation/generated/metrics.json
-evaluation/generated/nearest_neighbors.png   samples, and below each the nearest picture of training
+evaluation/generated/nearest_neighbors.png   samples, and below each its nearest training image
 
-Nothing is held out, as nothing is known of them but pixels: the floor says what a draw of training
-pictures themselves would reach.
+No images are held out: the train reference compares one half of the training images with the other.
 """
 
 from __future__ import annotations
@@ -21,41 +20,54 @@ from punkmodels.data.image_grid import make_grid
 from punkmodels.gan.config import load_generator, read_dcgan_config
 from punkmodels.gan.generate import generate_sprites
 from punkmodels.gan.metrics.distances import frechet_distance, neighbors
-from punkmodels.gan.training_images import TrainingImages, pictures
+from punkmodels.gan.training_images import TrainingImages, from_image_dir
 from punkmodels.training.run_dir import write_json
 
-DRAW = 2000
-COLUMNS = 16
+MAX_SAMPLES = 2000
+NEIGHBOR_COLUMNS = 16
+"""columns of nearest_neighbors.png"""
 NAMES = {
     "frechet_distance": "Fréchet distance",
     "precision": "precision",
     "recall": "recall",
     "density": "density",
     "coverage": "coverage",
-    "train_copy_rate": "exact copies of training pictures",
-    "duplicate_rate": "repeats within the draw",
+    "train_copy_rate": "train copy rate",
+    "duplicate_rate": "duplicate rate",
 }
+"""names of the scores in tables"""
 
 
 @dataclass(frozen=True)
 class ImageScores:
+    """Scores of generated images; see `Neighbors` and `FidelityScores`."""
+
     frechet_distance: float
+    """Fréchet distance of principal components"""
     precision: float
     recall: float
     density: float
     coverage: float
     train_copy_rate: float
+    """fraction of images that equal a training image in every pixel"""
     duplicate_rate: float
+    """fraction of images that equal another generated image"""
 
 
 @dataclass(frozen=True)
 class ImageEvaluation:
+    """Evaluation of a generator of other images than punks."""
+
     run: str
-    pictures: str
-    drawn: int
+    """the run folder"""
+    image_dir: str
+    """path of the training images"""
+    num_samples: int
+    """number of generated images, and of real ones"""
     scores: ImageScores
+    """scores against one half of the training images"""
     train_reference: ImageScores
-    """of one half of the training pictures beside the other"""
+    """scores of the other half of the training images"""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -64,70 +76,88 @@ class ImageEvaluation:
 def evaluate_images(
     run: Path, *, device: torch.device | None = None, out: Path | None = None
 ) -> ImageEvaluation:
-    """Draw and compare, by principal components of the pixels.
+    """Generate images, and compare principal components of their pixels with the training images.
+
+    Args:
+        run: a run that was trained with --image-dir.
+        device: device to compute on; the CPU by default.
+        out: folder to write to; None writes nothing.
 
     Raises:
-        UsageError, DataError: the pictures are not there any more, or are others.
+        UsageError: the training images do not exist.
+        DataError: the training images have changed, or the run is damaged.
     """
     device = device or torch.device("cpu")
     saved = read_dcgan_config(run)
-    where = Path(saved.data.pictures or "")
-    train = pictures(where)
-    if train.about["labels_hash"] != saved.data.labels_hash:
+    image_dir = Path(saved.data.image_dir or "")
+    train = from_image_dir(image_dir)
+    if train.data_config["labels_hash"] != saved.data.labels_hash:
         raise DataError(
-            f"{where} holds other pictures than {run} was trained on", hint="put those back"
+            f"the images of {image_dir} are not those that {run} was trained on",
+            hint="restore the original images",
         )
-    half = min(DRAW, len(train) // 2)
+    count = min(MAX_SAMPLES, len(train) // 2)
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))
-    one, other = train.images[order[:half]], train.images[order[half : 2 * half]]
-    drawn, _ = generate_sprites(
-        load_generator(run, device), half, 0, keep_raw=False, of_punks=False
-    )
+    half, other_half = train.images[order[:count]], train.images[order[count : 2 * count]]
+    model = load_generator(run, device)
+    generated, _ = generate_sprites(model, count, 0, keep_raw=False, is_punks=False)
     result = ImageEvaluation(
-        str(run), str(where), half, compare(train, one, drawn), compare(train, one, other)
+        str(run),
+        str(image_dir),
+        count,
+        score_images(train, half, generated),
+        score_images(train, half, other_half),
     )
     if out:
-        some = drawn[: 2 * COLUMNS]
+        shown = generated[: 2 * NEIGHBOR_COLUMNS]
         with translate_os_errors(out):
             out.mkdir(parents=True, exist_ok=True)
             write_json(out / "metrics.json", result.to_json())
-            nearest = train.images[nearest_of(train.images, some)]
+            nearest = train.images[_nearest_rows(train.images, shown)]
             rows = [
-                rows[i : i + COLUMNS]
-                for i in range(0, len(some), COLUMNS)
-                for rows in (some, nearest)
+                images[i : i + NEIGHBOR_COLUMNS]
+                for i in range(0, len(shown), NEIGHBOR_COLUMNS)
+                for images in (shown, nearest)
             ]
-            make_grid(torch.cat(rows), min(COLUMNS, len(some))).save(out / "nearest_neighbors.png")
+            grid = make_grid(torch.cat(rows), min(NEIGHBOR_COLUMNS, len(shown)))
+            grid.save(out / "nearest_neighbors.png")
     return result
 
 
-def compare(train: TrainingImages, real: torch.Tensor, drawn: torch.Tensor) -> ImageScores:
-    """Drawn pictures beside as many real ones."""
+def score_images(train: TrainingImages, real: torch.Tensor, generated: torch.Tensor) -> ImageScores:
+    """Return the scores of generated images.
+
+    Args:
+        train: the training images, among which copies are searched.
+        real: real images, uint8 (N, channels, size, size).
+        generated: as many generated images.
+    """
     cpu = torch.device("cpu")
-    features = [train.embed(images, cpu) for images in (real, drawn)]
+    features = [train.embed(images, cpu) for images in (real, generated)]
     near = neighbors(*features)
-    known = {image.tobytes() for image in train.images.numpy()}
-    bytes_of = [image.tobytes() for image in drawn.numpy()]
+    train_bytes = {image.tobytes() for image in train.images.numpy()}
+    generated_bytes = [image.tobytes() for image in generated.numpy()]
+    count = len(generated_bytes)
     return ImageScores(
         frechet_distance=frechet_distance(*features),
         precision=near.precision,
         recall=near.recall,
         density=near.density,
         coverage=near.coverage,
-        train_copy_rate=sum(one in known for one in bytes_of) / len(bytes_of),
-        duplicate_rate=1 - len(set(bytes_of)) / len(bytes_of),
+        train_copy_rate=sum(image in train_bytes for image in generated_bytes) / count,
+        duplicate_rate=1 - len(set(generated_bytes)) / count,
     )
 
 
-def nearest_of(images: torch.Tensor, some: torch.Tensor) -> torch.Tensor:
-    """Rows of `images`, by the sum of squared differences of pixels."""
-    gaps = torch.cdist(some.flatten(1).float(), images.flatten(1).float())
-    return gaps.argmin(dim=1)
-
-
-def rows(result: ImageEvaluation) -> list[tuple[str, str, str]]:
-    """A table of text."""
+def score_table(result: ImageEvaluation) -> list[tuple[str, str, str]]:
+    """Return name, score and train reference as text, one row per score."""
     return [
         (name, f"{getattr(result.scores, key):.4f}", f"{getattr(result.train_reference, key):.4f}")
         for key, name in NAMES.items()
     ]
+
+
+def _nearest_rows(images: torch.Tensor, queries: torch.Tensor) -> torch.Tensor:
+    """Return the row of the nearest image to each query, by Euclidean distance of pixels."""
+    distances = torch.cdist(queries.flatten(1).float(), images.flatten(1).float())
+    return distances.argmin(dim=1)

@@ -1,4 +1,4 @@
-"""Draw punks that never existed, and write them where people look."""
+"""Generation of images, and writing them as a grid or as a folder of PNG files."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from punkmodels.gan.mlp import AnyGenerator
 from punkmodels.gan.training_images import to_pixels
 from punkmodels.training.run_dir import write_json
 
-BATCH = 500
-
 
 def generate_sprites(
     model: AnyGenerator,
@@ -28,67 +26,85 @@ def generate_sprites(
     *,
     condition: torch.Tensor | None = None,
     keep_raw: bool = True,
-    of_punks: bool = True,
+    is_punks: bool = True,
+    batch_size: int = 500,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Sprites of a seed; the first ones are the same for every count.
+    """Generate images from a seed; a larger count extends the images of a smaller one.
 
     Args:
-        asked: conditions (count, size); None of a generator that knows none.
-        of_punks: False of a generator of other pictures.
+        model: the generator, in evaluation mode.
+        count: number of images.
+        seed: random seed of the noise.
+        progress: called with the number of images so far and the total.
+        condition: conditions, float32 (count, condition_dim); None for an unconditional generator.
+        keep_raw: also return the output of the generator.
+        is_punks: False for a generator that was trained on other images.
+        batch_size: images generated at a time; another size changes the images of a seed.
 
     Returns:
-        Palette indices uint8 (count, 24, 24), or of other pictures than punks uint8 (count,
-        channels, side, side); and as they were before that, float32 in [-1, 1], if they are kept;
-        both on the CPU.
+        Palette indices, uint8 (count, 24, 24), or, for other images than punks, uint8
+        (count, channels, size, size); and the output of the generator, RGBA or other channels,
+        float32 in [-1, 1], which is empty without `keep_raw`. Both are on the CPU.
     """
     device = next(model.parameters()).device
-    # On the CPU, so that a seed means the same noise on every device.
+    # A generator on the CPU gives the same noise on every device.
     random = torch.Generator().manual_seed(seed)
-    sprites, raw = [], []
+    images, raw = [], []
     with torch.inference_mode():
-        for start in range(0, count, BATCH):
-            n = min(BATCH, count - start)
-            # Always a whole batch: fewer numbers would not be the first of more.
-            z = torch.randn(BATCH, model.noise_dim, generator=random)[:n]
-            some = None if condition is None else condition[start : start + n].to(device)
-            drawn = model(z.to(device), some)[:, :4].cpu()
-            raw += [drawn] * keep_raw
-            sprites.append(quantize(drawn)[0] if of_punks else to_pixels(drawn))
+        for start in range(0, count, batch_size):
+            n = min(batch_size, count - start)
+            # Always a complete batch: shorter ones have different random numbers.
+            noise = torch.randn(batch_size, model.noise_dim, generator=random)[:n]
+            batch = None if condition is None else condition[start : start + n].to(device)
+            output = model(noise.to(device), batch)[:, :4].cpu()
+            raw += [output] * keep_raw
+            images.append(quantize(output)[0] if is_punks else to_pixels(output))
             progress(start + n, count)
-    return torch.cat(sprites), torch.cat(raw) if keep_raw else torch.empty(0, 4, 24, 24)
+    return torch.cat(images), torch.cat(raw) if keep_raw else torch.empty(0, 4, 24, 24)
 
 
-def write_sprites(sprites: torch.Tensor, out: Path, about: dict[str, object]) -> None:
-    """A folder of PNGs 00000.png …, each pixel as drawn, and an index.json that tells of them.
+def write_sprites(images: torch.Tensor, out: Path, metadata: dict[str, object]) -> None:
+    """Write a folder of PNG files 00000.png, 00001.png, …, and an index.json.
+
+    The folder appears only when it is complete.
 
     Args:
-        sprites: as `draw_sprites` gives them.
-        about: what index.json says beside the files' names.
+        images: see `generate_sprites`.
+        out: the folder, which must not exist or be empty.
+        metadata: entries of index.json besides "images", the list of file names.
 
     Raises:
-        StorageError: the disk is full or refuses.
+        StorageError: the folder cannot be written.
     """
     with translate_os_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
-            unfinished = Path(folder) / "drawings"
-            unfinished.mkdir()
-            names = [f"{i:05d}.png" for i in range(len(sprites))]
-            for name, pixels in zip(names, to_hwc_pixels(sprites), strict=True):
-                Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(
-                    unfinished / name
-                )
-            write_json(unfinished / "index.json", {**about, "images": names})
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
+            folder = Path(temporary) / "images"
+            folder.mkdir()
+            names = [f"{i:05d}.png" for i in range(len(images))]
+            for name, pixels in zip(names, to_hwc_pixels(images), strict=True):
+                is_gray = pixels.shape[-1] == 1
+                Image.fromarray(pixels.squeeze(-1) if is_gray else pixels).save(folder / name)
+            write_json(folder / "index.json", {**metadata, "images": names})
             if out.is_dir():
-                out.rmdir()  # an empty one
-            unfinished.rename(out)
+                out.rmdir()  # It is empty, and rename does not replace folders everywhere.
+            folder.rename(out)
 
 
-def write_grid(sprites: torch.Tensor, out: Path, scale: int) -> None:
-    """One picture of all sprites, about as wide as high. Raises as `write_sprites`."""
-    columns = max(1, round(len(sprites) ** 0.5))
+def write_grid(images: torch.Tensor, out: Path, scale: int) -> None:
+    """Write a roughly square grid of all images as a PNG.
+
+    Args:
+        images: see `generate_sprites`.
+        out: the PNG file.
+        scale: enlargement factor.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    columns = max(1, round(len(images) ** 0.5))
     with translate_os_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        picture = io.BytesIO()
-        make_grid(sprites, columns, scale).save(picture, "png")
-        write_atomic(out, picture.getvalue())
+        png = io.BytesIO()
+        make_grid(images, columns, scale).save(png, "png")
+        write_atomic(out, png.getvalue())

@@ -1,4 +1,4 @@
-"""What a person asks a conditional generator for, by name or like real punks, as conditions."""
+"""Conditions from trait names or from the labels of real punks."""
 
 from __future__ import annotations
 
@@ -12,100 +12,117 @@ from punkdata.trait_rules import check_traits
 from punkdata.traits import ACCESSORIES, TYPES, encode_labels
 from punkmodels.data.skin_tones import SKIN_TONE_COLORS, detect_skin_tones
 from punkmodels.data.splits import SplitTensors
-from punkmodels.gan.conditioning import conditions
-from punkmodels.gan.config import DcganConfig
+from punkmodels.gan.conditioning import ConditionSpec
 
-HUMANS = ("Female", "Male")
+HUMAN_TYPES = ("Female", "Male")
+"""types that have a skin tone"""
 
 
 def conditions_from_names(
-    config: DcganConfig,
+    spec: ConditionSpec,
     count: int,
     punk_type: str | None,
     accessories: Sequence[str],
     skin_tone: int | None,
     *,
-    force: bool = False,
+    allow_impossible: bool = False,
 ) -> torch.Tensor:
-    """The same wish `count` times: float32 (count, size).
+    """Return `count` conditions for one combination of traits, float32 (count, spec.dim).
 
     Args:
-        config: of the generator.
-        punk_type, accessories: names, in capitals or not.
-        tone: 1 to 4; None for each in turn, if the generator knows them.
-        force: ask even for what no punk can have.
+        spec: layout of the generator's condition.
+        count: number of conditions.
+        punk_type: name of the type; case does not matter.
+        accessories: names of the accessories; case does not matter.
+        skin_tone: 1 to 4; None to cycle through the four tones.
+        allow_impossible: accept combinations that no punk can have.
 
     Raises:
-        UsageError: a name is unknown, no punk can have all that, or the generator knows less.
+        UsageError: a name is unknown, the combination is impossible, or the generator is not
+            conditioned on these traits.
     """
-    _check_known(config, skin_tone)
+    _check_supported(spec, skin_tone)
     if punk_type is None:
-        raise UsageError("a type is missing", hint=f"add --type: {', '.join(TYPES)}")
-    punk_type = _find(punk_type, TYPES, "type")
-    worn = [_find(name, ACCESSORIES, "accessory") for name in accessories]
-    if worn and config.conditional == "type":
-        raise UsageError("this generator knows types only", hint="leave out --accessory")
-    if skin_tone and punk_type not in HUMANS:
-        raise UsageError(f"tones are of Female and Male, not of {punk_type}")
-    if not force:
+        raise UsageError("--type is missing", hint=f"add --type with one of: {', '.join(TYPES)}")
+    punk_type = _find_name(punk_type, TYPES, "type")
+    names = [_find_name(name, ACCESSORIES, "accessory") for name in accessories]
+    if names and spec.conditional == "type":
+        raise UsageError(
+            "this generator is conditioned on the type only", hint="leave out --accessory"
+        )
+    if skin_tone and punk_type not in HUMAN_TYPES:
+        raise UsageError(f"only Female and Male punks have a skin tone, not {punk_type}")
+    if not allow_impossible:
         try:
-            check_traits(punk_type, worn)
+            check_traits(punk_type, names)
         except UsageError as error:
-            hint = "or draw it all the same with --allow-impossible"
+            hint = "or generate it anyway with --allow-impossible"
             raise UsageError(
                 error.message, hint=", ".join(filter(None, [error.hint, hint]))
             ) from None
-    labels = torch.from_numpy(encode_labels(punk_type, worn)).expand(count, -1)
-    return _with_tones(config, labels, torch.zeros(count, dtype=torch.int64), skin_tone)
+    labels = torch.from_numpy(encode_labels(punk_type, names)).expand(count, -1)
+    return _encode(spec, labels, torch.zeros(count, dtype=torch.int64), skin_tone)
 
 
 def conditions_from_split(
-    config: DcganConfig, part: SplitTensors, count: int, skin_tone: int | None = None
+    spec: ConditionSpec, split: SplitTensors, count: int, skin_tone: int | None = None
 ) -> torch.Tensor:
-    """What one would ask for to get the punks of a part, in their order, from the start again when
-    they are through: float32 (count, size). Raises as `named`.
+    """Return the conditions of the punks of a split, float32 (count, spec.dim).
+
+    The punks are taken in order; after the last one, the first one follows again.
+
+    Args:
+        spec: layout of the generator's condition.
+        split: the punks.
+        count: number of conditions.
+        skin_tone: replaces the tone of female and male punks; None keeps it.
+
+    Raises:
+        UsageError: the generator is not conditioned on labels or on the skin tone.
     """
-    _check_known(config, skin_tone)
-    rows = torch.arange(count) % len(part)
-    return _with_tones(config, part.labels[rows], detect_skin_tones(part.images)[rows], skin_tone)
+    _check_supported(spec, skin_tone)
+    rows = torch.arange(count) % len(split)
+    return _encode(spec, split.labels[rows], detect_skin_tones(split.images)[rows], skin_tone)
 
 
-def _with_tones(
-    config: DcganConfig, labels: torch.Tensor, tones: torch.Tensor, skin_tone: int | None
+def has_skin_tone(labels: torch.Tensor) -> torch.Tensor:
+    """Return whether punks have a skin tone, bool (N,), from labels (N, 92)."""
+    return labels[:, [TYPES.index(name) for name in HUMAN_TYPES]].bool().any(dim=1)
+
+
+def _encode(
+    spec: ConditionSpec, labels: torch.Tensor, skin_tones: torch.Tensor, skin_tone: int | None
 ) -> torch.Tensor:
-    in_turn = torch.arange(len(tones)) % len(SKIN_TONE_COLORS) + 1
-    is_human = labels[:, [TYPES.index(name) for name in HUMANS]].bool().any(dim=1)
-    chosen = (
-        torch.full_like(tones, skin_tone) if skin_tone else torch.where(tones > 0, tones, in_turn)
-    )
-    tones = torch.where(is_human, chosen, 0)
-    return conditions(
-        labels,
-        tones,
-        config.conditional,
-        skin_tone=config.skin_tone,
-        split_female_accessories=config.split_female_accessories,
-    )
+    """Return conditions with `skin_tone`, or with the given tones, where 0 means any tone."""
+    cycle = torch.arange(len(skin_tones)) % len(SKIN_TONE_COLORS) + 1
+    if skin_tone:
+        chosen = torch.full_like(skin_tones, skin_tone)
+    else:
+        chosen = torch.where(skin_tones > 0, skin_tones, cycle)
+    return spec.encode(labels, torch.where(has_skin_tone(labels), chosen, 0))
 
 
-def _check_known(config: DcganConfig, skin_tone: int | None) -> None:
-    if config.conditional == "none":
+def _check_supported(spec: ConditionSpec, skin_tone: int | None) -> None:
+    if spec.conditional == "none":
         raise UsageError(
-            "this generator cannot be asked for anything",
-            hint="train one with: punkmodels train dcgan --conditional labels --skin-tone",
+            "this generator is unconditional",
+            hint="use --model bundled-conditional to choose a type or accessories, or train a "
+            "generator with: punkmodels train dcgan --conditional labels --skin-tone",
         )
-    if skin_tone and not config.skin_tone:
-        raise UsageError("this generator knows no tones", hint="leave out --skin-tone")
+    if skin_tone and not spec.skin_tone:
+        raise UsageError(
+            "this generator is not conditioned on the skin tone", hint="leave out --skin-tone"
+        )
 
 
-def _find(name: str, known: Sequence[str], what: str) -> str:
-    by_folded = {other.casefold(): other for other in known}
+def _find_name(name: str, names: Sequence[str], kind: str) -> str:
+    """Return the entry of `names` that equals `name`, ignoring case."""
+    by_folded = {other.casefold(): other for other in names}
     if name.strip().casefold() in by_folded:
         return by_folded[name.strip().casefold()]
-    close = difflib.get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.5)
-    best = " or ".join(by_folded[other] for other in close)
-    names = ", ".join(known)
+    matches = difflib.get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.5)
+    suggestions = " or ".join(by_folded[match] for match in matches)
     raise UsageError(
-        f'there is no {what} "{name}"',
-        hint=f"did you mean {best}?" if best else f"choose among: {names}",
+        f'there is no {kind} "{name}"',
+        hint=f"did you mean {suggestions}?" if matches else f"choose from: {', '.join(names)}",
     )

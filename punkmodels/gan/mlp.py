@@ -1,8 +1,7 @@
-"""The plain GAN of the first tutorials: fully connected layers, to which a pixel has no neighbors.
+"""MLP GAN, a baseline of fully connected layers that ignores spatial structure.
 
-As Goodfellow and others ("Generative Adversarial Nets", 2014) had it for digits, with the sizes of
-the tutorials: three hidden layers in the generator, two in the discriminator, LeakyReLU 0.2. For
-comparison; a DCGAN draws better punks in less time.
+The layers are those of common tutorials, after Goodfellow et al., "Generative Adversarial Nets"
+(2014): three hidden layers in the generator, two in the discriminator, LeakyReLU with slope 0.2.
 """
 
 from __future__ import annotations
@@ -16,49 +15,64 @@ from torch import nn
 from punkmodels.gan.networks import Generator
 
 
-def stack(*sizes: int) -> list[nn.Module]:
-    """Linear layers from size to size, with LeakyReLU between them."""
+def linear_stack(*dims: int) -> list[nn.Module]:
+    """Return linear layers between consecutive dimensions, separated by LeakyReLU."""
     layers: list[nn.Module] = []
-    for before, after in itertools.pairwise(sizes):
-        layers += [nn.Linear(before, after), nn.LeakyReLU(0.2)]
+    for in_dim, out_dim in itertools.pairwise(dims):
+        layers += [nn.Linear(in_dim, out_dim), nn.LeakyReLU(0.2)]
     return layers[:-1]
 
 
 class MLPGenerator(nn.Module):
-    """Noise, float32 (N, z_size), to RGBA in [-1, 1], float32 (N, 4, 24, 24).
+    """Unconditional generator from noise to images.
+
+    Maps noise, float32 (N, z_dim), to images in [-1, 1], float32 (N, channels, image_size,
+    image_size).
 
     Args:
-        width: a quarter of the units of the first hidden layer; each further one has twice as many.
+        z_dim: dimension of the noise.
+        width: a quarter of the units in the first hidden layer; each further hidden layer has
+            twice as many units.
+        channels: channels of the images.
+        image_size: side of the images in pixels.
     """
 
     mapping = None
+    """always None: there is no mapping network"""
     embed = None
-    """it has no mapping, and cannot be asked for anything"""
+    """always None: the generator is unconditional"""
 
     def __init__(
-        self, z_dim: int = 100, width: int = 64, *, channels: int = 4, side: int = 24
+        self, z_dim: int = 100, width: int = 64, *, channels: int = 4, image_size: int = 24
     ) -> None:
         super().__init__()
         self.noise_dim = z_dim
-        self.shape = (channels, side, side)
+        self.image_shape = (channels, image_size, image_size)
         w = width
-        pixels = channels * side * side
-        self.layers = nn.Sequential(*stack(z_dim, 4 * w, 8 * w, 16 * w, pixels), nn.Tanh())
+        num_values = channels * image_size * image_size
+        self.layers = nn.Sequential(
+            *linear_stack(z_dim, 4 * w, 8 * w, 16 * w, num_values), nn.Tanh()
+        )
 
     def forward(self, noise: torch.Tensor, _: torch.Tensor | None = None) -> torch.Tensor:
         images: torch.Tensor = self.layers(noise)
-        return images.view(-1, *self.shape)
+        return images.view(-1, *self.image_shape)
 
 
 AnyGenerator: TypeAlias = Generator | MLPGenerator
 
 
 class MLPDiscriminator(nn.Module):
-    """RGBA in [-1, 1], float32 (N, 4, 24, 24), to logits (N,): higher looks more real."""
+    """Unconditional discriminator from images to logits.
 
-    def __init__(self, width: int = 64, *, channels: int = 4, side: int = 24) -> None:
+    Maps images in [-1, 1], float32 (N, channels, image_size, image_size), to logits, float32 (N,);
+    a higher logit means a more realistic image.
+    """
+
+    def __init__(self, width: int = 64, *, channels: int = 4, image_size: int = 24) -> None:
         super().__init__()
-        self.layers = nn.Sequential(*stack(channels * side * side, 8 * width, 4 * width, 1))
+        num_values = channels * image_size * image_size
+        self.layers = nn.Sequential(*linear_stack(num_values, 8 * width, 4 * width, 1))
 
     def forward(self, images: torch.Tensor, _: torch.Tensor | None = None) -> torch.Tensor:
         logits: torch.Tensor = self.layers(images.flatten(1))

@@ -1,8 +1,10 @@
-"""The DCGAN: noise to punks, and punks to a judgment.
+"""Networks of the DCGAN: generator, discriminator and mapping network.
 
-The shape is that of Radford, Metz and Chintala (2015) for pictures of 24x24: a first map of 3x3,
-doubled three times by transposed convolutions of stride 2 (3, 6, 12, 24), batch normalization and
-ReLU in the generator, strided convolutions and LeakyReLU 0.2 in the discriminator.
+The architecture is that of Radford, Metz and Chintala, "Unsupervised Representation Learning with
+Deep Convolutional Generative Adversarial Networks" (2015), for images of 24x24 pixels: a 3x3
+feature map is doubled three times by transposed convolutions of stride 2 (3, 6, 12, 24), with batch
+normalization and ReLU in the generator, and strided convolutions and LeakyReLU 0.2 in the
+discriminator.
 """
 
 from __future__ import annotations
@@ -13,103 +15,81 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from punkmodels.gan.layers import (
+    GhostBatchNorm,
+    build_mlp,
+    concat_condition,
+    normalize_condition,
+)
 from punkmodels.gan.palette_head import PaletteHead
-from punkmodels.training.distributed import RandomStream
 
-BATCHES = 50
-"""of drawn noise, by which an averaged generator's normalization is estimated"""
 ConditionComposition = Literal["z_order", "sum", "none"]
 CONDITION_EMBEDDING_DIM = 64
-"""numbers that a condition becomes beside noise"""
-
-
-def build_mlp(before: int, after: int, width: int = 384) -> nn.Sequential:
-    """Numbers to numbers, by three layers of `width`."""
-    layers: list[nn.Module] = []
-    for size in (before, width, width):
-        layers += [nn.Linear(size, width), nn.SiLU()]
-    return nn.Sequential(*layers, nn.Linear(width, after))
-
-
-def concat_condition(numbers: torch.Tensor, condition: torch.Tensor | None) -> torch.Tensor:
-    """(N, a) and (N, b), or None, to (N, a + b)."""
-    return numbers if condition is None else torch.cat([numbers, condition], dim=1)
-
-
-class GhostBatchNorm(nn.BatchNorm2d):
-    """Batch normalization, in training over `groups` equal parts of a batch, each by itself: so a
-    batch that ranks share is normalized as by one. With several, no averages are kept.
-    """
-
-    groups = 1
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        if not self.training or self.groups == 1:
-            return super().forward(features)
-        n, channels, height, width = features.shape
-        k = self.groups
-        apart = features.view(k, n // k, channels, height, width).transpose(0, 1)
-        even = F.batch_norm(
-            apart.reshape(n // k, k * channels, height, width),
-            None,
-            None,
-            self.weight.repeat(k),
-            self.bias.repeat(k),
-            training=True,
-            eps=self.eps,
-        )
-        return even.view(n // k, k, channels, height, width).transpose(0, 1).reshape_as(features)
+"""dimension of the embedded condition that is concatenated to the latent"""
+NUM_NORM_BATCHES = 50
+"""default number of batches from which `reestimate_normalization` computes its statistics"""
 
 
 class Mapping(nn.Module):
-    """Noise, float32 (N, z_size + w_size), to w, float32 (N, w_size), from which punks are drawn.
+    """Mapping network from Gaussian noise to the latent w.
 
-    w lies where real punks do, and noise does not: between two hats there is none. The first
-    z_size numbers tell the place, the others what is random about it.
+    Maps noise, float32 (N, z_dim + w_dim), to w, float32 (N, w_dim). Real punks leave gaps in w
+    (there is nothing between two hats) that Gaussian noise would fill. The first z_dim numbers
+    determine the mean of w; the remaining w_dim numbers are scaled by a learned standard deviation
+    and added to it.
 
     Args:
-        asked: size of the condition, see `conditions`; 0 for none.
+        z_dim: dimension of the noise that determines the mean.
+        w_dim: dimension of w.
+        condition_dim: dimension of the condition; 0 for an unconditional mapping.
     """
 
-    def __init__(self, z_dim: int, w_dim: int, condition: int = 0) -> None:
+    def __init__(self, z_dim: int, w_dim: int, condition_dim: int = 0) -> None:
         super().__init__()
         self.z_dim = z_dim
-        self.layers = build_mlp(z_dim + condition, w_dim)
-        self.log_spread = nn.Parameter(torch.zeros(w_dim))
+        self.layers = build_mlp(z_dim + condition_dim, w_dim)
+        self.log_std = nn.Parameter(torch.zeros(w_dim))
 
     def forward(self, noise: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
-        z, rest = noise[:, : self.z_dim], noise[:, self.z_dim :]
-        return self.place(z, condition) + self.log_spread.exp() * rest
+        z, residual = noise[:, : self.z_dim], noise[:, self.z_dim :]
+        return self.mean(z, condition) + self.log_std.exp() * residual
 
-    def place(self, z: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
-        """The mean of w, float32 (N, w_size), of the first numbers of noise alone."""
+    def mean(self, z: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the mean of w, float32 (N, w_dim), for noise z (N, z_dim)."""
         w: torch.Tensor = self.layers(concat_condition(z, condition))
         return w
 
 
-def initial_map_size(side: int) -> int:
-    """Side of the smallest map, that is doubled three times; what is too much is cut off."""
-    return -(-side // 8)
+def initial_map_size(image_size: int) -> int:
+    """Return the side of the smallest feature map, which is doubled three times and cropped."""
+    return -(-image_size // 8)
 
 
 class Generator(nn.Module):
-    """Noise, float32 (N, noise_size), to RGBA in [-1, 1], float32 (N, 4, 24, 24); with a code, that
-    follows RGBA as further channels.
+    """DCGAN generator from noise to images.
+
+    Maps noise, float32 (N, noise_dim), to RGBA in [-1, 1], float32 (N, 4, 24, 24), followed by the
+    channels of the color embedding if there is one.
 
     Args:
-        width: channels of the map of 12x12; 6x6 has twice, 3x3 four times as many.
-        counts: for a head that chooses among known colors, see `PaletteHead`; None for
-            Radford's, which draws any RGBA.
-        head_channels: channels of the map of 24x24 before that head.
-        code: of that head, see `color_table`.
-        w_size: of a `Mapping` between the noise and the first map; 0 for none, as Radford.
-        channels, side: of the images; others than RGBA of 24x24 for Radford's head alone.
-        asked: size of the condition that is drawn to, see `conditions`; 0 for none. It goes to
-            the mapping, beside w (as `EMBEDDED` numbers) and, unless `composing` is "none", to the
-            palette head: by `PaletteHead`'s heights, or as "sum" without them.
+        z_dim: dimension of the noise z.
+        width: channels of the 12x12 feature map; 6x6 has twice and 3x3 four times as many.
+        counts: color frequencies for a `PaletteHead`; None for the output layer of Radford et al.,
+            which generates any RGBA color.
+        head_channels: channels of the 24x24 feature map before a palette head.
+        color_embedding_dim: dimension of the palette head's color embedding, see `color_table`.
+        w_dim: dimension of w, the output of a `Mapping` network; 0 for no mapping, as in Radford
+            et al.
+        condition_dim: dimension of the condition; 0 for an unconditional generator. The condition
+            is passed to the mapping network, is embedded and concatenated to w, and is passed to
+            the palette head unless `condition_composition` is "none".
+        condition_composition: how the palette head combines several conditions: bounded by a
+            learned z-order, by a plain sum, or not at all.
+        channels: channels of the images; other than 4 without a palette head only.
+        image_size: side of the images in pixels; other than 24 without a palette head only.
     """
 
-    def __init__(
+    def __init__(  # one parameter for each independent part of the architecture
         self,
         z_dim: int = 100,
         width: int = 64,
@@ -117,25 +97,25 @@ class Generator(nn.Module):
         head_channels: int = 16,
         color_embedding_dim: int = 0,
         w_dim: int = 0,
-        condition: int = 0,
+        condition_dim: int = 0,
         *,
         condition_composition: ConditionComposition = "z_order",
         channels: int = 4,
-        side: int = 24,
+        image_size: int = 24,
     ) -> None:
         super().__init__()
         self.noise_dim = z_dim + w_dim
-        self.mapping = Mapping(z_dim, w_dim, condition) if w_dim else None
-        self.embed = nn.Linear(condition, CONDITION_EMBEDDING_DIM) if condition else None
+        self.image_size = image_size
+        self.mapping = Mapping(z_dim, w_dim, condition_dim) if w_dim else None
+        self.embed = nn.Linear(condition_dim, CONDITION_EMBEDDING_DIM) if condition_dim else None
         w = width
-        first = (w_dim or z_dim) + (CONDITION_EMBEDDING_DIM if condition else 0)
-        self.side = side
+        latent_dim = (w_dim or z_dim) + (CONDITION_EMBEDDING_DIM if condition_dim else 0)
         layers: list[nn.Module] = [
-            nn.ConvTranspose2d(first, 4 * w, initial_map_size(side), bias=False)
+            nn.ConvTranspose2d(latent_dim, 4 * w, initial_map_size(image_size), bias=False)
         ]
-        for before, after in ((4 * w, 2 * w), (2 * w, w)):
-            layers += [GhostBatchNorm(before), nn.ReLU()]
-            layers.append(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False))
+        for in_channels, out_channels in ((4 * w, 2 * w), (2 * w, w)):
+            layers += [GhostBatchNorm(in_channels), nn.ReLU()]
+            layers.append(nn.ConvTranspose2d(in_channels, out_channels, 4, 2, 1, bias=False))
         layers += [GhostBatchNorm(w), nn.ReLU()]
         if counts is None:
             layers += [nn.ConvTranspose2d(w, channels, 4, 2, 1), nn.Tanh()]
@@ -148,47 +128,47 @@ class Generator(nn.Module):
                     head_channels,
                     counts,
                     color_embedding_dim,
-                    0 if condition_composition == "none" else condition,
-                    by_z_order=condition_composition == "z_order",
+                    0 if condition_composition == "none" else condition_dim,
+                    use_z_order=condition_composition == "z_order",
                 ),
             ]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, noise: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
         features, head = self.features(self.to_w(noise, condition), condition), self.layers[-1]
-        palette = isinstance(head, PaletteHead)
-        images: torch.Tensor = head(features, condition) if palette else head(features)
-        return images[:, :, : self.side, : self.side]
+        is_palette = isinstance(head, PaletteHead)
+        images: torch.Tensor = head(features, condition) if is_palette else head(features)
+        return images[:, :, : self.image_size, : self.image_size]
 
     def to_w(self, noise: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
-        """By the mapping, if there is one."""
-        mapped: torch.Tensor = self.mapping(noise, condition) if self.mapping else noise
-        return mapped
+        """Return w, or the noise itself if there is no mapping network."""
+        w: torch.Tensor = self.mapping(noise, condition) if self.mapping else noise
+        return w
 
     def features(self, w: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
-        """What the last layer draws from."""
+        """Return the input of the last layer, float32 (N, channels, H, W)."""
         if self.embed is not None and condition is not None:
             w = torch.cat([w, self.embed(normalize_condition(condition))], dim=1)
         features: torch.Tensor = self.layers[:-1](w[:, :, None, None])
         return features
 
 
-def normalize_condition(condition: torch.Tensor) -> torch.Tensor:
-    """A condition (N, size), divided by the root of what it asks for: of as many labels as may
-    be, its numbers are about as large.
-    """
-    return condition / condition.sum(dim=1, keepdim=True).clamp(min=1).sqrt()
-
-
 class Discriminator(nn.Module):
-    """RGBA and code in [-1, 1], float32 (N, 4 + code, 24, 24), to logits (N,): higher looks more
-    real.
+    """DCGAN discriminator from images to logits.
+
+    Maps images in [-1, 1], float32 (N, channels + color_embedding_dim, image_size, image_size), to
+    logits, float32 (N,); a higher logit means a more realistic image.
 
     Args:
-        normalize: batch normalization as in the original. It makes the judgment of one image
-            depend on the others, so gradient penalties want it off.
-        asked: size of the condition that images are judged by, too, see `conditions`; by
-            projection (Miyato and Koyama, "cGANs with Projection Discriminator", 2018). 0 for none.
+        width: channels of the feature map of half the image's size.
+        normalize: use batch normalization, as Radford et al. do. It makes the logit of an image
+            depend on the other images of the batch, so gradient penalties need it off.
+        color_embedding_dim: dimension of the color embedding, see `color_table`.
+        condition_dim: dimension of the condition, which is compared with the features by
+            projection (Miyato and Koyama, "cGANs with Projection Discriminator", 2018); 0 for an
+            unconditional discriminator.
+        channels: channels of the images without the color embedding.
+        image_size: side of the images in pixels.
     """
 
     def __init__(
@@ -197,98 +177,72 @@ class Discriminator(nn.Module):
         *,
         normalize: bool = False,
         color_embedding_dim: int = 0,
-        condition: int = 0,
+        condition_dim: int = 0,
         channels: int = 4,
-        side: int = 24,
+        image_size: int = 24,
     ) -> None:
         super().__init__()
-        w, last = width, initial_map_size(side)
-        self.pad = 8 * last - side
+        w, last_size = width, initial_map_size(image_size)
+        self.padding = 8 * last_size - image_size
         layers: list[nn.Module] = [
             nn.Conv2d(channels + color_embedding_dim, w, 4, 2, 1),
             nn.LeakyReLU(0.2),
         ]
-        for before, after in ((w, 2 * w), (2 * w, 4 * w)):
-            layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=not normalize))
+        for in_channels, out_channels in ((w, 2 * w), (2 * w, 4 * w)):
+            layers.append(nn.Conv2d(in_channels, out_channels, 4, 2, 1, bias=not normalize))
             if normalize:
-                layers.append(GhostBatchNorm(after))
+                layers.append(GhostBatchNorm(out_channels))
             layers.append(nn.LeakyReLU(0.2))
-        layers.append(nn.Conv2d(4 * w, 1, last))
+        layers.append(nn.Conv2d(4 * w, 1, last_size))
         self.layers = nn.Sequential(*layers)
-        self.project = nn.Linear(condition, 4 * w * last**2, bias=False) if condition else None
+        self.project = (
+            nn.Linear(condition_dim, 4 * w * last_size**2, bias=False) if condition_dim else None
+        )
 
     def forward(self, images: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
-        if self.pad:
-            images = F.pad(images, (0, self.pad, 0, self.pad), value=-1.0)
-        seen = self.layers[:-1](images)
-        logits: torch.Tensor = self.layers[-1](seen).flatten()
+        if self.padding:
+            images = F.pad(images, (0, self.padding, 0, self.padding), value=-1.0)
+        features = self.layers[:-1](images)
+        logits: torch.Tensor = self.layers[-1](features).flatten()
         if self.project is not None and condition is not None:
-            wanted = self.project(normalize_condition(condition))
-            logits = logits + (wanted * seen.flatten(1)).sum(dim=1) / wanted.shape[1] ** 0.5
+            projected = self.project(normalize_condition(condition))
+            similarity = (projected * features.flatten(1)).sum(dim=1)
+            logits = logits + similarity / projected.shape[1] ** 0.5
         return logits.float()
 
 
-def initialize(network: nn.Module) -> None:
-    """Radford's start: weights of N(0, 0.02), of batch normalization N(1, 0.02)."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(module.weight, 0, 0.02)
-        elif isinstance(module, nn.BatchNorm2d):
-            nn.init.normal_(module.weight, 1, 0.02)
-            nn.init.zeros_(module.bias)
-
-
-def augment(
-    images: torch.Tensor, random: RandomStream, *, translate_px: int = 2, cutout_px: int = 6
-) -> torch.Tensor:
-    """Move each image (N, 4 + code, 24, 24) by up to `shift` pixels and cut a square hole into it.
-
-    What comes in is transparent.
-
-    Real and drawn images are treated alike, so that the discriminator cannot learn the 8,000 real
-    ones by heart (Zhao and others, "Differentiable Augmentation", 2020). Colors and sides stay:
-    both tell a punk's labels, and a generator would learn the changed ones.
-    """
-    if not translate_px and not cutout_px:
-        return images
-    n, _, size, _ = images.shape
-    device = images.device
-    place = torch.arange(size, device=device)
-    ink = images + 1  # transparent is 0
-    by = random.integers(-translate_px, translate_px + 1, n, 2, 1, 1).transpose(0, 1)
-    # Products with 0 and 1 are exact, and cheaper to differentiate than indexing.
-    down, right = ((place[:, None] + by == place).to(images.dtype)[:, :, None]).unbind(0)
-    moved = down @ ink @ right.mT
-    at = random.integers(1 - cutout_px, size, n, 2, 1).transpose(0, 1)
-    rows, columns = ((place >= at) & (place < at + cutout_px)).unbind(0)
-    kept = ~(rows[:, :, None] & columns[:, None])
-    return moved * kept[:, None] - 1
-
-
 def reestimate_normalization(
-    model: Generator, seed: int, batch_size: int, condition: torch.Tensor | None = None
+    model: Generator,
+    seed: int,
+    batch_size: int,
+    condition: torch.Tensor | None = None,
+    num_batches: int = NUM_NORM_BATCHES,
 ) -> None:
-    """Set the means and variances of batch normalization anew, by batches of drawn noise.
+    """Recompute the batch-normalization statistics of a generator from generated batches.
 
-    An averaged generator has weights that no batch was normalized with, so those that training
-    kept do not fit it. Leaves it in evaluation mode.
+    The weights of an averaged generator never normalized a training batch, so the statistics of
+    training do not fit them. The model is left in evaluation mode.
 
     Args:
-        asked: conditions (M, size) to draw to, taken as they come and from the start again.
+        model: the generator.
+        seed: random seed of the noise.
+        batch_size: samples in a batch.
+        condition: conditions (M, dim), which are used in order and repeated; or None.
+        num_batches: number of batches.
     """
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # a plain mean
+        norm.momentum = None  # Use a plain mean over the batches.
     device = next(model.parameters()).device
     random = torch.Generator(device).manual_seed(seed)
     model.train()
     with torch.no_grad():
-        for batch in range(BATCHES):
+        for batch in range(num_batches):
             noise = torch.randn(batch_size, model.noise_dim, generator=random, device=device)
-            some = None
+            batch_condition = None
             if condition is not None:
                 rows = torch.arange(batch * batch_size, (batch + 1) * batch_size) % len(condition)
-                some = condition[rows.to(device)]
-            model(noise, some)
+                batch_condition = condition[rows.to(device)]
+            model(noise, batch_condition)
     model.eval()

@@ -1,4 +1,4 @@
-"""Output layer of the generator that chooses, at each pixel, one of the palette's colors."""
+"""Output layer of the generator that selects one palette color at each pixel."""
 
 from __future__ import annotations
 
@@ -9,92 +9,114 @@ from torch.nn import functional as F
 from punkmodels.data.palette import color_table
 
 INITIAL_MAX_LOGIT = 10.0
-"""nats, which what is asked for can add to the logit of a color at first"""
+"""initial bound of the contribution of one condition to the logit of a color, in nats"""
 
 
 class PaletteHead(nn.Module):
-    """Features, float32 (N, channels, 24, 24), to one of the colors that training knows at each
-    place: RGBA and code in [-1, 1], float32 (N, 4 + code, 24, 24).
+    """Output layer that selects, at each pixel, one of the colors that occur there in training.
 
-    Every place has weights of its own: what a pixel can be depends on where it is. The likeliest
-    color is drawn, and the gradient is that of the mean color (Bengio and others, "Estimating or
-    Propagating Gradients", 2013), so that the discriminator never sees a mixture.
+    Maps features, float32 (N, channels, 24, 24), to RGBA in [-1, 1], followed by the color
+    embedding: float32 (N, 4 + color_embedding_dim, 24, 24).
+
+    Each pixel position has its own weights, because the possible colors depend on the position.
+    The forward pass takes the most likely color, and the backward pass uses the gradient of the
+    expected color (straight-through estimator; Bengio et al., "Estimating or Propagating
+    Gradients", 2013), so the discriminator never sees a mixture of colors.
 
     Args:
-        counts: int64 (576, 222), how often training has each color at each place. Colors start
-            as likely as they are.
-        code: numbers of each color beside RGBA, see `color_table`.
-        asked: size of the condition, see `conditions`, which has a say in every pixel by weights
-            of its own, `of_asked`; 0 for none.
-        by_height: those weights are at most as large as the `height` of what is asked for. Where
-            accessories lie on each other the highest shows, and a sum of weights tells which: so
-            one height each, learned wherever two meet, holds where they have never met.
+        channels: channels of the features.
+        counts: int64 (576, 222), how often each color occurs at each position in training. The
+            biases start at the logarithms of these frequencies.
+        color_embedding_dim: dimension of the frozen color embedding, see `color_table`.
+        condition_dim: dimension of the condition, which has weights of its own at each pixel;
+            0 for an unconditional head.
+        use_z_order: bound the weights of each condition by a learned `z_order` of that condition.
+            Where accessories overlap, the topmost one is visible. Adding logits reproduces this
+            if higher accessories have larger bounds, and one bound per accessory also holds for
+            combinations that never occur in training.
     """
 
     colors: torch.Tensor
+    """palette indices of the valid colors at each position, most frequent first, uint8
+    (576, max_colors); padded"""
     valid: torch.Tensor
+    """whether an entry of `colors` is a color that occurs there, bool (576, max_colors)"""
     table: torch.Tensor
+    """see `color_table`"""
     pairs: torch.Tensor
-    varied: torch.Tensor
+    """row of `condition_weight` for each entry of `colors`, int64 (576, max_colors)"""
+    varying_positions: torch.Tensor
+    """indices of the positions with more than one color, int64 (P,)"""
 
     def __init__(
         self,
         channels: int,
         counts: torch.Tensor,
         color_embedding_dim: int = 0,
-        condition: int = 0,
+        condition_dim: int = 0,
         *,
-        by_z_order: bool = True,
+        use_z_order: bool = True,
     ) -> None:
         super().__init__()
-        places = len(counts)
-        most = int((counts > 0).sum(dim=1).max())
-        share, order = (counts / counts.sum(dim=1, keepdim=True)).sort(dim=1, descending=True)
-        share, order = share[:, :most], order[:, :most]
+        num_positions = len(counts)
+        max_colors = int((counts > 0).sum(dim=1).max())
+        frequency, order = (counts / counts.sum(dim=1, keepdim=True)).sort(dim=1, descending=True)
+        frequency, order = frequency[:, :max_colors], order[:, :max_colors]
         self.register_buffer("colors", order.to(torch.uint8))
-        self.register_buffer("valid", share > 0)
-        varied = (self.valid.sum(dim=1) > 1).nonzero()[:, 0]  # the others are no surprise
-        self.register_buffer("varied", varied, persistent=False)
+        self.register_buffer("valid", frequency > 0)
+        # A position with a single color has a likelihood of 1 and needs no loss.
+        varying = (self.valid.sum(dim=1) > 1).nonzero()[:, 0]
+        self.register_buffer("varying_positions", varying, persistent=False)
         self.register_buffer(
             "table", color_table(color_embedding_dim=color_embedding_dim), persistent=False
         )
-        self.weight = nn.Parameter(torch.randn(places, channels, most) * 0.02)
-        self.bias = nn.Parameter(share.clamp(min=1e-4).log()[:, None])
-        pairs = int(self.valid.sum())
-        numbers = self.valid.flatten().cumsum(0).view(self.valid.shape) - 1
-        self.register_buffer("pairs", numbers.clamp(min=0), persistent=False)
-        self.condition_weight = nn.Parameter(torch.zeros(pairs, condition)) if condition else None
-        self.z_order = nn.Parameter(torch.zeros(condition)) if condition and by_z_order else None
-        """the logarithm of it, in units of `MIDDLE_HEIGHT`"""
+        self.weight = nn.Parameter(torch.randn(num_positions, channels, max_colors) * 0.02)
+        self.bias = nn.Parameter(frequency.clamp(min=1e-4).log()[:, None])
+        num_pairs = int(self.valid.sum())
+        pairs = self.valid.flatten().cumsum(0).view(self.valid.shape) - 1
+        self.register_buffer("pairs", pairs.clamp(min=0), persistent=False)
+        self.condition_weight = (
+            nn.Parameter(torch.zeros(num_pairs, condition_dim)) if condition_dim else None
+        )
+        self.z_order = (
+            nn.Parameter(torch.zeros(condition_dim)) if condition_dim and use_z_order else None
+        )
+        """logarithm of each condition's bound, relative to `INITIAL_MAX_LOGIT`; (condition_dim,)"""
 
     def forward(
         self, features: torch.Tensor, condition: torch.Tensor | None = None
     ) -> torch.Tensor:
         n, _, height, width = features.shape
-        share = self.logits(features, condition, slice(None)).softmax(dim=2)
-        likeliest = torch.zeros_like(share).scatter_(2, share.argmax(dim=2, keepdim=True), 1.0)
-        chosen = (likeliest + share - share.detach()).float()
-        with torch.autocast(features.device.type, enabled=False):  # colors are exact
-            drawn = torch.bmm(chosen, self.table[self.colors.int()])
-        if drawn.requires_grad:
-            drawn.register_hook(torch.Tensor.contiguous)  # type: ignore[no-untyped-call]
-        return drawn.permute(1, 2, 0).reshape(n, -1, height, width)
+        probabilities = self.logits(features, condition, slice(None)).softmax(dim=2)
+        most_likely = probabilities.argmax(dim=2, keepdim=True)
+        one_hot = torch.zeros_like(probabilities).scatter_(2, most_likely, 1.0)
+        selected = (one_hot + probabilities - probabilities.detach()).float()
+        with torch.autocast(features.device.type, enabled=False):  # Colors must be exact.
+            images = torch.bmm(selected, self.table[self.colors.int()])
+        if images.requires_grad:
+            images.register_hook(torch.Tensor.contiguous)  # type: ignore[no-untyped-call]
+        return images.permute(1, 2, 0).reshape(n, -1, height, width)
 
     def logits(
-        self, features: torch.Tensor, condition: torch.Tensor | None, places: slice | torch.Tensor
+        self,
+        features: torch.Tensor,
+        condition: torch.Tensor | None,
+        positions: slice | torch.Tensor,
     ) -> torch.Tensor:
-        """(places, N, most): of each color in `colors`."""
-        # Batched products of what is not laid out in order are done one by one on a CPU.
-        at_places = features.flatten(2).permute(2, 0, 1)[places].contiguous()
-        logits = torch.baddbmm(self.bias[places], at_places, self.weight[places])
+        """Return the logits of `colors` at some positions, float32 (positions, N, max_colors)."""
+        # On a CPU, batched products of non-contiguous tensors are computed one by one.
+        at_positions = features.flatten(2).permute(2, 0, 1)[positions].contiguous()
+        logits = torch.baddbmm(self.bias[positions], at_positions, self.weight[positions])
         if condition is not None and self.condition_weight is not None:
-            of_pairs = self.condition_logits() @ condition.mT
-            logits = logits + F.embedding(self.pairs[places], of_pairs).mT
-        return logits.masked_fill(~self.valid[places][:, None], -1e9)
+            pair_logits = self.condition_logits() @ condition.mT
+            logits = logits + F.embedding(self.pairs[positions], pair_logits).mT
+        return logits.masked_fill(~self.valid[positions][:, None], -1e9)
 
     def condition_logits(self) -> torch.Tensor:
-        """float32 (pairs, asked): what each thing that can be asked for adds to the logit of each
-        color known at a place; (0, 0) if it has no say.
+        """Return the contribution of each condition to the logit of each valid color.
+
+        Returns:
+            float32 (pairs, condition_dim); empty (0, 0) for an unconditional head.
         """
         if self.condition_weight is None:
             return self.bias.new_zeros(0, 0)
@@ -105,12 +127,19 @@ class PaletteHead(nn.Module):
     def pixel_nll(
         self, features: torch.Tensor, indices: torch.Tensor, condition: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """float32 (N,): cross-entropy of palette indices uint8 (N, 24, 24), summed over the places,
-        in nats. Every color must be known at its place.
+        """Return the negative log-likelihood of sprites, summed over their pixels.
+
+        Args:
+            features: float32 (N, channels, 24, 24).
+            indices: palette indices uint8 (N, 24, 24); each color must be valid at its position.
+            condition: float32 (N, condition_dim), or None.
+
+        Returns:
+            float32 (N,), in nats.
         """
-        varied = self.varied
-        logits = self.logits(features, condition, varied).float()
-        valid, real = self.colors[varied], indices.flatten(1).T[varied]
-        right = (valid[:, None] == real[:, :, None]).to(torch.uint8).argmax(dim=2)
-        of_places = F.cross_entropy(logits.flatten(0, 1), right.flatten(), reduction="none")
-        return of_places.view(right.shape).sum(dim=0)
+        positions = self.varying_positions
+        logits = self.logits(features, condition, positions).float()
+        colors, target = self.colors[positions], indices.flatten(1).T[positions]
+        target_entry = (colors[:, None] == target[:, :, None]).to(torch.uint8).argmax(dim=2)
+        nll = F.cross_entropy(logits.flatten(0, 1), target_entry.flatten(), reduction="none")
+        return nll.view(target_entry.shape).sum(dim=0)

@@ -1,8 +1,9 @@
-"""Drawn punks as further examples for a classifier, labeled by what the generator was asked for.
+"""Generated training examples for a classifier, labeled by their conditions.
 
-Type, accessories and tone determine a punk. So a generator that is asked for what training punks
-have draws these again; here it is asked for what nobody in training has: a punk of training that
-puts on one accessory more, each of them as often, the rarest too; or whose type is another.
+Type, accessories and skin tone determine a punk. A generator would therefore only reproduce
+training punks from their own labels. Instead it receives label sets that no training punk has: a
+training punk with one more accessory, where rare accessories are as frequent as common ones, or
+with another type.
 """
 
 from __future__ import annotations
@@ -25,54 +26,22 @@ from punkmodels.classifier.config import ClassifierConfig
 from punkmodels.data.skin_tones import SKIN_TONE_COLORS
 from punkmodels.data.splits import SplitTensors
 from punkmodels.data.synthetic_examples import Examples
-from punkmodels.gan.conditioning import conditions
+from punkmodels.gan.conditioning import ConditionSpec
 from punkmodels.gan.config import load_generator, read_dcgan_config
 from punkmodels.gan.generate import generate_sprites
+from punkmodels.gan.label_conditions import has_skin_tone
+from punkmodels.gan.mlp import AnyGenerator
 
-HUMANS = ("Female", "Male")
-TRIES = 50
-"""times that a set which training has is drawn anew"""
-
-
-def sample_new_label_sets(labels: torch.Tensor, count: int, seed: int) -> NDArray[np.bool_]:
-    """Label sets that training has not, as far as chance finds them: bool (count, 92).
-
-    Args:
-        labels: (N, 92), of training.
-    """
-    rng = np.random.default_rng(seed)
-    rows = labels.bool().numpy()
-    kinds = len(TYPES)
-    known = {row.tobytes() for row in rows}
-    worn_by = {i: np.flatnonzero(rows[:, i]) for i in range(len(LABELS)) if rows[:, i].any()}
-    others = {i: _same_place(i) for i in worn_by if i >= kinds}
-    of_type = {kind: worn_by[kind] for kind in range(kinds) if kind in worn_by}
-    can_wear = [_mask(allowed_accessories(name)) for name in TYPES]
-    found = np.zeros((count, len(LABELS)), bool)
-    for made in found:
-        for _ in range(TRIES):
-            label = int(rng.choice(list(worn_by)))
-            if label < kinds:
-                made[:] = rows[rng.integers(len(rows))] & can_wear[label]
-                made[:kinds] = np.arange(kinds) == label
-            else:
-                # Of a type that wears it in training: what it looks like on others is not known.
-                kind = int(rows[rng.choice(worn_by[label]), :kinds].argmax())
-                made[:] = rows[rng.choice(of_type[kind])]
-                made[others[label]] = False
-                made[label] = True
-            if made.tobytes() not in known and made[kinds:].sum() <= MAX_ACCESSORIES:
-                break
-    return found
+MAX_ATTEMPTS = 50
+"""attempts to find a label set that is not in the training data, before a known one is used"""
 
 
 def examples_from_config(
     config: ClassifierConfig, train: SplitTensors, device: torch.device
 ) -> Examples:
-    """Generate the extra examples that a classifier's configuration requests.
+    """Generate the additional examples that the options of a classifier request.
 
-    Raises:
-        UsageError, DataError: see `draw_examples`.
+    Arguments and errors as in `generate_labeled_examples`.
     """
     return generate_labeled_examples(
         Path(config.augment_with or ""),
@@ -86,69 +55,112 @@ def examples_from_config(
 
 def generate_labeled_examples(
     generator: Path,
-    part: SplitTensors,
+    train: SplitTensors,
     count: int,
     seed: int,
     device: torch.device,
     *,
     visible_only: bool,
 ) -> Examples:
-    """Ask a generator for punks that training has not.
+    """Generate examples with label sets that no training punk has.
 
     Args:
-        generator: a run of `train dcgan --conditional labels`, or its exported weights.
-        part: what the classifier is trained on.
-        visible_only: leave out of the labels what changes no pixel of the drawing: what the same
-            noise gives without it is the same.
+        generator: a run, or exported weights, of a generator that is conditioned on labels.
+        train: training data of the classifier.
+        count: number of examples.
+        seed: random seed of labels, skin tones and noise.
+        device: device of the generator.
+        visible_only: remove labels that change no pixel, which is the case if the generator
+            returns the same sprite without the label.
 
     Raises:
-        UsageError: the generator cannot be asked for labels.
-        DataError: it is damaged.
+        UsageError: the generator is not conditioned on labels.
+        DataError: the run is damaged.
     """
     config = read_dcgan_config(generator).options
     if config.conditional != "labels":
         raise UsageError(
-            "the generator of --augment-with cannot be asked for accessories",
-            hint="take bundled-conditional, or train one with: punkmodels train dcgan "
+            "the generator of --augment-with is not conditioned on accessories",
+            hint="use bundled-conditional, or train a generator with: punkmodels train dcgan "
             "--conditional labels --skin-tone",
         )
-    model = load_generator(generator, device)
-    labels = torch.from_numpy(sample_new_label_sets(part.labels, count, seed))
+    model, spec = load_generator(generator, device), config.condition_spec
+    labels = torch.from_numpy(sample_new_label_sets(train.labels, count, seed))
     rng = torch.Generator().manual_seed(seed)
-    is_human = labels[:, [TYPES.index(name) for name in HUMANS]].any(dim=1)
-    tones = torch.randint(1, len(SKIN_TONE_COLORS) + 1, (count,), generator=rng) * is_human
-
-    def draw(asked_for: torch.Tensor) -> torch.Tensor:
-        condition = conditions(
-            asked_for,
-            tones,
-            "labels",
-            skin_tone=config.skin_tone,
-            split_female_accessories=config.split_female_accessories,
-        )
-        return generate_sprites(model, count, seed, condition=condition, keep_raw=False)[0]
-
-    images = draw(labels)
-    seen = labels.clone()
+    skin_tones = torch.randint(1, len(SKIN_TONE_COLORS) + 1, (count,), generator=rng)
+    skin_tones *= has_skin_tone(labels)
+    images = _generate(model, spec, labels, skin_tones, seed)
+    visible = labels.clone()
     if visible_only:
         accessories = labels.clone()
         accessories[:, : len(TYPES)] = False
-        for nth in range(int(accessories.sum(dim=1).max())):
-            # The nth accessory of each, where it has so many.
-            is_nth = accessories & (accessories.cumsum(dim=1) == nth + 1)
-            same = (draw(labels & ~is_nth) == images).flatten(1).all(dim=1)
-            seen &= ~(is_nth & same[:, None])
-    return images, seen.float()
+        # Remove the n-th accessory of all punks at the same time, for each n.
+        for n in range(int(accessories.sum(dim=1).max())):
+            is_nth = accessories & (accessories.cumsum(dim=1) == n + 1)
+            without = _generate(model, spec, labels & ~is_nth, skin_tones, seed)
+            is_unchanged = (without == images).flatten(1).all(dim=1)
+            visible &= ~(is_nth & is_unchanged[:, None])
+    return images, visible.float()
 
 
-def _mask(names: frozenset[str] | tuple[str, ...]) -> NDArray[np.bool_]:
+def sample_new_label_sets(labels: torch.Tensor, count: int, seed: int) -> NDArray[np.bool_]:
+    """Return random label sets that no training punk has.
+
+    If `MAX_ATTEMPTS` attempts find none, a label set of the training data may be returned.
+
+    Args:
+        labels: labels of the training data, (N, 92).
+        count: number of label sets.
+        seed: random seed.
+
+    Returns:
+        bool (count, 92)
+    """
+    rng = np.random.default_rng(seed)
+    rows = labels.bool().numpy()
+    num_types = len(TYPES)
+    known_sets = {row.tobytes() for row in rows}
+    rows_with = {i: np.flatnonzero(rows[:, i]) for i in range(len(LABELS)) if rows[:, i].any()}
+    same_slot = {i: _labels_in_slot_of(i) for i in rows_with if i >= num_types}
+    allowed = [_label_mask(allowed_accessories(name)) for name in TYPES]
+    result = np.zeros((count, len(LABELS)), bool)
+    for label_set in result:
+        for _ in range(MAX_ATTEMPTS):
+            label = int(rng.choice(list(rows_with)))
+            if label < num_types:
+                label_set[:] = rows[rng.integers(len(rows))] & allowed[label]
+                label_set[:num_types] = np.arange(num_types) == label
+            else:
+                # Add the accessory to a type that has it in the training data, because the
+                # generator does not know what it looks like on other types.
+                punk_type = int(rows[rng.choice(rows_with[label]), :num_types].argmax())
+                label_set[:] = rows[rng.choice(rows_with[punk_type])]
+                label_set[same_slot[label]] = False
+                label_set[label] = True
+            is_new = label_set.tobytes() not in known_sets
+            if is_new and label_set[num_types:].sum() <= MAX_ACCESSORIES:
+                break
+    return result
+
+
+def _generate(
+    model: AnyGenerator,
+    spec: ConditionSpec,
+    labels: torch.Tensor,
+    skin_tones: torch.Tensor,
+    seed: int,
+) -> torch.Tensor:
+    """Return sprites for labels and skin tones, uint8 (N, 24, 24)."""
+    condition = spec.encode(labels, skin_tones)
+    return generate_sprites(model, len(labels), seed, condition=condition, keep_raw=False)[0]
+
+
+def _label_mask(names: frozenset[str] | tuple[str, ...]) -> NDArray[np.bool_]:
+    """Return whether each label is one of the names, bool (92,)."""
     return np.array([name in names for name in LABELS])
 
 
-def _same_place(label: int) -> NDArray[np.bool_]:
-    """The accessories of which a punk wears this one or another: bool (92,)."""
-    name = LABELS[label]
-    place = next(
-        place for place in ACCESSORY_SLOTS if any(name in ACCESSORY_KINDS[kind] for kind in place)
-    )
-    return _mask(tuple(other for kind in place for other in ACCESSORY_KINDS[kind]))
+def _labels_in_slot_of(label: int) -> NDArray[np.bool_]:
+    """Return which labels use the same slot as an accessory, bool (92,)."""
+    slot = next(s for s in ACCESSORY_SLOTS if any(LABELS[label] in ACCESSORY_KINDS[k] for k in s))
+    return _label_mask(tuple(name for kind in slot for name in ACCESSORY_KINDS[kind]))

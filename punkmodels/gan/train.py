@@ -1,15 +1,13 @@
-"""punkmodels train dcgan: the whole collection on the device, one visible loop.
+"""Training of a GAN on punks or other small images.
 
-Everything random comes from one generator whose state is kept in the checkpoint, so a run that
-is stopped and resumed ends, on a CPU with the same number of threads, bit for bit where it would
-have.
+All random numbers come from one generator whose state is part of the checkpoint. On a CPU with the
+same number of threads, a run that is interrupted and resumed therefore ends with the same weights,
+bit for bit, as one that is not.
 """
 
 from __future__ import annotations
 
-import copy
 import functools
-import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -17,33 +15,39 @@ from pathlib import Path
 
 import torch
 
-from punkdata.errors import DataError, SetupError
+from punkdata.errors import DataError
 from punkdata.files import translate_os_errors
-from punkdata.traits import LABELS, TYPES
-from punkmodels.data.image_grid import make_grid, save_gif, save_training_curves
-from punkmodels.data.splits import load_split, sampling_weights
-from punkmodels.gan import training_images
-from punkmodels.gan.conditioning import conditions
-from punkmodels.gan.config import DcganConfig, read_dcgan_config
-from punkmodels.gan.metrics.distances import frechet_distance
-from punkmodels.gan.networks import GhostBatchNorm, Generator, reestimate_normalization
-from punkmodels.gan.objective import build_objective
+from punkmodels.data.image_grid import save_gif, save_training_curves
+from punkmodels.data.splits import load_split
+from punkmodels.gan.config import DcganConfig, SavedDcgan, read_dcgan_config
+from punkmodels.gan.trainer.evaluation import (
+    DEFAULT_EVALUATION,
+    EvaluationOptions,
+    Interval,
+    SampleEvaluator,
+)
+from punkmodels.gan.trainer.schedule import PHASES, Phase
+from punkmodels.gan.trainer.state import TrainState
+from punkmodels.gan.trainer.step import (
+    BatchSampler,
+    StepBuffers,
+    TrainEnv,
+    TrialStep,
+    sample_and_step,
+)
+from punkmodels.gan.training_images import TrainingImages, from_image_dir, from_split
 from punkmodels.training.checkpoint import (
     CheckpointMetadata,
-    add_prefix,
-    flatten_optimizer_state,
     has_checkpoint,
     load_checkpoint,
     parse_step,
-    restore_optimizer,
     save_checkpoint,
-    strip_prefix,
 )
 from punkmodels.training.cuda_graph import CapturedStep
 from punkmodels.training.device import choose_precision_and_threads, pick_device
 from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup
 from punkmodels.training.loggers import check_logger, open_logger
-from punkmodels.training.pretrained import check_resumable, describe_run, restore_model
+from punkmodels.training.pretrained import check_resumable, describe_run
 from punkmodels.training.run_dir import (
     append_metrics,
     create_run,
@@ -52,13 +56,10 @@ from punkmodels.training.run_dir import (
     write_json,
 )
 
-LOOKS = 20
-"""how often in a run samples are drawn, the distance is measured and a checkpoint is written"""
-DRAWN = 2000
-"""sprites drawn to measure the distance"""
+Progress = Callable[..., None]
 
 
-def train_dcgan(
+def train_dcgan(  # noqa: PLR0913  # the choices of a user, as in the command
     root: Path,
     runs: Path,
     config: DcganConfig,
@@ -68,284 +69,189 @@ def train_dcgan(
     threads: int | None = None,
     resume: Path | None = None,
     logger: str | None = None,
-    pictures: Path | None = None,
-    progress: Callable[..., None] = lambda done, total, note="": None,
+    image_dir: Path | None = None,
+    progress: Progress = lambda done, total, note="": None,
     log: Callable[[str], None] = lambda text: None,
     process_group: ProcessGroup = SINGLE_PROCESS,
+    evaluation: EvaluationOptions = DEFAULT_EVALUATION,
 ) -> Path:
-    """Train on the training part of the default split, and return the run folder.
+    """Train a GAN on the training split of a snapshot, or on image files.
 
     Args:
-        pictures: to learn from instead of punks, see `training_images.pictures`.
+        root: data root with the snapshot.
+        runs: folder in which the run folder is created.
+        config: training options; a resumed run keeps its own.
+        version: version of the snapshot.
+        device_name: see `pick_device`.
+        threads: number of CPU threads; None to benchmark.
+        resume: run folder to resume, or None to create one.
+        logger: see `open_logger`.
+        image_dir: images to train on instead of punks, see `from_image_dir`.
+        progress: called with the images seen, their total number, and a note.
+        log: called with lines for the user.
+        process_group: the processes that train together.
+        evaluation: evaluations during training.
 
-    Other args, and raises: as `train_classifier` and `training_images.pictures`; and NetworkError:
-    another rank has ended.
+    Returns:
+        The run folder.
+
+    Raises:
+        UsageError: an option, the snapshot or the images are not usable.
+        DataError: the snapshot, the images or the checkpoint are damaged, or the training data
+            differ from those of the resumed run.
+        SetupError: the logger or torch.compile does not work on this machine.
+        BusyError: another process is training this run.
+        NetworkError: another process of this training has ended.
+        StorageError: the disk is full or not writable.
     """
     check_logger(logger)
-    if resume:
-        check_resumable(resume)
-    saved = read_dcgan_config(resume) if resume else None
+    # Use the options of a resumed run, and check that its training data are unchanged.
+    saved = _read_resumed_run(resume) if resume else None
     if saved:
         config, version = saved.options, saved.data.version
-    if saved and saved.data.pictures:
-        pictures = Path(saved.data.pictures)
-    if pictures:
-        train = training_images.pictures(pictures)
-        channels, side = train.images.shape[1:3]
-        if not saved:
-            config = replace(
-                config,
-                channels=channels,
-                side=side,
-                translate_px=config.translate_px * side // config.side,
-                cutout_px=config.cutout_px * side // config.side,
-            )
-    else:
-        train = training_images.punks(load_split(root, version, "default", "train"))
-    if len(train) < 2:
-        raise DataError(f"{root} has no punks to train on")
-    if saved and saved.data.labels_hash != train.about["labels_hash"]:
-        what = f"{pictures} holds other pictures" if pictures else f"{root} holds other labels"
-        raise DataError(
-            f"{what} than {resume} was trained on",
-            hint="put those back" if pictures else "name the root that it was trained on",
-        )
+        image_dir = Path(saved.data.image_dir) if saved.data.image_dir else None
+    train = _load_training_images(root, version, image_dir)
+    if image_dir and not saved:
+        config = _scale_to_images(config, train.images)
+    if saved and saved.data.labels_hash != train.data_config["labels_hash"]:
+        raise _changed_data_error(root, image_dir, resume)
+    # Choose where and how to compute.
     device, reason = pick_device(saved.device.name if saved else device_name)
-    images = train.images.to(device)
-    known = train.embed(train.images, device)
-    game = build_objective(config, train.images, device, process_group)
-    G, D, random = game.G, game.D, game.random
+    sampler = BatchSampler.create(train, config, device)
+    trial = TrialStep(config, train.images, sampler, process_group)
     if config.torch_compile:
-        game.compile()
-    batch_size = config.batch_size // process_group.world_size
-    fixed = torch.Generator(device).manual_seed(config.seed + 1)
-    fixed_noise = torch.randn(DRAWN, G.noise_dim, generator=fixed, device=device)
-    weights = sampling_weights(train.visible, config.class_balance)
-    up_to = weights.double().cumsum(0).float().to(device)
-    seen_of, told_of = (labels.bool().to(device) for labels in (train.visible, train.labels))
-    tones = train.tones.to(device)
-    some = torch.randint(len(images), (DRAWN,), generator=fixed, device=device)
-
-    def asking(labels: torch.Tensor, tones: torch.Tensor) -> torch.Tensor:
-        return conditions(
-            labels,
-            tones,
-            config.conditional,
-            skin_tone=config.skin_tone,
-            split_female_accessories=config.split_female_accessories,
-        )
-
-    fixed_asked = asking(seen_of[some], tones[some])
-
-    def pick() -> tuple[torch.Tensor, torch.Tensor]:
-        """Real images, and what one would ask for to get them.
-
-        A label that no pixel shows is asked for or not, by chance: it is to change nothing.
-        """
-        chance = random.uniform(batch_size)
-        rows = torch.searchsorted(up_to, chance, right=True).clamp(max=len(images) - 1)
-        coin = random.uniform(batch_size, len(LABELS))
-        labels = torch.where(coin < 0.5, seen_of[rows], told_of[rows])
-        if config.label_dropout:
-            coin = random.uniform(batch_size, len(LABELS))
-            is_type = torch.arange(len(LABELS), device=device) < len(TYPES)
-            labels = labels & (is_type | (coin >= config.label_dropout))
-        return images[rows], asking(labels, tones[rows])
-
-    def try_step(in_half: bool) -> None:
-        with torch.autocast(device.type, torch.bfloat16, enabled=in_half):
-            indices, condition = pick()
-            drawn = game.draw(batch_size, condition)
-            loss, of_real = game.discriminator_loss(indices, drawn, config.r1_gamma, condition)
-            loss = loss + game.generator_loss(drawn, of_real, condition)
-            loss = loss + game.auxiliary_loss(indices, condition)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-
-    if config.torch_compile:
-        try:
-            try_step(False)
-        except RuntimeError as error:
-            raise SetupError(
-                f"--compile does not work here ({str(error).splitlines()[0]})",
-                hint="leave it out, or install a C++ compiler",
-            ) from None
-    began = (saved.device.threads, saved.device.bf16) if saved else None
-    use_bf16, how = choose_precision_and_threads(
-        try_step, device, threads or process_group.threads_per_process, began, process_group
+        trial.check_compile()
+    use_bf16, choices = choose_precision_and_threads(
+        trial,
+        device,
+        threads or process_group.threads_per_process,
+        (saved.device.threads, saved.device.bf16) if saved else None,
+        process_group,
     )
-    reason += how
-    G.zero_grad()
-    D.zero_grad()
-    random.generator.manual_seed(config.seed)
-    ema = copy.deepcopy(G).requires_grad_(False)
-    for module in ema.modules():
-        if isinstance(module, GhostBatchNorm):
-            module.groups = 1  # it is estimated anew
-    networks = game.networks | {"ema": ema}
-    betas, betas_D = ((beta_1, config.beta_2) for beta_1 in (config.beta_1, config.beta_1_D))
-    is_gpu = device.type == "cuda"
-    optimizer_G, optimizer_D = (
-        torch.optim.Adam(
-            [{"lr": torch.zeros((), device=device), **group} for group in groups],
-            betas=betas_of,
-            fused=True,
-            capturable=is_gpu,
-        )
-        for groups, betas_of in ((game.groups(), betas), ([{"params": D.parameters()}], betas_D))
-    )
-    learners = [p for group in optimizer_G.param_groups for p in group["params"]]
-    judges = list(D.parameters())
-
-    steps = math.ceil(config.total_images / config.batch_size)
-    adversarial_start = round(steps * config.adversarial_start) if game.has_auxiliary_loss else 0
-    looks = {round(steps * i / LOOKS) for i in range(1, LOOKS + 1)} - {0}
-
-    # What changes from step to step lies on the device, where a captured step finds it.
-    r1_gamma, keep = torch.zeros((), device=device), torch.zeros((), device=device)
-    totals = torch.zeros(3, device=device)
-
-    def take_step(*, is_judged: bool, is_due: bool) -> None:
-        loss_D = loss_G = torch.zeros((), device=device)
-        indices, condition = pick()
-        if is_judged:
-            with torch.autocast(device.type, torch.bfloat16, enabled=use_bf16):
-                drawn = game.draw(batch_size, condition)
-                loss_D, of_real = game.discriminator_loss(
-                    indices, drawn, r1_gamma * config.d_reg_interval if is_due else None, condition
-                )
-            optimizer_D.zero_grad(set_to_none=True)
-            torch.autograd.backward(loss_D, inputs=judges)
-            process_group.all_reduce_mean(p.grad for p in judges)
-            optimizer_D.step()
-            with torch.autocast(device.type, torch.bfloat16, enabled=use_bf16):
-                loss_G = game.generator_loss(drawn, of_real, condition)
-        with torch.autocast(device.type, torch.bfloat16, enabled=use_bf16):
-            loss_E = game.auxiliary_loss(indices, condition)
-        optimizer_G.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss_G + loss_E, inputs=learners)
-        process_group.all_reduce_mean(p.grad for p in learners)
-        optimizer_G.step()
-        with torch.no_grad():
-            for average, now in zip(ema.parameters(), G.parameters(), strict=True):
-                average.lerp_(now, 1 - keep)
-            totals.add_(torch.stack([loss_D, loss_G, loss_E]).detach())
-
-    kinds = {
-        kind: CapturedStep(
-            functools.partial(take_step, is_judged=kind[0], is_due=kind[1]),
-            device,
-            random.generator,
-        )
-        for kind in ((False, False), (True, False), (True, True))
-    }
-
-    def look(step: int) -> float:
-        """Draw the same noise as ever, keep the picture, and return the distance."""
-        if isinstance(ema, Generator):  # a plain one normalizes nothing
-            reestimate_normalization(ema, config.seed, config.batch_size, fixed_asked)
-        both = zip(torch.split(fixed_noise, 500), torch.split(fixed_asked, 500), strict=True)
-        with torch.inference_mode():
-            drawn = torch.cat([ema(*batch) for batch in both])
-        sprites = train.show(drawn)
-        make_grid(sprites[:64]).save(run / "samples" / f"step_{step:06d}.png")
-        return frechet_distance(known, train.embed(sprites, device))
-
-    first_step = done = 0
-    if resume:
-        run = resume
-        if has_checkpoint(run):
-            tensors, facts = load_checkpoint(run, CheckpointMetadata)
-            for name, network in networks.items():
-                restore_model(run, network, strip_prefix(name, tensors))
-            restore_optimizer(optimizer_G, strip_prefix("optimizer_G", tensors))
-            if facts.step > adversarial_start:
-                restore_optimizer(optimizer_D, strip_prefix("optimizer_D", tensors))
-            try:
-                random.generator.set_state(tensors["random"])
-            except (KeyError, RuntimeError, TypeError) as error:
-                raise DataError(f"the checkpoint of {run} does not fit ({error})") from None
-            first_step = facts.step
-            done = sum(at <= first_step for at in looks)
-    elif not process_group.is_main:
-        run = runs  # nothing is written there
-    else:
+    reason += choices
+    trial.state = None  # Free its memory.
+    env = TrainEnv(device, use_bf16, process_group)
+    # Build the networks, and restore them from the last checkpoint.
+    state = TrainState.create(config, train.images, device, process_group)
+    if resume and has_checkpoint(resume):
+        tensors, metadata = load_checkpoint(resume, CheckpointMetadata)
+        state.load_state_dict(tensors, metadata.step, resume)
+    # Create the run folder; only the main process writes to it.
+    run = resume or runs
+    if process_group.is_main and not resume:
         run = create_run(runs, f"{config.network}-{config.recipe}-{config.preset}")
-        about = describe_run(
-            "dcgan", asdict(config), train.about, device, reason, use_bf16=use_bf16
-        )
+        options = asdict(config)
+        about = describe_run("dcgan", options, train.data_config, device, reason, use_bf16=use_bf16)
         write_json(run / "config.json", about)
-    if (
-        process_group.is_main and not first_step
-    ):  # also of a run that was stopped before its first checkpoint
-        with translate_os_errors(run):
-            (run / "samples").mkdir(exist_ok=True)
-            make_grid(train.images[:64]).save(run / "reals.png")
-            look(0)
-            (run / "samples" / "step_000000.png").replace(run / "fakes_init.png")
-    if first_step == steps:
-        log(f"{run} is finished already")
+    if state.step == state.schedule.num_steps:
+        log(f"{run} is already finished")
     else:
-        log(f"{run}: {train.name}, {config.total_images:,} images on {device}")
+        log(f"{run}: {train.description}, {config.total_images:,} images on {device}")
         log(f"{device}: {reason}")
-    note = ""
-    since, started = first_step, time.perf_counter()
+    # Train, and plot the result.
+    evaluator = SampleEvaluator.create(train, sampler, state, evaluation)
+    take_steps(run, state, sampler, env, evaluator, logger, progress)
+    if process_group.is_main:
+        _save_plots(run)
+    return run
 
-    held = lock_run(run, done, is_main=process_group.is_main)
-    with held, open_logger(run, logger if process_group.is_main else None) as log_metrics:
-        for step in range(first_step, steps):
-            left = (1 + math.cos(math.pi * step / steps)) / 2
-            r1_gamma.fill_(config.r1_gamma * (config.final_r1_gamma_fraction * (1 - left) + left))
-            rate = config.lr * (config.final_lr_fraction * (1 - left) + left)
-            for group in optimizer_G.param_groups + optimizer_D.param_groups:
-                group["lr"].fill_(rate * group.get("times", 1.0))
-            half_life = config.ema_half_life * (step + 1)  # in steps
-            keep.fill_(0.5 ** (1 / half_life) if half_life else 0.0)
-            is_judged = step >= adversarial_start
-            is_due = is_judged and config.r1_gamma > 0 and step % config.d_reg_interval == 0
-            kinds[is_judged, is_due]()
-            seen = min(config.total_images, (step + 1) * config.batch_size)
-            progress(seen, config.total_images, note)
-            if step + 1 not in looks:
-                continue
 
-            process_group.all_reduce_mean([totals])
-            if not process_group.is_main:
-                totals.zero_()
+def take_steps(
+    run: Path,
+    state: TrainState,
+    sampler: BatchSampler,
+    env: TrainEnv,
+    evaluator: SampleEvaluator,
+    logger: str | None,
+    progress: Progress,
+) -> None:
+    """Take all remaining steps; now and then evaluate samples, log, and write a checkpoint."""
+    schedule, is_main = state.schedule, env.process_group.is_main
+    evaluation_steps = schedule.evaluation_steps(evaluator.options.num_evaluations)
+    if is_main and not state.step:
+        evaluator.save_first_images(state, run)
+    # One captured CUDA graph per phase; a plain call on a CPU.
+    buffers = StepBuffers.create(env.device)
+    steps: dict[Phase, CapturedStep] = {
+        phase: CapturedStep(
+            functools.partial(sample_and_step, state, sampler, phase, buffers, env),
+            env.device,
+            state.random,
+        )
+        for phase in PHASES
+    }
+    num_metrics = sum(step <= state.step for step in evaluation_steps)
+    note, interval = "", Interval(state.step, time.perf_counter())
+    with (
+        lock_run(run, num_metrics, is_main=is_main),
+        open_logger(run, logger if is_main else None) as log_metrics,
+    ):
+        while state.step < schedule.num_steps:
+            buffers.set_schedules(state)
+            steps[schedule.phase(state.step)]()
+            state.step += 1
+            images_seen = schedule.images_seen(state.step)
+            progress(images_seen, schedule.config.total_images, note)
+            if state.step not in evaluation_steps:
                 continue
-            judged, taught = max(0, step + 1 - max(since, adversarial_start)), step + 1 - since
-            of_D, of_G, of_E = totals.tolist()
-            rate_per_s = (step + 1 - since) * config.batch_size / (time.perf_counter() - started)
-            distance = look(step + 1)
-            line = {
-                "step": step + 1,
-                "images_seen": seen,
-                "loss_D": of_D / judged if judged else None,
-                "loss_G": of_G / judged if judged else None,
-                "loss_E": of_E / taught if game.has_auxiliary_loss else None,
-                "frechet_distance_to_training": distance,
-                "images_per_s": rate_per_s,
-            }
-            append_metrics(run, line)
-            log_metrics(line)
-            of_networks: dict[str, torch.Tensor] = {}
-            for name, network in networks.items():
-                of_networks |= add_prefix(name, network.state_dict())
-            save_checkpoint(
-                run,
-                of_networks
-                | add_prefix("optimizer_G", flatten_optimizer_state(optimizer_G))
-                | add_prefix("optimizer_D", flatten_optimizer_state(optimizer_D))
-                | {"random": random.generator.get_state()},
-                CheckpointMetadata(step=step + 1, finished=step + 1 == steps),
-            )
-            note = f"distance {distance:.1f}"
-            progress(seen, config.total_images, note)
-            totals.zero_()
-            since, started = step + 1, time.perf_counter()
-    if not process_group.is_main:
-        return run
+            env.process_group.all_reduce_mean([buffers.losses])
+            if is_main:
+                metrics = interval.metrics(state, buffers)
+                file = run / "samples" / f"step_{state.step:06d}.png"
+                distance = evaluator.evaluate(state, file)
+                metrics["frechet_distance_to_training"] = distance
+                append_metrics(run, metrics)
+                log_metrics(metrics)
+                finished = state.step == schedule.num_steps
+                metadata = CheckpointMetadata(step=state.step, finished=finished)
+                save_checkpoint(run, state.state_dict(), metadata)
+                note = f"distance {distance:.1f}"
+                progress(images_seen, schedule.config.total_images, note)
+            buffers.losses.zero_()
+            interval = Interval(state.step, time.perf_counter())
+
+
+def _read_resumed_run(resume: Path) -> SavedDcgan:
+    check_resumable(resume)
+    return read_dcgan_config(resume)
+
+
+def _load_training_images(root: Path, version: str, image_dir: Path | None) -> TrainingImages:
+    if image_dir:
+        return from_image_dir(image_dir)
+    train = from_split(load_split(root, version, "default", "train"))
+    if len(train) < 2:
+        raise DataError(f"the snapshot in {root} has no punks to train on")
+    return train
+
+
+def _scale_to_images(config: DcganConfig, images: torch.Tensor) -> DcganConfig:
+    """Return the options with the shape of the images, and augmentation in proportion to it."""
+    channels, image_size = images.shape[1:3]
+    return replace(
+        config,
+        channels=channels,
+        image_size=image_size,
+        translate_px=config.translate_px * image_size // config.image_size,
+        cutout_px=config.cutout_px * image_size // config.image_size,
+    )
+
+
+def _changed_data_error(root: Path, image_dir: Path | None, resume: Path | None) -> DataError:
+    if image_dir:
+        return DataError(
+            f"the images of {image_dir} are not those that {resume} was trained on",
+            hint="restore the original images",
+        )
+    return DataError(
+        f"the labels of the snapshot in {root} are not those that {resume} was trained on",
+        hint="select the original data with --root",
+    )
+
+
+def _save_plots(run: Path) -> None:
+    """Save an animation of the sample grids, and plots of the metrics."""
     frames = sorted((run / "samples").glob("step_*.png"), key=parse_step)
     with translate_os_errors(run):
         save_gif([run / "fakes_init.png", *frames], run / "training.gif")
         save_training_curves(read_metrics(run), run / "curves.png")
-    return run

@@ -1,11 +1,12 @@
-"""The encoder, by which a generator learns to redraw real punks before it invents any.
+"""VAE encoder that trains the generator to reconstruct real punks before it generates new ones.
 
-A discriminator tells a generator what looks wrong, but hardly what is missing: with it alone,
-glasses, beards and earrings stay rare. An encoder finds for each real punk the w from which the
-generator is to redraw it, so every kind of punk is asked for as often as it is (Larsen and
-others, "Autoencoding beyond pixels using a learned similarity metric", 2016). A second, small one
-does the same for w, and so teaches the mapping from noise where real punks lie (Dai and Wipf,
-"Diagnosing and Enhancing VAE Models", 2019). Neither is needed for drawing.
+A discriminator penalizes what looks wrong but hardly what is missing: trained with it alone, a
+generator rarely produces glasses, beards and earrings. The encoder maps each real punk to a latent
+w from which the generator must reconstruct it, so each kind of punk is trained as often as it
+occurs (Larsen et al., "Autoencoding beyond pixels using a learned similarity metric", 2016). A
+second, small encoder does the same for w, which trains the mapping network from noise to the
+distribution of w (two-stage VAE; Dai and Wipf, "Diagnosing and Enhancing VAE Models", 2019).
+Neither encoder is needed for generation.
 """
 
 from __future__ import annotations
@@ -13,22 +14,28 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from punkmodels.gan.networks import GhostBatchNorm, Generator, concat_condition, build_mlp
+from punkmodels.gan.layers import GhostBatchNorm, build_mlp, concat_condition
+from punkmodels.gan.networks import Generator
 from punkmodels.gan.palette_head import PaletteHead
 from punkmodels.training.distributed import RandomStream
 
 
 class Encoder(nn.Module):
-    """RGBA and code in [-1, 1], float32 (N, 4 + code, 24, 24), to the means and the logarithms of
-    the variances of w, each float32 (N, w_size). A discriminator's shape.
+    """Encoder from images to the distribution of w.
+
+    Maps images in [-1, 1], float32 (N, 4 + color_embedding_dim, 24, 24), to the mean and the log
+    variance of w, each float32 (N, w_dim). The layers are those of the discriminator.
 
     Args:
-        z_size: that of the generator.
-        asked: size of the condition, see `conditions`; 0 for none.
+        width: channels of the 12x12 feature map.
+        color_embedding_dim: dimension of the color embedding that follows RGBA.
+        z_dim: the generator's `z_dim`, which the second encoder maps w to.
+        w_dim: the generator's `w_dim`.
+        condition_dim: dimension of the condition; 0 for an unconditional generator.
     """
 
     def __init__(
-        self, width: int, color_embedding_dim: int, z_dim: int, w_dim: int, condition: int = 0
+        self, width: int, color_embedding_dim: int, z_dim: int, w_dim: int, condition_dim: int = 0
     ) -> None:
         super().__init__()
         w = width
@@ -36,15 +43,15 @@ class Encoder(nn.Module):
             nn.Conv2d(4 + color_embedding_dim, w, 4, 2, 1),
             nn.LeakyReLU(0.2),
         ]
-        for before, after in ((w, 2 * w), (2 * w, 4 * w)):
-            layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=False))
-            layers += [GhostBatchNorm(after), nn.LeakyReLU(0.2)]
+        for in_channels, out_channels in ((w, 2 * w), (2 * w, 4 * w)):
+            layers.append(nn.Conv2d(in_channels, out_channels, 4, 2, 1, bias=False))
+            layers += [GhostBatchNorm(out_channels), nn.LeakyReLU(0.2)]
         layers.append(nn.Conv2d(4 * w, 2 * w_dim, 3))
         self.layers = nn.Sequential(*layers)
-        self.to_z = build_mlp(w_dim + condition, 2 * z_dim)
+        self.to_z = build_mlp(w_dim + condition_dim, 2 * z_dim)
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return _halves(self.layers(images).flatten(1))
+        return _split_moments(self.layers(images).flatten(1))
 
 
 def encoder_loss(
@@ -56,46 +63,63 @@ def encoder_loss(
     kl_weight: float = 1.0,
     condition: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """How badly images are redrawn, and w by the mapping: nats an image, a scalar, up to a
-    constant.
+    """Return the loss of encoder and generator: a scalar, in nats per image, up to a constant.
 
-    Two evidence lower bounds, negative (Kingma and Welling, "Auto-Encoding Variational Bayes",
-    2014): of the images given w, and of w given z. The latter's gradients end at w, so that w is
-    what images need.
+    The loss is the sum of two negative evidence lower bounds (Kingma and Welling, "Auto-Encoding
+    Variational Bayes", 2014): of the images given w, and of w given z. Gradients of the second
+    bound stop at w, so that w is determined by the images alone.
 
     Args:
-        images: float32 (N, 4 + code, 24, 24), what the encoder sees.
-        indices: uint8 (N, 24, 24), the same as palette indices: what is to be redrawn.
-        kl_weight: of what w tells of an image; less than 1 lets it tell more.
-        asked: condition of each image (N, size).
+        encoder: the encoder.
+        generator: the generator, with a mapping network and a palette head.
+        images: input of the encoder, float32 (N, 4 + color_embedding_dim, 24, 24).
+        indices: target of the reconstruction, the same images as palette indices, uint8
+            (N, 24, 24).
+        random: source of the latent samples.
+        kl_weight: weight of the divergence of w from N(0, 1); with a weight below 1, w carries
+            more information about the image.
+        condition: condition of each image, float32 (N, condition_dim), or None.
+
+    Raises:
+        ValueError: the generator has no mapping network or no palette head.
     """
     mapping, head = generator.mapping, generator.layers[-1]
     if mapping is None or not isinstance(head, PaletteHead):
-        raise ValueError("the generator needs a mapping and a palette head")
+        raise ValueError("the generator needs a mapping network and a palette head")
+    # First bound: reconstruct the images from w.
     mean, log_variance = encoder(images)
     w = _sample(mean, log_variance, random)
-    redrawn = head.pixel_nll(generator.features(w, condition), indices, condition)
-    loss = redrawn + kl_weight * divergence(mean, log_variance)
+    reconstruction = head.pixel_nll(generator.features(w, condition), indices, condition)
+    loss = reconstruction + kl_weight * kl_divergence(mean, log_variance)
+    # Second bound: reconstruct w from z by the mapping network.
     w = w.detach().float()
-    z_mean, z_log_variance = _halves(encoder.to_z(concat_condition(w, condition)))
-    place = mapping.place(_sample(z_mean, z_log_variance, random), condition).float()
-    missed = (w - place) * (-mapping.log_spread).exp()
-    mapped = (missed.square() / 2 + mapping.log_spread).sum(dim=1)
-    nats: torch.Tensor = loss + mapped + divergence(z_mean, z_log_variance)
+    z_mean, z_log_variance = _split_moments(encoder.to_z(concat_condition(w, condition)))
+    w_mean = mapping.mean(_sample(z_mean, z_log_variance, random), condition).float()
+    scaled_error = (w - w_mean) * (-mapping.log_std).exp()
+    mapping_nll = (scaled_error.square() / 2 + mapping.log_std).sum(dim=1)
+    nats: torch.Tensor = loss + mapping_nll + kl_divergence(z_mean, z_log_variance)
     return nats.mean()
 
 
-def divergence(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
-    """(N,): the Kullback-Leibler divergence of N(mean, variance), each (N, size), from N(0, 1), in
-    nats (Kingma and Welling, 2014, appendix B).
+def kl_divergence(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
+    """Return the Kullback-Leibler divergence of N(mean, variance) from N(0, 1), in nats.
+
+    See Kingma and Welling (2014), appendix B.
+
+    Args:
+        mean: (N, dim).
+        log_variance: (N, dim).
+
+    Returns:
+        (N,)
     """
-    of_numbers: torch.Tensor = mean.square() + log_variance.exp() - 1 - log_variance
-    return of_numbers.sum(dim=1) / 2
+    per_dim: torch.Tensor = mean.square() + log_variance.exp() - 1 - log_variance
+    return per_dim.sum(dim=1) / 2
 
 
-def _halves(numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    mean, log_variance = numbers.float().chunk(2, dim=1)
-    return mean, log_variance.clamp(-12, 4)  # before it is trained it may be anything
+def _split_moments(moments: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    mean, log_variance = moments.float().chunk(2, dim=1)
+    return mean, log_variance.clamp(-12, 4)  # An untrained encoder may return any value.
 
 
 def _sample(mean: torch.Tensor, log_variance: torch.Tensor, random: RandomStream) -> torch.Tensor:

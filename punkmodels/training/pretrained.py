@@ -32,7 +32,7 @@ class SavedData(BaseModel):
     """version of the snapshot"""
     labels_hash: str
     """hash of the training data's pixels, labels and splits"""
-    pictures: str | None = None
+    image_dir: str | None = None
     """path of the image files, for a run of --image-dir"""
 
 

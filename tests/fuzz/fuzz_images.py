@@ -81,7 +81,7 @@ def test_cpunks10k_reader_handles_damaged_pickles() -> None:
 
 @pytest.mark.parametrize("suffix", ["npy", "npz"])
 def test_training_images_handle_damaged_arrays(suffix: str, tmp_path: Path) -> None:
-    from punkmodels.gan.training_images import pictures
+    from punkmodels.gan.training_images import from_image_dir
 
     pixels = np.random.default_rng(0).integers(0, 99, (20, 8, 8), np.uint16)
     path = tmp_path / f"a.{suffix}"
@@ -93,6 +93,6 @@ def test_training_images_handle_damaged_arrays(suffix: str, tmp_path: Path) -> N
     @given(byte_edits)
     def fuzz(edits: list[ByteEdit]) -> None:
         path.write_bytes(damage_bytes(data, edits))
-        check_reader(lambda: pictures(path))
+        check_reader(lambda: from_image_dir(path))
 
     fuzz()

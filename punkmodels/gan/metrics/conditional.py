@@ -1,7 +1,6 @@
-"""How well drawn punks have what was asked for. Pure.
+"""Conditional fidelity: how well generated sprites match the requested labels.
 
-Type, skin tone and accessories determine every pixel of a punk, so each answer is exact: the very
-punk, or so many pixels beside it.
+Labels and skin tone determine every pixel of a punk, so errors can be counted exactly, in pixels.
 """
 
 from __future__ import annotations
@@ -16,103 +15,114 @@ from punkdata.traits import LABELS
 
 @dataclass(frozen=True)
 class ConditionalScores:
-    """Of some draws; shares of them."""
+    """Scores of generated sprites against their conditions; rates are fractions of the sprites."""
 
-    draws: int
+    num_samples: int
+    """number of sprites"""
     label_sets: int
-    """different ones among them"""
+    """number of different sets of visible labels among the conditions"""
     label_exact_match: float
-    """all labels that were asked for, and that a pixel shows, and no others, as the bundled
-    classifier sees it"""
+    """rate at which the bundled classifier predicts exactly the visible labels of the condition"""
     label_exact_match_by_rules: float
-    """the same of the labels that `PixelRules` tells"""
-    exact: float
-    """the very punk, pixel by pixel"""
+    """the same rate by `PixelRules`, for the labels that these can decide"""
+    pixel_exact_match: float
+    """rate of sprites that equal the ground-truth punk in every pixel"""
     wrong_pixels_median: float
-    """pixels that differ from that punk; from the nearest of its tones if none was asked for"""
+    """median number of pixels that differ from the ground-truth punk; without a requested skin
+    tone, from the closest of its tones"""
     wrong_pixels_mean: float
+    """mean number of these pixels"""
 
 
 def conditional_scores(
-    condition: torch.Tensor,
-    by_net: torch.Tensor,
+    expected: torch.Tensor,
+    predicted: torch.Tensor,
     rules: PixelRules,
-    drawn: torch.Tensor,
-    off: torch.Tensor,
+    sprites: torch.Tensor,
+    wrong_pixels: torch.Tensor,
 ) -> ConditionalScores:
-    """All scores of some draws.
+    """Return the scores of generated sprites.
 
     Args:
-        asked: bool (N, 92), the visible labels of what was asked for.
-        by_net: bool (N, 92), what the classifier sees.
-        drawn: palette indices uint8 (N, 24, 24).
-        off: int64 (N,), pixels that differ from the exact punk.
+        expected: visible labels of the conditions, bool (N, 92).
+        predicted: labels predicted by the classifier, bool (N, 92).
+        rules: pixel rules of real punks.
+        sprites: generated sprites as palette indices, uint8 (N, 24, 24).
+        wrong_pixels: pixels that differ from the ground-truth punk, int64 (N,).
     """
-    told = rules.told
+    decidable = rules.decidable
+    by_rules = rules.predict(sprites)
     return ConditionalScores(
-        draws=len(condition),
-        label_sets=len(torch.unique(condition, dim=0)),
-        label_exact_match=_share((condition == by_net).all(dim=1)),
-        label_exact_match_by_rules=_share((condition == rules.labels(drawn))[:, told].all(dim=1)),
-        exact=_share(off == 0),
-        wrong_pixels_median=float(off.double().quantile(0.5)),
-        wrong_pixels_mean=float(off.double().mean()),
+        num_samples=len(expected),
+        label_sets=len(torch.unique(expected, dim=0)),
+        label_exact_match=_fraction((expected == predicted).all(dim=1)),
+        label_exact_match_by_rules=_fraction((expected == by_rules)[:, decidable].all(dim=1)),
+        pixel_exact_match=_fraction(wrong_pixels == 0),
+        wrong_pixels_median=float(wrong_pixels.double().quantile(0.5)),
+        wrong_pixels_mean=float(wrong_pixels.double().mean()),
     )
 
 
-def per_label_accuracy(
-    condition: torch.Tensor, by_net: torch.Tensor
+def recall_per_label(
+    expected: torch.Tensor, predicted: torch.Tensor
 ) -> list[tuple[str, int, float]]:
-    """Label, how often it was asked for, and in what share of these the net sees it; the worst
-    first. Of labels that were asked for.
+    """Return each requested label with its number of sprites and its recall, the worst first.
+
+    Args:
+        expected: visible labels of the conditions, bool (N, 92).
+        predicted: labels predicted by the classifier, bool (N, 92).
     """
     rows = [
-        (label, int(condition[:, i].sum()), _share(by_net[condition[:, i], i]))
+        (label, int(expected[:, i].sum()), _fraction(predicted[expected[:, i], i]))
         for i, label in enumerate(LABELS)
-        if condition[:, i].any()
+        if expected[:, i].any()
     ]
     return sorted(rows, key=lambda row: (row[2], row[1]))
 
 
 class PixelRules:
-    """Labels from pixels alone, without a network: a label is there if all its marks are, of men or
-    of women. Its marks are the places and colors that every such punk with the label has; a label
-    is told if no punk without it has them all.
+    """Rules that decide labels from pixels alone, without a network.
+
+    The marks of a label are the pairs of position and color that all female, or all other, punks
+    with this label have. A sprite has the label if it has all of these marks. A label is decidable
+    if this rule is correct for all real punks.
 
     Args:
-        sprites: real ones, all there are, palette indices uint8 (N, 24, 24).
-        visible: bool (N, 92), their visible labels.
+        sprites: all real punks as palette indices, uint8 (N, 24, 24).
+        visible: their visible labels, bool (N, 92).
     """
 
-    told: torch.Tensor
-    """bool (92,)"""
+    decidable: torch.Tensor
+    """whether a label is decidable, bool (92,)"""
 
     def __init__(self, sprites: torch.Tensor, visible: torch.Tensor) -> None:
         pairs = sprites.flatten(1).long()
         pairs = pairs + torch.arange(pairs.shape[1]) * len(PALETTE)
-        size = pairs.shape[1] * len(PALETTE)
+        num_pairs = pairs.shape[1] * len(PALETTE)
         is_female = visible[:, LABELS.index("Female")]
         self.marks: list[list[torch.Tensor]] = []
-        for label in visible.T:
-            bodies = [body for body in (label & is_female, label & ~is_female) if body.any()]
-            counts = [torch.bincount(pairs[body].flatten(), minlength=size) for body in bodies]
+        for has_label in visible.T:
+            groups = [g for g in (has_label & is_female, has_label & ~is_female) if g.any()]
+            counts = [torch.bincount(pairs[g].flatten(), minlength=num_pairs) for g in groups]
             self.marks.append(
-                [(n == body.sum()).nonzero()[:, 0] for n, body in zip(counts, bodies, strict=True)]
+                [(n == g.sum()).nonzero()[:, 0] for n, g in zip(counts, groups, strict=True)]
             )
-        self.told = (self._labels(sprites) == visible).all(dim=0) & visible.any(dim=0)
+        self.decidable = (self._match(sprites) == visible).all(dim=0) & visible.any(dim=0)
 
-    def labels(self, sprites: torch.Tensor) -> torch.Tensor:
-        """bool (N, 92); False where a label is not `told`."""
-        return self._labels(sprites) & self.told
+    def predict(self, sprites: torch.Tensor) -> torch.Tensor:
+        """Return labels, bool (N, 92); False for labels that are not decidable."""
+        return self._match(sprites) & self.decidable
 
-    def _labels(self, sprites: torch.Tensor) -> torch.Tensor:
-        flat, size = sprites.flatten(1), len(PALETTE)
-        found = torch.zeros(len(sprites), len(LABELS), dtype=torch.bool)
-        for i, of_bodies in enumerate(self.marks):
-            for marks in of_bodies:
-                found[:, i] |= (flat[:, marks // size] == marks % size).all(dim=1)
-        return found
+    def _match(self, sprites: torch.Tensor) -> torch.Tensor:
+        """Return whether sprites have all marks of each label, bool (N, 92)."""
+        flat, num_colors = sprites.flatten(1), len(PALETTE)
+        matches = torch.zeros(len(sprites), len(LABELS), dtype=torch.bool)
+        for i, groups in enumerate(self.marks):
+            for marks in groups:
+                positions, colors = marks // num_colors, marks % num_colors
+                matches[:, i] |= (flat[:, positions] == colors).all(dim=1)
+        return matches
 
 
-def _share(found: torch.Tensor) -> float:
-    return float(found.double().mean())
+def _fraction(matches: torch.Tensor) -> float:
+    return float(matches.double().mean())

@@ -1,12 +1,13 @@
-"""How much drawn punks resemble real ones: every score of a generator. Pure.
+"""Fidelity and diversity: how closely generated punks match the distribution of real ones.
 
-The reference are the 2,000 punks of the validation and test parts, which no generator saw. Scores
-are means over draws of 2,000 sprites, because most of them depend on that number.
+The reference are the validation and the test split, 2,000 punks that no generator was trained on.
+Most scores depend on the number of samples, so they are means over subsets of 2,000 sprites.
 """
 
 from __future__ import annotations
 
 import statistics
+from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -19,44 +20,51 @@ from punkmodels.data.skin_tones import SKIN_TONE_PIXEL
 from punkmodels.data.splits import SplitTensors
 from punkmodels.gan.metrics.distances import frechet_distance, kernel_distance, neighbors
 
-NEAR = 8
-"""steps of 1/255 within which a pixel's channels count as one of the palette's colors"""
+VALIDITY_TOLERANCE = 8
+"""largest difference from a palette color at which a channel is valid, in steps of 1/255"""
 
 
 @dataclass(frozen=True)
 class FidelityScores:
-    """Of one draw, or means over several."""
+    """Scores of a set of sprites, or means over several sets."""
 
     frechet_distance: float | None
+    """Fréchet distance of features to the reference; None if the number of sprites is unusual"""
     kernel_distance: float | None
+    """kernel distance of features to the reference; None if the number of sprites is unusual"""
     precision: float
+    """see `Neighbors`"""
     recall: float
+    """see `Neighbors`"""
     density: float
+    """see `Neighbors`"""
     coverage: float
+    """see `Neighbors`"""
     train_copy_rate: float
-    """share of sprites that are a training punk, pixel by pixel"""
+    """fraction of sprites that equal a training punk in every pixel"""
     duplicate_rate: float
-    """share of sprites that are drawn again in the same draw"""
+    """fraction of sprites that equal another sprite of the set"""
     nn_distance_px_mean: float
-    """pixels that differ from the nearest training punk"""
+    """mean number of pixels that differ from the nearest training punk"""
     nn_distance_px_median: float
+    """median number of pixels that differ from the nearest training punk"""
     palette_validity: float
-    """share of pixels within 8/255 of a palette color in every channel, before snapping"""
+    """fraction of pixels with all channels within 8/255 of a palette color, before quantization"""
     alpha_validity: float
-    """share of pixels with an alpha within 8/255 of 0, 128 or 255, before snapping"""
+    """fraction of pixels with alpha within 8/255 of 0, 128 or 255, before quantization"""
     type_total_variation: float
-    """total variation between the types drawn and those of the reference, 0 to 1"""
+    """total variation distance between the types of the sprites and the reference, 0 to 1"""
     label_total_variation: float
-    """total variation between all labels drawn and all those of the reference, 0 to 1: each
-    counts by its share of all labels"""
+    """total variation distance between all labels of the sprites and the reference, 0 to 1; a
+    label's probability is its share of all labels"""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def average_scores(draws: list[FidelityScores]) -> FidelityScores:
-    """Each score's mean."""
-    rows = [draw.to_json() for draw in draws]
+def average_scores(scores: list[FidelityScores]) -> FidelityScores:
+    """Return the mean of each score; None remains None."""
+    rows = [row.to_json() for row in scores]
     means: dict[str, Any] = {
         name: None if value is None else statistics.mean(row[name] for row in rows)
         for name, value in rows[0].items()
@@ -66,130 +74,175 @@ def average_scores(draws: list[FidelityScores]) -> FidelityScores:
 
 @dataclass(frozen=True)
 class SampleStatistics:
-    """Sprites, and all that scores are made of; each tensor has a row a sprite."""
+    """Sprites and the statistics from which scores are computed; one row per sprite."""
 
     sprites: torch.Tensor
-    """palette indices uint8 (N, 24, 24)"""
+    """palette indices, uint8 (N, 24, 24)"""
     features: torch.Tensor
-    """float32 (N, D)"""
+    """features of the bundled feature network, float32 (N, D)"""
     labels: torch.Tensor
-    """bool (N, 92), visible ones"""
-    nearest: torch.Tensor
-    """int64 (N,), pixels that differ from the nearest training punk"""
-    off: torch.Tensor
-    """float32 (N, 24, 24), how far a pixel was from the palette, in steps of 1/255"""
-    off_alpha: torch.Tensor
-    """the same of its alpha"""
+    """visible labels, bool (N, 92)"""
+    nn_distance_px: torch.Tensor
+    """number of pixels that differ from the nearest training punk, int64 (N,)"""
+    palette_error: torch.Tensor
+    """distance of each pixel from the palette, in steps of 1/255, float32 (N, 24, 24)"""
+    alpha_error: torch.Tensor
+    """distance of each alpha value from the palette, in steps of 1/255, float32 (N, 24, 24)"""
 
     def __len__(self) -> int:
         return len(self.sprites)
 
     def take(self, rows: torch.Tensor | slice) -> SampleStatistics:
-        """Some of them."""
+        """Return the statistics of some sprites."""
         return SampleStatistics(
             **{field.name: getattr(self, field.name)[rows] for field in fields(self)}
         )
 
 
 def fidelity_scores(
-    reference: SampleStatistics, drawn: SampleStatistics, *, distances: bool = True
+    reference: SampleStatistics, samples: SampleStatistics, *, with_distances: bool = True
 ) -> FidelityScores:
-    """All scores of one draw.
+    """Return the scores of a set of sprites.
 
     Args:
-        distances: False leaves out what would mean nothing, because N is another than usual.
+        reference: real punks.
+        samples: the sprites to score.
+        with_distances: compute the Fréchet and kernel distances; without the usual number of
+            sprites, their values could not be compared with others.
     """
-    near = neighbors(reference.features, drawn.features)
-    both = (reference.features, drawn.features)
-    kinds = len(TYPES)
+    near = neighbors(reference.features, samples.features)
+    features = (reference.features, samples.features)
+    num_types = len(TYPES)
+    num_unique = len(torch.unique(samples.sprites.flatten(1), dim=0))
     return FidelityScores(
-        frechet_distance=frechet_distance(*both) if distances else None,
-        kernel_distance=kernel_distance(*both) if distances else None,
+        frechet_distance=frechet_distance(*features) if with_distances else None,
+        kernel_distance=kernel_distance(*features) if with_distances else None,
         precision=near.precision,
         recall=near.recall,
         density=near.density,
         coverage=near.coverage,
-        train_copy_rate=float((drawn.nearest == 0).double().mean()),
-        duplicate_rate=1 - len(torch.unique(drawn.sprites.flatten(1), dim=0)) / len(drawn),
-        nn_distance_px_mean=float(drawn.nearest.double().mean()),
-        nn_distance_px_median=float(drawn.nearest.double().quantile(0.5)),
-        palette_validity=float((drawn.off <= NEAR).double().mean()),
-        alpha_validity=float((drawn.off_alpha <= NEAR).double().mean()),
-        type_total_variation=total_variation(reference.labels[:, :kinds], drawn.labels[:, :kinds]),
-        label_total_variation=total_variation(reference.labels, drawn.labels),
+        train_copy_rate=_mean(samples.nn_distance_px == 0),
+        duplicate_rate=1 - num_unique / len(samples),
+        nn_distance_px_mean=_mean(samples.nn_distance_px),
+        nn_distance_px_median=float(samples.nn_distance_px.double().quantile(0.5)),
+        palette_validity=_mean(samples.palette_error <= VALIDITY_TOLERANCE),
+        alpha_validity=_mean(samples.alpha_error <= VALIDITY_TOLERANCE),
+        type_total_variation=total_variation(
+            reference.labels[:, :num_types], samples.labels[:, :num_types]
+        ),
+        label_total_variation=total_variation(reference.labels, samples.labels),
     )
 
 
-def total_variation(real: torch.Tensor, drawn: torch.Tensor) -> float:
-    """Half the sum over labels of |share of all real labels − share of all drawn ones|, of bool
-    (R, L) and (N, L): 0 is the same mix, 1 nothing in common.
+def total_variation(real: torch.Tensor, generated: torch.Tensor) -> float:
+    """Return the total variation distance between two label distributions, 0 to 1.
+
+    Args:
+        real: labels, bool (R, L). A label's probability is its share of all labels in the set.
+        generated: labels, bool (N, L).
     """
-    p, q = (t.double().sum(dim=0) / t.sum().clamp(min=1) for t in (real, drawn))
+    p, q = (t.double().sum(dim=0) / t.sum().clamp(min=1) for t in (real, generated))
     return float((p - q).abs().sum() / 2)
 
 
-def label_shares(real: torch.Tensor, drawn: torch.Tensor) -> list[tuple[str, float, float]]:
-    """Every label, how often it is real and how often drawn, the farthest apart first."""
-    shares = zip(
-        LABELS, real.double().mean(dim=0).tolist(), drawn.double().mean(dim=0).tolist(), strict=True
-    )
-    return sorted(shares, key=lambda row: -abs(row[1] - row[2]))
+def label_frequencies(
+    real: torch.Tensor, generated: torch.Tensor
+) -> list[tuple[str, float, float]]:
+    """Return each label with its frequency in real and in generated punks.
 
-
-def off_alpha(images: torch.Tensor) -> torch.Tensor:
-    """float (N, 24, 24): how far alpha is from the nearest one of the palette, in 1/255.
+    The most misrepresented labels come first.
 
     Args:
-        images: float32 (N, 4, 24, 24) in [-1, 1].
+        real: labels, bool (R, 92).
+        generated: labels, bool (N, 92).
     """
-    known = torch.tensor(sorted({int(alpha) for alpha in PALETTE[:, 3]}), device=images.device)
+    real_frequencies, generated_frequencies = (
+        labels.double().mean(dim=0).tolist() for labels in (real, generated)
+    )
+    rows = zip(LABELS, real_frequencies, generated_frequencies, strict=True)
+    return sorted(rows, key=lambda row: -abs(row[1] - row[2]))
+
+
+def compute_alpha_error(images: torch.Tensor) -> torch.Tensor:
+    """Return the distance of alpha from the nearest alpha of the palette, in steps of 1/255.
+
+    Args:
+        images: RGBA in [-1, 1], float32 (N, 4, 24, 24).
+
+    Returns:
+        float32 (N, 24, 24)
+    """
+    alphas = torch.tensor(sorted({int(alpha) for alpha in PALETTE[:, 3]}), device=images.device)
     alpha = (images[:, 3, ..., None] + 1) * 127.5
-    return (alpha - known).abs().amin(dim=-1)
+    return (alpha - alphas).abs().amin(dim=-1)
 
 
 class NearestNeighborIndex:
-    """Real sprites, palette indices uint8 (R, 24, 24), to look for the nearest in."""
+    """Search for the real sprite with the fewest differing pixels.
+
+    Args:
+        sprites: real sprites as palette indices, uint8 (R, 24, 24).
+    """
 
     def __init__(self, sprites: torch.Tensor) -> None:
         self.pairs = build_pair_table(sprites).to(sprites.device)
-        self.columns = int(self.pairs.max()) + 1
-        self.known = self._one_hot(sprites).T.contiguous()
-
-    def _one_hot(self, sprites: torch.Tensor) -> torch.Tensor:
-        """float32 (N, pairs of place and color that real sprites have)."""
-        places = torch.arange(len(self.pairs), device=sprites.device)
-        rows = self.pairs[places, sprites.flatten(1).long()].long()
-        flat = torch.zeros(len(rows), self.columns, device=rows.device)
-        return flat.scatter_(1, rows, 1)[:, 1:]  # column 0: colors that no real one has there
+        self.num_pairs = int(self.pairs.max())
+        self.one_hot = self._one_hot(sprites).T.contiguous()
 
     def nearest(self, sprites: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """For each sprite (N, 24, 24), which real one has the fewest differing pixels, and how
-        many: int64 (N,).
+        """Return the row of the nearest real sprite, and the number of differing pixels.
+
+        Args:
+            sprites: palette indices, uint8 (N, 24, 24).
+
+        Returns:
+            Two int64 tensors (N,).
         """
-        best = [(self._one_hot(part) @ self.known).max(dim=1) for part in torch.split(sprites, 500)]
-        alike, which = (torch.cat(values) for values in zip(*best, strict=True))
-        return which, len(self.pairs) - alike.long()
+        batches = [(self._one_hot(b) @ self.one_hot).max(dim=1) for b in torch.split(sprites, 500)]
+        equal_pixels, rows = (torch.cat(values) for values in zip(*batches, strict=True))
+        return rows, len(self.pairs) - equal_pixels.long()
+
+    def _one_hot(self, sprites: torch.Tensor) -> torch.Tensor:
+        """Return one column per pair of position and color in real sprites, float32 (N, pairs)."""
+        positions = torch.arange(len(self.pairs), device=sprites.device)
+        columns = self.pairs[positions, sprites.flatten(1).long()].long()
+        one_hot = torch.zeros(len(columns), self.num_pairs + 1, device=columns.device)
+        return one_hot.scatter_(1, columns, 1)[:, 1:]  # Column 0 is for all other pairs.
 
 
 def expected_copy_rate(train: SplitTensors, held_out: SplitTensors) -> float:
-    """How often a perfect sampler would draw a training punk again.
+    """Return the rate at which a perfect generator would reproduce training punks.
 
-    It draws visible labels as held-out punks have them, and a skin tone anew, as frequent as in
-    that type. Labels and tone determine every pixel, so it is a copy if a training punk has both.
+    A perfect generator samples visible labels like those of held-out punks, and then a skin tone
+    with its frequency among training punks of the same type. Labels and skin tone determine every
+    pixel, so the result is a copy if a training punk has both.
     """
-    y, x = SKIN_TONE_PIXEL
-    tones = [part.images[:, y, x].tolist() for part in (train, held_out)]
-    labels = [[tuple(row) for row in part.visible.bool().tolist()] for part in (train, held_out)]
-    kinds = [[row[: len(TYPES)] for row in part] for part in labels]
-    of_kind: dict[tuple[bool, ...], dict[int, int]] = {}
-    of_labels: dict[tuple[bool, ...], set[int]] = {}
-    for kind, label, skin_tone in zip(kinds[0], labels[0], tones[0], strict=True):
-        counts = of_kind.setdefault(kind, {})
-        counts[skin_tone] = counts.get(skin_tone, 0) + 1
-        of_labels.setdefault(label, set()).add(skin_tone)
-    chances = []
-    for kind, label in zip(kinds[1], labels[1], strict=True):
-        counts = of_kind.get(kind, {})
-        known = sum(counts[skin_tone] for skin_tone in of_labels.get(label, ()))
-        chances.append(known / max(1, sum(counts.values())))
-    return statistics.mean(chances)
+    tone_counts: defaultdict[_Labels, Counter[int]] = defaultdict(Counter)  # by type
+    known_tones: defaultdict[_Labels, set[int]] = defaultdict(set)  # by all visible labels
+    for labels, tone in zip(_visible_labels(train), _tone_colors(train), strict=True):
+        tone_counts[labels[: len(TYPES)]][tone] += 1
+        known_tones[labels].add(tone)
+    probabilities = []
+    for labels in _visible_labels(held_out):
+        counts = tone_counts[labels[: len(TYPES)]]
+        copies = sum(counts[tone] for tone in known_tones.get(labels, ()))
+        probabilities.append(copies / max(1, counts.total()))
+    return statistics.mean(probabilities)
+
+
+_Labels = tuple[bool, ...]
+
+
+def _visible_labels(split: SplitTensors) -> list[_Labels]:
+    return [tuple(row) for row in split.visible.bool().tolist()]
+
+
+def _tone_colors(split: SplitTensors) -> list[int]:
+    """Return the palette index of the pixel that identifies the skin tone."""
+    row, column = SKIN_TONE_PIXEL
+    colors: list[int] = split.images[:, row, column].tolist()
+    return colors
+
+
+def _mean(values: torch.Tensor) -> float:
+    return float(values.double().mean())

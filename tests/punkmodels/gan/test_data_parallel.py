@@ -6,10 +6,9 @@ import pytest
 import torch
 
 from punkdata.errors import UsageError
-from punkmodels.gan.conditioning import condition_size
 from punkmodels.gan.config import make_config
-from punkmodels.gan.networks import GhostBatchNorm
-from punkmodels.gan.objective import build_objective
+from punkmodels.gan.layers import GhostBatchNorm
+from punkmodels.gan.trainer.objective import build_objective
 from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup
 
 CPU = torch.device("cpu")
@@ -23,12 +22,12 @@ def gradients(options: dict[str, Any], process_group: ProcessGroup) -> torch.Ten
     images = torch.randint(0, 222, (BATCH_SIZE, 24, 24), generator=generator).to(torch.uint8)
     condition = None
     if config.conditional == "labels":
-        size = condition_size("labels", skin_tone=False)
-        condition = torch.rand(BATCH_SIZE, size, generator=generator).round()
+        condition_dim = config.condition_spec.dim
+        condition = torch.rand(BATCH_SIZE, condition_dim, generator=generator).round()
         condition = process_group.local_shard(condition)
     objective = build_objective(config, images, CPU, process_group)
     shard = process_group.local_shard(images)
-    generated = objective.draw(len(shard), condition)
+    generated = objective.generate(len(shard), condition)
     d_loss, real_logits = objective.discriminator_loss(shard, generated, 2.0, condition)
     g_loss = objective.generator_loss(generated, real_logits, condition)
     (d_loss + g_loss + objective.auxiliary_loss(shard, condition)).backward()

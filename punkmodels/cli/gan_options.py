@@ -1,0 +1,118 @@
+"""Options of `punkmodels train dcgan`, and the training configuration that they result in."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from punkdata.errors import UsageError
+
+if TYPE_CHECKING:
+    from punkmodels.gan.config import DcganConfig
+
+
+class Recipe(StrEnum):
+    MODERN = "modern"
+    CLASSIC = "classic"
+
+
+class Conditional(StrEnum):
+    NONE = "none"
+    TYPE = "type"
+    LABELS = "labels"
+
+
+class Preset(StrEnum):
+    QUICK = "quick"
+    BEST = "best"
+    GPU = "gpu"
+    GPU_LONG = "gpu-long"
+
+
+class Network(StrEnum):
+    DCGAN = "dcgan"
+    MLP = "mlp"
+
+
+class Head(StrEnum):
+    PALETTE = "palette"
+    RGBA = "rgba"
+
+
+def config_from_options(
+    *,
+    recipe: Recipe | None = None,
+    network: Network = Network.DCGAN,
+    preset: Preset = Preset.QUICK,
+    conditional: Conditional = Conditional.NONE,
+    skin_tone: bool = False,
+    pixel_loss: bool | None = None,
+    head: Head | None = None,
+    encoder: bool | None = None,
+    image_dir: Path | None = None,
+    total_images: int | None = None,
+    width: int | None = None,
+    r1_gamma: float | None = None,
+    torch_compile: bool = False,
+    norm_groups: int | None = None,
+    seed: int | None = None,
+    world_size: int = 1,
+) -> DcganConfig:
+    """Check combinations of options, and return the configuration.
+
+    Args:
+        world_size: number of processes, the default of `norm_groups`. For the other arguments see
+            the options of the command.
+
+    Raises:
+        UsageError: options do not fit together.
+    """
+    from punkmodels.gan.config import DcganConfig, make_config
+
+    is_conditional = conditional is not Conditional.NONE
+    is_mlp = network is Network.MLP
+    recipe = recipe or (Recipe.CLASSIC if is_mlp else Recipe.MODERN)
+    if (skin_tone or pixel_loss) and not is_conditional:
+        raise UsageError(
+            f"{'--skin-tone' if skin_tone else '--pixel-loss'} requires --conditional",
+            hint="add --conditional labels or --conditional type",
+        )
+    needs_palette = is_conditional or head is Head.PALETTE or bool(encoder)
+    if is_mlp and needs_palette:
+        raise UsageError(
+            "--conditional, --head palette and --encoder cannot be combined with --network mlp",
+            hint="remove these options, or --network mlp",
+        )
+    if image_dir and needs_palette:
+        raise UsageError(
+            "--conditional, --head palette and --encoder need the punks; they cannot be combined "
+            "with --image-dir",
+            hint="remove these options, or --image-dir",
+        )
+    if (pixel_loss or encoder) and (recipe is Recipe.CLASSIC or head is Head.RGBA):
+        raise UsageError(
+            f"{'--pixel-loss' if pixel_loss else '--encoder'} requires the palette head",
+            hint="remove it, or --recipe classic and --head rgba",
+        )
+    if recipe is Recipe.CLASSIC and r1_gamma:
+        raise UsageError("the classic recipe has no gradient penalties", hint="remove --r1-gamma")
+    if norm_groups is None and world_size > 1:
+        norm_groups = world_size
+    options = {
+        "conditional": conditional.value if is_conditional else None,
+        "skin_tone": skin_tone or None,
+        "network": network.value if is_mlp else None,
+        "pixel_loss": pixel_loss,
+        "head": head.value if head else None,
+        "w_dim": None if encoder is None else DcganConfig.w_dim * encoder,
+        "total_images": total_images,
+        "trains_on_punks": False if image_dir else None,
+        "width": width,
+        "r1_gamma": r1_gamma,
+        "torch_compile": torch_compile or None,
+        "norm_groups": norm_groups,
+        "seed": seed,
+    }
+    chosen = {name: value for name, value in options.items() if value is not None}
+    return make_config(preset.value, recipe.value, **chosen)

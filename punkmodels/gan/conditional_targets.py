@@ -1,0 +1,95 @@
+"""Conditions of held-out punks, and the sprites that a generator should generate for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from punkdata.analysis.layer_recovery import recover_layers
+from punkdata.analysis.layers import SKIN_PIXEL, UNKNOWN_COLOR
+from punkdata.images.palette import PALETTE
+from punkdata.traits import TYPES
+from punkmodels.data.skin_tones import SKIN_TONE_COLORS
+from punkmodels.data.splits import SplitTensors
+from punkmodels.gan.conditioning import ConditionSpec
+from punkmodels.gan.label_conditions import conditions_from_split
+
+
+@dataclass(frozen=True)
+class ConditionalTargets:
+    """Conditions, and the punks that the generator should generate for them."""
+
+    labels: torch.Tensor
+    """bool (N, 92)"""
+    visible: torch.Tensor
+    """visible labels, bool (N, 92)"""
+    images: torch.Tensor
+    """ground-truth punks as palette indices, uint8 (N, 24, 24)"""
+    variants: torch.Tensor
+    """punks that count as correct, uint8 (N, K, 24, 24)"""
+    condition: torch.Tensor
+    """float32 (N, condition_dim)"""
+
+    def take(self, rows: torch.Tensor) -> ConditionalTargets:
+        """Return the targets of some rows."""
+        tensors = (self.labels, self.visible, self.images, self.variants, self.condition)
+        return ConditionalTargets(*(tensor[rows] for tensor in tensors))
+
+
+def build_targets(
+    spec: ConditionSpec, everyone: SplitTensors, held_out: list[SplitTensors]
+) -> ConditionalTargets:
+    """Return the targets of held-out punks.
+
+    Args:
+        spec: layout of the generator's condition. Without a skin tone, the same punk in any skin
+            tone counts as correct.
+        everyone: all punks, from which the layers are recovered.
+        held_out: the held-out splits.
+    """
+    labels = torch.cat([split.labels for split in held_out]).bool()
+    images = torch.cat([split.images for split in held_out])
+    return ConditionalTargets(
+        labels,
+        torch.cat([split.visible for split in held_out]).bool(),
+        images,
+        images[:, None] if spec.skin_tone else _render_all_tones(everyone, images, labels),
+        torch.cat([conditions_from_split(spec, split, len(split)) for split in held_out]),
+    )
+
+
+def find_seen(labels: torch.Tensor, train: SplitTensors) -> torch.Tensor:
+    """Return whether a training punk has the same labels, bool (N,)."""
+    train_sets = {row.tobytes() for row in train.labels.bool().numpy()}
+    return torch.tensor([row.tobytes() in train_sets for row in labels.numpy()])
+
+
+def _render_all_tones(
+    everyone: SplitTensors, images: torch.Tensor, labels: torch.Tensor
+) -> torch.Tensor:
+    """Return each punk in all four skin tones, uint8 (N, 4, 24, 24).
+
+    The punks are composed from the layers of all punks. A type without skin tones, such as Zombie,
+    is repeated unchanged.
+    """
+    flat = everyone.images.flatten(1).numpy().astype(np.int16)
+    layers = recover_layers(flat, everyone.labels.bool().numpy())
+    skin_colors = [PALETTE.tolist().index([*rgb, 255]) for rgb in SKIN_TONE_COLORS]
+    known_bases = {base for body in layers.bases for base in body}
+    rows = []
+    for image, row in zip(images, labels.numpy(), strict=True):
+        punk_type = int(row[: len(TYPES)].argmax())
+        accessories = np.flatnonzero(row[len(TYPES) :]).tolist()
+        own_color = int(image.flatten()[SKIN_PIXEL])
+        variants = []
+        for color in skin_colors:
+            if color == own_color or (punk_type, color) not in known_bases:
+                variants.append(image)
+                continue
+            rendered = layers.render(punk_type, color, accessories)
+            rendered[rendered == UNKNOWN_COLOR] = 255  # Differs from all palette indices.
+            variants.append(torch.from_numpy(rendered.astype(np.uint8)).view(image.shape))
+        rows.append(torch.stack(variants))
+    return torch.stack(rows)
