@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 
 from punkdata.errors import DataError, LimitError, UsageError
-from punkdata.files import lock_root
+from punkdata.files import DEFAULT_COLLECTION, lock_root
 from punkdata.progress import Progress, StageProgress
 from punkdata.records import SaleRecord
 from punkdata.sources import cpunks10k
@@ -91,7 +91,7 @@ def fetch_cpunks10k(
         if unfinished:
             recording = resume_recording(unfinished[-1].path)
         else:
-            info = RecordingInfo(source=cpunks10k.SOURCE, collection=cpunks10k.COLLECTION)
+            info = RecordingInfo(source=cpunks10k.SOURCE, collection=DEFAULT_COLLECTION)
             recording = create_recording(root, info)
         recording.add(cpunks10k.URL, data)
         recording.finish("complete")
@@ -137,7 +137,7 @@ def fetch_opensea(
     network: NetworkTransport | RecordingTransport,
     base_url: str,
     *,
-    collection: str = cpunks10k.COLLECTION,
+    collection: str = DEFAULT_COLLECTION,
     limit: int | None = None,
     progress: StageProgress = lambda stage, done, total: None,
     on_retry: OnRetry = lambda host, reason, attempt, attempts: None,

@@ -21,6 +21,9 @@ from punkdata.errors import BusyError, StorageError, UsageError
 DEFAULT_ROOT = Path("data")
 """Data root of commands without --root."""
 
+DEFAULT_COLLECTION = "cryptopunks"
+"""Name of the collection below a data root, and in the OpenSea API."""
+
 _WRONG_PATH_ERRNOS = {
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT),
     *(errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),

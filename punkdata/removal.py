@@ -13,6 +13,7 @@ from typing import Literal
 
 from punkdata.errors import DataError, UsageError
 from punkdata.files import (
+    DEFAULT_COLLECTION,
     raw_dir,
     remove_tree,
     root_option,
@@ -21,7 +22,7 @@ from punkdata.files import (
     write_atomic,
 )
 from punkdata.snapshots.manifest import VERSION_PATTERN, Manifest, may_become_latest, read_manifest
-from punkdata.snapshots.versions import COLLECTION, get_latest_version
+from punkdata.snapshots.versions import get_latest_version
 from punkdata.sources.recording import open_recording
 
 _HIDDEN_PREFIX = ".removing-"
@@ -41,7 +42,7 @@ class RemovalTarget:
 
 
 def find_removal_targets(
-    root: Path, names: list[str], collection: str = COLLECTION
+    root: Path, names: list[str], collection: str = DEFAULT_COLLECTION
 ) -> list[RemovalTarget]:
     """Return the snapshots and recordings with these names.
 
@@ -76,7 +77,9 @@ def find_removal_targets(
     return targets
 
 
-def remove(root: Path, targets: list[RemovalTarget], collection: str = COLLECTION) -> str | None:
+def remove(
+    root: Path, targets: list[RemovalTarget], collection: str = DEFAULT_COLLECTION
+) -> str | None:
     """Delete snapshots and recordings. The caller must hold the lock of the root.
 
     If the latest snapshot is among them, `latest` is first moved to the newest of the remaining

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 from punkdata.cli import console
 from punkdata.errors import DataError
-from punkdata.files import root_option
+from punkdata.files import DEFAULT_COLLECTION, root_option
 
 if TYPE_CHECKING:
     from punkdata.fetch import OpenSeaResult
     from punkdata.sources.opensea.transport import NetworkTransport
-
-COLLECTION = "cryptopunks"
 
 
 def report_fetch(result: OpenSeaResult, live: NetworkTransport | None, as_json: bool) -> None:
@@ -74,7 +72,7 @@ def show_plan(
     from punkdata.sources.recording_info import RecordingInfo
 
     wanted: RecordingInfo = RecordingInfo(
-        source=SOURCE, collection=COLLECTION, limit=limit, base_url=base_url
+        source=SOURCE, collection=DEFAULT_COLLECTION, limit=limit, base_url=base_url
     )
     unfinished = find_unfinished(root, wanted)
     parent = open_parent(unfinished) if unfinished else find_parent(root, wanted)

@@ -22,13 +22,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from punkdata.errors import DataError, UsageError
-from punkdata.files import parse_root_url, redact_url, sha256_file, shell_quote, snapshots_dir
+from punkdata.files import (
+    DEFAULT_COLLECTION,
+    parse_root_url,
+    redact_url,
+    sha256_file,
+    shell_quote,
+    snapshots_dir,
+)
 from punkdata.progress import Progress
 from punkdata.schema import PROVENANCE, PUNKS, SALES
 from punkdata.snapshots.manifest import VERSION_PATTERN, Manifest, check_version, read_manifest
 from punkdata.snapshots.tables import validate_punks
 from punkdata.snapshots.versions import (
-    COLLECTION,
     list_snapshot_folders,
     missing_manifest_error,
     no_snapshot_error,
@@ -74,8 +80,11 @@ class Snapshot:
             columns: columns to read, in this order; None reads all.
 
         Raises:
+            UsageError: there is no such split or column.
             DataError: a file is missing or damaged.
         """
+        if split not in (*SPLITS, "all"):
+            raise UsageError(f"split must be one of {', '.join(SPLITS)}, all, not {split!r}")
         counts = self.manifest.splits.get("default", {})
         splits = SPLITS if split == "all" else (split,)
         return pa.concat_tables(
@@ -92,6 +101,7 @@ class Snapshot:
             columns: columns to read, in this order; None reads all.
 
         Raises:
+            UsageError: there is no such column.
             DataError: the file is missing or damaged.
         """
         sales = self.manifest.sales
@@ -147,8 +157,12 @@ class Snapshot:
                 # A file of a few bytes can claim any number of rows: check before reading.
                 if rows != num_rows:
                     raise pa.ArrowException(f"{rows} rows, but the manifest says {num_rows}")
+                # A newer punkdata may have added columns, and an older one may lack some.
+                if unknown := sorted({*(columns or ())} - {*schema.names} - {*found.names}):
+                    names = ", ".join(found.names)
+                    raise UsageError(f"there is no column {unknown[0]!r}", hint=f"columns: {names}")
                 fields = [found.field(column) for column in columns or found.names]
-                for field in fields:  # a newer punkdata may have added columns
+                for field in fields:
                     if field.name in schema.names and field.type != schema.field(field.name).type:
                         raise pa.ArrowException(f"column {field.name} has the type {field.type}")
                 batches = file.iter_batches(ROW_GROUP_SIZE, columns=columns, use_threads=False)
@@ -169,7 +183,7 @@ class Snapshot:
 
 
 def open_snapshot(
-    root: str | Path, version: str = "latest", collection: str = COLLECTION
+    root: str | Path, version: str = "latest", collection: str = DEFAULT_COLLECTION
 ) -> Snapshot:
     """Open one snapshot.
 
@@ -232,7 +246,7 @@ def resolve_snapshot(root: Path, name: str) -> Snapshot:
     return open_snapshot(folder) if is_folder else open_snapshot(root, name)
 
 
-def list_snapshots(root: Path, collection: str = COLLECTION) -> list[Snapshot]:
+def list_snapshots(root: Path, collection: str = DEFAULT_COLLECTION) -> list[Snapshot]:
     """Open all snapshots below a data root, oldest first.
 
     Raises:

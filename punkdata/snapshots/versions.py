@@ -11,11 +11,8 @@ import re
 from pathlib import Path
 
 from punkdata.errors import DataError, UsageError
-from punkdata.files import root_option, snapshots_dir
+from punkdata.files import DEFAULT_COLLECTION, root_option, snapshots_dir
 from punkdata.snapshots.manifest import VERSION_PATTERN
-
-COLLECTION = "cryptopunks"
-"""Default collection, as OpenSea names it."""
 
 
 class NoSnapshotError(UsageError):
@@ -26,7 +23,7 @@ class NoSnapshotError(UsageError):
     """
 
 
-def get_latest_version(root: Path, collection: str = COLLECTION) -> str | None:
+def get_latest_version(root: Path, collection: str = DEFAULT_COLLECTION) -> str | None:
     """Return the version that `latest` names, or None if there is no complete snapshot yet."""
     try:
         version = (snapshots_dir(root, collection) / "latest").read_text("utf-8").strip()
@@ -35,7 +32,7 @@ def get_latest_version(root: Path, collection: str = COLLECTION) -> str | None:
     return version if re.fullmatch(VERSION_PATTERN, version) else None
 
 
-def require_latest_version(root: Path, collection: str = COLLECTION) -> str:
+def require_latest_version(root: Path, collection: str = DEFAULT_COLLECTION) -> str:
     """Return the version that `latest` names.
 
     Raises:
@@ -48,7 +45,7 @@ def require_latest_version(root: Path, collection: str = COLLECTION) -> str:
     return version
 
 
-def list_snapshot_folders(root: Path, collection: str = COLLECTION) -> list[Path]:
+def list_snapshot_folders(root: Path, collection: str = DEFAULT_COLLECTION) -> list[Path]:
     """Return the folders of all snapshots below a root, sorted by name."""
     manifests = snapshots_dir(root, collection).glob("[!.]*/manifest.json")
     return sorted(file.parent for file in manifests)

