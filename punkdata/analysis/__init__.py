@@ -1,4 +1,4 @@
-"""Analyses and pictures of a snapshot: sprite layers, occluded labels, charts and the gallery page.
+"""Analyses of a snapshot: sprite layers, occluded labels, charts and the gallery page.
 
 These modules read snapshots and write nothing. Only `punkdata.cli` and `punkmodels` import them.
 """

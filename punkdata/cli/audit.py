@@ -56,8 +56,8 @@ def audit(
     is_complete = snapshot.manifest.is_full_collection
     if not is_complete:
         console.warn(
-            f"this snapshot has only {len(analysis.punk_ids):,} punks: "
-            "layers that these do not determine are guessed"
+            f"this snapshot has only {len(analysis.punk_ids):,} punks, too few to determine all "
+            "layers; the result is an estimate"
         )
     if write:
         _write(write, analysis, snapshot.manifest.labels_hash, is_complete=is_complete)

@@ -65,7 +65,7 @@ def plot(
     ] = None,
     version: Annotated[
         str,
-        typer.Option("--version", help='A snapshot\'s version, folder or URL, or "latest".'),
+        typer.Option("--version", help='Name, folder or URL of a snapshot, or "latest".'),
     ] = "latest",
     root: Root = ROOT,
     out: Annotated[Path, typer.Option(help="Folder in which to save the charts.")] = Path("plots"),
