@@ -7,85 +7,97 @@ from support.sprites import draw_punks
 from punkdata.errors import DataError
 from punkdata.images.palette import PALETTE
 from punkmodels.classifier.config import MODELS, build_model, make_config
-from punkmodels.classifier.networks import Classifier, PublishedCNN, logits_to_labels
+from punkmodels.classifier.networks import Classifier, Dropout, PublishedCNN, logits_to_labels
 from punkmodels.data.palette import build_pair_table, to_indices
+from punkmodels.training.distributed import ProcessGroup
 
 IMAGES = torch.randint(0, 222, (3, 24, 24), dtype=torch.uint8)
 
 
-def built(model: str, prior: torch.Tensor | None = None) -> Classifier:
+def build(model: str, prior: torch.Tensor | None = None) -> Classifier:
     config = make_config(model=model, width=4, hidden=8)
     return build_model(config, build_pair_table(IMAGES), prior)
 
 
 @pytest.mark.parametrize("model", list(MODELS))
-def test_palette_indices_become_92_logits_or_5(model: str) -> None:
-    assert built(model)(IMAGES).shape == (3, 92)
+def test_classifiers_map_palette_indices_to_logits(model: str) -> None:
+    assert build(model)(IMAGES).shape == (3, 92)
     types = build_model(make_config(model=model, task="type"), build_pair_table(IMAGES))
     assert types(IMAGES).shape == (3, 5)
 
 
 @pytest.mark.parametrize("model", list(MODELS))
-def test_an_untrained_network_guesses_each_label_s_share(model: str) -> None:
+def test_an_untrained_classifier_predicts_the_prior(model: str) -> None:
     prior = torch.linspace(0.001, 0.6, 92)
-    network = built(model, prior).eval()
+    classifier = build(model, prior).eval()
     with torch.no_grad():
         if model != "linear":
-            network.network.head.weight.zero_()
-        guess = network(torch.zeros(1, 24, 24, dtype=torch.uint8)).sigmoid()[0]
-    assert torch.allclose(guess, prior, atol=1e-5)
+            classifier.network.head.weight.zero_()
+        predicted = classifier(torch.zeros(1, 24, 24, dtype=torch.uint8)).sigmoid()[0]
+    assert torch.allclose(predicted, prior, atol=1e-5)
 
 
-def test_pixels_that_training_never_saw_are_counted() -> None:
-    network = built("cnn")
-    assert network.unknown_pixels(IMAGES).tolist() == [0, 0, 0]
+def test_unknown_pixels_counts_colors_not_in_the_training_data() -> None:
+    classifier = build("cnn")
+    assert classifier.unknown_pixels(IMAGES).tolist() == [0, 0, 0]
     other = IMAGES[:1].clone()
-    seen = set(IMAGES[:, 4, 7].tolist())
-    other[0, 4, 7] = next(i for i in range(222) if i not in seen)
-    assert network.unknown_pixels(other).tolist() == [1]
+    known = set(IMAGES[:, 4, 7].tolist())
+    other[0, 4, 7] = next(color for color in range(222) if color not in known)
+    assert classifier.unknown_pixels(other).tolist() == [1]
 
 
-def test_images_far_more_varied_than_punks_are_refused() -> None:
+def test_pair_table_refuses_images_more_varied_than_punks() -> None:
     images = torch.randint(0, 222, (200, 24, 24), dtype=torch.uint8)
-    with pytest.raises(DataError, match="too many"):
+    with pytest.raises(DataError, match=r"pairs of position and color, but at most 32,767"):
         build_pair_table(images)
 
 
-def test_the_linear_model_makes_nothing_of_what_it_never_saw() -> None:
-    network = built("linear").eval()
+def test_linear_model_ignores_unknown_pixels() -> None:
+    classifier = build("linear").eval()
     with torch.no_grad():
-        network.network.table.weight[1:] = 1.0
-    others = (IMAGES[:1].int() + 1) % 222
-    unknown = network.unknown_pixels(others.byte())
-    assert network(others.byte())[0, 0] == 576 - unknown
+        classifier.network.table.weight[1:] = 1.0
+    others = ((IMAGES[:1].int() + 1) % 222).byte()
+    unknown = classifier.unknown_pixels(others)
+    assert classifier(others)[0, 0] == 576 - unknown
 
 
-def test_temperature_softens_predictions_and_not_training() -> None:
-    network = built("linear", torch.full((92,), 0.1))
-    plain = network.train()(IMAGES)
-    network.temperature.fill_(2.0)
-    assert torch.equal(network(IMAGES), plain)
-    assert torch.allclose(network.eval()(IMAGES), plain / 2)
+def test_temperature_applies_to_evaluation_but_not_to_training() -> None:
+    classifier = build("linear", torch.full((92,), 0.1))
+    plain = classifier.train()(IMAGES)
+    classifier.temperature.fill_(2.0)
+    assert torch.equal(classifier(IMAGES), plain)
+    assert torch.allclose(classifier.eval()(IMAGES), plain / 2)
 
 
-def test_the_published_network_sees_the_punk_on_blue() -> None:
+def test_dropout_masks_of_all_ranks_are_shards_of_one_mask() -> None:
+    def mask(process_group: ProcessGroup) -> torch.Tensor:
+        torch.manual_seed(0)
+        dropout = Dropout(0.5)
+        dropout.process_group = process_group
+        return dropout(torch.ones(8 // process_group.world_size, 16))
+
+    shards = [mask(ProcessGroup(rank, 2)) for rank in range(2)]
+    assert torch.equal(torch.cat(shards), mask(ProcessGroup()))
+
+
+def test_published_cnn_composites_sprites_on_the_background() -> None:
     network = PublishedCNN(width=4)
     assert (network.colors[0] * 255).round().tolist() == [0x63, 0x85, 0x96]
     assert (network.colors[221] * 255).round().tolist() == PALETTE[221, :3].tolist()
 
 
-def test_rgba_becomes_the_index_of_its_color() -> None:
+def test_to_indices_finds_the_palette_index_of_each_pixel() -> None:
     sprite = torch.from_numpy(draw_punks(1)[0].sprite)
     indices = to_indices(sprite.permute(2, 0, 1)[None])
     assert (indices.shape, indices.dtype) == ((1, 24, 24), torch.uint8)
     assert (torch.tensor(PALETTE)[indices[0].long()] == sprite).all()
 
 
-def test_exactly_one_type_is_decided_and_any_number_of_accessories() -> None:
+def test_logits_to_labels_predicts_exactly_one_type() -> None:
     logits = torch.full((2, 92), -1.0)
-    logits[0, [1, 3]] = torch.tensor([2.0, 3.0])  # two types seem likely
+    logits[0, [1, 3]] = torch.tensor([2.0, 3.0])  # Two types have a positive logit.
     logits[0, [10, 91]] = 0.5
-    chosen = logits_to_labels(logits)
-    assert chosen[0].nonzero().flatten().tolist() == [3, 10, 91]
-    assert chosen[1, :5].sum() == 1
-    assert chosen[1, 5:].sum() == 0
+    labels = logits_to_labels(logits)
+    assert labels[0].nonzero().flatten().tolist() == [3, 10, 91]
+    assert labels[1, :5].sum() == 1
+    assert labels[1, 5:].sum() == 0
