@@ -1,7 +1,7 @@
-"""How many punks come back from a flattened picture: python benchmarks/backgrounds.py
+"""Restoring sprites from opaque images: python benchmarks/backgrounds.py
 
-Paints every punk of the newest snapshot in ./data onto plain colors, saves it as an opaque
-PNG, and counts what `decode_image` makes of it.
+Composites every punk of the latest snapshot in ./data onto plain backgrounds, saves it as an opaque
+PNG, and counts how `decode_image` reads it.
 """
 
 import io
@@ -20,13 +20,13 @@ def main() -> None:
         counts = {"exact": 0, "wrong": 0, "refused": 0}
         for i in range(len(punks)):
             punk = punks.image(i)
-            flat = Image.new("RGBA", punk.size, color)
-            flat.alpha_composite(punk)
+            opaque = Image.new("RGBA", punk.size, color)
+            opaque.alpha_composite(punk)
             file = io.BytesIO()
-            flat.convert("RGB").save(file, "PNG")
+            opaque.convert("RGB").save(file, "PNG")
             try:
-                same = decode_image(file.getvalue()).sprite.tobytes() == punk.tobytes()
-                counts["exact" if same else "wrong"] += 1
+                is_exact = decode_image(file.getvalue()).sprite.tobytes() == punk.tobytes()
+                counts["exact" if is_exact else "wrong"] += 1
             except ImageError:
                 counts["refused"] += 1
         print(f"{color:12}" + "".join(f"{n:8,}" for n in counts.values()), flush=True)

@@ -1,12 +1,12 @@
-"""What a fetch costs, against a local OpenSea with drawn punks: python benchmarks/fetch.py
+"""Time and requests of a fetch from a local OpenSea server: python benchmarks/fetch.py
 
-1. 10,000 punks with 50 ms of latency, beside the plan of earlier scripts (our own rendition: 20
-   tokens a page, one image after the other), which is timed on a sample, in the same run.
-2. The same with 22,000 sales, without latency: what punkdata itself needs, and building.
-3. At a limit: the time beside that which the limit itself costs.
+1. 10,000 punks with 50 ms latency, compared with a sequential script (20 tokens per page, one image
+   after the other), which is timed on a sample in the same run and extrapolated.
+2. The same with 22,000 sales and no latency: the time that punkdata itself needs, and building.
+3. At a rate limit: the measured time compared with the time that the limit alone costs.
 
-The server is a process of its own, on the same cores; imports are not counted. What a key's limit
-costs is computed, not waited for.
+The server runs in a process of its own on the same cores; imports do not count. In the first
+table, waiting for the rate limit of a key is computed, not measured.
 """
 
 import json
@@ -21,19 +21,19 @@ from math import ceil
 from pathlib import Path
 
 import requests
-from measure import machine
+from measure import describe_machine
 
 TESTS = Path(__file__).parent.parent / "tests"
 KEY = "test-key-0123456789abcdef"
 LATENCY_S = 0.05
 PUNKS, SALES = 10_000, 22_000
 SAMPLE = 400
-A_PAGE = 20
-"""tokens or sales that earlier scripts ask for at a time"""
+SEQUENTIAL_PAGE_SIZE = 20
+"""Tokens or sales per page in the sequential script."""
 KEY_LIMIT, KEY_WINDOW_MIN = 60, 1
-"""requests in minutes that a key without signing up had; in 2026 it is 600 an hour"""
+"""Requests and minutes of the computed rate limit; a free key had 60 per minute until July 2026."""
 
-OURS = """
+PUNKDATA_FETCH = """
 import json, resource, sys, time
 from pathlib import Path
 from pydantic import SecretStr
@@ -56,7 +56,8 @@ print(json.dumps([fetch_s, peak, build_s, network.api_requests, network.image_re
 
 
 @contextmanager
-def opensea(*options: object) -> Iterator[str]:
+def run_server(*options: object) -> Iterator[str]:
+    """Run the tests' OpenSea server in a process of its own; yields its base URL."""
     command = [sys.executable, "-m", "support.opensea_server", *map(str, options)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=TESTS) as process:
         assert process.stdout
@@ -66,10 +67,10 @@ def opensea(*options: object) -> Iterator[str]:
             process.kill()
 
 
-def ours(base_url: str) -> tuple[float, float, float, int, int]:
-    """(fetch seconds, peak MiB, build seconds, API requests, image requests)."""
+def time_punkdata(base_url: str) -> tuple[float, float, float, int, int]:
+    """Return fetch seconds, peak MiB, build seconds, API requests and image requests."""
     with tempfile.TemporaryDirectory() as root:
-        command = [sys.executable, "-c", OURS, root, base_url, KEY]
+        command = [sys.executable, "-c", PUNKDATA_FETCH, root, base_url, KEY]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         shutil.rmtree(root, ignore_errors=True)
         Path(root).mkdir()
@@ -77,8 +78,8 @@ def ours(base_url: str) -> tuple[float, float, float, int, int]:
     return a, b, c, d, e
 
 
-def earlier_plan(base_url: str, folder: Path) -> tuple[float, int, int]:
-    """(seconds, API requests, image requests) of 20 tokens a page, one image after the other."""
+def time_sequential(base_url: str, folder: Path) -> tuple[float, int, int]:
+    """Return seconds, API requests and image requests of the sequential script."""
     start = time.perf_counter()
     headers, pages, images = {"x-api-key": KEY}, 0, 0
     params = {"limit": "20"}
@@ -95,52 +96,59 @@ def earlier_plan(base_url: str, folder: Path) -> tuple[float, int, int]:
         params["next"] = page["next"]
 
 
-def waiting_min(requests_sent: int) -> int:
-    """Minutes that requests wait for windows of a key's limit to end, at least."""
+def rate_limit_wait_min(requests_sent: int) -> int:
+    """Return the minutes that this many requests wait for the rate limit, at least."""
     return max(0, ceil(requests_sent / KEY_LIMIT) - 1) * KEY_WINDOW_MIN
 
 
 def main() -> None:
-    print(f"{machine()}\n")
+    print(f"{describe_machine()}\n")
     factor = PUNKS // SAMPLE
-    with opensea("--punks", PUNKS, "--sales", 0, "--latency", LATENCY_S) as base_url:
-        new_s, _, _, new_api, new_images = ours(base_url)
+    with run_server("--punks", PUNKS, "--sales", 0, "--latency", LATENCY_S) as base_url:
+        new_s, _, _, new_api, new_images = time_punkdata(base_url)
     with (
-        opensea("--punks", SAMPLE, "--sales", 0, "--latency", LATENCY_S) as base_url,
+        run_server("--punks", SAMPLE, "--sales", 0, "--latency", LATENCY_S) as base_url,
         tempfile.TemporaryDirectory() as folder,
     ):
-        sample_s, sample_api, sample_images = earlier_plan(base_url, Path(folder))
+        sample_s, sample_api, sample_images = time_sequential(base_url, Path(folder))
     old_s, old_api, old_images = (factor * n for n in (sample_s, sample_api, sample_images))
-    with_sales = new_api + SALES // 200, old_api + SALES // A_PAGE
-    print(f"| {PUNKS:,} punks, {1000 * LATENCY_S:.0f} ms of latency | seconds | times | ", end="")
-    print("requests to the API | for images | minutes a limit adds, with all sales |")
+    with_sales = new_api + SALES // 200, old_api + SALES // SEQUENTIAL_PAGE_SIZE
+    print(f"| {PUNKS:,} punks, {1000 * LATENCY_S:.0f} ms latency | seconds | ratio | ", end="")
+    print("API requests | image requests | minutes of rate-limit waits, with all sales |")
     print("|---|---|---|---|---|---|")
     for name, seconds, api, images, full in (
         ("punkdata", new_s, new_api, new_images, with_sales[0]),
-        (f"earlier plan, {SAMPLE} punks x {factor}", old_s, old_api, old_images, with_sales[1]),
+        (
+            f"sequential script, {SAMPLE} punks x {factor}",
+            old_s,
+            old_api,
+            old_images,
+            with_sales[1],
+        ),
     ):
         cells = f"{seconds:.0f} | {seconds / new_s:.1f} | {api:,} | {images:,}"
-        print(f"| {name} | {cells} | {waiting_min(full)} of {full:,} requests |")
-    print(f"\nA limit of {KEY_LIMIT} in {KEY_WINDOW_MIN} min, computed.", flush=True)
+        print(f"| {name} | {cells} | {rate_limit_wait_min(full)} of {full:,} requests |")
+    print(
+        f"\nRate-limit waits are computed for {KEY_LIMIT} requests per {KEY_WINDOW_MIN} min.",
+        flush=True,
+    )
 
-    with opensea("--punks", PUNKS, "--sales", SALES) as base_url:
-        fetch_s, fetch_mib, build_s, api, images = ours(base_url)
-    print(f"\n| {PUNKS:,} punks, {SALES:,} sales, no latency | seconds | peak MiB, in all |")
+    with run_server("--punks", PUNKS, "--sales", SALES) as base_url:
+        fetch_s, fetch_mib, build_s, api, images = time_punkdata(base_url)
+    print(f"\n| {PUNKS:,} punks, {SALES:,} sales, no latency | seconds | peak MiB, in total |")
     print("|---|---|---|")
     print(f"| fetch, {api + images:,} requests | {fetch_s:.1f} | {fetch_mib:.0f} |")
     print(f"| build-dataset | {build_s:.1f} | - |", flush=True)
 
-    print(
-        "\n| at a limit, 60 punks and 4,000 sales | requests | seconds | the limit's own | times |"
-    )
+    print("\n| rate limit, 60 punks and 4,000 sales | requests | seconds | limit's cost | ratio |")
     print("|---|---|---|---|---|")
     for limit, window_s in ((6, 4), (11, 4)):
         options = ("--punks", 60, "--sales", 4000, "--limit", limit, "--window", window_s)
-        with opensea(*options) as base_url:
-            time.sleep(window_s - time.time() % window_s)  # a window begins
-            seconds, _, _, n, _ = ours(base_url)
+        with run_server(*options) as base_url:
+            time.sleep(window_s - time.time() % window_s)  # start of a window
+            seconds, _, _, n, _ = time_punkdata(base_url)
         cost_s = max(0, ceil(n / limit) - 1) * window_s
-        print(f"| {limit} in {window_s} s | {n} | {seconds:.1f} | {cost_s} ", end="")
+        print(f"| {limit} per {window_s} s | {n} | {seconds:.1f} | {cost_s} ", end="")
         print(f"| {seconds / cost_s:.2f} |", flush=True)
 
 

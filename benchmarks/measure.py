@@ -1,4 +1,4 @@
-"""A job in fresh processes: seconds and memory, imports not counted; the machine; and plots."""
+"""Helpers of the benchmarks: run code in fresh processes, describe the machine, and plot."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-PROLOGUE = """
+TIMER = """
 import json, sys, time
 def mib(field):
     with open("/proc/self/status") as status:
@@ -22,24 +22,24 @@ def mib(field):
 class Timer:
     def __enter__(self):
         with open("/proc/self/clear_refs", "w") as refs:
-            refs.write("5")  # the peak of the imports is forgotten
+            refs.write("5")  # resets the peak, so that imports do not count
         self.before_mib, self.start = mib("VmRSS"), time.perf_counter()
     def __exit__(self, *_):
         seconds = time.perf_counter() - self.start
         print(json.dumps([seconds, mib("VmHWM") - self.before_mib]))
 """
-"""what every job begins with: it imports, then does its work in `with Timer():`, once or several
-times. Linux alone tells the peak since a moment.
+"""Code at the start of every measured job, which does its work inside `with Timer():`, once or
+several times. Only Linux can report the peak memory since a given moment.
 """
 
 
 @dataclass(frozen=True)
 class Result:
-    """Of a job's rounds."""
+    """Measurements of all rounds of a job."""
 
     seconds: tuple[float, ...]
     mib: float
-    """most memory that it needed beyond its imports, in any round"""
+    """Peak memory beyond that of the imports, over all rounds, in MiB."""
 
     @property
     def median_s(self) -> float:
@@ -47,38 +47,42 @@ class Result:
 
 
 def measure(job: str, *args: object, rounds: int = 5) -> Result:
-    """Run a job's code, each time in a process of its own.
+    """Run the code of a job, each round in a process of its own.
+
+    Args:
+        job: Python code that uses `Timer`.
+        args: Available to the code as sys.argv[1:].
 
     Raises:
-        RuntimeError: it failed.
+        RuntimeError: The job failed.
     """
-    found = []
+    measurements = []
     for _ in range(rounds):
-        command = [sys.executable, "-c", PROLOGUE + job, *map(str, args)]
+        command = [sys.executable, "-c", TIMER + job, *map(str, args)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(done.stderr.strip().splitlines()[-1])
-        found += [json.loads(line) for line in done.stdout.splitlines()]
-    seconds, mib = zip(*found, strict=True)
+        measurements += [json.loads(line) for line in done.stdout.splitlines()]
+    seconds, mib = zip(*measurements, strict=True)
     return Result(seconds, max(mib))
 
 
-def figure(x: str, y: str) -> Axes:
-    """An empty plot of two named quantities, in the style of all our plots."""
+def make_axes(xlabel: str, ylabel: str) -> Axes:
+    """Return an empty plot in the style of all benchmark plots."""
     axes = Figure(figsize=(8, 4), layout="constrained").subplots()
-    axes.set(xlabel=x, ylabel=y)
+    axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.grid(color="#e0e0e0")
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     return axes
 
 
-def saved(axes: Axes, path: Path) -> None:
+def save_plot(axes: Axes, path: Path) -> None:
     axes.figure.savefig(path, dpi=110)
 
 
-def machine() -> str:
-    """The processor, its cores, and Python, in one line."""
+def describe_machine() -> str:
+    """Return the processor, the number of cores and the Python version in one line."""
     model = platform.machine()
     cpus = Path("/proc/cpuinfo")
     if cpus.exists():

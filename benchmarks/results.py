@@ -1,9 +1,9 @@
-"""What `make bench` runs, one after the other, into benchmarks/RESULTS.md with its plots.
+"""Run the benchmarks of `make bench` and write benchmarks/RESULTS.md with its plots.
 
     python benchmarks/results.py [--root data] [--only reading growth …]
 
-Each job is a script of this folder that can be run alone. A job that fails is told in its place,
-and the others go on.
+Each benchmark is a script in this folder that can also be run alone. If one fails, its section says
+so, and the others continue.
 """
 
 from __future__ import annotations
@@ -17,77 +17,82 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from measure import machine
+from measure import describe_machine
 
 HERE = Path(__file__).parent
 LIBRARIES = ("numpy", "pyarrow", "pandas", "pillow", "torch", "datasets", "webdataset")
 
 
 @dataclass(frozen=True)
-class Job:
+class Benchmark:
     title: str
     options: tuple[str, ...] = ()
-    takes_root: bool = True
-    draws: bool = False
-    """a plot, that --plot names"""
+    needs_root: bool = True
+    has_plot: bool = False
 
 
-JOBS = {
-    "reading": Job("Opening, batches and arrays", ("--rounds", "2"), draws=True),
-    "growth": Job("How cost grows", ("--rounds", "1"), takes_root=False, draws=True),
-    "snapshot": Job("Build and verify", ("--rounds", "3")),
-    "fetch": Job("Fetch", takes_root=False),
-    "score": Job("The classifier's score against seconds", draws=True),
-    "dcgan": Job("A DCGAN step", ("--speed", "--rounds", "1")),
-    "gallery": Job("The gallery"),
+BENCHMARKS = {
+    "reading": Benchmark("Opening and reading batches", ("--rounds", "2"), has_plot=True),
+    "growth": Benchmark(
+        "Growth with the number of sprites", ("--rounds", "1"), needs_root=False, has_plot=True
+    ),
+    "snapshot": Benchmark("Building and verifying a snapshot", ("--rounds", "3")),
+    "fetch": Benchmark("Fetching from OpenSea", needs_root=False),
+    "score": Benchmark("Classifier score against training time", has_plot=True),
+    "dcgan": Benchmark("One DCGAN step", ("--speed", "--rounds", "1")),
+    "gallery": Benchmark("The gallery page"),
 }
-"""script -> how it is run here"""
+"""Script name to how `make bench` runs it."""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--root", default="data")
-    parser.add_argument("--only", nargs="*", choices=JOBS, default=list(JOBS))
-    parser.add_argument("--out", type=Path, default=HERE / "RESULTS.md")
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("--root", default="data", help="data root with a snapshot")
+    parser.add_argument(
+        "--only", nargs="*", choices=BENCHMARKS, default=list(BENCHMARKS), help="benchmarks to run"
+    )
+    parser.add_argument("--out", type=Path, default=HERE / "RESULTS.md", help="page to write")
     args = parser.parse_args()
-    began_s = time.monotonic()
-    parts = [
+    start_s = time.monotonic()
+    sections = [
         "# Results",
-        f"`make bench` on {datetime.now(UTC):%Y-%m-%d}: {machine()}; "
-        f"{', '.join(filter(None, map(named, LIBRARIES)))}. Other machines differ in times, less "
-        "in ratios. What takes hours, as all that trains in earnest, is in `make bench-long`.",
+        f"`make bench` on {datetime.now(UTC):%Y-%m-%d}: {describe_machine()}; "
+        f"{', '.join(filter(None, map(describe_version, LIBRARIES)))}. Times differ on other "
+        "machines, ratios less. Benchmarks that train for hours are in `make bench-long`.",
     ]
     for name in args.only:
-        parts.append(section(name, JOBS[name], args.root, args.out.parent))
-        args.out.write_text("\n\n".join(parts) + "\n", "utf-8")
-    parts.append(f"All of it took {(time.monotonic() - began_s) / 60:.0f} minutes.")
-    args.out.write_text("\n\n".join(parts) + "\n", "utf-8")
+        sections.append(run_benchmark(name, BENCHMARKS[name], args.root, args.out.parent))
+        args.out.write_text("\n\n".join(sections) + "\n", "utf-8")
+    sections.append(f"Total time: {(time.monotonic() - start_s) / 60:.0f} minutes.")
+    args.out.write_text("\n\n".join(sections) + "\n", "utf-8")
 
 
-def section(name: str, job: Job, root: str, folder: Path) -> str:
-    """The job's part of the page, run now."""
-    options = [*(("--root", root) if job.takes_root else ()), *job.options]
-    shown = " ".join(("python", f"benchmarks/{name}.py", *options))
+def run_benchmark(name: str, benchmark: Benchmark, root: str, folder: Path) -> str:
+    """Run one benchmark and return its section of the page."""
+    options = [*(("--root", root) if benchmark.needs_root else ()), *benchmark.options]
+    command_text = " ".join(("python", f"benchmarks/{name}.py", *options))
     plot = folder / f"{name}.png"
-    print(f"{shown} …", file=sys.stderr, flush=True)
-    began_s = time.monotonic()
+    print(f"{command_text} …", file=sys.stderr, flush=True)
+    start_s = time.monotonic()
     command = [sys.executable, HERE / f"{name}.py", *options]
-    if job.draws:
+    if benchmark.has_plot:
         command += ["--plot", plot]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    took_min = (time.monotonic() - began_s) / 60
-    # Tables are Markdown; the rest is columns of text.
-    text = done.stdout.strip()
-    parts = [f"## {job.title}", f"`{shown}`, {took_min:.1f} minutes"]
-    parts.append(text if "|---" in text else f"```\n{text}\n```")
-    if job.draws and not done.returncode:
-        parts.append(f"![{job.title}]({plot.name})")
+    minutes = (time.monotonic() - start_s) / 60
+    output = done.stdout.strip()
+    parts = [f"## {benchmark.title}", f"`{command_text}`, {minutes:.1f} minutes"]
+    # Tables are Markdown already; other output is aligned text.
+    parts.append(output if "|---" in output else f"```\n{output}\n```")
+    if benchmark.has_plot and not done.returncode:
+        parts.append(f"![{benchmark.title}]({plot.name})")
     if done.returncode:
-        parts.append(f"**It failed with exit code {done.returncode}.**")
+        parts.append(f"**Failed with exit code {done.returncode}.**")
     return "\n\n".join(parts)
 
 
-def named(library: str) -> str:
+def describe_version(library: str) -> str:
     try:
         return f"{library} {version(library)}"
     except PackageNotFoundError:

@@ -1,6 +1,6 @@
-"""How long a snapshot takes to build and to check: python benchmarks/snapshot.py [--root data]
+"""Time and memory to build and verify a snapshot: python benchmarks/snapshot.py [--root data]
 
-From the newest recording below the root, copied to a place of its own, in fresh processes.
+Uses a copy of the newest recording in the data root; each round runs in a fresh process.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from measure import machine, measure
+from measure import describe_machine, measure
 
 from punkdata.sources.find_recording import list_finished
 
@@ -34,13 +34,13 @@ with Timer():
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--root", type=Path, default=Path("data"))
-    parser.add_argument("--rounds", type=int, default=3)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--root", type=Path, default=Path("data"), help="data root (default: data)")
+    parser.add_argument("--rounds", type=int, default=3, help="fresh processes (default: 3)")
     args = parser.parse_args()
     recording = list_finished(args.root)[-1]
-    print(f"{machine()}; {recording.name}; median of {args.rounds} fresh processes\n")
-    print("| job | seconds | MiB beyond the imports |\n|---|---|---|")
+    print(f"{describe_machine()}; {recording.name}; median of {args.rounds} fresh processes\n")
+    print("| command | seconds | MiB beyond the imports |\n|---|---|---|")
     with tempfile.TemporaryDirectory() as root:
         shutil.copytree(recording.path, Path(root) / "raw" / recording.name)
         for name, job in (("build-dataset", BUILD), ("verify", VERIFY)):

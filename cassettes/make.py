@@ -1,7 +1,7 @@
-"""Make the recordings of this folder anew: python cassettes/make.py [FOLDER]
+"""Regenerate the recordings in this folder: python cassettes/make.py [FOLDER]
 
-They come from the real client, run against the tests' own OpenSea, which serves sprites
-that the tests draw. Nothing in them comes from OpenSea or shows a CryptoPunk.
+The real client records them from the tests' own OpenSea server, which serves synthetic sprites.
+Nothing in them comes from OpenSea or shows a CryptoPunk.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from support.opensea_server import KEY, Faults, OpenSeaServer  # noqa: E402
 from support.sales_events import listing, make_sales  # noqa: E402
 from support.sprites import draw_punks  # noqa: E402
 
-PORT = 18765  # always the same, because addresses are part of what is recorded
+PORT = 18765  # fixed, because recordings contain the server's address
 
 
 def inline() -> OpenSeaServer:
-    """Everything in the listings: 60 punks on 3 pages, 300 sales on 12, errors in between."""
+    """Return a server with traits inline: 60 punks on 3 pages, 300 sales on 12, and faults."""
     punks = draw_punks(60)
     listings = [listing(3, "70"), listing(3, "65.5"), listing(17, "58.25", "WETH")]
     faults = Faults(rate_limited=0.08, unavailable=0.08, drop=0.04, truncate=0.04, seed=2)
@@ -44,7 +44,7 @@ def inline() -> OpenSeaServer:
 
 
 def bare() -> OpenSeaServer:
-    """Rows without traits, a refused cursor, a phantom, and an image that is not there."""
+    """Return a server with rows without traits, a rejected cursor and a missing image."""
     punks = draw_punks(15)
     return OpenSeaServer(
         punks,
