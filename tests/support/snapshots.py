@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from punkdata.build import build_dataset
 from punkdata.files import sha256_file
 from punkdata.snapshots.reader import open_snapshot, punks_file_name
 
@@ -33,3 +34,8 @@ def change_rows(root: Path, column: str, value: object) -> None:
     field = table.schema.field(column)
     pq.write_table(table.set_column(at, field, pa.array(rows, field.type)), path)
     _relist(root)
+
+
+def build_version(root: Path) -> str:
+    """Build a snapshot from the newest recording of an OpenSea, and return its version."""
+    return build_dataset(root).snapshot.version
