@@ -122,6 +122,12 @@ def server() -> Iterator[OpenSeaServer]:
 
 
 @pytest.fixture
+def new_root(tmp_path: Path) -> Path:
+    """Return the data root that the `fetch` fixture writes to; it does not exist yet."""
+    return tmp_path / "data"
+
+
+@pytest.fixture
 def fetch(server: OpenSeaServer, tmp_path: Path) -> Fetch:
     """Fetch from `server` into a root of the test's own: fetch(limit=…, root=…)."""
 

@@ -1,20 +1,26 @@
-"""Helpers that change the files of a snapshot."""
+"""Helpers that build snapshots, and change their files."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from support.network import Fetch
 
-from punkdata.build import build_dataset
+from punkdata.build import BuildResult, build_dataset
 from punkdata.files import sha256_file
-from punkdata.snapshots.reader import open_snapshot, punks_file_name
+from punkdata.snapshots.reader import Snapshot, open_snapshot, punks_file_name
+
+Build = Callable[..., BuildResult]
+"""Type of the `build` fixture."""
 
 
-def _relist(root: Path) -> None:
-    """Make the manifest agree with changed files, so that only deeper checks can tell."""
+def update_manifest(root: Path) -> None:
+    """Enter the current sizes and hashes of all files, so that only deeper checks fail."""
     snapshot = open_snapshot(root)
     file = snapshot.path / "manifest.json"
     data = json.loads(file.read_text())
@@ -25,17 +31,23 @@ def _relist(root: Path) -> None:
 
 
 def change_rows(root: Path, column: str, value: object) -> None:
-    """Another value in the first row of the validation part, and a manifest that agrees."""
+    """Change a value in the first row of the validation split, and update the manifest."""
     path = open_snapshot(root).path / punks_file_name("val")
     table = pq.read_table(path)
-    at = table.schema.get_field_index(column)
+    index = table.schema.get_field_index(column)
     rows = table.column(column).to_pylist()
     rows[0] = value
     field = table.schema.field(column)
-    pq.write_table(table.set_column(at, field, pa.array(rows, field.type)), path)
-    _relist(root)
+    pq.write_table(table.set_column(index, field, pa.array(rows, field.type)), path)
+    update_manifest(root)
 
 
 def build_version(root: Path) -> str:
     """Build a snapshot from the newest recording of an OpenSea, and return its version."""
     return build_dataset(root).snapshot.version
+
+
+def fetch_and_build(fetch: Fetch, root: Path, **options: Any) -> Snapshot:
+    """Fetch from the fake OpenSea, build a snapshot even if punks are missing, and return it."""
+    fetch(root=root, **options)
+    return build_dataset(root, allow_partial=True).snapshot

@@ -137,9 +137,7 @@ def test_invalid_reply_is_requested_again_on_resume(
     fetch: Fetch, server: OpenSeaServer, new_root: Path
 ) -> None:
     server.trait_counts = {"counts": "many"}
-    with pytest.raises(
-        DataError, match="unexpected reply to GET /traits/cryptopunks: counts"
-    ):
+    with pytest.raises(DataError, match="unexpected reply to GET /traits/cryptopunks: counts"):
         fetch(root=new_root)
     server.trait_counts = None
     assert fetch(root=new_root).recording.info.status == "complete"
