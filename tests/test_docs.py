@@ -150,9 +150,9 @@ def test_readme_is_short_and_lists_every_folder() -> None:
     assert not missing, "add a line to the layout"
 
 
-def test_python_snippets_run(root: Path, priced: Snapshot, tmp_path: Path) -> None:
+def test_python_snippets_run(root: Path, priced_snapshot: Snapshot, tmp_path: Path) -> None:
     unpriced, with_prices = [tmp_path / name for name in ("unpriced", "priced")]
-    for folder, data in ((unpriced, root), (with_prices, priced.path.parents[2])):
+    for folder, data in ((unpriced, root), (with_prices, priced_snapshot.path.parents[2])):
         folder.mkdir()
         (folder / "data").symlink_to(data)
     snippets_run = 0

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from support.opensea_server import KEY, OpenSeaServer
 from support.paths import REPOSITORY
 from support.sales_events import paid, sale_event
-from support.sprites import draw_punks
+from support.sprites import make_punks
 
 from punkdata.build import build_dataset
 from punkdata.fetch import fetch_opensea
@@ -29,10 +29,12 @@ def run(name: str, *args: object, cwd: Path) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
 
 
-def test_price_table_counts_the_sales_with_a_price(priced: Snapshot, tmp_path: Path) -> None:
-    done = run("price_table.py", priced.path, cwd=tmp_path)
+def test_price_table_counts_the_sales_with_a_price(
+    priced_snapshot: Snapshot, tmp_path: Path
+) -> None:
+    done = run("price_table.py", priced_snapshot.path, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    table = priced.sales()
+    table = priced_snapshot.sales()
     assert table is not None
     prices = table.column("price_eth").drop_null()
     assert done.stdout.startswith(f"{len(prices)} of {len(table)} sales have a price in ETH")
@@ -48,7 +50,7 @@ def test_price_table_without_sales_fails(snapshot: Snapshot, tmp_path: Path) -> 
 def test_price_model_finds_a_known_effect(tmp_path: Path) -> None:
     """One accessory triples the price, in a market that doubles each year."""
     rng = random.Random(0)
-    punks, sales = draw_punks(60), []
+    punks, sales = make_punks(60), []
     counts = Counter(name for punk in punks for name in punk.accessories)
     ((accessory, _),) = counts.most_common(1)
     for _ in range(900):
@@ -76,8 +78,8 @@ def test_price_model_finds_a_known_effect(tmp_path: Path) -> None:
     assert float(estimate[1]) == pytest.approx(3, rel=0.1)
 
 
-def test_price_model_needs_500_sales(priced: Snapshot, tmp_path: Path) -> None:
-    done = run("price_model.py", priced.path, cwd=tmp_path)
+def test_price_model_needs_500_sales(priced_snapshot: Snapshot, tmp_path: Path) -> None:
+    done = run("price_model.py", priced_snapshot.path, cwd=tmp_path)
     assert done.returncode == 1
     assert re.search(r"has \d+ sales with a price, but at least 500 are needed", done.stderr)
 

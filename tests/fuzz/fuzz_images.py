@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from support.fuzzing import ByteEdit, byte_edits, check_reader, damage_bytes, fuzz_settings
-from support.sprites import draw_punks, encode_image, frame_pickle, svg_uri
+from support.sprites import encode_image, make_punks, pickle_frame, svg_uri
 
 from punkdata.images.decode import decode_image
 from punkdata.images.sprite import BACKGROUND_COLOR
@@ -27,7 +27,7 @@ from punkdata.sources.cpunks10k import _read_images
 
 def encode_in_all_formats() -> dict[str, bytes]:
     """Return images of one sprite in every format that `decode_image` reads."""
-    sprite = draw_punks(3)[2].sprite
+    sprite = make_punks(3)[2].sprite
     large = Image.fromarray(sprite).resize((336, 336), Image.Resampling.NEAREST)
     canvas = Image.new("RGBA", large.size, BACKGROUND_COLOR)
     canvas.alpha_composite(large)
@@ -69,7 +69,7 @@ def test_decode_image_handles_random_bytes(data: bytes) -> None:
 
 
 def test_cpunks10k_reader_handles_damaged_pickles() -> None:
-    data = frame_pickle({i: np.zeros((24, 24, 4), np.float32) for i in range(3)})
+    data = pickle_frame({i: np.zeros((24, 24, 4), np.float32) for i in range(3)})
 
     @fuzz_settings
     @given(byte_edits)

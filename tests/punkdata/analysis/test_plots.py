@@ -17,16 +17,16 @@ from punkdata.snapshots.tables import extract_sprites
 
 
 @pytest.mark.parametrize("name", PLOTS)
-def test_plot_is_a_png_with_content(name: str, priced: Snapshot) -> None:
-    with Image.open(io.BytesIO(plot_png(name, priced))) as image:
+def test_plot_is_a_png_with_content(name: str, priced_snapshot: Snapshot) -> None:
+    with Image.open(io.BytesIO(plot_png(name, priced_snapshot))) as image:
         assert image.format == "PNG"
         assert min(image.size) >= 200
         assert len(image.convert("RGB").getcolors(1 << 24) or ()) > 5
 
 
 @pytest.mark.parametrize("name", [name for name in PLOTS if name != "first-100"])
-def test_plot_has_a_title_and_axis_labels(name: str, priced: Snapshot) -> None:
-    figure = PLOTS[name](priced)
+def test_plot_has_a_title_and_axis_labels(name: str, priced_snapshot: Snapshot) -> None:
+    figure = PLOTS[name](priced_snapshot)
     assert isinstance(figure, Figure)
     for axes in figure.axes:
         is_color_bar = axes.get_label() == "<colorbar>"
@@ -44,10 +44,10 @@ def test_first_100_shows_sprites_by_number(snapshot: Snapshot) -> None:
         assert (tile[is_opaque] == sprites[i][is_opaque][:, :3]).all()
 
 
-def test_price_by_type_shows_mean_and_median_of_sales(priced: Snapshot) -> None:
-    figure = plots.plot_price_by_type(priced)
-    type_of = {row["punk_id"]: row["type"] for row in priced.punks().to_pylist()}
-    table = priced.sales()
+def test_price_by_type_shows_mean_and_median_of_sales(priced_snapshot: Snapshot) -> None:
+    figure = plots.plot_price_by_type(priced_snapshot)
+    type_of = {row["punk_id"]: row["type"] for row in priced_snapshot.punks().to_pylist()}
+    table = priced_snapshot.sales()
     assert table is not None
     by_type: dict[str, list[float]] = {}
     for sale in table.to_pylist():
@@ -63,9 +63,9 @@ def test_price_by_type_shows_mean_and_median_of_sales(priced: Snapshot) -> None:
     )
 
 
-def test_price_over_time_has_gaps_in_months_without_sales(priced: Snapshot) -> None:
-    single_sales, medians, *_ = plots.plot_price_over_time(priced).axes[0].lines
-    sales = load_eth_sales(priced)
+def test_price_over_time_has_gaps_in_months_without_sales(priced_snapshot: Snapshot) -> None:
+    single_sales, medians, *_ = plots.plot_price_over_time(priced_snapshot).axes[0].lines
+    sales = load_eth_sales(priced_snapshot)
     aliens = sales[(sales["type"] == "Alien") & (sales["price_eth"] >= plots.MIN_PRICE_ETH)]
     assert len(np.asarray(single_sales.get_xdata())) == len(aliens)
     num_months = aliens["sold_at"].dt.strftime("%Y-%m").nunique()
@@ -84,10 +84,10 @@ def test_accessory_counts_agree_with_the_manifest(snapshot: Snapshot) -> None:
     assert sum(widths) == sum(int(k) * n for k, n in by_count.items())
 
 
-def test_label_visibility_shows_share_of_hidden_accessories(hiding: Snapshot) -> None:
-    axes = plots.plot_label_visibility(hiding).axes[0]
+def test_label_visibility_shows_share_of_hidden_accessories(hiding_snapshot: Snapshot) -> None:
+    axes = plots.plot_label_visibility(hiding_snapshot).axes[0]
     names = [text.get_text() for text in axes.get_yticklabels()]
-    punks = hiding.punks().to_pylist()
+    punks = hiding_snapshot.punks().to_pylist()
     assert names
     for name, bar in zip(names, axes.containers[0], strict=True):
         num_punks = sum(name in punk["accessories"] for punk in punks)
@@ -112,7 +112,7 @@ def test_price_plots_require_sales(name: str, snapshot: Snapshot) -> None:
         plot_png(name, snapshot)
 
 
-def test_label_visibility_requires_schema_2(old_root: Path) -> None:
+def test_label_visibility_requires_schema_2(schema1_root: Path) -> None:
     with pytest.raises(DataError, match="hidden_accessories") as raised:
-        plots.plot_label_visibility(open_snapshot(old_root))
+        plots.plot_label_visibility(open_snapshot(schema1_root))
     assert "punkdata build-dataset" in str(raised.value)

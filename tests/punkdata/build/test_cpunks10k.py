@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.sprites import DrawnPunk
+from support.sprites import FakePunk
 
 from punkdata.snapshots.reader import open_snapshot
 from punkdata.splits import SPLITS, load_published_split
 
 
-def test_rows_match_the_source(built_root: Path, punks: list[DrawnPunk]) -> None:
+def test_rows_match_the_source(built_root: Path, punks: list[FakePunk]) -> None:
     rows = open_snapshot(built_root).punks().sort_by("punk_id").to_pylist()
     assert [r["punk_id"] for r in rows] == [p.punk_id for p in punks]
     for row, punk in zip(rows, punks, strict=True):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.snapshots import Build
-from support.sprites import DrawnPunk, iter_files, write_sdist
+from support.sprites import FakePunk, iter_files, write_sdist
 
 from punkdata.build import build_dataset
 from punkdata.errors import DataError
@@ -34,13 +34,13 @@ def test_second_build_changes_no_file(root: Path, build: Build) -> None:
 
 @pytest.mark.parametrize("change", ["pixel", "type", "accessory", "punk"])
 def test_changed_content_has_another_version(
-    root: Path, tmp_path: Path, punks: list[DrawnPunk], change: str
+    root: Path, tmp_path: Path, punks: list[FakePunk], change: str
 ) -> None:
-    changed = [DrawnPunk(p.punk_id, p.type, p.accessories) for p in punks]
+    changed = [FakePunk(p.punk_id, p.type, p.accessories) for p in punks]
     if change == "type":
-        changed[0] = DrawnPunk(0, "Ape", punks[0].accessories)
+        changed[0] = FakePunk(0, "Ape", punks[0].accessories)
     elif change == "accessory":
-        changed[0] = DrawnPunk(0, punks[0].type, ["Pipe"])
+        changed[0] = FakePunk(0, punks[0].type, ["Pipe"])
     elif change == "punk":
         changed.pop()
     sprites = {p.punk_id: p.sprite.astype("float32") / 255 for p in punks[: len(changed)]}

@@ -51,8 +51,10 @@ def test_failed_gallery_keeps_the_existing_file(
     assert run("gallery", "--root", tmp_path / "empty", "--out", out) == 2
 
 
-def test_plot_writes_one_file_per_chart(priced: Snapshot, tmp_path: Path, capsys: Capture) -> None:
-    assert run("plot", "--version", priced.path, "--out", tmp_path / "all") == 0
+def test_plot_writes_one_file_per_chart(
+    priced_snapshot: Snapshot, tmp_path: Path, capsys: Capture
+) -> None:
+    assert run("plot", "--version", priced_snapshot.path, "--out", tmp_path / "all") == 0
     assert sorted(p.stem for p in (tmp_path / "all").iterdir()) == sorted(PLOTS)
     expected = [str(tmp_path / "all" / f"{name}.png") for name in PLOTS]
     assert capsys.readouterr().out.splitlines() == expected

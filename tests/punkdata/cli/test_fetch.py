@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from support.cli import run
 from support.network import InstantSleep
-from support.opensea_server import KEY, OpenSeaServer, draw_punks
+from support.opensea_server import KEY, OpenSeaServer, make_punks
 
 from punkdata.sources.find_recording import list_recordings
 
@@ -210,7 +210,7 @@ def test_replay_refuses_a_recording_of_another_source(
 def test_ctrl_c_exits_with_130_and_can_be_resumed(
     root: Path, server: OpenSeaServer, when: str
 ) -> None:
-    server.punks = draw_punks(400)
+    server.punks = make_punks(400)
     if when == "waiting":
         server.limit, server.window_s = 2, 3600
     else:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from support.network import Fetch, open_network
-from support.opensea_server import KEY, Faults, OpenSeaServer, draw_punks
+from support.opensea_server import KEY, Faults, OpenSeaServer, make_punks
 from support.sales_events import make_sales
 from support.snapshots import build_version
 from support.sprites import iter_files
@@ -16,7 +16,7 @@ from punkdata.sources.recording_transport import RecordingTransport
 
 
 def test_fetch_needs_few_requests(fetch: Fetch, server: OpenSeaServer) -> None:
-    server.punks = draw_punks(450)
+    server.punks = make_punks(450)
     server.sales = make_sales(server.punks, 900)
     result = fetch(limit=None)
     info = result.recording.info
@@ -29,7 +29,7 @@ def test_fetch_needs_few_requests(fetch: Fetch, server: OpenSeaServer) -> None:
 def test_server_faults_do_not_change_the_snapshot(
     fetch: Fetch, server: OpenSeaServer, new_root: Path, tmp_path: Path
 ) -> None:
-    server.punks = draw_punks(250)
+    server.punks = make_punks(250)
     server.sales = make_sales(server.punks, 700)
     fetch(root=new_root)
     assert not any(r.status != 200 for r in server.log)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from support.network import Fetch
-from support.opensea_server import OpenSeaServer, draw_punks
+from support.opensea_server import OpenSeaServer, make_punks
 
 from punkdata.errors import NetworkError
 from punkdata.sources.find_recording import list_recordings
@@ -13,7 +13,7 @@ from punkdata.sources.find_recording import list_recordings
 def test_many_failing_images_make_the_recording_partial(
     fetch: Fetch, server: OpenSeaServer
 ) -> None:
-    server.punks = draw_punks(400)
+    server.punks = make_punks(400)
     server.images = dict.fromkeys(range(0, 400, 5), 500)
     result = fetch()
     assert result.recording.info.status == "partial"
@@ -59,7 +59,7 @@ def test_image_that_recovers_during_the_run_is_not_missing(
 def test_image_host_outage_ends_the_run_resumably(
     fetch: Fetch, server: OpenSeaServer, new_root: Path
 ) -> None:
-    server.punks = draw_punks(200)
+    server.punks = make_punks(200)
     server.images = dict.fromkeys(range(200), 503)
     with pytest.raises(NetworkError, match="503.*run the same command again"):
         fetch(root=new_root)

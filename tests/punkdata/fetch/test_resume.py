@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 from support.network import Fetch, open_network
-from support.opensea_server import KEY, OpenSeaServer, Request, draw_punks
+from support.opensea_server import KEY, OpenSeaServer, Request, make_punks
 from support.sales_events import make_sales
 from support.snapshots import build_version
 from support.sprites import iter_files
@@ -54,7 +54,7 @@ def canonical_request_url(server: OpenSeaServer, request: Request) -> str:
 def test_killed_fetch_loses_nothing_and_repeats_no_request(
     fetch: Fetch, server: OpenSeaServer, new_root: Path, tmp_path: Path
 ) -> None:
-    server.punks = draw_punks(250)
+    server.punks = make_punks(250)
     server.sales = make_sales(server.punks, 700)
     fetch(root=tmp_path / "uninterrupted")
     server.latency_s = 0.01
@@ -91,7 +91,7 @@ def test_killed_fetch_loses_nothing_and_repeats_no_request(
 def test_fetch_resumed_after_a_day_warns_about_old_data(
     fetch: Fetch, server: OpenSeaServer, new_root: Path
 ) -> None:
-    server.punks = draw_punks(450)
+    server.punks = make_punks(450)
     server.limit = 4
     with pytest.raises(LimitError):
         fetch_opensea(new_root, open_network(server, max_wait_s=0), server.base_url)
@@ -108,7 +108,7 @@ def test_fetch_resumed_after_a_day_warns_about_old_data(
 
 
 def test_fetch_stopped_by_the_rate_limit_is_resumed(server: OpenSeaServer, new_root: Path) -> None:
-    server.punks = draw_punks(450)
+    server.punks = make_punks(450)
     server.limit = 4
     network = open_network(server, max_wait_s=60)
     with pytest.raises(LimitError, match="run the same command again"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
-from support.sprites import all_colors
+from support.sprites import make_color_chart
 
 from punkdata.errors import ImageError
 from punkdata.images.background import (
@@ -29,8 +29,8 @@ def composite(sprite: np.ndarray, background: str) -> np.ndarray:
 
 @pytest.mark.parametrize("background", [BACKGROUND_COLOR, "#ff00ff", "#123456"])
 def test_plain_background_is_removed_and_named(background: str) -> None:
-    sprite, name = remove_background(composite(all_colors(), background))
-    assert (sprite == all_colors()).all()
+    sprite, name = remove_background(composite(make_color_chart(), background))
+    assert (sprite == make_color_chart()).all()
     assert name == background
 
 
@@ -56,7 +56,7 @@ def test_half_transparent_mixture_is_exact_or_refused(
 
 
 def test_corners_of_different_colors_are_refused() -> None:
-    pixels = composite(all_colors(), BACKGROUND_COLOR).copy()
+    pixels = composite(make_color_chart(), BACKGROUND_COLOR).copy()
     pixels[0, 23] = (1, 2, 3, 255)
     with pytest.raises(ImageError, match="corners have different colors"):
         remove_background(pixels)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.sprites import (
-    DrawnPunk,
-    all_colors,
-    draw_punks,
+    FakePunk,
     encode_image,
     enlarge_sprite,
+    make_color_chart,
+    make_punks,
     png_bytes,
     svg_uri,
 )
@@ -24,7 +24,7 @@ from punkdata.images.decode import decode_image
 from punkdata.images.sprite import BACKGROUND_COLOR, pixels_sha256, zero_transparent
 from punkdata.images.sprite_png import pack_chunk
 
-PUNK = DrawnPunk(11, "Male", ["Pipe", "Earring"])
+PUNK = FakePunk(11, "Male", ["Pipe", "Earring"])
 BLANK = np.zeros((24, 24, 4), np.uint8)
 HALF_TRANSPARENT = (221, 221, 221, 128)
 
@@ -43,16 +43,16 @@ def test_enlarged_png_with_or_without_background_is_exact(
 @pytest.mark.parametrize("side", [60, 100, 250, 337, 512, 1000, 1024])
 @pytest.mark.parametrize("background", [None, BACKGROUND_COLOR])
 def test_png_enlarged_by_an_uneven_factor_is_exact(side: int, background: str | None) -> None:
-    image = enlarge_sprite(all_colors(), side, background, Image.Resampling.NEAREST)
+    image = enlarge_sprite(make_color_chart(), side, background, Image.Resampling.NEAREST)
     decoded = decode_image(encode_image(image, "PNG"))
-    assert (decoded.sprite == all_colors()).all()
+    assert (decoded.sprite == make_color_chart()).all()
     assert decoded.scale == side / 24
     assert (decoded.background, decoded.confidence) == (background, 1)
 
 
 def test_all_222_colors_are_exact_on_the_usual_background() -> None:
-    data = png_bytes(all_colors(), 14, BACKGROUND_COLOR, "RGB")
-    assert (decode_image(data).sprite == all_colors()).all()
+    data = png_bytes(make_color_chart(), 14, BACKGROUND_COLOR, "RGB")
+    assert (decode_image(data).sprite == make_color_chart()).all()
 
 
 def test_indexed_png_with_transparency_is_exact() -> None:
@@ -63,14 +63,14 @@ def test_indexed_png_with_transparency_is_exact() -> None:
 
 
 def test_lossless_webp_is_exact() -> None:
-    data = encode_image(Image.fromarray(all_colors()), "WEBP", lossless=True, exact=True)
-    assert (decode_image(data).sprite == all_colors()).all()
+    data = encode_image(Image.fromarray(make_color_chart()), "WEBP", lossless=True, exact=True)
+    assert (decode_image(data).sprite == make_color_chart()).all()
 
 
 @pytest.mark.parametrize("wrap", [str, lambda uri: uri.partition(",")[2]], ids=["uri", "svg"])
 def test_on_chain_svg_is_exact(wrap: Callable[[str], str]) -> None:
-    decoded = decode_image(wrap(svg_uri(all_colors())).encode())
-    assert (decoded.sprite == all_colors()).all()
+    decoded = decode_image(wrap(svg_uri(make_color_chart())).encode())
+    assert (decoded.sprite == make_color_chart()).all()
     assert (decoded.scale, decoded.background, decoded.confidence) == (1, None, 1)
     assert decoded.sprite.flags.writeable  # torch warns about read-only arrays
 
@@ -131,7 +131,7 @@ def encode_16_bit() -> bytes:
 
 
 def encode_animation() -> bytes:
-    frames = [Image.fromarray(p.sprite) for p in draw_punks(2)]
+    frames = [Image.fromarray(p.sprite) for p in make_punks(2)]
     return encode_image(frames[0], "PNG", save_all=True, append_images=frames[1:])
 
 
@@ -183,7 +183,7 @@ def test_unsupported_size_is_refused_before_decoding(size: tuple[int, int]) -> N
 
 
 def test_png_with_very_many_chunks_is_refused() -> None:
-    png = png_bytes(DrawnPunk(1, "Ape").sprite)
+    png = png_bytes(FakePunk(1, "Ape").sprite)
     with_many_chunks = png[:33] + pack_chunk(b"teSt", b"") * 100_000 + png[33:]
     with pytest.raises(ImageError, match="more than 1,000 chunks"):
         decode_image(with_many_chunks)
@@ -215,7 +215,7 @@ def test_damaged_png_raises_only_image_errors() -> None:
 
 
 def test_chunk_that_pillow_cannot_parse_is_reported_as_damage() -> None:
-    png = png_bytes(DrawnPunk(1, "Ape").sprite)
+    png = png_bytes(FakePunk(1, "Ape").sprite)
     # The checksum of this empty color profile is correct, so only Pillow detects the damage.
     with pytest.raises(ImageError, match="damaged PNG"):
         decode_image(png[:-12] + pack_chunk(b"iCCP", b"") + png[-12:])

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.sprites import (
-    DrawnPunk,
-    all_colors,
-    draw_punks,
+    FakePunk,
     encode_image,
     enlarge_sprite,
+    make_color_chart,
+    make_punks,
     svg_uri,
 )
 
@@ -20,7 +20,7 @@ from punkdata.errors import ImageError
 from punkdata.images.decode import MIN_CONFIDENCE, decode_image
 from punkdata.images.sprite import BACKGROUND_COLOR
 
-PUNK = DrawnPunk(11, "Male", ["Pipe", "Earring"])
+PUNK = FakePunk(11, "Male", ["Pipe", "Earring"])
 
 
 def parse_rgb(name: str) -> np.ndarray:
@@ -46,7 +46,7 @@ def test_lossy_image_is_exact_or_refused(
 ) -> None:
     num_decoded = 0
     options = {"quality": quality} if quality else {}
-    for punk in draw_punks(12):
+    for punk in make_punks(12):
         data = encode_image(enlarge_sprite(punk.sprite, side, background), kind, **options)
         try:
             decoded = decode_image(data)
@@ -66,7 +66,7 @@ def test_lossy_image_is_exact_or_refused(
 
 
 def test_ambiguous_image_is_refused() -> None:
-    data = encode_image(enlarge_sprite(all_colors(), 128), "JPEG", quality=30)
+    data = encode_image(enlarge_sprite(make_color_chart(), 128), "JPEG", quality=30)
     with pytest.raises(ImageError, match="is ambiguous: .*confidence 0[.]"):
         decode_image(data)
 

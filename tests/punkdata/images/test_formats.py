@@ -7,10 +7,10 @@ import struct
 import pytest
 from PIL import Image
 from support.sprites import (
-    DrawnPunk,
-    draw_punks,
+    FakePunk,
     encode_image,
     enlarge_sprite,
+    make_punks,
     png_bytes,
     svg_uri,
 )
@@ -19,7 +19,7 @@ from punkdata.errors import ImageError
 from punkdata.images.formats import check_complete, detect_format, is_lossless, open_image
 from punkdata.images.sprite import BACKGROUND_COLOR
 
-PUNK = DrawnPunk(11, "Male", ["Pipe", "Earring"])
+PUNK = FakePunk(11, "Male", ["Pipe", "Earring"])
 IMAGE = enlarge_sprite(PUNK.sprite)
 
 
@@ -64,7 +64,7 @@ def test_lossless_files_are_recognized_by_their_chunks() -> None:
 
 @pytest.mark.parametrize("kind", ["WEBP", "AVIF", "GIF"])
 def test_animation_is_refused(kind: str) -> None:
-    frames = [enlarge_sprite(punk.sprite, 96) for punk in draw_punks(2)]
+    frames = [enlarge_sprite(punk.sprite, 96) for punk in make_punks(2)]
     data = encode_image(frames[0], kind, save_all=True, append_images=frames[1:])
     with pytest.raises(ImageError, match="is an animation|is GIF"):
         open_image(data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
-from support.sprites import all_colors
+from support.sprites import make_color_chart
 
 from punkdata.images.nearest_upscale import undo_nearest_upscale
 from punkdata.images.sprite import zero_transparent
@@ -13,7 +13,7 @@ from punkdata.images.sprite import zero_transparent
 
 def upscale(side: int, intermediate: int = 24) -> np.ndarray:
     """Return the sprite of all colors, upscaled to one side and then to another."""
-    image = Image.fromarray(all_colors())
+    image = Image.fromarray(make_color_chart())
     image = image.resize((intermediate, intermediate), Image.Resampling.NEAREST)
     return np.asarray(image.resize((side, side), Image.Resampling.NEAREST)).copy()
 
@@ -23,7 +23,7 @@ def upscale(side: int, intermediate: int = 24) -> np.ndarray:
 def test_upscaling_by_any_factor_is_inverted(side: int, intermediate: int) -> None:
     sprite = undo_nearest_upscale(upscale(side, intermediate))
     assert sprite is not None
-    assert (sprite == all_colors()).all()
+    assert (sprite == make_color_chart()).all()
 
 
 @pytest.mark.parametrize("side", [48, 100, 336, 512])
@@ -52,7 +52,7 @@ def test_color_of_transparent_pixels_is_ignored(side: int) -> None:
     pixels[..., 0] = np.where(pixels[..., 3] == 0, np.arange(side) % 256, pixels[..., 0])
     sprite = undo_nearest_upscale(pixels)
     assert sprite is not None
-    assert (sprite == all_colors()).all()
+    assert (sprite == make_color_chart()).all()
     assert (zero_transparent(pixels) == upscale(side)).all()
 
 

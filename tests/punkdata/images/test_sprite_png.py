@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.sprites import (
-    DrawnPunk,
-    all_colors,
-    draw_punks,
+    FakePunk,
     encode_image,
     enlarge_sprite,
+    make_color_chart,
+    make_punks,
     png_bytes,
 )
 
@@ -33,7 +33,7 @@ from punkdata.images.sprite_png import (
 
 SIDE = 48
 ROW_BYTES = 4 * SIDE
-PUNK = DrawnPunk(11, "Male", ["Pipe", "Earring"])
+PUNK = FakePunk(11, "Male", ["Pipe", "Earring"])
 
 
 def filter_row(row: np.ndarray, above: np.ndarray, filter_type: int) -> bytes:
@@ -92,7 +92,7 @@ def test_first_row_of_zeros_is_read(filter_type: int) -> None:
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
 @pytest.mark.parametrize("side", [24, 60, 125, 336])
 def test_all_color_modes_are_read_as_by_pillow(mode: str, side: int) -> None:
-    image = enlarge_sprite(DrawnPunk(3, "Ape", ["Mole"]).sprite, side).convert(mode)
+    image = enlarge_sprite(FakePunk(3, "Ape", ["Mole"]).sprite, side).convert(mode)
     for options in ({}, {"transparency": 0} if mode in "1LP" else {"bits": 8}):
         data = encode_image(image, "PNG", **options)
         assert (read_png(data) == read_by_pillow(data)).all()
@@ -136,7 +136,7 @@ def test_header_that_contradicts_the_image_is_refused(header: tuple[int, ...], r
 
 
 def test_animated_png_is_refused() -> None:
-    frames = [enlarge_sprite(DrawnPunk(i, "Ape").sprite, 96) for i in range(2)]
+    frames = [enlarge_sprite(FakePunk(i, "Ape").sprite, 96) for i in range(2)]
     data = encode_image(frames[0], "PNG", save_all=True, append_images=frames[1:])
     with pytest.raises(ImageError, match="is an animation"):
         read_png(data)
@@ -158,7 +158,7 @@ def replace_rows(png: bytes, rows: bytes) -> bytes:
 
 
 def test_encoded_sprites_are_ordinary_pngs_and_decode_exactly() -> None:
-    sprites = np.stack([p.sprite for p in draw_punks(10)] + [all_colors()])
+    sprites = np.stack([p.sprite for p in make_punks(10)] + [make_color_chart()])
     pngs = [encode_png(s) for s in sprites]
     assert (decode_sprites(pngs) == sprites).all()
     for png, sprite in zip(pngs, sprites, strict=True):

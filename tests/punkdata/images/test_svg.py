@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-from support.sprites import all_colors, svg_uri
+from support.sprites import make_color_chart, svg_uri
 
 from punkdata.errors import ImageError
 from punkdata.images.svg import read_svg, unwrap_data_uri
@@ -21,7 +21,9 @@ def make_svg(body: str, head: str = HEAD) -> bytes:
 
 
 def test_all_colors_are_read_from_rectangles() -> None:
-    assert (read_svg(unwrap_data_uri(svg_uri(all_colors()).encode())) == all_colors()).all()
+    assert (
+        read_svg(unwrap_data_uri(svg_uri(make_color_chart()).encode())) == make_color_chart()
+    ).all()
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ def read_croissant(snapshot: Snapshot) -> dict[str, Any]:
     return document
 
 
-def test_all_required_properties_are_present(priced: Snapshot) -> None:
-    croissant = read_croissant(priced)
+def test_all_required_properties_are_present(priced_snapshot: Snapshot) -> None:
+    croissant = read_croissant(priced_snapshot)
     assert croissant["conformsTo"] == "http://mlcommons.org/croissant/1.1"
     counts = dict.fromkeys(REQUIRED, 0)
     for node in typed_nodes(croissant):
@@ -35,30 +35,36 @@ def test_all_required_properties_are_present(priced: Snapshot) -> None:
             counts[kind] += 1
             missing = [name for name in REQUIRED[kind] if not node.get(name)]
             assert not missing, (kind, node.get("@id"), missing)
-    columns = 3 * len(priced.punks().column_names) + len((priced.sales() or priced.punks()).schema)
+    columns = 3 * len(priced_snapshot.punks().column_names) + len(
+        (priced_snapshot.sales() or priced_snapshot.punks()).schema
+    )
     assert counts["cr:Field"] == columns
     assert counts["cr:RecordSet"] == 4
     ids = [node["@id"] for node in typed_nodes(croissant) if "@id" in node]
     assert len(ids) == len(set(ids))
 
 
-def test_distribution_lists_every_file_with_its_hash(priced: Snapshot) -> None:
-    files = read_croissant(priced)["distribution"]
+def test_distribution_lists_every_file_with_its_hash(priced_snapshot: Snapshot) -> None:
+    files = read_croissant(priced_snapshot)["distribution"]
     for file in files:
-        data = (priced.path / file["contentUrl"]).read_bytes()
+        data = (priced_snapshot.path / file["contentUrl"]).read_bytes()
         assert file["sha256"] == hashlib.sha256(data).hexdigest()
         assert file["contentSize"] == f"{len(data)} B"
-    paths = {p.relative_to(priced.path).as_posix() for p in priced.path.rglob("*") if p.is_file()}
+    paths = {
+        p.relative_to(priced_snapshot.path).as_posix()
+        for p in priced_snapshot.path.rglob("*")
+        if p.is_file()
+    }
     assert {f["contentUrl"] for f in files} == paths - {"croissant.json", "manifest.json"}
 
 
-def test_field_sources_refer_to_existing_columns(priced: Snapshot) -> None:
+def test_field_sources_refer_to_existing_columns(priced_snapshot: Snapshot) -> None:
     import pyarrow.parquet as pq
 
-    for record_set in read_croissant(priced)["recordSet"]:
+    for record_set in read_croissant(priced_snapshot)["recordSet"]:
         for field in record_set["field"]:
             source = field["source"]
-            schema = pq.read_schema(priced.path / source["fileObject"]["@id"])
+            schema = pq.read_schema(priced_snapshot.path / source["fileObject"]["@id"])
             assert source["extract"]["column"] in schema.names
             assert field["@id"] == f"{record_set['@id']}/{field['name']}"
 

@@ -20,11 +20,11 @@ def test_card_describes_the_snapshot(built_root: Path) -> None:
 
 
 def test_header_lists_configurations_splits_and_features(
-    built_root: Path, priced: Snapshot
+    built_root: Path, priced_snapshot: Snapshot
 ) -> None:
     for snapshot, configs in (
         (open_snapshot(built_root), ["default"]),
-        (priced, ["default", "sales"]),
+        (priced_snapshot, ["default", "sales"]),
     ):
         header = yaml.safe_load((snapshot.path / "README.md").read_text().split("---\n")[1])
         assert [config["config_name"] for config in header["configs"]] == configs
@@ -36,9 +36,9 @@ def test_header_lists_configurations_splits_and_features(
         assert header["license_link"] == LICENSE_TERMS
 
 
-def test_card_describes_every_column(priced: Snapshot) -> None:
-    text = (priced.path / "README.md").read_text()
-    for table in (priced.punks(), priced.sales(), priced.provenance()):
+def test_card_describes_every_column(priced_snapshot: Snapshot) -> None:
+    text = (priced_snapshot.path / "README.md").read_text()
+    for table in (priced_snapshot.punks(), priced_snapshot.sales(), priced_snapshot.provenance()):
         assert table is not None
         for name in table.column_names:
             line = re.search(rf"^\| `{name}` \| [^|]+ \| ([^|]+) \|$", text, re.MULTILINE)

@@ -95,8 +95,8 @@ def test_interrupted_export_leaves_nothing(snapshot: Snapshot, tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
 
 
-def test_export_of_schema_1_has_no_hidden_accessories(old_root: Path, tmp_path: Path) -> None:
-    out = export_imagefolder(open_snapshot(old_root), tmp_path / "out")
+def test_export_of_schema_1_has_no_hidden_accessories(schema1_root: Path, tmp_path: Path) -> None:
+    out = export_imagefolder(open_snapshot(schema1_root), tmp_path / "out")
     header = (out / "train" / "metadata.csv").read_text().splitlines()[0]
     assert header == "file_name,punk_id,type,accessories,pixels_sha256"
 

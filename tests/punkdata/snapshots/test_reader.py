@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.snapshots import change_rows
-from support.sprites import DrawnPunk
+from support.sprites import FakePunk
 
 from punkdata.build import build_dataset
 from punkdata.errors import DataError, SchemaError, UsageError
@@ -51,7 +51,7 @@ def test_snapshot_opens_by_root_version_or_folder(built_root: Path) -> None:
     assert [s.version for s in list_snapshots(built_root)] == [latest.version]
 
 
-def test_images_and_labels_are_read_back(built_root: Path, punks: list[DrawnPunk]) -> None:
+def test_images_and_labels_are_read_back(built_root: Path, punks: list[FakePunk]) -> None:
     rows = open_snapshot(built_root).punks().sort_by("punk_id")
     assert (extract_sprites(rows) == np.stack([p.sprite for p in punks])).all()
     assert extract_labels(rows).shape == (60, 92)

@@ -6,7 +6,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from support.sprites import draw_punks
+from support.sprites import make_punks
 
 from punkdata.errors import DataError
 from punkdata.images.sprite_png import encode_png
@@ -27,7 +27,7 @@ def make_samples() -> list[Sample]:
             "val",
             "x",
         )
-        for p in draw_punks(5)
+        for p in make_punks(5)
     ]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from support.sprites import DrawnPunk
+from support.sprites import FakePunk
 
 from punkdata.snapshots.reader import open_snapshot
 from punkdata.snapshots.tables import (
@@ -18,7 +18,7 @@ from punkdata.traits import LABELS, encode_labels
 
 
 def test_extract_sprites_and_labels_invert_the_build(
-    built_root: Path, punks: list[DrawnPunk]
+    built_root: Path, punks: list[FakePunk]
 ) -> None:
     rows = open_snapshot(built_root).punks().sort_by("punk_id")
     assert (extract_sprites(rows) == np.stack([p.sprite for p in punks])).all()
@@ -26,7 +26,7 @@ def test_extract_sprites_and_labels_invert_the_build(
     assert (extract_labels(rows) == np.stack(vectors)).all()
 
 
-def test_count_labels_and_splits_counts_every_row(built_root: Path, punks: list[DrawnPunk]) -> None:
+def test_count_labels_and_splits_counts_every_row(built_root: Path, punks: list[FakePunk]) -> None:
     counts = count_labels_and_splits(open_snapshot(built_root).punks())
     assert counts["punks"] == 60
     assert list(counts["labels"]) == list(LABELS)

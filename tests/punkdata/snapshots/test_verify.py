@@ -112,7 +112,7 @@ def test_missing_or_other_file_is_not_the_official_sheet(built_root: Path, tmp_p
             list(verify_snapshot(open_snapshot(built_root), tmp_path / name))
 
 
-def test_snapshot_of_schema_1_passes_all_checks(old_root: Path) -> None:
-    snapshot = open_snapshot(old_root)
+def test_snapshot_of_schema_1_passes_all_checks(schema1_root: Path) -> None:
+    snapshot = open_snapshot(schema1_root)
     assert snapshot.version.startswith("s1-")
     assert [check.problem for check in verify_snapshot(snapshot)] == [None] * 6

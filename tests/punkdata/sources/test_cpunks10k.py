@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.sprites import (
-    DrawnPunk,
-    camel_case,
-    frame_pickle,
-    hostile_name,
-    labels_json,
+    FakePunk,
+    make_labels_json,
+    malicious_function,
+    pickle_frame,
+    to_camel_case,
     write_sdist,
 )
 
@@ -18,7 +18,7 @@ from punkdata.errors import DataError
 from punkdata.sources.cpunks10k import check_sdist, iter_punks
 
 
-def test_iter_punks_returns_sprites_and_labels(sdist: Path, punks: list[DrawnPunk]) -> None:
+def test_iter_punks_returns_sprites_and_labels(sdist: Path, punks: list[FakePunk]) -> None:
     records = list(iter_punks(sdist))
     assert [p.punk_id for p in records] == [p.punk_id for p in punks]
     for record, punk in zip(records, punks, strict=True):
@@ -33,18 +33,18 @@ def test_check_sdist_accepts_only_the_published_package(sdist: Path) -> None:
 
 
 def test_pickle_with_a_forbidden_function_is_rejected(
-    tmp_path: Path, punks: list[DrawnPunk]
+    tmp_path: Path, punks: list[FakePunk]
 ) -> None:
     images = {p.punk_id: np.zeros((24, 24, 4), np.float32) for p in punks}
-    frame = frame_pickle(images, hostile=hostile_name())
+    frame = pickle_frame(images, hostile=malicious_function())
     path = write_sdist(tmp_path / "x.tar.gz", punks, frame=frame)
     with pytest.raises(DataError, match=r"refers to os\.system"):
         list(iter_punks(path))
 
 
-def test_missing_label_is_named(tmp_path: Path, punks: list[DrawnPunk]) -> None:
-    labels = labels_json(punks)
-    del labels["3"][camel_case("Do-rag")]
+def test_missing_label_is_named(tmp_path: Path, punks: list[FakePunk]) -> None:
+    labels = make_labels_json(punks)
+    del labels["3"][to_camel_case("Do-rag")]
     path = write_sdist(tmp_path / "x.tar.gz", punks, labels=labels)
     with pytest.raises(DataError, match="punk 3 has no value for 'Do-rag'"):
         list(iter_punks(path))
@@ -60,9 +60,9 @@ def test_missing_label_is_named(tmp_path: Path, punks: list[DrawnPunk]) -> None:
     ],
 )
 def test_invalid_label_is_named(
-    tmp_path: Path, punks: list[DrawnPunk], change: dict[str, int], reason: str
+    tmp_path: Path, punks: list[FakePunk], change: dict[str, int], reason: str
 ) -> None:
-    labels = labels_json(punks)
+    labels = make_labels_json(punks)
     assert labels["0"]["alien"] == 1
     labels["0"] |= change
     path = write_sdist(tmp_path / "x.tar.gz", punks, labels=labels)
@@ -83,7 +83,7 @@ def test_invalid_label_is_named(
     ],
 )
 def test_invalid_image_is_named(
-    tmp_path: Path, punks: list[DrawnPunk], image: object, reason: str
+    tmp_path: Path, punks: list[FakePunk], image: object, reason: str
 ) -> None:
     images: dict[int, object] = {
         p.punk_id: p.sprite.astype(np.float32) / np.float32(255) for p in punks
@@ -94,8 +94,8 @@ def test_invalid_image_is_named(
         list(iter_punks(path))
 
 
-def test_punk_without_an_image_is_named(tmp_path: Path, punks: list[DrawnPunk]) -> None:
-    labels = labels_json(punks)
+def test_punk_without_an_image_is_named(tmp_path: Path, punks: list[FakePunk]) -> None:
+    labels = make_labels_json(punks)
     labels["77"] = labels["0"]
     path = write_sdist(tmp_path / "x.tar.gz", punks, labels=labels)
     with pytest.raises(DataError, match="punk 77"):
@@ -116,7 +116,7 @@ def test_punk_without_an_image_is_named(tmp_path: Path, punks: list[DrawnPunk]) 
     ],
 )
 def test_damaged_member_is_named(
-    tmp_path: Path, punks: list[DrawnPunk], damage: dict[str, object]
+    tmp_path: Path, punks: list[FakePunk], damage: dict[str, object]
 ) -> None:
     path = write_sdist(tmp_path / "x.tar.gz", punks, **damage)  # type: ignore[arg-type]
     with pytest.raises(DataError, match=r"punks\.(json|pkl)"):

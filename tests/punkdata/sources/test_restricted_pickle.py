@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.sprites import frame_pickle, hostile_name
+from support.sprites import malicious_function, pickle_frame
 
 from punkdata.errors import DataError
 from punkdata.sources.restricted_pickle import ArrayUnpickler, InertObject
@@ -26,7 +26,7 @@ def load(data: bytes) -> object:
 
 def test_arrays_are_rebuilt_inside_inert_objects() -> None:
     image = np.arange(24 * 24 * 4, dtype=np.float32).reshape(24, 24, 4)
-    frame = load(frame_pickle({7: image}))
+    frame = load(pickle_frame({7: image}))
     assert isinstance(frame, InertObject)
     blocks, axes = frame.state["_mgr"].args
     assert (blocks[1].args[0].items[0][0] == image).all()
@@ -40,7 +40,7 @@ def test_function_calls_in_a_pickle_are_rejected(
     with pytest.raises(DataError, match=r"refers to (posix|nt)\.mkdir"):
         load(pickle.dumps(Malicious()))
     with pytest.raises(DataError, match=r"refers to os\.system"):
-        load(frame_pickle({}, hostile=hostile_name()))
+        load(pickle_frame({}, hostile=malicious_function()))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from support.sprites import draw_punks
+from support.sprites import make_punks
 
 from punkdata.errors import DataError
 from punkdata.images.palette import PALETTE
@@ -87,7 +87,7 @@ def test_published_cnn_composites_sprites_on_the_background() -> None:
 
 
 def test_to_indices_finds_the_palette_index_of_each_pixel() -> None:
-    sprite = torch.from_numpy(draw_punks(1)[0].sprite)
+    sprite = torch.from_numpy(make_punks(1)[0].sprite)
     indices = to_indices(sprite.permute(2, 0, 1)[None])
     assert (indices.shape, indices.dtype) == ((1, 24, 24), torch.uint8)
     assert (torch.tensor(PALETTE)[indices[0].long()] == sprite).all()

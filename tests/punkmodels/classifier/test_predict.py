@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from support.classifiers import save_exact_classifier
-from support.sprites import DrawnPunk, png_bytes
+from support.sprites import FakePunk, png_bytes
 
 from punkdata.errors import ImageError
 from punkdata.images.palette import PALETTE
@@ -24,7 +24,7 @@ def weights(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("scale", [1, 14])
 @pytest.mark.parametrize("background", [None, "#638596"])
 def test_predictions_do_not_depend_on_size_and_background(
-    weights: Path, punks: list[DrawnPunk], tmp_path: Path, scale: int, background: str | None
+    weights: Path, punks: list[FakePunk], tmp_path: Path, scale: int, background: str | None
 ) -> None:
     paths = []
     for punk in punks[:8]:
@@ -41,7 +41,7 @@ def test_predictions_do_not_depend_on_size_and_background(
 
 
 def test_a_damaged_image_does_not_stop_the_others(
-    weights: Path, punks: list[DrawnPunk], tmp_path: Path
+    weights: Path, punks: list[FakePunk], tmp_path: Path
 ) -> None:
     good = tmp_path / "good.png"
     good.write_bytes(png_bytes(punks[0].sprite))

@@ -186,13 +186,13 @@ def test_metrics_are_also_logged_to_tensorboard(built_root: Path, tmp_path: Path
 
 
 def test_a_snapshot_without_hidden_labels_requires_all_labels(
-    old_root: Path, tmp_path: Path
+    schema1_root: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError, match=r"does not list hidden labels.*--all-labels"):
-        train_classifier(old_root, tmp_path / "runs", TINY)
+        train_classifier(schema1_root, tmp_path / "runs", TINY)
     assert not (tmp_path / "runs").exists()
     config = tiny_config(visible_only=False)
-    assert train_classifier(old_root, tmp_path / "runs", config, threads=1).is_dir()
+    assert train_classifier(schema1_root, tmp_path / "runs", config, threads=1).is_dir()
 
 
 def test_a_missing_logger_fails_before_a_run_is_created(

@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,16 +15,18 @@ from PIL import Image
 from punkdata.errors import BusyError, DataError, SetupError, UsageError
 from punkdata.files import lock_root
 from punkdata.snapshots.reader import Snapshot
-from punkmodels.classifier import tune
 from punkmodels.classifier.config import make_config, read_classifier_config
 from punkmodels.classifier.evaluate import evaluate_classifier
+from punkmodels.classifier.tune import tune_classifier
+from punkmodels.classifier.tune_results import PLOTS, Study
+from punkmodels.classifier.tune_space import cnn_space, published_space
 from punkmodels.training.run_dir import create_run, list_runs, read_metrics
 
 optuna = pytest.importorskip("optuna")
 
 
-def small(trial: Any) -> dict[str, Any]:
-    """Networks of some units, of which those that learn fast are the best."""
+def small_space(trial: Any) -> dict[str, Any]:
+    """Suggest tiny networks, which differ mostly in their learning rate."""
     return {
         "peak_lr": trial.suggest_float("peak_lr", 1e-5, 3e-2, log=True),
         "batch_size": trial.suggest_categorical("batch_size", [16, 48]),
@@ -36,152 +36,142 @@ def small(trial: Any) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def small_space() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(tune.SPACES, "cnn", small)
-        yield
+def search(root: Path, folder: Path, **options: Any) -> Study:
+    defaults = {"trials": 8, "epochs": 4, "threads": 1, "space": small_space}
+    return tune_classifier(root, folder, **defaults | options)
 
 
-def search(root: Path, folder: Path, **options: Any) -> tune.Study:
-    return tune.tune_classifier(root, folder, **{"trials": 8, "epochs": 4, "threads": 1} | options)
+def load_trials(folder: Path) -> list[Any]:
+    storage = f"sqlite:///{folder / 'study.db'}"
+    return optuna.load_study(study_name="classifier", storage=storage).trials
 
 
 @pytest.fixture(scope="module")
-def study(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tune.Study:
+def study(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
     return search(built_root, tmp_path_factory.mktemp("study"))
 
 
-def test_the_best_on_validation_is_kept_and_scored_once_on_test(
-    study: tune.Study, built_root: Path
-) -> None:
+def test_the_trial_with_the_lowest_validation_loss_is_the_best(study: Study) -> None:
     table = pd.read_csv(study.path / "trials.csv")
     assert (len(table), study.trials) == (8, 8)
     complete = table[table["state"] == "COMPLETE"]
     assert study.val_loss == pytest.approx(complete["value"].min())
-    assert study.pruned == (table["state"] == "PRUNED").sum()
-    assert list_runs(study.path / "trials") == [study.run]
-    lines = read_metrics(study.run)
-    assert min(line["val_loss"] for line in lines) == study.val_loss
+    assert study.val_loss == pytest.approx(min(m["val_loss"] for m in read_metrics(study.run)))
     options = read_classifier_config(study.run).options
     assert options == study.config
     row = complete.loc[complete["value"].idxmin()]
     assert options.peak_lr == pytest.approx(row["params_peak_lr"])
-    told = json.loads((study.path / "best.json").read_text())
-    assert (told["run"], told["test"]) == (f"trials/{study.run.name}", study.test)
-    again = evaluate_classifier(study.run, built_root, "test").visible
-    assert told["test"]["exact_match"] == again.exact_match
 
 
-def test_a_person_s_runs_are_none_of_its_business(built_root: Path, tmp_path: Path) -> None:
-    mine = create_run(tmp_path, "classifier-quick")
-    (mine / "config.json").write_text("{}")
+def test_only_the_run_of_the_best_trial_is_kept(study: Study) -> None:
+    assert list_runs(study.path / "trials") == [study.run]
+
+
+def test_best_json_has_the_scores_on_the_test_split(study: Study, built_root: Path) -> None:
+    best = json.loads((study.path / "best.json").read_text())
+    assert (best["run"], best["test"]) == (f"trials/{study.run.name}", study.test)
+    scores = evaluate_classifier(study.run, built_root, "test").visible
+    assert best["test"]["exact_match"] == pytest.approx(scores.exact_match)
+
+
+def test_runs_outside_the_study_are_not_deleted(built_root: Path, tmp_path: Path) -> None:
+    other = create_run(tmp_path, "classifier-quick")
+    (other / "config.json").write_text("{}")
     found = search(built_root, tmp_path, trials=2, epochs=2)
-    assert list_runs(tmp_path) == [mine]
+    assert list_runs(tmp_path) == [other]
     assert found.run.is_dir()
 
 
-def test_what_falls_behind_is_stopped_early(study: tune.Study) -> None:
-    assert study.pruned > 0
+def test_weak_trials_are_pruned(study: Study) -> None:
     table = pd.read_csv(study.path / "trials.csv")
-    assert (table[table["state"] == "PRUNED"]["value"] > study.val_loss).all()
+    pruned = table[table["state"] == "PRUNED"]
+    assert study.pruned == len(pruned) > 0
+    assert (pruned["value"] > study.val_loss).all()
 
 
-def test_pictures_show_the_search(study: tune.Study) -> None:
-    for name in tune.PLOTS:
-        with Image.open(study.path / f"{name}.png") as picture:
-            assert picture.width > 800
-            assert len(picture.convert("RGB").resize((100, 50)).getcolors(5000) or []) > 10
+@pytest.mark.parametrize("name", PLOTS)
+def test_plots_are_written(study: Study, name: str) -> None:
+    with Image.open(study.path / f"{name}.png") as image:
+        assert image.width > 800
+        assert len(image.convert("RGB").resize((100, 50)).getcolors(5000) or []) > 10
 
 
-def test_a_study_goes_on_where_it_was(built_root: Path, tmp_path: Path) -> None:
+def test_a_study_resumes_and_adds_trials(built_root: Path, tmp_path: Path) -> None:
     first = search(built_root, tmp_path, trials=2)
     before = pd.read_csv(tmp_path / "trials.csv")
     second = search(built_root, tmp_path, trials=4)
     after = pd.read_csv(tmp_path / "trials.csv")
     assert len(after) == second.trials == 4
     pd.testing.assert_frame_equal(before, after[:2][before.columns], check_dtype=False)
-    assert after["params_peak_lr"].nunique() == 4, "nothing is proposed twice"
+    assert after["params_peak_lr"].nunique() == 4, "no proposal is repeated"
     assert second.val_loss <= first.val_loss
-    same = search(built_root, tmp_path, trials=3)
-    assert (same.trials, same.run) == (4, second.run), "there are enough already"
+    third = search(built_root, tmp_path, trials=3)
+    assert (third.trials, third.run) == (4, second.run), "there are already enough trials"
 
 
 KILLED = """
-import sys, time, test_tune
+import os, signal, sys
 from pathlib import Path
-from punkmodels.classifier import tune
-tune.SPACES["cnn"] = test_tune.small
-real, begun = tune.train_classifier, []
+import test_tune
 
-def train(*args, each_epoch, **options):
-    begun.append(1)
+def kill_in_second_trial(done, total, note=""):
+    if note.startswith("trial 2, epoch"):
+        os.kill(os.getpid(), signal.SIGKILL)
 
-    def stay(line):
-        each_epoch(line)
-        if len(begun) == 2:
-            print("in the second trial", flush=True)
-            time.sleep(600)
-
-    return real(*args, each_epoch=stay, **options)
-
-tune.train_classifier = train
-test_tune.search(Path(sys.argv[1]), Path(sys.argv[2]))
+root, folder = map(Path, sys.argv[1:])
+test_tune.search(root, folder, progress=kill_in_second_trial)
 """
 
 
-def test_a_killed_search_tries_the_broken_off_trial_again(built_root: Path, tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_a_killed_search_repeats_the_interrupted_trial(built_root: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", KILLED, str(built_root), str(tmp_path)]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "in the second trial\n"
-        process.send_signal(signal.SIGKILL)
-    storage = f"sqlite:///{tmp_path / 'study.db'}"
-    trials = optuna.load_study(study_name="classifier", storage=storage).trials
-    (broken,) = [t for t in trials if t.state.name == "RUNNING"]
+    killed = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    trials = load_trials(tmp_path)
+    interrupted = [t for t in trials if t.state.name == "RUNNING"]
+    assert len(interrupted) == 1, killed.stderr
+    number = interrupted[0].number
     found = search(built_root, tmp_path, trials=len(trials) + 1)
-    trials = optuna.load_study(study_name="classifier", storage=storage).trials
-    assert trials[broken.number].state.name == "FAIL"
-    assert trials[broken.number + 1].params == broken.params
+    trials = load_trials(tmp_path)
+    assert trials[number].state.name == "FAIL"
+    assert trials[number + 1].params == interrupted[0].params
     assert found.trials == len([t for t in trials if t.state.name != "FAIL"])
     assert list_runs(tmp_path / "trials") == [found.run]
 
 
-def test_another_search_or_another_process_is_refused(
-    study: tune.Study, built_root: Path, hiding: Snapshot
+def test_other_options_are_refused_for_an_existing_study(
+    study: Study, built_root: Path, hiding_snapshot: Snapshot
 ) -> None:
-    with pytest.raises(UsageError, match="a study with --epochs 4; add that, or choose another"):
+    with pytest.raises(UsageError, match=r"was started with --epochs 4; .* --study"):
         search(built_root, study.path, epochs=5)
-    with pytest.raises(UsageError, match="a study with --model cnn --seed 0;"):
+    with pytest.raises(UsageError, match=r"was started with --model cnn --seed 0;"):
         search(built_root, study.path, model="published", seed=5)
-    with pytest.raises(UsageError, match="a study with --version s"):
-        search(hiding.path, study.path)
+    with pytest.raises(UsageError, match=r"was started with --version s"):
+        search(hiding_snapshot.path, study.path)
+
+
+def test_a_second_process_is_refused(study: Study, built_root: Path) -> None:
     with lock_root(study.path), pytest.raises(BusyError):
         search(built_root, study.path)
 
 
-def test_a_damaged_study_is_named(built_root: Path, tmp_path: Path) -> None:
-    (tmp_path / "study.db").write_bytes(b"no database, but long enough to be looked at" * 30)
-    with pytest.raises(DataError, match=r"study\.db is damaged .*; move "):
+def test_a_damaged_study_is_a_data_error(built_root: Path, tmp_path: Path) -> None:
+    (tmp_path / "study.db").write_bytes(b"not a database, but as long as one" * 40)
+    with pytest.raises(DataError, match=r"study\.db is damaged .*; move the folder"):
         search(built_root, tmp_path)
 
 
-def test_without_optuna_it_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_optuna_is_a_setup_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(SetupError, match="pip install optuna"):
         search(tmp_path, tmp_path / "study")
 
 
-@pytest.mark.parametrize(
-    ("model", "space"), [("cnn", tune.our_space), ("published", tune.published_space)]
-)
-def test_a_space_holds_what_its_network_starts_from(model: Any, space: Any) -> None:
-    """Else a search could end worse than no search."""
-    start = asdict(make_config(model=model))
-    found = space(optuna.trial.FixedTrial(start))  # raises for what lies outside
-    assert found == {name: start[name] for name in found}
-    assert {"batch_size", "peak_lr", "dropout", "width"} < set(found)
-    assert ("depth" in found) == (model == "published")
+@pytest.mark.parametrize(("model", "space"), [("cnn", cnn_space), ("published", published_space)])
+def test_a_search_space_contains_the_default_options(model: Any, space: Any) -> None:
+    defaults = asdict(make_config(model=model))
+    suggested = space(optuna.trial.FixedTrial(defaults))  # Raises for values outside the space.
+    assert suggested == {name: defaults[name] for name in suggested}
+    assert {"batch_size", "peak_lr", "dropout", "width"} < set(suggested)
+    assert ("depth" in suggested) == (model == "published")

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.sprites import DrawnPunk, png_bytes
+from support.sprites import FakePunk, png_bytes
 
 from punkdata.cli import console
 from punkmodels.cli import app
@@ -66,7 +66,7 @@ def test_evaluate_prints_scores_and_the_label_table(
 
 
 def test_predict_prints_words_or_json(
-    runs: Path, punks: list[DrawnPunk], tmp_path: Path, capsys: Capture
+    runs: Path, punks: list[FakePunk], tmp_path: Path, capsys: Capture
 ) -> None:
     path = tmp_path / "p.png"
     path.write_bytes(png_bytes(punks[0].sprite, 2))
@@ -88,7 +88,7 @@ def test_predict_prints_words_or_json(
 
 
 def test_a_bad_picture_is_exit_code_6_after_the_good_ones(
-    runs: Path, punks: list[DrawnPunk], tmp_path: Path, capsys: Capture
+    runs: Path, punks: list[FakePunk], tmp_path: Path, capsys: Capture
 ) -> None:
     good, bad = tmp_path / "good.png", tmp_path / "bad.png"
     good.write_bytes(png_bytes(punks[0].sprite))
@@ -112,7 +112,7 @@ def test_a_name_with_brackets_is_told_as_it_is(runs: Path, tmp_path: Path, capsy
 
 
 def test_the_weights_that_ship_say_what_is_no_punk(
-    punks: list[DrawnPunk], tmp_path: Path, capsys: Capture
+    punks: list[FakePunk], tmp_path: Path, capsys: Capture
 ) -> None:
     path = tmp_path / "p.png"
     path.write_bytes(png_bytes(punks[0].sprite, 2))

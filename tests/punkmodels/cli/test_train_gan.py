@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from support.sprites import DrawnPunk, png_bytes
+from support.sprites import FakePunk, png_bytes
 
 from punkdata.cli import console
 from punkmodels.cli import app
@@ -54,7 +54,7 @@ def test_an_encoder_can_be_had_beside_matching(
 
 
 def test_latest_is_the_latest_of_its_kind(
-    generator_runs: Path, tmp_path: Path, punks: list[DrawnPunk], capsys: Capture
+    generator_runs: Path, tmp_path: Path, punks: list[FakePunk], capsys: Capture
 ) -> None:
     picture = tmp_path / "punk.png"
     picture.write_bytes(png_bytes(punks[0].sprite))

@@ -31,8 +31,8 @@ def test_folds_test_each_punk_exactly_once(built_root: Path) -> None:
     assert sorted(test_ids) == list(range(60))
 
 
-def test_load_split_of_schema_1_has_only_visible_labels(old_root: Path) -> None:
-    split = load_split(old_root, "latest", "default", "val")
+def test_load_split_of_schema_1_has_only_visible_labels(schema1_root: Path) -> None:
+    split = load_split(schema1_root, "latest", "default", "val")
     assert torch.equal(split.labels, split.visible)
     assert not split.has_hidden_labels
     assert np.isin(split.punk_ids, range(60)).all()

@@ -32,14 +32,14 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def gallery_folder(
     tmp_path_factory: pytest.TempPathFactory,
-    priced: Snapshot,
-    hiding: Snapshot,
+    priced_snapshot: Snapshot,
+    hiding_snapshot: Snapshot,
     built_root: Path,
 ) -> Path:
     """A folder with galleries of three snapshots: with prices, with hidden labels, with neither."""
     folder = tmp_path_factory.mktemp("gallery")
-    (folder / "priced.html").write_text(render_gallery(priced), "utf-8")
-    (folder / "hiding.html").write_text(render_gallery(hiding), "utf-8")
+    (folder / "priced.html").write_text(render_gallery(priced_snapshot), "utf-8")
+    (folder / "hiding.html").write_text(render_gallery(hiding_snapshot), "utf-8")
     (folder / "unpriced.html").write_text(render_gallery(open_snapshot(built_root)), "utf-8")
     return folder
 

@@ -60,8 +60,8 @@ def test_page_without_prices_explains_how_to_get_them(snapshot: Snapshot) -> Non
     assert set(data["last"]) == {None}
 
 
-def test_page_contains_sales_in_eth_and_unix_seconds(priced: Snapshot) -> None:
-    data, sales = unpack_data(render_gallery(priced)), priced.sales()
+def test_page_contains_sales_in_eth_and_unix_seconds(priced_snapshot: Snapshot) -> None:
+    data, sales = unpack_data(render_gallery(priced_snapshot)), priced_snapshot.sales()
     assert sales is not None
     in_page = sorted(
         (data["id"][row], at, eth or 0)
@@ -72,11 +72,13 @@ def test_page_contains_sales_in_eth_and_unix_seconds(priced: Snapshot) -> None:
         for sale in sales.to_pylist()
     )
     last = dict(zip(data["id"], data["last"], strict=True))
-    assert {row["punk_id"]: row["last_sale_eth"] for row in priced.punks().to_pylist()} == last
+    assert {
+        row["punk_id"]: row["last_sale_eth"] for row in priced_snapshot.punks().to_pylist()
+    } == last
 
 
-def test_schema_1_snapshot_has_no_hidden_accessories(old_root: Path) -> None:
-    data = unpack_data(render_gallery(open_snapshot(old_root)))
+def test_schema_1_snapshot_has_no_hidden_accessories(schema1_root: Path) -> None:
+    data = unpack_data(render_gallery(open_snapshot(schema1_root)))
     assert data["hiddenAccessories"] == [[]] * 60
 
 

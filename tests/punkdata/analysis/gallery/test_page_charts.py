@@ -11,7 +11,9 @@ expect = pytest.importorskip("playwright.sync_api", reason="needs playwright").e
 pytestmark = pytest.mark.browser
 
 
-def test_charts_show_data_of_the_selected_punks(open_page: OpenPage, priced: Snapshot) -> None:
+def test_charts_show_data_of_the_selected_punks(
+    open_page: OpenPage, priced_snapshot: Snapshot
+) -> None:
     page = open_page(address="#type=Ape")
     page.get_by_role("button", name="Charts").click()
     charts = page.locator("#charts")
@@ -21,9 +23,9 @@ def test_charts_show_data_of_the_selected_punks(open_page: OpenPage, priced: Sna
         "Price by number of accessories",
         "Labels",
     ]
-    sales = priced.sales()
+    sales = priced_snapshot.sales()
     assert sales is not None
-    apes = {p["punk_id"] for p in punk_rows(priced) if p["type"] == "Ape"}
+    apes = {p["punk_id"] for p in punk_rows(priced_snapshot) if p["type"] == "Ape"}
     num_sales = sum(punk_id in apes for punk_id in sales.column("punk_id").to_pylist())
     expect(charts).to_contain_text(f"{num_sales} sales, ")
     figure = charts.locator("figure", has_text="Sales per month")

@@ -27,23 +27,25 @@ READ_PORTRAIT = """() => {
 """Return the RGBA values of a portrait, one of the canvas for each pixel of the sprite."""
 
 
-def test_portrait_shows_the_exact_pixels(open_page: OpenPage, priced: Snapshot) -> None:
+def test_portrait_shows_the_exact_pixels(open_page: OpenPage, priced_snapshot: Snapshot) -> None:
     page = open_page(address="#punk=7")
-    sprites = extract_sprites(priced.punks().sort_by("punk_id"))
+    sprites = extract_sprites(priced_snapshot.punks().sort_by("punk_id"))
     assert page.evaluate(READ_PORTRAIT) == sprites[7].reshape(-1).tolist()
 
 
-def test_click_opens_a_punk_with_labels_and_sales(open_page: OpenPage, priced: Snapshot) -> None:
+def test_click_opens_a_punk_with_labels_and_sales(
+    open_page: OpenPage, priced_snapshot: Snapshot
+) -> None:
     page = open_page()
     page.locator("#strips").click(position={"x": 40 + 2 * 74, "y": 40})
-    punk = punk_rows(priced)[2]
+    punk = punk_rows(priced_snapshot)[2]
     pane = page.locator("#detail")
     expect(pane.get_by_role("heading", name="Punk 2", exact=True)).to_be_focused()
     for name in [punk["type"], *punk["accessories"]]:
         expect(pane.get_by_role("button", name=name).first).to_be_visible()
     expect(pane).to_contain_text(f"{punk['sale_count']} times")
     expect(pane).to_contain_text("Nearest punks")
-    sales = priced.sales()
+    sales = priced_snapshot.sales()
     assert sales is not None
     num_sales = sales.column("punk_id").to_pylist().count(2)
     expect(pane.locator("table.sales tr")).to_have_count(num_sales)
@@ -53,9 +55,11 @@ def test_click_opens_a_punk_with_labels_and_sales(open_page: OpenPage, priced: S
     expect(pane.get_by_role("heading", name="Punk 3", exact=True)).to_have_count(0)
 
 
-def test_nearest_punks_differ_in_the_fewest_pixels(open_page: OpenPage, priced: Snapshot) -> None:
+def test_nearest_punks_differ_in_the_fewest_pixels(
+    open_page: OpenPage, priced_snapshot: Snapshot
+) -> None:
     page = open_page(address="#punk=5")
-    sprites = extract_sprites(priced.punks().sort_by("punk_id"))
+    sprites = extract_sprites(priced_snapshot.punks().sort_by("punk_id"))
     distances = (sprites != sprites[5]).any(axis=-1).sum(axis=(1, 2))
     distances[5] = 577
     shown = re.findall(r"#(\d+) · (\d+)", page.locator(".nearest").inner_text())
@@ -64,8 +68,8 @@ def test_nearest_punks_differ_in_the_fewest_pixels(open_page: OpenPage, priced: 
     assert all(distances[int(punk_id)] == int(distance) for punk_id, distance in shown)
 
 
-def test_hidden_label_is_marked(open_page: OpenPage, hiding: Snapshot) -> None:
-    punk = next(p for p in punk_rows(hiding) if len(p["accessories"]) > 1)
+def test_hidden_label_is_marked(open_page: OpenPage, hiding_snapshot: Snapshot) -> None:
+    punk = next(p for p in punk_rows(hiding_snapshot) if len(p["accessories"]) > 1)
     page = open_page("hiding", f"#punk={punk['punk_id']}")
     marked = page.locator(".hidden-label").all_inner_texts()
     assert marked == [f"{punk['accessories'][0]} (hidden)"]

@@ -13,9 +13,9 @@ expect = pytest.importorskip("playwright.sync_api", reason="needs playwright").e
 pytestmark = pytest.mark.browser
 
 
-def test_filters_select_matching_punks(open_page: OpenPage, priced: Snapshot) -> None:
+def test_filters_select_matching_punks(open_page: OpenPage, priced_snapshot: Snapshot) -> None:
     page = open_page()
-    punks = punk_rows(priced)
+    punks = punk_rows(priced_snapshot)
     assert read_status(page) == "60 punks"
     page.get_by_label("Zombie").check()
     assert read_ids(page) == [p["punk_id"] for p in punks if p["type"] == "Zombie"]
@@ -49,12 +49,12 @@ def test_accessory_search_hides_other_accessories(open_page: OpenPage) -> None:
     expect(page.get_by_text("No accessory matches.")).to_be_visible()
 
 
-def test_price_range_filters_and_sorts(open_page: OpenPage, priced: Snapshot) -> None:
+def test_price_range_filters_and_sorts(open_page: OpenPage, priced_snapshot: Snapshot) -> None:
     page = open_page()
     page.get_by_label("Kind of price").select_option("Highest sale")
     page.get_by_label("Price from, ETH").fill("20")
     page.get_by_label("Price to, ETH").fill("60.5")
-    in_range = [p for p in punk_rows(priced) if 20 <= (p["highest_sale_eth"] or 0) <= 60.5]
+    in_range = [p for p in punk_rows(priced_snapshot) if 20 <= (p["highest_sale_eth"] or 0) <= 60.5]
     assert 0 < len(in_range) < 60
     assert sorted(read_ids(page)) == [p["punk_id"] for p in in_range]
     page.get_by_label("Sort").select_option("Highest sale")
@@ -68,10 +68,10 @@ def test_price_range_filters_and_sorts(open_page: OpenPage, priced: Snapshot) ->
     ("label", "column"), [("Last sale", "last_sale_eth"), ("Number of sales", "sale_count")]
 )
 def test_unknown_values_sort_last_in_both_directions(
-    label: str, column: str, open_page: OpenPage, priced: Snapshot
+    label: str, column: str, open_page: OpenPage, priced_snapshot: Snapshot
 ) -> None:
     page = open_page()
-    values = {p["punk_id"]: p[column] for p in punk_rows(priced)}
+    values = {p["punk_id"]: p[column] for p in punk_rows(priced_snapshot)}
     page.get_by_label("Sort").select_option(label)
     for sign in (-1, 1):
         order = sorted(values, key=lambda i: (values[i] is None, sign * (values[i] or 0), i))
@@ -88,19 +88,23 @@ def test_sorting_by_rarity_starts_with_rank_1(open_page: OpenPage) -> None:
     expect(page.locator("#detail")).to_contain_text("rank 1 of 60")
 
 
-def test_filter_counts_predict_the_result_of_a_click(open_page: OpenPage, priced: Snapshot) -> None:
+def test_filter_counts_predict_the_result_of_a_click(
+    open_page: OpenPage, priced_snapshot: Snapshot
+) -> None:
     page = open_page(address="#type=Ape")
-    num_zombies = sum(p["type"] == "Zombie" for p in punk_rows(priced))
+    num_zombies = sum(p["type"] == "Zombie" for p in punk_rows(priced_snapshot))
     expect(page.locator(".filter-option", has_text="Zombie")).to_contain_text(str(num_zombies))
     page.get_by_label("Zombie").check()
-    num_apes = sum(p["type"] == "Ape" for p in punk_rows(priced))
+    num_apes = sum(p["type"] == "Ape" for p in punk_rows(priced_snapshot))
     assert read_status(page) == f"{num_zombies + num_apes} of 60 punks"
 
 
-def test_label_in_the_detail_pane_sets_a_filter(open_page: OpenPage, priced: Snapshot) -> None:
+def test_label_in_the_detail_pane_sets_a_filter(
+    open_page: OpenPage, priced_snapshot: Snapshot
+) -> None:
     page = open_page(address="#punk=2")
     page.locator("#detail").get_by_role("button", name="Female").click()
-    females = [p["punk_id"] for p in punk_rows(priced) if p["type"] == "Female"]
+    females = [p["punk_id"] for p in punk_rows(priced_snapshot) if p["type"] == "Female"]
     assert read_status(page) == f"{len(females)} of 60 punks"
 
 

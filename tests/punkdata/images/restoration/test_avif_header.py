@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
-from support.sprites import draw_punks, encode_image, enlarge_sprite
+from support.sprites import encode_image, enlarge_sprite, make_punks
 
 from punkdata.images.restoration.avif_header import read_base_q_idx
 
-PUNK = draw_punks(3)[2]
+PUNK = make_punks(3)[2]
 
 
 def read_indices(image: Image.Image, **options: object) -> list[int | None]:
@@ -56,7 +56,7 @@ def test_index_is_that_of_the_colors_not_of_the_alpha_channel() -> None:
 
 
 def test_index_is_found_in_the_longer_headers_of_animations() -> None:
-    frames = [enlarge_sprite(punk.sprite, 336) for punk in draw_punks(2)]
+    frames = [enlarge_sprite(punk.sprite, 336) for punk in make_punks(2)]
     indices = read_indices(frames[0], speed=9, save_all=True, append_images=frames[1:])
     assert indices[0] == 0
     assert None not in indices

@@ -7,14 +7,14 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from support.sprites import DrawnPunk, encode_image, enlarge_sprite
+from support.sprites import FakePunk, encode_image, enlarge_sprite
 
 from punkdata.images.palette import palette_indices
 from punkdata.images.restoration.jpeg import JpegObservation
 from punkdata.images.restoration.map_search import CONCENTRATION, MapSearch
 from punkdata.images.restoration.observation import quadratic_energies
 
-PUNK = DrawnPunk(11, "Male", ["Pipe", "Earring"])
+PUNK = FakePunk(11, "Male", ["Pipe", "Earring"])
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from support.sprites import DrawnPunk, encode_image, enlarge_sprite
+from support.sprites import FakePunk, encode_image, enlarge_sprite
 
 from punkdata.images.background import KNOWN_BACKGROUNDS, composite_palette
 from punkdata.images.palette import PALETTE, palette_indices
 from punkdata.images.restoration.pixels import PixelObservation
 from punkdata.images.restoration.posterior import restore
 
-PUNK = DrawnPunk(11, "Male", ["Pipe", "Earring"])
+PUNK = FakePunk(11, "Male", ["Pipe", "Earring"])
 BACKGROUND = np.array(KNOWN_BACKGROUNDS[0], np.float64)
 TRUE_RGB = composite_palette(BACKGROUND)[palette_indices(PUNK.sprite)]
 

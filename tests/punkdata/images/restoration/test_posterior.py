@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from support.sprites import DrawnPunk, all_colors, encode_image, enlarge_sprite
+from support.sprites import FakePunk, encode_image, enlarge_sprite, make_color_chart
 
 from punkdata.images.background import KNOWN_BACKGROUNDS
 from punkdata.images.palette import PALETTE, palette_indices
@@ -16,7 +16,7 @@ from punkdata.images.restoration.jpeg import JpegObservation
 from punkdata.images.restoration.posterior import Restoration, restore
 from punkdata.images.sprite import BACKGROUND_COLOR
 
-PUNK = DrawnPunk(11, "Male", ["Pipe", "Earring"])
+PUNK = FakePunk(11, "Male", ["Pipe", "Earring"])
 
 
 def restore_jpeg(
@@ -36,8 +36,8 @@ def test_restore_is_deterministic(side: int) -> None:
 
 
 def test_restore_returns_a_sprite_that_the_prior_disfavors() -> None:
-    restored = restore_jpeg(all_colors(), 336, quality=95)
-    assert (restored.indices == palette_indices(all_colors()).reshape(-1)).all()
+    restored = restore_jpeg(make_color_chart(), 336, quality=95)
+    assert (restored.indices == palette_indices(make_color_chart()).reshape(-1)).all()
 
 
 def test_restore_snaps_to_a_known_background() -> None:
@@ -48,7 +48,7 @@ def test_restore_snaps_to_a_known_background() -> None:
 
 def test_alternative_odds_increase_as_quality_decreases() -> None:
     odds = [
-        restore_jpeg(all_colors(), 250, quality=quality).alternative_odds
+        restore_jpeg(make_color_chart(), 250, quality=quality).alternative_odds
         for quality in (95, 60, 20)
     ]
     assert odds == sorted(odds)

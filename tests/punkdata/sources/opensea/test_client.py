@@ -7,7 +7,7 @@ import pytest
 from support.network import make_client, open_network
 from support.opensea_server import KEY, OpenSeaServer
 from support.sales_events import CHAIN, CONTRACT
-from support.sprites import draw_punks, png_bytes
+from support.sprites import make_punks, png_bytes
 
 from punkdata.errors import DataError, ImageError, NetworkError, RefusedError
 from punkdata.sources.opensea.client import OpenSeaClient, create_instant_key
@@ -17,7 +17,7 @@ from punkdata.sources.opensea.client import OpenSeaClient, create_instant_key
 def test_batch_size_is_halved_until_the_server_accepts_it(
     server: OpenSeaServer, max_batch_size: int
 ) -> None:
-    server.punks = draw_punks(300)
+    server.punks = make_punks(300)
     server.max_batch_size = max_batch_size
     ids = list(range(0, 300, 2))
     batches = list(make_client(server).get_nfts(ids, CHAIN, CONTRACT))

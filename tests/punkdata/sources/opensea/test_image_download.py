@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from support.network import make_client
 from support.opensea_server import OpenSeaServer
-from support.sprites import draw_punks, png_bytes, svg_uri
+from support.sprites import make_punks, png_bytes, svg_uri
 
 from punkdata.errors import ImageError, NetworkError
 from punkdata.sources.opensea.image_download import (
@@ -71,7 +71,7 @@ def test_fetch_image_gives_the_reason_for_each_url(server: OpenSeaServer) -> Non
 
 
 def test_many_rejected_images_are_reported_once(server: OpenSeaServer) -> None:
-    server.punks = draw_punks(200)
+    server.punks = make_punks(200)
     server.images = dict.fromkeys(range(150), b"GIF89a;")
     warnings: list[str] = []
     with image_download_pool(InterruptibleSleep()) as pool:
@@ -84,7 +84,7 @@ def test_many_rejected_images_are_reported_once(server: OpenSeaServer) -> None:
 
 
 def test_progress_is_reported_in_order(server: OpenSeaServer) -> None:
-    server.punks = draw_punks(120)
+    server.punks = make_punks(120)
     reported: list[int] = []
     with image_download_pool(InterruptibleSleep()) as pool:
         jobs = start_image_downloads(
@@ -99,7 +99,7 @@ def test_progress_is_reported_in_order(server: OpenSeaServer) -> None:
 
 
 def test_html_instead_of_images_aborts_the_downloads(server: OpenSeaServer) -> None:
-    server.punks = draw_punks(1000)
+    server.punks = make_punks(1000)
     server.images = dict.fromkeys(range(1000), b"<html>Please wait</html>")
     with image_download_pool(InterruptibleSleep()) as pool:
         jobs = start_image_downloads(pool, make_client(server), image_urls(server, 1000), set())

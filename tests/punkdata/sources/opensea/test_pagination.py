@@ -5,13 +5,13 @@ import json
 import pytest
 from support.network import make_client
 from support.opensea_server import Faults, OpenSeaServer
-from support.sprites import draw_punks
+from support.sprites import make_punks
 
 from punkdata.errors import DataError
 
 
 def test_pages_have_200_rows_and_cursors_are_url_encoded(server: OpenSeaServer) -> None:
-    server.punks = draw_punks(450)
+    server.punks = make_punks(450)
     pages = list(make_client(server).iter_nfts())
     assert [len(page or ()) for page in pages] == [200, 200, 50]
     assert [nft.identifier for page in pages for nft in page or ()] == [str(i) for i in range(450)]
@@ -26,13 +26,13 @@ def test_pages_have_200_rows_and_cursors_are_url_encoded(server: OpenSeaServer) 
 def test_limit_requests_no_more_pages_than_needed(
     server: OpenSeaServer, limit: int, sizes: list[int]
 ) -> None:
-    server.punks = draw_punks(450)
+    server.punks = make_punks(450)
     assert [len(page or ()) for page in make_client(server).iter_nfts(limit=limit)] == sizes
 
 
 @pytest.mark.parametrize("fault", ["cursor_loops", "rejected_cursors"])
 def test_pagination_restarts_after_a_bad_cursor(server: OpenSeaServer, fault: str) -> None:
-    server.punks = draw_punks(650)
+    server.punks = make_punks(650)
     server.faults = Faults(**{fault: 2})
     ids: list[str] = []
     restarts = 0
@@ -47,7 +47,7 @@ def test_pagination_restarts_after_a_bad_cursor(server: OpenSeaServer, fault: st
 
 @pytest.mark.parametrize("fault", ["cursor_loops", "rejected_cursors"])
 def test_pagination_fails_if_the_cursor_is_always_bad(server: OpenSeaServer, fault: str) -> None:
-    server.punks = draw_punks(650)
+    server.punks = make_punks(650)
     server.faults = Faults(**{fault: 99})
     with pytest.raises(DataError, match="failed 4 times.*cursor"):
         list(make_client(server).iter_nfts())

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from support.network import make_client
 from support.opensea_server import OpenSeaServer
-from support.sprites import DrawnPunk, draw_punks
+from support.sprites import FakePunk, make_punks
 
 from punkdata.errors import DataError
 from punkdata.sources.opensea.collected_punks import CollectedPunks
@@ -68,7 +68,7 @@ def test_phantom_token_is_ignored(server: OpenSeaServer, phantom: int) -> None:
 
 
 def test_phantom_token_included_in_the_total_is_ignored(server: OpenSeaServer) -> None:
-    server.punks = draw_punks(60)
+    server.punks = make_punks(60)
     server.phantom_ids, server.total_supply = (10_000,), 10_001
     server.trait_counts = {"counts": {}}
     punks = collect(server)
@@ -120,7 +120,7 @@ def test_punk_with_incomplete_traits_is_requested_again(
 ) -> None:
     punk = server.punks[7]
     assert punk.accessories
-    incomplete = DrawnPunk(7, punk.type, punk.accessories[1:])
+    incomplete = FakePunk(7, punk.type, punk.accessories[1:])
     list_tokens = server.list_tokens
 
     def list_incomplete_tokens(query: dict[str, str]) -> list[Any]:

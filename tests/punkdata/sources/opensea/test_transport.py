@@ -10,7 +10,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 from support.opensea_server import KEY, Faults, OpenSeaServer
-from support.sprites import DrawnPunk, png_bytes
+from support.sprites import FakePunk, png_bytes
 
 from punkdata.errors import DataError, ImageError, SetupError
 from punkdata.sources.opensea.http_client import make_http_client
@@ -18,7 +18,7 @@ from punkdata.sources.opensea.retry import InvalidReplyError, RetryTransport
 from punkdata.sources.opensea.transport import NetworkTransport, ReplyDeadlines
 
 BASE_URL = "https://api.test"
-PNG = png_bytes(DrawnPunk(1, "Ape").sprite)
+PNG = png_bytes(FakePunk(1, "Ape").sprite)
 IMAGE_URL = "https://i.seadn.io/a.png"
 
 
@@ -235,7 +235,7 @@ def test_other_content_encodings_are_rejected(encoding: str) -> None:
 
 @pytest.fixture
 def server() -> Iterator[OpenSeaServer]:
-    with OpenSeaServer([DrawnPunk(0, "Ape")]) as running:
+    with OpenSeaServer([FakePunk(0, "Ape")]) as running:
         yield running
 
 
