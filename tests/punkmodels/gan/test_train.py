@@ -1,35 +1,32 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from PIL import Image
+from support.gan import CPU, checkpoint_tensors, interrupt_training, train_quickly
 
 from punkdata.errors import DataError
 from punkdata.snapshots.reader import open_snapshot
 from punkmodels.data.palette import color_counts, quantize
 from punkmodels.data.splits import load_split
-from punkmodels.gan import networks, objective
-from punkmodels.gan import train as training
-from punkmodels.gan.config import DcganConfig, build_generator, load_generator, make_config
+from punkmodels.gan.config import build_generator, load_generator, make_config
 from punkmodels.gan.metrics.fidelity import NearestNeighborIndex
 from punkmodels.gan.networks import Generator
 from punkmodels.gan.palette_head import PaletteHead
 from punkmodels.gan.train import train_dcgan
+from punkmodels.gan.trainer.evaluation import EvaluationOptions
 from punkmodels.training.checkpoint import CheckpointMetadata, load_checkpoint
 from punkmodels.training.run_dir import read_config, read_metrics
 
-CPU = torch.device("cpu")
 SMALL = {
     "width": 4,
     "z_dim": 8,
@@ -39,260 +36,217 @@ SMALL = {
     "batch_size": 16,
 }
 TINY = make_config(**SMALL)
-OF = {"modern": {"batch_size": 8}, "classic": {"batch_size": 8, "w_dim": 0}}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_looks() -> Iterator[None]:
-    """Four looks at 64 sprites, instead of twenty at 2,000."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "LOOKS", 4)
-        patch.setattr(training, "DRAWN", 64)
-        patch.setattr(networks, "BATCHES", 5)
-        yield
+FOUR_EVALUATIONS = EvaluationOptions(num_evaluations=4, num_samples=64, num_norm_batches=5)
+EVALUATED_STEPS = [4, 8, 12, 16]
 
 
 @pytest.fixture(scope="module")
 def trained(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train_dcgan(built_root, tmp_path_factory.mktemp("runs"), TINY, threads=1)
+    """A finished run of 16 steps, with the discriminator from step 11. Read-only."""
+    runs = tmp_path_factory.mktemp("runs")
+    return train_quickly(built_root, runs, TINY, FOUR_EVALUATIONS)
 
 
-def tensors_of(run: Path) -> dict[str, torch.Tensor]:
-    return load_checkpoint(run, CheckpointMetadata)[0]
+@pytest.fixture
+def num_threads() -> Iterator[None]:
+    """Restore the number of CPU threads after a benchmark has changed it."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
-def test_the_run_folder_is_as_the_contract_says(trained: Path, built_root: Path) -> None:
+def test_run_config_names_options_and_data(trained: Path, built_root: Path) -> None:
     assert trained.name == "00001-dcgan-modern-quick"
     config = read_config(trained)
     assert config["task"] == "dcgan"
-    assert config["options"]["images"] == 256
+    assert config["options"] == asdict(TINY)
     assert config["data"]["labels_hash"] == open_snapshot(built_root).manifest.labels_hash
+
+
+def test_run_metrics_are_means_over_the_steps_of_each_loss(trained: Path) -> None:
     lines = read_metrics(trained)
-    assert len(lines) == 4
+    assert [line["step"] for line in lines] == EVALUATED_STEPS
     assert lines[-1]["images_seen"] == 256
     assert all(line["frechet_distance_to_training"] > 0 for line in lines)
     assert all(line["images_per_s"] > 0 for line in lines)
-    judged = [line["loss_D"] is not None for line in lines]
-    assert judged == [False, False, True, True], "the encoder teaches first"
-    assert 0.3 < lines[-1]["loss_D"] < 1.5, "a mean over the steps that were judged"
+    is_adversarial = [line["loss_D"] is not None for line in lines]
+    assert is_adversarial == [False, False, True, True], "at first, only the encoder is trained"
+    assert 0.3 < lines[-1]["loss_D"] < 1.5
     assert all(line["loss_E"] > 0 for line in lines)
-    assert load_checkpoint(trained, CheckpointMetadata)[1] == CheckpointMetadata(
-        step=16, finished=True
-    )
-    assert len(list((trained / "samples").glob("*.png"))) == 4
-    for name, height in (("reals.png", 6 * 96), ("fakes_init.png", 8 * 96)):  # of 48 and 64
-        with Image.open(trained / name) as picture:
-            assert picture.size == (768, height)
-    with Image.open(trained / "training.gif") as film:
-        assert film.n_frames >= 2
-    with Image.open(trained / "curves.png") as picture:
-        picture.load()
 
 
-def test_untrained_and_trained_samples_are_of_the_same_noise(trained: Path) -> None:
+def test_run_folder_contains_checkpoint_grids_and_plots(trained: Path) -> None:
+    metadata = load_checkpoint(trained, CheckpointMetadata)[1]
+    assert metadata == CheckpointMetadata(step=16, finished=True)
+    samples = sorted(path.name for path in (trained / "samples").iterdir())
+    assert samples == [f"step_{step:06d}.png" for step in EVALUATED_STEPS]
+    for name, height in (("reals.png", 6 * 96), ("fakes_init.png", 8 * 96)):  # 48 and 64 sprites
+        with Image.open(trained / name) as grid:
+            assert grid.size == (768, height)
+    with Image.open(trained / "training.gif") as animation:
+        assert animation.n_frames >= 2
+    with Image.open(trained / "curves.png") as plot:
+        plot.load()
+
+
+def test_trained_generator_outputs_palette_colors(trained: Path) -> None:
     model = load_generator(trained, CPU)
-    drawn, off = quantize(model(torch.randn(20, model.noise_dim)).detach())
-    assert off.max() < 0.01
-    assert len(drawn.flatten(1).unique(dim=0)) > 1
+    generated, palette_error = quantize(model(torch.randn(20, model.noise_dim)).detach())
+    assert palette_error.max() < 0.01
+    assert len(generated.flatten(1).unique(dim=0)) > 1
+
+
+def test_palette_head_has_the_colors_of_the_training_split(trained: Path, built_root: Path) -> None:
+    train = load_split(built_root, "latest", "default", "train")
+    head = load_generator(trained, CPU).layers[-1]
+    assert isinstance(head, PaletteHead)
+    assert head.valid.sum() == (color_counts(train.images) > 0).sum()
 
 
 @pytest.mark.parametrize("recipe", ["modern", "classic"])
-def test_training_brings_the_drawn_nearer_to_the_real(
+def test_training_improves_the_color_distribution(
     recipe: str, built_root: Path, tmp_path: Path
 ) -> None:
-    """By how often each color stands at each place."""
-    part = load_split(built_root, "latest", "default", "train")
-    real = color_counts(part.images) / len(part)
+    train = load_split(built_root, "latest", "default", "train")
+    real = color_counts(train.images) / len(train)
 
-    def variation(model: Generator) -> float:
+    def total_variation(model: Generator) -> float:
+        """Return the mean total variation of the colors at each position."""
         with torch.inference_mode():
-            drawn = color_counts(quantize(model(torch.randn(200, 16)))[0]) / 200
-        return float((real - drawn).abs().sum(dim=1).mean() / 2)
+            sprites = quantize(model(torch.randn(200, 16)))[0]
+        return float((real - color_counts(sprites) / 200).abs().sum(dim=1).mean() / 2)
 
     sizes = {"head": "rgba", "width": 8, "z_dim": 16, "batch_size": 16, "lr": 1e-3}
     config = make_config(recipe=recipe, total_images=16 * 120, **sizes)
-    before = variation(build_generator(config, color_counts(part.images)).eval())
-    run = train_dcgan(built_root, tmp_path, config, threads=1)
-    assert variation(load_generator(run, CPU)) < 0.7 * before
+    before = total_variation(build_generator(config, color_counts(train.images)).eval())
+    run = train_quickly(built_root, tmp_path, config)
+    assert total_variation(load_generator(run, CPU)) < 0.7 * before
 
 
-@pytest.mark.parametrize("recipe", ["modern", "classic"])
-def test_the_same_seed_makes_the_same_weights_and_another_does_not(
-    recipe: str, built_root: Path, tmp_path: Path
+def test_encoder_alone_trains_the_generator(built_root: Path, tmp_path: Path) -> None:
+    train = load_split(built_root, "latest", "default", "train")
+    sizes = {"width": 8, "z_dim": 8, "w_dim": 8, "batch_size": 16, "total_images": 16 * 200}
+    config = make_config(adversarial_start=1.0, lr=3e-3, **sizes)
+    sprites = []
+    for model in (
+        build_generator(config, color_counts(train.images)).eval(),
+        load_generator(train_quickly(built_root, tmp_path, config), CPU),
+    ):
+        with torch.inference_mode():
+            sprites.append(quantize(model(torch.randn(100, 16)))[0])
+    index = NearestNeighborIndex(train.images)
+    before, after = (index.nearest(images)[1].float().mean() for images in sprites)
+    assert after < before / 2
+    assert len(sprites[1].flatten(1).unique(dim=0)) > 20, "no mode collapse"
+
+
+def test_classic_recipe_has_batch_norm_in_d_and_no_averaging(
+    built_root: Path, tmp_path: Path
 ) -> None:
-    config = make_config(recipe=recipe, **SMALL | OF[recipe] | {"total_images": 64})
-    first, same, other = (
-        tensors_of(train_dcgan(built_root, tmp_path, replace(config, seed=seed), threads=1))
-        for seed in (3, 3, 4)
+    config = make_config(
+        recipe="classic", **SMALL | {"batch_size": 8, "w_dim": 0, "total_images": 64}
     )
-    assert all(torch.equal(first[name], same[name]) for name in first)
-    assert not torch.equal(first["D.layers.0.weight"], other["D.layers.0.weight"])
-    assert not torch.equal(first["ema.layers.0.weight"], other["ema.layers.0.weight"])
-
-
-def test_the_classic_recipe_is_the_tutorials(built_root: Path, tmp_path: Path) -> None:
-    config = make_config(recipe="classic", **SMALL | OF["classic"] | {"total_images": 64})
-    run = train_dcgan(built_root, tmp_path, config, threads=1)
-    tensors = tensors_of(run)
+    run = train_quickly(built_root, tmp_path, config)
+    tensors = checkpoint_tensors(run)
     assert "D.layers.3.running_mean" in tensors
     assert torch.equal(tensors["G.layers.0.weight"], tensors["ema.layers.0.weight"])
     assert load_generator(run, CPU)(torch.randn(1, 8)).shape == (1, 4, 24, 24)
 
 
+def test_threads_and_precision_are_benchmarked(
+    built_root: Path, tmp_path: Path, num_threads: None
+) -> None:
+    config = make_config(**SMALL | {"total_images": 32})
+    run = train_quickly(built_root, tmp_path, config, threads=None)
+    reason = read_config(run)["device"]["reason"]
+    assert "benchmarked: 1 thread" in reason
+    assert "bfloat16" in reason
+
+
 KILLED = """
-import sys
+import os, signal, sys
 from pathlib import Path
-from punkmodels.gan import networks, train as t
-save = t.save_checkpoint
-def slow(run, tensors, facts):
-    path = save(run, tensors, facts)
-    print("saved", facts.step, flush=True)
-    sys.stdin.readline()
-    return path
-t.save_checkpoint, t.LOOKS, t.DRAWN, networks.BATCHES = slow, 4, 64, 5
-config = t.DcganConfig(**eval(sys.argv[3]))
-t.train_dcgan(Path(sys.argv[1]), Path(sys.argv[2]), config, threads=1)
+from punkmodels.gan.config import DcganConfig
+from punkmodels.gan.train import train_dcgan
+from punkmodels.gan.trainer.evaluation import EvaluationOptions
+
+def progress(done, total, note=""):
+    if note:  # The first checkpoint has been written.
+        os.kill(os.getpid(), signal.SIGKILL)
+
+root, runs, options = sys.argv[1:]
+evaluation = EvaluationOptions(4, 64, 5)
+config = DcganConfig(**eval(options))
+train_dcgan(Path(root), Path(runs), config, threads=1, progress=progress, evaluation=evaluation)
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
-def test_killed_and_resumed_it_ends_bit_for_bit_where_it_would_have(
-    trained: Path, built_root: Path, tmp_path: Path
-) -> None:
+def test_killed_run_resumes_from_its_checkpoint(built_root: Path, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
-    command = [sys.executable, "-c", KILLED, str(built_root), str(runs), str(asdict(TINY))]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin
-        assert process.stdout
-        for _ in range(2):
-            process.stdout.readline()
-            process.stdin.write(b"\n")
-            process.stdin.flush()
-        os.kill(process.pid, signal.SIGKILL)
+    command = [sys.executable, "-c", KILLED, built_root, runs, str(asdict(TINY))]
+    subprocess.run([str(arg) for arg in command], check=False)
     (run,) = runs.iterdir()
-    with (run / "metrics.jsonl").open("a") as file:  # killed between a line and its checkpoint
-        file.write(json.dumps({"images_seen": 0}) + "\n")
-    train_dcgan(built_root, runs, DcganConfig(), resume=run)
-    whole, resumed = tensors_of(trained), tensors_of(run)
-    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
-    told = [[line["loss_D"] for line in read_metrics(r)] for r in (trained, run)]
-    assert told[0] == told[1]
-    samples = [sorted(p.name for p in (r / "samples").iterdir()) for r in (trained, run)]
-    assert samples[0] == samples[1]
+    with (run / "metrics.jsonl").open("a") as file:  # a line without a checkpoint
+        file.write(json.dumps({"step": 8}) + "\n")
+    train_quickly(built_root, runs, TINY, FOUR_EVALUATIONS, resume=run)
+    assert [line["step"] for line in read_metrics(run)] == EVALUATED_STEPS
+    assert len(list((run / "samples").iterdir())) == 4
+    assert load_checkpoint(run, CheckpointMetadata)[1].finished
 
 
 @pytest.mark.parametrize(
-    "condition", [{"conditional": "type"}, {"conditional": "labels", "skin_tone": True, "w_dim": 0}]
+    "options",
+    [
+        {},
+        {"recipe": "classic", "w_dim": 0},
+        {"recipe": "classic", "w_dim": 0, "network": "mlp"},
+        {"conditional": "type"},
+        {"conditional": "labels", "skin_tone": True, "w_dim": 0},
+    ],
+    ids=str,
 )
-def test_a_conditional_run_goes_on_where_it_was_stopped(
-    condition: dict[str, Any], built_root: Path, tmp_path: Path
+def test_interrupted_run_resumes_with_its_options(
+    options: dict[str, Any], built_root: Path, tmp_path: Path
 ) -> None:
-    config = make_config(**SMALL | condition)
-    whole = train_dcgan(built_root, tmp_path / "whole", config, threads=1)
-
-    def stop(done: int, total: int, note: str = "") -> None:
-        if done > 0.8 * total:  # the discriminator has joined
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train_dcgan(built_root, tmp_path / "stopped", config, threads=1, progress=stop)
-    (run,) = (tmp_path / "stopped").iterdir()
-    train_dcgan(built_root, tmp_path, config, resume=run)
-    of_whole, resumed = tensors_of(whole), tensors_of(run)
-    assert all(torch.equal(of_whole[name], resumed[name]) for name in of_whole)
+    config = make_config(**SMALL | options)
+    run = interrupt_training(built_root, tmp_path, config)
+    assert not load_checkpoint(run, CheckpointMetadata)[1].finished
+    train_quickly(built_root, tmp_path, make_config(), resume=run)
+    assert load_checkpoint(run, CheckpointMetadata)[1] == CheckpointMetadata(step=16, finished=True)
+    assert read_config(run)["options"] == asdict(config)
+    tensors = checkpoint_tensors(run)
+    assert all(t.isfinite().all() for t in tensors.values() if t.is_floating_point())
 
 
-@pytest.mark.parametrize(("label_dropout", "fewer"), [(0.0, 1.0), (0.5, 0.5), (1.0, 0.0)])
-def test_training_leaves_out_a_share_of_the_accessories(
-    label_dropout: float,
-    fewer: float,
-    built_root: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    condition: list[torch.Tensor] = []
-    teach = objective.GANObjective.auxiliary_loss
-
-    def watch(
-        self: objective.GANObjective, indices: torch.Tensor, of: torch.Tensor
-    ) -> torch.Tensor:
-        condition.append(of)
-        return teach(self, indices, of)
-
-    monkeypatch.setattr(objective.GANObjective, "teaching_loss", watch)
-    labels = {"conditional": "labels", "split_female_accessories": False, "class_balance": 0.0}
-    config = make_config(**SMALL | labels | {"total_images": 640, "label_dropout": label_dropout})
-    train_dcgan(built_root, tmp_path, config, threads=1)
-    found = torch.cat(condition)
-    assert (found[:, :5].sum(dim=1) == 1).all(), "types stay"
-    usual = load_split(built_root, "latest", "default", "train").visible[:, 5:].float().mean()
-    assert found[:, 5:].mean().item() == pytest.approx(fewer * usual.item(), rel=0.15)
-
-
-def test_resuming_a_finished_run_changes_nothing(
+def test_resuming_a_finished_run_restores_its_plots_only(
     trained: Path, built_root: Path, tmp_path: Path
 ) -> None:
     run = shutil.copytree(trained, tmp_path / trained.name)
-    before = tensors_of(run)
+    before = checkpoint_tensors(run)
     (run / "training.gif").unlink()  # as if killed after the last checkpoint
-    said: list[str] = []
-    train_dcgan(built_root, tmp_path, TINY, resume=run, log=said.append)
-    assert "finished already" in said[-1]
+    lines: list[str] = []
+    train_quickly(built_root, tmp_path, TINY, FOUR_EVALUATIONS, resume=run, log=lines.append)
+    assert "already finished" in lines[-1]
     assert (run / "training.gif").exists()
-    assert all(torch.equal(before[name], t) for name, t in tensors_of(run).items())
+    assert all(torch.equal(before[name], t) for name, t in checkpoint_tensors(run).items())
 
 
-def test_a_run_that_was_stopped_before_its_first_step_begins_anew(
-    trained: Path, built_root: Path, tmp_path: Path
-) -> None:
+def test_run_without_a_checkpoint_restarts(trained: Path, built_root: Path, tmp_path: Path) -> None:
     run = tmp_path / trained.name
     (run / "checkpoints").mkdir(parents=True)
     shutil.copy(trained / "config.json", run)
-    train_dcgan(built_root, tmp_path, TINY, resume=run)
-    assert (run / "training.gif").exists()
-    whole, again = tensors_of(trained), tensors_of(run)
-    assert all(torch.equal(whole[name], again[name]) for name in whole)
+    train_quickly(built_root, tmp_path, TINY, FOUR_EVALUATIONS, resume=run)
+    assert (run / "fakes_init.png").exists()
+    assert [line["step"] for line in read_metrics(run)] == EVALUATED_STEPS
 
 
-def test_a_run_is_not_resumed_on_other_data(trained: Path, root: Path, tmp_path: Path) -> None:
+def test_resuming_on_other_labels_is_refused(
+    trained: Path, built_root: Path, tmp_path: Path
+) -> None:
     run = shutil.copytree(trained, tmp_path / trained.name)
     config = read_config(run)
     config["data"]["labels_hash"] = "0" * 64
     (run / "config.json").write_text(json.dumps(config))
-    with pytest.raises(DataError, match="other labels"):
-        train_dcgan(root, tmp_path, TINY, resume=run)
-
-
-def test_threads_and_precision_are_measured_and_kept(built_root: Path, tmp_path: Path) -> None:
-    config = make_config(**SMALL | {"total_images": 32})
-    run = train_dcgan(built_root, tmp_path, config)
-    reason = read_config(run)["device"]["reason"]
-    assert "benchmarked: 1 thread" in reason
-    assert "bfloat16" in reason
-    torch.set_num_threads(1)
-
-
-def test_an_encoder_teaches_what_punks_look_like(built_root: Path, tmp_path: Path) -> None:
-    """Without a discriminator, noise becomes punks that training knows, or nearly."""
-    part = load_split(built_root, "latest", "default", "train")
-    sizes = {"width": 8, "z_dim": 8, "w_dim": 8, "batch_size": 16, "total_images": 16 * 200}
-    config = make_config(adversarial_start=1.0, lr=3e-3, **sizes)
-    drawn = []
-    for model in (
-        build_generator(config, color_counts(part.images)).eval(),
-        load_generator(train_dcgan(built_root, tmp_path, config, threads=1), CPU),
-    ):
-        with torch.inference_mode():
-            drawn.append(quantize(model(torch.randn(100, 16)))[0])
-    untrained, taught = (
-        NearestNeighborIndex(part.images).nearest(x)[1].float().mean() for x in drawn
-    )
-    assert taught < untrained / 2
-    assert len(drawn[1].flatten(1).unique(dim=0)) > 20, "not one punk again and again"
-
-
-def test_the_palette_head_knows_the_training_part_only(trained: Path, built_root: Path) -> None:
-    part = load_split(built_root, "latest", "default", "train")
-    head = load_generator(trained, CPU).layers[-1]
-    assert isinstance(head, PaletteHead)
-    assert head.known.sum() == (color_counts(part.images) > 0).sum()
+    with pytest.raises(DataError, match="labels .* are not those"):
+        train_dcgan(built_root, tmp_path, TINY, resume=run)

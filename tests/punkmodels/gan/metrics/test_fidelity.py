@@ -10,12 +10,12 @@ from punkdata.traits import LABELS
 from punkmodels.data.palette import color_table, to_rgba
 from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.gan.metrics.fidelity import (
-    SampleStatistics,
     NearestNeighborIndex,
+    SampleStatistics,
+    average_scores,
     expected_copy_rate,
     fidelity_scores,
     label_shares,
-    average_scores,
     off_alpha,
     total_variation,
 )
