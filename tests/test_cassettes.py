@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.cli import run
-from support.paths import REPOSITORY
-from support.sprites import iter_files
+from support.paths import REPOSITORY, iter_files
 
 from punkdata.snapshots.reader import list_snapshots
 from punkdata.snapshots.verify import verify_snapshot

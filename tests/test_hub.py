@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.sprites import iter_files
+from support.paths import iter_files
 
 from punkdata.snapshots.reader import Snapshot
 

@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from support.cpunks10k_package import pickle_frame
 from support.fuzzing import ByteEdit, byte_edits, check_reader, damage_bytes, fuzz_settings
-from support.sprites import encode_image, make_punks, pickle_frame, svg_uri
+from support.sprites import encode_image, make_punks, svg_uri
 
 from punkdata.images.decode import decode_image
 from punkdata.images.sprite import BACKGROUND_COLOR

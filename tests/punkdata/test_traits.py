@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.sprites import to_camel_case
+from support.cpunks10k_package import to_camel_case
 
 from punkdata.traits import (
     ACCESSORIES,

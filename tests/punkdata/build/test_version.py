@@ -4,8 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from support.cpunks10k_package import write_sdist
+from support.paths import iter_files
 from support.snapshots import Build
-from support.sprites import FakePunk, iter_files, write_sdist
+from support.sprites import FakePunk
 
 from punkdata.build import build_dataset
 from punkdata.errors import DataError

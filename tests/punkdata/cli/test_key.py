@@ -9,7 +9,7 @@ import pytest
 from support.cli import run
 from support.network import InstantSleep
 from support.opensea_server import KEY, Faults, OpenSeaServer
-from support.sprites import iter_files
+from support.paths import iter_files
 
 from punkdata.cli import console
 from punkdata.sources.opensea.api_key import key_path
@@ -88,7 +88,10 @@ def test_expiring_key_is_used_if_no_new_one_is_granted(
     assert run("key", "--renew") == 0
     server.disabled_endpoints = ("auth",)
     assert run("fetch", "--limit", 2, "--root", root) == 0
-    assert "did not issue an instant key (status 403); the old one is valid until" in capsys.readouterr().err
+    assert (
+        "did not issue an instant key (status 403); the old one is valid until"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("answer", [True, False])

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from support.network import Fetch, open_network
 from support.opensea_server import KEY, Faults, OpenSeaServer, make_punks
+from support.paths import iter_files
 from support.sales_events import make_sales
 from support.snapshots import build_version
-from support.sprites import iter_files
 
 from punkdata.build import build_dataset
 from punkdata.fetch import fetch_opensea

@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 import pytest
 from support.network import Fetch, open_network
 from support.opensea_server import KEY, OpenSeaServer, Request, make_punks
+from support.paths import iter_files
 from support.sales_events import make_sales
 from support.snapshots import build_version
-from support.sprites import iter_files
 
 from punkdata.build import build_dataset
 from punkdata.errors import DataError, LimitError

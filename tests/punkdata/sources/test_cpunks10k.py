@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.sprites import (
-    FakePunk,
+from support.cpunks10k_package import (
     make_labels_json,
     malicious_function,
     pickle_frame,
     to_camel_case,
     write_sdist,
 )
+from support.sprites import FakePunk
 
 from punkdata.errors import DataError
 from punkdata.sources.cpunks10k import check_sdist, iter_punks
@@ -36,7 +36,7 @@ def test_pickle_with_a_forbidden_function_is_rejected(
     tmp_path: Path, punks: list[FakePunk]
 ) -> None:
     images = {p.punk_id: np.zeros((24, 24, 4), np.float32) for p in punks}
-    frame = pickle_frame(images, hostile=malicious_function())
+    frame = pickle_frame(images, malicious=malicious_function())
     path = write_sdist(tmp_path / "x.tar.gz", punks, frame=frame)
     with pytest.raises(DataError, match=r"refers to os\.system"):
         list(iter_punks(path))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.sprites import malicious_function, pickle_frame
+from support.cpunks10k_package import malicious_function, pickle_frame
 
 from punkdata.errors import DataError
 from punkdata.sources.restricted_pickle import ArrayUnpickler, InertObject
@@ -40,7 +40,7 @@ def test_function_calls_in_a_pickle_are_rejected(
     with pytest.raises(DataError, match=r"refers to (posix|nt)\.mkdir"):
         load(pickle.dumps(Malicious()))
     with pytest.raises(DataError, match=r"refers to os\.system"):
-        load(pickle_frame({}, hostile=malicious_function()))
+        load(pickle_frame({}, malicious=malicious_function()))
     assert list(tmp_path.iterdir()) == []
 
 
