@@ -136,7 +136,7 @@ def test_stored_key_can_be_removed(capsys: Capture, monkeypatch: pytest.MonkeyPa
 def test_key_creation_reports_an_unavailable_server(server: OpenSeaServer, capsys: Capture) -> None:
     server.faults = Faults(unavailable=1.0)
     assert run("key", "--renew", sleep=InstantSleep()) == 5
-    assert "answered 503 8 times" in capsys.readouterr().err
+    assert "answered 8 times with status 503" in capsys.readouterr().err
 
 
 def test_environment_variable_takes_precedence(tmp_path: Path, root: Path, capsys: Capture) -> None:
