@@ -2,7 +2,7 @@
 
 The key is taken from the environment variable OPENSEA_API_KEY, else from the file named by
 --api-key-file, else from the configuration folder. A stored key belongs to one API and has an
-expiry date. The key is held as a SecretStr everywhere, and is written to only one file, which
+expiry date. The key is a SecretStr everywhere, and is written to only one file, which
 no other user can read.
 """
 

@@ -33,7 +33,7 @@ _MAX_ANNOUNCED_WAIT_S = 365 * 86_400.0
 class InterruptibleSleep:
     """A sleep function that another thread can interrupt.
 
-    When the program stops, the worker threads that are waiting must stop, too.
+    When the program stops, the worker threads that are waiting must stop as well.
     """
 
     def __init__(self) -> None:
@@ -191,7 +191,7 @@ class RateLimiter:
 def parse_retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:
     """Return the `Retry-After` header in seconds from now, or None if it is missing or invalid.
 
-    The header holds either a number of seconds or an HTTP date.
+    The header is either a number of seconds or an HTTP date.
     """
     text = headers.get("retry-after")
     if (seconds := _parse_number(text)) is not None:

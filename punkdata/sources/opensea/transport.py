@@ -147,7 +147,7 @@ class NetworkTransport(httpx.BaseTransport):
         self._http.close()
 
     def _get_limiter(self, url: httpx.URL, is_api: bool) -> RateLimiter:
-        # If the API serves images, too, they do not count toward the limit of the API.
+        # Images on the host of the API do not count toward the rate limit of the API.
         name = url.host if is_api else f"{url.host} (images)"
         with self._lock:
             if name not in self._limiters:

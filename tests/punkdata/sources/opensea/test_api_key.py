@@ -47,7 +47,7 @@ def test_stored_key_is_readable_by_this_user_only(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "config"
     store_key(folder, BASE_URL, instant_key())
     path = key_path(folder)
-    path.chmod(0o644)  # A file with an open mode is replaced, too.
+    path.chmod(0o644)  # A file that others can read is replaced.
     store_key(folder, BASE_URL, instant_key())
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(folder.iterdir()) == [path]
