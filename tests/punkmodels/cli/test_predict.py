@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from support.classifiers import save_exact_classifier
+from support.punkmodels_cli import run
+from support.sprites import FakePunk, png_bytes
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def weights(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_exact_classifier(built_root, tmp_path_factory.mktemp("weights") / "exact")
+
+
+def test_predict_prints_a_line_for_each_image(
+    weights: Path, punks: list[FakePunk], tmp_path: Path, capsys: Capture
+) -> None:
+    path = tmp_path / "p.png"
+    path.write_bytes(png_bytes(punks[0].sprite, 2))
+    assert run("predict", path, "--model", weights) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"{path}: {punks[0].type} ")
+    assert all(f"{name} " in out for name in punks[0].accessories)
+
+
+def test_predict_prints_json(
+    weights: Path, punks: list[FakePunk], tmp_path: Path, capsys: Capture
+) -> None:
+    path = tmp_path / "p.png"
+    path.write_bytes(png_bytes(punks[0].sprite, 2))
+    assert run("predict", path, tmp_path, "--model", weights, "--json") == 0
+    predictions = json.loads(capsys.readouterr().out)
+    assert len(predictions) == 2
+    assert set(predictions[0]) == {
+        "path",
+        "type",
+        "accessories",
+        "image_confidence",
+        "unknown_pixels",
+        "scores",
+    }
+    assert len(predictions[0]["scores"]) == 92
+
+
+def test_a_damaged_image_is_exit_code_6_after_the_others(
+    weights: Path, punks: list[FakePunk], tmp_path: Path, capsys: Capture
+) -> None:
+    good, bad = tmp_path / "good.png", tmp_path / "bad.png"
+    good.write_bytes(png_bytes(punks[0].sprite))
+    bad.write_bytes(b"GIF89a")
+    assert run("predict", bad, good, "--model", weights, "--json") == 6
+    out, err = capsys.readouterr()
+    assert [p["path"] for p in json.loads(out)] == [str(good)]
+    assert f"{bad} " in err
+
+
+def test_several_damaged_images_are_listed_and_counted(
+    weights: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"GIF89a")
+    assert run("predict", bad, bad, "--model", weights) == 6
+    err = capsys.readouterr().err
+    assert err.count(f"{bad} ") == 2
+    assert "2 of 2 images could not be classified" in err
+
+
+def test_brackets_in_a_file_name_are_printed_literally(
+    weights: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    folder = tmp_path / "[bold]a["
+    folder.mkdir()
+    for name in ("1.png", "2.png"):
+        (folder / name).write_bytes(b"GIF89a")
+    assert run("predict", folder, "--model", weights) == 6
+    assert f"{folder / '2.png'} is " in capsys.readouterr().err
+
+
+def test_bundled_weights_refuse_a_sprite_that_is_not_a_punk(
+    punks: list[FakePunk], tmp_path: Path, capsys: Capture
+) -> None:
+    path = tmp_path / "p.png"
+    path.write_bytes(png_bytes(punks[0].sprite, 2))
+    assert run("predict", path) == 6
+    assert "p.png is not a punk" in capsys.readouterr().err
+
+
+def test_a_folder_without_images_is_a_usage_error(tmp_path: Path, capsys: Capture) -> None:
+    assert run("predict", tmp_path) == 2
+    assert "contains no images" in capsys.readouterr().err

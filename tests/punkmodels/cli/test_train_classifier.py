@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.punkmodels_cli import run
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def runs(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a finished run."""
+    folder = tmp_path_factory.mktemp("runs")
+    options = ("--root", built_root, "--runs", folder, "--epochs", 1, "--threads", 1)
+    assert run("train", "classifier", *options) == 0
+    return folder
+
+
+def test_training_prints_the_run_folder(built_root: Path, tmp_path: Path, capsys: Capture) -> None:
+    options = ("--root", built_root, "--runs", tmp_path, "--epochs", 1, "--seed", 3)
+    assert run("train", "classifier", *options) == 0
+    out, err = capsys.readouterr()
+    assert out.strip() == str(tmp_path / "00001-classifier-quick")
+    assert "1 epoch on" in err
+    assert "using " in err
+    assert "next: punkmodels evaluate" in err
+
+
+def test_train_without_a_model_trains_the_classifier(
+    built_root: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PUNKDATA_ROOT", str(built_root))
+    assert run("train") == 0
+    err = capsys.readouterr().err
+    assert "training the classifier with the preset quick" in err
+    assert "for a generator: punkmodels train dcgan" in err
+    assert (tmp_path / "runs" / "00001-classifier-quick" / "checkpoints").is_dir()
+
+
+@pytest.mark.parametrize("option", [("--epochs", 9), ("--version", "s2-000000000000")], ids=str)
+def test_a_resumed_run_accepts_no_other_options(
+    option: tuple[object, ...], built_root: Path, runs: Path, capsys: Capture
+) -> None:
+    resume = ("--runs", runs, "--root", built_root, "--resume", "latest")
+    assert run("train", "classifier", *resume, *option) == 2
+    assert "keeps its own options" in capsys.readouterr().err
+
+
+def test_resuming_a_finished_run_says_so(built_root: Path, runs: Path, capsys: Capture) -> None:
+    assert run("train", "classifier", "--runs", runs, "--root", built_root, "--resume", 1) == 0
+    assert "is already finished" in capsys.readouterr().err
