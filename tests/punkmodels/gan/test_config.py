@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from support.gan import CPU
 
 from punkdata.errors import DataError
 from punkdata.traits import decode_labels
@@ -23,36 +25,40 @@ from punkmodels.gan.config import (
     make_config,
     read_dcgan_config,
 )
+from punkmodels.gan.evaluate_conditional import ConditionalEvaluation
+from punkmodels.gan.evaluation_report import GeneratorEvaluation
 from punkmodels.gan.generate import generate_sprites
 from punkmodels.gan.label_conditions import conditions_from_names
+from punkmodels.gan.metrics.conditional import ConditionalScores
+from punkmodels.gan.metrics.fidelity import FidelityScores
 from punkmodels.gan.networks import Generator
 from punkmodels.training.checkpoint import CheckpointMetadata, add_prefix, save_checkpoint
 from punkmodels.training.pretrained import WEIGHTS_FILE
 from punkmodels.training.run_dir import read_config
 
-CPU = torch.device("cpu")
 COUNTS = torch.randint(0, 4, (576, 222), generator=torch.Generator().manual_seed(0))
 SMALL = {"width": 4, "head_channels": 3, "z_dim": 8}
 
 
-def saved_run(folder: Path, head: str) -> tuple[Path, Generator]:
+def saved_run(run: Path, head: str) -> tuple[Path, Generator]:
+    """Write a run with an untrained generator."""
     config = make_config(head=head, **SMALL)
-    (folder / "checkpoints").mkdir(parents=True)
+    (run / "checkpoints").mkdir(parents=True)
     about = {
         "task": "dcgan",
         "options": config.__dict__,
         "data": {"version": "s2-0", "labels_hash": "0"},
         "device": {"name": "cpu", "threads": 1},
     }
-    (folder / "config.json").write_text(json.dumps(about))
+    (run / "config.json").write_text(json.dumps(about))
     model = build_generator(config, COUNTS).eval()
-    facts = CheckpointMetadata(step=1, finished=True)
-    save_checkpoint(folder, add_prefix("ema", model.state_dict()), facts)
-    return folder, model
+    metadata = CheckpointMetadata(step=1, finished=True)
+    save_checkpoint(run, add_prefix("ema", model.state_dict()), metadata)
+    return run, model
 
 
 @pytest.mark.parametrize("head", ["palette", "rgba"])
-def test_a_generator_comes_back_from_a_run_and_from_exported_weights(
+def test_generator_is_loaded_from_a_run_and_from_exported_weights(
     head: str, tmp_path: Path
 ) -> None:
     run, model = saved_run(tmp_path / "run", head)
@@ -60,58 +66,68 @@ def test_a_generator_comes_back_from_a_run_and_from_exported_weights(
     assert torch.equal(load_generator(run, CPU)(z), model(z))
     export_generator(run, tmp_path / "weights")
     assert (tmp_path / "weights" / WEIGHTS_FILE).exists()
-    again = load_generator(tmp_path / "weights", CPU)(z)
-    assert (again - model(z)).abs().mean() < 0.02  # half precision
+    exported = load_generator(tmp_path / "weights", CPU)(z)
+    assert (exported - model(z)).abs().mean() < 0.02  # half precision
 
 
-def test_recipes_differ_and_what_is_chosen_is_stronger() -> None:
+def test_chosen_options_override_recipe_and_preset() -> None:
     modern, classic = make_config(), make_config(recipe="classic")
     assert modern == DcganConfig()
     assert (classic.head, classic.r1_gamma, classic.beta_1, classic.lr) == ("rgba", 0, 0.5, 2e-4)
     assert make_config("best", "classic", lr=0.5).lr == 0.5
-    rgba, alone = make_config(head="rgba"), make_config(w_dim=0)
-    assert (rgba.color_embedding_dim, rgba.w_dim) == (0, 0), "these are of the palette's colors"
-    assert (alone.color_embedding_dim, alone.beta_1, modern.beta_1) == (
-        modern.color_embedding_dim,
-        0,
-        0.9,
-    )
-    assert make_config(w_dim=0, beta_1=0.5).beta_1 == 0.5
     assert make_config("best").total_images > modern.total_images
 
 
-def test_what_is_asked_for_decides_who_teaches() -> None:
-    """Labels and tone leave nothing open: the very punk can be shown. Else an encoder describes
-    what they leave open.
-    """
-    both = make_config(conditional="labels", skin_tone=True)
-    assert (both.pixel_loss, both.w_dim, both.beta_1, both.class_balance) == (True, 0, 0.9, 0.5)
-    for config in (
-        make_config(conditional="labels"),
-        make_config(conditional="type", skin_tone=True),
-    ):
-        assert (config.pixel_loss, config.w_dim) == (False, DcganConfig.w_dim)
-    unmatched = make_config(conditional="labels", skin_tone=True, pixel_loss=False)
-    assert (unmatched.pixel_loss, unmatched.w_dim) == (False, DcganConfig.w_dim)
-    alone = make_config(conditional="labels", skin_tone=True, pixel_loss=False, w_dim=0)
-    assert alone.beta_1 == 0
+def test_rgba_head_has_no_color_embedding_and_no_encoder() -> None:
+    rgba = make_config(head="rgba")
+    assert (rgba.color_embedding_dim, rgba.w_dim) == (0, 0)
+
+
+def test_training_without_an_encoder_has_no_momentum() -> None:
+    assert make_config().beta_1 == 0.9
+    adversarial = make_config(w_dim=0)
+    assert adversarial.color_embedding_dim == make_config().color_embedding_dim
+    assert adversarial.beta_1 == 0
+    assert make_config(w_dim=0, beta_1=0.5).beta_1 == 0.5
+
+
+def test_labels_and_skin_tone_use_the_pixel_loss_instead_of_an_encoder() -> None:
+    config = make_config(conditional="labels", skin_tone=True)
+    assert (config.pixel_loss, config.w_dim) == (True, 0)
+    assert (config.beta_1, config.class_balance) == (0.9, 0.5)
     assert not make_config(conditional="labels", skin_tone=True, recipe="classic").pixel_loss
 
 
+def test_other_conditions_use_an_encoder() -> None:
+    for options in (
+        {"conditional": "labels"},
+        {"conditional": "type", "skin_tone": True},
+        {"conditional": "labels", "skin_tone": True, "pixel_loss": False},
+    ):
+        config = make_config(**options)  # type: ignore[arg-type]
+        assert (config.pixel_loss, config.w_dim) == (False, DcganConfig.w_dim)
+    adversarial = make_config(conditional="labels", skin_tone=True, pixel_loss=False, w_dim=0)
+    assert adversarial.beta_1 == 0
+
+
 @pytest.mark.parametrize(
-    "options",
+    ("options", "message"),
     [
-        {"head": "rgba", "w_dim": 4},
-        {"pixel_loss": True},
-        {"pixel_loss": True, "head": "rgba", "conditional": "labels"},
+        ({"head": "rgba", "w_dim": 4}, "encoder .* requires the palette head"),
+        ({"pixel_loss": True}, "pixel loss requires"),
+        ({"pixel_loss": True, "head": "rgba", "conditional": "labels"}, "pixel loss requires"),
+        ({"network": "mlp", "head": "palette"}, "mlp network has no palette head"),
+        ({"network": "mlp", "conditional": "labels"}, "mlp network has no palette head"),
+        ({"trains_on_punks": False, "conditional": "type"}, "need punks as training images"),
     ],
+    ids=str,
 )
-def test_teachers_without_a_palette_or_a_condition_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(DataError, match="of a palette head|palette head only"):
+def test_contradicting_options_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
         build_generator(make_config(**options), COUNTS)
 
 
-def test_a_run_that_is_no_dcgan_is_refused(tmp_path: Path) -> None:
+def test_run_of_a_classifier_is_refused(tmp_path: Path) -> None:
     run, _ = saved_run(tmp_path / "run", "rgba")
     config = json.loads((run / "config.json").read_text())
     (run / "config.json").write_text(json.dumps(config | {"task": "classifier"}))
@@ -131,33 +147,43 @@ def test_weights_that_do_not_fit_are_refused(damage: str, tmp_path: Path) -> Non
         del tensors["layers.12.colors"]
     if damage == "nan":
         tensors["layers.0.weight"][0] = torch.nan
-    facts = CheckpointMetadata(step=2, finished=True)
-    save_checkpoint(run, add_prefix("ema", tensors), facts)
-    with pytest.raises(DataError, match=r"do not match the network|NaN or infinite"):
+    save_checkpoint(run, add_prefix("ema", tensors), CheckpointMetadata(step=2, finished=True))
+    with pytest.raises(DataError):
         load_generator(run, CPU)
 
 
-def test_the_generator_that_ships_is_small_and_draws_different_sprites_of_the_palette() -> None:
-    assert (BUNDLED_DCGAN / WEIGHTS_FILE).stat().st_size < 5e6
-    assert "frechet_distance" in read_config(BUNDLED_DCGAN)["scores"]["scores"]
+def test_bundled_weights_are_small() -> None:
+    sizes = [(run / WEIGHTS_FILE).stat().st_size for run in (BUNDLED_DCGAN, BUNDLED_CONDITIONAL)]
+    assert sizes[0] < 5e6
+    assert sum(sizes) < 10e6
+
+
+def test_bundled_configs_have_the_fields_of_evaluations() -> None:
+    names = {field.name for field in fields(GeneratorEvaluation)} - {"source", "label_frequencies"}
+    for run in (BUNDLED_DCGAN, BUNDLED_CONDITIONAL):
+        scores = read_config(run)["scores"]
+        assert set(scores) == names
+        assert set(scores["scores"]) == {field.name for field in fields(FidelityScores)}
+    conditional = read_config(BUNDLED_CONDITIONAL)["conditional"]
+    names = {field.name for field in fields(ConditionalEvaluation)} - {"labels"}
+    assert set(conditional) == names
+    assert set(conditional["unseen"]) == {field.name for field in fields(ConditionalScores)}
+
+
+def test_bundled_generator_outputs_distinct_sprites_of_the_palette() -> None:
     sprites, raw = generate_sprites(load_generator(BUNDLED_DCGAN, CPU), 100, seed=0)
     assert quantize(raw)[1].max() < 0.01
     assert len(sprites.flatten(1).unique(dim=0)) == 100
 
 
-def test_the_generator_that_can_be_asked_draws_what_it_is_asked_for() -> None:
-    sizes = [
-        (folder / WEIGHTS_FILE).stat().st_size for folder in (BUNDLED_DCGAN, BUNDLED_CONDITIONAL)
-    ]
-    assert sum(sizes) < 10e6
-    config = read_dcgan_config(BUNDLED_CONDITIONAL).options
-    wishes = [("Zombie", ["3D Glasses"]), ("Female", ["Pipe", "Tiara"]), ("Alien", ["Hoodie"])]
-    condition = torch.cat([conditions_from_names(config, 4, *wish, None) for wish in wishes])
-    sprites, _ = generate_sprites(
-        load_generator(BUNDLED_CONDITIONAL, CPU), 12, 0, condition=condition
-    )
-    seen = logits_to_labels(load_classifier(BUNDLED_CLASSIFIER, CPU)(sprites)).numpy()
-    for i, (punk_type, accessories) in enumerate(wishes):
-        for row in seen[4 * i : 4 * i + 4]:
+def test_bundled_conditional_generator_follows_its_conditions() -> None:
+    spec = read_dcgan_config(BUNDLED_CONDITIONAL).options.condition_spec
+    traits = [("Zombie", ["3D Glasses"]), ("Female", ["Pipe", "Tiara"]), ("Alien", ["Hoodie"])]
+    condition = torch.cat([conditions_from_names(spec, 4, *punk, None) for punk in traits])
+    model = load_generator(BUNDLED_CONDITIONAL, CPU)
+    sprites, _ = generate_sprites(model, 12, 0, condition=condition)
+    predicted = logits_to_labels(load_classifier(BUNDLED_CLASSIFIER, CPU)(sprites)).numpy()
+    for i, (punk_type, accessories) in enumerate(traits):
+        for row in predicted[4 * i : 4 * i + 4]:
             assert decode_labels(row) == (punk_type, tuple(accessories))
     assert detect_skin_tones(sprites)[4:8].tolist() == [1, 2, 3, 4]

@@ -2,20 +2,26 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.distributions import Normal, kl_divergence
+from torch.distributions import Normal
+from torch.distributions import kl_divergence as torch_kl_divergence
 
 from punkmodels.data.palette import color_counts, color_table, to_rgba
 from punkmodels.gan.networks import Generator
-from punkmodels.gan.vae_encoder import Encoder, divergence, encoder_loss
+from punkmodels.gan.vae_encoder import Encoder, encoder_loss, kl_divergence
 from punkmodels.training.distributed import RandomStream
 
 
 @pytest.fixture
 def indices() -> torch.Tensor:
-    """Two kinds of sprites."""
+    """Two different sprites, eight times each."""
     random = torch.Generator().manual_seed(0)
-    kinds = torch.randint(0, 9, (2, 24, 24), generator=random)
-    return kinds.repeat(8, 1, 1).to(torch.uint8)
+    sprites = torch.randint(0, 9, (2, 24, 24), generator=random)
+    return sprites.repeat(8, 1, 1).to(torch.uint8)
+
+
+@pytest.fixture
+def images(indices: torch.Tensor) -> torch.Tensor:
+    return to_rgba(indices, color_table(color_embedding_dim=3))
 
 
 @pytest.fixture
@@ -24,27 +30,29 @@ def networks(indices: torch.Tensor) -> tuple[Encoder, Generator]:
     return Encoder(4, 3, 6, 5), Generator(6, 4, color_counts(indices), 3, 3, w_dim=5)
 
 
-def test_the_divergence_is_that_of_normal_distributions() -> None:
+def stream() -> RandomStream:
+    return RandomStream(torch.Generator().manual_seed(0))
+
+
+def test_kl_divergence_equals_that_of_torch() -> None:
     mean, log_variance = torch.randn(2, 7, 3)
-    expected = kl_divergence(Normal(mean, (log_variance / 2).exp()), Normal(0.0, 1.0)).sum(dim=1)
-    assert torch.allclose(divergence(mean, log_variance), expected, atol=1e-5)
+    normal = Normal(mean, (log_variance / 2).exp())
+    expected = torch_kl_divergence(normal, Normal(0.0, 1.0)).sum(dim=1)
+    assert torch.allclose(kl_divergence(mean, log_variance), expected, atol=1e-5)
 
 
-def test_what_is_said_of_w_stays_finite(networks: tuple[Encoder, Generator]) -> None:
+def test_variance_is_finite_for_extreme_images(networks: tuple[Encoder, Generator]) -> None:
     mean, log_variance = networks[0](torch.full((2, 7, 24, 24), 1e6))
     assert mean.shape == log_variance.shape == (2, 5)
     assert log_variance.exp().isfinite().all()
 
 
-def test_it_teaches_to_redraw_and_to_map(
-    indices: torch.Tensor, networks: tuple[Encoder, Generator]
+def test_training_reconstructs_images_and_fits_the_mapping(
+    indices: torch.Tensor, images: torch.Tensor, networks: tuple[Encoder, Generator]
 ) -> None:
     encoder, generator = networks
-    images = to_rgba(indices, color_table(color_embedding_dim=3))
-    learners = [*encoder.parameters(), *generator.parameters()]
-    optimizer = torch.optim.Adam(learners, 5e-3)
-    random = RandomStream(torch.Generator().manual_seed(0))
-    losses = []
+    optimizer = torch.optim.Adam([*encoder.parameters(), *generator.parameters()], 5e-3)
+    random, losses = stream(), []
     for _ in range(300):
         loss = encoder_loss(encoder, generator, images, indices, random, 0.01)
         optimizer.zero_grad()
@@ -54,55 +62,46 @@ def test_it_teaches_to_redraw_and_to_map(
     assert losses[-1] < losses[0] / 10
     head = generator.layers[-1]
     w, _ = encoder(images)
-    assert (
-        head.pixel_nll(generator.features(w), indices).mean() < 20
-    )  # of 576 pixels, each 0.7 at first
+    # An untrained head has about 0.7 nats for each of the 576 pixels.
+    assert head.pixel_nll(generator.features(w), indices).mean() < 20
     assert generator.mapping
     with torch.inference_mode():
-        mapped, unmapped = (
+        mapped, gaussian = (
             torch.cdist(points, w).amin(dim=1).median()
             for points in (generator.mapping(torch.randn(300, 11)), torch.randn(300, 5))
         )
-    assert mapped < unmapped / 2, "w lies where training needs it, and noise does not"
+    assert mapped < gaussian / 2, "mapped noise is closer to w of real images"
 
 
-def test_the_mapping_does_not_change_what_w_is(
-    indices: torch.Tensor, networks: tuple[Encoder, Generator]
+def test_mapping_loss_has_no_gradient_for_the_encoder(
+    indices: torch.Tensor, images: torch.Tensor, networks: tuple[Encoder, Generator]
 ) -> None:
-    """Its loss has no gradient for the encoder of images, nor for the layers that draw."""
     encoder, generator = networks
-    images = to_rgba(indices, color_table(color_embedding_dim=3))
 
     def gradient() -> torch.Tensor:
-        random = RandomStream(torch.Generator().manual_seed(0))
-        encoder_loss(encoder, generator, images, indices, random).backward()
+        encoder_loss(encoder, generator, images, indices, stream()).backward()
         weight = encoder.layers[0].weight
-        found, weight.grad = weight.grad, None
-        return found
+        grad, weight.grad = weight.grad, None
+        return grad
 
     before = gradient()
     assert generator.mapping
     with torch.no_grad():
-        generator.mapping.log_spread.fill_(-1)
+        generator.mapping.log_std.fill_(-1)
     assert torch.equal(gradient(), before)
 
 
-def test_less_weight_on_what_w_tells_costs_less(
-    indices: torch.Tensor, networks: tuple[Encoder, Generator]
+def test_kl_weight_scales_the_divergence_of_w(
+    indices: torch.Tensor, images: torch.Tensor, networks: tuple[Encoder, Generator]
 ) -> None:
-    images = to_rgba(indices, color_table(color_embedding_dim=3))
-    free, paid = (
-        encoder_loss(
-            *networks, images, indices, RandomStream(torch.Generator().manual_seed(0)), weight
-        )
-        for weight in (0.0, 1.0)
+    without, full = (
+        encoder_loss(*networks, images, indices, stream(), weight) for weight in (0.0, 1.0)
     )
-    told = divergence(*networks[0](images)).mean()
-    assert (paid - free).item() == pytest.approx(told.item(), rel=1e-3)
+    expected = kl_divergence(*networks[0](images)).mean()
+    assert (full - without).item() == pytest.approx(expected.item(), rel=1e-3)
 
 
-def test_only_a_mapped_palette_can_be_taught(indices: torch.Tensor) -> None:
+def test_generator_without_a_mapping_is_refused(indices: torch.Tensor) -> None:
     encoder, generator = Encoder(4, 0, 6, 5), Generator(6, 4)
-    images = to_rgba(indices, color_table())
     with pytest.raises(ValueError, match="mapping"):
-        encoder_loss(encoder, generator, images, indices, RandomStream(torch.Generator()))
+        encoder_loss(encoder, generator, to_rgba(indices, color_table()), indices, stream())

@@ -4,14 +4,16 @@ import pytest
 import torch
 
 from punkdata.traits import LABELS
-from punkmodels.gan.metrics.conditional import PixelRules, conditional_scores, per_label_accuracy
+from punkmodels.gan.metrics.conditional import PixelRules, conditional_scores, recall_per_label
 
 MALE, FEMALE, PIPE, MOLE = (LABELS.index(name) for name in ("Male", "Female", "Pipe", "Mole"))
 
 
-def punk(*labels: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """A sprite on which each label has a pixel of its own, a mole none, and men's pipes another
-    one than women's.
+def make_punk(*labels: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return a sprite and its labels.
+
+    Each label has a pixel of its own, except a mole, which has none; the pipes of male and of
+    female punks have different pixels.
     """
     sprite, row = torch.zeros(24, 24, dtype=torch.uint8), torch.zeros(92, dtype=torch.bool)
     for label in labels:
@@ -21,40 +23,43 @@ def punk(*labels: int) -> tuple[torch.Tensor, torch.Tensor]:
     return sprite, row
 
 
-PUNKS = [punk(*worn) for worn in ((MALE,), (FEMALE,), (MALE, PIPE), (FEMALE, PIPE), (MALE, MOLE))]
-SPRITES, VISIBLE = (torch.stack(column) for column in zip(*PUNKS, strict=True))
+LABEL_SETS = ((MALE,), (FEMALE,), (MALE, PIPE), (FEMALE, PIPE), (MALE, MOLE))
+SPRITES, VISIBLE = (
+    torch.stack(column) for column in zip(*(make_punk(*s) for s in LABEL_SETS), strict=True)
+)
 RULES = PixelRules(SPRITES, VISIBLE)
 
 
-def test_pixels_tell_the_labels_that_have_some_of_their_own() -> None:
-    assert RULES.told.nonzero()[:, 0].tolist() == sorted([MALE, FEMALE, PIPE])
-    assert torch.equal(RULES.labels(SPRITES)[:, RULES.told], VISIBLE[:, RULES.told])
+def test_pixel_rules_decide_labels_with_pixels_of_their_own() -> None:
+    assert RULES.decidable.nonzero()[:, 0].tolist() == sorted([MALE, FEMALE, PIPE])
+    predicted = RULES.predict(SPRITES)
+    assert torch.equal(predicted[:, RULES.decidable], VISIBLE[:, RULES.decidable])
     blank = torch.zeros(1, 24, 24, dtype=torch.uint8)
-    assert not RULES.labels(blank).any()
+    assert not RULES.predict(blank).any()
 
 
-def test_a_draw_is_right_only_if_all_labels_are() -> None:
-    drawn = SPRITES.clone()
-    drawn[0, 5, PIPE % 24], drawn[1, 23, 23] = 7, 9
-    off = (drawn != SPRITES).flatten(1).sum(dim=1)
-    by_net = VISIBLE.clone()
-    by_net[4, MOLE] = False
-    found = conditional_scores(VISIBLE, by_net, RULES, drawn, off)
-    assert (found.draws, found.label_sets) == (5, 5)
-    assert found.label_exact_match == pytest.approx(0.8)
-    assert found.label_exact_match_by_rules == pytest.approx(0.6), "all men are blank there"
-    assert found.exact == pytest.approx(0.6)
-    assert (found.wrong_pixels_median, found.wrong_pixels_mean) == (0, pytest.approx(0.4))
-    drawn[2, 6, PIPE % 24] = 0
-    assert conditional_scores(
-        VISIBLE, by_net, RULES, drawn, off
-    ).label_exact_match_by_rules == pytest.approx(0.4)
+def test_exact_match_needs_all_labels_and_all_pixels() -> None:
+    generated = SPRITES.clone()
+    generated[0, 5, PIPE % 24], generated[1, 23, 23] = 7, 9
+    wrong_pixels = (generated != SPRITES).flatten(1).sum(dim=1)
+    predicted = VISIBLE.clone()
+    predicted[4, MOLE] = False
+    scores = conditional_scores(VISIBLE, predicted, RULES, generated, wrong_pixels)
+    assert (scores.num_samples, scores.label_sets) == (5, 5)
+    assert scores.label_exact_match == pytest.approx(0.8)
+    # Both male punks without a pipe lack the mark at which the first one has a wrong pixel.
+    assert scores.label_exact_match_by_rules == pytest.approx(0.6)
+    assert scores.pixel_exact_match == pytest.approx(0.6)
+    assert (scores.wrong_pixels_median, scores.wrong_pixels_mean) == (0, pytest.approx(0.4))
+    generated[2, 6, PIPE % 24] = 0
+    scores = conditional_scores(VISIBLE, predicted, RULES, generated, wrong_pixels)
+    assert scores.label_exact_match_by_rules == pytest.approx(0.4)
 
 
-def test_labels_are_told_with_how_often_they_are_drawn_the_worst_first() -> None:
-    by_net = VISIBLE.clone()
-    by_net[2, PIPE] = by_net[4, MOLE] = False
-    assert per_label_accuracy(VISIBLE, by_net) == [
+def test_recall_per_label_is_sorted_by_recall() -> None:
+    predicted = VISIBLE.clone()
+    predicted[2, PIPE] = predicted[4, MOLE] = False
+    assert recall_per_label(VISIBLE, predicted) == [
         ("Mole", 1, 0.0),
         ("Pipe", 2, 0.5),
         ("Female", 2, 1.0),
