@@ -9,6 +9,7 @@ import re
 import shlex
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -85,8 +86,8 @@ def shell_quote(path: str | Path) -> str:
 
 
 def utc_now() -> datetime:
-    """Return the current time in UTC, rounded down to a second as in all stored times."""
-    return datetime.now(UTC).replace(microsecond=0)
+    """Return the current time in UTC, rounded down to a second."""
+    return datetime.fromtimestamp(int(time.time()), UTC)
 
 
 @contextmanager

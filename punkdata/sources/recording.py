@@ -18,6 +18,7 @@ import gzip
 import hashlib
 import os
 import threading
+import time
 import zlib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -222,7 +223,7 @@ class Recording:
         """Flush everything to disk, then mark the recording as finished."""
         fsync_tree(self.path)
         self.info.status = status
-        self.info.finished_at = datetime.now(UTC).isoformat()
+        self.info.finished_at = datetime.fromtimestamp(time.time(), UTC).isoformat()
         self.save_info()
 
     def save_info(self) -> None:
