@@ -19,7 +19,7 @@ from punkdata.fetch import fetch_cpunks10k
 from punkdata.snapshots.reader import open_snapshot
 from punkdata.snapshots.tables import extract_labels
 from punkdata.snapshots.verify import KNOWN_TYPES, verify_snapshot
-from punkdata.splits import MIN_SUPPORT, published_split, stratify
+from punkdata.splits import MIN_SUPPORT, load_published_split, stratify
 from punkmodels.classifier.features import embed
 from punkmodels.data.splits import SplitName, load_split
 from punkmodels.gan.metrics.distances import frechet_distance
@@ -43,15 +43,15 @@ def test_real_punks_build_the_known_version(real_root: Path) -> None:
     assert snapshot.version == "s2-d3cdb2a8861d"
     checks = list(verify_snapshot(snapshot))
     assert [c.problem for c in checks] == [None] * 6
-    assert checks[-1].note.startswith("10,000 different punks")
+    assert checks[-1].note.startswith("10,000 distinct images")
 
 
 def test_published_split_is_reproducible_from_the_labels(real_root: Path) -> None:
     rows = open_snapshot(real_root).punks().sort_by("punk_id")
     labels = extract_labels(rows)
-    assert (stratify(np.arange(10_000), labels) == published_split()).all()
+    assert (stratify(np.arange(10_000), labels) == load_published_split()).all()
     for split, share in ((1, 0.1), (2, 0.1)):
-        positives = labels[published_split() == split].sum(axis=0)
+        positives = labels[load_published_split() == split].sum(axis=0)
         support = labels.sum(axis=0)
         assert (positives[support >= MIN_SUPPORT] >= 1).all()
         assert np.abs(positives - support * share).max() < 2
@@ -101,8 +101,8 @@ def test_wheel_runs_in_a_clean_environment(tmp_path: Path) -> None:
         [
             scripts / "python",
             "-c",
-            "from punkdata import PunkDataset; from punkdata.splits import published_split; "
-            "assert len(published_split()) == 10_000",
+            "from punkdata import PunkDataset; from punkdata.splits import load_published_split; "
+            "assert len(load_published_split()) == 10_000",
         ],
     ):
         subprocess.run(line, cwd=tmp_path, env=environment, check=True, capture_output=True)
