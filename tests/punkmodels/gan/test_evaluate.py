@@ -10,21 +10,17 @@ from PIL import Image
 from punkdata.errors import DataError
 from punkmodels.data.palette import color_table, to_rgba
 from punkmodels.data.splits import load_split
-from punkmodels.gan.evaluate import (
-    GeneratorEvaluation,
-    evaluate_sprites,
-    markdown,
-    rows,
-)
+from punkmodels.gan.evaluate import evaluate_sprites
+from punkmodels.gan.evaluation_report import GeneratorEvaluation, format_markdown, score_table
 
 
 @pytest.fixture(scope="module")
 def sprites(built_root: Path) -> torch.Tensor:
-    """120 sprites: every training punk, and the same with a pixel changed."""
+    """120 sprites: each training punk, the same with a changed row, and some again."""
     real = load_split(built_root, "latest", "default", "train").images
-    other = real.clone()
-    other[:, 0, 0] = 7
-    return torch.cat([real, other, real])[:120]
+    changed = real.clone()
+    changed[:, 0, 0] = 7
+    return torch.cat([real, changed, real])[:120]
 
 
 @pytest.fixture(scope="module")
@@ -39,31 +35,42 @@ def result(sprites: torch.Tensor, built_root: Path, out: Path) -> GeneratorEvalu
     return evaluate_sprites("drawings", raw, built_root, out=out)
 
 
-def test_scores_are_of_what_was_drawn(
-    result: GeneratorEvaluation, sprites: torch.Tensor, built_root: Path
-) -> None:
-    train = len(load_split(built_root, "latest", "default", "train"))
-    assert (result.sprites, result.draws) == (120, 1)
+def test_scores_describe_the_sprites(result: GeneratorEvaluation, built_root: Path) -> None:
+    num_train = len(load_split(built_root, "latest", "default", "train"))
+    assert (result.num_samples, result.num_subsets) == (120, 1)
     assert result.scores.palette_validity == pytest.approx(575 / 576, abs=0.001)
     assert result.scores.alpha_validity == 1
-    assert result.scores.train_copy_rate <= (120 - train) / 120
-    assert result.scores.frechet_distance is None, "120 are fewer than a draw"
+    assert result.scores.train_copy_rate <= (120 - num_train) / 120
+    assert result.scores.frechet_distance is None, "120 sprites are less than a subset"
+
+
+def test_references_are_held_out_and_training_punks(result: GeneratorEvaluation) -> None:
     assert result.test_reference.train_copy_rate == 0
     assert result.train_reference.train_copy_rate == 1
     assert 0 <= result.expected_copy_rate <= 1
 
 
-def test_it_is_written_as_json_table_and_picture(result: GeneratorEvaluation, out: Path) -> None:
+def test_scores_are_averaged_over_subsets(sprites: torch.Tensor, built_root: Path) -> None:
+    raw = to_rgba(torch.cat([sprites, sprites]), color_table())
+    result = evaluate_sprites("drawings", raw, built_root, subset_size=100)
+    assert (result.num_samples, result.num_subsets) == (200, 2)
+    assert result.scores.frechet_distance is not None
+    assert result.frechet_std > 0
+
+
+def test_results_are_written_as_json_table_and_image(
+    result: GeneratorEvaluation, out: Path
+) -> None:
     assert json.loads((out / "metrics.json").read_text())["source"] == "drawings"
     page = (out / "metrics.md").read_text()
-    assert page == markdown(result)
+    assert page == format_markdown(result)
     assert "| recall |" in page
-    with Image.open(out / "nearest_neighbors.png") as picture:
-        assert picture.size == (16 * 96, 6 * 96)
+    with Image.open(out / "nearest_neighbors.png") as image:
+        assert image.size == (16 * 96, 6 * 96)
 
 
-def test_two_sources_stand_side_by_side(result: GeneratorEvaluation) -> None:
-    head, *body = rows(result, result)
+def test_table_has_a_column_per_source_and_the_references(result: GeneratorEvaluation) -> None:
+    head, *body = score_table(result, result)
     assert head == ("score", "drawings", "drawings", "test reference", "train reference")
     assert body[0][:4] == ("Fréchet distance", "-", "-", "-")
 

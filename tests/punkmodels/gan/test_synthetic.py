@@ -8,21 +8,17 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support.classifiers import tiny_config
+from support.gan import CPU, checkpoint_tensors
+from support.punkmodels_cli import run as run_cli
 
-from punkdata.cli import console
 from punkdata.errors import DataError, UsageError
 from punkdata.trait_rules import ACCESSORY_KINDS, ACCESSORY_SLOTS, allowed_accessories, check_traits
 from punkdata.traits import ACCESSORIES, LABELS, TYPES, encode_labels
-from punkmodels.classifier.config import (
-    BUNDLED_CLASSIFIER,
-    ClassifierMetadata,
-    load_classifier,
-    make_config,
-)
+from punkmodels.classifier.config import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.classifier.evaluate import predict_logits
 from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.classifier.train import train_classifier
-from punkmodels.cli import app
 from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.data.synthetic_examples import EXAMPLES_FILE, load_examples, save_examples
 from punkmodels.gan.config import BUNDLED_CONDITIONAL, BUNDLED_DCGAN
@@ -31,91 +27,82 @@ from punkmodels.gan.synthetic import (
     generate_labeled_examples,
     sample_new_label_sets,
 )
-from punkmodels.training.checkpoint import load_checkpoint
-from punkmodels.training.run_dir import read_config
+from punkmodels.training.run_dir import read_config, read_metrics
 
-CPU = torch.device("cpu")
-TINY = make_config(epochs=2, batch_size=16, width=4, hidden=16, color_embedding_dim=4)
-AUGMENTED = replace(TINY, augment_with=str(BUNDLED_CONDITIONAL), augment_fraction=0.5)
+AUGMENTED = replace(
+    tiny_config(epochs=2), augment_with=str(BUNDLED_CONDITIONAL), augment_fraction=0.5
+)
 
 
 @pytest.fixture(scope="module")
-def part(built_root: Path) -> SplitTensors:
+def train(built_root: Path) -> SplitTensors:
     return load_split(built_root, "latest", "default", "train")
 
 
-def worn_by_chance(count: int, rare: str) -> torch.Tensor:
-    """Outfits that punks can wear, a rare one among three of them: (count, 92)."""
+def random_labels(count: int, rare: str) -> torch.Tensor:
+    """Return possible label sets, (count, 92), of which only three have the rare accessory."""
     rng = random.Random(0)
     rows = []
     for i in range(count):
-        kind = rng.choice(TYPES) if i > 2 else "Female"
-        worn = [rare] if i < 3 else []
-        for place in rng.sample(ACCESSORY_SLOTS, 3):
-            names = [
-                n
-                for k in place
-                for n in ACCESSORY_KINDS[k]
-                if n in allowed_accessories(kind) and n != rare
-            ]
-            if names and not any(rare in ACCESSORY_KINDS[k] for k in place):
-                worn.append(rng.choice(names))
-        rows.append(encode_labels(kind, worn))
+        punk_type = rng.choice(TYPES) if i > 2 else "Female"
+        accessories = [rare] if i < 3 else []
+        for slot in rng.sample(ACCESSORY_SLOTS, 3):
+            names = [name for kind in slot for name in ACCESSORY_KINDS[kind]]
+            allowed = [n for n in names if n in allowed_accessories(punk_type) and n != rare]
+            if allowed and rare not in names:
+                accessories.append(rng.choice(allowed))
+        rows.append(encode_labels(punk_type, accessories))
     return torch.from_numpy(np.stack(rows))
 
 
-def test_outfits_are_new_and_can_be_worn() -> None:
-    labels = worn_by_chance(400, "Tiara")
-    made = sample_new_label_sets(labels, 300, seed=0)
+def test_sampled_label_sets_are_new_and_possible() -> None:
+    labels = random_labels(400, "Tiara")
+    sampled = sample_new_label_sets(labels, 300, seed=0)
     known = {row.tobytes() for row in labels.bool().numpy()}
-    assert sum(row.tobytes() in known for row in made) < 10
-    for row in made:
-        (kind,) = np.flatnonzero(row[: len(TYPES)])
-        check_traits(TYPES[kind], [LABELS[i] for i in np.flatnonzero(row) if i >= len(TYPES)])
+    assert sum(row.tobytes() in known for row in sampled) < 10
+    for row in sampled:
+        (punk_type,) = np.flatnonzero(row[: len(TYPES)])
+        accessories = [LABELS[i] for i in np.flatnonzero(row) if i >= len(TYPES)]
+        check_traits(TYPES[punk_type], accessories)
 
 
-def test_only_what_training_knows_is_worn_and_the_rare_more_often_than_before() -> None:
-    labels = worn_by_chance(400, "Tiara")
-    made = sample_new_label_sets(labels, 3000, seed=0).sum(axis=0)
-    there = labels.sum(dim=0).numpy()
-    assert not made[there == 0].any()
-    tiara, others = LABELS.index("Tiara"), (there > 3) & (np.arange(92) >= len(TYPES))
-    before, after = (many[tiara] / many[others].mean() for many in (there, made))
+def test_sampled_label_sets_have_rare_accessories_more_often() -> None:
+    labels = random_labels(400, "Tiara")
+    sampled_counts = sample_new_label_sets(labels, 3000, seed=0).sum(axis=0)
+    train_counts = labels.sum(dim=0).numpy()
+    assert not sampled_counts[train_counts == 0].any(), "unknown accessories are not sampled"
+    tiara = LABELS.index("Tiara")
+    is_common = (train_counts > 3) & (np.arange(92) >= len(TYPES))
+    before, after = (
+        counts[tiara] / counts[is_common].mean() for counts in (train_counts, sampled_counts)
+    )
     assert after > 2 * before
 
 
-def test_a_seed_means_the_same_examples(part: SplitTensors) -> None:
-    one, same, other = (
-        generate_labeled_examples(BUNDLED_CONDITIONAL, part, 20, seed, CPU, visible_only=True)
+def test_seed_determines_the_examples(train: SplitTensors) -> None:
+    first, same, other = (
+        generate_labeled_examples(BUNDLED_CONDITIONAL, train, 20, seed, CPU, visible_only=True)
         for seed in (0, 0, 1)
     )
-    assert all(torch.equal(a, b) for a, b in zip(one, same, strict=True))
-    assert not torch.equal(one[0], other[0])
+    assert all(torch.equal(a, b) for a, b in zip(first, same, strict=True))
+    assert not torch.equal(first[0], other[0])
 
 
-def test_what_no_pixel_shows_is_left_out(part: SplitTensors) -> None:
-    """Without an accessory that is told, the same noise gives another punk."""
-    seen = generate_labeled_examples(BUNDLED_CONDITIONAL, part, 200, 0, CPU, visible_only=True)
-    every = generate_labeled_examples(BUNDLED_CONDITIONAL, part, 200, 0, CPU, visible_only=False)
-    assert torch.equal(seen[0], every[0])
-    assert not (seen[1].bool() & ~every[1].bool()).any()
-    hidden = (seen[1] != every[1]).any(dim=0).nonzero()[:, 0].tolist()
-    assert all(LABELS[i] in ACCESSORIES for i in hidden)
-    assert (seen[1][:, : len(TYPES)].sum(dim=1) == 1).all()
-
-
-def test_a_run_keeps_its_examples_and_goes_on_with_them(
-    part: SplitTensors, built_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = train_classifier(
-        built_root, tmp_path / "whole", AUGMENTED, threads=1, generate_examples=examples_from_config
+def test_visible_only_removes_accessories_without_pixels(train: SplitTensors) -> None:
+    (images, visible), (same_images, labels) = (
+        generate_labeled_examples(BUNDLED_CONDITIONAL, train, 200, 0, CPU, visible_only=only)
+        for only in (True, False)
     )
-    images, labels = load_examples(whole)
-    assert (len(images), labels.shape) == (len(part) // 2, (len(part) // 2, 92))
-    with Image.open(whole / "synthetic.png") as picture:
-        picture.load()
-    assert read_config(whole)["options"]["augment_fraction"] == 0.5
+    assert torch.equal(images, same_images)
+    assert not (visible.bool() & ~labels.bool()).any()
+    removed = (visible != labels).any(dim=0).nonzero()[:, 0].tolist()
+    assert all(LABELS[i] in ACCESSORIES for i in removed)
+    assert (visible[:, : len(TYPES)].sum(dim=1) == 1).all()
 
+
+def test_run_stores_its_examples_and_resumes_without_the_generator(
+    train: SplitTensors, built_root: Path, tmp_path: Path
+) -> None:
     class StoppedError(Exception):
         pass
 
@@ -125,49 +112,62 @@ def test_a_run_keeps_its_examples_and_goes_on_with_them(
     with pytest.raises(StoppedError):
         train_classifier(
             built_root,
-            tmp_path / "two",
+            tmp_path,
             AUGMENTED,
             threads=1,
             on_epoch_end=stop,
             generate_examples=examples_from_config,
         )
-    (run,) = (tmp_path / "two").iterdir()
-    # The generator is not needed again: no `synthesize` is given.
-    train_classifier(built_root, tmp_path / "two", AUGMENTED, resume=run)
-    one, other = (load_checkpoint(r, ClassifierMetadata)[0] for r in (whole, run))
-    assert all(torch.equal(one[name], other[name]) for name in one)
-    plain = train_classifier(built_root, tmp_path / "plain", TINY, threads=1)
-    without = load_checkpoint(plain, ClassifierMetadata)[0]
-    assert any(not torch.equal(one[name], without[name]) for name in one)
+    (run,) = tmp_path.iterdir()
+    images, labels = load_examples(run)
+    assert (len(images), labels.shape) == (len(train) // 2, (len(train) // 2, 92))
+    with Image.open(run / "synthetic.png") as grid:
+        grid.load()
+    train_classifier(built_root, tmp_path, AUGMENTED, resume=run)
+    assert len(read_metrics(run)) == 2
+    assert read_config(run)["options"]["augment_fraction"] == 0.5
+    assert torch.equal(load_examples(run)[0], images)
 
 
-@pytest.mark.parametrize("kept", [0, 1, 300, -1, -30])
-def test_damaged_examples_are_named(kept: int, tmp_path: Path) -> None:
+def test_examples_take_part_in_training(built_root: Path, tmp_path: Path) -> None:
+    weights = []
+    for config in (AUGMENTED, replace(AUGMENTED, augment_with=None)):
+        run = train_classifier(
+            built_root, tmp_path, config, threads=1, generate_examples=examples_from_config
+        )
+        weights.append(checkpoint_tensors(run))
+    assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+@pytest.mark.parametrize("end", [0, 1, 300, -1, -30])
+def test_truncated_examples_are_refused(end: int, tmp_path: Path) -> None:
     save_examples(tmp_path, (torch.zeros(9, 24, 24, dtype=torch.uint8), torch.ones(9, len(LABELS))))
     assert load_examples(tmp_path)[1].sum() == 9 * len(LABELS)
-    whole = (tmp_path / EXAMPLES_FILE).read_bytes()
-    (tmp_path / EXAMPLES_FILE).write_bytes(whole[:kept])
+    file = tmp_path / EXAMPLES_FILE
+    file.write_bytes(file.read_bytes()[:end])
     with pytest.raises(DataError, match=r"synthetic\.npz is missing or damaged"):
         load_examples(tmp_path)
 
 
-def test_a_generator_that_knows_no_labels_is_refused(
-    part: SplitTensors, built_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_unconditional_generator_is_refused(train: SplitTensors) -> None:
+    with pytest.raises(UsageError, match="not conditioned on accessories"):
+        generate_labeled_examples(BUNDLED_DCGAN, train, 5, 0, CPU, visible_only=True)
+
+
+def test_command_refuses_an_unconditional_generator_before_it_creates_a_run(
+    built_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(UsageError, match="cannot be asked for accessories"):
-        generate_labeled_examples(BUNDLED_DCGAN, part, 5, 0, CPU, visible_only=True)
-    options = ["--root", str(built_root), "--runs", str(tmp_path), "--augment-with", "bundled"]
-    assert console.run(app.app, "punkmodels", ["train", "classifier", *options]) == 2
+    options = ("--root", built_root, "--runs", tmp_path, "--augment-with", "bundled")
+    assert run_cli("train", "classifier", *options) == 2
     assert "train dcgan --conditional labels" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_drawn_is_what_its_labels_say(part: SplitTensors) -> None:
-    """As a network that never saw the generator tells it."""
+def test_classifier_predicts_the_labels_of_the_examples(train: SplitTensors) -> None:
     images, labels = generate_labeled_examples(
-        BUNDLED_CONDITIONAL, part, 100, 0, CPU, visible_only=True
+        BUNDLED_CONDITIONAL, train, 100, 0, CPU, visible_only=True
     )
-    told = logits_to_labels(predict_logits(load_classifier(BUNDLED_CLASSIFIER, CPU), images, CPU))
-    agree = (told == labels.bool()).float().mean(dim=0)
-    assert agree.mean() > 0.97
+    logits = predict_logits(load_classifier(BUNDLED_CLASSIFIER, CPU), images, CPU)
+    accuracy = (logits_to_labels(logits) == labels.bool()).float().mean(dim=0)
+    assert accuracy.mean() > 0.97
     assert len({image.numpy().tobytes() for image in images}) > 80

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from punkdata.errors import UsageError
+from punkmodels.cli.gan_options import (
+    Conditional,
+    Head,
+    Network,
+    Preset,
+    Recipe,
+    config_from_options,
+)
+from punkmodels.gan.config import make_config
+
+LABELS_AND_TONE = {"conditional": Conditional.LABELS, "skin_tone": True}
+
+
+def test_defaults_are_the_quick_preset_of_the_modern_recipe() -> None:
+    assert config_from_options() == make_config("quick", "modern")
+    assert config_from_options(preset=Preset.BEST) == make_config("best", "modern")
+
+
+def test_mlp_uses_the_classic_recipe_by_default() -> None:
+    config = config_from_options(network=Network.MLP)
+    assert (config.network, config.recipe) == ("mlp", "classic")
+    config = config_from_options(network=Network.MLP, recipe=Recipe.MODERN)
+    assert config.recipe == "modern"
+
+
+@pytest.mark.parametrize("options", [{"head": Head.RGBA}, {"encoder": False}], ids=str)
+def test_modern_recipe_works_without_an_encoder(options: dict[str, Any]) -> None:
+    assert config_from_options(**options).w_dim == 0
+
+
+def test_encoder_can_be_combined_with_the_pixel_loss() -> None:
+    config = config_from_options(**LABELS_AND_TONE)
+    assert (config.pixel_loss, config.w_dim) == (True, 0)
+    config = config_from_options(**LABELS_AND_TONE, encoder=True)
+    assert (config.pixel_loss, config.w_dim) == (True, 64)
+
+
+def test_each_process_has_its_norm_group_by_default() -> None:
+    assert config_from_options(world_size=4).norm_groups == 4
+    assert config_from_options(world_size=4, norm_groups=8).norm_groups == 8
+
+
+def test_image_dir_trains_an_rgba_head() -> None:
+    config = config_from_options(image_dir=Path("digits"))
+    assert (config.trains_on_punks, config.head) == (False, "rgba")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"skin_tone": True}, "--skin-tone requires .* add --conditional labels"),
+        ({"pixel_loss": True}, "--pixel-loss requires --conditional"),
+        (
+            {"conditional": Conditional.TYPE, "pixel_loss": True, "head": Head.RGBA},
+            "--pixel-loss requires the palette head",
+        ),
+        ({"recipe": Recipe.CLASSIC, "encoder": True}, "--encoder requires the palette head"),
+        ({"recipe": Recipe.CLASSIC, "r1_gamma": 1.0}, "no gradient penalties"),
+        ({"network": Network.MLP, "head": Head.PALETTE}, "cannot be combined with --network mlp"),
+        ({"network": Network.MLP, "conditional": Conditional.TYPE}, "remove these options"),
+        (
+            {"image_dir": Path("x"), "conditional": Conditional.LABELS},
+            "cannot be combined with --image-dir",
+        ),
+        ({"image_dir": Path("x"), "head": Head.PALETTE}, "need the punks"),
+    ],
+    ids=str,
+)
+def test_contradicting_options_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        config_from_options(**options)
