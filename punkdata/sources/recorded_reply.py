@@ -1,7 +1,7 @@
 """One line of a recording's index: a reply, and the key that identifies its request.
 
 A request is identified by its method, its canonical URL, the hash of its body, and the number
-of the pass over the listing that it is a page of.
+of times that the pagination it belongs to had started over.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Reply(BaseModel):
     """Size of the uncompressed body in bytes."""
     time: str
     pass_number: int = Field(default=0, alias="pass")
-    """Number of times that this listing had been restarted; only the highest number counts."""
+    """Number of times that this pagination had started over; only the highest number counts."""
 
     @property
     def is_final(self) -> bool:

@@ -84,7 +84,7 @@ class Recording:
     ) -> Reply | None:
         """Return the newest final reply to a request, or None.
 
-        For a page of a listing, only the newest pass over the listing counts.
+        If pagination started over, only pages of the newest pass count.
         """
         with self._lock:
             final = self._read_index()
@@ -158,14 +158,14 @@ class Recording:
     # -- writing ---------------------------------------------------------------------------
 
     def start_new_pass(self, url: str) -> None:
-        """Forget all pages of the listing that `url` is a page of, and start over.
+        """Start pagination over: forget all pages of the query that `url` belongs to.
 
         The old pages stay in the index, but `find` no longer returns them.
         """
         with self._lock:
             self._read_index()
-            listing = strip_cursor(url)
-            self._passes[listing] = self._passes.get(listing, 0) + 1
+            query_url = strip_cursor(url)
+            self._passes[query_url] = self._passes.get(query_url, 0) + 1
 
     def add(
         self,
@@ -258,8 +258,8 @@ class Recording:
         return self._final
 
     def _remember(self, reply: Reply, final: dict[RequestKey, Reply]) -> None:
-        listing = strip_cursor(reply.url)
-        self._passes[listing] = max(reply.pass_number, self._passes.get(listing, 0))
+        query_url = strip_cursor(reply.url)
+        self._passes[query_url] = max(reply.pass_number, self._passes.get(query_url, 0))
         is_final = reply.is_final and reply.body is not None
         (final if is_final else self._not_final)[reply.request_key] = reply
 

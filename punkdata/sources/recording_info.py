@@ -42,9 +42,9 @@ class RecordingInfo(BaseModel):
     finished_at: str | None = None
     """Time of completion in UTC, ISO 8601; None while the fetch is unfinished."""
     sales_after: list[int] = []
-    """Lower time bounds of the sales listings in Unix seconds, newest listing first. A refresh
-    requests sales back to its first bound only and copies the older pages from its parent.
-    Empty if a single listing has all sales."""
+    """Start times of the sales queries in Unix seconds, newest query first. A refresh requests
+    sales back to its first start time only and copies the older pages from its parent. Empty if
+    a single query returned all sales."""
 
 
 def read_info(folder: Path) -> RecordingInfo:

@@ -21,7 +21,7 @@ class RecordingTransport(httpx.BaseTransport):
 
     Request extensions control it:
 
-    - `restart`: start a new pass over the listing that the URL belongs to.
+    - `restart`: pagination starts over; earlier pages of the same query are no longer used.
     - `reuse`: a reply of the parent recording may be copied.
     - `not_found_is_final`: a recorded 404 or 410 is definitive; otherwise the request is sent
       again.

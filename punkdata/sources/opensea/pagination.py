@@ -1,4 +1,4 @@
-"""Cursor pagination, with protection against cursors that expire, repeat or lead nowhere."""
+"""Cursor pagination, with protection against cursors that expire, repeat or never end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _P = TypeVar("_P", bound=Page)
 
 
 class _CursorError(Exception):
-    """A cursor with which the pagination cannot continue."""
+    """Raised when a cursor is rejected or repeats, so that pagination must start over."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -32,15 +32,15 @@ class _CursorError(Exception):
 def iter_pages(
     session: ApiSession, model: type[_P], path: str, params: Mapping[str, str], **extensions: bool
 ) -> Iterator[_P | None]:
-    """Yield all pages of a listing.
+    """Yield all pages of a paginated endpoint.
 
     If a cursor is rejected or repeats, pagination starts over: this yields None, and the caller
     must discard the earlier pages.
 
     Args:
         params: Query parameters, without the cursor.
-        extensions: See `RecordingTransport`. With `not_found_is_final`, a listing that the API
-            does not offer is empty.
+        extensions: See `RecordingTransport`. With `not_found_is_final`, an endpoint that the API
+            does not offer has no pages.
 
     Raises:
         DataError: Pagination still fails after `MAX_RESTARTS` restarts.
@@ -54,7 +54,7 @@ def iter_pages(
             yield None
     raise DataError(
         f"pagination of GET {path} failed {1 + MAX_RESTARTS} times: {reason}",
-        hint="the listing cannot be read completely now; try again later",
+        hint="the server does not return all pages at the moment; try again later",
     )
 
 
@@ -66,7 +66,7 @@ def _iter_one_pass(
     is_restart: bool,
     extensions: Mapping[str, bool],
 ) -> Iterator[_P]:
-    """Yield the pages of one pass over the listing. Raises _CursorError if it must restart."""
+    """Yield the pages of one pass. Raises _CursorError if pagination must start over."""
     cursor: str | None = None
     seen_cursors: set[str] = set()
     previous_content, num_repeated = b"", 0

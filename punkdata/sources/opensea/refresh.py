@@ -18,15 +18,19 @@ from punkdata.sources.recording import Recording, create_recording
 from punkdata.sources.recording_info import RecordingInfo
 
 SALES_OVERLAP_S = 7 * 24 * 3600
-"""A refresh requests the sales of the last week again, because some appear late."""
+"""Age in seconds, one week, up to which a refresh requests sales again: some appear late."""
 
-MAX_SALES_LISTINGS = 20
-"""Number of sales listings after which a refresh requests all sales again, which also finds
-corrections of old sales."""
+MAX_SALES_QUERIES = 20
+"""Number of sales queries in a recording after which a refresh requests all sales again, which
+also finds corrections of old sales."""
 
 
 def create_refresh(root: Path, wanted: RecordingInfo) -> Recording:
-    """Create a recording that reuses replies of the newest finished one, if there is one."""
+    """Create a recording that reuses replies of the newest finished one, if there is one.
+
+    Args:
+        wanted: Description of the new recording. Its `parent` and `sales_after` are set here.
+    """
     parent = find_parent(root, wanted)
     if parent is not None and wanted.replay_of is None:
         wanted.parent = parent.name
@@ -35,7 +39,7 @@ def create_refresh(root: Path, wanted: RecordingInfo) -> Recording:
 
 
 def compute_age_s(recording: Recording) -> float:
-    """Return the age of the oldest reply in seconds; 0 if there is none."""
+    """Return the age of the oldest reply in seconds, 0 if there is no reply."""
     first = next(recording.replies(), None)
     return time.time() - datetime.fromisoformat(first.time).timestamp() if first else 0.0
 
@@ -43,10 +47,10 @@ def compute_age_s(recording: Recording) -> float:
 def _next_sales_after(parent: Recording) -> list[int]:
     """Return `RecordingInfo.sales_after` of a refresh.
 
-    Its own listing starts a week before the newest sale of the parent.
+    The new sales query starts a week before the newest sale of the parent.
     """
     older = parent.info.sales_after
-    if len(older) >= MAX_SALES_LISTINGS:
+    if len(older) >= MAX_SALES_QUERIES:
         return []
     client = open_replay(parent)
     try:

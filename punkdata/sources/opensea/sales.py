@@ -1,4 +1,4 @@
-"""Collection of all sales and of the current listings, for a fetch and a build alike."""
+"""Collection of all sales and of the current listings, both for a fetch and for a build."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def collect_sales(
 
     Args:
         punks: Tokens whose contract and chain the sales must have.
-        sales_after: Start times of the listings that the recording consists of, newest first;
-            see `RecordingInfo.sales_after`. Where two listings overlap, the newer one counts.
+        sales_after: Start times of the sales queries in the recording, newest first; see
+            `RecordingInfo.sales_after`. Where two queries overlap, the newer one counts.
     """
     sales: dict[_SaleKey, SaleRecord] = {}
     ignored: Counter[str] = Counter()
@@ -42,8 +42,7 @@ def collect_sales(
                 window.clear()
                 reasons.clear()
             for event in page or ():
-                # The newer listing covers this time, and no longer has the sale if it is not
-                # there.
+                # The newer query covers this time. A sale that it lacks no longer exists.
                 if end is not None and event.event_timestamp >= end:
                     continue
                 try:
@@ -54,8 +53,8 @@ def collect_sales(
                 # Pages are sorted from newest to oldest, so the first of two duplicates wins.
                 window.setdefault(_sale_key(sale), sale)
             progress(len(sales) + len(window), None)
-        # If the time of a sale was corrected across the start of the newer listing, both
-        # listings have it. Only the newer one counts.
+        # If the time of a sale was corrected across the start of the newer query, both queries
+        # return the sale. Only the one from the newer query counts.
         newer = {key[:2] for key in sales if key[1] is not None}
         older_sales = {key: sale for key, sale in window.items() if key[:2] not in newer}
         sales = {**older_sales, **sales}
@@ -69,16 +68,16 @@ def collect_sales(
 
 
 def sales_query_start(start: int | None) -> int | None:
-    """Return the `after` parameter of the request for all sales from `start` on.
+    """Return the `after` parameter that requests all sales from `start` on.
 
-    It is one day earlier, because the time of a sale may have been corrected since, and because
-    it is not documented whether `after` itself is included.
+    It is one day before `start`, because the time of a sale may have been corrected since, and
+    because it is not documented whether sales at exactly `after` are included.
     """
     return None if start is None else max(0, start - DAY_S)
 
 
 def _sale_key(sale: SaleRecord) -> _SaleKey:
-    """Return the identity of a sale. Events have no id, and a transaction may hold many sales."""
+    """Return what identifies a sale: events have no id, and a transaction may have many sales."""
     parties = (sale.seller, sale.buyer)
     return sale.punk_id, sale.transaction, sale.sold_at, parties
 

@@ -22,7 +22,7 @@ def collect(server: OpenSeaServer, sales_after: Sequence[int] = ()) -> list[Sale
 def test_sales_are_unique_and_sorted_by_time(server: OpenSeaServer) -> None:
     server.overlapping_pages = True
     found = collect(server)
-    assert len(found) == 299  # One of 300 has no token.
+    assert len(found) == 299  # One of the 300 events has no token.
     assert [s.sold_at for s in found] == sorted(s.sold_at for s in found)
     by_transaction = [s.punk_id for s in found if s.transaction == "0xaa"]
     assert by_transaction == [0, 1, 2, 3, 4]
@@ -43,12 +43,12 @@ def test_ignored_sales_are_counted_by_reason(server: OpenSeaServer) -> None:
     ]
 
 
-def test_newer_sales_listing_wins_where_two_overlap(
+def test_newer_sales_query_wins_where_two_overlap(
     server: OpenSeaServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = 1_600_000_000
     server.sales = [sale_event(1, start + i * DAY_S, paid(str(i + 1))) for i in range(10)]
-    # The newer listing lacks one sale, and the older one has other prices.
+    # The newer query lacks one sale, and the older one has other prices.
     after = start + 5 * DAY_S
     list_sales = server.list_sales
 
