@@ -83,7 +83,7 @@ def show_plan(
     wait = f"{plan.wait_s / 60:,.0f} min of waiting" if plan.wait_s else "no waiting"
     lines = {
         "requests": f"about {plan.api_requests:,} to the API, {plan.image_requests:,} for images",
-        "limit": f"{plan.limit}, so {wait}",
+        "limit": f"{plan.rate_limit}, so {wait}",
         "bytes": f"about {max(plan.bytes / 1e6, 1):,.0f} MB",
     }
     if unfinished is not None:

@@ -2,8 +2,8 @@
 
 The key is taken from the environment variable OPENSEA_API_KEY, else from the file named by
 --api-key-file, else from the configuration folder. A stored key belongs to one API and has an
-expiry date. The key is a SecretStr everywhere, and is written to only one file, which
-no other user can read.
+expiry date. In memory, the key is always a SecretStr. On disk, it is written to one file only,
+which no other user can read.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def _load_stored_key(base_url: str, config_dir: Path) -> ApiKey | None:
 
 
 def store_key(config_dir: Path, base_url: str, created: InstantKey) -> ApiKey:
-    """Store a new instant key where `find_key` finds it, readable by this user only.
+    """Store a new instant key in the configuration folder, in a file that only this user can read.
 
     Raises:
         UsageError, StorageError: The configuration folder cannot be written.

@@ -44,7 +44,7 @@ class OpenSeaClient:
     """A client for one collection.
 
     The `iter_` methods yield pages. If a cursor expires or repeats, pagination starts over: they
-    then yield None, and the caller must discard the pages so far.
+    then yield None, and the caller must discard all pages received so far.
 
     Args:
         transport: Carries out the requests.
@@ -54,7 +54,7 @@ class OpenSeaClient:
     Raises (from every method):
         RefusedError: The status is 401 or 403.
         NetworkError, LimitError: See `RetryTransport`.
-        DataError: A reply does not match its schema, or a replayed recording has no reply.
+        DataError: A reply does not match its schema, or the replayed recording lacks it.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class OpenSeaClient:
     def get_nfts(
         self, ids: Sequence[int], chain: str, contract: str
     ) -> Iterator[tuple[Sequence[int], list[Nft]]]:
-        """Yield (requested ids, known tokens) for each batch of ids.
+        """Yield (requested ids, tokens found) for each batch of ids.
 
         Stops early if the API does not offer this endpoint.
         """

@@ -28,4 +28,4 @@ class CollectedPunks:
     missing: dict[int, str] = field(default_factory=dict)
     """Reason by punk_id for each punk whose labels are unknown or contradictory."""
     warnings: list[str] = field(default_factory=list)
-    """Differences from the API's totals, and ignored tokens."""
+    """Messages about ignored tokens, and about differences from the totals of the API."""

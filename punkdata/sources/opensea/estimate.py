@@ -29,7 +29,7 @@ class FetchEstimate:
     """Number of requests for images."""
     bytes: int
     """Number of bytes to download."""
-    limit: str
+    rate_limit: str
     """Rate limit that the estimate assumes, for example "600/h"."""
     wait_s: float
     """Time in seconds spent waiting for the rate limit, if the first window is unused."""

@@ -10,6 +10,7 @@ from punkdata._version import __version__
 from punkdata.errors import SetupError
 
 MAX_CONNECTIONS = 16
+"""Number of simultaneous connections, and of threads that download images."""
 
 _HTTP_VARIABLES = (
     "HTTP_PROXY",
@@ -25,7 +26,7 @@ def make_http_client() -> httpx.Client:
     """Return the HTTP client for `NetworkTransport`. It honors the usual proxy variables.
 
     Raises:
-        SetupError: The variables for proxies or certificates have invalid values.
+        SetupError: An environment variable for proxies or certificates has an invalid value.
     """
     limits = httpx.Limits(
         max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS

@@ -26,9 +26,9 @@ class FetchedImage:
     """A downloaded and decoded image."""
 
     url: str
-    """URL of the image. Of a data URI only the part before the image data."""
-    body: str
-    """SHA-256 that names the image's bytes in the recording, or "" for a data URI."""
+    """URL of the image; for a data URI, only the part before the image data."""
+    body_sha256: str
+    """SHA-256 of the image's bytes, their name in the recording; "" if nothing is recorded."""
     decoded: DecodedImage
 
 
@@ -49,8 +49,8 @@ def fetch_image(client: OpenSeaClient, urls: Sequence[str], *, reuse: bool = Tru
         try:
             if url[:5].lower() == "data:":  # On-chain images are stored in the URL itself.
                 return FetchedImage(url.partition(",")[0], "", decode_image(url.encode()))
-            data, body = client.get_image(url, reuse=reuse)
-            return FetchedImage(url, body, decode_image(data))
+            data, body_sha256 = client.get_image(url, reuse=reuse)
+            return FetchedImage(url, body_sha256, decode_image(data))
         except (ImageError, NotRecordedError, NetworkError) as error:
             reasons[error.message] = None
             network_error = error if isinstance(error, NetworkError) else network_error
@@ -66,7 +66,7 @@ DownloadJobs: TypeAlias = dict[DownloadJob, int]
 
 @contextmanager
 def image_download_pool(sleep: InterruptibleSleep) -> Iterator[ThreadPoolExecutor]:
-    """Provide a thread pool that is stopped when the block is left with an exception."""
+    """Provide a thread pool. An exception in the `with` block stops its waits and downloads."""
     pool = ThreadPoolExecutor(MAX_CONNECTIONS, thread_name_prefix="images")
     try:
         yield pool
@@ -98,7 +98,7 @@ def start_image_downloads(
 
     def report(job: DownloadJob) -> None:
         if not job.cancelled():
-            with lock:  # Otherwise two threads could report their numbers in the wrong order.
+            with lock:  # Two threads must not report their numbers in the wrong order.
                 progress(next(counter), len(jobs))
 
     jobs: DownloadJobs = {
@@ -120,10 +120,11 @@ def wait_for_image_downloads(
 
     Args:
         on_warning: Called once if many consecutive images are rejected for the same reason.
-        abort_on_outage: Whether many consecutive network errors end the run.
+        abort_on_outage: Whether to raise after many consecutive network errors.
 
     Raises:
-        NetworkError: `OUTAGE_THRESHOLD` consecutive images got no answer.
+        NetworkError: `OUTAGE_THRESHOLD` consecutive images had network errors, and
+            `abort_on_outage` is set.
         LimitError: The rate limit of an image host exceeds the allowed wait.
     """
     failed: dict[int, str] = {}

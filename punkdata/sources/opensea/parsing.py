@@ -18,6 +18,7 @@ from punkdata.traits import ACCESSORIES, TYPES, find_label
 MAX_AMOUNT = 10**38
 """Exclusive upper limit of amounts, which are stored as decimal128(38, 0)."""
 MAX_DECIMALS = 77
+"""Largest accepted number of decimals of a currency."""
 ETH_SYMBOLS = frozenset({"ETH", "WETH", "BETH"})
 ETH_ADDRESSES = frozenset(
     {
@@ -38,11 +39,11 @@ _RESIZE_PARAMETERS = frozenset(
 
 
 def parse_punk_id(identifier: str) -> int | None:
-    """Return the identifier as a number, or None if it is not a canonical decimal number."""
+    """Return the identifier as an int, or None unless it is a plain decimal number below 10**9."""
     return int(identifier) if re.fullmatch(r"0|[1-9][0-9]{0,8}", identifier) else None
 
 
-def parse_collection_id(nft: Nft, contract: str) -> int | None:
+def parse_collection_punk_id(nft: Nft, contract: str) -> int | None:
     """Return the punk_id of a token, or None if the token is not part of the collection."""
     punk_id = parse_punk_id(nft.identifier)
     if punk_id is None or punk_id >= COLLECTION_SIZE:
@@ -51,12 +52,13 @@ def parse_collection_id(nft: Nft, contract: str) -> int | None:
 
 
 def parse_labels(nft: Nft) -> tuple[str, tuple[str, ...]]:
-    """Return type and accessories of a token.
+    """Return the type of a token, and its accessories in the order of `ACCESSORIES`.
 
-    Values such as "3 attributes" are not accessories; they are compared with their number.
+    A value such as "3 attributes" is not an accessory. It is compared with the number of
+    accessories.
 
     Raises:
-        DataError: The traits do not describe one punk. The message is a predicate of the token.
+        DataError: The traits do not describe one punk. The subject of the message is "the token".
     """
     types: set[str] = set()
     accessories: set[str] = set()
@@ -78,7 +80,7 @@ def parse_labels(nft: Nft) -> tuple[str, tuple[str, ...]]:
 
 
 def find_label_problem(nft: Nft) -> str | None:
-    """Return why `parse_labels` rejects a token, or None if it does not."""
+    """Return the reason why `parse_labels` rejects a token, or None if it accepts the token."""
     try:
         parse_labels(nft)
     except DataError as error:
@@ -121,9 +123,9 @@ def is_eth(symbol: str | None, token_address: str | None) -> bool:
 def parse_price_wei(
     amount: int | None, decimals: int | None, symbol: str | None, token_address: str | None
 ) -> int | None:
-    """Return an amount of base units in wei.
+    """Convert an amount in base units of its currency to wei.
 
-    Returns None if the amount is 0 or unknown, or not in ETH, WETH or BETH.
+    Returns None if the amount is 0, unknown or out of range, or not in ETH, WETH or BETH.
     """
     if not amount or amount < 0 or not is_eth(symbol, token_address):
         return None
@@ -188,8 +190,8 @@ def _check_sale_range(punk_id: int, payment: Payment, timestamp: int) -> None:
 def parse_listing(listing: Listing, contract: str) -> tuple[int, int] | None:
     """Return (punk_id, price in wei) of a listing.
 
-    Returns None if the listing is not active, not of a token of `contract`, or not in ETH,
-    WETH or BETH.
+    Returns None if the listing is not active, belongs to another contract, or has no price in
+    ETH, WETH or BETH.
     """
     offer = None
     if listing.protocol_data and listing.protocol_data.parameters:

@@ -18,15 +18,17 @@ from punkdata.errors import LimitError, StoppedError
 RATE_LIMIT_STATUSES = frozenset({429, 599})
 """HTTP statuses with which OpenSea reports that the rate limit is exceeded."""
 RETRY_HINT = "run the same command again; nothing that was received is lost"
-"""Hint of errors that a later run may not meet again."""
+"""Hint for errors that may not occur again in a later run."""
 
 Sleep = Callable[[float], None]
+"""Function that sleeps for a number of seconds."""
 Clock = Callable[[], float]
+"""Function that returns Unix time in seconds."""
 OnWait = Callable[[str, float], None]
 """Callback that receives the host and the number of seconds before each wait."""
 
 _MAX_SLEEP_S = 86_400.0
-_MAX_CLOCK_SKEW_S = 5.0
+_MAX_IGNORED_SKEW_S = 5.0
 _MAX_ANNOUNCED_WAIT_S = 365 * 86_400.0
 
 
@@ -60,10 +62,10 @@ class InterruptibleSleep:
 class RateLimiter:
     """Delays requests to one host so that they stay within its rate limit. Thread-safe.
 
-    As long as the announced budget covers `planned_requests`, requests are sent at once. When
-    it does not, the next window has to be waited for in any case, and the remaining budget is
-    spread evenly over the time until then. In this way n requests at a limit of R per window
-    take ceil(n / R) - 1 windows and no more. Pacing a plan that the budget covers would cost a
+    While the announced budget covers `planned_requests`, requests are sent at once. Otherwise
+    the run must wait for the next window in any case, so the remaining budget is spread evenly
+    over the time until then. In this way, n requests at a limit of R per window wait for
+    ceil(n / R) - 1 windows and no more. Spreading requests that the budget covers would take a
     full window and save nothing.
 
     Args:
@@ -87,11 +89,11 @@ class RateLimiter:
         self.planned_requests = 0
         """Number of requests that are still to be sent, as far as is known."""
         self.limit: int | None = None
-        """Announced number of requests per window."""
+        """Announced number of requests per window, or None if it is not known."""
         self.remaining: int | None = None
-        """Number of requests left in the current window."""
+        """Number of requests left in the current window, or None if it is not known."""
         self.reset_at: float | None = None
-        """Unix time at which the next window begins."""
+        """Unix time at which the next window begins, or None if it is not known."""
         self.waited_s = 0.0
         """Total time waited so far, in seconds."""
         self.waiting_until = 0.0
@@ -145,13 +147,13 @@ class RateLimiter:
         return 0.0
 
     def update(self, status: int, headers: Mapping[str, str]) -> None:
-        """Read the budget, and the time to come back, from a reply's status and headers."""
+        """Update the budget, and the time to wait until, from a reply's status and headers."""
         now_s = self._clock()
         server_s = _parse_http_date(headers.get("date"))
         # The server's clock may differ from ours. A difference of a few seconds is ignored,
-        # because the header has whole seconds and describes the past.
+        # because the Date header has whole seconds and was set before the reply arrived.
         skew_s = server_s - now_s if server_s else 0.0
-        if abs(skew_s) <= _MAX_CLOCK_SKEW_S:
+        if abs(skew_s) <= _MAX_IGNORED_SKEW_S:
             skew_s = 0.0
         limit = _parse_number(headers.get("x-ratelimit-limit"))
         remaining = _parse_number(headers.get("x-ratelimit-remaining"))
@@ -173,7 +175,7 @@ class RateLimiter:
 
     @property
     def is_blocked(self) -> bool:
-        """Whether the server has named a time in the future at which to come back."""
+        """Whether the server has rejected requests until a time that is still in the future."""
         return self._blocked_until > self._clock()
 
     def _make_error(self, wait_s: float) -> LimitError:
@@ -205,7 +207,7 @@ def _format_seconds(seconds: float) -> str:
 
 
 def _parse_number(text: str | None) -> float | None:
-    """Return a non-negative number, or None if `text` is not one or is absurdly large."""
+    """Return a number from 0 to below 1e12, or None if `text` is not such a number."""
     try:
         number = float(text or "")
     except ValueError:

@@ -31,7 +31,7 @@ class RetryPolicy:
     invalid_reply_attempts: int = 4
     """Maximum number of attempts when a complete reply has the wrong content."""
     image_patience_s: float = 30.0
-    """Time in seconds after which an image that failed is not retried any more."""
+    """Time in seconds since the first attempt after which an image is not retried any more."""
     report_from_attempt: int = 3
     """Attempt from which failures are reported to the user."""
     backoff_s: float = 0.25
@@ -49,7 +49,7 @@ class InvalidReplyError(httpx.RequestError):
     """A reply that is truncated, too slow, or not what the endpoint should send.
 
     Args:
-        final: The error to raise if every attempt ends like this.
+        final: The error to raise if the last attempt also fails in this way.
     """
 
     def __init__(self, final: PunkError) -> None:
@@ -58,7 +58,7 @@ class InvalidReplyError(httpx.RequestError):
 
 
 class RetryTransport(httpx.BaseTransport):
-    """Retries after status 408, 429 and 5xx (599 included), broken connections and bad replies.
+    """Retries after status 408, 429 and 5xx (599 included), broken connections, invalid replies.
 
     Args:
         inner: The transport that sends the requests.
@@ -145,7 +145,7 @@ def _describe_failure(state: tenacity.RetryCallState) -> str:
 
 
 def _raise_final_error(request: httpx.Request, state: tenacity.RetryCallState) -> NoReturn:
-    """Raise the error that fits the last attempt."""
+    """Raise the error that describes how the last attempt failed."""
     endpoint = f"{request.url.host} ({request.method} {request.url.path})"
     times = "once" if state.attempt_number == 1 else f"{state.attempt_number} times"
     assert state.outcome is not None
@@ -156,7 +156,7 @@ def _raise_final_error(request: httpx.Request, state: tenacity.RetryCallState) -
         reason = _describe_failure(state)
         raise NetworkError(f"the request to {endpoint} failed {times}: {reason}", hint=RETRY_HINT)
     status = state.outcome.result().status_code
-    # An image host that limits us only makes its own images fail. The API ends the run.
+    # A rate limit of an image host affects only its images. One of the API ends the run.
     if status in RATE_LIMIT_STATUSES and not request.extensions.get("image"):
         raise LimitError(
             f"{endpoint} answered {times} with status {status} (rate limit exceeded)",

@@ -1,4 +1,4 @@
-"""API session: one request to the OpenSea API, its validation, and its errors."""
+"""API session: sends single requests to the OpenSea API and turns refusals into errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _M = TypeVar("_M", bound=BaseModel)
 
 
 class ApiSession:
-    """Sends requests to one API, below `base_url`/api/v2."""
+    """Sends requests to the endpoints of one API, which are below `base_url`/api/v2."""
 
     def __init__(self, transport: httpx.BaseTransport, base_url: str) -> None:
         self._transport = transport

@@ -9,7 +9,11 @@ from typing import Any
 
 from punkdata.sources.opensea.client import OpenSeaClient
 from punkdata.sources.opensea.collected_punks import CollectedPunks
-from punkdata.sources.opensea.parsing import find_label_problem, parse_collection_id, parse_labels
+from punkdata.sources.opensea.parsing import (
+    find_label_problem,
+    parse_collection_punk_id,
+    parse_labels,
+)
 from punkdata.sources.opensea.schemas import Collection, TraitCounts
 from punkdata.traits import ACCESSORIES, TYPES, find_label
 
@@ -25,7 +29,7 @@ def sum_type_counts(counts: TraitCounts) -> int:
 
 
 def check_totals(punks: CollectedPunks, collection: Collection) -> None:
-    """Add a warning to `punks` for each total of the API that differs."""
+    """Add a warning for each total of the API that differs from the number of tokens in `punks`."""
     num_known = len(punks.labels) + len(punks.missing)
     totals = {
         "total_supply": collection.total_supply,
@@ -43,7 +47,7 @@ def check_totals(punks: CollectedPunks, collection: Collection) -> None:
 
 
 def check_trait_counts(client: OpenSeaClient, punks: CollectedPunks, counts: TraitCounts) -> None:
-    """Compare the labels with the reported counts, and add a warning for each that differs.
+    """Compare the labels with the reported counts. Adds a warning to `punks` per difference.
 
     If too few punks have a label, the punks that the API lists with it are requested again.
     """
@@ -86,9 +90,9 @@ def _complete_trait(
     label: str,
     reported: int,
 ) -> int:
-    """Request the punks that the API lists with a trait but whose own traits lack it.
+    """Request again the punks that the API lists with a trait but whose own traits lack it.
 
-    Punks that still contradict themselves are moved to `missing`.
+    Punks whose traits still lack it are moved to `punks.missing`.
 
     Returns the number of punks that have the label afterwards.
     """
@@ -96,7 +100,7 @@ def _complete_trait(
     for page in client.iter_nfts(traits=[trait]):
         if page is None:
             listed.clear()
-        ids = (parse_collection_id(nft, punks.contract) for nft in page or ())
+        ids = (parse_collection_punk_id(nft, punks.contract) for nft in page or ())
         listed |= {punk_id for punk_id in ids if punk_id in punks.labels}
         if len(listed) > reported:  # The API ignores the filter, so the list means nothing.
             listed.clear()

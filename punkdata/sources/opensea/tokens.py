@@ -1,7 +1,7 @@
 """Collection of all tokens with their labels, and their comparison with the API's own totals.
 
-A fetch runs this with the network behind the client, a build with the recording alone. Both
-therefore draw the same conclusions from the same replies.
+A fetch and a build run the same code, with a client for the network or for the recording. They
+therefore always agree on the labels.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from punkdata.sources.opensea.collected_punks import (
 )
 from punkdata.sources.opensea.parsing import (
     find_label_problem,
-    parse_collection_id,
+    parse_collection_punk_id,
     parse_image_urls,
     parse_labels,
     parse_punk_id,
@@ -32,7 +32,7 @@ from punkdata.sources.opensea.token_totals import (
 )
 
 MAX_SINGLE_REQUESTS = 200
-"""Number of ids missing from the batch replies up to which each is requested on its own."""
+"""Maximum number of ids that are requested one by one because the batch replies lack them."""
 
 
 def collect_punks(
@@ -40,8 +40,8 @@ def collect_punks(
 ) -> CollectedPunks:
     """Return all tokens with their labels, compared with the totals that the API reports.
 
-    Tokens that the pages list without traits, or not at all, are requested in batches and then
-    one by one. Ids outside the collection are ignored.
+    Tokens that are listed without valid traits, or not at all, are requested by their ids: first
+    in batches, then one by one. Ids outside the collection are ignored.
 
     Args:
         limit: Maximum number of tokens. With a limit, nothing is compared with the totals.
@@ -76,10 +76,10 @@ def collect_punks(
         punks.warnings.append(
             "the API provides no trait counts, so the labels cannot be compared with them"
         )
-    _sort_out(punks, tokens, foreign, num_reported)
+    _add_parsed_tokens(punks, tokens, foreign, num_reported)
     # Ids that only the trait counts suggest are requested, but they are not reported as missing.
     for punk_id in sorted(wanted - tokens.keys() - set(range(num_reported, num_by_type))):
-        punks.missing[punk_id] = "is on no page and was not found by its id"
+        punks.missing[punk_id] = "is not listed and was not found by its id"
     for identifier in sorted(foreign):
         punks.warnings.append(f"ignored token {identifier!r}: it is not part of the collection")
     if limit is None:
@@ -89,7 +89,7 @@ def collect_punks(
 
 
 def find_contract(collection: Collection) -> tuple[str, str]:
-    """Return chain and contract address in lower case, by default those of the CryptoPunks."""
+    """Return (chain, contract address) in lower case, by default those of the CryptoPunks."""
     for contract in collection.contracts or ():
         if contract.address:
             return contract.chain or CHAIN, contract.address.lower()
@@ -107,7 +107,7 @@ def _list_tokens(
             tokens.clear()
             foreign.clear()
         for nft in page or ():
-            punk_id = parse_collection_id(nft, contract)
+            punk_id = parse_collection_punk_id(nft, contract)
             if punk_id is None:
                 foreign.add(nft.identifier[:20])
             elif punk_id not in tokens or find_label_problem(tokens[punk_id]):
@@ -146,21 +146,21 @@ def _request_again(
 def _merge(
     tokens: dict[int, Nft], page: Iterable[Nft], wanted: set[int], contract: str
 ) -> set[int]:
-    """Add the wanted tokens of a page to `tokens`. Returns the ids that are complete now."""
+    """Add the wanted tokens of a page to `tokens`. Returns the ids of those with valid labels."""
     completed = set()
     for nft in page:
-        punk_id = parse_collection_id(nft, contract)
+        punk_id = parse_collection_punk_id(nft, contract)
         if punk_id is None or punk_id not in wanted:
             continue
         if not find_label_problem(nft):
             completed.add(punk_id)
         elif punk_id in tokens:
-            continue  # The listed token is not worse than this one.
+            continue  # Both tokens lack labels.
         tokens[punk_id] = nft
     return completed
 
 
-def _sort_out(
+def _add_parsed_tokens(
     punks: CollectedPunks, tokens: dict[int, Nft], foreign: set[str], num_reported: int
 ) -> None:
     """Parse the tokens into `punks`, and add tokens outside the collection to `foreign`."""

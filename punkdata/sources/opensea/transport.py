@@ -2,9 +2,8 @@
 
 This is the only module that adds the API key to a request. Requests with the extension `image`
 go to image hosts: they carry no key, go to allowed hosts only, and their redirects are followed
-here, so that each target is checked like the first URL. All other requests go to the API. A
-reply is passed on only if it is complete, and never contains the key, even if the server sent
-it back.
+here, so that each target is checked like the first URL. All other requests go to the API. Only
+complete replies are returned. The key is redacted from them, in case the server sent it back.
 """
 
 from __future__ import annotations
@@ -34,6 +33,7 @@ from punkdata.sources.recorded_reply import MAX_BODY_BYTES
 MAX_REDIRECTS = 3
 """Number of redirects that are followed for one image."""
 DEFAULT_MAX_WAIT_S = 900.0
+"""Default of --max-wait, in seconds."""
 
 _STORED_HEADERS = ("content-type", "date", "retry-after", "last-modified", "etag", "location")
 _REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
@@ -45,7 +45,7 @@ _IMAGE_HEADERS = {"accept": "image/png", "accept-encoding": "identity"}
 
 @dataclass(frozen=True)
 class ReplyDeadlines:
-    """Maximum time in seconds for a complete reply, however often it makes some progress."""
+    """Maximum time in seconds until a reply is complete, even if data keeps arriving."""
 
     api_s: float = 120.0
     image_s: float = 20.0
@@ -64,11 +64,12 @@ class NetworkTransport(httpx.BaseTransport):
         image_hosts: Additional image hosts; see `ImageUrlRules`.
         max_wait_s, on_wait: See `RateLimiter`.
         sleep: Used for all waits. Downloads in progress end when it is stopped.
+        deadlines: Maximum time for a complete reply.
 
     Raises (from `handle_request`):
         ImageError: The URL of an image is not allowed, or the image is too large.
         LimitError: See `RateLimiter.acquire`.
-        httpx.RequestError: The exchange failed. `RetryTransport` decides what follows.
+        httpx.RequestError: No valid reply arrived. `RetryTransport` decides whether to retry.
     """
 
     def __init__(
@@ -106,8 +107,8 @@ class NetworkTransport(httpx.BaseTransport):
         return self.api_limiter.waited_s
 
     def describe_rate_limit(self) -> str:
-        """Return a short status of the rate limit, or "" while nothing is known."""
-        limiters = [*self._limiters.values()]  # Other threads may add one meanwhile.
+        """Return a one-line status of the rate limit, or "" before the first reply."""
+        limiters = [*self._limiters.values()]  # A copy, because other threads may add one.
         wait_s = max((limiter.waiting_until - time.time() for limiter in limiters), default=0.0)
         if wait_s > 1:
             return f"waiting {wait_s:,.0f} s for the rate limit"
@@ -131,10 +132,10 @@ class NetworkTransport(httpx.BaseTransport):
                 if not is_api:
                     url = url.join(response.headers["location"])
                     continue
-            # An invalid host name raises different errors here and in the libraries below.
+            # Invalid URLs raise different errors in `httpx.URL` and in the resolver.
             except (httpx.InvalidURL, ValueError, KeyError):
                 if not is_api:
-                    raise ImageError("is redirected to an invalid URL, or has one") from None
+                    raise ImageError("has an invalid URL, or is redirected to one") from None
             raise InvalidReplyError(
                 NetworkError(
                     f"{url.host} redirects {url.path} to another address, which the API never "
@@ -200,7 +201,7 @@ class NetworkTransport(httpx.BaseTransport):
     def _read_body(self, reply: httpx.Response, is_api: bool) -> bytes:
         """Return the decompressed body.
 
-        It is decompressed here, because httpx would expand a small compressed body to any size.
+        It is decompressed here and not by httpx, which does not limit the decompressed size.
         """
         max_bytes = MAX_BODY_BYTES if is_api else MAX_IMAGE_BYTES
         deadline_s = self._deadlines.api_s if is_api else self._deadlines.image_s
@@ -229,10 +230,11 @@ class NetworkTransport(httpx.BaseTransport):
 
 
 def _check_reply(request: httpx.Request, response: httpx.Response) -> httpx.Response:
-    """Return the response if it is complete and of the right kind, or not a success.
+    """Return the response. The body of a successful response is checked first.
 
     Raises:
-        InvalidReplyError: It is neither, which is treated like a broken connection.
+        InvalidReplyError: The body is incomplete, or is not what the endpoint should send. It is
+            retried like a broken connection.
     """
     if response.is_success:
         check = request.extensions.get("check", check_complete)
@@ -262,7 +264,7 @@ def _decompress(data: bytes, encoding: str, max_bytes: int) -> bytes:
 
 
 def _describe_error(error: httpx.RequestError) -> str:
-    """Return our own description of an httpx error."""
+    """Return a description of an httpx error that cannot contain the API key."""
     match error:
         case httpx.ConnectError():  # Nothing has been sent or received yet, so it is safe to quote.
             return " ".join(str(error).split()) or "no connection"

@@ -12,15 +12,15 @@ import httpx
 from punkdata.errors import ImageError, UsageError
 
 IMAGE_HOSTS = ("*.seadn.io", "openseauserdata.com", "lh3.googleusercontent.com")
-"""Hosts from which OpenSea serves images. "*.name" stands for all subdomains of a name."""
+"""Hosts from which OpenSea serves images. "*.name" means all subdomains of a name."""
 
 
 def check_base_url(base_url: str) -> str:
     """Return the base URL without a trailing slash.
 
     Raises:
-        UsageError: It is not an https URL. Plain http is allowed for this machine only, because
-            the API key would be sent unencrypted.
+        UsageError: It is not an https URL. Plain http would send the API key unencrypted, so it
+            is allowed for loopback addresses only.
     """
     try:
         url = httpx.URL(base_url.rstrip("/"))
@@ -42,10 +42,10 @@ def check_base_url(base_url: str) -> str:
 
 
 def check_image_host(host: str) -> str:
-    """Return an image host in lower case: a name, or "*." and a name, optionally with ":port".
+    """Return the value of --image-host in lower case.
 
     Raises:
-        UsageError: It is neither.
+        UsageError: It is not a host name, optionally with "*." before it and ":port" after it.
     """
     if not re.fullmatch(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*(:\d{1,5})?", host.lower()):
         raise UsageError(
@@ -64,7 +64,7 @@ def is_loopback(host: str) -> bool:
 class ImageUrlRules:
     """The image URLs that may be requested: on `IMAGE_HOSTS`, on `hosts`, and on the API's host.
 
-    Plain http is allowed only if the API itself runs on this machine.
+    Plain http is allowed only if the API itself runs on a loopback address.
     """
 
     def __init__(self, base_url: httpx.URL, hosts: Iterable[str] = ()) -> None:
@@ -75,7 +75,7 @@ class ImageUrlRules:
         """Check one URL before it is requested.
 
         Raises:
-            ImageError: The URL is not allowed. The message is a predicate of the image.
+            ImageError: The URL is not allowed. The subject of the message is "the image".
             ValueError: The host name is invalid.
         """
         _check_host_name(url)
@@ -105,7 +105,7 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
 
 
 def _matches(host: str, pattern: str) -> bool:
-    """Return True if `host` equals `pattern`, or is a subdomain where that begins with "*."."""
+    """Return True if `host` equals `pattern`, or matches a pattern of the form "*.name"."""
     return host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
 
 

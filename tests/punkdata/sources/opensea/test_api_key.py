@@ -18,7 +18,7 @@ SECRET = "s3cret-key-0123456789"  # pragma: allowlist secret
 
 
 def instant_key(hours: float = 100.0, secret: str = SECRET) -> InstantKey:
-    """Return a key that expires in so many hours."""
+    """Return a key that expires in `hours` hours."""
     expires_at = datetime.now(UTC) + timedelta(hours=hours)
     return InstantKey(
         api_key=SecretStr(secret), expires_at=expires_at, rate_limits=KeyLimits(read="600/h")
@@ -94,7 +94,7 @@ def test_malformed_key_is_rejected_without_showing_it(tmp_path: Path, text: str)
         store_key(tmp_path, BASE_URL, instant_key(secret=text))
 
 
-def test_unreadable_key_file_is_named(tmp_path: Path) -> None:
+def test_unreadable_key_file_is_reported_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="missing-file"):
         find_key(BASE_URL, tmp_path, tmp_path / "missing-file", {})
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
@@ -103,7 +103,7 @@ def test_unreadable_key_file_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", SECRET, f'{{"api_key": "{SECRET}"}}'])
-def test_damaged_store_is_named_without_its_content(tmp_path: Path, text: str) -> None:
+def test_damaged_key_store_is_reported_without_its_content(tmp_path: Path, text: str) -> None:
     key_path(tmp_path).write_text(text)
     with pytest.raises(
         DataError, match="key.json; remove that file, then run: punkdata key --new"

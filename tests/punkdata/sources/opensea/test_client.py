@@ -42,7 +42,7 @@ def test_get_nft_returns_none_for_an_unknown_id(server: OpenSeaServer) -> None:
     assert make_client(server).get_nft(9_000, CHAIN, CONTRACT) is None
 
 
-def test_totals_and_trait_counts(server: OpenSeaServer) -> None:
+def test_get_collection_and_trait_counts_return_the_totals(server: OpenSeaServer) -> None:
     assert make_client(server).get_collection().total_supply == 60
     counts = make_client(server).get_trait_counts()
     assert counts is not None
@@ -90,9 +90,9 @@ def test_error_body_is_read_in_every_format(body: bytes, detail: str) -> None:
 def test_get_image_returns_bytes_or_raises_a_reason(server: OpenSeaServer) -> None:
     server.images = {1: 404, 2: "https://evil.test/x.png", 3: b"<html>", 4: 503}
     client = make_client(server)
-    data, body = client.get_image(f"{server.base_url}/images/0.png")
+    data, body_sha256 = client.get_image(f"{server.base_url}/images/0.png")
     assert data == png_bytes(server.punks[0].sprite)
-    assert body == ""  # Nothing is recorded.
+    assert body_sha256 == ""  # Nothing is recorded.
     for number, reason in [(1, "404"), (2, "not allowed"), (3, "HTML"), (4, "503")]:
         with pytest.raises((ImageError, NetworkError), match=reason):
             client.get_image(f"{server.base_url}/images/{number}.png")

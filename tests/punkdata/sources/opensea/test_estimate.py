@@ -11,19 +11,19 @@ from punkdata.sources.recording import create_recording
 from punkdata.sources.recording_info import RecordingInfo
 
 
-def test_full_fetch_needs_50_pages_of_punks_and_the_sales() -> None:
+def test_estimate_of_a_full_fetch_counts_all_pages() -> None:
     estimate = estimate_fetch(None, "600/h", None, None)
     assert estimate.api_requests == 2 + 50 + 125 + 1
     assert estimate.image_requests == 10_000
     assert estimate.wait_s == 0
-    assert estimate.limit == "600/h"
+    assert estimate.rate_limit == "600/h"
 
 
 @pytest.mark.parametrize(
-    ("limit", "wait_s"), [("60/m", 120), ("100/h", 3600), ("10/m", 17 * 60), (None, 0)]
+    ("rate_limit", "wait_s"), [("60/m", 120), ("100/h", 3600), ("10/m", 17 * 60), (None, 0)]
 )
-def test_estimated_wait_follows_from_the_rate_limit(limit: str | None, wait_s: float) -> None:
-    assert estimate_fetch(None, limit, None, None).wait_s == wait_s
+def test_estimated_wait_follows_from_the_rate_limit(rate_limit: str | None, wait_s: float) -> None:
+    assert estimate_fetch(None, rate_limit, None, None).wait_s == wait_s
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_parse_rate_limit_falls_back_to_the_published_limit(
     assert parse_rate_limit(text) == parsed
 
 
-def test_recorded_replies_are_subtracted(tmp_path: Path) -> None:
+def test_estimate_excludes_recorded_replies(tmp_path: Path) -> None:
     info = RecordingInfo(source="opensea", collection="c", base_url="https://api.test")
     unfinished = create_recording(tmp_path, info)
     unfinished.add("https://api.test/api/v2/collection/c/nfts?limit=200", b"{}", compress=True)

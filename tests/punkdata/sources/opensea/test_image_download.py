@@ -19,7 +19,7 @@ def image_urls(server: OpenSeaServer, n: int) -> dict[int, tuple[str, ...]]:
     return {i: (f"{server.base_url}/images/{i}.png",) for i in range(n)}
 
 
-def test_fetch_image_takes_the_first_url_with_a_sprite(server: OpenSeaServer) -> None:
+def test_fetch_image_uses_the_first_url_that_yields_a_sprite(server: OpenSeaServer) -> None:
     base = f"{server.base_url}/images"
     server.images = {1: 404, 2: b"\xff\xd8\xff JPEG \xff\xd9", 3: 503}
     image = fetch_image(make_client(server), [f"{base}/{i}.png" for i in (1, 2, 3, 4)])
@@ -54,7 +54,7 @@ def test_fetch_image_restores_lossy_images_with_a_wrong_extension(
 def test_fetch_image_reads_data_uris_without_a_request(server: OpenSeaServer) -> None:
     image = fetch_image(make_client(server), [svg_uri(server.punks[5].sprite)])
     assert (image.decoded.sprite == server.punks[5].sprite).all()
-    assert (image.url, image.body) == ("data:image/svg+xml;utf8", "")
+    assert (image.url, image.body_sha256) == ("data:image/svg+xml;utf8", "")
     assert not server.log
 
 

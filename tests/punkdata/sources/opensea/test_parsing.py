@@ -208,5 +208,5 @@ def test_listing_is_parsed_to_punk_and_price_in_wei(document: Any, expected: Any
 
 
 @pytest.mark.parametrize("decimals", [-1, -(10**9), 19, 10**9])
-def test_absurd_decimals_give_no_price(decimals: int) -> None:
+def test_price_with_unsupported_decimals_is_none(decimals: int) -> None:
     assert parse_price_wei(7, decimals, "ETH", None) is None

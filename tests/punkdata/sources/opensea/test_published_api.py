@@ -80,7 +80,7 @@ def reply_schema(document: dict[str, Any], method: str, path: str) -> dict[str, 
 
 
 def strip_annotation(annotation: Any) -> Any:
-    """Return an annotation without Annotated and without None."""
+    """Return the type in an annotation, without Annotated and without None."""
     while typing.get_origin(annotation) is typing.Annotated:
         annotation = typing.get_args(annotation)[0]
     if typing.get_origin(annotation) in (types.UnionType, typing.Union):
@@ -115,7 +115,7 @@ def find_differences(
                 yield f"{model.__name__}.{name} is {published.get('type')}, not an array"
                 continue
             items = published["items"]
-            # Of all kinds of events, only the sale is parsed.
+            # A page may contain several kinds of events, but only sales are parsed.
             kinds = [k for k in items.get("oneOf", ()) if k["$ref"].endswith("/SaleEvent")]
             yield from find_differences(
                 document,

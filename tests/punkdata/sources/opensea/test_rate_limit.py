@@ -19,7 +19,7 @@ NOW_S = 1_800_000_000.0
 
 
 class FakeClock:
-    """A clock that only sleeping moves."""
+    """A clock that advances only when `sleep` is called."""
 
     def __init__(self) -> None:
         self.now_s = NOW_S
@@ -52,7 +52,7 @@ def budget_headers(limit: int, remaining: int, reset_at: float) -> dict[str, str
 def send_requests(
     clock: FakeClock, n: int, limit: int, window_s: int, planned: int | None = None
 ) -> int:
-    """Send n requests to a server that allows `limit` per window. Returns the refused ones."""
+    """Send n requests to a server that allows `limit` per window. Returns how many it refused."""
     limiter, sent_per_window, refused = make_limiter(clock), {}, 0
     limiter.planned_requests = n if planned is None else planned
     done = 0

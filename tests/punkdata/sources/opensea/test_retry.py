@@ -15,7 +15,7 @@ def make_transport(
     policy: RetryPolicy | None = None,
     sleep: Callable[[float], None] = lambda seconds: None,
 ) -> RetryTransport:
-    """Return a transport that receives these statuses and errors, one after the other."""
+    """Return a transport whose requests end with `replies`: statuses or errors, in this order."""
     remaining = list(replies)
 
     def answer(request: httpx.Request) -> httpx.Response:

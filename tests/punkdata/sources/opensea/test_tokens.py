@@ -26,7 +26,7 @@ def collect(server: OpenSeaServer, limit: int | None = None) -> CollectedPunks:
 @pytest.mark.parametrize("blank_style", ["absent", "null", "empty"])
 @pytest.mark.parametrize("inline", [True, False])
 @pytest.mark.parametrize("max_batch_size", [100, 7, 0])
-def test_labels_are_complete_whatever_the_listing_omits(
+def test_labels_are_complete_whatever_the_token_list_omits(
     server: OpenSeaServer, blank_style: str, inline: bool, max_batch_size: int
 ) -> None:
     server.blank_style, server.inline_traits, server.max_batch_size = (
@@ -163,7 +163,7 @@ def test_tokens_of_another_contract_are_ignored(
     assert len(punks.warnings) == 1
 
 
-def test_short_listing_is_completed_for_a_sample(server: OpenSeaServer) -> None:
+def test_limited_token_list_is_completed_by_ids(server: OpenSeaServer) -> None:
     server.unlisted_ids = frozenset(range(5, 60))
     punks = collect(server, limit=20)
     assert len(punks.labels) == 20

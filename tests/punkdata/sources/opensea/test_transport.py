@@ -247,12 +247,12 @@ def transport(server: OpenSeaServer) -> Iterator[NetworkTransport]:
 
 
 @pytest.mark.parametrize("fault", ["drop", "truncate"])
-def test_broken_connection_is_healed_by_a_retry(
+def test_broken_connection_is_retried(
     server: OpenSeaServer, transport: NetworkTransport, fault: str
 ) -> None:
     request = image_request(f"{server.base_url}/images/0.png")
     server.faults = Faults(**{fault: 1.0})
-    for _ in range(2):  # A truncated body comes with and without its length in turn.
+    for _ in range(2):  # Truncated bodies alternate between with and without Content-Length.
         with pytest.raises(httpx.RequestError):
             transport.handle_request(request)
     server.faults = Faults(**{fault: 0.3})
