@@ -1,4 +1,4 @@
-"""Selection of recordings below a data root, and the commands that continue or repeat them."""
+"""Selection of recordings below a data root, for example the one that a fetch resumes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def list_recordings(root: Path) -> list[Recording]:
 
 
 def list_finished(root: Path) -> list[Recording]:
-    """Return the complete and partial recordings below `root`, by the time they finished."""
+    """Return the complete and partial recordings below `root`, sorted by completion time."""
     finished = [r for r in list_recordings(root) if r.info.status != "running"]
     return sorted(finished, key=lambda r: (r.info.finished_at or "", r.name))
 
