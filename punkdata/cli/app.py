@@ -1,4 +1,4 @@
-"""The command line `punkdata`: its commands, in the order in which they are used."""
+"""The command line `punkdata`, with its commands in the order in which they are used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ app = console.make_app(HELP)
 def main_options(
     version: Annotated[bool, console.version_option("punkdata")] = False,
 ) -> None:
-    """Define the options of the program itself."""
+    """Define the options that precede the command."""
 
 
 # Help lists the commands in the order in which they are registered.

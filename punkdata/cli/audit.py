@@ -29,13 +29,16 @@ def audit(
     root: Root = ROOT,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder in which to save hidden.png and layers.png. Default: no images."),
+        typer.Option(
+            help="Folder in which to save hidden.png (occluded accessories) and layers.png. "
+            "Default: no images."
+        ),
     ] = None,
     write: Annotated[
         Path | None,
         typer.Option(
-            help="Write the list of occluded accessories that build-dataset uses to this file. "
-            "Default: no file."
+            help="JSON file in which to save the occluded accessories, like the one that ships "
+            "with punkdata. Requires the whole collection. Default: no file."
         ),
     ] = None,
     as_json: Json = False,
@@ -74,7 +77,10 @@ def audit(
 
 
 def _as_json(version: str, analysis: OcclusionReport) -> dict[str, Any]:
-    """Return the analysis as JSON values. "inexact" lists the punks that are not reconstructed."""
+    """Return the analysis as JSON values.
+
+    "inexact" lists the ids of the punks that the layers do not reconstruct exactly.
+    """
     return {
         "version": version,
         "punks": len(analysis.punk_ids),
@@ -93,7 +99,7 @@ def _as_json(version: str, analysis: OcclusionReport) -> dict[str, Any]:
 
 
 def _print(analysis: OcclusionReport) -> None:
-    """Print the reconstruction, and one line for each label that some punk occludes."""
+    """Print a summary, and one line for each accessory that is occluded or undecidable."""
     total = len(analysis.punk_ids)
     exact = total - len(analysis.mismatched_ids)
     num_bases = sum(len(bases) for bases in analysis.layers.bases)
@@ -115,11 +121,11 @@ def _print(analysis: OcclusionReport) -> None:
 
 
 def _write(path: Path, analysis: OcclusionReport, labels_hash: str, *, is_complete: bool) -> None:
-    """Write the list of occluded accessories that ships with punkdata.
+    """Write the list of occluded accessories, in the format of the one that punkdata ships.
 
     Raises:
-        DataError: the collection is incomplete, or an image is not reconstructed exactly.
-        StorageError: the file cannot be written.
+        DataError: The collection is incomplete, or an image is not reconstructed exactly.
+        StorageError: The file cannot be written.
     """
     from punkdata.hidden_labels import write_hidden_accessories
 

@@ -28,7 +28,7 @@ def build_dataset(
     context: typer.Context,
     recording: Annotated[
         Path | None,
-        typer.Argument(help="Folder of a recording. (default: the newest finished one)"),
+        typer.Argument(help="Folder of a recording. Default: the newest finished one."),
     ] = None,
     root: Root = ROOT,
     allow_partial: Annotated[
@@ -88,7 +88,10 @@ def verify(
     root: Root = ROOT,
     official: Annotated[
         Path | None,
-        typer.Option(help="The official image sheet punks.png; compares every sprite with it."),
+        typer.Option(
+            help="Path of the official image punks.png, to compare every sprite with it. "
+            "Default: not compared."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

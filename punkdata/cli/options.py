@@ -16,7 +16,7 @@ Root = Annotated[
     typer.Option(
         "--root",
         envvar="PUNKDATA_ROOT",
-        help="Data folder with raw/ and snapshots/; commands that only read accept a URL.",
+        help="Data folder with raw/ and snapshots/. Commands that only read also accept a URL.",
     ),
 ]
 Version = Annotated[
@@ -31,15 +31,21 @@ ROOT = DEFAULT_ROOT
 """Default of `Root`."""
 
 
-def parse_duration(text: str) -> float:
+def parse_duration(text: str, option: str) -> float:
     """Return the seconds in a duration such as "15m", "90s", "1.5h" or "0".
 
     A number without a unit is in minutes.
+
+    Args:
+        text: Value of the option.
+        option: Name of the option, for the error message.
 
     Raises:
         UsageError: The text is not a duration.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)(?:in|ec|r|our)?s?", text.strip().lower())
     if match is None:
-        raise UsageError(f"{text!r} is not a duration; write for example 15m, 90s, 1h or 0")
+        raise UsageError(
+            f"{option} {text!r} is not a duration; write, for example, 15m, 90s, 1h or 0"
+        )
     return float(match[1]) * {"s": 1, "m": 60, "": 60, "h": 3600}[match[2]]

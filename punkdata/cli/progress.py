@@ -18,13 +18,13 @@ from rich.text import Text
 from punkdata.cli.console import ErrorConsole, write_error_line
 
 PLAIN_INTERVAL_S = 5.0
-"""Time between two plain lines, in seconds."""
+"""Time between two progress lines outside a terminal, in seconds."""
 
 Progress = Callable[..., None]
 """`progress(done, total, note="")`; `total` is None while it is unknown."""
 
 StageProgress = Callable[[str, int, int | None], None]
-"""`progress(stage, done, total)`; a stage is named by what it counts, in the plural."""
+"""`progress(stage, done, total)`; the stage is the plural noun that it counts, as in "images"."""
 
 
 @contextmanager
@@ -60,11 +60,11 @@ def stage_bars(label: str, note: Callable[[], str] = lambda: "") -> Iterator[Sta
 
     Args:
         label: The operation, for example "fetching".
-        note: Returns text for the end of the newest bar; called repeatedly, also while nothing
-            advances.
+        note: Returns the text at the end of the newest bar. Called repeatedly, even while no
+            stage makes progress.
     """
     console = ErrorConsole()
-    lock = threading.Lock()  # several threads report progress
+    lock = threading.Lock()  # Several threads report progress.
     if not console.is_terminal:
         plain: dict[str, PlainProgress] = {}
 
@@ -88,7 +88,7 @@ def stage_bars(label: str, note: Callable[[], str] = lambda: "") -> Iterator[Sta
 
 
 class PlainProgress:
-    """Progress as plain lines: one every few seconds, and one at the end of a long operation.
+    """Progress callback that writes a line every few seconds, and one at the end of a long run.
 
     Args:
         clock: Returns the current time in seconds, for tests.

@@ -102,17 +102,20 @@ def imagefolder(
     root: Root = ROOT,
     split_scheme: Annotated[
         SplitScheme,
-        typer.Option(help="default: stratified. by_id: ids below 8000, below 9000, and the rest."),
+        typer.Option(
+            help="default: stratified by labels. by_id: ids 0-7999 (train), 8000-8999 (val), "
+            "9000-9999 (test)."
+        ),
     ] = SplitScheme.DEFAULT,
     scale: Annotated[
-        int, typer.Option(min=1, max=100, help="Enlargement factor, by nearest neighbor.")
+        int, typer.Option(min=1, max=100, help="Integer factor of nearest-neighbor upscaling.")
     ] = 1,
     background: Annotated[
         str | None,
-        typer.Option(help="Background color, for example #638596. (default: transparent)"),
+        typer.Option(help="Background color, for example #638596. Default: transparent."),
     ] = None,
 ) -> None:
-    """Write OUT/<split>/<type>/<number>.png, and a metadata.csv for each split.
+    """Write OUT/<split>/<type>/<punk_id>.png, and a metadata.csv for each split.
 
     torchvision's ImageFolder, Keras and Hugging Face's imagefolder loader read this layout.
     """

@@ -24,7 +24,8 @@ def rm(
     names: Annotated[
         list[str],
         typer.Argument(
-            metavar="NAME...", help="Snapshots, for example s2-0123456789ab, or recordings."
+            metavar="NAME",
+            help="Names of snapshots, for example s2-0123456789ab, or of recordings.",
         ),
     ],
     root: Root = ROOT,
@@ -40,8 +41,7 @@ def rm(
 ) -> None:
     """Delete snapshots and recordings by name.
 
-    A deleted snapshot can be built again from its recording; a deleted recording has to be fetched
-    again.
+    A deleted snapshot can be rebuilt from its recording. A deleted recording must be fetched again.
     """
     from punkdata.removal import find_removal_targets, remove
     from punkdata.snapshots.versions import get_latest_version
@@ -53,16 +53,14 @@ def rm(
         console.say(f"{target.path}  {target.kind}, {target.bytes / 1e6:.1f} MB{note}")
     if not dry_run and not yes:
         if not console.is_interactive():
-            raise UsageError(
-                "the deletion needs a confirmation", hint="add --yes, or use --dry-run"
-            )
+            raise UsageError("deleting needs a confirmation", hint="add --yes, or use --dry-run")
         what = "it" if len(targets) == 1 else f"these {len(targets)}"
         if not console.confirm(f"Delete {what} permanently ({total / 1e6:.1f} MB)?", default=False):
             raise typer.Exit(130)
     latest = get_latest_version(root)
     if not dry_run:
         with lock_root(root):
-            # Look them up again: another command may have changed them during the question.
+            # Look the targets up again: they may have changed while the user was asked.
             latest = remove(root, _check_removable(find_removal_targets(root, names), force))
     if as_json:
         console.emit_json(

@@ -1,7 +1,7 @@
 """Opening the snapshot that is named on the command line.
 
-`snapshots` knows nothing of recordings, so the hint that says how to get a first snapshot (resume
-a fetch, start one, or build from a finished one) is composed here.
+The package `punkdata.snapshots` does not depend on recordings. Therefore the hint on how to get a
+first snapshot (resume a fetch, start one, or build from a finished one) is composed here.
 """
 
 from __future__ import annotations

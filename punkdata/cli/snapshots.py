@@ -114,9 +114,11 @@ def _facts(snapshot: Snapshot, latest: str | None) -> dict[str, object]:
 
 
 def diff(
-    before: Annotated[str, typer.Argument(metavar="A", help="Older snapshot: name or folder.")],
+    before: Annotated[
+        str, typer.Argument(metavar="A", help="Older snapshot: name, folder or URL.")
+    ],
     after: Annotated[
-        str, typer.Argument(metavar="B", help='Newer snapshot: name, folder or "latest".')
+        str, typer.Argument(metavar="B", help='Newer snapshot: name, folder, URL or "latest".')
     ] = "latest",
     root: Root = ROOT,
     exit_code: Annotated[
@@ -148,7 +150,7 @@ def diff(
 
 
 def _format_ids(ids: list[int]) -> str:
-    """Return the number of ids and the first five."""
+    """Return the number of ids, and the first five in parentheses."""
     if not ids:
         return "0"
     more = ", …" if len(ids) > 5 else ""

@@ -55,7 +55,7 @@ def test_ctrl_c_during_build_leaves_no_partial_files(root: Path, sdist_sha256: s
     setup = (
         "import os, signal\n"
         "from punkdata.snapshots import writer\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell may ignore it
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # A shell may ignore it.
         "write = writer.write_shard\n"
         "def stop(*args): write(*args); os.kill(os.getpid(), signal.SIGINT)\n"
         "writer.write_shard = stop\n"

@@ -14,7 +14,7 @@ from punkdata.errors import DataError, UsageError
 Capture = pytest.CaptureFixture[str]
 
 
-def app_that(action: Callable[[], object]) -> typer.Typer:
+def make_test_app(action: Callable[[], object]) -> typer.Typer:
     app = console.make_app("Test.")
 
     @app.callback()
@@ -28,7 +28,7 @@ def app_that(action: Callable[[], object]) -> typer.Typer:
     return app
 
 
-def fail(error: BaseException) -> Callable[[], object]:
+def raising(error: BaseException) -> Callable[[], object]:
     def action() -> None:
         raise error
 
@@ -36,37 +36,37 @@ def fail(error: BaseException) -> Callable[[], object]:
 
 
 def test_punk_errors_become_one_line_and_their_exit_code(capsys: Capture) -> None:
-    app = app_that(fail(DataError("bad [file]", hint="fetch again")))
+    app = make_test_app(raising(DataError("bad [file]", hint="fetch again")))
     assert console.run(app, "test", ["go"]) == 6
     assert capsys.readouterr() == ("", "error: bad [file]; fetch again\n")
 
 
 def test_ctrl_c_exits_with_130_and_one_line(capsys: Capture) -> None:
-    assert console.run(app_that(fail(KeyboardInterrupt())), "test", ["go"]) == 130
+    assert console.run(make_test_app(raising(KeyboardInterrupt())), "test", ["go"]) == 130
     assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_unexpected_errors_keep_their_traceback() -> None:
     with pytest.raises(ZeroDivisionError):
-        console.run(app_that(fail(ZeroDivisionError())), "test", ["go"])
+        console.run(make_test_app(raising(ZeroDivisionError())), "test", ["go"])
 
 
 @pytest.mark.parametrize("args", [["fly"], ["go", "--high"], ["go", "--count", "many"]])
 def test_usage_error_is_one_line_that_names_the_help(args: list[str], capsys: Capture) -> None:
-    assert console.run(app_that(lambda: None), "test", args) == 2
+    assert console.run(make_test_app(lambda: None), "test", args) == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert "--help" in err
 
 
 def test_success_exits_with_0(capsys: Capture) -> None:
-    assert console.run(app_that(lambda: console.emit("data")), "test", ["go"]) == 0
+    assert console.run(make_test_app(lambda: console.emit("data")), "test", ["go"]) == 0
     assert capsys.readouterr() == ("data\n", "")
 
 
-def test_full_disk_behind_stdout_is_one_line(capsys: Capture) -> None:
+def test_full_disk_is_reported_in_one_line(capsys: Capture) -> None:
     full = OSError(28, "No space left on device")
-    assert console.run(app_that(fail(full)), "test", ["go"]) == 5
+    assert console.run(make_test_app(raising(full)), "test", ["go"]) == 5
     assert capsys.readouterr().err == (
         "error: cannot read or write the output: No space left on device\n"
     )
@@ -88,10 +88,10 @@ def test_only_long_waits_are_reported(capsys: Capture) -> None:
     [("15m", 900), ("90s", 90), ("1.5h", 5400), ("0", 0), ("20", 1200), ("2 min", 120)],
 )
 def test_durations_have_a_unit_or_are_minutes(text: str, seconds: float) -> None:
-    assert parse_duration(text) == seconds
+    assert parse_duration(text, "--max-wait") == seconds
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-5m", "5d", "m"])
 def test_invalid_durations_are_refused(text: str) -> None:
-    with pytest.raises(UsageError):
-        parse_duration(text)
+    with pytest.raises(UsageError, match="--max-wait"):
+        parse_duration(text, "--max-wait")

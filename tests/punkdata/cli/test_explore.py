@@ -73,7 +73,7 @@ def test_plot_skips_price_charts_without_prices(
 def test_unknown_plot_name_lists_the_valid_ones(capsys: Capture) -> None:
     assert run("plot", "first-100", "prices") == 2
     err = capsys.readouterr().err
-    assert "unknown plot 'prices'" in err
+    assert "unknown chart 'prices'" in err
     assert all(name in err for name in PLOTS)
 
 

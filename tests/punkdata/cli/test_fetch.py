@@ -92,7 +92,7 @@ def test_partial_recording_exits_with_6(root: Path, server: OpenSeaServer, capsy
     assert run("build-dataset", "--allow-partial", "--root", root) == 0
 
 
-def test_too_long_wait_exits_with_5_and_can_be_resumed(
+def test_wait_beyond_max_wait_exits_with_5_and_can_be_resumed(
     root: Path, server: OpenSeaServer, capsys: Capture
 ) -> None:
     server.limit = 3
@@ -121,7 +121,7 @@ def test_unreachable_server_exits_with_5(root: Path, capsys: Capture) -> None:
     *tries, last = capsys.readouterr().err.splitlines()
     assert len(tries) == 5
     assert tries[0].startswith("127.0.0.1: ")
-    assert tries[0].endswith("; trying again (4 of 8)")
+    assert tries[0].endswith("; trying again (attempt 4 of 8)")
     assert "failed 8 times" in last
     assert "run the same command again" in last
 
@@ -142,7 +142,7 @@ def test_image_on_unknown_host_names_the_option_to_allow_it(
         (
             ("--max-wait", "soon"),
             2,
-            "'soon' is not a duration; write for example 15m, 90s, 1h or 0",
+            "--max-wait 'soon' is not a duration; write, for example, 15m, 90s, 1h or 0",
         ),
         (("--base-url", "http://api.opensea.io"), 2, "unencrypted; use https"),
         (("--base-url", "opensea"), 2, "not a web address"),

@@ -1,4 +1,4 @@
-"""Several commands in a row, and what each suggests to run next."""
+"""Sequences of commands, and the next command that each suggests."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_diff_reports_changes_and_exits_with_7(
     assert run("diff", "s1-000000000000", "latest", "--root", root) == 2
 
 
-def test_build_names_a_newer_unfinished_recording(
+def test_build_warns_about_a_newer_unfinished_recording(
     root: Path, server: OpenSeaServer, capsys: Capture
 ) -> None:
     assert run("fetch", "--limit", 5, "--root", root) == 0

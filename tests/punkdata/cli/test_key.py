@@ -52,7 +52,7 @@ def test_instant_key_is_created_once_and_reused(
     assert run("fetch", "--instant-key", "--limit", 2, "--root", root) == 0
     assert run("fetch", "--limit", 2, "--root", root) == 0
     out, err = capsys.readouterr()
-    assert "got a free key from 127.0.0.1, valid until" in err
+    assert "stored a free key from 127.0.0.1, valid until" in err
     assert len(server.requests_to("/auth/keys")) == 1
     assert run("key", "--json") == 0
     report = json.loads(capsys.readouterr().out)

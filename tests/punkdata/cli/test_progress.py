@@ -13,15 +13,15 @@ Capture = pytest.CaptureFixture[str]
 
 
 def plain_progress(label: str, unit: str, *times_s: float) -> PlainProgress:
-    """Return plain progress with a clock that shows these times, one per call."""
+    """Return a PlainProgress whose clock returns these times in turn."""
     return PlainProgress(label, unit, iter(times_s).__next__)
 
 
 def test_plain_lines_appear_every_few_seconds(capsys: Capture) -> None:
     progress = plain_progress("building", "punks", 0.0, 1.0, 10.0, 11.0)
-    progress(10, 100)  # too early for the first line
+    progress(10, 100)  # Too early for the first line.
     progress(50, 100, "half")
-    progress(60, 100)  # too early for the next line
+    progress(60, 100)  # Too early for the next line.
     err = capsys.readouterr().err
     assert err == "building: 50/100 punks · 5/s · 0:10 left · half\n"
 

@@ -64,7 +64,7 @@ def test_rm_of_the_latest_snapshot_needs_force(root: Path, capsys: Capture) -> N
     assert report["bytes"] > 0
 
 
-def test_rm_waits_for_no_other_writer(root: Path) -> None:
+def test_rm_fails_while_another_process_writes(root: Path) -> None:
     (recording,) = list_recordings(root)
     with lock_root(root):
         done = subprocess.run(
