@@ -76,7 +76,7 @@ def priced_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
 
 
 @pytest.fixture(scope="session")
-def hiding_snapshot(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+def snapshot_with_hidden(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     """A snapshot in which the first accessory of every punk is hidden. Read-only."""
     original = open_snapshot(built_root)
     punks = original.punks()

@@ -83,13 +83,13 @@ def test_datasets_reads_a_snapshot_without_sales(snapshot: Snapshot, home: Path)
     assert loaded[0]["last_sale_eth"] is None
 
 
-def test_datasets_reads_the_tar_shards(hiding_snapshot: Snapshot, home: Path) -> None:
+def test_datasets_reads_the_tar_shards(snapshot_with_hidden: Snapshot, home: Path) -> None:
     datasets = pytest.importorskip("datasets")
-    shards = hiding_snapshot.path / "shards"
+    shards = snapshot_with_hidden.path / "shards"
     files = {split: str(shards / f"punks-{split}-*.tar") for split in ("train", "val", "test")}
     loaded = datasets.load_dataset("webdataset", data_files=files, cache_dir=str(home))
     for split in files:
-        rows, sprites = read_rows(hiding_snapshot, split)
+        rows, sprites = read_rows(snapshot_with_hidden, split)
         for row, item, sprite in zip(rows, loaded[split], sprites, strict=True):
             assert (np.asarray(item["png"]) == sprite).all()
             for name in ("punk_id", "labels", "hidden_accessories"):

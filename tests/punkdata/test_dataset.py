@@ -171,9 +171,9 @@ def test_schema_1_is_readable_but_has_no_hidden_accessories(schema1_root: Path) 
         PunkDataset(schema1_root, visible_only=True)
 
 
-def test_visible_only_clears_the_labels_of_hidden_accessories(hiding_snapshot: Snapshot) -> None:
-    full = PunkDataset(hiding_snapshot.path, split="all")
-    visible = PunkDataset(hiding_snapshot.path, split="all", visible_only=True)
+def test_visible_only_clears_the_labels_of_hidden_accessories(snapshot_with_hidden: Snapshot) -> None:
+    full = PunkDataset(snapshot_with_hidden.path, split="all")
+    visible = PunkDataset(snapshot_with_hidden.path, split="all", visible_only=True)
     assert full.hidden is not None
     assert full.hidden.any()
     cleared = (full.as_tensors()[1] - visible.as_tensors()[1]).bool().numpy()

@@ -84,10 +84,10 @@ def test_accessory_counts_agree_with_the_manifest(snapshot: Snapshot) -> None:
     assert sum(widths) == sum(int(k) * n for k, n in by_count.items())
 
 
-def test_label_visibility_shows_share_of_hidden_accessories(hiding_snapshot: Snapshot) -> None:
-    axes = plots.plot_label_visibility(hiding_snapshot).axes[0]
+def test_label_visibility_shows_share_of_hidden_accessories(snapshot_with_hidden: Snapshot) -> None:
+    axes = plots.plot_label_visibility(snapshot_with_hidden).axes[0]
     names = [text.get_text() for text in axes.get_yticklabels()]
-    punks = hiding_snapshot.punks().to_pylist()
+    punks = snapshot_with_hidden.punks().to_pylist()
     assert names
     for name, bar in zip(names, axes.containers[0], strict=True):
         num_punks = sum(name in punk["accessories"] for punk in punks)

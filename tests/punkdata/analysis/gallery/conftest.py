@@ -33,13 +33,13 @@ def browser() -> Iterator[Any]:
 def gallery_folder(
     tmp_path_factory: pytest.TempPathFactory,
     priced_snapshot: Snapshot,
-    hiding_snapshot: Snapshot,
+    snapshot_with_hidden: Snapshot,
     built_root: Path,
 ) -> Path:
     """A folder with galleries of three snapshots: with prices, with hidden labels, with neither."""
     folder = tmp_path_factory.mktemp("gallery")
     (folder / "priced.html").write_text(render_gallery(priced_snapshot), "utf-8")
-    (folder / "hiding.html").write_text(render_gallery(hiding_snapshot), "utf-8")
+    (folder / "hiding.html").write_text(render_gallery(snapshot_with_hidden), "utf-8")
     (folder / "unpriced.html").write_text(render_gallery(open_snapshot(built_root)), "utf-8")
     return folder
 

@@ -68,8 +68,8 @@ def test_nearest_punks_differ_in_the_fewest_pixels(
     assert all(distances[int(punk_id)] == int(distance) for punk_id, distance in shown)
 
 
-def test_hidden_label_is_marked(open_page: OpenPage, hiding_snapshot: Snapshot) -> None:
-    punk = next(p for p in punk_rows(hiding_snapshot) if len(p["accessories"]) > 1)
+def test_hidden_label_is_marked(open_page: OpenPage, snapshot_with_hidden: Snapshot) -> None:
+    punk = next(p for p in punk_rows(snapshot_with_hidden) if len(p["accessories"]) > 1)
     page = open_page("hiding", f"#punk={punk['punk_id']}")
     marked = page.locator(".hidden-label").all_inner_texts()
     assert marked == [f"{punk['accessories'][0]} (hidden)"]
