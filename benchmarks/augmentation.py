@@ -1,10 +1,10 @@
-"""Whether drawn punks help where real examples are few: python benchmarks/augmentation.py
+"""Effect of generated training examples on rare accessories: python benchmarks/augmentation.py
 
-For 5, 10 and 20 real examples of each of ten accessories: a snapshot that has no more of them in
-its training part; a conditional generator trained on that alone; and the classifier's preset
-`quick`, with and without what this draws, over seeds, for as many steps. Scored are the ten
-accessories, on the test part and on the punks that were taken out of training: none of them was
-seen by either. Finished runs stay in --out.
+For 5, 10 and 20 real examples of each of ten accessories, builds a snapshot with only so many in
+its training split, trains a conditional generator on it, and trains the classifier's preset `quick`
+with and without generated examples, with several seeds and for the same number of steps. The scores
+are those of the ten accessories, on punks that neither the generator nor the classifier was trained
+on: the test split, and the punks that were removed. Finished runs stay in --out.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from dcgan import trained as trained_generator
-from measure import machine
+from dcgan import train_or_find
+from measure import describe_machine
 
 from punkdata import open_snapshot
 from punkdata.snapshots.content_hash import compute_labels_hash, compute_version
@@ -33,116 +33,136 @@ from punkmodels.gan.config import make_config as make_generator_config
 from punkmodels.gan.synthetic import examples_from_config
 
 CPU = torch.device("cpu")
-EXAMPLES = (5, 10, 20)
-CHOSEN = 10
+NUM_EXAMPLES = (5, 10, 20)
+NUM_ACCESSORIES = 10
+MIN_SUPPORT = 80
+"""smallest number of training punks of a chosen accessory"""
 FRACTIONS = (0.0, 0.5, 1.0)
+"""generated examples for each real one"""
 EPOCHS = 8
+"""epochs with as many generated as real examples"""
 
 
-def chosen_labels(snapshot: Snapshot) -> list[int]:
-    """Ten accessories of middling support, so that enough are left to score on."""
+def choose_accessories(snapshot: Snapshot) -> list[int]:
+    """Return ten accessories that are rare, but frequent enough to leave punks for the scores."""
     support = extract_labels(snapshot.punks("train", ["labels"])).sum(axis=0, dtype=int)
     accessories = range(len(LABELS) - len(ACCESSORIES), len(LABELS))
-    middling = sorted((i for i in accessories if support[i] >= 80), key=lambda i: support[i])
-    return middling[:CHOSEN]
+    return sorted((i for i in accessories if support[i] >= MIN_SUPPORT), key=lambda i: support[i])[
+        :NUM_ACCESSORIES
+    ]
 
 
-def reduced(snapshot: Snapshot, root: Path, labels: list[int], examples: int) -> Snapshot:
-    """The same with so many examples of each label in its training part, drawn by chance."""
+def reduce_examples(
+    snapshot: Snapshot, root: Path, labels: list[int], num_examples: int
+) -> Snapshot:
+    """Write a snapshot with a limited, random set of examples of each label in its train split."""
     punks = snapshot.punks()
-    have = extract_labels(punks)[:, labels] > 0
+    has_label = extract_labels(punks)[:, labels] > 0
     is_train = np.array(punks.column("split").to_pylist()) == "train"
-    rng = np.random.default_rng(examples)
-    kept = ~(have.any(axis=1) & is_train)
+    rng = np.random.default_rng(num_examples)
+    is_kept = ~(has_label.any(axis=1) & is_train)
     for column in range(len(labels)):
-        rows = np.flatnonzero(have[:, column] & (have.sum(axis=1) == 1) & is_train)
-        kept[rng.permutation(rows)[:examples]] = True
-    some = punks.filter(kept)
+        rows = np.flatnonzero(has_label[:, column] & (has_label.sum(axis=1) == 1) & is_train)
+        is_kept[rng.permutation(rows)[:num_examples]] = True
+    kept = punks.filter(is_kept)
     provenance = snapshot.provenance().filter(
         np.isin(
             column_to_numpy(snapshot.provenance().column("punk_id")),
-            column_to_numpy(some.column("punk_id")),
+            column_to_numpy(kept.column("punk_id")),
         )
     )
     manifest = snapshot.manifest.model_copy(
         update={
-            "version": compute_version(snapshot.manifest.collection, some, None, {}),
-            "labels_hash": compute_labels_hash(some),
-            "expected": len(some),
+            "version": compute_version(snapshot.manifest.collection, kept, None, {}),
+            "labels_hash": compute_labels_hash(kept),
+            "expected": len(kept),
             "sales": None,
-            **count_labels_and_splits(some),
+            **count_labels_and_splits(kept),
         }
     )
-    return write_snapshot(root, manifest, some, None, provenance)[0]
+    return write_snapshot(root, manifest, kept, None, provenance)[0]
 
 
-def score(run: Path, part: SplitTensors, labels: list[int]) -> float:
-    """Mean average precision of some labels, of those that can be seen."""
-    logits = predict_logits(load_classifier(run, CPU), part.images, CPU).numpy()
-    truth = part.visible.bool().numpy()
-    found = [average_precision(truth[:, i], logits[:, i]) for i in labels]
-    return statistics.mean(ap for ap in found if ap is not None)
+def unused_punks(original: Snapshot, reduced: Snapshot) -> SplitTensors:
+    """Return the punks that are in neither the train nor the val split of the reduced snapshot."""
+    everyone = load_split(original.path, "latest", "default", "all")
+    used_ids = [
+        load_split(reduced.path, "latest", "default", split).punk_ids for split in ("train", "val")
+    ]
+    is_unused = ~np.isin(everyone.punk_ids, np.concatenate(used_ids))
+    rows = torch.from_numpy(np.flatnonzero(is_unused))
+    return SplitTensors(
+        everyone.punk_ids[is_unused],
+        *(t[rows] for t in (everyone.images, everyone.labels, everyone.visible)),
+        has_hidden_labels=True,
+        version=original.version,
+        labels_hash="",
+        path=original.path,
+    )
+
+
+def score(run: Path, split: SplitTensors, labels: list[int]) -> float:
+    """Return the mean average precision of some visible labels."""
+    logits = predict_logits(load_classifier(run, CPU), split.images, CPU).numpy()
+    truth = split.visible.bool().numpy()
+    precisions = [average_precision(truth[:, i], logits[:, i]) for i in labels]
+    return statistics.mean(ap for ap in precisions if ap is not None)
+
+
+def train_with_fraction(
+    snapshot: Snapshot, out: Path, generator: Path, fraction: float, seed: int
+) -> Path:
+    """Train a classifier with generated examples, or resume or find its run."""
+    # The number of steps does not depend on the number of generated examples.
+    epochs = round(EPOCHS * (1 + max(FRACTIONS)) / (1 + fraction))
+    augmentation = {"augment_with": str(generator), "augment_fraction": fraction}
+    config = make_config(epochs=epochs, seed=seed, **(augmentation if fraction else {}))
+    runs = out / f"{fraction}-{seed}"
+    checkpoints = sorted(runs.glob("0*/checkpoints/*.safetensors"))
+    return train_classifier(
+        snapshot.path,
+        runs,
+        config,
+        threads=1,
+        resume=checkpoints[-1].parent.parent if checkpoints else None,
+        generate_examples=examples_from_config,
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--root", type=Path, default=Path("data"))
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark-augmentation"))
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds")
     parser.add_argument(
-        "--total-images", type=int, default=60_000, help="of the generator's training"
+        "--total-images",
+        type=int,
+        default=60_000,
+        help="real images that each generator is trained on",
     )
     args = parser.parse_args()
-    whole = open_snapshot(args.root)
-    labels = chosen_labels(whole)
-    everyone = load_split(whole.path, "latest", "default", "all")
-    print(f"{machine()}; {args.seeds} seeds; {', '.join(LABELS[i] for i in labels)}\n")
-    print("| real examples of each | drawn for each real punk | mean AP of the ten | of runs |")
+    original = open_snapshot(args.root)
+    labels = choose_accessories(original)
+    print(f"{describe_machine()}; {args.seeds} seeds; {', '.join(LABELS[i] for i in labels)}\n")
+    print("| real examples of each | generated per real punk | mean AP of the ten | by seed |")
     print("|---|---|---|---|")
-    for examples in EXAMPLES:
-        out = args.out / str(examples)
-        snapshot = reduced(whole, out / "data", labels, examples)
-        seen = load_split(snapshot.path, "latest", "default", "train").punk_ids
-        watched = load_split(snapshot.path, "latest", "default", "val").punk_ids
-        unseen = ~np.isin(everyone.punk_ids, np.concatenate([seen, watched]))
-        chosen = torch.from_numpy(np.flatnonzero(unseen))
-        part = SplitTensors(
-            everyone.punk_ids[unseen],
-            *(t[chosen] for t in (everyone.images, everyone.labels, everyone.visible)),
-            has_hidden_labels=True,
-            version=whole.version,
-            labels_hash="",
-            path=whole.path,
-        )
+    for num_examples in NUM_EXAMPLES:
+        out = args.out / str(num_examples)
+        snapshot = reduce_examples(original, out / "data", labels, num_examples)
+        split = unused_punks(original, snapshot)
         config = make_generator_config(
             conditional="labels", skin_tone=True, total_images=args.total_images
         )
-        generator = trained_generator(out, "generator", config, root=snapshot.path)
+        generator = train_or_find(out, "generator", config, root=snapshot.path)
         for fraction in FRACTIONS:
-            scores = []
-            for seed in range(args.seeds):
-                # As many steps, whatever is drawn.
-                epochs = round(EPOCHS * (1 + max(FRACTIONS)) / (1 + fraction))
-                drawn = {"augment_with": str(generator), "augment_fraction": fraction}
-                options = make_config(epochs=epochs, seed=seed, **(drawn if fraction else {}))
-                folder = out / f"{fraction}-{seed}"
-                found = sorted(folder.glob("0*/checkpoints/*.safetensors"))
-                resume = found[-1].parent.parent if found else None
-                run = train_classifier(
-                    snapshot.path,
-                    folder,
-                    options,
-                    threads=1,
-                    resume=resume,
-                    generate_examples=examples_from_config,
-                )
-                scores.append(score(run, part, labels))
-            spread = f" ± {statistics.stdev(scores):.4f}" if len(scores) > 1 else ""
-            every = ", ".join(f"{value:.4f}" for value in scores)
-            print(
-                f"| {examples} | {fraction} | {statistics.mean(scores):.4f}{spread} | {every} |",
-                flush=True,
-            )
+            scores = [
+                score(train_with_fraction(snapshot, out, generator, fraction, seed), split, labels)
+                for seed in range(args.seeds)
+            ]
+            std = f" ± {statistics.stdev(scores):.4f}" if len(scores) > 1 else ""
+            by_seed = ", ".join(f"{value:.4f}" for value in scores)
+            mean = f"{statistics.mean(scores):.4f}{std}"
+            print(f"| {num_examples} | {fraction} | {mean} | {by_seed} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""How good the drawn punks are: python benchmarks/dcgan.py [--peer NAME=SHEET.png]
+"""Quality and speed of GAN trainings: python benchmarks/dcgan.py [--peer NAME=SHEET.png]
 
-Trains the preset `best` by the modern recipe, then the classic one and the first tutorials' mlp for
-as many seconds each, on the newest snapshot of ./data, and prints the table of docs/models.md:
-these, the peers' drawings, held-out punks and the floor. Finished runs stay in --out and are not
-trained again; one that was stopped is resumed.
+Trains the preset `best` with the modern recipe, and then the classic recipe and the MLP for the
+same time each, on the latest snapshot of ./data. Prints the table of docs/models.md, with the test
+and train references and with images of other generators. Finished runs stay in --out and are not
+trained again; an interrupted one is resumed.
 
-    python benchmarks/dcgan.py --parts    what each part does: encoder, discriminator, both
-    python benchmarks/dcgan.py --speed    images a second beside the tutorials' loop
+    python benchmarks/dcgan.py --parts    ablation: encoder, discriminator, or both
+    python benchmarks/dcgan.py --speed    images per second, compared with a typical tutorial
 """
 
 from __future__ import annotations
@@ -29,200 +29,219 @@ from torch.utils.data import DataLoader
 
 from punkdata import PunkDataset
 from punkmodels.data.image_files import read_sprites
-from punkmodels.gan import train as training
 from punkmodels.gan.config import DcganConfig, make_config, read_dcgan_config
-from punkmodels.gan.evaluate import (
-    GeneratorEvaluation,
-    generate_for_evaluation,
-    evaluate_sprites,
-    markdown,
-)
-from punkmodels.gan.losses import classic_discriminator_loss, classic_generator_loss
-from punkmodels.gan.networks import Discriminator, Generator, initialize
+from punkmodels.gan.evaluate import evaluate_sprites, generate_for_evaluation
+from punkmodels.gan.evaluation_report import GeneratorEvaluation, format_markdown
+from punkmodels.gan.layers import initialize
+from punkmodels.gan.networks import Discriminator, Generator
 from punkmodels.gan.train import train_dcgan
+from punkmodels.gan.trainer.evaluation import EvaluationOptions
+from punkmodels.gan.trainer.losses import classic_discriminator_loss, classic_generator_loss
 from punkmodels.training.device import pick_device
 from punkmodels.training.run_dir import list_runs, read_config, read_metrics
 
 ROOT = Path("data")
 CPU = torch.device("cpu")
-BATCH = 128
+BATCH_SIZE = 128
 WIDTH = 64
 
 
-def trained(out: Path, name: str, config: DcganConfig, root: Path = ROOT) -> Path:
-    """A finished run of these options; trained, gone on with, or found."""
+def train_or_find(out: Path, name: str, config: DcganConfig, root: Path = ROOT) -> Path:
+    """Return a finished run with these options: found, resumed, or trained."""
     index = out / "index.json"
-    known = json.loads(index.read_text()) if index.exists() else {}
-    run = out / known[name] if name in known else None
+    run_names = json.loads(index.read_text()) if index.exists() else {}
+    run = out / run_names[name] if name in run_names else None
     if run and read_dcgan_config(run).options != config:
-        run = None  # the options have changed since
-    if run is None:
-        before = set(list_runs(out))
+        run = None  # The options have changed since that run.
+    if run is not None:
+        return train_dcgan(root, out, config, resume=run)
+    existing = set(list_runs(out))
 
-        def say(_: str) -> None:  # what is said first comes when the run's folder is made
-            for new in set(list_runs(out)) - before:
-                known[name] = new.name
-                index.write_text(json.dumps(known, indent=1))
+    def log(_: str) -> None:
+        # The run folder exists when the first line is logged.
+        for new_run in set(list_runs(out)) - existing:
+            run_names[name] = new_run.name
+            index.write_text(json.dumps(run_names, indent=1))
 
-        return train_dcgan(root, out, config, threads=1, log=say)
-    return train_dcgan(root, out, config, resume=run)
+    return train_dcgan(root, out, config, threads=1, log=log)
 
 
-def seconds_of(run: Path) -> float:
-    """What the steps of a run took, without the looks at its samples."""
+def training_seconds(run: Path) -> float:
+    """Return the time that the steps of a run took, without its evaluations."""
     lines = read_metrics(run)
-    before = [0, *(line["images_seen"] for line in lines)]
+    starts = [0, *(line["images_seen"] for line in lines)]
     return sum(
-        (line["images_seen"] - first) / line["images_per_s"]
-        for first, line in zip(before, lines, strict=False)
+        (line["images_seen"] - start) / line["images_per_s"]
+        for start, line in zip(starts, lines, strict=False)
     )
 
 
 def images_per_s(run: Path) -> float:
-    """Over the whole run: with every step that has penalties, and every one that has not."""
-    return float(read_metrics(run)[-1]["images_seen"]) / seconds_of(run)
+    """Return the mean speed of a run, over steps with and without penalties."""
+    return float(read_metrics(run)[-1]["images_seen"]) / training_seconds(run)
 
 
-def scored(name: str, run: Path) -> GeneratorEvaluation:
+def evaluate_run(name: str, run: Path) -> GeneratorEvaluation:
     version = read_config(run)["data"]["version"]
     raw = generate_for_evaluation(run, ROOT, version, CPU)
     return evaluate_sprites(name, raw, ROOT, version=version, out=run / "evaluation" / "generated")
 
 
-def table(
+def compare_recipes(
     out: Path, peers: list[tuple[str, Path]], only: str | None, minutes: float | None
 ) -> None:
+    """Print the scores of the recipes after equal training times."""
     names = (only,) if only else ("mlp", "classic", "modern")
     runs = {}
     if minutes is None or "modern" in names:
-        modern = trained(out, "modern", make_config("best"))
-        minutes = minutes or seconds_of(modern) / 60
-    index = out / "images.json"  # measured once, so that a stopped run can go on
+        modern = train_or_find(out, "modern", make_config("best"))
+        minutes = minutes or training_seconds(modern) / 60
+    index = out / "images.json"  # The speed is measured once, so that runs can be resumed.
     for name in names:
         if name == "modern":
             runs[name] = modern
             continue
         network = "mlp" if name == "mlp" else "dcgan"
         key = f"{name}, {minutes:.0f} minutes"
-        known = json.loads(index.read_text()) if index.exists() else {}
-        if key not in known:
-            config = make_config("best", "classic", network=network, total_images=400 * BATCH)
+        total_images = json.loads(index.read_text()) if index.exists() else {}
+        if key not in total_images:
+            config = make_config("best", "classic", network=network, total_images=400 * BATCH_SIZE)
             trial = train_dcgan(ROOT, out / "trials", config, threads=1)
-            known[key] = int(60 * minutes * images_per_s(trial))
-            index.write_text(json.dumps(known))
-        config = make_config("best", "classic", network=network, total_images=known[key])
-        runs[name] = trained(out, name, config)
-    results = [scored(name, run) for name, run in runs.items()]
+            total_images[key] = int(60 * minutes * images_per_s(trial))
+            index.write_text(json.dumps(total_images))
+        config = make_config("best", "classic", network=network, total_images=total_images[key])
+        runs[name] = train_or_find(out, name, config)
+    results = [evaluate_run(name, run) for name, run in runs.items()]
     results += [evaluate_sprites(name, read_sprites(path), ROOT) for name, path in peers]
-    print(markdown(*results))
+    print(format_markdown(*results))
     for name, run in runs.items():
-        seen = read_metrics(run)[-1]["images_seen"]
-        print(f"{name}: {seen:,} images in {seconds_of(run) / 60:.0f} minutes on one thread")
+        images_seen = read_metrics(run)[-1]["images_seen"]
+        minutes = training_seconds(run) / 60
+        print(f"{name}: {images_seen:,} images in {minutes:.0f} minutes on one thread")
 
 
-def parts(out: Path) -> None:
-    """The preset `quick` with both teachers of the generator, and with either."""
+def compare_losses(out: Path) -> None:
+    """Print the scores of the preset `quick` with encoder, discriminator, or both."""
     options: dict[str, dict[str, Any]] = {
         "both": {},
-        "encoder alone": {"adversarial_start": 1.0},
-        "discriminator alone": {"w_dim": 0},
+        "encoder only": {"adversarial_start": 1.0},
+        "discriminator only": {"w_dim": 0},
     }
-    runs = {name: trained(out, name, make_config(**chosen)) for name, chosen in options.items()}
-    print(markdown(*(scored(name, run) for name, run in runs.items())))
+    runs = {name: train_or_find(out, name, make_config(**o)) for name, o in options.items()}
+    print(format_markdown(*(evaluate_run(name, run) for name, run in runs.items())))
     for name, run in runs.items():
-        print(f"{name}: {seconds_of(run) / 60:.1f} minutes on one thread")
+        print(f"{name}: {training_seconds(run) / 60:.1f} minutes on one thread")
+
+
+class PngFiles(torch.utils.data.Dataset[torch.Tensor]):
+    """Training images as PNG files, as tutorials read them."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self.paths = []
+        for i, pixels in enumerate(PunkDataset(root, split="train").as_tensors()[0][:2048]):
+            self.paths.append(folder / f"{i}.png")
+            Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(self.paths[-1])
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, i: int) -> torch.Tensor:
+        with Image.open(self.paths[i]) as image:
+            pixels = np.array(image.convert("RGBA"))
+        return torch.from_numpy(pixels).permute(2, 0, 1) / 127.5 - 1
 
 
 def tutorial_images_per_s(root: Path, steps: int, device: torch.device) -> float:
-    """Real images a second of the loop that tutorials have: PNG files, a DataLoader, `classic`."""
-    to_tensor = lambda image: torch.from_numpy(np.array(image)).permute(2, 0, 1) / 127.5 - 1  # noqa: E731
+    """Return the speed of a typical tutorial: PNG files, a DataLoader and the classic losses."""
+    G = Generator(100, WIDTH).to(device)
+    D = Discriminator(WIDTH, normalize=True).to(device)
+    optimizer_G, optimizer_D = (
+        torch.optim.Adam(network.parameters(), 2e-4, (0.5, 0.999)) for network in (G, D)
+    )
+    for network in (G, D):
+        initialize(network)
+    images_seen, start_s = 0, 0.0
     with tempfile.TemporaryDirectory() as folder:
-        paths = []
-        for i, pixels in enumerate(PunkDataset(root, split="train").as_tensors()[0][:2048]):
-            paths.append(Path(folder) / f"{i}.png")
-            Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(paths[-1])
-
-        class Files(torch.utils.data.Dataset[torch.Tensor]):
-            def __len__(self) -> int:
-                return len(paths)
-
-            def __getitem__(self, i: int) -> torch.Tensor:
-                with Image.open(paths[i]) as image:
-                    return to_tensor(image.convert("RGBA"))
-
-        G = Generator(100, WIDTH).to(device)
-        D = Discriminator(WIDTH, normalize=True).to(device)
-        optimizers = [torch.optim.Adam(n.parameters(), 2e-4, (0.5, 0.999)) for n in (G, D)]
-        for network in (G, D):
-            initialize(network)
-        seen, start = 0, 0.0
-        loader = DataLoader(Files(), BATCH, shuffle=True, drop_last=True)
-        while seen < (steps + 1) * BATCH:
+        dataset = PngFiles(root, Path(folder))
+        loader = DataLoader(dataset, BATCH_SIZE, shuffle=True, drop_last=True)
+        while images_seen < (steps + 1) * BATCH_SIZE:
             for real in itertools.islice(loader, steps + 1):
-                drawn = G(torch.randn(BATCH, 100, device=device))
-                optimizers[1].zero_grad()
-                of_both = D(real.to(device)), D(drawn.detach())
-                classic_discriminator_loss(*of_both).backward()
-                optimizers[1].step()
-                optimizers[0].zero_grad()
-                classic_generator_loss(D(drawn)).backward()
-                optimizers[0].step()
-                seen += BATCH
-                start = start or time.perf_counter()  # the first step pays for allocation
+                generated = G(torch.randn(BATCH_SIZE, 100, device=device))
+                optimizer_D.zero_grad()
+                logits = D(real.to(device)), D(generated.detach())
+                classic_discriminator_loss(*logits).backward()
+                optimizer_D.step()
+                optimizer_G.zero_grad()
+                classic_generator_loss(D(generated)).backward()
+                optimizer_G.step()
+                images_seen += BATCH_SIZE
+                start_s = start_s or time.perf_counter()  # The first step includes allocations.
         if device.type == "cuda":
             torch.cuda.synchronize()
-    return (seen - BATCH) / (time.perf_counter() - start)
+    return (images_seen - BATCH_SIZE) / (time.perf_counter() - start_s)
 
 
-def speed(root: Path, out: Path, rounds: int) -> None:
-    """Ours and the tutorials' loop in turn, at the same sizes."""
+def compare_speed(root: Path, out: Path, rounds: int) -> None:
+    """Print the speed of the recipes and of the tutorial, in turn and at equal sizes."""
     torch.set_num_threads(1)
-    device, why = pick_device()
-    print(why)
+    device, reason = pick_device()
+    print(reason)
     steps = 12 if device.type == "cpu" else 600
-    names = ("tutorials' loop", "classic", "modern, encoder alone", "modern, both")
-    rates: dict[str, list[float]] = {name: [] for name in names}
-    training.LOOKS, training.DRAWN = 3, 100  # timed are the last two thirds, `steps` each
+    names = ("tutorial", "classic", "modern, encoder only", "modern, both")
+    speeds: dict[str, list[float]] = {name: [] for name in names}
+    # Of three intervals, the last two are timed, each with `steps` steps.
+    evaluation = EvaluationOptions(num_evaluations=3, num_samples=100)
+    sizes = {"width": WIDTH, "batch_size": BATCH_SIZE, "total_images": 3 * steps * BATCH_SIZE}
     for _ in range(rounds):
-        rates["tutorials' loop"].append(tutorial_images_per_s(root, steps, device))
+        speeds["tutorial"].append(tutorial_images_per_s(root, steps, device))
         for recipe in ("classic", "modern"):
-            sizes = {"width": WIDTH, "batch_size": BATCH, "total_images": 3 * steps * BATCH}
-            chosen: dict[str, Any] = sizes | {"adversarial_start": 2 / 3}
-            config = make_config("quick", recipe, **chosen)
-            run = train_dcgan(root, out / "trials", config, threads=1)
-            _, early, late = (line["images_per_s"] for line in read_metrics(run))
+            options: dict[str, Any] = sizes | {"adversarial_start": 2 / 3}
+            config = make_config("quick", recipe, **options)
+            run = train_dcgan(root, out / "trials", config, threads=1, evaluation=evaluation)
+            _, second, third = (line["images_per_s"] for line in read_metrics(run))
             if recipe == "modern":
-                rates["modern, encoder alone"].append(early)
-            rates["classic" if recipe == "classic" else "modern, both"].append(late)
-    print("\n| loop | images/s | times |\n|---|---|---|")
-    first = statistics.median(rates["tutorials' loop"])
-    for name, found in rates.items():
-        rate = statistics.median(found)
-        print(f"| {name} | {rate:.0f} | {rate / first:.2f} |")
+                speeds["modern, encoder only"].append(second)
+            speeds["classic" if recipe == "classic" else "modern, both"].append(third)
+    print("\n| loop | images/s | speedup |\n|---|---|---|")
+    baseline = statistics.median(speeds["tutorial"])
+    for name, values in speeds.items():
+        speed = statistics.median(values)
+        print(f"| {name} | {speed:.0f} | {speed / baseline:.2f} |")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark-dcgan"))
-    parser.add_argument("--peer", action="append", default=[], metavar="NAME=SHEET.png")
-    parser.add_argument("--only", choices=("mlp", "classic", "modern"))
-    help_text = "that mlp and classic have; by default as many as modern takes"
-    parser.add_argument("--minutes", type=float, help=help_text)
-    parser.add_argument("--parts", action="store_true")
-    parser.add_argument("--speed", action="store_true")
-    parser.add_argument("--root", type=Path, default=ROOT, help="of --speed")
-    parser.add_argument("--rounds", type=int, default=3, help="of --speed")
-    options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
+    parser.add_argument(
+        "--peer",
+        action="append",
+        default=[],
+        metavar="NAME=SHEET.png",
+        help="also score a PNG of sprites by another generator",
+    )
+    parser.add_argument(
+        "--only", choices=("mlp", "classic", "modern"), help="compare one recipe only"
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        help="training time of mlp and classic (default: that of modern)",
+    )
+    parser.add_argument("--parts", action="store_true", help="compare encoder and discriminator")
+    parser.add_argument("--speed", action="store_true", help="measure images per second")
+    parser.add_argument("--root", type=Path, default=ROOT, help="data root of --speed")
+    parser.add_argument("--rounds", type=int, default=3, help="repetitions of --speed")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
     print(f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}")
-    if options.speed:
-        speed(options.root, options.out, options.rounds)
+    if args.speed:
+        compare_speed(args.root, args.out, args.rounds)
         return
-    if options.parts:
-        parts(options.out)
+    if args.parts:
+        compare_losses(args.out)
         return
-    peers = [(name, Path(path)) for name, _, path in (p.partition("=") for p in options.peer)]
-    table(options.out, peers, options.only, options.minutes)
+    peers = [(name, Path(path)) for name, _, path in (p.partition("=") for p in args.peer)]
+    compare_recipes(args.out, peers, args.only, args.minutes)
 
 
 if __name__ == "__main__":
