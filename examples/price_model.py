@@ -1,10 +1,11 @@
 """Predict sale prices from traits: python examples/price_model.py [ROOT]
 
-A simple baseline for any snapshot with sales. The logarithm of a price is predicted by ridge
-regression from the market of the 30 days before the sale and from the punk's type, accessories and
-number of accessories. The model is fitted on the earlier four fifths of the sales and scored on the
-last fifth, next to two baselines: the median of all sales, and of sales of the same type, in the 30
-days before. A prediction uses only what was known before the sale.
+A simple baseline for any snapshot with sales. The market price at a sale is the median of all sales
+in the 30 days before it. Ridge regression predicts the ratio of the price to the market price, on a
+logarithmic scale, from the punk's type, accessories and number of accessories. The model is fitted
+on the earlier four fifths of the sales and scored on the last fifth, and is compared with two
+baselines: the market price, and the median of sales of the same type in the same 30 days. A
+prediction uses only what was known before the sale.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from punkdata.traits import LABELS, TYPES
 MIN_SALES = 500
 MIN_ETH = 0.001  # lower amounts are gifts
 WINDOW_DAYS = 30
-RIDGE = 3.0  # equals three sales that suggest that a feature has no effect
+RIDGE = 3.0  # equivalent to three sales in which a feature has no effect
 COUNTS = [f"accessories: {n}" for n in range(8)]
 FEATURES = [*LABELS, *COUNTS]
 

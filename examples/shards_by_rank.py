@@ -34,7 +34,7 @@ punks = (
     .to_tuple("png", "json")
     .map_tuple(
         lambda image: torch.from_numpy(np.array(image)).permute(2, 0, 1),
-        lambda facts: torch.tensor(facts["labels"], dtype=torch.float32),
+        lambda metadata: torch.tensor(metadata["labels"], dtype=torch.float32),
     )
     .batched(64)
 )

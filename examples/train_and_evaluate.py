@@ -55,6 +55,6 @@ predicted = scores > 0
 has_positives = truth.any(axis=0)  # average precision is undefined for a label without positives
 precisions = [average_precision(truth[:, i], scores[:, i]) for i in has_positives.nonzero()[0]]
 print(f"{len(test):,} test punks")
-print(f"all visible labels right   {exact_match(truth, predicted):.1%}")
+print(f"exact match                {exact_match(truth, predicted):.1%}")
 print(f"micro-F1                   {f1(truth, predicted, axis=None):.4f}")
 print(f"mean average precision     {sum(precisions) / len(precisions):.4f}")
