@@ -154,7 +154,7 @@ def test_unconditional_generator_is_refused(train: SplitTensors) -> None:
         generate_labeled_examples(BUNDLED_DCGAN, train, 5, 0, CPU, visible_only=True)
 
 
-def test_command_refuses_an_unconditional_generator_before_it_creates_a_run(
+def test_command_refuses_an_unconditional_generator(
     built_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ("--root", built_root, "--runs", tmp_path, "--augment-with", "bundled")
