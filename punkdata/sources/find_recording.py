@@ -27,7 +27,8 @@ def list_finished(root: Path) -> list[Recording]:
 def find_unfinished(root: Path, wanted: RecordingInfo) -> Recording | None:
     """Return the unfinished recording that a fetch of `wanted` resumes, or None.
 
-    Only the newest recording with the same source, API, collection and limit counts.
+    That is the newest recording with the same source, API, collection and limit, if it is
+    unfinished.
     """
     for recording in reversed(list_recordings(root)):
         if _is_same_source(recording.info, wanted) and recording.info.limit == wanted.limit:
@@ -60,7 +61,7 @@ def open_parent(recording: Recording) -> Recording | None:
 
 
 def suggest_fetch(root: Path) -> str:
-    """Return a hint for a root without finished recordings: resume a fetch, or start one."""
+    """Return a hint for a root without finished recordings: how to resume or start a fetch."""
     for recording in reversed(list_recordings(root)):
         if recording.info.status == "running":
             return f"resume the unfinished recording with: {fetch_command(recording.info, root)}"

@@ -36,8 +36,8 @@ def find_index_url() -> str:
     Indexes that are local folders (`file:`) are skipped, because they have no simple API.
     """
     configured = [os.environ.get("PIP_INDEX_URL", "")]
-    # pip knows where its configuration files are; without pip, there are none to read.
-    # (`pip config get` would be simpler, but ignores the file that PIP_CONFIG_FILE names.)
+    # pip finds its configuration files itself; if pip is not installed, the list is empty.
+    # `pip config get` would be simpler, but ignores the file that PIP_CONFIG_FILE names.
     command = [sys.executable, "-m", "pip", "config", "list"]
     listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     for line in listed.splitlines():
@@ -70,7 +70,7 @@ def download_sdist(index_url: str, progress: Progress) -> bytes:
             if sdist is None:
                 raise SetupError(f"{host} has no {FILENAME}", hint=_SDIST_HINT)
             with translate_os_errors(path):
-                # The index's own hash is not checked: `check_sdist` compares with a fixed one.
+                # Skip the hash that the index states: `check_sdist` compares with a fixed one.
                 client.download_package(
                     sdist,
                     path,
@@ -82,7 +82,7 @@ def download_sdist(index_url: str, progress: Progress) -> bytes:
     except NoSuchProjectError:
         raise SetupError(f"{host} has no package {SOURCE}", hint=_SDIST_HINT) from None
     except (ValueError, UnsupportedRepoVersionError) as error:
-        # The message of this exception contains the full URL.
+        # Show only the type of the exception: its message contains the full URL.
         raise SetupError(
             f"{host} did not answer like a package index ({type(error).__name__})",
             hint=f"check PIP_INDEX_URL and pip's configuration, or {_SDIST_HINT}",

@@ -1,4 +1,4 @@
-"""Conversion of a finished recording to records, whatever its source."""
+"""Conversion of a finished recording from any source to records."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from punkdata.sources.opensea.tokens import collect_punks
 from punkdata.sources.recording import Recording
 
 LARGE_SCALE = 4
-"""Image pixels per sprite pixel from which images are decoded in several threads."""
+"""Smallest scale, in image pixels per sprite pixel, at which several threads decode images."""
 
 
 @dataclass(frozen=True)
 class RecordedData:
-    """Everything that a recording contains."""
+    """The records that a recording contains."""
 
     punks: list[PunkRecord]
     sales: list[SaleRecord] | None = None
-    """Sales by time; None if the source has no sales."""
+    """Sales, oldest first; None if the source does not provide sales."""
     listings_wei: dict[int, int] = field(default_factory=dict)
     """Mapping from punk_id to the lowest price at which the punk is listed for sale."""
     missing: dict[str, str] = field(default_factory=dict)
@@ -72,7 +72,7 @@ def _read_cpunks10k(recording: Recording, sdist_sha256: str, progress: Progress)
 
 
 def _read_opensea(recording: Recording, progress: Progress) -> RecordedData:
-    """Run the same client that made the recording, on the recorded replies."""
+    """Run the client that made the recording again, on the recorded replies."""
     info = recording.info
     client = open_replay(recording)
     collected = collect_punks(client, info.limit)
@@ -84,8 +84,8 @@ def _read_opensea(recording: Recording, progress: Progress) -> RecordedData:
         try:
             found = fetch_image(client, collected.image_urls[punk_id])
         except ImageError as error:
-            # Images that the fetch could not read are tried again here, because this version
-            # may be able to read them.
+            # Try images again that the fetch could not read: this version may be newer than the
+            # one that fetched them, and able to read them.
             if str(punk_id) in info.missing:
                 return None
             raise DataError(f"punk {punk_id} has no image in {recording.path}: {error}") from None
@@ -106,8 +106,8 @@ def _read_opensea(recording: Recording, progress: Progress) -> RecordedData:
     # other down.
     is_large = any(punk.image_scale >= LARGE_SCALE for punk in punks if punk)
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        run = pool.map if is_large else map
-        for punk in run(read_punk, punk_ids[1:]):
+        map_function = pool.map if is_large else map
+        for punk in map_function(read_punk, punk_ids[1:]):
             punks.append(punk)
             progress(len(punks), len(punk_ids))
     records = [punk for punk in punks if punk is not None]

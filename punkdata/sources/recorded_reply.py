@@ -48,7 +48,9 @@ class Reply(BaseModel):
 
     method: str = "GET"
     url: str
+    """Canonical URL of the request."""
     request_sha256: str | None = None
+    """SHA-256 of the request body; None if the request has no body."""
     status: int
     headers: dict[str, str] = {}
     body: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
@@ -57,17 +59,19 @@ class Reply(BaseModel):
     body_bytes: int = Field(default=0, ge=0, le=MAX_BODY_BYTES)
     """Size of the uncompressed body in bytes."""
     time: str
+    """Time of arrival in UTC, ISO 8601."""
     pass_number: int = Field(default=0, alias="pass")
-    """Number of times that this pagination had started over; only the highest number counts."""
+    """Number of times that pagination of this query had started over before the reply. Of a
+    query's pages, only those with the highest number are used."""
 
     @property
     def is_final(self) -> bool:
-        """Whether the request does not need to be sent again."""
+        """Whether the reply is a success or a "not found", so its body is recorded."""
         return 200 <= self.status < 300 or self.status in (404, 410)
 
     @property
     def request_key(self) -> RequestKey:
-        """The key under which the reply is found."""
+        """The key that identifies the request in the index."""
         return self.method, self.url, self.request_sha256, self.pass_number
 
 

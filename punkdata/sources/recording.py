@@ -7,8 +7,8 @@
 
 A body is written before its index line, so every body that the index names exists. If a crash
 cuts off the last line, the line is removed when the recording is next opened for writing.
-Final replies (2xx, and 404 or 410 where they are definitive) are served from disk from then on;
-of all other replies, only the status is recorded.
+Final replies (2xx, and 404 or 410 where they are definitive) are served from disk from then on.
+For all other replies, only the status is recorded.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Recording:
     def find_failed(
         self, url: str, method: str = "GET", request_sha256: str | None = None
     ) -> Reply | None:
-        """Return the newest reply to a request that was not final (status 400, for example)."""
+        """Return the newest reply that was not final (for example, status 400), or None."""
         with self._lock:
             self._read_index()
             number = self._passes.get(strip_cursor(url), 0)
@@ -106,7 +106,7 @@ class Recording:
             return sum(url_part in key[1] for key in self._read_index())
 
     def count_images(self) -> int:
-        """Return the number of final replies that are images, that is, not from the API."""
+        """Return the number of images: the final replies that did not come from the API."""
         with self._lock:
             return sum("/api/v2/" not in key[1] for key in self._read_index())
 
@@ -116,7 +116,7 @@ class Recording:
             return sum(reply.body_bytes for reply in self._read_index().values())
 
     def body_path(self, reply: Reply) -> Path:
-        """Return the file that holds the body of a reply."""
+        """Return the path of the file that contains the body of a reply."""
         plain = self.path / "bodies" / str(reply.body)
         compressed = plain.with_name(f"{reply.body}.gz")
         return compressed if compressed.exists() else plain
@@ -132,7 +132,7 @@ class Recording:
         try:
             with path.open("rb") as file:
                 if path.suffix == ".gz":
-                    # Incompressible data grows a little, and the header needs some bytes.
+                    # gzip enlarges incompressible data slightly, and adds a header.
                     data = file.read(2 * max_bytes + 100)
                     decompressor = zlib.decompressobj(wbits=31)
                     body = decompressor.decompress(data, max_bytes)
@@ -151,7 +151,7 @@ class Recording:
         return body
 
     def verified_body_path(self, reply: Reply) -> Path:
-        """Return the file of an uncompressed body, after checking its hash like `read_body`."""
+        """Return the path of an uncompressed body, after checking its hash like `read_body`."""
         self.read_body(reply)
         return self.body_path(reply)
 
@@ -180,8 +180,9 @@ class Recording:
     ) -> Reply:
         """Record one reply: first its body, then its index line.
 
-        Neither is flushed to disk here. A killed process loses nothing by that, and `finish`
-        flushes everything; damage from a power failure is found by hash on resuming.
+        Neither is flushed to disk here. If the process is killed, nothing is lost; `finish`
+        flushes everything. After a power failure, `resume_recording` finds damaged bodies by
+        their hash.
 
         Args:
             url: the canonical URL, see `canonical_url`.
@@ -220,7 +221,7 @@ class Recording:
         return self._append(reply)
 
     def finish(self, status: Literal["complete", "partial"]) -> None:
-        """Flush everything to disk, then mark the recording as finished."""
+        """Flush all files to disk, then mark the recording as finished."""
         fsync_tree(self.path)
         self.info.status = status
         self.info.finished_at = datetime.fromtimestamp(time.time(), UTC).isoformat()

@@ -12,7 +12,7 @@ from punkdata.errors import DataError, SchemaError, UsageError
 from punkdata.files import root_option, shell_quote
 
 FORMAT = 1
-"""Newest format number of recording.json that this version reads and writes."""
+"""Format number of recording.json that this version writes, and the newest that it reads."""
 
 OPENSEA_URL = "https://api.opensea.io"
 """Default base URL of the OpenSea API."""
@@ -43,8 +43,8 @@ class RecordingInfo(BaseModel):
     """Time of completion in UTC, ISO 8601; None while the fetch is unfinished."""
     sales_after: list[int] = []
     """Start times of the sales queries in Unix seconds, newest query first. A refresh requests
-    sales back to its first start time only and copies the older pages from its parent. Empty if
-    a single query returned all sales."""
+    only the sales after the first of them, and copies the pages of the older queries from its
+    parent. Empty if a single query returned all sales."""
 
 
 def read_info(folder: Path) -> RecordingInfo:
@@ -79,7 +79,7 @@ def read_info(folder: Path) -> RecordingInfo:
 
 
 def fetch_command(info: RecordingInfo, root: Path) -> str:
-    """Return the shell command that resumes a recording of `root`, or repeats a finished one."""
+    """Return the shell command that resumes a recording in `root`, or repeats a finished one."""
     source = f"--replay {info.replay_of}" if info.replay_of else f"--source {info.source}"
     limit = f" --limit {info.limit}" if info.limit and not info.replay_of else ""
     has_other_url = info.base_url not in (None, OPENSEA_URL) and not info.replay_of

@@ -11,7 +11,7 @@ from punkdata.sources.recording import Recording, open_recording
 
 
 def resume_recording(path: Path) -> Recording:
-    """Open a recording for writing, after removing what a crash or power failure damaged."""
+    """Open a recording for writing, after removing damage from a crash or power failure."""
     recording = open_recording(path)
     with translate_os_errors(path):
         if recording.index_path.exists():
@@ -20,8 +20,8 @@ def resume_recording(path: Path) -> Recording:
             if complete_lines != data:
                 write_atomic(recording.index_path, complete_lines)
         _remove_damaged_replies(recording)
-        # A power failure may have lost an index line and half of its body. When the same body
-        # arrives again, `add` must not mistake that half for the full body.
+        # A power failure may have lost an index line and half of its body. Remove that half:
+        # otherwise `add` would mistake it for the full body when the same body arrives again.
         known = {recording.body_path(r).name for r in recording.replies() if r.body is not None}
         for body in path.glob("bodies/*"):
             if body.name not in known:

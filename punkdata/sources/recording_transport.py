@@ -19,7 +19,7 @@ from punkdata.sources.recording import Recording
 class RecordingTransport(httpx.BaseTransport):
     """Serves requests from a recording, sends the rest to the network, and records the replies.
 
-    Request extensions control it:
+    These request extensions control the transport:
 
     - `restart`: pagination starts over; earlier pages of the same query are no longer used.
     - `reuse`: a reply of the parent recording may be copied.
@@ -49,7 +49,7 @@ class RecordingTransport(httpx.BaseTransport):
             NotRecordedError: there is no network, and the reply is not recorded.
             DataError: the recorded body is damaged.
         """
-        # The order of the query parameters of an image URL may be significant.
+        # Do not normalize image URLs: the order of their query parameters may be significant.
         url = str(request.url).partition("#")[0]
         if not request.extensions.get("image"):
             url = canonical_url(url)
@@ -82,7 +82,7 @@ class RecordingTransport(httpx.BaseTransport):
         reply = self.parent.find(url, method, body_sha256) if self.parent else None
         if self.parent is None or reply is None or reply.status != 200:
             return None
-        # If the body in the parent is damaged, the request is sent to the network instead.
+        # If the parent's body is damaged, return None, so that the request is sent instead.
         with contextlib.suppress(DataError):
             response = _to_response(self.parent, reply)
             self.recording.copy_reply(self.parent, reply)

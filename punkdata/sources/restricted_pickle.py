@@ -83,7 +83,7 @@ _ALLOWED: dict[tuple[str, str], Any] = {
 
 
 def _load_bytearray(unpickler: Any) -> None:
-    """Load a bytearray without allocating memory for more bytes than the file has."""
+    """Load a bytearray, allocating no more memory than the file has bytes left."""
     size = int.from_bytes(unpickler.read(8), "little")
     unpickler.append(bytearray(unpickler.read(size)))
 
