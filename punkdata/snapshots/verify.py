@@ -37,8 +37,11 @@ OFFICIAL_SHA256 = "ac39af4793119ee46bbff351d8cb6b5f23da60222126add4268e261199a29
 """SHA-256 of the official sprite sheet punks.png: `imageHash` of the CryptoPunks contract."""
 
 KNOWN_TYPES = {"Alien": 9, "Ape": 24, "Female": 3840, "Male": 6039, "Zombie": 88}
+"""Number of punks of each type in the full collection."""
 KNOWN_ACCESSORIES_PER_PUNK = {0: 8, 1: 333, 2: 3560, 3: 4501, 4: 1420, 5: 166, 6: 11, 7: 1}
+"""Number of punks in the full collection by number of accessories."""
 KNOWN_ACCESSORIES = 87
+"""Number of different accessories in the full collection."""
 _NOT_CHECKED = "not checked"
 
 
@@ -72,7 +75,7 @@ def verify_snapshot(
     Raises:
         UsageError: `official` cannot be read, or is not the official sprite sheet.
     """
-    # A wrong path is reported at once, not after all other checks.
+    # Read the sheet first, so that a wrong path is reported before the slow checks run.
     sheet = read_official_sheet(official, official_sha256) if official else None
     damage = find_damaged_files(snapshot)
     listed = {entry.path for entry in snapshot.manifest.files} | {"manifest.json"}
@@ -104,8 +107,8 @@ def verify_snapshot(
             yield Check(name, None, note, skipped=note.startswith(_NOT_CHECKED))
         except DataError as error:
             yield Check(name, str(error))
-        # The hash of a file may agree although its content is not that of a snapshot, and then
-        # any of these errors is possible.
+        # If somebody edits a file and updates its hash in the manifest, any of these errors is
+        # possible.
         except (
             pa.ArrowException,
             AttributeError,
@@ -220,10 +223,11 @@ def _check_totals(snapshot: Snapshot, punks: pa.Table) -> str:
     manifest = snapshot.manifest
     if not manifest.is_full_collection:
         kind = "sample" if manifest.limit else manifest.status
-        return f"{_NOT_CHECKED}: {kind}, {len(punks):,} of {manifest.expected:,} punks"
+        counts = f"{len(punks):,} of {manifest.expected:,} punks"
+        return f"{_NOT_CHECKED}: not the full collection ({kind}, {counts})"
     types = punks.column("type").to_pylist()
-    counts = {name: types.count(name) for name in KNOWN_TYPES}
-    _expect(counts == KNOWN_TYPES, f"the counts of the types are {counts}")
+    type_counts = {name: types.count(name) for name in KNOWN_TYPES}
+    _expect(type_counts == KNOWN_TYPES, f"the counts of the types are {type_counts}")
     ids = sorted(punks.column("punk_id").to_pylist())
     _expect(ids == list(range(10_000)), "the punk ids are not 0 to 9999")
     histogram = np.bincount(column_to_numpy(punks.column("accessory_count")))
