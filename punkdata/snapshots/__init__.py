@@ -1,5 +1,6 @@
 """The immutable data set on disk or at a URL: writing, reading, checking, comparing, exporting.
 
 A snapshot is built once, named by a hash of its content, and never changed. Modules here may
-import `images`, `schema`, `splits`, `traits` and `files`, but nothing from `sources` or `cli`.
+import the layers below (`records`, `images`, `schema`, `splits`, `traits`, `files`, `errors`), but
+nothing from `sources` or `cli`.
 """

@@ -1,7 +1,7 @@
 """Hashes of the logical content of a snapshot: its version, and the hash of its labels.
 
-The same facts give the same hash on any machine and at any time. Times of fetching and building,
-tool versions, Parquet and PNG bytes and image addresses are left out.
+The same content gives the same hash on any machine and at any time. The hashes do not depend on
+the times of fetching and building, tool versions, Parquet and PNG bytes, or image URLs.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def compute_version(
     columns = tuple(c for c in VERSIONED_PUNK_COLUMNS if ADDED_IN_SCHEMA.get(c, 1) <= schema)
     digest = hashlib.sha256(json.dumps([schema, collection, LABELS]).encode())
     _hash_rows(digest, punks.sort_by("punk_id"), columns)
-    # The same rows have another version if they are known to be incomplete.
+    # The version of a partial snapshot differs from that of a complete one with the same rows.
     for punk_id in sorted(missing):
         digest.update(f"missing {punk_id}\n".encode())
     digest.update(b"sales not known\n" if sales is None else b"sales\n")
@@ -55,7 +55,7 @@ def compute_version(
 def compute_labels_hash(punks: pa.Table) -> str:
     """Return the SHA-256 (hexadecimal) of pixels, labels and splits, independent of row order.
 
-    Prices do not enter it, so it stays the same when only sales are added.
+    Prices are not included, so the hash stays the same when only sales are added.
     """
     digest = hashlib.sha256(json.dumps(LABELS).encode())
     columns = ("punk_id", "type", "accessories", "split", "split_by_id", "pixels_sha256")

@@ -1,7 +1,7 @@
 """The data set card of a snapshot: its README.md, for readers who have only the folder.
 
-The text is in `punkdata/data/dataset_card.md`. The YAML header tells the Hugging Face Hub and the
-library `datasets` which configurations, splits and features there are.
+The template is `punkdata/data/dataset_card.md`. The YAML header declares the configurations, splits
+and features for the Hugging Face Hub and the library `datasets`.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def render_dataset_card(manifest: Manifest) -> str:
 
 
 def _render_notes(manifest: Manifest) -> str:
-    """Return paragraphs that say what the snapshot lacks; empty for the full collection."""
+    """Return notes on missing and unrequested punks; empty for the full collection."""
     notes = ""
     if manifest.status == "partial":
         notes += (

@@ -11,15 +11,15 @@ import pyarrow as pa
 from punkdata.schema import VERSIONED_SALE_COLUMNS
 from punkdata.snapshots.reader import Snapshot
 
-# Other encodings of columns that are compared anyway.
 _DERIVED_COLUMNS = {
     *("type_id", "accessory_ids", "labels", "accessory_count", "image", "last_sale_wei"),
 }
+"""Columns that are not compared, because they encode others that are."""
 
 
 @dataclass(frozen=True)
 class SnapshotDiff:
-    """The differences between two snapshots; false if there are none."""
+    """The differences between two snapshots. Its truth value is False if there are none."""
 
     added: list[int]
     """Ids of punks that only the second snapshot has."""
@@ -60,8 +60,9 @@ def compare_snapshots(before: Snapshot, after: Snapshot) -> SnapshotDiff:
     old_sales, new_sales = before.sales(), after.sales()
     sales_added = sales_removed = 0
     if old_sales is not None and new_sales is not None:
-        was, now = _count_sales(old_sales), _count_sales(new_sales)
-        sales_added, sales_removed = (now - was).total(), (was - now).total()
+        old_counts, new_counts = _count_sales(old_sales), _count_sales(new_sales)
+        sales_added = (new_counts - old_counts).total()
+        sales_removed = (old_counts - new_counts).total()
     elif (old_sales is None) != (new_sales is None):
         schema.append(f"the sales table was {'added' if old_sales is None else 'removed'}")
     return SnapshotDiff(

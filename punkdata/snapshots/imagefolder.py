@@ -47,15 +47,15 @@ def export_imagefolder(
         progress: called with the number of images written so far and in total.
         split_scheme: "default" or "by_id".
         scale: factor of the nearest-neighbor upscaling.
-        background: color name or #rrggbb, as PIL understands it, for RGB images; None keeps the
-            images RGBA with a transparent background.
+        background: #rrggbb or a color name that PIL knows, to write RGB images; None writes RGBA
+            images with a transparent background.
 
     Returns:
         `out`.
 
     Raises:
-        UsageError: `out` exists and is not empty, or is the current folder, or the color is
-            invalid.
+        UsageError: `out` exists and is not empty, is the current folder or a URL, or the color
+            is invalid.
         DataError: the snapshot is damaged.
         StorageError: the disk is full or cannot be written.
     """
@@ -70,7 +70,7 @@ def export_imagefolder(
     names = [name for name in COLUMNS if name in table.column_names]
     splits = table.column(SPLIT_COLUMNS[split_scheme]).to_pylist()
     rows = table.select([*names, "image"]).to_pylist()
-    # Decoding also checks that the bytes in the table are PNG images.
+    # Decode all images before writing any: this checks that their bytes are PNG files.
     sprites = extract_sprites(table)
     temporary = out.parent / f".exporting-{uuid.uuid4().hex}"
     with translate_os_errors(out):

@@ -52,7 +52,7 @@ class Manifest(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     schema_version: int = SCHEMA_VERSION
-    """Number of the table schema, `punkdata.schema.SCHEMA_VERSION` when it was written."""
+    """Number of the table schema: `punkdata.schema.SCHEMA_VERSION` at the time of the build."""
     version: str = Field(pattern=VERSION_PATTERN)
     """Version `s<schema>-<12 hex>`, a hash of the logical rows and the pixels."""
     labels_hash: str
@@ -62,11 +62,11 @@ class Manifest(BaseModel):
     status: Literal["complete", "partial"]
     """Whether every requested punk has a row."""
     expected: int
-    """Number of requested punks, with and without a row."""
+    """Number of requested punks, whether or not they have a row."""
     punks: int
     """Number of punks with a row."""
     limit: int | None = None
-    """Value of `--limit` in a sample; None for the full collection."""
+    """Value of `--limit` for a sample; None for the full collection."""
     missing: dict[str, str] = {}
     """Reason why a punk has no row, by punk_id."""
     splits: dict[str, dict[str, int]]
@@ -92,7 +92,7 @@ class Manifest(BaseModel):
 
     @field_validator("labels")
     @classmethod
-    def _all_labels(cls, labels: dict[str, int]) -> dict[str, int]:
+    def _check_labels(cls, labels: dict[str, int]) -> dict[str, int]:
         if tuple(labels) != LABELS:
             raise ValueError(f"these are not the {len(LABELS)} labels in their fixed order")
         return labels
@@ -104,7 +104,7 @@ class Manifest(BaseModel):
 
 
 def may_become_latest(manifest: Manifest, newest: Manifest | None) -> bool:
-    """Return True unless a snapshot is partial, or a `--limit` sample of a larger one.
+    """Return True unless a snapshot is partial, or a `--limit` sample smaller than the latest.
 
     Args:
         manifest: the candidate.
@@ -145,8 +145,9 @@ def read_manifest(file: Path) -> Manifest:
         schema = data["schema_version"]
         if schema > SCHEMA_VERSION:
             raise SchemaError(
-                f"'{file}' has schema {schema}, but this punkdata reads up to {SCHEMA_VERSION}",
-                hint="pip install --upgrade punkdata",
+                f"'{file}' has schema {schema}, but this version of punkdata reads up to "
+                f"{SCHEMA_VERSION}",
+                hint="upgrade with: pip install --upgrade punkdata",
             )
         return Manifest.model_validate(data)
     except ValidationError as error:

@@ -23,13 +23,14 @@ def publish_snapshot(
 ) -> tuple[str, bool, str | None]:
     """Upload a snapshot: first its files, then the manifest, then `latest`.
 
-    The manifest is uploaded last, so an interrupted upload is never visible to readers, and
-    running it again completes it. Two simultaneous uploads of one version that was built twice
-    may mix their files. Readers detect that, because every file is verified; `force` repairs it.
+    The manifest is the last file of the snapshot, so an interrupted upload is never visible to
+    readers, and calling this function again completes it. If two builds of the same version are
+    uploaded at the same time, their files may be mixed. Readers notice, because they verify every
+    file, and uploading one of the builds with `force` repairs it.
 
     Args:
         folder: local folder of the snapshot, whose files have been verified.
-        manifest: its manifest.
+        manifest: manifest of the snapshot.
         url: URL of the data root to publish to.
         progress: called with the number of bytes uploaded so far and in total.
         force: upload again even if the version is there, to replace damaged files. Until the

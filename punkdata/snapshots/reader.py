@@ -1,14 +1,16 @@
 """Opening and reading snapshots: the data set at one moment, immutable, named by its content.
 
-snapshots/cryptopunks/
-latest                     one line: the version of the newest complete snapshot
-s2-0123456789ab/
-data/punks-train-00000-of-00001.parquet   (also val and test; sales if available)
-shards/punks-train-000000.tar             (1,000 PNG + JSON samples each)
-provenance.parquet     the origin of each image
-README.md              data set card
-croissant.json         machine-readable description of the data set
-manifest.json          contents, with the size and hash of every file
+    <root>/snapshots/cryptopunks/
+        latest                     one line: the version of the newest complete snapshot
+        s2-0123456789ab/
+            data/punks-train-00000-of-00001.parquet   (also val, test; sales if available)
+            shards/punks-train-000000.tar             (up to 1,000 PNG + JSON samples each)
+            provenance.parquet     the origin of each image
+            README.md              data set card
+            croissant.json         machine-readable description of the data set
+            manifest.json          contents, with the size and hash of every file
+
+`open_snapshot` opens a snapshot in a local folder or at a URL.
 """
 
 from __future__ import annotations
@@ -151,10 +153,10 @@ class Snapshot:
         if self.remote is not None:
             self.remote.download(name)
         try:
-            # read_table would import pandas and need twice the memory.
+            # pq.read_table would import pandas and need twice the memory.
             with pq.ParquetFile(self.path / name, pre_buffer=False) as file:
                 found, rows = file.schema_arrow, file.metadata.num_rows
-                # A file of a few bytes can claim any number of rows: check before reading.
+                # Check before reading: a file of a few bytes can claim any number of rows.
                 if rows != num_rows:
                     raise pa.ArrowException(f"{rows} rows, but the manifest says {num_rows}")
                 # A newer punkdata may have added columns, and an older one may lack some.
@@ -173,7 +175,7 @@ class Snapshot:
             if schema is PUNKS:
                 validate_punks(table)
             return table
-        # KeyError: a column is missing. ValueError: a column's name is not valid UTF-8.
+        # A missing column raises KeyError, and a column name that is not UTF-8 ValueError.
         except (pa.ArrowException, OSError, KeyError, ValueError, DataError) as error:
             reason = str(error).splitlines()[0]
             raise DataError(
@@ -267,7 +269,7 @@ def find_damaged_files(snapshot: Snapshot) -> list[str]:
     """Compare all files with the manifest.
 
     Returns:
-        One message for each file that is missing, unreadable or different; empty if none is.
+        One message for each file that is missing, unreadable or changed.
     """
     problems = []
     for entry in snapshot.manifest.files:

@@ -41,6 +41,7 @@ from punkdata.snapshots.manifest import (
 from punkdata.snapshots.url_io import read_url, url_errors
 
 CHUNK_BYTES = 1 << 20
+"""Number of bytes that a download reads at a time."""
 _REPUBLISH_HINT = "upload it again with: punkdata publish URL --force"
 
 
@@ -154,8 +155,8 @@ def open_remote(url: str, version: str, collection: str) -> RemoteSnapshot:
         raise UsageError(f"there is no snapshot at {redact_url(url)}")
     manifest = _parse_manifest(text, url)
     check_version(manifest, version, redact_url(url))
-    # Files with the same content may differ in their bytes, so the cache folder is named by the
-    # hash of the manifest too.
+    # Two builds of the same version may differ in the bytes of their files, so the name of the
+    # cache folder also contains the hash of the manifest.
     digest = hashlib.sha256(text).hexdigest()[:12]
     folder = get_cache_dir() / manifest.collection / f"{manifest.version}-{digest}"
     file = folder / "manifest.json"
@@ -197,7 +198,7 @@ def parse_manifest_or_none(text: bytes | None, url: str) -> Manifest | None:
 
 def _parse_manifest(text: bytes, url: str) -> Manifest:
     """Parse the bytes of a manifest, with its URL in error messages."""
-    # The manifest is validated before it reaches the cache.
+    # Validate a temporary copy, so that a damaged manifest never reaches the cache.
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "manifest.json").write_bytes(text)
         try:

@@ -20,7 +20,7 @@ from punkdata.files import translate_os_errors
 SAMPLES_PER_SHARD = 1000
 """Default maximum number of samples in one shard."""
 MAX_MEMBER_BYTES = 1_000_000
-"""Size limit of a PNG or JSON member; real ones have about 1 kB."""
+"""Size limit of a PNG or JSON member, which usually has about 1 kB."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ _ALLOWED_VALUES = {
     "hidden_accessories": ACCESSORIES,
     **dict.fromkeys(SPLIT_COLUMNS.values(), SPLITS),
 }
-"""Valid values of each column of names."""
+"""Valid values of each column that contains names."""
 _REQUIRED = {
     *_ALLOWED_VALUES,
     *("punk_id", "type_id", "accessory_ids", "accessory_count", "labels", "image"),
@@ -40,9 +40,10 @@ def column_to_numpy(column: pa.ChunkedArray | pa.Array) -> NDArray[Any]:
 
 
 def validate_punks(punks: pa.Table) -> None:
-    """Check that rows of unknown origin satisfy what the readers rely on.
+    """Check the properties that readers rely on, in rows that anyone may have written.
 
-    Only the form is checked. `punkdata verify` checks whether the content is correct.
+    This checks only whether the values are valid; `punkdata verify` checks whether they are
+    correct.
 
     Args:
         punks: some or all columns of the schema `PUNKS`.
@@ -65,12 +66,10 @@ def validate_punks(punks: pa.Table) -> None:
             if unknown:
                 raise DataError(f"the column {name} contains the unknown value {min(unknown)!r}")
         if name in {"punk_id", "labels"} and len(values):
-            span = pc.min_max(values).as_py()
-            if span["min"] < 0 or (name == "labels" and span["max"] > 1):
-                raise DataError(
-                    f"the column {name} has values from {span['min']} to {span['max']}, which is "
-                    "out of range"
-                )
+            limits = pc.min_max(values).as_py()
+            if limits["min"] < 0 or (name == "labels" and limits["max"] > 1):
+                found = f"{limits['min']} to {limits['max']}"
+                raise DataError(f"the column {name} has values from {found}, which is out of range")
 
 
 def extract_sprites(punks: pa.Table) -> NDArray[np.uint8]:

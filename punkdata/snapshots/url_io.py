@@ -50,7 +50,7 @@ def upload_file(url: str, file: Path) -> None:
     """Upload a file atomically.
 
     Raises:
-        UsageError: the bucket does not exist, or a file is where a folder is needed.
+        UsageError: the bucket does not exist, or the path of a parent folder is a file.
         PunkError: as listed for `url_errors`.
     """
     missing = UsageError(
@@ -150,13 +150,14 @@ def _translate_error(url: str, error: Exception) -> PunkError:
             f"{scheme}:// needs a package that is not installed ({error})",
             hint='pip install "punkdata[s3]"' if scheme in ("s3", "s3a") else None,
         )
-    # aiohttp, which serves http://, has exceptions with a `status`.
+    # http:// uses aiohttp, whose exceptions have the HTTP status in `status`.
     if isinstance(error, PermissionError) or getattr(error, "status", None) in (401, 403):
         return RefusedError(
             f"access to {shown} was denied ({_describe(error)})", hint="check your credentials"
         )
     if isinstance(error, OSError):
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # on this disk, or on that of a file://
+        # This happens on the local disk, or on the disk that a file:// URL refers to.
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return StorageError(
                 f"cannot write {shown}: {error.strerror}",
                 hint="free some disk space, then run the same command again",

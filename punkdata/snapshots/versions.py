@@ -1,8 +1,10 @@
 """The snapshot versions below a data root, and the `latest` file that names one of them.
 
-<root>/snapshots/cryptopunks/
-latest              one line: the version of the newest complete snapshot
-s2-0123456789ab/    a snapshot; it exists only if its manifest.json exists
+    <root>/snapshots/cryptopunks/
+        latest              one line: the version of the newest complete snapshot
+        s2-0123456789ab/    a snapshot, which exists only once its manifest.json exists
+
+A snapshot is complete if it has a row for every requested punk, and partial otherwise.
 """
 
 from __future__ import annotations
@@ -16,10 +18,10 @@ from punkdata.snapshots.manifest import VERSION_PATTERN
 
 
 class NoSnapshotError(UsageError):
-    """A data root without any complete snapshot.
+    """Raised if a data root has no complete snapshot.
 
-    A class of its own, so that the command line can replace the hint: only the command line
-    knows whether there is a recording to build from.
+    It is a separate class so that the command line, which can look for a recording to build from,
+    can replace the hint.
     """
 
 
@@ -55,11 +57,11 @@ def no_snapshot_error(root: Path, partial: list[str] | None = None) -> NoSnapsho
     """Return the error for a root without a complete snapshot.
 
     Args:
-        partial: versions of the partial snapshots that the root does have.
+        partial: versions of the partial snapshots in the root.
     """
-    also = f" (only partial: {', '.join(partial)})" if partial else ""
+    note = f" (only partial: {', '.join(partial)})" if partial else ""
     return NoSnapshotError(
-        f"no complete snapshot found in '{root}'{also}",
+        f"no complete snapshot found in '{root}'{note}",
         hint=f"create one with: punkdata build-dataset{root_option(root)}",
     )
 

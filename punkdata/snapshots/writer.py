@@ -50,7 +50,7 @@ def write_snapshot(
     *,
     samples_per_shard: int = SAMPLES_PER_SHARD,
 ) -> tuple[Snapshot, bool]:
-    """Write a snapshot atomically and, if it is complete, let `latest` name it.
+    """Write a snapshot atomically, and update `latest` if the snapshot may become the latest.
 
     The caller must hold the root's lock. If the version exists already, its files are checked
     and nothing is written.
@@ -140,6 +140,6 @@ def _list_files(folder: Path) -> tuple[FileEntry, ...]:
 
 
 def _write_parquet(table: pa.Table, path: Path) -> None:
-    # PNG data hardly compresses further, but the other columns do. Row groups let a reader fetch
-    # a range of rows.
+    # Compression hardly shrinks the PNG column, but it does shrink the others. With row groups,
+    # readers can fetch a range of rows.
     pq.write_table(table, path, compression="zstd", row_group_size=ROW_GROUP_SIZE)

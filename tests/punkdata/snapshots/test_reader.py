@@ -72,7 +72,9 @@ def test_unknown_version_lists_the_available_ones(built_root: Path) -> None:
 def test_newer_schema_is_rejected(root: Path) -> None:
     file = open_snapshot(root).path / "manifest.json"
     file.write_text(json.dumps({"schema_version": 3, "anything": "else"}))
-    with pytest.raises(SchemaError, match="schema 3, but this punkdata reads up to 2.*upgrade"):
+    with pytest.raises(
+        SchemaError, match="schema 3, but this version of punkdata reads up to 2.*upgrade"
+    ):
         open_snapshot(root)
 
 
