@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from punkdata.snapshots.reader import open_snapshot
     from punkdata.traits import ACCESSORIES, LABELS, TYPES
 
-# pyarrow reads this variable once, when it is loaded. Its default allocator keeps the memory that
-# was needed to decompress a Parquet file, nearly as much as the sprites themselves; the system's
-# allocator returns it (compare benchmarks/reading.py with mimalloc). A user's own choice, or a
-# pyarrow that is already loaded, is not affected.
+# pyarrow reads this variable once, when it is imported. Its default allocator (mimalloc) does not
+# return the memory in which a Parquet file was decompressed, which is nearly as much as the sprites
+# need; the system's allocator does. benchmarks/reading.py measures the difference. This line has
+# no effect if the user has set the variable or has already imported pyarrow.
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 __all__ = [

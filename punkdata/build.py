@@ -1,7 +1,7 @@
-"""Building: turn a finished recording into an immutable snapshot.
+"""Build of an immutable snapshot from a finished recording.
 
-The records of the source are joined, validated and written. Readers see the new snapshot only
-once it is complete.
+`build_dataset` parses the recorded replies into records, joins and validates them, and writes the
+snapshot. Readers see the new snapshot only once it is complete.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def build_dataset(
         DataError: the recording is unfinished, partial or damaged, or has invalid data.
         BusyError, StorageError: see `lock_root` and `write_snapshot`.
     """
-    # The recording is chosen before the root is locked: finished recordings never change, and
-    # a wrong --root must not be created.
+    # Choose the recording before locking the root: finished recordings never change, and locking
+    # would create the folder of a mistyped --root.
     source = open_recording(recording) if recording else find_newest_finished(root)
     _check_finished(source, root, allow_partial)
     newer = [] if recording else [r for r in list_recordings(root) if r.name > source.name]

@@ -54,8 +54,8 @@ _CLASSES: dict[str, tuple[str, ...]] = {
 class PunkDataset(Dataset[tuple[Any, Any]]):
     """The images and targets of one split.
 
-    The split is read into memory at once, as uint8 (23 MB for all 10,000 punks), so items need
-    no disk access and forked workers share the memory.
+    The constructor reads the whole split into memory as uint8 (23 MB for all 10,000 punks), so
+    reading an item needs no disk access and forked workers share the memory.
 
     Args:
         root: data root, or the folder of a snapshot, or the URL of either (for example
@@ -78,6 +78,8 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         punk_ids: punk numbers, int32 (N,), ascending.
         hidden: labels that change no pixel of their punk, bool (N, 92); None for a snapshot of
             schema 1, which does not contain this information.
+        path: folder of the snapshot.
+        version: version of the snapshot, for example s2-0123456789ab.
         manifest: manifest of the snapshot.
 
     Raises:
@@ -114,7 +116,8 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
             columns.append("hidden_accessories")
         elif visible_only:
             raise UsageError(
-                f"visible_only: the snapshot in '{snapshot.path}' does not list hidden accessories",
+                f"visible_only cannot be used: the snapshot in '{snapshot.path}' does not list "
+                "hidden accessories",
                 hint="build it again with: punkdata build-dataset",
             )
         punks = snapshot.punks(files, columns)
@@ -130,8 +133,8 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         ids = column_to_numpy(punks.column("punk_id"))
         order = np.argsort(ids)
         self.punk_ids = ids[order]
-        # Contiguous and channels first, for as_tensors. Sprites are decoded in batches straight
-        # into their final rows, so that memory holds all of them only once.
+        # The array is contiguous and channels-first, so that as_tensors need not copy it. Sprites
+        # are decoded in batches straight into their final rows, to avoid a second full copy.
         self._images = np.empty((len(punks), 4, SIDE_PX, SIDE_PX), np.uint8)
         row_of = np.argsort(order)
         for start in range(0, len(punks), DECODE_BATCH):
@@ -171,7 +174,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         return Image.fromarray(np.ascontiguousarray(self._images[index].transpose(1, 2, 0)))
 
     def _target(self, index: int) -> torch.Tensor:
-        # A copy, because target_transform may change it in place.
+        # Return a copy, because target_transform may change it in place.
         return self._select_target(torch.from_numpy(self._labels[index])[None])[0].clone()
 
     def _select_target(self, labels: torch.Tensor) -> torch.Tensor:
@@ -206,13 +209,13 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Return one epoch of batches, without transforms.
 
-        A batch is one indexing operation on all images, and no code runs per sample;
+        Each batch is gathered with a single index_select, so no Python code runs per sample.
         benchmarks/reading.py compares the speed with that of a DataLoader.
 
         Args:
             batch_size: number of images in a batch; the last batch may be smaller.
-            shuffle: use a new random order in each epoch instead of the order of `punk_ids`.
-            seed: seed of the random order; None takes a different order every time.
+            shuffle: whether to use a random order; otherwise the order of `punk_ids`.
+            seed: seed of the random order; None uses a different order in every call.
 
         Returns:
             Iterator over images, float32 (B, 4, 24, 24) in [0, 1], and targets, float32 (B, K)
@@ -233,7 +236,8 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
             order = torch.randperm(len(self), generator=generator)
         images, labels = self.as_tensors()
         targets = self._select_target(labels)
-        # index_select copies whole rows; images[rows] copies single values, three times slower.
+        # index_select copies whole rows. images[rows] copies single values and takes three times
+        # as long.
         return (
             (images.index_select(0, rows).float().div_(255), targets.index_select(0, rows))
             for rows in torch.split(order, batch_size)
@@ -249,8 +253,8 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
             n: number of images.
             columns: number of images in a row.
             scale: factor of the nearest-neighbor upscaling.
-            background: color name or #rrggbb, as PIL understands it; the default is the
-                background of Larva Labs' own images.
+            background: #rrggbb or a color name that PIL knows; the default is the background of
+                the images that Larva Labs published.
 
         Returns:
             PIL image, RGB.

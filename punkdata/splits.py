@@ -27,8 +27,9 @@ SPLIT_COLUMNS: dict[str, str] = {"default": "split", "by_id": "split_by_id"}
 SPLIT_TENTHS: tuple[int, ...] = (8, 1, 1)
 """Size of each split in tenths."""
 MIN_SUPPORT = 5
-"""Number of punks from which a label is guaranteed to occur in each split."""
+"""Smallest support (number of punks) at which a label is guaranteed to occur in every split."""
 NUM_FOLDS = 10
+"""Number of folds for cross-validation."""
 # Multiplying by these weights divides by the size of a split while staying in integers.
 _WEIGHTS = tuple(max(SPLIT_TENTHS) // tenths for tenths in SPLIT_TENTHS)
 
@@ -73,9 +74,9 @@ def stratify(
     - The demand of a split is its shortage of all labels of the punk, relative to the size of the
       split. This balances common labels as well as rare ones: in the published split, validation
       and test deviate by at most two punks from the exact share of each label.
-    - A split that is full takes no more punks, so sizes are exact.
-    - Validation and test are guaranteed one punk with each label that `MIN_SUPPORT` punks have,
-      which rounding could otherwise deny them.
+    - A split that is full gets no more punks, so the sizes are exact.
+    - Validation and test each get at least one punk with every label whose support is at least
+      `MIN_SUPPORT`. Rounding alone could leave them without one.
     - Punks are taken in the order of the SHA-256 of their id, so the result depends neither on a
       random generator nor on the order of the input.
 
@@ -91,31 +92,31 @@ def stratify(
     order = _hash_order(punk_ids)
     label_ids = [np.flatnonzero(row).tolist() for row in labels]
     remaining = labels.sum(axis=0, dtype=np.int64)
-    room = _Room(_split_sizes(len(order)), _initial_demand(remaining))
+    state = _SplitState(_split_sizes(len(order)), _initial_demand(remaining))
     splits = np.full(len(order), -1, np.int8)
     while (remaining > 0).any():
         rarest = int(np.where(remaining > 0, remaining, np.iinfo(np.int64).max).argmin())
         for i in order:
             if splits[i] < 0 and labels[i, rarest]:
-                splits[i] = room.place(label_ids[i])
+                splits[i] = state.place(label_ids[i])
                 remaining[label_ids[i]] -= 1
     for i in order:  # punks without any label
         if splits[i] < 0:
-            splits[i] = room.place([])
+            splits[i] = state.place([])
     return splits
 
 
 @dataclass
-class _Room:
-    """What each split can still take while punks are assigned to splits."""
+class _SplitState:
+    """Remaining capacity and demand of each split while punks are assigned."""
 
     capacity: list[int]
-    """Number of punks that each split still takes."""
+    """Number of punks that each split can still get."""
     demand: list[list[int]]
     """Number of punks with each label that each split should still get, in tenths of a punk."""
 
     def place(self, label_ids: list[int]) -> int:
-        """Take one punk into the split with the greatest demand, then the most free capacity.
+        """Assign one punk to the split with the greatest demand, then the greatest capacity.
 
         Args:
             label_ids: indices of the punk's labels.
@@ -180,7 +181,10 @@ def _hash_order(punk_ids: Sequence[int] | NDArray[np.int32]) -> list[int]:
 
 
 def _split_sizes(n: int) -> list[int]:
-    """Return the size of each split of n punks: tenths rounded down, the rest to train."""
+    """Return the size of each split of n punks.
+
+    Validation and test get a tenth each, rounded down; train gets the rest.
+    """
     held_out = [n * tenths // 10 for tenths in SPLIT_TENTHS[1:]]
     return [n - sum(held_out), *held_out]
 

@@ -1,8 +1,9 @@
 """Rules on which traits a punk can have, as observed in all 10,000 CryptoPunks.
 
 Each accessory belongs to one of 11 kinds, and each kind to one of nine slots. A punk has at most
-one accessory per slot and at most seven in total. 24 accessories occur only on Females and 28 never
-do. Apes and Aliens have no accessories of the kinds in `NOT_ON_APES_OR_ALIENS`.
+one accessory per slot and at most seven in total. 24 accessories occur only on Females, and 28
+others never occur on Females. Apes and Aliens have no accessories of the kinds in
+`NOT_ON_APES_OR_ALIENS`.
 """
 
 from __future__ import annotations
@@ -155,7 +156,7 @@ def check_traits(punk_type: str, accessories: Collection[str]) -> None:
         accessories: names from `ACCESSORIES`.
 
     Raises:
-        UsageError: it cannot; the hint lists the alternatives.
+        UsageError: the combination is not possible; the hint lists the alternatives.
     """
     for name in accessories:
         if name not in allowed_accessories(punk_type):

@@ -119,7 +119,7 @@ ACCESSORY_IDS: dict[str, int] = {name: i for i, name in enumerate(ACCESSORIES)}
 
 
 def normalize_name(name: str) -> str:
-    """Return a name without case and punctuation: "Do-rag" and "doRag" both give "dorag"."""
+    """Return the letters and digits of a name in lower case: "Do-rag" gives "dorag"."""
     return "".join(c for c in name if c.isalnum()).casefold()
 
 
@@ -129,7 +129,7 @@ _BY_NORMALIZED: dict[str, str] = {normalize_name(name): name for name in LABELS}
 
 def find_label(name: str) -> str | None:
     """Return the label with this name, ignoring case and punctuation; None if there is none."""
-    # Almost all names are spelled exactly, and normalizing takes longer than the rest of parsing.
+    # Almost all names are spelled exactly. Normalizing all of them would dominate parsing time.
     return name if name in _KNOWN else _BY_NORMALIZED.get(normalize_name(name))
 
 
