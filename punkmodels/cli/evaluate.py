@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from punkdata.cli import console
 from punkdata.cli.progress import progress_bar
 from punkdata.errors import UsageError
-from punkdata.images.sprite import SIDE_PX
 from punkmodels.cli.generate import BUNDLED_NAMES, resolve_generator
 from punkmodels.cli.options import DeviceName
 from punkmodels.training.run_dir import find_run, read_config
@@ -54,7 +53,7 @@ def evaluate_generated(
     run = resolve_generator(source, runs)
     if tile_size:
         raise UsageError(
-            f"{run} generates punks of {SIDE_PX}x{SIDE_PX} pixels", hint="remove --tile-size"
+            f"--tile-size applies to image files, but {run} is a run", hint="remove --tile-size"
         )
     _warn_if_unfinished(run)
     saved = read_dcgan_config(run)
@@ -133,6 +132,7 @@ def _evaluate_files(
     *,
     as_json: bool,
 ) -> None:
+    from punkdata.images.sprite import SIDE_PX
     from punkmodels.data.image_files import read_sprites
     from punkmodels.gan.evaluate import evaluate_sprites
 

@@ -103,10 +103,10 @@ def test_a_study_resumes_and_adds_trials(built_root: Path, tmp_path: Path) -> No
     after = pd.read_csv(tmp_path / "trials.csv")
     assert len(after) == second.trials == 4
     pd.testing.assert_frame_equal(before, after[:2][before.columns], check_dtype=False)
-    assert after["params_peak_lr"].nunique() == 4, "no proposal is repeated"
+    assert after["params_peak_lr"].nunique() == 4, "the search repeated a proposal"
     assert second.val_loss <= first.val_loss
     third = search(built_root, tmp_path, trials=3)
-    assert (third.trials, third.run) == (4, second.run), "there are already enough trials"
+    assert (third.trials, third.run) == (4, second.run)  # There are already enough trials.
 
 
 KILLED = """
@@ -123,6 +123,7 @@ test_tune.search(root, folder, progress=kill_in_second_trial)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_a_killed_search_repeats_the_interrupted_trial(built_root: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", KILLED, str(built_root), str(tmp_path)]
