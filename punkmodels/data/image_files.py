@@ -37,12 +37,13 @@ def read_sprites(
         float32 (N, 4, 24, 24), RGBA in [-1, 1].
 
     Raises:
-        DataError: there is no PNG file, a file cannot be read, or its size does not fit.
+        DataError: there is no PNG file, a file cannot be read, or its width or height is not a
+            multiple of the tile size.
     """
     files = sorted(path.glob("*.png")) if path.is_dir() else [path]
     if not files:
         raise DataError(
-            f"{path} contains no PNG files", hint="name a folder of PNG files, or one PNG file"
+            f"{path} contains no PNG files", hint="pass a folder of PNG files, or one PNG file"
         )
     tiles = []
     for done, file in enumerate(files, 1):

@@ -19,8 +19,11 @@ def make_grid(images: torch.Tensor, columns: int = 8, scale: int = 4) -> Image.I
 
     Args:
         images: see `to_hwc_pixels`.
-        columns: images in a row.
-        scale: enlargement factor.
+        columns: number of images in a row.
+        scale: factor of the nearest-neighbor enlargement.
+
+    Returns:
+        An RGBA image; the cells after the last image show the background color.
     """
     pixels = to_hwc_pixels(images)
     n, height, width, channels = pixels.shape

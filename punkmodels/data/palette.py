@@ -1,6 +1,6 @@
 """Conversions between palette indices and RGBA tensors, and statistics of palette indices.
 
-A sprite is a tensor of palette indices, uint8 (24, 24): positions in the 222 colors of
+A sprite is a tensor of palette indices, uint8 (24, 24), which refer to the 222 colors of
 `punkdata.images.palette.PALETTE`.
 """
 
@@ -13,7 +13,7 @@ from punkdata.images.palette import PALETTE, palette_indices
 from punkdata.images.sprite import SIDE_PX
 
 NUM_PIXELS = SIDE_PX**2
-"""pixels of a sprite"""
+"""number of pixels of a sprite"""
 
 
 def color_table(device: torch.device | None = None, color_embedding_dim: int = 0) -> torch.Tensor:
@@ -21,6 +21,10 @@ def color_table(device: torch.device | None = None, color_embedding_dim: int = 0
 
     Some browns differ by only a few RGB steps, which a discriminator with a gradient penalty
     cannot tell apart. Their random embeddings are far from each other.
+
+    Args:
+        device: the device of the table, by default the CPU.
+        color_embedding_dim: dimension of the embedding; 0 returns RGBA only.
 
     Returns:
         float32 (222, 4 + color_embedding_dim) in [-1, 1]; the same values in every call.
@@ -48,7 +52,7 @@ def color_counts(indices: torch.Tensor) -> torch.Tensor:
 
 
 def to_rgba(indices: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
-    """Look up colors.
+    """Convert palette indices to RGBA, followed by the color embedding if the table has one.
 
     Args:
         indices: palette indices, uint8 (N, 24, 24).
@@ -72,7 +76,7 @@ def quantize(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """
     table = color_table(images.device)
     indices, distances = [], []
-    # In chunks, because the table of distances has 222 columns.
+    # Split into chunks, because each pixel needs 222 distances.
     for chunk in torch.split(images[:, :4].permute(0, 2, 3, 1).reshape(-1, 4), 1 << 16):
         nearest = torch.cdist(chunk, table, p=2).argmin(dim=1)
         indices.append(nearest.to(torch.uint8))

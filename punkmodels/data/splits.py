@@ -22,6 +22,7 @@ class SplitTensors:
     """The punks of one split, with their images and labels."""
 
     punk_ids: NDArray[np.int32]
+    """ids of the punks, int32 (N,), in the order of the tensors"""
     images: torch.Tensor
     """palette indices, uint8 (N, 24, 24)"""
     labels: torch.Tensor
@@ -96,7 +97,7 @@ def _fold_rows(data: PunkDataset, fold: int, split: SplitName) -> NDArray[np.int
 
 
 def sampling_weights(labels: torch.Tensor, class_balance: float) -> torch.Tensor:
-    """Return the probability of each example to be sampled.
+    """Return the probability with which each example is sampled.
 
     The balanced weight of an example is the sum of 1/support over its labels, so every label,
     rare or common, contributes the same total. It is mixed with the uniform weight.

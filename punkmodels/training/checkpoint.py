@@ -128,7 +128,9 @@ def flatten_optimizer_state(optimizer: torch.optim.Optimizer) -> Tensors:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
-    """Load the state that `flatten_optimizer_state` returned. The options are not changed.
+    """Load the state that `flatten_optimizer_state` returned.
+
+    Hyperparameters, such as the learning rate, are not changed.
 
     Raises:
         DataError: the tensors are not the state of an Adam optimizer with these parameters.

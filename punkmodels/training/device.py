@@ -15,10 +15,10 @@ from punkdata.errors import UsageError
 from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup
 
 BF16_TIME_FRACTION = 0.9
-"""fraction of the float32 time that a step in bfloat16 must stay below for bfloat16 to be used"""
+"""bfloat16 is used only if a step takes less than this fraction of its time in float32"""
 
 Clock = Callable[[], float]
-"""clock in seconds"""
+"""function that returns the current time in seconds"""
 
 
 def pick_device(requested: str = "auto") -> tuple[torch.device, str]:
@@ -60,14 +60,14 @@ def choose_precision_and_threads(
 
     Args:
         try_step: takes a training step, in bfloat16 if its argument is True.
-        device: the device of the training.
+        device: the training device.
         threads: number of CPU threads; None to benchmark. On a CPU, a given number implies
             float32, so that runs can be reproduced.
         resumed: threads and use_bf16 of the run that is resumed, or None for a new run.
-        process_group: the processes of the training. Rank 0 benchmarks for all.
+        process_group: the processes that train together. Rank 0 benchmarks for all.
 
     Returns:
-        Whether to use bfloat16, and a text to append to the reason of `pick_device`.
+        Whether to use bfloat16, and text to append to the reason that `pick_device` returned.
     """
     if not process_group.is_main:
         resumed = process_group.broadcast((1, False))
@@ -100,8 +100,8 @@ def benchmark_bf16(
 
     Args:
         step: takes a training step, in bfloat16 if its argument is True.
-        device: the device of the training.
-        rounds: measurements of each precision, of which the fastest counts.
+        device: the training device.
+        rounds: number of measurements of each precision, of which the fastest counts.
         clock: a clock in seconds.
     """
     if device.type == "mps":
@@ -134,7 +134,7 @@ def benchmark_threads(
 
     Args:
         step: takes a training step.
-        rounds: measurements of each number of threads, of which the fastest counts.
+        rounds: number of measurements of each number of threads, of which the fastest counts.
         cores: number of cores; by default those available to this process.
         clock: a clock in seconds.
     """

@@ -24,7 +24,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """The processes of a training; a single process by default."""
+    """The processes that train a model together; a single process by default."""
 
     rank: int = 0
     """number of this process, counted from 0"""
@@ -158,6 +158,6 @@ def init_process_group() -> Iterator[ProcessGroup]:
 
 def _lost_process_error() -> NetworkError:
     return NetworkError(
-        "another process of this training has ended",
+        "another process of this training run has ended",
         hint="resume with the same command and --resume latest",
     )

@@ -18,7 +18,10 @@ LogMetrics = Callable[[dict[str, Any]], None]
 
 
 def check_logger(name: str | None) -> None:
-    """Check that a logger can be used, before training starts.
+    """Check that a logger can be used; callers do this before training starts.
+
+    Args:
+        name: see `open_logger`.
 
     Raises:
         SetupError: its package is not installed, or wandb is online but not logged in.
@@ -97,5 +100,5 @@ def _open_wandb(run: Path) -> Iterator[LogMetrics]:
 
 
 def _scalars(line: dict[str, Any]) -> dict[str, float]:
-    """Return the metrics that have a value; for example, loss_D is None before its training."""
+    """Return the metrics that have a value; loss_D is None until the discriminator is trained."""
     return {k: v for k, v in line.items() if k != "images_seen" and v is not None}

@@ -33,7 +33,7 @@ class SavedData(BaseModel):
     labels_hash: str
     """hash of the training data's pixels, labels and splits"""
     image_dir: str | None = None
-    """path of the image files, for a run of --image-dir"""
+    """path of the image files, for a run with --image-dir"""
 
 
 class SavedDevice(BaseModel):
@@ -72,7 +72,7 @@ def describe_run(
         task: "classifier" or "dcgan".
         options: the resolved options.
         data: see `SavedData`.
-        device: the device of the training.
+        device: the training device.
         reason: why this device, number of threads and precision were chosen.
         use_bf16: whether training uses bfloat16.
     """
@@ -125,7 +125,7 @@ def check_resumable(run: Path) -> None:
     if (run / WEIGHTS_FILE).exists():
         raise UsageError(
             f"{run} contains exported weights, which cannot be trained further",
-            hint="name the run from which they were exported",
+            hint="pass the run from which they were exported to --resume",
         )
 
 
@@ -133,7 +133,7 @@ def restore_model(run: Path, model: nn.Module, tensors: dict[str, torch.Tensor])
     """Load tensors into a model.
 
     Args:
-        run: the source of the tensors, for error messages.
+        run: the folder that the tensors come from, for error messages.
         model: the model to change.
         tensors: a state dict.
 

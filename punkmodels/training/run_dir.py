@@ -2,7 +2,8 @@
 
 runs/00001-classifier-quick/
     config.json      all resolved options, the data, the device, and versions
-    metrics.jsonl    one line per evaluation: an epoch of a classifier, or some steps of a GAN
+    metrics.jsonl    one line per evaluation: after every epoch of a classifier, and at about twenty
+                     evenly spaced steps of a GAN
     reals.png        training images as the network sees them
     checkpoints/     see `punkmodels.training.checkpoint`
     evaluation/      results of `punkmodels evaluate`
@@ -28,7 +29,8 @@ def create_run(runs: Path, name: str) -> Path:
     """Create and return a folder `<number>-<name>` in `runs`, with the next free number.
 
     Raises:
-        StorageError: the folder cannot be created.
+        UsageError: `runs` is not a writable folder.
+        StorageError: the disk is full or failing.
     """
     number = max((int(p.name[:5]) for p in list_runs(runs)), default=0) + 1
     with translate_os_errors(runs):
@@ -52,9 +54,9 @@ def find_run(runs: Path, run: str, *, trained: bool = False, task: str | None = 
 
     Args:
         runs: the folder of all runs.
-        run: what the user typed.
+        run: a path, a name, a number, or "latest".
         trained: if true, "latest" skips runs without a checkpoint.
-        task: "classifier" or "dcgan", the only task that "latest" considers; None for both.
+        task: "classifier" or "dcgan" if "latest" considers only runs of that task; None for both.
 
     Raises:
         UsageError: there is no such run.
@@ -118,7 +120,11 @@ def read_metrics(run: Path) -> list[dict[str, Any]]:
 
 
 def _truncate_metrics(run: Path, num_lines: int) -> None:
-    """Keep the first lines only: a process can be killed between a line and its checkpoint."""
+    """Keep only the first lines of metrics.jsonl.
+
+    A process can be killed after it has written a line, but before the checkpoint that belongs to
+    that line.
+    """
     path = run / "metrics.jsonl"
     lines = path.read_text("utf-8").splitlines(keepends=True) if path.exists() else []
     write_atomic(path, "".join(lines[:num_lines]).encode())
