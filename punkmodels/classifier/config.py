@@ -41,20 +41,23 @@ BUNDLED_CLASSIFIER = Path(__file__).parents[1] / "weights" / "classifier"
 
 @dataclass(frozen=True)
 class ClassifierConfig:
-    """Options of a classifier's training; the defaults are the preset `quick`."""
+    """Training options of a classifier; the defaults are the preset `quick`."""
 
     preset: str = "quick"
+    """name of the preset, a key of `PRESETS`"""
     model: ModelName = "cnn"
+    """name of the network, a key of `MODELS`"""
     task: Task = "labels"
     """"labels" for all 92 labels, "type" for the 5 types only"""
     split_scheme: SplitScheme = "default"
+    """split scheme or cross-validation fold, see `load_split`"""
     visible_only: bool = True
     """whether labels that no pixel shows are left out of the targets"""
     epochs: Count = 8
     patience: Annotated[int, Field(ge=0)] = 0
     """epochs without a lower validation loss after which training stops; 0 disables this"""
     batch_size: Count = 64
-    """size of a batch, over all processes"""
+    """number of images in a batch, of all processes together"""
     color_embedding_dim: Dim = 16
     """dimension of the learned color embedding"""
     width: Dim = 32
@@ -70,14 +73,15 @@ class ClassifierConfig:
     peak_lr: float = 3e-3
     """highest learning rate of the one-cycle schedule"""
     weight_decay: float = 0.02
+    """weight decay of AdamW"""
     ema_half_life_epochs: float = 0.5
     """half-life, in epochs, of the exponential moving average of the weights"""
     class_balance: Fraction = 0.5
-    """share of balanced sampling, in which each label contributes equally to a batch"""
+    """share of label-balanced sampling, see `sampling_weights`; 0 samples uniformly"""
     pixel_noise: Fraction = 0.01
     """probability that a pixel is replaced by that of another punk"""
     augment_with: str | None = None
-    """run folder of the generator of additional training examples"""
+    """run folder of the generator that provides additional training examples; None for none"""
     augment_fraction: Annotated[float, Field(ge=0, le=10)] = 0.0
     """number of generated examples for each real one"""
     seed: int = 0
@@ -95,7 +99,7 @@ PRESETS: dict[str, dict[str, Any]] = {"quick": {}, "best": {"epochs": 24, "patie
 MODELS: dict[ModelName, dict[str, Any]] = {
     "cnn": {},
     "linear": {"peak_lr": 0.02, "weight_decay": 0.0, "epochs": 15},
-    # The feature extractor of generator metrics. Without the skip layer, all information about a
+    # The feature extractor for generator metrics. Without the skip layer, all information about a
     # sprite passes through the 128 hidden units.
     "features": {"width": 16, "hidden": 128, "skip": False, "epochs": 24, "patience": 8},
     # Uniform sampling without augmentation; learning rate, batch size and number of epochs are
@@ -159,7 +163,7 @@ class ClassifierMetadata(CheckpointMetadata):
     epoch: int = Field(ge=0)
     """index of the last completed epoch, counted from 0"""
     best_epoch: int = Field(ge=0)
-    """index of the epoch with the lowest validation loss, whose average is stored as best.*"""
+    """index of the epoch with the lowest validation loss; its averaged weights are best.*"""
     best_val_loss: float
     """validation loss of that epoch"""
 
@@ -211,7 +215,7 @@ def load_classifier(run: Path, device: torch.device) -> Classifier:
     model = build_model(config, pairs)
     restore_model(run, model, tensors)
     if not model.temperature > 0:
-        raise DataError(f"the weights of {run} have the temperature {model.temperature}")
+        raise DataError(f"the weights of {run} have an invalid temperature ({model.temperature})")
     return model.eval().to(device)
 
 
@@ -220,7 +224,7 @@ def _is_pair_table(tensor: torch.Tensor) -> bool:
     return is_int16_table and bool((tensor >= 0).all())
 
 
-def trained_epochs(run: Path) -> tuple[int, bool]:
+def read_training_status(run: Path) -> tuple[int, bool]:
     """Return the number of completed epochs, and whether training is complete.
 
     Raises:
@@ -240,6 +244,6 @@ def export_classifier(run: Path, out: Path) -> None:
         DataError: see `load_classifier`.
         StorageError: the disk is full or not writable.
     """
-    epochs, finished = trained_epochs(run)
+    epochs, finished = read_training_status(run)
     trained = {"epochs": epochs, "finished": finished}
     export_model(run, load_classifier(run, torch.device("cpu")), trained, out)

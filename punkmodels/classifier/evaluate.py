@@ -24,7 +24,7 @@ from punkmodels.classifier.config import (
     export_classifier,
     load_classifier,
     read_classifier_config,
-    trained_epochs,
+    read_training_status,
 )
 from punkmodels.classifier.networks import Classifier, logits_to_labels
 from punkmodels.classifier.scores import Evaluation, score_logits
@@ -40,7 +40,7 @@ SCORE_NAMES = {
     "micro_f1": "micro-F1",
     "macro_f1": "macro-F1",
 }
-"""names of the scores for people, by field of `Scores`"""
+"""display names of the scores, by field of `Scores`"""
 EXPORTED_SCORES = (
     "version",
     "split",
@@ -71,8 +71,8 @@ def evaluate_classifier(
         run: a run folder, or a folder of exported weights.
         root: data root or snapshot folder.
         split: the split to evaluate on.
-        version: version of the snapshot, by default the one of the training. It must have the same
-            pixels, labels and splits; otherwise the split could contain training data.
+        version: version of the snapshot, by default the one used for training. It must have the
+            same pixels, labels and splits; otherwise the split could contain training data.
         device: the device to compute on, by default the CPU.
         out: the folder to write the results to; by default nothing is written.
         progress: called with the number of bootstrap resamples and their total.
@@ -100,7 +100,7 @@ def evaluate_classifier(
     logits = predict_logits(model, tensors.images, device)
     num_outputs = logits.shape[1]
     visible, raw = (t[:, :num_outputs].numpy() > 0 for t in (tensors.visible, tensors.labels))
-    epochs, finished = trained_epochs(run)
+    epochs, finished = read_training_status(run)
     result = score_logits(
         visible,
         raw,

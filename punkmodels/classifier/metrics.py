@@ -57,8 +57,8 @@ def exact_match(truth: Bool, predicted: Bool) -> float:
 def gain_over_majority(truth: Bool, predicted: Bool) -> Float:
     """Return the accuracy of each label minus that of always predicting its majority value.
 
-    96 % of all label cells are 0, so that accuracy alone is not informative. A label with a gain of
-    0 has not been learned.
+    96 % of all label cells are 0, so accuracy alone is not informative. A label with a gain of 0
+    has not been learned.
 
     Args:
         truth, predicted: (N, L).
@@ -100,7 +100,7 @@ def calibration_error(truth: Bool, probabilities: NDArray[np.float64], bins: int
     """Return the expected calibration error, with bins of equal width.
 
     It is the mean difference between predicted probability and observed frequency, weighted by the
-    size of the bins (Guo and others, "On Calibration of Modern Neural Networks", 2017).
+    size of the bins (Guo et al., "On Calibration of Modern Neural Networks", 2017).
 
     Args:
         truth, probabilities: arrays of the same shape.

@@ -26,7 +26,7 @@ PUBLISHED_INPUT_PX = 42
 
 
 class Classifier(nn.Module):
-    """A network with calibrated logits, and the colors that its training data has per position.
+    """A network with calibrated logits and a table of the colors in its training data.
 
     Maps palette indices, integers (N, 24, 24), to logits, float32 (N, num_outputs). In evaluation
     mode, logits are divided by the temperature.
@@ -173,10 +173,10 @@ class PublishedCNN(nn.Module):
     """A baseline modeled on a public Keras script for the same labels.
 
     The script logs to a Weights & Biases project named "cryptopunk-classification"; its author and
-    address are not known. In common with it are the input of 42x42 RGB pixels, blocks of 3x3
-    convolutions with max pooling, and global average pooling, which discards positions. Unlike in
-    the script, a block has a single convolution, the channels double from block to block, there is
-    no batch normalization, and dropout is applied once.
+    URL are not known. Like the script, this network takes 42x42 RGB pixels and has blocks of 3x3
+    convolutions with max pooling, followed by global average pooling, which discards positions.
+    Unlike in the script, a block has a single convolution, the channels double from block to block,
+    there is no batch normalization, and dropout is applied once.
 
     Args:
         num_outputs: 92 labels or 5 types.

@@ -16,7 +16,7 @@ VALIDATION_BATCH_SIZE = 1000
 
 
 def target_labels(split: SplitTensors, config: ClassifierConfig) -> torch.Tensor:
-    """Return the labels to predict: float32 (N, 92), or (N, 5) if only the types are."""
+    """Return the labels to predict: float32 (N, 92), or (N, 5) for the task "type"."""
     labels = split.visible if config.visible_only else split.labels
     return labels[:, : len(TYPES)] if config.task == "type" else labels
 
@@ -44,8 +44,8 @@ def augment(images: torch.Tensor, pixel_noise: float, generator: torch.Generator
 
     Args:
         images: palette indices, uint8 (N, 24, 24).
-        pixel_noise: probability of a pixel to be replaced.
-        generator: generator on the device of the images.
+        pixel_noise: probability that a pixel is replaced.
+        generator: random number generator on the device of the images.
 
     Returns:
         uint8 (N, 24, 24).
@@ -62,8 +62,8 @@ def one_cycle(progress: float, warmup: float = 0.25) -> float:
     Learning Rates" (2017), with cosine phases as in `torch.optim.lr_scheduler.OneCycleLR`.
 
     Args:
-        progress: completed fraction of the training, 0 to 1.
-        warmup: fraction of the training after which the factor is 1.
+        progress: completed fraction of all training steps, 0 to 1.
+        warmup: fraction of all training steps after which the factor is 1.
     """
     if progress < warmup:
         return 0.04 + 0.96 * (1 - math.cos(math.pi * progress / warmup)) / 2
@@ -75,7 +75,7 @@ def calibrate(
 ) -> tuple[float, float]:
     """Set the model's temperature to minimize the loss on the validation split.
 
-    Guo and others, "On Calibration of Modern Neural Networks" (2017).
+    Guo et al., "On Calibration of Modern Neural Networks" (2017).
 
     Args:
         model: the model to calibrate.

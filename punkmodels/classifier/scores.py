@@ -28,7 +28,7 @@ from punkmodels.classifier.networks import logits_to_labels
 
 Bool = NDArray[np.bool_]
 MIN_SUPPORT = 20
-"""number of punks with a label from which it counts in means over labels"""
+"""smallest number of punks with a label for which the label is included in means over labels"""
 NUM_RESAMPLES = 200
 """bootstrap resamples for the confidence intervals"""
 
@@ -59,12 +59,13 @@ class LabelScore:
     support: int
     """number of punks on which the label is visible"""
     hidden: int
-    """number of further punks that have the label hidden"""
+    """number of other punks that have the label, but no pixel that shows it"""
     average_precision: float | None
-    """None without support; the same holds for recall and precision"""
+    """average precision; None without support"""
     recall: float | None
+    """recall; None without support"""
     precision: float | None
-    """None also if the label was never predicted"""
+    """precision; None without support, or if the label was never predicted"""
     accuracy: float
     gain_vs_majority: float
     """accuracy minus that of always predicting the label's majority value"""
@@ -95,7 +96,7 @@ class Evaluation:
     ceiling_visible_only: Scores
     """scores on raw labels of a classifier that predicts exactly the visible labels"""
     labels_counted: int
-    """number of labels in means over labels"""
+    """number of labels that are included in means over labels"""
     calibration_error: float
     """expected calibration error over all cells (punk, label), with 15 bins"""
     type_confusion: list[list[int]]
@@ -132,12 +133,12 @@ def score_logits(
     """Compute all scores of logits.
 
     Args:
-        visible, raw: visible and published labels (N, L); L is 92, or 5 for the types only.
+        visible, raw: visible and published labels, bool (N, L); L is 92, or 5 for the task "type".
         logits: (N, L).
-        punk_ids: (N,).
-        progress: called with the number of bootstrap resamples and their total.
-        about: the fields of `Evaluation` that are not computed: run, task, split, version, epochs
-            and finished.
+        punk_ids: int32 (N,).
+        progress: called with the number of finished bootstrap resamples, and their total.
+        about: values of the fields of `Evaluation` that are not computed here: run, task, split,
+            version, epochs and finished.
     """
     predicted = logits_to_labels(logits).numpy()
     is_type_only = visible.shape[1] == len(TYPES)

@@ -82,7 +82,7 @@ def train_classifier(  # noqa: PLR0913  # a public function whose options are ke
         generate_examples: generates the additional training examples if `config.augment_with` is
             set, normally `punkmodels.gan.synthetic.examples_for`. It is a parameter because
             classifiers do not depend on generators.
-        process_group: the processes of the training. Only rank 0 writes files.
+        process_group: the processes that train together. Only rank 0 writes files.
 
     Raises:
         UsageError, DataError: the snapshot or device does not exist, the data of a resumed run has
@@ -100,7 +100,8 @@ def train_classifier(  # noqa: PLR0913  # a public function whose options are ke
     if config.batch_size % process_group.world_size:
         raise UsageError(
             f"a batch of {config.batch_size} cannot be divided among "
-            f"{process_group.world_size} processes"
+            f"{process_group.world_size} processes",
+            hint=f"start a number of processes that divides {config.batch_size}",
         )
     train, val = load_splits(root, version, config, resume, saved)
     device, reason = pick_device(saved.device.name if saved else device_name)
@@ -152,7 +153,7 @@ def _initialize(
 ) -> tuple[TrainState, TrainEnv, str]:
     """Build the model, choose threads and precision, and return the initial state.
 
-    The text describes the choices, see `choose_precision_and_threads`.
+    The returned text describes the choices, see `choose_precision_and_threads`.
     """
     torch.manual_seed(config.seed)
     pairs = build_pair_table(train.images)

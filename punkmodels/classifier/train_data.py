@@ -1,4 +1,4 @@
-"""Training and validation data of a classifier, on the device of the training."""
+"""Training and validation data of a classifier, on the training device."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class TrainData:
     """Training and validation data on the device."""
 
     images: torch.Tensor
-    """palette indices, uint8 (N, 24, 24), real ones followed by generated ones"""
+    """palette indices of the real punks, followed by generated ones, uint8 (N, 24, 24)"""
     labels: torch.Tensor
-    """float32 (N, num_outputs)"""
+    """labels of these punks, float32 (N, num_outputs)"""
     weights: torch.Tensor
-    """probability of each example to be sampled, float32 (N,)"""
+    """probability with which each example is sampled, float32 (N,)"""
     val_images: torch.Tensor
-    """palette indices, uint8 (M, 24, 24)"""
+    """palette indices of the validation split, uint8 (M, 24, 24)"""
     val_labels: torch.Tensor
-    """float32 (M, num_outputs)"""
+    """labels of the validation split, float32 (M, num_outputs)"""
     batch_size: int
-    """size of a batch, over all processes"""
+    """number of images in a batch, of all processes together"""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -69,7 +69,7 @@ def load_splits(
         raise DataError(
             f"the pixels, labels or splits of {train.path} differ from those that {resume} was "
             "trained on",
-            hint="name the original data with --root",
+            hint="pass the original data to --root",
         )
     return train, val
 

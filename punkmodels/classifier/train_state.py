@@ -27,7 +27,7 @@ from punkmodels.training.pretrained import restore_model
 
 @dataclass(frozen=True)
 class TrainEnv:
-    """Where and how to compute."""
+    """Device, precision and processes of a training run."""
 
     device: torch.device
     use_bf16: bool = False
@@ -146,7 +146,7 @@ def training_step(
 
     Args:
         state: the state to change.
-        images: this process's part of the batch, palette indices, uint8 (N, 24, 24).
+        images: this process's shard of the batch, palette indices, uint8 (N, 24, 24).
         labels: float32 (N, num_outputs).
         config: the configuration.
         env: device, precision and process group.

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     import optuna
 
 REDUCTION_FACTOR = 3
-"""factor by which Hyperband reduces the trials, and raises their epochs, from rung to rung"""
+"""factor by which Hyperband divides the number of trials, and multiplies their epochs, per rung"""
 
 
 def tune_classifier(  # noqa: PLR0913  # a public function whose options are keyword-only
@@ -72,7 +72,7 @@ def tune_classifier(  # noqa: PLR0913  # a public function whose options are key
         version: version of the snapshot, or "latest".
         device_name: see `pick_device`.
         threads: number of CPU threads; None to benchmark.
-        seed: random seed of the search and of each training.
+        seed: random seed of the search and of each trial.
         space: search space; by default that of the model, see `SEARCH_SPACES`.
         progress: called with the number of trials, their total, and a note.
         log: called with lines of text for the user.
@@ -177,7 +177,7 @@ class _Search:
         val_losses.append(line["val_loss"])
         note = f"trial {trial.number + 1}, epoch {line['epoch'] + 1} of {self.base.epochs}"
         self.progress(len(ended_trials(study)), self.trials, note)
-        # The best epoch so far, because its weights are the result of a training.
+        # Report the best epoch so far, because a trial keeps the weights of its best epoch.
         trial.report(min(val_losses), line["epoch"])
         is_last = line["epoch"] + 1 == self.base.epochs
         if not is_last and trial.should_prune():
@@ -214,7 +214,7 @@ def _open_study(folder: Path, epochs: int) -> optuna.Study:
             pruner=optuna.pruners.HyperbandPruner(1, epochs, REDUCTION_FACTOR),
         )
     except Exception as error:
-        # SQLAlchemy wraps the errors of sqlite3 in classes of its own.
+        # SQLAlchemy wraps the errors of sqlite3 in its own classes.
         if file.exists() and "sqlite3" in f"{error!r}":
             raise DataError(
                 f"{file} is damaged ({str(error).splitlines()[0]})",
@@ -227,7 +227,7 @@ def _check_same_study(study: optuna.Study, folder: Path, about: dict[str, Any]) 
     """Check that an existing study was started with the same options.
 
     Raises:
-        UsageError: it was started with others.
+        UsageError: the study was started with other options.
     """
     started_with = about | study.user_attrs.get("about", {})
     different = [
@@ -241,7 +241,7 @@ def _check_same_study(study: optuna.Study, folder: Path, about: dict[str, Any]) 
 
 
 def _requeue_interrupted_trials(study: optuna.Study) -> None:
-    """Mark trials that were interrupted by a kill as failed, and repeat their options."""
+    """Mark trials of a killed process as failed, and enqueue their options again."""
     from optuna.trial import TrialState
 
     for trial in study.get_trials(states=[TrialState.RUNNING]):

@@ -113,14 +113,14 @@ def write_results(
 
 
 def _plot(study: optuna.Study, name: str) -> bytes | None:
-    """Return a plot as PNG, or None if Optuna needs more, or more varied, trials for it."""
+    """Return a plot as PNG, or None if there are too few, or too similar, trials for it."""
     if name == "importance" and len(completed_trials(study)) < 2:
         return None
     from matplotlib.pyplot import close, gcf
     from optuna.importance import PedAnovaImportanceEvaluator
     from optuna.visualization import matplotlib as plots
 
-    # On a logarithmic scale, because the worst trials would hide differences of the best ones.
+    # On a linear scale, the worst trials would hide the differences between the best ones.
     target: dict[str, Any] = {
         "target": lambda trial: math.log10(trial.value),
         "target_name": "log10 of the validation loss",

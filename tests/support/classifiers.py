@@ -1,4 +1,4 @@
-"""Small classifiers for tests: a configuration that trains in seconds, and one without training."""
+"""Small classifiers for tests: one that trains in seconds, and one with weights set by hand."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from punkmodels.training.run_dir import write_json
 
 
 def tiny_config(**options: Any) -> ClassifierConfig:
-    """Return the configuration of a network that trains in a moment and learns very little."""
+    """Return the configuration of a network that trains in a second and learns very little."""
     tiny = {"epochs": 1, "batch_size": 16, "width": 4, "hidden": 16, "color_embedding_dim": 4}
     return make_config(**tiny | options)
 
@@ -27,7 +27,7 @@ def tiny_config(**options: Any) -> ClassifierConfig:
 def save_exact_classifier(root: Path, folder: Path) -> Path:
     """Write exported weights that classify the sprites of `make_punks` without an error.
 
-    They belong to a linear model whose weights are set by hand: each label depends on one pixel.
+    The model is linear, and its weights are set by hand: each label depends on one pixel.
     """
     split = load_split(root, "latest", "default", "all")
     config = make_config(model="linear")

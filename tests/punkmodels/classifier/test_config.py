@@ -15,7 +15,7 @@ from punkmodels.classifier.config import (
     load_classifier,
     make_config,
     read_classifier_config,
-    trained_epochs,
+    read_training_status,
 )
 from punkmodels.classifier.train import train_classifier
 from punkmodels.training.checkpoint import read_tensors, write_tensors
@@ -94,7 +94,7 @@ def test_exported_weights_predict_like_the_run(trained: Path, exported: Path) ->
     with torch.no_grad():
         expected, actual = (load_classifier(path, CPU)(images) for path in (trained, exported))
     assert torch.allclose(expected, actual, atol=0.01)  # Exported weights are float16.
-    assert trained_epochs(exported) == trained_epochs(trained) == (1, True)
+    assert read_training_status(exported) == read_training_status(trained) == (1, True)
 
 
 def test_exported_weights_are_smaller_than_a_checkpoint(trained: Path, exported: Path) -> None:
