@@ -20,7 +20,10 @@ from punkmodels.training.run_dir import DEFAULT_RUNS, find_run
 
 HELP = "Train, evaluate and use neural networks for the CryptoPunks."
 app = console.make_app(HELP)
-train_app = console.make_app("Train a model on a snapshot.", no_args_is_help=False)
+train_app = console.make_app(
+    "Train a model on a snapshot. Without a subcommand, train the classifier with preset quick.",
+    no_args_is_help=False,
+)
 app.add_typer(train_app, name="train")
 train_app.command("dcgan", epilog=train_gan.TRAIN_EXAMPLES)(train_gan.train_dcgan)
 train_app.command("classifier", epilog=train_classifier.EXAMPLES)(train_classifier.train_classifier)
@@ -45,7 +48,6 @@ def main_options(
 
 @train_app.callback(invoke_without_command=True)
 def train(context: typer.Context) -> None:
-    """Train a model on a snapshot. Without a model, train the classifier with the preset quick."""
     if context.invoked_subcommand is None:
         console.say(
             "training the classifier with the preset quick; for its options, see: punkmodels train "
@@ -57,15 +59,15 @@ def train(context: typer.Context) -> None:
 
 @app.command(
     epilog="Example: punkmodels evaluate latest --split test\n\n"
-    "Sprites from any source: punkmodels evaluate drawings/"
+    "Sprites from any source: punkmodels evaluate sprites/"
 )
 def evaluate(
     run: Annotated[
         str,
         typer.Argument(
-            help='A run: its path, its number, or "latest". Or generated punks: "bundled" or '
-            '"bundled-conditional", the generators that are part of punkmodels; a folder of PNG '
-            "files of one punk each; or a PNG file of tiles."
+            help='A run: its path, its number, or "latest". Or a generator that is part of '
+            'punkmodels: "bundled" or "bundled-conditional". Or generated punks: a folder of PNG '
+            "files with one punk each, or a PNG file with a grid of punks."
         ),
     ] = "latest",
     split: Annotated[
@@ -74,7 +76,9 @@ def evaluate(
     ] = None,
     tile_size: Annotated[
         int | None,
-        typer.Option(min=24, help="Side in pixels of a punk in PNG files. (default: 24)"),
+        typer.Option(
+            min=24, help="Side of a punk in PNG files, in pixels, a multiple of 24. (default: 24)"
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder to write to. (default: evaluation/ in the run)")

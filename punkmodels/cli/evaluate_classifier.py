@@ -40,14 +40,14 @@ def evaluate_classifier_run(
     console.emit("")
     _print_scores(result)
     if not result.finished:
-        console.say(f"the training of this run is unfinished; it stopped after {_epochs(result)}")
+        console.say(f"this run is not finished; training stopped after {_epochs(result)}")
     console.say(f"wrote metrics.json, metrics.md and errors.png to {out}")
 
 
 def export_classifier_run(
     run: Path, out: Path, root: Path, version: str | None, *, as_json: bool
 ) -> None:
-    """Export a classifier with its scores on the test split, and print where it is."""
+    """Export a classifier with its scores on the test split, and print the path of the folder."""
     from punkmodels.classifier.evaluate import export_with_scores
     from punkmodels.training.pretrained import WEIGHTS_FILE
 
@@ -59,7 +59,7 @@ def export_classifier_run(
         return
     console.emit(str(out))
     if not result.finished:
-        console.warn(f"the training of this run is unfinished; it stopped after {_epochs(result)}")
+        console.warn(f"this run is not finished; training stopped after {_epochs(result)}")
     console.say(f"{size_bytes / 1e6:.1f} MB; next: punkmodels predict punk.png --model {out}")
 
 

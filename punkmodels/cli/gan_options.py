@@ -1,4 +1,4 @@
-"""Options of `punkmodels train dcgan`, and the training configuration that they result in."""
+"""Options of `punkmodels train dcgan`, and their conversion to a training configuration."""
 
 from __future__ import annotations
 
@@ -61,12 +61,13 @@ def config_from_options(
 ) -> DcganConfig:
     """Check combinations of options, and return the configuration.
 
+    The arguments are the options of the command; None means that an option was not given.
+
     Args:
-        world_size: number of processes, the default of `norm_groups`. For the other arguments see
-            the options of the command.
+        world_size: number of processes, which is the default of `norm_groups`.
 
     Raises:
-        UsageError: options do not fit together.
+        UsageError: options contradict each other.
     """
     from punkmodels.gan.config import DcganConfig, make_config
 
@@ -105,7 +106,7 @@ def config_from_options(
         "network": network.value if is_mlp else None,
         "pixel_loss": pixel_loss,
         "head": head.value if head else None,
-        "w_dim": None if encoder is None else DcganConfig.w_dim * encoder,
+        "w_dim": None if encoder is None else DcganConfig.w_dim if encoder else 0,
         "total_images": total_images,
         "trains_on_punks": False if image_dir else None,
         "width": width,

@@ -64,21 +64,22 @@ LoggerOption = Annotated[
 Snapshot = Annotated[
     str | None,
     typer.Option(
-        "--version", help='Name of a snapshot, or "latest". (default: the snapshot of the training)'
+        "--version",
+        help='Name of a snapshot, or "latest". (default: the one used for training)',
     ),
 ]
 
 
-def check_no_other_options(is_plain: bool) -> None:
-    """Check that --resume is not combined with options of the training.
+def check_no_other_options(has_defaults: bool) -> None:
+    """Check that --resume is not combined with training options.
 
     Args:
-        is_plain: whether all other options have their default values.
+        has_defaults: whether all training options have their default values.
 
     Raises:
         UsageError: other options were given.
     """
-    if not is_plain:
+    if not has_defaults:
         raise UsageError(
             "a resumed run keeps its own options",
             hint="remove all options except --resume, --logger, --root and --runs",

@@ -22,8 +22,8 @@ def predict(
         list[Path],
         typer.Argument(
             exists=True,
-            help="PNG, JPEG, WebP, AVIF or on-chain SVG files of one punk each, of any usual size, "
-            "or folders of such files.",
+            help="PNG, JPEG, WebP, AVIF or on-chain SVG files with one punk each, at 24x24 pixels "
+            "or enlarged, or folders of such files.",
         ),
     ],
     model: Annotated[
@@ -49,7 +49,10 @@ def predict(
         weights = find_run(runs, model, trained=True, task="classifier")
     files = find_images(images)
     if not files:
-        raise UsageError(f"{images[0]} contains no images")
+        raise UsageError(
+            f"{images[0]} contains no images",
+            hint="pass PNG, JPEG, WebP, AVIF or SVG files, or folders of such files",
+        )
     predictions, errors = [], []
     for result in predict_images(weights, files, torch_device):
         if isinstance(result, ImageError):

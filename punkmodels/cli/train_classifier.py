@@ -77,7 +77,7 @@ def train_classifier(
     preset: Annotated[
         Preset,
         typer.Option(
-            help="quick: about two minutes on two cores. best: less than ten minutes; only for "
+            help="quick: about two minutes on two cores. best: under ten minutes, only for "
             "--model cnn."
         ),
     ] = Preset.QUICK,
@@ -102,9 +102,9 @@ def train_classifier(
     augment_with: Annotated[
         str | None,
         typer.Option(
-            help="Add generated punks to the training data. Names the generator: a run of train "
-            'dcgan --conditional labels, or "bundled-conditional". For a fair comparison, the '
-            "generator must be trained on the same split. (default: none)"
+            help="Add punks of this generator to the training data: a run of train dcgan "
+            '--conditional labels, or "bundled-conditional". For a fair comparison, the generator '
+            "must be trained on the same split. (default: off)"
         ),
     ] = None,
     augment_fraction: Annotated[
@@ -139,8 +139,8 @@ def train_classifier(
         seed=seed or 0,
     )
     if resumed:
-        is_plain = (config, version, device) == (make_config(), "latest", DeviceName.AUTO)
-        check_no_other_options(is_plain and epochs is seed is threads is None)
+        has_defaults = (config, version, device) == (make_config(), "latest", DeviceName.AUTO)
+        check_no_other_options(has_defaults and epochs is seed is threads is None)
     with (
         handle_interrupt("classifier", root, runs, resumed),
         training_session() as (process_group, progress, log),
@@ -180,7 +180,7 @@ def _make_config(
     """Check combinations of options, and return the configuration.
 
     Raises:
-        UsageError: options do not fit together, or the generator does not exist.
+        UsageError: options contradict each other, or the generator does not exist.
     """
     from punkmodels.classifier.config import make_config
 

@@ -63,7 +63,7 @@ def tune_classifier(
     """Search for better options of a classifier with Optuna.
 
     Trials are compared on the validation split; only the best is evaluated on the test split. A
-    trial takes as long as a training, or less if it is pruned.
+    trial takes as long as a training run, or less if it is pruned.
     """
     from punkmodels.classifier import tune
 
