@@ -28,14 +28,14 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def run(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A classifier that has learned next to nothing."""
+    """A run of a classifier that makes many errors."""
     folder = tmp_path_factory.mktemp("runs")
     return train_classifier(built_root, folder, tiny_config(epochs=2), threads=1)
 
 
 @pytest.fixture(scope="module")
 def exact(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A classifier without errors."""
+    """Exported weights of a classifier that makes no errors."""
     return save_exact_classifier(built_root, tmp_path_factory.mktemp("weights") / "exact")
 
 

@@ -30,12 +30,13 @@ def score(
     return score_logits(visible, visible if raw is None else raw, logits, ids, **ABOUT)
 
 
-def labels_of(*punks: tuple[str, list[str]], times: int = 1) -> np.ndarray:
+def encode_punks(*punks: tuple[str, list[str]], times: int = 1) -> np.ndarray:
+    """Return labels, bool (N, 92), in which each (type, accessories) occurs several times."""
     return np.stack([encode_labels(*punk) for punk in punks for _ in range(times)]) > 0
 
 
 def test_exact_predictions_score_1() -> None:
-    result = score(labels_of(("Ape", ["Pipe"]), ("Male", []), times=20))
+    result = score(encode_punks(("Ape", ["Pipe"]), ("Male", []), times=20))
     assert set(vars(result.visible).values()) == {1}
     assert set(vars(result.raw).values()) == {1}
     assert result.visible_95["exact_match"] == (1, 1)
@@ -45,14 +46,14 @@ def test_exact_predictions_score_1() -> None:
 
 
 def test_label_scores_without_support_are_none() -> None:
-    result = score(labels_of(("Ape", ["Pipe"]), ("Male", []), times=20))
+    result = score(encode_punks(("Ape", ["Pipe"]), ("Male", []), times=20))
     rows = {row.label: row for row in result.labels}
     assert (rows["Ape"].recall, rows["Ape"].precision, rows["Ape"].gain_vs_majority) == (1, 1, 0.5)
     assert (rows["Alien"].support, rows["Alien"].average_precision) == (0, None)
 
 
 def test_hidden_labels_lower_the_ceiling_but_not_visible_scores() -> None:
-    raw = labels_of(("Male", ["Earring"]), ("Ape", ["Pipe"]), times=28)
+    raw = encode_punks(("Male", ["Earring"]), ("Ape", ["Pipe"]), times=28)
     visible = raw.copy()
     visible[:28:4, LABELS.index("Earring")] = False
     result = score(visible, raw=raw)
@@ -65,7 +66,7 @@ def test_hidden_labels_lower_the_ceiling_but_not_visible_scores() -> None:
 
 
 def test_one_wrong_accessory_is_one_mistake() -> None:
-    truth = labels_of(("Male", ["Pipe"]), ("Male", []))
+    truth = encode_punks(("Male", ["Pipe"]), ("Male", []))
     logits = confident_logits(truth)
     logits[1, LABELS.index("Beanie")] = 1.0
     result = score(truth, logits)
@@ -78,14 +79,14 @@ def test_one_wrong_accessory_is_one_mistake() -> None:
 
 
 def test_a_label_that_is_never_predicted_is_at_the_majority_baseline() -> None:
-    truth = labels_of(("Male", ["Pipe"]), ("Male", []), times=20)
+    truth = encode_punks(("Male", ["Pipe"]), ("Male", []), times=20)
     logits = confident_logits(truth)
     logits[:, LABELS.index("Pipe")] = -1.0
     assert score(truth, logits).at_or_below_majority == ["Pipe"]
 
 
 def test_type_scores_depend_only_on_differences_of_logits() -> None:
-    truth = labels_of(("Ape", []), ("Male", []), times=20)[:, :5]
+    truth = encode_punks(("Ape", []), ("Male", []), times=20)[:, :5]
     logits = torch.from_numpy(np.where(truth, 8.0, 0.0))
     result = score(truth, logits)
     assert result.visible.exact_match == 1

@@ -38,7 +38,7 @@ def take_step(state: TrainState, step: int) -> float:
     return training_step(state, IMAGES, LABELS, CONFIG, ENV, **options).item()
 
 
-def tensors_of(state: TrainState) -> dict[str, torch.Tensor]:
+def copy_tensors(state: TrainState) -> dict[str, torch.Tensor]:
     """Return copies of all tensors of a state."""
     groups = {
         "model": state.model.state_dict(),
@@ -63,9 +63,9 @@ def test_initial_weights_depend_only_on_the_seed() -> None:
 
 def test_a_step_moves_the_weights_and_their_average() -> None:
     state = build_state()
-    before = tensors_of(state)
+    before = copy_tensors(state)
     assert math.isfinite(take_step(state, 0))
-    after = tensors_of(state)
+    after = copy_tensors(state)
     for name in ("model.network.head.weight", "ema.network.head.weight"):
         assert not torch.equal(before[name], after[name])
     assert torch.equal(before["best.network.head.weight"], after["best.network.head.weight"])
@@ -80,7 +80,7 @@ def test_a_restored_state_equals_the_saved_one(run: Path) -> None:
 
     restored = build_state(seed=1)
     restored.restore(run)
-    saved_tensors, restored_tensors = tensors_of(state), tensors_of(restored)
+    saved_tensors, restored_tensors = copy_tensors(state), copy_tensors(restored)
     assert saved_tensors.keys() == restored_tensors.keys()
     assert all(torch.equal(saved_tensors[name], restored_tensors[name]) for name in saved_tensors)
     for field in ("epoch", "best_epoch", "best_val_loss", "finished"):
@@ -88,7 +88,7 @@ def test_a_restored_state_equals_the_saved_one(run: Path) -> None:
 
     # The next steps of both states agree.
     assert take_step(restored, 2) == pytest.approx(take_step(state, 2), rel=1e-5)
-    saved_tensors, restored_tensors = tensors_of(state), tensors_of(restored)
+    saved_tensors, restored_tensors = copy_tensors(state), copy_tensors(restored)
     for name, tensor in saved_tensors.items():
         assert torch.allclose(restored_tensors[name].float(), tensor.float(), atol=1e-5), name
 

@@ -70,7 +70,7 @@ def test_ctrl_c_says_where_the_trials_are_stored(
     monkeypatch.setattr(tune, "train_classifier", stop)
     assert run(*tune_command(built_root, tmp_path)) == 130
     assert "stopped; the trials so far are stored in" in capsys.readouterr().err
-    assert not optuna_logs, "optuna would log a traceback"
+    assert not optuna_logs, "Optuna must not log the traceback of Ctrl-C"
 
 
 def test_a_missing_optuna_is_exit_code_3(

@@ -97,7 +97,7 @@ def test_read_sprites_ignores_the_color_of_transparent_pixels(
     assert torch.equal(quantize(read_sprites(tmp_path))[0], sprites[:1])
 
 
-def test_read_sprites_refuses_a_size_that_is_no_multiple_of_24(tmp_path: Path) -> None:
+def test_read_sprites_refuses_a_size_not_divisible_by_24(tmp_path: Path) -> None:
     Image.new("RGBA", (42, 42)).save(tmp_path / "a.png")
     with pytest.raises(DataError, match=r"a\.png is 42x42, which cannot be split into tiles"):
         read_sprites(tmp_path)

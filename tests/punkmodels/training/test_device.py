@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 
 
 class FakeClock:
-    """A clock that only advances when told to."""
+    """A clock that advances only when `advance` is called."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
