@@ -19,7 +19,7 @@ from dcgan import train_or_find, training_seconds
 from punkmodels.data.palette import color_counts
 from punkmodels.data.splits import SplitName, load_split
 from punkmodels.gan.config import make_config
-from punkmodels.gan.evaluate_conditional import evaluate_conditional
+from punkmodels.gan.evaluation.conditional import evaluate_conditional
 from punkmodels.gan.layers import normalize_condition
 from punkmodels.gan.networks import Discriminator
 from punkmodels.gan.trainer import objective

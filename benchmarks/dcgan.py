@@ -30,8 +30,8 @@ from torch.utils.data import DataLoader
 from punkdata import PunkDataset
 from punkmodels.data.image_files import read_sprites
 from punkmodels.gan.config import DcganConfig, make_config, read_dcgan_config
-from punkmodels.gan.evaluate import evaluate_sprites, generate_for_evaluation
-from punkmodels.gan.evaluation_report import GeneratorEvaluation, format_markdown
+from punkmodels.gan.evaluation.report import GeneratorEvaluation, format_markdown
+from punkmodels.gan.evaluation.sprites import evaluate_sprites, generate_for_evaluation
 from punkmodels.gan.layers import initialize
 from punkmodels.gan.networks import Discriminator, Generator
 from punkmodels.gan.train import train_dcgan

@@ -15,9 +15,9 @@ from punkmodels.training.run_dir import find_run, read_config
 if TYPE_CHECKING:
     import torch
 
-    from punkmodels.gan.evaluate import SampleSizes
-    from punkmodels.gan.evaluate_conditional import ConditionalEvaluation
-    from punkmodels.gan.evaluation_report import GeneratorEvaluation
+    from punkmodels.gan.evaluation.conditional import ConditionalEvaluation
+    from punkmodels.gan.evaluation.report import GeneratorEvaluation
+    from punkmodels.gan.evaluation.sprites import SampleSizes
 
 
 def is_generative(source: str, runs: Path) -> bool:
@@ -41,7 +41,7 @@ def evaluate_generated(
 ) -> None:
     """Evaluate a generator or generated images, write the results to files, and print them."""
     from punkmodels.gan.config import read_dcgan_config
-    from punkmodels.gan.evaluate import SampleSizes
+    from punkmodels.gan.evaluation.sprites import SampleSizes
     from punkmodels.training.device import pick_device
 
     torch_device, _ = pick_device(device.value)
@@ -84,7 +84,7 @@ def export_generated(
 ) -> None:
     """Export a generator with its scores, and print where it is."""
     from punkmodels.gan.config import export_generator, read_dcgan_config
-    from punkmodels.gan.evaluate import SampleSizes, export_with_scores
+    from punkmodels.gan.evaluation.sprites import SampleSizes, export_with_scores
     from punkmodels.training.pretrained import WEIGHTS_FILE
 
     if not read_dcgan_config(run).options.trains_on_punks:
@@ -134,7 +134,7 @@ def _evaluate_files(
 ) -> None:
     from punkdata.images.sprite import SIDE_PX
     from punkmodels.data.image_files import read_sprites
-    from punkmodels.gan.evaluate import evaluate_sprites
+    from punkmodels.gan.evaluation.sprites import evaluate_sprites
 
     with progress_bar("reading", "images") as progress:
         raw = read_sprites(path, tile_size or SIDE_PX, progress)
@@ -172,8 +172,8 @@ def _evaluate_generator(
     as_json: bool,
 ) -> None:
     from punkmodels.gan.config import read_dcgan_config
-    from punkmodels.gan.evaluate import evaluate_sprites, generate_for_evaluation
-    from punkmodels.gan.evaluate_conditional import evaluate_conditional, measure_type_accuracy
+    from punkmodels.gan.evaluation.conditional import evaluate_conditional, measure_type_accuracy
+    from punkmodels.gan.evaluation.sprites import evaluate_sprites, generate_for_evaluation
 
     # Compare samples with their conditions.
     condition = read_dcgan_config(run).options.conditional
@@ -237,7 +237,7 @@ def _evaluate_generator(
 def _evaluate_other_images(
     run: Path, out: Path | None, device: torch.device, *, as_json: bool
 ) -> None:
-    from punkmodels.gan.evaluate_images import evaluate_images, score_table
+    from punkmodels.gan.evaluation.images import evaluate_images, score_table
 
     out = out or run / "evaluation" / "generated"
     result = evaluate_images(run, device=device, out=out)
@@ -259,7 +259,7 @@ def _evaluate_other_images(
 
 
 def _print_scores(result: GeneratorEvaluation) -> None:
-    from punkmodels.gan.evaluation_report import score_table
+    from punkmodels.gan.evaluation.report import score_table
 
     for name, *scores in score_table(result):
         console.emit(f"{name:42}" + "".join(f"{score[-24:]:>26}" for score in scores))
@@ -274,7 +274,7 @@ def _print_most_misrepresented(result: GeneratorEvaluation) -> None:
 
 
 def _print_conditional(result: ConditionalEvaluation) -> None:
-    from punkmodels.gan.evaluate_conditional import score_table
+    from punkmodels.gan.evaluation.conditional import score_table
 
     console.emit("")
     for name, *scores in score_table(result):

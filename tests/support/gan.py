@@ -1,4 +1,4 @@
-"""Small trainings and evaluations of generators, and how tests interrupt and compare them."""
+"""Helpers that train small generators, interrupt the training, and read its checkpoints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from punkmodels.gan.config import DcganConfig
-from punkmodels.gan.evaluate import SampleSizes
+from punkmodels.gan.evaluation.sprites import SampleSizes
 from punkmodels.gan.train import train_dcgan
 from punkmodels.gan.trainer.evaluation import EvaluationOptions
 from punkmodels.training.checkpoint import CheckpointMetadata, load_checkpoint

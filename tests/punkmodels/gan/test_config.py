@@ -25,8 +25,8 @@ from punkmodels.gan.config import (
     make_config,
     read_dcgan_config,
 )
-from punkmodels.gan.evaluate_conditional import ConditionalEvaluation
-from punkmodels.gan.evaluation_report import GeneratorEvaluation
+from punkmodels.gan.evaluation.conditional import ConditionalEvaluation
+from punkmodels.gan.evaluation.report import GeneratorEvaluation
 from punkmodels.gan.generate import generate_sprites
 from punkmodels.gan.label_conditions import conditions_from_names
 from punkmodels.gan.metrics.conditional import ConditionalScores

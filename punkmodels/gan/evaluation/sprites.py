@@ -25,8 +25,8 @@ from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.data.palette import quantize
 from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.gan.config import export_generator, load_generator, read_dcgan_config
-from punkmodels.gan.evaluate_conditional import evaluate_conditional
-from punkmodels.gan.evaluation_report import (
+from punkmodels.gan.evaluation.conditional import evaluate_conditional
+from punkmodels.gan.evaluation.report import (
     GeneratorEvaluation,
     format_markdown,
     render_nearest_neighbors,

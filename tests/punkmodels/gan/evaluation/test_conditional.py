@@ -11,7 +11,7 @@ from support.gan import train_quickly
 
 from punkmodels.data.splits import load_split
 from punkmodels.gan.config import make_config
-from punkmodels.gan.evaluate_conditional import (
+from punkmodels.gan.evaluation.conditional import (
     ConditionalEvaluation,
     evaluate_conditional,
     format_markdown,

@@ -11,7 +11,7 @@ from support.gan import CPU, interrupt_training, train_quickly
 
 from punkdata.errors import DataError
 from punkmodels.gan.config import build_generator, load_generator, make_config, read_dcgan_config
-from punkmodels.gan.evaluate_images import evaluate_images, score_images
+from punkmodels.gan.evaluation.images import evaluate_images, score_images
 from punkmodels.gan.generate import generate_sprites
 from punkmodels.gan.trainer.evaluation import EvaluationOptions
 from punkmodels.gan.training_images import from_image_dir

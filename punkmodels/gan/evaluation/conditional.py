@@ -30,8 +30,12 @@ from punkmodels.classifier.networks import Classifier, logits_to_labels
 from punkmodels.data.image_grid import make_grid
 from punkmodels.data.skin_tones import detect_skin_tones
 from punkmodels.data.splits import load_split
-from punkmodels.gan.conditional_targets import ConditionalTargets, build_targets, find_seen
 from punkmodels.gan.config import load_generator, read_dcgan_config
+from punkmodels.gan.evaluation.conditional_targets import (
+    ConditionalTargets,
+    build_targets,
+    find_seen,
+)
 from punkmodels.gan.generate import generate_sprites
 from punkmodels.gan.label_conditions import conditions_from_split
 from punkmodels.gan.metrics.conditional import (

@@ -10,8 +10,8 @@ from PIL import Image
 from punkdata.errors import DataError
 from punkmodels.data.palette import color_table, to_rgba
 from punkmodels.data.splits import load_split
-from punkmodels.gan.evaluate import evaluate_sprites
-from punkmodels.gan.evaluation_report import GeneratorEvaluation, format_markdown, score_table
+from punkmodels.gan.evaluation.report import GeneratorEvaluation, format_markdown, score_table
+from punkmodels.gan.evaluation.sprites import evaluate_sprites
 
 
 @pytest.fixture(scope="module")
