@@ -26,7 +26,7 @@ from punkdata.sources import cpunks10k
 
 @pytest.fixture(scope="session")
 def punks() -> list[FakePunk]:
-    """Sixty punks with labels and sprites of their own."""
+    """Sixty synthetic punks, whose sprites all differ."""
     return make_punks(60)
 
 
@@ -38,7 +38,7 @@ def sdist(punks: list[FakePunk], tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture(scope="session")
 def sdist_sha256(sdist: Path) -> str:
-    """SHA-256 of `sdist`, to be expected instead of the hash of the published package."""
+    """SHA-256 of `sdist`, which replaces the hash of the published package."""
     return sha256_file(sdist)
 
 
@@ -53,7 +53,7 @@ def built_root(sdist: Path, sdist_sha256: str, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture(scope="session")
 def generator_runs(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one run of a small, barely trained generator. Tests add no other runs to it."""
+    """A folder with one run of a small, barely trained generator. Read-only."""
     from support.gan import train_quickly
 
     from punkmodels.gan.config import make_config
@@ -104,7 +104,7 @@ def root(built_root: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def schema1_root(built_root: Path, tmp_path: Path) -> Path:
-    """A root with a snapshot of schema 1, as the first version of punkdata wrote it."""
+    """A root with a snapshot of schema 1, which the first version of punkdata wrote."""
     current = open_snapshot(built_root)
     punks = current.punks().drop_columns(["hidden_accessories"])
     version = compute_version(current.manifest.collection, punks, None, schema=1)
@@ -145,9 +145,8 @@ def _clean_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Remove the variables of the user's environment that change what commands do or print."""
-    for name in ("PUNKDATA_ROOT", "PUNKDATA_CACHE", "OPENSEA_API_KEY", "OPENSEA_BASE_URL"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("FORCE_COLOR", "NO_COLOR"):
+    punkdata_names = ("PUNKDATA_ROOT", "PUNKDATA_CACHE", "OPENSEA_API_KEY", "OPENSEA_BASE_URL")
+    for name in (*punkdata_names, "FORCE_COLOR", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
@@ -175,6 +174,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def s3(s3_address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     """The URL of a folder in an empty S3 bucket."""
+    # The user's own AWS configuration must have no effect.
+    for name in ("PROFILE", "SESSION_TOKEN", "CONFIG_FILE", "SHARED_CREDENTIALS_FILE"):
+        monkeypatch.delenv(f"AWS_{name}", raising=False)
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_address)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test-key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test-key")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from multiprocessing import get_all_start_methods
 from pathlib import Path
 
 import numpy as np
@@ -147,9 +148,11 @@ def test_dataset_can_be_pickled(built_root: Path) -> None:
     assert torch.equal(copy[2][0], data[2][0])
 
 
-@pytest.mark.parametrize("context", ["fork", "spawn"])
+@pytest.mark.parametrize(
+    "context", [name for name in ("fork", "spawn") if name in get_all_start_methods()]
+)
 @pytest.mark.filterwarnings("ignore:This process")  # Python warns about forking with threads
-def test_loader_workers_deliver_every_punk_once(built_root: Path, context: str) -> None:
+def test_loader_workers_load_every_punk_once(built_root: Path, context: str) -> None:
     data = PunkDataset(built_root, split="all", target="type")
     loader = DataLoader(data, batch_size=16, num_workers=2, multiprocessing_context=context)
     types = torch.cat([types for _, types in loader])
@@ -171,7 +174,9 @@ def test_schema_1_is_readable_but_has_no_hidden_accessories(schema1_root: Path) 
         PunkDataset(schema1_root, visible_only=True)
 
 
-def test_visible_only_clears_the_labels_of_hidden_accessories(snapshot_with_hidden: Snapshot) -> None:
+def test_visible_only_clears_the_labels_of_hidden_accessories(
+    snapshot_with_hidden: Snapshot,
+) -> None:
     full = PunkDataset(snapshot_with_hidden.path, split="all")
     visible = PunkDataset(snapshot_with_hidden.path, split="all", visible_only=True)
     assert full.hidden is not None

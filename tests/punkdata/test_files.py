@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -51,7 +50,7 @@ def test_lock_root_is_busy_until_the_other_process_is_killed(tmp_path: Path) -> 
             lock_root(tmp_path),
         ):
             pass
-        os.kill(holder.pid, signal.SIGKILL)
+        holder.kill()
         holder.wait()
     with lock_root(tmp_path):
         pass
@@ -119,7 +118,7 @@ def test_write_atomic_keeps_the_old_file_when_the_disk_is_full(tmp_path: Path) -
     assert path.read_bytes() == b"old"
 
 
-def test_sha256_file(tmp_path: Path) -> None:
+def test_sha256_file_returns_the_hash_in_hex(tmp_path: Path) -> None:
     (tmp_path / "abc").write_bytes(b"abc")
     assert sha256_file(tmp_path / "abc").startswith("ba7816bf8f01cfea")
 
@@ -128,7 +127,9 @@ def test_parse_root_url_restores_slashes_that_path_removed() -> None:
     for text in ("s3://bucket/punks", "memory://punks", "file:///srv/punks"):
         assert parse_root_url(text) == parse_root_url(Path(text)) == text
     assert parse_root_url(Path("file://srv/punks")) == "file:///srv/punks"
-    with pytest.raises(UsageError, match=r"has a host name instead of a path; write it as file:///.*/srv/punks"):
+    with pytest.raises(
+        UsageError, match=r"has a host name instead of a path; write it as file:///.*/srv/punks"
+    ):
         parse_root_url("file://srv/punks")
     assert parse_root_url("s3://bucket//punks") == "s3://bucket/punks"
     for folder in ("data", "/srv/data", "C:/data", "s3:", "s3://", "a:b"):

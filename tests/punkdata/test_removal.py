@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,7 @@ def test_latest_and_unfinished_targets_have_a_warning(root: Path) -> None:
     assert not recording.path.exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs symbolic links")
 def test_removing_a_symlink_keeps_its_target(root: Path, tmp_path: Path) -> None:
     version = open_snapshot(root).version
     path = open_snapshot(root).path

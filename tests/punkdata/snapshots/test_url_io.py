@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from punkdata.snapshots.url_io import url_errors
 pytestmark = pytest.mark.usefixtures("cache")
 
 
-def send(snapshot: Snapshot, url: str) -> tuple[str, bool, str | None]:
+def publish(snapshot: Snapshot, url: str) -> tuple[str, bool, str | None]:
     return publish_snapshot(snapshot.path, snapshot.manifest, url)
 
 
@@ -28,7 +29,7 @@ def test_denied_access_and_missing_setup_are_distinguished(
 ) -> None:
     start_proxy(lambda method, path: "refuse")
     with pytest.raises(RefusedError, match="check your credentials"):
-        send(snapshot, s3)
+        publish(snapshot, s3)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -45,16 +46,18 @@ def test_denied_access_and_missing_setup_are_distinguished(
 
 
 def test_unreachable_server_is_a_network_error(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    clear_connection_cache()
-    with pytest.raises(NetworkError, match="cannot reach"):
-        open_snapshot(s3)
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # Not listening, so connections are refused.
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{bound.getsockname()[1]}")
+        clear_connection_cache()
+        with pytest.raises(NetworkError, match="cannot reach"):
+            open_snapshot(s3)
 
 
 def test_url_below_a_file_cannot_be_written(snapshot: Snapshot, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="the bucket or folder does not exist"):
-        send(snapshot, f"file://{tmp_path}/file")
+        publish(snapshot, f"file://{tmp_path}/file")
 
 
 def test_http_status_determines_the_error() -> None:
