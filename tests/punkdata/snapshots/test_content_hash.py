@@ -18,17 +18,16 @@ def test_version_is_independent_of_row_order_and_derived_columns(
     shuffled = punks.take(np.random.default_rng(0).permutation(len(punks)))
     assert compute_version("cryptopunks", shuffled, None) == snapshot.version
     column = pa.array([0.5] * len(punks))
-    at = punks.schema.get_field_index("median_sale_eth")
-    assert compute_version(
-        "cryptopunks", punks.set_column(at, "median_sale_eth", column), None
-    ) == (snapshot.version)
+    index = punks.schema.get_field_index("median_sale_eth")
+    changed = punks.set_column(index, "median_sale_eth", column)
+    assert compute_version("cryptopunks", changed, None) == snapshot.version
 
 
 def test_sale_changes_the_version_but_not_the_labels_hash(built_root: Path) -> None:
     snapshot = open_snapshot(built_root)
     punks = snapshot.punks()
-    at = punks.schema.get_field_index("sale_count")
-    sold = punks.set_column(at, "sale_count", pa.array([1] * len(punks), pa.int32()))
+    index = punks.schema.get_field_index("sale_count")
+    sold = punks.set_column(index, "sale_count", pa.array([1] * len(punks), pa.int32()))
     assert compute_version("cryptopunks", sold, None) != snapshot.version
     assert compute_labels_hash(sold) == snapshot.manifest.labels_hash
 

@@ -2,44 +2,33 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from support.network import Fetch
 from support.opensea_server import OpenSeaServer
 from support.sales_events import listing, paid, sale_event
+from support.snapshots import fetch_and_build
 from support.sprites import png_bytes
 
-from punkdata.build import build_dataset
 from punkdata.snapshots.diff import compare_snapshots
-from punkdata.snapshots.reader import Snapshot, open_snapshot
+from punkdata.snapshots.reader import open_snapshot
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "data"
-
-
-def fetch_and_build(fetch: Fetch, root: Path) -> Snapshot:
-    fetch(root=root)
-    return build_dataset(root, allow_partial=True).snapshot
-
-
-def test_snapshot_does_not_differ_from_itself(fetch: Fetch, root: Path) -> None:
-    snapshot = fetch_and_build(fetch, root)
+def test_snapshot_does_not_differ_from_itself(fetch: Fetch, new_root: Path) -> None:
+    snapshot = fetch_and_build(fetch, new_root)
     assert not compare_snapshots(snapshot, snapshot)
 
 
 def test_new_sales_and_prices_are_reported_by_punk(
-    fetch: Fetch, root: Path, server: OpenSeaServer
+    fetch: Fetch, new_root: Path, server: OpenSeaServer
 ) -> None:
-    before = fetch_and_build(fetch, root)
+    before = fetch_and_build(fetch, new_root)
     newest = max(e["event_timestamp"] for e in server.sales)
     server.sales.append(sale_event(9, newest + 5, paid("400000")))
     server.listings = [listing(3, "60")]
-    diff = compare_snapshots(before, fetch_and_build(fetch, root))
+    diff = compare_snapshots(before, fetch_and_build(fetch, new_root))
     assert (diff.sales_added, diff.sales_removed) == (1, 0)
     assert diff.changed["best_listing_eth"] == {3: (65.5, 60.0)}
-    was, now = diff.changed["last_sale_eth"][9]
-    assert (was != now, now) == (True, 400000.0)
+    old_price, new_price = diff.changed["last_sale_eth"][9]
+    assert old_price != new_price == 400_000.0
     assert set(diff.changed) <= {
         "best_listing_eth",
         "sale_count",
@@ -52,9 +41,9 @@ def test_new_sales_and_prices_are_reported_by_punk(
 
 
 def test_changed_labels_pixels_and_rows_are_reported(
-    fetch: Fetch, root: Path, server: OpenSeaServer
+    fetch: Fetch, new_root: Path, server: OpenSeaServer
 ) -> None:
-    before = fetch_and_build(fetch, root)
+    before = fetch_and_build(fetch, new_root)
     server.punks[5].accessories = ["Beanie"]
     server.punks = [p for p in server.punks if p.punk_id != 59]
     # Images are requested once per URL, so changed pixels need a new URL.
@@ -62,7 +51,7 @@ def test_changed_labels_pixels_and_rows_are_reported(
     server.image_fields = lambda i: (
         {"image_url": f"{server.base_url}/images/1000.png"} if i == 7 else {}
     )
-    after = fetch_and_build(fetch, root)
+    after = fetch_and_build(fetch, new_root)
     diff = compare_snapshots(before, after)
     assert (diff.added, diff.removed) == ([], [59])
     assert list(diff.changed["accessories"]) == [5]
@@ -71,8 +60,8 @@ def test_changed_labels_pixels_and_rows_are_reported(
 
 
 def test_sales_of_a_new_source_are_a_schema_change(
-    fetch: Fetch, root: Path, built_root: Path
+    fetch: Fetch, new_root: Path, built_root: Path
 ) -> None:
-    diff = compare_snapshots(open_snapshot(built_root), fetch_and_build(fetch, root))
+    diff = compare_snapshots(open_snapshot(built_root), fetch_and_build(fetch, new_root))
     assert diff.schema == ["the sales table was added"]
     assert diff.changed["sale_count"][0][0] is None

@@ -31,7 +31,7 @@ def test_full_collection_is_complete_with_10000_punks(built_root: Path) -> None:
 def test_unknown_fields_are_ignored(built_root: Path, tmp_path: Path) -> None:
     manifest = open_snapshot(built_root).manifest
     file = tmp_path / "manifest.json"
-    file.write_text(json.dumps(manifest.model_dump(mode="json") | {"news": 1}))
+    file.write_text(json.dumps(manifest.model_dump(mode="json") | {"unknown_field": 1}))
     assert read_manifest(file) == manifest
 
 

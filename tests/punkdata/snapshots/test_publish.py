@@ -17,7 +17,7 @@ from punkdata.snapshots.reader import Snapshot
 pytestmark = pytest.mark.usefixtures("cache")
 
 
-def send(snapshot: Snapshot, url: str) -> tuple[str, bool, str | None]:
+def publish(snapshot: Snapshot, url: str) -> tuple[str, bool, str | None]:
     return publish_snapshot(snapshot.path, snapshot.manifest, url)
 
 
@@ -30,10 +30,10 @@ def list_file_names(url: str) -> set[str]:
 def test_publishing_again_uploads_nothing(
     snapshot: Snapshot, s3: str, start_proxy: StartProxy
 ) -> None:
-    send(snapshot, s3)
+    publish(snapshot, s3)
     methods: list[str] = []
     start_proxy(lambda method, path: methods.append(f"{method} {path}"))  # type: ignore[func-returns-value]
-    assert send(snapshot, s3)[1:] == (False, snapshot.version)
+    assert publish(snapshot, s3)[1:] == (False, snapshot.version)
     assert not [m for m in methods if m.startswith(("PUT", "POST")) and "latest" not in m]
 
 
@@ -48,20 +48,20 @@ def test_interrupted_upload_is_invisible_until_completed(
 ) -> None:
     sent = 0
 
-    def judge(method: str, path: str) -> Fault | None:
+    def choose_fault(method: str, path: str) -> Fault | None:
         nonlocal sent
         sent += method == "PUT"
         return "cut" if method == "PUT" and sent >= cut_at else None
 
-    start_proxy(judge)
+    start_proxy(choose_fault)
     with pytest.raises(NetworkError, match="cannot reach"):
-        send(snapshot, s3)
+        publish(snapshot, s3)
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_address)
     clear_connection_cache()
     assert not list_file_names(s3) & {"manifest.json", "latest"}
     with pytest.raises(UsageError, match="no complete snapshot found"):
         open_snapshot(s3)
-    assert send(snapshot, s3)[1:] == (True, snapshot.version)
+    assert publish(snapshot, s3)[1:] == (True, snapshot.version)
     assert open_snapshot(s3).punks().equals(snapshot.punks())
 
 
@@ -75,14 +75,14 @@ def test_partial_snapshot_does_not_become_the_latest(snapshot: Snapshot, tmp_pat
 
 def test_sample_does_not_replace_a_larger_latest(snapshot: Snapshot, tmp_path: Path) -> None:
     url = f"memory://{tmp_path.name}"
-    send(snapshot, url)
+    publish(snapshot, url)
     update = {"limit": 3, "expected": 3, "version": f"s2-{'0' * 12}"}
     sample = snapshot.manifest.model_copy(update=update)
     assert publish_snapshot(snapshot.path, sample, url)[1:] == (True, snapshot.version)
     assert open_snapshot(url).version == snapshot.version
 
 
-def test_publishing_to_the_own_folder_is_rejected(root: Path) -> None:
+def test_publishing_to_its_own_folder_is_rejected(root: Path) -> None:
     snapshot = open_snapshot(root)
     with pytest.raises(UsageError, match="to its own location"):
         publish_snapshot(snapshot.path, snapshot.manifest, f"file://{root}", force=True)
@@ -91,14 +91,14 @@ def test_publishing_to_the_own_folder_is_rejected(root: Path) -> None:
 
 def test_publishing_replaces_a_damaged_manifest(snapshot: Snapshot, tmp_path: Path) -> None:
     url = f"memory://{tmp_path.name}"
-    target, _, _ = send(snapshot, url)
+    target, _, _ = publish(snapshot, url)
     fsspec.filesystem("memory").pipe_file(f"{target}/manifest.json", b"{}")
-    assert send(snapshot, url)[1:] == (True, snapshot.version)
+    assert publish(snapshot, url)[1:] == (True, snapshot.version)
     assert open_snapshot(url).version == snapshot.version
 
 
 def test_snapshot_on_a_plain_web_server_is_readable(snapshot: Snapshot, tmp_path: Path) -> None:
-    send(snapshot, f"file://{tmp_path}/www/punks")
+    publish(snapshot, f"file://{tmp_path}/www/punks")
 
     class QuietHandler(SimpleHTTPRequestHandler):
         def log_message(self, *args: object) -> None:

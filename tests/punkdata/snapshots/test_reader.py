@@ -181,9 +181,9 @@ def test_unknown_split_and_column_are_usage_errors(snapshot: Snapshot) -> None:
 def test_column_of_another_type_is_rejected(root: Path) -> None:
     path = open_snapshot(root).path / punks_file_name("val")
     table = pq.read_table(path)
-    at = table.schema.get_field_index("labels")
+    index = table.schema.get_field_index("labels")
     wrong = pa.array([["text"]] * len(table))
-    pq.write_table(table.set_column(at, "labels", wrong), path)
+    pq.write_table(table.set_column(index, "labels", wrong), path)
     with pytest.raises(DataError, match="labels has the type list"):
         open_snapshot(root).punks()
 

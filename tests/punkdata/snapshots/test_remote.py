@@ -15,7 +15,7 @@ from punkdata.snapshots.reader import Snapshot
 pytestmark = pytest.mark.usefixtures("cache")
 
 
-def send(snapshot: Snapshot, url: str) -> tuple[str, bool, str | None]:
+def publish(snapshot: Snapshot, url: str) -> tuple[str, bool, str | None]:
     return publish_snapshot(snapshot.path, snapshot.manifest, url)
 
 
@@ -26,7 +26,7 @@ def test_published_snapshot_reads_like_a_folder(
     url = {"s3": s3, "memory": f"memory://{tmp_path.name}", "file": f"file://{tmp_path}/remote"}[
         kind
     ]
-    target, created, latest = send(snapshot, url)
+    target, created, latest = publish(snapshot, url)
     assert (created, latest) == (True, snapshot.version)
     assert target == f"{url}/snapshots/cryptopunks/{snapshot.version}"
     for root in (url, target, Path(url)):
@@ -44,7 +44,7 @@ def test_published_snapshot_reads_like_a_folder(
 
 
 def test_only_files_that_are_read_are_downloaded(snapshot: Snapshot, s3: str, cache: Path) -> None:
-    send(snapshot, s3)
+    publish(snapshot, s3)
     PunkDataset(s3, split="val")
     assert {p.name for p in cache.rglob("*.*") if p.is_file()} == {
         "manifest.json",
@@ -55,7 +55,7 @@ def test_only_files_that_are_read_are_downloaded(snapshot: Snapshot, s3: str, ca
 def test_interrupted_download_leaves_no_file(
     snapshot: Snapshot, s3: str, start_proxy: StartProxy, cache: Path
 ) -> None:
-    send(snapshot, s3)
+    publish(snapshot, s3)
     is_broken = True
     start_proxy(lambda method, path: "cut" if is_broken and path.endswith(".parquet") else None)
     remote = open_snapshot(s3)
@@ -69,14 +69,14 @@ def test_interrupted_download_leaves_no_file(
 def test_damaged_remote_file_is_named_and_repaired_by_force(
     snapshot: Snapshot, s3: str, cache: Path
 ) -> None:
-    target, _, _ = send(snapshot, s3)
+    target, _, _ = publish(snapshot, s3)
     name = "data/punks-val-00000-of-00001.parquet"
     data = (snapshot.path / name).read_bytes()
     fsspec.filesystem("s3").pipe_file(f"{target}/{name}", data[:-1] + bytes([data[-1] ^ 1]))
     with pytest.raises(DataError, match=f"{name} differs from its manifest.*publish URL --force"):
         PunkDataset(s3, split="val")
     assert not list(cache.rglob("*.parquet"))
-    assert send(snapshot, s3)[1] is False
+    assert publish(snapshot, s3)[1] is False
     assert publish_snapshot(snapshot.path, snapshot.manifest, s3, force=True)[1:] == (
         True,
         snapshot.version,
@@ -85,17 +85,17 @@ def test_damaged_remote_file_is_named_and_repaired_by_force(
 
 
 def test_missing_remote_file_is_named_in_the_error(snapshot: Snapshot, s3: str) -> None:
-    target, _, _ = send(snapshot, s3)
+    target, _, _ = publish(snapshot, s3)
     fsspec.filesystem("s3").rm_file(f"{target}/data/punks-val-00000-of-00001.parquet")
     with pytest.raises(DataError, match="punks-val.* is missing, although its manifest lists it"):
         PunkDataset(s3, split="val")
     with pytest.raises(UsageError, match="the bucket or folder does not exist"):
-        send(snapshot, "s3://no-such-bucket-anywhere/punks")
+        publish(snapshot, "s3://no-such-bucket-anywhere/punks")
 
 
 def test_manifest_cannot_point_outside_the_cache(snapshot: Snapshot, tmp_path: Path) -> None:
     url = f"memory://{tmp_path.name}"
-    target, _, _ = send(snapshot, url)
+    target, _, _ = publish(snapshot, url)
     for field, value in (("collection", "../../out"), ("version", "../s2-0123456789ab")):
         hostile = snapshot.manifest.model_copy(update={field: value}).model_dump_json()
         fsspec.filesystem("memory").pipe_file(f"{target}/manifest.json", hostile.encode())
@@ -104,7 +104,7 @@ def test_manifest_cannot_point_outside_the_cache(snapshot: Snapshot, tmp_path: P
 
 
 def test_damaged_cache_file_is_downloaded_again(snapshot: Snapshot, s3: str, cache: Path) -> None:
-    send(snapshot, s3)
+    publish(snapshot, s3)
     PunkDataset(s3, split="val")
     (file,) = cache.rglob("*.parquet")
     data = file.read_bytes()
@@ -114,7 +114,7 @@ def test_damaged_cache_file_is_downloaded_again(snapshot: Snapshot, s3: str, cac
 
 
 def test_damaged_remote_manifest_is_named_by_its_url(snapshot: Snapshot, s3: str) -> None:
-    target, _, _ = send(snapshot, s3)
+    target, _, _ = publish(snapshot, s3)
     fsspec.filesystem("s3").pipe_file(f"{target}/manifest.json", b"{")
     with pytest.raises(DataError, match=f"{target}/manifest.json' is damaged"):
         open_snapshot(s3)
@@ -122,7 +122,7 @@ def test_damaged_remote_manifest_is_named_by_its_url(snapshot: Snapshot, s3: str
 
 def test_manifest_with_an_overlong_path_is_rejected(snapshot: Snapshot, tmp_path: Path) -> None:
     url = f"memory://{tmp_path.name}"
-    target, _, _ = send(snapshot, url)
+    target, _, _ = publish(snapshot, url)
     entry = snapshot.manifest.files[0].model_copy(update={"path": "x" * 5000})
     hostile = snapshot.manifest.model_copy(update={"files": (entry,)}).model_dump_json()
     fsspec.filesystem("memory").pipe_file(f"{target}/manifest.json", hostile.encode())
@@ -130,20 +130,26 @@ def test_manifest_with_an_overlong_path_is_rejected(snapshot: Snapshot, tmp_path
         open_snapshot(target)
 
 
-def test_cache_files_have_default_modes_and_a_bad_cache_is_reported(
-    snapshot: Snapshot, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cache_files_have_the_default_mode(snapshot: Snapshot, tmp_path: Path, cache: Path) -> None:
     url = f"memory://{tmp_path.name}"
-    send(snapshot, url)
+    publish(snapshot, url)
     PunkDataset(url, split="val")
     modes = {p.stat().st_mode for p in cache.rglob("*.*") if p.is_file()}
     (tmp_path / "plain").write_text("")
     assert modes == {(tmp_path / "plain").stat().st_mode}
+
+
+def test_cache_that_is_a_file_is_a_usage_error(
+    snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"memory://{tmp_path.name}"
+    publish(snapshot, url)
+    (tmp_path / "plain").write_text("")
     monkeypatch.setenv("PUNKDATA_CACHE", str(tmp_path / "plain"))
     with pytest.raises(UsageError, match="choose a folder that can be written"):
         open_snapshot(url)
 
 
 def test_url_scheme_is_case_insensitive(snapshot: Snapshot, tmp_path: Path) -> None:
-    send(snapshot, f"memory://{tmp_path.name}")
+    publish(snapshot, f"memory://{tmp_path.name}")
     assert open_snapshot(f"Memory://{tmp_path.name}").version == snapshot.version

@@ -16,16 +16,16 @@ from punkdata.snapshots.shards import Sample, read_shard, shard_name, write_shar
 def make_samples() -> list[Sample]:
     return [
         Sample(
-            encode_png(p.sprite),
-            p.punk_id,
-            p.type,
-            0,
-            p.accessories,
-            [],
-            [0, 1],
-            "train",
-            "val",
-            "x",
+            png=encode_png(p.sprite),
+            punk_id=p.punk_id,
+            type=p.type,
+            type_id=0,
+            accessories=p.accessories,
+            accessory_ids=[],
+            labels=[0, 1],
+            split="train",
+            split_by_id="val",
+            pixels_sha256="0" * 64,
         )
         for p in make_punks(5)
     ]

@@ -45,6 +45,6 @@ def test_extract_samples_returns_rows_without_nulls(built_root: Path) -> None:
 
 def test_extract_hidden_labels_encodes_the_column(built_root: Path) -> None:
     rows = open_snapshot(built_root).punks("val").slice(0, 2)
-    at = rows.schema.get_field_index("hidden_accessories")
-    rows = rows.set_column(at, "hidden_accessories", pa.array([["Mole"], []]))
+    index = rows.schema.get_field_index("hidden_accessories")
+    rows = rows.set_column(index, "hidden_accessories", pa.array([["Mole"], []]))
     assert np.argwhere(extract_hidden_labels(rows)).tolist() == [[0, LABELS.index("Mole")]]
