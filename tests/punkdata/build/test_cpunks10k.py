@@ -18,7 +18,7 @@ def test_rows_match_the_source(built_root: Path, punks: list[FakePunk]) -> None:
         assert row["split"] == SPLITS[load_published_split()[punk.punk_id]]
         assert row["split_by_id"] == "train"
         assert row["image"]["path"] == f"{punk.punk_id:04d}.png"
-        assert row["sale_count"] is None, "a source without sales knows no number of them"
+        assert row["sale_count"] is None, "null, because the source does not provide sales"
 
 
 def test_provenance_has_the_package_url_and_hash(built_root: Path, sdist: Path) -> None:

@@ -92,7 +92,7 @@ def test_missing_trait_counts_and_listings_are_tolerated(
 def test_rate_limit_is_never_exceeded(server: OpenSeaServer, new_root: Path) -> None:
     server.sales = make_sales(server.punks, 2000)  # 2 + 1 + 10 + 1 requests
     server.limit, server.window_s = 6, 2
-    network = open_network(server, sleep=InterruptibleSleep())  # This one really waits.
+    network = open_network(server, sleep=InterruptibleSleep())  # Really waits.
     fetch_opensea(new_root, network, server.base_url)
     assert {r.status for r in server.requests_to()} == {200}
     windows = {r.time // server.window_s for r in server.requests_to()}

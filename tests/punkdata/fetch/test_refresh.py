@@ -31,11 +31,11 @@ def test_refresh_requests_only_new_data_and_is_self_contained(
     assert not [r for r in requests if not r.is_api]
     assert len([r for r in requests if "/events/" in r.path]) == 1
     version = build_version(new_root)
-    # It gives the same snapshot without its parent, and so does a fetch that starts from nothing.
+    # Without its parent, it gives the same snapshot; so does a first fetch into an empty root.
     shutil.rmtree(first.path)
     assert build_dataset(new_root, second.recording.path).snapshot.version == version
-    fetch(root=new_root.parent / "from-nothing")
-    assert build_version(new_root.parent / "from-nothing") == version
+    fetch(root=new_root.parent / "empty")
+    assert build_version(new_root.parent / "empty") == version
     # The next refresh builds on this one.
     server.sales.append(sale_event(9, start + 1002 * 3600, paid("4")))
     third = fetch(root=new_root)
@@ -71,7 +71,7 @@ def test_first_sample_is_the_latest_until_a_full_build(fetch: Fetch, new_root: P
 
 
 @pytest.mark.parametrize("time", [2**32 - 5, 1_700_000_000_000])
-def test_sale_dated_in_the_future_hides_no_later_sale(
+def test_sale_dated_in_the_future_does_not_hide_later_sales(
     fetch: Fetch, server: OpenSeaServer, new_root: Path, time: int
 ) -> None:
     server.sales = [sale_event(1, 1_600_000_000, paid("1")), sale_event(2, time, paid("1"))]

@@ -15,7 +15,7 @@ from punkdata.sources.package_index import download_sdist, find_index_url
 
 
 class IndexHandler(http.server.BaseHTTPRequestHandler):
-    """A package index with one file; the attribute `faults` of the server says what fails."""
+    """A package index with one file. The attribute `faults` of the server determines its faults."""
 
     def do_GET(self) -> None:
         faults: dict[str, object] = self.server.faults  # type: ignore[attr-defined]
@@ -62,13 +62,13 @@ def index(sdist: Path) -> Iterator[http.server.HTTPServer]:
         thread.join()
 
 
-def parse_root_url(server: http.server.HTTPServer) -> str:
+def make_index_url(server: http.server.HTTPServer) -> str:
     return f"http://user:secret@127.0.0.1:{server.server_port}/simple/"  # pragma: allowlist secret
 
 
 def test_download_reports_progress(index: http.server.HTTPServer, sdist: Path) -> None:
     reports: list[tuple[int, int | None]] = []
-    data = download_sdist(parse_root_url(index), lambda done, total: reports.append((done, total)))
+    data = download_sdist(make_index_url(index), lambda done, total: reports.append((done, total)))
     assert data == sdist.read_bytes()
     assert reports[-1] == (len(data), len(data))
 
@@ -98,7 +98,7 @@ def test_index_failure_has_a_hint_and_no_password(
 ) -> None:
     index.faults = faults  # type: ignore[attr-defined]
     with pytest.raises(kind, match="--sdist FILE") as caught:
-        download_sdist(parse_root_url(index), lambda done, total: None)
+        download_sdist(make_index_url(index), lambda done, total: None)
     assert "secret" not in str(caught.value)
 
 
@@ -110,7 +110,7 @@ def test_unreachable_index_is_a_network_error() -> None:
             download_sdist(f"http://127.0.0.1:{port}/simple/", lambda done, total: None)
 
 
-def test_index_url_comes_from_the_configuration_and_is_not_a_folder(
+def test_find_index_url_reads_pip_configuration_and_skips_folders(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     config = tmp_path / "pip.conf"

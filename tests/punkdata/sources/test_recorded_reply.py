@@ -8,7 +8,7 @@ from punkdata.sources.recorded_reply import Reply, canonical_url, strip_cursor, 
 
 
 @pytest.mark.parametrize(
-    ("url", "canonical", "listing"),
+    ("url", "canonical", "query_url"),
     [
         ("https://a.test/x?b=2&a=1", "https://a.test/x?a=1&b=2", "https://a.test/x?a=1&b=2"),
         (
@@ -20,9 +20,9 @@ from punkdata.sources.recorded_reply import Reply, canonical_url, strip_cursor, 
         ("https://a.test/x?a=#top", "https://a.test/x?a=", "https://a.test/x?a="),
     ],
 )
-def test_canonical_url_and_strip_cursor(url: str, canonical: str, listing: str) -> None:
+def test_canonical_url_and_strip_cursor(url: str, canonical: str, query_url: str) -> None:
     assert canonical_url(url) == canonical
-    assert strip_cursor(canonical) == listing
+    assert strip_cursor(canonical) == query_url
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_newer_format_is_a_schema_error(recording: Recording) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"source": 3}', '{"source": "x"'])
-def test_a_damaged_recording_json_is_refused(recording: Recording, text: str) -> None:
+def test_damaged_recording_json_is_rejected(recording: Recording, text: str) -> None:
     (recording.path / "recording.json").write_text(text)
     with pytest.raises(DataError, match="is damaged"):
         open_recording(recording.path)

@@ -148,7 +148,7 @@ def test_parent_reply_is_copied_only_with_reuse(recording: Recording, tmp_path: 
     assert network.requested == []
     assert send(transport).status_code == 201
     assert send(transport, "https://i.test/2.png", image=True, reuse=True).status_code == 202
-    # The child does not need its parent any more.
+    # The child must not need the bodies of its parent.
     for path in (recording.path / "bodies").iterdir():
         path.unlink()
     assert send(RecordingTransport(open_recording(child.path)), image).content == b"reply 1"
