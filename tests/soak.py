@@ -1,4 +1,4 @@
-"""Soak test: ten minutes of random commands while everything around them fails (`make soak`).
+"""Soak test: ten minutes of random commands under random faults (`make soak`).
 
     python tests/soak.py [--seconds 600] [--seed 1]
 
@@ -8,7 +8,7 @@ clocks that jump, and two processes at once. After each command:
 
 - every finished recording and snapshot that was not deleted still exists, with correct hashes;
 - no incomplete snapshot is visible, and `latest` refers to a complete one;
-- a complete snapshot has the version that its source's content has without any fault;
+- every complete snapshot has the same version as one that was built without faults;
 - a command that failed printed one line, and ended with a documented exit code.
 
 At the end, fetching from both servers must succeed without faults. The test exits with 1 at the
@@ -183,7 +183,7 @@ def check_exit(command: list[str], fault: str, code: int, stderr: str) -> None:
 
 
 def compute_valid_versions(urls: list[str], folder: Path) -> set[str]:
-    """Return the versions of full snapshots and of samples that are made without any fault."""
+    """Return the versions of full snapshots and of samples that are built without faults."""
     versions = set()
     for number, (url, limit) in enumerate((u, n) for u in urls for n in (None, LIMIT)):
         soak = Soak(folder / str(number), urls, set(), random.Random(0), has_disk=False)
@@ -194,17 +194,17 @@ def compute_valid_versions(urls: list[str], folder: Path) -> set[str]:
 
 
 def run_soak(soak: Soak, seconds: float) -> None:
-    """Run random commands for some time; exit with 1 and keep the data at a violation."""
+    """Run random commands; at a violation, copy the data to a new folder and exit with 1."""
     end = time.monotonic() + seconds
     try:
         while time.monotonic() < end:
             soak.step()
         soak.finish()
-    except Exception as error:  # noqa: BLE001  # the data of any failure is needed
-        kept = Path(tempfile.mkdtemp(prefix="soak-failed-")) / "data"
-        shutil.copytree(soak.root, kept, dirs_exist_ok=True)
+    except Exception as error:  # noqa: BLE001  # the data is copied after any failure
+        copy = Path(tempfile.mkdtemp(prefix="soak-failed-")) / "data"
+        shutil.copytree(soak.root, copy, dirs_exist_ok=True)
         soak.print_counts()
-        sys.exit(f"after {soak.counts.total()} commands: {error!r}\n{error}\ndata: {kept}")
+        sys.exit(f"after {soak.counts.total()} commands: {error!r}\n{error}\ndata: {copy}")
     soak.print_counts()
     print(f"{soak.counts.total()} commands; nothing was lost, and nothing incomplete was visible")
 

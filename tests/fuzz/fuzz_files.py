@@ -1,6 +1,6 @@
 """Fuzz tests of the readers of recordings and snapshots; `make fuzz` runs them.
 
-Whatever the bytes are, a reader returns its result or raises one of our errors.
+For any input, a reader must return a result or raise a PunkError.
 """
 
 from __future__ import annotations

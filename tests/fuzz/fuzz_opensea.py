@@ -1,6 +1,6 @@
 """Fuzz tests of the parsers of OpenSea's replies; `make fuzz` runs them.
 
-Whatever the bytes are, a parser returns its result or raises one of our errors.
+For any input, a parser must return a result or raise a PunkError.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ REPLIES = {
 
 
 def parse_reply(model: Any, body: bytes) -> None:
-    """Parse a reply as a fetch does; an entry that is refused does not prevent the others."""
+    """Parse a reply as a fetch does: after an invalid entry, continue with the next one."""
     page = schemas.parse_body(model, body, "the endpoint")
     for nft in getattr(page, "nfts", None) or ():
         parse_punk_id(nft.identifier)
@@ -74,7 +74,10 @@ def parse_reply(model: Any, body: bytes) -> None:
 
 
 def test_undamaged_replies_are_parsed_completely() -> None:
-    """Check the inputs of the other tests: damage is only found in what is parsed at all."""
+    """Check that the parsers accept the inputs that the other tests damage.
+
+    Damage to an entry that is rejected anyway would test nothing.
+    """
     pages = {
         model: schemas.parse_body(model, json.dumps(body).encode(), "the endpoint")
         for model, body in REPLIES.items()

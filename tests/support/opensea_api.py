@@ -1,4 +1,4 @@
-"""The replies of a fake OpenSea API, written from the API's published document.
+"""The replies of a fake OpenSea API, written from its published OpenAPI document.
 
 `FakeOpenSea` answers requests without a network. `OpenSeaServer` puts it on a socket.
 """
@@ -58,11 +58,12 @@ class FakeOpenSea:
     listings: list[Json] = field(default_factory=list)
     faults: Faults = field(default_factory=Faults)
     inline_traits: bool = True
-    """Whether the listed tokens have their traits. In 2025 they did not."""
+    """Whether the listed tokens include their traits, which those of the real API did not in
+    2025."""
     max_page_size: int = 200
-    """Number of rows that a page has at most, whatever the request says."""
+    """Largest number of rows in a page, even if a request has a larger limit."""
     max_batch_size: int = 100
-    """Number of identifiers above which a batch is rejected; 0 for no batch endpoint."""
+    """Largest number of identifiers in a batch request; 0 disables the batch endpoint."""
     blank_style: str = "absent"
     """How an optional field without a value is sent: absent, null or empty."""
     overlapping_pages: bool = False
@@ -155,7 +156,7 @@ class FakeOpenSea:
     # -- Tokens --------------------------------------------------------------------------
 
     def make_token(self, punk: FakePunk, *, detailed: bool = False, phantom: bool = False) -> Json:
-        """Return a token as the document's Nft, or as its NftDetailed."""
+        """Return a token in the schema Nft of the API, or in NftDetailed."""
         traits = [] if phantom else self._make_traits(punk)
         token = token_document(punk.punk_id, traits, self.base_url, self.blank)
         if self.image_fields is not None:

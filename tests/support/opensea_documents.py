@@ -1,4 +1,4 @@
-"""JSON documents of the fake OpenSea server, as in the API's published document."""
+"""JSON documents of the fake OpenSea server, in the schemas of the API's OpenAPI document."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def not_found_reply() -> Reply:
 
 
 def collection_document(total: int) -> Json:
-    """Return a CollectionDetailed."""
+    """Return a document in the schema CollectionDetailed."""
     return {
         "collection": SLUG,
         "name": "CryptoPunks",
@@ -57,7 +57,7 @@ def _currency_document(symbol: str) -> Json:
 
 
 def token_document(punk_id: int, traits: list[Json], base_url: str, blank: Any) -> Json:
-    """Return an Nft. `blank` is the value of optional fields that have none."""
+    """Return a document in the schema Nft. `blank` is the value of empty optional fields."""
     return {
         "identifier": str(punk_id),
         "collection": SLUG,
@@ -79,7 +79,7 @@ def token_document(punk_id: int, traits: list[Json], base_url: str, blank: Any) 
 
 
 def key_document(key: str, limit: str, lifetime_s: float) -> Json:
-    """Return an InstantApiKeyResponse."""
+    """Return a document in the schema InstantApiKeyResponse."""
     expires = time.gmtime(time.time() + lifetime_s)
     return {
         "api_key": key,

@@ -1,4 +1,4 @@
-"""Invented sales and listings, in the format of the API's published document."""
+"""Synthetic sales and listings, in the schemas of the API's OpenAPI document."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def without_absent(document: Json) -> Json:
 
 
 def sale_event(punk_id: int, sold_at: int, payment: Json | None, **fields: Any) -> Json:
-    """Return a SaleEvent. `fields` replace its fields, or remove them if they are ABSENT."""
+    """Return a SaleEvent. `fields` replace its fields, or remove those that are ABSENT."""
     event: Json = {
         "event_type": "sale",
         "event_timestamp": sold_at,
@@ -70,11 +70,11 @@ def paid(eth: str, symbol: str = "ETH", address: str = ZERO, decimals: int = 18)
 
 
 def make_sales(punks: list[FakePunk], n: int, seed: int = 3) -> list[Json]:
-    """Return n sales from 2017 on. The first ones have all peculiarities of real sales."""
+    """Return n sales from 2017 on. The first ones cover every special case of real sales."""
     rng = random.Random(seed)
     ids = [p.punk_id for p in punks]
     start, end = 1_498_000_000, 1_640_000_000
-    peculiar: Iterator[Json] = iter(
+    special_cases: Iterator[Json] = iter(
         [
             sale_event(ids[0], start + 10, paid("0.1"), buyer=ZERO),
             sale_event(ids[0], start + 20, paid("0")),
@@ -94,7 +94,7 @@ def make_sales(punks: list[FakePunk], n: int, seed: int = 3) -> list[Json]:
     )
     sales = []
     for i in range(n):
-        event = next(peculiar, None)
+        event = next(special_cases, None)
         if event is None:
             price = f"{rng.lognormvariate(2.5, 1.2) + 0.01:.2f}"
             event = sale_event(rng.choice(ids), start + (end - start) * i // n, paid(price))
@@ -103,7 +103,7 @@ def make_sales(punks: list[FakePunk], n: int, seed: int = 3) -> list[Json]:
 
 
 def listing(punk_id: int, eth: str, currency: str = "ETH", **fields: Any) -> Json:
-    """Return a Listing. `fields` replace its fields, or remove them if they are ABSENT."""
+    """Return a Listing. `fields` replace its fields, or remove those that are ABSENT."""
     price = paid(eth, currency)
     document: Json = {
         "order_hash": f"0x{punk_id:064x}",

@@ -20,7 +20,10 @@ Build = Callable[..., BuildResult]
 
 
 def update_manifest(root: Path) -> None:
-    """Enter the current sizes and hashes of all files, so that only deeper checks fail."""
+    """Write the current sizes and hashes of all files to the manifest.
+
+    Afterwards, a changed file is only found by checks of its content.
+    """
     snapshot = open_snapshot(root)
     file = snapshot.path / "manifest.json"
     data = json.loads(file.read_text())
@@ -43,7 +46,7 @@ def change_rows(root: Path, column: str, value: object) -> None:
 
 
 def build_version(root: Path) -> str:
-    """Build a snapshot from the newest recording of an OpenSea, and return its version."""
+    """Build a snapshot from the newest finished recording, and return its version."""
     return build_dataset(root).snapshot.version
 
 

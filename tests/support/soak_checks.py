@@ -16,7 +16,7 @@ class ViolationError(Exception):
 
 
 def measure_root(root: Path, valid_versions: set[str], torn: set[str]) -> dict[str, int]:
-    """Check everything in a root, and return the number of entries of each recording and snapshot.
+    """Check a data root, and return the number of entries of each recording and snapshot.
 
     Args:
         valid_versions: versions that complete snapshots may have.

@@ -16,7 +16,7 @@ from punkdata.traits import ACCESSORIES, TYPES
 
 @dataclass
 class FakePunk:
-    """A punk that looks like none of the collection, but has real labels and colors."""
+    """A synthetic punk with labels and colors of the collection, but a sprite of its own."""
 
     punk_id: int
     type: str
