@@ -66,5 +66,5 @@ def test_webdataset_example_reads_every_shard_once(
 
 def test_ray_example_reads_every_row(url: str, built_root: Path, tmp_path: Path) -> None:
     pytest.importorskip("ray")
-    out = run([sys.executable, str(EXAMPLES / "parquet_by_ray.py"), url], tmp_path / "cache")
+    out = run([sys.executable, str(EXAMPLES / "parquet_with_ray.py"), url], tmp_path / "cache")
     assert parse_counts(out) == [expected_counts(built_root)]

@@ -1,4 +1,4 @@
-"""Read the Parquet files of a snapshot with Ray Data: python examples/parquet_by_ray.py [ROOT]
+"""Read the Parquet files of a snapshot with Ray Data: python examples/parquet_with_ray.py [ROOT]
 
 ROOT is a data root or its URL. Needs: pip install "ray[data]"
 """
