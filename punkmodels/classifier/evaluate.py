@@ -166,7 +166,7 @@ def predict_logits(model: Classifier, indices: torch.Tensor, device: torch.devic
         return torch.cat([model(batch.to(device)).cpu() for batch in batches])
 
 
-def summarize(result: Evaluation) -> list[tuple[str, float, tuple[float, float], float, float]]:
+def score_rows(result: Evaluation) -> list[tuple[str, float, tuple[float, float], float, float]]:
     """Return a row for each score.
 
     A row has the score's name, its value on visible labels, the 95 % interval of that value, its
@@ -197,7 +197,7 @@ def format_markdown(result: Evaluation) -> str:
         "| score | visible | 95 % interval | raw | ceiling (visible labels only) |",
         "|---|---|---|---|---|",
     ]
-    for name, visible, (low, high), raw, ceiling in summarize(result):
+    for name, visible, (low, high), raw, ceiling in score_rows(result):
         lines.append(
             f"| {name} | {visible:.4f} | {low:.4f} to {high:.4f} | {raw:.4f} | {ceiling:.4f} |"
         )

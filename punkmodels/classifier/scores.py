@@ -151,15 +151,15 @@ def score_logits(
     counted = varies & (support >= MIN_SUPPORT)
     counted = counted if counted.any() else varies
     visible_as_scores = np.where(visible, 1.0, -1.0)
-    label_scores = _label_scores(visible, raw, values, predicted)
+    label_scores = _score_labels(visible, raw, values, predicted)
     is_correct = (predicted == visible).all(axis=1)
     return Evaluation(
         **about,
         punks=len(visible),
-        visible=_scores(visible, values, predicted, counted),
+        visible=_compute_scores(visible, values, predicted, counted),
         visible_95=_bootstrap_intervals(visible, values, predicted, counted, progress),
-        raw=_scores(raw, values, predicted, counted),
-        ceiling_visible_only=_scores(raw, visible_as_scores, visible, counted),
+        raw=_compute_scores(raw, values, predicted, counted),
+        ceiling_visible_only=_compute_scores(raw, visible_as_scores, visible, counted),
         labels_counted=int(counted.sum()),
         calibration_error=calibration_error(visible, probabilities.double().numpy()),
         type_confusion=_type_confusion(visible, predicted),
@@ -182,15 +182,17 @@ def _type_confusion(truth: Bool, predicted: Bool) -> list[list[int]]:
     return counts
 
 
-def _scores(truth: Bool, values: NDArray[np.float64], predicted: Bool, counted: Bool) -> Scores:
+def _compute_scores(
+    truth: Bool, values: NDArray[np.float64], predicted: Bool, counted: Bool
+) -> Scores:
     labels = np.flatnonzero(counted)
 
-    def macro(metric: Callable[[Bool, NDArray[np.float64]], float]) -> float:
+    def mean_over_labels(metric: Callable[[Bool, NDArray[np.float64]], float]) -> float:
         return float(np.mean([metric(truth[:, i], values[:, i]) for i in labels] or [np.nan]))
 
     return Scores(
-        macro_average_precision=macro(average_precision),
-        macro_auroc=macro(auroc),
+        macro_average_precision=mean_over_labels(average_precision),
+        macro_auroc=mean_over_labels(auroc),
         micro_auroc=auroc(truth.reshape(-1), values.reshape(-1)),
         micro_f1=float(f1(truth, predicted, axis=None)),
         macro_f1=float(f1(truth, predicted)[labels].mean()) if len(labels) else float("nan"),
@@ -212,7 +214,7 @@ def _bootstrap_intervals(
         progress(done, NUM_RESAMPLES)
         rows = rng.integers(len(truth), size=len(truth))
         varies = truth[rows].any(axis=0) & ~truth[rows].all(axis=0)
-        scores = _scores(truth[rows], values[rows], predicted[rows], counted & varies)
+        scores = _compute_scores(truth[rows], values[rows], predicted[rows], counted & varies)
         resampled.append(asdict(scores))
     intervals = {}
     for name in resampled[0]:
@@ -222,7 +224,7 @@ def _bootstrap_intervals(
     return intervals
 
 
-def _label_scores(
+def _score_labels(
     visible: Bool, raw: Bool, values: NDArray[np.float64], predicted: Bool
 ) -> list[LabelScore]:
     gains = gain_over_majority(visible, predicted)

@@ -107,12 +107,12 @@ def write_results(
     table = study.trials_dataframe(("number", "value", "state", "duration", "params"))
     write_atomic(folder / "trials.csv", table.to_csv(index=False).encode())
     for name in PLOTS:
-        if png := _plot(study, name):
+        if png := _render_plot(study, name):
             write_atomic(folder / f"{name}.png", png)
     return result
 
 
-def _plot(study: optuna.Study, name: str) -> bytes | None:
+def _render_plot(study: optuna.Study, name: str) -> bytes | None:
     """Return a plot as PNG, or None if there are too few, or too similar, trials for it."""
     if name == "importance" and len(completed_trials(study)) < 2:
         return None

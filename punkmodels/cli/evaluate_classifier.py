@@ -40,7 +40,7 @@ def evaluate_classifier_run(
     console.emit("")
     _print_scores(result)
     if not result.finished:
-        console.say(f"this run is not finished; training stopped after {_epochs(result)}")
+        console.say(f"this run is not finished; training stopped after {_format_epochs(result)}")
     console.say(f"wrote metrics.json, metrics.md and errors.png to {out}")
 
 
@@ -59,7 +59,7 @@ def export_classifier_run(
         return
     console.emit(str(out))
     if not result.finished:
-        console.warn(f"this run is not finished; training stopped after {_epochs(result)}")
+        console.warn(f"this run is not finished; training stopped after {_format_epochs(result)}")
     console.say(f"{size_bytes / 1e6:.1f} MB; next: punkmodels predict punk.png --model {out}")
 
 
@@ -80,13 +80,13 @@ def _print_labels(result: Evaluation) -> None:
 
 def _print_scores(result: Evaluation) -> None:
     from punkdata.traits import TYPES
-    from punkmodels.classifier.evaluate import summarize
+    from punkmodels.classifier.evaluate import score_rows
 
     console.emit(
         f"{result.run} on {result.punks:,} punks, {result.split} split of {result.version}"
     )
     console.emit(f"{'':14}{'visible':>9}{'95 % interval':>19}{'raw':>9}{'ceiling':>9}")
-    for name, visible, (low, high), raw, ceiling in summarize(result):
+    for name, visible, (low, high), raw, ceiling in score_rows(result):
         interval = f"{low:.4f} to {high:.4f}"
         console.emit(f"{name:14}{visible:9.4f}{interval:>19}{raw:9.4f}{ceiling:9.4f}")
     console.emit(f"calibration error: {result.calibration_error:.5f}")
@@ -108,5 +108,5 @@ def _print_scores(result: Evaluation) -> None:
     console.emit("gain: accuracy minus that of always predicting the majority value")
 
 
-def _epochs(result: Evaluation) -> str:
+def _format_epochs(result: Evaluation) -> str:
     return "1 epoch" if result.epochs == 1 else f"{result.epochs} epochs"

@@ -106,7 +106,7 @@ def config_from_options(
         "network": network.value if is_mlp else None,
         "pixel_loss": pixel_loss,
         "head": head.value if head else None,
-        "w_dim": None if encoder is None else DcganConfig.w_dim if encoder else 0,
+        "w_dim": {None: None, True: DcganConfig.w_dim, False: 0}[encoder],
         "total_images": total_images,
         "trains_on_punks": False if image_dir else None,
         "width": width,

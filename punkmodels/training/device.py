@@ -37,13 +37,13 @@ def pick_device(requested: str = "auto") -> tuple[torch.device, str]:
     }
     available = [name for name, yes in is_available.items() if yes]
     if requested == "auto":
-        return torch.device(available[0]), f"{_describe(available[0])} (auto)"
+        return torch.device(available[0]), f"{_describe_device(available[0])} (auto)"
     if requested not in available:
         raise UsageError(
             f"device {requested} is not available on this machine",
             hint=f"available devices: {', '.join(available)}",
         )
-    return torch.device(requested), f"{_describe(requested)} (as requested)"
+    return torch.device(requested), f"{_describe_device(requested)} (as requested)"
 
 
 def choose_precision_and_threads(
@@ -80,7 +80,7 @@ def choose_precision_and_threads(
         else:
             num_threads, reason = benchmark_threads(lambda: try_step(False))
         torch.set_num_threads(num_threads)
-        choices += f", {_threads(num_threads)} ({reason})"
+        choices += f", {_format_threads(num_threads)} ({reason})"
     use_bf16 = resumed[1] if resumed else False
     if not resumed and (threads is None or device.type != "cpu"):
         use_bf16, reason = benchmark_bf16(try_step, device)
@@ -148,7 +148,7 @@ def benchmark_threads(
             start_s = clock()
             step()
             fastest_s[threads] = min(fastest_s[threads], clock() - start_s)
-    times = ", ".join(f"{_threads(n)} {s * 1e3:.0f} ms/step" for n, s in fastest_s.items())
+    times = ", ".join(f"{_format_threads(n)} {s * 1e3:.0f} ms/step" for n, s in fastest_s.items())
     return min(fastest_s, key=lambda n: fastest_s[n]), f"benchmarked: {times}"
 
 
@@ -163,11 +163,11 @@ def _synchronize(device: torch.device) -> None:
         torch.cuda.synchronize()
 
 
-def _describe(name: str) -> str:
+def _describe_device(name: str) -> str:
     if name == "cuda":
         return f"GPU {torch.cuda.get_device_name()}"
     return "Apple GPU" if name == "mps" else "CPU"
 
 
-def _threads(n: int) -> str:
+def _format_threads(n: int) -> str:
     return "1 thread" if n == 1 else f"{n} threads"

@@ -17,7 +17,7 @@ from punkmodels.classifier.evaluate import (
     export_with_scores,
     format_markdown,
     predict_logits,
-    summarize,
+    score_rows,
 )
 from punkmodels.classifier.train import train_classifier
 from punkmodels.data.splits import load_split
@@ -63,7 +63,7 @@ def test_evaluation_of_an_exact_classifier_finds_no_errors(exact: Path, built_ro
 def test_markdown_lists_every_score_and_label(run: Path, built_root: Path) -> None:
     result = evaluate_classifier(run, built_root, "test")
     page = format_markdown(result)
-    for name, *_ in summarize(result):
+    for name, *_ in score_rows(result):
         assert f"| {name} |" in page
     assert page.count("\n| Earring |") == 1
     assert "ceiling" in page

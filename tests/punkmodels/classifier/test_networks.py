@@ -46,7 +46,7 @@ def test_unknown_pixels_counts_colors_not_in_the_training_data() -> None:
     assert classifier.unknown_pixels(other).tolist() == [1]
 
 
-def test_pair_table_refuses_images_more_varied_than_punks() -> None:
+def test_pair_table_refuses_more_pairs_than_int16_can_number() -> None:
     images = torch.randint(0, 222, (200, 24, 24), dtype=torch.uint8)
     with pytest.raises(DataError, match=r"pairs of position and color, but at most 32,767"):
         build_pair_table(images)
