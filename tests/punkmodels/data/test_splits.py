@@ -18,7 +18,7 @@ def test_load_split_matches_the_snapshot(built_root: Path) -> None:
     assert (split.images.dtype, split.images.shape) == (torch.uint8, (60, 24, 24))
 
 
-def test_folds_test_each_punk_exactly_once(built_root: Path) -> None:
+def test_each_punk_is_in_the_test_split_of_one_fold(built_root: Path) -> None:
     test_ids: list[int] = []
     for fold in range(1, 6):
         ids = {
@@ -31,7 +31,7 @@ def test_folds_test_each_punk_exactly_once(built_root: Path) -> None:
     assert sorted(test_ids) == list(range(60))
 
 
-def test_load_split_of_schema_1_has_only_visible_labels(schema1_root: Path) -> None:
+def test_load_split_of_schema_1_has_no_hidden_labels(schema1_root: Path) -> None:
     split = load_split(schema1_root, "latest", "default", "val")
     assert torch.equal(split.labels, split.visible)
     assert not split.has_hidden_labels
