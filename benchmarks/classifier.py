@@ -44,7 +44,8 @@ def get_trained_run(out: Path, **options: object) -> tuple[Path, float]:
     entry = known.setdefault(key, {"run": None, "seconds": 0.0})
     config = make_config(**options)
     if entry["run"] and read_classifier_config(out / entry["run"]).options != config:
-        entry = known[key] = {"run": None, "seconds": 0.0}  # trained with other options
+        # The options have changed since that run.
+        entry = known[key] = {"run": None, "seconds": 0.0}
     if entry["seconds"]:
         return out / entry["run"], entry["seconds"]
     is_new = entry["run"] is None
@@ -52,7 +53,8 @@ def get_trained_run(out: Path, **options: object) -> tuple[Path, float]:
     before = {p.name for p in out.glob("[0-9]*")}
     resume = out / entry["run"] if entry["run"] else None
 
-    def on_log(_: str) -> None:  # the first message comes once the run folder exists
+    def on_log(_: str) -> None:
+        # The run folder exists when the first line is logged.
         names = {p.name for p in out.glob("[0-9]*")} - before
         if names and not entry["run"]:
             entry["run"] = names.pop()
