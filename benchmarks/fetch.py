@@ -30,9 +30,9 @@ LATENCY_S = 0.05
 PUNKS, SALES = 10_000, 22_000
 SAMPLE = 400
 SEQUENTIAL_PAGE_SIZE = 20
-"""Tokens or sales per page in the sequential script."""
+"""tokens or sales per page in the sequential script"""
 KEY_LIMIT, KEY_WINDOW_MIN = 60, 1
-"""Requests and minutes of the computed rate limit; a free key had 60 per minute until July 2026."""
+"""requests and minutes of the computed rate limit; a free key had 60 per minute until July 2026"""
 
 PUNKDATA_FETCH = """
 import json, resource, sys, time
@@ -98,7 +98,7 @@ def time_sequential(base_url: str, folder: Path) -> tuple[float, int, int]:
 
 
 def rate_limit_wait_min(requests_sent: int) -> int:
-    """Return the least number of minutes that so many requests wait for the rate limit."""
+    """Return the least time that this number of requests waits for the rate limit, in minutes."""
     return max(0, ceil(requests_sent / KEY_LIMIT) - 1) * KEY_WINDOW_MIN
 
 

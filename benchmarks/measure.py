@@ -28,8 +28,8 @@ class Timer:
         seconds = time.perf_counter() - self.start
         print(json.dumps([seconds, mib("VmHWM") - self.before_mib]))
 """
-"""Code at the start of every measured job, which does its work inside `with Timer():`, once or
-several times. Only Linux can report the peak memory since a given moment.
+"""code at the start of every measured job, which does its work inside `with Timer():`, once or
+several times; it needs Linux, which reports the peak memory since a given moment
 """
 
 
@@ -39,7 +39,7 @@ class Result:
 
     seconds: tuple[float, ...]
     mib: float
-    """Peak memory beyond that of the imports, over all rounds, in MiB."""
+    """peak memory beyond that of the imports, over all rounds, in MiB"""
 
     @property
     def median_s(self) -> float:
@@ -47,14 +47,15 @@ class Result:
 
 
 def measure(job: str, *args: object, rounds: int = 5) -> Result:
-    """Run the code of a job, each round in a process of its own.
+    """Run the code of a job, each round in a fresh process.
 
     Args:
         job: Python code that uses `Timer`.
-        args: Available to the code as sys.argv[1:].
+        args: arguments, which the code finds in sys.argv[1:].
+        rounds: number of processes.
 
     Raises:
-        RuntimeError: The job failed.
+        RuntimeError: the job failed.
     """
     measurements = []
     for _ in range(rounds):
