@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 from punkdata.errors import NetworkError, UsageError
 from punkdata.files import redact_url
@@ -13,6 +14,17 @@ from punkdata.snapshots.remote import parse_manifest_or_none, read_remote_latest
 from punkdata.snapshots.url_io import delete_file, get_local_folder, get_size, read_url, upload_file
 
 
+class PublishResult(NamedTuple):
+    """The result of `publish_snapshot`."""
+
+    url: str
+    """URL of the snapshot."""
+    is_uploaded: bool
+    """Whether files were uploaded; False if the version was at the URL already."""
+    latest: str | None
+    """Version that `latest` names at the URL; None if there is no complete snapshot."""
+
+
 def publish_snapshot(
     folder: Path,
     manifest: Manifest,
@@ -20,7 +32,7 @@ def publish_snapshot(
     progress: Progress = lambda done, total: None,
     *,
     force: bool = False,
-) -> tuple[str, bool, str | None]:
+) -> PublishResult:
     """Upload a snapshot: first its files, then the manifest, then `latest`.
 
     The manifest is the last file of the snapshot, so an interrupted upload is never visible to
@@ -28,18 +40,16 @@ def publish_snapshot(
     uploaded at the same time, their files may be mixed. Readers notice, because they verify every
     file, and uploading one of the builds with `force` repairs it.
 
+    A partial snapshot, or a sample smaller than the latest snapshot at the URL, does not become
+    the latest.
+
     Args:
         folder: local folder of the snapshot, whose files have been verified.
         manifest: manifest of the snapshot.
         url: URL of the data root to publish to.
         progress: called with the number of bytes uploaded so far and in total.
-        force: upload again even if the version is there, to replace damaged files. Until the
-            upload is complete, readers do not see the version.
-
-    Returns:
-        The URL of the snapshot; whether it was uploaded, False if it was there already; and the
-        version that `latest` names at the URL. A partial snapshot, or a sample of a larger
-        snapshot at the URL, does not become the latest.
+        force: upload again even if the version exists at the URL, to replace damaged files.
+            Until the upload is complete, readers do not see the version.
 
     Raises:
         UsageError: fsspec does not support the URL, the bucket does not exist, or the URL is the
@@ -69,7 +79,7 @@ def publish_snapshot(
             file = Path(temporary) / "latest"
             file.write_text(f"{manifest.version}\n", "utf-8")
             upload_file(f"{home}/latest", file)
-    return target, is_uploaded, read_remote_latest(home)
+    return PublishResult(target, is_uploaded, read_remote_latest(home))
 
 
 def _upload_files(folder: Path, manifest: Manifest, target: str, progress: Progress) -> None:

@@ -95,7 +95,7 @@ class RemoteSnapshot:
 
     def _download(self, entry: FileEntry, path: Path) -> None:
         url = f"{self.url}/{entry.path}"
-        missing = DataError(
+        not_found_error = DataError(
             f"{redact_url(url)} is missing, although its manifest lists it", hint=_REPUBLISH_HINT
         )
         # Another process may download the same file at the same time: each writes a temporary
@@ -106,7 +106,7 @@ class RemoteSnapshot:
             digest, size = hashlib.sha256(), 0
             with (
                 temporary.open("xb") as file,
-                url_errors(url, missing),
+                url_errors(url, not_found_error),
                 fsspec.open(url, "rb") as source,
             ):
                 while size <= entry.bytes and (chunk := source.read(CHUNK_BYTES)):

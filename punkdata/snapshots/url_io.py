@@ -53,11 +53,11 @@ def upload_file(url: str, file: Path) -> None:
         UsageError: the bucket does not exist, or the path of a parent folder is a file.
         PunkError: as listed for `url_errors`.
     """
-    missing = UsageError(
+    not_found_error = UsageError(
         f"cannot write {redact_url(url)}: the bucket or folder does not exist",
         hint="check the URL, and create the bucket first",
     )
-    with url_errors(url, missing):
+    with url_errors(url, not_found_error):
         fs, path = fsspec.core.url_to_fs(url)
         if OBJECT_STORES & set(get_protocols(fs)):
             fs.put_file(str(file), path)
@@ -116,13 +116,13 @@ def get_protocols(fs: Any) -> tuple[str, ...]:
 
 
 @contextmanager
-def url_errors(url: str, missing: PunkError | None = None) -> Iterator[None]:
+def url_errors(url: str, not_found_error: PunkError | None = None) -> Iterator[None]:
     """Translate exceptions of fsspec and its file systems into those of `errors.py`.
 
     Args:
         url: URL that is accessed in the block.
-        missing: exception to raise if the file does not exist; by default FileNotFoundError
-            passes through.
+        not_found_error: exception to raise if the file does not exist; by default,
+            FileNotFoundError passes through.
 
     Raises:
         UsageError: fsspec does not support the URL's protocol.
@@ -136,9 +136,9 @@ def url_errors(url: str, missing: PunkError | None = None) -> Iterator[None]:
     except PunkError:
         raise
     except (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError):
-        if missing is None:
+        if not_found_error is None:
             raise
-        raise missing from None
+        raise not_found_error from None
     except Exception as error:  # noqa: BLE001  # each file system has its own exceptions
         raise _translate_error(url, error) from None
 

@@ -9,13 +9,13 @@ from support.s3_server import StartProxy
 
 from punkdata import PunkDataset, open_snapshot
 from punkdata.errors import DataError, NetworkError, UsageError
-from punkdata.snapshots.publish import publish_snapshot
+from punkdata.snapshots.publish import PublishResult, publish_snapshot
 from punkdata.snapshots.reader import Snapshot
 
 pytestmark = pytest.mark.usefixtures("cache")
 
 
-def publish(snapshot: Snapshot, url: str) -> tuple[str, bool, str | None]:
+def publish(snapshot: Snapshot, url: str) -> PublishResult:
     return publish_snapshot(snapshot.path, snapshot.manifest, url)
 
 

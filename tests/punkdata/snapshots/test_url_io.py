@@ -13,14 +13,14 @@ from support.s3_server import StartProxy, clear_connection_cache
 
 from punkdata import open_snapshot
 from punkdata.errors import NetworkError, RefusedError, SetupError, UsageError
-from punkdata.snapshots.publish import publish_snapshot
+from punkdata.snapshots.publish import PublishResult, publish_snapshot
 from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.url_io import url_errors
 
 pytestmark = pytest.mark.usefixtures("cache")
 
 
-def publish(snapshot: Snapshot, url: str) -> tuple[str, bool, str | None]:
+def publish(snapshot: Snapshot, url: str) -> PublishResult:
     return publish_snapshot(snapshot.path, snapshot.manifest, url)
 
 
