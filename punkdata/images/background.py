@@ -15,7 +15,7 @@ KNOWN_BACKGROUNDS = (
     (0x95, 0x55, 0x4F),
     (0x8E, 0x6F, 0xB6),
 )
-"""RGB backgrounds of punks that are not for sale, that are for sale, and that have a bid."""
+"""RGB background colors that Larva Labs uses for punks not for sale, for sale, and with a bid."""
 
 _USE_TRANSPARENCY = "save it with a transparent background"
 _WHITE = (255, 255, 255)
@@ -89,8 +89,8 @@ def check_background_color(background: NDArray[np.uint8], is_background: NDArray
     belong to the punk.
 
     Args:
-        background: (3,) or (4,): the color of the palette that the background resembles.
-        is_background: bool (24, 24): where the image shows that color.
+        background: uint8 (3,) or (4,), the color of the palette that the background resembles.
+        is_background: bool (24, 24), True where the image shows that color.
 
     Raises:
         ImageError: The color is not white, or some white pixels are enclosed.

@@ -1,4 +1,4 @@
-"""Decoding of image bytes to the exact 24x24 RGBA sprite, or refusal with a reason.
+"""Decoding of image bytes to the exact 24x24 RGBA sprite; ambiguous images are refused.
 
 `decode_image` reads an image of one sprite from any source: PNG, JPEG, WebP, AVIF or the on-chain
 SVG, of any size, with a transparent background or with one plain background color. It reads and
@@ -40,13 +40,13 @@ from punkdata.images.svg import read_svg, unwrap_data_uri
 MIN_CONFIDENCE = 0.98
 """Default lower limit of the posterior probability of a restored sprite."""
 MIN_LOSSY_SCALE = 4
-"""Image pixels per sprite pixel below which a lossy image is refused."""
+"""Minimum number of image pixels per sprite pixel, in each direction, for a lossy image."""
 MAX_LOSSY_PX = 1024
-"""Side above which a lossy image is scaled down before it is restored."""
+"""Side in pixels above which a lossy image is scaled down before it is restored."""
 MAX_COLOR_DEVIATION = 6.0
-"""Standard errors by which the colors of a restored sprite may differ from the palette."""
+"""Maximum deviation of a restored color from the palette, in standard errors."""
 MAX_BLOCK_RESIDUAL = 8.0
-"""Limit of `Observation.worst_block_residual`, above which the image is not an enlarged sprite."""
+"""Maximum `Observation.worst_block_residual` of an image that is an enlarged sprite."""
 TRANSPARENT_FILL = "#18d0e0"
 """Color that replaces transparency in lossy images; far from all 222 colors of the palette."""
 
@@ -57,7 +57,7 @@ _CORNERS = [0, 0, -1, -1], [0, -1, 0, -1]
 
 @dataclass(frozen=True)
 class DecodedImage:
-    """The sprite that an image shows, and how it was shown."""
+    """A decoded sprite, and the scale, background and confidence with which it was found."""
 
     sprite: Sprite
     """uint8 (24, 24, 4), RGBA; all four channels are 0 where the sprite is transparent."""
@@ -66,10 +66,10 @@ class DecodedImage:
     background: str | None
     """The plain background color as "#rrggbb", or None if the background is transparent.
 
-    In a lossy image each channel may be wrong by about 1 in 255.
+    For a lossy image, each channel may be wrong by about 1 in 255.
     """
     confidence: float
-    """Posterior probability that every pixel is right, 0 to 1; 1 for lossless images.
+    """Posterior probability that every pixel is correct, 0 to 1; 1 for lossless images.
 
     benchmarks/renditions.py measures its calibration.
     """
@@ -78,17 +78,17 @@ class DecodedImage:
 def decode_image(data: bytes, min_confidence: float = MIN_CONFIDENCE) -> DecodedImage:
     """Return the exact sprite in an image of it, or in a data URI of such an image.
 
-    Lossless images are read exactly. From smoothly resized or lossily compressed ones the most
-    probable sprite is computed (see restoration/README.md), and returned only if no other sprite
-    is about as probable.
+    Lossless images are read exactly. For smoothly resized or lossily compressed images, the most
+    probable sprite is computed (see restoration/README.md). It is returned only if its posterior
+    probability is high enough.
 
     Args:
         data: The bytes of the image file, or a data URI.
-        min_confidence: The posterior probability that is required at least, 0 to 1.
+        min_confidence: Minimum posterior probability of a restored sprite, 0 to 1.
 
     Raises:
         ImageError: The bytes are not such an image, or the sprite is not certain. The message
-            says why; it starts with a verb, so that it can follow a file name.
+            gives the reason. It starts with a verb, so that it can follow a file name.
     """
     if len(data) > MAX_BYTES:
         raise ImageError(f"has {len(data):,} bytes, more than {MAX_BYTES:,}")
@@ -167,14 +167,14 @@ def _observe(image: Image.Image, name: str, data: bytes) -> tuple[Observation, b
             raise ImageError(f"is a damaged {name} ({error})") from None
     q_idx = read_base_q_idx(data) if name == "AVIF" else None
     if name == "AVIF" and q_idx is None:
-        q_idx = MAX_Q_IDX  # unknown, so the coarsest quantization is assumed
+        q_idx = MAX_Q_IDX  # It is unknown, so assume the coarsest quantization.
     pixels = load_pixels(image, name)
     if pixels.has_transparency_data:
         pixels = pixels.convert("RGBA")
     is_transparent = pixels.mode == "RGBA" and pixels.getchannel("A").getextrema() != (255, 255)
     if is_transparent:
-        # The alpha channel is as blurred as the colors. Compositing onto one color reduces this
-        # case to that of an opaque image.
+        # The alpha channel is as blurred as the colors. Composite the image onto one color, and
+        # then treat it like an opaque image.
         data = b""
         composite = Image.new("RGBA", pixels.size, TRANSPARENT_FILL)
         composite.alpha_composite(pixels)

@@ -15,12 +15,13 @@ from punkdata.errors import ImageError
 from punkdata.images.sprite import SIDE_PX
 
 MAX_BYTES = 8_000_000
-"""Largest accepted file size."""
+"""Largest accepted file size in bytes."""
 MAX_SIDE_PX = 2400
-"""Largest accepted width and height."""
+"""Largest accepted width and height in pixels."""
 MAX_JPEG_SCANS = 100
 """Largest accepted number of scans in a progressive JPEG; each costs decoding time."""
 MAX_WEBP_CHUNKS = 100
+"""Number of chunks of a WebP that are examined."""
 
 _EXIF_ORIENTATION = 0x0112
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -35,9 +36,10 @@ _UNREADABLE_MODES = {
 
 
 def detect_format(data: bytes) -> str:
-    """Return the format that the first bytes show: "PNG", "JPEG", "WebP", "AVIF", "SVG", …
+    """Return the format that the first bytes indicate: "PNG", "JPEG", "WebP", "AVIF", "SVG", …
 
-    For data in none of the known formats the result is a phrase that completes "is …".
+    For an empty file or an unknown format, the result is a phrase that completes "is …", for
+    example "in an unknown format".
     """
     if not data:
         return "an empty file"
@@ -155,17 +157,17 @@ def check_size(width: int, height: int) -> None:
 
 def _webp_chunk_names(data: bytes) -> list[str]:
     """Return the four-letter names of at most the first `MAX_WEBP_CHUNKS` chunks."""
-    at = 12
+    offset = 12
     names: list[str] = []
-    while at + 8 <= len(data) and len(names) < MAX_WEBP_CHUNKS:
-        names.append(data[at : at + 4].decode("latin-1"))
-        length = int.from_bytes(data[at + 4 : at + 8], "little")
-        at += 8 + length + length % 2
+    while offset + 8 <= len(data) and len(names) < MAX_WEBP_CHUNKS:
+        names.append(data[offset : offset + 4].decode("latin-1"))
+        length = int.from_bytes(data[offset + 4 : offset + 8], "little")
+        offset += 8 + length + length % 2
     return names
 
 
 def _check_webp(data: bytes) -> None:
-    """Check a WebP's size and frames in its header; Pillow allocates memory as it opens the file.
+    """Check a WebP's size and frames in its header, because Pillow allocates memory on opening.
 
     Raises:
         ImageError: The header is damaged, or states an animation or an unsupported size.
@@ -189,13 +191,13 @@ def _check_webp(data: bytes) -> None:
 
 
 def _has_complete_boxes(data: bytes) -> bool:
-    """Return True if an AVIF's boxes, by the lengths that they state, end where the file ends."""
-    at = 0
-    while at < len(data):
-        length = int.from_bytes(data[at : at + 4])
-        if length == 1:  # the actual length, in 8 bytes, follows the name
-            length = int.from_bytes(data[at + 8 : at + 16])
-        if length == 0:  # the box extends to the end of the file
+    """Return True if the lengths in the headers of an AVIF's boxes add up to the file size."""
+    offset = 0
+    while offset < len(data):
+        length = int.from_bytes(data[offset : offset + 4])
+        if length == 1:  # The actual length, in 8 bytes, follows the name.
+            length = int.from_bytes(data[offset + 8 : offset + 16])
+        if length == 0:  # The box extends to the end of the file.
             return True
-        at += max(length, 8)
-    return at == len(data)
+        offset += max(length, 8)
+    return offset == len(data)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from punkdata.images.sprite import SIDE_PX, zero_transparent
 
 _MIN_UNEVEN_PX = 60
-"""Smallest side that is not a multiple of 24; below it the block borders are uncertain."""
+"""Smallest accepted side that is not a multiple of 24; below it, block borders are ambiguous."""
 _INTERMEDIATE_PX = 336
 """Side of the enlargement that galleries use, and from which other sizes are often made."""
 
@@ -35,13 +35,13 @@ def undo_nearest_upscale(pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
 
 
 def _pack_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """Return one integer per pixel, (n, n); integers compare four times as fast as RGBA."""
+    """Return one uint32 per pixel, (n, n); comparing integers is four times as fast as RGBA."""
     packed: NDArray[np.uint32] = np.ascontiguousarray(pixels).view(np.uint32)[..., 0]
     return packed
 
 
 def _downscale(pixels: NDArray[np.uint32]) -> NDArray[np.uint32] | None:
-    """Return the (24, 24) pixels that the (n, n) pixels repeat in blocks, or None."""
+    """Return the (24, 24) pixels whose repetition gives the (n, n) pixels, or None."""
     side = len(pixels)
     if side == SIDE_PX:
         return pixels
@@ -61,11 +61,15 @@ def _downscale(pixels: NDArray[np.uint32]) -> NDArray[np.uint32] | None:
 
 
 def _source_lines(lines: NDArray[np.uint32], sprite: NDArray[np.uint32]) -> NDArray[np.intp]:
-    """Return which of the sprite's 24 lines each of n upscaled lines repeats: (n,).
+    """Return the index of the sprite line that each of n upscaled lines repeats, intp (n,).
 
     Image libraries place the border between two source lines differently, by up to one pixel of
-    the image, or of an intermediate 336-pixel image. Within that distance of a border either
-    neighbor is accepted.
+    the image, or of an intermediate 336-pixel image. Lines within that distance of a border may
+    therefore repeat either neighbor.
+
+    Args:
+        lines: uint32 (n, 24), the upscaled rows or columns at the centers of the 24 blocks.
+        sprite: uint32 (24, 24), the rows or columns of the sprite.
     """
     side = len(lines)
     position = (np.arange(side) + 0.5) * SIDE_PX / side

@@ -1,4 +1,4 @@
-"""Basic facts about a sprite: its size, its array type and its content hash.
+"""The sprite format: its size, its array type and its content hash.
 
 A sprite is a uint8 array of shape (24, 24, 4): red, green, blue and alpha, each 0 to 255. All
 four channels are zero wherever the sprite is transparent.

@@ -28,11 +28,12 @@ Chunk: TypeAlias = tuple[bytes, bytes]
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_CHUNKS = 1000
+"""Largest accepted number of chunks in a PNG."""
 
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """Samples per pixel, by PNG color type."""
 _FILTER_NONE, _FILTER_UP = 0, 2
-_CHUNK_OVERHEAD = 12  # length, type and checksum: 4 bytes each
+_CHUNK_OVERHEAD = 12  # Length, type and checksum have 4 bytes each.
 
 
 def pack_chunk(kind: bytes, body: bytes) -> bytes:
@@ -51,7 +52,7 @@ _SNAPSHOT_TAIL = pack_chunk(b"IEND", b"")
 
 def encode_png(sprite: Sprite) -> bytes:
     """Return the sprite as a 24x24 RGBA PNG that `decode_sprites` reads fast."""
-    rows = np.zeros((SIDE_PX, 1 + _ROW_BYTES), np.uint8)  # column 0: the filter type, none
+    rows = np.zeros((SIDE_PX, 1 + _ROW_BYTES), np.uint8)  # Column 0 is the filter type: none.
     rows[:, 1:] = sprite.reshape(SIDE_PX, _ROW_BYTES)
     return _SNAPSHOT_HEAD + pack_chunk(b"IDAT", zlib.compress(rows.tobytes(), 6)) + _SNAPSHOT_TAIL
 
@@ -69,7 +70,7 @@ def decode_sprites(pngs: Sequence[bytes]) -> NDArray[np.uint8]:
             raise DataError(f"PNG {i} of {len(pngs)} was not written by punkdata")
         try:
             decompressor = zlib.decompressobj()
-            # One byte more than expected is enough to detect a larger image, and bounds the memory.
+            # One extra byte is enough to detect a larger image, and bounds the memory.
             decompressed = decompressor.decompress(png[body], rows[i].size + 1)
             if not decompressor.eof:
                 raise ValueError("it has too few or too many rows")
@@ -96,7 +97,7 @@ def read_png(data: bytes) -> NDArray[np.uint8]:
     """
     chunks = _split_chunks(data)
     rows = _decompress_rows(chunks)
-    if rows is None or len(rows) <= 2 * SIDE_PX:  # nothing to gain in a small image
+    if rows is None or len(rows) <= 2 * SIDE_PX:  # Skipping rows saves no time in a small image.
         return np.asarray(load_pixels(open_upright(data, "PNG"), "PNG").convert("RGBA"))
     is_new = _find_new_rows(rows)
     reduced = _replace_rows(chunks, rows[is_new])
@@ -110,17 +111,19 @@ def _split_chunks(data: bytes) -> list[Chunk]:
     if len(data) < 33 or data[8:16] != b"\0\0\0\rIHDR":
         raise ImageError("is a PNG without a header")
     check_size(*struct.unpack(">II", data[16:24]))
-    at = len(PNG_SIGNATURE)
+    offset = len(PNG_SIGNATURE)
     chunks: list[Chunk] = []
-    while at < len(data) and (not chunks or chunks[-1][0] != b"IEND"):
-        length = int.from_bytes(data[at : at + 4], "big")
-        kind, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + length]
-        if data[at + 8 + length : at + 12 + length] != struct.pack(">I", zlib.crc32(kind + body)):
+    while offset < len(data) and (not chunks or chunks[-1][0] != b"IEND"):
+        length = int.from_bytes(data[offset : offset + 4], "big")
+        kind, body = data[offset + 4 : offset + 8], data[offset + 8 : offset + 8 + length]
+        if data[offset + 8 + length : offset + 12 + length] != struct.pack(
+            ">I", zlib.crc32(kind + body)
+        ):
             raise ImageError("is a damaged PNG (the checksum of a chunk does not match)")
         chunks.append((kind, body))
         if len(chunks) > MAX_CHUNKS:
             raise ImageError(f"is a PNG with more than {MAX_CHUNKS:,} chunks")
-        at += _CHUNK_OVERHEAD + length
+        offset += _CHUNK_OVERHEAD + length
     kinds = [kind for kind, _ in chunks]
     if kinds.count(b"IHDR") != 1 or kinds[-1] != b"IEND":
         raise ImageError("is a damaged PNG (a required chunk is missing or duplicated)")
@@ -151,7 +154,7 @@ def _decompress_rows(chunks: list[Chunk]) -> NDArray[np.uint8] | None:
 
 
 def _find_new_rows(rows: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return which filtered rows may decode to something else than the row above: (height,)."""
+    """Return a mask of the filtered rows that may differ from the row above, bool (height,)."""
     filters = rows[:, 0]
     is_zero = ~rows[:, 1:].any(axis=1)
     is_same = (rows[1:] == rows[:-1]).all(axis=1)
@@ -160,7 +163,7 @@ def _find_new_rows(rows: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def _replace_rows(chunks: list[Chunk], rows: NDArray[np.uint8]) -> bytes:
-    """Return the PNG file with these filtered rows instead of its own."""
+    """Return the PNG file with its image data replaced by these filtered rows."""
     header = bytearray(chunks[0][1])
     header[4:8] = len(rows).to_bytes(4, "big")
     first = next(i for i, (kind, _) in enumerate(chunks) if kind == b"IDAT")

@@ -24,7 +24,9 @@ from punkdata.errors import ImageError
 from punkdata.images.sprite import SIDE_PX
 
 MAX_SVG_BYTES = 500_000
+"""Largest accepted file size in bytes."""
 MAX_RECTANGLES = 5_000
+"""Largest accepted number of rectangles."""
 
 _IGNORED = {"xmlns", "version", "shape-rendering", "preserveAspectRatio", "xml:space", "id"}
 _SVG_ATTRIBUTES = _IGNORED | {"viewBox", "width", "height"}
@@ -70,7 +72,7 @@ def unwrap_data_uri(data: bytes) -> bytes:
 
 
 def read_svg(data: bytes) -> NDArray[np.uint8]:
-    """Return the pixels that the rectangles paint, later ones over earlier ones.
+    """Return the pixels of an SVG of rectangles; later ones are painted over earlier ones.
 
     Returns:
         uint8 (24, 24, 4), RGBA.
@@ -178,4 +180,4 @@ def _paint(rectangles: list[_Rectangle]) -> NDArray[np.uint8]:
     canvas = Image.new("RGBA", (SIDE_PX, SIDE_PX))
     for x, y, width, height, color in rectangles:
         canvas.alpha_composite(Image.new("RGBA", (width, height), color), (x, y))
-    return np.array(canvas)  # a copy, because np.asarray would return a read-only view
+    return np.array(canvas)  # A copy, because np.asarray would return a read-only view.

@@ -1,4 +1,4 @@
-"""Reader for the quantizer index of an AVIF, which the decoded pixels do not show.
+"""Reader for the quantizer index of an AVIF file, which Pillow does not expose.
 
 An AVIF file consists of boxes (ISO/IEC 14496-12 and 23008-12) around an AV1 image. The image's
 frame header contains `base_q_idx`, which determines the quantization steps of all coefficients
@@ -34,21 +34,21 @@ class _BitReader:
     """Reads unsigned integers of a given number of bits, most significant bit first."""
 
     data: bytes
-    at: int = 0
-    """Position of the next bit."""
+    position: int = 0
+    """Index of the next bit."""
 
-    def read(self, bits: int) -> int:
-        """Return the next integer.
+    def read(self, num_bits: int) -> int:
+        """Return the next `num_bits` bits as an integer.
 
         Raises:
             EOFError: Fewer bits are left.
         """
-        end = self.at + bits
+        end = self.position + num_bits
         if end > 8 * len(self.data):
             raise EOFError
-        first, last = self.at // 8, (end + 7) // 8
-        self.at = end
-        return int.from_bytes(self.data[first:last]) >> (8 * last - end) & ((1 << bits) - 1)
+        first, last = self.position // 8, (end + 7) // 8
+        self.position = end
+        return int.from_bytes(self.data[first:last]) >> (8 * last - end) & ((1 << num_bits) - 1)
 
 
 # -- boxes ---------------------------------------------------------------------------------
@@ -56,16 +56,16 @@ class _BitReader:
 
 def _iter_boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield the type and the content of each box."""
-    at = 0
-    while at + 8 <= len(data):
-        length, header_bytes = int.from_bytes(data[at : at + 4]), 8
+    position = 0
+    while position + 8 <= len(data):
+        length, header_bytes = int.from_bytes(data[position : position + 4]), 8
         if length == 1:
-            length, header_bytes = int.from_bytes(data[at + 8 : at + 16]), 16
-        length = length or len(data) - at
+            length, header_bytes = int.from_bytes(data[position + 8 : position + 16]), 16
+        length = length or len(data) - position
         if length < header_bytes:
             raise EOFError
-        yield data[at + 4 : at + 8], data[at + header_bytes : at + length]
-        at += length
+        yield data[position + 4 : position + 8], data[position + header_bytes : position + length]
+        position += length
 
 
 def _find_box(data: bytes, name: bytes) -> bytes:
@@ -96,7 +96,7 @@ def _primary_item(data: bytes) -> bytes:
             start = base + locations.read(offset_bits)
             return data[start : start + locations.read(length_bits)]
         extent_bits = (index_bits if version else 0) + offset_bits + length_bits
-        locations.at += num_extents * extent_bits
+        locations.position += num_extents * extent_bits
     raise EOFError
 
 
@@ -133,14 +133,14 @@ def _find_base_q_idx(item: bytes) -> int | None:
     for _ in range(_MAX_UNITS):
         kind, has_extension, has_size = (bits.read(n) for n in (5, 1, 1))
         bits.read(1 + 8 * has_extension)
-        size = _read_leb128(bits) if has_size else len(item) - bits.at // 8
-        start = bits.at // 8
+        size = _read_leb128(bits) if has_size else len(item) - bits.position // 8
+        start = bits.position // 8
         unit = _BitReader(item[start : start + size])
         if kind == _SEQUENCE_HEADER:
             sequence = _read_sequence_header(unit)
         elif kind in (_FRAME_HEADER, _FRAME):
             return _read_frame_header(unit, sequence) if sequence else None
-        bits.at += 8 * size
+        bits.position += 8 * size
     return None
 
 
@@ -156,7 +156,7 @@ def _read_leb128(bits: _BitReader) -> int:
 
 
 def _read_sequence_header(bits: _BitReader) -> _SequenceHeader | None:
-    """Return the fields of a sequence header, or None for a video with timing or frame numbers."""
+    """Return the fields of a sequence header, or None if it has timing information or frame ids."""
     bits.read(4)  # seq_profile, still_picture
     is_reduced = bool(bits.read(1))
     if is_reduced:

@@ -43,14 +43,14 @@ def subsample(plane: Samples, axis: int = 0) -> Samples:
 
 @lru_cache(64)
 def stored_coefficients_matrix(side: int, factor: int) -> Samples:
-    """Return the matrix from decoded samples to the DCT of the stored, subsampled ones.
+    """Return the matrix that maps decoded samples to the DCT of the stored, subsampled samples.
 
     Args:
         side: Number of decoded samples.
         factor: Subsampling factor, 1 or 2.
 
     Returns:
-        (n, side), with n the number of stored samples, padded to a multiple of 8.
+        float32 (n, side), where n is the number of stored samples, padded to a multiple of 8.
     """
     inverse = _chroma_upsampling_inverse(side) if factor == 2 else np.eye(side, dtype=np.float32)
     return column_dct(inverse)
@@ -73,7 +73,7 @@ def _chroma_upsampling_inverse(side: int) -> Samples:
 
 
 def _pad(plane: Samples, down: int, across: int) -> Samples:
-    """Return the plane with its last row and column repeated that many times."""
+    """Return the plane with its last row and column repeated `down` and `across` times."""
     if not (down or across):
         return plane
     height, width = plane.shape

@@ -1,4 +1,4 @@
-"""Forward model: the image that enlarging and resizing makes of a sprite.
+"""Forward model: how a sprite becomes an image by enlarging, resizing and compression.
 
 An image is modeled as a 24x24 sprite that was enlarged to 336x336 by nearest-neighbor upscaling,
 possibly resized once more by one of the usual filters, and then compressed. Up to the compression
@@ -23,9 +23,10 @@ from punkdata.images.sprite import SIDE_PX
 Floats: TypeAlias = NDArray[np.float64]
 Indices: TypeAlias = NDArray[np.intp]
 Samples: TypeAlias = NDArray[np.floating[Any]]
-"""float32 in large arrays, where half the bytes take half the time."""
+"""Floating-point samples; float32 in large arrays, which halves the computing time."""
 
 NUM_PIXELS = SIDE_PX * SIDE_PX
+"""Number of pixels of a sprite, 576."""
 UPSCALED_PX = 336
 """Side of the nearest-neighbor enlargement that galleries and image hosts start from."""
 
@@ -55,8 +56,8 @@ def resize_matrix(side: int, filter_name: str) -> Samples:
 def render(rgb: Floats, side: int, filter_name: str) -> Image.Image:
     """Return the sprite enlarged to 336x336 and resized to `side`, exactly as Pillow does it.
 
-    Pillow filters along the rows first and rounds in between. Filtering them before they are
-    repeated therefore gives the same image in half the time.
+    Pillow filters along the rows, rounds, and then filters along the columns. Filtering the 24 rows
+    before they are repeated therefore gives the same image in half the time.
     """
     image = Image.fromarray(np.rint(rgb).clip(0, 255).astype(np.uint8))
     image = image.resize((UPSCALED_PX, SIDE_PX), Image.Resampling.NEAREST)
@@ -68,8 +69,8 @@ def render(rgb: Floats, side: int, filter_name: str) -> Image.Image:
 def render_planes(planes: Floats, side: int, filter_name: str) -> Samples:
     """Return color planes as `render` enlarges them, by matrix products.
 
-    This is faster than `render`. A sample is rarely wrong by one, because Pillow's fixed-point
-    filter weights have few digits.
+    This is faster than `render`. In rare cases a sample differs by one, because Pillow's filter
+    weights are fixed-point numbers of low precision.
 
     Args:
         planes: (n, 24, 24), 0 to 255.

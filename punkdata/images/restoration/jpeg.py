@@ -1,4 +1,4 @@
-"""Likelihood of a JPEG image: its DCT coefficients, each known to half a quantization step.
+"""Likelihood of a JPEG image: its DCT coefficients, each known to within half a quantization step.
 
 For every block of 8x8 samples a JPEG stores 64 DCT coefficients, rounded to multiples of the steps
 in its quantization tables (ITU-T T.81), and it usually stores chroma at half the resolution. The
@@ -37,7 +37,9 @@ from punkdata.images.restoration.jpeg_planes import (
 from punkdata.images.restoration.observation import GaussianLikelihood
 
 COLOR_OFFSET_SD = (0.3, 0.3, 0.3)
+"""Value of `GaussianLikelihood.color_offset_sd` for images with the expected misfit."""
 OUTLIER_SD = (0.3, 0.3)
+"""Value of `GaussianLikelihood.outlier_sd` for images with the expected misfit."""
 EXPECTED_MISFIT = 0.2
 """Expected misfit of a correctly modeled image: the mean squared residual of the coefficients,
 relative to their error variance. It is far below 1, because most coefficients are 0 before they
@@ -47,9 +49,9 @@ UNUSUAL_MISFIT = 0.25
 OVERSHOOT_FACTORS = {"lanczos": 0.62, "bicubic": 0.85}
 """Factors that correct the misfit of filters whose overshoot is clipped at black and white."""
 MIN_LOG_ODDS = 7.0
-"""Log odds from which one of several candidates is the only match."""
+"""Minimum log odds of the best candidate against the second best for a unique match."""
 _MODEL_INDEX = (0, 1, 1)
-"""Which plane model luma, Cb and Cr use: both chroma planes share one."""
+"""Indices of the plane models of luma, Cb and Cr; both chroma planes share one model."""
 
 _COLOR_MATRIX = RGB_TO_YCBCR.astype(np.float32)
 
@@ -125,7 +127,7 @@ class JpegObservation:
         misfit = self._misfit(luma_error)
         self._last_luma_error = rgb, luma_error
         if self._side == UPSCALED_PX and misfit < EXPECTED_MISFIT:
-            return None  # without a resampling filter, nothing was clipped
+            return None  # Without a resampling filter, nothing was clipped.
         models = self._plane_models(best)
         ycbcr = self.to_ycbcr(np.rint(rgb)).reshape(NUM_PIXELS, 3).astype(np.float32)
         errors = [luma_error, *self._chroma_errors(planes)]
@@ -220,7 +222,7 @@ class JpegObservation:
         return [self._coefficient_error(planes[c], c) for c in (1, 2)]
 
     def _filter_misfit(self, filter_name: str) -> float:
-        """Return how badly the best sprite, in any colors, explains the image under a filter.
+        """Return the misfit under a filter of the best-fitting sprite, in arbitrary colors.
 
         Only the mean of each column of 8 luma samples is used; it distinguishes the filters nearly
         as well as all samples do.
@@ -235,7 +237,7 @@ class JpegObservation:
 def _likelihood(
     models: list[PlaneModel], information: Samples, misfit: float
 ) -> GaussianLikelihood:
-    """Return the likelihood, the less precise the more the misfit exceeds its expected value."""
+    """Return the likelihood, whose precision is reduced if the misfit exceeds `EXPECTED_MISFIT`."""
     trust = min(1.0, EXPECTED_MISFIT / max(misfit, 1e-9))
     luma, chroma = models[0].precision, models[1].precision
     if trust < 1:

@@ -17,11 +17,13 @@ class PlaneModel:
     """Linear model of one color plane: coefficients = rows @ sprite @ cols.T, each weighted."""
 
     rows: Samples
+    """Matrix from sprite rows to rows of coefficients, (n, 24)."""
     cols: Samples
+    """Matrix from sprite columns to columns of coefficients, (m, 24)."""
     precision: Samples
     """Precision matrix of the sprite's pixels, (576, 576)."""
     covariance: Samples
-    """Its inverse."""
+    """Covariance matrix of the sprite's pixels, the inverse of `precision`, (576, 576)."""
 
     def project(self, weighted: Samples) -> Samples:
         """Return the information vector (576,) from coefficients multiplied by their weights."""
@@ -61,10 +63,10 @@ def plane_model(
 
 
 def coefficient_weights(steps: tuple[int, ...]) -> tuple[float, ...]:
-    """Return 1 over the error variance of the 64 coefficients.
+    """Return the weights of the 64 coefficients: 1 / the variance of their errors.
 
-    The error is that of rounding to multiples of the step, plus that of rounding the samples to
-    integers before: uniform errors of variance step²/12 and 1/12.
+    There are two uniform errors: rounding to multiples of the step has the variance step²/12, and
+    rounding the samples to integers before has the variance 1/12.
     """
     step = np.array(steps, np.float64)
     return tuple((12 / (step * step + 1)).reshape(-1))
@@ -74,7 +76,7 @@ def coefficient_weights(steps: tuple[int, ...]) -> tuple[float, ...]:
 def horizontal_basis(
     side: int, filter_name: str, steps: tuple[int, ...]
 ) -> tuple[Samples, Samples]:
-    """Return a basis of the coefficients, without vertical frequency, that sprites can produce.
+    """Return a basis of the coefficients of vertical frequency 0 that sprites can produce.
 
     Returns:
         The square roots of the coefficients' weights (n,), and an orthonormal basis (n, 24) of the

@@ -33,6 +33,7 @@ from punkdata.images.restoration.observation import (
 from punkdata.images.sprite import SIDE_PX
 
 MAX_STEPS = 80
+"""Maximum number of steps of one search."""
 PARALLEL_STEPS = 6
 """Number of initial steps that change several pixels at once."""
 
@@ -42,14 +43,14 @@ _LOG_GAMMA = np.array([lgamma(n + CONCENTRATION) for n in range(NUM_PIXELS + 1)]
 _CORNERS = [0, SIDE_PX - 1, NUM_PIXELS - SIDE_PX, NUM_PIXELS - 1]
 _PIXELS = np.arange(NUM_PIXELS)
 _MIN_GAIN = np.float32(-1e-3)
-"""Energy change above which a change is not worth making."""
+"""Energy change, negative, that a change must reach to be made."""
 _CLIPPED_LEVEL = 120
 """YCbCr value beyond which a decoder may have clipped the color."""
 _CLIPPED_VARIANCE = np.float32(4)
 
 
 class MapSearch:
-    """The color of each pixel, and the energy of changing it.
+    """State of the search: the color of each pixel, and the energy of changing it.
 
     Attributes:
         indices: Color of each pixel, as an index into `colors`: (576,).
@@ -58,17 +59,20 @@ class MapSearch:
             the background.
         background: Background color in YCbCr, (3,).
         ycbcr: Candidate colors over the background, (colors, 3).
-        offsets: Offset of each candidate color that all of its pixels share, (colors, 3).
+        offsets: YCbCr offset that all pixels of a candidate color share, (colors, 3).
         counts: Number of pixels of each candidate color, (colors,).
         used: Indices of the colors that at least one pixel has, (n,).
         membership: 1 for the pixels of each used color, otherwise 0: (n, 576).
         used_precision: Precision between the used colors, (3, n, n).
-        gradient: Gradient of the energy by each pixel's YCbCr values, (576, 3).
+        gradient: Gradient of the energy with respect to each pixel's YCbCr values, (576, 3).
+        levels: YCbCr values of each pixel, with the offset of its color, (576, 3).
+        pixel_precision: Precision between the used colors and the pixels, (3, n, 576).
+        variance_groups: Indices of the colors, grouped by equal `offset_variance`.
         offset_variance: Prior variance of each color's offset, (colors, 3).
         pixel_energies: After convergence, the energy of giving one pixel another color,
             (576, colors).
         color_energies: After convergence, the energy of giving all pixels of a used color another
-            one, (n, colors).
+            color, (n, colors).
         converged: True if no single change improves the result.
     """
 
@@ -102,7 +106,7 @@ class MapSearch:
         return rgb[indices].reshape(SIDE_PX, SIDE_PX, 3)
 
     def run(self, likelihood: GaussianLikelihood) -> None:
-        """Change the assignment until no single change lowers the energy, or `MAX_STEPS`."""
+        """Lower the energy until no single change lowers it further, or for `MAX_STEPS` steps."""
         self.likelihood = likelihood
         self.precision = likelihood.conditional_precision()
         self.converged = False
@@ -129,7 +133,7 @@ class MapSearch:
                 is_fitted = False
 
     def find_background_like(self) -> Indices:
-        """Return the candidates that a single pixel cannot distinguish from the background."""
+        """Return the indices of colors that one pixel cannot distinguish from the background."""
         offset_variance = np.square(self.likelihood.color_offset_sd).astype(np.float32)
         variance = offset_variance + np.float32(0.25) + (1 / self.precision).max(axis=0)
         distances = ((self.ycbcr - self.background) ** 2 / (2 * variance)).sum(axis=1)
@@ -170,7 +174,7 @@ class MapSearch:
         return ycbcr
 
     def _fit_offsets(self) -> bool:
-        """Fit the background and the offsets by one Newton step; return True if it sufficed."""
+        """Fit the background and the offsets by one Newton step. Returns True if they converged."""
         # Decoders clip colors beyond black, white and the most saturated ones.
         is_clipped: NDArray[np.bool_] = np.abs(self.ycbcr).max(axis=1) > _CLIPPED_LEVEL
         usual = np.square(self.likelihood.color_offset_sd).astype(np.float32)
@@ -239,7 +243,7 @@ class MapSearch:
         return energies
 
     def _color_change_energies(self) -> Samples:
-        """Return the energies of giving all pixels of a used color another one: (n, colors)."""
+        """Return the energies of giving all pixels of a used color another color, (n, colors)."""
         slope = self.membership @ self.gradient
         precision = np.diagonal(self.used_precision, axis1=1, axis2=2).T
         levels = (self.ycbcr + self.offsets)[self.used]
@@ -254,7 +258,7 @@ class MapSearch:
         energies[:, self.used] += _LOG_GAMMA[n] + _LOG_GAMMA[m] - _LOG_GAMMA[0] - merged
         energies -= current[:, None]
         energies[rows, self.used] = 0
-        energies[self.used == 0] = np.inf  # the background is never replaced
+        energies[self.used == 0] = np.inf  # The background is never replaced.
         energies[self.used == 0, 0] = 0
         return energies
 

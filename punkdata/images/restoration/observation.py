@@ -1,4 +1,4 @@
-"""What an image says about the sprite that it shows: a Gaussian likelihood of 576 pixels.
+"""Observed images, and the Gaussian likelihood of a sprite's 576 pixels that they give.
 
 Weighting the samples of an image by the size of their errors gives a Gaussian likelihood of the
 sprite's pixels, that is, weighted least squares in normal equations. `JpegObservation` in jpeg.py
@@ -31,7 +31,7 @@ class GaussianLikelihood:
     information: Samples
     """Information vector of each plane, (576, 3)."""
     color_offset_sd: tuple[float, ...]
-    """Standard deviation, per plane, of an error that all pixels of one color share (rounding)."""
+    """Standard deviation, per plane, of the rounding error that all pixels of one color share."""
     outlier_sd: tuple[float, float]
     """Size, in luma and chroma, of the codec's occasional large errors in one small patch."""
 
@@ -56,16 +56,16 @@ class GaussianLikelihood:
 
 
 class Observation(Protocol):
-    """An observed image, decoded as far as its likelihood needs.
+    """An observed image, which gives the likelihood of every sprite.
 
     In all methods `rgb` is a candidate sprite, float (24, 24, 3) from 0 to 255.
     """
 
     rerender_odds: float
-    """Odds of the alternatives above which `find_unique_match` is worth its time."""
+    """Odds of the alternatives above which `restore` calls `find_unique_match`."""
 
     def least_squares_estimate(self) -> Samples:
-        """Return the most likely sprite if any color were possible: YCbCr (576, 3)."""
+        """Return the most likely sprite in arbitrary colors, YCbCr (576, 3)."""
 
     def likelihood(self) -> GaussianLikelihood:
         """Return the likelihood from the image alone."""

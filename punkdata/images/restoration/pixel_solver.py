@@ -1,4 +1,4 @@
-"""Choice of the informative rows of an image, and least squares along one axis.
+"""Selection of the informative rows of an image, and least squares along one axis.
 
 An image is a separable enlargement, so the same rows and the same solver serve for its columns.
 """
@@ -14,7 +14,9 @@ from punkdata.images.restoration.forward_model import Floats, Indices, Samples, 
 from punkdata.images.sprite import SIDE_PX
 
 _LARGE_BLOCK_PX = 13
+"""Side of a block, in pixels, above which the rows near its border are ignored."""
 _BORDER_PX = 4
+"""Distance to the border of a block, in pixels, up to which a row counts as near."""
 _BORDER_WEIGHT = 0.03
 """Weight of rows near the border of a block, relative to inner rows."""
 
@@ -35,7 +37,7 @@ def _distance_to_border(side: int) -> Floats:
 
 @lru_cache(32)
 def sampled_rows(side: int) -> Indices:
-    """Return the rows, and columns, that are used at all: a subset in large images."""
+    """Return the indices of the rows, and columns, that are used; in large images, a subset."""
     if not is_large(side):
         return np.arange(side)
     return np.flatnonzero(_distance_to_border(side) > _BORDER_PX)[:: max(1, side // 400)]

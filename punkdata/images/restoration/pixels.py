@@ -37,15 +37,16 @@ from punkdata.images.sprite import SIDE_PX
 WEBP_QUALITIES = (80, 75, 90, 85, 95, 70, 60)
 """Quality settings that are tried when a WebP is encoded again, the most common first."""
 MAX_REENCODED_PX = 640
-"""Side above which no WebP is encoded again, because that takes long."""
+"""Side in pixels above which a WebP is not encoded again, because that would be slow."""
 SINGLE_MATCH_ODDS = 0.5
-"""Odds of the alternatives below which one candidate that encodes to the same file is accepted
-without trying the others: two sprites hardly ever encode to the same file."""
+"""Odds of the alternatives below which the first candidate is accepted if it encodes to the same
+pixels, without trying the others: two sprites hardly ever encode to the same pixels."""
 MIN_RESIDUAL_ROWS = 120
 """Approximate number of rows, and of columns, from which the size of the errors is measured."""
 USUAL_Q_IDX = 32
 """`base_q_idx` of AVIFs of quality 90, for which the error sizes below hold."""
 MAX_Q_IDX = 255
+"""Largest `base_q_idx`, that is, the coarsest quantization."""
 ERROR_CORRELATION = 3.0
 """Ratio of the actual error of a block's mean to that of independent pixel errors."""
 
@@ -62,7 +63,7 @@ class _ErrorModel:
     """
 
     min_block_px: float
-    """Image pixels per sprite pixel from which the values hold; below, errors are larger."""
+    """Minimum image pixels per sprite pixel for which the values hold; below, errors are larger."""
     block_sd: tuple[float, float, float]
     """Error of a sprite pixel, in addition to the measured error."""
     color_offset_sd: tuple[float, float, float]
@@ -94,12 +95,12 @@ class PixelObservation:
         was_transparent: bool = False,
         q_idx: int | None = None,
     ) -> None:
-        """Fit the sprite by least squares, with the resampling filter that explains most.
+        """Fit the sprite by least squares, with the best-fitting resampling filter.
 
         Args:
             image: A square image in RGB.
             data: The file that the image was read from; empty if the image was changed since.
-            was_transparent: Whether the image was composited onto a background here.
+            was_transparent: Whether the caller composited the image onto a background.
             q_idx: `base_q_idx` of an AVIF, 0 to 255; None for other formats.
         """
         self._format = image.format or ""
@@ -122,7 +123,7 @@ class PixelObservation:
         model = _ERROR_MODELS.get(self._format, _OTHER_ERROR_MODEL)
         self._error_scale = max(1.0, model.min_block_px * SIDE_PX / self._side) ** 2
         self._deviation_scale = 1.0
-        # Subsampled chroma is affected most in small images, and already in larger ones.
+        # Chroma subsampling adds errors to small images, up to a third larger than those above.
         self._chroma_scale = max(1.0, model.min_block_px * 1.33 * SIDE_PX / self._side) ** 3
         if q_idx is not None:
             # Up to an index of 100, the step is nearly proportional to it (AV1 specification,
@@ -170,7 +171,7 @@ class PixelObservation:
         deviation = self.least_squares_estimate() - self.to_ycbcr(flat)
         membership = color_of == np.arange(len(first))[:, None]
         means = membership @ deviation / membership.sum(axis=1, keepdims=True)
-        is_foreground = color_of[0] != np.arange(len(first))  # pixel 0 shows the background
+        is_foreground = color_of[0] != np.arange(len(first))  # Pixel 0 shows the background.
         mean_squares = (means[is_foreground] ** 2).mean(axis=0)
         rms = np.sqrt([mean_squares[0], mean_squares[1:].mean()])
         scale = float((rms / limits).max()) ** 4
@@ -204,9 +205,9 @@ class PixelObservation:
             for filter_name in candidate_filters(self._side):
                 first = self._differing_fraction(candidates[0], filter_name, quality)
                 if first is None:
-                    break  # the file size indicates another quality, whatever the filter
+                    break  # The file size indicates another quality, whatever the filter.
                 if first > 0.1:
-                    continue  # the whole image differs, not only where sprites do: another filter
+                    continue  # The whole image differs, so another filter was used.
                 if first == 0 and odds < SINGLE_MATCH_ODDS:
                     return 0
                 others = [

@@ -1,7 +1,7 @@
-"""The restored sprite of an observed image, and the probability that it is right.
+"""The restored sprite of an observed image, and the probability that it is correct.
 
-map_search.py finds the most probable sprite. This module then weighs against it all sprites that
-differ from it in one pixel or in one color, and so estimates its posterior probability.
+map_search.py finds the most probable sprite. This module estimates its posterior probability by
+comparing it with all sprites that differ from it in one pixel or in one color.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ MAX_ALTERNATIVES = 5
 """Largest number of alternative sprites whose renderings are compared with the image."""
 
 OUTLIER_RATE = 0.3
-"""Prior odds of an error of size `outlier_sd` in one patch of `OUTLIER_PATCH_PX` sprite pixels."""
+"""Prior odds of an error of size `outlier_sd` in one patch of `OUTLIER_PATCH_PX` pixels."""
 OUTLIER_PATCH_PX = 3
+"""Number of sprite pixels that one outlier affects."""
 
 _PIXELS = np.arange(NUM_PIXELS)
 _LIKELY_ENERGY, _POSSIBLE_ENERGY = 7, 14
-"""Energies up to which alternatives are examined one by one, and counted in the odds."""
+"""Maximum energies of alternatives that are examined one by one, and that count in the odds."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Plain backgrounds are removed, or refused where they may belong to the punk."""
+"""Removal of plain backgrounds, and refusal of those that may belong to the punk."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_half_transparent_mixture_is_exact_or_refused(
     smoke[5:15, 5:15] = (0, 0, 0, 255)
     for row, color in enumerate(PALETTE[PALETTE[:, 3] == 128]):
         smoke[8 + row, 8] = color
-    # Image libraries differ in how they round the mixture and in what they take for half.
+    # Image libraries round the mixture differently, and represent one half as 128/255 or 0.5.
     opacity = np.where(smoke[..., 3:] == 128, alpha, smoke[..., 3:] / 255)
     mixed = round_(smoke * opacity + gray * (1 - opacity))
     mixed[..., 3] = 255

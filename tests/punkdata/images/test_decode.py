@@ -72,7 +72,7 @@ def test_on_chain_svg_is_exact(wrap: Callable[[str], str]) -> None:
     decoded = decode_image(wrap(svg_uri(make_color_chart())).encode())
     assert (decoded.sprite == make_color_chart()).all()
     assert (decoded.scale, decoded.background, decoded.confidence) == (1, None, 1)
-    assert decoded.sprite.flags.writeable  # torch warns about read-only arrays
+    assert decoded.sprite.flags.writeable  # torch warns about read-only arrays.
 
 
 def test_color_of_transparent_pixels_is_ignored() -> None:
@@ -194,7 +194,7 @@ def test_png_with_very_many_chunks_is_refused() -> None:
 
 def test_any_flipped_bit_in_a_png_is_detected() -> None:
     png = png_bytes(PUNK.sprite)
-    for bit in range(8 * 8, 8 * len(png)):  # the signature's 8 bytes decide the format
+    for bit in range(8 * 8, 8 * len(png)):  # The 8 bytes of the signature decide the format.
         data = bytearray(png)
         data[bit // 8] ^= 1 << bit % 8
         with pytest.raises(ImageError):
@@ -206,8 +206,8 @@ def test_damaged_png_raises_only_image_errors() -> None:
     rng = np.random.default_rng(0)
     for _ in range(300):
         data = bytearray(png)
-        for at in rng.integers(8, len(data), 3):
-            data[at] = rng.integers(256)
+        for position in rng.integers(8, len(data), 3):
+            data[position] = rng.integers(256)
         try:
             decode_image(bytes(data[: rng.integers(1, len(data) + 1)]))
         except ImageError:

@@ -117,7 +117,7 @@ def test_damaged_image_raises_only_image_errors(kind: str) -> None:
     rng = np.random.default_rng(0)
     for _ in range(60):
         data = bytearray(original)
-        for at in rng.integers(len(data), size=3):
-            data[at] = rng.integers(256)
+        for position in rng.integers(len(data), size=3):
+            data[position] = rng.integers(256)
         with suppress(ImageError):
             decode_image(bytes(data[: rng.integers(1, len(data) + 1)]))

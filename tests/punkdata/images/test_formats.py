@@ -105,9 +105,9 @@ def test_unsupported_size_is_refused(kind: str, size: tuple[int, int]) -> None:
 
 def test_jpeg_with_very_many_scans_is_refused() -> None:
     data = encode_image(IMAGE, "JPEG", progressive=True)
-    at = data.index(b"\xff\xda")
+    offset = data.index(b"\xff\xda")
     with pytest.raises(ImageError, match="more than 100 scans"):
-        open_image(data[:at] + data[at:-2] * 20 + data[-2:])
+        open_image(data[:offset] + data[offset:-2] * 20 + data[-2:])
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])

@@ -1,4 +1,4 @@
-"""Nearest-neighbor upscaling is inverted exactly, and nothing else is taken for it."""
+"""Nearest-neighbor upscaling is inverted exactly, and all other images are rejected."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from punkdata.images.sprite import zero_transparent
 
 
 def upscale(side: int, intermediate: int = 24) -> np.ndarray:
-    """Return the sprite of all colors, upscaled to one side and then to another."""
+    """Return the color chart, upscaled to side `intermediate` and then to `side`."""
     image = Image.fromarray(make_color_chart())
     image = image.resize((intermediate, intermediate), Image.Resampling.NEAREST)
     return np.asarray(image.resize((side, side), Image.Resampling.NEAREST)).copy()

@@ -1,4 +1,4 @@
-"""The palette has the collection's colors, and every color finds its index."""
+"""The palette of the collection, and the lookup of color indices."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Any PNG decodes as by Pillow, and the PNGs of snapshots decode to the sprites they were made of.
+"""`read_png` decodes any PNG like Pillow, and the PNGs of snapshots decode to their sprites.
 
-`read_png` does not decode repeated rows, so most tests compare it with Pillow.
+Most tests compare `read_png` with Pillow, because it skips repeated rows.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def read_by_pillow(data: bytes) -> np.ndarray:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_rows_with_any_filters_are_read_repeated_or_not(seed: int) -> None:
+def test_rows_with_any_filter_are_read_exactly(seed: int) -> None:
     rng = np.random.default_rng(seed)
     pixels = rng.integers(0, 256, (SIDE, SIDE, 4), np.uint8)
     for y in np.flatnonzero(rng.random(SIDE - 1) < 0.6):
@@ -91,7 +91,7 @@ def test_first_row_of_zeros_is_read(filter_type: int) -> None:
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
 @pytest.mark.parametrize("side", [24, 60, 125, 336])
-def test_all_color_modes_are_read_as_by_pillow(mode: str, side: int) -> None:
+def test_all_color_modes_are_read_like_by_pillow(mode: str, side: int) -> None:
     image = enlarge_sprite(FakePunk(3, "Ape", ["Mole"]).sprite, side).convert(mode)
     for options in ({}, {"transparency": 0} if mode in "1LP" else {"bits": 8}):
         data = encode_image(image, "PNG", **options)
@@ -192,9 +192,9 @@ def test_decode_sprites_bounds_memory_for_wrong_sizes(num_bytes: int) -> None:
     assert peak_bytes < 1_000_000
 
 
-@pytest.mark.parametrize("at", range(45, 80, 5))
-def test_decode_sprites_detects_a_changed_byte(at: int) -> None:
+@pytest.mark.parametrize("offset", range(45, 80, 5))
+def test_decode_sprites_detects_a_changed_byte(offset: int) -> None:
     png = bytearray(encode_png(PUNK.sprite))
-    png[at] ^= 0x55
+    png[offset] ^= 0x55
     with pytest.raises(DataError, match="damaged"):
         decode_sprites([bytes(png)])

@@ -13,7 +13,7 @@ PUNK = make_punks(3)[2]
 
 
 def read_indices(image: Image.Image, **options: object) -> list[int | None]:
-    """Return the indices of AVIFs of decreasing quality."""
+    """Return the quantizer indices of AVIFs of decreasing quality."""
     qualities = (100, 95, 90, 85, 80, 70, 60, 40, 0)
     return [read_base_q_idx(encode_image(image, "AVIF", quality=q, **options)) for q in qualities]
 
@@ -47,7 +47,7 @@ def test_index_is_found_with_other_encoder_options(options: dict[str, object]) -
         assert read_base_q_idx(changed) == read_base_q_idx(default)
 
 
-def test_index_is_that_of_the_colors_not_of_the_alpha_channel() -> None:
+def test_index_belongs_to_the_colors_not_to_the_alpha_channel() -> None:
     transparent = Image.fromarray(PUNK.sprite).resize((336, 336), Image.Resampling.NEAREST)
     opaque = enlarge_sprite(PUNK.sprite, 336)
     for quality in (90, 60):
@@ -70,7 +70,7 @@ def test_damaged_file_gives_an_index_or_none_but_no_error() -> None:
     rng = np.random.default_rng(0)
     for _ in range(2000):
         data = bytearray(original[: rng.integers(1, len(original) + 1)])
-        for at in rng.integers(0, len(data), 4):
-            data[at] = rng.integers(256)
+        for position in rng.integers(0, len(data), 4):
+            data[position] = rng.integers(256)
         index = read_base_q_idx(bytes(data))
         assert index is None or 0 <= index <= 255
