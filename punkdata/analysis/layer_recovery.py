@@ -46,12 +46,12 @@ def recover_layers(
     """Recover the layers of a collection from its images and labels.
 
     Args:
-        indices: palette indices of the images, integer (N, 576).
+        indices: Palette indices of the images, integer (N, 576).
         labels: bool (N, 92), in the order of `LABELS`.
-        report: progress callback, called with the number of finished pixels and the total.
+        report: Progress callback, called with the number of finished pixels and the total.
 
     Raises:
-        DataError: no z-order is consistent with the images.
+        DataError: No z-order is consistent with the images.
     """
     types, has_accessory = labels[:, : len(TYPES)].argmax(axis=1), labels[:, len(TYPES) :]
     skins = np.where(np.isin(types, _HUMAN_TYPE_IDS), indices[:, SKIN_PIXEL], UNKNOWN_COLOR)
@@ -91,24 +91,24 @@ def recover_layers(
 
 
 class _PixelSolution(NamedTuple):
-    """What one pixel position implies for the n punks of a body."""
+    """Solution at one pixel position for the n punks of a body."""
 
     stack: PixelStack
     colors: ColorIndices
     """Reconstructed color of each punk, int16 (n,)."""
     is_visible: BoolArray
-    """True where removing the accessory changes this pixel, (n, 87)."""
+    """True where removing the accessory changes this pixel, bool (n, 87)."""
     is_undecidable: BoolArray
-    """True where no punk shows the color of this pixel without the accessory, (n, 87)."""
+    """True where no punk shows the color of this pixel without the accessory, bool (n, 87)."""
 
 
 class _BodySolver:
     """Layer recovery for the punks of one body, whose accessories have the same sprites.
 
     Args:
-        indices: palette indices of the images, int16 (n, 576).
+        indices: Palette indices of the images, int16 (n, 576).
         has_accessory: bool (n, 87).
-        base: index of each punk's base, one for each type and skin, (n,).
+        base: Index of the base (type and skin) of each punk, (n,).
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class _BodySolver:
     ) -> None:
         self.indices, self.has_accessory, self.base = indices, has_accessory, base
         self.changes_pixel = np.zeros((len(ACCESSORIES), indices.shape[1]), bool)
-        """True where an accessory changes a pixel of any punk, (87, 576)."""
+        """True where an accessory changes a pixel of any punk, bool (87, 576)."""
         pairs = self._single_accessory_pairs()
         for with_it, without_it, accessory in pairs:
             self.changes_pixel[accessory] |= indices[with_it] != indices[without_it]
@@ -138,7 +138,7 @@ class _BodySolver:
         """Return all accessories from the bottom to the top; ties are broken arbitrarily.
 
         Raises:
-            DataError: the overlaps form a cycle.
+            DataError: The overlaps form a cycle.
         """
         # The usual color of each accessory at each pixel, from the pairs that isolate it.
         counts: defaultdict[tuple[int, int], Counter[int]] = defaultdict(Counter)
@@ -242,14 +242,14 @@ class _BodySolver:
             self.changes_pixel[best, pixel] = True
 
     def find_joint_occlusion(self, stacks: Sequence[PixelStack], occluded: BoolArray) -> BoolArray:
-        """Return the occluded accessories of punks from which they cannot all be removed.
+        """Return the occluded accessories that cannot all be removed from their punk at once.
 
-        Each of two accessories may be occluded only because of the other one. Then the images do
-        not determine which of them is visible.
+        For example, each of two accessories may be occluded only because the other one is present.
+        The images then do not determine which of them is visible.
 
         Args:
-            stacks: the layers of all pixels.
-            occluded: accessories that can each be removed without changing a pixel, (n, 87).
+            stacks: The layers of all pixels.
+            occluded: Accessories that can each be removed without changing a pixel, bool (n, 87).
 
         Returns:
             bool (n, 87).

@@ -21,6 +21,7 @@ ColorIndices = NDArray[np.integer]
 """Colors as indices into the palette; UNKNOWN_COLOR where a color cannot be determined."""
 
 UNKNOWN_COLOR = -1
+"""Color index that marks a color that no punk shows."""
 SKIN_PIXEL = 23 * 24 + 9
 """Flat index of the pixel that shows a human's skin tone: on the neck (row 23, column 9), where no
 accessory covers it."""
@@ -31,7 +32,7 @@ class PixelStack:
     """The layers at one pixel position, for all punks that share a body."""
 
     base_colors: tuple[int, ...]
-    """Color of each base; UNKNOWN_COLOR where every punk with that base has an overlay."""
+    """Color of each base; UNKNOWN_COLOR if every punk with that base has an accessory here."""
     accessories: tuple[int, ...]
     """Accessories that change this pixel, in z-order from the bottom to the top."""
     overlays: dict[int, dict[int, int]]
@@ -41,8 +42,8 @@ class PixelStack:
         """Return the color of this pixel, or UNKNOWN_COLOR if no punk shows it.
 
         Args:
-            base: index into `base_colors`.
-            accessories: a subset of `self.accessories`, in the same z-order.
+            base: Index into `base_colors`.
+            accessories: A subset of `self.accessories`, in the same z-order.
         """
         color = self.base_colors[base]
         for accessory in accessories:
@@ -84,15 +85,15 @@ class Layers:
         """Render a punk from its layers.
 
         Args:
-            punk_type: index into `TYPES`.
-            skin: palette index of the skin color; UNKNOWN_COLOR for zombies, apes and aliens.
-            accessories: indices into `ACCESSORIES`, in any order.
+            punk_type: Index into `TYPES`.
+            skin: Palette index of the skin color; UNKNOWN_COLOR for zombies, apes and aliens.
+            accessories: Indices into `ACCESSORIES`, in any order.
 
         Returns:
             int16 (576,) palette indices; UNKNOWN_COLOR for pixels that no punk shows.
 
         Raises:
-            ValueError: no punk has this type and skin.
+            ValueError: No punk has this type and skin.
         """
         body = int(punk_type == TYPE_IDS["Female"])
         base = self.bases[body].index((punk_type, skin))

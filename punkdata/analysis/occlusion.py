@@ -40,28 +40,28 @@ class LabelOcclusion(NamedTuple):
 
 @dataclass(frozen=True)
 class OcclusionReport:
-    """The layers of a snapshot's punks, by ascending punk number, and the labels they occlude."""
+    """The recovered layers of a snapshot's punks, and the labels that are occluded by them."""
 
     punk_ids: NDArray[np.int32]
-    """Punk numbers, ascending, (N,)."""
+    """Ids of the punks, ascending, int32 (N,)."""
     pixels_sha256: list[str]
     """SHA-256 (hex) of the pixels of each punk."""
     sprites: NDArray[np.uint8]
-    """RGBA images, (N, 24, 24, 4)."""
+    """RGBA sprites, uint8 (N, 24, 24, 4)."""
     has_accessory: BoolArray
-    """Accessory labels of each punk, (N, 87)."""
+    """Accessory labels of each punk, bool (N, 87)."""
     layers: Layers
     """Layers that were recovered from these images and labels."""
 
     @property
     def mismatched_ids(self) -> list[int]:
-        """Numbers of the punks that the recovered layers do not reconstruct exactly."""
+        """Ids of the punks that the recovered layers do not reconstruct exactly."""
         indices = palette_indices(self.sprites).reshape(len(self.sprites), -1)
         return [int(i) for i in self.punk_ids[(self.layers.reconstructed != indices).any(axis=1)]]
 
     @property
     def occluded_accessories(self) -> dict[int, tuple[str, ...]]:
-        """Names of the occluded accessories of each punk that has any, by punk number."""
+        """Names of the occluded accessories of each punk that has any, by punk_id."""
         return {
             int(self.punk_ids[row]): tuple(ACCESSORIES[a] for a in np.flatnonzero(flags))
             for row, flags in enumerate(self.layers.occluded)
@@ -85,13 +85,13 @@ class OcclusionReport:
 def analyze_occlusion(
     snapshot: Snapshot, report: Callable[[int, int], None] = lambda done, total: None
 ) -> OcclusionReport:
-    """Recover the layers of a snapshot's punks and find the labels that they occlude.
+    """Recover the layers of a snapshot's punks and find the occluded labels.
 
     Args:
-        report: progress callback, called with the number of finished pixels and the total.
+        report: Progress callback, called with the number of finished pixels and the total.
 
     Raises:
-        DataError: the snapshot is damaged, or no z-order is consistent with its images.
+        DataError: The snapshot is damaged, or no z-order is consistent with its images.
     """
     columns = ["punk_id", "image", "labels", "pixels_sha256"]
     punks = snapshot.punks("all", columns).sort_by("punk_id")
@@ -129,12 +129,12 @@ def render_layers(analysis: OcclusionReport) -> Image.Image:
         ("male", "female"), analysis.layers.pixels, analysis.layers.z_orders, strict=True
     ):
         sprites = np.zeros((len(z_order), SIDE_PX * SIDE_PX, 4), np.uint8)
-        for at, stack in enumerate(pixels):
+        for pixel, stack in enumerate(pixels):
             for accessory, overlay in stack.overlays.items():
                 colors = [color for color in overlay.values() if color != UNKNOWN_COLOR]
                 if colors:
                     most_common = max(colors, key=colors.count)
-                    sprites[z_order.index(accessory), at] = PALETTE[most_common]
+                    sprites[z_order.index(accessory), pixel] = PALETTE[most_common]
         tiles = sprites.reshape(-1, SIDE_PX, SIDE_PX, 4)
         for start in range(0, len(z_order), _SPRITES_PER_ROW):
             stop = min(start + _SPRITES_PER_ROW, len(z_order))

@@ -26,18 +26,19 @@ TYPE_COLORS = dict(zip(TYPES, ("#0d8a92", "#b5530b", "#b8508f", "#2b5fb8", "#2d8
 BAR_COLOR = "#3d83c0"
 NO_DATA_COLOR = "#d5dae0"
 MIN_PRICE_ETH = 0.001
-"""Lowest price shown over time; sales below it are regarded as gifts."""
+"""Lowest price in ETH that is shown over time; sales below it are regarded as gifts."""
 DPI = 140
+"""Resolution of the charts in pixels per inch."""
 
 
 def plot_png(name: str, snapshot: Snapshot) -> bytes:
     """Return a chart as PNG.
 
     Args:
-        name: a key of `PLOTS`.
+        name: A key of `PLOTS`.
 
     Raises:
-        DataError: the snapshot is damaged, or lacks the data that this chart needs.
+        DataError: The snapshot is damaged, or lacks the data that this chart needs.
     """
     plot = PLOTS[name](snapshot)
     file = io.BytesIO()
@@ -51,7 +52,7 @@ def plot_png(name: str, snapshot: Snapshot) -> bytes:
 
 
 def plot_first_100(snapshot: Snapshot) -> Image.Image:
-    """Draw the 100 punks with the lowest numbers, each 96 pixels wide."""
+    """Draw the 100 punks with the lowest ids in a grid, each 96 pixels wide."""
     punks = snapshot.punks(columns=["punk_id", "image"]).sort_by("punk_id").slice(0, 100)
     return montage(extract_sprites(punks), columns=10, scale=4)
 
@@ -60,7 +61,7 @@ def plot_price_by_type(snapshot: Snapshot) -> Figure:
     """Plot the average and the median price of all ETH sales of each type.
 
     Raises:
-        DataError: the snapshot has no ETH sales.
+        DataError: The snapshot has no ETH sales.
     """
     prices = load_eth_sales(snapshot).groupby("type")["price_eth"]
     table = prices.agg(["mean", "median", "count"]).reindex(TYPES).dropna()
@@ -86,7 +87,7 @@ def plot_price_over_time(snapshot: Snapshot) -> Figure:
     """Plot every sale of at least 0.001 ETH, and the median of each month, for each type.
 
     Raises:
-        DataError: the snapshot has no ETH sales.
+        DataError: The snapshot has no ETH sales.
     """
     sales = load_eth_sales(snapshot)
     num_omitted = int((sales["price_eth"] < MIN_PRICE_ETH).sum())
@@ -162,7 +163,7 @@ def plot_label_visibility(snapshot: Snapshot) -> Figure:
     """Plot the share of punks with each accessory on which it is occluded.
 
     Raises:
-        DataError: the snapshot has schema 1, which does not record occluded accessories.
+        DataError: The snapshot has schema 1, which does not record occluded accessories.
     """
     punks = snapshot.punks()
     if "hidden_accessories" not in punks.column_names:
@@ -194,7 +195,7 @@ PLOTS: dict[str, Callable[[Snapshot], Figure | Image.Image]] = {
     "co-occurrence": plot_co_occurrence,
     "label-visibility": plot_label_visibility,
 }
-"""Functions that draw the charts, by the name that the command `plot` takes."""
+"""Chart functions by name; the names are the arguments of `punkdata plot`."""
 PRICE_PLOTS = ("price-by-type", "price-over-time")
 """Names of the charts that need sales."""
 
@@ -223,7 +224,7 @@ def load_eth_sales(snapshot: Snapshot) -> pd.DataFrame:
     """Return the sales with a price in ETH: punk_id, sold_at (UTC), price_eth and type.
 
     Raises:
-        DataError: there are none.
+        DataError: There are none.
     """
     sales = snapshot.sales(["punk_id", "sold_at", "price_eth"])
     frame = pd.DataFrame() if sales is None else sales.to_pandas().dropna(subset="price_eth")

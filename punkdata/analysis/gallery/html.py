@@ -33,6 +33,7 @@ SCRIPTS = (
 )
 """Names of the scripts in `page/`, in the order in which they are joined."""
 MAX_COLORS = 256
+"""Largest number of colors, because an index is one byte."""
 
 SALES_COLUMNS = {
     "saleCount": "sale_count",
@@ -41,15 +42,15 @@ SALES_COLUMNS = {
     "highest": "highest_sale_eth",
     "listing": "best_listing_eth",
 }
-"""Columns of a snapshot about sales and listings, by their name in the page."""
+"""Columns about sales and listings: from the name in the page's data to that in the snapshot."""
 
 
 def render_gallery(snapshot: Snapshot) -> str:
     """Return the HTML of the gallery.
 
     Raises:
-        DataError: a file is damaged, or the sprites have more than 256 colors.
-        NetworkError, RefusedError: a remote snapshot cannot be downloaded.
+        DataError: A file is damaged, or the sprites have more than 256 colors.
+        NetworkError, RefusedError: A remote snapshot cannot be downloaded.
     """
     punks, sales = snapshot.punks(), snapshot.sales(["punk_id", "sold_at", "price_eth"])
     # Sorting by labels places similar sprites side by side, which halves their compressed size.
@@ -77,8 +78,8 @@ def build_page_data(snapshot: Snapshot, punks: pa.Table, sales: pa.Table | None)
     unknown values are null.
 
     Args:
-        punks: all punks of the snapshot, in any order.
-        sales: the columns punk_id, sold_at and price_eth; None if the snapshot has no sales.
+        punks: All punks of the snapshot, in any order.
+        sales: The columns punk_id, sold_at and price_eth; None if the snapshot has no sales.
     """
     source = snapshot.manifest.source
     ids = punks.column("punk_id").to_pylist()
@@ -103,11 +104,11 @@ def build_page_data(snapshot: Snapshot, punks: pa.Table, sales: pa.Table | None)
     data["lastSoldAt"] = _to_unix_seconds(punks.column("last_sold_at"))
     if sales is not None:
         row_of = {punk_id: row for row, punk_id in enumerate(ids)}
-        of_these = sales.filter(pc.is_in(sales.column("punk_id"), pa.array(ids, pa.int32())))
+        page_sales = sales.filter(pc.is_in(sales.column("punk_id"), pa.array(ids, pa.int32())))
         data["sales"] = {
-            "row": [row_of[punk_id] for punk_id in of_these.column("punk_id").to_pylist()],
-            "at": _to_unix_seconds(of_these.column("sold_at")),
-            "eth": of_these.column("price_eth").to_pylist(),
+            "row": [row_of[punk_id] for punk_id in page_sales.column("punk_id").to_pylist()],
+            "at": _to_unix_seconds(page_sales.column("sold_at")),
+            "eth": page_sales.column("price_eth").to_pylist(),
         }
     return data
 
@@ -116,8 +117,8 @@ def _hidden_accessory_ids(punks: pa.Table) -> list[list[int]]:
     """Return the occluded accessories of each punk; none for snapshots of schema 1."""
     if "hidden_accessories" not in punks.column_names:
         return [[]] * len(punks)
-    names_of_each = punks.column("hidden_accessories").to_pylist()
-    return [[ACCESSORY_IDS[name] for name in names] for names in names_of_each]
+    hidden_names = punks.column("hidden_accessories").to_pylist()
+    return [[ACCESSORY_IDS[name] for name in names] for names in hidden_names]
 
 
 def compute_rarity(labels: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -152,7 +153,7 @@ def index_colors(sprites: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], list[st
         The indices, uint8 (N, 24, 24), and the palette, up to 256 colors as "rrggbbaa".
 
     Raises:
-        DataError: the sprites have more than 256 colors.
+        DataError: The sprites have more than 256 colors.
     """
     keys = np.ascontiguousarray(sprites).view(">u4")[..., 0].astype(np.uint32)
     colors = np.unique(keys)  # return_inverse would take four times as long as searchsorted.

@@ -57,10 +57,10 @@ class SyntheticCollection:
         return images, labels, occluded
 
 
-def male_labels(accessories_of_each: list[tuple[int, ...]]) -> np.ndarray:
-    labels = np.zeros((len(accessories_of_each), len(LABELS)), bool)
+def male_labels(accessory_sets: list[tuple[int, ...]]) -> np.ndarray:
+    labels = np.zeros((len(accessory_sets), len(LABELS)), bool)
     labels[:, TYPE_IDS["Male"]] = True
-    for row, accessories in enumerate(accessories_of_each):
+    for row, accessories in enumerate(accessory_sets):
         labels[row, [len(TYPES) + accessory for accessory in accessories]] = True
     return labels
 
