@@ -126,7 +126,7 @@ const describeMinPrice = (prices) =>
     ? ` Prices below ${MIN_PRICE_ETH} ETH are plotted at ${MIN_PRICE_ETH}.`
     : "";
 
-/** Return the least and the greatest price, as plotted. */
+/** Return the lowest and the highest price, as they are plotted. */
 function computePriceRange(prices) {
   const plotted = prices.map((price) => Math.max(price, MIN_PRICE_ETH));
   return [plotted.reduce((a, b) => Math.min(a, b)), plotted.reduce((a, b) => Math.max(a, b))];

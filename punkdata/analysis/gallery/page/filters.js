@@ -4,7 +4,7 @@ const NO_PRICES_TEXT = "This snapshot has no prices.";
 
 /**
  * Create the fields of the form, and return a function that updates them: (state, rows) => void.
- * `change(part)` merges a part into the state; `toggleLabel(label)` adds or removes a label.
+ * `change(part)` merges `part` into the state; `toggleLabel(label)` adds or removes a label.
  */
 function createFilters(form, collection, { change, toggleLabel }) {
   form.addEventListener("submit", (event) => event.preventDefault());
@@ -49,7 +49,7 @@ function createFilters(form, collection, { change, toggleLabel }) {
     createGroup("Split", split),
   );
 
-  // Text such as "1." stays in a field for as long as it means the same number.
+  // Keep the text in a field, for example "1.", if it already means the new number.
   const setNumber = (field, value) => {
     if (parseNumber(field.value) !== value) field.value = value ?? "";
   };
@@ -79,7 +79,7 @@ function createSelect(name, options, onChange) {
   );
 }
 
-/** Create a select of a number of accessories, in which the first option stands for no limit. */
+/** Create a select for a number of accessories. Its first option means no limit. */
 function createCountSelect(collection, text, onChange) {
   const counts = Array.from({ length: collection.maxAccessories + 1 }, (_, n) => [n, `${n}`]);
   return createSelect(text, [["", text], ...counts], (value) => onChange(parseNumber(value)));

@@ -21,7 +21,7 @@ function formatPrice(price) {
 
 const formatEth = (price) => `${formatPrice(price)} ETH`;
 
-/** Format a number in little space: 2M, 15k, 0.05. */
+/** Format a number compactly: 2M, 15k, 0.05. */
 function formatCompact(n) {
   if (n >= 1e6) return `${n / 1e6}M`;
   if (n >= 1e4) return `${n / 1e3}k`;

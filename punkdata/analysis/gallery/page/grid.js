@@ -7,7 +7,7 @@ const CAPTION_MIN_SIZE = 60; // CSS pixels of a punk, below which captions are l
 const STRIP_HEIGHT = 600; // approximate height of a strip in CSS pixels
 const OVERSCAN = 600; // CSS pixels above and below the visible part for which strips are drawn
 
-/** Return the function that captions a row in the grid: its number, and the value it is sorted by. */
+/** Return the function from a row to its caption: the punk's number, and the value it is sorted by. */
 function createCaption(collection, sort) {
   const formatDay = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 10);
   const formatAmount = (eth) => (eth > 0 && eth < 0.001 ? "<0.001" : formatCompact(Number(eth.toPrecision(3))));

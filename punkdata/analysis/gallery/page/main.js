@@ -1,4 +1,4 @@
-// The application: one state, of which the whole page is a function. Every change goes through
+// The application. The whole page is rendered from one state object. Every change goes through
 // change(), which updates the page and writes the state to the address.
 
 const NO_MATCH_TEXT = "No punks match these filters.";
@@ -92,7 +92,7 @@ class App {
       (successor || getById(this.state.view)).focus({ preventScroll: true });
   }
 
-  /** Move the cursor to the open punk, and disable the steps that lead out of the selection. */
+  /** Move the cursor to the open punk, and disable its buttons at the ends of the selection. */
   moveCursorToOpenPunk() {
     const isShown = this.grid.moveCursorToRow(this.collection.rowById.get(this.state.punk));
     for (const [name, offset] of [["Previous punk", -1], ["Next punk", 1]]) {
@@ -153,7 +153,7 @@ class App {
   }
 
   /**
-   * Merge a part into the state. With `push`, the browser's Back button undoes the change.
+   * Merge `part` into the state. With `push`, the browser's Back button undoes the change.
    * `openedPane` marks a history entry that was added by opening the pane.
    */
   change(part, { push = false, openedPane = history.state?.openedPane } = {}) {
@@ -180,7 +180,7 @@ class App {
     if (focus) getById("detail").querySelector("h2").focus({ preventScroll: true });
   }
 
-  /** Close the detail pane, and remove the history entry that opening it has added. */
+  /** Close the detail pane, and remove the history entry that was added when it was opened. */
   closePunk(part = {}) {
     const state = { ...this.state, ...part, punk: null };
     if (history.state?.openedPane) {
@@ -270,7 +270,7 @@ class App {
   }
 }
 
-/** Keep the filters folded on narrow screens, and open on wide ones. */
+/** Collapse the filters on narrow screens, and expand them on wide ones. */
 function foldFiltersOnNarrowScreens() {
   const narrowScreen = matchMedia("(max-width: 899px)");
   const update = () => (getById("filter-panel").open = !narrowScreen.matches);

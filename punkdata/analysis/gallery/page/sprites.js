@@ -11,7 +11,7 @@ function packColors(palette) {
 
 const sharedCanvas = document.createElement("canvas");
 
-/** Draw the sprites of these rows at 24 x 24 pixels, on a canvas that the next call overwrites. */
+/** Draw the sprites of these rows unscaled, on a shared canvas that the next call overwrites. */
 function drawSpriteSheet({ pixels, colors }, rows, columns) {
   const width = columns * SIDE;
   const image = new ImageData(width, Math.ceil(rows.length / columns) * SIDE);

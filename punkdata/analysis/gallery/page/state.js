@@ -20,8 +20,8 @@ const SPLITS = ["train", "val", "test"];
 
 const DEFAULT_STATE = Object.freeze({
   types: [], // labels, of which a punk has one; an empty list selects all types
-  accessories: [], // labels
-  matchAny: false, // whether one of the accessories suffices
+  accessories: [], // labels, all of which a punk has; see matchAny
+  matchAny: false, // whether a punk needs only one of the accessories
   minCount: null, // number of accessories
   maxCount: null,
   price: "last", // the kind of price that the limits apply to
