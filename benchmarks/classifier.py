@@ -33,7 +33,7 @@ from punkmodels.training.run_dir import read_config
 ROOT = Path("data")
 CPU = torch.device("cpu")
 RARE = 60
-"""number of punks below which a label is scored over all folds together"""
+"""Number of punks below which a label is scored over all folds together."""
 
 
 def get_trained_run(out: Path, **options: object) -> tuple[Path, float]:

@@ -30,9 +30,9 @@ LATENCY_S = 0.05
 PUNKS, SALES = 10_000, 22_000
 SAMPLE = 400
 SEQUENTIAL_PAGE_SIZE = 20
-"""tokens or sales per page in the sequential script"""
+"""Tokens or sales per page in the sequential script."""
 KEY_LIMIT, KEY_WINDOW_MIN = 60, 1
-"""requests and minutes of the computed rate limit; a free key had 60 per minute until July 2026"""
+"""Requests and minutes of the computed rate limit; a free key had 60 per minute until July 2026."""
 
 PUNKDATA_FETCH = """
 import json, resource, sys, time

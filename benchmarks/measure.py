@@ -28,7 +28,7 @@ class Timer:
         seconds = time.perf_counter() - self.start
         print(json.dumps([seconds, mib("VmHWM") - self.before_mib]))
 """
-"""code at the start of every measured job, which does its work inside `with Timer():`, once or
+"""Code at the start of every measured job, which does its work inside `with Timer():`, once or
 several times; it needs Linux, which reports the peak memory since a given moment
 """
 
@@ -39,7 +39,7 @@ class Result:
 
     seconds: tuple[float, ...]
     mib: float
-    """peak memory beyond that of the imports, over all rounds, in MiB"""
+    """Peak memory beyond that of the imports, over all rounds, in MiB."""
 
     @property
     def median_s(self) -> float:
@@ -51,11 +51,11 @@ def measure(job: str, *args: object, rounds: int = 5) -> Result:
 
     Args:
         job: Python code that uses `Timer`.
-        args: arguments, which the code finds in sys.argv[1:].
-        rounds: number of processes.
+        args: Arguments, which the code finds in sys.argv[1:].
+        rounds: Number of processes.
 
     Raises:
-        RuntimeError: the job failed.
+        RuntimeError: The job failed.
     """
     measurements = []
     for _ in range(rounds):

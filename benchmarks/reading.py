@@ -193,9 +193,9 @@ def table(title: str, results: dict[str, Result], num_images: int | None = None)
     """Return a Markdown table; ratios are relative to the time of the first row.
 
     Args:
-        title: header of the first column.
-        results: measurements by name.
-        num_images: number of images of a job, to show images per second instead of seconds.
+        title: Header of the first column.
+        results: Measurements by name.
+        num_images: Number of images of a job, to show images per second instead of seconds.
     """
     first = next(iter(results.values())).median_s
     unit = "images/s" if num_images else "seconds"

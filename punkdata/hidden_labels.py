@@ -32,13 +32,13 @@ def write_hidden_accessories(
     """Write a list of hidden accessories.
 
     Args:
-        file: path of the JSON file.
+        file: Path of the JSON file.
         labels_hash: `labels_hash` of the snapshot from which the list was derived.
         punks: punk_id, SHA-256 of the pixels and names of the hidden accessories, for each punk
             that has any.
 
     Raises:
-        StorageError: the disk is full or cannot be written.
+        StorageError: The disk is full or cannot be written.
     """
     rows = ",\n".join(json.dumps([punk_id, sha256, *names]) for punk_id, sha256, names in punks)
     about = json.dumps("accessories that change no pixel: punk_id, SHA-256 of its pixels, names")

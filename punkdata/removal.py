@@ -47,11 +47,11 @@ def find_removal_targets(
     """Return the snapshots and recordings with these names.
 
     Args:
-        names: versions of snapshots (for example s2-0123456789ab) or names of recordings.
+        names: Versions of snapshots (for example s2-0123456789ab) or names of recordings.
             Duplicates are ignored.
 
     Raises:
-        UsageError: a name is neither, or does not exist.
+        UsageError: A name is neither, or does not exist.
     """
     targets = []
     latest = get_latest_version(root, collection)
@@ -89,7 +89,7 @@ def remove(
         The version that `latest` refers to afterwards, or None.
 
     Raises:
-        UsageError, StorageError: a folder cannot be deleted.
+        UsageError, StorageError: A folder cannot be deleted.
     """
     home = snapshots_dir(root, collection)
     if any(target.name == get_latest_version(root, collection) for target in targets):

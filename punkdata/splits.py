@@ -54,7 +54,7 @@ def assign_splits(punk_ids: NDArray[np.int32], labels: NDArray[np.uint8]) -> NDA
 
     Args:
         punk_ids: N distinct ids.
-        labels: label vectors of 0 and 1, (N, L).
+        labels: Label vectors of 0 and 1, (N, L).
     """
     published = load_published_split()
     if punk_ids.min(initial=0) >= 0 and punk_ids.max(initial=0) < len(published):
@@ -84,7 +84,7 @@ def stratify(
 
     Args:
         punk_ids: N distinct ids.
-        labels: label vectors of 0 and 1, (N, L).
+        labels: Label vectors of 0 and 1, (N, L).
 
     Returns:
         Indices into `SPLITS`, int8 (N,).
@@ -119,7 +119,7 @@ class _SplitState:
         """Assign one punk to the split with the greatest demand, then the greatest capacity.
 
         Args:
-            label_ids: indices of the punk's labels.
+            label_ids: Indices of the punk's labels.
 
         Returns:
             Index of the split.
@@ -148,7 +148,7 @@ def assign_folds(
 
     Args:
         punk_ids: N distinct ids.
-        labels: label vectors of 0 and 1, (N, L).
+        labels: Label vectors of 0 and 1, (N, L).
 
     Returns:
         Fold of each punk, 0 to 9, int8 (N,). No fold has more than N / 10 punks, rounded up.
@@ -193,7 +193,7 @@ def _initial_demand(support: NDArray[np.int64]) -> list[list[int]]:
     """Return how many punks with each label each split should get, in tenths of a punk.
 
     Args:
-        support: number of punks with each label, (L,).
+        support: Number of punks with each label, (L,).
     """
     demand = [[tenths * int(n) for n in support] for tenths in SPLIT_TENTHS]
     for label, n in enumerate(support):

@@ -152,11 +152,11 @@ def check_traits(punk_type: str, accessories: Collection[str]) -> None:
     """Check that a punk of this type can have these accessories at the same time.
 
     Args:
-        punk_type: name from `TYPES`.
-        accessories: names from `ACCESSORIES`.
+        punk_type: Name from `TYPES`.
+        accessories: Names from `ACCESSORIES`.
 
     Raises:
-        UsageError: the combination is not possible; the hint lists the alternatives.
+        UsageError: The combination is not possible; the hint lists the alternatives.
     """
     for name in accessories:
         if name not in allowed_accessories(punk_type):

@@ -137,7 +137,7 @@ def encode_labels(punk_type: str, accessories: Iterable[str]) -> NDArray[np.uint
     """Return the label vector of 0 and 1, uint8 (92,), in the order of `LABELS`.
 
     Raises:
-        KeyError: a name is not spelled as in `TYPES` or `ACCESSORIES`.
+        KeyError: A name is not spelled as in `TYPES` or `ACCESSORIES`.
     """
     labels = np.zeros(len(LABELS), np.uint8)
     labels[TYPE_IDS[punk_type]] = 1
@@ -150,7 +150,7 @@ def decode_labels(labels: NDArray[np.uint8]) -> tuple[str, tuple[str, ...]]:
     """Return the type and the accessories of a label vector (92,), in the order of `ACCESSORIES`.
 
     Raises:
-        ValueError: the vector does not have exactly one type.
+        ValueError: The vector does not have exactly one type.
     """
     types = np.flatnonzero(labels[: len(TYPES)])
     if len(types) != 1:

@@ -34,11 +34,11 @@ def compute_version(
     """Return the version `s<schema>-<12 hex>` of a snapshot with these rows.
 
     Args:
-        collection: name of the collection.
-        punks: rows of the punks, in any order.
-        sales: rows of the sales, oldest first; None if the source does not provide sales.
+        collection: Name of the collection.
+        punks: Rows of the punks, in any order.
+        sales: Rows of the sales, oldest first; None if the source does not provide sales.
         missing: punk_ids without a row.
-        schema: schema number; columns that were added in a later schema are left out.
+        schema: Schema number; columns that were added in a later schema are left out.
     """
     columns = tuple(c for c in VERSIONED_PUNK_COLUMNS if ADDED_IN_SCHEMA.get(c, 1) <= schema)
     digest = hashlib.sha256(json.dumps([schema, collection, LABELS]).encode())

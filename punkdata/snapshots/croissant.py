@@ -39,8 +39,8 @@ def build_croissant(manifest: Manifest, files: tuple[FileEntry, ...]) -> dict[st
     """Return the JSON-LD document that describes a snapshot.
 
     Args:
-        manifest: manifest of the snapshot; its `files` are not used.
-        files: all files of the snapshot except croissant.json and the manifest.
+        manifest: Manifest of the snapshot; its `files` are not used.
+        files: All files of the snapshot except croissant.json and the manifest.
     """
     context = resources.files("punkdata").joinpath("data/croissant_context.json").read_text("utf-8")
     names = [entry.path for entry in files]

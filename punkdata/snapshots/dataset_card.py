@@ -34,7 +34,7 @@ def render_dataset_card(manifest: Manifest) -> str:
     """Return the Markdown text that describes a snapshot.
 
     Args:
-        manifest: manifest of the snapshot; its `files` are not used.
+        manifest: Manifest of the snapshot; its `files` are not used.
     """
     template = resources.files("punkdata").joinpath("data/dataset_card.md").read_text("utf-8")
     splits = "\n".join(

@@ -42,7 +42,7 @@ def compare_snapshots(before: Snapshot, after: Snapshot) -> SnapshotDiff:
     """Compare the rows, prices, sales and schema of two snapshots.
 
     Raises:
-        DataError: a file of one of them is missing or damaged.
+        DataError: A file of one of them is missing or damaged.
     """
     old_punks, new_punks = before.punks(), after.punks()
     schema = _compare_schemas(before, after, old_punks, new_punks)

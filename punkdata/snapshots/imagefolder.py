@@ -42,11 +42,11 @@ def export_imagefolder(
     temporary folder, which is then renamed, so `out` is never incomplete.
 
     Args:
-        snapshot: snapshot to export.
-        out: folder to create; it must not exist, or be empty.
-        progress: called with the number of images written so far and in total.
+        snapshot: Snapshot to export.
+        out: Folder to create; it must not exist, or be empty.
+        progress: Called with the number of images written so far and in total.
         split_scheme: "default" or "by_id".
-        scale: factor of the nearest-neighbor upscaling.
+        scale: Factor of the nearest-neighbor upscaling.
         background: #rrggbb or a color name that PIL knows, to write RGB images; None writes RGBA
             images with a transparent background.
 
@@ -56,8 +56,8 @@ def export_imagefolder(
     Raises:
         UsageError: `out` exists and is not empty, is the current folder or a URL, or the color
             is invalid.
-        DataError: the snapshot is damaged.
-        StorageError: the disk is full or cannot be written.
+        DataError: The snapshot is damaged.
+        StorageError: The disk is full or cannot be written.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"'{out}' exists and is not empty", hint="choose another folder")

@@ -107,8 +107,8 @@ def may_become_latest(manifest: Manifest, newest: Manifest | None) -> bool:
     """Return True unless a snapshot is partial, or a `--limit` sample smaller than the latest.
 
     Args:
-        manifest: the candidate.
-        newest: the snapshot that `latest` names; None if there is none.
+        manifest: The candidate.
+        newest: The snapshot that `latest` names; None if there is none.
     """
     if manifest.status != "complete":
         return False
@@ -119,11 +119,11 @@ def check_version(manifest: Manifest, version: str, place: str) -> None:
     """Check that the snapshot at a given place has the requested version.
 
     Args:
-        version: requested version, or "latest", which matches any.
-        place: folder or URL of the snapshot, for the message.
+        version: Requested version, or "latest", which matches any.
+        place: Folder or URL of the snapshot, for the message.
 
     Raises:
-        UsageError: the snapshot has another version.
+        UsageError: The snapshot has another version.
     """
     if version not in ("latest", manifest.version):
         raise UsageError(f"the snapshot in '{place}' is {manifest.version}, not {version}")
@@ -133,8 +133,8 @@ def read_manifest(file: Path) -> Manifest:
     """Read and validate a manifest.json.
 
     Raises:
-        SchemaError: the manifest was written by a newer punkdata.
-        DataError: the manifest is damaged.
+        SchemaError: The manifest was written by a newer punkdata.
+        DataError: The manifest is damaged.
     """
     try:
         with file.open("rb") as stream:

@@ -44,20 +44,20 @@ def publish_snapshot(
     the latest.
 
     Args:
-        folder: local folder of the snapshot, whose files have been verified.
-        manifest: manifest of the snapshot.
+        folder: Local folder of the snapshot, whose files have been verified.
+        manifest: Manifest of the snapshot.
         url: URL of the data root to publish to.
-        progress: called with the number of bytes uploaded so far and in total.
-        force: upload again even if the version exists at the URL, to replace damaged files.
+        progress: Called with the number of bytes uploaded so far and in total.
+        force: Upload again even if the version exists at the URL, to replace damaged files.
             Until the upload is complete, readers do not see the version.
 
     Raises:
         UsageError: fsspec does not support the URL, the bucket does not exist, or the URL is the
             snapshot's own folder.
-        SetupError: a package or credentials are missing.
-        RefusedError: the server denies access.
-        NetworkError: the server cannot be reached, or a file did not arrive completely.
-        StorageError: the disk is full.
+        SetupError: A package or credentials are missing.
+        RefusedError: The server denies access.
+        NetworkError: The server cannot be reached, or a file did not arrive completely.
+        StorageError: The disk is full.
     """
     home = f"{url.rstrip('/')}/snapshots/{manifest.collection}"
     target = f"{home}/{manifest.version}"

@@ -79,11 +79,11 @@ class Snapshot:
 
         Args:
             split: "train", "val" or "test" of the default split scheme, or "all".
-            columns: columns to read, in this order; None reads all.
+            columns: Columns to read, in this order; None reads all.
 
         Raises:
-            UsageError: there is no such split or column.
-            DataError: a file is missing or damaged.
+            UsageError: There is no such split or column.
+            DataError: A file is missing or damaged.
         """
         if split not in (*SPLITS, "all"):
             raise UsageError(f"split must be one of {', '.join(SPLITS)}, all, not {split!r}")
@@ -100,11 +100,11 @@ class Snapshot:
         An empty table means that the source provides sales and there are none.
 
         Args:
-            columns: columns to read, in this order; None reads all.
+            columns: Columns to read, in this order; None reads all.
 
         Raises:
-            UsageError: there is no such column.
-            DataError: the file is missing or damaged.
+            UsageError: There is no such column.
+            DataError: The file is missing or damaged.
         """
         sales = self.manifest.sales
         return None if sales is None else self._read_table(SALES_FILE, SALES, sales.count, columns)
@@ -113,7 +113,7 @@ class Snapshot:
         """Return where the image of each punk came from, one row per punk.
 
         Raises:
-            DataError: the file is missing or damaged.
+            DataError: The file is missing or damaged.
         """
         return self._read_table(PROVENANCE_FILE, PROVENANCE, self.manifest.punks, None)
 
@@ -128,14 +128,14 @@ class Snapshot:
         Does nothing for a local snapshot.
 
         Args:
-            progress: called with the number of bytes downloaded so far and in total.
-            force: download files again that are in the cache already.
+            progress: Called with the number of bytes downloaded so far and in total.
+            force: Download files again that are in the cache already.
 
         Raises:
-            DataError: a remote file is damaged or missing.
-            NetworkError: the server cannot be reached.
-            RefusedError: the server denies access.
-            StorageError: the cache cannot be written.
+            DataError: A remote file is damaged or missing.
+            NetworkError: The server cannot be reached.
+            RefusedError: The server denies access.
+            StorageError: The cache cannot be written.
         """
         if self.remote is None:
             return
@@ -190,18 +190,18 @@ def open_snapshot(
     """Open one snapshot.
 
     Args:
-        root: data root, or the folder of a snapshot, or the URL of either (for example
+        root: Data root, or the folder of a snapshot, or the URL of either (for example
             s3://bucket/punks). Files at a URL are copied to a local cache when they are read.
-        version: version of the snapshot, or "latest" for the newest complete one.
-        collection: collection below the data root.
+        version: Version of the snapshot, or "latest" for the newest complete one.
+        collection: Collection below the data root.
 
     Raises:
-        UsageError: there is no such snapshot.
-        SetupError: a package or credentials for the URL are missing.
-        RefusedError: the server denies access.
-        NetworkError: the server cannot be reached.
-        SchemaError: the snapshot was written by a newer punkdata.
-        DataError: the manifest is damaged.
+        UsageError: There is no such snapshot.
+        SetupError: A package or credentials for the URL are missing.
+        RefusedError: The server denies access.
+        NetworkError: The server cannot be reached.
+        SchemaError: The snapshot was written by a newer punkdata.
+        DataError: The manifest is damaged.
     """
     if url := parse_root_url(root):
         from punkdata.snapshots.remote import open_remote
@@ -252,8 +252,8 @@ def list_snapshots(root: Path, collection: str = DEFAULT_COLLECTION) -> list[Sna
     """Open all snapshots below a data root, oldest first.
 
     Raises:
-        UsageError: the root is a URL, whose snapshots cannot be listed.
-        DataError: a manifest is damaged.
+        UsageError: The root is a URL, whose snapshots cannot be listed.
+        DataError: A manifest is damaged.
     """
     if url := parse_root_url(root):
         shown = redact_url(url)

@@ -30,14 +30,14 @@ def make_punk_tables(
     """Return the tables of punks and of provenance, sorted by punk_id.
 
     Args:
-        punks: one record per punk, in any order.
-        sales: sales, oldest first; None if the source does not provide sales.
-        listings_wei: lowest listing price of each listed punk, in wei, by punk_id.
-        hidden: names of hidden accessories by the SHA-256 of a punk's pixels; by default the
+        punks: One record per punk, in any order.
+        sales: Sales, oldest first; None if the source does not provide sales.
+        listings_wei: Lowest listing price of each listed punk, in wei, by punk_id.
+        hidden: Names of hidden accessories by the SHA-256 of a punk's pixels; by default the
             list that ships with punkdata.
 
     Raises:
-        DataError: there are no punks, or two with the same punk_id.
+        DataError: There are no punks, or two with the same punk_id.
     """
     punks = sorted(punks, key=lambda punk: punk.punk_id)
     ids = np.array([punk.punk_id for punk in punks], np.int32)

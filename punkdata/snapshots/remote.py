@@ -74,15 +74,15 @@ class RemoteSnapshot:
         """Return the path of a cached file, after downloading it if it is missing or damaged.
 
         Args:
-            name: path of the file relative to the snapshot.
-            force: download it even if the cached copy matches the manifest.
+            name: Path of the file relative to the snapshot.
+            force: Download it even if the cached copy matches the manifest.
 
         Raises:
-            UsageError: the snapshot has no such file.
-            DataError: the remote file is damaged or missing.
-            NetworkError: the server cannot be reached.
-            RefusedError: the server denies access.
-            StorageError: the cache cannot be written.
+            UsageError: The snapshot has no such file.
+            DataError: The remote file is damaged or missing.
+            NetworkError: The server cannot be reached.
+            RefusedError: The server denies access.
+            StorageError: The cache cannot be written.
         """
         entry = next((e for e in self.manifest.files if e.path == name), None)
         if entry is None:
@@ -136,15 +136,15 @@ def open_remote(url: str, version: str, collection: str) -> RemoteSnapshot:
 
     Args:
         url: URL of a data root, or of a snapshot's own folder.
-        version: version of the snapshot, or "latest".
-        collection: collection below the data root.
+        version: Version of the snapshot, or "latest".
+        collection: Collection below the data root.
 
     Raises:
-        UsageError: there is no such snapshot, or fsspec does not support the URL.
-        SetupError: a package or credentials are missing.
-        RefusedError: the server denies access.
-        NetworkError: the server cannot be reached.
-        DataError: the manifest is damaged.
+        UsageError: There is no such snapshot, or fsspec does not support the URL.
+        SetupError: A package or credentials are missing.
+        RefusedError: The server denies access.
+        NetworkError: The server cannot be reached.
+        DataError: The manifest is damaged.
     """
     url = url.rstrip("/")
     text = read_url(f"{url}/manifest.json")

@@ -54,7 +54,7 @@ def write_shard(path: Path, samples: Iterable[Sample]) -> None:
     The same samples always give the same bytes: times, owners and modes are constant.
 
     Raises:
-        StorageError: the disk is full or cannot be written.
+        StorageError: The disk is full or cannot be written.
     """
     with translate_os_errors(path), tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
         for sample in samples:
@@ -73,7 +73,7 @@ def read_shard(path: Path) -> Iterator[Sample]:
     """Yield the samples of one archive, in order.
 
     Raises:
-        DataError: the archive is damaged, or was not written by punkdata.
+        DataError: The archive is damaged, or was not written by punkdata.
     """
     try:
         with tarfile.open(path, "r:") as tar:

@@ -46,10 +46,10 @@ def validate_punks(punks: pa.Table) -> None:
     correct.
 
     Args:
-        punks: some or all columns of the schema `PUNKS`.
+        punks: Some or all columns of the schema `PUNKS`.
 
     Raises:
-        DataError: a value is null, a name is unknown, a punk_id is negative, or a label is
+        DataError: A value is null, a name is unknown, a punk_id is negative, or a label is
             neither 0 nor 1.
     """
     for name, column in zip(punks.column_names, punks.columns, strict=True):
@@ -76,7 +76,7 @@ def extract_sprites(punks: pa.Table) -> NDArray[np.uint8]:
     """Decode the column `image` to RGBA sprites, uint8 (N, 24, 24, 4).
 
     Raises:
-        DataError: an image is damaged, or was not written by punkdata.
+        DataError: An image is damaged, or was not written by punkdata.
     """
     pngs = punks.column("image").combine_chunks().field("bytes").to_pylist()
     return decode_sprites(pngs)

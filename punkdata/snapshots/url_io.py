@@ -35,7 +35,7 @@ def read_url(url: str) -> bytes | None:
     At most `MAX_MANIFEST_BYTES` + 1 bytes are read.
 
     Raises:
-        PunkError: as listed for `url_errors`.
+        PunkError: As listed for `url_errors`.
     """
     with url_errors(url):
         fs, path = fsspec.core.url_to_fs(url)
@@ -50,8 +50,8 @@ def upload_file(url: str, file: Path) -> None:
     """Upload a file atomically.
 
     Raises:
-        UsageError: the bucket does not exist, or the path of a parent folder is a file.
-        PunkError: as listed for `url_errors`.
+        UsageError: The bucket does not exist, or the path of a parent folder is a file.
+        PunkError: As listed for `url_errors`.
     """
     not_found_error = UsageError(
         f"cannot write {redact_url(url)}: the bucket or folder does not exist",
@@ -81,7 +81,7 @@ def delete_file(url: str) -> None:
     """Delete a file; do nothing if there is no such file.
 
     Raises:
-        PunkError: as listed for `url_errors`.
+        PunkError: As listed for `url_errors`.
     """
     with url_errors(url), suppress(FileNotFoundError):
         fs, path = fsspec.core.url_to_fs(url)
@@ -92,7 +92,7 @@ def get_size(url: str) -> int | None:
     """Return the current size of a file in bytes, or None if there is no such file.
 
     Raises:
-        PunkError: as listed for `url_errors`.
+        PunkError: As listed for `url_errors`.
     """
     with url_errors(url):
         fs, path = fsspec.core.url_to_fs(url)
@@ -121,15 +121,15 @@ def url_errors(url: str, not_found_error: PunkError | None = None) -> Iterator[N
 
     Args:
         url: URL that is accessed in the block.
-        not_found_error: exception to raise if the file does not exist; by default,
+        not_found_error: Exception to raise if the file does not exist; by default,
             FileNotFoundError passes through.
 
     Raises:
         UsageError: fsspec does not support the URL's protocol.
-        SetupError: a package or credentials are missing.
-        RefusedError: the server denies access.
-        NetworkError: the server cannot be reached.
-        StorageError: the disk is full.
+        SetupError: A package or credentials are missing.
+        RefusedError: The server denies access.
+        NetworkError: The server cannot be reached.
+        StorageError: The disk is full.
     """
     try:
         yield

@@ -68,9 +68,9 @@ def verify_snapshot(
     """Run all checks in turn and yield the result of each.
 
     Args:
-        snapshot: snapshot to check.
-        official: path of the official sprite sheet punks.png, with which all sprites are compared.
-        official_sha256: expected SHA-256 of that file, hexadecimal.
+        snapshot: Snapshot to check.
+        official: Path of the official sprite sheet punks.png, with which all sprites are compared.
+        official_sha256: Expected SHA-256 of that file, hexadecimal.
 
     Raises:
         UsageError: `official` cannot be read, or is not the official sprite sheet.
@@ -124,11 +124,11 @@ def read_official_sheet(path: Path, sha256: str = OFFICIAL_SHA256) -> NDArray[np
     """Return the sprites of the official sheet by punk_id, uint8 (10000, 24, 24, 4).
 
     Args:
-        path: path of punks.png.
-        sha256: expected SHA-256 of the file, hexadecimal.
+        path: Path of punks.png.
+        sha256: Expected SHA-256 of the file, hexadecimal.
 
     Raises:
-        UsageError: the file cannot be read, or has another SHA-256.
+        UsageError: The file cannot be read, or has another SHA-256.
     """
     try:
         data = path.read_bytes()

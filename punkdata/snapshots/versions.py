@@ -38,7 +38,7 @@ def require_latest_version(root: Path, collection: str = DEFAULT_COLLECTION) -> 
     """Return the version that `latest` names.
 
     Raises:
-        NoSnapshotError: there is no complete snapshot.
+        NoSnapshotError: There is no complete snapshot.
     """
     version = get_latest_version(root, collection)
     if version is None:
@@ -57,7 +57,7 @@ def no_snapshot_error(root: Path, partial: list[str] | None = None) -> NoSnapsho
     """Return the error for a root without a complete snapshot.
 
     Args:
-        partial: versions of the partial snapshots in the root.
+        partial: Versions of the partial snapshots in the root.
     """
     note = f" (only partial: {', '.join(partial)})" if partial else ""
     return NoSnapshotError(

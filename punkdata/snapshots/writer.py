@@ -56,19 +56,19 @@ def write_snapshot(
     and nothing is written.
 
     Args:
-        root: data root.
-        manifest: manifest of the snapshot; its `files` are filled in here.
-        punks: table with the schema `PUNKS`.
-        sales: table with the schema `SALES`, or None if the source does not provide sales.
-        provenance: table with the schema `PROVENANCE`.
-        samples_per_shard: maximum number of samples in one tar shard.
+        root: Data root.
+        manifest: Manifest of the snapshot; its `files` are filled in here.
+        punks: Table with the schema `PUNKS`.
+        sales: Table with the schema `SALES`, or None if the source does not provide sales.
+        provenance: Table with the schema `PROVENANCE`.
+        samples_per_shard: Maximum number of samples in one tar shard.
 
     Returns:
         The snapshot, and True if it was written or False if it existed already.
 
     Raises:
-        StorageError: the disk is full or cannot be written; no snapshot appears.
-        DataError: a snapshot of this version exists, but is damaged.
+        StorageError: The disk is full or cannot be written; no snapshot appears.
+        DataError: A snapshot of this version exists, but is damaged.
     """
     home = snapshots_dir(root, manifest.collection)
     folder = home / manifest.version

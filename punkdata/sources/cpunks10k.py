@@ -47,11 +47,11 @@ def check_sdist(data: bytes, name: str, sha256: str = SHA256) -> None:
     """Check that `data` is the published source distribution.
 
     Args:
-        name: what error messages call the data, for example its path.
-        sha256: the expected hash; tests pass that of their own package.
+        name: What error messages call the data, for example its path.
+        sha256: The expected hash; tests pass that of their own package.
 
     Raises:
-        DataError: the data has a different SHA-256.
+        DataError: The data has a different SHA-256.
     """
     actual = hashlib.sha256(data).hexdigest()
     if actual != sha256:
@@ -66,7 +66,7 @@ def iter_punks(sdist: Path) -> Iterator[PunkRecord]:
     """Yield all punks of a source distribution, ordered by punk number.
 
     Raises:
-        DataError: the archive is damaged, or its labels or images are invalid.
+        DataError: The archive is damaged, or its labels or images are invalid.
     """
     sdist_sha256 = hashlib.sha256(sdist.read_bytes()).hexdigest()
     labels, images = _read_members(sdist)

@@ -51,10 +51,10 @@ def download_sdist(index_url: str, progress: Progress) -> bytes:
     """Download the source distribution; the caller must pass the bytes to `check_sdist`.
 
     Raises:
-        NetworkError: the index cannot be reached, or the download breaks off, even after
+        NetworkError: The index cannot be reached, or the download breaks off, even after
             several attempts.
-        RefusedError: the index answers 401 or 403.
-        SetupError: the index does not have the package, or is not a package index.
+        RefusedError: The index answers 401 or 403.
+        SetupError: The index does not have the package, or is not a package index.
     """
     # Errors name only the host, because the URL may contain a password.
     host = urlsplit(index_url).hostname

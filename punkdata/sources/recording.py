@@ -68,7 +68,7 @@ class Recording:
         """Yield the recorded replies, oldest first. An incomplete last line is skipped.
 
         Raises:
-            DataError: another line is damaged.
+            DataError: Another line is damaged.
         """
         if not self.index_path.exists():
             return
@@ -125,7 +125,7 @@ class Recording:
         """Return the body of a final reply, uncompressed, after checking its hash.
 
         Raises:
-            DataError: the body is missing or has changed.
+            DataError: The body is missing or has changed.
         """
         path = self.body_path(reply)
         body, max_bytes = b"", reply.body_bytes + 1
@@ -185,10 +185,10 @@ class Recording:
         their hash.
 
         Args:
-            url: the canonical URL, see `canonical_url`.
-            body: the body, or None to record only the status.
+            url: The canonical URL, see `canonical_url`.
+            body: The body, or None to record only the status.
             request_sha256: SHA-256 (hex) of the request body, if there is one.
-            compress: whether to gzip the body on disk.
+            compress: Whether to gzip the body on disk.
         """
         digest = None if body is None else hashlib.sha256(body).hexdigest()
         reply = Reply(

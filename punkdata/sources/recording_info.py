@@ -51,8 +51,8 @@ def read_info(folder: Path) -> RecordingInfo:
     """Read and validate the recording.json of a recording folder.
 
     Raises:
-        UsageError: the folder is not a recording.
-        SchemaError: a newer version of punkdata wrote the recording.
+        UsageError: The folder is not a recording.
+        SchemaError: A newer version of punkdata wrote the recording.
         DataError: recording.json is damaged.
     """
     file = folder / "recording.json"

@@ -28,8 +28,8 @@ class RecordingTransport(httpx.BaseTransport):
     - `image`: the URL is not normalized, and the body is stored uncompressed.
 
     Args:
-        network: the transport for requests that are not recorded; None to only replay.
-        parent: a finished recording whose replies may be reused.
+        network: The transport for requests that are not recorded; None to only replay.
+        parent: A finished recording whose replies may be reused.
     """
 
     def __init__(
@@ -46,8 +46,8 @@ class RecordingTransport(httpx.BaseTransport):
         """Return the recorded reply to a request, or send the request and record the reply.
 
         Raises:
-            NotRecordedError: there is no network, and the reply is not recorded.
-            DataError: the recorded body is damaged.
+            NotRecordedError: There is no network, and the reply is not recorded.
+            DataError: The recorded body is damaged.
         """
         # Do not normalize image URLs: the order of their query parameters may be significant.
         url = str(request.url).partition("#")[0]

@@ -101,7 +101,7 @@ class ArrayUnpickler(pickle._Unpickler):
         """Return the replacement for a name in the pickle.
 
         Raises:
-            DataError: the name is not on the list.
+            DataError: The name is not on the list.
         """
         try:
             return _ALLOWED[module, name]

@@ -36,7 +36,7 @@ Task = Literal["labels", "type"]
 SplitScheme = Literal["default", "by_id", "fold-1", "fold-2", "fold-3", "fold-4", "fold-5"]
 
 BUNDLED_CLASSIFIER = Path(__file__).parents[1] / "weights" / "classifier"
-"""folder of the weights that are part of the package"""
+"""Folder of the weights that are part of the package."""
 
 
 @dataclass(frozen=True)
@@ -44,48 +44,48 @@ class ClassifierConfig:
     """Training options of a classifier; the defaults are the preset `quick`."""
 
     preset: str = "quick"
-    """name of the preset, a key of `PRESETS`"""
+    """Name of the preset, a key of `PRESETS`."""
     model: ModelName = "cnn"
-    """name of the network, a key of `MODELS`"""
+    """Name of the network, a key of `MODELS`."""
     task: Task = "labels"
-    """"labels" for all 92 labels, "type" for the 5 types only"""
+    """"labels" for all 92 labels, "type" for the 5 types only."""
     split_scheme: SplitScheme = "default"
-    """split scheme or cross-validation fold, see `load_split`"""
+    """Split scheme or cross-validation fold, see `load_split`."""
     visible_only: bool = True
-    """whether labels that no pixel shows are left out of the targets"""
+    """Whether labels that no pixel shows are left out of the targets."""
     epochs: Count = 8
     patience: Annotated[int, Field(ge=0)] = 0
-    """epochs without a lower validation loss after which training stops; 0 disables this"""
+    """Epochs without a lower validation loss after which training stops; 0 disables this."""
     batch_size: Count = 64
-    """number of images in a batch, of all processes together"""
+    """Number of images in a batch, of all processes together."""
     color_embedding_dim: Dim = 16
-    """dimension of the learned color embedding"""
+    """Dimension of the learned color embedding."""
     width: Dim = 32
-    """channels of the first convolution"""
+    """Channels of the first convolution."""
     depth: Annotated[int, Field(ge=1, le=5)] = 3
-    """number of blocks of the model `published`"""
+    """Number of blocks of the model `published`."""
     hidden: Dim = 256
-    """units of the fully connected layer"""
+    """Units of the fully connected layer."""
     dropout: Fraction = 0.2
-    """dropout probability"""
+    """Dropout probability."""
     skip: bool = True
-    """whether a linear layer from the pixels to the logits is added"""
+    """Whether a linear layer from the pixels to the logits is added."""
     peak_lr: float = 3e-3
-    """highest learning rate of the one-cycle schedule"""
+    """Highest learning rate of the one-cycle schedule."""
     weight_decay: float = 0.02
-    """weight decay of AdamW"""
+    """Weight decay of AdamW."""
     ema_half_life_epochs: float = 0.5
-    """half-life, in epochs, of the exponential moving average of the weights"""
+    """Half-life, in epochs, of the exponential moving average of the weights."""
     class_balance: Fraction = 0.5
-    """share of label-balanced sampling, see `sampling_weights`; 0 samples uniformly"""
+    """Share of label-balanced sampling, see `sampling_weights`; 0 samples uniformly."""
     pixel_noise: Fraction = 0.01
-    """probability that a pixel is replaced by that of another punk"""
+    """Probability that a pixel is replaced by that of another punk."""
     augment_with: str | None = None
-    """run folder of the generator that provides additional training examples; None for none"""
+    """Run folder of the generator that provides additional training examples; None for none."""
     augment_fraction: Annotated[float, Field(ge=0, le=10)] = 0.0
-    """number of generated examples for each real one"""
+    """Number of generated examples for each real one."""
     seed: int = 0
-    """random seed"""
+    """Random seed."""
 
     @property
     def num_outputs(self) -> int:
@@ -94,7 +94,7 @@ class ClassifierConfig:
 
 
 PRESETS: dict[str, dict[str, Any]] = {"quick": {}, "best": {"epochs": 24, "patience": 8}}
-"""options of each preset that differ from `ClassifierConfig`; for the model `cnn` only"""
+"""Options of each preset that differ from `ClassifierConfig`; for the model `cnn` only."""
 
 MODELS: dict[ModelName, dict[str, Any]] = {
     "cnn": {},
@@ -113,7 +113,7 @@ MODELS: dict[ModelName, dict[str, Any]] = {
         "epochs": 14,
     },
 }
-"""options of each model that differ from `ClassifierConfig`"""
+"""Options of each model that differ from `ClassifierConfig`."""
 
 
 def make_config(
@@ -131,9 +131,9 @@ def build_model(
     """Build an untrained classifier.
 
     Args:
-        config: the configuration.
-        pairs: see `Classifier`.
-        prior: frequency of each label in the training data, float (num_outputs,). The output bias
+        config: The configuration.
+        pairs: See `Classifier`.
+        prior: Frequency of each label in the training data, float (num_outputs,). The output bias
             starts at its logit, so that training need not first learn that labels are rare.
     """
     network: PunkCNN | LinearPixels | PublishedCNN
@@ -161,11 +161,11 @@ class ClassifierMetadata(CheckpointMetadata):
     """The JSON file of a classifier's checkpoint."""
 
     epoch: int = Field(ge=0)
-    """index of the last completed epoch, counted from 0"""
+    """Index of the last completed epoch, counted from 0."""
     best_epoch: int = Field(ge=0)
-    """index of the epoch with the lowest validation loss; its averaged weights are best.*"""
+    """Index of the epoch with the lowest validation loss; its averaged weights are best.*."""
     best_val_loss: float
-    """validation loss of that epoch"""
+    """Validation loss of that epoch."""
 
 
 class _TrainingStatus(BaseModel):
@@ -181,14 +181,14 @@ class SavedClassifier(SavedRun):
     task: Literal["classifier"]
     options: ClassifierConfig
     trained: _TrainingStatus = _TrainingStatus()
-    """training status of exported weights; defaults for a run"""
+    """Training status of exported weights; defaults for a run."""
 
 
 def read_classifier_config(run: Path) -> SavedClassifier:
     """Read and validate the config.json of a classifier.
 
     Raises:
-        DataError: see `read_run_config`.
+        DataError: See `read_run_config`.
     """
     return read_run_config(run, SavedClassifier, "classifier")
 
@@ -197,11 +197,11 @@ def load_classifier(run: Path, device: torch.device) -> Classifier:
     """Load a trained classifier in evaluation mode: the averaged weights of the best epoch.
 
     Args:
-        run: a run folder, or a folder of exported weights.
-        device: the device to load to.
+        run: A run folder, or a folder of exported weights.
+        device: The device to load to.
 
     Raises:
-        DataError: the folder has no weights, they are damaged, or belong to another model.
+        DataError: The folder has no weights, they are damaged, or belong to another model.
     """
     config = read_classifier_config(run).options
     file = run / WEIGHTS_FILE
@@ -228,7 +228,7 @@ def read_training_status(run: Path) -> tuple[int, bool]:
     """Return the number of completed epochs, and whether training is complete.
 
     Raises:
-        DataError: see `load_classifier`.
+        DataError: See `load_classifier`.
     """
     if (run / WEIGHTS_FILE).exists():
         trained = read_classifier_config(run).trained
@@ -241,8 +241,8 @@ def export_classifier(run: Path, out: Path) -> None:
     """Write the files that prediction needs: weights in half precision, and config.json.
 
     Raises:
-        DataError: see `load_classifier`.
-        StorageError: the disk is full or not writable.
+        DataError: See `load_classifier`.
+        StorageError: The disk is full or not writable.
     """
     epochs, finished = read_training_status(run)
     trained = {"epochs": epochs, "finished": finished}

@@ -40,7 +40,7 @@ SCORE_NAMES = {
     "micro_f1": "micro-F1",
     "macro_f1": "macro-F1",
 }
-"""display names of the scores, by field of `Scores`"""
+"""Display names of the scores, by field of `Scores`."""
 EXPORTED_SCORES = (
     "version",
     "split",
@@ -50,9 +50,9 @@ EXPORTED_SCORES = (
     "raw",
     "ceiling_visible_only",
 )
-"""fields of the evaluation that are stored with exported weights"""
+"""Fields of the evaluation that are stored with exported weights."""
 ERROR_TEXT_PX = 420
-"""width of the text in errors.png"""
+"""Width of the text in errors.png."""
 
 
 def evaluate_classifier(
@@ -68,19 +68,19 @@ def evaluate_classifier(
     """Evaluate a classifier on a held-out split of the scheme that it was trained with.
 
     Args:
-        run: a run folder, or a folder of exported weights.
-        root: data root or snapshot folder.
-        split: the split to evaluate on.
-        version: version of the snapshot, by default the one used for training. It must have the
+        run: A run folder, or a folder of exported weights.
+        root: Data root or snapshot folder.
+        split: The split to evaluate on.
+        version: Version of the snapshot, by default the one used for training. It must have the
             same pixels, labels and splits; otherwise the split could contain training data.
-        device: the device to compute on, by default the CPU.
-        out: the folder to write the results to; by default nothing is written.
-        progress: called with the number of bootstrap resamples and their total.
+        device: The device to compute on, by default the CPU.
+        out: The folder to write the results to; by default nothing is written.
+        progress: Called with the number of bootstrap resamples and their total.
 
     Raises:
-        UsageError: the snapshot does not exist or does not list hidden labels.
-        DataError: the snapshot differs from the training data, or a file is damaged.
-        StorageError: the disk is full or not writable.
+        UsageError: The snapshot does not exist or does not list hidden labels.
+        DataError: The snapshot differs from the training data, or a file is damaged.
+        StorageError: The disk is full or not writable.
     """
     device = device or torch.device("cpu")
     model = load_classifier(run, device)
@@ -154,9 +154,9 @@ def predict_logits(model: Classifier, indices: torch.Tensor, device: torch.devic
     """Compute logits in batches.
 
     Args:
-        model: a classifier in evaluation mode.
-        indices: palette indices, uint8 (N, 24, 24).
-        device: the device of the model.
+        model: A classifier in evaluation mode.
+        indices: Palette indices, uint8 (N, 24, 24).
+        device: The device of the model.
 
     Returns:
         float32 (N, num_outputs) on the CPU.
@@ -235,7 +235,7 @@ def draw_errors(split: SplitTensors, logits: torch.Tensor, scale: int = 4) -> Im
     Args:
         split: N punks.
         logits: (N, num_outputs).
-        scale: enlargement factor of the sprites.
+        scale: Enlargement factor of the sprites.
     """
     num_outputs = logits.shape[1]
     predicted, truth = logits_to_labels(logits), split.visible[:, :num_outputs] > 0

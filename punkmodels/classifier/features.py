@@ -20,9 +20,9 @@ from punkmodels.training.pretrained import WEIGHTS_FILE
 
 BUNDLED_FEATURES = Path(__file__).parents[1] / "weights" / "features"
 SHA256 = "2ff71d3967ba84d6403e013860e309d1cdc3b2b2a5977450a548c536936e5599"
-"""SHA-256 of the weights file; metrics of another network are not comparable"""
+"""SHA-256 of the weights file; metrics of another network are not comparable."""
 RMS = 7.1443
-"""root mean square of the hidden units over the 8,000 training punks"""
+"""Root mean square of the hidden units over the 8,000 training punks."""
 BATCH_SIZE = 1000
 
 
@@ -31,7 +31,7 @@ def load_feature_extractor(device: torch.device, folder: Path = BUNDLED_FEATURES
     """Load the bundled feature extractor, once per device.
 
     Raises:
-        DataError: the weights file is missing or has another hash.
+        DataError: The weights file is missing or has another hash.
     """
     path = folder / WEIGHTS_FILE
     try:
@@ -50,15 +50,15 @@ def embed(indices: torch.Tensor, device: torch.device) -> torch.Tensor:
     """Compute the features of sprites.
 
     Args:
-        indices: palette indices, uint8 (N, 24, 24).
-        device: the device to compute on.
+        indices: Palette indices, uint8 (N, 24, 24).
+        device: The device to compute on.
 
     Returns:
         Non-negative float32 (N, 128) on the CPU, scaled to a root mean square of 1 over the
         training split.
 
     Raises:
-        DataError: see `load_feature_extractor`.
+        DataError: See `load_feature_extractor`.
     """
     network = load_feature_extractor(device).network
     assert isinstance(network, PunkCNN)

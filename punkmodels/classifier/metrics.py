@@ -103,8 +103,8 @@ def calibration_error(truth: Bool, probabilities: NDArray[np.float64], bins: int
     size of the bins (Guo et al., "On Calibration of Modern Neural Networks", 2017).
 
     Args:
-        truth, probabilities: arrays of the same shape.
-        bins: number of bins.
+        truth, probabilities: Arrays of the same shape.
+        bins: Number of bins.
     """
     p, hits = probabilities.reshape(-1), truth.reshape(-1)
     bin_index = np.minimum((p * bins).astype(int), bins - 1)

@@ -20,9 +20,9 @@ from punkmodels.data.palette import NUM_PIXELS
 from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup
 
 BACKGROUND_RGB = (0x63, 0x85, 0x96)
-"""background on which `PublishedCNN` composites the sprites"""
+"""Background on which `PublishedCNN` composites the sprites."""
 PUBLISHED_INPUT_PX = 42
-"""side of the input images of `PublishedCNN`"""
+"""Side of the input images of `PublishedCNN`."""
 
 
 class Classifier(nn.Module):
@@ -32,7 +32,7 @@ class Classifier(nn.Module):
     mode, logits are divided by the temperature.
 
     Args:
-        network: maps palette indices to logits; a `LinearPixels` maps pair numbers to logits.
+        network: Maps palette indices to logits; a `LinearPixels` maps pair numbers to logits.
         pairs: int16 (576, 222), see `punkmodels.data.palette.build_pair_table`: the number of each
             pair of position and color in the training data, counted from 1, or 0.
     """
@@ -61,7 +61,7 @@ class Classifier(nn.Module):
         """Count the pixels whose color does not occur at that position in the training data.
 
         Args:
-            indices: palette indices, integers (N, 24, 24).
+            indices: Palette indices, integers (N, 24, 24).
 
         Returns:
             int64 (N,).
@@ -91,12 +91,12 @@ class PunkCNN(nn.Module):
 
     Args:
         num_outputs: 92 labels or 5 types.
-        color_embedding_dim: dimension of the learned color embedding. Some browns differ by only a
+        color_embedding_dim: Dimension of the learned color embedding. Some browns differ by only a
             few RGB steps although one is a beard and the other skin; embeddings separate them.
-        width: channels of the first two convolutions; the third has twice as many.
-        hidden: units of the fully connected layer.
-        dropout: dropout probability of the hidden units.
-        skip: whether a linear layer from the pixels to the logits is added. Without it, all
+        width: Channels of the first two convolutions; the third has twice as many.
+        hidden: Units of the fully connected layer.
+        dropout: Dropout probability of the hidden units.
+        skip: Whether a linear layer from the pixels to the logits is added. Without it, all
             information passes through the hidden units, which `extract_features` returns.
     """
 
@@ -155,7 +155,7 @@ class LinearPixels(nn.Module):
 
     Args:
         num_outputs: 92 labels or 5 types.
-        num_pairs: number of pairs; the pair number 0 (unknown) contributes nothing.
+        num_pairs: Number of pairs; the pair number 0 (unknown) contributes nothing.
     """
 
     def __init__(self, num_outputs: int, num_pairs: int) -> None:
@@ -180,9 +180,9 @@ class PublishedCNN(nn.Module):
 
     Args:
         num_outputs: 92 labels or 5 types.
-        width: channels of the first block.
-        dropout: dropout probability after the global average pooling.
-        depth: number of blocks; each halves the height and width.
+        width: Channels of the first block.
+        dropout: Dropout probability after the global average pooling.
+        depth: Number of blocks; each halves the height and width.
     """
 
     colors: torch.Tensor

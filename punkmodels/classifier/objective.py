@@ -29,7 +29,7 @@ def classification_loss(
     Args:
         logits: (N, num_outputs).
         labels: float32 (N, num_outputs), 0 or 1.
-        config: determines the task.
+        config: Determines the task.
     """
     if config.task == "type":
         return F.cross_entropy(logits, labels)
@@ -43,9 +43,9 @@ def augment(images: torch.Tensor, pixel_noise: float, generator: torch.Generator
     images by a pixel, the usual augmentation, lowered the scores.
 
     Args:
-        images: palette indices, uint8 (N, 24, 24).
-        pixel_noise: probability that a pixel is replaced.
-        generator: random number generator on the device of the images.
+        images: Palette indices, uint8 (N, 24, 24).
+        pixel_noise: Probability that a pixel is replaced.
+        generator: Random number generator on the device of the images.
 
     Returns:
         uint8 (N, 24, 24).
@@ -62,8 +62,8 @@ def one_cycle(progress: float, warmup: float = 0.25) -> float:
     Learning Rates" (2017), with cosine phases as in `torch.optim.lr_scheduler.OneCycleLR`.
 
     Args:
-        progress: completed fraction of all training steps, 0 to 1.
-        warmup: fraction of all training steps after which the factor is 1.
+        progress: Completed fraction of all training steps, 0 to 1.
+        warmup: Fraction of all training steps after which the factor is 1.
     """
     if progress < warmup:
         return 0.04 + 0.96 * (1 - math.cos(math.pi * progress / warmup)) / 2
@@ -78,10 +78,10 @@ def calibrate(
     Guo et al., "On Calibration of Modern Neural Networks" (2017).
 
     Args:
-        model: the model to calibrate.
-        images: palette indices, uint8 (N, 24, 24).
+        model: The model to calibrate.
+        images: Palette indices, uint8 (N, 24, 24).
         labels: float32 (N, num_outputs).
-        config: determines the loss.
+        config: Determines the loss.
 
     Returns:
         The loss with this temperature, and the fraction of examples with every label correct.

@@ -18,9 +18,9 @@ from punkmodels.classifier.evaluate import predict_logits
 from punkmodels.classifier.networks import Classifier, logits_to_labels
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".svg"}
-"""file name extensions that are read from folders"""
+"""File name extensions that are read from folders."""
 MAX_UNKNOWN_PIXELS = 8
-"""number of unknown pixels above which an image is not considered a punk
+"""Number of unknown pixels above which an image is not considered a punk
 
 benchmarks/classifier.py measures which images this accepts and refuses.
 """
@@ -34,11 +34,11 @@ class Prediction:
     type: str
     accessories: tuple[str, ...]
     image_confidence: float
-    """probability that the sprite was decoded correctly; 1 for lossless images"""
+    """Probability that the sprite was decoded correctly; 1 for lossless images."""
     unknown_pixels: int
-    """number of pixels whose color does not occur at that position in the training data"""
+    """Number of pixels whose color does not occur at that position in the training data."""
     scores: dict[str, float]
-    """probability of each label, sorted by decreasing probability"""
+    """Probability of each label, sorted by decreasing probability."""
 
 
 def predict_images(
@@ -47,12 +47,12 @@ def predict_images(
     """Yield, in the order of the paths, a prediction or the error that prevented it.
 
     Args:
-        model_path: a run folder, or a folder of exported weights.
-        paths: image files.
-        device: the device to compute on.
+        model_path: A run folder, or a folder of exported weights.
+        paths: Image files.
+        device: The device to compute on.
 
     Raises:
-        DataError: see `load_classifier`.
+        DataError: See `load_classifier`.
     """
     model = load_classifier(model_path, device)
     for path in paths:
@@ -68,8 +68,8 @@ def predict_image(model: Classifier, path: Path, device: torch.device) -> Predic
     """Predict the labels of one image file.
 
     Raises:
-        ImageError: the image is not a sprite, or the sprite is not a punk.
-        OSError: the file cannot be read.
+        ImageError: The image is not a sprite, or the sprite is not a punk.
+        OSError: The file cannot be read.
     """
     decoded = decode_image(path.read_bytes())
     indices = torch.from_numpy(palette_indices(decoded.sprite[None]))

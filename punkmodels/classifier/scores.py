@@ -28,9 +28,9 @@ from punkmodels.classifier.networks import logits_to_labels
 
 Bool = NDArray[np.bool_]
 MIN_SUPPORT = 20
-"""smallest number of punks with a label for which the label is included in means over labels"""
+"""Smallest number of punks with a label for which the label is included in means over labels."""
 NUM_RESAMPLES = 200
-"""bootstrap resamples for the confidence intervals"""
+"""Bootstrap resamples for the confidence intervals."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class Scores:
     macro_average_precision: float
     macro_auroc: float
     micro_auroc: float
-    """area under the ROC curve over all cells (punk, label)"""
+    """Area under the ROC curve over all cells (punk, label)."""
     micro_f1: float
     macro_f1: float
     exact_match: float
-    """fraction of punks whose labels are all correct"""
+    """Fraction of punks whose labels are all correct."""
 
 
 @dataclass(frozen=True)
@@ -57,18 +57,18 @@ class LabelScore:
 
     label: str
     support: int
-    """number of punks on which the label is visible"""
+    """Number of punks on which the label is visible."""
     hidden: int
-    """number of other punks that have the label, but no pixel that shows it"""
+    """Number of other punks that have the label, but no pixel that shows it."""
     average_precision: float | None
-    """average precision; None without support"""
+    """Average precision; None without support."""
     recall: float | None
-    """recall; None without support"""
+    """Recall; None without support."""
     precision: float | None
-    """precision; None without support, or if the label was never predicted"""
+    """Precision; None without support, or if the label was never predicted."""
     accuracy: float
     gain_vs_majority: float
-    """accuracy minus that of always predicting the label's majority value"""
+    """Accuracy minus that of always predicting the label's majority value."""
 
 
 @dataclass(frozen=True)
@@ -76,37 +76,37 @@ class Evaluation:
     """Result of an evaluation, the content of metrics.json."""
 
     run: str
-    """path of the run folder or the exported weights"""
+    """Path of the run folder or the exported weights."""
     task: str
     split: str
     version: str
-    """version of the snapshot"""
+    """Version of the snapshot."""
     epochs: int
-    """number of epochs trained"""
+    """Number of epochs trained."""
     finished: bool
-    """whether training is complete"""
+    """Whether training is complete."""
     punks: int
-    """number of punks in the split"""
+    """Number of punks in the split."""
     visible: Scores
-    """scores on visible labels"""
+    """Scores on visible labels."""
     visible_95: dict[str, tuple[float, float]]
-    """95 % bootstrap intervals of `visible`, resampling punks"""
+    """95 % bootstrap intervals of `visible`, resampling punks."""
     raw: Scores
-    """scores on labels as published"""
+    """Scores on labels as published."""
     ceiling_visible_only: Scores
-    """scores on raw labels of a classifier that predicts exactly the visible labels"""
+    """Scores on raw labels of a classifier that predicts exactly the visible labels."""
     labels_counted: int
-    """number of labels that are included in means over labels"""
+    """Number of labels that are included in means over labels."""
     calibration_error: float
-    """expected calibration error over all cells (punk, label), with 15 bins"""
+    """Expected calibration error over all cells (punk, label), with 15 bins."""
     type_confusion: list[list[int]]
-    """counts by true type (rows) and predicted type (columns), in the order of `TYPES`"""
+    """Counts by true type (rows) and predicted type (columns), in the order of `TYPES`."""
     at_or_below_majority: list[str]
-    """labels whose accuracy is not above that of always predicting the majority value"""
+    """Labels whose accuracy is not above that of always predicting the majority value."""
     labels: tuple[LabelScore, ...]
-    """scores of each label, sorted by increasing gain"""
+    """Scores of each label, sorted by increasing gain."""
     mistakes: tuple[int, ...]
-    """punk_ids of the punks with a wrong visible label"""
+    """punk_ids of the punks with a wrong visible label."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as a dictionary, with None for NaN."""
@@ -133,11 +133,11 @@ def score_logits(
     """Compute all scores of logits.
 
     Args:
-        visible, raw: visible and published labels, bool (N, L); L is 92, or 5 for the task "type".
+        visible, raw: Visible and published labels, bool (N, L); L is 92, or 5 for the task "type".
         logits: (N, L).
         punk_ids: int32 (N,).
-        progress: called with the number of finished bootstrap resamples, and their total.
-        about: values of the fields of `Evaluation` that are not computed here: run, task, split,
+        progress: Called with the number of finished bootstrap resamples, and their total.
+        about: Values of the fields of `Evaluation` that are not computed here: run, task, split,
             version, epochs and finished.
     """
     predicted = logits_to_labels(logits).numpy()

@@ -66,30 +66,30 @@ def train_classifier(  # noqa: PLR0913  # a public function whose options are ke
     """Train a classifier, and return its run folder.
 
     Args:
-        root: data root or snapshot folder.
-        runs: the folder in which the run folder is created.
-        config: the configuration.
-        version: version of the snapshot, or "latest".
-        device_name: see `pick_device`.
-        threads: number of CPU threads. By default, threads and precision are benchmarked. Only
+        root: Data root or snapshot folder.
+        runs: The folder in which the run folder is created.
+        config: The configuration.
+        version: Version of the snapshot, or "latest".
+        device_name: See `pick_device`.
+        threads: Number of CPU threads. By default, threads and precision are benchmarked. Only
             runs with a given number, which compute in float32, can be reproduced exactly.
-        resume: the run to resume, with its own configuration, data and device settings.
+        resume: The run to resume, with its own configuration, data and device settings.
         logger: "tensorboard", "wandb" or None, in addition to metrics.jsonl.
-        progress: called with the number of images seen, their total, and a note.
-        log: called with lines of text for the user.
-        on_epoch_end: called with each line of metrics.jsonl, after its checkpoint is written. An
+        progress: Called with the number of images seen, their total, and a note.
+        log: Called with lines of text for the user.
+        on_epoch_end: Called with each line of metrics.jsonl, after its checkpoint is written. An
             exception that it raises ends the training.
-        generate_examples: generates the additional training examples if `config.augment_with` is
+        generate_examples: Generates the additional training examples if `config.augment_with` is
             set, normally `punkmodels.gan.synthetic.examples_for`. It is a parameter because
             classifiers do not depend on generators.
-        process_group: the processes that train together. Only rank 0 writes files.
+        process_group: The processes that train together. Only rank 0 writes files.
 
     Raises:
-        UsageError, DataError: the snapshot or device does not exist, the data of a resumed run has
+        UsageError, DataError: The snapshot or device does not exist, the data of a resumed run has
             changed, or the processes cannot share a batch equally.
-        NetworkError: another process has ended.
-        SetupError: see `check_logger`.
-        StorageError: the disk is full or not writable.
+        NetworkError: Another process has ended.
+        SetupError: See `check_logger`.
+        StorageError: The disk is full or not writable.
     """
     check_logger(logger)
     saved = None

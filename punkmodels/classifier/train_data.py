@@ -16,7 +16,7 @@ from punkmodels.data.splits import SplitTensors, load_split, sampling_weights
 from punkmodels.data.synthetic_examples import EXAMPLES_FILE, Examples, load_examples
 
 GenerateExamples = Callable[[ClassifierConfig, SplitTensors, torch.device], Examples]
-"""function that generates additional training examples"""
+"""Function that generates additional training examples."""
 
 
 @dataclass(frozen=True)
@@ -24,17 +24,17 @@ class TrainData:
     """Training and validation data on the device."""
 
     images: torch.Tensor
-    """palette indices of the real punks, followed by generated ones, uint8 (N, 24, 24)"""
+    """Palette indices of the real punks, followed by generated ones, uint8 (N, 24, 24)."""
     labels: torch.Tensor
-    """labels of these punks, float32 (N, num_outputs)"""
+    """Labels of these punks, float32 (N, num_outputs)."""
     weights: torch.Tensor
-    """probability with which each example is sampled, float32 (N,)"""
+    """Probability with which each example is sampled, float32 (N,)."""
     val_images: torch.Tensor
-    """palette indices of the validation split, uint8 (M, 24, 24)"""
+    """Palette indices of the validation split, uint8 (M, 24, 24)."""
     val_labels: torch.Tensor
-    """labels of the validation split, float32 (M, num_outputs)"""
+    """Labels of the validation split, float32 (M, num_outputs)."""
     batch_size: int
-    """number of images in a batch, of all processes together"""
+    """Number of images in a batch, of all processes together."""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -52,7 +52,7 @@ def load_splits(
     """Load the training and validation splits.
 
     Raises:
-        UsageError, DataError: the snapshot does not exist, a split is empty, the snapshot does not
+        UsageError, DataError: The snapshot does not exist, a split is empty, the snapshot does not
             list the hidden labels that the configuration excludes, or its data is not that of the
             resumed run.
     """
@@ -84,7 +84,7 @@ def load_or_generate_examples(
     """Return the generated training examples of the configuration, if it has any.
 
     Raises:
-        DataError: the stored examples of the resumed run are damaged.
+        DataError: The stored examples of the resumed run are damaged.
     """
     if not config.augment_with:
         return None

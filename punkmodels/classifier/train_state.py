@@ -40,18 +40,18 @@ class TrainState:
 
     model: Classifier
     ema: Classifier
-    """model with the exponential moving average of the weights"""
+    """Model with the exponential moving average of the weights."""
     optimizer: torch.optim.Optimizer
     best: Tensors
-    """state dict of `ema` after the epoch with the lowest validation loss"""
+    """State dict of `ema` after the epoch with the lowest validation loss."""
     epoch: int = 0
-    """number of completed epochs"""
+    """Number of completed epochs."""
     best_epoch: int = 0
-    """index of the epoch with the lowest validation loss, counted from 0"""
+    """Index of the epoch with the lowest validation loss, counted from 0."""
     best_val_loss: float = math.inf
-    """lowest validation loss"""
+    """Lowest validation loss."""
     finished: bool = False
-    """whether training is complete"""
+    """Whether training is complete."""
 
     @classmethod
     def create(cls, model: Classifier, config: ClassifierConfig) -> TrainState:
@@ -75,7 +75,7 @@ class TrainState:
         """Write a checkpoint.
 
         Raises:
-            StorageError: the disk is full or not writable.
+            StorageError: The disk is full or not writable.
         """
         tensors = (
             add_prefix("model", self.model.state_dict())
@@ -96,7 +96,7 @@ class TrainState:
         """Load the newest checkpoint of a run.
 
         Raises:
-            DataError: there is no checkpoint, it is damaged, or it does not match the networks.
+            DataError: There is no checkpoint, it is damaged, or it does not match the networks.
         """
         tensors, metadata = load_checkpoint(run, ClassifierMetadata)
         restore_model(run, self.model, strip_prefix("model", tensors))
@@ -119,11 +119,11 @@ def compute_gradients(
     """Add the gradients of the loss to the parameters, and return the loss.
 
     Args:
-        model: the model, in training mode.
-        images: palette indices, uint8 (N, 24, 24).
+        model: The model, in training mode.
+        images: Palette indices, uint8 (N, 24, 24).
         labels: float32 (N, num_outputs).
-        config: determines the loss.
-        use_bf16: whether to compute the logits in bfloat16.
+        config: Determines the loss.
+        use_bf16: Whether to compute the logits in bfloat16.
     """
     with torch.autocast(images.device.type, torch.bfloat16, enabled=use_bf16):
         logits = model(images)
@@ -145,16 +145,16 @@ def training_step(
     """Take an optimizer step, update the moving average, and return the loss.
 
     Args:
-        state: the state to change.
-        images: this process's shard of the batch, palette indices, uint8 (N, 24, 24).
+        state: The state to change.
+        images: This process's shard of the batch, palette indices, uint8 (N, 24, 24).
         labels: float32 (N, num_outputs).
-        config: the configuration.
-        env: device, precision and process group.
-        step: index of the step, counted from 0.
-        steps_per_epoch: number of steps in an epoch.
+        config: The configuration.
+        env: Device, precision and process group.
+        step: Index of the step, counted from 0.
+        steps_per_epoch: Number of steps in an epoch.
 
     Raises:
-        NetworkError: another process has ended.
+        NetworkError: Another process has ended.
     """
     for group in state.optimizer.param_groups:
         group["lr"] = config.peak_lr * one_cycle(step / (config.epochs * steps_per_epoch))

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     import optuna
 
 REDUCTION_FACTOR = 3
-"""factor by which Hyperband divides the number of trials, and multiplies their epochs, per rung"""
+"""Factor by which Hyperband divides the number of trials, and multiplies their epochs, per rung."""
 
 
 def tune_classifier(  # noqa: PLR0913  # a public function whose options are keyword-only
@@ -64,25 +64,25 @@ def tune_classifier(  # noqa: PLR0913  # a public function whose options are key
     """Search for better options, and evaluate the best trial on the test split.
 
     Args:
-        root: data root or snapshot folder.
-        folder: folder of the study; an existing study is resumed.
-        model: name of the model.
-        trials: total number of trials, including those of a resumed study.
-        epochs: epochs of a trial that is not pruned; by default those of the model.
-        version: version of the snapshot, or "latest".
-        device_name: see `pick_device`.
-        threads: number of CPU threads; None to benchmark.
-        seed: random seed of the search and of each trial.
-        space: search space; by default that of the model, see `SEARCH_SPACES`.
-        progress: called with the number of trials, their total, and a note.
-        log: called with lines of text for the user.
+        root: Data root or snapshot folder.
+        folder: Folder of the study; an existing study is resumed.
+        model: Name of the model.
+        trials: Total number of trials, including those of a resumed study.
+        epochs: Epochs of a trial that is not pruned; by default those of the model.
+        version: Version of the snapshot, or "latest".
+        device_name: See `pick_device`.
+        threads: Number of CPU threads; None to benchmark.
+        seed: Random seed of the search and of each trial.
+        space: Search space; by default that of the model, see `SEARCH_SPACES`.
+        progress: Called with the number of trials, their total, and a note.
+        log: Called with lines of text for the user.
 
     Raises:
-        SetupError: optuna is not installed.
-        UsageError: the existing study has another model, seed, snapshot or number of epochs.
-        DataError: the existing study is damaged, or no trial was trained to the end.
-        BusyError: another process uses the study.
-        PunkError: see `train_classifier`.
+        SetupError: Optuna is not installed.
+        UsageError: The existing study has another model, seed, snapshot or number of epochs.
+        DataError: The existing study is damaged, or no trial was trained to the end.
+        BusyError: Another process uses the study.
+        PunkError: See `train_classifier`.
     """
     try:
         import optuna
@@ -227,7 +227,7 @@ def _check_same_study(study: optuna.Study, folder: Path, about: dict[str, Any]) 
     """Check that an existing study was started with the same options.
 
     Raises:
-        UsageError: the study was started with other options.
+        UsageError: The study was started with other options.
     """
     started_with = about | study.user_attrs.get("about", {})
     different = [

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PLOTS = ("history", "parallel", "importance")
 TRIALS_DIR = "trials"
-"""subfolder for the runs of the trials; only runs in it are ever deleted"""
+"""Subfolder for the runs of the trials; only runs in it are ever deleted."""
 
 
 @dataclass(frozen=True)
@@ -27,21 +27,21 @@ class Study:
     """Summary of a hyperparameter search."""
 
     path: Path
-    """folder of the study"""
+    """Folder of the study."""
     trials: int
-    """number of trials that completed or were pruned"""
+    """Number of trials that completed or were pruned."""
     pruned: int
-    """number of trials that were pruned"""
+    """Number of trials that were pruned."""
     run: Path
-    """run folder of the best trial"""
+    """Run folder of the best trial."""
     config: ClassifierConfig
-    """configuration of the best trial"""
+    """Configuration of the best trial."""
     tried: list[str]
-    """names of the options that were searched"""
+    """Names of the options that were searched."""
     val_loss: float
-    """validation loss of the best trial"""
+    """Validation loss of the best trial."""
     test: dict[str, float]
-    """exact match and macro-AP of the best trial on the test split"""
+    """Exact match and macro-AP of the best trial on the test split."""
 
 
 def ended_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
@@ -58,7 +58,7 @@ def best_trial(study: optuna.Study) -> optuna.trial.FrozenTrial:
     """Return the completed trial with the lowest validation loss.
 
     Raises:
-        DataError: no trial completed.
+        DataError: No trial completed.
     """
     if not completed_trials(study):
         raise DataError("no trial was trained to the end", hint="increase --trials")
@@ -71,15 +71,15 @@ def write_results(
     """Evaluate the best trial on the test split, and write tables and plots.
 
     Args:
-        study: a study with at least one completed trial.
-        root: data root or snapshot folder.
-        folder: folder of the study.
-        base: options that are the same in all trials.
-        model: name of the model.
+        study: A study with at least one completed trial.
+        root: Data root or snapshot folder.
+        folder: Folder of the study.
+        base: Options that are the same in all trials.
+        model: Name of the model.
 
     Raises:
-        DataError: no trial completed.
-        StorageError: the disk is full or not writable.
+        DataError: No trial completed.
+        StorageError: The disk is full or not writable.
     """
     best = best_trial(study)
     config = replace(base, **best.params)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import optuna
 
 SearchSpace = Callable[["optuna.Trial"], dict[str, Any]]
-"""function that suggests options of `ClassifierConfig` for a trial"""
+"""Function that suggests options of `ClassifierConfig` for a trial."""
 TunableModel = Literal["cnn", "published"]
 
 

@@ -14,7 +14,7 @@ from punkdata.errors import DataError
 from punkdata.images.sprite import SIDE_PX
 
 BACKGROUND_TOLERANCE = 8
-"""largest difference of a channel, in steps of 1/255, at which a pixel counts as background"""
+"""Largest difference of a channel, in steps of 1/255, at which a pixel counts as background."""
 
 
 def read_sprites(
@@ -29,15 +29,15 @@ def read_sprites(
     tiles at the end of an image are dropped, because they only fill its last row.
 
     Args:
-        path: a PNG file or a folder of PNG files.
-        tile_size: side of a tile in pixels, a multiple of 24.
-        progress: called with the number of files read and their total.
+        path: A PNG file or a folder of PNG files.
+        tile_size: Side of a tile in pixels, a multiple of 24.
+        progress: Called with the number of files read and their total.
 
     Returns:
         float32 (N, 4, 24, 24), RGBA in [-1, 1].
 
     Raises:
-        DataError: there is no PNG file, a file cannot be read, or its width or height is not a
+        DataError: There is no PNG file, a file cannot be read, or its width or height is not a
             multiple of the tile size.
     """
     files = sorted(path.glob("*.png")) if path.is_dir() else [path]

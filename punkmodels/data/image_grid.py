@@ -18,9 +18,9 @@ def make_grid(images: torch.Tensor, columns: int = 8, scale: int = 4) -> Image.I
     """Compose images row by row, on the background color of the collection.
 
     Args:
-        images: see `to_hwc_pixels`.
-        columns: number of images in a row.
-        scale: factor of the nearest-neighbor enlargement.
+        images: See `to_hwc_pixels`.
+        columns: Number of images in a row.
+        scale: Factor of the nearest-neighbor enlargement.
 
     Returns:
         An RGBA image; the cells after the last image show the background color.
@@ -40,7 +40,7 @@ def to_hwc_pixels(images: torch.Tensor) -> NDArray[np.uint8]:
     """Convert images to uint8 (N, side, side, channels).
 
     Args:
-        images: sprites as palette indices (N, 24, 24), which become RGBA; or other images as
+        images: Sprites as palette indices (N, 24, 24), which become RGBA; or other images as
             uint8 (N, channels, side, side).
     """
     if images.ndim == 3:
@@ -62,8 +62,8 @@ def save_training_curves(lines: list[dict[str, float | None]], path: Path) -> No
     """Plot the losses and the Fréchet distance of a GAN against the number of images seen.
 
     Args:
-        lines: the lines of the run's metrics.jsonl.
-        path: the PNG file to write.
+        lines: The lines of the run's metrics.jsonl.
+        path: The PNG file to write.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import ScalarFormatter

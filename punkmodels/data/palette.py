@@ -13,7 +13,7 @@ from punkdata.images.palette import PALETTE, palette_indices
 from punkdata.images.sprite import SIDE_PX
 
 NUM_PIXELS = SIDE_PX**2
-"""number of pixels of a sprite"""
+"""Number of pixels of a sprite."""
 
 
 def color_table(device: torch.device | None = None, color_embedding_dim: int = 0) -> torch.Tensor:
@@ -23,8 +23,8 @@ def color_table(device: torch.device | None = None, color_embedding_dim: int = 0
     cannot tell apart. Their random embeddings are far from each other.
 
     Args:
-        device: the device of the table, by default the CPU.
-        color_embedding_dim: dimension of the embedding; 0 returns RGBA only.
+        device: The device of the table, by default the CPU.
+        color_embedding_dim: Dimension of the embedding; 0 returns RGBA only.
 
     Returns:
         float32 (222, 4 + color_embedding_dim) in [-1, 1]; the same values in every call.
@@ -40,7 +40,7 @@ def color_counts(indices: torch.Tensor) -> torch.Tensor:
     """Count how often each color occurs at each position.
 
     Args:
-        indices: palette indices, uint8 (N, 24, 24).
+        indices: Palette indices, uint8 (N, 24, 24).
 
     Returns:
         int64 (576, 222).
@@ -55,8 +55,8 @@ def to_rgba(indices: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
     """Convert palette indices to RGBA, followed by the color embedding if the table has one.
 
     Args:
-        indices: palette indices, uint8 (N, 24, 24).
-        table: see `color_table`.
+        indices: Palette indices, uint8 (N, 24, 24).
+        table: See `color_table`.
 
     Returns:
         float32 (N, 4 + color_embedding_dim, 24, 24) in [-1, 1].
@@ -89,13 +89,13 @@ def build_pair_table(indices: torch.Tensor) -> torch.Tensor:
     """Number the pairs of position and color that occur in training images.
 
     Args:
-        indices: palette indices, uint8 (N, 24, 24).
+        indices: Palette indices, uint8 (N, 24, 24).
 
     Returns:
         int16 (576, 222): the number of each pair, counted from 1; 0 for pairs that do not occur.
 
     Raises:
-        DataError: there are more pairs than int16 can number, far more than punks have.
+        DataError: There are more pairs than int16 can number, far more than punks have.
     """
     flat = indices.flatten(1).long().cpu() + torch.arange(NUM_PIXELS) * len(PALETTE)
     occurring = torch.unique(flat)

@@ -7,17 +7,17 @@ import torch
 from punkdata.images.palette import PALETTE
 
 SKIN_TONE_PIXEL = (23, 9)
-"""row and column of a neck pixel, whose color identifies the skin tone"""
+"""Row and column of a neck pixel, whose color identifies the skin tone."""
 
 SKIN_TONE_COLORS = ((113, 63, 29), (174, 139, 97), (219, 177, 128), (234, 217, 217))
-"""RGB colors of the skin tones 1 (darkest) to 4 at `SKIN_TONE_PIXEL`"""
+"""RGB colors of the skin tones 1 (darkest) to 4 at `SKIN_TONE_PIXEL`."""
 
 
 def detect_skin_tones(indices: torch.Tensor) -> torch.Tensor:
     """Return the skin tone of each sprite.
 
     Args:
-        indices: palette indices, uint8 (N, 24, 24).
+        indices: Palette indices, uint8 (N, 24, 24).
 
     Returns:
         int64 (N,): 1 (darkest) to 4, or 0 if the neck has none of these colors, as on Aliens, Apes

@@ -22,21 +22,21 @@ class SplitTensors:
     """The punks of one split, with their images and labels."""
 
     punk_ids: NDArray[np.int32]
-    """ids of the punks, int32 (N,), in the order of the tensors"""
+    """Ids of the punks, int32 (N,), in the order of the tensors."""
     images: torch.Tensor
-    """palette indices, uint8 (N, 24, 24)"""
+    """Palette indices, uint8 (N, 24, 24)."""
     labels: torch.Tensor
-    """labels as published, float32 (N, 92)"""
+    """Labels as published, float32 (N, 92)."""
     visible: torch.Tensor
-    """labels that at least one pixel shows, float32 (N, 92)"""
+    """Labels that at least one pixel shows, float32 (N, 92)."""
     has_hidden_labels: bool
-    """whether the snapshot lists hidden labels; if not (schema 1), `visible` equals `labels`"""
+    """Whether the snapshot lists hidden labels; if not (schema 1), `visible` equals `labels`."""
     version: str
-    """version of the snapshot"""
+    """Version of the snapshot."""
     labels_hash: str
-    """hash of the snapshot's pixels, labels and splits"""
+    """Hash of the snapshot's pixels, labels and splits."""
     path: Path
-    """folder of the snapshot"""
+    """Folder of the snapshot."""
 
     def __len__(self) -> int:
         return len(self.punk_ids)
@@ -51,16 +51,16 @@ def load_split(root: Path, version: str, scheme: str, split: SplitName) -> Split
     """Load one split of a snapshot.
 
     Args:
-        root: data root or snapshot folder.
-        version: version of the snapshot, or "latest".
-        scheme: a split scheme of the snapshot ("default" or "by_id"), or a fold of five-fold
+        root: Data root or snapshot folder.
+        version: Version of the snapshot, or "latest".
+        scheme: A split scheme of the snapshot ("default" or "by_id"), or a fold of five-fold
             cross-validation ("fold-1" to "fold-5"). The test split of fold k is the k-th fifth of
             the punks, and its validation split is the first half of the next fifth, so each punk
             is in the test split of exactly one fold.
         split: "train", "val", "test", or "all" for the whole collection.
 
     Raises:
-        UsageError, DataError: see `PunkDataset`.
+        UsageError, DataError: See `PunkDataset`.
     """
     if scheme in SPLIT_COLUMNS:
         data = PunkDataset(root, version, split, scheme)  # type: ignore[arg-type]
@@ -104,7 +104,7 @@ def sampling_weights(labels: torch.Tensor, class_balance: float) -> torch.Tensor
 
     Args:
         labels: float32 (N, num_labels), 0 or 1.
-        class_balance: share of the balanced weight, 0 (uniform) to 1 (balanced).
+        class_balance: Share of the balanced weight, 0 (uniform) to 1 (balanced).
 
     Returns:
         float32 (N,), which sums to 1.

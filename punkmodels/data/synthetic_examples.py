@@ -16,7 +16,7 @@ from punkdata.files import write_atomic
 EXAMPLES_FILE = "synthetic.npz"
 
 Examples = tuple[torch.Tensor, torch.Tensor]
-"""palette indices, uint8 (N, 24, 24), and labels, float32 (N, 92)"""
+"""Palette indices, uint8 (N, 24, 24), and labels, float32 (N, 92)."""
 
 
 def save_examples(run: Path, examples: Examples) -> None:
@@ -31,7 +31,7 @@ def load_examples(run: Path) -> Examples:
     """Load the examples that `save_examples` stored.
 
     Raises:
-        DataError: the file is missing or damaged.
+        DataError: The file is missing or damaged.
     """
     try:
         with (

@@ -29,9 +29,9 @@ class CheckpointMetadata(BaseModel):
     """The JSON file of a checkpoint; models add fields in subclasses."""
 
     step: int = Field(ge=0)
-    """number of optimizer steps so far"""
+    """Number of optimizer steps so far."""
     finished: bool
-    """whether training is complete"""
+    """Whether training is complete."""
 
 
 Metadata = TypeVar("Metadata", bound=CheckpointMetadata)
@@ -41,7 +41,7 @@ def save_checkpoint(run: Path, tensors: Tensors, metadata: CheckpointMetadata) -
     """Write a checkpoint, then delete older ones. Returns the path of the safetensors file.
 
     Raises:
-        StorageError: the disk is full or not writable; the previous checkpoint is still there.
+        StorageError: The disk is full or not writable; the previous checkpoint is still there.
     """
     folder = run / "checkpoints"
     path = folder / f"step_{metadata.step:06d}.safetensors"
@@ -58,11 +58,11 @@ def load_checkpoint(run: Path, kind: type[Metadata]) -> tuple[Tensors, Metadata]
     """Load the newest checkpoint of a run, with its tensors on the CPU.
 
     Args:
-        run: the run folder.
-        kind: the class of the metadata.
+        run: The run folder.
+        kind: The class of the metadata.
 
     Raises:
-        DataError: there is no checkpoint, or it is damaged.
+        DataError: There is no checkpoint, or it is damaged.
     """
     files = sorted((run / "checkpoints").glob("step_*.safetensors"), key=parse_step)
     if not files:
@@ -91,7 +91,7 @@ def write_tensors(path: Path, tensors: Tensors) -> None:
     """Write tensors atomically to a safetensors file.
 
     Raises:
-        StorageError: the disk is full or not writable.
+        StorageError: The disk is full or not writable.
     """
     # safetensors refuses tensors that share memory or are not contiguous.
     copies = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
@@ -102,7 +102,7 @@ def read_tensors(path: Path) -> Tensors:
     """Read a safetensors file.
 
     Raises:
-        DataError: the file is missing or damaged.
+        DataError: The file is missing or damaged.
     """
     try:
         return load_file(path)
@@ -133,7 +133,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> Non
     Hyperparameters, such as the learning rate, are not changed.
 
     Raises:
-        DataError: the tensors are not the state of an Adam optimizer with these parameters.
+        DataError: The tensors are not the state of an Adam optimizer with these parameters.
     """
     if set(tensors) != _adam_state_names(optimizer):
         raise DataError("the optimizer state in the checkpoint does not match the network")

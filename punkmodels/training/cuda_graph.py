@@ -15,10 +15,10 @@ class CapturedStep:
     same place on the device, and must not synchronize with the CPU (no `.item()`).
 
     Args:
-        step: the step, without arguments or a result.
-        device: the device of the tensors.
-        generator: the generator of the random numbers in the step.
-        warmup_steps: calls that run eagerly before the step is captured.
+        step: The step, without arguments or a result.
+        device: The device of the tensors.
+        generator: The generator of the random numbers in the step.
+        warmup_steps: Calls that run eagerly before the step is captured.
     """
 
     def __init__(

@@ -15,10 +15,10 @@ from punkdata.errors import UsageError
 from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup
 
 BF16_TIME_FRACTION = 0.9
-"""bfloat16 is used only if a step takes less than this fraction of its time in float32"""
+"""bfloat16 is used only if a step takes less than this fraction of its time in float32."""
 
 Clock = Callable[[], float]
-"""function that returns the current time in seconds"""
+"""Function that returns the current time in seconds."""
 
 
 def pick_device(requested: str = "auto") -> tuple[torch.device, str]:
@@ -28,7 +28,7 @@ def pick_device(requested: str = "auto") -> tuple[torch.device, str]:
         requested: "cpu", "cuda", "mps", or "auto" for the first available of cuda, mps and cpu.
 
     Raises:
-        UsageError: the device is unknown or not available.
+        UsageError: The device is unknown or not available.
     """
     is_available = {
         "cuda": torch.cuda.is_available(),
@@ -59,12 +59,12 @@ def choose_precision_and_threads(
     are benchmarked.
 
     Args:
-        try_step: takes a training step, in bfloat16 if its argument is True.
-        device: the training device.
-        threads: number of CPU threads; None to benchmark. On a CPU, a given number implies
+        try_step: Takes a training step, in bfloat16 if its argument is True.
+        device: The training device.
+        threads: Number of CPU threads; None to benchmark. On a CPU, a given number implies
             float32, so that runs can be reproduced.
-        resumed: threads and use_bf16 of the run that is resumed, or None for a new run.
-        process_group: the processes that train together. Rank 0 benchmarks for all.
+        resumed: Threads and use_bf16 of the run that is resumed, or None for a new run.
+        process_group: The processes that train together. Rank 0 benchmarks for all.
 
     Returns:
         Whether to use bfloat16, and text to append to the reason that `pick_device` returned.
@@ -99,10 +99,10 @@ def benchmark_bf16(
     """Return whether bfloat16 is clearly faster than float32, and the measured times.
 
     Args:
-        step: takes a training step, in bfloat16 if its argument is True.
-        device: the training device.
-        rounds: number of measurements of each precision, of which the fastest counts.
-        clock: a clock in seconds.
+        step: Takes a training step, in bfloat16 if its argument is True.
+        device: The training device.
+        rounds: Number of measurements of each precision, of which the fastest counts.
+        clock: A clock in seconds.
     """
     if device.type == "mps":
         return False, "bfloat16 is not benchmarked on Apple GPUs"
@@ -133,10 +133,10 @@ def benchmark_threads(
     many times, which cannot be predicted without a benchmark.
 
     Args:
-        step: takes a training step.
-        rounds: number of measurements of each number of threads, of which the fastest counts.
-        cores: number of cores; by default those available to this process.
-        clock: a clock in seconds.
+        step: Takes a training step.
+        rounds: Number of measurements of each number of threads, of which the fastest counts.
+        cores: Number of cores; by default those available to this process.
+        clock: A clock in seconds.
     """
     fastest_s = dict.fromkeys(sorted({1, cores or _available_cores()}), float("inf"))
     for threads in fastest_s:

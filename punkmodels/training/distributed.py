@@ -27,9 +27,9 @@ class ProcessGroup:
     """The processes that train a model together; a single process by default."""
 
     rank: int = 0
-    """number of this process, counted from 0"""
+    """Number of this process, counted from 0."""
     world_size: int = 1
-    """number of processes"""
+    """Number of processes."""
 
     @property
     def is_main(self) -> bool:
@@ -52,10 +52,10 @@ class ProcessGroup:
         """Replace each tensor by its mean over all processes, with a single all-reduce.
 
         Args:
-            tensors: floating-point tensors of the same type; None is skipped.
+            tensors: Floating-point tensors of the same type; None is skipped.
 
         Raises:
-            NetworkError: another process has ended.
+            NetworkError: Another process has ended.
         """
         present = [t for t in tensors if t is not None]
         if self.world_size == 1:
@@ -75,7 +75,7 @@ class ProcessGroup:
         """Return the value that rank 0 passed.
 
         Raises:
-            NetworkError: another process has ended.
+            NetworkError: Another process has ended.
         """
         if self.world_size == 1:
             return value
@@ -98,7 +98,7 @@ class RandomStream:
     """
 
     generator: torch.Generator
-    """generator with the same state in all processes"""
+    """Generator with the same state in all processes."""
     process_group: ProcessGroup = SINGLE_PROCESS
 
     @property

@@ -11,20 +11,20 @@ from punkdata.errors import SetupError
 from punkmodels.training.run_dir import read_config
 
 WANDB_PROJECT = "punkmodels"
-"""default project on Weights & Biases; the environment variable WANDB_PROJECT overrides it"""
+"""Default project on Weights & Biases; the environment variable WANDB_PROJECT overrides it."""
 
 LogMetrics = Callable[[dict[str, Any]], None]
-"""function that logs one line of metrics.jsonl"""
+"""Function that logs one line of metrics.jsonl."""
 
 
 def check_logger(name: str | None) -> None:
     """Check that a logger can be used; callers do this before training starts.
 
     Args:
-        name: see `open_logger`.
+        name: See `open_logger`.
 
     Raises:
-        SetupError: its package is not installed, or wandb is online but not logged in.
+        SetupError: Its package is not installed, or wandb is online but not logged in.
     """
     try:
         if name == "tensorboard":
@@ -49,12 +49,12 @@ def open_logger(run: Path, name: str | None) -> Iterator[LogMetrics]:
     A resumed run continues the same TensorBoard folder or Weights & Biases run.
 
     Args:
-        run: the run folder.
+        run: The run folder.
         name: "tensorboard", which writes to `tensorboard/` in the run folder; "wandb", which keeps
             a local copy in `wandb/` there; or None to log nothing.
 
     Raises:
-        SetupError: see `check_logger`.
+        SetupError: See `check_logger`.
     """
     check_logger(name)
     if name == "tensorboard":

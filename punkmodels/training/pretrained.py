@@ -22,29 +22,29 @@ Dim = Annotated[int, Field(ge=1, le=4096)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 WEIGHTS_FILE = "model.safetensors"
-"""file name of exported weights, in a folder with config.json"""
+"""File name of exported weights, in a folder with config.json."""
 
 
 class SavedData(BaseModel):
     """The section `data` of config.json."""
 
     version: str
-    """version of the snapshot"""
+    """Version of the snapshot."""
     labels_hash: str
-    """hash of the training data's pixels, labels and splits"""
+    """Hash of the training data's pixels, labels and splits."""
     image_dir: str | None = None
-    """path of the image files, for a run with --image-dir"""
+    """Path of the image files, for a run with --image-dir."""
 
 
 class SavedDevice(BaseModel):
     """The section `device` of config.json."""
 
     name: str
-    """type of the device: cpu, cuda or mps"""
+    """Type of the device: cpu, cuda or mps."""
     threads: Annotated[int, Field(ge=1, le=1024)]
-    """number of CPU threads"""
+    """Number of CPU threads."""
     bf16: bool = False
-    """whether training uses bfloat16"""
+    """Whether training uses bfloat16."""
 
 
 class SavedRun(BaseModel):
@@ -70,11 +70,11 @@ def describe_run(
 
     Args:
         task: "classifier" or "dcgan".
-        options: the resolved options.
-        data: see `SavedData`.
-        device: the training device.
-        reason: why this device, number of threads and precision were chosen.
-        use_bf16: whether training uses bfloat16.
+        options: The resolved options.
+        data: See `SavedData`.
+        device: The training device.
+        reason: Why this device, number of threads and precision were chosen.
+        use_bf16: Whether training uses bfloat16.
     """
     return {
         "task": task,
@@ -98,12 +98,12 @@ def read_run_config(run: Path, kind: type[Saved], name: str) -> Saved:
     """Read and validate the config.json of a run.
 
     Args:
-        run: a run folder, or a folder of exported weights.
-        kind: the class to validate against.
-        name: name of the model for error messages, such as "classifier".
+        run: A run folder, or a folder of exported weights.
+        kind: The class to validate against.
+        name: Name of the model for error messages, such as "classifier".
 
     Raises:
-        DataError: the file is missing, damaged, or belongs to another kind of model.
+        DataError: The file is missing, damaged, or belongs to another kind of model.
     """
     config = read_config(run)
     try:
@@ -120,7 +120,7 @@ def check_resumable(run: Path) -> None:
     """Check that a folder is a run, not exported weights.
 
     Raises:
-        UsageError: the folder contains exported weights, which lack the state of the optimizer.
+        UsageError: The folder contains exported weights, which lack the state of the optimizer.
     """
     if (run / WEIGHTS_FILE).exists():
         raise UsageError(
@@ -133,12 +133,12 @@ def restore_model(run: Path, model: nn.Module, tensors: dict[str, torch.Tensor])
     """Load tensors into a model.
 
     Args:
-        run: the folder that the tensors come from, for error messages.
-        model: the model to change.
-        tensors: a state dict.
+        run: The folder that the tensors come from, for error messages.
+        model: The model to change.
+        tensors: A state dict.
 
     Raises:
-        DataError: names or shapes do not match, or a value is not finite.
+        DataError: Names or shapes do not match, or a value is not finite.
     """
     if not all(tensor.isfinite().all() for tensor in tensors.values()):
         raise DataError(f"the weights of {run} contain NaN or infinite values")
@@ -154,13 +154,13 @@ def export_model(run: Path, model: nn.Module, trained: dict[str, Any], out: Path
     """Write weights in half precision, and a copy of the run's config.json.
 
     Args:
-        run: the run folder.
-        model: the model with the weights.
-        trained: the section `trained` to add to config.json.
-        out: the folder to write to.
+        run: The run folder.
+        model: The model with the weights.
+        trained: The section `trained` to add to config.json.
+        out: The folder to write to.
 
     Raises:
-        StorageError: the disk is full or not writable.
+        StorageError: The disk is full or not writable.
     """
     tensors = model.state_dict()
     halved = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}

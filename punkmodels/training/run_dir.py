@@ -30,7 +30,7 @@ def create_run(runs: Path, name: str) -> Path:
 
     Raises:
         UsageError: `runs` is not a writable folder.
-        StorageError: the disk is full or failing.
+        StorageError: The disk is full or failing.
     """
     number = max((int(p.name[:5]) for p in list_runs(runs)), default=0) + 1
     with translate_os_errors(runs):
@@ -53,13 +53,13 @@ def find_run(runs: Path, run: str, *, trained: bool = False, task: str | None = 
     """Return the run folder that a path, a name, a number or "latest" refers to.
 
     Args:
-        runs: the folder of all runs.
-        run: a path, a name, a number, or "latest".
-        trained: if true, "latest" skips runs without a checkpoint.
+        runs: The folder of all runs.
+        run: A path, a name, a number, or "latest".
+        trained: If true, "latest" skips runs without a checkpoint.
         task: "classifier" or "dcgan" if "latest" considers only runs of that task; None for both.
 
     Raises:
-        UsageError: there is no such run.
+        UsageError: There is no such run.
     """
     if run == "latest":
         required = "checkpoints/*.safetensors" if trained else "config.json"
@@ -86,12 +86,12 @@ def lock_run(run: Path, num_metrics: int, *, is_main: bool) -> Iterator[None]:
     """Lock a run during training, and drop metrics that are newer than its checkpoint.
 
     Args:
-        run: the run folder.
-        num_metrics: number of lines in metrics.jsonl when the checkpoint was written.
-        is_main: whether this process writes to the run; otherwise nothing is done.
+        run: The run folder.
+        num_metrics: Number of lines in metrics.jsonl when the checkpoint was written.
+        is_main: Whether this process writes to the run; otherwise nothing is done.
 
     Raises:
-        BusyError: another process is training this run.
+        BusyError: Another process is training this run.
     """
     if not is_main:
         yield
@@ -105,7 +105,7 @@ def append_metrics(run: Path, line: dict[str, Any]) -> None:
     """Append a line to metrics.jsonl.
 
     Raises:
-        StorageError: the disk is full or not writable.
+        StorageError: The disk is full or not writable.
     """
     path = run / "metrics.jsonl"
     with translate_os_errors(path), path.open("a", encoding="utf-8") as file:
@@ -134,7 +134,7 @@ def write_json(path: Path, data: dict[str, Any]) -> None:
     """Write indented JSON atomically.
 
     Raises:
-        StorageError: the disk is full or not writable.
+        StorageError: The disk is full or not writable.
     """
     write_atomic(path, (json.dumps(data, indent=2) + "\n").encode())
 
@@ -143,7 +143,7 @@ def read_config(run: Path) -> dict[str, Any]:
     """Return the content of a run's config.json.
 
     Raises:
-        DataError: the file is missing or damaged.
+        DataError: The file is missing or damaged.
     """
     path = run / "config.json"
     try:

