@@ -1,7 +1,7 @@
-"""Evaluation of a generator that was trained on other images than punks.
+"""Evaluation of a generator that was trained on images other than punks.
 
 evaluation/generated/metrics.json
-evaluation/generated/nearest_neighbors.png   samples, and below each its nearest training image
+evaluation/generated/nearest_neighbors.png   samples, each above its nearest training image
 
 No images are held out: the train reference compares one half of the training images with the other.
 """
@@ -24,6 +24,7 @@ from punkmodels.gan.training_images import TrainingImages, from_image_dir
 from punkmodels.training.run_dir import write_json
 
 MAX_SAMPLES = 2000
+"""maximum number of generated images, and of real ones"""
 NEIGHBOR_COLUMNS = 16
 """columns of nearest_neighbors.png"""
 NAMES = {
@@ -40,23 +41,28 @@ NAMES = {
 
 @dataclass(frozen=True)
 class ImageScores:
-    """Scores of generated images; see `Neighbors` and `FidelityScores`."""
+    """Scores of a set of images."""
 
     frechet_distance: float
-    """Fréchet distance of principal components"""
+    """Fréchet distance between the principal components of real and generated images"""
     precision: float
+    """see `Neighbors`"""
     recall: float
+    """see `Neighbors`"""
     density: float
+    """see `Neighbors`"""
     coverage: float
+    """see `Neighbors`"""
     train_copy_rate: float
     """fraction of images that equal a training image in every pixel"""
     duplicate_rate: float
-    """fraction of images that equal another generated image"""
+    """fraction of images that repeat another one: 1 - number of distinct images / number of
+    images"""
 
 
 @dataclass(frozen=True)
 class ImageEvaluation:
-    """Evaluation of a generator of other images than punks."""
+    """Scores of a generator that was trained on images other than punks."""
 
     run: str
     """the run folder"""
@@ -76,7 +82,7 @@ class ImageEvaluation:
 def evaluate_images(
     run: Path, *, device: torch.device | None = None, out: Path | None = None
 ) -> ImageEvaluation:
-    """Generate images, and compare principal components of their pixels with the training images.
+    """Generate images, and compare their principal components with those of the training images.
 
     Args:
         run: a run that was trained with --image-dir.
@@ -130,7 +136,7 @@ def score_images(train: TrainingImages, real: torch.Tensor, generated: torch.Ten
     Args:
         train: the training images, among which copies are searched.
         real: real images, uint8 (N, channels, size, size).
-        generated: as many generated images.
+        generated: generated images of the same shape.
     """
     cpu = torch.device("cpu")
     features = [train.embed(images, cpu) for images in (real, generated)]

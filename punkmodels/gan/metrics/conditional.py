@@ -20,18 +20,18 @@ class ConditionalScores:
     num_samples: int
     """number of sprites"""
     label_sets: int
-    """number of different sets of visible labels among the conditions"""
+    """number of distinct sets of visible labels among the conditions"""
     label_exact_match: float
     """rate at which the bundled classifier predicts exactly the visible labels of the condition"""
     label_exact_match_by_rules: float
-    """the same rate by `PixelRules`, for the labels that these can decide"""
+    """rate at which `PixelRules` predict exactly the visible labels, among the decidable ones"""
     pixel_exact_match: float
     """rate of sprites that equal the ground-truth punk in every pixel"""
     wrong_pixels_median: float
-    """median number of pixels that differ from the ground-truth punk; without a requested skin
-    tone, from the closest of its tones"""
+    """median number of pixels that differ from the ground-truth punk; if the condition has no skin
+    tone, from the closest of the four skin tones"""
     wrong_pixels_mean: float
-    """mean number of these pixels"""
+    """mean number of wrong pixels, see `wrong_pixels_median`"""
 
 
 def conditional_scores(

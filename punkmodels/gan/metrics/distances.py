@@ -13,7 +13,7 @@ import torch
 
 
 def frechet_distance(real: torch.Tensor, generated: torch.Tensor) -> float:
-    """Return the Fréchet distance of normal distributions fitted to the features.
+    """Return the Fréchet distance between normal distributions that are fitted to the features.
 
     |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁Σ₂)^½), as in Heusel et al., "GANs Trained by a Two Time-Scale
     Update Rule" (2017), who use the features of another network.
@@ -59,7 +59,7 @@ class Neighbors:
 
 
 def neighbors(real: torch.Tensor, generated: torch.Tensor) -> Neighbors:
-    """Return precision, recall, density and coverage.
+    """Return precision, recall, density and coverage of two sets of features.
 
     See Kynkäänniemi et al., "Improved Precision and Recall Metric for Assessing Generative Models"
     (2019), and Naeem et al., "Reliable Fidelity and Diversity Metrics for Generative Models"
@@ -99,5 +99,5 @@ def _fraction(matches: torch.Tensor) -> float:
 
 
 def _distances(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    # The faster way by a matrix product is inaccurate for small distances, which matter here.
+    # The default, a matrix product, is faster but inaccurate for small distances.
     return torch.cdist(a.double(), b.double(), compute_mode="donot_use_mm_for_euclid_dist")

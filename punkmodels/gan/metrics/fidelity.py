@@ -1,7 +1,8 @@
 """Fidelity and diversity: how closely generated punks match the distribution of real ones.
 
-The reference are the validation and the test split, 2,000 punks that no generator was trained on.
-Most scores depend on the number of samples, so they are means over subsets of 2,000 sprites.
+The reference is the union of the validation and the test split: 2,000 punks that no generator was
+trained on. Most scores depend on the number of samples, so they are means over subsets of 2,000
+sprites.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from punkmodels.data.splits import SplitTensors
 from punkmodels.gan.metrics.distances import frechet_distance, kernel_distance, neighbors
 
 VALIDITY_TOLERANCE = 8
-"""largest difference from a palette color at which a channel is valid, in steps of 1/255"""
+"""maximum difference from a palette color at which a channel is valid, in steps of 1/255"""
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,9 @@ class FidelityScores:
     """Scores of a set of sprites, or means over several sets."""
 
     frechet_distance: float | None
-    """Fréchet distance of features to the reference; None if the number of sprites is unusual"""
+    """Fréchet distance of features to the reference; None if there is no complete subset"""
     kernel_distance: float | None
-    """kernel distance of features to the reference; None if the number of sprites is unusual"""
+    """kernel distance of features to the reference; None if there is no complete subset"""
     precision: float
     """see `Neighbors`"""
     recall: float
@@ -43,7 +44,8 @@ class FidelityScores:
     train_copy_rate: float
     """fraction of sprites that equal a training punk in every pixel"""
     duplicate_rate: float
-    """fraction of sprites that equal another sprite of the set"""
+    """fraction of sprites that repeat another one: 1 - number of distinct sprites / number of
+    sprites"""
     nn_distance_px_mean: float
     """mean number of pixels that differ from the nearest training punk"""
     nn_distance_px_median: float
@@ -85,15 +87,17 @@ class SampleStatistics:
     nn_distance_px: torch.Tensor
     """number of pixels that differ from the nearest training punk, int64 (N,)"""
     palette_error: torch.Tensor
-    """distance of each pixel from the palette, in steps of 1/255, float32 (N, 24, 24)"""
+    """largest channel difference of each pixel from its nearest palette color before quantization,
+    in steps of 1/255, float32 (N, 24, 24)"""
     alpha_error: torch.Tensor
-    """distance of each alpha value from the palette, in steps of 1/255, float32 (N, 24, 24)"""
+    """distance of each alpha value from the nearest alpha of the palette before quantization, in
+    steps of 1/255, float32 (N, 24, 24)"""
 
     def __len__(self) -> int:
         return len(self.sprites)
 
     def take(self, rows: torch.Tensor | slice) -> SampleStatistics:
-        """Return the statistics of some sprites."""
+        """Return the statistics of the given rows."""
         return SampleStatistics(
             **{field.name: getattr(self, field.name)[rows] for field in fields(self)}
         )
@@ -107,8 +111,8 @@ def fidelity_scores(
     Args:
         reference: real punks.
         samples: the sprites to score.
-        with_distances: compute the Fréchet and kernel distances; without the usual number of
-            sprites, their values could not be compared with others.
+        with_distances: compute the Fréchet and kernel distances. They depend on the number of
+            sprites, so they can be compared only between sets of equal size.
     """
     near = neighbors(reference.features, samples.features)
     features = (reference.features, samples.features)
@@ -211,7 +215,7 @@ class NearestNeighborIndex:
 
 
 def expected_copy_rate(train: SplitTensors, held_out: SplitTensors) -> float:
-    """Return the rate at which a perfect generator would reproduce training punks.
+    """Return the train copy rate of a perfect generator, 0 to 1.
 
     A perfect generator samples visible labels like those of held-out punks, and then a skin tone
     with its frequency among training punks of the same type. Labels and skin tone determine every
