@@ -1,7 +1,7 @@
-"""Evaluation of a conditional generator against the punks that its conditions describe.
+"""Evaluation of a conditional generator against the ground-truth punks of its conditions.
 
 evaluation/conditional/metrics.json
-evaluation/conditional/metrics.md   the same as tables
+evaluation/conditional/metrics.md   the same scores as tables
 evaluation/conditional/conditional_samples.png
                             one row per sample: its condition, the generated sprite, the
                             ground-truth punk, and wrong pixels in red; the worst samples of unseen
@@ -49,9 +49,9 @@ from punkmodels.training.run_dir import write_json
 
 Progress = Callable[..., None]
 NUM_SAMPLES = 2000
-"""default number of samples for unseen, and for seen, label sets"""
+"""default number of samples for unseen label sets, and also for seen ones"""
 SHOWN_SAMPLES = 12
-"""number of worst, and of middle, samples in conditional_samples.png"""
+"""number of worst samples in conditional_samples.png, and also of samples from the middle"""
 TEXT_WIDTH_PX = 140
 """width of the column of conditions in conditional_samples.png"""
 NAMES = {
@@ -81,7 +81,7 @@ class ConditionalEvaluation:
     seen: ConditionalScores
     """scores for label sets of training punks"""
     labels: list[tuple[str, int, float]]
-    """label, number of samples and recall for unseen label sets, the worst first"""
+    """(label, number of samples, recall) for unseen label sets, lowest recall first"""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -117,14 +117,14 @@ def evaluate_conditional(
     out: Path | None = None,
     progress: Progress = lambda done, total: None,
 ) -> ConditionalEvaluation:
-    """Generate punks with the conditions of held-out punks, and compare them with these.
+    """Generate sprites for the conditions of held-out punks, and compare them with these punks.
 
     Args:
         run: a run, or exported weights, of a generator that is conditioned on labels.
         root: data root with the snapshot.
         version: version of the snapshot.
         device: device to compute on; the CPU by default.
-        num_samples: samples for unseen label sets, and as many for seen ones.
+        num_samples: number of samples for unseen label sets, and also for seen ones.
         out: folder to write to; None writes nothing.
         progress: called with the number of finished parts and their total.
 
@@ -137,16 +137,19 @@ def evaluate_conditional(
     model = load_generator(run, device)
     classifier = load_classifier(BUNDLED_CLASSIFIER, device)
     progress(0, 6)
-    everyone = load_split(root, version, "default", "all")
-    rules = PixelRules(everyone.images, everyone.visible.bool())
+    all_punks = load_split(root, version, "default", "all")
+    rules = PixelRules(all_punks.images, all_punks.visible.bool())
     progress(1, 6)
     train = load_split(root, version, "default", "train")
     held_out = [load_split(root, version, "default", name) for name in ("val", "test")]
-    targets = build_targets(config.condition_spec, everyone, held_out)
+    targets = build_targets(config.condition_spec, all_punks, held_out)
     progress(2, 6)
     is_seen = find_seen(targets.labels, train)
     if is_seen.all() or not is_seen.any():
-        raise DataError(f"{train.path} has too few punks for seen and unseen label sets")
+        raise DataError(
+            f"{train.path} has too few punks: val and test need some label sets that occur in the "
+            "training split and some that do not"
+        )
     samples = []
     for is_selected in (~is_seen, is_seen):
         rows = is_selected.nonzero()[:, 0]
@@ -184,8 +187,8 @@ def measure_type_accuracy(
 ) -> float:
     """Return the fraction of samples that the bundled classifier assigns to the requested type.
 
-    The requested types are those of held-out punks. This is the score for generators that are
-    conditioned on the type only. Arguments and errors as in `evaluate_conditional`.
+    The requested types are those of the test split. This is the score for generators that are
+    conditioned on the type only. Arguments and errors are those of `evaluate_conditional`.
     """
     device = device or torch.device("cpu")
     test = load_split(root, version, "default", "test")
@@ -218,7 +221,7 @@ def format_markdown(result: ConditionalEvaluation) -> str:
     if result.skin_tone:
         skin_tone = "The conditions include the skin tone"
     else:
-        skin_tone = "Of the four skin tones, the closest counts"
+        skin_tone = "Each sprite is compared with the closest of the four skin tones"
     lines += [
         "",
         "Conditions of held-out punks: unseen label sets are those that no training punk has. "
@@ -244,8 +247,8 @@ def render_conditional_samples(
     A row shows the labels, the generated sprite, the ground-truth punk, and wrong pixels in red.
 
     Args:
-        labels: bool (N, 92).
-        skin_tones: (N,), 1 to 4 or 0 for none.
+        labels: labels in the conditions, bool (N, 92).
+        skin_tones: skin tones in the conditions, (N,), 1 to 4 or 0 for none.
         generated: generated sprites as palette indices, uint8 (N, 24, 24).
         expected: ground-truth punks as palette indices, uint8 (N, 24, 24).
     """
@@ -265,7 +268,7 @@ def render_conditional_samples(
 
 
 def _render_worst(samples: _Samples, num_targets: int) -> Image.Image:
-    """Render the worst samples and some from the middle; only the first one of each target."""
+    """Render the worst samples and some from the middle, with at most one sample per target."""
     order = torch.argsort(samples.wrong_pixels[:num_targets], descending=True, stable=True)
     middle = len(order) // 2
     rows = torch.cat([order[:SHOWN_SAMPLES], order[middle : middle + SHOWN_SAMPLES]])

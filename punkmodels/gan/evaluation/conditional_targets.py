@@ -1,4 +1,4 @@
-"""Conditions of held-out punks, and the sprites that a generator should generate for them."""
+"""Conditions of held-out punks, and the ground-truth sprites for them."""
 
 from __future__ import annotations
 
@@ -19,34 +19,35 @@ from punkmodels.gan.label_conditions import conditions_from_split
 
 @dataclass(frozen=True)
 class ConditionalTargets:
-    """Conditions, and the punks that the generator should generate for them."""
+    """Conditions, and the ground-truth sprites for them; one row per condition."""
 
     labels: torch.Tensor
-    """bool (N, 92)"""
+    """all labels of the ground-truth punks, bool (N, 92)"""
     visible: torch.Tensor
-    """visible labels, bool (N, 92)"""
+    """labels of the ground-truth punks that change at least one pixel, bool (N, 92)"""
     images: torch.Tensor
-    """ground-truth punks as palette indices, uint8 (N, 24, 24)"""
+    """ground-truth sprites as palette indices, uint8 (N, 24, 24)"""
     variants: torch.Tensor
-    """punks that count as correct, uint8 (N, K, 24, 24)"""
+    """sprites that count as correct, uint8 (N, K, 24, 24): the ground truth (K = 1), or, if the
+    condition has no skin tone, the ground truth in each skin tone (K = 4)"""
     condition: torch.Tensor
-    """float32 (N, condition_dim)"""
+    """condition vectors, float32 (N, condition_dim)"""
 
     def take(self, rows: torch.Tensor) -> ConditionalTargets:
-        """Return the targets of some rows."""
+        """Return the targets of the given rows, int64 (M,)."""
         tensors = (self.labels, self.visible, self.images, self.variants, self.condition)
         return ConditionalTargets(*(tensor[rows] for tensor in tensors))
 
 
 def build_targets(
-    spec: ConditionSpec, everyone: SplitTensors, held_out: list[SplitTensors]
+    spec: ConditionSpec, all_punks: SplitTensors, held_out: list[SplitTensors]
 ) -> ConditionalTargets:
     """Return the targets of held-out punks.
 
     Args:
         spec: layout of the generator's condition. Without a skin tone, the same punk in any skin
             tone counts as correct.
-        everyone: all punks, from which the layers are recovered.
+        all_punks: the whole collection, from which the sprite layers are recovered.
         held_out: the held-out splits.
     """
     labels = torch.cat([split.labels for split in held_out]).bool()
@@ -55,27 +56,27 @@ def build_targets(
         labels,
         torch.cat([split.visible for split in held_out]).bool(),
         images,
-        images[:, None] if spec.skin_tone else _render_all_tones(everyone, images, labels),
+        images[:, None] if spec.skin_tone else _render_all_tones(all_punks, images, labels),
         torch.cat([conditions_from_split(spec, split, len(split)) for split in held_out]),
     )
 
 
 def find_seen(labels: torch.Tensor, train: SplitTensors) -> torch.Tensor:
-    """Return whether a training punk has the same labels, bool (N,)."""
+    """Return for each label set, bool (N, 92), whether a training punk has it, as bool (N,)."""
     train_sets = {row.tobytes() for row in train.labels.bool().numpy()}
     return torch.tensor([row.tobytes() in train_sets for row in labels.numpy()])
 
 
 def _render_all_tones(
-    everyone: SplitTensors, images: torch.Tensor, labels: torch.Tensor
+    all_punks: SplitTensors, images: torch.Tensor, labels: torch.Tensor
 ) -> torch.Tensor:
     """Return each punk in all four skin tones, uint8 (N, 4, 24, 24).
 
-    The punks are composed from the layers of all punks. A type without skin tones, such as Zombie,
-    is repeated unchanged.
+    The sprites are composed from the layers of all punks. A punk without a skin tone, such as a
+    Zombie, is repeated unchanged; so is a punk in a skin tone that no punk of its type has.
     """
-    flat = everyone.images.flatten(1).numpy().astype(np.int16)
-    layers = recover_layers(flat, everyone.labels.bool().numpy())
+    flat = all_punks.images.flatten(1).numpy().astype(np.int16)
+    layers = recover_layers(flat, all_punks.labels.bool().numpy())
     skin_colors = [PALETTE.tolist().index([*rgb, 255]) for rgb in SKIN_TONE_COLORS]
     known_bases = {base for body in layers.bases for base in body}
     rows = []

@@ -1,4 +1,4 @@
-"""Result of evaluating generated punks, as JSON, tables and an image of nearest neighbors."""
+"""Result of an evaluation of generated punks, as JSON, tables and nearest neighbors."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ class GeneratorEvaluation:
     """scores of the validation split against the test split and the reverse, averaged; without
     distances, which depend on the number of sprites"""
     train_reference: FidelityScores
-    """scores of random training punks: what a generator reaches that reproduces these"""
+    """scores of random training punks, which a generator that only memorizes would reach"""
     expected_copy_rate: float
     """train copy rate of a perfect generator"""
     label_frequencies: list[tuple[str, float, float]]
-    """label, its frequency in held-out punks, and in generated ones; the most misrepresented
-    label comes first"""
+    """(label, frequency in held-out punks, frequency in generated punks), the most misrepresented
+    label first"""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -88,7 +88,8 @@ def format_markdown(*results: GeneratorEvaluation) -> str:
     lines = [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *body)]
     first = results[0]
     sizes = ", ".join(
-        f"{r.num_subsets} subsets of {r.num_samples // r.num_subsets:,} sprites of {r.source}"
+        f"{r.num_subsets} subset{'s' * (r.num_subsets > 1)} of "
+        f"{r.num_samples // r.num_subsets:,} sprites of {r.source}"
         for r in results
     )
     lines += [

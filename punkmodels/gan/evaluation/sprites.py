@@ -1,9 +1,10 @@
 """Evaluation of generated punks against real ones.
 
 evaluation/generated/metrics.json
-evaluation/generated/metrics.md       the same as a table
-evaluation/generated/nearest_neighbors.png  samples, and below each its nearest training punk: the
-                                     closest that are not copies, some in between, the farthest
+evaluation/generated/metrics.md       the same scores as a table
+evaluation/generated/nearest_neighbors.png
+                            generated sprites, each above its nearest training punk, in three bands:
+                            the closest that are not copies, the middle ones, and the farthest
 """
 
 from __future__ import annotations
@@ -46,21 +47,21 @@ from punkmodels.training.run_dir import read_config, write_json
 
 Progress = Callable[..., None]
 MAX_SUBSETS = 5
-"""largest number of subsets over which scores are averaged"""
+"""maximum number of subsets over which scores are averaged"""
 MIN_SPRITES = 100
-"""smallest number of sprites that are evaluated"""
+"""minimum number of sprites for an evaluation"""
 
 
 @dataclass(frozen=True)
 class SampleSizes:
-    """Numbers of generated sprites; only scores of equal sizes can be compared."""
+    """Numbers of generated sprites; scores can be compared only if these numbers are equal."""
 
     subset: int = 2000
-    """sprites in a subset, for which distances are computed"""
+    """number of sprites in each subset"""
     total: int = 2000 * MAX_SUBSETS
-    """sprites in all subsets"""
+    """number of sprites in all subsets together"""
     conditional: int = 2000
-    """sprites for unseen label sets, and as many for seen ones"""
+    """number of sprites for unseen label sets, and also for seen ones"""
 
 
 STANDARD_SIZES = SampleSizes()
@@ -82,12 +83,12 @@ def evaluate_sprites(
     Args:
         source: name of the generator or of the images.
         raw: generated sprites before quantization, RGBA in [-1, 1], float32 (N, 4, 24, 24). N
-            should be 10,000, that is five subsets.
+            should be 10,000, that is five subsets; an incomplete last subset is ignored.
         root: data root with the snapshot.
         version: version of the snapshot.
         device: device to compute on; the CPU by default.
         out: folder to write to; None writes nothing.
-        subset_size: sprites in a subset. With fewer sprites in total, there are no distances.
+        subset_size: sprites in a subset. With fewer sprites in total, the distances are None.
         progress: called with the number of finished parts and their total.
 
     Raises:
@@ -158,7 +159,7 @@ def evaluate_sprites(
 
 
 class StatisticsExtractor:
-    """Computation of `SampleStatistics` from sprites.
+    """Callable that computes the `SampleStatistics` of sprites.
 
     Args:
         train: training punks, among which nearest neighbors are searched.
@@ -173,7 +174,7 @@ class StatisticsExtractor:
     def __call__(
         self, sprites: torch.Tensor, labels: torch.Tensor | None = None
     ) -> SampleStatistics:
-        """Return the statistics of sprites, with errors of 0 from the palette.
+        """Return the statistics of sprites, with palette and alpha errors of 0.
 
         Args:
             sprites: palette indices, uint8 (N, 24, 24).
@@ -210,7 +211,7 @@ def generate_for_evaluation(
         root: data root with the snapshot.
         version: version of the snapshot.
         device: device to compute on.
-        progress: called with the number of sprites so far and the total.
+        progress: called with the number of generated sprites and the total.
         num_samples: number of sprites.
 
     Raises:

@@ -67,12 +67,12 @@ def test_results_are_written_as_json_table_and_image(
         assert image.height % 96 == 0
 
 
-def test_without_a_skin_tone_the_closest_one_counts(built_root: Path, tmp_path: Path) -> None:
+def test_without_a_skin_tone_the_closest_tone_is_compared(built_root: Path, tmp_path: Path) -> None:
     config = make_config(conditional="labels", total_images=64, **SMALL)
     run = train_quickly(built_root, tmp_path, config)
     result = evaluate_conditional(run, built_root, num_samples=20)
     assert not result.skin_tone
-    assert "Of the four skin tones, the closest counts" in format_markdown(result)
+    assert "compared with the closest of the four skin tones" in format_markdown(result)
 
 
 def test_rendered_samples_show_wrong_pixels_in_red(built_root: Path) -> None:

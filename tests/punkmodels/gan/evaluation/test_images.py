@@ -66,7 +66,7 @@ def test_run_contains_images_in_the_format_of_the_training_images(run: Path, dig
     assert from_image_dir(digits).data_config == read_config(run)["data"]
 
 
-def test_interrupted_run_finds_its_images_again(digits: Path, tmp_path: Path) -> None:
+def test_resumed_run_reads_its_images_from_the_saved_path(digits: Path, tmp_path: Path) -> None:
     config = make_config("quick", "classic", trains_on_punks=False, total_images=128 * 4, width=4)
     run = interrupt_training(tmp_path, tmp_path / "runs", config, image_dir=digits)
     train_quickly(tmp_path, tmp_path / "runs", config, resume=run)
@@ -77,7 +77,7 @@ def test_interrupted_run_finds_its_images_again(digits: Path, tmp_path: Path) ->
     ("image_size", "channels", "network"),
     [(28, 1, "dcgan"), (32, 3, "mlp"), (9, 4, "dcgan")],
 )
-def test_images_of_any_supported_size_are_trained_on(
+def test_training_supports_other_sizes_and_channels(
     image_size: int, channels: int, network: str, tmp_path: Path
 ) -> None:
     shape = (24, channels, image_size, image_size)
@@ -101,7 +101,7 @@ def test_scores_rank_real_images_above_noise(digits: Path) -> None:
     assert good.recall > 0.5 > bad.recall
 
 
-def test_repeated_image_has_duplicates_and_no_recall(digits: Path) -> None:
+def test_repeated_image_raises_duplicates_and_lowers_recall(digits: Path) -> None:
     train = from_image_dir(digits)
     real = train.images[:800]
     scores = score_images(train, real, real[:1].expand(800, -1, -1, -1))

@@ -32,7 +32,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def result(sprites: torch.Tensor, built_root: Path, out: Path) -> GeneratorEvaluation:
     raw = to_rgba(sprites, color_table())
     raw[:, 0, 5, 5] += 20 / 127.5
-    return evaluate_sprites("drawings", raw, built_root, out=out)
+    return evaluate_sprites("generated", raw, built_root, out=out)
 
 
 def test_scores_describe_the_sprites(result: GeneratorEvaluation, built_root: Path) -> None:
@@ -52,7 +52,7 @@ def test_references_are_held_out_and_training_punks(result: GeneratorEvaluation)
 
 def test_scores_are_averaged_over_subsets(sprites: torch.Tensor, built_root: Path) -> None:
     raw = to_rgba(torch.cat([sprites, sprites]), color_table())
-    result = evaluate_sprites("drawings", raw, built_root, subset_size=100)
+    result = evaluate_sprites("generated", raw, built_root, subset_size=100)
     assert (result.num_samples, result.num_subsets) == (200, 2)
     assert result.scores.frechet_distance is not None
     assert result.frechet_std > 0
@@ -61,7 +61,7 @@ def test_scores_are_averaged_over_subsets(sprites: torch.Tensor, built_root: Pat
 def test_results_are_written_as_json_table_and_image(
     result: GeneratorEvaluation, out: Path
 ) -> None:
-    assert json.loads((out / "metrics.json").read_text())["source"] == "drawings"
+    assert json.loads((out / "metrics.json").read_text())["source"] == "generated"
     page = (out / "metrics.md").read_text()
     assert page == format_markdown(result)
     assert "| recall |" in page
@@ -71,10 +71,10 @@ def test_results_are_written_as_json_table_and_image(
 
 def test_table_has_a_column_per_source_and_the_references(result: GeneratorEvaluation) -> None:
     head, *body = score_table(result, result)
-    assert head == ("score", "drawings", "drawings", "test reference", "train reference")
+    assert head == ("score", "generated", "generated", "test reference", "train reference")
     assert body[0][:4] == ("Fréchet distance", "-", "-", "-")
 
 
 def test_too_few_sprites_are_refused(built_root: Path) -> None:
     with pytest.raises(DataError, match="99 sprites"):
-        evaluate_sprites("drawings", torch.zeros(99, 4, 24, 24), built_root)
+        evaluate_sprites("generated", torch.zeros(99, 4, 24, 24), built_root)
