@@ -1,4 +1,4 @@
-"""Training options of a GAN, and loading and exporting of trained generators."""
+"""Training options of a GAN, with functions that load and export trained generators."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ class DcganConfig:
     preset: str = "quick"
     """name of the preset that the options started from"""
     recipe: Recipe = "modern"
-    """name of the loss and regularization recipe, see `losses`"""
+    """name of the loss and regularization recipe, see `punkmodels.gan.trainer.losses`"""
     network: Network = "dcgan"
     """architecture: dcgan, or the mlp baseline, which is unconditional and has an RGBA head"""
     total_images: Annotated[int, Field(ge=1, le=10**10)] = 100_000
-    """number of real images that the discriminator and the encoder see in total"""
+    """total number of real images to train on, with repetitions"""
     channels: Annotated[int, Field(ge=1, le=4)] = 4
     """channels of the training images"""
     image_size: Annotated[int, Field(ge=8, le=64)] = 24
     """side of the training images in pixels"""
     trains_on_punks: bool = True
-    """whether the training images are punks; other images need an unconditional RGBA head"""
+    """whether the training images are punks; others require an unconditional RGBA head"""
     conditional: Conditional = "none"
     """labels that the generator is conditioned on: none, the type, or type and accessories"""
     skin_tone: bool = False
@@ -76,29 +76,30 @@ class DcganConfig:
     label_dropout: Fraction = 0.0
     """probability that training removes an accessory from the condition"""
     class_balance: Fraction = 0.0
-    """share of label-balanced sampling, see `sampling_weights`; 0 samples uniformly"""
+    """weight of label-balanced sampling, 0 (uniform) to 1, see `sampling_weights`"""
     batch_size: Count = 32
-    """number of real images in a batch, of all processes together"""
+    """number of real images in a batch, over all processes"""
     norm_groups: Count = 1
-    """parts of a batch that are normalized separately, see `GhostBatchNorm`; a multiple of the
-    number of processes"""
+    """number of groups of `GhostBatchNorm`; a multiple of the number of processes"""
     width: Dim = 32
-    """channels of the 12x12 feature map; 6x6 has twice and 3x3 four times as many"""
+    """channels of the 12x12 feature map; 6x6 has twice and 3x3 four times as many. For the mlp
+    network, see `MLPGenerator`"""
     z_dim: Dim = 100
     """dimension of the noise z"""
     w_dim: Annotated[int, Field(ge=0, le=4096)] = 64
     """dimension of the latent w of the `Encoder`; 0 trains without an encoder. Requires the
     palette head"""
     kl_weight: Annotated[float, Field(ge=0)] = 0.1
-    """weight of the divergence of w from a normal distribution in the encoder's loss"""
+    """weight of the KL divergence of w from N(0, 1) in the encoder loss"""
     encoder_weight: Annotated[float, Field(ge=0)] = 0.03
-    """weight of the encoder loss and the pixel loss, in nats, relative to the adversarial loss"""
+    """weight of the encoder loss and the pixel loss, which are in nats per image, relative to the
+    adversarial loss"""
     adversarial_start: Fraction = 0.7
-    """share of the training after which the adversarial loss is added to the encoder loss or the
-    pixel loss; without these, it is used from the start"""
+    """fraction of the training after which the adversarial loss is added to the encoder loss or the
+    pixel loss; if neither is used, training is adversarial from the start"""
     head: Head = "palette"
-    """output layer: palette selects one of the colors that occur at each position, rgba generates
-    any color by tanh, as Radford et al. do"""
+    """output layer: palette selects one of the colors that occur at each position; rgba generates
+    any color through tanh, as in Radford et al. (2015)"""
     head_channels: Dim = 16
     """channels of the 24x24 feature map before the palette head"""
     color_embedding_dim: Annotated[int, Field(ge=0, le=64)] = 8
@@ -107,7 +108,7 @@ class DcganConfig:
     lr: Rate = 1e-3
     """initial learning rate of all networks"""
     head_lr_mult: float = 3.0
-    """factor on the learning rate of the palette head"""
+    """multiplier of the learning rate for the palette head"""
     final_lr_fraction: Fraction = 0.1
     """final learning rate as a fraction of the initial one, at the end of a cosine schedule"""
     beta_1: Fraction = 0.9
@@ -127,8 +128,8 @@ class DcganConfig:
     cutout_px: Annotated[int, Field(ge=0, le=16)] = 6
     """side of the square that the augmentation cuts out of images, in pixels; 0 for none"""
     ema_half_life: Fraction = 0.05
-    """half-life of the generator's moving average, as a share of the images seen so far; 0 for
-    no averaging"""
+    """half-life of the exponential moving average of the generator's weights, as a fraction of the
+    images seen so far; 0 for no averaging"""
     torch_compile: bool = False
     """whether to compile the discriminator with torch.compile"""
     seed: int = 0
@@ -141,7 +142,7 @@ class DcganConfig:
 
     @property
     def has_auxiliary_loss(self) -> bool:
-        """Whether the generator has a loss besides the adversarial one."""
+        """Whether the generator has an encoder loss or a pixel loss."""
         return self.w_dim > 0 or self.pixel_loss
 
 
@@ -178,8 +179,8 @@ RECIPES: dict[Recipe, dict[str, Any]] = {
 def make_config(preset: str = "quick", recipe: Recipe = "modern", **chosen: Any) -> DcganConfig:
     """Return the options of a preset and a recipe, overridden by those in `chosen`.
 
-    Options that are not chosen also adapt to the chosen ones: for example, an RGBA head has no
-    color embedding and no encoder.
+    The defaults of the remaining options depend on `chosen`: for example, an RGBA head has no color
+    embedding and no encoder. `preset` is a key of `PRESETS`.
     """
     options = {"preset": preset, "recipe": recipe, **PRESETS[preset], **RECIPES[recipe], **chosen}
     if options.get("conditional") == "labels":
@@ -188,7 +189,7 @@ def make_config(preset: str = "quick", recipe: Recipe = "modern", **chosen: Any)
             # Labels and skin tone determine every pixel, so there is nothing left to encode.
             options = {"pixel_loss": True} | options
     if options.get("pixel_loss"):
-        # A fast palette head soon represents single accessories; the layers below learn the rest.
+        # With a high learning rate, the palette head soon learns what each accessory looks like.
         options |= {"w_dim": 0, "beta_1": 0.9, "head_lr_mult": 10.0} | chosen
     if options.get("network") == "mlp" or not options.get("trains_on_punks", True):
         options |= {"head": "rgba"} | chosen
@@ -241,7 +242,7 @@ def _check_options(config: DcganConfig) -> None:
 
 
 class SavedDcgan(SavedRun):
-    """Parts of a GAN's config.json that are read again."""
+    """Sections of a GAN's config.json that are needed to load it or to resume its training."""
 
     task: Literal["dcgan"]
     options: DcganConfig
@@ -256,7 +257,8 @@ def load_generator(run: Path, device: torch.device) -> AnyGenerator:
     """Load the averaged generator of a run or of exported weights, in evaluation mode.
 
     Raises:
-        DataError: the run has no complete checkpoint, or is not a GAN.
+        DataError: the run is not a GAN or has no complete checkpoint, or its weights do not fit its
+            options.
     """
     options = read_dcgan_config(run).options
     file = run / WEIGHTS_FILE
@@ -272,6 +274,7 @@ def load_generator(run: Path, device: torch.device) -> AnyGenerator:
 def _counts_like(tensors: dict[str, torch.Tensor], run: Path) -> torch.Tensor:
     """Return color counts that give a palette head the shape of the saved tensors."""
     counts = torch.zeros(NUM_PIXELS, len(PALETTE), dtype=torch.int64)
+    # Layer 12 of a generator with a palette head is that head.
     colors, valid = (tensors.get(f"layers.12.{n}", counts[:, :0]) for n in ("colors", "valid"))
     try:
         return counts.scatter_(1, colors.long(), valid.long())

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 def build_mlp(in_dim: int, out_dim: int, width: int = 384) -> nn.Sequential:
-    """Return an MLP with three hidden layers and SiLU activations."""
+    """Return an MLP with three hidden layers of `width` units and SiLU activations."""
     layers: list[nn.Module] = []
     for dim in (in_dim, width, width):
         layers += [nn.Linear(dim, width), nn.SiLU()]
@@ -59,7 +59,10 @@ def normalize_condition(condition: torch.Tensor) -> torch.Tensor:
 
 
 def initialize(network: nn.Module) -> None:
-    """Initialize weights as Radford et al.: convolutions N(0, 0.02), norm scales N(1, 0.02)."""
+    """Initialize weights as in Radford et al. (2015).
+
+    Convolution weights are sampled from N(0, 0.02), and normalization scales from N(1, 0.02).
+    """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(module.weight, 0, 0.02)

@@ -16,7 +16,7 @@ from punkmodels.gan.networks import Generator
 
 
 def linear_stack(*dims: int) -> list[nn.Module]:
-    """Return linear layers between consecutive dimensions, separated by LeakyReLU."""
+    """Return linear layers between consecutive dimensions, separated by LeakyReLU 0.2."""
     layers: list[nn.Module] = []
     for in_dim, out_dim in itertools.pairwise(dims):
         layers += [nn.Linear(in_dim, out_dim), nn.LeakyReLU(0.2)]
@@ -32,7 +32,7 @@ class MLPGenerator(nn.Module):
     Args:
         z_dim: dimension of the noise.
         width: a quarter of the units in the first hidden layer; each further hidden layer has
-            twice as many units.
+            twice as many as the one before.
         channels: channels of the images.
         image_size: side of the images in pixels.
     """
@@ -67,6 +67,11 @@ class MLPDiscriminator(nn.Module):
 
     Maps images in [-1, 1], float32 (N, channels, image_size, image_size), to logits, float32 (N,);
     a higher logit means a more realistic image.
+
+    Args:
+        width: a quarter of the units in the second hidden layer; the first one has twice as many.
+        channels: channels of the images.
+        image_size: side of the images in pixels.
     """
 
     def __init__(self, width: int = 64, *, channels: int = 4, image_size: int = 24) -> None:

@@ -83,10 +83,11 @@ class Generator(nn.Module):
         condition_dim: dimension of the condition; 0 for an unconditional generator. The condition
             is passed to the mapping network, is embedded and concatenated to w, and is passed to
             the palette head unless `condition_composition` is "none".
-        condition_composition: how the palette head combines several conditions: bounded by a
-            learned z-order, by a plain sum, or not at all.
-        channels: channels of the images; other than 4 without a palette head only.
-        image_size: side of the images in pixels; other than 24 without a palette head only.
+        condition_composition: how the palette head combines the entries of the condition:
+            "z_order" adds logits that a learned z-order bounds, "sum" adds unbounded logits, and
+            "none" ignores the condition.
+        channels: channels of the images; a palette head requires 4.
+        image_size: side of the images in pixels; a palette head requires 24.
     """
 
     def __init__(  # one parameter for each independent part of the architecture
@@ -160,9 +161,10 @@ class Discriminator(nn.Module):
     logits, float32 (N,); a higher logit means a more realistic image.
 
     Args:
-        width: channels of the feature map of half the image's size.
-        normalize: use batch normalization, as Radford et al. do. It makes the logit of an image
-            depend on the other images of the batch, so gradient penalties need it off.
+        width: channels of the first feature map, which has half the side of the image; the next
+            two have twice and four times as many.
+        normalize: use batch normalization, as Radford et al. do. The logit of an image then depends
+            on the other images of the batch, so it cannot be combined with gradient penalties.
         color_embedding_dim: dimension of the color embedding, see `color_table`.
         condition_dim: dimension of the condition, which is compared with the features by
             projection (Miyato and Koyama, "cGANs with Projection Discriminator", 2018); 0 for an
@@ -220,14 +222,14 @@ def reestimate_normalization(
 ) -> None:
     """Recompute the batch-normalization statistics of a generator from generated batches.
 
-    The weights of an averaged generator never normalized a training batch, so the statistics of
+    Averaged weights have never been used in a training batch, so the statistics collected during
     training do not fit them. The model is left in evaluation mode.
 
     Args:
         model: the generator.
         seed: random seed of the noise.
         batch_size: samples in a batch.
-        condition: conditions (M, dim), which are used in order and repeated; or None.
+        condition: conditions (M, condition_dim), which are used in order and repeated; or None.
         num_batches: number of batches.
     """
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]

@@ -42,7 +42,7 @@ class PaletteHead(nn.Module):
     valid: torch.Tensor
     """whether an entry of `colors` is a color that occurs there, bool (576, max_colors)"""
     table: torch.Tensor
-    """see `color_table`"""
+    """color of each palette index, followed by its embedding, see `color_table`"""
     pairs: torch.Tensor
     """row of `condition_weight` for each entry of `colors`, int64 (576, max_colors)"""
     varying_positions: torch.Tensor
@@ -94,6 +94,7 @@ class PaletteHead(nn.Module):
         with torch.autocast(features.device.type, enabled=False):  # Colors must be exact.
             images = torch.bmm(selected, self.table[self.colors.int()])
         if images.requires_grad:
+            # The gradient arrives permuted, which would slow down the backward pass of bmm.
             images.register_hook(torch.Tensor.contiguous)  # type: ignore[no-untyped-call]
         return images.permute(1, 2, 0).reshape(n, -1, height, width)
 
@@ -103,7 +104,16 @@ class PaletteHead(nn.Module):
         condition: torch.Tensor | None,
         positions: slice | torch.Tensor,
     ) -> torch.Tensor:
-        """Return the logits of `colors` at some positions, float32 (positions, N, max_colors)."""
+        """Return the logits of `colors` at some positions.
+
+        Args:
+            features: float32 (N, channels, 24, 24).
+            condition: float32 (N, condition_dim), or None.
+            positions: the P positions, as a slice or as int64 (P,).
+
+        Returns:
+            float32 (P, N, max_colors); -1e9 for padding.
+        """
         # On a CPU, batched products of non-contiguous tensors are computed one by one.
         at_positions = features.flatten(2).permute(2, 0, 1)[positions].contiguous()
         logits = torch.baddbmm(self.bias[positions], at_positions, self.weight[positions])

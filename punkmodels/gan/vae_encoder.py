@@ -76,7 +76,7 @@ def encoder_loss(
         indices: target of the reconstruction, the same images as palette indices, uint8
             (N, 24, 24).
         random: source of the latent samples.
-        kl_weight: weight of the divergence of w from N(0, 1); with a weight below 1, w carries
+        kl_weight: weight of the KL divergence of w from N(0, 1); with a weight below 1, w carries
             more information about the image.
         condition: condition of each image, float32 (N, condition_dim), or None.
 
