@@ -1,8 +1,8 @@
 """Training of a GAN on punks or other small images.
 
 All random numbers come from one generator whose state is part of the checkpoint. On a CPU with the
-same number of threads, a run that is interrupted and resumed therefore ends with the same weights,
-bit for bit, as one that is not.
+same number of threads, an interrupted and resumed run therefore ends with bit-identical weights to
+an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ from punkmodels.training.run_dir import (
 Progress = Callable[..., None]
 
 
-def train_dcgan(  # noqa: PLR0913  # the choices of a user, as in the command
+def train_dcgan(  # noqa: PLR0913  # these are the options of the command
     root: Path,
     runs: Path,
     config: DcganConfig,
@@ -83,11 +83,11 @@ def train_dcgan(  # noqa: PLR0913  # the choices of a user, as in the command
         config: training options; a resumed run keeps its own.
         version: version of the snapshot.
         device_name: see `pick_device`.
-        threads: number of CPU threads; None to benchmark.
+        threads: number of CPU threads; None to benchmark one thread and all cores.
         resume: run folder to resume, or None to create one.
         logger: see `open_logger`.
         image_dir: images to train on instead of punks, see `from_image_dir`.
-        progress: called with the images seen, their total number, and a note.
+        progress: called with the number of images seen, their total number, and a short text.
         log: called with lines for the user.
         process_group: the processes that train together.
         evaluation: evaluations during training.
@@ -165,7 +165,7 @@ def take_steps(
     logger: str | None,
     progress: Progress,
 ) -> None:
-    """Take all remaining steps; now and then evaluate samples, log, and write a checkpoint."""
+    """Take all remaining steps; evaluate, log and write a checkpoint at regular intervals."""
     schedule, is_main = state.schedule, env.process_group.is_main
     evaluation_steps = schedule.evaluation_steps(evaluator.options.num_evaluations)
     if is_main and not state.step:

@@ -10,7 +10,7 @@ from punkmodels.training.distributed import RandomStream
 def augment(
     images: torch.Tensor, random: RandomStream, *, translate_px: int = 2, cutout_px: int = 6
 ) -> torch.Tensor:
-    """Translate images at random, and cut a square hole into each; both expose transparent pixels.
+    """Translate images at random, cut a square hole into each, and fill gaps with transparency.
 
     Real and generated images are augmented alike, so that the discriminator cannot memorize the
     8,000 real ones (Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training",
@@ -18,10 +18,13 @@ def augment(
     generator would learn the augmented punks.
 
     Args:
-        images: (N, C, H, W) in [-1, 1], where transparent pixels are -1.
+        images: (N, C, size, size) in [-1, 1], where transparent pixels are -1 in all channels.
         random: source of the offsets.
-        translate_px: largest translation in pixels; 0 for none.
+        translate_px: maximum translation in pixels; 0 for none.
         cutout_px: side of the hole in pixels; 0 for none.
+
+    Returns:
+        Images of the same shape, dtype and range.
     """
     if not translate_px and not cutout_px:
         return images

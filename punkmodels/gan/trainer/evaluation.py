@@ -20,14 +20,14 @@ from punkmodels.gan.training_images import TrainingImages
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """How often samples are evaluated during training, and how many."""
+    """Number and size of the evaluations during a training."""
 
     num_evaluations: int = 20
-    """evaluations, each followed by a checkpoint, in the whole training"""
+    """number of evaluations in the whole training, each followed by a checkpoint"""
     num_samples: int = 2000
-    """generated samples of an evaluation"""
+    """number of samples that each evaluation generates"""
     num_norm_batches: int = NUM_NORM_BATCHES
-    """see `reestimate_normalization`"""
+    """number of batches for the normalization statistics, see `reestimate_normalization`"""
 
 
 DEFAULT_EVALUATION = EvaluationOptions()
@@ -35,7 +35,7 @@ DEFAULT_EVALUATION = EvaluationOptions()
 
 @dataclass(frozen=True)
 class Interval:
-    """Steps since the last evaluation, over which metrics are averaged."""
+    """Interval between two evaluations, over whose steps metrics are averaged."""
 
     first_step: int
     """number of steps taken before the interval"""
@@ -43,7 +43,7 @@ class Interval:
     """time at the start of the interval, by `time.perf_counter`"""
 
     def metrics(self, state: TrainState, buffers: StepBuffers) -> dict[str, Any]:
-        """Return a line of metrics.jsonl: mean losses and speed; a loss not in use is None."""
+        """Return a line of metrics.jsonl: mean losses, or None for unused ones, and speed."""
         schedule = state.schedule
         num_steps = state.step - self.first_step
         num_adversarial = max(0, state.step - max(self.first_step, schedule.adversarial_start))
@@ -61,16 +61,20 @@ class Interval:
 
 @dataclass(frozen=True)
 class SampleEvaluator:
-    """Fixed noise and conditions, so that all evaluations of a run are comparable."""
+    """Evaluation of samples that always have the same noise and conditions.
+
+    Differences between the evaluations of a run are therefore due to training alone.
+    """
 
     train: TrainingImages
     """training images, with which samples are compared"""
     train_features: torch.Tensor
     """features of the training images, float32 (N, D)"""
     noise: torch.Tensor
-    """float32 (num_samples, noise_dim)"""
+    """noise of the samples, float32 (num_samples, noise_dim)"""
     condition: torch.Tensor
-    """conditions of random training images, float32 (num_samples, condition_dim)"""
+    """conditions of the samples, those of random training images, float32 (num_samples,
+    condition_dim)"""
     options: EvaluationOptions
     """number and size of the evaluations"""
 
@@ -82,7 +86,7 @@ class SampleEvaluator:
         state: TrainState,
         options: EvaluationOptions,
     ) -> SampleEvaluator:
-        """Choose noise and conditions from the seed of the training."""
+        """Sample noise and conditions, with the seed of the training."""
         config, device = sampler.config, sampler.images.device
         random = torch.Generator(device).manual_seed(config.seed + 1)
         shape = (options.num_samples, state.ema.noise_dim)

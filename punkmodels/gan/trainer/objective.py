@@ -46,7 +46,7 @@ class GANObjective:
     D: AnyDiscriminator
     """discriminator"""
     E: Encoder | None
-    """encoder, or None"""
+    """VAE encoder, or None if the training has none"""
     table: torch.Tensor
     """see `color_table`; on the device of the networks"""
     random: RandomStream
@@ -74,7 +74,11 @@ class GANObjective:
         return {"G": self.G, "D": self.D} | ({"E": self.E} if self.E else {})
 
     def generate(self, n: int, condition: torch.Tensor | None = None) -> torch.Tensor:
-        """Return n generated images from new noise, as the discriminator sees them."""
+        """Generate n images from new noise.
+
+        Returns:
+            float32 (n, channels, H, W), the input of the discriminator before augmentation.
+        """
         images: torch.Tensor = self.G(self._noise(n), condition)
         return images
 
@@ -93,13 +97,13 @@ class GANObjective:
         r1_gamma: torch.Tensor | float | None,
         condition: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the discriminator's loss, and its logits (N,) of the real images.
+        """Return the loss of the discriminator, and its logits (N,) for the real images.
 
         Args:
-            images: real images, see `TrainingImages`.
-            generated: as many generated images, which receive no gradient.
+            images: N real images, see `TrainingImages`.
+            generated: N generated images; they are detached from the generator.
             r1_gamma: weight of the gradient penalties; None for a step without penalties.
-            condition: conditions of both real and generated images.
+            condition: conditions of the real images, and also of the generated ones.
         """
         real = self.to_network_input(images)
         both = torch.cat([self._augment(real), self._augment(generated.detach())])
@@ -131,8 +135,8 @@ class GANObjective:
         """Return the adversarial loss of the generator.
 
         Args:
-            generated: generated images.
-            real_logits: the discriminator's logits (N,) of as many real images.
+            generated: N generated images.
+            real_logits: logits of the discriminator for N real images, (N,).
             condition: conditions of the generated images.
         """
         logits = self.discriminate(self._augment(generated), condition)
@@ -143,10 +147,10 @@ class GANObjective:
     def auxiliary_loss(
         self, indices: torch.Tensor, condition: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Return the encoder loss and the pixel loss of generator and encoder, weighted.
+        """Return the weighted sum of encoder loss, pixel loss and L1 penalty.
 
         The pixel loss is the cross-entropy of the pixels of the ground-truth sprite, given its
-        condition and any noise.
+        condition and random noise. The L1 penalty is that of the palette head's condition weights.
 
         Args:
             indices: real punks as palette indices, uint8 (N, 24, 24).

@@ -13,7 +13,7 @@ class Phase:
     """Losses that a training step computes."""
 
     adversarial: bool
-    """whether the discriminator is trained, and the generator with its adversarial loss"""
+    """whether the discriminator and the generator are trained with their adversarial losses"""
     penalty: bool
     """whether the discriminator's loss includes the gradient penalties"""
 
@@ -23,7 +23,7 @@ PHASES = (Phase(False, False), Phase(True, False), Phase(True, True))
 
 @dataclass(frozen=True)
 class Schedule:
-    """Values of the options at each step; steps are counted from 0."""
+    """Losses, learning rate, penalty weight and averaging at each step, counted from 0."""
 
     config: DcganConfig
     """training options"""
@@ -46,7 +46,7 @@ class Schedule:
         return Phase(is_adversarial, is_adversarial and is_due)
 
     def lr(self, step: int) -> float:
-        """Return the learning rate of a step."""
+        """Return the learning rate at a step, before the multiplier of the palette head."""
         return self.config.lr * self._cosine(step, self.config.final_lr_fraction)
 
     def r1_gamma(self, step: int) -> float:
@@ -54,7 +54,7 @@ class Schedule:
         return self.config.r1_gamma * self._cosine(step, self.config.final_r1_gamma_fraction)
 
     def ema_decay(self, step: int) -> float:
-        """Return the decay of the generator's moving average at a step."""
+        """Return the decay of the generator's moving average at a step, 0 to 1."""
         half_life_steps = self.config.ema_half_life * (step + 1)
         return float(0.5 ** (1 / half_life_steps)) if half_life_steps else 0.0
 
@@ -63,7 +63,7 @@ class Schedule:
         return min(self.config.total_images, steps * self.config.batch_size)
 
     def evaluation_steps(self, count: int) -> frozenset[int]:
-        """Return the numbers of steps after which samples are evaluated, evenly spaced."""
+        """Return the steps after which samples are evaluated: at most `count`, evenly spaced."""
         return frozenset(round(self.num_steps * i / count) for i in range(1, count + 1)) - {0}
 
     def _cosine(self, step: int, final: float) -> float:

@@ -1,4 +1,4 @@
-"""State of a GAN training: exactly what a checkpoint contains."""
+"""State of a GAN training, with its conversion to and from the tensors of a checkpoint."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TrainState:
     """Networks, optimizers, random generator and step of a GAN training."""
 
     objective: GANObjective
-    """trained networks, and the random generator of the training"""
+    """networks and losses, and the random generator of the training"""
     ema: AnyGenerator
     """exponential moving average of the generator"""
     optimizer_G: torch.optim.Optimizer
@@ -51,7 +51,7 @@ class TrainState:
         device: torch.device,
         process_group: ProcessGroup = SINGLE_PROCESS,
     ) -> TrainState:
-        """Return the state before the first step; arguments and errors as `build_objective`."""
+        """Return the state before the first step, with the arguments of `build_objective`."""
         objective = build_objective(config, images, device, process_group)
         if config.torch_compile:
             objective.compile()
@@ -85,7 +85,7 @@ class TrainState:
         """Restore the state from the tensors of a checkpoint.
 
         Args:
-            tensors: what `state_dict` returned.
+            tensors: the result of `state_dict`.
             step: the step of the checkpoint.
             run: the run folder, for error messages.
 
@@ -112,7 +112,7 @@ class TrainState:
 def _adam(
     groups: Iterable[dict[str, Any]], betas: tuple[float, float], device: torch.device
 ) -> torch.optim.Optimizer:
-    """Return Adam with learning rates as tensors, which a captured step reads."""
+    """Return Adam with learning rates as tensors, which a captured CUDA graph can read."""
     return torch.optim.Adam(
         [{"lr": torch.zeros((), device=device), **group} for group in groups],
         betas=betas,

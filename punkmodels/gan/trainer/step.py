@@ -15,13 +15,13 @@ from punkmodels.gan.trainer.state import TrainState
 from punkmodels.gan.training_images import TrainingImages
 from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup, RandomStream
 
-VISIBLE_LABELS_PROBABILITY = 0.5
-"""probability with which an invisible label is left out of a condition"""
+INVISIBLE_LABEL_DROPOUT = 0.5
+"""probability that training removes an invisible label from a condition"""
 
 
 @dataclass(frozen=True)
 class TrainEnv:
-    """Where and how steps are computed."""
+    """Device, precision and processes of a training."""
 
     device: torch.device
     """device of all tensors"""
@@ -40,9 +40,9 @@ class Batch:
     """Real images of one process, and their conditions."""
 
     images: torch.Tensor
-    """see `TrainingImages`"""
+    """real images in the format of `TrainingImages.images`"""
     condition: torch.Tensor
-    """float32 (N, condition_dim)"""
+    """conditions of the images, float32 (N, condition_dim)"""
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,13 @@ class BatchSampler:
     config: DcganConfig
     """training options"""
     images: torch.Tensor
-    """see `TrainingImages`"""
+    """all training images, in the format of `TrainingImages.images`"""
     labels: torch.Tensor
     """all labels, bool (N, 92)"""
     visible: torch.Tensor
     """visible labels, bool (N, 92)"""
     skin_tones: torch.Tensor
-    """int64 (N,)"""
+    """skin tones, int64 (N,), 1 to 4 or 0 for none"""
     cumulative_weights: torch.Tensor
     """cumulative sampling probabilities, float32 (N,)"""
 
@@ -66,7 +66,7 @@ class BatchSampler:
     def create(
         cls, train: TrainingImages, config: DcganConfig, device: torch.device
     ) -> BatchSampler:
-        """Copy training images to the device."""
+        """Copy training images and labels to the device, and compute the sampling weights."""
         weights = sampling_weights(train.visible, config.class_balance)
         return cls(
             config,
@@ -78,15 +78,15 @@ class BatchSampler:
         )
 
     def sample(self, n: int, random: RandomStream) -> Batch:
-        """Return n images with their conditions.
+        """Sample a batch of n images with their conditions.
 
-        Invisible labels are included in half of the conditions, so that the generator learns that
-        they have no effect. Accessories are removed with the probability `label_dropout`.
+        Half of the invisible labels are removed from the conditions, so that the generator learns
+        that they have no effect. Accessories are removed with probability `label_dropout`.
         """
         rows = torch.searchsorted(self.cumulative_weights, random.uniform(n), right=True)
         rows = rows.clamp(max=len(self.images) - 1)
-        is_visible_only = random.uniform(n, len(LABELS)) < VISIBLE_LABELS_PROBABILITY
-        labels = torch.where(is_visible_only, self.visible[rows], self.labels[rows])
+        is_dropped = random.uniform(n, len(LABELS)) < INVISIBLE_LABEL_DROPOUT
+        labels = torch.where(is_dropped, self.visible[rows], self.labels[rows])
         if self.config.label_dropout:
             is_type = torch.arange(len(LABELS), device=labels.device) < len(TYPES)
             is_kept = random.uniform(n, len(LABELS)) >= self.config.label_dropout
@@ -98,17 +98,18 @@ class BatchSampler:
 
 @dataclass(frozen=True)
 class StepBuffers:
-    """Values that change from step to step, at fixed places on the device.
+    """Values that change from step to step, in tensors at fixed addresses on the device.
 
-    A captured CUDA graph reads and writes them there.
+    A captured CUDA graph reads and writes these tensors.
     """
 
     r1_gamma: torch.Tensor
-    """weight of the gradient penalties, ()"""
+    """weight of the gradient penalties, float32 scalar tensor"""
     ema_decay: torch.Tensor
-    """decay of the generator's moving average, ()"""
+    """decay of the generator's moving average, float32 scalar tensor"""
     losses: torch.Tensor
-    """sums of the discriminator, generator and auxiliary losses, (3,)"""
+    """sums of the discriminator, generator and auxiliary losses since the last evaluation, float32
+    (3,)"""
 
     @classmethod
     def create(cls, device: torch.device) -> StepBuffers:
@@ -117,7 +118,7 @@ class StepBuffers:
         return cls(zero, zero.clone(), torch.zeros(3, device=device))
 
     def set_schedules(self, state: TrainState) -> None:
-        """Set the values, and the learning rates of the optimizers, for the next step."""
+        """Set penalty weight, decay, and the learning rates of the optimizers for the next step."""
         self.r1_gamma.fill_(state.schedule.r1_gamma(state.step))
         self.ema_decay.fill_(state.schedule.ema_decay(state.step))
         lr = state.schedule.lr(state.step)
@@ -128,7 +129,7 @@ class StepBuffers:
 def training_step(
     state: TrainState, batch: Batch, phase: Phase, buffers: StepBuffers, env: TrainEnv
 ) -> None:
-    """Update the networks and their moving average by one step, and add up the losses.
+    """Update the networks and the moving average by one step, and add the losses to the buffers.
 
     The step does not synchronize with the CPU, so that it can be captured as a CUDA graph.
     """
@@ -176,13 +177,16 @@ def _update(
 
 
 class TrialStep:
-    """A training step on separate networks, for benchmarks that leave no trace.
+    """Callable that takes training steps on networks of its own.
+
+    It serves to benchmark a step, and to test torch.compile, without changing the real training.
 
     Args:
         config: the training options.
         images: the training images.
         sampler: the source of batches.
-        process_group: the processes that share a batch; the trial itself does not communicate.
+        process_group: the processes that share a batch. A trial step does not communicate with
+            them.
     """
 
     def __init__(
@@ -198,7 +202,7 @@ class TrialStep:
         self.buffers = StepBuffers.create(sampler.images.device)
 
     def __call__(self, use_bf16: bool) -> None:
-        """Take a step with all losses."""
+        """Take a step with all losses, in bfloat16 if `use_bf16` is True."""
         device = self.sampler.images.device
         if self.state is None:
             self.state = TrainState.create(self.config, self.images, device, self.process_group)
@@ -207,7 +211,7 @@ class TrialStep:
         sample_and_step(self.state, self.sampler, phase, self.buffers, env)
 
     def check_compile(self) -> None:
-        """Take a step, and explain why torch.compile does not work.
+        """Take a step, to check that torch.compile works.
 
         Raises:
             SetupError: torch.compile does not work on this machine.

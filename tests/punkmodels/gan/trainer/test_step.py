@@ -33,9 +33,11 @@ def stream() -> RandomStream:
     return RandomStream(torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize(("label_dropout", "kept"), [(0.0, 1.0), (0.5, 0.5), (1.0, 0.0)])
+@pytest.mark.parametrize(
+    ("label_dropout", "expected_fraction"), [(0.0, 1.0), (0.5, 0.5), (1.0, 0.0)]
+)
 def test_label_dropout_removes_accessories_but_not_types(
-    label_dropout: float, kept: float, train: TrainingImages
+    label_dropout: float, expected_fraction: float, train: TrainingImages
 ) -> None:
     config = make_config(
         conditional="labels",
@@ -46,7 +48,7 @@ def test_label_dropout_removes_accessories_but_not_types(
     condition = BatchSampler.create(train, config, CPU).sample(1000, stream()).condition
     assert (condition[:, :5].sum(dim=1) == 1).all()
     frequency = train.visible[:, 5:].float().mean().item()
-    assert condition[:, 5:].mean().item() == pytest.approx(kept * frequency, rel=0.15)
+    assert condition[:, 5:].mean().item() == pytest.approx(expected_fraction * frequency, rel=0.15)
 
 
 def test_sampler_includes_invisible_labels_in_half_of_the_conditions(
