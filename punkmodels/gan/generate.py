@@ -1,4 +1,4 @@
-"""Generation of images, and writing them as a grid or as a folder of PNG files."""
+"""Generation of images, and their output as a grid or as a folder of PNG files."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def generate_sprites(
         model: the generator, in evaluation mode.
         count: number of images.
         seed: random seed of the noise.
-        progress: called with the number of images so far and the total.
+        progress: called with the number of generated images and the total.
         condition: conditions, float32 (count, condition_dim); None for an unconditional generator.
-        keep_raw: also return the output of the generator.
-        is_punks: False for a generator that was trained on other images.
+        keep_raw: also return the output of the generator before quantization.
+        is_punks: whether the generator was trained on punks.
         batch_size: images generated at a time; another size changes the images of a seed.
 
     Returns:
-        Palette indices, uint8 (count, 24, 24), or, for other images than punks, uint8
+        Palette indices, uint8 (count, 24, 24), or, for images other than punks, uint8
         (count, channels, size, size); and the output of the generator, RGBA or other channels,
         float32 in [-1, 1], which is empty without `keep_raw`. Both are on the CPU.
     """
@@ -53,7 +53,7 @@ def generate_sprites(
     with torch.inference_mode():
         for start in range(0, count, batch_size):
             n = min(batch_size, count - start)
-            # Always a complete batch: shorter ones have different random numbers.
+            # Sample a complete batch, because a shorter one would get different random numbers.
             noise = torch.randn(batch_size, model.noise_dim, generator=random)[:n]
             batch = None if condition is None else condition[start : start + n].to(device)
             output = model(noise.to(device), batch)[:, :4].cpu()
@@ -70,8 +70,8 @@ def write_sprites(images: torch.Tensor, out: Path, metadata: dict[str, object]) 
 
     Args:
         images: see `generate_sprites`.
-        out: the folder, which must not exist or be empty.
-        metadata: entries of index.json besides "images", the list of file names.
+        out: the folder; if it exists, it must be empty.
+        metadata: entries of index.json in addition to "images", the list of file names.
 
     Raises:
         StorageError: the folder cannot be written.

@@ -1,4 +1,4 @@
-"""Reading of small training images from a folder of image files, a .npz or a .npy."""
+"""Reader of small training images from a folder of image files, a .npz or a .npy."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from PIL import Image
 from punkdata.errors import DataError, UsageError
 
 MAX_BYTES = 2_000_000_000
-"""largest size of an array in memory"""
+"""maximum size of an array in memory"""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 CHANNEL_NAMES = {1: "gray", 3: "RGB", 4: "RGBA"}
+"""name of each supported number of channels"""
 STANDARD_WHITES = (1.0, 255.0, 65_535.0)
 """usual values of white: as a fraction, in 8 bits, and in 16 bits"""
 ARRAY_NAMES = ("images", "x_train", "data")
@@ -27,13 +28,14 @@ def read_images(path: Path, max_size_px: int) -> tuple[NDArray[np.uint8], float]
 
     Args:
         path: a folder, which is searched recursively, or an array file.
-        max_size_px: largest side of an image in a folder, in pixels.
+        max_size_px: maximum side of the images in a folder, in pixels.
 
     Returns:
         The images, uint8 (N, channels, H, W), and the value of white in the source.
 
     Raises:
-        UsageError: there are no images, or they have different or too large sizes.
+        UsageError: there are no images, their sizes differ or are too large, or the array has an
+            unsupported shape, dtype or value range.
         DataError: an image or the array is damaged.
     """
     return _read_array(path) if path.is_file() else (_read_folder(path, max_size_px), 255.0)
@@ -69,7 +71,8 @@ def _read_file(file: Path, max_size_px: int) -> tuple[Image.Image, str]:
         with Image.open(file) as image:
             if max(image.size) > max_size_px:
                 raise UsageError(
-                    f"{file} has {image.width}x{image.height} pixels, more than {max_size_px}",
+                    f"{file} has {image.width}x{image.height} pixels; at most "
+                    f"{max_size_px}x{max_size_px} are supported",
                     hint="resize the images first",
                 )
             # Pillow would clip 16-bit gray instead of scaling it.
@@ -92,8 +95,8 @@ def _read_array(path: Path) -> tuple[NDArray[np.uint8], float]:
     array = _load_array(path)
     if array.ndim not in (3, 4) or array.dtype.kind not in "buif" or not array.size:
         raise UsageError(
-            f"{path} contains {array.dtype} {array.shape}; images (N, size, size) or "
-            "(N, size, size, channels) are needed"
+            f"{path} contains an array of type {array.dtype} and shape {array.shape}; images "
+            "(N, size, size) or (N, size, size, channels) are needed"
         )
     if array.dtype == np.uint8:
         return _channels_first(array, path), 255.0
@@ -120,9 +123,10 @@ def _load_array(path: Path) -> NDArray[Any]:
 
 
 def _guess_white(largest: float) -> float:
-    """Return the standard value of white that fits the largest value, or else that value.
+    """Return the value of white in an array, given its largest value.
 
-    The digits of scikit-learn, for example, have values of 0 to 16.
+    This is the standard value that is at most twice as large; if there is none, the largest value
+    itself, but at least 1. The digits of scikit-learn, for example, have values of 0 to 16.
     """
     for white in STANDARD_WHITES:
         if white / 2 < largest <= white:
@@ -154,5 +158,7 @@ def _channels_first(array: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
     if array.shape[-1] in CHANNEL_NAMES:
         array = array.transpose(0, 3, 1, 2)
     if array.shape[1] not in CHANNEL_NAMES:
-        raise UsageError(f"{path} contains arrays {array.shape}, neither gray, RGB nor RGBA")
+        raise UsageError(
+            f"{path} contains an array of shape {array.shape}, neither gray, RGB nor RGBA"
+        )
     return np.array(array, order="C")  # Copies a memory-mapped file, so it can be closed.

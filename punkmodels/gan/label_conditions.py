@@ -75,7 +75,7 @@ def conditions_from_split(
         spec: layout of the generator's condition.
         split: the punks.
         count: number of conditions.
-        skin_tone: replaces the tone of female and male punks; None keeps it.
+        skin_tone: 1 to 4 to replace the skin tone of female and male punks; None to keep it.
 
     Raises:
         UsageError: the generator is not conditioned on labels or on the skin tone.
@@ -93,7 +93,14 @@ def has_skin_tone(labels: torch.Tensor) -> torch.Tensor:
 def _encode(
     spec: ConditionSpec, labels: torch.Tensor, skin_tones: torch.Tensor, skin_tone: int | None
 ) -> torch.Tensor:
-    """Return conditions with `skin_tone`, or with the given tones, where 0 means any tone."""
+    """Return the conditions of labels, with skin tones for female and male punks only.
+
+    Args:
+        spec: layout of the condition.
+        labels: (N, 92), 0 or 1.
+        skin_tones: int64 (N,), 1 to 4; 0 cycles through the four tones.
+        skin_tone: replaces all of `skin_tones`, unless it is None.
+    """
     cycle = torch.arange(len(skin_tones)) % len(SKIN_TONE_COLORS) + 1
     if skin_tone:
         chosen = torch.full_like(skin_tones, skin_tone)

@@ -33,7 +33,7 @@ from punkmodels.gan.label_conditions import has_skin_tone
 from punkmodels.gan.mlp import AnyGenerator
 
 MAX_ATTEMPTS = 50
-"""attempts to find a label set that is not in the training data, before a known one is used"""
+"""maximum number of attempts to find a label set that is not in the training data"""
 
 
 def examples_from_config(
@@ -41,7 +41,7 @@ def examples_from_config(
 ) -> Examples:
     """Generate the additional examples that the options of a classifier request.
 
-    Arguments and errors as in `generate_labeled_examples`.
+    See `generate_labeled_examples` for the arguments, the result and the errors.
     """
     return generate_labeled_examples(
         Path(config.augment_with or ""),
@@ -72,6 +72,9 @@ def generate_labeled_examples(
         device: device of the generator.
         visible_only: remove labels that change no pixel, which is the case if the generator
             returns the same sprite without the label.
+
+    Returns:
+        Sprites as palette indices, uint8 (count, 24, 24), and their labels, float32 (count, 92).
 
     Raises:
         UsageError: the generator is not conditioned on labels.
@@ -106,7 +109,8 @@ def generate_labeled_examples(
 def sample_new_label_sets(labels: torch.Tensor, count: int, seed: int) -> NDArray[np.bool_]:
     """Return random label sets that no training punk has.
 
-    If `MAX_ATTEMPTS` attempts find none, a label set of the training data may be returned.
+    If `MAX_ATTEMPTS` attempts find none, the last attempt is returned: a label set of the training
+    data, or one with too many accessories.
 
     Args:
         labels: labels of the training data, (N, 92).

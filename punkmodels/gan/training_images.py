@@ -1,7 +1,7 @@
 """Training images of a GAN: punks from a snapshot, or other small images from files.
 
-Other images are square, 8 to 64 pixels wide and all of one size. Nothing is known of them but
-their pixels, so their features are the principal components of the pixels.
+Other images must be squares of one size, 8 to 64 pixels. No labels and no feature network are known
+for them, so their features are the principal components of their pixels.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from punkmodels.data.splits import SplitTensors
 from punkmodels.gan.image_dir import CHANNEL_NAMES, STANDARD_WHITES, read_images
 
 MIN_SIZE_PX, MAX_SIZE_PX = 8, 64
+"""minimum and maximum side of images other than punks"""
 MIN_IMAGES = 20
-"""smallest number of images to train on"""
+"""minimum number of images to train on"""
 NUM_COMPONENTS = 64
 """number of principal components"""
-PCA_IMAGES = 5_000
-"""largest number of images from which the components are computed"""
+MAX_PCA_IMAGES = 5_000
+"""maximum number of images from which the components are computed"""
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,9 @@ class TrainingImages:
     """punks as palette indices, uint8 (N, 24, 24); other images as uint8 (N, channels, size,
     size)"""
     labels: torch.Tensor
-    """labels (N, 92); all 0 for other images"""
+    """all labels, float32 (N, 92); all 0 for other images"""
     visible: torch.Tensor
-    """the visible labels (N, 92); all 0 for other images"""
+    """visible labels, float32 (N, 92); all 0 for other images"""
     skin_tones: torch.Tensor
     """skin tones, int64 (N,), 1 to 4 or 0 for none; all 0 for other images"""
     description: str
@@ -137,9 +138,16 @@ def to_signed(pixels: torch.Tensor) -> torch.Tensor:
 
 
 def _principal_components(pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the mean (pixels,) and the principal components (pixels, components)."""
+    """Return mean and principal components of images.
+
+    Args:
+        pixels: uint8 (N, channels, size, size).
+
+    Returns:
+        The mean, float32 (pixels,), and the components, float32 (pixels, components).
+    """
     n = len(pixels)
-    rows = torch.linspace(0, n - 1, min(n, PCA_IMAGES)).long()
+    rows = torch.linspace(0, n - 1, min(n, MAX_PCA_IMAGES)).long()
     flat = pixels[rows].flatten(1).float() / 255
     mean = flat.mean(dim=0)
     count = min(NUM_COMPONENTS, len(flat) - 1, flat.shape[1])

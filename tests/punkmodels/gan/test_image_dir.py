@@ -61,7 +61,7 @@ def test_arrays_of_other_types_are_scaled_to_8_bits(
 
 def test_dark_fractions_are_not_brightened(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.full((20, 8, 8), 0.25))
-    # The largest value is only taken for white if it is above 1.
+    # 0.25 could be any fraction of white, so it is not scaled to 255.
     assert (read(tmp_path / "a.npy") == 64).all()
 
 
@@ -73,7 +73,7 @@ def test_gray_of_16_bits_is_scaled_not_clipped(tmp_path: Path) -> None:
     assert (read(folder)[:, 0] == pixels).all()
 
 
-def test_channels_may_come_first(tmp_path: Path) -> None:
+def test_arrays_with_channels_first_are_read(tmp_path: Path) -> None:
     pixels = random_images(20, 12, 3).transpose(0, 3, 1, 2)
     np.save(tmp_path / "a.npy", pixels)
     assert np.array_equal(read(tmp_path / "a.npy"), pixels)
@@ -124,7 +124,7 @@ def test_damaged_file_is_named(tmp_path: Path) -> None:
 
 def test_too_large_file_is_named(tmp_path: Path) -> None:
     Image.new("L", (500, 500)).save(tmp_path / "a.png")
-    with pytest.raises(UsageError, match="more than 64; resize"):
+    with pytest.raises(UsageError, match="at most 64x64 are supported; resize"):
         read(tmp_path)
 
 

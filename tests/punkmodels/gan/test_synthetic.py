@@ -88,7 +88,7 @@ def test_seed_determines_the_examples(train: SplitTensors) -> None:
     assert not torch.equal(first[0], other[0])
 
 
-def test_visible_only_removes_accessories_without_pixels(train: SplitTensors) -> None:
+def test_visible_only_removes_accessories_that_change_no_pixel(train: SplitTensors) -> None:
     (images, visible), (same_images, labels) = (
         generate_labeled_examples(BUNDLED_CONDITIONAL, train, 200, 0, CPU, visible_only=only)
         for only in (True, False)
@@ -129,7 +129,7 @@ def test_run_stores_its_examples_and_resumes_without_the_generator(
     assert torch.equal(load_examples(run)[0], images)
 
 
-def test_examples_take_part_in_training(built_root: Path, tmp_path: Path) -> None:
+def test_classifier_trains_on_the_generated_examples(built_root: Path, tmp_path: Path) -> None:
     weights = []
     for config in (AUGMENTED, replace(AUGMENTED, augment_with=None)):
         run = train_classifier(
