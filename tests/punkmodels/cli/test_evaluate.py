@@ -18,7 +18,7 @@ Capture = pytest.CaptureFixture[str]
 
 @pytest.fixture(scope="module")
 def conditional_runs(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two conditional runs: the first of types, the latest of labels and skin tone."""
+    """Two runs: the first conditioned on the type, the latest on labels and skin tone."""
     folder = tmp_path_factory.mktemp("runs")
     for options in ({"conditional": "type"}, {"conditional": "labels", "skin_tone": True}):
         config = make_config(width=4, total_images=64, **options)  # type: ignore[arg-type]
@@ -27,7 +27,7 @@ def conditional_runs(built_root: Path, tmp_path_factory: pytest.TempPathFactory)
 
 
 def evaluate(source: object, root: Path, runs: Path, **options: Any) -> None:
-    """Evaluate as the command does, with small samples."""
+    """Evaluate like the command, but with few samples."""
     options = {"tile_size": None, "out": None, "version": None, "as_json": False} | options
     evaluate_generated(
         str(source), root=root, runs=runs, device=DeviceName.CPU, sizes=QUICK_SIZES, **options
@@ -139,7 +139,7 @@ def test_exported_conditional_generator_has_conditional_scores(
         (("latest", "--tile-size", "48"), "remove --tile-size"),
     ],
 )
-def test_wrong_option_is_one_line_and_exit_code_2(
+def test_wrong_option_prints_one_line_and_exits_with_2(
     args: tuple[str, ...], message: str, generator_runs: Path, capsys: Capture
 ) -> None:
     assert run("evaluate", *args, "--runs", generator_runs) == 2

@@ -15,7 +15,7 @@ Capture = pytest.CaptureFixture[str]
 
 @pytest.fixture(scope="module")
 def runs(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two conditional runs: the first of types, the latest of labels and skin tone."""
+    """Two runs: the first conditioned on the type, the latest on labels and skin tone."""
     folder = tmp_path_factory.mktemp("runs")
     for options in ({"conditional": "type"}, {"conditional": "labels", "skin_tone": True}):
         config = make_config(width=4, total_images=64, **options)  # type: ignore[arg-type]
@@ -102,7 +102,7 @@ def test_impossible_traits_can_be_allowed(runs: Path, tmp_path: Path) -> None:
         (("--out", "grid.jpg"), "is not a .png file"),
     ],
 )
-def test_wrong_option_is_one_line_and_exit_code_2(
+def test_wrong_option_prints_one_line_and_exits_with_2(
     args: tuple[object, ...], message: str, runs: Path, capsys: Capture
 ) -> None:
     model = () if "--model" in args else ("--model", "latest")

@@ -53,9 +53,7 @@ def test_resumed_run_refuses_other_options(
         assert "keeps its own options" in capsys.readouterr().err
 
 
-def test_image_dir_is_trained_on_generated_evaluated_and_exported(
-    tmp_path: Path, capsys: Capture
-) -> None:
+def test_image_dir_run_is_sampled_evaluated_and_exported(tmp_path: Path, capsys: Capture) -> None:
     digits = tmp_path / "digits.npz"
     np.savez(digits, images=load_digits().images)
     options = ("--total-images", 64, "--width", 2, "--threads", 1, "--runs", tmp_path / "runs")
@@ -109,7 +107,7 @@ def test_compile_without_a_compiler_fails_before_a_run_is_created(
         (("--image-dir", "x", "--conditional", "labels"), "cannot be combined with --image-dir"),
     ],
 )
-def test_wrong_option_is_one_line_and_exit_code_2(
+def test_wrong_option_prints_one_line_and_exits_with_2(
     args: tuple[str, ...], message: str, tmp_path: Path, capsys: Capture
 ) -> None:
     assert run("train", "dcgan", *args, "--runs", tmp_path) == 2

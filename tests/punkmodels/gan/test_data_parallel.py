@@ -54,7 +54,7 @@ def test_ghost_batch_norm_normalizes_groups_separately() -> None:
 
 
 @pytest.mark.parametrize(("groups", "world_size"), [(1, 2), (2, 4), (3, 3)])
-def test_a_batch_that_ranks_cannot_share_is_refused(groups: int, world_size: int) -> None:
+def test_batch_that_ranks_cannot_share_is_refused(groups: int, world_size: int) -> None:
     images = torch.zeros(4, 24, 24, dtype=torch.uint8)
     config = make_config(width=4, batch_size=32, norm_groups=groups)
     with pytest.raises(UsageError):

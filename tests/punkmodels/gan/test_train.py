@@ -48,8 +48,8 @@ def trained(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def num_threads() -> Iterator[None]:
-    """Restore the number of CPU threads after a benchmark has changed it."""
+def restore_num_threads() -> Iterator[None]:
+    """Restore the number of CPU threads, which a benchmark changes."""
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
@@ -154,7 +154,7 @@ def test_classic_recipe_has_batch_norm_in_d_and_no_averaging(
 
 
 def test_threads_and_precision_are_benchmarked(
-    built_root: Path, tmp_path: Path, num_threads: None
+    built_root: Path, tmp_path: Path, restore_num_threads: None
 ) -> None:
     config = make_config(**SMALL | {"total_images": 32})
     run = train_quickly(built_root, tmp_path, config, threads=None)
@@ -163,7 +163,7 @@ def test_threads_and_precision_are_benchmarked(
     assert "bfloat16" in reason
 
 
-KILLED = """
+TRAIN_UNTIL_KILLED = """
 import os, signal, sys
 from pathlib import Path
 from punkmodels.gan.config import DcganConfig
@@ -184,7 +184,7 @@ train_dcgan(Path(root), Path(runs), config, threads=1, progress=progress, evalua
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_killed_run_resumes_from_its_checkpoint(built_root: Path, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
-    command = [sys.executable, "-c", KILLED, built_root, runs, str(asdict(TINY))]
+    command = [sys.executable, "-c", TRAIN_UNTIL_KILLED, built_root, runs, str(asdict(TINY))]
     subprocess.run([str(arg) for arg in command], check=False)
     (run,) = runs.iterdir()
     with (run / "metrics.jsonl").open("a") as file:  # a line without a checkpoint
@@ -219,7 +219,7 @@ def test_interrupted_run_resumes_with_its_options(
     assert all(t.isfinite().all() for t in tensors.values() if t.is_floating_point())
 
 
-def test_resuming_a_finished_run_restores_its_plots_only(
+def test_resuming_a_finished_run_only_restores_its_plots(
     trained: Path, built_root: Path, tmp_path: Path
 ) -> None:
     run = shutil.copytree(trained, tmp_path / trained.name)
