@@ -1,4 +1,4 @@
-"""Output of `punkmodels evaluate` and `punkmodels export` for generators and generated images."""
+"""`punkmodels evaluate` and `punkmodels export` for generators and generated images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def is_generative(source: str, runs: Path) -> bool:
-    """Return whether the argument of `evaluate` names a generator or images, not a classifier."""
+    """Return whether the argument of `punkmodels evaluate` is a generator or images."""
     if source in BUNDLED_NAMES or _is_image_source(source):
         return True
     return read_config(find_run(runs, source, trained=True)).get("task") == "dcgan"
@@ -39,7 +39,11 @@ def evaluate_generated(
     as_json: bool,
     sizes: SampleSizes | None = None,
 ) -> None:
-    """Evaluate a generator or generated images, write the results to files, and print them."""
+    """Evaluate a generator or generated images, print the scores, and write them to files.
+
+    The arguments are those of the command. Without `out`, the results of a run are written to its
+    folder evaluation/, and those of other sources are only printed.
+    """
     from punkmodels.gan.config import read_dcgan_config
     from punkmodels.gan.evaluation.sprites import SampleSizes
     from punkmodels.training.device import pick_device
@@ -58,11 +62,12 @@ def evaluate_generated(
     _warn_if_unfinished(run)
     saved = read_dcgan_config(run)
     if not saved.options.trains_on_punks:
-        _evaluate_other_images(run, out, torch_device, as_json=as_json)
+        _evaluate_image_dir_run(run, out, torch_device, as_json=as_json)
         return
     conditional_out = out / "conditional" if out else None
     if source not in BUNDLED_NAMES:
-        # A bundled generator has no folder for results and was trained on another machine.
+        # For a bundled generator, there is no run folder to write to, and the snapshot that it was
+        # trained on may not exist here.
         version = version or saved.data.version
         if not out:
             out, conditional_out = (
@@ -82,13 +87,13 @@ def export_generated(
     as_json: bool,
     sizes: SampleSizes | None = None,
 ) -> None:
-    """Export a generator with its scores, and print where it is."""
+    """Export a generator with its scores, and print the folder; see `export_with_scores`."""
     from punkmodels.gan.config import export_generator, read_dcgan_config
     from punkmodels.gan.evaluation.sprites import SampleSizes, export_with_scores
     from punkmodels.training.pretrained import WEIGHTS_FILE
 
     if not read_dcgan_config(run).options.trains_on_punks:
-        # Scores would need the training images, so there are none.
+        # Scores for images other than punks are not exported.
         export_generator(run, out)
         if as_json:
             console.emit_json({"path": str(out)})
@@ -234,7 +239,7 @@ def _evaluate_generator(
         )
 
 
-def _evaluate_other_images(
+def _evaluate_image_dir_run(
     run: Path, out: Path | None, device: torch.device, *, as_json: bool
 ) -> None:
     from punkmodels.gan.evaluation.images import evaluate_images, score_table
@@ -252,8 +257,8 @@ def _evaluate_other_images(
         f"{result.num_samples:,} generated images, compared with as many of {result.image_dir}"
     )
     console.emit(
-        "train reference: one half of the training images, compared with the other; distances of "
-        "principal components"
+        "train reference: one half of the training images, compared with the other; all distances "
+        "are between principal components"
     )
     console.say(f"wrote metrics.json and nearest_neighbors.png to {out}")
 

@@ -59,9 +59,9 @@ def config_from_options(
     seed: int | None = None,
     world_size: int = 1,
 ) -> DcganConfig:
-    """Check combinations of options, and return the configuration.
+    """Return the configuration for the options of the command.
 
-    The arguments are the options of the command; None means that an option was not given.
+    None means that an option was not given.
 
     Args:
         world_size: number of processes, which is the default of `norm_groups`.

@@ -27,6 +27,7 @@ BUNDLED_NAME = "bundled"
 BUNDLED_CONDITIONAL_NAME = "bundled-conditional"
 BUNDLED_NAMES = (BUNDLED_NAME, BUNDLED_CONDITIONAL_NAME)
 MAX_GRID_PIXELS = 10**8
+"""maximum number of pixels of a grid"""
 
 
 def generate(
@@ -61,7 +62,7 @@ def generate(
         typer.Option(
             min=1,
             max=4,
-            help="Skin tone of Female and Male punks, 1 (darkest) to 4. (default: each in turn)",
+            help="Skin tone of Female and Male punks, 1 (darkest) to 4. (default: all in turn)",
         ),
     ] = None,
     labels_from: Annotated[
@@ -74,13 +75,16 @@ def generate(
     ] = None,
     allow_impossible: Annotated[
         bool,
-        typer.Option("--allow-impossible", help="Accept combinations that no real punk can have."),
+        typer.Option(
+            "--allow-impossible",
+            help="Accept combinations of traits that no real punk can have. (default: off)",
+        ),
     ] = False,
     root: Root = ROOT,
     seed: Annotated[
         int, typer.Option(min=0, max=10**9, help="Random seed for the latent noise.")
     ] = 0,
-    scale: Annotated[int, typer.Option(min=1, max=40, help="Enlargement factor of the grid.")] = 4,
+    scale: Annotated[int, typer.Option(min=1, max=40, help="Upscaling factor of the grid.")] = 4,
     model: Annotated[
         str,
         typer.Option(
@@ -169,7 +173,7 @@ def resolve_generator(model: str, runs: Path, *, conditional: bool = False) -> P
     Args:
         model: the value of --model.
         runs: folder of all runs.
-        conditional: use the conditional bundled generator for "bundled".
+        conditional: whether "bundled" stands for the conditional bundled generator.
 
     Raises:
         UsageError: there is no such run.
@@ -183,7 +187,11 @@ def resolve_generator(model: str, runs: Path, *, conditional: bool = False) -> P
 
 
 def _is_grid(out: Path) -> bool:
-    """Return whether --out names a PNG file, not a folder, and check that it can be written."""
+    """Return whether --out is a PNG file rather than a folder.
+
+    Raises:
+        UsageError: it is a file of another type, or a folder that is not empty.
+    """
     is_grid = out.suffix.lower() == ".png"
     if out.suffix and not is_grid:
         raise UsageError(
@@ -195,7 +203,7 @@ def _is_grid(out: Path) -> bool:
 
 
 def _load_labels(labels_from: str, root: Path) -> SplitTensors:
-    """Load the split that --labels-from names."""
+    """Load the split that --labels-from names; raises UsageError if its format is wrong."""
     from punkmodels.data.splits import SplitName, load_split
 
     version, _, name = labels_from.rpartition(":")

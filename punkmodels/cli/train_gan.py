@@ -47,7 +47,8 @@ def train_dcgan(
         Recipe | None,
         typer.Option(
             help="modern: relativistic loss, gradient penalties, an encoder, and an averaged "
-            "generator. classic: the loss and options of Radford et al. (2015), for comparison. "
+            "generator. classic: the loss and options of DCGAN, Radford et al. (2015), for "
+            "comparison. "
             "(default: modern; classic with --network mlp)"
         ),
     ] = None,
@@ -74,7 +75,8 @@ def train_dcgan(
     skin_tone: Annotated[
         bool,
         typer.Option(
-            "--skin-tone", help="Also condition on the skin tone; requires --conditional."
+            "--skin-tone",
+            help="Also condition on the skin tone; requires --conditional. (default: off)",
         ),
     ] = False,
     pixel_loss: Annotated[
@@ -89,7 +91,8 @@ def train_dcgan(
         Head | None,
         typer.Option(
             help="Output layer. palette: choose among the colors that occur at each position. "
-            "rgba: any color. (default: palette; rgba for the classic recipe and for --image-dir)"
+            "rgba: any color. (default: palette; rgba for the classic recipe, --network mlp and "
+            "--image-dir)"
         ),
     ] = None,
     encoder: Annotated[
@@ -103,7 +106,7 @@ def train_dcgan(
     image_dir: Annotated[
         Path | None,
         typer.Option(
-            help="Train on other images than punks: a folder of image files, a .npz or a .npy. "
+            help="Train on images other than punks: a folder of image files, a .npz or a .npy. "
             "All images must be squares of one size, 8 to 64 pixels. (default: punks)"
         ),
     ] = None,
@@ -121,7 +124,8 @@ def train_dcgan(
         typer.Option(
             min=1,
             max=1024,
-            help="Channels of the 12x12 feature map. (default: depends on --preset and --recipe)",
+            help="Channels of the 12x12 feature map; with --network mlp, a quarter of the units in "
+            "the first hidden layer of the generator. (default: depends on --preset and --recipe)",
         ),
     ] = None,
     r1_gamma: Annotated[
@@ -136,14 +140,15 @@ def train_dcgan(
         bool,
         typer.Option(
             "--compile",
-            help="Compile the discriminator with torch.compile; the first steps take minutes.",
+            help="Compile the discriminator with torch.compile; the first steps take minutes. "
+            "(default: off)",
         ),
     ] = False,
     norm_groups: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Parts of a batch that are normalized separately; must be a multiple of the "
+            help="Number of parts of a batch that are normalized separately; a multiple of the "
             "number of processes. (default: the number of processes)",
         ),
     ] = None,
