@@ -1,10 +1,10 @@
 """Effect of generated training examples on rare accessories: python benchmarks/augmentation.py
 
-For 5, 10 and 20 real examples of each of ten accessories, builds a snapshot with only so many in
+For 5, 10 and 20 real examples of each of ten accessories, builds a snapshot with only that many in
 its training split, trains a conditional generator on it, and trains the classifier's preset `quick`
 with and without generated examples, with several seeds and for the same number of steps. The scores
 are those of the ten accessories, on punks that neither the generator nor the classifier was trained
-on: the test split, and the punks that were removed. Finished runs stay in --out.
+on: the test split, and the punks that were removed. Finished runs are stored in --out and reused.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ CPU = torch.device("cpu")
 NUM_EXAMPLES = (5, 10, 20)
 NUM_ACCESSORIES = 10
 MIN_SUPPORT = 80
-"""smallest number of training punks of a chosen accessory"""
+"""Smallest number of training punks of a chosen accessory."""
 FRACTIONS = (0.0, 0.5, 1.0)
-"""generated examples for each real one"""
+"""Generated examples for each real one."""
 EPOCHS = 8
-"""epochs with as many generated as real examples"""
+"""Epochs at the largest of `FRACTIONS`; smaller ones train for more epochs, with as many steps."""
 
 
 def choose_accessories(snapshot: Snapshot) -> list[int]:
@@ -55,7 +55,7 @@ def choose_accessories(snapshot: Snapshot) -> list[int]:
 def reduce_examples(
     snapshot: Snapshot, root: Path, labels: list[int], num_examples: int
 ) -> Snapshot:
-    """Write a snapshot with a limited, random set of examples of each label in its train split."""
+    """Write a snapshot whose train split has only `num_examples` random examples of each label."""
     punks = snapshot.punks()
     has_label = extract_labels(punks)[:, labels] > 0
     is_train = np.array(punks.column("split").to_pylist()) == "train"
@@ -85,15 +85,15 @@ def reduce_examples(
 
 def unused_punks(original: Snapshot, reduced: Snapshot) -> SplitTensors:
     """Return the punks that are in neither the train nor the val split of the reduced snapshot."""
-    everyone = load_split(original.path, "latest", "default", "all")
+    all_punks = load_split(original.path, "latest", "default", "all")
     used_ids = [
         load_split(reduced.path, "latest", "default", split).punk_ids for split in ("train", "val")
     ]
-    is_unused = ~np.isin(everyone.punk_ids, np.concatenate(used_ids))
+    is_unused = ~np.isin(all_punks.punk_ids, np.concatenate(used_ids))
     rows = torch.from_numpy(np.flatnonzero(is_unused))
     return SplitTensors(
-        everyone.punk_ids[is_unused],
-        *(t[rows] for t in (everyone.images, everyone.labels, everyone.visible)),
+        all_punks.punk_ids[is_unused],
+        *(t[rows] for t in (all_punks.images, all_punks.labels, all_punks.visible)),
         has_hidden_labels=True,
         version=original.version,
         labels_hash="",
@@ -112,7 +112,7 @@ def score(run: Path, split: SplitTensors, labels: list[int]) -> float:
 def train_with_fraction(
     snapshot: Snapshot, out: Path, generator: Path, fraction: float, seed: int
 ) -> Path:
-    """Train a classifier with generated examples, or resume or find its run."""
+    """Train a classifier with generated examples, or resume its run, or return a finished one."""
     # The number of steps does not depend on the number of generated examples.
     epochs = round(EPOCHS * (1 + max(FRACTIONS)) / (1 + fraction))
     augmentation = {"augment_with": str(generator), "augment_fraction": fraction}

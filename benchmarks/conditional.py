@@ -1,8 +1,8 @@
 """Ablation of the conditional generator: python benchmarks/conditional.py [--total-images N]
 
 Trains the conditional generator several times, each time with one change, on the latest snapshot of
-./data. Evaluates each on the conditions of held-out punks, and prints a table. Finished runs stay
-in --out.
+./data. Evaluates each on the conditions of held-out punks, and prints a table. Runs are stored in
+--out, and finished ones are not trained again.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ def count_unseen() -> tuple[int, int]:
     """Count held-out punks with unseen label sets.
 
     Returns:
-        Their number, and the number of those that the palette head can generate, because each of
-        their colors occurs at its position in the training split.
+        Their number, and how many of them the palette head can generate, because each of their
+        colors occurs at its position in the training split.
     """
     train, val, test = (load_split(ROOT, "latest", "default", split) for split in SPLITS)
     train_sets = {row.tobytes() for row in train.labels.numpy()}

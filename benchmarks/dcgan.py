@@ -2,8 +2,8 @@
 
 Trains the preset `best` with the modern recipe, and then the classic recipe and the MLP for the
 same time each, on the latest snapshot of ./data. Prints the table of docs/models.md, with the test
-and train references and with images of other generators. Finished runs stay in --out and are not
-trained again; an interrupted one is resumed.
+and train references and with images of other generators. Runs are stored in --out: finished ones
+are not trained again, and an interrupted one is resumed.
 
     python benchmarks/dcgan.py --parts    ablation: encoder, discriminator, or both
     python benchmarks/dcgan.py --speed    images per second, compared with a typical tutorial
@@ -47,7 +47,7 @@ WIDTH = 64
 
 
 def train_or_find(out: Path, name: str, config: DcganConfig, root: Path = ROOT) -> Path:
-    """Return a finished run with these options: found, resumed, or trained."""
+    """Return a finished run with these options; train it, or resume it, if necessary."""
     index = out / "index.json"
     run_names = json.loads(index.read_text()) if index.exists() else {}
     run = out / run_names[name] if name in run_names else None
@@ -67,7 +67,7 @@ def train_or_find(out: Path, name: str, config: DcganConfig, root: Path = ROOT) 
 
 
 def training_seconds(run: Path) -> float:
-    """Return the time that the steps of a run took, without its evaluations."""
+    """Return the training time of a run in seconds, without its evaluations."""
     lines = read_metrics(run)
     starts = [0, *(line["images_seen"] for line in lines)]
     return sum(
@@ -77,7 +77,7 @@ def training_seconds(run: Path) -> float:
 
 
 def images_per_s(run: Path) -> float:
-    """Return the mean speed of a run, over steps with and without penalties."""
+    """Return the mean speed of a run, over steps with and without gradient penalties."""
     return float(read_metrics(run)[-1]["images_seen"]) / training_seconds(run)
 
 
@@ -96,7 +96,7 @@ def compare_recipes(
     if minutes is None or "modern" in names:
         modern = train_or_find(out, "modern", make_config("best"))
         minutes = minutes or training_seconds(modern) / 60
-    index = out / "images.json"  # The speed is measured once, so that runs can be resumed.
+    index = out / "images.json"  # Measure the speed only once, so that runs can be resumed.
     for name in names:
         if name == "modern":
             runs[name] = modern
@@ -134,7 +134,7 @@ def compare_losses(out: Path) -> None:
 
 
 class PngFiles(torch.utils.data.Dataset[torch.Tensor]):
-    """Training images as PNG files, as tutorials read them."""
+    """Training images as PNG files, the input of common tutorials."""
 
     def __init__(self, root: Path, folder: Path) -> None:
         self.paths = []
@@ -182,7 +182,7 @@ def tutorial_images_per_s(root: Path, steps: int, device: torch.device) -> float
 
 
 def compare_speed(root: Path, out: Path, rounds: int) -> None:
-    """Print the speed of the recipes and of the tutorial, in turn and at equal sizes."""
+    """Print the speed of the recipes and of the tutorial, measured alternately at equal sizes."""
     torch.set_num_threads(1)
     device, reason = pick_device()
     print(reason)
@@ -211,7 +211,9 @@ def compare_speed(root: Path, out: Path, rounds: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("runs/benchmark-dcgan"))
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/benchmark-dcgan"), help="folder of the runs"
+    )
     parser.add_argument(
         "--peer",
         action="append",
@@ -227,7 +229,11 @@ def main() -> None:
         type=float,
         help="training time of mlp and classic (default: that of modern)",
     )
-    parser.add_argument("--parts", action="store_true", help="compare encoder and discriminator")
+    parser.add_argument(
+        "--parts",
+        action="store_true",
+        help="compare training with the encoder, the discriminator, or both",
+    )
     parser.add_argument("--speed", action="store_true", help="measure images per second")
     parser.add_argument("--root", type=Path, default=ROOT, help="data root of --speed")
     parser.add_argument("--rounds", type=int, default=3, help="repetitions of --speed")
