@@ -64,10 +64,10 @@ def config_from_options(
     None means that an option was not given.
 
     Args:
-        world_size: number of processes, which is the default of `norm_groups`.
+        world_size: Number of processes, which is the default of `norm_groups`.
 
     Raises:
-        UsageError: options contradict each other.
+        UsageError: Options contradict each other.
     """
     from punkmodels.gan.config import DcganConfig, make_config
 

@@ -27,7 +27,7 @@ BUNDLED_NAME = "bundled"
 BUNDLED_CONDITIONAL_NAME = "bundled-conditional"
 BUNDLED_NAMES = (BUNDLED_NAME, BUNDLED_CONDITIONAL_NAME)
 MAX_GRID_PIXELS = 10**8
-"""maximum number of pixels of a grid"""
+"""Maximum number of pixels of a grid."""
 
 
 def generate(
@@ -171,12 +171,12 @@ def resolve_generator(model: str, runs: Path, *, conditional: bool = False) -> P
     """Return the folder of a run, of exported weights, or of a bundled generator.
 
     Args:
-        model: the value of --model.
-        runs: folder of all runs.
-        conditional: whether "bundled" stands for the conditional bundled generator.
+        model: The value of --model.
+        runs: Folder of all runs.
+        conditional: Whether "bundled" stands for the conditional bundled generator.
 
     Raises:
-        UsageError: there is no such run.
+        UsageError: There is no such run.
     """
     from punkmodels.gan.config import BUNDLED_CONDITIONAL, BUNDLED_DCGAN
 
@@ -190,7 +190,7 @@ def _is_grid(out: Path) -> bool:
     """Return whether --out is a PNG file rather than a folder.
 
     Raises:
-        UsageError: it is a file of another type, or a folder that is not empty.
+        UsageError: It is a file of another type, or a folder that is not empty.
     """
     is_grid = out.suffix.lower() == ".png"
     if out.suffix and not is_grid:

@@ -74,10 +74,10 @@ def check_no_other_options(has_defaults: bool) -> None:
     """Check that --resume is not combined with training options.
 
     Args:
-        has_defaults: whether all training options have their default values.
+        has_defaults: Whether all training options have their default values.
 
     Raises:
-        UsageError: other options were given.
+        UsageError: Other options were given.
     """
     if not has_defaults:
         raise UsageError(
@@ -107,13 +107,13 @@ def handle_interrupt(model: str, root: Path, runs: Path, resumed: Path | None) -
     """Turn Ctrl-C into an error that shows the command to resume the run.
 
     Args:
-        model: the subcommand of `punkmodels train`.
-        root: the value of --root.
-        runs: the folder of all runs.
-        resumed: the run that is resumed, or None for a new run.
+        model: The subcommand of `punkmodels train`.
+        root: The value of --root.
+        runs: The folder of all runs.
+        resumed: The run that is resumed, or None for a new run.
 
     Raises:
-        StoppedError: the user pressed Ctrl-C.
+        StoppedError: The user pressed Ctrl-C.
     """
     existing = list_runs(runs)
     try:

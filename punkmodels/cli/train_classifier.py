@@ -180,7 +180,7 @@ def _make_config(
     """Check combinations of options, and return the configuration.
 
     Raises:
-        UsageError: options contradict each other, or the generator does not exist.
+        UsageError: Options contradict each other, or the generator does not exist.
     """
     from punkmodels.classifier.config import make_config
 

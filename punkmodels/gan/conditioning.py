@@ -23,11 +23,11 @@ class ConditionSpec:
     """
 
     conditional: Conditional = "none"
-    """labels that the generator is conditioned on: none, the type, or type and accessories"""
+    """Labels that the generator is conditioned on: none, the type, or type and accessories."""
     skin_tone: bool = False
-    """whether the generator is conditioned on the skin tone"""
+    """Whether the generator is conditioned on the skin tone."""
     split_female_accessories: bool = True
-    """whether accessories of female punks have additional entries of their own"""
+    """Whether accessories of female punks have additional entries of their own."""
 
     @property
     def dim(self) -> int:
@@ -41,7 +41,7 @@ class ConditionSpec:
         """Return the conditions of punks, float32 (N, dim).
 
         Args:
-            labels: labels of any dtype, (N, 92), 0 or 1.
+            labels: Labels of any dtype, (N, 92), 0 or 1.
             skin_tones: int64 (N,), 1 to 4, or 0 for punks without one.
         """
         num_types = len(TYPES)

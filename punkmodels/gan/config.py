@@ -46,94 +46,94 @@ class DcganConfig:
     """Options of a GAN training; the defaults are the preset `quick` of the recipe `modern`."""
 
     preset: str = "quick"
-    """name of the preset that the options started from"""
+    """Name of the preset that the options started from."""
     recipe: Recipe = "modern"
-    """name of the loss and regularization recipe, see `punkmodels.gan.trainer.losses`"""
+    """Name of the loss and regularization recipe, see `punkmodels.gan.trainer.losses`."""
     network: Network = "dcgan"
-    """architecture: dcgan, or the mlp baseline, which is unconditional and has an RGBA head"""
+    """Architecture: dcgan, or the mlp baseline, which is unconditional and has an RGBA head."""
     total_images: Annotated[int, Field(ge=1, le=10**10)] = 100_000
-    """total number of real images to train on, with repetitions"""
+    """Total number of real images to train on, with repetitions."""
     channels: Annotated[int, Field(ge=1, le=4)] = 4
-    """channels of the training images"""
+    """Channels of the training images."""
     image_size: Annotated[int, Field(ge=8, le=64)] = 24
-    """side of the training images in pixels"""
+    """Side of the training images in pixels."""
     trains_on_punks: bool = True
-    """whether the training images are punks; others require an unconditional RGBA head"""
+    """Whether the training images are punks; others require an unconditional RGBA head."""
     conditional: Conditional = "none"
-    """labels that the generator is conditioned on: none, the type, or type and accessories"""
+    """Labels that the generator is conditioned on: none, the type, or type and accessories."""
     skin_tone: bool = False
-    """whether the generator is also conditioned on the skin tone"""
+    """Whether the generator is also conditioned on the skin tone."""
     pixel_loss: bool = False
-    """whether to add a per-pixel cross-entropy loss against the ground-truth sprite; requires the
-    palette head and a condition"""
+    """Whether to add a per-pixel cross-entropy loss against the ground-truth sprite; requires the
+    palette head and a condition."""
     condition_composition: ConditionComposition = "z_order"
-    """how the palette head combines several conditions, see `Generator`"""
+    """How the palette head combines several conditions, see `Generator`."""
     l1_weight: Annotated[float, Field(ge=0)] = 1e-5
-    """weight of the L1 penalty on the palette head's condition weights, which keeps a label from
-    affecting pixels that it does not change"""
+    """Weight of the L1 penalty on the palette head's condition weights, which keeps a label from
+    affecting pixels that it does not change."""
     split_female_accessories: bool = True
-    """whether accessories of female punks have condition entries of their own"""
+    """Whether accessories of female punks have condition entries of their own."""
     label_dropout: Fraction = 0.0
-    """probability that training removes an accessory from the condition"""
+    """Probability that training removes an accessory from the condition."""
     class_balance: Fraction = 0.0
-    """weight of label-balanced sampling, 0 (uniform) to 1, see `sampling_weights`"""
+    """Weight of label-balanced sampling, 0 (uniform) to 1, see `sampling_weights`."""
     batch_size: Count = 32
-    """number of real images in a batch, over all processes"""
+    """Number of real images in a batch, over all processes."""
     norm_groups: Count = 1
-    """number of groups of `GhostBatchNorm`; a multiple of the number of processes"""
+    """Number of groups of `GhostBatchNorm`; a multiple of the number of processes."""
     width: Dim = 32
-    """channels of the 12x12 feature map; 6x6 has twice and 3x3 four times as many. For the mlp
-    network, see `MLPGenerator`"""
+    """Channels of the 12x12 feature map; 6x6 has twice and 3x3 four times as many. For the mlp
+    network, see `MLPGenerator`."""
     z_dim: Dim = 100
-    """dimension of the noise z"""
+    """Dimension of the noise z."""
     w_dim: Annotated[int, Field(ge=0, le=4096)] = 64
-    """dimension of the latent w of the `Encoder`; 0 trains without an encoder. Requires the
-    palette head"""
+    """Dimension of the latent w of the `Encoder`; 0 trains without an encoder. Requires the
+    palette head."""
     kl_weight: Annotated[float, Field(ge=0)] = 0.1
-    """weight of the KL divergence of w from N(0, 1) in the encoder loss"""
+    """Weight of the KL divergence of w from N(0, 1) in the encoder loss."""
     encoder_weight: Annotated[float, Field(ge=0)] = 0.03
-    """weight of the encoder loss and the pixel loss, which are in nats per image, relative to the
-    adversarial loss"""
+    """Weight of the encoder loss and the pixel loss, which are in nats per image, relative to the
+    adversarial loss."""
     adversarial_start: Fraction = 0.7
-    """fraction of the training after which the adversarial loss is added to the encoder loss or the
-    pixel loss; if neither is used, training is adversarial from the start"""
+    """Fraction of the training after which the adversarial loss is added to the encoder loss or the
+    pixel loss; if neither is used, training is adversarial from the start."""
     head: Head = "palette"
-    """output layer: palette selects one of the colors that occur at each position; rgba generates
-    any color through tanh, as in Radford et al. (2015)"""
+    """Output layer: palette selects one of the colors that occur at each position; rgba generates
+    any color through tanh, as in Radford et al. (2015)."""
     head_channels: Dim = 16
-    """channels of the 24x24 feature map before the palette head"""
+    """Channels of the 24x24 feature map before the palette head."""
     color_embedding_dim: Annotated[int, Field(ge=0, le=64)] = 8
-    """dimension of the frozen color embedding that the discriminator sees in addition to RGBA;
-    requires the palette head"""
+    """Dimension of the frozen color embedding that the discriminator sees in addition to RGBA;
+    requires the palette head."""
     lr: Rate = 1e-3
-    """initial learning rate of all networks"""
+    """Initial learning rate of all networks."""
     head_lr_mult: float = 3.0
-    """multiplier of the learning rate for the palette head"""
+    """Multiplier of the learning rate for the palette head."""
     final_lr_fraction: Fraction = 0.1
-    """final learning rate as a fraction of the initial one, at the end of a cosine schedule"""
+    """Final learning rate as a fraction of the initial one, at the end of a cosine schedule."""
     beta_1: Fraction = 0.9
-    """Adam's beta 1 for the generator and the encoder"""
+    """Adam's beta 1 for the generator and the encoder."""
     beta_1_D: Fraction = 0.0
-    """Adam's beta 1 for the discriminator"""
+    """Adam's beta 1 for the discriminator."""
     beta_2: Fraction = 0.99
-    """Adam's beta 2 for all networks"""
+    """Adam's beta 2 for all networks."""
     r1_gamma: Annotated[float, Field(ge=0)] = 2.0
-    """initial weight of the gradient penalties R1 and R2; 0 for none"""
+    """Initial weight of the gradient penalties R1 and R2; 0 for none."""
     final_r1_gamma_fraction: Fraction = 0.3
-    """final penalty weight as a fraction of the initial one, at the end of a cosine schedule"""
+    """Final penalty weight as a fraction of the initial one, at the end of a cosine schedule."""
     d_reg_interval: Count = 4
-    """steps between two gradient penalties, whose weight is multiplied by this number"""
+    """Steps between two gradient penalties, whose weight is multiplied by this number."""
     translate_px: Annotated[int, Field(ge=0, le=8)] = 2
-    """largest translation of images by the augmentation, in pixels; 0 for none"""
+    """Largest translation of images by the augmentation, in pixels; 0 for none."""
     cutout_px: Annotated[int, Field(ge=0, le=16)] = 6
-    """side of the square that the augmentation cuts out of images, in pixels; 0 for none"""
+    """Side of the square that the augmentation cuts out of images, in pixels; 0 for none."""
     ema_half_life: Fraction = 0.05
-    """half-life of the exponential moving average of the generator's weights, as a fraction of the
-    images seen so far; 0 for no averaging"""
+    """Half-life of the exponential moving average of the generator's weights, as a fraction of the
+    images seen so far; 0 for no averaging."""
     torch_compile: bool = False
-    """whether to compile the discriminator with torch.compile"""
+    """Whether to compile the discriminator with torch.compile."""
     seed: int = 0
-    """random seed"""
+    """Random seed."""
 
     @property
     def condition_spec(self) -> ConditionSpec:
@@ -152,7 +152,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "gpu": {"total_images": 10_000_000, "batch_size": 256, "width": 64, "head_channels": 32},
     "gpu-long": {"total_images": 20_000_000, "batch_size": 256, "width": 64, "head_channels": 32},
 }
-"""options of each preset that differ from the defaults of `DcganConfig`"""
+"""Options of each preset that differ from the defaults of `DcganConfig`."""
 RECIPES: dict[Recipe, dict[str, Any]] = {
     "modern": {},
     # The DCGAN of common tutorials: the options of Radford et al., and one-sided label smoothing.
@@ -173,7 +173,7 @@ RECIPES: dict[Recipe, dict[str, Any]] = {
         "ema_half_life": 0.0,
     },
 }
-"""options of each recipe that differ from the defaults of `DcganConfig`"""
+"""Options of each recipe that differ from the defaults of `DcganConfig`."""
 
 
 def make_config(preset: str = "quick", recipe: Recipe = "modern", **chosen: Any) -> DcganConfig:
@@ -205,11 +205,11 @@ def build_generator(config: DcganConfig, counts: torch.Tensor) -> AnyGenerator:
     """Return an untrained generator.
 
     Args:
-        config: the training options.
-        counts: color frequencies for the palette head, see `PaletteHead`.
+        config: The training options.
+        counts: Color frequencies for the palette head, see `PaletteHead`.
 
     Raises:
-        DataError: the options contradict each other.
+        DataError: The options contradict each other.
     """
     _check_options(config)
     shape = {"channels": config.channels, "image_size": config.image_size}
@@ -257,7 +257,7 @@ def load_generator(run: Path, device: torch.device) -> AnyGenerator:
     """Load the averaged generator of a run or of exported weights, in evaluation mode.
 
     Raises:
-        DataError: the run is not a GAN or has no complete checkpoint, or its weights do not fit its
+        DataError: The run is not a GAN or has no complete checkpoint, or its weights do not fit its
             options.
     """
     options = read_dcgan_config(run).options
@@ -293,8 +293,8 @@ def export_generator(run: Path, out: Path) -> None:
     """Write the weights of a generator in half precision, and its config.json.
 
     Raises:
-        DataError: see `load_generator`.
-        StorageError: the folder cannot be written.
+        DataError: See `load_generator`.
+        StorageError: The folder cannot be written.
     """
     model = load_generator(run, torch.device("cpu"))
     export_model(run, model, {"finished": is_finished(run)}, out)

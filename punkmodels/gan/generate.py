@@ -32,14 +32,14 @@ def generate_sprites(
     """Generate images from a seed; a larger count extends the images of a smaller one.
 
     Args:
-        model: the generator, in evaluation mode.
-        count: number of images.
-        seed: random seed of the noise.
-        progress: called with the number of generated images and the total.
-        condition: conditions, float32 (count, condition_dim); None for an unconditional generator.
-        keep_raw: also return the output of the generator before quantization.
-        is_punks: whether the generator was trained on punks.
-        batch_size: images generated at a time; another size changes the images of a seed.
+        model: The generator, in evaluation mode.
+        count: Number of images.
+        seed: Random seed of the noise.
+        progress: Called with the number of generated images and the total.
+        condition: Conditions, float32 (count, condition_dim); None for an unconditional generator.
+        keep_raw: Also return the output of the generator before quantization.
+        is_punks: Whether the generator was trained on punks.
+        batch_size: Images generated at a time; another size changes the images of a seed.
 
     Returns:
         Palette indices, uint8 (count, 24, 24), or, for images other than punks, uint8
@@ -69,12 +69,12 @@ def write_sprites(images: torch.Tensor, out: Path, metadata: dict[str, object]) 
     The folder appears only when it is complete.
 
     Args:
-        images: see `generate_sprites`.
-        out: the folder; if it exists, it must be empty.
-        metadata: entries of index.json in addition to "images", the list of file names.
+        images: See `generate_sprites`.
+        out: The folder; if it exists, it must be empty.
+        metadata: Entries of index.json in addition to "images", the list of file names.
 
     Raises:
-        StorageError: the folder cannot be written.
+        StorageError: The folder cannot be written.
     """
     with translate_os_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -95,12 +95,12 @@ def write_grid(images: torch.Tensor, out: Path, scale: int) -> None:
     """Write a roughly square grid of all images as a PNG.
 
     Args:
-        images: see `generate_sprites`.
-        out: the PNG file.
-        scale: enlargement factor.
+        images: See `generate_sprites`.
+        out: The PNG file.
+        scale: Enlargement factor.
 
     Raises:
-        StorageError: the file cannot be written.
+        StorageError: The file cannot be written.
     """
     columns = max(1, round(len(images) ** 0.5))
     with translate_os_errors(out):

@@ -13,30 +13,30 @@ from PIL import Image
 from punkdata.errors import DataError, UsageError
 
 MAX_BYTES = 2_000_000_000
-"""maximum size of an array in memory"""
+"""Maximum size of an array in memory."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 CHANNEL_NAMES = {1: "gray", 3: "RGB", 4: "RGBA"}
-"""name of each supported number of channels"""
+"""Name of each supported number of channels."""
 STANDARD_WHITES = (1.0, 255.0, 65_535.0)
-"""usual values of white: as a fraction, in 8 bits, and in 16 bits"""
+"""Usual values of white: as a fraction, in 8 bits, and in 16 bits."""
 ARRAY_NAMES = ("images", "x_train", "data")
-"""names under which a .npz usually stores images, in order of preference"""
+"""Names under which a .npz usually stores images, in order of preference."""
 
 
 def read_images(path: Path, max_size_px: int) -> tuple[NDArray[np.uint8], float]:
     """Read images of equal size.
 
     Args:
-        path: a folder, which is searched recursively, or an array file.
-        max_size_px: maximum side of the images in a folder, in pixels.
+        path: A folder, which is searched recursively, or an array file.
+        max_size_px: Maximum side of the images in a folder, in pixels.
 
     Returns:
         The images, uint8 (N, channels, H, W), and the value of white in the source.
 
     Raises:
-        UsageError: there are no images, their sizes differ or are too large, or the array has an
+        UsageError: There are no images, their sizes differ or are too large, or the array has an
             unsupported shape, dtype or value range.
-        DataError: an image or the array is damaged.
+        DataError: An image or the array is damaged.
     """
     return _read_array(path) if path.is_file() else (_read_folder(path, max_size_px), 255.0)
 

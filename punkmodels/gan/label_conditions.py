@@ -15,7 +15,7 @@ from punkmodels.data.splits import SplitTensors
 from punkmodels.gan.conditioning import ConditionSpec
 
 HUMAN_TYPES = ("Female", "Male")
-"""types that have a skin tone"""
+"""Types that have a skin tone."""
 
 
 def conditions_from_names(
@@ -30,15 +30,15 @@ def conditions_from_names(
     """Return `count` conditions for one combination of traits, float32 (count, spec.dim).
 
     Args:
-        spec: layout of the generator's condition.
-        count: number of conditions.
-        punk_type: name of the type; case does not matter.
-        accessories: names of the accessories; case does not matter.
+        spec: Layout of the generator's condition.
+        count: Number of conditions.
+        punk_type: Name of the type; case does not matter.
+        accessories: Names of the accessories; case does not matter.
         skin_tone: 1 to 4; None to cycle through the four tones.
-        allow_impossible: accept combinations that no punk can have.
+        allow_impossible: Accept combinations that no punk can have.
 
     Raises:
-        UsageError: a name is unknown, the combination is impossible, or the generator is not
+        UsageError: A name is unknown, the combination is impossible, or the generator is not
             conditioned on these traits.
     """
     _check_supported(spec, skin_tone)
@@ -72,13 +72,13 @@ def conditions_from_split(
     The punks are taken in order; after the last one, the first one follows again.
 
     Args:
-        spec: layout of the generator's condition.
-        split: the punks.
-        count: number of conditions.
+        spec: Layout of the generator's condition.
+        split: The punks.
+        count: Number of conditions.
         skin_tone: 1 to 4 to replace the skin tone of female and male punks; None to keep it.
 
     Raises:
-        UsageError: the generator is not conditioned on labels or on the skin tone.
+        UsageError: The generator is not conditioned on labels or on the skin tone.
     """
     _check_supported(spec, skin_tone)
     rows = torch.arange(count) % len(split)
@@ -96,10 +96,10 @@ def _encode(
     """Return the conditions of labels, with skin tones for female and male punks only.
 
     Args:
-        spec: layout of the condition.
+        spec: Layout of the condition.
         labels: (N, 92), 0 or 1.
         skin_tones: int64 (N,), 1 to 4; 0 cycles through the four tones.
-        skin_tone: replaces all of `skin_tones`, unless it is None.
+        skin_tone: Replaces all of `skin_tones`, unless it is None.
     """
     cycle = torch.arange(len(skin_tones)) % len(SKIN_TONE_COLORS) + 1
     if skin_tone:

@@ -29,7 +29,7 @@ class GhostBatchNorm(nn.BatchNorm2d):
     """
 
     groups = 1
-    """number of parts; with 1, this is ordinary batch normalization"""
+    """Number of parts; with 1, this is ordinary batch normalization."""
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         if not self.training or self.groups == 1:

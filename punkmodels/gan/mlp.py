@@ -30,17 +30,17 @@ class MLPGenerator(nn.Module):
     image_size).
 
     Args:
-        z_dim: dimension of the noise.
-        width: a quarter of the units in the first hidden layer; each further hidden layer has
+        z_dim: Dimension of the noise.
+        width: A quarter of the units in the first hidden layer; each further hidden layer has
             twice as many as the one before.
-        channels: channels of the images.
-        image_size: side of the images in pixels.
+        channels: Channels of the images.
+        image_size: Side of the images in pixels.
     """
 
     mapping = None
-    """always None: there is no mapping network"""
+    """Always None: there is no mapping network."""
     embed = None
-    """always None: the generator is unconditional"""
+    """Always None: the generator is unconditional."""
 
     def __init__(
         self, z_dim: int = 100, width: int = 64, *, channels: int = 4, image_size: int = 24
@@ -69,9 +69,9 @@ class MLPDiscriminator(nn.Module):
     a higher logit means a more realistic image.
 
     Args:
-        width: a quarter of the units in the second hidden layer; the first one has twice as many.
-        channels: channels of the images.
-        image_size: side of the images in pixels.
+        width: A quarter of the units in the second hidden layer; the first one has twice as many.
+        channels: Channels of the images.
+        image_size: Side of the images in pixels.
     """
 
     def __init__(self, width: int = 64, *, channels: int = 4, image_size: int = 24) -> None:

@@ -25,9 +25,9 @@ from punkmodels.gan.palette_head import PaletteHead
 
 ConditionComposition = Literal["z_order", "sum", "none"]
 CONDITION_EMBEDDING_DIM = 64
-"""dimension of the embedded condition that is concatenated to the latent"""
+"""Dimension of the embedded condition that is concatenated to the latent."""
 NUM_NORM_BATCHES = 50
-"""default number of batches from which `reestimate_normalization` computes its statistics"""
+"""Default number of batches from which `reestimate_normalization` computes its statistics."""
 
 
 class Mapping(nn.Module):
@@ -39,9 +39,9 @@ class Mapping(nn.Module):
     and added to it.
 
     Args:
-        z_dim: dimension of the noise that determines the mean.
-        w_dim: dimension of w.
-        condition_dim: dimension of the condition; 0 for an unconditional mapping.
+        z_dim: Dimension of the noise that determines the mean.
+        w_dim: Dimension of w.
+        condition_dim: Dimension of the condition; 0 for an unconditional mapping.
     """
 
     def __init__(self, z_dim: int, w_dim: int, condition_dim: int = 0) -> None:
@@ -72,22 +72,22 @@ class Generator(nn.Module):
     channels of the color embedding if there is one.
 
     Args:
-        z_dim: dimension of the noise z.
-        width: channels of the 12x12 feature map; 6x6 has twice and 3x3 four times as many.
-        counts: color frequencies for a `PaletteHead`; None for the output layer of Radford et al.,
+        z_dim: Dimension of the noise z.
+        width: Channels of the 12x12 feature map; 6x6 has twice and 3x3 four times as many.
+        counts: Color frequencies for a `PaletteHead`; None for the output layer of Radford et al.,
             which generates any RGBA color.
-        head_channels: channels of the 24x24 feature map before a palette head.
-        color_embedding_dim: dimension of the palette head's color embedding, see `color_table`.
-        w_dim: dimension of w, the output of a `Mapping` network; 0 for no mapping, as in Radford
+        head_channels: Channels of the 24x24 feature map before a palette head.
+        color_embedding_dim: Dimension of the palette head's color embedding, see `color_table`.
+        w_dim: Dimension of w, the output of a `Mapping` network; 0 for no mapping, as in Radford
             et al.
-        condition_dim: dimension of the condition; 0 for an unconditional generator. The condition
+        condition_dim: Dimension of the condition; 0 for an unconditional generator. The condition
             is passed to the mapping network, is embedded and concatenated to w, and is passed to
             the palette head unless `condition_composition` is "none".
-        condition_composition: how the palette head combines the entries of the condition:
+        condition_composition: How the palette head combines the entries of the condition:
             "z_order" adds logits that a learned z-order bounds, "sum" adds unbounded logits, and
             "none" ignores the condition.
-        channels: channels of the images; a palette head requires 4.
-        image_size: side of the images in pixels; a palette head requires 24.
+        channels: Channels of the images; a palette head requires 4.
+        image_size: Side of the images in pixels; a palette head requires 24.
     """
 
     def __init__(  # one parameter for each independent part of the architecture
@@ -161,16 +161,16 @@ class Discriminator(nn.Module):
     logits, float32 (N,); a higher logit means a more realistic image.
 
     Args:
-        width: channels of the first feature map, which has half the side of the image; the next
+        width: Channels of the first feature map, which has half the side of the image; the next
             two have twice and four times as many.
-        normalize: use batch normalization, as Radford et al. do. The logit of an image then depends
+        normalize: Use batch normalization, as Radford et al. do. The logit of an image then depends
             on the other images of the batch, so it cannot be combined with gradient penalties.
-        color_embedding_dim: dimension of the color embedding, see `color_table`.
-        condition_dim: dimension of the condition, which is compared with the features by
+        color_embedding_dim: Dimension of the color embedding, see `color_table`.
+        condition_dim: Dimension of the condition, which is compared with the features by
             projection (Miyato and Koyama, "cGANs with Projection Discriminator", 2018); 0 for an
             unconditional discriminator.
-        channels: channels of the images without the color embedding.
-        image_size: side of the images in pixels.
+        channels: Channels of the images without the color embedding.
+        image_size: Side of the images in pixels.
     """
 
     def __init__(
@@ -226,11 +226,11 @@ def reestimate_normalization(
     training do not fit them. The model is left in evaluation mode.
 
     Args:
-        model: the generator.
-        seed: random seed of the noise.
-        batch_size: samples in a batch.
-        condition: conditions (M, condition_dim), which are used in order and repeated; or None.
-        num_batches: number of batches.
+        model: The generator.
+        seed: Random seed of the noise.
+        batch_size: Samples in a batch.
+        condition: Conditions (M, condition_dim), which are used in order and repeated; or None.
+        num_batches: Number of batches.
     """
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     for norm in norms:

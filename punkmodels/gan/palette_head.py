@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from punkmodels.data.palette import color_table
 
 INITIAL_MAX_LOGIT = 10.0
-"""initial bound of the contribution of one condition to the logit of a color, in nats"""
+"""Initial bound of the contribution of one condition to the logit of a color, in nats."""
 
 
 class PaletteHead(nn.Module):
@@ -24,29 +24,29 @@ class PaletteHead(nn.Module):
     Gradients", 2013), so the discriminator never sees a mixture of colors.
 
     Args:
-        channels: channels of the features.
+        channels: Channels of the features.
         counts: int64 (576, 222), how often each color occurs at each position in training. The
             biases start at the logarithms of these frequencies.
-        color_embedding_dim: dimension of the frozen color embedding, see `color_table`.
-        condition_dim: dimension of the condition, which has weights of its own at each pixel;
+        color_embedding_dim: Dimension of the frozen color embedding, see `color_table`.
+        condition_dim: Dimension of the condition, which has weights of its own at each pixel;
             0 for an unconditional head.
-        use_z_order: bound the weights of each condition by a learned `z_order` of that condition.
+        use_z_order: Bound the weights of each condition by a learned `z_order` of that condition.
             Where accessories overlap, the topmost one is visible. Adding logits reproduces this
             if higher accessories have larger bounds, and one bound per accessory also holds for
             combinations that never occur in training.
     """
 
     colors: torch.Tensor
-    """palette indices of the valid colors at each position, most frequent first, uint8
-    (576, max_colors); padded"""
+    """Palette indices of the valid colors at each position, most frequent first, uint8
+    (576, max_colors); padded."""
     valid: torch.Tensor
-    """whether an entry of `colors` is a color that occurs there, bool (576, max_colors)"""
+    """Whether an entry of `colors` is a color that occurs there, bool (576, max_colors)."""
     table: torch.Tensor
-    """color of each palette index, followed by its embedding, see `color_table`"""
+    """Color of each palette index, followed by its embedding, see `color_table`."""
     pairs: torch.Tensor
-    """row of `condition_weight` for each entry of `colors`, int64 (576, max_colors)"""
+    """Row of `condition_weight` for each entry of `colors`, int64 (576, max_colors)."""
     varying_positions: torch.Tensor
-    """indices of the positions with more than one color, int64 (P,)"""
+    """Indices of the positions with more than one color, int64 (P,)."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class PaletteHead(nn.Module):
         self.z_order = (
             nn.Parameter(torch.zeros(condition_dim)) if condition_dim and use_z_order else None
         )
-        """logarithm of each condition's bound, relative to `INITIAL_MAX_LOGIT`; (condition_dim,)"""
+        """Log of each condition's bound relative to `INITIAL_MAX_LOGIT`, (condition_dim,)."""
 
     def forward(
         self, features: torch.Tensor, condition: torch.Tensor | None = None
@@ -109,7 +109,7 @@ class PaletteHead(nn.Module):
         Args:
             features: float32 (N, channels, 24, 24).
             condition: float32 (N, condition_dim), or None.
-            positions: the P positions, as a slice or as int64 (P,).
+            positions: The P positions, as a slice or as int64 (P,).
 
         Returns:
             float32 (P, N, max_colors); -1e9 for padding.
@@ -141,7 +141,7 @@ class PaletteHead(nn.Module):
 
         Args:
             features: float32 (N, channels, 24, 24).
-            indices: palette indices uint8 (N, 24, 24); each color must be valid at its position.
+            indices: Palette indices uint8 (N, 24, 24); each color must be valid at its position.
             condition: float32 (N, condition_dim), or None.
 
         Returns:

@@ -33,7 +33,7 @@ from punkmodels.gan.label_conditions import has_skin_tone
 from punkmodels.gan.mlp import AnyGenerator
 
 MAX_ATTEMPTS = 50
-"""maximum number of attempts to find a label set that is not in the training data"""
+"""Maximum number of attempts to find a label set that is not in the training data."""
 
 
 def examples_from_config(
@@ -65,20 +65,20 @@ def generate_labeled_examples(
     """Generate examples with label sets that no training punk has.
 
     Args:
-        generator: a run, or exported weights, of a generator that is conditioned on labels.
-        train: training data of the classifier.
-        count: number of examples.
-        seed: random seed of labels, skin tones and noise.
-        device: device of the generator.
-        visible_only: remove labels that change no pixel, which is the case if the generator
+        generator: A run, or exported weights, of a generator that is conditioned on labels.
+        train: Training data of the classifier.
+        count: Number of examples.
+        seed: Random seed of labels, skin tones and noise.
+        device: Device of the generator.
+        visible_only: Remove labels that change no pixel, which is the case if the generator
             returns the same sprite without the label.
 
     Returns:
         Sprites as palette indices, uint8 (count, 24, 24), and their labels, float32 (count, 92).
 
     Raises:
-        UsageError: the generator is not conditioned on labels.
-        DataError: the run is damaged.
+        UsageError: The generator is not conditioned on labels.
+        DataError: The run is damaged.
     """
     config = read_dcgan_config(generator).options
     if config.conditional != "labels":
@@ -113,9 +113,9 @@ def sample_new_label_sets(labels: torch.Tensor, count: int, seed: int) -> NDArra
     data, or one with too many accessories.
 
     Args:
-        labels: labels of the training data, (N, 92).
-        count: number of label sets.
-        seed: random seed.
+        labels: Labels of the training data, (N, 92).
+        count: Number of label sets.
+        seed: Random seed.
 
     Returns:
         bool (count, 92)

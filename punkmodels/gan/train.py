@@ -78,31 +78,31 @@ def train_dcgan(  # noqa: PLR0913  # these are the options of the command
     """Train a GAN on the training split of a snapshot, or on image files.
 
     Args:
-        root: data root with the snapshot.
-        runs: folder in which the run folder is created.
-        config: training options; a resumed run keeps its own.
-        version: version of the snapshot.
-        device_name: see `pick_device`.
-        threads: number of CPU threads; None to benchmark one thread and all cores.
-        resume: run folder to resume, or None to create one.
-        logger: see `open_logger`.
-        image_dir: images to train on instead of punks, see `from_image_dir`.
-        progress: called with the number of images seen, their total number, and a short text.
-        log: called with lines for the user.
-        process_group: the processes that train together.
-        evaluation: evaluations during training.
+        root: Data root with the snapshot.
+        runs: Folder in which the run folder is created.
+        config: Training options; a resumed run keeps its own.
+        version: Version of the snapshot.
+        device_name: See `pick_device`.
+        threads: Number of CPU threads; None to benchmark one thread and all cores.
+        resume: Run folder to resume, or None to create one.
+        logger: See `open_logger`.
+        image_dir: Images to train on instead of punks, see `from_image_dir`.
+        progress: Called with the number of images seen, their total number, and a short text.
+        log: Called with lines for the user.
+        process_group: The processes that train together.
+        evaluation: Evaluations during training.
 
     Returns:
         The run folder.
 
     Raises:
-        UsageError: an option, the snapshot or the images are not usable.
-        DataError: the snapshot, the images or the checkpoint are damaged, or the training data
+        UsageError: An option, the snapshot or the images are not usable.
+        DataError: The snapshot, the images or the checkpoint are damaged, or the training data
             differ from those of the resumed run.
-        SetupError: the logger or torch.compile does not work on this machine.
-        BusyError: another process is training this run.
-        NetworkError: another process of this training has ended.
-        StorageError: the disk is full or not writable.
+        SetupError: The logger or torch.compile does not work on this machine.
+        BusyError: Another process is training this run.
+        NetworkError: Another process of this training has ended.
+        StorageError: The disk is full or not writable.
     """
     check_logger(logger)
     # Use the options of a resumed run, and check that its training data are unchanged.

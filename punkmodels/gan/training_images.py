@@ -22,13 +22,13 @@ from punkmodels.data.splits import SplitTensors
 from punkmodels.gan.image_dir import CHANNEL_NAMES, STANDARD_WHITES, read_images
 
 MIN_SIZE_PX, MAX_SIZE_PX = 8, 64
-"""minimum and maximum side of images other than punks"""
+"""Minimum and maximum side of images other than punks."""
 MIN_IMAGES = 20
-"""minimum number of images to train on"""
+"""Minimum number of images to train on."""
 NUM_COMPONENTS = 64
-"""number of principal components"""
+"""Number of principal components."""
 MAX_PCA_IMAGES = 5_000
-"""maximum number of images from which the components are computed"""
+"""Maximum number of images from which the components are computed."""
 
 
 @dataclass(frozen=True)
@@ -36,22 +36,22 @@ class TrainingImages:
     """Training images with their labels and features."""
 
     images: torch.Tensor
-    """punks as palette indices, uint8 (N, 24, 24); other images as uint8 (N, channels, size,
-    size)"""
+    """Punks as palette indices, uint8 (N, 24, 24); other images as uint8 (N, channels, size,
+    size)."""
     labels: torch.Tensor
-    """all labels, float32 (N, 92); all 0 for other images"""
+    """All labels, float32 (N, 92); all 0 for other images."""
     visible: torch.Tensor
-    """visible labels, float32 (N, 92); all 0 for other images"""
+    """Visible labels, float32 (N, 92); all 0 for other images."""
     skin_tones: torch.Tensor
-    """skin tones, int64 (N,), 1 to 4 or 0 for none; all 0 for other images"""
+    """Skin tones, int64 (N,), 1 to 4 or 0 for none; all 0 for other images."""
     description: str
-    """number, kind and origin of the images, for the log"""
+    """Number, kind and origin of the images, for the log."""
     data_config: dict[str, Any]
-    """section `data` of config.json"""
+    """Section `data` of config.json."""
     mean: torch.Tensor | None = None
-    """mean of the pixels, float32 (pixels,); None for punks"""
+    """Mean of the pixels, float32 (pixels,); None for punks."""
     basis: torch.Tensor | None = None
-    """principal components of the pixels, float32 (pixels, components); None for punks"""
+    """Principal components of the pixels, float32 (pixels, components); None for punks."""
 
     def __len__(self) -> int:
         return len(self.images)
@@ -93,8 +93,8 @@ def from_image_dir(path: Path) -> TrainingImages:
     """Read training images from a folder of image files, a .npz or a .npy.
 
     Raises:
-        UsageError: there are too few images, or their sizes differ or are not supported.
-        DataError: an image or the array is damaged.
+        UsageError: There are too few images, or their sizes differ or are not supported.
+        DataError: An image or the array is damaged.
     """
     array, white = read_images(path, MAX_SIZE_PX)
     pixels = torch.from_numpy(array)

@@ -27,11 +27,11 @@ class Encoder(nn.Module):
     variance of w, each float32 (N, w_dim). The layers are those of the discriminator.
 
     Args:
-        width: channels of the 12x12 feature map.
-        color_embedding_dim: dimension of the color embedding that follows RGBA.
-        z_dim: the generator's `z_dim`, which the second encoder maps w to.
-        w_dim: the generator's `w_dim`.
-        condition_dim: dimension of the condition; 0 for an unconditional generator.
+        width: Channels of the 12x12 feature map.
+        color_embedding_dim: Dimension of the color embedding that follows RGBA.
+        z_dim: The generator's `z_dim`, which the second encoder maps w to.
+        w_dim: The generator's `w_dim`.
+        condition_dim: Dimension of the condition; 0 for an unconditional generator.
     """
 
     def __init__(
@@ -70,18 +70,18 @@ def encoder_loss(
     bound stop at w, so that w is determined by the images alone.
 
     Args:
-        encoder: the encoder.
-        generator: the generator, with a mapping network and a palette head.
-        images: input of the encoder, float32 (N, 4 + color_embedding_dim, 24, 24).
-        indices: target of the reconstruction, the same images as palette indices, uint8
+        encoder: The encoder.
+        generator: The generator, with a mapping network and a palette head.
+        images: Input of the encoder, float32 (N, 4 + color_embedding_dim, 24, 24).
+        indices: Target of the reconstruction, the same images as palette indices, uint8
             (N, 24, 24).
-        random: source of the latent samples.
-        kl_weight: weight of the KL divergence of w from N(0, 1); with a weight below 1, w carries
+        random: Source of the latent samples.
+        kl_weight: Weight of the KL divergence of w from N(0, 1); with a weight below 1, w carries
             more information about the image.
-        condition: condition of each image, float32 (N, condition_dim), or None.
+        condition: Condition of each image, float32 (N, condition_dim), or None.
 
     Raises:
-        ValueError: the generator has no mapping network or no palette head.
+        ValueError: The generator has no mapping network or no palette head.
     """
     mapping, head = generator.mapping, generator.layers[-1]
     if mapping is None or not isinstance(head, PaletteHead):

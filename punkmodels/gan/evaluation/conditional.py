@@ -49,11 +49,11 @@ from punkmodels.training.run_dir import write_json
 
 Progress = Callable[..., None]
 NUM_SAMPLES = 2000
-"""default number of samples for unseen label sets, and also for seen ones"""
+"""Default number of samples for unseen label sets, and also for seen ones."""
 SHOWN_SAMPLES = 12
-"""number of worst samples in conditional_samples.png, and also of samples from the middle"""
+"""Number of worst samples in conditional_samples.png, and also of samples from the middle."""
 TEXT_WIDTH_PX = 140
-"""width of the column of conditions in conditional_samples.png"""
+"""Width of the column of conditions in conditional_samples.png."""
 NAMES = {
     "num_samples": "samples",
     "label_sets": "distinct label sets",
@@ -63,7 +63,7 @@ NAMES = {
     "wrong_pixels_median": "wrong pixels, median",
     "wrong_pixels_mean": "wrong pixels, mean",
 }
-"""names of the scores in tables"""
+"""Names of the scores in tables."""
 
 
 @dataclass(frozen=True)
@@ -71,17 +71,17 @@ class ConditionalEvaluation:
     """Scores of a conditional generator."""
 
     version: str
-    """version of the snapshot"""
+    """Version of the snapshot."""
     skin_tone: bool
-    """whether the conditions include the skin tone"""
+    """Whether the conditions include the skin tone."""
     decidable_labels: int
-    """number of labels, of 92, that pixel rules can decide"""
+    """Number of labels, of 92, that pixel rules can decide."""
     unseen: ConditionalScores
-    """scores for label sets that no training punk has"""
+    """Scores for label sets that no training punk has."""
     seen: ConditionalScores
-    """scores for label sets of training punks"""
+    """Scores for label sets of training punks."""
     labels: list[tuple[str, int, float]]
-    """(label, number of samples, recall) for unseen label sets, lowest recall first"""
+    """(label, number of samples, recall) for unseen label sets, lowest recall first."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -92,13 +92,13 @@ class _Samples:
     """Generated sprites and their comparison with the targets."""
 
     targets: ConditionalTargets
-    """targets of the sprites"""
+    """Targets of the sprites."""
     sprites: torch.Tensor
-    """palette indices, uint8 (N, 24, 24)"""
+    """Palette indices, uint8 (N, 24, 24)."""
     wrong_pixels: torch.Tensor
-    """pixels that differ from the closest variant, int64 (N,)"""
+    """Pixels that differ from the closest variant, int64 (N,)."""
     predicted: torch.Tensor
-    """labels predicted by the classifier, bool (N, 92)"""
+    """Labels predicted by the classifier, bool (N, 92)."""
 
     def scores(self, rules: PixelRules) -> ConditionalScores:
         """Return the scores of all sprites."""
@@ -120,17 +120,17 @@ def evaluate_conditional(
     """Generate sprites for the conditions of held-out punks, and compare them with these punks.
 
     Args:
-        run: a run, or exported weights, of a generator that is conditioned on labels.
-        root: data root with the snapshot.
-        version: version of the snapshot.
-        device: device to compute on; the CPU by default.
-        num_samples: number of samples for unseen label sets, and also for seen ones.
-        out: folder to write to; None writes nothing.
-        progress: called with the number of finished parts and their total.
+        run: A run, or exported weights, of a generator that is conditioned on labels.
+        root: Data root with the snapshot.
+        version: Version of the snapshot.
+        device: Device to compute on; the CPU by default.
+        num_samples: Number of samples for unseen label sets, and also for seen ones.
+        out: Folder to write to; None writes nothing.
+        progress: Called with the number of finished parts and their total.
 
     Raises:
-        UsageError: the run or the snapshot does not exist.
-        DataError: the run or the snapshot is damaged, or has too few punks.
+        UsageError: The run or the snapshot does not exist.
+        DataError: The run or the snapshot is damaged, or has too few punks.
     """
     device = device or torch.device("cpu")
     config = read_dcgan_config(run).options
@@ -247,10 +247,10 @@ def render_conditional_samples(
     A row shows the labels, the generated sprite, the ground-truth punk, and wrong pixels in red.
 
     Args:
-        labels: labels in the conditions, bool (N, 92).
-        skin_tones: skin tones in the conditions, (N,), 1 to 4 or 0 for none.
-        generated: generated sprites as palette indices, uint8 (N, 24, 24).
-        expected: ground-truth punks as palette indices, uint8 (N, 24, 24).
+        labels: Labels in the conditions, bool (N, 92).
+        skin_tones: Skin tones in the conditions, (N,), 1 to 4 or 0 for none.
+        generated: Generated sprites as palette indices, uint8 (N, 24, 24).
+        expected: Ground-truth punks as palette indices, uint8 (N, 24, 24).
     """
     red = int(np.abs(PALETTE.astype(int) - (255, 0, 0, 255)).sum(axis=1).argmin())
     wrong = torch.where(generated != expected, red, 0).to(torch.uint8)

@@ -22,16 +22,16 @@ class ConditionalTargets:
     """Conditions, and the ground-truth sprites for them; one row per condition."""
 
     labels: torch.Tensor
-    """all labels of the ground-truth punks, bool (N, 92)"""
+    """All labels of the ground-truth punks, bool (N, 92)."""
     visible: torch.Tensor
-    """labels of the ground-truth punks that change at least one pixel, bool (N, 92)"""
+    """Labels of the ground-truth punks that change at least one pixel, bool (N, 92)."""
     images: torch.Tensor
-    """ground-truth sprites as palette indices, uint8 (N, 24, 24)"""
+    """Ground-truth sprites as palette indices, uint8 (N, 24, 24)."""
     variants: torch.Tensor
-    """sprites that count as correct, uint8 (N, K, 24, 24): the ground truth (K = 1), or, if the
-    condition has no skin tone, the ground truth in each skin tone (K = 4)"""
+    """Sprites that count as correct, uint8 (N, K, 24, 24): the ground truth (K = 1), or, if the
+    condition has no skin tone, the ground truth in each skin tone (K = 4)."""
     condition: torch.Tensor
-    """condition vectors, float32 (N, condition_dim)"""
+    """Condition vectors, float32 (N, condition_dim)."""
 
     def take(self, rows: torch.Tensor) -> ConditionalTargets:
         """Return the targets of the given rows, int64 (M,)."""
@@ -45,10 +45,10 @@ def build_targets(
     """Return the targets of held-out punks.
 
     Args:
-        spec: layout of the generator's condition. Without a skin tone, the same punk in any skin
+        spec: Layout of the generator's condition. Without a skin tone, the same punk in any skin
             tone counts as correct.
-        all_punks: the whole collection, from which the sprite layers are recovered.
-        held_out: the held-out splits.
+        all_punks: The whole collection, from which the sprite layers are recovered.
+        held_out: The held-out splits.
     """
     labels = torch.cat([split.labels for split in held_out]).bool()
     images = torch.cat([split.images for split in held_out])

@@ -24,9 +24,9 @@ from punkmodels.gan.training_images import TrainingImages, from_image_dir
 from punkmodels.training.run_dir import write_json
 
 MAX_SAMPLES = 2000
-"""maximum number of generated images, and of real ones"""
+"""Maximum number of generated images, and of real ones."""
 NEIGHBOR_COLUMNS = 16
-"""columns of nearest_neighbors.png"""
+"""Columns of nearest_neighbors.png."""
 NAMES = {
     "frechet_distance": "Fréchet distance",
     "precision": "precision",
@@ -36,7 +36,7 @@ NAMES = {
     "train_copy_rate": "train copy rate",
     "duplicate_rate": "duplicate rate",
 }
-"""names of the scores in tables"""
+"""Names of the scores in tables."""
 
 
 @dataclass(frozen=True)
@@ -44,20 +44,20 @@ class ImageScores:
     """Scores of a set of images."""
 
     frechet_distance: float
-    """Fréchet distance between the principal components of real and generated images"""
+    """Fréchet distance between the principal components of real and generated images."""
     precision: float
-    """see `Neighbors`"""
+    """See `Neighbors`."""
     recall: float
-    """see `Neighbors`"""
+    """See `Neighbors`."""
     density: float
-    """see `Neighbors`"""
+    """See `Neighbors`."""
     coverage: float
-    """see `Neighbors`"""
+    """See `Neighbors`."""
     train_copy_rate: float
-    """fraction of images that equal a training image in every pixel"""
+    """Fraction of images that equal a training image in every pixel."""
     duplicate_rate: float
-    """fraction of images that repeat another one: 1 - number of distinct images / number of
-    images"""
+    """Fraction of images that repeat another one: 1 - number of distinct images / number of
+    images."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,15 @@ class ImageEvaluation:
     """Scores of a generator that was trained on images other than punks."""
 
     run: str
-    """the run folder"""
+    """The run folder."""
     image_dir: str
-    """path of the training images"""
+    """Path of the training images."""
     num_samples: int
-    """number of generated images, and of real ones"""
+    """Number of generated images, and of real ones."""
     scores: ImageScores
-    """scores against one half of the training images"""
+    """Scores against one half of the training images."""
     train_reference: ImageScores
-    """scores of the other half of the training images"""
+    """Scores of the other half of the training images."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -85,13 +85,13 @@ def evaluate_images(
     """Generate images, and compare their principal components with those of the training images.
 
     Args:
-        run: a run that was trained with --image-dir.
-        device: device to compute on; the CPU by default.
-        out: folder to write to; None writes nothing.
+        run: A run that was trained with --image-dir.
+        device: Device to compute on; the CPU by default.
+        out: Folder to write to; None writes nothing.
 
     Raises:
-        UsageError: the training images do not exist.
-        DataError: the training images have changed, or the run is damaged.
+        UsageError: The training images do not exist.
+        DataError: The training images have changed, or the run is damaged.
     """
     device = device or torch.device("cpu")
     saved = read_dcgan_config(run)
@@ -134,9 +134,9 @@ def score_images(train: TrainingImages, real: torch.Tensor, generated: torch.Ten
     """Return the scores of generated images.
 
     Args:
-        train: the training images, among which copies are searched.
-        real: real images, uint8 (N, channels, size, size).
-        generated: generated images of the same shape.
+        train: The training images, among which copies are searched.
+        real: Real images, uint8 (N, channels, size, size).
+        generated: Generated images of the same shape.
     """
     cpu = torch.device("cpu")
     features = [train.embed(images, cpu) for images in (real, generated)]

@@ -14,7 +14,7 @@ from punkmodels.data.splits import SplitTensors
 from punkmodels.gan.metrics.fidelity import FidelityScores
 
 NEIGHBOR_COLUMNS = 16
-"""columns of nearest_neighbors.png"""
+"""Columns of nearest_neighbors.png."""
 NAMES = {
     "frechet_distance": "Fréchet distance",
     "kernel_distance": "kernel distance",
@@ -31,7 +31,7 @@ NAMES = {
     "type_total_variation": "total variation of types",
     "label_total_variation": "total variation of labels",
 }
-"""names of the scores in tables"""
+"""Names of the scores in tables."""
 
 
 @dataclass(frozen=True)
@@ -39,27 +39,27 @@ class GeneratorEvaluation:
     """Scores of generated punks."""
 
     source: str
-    """name of the generator or of the images"""
+    """Name of the generator or of the images."""
     version: str
-    """version of the snapshot with the real punks"""
+    """Version of the snapshot with the real punks."""
     num_samples: int
-    """number of generated sprites"""
+    """Number of generated sprites."""
     num_subsets: int
-    """number of subsets over which scores are averaged"""
+    """Number of subsets over which scores are averaged."""
     scores: FidelityScores
-    """mean scores over the subsets"""
+    """Mean scores over the subsets."""
     frechet_std: float
-    """standard deviation of the Fréchet distance over the subsets; 0 for a single subset"""
+    """Standard deviation of the Fréchet distance over the subsets; 0 for a single subset."""
     test_reference: FidelityScores
-    """scores of the validation split against the test split and the reverse, averaged; without
-    distances, which depend on the number of sprites"""
+    """Scores of the validation split against the test split and the reverse, averaged; without
+    distances, which depend on the number of sprites."""
     train_reference: FidelityScores
-    """scores of random training punks, which a generator that only memorizes would reach"""
+    """Scores of random training punks, which a generator that only memorizes would reach."""
     expected_copy_rate: float
-    """train copy rate of a perfect generator"""
+    """Train copy rate of a perfect generator."""
     label_frequencies: list[tuple[str, float, float]]
     """(label, frequency in held-out punks, frequency in generated punks), the most misrepresented
-    label first"""
+    label first."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -110,10 +110,10 @@ def render_nearest_neighbors(
     Three bands show the closest sprites that are not copies, those in the middle, and the farthest.
 
     Args:
-        sprites: generated sprites as palette indices, uint8 (N, 24, 24).
-        nearest: rows of the nearest training punks, int64 (N,).
-        distance: numbers of differing pixels, int64 (N,).
-        train: training punks.
+        sprites: Generated sprites as palette indices, uint8 (N, 24, 24).
+        nearest: Rows of the nearest training punks, int64 (N,).
+        distance: Numbers of differing pixels, int64 (N,).
+        train: Training punks.
     """
     columns = NEIGHBOR_COLUMNS
     order = torch.argsort(distance, stable=True)

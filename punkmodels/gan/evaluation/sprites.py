@@ -47,9 +47,9 @@ from punkmodels.training.run_dir import read_config, write_json
 
 Progress = Callable[..., None]
 MAX_SUBSETS = 5
-"""maximum number of subsets over which scores are averaged"""
+"""Maximum number of subsets over which scores are averaged."""
 MIN_SPRITES = 100
-"""minimum number of sprites for an evaluation"""
+"""Minimum number of sprites for an evaluation."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ class SampleSizes:
     """Numbers of generated sprites; scores can be compared only if these numbers are equal."""
 
     subset: int = 2000
-    """number of sprites in each subset"""
+    """Number of sprites in each subset."""
     total: int = 2000 * MAX_SUBSETS
-    """number of sprites in all subsets together"""
+    """Number of sprites in all subsets together."""
     conditional: int = 2000
-    """number of sprites for unseen label sets, and also for seen ones"""
+    """Number of sprites for unseen label sets, and also for seen ones."""
 
 
 STANDARD_SIZES = SampleSizes()
@@ -81,19 +81,19 @@ def evaluate_sprites(
     """Compare generated sprites with the real punks of a snapshot.
 
     Args:
-        source: name of the generator or of the images.
-        raw: generated sprites before quantization, RGBA in [-1, 1], float32 (N, 4, 24, 24). N
+        source: Name of the generator or of the images.
+        raw: Generated sprites before quantization, RGBA in [-1, 1], float32 (N, 4, 24, 24). N
             should be 10,000, that is five subsets; an incomplete last subset is ignored.
-        root: data root with the snapshot.
-        version: version of the snapshot.
-        device: device to compute on; the CPU by default.
-        out: folder to write to; None writes nothing.
-        subset_size: sprites in a subset. With fewer sprites in total, the distances are None.
-        progress: called with the number of finished parts and their total.
+        root: Data root with the snapshot.
+        version: Version of the snapshot.
+        device: Device to compute on; the CPU by default.
+        out: Folder to write to; None writes nothing.
+        subset_size: Sprites in a subset. With fewer sprites in total, the distances are None.
+        progress: Called with the number of finished parts and their total.
 
     Raises:
-        UsageError: the snapshot does not exist.
-        DataError: the snapshot is damaged, or there are too few sprites.
+        UsageError: The snapshot does not exist.
+        DataError: The snapshot is damaged, or there are too few sprites.
     """
     if len(raw) < MIN_SPRITES:
         raise DataError(
@@ -162,8 +162,8 @@ class StatisticsExtractor:
     """Callable that computes the `SampleStatistics` of sprites.
 
     Args:
-        train: training punks, among which nearest neighbors are searched.
-        device: device of the networks.
+        train: Training punks, among which nearest neighbors are searched.
+        device: Device of the networks.
     """
 
     def __init__(self, train: SplitTensors, device: torch.device) -> None:
@@ -177,8 +177,8 @@ class StatisticsExtractor:
         """Return the statistics of sprites, with palette and alpha errors of 0.
 
         Args:
-            sprites: palette indices, uint8 (N, 24, 24).
-            labels: visible labels (N, 92); None to predict them with the bundled classifier.
+            sprites: Palette indices, uint8 (N, 24, 24).
+            labels: Visible labels (N, 92); None to predict them with the bundled classifier.
         """
         if labels is None:
             labels = logits_to_labels(predict_logits(self.classifier, sprites, self.device))
@@ -207,16 +207,16 @@ def generate_for_evaluation(
     rate measures how well it follows conditions.
 
     Args:
-        run: a run or exported weights.
-        root: data root with the snapshot.
-        version: version of the snapshot.
-        device: device to compute on.
-        progress: called with the number of generated sprites and the total.
-        num_samples: number of sprites.
+        run: A run or exported weights.
+        root: Data root with the snapshot.
+        version: Version of the snapshot.
+        device: Device to compute on.
+        progress: Called with the number of generated sprites and the total.
+        num_samples: Number of sprites.
 
     Raises:
-        UsageError: the run or the snapshot does not exist.
-        DataError: the run or the snapshot is damaged.
+        UsageError: The run or the snapshot does not exist.
+        DataError: The run or the snapshot is damaged.
     """
     config, condition = read_dcgan_config(run).options, None
     if config.conditional != "none":
@@ -242,17 +242,17 @@ def export_with_scores(
     Nothing is written unless the generator can be exported and scored.
 
     Args:
-        run: the run.
-        root: data root with the snapshot.
-        out: folder to write to.
-        version: version of the snapshot; by default the one that the run was trained on.
-        sizes: numbers of generated sprites.
-        progress: see `evaluate_sprites`.
+        run: The run.
+        root: Data root with the snapshot.
+        out: Folder to write to.
+        version: Version of the snapshot; by default the one that the run was trained on.
+        sizes: Numbers of generated sprites.
+        progress: See `evaluate_sprites`.
 
     Raises:
-        UsageError: the snapshot does not exist.
-        DataError: the run or the snapshot is damaged.
-        StorageError: the folder cannot be written.
+        UsageError: The snapshot does not exist.
+        DataError: The run or the snapshot is damaged.
+        StorageError: The folder cannot be written.
     """
     cpu = torch.device("cpu")
     with tempfile.TemporaryDirectory() as folder:

@@ -18,20 +18,20 @@ class ConditionalScores:
     """Scores of generated sprites against their conditions; rates are fractions of the sprites."""
 
     num_samples: int
-    """number of sprites"""
+    """Number of sprites."""
     label_sets: int
-    """number of distinct sets of visible labels among the conditions"""
+    """Number of distinct sets of visible labels among the conditions."""
     label_exact_match: float
-    """rate at which the bundled classifier predicts exactly the visible labels of the condition"""
+    """Rate at which the bundled classifier predicts exactly the visible labels of the condition."""
     label_exact_match_by_rules: float
-    """rate at which `PixelRules` predict exactly the visible labels, among the decidable ones"""
+    """Rate at which `PixelRules` predict exactly the visible labels, among the decidable ones."""
     pixel_exact_match: float
-    """rate of sprites that equal the ground-truth punk in every pixel"""
+    """Rate of sprites that equal the ground-truth punk in every pixel."""
     wrong_pixels_median: float
-    """median number of pixels that differ from the ground-truth punk; if the condition has no skin
-    tone, from the closest of the four skin tones"""
+    """Median number of pixels that differ from the ground-truth punk; if the condition has no skin
+    tone, from the closest of the four skin tones."""
     wrong_pixels_mean: float
-    """mean number of wrong pixels, see `wrong_pixels_median`"""
+    """Mean number of wrong pixels, see `wrong_pixels_median`."""
 
 
 def conditional_scores(
@@ -44,11 +44,11 @@ def conditional_scores(
     """Return the scores of generated sprites.
 
     Args:
-        expected: visible labels of the conditions, bool (N, 92).
-        predicted: labels predicted by the classifier, bool (N, 92).
-        rules: pixel rules of real punks.
-        sprites: generated sprites as palette indices, uint8 (N, 24, 24).
-        wrong_pixels: pixels that differ from the ground-truth punk, int64 (N,).
+        expected: Visible labels of the conditions, bool (N, 92).
+        predicted: Labels predicted by the classifier, bool (N, 92).
+        rules: Pixel rules of real punks.
+        sprites: Generated sprites as palette indices, uint8 (N, 24, 24).
+        wrong_pixels: Pixels that differ from the ground-truth punk, int64 (N,).
     """
     decidable = rules.decidable
     by_rules = rules.predict(sprites)
@@ -69,8 +69,8 @@ def recall_per_label(
     """Return each requested label with its number of sprites and its recall, the worst first.
 
     Args:
-        expected: visible labels of the conditions, bool (N, 92).
-        predicted: labels predicted by the classifier, bool (N, 92).
+        expected: Visible labels of the conditions, bool (N, 92).
+        predicted: Labels predicted by the classifier, bool (N, 92).
     """
     rows = [
         (label, int(expected[:, i].sum()), _fraction(predicted[expected[:, i], i]))
@@ -88,12 +88,12 @@ class PixelRules:
     if this rule is correct for all real punks.
 
     Args:
-        sprites: all real punks as palette indices, uint8 (N, 24, 24).
-        visible: their visible labels, bool (N, 92).
+        sprites: All real punks as palette indices, uint8 (N, 24, 24).
+        visible: Their visible labels, bool (N, 92).
     """
 
     decidable: torch.Tensor
-    """whether a label is decidable, bool (92,)"""
+    """Whether a label is decidable, bool (92,)."""
 
     def __init__(self, sprites: torch.Tensor, visible: torch.Tensor) -> None:
         pairs = sprites.flatten(1).long()

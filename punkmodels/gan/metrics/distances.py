@@ -48,14 +48,14 @@ class Neighbors:
     """
 
     precision: float
-    """fraction of generated images in the neighborhood of any real image, k = 3"""
+    """Fraction of generated images in the neighborhood of any real image, k = 3."""
     recall: float
-    """fraction of real images in the neighborhood of any generated image, k = 3"""
+    """Fraction of real images in the neighborhood of any generated image, k = 3."""
     density: float
-    """mean number of neighborhoods of real images that a generated image is in, divided by k = 5;
-    can exceed 1"""
+    """Mean number of neighborhoods of real images that a generated image is in, divided by k = 5;
+    can exceed 1."""
     coverage: float
-    """fraction of real images with a generated image in their neighborhood, k = 5"""
+    """Fraction of real images with a generated image in their neighborhood, k = 5."""
 
 
 def neighbors(real: torch.Tensor, generated: torch.Tensor) -> Neighbors:

@@ -22,7 +22,7 @@ from punkmodels.data.splits import SplitTensors
 from punkmodels.gan.metrics.distances import frechet_distance, kernel_distance, neighbors
 
 VALIDITY_TOLERANCE = 8
-"""maximum difference from a palette color at which a channel is valid, in steps of 1/255"""
+"""Maximum difference from a palette color at which a channel is valid, in steps of 1/255."""
 
 
 @dataclass(frozen=True)
@@ -30,35 +30,35 @@ class FidelityScores:
     """Scores of a set of sprites, or means over several sets."""
 
     frechet_distance: float | None
-    """Fréchet distance of features to the reference; None if there is no complete subset"""
+    """Fréchet distance of features to the reference; None if there is no complete subset."""
     kernel_distance: float | None
-    """kernel distance of features to the reference; None if there is no complete subset"""
+    """Kernel distance of features to the reference; None if there is no complete subset."""
     precision: float
-    """see `Neighbors`"""
+    """See `Neighbors`."""
     recall: float
-    """see `Neighbors`"""
+    """See `Neighbors`."""
     density: float
-    """see `Neighbors`"""
+    """See `Neighbors`."""
     coverage: float
-    """see `Neighbors`"""
+    """See `Neighbors`."""
     train_copy_rate: float
-    """fraction of sprites that equal a training punk in every pixel"""
+    """Fraction of sprites that equal a training punk in every pixel."""
     duplicate_rate: float
-    """fraction of sprites that repeat another one: 1 - number of distinct sprites / number of
-    sprites"""
+    """Fraction of sprites that repeat another one: 1 - number of distinct sprites / number of
+    sprites."""
     nn_distance_px_mean: float
-    """mean number of pixels that differ from the nearest training punk"""
+    """Mean number of pixels that differ from the nearest training punk."""
     nn_distance_px_median: float
-    """median number of pixels that differ from the nearest training punk"""
+    """Median number of pixels that differ from the nearest training punk."""
     palette_validity: float
-    """fraction of pixels with all channels within 8/255 of a palette color, before quantization"""
+    """Fraction of pixels with all channels within 8/255 of a palette color, before quantization."""
     alpha_validity: float
-    """fraction of pixels with alpha within 8/255 of 0, 128 or 255, before quantization"""
+    """Fraction of pixels with alpha within 8/255 of 0, 128 or 255, before quantization."""
     type_total_variation: float
-    """total variation distance between the types of the sprites and the reference, 0 to 1"""
+    """Total variation distance between the types of the sprites and the reference, 0 to 1."""
     label_total_variation: float
-    """total variation distance between all labels of the sprites and the reference, 0 to 1; a
-    label's probability is its share of all labels"""
+    """Total variation distance between all labels of the sprites and the reference, 0 to 1; a
+    label's probability is its share of all labels."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -79,19 +79,19 @@ class SampleStatistics:
     """Sprites and the statistics from which scores are computed; one row per sprite."""
 
     sprites: torch.Tensor
-    """palette indices, uint8 (N, 24, 24)"""
+    """Palette indices, uint8 (N, 24, 24)."""
     features: torch.Tensor
-    """features of the bundled feature network, float32 (N, D)"""
+    """Features of the bundled feature network, float32 (N, D)."""
     labels: torch.Tensor
-    """visible labels, bool (N, 92)"""
+    """Visible labels, bool (N, 92)."""
     nn_distance_px: torch.Tensor
-    """number of pixels that differ from the nearest training punk, int64 (N,)"""
+    """Number of pixels that differ from the nearest training punk, int64 (N,)."""
     palette_error: torch.Tensor
-    """largest channel difference of each pixel from its nearest palette color before quantization,
-    in steps of 1/255, float32 (N, 24, 24)"""
+    """Largest channel difference of each pixel from its nearest palette color before quantization,
+    in steps of 1/255, float32 (N, 24, 24)."""
     alpha_error: torch.Tensor
-    """distance of each alpha value from the nearest alpha of the palette before quantization, in
-    steps of 1/255, float32 (N, 24, 24)"""
+    """Distance of each alpha value from the nearest alpha of the palette before quantization, in
+    steps of 1/255, float32 (N, 24, 24)."""
 
     def __len__(self) -> int:
         return len(self.sprites)
@@ -109,9 +109,9 @@ def fidelity_scores(
     """Return the scores of a set of sprites.
 
     Args:
-        reference: real punks.
-        samples: the sprites to score.
-        with_distances: compute the Fréchet and kernel distances. They depend on the number of
+        reference: Real punks.
+        samples: The sprites to score.
+        with_distances: Compute the Fréchet and kernel distances. They depend on the number of
             sprites, so they can be compared only between sets of equal size.
     """
     near = neighbors(reference.features, samples.features)
@@ -142,8 +142,8 @@ def total_variation(real: torch.Tensor, generated: torch.Tensor) -> float:
     """Return the total variation distance between two label distributions, 0 to 1.
 
     Args:
-        real: labels, bool (R, L). A label's probability is its share of all labels in the set.
-        generated: labels, bool (N, L).
+        real: Labels, bool (R, L). A label's probability is its share of all labels in the set.
+        generated: Labels, bool (N, L).
     """
     p, q = (t.double().sum(dim=0) / t.sum().clamp(min=1) for t in (real, generated))
     return float((p - q).abs().sum() / 2)
@@ -157,8 +157,8 @@ def label_frequencies(
     The most misrepresented labels come first.
 
     Args:
-        real: labels, bool (R, 92).
-        generated: labels, bool (N, 92).
+        real: Labels, bool (R, 92).
+        generated: Labels, bool (N, 92).
     """
     real_frequencies, generated_frequencies = (
         labels.double().mean(dim=0).tolist() for labels in (real, generated)
@@ -185,7 +185,7 @@ class NearestNeighborIndex:
     """Search for the real sprite with the fewest differing pixels.
 
     Args:
-        sprites: real sprites as palette indices, uint8 (R, 24, 24).
+        sprites: Real sprites as palette indices, uint8 (R, 24, 24).
     """
 
     def __init__(self, sprites: torch.Tensor) -> None:
@@ -197,7 +197,7 @@ class NearestNeighborIndex:
         """Return the row of the nearest real sprite, and the number of differing pixels.
 
         Args:
-            sprites: palette indices, uint8 (N, 24, 24).
+            sprites: Palette indices, uint8 (N, 24, 24).
 
         Returns:
             Two int64 tensors (N,).

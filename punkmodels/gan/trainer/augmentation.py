@@ -19,9 +19,9 @@ def augment(
 
     Args:
         images: (N, C, size, size) in [-1, 1], where transparent pixels are -1 in all channels.
-        random: source of the offsets.
-        translate_px: maximum translation in pixels; 0 for none.
-        cutout_px: side of the hole in pixels; 0 for none.
+        random: Source of the offsets.
+        translate_px: Maximum translation in pixels; 0 for none.
+        cutout_px: Side of the hole in pixels; 0 for none.
 
     Returns:
         Images of the same shape, dtype and range.

@@ -23,11 +23,11 @@ class EvaluationOptions:
     """Number and size of the evaluations during a training."""
 
     num_evaluations: int = 20
-    """number of evaluations in the whole training, each followed by a checkpoint"""
+    """Number of evaluations in the whole training, each followed by a checkpoint."""
     num_samples: int = 2000
-    """number of samples that each evaluation generates"""
+    """Number of samples that each evaluation generates."""
     num_norm_batches: int = NUM_NORM_BATCHES
-    """number of batches for the normalization statistics, see `reestimate_normalization`"""
+    """Number of batches for the normalization statistics, see `reestimate_normalization`."""
 
 
 DEFAULT_EVALUATION = EvaluationOptions()
@@ -38,9 +38,9 @@ class Interval:
     """Interval between two evaluations, over whose steps metrics are averaged."""
 
     first_step: int
-    """number of steps taken before the interval"""
+    """Number of steps taken before the interval."""
     start_s: float
-    """time at the start of the interval, by `time.perf_counter`"""
+    """Time at the start of the interval, by `time.perf_counter`."""
 
     def metrics(self, state: TrainState, buffers: StepBuffers) -> dict[str, Any]:
         """Return a line of metrics.jsonl: mean losses, or None for unused ones, and speed."""
@@ -67,16 +67,16 @@ class SampleEvaluator:
     """
 
     train: TrainingImages
-    """training images, with which samples are compared"""
+    """Training images, with which samples are compared."""
     train_features: torch.Tensor
-    """features of the training images, float32 (N, D)"""
+    """Features of the training images, float32 (N, D)."""
     noise: torch.Tensor
-    """noise of the samples, float32 (num_samples, noise_dim)"""
+    """Noise of the samples, float32 (num_samples, noise_dim)."""
     condition: torch.Tensor
-    """conditions of the samples, those of random training images, float32 (num_samples,
-    condition_dim)"""
+    """Conditions of the samples, those of random training images, float32 (num_samples,
+    condition_dim)."""
     options: EvaluationOptions
-    """number and size of the evaluations"""
+    """Number and size of the evaluations."""
 
     @classmethod
     def create(

@@ -15,7 +15,7 @@ import torch
 from torch.nn import functional as F
 
 REAL_LABEL = 0.9
-"""target of the `classic` discriminator for real images; one-sided label smoothing"""
+"""Target of the `classic` discriminator for real images; one-sided label smoothing."""
 
 
 def classic_discriminator_loss(real: torch.Tensor, generated: torch.Tensor) -> torch.Tensor:
@@ -61,7 +61,7 @@ def discriminate_with_gradients(
     torch.compile has no double backward, but it can compile torch.func.grad.
 
     Args:
-        discriminate: maps images (N, C, H, W) to logits (N,).
+        discriminate: Maps images (N, C, H, W) to logits (N,).
         images: (N, C, H, W).
 
     Returns:

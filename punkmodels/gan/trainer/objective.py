@@ -40,22 +40,22 @@ class GANObjective:
     """
 
     config: DcganConfig
-    """training options"""
+    """Training options."""
     G: AnyGenerator
-    """generator"""
+    """Generator."""
     D: AnyDiscriminator
-    """discriminator"""
+    """Discriminator."""
     E: Encoder | None
-    """VAE encoder, or None if the training has none"""
+    """VAE encoder, or None if the training has none."""
     table: torch.Tensor
-    """see `color_table`; on the device of the networks"""
+    """See `color_table`; on the device of the networks."""
     random: RandomStream
-    """source of all random numbers of the training"""
+    """Source of all random numbers of the training."""
 
     discriminate: Callable[..., torch.Tensor]
-    """the discriminator, compiled if `compile` was called"""
+    """The discriminator, compiled if `compile` was called."""
     discriminate_penalized: Callable[..., tuple[torch.Tensor, torch.Tensor]] | None = None
-    """compiled `discriminate_with_gradients` of the discriminator, or None"""
+    """Compiled `discriminate_with_gradients` of the discriminator, or None."""
 
     def compile(self, backend: str = "inductor") -> None:
         """Compile the discriminator with torch.compile; its first steps take minutes."""
@@ -102,8 +102,8 @@ class GANObjective:
         Args:
             images: N real images, see `TrainingImages`.
             generated: N generated images; they are detached from the generator.
-            r1_gamma: weight of the gradient penalties; None for a step without penalties.
-            condition: conditions of the real images, and also of the generated ones.
+            r1_gamma: Weight of the gradient penalties; None for a step without penalties.
+            condition: Conditions of the real images, and also of the generated ones.
         """
         real = self.to_network_input(images)
         both = torch.cat([self._augment(real), self._augment(generated.detach())])
@@ -136,8 +136,8 @@ class GANObjective:
 
         Args:
             generated: N generated images.
-            real_logits: logits of the discriminator for N real images, (N,).
-            condition: conditions of the generated images.
+            real_logits: Logits of the discriminator for N real images, (N,).
+            condition: Conditions of the generated images.
         """
         logits = self.discriminate(self._augment(generated), condition)
         if self.config.recipe == "classic":
@@ -153,8 +153,8 @@ class GANObjective:
         condition and random noise. The L1 penalty is that of the palette head's condition weights.
 
         Args:
-            indices: real punks as palette indices, uint8 (N, 24, 24).
-            condition: conditions of the real punks.
+            indices: Real punks as palette indices, uint8 (N, 24, 24).
+            condition: Conditions of the real punks.
 
         Returns:
             A scalar, in nats per image times `encoder_weight`; 0 if neither loss is used.
@@ -213,13 +213,13 @@ def build_objective(
     """Return untrained networks, initialized from the seed.
 
     Args:
-        config: the training options.
-        images: training images, see `TrainingImages`, from which a palette head takes its colors.
-        device: the device of the networks.
-        process_group: the processes that share each batch.
+        config: The training options.
+        images: Training images, see `TrainingImages`, from which a palette head takes its colors.
+        device: The device of the networks.
+        process_group: The processes that share each batch.
 
     Raises:
-        UsageError: the batch cannot be divided among the processes.
+        UsageError: The batch cannot be divided among the processes.
     """
     _check_divisible(config, process_group)
     torch.manual_seed(config.seed)

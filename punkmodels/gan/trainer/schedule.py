@@ -13,9 +13,9 @@ class Phase:
     """Losses that a training step computes."""
 
     adversarial: bool
-    """whether the discriminator and the generator are trained with their adversarial losses"""
+    """Whether the discriminator and the generator are trained with their adversarial losses."""
     penalty: bool
-    """whether the discriminator's loss includes the gradient penalties"""
+    """Whether the discriminator's loss includes the gradient penalties."""
 
 
 PHASES = (Phase(False, False), Phase(True, False), Phase(True, True))
@@ -26,11 +26,11 @@ class Schedule:
     """Losses, learning rate, penalty weight and averaging at each step, counted from 0."""
 
     config: DcganConfig
-    """training options"""
+    """Training options."""
     num_steps: int
-    """number of steps of the training"""
+    """Number of steps of the training."""
     adversarial_start: int
-    """first step with the adversarial loss"""
+    """First step with the adversarial loss."""
 
     @classmethod
     def from_config(cls, config: DcganConfig) -> Schedule:

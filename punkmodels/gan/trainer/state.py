@@ -31,17 +31,17 @@ class TrainState:
     """Networks, optimizers, random generator and step of a GAN training."""
 
     objective: GANObjective
-    """networks and losses, and the random generator of the training"""
+    """Networks and losses, and the random generator of the training."""
     ema: AnyGenerator
-    """exponential moving average of the generator"""
+    """Exponential moving average of the generator."""
     optimizer_G: torch.optim.Optimizer
-    """optimizer of the generator and the encoder"""
+    """Optimizer of the generator and the encoder."""
     optimizer_D: torch.optim.Optimizer
-    """optimizer of the discriminator"""
+    """Optimizer of the discriminator."""
     schedule: Schedule
-    """derived from the options; not part of a checkpoint"""
+    """Derived from the options; not part of a checkpoint."""
     step: int = 0
-    """number of steps taken so far"""
+    """Number of steps taken so far."""
 
     @classmethod
     def create(
@@ -85,12 +85,12 @@ class TrainState:
         """Restore the state from the tensors of a checkpoint.
 
         Args:
-            tensors: the result of `state_dict`.
-            step: the step of the checkpoint.
-            run: the run folder, for error messages.
+            tensors: The result of `state_dict`.
+            step: The step of the checkpoint.
+            run: The run folder, for error messages.
 
         Raises:
-            DataError: the tensors do not fit the networks or the optimizers.
+            DataError: The tensors do not fit the networks or the optimizers.
         """
         for name, network in self._networks().items():
             restore_model(run, network, strip_prefix(name, tensors))

@@ -16,7 +16,7 @@ from punkmodels.gan.training_images import TrainingImages
 from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup, RandomStream
 
 INVISIBLE_LABEL_DROPOUT = 0.5
-"""probability that training removes an invisible label from a condition"""
+"""Probability that training removes an invisible label from a condition."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class TrainEnv:
     """Device, precision and processes of a training."""
 
     device: torch.device
-    """device of all tensors"""
+    """Device of all tensors."""
     use_bf16: bool = False
-    """whether forward passes use bfloat16 autocast"""
+    """Whether forward passes use bfloat16 autocast."""
     process_group: ProcessGroup = SINGLE_PROCESS
-    """processes that average their gradients"""
+    """Processes that average their gradients."""
 
     def autocast(self) -> torch.autocast:
         """Return the context manager for forward passes."""
@@ -40,9 +40,9 @@ class Batch:
     """Real images of one process, and their conditions."""
 
     images: torch.Tensor
-    """real images in the format of `TrainingImages.images`"""
+    """Real images in the format of `TrainingImages.images`."""
     condition: torch.Tensor
-    """conditions of the images, float32 (N, condition_dim)"""
+    """Conditions of the images, float32 (N, condition_dim)."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,17 @@ class BatchSampler:
     """Training images on the device, from which batches are sampled with replacement."""
 
     config: DcganConfig
-    """training options"""
+    """Training options."""
     images: torch.Tensor
-    """all training images, in the format of `TrainingImages.images`"""
+    """All training images, in the format of `TrainingImages.images`."""
     labels: torch.Tensor
-    """all labels, bool (N, 92)"""
+    """All labels, bool (N, 92)."""
     visible: torch.Tensor
-    """visible labels, bool (N, 92)"""
+    """Visible labels, bool (N, 92)."""
     skin_tones: torch.Tensor
-    """skin tones, int64 (N,), 1 to 4 or 0 for none"""
+    """Skin tones, int64 (N,), 1 to 4 or 0 for none."""
     cumulative_weights: torch.Tensor
-    """cumulative sampling probabilities, float32 (N,)"""
+    """Cumulative sampling probabilities, float32 (N,)."""
 
     @classmethod
     def create(
@@ -104,12 +104,12 @@ class StepBuffers:
     """
 
     r1_gamma: torch.Tensor
-    """weight of the gradient penalties, float32 scalar tensor"""
+    """Weight of the gradient penalties, float32 scalar tensor."""
     ema_decay: torch.Tensor
-    """decay of the generator's moving average, float32 scalar tensor"""
+    """Decay of the generator's moving average, float32 scalar tensor."""
     losses: torch.Tensor
-    """sums of the discriminator, generator and auxiliary losses since the last evaluation, float32
-    (3,)"""
+    """Sums of the discriminator, generator and auxiliary losses since the last evaluation, float32
+    (3,)."""
 
     @classmethod
     def create(cls, device: torch.device) -> StepBuffers:
@@ -182,10 +182,10 @@ class TrialStep:
     It serves to benchmark a step, and to test torch.compile, without changing the real training.
 
     Args:
-        config: the training options.
-        images: the training images.
-        sampler: the source of batches.
-        process_group: the processes that share a batch. A trial step does not communicate with
+        config: The training options.
+        images: The training images.
+        sampler: The source of batches.
+        process_group: The processes that share a batch. A trial step does not communicate with
             them.
     """
 
