@@ -30,7 +30,7 @@ def audit(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder in which to save hidden.png (occluded accessories) and layers.png. "
+            help="Folder in which to save occluded.png (occluded accessories) and layers.png. "
             "Default: no images."
         ),
     ] = None,
@@ -67,9 +67,9 @@ def audit(
     if out:
         with translate_os_errors(out):
             out.mkdir(parents=True, exist_ok=True)
-            render_occluded_labels(analysis).save(out / "hidden.png")
+            render_occluded_labels(analysis).save(out / "occluded.png")
             render_layers(analysis).save(out / "layers.png")
-        console.say(f"images: {out / 'hidden.png'}, {out / 'layers.png'}")
+        console.say(f"images: {out / 'occluded.png'}, {out / 'layers.png'}")
     if as_json:
         console.emit_json(_as_json(snapshot.version, analysis))
     else:
@@ -79,18 +79,18 @@ def audit(
 def _as_json(version: str, analysis: OcclusionReport) -> dict[str, Any]:
     """Return the analysis as JSON values.
 
-    "inexact" lists the ids of the punks that the layers do not reconstruct exactly.
+    "mismatched" lists the ids of the punks that the layers do not reconstruct exactly.
     """
     return {
         "version": version,
         "punks": len(analysis.punk_ids),
-        "inexact": analysis.mismatched_ids,
+        "mismatched": analysis.mismatched_ids,
         "labels": [
             {
                 "label": count.label,
                 "punks": count.punks,
                 "hidden": count.occluded,
-                "undecided": count.undecidable,
+                "undecidable": count.undecidable,
             }
             for count in analysis.label_counts()
         ],
@@ -139,7 +139,7 @@ def _write(path: Path, analysis: OcclusionReport, labels_hash: str, *, is_comple
         raise DataError(
             f"{path} was not written: {len(analysis.mismatched_ids):,} images are not "
             "reconstructed exactly",
-            hint='see "inexact" in the output of: punkdata audit --json',
+            hint='see "mismatched" in the output of: punkdata audit --json',
         )
     sha256 = dict(zip(analysis.punk_ids.tolist(), analysis.pixels_sha256, strict=True))
     occluded = analysis.occluded_accessories

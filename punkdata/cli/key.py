@@ -73,7 +73,7 @@ def key(
             {
                 "origin": found.origin,
                 "expires_at": found.expires_at.isoformat() if found.expires_at else None,
-                "has_run_out": found.is_expired,
+                "is_expired": found.is_expired,
                 "read_limit": found.read_limit,
             }
         )

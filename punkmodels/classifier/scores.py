@@ -105,7 +105,7 @@ class Evaluation:
     """Labels whose accuracy is not above that of always predicting the majority value."""
     labels: tuple[LabelScore, ...]
     """Scores of each label, sorted by increasing gain."""
-    mistakes: tuple[int, ...]
+    misclassified: tuple[int, ...]
     """punk_ids of the punks with a wrong visible label."""
 
     def to_json(self) -> dict[str, Any]:
@@ -169,7 +169,7 @@ def score_logits(
             if is_varying and row.gain_vs_majority <= 0
         ],
         labels=tuple(sorted(label_scores, key=lambda row: (row.gain_vs_majority, row.label))),
-        mistakes=tuple(int(i) for i in punk_ids[~is_correct]),
+        misclassified=tuple(int(i) for i in punk_ids[~is_correct]),
     )
 
 

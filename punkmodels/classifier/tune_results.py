@@ -36,7 +36,7 @@ class Study:
     """Run folder of the best trial."""
     config: ClassifierConfig
     """Configuration of the best trial."""
-    tried: list[str]
+    searched_options: list[str]
     """Names of the options that were searched."""
     val_loss: float
     """Validation loss of the best trial."""
@@ -91,7 +91,7 @@ def write_results(
         pruned=sum(t.state.name == "PRUNED" for t in study.trials),
         run=run,
         config=config,
-        tried=list(best.params),
+        searched_options=list(best.params),
         val_loss=float(best.value or 0),
         test={"exact_match": scores.exact_match, "macro_ap": scores.macro_average_precision},
     )

@@ -102,7 +102,7 @@ def _print_summary(result: Study) -> None:
         f"{result.trials} trials, of which {result.pruned} were pruned; lowest validation loss "
         f"{result.val_loss:.5f}, with these options:"
     )
-    for name in result.tried:
+    for name in result.searched_options:
         console.say(f"  {name:20}{getattr(result.config, name):.6g}")
     console.say(
         f"test split: exact match {result.test['exact_match']:.4f}, macro-AP "

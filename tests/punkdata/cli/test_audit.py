@@ -16,16 +16,16 @@ def test_audit_prints_summary_and_saves_images(
     out, err = capsys.readouterr()
     assert "of 60 images are identical" in out
     assert "only 60 punks" in err
-    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["hidden.png", "layers.png"]
+    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["layers.png", "occluded.png"]
 
 
 def test_audit_prints_json(built_root: Path, capsys: Capture) -> None:
     assert run("audit", "--root", built_root, "--json") == 0
     result = json.loads(capsys.readouterr().out)
     assert result["punks"] == 60
-    assert result.keys() == {"version", "punks", "inexact", "labels", "hidden"}
+    assert result.keys() == {"version", "punks", "mismatched", "labels", "hidden"}
     for label in result["labels"]:
-        assert label.keys() == {"label", "punks", "hidden", "undecided"}
+        assert label.keys() == {"label", "punks", "hidden", "undecidable"}
 
 
 def test_audit_write_requires_the_whole_collection(

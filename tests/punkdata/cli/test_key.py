@@ -57,7 +57,7 @@ def test_instant_key_is_created_once_and_reused(
     assert run("key", "--json") == 0
     report = json.loads(capsys.readouterr().out)
     assert report["origin"].startswith("the instant key stored in ")
-    assert (report["has_run_out"], report["read_limit"]) == (False, "600/h")
+    assert (report["is_expired"], report["read_limit"]) == (False, "600/h")
     assert KEY in key_path(console.config_dir()).read_text()
     assert KEY not in out + err + json.dumps(report)
     for name, data in iter_files(root):

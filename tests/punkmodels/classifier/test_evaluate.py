@@ -57,7 +57,7 @@ def test_evaluation_writes_metrics_tables_and_errors(
 def test_evaluation_of_an_exact_classifier_finds_no_errors(exact: Path, built_root: Path) -> None:
     result = evaluate_classifier(exact, built_root, "test")
     assert result.visible.exact_match == 1
-    assert result.mistakes == ()
+    assert result.misclassified == ()
 
 
 def test_markdown_lists_every_score_and_label(run: Path, built_root: Path) -> None:
@@ -73,7 +73,7 @@ def test_error_image_has_a_row_for_each_punk_with_an_error(run: Path, built_root
     split = load_split(built_root, "latest", "default", "val")
     logits = predict_logits(load_classifier(run, CPU), split.images, CPU)
     result = evaluate_classifier(run, built_root, "val")
-    rows = max(1, len(result.mistakes))
+    rows = max(1, len(result.misclassified))
     assert draw_errors(split, logits, scale=2).height == 48 * rows
 
 

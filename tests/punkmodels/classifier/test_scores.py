@@ -41,7 +41,7 @@ def test_exact_predictions_score_1() -> None:
     assert set(vars(result.raw).values()) == {1}
     assert result.visible_95["exact_match"] == (1, 1)
     assert result.labels_counted == 3
-    assert (result.mistakes, result.at_or_below_majority) == ((), [])
+    assert (result.misclassified, result.at_or_below_majority) == ((), [])
     assert result.type_confusion[1][1] == result.type_confusion[3][3] == 20
 
 
@@ -73,7 +73,7 @@ def test_one_wrong_accessory_is_one_mistake() -> None:
     assert result.visible.exact_match == 0.5
     assert result.labels[0].label == "Beanie"
     assert result.labels[0].gain_vs_majority == -0.5
-    assert result.mistakes == (1,)
+    assert result.misclassified == (1,)
     low, high = result.visible_95["exact_match"]
     assert low <= 0.5 <= high
 

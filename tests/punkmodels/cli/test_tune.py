@@ -44,7 +44,7 @@ def test_tune_prints_the_best_run_and_its_scores(
     assert run(*command, "--json") == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["trials"], result["run"]) == (2, out.strip())
-    assert {"batch_size", "peak_lr", "width"} < set(result["tried"])
+    assert {"batch_size", "peak_lr", "width"} < set(result["searched_options"])
 
 
 def test_tune_names_plots_that_need_more_trials(
