@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -76,7 +77,8 @@ def test_reader_that_stops_early_is_not_an_error(root: Path) -> None:
 @pytest.mark.parametrize("closed", ["| true", ">&-", "2>&1 | true"])
 def test_closed_pipe_does_not_change_the_exit_code(root: Path, closed: str) -> None:
     (open_snapshot(root).path / "README.md").write_text("damaged")
-    command = f"{sys.executable} -m punkdata verify --root {root} {closed}; exit ${{PIPESTATUS[0]}}"
+    verify = shlex.join([sys.executable, "-m", "punkdata", "verify", "--root", str(root)])
+    command = f"{verify} {closed}; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(
         ["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False
     )
