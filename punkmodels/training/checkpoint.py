@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save
 
 from punkdata.errors import DataError
 from punkdata.files import translate_os_errors, write_atomic
-from punkmodels.training.run_dir import write_json
+from punkmodels.training.run_dir import RESTORE_HINT, write_json
 
 Tensors = dict[str, torch.Tensor]
 
@@ -73,7 +73,7 @@ def load_checkpoint(run: Path, kind: type[Metadata]) -> tuple[Tensors, Metadata]
     except OSError as error:
         raise DataError(f"{json_file} cannot be read ({error.strerror})") from None
     except ValidationError:
-        raise DataError(f"{json_file} is damaged") from None
+        raise DataError(f"{json_file} is damaged", hint=RESTORE_HINT) from None
     return read_tensors(files[-1]), metadata
 
 
@@ -107,7 +107,7 @@ def read_tensors(path: Path) -> Tensors:
     try:
         return load_file(path)
     except (OSError, ValueError, SafetensorError) as error:
-        raise DataError(f"{path} is damaged ({error})") from None
+        raise DataError(f"{path} is damaged ({error})", hint=RESTORE_HINT) from None
 
 
 def add_prefix(prefix: str, tensors: Tensors) -> Tensors:

@@ -23,6 +23,10 @@ from punkdata.errors import DataError, UsageError
 from punkdata.files import lock_root, translate_os_errors, write_atomic
 
 DEFAULT_RUNS = Path("runs")
+TASK_NAMES = {"classifier": "classifier", "dcgan": "generator"}
+"""Name of each task in messages."""
+RESTORE_HINT = "restore the file, or train the run or export the weights again"
+"""Hint for a damaged file of a run or of exported weights."""
 
 
 def create_run(runs: Path, name: str) -> Path:
@@ -56,29 +60,44 @@ def find_run(runs: Path, run: str, *, trained: bool = False, task: str | None = 
         runs: The folder of all runs.
         run: A path, a name, a number, or "latest".
         trained: If true, "latest" skips runs without a checkpoint.
-        task: "classifier" or "dcgan" if "latest" considers only runs of that task; None for both.
+        task: "classifier" or "dcgan" if the run must be of that task; "latest" then skips other
+            runs. None for both.
 
     Raises:
-        UsageError: There is no such run.
+        UsageError: There is no such run, or it is a run of the other task.
+        DataError: A config.json is damaged.
     """
     if run == "latest":
-        required = "checkpoints/*.safetensors" if trained else "config.json"
-        matches = [
-            p
-            for p in list_runs(runs)
-            if any(p.glob(required)) and task in (None, read_config(p).get("task"))
-        ]
-        if matches:
-            return matches[-1]
-        raise UsageError(f"no run found in {runs}", hint="create one with: punkmodels train")
+        return _find_latest(runs, trained=trained, task=task)
+    numbered = []
     if run.isdecimal() and run.isascii():
-        for path in list_runs(runs):
-            if int(path.name[:5]) == int(run):
-                return path
-    for path in (Path(run), runs / run):
-        if (path / "config.json").exists():
-            return path
-    raise UsageError(f"no run {run} found in {runs}", hint=f"list the runs with: ls {runs}")
+        numbered = [p for p in list_runs(runs) if int(p.name[:5]) == int(run)]
+    named = [p for p in (Path(run), runs / run) if (p / "config.json").exists()]
+    if not numbered and not named:
+        raise UsageError(f"no run {run} found in {runs}", hint=f"list the runs with: ls {runs}")
+    path = (numbered + named)[0]
+    found_task = read_config(path).get("task") if task else None
+    if task and found_task != task and found_task in TASK_NAMES:
+        raise UsageError(
+            f"{path} is a {TASK_NAMES[found_task]}, but a {TASK_NAMES[task]} is needed",
+            hint=f"choose a run of: punkmodels train {task}",
+        )
+    return path
+
+
+def _find_latest(runs: Path, *, trained: bool, task: str | None) -> Path:
+    required = "checkpoints/*.safetensors" if trained else "config.json"
+    candidates = [p for p in list_runs(runs) if any(p.glob(required))]
+    matches = [p for p in candidates if task in (None, read_config(p).get("task"))]
+    if matches:
+        return matches[-1]
+    if task is None:
+        raise UsageError(f"no run found in {runs}", hint="create one with: punkmodels train")
+    others = f" ({len(candidates)} of another model)" if candidates else ""
+    raise UsageError(
+        f"no {TASK_NAMES[task]} run found in {runs}{others}",
+        hint=f"train one with: punkmodels train {task}",
+    )
 
 
 @contextmanager
@@ -149,6 +168,8 @@ def read_config(run: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_bytes()))
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror})") from None
+        raise DataError(f"{path} cannot be read ({error.strerror})", hint=RESTORE_HINT) from None
     except (ValueError, TypeError, RecursionError):
-        raise DataError(f"{path} is damaged: it does not contain a JSON object") from None
+        raise DataError(
+            f"{path} is damaged: it does not contain a JSON object", hint=RESTORE_HINT
+        ) from None

@@ -26,7 +26,7 @@ Capture = pytest.CaptureFixture[str]
             ("train", "classifier", "--augment-fraction", "1"),
             "--augment-fraction requires --augment-with",
         ),
-        (("train", "classifier", "--resume", "latest"), "no run found in"),
+        (("train", "classifier", "--resume", "latest"), "no classifier run found in"),
         (
             ("train", "classifier", "--preset", "best", "--model", "linear"),
             "only available for --model cnn",

@@ -39,7 +39,7 @@ def test_latest_ignores_runs_of_another_task(
     image = tmp_path / "punk.png"
     image.write_bytes(png_bytes(punks[0].sprite))
     assert run("predict", image, "--model", "latest", "--runs", generator_runs) == 2
-    assert "no run found" in capsys.readouterr().err
+    assert "no classifier run found" in capsys.readouterr().err
 
 
 def test_resumed_run_refuses_other_options(

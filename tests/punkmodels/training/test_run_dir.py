@@ -76,6 +76,27 @@ def test_find_run_without_any_run_suggests_training(tmp_path: Path) -> None:
         find_run(tmp_path, "latest")
 
 
+def test_find_run_latest_counts_runs_of_another_task(tmp_path: Path) -> None:
+    write_json(create_run(tmp_path, "classifier-quick") / "config.json", {"task": "classifier"})
+    message = r"no generator run found in .* \(1 of another model\); .* train dcgan"
+    with pytest.raises(UsageError, match=message):
+        find_run(tmp_path, "latest", task="dcgan")
+
+
+@pytest.mark.parametrize(
+    ("run", "task", "message"),
+    [
+        ("1", "dcgan", "is a classifier, but a generator is needed; .* train dcgan"),
+        ("00002-dcgan-modern", "classifier", "is a generator, but a classifier is needed"),
+    ],
+)
+def test_find_run_refuses_a_run_of_another_task(
+    runs: Path, run: str, task: str, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        find_run(runs, run, task=task)
+
+
 def test_lock_run_truncates_metrics_to_the_checkpoint(runs: Path) -> None:
     run = find_run(runs, "1")
     for epoch in range(3):
@@ -108,7 +129,7 @@ def test_lock_run_refuses_a_second_process(runs: Path) -> None:
 def test_read_config_names_a_damaged_file(runs: Path, text: str) -> None:
     run = find_run(runs, "1")
     (run / "config.json").write_text(text)
-    with pytest.raises(DataError, match=r"config\.json is damaged"):
+    with pytest.raises(DataError, match=r"config\.json is damaged: .*; restore the file"):
         read_config(run)
 
 
