@@ -79,22 +79,32 @@ def config_from_options(
             f"{'--skin-tone' if skin_tone else '--pixel-loss'} requires --conditional",
             hint="add --conditional labels or --conditional type",
         )
-    needs_palette = is_conditional or head is Head.PALETTE or bool(encoder)
+    palette_options = {
+        "--conditional": is_conditional,
+        "--head palette": head is Head.PALETTE,
+        "--encoder": encoder,
+    }
+    needs_palette = " and ".join(name for name, is_given in palette_options.items() if is_given)
     if is_mlp and needs_palette:
         raise UsageError(
-            "--conditional, --head palette and --encoder cannot be combined with --network mlp",
-            hint="remove these options, or --network mlp",
+            f"{needs_palette} cannot be combined with --network mlp",
+            hint=f"remove {needs_palette}, or --network mlp",
         )
     if image_dir and needs_palette:
         raise UsageError(
-            "--conditional, --head palette and --encoder need the punks; they cannot be combined "
-            "with --image-dir",
-            hint="remove these options, or --image-dir",
+            f"{needs_palette} cannot be combined with --image-dir: only punks have labels and a "
+            "palette",
+            hint=f"remove {needs_palette}, or --image-dir",
         )
     if (pixel_loss or encoder) and (recipe is Recipe.CLASSIC or head is Head.RGBA):
+        option = "--pixel-loss" if pixel_loss else "--encoder"
+        rgba_options = {
+            "--recipe classic": recipe is Recipe.CLASSIC,
+            "--head rgba": head is Head.RGBA,
+        }
+        conflict = " and ".join(name for name, is_given in rgba_options.items() if is_given)
         raise UsageError(
-            f"{'--pixel-loss' if pixel_loss else '--encoder'} requires the palette head",
-            hint="remove it, or --recipe classic and --head rgba",
+            f"{option} requires the palette head", hint=f"remove {option}, or {conflict}"
         )
     if recipe is Recipe.CLASSIC and r1_gamma:
         raise UsageError("the classic recipe has no gradient penalties", hint="remove --r1-gamma")
