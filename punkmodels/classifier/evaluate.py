@@ -41,6 +41,8 @@ SCORE_NAMES = {
     "macro_f1": "macro-F1",
 }
 """Display names of the scores, by field of `Scores`."""
+RANKING_SCORES = ("macro_average_precision", "macro_auroc", "micro_auroc")
+"""Scores of a ranking. Predicting exactly the visible labels does not bound them."""
 EXPORTED_SCORES = (
     "version",
     "split",
@@ -166,19 +168,20 @@ def predict_logits(model: Classifier, indices: torch.Tensor, device: torch.devic
         return torch.cat([model(batch.to(device)).cpu() for batch in batches])
 
 
-def score_rows(result: Evaluation) -> list[tuple[str, float, tuple[float, float], float, float]]:
+def score_rows(result: Evaluation) -> list[tuple[str, float, tuple[float, float], float, str]]:
     """Return a row for each score.
 
     A row has the score's name, its value on visible labels, the 95 % interval of that value, its
-    value on raw labels, and the ceiling of the latter.
+    value on raw labels, and the ceiling of the latter as text, which is "-" for `RANKING_SCORES`.
     """
+    ceiling = result.ceiling_visible_only
     return [
         (
             name,
             getattr(result.visible, field),
             result.visible_95[field],
             getattr(result.raw, field),
-            getattr(result.ceiling_visible_only, field),
+            "-" if field in RANKING_SCORES else f"{getattr(ceiling, field):.4f}",
         )
         for field, name in SCORE_NAMES.items()
     ]
@@ -192,14 +195,14 @@ def format_markdown(result: Evaluation) -> str:
         f"Means over labels (macro) include the {result.labels_counted} labels with at least 20 "
         "punks. *Visible* labels are those that at least one pixel shows, *raw* labels are those "
         "as published. The *ceiling* is the score on raw labels of a classifier that predicts "
-        "exactly the visible labels.",
+        "exactly the visible labels; AP and AUROC, which score a ranking, have none.",
         "",
         "| score | visible | 95 % interval | raw | ceiling (visible labels only) |",
         "|---|---|---|---|---|",
     ]
     for name, visible, (low, high), raw, ceiling in score_rows(result):
         lines.append(
-            f"| {name} | {visible:.4f} | {low:.4f} to {high:.4f} | {raw:.4f} | {ceiling:.4f} |"
+            f"| {name} | {visible:.4f} | {low:.4f} to {high:.4f} | {raw:.4f} | {ceiling} |"
         )
     lines += [
         "",

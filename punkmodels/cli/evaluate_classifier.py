@@ -88,7 +88,7 @@ def _print_scores(result: Evaluation) -> None:
     console.emit(f"{'':14}{'visible':>9}{'95 % interval':>19}{'raw':>9}{'ceiling':>9}")
     for name, visible, (low, high), raw, ceiling in score_rows(result):
         interval = f"{low:.4f} to {high:.4f}"
-        console.emit(f"{name:14}{visible:9.4f}{interval:>19}{raw:9.4f}{ceiling:9.4f}")
+        console.emit(f"{name:14}{visible:9.4f}{interval:>19}{raw:9.4f}{ceiling:>9}")
     console.emit(f"calibration error: {result.calibration_error:.5f}")
     confusions = [
         f"{n} {true} as {predicted}"
@@ -104,7 +104,10 @@ def _print_scores(result: Evaluation) -> None:
         f"macro: mean over the {result.labels_counted} labels with at least 20 punks; visible: "
         "labels that a pixel shows; raw: labels as published"
     )
-    console.emit("ceiling: score on raw labels if exactly the visible labels are predicted")
+    console.emit(
+        "ceiling: score on raw labels if exactly the visible labels are predicted; none for AP and "
+        "AUROC, which score a ranking"
+    )
     console.emit("gain: accuracy minus that of always predicting the majority value")
 
 
