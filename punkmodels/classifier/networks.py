@@ -53,7 +53,7 @@ class Classifier(nn.Module):
         return logits if self.training else logits / self.temperature
 
     def pair_numbers(self, indices: torch.Tensor) -> torch.Tensor:
-        """Return the number of each pixel's pair of position and color, int64 (N, 576)."""
+        """Return each pixel's index in the table of (position, color) pairs, int64 (N, 576)."""
         positions = torch.arange(NUM_PIXELS, device=indices.device)
         return self.pairs[positions, indices.flatten(1).long()].long()
 

@@ -1,4 +1,8 @@
-"""Conditions of a conditional generator, as vectors of zeros and ones."""
+"""Layout of a generator's condition vector, and its encoding from labels and skin tones.
+
+`punkmodels.gan.label_conditions` builds conditions from the names in --type and --accessory and
+from the punks of a split.
+"""
 
 from __future__ import annotations
 

@@ -283,7 +283,7 @@ def _counts_like(tensors: dict[str, torch.Tensor], run: Path) -> torch.Tensor:
 
 
 def is_finished(run: Path) -> bool:
-    """Return whether the training of a run, or of exported weights, was completed."""
+    """Return whether a training was completed, from a checkpoint or from exported weights."""
     if (run / WEIGHTS_FILE).exists():
         return bool(read_config(run).get("trained", {}).get("finished"))
     return load_checkpoint(run, CheckpointMetadata)[1].finished

@@ -67,10 +67,14 @@ class TrainingImages:
         return to_pixels(generated)
 
     def embed(self, images: torch.Tensor, device: torch.device) -> torch.Tensor:
-        """Return features of images in the format of `images`, float32 (N, D) on the CPU.
+        """Return features of images, float32 (N, D) on the CPU.
 
         The features are those of the bundled feature network for punks, and principal components
         for other images.
+
+        Args:
+            images: uint8, in the format of the attribute `images`.
+            device: Device of the feature network.
         """
         if self.basis is None or self.mean is None:
             return embed(images, device)

@@ -91,6 +91,9 @@ def evaluate_sprites(
         subset_size: Sprites in a subset. With fewer sprites in total, the distances are None.
         progress: Called with the number of finished parts and their total.
 
+    Returns:
+        The scores, as means over the subsets, with those of the reference columns.
+
     Raises:
         UsageError: The snapshot does not exist.
         DataError: The snapshot is damaged, or there are too few sprites.
