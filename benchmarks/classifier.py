@@ -80,7 +80,10 @@ def format_mean(values: list[float], digits: int = 4) -> str:
 
 
 def format_range(seconds: list[float]) -> str:
-    return f"{min(seconds):.0f} to {max(seconds):.0f}" if seconds else "-"
+    if not seconds:
+        return "-"
+    ends = dict.fromkeys(f"{value:.0f}" for value in (min(seconds), max(seconds)))
+    return " to ".join(ends)
 
 
 def print_scores(out: Path, scheme: str, models: dict[str, tuple[str, str, int]]) -> None:
