@@ -145,7 +145,7 @@ def _evaluate_files(
         raw = read_sprites(path, tile_size or SIDE_PX, progress)
     with progress_bar("scoring", "steps") as progress:
         result = evaluate_sprites(
-            path.stem,
+            path.name,
             raw,
             root,
             version=version or "latest",
