@@ -21,7 +21,7 @@ EXAMPLES = (
     "Example: punkmodels generate --count 64 --out grid.png\n\n"
     'With chosen traits: punkmodels generate --type Zombie --accessory "3D Glasses" --accessory '
     "Pipe\n\n"
-    "Single files: punkmodels generate --count 1000 --out generated"
+    "Single files: punkmodels generate --count 10000 --out generated"
 )
 BUNDLED_NAME = "bundled"
 BUNDLED_CONDITIONAL_NAME = "bundled-conditional"
@@ -36,14 +36,15 @@ def generate(
         typer.Option(
             min=1,
             max=10**6,
-            help="Number of punks. (default: 64; 4 with --type; with --labels-from, one for each "
-            "of its punks)",
+            help="Number of punks. (default: 64; with --type, 4, so that a grid shows four; with "
+            "--labels-from, one for each of its punks)",
         ),
     ] = None,
     out: Annotated[
         Path,
         typer.Option(
-            help="A .png file for a grid of all punks, or a folder for one 24x24 RGBA PNG each."
+            help="A .png file for a grid of all punks, which is overwritten if it exists, or an "
+            "empty or new folder for one 24x24 RGBA PNG each."
         ),
     ] = Path("grid.png"),
     punk_type: Annotated[
@@ -203,12 +204,21 @@ def _is_grid(out: Path) -> bool:
 
 
 def _load_labels(labels_from: str, root: Path) -> SplitTensors:
-    """Load the split that --labels-from names; raises UsageError if its format is wrong."""
+    """Load the split that --labels-from names.
+
+    Raises:
+        UsageError: The value is not VERSION:SPLIT, or there is no such split or snapshot.
+    """
     from punkmodels.data.splits import SplitName, load_split
 
     version, _, name = labels_from.rpartition(":")
-    if name not in get_args(SplitName) or not version:
+    if not version:
         raise UsageError(
             f"--labels-from {labels_from} is not VERSION:SPLIT", hint="for example latest:test"
+        )
+    if name not in get_args(SplitName):
+        raise UsageError(
+            f"unknown split '{name}' in --labels-from {labels_from}",
+            hint="choose train, val, test or all",
         )
     return load_split(root, version, "default", cast("SplitName", name))

@@ -51,14 +51,17 @@ def conditions_from_names(
             "this generator is conditioned on the type only", hint="leave out --accessory"
         )
     if skin_tone and punk_type not in HUMAN_TYPES:
-        raise UsageError(f"only Female and Male punks have a skin tone, not {punk_type}")
+        raise UsageError(
+            f"only Female and Male punks have a skin tone, not {punk_type}",
+            hint="leave out --skin-tone",
+        )
     if not allow_impossible:
         try:
             check_traits(punk_type, names)
         except UsageError as error:
-            hint = "or generate it anyway with --allow-impossible"
+            hint = "to generate it anyway, add --allow-impossible"
             raise UsageError(
-                error.message, hint=", ".join(filter(None, [error.hint, hint]))
+                error.message, hint="; ".join(filter(None, [error.hint, hint]))
             ) from None
     labels = torch.from_numpy(encode_labels(punk_type, names)).expand(count, -1)
     return _encode(spec, labels, torch.zeros(count, dtype=torch.int64), skin_tone)
