@@ -65,9 +65,10 @@ def evaluate(
     run: Annotated[
         str,
         typer.Argument(
+            metavar="RUN",
             help='A run: its path, its number, or "latest". Or a generator that is part of '
             'punkmodels: "bundled" or "bundled-conditional". Or generated punks: a folder of PNG '
-            "files with one punk each, or a PNG file with a grid of punks."
+            "files with one punk each, or a PNG file with a grid of punks.",
         ),
     ] = "latest",
     split: Annotated[
@@ -109,7 +110,7 @@ def evaluate(
 @app.command(epilog="Example: punkmodels export latest --out my-weights")
 def export(
     run: Annotated[
-        str, typer.Argument(help='A run: its path, its number, or "latest".')
+        str, typer.Argument(metavar="RUN", help='A run: its path, its number, or "latest".')
     ] = "latest",
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("weights"),
     root: Root = ROOT,

@@ -22,6 +22,7 @@ def predict(
         list[Path],
         typer.Argument(
             exists=True,
+            metavar="IMAGE",
             help="PNG, JPEG, WebP, AVIF or on-chain SVG files with one punk each, at 24x24 pixels "
             "or enlarged, or folders of such files.",
         ),
