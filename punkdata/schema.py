@@ -1,6 +1,7 @@
 """Arrow schemas and column descriptions of the tables in a snapshot.
 
-Null means that a value is unknown; 0 or an empty list means that there is nothing to report.
+Null means that a value is unknown or does not exist: a punk that was never sold has no last sale,
+and one that is not listed has no listing. 0 and empty lists are known values.
 """
 
 from __future__ import annotations

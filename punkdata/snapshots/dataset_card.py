@@ -34,7 +34,8 @@ def render_dataset_card(manifest: Manifest) -> str:
     """Return the Markdown text that describes a snapshot.
 
     Args:
-        manifest: Manifest of the snapshot; its `files` are not used.
+        manifest: Manifest of the snapshot. Its `files` are not used, because the card is one of
+            these files and is written before the list is complete.
     """
     template = resources.files("punkdata").joinpath("data/dataset_card.md").read_text("utf-8")
     splits = "\n".join(

@@ -85,6 +85,9 @@ class Recording:
         """Return the newest final reply to a request, or None.
 
         If pagination started over, only pages of the newest pass count.
+
+        Args:
+            request_sha256: SHA-256 (hex) of the request body; None if the request has no body.
         """
         with self._lock:
             final = self._read_index()
@@ -94,7 +97,13 @@ class Recording:
     def find_failed(
         self, url: str, method: str = "GET", request_sha256: str | None = None
     ) -> Reply | None:
-        """Return the newest reply that was not final (for example, status 400), or None."""
+        """Return the last recorded failure of a request in the current pass, or None.
+
+        A failure is a reply that is not final, for example one with status 400.
+
+        Args:
+            request_sha256: SHA-256 (hex) of the request body; None if the request has no body.
+        """
         with self._lock:
             self._read_index()
             number = self._passes.get(strip_cursor(url), 0)
@@ -151,7 +160,11 @@ class Recording:
         return body
 
     def verified_body_path(self, reply: Reply) -> Path:
-        """Return the path of an uncompressed body, after checking its hash like `read_body`."""
+        """Return the path of the file that contains a body, after checking the body's hash.
+
+        Raises:
+            DataError: The body is missing or has changed.
+        """
         self.read_body(reply)
         return self.body_path(reply)
 

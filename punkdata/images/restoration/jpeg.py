@@ -237,7 +237,16 @@ class JpegObservation:
 def _likelihood(
     models: list[PlaneModel], information: Samples, misfit: float
 ) -> GaussianLikelihood:
-    """Return the likelihood, whose precision is reduced if the misfit exceeds `EXPECTED_MISFIT`."""
+    """Return the Gaussian likelihood of the sprite's pixels.
+
+    If the misfit exceeds `EXPECTED_MISFIT`, the precision is reduced in proportion. If it exceeds
+    `UNUSUAL_MISFIT`, larger color offsets and outliers are allowed.
+
+    Args:
+        models: Plane models of luma and chroma.
+        information: Information vector, float32 (576, 3).
+        misfit: Misfit of the current best sprite; 0 if there is none yet.
+    """
     trust = min(1.0, EXPECTED_MISFIT / max(misfit, 1e-9))
     luma, chroma = models[0].precision, models[1].precision
     if trust < 1:

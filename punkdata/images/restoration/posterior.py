@@ -123,7 +123,12 @@ def _find_alternatives(search: MapSearch) -> tuple[float, list[tuple[float, Indi
 
 
 def _allow_outliers(search: MapSearch, pixels: Samples, colors: Samples) -> None:
-    """Lower the energies of changes, in place, to those of an outlier in one patch.
+    """Lower the energies of changes that one outlier can explain, in place.
+
+    Args:
+        search: The finished search.
+        pixels: Energies of changing one pixel to another color; modified.
+        colors: Energies of changing all pixels of one color to another; modified.
 
     Codecs occasionally make a large error in a small patch, so that a pixel seems to have a nearby
     color. The Gaussian likelihood underestimates how often that happens.

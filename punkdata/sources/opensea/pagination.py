@@ -39,8 +39,8 @@ def iter_pages(
 
     Args:
         params: Query parameters, without the cursor.
-        extensions: See `RecordingTransport`. With `not_found_is_final`, an endpoint that the API
-            does not offer has no pages.
+        extensions: See `RecordingTransport`. With `not_found_is_final`, a status from
+            `NOT_OFFERED_STATUSES`, such as 404, on the first page means that there are no pages.
 
     Raises:
         DataError: Pagination still fails after `MAX_RESTARTS` restarts.

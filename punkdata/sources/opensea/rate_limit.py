@@ -147,7 +147,7 @@ class RateLimiter:
         return 0.0
 
     def update(self, status: int, headers: Mapping[str, str]) -> None:
-        """Update the budget, and the time to wait until, from a reply's status and headers."""
+        """Update the budget, and the end of the wait, from a reply's status and headers."""
         now_s = self._clock()
         server_s = _parse_http_date(headers.get("date"))
         # The server's clock may differ from ours. A difference of a few seconds is ignored,

@@ -26,7 +26,9 @@ also finds corrections of old sales."""
 
 
 def create_refresh(root: Path, wanted: RecordingInfo) -> Recording:
-    """Create a recording that reuses replies of the newest finished one, if there is one.
+    """Create a recording that reuses replies of its parent, the newest matching recording.
+
+    Without a parent, everything is downloaded.
 
     Args:
         wanted: Description of the new recording. Its `parent` and `sales_after` are set here.

@@ -1,5 +1,7 @@
 """Adversarial losses and gradient penalties, as pure functions of logits and images.
 
+`punkmodels.gan.trainer.objective` applies them to the networks of a training.
+
 There are two recipes. `classic` is the non-saturating loss of Goodfellow et al., "Generative
 Adversarial Nets" (2014), with one-sided label smoothing (Salimans et al., "Improved Techniques for
 Training GANs", 2016). `modern` is the relativistic pairing loss (Jolicoeur-Martineau, "The

@@ -1,4 +1,7 @@
-"""Networks of a GAN training and their losses."""
+"""Networks of a GAN training, and the losses of one step with them.
+
+The loss functions themselves are in `punkmodels.gan.trainer.losses`.
+"""
 
 from __future__ import annotations
 
