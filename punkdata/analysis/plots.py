@@ -15,6 +15,7 @@ from punkdata.errors import DataError
 from punkdata.images.image_grid import montage
 from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.tables import extract_hidden_labels, extract_labels, extract_sprites
+from punkdata.snapshots.versions import root_option_of
 from punkdata.trait_rules import ACCESSORY_KINDS
 from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, TYPES
 
@@ -170,7 +171,7 @@ def plot_label_visibility(snapshot: Snapshot) -> Figure:
         raise DataError(
             f"{snapshot.path} has no column hidden_accessories, because it was built by an older "
             "version of punkdata",
-            hint="rebuild the snapshot with: punkdata build-dataset",
+            hint=f"rebuild it with: punkdata build-dataset{root_option_of(snapshot.path)}",
         )
     num_occluded = extract_hidden_labels(punks)[:, len(TYPES) :].sum(axis=0)
     num_punks = _load_accessories(snapshot).sum(axis=0, dtype=int)
@@ -229,9 +230,11 @@ def load_eth_sales(snapshot: Snapshot) -> pd.DataFrame:
     sales = snapshot.sales(["punk_id", "sold_at", "price_eth"])
     frame = pd.DataFrame() if sales is None else sales.to_pandas().dropna(subset="price_eth")
     if frame.empty:
+        option = root_option_of(snapshot.path)
         raise DataError(
             f"{snapshot.path} has no sales in ETH",
-            hint="get them with: punkdata fetch --instant-key && punkdata build-dataset",
+            hint=f"get them with: punkdata fetch --instant-key{option} && "
+            f"punkdata build-dataset{option}",
         )
     types = snapshot.punks(columns=["punk_id", "type"]).to_pandas()
     return frame.merge(types, on="punk_id")

@@ -129,8 +129,11 @@ def check_version(manifest: Manifest, version: str, place: str) -> None:
         raise UsageError(f"the snapshot in '{place}' is {manifest.version}, not {version}")
 
 
-def read_manifest(file: Path) -> Manifest:
+def read_manifest(file: Path, *, hint: str | None = None) -> Manifest:
     """Read and validate a manifest.json.
+
+    Args:
+        hint: Hint of the error for a damaged manifest.
 
     Raises:
         SchemaError: The manifest was written by a newer punkdata.
@@ -153,6 +156,6 @@ def read_manifest(file: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise DataError(f"'{file}' is damaged ({where}: {first['msg']})") from None
+        raise DataError(f"'{file}' is damaged ({where}: {first['msg']})", hint=hint) from None
     except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
-        raise DataError(f"'{file}' is damaged ({error})") from None
+        raise DataError(f"'{file}' is damaged ({error})", hint=hint) from None

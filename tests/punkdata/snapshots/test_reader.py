@@ -69,6 +69,13 @@ def test_unknown_version_lists_the_available_ones(built_root: Path) -> None:
         open_snapshot(built_root, "s1-000000000000")
 
 
+def test_latest_that_refers_to_a_missing_version_is_reported(root: Path) -> None:
+    home = open_snapshot(root).path.parent
+    (home / "latest").write_text("s2-000000000000\n")
+    with pytest.raises(UsageError, match=r"latest' refers to s2-0{12}, which does not exist \(av"):
+        open_snapshot(root)
+
+
 def test_newer_schema_is_rejected(root: Path) -> None:
     file = open_snapshot(root).path / "manifest.json"
     file.write_text(json.dumps({"schema_version": 3, "anything": "else"}))
@@ -83,7 +90,9 @@ def test_newer_schema_is_rejected(root: Path) -> None:
 )
 def test_damaged_manifest_is_rejected(root: Path, text: str) -> None:
     (open_snapshot(root).path / "manifest.json").write_text(text)
-    with pytest.raises(DataError, match=r"manifest\.json' is damaged"):
+    with pytest.raises(
+        DataError, match=rf"manifest\.json' is damaged.*build-dataset --root {root}"
+    ):
         open_snapshot(root)
 
 
