@@ -35,6 +35,8 @@ from punkdata.traits import ACCESSORY_IDS, TYPE_IDS, encode_labels
 
 OFFICIAL_SHA256 = "ac39af4793119ee46bbff351d8cb6b5f23da60222126add4268e261199a2921b"
 """SHA-256 of the official sprite sheet punks.png: `imageHash` of the CryptoPunks contract."""
+OFFICIAL_URL = "https://github.com/larvalabs/cryptopunks"
+"""Repository that contains the official sprite sheet punks.png."""
 
 KNOWN_TYPES = {"Alien": 9, "Ape": 24, "Female": 3840, "Male": 6039, "Zombie": 88}
 """Number of punks of each type in the full collection."""
@@ -73,7 +75,8 @@ def verify_snapshot(
         official_sha256: Expected SHA-256 of that file, hexadecimal.
 
     Raises:
-        UsageError: `official` cannot be read, or is not the official sprite sheet.
+        UsageError: `official` cannot be read.
+        DataError: `official` is not the official sprite sheet.
     """
     # Read the sheet first, so that a wrong path is reported before the slow checks run.
     sheet = read_official_sheet(official, official_sha256) if official else None
@@ -128,16 +131,17 @@ def read_official_sheet(path: Path, sha256: str = OFFICIAL_SHA256) -> NDArray[np
         sha256: Expected SHA-256 of the file, hexadecimal.
 
     Raises:
-        UsageError: The file cannot be read, or has another SHA-256.
+        UsageError: The file cannot be read.
+        DataError: The file has another SHA-256.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read '{path}': {error.strerror}") from None
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise UsageError(
-            f"'{path}' is not the official punks.png: its SHA-256 is not {sha256[:12]}…",
-            hint="download the file punks.png of the CryptoPunks contract again",
+        raise DataError(
+            f"'{path}' is not the official punks.png: its SHA-256 is not {sha256}",
+            hint=f"download punks.png from {OFFICIAL_URL}",
         )
     with Image.open(io.BytesIO(data)) as image:
         return split_sheet(np.asarray(image.convert("RGBA")))

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from support.snapshots import change_rows
 
-from punkdata.errors import UsageError
+from punkdata.errors import DataError, UsageError
 from punkdata.files import sha256_file
 from punkdata.snapshots.reader import open_snapshot
 from punkdata.snapshots.tables import extract_sprites
@@ -107,8 +107,8 @@ def test_one_different_pixel_in_the_official_sheet_is_found(built_root: Path, sh
 
 def test_missing_or_other_file_is_not_the_official_sheet(built_root: Path, tmp_path: Path) -> None:
     (tmp_path / "other.png").write_bytes(b"other")
-    for name in ("missing.png", "other.png"):
-        with pytest.raises(UsageError, match=name):
+    for name, error in (("missing.png", UsageError), ("other.png", DataError)):
+        with pytest.raises(error, match=name):
             list(verify_snapshot(open_snapshot(built_root), tmp_path / name))
 
 
