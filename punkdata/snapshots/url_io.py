@@ -6,6 +6,7 @@ Errors of the many file systems behind fsspec are translated into the exceptions
 from __future__ import annotations
 
 import errno
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -174,6 +175,14 @@ def _translate_error(url: str, error: Exception) -> PunkError:
 
 
 def _describe(error: Exception) -> str:
-    """Return the type and the first line of an exception, at most 200 characters."""
+    """Return the reason for a failed connection, or an exception's type and first line.
+
+    The first line is cut to 200 characters.
+    """
+    # aiohttp keeps the error of the operating system in an attribute.
+    cause = getattr(error, "os_error", None)
+    if isinstance(cause, OSError) and cause.errno:
+        # The numbers of failed name lookups are negative; `os.strerror` does not know them.
+        return os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)
     text = str(error).strip()
     return f"{type(error).__name__}: {text.splitlines()[0][:200]}" if text else type(error).__name__
