@@ -51,6 +51,7 @@ TRANSPARENT_FILL = "#18d0e0"
 """Color that replaces transparency in lossy images; far from all 222 colors of the palette."""
 
 _NO_SPRITE = "shows only one plain color"
+_NO_SPRITE_HINT = "use an image that shows one punk"
 _BETTER_IMAGE_HINT = "use a larger or a lossless version of the image"
 _CORNERS = [0, 0, -1, -1], [0, -1, 0, -1]
 
@@ -117,9 +118,12 @@ def _finish_exact(sprite: Sprite, scale: float) -> DecodedImage:
     else:
         background = None
     if sprite[..., 3][_CORNERS].any():
-        raise ImageError("has corners that are neither all transparent nor all opaque")
+        raise ImageError(
+            "has corners that are neither all transparent nor all opaque",
+            hint="crop it to one punk with a transparent or plain background",
+        )
     if not sprite.any():
-        raise ImageError(_NO_SPRITE)
+        raise ImageError(_NO_SPRITE, hint=_NO_SPRITE_HINT)
     return DecodedImage(sprite, scale, background, 1.0)
 
 
@@ -149,7 +153,7 @@ def _restore(image: Image.Image, name: str, data: bytes, min_confidence: float) 
         check_background_color(color, is_background.reshape(SIDE_PX, SIDE_PX))
     indices = np.where(is_background, 0, restored.indices)
     if not indices.any():
-        raise ImageError(_NO_SPRITE)
+        raise ImageError(_NO_SPRITE, hint=_NO_SPRITE_HINT)
     return DecodedImage(
         PALETTE[indices].reshape(SIDE_PX, SIDE_PX, 4),
         scale,
@@ -201,7 +205,7 @@ def _check_fit(observation: Observation, restored: Restoration) -> None:
     sprite_rgb = palette_rgb[restored.indices].reshape(SIDE_PX, SIDE_PX, 3)
     if observation.worst_block_residual(sprite_rgb) > MAX_BLOCK_RESIDUAL:
         raise ImageError(
-            "is not an enlarged sprite: it has detail finer than 24x24",
+            "is not one enlarged sprite: it has detail finer than 24x24, or shows several punks",
             hint="use an image of one punk, enlarged without smoothing (Image.NEAREST)",
         )
     if restored.max_color_deviation > MAX_COLOR_DEVIATION:

@@ -58,7 +58,10 @@ def _read_tiles(file: Path, tile_size: int) -> NDArray[np.float32]:
         with Image.open(file) as image:
             pixels = np.array(image.convert("RGBA"), np.float32)
     except Exception as error:  # noqa: BLE001  # Pillow raises many types for damaged files
-        raise DataError(f"{file} cannot be read ({error})") from None
+        reason = getattr(error, "strerror", None) or "it is damaged or not an image"
+        raise DataError(
+            f"{file} cannot be read: {reason}", hint="remove it, or save it again as a PNG"
+        ) from None
     height, width = pixels.shape[:2]
     if tile_size == SIDE_PX and (scale := _upscaling_factor(pixels)) > 1:
         raise DataError(
