@@ -156,7 +156,7 @@ def check_traits(punk_type: str, accessories: Collection[str]) -> None:
         accessories: Names from `ACCESSORIES`.
 
     Raises:
-        UsageError: The combination is not possible; the hint lists the alternatives.
+        UsageError: The combination is not possible; the hint lists the alternatives, if any.
     """
     for name in accessories:
         if name not in allowed_accessories(punk_type):
@@ -164,16 +164,18 @@ def check_traits(punk_type: str, accessories: Collection[str]) -> None:
             others = [
                 other for other in ACCESSORY_KINDS[kind] if other in allowed_accessories(punk_type)
             ]
+            if not others:
+                raise UsageError(f"{_with_article(punk_type)} can wear no {kind}, such as {name}")
             raise UsageError(
                 f"{_with_article(punk_type)} cannot wear {name}",
-                hint=f"{kind} that this type can wear: {', '.join(others) or 'none'}",
+                hint=f"{kind} that this type can wear: {', '.join(others)}",
             )
     for slot in ACCESSORY_SLOTS:
         worn = [name for kind in slot for name in ACCESSORY_KINDS[kind] if name in accessories]
         if len(worn) > 1:
             raise UsageError(
-                f"{' and '.join(worn)} cannot be worn together",
-                hint=f"choose only one accessory from {' and '.join(slot)}",
+                f"{', '.join(worn[:-1])} and {worn[-1]} cannot be worn together",
+                hint="choose one of them",
             )
     count = len(set(accessories))
     if count > MAX_ACCESSORIES:

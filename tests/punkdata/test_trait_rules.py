@@ -49,11 +49,11 @@ def test_check_traits_accepts_possible_punks(punk_type: str, worn: tuple[str, ..
 @pytest.mark.parametrize(
     ("punk_type", "worn", "message"),
     [
-        ("Female", ["Goat"], r"a Female cannot wear Goat; beards that this type can wear: none"),
+        ("Female", ["Goat"], r"a Female can wear no beards, such as Goat$"),
         ("Male", ["Tiara"], r"a Male cannot wear Tiara; hats .* Bandana, .*, Top Hat$"),
-        ("Ape", ["Mohawk"], r"an Ape cannot wear Mohawk; hair that this type can wear: none"),
-        ("Male", ["Mohawk", "Cap"], r"Cap and Mohawk cannot be worn together; .* hats and hair"),
-        ("Male", ["VR", "Clown Eyes Blue"], r"VR and Clown Eyes Blue cannot .* glasses and eye"),
+        ("Ape", ["Mohawk"], r"an Ape can wear no hair, such as Mohawk$"),
+        ("Male", ["Mohawk", "Cap"], r"Cap and Mohawk cannot be worn together; choose one of them$"),
+        ("Male", ["VR", "Clown Eyes Blue"], r"VR and Clown Eyes Blue cannot be worn together"),
         (
             "Male",
             ["Cap", "VR", "Goat", "Smile", "Pipe", "Mole", "Clown Nose", "Earring"],
