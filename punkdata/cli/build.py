@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from punkdata.cli import console
-from punkdata.cli.options import ROOT, Json, Root, VersionArgument
+from punkdata.cli.options import ROOT, Json, LocalRoot, Root, VersionArgument
 from punkdata.cli.progress import progress_bar
 from punkdata.cli.snapshot_argument import open_snapshot_argument
 from punkdata.errors import DataError
@@ -28,9 +28,11 @@ def build_dataset(
     context: typer.Context,
     recording: Annotated[
         Path | None,
-        typer.Argument(help="Folder of a recording. Default: the newest finished one."),
+        typer.Argument(
+            metavar="RECORDING", help="Folder of a recording. (default: the newest finished one)"
+        ),
     ] = None,
-    root: Root = ROOT,
+    root: LocalRoot = ROOT,
     allow_partial: Annotated[
         bool,
         typer.Option("--allow-partial", help="Build even if the recording lacks some punks."),
@@ -90,7 +92,7 @@ def verify(
         Path | None,
         typer.Option(
             help="Path of the official image punks.png, to compare every sprite with it. "
-            "Default: not compared."
+            "(default: not compared)"
         ),
     ] = None,
     as_json: Json = False,

@@ -1,6 +1,7 @@
 """Output, confirmation prompts and errors of the command lines of both packages.
 
-Data goes to stdout, everything else to stderr. An error becomes one line and an exit code.
+Data goes to stdout, everything else to stderr. `run` maps exceptions to one line on stderr and an
+exit code: an error of this package to its own code, Ctrl-C to 130.
 """
 
 from __future__ import annotations
@@ -97,10 +98,29 @@ def run(
         # Usage errors of typer have a vendored class, so they are recognized by an attribute.
         if not hasattr(error, "format_message"):
             raise
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context else name
-        message = " ".join(error.format_message().replace("Value error, ", "").split())
-        return _fail(f"{message.rstrip('.')}; see {command} --help" if message else "", 2)
+        return _fail(_format_usage_error(error, name), 2)
+
+
+def _format_usage_error(error: Any, program: str) -> str:
+    """Return a usage error of typer as one line with a hint; empty if it has no message."""
+    message = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else program
+    hint = f"see {command} --help"
+    option = getattr(error, "option_name", None)  # Set if there is no such option.
+    if context and (subcommand := _find_subcommand(context.command, option)):
+        hint = f"it belongs after the subcommand: {command} {subcommand} {option}"
+    return f"{message}; {hint}" if message else ""
+
+
+def _find_subcommand(command: Any, option: str | None) -> str | None:
+    """Return the words of the first subcommand that has an option, or None if there is none."""
+    for name, subcommand in getattr(command, "commands", {}).items():
+        if any(option in parameter.opts for parameter in subcommand.params):
+            return str(name)
+        if owner := _find_subcommand(subcommand, option):
+            return f"{name} {owner}"
+    return None
 
 
 def _fail(message: str, code: int) -> int:

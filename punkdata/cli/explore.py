@@ -44,6 +44,8 @@ def gallery(
     """
     from punkdata.analysis.gallery.html import render_gallery
 
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder", hint="pass the name of an HTML file to --out")
     snapshot = open_snapshot_argument(root, version)
     page = render_gallery(snapshot).encode()
     write_atomic(out, page)
@@ -60,7 +62,7 @@ def plot(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="PLOT", help=f"Charts to write, from: {', '.join(PLOT_NAMES)}. Default: all."
+            metavar="PLOT", help=f"Charts to write, from: {', '.join(PLOT_NAMES)}. (default: all)"
         ),
     ] = None,
     version: Annotated[

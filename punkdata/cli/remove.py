@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from punkdata.cli import console
-from punkdata.cli.options import ROOT, Json, Root
+from punkdata.cli.options import ROOT, Json, LocalRoot
 from punkdata.errors import UsageError
 from punkdata.files import lock_root, root_option
 
@@ -28,7 +28,7 @@ def rm(
             help="Names of snapshots, for example s2-0123456789ab, or of recordings.",
         ),
     ],
-    root: Root = ROOT,
+    root: LocalRoot = ROOT,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be deleted.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     force: Annotated[

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from punkdata.cli import console
-from punkdata.cli.options import ROOT, Json, Root, VersionArgument
+from punkdata.cli.options import ROOT, Json, LocalRoot, Root, VersionArgument
 from punkdata.cli.snapshot_argument import open_snapshot_argument, suggest_first_snapshot
 from punkdata.errors import DifferenceError
 from punkdata.files import redact_url
@@ -75,7 +75,7 @@ def _format_counts(pairs: list[tuple[int, str]]) -> str:
     return ", ".join(f"{name} {n:,}" for n, name in pairs)
 
 
-def list_snapshots(root: Root = ROOT, as_json: Json = False) -> None:
+def list_snapshots(root: LocalRoot = ROOT, as_json: Json = False) -> None:
     """List the snapshots of a data root, oldest first."""
     from punkdata.snapshots import reader
     from punkdata.snapshots.versions import get_latest_version, no_snapshot_error

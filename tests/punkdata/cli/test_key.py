@@ -69,7 +69,7 @@ def test_expired_key_is_renewed(
 ) -> None:
     remove_key(monkeypatch)
     server.key_lifetime_s = -60
-    assert run("key", "--renew") == 0
+    assert run("key", "--new") == 0
     assert "(expired)" in capsys.readouterr().out
     server.key_lifetime_s = 60
     assert run("fetch", "--limit", 2, "--root", root) == 0
@@ -85,7 +85,7 @@ def test_expiring_key_is_used_if_no_new_one_is_granted(
 ) -> None:
     remove_key(monkeypatch)
     server.key_lifetime_s = 600
-    assert run("key", "--renew") == 0
+    assert run("key", "--new") == 0
     server.disabled_endpoints = ("auth",)
     assert run("fetch", "--limit", 2, "--root", root) == 0
     assert (
@@ -127,15 +127,15 @@ def test_stored_key_can_be_removed(capsys: Capture, monkeypatch: pytest.MonkeyPa
     remove_key(monkeypatch)
     assert run("key", "--forget") == 0
     assert "no stored key for 127.0.0.1" in capsys.readouterr().err
-    assert run("key", "--renew") == 0
+    assert run("key", "--new") == 0
     assert run("key", "--forget") == 0
     assert KEY not in key_path(console.config_dir()).read_text()
-    assert run("key", "--forget", "--renew") == 2
+    assert run("key", "--forget", "--new") == 2
 
 
 def test_key_creation_reports_an_unavailable_server(server: OpenSeaServer, capsys: Capture) -> None:
     server.faults = Faults(unavailable=1.0)
-    assert run("key", "--renew", sleep=InstantSleep()) == 5
+    assert run("key", "--new", sleep=InstantSleep()) == 5
     assert "answered 8 times with status 503" in capsys.readouterr().err
 
 
