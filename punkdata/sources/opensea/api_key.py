@@ -22,7 +22,7 @@ from punkdata.errors import DataError, SetupError, UsageError
 from punkdata.files import translate_os_errors, utc_now
 from punkdata.sources.opensea.schemas import InstantKey
 
-API_KEY_VARIABLE = "OPENSEA_API_KEY"
+API_KEY_VARIABLE = "OPENSEA_API_KEY"  # pragma: allowlist secret
 """Name of the environment variable that holds the key."""
 RENEWAL_MARGIN = timedelta(hours=2)
 """Remaining lifetime below which a stored key is renewed, so that it outlasts a fetch."""
