@@ -142,7 +142,7 @@ def main() -> None:
     print(f"| fetch, {api + images:,} requests | {fetch_s:.1f} | {fetch_mib:.0f} |")
     print(f"| build-dataset | {build_s:.1f} | - |", flush=True)
 
-    print("\n| rate limit, 60 punks and 4,000 sales | requests | seconds | lower bound | ratio |")
+    print("\n| rate limit, 60 punks and 4,000 sales | requests | seconds | waits, s | ratio |")
     print("|---|---|---|---|---|")
     for limit, window_s in ((6, 4), (11, 4)):
         options = ("--punks", 60, "--sales", 4000, "--limit", limit, "--window", window_s)
