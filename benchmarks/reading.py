@@ -103,7 +103,7 @@ for _ in range(5):
         for x, y in train.batches(size):
             pass
 """,
-    "index and normalize a tensor in memory (lower bound)": """
+    "index and normalize a tensor in memory (plain loop)": """
 images, labels = train.as_tensors()
 for _ in range(5):
     with Timer():
