@@ -1,8 +1,8 @@
 """Classifier scores: python benchmarks/classifier.py [--seeds 5] [--folds 5]
 
-Trains the preset `best` with several seeds and on several folds, and the models `linear` and
-`published`, on the latest snapshot in ./data, and prints the tables of docs/models.md. Finished
-runs are kept in --out and not trained again; a stopped run is resumed.
+Trains the preset `best` with several seeds, the preset `quick` on several folds, and the models
+`linear` and `published`, on the latest snapshot in ./data, and prints the tables of docs/models.md.
+Finished runs are kept in --out and not trained again; a stopped run is resumed.
 """
 
 from __future__ import annotations
@@ -121,12 +121,12 @@ def print_scores(out: Path, scheme: str, models: dict[str, tuple[str, str, int]]
     print("| training time, s | " + " | ".join(row) + " |", flush=True)
 
 
-def print_cross_validation(out: Path, count: int) -> None:
+def print_cross_validation(out: Path, count: int, preset: str) -> None:
     """Print scores over all folds; each punk is predicted by a network not trained on it."""
     logits, visible, unknown = [], [], []
     for fold in range(1, count + 1):
         scheme = f"fold-{fold}"
-        run, _ = get_trained_run(out, preset="best", model="cnn", split_scheme=scheme, seed=0)
+        run, _ = get_trained_run(out, preset=preset, model="cnn", split_scheme=scheme, seed=0)
         model, split = load_classifier(run, CPU), load_test_split(run, scheme)
         logits.append(predict_logits(model, split.images, CPU))
         visible.append(split.visible > 0)
@@ -135,7 +135,7 @@ def print_cross_validation(out: Path, count: int) -> None:
     predicted = logits_to_labels(values)
     correct = (predicted == truth).all(dim=1)
     print(
-        f"\n{count} of 5 folds, preset best: {len(truth):,} punks, each predicted by a network "
+        f"\n{count} of 5 folds, preset {preset}: {len(truth):,} punks, each predicted by a network "
         "that was not trained on it"
     )
     print(f"all visible labels correct: {int(correct.sum()):,} ({correct.float().mean():.4f})")
@@ -181,6 +181,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5, help="training seeds (default: 5)")
     parser.add_argument("--folds", type=int, default=5, choices=range(6), help="0 skips them")
+    parser.add_argument("--fold-preset", default="quick", choices=("quick", "best"))
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark"), help="run folder")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -194,7 +195,7 @@ def main() -> None:
     print_scores(options.out, "by_id", models | {"`cnn`, best": ("cnn", "best", 1)})
     print_open_set(options.out)
     if options.folds:
-        print_cross_validation(options.out, options.folds)
+        print_cross_validation(options.out, options.folds, options.fold_preset)
     run, _ = get_trained_run(
         options.out, preset="best", model="cnn", split_scheme="default", seed=0
     )
