@@ -134,7 +134,7 @@ def test_troubleshooting_quotes_messages_that_exist() -> None:
     table = read(DOCS / "troubleshooting.md").split("## Exit codes")[0]
     quoted = re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)
     assert len(quoted) >= 10
-    # Join string literals that span several lines, and treat what stands in braces as any text.
+    # Join string literals that span several lines, and let each part in braces match any text.
     source = "\n".join(read(path) for path in REPOSITORY.glob("punk*/**/*.py"))
     source = re.sub(r"\{[^{}]*\}", "…", re.sub(r'"\s*\n\s*f?"', "", source))
     source += read(REPOSITORY / "Makefile")

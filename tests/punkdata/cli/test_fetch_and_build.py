@@ -7,24 +7,19 @@ from pathlib import Path
 
 import pytest
 from support.cli import run
-from support.opensea_server import KEY, OpenSeaServer
+from support.opensea_server import OpenSeaServer
 from support.sales_events import paid, sale_event
 
 from punkdata.sources.find_recording import list_recordings
 
 Capture = pytest.CaptureFixture[str]
 
+pytestmark = pytest.mark.usefixtures("opensea_environment")
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return tmp_path / "data"
-
-
-@pytest.fixture(autouse=True)
-def _use_test_server(server: OpenSeaServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let all commands use the tests' own OpenSea server and its key."""
-    monkeypatch.setenv("OPENSEA_BASE_URL", server.base_url)
-    monkeypatch.setenv("OPENSEA_API_KEY", KEY)
 
 
 def test_diff_reports_changes_and_exits_with_7(

@@ -16,17 +16,12 @@ from punkdata.sources.opensea.api_key import key_path
 
 Capture = pytest.CaptureFixture[str]
 
+pytestmark = pytest.mark.usefixtures("opensea_environment")
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return tmp_path / "data"
-
-
-@pytest.fixture(autouse=True)
-def _use_test_server(server: OpenSeaServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let all commands use the tests' own OpenSea server and its key."""
-    monkeypatch.setenv("OPENSEA_BASE_URL", server.base_url)
-    monkeypatch.setenv("OPENSEA_API_KEY", KEY)
 
 
 def remove_key(monkeypatch: pytest.MonkeyPatch) -> None:
