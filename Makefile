@@ -42,7 +42,7 @@ demo: $(READY)
 	@echo; echo "== 5/11  all punks in one HTML page, and the standard charts"
 	$(BIN)/punkdata gallery --out demo/gallery.html
 	$(BIN)/punkdata plot --out demo/plots
-	@echo; echo "== 6/11  train: about two minutes on two cores"
+	@echo; echo "== 6/11  train: less than a minute on two cores"
 	$(BIN)/punkmodels train classifier --preset quick
 	@echo; echo "== 7/11  evaluate on the 1,000 punks of the test split"
 	$(BIN)/punkmodels evaluate latest --split test

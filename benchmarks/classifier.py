@@ -181,7 +181,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5, help="training seeds (default: 5)")
     parser.add_argument("--folds", type=int, default=5, choices=range(6), help="0 skips them")
-    parser.add_argument("--fold-preset", default="quick", choices=("quick", "best"))
+    parser.add_argument(
+        "--fold-preset", default="quick", choices=("quick", "best"), help="preset of the folds"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark"), help="run folder")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)

@@ -77,7 +77,7 @@ def train_classifier(
     preset: Annotated[
         Preset,
         typer.Option(
-            help="quick: about two minutes on two cores. best: under ten minutes, only for "
+            help="quick: under a minute on two cores. best: under ten minutes, only for "
             "--model cnn."
         ),
     ] = Preset.QUICK,
