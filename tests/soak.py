@@ -76,7 +76,7 @@ class Soak:
         rng = self.rng
         snapshots = [s.version for s in list_snapshots(self.root)]
         recordings = [r.name for r in list_recordings(self.root)]
-        weights = {"fetch": 8, "build-dataset": 6, "verify": 3, "diff": 2, "rm": 3, "info": 1}
+        weights = {"fetch": 8, "build-dataset": 6, "verify": 3, "diff": 2, "info": 1}
         weights["list"] = 1
         name = rng.choices(list(weights), list(weights.values()))[0]
         if name == "fetch":
@@ -88,9 +88,6 @@ class Soak:
             return ["verify", rng.choice(snapshots)]
         if name == "diff" and snapshots:
             return ["diff", rng.choice(snapshots), rng.choice(snapshots)]
-        if name == "rm" and snapshots + recordings:
-            force = rng.choice([[], ["--force"]])
-            return ["rm", rng.choice(snapshots + recordings), "--yes", *force]
         return [name] if name in ("build-dataset", "info", "list", "verify") else ["list"]
 
     def choose_fault(self) -> str:
@@ -121,7 +118,6 @@ class Soak:
         """
         fault = self.choose_fault()
         commands = [self.choose_command() for _ in range(2 if fault == "two at once" else 1)]
-        removed = {command[1] for command in commands if command[0] == "rm"}
         before = self.measure()
         with disk_fault(self.root.parent, fault, self.rng):
             processes = [self.start(command, fault) for command in commands]
@@ -135,7 +131,7 @@ class Soak:
                 check_exit(command, fault, process.returncode, stderr)
         if fault == "power failure":
             self.torn |= simulate_power_failure(self.root, self.rng)
-        check_nothing_lost(before, self.measure(), removed | self.torn)
+        check_nothing_lost(before, self.measure(), self.torn)
 
     def measure(self) -> dict[str, int]:
         return measure_root(self.root, self.valid_versions, self.torn)

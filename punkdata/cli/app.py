@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-from punkdata.cli import audit, build, console, explore, fetch, key, publish, remove, snapshots
+from punkdata.cli import audit, build, console, explore, fetch, key, publish, snapshots
 
 HELP = (
     "The CryptoPunks as labeled data: fetch a recording, build a snapshot, verify and explore it."
@@ -33,7 +33,6 @@ app.command(epilog=explore.GALLERY_EXAMPLES)(explore.gallery)
 app.command(epilog=explore.PLOT_EXAMPLES)(explore.plot)
 app.command(epilog=publish.EXAMPLES)(publish.publish)
 app.add_typer(publish.export_app, name="export")
-app.command(epilog=remove.EXAMPLES)(remove.rm)
 
 
 def main() -> None:

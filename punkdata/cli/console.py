@@ -176,9 +176,9 @@ def is_interactive() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def confirm(question: str, *, default: bool = True) -> bool:
-    """Ask a yes-or-no question on the terminal; Enter selects the default."""
-    return typer.confirm(question, default=default, err=True)
+def confirm(question: str) -> bool:
+    """Ask a yes-or-no question on the terminal; Enter means yes."""
+    return typer.confirm(question, default=True, err=True)
 
 
 class ErrorConsole(Console):

@@ -220,7 +220,6 @@ def open_snapshot(
 
 def _find_folder(root: Path, version: str, collection: str) -> Path:
     """Return the folder of a version below a data root; raises like `open_snapshot`."""
-    requested = version
     if version == "latest":
         version = require_latest_version(root, collection)
     elif not re.fullmatch(VERSION_PATTERN, version):
@@ -237,11 +236,7 @@ def _find_folder(root: Path, version: str, collection: str) -> Path:
     available = ", ".join(found.name for found in list_snapshot_folders(root, collection))
     if not available:
         raise no_snapshot_error(root)
-    if requested == "latest":
-        problem = f"'{home / 'latest'}' refers to {version}, which does not exist"
-    else:
-        problem = f"there is no snapshot {version} in '{home}'"
-    raise UsageError(f"{problem} (available: {available})")
+    raise UsageError(f"there is no snapshot {version} in '{home}' (available: {available})")
 
 
 def resolve_snapshot(root: Path, name: str) -> Snapshot:

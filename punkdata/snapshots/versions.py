@@ -14,7 +14,12 @@ from pathlib import Path
 
 from punkdata.errors import DataError, UsageError
 from punkdata.files import DEFAULT_COLLECTION, root_option, snapshots_dir
-from punkdata.snapshots.manifest import VERSION_PATTERN
+from punkdata.snapshots.manifest import (
+    VERSION_PATTERN,
+    Manifest,
+    may_become_latest,
+    read_manifest,
+)
 
 
 class NoSnapshotError(UsageError):
@@ -26,12 +31,30 @@ class NoSnapshotError(UsageError):
 
 
 def get_latest_version(root: Path, collection: str = DEFAULT_COLLECTION) -> str | None:
-    """Return the version that `latest` names, or None if there is no complete snapshot yet."""
+    """Return the version that `latest` names, or None if there is no complete snapshot yet.
+
+    If the folder of that version was deleted, the newest complete snapshot takes its place.
+    """
+    home = snapshots_dir(root, collection)
     try:
-        version = (snapshots_dir(root, collection) / "latest").read_text("utf-8").strip()
+        version = (home / "latest").read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError):
         return None
-    return version if re.fullmatch(VERSION_PATTERN, version) else None
+    if not re.fullmatch(VERSION_PATTERN, version):
+        return None
+    return version if (home / version).exists() else _find_newest_version(root, collection)
+
+
+def _find_newest_version(root: Path, collection: str) -> str | None:
+    folders = list_snapshot_folders(root, collection)
+    manifests = [
+        read_manifest(folder / "manifest.json", hint=suggest_rebuild(folder)) for folder in folders
+    ]
+    newest: Manifest | None = None
+    for manifest in sorted(manifests, key=lambda m: (m.created_at, m.version)):
+        if may_become_latest(manifest, newest):
+            newest = manifest
+    return newest.version if newest else None
 
 
 def require_latest_version(root: Path, collection: str = DEFAULT_COLLECTION) -> str:

@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,7 @@ from punkdata.snapshots.reader import (
     punks_file_name,
 )
 from punkdata.snapshots.tables import extract_labels, extract_sprites
+from punkdata.snapshots.versions import get_latest_version
 
 
 def test_folder_has_the_documented_layout(built_root: Path) -> None:
@@ -69,10 +71,25 @@ def test_unknown_version_lists_the_available_ones(built_root: Path) -> None:
         open_snapshot(built_root, "s1-000000000000")
 
 
-def test_latest_that_refers_to_a_missing_version_is_reported(root: Path) -> None:
-    home = open_snapshot(root).path.parent
-    (home / "latest").write_text("s2-000000000000\n")
-    with pytest.raises(UsageError, match=r"latest' refers to s2-0{12}, which does not exist \(av"):
+def test_latest_falls_back_to_the_newest_complete_snapshot(root: Path) -> None:
+    newest = open_snapshot(root)
+    home = newest.path.parent
+    (home / "latest").write_text("s2-000000000000\n")  # The user has deleted this snapshot.
+    for version, change in {
+        "s2-000000000001": {"created_at": "2020-01-01T00:00:00+00:00"},
+        "s2-000000000002": {"created_at": "2999-01-01T00:00:00+00:00", "status": "partial"},
+        "s2-000000000003": {"created_at": "2999-01-01T00:00:00+00:00", "limit": 1, "expected": 1},
+    }.items():
+        manifest = newest.manifest.model_copy(update={"version": version, **change})
+        (home / version).mkdir()
+        (home / version / "manifest.json").write_text(manifest.model_dump_json())
+    assert get_latest_version(root) == open_snapshot(root).version == newest.version
+    shutil.rmtree(newest.path)
+    assert open_snapshot(root).version == "s2-000000000001"
+    shutil.rmtree(home / "s2-000000000001")
+    assert open_snapshot(root).version == "s2-000000000003"
+    shutil.rmtree(home / "s2-000000000003")
+    with pytest.raises(UsageError, match=r"no complete snapshot found .*partial: s2-000000000002"):
         open_snapshot(root)
 
 
