@@ -21,7 +21,7 @@ from torch.utils.data import Dataset
 
 from punkdata.errors import UsageError
 from punkdata.files import default_root
-from punkdata.images.image_grid import montage
+from punkdata.images.image_grid import compose_grid
 from punkdata.images.sprite import BACKGROUND_COLOR, SIDE_PX
 from punkdata.schema import ADDED_IN_SCHEMA, PUNKS
 from punkdata.snapshots.manifest import Manifest
@@ -265,7 +265,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         if not len(self._images[:n]):
             raise UsageError(f"no image to show: n is {n} and the split has {len(self)} punks")
         sprites = self._images[:n].transpose(0, 2, 3, 1)
-        return montage(sprites, columns, scale, background)
+        return compose_grid(sprites, columns, scale, background)
 
     def __repr__(self) -> str:
         return "\n".join(

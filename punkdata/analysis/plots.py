@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from punkdata.errors import DataError
-from punkdata.images.image_grid import montage
+from punkdata.images.image_grid import compose_grid
 from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.tables import extract_hidden_labels, extract_labels, extract_sprites
 from punkdata.snapshots.versions import root_option_of
@@ -55,7 +55,7 @@ def plot_png(name: str, snapshot: Snapshot) -> bytes:
 def plot_first_100(snapshot: Snapshot) -> Image.Image:
     """Draw the 100 punks with the lowest ids in a grid, each 96 pixels wide."""
     punks = snapshot.punks(columns=["punk_id", "image"]).sort_by("punk_id").slice(0, 100)
-    return montage(extract_sprites(punks), columns=10, scale=4)
+    return compose_grid(extract_sprites(punks), columns=10, scale=4)
 
 
 def plot_price_by_type(snapshot: Snapshot) -> Figure:

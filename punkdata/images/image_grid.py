@@ -1,34 +1,53 @@
-"""Composition of many sprites into one image."""
+"""Composition of many small images into one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from punkdata.images.sprite import BACKGROUND_COLOR
 
 
-def montage(
-    sprites: NDArray[np.uint8],
+def compose_grid(
+    tiles: NDArray[np.uint8],
     columns: int = 10,
     scale: int = 2,
     background: str = BACKGROUND_COLOR,
+    captions: Sequence[str] = (),
+    caption_px: int = 220,
 ) -> Image.Image:
-    """Return an RGB image of sprites in a grid, row by row.
+    """Return an RGB image of tiles in a grid, row by row, with optional captions.
 
-    Args:
-        sprites: uint8 (N, 24, 24, 4), RGBA.
-        columns: Sprites per row; with fewer sprites the row is shorter.
-        scale: Image pixels per sprite pixel.
-        background: Any color that Pillow understands.
+    `tiles` is uint8 (N, height, width, channels) with 1, 3 or 4 channels. With fewer tiles than
+    `columns` the row is shorter; without tiles the grid is one empty cell. `scale` is the factor of
+    nearest-neighbor upscaling. `captions`, one for each row, may have several lines, and are
+    written in a column of `caption_px` pixels on the left.
     """
-    count, height, width = sprites.shape[:3]
-    columns = min(columns, count) or 1
-    padding = np.zeros((-count % columns, *sprites.shape[1:]), np.uint8)
-    tiles = np.concatenate([sprites, padding]).reshape(-1, columns, height, width, 4)
-    rows = tiles.transpose(0, 2, 1, 3, 4).reshape(-1, columns * width, 4)
-    grid = Image.new("RGBA", (columns * width, len(rows)), background)
-    grid.alpha_composite(Image.fromarray(np.ascontiguousarray(rows)))
+    count, height, width, channels = tiles.shape
+    columns = max(1, min(columns, count))
+    num_rows = max(1, -(-count // columns))
+    cells = np.zeros((num_rows * columns, height, width, 4), np.uint8)
+    cells[:count, ..., 3] = 255
+    cells[:count, ..., : max(3, channels)] = tiles  # One channel is repeated three times.
+    rows = cells.reshape(num_rows, columns, height, width, 4).swapaxes(1, 2)
+    foreground = Image.fromarray(rows.reshape(num_rows * height, columns * width, 4))
+    grid = Image.new("RGBA", foreground.size, background)
+    grid.alpha_composite(foreground)
     size = (grid.width * scale, grid.height * scale)
-    return grid.resize(size, Image.Resampling.NEAREST).convert("RGB")
+    image = grid.convert("RGB").resize(size, Image.Resampling.NEAREST)
+    return _add_captions(image, captions, caption_px, background) if captions else image
+
+
+def _add_captions(
+    grid: Image.Image, captions: Sequence[str], caption_px: int, background: str
+) -> Image.Image:
+    image = Image.new("RGB", (caption_px + grid.width, grid.height), background)
+    image.paste(grid, (caption_px, 0))
+    draw, row_px = ImageDraw.Draw(image), grid.height / len(captions)
+    for i, caption in enumerate(captions):
+        middle = (8, (i + 0.5) * row_px)
+        draw.text(middle, caption, "white", anchor="lm", spacing=1, font_size=9)
+    return image

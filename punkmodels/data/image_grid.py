@@ -10,30 +10,16 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from punkdata.images.image_grid import compose_grid
 from punkdata.images.palette import PALETTE
-from punkdata.images.sprite import BACKGROUND_COLOR
 
 
 def make_grid(images: torch.Tensor, columns: int = 8, scale: int = 4) -> Image.Image:
     """Compose images row by row, on the background color of the collection.
 
-    Args:
-        images: See `to_hwc_pixels`.
-        columns: Number of images in a row.
-        scale: Factor of the nearest-neighbor enlargement.
-
-    Returns:
-        An RGBA image; the cells after the last image show the background color.
+    `images` is as in `to_hwc_pixels`; `scale` is the factor of the nearest-neighbor upscaling.
     """
-    pixels = to_hwc_pixels(images)
-    n, height, width, channels = pixels.shape
-    tiles = np.concatenate([pixels, np.zeros((-n % columns, *pixels.shape[1:]), np.uint8)])
-    rows = tiles.reshape(-1, columns, height, width, channels).swapaxes(1, 2)
-    composed = rows.reshape(-1, columns * width, channels)
-    foreground = Image.fromarray(composed[..., 0] if channels == 1 else composed).convert("RGBA")
-    grid = Image.new("RGBA", foreground.size, BACKGROUND_COLOR)
-    grid.alpha_composite(foreground)
-    return grid.resize((grid.width * scale, grid.height * scale), Image.Resampling.NEAREST)
+    return compose_grid(to_hwc_pixels(images), columns, scale)
 
 
 def to_hwc_pixels(images: torch.Tensor) -> NDArray[np.uint8]:

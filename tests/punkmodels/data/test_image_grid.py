@@ -14,9 +14,9 @@ def test_make_grid_places_sprites_row_by_row() -> None:
     sprites = torch.zeros(5, 24, 24, dtype=torch.uint8)
     sprites[3] = 40
     pixels = np.asarray(make_grid(sprites, columns=3, scale=2))
-    assert pixels.shape == (96, 144, 4)
-    assert (pixels[48:, :48] == PALETTE[40]).all()
-    assert (pixels[:48] == (0x63, 0x85, 0x96, 255)).all()
+    assert pixels.shape == (96, 144, 3)
+    assert (pixels[48:, :48] == PALETTE[40, :3]).all()
+    assert (pixels[:48] == (0x63, 0x85, 0x96)).all()
 
 
 def test_save_gif_has_all_frames_and_pauses_on_the_last(tmp_path: Path) -> None:
