@@ -148,6 +148,7 @@ def _clean_environment(
     punkdata_names = ("PUNKDATA_ROOT", "PUNKDATA_CACHE", "OPENSEA_API_KEY", "OPENSEA_BASE_URL")
     for name in (*punkdata_names, "FORCE_COLOR", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)

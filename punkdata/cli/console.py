@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+import platformdirs
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -168,7 +169,7 @@ def report_retry(host: str, reason: str, attempt: int, attempts: int) -> None:
 
 def config_dir() -> Path:
     """Return the configuration folder of this user, as the operating system defines it."""
-    return Path(typer.get_app_dir("punkdata"))
+    return platformdirs.user_config_path("punkdata", appauthor=False, roaming=True)
 
 
 def is_interactive() -> bool:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import fsspec
+from platformdirs import user_cache_dir
 
 from punkdata.errors import DataError, PunkError, UsageError
 from punkdata.files import (
@@ -46,12 +47,12 @@ _REPUBLISH_HINT = "upload it again with: punkdata publish URL --force"
 
 
 def get_cache_dir() -> Path:
-    """Return the cache folder: $PUNKDATA_CACHE, by default ~/.cache/punkdata.
+    """Return the cache folder: $PUNKDATA_CACHE, by default the one of this user.
 
     Raises:
         UsageError: PUNKDATA_CACHE is a URL.
     """
-    folder = os.environ.get("PUNKDATA_CACHE") or "~/.cache/punkdata"
+    folder = os.environ.get("PUNKDATA_CACHE") or user_cache_dir("punkdata", appauthor=False)
     if parse_root_url(folder):
         raise UsageError(
             f"PUNKDATA_CACHE is the URL {redact_url(folder)}", hint="set it to a local folder"
