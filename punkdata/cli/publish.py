@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -14,11 +13,6 @@ from punkdata.cli.progress import progress_bar
 from punkdata.cli.snapshot_argument import open_snapshot_argument
 from punkdata.errors import DataError, UsageError
 from punkdata.files import parse_root_url, redact_url, shell_quote
-
-
-class SplitScheme(StrEnum):
-    DEFAULT = "default"
-    BY_ID = "by_id"
 
 
 EXAMPLES = (
@@ -103,12 +97,12 @@ def imagefolder(
     ] = "latest",
     root: Root = ROOT,
     split_scheme: Annotated[
-        SplitScheme,
+        Literal["default", "by_id"],
         typer.Option(
             help="default: stratified by labels. by_id: ids 0-7999 (train), 8000-8999 (val), "
             "9000-9999 (test)."
         ),
-    ] = SplitScheme.DEFAULT,
+    ] = "default",
     scale: Annotated[
         int, typer.Option(min=1, max=100, help="Integer factor of nearest-neighbor upscaling.")
     ] = 1,
@@ -129,7 +123,7 @@ def imagefolder(
             snapshot,
             out,
             progress,
-            split_scheme=split_scheme.value,
+            split_scheme=split_scheme,
             scale=scale,
             background=background,
         )

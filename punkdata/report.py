@@ -1,0 +1,97 @@
+"""Tables of results that both command lines print, save as Markdown, or print as JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+Cell = str | int | float | None
+"""A value in a table. Numbers are formatted by `format_cell`; other formats are passed as text."""
+
+
+class Row(NamedTuple):
+    """A row: its label, its value (a tuple if there are several columns), and a remark."""
+
+    label: str
+    value: Cell | tuple[Cell, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """A table with its rows, the headings of its columns, and lines of text below it.
+
+    Without a header, the report is a list of facts with one value each, which are aligned to the
+    left. With a header, for example `("score", "generated", "test reference")`, each row has a
+    tuple of values, which are aligned to the right. `data` is what JSON shows instead of the rows.
+
+    >>> Report([Row("recall", (0.79, 0.9))], ("score", "bundled", "real")).to_json()
+    {'recall': {'bundled': 0.79, 'real': 0.9}}
+    """
+
+    rows: Sequence[Row]
+    header: tuple[str, ...] = ()
+    notes: Sequence[str] = ()
+    data: Any = None
+
+    def to_text(self, width: int = 10_000) -> str:
+        """Return the table for a terminal; cells are folded if it is wider than `width`."""
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, pad_edge=False, show_header=bool(self.header))
+        head, *rows = self._format_cells()
+        for i, name in enumerate(head):
+            is_number = self.header and 0 < i < len(self.header)
+            table.add_column(Text(name), justify="right" if is_number else "left", overflow="fold")
+        for row in rows:
+            # rich drops control characters, which would hide what a hostile file contains.
+            table.add_row(*(Text(escape_control_characters(cell)) for cell in row))
+        console = Console(width=width, color_system=None, force_terminal=False)
+        with console.capture() as capture:
+            console.print(table)
+        lines = [line.rstrip() for line in capture.get().splitlines()]
+        return "\n".join([*lines, "", *self.notes] if self.notes else lines)
+
+    def to_markdown(self) -> str:
+        """Return the table in the syntax of GitHub, with the notes below it."""
+        head, *rows = self._format_cells()
+        lines = [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
+        return "\n".join([*lines, *(f"\n{note}" for note in self.notes)]) + "\n"
+
+    def to_json(self) -> Any:
+        """Return `data`, or else the value of each row by its label."""
+        if self.data is not None:
+            return self.data
+        return {
+            label: dict(zip(self.header[1:], value, strict=True))
+            if isinstance(value, tuple)
+            else value
+            for label, value, _ in self.rows
+        }
+
+    def _format_cells(self) -> list[list[str]]:
+        """Return the header and all rows as text; there is a last column if any row has a note."""
+        has_notes = any(row.note for row in self.rows)
+        cells = [[*(self.header or ("", "")), *[""] * has_notes]]
+        for label, value, note in self.rows:
+            values = value if isinstance(value, tuple) else (value,)
+            cells.append([label, *map(format_cell, values), *[note] * has_notes])
+        return cells
+
+
+def format_cell(value: Cell) -> str:
+    """Return a value as text: floats with 4 decimals, or 2 from 10 on; None as "-"."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4f}"
+    return f"{value:,}" if isinstance(value, int) else value
+
+
+def escape_control_characters(text: str) -> str:
+    """Escape control characters: those in an untrusted file could control the terminal."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda match: repr(match[0])[1:-1], text)

@@ -1,0 +1,49 @@
+"""Reports as text, Markdown and JSON."""
+
+from __future__ import annotations
+
+from punkdata.report import Report, Row
+
+SCORES = Report(
+    [Row("recall", (0.79, 0.9)), Row("distance", (12.345, None), "lower is better")],
+    ("score", "generated", "real"),
+    notes=("means over 5 subsets",),
+)
+FACTS = Report([Row("punks", 10_000), Row("path [x]", "a very long path"), Row("\x1b\x07", "")])
+
+
+def test_table_with_a_header_aligns_numbers_to_the_right() -> None:
+    assert SCORES.to_text().splitlines() == [
+        "score     generated    real",
+        "recall       0.7900  0.9000",
+        "distance      12.35       -  lower is better",
+        "",
+        "means over 5 subsets",
+    ]
+
+
+def test_facts_are_aligned_to_the_left_and_control_characters_are_escaped() -> None:
+    assert FACTS.to_text().splitlines() == [
+        "punks     10,000",
+        "path [x]  a very long path",
+        r"\x1b\x07",
+    ]
+
+
+def test_long_cells_are_folded_to_the_width() -> None:
+    assert max(map(len, FACTS.to_text(20).splitlines())) <= 20
+    assert "path [x]  a very\n          long path" in FACTS.to_text(20)
+
+
+def test_markdown_has_the_header_and_the_notes() -> None:
+    assert SCORES.to_markdown() == (
+        "| score | generated | real |  |\n| --- | --- | --- | --- |\n"
+        "| recall | 0.7900 | 0.9000 |  |\n| distance | 12.35 | - | lower is better |\n"
+        "\nmeans over 5 subsets\n"
+    )
+
+
+def test_json_has_the_values_of_the_rows_or_other_data() -> None:
+    assert SCORES.to_json()["distance"] == {"generated": 12.345, "real": None}
+    assert FACTS.to_json()["punks"] == 10_000
+    assert Report([Row("punks", 1)], data={"other": 2}).to_json() == {"other": 2}
