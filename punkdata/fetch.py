@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
 
 from punkdata.errors import DataError, LimitError, UsageError
 from punkdata.files import DEFAULT_COLLECTION, lock_root
-from punkdata.progress import Progress, StageProgress
+from punkdata.progress import Progress
 from punkdata.records import SaleRecord
 from punkdata.sources import cpunks10k
 from punkdata.sources.find_recording import (
@@ -145,7 +146,7 @@ def fetch_opensea(
     *,
     collection: str = DEFAULT_COLLECTION,
     limit: int | None = None,
-    progress: StageProgress = lambda stage, done, total: None,
+    progress: Progress = lambda done, total, unit: None,
     on_retry: OnRetry = lambda host, reason, attempt, attempts: None,
     on_warning: Callable[[str], None] = lambda text: None,
 ) -> OpenSeaResult:
@@ -160,8 +161,8 @@ def fetch_opensea(
         base_url: Base URL of the API.
         limit: Number of punks to fetch; None for all. The sales of the whole collection are
             requested in either case.
-        progress: Called with one of the stages "punks", "images" and "sales", the number of
-            items done and the total; possibly from several threads.
+        progress: Called with the number of items done, the total, and one of the units "punks",
+            "images" and "sales"; possibly from several threads.
         on_retry: See `RetryTransport`.
         on_warning: See `wait_for_image_downloads`.
 
@@ -194,7 +195,9 @@ def fetch_opensea(
             transport = RetryTransport(transport, sleep=sleep, on_retry=on_retry)
         client = OpenSeaClient(transport, base_url, collection)
 
-        punks = collect_punks(client, limit, _plan_requests(network, _stage(progress, "punks")))
+        punks = collect_punks(
+            client, limit, _plan_requests(network, partial(progress, unit="punks"))
+        )
         details = _fetch_details(client, punks, recording, parent, sleep, progress, on_warning)
 
         # Record missing punks and warnings.
@@ -239,7 +242,7 @@ def _fetch_details(
     recording: Recording,
     parent: Recording | None,
     sleep: InterruptibleSleep,
-    progress: StageProgress,
+    progress: Progress,
     on_warning: Callable[[str], None],
 ) -> _Details:
     """Download the sales and listings, while background threads download the images."""
@@ -248,12 +251,12 @@ def _fetch_details(
     ids_to_refetch = set(parent.info.missing) if parent else set()
     with image_download_pool(sleep) as pool:
         jobs = start_image_downloads(
-            pool, client, punks.image_urls, ids_to_refetch, _stage(progress, "images")
+            pool, client, punks.image_urls, ids_to_refetch, partial(progress, unit="images")
         )
         limit_error: LimitError | None = None
         try:
             details.sales, details.warnings = collect_sales(
-                client, punks, recording.info.sales_after, _stage(progress, "sales")
+                client, punks, recording.info.sales_after, partial(progress, unit="sales")
             )
             details.listings_wei = collect_listings(client, punks)
         except LimitError as error:
@@ -283,7 +286,3 @@ def _plan_requests(network: NetworkTransport | RecordingTransport, progress: Pro
         progress(done, total)
 
     return report
-
-
-def _stage(progress: StageProgress, stage: str) -> Progress:
-    return lambda done, total: progress(stage, done, total)

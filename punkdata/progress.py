@@ -1,12 +1,11 @@
-"""Signatures of the progress callbacks that long-running functions accept."""
+"""Signature of the progress callbacks that long-running functions accept."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-Progress = Callable[[int, int | None], None]
-"""Callback `progress(done, total)`; total is None while it is unknown."""
+Progress = Callable[..., None]
+"""Callback `progress(done, total, note="", unit=...)`, which several threads may call.
 
-StageProgress = Callable[[str, int, int | None], None]
-"""Callback `progress(stage, done, total)`; a stage is named by what it counts, for example
-"images". It may be called from several threads."""
+`total` is None while it is unknown. `note` is a short text about the current step. Functions that
+count several things at once name each by `unit`, in the plural, for example "images"."""

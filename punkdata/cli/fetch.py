@@ -12,7 +12,7 @@ from punkdata.cli import console
 from punkdata.cli.fetch_report import partial_error, report_fetch, show_plan
 from punkdata.cli.key import BaseUrl, KeyFile, ensure_valid_key, find_key
 from punkdata.cli.options import ROOT, Json, LocalRoot, parse_duration
-from punkdata.cli.progress import progress_bar, stage_bars
+from punkdata.cli.progress import progress_bar
 from punkdata.errors import RefusedError, UsageError
 from punkdata.files import refuse_url_root, root_option
 from punkdata.sources.recording_info import OPENSEA_URL
@@ -223,7 +223,8 @@ def _fetch_opensea(
     from punkdata.sources.opensea.transport import NetworkTransport
 
     live = network if isinstance(network, NetworkTransport) else None
-    with stage_bars("fetching", lambda: live.describe_rate_limit() if live else "") as progress:
+    note = live.describe_rate_limit if live else lambda: ""
+    with progress_bar("fetching", "punks", note) as progress:
         result = fetch_opensea(
             root,
             network,

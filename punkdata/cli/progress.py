@@ -10,81 +10,54 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.markup import escape
 from rich.progress import BarColumn, ProgressColumn, Task, TaskID, TextColumn
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
 from punkdata.cli.console import ErrorConsole, write_error_line
+from punkdata.progress import Progress
 
 PLAIN_INTERVAL_S = 5.0
 """Time between two progress lines outside a terminal, in seconds."""
 
-Progress = Callable[..., None]
-"""`progress(done, total, note="")`; `total` is None while it is unknown."""
-
-StageProgress = Callable[[str, int, int | None], None]
-"""`progress(stage, done, total)`; the stage is the plural noun that it counts, as in "images"."""
-
 
 @contextmanager
-def progress_bar(label: str, unit: str) -> Iterator[Progress]:
-    """Show the progress of a long operation; yields `progress(done, total, note="")`.
+def progress_bar(
+    label: str, unit: str, default_note: Callable[[], str] = lambda: ""
+) -> Iterator[Progress]:
+    """Show the progress of a long operation; yields the callback that reports it.
+
+    The callback shows one bar, or one series of lines, for each unit that it is called with.
 
     Args:
         label: The operation, for example "building".
-        unit: What is counted, in the plural; "bytes" are shown as MB.
-    """
-    console = ErrorConsole()
-    if not console.is_terminal:
-        yield PlainProgress(label, unit)
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        _CountsColumn(unit),
-        TextColumn("{task.fields[note]}"),
-    )
-    with RichProgress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(label, total=None, note="")
-
-        def progress(done: int, total: int | None, note: str = "") -> None:
-            bar.update(task, completed=done, total=total, note=escape(note))
-
-        yield progress
-
-
-@contextmanager
-def stage_bars(label: str, note: Callable[[], str] = lambda: "") -> Iterator[StageProgress]:
-    """Show the progress of an operation with several stages, some of which may run in parallel.
-
-    Args:
-        label: The operation, for example "fetching".
-        note: Returns the text at the end of the newest bar. Called repeatedly, even while no
-            stage makes progress.
+        unit: What is counted by default, in the plural; "bytes" are shown as MB.
+        default_note: Returns the note of the newest bar while the callback is called without one.
+            On a terminal, it is called repeatedly, even while there is no progress.
     """
     console = ErrorConsole()
     lock = threading.Lock()  # Several threads report progress.
     if not console.is_terminal:
-        plain: dict[str, PlainProgress] = {}
+        lines = {unit: PlainProgress(label, unit)}
 
-        def write_stage(stage: str, done: int, total: int | None) -> None:
+        def write_line(done: int, total: int | None, note: str = "", unit: str = unit) -> None:
             with lock:
-                plain.setdefault(stage, PlainProgress(label, stage))(done, total, note())
+                series = lines.setdefault(unit, PlainProgress(label, unit))
+                series(done, total, note or default_note())
 
-        yield write_stage
+        yield write_line
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), _CountsColumn(""))
-    with RichProgress(*columns, _NoteColumn(note), console=console, transient=True) as bars:
-        tasks: dict[str, TaskID] = {}
+    columns = (TextColumn("{task.description}"), BarColumn(), _Counts(), _Note(default_note))
+    with RichProgress(*columns, console=console, transient=True) as bars:
+        tasks = {unit: bars.add_task(label, total=None, unit=unit)}
 
-        def update_stage(stage: str, done: int, total: int | None) -> None:
+        def update_bar(done: int, total: int | None, note: str = "", unit: str = unit) -> None:
             with lock:
-                if stage not in tasks:
-                    tasks[stage] = bars.add_task(label, total=total, unit=stage)
-                bars.update(tasks[stage], completed=done, total=total)
+                if unit not in tasks:
+                    tasks[unit] = bars.add_task(label, total=total, unit=unit)
+                bars.update(tasks[unit], completed=done, total=total, note=note)
 
-        yield update_stage
+        yield update_bar
 
 
 class PlainProgress:
@@ -111,32 +84,26 @@ class PlainProgress:
         write_error_line(line)
 
 
-class _CountsColumn(ProgressColumn):
+class _Counts(ProgressColumn):
     """Column with done/total, rate and remaining time."""
 
-    def __init__(self, unit: str) -> None:
-        super().__init__()
-        self.unit = unit
-
     def render(self, task: Task) -> Text:
-        total = int(task.total) if task.total is not None else None
-        unit = task.fields.get("unit", self.unit)
-        return Text(
-            format_counts(int(task.completed), total, unit, task.speed, task.time_remaining)
-        )
+        total = None if task.total is None else int(task.total)
+        done, unit = int(task.completed), task.fields["unit"]
+        return Text(format_counts(done, total, unit, task.speed, task.time_remaining))
 
 
-class _NoteColumn(ProgressColumn):
-    """Column with a note, shown only at the newest bar."""
+class _Note(ProgressColumn):
+    """Column with the note of a task, or else a common note at the newest task."""
 
-    def __init__(self, note: Callable[[], str]) -> None:
+    def __init__(self, default_note: Callable[[], str]) -> None:
         super().__init__()
-        self.note = note
+        self.default_note = default_note
         self.newest = TaskID(0)
 
     def render(self, task: Task) -> Text:
         self.newest = max(self.newest, task.id)
-        text = self.note() if task.id == self.newest else ""
+        text = task.fields.get("note") or (self.default_note() if task.id == self.newest else "")
         return Text(f"· {text}" if text else "")
 
 

@@ -14,7 +14,6 @@ from punkdata.cli.snapshot_argument import open_snapshot_argument
 from punkdata.errors import DataError, UsageError
 from punkdata.files import parse_root_url, redact_url, shell_quote
 
-
 EXAMPLES = (
     "Example: punkdata publish s3://bucket/punks\n\n"
     'Then, on any machine: PunkDataset("s3://bucket/punks")'

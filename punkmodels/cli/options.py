@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from punkdata.cli import console
-from punkdata.cli.progress import Progress, progress_bar
+from punkdata.cli.progress import progress_bar
 from punkdata.errors import StoppedError, UsageError
 from punkdata.files import root_option, shell_quote
+from punkdata.progress import Progress
 from punkmodels.training.run_dir import list_runs
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from punkdata.cli.progress import PlainProgress, progress_bar, stage_bars
+from punkdata.cli.progress import PlainProgress, progress_bar
 
 Capture = pytest.CaptureFixture[str]
 
@@ -49,24 +49,24 @@ def test_progress_bar_is_silent_for_a_short_operation(capsys: Capture) -> None:
     assert capsys.readouterr().err == ""
 
 
-def test_stage_bars_are_drawn_on_a_terminal(
+def test_one_bar_per_unit_is_drawn_on_a_terminal(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
-    with stage_bars("fetching", lambda: "a note") as progress:
-        progress("punks", 5, 10)
-        progress("images", 1, 10)
+    with progress_bar("fetching", "punks", lambda: "a note") as progress:
+        progress(5, 10)
+        progress(1, 10, unit="images")
     err = capsys.readouterr().err
     assert "5/10 punks" in err
     assert "1/10 images" in err
     assert "· a note" in err
 
 
-def test_many_threads_share_one_bar_per_stage(
+def test_many_threads_share_one_bar_per_unit(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
-    with stage_bars("fetching") as progress, ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda i: progress("images", i, 100), range(100)))
+    with progress_bar("fetching", "images") as progress, ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda i: progress(i, 100), range(100)))
     frames = re.split(r"\x1b\[2K", capsys.readouterr().err)
     assert max(frame.count("images") for frame in frames) == 1
