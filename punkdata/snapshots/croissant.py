@@ -12,21 +12,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from punkdata.schema import PUNK_COLUMN_DESCRIPTIONS, PUNKS, SALE_COLUMN_DESCRIPTIONS, SALES
+from punkdata.schema import COLUMNS, PUNKS, SALES
 from punkdata.snapshots.dataset_card import LICENSE_TERMS
 from punkdata.snapshots.manifest import FileEntry, Manifest
 
-REQUIRED = {
-    "sc:Dataset": (
-        *("@context", "@type", "conformsTo", "name", "description", "license", "url", "creator"),
-        *("datePublished", "distribution", "recordSet"),
-    ),
-    "cr:FileObject": ("@id", "name", "contentUrl", "encodingFormat", "sha256"),
-    "cr:RecordSet": ("@id", "name", "field"),
-    "cr:Field": ("@id", "name", "description", "dataType", "source"),
-}
-"""Properties that the specification requires of each kind of node. Validators accept some
-descriptions that lack them, so the tests check this list."""
 URL = "https://cryptopunks.app"
 _MEDIA_TYPES = {
     "parquet": "application/x-parquet",
@@ -38,18 +27,11 @@ _MEDIA_TYPES = {
 def build_croissant(manifest: Manifest, files: tuple[FileEntry, ...]) -> dict[str, Any]:
     """Return the JSON-LD document that describes a snapshot.
 
-    Args:
-        manifest: Manifest of the snapshot; its `files` are not used.
-        files: All files of the snapshot except croissant.json and the manifest.
+    `files` are all files of the snapshot except croissant.json and the manifest, whose own list of
+    files is not complete yet.
     """
     context = resources.files("punkdata").joinpath("data/croissant_context.json").read_text("utf-8")
-    names = [entry.path for entry in files]
-    punks = [name for name in names if name.startswith("data/punks-")]
-    sales = [name for name in names if name.startswith("data/sales-")]
-    records = [
-        _record_set(name.split("-")[1], name, PUNKS, PUNK_COLUMN_DESCRIPTIONS) for name in punks
-    ]
-    records += [_record_set("sales", name, SALES, SALE_COLUMN_DESCRIPTIONS) for name in sales]
+    tables = [entry.path for entry in files if entry.path.startswith("data/")]
     return {
         "@context": json.loads(context),
         "@type": "sc:Dataset",
@@ -67,7 +49,7 @@ def build_croissant(manifest: Manifest, files: tuple[FileEntry, ...]) -> dict[st
         "citeAs": f"CryptoPunks, snapshot {manifest.version}, built by {manifest.created_by}",
         "isLiveDataset": False,
         "distribution": [_file_object(entry) for entry in files],
-        "recordSet": records,
+        "recordSet": [_record_set(path) for path in tables],
     }
 
 
@@ -83,44 +65,38 @@ def _file_object(entry: FileEntry) -> dict[str, Any]:
     }
 
 
-def _record_set(
-    name: str, file: str, schema: pa.Schema, descriptions: dict[str, str]
-) -> dict[str, Any]:
-    return {
-        "@type": "cr:RecordSet",
-        "@id": name,
-        "name": name,
-        "field": [_field(name, file, field, descriptions[field.name]) for field in schema],
-    }
+def _record_set(path: str) -> dict[str, Any]:
+    """Describe a Parquet file: data/punks-train-….parquet or data/sales-….parquet."""
+    table, second, *_ = path.removeprefix("data/").split("-")
+    name, schema = (second, PUNKS) if table == "punks" else ("sales", SALES)
+    fields = [_field(name, path, field, COLUMNS[table][field.name][1]) for field in schema]
+    return {"@type": "cr:RecordSet", "@id": name, "name": name, "field": fields}
 
 
-def _field(record_set: str, file: str, field: pa.Field, description: str) -> dict[str, Any]:
-    source: dict[str, Any] = {"fileObject": {"@id": file}, "extract": {"column": field.name}}
+def _field(record_set: str, path: str, field: pa.Field, description: str) -> dict[str, Any]:
+    source: dict[str, Any] = {"fileObject": {"@id": path}, "extract": {"column": field.name}}
     if field.name == "image":
         source["transform"] = {"jsonPath": "bytes"}
-    value_type = field.type.value_type if _is_list(field.type) else field.type
-    shape = getattr(field.type, "list_size", -1) if _is_list(field.type) else None
+    value_type = getattr(field.type, "value_type", None)
+    is_array = {"isArray": True, "arrayShape": str(getattr(field.type, "list_size", -1))}
     return {
         "@type": "cr:Field",
         "@id": f"{record_set}/{field.name}",
         "name": field.name,
         "description": description,
-        "dataType": "sc:ImageObject" if field.name == "image" else _data_type(value_type),
-        **({} if shape is None else {"isArray": True, "arrayShape": f"{shape}"}),
+        "dataType": _data_type(value_type or field.type),
+        **(is_array if value_type else {}),
         "source": source,
     }
 
 
-def _is_list(arrow_type: pa.DataType) -> bool:
-    return bool(pa.types.is_list(arrow_type) or pa.types.is_fixed_size_list(arrow_type))
-
-
 def _data_type(arrow_type: pa.DataType) -> str:
-    """Return the schema.org type of an Arrow type."""
-    if pa.types.is_boolean(arrow_type):
-        return "sc:Boolean"
-    if pa.types.is_timestamp(arrow_type):
-        return "sc:DateTime"
+    """Return the schema.org type of an Arrow type; the only struct is an image."""
     if pa.types.is_integer(arrow_type) or pa.types.is_decimal(arrow_type):
         return "sc:Integer"
-    return "sc:Float" if pa.types.is_floating(arrow_type) else "sc:Text"
+    names = {"bool": "sc:Boolean", "double": "sc:Float", "timestamp[ms, tz=UTC]": "sc:DateTime"}
+    return (
+        "sc:ImageObject"
+        if pa.types.is_struct(arrow_type)
+        else names.get(str(arrow_type), "sc:Text")
+    )

@@ -5,11 +5,8 @@ import json
 import pyarrow as pa
 
 from punkdata.schema import (
-    PROVENANCE,
-    PROVENANCE_COLUMN_DESCRIPTIONS,
-    PUNK_COLUMN_DESCRIPTIONS,
+    COLUMNS,
     PUNKS,
-    SALE_COLUMN_DESCRIPTIONS,
     SALES,
     VERSIONED_PUNK_COLUMNS,
     VERSIONED_SALE_COLUMNS,
@@ -58,10 +55,5 @@ def test_all_fields_are_nullable() -> None:
 
 
 def test_every_column_has_a_description_of_its_own() -> None:
-    for schema, descriptions in (
-        (PUNKS, PUNK_COLUMN_DESCRIPTIONS),
-        (SALES, SALE_COLUMN_DESCRIPTIONS),
-        (PROVENANCE, PROVENANCE_COLUMN_DESCRIPTIONS),
-    ):
-        assert list(descriptions) == schema.names
-        assert len(set(descriptions.values())) == len(descriptions)
+    for columns in COLUMNS.values():
+        assert len({description for _, description in columns.values()}) == len(columns)

@@ -5,8 +5,19 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from punkdata.snapshots.croissant import REQUIRED
 from punkdata.snapshots.reader import Snapshot
+
+REQUIRED = {
+    "sc:Dataset": (
+        *("@context", "@type", "conformsTo", "name", "description", "license", "url", "creator"),
+        *("datePublished", "distribution", "recordSet"),
+    ),
+    "cr:FileObject": ("@id", "name", "contentUrl", "encodingFormat", "sha256"),
+    "cr:RecordSet": ("@id", "name", "field"),
+    "cr:Field": ("@id", "name", "description", "dataType", "source"),
+}
+"""Properties that the specification requires of each kind of node. Validators accept some
+descriptions that lack them."""
 
 
 def typed_nodes(value: Any) -> Iterator[dict[str, Any]]:
