@@ -36,7 +36,7 @@ from punkdata.sources.opensea.retry import OnRetry, RetryTransport
 from punkdata.sources.opensea.sales import collect_listings, collect_sales
 from punkdata.sources.opensea.tokens import collect_punks
 from punkdata.sources.opensea.transport import NetworkTransport
-from punkdata.sources.package_index import download_sdist, find_index_url
+from punkdata.sources.package_index import download_file, find_index_url
 from punkdata.sources.recording import Recording, create_recording
 from punkdata.sources.recording_info import RecordingInfo
 from punkdata.sources.recording_repair import resume_recording
@@ -81,7 +81,7 @@ def fetch_cpunks10k(
     Raises:
         UsageError: `sdist` cannot be read.
         DataError: The source distribution is not the published one.
-        NetworkError, RefusedError, SetupError: See `download_sdist`.
+        NetworkError, RefusedError, SetupError: See `download_file`.
         BusyError, StorageError: See `lock_root` and `Recording.add`.
     """
     with lock_root(root):
@@ -91,7 +91,10 @@ def fetch_cpunks10k(
                 return FetchResult(recording, created=False, bytes=size)
 
         # Check the package first, so that a wrong file leaves no recording behind.
-        data = _read_file(sdist) if sdist else download_sdist(find_index_url(), progress)
+        if sdist:
+            data = _read_file(sdist)
+        else:
+            data = download_file(find_index_url(), cpunks10k.SOURCE, cpunks10k.FILENAME, progress)
         cpunks10k.check_sdist(data, str(sdist) if sdist else "the download", sha256)
 
         unfinished = [r for r in recordings if r.info.status == "running"]

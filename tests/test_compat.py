@@ -17,14 +17,13 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from pypi_simple import PyPISimple
 
 from punkdata import PunkDataset
 from punkdata.files import sha256_file
 from punkdata.snapshots.imagefolder import export_imagefolder
 from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.tables import extract_sprites
-from punkdata.sources.package_index import find_index_url
+from punkdata.sources.package_index import download_file, find_index_url
 from punkdata.traits import ACCESSORIES, TYPES
 
 JSONPATH = (
@@ -208,10 +207,7 @@ def croissant_path(tmp_path: Path) -> Path:
         [sys.executable, "-m", *install, "-c", constraints, "--target", path, *wheels], check=True
     )
     name, sha256 = JSONPATH
-    with PyPISimple(find_index_url()) as index:
-        packages = index.get_project_page("jsonpath-rw").packages
-        (package,) = (p for p in packages if p.filename == name)
-        index.download_package(package, tmp_path / name)
+    (tmp_path / name).write_bytes(download_file(find_index_url(), "jsonpath-rw", name))
     assert sha256_file(tmp_path / name) == sha256
     with tarfile.open(tmp_path / name) as tar:
         tar.extractall(tmp_path, filter="data")

