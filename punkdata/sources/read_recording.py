@@ -61,10 +61,9 @@ def _read_cpunks10k(recording: Recording, sdist_sha256: str, progress: Progress)
     reply = recording.find(cpunks10k.URL)
     if reply is None:
         raise DataError(f"{recording.path} has no reply to {cpunks10k.URL}")
-    sdist = recording.verified_body_path(reply)
-    cpunks10k.check_sdist(sdist.read_bytes(), str(sdist), sdist_sha256)
+    data = recording.read_body(reply)
     punks = []
-    for punk in cpunks10k.iter_punks(sdist):
+    for punk in cpunks10k.iter_punks(data, str(recording.body_path(reply)), sdist_sha256):
         punks.append(punk)
         if len(punks) % 100 == 0:
             progress(len(punks), None)

@@ -159,15 +159,6 @@ class Recording:
             )
         return body
 
-    def verified_body_path(self, reply: Reply) -> Path:
-        """Return the path of the file that contains a body, after checking the body's hash.
-
-        Raises:
-            DataError: The body is missing or has changed.
-        """
-        self.read_body(reply)
-        return self.body_path(reply)
-
     # -- writing ---------------------------------------------------------------------------
 
     def start_new_pass(self, url: str) -> None:

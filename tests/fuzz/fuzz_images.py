@@ -6,7 +6,6 @@ For any input, a reader must return a result or raise a PunkError.
 from __future__ import annotations
 
 import base64
-import io
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,14 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from support.cpunks10k_package import pickle_frame
 from support.fuzzing import ByteEdit, byte_edits, check_reader, damage_bytes, fuzz_settings
 from support.sprites import encode_image, make_punks, svg_uri
 
 from punkdata.images.decode import decode_image
 from punkdata.images.sprite import BACKGROUND_COLOR
 from punkdata.images.sprite_png import encode_png
-from punkdata.sources.cpunks10k import _read_images
 
 
 def encode_in_all_formats() -> dict[str, bytes]:
@@ -67,17 +64,6 @@ def test_decode_image_handles_damaged_images(name: str) -> None:
 @given(st.binary(max_size=400))
 def test_decode_image_handles_random_bytes(data: bytes) -> None:
     check_reader(lambda: decode_image(data))
-
-
-def test_cpunks10k_reader_handles_damaged_pickles() -> None:
-    data = pickle_frame({i: np.zeros((24, 24, 4), np.float32) for i in range(3)})
-
-    @fuzz_settings
-    @given(byte_edits)
-    def fuzz(edits: list[ByteEdit]) -> None:
-        check_reader(lambda: _read_images(io.BytesIO(damage_bytes(data, edits))))
-
-    fuzz()
 
 
 @pytest.mark.parametrize("suffix", ["npy", "npz"])

@@ -43,6 +43,7 @@ def test_rebuilding_an_older_recording_makes_it_the_latest_again(root: Path, bui
     latest = root / "snapshots/cryptopunks/latest"
     first = build(root)
     assert (first.created, first.is_latest, first.became_latest) == (False, True, False)
+    shutil.copytree(first.snapshot.path, latest.with_name("s2-000000000000"))
     latest.write_text("s2-000000000000\n")
     again = build(root, recording.path)
     assert (again.created, again.is_latest, again.became_latest) == (False, True, True)

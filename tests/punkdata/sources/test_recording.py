@@ -33,7 +33,7 @@ def test_find_returns_the_newest_reply(
     assert [r.body_bytes for r in again.replies()] == [3, 3]
     reply = again.find(URL)
     assert reply
-    assert again.verified_body_path(reply).read_bytes() == b"two"
+    assert again.read_body(reply) == b"two"
     assert again.find("https://example.test/other") is None
     assert again.info.status == "running"
 
@@ -74,10 +74,10 @@ def test_changed_or_missing_body_is_a_data_error(recording: Recording) -> None:
     path = recording.body_path(reply)
     path.write_bytes(b"TWO")
     with pytest.raises(DataError, match="has changed"):
-        recording.verified_body_path(reply)
+        recording.read_body(reply)
     path.unlink()
     with pytest.raises(DataError, match="cannot read"):
-        recording.verified_body_path(reply)
+        recording.read_body(reply)
 
 
 def test_decompression_bomb_does_not_allocate_memory(recording: Recording) -> None:
