@@ -26,7 +26,7 @@ from punkdata.snapshots.writer import write_snapshot
 from punkdata.traits import ACCESSORIES, LABELS
 from punkmodels.classifier.config import load_classifier, make_config
 from punkmodels.classifier.evaluate import predict_logits
-from punkmodels.classifier.metrics import average_precision
+from punkmodels.classifier.metrics import ranking_scores
 from punkmodels.classifier.train import train_classifier
 from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.gan.config import make_config as make_generator_config
@@ -103,10 +103,9 @@ def unused_punks(original: Snapshot, reduced: Snapshot) -> SplitTensors:
 
 def score(run: Path, split: SplitTensors, labels: list[int]) -> float:
     """Return the mean average precision of some visible labels."""
-    logits = predict_logits(load_classifier(run, CPU), split.images, CPU).numpy()
-    truth = split.visible.bool().numpy()
-    precisions = [average_precision(truth[:, i], logits[:, i]) for i in labels]
-    return statistics.mean(ap for ap in precisions if ap is not None)
+    logits = predict_logits(load_classifier(run, CPU), split.images).numpy()
+    precisions, _ = ranking_scores(split.visible.bool().numpy()[:, labels], logits[:, labels])
+    return float(precisions.mean())
 
 
 def train_with_fraction(

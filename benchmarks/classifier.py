@@ -23,7 +23,7 @@ from punkdata.images.palette import PALETTE, palette_indices
 from punkdata.traits import LABELS, TYPES
 from punkmodels.classifier.config import load_classifier, make_config, read_classifier_config
 from punkmodels.classifier.evaluate import SCORE_NAMES, evaluate_classifier, predict_logits
-from punkmodels.classifier.metrics import average_precision
+from punkmodels.classifier.metrics import ranking_scores
 from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.classifier.predict import MAX_UNKNOWN_PIXELS
 from punkmodels.classifier.train import train_classifier
@@ -94,28 +94,27 @@ def print_scores(out: Path, scheme: str, models: dict[str, tuple[str, str, int]]
             get_trained_run(out, preset=preset, model=model, split_scheme=scheme, seed=seed)
             for seed in range(seeds)
         ]
-        columns[name] = [(evaluate_classifier(run, ROOT, "test"), s) for run, s in found]
+        columns[name] = [(evaluate_classifier(run, ROOT).scores, s) for run, s in found]
     print(f"\nsplit {scheme}, test split; visible labels unless stated")
     print("| score | " + " | ".join(columns) + " |\n" + "|---" * (len(columns) + 1) + "|")
     for key, name in SCORE_NAMES.items():
-        row = [format_mean([getattr(e.visible, key) for e, _ in c]) for c in columns.values()]
+        row = [format_mean([e["visible"][key] for e, _ in c]) for c in columns.values()]
         print(f"| {name} | " + " | ".join(row) + " |")
-    row = [format_mean([e.raw.exact_match for e, _ in c]) for c in columns.values()]
-    ceiling = next(iter(columns.values()))[0][0].ceiling_visible_only.exact_match
+    row = [format_mean([e["raw"]["exact_match"] for e, _ in c]) for c in columns.values()]
+    ceiling = next(iter(columns.values()))[0][0]["ceiling_visible_only"]["exact_match"]
     print(
         f"| exact match on raw labels (visible-label ceiling: {ceiling:.4f}) | "
         + " | ".join(row)
         + " |"
     )
-    row = [
-        format_mean([np.trace(e.type_confusion) / e.punks for e, _ in c]) for c in columns.values()
-    ]
+    row = [format_mean([e["type_accuracy"] for e, _ in c]) for c in columns.values()]
     print("| type accuracy | " + " | ".join(row) + " |")
     row = [
-        format_mean([float(len(e.at_or_below_majority)) for e, _ in c], 1) for c in columns.values()
+        format_mean([float(len(e["at_or_below_majority"])) for e, _ in c], 1)
+        for c in columns.values()
     ]
     print("| labels at or below the majority baseline | " + " | ".join(row) + " |")
-    row = [format_mean([e.calibration_error for e, _ in c], 5) for c in columns.values()]
+    row = [format_mean([e["calibration_error"] for e, _ in c], 5) for c in columns.values()]
     print("| calibration error | " + " | ".join(row) + " |")
     row = [format_range([s for _, s in c if not math.isnan(s)]) for c in columns.values()]
     print("| training time, s | " + " | ".join(row) + " |", flush=True)
@@ -128,7 +127,7 @@ def print_cross_validation(out: Path, count: int, preset: str) -> None:
         scheme = f"fold-{fold}"
         run, _ = get_trained_run(out, preset=preset, model="cnn", split_scheme=scheme, seed=0)
         model, split = load_classifier(run, CPU), load_test_split(run, scheme)
-        logits.append(predict_logits(model, split.images, CPU))
+        logits.append(predict_logits(model, split.images))
         visible.append(split.visible > 0)
         unknown.append(model.unknown_pixels(split.images))
     values, truth = torch.cat(logits), torch.cat(visible)
@@ -144,11 +143,12 @@ def print_cross_validation(out: Path, count: int, preset: str) -> None:
         print(f"{name}: {hits:,} of {support:,} correct")
     print(f"\n| labels with fewer than {RARE} punks | punks | AP | recall | precision |")
     print("|---|---|---|---|---|")
+    precisions, _ = ranking_scores(truth.numpy(), values.numpy())
     for i in np.flatnonzero((truth.sum(0) < RARE).numpy()).tolist():
         hits, support = int((predicted & truth)[:, i].sum()), int(truth[:, i].sum())
-        ap = average_precision(truth[:, i].numpy(), values[:, i].numpy())
         precision = hits / max(1, int(predicted[:, i].sum()))
-        print(f"| {LABELS[i]} | {support} | {ap:.4f} | {hits / support:.3f} | {precision:.3f} |")
+        cells = f"{support} | {precisions[i]:.4f} | {hits / support:.3f} | {precision:.3f}"
+        print(f"| {LABELS[i]} | {cells} |")
     refused = (torch.cat(unknown) > MAX_UNKNOWN_PIXELS).sum()
     print(f"\npunks refused by `predict`: {int(refused)} of {len(truth):,}")
 

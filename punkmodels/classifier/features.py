@@ -23,46 +23,29 @@ SHA256 = "2ff71d3967ba84d6403e013860e309d1cdc3b2b2a5977450a548c536936e5599"
 """SHA-256 of the weights file; metrics of another network are not comparable."""
 RMS = 7.1443
 """Root mean square of the hidden units over the 8,000 training punks."""
-BATCH_SIZE = 1000
 
 
 @cache
 def load_feature_extractor(device: torch.device, folder: Path = BUNDLED_FEATURES) -> Classifier:
     """Load the bundled feature extractor, once per device.
 
-    Raises:
-        DataError: The weights file is missing or has another hash.
+    Raises DataError if the weights file is missing or has another hash.
     """
     path = folder / WEIGHTS_FILE
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror})") from None
-    if digest != SHA256:
-        raise DataError(
-            f"{path} is not the feature extractor of punkmodels (its SHA-256 is {digest[:12]}…)",
-            hint="reinstall punkdata",
-        )
+    if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != SHA256:
+        raise DataError(f"{path} is not the feature extractor of punkmodels", hint="reinstall it")
     return load_classifier(folder, device)
 
 
 def embed(indices: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """Compute the features of sprites.
+    """Return the features of palette indices, uint8 (N, 24, 24), computed on a device.
 
-    Args:
-        indices: Palette indices, uint8 (N, 24, 24).
-        device: The device to compute on.
-
-    Returns:
-        Non-negative float32 (N, 128) on the CPU, scaled to a root mean square of 1 over the
-        training split.
-
-    Raises:
-        DataError: See `load_feature_extractor`.
+    They are non-negative float32 (N, 128) on the CPU, scaled to a root mean square of 1 over the
+    training split.
     """
     network = load_feature_extractor(device).network
     assert isinstance(network, PunkCNN)
-    batches = torch.split(indices, BATCH_SIZE)
+    batches = torch.split(indices, 1000)
     with torch.inference_mode():
         features = [network.extract_features(batch.to(device)).cpu() for batch in batches]
     return torch.cat(features) / RMS

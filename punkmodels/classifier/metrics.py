@@ -1,57 +1,120 @@
-"""Metrics of multi-label predictions, computed in float64."""
+"""Metrics of multi-label predictions, computed in float64.
+
+Each score is computed on the labels as published (*raw*) and on the labels that a pixel shows
+(*visible*). No classifier can see hidden labels, so the scores on raw labels have a ceiling below
+1: the scores of a classifier that predicts exactly the visible labels.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import torch
 from numpy.typing import NDArray
+
+from punkdata.traits import LABELS, TYPES
+from punkmodels.classifier.networks import logits_to_labels, logits_to_probabilities
 
 Bool = NDArray[np.bool_]
 Float = NDArray[np.float64]
+Scores = dict[str, float | None]
+"""Scores by name; None if a score is undefined for lack of examples."""
+
+MIN_SUPPORT = 20
+"""Smallest number of punks with a label for which the label is included in means over labels."""
+NUM_RESAMPLES = 200
+"""Bootstrap resamples for the confidence intervals."""
 
 
-def average_precision(truth: Bool, scores: NDArray[np.floating]) -> float:
-    """Return the area under the precision-recall curve as a step sum.
+def score_logits(visible: Bool, raw: Bool, logits: torch.Tensor) -> dict[str, Any]:
+    """Return all scores of logits (N, L), the content of metrics.json.
 
-    AP = Σ (R_k − R_{k−1}) P_k, as in scikit-learn's `average_precision_score`. Tied scores form
-    one step.
-
-    Args:
-        truth: (N,).
-        scores: (N,), higher for more likely positives.
-
-    Returns:
-        0 to 1, or NaN if there is no positive.
+    `visible` and `raw` are the visible and the published labels, bool (N, L); L is 92, or 5 for a
+    classifier of types. Means over labels (macro) include the labels with at least `MIN_SUPPORT`
+    punks, or, if no label has that many, all labels that some but not all punks have.
     """
-    num_positives = int(truth.sum())
-    if not num_positives:
-        return float("nan")
-    order = np.argsort(-scores, kind="stable")
-    true_positives = np.cumsum(truth[order])
-    thresholds = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
-    precision = true_positives[thresholds] / (thresholds + 1)
-    recall_steps = np.diff(true_positives[thresholds], prepend=0) / num_positives
-    return float(np.sum(recall_steps * precision))
+    predicted = logits_to_labels(logits).numpy()
+    probabilities = logits_to_probabilities(logits).double().numpy()
+    if visible.shape[1] == len(TYPES):  # Only differences between these logits are meaningful.
+        logits = logits.log_softmax(1)
+    values = logits.double().numpy()
+    support = visible.sum(axis=0)
+    varies = (support > 0) & (support < len(visible))
+    counted = varies & (support >= MIN_SUPPORT)
+    counted = counted if counted.any() else varies
+    labels = _score_labels(visible, raw, values, predicted)
+    types, predicted_types = (t[:, : len(TYPES)].argmax(axis=1) for t in (visible, predicted))
+    confusion = np.zeros((len(TYPES), len(TYPES)), int)
+    np.add.at(confusion, (types, predicted_types), 1)
+    return {
+        "visible": _compute_scores(visible, values, predicted, counted),
+        "visible_95": _bootstrap_intervals(visible, values, predicted, counted),
+        "raw": _compute_scores(raw, values, predicted, counted),
+        "ceiling_visible_only": _compute_scores(raw, visible.astype(float), visible, counted),
+        "labels_counted": int(counted.sum()),
+        "calibration_error": calibration_error(visible, probabilities),
+        "type_accuracy": float((types == predicted_types).mean()),
+        "type_confusion": confusion.tolist(),
+        "at_or_below_majority": [
+            row["label"]
+            for row, is_varying in zip(labels, varies, strict=True)
+            if is_varying and row["gain_vs_majority"] <= 0
+        ],
+        "labels": sorted(labels, key=lambda row: (row["gain_vs_majority"], row["label"])),
+    }
+
+
+def ranking_scores(truth: Bool, scores: NDArray[np.floating]) -> tuple[Float, Float]:
+    """Return average precision and area under the ROC curve (AUROC) of each column of (N, L).
+
+    AP = Σ (R_k − R_{k−1}) P_k, as in scikit-learn's `average_precision_score`, where tied scores
+    form one step. The AUROC is the probability that a positive has a higher score than a negative,
+    where ties count half. Both are NaN where they are undefined.
+    """
+    order = np.argsort(-scores, axis=0, kind="stable")
+    hits = np.take_along_axis(truth, order, axis=0)
+    sorted_scores = np.take_along_axis(scores, order, axis=0)
+    # For each row, find the last row with the same score.
+    is_last = np.ones(hits.shape, bool)
+    is_last[:-1] = sorted_scores[1:] != sorted_scores[:-1]
+    rows = np.where(is_last, np.arange(len(hits))[:, None], len(hits))
+    last = np.minimum.accumulate(rows[::-1])[::-1]
+    true_positives = np.take_along_axis(hits.cumsum(axis=0), last, axis=0)
+    false_positives = last + 1 - true_positives
+    num_positives = hits.sum(axis=0)
+    num_pairs = num_positives * (len(hits) - num_positives)
+    # Pairs of a positive and a negative, by the one that ranks at least as high.
+    positive_first = (~hits * true_positives).sum(axis=0)
+    negative_first = (hits * false_positives).sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        precision_sum = (hits * true_positives / (last + 1)).sum(axis=0)
+        auroc = ((positive_first - negative_first) / num_pairs + 1) / 2
+        return precision_sum / num_positives, auroc
 
 
 def f1(truth: Bool, predicted: Bool, axis: int | None = 0) -> Float:
-    """Return the F1 score, 2 TP / (2 TP + FP + FN).
+    """Return the F1 score, 2 TP / (2 TP + FP + FN), of labels (N, L).
 
-    Args:
-        truth, predicted: (N, L).
-        axis: 0 for one value per label, None for one value over all cells (micro-F1).
-
-    Returns:
-        (L,) or a scalar; NaN for labels that neither occur nor are predicted.
+    With axis 0 there is one value per label, NaN for labels that neither occur nor are predicted;
+    with axis None one value over all cells (micro-F1).
     """
-    numerator = np.asarray(2 * (truth & predicted).sum(axis=axis), np.float64)
-    denominator = np.asarray(truth.sum(axis=axis) + predicted.sum(axis=axis), np.float64)
-    out = np.full_like(numerator, np.nan)
-    return np.divide(numerator, denominator, out=out, where=denominator > 0)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(
+            2 * (truth & predicted).sum(axis) / (truth.sum(axis) + predicted.sum(axis))
+        )
 
 
-def exact_match(truth: Bool, predicted: Bool) -> float:
-    """Return the fraction of rows of (N, L) in which all labels are correct."""
-    return float((truth == predicted).all(axis=1).mean())
+def calibration_error(truth: Bool, probabilities: Float, bins: int = 15) -> float:
+    """Return the expected calibration error over all cells, with bins of equal width.
+
+    It is the mean difference between predicted probability and observed frequency, weighted by the
+    size of the bins (Guo et al., "On Calibration of Modern Neural Networks", 2017).
+    """
+    p, hits = probabilities.reshape(-1), truth.reshape(-1)
+    bin_index = np.minimum((p * bins).astype(int), bins - 1)
+    gaps = np.bincount(bin_index, p - hits, minlength=bins)
+    return float(np.abs(gaps).sum() / len(p))
 
 
 def gain_over_majority(truth: Bool, predicted: Bool) -> Float:
@@ -59,54 +122,67 @@ def gain_over_majority(truth: Bool, predicted: Bool) -> Float:
 
     96 % of all label cells are 0, so accuracy alone is not informative. A label with a gain of 0
     has not been learned.
-
-    Args:
-        truth, predicted: (N, L).
-
-    Returns:
-        (L,).
     """
     # In integers: rounding could otherwise give an unlearned label a gain above 0.
     num_correct, num_positives = (truth == predicted).sum(axis=0), truth.sum(axis=0)
     majority = np.maximum(num_positives, len(truth) - num_positives)
-    return np.asarray((num_correct - majority) / len(truth), np.float64)
+    return np.asarray((num_correct - majority) / len(truth))
 
 
-def auroc(truth: Bool, scores: NDArray[np.floating]) -> float:
-    """Return the area under the ROC curve.
-
-    It is the probability that a positive has a higher score than a negative, where ties count
-    half, and is computed as Mann and Whitney's U statistic with mid-ranks.
-
-    Args:
-        truth: (N,).
-        scores: (N,).
-
-    Returns:
-        0 to 1, or NaN if all values of `truth` are equal.
-    """
-    num_positives = int(truth.sum())
-    num_negatives = len(truth) - num_positives
-    if not num_positives or not num_negatives:
-        return float("nan")
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    mid_ranks = np.cumsum(counts) - (counts - 1) / 2
-    rank_sum = mid_ranks[inverse][truth].sum()
-    u_statistic = rank_sum - num_positives * (num_positives + 1) / 2
-    return float(u_statistic / num_positives / num_negatives)
+def _compute_scores(truth: Bool, values: Float, predicted: Bool, counted: Bool) -> Scores:
+    precisions, aurocs = ranking_scores(truth[:, counted], values[:, counted])
+    _, micro_auroc = ranking_scores(truth.reshape(-1, 1), values.reshape(-1, 1))
+    scores = {
+        "macro_average_precision": precisions,
+        "macro_auroc": aurocs,
+        "micro_auroc": micro_auroc,
+        "micro_f1": f1(truth, predicted, axis=None),
+        "macro_f1": f1(truth, predicted)[counted],
+        "exact_match": (truth == predicted).all(axis=1),
+    }
+    return {name: _mean(numbers) for name, numbers in scores.items()}
 
 
-def calibration_error(truth: Bool, probabilities: NDArray[np.float64], bins: int = 15) -> float:
-    """Return the expected calibration error, with bins of equal width.
+def _mean(numbers: NDArray[Any]) -> float | None:
+    defined = numbers[~np.isnan(numbers)]
+    return float(defined.mean()) if defined.size else None
 
-    It is the mean difference between predicted probability and observed frequency, weighted by the
-    size of the bins (Guo et al., "On Calibration of Modern Neural Networks", 2017).
 
-    Args:
-        truth, probabilities: Arrays of the same shape.
-        bins: Number of bins.
-    """
-    p, hits = probabilities.reshape(-1), truth.reshape(-1)
-    bin_index = np.minimum((p * bins).astype(int), bins - 1)
-    gaps = np.bincount(bin_index, p - hits, minlength=bins)
-    return float(np.abs(gaps).sum() / len(p))
+def _bootstrap_intervals(
+    truth: Bool, values: Float, predicted: Bool, counted: Bool
+) -> dict[str, tuple[float, float]]:
+    """Return the 95 % percentile interval of each score, resampling rows with replacement."""
+    rng = np.random.default_rng(0)
+    resampled = []
+    for _ in range(NUM_RESAMPLES):
+        rows = rng.integers(len(truth), size=len(truth))
+        resampled.append(_compute_scores(truth[rows], values[rows], predicted[rows], counted))
+    columns = {name: [scores[name] for scores in resampled] for name in resampled[0]}
+    return {
+        name: tuple(np.nanquantile(np.array(numbers, float), (0.025, 0.975)).tolist())
+        for name, numbers in columns.items()
+    }
+
+
+def _score_labels(visible: Bool, raw: Bool, values: Float, predicted: Bool) -> list[dict[str, Any]]:
+    """Return the scores of each label on visible labels; undefined ones are None."""
+    true_positives, support = (visible & predicted).sum(axis=0), visible.sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        columns = {
+            "punks": support,
+            "hidden": (raw & ~visible).sum(axis=0),
+            "average_precision": ranking_scores(visible, values)[0],
+            "recall": true_positives / support,
+            "precision": true_positives / predicted.sum(axis=0),
+            "accuracy": (visible == predicted).mean(axis=0),
+            "gain_vs_majority": gain_over_majority(visible, predicted),
+        }
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    return [
+        {"label": label}
+        | {
+            name: None if np.isnan(number) else number
+            for name, number in zip(columns, row, strict=True)
+        }
+        for label, row in zip(LABELS, rows, strict=False)
+    ]

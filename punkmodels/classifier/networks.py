@@ -232,3 +232,8 @@ def logits_to_labels(logits: torch.Tensor) -> torch.Tensor:
     types = logits[:, : len(TYPES)].argmax(dim=1)
     labels[:, : len(TYPES)] = F.one_hot(types, len(TYPES)).bool()
     return labels
+
+
+def logits_to_probabilities(logits: torch.Tensor) -> torch.Tensor:
+    """Return probabilities (N, num_outputs); those of a classifier of types sum to 1."""
+    return logits.softmax(dim=1) if logits.shape[1] == len(TYPES) else logits.sigmoid()

@@ -84,7 +84,9 @@ def write_results(
     best = best_trial(study)
     config = replace(base, **best.params)
     run = folder / TRIALS_DIR / best.user_attrs["run"]
-    scores = evaluate_classifier(run, root, "test", out=run / "evaluation" / "test").visible
+    evaluation = evaluate_classifier(run, root)
+    evaluation.save(run / "evaluation" / "test")
+    scores = evaluation.scores["visible"]
     result = Study(
         path=folder,
         trials=len(ended_trials(study)),
@@ -93,7 +95,10 @@ def write_results(
         config=config,
         searched_options=list(best.params),
         val_loss=float(best.value or 0),
-        test={"exact_match": scores.exact_match, "macro_ap": scores.macro_average_precision},
+        test={
+            "exact_match": scores["exact_match"],
+            "macro_ap": scores["macro_average_precision"],
+        },
     )
     about = {
         "model": model,

@@ -40,14 +40,12 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Predict the type and accessories of punks in image files."""
-    from punkmodels.classifier.config import BUNDLED_CLASSIFIER
-    from punkmodels.classifier.predict import find_images, predict_images
+    from punkmodels.classifier.config import BUNDLED_CLASSIFIER, load_classifier
+    from punkmodels.classifier.predict import find_images, predict_image
     from punkmodels.training.device import pick_device
 
-    torch_device, _ = pick_device(device.value)
-    weights = BUNDLED_CLASSIFIER
-    if model:
-        weights = find_run(runs, model, trained=True, task="classifier")
+    run = find_run(runs, model, trained=True, task="classifier") if model else BUNDLED_CLASSIFIER
+    classifier = load_classifier(run, pick_device(device.value)[0])
     files = find_images(images)
     if not files:
         raise UsageError(
@@ -55,9 +53,11 @@ def predict(
             hint="pass PNG, JPEG, WebP, AVIF or SVG files, or folders of such files",
         )
     predictions, errors = [], []
-    for result in predict_images(weights, files, torch_device):
-        if isinstance(result, ImageError):
-            errors.append(result)
+    for file in files:
+        try:
+            result = predict_image(classifier, file)
+        except ImageError as error:
+            errors.append(error)
             continue
         predictions.append(asdict(result))
         if not as_json:
@@ -69,6 +69,6 @@ def predict(
     if len(errors) == 1:
         raise errors[0]
     if errors:
-        for error in errors:
-            console.say(str(error))
+        for refused in errors:
+            console.say(str(refused))
         raise DataError(f"{len(errors)} of {len(files)} images could not be classified")

@@ -154,7 +154,7 @@ def evaluate_conditional(
     for is_selected in (~is_seen, is_seen):
         rows = is_selected.nonzero()[:, 0]
         rows = rows[torch.arange(num_samples) % len(rows)]
-        samples.append(_generate_samples(model, classifier, targets.take(rows), device))
+        samples.append(_generate_samples(model, classifier, targets.take(rows)))
         progress(3 + len(samples), 6)
     unseen, seen = samples
     result = ConditionalEvaluation(
@@ -198,7 +198,7 @@ def measure_type_accuracy(
     sprites, _ = generate_sprites(
         model, num_samples, 0, progress, condition=condition, keep_raw=False
     )
-    logits = predict_logits(load_classifier(BUNDLED_CLASSIFIER, device), sprites, device)
+    logits = predict_logits(load_classifier(BUNDLED_CLASSIFIER, device), sprites)
     predicted = logits_to_labels(logits)[:, : len(TYPES)].int().argmax(dim=1)
     requested = condition[:, : len(TYPES)].argmax(dim=1)
     return float((predicted == requested).double().mean())
@@ -279,11 +279,11 @@ def _render_worst(samples: _Samples, num_targets: int) -> Image.Image:
 
 
 def _generate_samples(
-    model: AnyGenerator, classifier: Classifier, targets: ConditionalTargets, device: torch.device
+    model: AnyGenerator, classifier: Classifier, targets: ConditionalTargets
 ) -> _Samples:
     sprites, _ = generate_sprites(
         model, len(targets.labels), 0, condition=targets.condition, keep_raw=False
     )
     differing = (sprites[:, None] != targets.variants).flatten(2).sum(dim=2)
-    predicted = logits_to_labels(predict_logits(classifier, sprites, device)).bool()
+    predicted = logits_to_labels(predict_logits(classifier, sprites)).bool()
     return _Samples(targets, sprites, differing.amin(dim=1), predicted)

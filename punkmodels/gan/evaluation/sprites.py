@@ -184,7 +184,7 @@ class StatisticsExtractor:
             labels: Visible labels (N, 92); None to predict them with the bundled classifier.
         """
         if labels is None:
-            labels = logits_to_labels(predict_logits(self.classifier, sprites, self.device))
+            labels = logits_to_labels(predict_logits(self.classifier, sprites))
         no_error = torch.zeros(sprites.shape)
         return SampleStatistics(
             sprites,

@@ -11,28 +11,26 @@ from support.sprites import FakePunk, png_bytes
 from punkdata.errors import ImageError
 from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS
-from punkmodels.classifier.predict import Prediction, find_images, predict_images
-
-CPU = torch.device("cpu")
+from punkmodels.classifier.config import load_classifier
+from punkmodels.classifier.networks import Classifier
+from punkmodels.classifier.predict import find_images, predict_image
 
 
 @pytest.fixture(scope="module")
-def weights(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_exact_classifier(built_root, tmp_path_factory.mktemp("weights") / "exact")
+def model(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Classifier:
+    folder = tmp_path_factory.mktemp("weights") / "exact"
+    return load_classifier(save_exact_classifier(built_root, folder), torch.device("cpu"))
 
 
 @pytest.mark.parametrize("scale", [1, 14])
 @pytest.mark.parametrize("background", [None, "#638596"])
 def test_predictions_do_not_depend_on_size_and_background(
-    weights: Path, punks: list[FakePunk], tmp_path: Path, scale: int, background: str | None
+    model: Classifier, punks: list[FakePunk], tmp_path: Path, scale: int, background: str | None
 ) -> None:
-    paths = []
+    path = tmp_path / "punk.png"
     for punk in punks[:8]:
-        path = tmp_path / f"{punk.punk_id}.png"
         path.write_bytes(png_bytes(punk.sprite, scale, background, "RGB" if background else "RGBA"))
-        paths.append(path)
-    for punk, found in zip(punks, predict_images(weights, paths, CPU), strict=False):
-        assert isinstance(found, Prediction)
+        found = predict_image(model, path)
         assert (found.type, sorted(found.accessories)) == (punk.type, punk.accessories)
         assert found.unknown_pixels == 0
         assert set(found.scores) == set(LABELS)
@@ -40,28 +38,22 @@ def test_predictions_do_not_depend_on_size_and_background(
         assert list(found.scores.values()) == sorted(found.scores.values(), reverse=True)
 
 
-def test_a_damaged_image_does_not_stop_the_others(
-    weights: Path, punks: list[FakePunk], tmp_path: Path
-) -> None:
-    good = tmp_path / "good.png"
-    good.write_bytes(png_bytes(punks[0].sprite))
+def test_error_for_an_unreadable_file_names_it(model: Classifier, tmp_path: Path) -> None:
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"\xff\xd8\xff")
-    found = list(predict_images(weights, [good, bad, tmp_path / "none.png", good], CPU))
-    assert [type(f) for f in found] == [Prediction, ImageError, ImageError, Prediction]
-    assert "bad.png" in str(found[1])
-    assert "none.png cannot be read" in str(found[2])
+    with pytest.raises(ImageError, match=r"bad\.png"):
+        predict_image(model, bad)
+    with pytest.raises(ImageError, match=r"none\.png cannot be read"):
+        predict_image(model, tmp_path / "none.png")
 
 
-def test_a_sprite_with_unknown_pixels_is_not_a_punk(weights: Path, tmp_path: Path) -> None:
+def test_a_sprite_with_unknown_pixels_is_not_a_punk(model: Classifier, tmp_path: Path) -> None:
     sprite = PALETTE[np.random.default_rng(0).integers(1, 222, (24, 24))]
     sprite[[0, 0, -1, -1], [0, -1, 0, -1]] = 0
     path = tmp_path / "noise.png"
     path.write_bytes(png_bytes(sprite))
-    (found,) = predict_images(weights, [path], CPU)
-    assert isinstance(found, ImageError)
-    assert "noise.png is not a punk: " in str(found)
-    assert "of its 576 pixels have a color that no punk" in str(found)
+    with pytest.raises(ImageError, match=r"noise\.png is not a punk: \d+ of its 576 pixels have a"):
+        predict_image(model, path)
 
 
 def test_find_images_expands_folders(tmp_path: Path) -> None:

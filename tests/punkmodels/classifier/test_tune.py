@@ -70,8 +70,8 @@ def test_only_the_run_of_the_best_trial_is_kept(study: Study) -> None:
 def test_best_json_has_the_scores_on_the_test_split(study: Study, built_root: Path) -> None:
     best = json.loads((study.path / "best.json").read_text())
     assert (best["run"], best["test"]) == (f"trials/{study.run.name}", study.test)
-    scores = evaluate_classifier(study.run, built_root, "test").visible
-    assert best["test"]["exact_match"] == pytest.approx(scores.exact_match)
+    scores = evaluate_classifier(study.run, built_root).scores["visible"]
+    assert best["test"]["exact_match"] == pytest.approx(scores["exact_match"])
 
 
 def test_runs_outside_the_study_are_not_deleted(built_root: Path, tmp_path: Path) -> None:
