@@ -23,8 +23,8 @@ class Row(NamedTuple):
 class Report:
     """A table with its rows, the headings of its columns, and lines of text below it.
 
-    Without a header, the report is a list of facts with one value each, which are aligned to the
-    left. With a header, for example `("score", "generated", "test reference")`, each row has a
+    Without a header, the columns are aligned to the left: usually, the rows are facts with a single
+    value. With a header, for example `("score", "generated", "test reference")`, each row has a
     tuple of values, which are aligned to the right. `data` is what JSON shows instead of the rows.
 
     >>> Report([Row("recall", (0.79, 0.9))], ("score", "bundled", "real")).to_json()
@@ -74,12 +74,13 @@ class Report:
         }
 
     def _format_cells(self) -> list[list[str]]:
-        """Return the header and all rows as text; there is a last column if any row has a note."""
+        """Return the header and all rows as text; the last column has the notes, if any."""
+        cells = [list(self.header)]
         has_notes = any(row.note for row in self.rows)
-        cells = [[*(self.header or ("", "")), *[""] * has_notes]]
         for label, value, note in self.rows:
             values = value if isinstance(value, tuple) else (value,)
             cells.append([label, *map(format_cell, values), *[note] * has_notes])
+        cells[0] += [""] * (max(map(len, cells)) - len(cells[0]))
         return cells
 
 

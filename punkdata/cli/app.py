@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-from punkdata.cli import audit, build, console, explore, fetch, key, publish, snapshots
+from punkdata.cli import build, console, explore, fetch, key, publish, snapshots
 
 HELP = (
     "The CryptoPunks as labeled data: fetch a recording, build a snapshot, verify and explore it."
@@ -28,7 +28,7 @@ app.command(epilog=build.VERIFY_EXAMPLES)(build.verify)
 app.command(epilog=snapshots.INFO_EXAMPLES)(snapshots.info)
 app.command("list", epilog=snapshots.LIST_EXAMPLES)(snapshots.list_snapshots)
 app.command(epilog=snapshots.DIFF_EXAMPLES)(snapshots.diff)
-app.command(epilog=audit.EXAMPLES)(audit.audit)
+app.command(epilog=explore.AUDIT_EXAMPLES)(explore.audit)
 app.command(epilog=explore.GALLERY_EXAMPLES)(explore.gallery)
 app.command(epilog=explore.PLOT_EXAMPLES)(explore.plot)
 app.command(epilog=publish.EXAMPLES)(publish.publish)

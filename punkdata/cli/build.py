@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from punkdata.cli import console
-from punkdata.cli.options import ROOT, Json, LocalRoot, Root, VersionArgument
+from punkdata.cli.options import (
+    ROOT,
+    Json,
+    LocalRoot,
+    Root,
+    SnapshotArgument,
+    open_snapshot_argument,
+)
 from punkdata.cli.progress import progress_bar
-from punkdata.cli.snapshot_argument import open_snapshot_argument
 from punkdata.errors import DataError
 from punkdata.files import root_option
-
-if TYPE_CHECKING:
-    from punkdata.build import BuildResult
+from punkdata.report import Report, Row
 
 BUILD_EXAMPLES = "Example: punkdata build-dataset"
 VERIFY_EXAMPLES = (
@@ -41,6 +45,7 @@ def build_dataset(
 ) -> None:
     """Build an immutable snapshot, named by a hash of its content, from a recording."""
     from punkdata import build
+    from punkdata.snapshots.versions import get_latest_version
     from punkdata.sources import cpunks10k
 
     with progress_bar("building", "punks") as progress:
@@ -51,42 +56,28 @@ def build_dataset(
             sdist_sha256=context.obj.sdist_sha256 or cpunks10k.SHA256,
             progress=progress,
         )
-    snapshot = result.snapshot
+    snapshot, is_latest = result.snapshot, result.is_latest
+    version, punks = snapshot.version, snapshot.manifest.punks
     if as_json:
-        console.emit_json(
-            {
-                "snapshot": str(snapshot.path),
-                "version": snapshot.version,
-                "created": result.created,
-                "latest": result.is_latest,
-                "punks": snapshot.manifest.punks,
-            }
-        )
+        facts = {"snapshot": str(snapshot.path), "version": version, "created": result.created}
+        console.emit_json(facts | {"latest": is_latest, "punks": punks})
         return
     console.emit(str(snapshot.path))
-    _report_build(result, root)
-
-
-def _report_build(result: BuildResult, root: Path) -> None:
-    version = result.snapshot.version
     if result.created:
-        console.say(f"built {version}: {result.snapshot.manifest.punks:,} punks")
+        console.say(f"built {version}: {punks:,} punks")
     else:
         effect = "it is the latest again" if result.became_latest else "nothing changed"
         console.say(f"{version} already exists with the same content; {effect}")
     if result.unfinished:
         console.warn(f"built from {result.recording}; the newer {result.unfinished} is unfinished")
-    if not result.is_latest:
-        from punkdata.snapshots.versions import get_latest_version
-
+    if not is_latest:
         latest = get_latest_version(root) or "unset"
         console.say(f"latest is still {latest}, because this snapshot is partial or a sample")
-    argument = "" if result.is_latest else f" {version}"
-    console.say(f"next: punkdata verify{argument}{root_option(root)}")
+    console.say(f"next: punkdata verify{'' if is_latest else f' {version}'}{root_option(root)}")
 
 
 def verify(
-    version: VersionArgument = "latest",
+    version: SnapshotArgument = "latest",
     root: Root = ROOT,
     official: Annotated[
         Path | None,
@@ -104,21 +95,14 @@ def verify(
     if snapshot.remote:
         with progress_bar("downloading", "bytes") as progress:
             snapshot.download(progress, force=True)
-    checks = []
-    for check in verify_snapshot(snapshot, official):
-        checks.append(check)
-        if not as_json:
-            mark = "FAIL" if check.problem else "--  " if check.skipped else "ok  "
-            console.emit(f"{mark} {check.name:15}{check.problem or check.note}")
-    failed = [check.name for check in checks if check.problem is not None]
-    if as_json:
-        console.emit_json(
-            {
-                "version": snapshot.version,
-                "ok": not failed,
-                "checks": [vars(check) for check in checks],
-            }
-        )
+    checks = list(verify_snapshot(snapshot, official))
+    failed = [check.name for check in checks if check.problem]
+    rows = []
+    for check in checks:
+        mark = "FAIL" if check.problem else "--  " if check.skipped else "ok  "
+        rows.append(Row(f"{mark} {check.name}", check.problem or check.note))
+    data = {"version": snapshot.version, "ok": not failed, "checks": [vars(c) for c in checks]}
+    console.emit_report(Report(rows, data=data), as_json=as_json)
     if failed:
         raise DataError(
             f"{snapshot.path} failed: {', '.join(failed)}",

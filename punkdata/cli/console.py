@@ -1,4 +1,4 @@
-"""Output, confirmation prompts and errors of the command lines of both packages.
+"""Output and errors of both command lines.
 
 Data goes to stdout, everything else to stderr. `run` maps exceptions to one line on stderr and an
 exit code: an error of this package to its own code, Ctrl-C to 130.
@@ -28,12 +28,9 @@ from punkdata.report import Report, escape_control_characters
 if TYPE_CHECKING:
     from punkdata.sources.opensea.rate_limit import InterruptibleSleep
 
-MIN_REPORTED_WAIT_S = 10.0
-"""Shortest wait for a rate limit that is reported, in seconds."""
-
 
 def make_app(help_text: str, *, no_args_is_help: bool = True) -> typer.Typer:
-    """Return a Typer app without commands, with the settings that all our programs share."""
+    """Return an app without commands, with the settings that all our programs share."""
     return typer.Typer(
         help=help_text,
         no_args_is_help=no_args_is_help,
@@ -72,12 +69,7 @@ def run(
     args: Sequence[str] | None = None,
     settings: Settings = Settings(),
 ) -> int:
-    """Run a command line and return its exit code. An error becomes one line on stderr.
-
-    Args:
-        name: Name of the program in help and messages.
-        args: Command-line arguments; None for those of this process.
-    """
+    """Run the program `name` and return its exit code; an error becomes one line on stderr."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # Its encoding may lack some characters.
             stream.reconfigure(errors="backslashreplace")
@@ -107,22 +99,10 @@ def _format_usage_error(error: Any, program: str) -> str:
     """Return a usage error of typer as one line with a hint; empty if it has no message."""
     message = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
     context = getattr(error, "ctx", None)
-    command = context.command_path if context else program
-    hint = f"see {command} --help"
-    option = getattr(error, "option_name", None)  # Set if there is no such option.
-    if context and (subcommand := _find_subcommand(context.command, option)):
-        hint = f"it belongs after the subcommand: {command} {subcommand} {option}"
+    hint = f"see {context.command_path if context else program} --help"
+    if hasattr(error, "option_name") and hasattr(getattr(context, "command", None), "commands"):
+        hint = f"options belong after the subcommand, {hint}"
     return f"{message}; {hint}" if message else ""
-
-
-def _find_subcommand(command: Any, option: str | None) -> str | None:
-    """Return the words of the first subcommand that has an option, or None if there is none."""
-    for name, subcommand in getattr(command, "commands", {}).items():
-        if any(option in parameter.opts for parameter in subcommand.params):
-            return str(name)
-        if owner := _find_subcommand(subcommand, option):
-            return f"{name} {owner}"
-    return None
 
 
 def _fail(message: str, code: int) -> int:
@@ -161,16 +141,11 @@ def emit_report(report: Report, *, as_json: bool = False) -> None:
         emit(report.to_text())
 
 
-def write_error_line(text: str) -> None:
-    """Write one line to stderr without markup or color."""
-    _write(f"{text}\n", sys.stderr)
-
-
 def report_wait(host: str, seconds: float) -> None:
-    """Report a wait for a rate limit, unless stderr is a terminal with a progress bar."""
-    if seconds >= MIN_REPORTED_WAIT_S and not ErrorConsole().is_terminal:
+    """Report a wait for a rate limit of 10 s or more, unless a progress bar on a terminal does."""
+    if seconds >= 10 and not ErrorConsole().is_terminal:
         duration = f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
-        write_error_line(f"waiting {duration} for the rate limit of {host}")
+        say(f"waiting {duration} for the rate limit of {host}")
 
 
 def report_retry(host: str, reason: str, attempt: int, attempts: int) -> None:
@@ -183,14 +158,10 @@ def config_dir() -> Path:
     return platformdirs.user_config_path("punkdata", appauthor=False, roaming=True)
 
 
-def is_interactive() -> bool:
-    """Return True if stdin and stderr are a terminal, so that the user can answer a question."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
-
-
 def confirm(question: str) -> bool:
-    """Ask a yes-or-no question on the terminal; Enter means yes."""
-    return typer.confirm(question, default=True, err=True)
+    """Ask a yes-or-no question; Enter means yes, and no terminal means no."""
+    is_interactive = sys.stdin.isatty() and sys.stderr.isatty()
+    return is_interactive and typer.confirm(question, default=True, err=True)
 
 
 class ErrorConsole(Console):

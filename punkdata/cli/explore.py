@@ -1,20 +1,35 @@
-"""The commands `punkdata gallery` and `punkdata plot`, which show a snapshot."""
+"""The commands `punkdata audit`, `gallery` and `plot`."""
 
 from __future__ import annotations
 
 import webbrowser
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from punkdata.cli import console
-from punkdata.cli.options import ROOT, Root, VersionArgument
+from punkdata.cli.options import (
+    ROOT,
+    Json,
+    Root,
+    SnapshotArgument,
+    SnapshotOption,
+    open_snapshot_argument,
+)
 from punkdata.cli.progress import progress_bar
-from punkdata.cli.snapshot_argument import open_snapshot_argument
 from punkdata.errors import UsageError
-from punkdata.files import write_atomic
+from punkdata.files import translate_os_errors, write_atomic
+from punkdata.report import Report, Row
 
+if TYPE_CHECKING:
+    from punkdata.analysis.occlusion import OcclusionReport
+
+AUDIT_EXAMPLES = (
+    "Example: punkdata audit\n\n"
+    "With images of the occluded accessories and of the layers: punkdata audit --out audit/\n\n"
+    "For scripts: punkdata audit --json"
+)
 GALLERY_EXAMPLES = (
     "Example: punkdata gallery --open\n\n"
     "An older snapshot: punkdata gallery s2-0123456789ab --out old.html"
@@ -30,8 +45,77 @@ PLOT_NAMES = (
 """Keys of `punkdata.analysis.plots.PLOTS`, repeated here so that `--help` does not load pandas."""
 
 
+def audit(
+    version: SnapshotArgument = "latest",
+    root: Root = ROOT,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder in which to save occluded.png (occluded accessories) and layers.png. "
+            "(default: no images)"
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Find occluded accessories by decomposing the punks into layers.
+
+    An accessory of a punk is occluded if it changes no pixel of the image.
+    """
+    from punkdata.analysis.occlusion import (
+        analyze_occlusion,
+        render_layers,
+        render_occluded_labels,
+    )
+
+    snapshot = open_snapshot_argument(root, version)
+    with progress_bar("decomposing", "pixels") as progress:
+        analysis = analyze_occlusion(snapshot, progress)
+    if not snapshot.manifest.is_full_collection:
+        console.warn(
+            f"this snapshot has only {len(analysis.punk_ids):,} punks, too few to determine all "
+            "layers; the result is an estimate"
+        )
+    if out:
+        with translate_os_errors(out):
+            out.mkdir(parents=True, exist_ok=True)
+            render_occluded_labels(analysis).save(out / "occluded.png")
+            render_layers(analysis).save(out / "layers.png")
+        console.say(f"images: {out / 'occluded.png'}, {out / 'layers.png'}")
+    console.emit_report(_report_occlusion(snapshot.version, analysis), as_json=as_json)
+
+
+def _report_occlusion(version: str, analysis: OcclusionReport) -> Report:
+    """Return a row for each accessory that is occluded or undecidable, and the totals.
+
+    In JSON, "mismatched" lists the ids of the punks that the layers do not reconstruct exactly.
+    """
+    counts, hidden = analysis.label_counts(), analysis.occluded_accessories
+    total, num_exact = len(analysis.punk_ids), len(analysis.punk_ids) - len(analysis.mismatched_ids)
+    rows = []
+    for label, punks, occluded, undecidable in counts:
+        note = f"and {undecidable} undecidable" if undecidable else ""
+        rows.append(Row(label, (punks, occluded, f"{occluded / punks:.1%}"), note))
+    sums = int(analysis.has_accessory.sum()), sum(map(len, hidden.values()))
+    rows.append(Row("total", (*sums, ""), f"on {len(hidden):,} punks"))
+    num_bases = sum(len(bases) for bases in analysis.layers.bases)
+    male, female = (len(z_order) for z_order in analysis.layers.z_orders)
+    summary = (
+        f"reconstructed from {num_bases} bases and {male} male + {female} female accessory "
+        f"layers: {num_exact:,} of {total:,} images are identical"
+    )
+    keys = ("label", "punks", "hidden", "undecidable")
+    data = {
+        "version": version,
+        "punks": total,
+        "mismatched": analysis.mismatched_ids,
+        "labels": [dict(zip(keys, count, strict=True)) for count in counts],
+        "hidden": {str(punk_id): names for punk_id, names in hidden.items()},
+    }
+    return Report(rows, ("accessory", "punks", "occluded", "share"), [summary], data)
+
+
 def gallery(
-    version: VersionArgument = "latest",
+    version: SnapshotArgument = "latest",
     root: Root = ROOT,
     out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("gallery.html"),
     open_browser: Annotated[
@@ -65,10 +149,7 @@ def plot(
             metavar="PLOT", help=f"Charts to write, from: {', '.join(PLOT_NAMES)}. (default: all)"
         ),
     ] = None,
-    version: Annotated[
-        str,
-        typer.Option("--version", help='Name, folder or URL of a snapshot, or "latest".'),
-    ] = "latest",
+    version: SnapshotOption = "latest",
     root: Root = ROOT,
     out: Annotated[Path, typer.Option(help="Folder in which to save the charts.")] = Path("plots"),
 ) -> None:
@@ -87,9 +168,9 @@ def plot(
             f"skipped {' and '.join(PRICE_PLOTS)}: "
             f"the source {snapshot.manifest.source} has no prices"
         )
-    with progress_bar("plotting", "charts") as report:
+    with progress_bar("plotting", "charts") as progress:
         for done, name in enumerate(selected):
-            report(done, len(selected), name)
+            progress(done, len(selected), name)
             path = out / f"{name}.png"
             write_atomic(path, plot_png(name, snapshot))
             console.emit(str(path))

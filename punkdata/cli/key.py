@@ -147,7 +147,7 @@ def create_key(
         console.say(f"the stored key {state} ({format_expiry(old)}): getting a new one")
     elif not may_create:
         question = f"No API key is set. Get a free one from {host} now? No account is needed."
-        if not console.is_interactive() or not console.confirm(question):
+        if not console.confirm(question):
             raise api_key.missing_key_error(root_option(root))
     from punkdata.sources.opensea.client import create_instant_key
     from punkdata.sources.opensea.http_client import make_http_client

@@ -1,15 +1,20 @@
-"""Options that several commands share."""
+"""Options that several commands share, and the snapshot that they select."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from punkdata.errors import UsageError
-from punkdata.files import DEFAULT_ROOT
+from punkdata.files import DEFAULT_ROOT, root_option
+
+if TYPE_CHECKING:
+    from punkdata.snapshots.reader import Snapshot
+
+_ANY_SNAPSHOT = 'Name, folder or URL of a snapshot, or "latest".'
 
 Root = Annotated[
     Path,
@@ -23,33 +28,44 @@ LocalRoot = Annotated[
     Path,
     typer.Option("--root", envvar="PUNKDATA_ROOT", help="Data folder with raw/ and snapshots/."),
 ]
-Version = Annotated[
-    str, typer.Option("--version", help='Name of a snapshot, or "latest".', show_default=True)
-]
-VersionArgument = Annotated[
-    str, typer.Argument(metavar="VERSION", help='Name, folder or URL of a snapshot, or "latest".')
-]
+Version = Annotated[str, typer.Option("--version", help='Name of a snapshot, or "latest".')]
+SnapshotOption = Annotated[str, typer.Option("--version", help=_ANY_SNAPSHOT)]
+SnapshotArgument = Annotated[str, typer.Argument(metavar="VERSION", help=_ANY_SNAPSHOT)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, for scripts.")]
 
 ROOT = DEFAULT_ROOT
 """Default of `Root` and `LocalRoot`."""
 
 
-def parse_duration(text: str, option: str) -> float:
-    """Return the seconds in a duration such as "15m", "90s", "1.5h" or "0".
+def open_snapshot_argument(root: Path, name: str) -> Snapshot:
+    """Open a snapshot by its version below a root, by its folder or by its URL.
 
-    A number without a unit is in minutes.
-
-    Args:
-        text: Value of the option.
-        option: Name of the option, for the error message.
-
-    Raises:
-        UsageError: The text is not a duration.
+    If there is none yet, the error says how to create it, which `punkdata.snapshots` cannot know.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)(?:in|ec|r|our)?s?", text.strip().lower())
+    from punkdata.snapshots.reader import resolve_snapshot
+    from punkdata.snapshots.versions import NoSnapshotError
+
+    try:
+        return resolve_snapshot(root, name)
+    except NoSnapshotError as error:
+        raise NoSnapshotError(error.message, hint=suggest_first_snapshot(root)) from None
+
+
+def suggest_first_snapshot(root: Path) -> str:
+    """Return the commands that create the first snapshot of a root."""
+    from punkdata.sources.find_recording import list_finished, suggest_fetch
+
+    build = f"punkdata build-dataset{root_option(root)}"
+    if list_finished(root):
+        return f"create one with: {build}"
+    return f"{suggest_fetch(root)} && {build}"
+
+
+def parse_duration(text: str, option: str) -> float:
+    """Return the seconds in "15m", "90s", "1.5h" or "20", which has no unit and is in minutes."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?(s|m|min|h)?", text.strip())
     if match is None:
         raise UsageError(
             f"{option} {text!r} is not a duration; write, for example, 15m, 90s, 1h or 0"
         )
-    return float(match[1]) * {"s": 1, "m": 60, "": 60, "h": 3600}[match[2]]
+    return float(match[1]) * {"s": 1, "h": 3600}.get(match[2], 60)

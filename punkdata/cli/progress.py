@@ -14,7 +14,7 @@ from rich.progress import BarColumn, ProgressColumn, Task, TaskID, TextColumn
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
-from punkdata.cli.console import ErrorConsole, write_error_line
+from punkdata.cli.console import ErrorConsole, say
 from punkdata.progress import Progress
 
 PLAIN_INTERVAL_S = 5.0
@@ -81,7 +81,7 @@ class PlainProgress:
         remaining_s = (total - done) / speed if total and speed else None
         counts = format_counts(done, total, self.unit, speed, remaining_s)
         line = " · ".join(filter(None, [f"{self.label}: {counts}", note]))
-        write_error_line(line)
+        say(line)
 
 
 class _Counts(ProgressColumn):

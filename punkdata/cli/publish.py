@@ -8,9 +8,8 @@ from typing import Annotated, Literal
 import typer
 
 from punkdata.cli import console
-from punkdata.cli.options import ROOT, Json, Root
+from punkdata.cli.options import ROOT, Json, Root, SnapshotOption, open_snapshot_argument
 from punkdata.cli.progress import progress_bar
-from punkdata.cli.snapshot_argument import open_snapshot_argument
 from punkdata.errors import DataError, UsageError
 from punkdata.files import parse_root_url, redact_url, shell_quote
 
@@ -27,9 +26,7 @@ def publish(
             metavar="URL", help="Target, for example s3://bucket/punks, gs://…, file:///…"
         ),
     ],
-    version: Annotated[
-        str, typer.Option("--version", help='Name or folder of a snapshot, or "latest".')
-    ] = "latest",
+    version: SnapshotOption = "latest",
     force: Annotated[
         bool,
         typer.Option(
@@ -45,10 +42,9 @@ def publish(
 
     target_url = parse_root_url(url)
     if not target_url:
+        path = Path(redact_url(url)).absolute()
         raise UsageError(
-            f"{redact_url(url)} is not a URL",
-            hint="for a folder: "
-            + shell_quote(f"file://{Path(redact_url(url)).absolute().as_posix()}"),
+            f"{redact_url(url)} is not a URL", hint=f"for a folder: {shell_quote(path.as_uri())}"
         )
     snapshot = open_snapshot_argument(root, version)
     if damage := find_damaged_files(snapshot):
@@ -60,18 +56,18 @@ def publish(
         target, created, latest = publish_snapshot(
             snapshot.path, snapshot.manifest, target_url, progress, force=force
         )
+    is_latest = latest == snapshot.version
     if as_json:
-        facts = {"url": redact_url(target), "version": snapshot.version}
-        console.emit_json({**facts, "created": created, "latest": latest == snapshot.version})
+        facts = {"url": redact_url(target), "version": snapshot.version, "created": created}
+        console.emit_json(facts | {"latest": is_latest})
         return
     console.emit(redact_url(target))
     size = sum(entry.bytes for entry in snapshot.manifest.files)
-    done = f"uploaded {size / 1e6:.1f} MB" if created else "already published: nothing uploaded"
-    is_latest, latest = latest == snapshot.version, latest or "unset"
-    console.say(f"{done}{'' if is_latest else f'; the latest version there is {latest}'}")
-    console.say(
-        f"next: punkdata info {shell_quote(redact_url(target_url if is_latest else target))}"
-    )
+    console.say(f"uploaded {size / 1e6:.1f} MB" if created else "nothing new to upload")
+    if not is_latest:
+        console.say(f"the latest version there is {latest or 'unset'}")
+    readable_url = target_url if is_latest else target
+    console.say(f"next: punkdata info {shell_quote(redact_url(readable_url))}")
 
 
 export_app = console.make_app("Write a snapshot as a folder of image files.")
@@ -91,9 +87,7 @@ def imagefolder(
     out: Annotated[
         Path, typer.Argument(metavar="OUT", help="Folder to create; it must not exist yet.")
     ],
-    version: Annotated[
-        str, typer.Option("--version", help='Name, folder or URL of a snapshot, or "latest".')
-    ] = "latest",
+    version: SnapshotOption = "latest",
     root: Root = ROOT,
     split_scheme: Annotated[
         Literal["default", "by_id"],
@@ -119,9 +113,7 @@ def imagefolder(
     snapshot = open_snapshot_argument(root, version)
     with progress_bar("writing", "images") as progress:
         export_imagefolder(
-            snapshot,
-            out,
-            progress,
+            *(snapshot, out, progress),
             split_scheme=split_scheme,
             scale=scale,
             background=background,

@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from punkdata.cli import console
-from punkdata.cli.options import ROOT, Json, LocalRoot, Root, VersionArgument
-from punkdata.cli.snapshot_argument import open_snapshot_argument, suggest_first_snapshot
+from punkdata.cli.options import (
+    ROOT,
+    Json,
+    LocalRoot,
+    Root,
+    SnapshotArgument,
+    open_snapshot_argument,
+    suggest_first_snapshot,
+)
 from punkdata.errors import DifferenceError
 from punkdata.files import redact_url
+from punkdata.report import Report, Row
 
 if TYPE_CHECKING:
+    from punkdata.snapshots.diff import SnapshotDiff
     from punkdata.snapshots.reader import Snapshot
 
 INFO_EXAMPLES = "Example: punkdata info --json"
@@ -24,55 +33,49 @@ DIFF_EXAMPLES = (
 
 
 def info(
-    version: VersionArgument = "latest",
+    version: SnapshotArgument = "latest",
     root: Root = ROOT,
     as_json: Json = False,
 ) -> None:
     """Show a summary of a snapshot."""
     snapshot = open_snapshot_argument(root, version)
-    if as_json:
-        size = sum(entry.bytes for entry in snapshot.manifest.files)
-        facts = {"path": str(snapshot.path), "bytes": size}
-        console.emit_json(facts | snapshot.manifest.model_dump(mode="json"))
-        return
-    for name, text in _summary(snapshot).items():
-        console.emit(f"{name:15}{text}")
+    size = sum(entry.bytes for entry in snapshot.manifest.files)
+    data = {"path": str(snapshot.path), "bytes": size} | snapshot.manifest.model_dump(mode="json")
+    console.emit_report(Report(_summarize(snapshot, size), data=data), as_json=as_json)
 
 
-def _summary(snapshot: Snapshot) -> dict[str, str]:
+def _summarize(snapshot: Snapshot, size: int) -> list[Row]:
     from punkdata.traits import TYPES
 
-    manifest = snapshot.manifest
-    size = sum(entry.bytes for entry in manifest.files)
-    accessories = [(n, name) for name, n in manifest.labels.items() if name not in TYPES and n]
-    accessories.sort()
-    sales = "unknown; this source has no sales"
-    if manifest.sales is not None:
-        first, last = manifest.sales.first_sold_at or "", manifest.sales.last_sold_at or ""
-        sales = f"{manifest.sales.count:,}" + (f", {first[:10]} to {last[:10]}" if first else "")
-    address = f" at {manifest.base_url}" if manifest.base_url else ""
+    manifest, sales = snapshot.manifest, snapshot.manifest.sales
+    source = manifest.source + (f" at {manifest.base_url}" if manifest.base_url else "")
     limit = f", a sample (--limit {manifest.limit})" if manifest.limit else ""
-    lines = {
+    counts = [(name, n) for name, n in manifest.labels.items() if n and name not in TYPES]
+    counts.sort(key=lambda item: (item[1], item[0]))
+    sold = "unknown; this source has no sales"
+    if sales is not None:
+        sold = f"{sales.count:,}"
+        if sales.first_sold_at and sales.last_sold_at:
+            sold += f", {sales.first_sold_at[:10]} to {sales.last_sold_at[:10]}"
+    facts = {
         "snapshot": manifest.version,
-        **({"url": redact_url(snapshot.remote.url)} if snapshot.remote else {}),
+        "url": redact_url(snapshot.remote.url) if snapshot.remote else None,
         "path": str(snapshot.path),
-        "created": f"{manifest.created_at} by {manifest.created_by} from {manifest.source}"
-        f"{address}",
+        "created": f"{manifest.created_at} by {manifest.created_by} from {source}",
         "status": f"{manifest.status}, {manifest.punks:,} of {manifest.expected:,} punks{limit}",
-        "types": ", ".join(f"{name} {manifest.labels[name]:,}" for name in TYPES),
-        "accessories": f"{len(accessories)}; rarest: {_format_counts(accessories[:3])}; most "
-        f"common: {_format_counts(accessories[:-4:-1])}",
+        "types": _format_counts({name: manifest.labels[name] for name in TYPES}),
+        "accessories": f"{len(counts)}; rarest: {_format_counts(dict(counts[:3]))}; "
+        f"most common: {_format_counts(dict(counts[:-4:-1]))}",
         "per punk": ", ".join(f"{k}: {n:,}" for k, n in manifest.accessories_per_punk.items()),
-        "sales": sales,
+        "sales": sold,
         "size": f"{size / 1e6:.1f} MB in {len(manifest.files)} files",
     }
-    for scheme, counts in manifest.splits.items():
-        lines[f"split {scheme}"] = ", ".join(f"{split} {n:,}" for split, n in counts.items())
-    return lines
+    facts |= {f"split {name}": _format_counts(sizes) for name, sizes in manifest.splits.items()}
+    return [Row(name, text) for name, text in facts.items() if text is not None]
 
 
-def _format_counts(pairs: list[tuple[int, str]]) -> str:
-    return ", ".join(f"{name} {n:,}" for n, name in pairs)
+def _format_counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {n:,}" for name, n in counts.items())
 
 
 def list_snapshots(root: LocalRoot = ROOT, as_json: Json = False) -> None:
@@ -81,36 +84,25 @@ def list_snapshots(root: LocalRoot = ROOT, as_json: Json = False) -> None:
     from punkdata.snapshots.versions import get_latest_version, no_snapshot_error
 
     latest = get_latest_version(root)
-    snapshots = reader.list_snapshots(root)
-    if as_json:
-        console.emit_json([_facts(snapshot, latest) for snapshot in snapshots])
-        return
-    if not snapshots:
-        console.warn(f"{no_snapshot_error(root).message}; {suggest_first_snapshot(root)}")
-    for snapshot in snapshots:
-        manifest = snapshot.manifest
-        state = manifest.status if manifest.limit is None else "sample"
-        sales = "no prices" if manifest.sales is None else f"{manifest.sales.count:,} sales"
-        mark = "latest" if snapshot.version == latest else ""
-        console.emit(
-            f"{snapshot.version}  {manifest.created_at}  {manifest.source:10}  "
-            f"{manifest.punks:>6,} punks  {sales:>13}  {state:9} {mark}".rstrip()
+    rows, data = [], []
+    for snapshot in reader.list_snapshots(root):
+        manifest, is_latest = snapshot.manifest, snapshot.version == latest
+        num_sales = None if manifest.sales is None else manifest.sales.count
+        values = (
+            manifest.created_at,
+            manifest.source,
+            f"{manifest.punks:,} punks",
+            "no prices" if num_sales is None else f"{num_sales:,} sales",
+            manifest.status if manifest.limit is None else "sample",
         )
-
-
-def _facts(snapshot: Snapshot, latest: str | None) -> dict[str, object]:
-    manifest = snapshot.manifest
-    return {
-        "version": snapshot.version,
-        "latest": snapshot.version == latest,
-        "status": manifest.status,
-        "punks": manifest.punks,
-        "limit": manifest.limit,
-        "sales": manifest.sales and manifest.sales.count,
-        "source": manifest.source,
-        "created_at": manifest.created_at,
-        "path": str(snapshot.path),
-    }
+        rows.append(Row(snapshot.version, values, "latest" if is_latest else ""))
+        fields = {"version", "status", "punks", "limit", "source", "created_at"}
+        facts = {"latest": is_latest, "sales": num_sales, "path": str(snapshot.path)}
+        data.append(manifest.model_dump(include=fields) | facts)
+    if rows or as_json:
+        console.emit_report(Report(rows, data=data), as_json=as_json)
+    else:
+        console.warn(f"{no_snapshot_error(root).message}; {suggest_first_snapshot(root)}")
 
 
 def diff(
@@ -131,22 +123,26 @@ def diff(
 
     old, new = open_snapshot_argument(root, before), open_snapshot_argument(root, after)
     found = compare_snapshots(old, new)
-    if as_json:
-        console.emit_json({"a": old.version, "b": new.version, "differ": bool(found)} | vars(found))
-    else:
-        added, removed = _format_ids(found.added), _format_ids(found.removed)
-        console.emit(f"{'punks':20}{added} added, {removed} removed")
-        console.emit(f"{'sales':20}{found.sales_added:,} added, {found.sales_removed:,} removed")
-        for name, rows in found.changed.items():
-            console.emit(f"{name:20}{_format_ids(list(rows))} changed")
-            for punk_id, (was, now) in list(rows.items())[:3]:
-                console.emit(f"{'':20}  {punk_id}: {_shorten(was)} -> {_shorten(now)}")
-        for text in found.schema:
-            console.emit(f"{'schema':20}{text}")
-        if not (found and exit_code):
-            console.say("the snapshots differ" if found else "no differences")
+    data = {"a": old.version, "b": new.version, "differ": bool(found)} | vars(found)
+    console.emit_report(Report(_differences(found), data=data), as_json=as_json)
     if found and exit_code:
         raise DifferenceError(f"{old.version} and {new.version} differ")
+    if not as_json:
+        console.say("the snapshots differ" if found else "no differences")
+
+
+def _differences(found: SnapshotDiff) -> list[Row]:
+    """Return what differs, with the first three changes of each column."""
+    added, removed = _format_ids(found.added), _format_ids(found.removed)
+    rows = [
+        Row("punks", f"{added} added, {removed} removed"),
+        Row("sales", f"{found.sales_added:,} added, {found.sales_removed:,} removed"),
+    ]
+    for name, changes in found.changed.items():
+        rows.append(Row(name, f"{_format_ids(list(changes))} changed"))
+        for punk_id, (was, now) in list(changes.items())[:3]:
+            rows.append(Row("", f"  {punk_id}: {_shorten(was)} -> {_shorten(now)}"))
+    return [*rows, *(Row("schema", text) for text in found.schema)]
 
 
 def _format_ids(ids: list[int]) -> str:

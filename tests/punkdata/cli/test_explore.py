@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import webbrowser
 from pathlib import Path
 
@@ -79,3 +80,22 @@ def test_unknown_plot_name_lists_the_valid_ones(capsys: Capture) -> None:
 
 def test_plot_names_in_the_help_are_complete() -> None:
     assert tuple(PLOTS) == PLOT_NAMES
+
+
+def test_audit_prints_summary_and_saves_images(
+    built_root: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    assert run("audit", "--root", built_root, "--out", tmp_path / "new") == 0
+    out, err = capsys.readouterr()
+    assert "of 60 images are identical" in out
+    assert "only 60 punks" in err
+    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["layers.png", "occluded.png"]
+
+
+def test_audit_prints_json(built_root: Path, capsys: Capture) -> None:
+    assert run("audit", "--root", built_root, "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["punks"] == 60
+    assert result.keys() == {"version", "punks", "mismatched", "labels", "hidden"}
+    for label in result["labels"]:
+        assert label.keys() == {"label", "punks", "hidden", "undecidable"}

@@ -94,7 +94,7 @@ def test_sample_does_not_replace_the_latest_snapshot(root: Path, capsys: Capture
     assert f"next: punkdata verify {sample} --root {root}" in err
     assert run("verify", sample, "--root", root) == 0
     note = "not checked: not the full collection (sample, 5 of 5 punks)"
-    assert f"--   known totals   {note}" in capsys.readouterr().out
+    assert f"--   known totals  {note}" in capsys.readouterr().out
     assert run("verify", out.strip()) == 0
     assert run("list", "--root", root) == 0
     assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()[-2:]] == [

@@ -98,7 +98,6 @@ def test_interactive_user_is_asked_before_a_key_is_created(
     answer: bool,
 ) -> None:
     remove_key(monkeypatch)
-    monkeypatch.setattr(console, "is_interactive", lambda: True)
     monkeypatch.setattr(console, "confirm", lambda question: answer)
     assert run("fetch", "--limit", 2, "--root", root) == (0 if answer else 3)
     assert len(server.requests_to("/auth/keys")) == answer
