@@ -14,12 +14,7 @@ from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS, TYPES
 from punkmodels.classifier.networks import Classifier, LinearPixels, PublishedCNN, PunkCNN
 from punkmodels.data.palette import NUM_PIXELS
-from punkmodels.training.checkpoint import (
-    CheckpointMetadata,
-    load_checkpoint,
-    read_tensors,
-    strip_prefix,
-)
+from punkmodels.training.checkpoint import load_checkpoint
 from punkmodels.training.pretrained import (
     WEIGHTS_FILE,
     Count,
@@ -27,6 +22,7 @@ from punkmodels.training.pretrained import (
     Fraction,
     SavedRun,
     export_model,
+    load_weights,
     read_run_config,
     restore_model,
 )
@@ -157,17 +153,6 @@ def build_model(
     return Classifier(network, pairs)
 
 
-class ClassifierMetadata(CheckpointMetadata):
-    """The JSON file of a classifier's checkpoint."""
-
-    epoch: int = Field(ge=0)
-    """Index of the last completed epoch, counted from 0."""
-    best_epoch: int = Field(ge=0)
-    """Index of the epoch with the lowest validation loss; its averaged weights are best.*."""
-    best_val_loss: float
-    """Validation loss of that epoch."""
-
-
 class _TrainingStatus(BaseModel):
     """The section `trained` of config.json, in a folder of exported weights."""
 
@@ -204,11 +189,7 @@ def load_classifier(run: Path, device: torch.device) -> Classifier:
         DataError: The folder has no weights, they are damaged, or belong to another model.
     """
     config = read_classifier_config(run).options
-    file = run / WEIGHTS_FILE
-    if file.exists():
-        tensors = read_tensors(file)
-    else:
-        tensors = strip_prefix("best", load_checkpoint(run, ClassifierMetadata)[0])
+    tensors = load_weights(run, "best")
     pairs = tensors.get("pairs")
     if pairs is None or not _is_pair_table(pairs):
         raise DataError(f"the weights of {run} have no valid table of colors per position")
@@ -233,8 +214,8 @@ def read_training_status(run: Path) -> tuple[int, bool]:
     if (run / WEIGHTS_FILE).exists():
         trained = read_classifier_config(run).trained
         return trained.epochs, trained.finished
-    _, metadata = load_checkpoint(run, ClassifierMetadata)
-    return metadata.epoch + 1, metadata.finished
+    state = load_checkpoint(run)
+    return state["epoch"], state["finished"]
 
 
 def export_classifier(run: Path, out: Path) -> None:

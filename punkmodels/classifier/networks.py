@@ -17,7 +17,6 @@ from torch.nn import functional as F
 from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS, TYPES
 from punkmodels.data.palette import NUM_PIXELS
-from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup
 
 BACKGROUND_RGB = (0x63, 0x85, 0x96)
 """Background on which `PublishedCNN` composites the sprites."""
@@ -69,23 +68,6 @@ class Classifier(nn.Module):
         return (self.pair_numbers(indices) == 0).sum(dim=1)
 
 
-class Dropout(nn.Dropout):
-    """Dropout for data-parallel training.
-
-    Each process generates the mask of the global batch and uses its own rows, so that the masks
-    do not depend on the number of processes.
-    """
-
-    process_group: ProcessGroup = SINGLE_PROCESS
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        if not self.training or not self.p:
-            return features
-        n, *rest = features.shape
-        noise = torch.rand(n * self.process_group.world_size, *rest, device=features.device)
-        return features * (self.process_group.local_shard(noise) >= self.p) / (1 - self.p)
-
-
 class PunkCNN(nn.Module):
     """Three convolutions and a fully connected layer, from palette indices to logits.
 
@@ -124,7 +106,7 @@ class PunkCNN(nn.Module):
             nn.Flatten(),
             nn.Linear(2 * width * 6 * 6, hidden),
             nn.ReLU(),
-            Dropout(dropout),
+            nn.Dropout(dropout),
         )
         self.head = nn.Linear(hidden, num_outputs)
         self.skip = (
@@ -207,7 +189,7 @@ class PublishedCNN(nn.Module):
             ),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
-            Dropout(dropout),
+            nn.Dropout(dropout),
         )
         self.head = nn.Linear(channels[-1], num_outputs)
 

@@ -36,7 +36,7 @@ def classification_loss(
     return F.binary_cross_entropy_with_logits(logits, labels)
 
 
-def augment(images: torch.Tensor, pixel_noise: float, generator: torch.Generator) -> torch.Tensor:
+def augment(images: torch.Tensor, pixel_noise: float) -> torch.Tensor:
     """Replace a fraction of the pixels by those of another image at the same position.
 
     Colors, positions and orientation are kept, because labels depend on all three: shifting the
@@ -45,13 +45,12 @@ def augment(images: torch.Tensor, pixel_noise: float, generator: torch.Generator
     Args:
         images: Palette indices, uint8 (N, 24, 24).
         pixel_noise: Probability that a pixel is replaced.
-        generator: Random number generator on the device of the images.
 
     Returns:
         uint8 (N, 24, 24).
     """
-    other = torch.randperm(len(images), generator=generator, device=images.device)
-    noise = torch.rand(images.shape, generator=generator, device=images.device)
+    other = torch.randperm(len(images), device=images.device)
+    noise = torch.rand(images.shape, device=images.device)
     return torch.where(noise < pixel_noise, images[other], images)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from punkdata.errors import DataError, UsageError
 from punkmodels.classifier.config import ClassifierConfig, SavedClassifier
 from punkmodels.classifier.objective import target_labels
+from punkmodels.data.palette import build_pair_table
 from punkmodels.data.splits import SplitTensors, load_split, sampling_weights
 from punkmodels.data.synthetic_examples import EXAMPLES_FILE, Examples, load_examples
 
@@ -33,13 +33,8 @@ class TrainData:
     """Palette indices of the validation split, uint8 (M, 24, 24)."""
     val_labels: torch.Tensor
     """Labels of the validation split, float32 (M, num_outputs)."""
-    batch_size: int
-    """Number of images in a batch, of all processes together."""
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Number of batches in an epoch."""
-        return math.ceil(len(self.images) / self.batch_size)
+    pairs: torch.Tensor
+    """See `build_pair_table`, of the real punks."""
 
 
 def load_splits(
@@ -114,5 +109,5 @@ def move_to_device(
         sampling_weights(labels, config.class_balance),
         val.images.to(device),
         target_labels(val, config).to(device),
-        config.batch_size,
+        build_pair_table(train.images),
     )

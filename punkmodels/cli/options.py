@@ -18,7 +18,7 @@ from punkdata.progress import Progress
 from punkmodels.training.run_dir import list_runs
 
 if TYPE_CHECKING:
-    from punkmodels.training.distributed import ProcessGroup
+    from punkmodels.training.legacy_distributed import ProcessGroup
 
 
 class Preset(StrEnum):
@@ -93,9 +93,11 @@ def training_session() -> Iterator[tuple[ProcessGroup, Progress, Callable[[str],
 
     On ranks other than 0, the callbacks do nothing.
     """
-    from punkmodels.training.distributed import init_process_group
+    from punkmodels.training.distributed import get_rank, get_world_size, init_process_group
+    from punkmodels.training.legacy_distributed import ProcessGroup
 
-    with init_process_group() as process_group:
+    with init_process_group():
+        process_group = ProcessGroup(get_rank(), get_world_size())
         if not process_group.is_main:
             yield process_group, lambda done, total, note="": None, lambda text: None
             return

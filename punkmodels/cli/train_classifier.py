@@ -157,7 +157,6 @@ def train_classifier(
             progress=progress,
             log=log,
             generate_examples=examples_from_config,
-            process_group=process_group,
         )
     if not process_group.is_main:
         return

@@ -162,7 +162,7 @@ def train_dcgan(
     """Train a GAN that generates punks or other small images."""
     from punkmodels.gan import train as training
     from punkmodels.gan.config import make_config
-    from punkmodels.training.distributed import launched_world_size
+    from punkmodels.training.legacy_distributed import launched_world_size
 
     resumed = find_run(runs, resume, task="dcgan") if resume else None
     config = config_from_options(

@@ -15,10 +15,9 @@ from punkmodels.data.palette import NUM_PIXELS
 from punkmodels.gan.conditioning import Conditional, ConditionSpec
 from punkmodels.gan.mlp import AnyGenerator, MLPGenerator
 from punkmodels.gan.networks import ConditionComposition, Generator
-from punkmodels.training.checkpoint import (
+from punkmodels.training.legacy_checkpoint import (
     CheckpointMetadata,
     load_checkpoint,
-    read_tensors,
     strip_prefix,
 )
 from punkmodels.training.pretrained import (
@@ -29,6 +28,7 @@ from punkmodels.training.pretrained import (
     SavedRun,
     export_model,
     read_run_config,
+    read_tensors,
     restore_model,
 )
 from punkmodels.training.run_dir import read_config

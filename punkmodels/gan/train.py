@@ -36,16 +36,16 @@ from punkmodels.gan.trainer.step import (
     sample_and_step,
 )
 from punkmodels.gan.training_images import TrainingImages, from_image_dir, from_split
-from punkmodels.training.checkpoint import (
+from punkmodels.training.checkpoint import parse_step
+from punkmodels.training.cuda_graph import CapturedStep
+from punkmodels.training.device import choose_precision_and_threads, pick_device
+from punkmodels.training.legacy_checkpoint import (
     CheckpointMetadata,
     has_checkpoint,
     load_checkpoint,
-    parse_step,
     save_checkpoint,
 )
-from punkmodels.training.cuda_graph import CapturedStep
-from punkmodels.training.device import choose_precision_and_threads, pick_device
-from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup
+from punkmodels.training.legacy_distributed import SINGLE_PROCESS, ProcessGroup
 from punkmodels.training.loggers import check_logger, open_logger
 from punkmodels.training.pretrained import check_resumable, describe_run
 from punkmodels.training.run_dir import (
@@ -124,9 +124,8 @@ def train_dcgan(  # noqa: PLR0913  # these are the options of the command
     use_bf16, choices = choose_precision_and_threads(
         trial,
         device,
-        threads or process_group.threads_per_process,
+        threads,
         (saved.device.threads, saved.device.bf16) if saved else None,
-        process_group,
     )
     reason += choices
     trial.state = None  # Free its memory.

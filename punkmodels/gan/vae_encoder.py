@@ -17,7 +17,7 @@ from torch import nn
 from punkmodels.gan.layers import GhostBatchNorm, build_mlp, concat_condition
 from punkmodels.gan.networks import Generator
 from punkmodels.gan.palette_head import PaletteHead
-from punkmodels.training.distributed import RandomStream
+from punkmodels.training.legacy_distributed import RandomStream
 
 
 class Encoder(nn.Module):

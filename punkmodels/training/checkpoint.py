@@ -1,151 +1,115 @@
-"""Checkpoints: tensors as safetensors, all other state as JSON. Nothing is pickled.
+"""Checkpoints: the nested state dict of a training run, in one file written by `torch.save`.
 
-    checkpoints/step_000500.safetensors   model.*, ema.*, best.* and
-                                          optimizer.<parameter>.<state>
-    checkpoints/step_000500.json          step, epoch, and other state of the loop
+    checkpoints/step_000500.pt    networks, optimizers, random generators and counters
 
-The JSON file is written first, and both files are renamed into place. A checkpoint whose
-safetensors file exists is therefore complete.
+Files are read with `weights_only=True`, which builds tensors, numbers, strings, lists and
+dictionaries only, so a file from elsewhere cannot execute code.
 """
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Protocol
 
 import torch
-from pydantic import BaseModel, Field, ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 
 from punkdata.errors import DataError
 from punkdata.files import translate_os_errors, write_atomic
-from punkmodels.training.run_dir import RESTORE_HINT, write_json
+from punkmodels.training.run_dir import RESTORE_HINT
 
-Tensors = dict[str, torch.Tensor]
-
-
-class CheckpointMetadata(BaseModel):
-    """The JSON file of a checkpoint; models add fields in subclasses."""
-
-    step: int = Field(ge=0)
-    """Number of optimizer steps so far."""
-    finished: bool
-    """Whether training is complete."""
+State = dict[str, Any]
+"""Nested dictionary of tensors and plain values; `step` is the number of optimizer steps."""
 
 
-Metadata = TypeVar("Metadata", bound=CheckpointMetadata)
+class TrainingState(Protocol):
+    """The state of a training run, as far as a checkpoint stores it."""
+
+    def state_dict(self) -> State: ...
+
+    def load_state_dict(self, state: State) -> None: ...
 
 
-def save_checkpoint(run: Path, tensors: Tensors, metadata: CheckpointMetadata) -> Path:
-    """Write a checkpoint, then delete older ones. Returns the path of the safetensors file.
+def save_checkpoint(run: Path, state: State) -> Path:
+    """Write a checkpoint atomically, then delete older ones, and return its path.
 
-    Raises:
-        StorageError: The disk is full or not writable; the previous checkpoint is still there.
+    Raises StorageError if the disk is full or not writable; the previous checkpoint is still there.
     """
     folder = run / "checkpoints"
-    path = folder / f"step_{metadata.step:06d}.safetensors"
-    with translate_os_errors(path):
-        write_json(path.with_suffix(".json"), metadata.model_dump())
-        write_tensors(path, tensors)
-        for older in folder.glob("step_*"):
-            if older.stem != path.stem:
+    path = folder / f"step_{state['step']:06d}.pt"
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_atomic(path, buffer.getvalue())
+    with translate_os_errors(folder):
+        for older in folder.glob("step_*.pt"):
+            if older != path:
                 older.unlink()
     return path
 
 
-def load_checkpoint(run: Path, kind: type[Metadata]) -> tuple[Tensors, Metadata]:
+def has_checkpoint(run: Path) -> bool:
+    return any((run / "checkpoints").glob("step_*.pt"))
+
+
+def load_checkpoint(run: Path) -> State:
     """Load the newest checkpoint of a run, with its tensors on the CPU.
 
-    Args:
-        run: The run folder.
-        kind: The class of the metadata.
-
-    Raises:
-        DataError: There is no checkpoint, or it is damaged.
+    Raises DataError if there is none, or if it is damaged, no checkpoint, or not finite.
     """
-    files = sorted((run / "checkpoints").glob("step_*.safetensors"), key=parse_step)
+    files = sorted((run / "checkpoints").glob("step_*.pt"), key=parse_step)
     if not files:
         raise DataError(f"{run} has no checkpoint", hint="train again: punkmodels train")
-    json_file = files[-1].with_suffix(".json")
     try:
-        metadata = kind.model_validate_json(json_file.read_bytes())
-    except OSError as error:
-        raise DataError(f"{json_file} cannot be read ({error.strerror})") from None
-    except ValidationError:
-        raise DataError(f"{json_file} is damaged", hint=RESTORE_HINT) from None
-    return read_tensors(files[-1]), metadata
+        state = torch.load(files[-1], map_location="cpu", weights_only=True)
+    except Exception:  # noqa: BLE001  # torch raises many types for damaged and for hostile files
+        raise DataError(f"{files[-1]} is damaged or no checkpoint", hint=RESTORE_HINT) from None
+    if not isinstance(state, dict) or not isinstance(state.get("step"), int):
+        raise DataError(f"{files[-1]} is no checkpoint of punkmodels", hint=RESTORE_HINT)
+    if not all(tensor.isfinite().all() for tensor in _tensors(state)):
+        raise DataError(f"{files[-1]} contains NaN or infinite values", hint=RESTORE_HINT)
+    return state
 
 
-def has_checkpoint(run: Path) -> bool:
-    return any((run / "checkpoints").glob("step_*.safetensors"))
+def restore_checkpoint(run: Path, state: TrainingState) -> None:
+    """Load the newest checkpoint of a run into a training state.
+
+    Raises DataError as `load_checkpoint` does, and if the checkpoint does not match the state.
+    """
+    saved = load_checkpoint(run)
+    try:
+        state.load_state_dict(saved)
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError):
+        raise DataError(
+            f"the checkpoint of {run} does not match the network that its config.json describes",
+            hint=RESTORE_HINT,
+        ) from None
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, saved: State) -> None:
+    """Load the `state_dict` of an Adam or AdamW optimizer, for a method `load_state_dict`.
+
+    Hyperparameters, such as the learning rate, keep their current values. Raises ValueError if the
+    state does not match the parameters; an optimizer that has taken no step has none.
+    """
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": saved["state"], "param_groups": groups})
+    for parameter, values in optimizer.state.items():
+        shapes = {name: tuple(tensor.shape) for name, tensor in values.items()}
+        expected = tuple(parameter.shape)
+        if shapes != {"step": (), "exp_avg": expected, "exp_avg_sq": expected}:
+            raise ValueError("the state of the optimizer does not match its parameters")
 
 
 def parse_step(path: Path) -> int:
-    """Return the step in a file name such as step_000500.safetensors, or -1 if it has none."""
+    """Return the step in a file name such as step_000500.pt, or -1 if it has none."""
     digits = path.stem.removeprefix("step_")
     return int(digits) if digits.isdecimal() else -1
 
 
-def write_tensors(path: Path, tensors: Tensors) -> None:
-    """Write tensors atomically to a safetensors file.
-
-    Raises:
-        StorageError: The disk is full or not writable.
-    """
-    # safetensors refuses tensors that share memory or are not contiguous.
-    copies = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
-    write_atomic(path, save(copies))
-
-
-def read_tensors(path: Path) -> Tensors:
-    """Read a safetensors file.
-
-    Raises:
-        DataError: The file is missing or damaged.
-    """
-    try:
-        return load_file(path)
-    except (OSError, ValueError, SafetensorError) as error:
-        raise DataError(f"{path} is damaged ({error})", hint=RESTORE_HINT) from None
-
-
-def add_prefix(prefix: str, tensors: Tensors) -> Tensors:
-    """Return the tensors with "<prefix>." in front of their names."""
-    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
-
-
-def strip_prefix(prefix: str, tensors: Tensors) -> Tensors:
-    """Return the tensors whose names start with "<prefix>.", without that prefix."""
-    start = f"{prefix}."
-    return {name[len(start) :]: t for name, t in tensors.items() if name.startswith(start)}
-
-
-def flatten_optimizer_state(optimizer: torch.optim.Optimizer) -> Tensors:
-    """Return the state of an optimizer as {"<parameter>.<state>": tensor}."""
-    state = optimizer.state_dict()["state"]
-    return {f"{i}.{key}": value for i, values in state.items() for key, value in values.items()}
-
-
-def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
-    """Load the state that `flatten_optimizer_state` returned.
-
-    Hyperparameters, such as the learning rate, are not changed.
-
-    Raises:
-        DataError: The tensors are not the state of an Adam optimizer with these parameters.
-    """
-    if set(tensors) != _adam_state_names(optimizer):
-        raise DataError("the optimizer state in the checkpoint does not match the network")
-    state: dict[int, Tensors] = {}
-    for name, tensor in tensors.items():
-        parameter, key = name.split(".", 1)
-        state.setdefault(int(parameter), {})[key] = tensor
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
-
-
-def _adam_state_names(optimizer: torch.optim.Optimizer) -> set[str]:
-    """Return the names that `flatten_optimizer_state` gives the state of Adam and AdamW."""
-    n = sum(len(group["params"]) for group in optimizer.param_groups)
-    return {f"{i}.{key}" for i in range(n) for key in ("step", "exp_avg", "exp_avg_sq")}
+def _tensors(value: Any) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _tensors(item)

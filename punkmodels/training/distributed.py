@@ -1,8 +1,8 @@
 """Data-parallel training in several processes, with averaged gradients.
 
-torchrun starts the processes and numbers them by rank. Each process holds the whole data set. All
-processes generate the random numbers of the global batch from the same seed, and each uses the rows
-of its own shard.
+torchrun starts the processes. Each holds the whole data set and samples its own part of every
+batch from its own random stream, as in NVIDIA's EDM (torch_utils/distributed.py). Outside of
+`init_process_group` there is a single process, and all functions work without communication.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import importlib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
@@ -22,125 +21,14 @@ from punkdata.errors import NetworkError
 Value = TypeVar("Value")
 
 
-@dataclass(frozen=True)
-class ProcessGroup:
-    """The processes that train a model together; a single process by default."""
-
-    rank: int = 0
-    """Number of this process, counted from 0."""
-    world_size: int = 1
-    """Number of processes."""
-
-    @property
-    def is_main(self) -> bool:
-        """Whether this is rank 0, the only process that writes files and logs."""
-        return self.rank == 0
-
-    @property
-    def threads_per_process(self) -> int | None:
-        """CPU threads of each process if several share a machine; None for a single process."""
-        if self.world_size == 1:
-            return None
-        return max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
-
-    def local_shard(self, rows: torch.Tensor) -> torch.Tensor:
-        """Return this process's rows of a global batch."""
-        shard_size = len(rows) // self.world_size
-        return rows[self.rank * shard_size : (self.rank + 1) * shard_size]
-
-    def all_reduce_mean(self, tensors: Iterable[torch.Tensor | None]) -> None:
-        """Replace each tensor by its mean over all processes, with a single all-reduce.
-
-        Args:
-            tensors: Floating-point tensors of the same type; None is skipped.
-
-        Raises:
-            NetworkError: Another process has ended.
-        """
-        present = [t for t in tensors if t is not None]
-        if self.world_size == 1:
-            return
-        flat = torch.cat([t.detach().flatten() for t in present])
-        try:
-            distributed.all_reduce(flat)
-        except RuntimeError:
-            raise _lost_process_error() from None
-        flat /= self.world_size
-        means = torch.split(flat, [t.numel() for t in present])
-        with torch.no_grad():
-            for tensor, mean in zip(present, means, strict=True):
-                tensor.copy_(mean.view_as(tensor))
-
-    def broadcast(self, value: Value) -> Value:
-        """Return the value that rank 0 passed.
-
-        Raises:
-            NetworkError: Another process has ended.
-        """
-        if self.world_size == 1:
-            return value
-        values = [value]
-        try:
-            distributed.broadcast_object_list(values)
-        except RuntimeError:
-            raise _lost_process_error() from None
-        return values[0]
-
-
-SINGLE_PROCESS = ProcessGroup()
-
-
-@dataclass(frozen=True)
-class RandomStream:
-    """Random numbers of the global batch, of which each process receives its own rows.
-
-    In all methods, `n` is the number of rows for one process.
-    """
-
-    generator: torch.Generator
-    """Generator with the same state in all processes."""
-    process_group: ProcessGroup = SINGLE_PROCESS
-
-    @property
-    def device(self) -> torch.device:
-        return self.generator.device
-
-    def normal(self, n: int, *shape: int) -> torch.Tensor:
-        """Return float32 (n, *shape) of the standard normal distribution."""
-        size = self._global_size(n, *shape)
-        return self._local(torch.randn(size, generator=self.generator, device=self.device))
-
-    def uniform(self, n: int, *shape: int) -> torch.Tensor:
-        """Return float32 (n, *shape), uniform in [0, 1)."""
-        size = self._global_size(n, *shape)
-        return self._local(torch.rand(size, generator=self.generator, device=self.device))
-
-    def integers(self, low: int, high: int, n: int, *shape: int) -> torch.Tensor:
-        """Return int64 (n, *shape), uniform in `low` to `high` - 1."""
-        size = self._global_size(n, *shape)
-        values = torch.randint(low, high, size, generator=self.generator, device=self.device)
-        return self._local(values)
-
-    def _global_size(self, n: int, *shape: int) -> tuple[int, ...]:
-        return (n * self.process_group.world_size, *shape)
-
-    def _local(self, rows: torch.Tensor) -> torch.Tensor:
-        return self.process_group.local_shard(rows)
-
-
-def launched_world_size() -> int:
-    """Return the number of processes that torchrun started, or 1 without torchrun."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
 @contextmanager
-def init_process_group() -> Iterator[ProcessGroup]:
-    """Join the processes that torchrun started, and leave them at the end.
+def init_process_group() -> Iterator[None]:
+    """Join the processes that torchrun started, if any, and leave them at the end.
 
-    Without torchrun, yields `SINGLE_PROCESS`. With GPUs, each process selects one of its own.
+    With GPUs, each process selects one of its own.
     """
-    if launched_world_size() == 1:
-        yield SINGLE_PROCESS
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
@@ -151,13 +39,76 @@ def init_process_group() -> Iterator[ProcessGroup]:
     importlib.import_module("torch.distributed.nn.functional")
     distributed.init_process_group()
     try:
-        yield ProcessGroup(distributed.get_rank(), distributed.get_world_size())
+        yield
     finally:
         distributed.destroy_process_group()
 
 
-def _lost_process_error() -> NetworkError:
-    return NetworkError(
-        "another process of this training run has ended",
-        hint="resume with the same command and --resume latest",
-    )
+def get_rank() -> int:
+    """Return the number of this process, counted from 0."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
+
+
+def get_world_size() -> int:
+    """Return the number of processes."""
+    return distributed.get_world_size() if distributed.is_initialized() else 1
+
+
+def is_main() -> bool:
+    """Return whether this is rank 0, the only process that writes files and prints."""
+    return get_rank() == 0
+
+
+def threads_per_process() -> int | None:
+    """Return the CPU threads of each process if several share a machine, or None for one."""
+    if get_world_size() == 1:
+        return None
+    return max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+
+
+def random_seed(seed: int, step: int = 0) -> int:
+    """Return a seed for `torch.Generator.manual_seed` that differs between ranks and steps.
+
+    Processes start with step 0. Where the state of a generator is not in the checkpoint, as that
+    of all ranks but 0, a resumed run continues with the seed of its step.
+    """
+    return seed + get_rank() + (step << 32)
+
+
+def all_reduce_mean(tensors: Iterable[torch.Tensor | None]) -> None:
+    """Replace each tensor by its mean over all processes, with a single all-reduce.
+
+    The tensors have one floating-point type; None is skipped. Raises NetworkError if another
+    process has ended.
+    """
+    if get_world_size() == 1:
+        return
+    present = [t for t in tensors if t is not None]
+    flat = torch.cat([t.detach().flatten() for t in present])
+    with _lost_processes_as_errors():
+        distributed.all_reduce(flat)
+    flat /= get_world_size()
+    means = torch.split(flat, [t.numel() for t in present])
+    with torch.no_grad():
+        for tensor, mean in zip(present, means, strict=True):
+            tensor.copy_(mean.view_as(tensor))
+
+
+def broadcast(value: Value) -> Value:
+    """Return the value that rank 0 passed. Raises NetworkError if another process has ended."""
+    values = [value]
+    if get_world_size() > 1:
+        with _lost_processes_as_errors():
+            distributed.broadcast_object_list(values)
+    return values[0]
+
+
+@contextmanager
+def _lost_processes_as_errors() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError:
+        raise NetworkError(
+            "another process of this training run has ended",
+            hint="resume with the same command and --resume latest",
+        ) from None

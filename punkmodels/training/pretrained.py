@@ -8,19 +8,22 @@ from typing import Annotated, Any, TypeVar
 
 import torch
 from pydantic import BaseModel, Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 from torch import nn
 
 from punkdata._version import __version__
 from punkdata.errors import DataError, UsageError
-from punkdata.files import translate_os_errors
-from punkmodels.training.checkpoint import write_tensors
-from punkmodels.training.run_dir import read_config, write_json
+from punkdata.files import translate_os_errors, write_atomic
+from punkmodels.training.checkpoint import load_checkpoint
+from punkmodels.training.run_dir import RESTORE_HINT, read_config, write_json
 
 # These bounds are checked when the config.json of a run is read.
 Count = Annotated[int, Field(ge=1, le=100_000)]
 Dim = Annotated[int, Field(ge=1, le=4096)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
+Tensors = dict[str, torch.Tensor]
 WEIGHTS_FILE = "model.safetensors"
 """File name of exported weights, in a folder with config.json."""
 
@@ -129,6 +132,20 @@ def check_resumable(run: Path) -> None:
         )
 
 
+def load_weights(run: Path, key: str) -> Tensors:
+    """Return exported weights, or the state dict `key` of a run's newest checkpoint.
+
+    Raises DataError if there are none, or if they are damaged.
+    """
+    file = run / WEIGHTS_FILE
+    if file.exists():
+        return read_tensors(file)
+    weights = load_checkpoint(run).get(key)
+    if not isinstance(weights, dict):
+        raise DataError(f"the checkpoint of {run} has no weights named {key}")
+    return weights
+
+
 def restore_model(run: Path, model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
     """Load tensors into a model.
 
@@ -168,3 +185,26 @@ def export_model(run: Path, model: nn.Module, trained: dict[str, Any], out: Path
         out.mkdir(parents=True, exist_ok=True)
         write_tensors(out / WEIGHTS_FILE, halved)
         write_json(out / "config.json", read_config(run) | {"trained": trained})
+
+
+def write_tensors(path: Path, tensors: Tensors) -> None:
+    """Write tensors atomically to a safetensors file.
+
+    Raises:
+        StorageError: The disk is full or not writable.
+    """
+    # safetensors refuses tensors that share memory or are not contiguous.
+    copies = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
+    write_atomic(path, save(copies))
+
+
+def read_tensors(path: Path) -> Tensors:
+    """Read a safetensors file.
+
+    Raises:
+        DataError: The file is missing or damaged.
+    """
+    try:
+        return load_file(path)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise DataError(f"{path} is damaged ({error})", hint=RESTORE_HINT) from None

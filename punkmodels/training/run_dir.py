@@ -86,7 +86,7 @@ def find_run(runs: Path, run: str, *, trained: bool = False, task: str | None = 
 
 
 def _find_latest(runs: Path, *, trained: bool, task: str | None) -> Path:
-    required = "checkpoints/*.safetensors" if trained else "config.json"
+    required = "checkpoints/step_*" if trained else "config.json"
     candidates = [p for p in list_runs(runs) if any(p.glob(required))]
     matches = [p for p in candidates if task in (None, read_config(p).get("task"))]
     if matches:

@@ -13,8 +13,7 @@ from punkdata.traits import ACCESSORIES, LABELS, TYPES
 from punkmodels.classifier.config import ClassifierConfig, build_model, make_config
 from punkmodels.data.palette import build_pair_table
 from punkmodels.data.splits import load_split
-from punkmodels.training.checkpoint import write_tensors
-from punkmodels.training.pretrained import WEIGHTS_FILE, describe_run
+from punkmodels.training.pretrained import WEIGHTS_FILE, describe_run, write_tensors
 from punkmodels.training.run_dir import write_json
 
 

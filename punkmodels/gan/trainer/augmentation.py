@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from punkmodels.training.distributed import RandomStream
+from punkmodels.training.legacy_distributed import RandomStream
 
 
 def augment(

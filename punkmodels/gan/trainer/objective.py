@@ -29,7 +29,7 @@ from punkmodels.gan.trainer.losses import (
 )
 from punkmodels.gan.training_images import to_signed
 from punkmodels.gan.vae_encoder import Encoder, encoder_loss
-from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup, RandomStream
+from punkmodels.training.legacy_distributed import SINGLE_PROCESS, ProcessGroup, RandomStream
 
 AnyDiscriminator = Discriminator | MLPDiscriminator
 

@@ -15,15 +15,14 @@ from punkmodels.gan.config import DcganConfig
 from punkmodels.gan.mlp import AnyGenerator
 from punkmodels.gan.trainer.objective import GANObjective, build_objective, set_norm_groups
 from punkmodels.gan.trainer.schedule import Schedule
-from punkmodels.training.checkpoint import (
-    Tensors,
+from punkmodels.training.legacy_checkpoint import (
     add_prefix,
     flatten_optimizer_state,
     restore_optimizer,
     strip_prefix,
 )
-from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup
-from punkmodels.training.pretrained import restore_model
+from punkmodels.training.legacy_distributed import SINGLE_PROCESS, ProcessGroup
+from punkmodels.training.pretrained import Tensors, restore_model
 
 
 @dataclass

@@ -13,7 +13,7 @@ from punkmodels.gan.config import DcganConfig
 from punkmodels.gan.trainer.schedule import Phase
 from punkmodels.gan.trainer.state import TrainState
 from punkmodels.gan.training_images import TrainingImages
-from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup, RandomStream
+from punkmodels.training.legacy_distributed import SINGLE_PROCESS, ProcessGroup, RandomStream
 
 INVISIBLE_LABEL_DROPOUT = 0.5
 """Probability that training removes an invisible label from a condition."""

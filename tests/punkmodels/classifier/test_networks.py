@@ -7,9 +7,8 @@ from support.sprites import make_punks
 from punkdata.errors import DataError
 from punkdata.images.palette import PALETTE
 from punkmodels.classifier.config import MODELS, build_model, make_config
-from punkmodels.classifier.networks import Classifier, Dropout, PublishedCNN, logits_to_labels
+from punkmodels.classifier.networks import Classifier, PublishedCNN, logits_to_labels
 from punkmodels.data.palette import build_pair_table, to_indices
-from punkmodels.training.distributed import ProcessGroup
 
 IMAGES = torch.randint(0, 222, (3, 24, 24), dtype=torch.uint8)
 
@@ -67,17 +66,6 @@ def test_temperature_applies_to_evaluation_but_not_to_training() -> None:
     classifier.temperature.fill_(2.0)
     assert torch.equal(classifier(IMAGES), plain)
     assert torch.allclose(classifier.eval()(IMAGES), plain / 2)
-
-
-def test_dropout_masks_of_all_ranks_are_shards_of_one_mask() -> None:
-    def mask(process_group: ProcessGroup) -> torch.Tensor:
-        torch.manual_seed(0)
-        dropout = Dropout(0.5)
-        dropout.process_group = process_group
-        return dropout(torch.ones(8 // process_group.world_size, 16))
-
-    shards = [mask(ProcessGroup(rank, 2)) for rank in range(2)]
-    assert torch.equal(torch.cat(shards), mask(ProcessGroup()))
 
 
 def test_published_cnn_composites_sprites_on_the_background() -> None:

@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from PIL import Image
 from support.classifiers import tiny_config
 
 from punkdata.errors import DataError, SetupError, UsageError
 from punkdata.snapshots.reader import open_snapshot
-from punkmodels.classifier.config import ClassifierConfig, ClassifierMetadata
+from punkmodels.classifier.config import ClassifierConfig
 from punkmodels.classifier.train import train_classifier
+from punkmodels.training import distributed
 from punkmodels.training.checkpoint import load_checkpoint
-from punkmodels.training.distributed import ProcessGroup
 from punkmodels.training.run_dir import list_runs, read_config, read_metrics
 
 TINY = tiny_config(epochs=3, ema_half_life_epochs=0.1)
@@ -50,8 +49,8 @@ def test_run_folder_has_config_metrics_images_and_checkpoint(
     assert all(math.isfinite(value) for line in lines for value in line.values())
     with Image.open(trained / "reals.png") as image:
         assert image.width == 8 * 24 * 4
-    _, metadata = load_checkpoint(trained, ClassifierMetadata)
-    assert (metadata.epoch, metadata.finished) == (2, True)
+    state = load_checkpoint(trained)
+    assert (state["epoch"], state["finished"]) == (3, True)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +91,7 @@ def test_an_interrupted_run_resumes_after_its_last_checkpoint(
     assert [line["epoch"] for line in lines] == [0, 1, 2]
     # The last epoch uses the same random numbers as in an uninterrupted run.
     expected = read_metrics(trained)[-1]["train_loss"]
-    assert lines[-1]["train_loss"] == pytest.approx(expected, rel=0.01)
+    assert lines[-1]["train_loss"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_run_interrupted_in_its_first_epoch_starts_again(
@@ -137,13 +136,12 @@ def test_a_killed_run_resumes(built_root: Path, tmp_path: Path) -> None:
 def test_resuming_a_finished_run_changes_nothing(
     copied_run: Path, built_root: Path, tmp_path: Path
 ) -> None:
-    before = load_checkpoint(copied_run, ClassifierMetadata)
+    (path,) = copied_run.glob("checkpoints/*")
+    before = path.read_bytes()
     log: list[str] = []
     train_classifier(built_root, tmp_path, TINY, resume=copied_run, log=log.append)
-    after = load_checkpoint(copied_run, ClassifierMetadata)
     assert log == [f"{copied_run} is already finished"]
-    assert before[1] == after[1]
-    assert all(torch.equal(before[0][name], after[0][name]) for name in before[0])
+    assert path.read_bytes() == before
 
 
 def test_a_resumed_run_keeps_its_precision(
@@ -210,6 +208,9 @@ def test_a_missing_snapshot_fails_before_a_run_is_created(tmp_path: Path) -> Non
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_batch_that_processes_cannot_share_is_refused(built_root: Path, tmp_path: Path) -> None:
+def test_a_batch_that_processes_cannot_share_is_refused(
+    built_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distributed, "get_world_size", lambda: 3)
     with pytest.raises(UsageError, match="a batch of 16 cannot be divided among 3 processes"):
-        train_classifier(built_root, tmp_path, TINY, process_group=ProcessGroup(0, 3))
+        train_classifier(built_root, tmp_path, TINY)

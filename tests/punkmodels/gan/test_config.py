@@ -32,7 +32,7 @@ from punkmodels.gan.label_conditions import conditions_from_names
 from punkmodels.gan.metrics.conditional import ConditionalScores
 from punkmodels.gan.metrics.fidelity import FidelityScores
 from punkmodels.gan.networks import Generator
-from punkmodels.training.checkpoint import CheckpointMetadata, add_prefix, save_checkpoint
+from punkmodels.training.legacy_checkpoint import CheckpointMetadata, add_prefix, save_checkpoint
 from punkmodels.training.pretrained import WEIGHTS_FILE
 from punkmodels.training.run_dir import read_config
 

@@ -9,7 +9,7 @@ from punkdata.errors import UsageError
 from punkmodels.gan.config import make_config
 from punkmodels.gan.layers import GhostBatchNorm
 from punkmodels.gan.trainer.objective import build_objective
-from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup
+from punkmodels.training.legacy_distributed import SINGLE_PROCESS, ProcessGroup
 
 CPU = torch.device("cpu")
 BATCH_SIZE = 8

@@ -24,7 +24,7 @@ from punkmodels.gan.networks import Generator
 from punkmodels.gan.palette_head import PaletteHead
 from punkmodels.gan.train import train_dcgan
 from punkmodels.gan.trainer.evaluation import EvaluationOptions
-from punkmodels.training.checkpoint import CheckpointMetadata, load_checkpoint
+from punkmodels.training.legacy_checkpoint import CheckpointMetadata, load_checkpoint
 from punkmodels.training.run_dir import read_config, read_metrics
 
 SMALL = {

@@ -8,7 +8,7 @@ from torch.distributions import kl_divergence as torch_kl_divergence
 from punkmodels.data.palette import color_counts, color_table, to_rgba
 from punkmodels.gan.networks import Generator
 from punkmodels.gan.vae_encoder import Encoder, encoder_loss, kl_divergence
-from punkmodels.training.distributed import RandomStream
+from punkmodels.training.legacy_distributed import RandomStream
 
 
 @pytest.fixture

@@ -6,12 +6,7 @@ import pytest
 import torch
 
 from punkdata.errors import UsageError
-from punkmodels.training.device import (
-    benchmark_bf16,
-    benchmark_threads,
-    choose_precision_and_threads,
-    pick_device,
-)
+from punkmodels.training.device import choose_precision_and_threads, pick_device
 
 CPU = torch.device("cpu")
 
@@ -54,28 +49,32 @@ def test_pick_device_lists_available_devices_in_its_error() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "faster"),
-    [(lambda threads: 0.1 * threads, 1), (lambda threads: 0.1 / threads, 2)],
+    [(lambda threads: 0.1 * threads, "1 thread"), (lambda threads: 0.1 / threads, "2 threads")],
     ids=["1", "2"],
 )
-def test_benchmark_threads_returns_the_faster_number(
-    seconds: Callable[[int], float], faster: int
+def test_the_faster_number_of_threads_is_chosen(
+    seconds: Callable[[int], float], faster: str
 ) -> None:
     clock = FakeClock()
-    threads, reason = benchmark_threads(
-        lambda: clock.advance(seconds(torch.get_num_threads())), cores=2, clock=clock
+    _, choices = choose_precision_and_threads(
+        lambda use_bf16: clock.advance(seconds(torch.get_num_threads())),
+        CPU,
+        None,
+        clock=clock,
+        cores=2,
     )
-    assert threads == faster
-    assert reason.startswith("benchmarked: 1 thread 100 ms/step, 2 threads ")
+    assert torch.get_num_threads() == int(faster[0])
+    assert choices.startswith(f", {faster} (benchmarked: 1 thread 100 ms/step, 2 threads ")
 
 
 @pytest.mark.parametrize(("bf16_s", "use_bf16"), [(0.05, True), (0.095, False), (0.2, False)])
-def test_benchmark_bf16_requires_a_clear_speedup(bf16_s: float, use_bf16: bool) -> None:
+def test_bf16_requires_a_clear_speedup(bf16_s: float, use_bf16: bool) -> None:
     clock = FakeClock()
-    result, reason = benchmark_bf16(
-        lambda use_bf16: clock.advance(bf16_s if use_bf16 else 0.1), CPU, clock=clock
+    result, choices = choose_precision_and_threads(
+        lambda use_bf16: clock.advance(bf16_s if use_bf16 else 0.1), CPU, None, clock=clock, cores=1
     )
     assert result is use_bf16
-    assert "float32 100 ms/step, bfloat16" in reason
+    assert "float32 100 ms/step, bfloat16" in choices
 
 
 def test_given_threads_are_not_benchmarked() -> None:
@@ -92,10 +91,3 @@ def test_a_resumed_run_keeps_threads_and_precision() -> None:
     assert chosen == (True, ", 1 thread (as when the run started)")
     assert torch.get_num_threads() == 1
     assert not tried
-
-
-def test_threads_and_precision_are_benchmarked_by_default() -> None:
-    tried: list[bool] = []
-    _, choices = choose_precision_and_threads(tried.append, CPU, None)
-    assert set(tried) == {False, True}
-    assert choices.count("benchmarked: ") == 2

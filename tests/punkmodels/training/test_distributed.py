@@ -14,7 +14,6 @@ from punkmodels.classifier.config import make_config
 from punkmodels.classifier.train import train_classifier
 from punkmodels.training import distributed
 from punkmodels.training.checkpoint import has_checkpoint
-from punkmodels.training.distributed import SINGLE_PROCESS, ProcessGroup, RandomStream
 from punkmodels.training.run_dir import list_runs, read_config, read_metrics
 
 TORCHRUN = ("-m", "torch.distributed.run", "--nproc-per-node", "2")
@@ -36,38 +35,32 @@ def run_two_ranks(*args: object) -> subprocess.CompletedProcess[str]:
 # -- in a single process -------------------------------------------------------------------
 
 
-def test_local_shards_are_equal_parts_of_a_batch() -> None:
-    rows = torch.arange(6)
-    shards = [ProcessGroup(rank, 3).local_shard(rows) for rank in range(3)]
-    assert [shard.tolist() for shard in shards] == [[0, 1], [2, 3], [4, 5]]
+def test_a_single_process_is_main_and_does_not_communicate() -> None:
+    tensor = torch.ones(2)
+    distributed.all_reduce_mean([tensor, None])
+    assert tensor.tolist() == [1, 1]
+    assert distributed.broadcast("value") == "value"
+    assert (distributed.get_rank(), distributed.get_world_size()) == (0, 1)
+    assert distributed.is_main()
+    assert distributed.threads_per_process() is None
 
 
-def test_only_rank_0_is_main() -> None:
-    assert [ProcessGroup(rank, 2).is_main for rank in range(2)] == [True, False]
-
-
-def test_random_streams_of_all_ranks_are_shards_of_one_stream() -> None:
-    def stream(process_group: ProcessGroup) -> RandomStream:
-        return RandomStream(torch.Generator().manual_seed(3), process_group)
-
-    single = stream(SINGLE_PROCESS)
-    ranks = [stream(ProcessGroup(rank, 2)) for rank in range(2)]
-    for generate in (
-        lambda s, n: s.normal(n, 4),
-        lambda s, n: s.uniform(n),
-        lambda s, n: s.integers(-2, 3, n, 2, 1),
-    ):
-        assert torch.equal(generate(single, 6), torch.cat([generate(s, 3) for s in ranks]))
+def test_random_seeds_differ_between_seeds_and_steps() -> None:
+    seeds = {distributed.random_seed(seed, step) for seed in range(3) for step in range(3)}
+    assert len(seeds) == 9
 
 
 def test_a_lost_process_is_a_network_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*args: object) -> None:
         raise RuntimeError("Connection closed by peer")
 
-    monkeypatch.setattr(distributed.distributed, "all_reduce", fail)
-    monkeypatch.setattr(distributed.distributed, "broadcast_object_list", fail)
-    group = ProcessGroup(0, 2)
-    for communicate in (lambda: group.all_reduce_mean([torch.ones(2)]), lambda: group.broadcast(1)):
+    monkeypatch.setattr(distributed, "get_world_size", lambda: 2)
+    for name in ("all_reduce", "broadcast_object_list"):
+        monkeypatch.setattr(distributed.distributed, name, fail)
+    for communicate in (
+        lambda: distributed.all_reduce_mean([torch.ones(2)]),
+        lambda: distributed.broadcast(1),
+    ):
         with pytest.raises(NetworkError, match="another process .* ended; .* --resume latest"):
             communicate()
 
@@ -78,31 +71,19 @@ COLLECTIVES = """
 import json, sys
 from pathlib import Path
 import torch
-from punkmodels.classifier.config import build_model, make_config
-from punkmodels.classifier.train_state import TrainEnv, TrainState, training_step
-from punkmodels.data.palette import build_pair_table
-from punkmodels.training.distributed import init_process_group
+from punkmodels.training import distributed
 
-with init_process_group() as group:
-    tensors = [torch.full((3,), float(group.rank)), None, torch.tensor([[2.0 + group.rank]])]
-    group.all_reduce_mean(tensors)
-
-    config = make_config(epochs=1, batch_size=8, width=2, hidden=4, color_embedding_dim=2)
-    torch.manual_seed(0)
-    images = torch.randint(0, 222, (8, 24, 24), dtype=torch.uint8)
-    labels = torch.rand(8, 92).round()
-    model = build_model(config, build_pair_table(images))
-    state, env = TrainState.create(model, config), TrainEnv(torch.device("cpu"), False, group)
-    for step in range(3):
-        shard = group.local_shard(images), group.local_shard(labels)
-        training_step(state, *shard, config, env, step=step, steps_per_epoch=3)
-    weights = torch.cat([p.detach().flatten() for p in state.model.parameters()])
+with distributed.init_process_group():
+    rank = distributed.get_rank()
+    tensors = [torch.full((3,), float(rank)), None, torch.tensor([[2.0 + rank]])]
+    distributed.all_reduce_mean(tensors)
+    torch.optim.Adam([torch.nn.Parameter(torch.ones(1))])
     result = {
         "means": [t.flatten().tolist() for t in tensors if t is not None],
-        "broadcast": group.broadcast(f"from rank {group.rank}"),
-        "weights": weights.tolist(),
+        "broadcast": distributed.broadcast(f"from rank {rank}"),
+        "seed": distributed.random_seed(7),
     }
-    Path(sys.argv[1], f"rank{group.rank}.json").write_text(json.dumps(result))
+    Path(sys.argv[1], f"rank{rank}.json").write_text(json.dumps(result))
 # A thread of the process group that is still running would abort the process at exit.
 threads = [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]
 assert not [name for name in threads if "gloo" in name], threads
@@ -110,16 +91,14 @@ assert not [name for name in threads if "gloo" in name], threads
 
 
 @pytest.mark.slow
-def test_two_ranks_average_gradients_and_keep_equal_weights(tmp_path: Path) -> None:
+def test_two_ranks_communicate_and_have_their_own_seeds(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(COLLECTIVES)
     done = run_two_ranks(tmp_path / "script.py", tmp_path)
     assert done.returncode == 0, done.stderr
     first, second = (json.loads((tmp_path / f"rank{rank}.json").read_text()) for rank in range(2))
     assert first["means"] == second["means"] == [[0.5, 0.5, 0.5], [2.5]]
     assert first["broadcast"] == second["broadcast"] == "from rank 0"
-    weights = torch.tensor(first["weights"])
-    assert weights.isfinite().all()
-    assert torch.allclose(weights, torch.tensor(second["weights"]), atol=1e-6)
+    assert (first["seed"], second["seed"]) == (7, 8)
 
 
 @pytest.mark.slow
@@ -149,33 +128,44 @@ def test_torchrun_trains_one_run_and_only_rank_0_prints(
         assert read_config(tmp_path / run_name)["options"]["norm_groups"] == 2
 
 
-KILLED = """
+TRAIN = """
 import os, signal, sys
 from pathlib import Path
+import torch
 from punkmodels.classifier.config import make_config
 from punkmodels.classifier.train import train_classifier
-from punkmodels.training.distributed import init_process_group
+from punkmodels.training import distributed
+from punkmodels.training.checkpoint import load_checkpoint
 
-def progress(done, total, note=""):
-    if group.rank == 1 and done > total / 2:
+def on_epoch_end(line):
+    if mode == "kill" and distributed.get_rank() == 1 and line["epoch"] == 1:
         os.kill(os.getpid(), signal.SIGKILL)
 
+mode, root, runs = sys.argv[1:]
 config = make_config(epochs=4, batch_size=16, width=4, hidden=16, color_embedding_dim=4)
-with init_process_group() as group:
-    root, runs = map(Path, sys.argv[1:])
-    train_classifier(root, runs, config, threads=1, progress=progress, process_group=group)
+with distributed.init_process_group():
+    resume = Path(runs, "00001-classifier-quick") if mode == "resume" else None
+    train_classifier(
+        Path(root), Path(runs), config, threads=1, resume=resume, on_epoch_end=on_epoch_end
+    )
 """
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
-def test_a_run_with_a_killed_rank_fails_and_resumes_in_one_process(
-    built_root: Path, tmp_path: Path
+@pytest.mark.parametrize("resume_with", [1, 2])
+def test_a_run_with_a_killed_rank_fails_and_resumes(
+    resume_with: int, built_root: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "script.py").write_text(KILLED)
-    done = run_two_ranks(tmp_path / "script.py", built_root, tmp_path / "runs")
+    (tmp_path / "script.py").write_text(TRAIN)
+    runs = tmp_path / "runs"
+    done = run_two_ranks(tmp_path / "script.py", "kill", built_root, runs)
     assert done.returncode != 0
-    (run,) = list_runs(tmp_path / "runs")
+    (run,) = list_runs(runs)
     assert has_checkpoint(run)
-    train_classifier(built_root, tmp_path / "runs", make_config(), resume=run)
+    if resume_with == 1:
+        train_classifier(built_root, runs, make_config(), resume=run)
+    else:
+        done = run_two_ranks(tmp_path / "script.py", "resume", built_root, runs)
+        assert done.returncode == 0, done.stderr
     assert [line["epoch"] for line in read_metrics(run)] == [0, 1, 2, 3]

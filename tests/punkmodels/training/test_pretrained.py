@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from punkdata.errors import DataError, UsageError
-from punkmodels.training.checkpoint import read_tensors
 from punkmodels.training.pretrained import (
     WEIGHTS_FILE,
     SavedRun,
@@ -17,6 +16,7 @@ from punkmodels.training.pretrained import (
     describe_run,
     export_model,
     read_run_config,
+    read_tensors,
     restore_model,
 )
 from punkmodels.training.run_dir import read_config, write_json

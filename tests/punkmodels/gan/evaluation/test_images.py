@@ -15,7 +15,7 @@ from punkmodels.gan.evaluation.images import evaluate_images, score_images
 from punkmodels.gan.generate import generate_sprites
 from punkmodels.gan.trainer.evaluation import EvaluationOptions
 from punkmodels.gan.training_images import from_image_dir
-from punkmodels.training.checkpoint import CheckpointMetadata, load_checkpoint
+from punkmodels.training.legacy_checkpoint import CheckpointMetadata, load_checkpoint
 from punkmodels.training.run_dir import read_config, read_metrics
 
 TWO_EVALUATIONS = EvaluationOptions(num_evaluations=2, num_samples=200, num_norm_batches=5)

@@ -5,7 +5,7 @@ from torch import nn
 
 from punkmodels.data.palette import color_table, to_rgba
 from punkmodels.gan.trainer.augmentation import augment
-from punkmodels.training.distributed import RandomStream
+from punkmodels.training.legacy_distributed import RandomStream
 
 
 def stream() -> RandomStream:

@@ -19,7 +19,7 @@ from punkmodels.gan.trainer.step import (
     training_step,
 )
 from punkmodels.gan.training_images import TrainingImages, from_split
-from punkmodels.training.distributed import SINGLE_PROCESS, RandomStream
+from punkmodels.training.legacy_distributed import SINGLE_PROCESS, RandomStream
 
 SMALL = {"width": 4, "z_dim": 8, "w_dim": 6, "head_channels": 3}
 
