@@ -34,7 +34,6 @@ from punkdata.images.restoration.observation import Observation
 from punkdata.images.restoration.pixels import MAX_Q_IDX, PixelObservation
 from punkdata.images.restoration.posterior import Restoration, restore
 from punkdata.images.sprite import SIDE_PX, Sprite
-from punkdata.images.sprite_png import read_png
 from punkdata.images.svg import read_svg, unwrap_data_uri
 
 MIN_CONFIDENCE = 0.98
@@ -97,15 +96,9 @@ def decode_image(data: bytes, min_confidence: float = MIN_CONFIDENCE) -> Decoded
     name = detect_format(data)
     if name == "SVG":
         return _finish_exact(read_svg(data), 1)
-    if name == "PNG":
-        pixels = read_png(data)
-        image = Image.fromarray(pixels)
-    else:
-        image = open_image(data)
+    image = open_image(data)
     if is_lossless(data):
-        if name != "PNG":
-            pixels = np.asarray(load_pixels(image, name).convert("RGBA"))
-        sprite = undo_nearest_upscale(pixels)
+        sprite = undo_nearest_upscale(np.asarray(load_pixels(image).convert("RGBA")))
         if sprite is not None:
             return _finish_exact(sprite, image.width / SIDE_PX)
     return _restore(image, name, data, min_confidence)
@@ -172,7 +165,7 @@ def _observe(image: Image.Image, name: str, data: bytes) -> tuple[Observation, b
     q_idx = read_base_q_idx(data) if name == "AVIF" else None
     if name == "AVIF" and q_idx is None:
         q_idx = MAX_Q_IDX  # It is unknown, so assume the coarsest quantization.
-    pixels = load_pixels(image, name)
+    pixels = load_pixels(image)
     if pixels.has_transparency_data:
         pixels = pixels.convert("RGBA")
     is_transparent = pixels.mode == "RGBA" and pixels.getchannel("A").getextrema() != (255, 255)

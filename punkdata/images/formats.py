@@ -8,6 +8,9 @@ cannot use much memory.
 from __future__ import annotations
 
 import io
+import struct
+import zlib
+from collections.abc import Iterator
 
 from PIL import Image
 
@@ -20,19 +23,16 @@ MAX_SIDE_PX = 2400
 """Largest accepted width and height in pixels."""
 MAX_JPEG_SCANS = 100
 """Largest accepted number of scans in a progressive JPEG; each costs decoding time."""
-MAX_WEBP_CHUNKS = 100
-"""Number of chunks of a WebP that are examined."""
+MAX_PNG_CHUNKS = 1000
+"""Largest accepted number of chunks in a PNG."""
 
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""Samples per pixel, by PNG color type."""
 _EXIF_ORIENTATION = 0x0112
-_PNG = b"\x89PNG\r\n\x1a\n"
 _SVG_STARTS = (b"<svg", b"<?xml", b"data:image/svg+xml")
 _OTHERS = {b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"BM": "BMP", b"<": "HTML", b"{": "JSON"}
-_UNREADABLE_MODES = {
-    "L": "is grayscale, so its colors are lost",
-    "1": "is black and white, so its colors are lost",
-    "CMYK": "has print colors (CMYK)",
-    "YCCK": "has print colors (CMYK)",
-}
+_ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9", "SVG": b"</svg>", "GIF": b";"}
 
 
 def detect_format(data: bytes) -> str:
@@ -43,7 +43,7 @@ def detect_format(data: bytes) -> str:
     """
     if not data:
         return "an empty file"
-    if data.startswith(_PNG):
+    if data.startswith(PNG_SIGNATURE):
         return "PNG"
     if data[4:12] in (b"ftypavif", b"ftypavis"):
         return "AVIF"
@@ -63,91 +63,93 @@ def check_complete(data: bytes) -> None:
     """Check that received bytes are an image file that no transfer has truncated.
 
     Whether a sprite can be decoded from the image is not checked; `decode_image` does that.
-
-    Raises:
-        ImageError: The bytes are not an image, or their end is missing.
     """
-    ends = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9", "SVG": b"</svg>", "GIF": b";"}
-    match name := detect_format(data):
-        case "PNG" | "JPEG" | "GIF" | "SVG":
-            is_complete = ends[name] in data
-        case "WebP":
-            is_complete = len(data) >= 8 + int.from_bytes(data[4:8], "little")
-        case "AVIF":
-            is_complete = _has_complete_boxes(data)
-        case _:
-            raise ImageError(f"is {name}, not an image")
+    name = detect_format(data)
+    if name == "WebP":
+        is_complete = len(data) >= 8 + int.from_bytes(data[4:8], "little")
+    elif name == "AVIF":
+        *_, (_, _, end) = iter_boxes(data)
+        is_complete = end == len(data)
+    elif name in _ENDS:
+        is_complete = _ENDS[name] in data
+    else:
+        raise ImageError(f"is {name}, not an image")
     if not is_complete:
         raise ImageError(f"is a truncated {name}")
 
 
+def iter_boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield the name of each box of an AVIF, and the start and the end of its content.
+
+    In a damaged file the end may lie before the start, or beyond the data.
+    """
+    end = 0
+    while end + 8 <= len(data):
+        name, start, length = data[end + 4 : end + 8], end + 8, int.from_bytes(data[end : end + 4])
+        if length == 1:  # The actual length, in 8 bytes, follows the name.
+            start, length = end + 16, int.from_bytes(data[end + 8 : end + 16])
+        # A length of 0 means that the box extends to the end of the file.
+        end = end + length if length else len(data)
+        yield name, start, end
+        end = max(start, end)
+
+
 def is_lossless(data: bytes) -> bool:
-    """Return True if the file's format stores pixels without compression loss."""
-    return detect_format(data) == "PNG" or (
-        detect_format(data) == "WebP" and "VP8L" in _webp_chunk_names(data)
-    )
+    """Return whether the file's format stores pixels without compression loss."""
+    name = detect_format(data)
+    return name == "PNG" or (name == "WebP" and b"VP8L" in data)
 
 
 def open_image(data: bytes) -> Image.Image:
-    """Open a JPEG, WebP or AVIF without decoding it yet; `read_png` opens PNGs.
+    """Open a PNG, JPEG, WebP or AVIF without decoding it yet.
 
-    Raises:
-        ImageError: The format is another one, the file is damaged, or the image is not a square
-            of 24 to 2,400 pixels a side, has several frames, or has no RGB colors.
+    It is refused if it is damaged, is not a square of 24 to 2,400 pixels a side, has several
+    frames, more than 8 bits per channel or no RGB colors, or is stored rotated.
     """
     name = detect_format(data)
-    if name == "WebP":
-        _check_webp(data)
-    elif name == "JPEG" and data.count(b"\xff\xda") > MAX_JPEG_SCANS:
-        raise ImageError(f"is a JPEG with more than {MAX_JPEG_SCANS} scans")
-    elif name not in ("JPEG", "AVIF"):
-        raise ImageError(f"is {name}, not a PNG, JPEG, WebP, AVIF or SVG", hint="save it as a PNG")
-    image = open_upright(data, name)
-    check_size(*image.size)
-    if getattr(image, "n_frames", 1) != 1:
-        raise ImageError("is an animation")
-    if name == "JPEG" and image.mode != "RGB":
-        raise ImageError(_UNREADABLE_MODES.get(image.mode, f"has the color mode {image.mode}"))
-    return image
-
-
-def open_upright(data: bytes, name: str) -> Image.Image:
-    """Open an image in the format `name`, without decoding it yet.
-
-    Raises:
-        ImageError: Pillow cannot open it, or its EXIF orientation rotates or mirrors it.
-    """
+    match name:
+        case "PNG":
+            _check_png(data)
+        case "WebP":
+            _check_webp(data)
+        case "JPEG" if data.count(b"\xff\xda") > MAX_JPEG_SCANS:
+            raise ImageError(f"is a JPEG with more than {MAX_JPEG_SCANS} scans")
+        case "JPEG" | "AVIF":
+            pass
+        case _:
+            hint = "save it as a PNG"
+            raise ImageError(f"is {name}, not a PNG, JPEG, WebP, AVIF or SVG", hint=hint)
     try:
         image = Image.open(io.BytesIO(data), formats=[name])
         orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
     # Pillow's decoders raise many different exceptions on damaged files.
     except Exception as error:  # noqa: BLE001
-        raise ImageError(f"is a damaged {name} ({type(error).__name__})") from None
+        raise _damaged(name, error) from None
+    _check_size(*image.size)
+    if getattr(image, "n_frames", 1) != 1:
+        raise ImageError("is an animation")
     if orientation not in (0, 1):
         raise ImageError("is stored rotated or mirrored (EXIF orientation)", hint="save it upright")
+    if name == "JPEG" and image.mode != "RGB":
+        raise ImageError(f"is a JPEG without RGB colors (its mode is {image.mode})")
     return image
 
 
-def load_pixels(image: Image.Image, name: str) -> Image.Image:
-    """Decode an opened image in the format `name`, and return it.
-
-    Raises:
-        ImageError: The file is damaged.
-    """
+def load_pixels(image: Image.Image) -> Image.Image:
+    """Decode an opened image, and return it."""
     try:
         image.load()
     # Pillow's decoders raise many different exceptions on damaged files.
     except Exception as error:  # noqa: BLE001
-        raise ImageError(f"is a damaged {name} ({type(error).__name__})") from None
+        raise _damaged(image.format, error) from None
     return image
 
 
-def check_size(width: int, height: int) -> None:
-    """Check the size of an image, in pixels.
+def _damaged(name: str | None, error: Exception) -> ImageError:
+    return ImageError(f"is a damaged {name} ({type(error).__name__})")
 
-    Raises:
-        ImageError: It is not square, is smaller than a sprite, or is larger than `MAX_SIDE_PX`.
-    """
+
+def _check_size(width: int, height: int) -> None:
     if width != height or not SIDE_PX <= width <= MAX_SIDE_PX:
         raise ImageError(
             f"is {width}x{height} pixels, not a square of {SIDE_PX} to {MAX_SIDE_PX:,} pixels",
@@ -155,30 +157,56 @@ def check_size(width: int, height: int) -> None:
         )
 
 
-def _webp_chunk_names(data: bytes) -> list[str]:
-    """Return the four-letter names of at most the first `MAX_WEBP_CHUNKS` chunks."""
-    offset = 12
-    names: list[str] = []
-    while offset + 8 <= len(data) and len(names) < MAX_WEBP_CHUNKS:
-        names.append(data[offset : offset + 4].decode("latin-1"))
-        length = int.from_bytes(data[offset + 4 : offset + 8], "little")
-        offset += 8 + length + length % 2
-    return names
+def _check_png(data: bytes) -> None:
+    """Check a PNG's header, checksums and number of rows, since Pillow decodes damaged files."""
+    if len(data) < 33 or data[8:16] != b"\0\0\0\rIHDR":
+        raise ImageError("is a PNG without a header")
+    width, height, depth, color_type, *_, interlaced = struct.unpack(">IIBBBBB", data[16:29])
+    _check_size(width, height)
+    if depth == 16:
+        raise ImageError("has 16 bits per channel", hint="save it with 8 bits per channel")
+    compressed = _read_png_data(data)
+    if interlaced:
+        return
+    size = height * (1 + (width * depth * _PNG_SAMPLES.get(color_type, 0) + 7) // 8)
+    decompressor, num_bytes = zlib.decompressobj(), 0
+    try:
+        while compressed and num_bytes <= size:
+            num_bytes += len(decompressor.decompress(compressed, 1 << 16))
+            compressed = decompressor.unconsumed_tail
+    except zlib.error as error:
+        raise ImageError(f"is a damaged PNG ({error})") from None
+    if num_bytes != size or not decompressor.eof:
+        raise ImageError("is a damaged PNG (it has too few or too many rows)")
+
+
+def _read_png_data(data: bytes) -> bytes:
+    """Return the compressed pixels of a PNG, after checking all chunks up to IEND."""
+    names: list[bytes] = []
+    parts: list[bytes] = []
+    end = len(PNG_SIGNATURE)
+    while end < len(data) and names[-1:] != [b"IEND"]:
+        start, length = end + 8, int.from_bytes(data[end : end + 4])
+        name, body = data[end + 4 : start], data[start : start + length]
+        end = start + length + 4
+        if data[end - 4 : end] != zlib.crc32(name + body).to_bytes(4):
+            raise ImageError("is a damaged PNG (the checksum of a chunk does not match)")
+        names.append(name)
+        parts += [body] * (name == b"IDAT")
+        if len(names) > MAX_PNG_CHUNKS:
+            raise ImageError(f"is a PNG with more than {MAX_PNG_CHUNKS:,} chunks")
+    if names.count(b"IHDR") != 1 or names[-1] != b"IEND":
+        raise ImageError("is a damaged PNG (a required chunk is missing or duplicated)")
+    return b"".join(parts)
 
 
 def _check_webp(data: bytes) -> None:
-    """Check a WebP's size and frames in its header, because Pillow allocates memory on opening.
-
-    Raises:
-        ImageError: The header is damaged, or states an animation or an unsupported size.
-    """
+    """Check a WebP's size in its header, because Pillow allocates memory on opening."""
     if len(data) < 30:
         raise ImageError("is a WebP without a header")
     head = data[20:30]
     match data[12:16]:
         case b"VP8X":
-            if head[0] & 2:
-                raise ImageError("is an animation")
             size = [1 + int.from_bytes(head[i : i + 3], "little") for i in (4, 7)]
         case b"VP8L":
             bits = int.from_bytes(head[1:5], "little")
@@ -187,17 +215,4 @@ def _check_webp(data: bytes) -> None:
             size = [int.from_bytes(head[i : i + 2], "little") & 0x3FFF for i in (6, 8)]
         case _:
             raise ImageError("is a damaged WebP (its first chunk is of an unknown type)")
-    check_size(*size)
-
-
-def _has_complete_boxes(data: bytes) -> bool:
-    """Return True if the lengths in the headers of an AVIF's boxes add up to the file size."""
-    offset = 0
-    while offset < len(data):
-        length = int.from_bytes(data[offset : offset + 4])
-        if length == 1:  # The actual length, in 8 bytes, follows the name.
-            length = int.from_bytes(data[offset + 8 : offset + 16])
-        if length == 0:  # The box extends to the end of the file.
-            return True
-        offset += max(length, 8)
-    return offset == len(data)
+    _check_size(*size)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
+import zlib
 
+import numpy as np
 import pytest
 from PIL import Image
 from support.sprites import (
@@ -16,8 +19,16 @@ from support.sprites import (
 )
 
 from punkdata.errors import ImageError
-from punkdata.images.formats import check_complete, detect_format, is_lossless, open_image
+from punkdata.images.formats import (
+    PNG_SIGNATURE,
+    check_complete,
+    detect_format,
+    is_lossless,
+    load_pixels,
+    open_image,
+)
 from punkdata.images.sprite import BACKGROUND_COLOR
+from punkdata.images.sprite_png import pack_chunk
 
 PUNK = FakePunk(11, "Male", ["Pipe", "Earring"])
 IMAGE = enlarge_sprite(PUNK.sprite)
@@ -62,7 +73,7 @@ def test_lossless_files_are_recognized_by_their_chunks() -> None:
     assert not is_lossless(encode_image(transparent.resize((96, 96)), "WEBP"))
 
 
-@pytest.mark.parametrize("kind", ["WEBP", "AVIF", "GIF"])
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "AVIF", "GIF"])
 def test_animation_is_refused(kind: str) -> None:
     frames = [enlarge_sprite(punk.sprite, 96) for punk in make_punks(2)]
     data = encode_image(frames[0], kind, save_all=True, append_images=frames[1:])
@@ -110,9 +121,56 @@ def test_jpeg_with_very_many_scans_is_refused() -> None:
         open_image(data[:offset] + data[offset:-2] * 20 + data[-2:])
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 def test_rotated_image_is_refused(kind: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     with pytest.raises(ImageError, match="rotated or mirrored"):
         open_image(encode_image(IMAGE, kind, exif=exif))
+
+
+# -- PNG ---------------------------------------------------------------------------------------
+
+
+def make_png(header: tuple[int, ...], rows: bytes) -> bytes:
+    """Return a PNG with an IHDR of these fields and these filtered rows."""
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", *header)), (b"IDAT", zlib.compress(rows))]
+    return PNG_SIGNATURE + b"".join(pack_chunk(*chunk) for chunk in [*chunks, (b"IEND", b"")])
+
+
+def test_interlaced_png_is_read() -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (24, 24, 4), np.uint8)
+    adam7 = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2)]
+    rows = b"".join(
+        b"\0" + row.tobytes()
+        for y, x, down, across in [*adam7, (1, 0, 2, 1)]
+        for row in pixels[y::down, x::across]
+    )
+    image = load_pixels(open_image(make_png((24, 24, 8, 6, 0, 0, 1), rows)))
+    assert (np.asarray(image) == pixels).all()
+
+
+@pytest.mark.parametrize(
+    ("header", "num_rows", "reason"),
+    [
+        ((24, 24, 8, 6, 0, 0, 0), 23, "too few or too many rows"),
+        ((24, 24, 8, 6, 0, 0, 0), 25, "too few or too many rows"),
+        ((24, 24, 8, 6, 0, 0, 0), 500_000, "too few or too many rows"),
+        ((24, 24, 8, 7, 0, 0, 0), 24, "damaged PNG"),
+        ((24, 24, 3, 6, 0, 0, 0), 24, "damaged PNG"),
+        ((24, 24, 16, 6, 0, 0, 0), 24, "16 bits"),
+        ((24, 20, 8, 6, 0, 0, 0), 24, "24x20 pixels"),
+        ((2**31 - 1, 2**31 - 1, 8, 6, 0, 0, 0), 24, "not a square"),
+        ((30_000, 30_000, 8, 6, 0, 0, 0), 24, "30000x30000 pixels"),
+    ],
+)
+def test_png_header_that_contradicts_the_image_is_refused(
+    header: tuple[int, ...], num_rows: int, reason: str
+) -> None:
+    data = make_png(header, bytes(num_rows * (1 + 4 * 24)))
+    tracemalloc.start()
+    with pytest.raises(ImageError, match=reason):
+        open_image(data)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 1_000_000
