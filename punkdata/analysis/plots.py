@@ -13,9 +13,9 @@ from PIL import Image
 
 from punkdata.errors import DataError
 from punkdata.images.image_grid import compose_grid
+from punkdata.snapshots.manifest import root_option_of
 from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.tables import extract_hidden_labels, extract_labels, extract_sprites
-from punkdata.snapshots.versions import root_option_of
 from punkdata.trait_rules import ACCESSORY_KINDS
 from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, TYPES
 

@@ -92,7 +92,7 @@ def verify(
     from punkdata.snapshots.verify import verify_snapshot
 
     snapshot = open_snapshot_argument(root, version)
-    if snapshot.remote:
+    if snapshot.url:
         with progress_bar("downloading", "bytes") as progress:
             snapshot.download(progress, force=True)
     checks = list(verify_snapshot(snapshot, official))

@@ -62,7 +62,7 @@ def publish(
         console.emit_json(facts | {"latest": is_latest})
         return
     console.emit(redact_url(target))
-    size = sum(entry.bytes for entry in snapshot.manifest.files)
+    size = snapshot.manifest.bytes
     console.say(f"uploaded {size / 1e6:.1f} MB" if created else "nothing new to upload")
     if not is_latest:
         console.say(f"the latest version there is {latest or 'unset'}")

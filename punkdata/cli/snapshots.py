@@ -39,7 +39,7 @@ def info(
 ) -> None:
     """Show a summary of a snapshot."""
     snapshot = open_snapshot_argument(root, version)
-    size = sum(entry.bytes for entry in snapshot.manifest.files)
+    size = snapshot.manifest.bytes
     data = {"path": str(snapshot.path), "bytes": size} | snapshot.manifest.model_dump(mode="json")
     console.emit_report(Report(_summarize(snapshot, size), data=data), as_json=as_json)
 
@@ -59,7 +59,7 @@ def _summarize(snapshot: Snapshot, size: int) -> list[Row]:
             sold += f", {sales.first_sold_at[:10]} to {sales.last_sold_at[:10]}"
     facts = {
         "snapshot": manifest.version,
-        "url": redact_url(snapshot.remote.url) if snapshot.remote else None,
+        "url": redact_url(snapshot.url) if snapshot.url else None,
         "path": str(snapshot.path),
         "created": f"{manifest.created_at} by {manifest.created_by} from {source}",
         "status": f"{manifest.status}, {manifest.punks:,} of {manifest.expected:,} punks{limit}",
@@ -81,7 +81,7 @@ def _format_counts(counts: dict[str, int]) -> str:
 def list_snapshots(root: LocalRoot = ROOT, as_json: Json = False) -> None:
     """List the snapshots of a data root, oldest first."""
     from punkdata.snapshots import reader
-    from punkdata.snapshots.versions import get_latest_version, no_snapshot_error
+    from punkdata.snapshots.versions import get_latest_version
 
     latest = get_latest_version(root)
     rows, data = [], []
@@ -102,7 +102,7 @@ def list_snapshots(root: LocalRoot = ROOT, as_json: Json = False) -> None:
     if rows or as_json:
         console.emit_report(Report(rows, data=data), as_json=as_json)
     else:
-        console.warn(f"{no_snapshot_error(root).message}; {suggest_first_snapshot(root)}")
+        console.warn(f"no complete snapshot found in '{root}'; {suggest_first_snapshot(root)}")
 
 
 def diff(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from punkdata.errors import DataError, SchemaError, UsageError
+from punkdata.files import root_option, sha256_file
 from punkdata.schema import SCHEMA_VERSION
 from punkdata.traits import LABELS
 
@@ -16,79 +16,87 @@ MAX_MANIFEST_BYTES = 64_000_000
 """Size limit of manifest.json. A manifest with 100,000 missing punks has about 10 MB."""
 VERSION_PATTERN = r"^s[0-9]+-[0-9a-f]{12}$"
 """Regular expression of a version, for example s2-0123456789ab."""
+_PATH_PATTERN = r"^([A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*$"
+
+Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class FileEntry(BaseModel):
-    """One file of a snapshot."""
+    """One file of a snapshot; its path is relative to the folder, with forward slashes."""
 
     model_config = ConfigDict(frozen=True)
 
-    path: str = Field(
-        max_length=200, pattern=r"^([A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*$"
-    )
-    """Path relative to the snapshot folder, with forward slashes."""
-    bytes: int
-    """Size in bytes."""
-    sha256: str
-    """SHA-256 of the content, hexadecimal."""
+    path: str = Field(max_length=200, pattern=_PATH_PATTERN)
+    bytes: Count
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+    def find_damage(self, file: Path) -> str | None:
+        """Return how a file differs from this entry; None if size and SHA-256 are the same."""
+        try:
+            if (size := file.stat().st_size) != self.bytes:
+                return f"{self.path} has {size} bytes instead of {self.bytes}"
+            if sha256_file(file) != self.sha256:
+                return f"{self.path} does not have the SHA-256 that the manifest gives"
+        except OSError as error:
+            return f"{self.path} cannot be read ({error.strerror})"
+        return None
 
 
 class SalesSummary(BaseModel):
-    """Number and time range of the sales in a snapshot."""
+    """Number and time range (ISO 8601, UTC) of the sales in a snapshot, of any kind."""
 
     model_config = ConfigDict(frozen=True)
 
-    count: int
-    """Number of sales of any kind."""
+    count: Count
     first_sold_at: str | None
-    """Time of the first sale, ISO 8601 in UTC; None if there are no sales."""
     last_sold_at: str | None
-    """Time of the last sale, ISO 8601 in UTC; None if there are no sales."""
 
 
 class Manifest(BaseModel):
-    """The content of manifest.json. Unknown fields, which a newer punkdata may add, are ignored."""
+    """The content of manifest.json. Unknown fields, which a newer punkdata may add, are ignored.
+
+    `version` is a hash of the logical rows and the pixels, and `labels_hash` the SHA-256 of pixels,
+    labels and splits, on which trained weights depend. The snapshot is complete if each of the
+    `expected` punks has a row; `missing` has the reasons why others have none, by punk_id. `limit`
+    is the value of `--limit` for a sample. `splits` has the number of punks by split scheme and
+    split, `labels` by label, in the order of `LABELS`, and `accessories_per_punk` by number of
+    accessories. `sales` is None if the source does not provide sales, and `base_url` is None if it
+    is not an API. `files` are all files of the snapshot except the manifest.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     schema_version: int = SCHEMA_VERSION
-    """Number of the table schema: `punkdata.schema.SCHEMA_VERSION` at the time of the build."""
     version: str = Field(pattern=VERSION_PATTERN)
-    """Version `s<schema>-<12 hex>`, a hash of the logical rows and the pixels."""
     labels_hash: str
-    """SHA-256 of pixels, labels and splits: everything that trained weights depend on."""
     collection: str = Field(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    """Name of the collection, as OpenSea spells it."""
     status: Literal["complete", "partial"]
-    """Whether every requested punk has a row."""
-    expected: int
-    """Number of requested punks, whether or not they have a row."""
-    punks: int
-    """Number of punks with a row."""
-    limit: int | None = None
-    """Value of `--limit` for a sample; None for the full collection."""
+    expected: Count
+    punks: Count
+    limit: Count | None = None
     missing: dict[str, str] = {}
-    """Reason why a punk has no row, by punk_id."""
-    splits: dict[str, dict[str, int]]
-    """Number of punks by split scheme and split."""
-    labels: dict[str, int]
-    """Number of punks with each of the 92 labels, in the order of `LABELS`."""
-    accessories_per_punk: dict[str, int]
-    """Number of punks by number of accessories."""
+    splits: dict[str, dict[str, Count]]
+    labels: dict[str, Count]
+    accessories_per_punk: dict[str, Count]
     sales: SalesSummary | None
-    """Summary of the sales; None if the source does not provide sales."""
     source: str
-    """Name of the source, for example "opensea"."""
     base_url: str | None = None
-    """Base URL of the source's API; None if the source is not an API."""
     recording: str
-    """Name of the recording from which the snapshot was built."""
     created_at: str
-    """Time of the build, ISO 8601 in UTC."""
     created_by: str
-    """Program and version that built the snapshot."""
     files: tuple[FileEntry, ...]
-    """All files of the snapshot except the manifest."""
+
+    @field_validator("schema_version")
+    @classmethod
+    def _check_schema(cls, schema: int) -> int:
+        # Other fields may have changed as well, so this error takes precedence over theirs.
+        if schema > SCHEMA_VERSION:
+            raise SchemaError(
+                f"the snapshot has schema {schema}, but this version of punkdata reads up to "
+                f"{SCHEMA_VERSION}",
+                hint="upgrade with: pip install --upgrade punkdata",
+            )
+        return schema
 
     @field_validator("labels")
     @classmethod
@@ -102,60 +110,58 @@ class Manifest(BaseModel):
         """True for all 10,000 CryptoPunks, whose totals are known and can be checked."""
         return self.status == "complete" and self.expected == 10_000
 
+    @property
+    def bytes(self) -> int:
+        """Total size of the files."""
+        return sum(entry.bytes for entry in self.files)
 
-def may_become_latest(manifest: Manifest, newest: Manifest | None) -> bool:
-    """Return True unless a snapshot is partial, or a `--limit` sample smaller than the latest.
+    def may_replace(self, latest: Manifest | None) -> bool:
+        """Return False for a partial snapshot, and for a sample smaller than the latest one."""
+        if self.status != "complete":
+            return False
+        return self.limit is None or latest is None or latest.expected <= self.expected
 
-    Args:
-        manifest: The candidate.
-        newest: The snapshot that `latest` names; None if there is none.
-    """
-    if manifest.status != "complete":
-        return False
-    return manifest.limit is None or newest is None or newest.expected <= manifest.expected
-
-
-def check_version(manifest: Manifest, version: str, place: str) -> None:
-    """Check that the snapshot at a given place has the requested version.
-
-    Args:
-        version: Requested version, or "latest", which matches any.
-        place: Folder or URL of the snapshot, for the message.
-
-    Raises:
-        UsageError: The snapshot has another version.
-    """
-    if version not in ("latest", manifest.version):
-        raise UsageError(f"the snapshot in '{place}' is {manifest.version}, not {version}")
+    def check_version(self, version: str, place: str) -> None:
+        """Raise UsageError unless the snapshot at `place` has the version; "latest" matches any."""
+        if version not in ("latest", self.version):
+            raise UsageError(f"the snapshot in '{place}' is {self.version}, not {version}")
 
 
-def read_manifest(file: Path, *, hint: str | None = None) -> Manifest:
-    """Read and validate a manifest.json.
-
-    Args:
-        hint: Hint of the error for a damaged manifest.
-
-    Raises:
-        SchemaError: The manifest was written by a newer punkdata.
-        DataError: The manifest is damaged.
-    """
+def read_manifest(file: Path) -> Manifest:
+    """Read a local manifest.json; raises the errors of `parse_manifest`."""
+    hint = suggest_rebuild(file.parent)
     try:
         with file.open("rb") as stream:
-            text = stream.read(MAX_MANIFEST_BYTES + 1)
-        if len(text) > MAX_MANIFEST_BYTES:
-            raise ValueError(f"more than {MAX_MANIFEST_BYTES:,} bytes")
-        data = json.loads(text)
-        schema = data["schema_version"]
-        if schema > SCHEMA_VERSION:
-            raise SchemaError(
-                f"'{file}' has schema {schema}, but this version of punkdata reads up to "
-                f"{SCHEMA_VERSION}",
-                hint="upgrade with: pip install --upgrade punkdata",
-            )
-        return Manifest.model_validate(data)
+            data = stream.read(MAX_MANIFEST_BYTES + 1)
+    except OSError as error:
+        raise DataError(f"'{file}' cannot be read ({error.strerror})", hint=hint) from None
+    return parse_manifest(data, str(file), hint)
+
+
+def parse_manifest(data: bytes, place: str, hint: str) -> Manifest:
+    """Parse the content of the manifest.json at `place`, a path or URL for the messages.
+
+    Raises SchemaError if a newer punkdata wrote it, and DataError with `hint` if it is damaged.
+    """
+    try:
+        if len(data) > MAX_MANIFEST_BYTES:
+            raise DataError(f"'{place}' has more than {MAX_MANIFEST_BYTES:,} bytes", hint=hint)
+        return Manifest.model_validate_json(data)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise DataError(f"'{file}' is damaged ({where}: {first['msg']})", hint=hint) from None
-    except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
-        raise DataError(f"'{file}' is damaged ({error})", hint=hint) from None
+        where = ".".join(map(str, first["loc"])) or "file"
+        raise DataError(f"'{place}' is damaged ({where}: {first['msg']})", hint=hint) from None
+
+
+def suggest_rebuild(folder: Path) -> str:
+    """Return a hint on how to replace a damaged snapshot folder."""
+    return f"move the folder away, then run: punkdata build-dataset{root_option_of(folder)}"
+
+
+def root_option_of(folder: Path) -> str:
+    """Return the --root option for the data root that contains a snapshot folder.
+
+    The result is "" for the default root, and for a folder outside any data root.
+    """
+    is_in_root = folder.parent.parent.name == "snapshots"
+    return root_option(folder.parents[2]) if is_in_root else ""

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import tempfile
+import uuid
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from punkdata.errors import NetworkError, UsageError
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from punkdata.errors import DataError, NetworkError, UsageError
 from punkdata.files import redact_url
 from punkdata.progress import Progress
-from punkdata.snapshots.manifest import Manifest, may_become_latest
-from punkdata.snapshots.remote import parse_manifest_or_none, read_remote_latest
-from punkdata.snapshots.url_io import delete_file, get_local_folder, get_size, read_url, upload_file
+from punkdata.snapshots.manifest import Manifest, parse_manifest
+from punkdata.snapshots.remote import REPUBLISH_HINT, read_latest, read_url, url_errors
+
+OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "adl", "memory"}
+"""Protocols whose uploads are atomic and whose folders need not be created."""
 
 
 class PublishResult(NamedTuple):
-    """The result of `publish_snapshot`."""
+    """The result of `publish_snapshot`.
+
+    `url` is that of the snapshot. `is_uploaded` is False if the version was there already. `latest`
+    is the version that `latest` names at the URL; None if there is no complete snapshot.
+    """
 
     url: str
-    """URL of the snapshot."""
     is_uploaded: bool
-    """Whether files were uploaded; False if the version was at the URL already."""
     latest: str | None
-    """Version that `latest` names at the URL; None if there is no complete snapshot."""
 
 
 def publish_snapshot(
@@ -33,68 +40,93 @@ def publish_snapshot(
     *,
     force: bool = False,
 ) -> PublishResult:
-    """Upload a snapshot: first its files, then the manifest, then `latest`.
+    """Upload a snapshot, whose files have been verified, to the URL of a data root.
 
-    The manifest is the last file of the snapshot, so an interrupted upload is never visible to
-    readers, and calling this function again completes it. If two builds of the same version are
-    uploaded at the same time, their files may be mixed. Readers notice, because they verify every
-    file, and uploading one of the builds with `force` repairs it.
-
-    A partial snapshot, or a sample smaller than the latest snapshot at the URL, does not become
-    the latest.
+    The manifest follows all other files, so an interrupted upload is never visible to readers, and
+    calling this function again completes it. `latest` comes last, unless the snapshot is partial or
+    a sample smaller than the latest one at the URL. If two builds of the same version are uploaded
+    at the same time, their files may be mixed. Readers notice, because they verify every file, and
+    uploading one of the builds with `force` repairs it.
 
     Args:
-        folder: Local folder of the snapshot, whose files have been verified.
+        folder: Local folder of the snapshot.
         manifest: Manifest of the snapshot.
         url: URL of the data root to publish to.
         progress: Called with the number of bytes uploaded so far and in total.
         force: Upload again even if the version exists at the URL, to replace damaged files.
             Until the upload is complete, readers do not see the version.
 
-    Raises:
-        UsageError: fsspec does not support the URL, the bucket does not exist, or the URL is the
-            snapshot's own folder.
-        SetupError: A package or credentials are missing.
-        RefusedError: The server denies access.
-        NetworkError: The server cannot be reached, or a file did not arrive completely.
-        StorageError: The disk is full.
+    Raises UsageError if the bucket does not exist or the URL is the snapshot's own folder,
+    NetworkError if a file did not arrive completely, and the errors of `url_errors`.
     """
-    home = f"{url.rstrip('/')}/snapshots/{manifest.collection}"
+    url = url.rstrip("/")
+    home = f"{url}/snapshots/{manifest.collection}"
     target = f"{home}/{manifest.version}"
-    existing = read_url(f"{target}/manifest.json")
-    is_uploaded = force or parse_manifest_or_none(existing, target) is None
-    if is_uploaded:
-        if get_local_folder(target) == folder.resolve():
-            raise UsageError(
-                f"cannot publish '{folder}' to its own location", hint="choose another URL"
-            )
-        if existing is not None:
-            delete_file(f"{target}/manifest.json")
-        _upload_files(folder, manifest, target, progress)
-        upload_file(f"{target}/manifest.json", folder / "manifest.json")
-    newest_url = f"{home}/{read_remote_latest(home)}"
-    newest = parse_manifest_or_none(read_url(f"{newest_url}/manifest.json"), newest_url)
-    if may_become_latest(manifest, newest):
-        with tempfile.TemporaryDirectory() as temporary:
-            file = Path(temporary) / "latest"
-            file.write_text(f"{manifest.version}\n", "utf-8")
-            upload_file(f"{home}/latest", file)
-    return PublishResult(target, is_uploaded, read_remote_latest(home))
+    is_uploaded = force or _read_manifest(target) is None
+    not_found = UsageError(
+        f"cannot write {redact_url(url)}: the bucket or folder does not exist",
+        hint="check the URL, and create the bucket first",
+    )
+    with url_errors(url, not_found):
+        if is_uploaded:
+            _upload_files(folder, manifest, url, target, progress)
+        if manifest.may_replace(_read_manifest(f"{home}/{read_latest(home)}")):
+            _upload(url, f"{home}/latest", f"{manifest.version}\n".encode())
+    return PublishResult(target, is_uploaded, read_latest(home))
 
 
-def _upload_files(folder: Path, manifest: Manifest, target: str, progress: Progress) -> None:
-    """Upload all files except the manifest, and check that they arrived completely."""
-    total, done = sum(entry.bytes for entry in manifest.files), 0
-    progress(0, total)
+def _read_manifest(target: str) -> Manifest | None:
+    """Return the manifest of a remote snapshot; None if there is none or it is damaged."""
+    with suppress(DataError):
+        if data := read_url(f"{target}/manifest.json"):
+            return parse_manifest(data, target, REPUBLISH_HINT)
+    return None
+
+
+def _upload_files(
+    folder: Path, manifest: Manifest, url: str, target: str, progress: Progress
+) -> None:
+    """Upload all files, and the manifest only if the others have arrived completely."""
+    fs, path = fsspec.core.url_to_fs(target)
+    if isinstance(fs, LocalFileSystem) and Path(path).resolve() == folder.resolve():
+        raise UsageError(
+            f"cannot publish '{folder}' to its own location", hint="choose another URL"
+        )
+    with suppress(FileNotFoundError):
+        fs.rm_file(f"{path}/manifest.json")
+    done = 0
+    progress(0, manifest.bytes)
     for entry in manifest.files:
-        upload_file(f"{target}/{entry.path}", folder / entry.path)
+        _upload(url, f"{target}/{entry.path}", (folder / entry.path).read_bytes())
         done += entry.bytes
-        progress(done, total)
+        progress(done, manifest.bytes)
+    fs.invalidate_cache()
+    arrived: dict[str, Any] = fs.find(path, detail=True)
     for entry in manifest.files:
-        size = get_size(f"{target}/{entry.path}") or 0
+        size = arrived.get(f"{path}/{entry.path}", {"size": 0})["size"]
         if size != entry.bytes:
             raise NetworkError(
                 f"only {size:,} of {entry.bytes:,} bytes of {redact_url(target)}/{entry.path} "
                 "arrived",
                 hint="run the same command again",
             )
+    _upload(url, f"{target}/manifest.json", (folder / "manifest.json").read_bytes())
+
+
+def _upload(root_url: str, url: str, data: bytes) -> None:
+    """Write a file below a root URL atomically."""
+    fs, path = fsspec.core.url_to_fs(url)
+    if url.partition("://")[0] in OBJECT_STORES:
+        fs.pipe_file(path, data)
+        return
+    fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+    # The temporary file is placed outside the snapshot's folder, because it stays there if the
+    # process is killed.
+    temporary = fsspec.core.url_to_fs(f"{root_url}/.uploading-{uuid.uuid4().hex}")[1]
+    try:
+        fs.pipe_file(temporary, data)
+        fs.mv(temporary, path)
+    except BaseException:
+        with suppress(Exception):
+            fs.rm_file(temporary)
+        raise

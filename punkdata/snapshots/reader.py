@@ -15,39 +15,20 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from punkdata.errors import DataError, UsageError
-from punkdata.files import (
-    DEFAULT_COLLECTION,
-    parse_root_url,
-    redact_url,
-    root_option,
-    sha256_file,
-    shell_quote,
-    snapshots_dir,
-)
+from punkdata.files import DEFAULT_COLLECTION, parse_root_url, redact_url, shell_quote
 from punkdata.progress import Progress
 from punkdata.schema import PROVENANCE, PUNKS, SALES
-from punkdata.snapshots.manifest import VERSION_PATTERN, Manifest, check_version, read_manifest
+from punkdata.snapshots.manifest import Manifest, read_manifest
 from punkdata.snapshots.tables import validate_punks
-from punkdata.snapshots.versions import (
-    list_snapshot_folders,
-    missing_manifest_error,
-    no_snapshot_error,
-    require_latest_version,
-    suggest_rebuild,
-)
+from punkdata.snapshots.versions import find_snapshot_folder, list_snapshot_folders
 from punkdata.splits import SPLITS
-
-if TYPE_CHECKING:
-    from punkdata.snapshots.remote import RemoteSnapshot
 
 SALES_FILE = "data/sales-00000-of-00001.parquet"
 PROVENANCE_FILE = "provenance.parquet"
@@ -62,15 +43,15 @@ def punks_file_name(split: str) -> str:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A snapshot that is open for reading; created by `open_snapshot`."""
+    """A snapshot that is open for reading; created by `open_snapshot`.
+
+    `path` is its folder; for a remote snapshot, its folder in the local cache, which is filled file
+    by file. `url` is the URL of a remote snapshot's folder; None if it is local.
+    """
 
     path: Path
-    """Folder of the snapshot; for a remote snapshot, its folder in the local cache, which is
-    filled file by file."""
     manifest: Manifest
-    """Parsed manifest.json."""
-    remote: RemoteSnapshot | None = None
-    """Remote location of the snapshot; None if it is a local folder."""
+    url: str | None = None
 
     @property
     def version(self) -> str:
@@ -139,24 +120,36 @@ class Snapshot:
             RefusedError: The server denies access.
             StorageError: The cache cannot be written.
         """
-        if self.remote is None:
+        if self.url is None:
             return
-        done, total = 0, sum(entry.bytes for entry in self.manifest.files)
-        progress(0, total)
+        done = 0
+        progress(0, self.manifest.bytes)
         for entry in self.manifest.files:
-            self.remote.download(entry.path, force=force)
+            self._fetch(entry.path, force=force)
             done += entry.bytes
-            progress(done, total)
+            progress(done, self.manifest.bytes)
+
+    def _fetch(self, name: str, *, force: bool = False) -> Path:
+        """Return the local path of a file; download it if it is remote and not in the cache."""
+        path = self.path / name
+        if self.url is not None:
+            from punkdata.snapshots.remote import download_file
+
+            entry = next((e for e in self.manifest.files if e.path == name), None)
+            if entry is None:
+                raise DataError(f"the manifest of {redact_url(self.url)} does not list {name}")
+            if force or entry.find_damage(path):
+                download_file(self.url, entry, self.path)
+        return path
 
     def _read_table(
         self, name: str, schema: pa.Schema, num_rows: int | None, columns: list[str] | None
     ) -> pa.Table:
         """Read a Parquet file and check its row count and column types."""
-        if self.remote is not None:
-            self.remote.download(name)
+        path = self._fetch(name)
         try:
             # pq.read_table would import pandas and need twice the memory.
-            with pq.ParquetFile(self.path / name, pre_buffer=False) as file:
+            with pq.ParquetFile(path, pre_buffer=False) as file:
                 found, rows = file.schema_arrow, file.metadata.num_rows
                 # Check before reading: a file of a few bytes can claim any number of rows.
                 if rows != num_rows:
@@ -181,7 +174,7 @@ class Snapshot:
         except (pa.ArrowException, OSError, KeyError, ValueError, DataError) as error:
             reason = str(error).splitlines()[0]
             raise DataError(
-                f"'{self.path / name}' is missing or damaged ({reason})",
+                f"'{path}' is missing or damaged ({reason})",
                 hint=f"check all files with: punkdata verify {shell_quote(self.path)}",
             ) from None
 
@@ -208,55 +201,26 @@ def open_snapshot(
     if url := parse_root_url(root):
         from punkdata.snapshots.remote import open_remote
 
-        remote = open_remote(url, version, collection)
-        return Snapshot(remote.folder, remote.manifest, remote)
+        return Snapshot(*open_remote(url, version, collection))
     folder = Path(root)
     if not (folder / "manifest.json").is_file():
-        folder = _find_folder(folder, version, collection)
-    manifest = read_manifest(folder / "manifest.json", hint=suggest_rebuild(folder))
-    check_version(manifest, version, str(folder))
+        folder = find_snapshot_folder(folder, version, collection)
+    manifest = read_manifest(folder / "manifest.json")
+    manifest.check_version(version, str(folder))
     return Snapshot(folder, manifest)
 
 
-def _find_folder(root: Path, version: str, collection: str) -> Path:
-    """Return the folder of a version below a data root; raises like `open_snapshot`."""
-    if version == "latest":
-        version = require_latest_version(root, collection)
-    elif not re.fullmatch(VERSION_PATTERN, version):
-        raise UsageError(
-            f"{version!r} is not the version of a snapshot",
-            hint=f"list the versions with: punkdata list{root_option(root)}",
-        )
-    home = snapshots_dir(root, collection)
-    folder = home / version
-    if (folder / "manifest.json").is_file():
-        return folder
-    if folder.is_dir():
-        raise missing_manifest_error(folder)
-    available = ", ".join(found.name for found in list_snapshot_folders(root, collection))
-    if not available:
-        raise no_snapshot_error(root)
-    raise UsageError(f"there is no snapshot {version} in '{home}' (available: {available})")
-
-
 def resolve_snapshot(root: Path, name: str) -> Snapshot:
-    """Open a snapshot by its version below a root, by its folder or by its URL.
-
-    Raises the same errors as `open_snapshot`.
-    """
-    if parse_root_url(name):
+    """Open a snapshot by its version below a root, by its folder or by its URL."""
+    if parse_root_url(name) or (Path(name) / "manifest.json").is_file():
         return open_snapshot(name)
-    folder = Path(name)
-    is_folder = (folder / "manifest.json").is_file()
-    return open_snapshot(folder) if is_folder else open_snapshot(root, name)
+    return open_snapshot(root, name)
 
 
 def list_snapshots(root: Path, collection: str = DEFAULT_COLLECTION) -> list[Snapshot]:
-    """Open all snapshots below a data root, oldest first.
+    """Open all snapshots below a local data root, oldest first.
 
-    Raises:
-        UsageError: The root is a URL, whose snapshots cannot be listed.
-        DataError: A manifest is damaged.
+    Raises UsageError if the root is a URL, and DataError if a manifest is damaged.
     """
     if url := parse_root_url(root):
         shown = redact_url(url)
@@ -269,22 +233,7 @@ def list_snapshots(root: Path, collection: str = DEFAULT_COLLECTION) -> list[Sna
 
 
 def find_damaged_files(snapshot: Snapshot) -> list[str]:
-    """Compare all files with the manifest.
-
-    Returns:
-        One message for each file that is missing, unreadable or changed.
-    """
-    problems = []
-    for entry in snapshot.manifest.files:
-        path = snapshot.path / entry.path
-        try:
-            if snapshot.remote is not None:
-                snapshot.remote.download(entry.path)
-            size = path.stat().st_size
-            if size != entry.bytes:
-                problems.append(f"{entry.path} has {size} bytes instead of {entry.bytes}")
-            elif sha256_file(path) != entry.sha256:
-                problems.append(f"{entry.path} does not have the SHA-256 that the manifest gives")
-        except OSError as error:
-            problems.append(f"{entry.path} cannot be read ({error.strerror})")
-    return problems
+    """Return one message for each file that differs from the manifest; downloads remote files."""
+    snapshot.download()
+    damage = (entry.find_damage(snapshot.path / entry.path) for entry in snapshot.manifest.files)
+    return [message for message in damage if message]

@@ -9,201 +9,192 @@ below the URL is that of a data root:
 Files are cached on demand and verified against the manifest (size and SHA-256):
 
     <cache>/cryptopunks/<version>-<first 12 hex digits of the manifest's SHA-256>/
+
+fsspec's own caches (simplecache, filecache) would not do: they download straight to the final
+name, where other processes find incomplete files, and they do not limit the size of a download.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
-import tempfile
 import uuid
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import fsspec
 from platformdirs import user_cache_dir
 
-from punkdata.errors import DataError, PunkError, UsageError
-from punkdata.files import (
-    parse_root_url,
-    redact_url,
-    sha256_file,
-    translate_os_errors,
-    write_atomic,
+from punkdata.errors import (
+    DataError,
+    NetworkError,
+    PunkError,
+    RefusedError,
+    SetupError,
+    StorageError,
+    UsageError,
 )
+from punkdata.files import redact_url, translate_os_errors, write_atomic
 from punkdata.snapshots.manifest import (
+    MAX_MANIFEST_BYTES,
     VERSION_PATTERN,
     FileEntry,
     Manifest,
-    check_version,
-    read_manifest,
+    parse_manifest,
 )
-from punkdata.snapshots.url_io import read_url, url_errors
 
 CHUNK_BYTES = 1 << 20
 """Number of bytes that a download reads at a time."""
-_REPUBLISH_HINT = "upload it again with: punkdata publish URL --force"
+REPUBLISH_HINT = "upload it again with: punkdata publish URL --force"
 
 
-def get_cache_dir() -> Path:
-    """Return the cache folder: $PUNKDATA_CACHE, by default the one of this user.
+def open_remote(url: str, version: str, collection: str) -> tuple[Path, Manifest, str]:
+    """Locate a snapshot at a URL and download its manifest; other files follow on demand.
 
-    Raises:
-        UsageError: PUNKDATA_CACHE is a URL.
+    `url` is that of a data root, or of a snapshot's own folder. Returns the folder of its copy in
+    the cache, its manifest, and the URL of its own folder. Raises the errors of `open_snapshot`.
     """
-    folder = os.environ.get("PUNKDATA_CACHE") or user_cache_dir("punkdata", appauthor=False)
-    if parse_root_url(folder):
-        raise UsageError(
-            f"PUNKDATA_CACHE is the URL {redact_url(folder)}", hint="set it to a local folder"
-        )
-    return Path(folder).expanduser()
+    url = url.rstrip("/")
+    data = read_url(f"{url}/manifest.json")
+    if data is None:
+        home = f"{url}/snapshots/{collection}"
+        found = read_latest(home) if version == "latest" else version
+        if found is None:
+            raise UsageError(
+                f"no complete snapshot found at {redact_url(url)}",
+                hint=f"publish one with: punkdata publish {redact_url(url)}",
+            )
+        url = f"{home}/{found}"
+        data = read_url(f"{url}/manifest.json") if re.fullmatch(VERSION_PATTERN, found) else None
+    if data is None:
+        raise UsageError(f"there is no snapshot at {redact_url(url)}")
+    manifest = parse_manifest(data, f"{redact_url(url)}/manifest.json", REPUBLISH_HINT)
+    manifest.check_version(version, redact_url(url))
+    # Two builds of the same version may differ in the bytes of their files, so the name of the
+    # cache folder also contains the hash of the manifest.
+    digest = hashlib.sha256(data).hexdigest()[:12]
+    cache = os.environ.get("PUNKDATA_CACHE") or user_cache_dir("punkdata", appauthor=False)
+    folder = Path(cache).expanduser() / manifest.collection / f"{manifest.version}-{digest}"
+    file = folder / "manifest.json"
+    with translate_os_errors(file):
+        if not file.is_file() or file.read_bytes() != data:
+            write_atomic(file, data)
+    return folder, manifest, url
 
 
-@dataclass(frozen=True)
-class RemoteSnapshot:
-    """The location of a snapshot at a URL, and the folder of its local copy."""
+def read_latest(home: str) -> str | None:
+    """Return the version that `latest` names in a remote snapshots folder, or None."""
+    version = (read_url(f"{home}/latest") or b"").decode("utf-8", "replace").strip()
+    return version if re.fullmatch(VERSION_PATTERN, version) else None
 
-    url: str
-    """URL of the snapshot's own folder."""
-    folder: Path
-    """Folder in the cache, which is filled file by file."""
-    manifest: Manifest
-    """Parsed manifest.json."""
 
-    def download(self, name: str, *, force: bool = False) -> Path:
-        """Return the path of a cached file, after downloading it if it is missing or damaged.
+def read_url(url: str) -> bytes | None:
+    """Return the first `MAX_MANIFEST_BYTES` + 1 bytes of a file, or None if there is no such file.
 
-        Args:
-            name: Path of the file relative to the snapshot.
-            force: Download it even if the cached copy matches the manifest.
-
-        Raises:
-            UsageError: The snapshot has no such file.
-            DataError: The remote file is damaged or missing.
-            NetworkError: The server cannot be reached.
-            RefusedError: The server denies access.
-            StorageError: The cache cannot be written.
-        """
-        entry = next((e for e in self.manifest.files if e.path == name), None)
-        if entry is None:
-            raise UsageError(f"the snapshot at {redact_url(self.url)} has no file {name}")
-        path = self.folder / name
-        with translate_os_errors(path):
-            if force or not matches_entry(path, entry):
-                self._download(entry, path)
-        return path
-
-    def _download(self, entry: FileEntry, path: Path) -> None:
-        url = f"{self.url}/{entry.path}"
-        not_found_error = DataError(
-            f"{redact_url(url)} is missing, although its manifest lists it", hint=_REPUBLISH_HINT
-        )
-        # Another process may download the same file at the same time: each writes a temporary
-        # file of its own, and the last rename wins.
-        temporary = self.folder.parent / f".downloading-{uuid.uuid4().hex}"
-        path.parent.mkdir(parents=True, exist_ok=True)
+    Raises the errors of `url_errors`.
+    """
+    with url_errors(url):
+        fs, path = fsspec.core.url_to_fs(url)
         try:
-            digest, size = hashlib.sha256(), 0
+            data: bytes = fs.cat_file(path, end=MAX_MANIFEST_BYTES + 1)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+        return data
+
+
+def download_file(snapshot_url: str, entry: FileEntry, folder: Path) -> None:
+    """Copy a file of a snapshot to its folder, where it appears once it is complete and verified.
+
+    Raises DataError if it is missing or differs from its manifest entry, and the errors of
+    `url_errors` and `translate_os_errors`.
+    """
+    url, path = f"{snapshot_url}/{entry.path}", folder / entry.path
+    not_found = DataError(
+        f"{redact_url(url)} is missing, although its manifest lists it", hint=REPUBLISH_HINT
+    )
+    with translate_os_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Each process writes a temporary file of its own, and the last rename wins. It is outside
+        # the snapshot's folder, because it stays there if the process is killed.
+        temporary = folder.parent / f".downloading-{uuid.uuid4().hex}"
+        try:
             with (
                 temporary.open("xb") as file,
-                url_errors(url, not_found_error),
+                url_errors(url, not_found),
                 fsspec.open(url, "rb") as source,
             ):
-                while size <= entry.bytes and (chunk := source.read(CHUNK_BYTES)):
-                    digest.update(chunk)
-                    size += len(chunk)
+                while file.tell() <= entry.bytes and (chunk := source.read(CHUNK_BYTES)):
                     file.write(chunk)
-            if (size, digest.hexdigest()) != (entry.bytes, entry.sha256):
+            if entry.find_damage(temporary):
                 raise DataError(
                     f"{redact_url(url)} differs from its manifest ({entry.bytes:,} bytes with the "
                     f"SHA-256 {entry.sha256[:12]}…)",
-                    hint=_REPUBLISH_HINT,
+                    hint=REPUBLISH_HINT,
                 )
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
 
 
-def matches_entry(path: Path, entry: FileEntry) -> bool:
-    """Return True if a file exists with the size and SHA-256 of its manifest entry."""
-    return (
-        path.is_file() and path.stat().st_size == entry.bytes and sha256_file(path) == entry.sha256
-    )
+@contextmanager
+def url_errors(url: str, not_found: PunkError | None = None) -> Iterator[None]:
+    """Translate the exceptions of fsspec's many file systems while a block accesses a URL.
 
-
-def open_remote(url: str, version: str, collection: str) -> RemoteSnapshot:
-    """Locate a snapshot at a URL and download its manifest; other files follow on demand.
-
-    Args:
-        url: URL of a data root, or of a snapshot's own folder.
-        version: Version of the snapshot, or "latest".
-        collection: Collection below the data root.
-
-    Raises:
-        UsageError: There is no such snapshot, or fsspec does not support the URL.
-        SetupError: A package or credentials are missing.
-        RefusedError: The server denies access.
-        NetworkError: The server cannot be reached.
-        DataError: The manifest is damaged.
+    Raises `not_found` if the file does not exist (by default, FileNotFoundError passes through),
+    UsageError if fsspec does not support the protocol, SetupError if a package or credentials are
+    missing, RefusedError if the server denies access, NetworkError if it cannot be reached, and
+    StorageError if a disk is full.
     """
-    url = url.rstrip("/")
-    text = read_url(f"{url}/manifest.json")
-    if text is None:
-        url = _find_remote_folder(url, version, collection)
-        text = read_url(f"{url}/manifest.json")
-    if text is None:
-        raise UsageError(f"there is no snapshot at {redact_url(url)}")
-    manifest = _parse_manifest(text, url)
-    check_version(manifest, version, redact_url(url))
-    # Two builds of the same version may differ in the bytes of their files, so the name of the
-    # cache folder also contains the hash of the manifest.
-    digest = hashlib.sha256(text).hexdigest()[:12]
-    folder = get_cache_dir() / manifest.collection / f"{manifest.version}-{digest}"
-    file = folder / "manifest.json"
-    with translate_os_errors(file):
-        if not file.is_file() or file.read_bytes() != text:
-            write_atomic(file, text)
-    return RemoteSnapshot(url, folder, manifest)
-
-
-def _find_remote_folder(root_url: str, version: str, collection: str) -> str:
-    """Return the URL of a version's folder below the URL of a data root."""
-    home = f"{root_url}/snapshots/{collection}"
-    if version == "latest":
-        latest = read_remote_latest(home)
-        if latest is None:
-            raise UsageError(
-                f"no complete snapshot found at {redact_url(root_url)}",
-                hint=f"publish one with: punkdata publish {redact_url(root_url)}",
-            )
-        version = latest
-    elif not re.fullmatch(VERSION_PATTERN, version):
-        raise UsageError(f"{version!r} is not the version of a snapshot")
-    return f"{home}/{version}"
-
-
-def read_remote_latest(home: str) -> str | None:
-    """Return the version that `latest` names in a remote snapshots folder, or None."""
-    version = (read_url(f"{home}/latest") or b"").decode("utf-8", "replace").strip()
-    return version if re.fullmatch(VERSION_PATTERN, version) else None
-
-
-def parse_manifest_or_none(text: bytes | None, url: str) -> Manifest | None:
-    """Parse the bytes of a manifest; return None if there are none or they are damaged."""
     try:
-        return None if text is None else _parse_manifest(text, url)
-    except DataError:
-        return None
+        yield
+    except PunkError:
+        raise
+    except (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError):
+        if not_found is None:
+            raise
+        raise not_found from None
+    except Exception as error:  # noqa: BLE001  # each file system has its own exceptions
+        raise _translate_error(url, error) from None
 
 
-def _parse_manifest(text: bytes, url: str) -> Manifest:
-    """Parse the bytes of a manifest, with its URL in error messages."""
-    # Validate a temporary copy, so that a damaged manifest never reaches the cache.
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "manifest.json").write_bytes(text)
-        try:
-            return read_manifest(Path(folder) / "manifest.json", hint=_REPUBLISH_HINT)
-        except PunkError as error:
-            message = error.message.replace(folder, redact_url(url))
-            raise type(error)(message, hint=error.hint) from None
+def _translate_error(url: str, error: Exception) -> PunkError:
+    scheme, shown = url.partition("://")[0], redact_url(url)
+    if isinstance(error, ImportError):
+        return SetupError(
+            f"{scheme}:// needs a package that is not installed ({error})",
+            hint='pip install "punkdata[s3]"' if scheme in ("s3", "s3a") else None,
+        )
+    # http:// uses aiohttp, whose exceptions have the HTTP status in `status`.
+    if isinstance(error, PermissionError) or getattr(error, "status", None) in (401, 403):
+        return RefusedError(
+            f"access to {shown} was denied ({_describe(error)})", hint="check your credentials"
+        )
+    # This happens on the local disk, or on the disk that a file:// URL refers to.
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageError(
+            f"cannot write {shown}: {error.strerror}",
+            hint="free some disk space, then run the same command again",
+        )
+    if isinstance(error, ValueError) and "rotocol" in str(error):
+        return UsageError(f"{scheme}:// is not a protocol that fsspec supports")
+    if "Credentials" in type(error).__name__:
+        return SetupError(
+            f"no credentials found for {shown}",
+            hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or FSSPEC_S3_ANON=true for a "
+            "public bucket",
+        )
+    return NetworkError(f"cannot reach {shown} ({_describe(error)})", hint="try again later")
+
+
+def _describe(error: Exception) -> str:
+    """Return the reason for a failed connection, or an exception's type and first line."""
+    # aiohttp keeps the error of the operating system in an attribute.
+    cause = getattr(error, "os_error", None)
+    if isinstance(cause, OSError) and cause.errno:
+        # The numbers of failed name lookups are negative; `os.strerror` does not know them.
+        return os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)
+    line = str(error).strip().partition("\n")[0][:200]
+    return f"{type(error).__name__}: {redact_url(line)}" if line else type(error).__name__

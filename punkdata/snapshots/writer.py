@@ -25,19 +25,18 @@ from punkdata.files import (
 )
 from punkdata.snapshots.croissant import build_croissant
 from punkdata.snapshots.dataset_card import render_dataset_card
-from punkdata.snapshots.manifest import FileEntry, Manifest, may_become_latest, read_manifest
+from punkdata.snapshots.manifest import FileEntry, Manifest, read_manifest, suggest_rebuild
 from punkdata.snapshots.reader import (
     PROVENANCE_FILE,
     ROW_GROUP_SIZE,
     SALES_FILE,
     Snapshot,
     find_damaged_files,
-    open_snapshot,
     punks_file_name,
 )
 from punkdata.snapshots.shards import SAMPLES_PER_SHARD, shard_name, write_shard
 from punkdata.snapshots.tables import extract_samples
-from punkdata.snapshots.versions import get_latest_version, missing_manifest_error, suggest_rebuild
+from punkdata.snapshots.versions import get_latest_version
 from punkdata.splits import SPLITS
 
 
@@ -52,31 +51,18 @@ def write_snapshot(
 ) -> tuple[Snapshot, bool]:
     """Write a snapshot atomically, and update `latest` if the snapshot may become the latest.
 
-    The caller must hold the root's lock. If the version exists already, its files are checked
-    and nothing is written.
+    The caller must hold the root's lock. If the version exists already, its files are checked and
+    nothing is written. The tables have the schemas of `punkdata.schema`; `sales` is None if the
+    source does not provide sales. The `files` of the manifest are filled in here.
 
-    Args:
-        root: Data root.
-        manifest: Manifest of the snapshot; its `files` are filled in here.
-        punks: Table with the schema `PUNKS`.
-        sales: Table with the schema `SALES`, or None if the source does not provide sales.
-        provenance: Table with the schema `PROVENANCE`.
-        samples_per_shard: Maximum number of samples in one tar shard.
-
-    Returns:
-        The snapshot, and True if it was written or False if it existed already.
-
-    Raises:
-        StorageError: The disk is full or cannot be written; no snapshot appears.
-        DataError: A snapshot of this version exists, but is damaged.
+    Returns the snapshot, and True if it was written or False if it existed already. Raises
+    StorageError if the disk is full, and DataError if the existing snapshot is damaged.
     """
     home = snapshots_dir(root, manifest.collection)
     folder = home / manifest.version
     for leftover in home.glob(".building-*"):  # left behind by a build that was killed
         remove_tree(leftover)
-    created = not (folder / "manifest.json").exists()
-    if created and folder.exists():
-        raise missing_manifest_error(folder)
+    created = not folder.exists()
     if created:
         building = home / f".building-{manifest.version}"
         try:
@@ -86,17 +72,15 @@ def write_snapshot(
         except BaseException:
             shutil.rmtree(building, ignore_errors=True)
             raise
-    snapshot = open_snapshot(folder)
+    snapshot = Snapshot(folder, read_manifest(folder / "manifest.json"))
     if not created and (damage := find_damaged_files(snapshot)):
         raise DataError(
             f"'{folder}' exists already, but is damaged ({damage[0]})",
             hint=suggest_rebuild(folder),
         )
-    newest = home / (get_latest_version(root, manifest.collection) or "") / "manifest.json"
-    latest = None
-    if newest.is_file():
-        latest = read_manifest(newest, hint=suggest_rebuild(newest.parent))
-    if may_become_latest(manifest, latest):
+    latest = get_latest_version(root, manifest.collection)
+    newest = read_manifest(home / latest / "manifest.json") if latest else None
+    if manifest.may_replace(newest):
         write_atomic(home / "latest", f"{manifest.version}\n".encode())
     return snapshot, created
 
@@ -125,20 +109,17 @@ def _write_files(
         (folder / "README.md").write_text(render_dataset_card(manifest), "utf-8")
         croissant = build_croissant(manifest, _list_files(folder))
         (folder / "croissant.json").write_text(json.dumps(croissant, indent=1) + "\n", "utf-8")
-        files = _list_files(folder)
-        text = manifest.model_copy(update={"files": files}).model_dump_json(indent=2) + "\n"
-        (folder / "manifest.json").write_text(text, "utf-8")
+        manifest = manifest.model_copy(update={"files": _list_files(folder)})
+        (folder / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n", "utf-8")
     fsync_tree(folder)
 
 
 def _list_files(folder: Path) -> tuple[FileEntry, ...]:
     """Return an entry with size and hash for every file below a folder, sorted by path."""
-    names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    files = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
     return tuple(
-        FileEntry(
-            path=name, bytes=(folder / name).stat().st_size, sha256=sha256_file(folder / name)
-        )
-        for name in names
+        FileEntry(path=name, bytes=file.stat().st_size, sha256=sha256_file(file))
+        for name, file in sorted(files.items())
     )
 
 

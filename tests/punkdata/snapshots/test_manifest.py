@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from punkdata.errors import DataError
-from punkdata.snapshots.manifest import may_become_latest, read_manifest
+from punkdata.snapshots.manifest import read_manifest
 from punkdata.snapshots.reader import open_snapshot
 from punkdata.traits import LABELS
 
@@ -64,13 +64,13 @@ def test_invalid_field_is_named_in_the_error(built_root: Path, tmp_path: Path) -
         read_manifest(file)
 
 
-def test_may_become_latest_unless_partial_or_a_sample_of_a_larger_one(built_root: Path) -> None:
+def test_may_replace_latest_unless_partial_or_a_sample_of_a_larger_one(built_root: Path) -> None:
     complete = open_snapshot(built_root).manifest
     partial = complete.model_copy(update={"status": "partial"})
     sample = complete.model_copy(update={"limit": 3, "expected": 3})
-    assert may_become_latest(complete, None)
-    assert may_become_latest(complete, sample)
-    assert may_become_latest(sample, None)
-    assert may_become_latest(sample, sample)
-    assert not may_become_latest(sample, complete)
-    assert not may_become_latest(partial, None)
+    assert complete.may_replace(None)
+    assert complete.may_replace(sample)
+    assert sample.may_replace(None)
+    assert sample.may_replace(sample)
+    assert not sample.may_replace(complete)
+    assert not partial.may_replace(None)

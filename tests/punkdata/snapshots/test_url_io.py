@@ -15,7 +15,7 @@ from punkdata import open_snapshot
 from punkdata.errors import NetworkError, RefusedError, SetupError, UsageError
 from punkdata.snapshots.publish import PublishResult, publish_snapshot
 from punkdata.snapshots.reader import Snapshot
-from punkdata.snapshots.url_io import url_errors
+from punkdata.snapshots.remote import url_errors
 
 pytestmark = pytest.mark.usefixtures("cache")
 
