@@ -26,7 +26,6 @@ from punkdata.sources import cpunks10k
 from punkdata.sources.find_recording import list_finished, list_recordings, suggest_fetch
 from punkdata.sources.read_recording import read_recording
 from punkdata.sources.recording import Recording, open_recording
-from punkdata.sources.recording_info import fetch_command
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ def _check_finished(recording: Recording, root: Path, allow_partial: bool) -> No
     if info.status == "running":
         raise DataError(
             f"{recording.path} is unfinished",
-            hint=f"finish it with: {fetch_command(info, recording.root)}",
+            hint=f"finish it with: {recording.fetch_command()}",
         )
     if (info.status == "partial" or info.missing) and not allow_partial:
         punk_id, reason = next(iter(info.missing.items()), ("", "no reason given"))

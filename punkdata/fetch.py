@@ -37,9 +37,8 @@ from punkdata.sources.opensea.sales import collect_listings, collect_sales
 from punkdata.sources.opensea.tokens import collect_punks
 from punkdata.sources.opensea.transport import NetworkTransport
 from punkdata.sources.package_index import download_file, find_index_url
-from punkdata.sources.recording import Recording, create_recording
-from punkdata.sources.recording_info import RecordingInfo
-from punkdata.sources.recording_repair import resume_recording
+from punkdata.sources.recording import Recording, create_recording, resume_recording
+from punkdata.sources.recording_format import RecordingInfo
 from punkdata.sources.recording_transport import RecordingTransport
 
 STALE_AFTER_S = 24 * 3600

@@ -70,7 +70,7 @@ def show_plan(
     from punkdata.sources.find_recording import find_parent, find_unfinished, open_parent
     from punkdata.sources.opensea.client import SOURCE
     from punkdata.sources.opensea.estimate import estimate_fetch
-    from punkdata.sources.recording_info import RecordingInfo
+    from punkdata.sources.recording_format import RecordingInfo
 
     wanted = RecordingInfo(
         source=SOURCE, collection=DEFAULT_COLLECTION, limit=limit, base_url=base_url

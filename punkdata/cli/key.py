@@ -12,7 +12,7 @@ from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json
 from punkdata.errors import RefusedError, RetryableError, SetupError, UsageError
 from punkdata.files import root_option
-from punkdata.sources.recording_info import OPENSEA_URL
+from punkdata.sources.recording_format import OPENSEA_URL
 
 if TYPE_CHECKING:
     from punkdata.sources.opensea.api_key import ApiKey

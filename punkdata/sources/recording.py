@@ -28,9 +28,23 @@ from typing import Literal
 from pydantic import ValidationError
 
 from punkdata.errors import DataError
-from punkdata.files import fsync_tree, raw_dir, translate_os_errors, utc_now, write_atomic
-from punkdata.sources.recorded_reply import Reply, RequestKey, strip_cursor, to_json_line
-from punkdata.sources.recording_info import RecordingInfo, fetch_command, read_info
+from punkdata.files import (
+    fsync_tree,
+    raw_dir,
+    root_option,
+    shell_quote,
+    translate_os_errors,
+    utc_now,
+    write_atomic,
+)
+from punkdata.sources.recording_format import (
+    OPENSEA_URL,
+    RecordingInfo,
+    Reply,
+    RequestKey,
+    read_info,
+    strip_cursor,
+)
 
 
 class Recording:
@@ -44,8 +58,7 @@ class Recording:
         self.path = path
         self.info = info
         self._lock = threading.Lock()
-        self._final: dict[RequestKey, Reply] | None = None
-        self._not_final: dict[RequestKey, Reply] = {}
+        self._replies: dict[RequestKey, Reply] | None = None
         self._passes: dict[str, int] = {}
 
     @property
@@ -54,21 +67,26 @@ class Recording:
         return self.path.name
 
     @property
-    def root(self) -> Path:
-        """The data root that the recording belongs to."""
-        return self.path.parent.parent
-
-    @property
     def index_path(self) -> Path:
         return self.path / "index.jsonl"
+
+    def fetch_command(self) -> str:
+        """Return the shell command that resumes the recording, or repeats a finished one."""
+        info = self.info
+        root = root_option(self.path.parent.parent)
+        if info.replay_of:
+            return f"punkdata fetch --replay {info.replay_of}{root}"
+        limit = f" --limit {info.limit}" if info.limit else ""
+        has_other_url = info.base_url not in (None, OPENSEA_URL)
+        base_url = f" --base-url {shell_quote(str(info.base_url))}" if has_other_url else ""
+        return f"punkdata fetch --source {info.source}{limit}{base_url}{root}"
 
     # -- reading ---------------------------------------------------------------------------
 
     def replies(self) -> Iterator[Reply]:
         """Yield the recorded replies, oldest first. An incomplete last line is skipped.
 
-        Raises:
-            DataError: Another line is damaged.
+        Raises DataError if another line is damaged.
         """
         if not self.index_path.exists():
             return
@@ -82,47 +100,19 @@ class Recording:
     def find(
         self, url: str, method: str = "GET", request_sha256: str | None = None
     ) -> Reply | None:
-        """Return the newest final reply to a request, or None.
+        """Return the newest final reply to a request, else the newest failure, else None.
 
         If pagination started over, only pages of the newest pass count.
-
-        Args:
-            request_sha256: SHA-256 (hex) of the request body; None if the request has no body.
         """
         with self._lock:
-            final = self._read_index()
+            replies = self._read_index()
             number = self._passes.get(strip_cursor(url), 0)
-            return final.get((method, url, request_sha256, number))
+            return replies.get((method, url, request_sha256, number))
 
-    def find_failed(
-        self, url: str, method: str = "GET", request_sha256: str | None = None
-    ) -> Reply | None:
-        """Return the last recorded failure of a request in the current pass, or None.
-
-        A failure is a reply that is not final, for example one with status 400.
-
-        Args:
-            request_sha256: SHA-256 (hex) of the request body; None if the request has no body.
-        """
+    def final_replies(self) -> list[Reply]:
+        """Return the newest final reply to each request."""
         with self._lock:
-            self._read_index()
-            number = self._passes.get(strip_cursor(url), 0)
-            return self._not_final.get((method, url, request_sha256, number))
-
-    def count_replies(self, url_part: str = "") -> int:
-        """Return the number of final replies whose URL contains `url_part`."""
-        with self._lock:
-            return sum(url_part in key[1] for key in self._read_index())
-
-    def count_images(self) -> int:
-        """Return the number of images: the final replies that did not come from the API."""
-        with self._lock:
-            return sum("/api/v2/" not in key[1] for key in self._read_index())
-
-    def count_bytes(self) -> int:
-        """Return the total size of all final replies, uncompressed."""
-        with self._lock:
-            return sum(reply.body_bytes for reply in self._read_index().values())
+            return [reply for reply in self._read_index().values() if reply.body is not None]
 
     def body_path(self, reply: Reply) -> Path:
         """Return the path of the file that contains the body of a reply."""
@@ -131,31 +121,26 @@ class Recording:
         return compressed if compressed.exists() else plain
 
     def read_body(self, reply: Reply) -> bytes:
-        """Return the body of a final reply, uncompressed, after checking its hash.
+        """Return the uncompressed body of a final reply.
 
-        Raises:
-            DataError: The body is missing or has changed.
+        Raises DataError if the body is missing or its hash has changed.
         """
         path = self.body_path(reply)
-        body, max_bytes = b"", reply.body_bytes + 1
+        max_bytes = reply.body_bytes + 1
         try:
             with path.open("rb") as file:
-                if path.suffix == ".gz":
-                    # gzip enlarges incompressible data slightly, and adds a header.
-                    data = file.read(2 * max_bytes + 100)
-                    decompressor = zlib.decompressobj(wbits=31)
-                    body = decompressor.decompress(data, max_bytes)
-                    body = body if decompressor.eof else b""
-                else:
-                    body = file.read(max_bytes)
+                # gzip enlarges incompressible data slightly, and adds a header.
+                body = file.read(2 * max_bytes + 100)
+            if path.suffix == ".gz":
+                body = zlib.decompressobj(wbits=31).decompress(body, max_bytes)
         except zlib.error:
-            pass  # The hash comparison below fails.
+            body = b""  # The hash comparison below fails.
         except OSError as error:
             raise DataError(f"cannot read {path}: {error.strerror}") from None
         if hashlib.sha256(body).hexdigest() != reply.body:
             raise DataError(
                 f"{path} has changed since it was recorded",
-                hint=f"fetch it again with: {fetch_command(self.info, self.root)}",
+                hint=f"fetch it again with: {self.fetch_command()}",
             )
         return body
 
@@ -182,32 +167,25 @@ class Recording:
         headers: Mapping[str, str] | None = None,
         compress: bool = False,
     ) -> Reply:
-        """Record one reply: first its body, then its index line.
+        """Record the reply to a canonical URL: first its body, then its index line.
 
-        Neither is flushed to disk here. If the process is killed, nothing is lost; `finish`
-        flushes everything. After a power failure, `resume_recording` finds damaged bodies by
-        their hash.
-
-        Args:
-            url: The canonical URL, see `canonical_url`.
-            body: The body, or None to record only the status.
-            request_sha256: SHA-256 (hex) of the request body, if there is one.
-            compress: Whether to gzip the body on disk.
+        The body is None if the reply is not final. Nothing is flushed to disk here. If the process
+        is killed, nothing is lost; `finish` flushes everything. After a power failure,
+        `resume_recording` finds damaged bodies by their hash.
         """
-        digest = None if body is None else hashlib.sha256(body).hexdigest()
         reply = Reply(
             method=method,
             url=url,
             request_sha256=request_sha256,
             status=status,
             headers=dict(headers or {}),
-            body=digest,
+            body=None if body is None else hashlib.sha256(body).hexdigest(),
             body_bytes=len(body or b""),
             time=utc_now().isoformat(),
         )
-        if body is not None and digest is not None and not self.body_path(reply).exists():
+        if body is not None and not self.body_path(reply).exists():
             data = gzip.compress(body, 6, mtime=0) if compress else body
-            name = f"{digest}.gz" if compress else digest
+            name = f"{reply.body}.gz" if compress else str(reply.body)
             write_atomic(self.path / "bodies" / name, data, flush=False)
         return self._append(reply)
 
@@ -238,35 +216,36 @@ class Recording:
 
     def _append(self, reply: Reply) -> Reply:
         with self._lock:
-            final = self._read_index()
+            self._read_index()
             number = self._passes.get(strip_cursor(reply.url), 0)
             reply = reply.model_copy(update={"pass_number": number})
-            line = to_json_line(reply)
+            line = reply.to_json_line()
             with translate_os_errors(self.index_path), self.index_path.open("ab", 0) as file:
                 size_before = file.tell()
                 try:
-                    written = file.write(line.encode())
-                    if written != len(line):
+                    if file.write(line) != len(line):
                         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 except OSError:
                     # An incomplete line would corrupt the next one.
                     file.truncate(size_before)
                     raise
-            self._remember(reply, final)
+            self._remember(reply)
         return reply
 
     def _read_index(self) -> dict[RequestKey, Reply]:
-        if self._final is None:
-            self._final = {}
+        if self._replies is None:
+            self._replies = {}
             for reply in self.replies():
-                self._remember(reply, self._final)
-        return self._final
+                self._remember(reply)
+        return self._replies
 
-    def _remember(self, reply: Reply, final: dict[RequestKey, Reply]) -> None:
+    def _remember(self, reply: Reply) -> None:
+        assert self._replies is not None
         query_url = strip_cursor(reply.url)
         self._passes[query_url] = max(reply.pass_number, self._passes.get(query_url, 0))
-        is_final = reply.is_final and reply.body is not None
-        (final if is_final else self._not_final)[reply.request_key] = reply
+        known = self._replies.get(reply.request_key)
+        if reply.body is not None or known is None or known.body is None:
+            self._replies[reply.request_key] = reply
 
 
 def create_recording(root: Path, info: RecordingInfo) -> Recording:
@@ -285,3 +264,31 @@ def create_recording(root: Path, info: RecordingInfo) -> Recording:
 def open_recording(path: Path) -> Recording:
     """Open a recording for reading; raises like `read_info`."""
     return Recording(path, read_info(path))
+
+
+def resume_recording(path: Path) -> Recording:
+    """Open a recording for writing, after removing damage from a crash or power failure.
+
+    Replies with missing or damaged bodies are removed, so that they are requested again. So are
+    bodies without an index line, because `add` would mistake an incomplete one for the whole.
+    """
+    recording = open_recording(path)
+    intact = [reply for reply in recording.replies() if _is_intact(recording, reply)]
+    index = b"".join(reply.to_json_line() for reply in intact)
+    body_paths = {recording.body_path(reply) for reply in intact if reply.body is not None}
+    with translate_os_errors(path):
+        if recording.index_path.exists() and recording.index_path.read_bytes() != index:
+            write_atomic(recording.index_path, index)
+        for body in path.glob("bodies/*"):
+            if body not in body_paths:
+                body.unlink()
+    return recording
+
+
+def _is_intact(recording: Recording, reply: Reply) -> bool:
+    try:
+        if reply.body is not None:
+            recording.read_body(reply)
+    except DataError:
+        return False
+    return True

@@ -56,22 +56,28 @@ def estimate_fetch(
     images = punks
     if parent is not None:
         # A refresh reuses unchanged images, and reads only the latest sales again.
-        images = max(0, punks - parent.count_images())
+        images = max(0, punks - _count_images(parent))
         sales = PAGE_SIZE
     # The collection, the trait counts and one page of listings are one request each.
     requests = 3 + ceil(punks / PAGE_SIZE) + ceil(sales / PAGE_SIZE)
     size = punks * BYTES_PER_TOKEN + sales * BYTES_PER_SALE + images * BYTES_PER_IMAGE
     recorded = 0
     if unfinished is not None:
-        requests = max(1, requests - unfinished.count_replies("/api/v2/"))
-        images = max(0, images - unfinished.count_images())
-        recorded = unfinished.count_replies("")
-        size = max(0, size - unfinished.count_bytes())
+        replies = unfinished.final_replies()
+        recorded, recorded_images = len(replies), _count_images(unfinished)
+        requests = max(1, requests - (recorded - recorded_images))
+        images = max(0, images - recorded_images)
+        size = max(0, size - sum(reply.body_bytes for reply in replies))
     window, window_s = parse_rate_limit(read_limit or FREE_KEY_LIMIT)
     wait_s = max(0, ceil(requests / window) - 1) * window_s
     return FetchEstimate(
         requests, images, size, read_limit or FREE_KEY_LIMIT, float(wait_s), recorded
     )
+
+
+def _count_images(recording: Recording) -> int:
+    """Return the number of final replies that did not come from the API."""
+    return sum("/api/v2/" not in reply.url for reply in recording.final_replies())
 
 
 def parse_rate_limit(text: str) -> tuple[int, int]:

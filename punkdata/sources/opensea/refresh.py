@@ -15,7 +15,7 @@ from punkdata.sources.find_recording import find_parent
 from punkdata.sources.opensea.client import open_replay
 from punkdata.sources.opensea.sales import sales_query_start
 from punkdata.sources.recording import Recording, create_recording
-from punkdata.sources.recording_info import RecordingInfo
+from punkdata.sources.recording_format import RecordingInfo
 
 SALES_OVERLAP_S = 7 * 24 * 3600
 """Age in seconds, one week, up to which a refresh requests sales again: some appear late."""

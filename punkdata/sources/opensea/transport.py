@@ -28,7 +28,7 @@ from punkdata.sources.opensea.rate_limit import (
 )
 from punkdata.sources.opensea.retry import InvalidReplyError
 from punkdata.sources.opensea.url_rules import ImageUrlRules
-from punkdata.sources.recorded_reply import MAX_BODY_BYTES
+from punkdata.sources.recording_format import MAX_BODY_BYTES
 
 MAX_REDIRECTS = 3
 """Number of redirects that are followed for one image."""

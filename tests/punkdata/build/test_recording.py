@@ -16,7 +16,7 @@ from punkdata.snapshots.reader import list_snapshots, open_snapshot
 from punkdata.snapshots.versions import get_latest_version
 from punkdata.sources.find_recording import list_recordings
 from punkdata.sources.recording import create_recording
-from punkdata.sources.recording_info import RecordingInfo
+from punkdata.sources.recording_format import RecordingInfo
 
 
 def test_newest_finished_recording_is_built(root: Path, build: Build) -> None:

@@ -10,7 +10,7 @@ from punkdata.fetch import fetch_cpunks10k
 from punkdata.files import lock_root
 from punkdata.sources.find_recording import list_recordings
 from punkdata.sources.recording import create_recording
-from punkdata.sources.recording_info import RecordingInfo
+from punkdata.sources.recording_format import RecordingInfo
 
 
 def test_package_is_recorded_under_its_package_url(

@@ -20,13 +20,13 @@ from punkdata.build import build_dataset
 from punkdata.errors import DataError, LimitError, RefusedError
 from punkdata.fetch import fetch_opensea
 from punkdata.sources.find_recording import list_recordings
-from punkdata.sources.recorded_reply import RequestKey, canonical_url
 from punkdata.sources.recording import Recording
+from punkdata.sources.recording_format import RequestKey, canonical_url
 
 
 def final_requests(recording: Recording) -> set[RequestKey]:
     """Return the requests whose replies are recorded and must not be sent again."""
-    return {reply.request_key for reply in recording.replies() if reply.is_final}
+    return {reply.request_key for reply in recording.replies() if reply.body}
 
 
 FETCH_SCRIPT = """

@@ -11,9 +11,8 @@ import pytest
 
 from punkdata.errors import DataError, SchemaError, StorageError, UsageError
 from punkdata.sources.find_recording import list_finished, list_recordings
-from punkdata.sources.recording import Recording, create_recording, open_recording
-from punkdata.sources.recording_info import RecordingInfo
-from punkdata.sources.recording_repair import resume_recording
+from punkdata.sources.recording import Recording, create_recording, open_recording, resume_recording
+from punkdata.sources.recording_format import RecordingInfo
 
 URL = "https://example.test/punk?a=1"
 
@@ -151,8 +150,7 @@ def test_finished_recording_has_its_status_and_counts(recording: Recording) -> N
     recording.finish("partial")
     again = open_recording(recording.path)
     assert again.info.status == "partial"
-    assert (again.count_replies(""), again.count_replies("/api/v2/")) == (2, 1)
-    assert (again.count_images(), again.count_bytes()) == (1, 5)
+    assert [reply.body_bytes for reply in again.final_replies()] == [3, 2]
 
 
 def test_line_that_a_full_disk_truncates_is_removed(

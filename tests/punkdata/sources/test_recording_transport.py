@@ -7,9 +7,8 @@ import httpx
 import pytest
 
 from punkdata.errors import DataError, NotRecordedError
-from punkdata.sources.recorded_reply import Reply
 from punkdata.sources.recording import Recording, create_recording, open_recording
-from punkdata.sources.recording_info import RecordingInfo
+from punkdata.sources.recording_format import RecordingInfo, Reply
 from punkdata.sources.recording_transport import RecordingTransport
 
 URL = "https://api.test/api/v2/nfts?limit=200&a=1"
@@ -70,23 +69,21 @@ def test_requests_differ_by_method_and_body(recording: Recording) -> None:
 
 
 def test_failed_requests_are_logged_without_body_and_sent_again(recording: Recording) -> None:
-    network = Network(429, 503, 400, 200)
+    network = Network(429, 503, 400, 304, 206)
     transport = RecordingTransport(recording, network.transport)
-    assert [send(transport).status_code for _ in range(5)] == [429, 503, 400, 200, 200]
+    assert [send(transport).status_code for _ in range(6)] == [429, 503, 400, 304, 206, 206]
     lines = recording.index_path.read_text().splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 5
     assert "reply 1" not in lines[0]
     assert len(list((recording.path / "bodies").iterdir())) == 1
 
 
 def test_404_is_final_only_if_the_request_says_so(recording: Recording) -> None:
-    network = Network(404, 404, 200)
+    network = Network(410, 404, 200)
     transport = RecordingTransport(recording, network.transport)
     image = "https://i.test/1.png"
-    assert [send(transport, image, not_found_is_final=True).status_code for _ in range(2)] == [
-        404,
-        404,
-    ]
+    statuses = [send(transport, image, not_found_is_final=True).status_code for _ in range(2)]
+    assert statuses == [410, 410]
     assert len(network.requested) == 1
     assert [send(transport).status_code for _ in range(2)] == [404, 200]
 
@@ -157,7 +154,7 @@ def test_parent_reply_is_copied_only_with_reuse(recording: Recording, tmp_path: 
 def test_changed_body_is_a_data_error(recording: Recording) -> None:
     send(RecordingTransport(recording, Network(200).transport))
     (path,) = (recording.path / "bodies").iterdir()
-    for damaged in (b"", path.read_bytes()[:-5], b"\x1f\x8b" + b"0" * 30):
+    for damaged in (b"", path.read_bytes()[:-10], b"\x1f\x8b" + b"0" * 30):
         path.write_bytes(damaged)
         with pytest.raises(DataError, match="has changed since it was recorded"):
             send(RecordingTransport(open_recording(recording.path)))

@@ -8,7 +8,7 @@ from support.opensea_server import OpenSeaServer
 
 from punkdata.sources.opensea.estimate import estimate_fetch, parse_rate_limit
 from punkdata.sources.recording import create_recording
-from punkdata.sources.recording_info import RecordingInfo
+from punkdata.sources.recording_format import RecordingInfo
 
 
 def test_estimate_of_a_full_fetch_counts_all_pages() -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from punkdata.sources.recorded_reply import Reply, canonical_url, strip_cursor, to_json_line
+from punkdata.sources.recording_format import Reply, canonical_url, strip_cursor
 
 
 @pytest.mark.parametrize(
@@ -25,17 +25,9 @@ def test_canonical_url_and_strip_cursor(url: str, canonical: str, query_url: str
     assert strip_cursor(canonical) == query_url
 
 
-@pytest.mark.parametrize(
-    ("status", "is_final"),
-    [(200, True), (206, True), (404, True), (410, True), (304, False), (400, False), (429, False)],
-)
-def test_success_404_and_410_are_final(status: int, is_final: bool) -> None:
-    assert Reply(url="https://a.test/", status=status, time="now").is_final is is_final
-
-
 def test_reply_round_trips_through_one_line() -> None:
     reply = Reply(url="https://a.test/?q=\n", status=200, body="0" * 64, time="now", **{"pass": 2})
-    line = to_json_line(reply)
-    assert (line.count("\n"), line[-1]) == (1, "\n")
+    line = reply.to_json_line()
+    assert (line.count(b"\n"), line[-1:]) == (1, b"\n")
     assert json.loads(line)["pass"] == 2
     assert Reply.model_validate_json(line) == reply

