@@ -24,9 +24,10 @@ from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.tables import column_to_numpy, count_labels_and_splits, extract_labels
 from punkdata.snapshots.writer import write_snapshot
 from punkdata.traits import ACCESSORIES, LABELS
-from punkmodels.classifier.config import load_classifier, make_config
+from punkmodels.classifier.config import make_config
 from punkmodels.classifier.evaluate import predict_logits
 from punkmodels.classifier.metrics import ranking_scores
+from punkmodels.classifier.pretrained import load_classifier
 from punkmodels.classifier.train import train_classifier
 from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.gan.config import make_config as make_generator_config
@@ -117,7 +118,7 @@ def train_with_fraction(
     augmentation = {"augment_with": str(generator), "augment_fraction": fraction}
     config = make_config(epochs=epochs, seed=seed, **(augmentation if fraction else {}))
     runs = out / f"{fraction}-{seed}"
-    checkpoints = sorted(runs.glob("0*/checkpoints/*.safetensors"))
+    checkpoints = sorted(runs.glob("0*/checkpoints/*.pt"))
     return train_classifier(
         snapshot.path,
         runs,

@@ -18,13 +18,13 @@ from punkdata.images.image_grid import compose_grid
 from punkdata.images.palette import PALETTE
 from punkdata.report import Report, Row
 from punkdata.traits import LABELS, TYPES
-from punkmodels.classifier.config import load_classifier, read_classifier_config
 from punkmodels.classifier.metrics import MIN_SUPPORT, score_logits
 from punkmodels.classifier.networks import (
     Classifier,
     logits_to_labels,
     logits_to_probabilities,
 )
+from punkmodels.classifier.pretrained import load_classifier, read_classifier_config
 from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.training.evaluation import Evaluation
 

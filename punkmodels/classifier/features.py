@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 
 from punkdata.errors import DataError
-from punkmodels.classifier.config import load_classifier
 from punkmodels.classifier.networks import Classifier, PunkCNN
+from punkmodels.classifier.pretrained import load_classifier
 from punkmodels.training.pretrained import WEIGHTS_FILE
 
 BUNDLED_FEATURES = Path(__file__).parents[1] / "weights" / "features"

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS, TYPES
+from punkmodels.classifier.config import ClassifierConfig
 from punkmodels.data.palette import NUM_PIXELS
 
 BACKGROUND_RGB = (0x63, 0x85, 0x96)
@@ -199,6 +200,38 @@ class PublishedCNN(nn.Module):
         images = F.interpolate(pixels, size, mode="bilinear", antialias=False)
         logits: torch.Tensor = self.head(self.features(images))
         return logits
+
+
+def build_model(
+    config: ClassifierConfig, pairs: torch.Tensor, prior: torch.Tensor | None = None
+) -> Classifier:
+    """Build an untrained classifier.
+
+    Args:
+        config: The configuration.
+        pairs: See `Classifier`.
+        prior: Frequency of each label in the training data, float (num_outputs,). The output bias
+            starts at its logit, so that training need not first learn that labels are rare.
+    """
+    network: PunkCNN | LinearPixels | PublishedCNN
+    if config.model == "linear":
+        network = LinearPixels(config.num_outputs, int(pairs.max()))
+    elif config.model == "published":
+        network = PublishedCNN(config.num_outputs, config.width, config.dropout, config.depth)
+    else:
+        network = PunkCNN(
+            config.num_outputs,
+            config.color_embedding_dim,
+            config.width,
+            config.hidden,
+            config.dropout,
+            skip=config.skip,
+        )
+    if prior is not None:
+        bias = network.bias if isinstance(network, LinearPixels) else network.head.bias
+        with torch.no_grad():
+            bias.copy_(prior.clamp(1e-4, 1 - 1e-4).logit())
+    return Classifier(network, pairs)
 
 
 def logits_to_labels(logits: torch.Tensor) -> torch.Tensor:

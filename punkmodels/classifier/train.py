@@ -7,15 +7,15 @@ process, a resumed run therefore continues as an uninterrupted run would have.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from punkdata.errors import UsageError
-from punkmodels.classifier.config import ClassifierConfig, SavedClassifier, read_classifier_config
+from punkmodels.classifier.config import ClassifierConfig
 from punkmodels.classifier.objective import augment, calibrate
+from punkmodels.classifier.pretrained import SavedClassifier, read_classifier_config
 from punkmodels.classifier.train_data import (
     GenerateExamples,
     TrainData,
@@ -220,7 +220,7 @@ def _create_run(
     run = create_run(runs, "-".join(name for name in names if name != "cnn"))
     about = describe_run(
         "classifier",
-        asdict(config),
+        config.model_dump(),
         train.data_config,
         env.device,
         reason,

@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 
 from punkdata.errors import DataError, UsageError
-from punkmodels.classifier.config import ClassifierConfig, SavedClassifier
+from punkmodels.classifier.config import ClassifierConfig
 from punkmodels.classifier.objective import target_labels
+from punkmodels.classifier.pretrained import SavedClassifier
 from punkmodels.data.palette import build_pair_table
 from punkmodels.data.splits import SplitTensors, load_split, sampling_weights
 from punkmodels.data.synthetic_examples import EXAMPLES_FILE, Examples, load_examples
@@ -58,7 +59,7 @@ def load_splits(
     if config.visible_only and not train.has_hidden_labels:
         raise UsageError(
             f"{train.path} does not list hidden labels",
-            hint="rebuild it with: punkdata build-dataset, or train with --all-labels",
+            hint="rebuild it with: punkdata build-dataset, or train with --set visible_only=false",
         )
     if saved and saved.data.labels_hash != train.labels_hash:
         raise DataError(

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from punkmodels.classifier.config import ClassifierConfig, build_model
-from punkmodels.classifier.networks import Classifier
+from punkmodels.classifier.config import ClassifierConfig
+from punkmodels.classifier.networks import Classifier, build_model
 from punkmodels.classifier.objective import classification_loss, one_cycle
 from punkmodels.classifier.train_data import TrainData
 from punkmodels.training.checkpoint import load_optimizer

@@ -18,7 +18,7 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,7 +90,8 @@ def tune_classifier(  # noqa: PLR0913  # a public function whose options are key
         raise SetupError("optuna is not installed", hint="pip install optuna") from None
 
     base = make_config(model=model, seed=seed)
-    base = replace(base, epochs=epochs or base.epochs)
+    if epochs:
+        base = base.model_copy(update={"epochs": epochs})
     # All trials use this snapshot, even if a newer one is built during the search.
     version = load_split(root, version, base.split_scheme, "val").version
     with lock_root(folder), _ignore_optuna_warnings():
@@ -145,7 +146,7 @@ class _Search:
         Raises:
             optuna.TrialPruned: Hyperband stopped the trial.
         """
-        config = replace(self.base, **self.space(trial))
+        config = ClassifierConfig(**self.base.model_dump() | self.space(trial))
         val_losses: list[float] = []
         existing = set(list_runs(self.folder / TRIALS_DIR))
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +82,7 @@ def write_results(
         StorageError: The disk is full or not writable.
     """
     best = best_trial(study)
-    config = replace(base, **best.params)
+    config = ClassifierConfig(**base.model_dump() | best.params)
     run = folder / TRIALS_DIR / best.user_attrs["run"]
     evaluation = evaluate_classifier(run, root)
     evaluation.save(run / "evaluation" / "test")
@@ -106,7 +106,7 @@ def write_results(
         "run": f"{TRIALS_DIR}/{run.name}",
         "val_loss": result.val_loss,
         "test": result.test,
-        "options": asdict(config),
+        "options": config.model_dump(),
     }
     write_json(folder / "best.json", about)
     table = study.trials_dataframe(("number", "value", "state", "duration", "params"))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,9 +12,9 @@ from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root
 from punkdata.errors import UsageError
 from punkmodels.cli import evaluate as evaluate_generators
-from punkmodels.cli import generate, predict, train_classifier, train_gan, tune
+from punkmodels.cli import generate, list_options, predict, train_classifier, train_gan, tune
 from punkmodels.cli.evaluate_classifier import evaluate_classifier_run, export_classifier_run
-from punkmodels.cli.options import DeviceName, DeviceOption, Runs, Snapshot
+from punkmodels.cli.options import DeviceOption, Runs, Snapshot
 from punkmodels.training.run_dir import DEFAULT_RUNS, find_run
 
 HELP = "Train, evaluate and use neural networks for the CryptoPunks."
@@ -30,13 +29,9 @@ train_app.command("classifier", epilog=train_classifier.EXAMPLES)(train_classifi
 tune_app = console.make_app("Search for better hyperparameters.")
 app.add_typer(tune_app, name="tune")
 tune_app.command("classifier", epilog=tune.EXAMPLES)(tune.tune_classifier)
+app.command("options", epilog=list_options.EXAMPLES)(list_options.list_training_options)
 app.command(epilog=generate.EXAMPLES)(generate.generate)
 app.command(epilog=predict.EXAMPLES)(predict.predict)
-
-
-class HeldOutSplit(StrEnum):
-    VAL = "val"
-    TEST = "test"
 
 
 @app.callback(help=HELP)
@@ -72,7 +67,7 @@ def evaluate(
         ),
     ] = "latest",
     split: Annotated[
-        HeldOutSplit | None,
+        Literal["val", "test"] | None,
         typer.Option(help="Split to evaluate a classifier on. (default: test)"),
     ] = None,
     tile_size: Annotated[
@@ -87,7 +82,7 @@ def evaluate(
     root: Root = ROOT,
     version: Snapshot = None,
     runs: Runs = DEFAULT_RUNS,
-    device: DeviceOption = DeviceName.AUTO,
+    device: DeviceOption = "auto",
     as_json: Json = False,
 ) -> None:
     """Evaluate a classifier on held-out punks, or compare generated punks with real ones."""
@@ -103,8 +98,8 @@ def evaluate(
     folder = find_run(runs, run, trained=True)
     if tile_size:
         raise UsageError(f"{folder} is a classifier", hint="remove --tile-size")
-    split = split or HeldOutSplit.TEST
-    evaluate_classifier_run(folder, split.value, out, root, version, device, as_json=as_json)
+    split = split or "test"
+    evaluate_classifier_run(folder, split, out, root, version, device, as_json=as_json)
 
 
 @app.command(epilog="Example: punkmodels export latest --out my-weights")

@@ -48,7 +48,7 @@ def evaluate_generated(
     from punkmodels.gan.evaluation.sprites import SampleSizes
     from punkmodels.training.device import pick_device
 
-    torch_device, _ = pick_device(device.value)
+    torch_device, _ = pick_device(device)
     sizes = sizes or SampleSizes()
     if _is_image_source(source):
         path = Path(source)

@@ -26,7 +26,7 @@ def evaluate_classifier_run(
     from punkmodels.classifier.evaluate import evaluate_classifier
     from punkmodels.training.device import pick_device
 
-    torch_device, _ = pick_device(device.value)
+    torch_device, _ = pick_device(device)
     out = out or run / "evaluation" / split
     evaluation = evaluate_classifier(run, root, split, version=version, device=torch_device)
     evaluation.save(out)
@@ -42,8 +42,8 @@ def export_classifier_run(
     run: Path, out: Path, root: Path, version: str | None, *, as_json: bool
 ) -> None:
     """Export a classifier with its scores on the test split, and print the path of the folder."""
-    from punkmodels.classifier.config import export_classifier
     from punkmodels.classifier.evaluate import evaluate_classifier
+    from punkmodels.classifier.pretrained import export_classifier
     from punkmodels.training.pretrained import WEIGHTS_FILE
 
     with tempfile.TemporaryDirectory() as folder:

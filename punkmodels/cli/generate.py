@@ -11,7 +11,7 @@ from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root
 from punkdata.cli.progress import progress_bar
 from punkdata.errors import UsageError
-from punkmodels.cli.options import DeviceName, DeviceOption, Runs
+from punkmodels.cli.options import DeviceOption, Runs
 from punkmodels.training.run_dir import DEFAULT_RUNS, find_run
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def generate(
         ),
     ] = BUNDLED_NAME,
     runs: Runs = DEFAULT_RUNS,
-    device: DeviceOption = DeviceName.AUTO,
+    device: DeviceOption = "auto",
     as_json: Json = False,
 ) -> None:
     """Generate new punks, at random or with chosen traits."""
@@ -139,7 +139,7 @@ def generate(
     elif config.conditional != "none":
         raise UsageError(f"{folder} is conditional", hint="add --type or --labels-from")
     # Generate the punks and write them.
-    torch_device, _ = pick_device(device.value)
+    torch_device, _ = pick_device(device)
     generator = load_generator(folder, torch_device)
     with progress_bar("generating", "punks") as progress:
         images, _ = generate_sprites(

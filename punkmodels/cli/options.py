@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -15,29 +14,15 @@ from punkdata.cli.progress import progress_bar
 from punkdata.errors import StoppedError, UsageError
 from punkdata.files import root_option, shell_quote
 from punkdata.progress import Progress
+from punkmodels.training.config import merge_options
 from punkmodels.training.run_dir import list_runs
 
 if TYPE_CHECKING:
     from punkmodels.training.legacy_distributed import ProcessGroup
 
 
-class Preset(StrEnum):
-    QUICK = "quick"
-    BEST = "best"
-
-
-class Logger(StrEnum):
-    TENSORBOARD = "tensorboard"
-    WANDB = "wandb"
-
-
-class DeviceName(StrEnum):
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-    MPS = "mps"
-
-
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+Logger = Literal["tensorboard", "wandb"]
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of all runs.")]
 DeviceOption = Annotated[
     DeviceName,
@@ -71,20 +56,56 @@ Snapshot = Annotated[
 ]
 
 
-def check_no_other_options(has_defaults: bool) -> None:
-    """Check that --resume is not combined with training options.
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set any other training option; can be repeated. punkmodels options lists the keys.",
+    ),
+]
+RESUME_OPTIONS = {"resume", "logger", "root", "runs", "as_json"}
+"""Parameters that can be combined with --resume."""
 
-    Args:
-        has_defaults: Whether all training options have their default values.
 
-    Raises:
-        UsageError: Other options were given.
+def parse_set(assignments: list[str] | None, named: Collection[str]) -> dict[str, Any]:
+    """Return the nested options of --set, whose values stay text for `validate_config`.
+
+    `named` are the keys for which the command has an option of its own. Raises UsageError for
+    these, and for text that is not of the form KEY=VALUE.
     """
-    if not has_defaults:
-        raise UsageError(
-            "a resumed run keeps its own options",
-            hint="remove all options except --resume, --logger, --root and --runs",
-        )
+    options: dict[str, Any] = {}
+    for assignment in assignments or ():
+        key, separator, text = assignment.partition("=")
+        *groups, name = key.split(".")
+        if not separator or not all([*groups, name]):
+            raise UsageError(
+                f"--set {assignment} is not of the form KEY=VALUE",
+                hint="for example: --set batch_size=32",
+            )
+        if key in named:
+            raise UsageError(
+                f"{key} has an option of its own",
+                hint=f"use --{key.replace('_', '-')} instead of --set",
+            )
+        option: dict[str, Any] = {name: text}
+        for group in reversed(groups):
+            option = {group: option}
+        options = merge_options(options, option)
+    return options
+
+
+def check_resume_options(context: typer.Context) -> None:
+    """Raise UsageError if --resume is combined with options that a run keeps."""
+    for parameter in context.params:
+        source = context.get_parameter_source(parameter)
+        is_given = source is not None and source.name == "COMMANDLINE"
+        if is_given and parameter not in RESUME_OPTIONS:
+            raise UsageError(
+                f"--resume cannot be combined with --{parameter.replace('_', '-')}: a resumed run "
+                "keeps its own options",
+                hint="remove all options except --resume, --logger, --root, --runs and --json",
+            )
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import typer
 from punkdata.cli import console
 from punkdata.cli.options import Json
 from punkdata.errors import DataError, ImageError, UsageError
-from punkmodels.cli.options import DeviceName, DeviceOption, Runs
+from punkmodels.cli.options import DeviceOption, Runs
 from punkmodels.training.run_dir import DEFAULT_RUNS, find_run
 
 EXAMPLES = "Example: punkmodels predict punk.png --json"
@@ -36,16 +36,16 @@ def predict(
         ),
     ] = None,
     runs: Runs = DEFAULT_RUNS,
-    device: DeviceOption = DeviceName.AUTO,
+    device: DeviceOption = "auto",
     as_json: Json = False,
 ) -> None:
     """Predict the type and accessories of punks in image files."""
-    from punkmodels.classifier.config import BUNDLED_CLASSIFIER, load_classifier
     from punkmodels.classifier.predict import find_images, predict_image
+    from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
     from punkmodels.training.device import pick_device
 
     run = find_run(runs, model, trained=True, task="classifier") if model else BUNDLED_CLASSIFIER
-    classifier = load_classifier(run, pick_device(device.value)[0])
+    classifier = load_classifier(run, pick_device(device)[0])
     files = find_images(images)
     if not files:
         raise UsageError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,18 +10,19 @@ import typer
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root, Version
 from punkdata.errors import UsageError
+from punkmodels.classifier.config import ModelName, Preset, SplitScheme, Task
 from punkmodels.cli.generate import resolve_generator
 from punkmodels.cli.options import (
-    DeviceName,
     DeviceOption,
     LoggerOption,
-    Preset,
     Resume,
     Runs,
     Seed,
+    Set,
     Threads,
-    check_no_other_options,
+    check_resume_options,
     handle_interrupt,
+    parse_set,
     training_session,
 )
 from punkmodels.training.run_dir import DEFAULT_RUNS, find_run, read_config
@@ -31,70 +31,47 @@ if TYPE_CHECKING:
     from punkmodels.classifier.config import ClassifierConfig
 
 EXAMPLES = (
-    "Example: punkmodels train classifier --seed 1\n\n"
+    "Example: punkmodels train classifier --seed 1 --set batch_size=32\n\n"
     "Resume a stopped run: punkmodels train classifier --resume latest"
 )
 DEFAULT_AUGMENT_FRACTION = 0.5
-
-
-class Model(StrEnum):
-    CNN = "cnn"
-    LINEAR = "linear"
-    PUBLISHED = "published"
-    FEATURES = "features"
-
-
-class Task(StrEnum):
-    LABELS = "labels"
-    TYPE = "type"
-
-
-class SplitScheme(StrEnum):
-    DEFAULT = "default"
-    BY_ID = "by_id"
-    FOLD_1 = "fold-1"
-    FOLD_2 = "fold-2"
-    FOLD_3 = "fold-3"
-    FOLD_4 = "fold-4"
-    FOLD_5 = "fold-5"
+NAMED_KEYS = {
+    *("preset", "model", "task", "split_scheme", "epochs"),
+    *("augment_with", "augment_fraction", "seed"),
+}
+"""Keys of the configuration that have an option of their own."""
 
 
 def train_classifier(
+    context: typer.Context,
     root: Root = ROOT,
     version: Version = "latest",
     runs: Runs = DEFAULT_RUNS,
     model: Annotated[
-        Model,
+        ModelName,
         typer.Option(
             help="cnn: convolutional network, the most accurate. linear: one weight for each "
             "label, position and color. published: baseline modeled on a public Keras script. "
             "features: small network for the metrics of generators."
         ),
-    ] = Model.CNN,
+    ] = "cnn",
     task: Annotated[
         Task, typer.Option(help="labels: all 92 labels. type: the 5 types only.")
-    ] = Task.LABELS,
+    ] = "labels",
     preset: Annotated[
         Preset,
         typer.Option(
             help="quick: under a minute on two cores. best: under ten minutes, only for "
             "--model cnn."
         ),
-    ] = Preset.QUICK,
+    ] = "quick",
     split_scheme: Annotated[
         SplitScheme,
         typer.Option(
             help="default: stratified. by_id: in the order of the ids, 8000/1000/1000. fold-1 to "
             "fold-5: cross-validation."
         ),
-    ] = SplitScheme.DEFAULT,
-    visible_only: Annotated[
-        bool,
-        typer.Option(
-            "--visible-only/--all-labels",
-            help="Exclude labels that no pixel shows, or train on all labels.",
-        ),
-    ] = True,
+    ] = "default",
     epochs: Annotated[
         int | None,
         typer.Option(min=1, help="Number of epochs. (default: depends on --preset and --model)"),
@@ -114,33 +91,32 @@ def train_classifier(
         ),
     ] = None,
     seed: Seed = None,
-    device: DeviceOption = DeviceName.AUTO,
+    assignments: Set = None,
+    device: DeviceOption = "auto",
     threads: Threads = None,
     resume: Resume = None,
     logger: LoggerOption = None,
     as_json: Json = False,
 ) -> None:
     """Train a classifier of types and accessories."""
+    if resume:
+        check_resume_options(context)
     from punkmodels.classifier import train as training
-    from punkmodels.classifier.config import make_config
     from punkmodels.gan.synthetic import examples_from_config
 
     resumed = find_run(runs, resume, task="classifier") if resume else None
     config = _make_config(
         preset,
         model,
-        epochs,
         augment_with,
         augment_fraction,
         runs,
-        task=task.value,
-        split_scheme=split_scheme.value,
-        visible_only=visible_only,
-        seed=seed or 0,
+        parse_set(assignments, NAMED_KEYS),
+        task=task,
+        split_scheme=split_scheme,
+        epochs=epochs,
+        seed=seed,
     )
-    if resumed:
-        has_defaults = (config, version, device) == (make_config(), "latest", DeviceName.AUTO)
-        check_no_other_options(has_defaults and epochs is seed is threads is None)
     with (
         handle_interrupt("classifier", root, runs, resumed),
         training_session() as (process_group, progress, log),
@@ -150,10 +126,10 @@ def train_classifier(
             runs,
             config,
             version=version,
-            device_name=device.value,
+            device_name=device,
             threads=threads,
             resume=resumed,
-            logger=logger.value if logger else None,
+            logger=logger,
             progress=progress,
             log=log,
             generate_examples=examples_from_config,
@@ -169,17 +145,16 @@ def train_classifier(
 
 def _make_config(
     preset: Preset,
-    model: Model,
-    epochs: int | None,
+    model: ModelName,
     augment_with: str | None,
     augment_fraction: float | None,
     runs: Path,
-    **overrides: Any,
+    set_options: dict[str, Any],
+    **named_options: Any,
 ) -> ClassifierConfig:
-    """Check combinations of options, and return the configuration.
+    """Check combinations of options, and return the configuration; None stands for a default.
 
-    Raises:
-        UsageError: Options contradict each other, or the generator does not exist.
+    Raises UsageError if options contradict each other, or if the generator does not exist.
     """
     from punkmodels.classifier.config import make_config
 
@@ -188,15 +163,12 @@ def _make_config(
             "--augment-fraction requires --augment-with",
             hint="add --augment-with bundled-conditional",
         )
-    if preset is Preset.BEST and model is not Model.CNN:
+    if preset == "best" and model != "cnn":
         raise UsageError(
             "--preset best is only available for --model cnn", hint="remove one of the two"
         )
-    if epochs is not None:
-        overrides["epochs"] = epochs
     if augment_with:
-        overrides["augment_with"] = str(resolve_generator(augment_with, runs))
-        overrides["augment_fraction"] = (
-            DEFAULT_AUGMENT_FRACTION if augment_fraction is None else augment_fraction
-        )
-    return make_config(preset.value, model.value, **overrides)
+        named_options["augment_with"] = str(resolve_generator(augment_with, runs))
+        named_options["augment_fraction"] = augment_fraction or DEFAULT_AUGMENT_FRACTION
+    given = {key: value for key, value in named_options.items() if value is not None}
+    return make_config(preset, model, **given, **set_options)

@@ -18,14 +18,13 @@ from punkmodels.cli.gan_options import (
     config_from_options,
 )
 from punkmodels.cli.options import (
-    DeviceName,
     DeviceOption,
     LoggerOption,
     Resume,
     Runs,
     Seed,
     Threads,
-    check_no_other_options,
+    check_resume_options,
     handle_interrupt,
     training_session,
 )
@@ -40,6 +39,7 @@ TRAIN_EXAMPLES = (
 
 
 def train_dcgan(
+    context: typer.Context,
     root: Root = ROOT,
     version: Version = "latest",
     runs: Runs = DEFAULT_RUNS,
@@ -153,7 +153,7 @@ def train_dcgan(
         ),
     ] = None,
     seed: Seed = None,
-    device: DeviceOption = DeviceName.AUTO,
+    device: DeviceOption = "auto",
     threads: Threads = None,
     resume: Resume = None,
     logger: LoggerOption = None,
@@ -161,7 +161,6 @@ def train_dcgan(
 ) -> None:
     """Train a GAN that generates punks or other small images."""
     from punkmodels.gan import train as training
-    from punkmodels.gan.config import make_config
     from punkmodels.training.legacy_distributed import launched_world_size
 
     resumed = find_run(runs, resume, task="dcgan") if resume else None
@@ -184,12 +183,7 @@ def train_dcgan(
         world_size=1 if resumed else launched_world_size(),
     )
     if resumed:
-        has_defaults = (config, version, device) == (make_config(), "latest", DeviceName.AUTO)
-        chosen = (
-            *(threads, image_dir, total_images, width, r1_gamma, norm_groups, seed),
-            *(recipe, head, encoder, pixel_loss),
-        )
-        check_no_other_options(has_defaults and all(value is None for value in chosen))
+        check_resume_options(context)
     with (
         handle_interrupt("dcgan", root, runs, resumed),
         training_session() as (process_group, progress, log),
@@ -199,10 +193,10 @@ def train_dcgan(
             runs,
             config,
             version=version,
-            device_name=device.value,
+            device_name=device,
             threads=threads,
             resume=resumed,
-            logger=logger.value if logger else None,
+            logger=logger,
             image_dir=image_dir,
             progress=progress,
             log=log,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,7 +12,7 @@ from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root, Version
 from punkdata.cli.progress import progress_bar
 from punkdata.errors import StoppedError
-from punkmodels.cli.options import DeviceName, DeviceOption, Runs, Seed, Threads
+from punkmodels.cli.options import DeviceOption, Runs, Seed, Threads
 from punkmodels.training.run_dir import DEFAULT_RUNS
 
 if TYPE_CHECKING:
@@ -25,23 +24,18 @@ EXAMPLES = (
 )
 
 
-class TunableModel(StrEnum):
-    CNN = "cnn"
-    PUBLISHED = "published"
-
-
 def tune_classifier(
     root: Root = ROOT,
     version: Version = "latest",
     runs: Runs = DEFAULT_RUNS,
     model: Annotated[
-        TunableModel,
+        Literal["cnn", "published"],
         typer.Option(
             help="Model and options to search. cnn: batch size, learning rate, dropout, layer "
             "sizes, weight decay, sampling and pixel noise. published: batch size, learning rate, "
             "dropout, filters and depth."
         ),
-    ] = TunableModel.CNN,
+    ] = "cnn",
     trials: Annotated[
         int,
         typer.Option(min=1, help="Total number of trials, including those of a resumed study."),
@@ -56,7 +50,7 @@ def tune_classifier(
         Path | None, typer.Option(help="Folder of the study. (default: tune-<model> in --runs)")
     ] = None,
     seed: Seed = None,
-    device: DeviceOption = DeviceName.AUTO,
+    device: DeviceOption = "auto",
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
@@ -67,17 +61,17 @@ def tune_classifier(
     """
     from punkmodels.classifier import tune
 
-    folder = study or runs / f"tune-{model.value}"
+    folder = study or runs / f"tune-{model}"
     try:
         with progress_bar("tuning", "trials") as progress:
             result = tune.tune_classifier(
                 root,
                 folder,
-                model.value,
+                model,
                 trials=trials,
                 epochs=epochs,
                 version=version,
-                device_name=device.value,
+                device_name=device,
                 threads=threads,
                 seed=seed or 0,
                 progress=progress,
@@ -89,7 +83,8 @@ def tune_classifier(
             hint="to resume, run the same command again",
         ) from None
     if as_json:
-        console.emit_json(asdict(result) | {"path": str(result.path), "run": str(result.run)})
+        data = asdict(result) | {"config": result.config.model_dump()}
+        console.emit_json(data)
         return
     console.emit(str(result.run))
     _print_summary(result)

@@ -15,6 +15,7 @@ from punkmodels.data.palette import NUM_PIXELS
 from punkmodels.gan.conditioning import Conditional, ConditionSpec
 from punkmodels.gan.mlp import AnyGenerator, MLPGenerator
 from punkmodels.gan.networks import ConditionComposition, Generator
+from punkmodels.training.config import Count, Dim, Fraction
 from punkmodels.training.legacy_checkpoint import (
     CheckpointMetadata,
     load_checkpoint,
@@ -22,9 +23,6 @@ from punkmodels.training.legacy_checkpoint import (
 )
 from punkmodels.training.pretrained import (
     WEIGHTS_FILE,
-    Count,
-    Dim,
-    Fraction,
     SavedRun,
     export_model,
     read_run_config,

@@ -18,11 +18,6 @@ from punkdata.files import translate_os_errors, write_atomic
 from punkmodels.training.checkpoint import load_checkpoint
 from punkmodels.training.run_dir import RESTORE_HINT, read_config, write_json
 
-# These bounds are checked when the config.json of a run is read.
-Count = Annotated[int, Field(ge=1, le=100_000)]
-Dim = Annotated[int, Field(ge=1, le=4096)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-
 Tensors = dict[str, torch.Tensor]
 WEIGHTS_FILE = "model.safetensors"
 """File name of exported weights, in a folder with config.json."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,8 @@ import torch
 
 from punkdata.images.sprite import SIDE_PX
 from punkdata.traits import ACCESSORIES, LABELS, TYPES
-from punkmodels.classifier.config import ClassifierConfig, build_model, make_config
+from punkmodels.classifier.config import ClassifierConfig, make_config
+from punkmodels.classifier.networks import build_model
 from punkmodels.data.palette import build_pair_table
 from punkmodels.data.splits import load_split
 from punkmodels.training.pretrained import WEIGHTS_FILE, describe_run, write_tensors
@@ -42,7 +42,7 @@ def save_exact_classifier(root: Path, folder: Path) -> Path:
     folder.mkdir(parents=True)
     about = describe_run(
         "classifier",
-        asdict(config),
+        config.model_dump(),
         split.data_config,
         torch.device("cpu"),
         "set by hand",

@@ -24,9 +24,9 @@ from punkdata.files import translate_os_errors, write_atomic
 from punkdata.images.palette import PALETTE
 from punkdata.images.sprite import BACKGROUND_COLOR
 from punkdata.traits import LABELS, TYPES, decode_labels
-from punkmodels.classifier.config import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.classifier.evaluate import predict_logits
 from punkmodels.classifier.networks import Classifier, logits_to_labels
+from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.data.image_grid import make_grid
 from punkmodels.data.skin_tones import detect_skin_tones
 from punkmodels.data.splits import load_split

@@ -19,10 +19,10 @@ import torch
 
 from punkdata.errors import DataError
 from punkdata.files import translate_os_errors, write_atomic
-from punkmodels.classifier.config import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.classifier.evaluate import predict_logits
 from punkmodels.classifier.features import embed
 from punkmodels.classifier.networks import logits_to_labels
+from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.data.palette import quantize
 from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.gan.config import export_generator, load_generator, read_dcgan_config

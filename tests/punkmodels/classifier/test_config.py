@@ -9,11 +9,11 @@ import torch
 from support.classifiers import tiny_config
 
 from punkdata.errors import DataError
-from punkmodels.classifier.config import (
+from punkmodels.classifier.config import make_config
+from punkmodels.classifier.pretrained import (
     BUNDLED_CLASSIFIER,
     export_classifier,
     load_classifier,
-    make_config,
     read_classifier_config,
     read_training_status,
 )

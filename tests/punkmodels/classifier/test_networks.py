@@ -6,8 +6,8 @@ from support.sprites import make_punks
 
 from punkdata.errors import DataError
 from punkdata.images.palette import PALETTE
-from punkmodels.classifier.config import MODELS, build_model, make_config
-from punkmodels.classifier.networks import Classifier, PublishedCNN, logits_to_labels
+from punkmodels.classifier.config import MODELS, make_config
+from punkmodels.classifier.networks import Classifier, PublishedCNN, build_model, logits_to_labels
 from punkmodels.data.palette import build_pair_table, to_indices
 
 IMAGES = torch.randint(0, 222, (3, 24, 24), dtype=torch.uint8)

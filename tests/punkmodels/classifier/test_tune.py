@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,9 @@ from PIL import Image
 from punkdata.errors import BusyError, DataError, SetupError, UsageError
 from punkdata.files import lock_root
 from punkdata.snapshots.reader import Snapshot
-from punkmodels.classifier.config import make_config, read_classifier_config
+from punkmodels.classifier.config import make_config
 from punkmodels.classifier.evaluate import evaluate_classifier
+from punkmodels.classifier.pretrained import read_classifier_config
 from punkmodels.classifier.tune import tune_classifier
 from punkmodels.classifier.tune_results import PLOTS, Study
 from punkmodels.classifier.tune_space import cnn_space, published_space
@@ -171,7 +171,7 @@ def test_a_missing_optuna_is_a_setup_error(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize(("model", "space"), [("cnn", cnn_space), ("published", published_space)])
 def test_a_search_space_contains_the_default_options(model: Any, space: Any) -> None:
-    defaults = asdict(make_config(model=model))
+    defaults = make_config(model=model).model_dump()
     suggested = space(optuna.trial.FixedTrial(defaults))  # Raises for values outside the space.
     assert suggested == {name: defaults[name] for name in suggested}
     assert {"batch_size", "peak_lr", "dropout", "width"} < set(suggested)

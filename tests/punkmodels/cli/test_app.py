@@ -60,6 +60,7 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
         ("export",),
         ("predict",),
         ("generate",),
+        ("options",),
     ],
     ids=" ".join,
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from punkdata.errors import StoppedError, UsageError
-from punkmodels.cli.options import check_no_other_options, handle_interrupt
+from punkmodels.cli.options import handle_interrupt, parse_set
 from punkmodels.training.run_dir import create_run
 
 
@@ -35,7 +35,22 @@ def test_ctrl_c_before_a_run_exists_has_no_hint(tmp_path: Path) -> None:
     assert stopped.value.hint is None
 
 
-def test_other_options_are_refused_for_a_resumed_run() -> None:
-    check_no_other_options(True)
-    with pytest.raises(UsageError, match="keeps its own options"):
-        check_no_other_options(False)
+def test_parse_set_returns_nested_options() -> None:
+    assignments = ["optimizer.lr=0.1", "width=8", "optimizer.beta=0", "width=9", "name=a=b"]
+    expected = {"optimizer": {"lr": "0.1", "beta": "0"}, "width": "9", "name": "a=b"}
+    assert parse_set(assignments, ()) == expected
+    assert parse_set(None, ()) == {}
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("width", "--set width is not of the form KEY=VALUE"),
+        ("=3", "not of the form"),
+        ("optimizer..lr=3", "not of the form"),
+        ("split_scheme=by_id", "use --split-scheme instead of --set"),
+    ],
+)
+def test_parse_set_refuses_other_text(assignment: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_set([assignment], {"split_scheme"})

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,23 @@ def test_train_without_a_model_trains_the_classifier(
     assert (tmp_path / "runs" / "00001-classifier-quick" / "checkpoints").is_dir()
 
 
-@pytest.mark.parametrize("option", [("--epochs", 9), ("--version", "s2-000000000000")], ids=str)
+def test_set_changes_options_and_names_wrong_ones(
+    built_root: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    options = ("--root", built_root, "--runs", tmp_path, "--epochs", 1, "--threads", 1, "--json")
+    small = ("--set", "width=4", "--set", "hidden=8", "--set", "visible_only=false")
+    assert run("train", "classifier", *options, *small) == 0
+    config = json.loads(capsys.readouterr().out)["config"]
+    assert (config["width"], config["hidden"], config["visible_only"]) == (4, 8, False)
+    assert run("train", "classifier", *options, "--set", "width=wide") == 2
+    err = capsys.readouterr().err
+    assert "width = wide: Input should be a valid integer" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "option", [("--epochs", 8), ("--version", "latest"), ("--set", "width=32")], ids=str
+)
 def test_a_resumed_run_accepts_no_other_options(
     option: tuple[object, ...], built_root: Path, runs: Path, capsys: Capture
 ) -> None:

@@ -11,8 +11,8 @@ from support.gan import CPU
 
 from punkdata.errors import DataError
 from punkdata.traits import decode_labels
-from punkmodels.classifier.config import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.classifier.networks import logits_to_labels
+from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.data.palette import quantize
 from punkmodels.data.skin_tones import detect_skin_tones
 from punkmodels.gan.config import (

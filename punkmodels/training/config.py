@@ -1,0 +1,117 @@
+"""Training configurations: their base class, validation with short errors, and lists of options.
+
+Configurations are pydantic models, possibly nested; a key such as `optimizer.lr` names an option of
+a nested one. Modules that define them import no torch, so that commands can list the options fast.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from punkdata.errors import UsageError
+
+Count = Annotated[int, Field(ge=1, le=100_000)]
+Dim = Annotated[int, Field(ge=1, le=4096)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+_BOUNDS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+
+
+class TrainingConfig(BaseModel):
+    """Base class of training configurations; attribute docstrings describe the options to users."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+Config = TypeVar("Config", bound=TrainingConfig)
+
+
+class Option(NamedTuple):
+    """An option of a configuration."""
+
+    key: str
+    type: str
+    """Type with its bounds, or the allowed values."""
+    default: Any
+    variants: dict[str, Any]
+    """Defaults of presets and the like, by their names, where they differ from `default`."""
+    description: str
+
+
+def merge_options(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge nested dictionaries of options; later ones take precedence."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            if isinstance(value, dict) and isinstance(old := merged.get(key), dict):
+                value = merge_options(old, value)
+            merged[key] = value
+    return merged
+
+
+def validate_config(kind: type[Config], options: Mapping[str, Any]) -> Config:
+    """Return the configuration with these options, nested dictionaries of values or strings.
+
+    Raises UsageError with one line that names the key, the value, and what is allowed.
+    """
+    try:
+        return kind.model_validate(options)
+    except ValidationError as error:
+        first = error.errors()[0]
+    key = ".".join(map(str, first["loc"]))
+    if first["type"] == "extra_forbidden":
+        similar = difflib.get_close_matches(key, [name for name, _ in _walk_fields(kind)], n=1)
+        raise UsageError(
+            f"there is no training option {key}",
+            hint=f"did you mean {similar[0]}?" if similar else "list them: punkmodels options",
+        )
+    message = first["msg"].removeprefix("Value error, ")
+    raise UsageError(f"{key} = {first['input']}: {message}" if key else message)
+
+
+def list_options(defaults: TrainingConfig, variants: Mapping[str, TrainingConfig]) -> list[Option]:
+    """Return all options of a configuration, with their defaults there and in its variants."""
+    options = []
+    for key, field in _walk_fields(type(defaults)):
+        default, *others = (_get(config, key) for config in (defaults, *variants.values()))
+        different = {
+            name: value
+            for name, value in zip(variants, others, strict=True)
+            if value not in (default, name)
+        }
+        description = " ".join((field.description or "").split())
+        options.append(Option(key, _describe_type(field), default, different, description))
+    return options
+
+
+def _walk_fields(kind: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    for name, field in kind.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _walk_fields(field.annotation, f"{prefix}{name}.")
+        else:
+            yield prefix + name, field
+
+
+def _get(config: TrainingConfig, key: str) -> Any:
+    return functools.reduce(getattr, key.split("."), config)
+
+
+def _describe_type(field: FieldInfo) -> str:
+    annotation = field.annotation
+    if get_origin(annotation) is Literal:
+        return " | ".join(map(str, get_args(annotation)))
+    name = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    bounds = [
+        f"{symbol} {getattr(constraint, bound):,}"
+        for constraint in field.metadata
+        for bound, symbol in _BOUNDS.items()
+        if hasattr(constraint, bound)
+    ]
+    return ", ".join([name, *bounds])
