@@ -1,27 +1,38 @@
-"""Sprite layers of the CryptoPunks and their z-order.
+"""Sprite layers of the CryptoPunks and their z-order, recovered from images and labels alone.
 
 An image is a stack of layers. At the bottom is one of 11 bases (male and female in four skin
 tones, zombie, ape, alien); the sprites of the accessories are composited over it in a fixed
-z-order, one for the male body and one for the female body. `layer_recovery.py` derives the layers
-from images and labels; this module renders punks from them.
+z-order, one for the male body and one for the female body. The layers follow from the data:
+
+1. Two punks that differ in a single accessory differ in exactly the pixels that it changes.
+2. Where two accessories overlap, the color of the pixel shows which of them is above the other.
+3. Going up in z-order, the images show which color each accessory produces over each color below
+   it. Most sprites are opaque; the shadow of a beard depends on the skin below it.
+
+Rendering every punk from the recovered layers and comparing it with the original checks the
+result. The layers then answer whether an accessory of a punk changes any pixel or is *occluded*.
+If the answer depends on a color that no punk shows, the case is *undecidable*.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from punkdata.traits import TYPE_IDS
+from punkdata.errors import DataError
+from punkdata.progress import Progress
+from punkdata.traits import ACCESSORIES, TYPE_IDS, TYPES
 
 BoolArray = NDArray[np.bool_]
 ColorIndices = NDArray[np.integer]
-"""Colors as indices into the palette; UNKNOWN_COLOR where a color cannot be determined."""
+"""Colors as indices into the palette; UNKNOWN_COLOR where no punk shows the color."""
 
 UNKNOWN_COLOR = -1
-"""Color index that marks a color that no punk shows."""
 SKIN_PIXEL = 23 * 24 + 9
 """Flat index of the pixel that shows a human's skin tone: on the neck (row 23, column 9), where no
 accessory covers it."""
@@ -29,24 +40,23 @@ accessory covers it."""
 
 @dataclass(frozen=True)
 class PixelStack:
-    """The layers at one pixel position, for all punks that share a body."""
+    """The layers at one pixel position, for all punks that share a body.
 
-    base_colors: tuple[int, ...]
-    """Color of each base; UNKNOWN_COLOR if every punk with that base has an accessory here."""
-    accessories: tuple[int, ...]
-    """Accessories that change this pixel, in z-order from the bottom to the top."""
+    `base_colors` has the color of each base; UNKNOWN_COLOR if every punk with that base has an
+    accessory here. `accessories` are those that change this pixel, from the bottom to the top.
+    `overlays` maps each of them to the resulting color for each color below it.
+    """
+
+    base_colors: Sequence[int]
+    accessories: Sequence[int]
     overlays: dict[int, dict[int, int]]
-    """Resulting color for each accessory and each color below it: {accessory: {below: result}}."""
 
-    def composite(self, base: int, accessories: Sequence[int]) -> int:
-        """Return the color of this pixel, or UNKNOWN_COLOR if no punk shows it.
-
-        Args:
-            base: Index into `base_colors`.
-            accessories: A subset of `self.accessories`, in the same z-order.
-        """
+    def composite(self, base: int, present: Collection[int]) -> int:
+        """Return the color of a base with these accessories; UNKNOWN_COLOR if no punk shows it."""
         color = self.base_colors[base]
-        for accessory in accessories:
+        for accessory in self.accessories:
+            if accessory not in present:
+                continue
             overlay = self.overlays[accessory]
             if color in overlay:
                 color = overlay[color]
@@ -59,13 +69,25 @@ class PixelStack:
 
 
 @dataclass(frozen=True)
-class Layers:
-    """Recovered layers of a collection, and what they imply for each of its punks.
+class BodyLayers:
+    """The layers of one body: male (which zombies, apes and aliens share) or female.
 
-    Attributes that are pairs belong to the two bodies: male (which zombies, apes and aliens
-    share) and female.
+    `pixels` has a stack for each of the 576 pixels, or none if no punk has this body. `z_order`
+    lists the accessories from the bottom to the top. `bases` are pairs of type and skin color, in
+    the order of `PixelStack.base_colors`; only humans have a skin color.
     """
 
+    pixels: list[PixelStack]
+    z_order: tuple[int, ...]
+    bases: list[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Recovered layers of a collection, and what they imply for each of its N punks."""
+
+    bodies: tuple[BodyLayers, BodyLayers]
+    """The layers of the male and of the female body."""
     reconstructed: ColorIndices
     """All punks rendered from the layers, int16 (N, 576)."""
     occluded: BoolArray
@@ -73,35 +95,191 @@ class Layers:
     undecidable: BoolArray
     """True where the images do not determine whether an accessory is occluded, (N, 87). This
     includes accessories that are each occluded, but cannot all be removed at once."""
-    pixels: tuple[tuple[PixelStack, ...], tuple[PixelStack, ...]]
-    """The 576 pixel stacks of each body; empty if no punk has that body."""
-    z_orders: tuple[tuple[int, ...], tuple[int, ...]]
-    """Accessories of each body, from the bottom to the top."""
-    bases: tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]
-    """Bases of each body as (type, skin color at SKIN_PIXEL), in the order of
-    `PixelStack.base_colors`. The skin color is UNKNOWN_COLOR for zombies, apes and aliens."""
 
-    def render(self, punk_type: int, skin: int, accessories: Sequence[int]) -> ColorIndices:
-        """Render a punk from its layers.
+    def render(self, punk_type: int, skin: int, accessories: Collection[int]) -> ColorIndices:
+        """Render a punk as palette indices, int16 (576,), from one of the `bases` of its body."""
+        body = self.bodies[punk_type == TYPE_IDS["Female"]]
+        base = body.bases.index((punk_type, skin))
+        present = set(accessories)
+        return np.array([stack.composite(base, present) for stack in body.pixels], np.int16)
 
-        Args:
-            punk_type: Index into `TYPES`.
-            skin: Palette index of the skin color; UNKNOWN_COLOR for zombies, apes and aliens.
-            accessories: Indices into `ACCESSORIES`, in any order.
 
-        Returns:
-            int16 (576,) palette indices; UNKNOWN_COLOR for pixels that no punk shows.
+def recover_layers(
+    indices: ColorIndices, labels: BoolArray, progress: Progress = lambda done, total: None
+) -> Layers:
+    """Recover the layers of a collection from its images, (N, 576), and labels, bool (N, 92).
 
-        Raises:
-            ValueError: No punk has this type and skin.
+    Raises DataError if no z-order is consistent with the images.
+    """
+    num_pixels = indices.shape[1]
+    types, has_accessory = labels[:, : len(TYPES)].argmax(axis=1), labels[:, len(TYPES) :]
+    is_human = np.isin(types, [TYPE_IDS["Male"], TYPE_IDS["Female"]])
+    skins = np.where(is_human, indices[:, SKIN_PIXEL], UNKNOWN_COLOR)
+    reconstructed = np.full(indices.shape, UNKNOWN_COLOR, np.int16)
+    occluded, undecidable = has_accessory.copy(), np.zeros_like(has_accessory)
+    bodies = []
+    for body, is_female in enumerate((False, True)):
+        rows = np.flatnonzero((types == TYPE_IDS["Female"]) == is_female)
+        pairs = np.stack([types[rows], skins[rows]], axis=1)
+        bases, base = np.unique(pairs, axis=0, return_inverse=True)
+        solver = _BodySolver(indices[rows].astype(np.int16), has_accessory[rows], base)
+        stacks = []
+        for pixel in range(num_pixels) if len(rows) else ():
+            stack, colors, is_visible, is_undecidable = solver.solve_pixel(pixel)
+            stacks.append(stack)
+            reconstructed[rows, pixel] = colors
+            occluded[rows] &= ~is_visible
+            undecidable[rows] |= is_undecidable
+            progress(body * num_pixels + pixel + 1, 2 * num_pixels)
+        doubtful = occluded[rows] & ~undecidable[rows]
+        undecidable[rows] |= solver.find_joint_occlusion(stacks, doubtful)
+        bodies.append(BodyLayers(stacks, solver.z_order, [(t, skin) for t, skin in bases.tolist()]))
+    undecidable &= occluded
+    return Layers((bodies[0], bodies[1]), reconstructed, occluded & ~undecidable, undecidable)
+
+
+class _BodySolver:
+    """Layer recovery for the n punks of one body, whose accessories have the same sprites.
+
+    `base` has the index of the base of each punk, (n,). `changes_pixel`, bool (87, 576), is True
+    where an accessory changes a pixel of any punk.
+    """
+
+    def __init__(
+        self, indices: ColorIndices, has_accessory: BoolArray, base: NDArray[np.intp]
+    ) -> None:
+        self.indices, self.has_accessory, self.base = indices, has_accessory, base
+        self.changes_pixel = np.zeros((len(ACCESSORIES), indices.shape[1]), bool)
+        self.z_order = self._find_z_order()
+
+    def _single_accessory_pairs(self) -> list[tuple[int, int, int]]:
+        """Return all pairs of punks that differ in one accessory, as (with, without, accessory)."""
+        sets = [frozenset(np.flatnonzero(row).tolist()) for row in self.has_accessory]
+        rows = {(b, s): i for i, (b, s) in enumerate(zip(self.base.tolist(), sets, strict=True))}
+        return [
+            (row, rows[base, accessories - {accessory}], accessory)
+            for (base, accessories), row in rows.items()
+            for accessory in accessories
+            if (base, accessories - {accessory}) in rows
+        ]
+
+    def _find_z_order(self) -> tuple[int, ...]:
+        """Return all accessories from the bottom to the top; ties are broken arbitrarily."""
+        # The usual color of each accessory at each pixel, from the pairs that isolate it.
+        counts: defaultdict[tuple[int, int], Counter[int]] = defaultdict(Counter)
+        for with_it, without_it, accessory in self._single_accessory_pairs():
+            changed = np.flatnonzero(self.indices[with_it] != self.indices[without_it])
+            self.changes_pixel[accessory, changed] = True
+            for pixel in changed.tolist():
+                counts[accessory, pixel][int(self.indices[with_it, pixel])] += 1
+        usual_color = {key: count.most_common(1)[0][0] for key, count in counts.items()}
+        # Where exactly two accessories overlap, the visible color is that of the upper one.
+        present = np.flatnonzero(self.has_accessory.any(axis=0)).tolist()
+        below: dict[int, set[int]] = {accessory: set() for accessory in present}
+        for row, image in zip(self.has_accessory, self.indices, strict=True):
+            own = np.flatnonzero(row)
+            for pixel in np.flatnonzero(self.changes_pixel[own].sum(axis=0) == 2).tolist():
+                first, second = own[self.changes_pixel[own, pixel]].tolist()
+                colors = usual_color[first, pixel], usual_color[second, pixel]
+                if colors[0] != colors[1] and image[pixel] in colors:
+                    is_first_on_top = image[pixel] == colors[0]
+                    upper, lower = (first, second) if is_first_on_top else (second, first)
+                    below[upper].add(lower)
+        try:
+            return tuple(TopologicalSorter(below).static_order())
+        except CycleError as error:
+            names = " over ".join(ACCESSORIES[a] for a in error.args[1])
+            raise DataError(f"no z-order of layers fits these punks: {names}") from None
+
+    def solve_pixel(self, pixel: int) -> tuple[PixelStack, ColorIndices, BoolArray, BoolArray]:
+        """Recover the layers at one pixel position, and what they imply for the n punks.
+
+        Returns the stack; the reconstructed colors, int16 (n,); whether removing an accessory
+        changes this pixel, bool (n, 87); and whether no punk shows the color without it.
         """
-        body = int(punk_type == TYPE_IDS["Female"])
-        base = self.bases[body].index((punk_type, skin))
-        selected = set(accessories)
-        return np.array(
-            [
-                stack.composite(base, [a for a in stack.accessories if a in selected])
-                for stack in self.pixels[body]
-            ],
-            np.int16,
-        )
+        accessories, codes, first_row, group_of = self._group_punks(pixel)
+        groups = [
+            (code >> len(accessories), [a for i, a in enumerate(accessories) if code >> i & 1])
+            for code in codes.tolist()
+        ]
+        observed = self.indices[first_row, pixel].tolist()
+        stack = self._build_stack(accessories, groups, observed)
+        colors = np.array([stack.composite(*group) for group in groups], np.int16)
+        is_visible = np.zeros((len(groups), len(ACCESSORIES)), bool)
+        is_undecidable = np.zeros_like(is_visible)
+        for i, (base, present) in enumerate(groups):
+            for accessory in present:
+                without = stack.composite(base, [a for a in present if a != accessory])
+                is_visible[i, accessory] = without not in (UNKNOWN_COLOR, observed[i])
+                is_undecidable[i, accessory] = without == UNKNOWN_COLOR
+        return stack, colors[group_of], is_visible[group_of], is_undecidable[group_of]
+
+    def _group_punks(
+        self, pixel: int
+    ) -> tuple[list[int], NDArray[np.int64], NDArray[np.intp], NDArray[np.intp]]:
+        """Group the punks by base and by the accessories that change this pixel, in z-order.
+
+        Some accessories change a pixel on few bases only (black glasses do not show over black
+        eyes, but do over red ones), and possibly no pair of punks isolates them. They are added
+        one by one, as long as an addition reduces the number of unexplained colors.
+
+        Returns these accessories; a code for each group (the base in the high bits, one low bit per
+        accessory); the first punk of each group; and the group of each punk.
+        """
+        colors = self.indices[:, pixel]
+        while True:
+            accessories = [a for a in self.z_order if self.changes_pixel[a, pixel]]
+            bits = self.has_accessory[:, accessories] @ (1 << np.arange(len(accessories)))
+            codes, first_row, group_of = np.unique(
+                (self.base << len(accessories)) + bits, return_index=True, return_inverse=True
+            )
+            num_unexplained = _count_unexplained(group_of, colors)
+            candidates = {
+                a: _count_unexplained(group_of * 2 + self.has_accessory[:, a], colors)
+                for a in self.z_order
+                if num_unexplained and not self.changes_pixel[a, pixel]
+            }
+            best = min(candidates, key=candidates.__getitem__, default=None)
+            if best is None or candidates[best] >= num_unexplained:
+                return accessories, codes, first_row, group_of
+            self.changes_pixel[best, pixel] = True
+
+    def _build_stack(
+        self, accessories: list[int], groups: list[tuple[int, list[int]]], observed: list[int]
+    ) -> PixelStack:
+        """Derive the base colors and overlays of a pixel from the color of each group of punks."""
+        base_colors = [UNKNOWN_COLOR] * (int(self.base.max()) + 1)
+        for (base, present), color in zip(groups, observed, strict=True):
+            if not present:
+                base_colors[base] = color
+        stack = PixelStack(base_colors, accessories, {a: {} for a in accessories})
+        # Start with the shallowest stacks: the fewer the layers, the more reliable is the color
+        # below the topmost one. The second pass uses overlays that the first one found late.
+        for i in sorted(range(len(groups)), key=lambda i: len(groups[i][1])) * 2:
+            base, present = groups[i]
+            if present and stack.composite(base, present) != observed[i]:
+                below = stack.composite(base, present[:-1])
+                if below != UNKNOWN_COLOR or not stack.overlays[present[-1]]:
+                    stack.overlays[present[-1]].setdefault(below, observed[i])
+        return stack
+
+    def find_joint_occlusion(self, stacks: list[PixelStack], occluded: BoolArray) -> BoolArray:
+        """Return the occluded accessories, bool (n, 87), that cannot all be removed at once.
+
+        For example, each of two accessories may be occluded only because the other one is present.
+        The images then do not determine which of them is visible.
+        """
+        undecidable = np.zeros_like(occluded)
+        for row in np.flatnonzero(occluded.sum(axis=1) > 1):
+            remaining = set(np.flatnonzero(self.has_accessory[row] & ~occluded[row]).tolist())
+            without = [stack.composite(self.base[row], remaining) for stack in stacks]
+            if (without != self.indices[row]).any():
+                undecidable[row] = occluded[row]
+        return undecidable
+
+
+def _count_unexplained(groups: NDArray[np.intp], colors: ColorIndices) -> int:
+    """Return the number of punks whose color differs from the most common one of their group."""
+    pairs, counts = np.unique(groups * 1000 + colors, return_counts=True)
+    starts = np.flatnonzero(np.diff(pairs // 1000, prepend=-1))
+    return int(counts.sum() - np.maximum.reduceat(counts, starts).sum())

@@ -97,8 +97,8 @@ def _report_occlusion(version: str, analysis: OcclusionReport) -> Report:
         rows.append(Row(label, (punks, occluded, f"{occluded / punks:.1%}"), note))
     sums = int(analysis.has_accessory.sum()), sum(map(len, hidden.values()))
     rows.append(Row("total", (*sums, ""), f"on {len(hidden):,} punks"))
-    num_bases = sum(len(bases) for bases in analysis.layers.bases)
-    male, female = (len(z_order) for z_order in analysis.layers.z_orders)
+    num_bases = sum(len(body.bases) for body in analysis.layers.bodies)
+    male, female = (len(body.z_order) for body in analysis.layers.bodies)
     summary = (
         f"reconstructed from {num_bases} bases and {male} male + {female} female accessory "
         f"layers: {num_exact:,} of {total:,} images are identical"

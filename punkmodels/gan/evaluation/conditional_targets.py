@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from punkdata.analysis.layer_recovery import recover_layers
-from punkdata.analysis.layers import SKIN_PIXEL, UNKNOWN_COLOR
+from punkdata.analysis.layers import SKIN_PIXEL, UNKNOWN_COLOR, recover_layers
 from punkdata.images.palette import PALETTE
 from punkdata.traits import TYPES
 from punkmodels.data.skin_tones import SKIN_TONE_COLORS
@@ -78,7 +77,7 @@ def _render_all_tones(
     flat = all_punks.images.flatten(1).numpy().astype(np.int16)
     layers = recover_layers(flat, all_punks.labels.bool().numpy())
     skin_colors = [PALETTE.tolist().index([*rgb, 255]) for rgb in SKIN_TONE_COLORS]
-    known_bases = {base for body in layers.bases for base in body}
+    known_bases = {base for body in layers.bodies for base in body.bases}
     rows = []
     for image, row in zip(images, labels.numpy(), strict=True):
         punk_type = int(row[: len(TYPES)].argmax())

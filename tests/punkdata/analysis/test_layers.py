@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from punkdata.analysis.layer_recovery import recover_layers
-from punkdata.analysis.layers import SKIN_PIXEL
+from punkdata.analysis.layers import SKIN_PIXEL, recover_layers
 from punkdata.errors import DataError
 from punkdata.traits import ACCESSORIES, LABELS, TYPE_IDS, TYPES
 
@@ -83,7 +82,7 @@ def test_male_and_female_bodies_are_recovered_separately() -> None:
         np.concatenate([male_images, female_images]), np.concatenate([male, female])
     )
     assert (layers.occluded == np.concatenate([male_occluded, female_occluded])).all()
-    assert layers.z_orders[0] != layers.z_orders[1]
+    assert layers.bodies[0].z_order != layers.bodies[1].z_order
 
 
 def test_recovery_without_a_pair_that_isolates_an_accessory() -> None:
@@ -94,7 +93,7 @@ def test_recovery_without_a_pair_that_isolates_an_accessory() -> None:
     images[1, 5] = 9
     layers = recover_layers(images, labels)
     assert (layers.reconstructed == images).all()
-    assert len(layers.pixels[0][5].accessories) == 1
+    assert len(layers.bodies[0].pixels[5].accessories) == 1
 
 
 def test_cyclic_z_order_is_rejected() -> None:
