@@ -20,6 +20,7 @@ from punkdata.trait_rules import ACCESSORY_KINDS
 from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, TYPES
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 TYPE_COLORS = dict(zip(TYPES, ("#0d8a92", "#b5530b", "#b8508f", "#2b5fb8", "#2d8a3d"), strict=True))
@@ -33,21 +34,14 @@ DPI = 140
 
 
 def plot_png(name: str, snapshot: Snapshot) -> bytes:
-    """Return a chart as PNG.
+    """Return the chart with this key of `PLOTS` as PNG.
 
-    Args:
-        name: A key of `PLOTS`.
-
-    Raises:
-        DataError: The snapshot is damaged, or lacks the data that this chart needs.
+    Raises DataError if the snapshot is damaged, or lacks the data that this chart needs.
     """
-    plot = PLOTS[name](snapshot)
-    file = io.BytesIO()
+    plot, file = PLOTS[name](snapshot), io.BytesIO()
     if isinstance(plot, Image.Image):
         plot.save(file, "PNG")
     else:
-        for axes in plot.axes:
-            axes.spines[["top", "right"]].set_visible(False)
         plot.savefig(file, format="png", metadata={"Software": "punkdata"})
     return file.getvalue()
 
@@ -59,55 +53,44 @@ def plot_first_100(snapshot: Snapshot) -> Image.Image:
 
 
 def plot_price_by_type(snapshot: Snapshot) -> Figure:
-    """Plot the average and the median price of all ETH sales of each type.
-
-    Raises:
-        DataError: The snapshot has no ETH sales.
-    """
+    """Plot the average and the median price of all ETH sales of each type."""
     prices = load_eth_sales(snapshot).groupby("type")["price_eth"]
     table = prices.agg(["mean", "median", "count"]).reindex(TYPES).dropna()
-    positions = np.arange(len(table))
-    figure = _create_figure(8, 4.5)
-    axes = figure.subplots()
+    colors = [TYPE_COLORS[punk_type] for punk_type in table.index]
+    figure, (axes,) = _create_figure(8, 4.5, "Average and median sale price by type")
     for offset, column, name, alpha in (
         (-0.2, "mean", "average", 0.5),
         (0.2, "median", "median", 1.0),
     ):
-        colors = [TYPE_COLORS[punk_type] for punk_type in table.index]
-        bars = axes.bar(positions + offset, table[column], 0.38, color=colors, alpha=alpha)
+        positions = np.arange(len(table)) + offset
+        bars = axes.bar(positions, table[column], 0.38, color=colors, alpha=alpha)
         axes.bar_label(bars, [f"{name}\n{_format_eth(eth)}" for eth in table[column]], fontsize=8)
     _use_price_axis(axes)
     axes.margins(y=0.15)
     labels = [f"{punk_type}\n{n:,.0f} sales" for punk_type, n in table["count"].items()]
-    axes.set_xticks(positions, labels)
-    axes.set_title("Average and median sale price by type")
+    axes.set_xticks(np.arange(len(table)), labels)
     return figure
 
 
 def plot_price_over_time(snapshot: Snapshot) -> Figure:
-    """Plot every sale of at least 0.001 ETH, and the median of each month, for each type.
-
-    Raises:
-        DataError: The snapshot has no ETH sales.
-    """
+    """Plot every sale of at least 0.001 ETH, and the median of each month, for each type."""
     sales = load_eth_sales(snapshot)
     num_omitted = int((sales["price_eth"] < MIN_PRICE_ETH).sum())
+    omitted = f" ({num_omitted:,} below {MIN_PRICE_ETH:g} ETH omitted)" if num_omitted else ""
     sales = sales[sales["price_eth"] >= MIN_PRICE_ETH].set_index("sold_at").sort_index()
-    figure = _create_figure(11, 5.5)
-    axes = figure.subplots()
+    title = f"Sale prices over time: single sales and monthly medians{omitted}"
+    figure, (axes,) = _create_figure(11, 5.5, title)
     for punk_type, color in TYPE_COLORS.items():
         prices = sales.loc[sales["type"] == punk_type, "price_eth"]
         if prices.empty:
             continue
-        medians = prices.resample("MS").median()  # NaN, drawn as a gap, in months without sales
         axes.plot(prices.index, prices, ".", color=color, markersize=2.5, alpha=0.12, zorder=1)
+        medians = prices.resample("MS").median()  # NaN, drawn as a gap, in months without sales
         axes.plot(
             medians.index, medians, ".-", color=color, markersize=4, label=punk_type, zorder=3
         )
     _use_price_axis(axes)
     figure.legend(loc="outside right upper", title="Type")
-    omitted = f" ({num_omitted:,} below {MIN_PRICE_ETH:g} ETH omitted)" if num_omitted else ""
-    axes.set_title(f"Sale prices over time: single sales and monthly medians{omitted}")
     return figure
 
 
@@ -116,20 +99,17 @@ def plot_accessory_counts(snapshot: Snapshot) -> Figure:
     has_accessory = _load_accessories(snapshot)
     num_punks = has_accessory.sum(axis=0, dtype=int)
     by_count = np.bincount(has_accessory.sum(axis=1, dtype=int))
-    order = [i for i in np.argsort(-num_punks, kind="stable") if num_punks[i]]
-    figure = _create_figure(9, 4 + 0.17 * len(order))
-    upper, lower = figure.subplots(2, height_ratios=[2.2, 0.17 * len(order) + 0.5])
+    rows_height = 0.17 * np.count_nonzero(num_punks)
+    titles = ("Punks by number of accessories", "Punks by accessory")
+    ratios = [2.2, rows_height + 0.5]
+    figure, (upper, lower) = _create_figure(9, 4 + rows_height, *titles, height_ratios=ratios)
     bars = upper.bar(np.arange(len(by_count)), by_count, color=BAR_COLOR)
     upper.bar_label(bars, [f"{n:,}" for n in by_count], fontsize=8)
     upper.margins(y=0.15)
     upper.set_xlabel("number of accessories")
     upper.set_ylabel("punks")
-    upper.set_title("Punks by number of accessories")
-    bars = lower.barh(np.arange(len(order)), num_punks[order], color=BAR_COLOR)
-    lower.bar_label(bars, [f"{num_punks[i]:,}" for i in order], fontsize=7, padding=2)
-    _label_rows(lower, [ACCESSORIES[i] for i in order])
+    _draw_rows(lower, num_punks, [f"{n:,}" for n in num_punks])
     lower.set_xlabel("punks")
-    lower.set_title("Punks by accessory")
     return figure
 
 
@@ -142,8 +122,8 @@ def plot_co_occurrence(snapshot: Snapshot) -> Figure:
     order = [i for i in order if has_accessory[:, i].any()]
     with np.errstate(divide="ignore"):
         log_lift = np.log2(compute_lift(has_accessory[:, order]))
-    figure = _create_figure(13, 12)
-    axes = figure.subplots()
+    title = "Co-occurrence of accessories (gray: no punk has both)"
+    figure, (axes,) = _create_figure(13, 12, title)
     axes.set_facecolor(NO_DATA_COLOR)
     image = axes.imshow(np.ma.masked_invalid(log_lift), cmap="RdBu_r", vmin=-3, vmax=3)
     names = [ACCESSORIES[i] for i in order]
@@ -156,16 +136,11 @@ def plot_co_occurrence(snapshot: Snapshot) -> Figure:
         format=FixedFormatter(["≤ 1/8×", "1/4×", "1/2×", "1×", "2×", "4×", "≥ 8×"]),
         label="co-occurrences relative to independent accessories (lift)",
     )
-    axes.set_title("Co-occurrence of accessories (gray: no punk has both)")
     return figure
 
 
 def plot_label_visibility(snapshot: Snapshot) -> Figure:
-    """Plot the share of punks with each accessory on which it is occluded.
-
-    Raises:
-        DataError: The snapshot has schema 1, which does not record occluded accessories.
-    """
+    """Plot the share of punks with each accessory on which it is occluded."""
     punks = snapshot.punks()
     if "hidden_accessories" not in punks.column_names:
         raise DataError(
@@ -175,16 +150,11 @@ def plot_label_visibility(snapshot: Snapshot) -> Figure:
         )
     num_occluded = extract_hidden_labels(punks)[:, len(TYPES) :].sum(axis=0)
     num_punks = _load_accessories(snapshot).sum(axis=0, dtype=int)
-    share = num_occluded / np.maximum(num_punks, 1)
-    order = [i for i in np.argsort(-share, kind="stable") if num_occluded[i]]
-    figure = _create_figure(9, 1.5 + 0.22 * len(order))
-    axes = figure.subplots()
-    bars = axes.barh(np.arange(len(order)), 100 * share[order], color=BAR_COLOR)
-    counts = [f"{num_occluded[i]:,} of {num_punks[i]:,}" for i in order]
-    axes.bar_label(bars, counts, fontsize=7, padding=3)
-    _label_rows(axes, [ACCESSORIES[i] for i in order])
+    title = f"Invisible labels: {num_occluded.sum():,} of {num_punks.sum():,}"
+    figure, (axes,) = _create_figure(9, 1.5 + 0.22 * np.count_nonzero(num_occluded), title)
+    counts = [f"{n:,} of {total:,}" for n, total in zip(num_occluded, num_punks, strict=True)]
+    _draw_rows(axes, 100 * (num_occluded / np.maximum(num_punks, 1)), counts)
     axes.set_xlabel("% of punks with this label where it is invisible")
-    axes.set_title(f"Invisible labels: {num_occluded.sum():,} of {num_punks.sum():,}")
     return figure
 
 
@@ -206,13 +176,8 @@ def compute_lift(has_accessory: NDArray[np.uint8]) -> NDArray[np.float64]:
 
     It is 1 for independent labels and 0 for labels that never co-occur. The measure is the
     "interest" of Brin, Motwani, Ullman and Tsur, "Dynamic Itemset Counting and Implication Rules
-    for Market Basket Data", 1997.
-
-    Args:
-        has_accessory: uint8 (N, K), 0 or 1; each column contains a 1.
-
-    Returns:
-        float64 (K, K), symmetric, with NaN on the diagonal.
+    for Market Basket Data", 1997. `has_accessory` is uint8 (N, K), with a 1 in each column; the
+    result is float64 (K, K), with NaN on the diagonal.
     """
     values = has_accessory.astype(np.float64)
     counts = values.sum(axis=0)
@@ -222,11 +187,7 @@ def compute_lift(has_accessory: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def load_eth_sales(snapshot: Snapshot) -> pd.DataFrame:
-    """Return the sales with a price in ETH: punk_id, sold_at (UTC), price_eth and type.
-
-    Raises:
-        DataError: There are none.
-    """
+    """Return the sales with a price in ETH: punk_id, sold_at (UTC), price_eth and type."""
     sales = snapshot.sales(["punk_id", "sold_at", "price_eth"])
     frame = pd.DataFrame() if sales is None else sales.to_pandas().dropna(subset="price_eth")
     if frame.empty:
@@ -245,14 +206,31 @@ def _load_accessories(snapshot: Snapshot) -> NDArray[np.uint8]:
     return extract_labels(snapshot.punks(columns=["labels"]))[:, len(TYPES) :]
 
 
-def _create_figure(width: float, height: float) -> Figure:
-    """Create an empty figure; sizes are in inches."""
+def _create_figure(
+    width: float, height: float, *titles: str, **options: Any
+) -> tuple[Figure, list[Axes]]:
+    """Create a figure, in inches, with empty axes of these titles from the top to the bottom."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    figure.subplots(len(titles), **options)
+    for axes, title in zip(figure.axes, titles, strict=True):
+        axes.set_title(title)
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure, figure.axes
 
 
-def _use_price_axis(axes: Any) -> None:
+def _draw_rows(axes: Axes, values: NDArray[Any], texts: list[str]) -> None:
+    """Draw a horizontal bar for each accessory with a value, the largest at the top."""
+    order = [i for i in np.argsort(-values, kind="stable") if values[i]]
+    bars = axes.barh(np.arange(len(order)), values[order], color=BAR_COLOR)
+    axes.bar_label(bars, [texts[i] for i in order], fontsize=7, padding=3)
+    axes.set_yticks(np.arange(len(order)), [ACCESSORIES[i] for i in order], fontsize=8)
+    axes.set_ylim(len(order) - 0.4, -0.6)
+    axes.margins(x=0.12)
+
+
+def _use_price_axis(axes: Axes) -> None:
     """Make the y axis logarithmic, with tick labels in plain numbers."""
     from matplotlib.ticker import FuncFormatter, LogFormatter
 
@@ -265,10 +243,3 @@ def _use_price_axis(axes: Any) -> None:
 def _format_eth(eth: float) -> str:
     """Format a price with three significant digits, for example 0.0512, 45.3 or 3,490."""
     return f"{float(f'{eth:.3g}'):,g}"
-
-
-def _label_rows(axes: Any, names: list[str]) -> None:
-    """Label the rows of a horizontal bar chart, the first at the top."""
-    axes.set_yticks(np.arange(len(names)), names, fontsize=8)
-    axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.margins(x=0.12)

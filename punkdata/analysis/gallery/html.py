@@ -1,9 +1,8 @@
 """Generator of the gallery: one HTML file that opens from disk and loads nothing from the network.
 
-The scripts, style and markup are plain files in `page/`, which are joined here. The data of the
-punks is embedded as JSON columns, and the sprites as palette indices; both are gzipped and encoded
-in base64. The content security policy of the page allows its one script and its one style, by
-their hashes, and no connections.
+The plain files in `page/` are joined with the data of the punks as JSON columns and their sprites
+as palette indices, both gzipped and encoded in base64. The content security policy of the page
+allows its one script and its one style, by their hashes, and no connections.
 """
 
 from __future__ import annotations
@@ -32,25 +31,24 @@ SCRIPTS = (
     *("grid", "chart", "charts", "filters", "detail", "main"),
 )
 """Names of the scripts in `page/`, in the order in which they are joined."""
-MAX_COLORS = 256
-"""Largest number of colors, because an index is one byte."""
 
-SALES_COLUMNS = {
+COLUMNS = {
+    "id": "punk_id",
+    "type": "type_id",
+    "accessories": "accessory_ids",
     "saleCount": "sale_count",
     "last": "last_sale_eth",
     "median": "median_sale_eth",
     "highest": "highest_sale_eth",
     "listing": "best_listing_eth",
 }
-"""Columns about sales and listings: from the name in the page's data to that in the snapshot."""
+"""Columns that the page shows as they are: from the name in its data to that in the snapshot."""
 
 
 def render_gallery(snapshot: Snapshot) -> str:
     """Return the HTML of the gallery.
 
-    Raises:
-        DataError: A file is damaged, or the sprites have more than 256 colors.
-        NetworkError, RefusedError: A remote snapshot cannot be downloaded.
+    Raises DataError if a file is damaged or the sprites have more than 256 colors.
     """
     punks, sales = snapshot.punks(), snapshot.sales(["punk_id", "sold_at", "price_eth"])
     # Sorting by labels places similar sprites side by side, which halves their compressed size.
@@ -76,98 +74,72 @@ def build_page_data(snapshot: Snapshot, punks: pa.Table, sales: pa.Table | None)
 
     Columns have one value for each row of `punks`. Times are Unix seconds, prices are in ETH, and
     unknown values are null.
-
-    Args:
-        punks: All punks of the snapshot, in any order.
-        sales: The columns punk_id, sold_at and price_eth; None if the snapshot has no sales.
     """
-    source = snapshot.manifest.source
-    ids = punks.column("punk_id").to_pylist()
     split_ids = {name: number for number, name in enumerate(SPLITS)}
     data = {
         "version": snapshot.version,
         "typeNames": TYPES,
         "accessoryNames": ACCESSORIES,
-        "id": ids,
-        "type": punks.column("type_id").to_pylist(),
-        "accessories": punks.column("accessory_ids").to_pylist(),
-        "hiddenAccessories": _hidden_accessory_ids(punks),
-        "split": [split_ids[name] for name in punks.column("split").to_pylist()],
-        "splitById": [split_ids[name] for name in punks.column("split_by_id").to_pylist()],
-        "rarity": [round(bits, 2) for bits in compute_rarity(extract_labels(punks)).tolist()],
+        "hiddenAccessories": [[]] * len(punks),
+        "split": [split_ids[name] for name in punks["split"].to_pylist()],
+        "splitById": [split_ids[name] for name in punks["split_by_id"].to_pylist()],
+        "rarity": compute_rarity(extract_labels(punks)).round(2).tolist(),
+        "lastSoldAt": _to_unix_seconds(punks["last_sold_at"]),
         "sales": None,
-        "noPricesHelp": f"This snapshot has no prices, because its source, {source}, has none. "
-        "To get them from OpenSea, run: "
+        "noPricesHelp": "This snapshot has no prices, because its source, "
+        f"{snapshot.manifest.source}, has none. To get them from OpenSea, run: "
         "punkdata fetch --instant-key && punkdata build-dataset",
     }
-    data |= {name: punks.column(column).to_pylist() for name, column in SALES_COLUMNS.items()}
-    data["lastSoldAt"] = _to_unix_seconds(punks.column("last_sold_at"))
+    data |= {name: punks[column].to_pylist() for name, column in COLUMNS.items()}
+    if "hidden_accessories" in punks.column_names:  # Snapshots of schema 1 lack this column.
+        hidden = punks["hidden_accessories"].to_pylist()
+        data["hiddenAccessories"] = [[ACCESSORY_IDS[name] for name in names] for names in hidden]
     if sales is not None:
-        row_of = {punk_id: row for row, punk_id in enumerate(ids)}
-        page_sales = sales.filter(pc.is_in(sales.column("punk_id"), pa.array(ids, pa.int32())))
+        sales = sales.append_column("row", pc.index_in(sales["punk_id"], punks["punk_id"]))
+        sales = sales.filter(pc.is_valid(sales["row"]))
         data["sales"] = {
-            "row": [row_of[punk_id] for punk_id in page_sales.column("punk_id").to_pylist()],
-            "at": _to_unix_seconds(page_sales.column("sold_at")),
-            "eth": page_sales.column("price_eth").to_pylist(),
+            "row": sales["row"].to_pylist(),
+            "at": _to_unix_seconds(sales["sold_at"]),
+            "eth": sales["price_eth"].to_pylist(),
         }
     return data
 
 
-def _hidden_accessory_ids(punks: pa.Table) -> list[list[int]]:
-    """Return the occluded accessories of each punk; none for snapshots of schema 1."""
-    if "hidden_accessories" not in punks.column_names:
-        return [[]] * len(punks)
-    hidden_names = punks.column("hidden_accessories").to_pylist()
-    return [[ACCESSORY_IDS[name] for name in names] for names in hidden_names]
-
-
 def compute_rarity(labels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Compute the rarity of each punk as its information content in bits.
+    """Compute the rarity of each punk as its information content in bits, float64 (N,).
 
     This is the sum of -log2(share of punks with the same value) over its type, each of its
     accessories, and its number of accessories. OpenRarity ranks by information content as well,
-    over all traits; here, only the labels that a punk has contribute.
-
-    Args:
-        labels: uint8 (N, 92).
-
-    Returns:
-        float64 (N,), at least 0.
+    over all traits; here, only the labels that a punk has contribute. `labels` is uint8 (N, 92).
     """
     with np.errstate(divide="ignore"):
         bits = -np.log2(labels.mean(axis=0))
     count = labels[:, len(TYPES) :].sum(axis=1, dtype=int)
-    share_of_count = np.bincount(count)[count] / len(labels)
     rarity: NDArray[np.float64] = np.matmul(labels, np.where(np.isfinite(bits), bits, 0))
-    rarity -= np.log2(share_of_count)
+    rarity -= np.log2(np.bincount(count)[count] / len(labels))
     return rarity
 
 
 def index_colors(sprites: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], list[str]]:
-    """Convert sprites to indices into a palette of exactly the colors that they contain.
+    """Convert RGBA sprites, uint8 (N, 24, 24, 4), to indices into a palette of their colors.
 
-    Args:
-        sprites: RGBA, uint8 (N, 24, 24, 4).
-
-    Returns:
-        The indices, uint8 (N, 24, 24), and the palette, up to 256 colors as "rrggbbaa".
-
-    Raises:
-        DataError: The sprites have more than 256 colors.
+    Returns the indices, uint8 (N, 24, 24), and the palette, up to 256 colors as "rrggbbaa".
     """
     keys = np.ascontiguousarray(sprites).view(">u4")[..., 0].astype(np.uint32)
     colors = np.unique(keys)  # return_inverse would take four times as long as searchsorted.
-    if len(colors) > MAX_COLORS:
+    if len(colors) > 256:  # An index is one byte.
         raise DataError(
             f"cannot create a gallery: the sprites have {len(colors)} colors, "
-            f"more than the maximum of {MAX_COLORS}"
+            "more than the maximum of 256"
         )
     indices = np.searchsorted(colors, keys).astype(np.uint8)
     return indices, [f"{key:08x}" for key in colors.tolist()]
 
 
 def _to_unix_seconds(times: pa.ChunkedArray) -> list[int | None]:
-    return [None if time is None else int(time.timestamp()) for time in times.to_pylist()]
+    seconds = times.cast(pa.timestamp("s", "UTC"), safe=False).cast(pa.int64())
+    result: list[int | None] = seconds.to_pylist()
+    return result
 
 
 def _pack(data: bytes) -> str:
