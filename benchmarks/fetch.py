@@ -40,10 +40,9 @@ from pathlib import Path
 from pydantic import SecretStr
 from punkdata.build import build_dataset
 from punkdata.fetch import fetch_opensea
-from punkdata.sources.opensea.http_client import make_http_client
 from punkdata.sources.opensea.transport import NetworkTransport
 root, base_url, key = Path(sys.argv[1]), sys.argv[2], SecretStr(sys.argv[3])
-network = NetworkTransport(make_http_client(), base_url, key)
+network = NetworkTransport(base_url, key)
 start = time.perf_counter()
 result = fetch_opensea(root, network, base_url)
 fetch_s = time.perf_counter() - start

@@ -14,7 +14,6 @@ from tempfile import TemporaryDirectory
 from pydantic import SecretStr
 
 from punkdata.fetch import fetch_opensea
-from punkdata.sources.opensea.http_client import make_http_client
 from punkdata.sources.opensea.transport import NetworkTransport
 
 HERE = Path(__file__).parent
@@ -66,7 +65,7 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
     for make in (inline, bare):
         with make() as server, TemporaryDirectory() as root:
-            network = NetworkTransport(make_http_client(), server.base_url, SecretStr(KEY))
+            network = NetworkTransport(server.base_url, SecretStr(KEY))
             result = fetch_opensea(Path(root), network, server.base_url)
             network.close()
             target = folder / make.__name__

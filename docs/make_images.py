@@ -22,7 +22,6 @@ from punkdata.analysis.gallery.html import render_gallery
 from punkdata.build import build_dataset
 from punkdata.fetch import fetch_opensea
 from punkdata.images.palette import PALETTE
-from punkdata.sources.opensea.http_client import make_http_client
 from punkdata.sources.opensea.transport import NetworkTransport
 from punkdata.traits import decode_labels
 from punkmodels.data.splits import load_split
@@ -71,7 +70,7 @@ def capture_gallery(punks: list[FakePunk], out: Path) -> None:
     """Write a screenshot of the gallery of these punks, with invented sales."""
     with TemporaryDirectory() as folder, OpenSeaServer(punks, make_sales(punks, 2_000)) as server:
         root = Path(folder)
-        network = NetworkTransport(make_http_client(), server.base_url, SecretStr(KEY))
+        network = NetworkTransport(server.base_url, SecretStr(KEY))
         fetch_opensea(root, network, server.base_url)
         network.close()
         page_file = root / "gallery.html"

@@ -20,7 +20,6 @@ from support.sprites import make_punks
 from punkdata.build import build_dataset
 from punkdata.fetch import fetch_opensea
 from punkdata.snapshots.reader import Snapshot
-from punkdata.sources.opensea.http_client import make_http_client
 from punkdata.sources.opensea.transport import NetworkTransport
 
 
@@ -61,7 +60,7 @@ def test_price_model_finds_a_known_effect(tmp_path: Path) -> None:
         sold_at = 1_500_000_000 + int(years * 365 * 86400)
         sales.append(sale_event(punk.punk_id, sold_at, paid(f"{eth:.6f}")))
     with OpenSeaServer(punks, sales) as server:
-        network = NetworkTransport(make_http_client(), server.base_url, SecretStr(KEY))
+        network = NetworkTransport(server.base_url, SecretStr(KEY))
         fetch_opensea(tmp_path, network, server.base_url)
         network.close()
     build_dataset(tmp_path)

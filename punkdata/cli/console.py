@@ -141,27 +141,9 @@ def emit_report(report: Report, *, as_json: bool = False) -> None:
         emit(report.to_text())
 
 
-def report_wait(host: str, seconds: float) -> None:
-    """Report a wait for a rate limit of 10 s or more, unless a progress bar on a terminal does."""
-    if seconds >= 10 and not ErrorConsole().is_terminal:
-        duration = f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
-        say(f"waiting {duration} for the rate limit of {host}")
-
-
-def report_retry(host: str, reason: str, attempt: int, attempts: int) -> None:
-    """Report that a request failed and that attempt `attempt` of `attempts` follows."""
-    say(f"{host}: {reason}; trying again (attempt {attempt} of {attempts})")
-
-
 def config_dir() -> Path:
     """Return the configuration folder of this user, as the operating system defines it."""
     return platformdirs.user_config_path("punkdata", appauthor=False, roaming=True)
-
-
-def confirm(question: str) -> bool:
-    """Ask a yes-or-no question; Enter means yes, and no terminal means no."""
-    is_interactive = sys.stdin.isatty() and sys.stderr.isatty()
-    return is_interactive and typer.confirm(question, default=True, err=True)
 
 
 class ErrorConsole(Console):

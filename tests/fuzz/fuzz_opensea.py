@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -29,13 +30,7 @@ from support.sprites import make_punks
 
 from punkdata.errors import DataError
 from punkdata.sources.opensea import schemas
-from punkdata.sources.opensea.parsing import (
-    parse_image_urls,
-    parse_labels,
-    parse_listing,
-    parse_punk_id,
-    parse_sale,
-)
+from punkdata.sources.opensea.parsing import parse_listing, parse_sale, parse_token
 from punkdata.sources.opensea.transport import NetworkTransport
 
 REPLIES = {
@@ -57,20 +52,18 @@ REPLIES = {
 }
 
 
+ROW_PARSERS: dict[Any, Callable[[Any], Any]] = {
+    schemas.EventsPage: lambda row: parse_sale(row, CONTRACT, CHAIN),
+    schemas.ListingsPage: lambda row: parse_listing(row, CONTRACT),
+    schemas.NftsPage: lambda row: parse_token(row, CONTRACT),
+}
+
+
 def parse_reply(model: Any, body: bytes) -> None:
     """Parse a reply as a fetch does: after an invalid entry, continue with the next one."""
-    page = schemas.parse_body(model, body, "the endpoint")
-    for nft in getattr(page, "nfts", None) or ():
-        parse_punk_id(nft.identifier)
-        parse_image_urls(nft)
+    for row in schemas.parse_body(model, "the endpoint", body).rows:
         with suppress(DataError):
-            parse_labels(nft)
-    for event in getattr(page, "asset_events", None) or ():
-        with suppress(DataError):
-            parse_sale(event, CONTRACT, CHAIN)
-    for entry in getattr(page, "listings", None) or ():
-        with suppress(DataError):
-            parse_listing(entry, CONTRACT)
+            ROW_PARSERS[model](row)
 
 
 def test_undamaged_replies_are_parsed_completely() -> None:
@@ -78,18 +71,15 @@ def test_undamaged_replies_are_parsed_completely() -> None:
 
     Damage to an entry that is rejected anyway would test nothing.
     """
-    pages = {
-        model: schemas.parse_body(model, json.dumps(body).encode(), "the endpoint")
-        for model, body in REPLIES.items()
-    }
-    (nft,) = pages[schemas.NftsPage].nfts
-    assert parse_labels(nft) == ("Male", ())
-    num_sales = 0
-    for event in pages[schemas.EventsPage].asset_events:
-        with suppress(DataError):
-            num_sales += parse_sale(event, CONTRACT, CHAIN).punk_id >= 0
-    assert num_sales > 20
-    assert parse_listing(pages[schemas.ListingsPage].listings[0], CONTRACT)
+    parsed: dict[Any, list[Any]] = {model: [] for model in REPLIES}
+    for model, document in REPLIES.items():
+        body = json.dumps(document).encode()
+        for row in schemas.parse_body(model, "the endpoint", body).rows:
+            with suppress(DataError):
+                parsed[model].append(ROW_PARSERS[model](row))
+    assert [token.labels for token in parsed[schemas.NftsPage]] == [("Male", ())]
+    assert len(parsed[schemas.EventsPage]) > 20
+    assert all(parsed[schemas.ListingsPage])
 
 
 @pytest.mark.parametrize("model", REPLIES)
@@ -128,9 +118,9 @@ def test_transport_handles_damaged_gzip() -> None:
         def send() -> None:
             http = httpx.Client(transport=httpx.MockTransport(answer))
             url = f"{base_url}/api/v2/events"
-            request = httpx.Request("GET", url, extensions={"check": len})
+            request = httpx.Request("GET", url, extensions={"parse": len})
             with suppress(httpx.RequestError):  # the client retries after these
-                NetworkTransport(http, base_url, SecretStr("k" * 20)).handle_request(request)
+                NetworkTransport(base_url, SecretStr("k" * 20), http=http).handle_request(request)
 
         check_reader(send)
 

@@ -9,7 +9,6 @@ from support.opensea_server import OpenSeaServer
 
 from punkdata.fetch import OpenSeaResult
 from punkdata.sources.opensea.client import OpenSeaClient
-from punkdata.sources.opensea.http_client import make_http_client
 from punkdata.sources.opensea.rate_limit import InterruptibleSleep
 from punkdata.sources.opensea.retry import RetryTransport
 from punkdata.sources.opensea.transport import NetworkTransport
@@ -38,7 +37,6 @@ def open_network(
 ) -> NetworkTransport:
     """Return a transport like that of `punkdata fetch`, by default without waiting times."""
     network = NetworkTransport(
-        make_http_client(),
         server.base_url,
         SecretStr(key or server.key or "any"),
         max_wait_s=max_wait_s,
@@ -51,4 +49,4 @@ def open_network(
 def make_client(server: OpenSeaServer) -> OpenSeaClient:
     """Return a client with retries but without waiting times."""
     network = open_network(server)
-    return OpenSeaClient(RetryTransport(network, sleep=network.sleep), server.base_url)
+    return OpenSeaClient(RetryTransport(network, network.sleep), server.base_url)

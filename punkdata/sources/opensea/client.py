@@ -8,13 +8,16 @@ is given. During a fetch that is a `RetryTransport` around a `RecordingTransport
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Generic
 
 import httpx
 
 from punkdata.errors import DataError, ImageError, NetworkError, RefusedError
 from punkdata.files import DEFAULT_COLLECTION
-from punkdata.sources.opensea.pagination import NOT_OFFERED_STATUSES, iter_pages
 from punkdata.sources.opensea.rate_limit import RETRY_HINT
 from punkdata.sources.opensea.schemas import (
     Collection,
@@ -22,15 +25,18 @@ from punkdata.sources.opensea.schemas import (
     InstantKey,
     Listing,
     ListingsPage,
+    M,
     Nft,
     NftReply,
     NftsBatch,
     NftsPage,
+    Page,
+    R,
     SaleEvent,
     TraitCounts,
+    describe_error_body,
     parse_body,
 )
-from punkdata.sources.opensea.session import ApiSession, expect_success
 from punkdata.sources.recording import Recording
 from punkdata.sources.recording_transport import RecordingTransport
 
@@ -38,69 +44,72 @@ SOURCE = "opensea"
 """Name of this source in recordings."""
 PAGE_SIZE = 200
 """Largest page size that the API accepts."""
+MAX_PASSES = 4
+"""Number of times that pagination begins before it fails."""
+MAX_REPEATED_PAGES = 20
+"""Number of identical consecutive pages after which pagination is considered broken."""
+
+_NO_EXTENSIONS: Mapping[str, bool] = MappingProxyType({})
+_OPTIONAL = MappingProxyType({"not_found_is_final": True})
+_NOT_FOUND_STATUSES = frozenset({400, 404, 410})
+_REJECTED_CURSOR_STATUSES = frozenset({400, 404, 410, 422})
+_TOO_LARGE_STATUSES = frozenset({400, 413, 422})
+
+
+class _CursorError(Exception):
+    """Raised when a cursor is rejected or repeats, so that pagination must start over."""
+
+
+@dataclass(frozen=True)
+class _Reply(Generic[M]):
+    """A reply, whatever its status."""
+
+    endpoint: str
+    status: int
+    parsed: M | None
+    """The body, if the status is 2xx."""
+    reason: str
+    """The body of an error reply, as the end of a sentence."""
+
+    def expect(self) -> M:
+        """Return the parsed body, or raise NetworkError if there is none."""
+        if self.parsed is None:
+            raise NetworkError(
+                f"the server answered {self.endpoint} with status {self.status}{self.reason}",
+                hint=RETRY_HINT,
+            )
+        return self.parsed
 
 
 class OpenSeaClient:
-    """A client for one collection.
+    """A client for the CryptoPunks at the API with a base URL such as "https://api.opensea.io".
 
-    The `iter_` methods yield pages. If a cursor expires or repeats, pagination starts over: they
-    then yield None, and the caller must discard all pages received so far.
+    The `iter_` methods yield pages of rows. If a cursor expires or repeats, pagination starts
+    over: they then yield None, and the caller must discard all pages received so far.
 
-    Args:
-        transport: Carries out the requests.
-        base_url: Base URL of the API, for example "https://api.opensea.io".
-        collection: Slug of the collection.
-
-    Raises (from every method):
-        RefusedError: The status is 401 or 403.
-        NetworkError, LimitError: See `RetryTransport`.
-        DataError: A reply does not match its schema, or the replayed recording lacks it.
+    Every method raises RefusedError if the status is 401 or 403, DataError if a reply does not
+    match its schema or the replayed recording lacks it, and the errors of the transports.
     """
 
-    def __init__(
-        self, transport: httpx.BaseTransport, base_url: str, collection: str = DEFAULT_COLLECTION
-    ) -> None:
+    def __init__(self, transport: httpx.BaseTransport, base_url: str) -> None:
         self._transport = transport
-        self._session = ApiSession(transport, base_url)
-        self._slug = collection
+        self._api_url = f"{base_url}/api/v2"
         self._batch_size = PAGE_SIZE
 
     def get_collection(self) -> Collection:
         """Return the totals and the contracts of the collection."""
-        return self._session.get(Collection, f"/collections/{self._slug}")
+        return self._send("GET", f"/collections/{DEFAULT_COLLECTION}", Collection).expect()
 
-    def get_trait_counts(self) -> TraitCounts | None:
-        """Return the number of tokens with each trait, or None if the API does not offer it."""
-        path = f"/traits/{self._slug}"
-        response = self._session.send(
-            "GET", path, TraitCounts, extensions={"not_found_is_final": True}
-        )
-        if response.status_code in NOT_OFFERED_STATUSES:
-            return None
-        expect_success(response, path)
-        return parse_body(TraitCounts, response.content, f"GET {path}")
+    def get_trait_counts(self) -> TraitCounts:
+        """Return the number of tokens with each trait; empty if the API does not offer it."""
+        path = f"/traits/{DEFAULT_COLLECTION}"
+        reply = self._send("GET", path, TraitCounts, extensions=_OPTIONAL)
+        return TraitCounts() if reply.status in _NOT_FOUND_STATUSES else reply.expect()
 
-    def iter_nfts(
-        self, *, limit: int | None = None, traits: Sequence[tuple[str, str]] = ()
-    ) -> Iterator[list[Nft] | None]:
-        """Yield pages of tokens.
-
-        Args:
-            limit: Number of tokens after which to stop. The last page may exceed it.
-            traits: (type, value) pairs that each token must have.
-        """
-        page_size = min(PAGE_SIZE, limit or PAGE_SIZE)
-        params = {"limit": str(page_size)}
-        if traits:
-            trait_filter = [{"traitType": kind, "value": value} for kind, value in traits]
-            params["traits"] = json.dumps(trait_filter, separators=(",", ":"))
-        path = f"/collection/{self._slug}/nfts"
-        num_tokens = 0
-        for page in iter_pages(self._session, NftsPage, path, params):
-            yield page.nfts if page else None
-            num_tokens = num_tokens + len(page.nfts) if page else 0
-            if limit is not None and num_tokens >= limit:
-                return
+    def iter_nfts(self, page_size: int = PAGE_SIZE) -> Iterator[list[Nft] | None]:
+        """Yield pages of tokens."""
+        path = f"/collection/{DEFAULT_COLLECTION}/nfts"
+        return self._iter_pages(NftsPage, path, {"limit": str(page_size)})
 
     def get_nfts(
         self, ids: Sequence[int], chain: str, contract: str
@@ -109,35 +118,28 @@ class OpenSeaClient:
 
         Stops early if the API does not offer this endpoint.
         """
-        start = 0
-        while start < len(ids):
-            batch_ids = ids[start : start + self._batch_size]
+        while ids:
+            batch_ids = ids[: self._batch_size]
             identifiers = [
                 {"chain": chain, "contract_address": contract, "token_id": str(punk_id)}
                 for punk_id in batch_ids
             ]
-            body = json.dumps({"identifiers": identifiers}, separators=(",", ":")).encode()
-            response = self._session.send("POST", "/nfts/batch", NftsBatch, content=body)
+            content = json.dumps({"identifiers": identifiers}, separators=(",", ":")).encode()
+            reply = self._send("POST", "/nfts/batch", NftsBatch, content=content)
             # The maximum batch size is not documented. A batch that is too large is rejected.
-            if response.status_code in (400, 413, 422) and len(batch_ids) > 1:
+            if reply.status in _TOO_LARGE_STATUSES and len(batch_ids) > 1:
                 self._batch_size = len(batch_ids) // 2
                 continue
-            if not response.is_success:
+            if reply.parsed is None:
                 return
-            page = parse_body(NftsBatch, response.content, "POST /nfts/batch")
-            yield batch_ids, page.nfts
-            start += len(batch_ids)
+            yield batch_ids, reply.parsed.nfts
+            ids = ids[len(batch_ids) :]
 
     def get_nft(self, punk_id: int, chain: str, contract: str) -> Nft | None:
         """Return one token, or None if it does not exist."""
         path = f"/chain/{chain}/contract/{contract}/nfts/{punk_id}"
-        response = self._session.send(
-            "GET", path, NftReply, extensions={"not_found_is_final": True}
-        )
-        if response.status_code in (400, 404, 410):
-            return None
-        expect_success(response, path)
-        return parse_body(NftReply, response.content, f"GET {path}").nft
+        reply = self._send("GET", path, NftReply, extensions=_OPTIONAL)
+        return None if reply.status in _NOT_FOUND_STATUSES else reply.expect().nft
 
     def iter_sales(
         self, after: int | None = None, *, reuse: bool = False
@@ -152,32 +154,24 @@ class OpenSeaClient:
         params = {"event_type": "sale", "limit": str(PAGE_SIZE)}
         if after is not None:
             params["after"] = str(after)
-        path = f"/events/collection/{self._slug}"
-        for page in iter_pages(self._session, EventsPage, path, params, reuse=reuse):
-            yield page.asset_events if page else None
+        path = f"/events/collection/{DEFAULT_COLLECTION}"
+        return self._iter_pages(EventsPage, path, params, {"reuse": reuse})
 
     def iter_listings(self) -> Iterator[list[Listing] | None]:
         """Yield pages of the best listings, cheapest first. A token may occur more than once.
 
         Yields no page if the API does not offer listings for this collection.
         """
+        path = f"/listings/collection/{DEFAULT_COLLECTION}/best"
         params = {"limit": str(PAGE_SIZE)}
-        path = f"/listings/collection/{self._slug}/best"
-        pages = iter_pages(self._session, ListingsPage, path, params, not_found_is_final=True)
-        for page in pages:
-            yield page.listings if page else None
+        return self._iter_pages(ListingsPage, path, params, _OPTIONAL)
 
     def get_image(self, url: str, *, reuse: bool = True) -> tuple[bytes, str]:
         """Return an image's bytes, and the hash that names its body in the recording.
 
-        The hash is "" if nothing is recorded.
-
-        Args:
-            reuse: Whether to take the image from the parent recording.
-
-        Raises:
-            ImageError: The image does not exist, is not allowed, or is not an image.
-            NetworkError, LimitError: The host does not answer.
+        The hash is "" if nothing is recorded. With `reuse`, the image may come from the parent
+        recording. Raises ImageError if the image does not exist, is not allowed, or is not an
+        image.
         """
         extensions = {"image": True, "reuse": reuse, "not_found_is_final": True}
         try:
@@ -194,37 +188,113 @@ class OpenSeaClient:
             )
         return response.content, response.extensions.get("body_sha256", "")
 
+    def create_instant_key(self) -> InstantKey:
+        """Request a new free API key, which needs no account.
+
+        The transport must not record anything, because the reply is a secret.
+        """
+        # Keys are limited to a few a day, so a reply that cannot be parsed is not requested again.
+        return self._send("POST", "/auth/keys", InstantKey, extensions={"parse": None}).expect()
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        model: type[M],
+        *,
+        params: Mapping[str, str] | None = None,
+        content: bytes = b"",
+        extensions: Mapping[str, Any] = _NO_EXTENSIONS,
+    ) -> _Reply[M]:
+        """Send one request; for `extensions`, see `RecordingTransport` and `NetworkTransport`."""
+        endpoint = f"{method} {path}"
+        parse = partial(parse_body, model, endpoint)
+        request = httpx.Request(
+            method,
+            self._api_url + path,
+            params=params,
+            content=content,
+            extensions={"parse": parse, **extensions},
+        )
+        response = self._transport.handle_request(request)
+        status = response.status_code
+        if response.is_success:  # The network transport has parsed new replies already.
+            parsed = response.extensions.get("parsed") or parse(response.content)
+            return _Reply(endpoint, status, parsed, "")
+        reason = describe_error_body(response.content)
+        if status in (401, 403):
+            raise RefusedError(
+                f"{request.url.host} refused {endpoint} with status {status}{reason}"
+            )
+        return _Reply(endpoint, status, None, reason)
+
+    def _iter_pages(
+        self,
+        model: type[Page[R]],
+        path: str,
+        params: Mapping[str, str],
+        extensions: Mapping[str, bool] = _NO_EXTENSIONS,
+    ) -> Iterator[list[R] | None]:
+        """Yield the rows of all pages, and None where pagination starts over.
+
+        With the extension `not_found_is_final`, a status such as 404 on the first page means that
+        there are no pages. Raises DataError if pagination fails `MAX_PASSES` times.
+        """
+        reason = ""
+        for _ in range(MAX_PASSES):
+            try:
+                yield from self._iter_one_pass(model, path, params, extensions)
+                return
+            except _CursorError as error:
+                reason = str(error)
+                yield None
+                # No reply of an earlier recording is reused, and a recorded 404 is sent again.
+                extensions = {"restart": True}
+        raise DataError(
+            f"pagination of GET {path} failed {MAX_PASSES} times: {reason}",
+            hint="the server does not return all pages at the moment; try again later",
+        )
+
+    def _iter_one_pass(
+        self,
+        model: type[Page[R]],
+        path: str,
+        params: Mapping[str, str],
+        extensions: Mapping[str, bool],
+    ) -> Iterator[list[R]]:
+        seen_cursors: set[str] = set()
+        previous_rows: list[R] = []
+        num_repeated = 0
+        reply = self._send("GET", path, model, params=params, extensions=extensions)
+        if extensions.get("not_found_is_final") and reply.status in _NOT_FOUND_STATUSES:
+            return
+        while True:
+            page = reply.expect()
+            yield page.rows
+            if page.next is None:
+                return
+            if page.next in seen_cursors:
+                raise _CursorError("the server repeats a cursor")
+            seen_cursors.add(page.next)
+            # A server may send the same page again and again, each time with a new cursor.
+            num_repeated = num_repeated + 1 if page.rows == previous_rows else 0
+            if num_repeated >= MAX_REPEATED_PAGES:
+                raise _CursorError("the server repeats the same page")
+            previous_rows = page.rows
+            reply = self._send(
+                "GET",
+                path,
+                model,
+                params={**params, "next": page.next},
+                extensions={**extensions, "restart": False},
+            )
+            if reply.status in _REJECTED_CURSOR_STATUSES:
+                raise _CursorError(f"the server rejects its own cursor (status {reply.status})")
+
 
 def open_replay(recording: Recording) -> OpenSeaClient:
-    """Return a client that reads all replies from a recording.
-
-    Raises:
-        DataError: The recording does not name the base URL of its API.
-    """
-    info = recording.info
-    if info.base_url is None:
+    """Return a client that reads all replies from a recording."""
+    base_url = recording.info.base_url
+    if base_url is None:
         raise DataError(f"{recording.path} does not name the base URL of the API it was made from")
-    return OpenSeaClient(RecordingTransport(recording), info.base_url, info.collection)
-
-
-def create_instant_key(transport: httpx.BaseTransport, base_url: str) -> InstantKey:
-    """Request a new free API key, which needs no account.
-
-    The transport must not record anything, because the reply is a secret.
-
-    Raises:
-        RefusedError, NetworkError, LimitError: The server does not issue a key.
-        DataError: The reply does not match its schema.
-    """
-    path = "/auth/keys"
-    # The transport does not check the reply, so that the key cannot get into its errors.
-    extensions = {"check": lambda body: None}
-    request = httpx.Request("POST", f"{base_url}/api/v2{path}", extensions=extensions)
-    response = transport.handle_request(request)
-    status = response.status_code
-    message = f"{request.url.host} did not issue an instant key (status {status})"
-    if status in (401, 403):
-        raise RefusedError(message)
-    if not response.is_success:
-        raise NetworkError(message, hint=RETRY_HINT)
-    return parse_body(InstantKey, response.content, f"POST {path}")
+    return OpenSeaClient(RecordingTransport(recording), base_url)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from punkdata.sources.opensea.client import PAGE_SIZE
-from punkdata.sources.opensea.collected_punks import COLLECTION_SIZE
+from punkdata.sources.opensea.parsing import COLLECTION_SIZE
 from punkdata.sources.recording import Recording
 
 FREE_KEY_LIMIT = "600/h"
@@ -24,11 +24,8 @@ class FetchEstimate:
     """The estimated cost of a fetch."""
 
     api_requests: int
-    """Number of requests to the API."""
     image_requests: int
-    """Number of requests for images."""
     bytes: int
-    """Number of bytes to download."""
     rate_limit: str
     """Rate limit that the estimate assumes, for example "600/h"."""
     wait_s: float
@@ -39,23 +36,17 @@ class FetchEstimate:
 
 def estimate_fetch(
     limit: int | None,
-    read_limit: str | None,
+    rate_limit: str | None,
     unfinished: Recording | None,
     parent: Recording | None,
 ) -> FetchEstimate:
-    """Estimate the cost of a fetch.
+    """Estimate the cost of a fetch of `limit` punks, or of all.
 
-    Args:
-        limit: Maximum number of punks; None for all.
-        read_limit: Rate limit of the key, for example "600/h".
-        unfinished: Recording that the fetch would resume.
-        parent: Recording that the fetch would copy images and older sales from.
+    The fetch resumes the recording `unfinished`, or copies images and older sales from `parent`.
     """
-    punks = min(limit or COLLECTION_SIZE, COLLECTION_SIZE)
+    punks = images = min(limit or COLLECTION_SIZE, COLLECTION_SIZE)
     sales = ESTIMATED_SALES
-    images = punks
     if parent is not None:
-        # A refresh reuses unchanged images, and reads only the latest sales again.
         images = max(0, punks - _count_images(parent))
         sales = PAGE_SIZE
     # The collection, the trait counts and one page of listings are one request each.
@@ -68,11 +59,10 @@ def estimate_fetch(
         requests = max(1, requests - (recorded - recorded_images))
         images = max(0, images - recorded_images)
         size = max(0, size - sum(reply.body_bytes for reply in replies))
-    window, window_s = parse_rate_limit(read_limit or FREE_KEY_LIMIT)
-    wait_s = max(0, ceil(requests / window) - 1) * window_s
-    return FetchEstimate(
-        requests, images, size, read_limit or FREE_KEY_LIMIT, float(wait_s), recorded
-    )
+    rate_limit = rate_limit or FREE_KEY_LIMIT
+    window, window_s = parse_rate_limit(rate_limit)
+    wait_s = max(0, ceil(requests / window) - 1) * float(window_s)
+    return FetchEstimate(requests, images, size, rate_limit, wait_s, recorded)
 
 
 def _count_images(recording: Recording) -> int:
@@ -81,11 +71,9 @@ def _count_images(recording: Recording) -> int:
 
 
 def parse_rate_limit(text: str) -> tuple[int, int]:
-    """Return (requests, window in seconds) of a rate limit such as "600/h".
+    """Return (requests, window in seconds) of a rate limit such as "600/h" or "100/15min".
 
     Returns the published limit of an instant key if `text` cannot be parsed.
     """
-    found = re.fullmatch(r"(\d{1,9})/(\d{0,6})([smhd]).*", text.strip())
-    if found is None or int(found[1]) == 0:
-        return parse_rate_limit(FREE_KEY_LIMIT)
-    return int(found[1]), int(found[2] or 1) * _WINDOWS_S[found[3]]
+    found = re.fullmatch(r"([1-9]\d{0,8})/(\d{0,6})([smhd]).*", text.strip())
+    return (int(found[1]), int(found[2] or 1) * _WINDOWS_S[found[3]]) if found else (600, 3600)

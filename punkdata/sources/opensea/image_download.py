@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,8 +11,8 @@ from typing import TypeAlias
 from punkdata.errors import DataError, ImageError, NetworkError, NotRecordedError
 from punkdata.images.decode import DecodedImage, decode_image
 from punkdata.progress import Progress
+from punkdata.sources.http_client import MAX_CONNECTIONS
 from punkdata.sources.opensea.client import OpenSeaClient
-from punkdata.sources.opensea.http_client import MAX_CONNECTIONS
 from punkdata.sources.opensea.rate_limit import InterruptibleSleep
 
 OUTAGE_THRESHOLD = 64
@@ -35,13 +33,9 @@ class FetchedImage:
 def fetch_image(client: OpenSeaClient, urls: Sequence[str], *, reuse: bool = True) -> FetchedImage:
     """Return the sprite from the first of several URLs that yields one.
 
-    Args:
-        reuse: See `OpenSeaClient.get_image`.
-
-    Raises:
-        ImageError: No URL yields a sprite. The message has one reason for each.
-        NetworkError: No URL yields a sprite, and at least one host did not answer.
-        LimitError: The rate limit of an image host exceeds the allowed wait.
+    With `reuse`, images may come from the parent recording. If no URL yields a sprite, this raises
+    NetworkError if at least one host did not answer, and otherwise ImageError with one reason for
+    each URL.
     """
     reasons: dict[str, None] = {}  # An ordered set.
     network_error: NetworkError | None = None
@@ -59,9 +53,8 @@ def fetch_image(client: OpenSeaClient, urls: Sequence[str], *, reuse: bool = Tru
     raise ImageError("; ".join(reasons) or "has no URL")
 
 
-DownloadJob: TypeAlias = "Future[DataError | NetworkError | None]"
-DownloadJobs: TypeAlias = dict[DownloadJob, int]
-"""Mapping from each job to the punk_id of its image."""
+Downloads: TypeAlias = "dict[Future[DataError | NetworkError | None], int]"
+"""Mapping from the job that downloads an image to its punk_id."""
 
 
 @contextmanager
@@ -82,78 +75,51 @@ def image_download_pool(sleep: InterruptibleSleep) -> Iterator[ThreadPoolExecuto
 def start_image_downloads(
     pool: ThreadPoolExecutor,
     client: OpenSeaClient,
-    image_urls: dict[int, tuple[str, ...]],
+    image_urls: Mapping[int, tuple[str, ...]],
     ids_to_refetch: set[str],
-    progress: Progress = lambda done, total: None,
-) -> DownloadJobs:
-    """Start to download images in the background.
+) -> Downloads:
+    """Start to download images in the background, given their URLs by punk_id.
 
-    Args:
-        image_urls: Mapping from punk_id to the URLs of its image, the best one first.
-        ids_to_refetch: Ids whose images are not taken from the parent recording.
-        progress: Called from the pool's threads.
+    The images of `ids_to_refetch` are not taken from the parent recording.
     """
-    counter = itertools.count(1)
-    lock = threading.Lock()
-
-    def report(job: DownloadJob) -> None:
-        if not job.cancelled():
-            with lock:  # Two threads must not report their numbers in the wrong order.
-                progress(next(counter), len(jobs))
-
-    jobs: DownloadJobs = {
+    return {
         pool.submit(_try_fetch, client, urls, str(punk_id) not in ids_to_refetch): punk_id
         for punk_id, urls in image_urls.items()
     }
-    for job in jobs:
-        job.add_done_callback(report)
-    return jobs
 
 
 def wait_for_image_downloads(
-    jobs: DownloadJobs,
-    on_warning: Callable[[str], None] = lambda text: None,
+    downloads: Downloads,
+    progress: Progress = lambda done, total: None,
     *,
     abort_on_outage: bool = True,
 ) -> dict[int, str]:
     """Wait for all downloads, and return the reason for each that failed, by punk_id.
 
-    Args:
-        on_warning: Called once if many consecutive images are rejected for the same reason.
-        abort_on_outage: Whether to raise after many consecutive network errors.
-
-    Raises:
-        NetworkError: `OUTAGE_THRESHOLD` consecutive images had network errors, and
-            `abort_on_outage` is set.
-        LimitError: The rate limit of an image host exceeds the allowed wait.
+    With `abort_on_outage`, raises NetworkError after `OUTAGE_THRESHOLD` consecutive images whose
+    host did not answer.
     """
     failed: dict[int, str] = {}
-    num_unanswered = num_rejected = 0
-    last_message = ""
-    for job in as_completed(jobs):
+    num_unanswered = 0
+    for done, job in enumerate(as_completed(downloads), 1):
         error = job.result()
         if isinstance(error, NetworkError):
-            failed[jobs[job]] = f"the image could not be downloaded: {error.message}"
-        elif error is not None:
-            failed[jobs[job]] = f"the image {error.message}"
-        num_unanswered = num_unanswered + 1 if isinstance(error, NetworkError) else 0
-        if error is not None and abort_on_outage and num_unanswered >= OUTAGE_THRESHOLD:
-            raise error
-        is_same = isinstance(error, DataError) and error.message == last_message
-        num_rejected = num_rejected + 1 if is_same else 0
-        last_message = error.message if error is not None else ""
-        if num_rejected == OUTAGE_THRESHOLD:
-            on_warning(f"many consecutive images are rejected for the same reason: {last_message}")
+            failed[downloads[job]] = f"the image could not be downloaded: {error.message}"
+            num_unanswered += 1
+            if abort_on_outage and num_unanswered >= OUTAGE_THRESHOLD:
+                raise error
+        else:
+            num_unanswered = 0
+            if error is not None:
+                failed[downloads[job]] = f"the image {error.message}"
+        progress(done, len(downloads))
     return failed
 
 
 def _try_fetch(
     client: OpenSeaClient, urls: tuple[str, ...], reuse: bool
 ) -> DataError | NetworkError | None:
-    """Download one image, and return the error if only this image is affected.
-
-    All other errors are raised.
-    """
+    """Download one image, and return the error if it affects this image alone."""
     try:
         fetch_image(client, urls, reuse=reuse)
     except (DataError, NetworkError) as error:

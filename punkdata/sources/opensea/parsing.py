@@ -1,20 +1,21 @@
-"""Parsing of OpenSea's tokens, sales and listings into punks, sales and prices.
-
-All functions are pure.
-"""
+"""Pure functions that turn OpenSea's tokens, sales and listings into labels, sales and prices."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from punkdata.errors import DataError
 from punkdata.records import SaleRecord
-from punkdata.sources.opensea.collected_punks import COLLECTION_SIZE
 from punkdata.sources.opensea.schemas import Listing, Nft, Payment, SaleEvent
 from punkdata.traits import ACCESSORIES, TYPES, find_label
 
+COLLECTION_SIZE = 10_000
+"""Number of CryptoPunks. Their ids are 0 to 9999; the API has listed other ids by mistake."""
+PSEUDO_ACCESSORY = re.compile(r"(\d) attributes?", re.IGNORECASE)
+"""Values such as "3 attributes", which are no accessories but state how many a punk has."""
 MAX_AMOUNT = 10**38
 """Exclusive upper limit of amounts, which are stored as decimal128(38, 0)."""
 MAX_DECIMALS = 77
@@ -37,35 +38,49 @@ _RESIZE_PARAMETERS = frozenset(
 
 # -- Tokens -------------------------------------------------------------------------------
 
+Labels = tuple[str, tuple[str, ...]]
+"""Type and accessories of a punk; the accessories are in the order of `ACCESSORIES`."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token of the collection. If `labels` is None, `problem` says what its traits lack."""
+
+    punk_id: int
+    labels: Labels | None
+    problem: str
+    image_urls: tuple[str, ...]
+
+
+def parse_token(nft: Nft, contract: str) -> Token | None:
+    """Return a token, or None if it is not part of the collection with this contract."""
+    punk_id = parse_punk_id(nft.identifier)
+    if punk_id is None or punk_id >= COLLECTION_SIZE or (nft.contract or contract) != contract:
+        return None
+    labels, problem = None, ""
+    try:
+        labels = parse_labels(nft)
+    except DataError as error:
+        problem = error.message
+    return Token(punk_id, labels, problem, parse_image_urls(nft))
+
 
 def parse_punk_id(identifier: str) -> int | None:
     """Return the identifier as an int, or None unless it is a plain decimal number below 10**9."""
     return int(identifier) if re.fullmatch(r"0|[1-9][0-9]{0,8}", identifier) else None
 
 
-def parse_collection_punk_id(nft: Nft, contract: str) -> int | None:
-    """Return the punk_id of a token, or None if the token is not part of the collection."""
-    punk_id = parse_punk_id(nft.identifier)
-    if punk_id is None or punk_id >= COLLECTION_SIZE:
-        return None
-    return punk_id if (nft.contract or contract).lower() == contract else None
+def parse_labels(nft: Nft) -> Labels:
+    """Return the labels of a token; raise DataError if its traits do not describe one punk.
 
-
-def parse_labels(nft: Nft) -> tuple[str, tuple[str, ...]]:
-    """Return the type of a token, and its accessories in the order of `ACCESSORIES`.
-
-    A value such as "3 attributes" is not an accessory. It is compared with the number of
-    accessories.
-
-    Raises:
-        DataError: The traits do not describe one punk. The subject of the message is "the token".
+    A pseudo-accessory such as "3 attributes" is compared with the number of accessories.
     """
     types: set[str] = set()
     accessories: set[str] = set()
     reported_count = None
     for trait in nft.traits or ():
         kind, value = (trait.trait_type or "").strip().casefold(), str(trait.value).strip()
-        if count := re.fullmatch(r"(\d) attributes?", value, re.IGNORECASE):
+        if count := PSEUDO_ACCESSORY.fullmatch(value):
             reported_count = int(count[1])
         elif kind in ("type", "accessory"):
             label = find_label(value)
@@ -77,15 +92,6 @@ def parse_labels(nft: Nft) -> tuple[str, tuple[str, ...]]:
     if reported_count not in (None, len(accessories)):
         raise DataError(f"has {reported_count} attributes but lists {len(accessories)}")
     return types.pop(), tuple(name for name in ACCESSORIES if name in accessories)
-
-
-def find_label_problem(nft: Nft) -> str | None:
-    """Return the reason why `parse_labels` rejects a token, or None if it accepts the token."""
-    try:
-        parse_labels(nft)
-    except DataError as error:
-        return error.message
-    return None
 
 
 def parse_image_urls(nft: Nft) -> tuple[str, ...]:
@@ -113,13 +119,6 @@ def _to_original_url(url: str) -> str:
 # -- Prices, sales and listings -----------------------------------------------------------
 
 
-def is_eth(symbol: str | None, token_address: str | None) -> bool:
-    """Return True if an amount in this currency is a price in ETH."""
-    if symbol:
-        return symbol.upper() in ETH_SYMBOLS
-    return (token_address or "").lower() in ETH_ADDRESSES
-
-
 def parse_price_wei(
     amount: int | None, decimals: int | None, symbol: str | None, token_address: str | None
 ) -> int | None:
@@ -127,7 +126,8 @@ def parse_price_wei(
 
     Returns None if the amount is 0, unknown or out of range, or not in ETH, WETH or BETH.
     """
-    if not amount or amount < 0 or not is_eth(symbol, token_address):
+    in_eth = symbol.upper() in ETH_SYMBOLS if symbol else token_address in ETH_ADDRESSES
+    if not amount or amount < 0 or not in_eth:
         return None
     shift = 18 - (18 if decimals is None else decimals)
     # The exponent is checked first, because 10**1_000_000_000 would take forever.
@@ -139,52 +139,39 @@ def parse_price_wei(
 def parse_sale(event: SaleEvent, contract: str, chain: str) -> SaleRecord:
     """Return the sale that an event describes.
 
-    Args:
-        contract, chain: Contract and chain that the token must belong to, in lower case.
-
-    Raises:
-        DataError: The event is not such a sale, or its time or amount cannot be stored. The
-            message is the reason why the event is ignored.
+    Raises DataError, with the reason why the event is ignored, if the event is not a sale of a
+    token with this contract and chain, or if its time or its amount cannot be stored.
     """
-    nft = event.nft
-    if (event.event_type or "sale").lower() != "sale":
+    nft, payment, sold_at_s = event.nft, event.payment or Payment(), event.event_timestamp
+    if event.event_type not in (None, "sale"):
         raise DataError(f"the event type is {event.event_type!r:.40}, not 'sale'")
     punk_id = parse_punk_id(nft.identifier) if nft and nft.identifier else None
     if nft is None or punk_id is None:
         raise DataError("the token identifier is missing or invalid")
-    is_same_contract = (nft.contract or contract).lower() == contract
-    if not is_same_contract or (event.chain or chain).lower() != chain:
+    if (nft.contract or contract) != contract or (event.chain or chain) != chain:
         raise DataError("the token is on another contract or chain")
-    payment = event.payment or Payment()
-    _check_sale_range(punk_id, payment, event.event_timestamp)
-    buyer = event.buyer.lower() if event.buyer else None
+    is_storable = (
+        0 <= (payment.quantity or 0) < MAX_AMOUNT
+        and 0 <= (payment.decimals or 0) <= MAX_DECIMALS
+        and 0 < sold_at_s < 2**32
+    )
+    if not is_storable:
+        raise DataError(f"the price or the time of a sale of punk {punk_id} is out of range")
     return SaleRecord(
         punk_id=punk_id,
-        sold_at=datetime.fromtimestamp(event.event_timestamp, UTC),
+        sold_at=datetime.fromtimestamp(sold_at_s, UTC),
         amount=payment.quantity,
         decimals=payment.decimals,
         symbol=payment.symbol,
-        token_address=payment.token_address.lower() if payment.token_address else None,
+        token_address=payment.token_address,
         price_wei=parse_price_wei(
             payment.quantity, payment.decimals, payment.symbol, payment.token_address
         ),
-        seller=event.seller.lower() if event.seller else None,
-        buyer=buyer,
-        buyer_is_zero=None if buyer is None else buyer == ZERO_ADDRESS,
-        transaction=event.transaction.lower() if event.transaction else None,
+        seller=event.seller,
+        buyer=event.buyer,
+        buyer_is_zero=None if event.buyer is None else event.buyer == ZERO_ADDRESS,
+        transaction=event.transaction,
     )
-
-
-def _check_sale_range(punk_id: int, payment: Payment, timestamp: int) -> None:
-    """Raise DataError if the amount, the decimals or the time of a sale cannot be stored."""
-    if payment.quantity is not None and not 0 <= payment.quantity < MAX_AMOUNT:
-        raise DataError(f"the price of punk {punk_id} is out of range")
-    if payment.decimals is not None and not 0 <= payment.decimals <= MAX_DECIMALS:
-        raise DataError(
-            f"the currency of the sale of punk {punk_id} has {payment.decimals} decimals"
-        )
-    if not 0 < timestamp < 2**32:
-        raise DataError(f"the sale time of punk {punk_id} is out of range ({timestamp})")
 
 
 def parse_listing(listing: Listing, contract: str) -> tuple[int, int] | None:
@@ -201,7 +188,7 @@ def parse_listing(listing: Listing, contract: str) -> tuple[int, int] | None:
     address = (asset and asset.contract) or (offer and offer.token) or contract
     punk_id = parse_punk_id(identifier) if identifier else None
     price = listing.price.current if listing.price else None
-    if punk_id is None or price is None or address.lower() != contract:
+    if punk_id is None or price is None or address != contract:
         return None
     if (listing.status or "ACTIVE").upper() != "ACTIVE" or listing.remaining_quantity == 0:
         return None

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TypeAlias
 
 from punkdata.errors import DataError
 from punkdata.progress import Progress
 from punkdata.records import SaleRecord
-from punkdata.sources.opensea.client import OpenSeaClient
-from punkdata.sources.opensea.collected_punks import CollectedPunks
+from punkdata.sources.opensea.client import OpenSeaClient, open_replay
 from punkdata.sources.opensea.parsing import parse_listing, parse_sale
+from punkdata.sources.opensea.tokens import CollectedPunks
+from punkdata.sources.recording import Recording
 
 DAY_S = 24 * 3600
+SALES_OVERLAP_S = 7 * DAY_S
+"""Age in seconds up to which a refresh requests sales again, because some appear late."""
+MAX_SALES_QUERIES = 20
+"""Number of sales queries in a recording after which a refresh requests all sales again, which
+also finds corrections of old sales."""
 
 _SaleKey: TypeAlias = tuple[object, ...]
 
@@ -37,7 +44,7 @@ def collect_sales(
     for start in [*sales_after, None]:
         window: dict[_SaleKey, SaleRecord] = {}
         reasons: Counter[str] = Counter()
-        for page in client.iter_sales(sales_query_start(start), reuse=end is not None):
+        for page in client.iter_sales(_query_start(start), reuse=end is not None):
             if page is None:
                 window.clear()
                 reasons.clear()
@@ -50,8 +57,10 @@ def collect_sales(
                 except DataError as error:
                     reasons[error.message] += 1
                     continue
-                # Pages are sorted from newest to oldest, so the first of two duplicates wins.
-                window.setdefault(_sale_key(sale), sale)
+                # Events have no id, and a transaction may have many sales. Pages are sorted from
+                # newest to oldest, so the first of two duplicates wins.
+                key = (sale.punk_id, sale.transaction, sale.sold_at, sale.seller, sale.buyer)
+                window.setdefault(key, sale)
             progress(len(sales) + len(window), None)
         # If the time of a sale was corrected across the start of the newer query, both queries
         # return the sale. Only the one from the newer query counts.
@@ -67,7 +76,7 @@ def collect_sales(
     return sorted(sales.values(), key=_sort_key), notes
 
 
-def sales_query_start(start: int | None) -> int | None:
+def _query_start(start: int | None) -> int | None:
     """Return the `after` parameter that requests all sales from `start` on.
 
     It is one day before `start`, because the time of a sale may have been corrected since, and
@@ -76,21 +85,34 @@ def sales_query_start(start: int | None) -> int | None:
     return None if start is None else max(0, start - DAY_S)
 
 
-def _sale_key(sale: SaleRecord) -> _SaleKey:
-    """Return what identifies a sale: events have no id, and a transaction may have many sales."""
-    parties = (sale.seller, sale.buyer)
-    return sale.punk_id, sale.transaction, sale.sold_at, parties
-
-
 def _sort_key(sale: SaleRecord) -> tuple[object, ...]:
     return sale.sold_at, sale.punk_id, sale.transaction or "", sale.seller or "", sale.buyer or ""
 
 
-def collect_listings(client: OpenSeaClient, punks: CollectedPunks) -> dict[int, int]:
-    """Return the lowest current listing price in wei of each listed punk, by punk_id.
+def next_sales_after(parent: Recording) -> list[int]:
+    """Return `RecordingInfo.sales_after` of a refresh of `parent`.
 
-    Only listings in ETH, WETH or BETH count.
+    The new sales query starts a week before the newest sale of the parent.
     """
+    older = parent.info.sales_after
+    if len(older) >= MAX_SALES_QUERIES:
+        return []
+    try:
+        client = open_replay(parent)
+        # A wrong date in the future must not hide the sales before it.
+        fetched_s = datetime.fromisoformat(next(parent.replies()).time).timestamp()
+        for after in [*older, None]:
+            page = next(client.iter_sales(_query_start(after))) or []
+            times = [event.event_timestamp for event in page if event.event_timestamp <= fetched_s]
+            if times:
+                return [max(max(times) - SALES_OVERLAP_S, 1), *older]
+    except DataError:
+        pass  # The parent is damaged: request all sales again.
+    return []
+
+
+def collect_listings(client: OpenSeaClient, punks: CollectedPunks) -> dict[int, int]:
+    """Return the lowest listing price in wei of each punk that is listed in ETH, by punk_id."""
     lowest: dict[int, int] = {}
     for page in client.iter_listings():
         if page is None:

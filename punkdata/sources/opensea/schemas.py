@@ -1,22 +1,31 @@
 """Pydantic schemas of the OpenSea API's replies.
 
 They contain only the fields that are used. Unknown fields are ignored. For an optional field,
-null, "" and absence are equivalent.
+null, "" and absence are equivalent. Addresses and hashes are converted to lower case.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+import json
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+)
 
 from punkdata.errors import DataError
+from punkdata.sources.opensea.rate_limit import RETRY_HINT
 
-
-def _blank_to_none(value: Any) -> Any:
-    return None if value == "" else value
+M = TypeVar("M", bound=BaseModel)
+R = TypeVar("R")
 
 
 def _to_exact_int(value: Any) -> Any:
@@ -35,8 +44,20 @@ def _to_exact_int(value: Any) -> Any:
     return value
 
 
-_Blank = BeforeValidator(_blank_to_none)
+def _to_utc(moment: datetime | None) -> datetime | None:
+    """Convert a time to UTC, which is also assumed if its time zone is not given."""
+    if moment is None:
+        return None
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:  # The date is outside the range of datetime.
+        return None
+
+
+_Blank = BeforeValidator(lambda value: None if value == "" else value)
 _Text: TypeAlias = Annotated[str | None, _Blank]
+_Lower: TypeAlias = Annotated[Annotated[str, StringConstraints(to_lower=True)] | None, _Blank]
+UtcTime: TypeAlias = Annotated[datetime | None, AfterValidator(_to_utc), _Blank]
 _Count: TypeAlias = Annotated[int | None, BeforeValidator(_to_exact_int), _Blank]
 
 
@@ -47,20 +68,11 @@ class Trait(BaseModel):
 
 class Nft(BaseModel):
     identifier: str
-    contract: _Text = None
+    contract: _Lower = None
     traits: Annotated[list[Trait] | None, _Blank] = None
     image_url: _Text = None
     display_image_url: _Text = None
     original_image_url: _Text = None
-
-
-class Page(BaseModel):
-    next: Annotated[str | None, Field(max_length=4096), _Blank] = None
-    """Cursor of the next page, or None on the last page."""
-
-
-class NftsPage(Page):
-    nfts: list[Nft]
 
 
 class NftsBatch(BaseModel):
@@ -73,29 +85,25 @@ class NftReply(BaseModel):
 
 class EventNft(BaseModel):
     identifier: _Text = None
-    contract: _Text = None
+    contract: _Lower = None
 
 
 class Payment(BaseModel):
     quantity: _Count = None
-    token_address: _Text = None
+    token_address: _Lower = None
     decimals: _Count = None
     symbol: _Text = None
 
 
 class SaleEvent(BaseModel):
-    event_type: _Text = None
+    event_type: _Lower = None
     event_timestamp: int
-    chain: _Text = None
-    transaction: _Text = None
+    chain: _Lower = None
+    transaction: _Lower = None
     payment: Annotated[Payment | None, _Blank] = None
-    seller: _Text = None
-    buyer: _Text = None
+    seller: _Lower = None
+    buyer: _Lower = None
     nft: Annotated[EventNft | None, _Blank] = None
-
-
-class EventsPage(Page):
-    asset_events: list[SaleEvent]
 
 
 class Price(BaseModel):
@@ -109,7 +117,7 @@ class ListingPrice(BaseModel):
 
 
 class OrderItem(BaseModel):
-    token: _Text = None
+    token: _Lower = None
     identifierOrCriteria: _Text = None  # noqa: N815  # spelling of the order protocol
 
 
@@ -129,13 +137,28 @@ class Listing(BaseModel):
     remaining_quantity: _Count = None
 
 
-class ListingsPage(Page):
-    listings: list[Listing]
+class Page(BaseModel, Generic[R]):
+    """One page of a paginated endpoint; `next` is None on the last page."""
+
+    rows: list[R]
+    next: Annotated[str | None, Field(max_length=4096), _Blank] = None
+
+
+class NftsPage(Page[Nft]):
+    rows: list[Nft] = Field(alias="nfts")
+
+
+class EventsPage(Page[SaleEvent]):
+    rows: list[SaleEvent] = Field(alias="asset_events")
+
+
+class ListingsPage(Page[Listing]):
+    rows: list[Listing] = Field(alias="listings")
 
 
 class Contract(BaseModel):
     # Both become parts of request paths, so their characters are restricted.
-    address: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9]{1,100}$"), _Blank] = None
+    address: Annotated[_Lower, Field(pattern=r"^[a-z0-9]{1,100}$")] = None
     chain: Annotated[str | None, Field(pattern=r"^[a-z0-9_-]{1,40}$"), _Blank] = None
 
 
@@ -157,25 +180,41 @@ class KeyLimits(BaseModel):
 
 class InstantKey(BaseModel):
     api_key: SecretStr
-    expires_at: Annotated[datetime | None, _Blank] = None
+    expires_at: UtcTime = None
     rate_limits: Annotated[KeyLimits | None, _Blank] = None
 
 
-_M = TypeVar("_M", bound=BaseModel)
-
-
-def parse_body(model: type[_M], body: bytes, endpoint: str) -> _M:
+def parse_body(model: type[M], endpoint: str, body: bytes) -> M:
     """Parse the JSON body of a reply.
 
-    Raises:
-        DataError: The body does not match the schema. The message names the endpoint and the
-            field but contains no value, because a value may be a secret.
+    The message of a DataError names the endpoint and the field but contains no value, because a
+    value may be a secret.
     """
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        # Field names may come from the server, so control characters are removed.
-        path = ".".join(map(str, first["loc"]))[:100]
-        field = "".join(c if c.isprintable() else "?" for c in path) or "the reply"
-        raise DataError(f"unexpected reply to {endpoint}: {field}: {first['msg']}") from None
+        field = _to_one_line(".".join(map(str, first["loc"])), 100) or "the reply"
+        message = f"unexpected reply to {endpoint}: {field}: {first['msg']}"
+        raise DataError(message, hint=RETRY_HINT) from None
+
+
+def describe_error_body(body: bytes) -> str:
+    """Return ": " and the message of an error body, or "" if there is none.
+
+    Understands {"errors": [...]}, {"detail": ...} and plain text. HTML is left out.
+    """
+    try:
+        data = json.loads(body)
+        found = (data.get("errors") or data.get("detail")) if isinstance(data, dict) else data
+        text = ", ".join(map(str, found)) if isinstance(found, list) else str(found or "")
+    except (ValueError, RecursionError):
+        text = body[:200].decode("utf-8", "replace")
+        text = "" if "<" in text else text
+    text = _to_one_line(text, 120)
+    return f": {text}" if text else ""
+
+
+def _to_one_line(text: str, max_length: int) -> str:
+    """Return a text from a server on one line, shortened and without control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:max_length]

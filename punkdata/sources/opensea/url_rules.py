@@ -1,11 +1,10 @@
-"""URL rules: which API base URLs and which image hosts may be contacted."""
+"""Rules for URLs: which base URLs of the API, and which image hosts, may be contacted."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -16,37 +15,27 @@ IMAGE_HOSTS = ("*.seadn.io", "openseauserdata.com", "lh3.googleusercontent.com")
 
 
 def check_base_url(base_url: str) -> str:
-    """Return the base URL without a trailing slash.
+    """Return the base URL without a trailing slash; raise UsageError if it is not allowed.
 
-    Raises:
-        UsageError: It is not an https URL. Plain http would send the API key unencrypted, so it
-            is allowed for loopback addresses only.
+    Plain http would send the API key unencrypted, so it is allowed on this machine only.
     """
     try:
         url = httpx.URL(base_url.rstrip("/"))
-        _ = urlsplit(base_url).port  # Raises for URLs that httpx accepts, such as "https://[x".
         _check_host_name(url)
-    except (httpx.InvalidURL, ValueError) as error:
-        raise UsageError(f"--base-url {base_url!r} is not a valid URL ({error})") from None
-    if url.userinfo or url.query or url.fragment:
-        raise UsageError("--base-url must not contain a user, a query or a fragment")
-    if not url.host or url.scheme not in ("http", "https"):
+        _ = url.netloc  # Raises for a port that is not a number.
+    except (httpx.InvalidURL, ValueError):
+        url = httpx.URL("")
+    is_allowed = url.scheme == "https" or (url.scheme == "http" and _is_loopback(url.host))
+    if not is_allowed or not url.host or url.userinfo or url.query or url.fragment:
         raise UsageError(
-            f"--base-url {base_url!r} is not a web address; it must begin with https://"
+            "--base-url must be an https:// URL without user, query and fragment; "
+            "http:// is allowed for this machine only"
         )
-    if url.scheme == "http" and not is_loopback(url.host):
-        raise UsageError(
-            f"--base-url {base_url} would send the API key unencrypted; use https instead"
-        )
-    return str(url).rstrip("/")
+    return str(url)
 
 
 def check_image_host(host: str) -> str:
-    """Return the value of --image-host in lower case.
-
-    Raises:
-        UsageError: It is not a host name, optionally with "*." before it and ":port" after it.
-    """
+    """Return the value of --image-host in lower case; raise UsageError if it is not a host name."""
     if not re.fullmatch(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*(:\d{1,5})?", host.lower()):
         raise UsageError(
             f"--image-host {host!r} is not a host name; write images.example.com or *.example.com"
@@ -54,43 +43,33 @@ def check_image_host(host: str) -> str:
     return host.lower()
 
 
-def is_loopback(host: str) -> bool:
+def check_image_url(url: httpx.URL, base_url: httpx.URL, extra_hosts: Iterable[str] = ()) -> None:
+    """Raise ImageError if an image may not be requested from this URL.
+
+    Images may be on `IMAGE_HOSTS`, on `extra_hosts`, and on the API's own host. Plain http is
+    allowed only if the API itself runs on this machine. Raises ValueError if the name of the host
+    is invalid.
+    """
+    _check_host_name(url)
+    name = url.netloc.decode("ascii")  # Includes the port, unless it is the default one.
+    shown = f"{url.scheme}://{name}"[:80]
+    if url.scheme not in ("http", "https") or not url.host or url.userinfo:
+        raise ImageError(f"has a URL that is not a plain web address ({shown})")
+    if (url.scheme, url.netloc) == (base_url.scheme, base_url.netloc):
+        return
+    if url.scheme == "http" and not _is_loopback(base_url.host):
+        raise ImageError(f"would be downloaded over unencrypted http ({shown})")
+    if not any(_matches(name, host) for host in (*IMAGE_HOSTS, *extra_hosts)):
+        raise ImageError(
+            f"is on a host that is not allowed ({shown}); add --image-host {name} to allow it"
+        )
+
+
+def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-class ImageUrlRules:
-    """The image URLs that may be requested: on `IMAGE_HOSTS`, on `hosts`, and on the API's host.
-
-    Plain http is allowed only if the API itself runs on a loopback address.
-    """
-
-    def __init__(self, base_url: httpx.URL, hosts: Iterable[str] = ()) -> None:
-        self._base_url = base_url
-        self._hosts = (*IMAGE_HOSTS, *map(check_image_host, hosts))
-
-    def check(self, url: httpx.URL) -> None:
-        """Check one URL before it is requested.
-
-        Raises:
-            ImageError: The URL is not allowed. The subject of the message is "the image".
-            ValueError: The host name is invalid.
-        """
-        _check_host_name(url)
-        if url.scheme not in ("http", "https") or not url.host or url.userinfo:
-            raise ImageError(f"has a URL that is not a plain web address ({_shorten(url)})")
-        if _origin(url) == _origin(self._base_url):
-            return
-        if url.scheme == "http" and not is_loopback(self._base_url.host):
-            raise ImageError(f"would be downloaded over unencrypted http ({_shorten(url)})")
-        name = url.netloc.decode("ascii")  # Includes the port, unless it is the default one.
-        if not any(_matches(name, host) for host in self._hosts):
-            raise ImageError(
-                f"is on a host that is not allowed ({_shorten(url)}); add --image-host {name} "
-                "to allow it"
-            )
 
 
 def _check_host_name(url: httpx.URL) -> None:
@@ -100,14 +79,6 @@ def _check_host_name(url: httpx.URL) -> None:
         raise ValueError("the host name contains invalid characters")
 
 
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
-
-
 def _matches(host: str, pattern: str) -> bool:
     """Return True if `host` equals `pattern`, or matches a pattern of the form "*.name"."""
     return host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
-
-
-def _shorten(url: httpx.URL) -> str:
-    return f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"[:80]

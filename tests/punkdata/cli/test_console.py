@@ -72,17 +72,6 @@ def test_full_disk_is_reported_in_one_line(capsys: Capture) -> None:
     )
 
 
-def test_only_long_waits_are_reported(capsys: Capture) -> None:
-    console.report_wait("api.test", 3)
-    assert capsys.readouterr().err == ""
-    console.report_wait("api.test", 45)
-    console.report_wait("api.test", 3240)
-    assert capsys.readouterr().err.splitlines() == [
-        "waiting 45 s for the rate limit of api.test",
-        "waiting 54 min for the rate limit of api.test",
-    ]
-
-
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [("15m", 900), ("90s", 90), ("1.5h", 5400), ("0", 0), ("20", 1200), ("2 min", 120)],

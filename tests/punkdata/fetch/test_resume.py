@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import random
 import signal
 import subprocess
@@ -34,11 +33,10 @@ import sys
 from pathlib import Path
 from pydantic import SecretStr
 from punkdata.fetch import fetch_opensea
-from punkdata.sources.opensea.http_client import make_http_client
 from punkdata.sources.opensea.transport import NetworkTransport
 root, base_url, key = sys.argv[1:]
 print("ready", flush=True)
-network = NetworkTransport(make_http_client(), base_url, SecretStr(key))
+network = NetworkTransport(base_url, SecretStr(key))
 fetch_opensea(Path(root), network, base_url)
 print("done", flush=True)
 """
@@ -87,25 +85,6 @@ def test_killed_fetch_loses_nothing_and_repeats_no_request(
     # The server and the recording write URLs in the same way, so the comparison above is valid.
     assert {canonical_request_url(server, r) for r in server.log} == {u for _, u, _, _ in known}
     assert build_version(new_root) == build_version(tmp_path / "uninterrupted")
-
-
-def test_fetch_resumed_after_a_day_warns_about_old_data(
-    fetch: Fetch, server: OpenSeaServer, new_root: Path
-) -> None:
-    server.punks = make_punks(450)
-    server.limit = 4
-    with pytest.raises(LimitError):
-        fetch_opensea(new_root, open_network(server, max_wait_s=0), server.base_url)
-    (recording,) = list_recordings(new_root)
-    index = recording.path / "index.jsonl"
-    line, *rest = index.read_text().splitlines(keepends=True)
-    reply = json.loads(line)
-    index.write_text(
-        "".join([json.dumps(reply | {"time": "2020-01-01T00:00:00+00:00"}), "\n", *rest])
-    )
-    server.limit = None
-    assert "began more than a day ago" in fetch(root=new_root).recording.info.warnings[-1]
-    assert "day ago" not in str(fetch(root=new_root).recording.info.warnings)
 
 
 def test_fetch_stopped_by_the_rate_limit_is_resumed(server: OpenSeaServer, new_root: Path) -> None:

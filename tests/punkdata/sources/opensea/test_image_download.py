@@ -70,32 +70,16 @@ def test_fetch_image_gives_the_reason_for_each_url(server: OpenSeaServer) -> Non
         fetch_image(make_client(server), [f"{base}/1.png", f"{base}/3.png"])
 
 
-def test_many_rejected_images_are_reported_once(server: OpenSeaServer) -> None:
-    server.punks = make_punks(200)
-    server.images = dict.fromkeys(range(150), b"GIF89a;")
-    warnings: list[str] = []
-    with image_download_pool(InterruptibleSleep()) as pool:
-        jobs = start_image_downloads(pool, make_client(server), image_urls(server, 200), set())
-        failed = wait_for_image_downloads(jobs, warnings.append)
-    assert len(failed) == 150
-    assert len(warnings) == 1
-    assert warnings[0].startswith("many consecutive images are rejected for the same reason: ")
-    assert "GIF" in warnings[0]
-
-
-def test_progress_is_reported_in_order(server: OpenSeaServer) -> None:
+def test_rejected_images_are_failed_and_counted_as_done(server: OpenSeaServer) -> None:
     server.punks = make_punks(120)
-    reported: list[int] = []
+    server.images = dict.fromkeys(range(80), b"GIF89a;")
+    reported: list[tuple[int, int]] = []
     with image_download_pool(InterruptibleSleep()) as pool:
-        jobs = start_image_downloads(
-            pool,
-            make_client(server),
-            image_urls(server, 120),
-            set(),
-            lambda done, total: reported.append(done),
-        )
-        assert wait_for_image_downloads(jobs) == {}
-    assert reported == list(range(1, 121))
+        jobs = start_image_downloads(pool, make_client(server), image_urls(server, 120), set())
+        failed = wait_for_image_downloads(jobs, lambda *counts: reported.append(counts))
+    assert failed.keys() == set(range(80))
+    assert "GIF" in failed[0]
+    assert reported == [(i, 120) for i in range(1, 121)]
 
 
 def test_html_instead_of_images_aborts_the_downloads(server: OpenSeaServer) -> None:

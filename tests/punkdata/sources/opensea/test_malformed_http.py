@@ -12,7 +12,6 @@ import pytest
 from pydantic import SecretStr
 from support.opensea_server import KEY
 
-from punkdata.sources.opensea.http_client import make_http_client
 from punkdata.sources.opensea.transport import NetworkTransport
 
 
@@ -29,10 +28,8 @@ def transport_to_server(reply: bytes) -> Iterator[tuple[NetworkTransport, httpx.
 
         threading.Thread(target=serve, daemon=True).start()
         base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        request = httpx.Request(
-            "GET", f"{base_url}/api/v2/x", extensions={"check": lambda body: None}
-        )
-        transport = NetworkTransport(make_http_client(), base_url, SecretStr(KEY))
+        request = httpx.Request("GET", f"{base_url}/api/v2/x")
+        transport = NetworkTransport(base_url, SecretStr(KEY))
         yield transport, request
         transport.close()
 

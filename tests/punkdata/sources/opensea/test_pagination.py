@@ -20,16 +20,6 @@ def test_pages_have_200_rows_and_cursors_are_url_encoded(server: OpenSeaServer) 
     assert all("=" in r.query["next"] for r in requests[1:])
 
 
-@pytest.mark.parametrize(
-    ("limit", "sizes"), [(1, [1]), (150, [150]), (201, [200, 200]), (9999, [200, 200, 50])]
-)
-def test_limit_requests_no_more_pages_than_needed(
-    server: OpenSeaServer, limit: int, sizes: list[int]
-) -> None:
-    server.punks = make_punks(450)
-    assert [len(page or ()) for page in make_client(server).iter_nfts(limit=limit)] == sizes
-
-
 @pytest.mark.parametrize("fault", ["cursor_loops", "rejected_cursors"])
 def test_pagination_restarts_after_a_bad_cursor(server: OpenSeaServer, fault: str) -> None:
     server.punks = make_punks(650)

@@ -145,7 +145,7 @@ def test_non_integer_amounts_are_rejected(quantity: Any) -> None:
     ],
 )
 def test_sale_out_of_range_is_rejected_with_its_punk(payment: Any, time: int) -> None:
-    with pytest.raises(DataError, match="punk 7"):
+    with pytest.raises(DataError, match="of punk 7 is out of range"):
         sale(payment, event_timestamp=time)
 
 

@@ -38,7 +38,7 @@ EVENTS = PAGED | {"event_type": "array", "after": "integer"}
 
 ENDPOINTS: list[tuple[str, str, dict[str, str], type[BaseModel]]] = [
     ("get", "/api/v2/collections/{slug}", SLUG, schemas.Collection),
-    ("get", "/api/v2/collection/{slug}/nfts", PAGED | {"traits": "string"}, schemas.NftsPage),
+    ("get", "/api/v2/collection/{slug}/nfts", PAGED, schemas.NftsPage),
     ("post", "/api/v2/nfts/batch", {}, schemas.NftsBatch),
     ("get", "/api/v2/chain/{chain}/contract/{address}/nfts/{identifier}", TOKEN, schemas.NftReply),
     ("get", "/api/v2/events/collection/{slug}", EVENTS, schemas.EventsPage),
@@ -102,7 +102,8 @@ def find_differences(
 ) -> Iterator[str]:
     """Yield the fields of `model` that the document lacks, or that have another type in it."""
     properties = resolve(document, schema).get("properties", {})
-    for name, field in model.model_fields.items():
+    for field_name, field in model.model_fields.items():
+        name = field.alias or field_name
         if name not in properties:
             yield f"{model.__name__}.{name} is not in the document"
             continue

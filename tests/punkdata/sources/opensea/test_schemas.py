@@ -14,9 +14,9 @@ from punkdata.sources.opensea.schemas import EventsPage, NftsPage, parse_body
 )
 def test_null_empty_and_absent_fields_are_equivalent(blank: dict[str, Any]) -> None:
     page = {"nfts": [{"identifier": "7", "news": {}} | blank], "next": blank.get("traits")}
-    parsed = parse_body(NftsPage, json.dumps(page).encode(), "GET /nfts")
+    parsed = parse_body(NftsPage, "GET /nfts", json.dumps(page).encode())
     assert parsed.next is None
-    assert (parsed.nfts[0].traits, parsed.nfts[0].image_url) == (None, None)
+    assert (parsed.rows[0].traits, parsed.rows[0].image_url) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -32,13 +32,13 @@ def test_null_empty_and_absent_fields_are_equivalent(blank: dict[str, Any]) -> N
 )
 def test_invalid_field_is_named_with_its_endpoint(body: Any, field: str) -> None:
     with pytest.raises(DataError) as caught:
-        parse_body(NftsPage, json.dumps(body).encode(), "GET /collection/x/nfts")
+        parse_body(NftsPage, "GET /collection/x/nfts", json.dumps(body).encode())
     assert str(caught.value).startswith("unexpected reply to GET /collection/x/nfts: ")
     assert field in str(caught.value)
 
 
 def test_error_contains_no_value_of_the_reply() -> None:
     with pytest.raises(DataError) as caught:
-        parse_body(EventsPage, b'{"asset_events": [{"event_timestamp": "sesame"}]}', "GET /x")
+        parse_body(EventsPage, "GET /x", b'{"asset_events": [{"event_timestamp": "sesame"}]}')
     assert "asset_events.0.event_timestamp" in str(caught.value)
     assert "sesame" not in str(caught.value)

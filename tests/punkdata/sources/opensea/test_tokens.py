@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from support.network import make_client
 from support.opensea_server import OpenSeaServer
-from support.sprites import FakePunk, make_punks
+from support.sprites import make_punks
 
 from punkdata.errors import DataError
-from punkdata.sources.opensea.collected_punks import CollectedPunks
-from punkdata.sources.opensea.tokens import collect_punks
+from punkdata.sources.opensea.tokens import CollectedPunks, collect_punks
 
 NO_COUNTS = "the API provides no trait counts, so the labels cannot be compared with them"
 NO_TOTAL = "the API reports no total, so the number of tokens cannot be compared with it"
@@ -91,9 +88,9 @@ def test_more_tokens_than_reported_give_a_warning(server: OpenSeaServer) -> None
     punks = collect(server)
     assert punks.labels == expected_labels(server)
     assert punks.warnings == [
-        NO_COUNTS,
         "the API reports 58 tokens (total_supply), but there are 60",
         "the API reports 58 tokens (unique_item_count), but there are 60",
+        NO_COUNTS,
     ]
 
 
@@ -102,10 +99,16 @@ def test_missing_totals_give_a_warning(server: OpenSeaServer) -> None:
     server.trait_counts = {}
     punks = collect(server)
     assert len(punks.labels) == 60
-    assert punks.warnings == [
-        NO_COUNTS,
-        NO_TOTAL,
-    ]
+    assert punks.warnings == [NO_TOTAL, NO_COUNTS]
+
+
+@pytest.mark.parametrize(("limit", "num_pages"), [(1, 1), (150, 1), (201, 2), (9999, 3)])
+def test_limit_requests_no_more_pages_than_needed(
+    server: OpenSeaServer, limit: int, num_pages: int
+) -> None:
+    server.punks = make_punks(450)
+    assert len(collect(server, limit).labels) == min(limit, 450)
+    assert len(server.requests_to("/collection/")) == num_pages
 
 
 def test_limit_takes_the_first_listed_tokens(server: OpenSeaServer) -> None:
@@ -115,37 +118,18 @@ def test_limit_takes_the_first_listed_tokens(server: OpenSeaServer) -> None:
     assert punks.missing == {}
 
 
-def test_punk_with_incomplete_traits_is_requested_again(
-    server: OpenSeaServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    punk = server.punks[7]
-    assert punk.accessories
-    incomplete = FakePunk(7, punk.type, punk.accessories[1:])
-    list_tokens = server.list_tokens
-
-    def list_incomplete_tokens(query: dict[str, str]) -> list[Any]:
-        tokens = list_tokens(query)
-        if "traits" in query:
-            return tokens
-        return [server.make_token(incomplete) if t["identifier"] == "7" else t for t in tokens]
-
-    monkeypatch.setattr(server, "list_tokens", list_incomplete_tokens)
-    punks = collect(server)
-    assert punks.labels[7] == (punk.type, tuple(punk.accessories))
-    assert (punks.missing, punks.warnings) == ({}, [])
-    assert [r.path[-2:] for r in server.requests_to("/chain/")] == ["/7"]
-
-
-def test_unexplained_trait_counts_give_warnings(server: OpenSeaServer) -> None:
+def test_differing_trait_counts_give_warnings(server: OpenSeaServer) -> None:
     counts = server.make_trait_counts()
     counts["counts"]["accessory"]["VR"] += 1
     counts["counts"]["type"]["Alien"] -= 1
     counts["counts"]["accessory"]["Halo"] = 3
+    moles = counts["counts"]["accessory"].pop("Mole")
     server.trait_counts = counts
     punks = collect(server)
     assert punks.labels == expected_labels(server)
     vr = counts["counts"]["accessory"]["VR"]
     assert sorted(punks.warnings) == [
+        f"the API counts 0 punks with Mole, but lists {moles}",
         "the API counts 11 punks with Alien, but lists 12",
         f"the API counts {vr} punks with VR, but lists {vr - 1}",
         "the API counts an unknown accessory 'Halo'",
@@ -200,18 +184,3 @@ def test_type_counts_replace_missing_totals(server: OpenSeaServer) -> None:
     punks = collect(server)
     assert list(punks.missing) == [59]
     assert NO_TOTAL in punks.warnings
-
-
-def test_ignored_trait_filter_moves_no_punk_to_missing(
-    server: OpenSeaServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    counts = server.make_trait_counts()
-    counts["counts"]["accessory"]["VR"] += 1
-    server.trait_counts = counts
-    list_tokens = server.list_tokens
-    monkeypatch.setattr(server, "list_tokens", lambda query: list_tokens({}))
-    punks = collect(server)
-    assert punks.labels == expected_labels(server)
-    assert punks.missing == {}
-    assert len(punks.warnings) == 1
-    assert server.requests_to("/chain/") == []
