@@ -185,7 +185,6 @@ def _fetch_opensea(
     from punkdata.sources.opensea.transport import NetworkTransport
 
     live = network if isinstance(network, NetworkTransport) else None
-    note = live.describe_rate_limit if live else lambda: ""
-    with progress_bar("fetching", "punks", note) as progress:
+    with progress_bar("fetching", "punks") as progress:
         result = fetch_opensea(root, network, base_url, limit=limit, progress=progress)
     report_fetch(result, live, root, as_json)

@@ -86,15 +86,6 @@ class NetworkTransport(httpx.BaseTransport):
         """Total time in seconds that requests have waited for the API's rate limit."""
         return self._get_limiter(self._base_url, is_image=False).waited_s
 
-    def describe_rate_limit(self) -> str:
-        """Return a one-line status of the rate limit, or "" before the first reply."""
-        limiters = [*self._limiters.values()]  # A copy, because other threads may add one.
-        wait_s = max((limiter.blocked_until - time.time() for limiter in limiters), default=0.0)
-        if wait_s > 1:
-            return f"waiting {wait_s:,.0f} s for the rate limit"
-        api = self._get_limiter(self._base_url, is_image=False)
-        return "" if api.limit is None else f"{api.remaining} of {api.limit} requests left"
-
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         is_image = bool(request.extensions.get("image"))
         try:

@@ -7,40 +7,39 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from punkdata.cli.progress import PlainProgress, progress_bar
+from punkdata.cli.progress import progress_bar
 
 Capture = pytest.CaptureFixture[str]
 
 
-def plain_progress(label: str, unit: str, *times_s: float) -> PlainProgress:
-    """Return a PlainProgress whose clock returns these times in turn."""
-    return PlainProgress(label, unit, iter(times_s).__next__)
+@pytest.mark.parametrize(
+    ("unit", "calls", "line"),
+    [
+        # The first call is too early for a line, and the last one for a second line.
+        ("punks", [(1, 10, 100), (9, 50, 100), (10, 60, 100)], "50/100 punks · 5/s · 0:10 left"),
+        ("trials", [(60, 1, 20), (62, 3, 20)], "1/20 trials"),
+        ("trials", [(1, 1, 20), (67, 3, 20)], "3/20 trials · 33 s each · 9:21 left"),
+        ("bytes", [(0, 0, 9e6), (1, 5e5, 9e6), (11, 3e6, 9e6)], "3.0/9.0 MB · 0.2/s · 0:24 left"),
+        ("punks", [(1, 1, 10), (5.5, 10, 10)], "10/10 punks · 2/s"),
+    ],
+)
+def test_plain_lines_appear_every_few_seconds_and_at_the_end(
+    unit: str, calls: list[tuple[float, int, int]], line: str, capsys: Capture
+) -> None:
+    now_s = 0.0
+    with progress_bar("working", unit, clock=lambda: now_s) as progress:
+        for time_s, done, total in calls:
+            now_s = time_s
+            progress(done, total)
+    assert capsys.readouterr().err == f"working: {line}\n"
 
 
-def test_plain_lines_appear_every_few_seconds(capsys: Capture) -> None:
-    progress = plain_progress("building", "punks", 0.0, 1.0, 10.0, 11.0)
-    progress(10, 100)  # Too early for the first line.
-    progress(50, 100, "half")
-    progress(60, 100)  # Too early for the next line.
-    err = capsys.readouterr().err
-    assert err == "building: 50/100 punks · 5/s · 0:10 left · half\n"
-
-
-def test_plain_lines_show_seconds_per_item_if_slow(capsys: Capture) -> None:
-    plain_progress("tuning", "trials", 0.0, 66.0)(2, 20)
-    assert capsys.readouterr().err == "tuning: 2/20 trials · 33 s each · 9:54 left\n"
-
-
-def test_plain_lines_include_the_end_of_a_long_operation(capsys: Capture) -> None:
-    progress = plain_progress("building", "punks", 0.0, 6.0, 8.0)
-    progress(50, 100)
-    progress(100, 100)
-    assert capsys.readouterr().err.splitlines()[-1] == "building: 100/100 punks · 12/s"
-
-
-def test_bytes_are_shown_as_megabytes(capsys: Capture) -> None:
-    plain_progress("downloading", "bytes", 0.0, 10.0)(1_500_000, 3_000_000)
-    assert capsys.readouterr().err == "downloading: 1.5/3.0 MB · 0.1 MB/s\n"
+def test_plain_lines_end_with_the_note(capsys: Capture) -> None:
+    now_s = 0.0
+    with progress_bar("training", "images", clock=lambda: now_s) as progress:
+        now_s = 6.0
+        progress(5, None, "loss 0.1")
+    assert capsys.readouterr().err == "training: 5 images · loss 0.1\n"
 
 
 def test_progress_bar_is_silent_for_a_short_operation(capsys: Capture) -> None:
@@ -53,8 +52,8 @@ def test_one_bar_per_unit_is_drawn_on_a_terminal(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
-    with progress_bar("fetching", "punks", lambda: "a note") as progress:
-        progress(5, 10)
+    with progress_bar("fetching", "punks") as progress:
+        progress(5, 10, "a note")
         progress(1, 10, unit="images")
     err = capsys.readouterr().err
     assert "5/10 punks" in err
