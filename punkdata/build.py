@@ -78,7 +78,7 @@ def build_dataset(
     unfinished = [r.path for r in newer if r.info.status == "running"]
 
     with lock_root(root):
-        data = read_recording(source, sdist_sha256=sdist_sha256, progress=progress)
+        data = read_recording(source, sdist_sha256, progress)
         punks, provenance = make_punk_tables(data.punks, data.sales, data.listings_wei)
         sales = None if data.sales is None else make_sales_table(data.sales)
         manifest = _make_manifest(source, punks, sales, data.missing)

@@ -37,6 +37,7 @@ from punkdata.sources.package_index import download_file, find_index_url
 from punkdata.sources.recording import Recording, create_recording, resume_recording
 from punkdata.sources.recording_format import RecordingInfo
 from punkdata.sources.recording_transport import RecordingTransport
+from punkdata.sources.sprite_cache import SpriteCache
 
 
 @dataclass(frozen=True)
@@ -199,8 +200,9 @@ def _download(
     """
     # Images that could not be read when the parent was fetched may have been repaired since.
     ids_to_refetch = set(parent.info.missing) if parent else set()
+    decode = SpriteCache(recording, parent, store=True).decode
     with image_download_pool(sleep) as pool:
-        downloads = start_image_downloads(pool, client, punks.image_urls, ids_to_refetch)
+        downloads = start_image_downloads(pool, client, punks.image_urls, ids_to_refetch, decode)
         sales, notes = collect_sales(
             client, punks, recording.info.sales_after, partial(progress, unit="sales")
         )
@@ -209,7 +211,7 @@ def _download(
         failed = wait_for_image_downloads(downloads, partial(progress, unit="images"))
         # Try failed images once more, now that some time has passed.
         failed_urls = {punk_id: punks.image_urls[punk_id] for punk_id in failed}
-        downloads = start_image_downloads(pool, client, failed_urls, ids_to_refetch)
+        downloads = start_image_downloads(pool, client, failed_urls, ids_to_refetch, decode)
         failed = wait_for_image_downloads(downloads, abort_on_outage=False)
     return sales, listings_wei, failed
 

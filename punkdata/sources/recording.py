@@ -4,6 +4,7 @@
         recording.json        what was requested, and whether everything arrived
         index.jsonl           one line per reply, in order of arrival
         bodies/<sha256>[.gz]  each body once, named by the hash of its plain bytes; JSON is gzipped
+        sprites.log           the decoded images, see `sprite_cache`
 
 A body is written before its index line, so every body that the index names exists. If a crash
 cuts off the last line, the line is removed when the recording is next opened for writing.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +19,14 @@ OUTAGE_THRESHOLD = 64
 """Number of consecutive failed images after which the image host is considered down."""
 
 
+Decode: TypeAlias = Callable[[bytes, str], DecodedImage]
+"""Function that decodes an image, given its bytes and their SHA-256 (see `FetchedImage`)."""
+
+
+def _decode(data: bytes, _body_sha256: str) -> DecodedImage:
+    return decode_image(data)
+
+
 @dataclass(frozen=True)
 class FetchedImage:
     """A downloaded and decoded image."""
@@ -30,7 +38,9 @@ class FetchedImage:
     decoded: DecodedImage
 
 
-def fetch_image(client: OpenSeaClient, urls: Sequence[str], *, reuse: bool = True) -> FetchedImage:
+def fetch_image(
+    client: OpenSeaClient, urls: Sequence[str], *, reuse: bool = True, decode: Decode = _decode
+) -> FetchedImage:
     """Return the sprite from the first of several URLs that yields one.
 
     With `reuse`, images may come from the parent recording. If no URL yields a sprite, this raises
@@ -42,9 +52,9 @@ def fetch_image(client: OpenSeaClient, urls: Sequence[str], *, reuse: bool = Tru
     for url in urls:
         try:
             if url[:5].lower() == "data:":  # On-chain images are stored in the URL itself.
-                return FetchedImage(url.partition(",")[0], "", decode_image(url.encode()))
+                return FetchedImage(url.partition(",")[0], "", decode(url.encode(), ""))
             data, body_sha256 = client.get_image(url, reuse=reuse)
-            return FetchedImage(url, body_sha256, decode_image(data))
+            return FetchedImage(url, body_sha256, decode(data, body_sha256))
         except (ImageError, NotRecordedError, NetworkError) as error:
             reasons[error.message] = None
             network_error = error if isinstance(error, NetworkError) else network_error
@@ -77,13 +87,14 @@ def start_image_downloads(
     client: OpenSeaClient,
     image_urls: Mapping[int, tuple[str, ...]],
     ids_to_refetch: set[str],
+    decode: Decode = _decode,
 ) -> Downloads:
     """Start to download images in the background, given their URLs by punk_id.
 
     The images of `ids_to_refetch` are not taken from the parent recording.
     """
     return {
-        pool.submit(_try_fetch, client, urls, str(punk_id) not in ids_to_refetch): punk_id
+        pool.submit(_try_fetch, client, urls, str(punk_id) not in ids_to_refetch, decode): punk_id
         for punk_id, urls in image_urls.items()
     }
 
@@ -117,11 +128,11 @@ def wait_for_image_downloads(
 
 
 def _try_fetch(
-    client: OpenSeaClient, urls: tuple[str, ...], reuse: bool
+    client: OpenSeaClient, urls: tuple[str, ...], reuse: bool, decode: Decode
 ) -> DataError | NetworkError | None:
     """Download one image, and return the error if it affects this image alone."""
     try:
-        fetch_image(client, urls, reuse=reuse)
+        fetch_image(client, urls, reuse=reuse, decode=decode)
     except (DataError, NetworkError) as error:
         return error
     return None

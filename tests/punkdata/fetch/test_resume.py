@@ -63,11 +63,12 @@ def test_killed_fetch_loses_nothing_and_repeats_no_request(
     num_kills, is_finished = 0, False
     known: set[RequestKey] = set()
     while not is_finished:
-        num_before = len(server.log)
         num_until_kill = rng.randrange(8) if num_kills < 12 else 10**9
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout
             assert process.stdout.readline() == "ready\n"
+            # By now, the server has logged the last request of the killed process.
+            num_before = len(server.log)
             while process.poll() is None and len(server.log) < num_before + num_until_kill:
                 time.sleep(0.001)
             process.kill()
