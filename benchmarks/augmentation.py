@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from dcgan import train_or_find
 from measure import describe_machine
+from punkmodels.gan.synthetic import examples_from_config
 
 from punkdata import open_snapshot
 from punkdata.snapshots.content_hash import compute_labels_hash, compute_version
@@ -31,7 +32,6 @@ from punkmodels.classifier.pretrained import load_classifier
 from punkmodels.classifier.train import train_classifier
 from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.gan.config import make_config as make_generator_config
-from punkmodels.gan.synthetic import examples_from_config
 
 CPU = torch.device("cpu")
 NUM_EXAMPLES = (5, 10, 20)

@@ -15,11 +15,11 @@ from unittest.mock import patch
 
 import torch
 from dcgan import train_or_find, training_seconds
+from punkmodels.gan.evaluation.conditional import evaluate_conditional
 
 from punkmodels.data.palette import color_counts
 from punkmodels.data.splits import SplitName, load_split
 from punkmodels.gan.config import make_config
-from punkmodels.gan.evaluation.conditional import evaluate_conditional
 from punkmodels.gan.layers import normalize_condition
 from punkmodels.gan.networks import Discriminator
 from punkmodels.gan.trainer import objective

@@ -1,7 +1,7 @@
 """Make the images of the README: python docs/make_images.py [ROOT]
 
 They show generated punks only, because the artwork of the collection belongs to its owners: the
-bundled conditional generator draws label sets that no real punk has, and sprites that equal a real
+bundled renderer draws label sets that no real punk has, and sprites that equal a real
 punk anyway are dropped. The gallery shows such punks with invented sales. ROOT is a data root with
 the real snapshot. Needs Chromium.
 """
@@ -25,9 +25,9 @@ from punkdata.images.palette import PALETTE
 from punkdata.sources.opensea.transport import NetworkTransport
 from punkdata.traits import decode_labels
 from punkmodels.data.splits import load_split
-from punkmodels.gan.config import BUNDLED_CONDITIONAL
 from punkmodels.gan.generate import write_grid
-from punkmodels.gan.synthetic import generate_labeled_examples
+from punkmodels.renderer.pretrained import BUNDLED_RENDERER
+from punkmodels.renderer.synthetic import render_labeled_examples
 
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent / "tests"))
@@ -54,8 +54,8 @@ class GeneratedPunk(FakePunk):
 def generate_new_punks(root: Path, count: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return palette indices (N, 24, 24) and labels (N, 92) of punks that do not exist."""
     everyone = load_split(root, "latest", "default", "all")
-    images, labels = generate_labeled_examples(
-        BUNDLED_CONDITIONAL, everyone, 2 * count, 0, torch.device("cpu"), visible_only=True
+    images, labels = render_labeled_examples(
+        BUNDLED_RENDERER, everyone, 2 * count, 0, torch.device("cpu"), visible_only=True
     )
     known = {image.tobytes() for image in everyone.images.numpy()}
     is_new = []

@@ -1,6 +1,6 @@
 """Generate punks by their labels: python examples/generate_by_label.py
 
-Uses the bundled conditional generator, which needs no data, and writes one image grid to ./demo.
+Uses the bundled renderer, which needs no data, and writes one image grid to ./demo.
 Most of these combinations do not exist in the collection.
 """
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import torch
 
-from punkmodels.gan.config import BUNDLED_CONDITIONAL, load_generator, read_dcgan_config
-from punkmodels.gan.generate import generate_sprites, write_grid
-from punkmodels.gan.label_conditions import HUMAN_TYPES, conditions_from_names
+from punkmodels.gan.generate import write_grid
+from punkmodels.renderer.conditions import conditions_from_labels, labels_from_names
+from punkmodels.renderer.pretrained import BUNDLED_RENDERER, load_renderer
 
 LABEL_SETS = [
     ("Zombie", ["3D Glasses"]),
@@ -27,16 +27,9 @@ LABEL_SETS = [
     ("Male", ["Peak Spike", "Eye Mask", "Front Beard Dark", "Buck Teeth"]),
 ]
 
-spec = read_dcgan_config(BUNDLED_CONDITIONAL).options.condition_spec
-model = load_generator(BUNDLED_CONDITIONAL, torch.device("cpu"))
-skin_tones = [i % 4 + 1 if kind in HUMAN_TYPES else None for i, (kind, _) in enumerate(LABEL_SETS)]
-condition = torch.cat(
-    [
-        conditions_from_names(spec, 1, *label_set, skin_tone)
-        for label_set, skin_tone in zip(LABEL_SETS, skin_tones, strict=True)
-    ]
-)
-sprites, _ = generate_sprites(model, len(condition), seed=0, condition=condition)
+model = load_renderer(BUNDLED_RENDERER, torch.device("cpu"))
+labels = torch.stack([labels_from_names(*label_set) for label_set in LABEL_SETS])
+sprites = model(conditions_from_labels(labels))  # The skin tones alternate.
 write_grid(sprites, Path("demo/by-label.png"), scale=8)
 for punk_type, accessories in LABEL_SETS:
     print(f"{punk_type}: {', '.join(accessories)}")

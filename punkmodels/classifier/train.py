@@ -71,8 +71,8 @@ def train_classifier(  # noqa: PLR0913  # a public function whose options are ke
         on_epoch_end: Called with each line of metrics.jsonl, after its checkpoint is written. An
             exception that it raises ends the training.
         generate_examples: Generates the additional training examples if `config.augment_with` is
-            set, normally `punkmodels.gan.synthetic.examples_from_config`. It is a parameter because
-            classifiers do not depend on generators.
+            set, normally `examples_from_config` of `punkmodels.renderer.synthetic`. It is a
+            parameter because classifiers do not depend on renderers.
 
     Raises:
         UsageError, DataError: The snapshot or device does not exist, the data of a resumed run has

@@ -12,7 +12,15 @@ from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root
 from punkdata.errors import UsageError
 from punkmodels.cli import evaluate as evaluate_generators
-from punkmodels.cli import generate, list_options, predict, train_classifier, train_gan, tune
+from punkmodels.cli import (
+    generate,
+    list_options,
+    predict,
+    train_classifier,
+    train_gan,
+    train_renderer,
+    tune,
+)
 from punkmodels.cli.evaluate_classifier import evaluate_classifier_run, export_classifier_run
 from punkmodels.cli.options import DeviceOption, Runs, Snapshot
 from punkmodels.training.run_dir import DEFAULT_RUNS, find_run
@@ -26,6 +34,7 @@ train_app = console.make_app(
 app.add_typer(train_app, name="train")
 train_app.command("dcgan", epilog=train_gan.TRAIN_EXAMPLES)(train_gan.train_dcgan)
 train_app.command("classifier", epilog=train_classifier.EXAMPLES)(train_classifier.train_classifier)
+train_app.command("renderer", epilog=train_renderer.EXAMPLES)(train_renderer.train_renderer)
 tune_app = console.make_app("Search for better hyperparameters.")
 app.add_typer(tune_app, name="tune")
 tune_app.command("classifier", epilog=tune.EXAMPLES)(tune.tune_classifier)
@@ -46,7 +55,7 @@ def train(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         console.say(
             "training the classifier with the preset quick; for its options, see: punkmodels train "
-            "classifier -h; for a generator: punkmodels train dcgan"
+            "classifier -h; for a generator: punkmodels train dcgan, or punkmodels train renderer"
         )
         # Called through the parser, because defaults can come from environment variables.
         context.command.main(["classifier"], context.command_path, standalone_mode=False)

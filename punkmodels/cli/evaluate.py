@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from punkdata.cli import console
 from punkdata.cli.progress import progress_bar
 from punkdata.errors import UsageError
+from punkmodels.cli.evaluate_renderer import evaluate_renderer
 from punkmodels.cli.generate import BUNDLED_NAMES, resolve_generator
 from punkmodels.cli.options import DeviceName
 from punkmodels.training.run_dir import find_run, read_config
@@ -15,16 +16,16 @@ from punkmodels.training.run_dir import find_run, read_config
 if TYPE_CHECKING:
     import torch
 
-    from punkmodels.gan.evaluation.conditional import ConditionalEvaluation
     from punkmodels.gan.evaluation.report import GeneratorEvaluation
     from punkmodels.gan.evaluation.sprites import SampleSizes
+    from punkmodels.renderer.evaluate import ConditionalEvaluation
 
 
 def is_generative(source: str, runs: Path) -> bool:
     """Return whether the argument of `punkmodels evaluate` is a generator or images."""
     if source in BUNDLED_NAMES or _is_image_source(source):
         return True
-    return read_config(find_run(runs, source, trained=True)).get("task") == "dcgan"
+    return read_config(find_run(runs, source, trained=True)).get("task") != "classifier"
 
 
 def evaluate_generated(
@@ -46,6 +47,7 @@ def evaluate_generated(
     """
     from punkmodels.gan.config import read_dcgan_config
     from punkmodels.gan.evaluation.sprites import SampleSizes
+    from punkmodels.renderer.pretrained import read_renderer_config
     from punkmodels.training.device import pick_device
 
     torch_device, _ = pick_device(device)
@@ -60,22 +62,21 @@ def evaluate_generated(
             f"--tile-size applies to image files, but {run} is a run", hint="remove --tile-size"
         )
     _warn_if_unfinished(run)
-    saved = read_dcgan_config(run)
-    if not saved.options.trains_on_punks:
+    is_renderer = _is_renderer(run)
+    saved = read_renderer_config(run) if is_renderer else read_dcgan_config(run)
+    if saved.data.image_dir:
         _evaluate_image_dir_run(run, out, torch_device, as_json=as_json)
         return
-    conditional_out = out / "conditional" if out else None
     if source not in BUNDLED_NAMES:
         # For a bundled generator, there is no run folder to write to, and the snapshot that it was
         # trained on may not exist here.
         version = version or saved.data.version
-        if not out:
-            out, conditional_out = (
-                run / "evaluation" / name for name in ("generated", "conditional")
-            )
-    _evaluate_generator(
-        run, out, conditional_out, root, version or "latest", torch_device, sizes, as_json=as_json
-    )
+        out = out or run / "evaluation" / ("conditional" if is_renderer else "generated")
+    version = version or "latest"
+    if is_renderer:
+        evaluate_renderer(run, out, root, version, torch_device, as_json=as_json)
+    else:
+        _evaluate_generator(run, out, root, version, torch_device, sizes, as_json=as_json)
 
 
 def export_generated(
@@ -90,9 +91,11 @@ def export_generated(
     """Export a generator with its scores, and print the folder; see `export_with_scores`."""
     from punkmodels.gan.config import export_generator, read_dcgan_config
     from punkmodels.gan.evaluation.sprites import SampleSizes, export_with_scores
+    from punkmodels.renderer import evaluate as renderer_evaluation
     from punkmodels.training.pretrained import WEIGHTS_FILE
 
-    if not read_dcgan_config(run).options.trains_on_punks:
+    is_renderer = _is_renderer(run)
+    if not is_renderer and not read_dcgan_config(run).options.trains_on_punks:
         # Scores for images other than punks are not exported.
         export_generator(run, out)
         if as_json:
@@ -100,10 +103,17 @@ def export_generated(
             return
         console.emit(str(out))
         return
+    sizes = sizes or SampleSizes()
+    result: ConditionalEvaluation | GeneratorEvaluation
     with progress_bar("scoring", "steps") as progress:
-        result = export_with_scores(
-            run, root, out, version=version, sizes=sizes or SampleSizes(), progress=progress
-        )
+        if is_renderer:
+            result = renderer_evaluation.export_with_scores(
+                run, root, out, version=version, progress=progress
+            )
+        else:
+            result = export_with_scores(
+                run, root, out, version=version, sizes=sizes, progress=progress
+            )
     size_bytes = (out / WEIGHTS_FILE).stat().st_size
     _warn_if_unfinished(run)
     if as_json:
@@ -119,9 +129,15 @@ def _is_image_source(source: str) -> bool:
     return source not in BUNDLED_NAMES and path.exists() and not (path / "config.json").exists()
 
 
-def _warn_if_unfinished(run: Path) -> None:
-    from punkmodels.gan.config import is_finished
+def _is_renderer(run: Path) -> bool:
+    return read_config(run).get("task") == "renderer"
 
+
+def _warn_if_unfinished(run: Path) -> None:
+    from punkmodels.gan import config
+    from punkmodels.renderer import pretrained
+
+    is_finished = pretrained.is_finished if _is_renderer(run) else config.is_finished
     if not is_finished(run):
         console.warn(f"the training of {run} is unfinished")
 
@@ -168,7 +184,6 @@ def _evaluate_files(
 def _evaluate_generator(
     run: Path,
     out: Path | None,
-    conditional_out: Path | None,
     root: Path,
     version: str,
     device: torch.device,
@@ -177,25 +192,20 @@ def _evaluate_generator(
     as_json: bool,
 ) -> None:
     from punkmodels.gan.config import read_dcgan_config
-    from punkmodels.gan.evaluation.conditional import evaluate_conditional, measure_type_accuracy
     from punkmodels.gan.evaluation.sprites import evaluate_sprites, generate_for_evaluation
+    from punkmodels.gan.evaluation.types import measure_type_accuracy
 
-    # Compare samples with their conditions.
-    condition = read_dcgan_config(run).options.conditional
-    conditional, type_accuracy = None, None
-    options: dict[str, Any] = {
-        "version": version,
-        "device": device,
-        "num_samples": sizes.conditional,
-    }
-    if condition == "labels":
-        with progress_bar("checking conditions", "steps") as progress:
-            conditional = evaluate_conditional(
-                run, root, out=conditional_out, progress=progress, **options
-            )
-    if condition == "type":
+    type_accuracy = None
+    if read_dcgan_config(run).options.conditional == "type":
         with progress_bar("checking conditions", "punks") as progress:
-            type_accuracy = measure_type_accuracy(run, root, progress=progress, **options)
+            type_accuracy = measure_type_accuracy(
+                run,
+                root,
+                version=version,
+                device=device,
+                num_samples=sizes.conditional,
+                progress=progress,
+            )
     # Compare samples with real punks.
     with progress_bar("generating", "punks") as progress:
         raw = generate_for_evaluation(run, root, version, device, progress, sizes.total)
@@ -211,32 +221,17 @@ def _evaluate_generator(
             progress=progress,
         )
     if as_json:
-        extra: dict[str, Any] = {}
-        if conditional:
-            extra["conditional"] = conditional.to_json()
-        if type_accuracy is not None:
-            extra["type_accuracy"] = type_accuracy
+        extra = {} if type_accuracy is None else {"type_accuracy": type_accuracy}
         console.emit_json(result.to_json() | extra)
         return
     _print_scores(result)
-    if conditional:
-        console.emit(
-            "a high train copy rate is expected, because the conditions are those of training punks"
-        )
-    else:
-        console.emit(
-            f"expected train copy rate of a perfect generator: {result.expected_copy_rate:.4f}"
-        )
+    console.emit(
+        f"expected train copy rate of a perfect generator: {result.expected_copy_rate:.4f}"
+    )
     _print_most_misrepresented(result)
     if type_accuracy is not None:
         console.emit(f"type accuracy: {type_accuracy:.4f}")
-    if conditional:
-        _print_conditional(conditional)
     _print_files(result, out, sizes)
-    if conditional and conditional_out:
-        console.say(
-            f"wrote metrics.json, metrics.md and conditional_samples.png to {conditional_out}"
-        )
 
 
 def _evaluate_image_dir_run(
@@ -276,16 +271,6 @@ def _print_most_misrepresented(result: GeneratorEvaluation) -> None:
     console.emit(
         f"most misrepresented label: {label}, frequency {generated:.3f} instead of {real:.3f}"
     )
-
-
-def _print_conditional(result: ConditionalEvaluation) -> None:
-    from punkmodels.gan.evaluation.conditional import score_table
-
-    console.emit("")
-    for name, *scores in score_table(result):
-        console.emit(f"{name:48}" + "".join(f"{score:>12}" for score in scores))
-    label, count, recall = result.labels[0]
-    console.emit(f"label with the lowest recall: {label}, {recall:.3f} of {count:,} samples")
 
 
 def _print_files(result: GeneratorEvaluation, out: Path | None, sizes: SampleSizes) -> None:

@@ -20,7 +20,6 @@ class Recipe(StrEnum):
 class Conditional(StrEnum):
     NONE = "none"
     TYPE = "type"
-    LABELS = "labels"
 
 
 class Preset(StrEnum):
@@ -46,8 +45,6 @@ def config_from_options(
     network: Network = Network.DCGAN,
     preset: Preset = Preset.QUICK,
     conditional: Conditional = Conditional.NONE,
-    skin_tone: bool = False,
-    pixel_loss: bool | None = None,
     head: Head | None = None,
     encoder: bool | None = None,
     image_dir: Path | None = None,
@@ -74,11 +71,6 @@ def config_from_options(
     is_conditional = conditional is not Conditional.NONE
     is_mlp = network is Network.MLP
     recipe = recipe or (Recipe.CLASSIC if is_mlp else Recipe.MODERN)
-    if (skin_tone or pixel_loss) and not is_conditional:
-        raise UsageError(
-            f"{'--skin-tone' if skin_tone else '--pixel-loss'} requires --conditional",
-            hint="add --conditional labels or --conditional type",
-        )
     palette_options = {
         "--conditional": is_conditional,
         "--head palette": head is Head.PALETTE,
@@ -96,15 +88,14 @@ def config_from_options(
             "palette",
             hint=f"remove {needs_palette}, or --image-dir",
         )
-    if (pixel_loss or encoder) and (recipe is Recipe.CLASSIC or head is Head.RGBA):
-        option = "--pixel-loss" if pixel_loss else "--encoder"
+    if encoder and (recipe is Recipe.CLASSIC or head is Head.RGBA):
         rgba_options = {
             "--recipe classic": recipe is Recipe.CLASSIC,
             "--head rgba": head is Head.RGBA,
         }
         conflict = " and ".join(name for name, is_given in rgba_options.items() if is_given)
         raise UsageError(
-            f"{option} requires the palette head", hint=f"remove {option}, or {conflict}"
+            "--encoder requires the palette head", hint=f"remove --encoder, or {conflict}"
         )
     if recipe is Recipe.CLASSIC and r1_gamma:
         raise UsageError("the classic recipe has no gradient penalties", hint="remove --r1-gamma")
@@ -112,9 +103,7 @@ def config_from_options(
         norm_groups = world_size
     options = {
         "conditional": conditional.value if is_conditional else None,
-        "skin_tone": skin_tone or None,
         "network": network.value if is_mlp else None,
-        "pixel_loss": pixel_loss,
         "head": head.value if head else None,
         "w_dim": {None: None, True: DcganConfig.w_dim, False: 0}[encoder],
         "total_images": total_images,

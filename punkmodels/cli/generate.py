@@ -12,9 +12,11 @@ from punkdata.cli.options import ROOT, Json, Root
 from punkdata.cli.progress import progress_bar
 from punkdata.errors import UsageError
 from punkmodels.cli.options import DeviceOption, Runs
-from punkmodels.training.run_dir import DEFAULT_RUNS, find_run
+from punkmodels.training.run_dir import DEFAULT_RUNS, find_run, read_config
 
 if TYPE_CHECKING:
+    import torch
+
     from punkmodels.data.splits import SplitTensors
 
 EXAMPLES = (
@@ -100,64 +102,57 @@ def generate(
     as_json: Json = False,
 ) -> None:
     """Generate new punks, at random or with chosen traits."""
-    from punkmodels.gan.config import load_generator, read_dcgan_config
-    from punkmodels.gan.generate import generate_sprites, write_grid, write_sprites
-    from punkmodels.gan.label_conditions import conditions_from_names, conditions_from_split
+    import torch
+
+    from punkdata.images.sprite import SIDE_PX
+    from punkmodels.data.skin_tones import detect_skin_tones
+    from punkmodels.gan.config import read_dcgan_config
+    from punkmodels.gan.generate import write_grid, write_sprites
+    from punkmodels.renderer.conditions import labels_from_names
     from punkmodels.training.device import pick_device
 
     # Check the options before anything is loaded.
     is_grid = _is_grid(out)
-    has_names = punk_type is not None or bool(accessory)
-    if has_names and labels_from:
+    if labels_from and (punk_type is not None or accessory):
         raise UsageError(
             "--labels-from already sets type and accessories",
             hint="remove --type and --accessory, or --labels-from",
         )
-    is_conditional = has_names or labels_from is not None or skin_tone is not None
-    folder = resolve_generator(model, runs, conditional=is_conditional)
-    config = read_dcgan_config(folder).options
+    has_traits = any((punk_type is not None, accessory, skin_tone, labels_from))
+    folder = resolve_generator(model, runs, conditional=has_traits)
+    is_renderer = read_config(folder).get("task") == "renderer"
+    if has_traits and not is_renderer:
+        _check_type_only(folder, bool(accessory) or skin_tone is not None)
     split = _load_labels(labels_from, root) if labels_from else None
-    count = count or (len(split) if split else 4 if is_conditional else 64)
-    if is_grid and count * (config.image_size * scale) ** 2 > MAX_GRID_PIXELS:
+    count = count or (len(split) if split else 4 if has_traits else 64)
+    side = SIDE_PX if is_renderer else read_dcgan_config(folder).options.image_size
+    if is_grid and count * (side * scale) ** 2 > MAX_GRID_PIXELS:
         raise UsageError(
             f"a grid of {count:,} punks would be too large",
             hint="name a folder with --out, or use a smaller --count or --scale",
         )
-    # Encode the conditions.
-    condition = None
+    labels: torch.Tensor | None = None
+    skin_tones: torch.Tensor | int | None = skin_tone
     if split:
-        condition = conditions_from_split(config.condition_spec, split, count, skin_tone)
-    elif is_conditional:
-        condition = conditions_from_names(
-            config.condition_spec,
-            count,
-            punk_type,
-            accessory or [],
-            skin_tone,
-            allow_impossible=allow_impossible,
-        )
-    elif config.conditional != "none":
-        raise UsageError(f"{folder} is conditional", hint="add --type or --labels-from")
+        rows = torch.arange(count) % len(split)
+        labels = split.labels[rows]
+        skin_tones = skin_tone or detect_skin_tones(split.images)[rows]
+    elif has_traits:
+        names = labels_from_names(punk_type, accessory or [], allow_impossible=allow_impossible)
+        labels = names.expand(count, -1)
     # Generate the punks and write them.
     torch_device, _ = pick_device(device)
-    generator = load_generator(folder, torch_device)
-    with progress_bar("generating", "punks") as progress:
-        images, _ = generate_sprites(
-            generator,
-            count,
-            seed,
-            progress,
-            condition=condition,
-            keep_raw=False,
-            is_punks=config.trains_on_punks,
-        )
-    traits: dict[str, object] = {
+    if is_renderer:
+        images = _render(folder, labels, skin_tones, torch_device)
+    else:
+        images = _sample(folder, labels, count, seed, torch_device)
+    chosen: dict[str, object] = {
         "type": punk_type,
         "accessories": accessory,
         "skin_tone": skin_tone,
         "labels_from": labels_from,
     }
-    metadata = {"model": str(folder), "seed": seed, **{k: v for k, v in traits.items() if v}}
+    metadata = {"model": str(folder), "seed": seed, **{k: v for k, v in chosen.items() if v}}
     if is_grid:
         write_grid(images, out, scale)
     else:
@@ -174,17 +169,88 @@ def resolve_generator(model: str, runs: Path, *, conditional: bool = False) -> P
     Args:
         model: The value of --model.
         runs: Folder of all runs.
-        conditional: Whether "bundled" stands for the conditional bundled generator.
+        conditional: Whether "bundled" stands for the bundled renderer.
 
     Raises:
         UsageError: There is no such run.
     """
-    from punkmodels.gan.config import BUNDLED_CONDITIONAL, BUNDLED_DCGAN
+    if model == BUNDLED_NAME and not conditional:
+        from punkmodels.gan.config import BUNDLED_DCGAN
 
+        return BUNDLED_DCGAN
     if model in BUNDLED_NAMES:
-        is_conditional = conditional or model == BUNDLED_CONDITIONAL_NAME
-        return BUNDLED_CONDITIONAL if is_conditional else BUNDLED_DCGAN
-    return find_run(runs, model, trained=True, task="dcgan")
+        return resolve_renderer(BUNDLED_CONDITIONAL_NAME, runs)
+    return find_run(runs, model, trained=True, tasks=("dcgan", "renderer"))
+
+
+def resolve_renderer(model: str, runs: Path) -> Path:
+    """Return the folder of a renderer's run or exported weights, or of the bundled renderer.
+
+    Raises UsageError if there is no such run.
+    """
+    from punkmodels.renderer.pretrained import BUNDLED_RENDERER
+
+    if model == BUNDLED_CONDITIONAL_NAME:
+        return BUNDLED_RENDERER
+    return find_run(runs, model, trained=True, tasks=("renderer",))
+
+
+def _check_type_only(gan: Path, has_more: bool) -> None:
+    """Raise UsageError unless a GAN is conditioned on the type, and nothing more is chosen."""
+    from punkmodels.gan.config import read_dcgan_config
+
+    if read_dcgan_config(gan).options.conditional == "none":
+        raise UsageError(
+            f"{gan} is unconditional",
+            hint="use --model bundled-conditional to choose a type or accessories, or train a "
+            "renderer with: punkmodels train renderer",
+        )
+    if has_more:
+        raise UsageError(
+            f"{gan} is conditioned on the type only", hint="leave out --accessory and --skin-tone"
+        )
+
+
+def _render(
+    renderer: Path,
+    labels: torch.Tensor | None,
+    skin_tones: torch.Tensor | int | None,
+    device: torch.device,
+) -> torch.Tensor:
+    """Return sprites with these labels, (N, 92), as palette indices, uint8 (N, 24, 24)."""
+    from punkmodels.renderer.conditions import conditions_from_labels
+    from punkmodels.renderer.pretrained import load_renderer
+
+    if labels is None:
+        raise UsageError(f"{renderer} is conditional", hint="add --type or --labels-from")
+    condition = conditions_from_labels(labels, skin_tones)
+    images: torch.Tensor = load_renderer(renderer, device)(condition.to(device))
+    return images.cpu()
+
+
+def _sample(
+    gan: Path, labels: torch.Tensor | None, count: int, seed: int, device: torch.device
+) -> torch.Tensor:
+    """Return images of a GAN, see `generate_sprites`; `labels` are (count, 92)."""
+    from punkdata.traits import TYPES
+    from punkmodels.gan.config import load_generator, read_dcgan_config
+    from punkmodels.gan.generate import generate_sprites
+
+    config = read_dcgan_config(gan).options
+    if config.conditional != "none" and labels is None:
+        raise UsageError(f"{gan} is conditional", hint="add --type or --labels-from")
+    condition = None if labels is None else labels[:, : len(TYPES)].float()
+    with progress_bar("generating", "punks") as progress:
+        images, _ = generate_sprites(
+            load_generator(gan, device),
+            count,
+            seed,
+            progress,
+            condition=condition,
+            keep_raw=False,
+            is_punks=config.trains_on_punks,
+        )
+    return images
 
 
 def _is_grid(out: Path) -> bool:

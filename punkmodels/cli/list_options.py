@@ -19,8 +19,8 @@ EXAMPLES = (
 
 def list_training_options(
     model: Annotated[
-        Literal["classifier"],
-        typer.Argument(metavar="MODEL", help="A command of punkmodels train: classifier."),
+        Literal["classifier", "renderer"],
+        typer.Argument(metavar="MODEL", help="A model of punkmodels train."),
     ],
     as_json: Json = False,
 ) -> None:
@@ -45,4 +45,10 @@ def _classifier_configs() -> tuple[TrainingConfig, dict[str, TrainingConfig]]:
     return make_config(), variants
 
 
-_CONFIGS = {"classifier": _classifier_configs}
+def _renderer_configs() -> tuple[TrainingConfig, dict[str, TrainingConfig]]:
+    from punkmodels.renderer.config import make_config
+
+    return make_config(), {"best": make_config("best")}
+
+
+_CONFIGS = {"classifier": _classifier_configs, "renderer": _renderer_configs}

@@ -44,7 +44,9 @@ def predict(
     from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
     from punkmodels.training.device import pick_device
 
-    run = find_run(runs, model, trained=True, task="classifier") if model else BUNDLED_CLASSIFIER
+    run = (
+        find_run(runs, model, trained=True, tasks=("classifier",)) if model else BUNDLED_CLASSIFIER
+    )
     classifier = load_classifier(run, pick_device(device)[0])
     files = find_images(images)
     if not files:

@@ -11,7 +11,7 @@ from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root, Version
 from punkdata.errors import UsageError
 from punkmodels.classifier.config import ModelName, Preset, SplitScheme, Task
-from punkmodels.cli.generate import resolve_generator
+from punkmodels.cli.generate import resolve_renderer
 from punkmodels.cli.options import (
     DeviceOption,
     LoggerOption,
@@ -79,9 +79,9 @@ def train_classifier(
     augment_with: Annotated[
         str | None,
         typer.Option(
-            help="Add punks of this generator to the training data: a run of train dcgan "
-            '--conditional labels, or "bundled-conditional". For a fair comparison, the generator '
-            "must be trained on the same split. (default: off)"
+            help="Add punks of this renderer to the training data: a run of train renderer, or "
+            '"bundled-conditional". For a fair comparison, the renderer must be trained on the '
+            "same split. (default: off)"
         ),
     ] = None,
     augment_fraction: Annotated[
@@ -102,9 +102,9 @@ def train_classifier(
     if resume:
         check_resume_options(context)
     from punkmodels.classifier import train as training
-    from punkmodels.gan.synthetic import examples_from_config
+    from punkmodels.renderer.synthetic import examples_from_config
 
-    resumed = find_run(runs, resume, task="classifier") if resume else None
+    resumed = find_run(runs, resume, tasks=("classifier",)) if resume else None
     config = _make_config(
         preset,
         model,
@@ -168,7 +168,7 @@ def _make_config(
             "--preset best is only available for --model cnn", hint="remove one of the two"
         )
     if augment_with:
-        named_options["augment_with"] = str(resolve_generator(augment_with, runs))
+        named_options["augment_with"] = str(resolve_renderer(augment_with, runs))
         named_options["augment_fraction"] = augment_fraction or DEFAULT_AUGMENT_FRACTION
     given = {key: value for key, value in named_options.items() if value is not None}
     return make_config(preset, model, **given, **set_options)

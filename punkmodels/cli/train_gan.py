@@ -68,25 +68,10 @@ def train_dcgan(
     conditional: Annotated[
         Conditional,
         typer.Option(
-            help="Labels that the generator is conditioned on: none, the type, or labels (type "
-            "and accessories)."
+            help="Labels that the generator is conditioned on: none, or the type. To choose "
+            "accessories and the skin tone too, use: punkmodels train renderer."
         ),
     ] = Conditional.NONE,
-    skin_tone: Annotated[
-        bool,
-        typer.Option(
-            "--skin-tone",
-            help="Also condition on the skin tone; requires --conditional. (default: off)",
-        ),
-    ] = False,
-    pixel_loss: Annotated[
-        bool | None,
-        typer.Option(
-            help="Add a per-pixel loss against the real punk with the same labels; requires "
-            "--conditional and the palette head. (default: on with --conditional labels "
-            "--skin-tone, otherwise off)"
-        ),
-    ] = None,
     head: Annotated[
         Head | None,
         typer.Option(
@@ -99,8 +84,7 @@ def train_dcgan(
         bool | None,
         typer.Option(
             help="Train an encoder so that the generator learns to reconstruct real punks; "
-            "requires the palette head. (default: on with the palette head, unless --pixel-loss "
-            "is on)"
+            "requires the palette head. (default: on with the palette head)"
         ),
     ] = None,
     image_dir: Annotated[
@@ -163,14 +147,12 @@ def train_dcgan(
     from punkmodels.gan import train as training
     from punkmodels.training.legacy_distributed import launched_world_size
 
-    resumed = find_run(runs, resume, task="dcgan") if resume else None
+    resumed = find_run(runs, resume, tasks=("dcgan",)) if resume else None
     config = config_from_options(
         recipe=recipe,
         network=network,
         preset=preset,
         conditional=conditional,
-        skin_tone=skin_tone,
-        pixel_loss=pixel_loss,
         head=head,
         encoder=encoder,
         image_dir=image_dir,

@@ -35,7 +35,6 @@ Recipe = Literal["modern", "classic"]
 Head = Literal["palette", "rgba"]
 Network = Literal["dcgan", "mlp"]
 BUNDLED_DCGAN = Path(__file__).parents[1] / "weights" / "dcgan"
-BUNDLED_CONDITIONAL = BUNDLED_DCGAN.with_name("dcgan-conditional")
 Rate = Annotated[float, Field(gt=0, le=1)]
 
 

@@ -23,7 +23,7 @@ from punkdata.errors import DataError, UsageError
 from punkdata.files import lock_root, translate_os_errors, write_atomic
 
 DEFAULT_RUNS = Path("runs")
-TASK_NAMES = {"classifier": "classifier", "dcgan": "generator"}
+TASK_NAMES = {"classifier": "classifier", "dcgan": "GAN", "renderer": "renderer"}
 """Name of each task in messages."""
 RESTORE_HINT = "restore the file, or train the run or export the weights again"
 """Hint for a damaged file of a run or of exported weights."""
@@ -53,22 +53,23 @@ def list_runs(runs: Path) -> list[Path]:
     return sorted(folders)
 
 
-def find_run(runs: Path, run: str, *, trained: bool = False, task: str | None = None) -> Path:
+def find_run(
+    runs: Path, run: str, *, trained: bool = False, tasks: tuple[str, ...] = tuple(TASK_NAMES)
+) -> Path:
     """Return the run folder that a path, a name, a number or "latest" refers to.
 
     Args:
         runs: The folder of all runs.
         run: A path, a name, a number, or "latest".
         trained: If true, "latest" skips runs without a checkpoint.
-        task: "classifier" or "dcgan" if the run must be of that task; "latest" then skips other
-            runs. None for both.
+        tasks: Tasks that the run may have; "latest" skips other runs.
 
     Raises:
-        UsageError: There is no such run, or it is a run of the other task.
+        UsageError: There is no such run, or it is a run of another task.
         DataError: A config.json is damaged.
     """
     if run == "latest":
-        return _find_latest(runs, trained=trained, task=task)
+        return _find_latest(runs, trained=trained, tasks=tasks)
     numbered = []
     if run.isdecimal() and run.isascii():
         numbered = [p for p in list_runs(runs) if int(p.name[:5]) == int(run)]
@@ -76,28 +77,33 @@ def find_run(runs: Path, run: str, *, trained: bool = False, task: str | None = 
     if not numbered and not named:
         raise UsageError(f"no run {run} found in {runs}", hint=f"list the runs with: ls {runs}")
     path = (numbered + named)[0]
-    found_task = read_config(path).get("task") if task else None
-    if task and found_task != task and found_task in TASK_NAMES:
+    found_task = read_config(path).get("task")
+    if found_task not in tasks and found_task in TASK_NAMES:
         raise UsageError(
-            f"{path} is a {TASK_NAMES[found_task]}, but a {TASK_NAMES[task]} is needed",
-            hint=f"choose a run of: punkmodels train {task}",
+            f"{path} is a {TASK_NAMES[found_task]}, but a {_join_names(tasks)} is needed",
+            hint=f"choose a run of: punkmodels train {tasks[0]}",
         )
     return path
 
 
-def _find_latest(runs: Path, *, trained: bool, task: str | None) -> Path:
+def _find_latest(runs: Path, *, trained: bool, tasks: tuple[str, ...]) -> Path:
     required = "checkpoints/step_*" if trained else "config.json"
     candidates = [p for p in list_runs(runs) if any(p.glob(required))]
-    matches = [p for p in candidates if task in (None, read_config(p).get("task"))]
+    matches = [p for p in candidates if read_config(p).get("task") in tasks]
     if matches:
         return matches[-1]
-    if task is None:
-        raise UsageError(f"no run found in {runs}", hint="create one with: punkmodels train")
     others = f" ({len(candidates)} of another model)" if candidates else ""
     raise UsageError(
-        f"no {TASK_NAMES[task]} run found in {runs}{others}",
-        hint=f"train one with: punkmodels train {task}",
+        f"no {_join_names(tasks)} found in {runs}{others}",
+        hint=f"train one with: punkmodels train {tasks[0]}",
     )
+
+
+def _join_names(tasks: tuple[str, ...]) -> str:
+    """Return "run", or for example "GAN or renderer run" if the tasks are restricted."""
+    if len(tasks) == len(TASK_NAMES):
+        return "run"
+    return " or ".join(TASK_NAMES[task] for task in tasks) + " run"
 
 
 @contextmanager

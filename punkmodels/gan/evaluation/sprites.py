@@ -19,6 +19,7 @@ import torch
 
 from punkdata.errors import DataError
 from punkdata.files import translate_os_errors, write_atomic
+from punkdata.traits import TYPES
 from punkmodels.classifier.evaluate import predict_logits
 from punkmodels.classifier.features import embed
 from punkmodels.classifier.networks import logits_to_labels
@@ -26,14 +27,12 @@ from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.data.palette import quantize
 from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.gan.config import export_generator, load_generator, read_dcgan_config
-from punkmodels.gan.evaluation.conditional import evaluate_conditional
 from punkmodels.gan.evaluation.report import (
     GeneratorEvaluation,
     format_markdown,
     render_nearest_neighbors,
 )
 from punkmodels.gan.generate import generate_sprites
-from punkmodels.gan.label_conditions import conditions_from_split
 from punkmodels.gan.metrics.fidelity import (
     NearestNeighborIndex,
     SampleStatistics,
@@ -206,8 +205,7 @@ def generate_for_evaluation(
 ) -> torch.Tensor:
     """Generate the input of `evaluate_sprites`, float32 (num_samples, 4, 24, 24).
 
-    A conditional generator receives the conditions of random training punks, so its train copy
-    rate measures how well it follows conditions.
+    A conditional generator receives the types of random training punks.
 
     Args:
         run: A run or exported weights.
@@ -226,7 +224,7 @@ def generate_for_evaluation(
         train = load_split(root, version, "default", "train")
         random = torch.Generator().manual_seed(0)
         rows = torch.randint(len(train), (num_samples,), generator=random)
-        condition = conditions_from_split(config.condition_spec, train, len(train))[rows]
+        condition = train.labels[rows, : len(TYPES)]
     model = load_generator(run, device)
     return generate_sprites(model, num_samples, 0, progress, condition=condition)[1]
 
@@ -269,14 +267,7 @@ def export_with_scores(
         )
         facts = result.to_json()
         del facts["source"], facts["label_frequencies"]
-        scores = {"scores": facts}
-        if saved.options.conditional == "labels":
-            conditional = evaluate_conditional(
-                exported, root, version=version, num_samples=sizes.conditional
-            ).to_json()
-            del conditional["labels"]
-            scores["conditional"] = conditional
-        write_json(exported / "config.json", read_config(exported) | scores)
+        write_json(exported / "config.json", read_config(exported) | {"scores": facts})
         with translate_os_errors(out):
             out.mkdir(parents=True, exist_ok=True)
             for file in exported.iterdir():

@@ -55,6 +55,7 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
     [
         ("train", "classifier"),
         ("train", "dcgan"),
+        ("train", "renderer"),
         ("tune", "classifier"),
         ("evaluate",),
         ("export",),

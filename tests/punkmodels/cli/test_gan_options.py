@@ -16,8 +16,6 @@ from punkmodels.cli.gan_options import (
 )
 from punkmodels.gan.config import make_config
 
-LABELS_AND_TONE = {"conditional": Conditional.LABELS, "skin_tone": True}
-
 
 def test_defaults_are_the_quick_preset_of_the_modern_recipe() -> None:
     assert config_from_options() == make_config("quick", "modern")
@@ -36,13 +34,6 @@ def test_modern_recipe_works_without_an_encoder(options: dict[str, Any]) -> None
     assert config_from_options(**options).w_dim == 0
 
 
-def test_encoder_can_be_combined_with_the_pixel_loss() -> None:
-    config = config_from_options(**LABELS_AND_TONE)
-    assert (config.pixel_loss, config.w_dim) == (True, 0)
-    config = config_from_options(**LABELS_AND_TONE, encoder=True)
-    assert (config.pixel_loss, config.w_dim) == (True, 64)
-
-
 def test_each_process_has_its_norm_group_by_default() -> None:
     assert config_from_options(world_size=4).norm_groups == 4
     assert config_from_options(world_size=4, norm_groups=8).norm_groups == 8
@@ -56,12 +47,6 @@ def test_image_dir_trains_an_rgba_head() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"skin_tone": True}, "--skin-tone requires .* add --conditional labels"),
-        ({"pixel_loss": True}, "--pixel-loss requires --conditional"),
-        (
-            {"conditional": Conditional.TYPE, "pixel_loss": True, "head": Head.RGBA},
-            "--pixel-loss requires the palette head",
-        ),
         (
             {"recipe": Recipe.CLASSIC, "encoder": True},
             "--encoder requires the palette head; remove --encoder, or --recipe classic$",
@@ -73,7 +58,7 @@ def test_image_dir_trains_an_rgba_head() -> None:
         ),
         ({"network": Network.MLP, "conditional": Conditional.TYPE}, "remove --conditional, or"),
         (
-            {"image_dir": Path("x"), "conditional": Conditional.LABELS},
+            {"image_dir": Path("x"), "conditional": Conditional.TYPE},
             "^--conditional cannot be combined with --image-dir",
         ),
         (

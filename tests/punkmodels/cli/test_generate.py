@@ -9,17 +9,18 @@ from support.gan import train_quickly
 from support.punkmodels_cli import run
 
 from punkmodels.gan.config import make_config
+from punkmodels.renderer.config import make_config as make_renderer_config
+from punkmodels.renderer.train import train_renderer
 
 Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(scope="module")
 def runs(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two runs: the first conditioned on the type, the latest on labels and skin tone."""
+    """Two runs: a GAN that is conditioned on the type, and a renderer."""
     folder = tmp_path_factory.mktemp("runs")
-    for options in ({"conditional": "type"}, {"conditional": "labels", "skin_tone": True}):
-        config = make_config(width=4, total_images=64, **options)  # type: ignore[arg-type]
-        train_quickly(built_root, folder, config)
+    train_quickly(built_root, folder, make_config(width=4, total_images=64, conditional="type"))
+    train_renderer(built_root, folder, make_renderer_config(total_images=64))
     return folder
 
 
@@ -91,7 +92,7 @@ def test_impossible_traits_can_be_allowed(runs: Path, tmp_path: Path) -> None:
         (("--accessory", "Pipe"), "--type is missing"),
         (("--type", "Robot"), 'no type "Robot"'),
         (("--type", "Female", "--accessory", "Goat"), "add --allow-impossible"),
-        (("--type", "Zombie", "--skin-tone", 1), "not Zombie; leave out --skin-tone"),
+        (("--type", "Zombie", "--skin-tone", 1), "have a skin tone; leave out --skin-tone"),
         (("--labels-from", "test"), "for example latest:test"),
         (("--labels-from", "latest:foo"), "choose train, val, test or all"),
         (("--labels-from", "latest:test", "--type", "Ape"), "already sets type and accessories"),

@@ -48,7 +48,7 @@ def test_resumed_run_refuses_other_options(
     options = ("--resume", "latest", "--root", built_root, "--runs", generator_runs)
     assert run("train", "dcgan", *options) == 0
     assert "already finished" in capsys.readouterr().err
-    for more in (("--r1-gamma", 3), ("--no-pixel-loss",), ("--head", "palette")):
+    for more in (("--r1-gamma", 3), ("--no-encoder",), ("--head", "palette")):
         assert run("train", "dcgan", *options, *more) == 2
         assert "keeps its own options" in capsys.readouterr().err
 
@@ -101,10 +101,10 @@ def test_compile_without_a_compiler_fails_before_a_run_is_created(
     ("args", "message"),
     [
         (("--recipe", "classic", "--r1-gamma", "1"), "no gradient penalties"),
-        (("--skin-tone",), "add --conditional labels"),
+        (("--conditional", "labels"), "not one of"),
         (("--recipe", "wgan"), "not one of"),
         (("--image-dir", "missing"), "missing does not exist; pass a folder of PNG files"),
-        (("--image-dir", "x", "--conditional", "labels"), "cannot be combined with --image-dir"),
+        (("--image-dir", "x", "--conditional", "type"), "cannot be combined with --image-dir"),
     ],
 )
 def test_wrong_option_prints_one_line_and_exits_with_2(

@@ -10,13 +10,8 @@ import torch
 from support.gan import CPU
 
 from punkdata.errors import DataError
-from punkdata.traits import decode_labels
-from punkmodels.classifier.networks import logits_to_labels
-from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.data.palette import quantize
-from punkmodels.data.skin_tones import detect_skin_tones
 from punkmodels.gan.config import (
-    BUNDLED_CONDITIONAL,
     BUNDLED_DCGAN,
     DcganConfig,
     build_generator,
@@ -25,11 +20,8 @@ from punkmodels.gan.config import (
     make_config,
     read_dcgan_config,
 )
-from punkmodels.gan.evaluation.conditional import ConditionalEvaluation
 from punkmodels.gan.evaluation.report import GeneratorEvaluation
 from punkmodels.gan.generate import generate_sprites
-from punkmodels.gan.label_conditions import conditions_from_names
-from punkmodels.gan.metrics.conditional import ConditionalScores
 from punkmodels.gan.metrics.fidelity import FidelityScores
 from punkmodels.gan.networks import Generator
 from punkmodels.training.legacy_checkpoint import CheckpointMetadata, add_prefix, save_checkpoint
@@ -150,38 +142,15 @@ def test_weights_that_do_not_fit_are_refused(damage: str, tmp_path: Path) -> Non
         load_generator(run, CPU)
 
 
-def test_bundled_weights_are_small() -> None:
-    sizes = [(run / WEIGHTS_FILE).stat().st_size for run in (BUNDLED_DCGAN, BUNDLED_CONDITIONAL)]
-    assert sizes[0] < 5e6
-    assert sum(sizes) < 10e6
-
-
-def test_bundled_scores_have_the_fields_of_an_evaluation() -> None:
-    names = {field.name for field in fields(GeneratorEvaluation)} - {"source", "label_frequencies"}
-    for run in (BUNDLED_DCGAN, BUNDLED_CONDITIONAL):
-        scores = read_config(run)["scores"]
-        assert set(scores) == names
-        assert set(scores["scores"]) == {field.name for field in fields(FidelityScores)}
-    conditional = read_config(BUNDLED_CONDITIONAL)["conditional"]
-    names = {field.name for field in fields(ConditionalEvaluation)} - {"labels"}
-    assert set(conditional) == names
-    assert set(conditional["unseen"]) == {field.name for field in fields(ConditionalScores)}
+def test_bundled_weights_are_small_and_have_scores() -> None:
+    assert (BUNDLED_DCGAN / WEIGHTS_FILE).stat().st_size < 5e6
+    scores = read_config(BUNDLED_DCGAN)["scores"]
+    names = {field.name for field in fields(GeneratorEvaluation)}
+    assert set(scores) == names - {"source", "label_frequencies"}
+    assert set(scores["scores"]) == {field.name for field in fields(FidelityScores)}
 
 
 def test_bundled_generator_outputs_distinct_sprites_of_the_palette() -> None:
     sprites, raw = generate_sprites(load_generator(BUNDLED_DCGAN, CPU), 100, seed=0)
     assert quantize(raw)[1].max() < 0.01
     assert len(sprites.flatten(1).unique(dim=0)) == 100
-
-
-def test_bundled_conditional_generator_follows_its_conditions() -> None:
-    spec = read_dcgan_config(BUNDLED_CONDITIONAL).options.condition_spec
-    traits = [("Zombie", ["3D Glasses"]), ("Female", ["Pipe", "Tiara"]), ("Alien", ["Hoodie"])]
-    condition = torch.cat([conditions_from_names(spec, 4, *punk, None) for punk in traits])
-    model = load_generator(BUNDLED_CONDITIONAL, CPU)
-    sprites, _ = generate_sprites(model, 12, 0, condition=condition)
-    predicted = logits_to_labels(load_classifier(BUNDLED_CLASSIFIER, CPU)(sprites)).numpy()
-    for i, (punk_type, accessories) in enumerate(traits):
-        for row in predicted[4 * i : 4 * i + 4]:
-            assert decode_labels(row) == (punk_type, tuple(accessories))
-    assert detect_skin_tones(sprites)[4:8].tolist() == [1, 2, 3, 4]

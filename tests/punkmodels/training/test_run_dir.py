@@ -57,7 +57,7 @@ def test_find_run_latest_can_require_a_checkpoint(runs: Path) -> None:
 
 
 def test_find_run_latest_can_require_a_task(runs: Path) -> None:
-    assert find_run(runs, "latest", task="dcgan").name == "00002-dcgan-modern"
+    assert find_run(runs, "latest", tasks=("dcgan",)).name == "00002-dcgan-modern"
 
 
 def test_find_run_latest_skips_a_folder_without_config(runs: Path) -> None:
@@ -72,29 +72,29 @@ def test_find_run_names_a_run_that_does_not_exist(runs: Path, run: str) -> None:
 
 
 def test_find_run_without_any_run_suggests_training(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no run found in .*; create one with: punkmodels train"):
+    with pytest.raises(UsageError, match="no run found in .*; train one with: punkmodels train"):
         find_run(tmp_path, "latest")
 
 
 def test_find_run_latest_counts_runs_of_another_task(tmp_path: Path) -> None:
     write_json(create_run(tmp_path, "classifier-quick") / "config.json", {"task": "classifier"})
-    message = r"no generator run found in .* \(1 of another model\); .* train dcgan"
+    message = r"no GAN run found in .* \(1 of another model\); .* train dcgan"
     with pytest.raises(UsageError, match=message):
-        find_run(tmp_path, "latest", task="dcgan")
+        find_run(tmp_path, "latest", tasks=("dcgan",))
 
 
 @pytest.mark.parametrize(
     ("run", "task", "message"),
     [
-        ("1", "dcgan", "is a classifier, but a generator is needed; .* train dcgan"),
-        ("00002-dcgan-modern", "classifier", "is a generator, but a classifier is needed"),
+        ("1", "dcgan", "is a classifier, but a GAN run is needed; .* train dcgan"),
+        ("00002-dcgan-modern", "classifier", "is a GAN, but a classifier run is needed"),
     ],
 )
 def test_find_run_refuses_a_run_of_another_task(
     runs: Path, run: str, task: str, message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        find_run(runs, run, task=task)
+        find_run(runs, run, tasks=(task,))
 
 
 def test_lock_run_truncates_metrics_to_the_checkpoint(runs: Path) -> None:

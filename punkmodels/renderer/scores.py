@@ -28,8 +28,7 @@ class ConditionalScores:
     pixel_exact_match: float
     """Rate of sprites that equal the ground-truth punk in every pixel."""
     wrong_pixels_median: float
-    """Median number of pixels that differ from the ground-truth punk; if the condition has no skin
-    tone, from the closest of the four skin tones."""
+    """Median number of pixels that differ from the ground-truth punk."""
     wrong_pixels_mean: float
     """Mean number of wrong pixels, see `wrong_pixels_median`."""
 

@@ -11,30 +11,26 @@ from support.classifiers import tiny_config
 from support.gan import CPU
 from support.punkmodels_cli import run as run_cli
 
-from punkdata.errors import DataError, UsageError
+from punkdata.errors import DataError
 from punkdata.trait_rules import ACCESSORY_KINDS, ACCESSORY_SLOTS, allowed_accessories, check_traits
 from punkdata.traits import ACCESSORIES, LABELS, TYPES, encode_labels
 from punkmodels.classifier.evaluate import predict_logits
 from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.classifier.train import train_classifier
-from punkmodels.data.splits import SplitTensors, load_split
+from punkmodels.data.splits import SplitTensors
 from punkmodels.data.synthetic_examples import EXAMPLES_FILE, load_examples, save_examples
-from punkmodels.gan.config import BUNDLED_CONDITIONAL, BUNDLED_DCGAN
-from punkmodels.gan.synthetic import (
+from punkmodels.gan.config import BUNDLED_DCGAN
+from punkmodels.renderer.pretrained import BUNDLED_RENDERER
+from punkmodels.renderer.synthetic import (
     examples_from_config,
-    generate_labeled_examples,
+    render_labeled_examples,
     sample_new_label_sets,
 )
 from punkmodels.training.checkpoint import load_checkpoint
 from punkmodels.training.run_dir import read_config, read_metrics
 
-AUGMENTED = tiny_config(epochs=2, augment_with=str(BUNDLED_CONDITIONAL), augment_fraction=0.5)
-
-
-@pytest.fixture(scope="module")
-def train(built_root: Path) -> SplitTensors:
-    return load_split(built_root, "latest", "default", "train")
+AUGMENTED = tiny_config(epochs=2, augment_with=str(BUNDLED_RENDERER), augment_fraction=0.5)
 
 
 def random_labels(count: int, rare: str) -> torch.Tensor:
@@ -79,7 +75,7 @@ def test_sampled_label_sets_have_rare_accessories_more_often() -> None:
 
 def test_seed_determines_the_examples(train: SplitTensors) -> None:
     first, same, other = (
-        generate_labeled_examples(BUNDLED_CONDITIONAL, train, 20, seed, CPU, visible_only=True)
+        render_labeled_examples(BUNDLED_RENDERER, train, 20, seed, CPU, visible_only=True)
         for seed in (0, 0, 1)
     )
     assert all(torch.equal(a, b) for a, b in zip(first, same, strict=True))
@@ -88,7 +84,7 @@ def test_seed_determines_the_examples(train: SplitTensors) -> None:
 
 def test_visible_only_removes_accessories_that_change_no_pixel(train: SplitTensors) -> None:
     (images, visible), (same_images, labels) = (
-        generate_labeled_examples(BUNDLED_CONDITIONAL, train, 200, 0, CPU, visible_only=only)
+        render_labeled_examples(BUNDLED_RENDERER, train, 200, 0, CPU, visible_only=only)
         for only in (True, False)
     )
     assert torch.equal(images, same_images)
@@ -147,23 +143,25 @@ def test_truncated_examples_are_refused(end: int, tmp_path: Path) -> None:
         load_examples(tmp_path)
 
 
-def test_unconditional_generator_is_refused(train: SplitTensors) -> None:
-    with pytest.raises(UsageError, match="not conditioned on accessories"):
-        generate_labeled_examples(BUNDLED_DCGAN, train, 5, 0, CPU, visible_only=True)
+def test_run_of_another_model_is_refused(train: SplitTensors) -> None:
+    with pytest.raises(DataError, match="is not a renderer"):
+        render_labeled_examples(BUNDLED_DCGAN, train, 5, 0, CPU, visible_only=True)
 
 
-def test_command_refuses_an_unconditional_generator(
-    built_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_command_refuses_a_gan(
+    built_root: Path, generator_runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ("--root", built_root, "--runs", tmp_path, "--augment-with", "bundled")
+    options = ("--root", built_root, "--runs", generator_runs, "--augment-with", 1)
     assert run_cli("train", "classifier", *options) == 2
-    assert "train dcgan --conditional labels" in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
+    assert (
+        "a renderer run is needed; choose a run of: punkmodels train renderer"
+        in capsys.readouterr().err
+    )
 
 
 def test_classifier_predicts_the_labels_of_the_examples(train: SplitTensors) -> None:
-    images, labels = generate_labeled_examples(
-        BUNDLED_CONDITIONAL, train, 100, 0, CPU, visible_only=True
+    images, labels = render_labeled_examples(
+        BUNDLED_RENDERER, train, 100, 0, CPU, visible_only=True
     )
     logits = predict_logits(load_classifier(BUNDLED_CLASSIFIER, CPU), images)
     accuracy = (logits_to_labels(logits) == labels.bool()).float().mean(dim=0)

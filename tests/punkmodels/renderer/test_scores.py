@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from punkdata.traits import LABELS
-from punkmodels.gan.metrics.conditional import PixelRules, conditional_scores, recall_per_label
+from punkmodels.renderer.scores import PixelRules, conditional_scores, recall_per_label
 
 MALE, FEMALE, PIPE, MOLE = (LABELS.index(name) for name in ("Male", "Female", "Pipe", "Mole"))
 

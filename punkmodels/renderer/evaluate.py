@@ -1,16 +1,16 @@
-"""Evaluation of a conditional generator against the ground-truth punks of its conditions.
+"""Evaluation of a renderer against the real punks of its conditions.
 
 evaluation/conditional/metrics.json
 evaluation/conditional/metrics.md   the same scores as tables
 evaluation/conditional/conditional_samples.png
-                            one row per sample: its condition, the generated sprite, the
+                            one row per sample: its condition, the rendered sprite, the
                             ground-truth punk, and wrong pixels in red; the worst samples of unseen
                             label sets, followed by some from the middle
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,33 +23,25 @@ from punkdata.errors import DataError
 from punkdata.files import translate_os_errors, write_atomic
 from punkdata.images.palette import PALETTE
 from punkdata.images.sprite import BACKGROUND_COLOR
-from punkdata.traits import LABELS, TYPES, decode_labels
+from punkdata.progress import Progress
+from punkdata.traits import LABELS, decode_labels
 from punkmodels.classifier.evaluate import predict_logits
-from punkmodels.classifier.networks import Classifier, logits_to_labels
+from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.data.image_grid import make_grid
 from punkmodels.data.skin_tones import detect_skin_tones
 from punkmodels.data.splits import load_split
-from punkmodels.gan.config import load_generator, read_dcgan_config
-from punkmodels.gan.evaluation.conditional_targets import (
-    ConditionalTargets,
-    build_targets,
-    find_seen,
-)
-from punkmodels.gan.generate import generate_sprites
-from punkmodels.gan.label_conditions import conditions_from_split
-from punkmodels.gan.metrics.conditional import (
+from punkmodels.renderer.conditions import conditions_from_labels
+from punkmodels.renderer.pretrained import export_renderer, load_renderer, read_renderer_config
+from punkmodels.renderer.scores import (
     ConditionalScores,
     PixelRules,
     conditional_scores,
     recall_per_label,
 )
-from punkmodels.gan.mlp import AnyGenerator
-from punkmodels.training.run_dir import write_json
+from punkmodels.renderer.train import find_seen
+from punkmodels.training.run_dir import read_config, write_json
 
-Progress = Callable[..., None]
-NUM_SAMPLES = 2000
-"""Default number of samples for unseen label sets, and also for seen ones."""
 SHOWN_SAMPLES = 12
 """Number of worst samples in conditional_samples.png, and also of samples from the middle."""
 TEXT_WIDTH_PX = 140
@@ -68,12 +60,10 @@ NAMES = {
 
 @dataclass(frozen=True)
 class ConditionalEvaluation:
-    """Scores of a conditional generator."""
+    """Scores of a renderer."""
 
     version: str
     """Version of the snapshot."""
-    skin_tone: bool
-    """Whether the conditions include the skin tone."""
     decidable_labels: int
     """Number of labels, of 92, that pixel rules can decide."""
     unseen: ConditionalScores
@@ -89,21 +79,32 @@ class ConditionalEvaluation:
 
 @dataclass(frozen=True)
 class _Samples:
-    """Generated sprites and their comparison with the targets."""
+    """Rendered sprites and the punks of their conditions, one row per punk."""
 
-    targets: ConditionalTargets
-    """Targets of the sprites."""
+    labels: torch.Tensor
+    """All labels of the punks, bool (N, 92)."""
+    visible: torch.Tensor
+    """Visible labels of the punks, bool (N, 92)."""
+    images: torch.Tensor
+    """The punks as palette indices, uint8 (N, 24, 24)."""
     sprites: torch.Tensor
-    """Palette indices, uint8 (N, 24, 24)."""
-    wrong_pixels: torch.Tensor
-    """Pixels that differ from the closest variant, int64 (N,)."""
+    """The rendered sprites as palette indices, uint8 (N, 24, 24)."""
     predicted: torch.Tensor
-    """Labels predicted by the classifier, bool (N, 92)."""
+    """Labels that the classifier predicts for the sprites, bool (N, 92)."""
+
+    @property
+    def wrong_pixels(self) -> torch.Tensor:
+        """Number of pixels that differ, int64 (N,)."""
+        return (self.sprites != self.images).flatten(1).sum(dim=1)
+
+    def take(self, rows: torch.Tensor) -> _Samples:
+        """Return the given rows, int64 (M,)."""
+        tensors = (self.labels, self.visible, self.images, self.sprites, self.predicted)
+        return _Samples(*(tensor[rows] for tensor in tensors))
 
     def scores(self, rules: PixelRules) -> ConditionalScores:
-        """Return the scores of all sprites."""
         return conditional_scores(
-            self.targets.visible, self.predicted, rules, self.sprites, self.wrong_pixels
+            self.visible, self.predicted, rules, self.sprites, self.wrong_pixels
         )
 
 
@@ -113,18 +114,16 @@ def evaluate_conditional(
     *,
     version: str = "latest",
     device: torch.device | None = None,
-    num_samples: int = NUM_SAMPLES,
     out: Path | None = None,
     progress: Progress = lambda done, total: None,
 ) -> ConditionalEvaluation:
-    """Generate sprites for the conditions of held-out punks, and compare them with these punks.
+    """Render the conditions of held-out punks, and compare the sprites with these punks.
 
     Args:
-        run: A run, or exported weights, of a generator that is conditioned on labels.
+        run: A run, or exported weights, of a renderer.
         root: Data root with the snapshot.
         version: Version of the snapshot.
         device: Device to compute on; the CPU by default.
-        num_samples: Number of samples for unseen label sets, and also for seen ones.
         out: Folder to write to; None writes nothing.
         progress: Called with the number of finished parts and their total.
 
@@ -133,75 +132,74 @@ def evaluate_conditional(
         DataError: The run or the snapshot is damaged, or has too few punks.
     """
     device = device or torch.device("cpu")
-    config = read_dcgan_config(run).options
-    model = load_generator(run, device)
+    model = load_renderer(run, device)
     classifier = load_classifier(BUNDLED_CLASSIFIER, device)
-    progress(0, 6)
+    progress(0, 4)
     all_punks = load_split(root, version, "default", "all")
     rules = PixelRules(all_punks.images, all_punks.visible.bool())
-    progress(1, 6)
+    progress(1, 4)
     train = load_split(root, version, "default", "train")
     held_out = [load_split(root, version, "default", name) for name in ("val", "test")]
-    targets = build_targets(config.condition_spec, all_punks, held_out)
-    progress(2, 6)
-    is_seen = find_seen(targets.labels, train)
+    labels, visible, images = (
+        torch.cat([getattr(split, name) for split in held_out])
+        for name in ("labels", "visible", "images")
+    )
+    condition = conditions_from_labels(labels, detect_skin_tones(images))
+    sprites = model(condition.to(device)).cpu()
+    predicted = logits_to_labels(predict_logits(classifier, sprites)).bool()
+    samples = _Samples(labels.bool(), visible.bool(), images, sprites, predicted)
+    progress(2, 4)
+    is_seen = find_seen(samples.labels, train.labels)
     if is_seen.all() or not is_seen.any():
         raise DataError(
             f"{train.path} has too few punks: val and test need some label sets that occur in the "
             "training split and some that do not"
         )
-    samples = []
-    for is_selected in (~is_seen, is_seen):
-        rows = is_selected.nonzero()[:, 0]
-        rows = rows[torch.arange(num_samples) % len(rows)]
-        samples.append(_generate_samples(model, classifier, targets.take(rows)))
-        progress(3 + len(samples), 6)
-    unseen, seen = samples
+    unseen, seen = samples.take(~is_seen), samples.take(is_seen)
     result = ConditionalEvaluation(
         version=train.version,
-        skin_tone=config.skin_tone,
         decidable_labels=int(rules.decidable.sum()),
         unseen=unseen.scores(rules),
         seen=seen.scores(rules),
-        labels=recall_per_label(unseen.targets.visible, unseen.predicted),
+        labels=recall_per_label(unseen.visible, unseen.predicted),
     )
+    progress(3, 4)
     if out:
-        num_targets = int((~is_seen).sum())
         with translate_os_errors(out):
             out.mkdir(parents=True, exist_ok=True)
             write_json(out / "metrics.json", result.to_json())
             write_atomic(out / "metrics.md", format_markdown(result).encode())
-            _render_worst(unseen, num_targets).save(out / "conditional_samples.png")
-    progress(6, 6)
+            _render_worst(unseen).save(out / "conditional_samples.png")
+    progress(4, 4)
     return result
 
 
-def measure_type_accuracy(
+def export_with_scores(
     run: Path,
     root: Path,
+    out: Path,
     *,
-    version: str = "latest",
-    device: torch.device | None = None,
-    num_samples: int = NUM_SAMPLES,
+    version: str | None = None,
     progress: Progress = lambda done, total: None,
-) -> float:
-    """Return the fraction of samples that the bundled classifier assigns to the requested type.
+) -> ConditionalEvaluation:
+    """Export a renderer with its scores in config.json; nothing is written if it has none.
 
-    The requested types are those of the test split. This is the score for generators that are
-    conditioned on the type only. Arguments and errors are those of `evaluate_conditional`.
+    By default, the snapshot is the one that the run was trained on. See `evaluate_conditional` for
+    the other arguments and the errors.
     """
-    device = device or torch.device("cpu")
-    test = load_split(root, version, "default", "test")
-    spec = read_dcgan_config(run).options.condition_spec
-    condition = conditions_from_split(spec, test, num_samples)
-    model = load_generator(run, device)
-    sprites, _ = generate_sprites(
-        model, num_samples, 0, progress, condition=condition, keep_raw=False
-    )
-    logits = predict_logits(load_classifier(BUNDLED_CLASSIFIER, device), sprites)
-    predicted = logits_to_labels(logits)[:, : len(TYPES)].int().argmax(dim=1)
-    requested = condition[:, : len(TYPES)].argmax(dim=1)
-    return float((predicted == requested).double().mean())
+    version = version or read_renderer_config(run).data.version
+    with tempfile.TemporaryDirectory() as folder:
+        exported = Path(folder)
+        export_renderer(run, exported)
+        result = evaluate_conditional(exported, root, version=version, progress=progress)
+        scores = result.to_json()
+        del scores["labels"]
+        write_json(exported / "config.json", read_config(exported) | {"scores": scores})
+        with translate_os_errors(out):
+            out.mkdir(parents=True, exist_ok=True)
+            for file in exported.iterdir():
+                write_atomic(out / file.name, file.read_bytes())
+    return result
 
 
 def score_table(result: ConditionalEvaluation) -> list[tuple[str, str, str]]:
@@ -218,14 +216,10 @@ def format_markdown(result: ConditionalEvaluation) -> str:
     """Return the scores, and the recall of each label, as Markdown tables with notes."""
     head, *body = score_table(result)
     lines = [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *body)]
-    if result.skin_tone:
-        skin_tone = "The conditions include the skin tone"
-    else:
-        skin_tone = "Each sprite is compared with the closest of the four skin tones"
     lines += [
         "",
         "Conditions of held-out punks: unseen label sets are those that no training punk has. "
-        f"{skin_tone}. Pixel rules decide {result.decidable_labels} of {len(LABELS)} labels. "
+        f"Pixel rules decide {result.decidable_labels} of {len(LABELS)} labels. "
         f"Snapshot {result.version}.",
         "",
         "| label | samples | recall |",
@@ -267,23 +261,11 @@ def render_conditional_samples(
     return sheet.convert("RGB")
 
 
-def _render_worst(samples: _Samples, num_targets: int) -> Image.Image:
-    """Render the worst samples and some from the middle, with at most one sample per target."""
-    order = torch.argsort(samples.wrong_pixels[:num_targets], descending=True, stable=True)
+def _render_worst(samples: _Samples) -> Image.Image:
+    """Render the worst samples and some from the middle."""
+    order = torch.argsort(samples.wrong_pixels, descending=True, stable=True)
     middle = len(order) // 2
-    rows = torch.cat([order[:SHOWN_SAMPLES], order[middle : middle + SHOWN_SAMPLES]])
-    targets = samples.targets.take(rows)
+    shown = samples.take(torch.cat([order[:SHOWN_SAMPLES], order[middle : middle + SHOWN_SAMPLES]]))
     return render_conditional_samples(
-        targets.labels, detect_skin_tones(targets.images), samples.sprites[rows], targets.images
+        shown.labels, detect_skin_tones(shown.images), shown.sprites, shown.images
     )
-
-
-def _generate_samples(
-    model: AnyGenerator, classifier: Classifier, targets: ConditionalTargets
-) -> _Samples:
-    sprites, _ = generate_sprites(
-        model, len(targets.labels), 0, condition=targets.condition, keep_raw=False
-    )
-    differing = (sprites[:, None] != targets.variants).flatten(2).sum(dim=2)
-    predicted = logits_to_labels(predict_logits(classifier, sprites)).bool()
-    return _Samples(targets, sprites, differing.amin(dim=1), predicted)

@@ -1,9 +1,9 @@
-"""Generated training examples for a classifier, labeled by their conditions.
+"""Rendered training examples for a classifier, labeled by their conditions.
 
-Type, accessories and skin tone determine a punk. A generator would therefore only reproduce
-training punks from their own labels. Instead it receives label sets that no training punk has: a
-training punk with one more accessory, where rare accessories are as frequent as common ones, or
-with another type.
+Type, accessories and skin tone determine a punk, so a renderer would only reproduce training punks
+from their own labels. Instead it receives label sets that no training punk has: a training punk
+with one more accessory, where rare accessories are as frequent as common ones, or with another
+type.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from punkdata.errors import UsageError
 from punkdata.trait_rules import (
     ACCESSORY_KINDS,
     ACCESSORY_SLOTS,
@@ -26,11 +25,8 @@ from punkmodels.classifier.config import ClassifierConfig
 from punkmodels.data.skin_tones import SKIN_TONE_COLORS
 from punkmodels.data.splits import SplitTensors
 from punkmodels.data.synthetic_examples import Examples
-from punkmodels.gan.conditioning import ConditionSpec
-from punkmodels.gan.config import load_generator, read_dcgan_config
-from punkmodels.gan.generate import generate_sprites
-from punkmodels.gan.label_conditions import has_skin_tone
-from punkmodels.gan.mlp import AnyGenerator
+from punkmodels.renderer.conditions import conditions_from_labels
+from punkmodels.renderer.pretrained import load_renderer
 
 MAX_ATTEMPTS = 50
 """Maximum number of attempts to find a label set that is not in the training data."""
@@ -39,11 +35,8 @@ MAX_ATTEMPTS = 50
 def examples_from_config(
     config: ClassifierConfig, train: SplitTensors, device: torch.device
 ) -> Examples:
-    """Generate the additional examples that the options of a classifier request.
-
-    See `generate_labeled_examples` for the arguments, the result and the errors.
-    """
-    return generate_labeled_examples(
+    """Render the additional examples that the options of a classifier request."""
+    return render_labeled_examples(
         Path(config.augment_with or ""),
         train,
         round(len(train) * config.augment_fraction),
@@ -53,8 +46,8 @@ def examples_from_config(
     )
 
 
-def generate_labeled_examples(
-    generator: Path,
+def render_labeled_examples(
+    renderer: Path,
     train: SplitTensors,
     count: int,
     seed: int,
@@ -62,63 +55,39 @@ def generate_labeled_examples(
     *,
     visible_only: bool,
 ) -> Examples:
-    """Generate examples with label sets that no training punk has.
+    """Render examples with label sets that no punk of `train` has.
 
-    Args:
-        generator: A run, or exported weights, of a generator that is conditioned on labels.
-        train: Training data of the classifier.
-        count: Number of examples.
-        seed: Random seed of labels, skin tones and noise.
-        device: Device of the generator.
-        visible_only: Remove labels that change no pixel, which is the case if the generator
-            returns the same sprite without the label.
-
-    Returns:
-        Sprites as palette indices, uint8 (count, 24, 24), and their labels, float32 (count, 92).
-
-    Raises:
-        UsageError: The generator is not conditioned on labels.
-        DataError: The run is damaged.
+    Returns sprites as palette indices, uint8 (count, 24, 24), and their labels, float32
+    (count, 92). `renderer` is a run or exported weights. With `visible_only`, labels are removed if
+    the renderer returns the same sprite without them. Raises DataError if the run is damaged or no
+    renderer.
     """
-    config = read_dcgan_config(generator).options
-    if config.conditional != "labels":
-        raise UsageError(
-            "the generator of --augment-with is not conditioned on accessories",
-            hint="use bundled-conditional, or train a generator with: punkmodels train dcgan "
-            "--conditional labels --skin-tone",
-        )
-    model, spec = load_generator(generator, device), config.condition_spec
+    model = load_renderer(renderer, device)
     labels = torch.from_numpy(sample_new_label_sets(train.labels, count, seed))
-    rng = torch.Generator().manual_seed(seed)
-    skin_tones = torch.randint(1, len(SKIN_TONE_COLORS) + 1, (count,), generator=rng)
-    skin_tones *= has_skin_tone(labels)
-    images = _generate(model, spec, labels, skin_tones, seed)
-    visible = labels.clone()
+    random = torch.Generator().manual_seed(seed)
+    skin_tones = torch.randint(1, len(SKIN_TONE_COLORS) + 1, (count,), generator=random)
+
+    def render(labels: torch.Tensor) -> torch.Tensor:
+        images: torch.Tensor = model(conditions_from_labels(labels, skin_tones).to(device))
+        return images.cpu()
+
+    images, visible = render(labels), labels.clone()
     if visible_only:
         accessories = labels.clone()
         accessories[:, : len(TYPES)] = False
         # Remove the n-th accessory of all punks at the same time, for each n.
         for n in range(int(accessories.sum(dim=1).max())):
             is_nth = accessories & (accessories.cumsum(dim=1) == n + 1)
-            without = _generate(model, spec, labels & ~is_nth, skin_tones, seed)
-            is_unchanged = (without == images).flatten(1).all(dim=1)
+            is_unchanged = (render(labels & ~is_nth) == images).flatten(1).all(dim=1)
             visible &= ~(is_nth & is_unchanged[:, None])
     return images, visible.float()
 
 
 def sample_new_label_sets(labels: torch.Tensor, count: int, seed: int) -> NDArray[np.bool_]:
-    """Return random label sets that no training punk has.
+    """Return random label sets, bool (count, 92), that are not in the training labels (N, 92).
 
     If `MAX_ATTEMPTS` attempts find none, the last attempt is returned: a label set of the training
     data, or one with too many accessories.
-
-    Args:
-        labels: Labels of the training data, (N, 92).
-        count: Number of label sets.
-        seed: Random seed.
-
-    Returns:
-        bool (count, 92)
     """
     rng = np.random.default_rng(seed)
     rows = labels.bool().numpy()
@@ -136,7 +105,7 @@ def sample_new_label_sets(labels: torch.Tensor, count: int, seed: int) -> NDArra
                 label_set[:num_types] = np.arange(num_types) == label
             else:
                 # Add the accessory to a type that has it in the training data, because the
-                # generator does not know what it looks like on other types.
+                # renderer does not know what it looks like on other types.
                 punk_type = int(rows[rng.choice(rows_with[label]), :num_types].argmax())
                 label_set[:] = rows[rng.choice(rows_with[punk_type])]
                 label_set[same_slot[label]] = False
@@ -145,18 +114,6 @@ def sample_new_label_sets(labels: torch.Tensor, count: int, seed: int) -> NDArra
             if is_new and label_set[num_types:].sum() <= MAX_ACCESSORIES:
                 break
     return result
-
-
-def _generate(
-    model: AnyGenerator,
-    spec: ConditionSpec,
-    labels: torch.Tensor,
-    skin_tones: torch.Tensor,
-    seed: int,
-) -> torch.Tensor:
-    """Return sprites for labels and skin tones, uint8 (N, 24, 24)."""
-    condition = spec.encode(labels, skin_tones)
-    return generate_sprites(model, len(labels), seed, condition=condition, keep_raw=False)[0]
 
 
 def _label_mask(names: frozenset[str] | tuple[str, ...]) -> NDArray[np.bool_]:

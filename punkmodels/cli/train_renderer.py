@@ -1,0 +1,85 @@
+"""The command `punkmodels train renderer`."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from punkdata.cli import console
+from punkdata.cli.options import ROOT, Json, Root, Version
+from punkdata.cli.progress import progress_bar
+from punkdata.errors import UsageError
+from punkmodels.cli.options import (
+    LoggerOption,
+    Resume,
+    Runs,
+    Seed,
+    Set,
+    check_resume_options,
+    handle_interrupt,
+    parse_set,
+)
+from punkmodels.renderer.config import Preset, make_config
+from punkmodels.training.run_dir import DEFAULT_RUNS, find_run, read_config
+
+EXAMPLES = (
+    "Example: punkmodels train renderer --seed 1 --set l1_weight=0\n\n"
+    "Resume a stopped run: punkmodels train renderer --resume latest"
+)
+
+
+def train_renderer(
+    context: typer.Context,
+    root: Root = ROOT,
+    version: Version = "latest",
+    runs: Runs = DEFAULT_RUNS,
+    preset: Annotated[
+        Preset, typer.Option(help="quick: one or two minutes on one core. best: about five.")
+    ] = "quick",
+    total_images: Annotated[
+        int | None,
+        typer.Option(
+            help="Total number of real punks to train on, with repetitions. (default: depends on "
+            "--preset)",
+        ),
+    ] = None,
+    seed: Seed = None,
+    assignments: Set = None,
+    threads: Annotated[int, typer.Option(min=1, help="Number of CPU threads.")] = 1,
+    resume: Resume = None,
+    logger: LoggerOption = None,
+    as_json: Json = False,
+) -> None:
+    """Train a renderer, which draws a punk from its type, accessories and skin tone."""
+    if resume:
+        check_resume_options(context)
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # torchrun sets it.
+        raise UsageError("a renderer is trained in one process", hint="start it without torchrun")
+    named = {"total_images": total_images, "seed": seed}
+    given = {key: value for key, value in named.items() if value is not None}
+    config = make_config(preset, **given, **parse_set(assignments, {"preset", *named}))
+    resumed = find_run(runs, resume, tasks=("renderer",)) if resume else None
+    from punkmodels.renderer import train as training
+
+    with (
+        handle_interrupt("renderer", root, runs, resumed),
+        progress_bar("training", "images") as progress,
+    ):
+        run = training.train_renderer(
+            root,
+            runs,
+            config,
+            version=version,
+            threads=threads,
+            resume=resumed,
+            logger=logger,
+            progress=progress,
+            log=console.say,
+        )
+    if as_json:
+        console.emit_json({"run": str(run), "config": read_config(run)["options"]})
+        return
+    console.emit(str(run))
+    console.say(f"next: punkmodels generate --model {run} --type Ape, or punkmodels evaluate {run}")

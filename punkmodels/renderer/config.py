@@ -1,0 +1,57 @@
+"""Training options of a renderer, and their presets."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from punkmodels.training.config import Count, Fraction, TrainingConfig, validate_config
+
+Preset = Literal["quick", "best"]
+
+
+class RendererConfig(TrainingConfig):
+    """Training options of a renderer; the defaults are those of the preset `quick`."""
+
+    preset: Preset = "quick"
+    """Preset whose defaults are used."""
+    total_images: Annotated[int, Field(ge=1, le=10**10)] = 100_000
+    """Total number of real punks to train on, with repetitions."""
+    batch_size: Count = 32
+    """Number of punks in a batch."""
+    lr: Annotated[float, Field(gt=0, le=1)] = 0.01
+    """Initial learning rate."""
+    final_lr_fraction: Fraction = 0.1
+    """Final learning rate as a fraction of the initial one, at the end of a cosine schedule."""
+    l1_weight: Annotated[float, Field(ge=0)] = 1e-5
+    """Weight of the L1 penalty on the logits of the conditions, which keeps an accessory from
+    affecting pixels that it does not change."""
+    class_balance: Fraction = 0.5
+    """Share of label-balanced sampling; 0 samples all punks equally often."""
+    invisible_label_dropout: Fraction = 0.5
+    """Probability that an invisible label is left out of a condition; the renderer learns from the
+    others that such labels have no effect."""
+    ema_half_life: Annotated[float, Field(gt=0, le=1)] = 0.05
+    """Half-life of the exponential moving average of the weights, as a fraction of the images seen
+    so far."""
+    seed: int = 0
+    """Random seed."""
+
+    @property
+    def num_steps(self) -> int:
+        """Number of optimizer steps of the whole training."""
+        return math.ceil(self.total_images / self.batch_size)
+
+
+PRESETS: dict[Preset, dict[str, Any]] = {"quick": {}, "best": {"total_images": 300_000}}
+"""Options of each preset that differ from `RendererConfig`."""
+
+
+def make_config(preset: Preset = "quick", **overrides: Any) -> RendererConfig:
+    """Return the options of a preset, overridden by others.
+
+    Raises UsageError if an option does not exist or a value is not allowed.
+    """
+    return validate_config(RendererConfig, {"preset": preset, **PRESETS[preset], **overrides})

@@ -1,0 +1,102 @@
+"""The renderer: an additive model of the color of each pixel, and its condition vector.
+
+Type, accessories and skin tone determine every pixel of a punk. At each position, the renderer
+chooses among the colors that occur there in training, and each active condition adds to their
+logits. Where accessories overlap, the topmost one must win. A sum of logits expresses this if
+higher accessories have larger ones, so one learned z-order per condition bounds its logits at all
+positions: an order that is learned where two accessories overlap also holds where they never
+overlapped in training.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from punkdata.images.sprite import SIDE_PX
+from punkdata.traits import ACCESSORIES, TYPES
+from punkmodels.data.skin_tones import SKIN_TONE_COLORS
+
+CONDITION_DIM = len(TYPES) + 2 * len(ACCESSORIES) + len(SKIN_TONE_COLORS)
+INITIAL_MAX_LOGIT = 10.0
+"""Initial bound of the contribution of one condition to the logit of a color, in nats."""
+BATCH_SIZE = 500
+"""Sprites that `forward` renders at a time; each needs about 100 kB."""
+
+
+def encode_condition(labels: torch.Tensor, skin_tones: torch.Tensor) -> torch.Tensor:
+    """Return condition vectors, float32 (N, 183).
+
+    The entries are the 5 types, the 87 accessories, the same 87 accessories again for Female punks
+    only, whose accessories have other sprites and another z-order, and the 4 skin tones. `labels`
+    is (N, 92), 0 or 1; `skin_tones` is int64 (N,), 1 to 4, or 0 for punks without one.
+    """
+    labels = labels.float()
+    female_accessories = labels[:, len(TYPES) :] * labels[:, TYPES.index("Female"), None]
+    tones = torch.arange(1, len(SKIN_TONE_COLORS) + 1, device=skin_tones.device)
+    return torch.cat([labels, female_accessories, (skin_tones[:, None] == tones).float()], dim=1)
+
+
+class Renderer(nn.Module):
+    """Maps conditions, float32 (N, 183), to sprites as palette indices, uint8 (N, 24, 24).
+
+    Args:
+        counts: int64 (576, 222), how often each color occurs at each position in training, see
+            `color_counts`. The biases start at the logarithms of these frequencies.
+    """
+
+    occurs: torch.Tensor
+    """Whether a color occurs at a position in training, bool (576, 222)."""
+    colors: torch.Tensor
+    """Palette indices of the colors that occur at each position, int64 (576, C), padded."""
+    valid: torch.Tensor
+    """Whether an entry of `colors` is not padding, bool (576, C)."""
+    pairs: torch.Tensor
+    """Row of `weight` for each entry of `colors`, int64 (576, C)."""
+
+    def __init__(self, counts: torch.Tensor) -> None:
+        super().__init__()
+        occurs = counts > 0
+        colors = occurs.byte().argsort(dim=1, descending=True, stable=True)
+        colors = colors[:, : int(occurs.sum(dim=1).max())]
+        valid = occurs.gather(1, colors)
+        pairs = (valid.flatten().cumsum(0) - 1).view_as(valid)
+        self.register_buffer("occurs", occurs)
+        self.register_buffer("colors", colors, persistent=False)
+        self.register_buffer("valid", valid, persistent=False)
+        self.register_buffer("pairs", pairs, persistent=False)
+        frequencies = counts / counts.sum(dim=1, keepdim=True)
+        self.bias = nn.Parameter(frequencies[occurs].log()[:, None])
+        self.weight = nn.Parameter(torch.zeros(len(self.bias), CONDITION_DIM))
+        self.z_order = nn.Parameter(torch.zeros(CONDITION_DIM))
+
+    @torch.no_grad()
+    def forward(self, condition: torch.Tensor) -> torch.Tensor:
+        sprites = []
+        for batch in torch.split(condition, BATCH_SIZE):
+            most_likely = self.logits(batch).argmax(dim=2)
+            sprites.append(self.colors.gather(1, most_likely).T.to(torch.uint8))
+        return torch.cat(sprites).view(-1, SIDE_PX, SIDE_PX)
+
+    def logits(self, condition: torch.Tensor) -> torch.Tensor:
+        """Return the logits of `colors`, float32 (576, N, C); -inf for padding."""
+        pair_logits = self.bias + self.condition_logits() @ condition.mT
+        logits = F.embedding(self.pairs, pair_logits).mT
+        return logits.masked_fill(~self.valid[:, None], -torch.inf)
+
+    def condition_logits(self) -> torch.Tensor:
+        """Return what each condition adds to the logit of each pair, float32 (pairs, 183)."""
+        return self.weight.tanh() * (INITIAL_MAX_LOGIT * self.z_order.exp())
+
+    def nll(self, condition: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+        """Return the negative log-likelihood of sprites, summed over pixels, float32 (N,) in nats.
+
+        `images` are palette indices, uint8 (N, 24, 24); each color must occur at its position.
+        """
+        entries = self.occurs.cumsum(dim=1) - 1
+        targets = entries.gather(1, images.flatten(1).long().T)
+        losses = F.cross_entropy(
+            self.logits(condition).flatten(0, 1), targets.flatten(), reduction="none"
+        )
+        return losses.view_as(targets).sum(dim=0)

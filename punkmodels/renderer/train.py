@@ -1,0 +1,224 @@
+"""Training of a renderer on the training split of a snapshot.
+
+The model is small, so one process on a CPU is enough. All random numbers come from one generator
+whose state is part of the checkpoint: with the same number of threads, a resumed run ends with the
+weights of an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from punkdata.errors import DataError
+from punkdata.progress import Progress
+from punkmodels.data.palette import color_counts
+from punkmodels.data.skin_tones import detect_skin_tones
+from punkmodels.data.splits import SplitTensors, load_split, sampling_weights
+from punkmodels.renderer.conditions import conditions_from_labels
+from punkmodels.renderer.config import RendererConfig
+from punkmodels.renderer.network import Renderer, encode_condition
+from punkmodels.renderer.pretrained import read_renderer_config
+from punkmodels.training.checkpoint import (
+    has_checkpoint,
+    load_optimizer,
+    restore_checkpoint,
+    save_checkpoint,
+)
+from punkmodels.training.loggers import check_logger, open_logger
+from punkmodels.training.pretrained import check_resumable, describe_run
+from punkmodels.training.run_dir import append_metrics, create_run, lock_run, write_json
+
+NUM_EVALUATIONS = 20
+"""Maximum number of evaluations during a training, each followed by a checkpoint."""
+
+
+@dataclass
+class TrainState:
+    """Networks, optimizer, random generator and step: what a checkpoint contains."""
+
+    model: Renderer
+    ema: Renderer
+    """Renderer with the exponential moving average of the weights."""
+    optimizer: torch.optim.Optimizer
+    random: torch.Generator
+    step: int = 0
+
+    @classmethod
+    def create(cls, config: RendererConfig, model: Renderer) -> TrainState:
+        """Return the state before the first step."""
+        ema = copy.deepcopy(model).requires_grad_(False)
+        optimizer = torch.optim.Adam(model.parameters(), config.lr, betas=(0.9, 0.99), fused=True)
+        return cls(model, ema, optimizer, torch.Generator().manual_seed(config.seed))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "model": self.model.state_dict(),
+            "ema": self.ema.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "random": self.random.get_state(),
+            "step": self.step,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        self.ema.load_state_dict(state["ema"])
+        load_optimizer(self.optimizer, state["optimizer"])
+        self.random.set_state(state["random"])
+        self.step = state["step"]
+
+
+class BatchSampler:
+    """Sampler of punks of a split, with replacement."""
+
+    def __init__(self, split: SplitTensors, config: RendererConfig) -> None:
+        self.split, self.config = split, config
+        self.skin_tones = detect_skin_tones(split.images)
+        self.weights = sampling_weights(split.visible, config.class_balance)
+
+    def sample(self, random: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return conditions, from which invisible labels are removed at random, and sprites."""
+        size = self.config.batch_size
+        rows = torch.multinomial(self.weights, size, replacement=True, generator=random)
+        labels, visible = self.split.labels[rows], self.split.visible[rows]
+        is_removed = (
+            torch.rand(labels.shape, generator=random) < self.config.invisible_label_dropout
+        )
+        labels = torch.where(is_removed, visible, labels)
+        return encode_condition(labels, self.skin_tones[rows]), self.split.images[rows]
+
+
+def training_step(
+    state: TrainState, condition: torch.Tensor, images: torch.Tensor, config: RendererConfig
+) -> torch.Tensor:
+    """Take an optimizer step, update the moving average, and return the loss in nats per punk."""
+    for group in state.optimizer.param_groups:
+        group["lr"] = learning_rate(state.step, config)
+    nll = state.model.nll(condition, images).mean()
+    loss = nll + config.l1_weight * state.model.condition_logits().abs().sum()
+    state.optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
+    state.optimizer.step()
+    state.step += 1
+    decay = 0.5 ** (1 / (config.ema_half_life * state.step))
+    with torch.no_grad():
+        for average, current in zip(state.ema.parameters(), state.model.parameters(), strict=True):
+            average.lerp_(current, 1 - decay)
+    return nll.detach()
+
+
+def learning_rate(step: int, config: RendererConfig) -> float:
+    """Return the learning rate of a step, which falls along a cosine."""
+    remaining = (1 + math.cos(math.pi * step / config.num_steps)) / 2
+    return config.lr * (config.final_lr_fraction + (1 - config.final_lr_fraction) * remaining)
+
+
+def count_wrong_pixels(model: Renderer, split: SplitTensors) -> torch.Tensor:
+    """Render all punks of a split, and return how many pixels of each differ, int64 (N,)."""
+    rendered: torch.Tensor = model(
+        conditions_from_labels(split.labels, detect_skin_tones(split.images))
+    )
+    return (rendered != split.images).flatten(1).sum(dim=1)
+
+
+def find_seen(labels: torch.Tensor, train_labels: torch.Tensor) -> torch.Tensor:
+    """Return which label sets (N, 92) some training punk has, bool (N,)."""
+    train_sets = {row.tobytes() for row in train_labels.bool().numpy()}
+    return torch.tensor([row.tobytes() in train_sets for row in labels.bool().numpy()])
+
+
+def train_renderer(
+    root: Path,
+    runs: Path,
+    config: RendererConfig,
+    *,
+    version: str = "latest",
+    threads: int = 1,
+    resume: Path | None = None,
+    logger: str | None = None,
+    progress: Progress = lambda done, total, note="": None,
+    log: Callable[[str], None] = lambda text: None,
+) -> Path:
+    """Train a renderer on a snapshot, and return its run folder.
+
+    A run that is resumed keeps its options, snapshot and threads. `logger` is that of
+    `open_logger`; `log` is called with lines for the user. Raises UsageError or DataError if the
+    snapshot does not exist, or the run is damaged or was trained on other data.
+    """
+    check_logger(logger)
+    saved = None
+    if resume:
+        check_resumable(resume)
+        saved = read_renderer_config(resume)
+        config, version, threads = saved.options, saved.data.version, saved.device.threads
+    train, val = (load_split(root, version, "default", name) for name in ("train", "val"))
+    if len(train) < 2:
+        raise DataError(f"the snapshot in {root} has no punks to train on")
+    if saved and saved.data.labels_hash != train.labels_hash:
+        raise DataError(
+            f"the labels of the snapshot in {root} are not those that {resume} was trained on",
+            hint="select the original data with --root",
+        )
+    torch.set_num_threads(threads)
+
+    # Create the run folder, or restore the last checkpoint.
+    state = TrainState.create(config, Renderer(color_counts(train.images)))
+    if resume and has_checkpoint(resume):
+        restore_checkpoint(resume, state)
+    run = resume or create_run(runs, f"renderer-{config.preset}")
+    if not resume:
+        options, cpu = config.model_dump(), torch.device("cpu")
+        about = describe_run("renderer", options, train.data_config, cpu, "CPU", use_bf16=False)
+        write_json(run / "config.json", about)
+    if state.step == config.num_steps:
+        log(f"{run} is already finished")
+    else:
+        log(f"{run}: {config.total_images:,} images of {len(train):,} punks of {train.version}")
+        _take_steps(run, state, train, val, config, logger, progress)
+    return run
+
+
+def _take_steps(
+    run: Path,
+    state: TrainState,
+    train: SplitTensors,
+    val: SplitTensors,
+    config: RendererConfig,
+    logger: str | None,
+    progress: Progress,
+) -> None:
+    """Take all remaining steps; evaluate, log and write a checkpoint at regular intervals."""
+    sampler, is_unseen = BatchSampler(train, config), ~find_seen(val.labels, train.labels)
+    interval = math.ceil(config.num_steps / NUM_EVALUATIONS)
+    losses, note, start_s = [], "", time.perf_counter()
+    with (
+        lock_run(run, state.step // interval, is_main=True),
+        open_logger(run, logger) as log_metrics,
+    ):
+        while state.step < config.num_steps:
+            losses.append(training_step(state, *sampler.sample(state.random), config))
+            images_seen = min(config.total_images, state.step * config.batch_size)
+            progress(images_seen, config.total_images, note)
+            if state.step % interval and state.step < config.num_steps:
+                continue
+            is_exact = count_wrong_pixels(state.ema, val) == 0
+            line = {
+                "step": state.step,
+                "images_seen": images_seen,
+                "nll": torch.stack(losses).mean().item(),
+                "val_pixel_exact_match": is_exact.double().mean().item(),
+                "val_pixel_exact_match_unseen": is_exact[is_unseen].double().mean().item(),
+                "images_per_s": len(losses) * config.batch_size / (time.perf_counter() - start_s),
+            }
+            append_metrics(run, line)
+            log_metrics(line)
+            save_checkpoint(run, state.state_dict())
+            note = f"val pixel-exact match {line['val_pixel_exact_match']:.3f}"
+            losses, start_s = [], time.perf_counter()
