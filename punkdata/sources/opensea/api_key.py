@@ -17,11 +17,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
+from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from punkdata.errors import DataError, UsageError
 from punkdata.files import translate_os_errors, utc_now
-from punkdata.sources.opensea.schemas import InstantKey, UtcTime
+from punkdata.sources.opensea.schemas import InstantKey
 
 API_KEY_VARIABLE = "OPENSEA_API_KEY"  # pragma: allowlist secret
 """Name of the environment variable that holds the key."""
@@ -47,13 +47,7 @@ class ApiKey:
         return self.expires_within(timedelta(0))
 
 
-class _StoredKey(BaseModel):
-    api_key: SecretStr
-    expires_at: UtcTime = None
-    read_limit: str | None = None
-
-
-_StoredKeys = TypeAdapter(dict[str, _StoredKey])
+_StoredKeys = TypeAdapter(dict[str, InstantKey])
 """Content of the key file: a mapping from base URL to key."""
 
 
@@ -94,18 +88,14 @@ def store_key(config_dir: Path, base_url: str, created: InstantKey) -> ApiKey:
     is malformed or the file with the stored keys is damaged.
     """
     path = key_path(config_dir)
-    stored = _StoredKey(
-        api_key=created.api_key,
-        expires_at=created.expires_at,
-        read_limit=created.rate_limits.read if created.rate_limits else None,
-    )
     try:
-        key = _to_api_key(stored, path)
+        key = _to_api_key(created, path)
     except UsageError as error:
         raise DataError(error.message) from None
+    keys = _read_stored_keys(path) | {base_url: created}
     plain = {
-        url: key.model_dump(mode="json") | {"api_key": key.api_key.get_secret_value()}
-        for url, key in (_read_stored_keys(path) | {base_url: stored}).items()
+        url: stored.model_dump(mode="json") | {"api_key": stored.api_key.get_secret_value()}
+        for url, stored in keys.items()
     }
     with translate_os_errors(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -127,7 +117,7 @@ def _check_format(text: str, where: str) -> SecretStr:
     return SecretStr(text)
 
 
-def _read_stored_keys(path: Path) -> dict[str, _StoredKey]:
+def _read_stored_keys(path: Path) -> dict[str, InstantKey]:
     try:
         return _StoredKeys.validate_json(path.read_bytes())
     except FileNotFoundError:
@@ -140,7 +130,7 @@ def _read_stored_keys(path: Path) -> dict[str, _StoredKey]:
         ) from None
 
 
-def _to_api_key(stored: _StoredKey, path: Path) -> ApiKey:
+def _to_api_key(stored: InstantKey, path: Path) -> ApiKey:
     secret = _check_format(stored.api_key.get_secret_value(), str(path))
     origin = f"the instant key stored in {path}"
     return ApiKey(secret, origin, stored.expires_at, stored.read_limit)

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from punkdata.errors import DataError, UsageError
 from punkdata.sources.opensea.api_key import RENEWAL_MARGIN, find_key, key_path, store_key
-from punkdata.sources.opensea.schemas import InstantKey, KeyLimits
+from punkdata.sources.opensea.schemas import InstantKey
 
 BASE_URL = "https://api.test"
 OTHER_URL = "https://api.other"
@@ -20,9 +20,7 @@ SECRET = "s3cret-key-0123456789"  # pragma: allowlist secret
 def instant_key(hours: float = 100.0, secret: str = SECRET) -> InstantKey:
     """Return a key that expires in `hours` hours."""
     expires_at = datetime.now(UTC) + timedelta(hours=hours)
-    return InstantKey(
-        api_key=SecretStr(secret), expires_at=expires_at, rate_limits=KeyLimits(read="600/h")
-    )
+    return InstantKey(api_key=SecretStr(secret), expires_at=expires_at, read_limit="600/h")
 
 
 def test_key_precedence_is_environment_then_file_then_store(tmp_path: Path) -> None:

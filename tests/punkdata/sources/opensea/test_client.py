@@ -119,8 +119,7 @@ def test_instant_key_has_a_rate_limit_and_is_not_shown(server: OpenSeaServer) ->
     assert created.api_key.get_secret_value() == KEY
     assert KEY not in repr(created)
     assert created.expires_at is not None
-    assert created.rate_limits is not None
-    assert created.rate_limits.read == "600/h"
+    assert created.read_limit == "600/h"
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
