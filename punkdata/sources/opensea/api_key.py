@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -25,26 +25,19 @@ from punkdata.sources.opensea.schemas import InstantKey
 
 API_KEY_VARIABLE = "OPENSEA_API_KEY"  # pragma: allowlist secret
 """Name of the environment variable that holds the key."""
-RENEWAL_MARGIN = timedelta(hours=2)
-"""Remaining lifetime below which a stored key is renewed, so that it outlasts a fetch."""
 
 
 @dataclass(frozen=True)
 class ApiKey:
-    """An API key, where it comes from, and its expiry date (UTC) and rate limit, if known."""
+    """An API key, where it comes from, and its expiry date, if that is known."""
 
     secret: SecretStr
     origin: str
     expires_at: datetime | None = None
-    read_limit: str | None = None
-    """Rate limit for reading, for example "600/h"."""
-
-    def expires_within(self, margin: timedelta) -> bool:
-        return self.expires_at is not None and self.expires_at <= utc_now() + margin
 
     @property
     def is_expired(self) -> bool:
-        return self.expires_within(timedelta(0))
+        return self.expires_at is not None and self.expires_at <= utc_now()
 
 
 _StoredKeys = TypeAdapter(dict[str, InstantKey])
@@ -132,5 +125,4 @@ def _read_stored_keys(path: Path) -> dict[str, InstantKey]:
 
 def _to_api_key(stored: InstantKey, path: Path) -> ApiKey:
     secret = _check_format(stored.api_key.get_secret_value(), str(path))
-    origin = f"the instant key stored in {path}"
-    return ApiKey(secret, origin, stored.expires_at, stored.read_limit)
+    return ApiKey(secret, f"the instant key stored in {path}", stored.expires_at)

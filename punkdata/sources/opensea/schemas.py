@@ -7,14 +7,12 @@ equivalent. Addresses and hashes are converted to lower case.
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
 from pydantic import (
     AfterValidator,
-    AliasChoices,
     AliasPath,
     BaseModel,
     BeforeValidator,
@@ -47,14 +45,8 @@ def _to_exact_int(value: Any) -> Any:
     return value
 
 
-def _to_utc(moment: datetime | None) -> datetime | None:
-    """Convert a time to UTC, which is also assumed if its time zone is not given."""
-    if moment is None:
-        return None
-    try:
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except OverflowError:  # The date is outside the range of datetime.
-        return None
+def _assume_utc(time: datetime | None) -> datetime | None:
+    return time.replace(tzinfo=UTC) if time and time.tzinfo is None else time
 
 
 def _at(path: str) -> Any:
@@ -161,12 +153,7 @@ class InstantKey(BaseModel):
     """A new API key, as the server sends it and as it is stored."""
 
     api_key: SecretStr
-    expires_at: Annotated[datetime | None, AfterValidator(_to_utc), _Blank] = None
-    read_limit: _Text = Field(
-        default=None,
-        validation_alias=AliasChoices("read_limit", AliasPath("rate_limits", "read")),
-    )
-    """Rate limit for reading, for example "600/h"."""
+    expires_at: Annotated[datetime | None, AfterValidator(_assume_utc), _Blank] = None
 
 
 def parse_body(model: type[M], endpoint: str, body: bytes) -> M:
@@ -185,19 +172,9 @@ def parse_body(model: type[M], endpoint: str, body: bytes) -> M:
 
 
 def describe_error_body(body: bytes) -> str:
-    """Return ": " and the message of an error body, or "" if there is none.
-
-    Understands {"errors": [...]}, {"detail": ...} and plain text. HTML is left out.
-    """
-    try:
-        data = json.loads(body)
-        found = (data.get("errors") or data.get("detail")) if isinstance(data, dict) else data
-        text = ", ".join(map(str, found)) if isinstance(found, list) else str(found or "")
-    except (ValueError, RecursionError):
-        text = body[:200].decode("utf-8", "replace")
-        text = "" if "<" in text else text
-    text = _to_one_line(text, 120)
-    return f": {text}" if text else ""
+    """Return ": " and the beginning of an error body, or "" if it is empty or an HTML page."""
+    text = _to_one_line(body[:200].decode("utf-8", "replace"), 120)
+    return f": {text}" if text and "<" not in text else ""
 
 
 def _to_one_line(text: str, max_length: int) -> str:
