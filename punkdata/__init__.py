@@ -3,7 +3,7 @@
 >>> from punkdata import PunkDataset
 >>> train = PunkDataset("data", split="train")
 
-The names in `__all__` are the public Python API. Some are imported on first use, because torch
+The names in `__all__` are the public Python API. Most are imported on first use, because torch
 and pyarrow take seconds to load.
 """
 
@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from punkdata._version import __version__
 from punkdata.errors import PunkError
-from punkdata.traits import ACCESSORIES, LABELS, TYPES
 
 if TYPE_CHECKING:
     from punkdata.dataset import PunkDataset
     from punkdata.images.decode import decode_image
     from punkdata.snapshots.reader import open_snapshot
+    from punkdata.traits import ACCESSORIES, LABELS, TYPES
 
 # pyarrow reads this variable when it is imported. Unlike its default allocator (mimalloc), the
 # system's allocator returns the memory in which a Parquet file was decompressed, which is nearly
@@ -39,6 +39,9 @@ __all__ = [
 ]
 
 _MODULES = {
+    "ACCESSORIES": "punkdata.traits",
+    "LABELS": "punkdata.traits",
+    "TYPES": "punkdata.traits",
     "PunkDataset": "punkdata.dataset",
     "decode_image": "punkdata.images.decode",
     "open_snapshot": "punkdata.snapshots.reader",
