@@ -69,7 +69,7 @@ def test_refused_key_is_not_shown(server: OpenSeaServer) -> None:
     ("body", "detail"),
     [
         (b'{"errors": ["bad", "worse"]}', ': {"errors": ["bad", "worse"]}'),
-        (b"in plain words\r\n\x1b[31m", ": in plain words"),
+        (b"in plain words\r\n\x1b[31m", ": in plain words [31m"),
         (b"<html><b>Oops</b></html>", ""),
         (b"[" * 100_000, f": {'[' * 120}"),
         (b"", ""),
