@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageColor
+from PIL import Image, ImageColor, ImageDraw
 
 from punkdata.errors import ImageError
 from punkdata.images.palette import PALETTE, palette_indices
-from punkdata.images.sprite import BACKGROUND_COLOR
+from punkdata.images.sprite import BACKGROUND_COLOR, Sprite
 
 KNOWN_BACKGROUNDS = (
     ImageColor.getrgb(BACKGROUND_COLOR),
@@ -16,9 +16,10 @@ KNOWN_BACKGROUNDS = (
     (0x8E, 0x6F, 0xB6),
 )
 """RGB background colors that Larva Labs uses for punks not for sale, for sale, and with a bid."""
+CORNERS = [0, 0, -1, -1], [0, -1, 0, -1]
+"""Index of the four corner pixels, in which every punk is transparent."""
 
 _USE_TRANSPARENCY = "save it with a transparent background"
-_WHITE = (255, 255, 255)
 _IS_HALF_TRANSPARENT = PALETTE[:, 3] == 128
 _PALETTE_RGB = PALETTE[:, :3].astype(np.float64)
 
@@ -31,48 +32,33 @@ def corners_differ_error() -> ImageError:
     )
 
 
-def remove_background(opaque: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], str]:
-    """Return the sprite without its plain background, and the background color as "#rrggbb".
+def remove_background(opaque: Sprite) -> tuple[Sprite, str]:
+    """Return an opaque sprite without its plain background, and the background as "#rrggbb".
 
-    The corners of every punk are transparent, so they show the background color. A half
-    transparent pixel shows a mixture of its color and the background; it is restored if only one
-    color of the palette can have produced the mixture.
-
-    Args:
-        opaque: uint8 (24, 24, 4), with alpha 255 everywhere.
-
-    Raises:
-        ImageError: The corners differ, or the sprite cannot be separated from the background
-            with certainty.
+    A half-transparent pixel shows a mixture of its color and the background. It is restored if
+    only one color of the palette can have produced the mixture; otherwise the image is refused.
     """
-    corners = opaque[[0, 0, -1, -1], [0, -1, 0, -1]]
-    if (corners != corners[0]).any():
+    background = opaque[0, 0]
+    if (opaque[CORNERS] != background).any():
         raise corners_differ_error()
-    background = corners[0]
     name = "#" + bytes(background[:3]).hex()
     is_background = (opaque == background).all(-1)
     if (background == PALETTE).all(-1).any():
         check_background_color(background, is_background)
     sprite = np.where(is_background[..., None], np.uint8(0), opaque)
-    solid = PALETTE[PALETTE[:, 3] == 255]
-    for color in PALETTE[_IS_HALF_TRANSPARENT]:
-        mixed = _composite(color, background)
-        for neighbor in solid[(np.abs(solid.astype(int) - mixed).max(axis=-1) == 1)]:
-            # Image libraries round mixtures differently, so this may be either color.
-            if (opaque == neighbor).all(-1).any():
-                raise ImageError(
-                    f"has the background {name}, on which two colors look nearly the same",
-                    hint=_USE_TRANSPARENCY,
-                )
-        is_mixed = (opaque == mixed).all(-1)
-        if not is_mixed.any():
-            continue
-        if (mixed == background).all() or (solid == mixed).all(-1).any():
+    mixtures = np.rint(composite_palette(background[:3].astype(np.float64)))
+    solid_rgb = _PALETTE_RGB[PALETTE[:, 3] == 255]
+    for index in np.flatnonzero(_IS_HALF_TRANSPARENT):
+        mixture = mixtures[index]
+        # Image libraries round mixtures differently, by one in each channel.
+        look_alikes = solid_rgb[np.abs(solid_rgb - mixture).max(axis=1) <= 1]
+        has_look_alike = (opaque[:, :, None, :3] == look_alikes).all(-1).any()
+        if has_look_alike or (mixture == background[:3]).all():
             raise ImageError(
                 f"has the background {name}, on which two colors look the same",
                 hint=_USE_TRANSPARENCY,
             )
-        sprite[is_mixed] = color
+        sprite[(opaque[..., :3] == mixture).all(-1)] = PALETTE[index]
     # A remaining unknown color may be a mixture that another library rounded differently.
     if (PALETTE[palette_indices(sprite)] != sprite).any():
         raise ImageError(
@@ -84,61 +70,27 @@ def remove_background(opaque: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], str
 def check_background_color(background: NDArray[np.uint8], is_background: NDArray[np.bool_]) -> None:
     """Check that a background in a color of the palette can be distinguished from the punk.
 
-    White is the only color of the palette that no punk has at its outline. White pixels that are
-    connected to the border of the image are therefore background, while enclosed white pixels may
-    belong to the punk.
-
-    Args:
-        background: uint8 (3,) or (4,), the color of the palette that the background resembles.
-        is_background: bool (24, 24), True where the image shows that color.
-
-    Raises:
-        ImageError: The color is not white, or some white pixels are enclosed.
+    `is_background`, bool (24, 24), is True where the image shows that color. White is the only
+    color of the palette that no punk has at its outline. White pixels that are connected to the
+    border of the image are therefore background, while enclosed ones may belong to the punk.
     """
-    if tuple(background[:3]) != _WHITE:
+    if (background[:3] != 255).any():
         name = "#" + bytes(background[:3]).hex()
         raise ImageError(
             f"has the background {name}, which is also a color of punks", hint=_USE_TRANSPARENCY
         )
-    if (is_background & ~_connected_to_border(is_background)).any():
+    padded = np.pad(is_background.astype(np.uint8), 1, constant_values=1)
+    framed = Image.fromarray(padded).copy()  # Only the copy is writable.
+    ImageDraw.floodfill(framed, (0, 0), 0)
+    if framed.getbbox():
         raise ImageError(
             "has enclosed white pixels, which may be punk or background", hint=_USE_TRANSPARENCY
         )
 
 
 def composite_palette(background: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the palette over a background color, without rounding.
-
-    Args:
-        background: float (3,), RGB from 0 to 255.
-
-    Returns:
-        float (222, 3), RGB from 0 to 255.
-    """
+    """Return the palette over an RGB background, 0 to 255, without rounding: float (222, 3)."""
     rgb = _PALETTE_RGB.copy()
     rgb[_IS_HALF_TRANSPARENT] = (rgb[_IS_HALF_TRANSPARENT] * 128 + background * 127) / 255
     rgb[0] = background
     return rgb
-
-
-def _composite(color: NDArray[np.uint8], background: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return an RGBA color over an opaque background, uint8 (4,), rounded as Pillow rounds it."""
-    layers = [Image.new("RGBA", (1, 1), tuple(map(int, c))) for c in (background, color)]
-    mixed: NDArray[np.uint8] = np.asarray(Image.alpha_composite(*layers))[0, 0]
-    return mixed
-
-
-def _connected_to_border(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the part of a 2-D mask that is 4-connected to the border of the array."""
-    connected = np.zeros_like(mask)
-    border = np.ones_like(mask)
-    border[1:-1, 1:-1] = False
-    grown = mask & border
-    while (grown != connected).any():
-        connected = grown.copy()
-        grown[1:] |= connected[:-1]
-        grown[:-1] |= connected[1:]
-        grown[:, 1:] |= connected[:, :-1]
-        grown[:, :-1] |= connected[:, 1:]
-        grown &= mask
-    return connected

@@ -14,6 +14,7 @@ from PIL import Image
 
 from punkdata.errors import ImageError
 from punkdata.images.background import (
+    CORNERS,
     check_background_color,
     composite_palette,
     corners_differ_error,
@@ -21,6 +22,7 @@ from punkdata.images.background import (
 )
 from punkdata.images.formats import (
     MAX_BYTES,
+    damaged_error,
     detect_format,
     is_lossless,
     load_pixels,
@@ -31,7 +33,7 @@ from punkdata.images.palette import PALETTE
 from punkdata.images.restoration import jpeg
 from punkdata.images.restoration.avif_header import read_base_q_idx
 from punkdata.images.restoration.observation import Observation
-from punkdata.images.restoration.pixels import MAX_Q_IDX, PixelObservation
+from punkdata.images.restoration.pixels import PixelObservation
 from punkdata.images.restoration.posterior import Restoration, restore
 from punkdata.images.sprite import SIDE_PX, Sprite
 from punkdata.images.svg import read_svg, unwrap_data_uri
@@ -49,10 +51,7 @@ MAX_BLOCK_RESIDUAL = 8.0
 TRANSPARENT_FILL = "#18d0e0"
 """Color that replaces transparency in lossy images; far from all 222 colors of the palette."""
 
-_NO_SPRITE = "shows only one plain color"
-_NO_SPRITE_HINT = "use an image that shows one punk"
 _BETTER_IMAGE_HINT = "use a larger or a lossless version of the image"
-_CORNERS = [0, 0, -1, -1], [0, -1, 0, -1]
 
 
 @dataclass(frozen=True)
@@ -93,109 +92,97 @@ def decode_image(data: bytes, min_confidence: float = MIN_CONFIDENCE) -> Decoded
     if len(data) > MAX_BYTES:
         raise ImageError(f"has {len(data):,} bytes, more than {MAX_BYTES:,}")
     data = unwrap_data_uri(data)
-    name = detect_format(data)
-    if name == "SVG":
+    if detect_format(data) == "SVG":
         return _finish_exact(read_svg(data), 1)
     image = open_image(data)
     if is_lossless(data):
         sprite = undo_nearest_upscale(np.asarray(load_pixels(image).convert("RGBA")))
         if sprite is not None:
             return _finish_exact(sprite, image.width / SIDE_PX)
-    return _restore(image, name, data, min_confidence)
+    return _restore(image, data, min_confidence)
 
 
 def _finish_exact(sprite: Sprite, scale: float) -> DecodedImage:
     """Remove the background of an exact 24x24 image, and check that a sprite remains."""
+    background = None
     if (sprite[..., 3] == 255).all():
         sprite, background = remove_background(sprite)
-    else:
-        background = None
-    if sprite[..., 3][_CORNERS].any():
+    if sprite[..., 3][CORNERS].any():
         raise ImageError(
             "has corners that are neither all transparent nor all opaque",
             hint="crop it to one punk with a transparent or plain background",
         )
-    if not sprite.any():
-        raise ImageError(_NO_SPRITE, hint=_NO_SPRITE_HINT)
+    _check_not_blank(sprite)
     return DecodedImage(sprite, scale, background, 1.0)
+
+
+def _check_not_blank(sprite: Sprite) -> None:
+    if not sprite.any():
+        raise ImageError("shows only one plain color", hint="use an image that shows one punk")
 
 
 # -- images whose pixels are not exact -------------------------------------------------------
 
 
-def _restore(image: Image.Image, name: str, data: bytes, min_confidence: float) -> DecodedImage:
+def _restore(image: Image.Image, data: bytes, min_confidence: float) -> DecodedImage:
     """Return the most probable sprite of a smoothly resized or lossily compressed image."""
     scale = image.width / SIDE_PX
     if scale < MIN_LOSSY_SCALE:
         raise ImageError(
-            f"is {image.width} pixels wide, too small for a lossy or smoothly resized {name}",
+            f"is {image.width} pixels wide, too small for a lossy or smoothly resized image",
             hint=_BETTER_IMAGE_HINT,
         )
-    observation, is_transparent = _observe(image, name, data)
+    observation, is_transparent = _observe(image, data)
     restored = restore(observation)
-    confidence = 1 / (1 + restored.alternative_odds)
     _check_fit(observation, restored)
+    confidence = 1 / (1 + restored.alternative_odds)
     if confidence < min_confidence:
         raise ImageError(
             f"is ambiguous: more than one sprite fits it (confidence {confidence:.2f})",
             hint=_BETTER_IMAGE_HINT,
         )
-    background = bytes(restored.background.astype(np.uint8)).hex()
     is_background = np.isin(restored.indices, [0, *restored.background_like])
     for color in PALETTE[restored.background_like]:
-        check_background_color(color, is_background.reshape(SIDE_PX, SIDE_PX))
-    indices = np.where(is_background, 0, restored.indices)
-    if not indices.any():
-        raise ImageError(_NO_SPRITE, hint=_NO_SPRITE_HINT)
-    return DecodedImage(
-        PALETTE[indices].reshape(SIDE_PX, SIDE_PX, 4),
-        scale,
-        None if is_transparent else f"#{background}",
-        confidence,
-    )
+        check_background_color(color, is_background)
+    sprite = PALETTE[np.where(is_background, 0, restored.indices)]
+    _check_not_blank(sprite)
+    background = "#" + bytes(restored.background.astype(np.uint8)).hex()
+    return DecodedImage(sprite, scale, None if is_transparent else background, confidence)
 
 
-def _observe(image: Image.Image, name: str, data: bytes) -> tuple[Observation, bool]:
+def _observe(image: Image.Image, data: bytes) -> tuple[Observation, bool]:
     """Return the image as an observation of a sprite, and whether its background is transparent."""
-    if jpeg.is_supported(image) and image.width <= MAX_LOSSY_PX:
+    is_large = image.width > MAX_LOSSY_PX
+    if jpeg.is_supported(image) and not is_large:
         try:
             return jpeg.JpegObservation(image), False
         except OSError as error:
-            raise ImageError(f"is a damaged {name} ({error})") from None
-    q_idx = read_base_q_idx(data) if name == "AVIF" else None
-    if name == "AVIF" and q_idx is None:
-        q_idx = MAX_Q_IDX  # It is unknown, so assume the coarsest quantization.
-    pixels = load_pixels(image)
+            raise damaged_error("JPEG", error) from None
+    pixels, is_transparent = load_pixels(image), False
     if pixels.has_transparency_data:
-        pixels = pixels.convert("RGBA")
-    is_transparent = pixels.mode == "RGBA" and pixels.getchannel("A").getextrema() != (255, 255)
-    if is_transparent:
         # The alpha channel is as blurred as the colors. Composite the image onto one color, and
         # then treat it like an opaque image.
-        data = b""
-        composite = Image.new("RGBA", pixels.size, TRANSPARENT_FILL)
-        composite.alpha_composite(pixels)
-        pixels = composite
-    opaque = pixels.convert("RGB")
-    if image.width > MAX_LOSSY_PX:
-        opaque = opaque.resize((MAX_LOSSY_PX, MAX_LOSSY_PX), Image.Resampling.BOX)
-        data = b""
-    opaque.format = name.upper()
-    observation = PixelObservation(opaque, data, was_transparent=is_transparent, q_idx=q_idx)
+        pixels = pixels.convert("RGBA")
+        is_transparent = pixels.getchannel("A").getextrema() != (255, 255)
+        pixels = Image.alpha_composite(Image.new("RGBA", image.size, TRANSPARENT_FILL), pixels)
+    pixels = pixels.convert("RGB")
+    if is_large:
+        pixels = pixels.resize((MAX_LOSSY_PX, MAX_LOSSY_PX), Image.Resampling.BOX)
+    observation = PixelObservation(
+        np.asarray(pixels),
+        image.format,
+        file=b"" if is_large or is_transparent else data,
+        was_transparent=is_transparent,
+        q_idx=read_base_q_idx(data) if image.format == "AVIF" else None,
+    )
     return observation, is_transparent
 
 
 def _check_fit(observation: Observation, restored: Restoration) -> None:
-    """Check that the image is an enlargement of the restored sprite, in colors of the palette.
-
-    Raises:
-        ImageError: It is not.
-    """
-    corners = restored.indices.reshape(SIDE_PX, SIDE_PX)[_CORNERS]
-    if not np.isin(corners, [0, *restored.background_like]).all():
+    """Check that the image is an enlargement of the restored sprite, in colors of the palette."""
+    if not np.isin(restored.indices[CORNERS], [0, *restored.background_like]).all():
         raise corners_differ_error()
-    palette_rgb = composite_palette(restored.background)
-    sprite_rgb = palette_rgb[restored.indices].reshape(SIDE_PX, SIDE_PX, 3)
+    sprite_rgb = composite_palette(restored.background)[restored.indices]
     if observation.worst_block_residual(sprite_rgb) > MAX_BLOCK_RESIDUAL:
         raise ImageError(
             "is not one enlarged sprite: it has detail finer than 24x24, or shows several punks",

@@ -124,7 +124,7 @@ def open_image(data: bytes) -> Image.Image:
         orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
     # Pillow's decoders raise many different exceptions on damaged files.
     except Exception as error:  # noqa: BLE001
-        raise _damaged(name, error) from None
+        raise damaged_error(name, error) from None
     _check_size(*image.size)
     if getattr(image, "n_frames", 1) != 1:
         raise ImageError("is an animation")
@@ -141,11 +141,12 @@ def load_pixels(image: Image.Image) -> Image.Image:
         image.load()
     # Pillow's decoders raise many different exceptions on damaged files.
     except Exception as error:  # noqa: BLE001
-        raise _damaged(image.format, error) from None
+        raise damaged_error(image.format, error) from None
     return image
 
 
-def _damaged(name: str | None, error: Exception) -> ImageError:
+def damaged_error(name: str | None, error: Exception) -> ImageError:
+    """Return the error for an image that Pillow cannot decode."""
     return ImageError(f"is a damaged {name} ({type(error).__name__})")
 
 

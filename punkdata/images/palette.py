@@ -45,23 +45,17 @@ PALETTE.setflags(write=False)
 
 # Each color packed into one integer, so that exact matches are found by binary search.
 _KEY_WEIGHTS = np.array([1 << 24, 1 << 16, 1 << 8, 1], np.uint32)
-_KEYS = PALETTE.astype(np.uint32) @ _KEY_WEIGHTS
-_ORDER = np.argsort(_KEYS)
+_KEYS = PALETTE.astype(np.uint32) @ _KEY_WEIGHTS  # In ascending order.
 
 
 def palette_indices(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the index in `PALETTE` of each RGBA pixel's color, or of the nearest color.
 
-    The nearest color has the smallest squared distance in premultiplied color and alpha.
-
-    Args:
-        pixels: uint8 (..., 4).
-
-    Returns:
-        uint8 (...).
+    The nearest color has the smallest squared distance in premultiplied color and alpha. The
+    result has the shape of `pixels` without the last axis.
     """
     keys = pixels.astype(np.uint32) @ _KEY_WEIGHTS
-    indices = _ORDER[np.searchsorted(_KEYS[_ORDER], keys).clip(max=len(PALETTE) - 1)]
+    indices = np.searchsorted(_KEYS, keys).clip(max=len(PALETTE) - 1)
     is_unknown = _KEYS[indices] != keys
     if is_unknown.any():
         colors, inverse = np.unique(pixels[is_unknown], axis=0, return_inverse=True)

@@ -26,7 +26,6 @@ Samples: TypeAlias = NDArray[np.floating[Any]]
 """Floating-point samples; float32 in large arrays, which halves the computing time."""
 
 NUM_PIXELS = SIDE_PX * SIDE_PX
-"""Number of pixels of a sprite, 576."""
 UPSCALED_PX = 336
 """Side of the nearest-neighbor enlargement that galleries and image hosts start from."""
 
@@ -38,12 +37,16 @@ FILTERS = {
     "box": Image.Resampling.BOX,
     "nearest": Image.Resampling.NEAREST,
 }
-"""Resampling filters that the forward model covers, by name."""
 
 RGB_TO_YCBCR: Floats = np.array(
     [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
 )
 YCBCR_TO_RGB: Floats = np.linalg.inv(RGB_TO_YCBCR).astype(np.float64)
+
+
+def candidate_filters(side: int) -> list[str]:
+    """Return the names of the filters that may have produced an image of this side."""
+    return ["nearest"] if side == UPSCALED_PX else list(FILTERS)
 
 
 @lru_cache(64)
@@ -67,27 +70,16 @@ def render(rgb: Floats, side: int, filter_name: str) -> Image.Image:
 
 
 def render_planes(planes: Floats, side: int, filter_name: str) -> Samples:
-    """Return color planes as `render` enlarges them, by matrix products.
+    """Return color planes (n, 24, 24) as `render` enlarges them: float32 (n, side, side), 0 to 255.
 
-    This is faster than `render`. In rare cases a sample differs by one, because Pillow's filter
-    weights are fixed-point numbers of low precision.
-
-    Args:
-        planes: (n, 24, 24), 0 to 255.
-
-    Returns:
-        float32 (n, side, side) of integers from 0 to 255.
+    Matrix products are faster than `render`. In rare cases a sample differs by one, because
+    Pillow's filter weights are fixed-point numbers of low precision.
     """
     matrix = resize_matrix(side, filter_name)
     across = np.rint(planes.astype(np.float32)).clip(0, 255) @ matrix.T
     np.clip(np.rint(across, out=across), 0, 255, out=across)
     down: Samples = matrix @ across
     return np.clip(np.rint(down, out=down), 0, 255, out=down)
-
-
-def candidate_filters(side: int) -> list[str]:
-    """Return the names of the filters that may have produced an image of this side."""
-    return ["nearest"] if side == UPSCALED_PX else list(FILTERS)
 
 
 def ycbcr_to_rgb(ycbcr: Floats, matrix: Floats) -> Floats:

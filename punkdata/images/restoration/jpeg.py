@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from punkdata.images.restoration.dct import block_dct, stored_coefficients_matrix, subsample
 from punkdata.images.restoration.forward_model import (
     NUM_PIXELS,
     RGB_TO_YCBCR,
@@ -29,17 +28,18 @@ from punkdata.images.restoration.forward_model import (
 )
 from punkdata.images.restoration.jpeg_planes import (
     PlaneModel,
+    block_dct,
     coefficient_weights,
     horizontal_basis,
     plane_model,
+    stored_coefficients_matrix,
+    subsample,
     tile_blocks,
 )
 from punkdata.images.restoration.observation import GaussianLikelihood
 
-COLOR_OFFSET_SD = (0.3, 0.3, 0.3)
-"""Value of `GaussianLikelihood.color_offset_sd` for images with the expected misfit."""
-OUTLIER_SD = (0.3, 0.3)
-"""Value of `GaussianLikelihood.outlier_sd` for images with the expected misfit."""
+COLOR_OFFSET_SD = OUTLIER_SD = 0.3
+"""Standard deviations of `GaussianLikelihood` for images with the expected misfit."""
 EXPECTED_MISFIT = 0.2
 """Expected misfit of a correctly modeled image: the mean squared residual of the coefficients,
 relative to their error variance. It is far below 1, because most coefficients are 0 before they
@@ -50,8 +50,6 @@ OVERSHOOT_FACTORS = {"lanczos": 0.62, "bicubic": 0.85}
 """Factors that correct the misfit of filters whose overshoot is clipped at black and white."""
 MIN_LOG_ODDS = 7.0
 """Minimum log odds of the best candidate against the second best for a unique match."""
-_MODEL_INDEX = (0, 1, 1)
-"""Indices of the plane models of luma, Cb and Cr; both chroma planes share one model."""
 
 _COLOR_MATRIX = RGB_TO_YCBCR.astype(np.float32)
 
@@ -62,13 +60,12 @@ def is_supported(image: Image.Image) -> bool:
         return False
     layers = image.layer  # type: ignore[attr-defined]
     tables = image.quantization  # type: ignore[attr-defined]
-    if not all(layer[3] in tables and min(tables[layer[3]]) > 0 for layer in layers):
-        return False
     factors = [tuple(layer[1:3]) for layer in layers]
     return (
         factors[0] in {(1, 1), (2, 1), (1, 2), (2, 2)}
         and factors[1:] == [(1, 1)] * 2
         and layers[1][3] == layers[2][3]
+        and all(layer[3] in tables and min(tables[layer[3]]) > 0 for layer in layers)
     )
 
 
@@ -78,25 +75,23 @@ class JpegObservation:
     rerender_odds = 0.002
 
     def __init__(self, image: Image.Image) -> None:
-        """Decode the coefficients, and find the resampling filters that fit them best.
-
-        Args:
-            image: An opened JPEG, not yet decoded, that `is_supported`.
-        """
+        """Decode an opened JPEG that `is_supported`, and find the filters that fit it best."""
         layers = image.layer  # type: ignore[attr-defined]
         tables = image.quantization  # type: ignore[attr-defined]
         self._side = image.width
-        self._subsampling = [(1, 1), (layers[0][2], layers[0][1])]
-        self._steps = [tuple(int(q) for q in tables[layer[3]]) for layer in layers[:2]]
+        factors = layers[0][2], layers[0][1]
+        # Luma, Cb and Cr have the same number of samples only after decoding.
+        self._subsampling = (1, 1), factors, factors
+        self._steps = [tuple(int(step) for step in tables[layer[3]]) for layer in layers]
         image.draft("YCbCr", image.size)
         image.load()
         self._coefficients = [
-            self._quantized_coefficients(np.asarray(plane), _MODEL_INDEX[c])
+            self._quantized_coefficients(np.asarray(plane), c)
             for c, plane in enumerate(image.split())
         ]
         self._weights = [
-            tile_blocks(coefficient_weights(self._steps[c]), y.shape)
-            for c, y in zip(_MODEL_INDEX, self._coefficients, strict=True)
+            tile_blocks(coefficient_weights(steps), y.shape)
+            for steps, y in zip(self._steps, self._coefficients, strict=True)
         ]
         # Clipping at black and white is not linear, so the second best filter may be the true one.
         self._filters = sorted(candidate_filters(self._side), key=self._filter_misfit)[:2]
@@ -105,11 +100,8 @@ class JpegObservation:
         self._information = self._information_vector(self._coefficients, self._filters[0])
 
     def least_squares_estimate(self) -> Samples:
-        luma, chroma = self._plane_models(self._filters[0])
-        estimate = np.empty_like(self._information)
-        estimate[:, 0] = luma.covariance @ self._information[:, 0]
-        estimate[:, 1:] = chroma.covariance @ self._information[:, 1:]
-        return estimate
+        luma, chroma, _ = self._plane_models(self._filters[0])
+        return _multiply_planes(luma.covariance, chroma.covariance, self._information)
 
     def likelihood(self) -> GaussianLikelihood:
         return _likelihood(self._plane_models(self._filters[0]), self._information, misfit=0.0)
@@ -130,10 +122,8 @@ class JpegObservation:
             return None  # Without a resampling filter, nothing was clipped.
         models = self._plane_models(best)
         ycbcr = self.to_ycbcr(np.rint(rgb)).reshape(NUM_PIXELS, 3).astype(np.float32)
-        errors = [luma_error, *self._chroma_errors(planes)]
-        information = self._information_vector(errors, best)
-        information[:, 0] += models[0].precision @ ycbcr[:, 0]
-        information[:, 1:] += models[1].precision @ ycbcr[:, 1:]
+        information = self._information_vector([luma_error, *self._chroma_errors(planes)], best)
+        information += _multiply_planes(models[0].precision, models[1].precision, ycbcr)
         return _likelihood(models, information, misfit)
 
     def worst_block_residual(self, rgb: Floats) -> float:
@@ -166,30 +156,26 @@ class JpegObservation:
         return ycbcr_to_rgb(ycbcr, YCBCR_TO_RGB)
 
     def _plane_models(self, filter_name: str) -> list[PlaneModel]:
-        """Return the models of luma and of chroma."""
+        """Return the models of luma, Cb and Cr."""
         pairs = zip(self._subsampling, self._steps, strict=True)
         return [plane_model(self._side, filter_name, *pair) for pair in pairs]
 
     def _information_vector(self, coefficients: list[Samples], filter_name: str) -> Samples:
         """Return the information vector of the sprite's pixels from all planes: (576, 3)."""
-        models = self._plane_models(filter_name)
-        weighted = [w * y for w, y in zip(self._weights, coefficients, strict=True)]
-        vectors = [models[c].project(y) for c, y in zip(_MODEL_INDEX, weighted, strict=True)]
-        return np.stack(vectors, axis=1)
+        planes = zip(self._plane_models(filter_name), self._weights, coefficients, strict=True)
+        return np.stack([model.project(w * y) for model, w, y in planes], axis=1)
 
-    def _quantized_coefficients(self, plane: NDArray[np.uint8], model: int) -> Samples:
+    def _quantized_coefficients(self, plane: NDArray[np.uint8], c: int) -> Samples:
         """Return the quantized DCT coefficients from which a plane (side, side) was decoded."""
         samples = plane.astype(np.float32)
         samples -= 128
-        down, across = self._subsampling[model]
-        if (down, across) == (1, 1):
+        if self._subsampling[c] == (1, 1):
             coefficients = block_dct(samples)
         else:
-            rows = stored_coefficients_matrix(self._side, down)
-            cols = stored_coefficients_matrix(self._side, across)
+            rows, cols = (stored_coefficients_matrix(self._side, f) for f in self._subsampling[c])
             coefficients = rows @ samples @ cols.T
         # Decoding rounds to integers; rounding to the quantization steps undoes that.
-        steps = tile_blocks(self._steps[model], coefficients.shape)
+        steps = tile_blocks(self._steps[c], coefficients.shape)
         np.rint(np.divide(coefficients, steps, out=coefficients), out=coefficients)
         coefficients *= steps
         return coefficients
@@ -212,9 +198,8 @@ class JpegObservation:
 
     def _coefficient_error(self, plane: Samples, c: int) -> Samples:
         """Return the observed coefficients minus those of an uncompressed plane (side, side)."""
-        down, across = self._subsampling[_MODEL_INDEX[c]]
-        plane = subsample(plane) if down == 2 else plane
-        plane = subsample(plane, axis=1) if across == 2 else plane
+        for axis, factor in enumerate(self._subsampling[c]):
+            plane = subsample(plane, axis) if factor == 2 else plane
         error = block_dct(plane)
         return np.subtract(self._coefficients[c], error, out=error)
 
@@ -234,29 +219,26 @@ class JpegObservation:
         return residual * OVERSHOOT_FACTORS.get(filter_name, 1.0)
 
 
+def _multiply_planes(luma: Samples, chroma: Samples, planes: Samples) -> Samples:
+    """Return the products of a matrix with luma, and of another one with both chroma planes."""
+    products = np.empty_like(planes)
+    products[:, 0] = luma @ planes[:, 0]
+    products[:, 1:] = chroma @ planes[:, 1:]
+    return products
+
+
 def _likelihood(
     models: list[PlaneModel], information: Samples, misfit: float
 ) -> GaussianLikelihood:
     """Return the Gaussian likelihood of the sprite's pixels.
 
-    If the misfit exceeds `EXPECTED_MISFIT`, the precision is reduced in proportion. If it exceeds
-    `UNUSUAL_MISFIT`, larger color offsets and outliers are allowed.
-
-    Args:
-        models: Plane models of luma and chroma.
-        information: Information vector, float32 (576, 3).
-        misfit: Misfit of the current best sprite; 0 if there is none yet.
+    If the misfit of the current best sprite exceeds `EXPECTED_MISFIT`, the precision is reduced in
+    proportion. If it exceeds `UNUSUAL_MISFIT`, larger color offsets and outliers are allowed.
     """
-    trust = min(1.0, EXPECTED_MISFIT / max(misfit, 1e-9))
+    trust = np.float32(min(1.0, EXPECTED_MISFIT / max(misfit, 1e-9)))
     luma, chroma = models[0].precision, models[1].precision
     if trust < 1:
-        factor = np.float32(trust)
-        luma, chroma, information = luma * factor, chroma * factor, information * factor
+        luma, chroma, information = luma * trust, chroma * trust, information * trust
     error_scale = min(max(1.0, misfit / UNUSUAL_MISFIT) ** 2, 20.0)
-    return GaussianLikelihood(
-        luma,
-        chroma,
-        information,
-        tuple(error_scale * sd for sd in COLOR_OFFSET_SD),
-        (error_scale * OUTLIER_SD[0], error_scale * OUTLIER_SD[1]),
-    )
+    offset_sd, outlier_sd = error_scale * COLOR_OFFSET_SD, error_scale * OUTLIER_SD
+    return GaussianLikelihood(luma, chroma, information, (offset_sd,) * 3, (outlier_sd, outlier_sd))

@@ -1,19 +1,74 @@
-"""Linear models of a JPEG's color planes: from sprite pixels to weighted DCT coefficients."""
+"""Linear models of a JPEG's color planes: from sprite pixels to weighted DCT coefficients.
+
+Compression subsamples chroma and applies the 8x8 discrete cosine transform to planes of float32
+samples. Incomplete blocks are padded by repeating the last row and column, as encoders do.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
-from punkdata.images.restoration.dct import column_dct, subsample
 from punkdata.images.restoration.forward_model import NUM_PIXELS, Samples, resize_matrix
 from punkdata.images.sprite import SIDE_PX
 
+_K = np.arange(8)
+_DCT = (np.cos((2 * _K + 1) * _K[:, None] * np.pi / 16) / 2).astype(np.float32)
+_DCT[0] *= np.float32(np.sqrt(0.5))
+"""Orthonormal 8-point DCT-II: float32 (frequency, position)."""
 
-@dataclass(frozen=True)
-class PlaneModel:
+
+def block_dct(plane: Samples) -> Samples:
+    """Return the two-dimensional DCT of every 8x8 block of a plane."""
+    rows = _pad(plane, 8, axis=1).reshape(-1, 8) @ _DCT.T
+    return column_dct(rows.reshape(len(plane), -1))
+
+
+def column_dct(rows: Samples) -> Samples:
+    """Return the one-dimensional DCT, along the columns, of every 8 rows."""
+    rows = _pad(rows, 8)
+    blocks: Samples = _DCT @ rows.reshape(-1, 8, rows.shape[1])
+    return blocks.reshape(rows.shape)
+
+
+def subsample(plane: Samples, axis: int = 0) -> Samples:
+    """Return the mean of each pair of rows (axis 0) or columns (axis 1)."""
+    plane = _pad(plane, 2, axis)
+    means: Samples = plane[0::2] + plane[1::2] if axis == 0 else plane[:, 0::2] + plane[:, 1::2]
+    means *= np.float32(0.5)
+    return means
+
+
+def _pad(plane: Samples, multiple: int, axis: int = 0) -> Samples:
+    """Repeat the last row (axis 0) or column (axis 1) until there is a multiple of them."""
+    num_missing = -plane.shape[axis] % multiple
+    if not num_missing:
+        return plane
+    return np.concatenate([plane, plane.take([-1] * num_missing, axis)], axis)
+
+
+@lru_cache(64)
+def stored_coefficients_matrix(side: int, factor: int) -> Samples:
+    """Return the matrix from `side` decoded samples to the DCT of the stored samples.
+
+    The stored samples are subsampled by `factor`, 1 or 2. For 2, the matrix inverts libjpeg's
+    "fancy upsampling": each new sample is 3/4 of the nearer and 1/4 of the farther stored sample.
+    """
+    if factor == 1:
+        return column_dct(np.eye(side, dtype=np.float32))
+    half = (side + 1) // 2
+    i = np.arange(half)
+    upsampling = np.zeros((2 * half, half))
+    np.add.at(upsampling, (2 * i, i), 0.75)
+    np.add.at(upsampling, (2 * i, np.maximum(i - 1, 0)), 0.25)
+    np.add.at(upsampling, (2 * i + 1, i), 0.75)
+    np.add.at(upsampling, (2 * i + 1, np.minimum(i + 1, half - 1)), 0.25)
+    return column_dct(np.linalg.pinv(upsampling[:side]).astype(np.float32))
+
+
+class PlaneModel(NamedTuple):
     """Linear model of one color plane: coefficients = rows @ sprite @ cols.T, each weighted."""
 
     rows: Samples
@@ -23,7 +78,7 @@ class PlaneModel:
     precision: Samples
     """Precision matrix of the sprite's pixels, (576, 576)."""
     covariance: Samples
-    """Covariance matrix of the sprite's pixels, the inverse of `precision`, (576, 576)."""
+    """Its inverse."""
 
     def project(self, weighted: Samples) -> Samples:
         """Return the information vector (576,) from coefficients multiplied by their weights."""
@@ -35,13 +90,10 @@ class PlaneModel:
 def plane_model(
     side: int, filter_name: str, subsampling: tuple[int, int], steps: tuple[int, ...]
 ) -> PlaneModel:
-    """Return the model of one plane.
+    """Return the model of one plane of an image.
 
-    Args:
-        side: Side of the image, in pixels.
-        filter_name: Resampling filter.
-        subsampling: Vertical and horizontal factor, each 1 or 2.
-        steps: The 64 quantization steps, row by row.
+    `subsampling` are the vertical and the horizontal factor, each 1 or 2; `steps` are the 64
+    quantization steps, row by row.
     """
     resize = resize_matrix(side, filter_name)
     rows, cols = (column_dct(subsample(resize) if f == 2 else resize) for f in subsampling)
@@ -54,12 +106,8 @@ def plane_model(
     precision = np.einsum("vik,vjl->ijkl", weighted, col_products, optimize=True)
     precision = precision.reshape(NUM_PIXELS, NUM_PIXELS)
     ridge = 1e-9 * np.trace(precision) * np.eye(NUM_PIXELS)
-    return PlaneModel(
-        rows,
-        cols,
-        precision.astype(np.float32),
-        np.linalg.inv(precision + ridge).astype(np.float32),
-    )
+    covariance = np.linalg.inv(precision + ridge)
+    return PlaneModel(rows, cols, precision.astype(np.float32), covariance.astype(np.float32))
 
 
 def coefficient_weights(steps: tuple[int, ...]) -> tuple[float, ...]:
@@ -78,9 +126,8 @@ def horizontal_basis(
 ) -> tuple[Samples, Samples]:
     """Return a basis of the coefficients of vertical frequency 0 that sprites can produce.
 
-    Returns:
-        The square roots of the coefficients' weights (n,), and an orthonormal basis (n, 24) of the
-        weighted coefficients.
+    The result is the square roots of the coefficients' weights (n,), and an orthonormal basis
+    (n, 24) of the weighted coefficients.
     """
     cols = column_dct(resize_matrix(side, filter_name))
     roots = np.tile(np.sqrt(coefficient_weights(steps)[:8]), len(cols) // 8).astype(np.float32)

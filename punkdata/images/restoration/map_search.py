@@ -25,11 +25,7 @@ from numpy.typing import NDArray
 from punkdata.images.background import KNOWN_BACKGROUNDS, composite_palette
 from punkdata.images.palette import PALETTE
 from punkdata.images.restoration.forward_model import NUM_PIXELS, Floats, Indices, Samples
-from punkdata.images.restoration.observation import (
-    GaussianLikelihood,
-    Observation,
-    quadratic_energies,
-)
+from punkdata.images.restoration.observation import GaussianLikelihood, Observation
 from punkdata.images.sprite import SIDE_PX
 
 MAX_STEPS = 80
@@ -52,28 +48,15 @@ _CLIPPED_VARIANCE = np.float32(4)
 class MapSearch:
     """State of the search: the color of each pixel, and the energy of changing it.
 
-    Attributes:
-        indices: Color of each pixel, as an index into `colors`: (576,).
-        colors: Palette indices of the candidate colors; the first is 0, the background.
-        excluded: Palette indices of the colors that are excluded because they are too close to
-            the background.
-        background: Background color in YCbCr, (3,).
-        ycbcr: Candidate colors over the background, (colors, 3).
-        offsets: YCbCr offset that all pixels of a candidate color share, (colors, 3).
-        counts: Number of pixels of each candidate color, (colors,).
-        used: Indices of the colors that at least one pixel has, (n,).
-        membership: 1 for the pixels of each used color, otherwise 0: (n, 576).
-        used_precision: Precision between the used colors, (3, n, n).
-        gradient: Gradient of the energy with respect to each pixel's YCbCr values, (576, 3).
-        levels: YCbCr values of each pixel, with the offset of its color, (576, 3).
-        pixel_precision: Precision between the used colors and the pixels, (3, n, 576).
-        variance_groups: Indices of the colors, grouped by equal `offset_variance`.
-        offset_variance: Prior variance of each color's offset, (colors, 3).
-        pixel_energies: After convergence, the energy of giving one pixel another color,
-            (576, colors).
-        color_energies: After convergence, the energy of giving all pixels of a used color another
-            color, (n, colors).
-        converged: True if no single change improves the result.
+    `colors` are the palette indices of the candidate colors, the first of which is 0, the
+    background; `ycbcr` and `offsets` (colors, 3) are their values over the background, and the
+    offsets that all pixels of a color share. `indices` (576,) is the candidate of each pixel,
+    `counts` (colors,) its number of pixels, and `used` are the n candidates that have any;
+    `membership` (n, 576) is 1 for their pixels. `levels` (576, 3) are the resulting YCbCr values
+    of the pixels, and `gradient` (576, 3) that of the energy. `excluded` are palette indices that
+    are too close to the background. After convergence, `pixel_energies` (576, colors) and
+    `color_energies` (n, colors) are those of giving one pixel, or all pixels of a used color,
+    another color.
     """
 
     pixel_energies: Samples
@@ -277,3 +260,29 @@ def _choose_pixels(gain: Samples, *, in_parallel: bool) -> NDArray[np.bool_]:
         limit = np.minimum(neighborhoods.min(axis=(2, 3)), _MIN_GAIN)
     chosen: NDArray[np.bool_] = gain <= limit
     return chosen
+
+
+def quadratic_energies(
+    precision: Samples,
+    target: Samples,
+    levels: Samples,
+    row_term: Samples | float = 0,
+    column_term: Samples | float = 0,
+) -> Samples:
+    """Return 1/2 Σ precision · (levels - target)² + row_term - column_term, as a matrix product.
+
+    The arrays `precision` and `target` are (n, 3), `levels` (m, 3), `row_term` (n,) and
+    `column_term` (m,). The result is float32 (n, m).
+    """
+    left = np.empty((len(target), 8), np.float32)
+    left[:, :3] = precision / 2
+    left[:, 3:6] = -precision * target
+    left[:, 6] = (precision * target * target).sum(axis=1) / 2 + row_term
+    left[:, 7] = -1
+    right = np.empty((8, len(levels)), np.float32)
+    right[:3] = (levels * levels).T
+    right[3:6] = levels.T
+    right[6] = 1
+    right[7] = column_term
+    energies: Samples = left @ right
+    return energies

@@ -1,9 +1,7 @@
 """Observed images, and the Gaussian likelihood of a sprite's 576 pixels that they give.
 
 Weighting the samples of an image by the size of their errors gives a Gaussian likelihood of the
-sprite's pixels, that is, weighted least squares in normal equations. `JpegObservation` in jpeg.py
-derives the size of the errors from the file's quantization tables; `PixelObservation` in pixels.py
-measures it.
+sprite's pixels, that is, weighted least squares in normal equations.
 """
 
 from __future__ import annotations
@@ -36,13 +34,9 @@ class GaussianLikelihood:
     """Size, in luma and chroma, of the codec's occasional large errors in one small patch."""
 
     def apply_precision(self, membership: Samples) -> Samples:
-        """Return the precision matrix applied to indicator vectors of sets of pixels.
+        """Return by how much precision @ s grows when all pixels of a set grow by 1: (3, n, 576).
 
-        Args:
-            membership: (n, 576), 1 for the pixels of each of n sets, otherwise 0.
-
-        Returns:
-            (3, n, 576): by how much precision @ s grows when all pixels of a set grow by 1.
+        `membership` (n, 576) is 1 for the pixels of each of n sets, otherwise 0.
         """
         planes = self.luma_precision, self.chroma_precision
         luma, chroma = (membership * p if p.ndim == 1 else membership @ p for p in planes)
@@ -58,7 +52,9 @@ class GaussianLikelihood:
 class Observation(Protocol):
     """An observed image, which gives the likelihood of every sprite.
 
-    In all methods `rgb` is a candidate sprite, float (24, 24, 3) from 0 to 255.
+    `JpegObservation` derives the size of the errors from the file's quantization tables,
+    `PixelObservation` measures it. In all methods `rgb` is a candidate sprite, float (24, 24, 3)
+    from 0 to 255.
     """
 
     rerender_odds: float
@@ -84,15 +80,10 @@ class Observation(Protocol):
         """
 
     def find_unique_match(self, candidates: Sequence[Floats], odds: float) -> int | None:
-        """Compare renderings of candidate sprites with the complete image.
+        """Compare renderings of candidates with the image, and return the index of the only match.
 
-        Args:
-            candidates: The most probable sprite and its alternatives, most probable first.
-            odds: Odds of all alternatives together, against the first candidate.
-
-        Returns:
-            The index of the only candidate that matches, or None if no candidate does, several
-            do, or the comparison is not possible.
+        The candidates are the most probable sprite and its alternatives; `odds` are those of all
+        alternatives against the first. The result is None if no candidate or several match.
         """
 
     def to_ycbcr(self, rgb: Floats) -> Floats:
@@ -100,36 +91,3 @@ class Observation(Protocol):
 
     def to_rgb(self, ycbcr: Floats) -> Floats:
         """Return RGB colors (..., 3) from 0 to 255, without rounding; inverts `to_ycbcr`."""
-
-
-def quadratic_energies(
-    precision: Samples,
-    target: Samples,
-    levels: Samples,
-    row_term: Samples | float = 0,
-    column_term: Samples | float = 0,
-) -> Samples:
-    """Return 1/2 Σ precision · (levels - target)² + row_term - column_term, as a matrix product.
-
-    Args:
-        precision: (n, 3).
-        target: (n, 3).
-        levels: (m, 3).
-        row_term: (n,), added to each row.
-        column_term: (m,), subtracted from each column.
-
-    Returns:
-        float32 (n, m).
-    """
-    left = np.empty((len(target), 8), np.float32)
-    left[:, :3] = precision / 2
-    left[:, 3:6] = -precision * target
-    left[:, 6] = (precision * target * target).sum(axis=1) / 2 + row_term
-    left[:, 7] = -1
-    right = np.empty((8, len(levels)), np.float32)
-    right[:3] = (levels * levels).T
-    right[3:6] = levels.T
-    right[6] = 1
-    right[7] = column_term
-    energies: Samples = left @ right
-    return energies

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from punkdata.images.restoration.forward_model import (
     RGB_TO_YCBCR,
     YCBCR_TO_RGB,
     Floats,
+    Indices,
     Samples,
     candidate_filters,
     render,
@@ -26,12 +28,6 @@ from punkdata.images.restoration.forward_model import (
     ycbcr_to_rgb,
 )
 from punkdata.images.restoration.observation import GaussianLikelihood
-from punkdata.images.restoration.pixel_solver import (
-    inner_rows,
-    is_large,
-    least_squares_solver,
-    sampled_rows,
-)
 from punkdata.images.sprite import SIDE_PX
 
 WEBP_QUALITIES = (80, 75, 90, 85, 95, 70, 60)
@@ -45,31 +41,34 @@ MIN_RESIDUAL_ROWS = 120
 """Approximate number of rows, and of columns, from which the size of the errors is measured."""
 USUAL_Q_IDX = 32
 """`base_q_idx` of AVIFs of quality 90, for which the error sizes below hold."""
-MAX_Q_IDX = 255
-"""Largest `base_q_idx`, that is, the coarsest quantization."""
 ERROR_CORRELATION = 3.0
 """Ratio of the actual error of a block's mean to that of independent pixel errors."""
+LARGE_BLOCK_PX = 13
+"""Side of a block, in pixels, above which the rows near its border are ignored."""
+BORDER_PX = 4
+"""Distance to the border of a block, in pixels, up to which a row counts as near."""
+BORDER_WEIGHT = 0.03
+"""Weight of rows near the border of a block, relative to inner rows."""
 
 _LIMITED_RANGE = np.array([219 / 255, 224 / 255, 224 / 255])
 """Scale of the video range, which WebP stores: luma from 16 to 235, chroma from 16 to 240."""
 _LIMITED_BLACK = 16 - 128 * (1 - _LIMITED_RANGE[0])
 
 
-@dataclass(frozen=True)
-class _ErrorModel:
+class _ErrorModel(NamedTuple):
     """Standard deviations of a format's errors, in YCbCr steps.
 
-    They were chosen so that benchmarks/renditions.py finds the confidence calibrated or too low.
+    `block_sd` is the error of a sprite pixel in addition to the measured error, `color_offset_sd`
+    that which all pixels of one color share, and `outlier_sd` the occasional large error in luma
+    and in chroma. The values hold for at least `min_block_px` image pixels per sprite pixel; below,
+    errors are larger. They were chosen so that benchmarks/renditions.py finds the confidence
+    calibrated or too low.
     """
 
     min_block_px: float
-    """Minimum image pixels per sprite pixel for which the values hold; below, errors are larger."""
     block_sd: tuple[float, float, float]
-    """Error of a sprite pixel, in addition to the measured error."""
     color_offset_sd: tuple[float, float, float]
-    """Error that all pixels of one color share."""
     outlier_sd: tuple[float, float]
-    """Occasional large error in luma and in chroma."""
 
 
 _ERROR_MODELS = {
@@ -77,9 +76,9 @@ _ERROR_MODELS = {
     "AVIF": _ErrorModel(14, (0.15, 0.3, 0.3), (0.3, 0.5, 0.7), (0.3, 0.45)),
 }
 _OTHER_ERROR_MODEL = _ErrorModel(14, (0.3, 0.3, 0.3), (0.5, 0.5, 0.5), (0.8, 0.9))
-_USUAL_DEVIATIONS = {"WEBP": (0.8, 0.6)}
-"""Usual deviation of an image's colors from the palette: root mean square over the colors, in
-luma and chroma. A larger one indicates a low quality, which residuals within blocks do not show."""
+_USUAL_WEBP_DEVIATION = (0.8, 0.6)
+"""Usual deviation of a WebP's colors from the palette: root mean square over the colors, in luma
+and chroma. A larger one indicates a low quality, which residuals within blocks do not show."""
 
 
 class PixelObservation:
@@ -89,42 +88,41 @@ class PixelObservation:
 
     def __init__(
         self,
-        image: Image.Image,
-        data: bytes,
+        pixels: NDArray[np.uint8],
+        image_format: str | None,
+        file: bytes,
         *,
         was_transparent: bool = False,
         q_idx: int | None = None,
     ) -> None:
         """Fit the sprite by least squares, with the best-fitting resampling filter.
 
-        Args:
-            image: A square image in RGB.
-            data: The file that the image was read from; empty if the image was changed since.
-            was_transparent: Whether the caller composited the image onto a background.
-            q_idx: `base_q_idx` of an AVIF, 0 to 255; None for other formats.
+        `pixels` are RGB (side, side, 3), decoded from the bytes in `file`, or from none if they
+        were changed since. `was_transparent` tells whether they were composited onto a background,
+        and `q_idx` is the `base_q_idx` of an AVIF, 0 to 255.
         """
-        self._format = image.format or ""
-        self._data = data
-        self._pixels: NDArray[np.uint8] = np.asarray(image)
-        self._side = image.width
-        rows = sampled_rows(self._side)
-        self._is_limited_range = self._format == "WEBP"
-        self._matrix = (
-            RGB_TO_YCBCR * _LIMITED_RANGE[:, None] if self._is_limited_range else RGB_TO_YCBCR
-        )
-        samples = self._pixels[rows].astype(np.float32)
+        self._file, self._pixels, self._side = file, pixels, len(pixels)
+        rows, _ = _sample_rows(self._side)
+        self._is_webp = image_format == "WEBP"
+        self._range = _LIMITED_RANGE if self._is_webp else np.ones(3)
+        self._matrix = RGB_TO_YCBCR * self._range[:, None]
+        samples = pixels[rows].astype(np.float32)
         samples -= 128
         self._luma: Samples = (samples @ RGB_TO_YCBCR[0].astype(np.float32))[:, rows]
-        self._filter_name = self._find_filter()
-        inverse = least_squares_solver(self._side, self._filter_name).inverse
+        filters = candidate_filters(self._side)
+        # In a large image the filters differ only near the borders of blocks, which are ignored.
+        is_large = _is_large(self._side)
+        self._filter_name = filters[0] if is_large else max(filters, key=self._explained_energy)
+        inverse = _least_squares_solver(self._side, self._filter_name).inverse
         down = (inverse @ samples.reshape(len(rows), -1)).reshape(SIDE_PX, self._side, 3)
         self._solution: Samples = np.moveaxis(inverse @ down[:, rows], -1, 0)
         """RGB - 128 of the least-squares sprite, (3, 24, 24)."""
-        model = _ERROR_MODELS.get(self._format, _OTHER_ERROR_MODEL)
-        self._error_scale = max(1.0, model.min_block_px * SIDE_PX / self._side) ** 2
+        self._model = _ERROR_MODELS.get(image_format or "", _OTHER_ERROR_MODEL)
+        min_side = self._model.min_block_px * SIDE_PX
+        self._error_scale = max(1.0, min_side / self._side) ** 2
         self._deviation_scale = 1.0
         # Chroma subsampling adds errors to small images, up to a third larger than those above.
-        self._chroma_scale = max(1.0, model.min_block_px * 1.33 * SIDE_PX / self._side) ** 3
+        self._chroma_scale = max(1.0, 1.33 * min_side / self._side) ** 3
         if q_idx is not None:
             # Up to an index of 100, the step is nearly proportional to it (AV1 specification,
             # section 7.12.2). Errors grow more slowly, because more coefficients become 0.
@@ -138,17 +136,15 @@ class PixelObservation:
         return ycbcr.astype(np.float32)
 
     def likelihood(self) -> GaussianLikelihood:
-        residual_variance = self._residual_variance()
-        noise_gain = least_squares_solver(self._side, self._filter_name).noise_gain
-        model, scale = _ERROR_MODELS.get(self._format), self._error_scale * self._deviation_scale
-        if model is None:
+        residual_variance, model = self._residual_variance(), self._model
+        noise_gain = _least_squares_solver(self._side, self._filter_name).noise_gain
+        scale = self._error_scale * self._deviation_scale
+        if model is _OTHER_ERROR_MODEL:
             # A lossless file with an unknown history: it may contain the errors of an earlier
             # lossy compression, in proportion to the residual.
-            model = _OTHER_ERROR_MODEL
             scale *= float(np.sqrt(residual_variance[0]).clip(0.2, 1))
-        variance = (ERROR_CORRELATION * noise_gain) ** 2 * residual_variance + (
-            scale * np.array(model.block_sd)
-        ) ** 2
+        variance = (ERROR_CORRELATION * noise_gain) ** 2 * residual_variance
+        variance += (scale * np.array(model.block_sd)) ** 2
         precision = 1 / np.array([variance[0], *[variance[1:].max()] * 2])
         luma, chroma = (np.full(NUM_PIXELS, p, np.float32) for p in precision[:2])
         return GaussianLikelihood(
@@ -161,32 +157,30 @@ class PixelObservation:
 
     def likelihood_near(self, rgb: Floats) -> GaussianLikelihood | None:
         """Return a less precise likelihood if colors deviate from the palette more than usual."""
-        limits = _USUAL_DEVIATIONS.get(self._format)
         flat = rgb.reshape(NUM_PIXELS, 3)
-        _, first, color_of = np.unique(
-            flat @ (65536, 256, 1), return_index=True, return_inverse=True
-        )
-        if limits is None or len(first) < 3:
+        _, color_of = np.unique(flat @ (65536, 256, 1), return_inverse=True)
+        colors = np.arange(color_of.max() + 1)
+        if not self._is_webp or len(colors) < 3:
             return None
         deviation = self.least_squares_estimate() - self.to_ycbcr(flat)
-        membership = color_of == np.arange(len(first))[:, None]
+        membership = color_of == colors[:, None]
         means = membership @ deviation / membership.sum(axis=1, keepdims=True)
-        is_foreground = color_of[0] != np.arange(len(first))  # Pixel 0 shows the background.
+        is_foreground = color_of[0] != colors  # Pixel 0 shows the background.
         mean_squares = (means[is_foreground] ** 2).mean(axis=0)
         rms = np.sqrt([mean_squares[0], mean_squares[1:].mean()])
-        scale = float((rms / limits).max()) ** 4
+        scale = float((rms / _USUAL_WEBP_DEVIATION).max()) ** 4
         if scale <= self._deviation_scale:
             return None
         self._deviation_scale = scale
         return self.likelihood()
 
     def worst_block_residual(self, rgb: Floats) -> float:
-        rows = inner_rows(self._side)
-        resize = resize_matrix(self._side, self._filter_name)[rows]
+        sampled, inner = _sample_rows(self._side)
+        resize = resize_matrix(self._side, self._filter_name)[inner]
         sprite = ((rgb - 128) @ RGB_TO_YCBCR[0]).astype(np.float32)
-        in_luma = np.searchsorted(sampled_rows(self._side), rows)
+        in_luma = np.searchsorted(sampled, inner)
         residual = self._luma[in_luma][:, in_luma] - resize @ sprite @ resize.T
-        block = rows * SIDE_PX // self._side
+        block = inner * SIDE_PX // self._side
         starts = np.searchsorted(block, np.arange(SIDE_PX))
         squared = np.add.reduceat(residual * residual, starts, axis=0)
         sums = np.add.reduceat(squared, starts, axis=1)
@@ -194,12 +188,8 @@ class PixelObservation:
         return float(np.sqrt((sums / counts / counts[:, None]).max()))
 
     def find_unique_match(self, candidates: Sequence[Floats], odds: float) -> int | None:
-        """Encode the candidates as WebP again, and return the only one with the same pixels.
-
-        The encoder's settings are unknown, so common ones are tried. Other formats have not needed
-        the comparison.
-        """
-        if self._format != "WEBP" or self._side > MAX_REENCODED_PX or not self._data:
+        """Encode the candidates as WebP again, with common settings, and compare all pixels."""
+        if not self._is_webp or self._side > MAX_REENCODED_PX or not self._file:
             return None
         for quality in WEBP_QUALITIES:
             for filter_name in candidate_filters(self._side):
@@ -221,43 +211,36 @@ class PixelObservation:
     def _differing_fraction(self, rgb: Floats, filter_name: str, quality: int) -> float | None:
         """Return the fraction of samples that differ when a sprite is encoded as WebP.
 
-        Returns None without decoding if the file has a clearly different size.
+        It is None if the encoded file has a clearly different size.
         """
         file = io.BytesIO()
         render(rgb, self._side, filter_name).save(file, "WEBP", quality=quality)
-        if abs(file.tell() - len(self._data)) > 100 + 0.05 * len(self._data):
+        if abs(file.tell() - len(self._file)) > 100 + 0.05 * len(self._file):
             return None
-        if file.getvalue() == self._data:
+        if file.getvalue() == self._file:
             return 0.0
         with Image.open(file) as encoded:
             return float((np.asarray(encoded.convert("RGB")) != self._pixels).mean())
 
     def to_ycbcr(self, rgb: Floats) -> Floats:
         ycbcr: Floats = (rgb - 128) @ self._matrix.T
-        if self._is_limited_range:
+        if self._is_webp:
             ycbcr[..., 0] = np.rint(ycbcr[..., 0] + _LIMITED_BLACK) - _LIMITED_BLACK
             ycbcr[..., 1:] = np.rint(ycbcr[..., 1:])
         return ycbcr
 
     def to_rgb(self, ycbcr: Floats) -> Floats:
-        scale = _LIMITED_RANGE if self._is_limited_range else 1
-        return ycbcr_to_rgb(ycbcr, YCBCR_TO_RGB / scale)
-
-    def _find_filter(self) -> str:
-        """Return the resampling filter under which sprites explain most of the luma."""
-        filters = candidate_filters(self._side)
-        # In a large image the filters differ only near the borders of blocks, which are ignored.
-        return filters[0] if is_large(self._side) else max(filters, key=self._explained_energy)
+        return ycbcr_to_rgb(ycbcr, YCBCR_TO_RGB / self._range)
 
     def _explained_energy(self, filter_name: str) -> float:
         """Return the weighted sum of squares of luma that the least-squares sprite explains."""
-        solver = least_squares_solver(self._side, filter_name)
+        solver = _least_squares_solver(self._side, filter_name)
         solution = solver.inverse @ self._luma @ solver.inverse.T
         return float(np.vdot(solution, solver.normal @ solution @ solver.normal))
 
     def _residual_variance(self) -> Floats:
         """Return the variance of the least-squares residual inside blocks, in YCbCr: (3,)."""
-        rows = inner_rows(self._side)
+        _, rows = _sample_rows(self._side)
         rows = rows[:: 1 + len(rows) // MIN_RESIDUAL_ROWS]
         resize = resize_matrix(self._side, self._filter_name)[rows]
         pixels = np.moveaxis(self._pixels[rows][:, rows], -1, 0).astype(np.float32) - 128
@@ -265,3 +248,51 @@ class PixelObservation:
         covariance = residual @ residual.T / residual.shape[1]
         variance: Floats = (self._matrix @ covariance * self._matrix).sum(axis=1)
         return variance
+
+
+def _is_large(side: int) -> bool:
+    """Return True if blocks are so large that rows near their borders can be ignored."""
+    return side / SIDE_PX > LARGE_BLOCK_PX
+
+
+@lru_cache(32)
+def _sample_rows(side: int) -> tuple[Indices, Indices]:
+    """Return the indices of the rows and columns that are used, and of the inner ones among them.
+
+    Inner rows are not near the border of a block. In large images, a subset of them is used.
+    """
+    block_px = side / SIDE_PX
+    position = (np.arange(side) + 0.5) / block_px % 1
+    distance_px = np.minimum(position, 1 - position) * block_px
+    rows: Indices = np.arange(side)
+    if _is_large(side):
+        rows = np.flatnonzero(distance_px > BORDER_PX)[:: max(1, side // 400)]
+    return rows, rows[distance_px[rows] > min(BORDER_PX, 0.3 * block_px)]
+
+
+class _Solver(NamedTuple):
+    """Weighted least squares along one axis, for n sampled rows.
+
+    `inverse` (24, n) maps sampled rows to sprite rows, `normal` (24, 24) is the normal matrix, and
+    `noise_gain` the standard deviation of a solved pixel if rows have independent errors of 1.
+    """
+
+    inverse: Samples
+    normal: Samples
+    noise_gain: float
+
+
+@lru_cache(32)
+def _least_squares_solver(side: int, filter_name: str) -> _Solver:
+    """Return the solver for an image of this side that was resized by this filter.
+
+    An image is a separable enlargement, so the same solver serves for rows and columns.
+    """
+    rows, inner = _sample_rows(side)
+    weight = np.where(np.isin(rows, inner), 1, BORDER_WEIGHT)
+    resize = resize_matrix(side, filter_name)[rows].astype(np.float64)
+    normal = resize.T * weight @ resize
+    covariance = np.linalg.inv(normal)
+    inverse = covariance @ resize.T * weight
+    noise_gain = float(np.diag(covariance).mean())
+    return _Solver(inverse.astype(np.float32), normal.astype(np.float32), noise_gain)

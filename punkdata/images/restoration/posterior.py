@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from punkdata.images.restoration.forward_model import NUM_PIXELS, Floats, Indices, Samples
-from punkdata.images.restoration.map_search import CONCENTRATION, MapSearch
-from punkdata.images.restoration.observation import Observation, quadratic_energies
+from punkdata.images.restoration.map_search import CONCENTRATION, MapSearch, quadratic_energies
+from punkdata.images.restoration.observation import Observation
+from punkdata.images.sprite import SIDE_PX
 
 MAX_ROUNDS = 5
 """Largest number of searches, each with a likelihood that is corrected near the last result."""
@@ -34,7 +35,7 @@ class Restoration:
     """The most probable sprite of an observed image."""
 
     indices: Indices
-    """Color of each pixel, as an index into `PALETTE`: (576,)."""
+    """Color of each pixel, as an index into `PALETTE`: (24, 24)."""
     background: Floats
     """RGB background color: integers from 0 to 255, (3,)."""
     alternative_odds: float
@@ -77,7 +78,7 @@ def _summarize(observation: Observation, search: MapSearch) -> Restoration:
             if match is not None:
                 indices, odds = candidates[match], remaining
     return Restoration(
-        search.colors[indices],
+        search.colors[indices].reshape(SIDE_PX, SIDE_PX),
         search.background_rgb(),
         odds,
         _max_color_deviation(search),
@@ -124,11 +125,6 @@ def _find_alternatives(search: MapSearch) -> tuple[float, list[tuple[float, Indi
 
 def _allow_outliers(search: MapSearch, pixels: Samples, colors: Samples) -> None:
     """Lower the energies of changes that one outlier can explain, in place.
-
-    Args:
-        search: The finished search.
-        pixels: Energies of changing one pixel to another color; modified.
-        colors: Energies of changing all pixels of one color to another; modified.
 
     Codecs occasionally make a large error in a small patch, so that a pixel seems to have a nearby
     color. The Gaussian likelihood underestimates how often that happens.

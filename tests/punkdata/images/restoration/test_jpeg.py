@@ -30,7 +30,7 @@ def open_jpeg(
 
 
 def restore_sprite(observation: JpegObservation) -> np.ndarray:
-    return PALETTE[restore(observation).indices].reshape(24, 24, 4)
+    return PALETTE[restore(observation).indices]
 
 
 @pytest.mark.parametrize("side", [200, 250, 336, 500])

@@ -11,8 +11,7 @@ from support.sprites import FakePunk, encode_image, enlarge_sprite
 
 from punkdata.images.palette import palette_indices
 from punkdata.images.restoration.jpeg import JpegObservation
-from punkdata.images.restoration.map_search import CONCENTRATION, MapSearch
-from punkdata.images.restoration.observation import quadratic_energies
+from punkdata.images.restoration.map_search import CONCENTRATION, MapSearch, quadratic_energies
 
 PUNK = FakePunk(11, "Male", ["Pipe", "Earring"])
 
