@@ -20,9 +20,8 @@ from measure import describe_machine
 from punkmodels.gan.synthetic import examples_from_config
 
 from punkdata import open_snapshot
-from punkdata.snapshots.content_hash import compute_labels_hash, compute_version
 from punkdata.snapshots.reader import Snapshot
-from punkdata.snapshots.tables import column_to_numpy, count_labels_and_splits, extract_labels
+from punkdata.snapshots.tables import column_to_numpy, extract_labels, summarize_tables
 from punkdata.snapshots.writer import write_snapshot
 from punkdata.traits import ACCESSORIES, LABELS
 from punkmodels.classifier.config import make_config
@@ -74,11 +73,9 @@ def reduce_examples(
     )
     manifest = snapshot.manifest.model_copy(
         update={
-            "version": compute_version(snapshot.manifest.collection, kept, None, {}),
-            "labels_hash": compute_labels_hash(kept),
             "expected": len(kept),
             "sales": None,
-            **count_labels_and_splits(kept),
+            **summarize_tables(snapshot.manifest.collection, kept, None),
         }
     )
     return write_snapshot(root, manifest, kept, None, provenance)[0]

@@ -17,12 +17,11 @@ from measure import describe_machine, make_axes, measure, save_plot
 BUILD = """
 import numpy as np
 from pathlib import Path
-from punkdata.snapshots.record_tables import make_punk_tables
+from punkdata.build import make_punk_tables
 from punkdata.images.palette import PALETTE
 from punkdata.records import PunkRecord
-from punkdata.snapshots.content_hash import compute_labels_hash, compute_version
 from punkdata.snapshots.manifest import Manifest
-from punkdata.snapshots.tables import count_labels_and_splits
+from punkdata.snapshots.tables import summarize_tables
 from punkdata.snapshots.writer import write_snapshot
 from punkdata.traits import ACCESSORIES, TYPES
 count, root = int(sys.argv[1]), Path(sys.argv[2])
@@ -41,11 +40,10 @@ records = [make_record(i) for i in range(count)]
 with Timer():
     table, provenance = make_punk_tables(records, None, {})
     manifest = Manifest(
-        version=compute_version("synthetic", table, None, {}),
-        labels_hash=compute_labels_hash(table), collection="synthetic", status="complete",
+        collection="synthetic", status="complete",
         expected=count, sales=None, source="synthetic", recording="none",
         created_at="2026-01-01T00:00:00+00:00", created_by="growth.py", files=(),
-        **count_labels_and_splits(table))
+        **summarize_tables("synthetic", table, None))
     write_snapshot(root / f"{count}-{time.time_ns()}", manifest, table, None, provenance)
 """
 FIND_SNAPSHOT = """

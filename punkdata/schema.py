@@ -38,11 +38,6 @@ COLUMNS: dict[str, dict[str, tuple[str, str]]] = tomllib.loads(
 """Type and description of each column, by table ("punks", "sales" or "provenance") and name."""
 
 
-def get_features(table: str) -> dict[str, dict[str, Any]]:
-    """Return the features of a table by column, as Hugging Face's `datasets` stores them."""
-    return {field.name: _get_feature(field) for field in _make_schema(table)}
-
-
 def columns_to_markdown(table: str) -> str:
     """Return a Markdown list of the columns of a table, with type and description."""
     lines = [f"| `{name}` | {kind} | {text} |" for name, (kind, text) in COLUMNS[table].items()]
@@ -59,6 +54,7 @@ def _make_schema(table: str) -> pa.Schema:
 
 
 def _get_feature(field: pa.Field) -> dict[str, Any]:
+    """Return the feature of a column, as Hugging Face's `datasets` stores it."""
     if field.name == "image":
         return {"mode": "RGBA", "_type": "Image"}
     value_type = getattr(field.type, "value_type", field.type)
@@ -77,8 +73,9 @@ def _get_feature(field: pa.Field) -> dict[str, Any]:
 
 def _with_features(table: str) -> pa.Schema:
     """Return a schema with the `huggingface` metadata, from which `datasets` takes features."""
-    info = {"info": {"features": get_features(table)}}
-    return _make_schema(table).with_metadata({"huggingface": json.dumps(info)})
+    schema = _make_schema(table)
+    info = {"info": {"features": {field.name: _get_feature(field) for field in schema}}}
+    return schema.with_metadata({"huggingface": json.dumps(info)})
 
 
 PUNKS = _with_features("punks")

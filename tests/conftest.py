@@ -18,8 +18,8 @@ from support.sprites import FakePunk, make_punks
 from punkdata.build import build_dataset
 from punkdata.fetch import OpenSeaResult, fetch_cpunks10k, fetch_opensea
 from punkdata.files import sha256_file
-from punkdata.snapshots.content_hash import compute_version
 from punkdata.snapshots.reader import Snapshot, open_snapshot
+from punkdata.snapshots.tables import compute_version
 from punkdata.snapshots.writer import write_snapshot
 from punkdata.sources import cpunks10k
 

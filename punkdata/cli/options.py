@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from punkdata.errors import UsageError
-from punkdata.files import DEFAULT_ROOT, root_option
+from punkdata.files import DEFAULT_ROOT, parse_root_url, root_option
 
 if TYPE_CHECKING:
     from punkdata.snapshots.reader import Snapshot
 
-SNAPSHOT_HELP = 'Name, folder or URL of a snapshot, or "latest".'
+_ANY_SNAPSHOT = 'Name, folder or URL of a snapshot, or "latest".'
 
 Root = Annotated[
     Path,
@@ -29,8 +29,8 @@ LocalRoot = Annotated[
     typer.Option("--root", envvar="PUNKDATA_ROOT", help="Data folder with raw/ and snapshots/."),
 ]
 Version = Annotated[str, typer.Option("--version", help='Name of a snapshot, or "latest".')]
-SnapshotOption = Annotated[str, typer.Option("--version", help=SNAPSHOT_HELP)]
-SnapshotArgument = Annotated[str, typer.Argument(metavar="VERSION", help=SNAPSHOT_HELP)]
+SnapshotOption = Annotated[str, typer.Option("--version", help=_ANY_SNAPSHOT)]
+SnapshotArgument = Annotated[str, typer.Argument(metavar="VERSION", help=_ANY_SNAPSHOT)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, for scripts.")]
 
 ROOT = DEFAULT_ROOT
@@ -42,11 +42,13 @@ def open_snapshot_argument(root: Path, name: str) -> Snapshot:
 
     If there is none yet, the error says how to create it, which `punkdata.snapshots` cannot know.
     """
-    from punkdata.snapshots.reader import resolve_snapshot
+    from punkdata.snapshots.reader import open_snapshot
     from punkdata.snapshots.versions import NoSnapshotError
 
     try:
-        return resolve_snapshot(root, name)
+        if parse_root_url(name) or (Path(name) / "manifest.json").is_file():
+            return open_snapshot(name)
+        return open_snapshot(root, name)
     except NoSnapshotError as error:
         raise NoSnapshotError(error.message, hint=suggest_first_snapshot(root)) from None
 

@@ -11,98 +11,85 @@ import pyarrow as pa
 from punkdata.schema import VERSIONED_SALE_COLUMNS
 from punkdata.snapshots.reader import Snapshot
 
-_DERIVED_COLUMNS = {
+_DERIVED_COLUMNS = (
     *("type_id", "accessory_ids", "labels", "accessory_count", "image", "last_sale_wei"),
-}
+)
 """Columns that are not compared, because they encode others that are."""
 
 
 @dataclass(frozen=True)
 class SnapshotDiff:
-    """The differences between two snapshots. Its truth value is False if there are none."""
+    """The differences between two snapshots. Its truth value is False if there are none.
+
+    `added` and `removed` are punk_ids. `changed` has the old and the new value of changed cells, by
+    column and punk_id. `schema` has messages about columns and tables.
+    """
 
     added: list[int]
-    """Ids of punks that only the second snapshot has."""
     removed: list[int]
-    """Ids of punks that only the first snapshot has."""
     changed: dict[str, dict[int, tuple[Any, Any]]]
-    """Old and new value of each changed cell, by column and punk_id."""
     sales_added: int
-    """Number of sales that only the second snapshot has."""
     sales_removed: int
-    """Number of sales that only the first snapshot has."""
     schema: list[str]
-    """Messages about columns and tables that were added, removed or changed."""
 
     def __bool__(self) -> bool:
         return any(asdict(self).values())
 
 
 def compare_snapshots(before: Snapshot, after: Snapshot) -> SnapshotDiff:
-    """Compare the rows, prices, sales and schema of two snapshots.
-
-    Raises:
-        DataError: A file of one of them is missing or damaged.
-    """
+    """Compare the rows, prices, sales and schema of two snapshots."""
     old_punks, new_punks = before.punks(), after.punks()
-    schema = _compare_schemas(before, after, old_punks, new_punks)
     names = [
         name
         for name in old_punks.column_names
-        if name in new_punks.column_names and name not in _DERIVED_COLUMNS | {"punk_id"}
+        if name in new_punks.column_names and name not in _DERIVED_COLUMNS
     ]
-    old, new = _rows_by_id(old_punks, names), _rows_by_id(new_punks, names)
-    changed: dict[str, dict[int, tuple[Any, Any]]] = {name: {} for name in names}
-    for punk_id in sorted(old.keys() & new.keys()):
-        for name, old_value, new_value in zip(names, old[punk_id], new[punk_id], strict=True):
-            if old_value != new_value:
-                changed[name][punk_id] = (old_value, new_value)
+    old, new = (
+        {row["punk_id"]: row for row in punks.select(names).to_pylist()}
+        for punks in (old_punks, new_punks)
+    )
+    shared = sorted(old.keys() & new.keys())
+    changed = {
+        name: {
+            punk_id: (old[punk_id][name], new[punk_id][name])
+            for punk_id in shared
+            if old[punk_id][name] != new[punk_id][name]
+        }
+        for name in names
+    }
+    schema = _compare_schemas(before, after, old_punks.schema, new_punks.schema)
     old_sales, new_sales = before.sales(), after.sales()
-    sales_added = sales_removed = 0
-    if old_sales is not None and new_sales is not None:
-        old_counts, new_counts = _count_sales(old_sales), _count_sales(new_sales)
-        sales_added = (new_counts - old_counts).total()
-        sales_removed = (old_counts - new_counts).total()
-    elif (old_sales is None) != (new_sales is None):
+    if (old_sales is None) != (new_sales is None):
         schema.append(f"the sales table was {'added' if old_sales is None else 'removed'}")
+        old_sales = new_sales = None
+    old_counts, new_counts = _count_sales(old_sales), _count_sales(new_sales)
     return SnapshotDiff(
         added=sorted(new.keys() - old.keys()),
         removed=sorted(old.keys() - new.keys()),
-        changed={name: rows for name, rows in changed.items() if rows},
-        sales_added=sales_added,
-        sales_removed=sales_removed,
+        changed={name: cells for name, cells in changed.items() if cells},
+        sales_added=(new_counts - old_counts).total(),
+        sales_removed=(old_counts - new_counts).total(),
         schema=schema,
     )
 
 
-def _rows_by_id(punks: pa.Table, names: list[str]) -> dict[int, tuple[Any, ...]]:
-    """Return the values of the given columns by punk_id."""
-    ids = punks.column("punk_id").to_pylist()
-    columns = [punks.column(name).to_pylist() for name in names]
-    return dict(zip(ids, zip(*columns, strict=True), strict=True))
-
-
-def _count_sales(sales: pa.Table) -> Counter[tuple[Any, ...]]:
+def _count_sales(sales: pa.Table | None) -> Counter[tuple[Any, ...]]:
     """Return how often each distinct row occurs."""
+    if sales is None:
+        return Counter()
     names = [name for name in VERSIONED_SALE_COLUMNS if name in sales.column_names]
     return Counter(tuple(row.values()) for row in sales.select(names).to_pylist())
 
 
 def _compare_schemas(
-    before: Snapshot, after: Snapshot, old_punks: pa.Table, new_punks: pa.Table
+    before: Snapshot, after: Snapshot, old: pa.Schema, new: pa.Schema
 ) -> list[str]:
     """Return one message for each difference between the schemas of the punks tables."""
     first, second = before.manifest.schema_version, after.manifest.schema_version
     changes = [] if first == second else [f"schema {first} became schema {second}"]
-    old, new = (
-        dict(zip(table.column_names, map(str, table.schema.types), strict=True))
-        for table in (old_punks, new_punks)
-    )
-    changes += [f"column {name} was added" for name in new if name not in old]
-    changes += [f"column {name} was removed" for name in old if name not in new]
-    changes += [
-        f"column {name} changed its type from {old[name]} to {new[name]}"
-        for name in old
-        if name in new and old[name] != new[name]
-    ]
+    changes += [f"column {name} was added" for name in new.names if name not in old.names]
+    changes += [f"column {name} was removed" for name in old.names if name not in new.names]
+    for field in old:
+        if field.name in new.names and (found := new.field(field.name).type) != field.type:
+            changes.append(f"column {field.name} changed its type from {field.type} to {found}")
     return changes

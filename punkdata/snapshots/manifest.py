@@ -57,11 +57,9 @@ class Manifest(BaseModel):
 
     `version` is a hash of the logical rows and the pixels, and `labels_hash` the SHA-256 of pixels,
     labels and splits, on which trained weights depend. The snapshot is complete if each of the
-    `expected` punks has a row; `missing` has the reasons why others have none, by punk_id. `limit`
-    is the value of `--limit` for a sample. `splits` has the number of punks by split scheme and
-    split, `labels` by label, in the order of `LABELS`, and `accessories_per_punk` by number of
-    accessories. `sales` is None if the source does not provide sales, and `base_url` is None if it
-    is not an API. `files` are all files of the snapshot except the manifest.
+    `expected` punks has a row; `missing` has the reasons why others have none. `limit` is the value
+    of `--limit` for a sample. `labels` are in the order of `LABELS`. `sales` is None if the source
+    does not provide sales, and `base_url` if it is not an API. `files` omits the manifest.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -106,14 +104,14 @@ class Manifest(BaseModel):
         return labels
 
     @property
-    def is_full_collection(self) -> bool:
-        """True for all 10,000 CryptoPunks, whose totals are known and can be checked."""
-        return self.status == "complete" and self.expected == 10_000
-
-    @property
     def bytes(self) -> int:
         """Total size of the files."""
         return sum(entry.bytes for entry in self.files)
+
+    @property
+    def is_full_collection(self) -> bool:
+        """True for all 10,000 CryptoPunks, whose totals are known and can be checked."""
+        return self.status == "complete" and self.expected == 10_000
 
     def may_replace(self, latest: Manifest | None) -> bool:
         """Return False for a partial snapshot, and for a sample smaller than the latest one."""
@@ -159,9 +157,6 @@ def suggest_rebuild(folder: Path) -> str:
 
 
 def root_option_of(folder: Path) -> str:
-    """Return the --root option for the data root that contains a snapshot folder.
-
-    The result is "" for the default root, and for a folder outside any data root.
-    """
+    """Return the --root option for the data root of a snapshot folder; "" if it needs none."""
     is_in_root = folder.parent.parent.name == "snapshots"
     return root_option(folder.parents[2]) if is_in_root else ""

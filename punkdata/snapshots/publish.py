@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -21,11 +21,7 @@ OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "adl", "memory"}
 
 
 class PublishResult(NamedTuple):
-    """The result of `publish_snapshot`.
-
-    `url` is that of the snapshot. `is_uploaded` is False if the version was there already. `latest`
-    is the version that `latest` names at the URL; None if there is no complete snapshot.
-    """
+    """The URL of a published snapshot, whether it was uploaded, and the latest version there."""
 
     url: str
     is_uploaded: bool
@@ -46,18 +42,10 @@ def publish_snapshot(
     calling this function again completes it. `latest` comes last, unless the snapshot is partial or
     a sample smaller than the latest one at the URL. If two builds of the same version are uploaded
     at the same time, their files may be mixed. Readers notice, because they verify every file, and
-    uploading one of the builds with `force` repairs it.
+    uploading one of the builds with `force`, which replaces all files, repairs it.
 
-    Args:
-        folder: Local folder of the snapshot.
-        manifest: Manifest of the snapshot.
-        url: URL of the data root to publish to.
-        progress: Called with the number of bytes uploaded so far and in total.
-        force: Upload again even if the version exists at the URL, to replace damaged files.
-            Until the upload is complete, readers do not see the version.
-
-    Raises UsageError if the bucket does not exist or the URL is the snapshot's own folder,
-    NetworkError if a file did not arrive completely, and the errors of `url_errors`.
+    Raises UsageError if the bucket does not exist or the URL is the snapshot's own folder, and
+    NetworkError if a file did not arrive completely.
     """
     url = url.rstrip("/")
     home = f"{url}/snapshots/{manifest.collection}"
@@ -101,13 +89,11 @@ def _upload_files(
         done += entry.bytes
         progress(done, manifest.bytes)
     fs.invalidate_cache()
-    arrived: dict[str, Any] = fs.find(path, detail=True)
+    arrived = {name: info["size"] for name, info in fs.find(path, detail=True).items()}
     for entry in manifest.files:
-        size = arrived.get(f"{path}/{entry.path}", {"size": 0})["size"]
-        if size != entry.bytes:
+        if arrived.get(f"{path}/{entry.path}") != entry.bytes:
             raise NetworkError(
-                f"only {size:,} of {entry.bytes:,} bytes of {redact_url(target)}/{entry.path} "
-                "arrived",
+                f"{redact_url(target)}/{entry.path} did not arrive completely",
                 hint="run the same command again",
             )
     _upload(url, f"{target}/manifest.json", (folder / "manifest.json").read_bytes())

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from punkdata.errors import DataError, UsageError
-from punkdata.files import DEFAULT_COLLECTION, parse_root_url, redact_url, shell_quote
+from punkdata.files import parse_root_url, redact_url, shell_quote
 from punkdata.progress import Progress
 from punkdata.schema import PROVENANCE, PUNKS, SALES
 from punkdata.snapshots.manifest import Manifest, read_manifest
@@ -45,8 +45,8 @@ def punks_file_name(split: str) -> str:
 class Snapshot:
     """A snapshot that is open for reading; created by `open_snapshot`.
 
-    `path` is its folder; for a remote snapshot, its folder in the local cache, which is filled file
-    by file. `url` is the URL of a remote snapshot's folder; None if it is local.
+    A remote snapshot has a `url`, and its `path` is its folder in the local cache, which is filled
+    file by file.
     """
 
     path: Path
@@ -64,9 +64,8 @@ class Snapshot:
             split: "train", "val" or "test" of the default split scheme, or "all".
             columns: Columns to read, in this order; None reads all.
 
-        Raises:
-            UsageError: There is no such split or column.
-            DataError: A file is missing or damaged.
+        Raises UsageError if there is no such split or column, and DataError if a file is missing
+        or damaged; so do `sales` and `provenance`.
         """
         if split not in (*SPLITS, "all"):
             raise UsageError(f"split must be one of {', '.join(SPLITS)}, all, not {split!r}")
@@ -81,44 +80,24 @@ class Snapshot:
         """Return the sales, oldest first, or None if the source does not provide sales.
 
         An empty table means that the source provides sales and there are none.
-
-        Args:
-            columns: Columns to read, in this order; None reads all.
-
-        Raises:
-            UsageError: There is no such column.
-            DataError: The file is missing or damaged.
         """
         sales = self.manifest.sales
         return None if sales is None else self._read_table(SALES_FILE, SALES, sales.count, columns)
 
     def provenance(self) -> pa.Table:
-        """Return where the image of each punk came from, one row per punk.
-
-        Raises:
-            DataError: The file is missing or damaged.
-        """
+        """Return where the image of each punk came from, one row per punk."""
         return self._read_table(PROVENANCE_FILE, PROVENANCE, self.manifest.punks, None)
 
     def download(
-        self,
-        progress: Progress = lambda done, total: None,
-        *,
-        force: bool = False,
+        self, progress: Progress = lambda done, total: None, *, force: bool = False
     ) -> None:
         """Copy all files of a remote snapshot into the cache, for tools that open files directly.
 
-        Does nothing for a local snapshot.
+        Does nothing for a local snapshot. `progress` is called with the number of bytes downloaded
+        so far and in total. `force` downloads files again that are in the cache already.
 
-        Args:
-            progress: Called with the number of bytes downloaded so far and in total.
-            force: Download files again that are in the cache already.
-
-        Raises:
-            DataError: A remote file is damaged or missing.
-            NetworkError: The server cannot be reached.
-            RefusedError: The server denies access.
-            StorageError: The cache cannot be written.
+        Raises DataError if a remote file is damaged or missing, NetworkError if the server cannot
+        be reached, RefusedError if it denies access, and StorageError if the disk is full.
         """
         if self.url is None:
             return
@@ -179,45 +158,32 @@ class Snapshot:
             ) from None
 
 
-def open_snapshot(
-    root: str | Path, version: str = "latest", collection: str = DEFAULT_COLLECTION
-) -> Snapshot:
+def open_snapshot(root: str | Path, version: str = "latest") -> Snapshot:
     """Open one snapshot.
 
     Args:
         root: Data root, or the folder of a snapshot, or the URL of either (for example
             s3://bucket/punks). Files at a URL are copied to a local cache when they are read.
         version: Version of the snapshot, or "latest" for the newest complete one.
-        collection: Collection below the data root.
 
     Raises:
         UsageError: There is no such snapshot.
-        SetupError: A package or credentials for the URL are missing.
-        RefusedError: The server denies access.
-        NetworkError: The server cannot be reached.
-        SchemaError: The snapshot was written by a newer punkdata.
-        DataError: The manifest is damaged.
+        DataError: The manifest is damaged, or (SchemaError) was written by a newer punkdata.
+        SetupError, RefusedError, NetworkError: The URL cannot be read.
     """
     if url := parse_root_url(root):
         from punkdata.snapshots.remote import open_remote
 
-        return Snapshot(*open_remote(url, version, collection))
+        return Snapshot(*open_remote(url, version))
     folder = Path(root)
     if not (folder / "manifest.json").is_file():
-        folder = find_snapshot_folder(folder, version, collection)
+        folder = find_snapshot_folder(folder, version)
     manifest = read_manifest(folder / "manifest.json")
     manifest.check_version(version, str(folder))
     return Snapshot(folder, manifest)
 
 
-def resolve_snapshot(root: Path, name: str) -> Snapshot:
-    """Open a snapshot by its version below a root, by its folder or by its URL."""
-    if parse_root_url(name) or (Path(name) / "manifest.json").is_file():
-        return open_snapshot(name)
-    return open_snapshot(root, name)
-
-
-def list_snapshots(root: Path, collection: str = DEFAULT_COLLECTION) -> list[Snapshot]:
+def list_snapshots(root: Path) -> list[Snapshot]:
     """Open all snapshots below a local data root, oldest first.
 
     Raises UsageError if the root is a URL, and DataError if a manifest is damaged.
@@ -228,7 +194,7 @@ def list_snapshots(root: Path, collection: str = DEFAULT_COLLECTION) -> list[Sna
             f"snapshots can be listed in a local folder only, not at {shown}",
             hint=f"show the latest one with: punkdata info {shown}",
         )
-    found = [open_snapshot(folder) for folder in list_snapshot_folders(root, collection)]
+    found = [open_snapshot(folder) for folder in list_snapshot_folders(root)]
     return sorted(found, key=lambda s: (s.manifest.created_at, s.version))
 
 

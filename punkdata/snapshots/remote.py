@@ -1,12 +1,7 @@
 """Snapshots at a URL, and the local cache of their files.
 
 Any URL that fsspec supports works, for example s3://, gs://, file:// or memory://. The layout
-below the URL is that of a data root:
-
-    <URL>/snapshots/cryptopunks/latest
-    <URL>/snapshots/cryptopunks/s2-0123456789ab/manifest.json, data/, shards/ ...
-
-Files are cached on demand and verified against the manifest (size and SHA-256):
+below the URL is that of a data root. Files are cached on demand and verified against the manifest:
 
     <cache>/cryptopunks/<version>-<first 12 hex digits of the manifest's SHA-256>/
 
@@ -37,7 +32,7 @@ from punkdata.errors import (
     StorageError,
     UsageError,
 )
-from punkdata.files import redact_url, translate_os_errors, write_atomic
+from punkdata.files import DEFAULT_COLLECTION, redact_url, translate_os_errors, write_atomic
 from punkdata.snapshots.manifest import (
     MAX_MANIFEST_BYTES,
     VERSION_PATTERN,
@@ -46,21 +41,19 @@ from punkdata.snapshots.manifest import (
     parse_manifest,
 )
 
-CHUNK_BYTES = 1 << 20
-"""Number of bytes that a download reads at a time."""
 REPUBLISH_HINT = "upload it again with: punkdata publish URL --force"
 
 
-def open_remote(url: str, version: str, collection: str) -> tuple[Path, Manifest, str]:
-    """Locate a snapshot at a URL and download its manifest; other files follow on demand.
+def open_remote(url: str, version: str) -> tuple[Path, Manifest, str]:
+    """Locate a snapshot at the URL of a data root or of its own folder.
 
-    `url` is that of a data root, or of a snapshot's own folder. Returns the folder of its copy in
-    the cache, its manifest, and the URL of its own folder. Raises the errors of `open_snapshot`.
+    Returns its folder in the cache, which contains only the manifest until files are downloaded,
+    the manifest, and the URL of its own folder. Raises the errors of `open_snapshot`.
     """
     url = url.rstrip("/")
     data = read_url(f"{url}/manifest.json")
     if data is None:
-        home = f"{url}/snapshots/{collection}"
+        home = f"{url}/snapshots/{DEFAULT_COLLECTION}"
         found = read_latest(home) if version == "latest" else version
         if found is None:
             raise UsageError(
@@ -92,10 +85,7 @@ def read_latest(home: str) -> str | None:
 
 
 def read_url(url: str) -> bytes | None:
-    """Return the first `MAX_MANIFEST_BYTES` + 1 bytes of a file, or None if there is no such file.
-
-    Raises the errors of `url_errors`.
-    """
+    """Return the first `MAX_MANIFEST_BYTES` + 1 bytes of a file, or None if it does not exist."""
     with url_errors(url):
         fs, path = fsspec.core.url_to_fs(url)
         try:
@@ -108,8 +98,7 @@ def read_url(url: str) -> bytes | None:
 def download_file(snapshot_url: str, entry: FileEntry, folder: Path) -> None:
     """Copy a file of a snapshot to its folder, where it appears once it is complete and verified.
 
-    Raises DataError if it is missing or differs from its manifest entry, and the errors of
-    `url_errors` and `translate_os_errors`.
+    Raises DataError if it is missing or differs from its manifest entry.
     """
     url, path = f"{snapshot_url}/{entry.path}", folder / entry.path
     not_found = DataError(
@@ -126,7 +115,7 @@ def download_file(snapshot_url: str, entry: FileEntry, folder: Path) -> None:
                 url_errors(url, not_found),
                 fsspec.open(url, "rb") as source,
             ):
-                while file.tell() <= entry.bytes and (chunk := source.read(CHUNK_BYTES)):
+                while file.tell() <= entry.bytes and (chunk := source.read(1 << 20)):
                     file.write(chunk)
             if entry.find_damage(temporary):
                 raise DataError(
@@ -143,10 +132,7 @@ def download_file(snapshot_url: str, entry: FileEntry, folder: Path) -> None:
 def url_errors(url: str, not_found: PunkError | None = None) -> Iterator[None]:
     """Translate the exceptions of fsspec's many file systems while a block accesses a URL.
 
-    Raises `not_found` if the file does not exist (by default, FileNotFoundError passes through),
-    UsageError if fsspec does not support the protocol, SetupError if a package or credentials are
-    missing, RefusedError if the server denies access, NetworkError if it cannot be reached, and
-    StorageError if a disk is full.
+    Raises `not_found` if the file does not exist; by default, FileNotFoundError passes through.
     """
     try:
         yield
@@ -163,10 +149,8 @@ def url_errors(url: str, not_found: PunkError | None = None) -> Iterator[None]:
 def _translate_error(url: str, error: Exception) -> PunkError:
     scheme, shown = url.partition("://")[0], redact_url(url)
     if isinstance(error, ImportError):
-        return SetupError(
-            f"{scheme}:// needs a package that is not installed ({error})",
-            hint='pip install "punkdata[s3]"' if scheme in ("s3", "s3a") else None,
-        )
+        hint = 'pip install "punkdata[s3]"' if scheme in ("s3", "s3a") else None
+        return SetupError(f"{scheme}:// needs a package that is not installed ({error})", hint=hint)
     # http:// uses aiohttp, whose exceptions have the HTTP status in `status`.
     if isinstance(error, PermissionError) or getattr(error, "status", None) in (401, 403):
         return RefusedError(
@@ -174,18 +158,14 @@ def _translate_error(url: str, error: Exception) -> PunkError:
         )
     # This happens on the local disk, or on the disk that a file:// URL refers to.
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageError(
-            f"cannot write {shown}: {error.strerror}",
-            hint="free some disk space, then run the same command again",
-        )
+        hint = "free some disk space, then run the same command again"
+        return StorageError(f"cannot write {shown}: {error.strerror}", hint=hint)
     if isinstance(error, ValueError) and "rotocol" in str(error):
         return UsageError(f"{scheme}:// is not a protocol that fsspec supports")
     if "Credentials" in type(error).__name__:
-        return SetupError(
-            f"no credentials found for {shown}",
-            hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or FSSPEC_S3_ANON=true for a "
-            "public bucket",
-        )
+        variables = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        hint = f"set {variables}, or FSSPEC_S3_ANON=true for a public bucket"
+        return SetupError(f"no credentials found for {shown}", hint=hint)
     return NetworkError(f"cannot reach {shown} ({_describe(error)})", hint="try again later")
 
 

@@ -1,7 +1,12 @@
-"""Conversions of a punks table: to sprites, label vectors, tar samples and label counts."""
+"""Conversions of the tables of a snapshot: to sprites, label vectors, counts and content hashes."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -11,7 +16,13 @@ from numpy.typing import NDArray
 
 from punkdata.errors import DataError
 from punkdata.images.sprite_png import decode_sprites
-from punkdata.snapshots.shards import Sample
+from punkdata.schema import (
+    ADDED_IN_SCHEMA,
+    PUNKS,
+    SCHEMA_VERSION,
+    VERSIONED_PUNK_COLUMNS,
+    VERSIONED_SALE_COLUMNS,
+)
 from punkdata.splits import SPLIT_COLUMNS, SPLITS
 from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, LABELS, TYPES
 
@@ -22,11 +33,8 @@ _ALLOWED_VALUES = {
     **dict.fromkeys(SPLIT_COLUMNS.values(), SPLITS),
 }
 """Valid values of each column that contains names."""
-_REQUIRED = {
-    *_ALLOWED_VALUES,
-    *("punk_id", "type_id", "accessory_ids", "accessory_count", "labels", "image"),
-}
-"""Columns that must not contain null."""
+_REQUIRED = PUNKS.names[: PUNKS.names.index("sale_count")]
+"""Columns that must not contain null: all but those of the prices."""
 
 
 def column_to_numpy(column: pa.ChunkedArray | pa.Array) -> NDArray[Any]:
@@ -34,30 +42,23 @@ def column_to_numpy(column: pa.ChunkedArray | pa.Array) -> NDArray[Any]:
 
     pyarrow's own `to_numpy` imports pandas, which takes longer than reading all punks.
     """
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    numbers: NDArray[Any] = np.from_dlpack(array)
-    return numbers
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    return np.from_dlpack(column)
 
 
 def validate_punks(punks: pa.Table) -> None:
-    """Check the properties that readers rely on, in rows that anyone may have written.
+    """Raise DataError unless rows that anyone may have written have valid values.
 
-    This checks only whether the values are valid; `punkdata verify` checks whether they are
-    correct.
-
-    Args:
-        punks: Some or all columns of the schema `PUNKS`.
-
-    Raises:
-        DataError: A value is null, a name is unknown, a punk_id is negative, or a label is
-            neither 0 nor 1.
+    These are the properties that readers rely on; whether the values are correct is what `punkdata
+    verify` checks. The table may lack columns of the schema `PUNKS`.
     """
     for name, column in zip(punks.column_names, punks.columns, strict=True):
         values = column.combine_chunks()
         nulls = values.null_count
         if name == "image":
             values = values.field("bytes")
-        elif pa.types.is_list(column.type) or pa.types.is_fixed_size_list(column.type):
+        elif hasattr(column.type, "value_type"):  # a list
             values = values.flatten()
         if name in _REQUIRED and (nulls or values.null_count):
             raise DataError(f"the column {name} contains null")
@@ -66,20 +67,17 @@ def validate_punks(punks: pa.Table) -> None:
             if unknown:
                 raise DataError(f"the column {name} contains the unknown value {min(unknown)!r}")
         if name in {"punk_id", "labels"} and len(values):
-            limits = pc.min_max(values).as_py()
-            if limits["min"] < 0 or (name == "labels" and limits["max"] > 1):
-                found = f"{limits['min']} to {limits['max']}"
-                raise DataError(f"the column {name} has values from {found}, which is out of range")
+            low, high = pc.min_max(values).as_py().values()
+            if low < 0 or (name == "labels" and high > 1):
+                raise DataError(f"the column {name} has invalid values: {low} to {high}")
 
 
 def extract_sprites(punks: pa.Table) -> NDArray[np.uint8]:
     """Decode the column `image` to RGBA sprites, uint8 (N, 24, 24, 4).
 
-    Raises:
-        DataError: An image is damaged, or was not written by punkdata.
+    Raises DataError if an image is damaged, or was not written by punkdata.
     """
-    pngs = punks.column("image").combine_chunks().field("bytes").to_pylist()
-    return decode_sprites(pngs)
+    return decode_sprites(punks.column("image").combine_chunks().field("bytes").to_pylist())
 
 
 def extract_labels(punks: pa.Table) -> NDArray[np.uint8]:
@@ -97,23 +95,77 @@ def extract_hidden_labels(punks: pa.Table) -> NDArray[np.uint8]:
     return hidden
 
 
-def count_labels_and_splits(punks: pa.Table) -> dict[str, Any]:
-    """Return the manifest fields that count rows: punks, splits, labels, accessories_per_punk."""
-    support = extract_labels(punks).sum(axis=0, dtype=int)
-    per_punk = np.bincount(column_to_numpy(punks.column("accessory_count")))
+def summarize_tables(
+    collection: str,
+    punks: pa.Table,
+    sales: pa.Table | None,
+    missing: Iterable[str] = (),
+    schema: int = SCHEMA_VERSION,
+) -> dict[str, Any]:
+    """Return the fields of a manifest that follow from the rows; see `compute_version`."""
+    support = extract_labels(punks).sum(axis=0, dtype=int).tolist()
+    per_punk = np.bincount(column_to_numpy(punks.column("accessory_count"))).tolist()
     return {
+        "version": compute_version(collection, punks, sales, missing, schema),
+        "labels_hash": compute_labels_hash(punks),
         "punks": len(punks),
         "splits": {
             scheme: {split: punks.column(column).to_pylist().count(split) for split in SPLITS}
             for scheme, column in SPLIT_COLUMNS.items()
         },
-        "labels": {name: int(n) for name, n in zip(LABELS, support, strict=True)},
-        "accessories_per_punk": {str(i): int(n) for i, n in enumerate(per_punk)},
+        "labels": dict(zip(LABELS, support, strict=True)),
+        "accessories_per_punk": {str(i): n for i, n in enumerate(per_punk)},
     }
 
 
-def extract_samples(punks: pa.Table) -> list[Sample]:
-    """Return the rows of a punks table as tar samples."""
-    names = [field for field in Sample.__dataclass_fields__ if field in punks.column_names]
-    rows = punks.select([*names, "image"]).to_pylist()
-    return [Sample(png=row.pop("image")["bytes"], **row) for row in rows]
+def compute_version(
+    collection: str,
+    punks: pa.Table,
+    sales: pa.Table | None,
+    missing: Iterable[str] = (),
+    schema: int = SCHEMA_VERSION,
+) -> str:
+    """Return the version `s<schema>-<12 hex>` of a snapshot with these rows.
+
+    It does not depend on the order of the punks, the times of fetching and building, tool
+    versions, Parquet and PNG bytes, or image URLs. `sales` are ordered from the oldest, and None if
+    the source does not provide them; `missing` are the punk_ids without a row. Columns that were
+    added after `schema` are left out.
+    """
+    columns = [c for c in VERSIONED_PUNK_COLUMNS if ADDED_IN_SCHEMA.get(c, 1) <= schema]
+    digest = hashlib.sha256(json.dumps([schema, collection, LABELS]).encode())
+    _hash_rows(digest, punks.sort_by("punk_id"), columns)
+    # The version of a partial snapshot differs from that of a complete one with the same rows.
+    for punk_id in sorted(missing):
+        digest.update(f"missing {punk_id}\n".encode())
+    digest.update(b"sales not known\n" if sales is None else b"sales\n")
+    if sales is not None:
+        _hash_rows(digest, sales, VERSIONED_SALE_COLUMNS)
+    return f"s{schema}-{digest.hexdigest()[:12]}"
+
+
+def compute_labels_hash(punks: pa.Table) -> str:
+    """Return the SHA-256 (hexadecimal) of pixels, labels and splits, independent of row order.
+
+    Prices are not included, so the hash stays the same when only sales are added.
+    """
+    digest = hashlib.sha256(json.dumps(LABELS).encode())
+    columns = ("punk_id", "type", "accessories", "split", "split_by_id", "pixels_sha256")
+    _hash_rows(digest, punks.sort_by("punk_id"), columns)
+    return digest.hexdigest()
+
+
+def _hash_rows(digest: Any, table: pa.Table, columns: Sequence[str]) -> None:
+    """Update a hashlib digest with one JSON array per row."""
+    for row in table.select(list(columns)).to_pylist():
+        line = json.dumps(list(row.values()), default=_to_json, separators=(",", ":"))
+        digest.update(line.encode() + b"\n")
+
+
+def _to_json(value: Any) -> str:
+    """Return the canonical text of a value that JSON cannot represent."""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, datetime):
+        return str(int(value.timestamp()))
+    raise TypeError(f"a versioned column contains a {type(value).__name__}")

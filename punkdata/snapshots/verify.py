@@ -20,18 +20,16 @@ from PIL import Image
 from punkdata.errors import DataError, UsageError
 from punkdata.images.sprite import SIDE_PX, pixels_sha256, zero_transparent
 from punkdata.schema import ADDED_IN_SCHEMA
-from punkdata.snapshots.content_hash import compute_labels_hash, compute_version
 from punkdata.snapshots.reader import Snapshot, find_damaged_files
-from punkdata.snapshots.shards import read_shard
+from punkdata.snapshots.shards import extract_samples, read_shard
 from punkdata.snapshots.tables import (
     column_to_numpy,
-    count_labels_and_splits,
     extract_labels,
-    extract_samples,
     extract_sprites,
+    summarize_tables,
 )
 from punkdata.splits import SPLITS
-from punkdata.traits import ACCESSORY_IDS, TYPE_IDS, encode_labels
+from punkdata.traits import ACCESSORY_IDS, TYPE_IDS, TYPES, encode_labels
 
 OFFICIAL_SHA256 = "ac39af4793119ee46bbff351d8cb6b5f23da60222126add4268e261199a2921b"
 """SHA-256 of the official sprite sheet punks.png: `imageHash` of the CryptoPunks contract."""
@@ -40,25 +38,22 @@ OFFICIAL_URL = "https://github.com/larvalabs/cryptopunks"
 
 KNOWN_TYPES = {"Alien": 9, "Ape": 24, "Female": 3840, "Male": 6039, "Zombie": 88}
 """Number of punks of each type in the full collection."""
-KNOWN_ACCESSORIES_PER_PUNK = {0: 8, 1: 333, 2: 3560, 3: 4501, 4: 1420, 5: 166, 6: 11, 7: 1}
-"""Number of punks in the full collection by number of accessories."""
-KNOWN_ACCESSORIES = 87
-"""Number of different accessories in the full collection."""
+KNOWN_ACCESSORIES_PER_PUNK = [8, 333, 3560, 4501, 1420, 166, 11, 1]
+"""Number of punks in the full collection with 0 to 7 accessories."""
 _NOT_CHECKED = "not checked"
 
 
 @dataclass(frozen=True)
 class Check:
-    """The result of one check."""
+    """The result of a check: the first problem, if any, and a note on what was checked.
+
+    A check is skipped if it does not apply to the snapshot.
+    """
 
     name: str
-    """Name of the check, for example "pixels"."""
     problem: str | None
-    """Description of the first problem; None if the check passed or was skipped."""
     note: str = ""
-    """Description of what was checked."""
     skipped: bool = False
-    """True if the check does not apply to this snapshot."""
 
 
 def verify_snapshot(
@@ -69,22 +64,16 @@ def verify_snapshot(
 ) -> Iterator[Check]:
     """Run all checks in turn and yield the result of each.
 
-    Args:
-        snapshot: Snapshot to check.
-        official: Path of the official sprite sheet punks.png, with which all sprites are compared.
-        official_sha256: Expected SHA-256 of that file, hexadecimal.
-
-    Raises:
-        UsageError: `official` cannot be read.
-        DataError: `official` is not the official sprite sheet.
+    `official` is the official sprite sheet punks.png, with which all sprites are compared. Raises
+    UsageError if it cannot be read, and DataError unless it has the SHA-256 `official_sha256`.
     """
     # Read the sheet first, so that a wrong path is reported before the slow checks run.
-    sheet = read_official_sheet(official, official_sha256) if official else None
+    sheet = _read_official_sheet(official, official_sha256) if official else None
     damage = find_damaged_files(snapshot)
+    files = {p.relative_to(snapshot.path) for p in snapshot.path.rglob("*") if not p.is_dir()}
     listed = {entry.path for entry in snapshot.manifest.files} | {"manifest.json"}
-    paths = {p.relative_to(snapshot.path).as_posix() for p in snapshot.path.rglob("*")}
-    files = {name for name in paths if not (snapshot.path / name).is_dir()}
-    damage += [f"{name} is not in the manifest" for name in sorted(files - listed)]
+    unlisted = sorted({file.as_posix() for file in files} - listed)
+    damage += [f"{name} is not in the manifest" for name in unlisted]
     yield Check(
         "files", "; ".join(damage) or None, f"{len(snapshot.manifest.files)} match their SHA-256"
     )
@@ -95,45 +84,28 @@ def verify_snapshot(
     except (DataError, pa.ArrowException) as error:
         yield Check("tables", str(error))
         return
-    checks: list[tuple[str, Callable[[], str]]] = [
-        ("content", lambda: _check_content(snapshot, punks)),
-        ("pixels", lambda: _check_pixels(punks)),
-        ("labels", lambda: _check_labels(punks)),
-        ("shards", lambda: _check_shards(snapshot, punks)),
-        ("known totals", lambda: _check_totals(snapshot, punks)),
-    ]
+    checks: dict[str, Callable[[], str]] = {
+        "content": lambda: _check_content(snapshot, punks),
+        "pixels": lambda: _check_pixels(punks),
+        "labels": lambda: _check_labels(punks),
+        "shards": lambda: _check_shards(snapshot, punks),
+        "known totals": lambda: _check_totals(snapshot, punks),
+    }
     if sheet is not None:
-        checks.append(("official sheet", lambda: _check_official(punks, sheet)))
-    for name, check in checks:
+        checks["official sheet"] = lambda: _check_official(punks, sheet)
+    for name, check in checks.items():
         try:
             note = check()
             yield Check(name, None, note, skipped=note.startswith(_NOT_CHECKED))
         except DataError as error:
             yield Check(name, str(error))
-        # If somebody edits a file and updates its hash in the manifest, any of these errors is
-        # possible.
-        except (
-            pa.ArrowException,
-            AttributeError,
-            KeyError,
-            OSError,
-            TypeError,
-            ValueError,
-        ) as error:
+        # Any error is possible if somebody edits a file and updates its hash in the manifest.
+        except Exception as error:  # noqa: BLE001
             yield Check(name, f"unreadable content ({type(error).__name__}: {error})")
 
 
-def read_official_sheet(path: Path, sha256: str = OFFICIAL_SHA256) -> NDArray[np.uint8]:
-    """Return the sprites of the official sheet by punk_id, uint8 (10000, 24, 24, 4).
-
-    Args:
-        path: Path of punks.png.
-        sha256: Expected SHA-256 of the file, hexadecimal.
-
-    Raises:
-        UsageError: The file cannot be read.
-        DataError: The file has another SHA-256.
-    """
+def _read_official_sheet(path: Path, sha256: str) -> NDArray[np.uint8]:
+    """Return the sprites of the official sheet by punk_id, uint8 (10000, 24, 24, 4)."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -144,18 +116,7 @@ def read_official_sheet(path: Path, sha256: str = OFFICIAL_SHA256) -> NDArray[np
             hint=f"download punks.png from {OFFICIAL_URL}",
         )
     with Image.open(io.BytesIO(data)) as image:
-        return split_sheet(np.asarray(image.convert("RGBA")))
-
-
-def split_sheet(sheet: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Split an RGBA grid of 24x24 sprites into its tiles, row by row.
-
-    Args:
-        sheet: uint8 (24 * rows, 24 * columns, 4).
-
-    Returns:
-        uint8 (rows * columns, 24, 24, 4); fully transparent pixels are 0 in all channels.
-    """
+        sheet = np.asarray(image.convert("RGBA"))
     rows, columns = sheet.shape[0] // SIDE_PX, sheet.shape[1] // SIDE_PX
     tiles = sheet.reshape(rows, SIDE_PX, columns, SIDE_PX, 4).swapaxes(1, 2)
     return zero_transparent(tiles.reshape(-1, SIDE_PX, SIDE_PX, 4))
@@ -168,24 +129,12 @@ def _expect(is_met: bool, problem: str) -> None:
 
 def _check_content(snapshot: Snapshot, punks: pa.Table) -> str:
     manifest = snapshot.manifest
-    version = compute_version(
-        manifest.collection,
-        punks,
-        snapshot.sales(),
-        manifest.missing,
-        manifest.schema_version,
+    facts = summarize_tables(
+        manifest.collection, punks, snapshot.sales(), manifest.missing, manifest.schema_version
     )
-    _expect(version == manifest.version, f"the rows have the version {version}")
-    _expect(
-        compute_labels_hash(punks) == manifest.labels_hash,
-        "labels_hash differs from the rows",
-    )
-    _expect(
-        len(punks) == manifest.punks, f"{len(punks)} rows, but the manifest says {manifest.punks}"
-    )
-    for field, count in count_labels_and_splits(punks).items():
-        _expect(count == getattr(manifest, field), f"{field} in the manifest differs from the rows")
-    return f"version {version}"
+    for field, value in facts.items():
+        _expect(value == getattr(manifest, field), f"{field} in the manifest differs from the rows")
+    return f"version {manifest.version}"
 
 
 def _check_pixels(punks: pa.Table) -> str:
@@ -229,16 +178,14 @@ def _check_totals(snapshot: Snapshot, punks: pa.Table) -> str:
         kind = "sample" if manifest.limit else manifest.status
         counts = f"{len(punks):,} of {manifest.expected:,} punks"
         return f"{_NOT_CHECKED}: not the full collection ({kind}, {counts})"
-    types = punks.column("type").to_pylist()
-    type_counts = {name: types.count(name) for name in KNOWN_TYPES}
-    _expect(type_counts == KNOWN_TYPES, f"the counts of the types are {type_counts}")
+    labels = extract_labels(punks)
+    types = dict(zip(TYPES, labels.sum(axis=0, dtype=int).tolist(), strict=False))
+    _expect(types == KNOWN_TYPES, f"the counts of the types are {types}")
     ids = sorted(punks.column("punk_id").to_pylist())
     _expect(ids == list(range(10_000)), "the punk ids are not 0 to 9999")
-    histogram = np.bincount(column_to_numpy(punks.column("accessory_count")))
-    per_punk = {i: int(n) for i, n in enumerate(histogram) if n}
+    per_punk = np.bincount(labels[:, len(TYPES) :].sum(axis=1)).tolist()
     _expect(per_punk == KNOWN_ACCESSORIES_PER_PUNK, f"the accessories per punk are {per_punk}")
-    names = {name for row in punks.column("accessories").to_pylist() for name in row}
-    _expect(len(names) == KNOWN_ACCESSORIES, f"there are {len(names)} different accessories")
+    _expect(bool(labels.any(axis=0).all()), "an accessory does not occur")
     distinct = len(set(punks.column("pixels_sha256").to_pylist()))
     _expect(distinct == 10_000, f"only {distinct} images are distinct")
     return "10,000 distinct images; types and accessories match the known totals"

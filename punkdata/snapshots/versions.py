@@ -14,7 +14,7 @@ from pathlib import Path
 
 from punkdata.errors import UsageError
 from punkdata.files import DEFAULT_COLLECTION, root_option, snapshots_dir
-from punkdata.snapshots.manifest import VERSION_PATTERN, Manifest, read_manifest
+from punkdata.snapshots.manifest import VERSION_PATTERN, read_manifest
 
 
 class NoSnapshotError(UsageError):
@@ -24,7 +24,8 @@ class NoSnapshotError(UsageError):
 def get_latest_version(root: Path, collection: str = DEFAULT_COLLECTION) -> str | None:
     """Return the version that `latest` names, or None if there is no complete snapshot yet.
 
-    If the folder of that version was deleted, the newest complete snapshot takes its place.
+    If the folder of that version was deleted, the newest complete snapshot takes its place, but
+    no sample that is smaller than another one.
     """
     home = snapshots_dir(root, collection)
     try:
@@ -38,22 +39,16 @@ def get_latest_version(root: Path, collection: str = DEFAULT_COLLECTION) -> str 
     manifests = [
         read_manifest(f / "manifest.json") for f in list_snapshot_folders(root, collection)
     ]
-    newest: Manifest | None = None
-    for manifest in sorted(manifests, key=lambda m: (m.created_at, m.version)):
-        if manifest.may_replace(newest):
-            newest = manifest
+    complete = [manifest for manifest in manifests if manifest.status == "complete"]
+    newest = max(complete, key=lambda m: (m.expected, m.created_at, m.version), default=None)
     return newest.version if newest else None
 
 
-def find_snapshot_folder(root: Path, version: str, collection: str = DEFAULT_COLLECTION) -> Path:
-    """Return the folder of a version, or of the latest one, below a data root.
-
-    Raises NoSnapshotError if there is no complete snapshot, and UsageError if there is no such
-    version.
-    """
-    available = [folder.name for folder in list_snapshot_folders(root, collection)]
-    found = get_latest_version(root, collection) if version == "latest" else version
-    home = snapshots_dir(root, collection)
+def find_snapshot_folder(root: Path, version: str) -> Path:
+    """Return the folder of a version, or of "latest", below a data root; raises UsageError."""
+    available = [folder.name for folder in list_snapshot_folders(root)]
+    found = get_latest_version(root) if version == "latest" else version
+    home = snapshots_dir(root, DEFAULT_COLLECTION)
     if found and re.fullmatch(VERSION_PATTERN, found) and (home / found).is_dir():
         return home / found
     if version == "latest" or not available:

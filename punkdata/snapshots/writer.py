@@ -17,13 +17,13 @@ import pyarrow.parquet as pq
 from punkdata.errors import DataError
 from punkdata.files import (
     fsync_tree,
+    remove_tree,
     sha256_file,
     snapshots_dir,
     translate_os_errors,
     write_atomic,
 )
-from punkdata.snapshots.croissant import build_croissant
-from punkdata.snapshots.dataset_card import render_dataset_card
+from punkdata.snapshots.descriptions import build_croissant, render_dataset_card
 from punkdata.snapshots.manifest import FileEntry, Manifest, read_manifest, suggest_rebuild
 from punkdata.snapshots.reader import (
     PROVENANCE_FILE,
@@ -33,8 +33,7 @@ from punkdata.snapshots.reader import (
     find_damaged_files,
     punks_file_name,
 )
-from punkdata.snapshots.shards import SAMPLES_PER_SHARD, shard_name, write_shard
-from punkdata.snapshots.tables import extract_samples
+from punkdata.snapshots.shards import SAMPLES_PER_SHARD, extract_samples, shard_name, write_shard
 from punkdata.snapshots.versions import get_latest_version
 from punkdata.splits import SPLITS
 
@@ -50,18 +49,15 @@ def write_snapshot(
 ) -> tuple[Snapshot, bool]:
     """Write a snapshot atomically, and update `latest` if the snapshot may become the latest.
 
-    The caller must hold the root's lock. If the version exists already, its files are checked and
-    nothing is written. The tables have the schemas of `punkdata.schema`; `sales` is None if the
-    source does not provide sales. The `files` of the manifest are filled in here.
-
-    Returns the snapshot, and True if it was written or False if it existed already. Raises
-    StorageError if the disk is full, and DataError if the existing snapshot is damaged.
+    The caller must hold the root's lock. The tables have the schemas of `punkdata.schema`, and the
+    `files` of the manifest are filled in here. Returns the snapshot, and False if its version
+    existed already, in which case nothing is written. Raises StorageError if the disk is full, and
+    DataError if the existing snapshot is damaged.
     """
     home = snapshots_dir(root, manifest.collection)
     folder = home / manifest.version
     for leftover in home.glob(".building-*"):  # left behind by a build that was killed
-        with translate_os_errors(leftover):
-            shutil.rmtree(leftover)
+        remove_tree(leftover)
     created = not folder.exists()
     if created:
         building = home / f".building-{manifest.version}"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from punkdata.snapshots.dataset_card import LICENSE_TERMS, render_dataset_card
+from punkdata.snapshots.descriptions import render_dataset_card
 from punkdata.snapshots.reader import Snapshot, open_snapshot
 
 
@@ -19,7 +19,7 @@ def test_card_describes_the_snapshot(built_root: Path) -> None:
     assert "Partial" not in text
 
 
-def test_header_lists_configurations_splits_and_features(
+def test_header_lists_configurations_and_splits(
     built_root: Path, priced_snapshot: Snapshot
 ) -> None:
     for snapshot, configs in (
@@ -31,9 +31,7 @@ def test_header_lists_configurations_splits_and_features(
         files = {f["split"]: f["path"] for f in header["configs"][0]["data_files"]}
         assert list(files) == ["train", "val", "test"]
         assert all(len(list(snapshot.path.glob(path))) == 1 for path in files.values())
-        features = [feature["name"] for feature in header["dataset_info"][0]["features"]]
-        assert features == snapshot.punks().column_names
-        assert header["license_link"] == LICENSE_TERMS
+        assert header["size_categories"] == ["n<1K"]
 
 
 def test_card_describes_every_column(priced_snapshot: Snapshot) -> None:

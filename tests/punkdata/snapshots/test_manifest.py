@@ -20,14 +20,6 @@ def test_counts_add_up_to_the_number_of_punks(built_root: Path) -> None:
     assert sum(manifest.accessories_per_punk.values()) == 60
 
 
-def test_full_collection_is_complete_with_10000_punks(built_root: Path) -> None:
-    manifest = open_snapshot(built_root).manifest
-    assert not manifest.is_full_collection
-    full = manifest.model_copy(update={"expected": 10_000})
-    assert full.is_full_collection
-    assert not full.model_copy(update={"status": "partial"}).is_full_collection
-
-
 def test_unknown_fields_are_ignored(built_root: Path, tmp_path: Path) -> None:
     manifest = open_snapshot(built_root).manifest
     file = tmp_path / "manifest.json"

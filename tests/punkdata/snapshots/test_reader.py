@@ -185,8 +185,8 @@ def test_missing_column_error_names_the_file(root: Path) -> None:
         ("accessories", ["Pipe", None], "accessories contains null"),
         ("hidden_accessories", ["Halo"], "hidden_accessories contains the unknown value 'Halo'"),
         ("image", None, "image contains null"),
-        ("punk_id", -1, "punk_id has values from -1 to"),
-        ("labels", [2] * 92, "labels has values from 0 to 2"),
+        ("punk_id", -1, "punk_id has invalid values: -1 to"),
+        ("labels", [2] * 92, "labels has invalid values: 0 to 2"),
     ],
 )
 def test_rows_with_invalid_values_are_rejected(

@@ -1,16 +1,25 @@
 from __future__ import annotations
 
+import json
 import pickle
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import fsspec
 import pytest
-from support.s3_server import StartProxy
+from support.s3_server import StartProxy, clear_connection_cache
 
 from punkdata import PunkDataset, open_snapshot
-from punkdata.errors import DataError, NetworkError, UsageError
+from punkdata.errors import DataError, NetworkError, RefusedError, SetupError, UsageError
 from punkdata.snapshots.publish import PublishResult, publish_snapshot
 from punkdata.snapshots.reader import Snapshot
+from punkdata.snapshots.remote import url_errors
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -93,14 +102,22 @@ def test_missing_remote_file_is_named_in_the_error(snapshot: Snapshot, s3: str) 
         publish(snapshot, "s3://no-such-bucket-anywhere/punks")
 
 
-def test_manifest_cannot_point_outside_the_cache(snapshot: Snapshot, tmp_path: Path) -> None:
-    url = f"memory://{tmp_path.name}"
-    target, _, _ = publish(snapshot, url)
-    for field, value in (("collection", "../../out"), ("version", "../s2-0123456789ab")):
-        hostile = snapshot.manifest.model_copy(update={field: value}).model_dump_json()
-        fsspec.filesystem("memory").pipe_file(f"{target}/manifest.json", hostile.encode())
-        with pytest.raises(DataError, match=f"is damaged .{field}"):
-            open_snapshot(target)
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("collection", "../../out"),
+        ("version", "../s2-0123456789ab"),
+        ("files", [{"path": "x" * 5000, "bytes": 1, "sha256": "0" * 64}]),
+    ],
+)
+def test_manifest_cannot_point_outside_the_cache(
+    snapshot: Snapshot, tmp_path: Path, field: str, value: object
+) -> None:
+    target, _, _ = publish(snapshot, f"memory://{tmp_path.name}")
+    hostile = json.dumps(snapshot.manifest.model_dump(mode="json") | {field: value})
+    fsspec.filesystem("memory").pipe_file(f"{target}/manifest.json", hostile.encode())
+    with pytest.raises(DataError, match=f"is damaged .{field}"):
+        open_snapshot(target)
 
 
 def test_damaged_cache_file_is_downloaded_again(snapshot: Snapshot, s3: str, cache: Path) -> None:
@@ -118,16 +135,6 @@ def test_damaged_remote_manifest_is_named_by_its_url(snapshot: Snapshot, s3: str
     fsspec.filesystem("s3").pipe_file(f"{target}/manifest.json", b"{")
     with pytest.raises(DataError, match=f"{target}/manifest.json' is damaged"):
         open_snapshot(s3)
-
-
-def test_manifest_with_an_overlong_path_is_rejected(snapshot: Snapshot, tmp_path: Path) -> None:
-    url = f"memory://{tmp_path.name}"
-    target, _, _ = publish(snapshot, url)
-    entry = snapshot.manifest.files[0].model_copy(update={"path": "x" * 5000})
-    hostile = snapshot.manifest.model_copy(update={"files": (entry,)}).model_dump_json()
-    fsspec.filesystem("memory").pipe_file(f"{target}/manifest.json", hostile.encode())
-    with pytest.raises(DataError, match="is damaged .files.0.path"):
-        open_snapshot(target)
 
 
 def test_cache_files_have_the_default_mode(snapshot: Snapshot, tmp_path: Path, cache: Path) -> None:
@@ -153,3 +160,118 @@ def test_cache_that_is_a_file_is_a_usage_error(
 def test_url_scheme_is_case_insensitive(snapshot: Snapshot, tmp_path: Path) -> None:
     publish(snapshot, f"memory://{tmp_path.name}")
     assert open_snapshot(f"Memory://{tmp_path.name}").version == snapshot.version
+
+
+def test_denied_access_and_missing_setup_are_distinguished(
+    snapshot: Snapshot, s3: str, start_proxy: StartProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_proxy(lambda method, path: "refuse")
+    with pytest.raises(RefusedError, match="check your credentials"):
+        publish(snapshot, s3)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    clear_connection_cache()
+    with pytest.raises(SetupError, match="FSSPEC_S3_ANON"):
+        open_snapshot(s3)
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    with pytest.raises(SetupError, match="gcsfs"):
+        open_snapshot("gs://bucket/punks")
+    with pytest.raises(SetupError, match=r'pip install "punkdata\[s3\]"'), url_errors("s3://b"):
+        raise ImportError("no s3fs")
+    with pytest.raises(UsageError, match="not a protocol that fsspec supports"):
+        open_snapshot("nowhere://bucket/punks")
+
+
+def test_unreachable_server_is_a_network_error(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # Not listening, so connections are refused.
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{bound.getsockname()[1]}")
+        clear_connection_cache()
+        with pytest.raises(NetworkError, match="cannot reach"):
+            open_snapshot(s3)
+
+
+def test_url_below_a_file_cannot_be_written(snapshot: Snapshot, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="the bucket or folder does not exist"):
+        publish(snapshot, f"file://{tmp_path}/file")
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "message"),
+    [
+        (403, RefusedError, "was denied"),
+        (500, NetworkError, "cannot reach"),
+        (404, UsageError, "no complete snapshot found"),
+    ],
+)
+def test_http_status_determines_the_error_which_hides_credentials(
+    status: int, error: type[Exception], message: str
+) -> None:
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_error(status)
+
+    with (
+        http_server(answer) as host,
+        pytest.raises(error, match=f"{message}.*{host}/punks|{host}/punks.*{message}") as caught,
+    ):
+        open_snapshot(f"http://user:secret@{host}/punks")
+    assert "secret" not in str(caught.value)
+
+
+def test_download_stops_after_the_size_in_the_manifest(
+    snapshot: Snapshot, tmp_path: Path, cache: Path
+) -> None:
+    target, _, _ = publish(snapshot, f"file://{tmp_path}/www")
+    manifest = (Path(target.removeprefix("file://")) / "manifest.json").read_bytes()
+    endless, sent = 1000, 0
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        nonlocal sent
+        request.send_response(200)
+        request.end_headers()
+        if request.path.endswith("manifest.json"):
+            request.wfile.write(manifest)
+            return
+        while request.command == "GET" and sent < endless:
+            request.wfile.write(bytes(1 << 20))
+            sent += 1
+
+    with http_server(answer) as host:
+        remote = open_snapshot(f"http://{host}/punks")
+        with pytest.raises(DataError, match="differs from its manifest"):
+            remote.punks()
+    assert sent < endless
+    assert [p.name for p in cache.rglob("*") if p.is_file()] == ["manifest.json"]
+
+
+def test_processes_can_fill_the_cache_at_the_same_time(
+    snapshot: Snapshot, tmp_path: Path, cache: Path
+) -> None:
+    publish(snapshot, f"file://{tmp_path}/www")
+    code = "import sys, punkdata; print(len(punkdata.open_snapshot(sys.argv[1]).punks()))"
+    command = [sys.executable, "-c", code, f"file://{tmp_path}/www"]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(3)]
+    assert [process.communicate()[0] for process in processes] == [b"60\n"] * 3
+    assert not list(cache.rglob(".*"))
+
+
+@contextmanager
+def http_server(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
+    """Run a server that answers every GET and HEAD with a function; yield its host and port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            with suppress(ConnectionError):  # The client may disconnect.
+                answer(self)
+
+        do_HEAD = do_GET  # noqa: N815  # the base class's name
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_address[1]}"
+        server.shutdown()

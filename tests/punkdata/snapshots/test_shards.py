@@ -10,23 +10,19 @@ from support.sprites import make_punks
 
 from punkdata.errors import DataError
 from punkdata.images.sprite_png import encode_png
-from punkdata.snapshots.shards import Sample, read_shard, shard_name, write_shard
+from punkdata.snapshots.reader import open_snapshot
+from punkdata.snapshots.shards import Sample, extract_samples, read_shard, shard_name, write_shard
 
 
 def make_samples() -> list[Sample]:
     return [
-        Sample(
-            png=encode_png(p.sprite),
-            punk_id=p.punk_id,
-            type=p.type,
-            type_id=0,
-            accessories=p.accessories,
-            accessory_ids=[],
-            labels=[0, 1],
-            split="train",
-            split_by_id="val",
-            pixels_sha256="0" * 64,
-        )
+        {
+            "punk_id": p.punk_id,
+            "type": p.type,
+            "accessories": p.accessories,
+            "labels": [0, 1],
+            "png": encode_png(p.sprite),
+        }
         for p in make_punks(5)
     ]
 
@@ -53,6 +49,13 @@ def test_members_follow_the_webdataset_layout(tmp_path: Path) -> None:
         fields = [json.load(tar.extractfile(m)) for m in members if m.name.endswith("json")]  # type: ignore[arg-type]
     assert len({tuple(f) for f in fields}) == 1
     assert None not in fields[0].values()
+
+
+def test_extract_samples_returns_rows_without_nulls(built_root: Path) -> None:
+    rows = open_snapshot(built_root).punks("val")
+    samples = extract_samples(rows)
+    assert [sample["punk_id"] for sample in samples] == rows.column("punk_id").to_pylist()
+    assert None not in samples[0].values()
 
 
 def make_member(name: str, **fields: object) -> tarfile.TarInfo:
@@ -107,5 +110,5 @@ def test_read_shard_rejects_other_archives(tmp_path: Path) -> None:
     with tarfile.open(path, "w") as tar:
         for name in ("pyproject.toml", "Makefile"):
             tar.addfile(tarfile.TarInfo(name))
-    with pytest.raises(DataError, match="has no JSON member for"):
+    with pytest.raises(DataError, match="no JSON member for"):
         list(read_shard(path))

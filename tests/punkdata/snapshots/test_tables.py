@@ -6,15 +6,22 @@ import numpy as np
 import pyarrow as pa
 from support.sprites import FakePunk
 
-from punkdata.snapshots.reader import open_snapshot
+from punkdata.schema import SALES
+from punkdata.snapshots.reader import Snapshot, open_snapshot
 from punkdata.snapshots.tables import (
-    count_labels_and_splits,
+    compute_labels_hash,
+    compute_version,
     extract_hidden_labels,
     extract_labels,
-    extract_samples,
     extract_sprites,
+    summarize_tables,
 )
 from punkdata.traits import LABELS, encode_labels
+
+
+def replace_column(table: pa.Table, name: str, values: list[object]) -> pa.Table:
+    field = table.schema.field(name)
+    return table.set_column(table.schema.get_field_index(name), field, pa.array(values, field.type))
 
 
 def test_extract_sprites_and_labels_invert_the_build(
@@ -26,8 +33,13 @@ def test_extract_sprites_and_labels_invert_the_build(
     assert (extract_labels(rows) == np.stack(vectors)).all()
 
 
-def test_count_labels_and_splits_counts_every_row(built_root: Path, punks: list[FakePunk]) -> None:
-    counts = count_labels_and_splits(open_snapshot(built_root).punks())
+def test_extract_hidden_labels_encodes_the_column(snapshot: Snapshot) -> None:
+    rows = replace_column(snapshot.punks().slice(0, 2), "hidden_accessories", [["Mole"], []])
+    assert np.argwhere(extract_hidden_labels(rows)).tolist() == [[0, LABELS.index("Mole")]]
+
+
+def test_summarize_tables_counts_every_row(snapshot: Snapshot, punks: list[FakePunk]) -> None:
+    counts = summarize_tables("cryptopunks", snapshot.punks(), None)
     assert counts["punks"] == 60
     assert list(counts["labels"]) == list(LABELS)
     assert counts["labels"]["Ape"] == sum(p.type == "Ape" for p in punks)
@@ -36,15 +48,20 @@ def test_count_labels_and_splits_counts_every_row(built_root: Path, punks: list[
     assert counts["splits"]["by_id"] == {"train": 60, "val": 0, "test": 0}
 
 
-def test_extract_samples_returns_rows_without_nulls(built_root: Path) -> None:
-    rows = open_snapshot(built_root).punks("val")
-    samples = extract_samples(rows)
-    assert [s.punk_id for s in samples] == rows.column("punk_id").to_pylist()
-    assert all(value is not None for value in vars(samples[0]).values())
+def test_version_is_independent_of_row_order_and_derived_columns(snapshot: Snapshot) -> None:
+    punks = snapshot.punks()
+    shuffled = punks.take(np.random.default_rng(0).permutation(len(punks)))
+    derived = replace_column(punks, "median_sale_eth", [0.5] * len(punks))
+    for rows in (shuffled, derived):
+        assert compute_version("cryptopunks", rows, None) == snapshot.version
 
 
-def test_extract_hidden_labels_encodes_the_column(built_root: Path) -> None:
-    rows = open_snapshot(built_root).punks("val").slice(0, 2)
-    index = rows.schema.get_field_index("hidden_accessories")
-    rows = rows.set_column(index, "hidden_accessories", pa.array([["Mole"], []]))
-    assert np.argwhere(extract_hidden_labels(rows)).tolist() == [[0, LABELS.index("Mole")]]
+def test_sale_changes_the_version_but_not_the_labels_hash(snapshot: Snapshot) -> None:
+    sold = replace_column(snapshot.punks(), "sale_count", [1] * 60)
+    assert compute_version("cryptopunks", sold, None) != snapshot.version
+    assert compute_labels_hash(sold) == snapshot.manifest.labels_hash
+
+
+def test_no_sales_and_unknown_sales_have_different_versions(snapshot: Snapshot) -> None:
+    none_sold = compute_version("cryptopunks", snapshot.punks(), SALES.empty_table())
+    assert none_sold != snapshot.version

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
+from punkdata.build import load_hidden_accessories, make_punk_tables
 from punkdata.errors import DataError
 from punkdata.images.sprite import pixels_sha256
 from punkdata.records import PunkRecord
-from punkdata.snapshots.record_tables import make_punk_tables
+from punkdata.traits import ACCESSORIES
 
 
 def make_record(punk_id: int, accessories: tuple[str, ...]) -> PunkRecord:
@@ -32,6 +35,15 @@ def test_hidden_accessories_are_those_the_punk_has() -> None:
     assert punks.column("hidden_accessories").to_pylist() == [[], ["Earring"]]
     assert punks.column("punk_id").to_pylist() == [1, 2]
     assert provenance.column("punk_id").to_pylist() == [1, 2]
+
+
+def test_shipped_hidden_accessories_are_known_names_by_pixel_hash() -> None:
+    hidden = load_hidden_accessories()
+    assert len(hidden) > 500
+    for sha256, names in hidden.items():
+        assert re.fullmatch("[0-9a-f]{64}", sha256)
+        assert names
+        assert set(names) <= set(ACCESSORIES)
 
 
 @pytest.mark.parametrize(("ids", "message"), [([], "no punks"), ([1, 1], "punk 1 twice")])

@@ -1,0 +1,137 @@
+"""The files that describe a snapshot to readers who have only its folder.
+
+README.md is the data set card. Its YAML header declares the configurations and splits for the
+Hugging Face Hub and the library `datasets`; the Parquet files have the features. croissant.json
+follows MLCommons Croissant 1.1, http://mlcommons.org/croissant/1.1. What is the same for every
+snapshot, for example the JSON-LD context of Croissant, is in `punkdata/data/`.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from typing import Any
+
+from punkdata.schema import COLUMNS, columns_to_markdown
+from punkdata.snapshots.manifest import FileEntry, Manifest
+from punkdata.splits import SPLITS
+from punkdata.traits import TYPES
+
+_MEDIA_TYPES = {
+    "parquet": "application/x-parquet",
+    "tar": "application/x-tar",
+    "md": "text/markdown",
+}
+_DATA_TYPES = {
+    "bool": "sc:Boolean",
+    "float64": "sc:Float",
+    "string": "sc:Text",
+    "list of string": "sc:Text",
+    "timestamp, UTC": "sc:DateTime",
+    "struct of bytes and path": "sc:ImageObject",
+}
+"""schema.org types by the type in `data/columns.toml`; all others are integers."""
+_SHAPES = {"list of string": "-1", "list of int64": "-1", "92 of uint8": "92"}
+_SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M"}
+"""Size categories of the Hugging Face Hub by their largest number of rows, exclusive."""
+
+
+def render_dataset_card(manifest: Manifest) -> str:
+    """Return the Markdown text that describes a snapshot.
+
+    The `files` of the manifest are not used, because the card is one of them.
+    """
+    template = resources.files("punkdata").joinpath("data/dataset_card.md").read_text("utf-8")
+    # `datasets` cannot infer the columns of an empty split, so empty splits are left out.
+    splits = [split for split in SPLITS if manifest.splits["default"][split]]
+    files = [{"split": split, "path": f"data/punks-{split}-*.parquet"} for split in splits]
+    configs = [{"config_name": "default", "default": True, "data_files": files}]
+    sales, load_sales, sales_table = "not provided by this source", "", ""
+    if manifest.sales is not None:
+        sales_file = {"split": "train", "path": "data/sales-*.parquet"}
+        configs.append({"config_name": "sales", "data_files": [sales_file]})
+        sales = f"{manifest.sales.count:,}"
+        load_sales = '\nsales = load_dataset("path/to/this/folder", "sales")'
+        columns = columns_to_markdown("sales")
+        sales_table = f"\n`data/sales-*.parquet` has one row per sale:\n\n{columns}\n"
+    notes = ""
+    if manifest.status == "partial":
+        notes += (
+            f"\n\n**Partial: {len(manifest.missing)} of {manifest.expected:,} punks are missing**; "
+            "`manifest.json` lists them."
+        )
+    if manifest.limit is not None:
+        notes += f"\n\n**Sample: only the first {manifest.limit:,} punks were requested.**"
+    return template.format(
+        manifest=manifest,
+        configs=json.dumps(configs),  # JSON is valid YAML.
+        size_category=next(name for limit, name in _SIZES.items() if manifest.punks < limit),
+        at=f" at {manifest.base_url}" if manifest.base_url else "",
+        notes=notes,
+        splits="\n".join(
+            f"| {scheme} | " + " | ".join(f"{n:,}" for n in sizes.values()) + " |"
+            for scheme, sizes in manifest.splits.items()
+        ),
+        types=", ".join(f"{manifest.labels[name]:,} {name}" for name in TYPES),
+        sales=sales,
+        load_sales=load_sales,
+        punk_columns=columns_to_markdown("punks"),
+        sales_table=sales_table,
+        provenance_columns=columns_to_markdown("provenance"),
+    )
+
+
+def build_croissant(manifest: Manifest, files: tuple[FileEntry, ...]) -> dict[str, Any]:
+    """Return the JSON-LD document that describes a snapshot.
+
+    `files` are all files of the snapshot except croissant.json and the manifest, whose own list of
+    files is not complete yet.
+    """
+    text = resources.files("punkdata").joinpath("data/croissant.json").read_text("utf-8")
+    document: dict[str, Any] = json.loads(text)
+    tables = [entry.path for entry in files if entry.path.startswith("data/")]
+    return document | {
+        "description": f"{manifest.punks:,} CryptoPunks as 24x24 RGBA sprites with their type and "
+        "accessories, in splits stratified over all labels.",
+        "datePublished": manifest.created_at,
+        # Validators expect MAJOR.MINOR.PATCH; any text may follow a plus sign.
+        "version": f"{manifest.schema_version}.0.0+{manifest.version}",
+        "citeAs": f"CryptoPunks, snapshot {manifest.version}, built by {manifest.created_by}",
+        "distribution": [_file_object(entry) for entry in files],
+        "recordSet": [_record_set(path) for path in tables],
+    }
+
+
+def _file_object(entry: FileEntry) -> dict[str, Any]:
+    return {
+        "@type": "cr:FileObject",
+        "@id": entry.path,
+        "name": entry.path,
+        "contentUrl": entry.path,
+        "contentSize": f"{entry.bytes} B",
+        "encodingFormat": _MEDIA_TYPES[entry.path.rpartition(".")[2]],
+        "sha256": entry.sha256,
+    }
+
+
+def _record_set(path: str) -> dict[str, Any]:
+    """Describe a Parquet file: data/punks-train-….parquet or data/sales-….parquet."""
+    table, split, *_ = path.removeprefix("data/").split("-")
+    record_set = split if table == "punks" else table
+    fields = [
+        {
+            "@type": "cr:Field",
+            "@id": f"{record_set}/{name}",
+            "name": name,
+            "description": description,
+            "dataType": _DATA_TYPES.get(kind, "sc:Integer"),
+            **({"isArray": True, "arrayShape": _SHAPES[kind]} if kind in _SHAPES else {}),
+            "source": {
+                "fileObject": {"@id": path},
+                "extract": {"column": name},
+                **({"transform": {"jsonPath": "bytes"}} if name == "image" else {}),
+            },
+        }
+        for name, (kind, description) in COLUMNS[table].items()
+    ]
+    return {"@type": "cr:RecordSet", "@id": record_set, "name": record_set, "field": fields}
