@@ -44,11 +44,7 @@ class PunkError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         # By default, pickle would lose the hint of an error that comes from a worker process.
-        return _rebuild, (type(self), self.message, self.hint)
-
-
-def _rebuild(kind: type[PunkError], message: str, hint: str | None) -> PunkError:
-    return kind(message, hint=hint)
+        return type(self), (self.message,), {"hint": self.hint}
 
 
 class UsageError(PunkError):

@@ -25,15 +25,10 @@ def list_finished(root: Path) -> list[Recording]:
 
 
 def find_unfinished(root: Path, wanted: RecordingInfo) -> Recording | None:
-    """Return the unfinished recording that a fetch of `wanted` resumes, or None.
-
-    That is the newest recording with the same source, API, collection and limit, if it is
-    unfinished.
-    """
-    for recording in reversed(list_recordings(root)):
-        if _is_same_source(recording.info, wanted) and recording.info.limit == wanted.limit:
-            return recording if recording.info.status == "running" else None
-    return None
+    """Return the newest recording with the same origin and limit if it is unfinished, or None."""
+    same = [r for r in list_recordings(root) if r.info.origin == wanted.origin]
+    newest = next((r for r in reversed(same) if r.info.limit == wanted.limit), None)
+    return newest if newest and newest.info.status == "running" else None
 
 
 def find_parent(root: Path, wanted: RecordingInfo) -> Recording | None:
@@ -42,14 +37,9 @@ def find_parent(root: Path, wanted: RecordingInfo) -> Recording | None:
     The newest recording without a limit, or with the same limit, is preferred; if there is
     none, the newest recording is used.
     """
-    finished = [r for r in reversed(list_finished(root)) if _is_same_source(r.info, wanted)]
+    finished = [r for r in list_finished(root) if r.info.origin == wanted.origin]
     preferred = [r for r in finished if r.info.limit in (None, wanted.limit)]
-    return next(iter(preferred or finished), None)
-
-
-def _is_same_source(info: RecordingInfo, wanted: RecordingInfo) -> bool:
-    names = ("source", "base_url", "collection", "replay_of")
-    return all(getattr(info, name) == getattr(wanted, name) for name in names)
+    return next(reversed(preferred or finished), None)
 
 
 def open_parent(recording: Recording) -> Recording | None:

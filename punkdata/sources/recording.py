@@ -49,46 +49,31 @@ from punkdata.sources.recording_format import (
 
 
 class Recording:
-    """A recording folder.
-
-    `open_recording` opens it for reading; `create_recording` and `resume_recording` open it for
-    writing. Instances may be shared between threads. The index is read once, on first use.
-    """
+    """A recording folder, which threads may share. The index is read once, on first use."""
 
     def __init__(self, path: Path, info: RecordingInfo) -> None:
         self.path = path
+        self.name = path.name
+        self.index_path = path / "index.jsonl"
         self.info = info
         self._lock = threading.Lock()
         self._replies: dict[RequestKey, Reply] | None = None
         self._passes: dict[str, int] = {}
 
-    @property
-    def name(self) -> str:
-        """Name of the folder, for example 20260102T030405Z-opensea."""
-        return self.path.name
-
-    @property
-    def index_path(self) -> Path:
-        return self.path / "index.jsonl"
-
     def fetch_command(self) -> str:
         """Return the shell command that resumes the recording, or repeats a finished one."""
         info = self.info
-        root = root_option(self.path.parent.parent)
-        if info.replay_of:
-            return f"punkdata fetch --replay {info.replay_of}{root}"
-        limit = f" --limit {info.limit}" if info.limit else ""
-        has_other_url = info.base_url not in (None, OPENSEA_URL)
-        base_url = f" --base-url {shell_quote(str(info.base_url))}" if has_other_url else ""
-        return f"punkdata fetch --source {info.source}{limit}{base_url}{root}"
+        source = f"--replay {info.replay_of}" if info.replay_of else f"--source {info.source}"
+        if info.limit and not info.replay_of:
+            source += f" --limit {info.limit}"
+        if info.base_url not in (None, OPENSEA_URL) and not info.replay_of:
+            source += f" --base-url {shell_quote(str(info.base_url))}"
+        return f"punkdata fetch {source}{root_option(self.path.parent.parent)}"
 
     # -- reading ---------------------------------------------------------------------------
 
     def replies(self) -> Iterator[Reply]:
-        """Yield the recorded replies, oldest first. An incomplete last line is skipped.
-
-        Raises DataError if another line is damaged.
-        """
+        """Yield the recorded replies, oldest first; an incomplete last line is skipped."""
         if not self.index_path.exists():
             return
         lines = self.index_path.read_bytes().split(b"\n")
@@ -101,10 +86,7 @@ class Recording:
     def find(
         self, url: str, method: str = "GET", request_sha256: str | None = None
     ) -> Reply | None:
-        """Return the newest final reply to a request, else the newest failure, else None.
-
-        If pagination started over, only pages of the newest pass count.
-        """
+        """Return the newest final reply to a request, else the newest failure, else None."""
         with self._lock:
             replies = self._read_index()
             number = self._passes.get(strip_cursor(url), 0)
@@ -116,16 +98,12 @@ class Recording:
             return [reply for reply in self._read_index().values() if reply.body is not None]
 
     def body_path(self, reply: Reply) -> Path:
-        """Return the path of the file that contains the body of a reply."""
         plain = self.path / "bodies" / str(reply.body)
         compressed = plain.with_name(f"{reply.body}.gz")
         return compressed if compressed.exists() else plain
 
     def read_body(self, reply: Reply) -> bytes:
-        """Return the uncompressed body of a final reply.
-
-        Raises DataError if the body is missing or its hash has changed.
-        """
+        """Return the uncompressed body of a final reply, after checking its hash."""
         path = self.body_path(reply)
         max_bytes = reply.body_bytes + 1
         try:
@@ -148,10 +126,7 @@ class Recording:
     # -- writing ---------------------------------------------------------------------------
 
     def start_new_pass(self, url: str) -> None:
-        """Start pagination over: forget all pages of the query that `url` belongs to.
-
-        The old pages stay in the index, but `find` no longer returns them.
-        """
+        """Start pagination over: `find` no longer returns pages of the query of `url`."""
         with self._lock:
             self._read_index()
             query_url = strip_cursor(url)
@@ -168,11 +143,10 @@ class Recording:
         headers: Mapping[str, str] | None = None,
         compress: bool = False,
     ) -> Reply:
-        """Record the reply to a canonical URL: first its body, then its index line.
+        """Record the reply to a canonical URL; its body is None unless it is final.
 
-        The body is None if the reply is not final. Nothing is flushed to disk here. If the process
-        is killed, nothing is lost; `finish` flushes everything. After a power failure,
-        `resume_recording` finds damaged bodies by their hash.
+        Nothing is flushed to disk here: if the process is killed, nothing is lost. After a power
+        failure, `resume_recording` finds damaged bodies by their hash.
         """
         reply = Reply(
             method=method,
@@ -211,7 +185,6 @@ class Recording:
         self.save_info()
 
     def save_info(self) -> None:
-        """Write recording.json."""
         text = self.info.model_dump_json(indent=2) + "\n"
         write_atomic(self.path / "recording.json", text.encode())
 

