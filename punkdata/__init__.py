@@ -3,8 +3,8 @@
 >>> from punkdata import PunkDataset
 >>> train = PunkDataset("data", split="train")
 
-The names in `__all__` are the public Python API. Each is imported on first use, because torch and
-pyarrow take seconds to load.
+The names in `__all__` are the public Python API. Most are imported on first use, because torch
+and pyarrow take seconds to load.
 """
 
 from __future__ import annotations
@@ -14,18 +14,17 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from punkdata._version import __version__
+from punkdata.errors import PunkError
 
 if TYPE_CHECKING:
     from punkdata.dataset import PunkDataset
-    from punkdata.errors import PunkError
     from punkdata.images.decode import decode_image
     from punkdata.snapshots.reader import open_snapshot
     from punkdata.traits import ACCESSORIES, LABELS, TYPES
 
-# pyarrow reads this variable once, when it is imported. Its default allocator (mimalloc) does not
-# return the memory in which a Parquet file was decompressed, which is nearly as much as the sprites
-# need; the system's allocator does. benchmarks/reading.py measures the difference. This line has
-# no effect if the user has set the variable or has already imported pyarrow.
+# pyarrow reads this variable when it is imported. Unlike its default allocator (mimalloc), the
+# system's allocator returns the memory in which a Parquet file was decompressed, which is nearly
+# as much as the sprites need; benchmarks/reading.py measures it.
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 __all__ = [
@@ -44,11 +43,10 @@ _MODULES = {
     "LABELS": "punkdata.traits",
     "TYPES": "punkdata.traits",
     "PunkDataset": "punkdata.dataset",
-    "PunkError": "punkdata.errors",
     "decode_image": "punkdata.images.decode",
     "open_snapshot": "punkdata.snapshots.reader",
 }
-"""Module that defines each public name."""
+"""Module of each name that is imported on first use."""
 
 
 def __getattr__(name: str) -> Any:

@@ -1,21 +1,4 @@
-"""The exceptions that users see, each with the exit code of the command that raised it.
-
-PunkError
-├── UsageError          2  wrong option, path or name
-├── SetupError          3  something is not configured
-├── RefusedError        4  the server answered 401 or 403
-├── RetryableError      5  temporary failure: run the same command again
-│   ├── NetworkError       server unreachable or failing
-│   ├── LimitError         rate limit longer than the allowed wait
-│   ├── BusyError          another command is writing to the same root
-│   └── StorageError       disk full, read-only or failing
-├── DataError           6  data invalid, damaged or incomplete
-│   ├── ImageError         image that cannot be read as exactly one sprite
-│   ├── NotRecordedError   request that a replayed recording does not contain
-│   └── SchemaError        data written by a newer version of punkdata
-├── DifferenceError     7  two snapshots differ
-└── StoppedError      130  stopped with Ctrl-C
-"""
+"""The exceptions that users see, each with the exit code of the command that raised it."""
 
 from __future__ import annotations
 
@@ -48,70 +31,70 @@ class PunkError(Exception):
 
 
 class UsageError(PunkError):
-    """Raised if an option, argument, path or name is wrong; exit code 2."""
+    """An option, argument, path or name is wrong."""
 
     exit_code = 2
 
 
 class SetupError(PunkError):
-    """Raised if something must be configured or installed first, such as a key; exit code 3."""
+    """Something must be configured or installed first, such as a key."""
 
     exit_code = 3
 
 
 class RefusedError(PunkError):
-    """Raised if a server denies access with status 401 or 403; exit code 4."""
+    """A server answered 401 or 403."""
 
     exit_code = 4
 
 
 class RetryableError(PunkError):
-    """Base class of temporary failures, after which the same command may succeed; exit code 5."""
+    """A temporary failure, after which the same command may succeed."""
 
     exit_code = 5
 
 
 class NetworkError(RetryableError):
-    """Raised if a server cannot be reached or keeps failing after several attempts; exit code 5."""
+    """A server cannot be reached or keeps failing after several attempts."""
 
 
 class LimitError(RetryableError):
-    """Raised if a rate limit requires a longer wait than allowed; exit code 5."""
+    """A rate limit requires a longer wait than allowed."""
 
 
 class BusyError(RetryableError):
-    """Raised if another command is writing to the same folder; exit code 5."""
+    """Another command is writing to the same folder."""
 
 
 class StorageError(RetryableError):
-    """Raised if the disk is full, read-only or failing; exit code 5."""
+    """The disk is full, read-only or failing."""
 
 
 class DataError(PunkError):
-    """Raised if data is invalid, damaged or incomplete; exit code 6."""
+    """Data is invalid, damaged or incomplete."""
 
     exit_code = 6
 
 
 class ImageError(DataError):
-    """Raised if an image cannot be read, or is not certain to be one sprite; exit code 6."""
+    """An image cannot be read, or is not certain to be one sprite."""
 
 
 class NotRecordedError(DataError):
-    """Raised if a replayed recording has no reply to a request; exit code 6."""
+    """A replayed recording has no reply to a request."""
 
 
 class SchemaError(DataError):
-    """Raised if a newer version of punkdata wrote the data; exit code 6."""
+    """A newer version of punkdata wrote the data."""
 
 
 class DifferenceError(PunkError):
-    """Raised by `punkdata diff --exit-code` if the two snapshots differ; exit code 7."""
+    """Two snapshots differ, and `punkdata diff --exit-code` was asked to say so."""
 
     exit_code = 7
 
 
 class StoppedError(PunkError):
-    """Raised if a long-running command is stopped with Ctrl-C; exit code 130."""
+    """A long-running command was stopped with Ctrl-C."""
 
     exit_code = 130

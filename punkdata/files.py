@@ -7,7 +7,6 @@ import hashlib
 import os
 import re
 import shlex
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -41,10 +40,8 @@ def parse_root_url(root: str | Path) -> str | None:
     """Return the URL if `root` is one, or None if it is the path of a folder.
 
     `Path` reduces the two slashes of "s3://bucket" to one; they are restored, and repeated
-    slashes elsewhere are reduced to one.
-
-    Raises:
-        UsageError: The URL has a host name where a path is required, for example file://punks.
+    slashes elsewhere are reduced to one. Raises UsageError if the URL has a host name where a
+    path is required, for example file://punks.
     """
     match = re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]+):(/+)([^/].*)", str(root))
     if match is None:
@@ -91,23 +88,27 @@ def utc_now() -> datetime:
     return datetime.fromtimestamp(int(time.time()), UTC)
 
 
+def refuse_url_root(root: Path) -> None:
+    """Raise UsageError if a data root or file that is to be written is a URL."""
+    if url := parse_root_url(root):
+        raise UsageError(
+            f"cannot write to {redact_url(url)}: it is a URL",
+            hint="choose a local folder; snapshots are uploaded with: punkdata publish",
+        )
+
+
 @contextmanager
 def translate_os_errors(path: Path) -> Iterator[None]:
     """Turn operating-system errors while writing below `path` into errors of this package.
 
-    Raises:
-        UsageError: The path cannot be written, and trying again would not help; also if it is
-            a URL.
-        StorageError: The disk is full or failing.
+    These are UsageError if trying again would not help, also if `path` is a URL, and otherwise
+    StorageError.
     """
-    if url := parse_root_url(path):
-        raise UsageError(
-            f"cannot write to {redact_url(url)}: it is a URL", hint="choose a local folder"
-        )
+    refuse_url_root(path)
     try:
         yield
     except OSError as error:
-        # Libraries such as requests raise subclasses of OSError without a number.
+        # Libraries raise subclasses of OSError without a number.
         if error.errno is None:
             raise
         message = f"cannot write {error.filename or path}: {error.strerror}"
@@ -118,29 +119,13 @@ def translate_os_errors(path: Path) -> Iterator[None]:
         ) from None
 
 
-def refuse_url_root(root: Path) -> None:
-    """Raise UsageError if a data root that is to be written is a URL."""
-    if url := parse_root_url(root):
-        raise UsageError(
-            f"cannot write to {redact_url(url)}: it is a URL",
-            hint="choose a local folder, then upload the snapshot with: punkdata publish",
-        )
-
-
 @contextmanager
 def lock_root(root: Path) -> Iterator[None]:
     """Hold the lock of a data root, which is created if it does not exist.
 
-    The operating system releases the lock when the process ends, even after `kill -9`.
-
-    Raises:
-        BusyError: Another process holds the lock.
-        UsageError: The root cannot be created or written, or is a URL.
-        StorageError: The disk is full or failing.
+    The operating system releases the lock when the process ends, even after `kill -9`. Raises
+    BusyError if another process holds it, and the errors of `translate_os_errors`.
     """
-    refuse_url_root(root)
-    if root.is_file():
-        raise UsageError(f"{root} is a file, not a folder", hint="choose a folder")
     with translate_os_errors(root):
         root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(root / ".lock")
@@ -161,22 +146,11 @@ def write_atomic(path: Path, data: bytes, *, flush: bool = True) -> None:
     """Write a file atomically: to a temporary file in the same folder, which is then renamed.
 
     Missing folders are created and symbolic links are followed. Pipes and devices such as
-    /dev/null are written directly.
-
-    Args:
-        flush: Whether to flush the data to disk before the rename. Without it, a power failure
-            (but not a killed process) may leave an empty or incomplete file.
-
-    Raises:
-        UsageError: The path is a folder.
-        UsageError, StorageError: See `translate_os_errors`.
+    /dev/null are written directly. Without `flush`, a power failure (but not a killed process)
+    may leave an empty or incomplete file. Raises the errors of `translate_os_errors`.
     """
     with translate_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise UsageError(
-                f"cannot write {path}: it is a folder", hint="choose the name of a file"
-            )
         if path.exists() and not path.is_file():
             path.write_bytes(data)
             return
@@ -209,12 +183,6 @@ def fsync_tree(folder: Path) -> None:
                 os.fsync(handle)
             finally:
                 os.close(handle)
-
-
-def remove_tree(folder: Path) -> None:
-    """Delete a folder and everything in it."""
-    with translate_os_errors(folder):
-        shutil.rmtree(folder)
 
 
 def sha256_file(path: Path) -> str:

@@ -33,26 +33,25 @@ class PunkRecord:
 
 @dataclass(frozen=True)
 class SaleRecord:
-    """One sale of one punk. A field is None if the source does not provide it."""
+    """One sale of one punk. A field is None if the source does not provide it.
+
+    Amounts are in base units of their currency. Addresses and hashes are in lower case.
+    """
 
     punk_id: int
     sold_at: datetime
     """Time of the sale in UTC, in whole seconds."""
     amount: int | None
-    """Price in base units of its currency."""
     decimals: int | None
     """Number of decimal places of the currency."""
     symbol: str | None
     """Symbol of the currency, for example "ETH"."""
     token_address: str | None
-    """Contract address of the currency, in lower case."""
+    """Contract address of the currency."""
     price_wei: int | None
     """Price in wei; None unless it was paid in ETH, WETH or BETH and is above 0."""
     seller: str | None
-    """Address of the seller, in lower case."""
     buyer: str | None
-    """Address of the buyer, in lower case."""
     buyer_is_zero: bool | None
     """Whether the buyer is the zero address."""
     transaction: str | None
-    """Hash of the transaction, in lower case."""

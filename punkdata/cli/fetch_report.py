@@ -58,13 +58,11 @@ def report_fetch(
         console.say(f"next: punkdata build-dataset{root_option(root)}")
 
 
-def show_plan(
-    root: Path, base_url: str, limit: int | None, rate_limit: str | None, as_json: bool
-) -> None:
+def show_plan(root: Path, base_url: str, limit: int | None, as_json: bool) -> None:
     """Print how many requests, how much time and how many bytes a fetch needs."""
     from punkdata.sources.find_recording import find_parent, find_unfinished, open_parent
     from punkdata.sources.opensea.client import SOURCE
-    from punkdata.sources.opensea.estimate import estimate_fetch
+    from punkdata.sources.opensea.estimate import REQUESTS_PER_HOUR, estimate_fetch
     from punkdata.sources.recording_format import RecordingInfo
 
     wanted = RecordingInfo(
@@ -72,12 +70,12 @@ def show_plan(
     )
     unfinished = find_unfinished(root, wanted)
     parent = open_parent(unfinished) if unfinished else find_parent(root, wanted)
-    plan = estimate_fetch(limit, rate_limit, unfinished, parent)
+    plan = estimate_fetch(limit, unfinished, parent)
     requests = f"about {plan.api_requests:,} to the API, {plan.image_requests:,} for images"
     wait = f"{plan.wait_s / 60:,.0f} min of waiting" if plan.wait_s else "no waiting"
     rows = [
         Row("requests", requests),
-        Row("limit", f"{plan.rate_limit}, so {wait}"),
+        Row("limit", f"{REQUESTS_PER_HOUR}/h with a free key, so {wait}"),
         Row("bytes", f"about {max(plan.bytes / 1e6, 1):,.0f} MB"),
     ]
     if unfinished is not None:

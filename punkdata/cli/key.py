@@ -10,7 +10,7 @@ import typer
 
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json
-from punkdata.errors import RefusedError, RetryableError, SetupError
+from punkdata.errors import SetupError
 from punkdata.files import root_option
 from punkdata.report import Report, Row
 from punkdata.sources.recording_format import OPENSEA_URL
@@ -54,12 +54,10 @@ def key(
         "origin": found.origin,
         "expires_at": expires_at.isoformat() if expires_at else None,
         "is_expired": found.is_expired,
-        "read_limit": found.read_limit,
     }
     rows = [
         Row("key", found.origin),
         Row("expires", format_expiry(found) + " (expired)" * found.is_expired),
-        Row("limit", found.read_limit or "unknown"),
     ]
     console.emit_report(Report(rows, data=data), as_json=as_json)
 
@@ -69,30 +67,6 @@ def find_key(base_url: str, key_file: Path | None) -> ApiKey | None:
     from punkdata.sources.opensea import api_key
 
     return api_key.find_key(base_url, console.config_dir(), key_file)
-
-
-def ensure_valid_key(
-    base_url: str, found: ApiKey | None, settings: console.Settings, *, may_create: bool, root: Path
-) -> ApiKey:
-    """Return a key that has not expired; create or renew an instant key if necessary.
-
-    `may_create` is the option --instant-key; without it, only an existing instant key is renewed.
-    """
-    from punkdata.sources.opensea.api_key import RENEWAL_MARGIN
-
-    if found is None and not may_create:
-        raise missing_key_error(root)
-    if found is not None and not found.expires_within(RENEWAL_MARGIN):
-        return found
-    try:
-        return create_key(base_url, settings)
-    except (RefusedError, RetryableError) as error:
-        if found is None or found.is_expired:
-            raise
-        console.warn(
-            f"no new key: {error.message}; the old one is valid until {format_expiry(found)}"
-        )
-        return found
 
 
 def create_key(base_url: str, settings: console.Settings) -> ApiKey:
@@ -126,4 +100,4 @@ def missing_key_error(root: Path) -> SetupError:
 
 
 def format_expiry(key: ApiKey) -> str:
-    return f"{key.expires_at:%Y-%m-%d %H:%M} UTC" if key.expires_at else "an unknown date"
+    return key.expires_at.isoformat(" ", "minutes") if key.expires_at else "an unknown date"

@@ -14,7 +14,7 @@ from punkdata.files import DEFAULT_ROOT, parse_root_url, root_option
 if TYPE_CHECKING:
     from punkdata.snapshots.reader import Snapshot
 
-_ANY_SNAPSHOT = 'Name, folder or URL of a snapshot, or "latest".'
+SNAPSHOT_HELP = 'Name, folder or URL of a snapshot, or "latest".'
 
 Root = Annotated[
     Path,
@@ -29,8 +29,8 @@ LocalRoot = Annotated[
     typer.Option("--root", envvar="PUNKDATA_ROOT", help="Data folder with raw/ and snapshots/."),
 ]
 Version = Annotated[str, typer.Option("--version", help='Name of a snapshot, or "latest".')]
-SnapshotOption = Annotated[str, typer.Option("--version", help=_ANY_SNAPSHOT)]
-SnapshotArgument = Annotated[str, typer.Argument(metavar="VERSION", help=_ANY_SNAPSHOT)]
+SnapshotOption = Annotated[str, typer.Option("--version", help=SNAPSHOT_HELP)]
+SnapshotArgument = Annotated[str, typer.Argument(metavar="VERSION", help=SNAPSHOT_HELP)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, for scripts.")]
 
 ROOT = DEFAULT_ROOT

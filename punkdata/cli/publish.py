@@ -20,18 +20,10 @@ EXAMPLES = (
 
 
 def publish(
-    url: Annotated[
-        str,
-        typer.Argument(
-            metavar="URL", help="Target, for example s3://bucket/punks, gs://…, file:///…"
-        ),
-    ],
+    url: Annotated[str, typer.Argument(help="For example s3://bucket/punks, gs://…, file:///…")],
     version: SnapshotOption = "latest",
     force: Annotated[
-        bool,
-        typer.Option(
-            "--force", help="Upload again, for example because the remote copy is damaged."
-        ),
+        bool, typer.Option("--force", help="Upload again, if the remote copy is damaged.")
     ] = False,
     root: Root = ROOT,
     as_json: Json = False,
@@ -84,24 +76,18 @@ def export() -> None:
     "Opaque and enlarged: punkdata export imagefolder images --scale 2 --background white",
 )
 def imagefolder(
-    out: Annotated[
-        Path, typer.Argument(metavar="OUT", help="Folder to create; it must not exist yet.")
-    ],
+    out: Annotated[Path, typer.Argument(help="Folder to create; it must not exist yet.")],
     version: SnapshotOption = "latest",
     root: Root = ROOT,
     split_scheme: Annotated[
         Literal["default", "by_id"],
-        typer.Option(
-            help="default: stratified by labels. by_id: ids 0-7999 (train), 8000-8999 (val), "
-            "9000-9999 (test)."
-        ),
+        typer.Option(help="by_id: ids 0-7999 (train), 8000-8999 (val), 9000-9999 (test)."),
     ] = "default",
     scale: Annotated[
         int, typer.Option(min=1, max=100, help="Integer factor of nearest-neighbor upscaling.")
     ] = 1,
     background: Annotated[
-        str | None,
-        typer.Option(help="Background color, for example #638596. (default: transparent)"),
+        str | None, typer.Option(help="Color, for example #638596. (default: transparent)")
     ] = None,
 ) -> None:
     """Write OUT/<split>/<type>/<punk_id>.png, and a metadata.csv for each split.

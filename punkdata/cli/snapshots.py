@@ -1,7 +1,8 @@
-"""The commands `punkdata info`, `list` and `diff`."""
+"""The commands `punkdata build-dataset`, `verify`, `info`, `list` and `diff`."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from punkdata.cli import console
 from punkdata.cli.options import (
     ROOT,
+    SNAPSHOT_HELP,
     Json,
     LocalRoot,
     Root,
@@ -16,14 +18,20 @@ from punkdata.cli.options import (
     open_snapshot_argument,
     suggest_first_snapshot,
 )
-from punkdata.errors import DifferenceError
-from punkdata.files import redact_url
+from punkdata.cli.progress import progress_bar
+from punkdata.errors import DataError, DifferenceError
+from punkdata.files import redact_url, root_option
 from punkdata.report import Report, Row
 
 if TYPE_CHECKING:
     from punkdata.snapshots.diff import SnapshotDiff
     from punkdata.snapshots.reader import Snapshot
 
+BUILD_EXAMPLES = "Example: punkdata build-dataset"
+VERIFY_EXAMPLES = (
+    "Example: punkdata verify\n\n"
+    "Compare every sprite with the official image: punkdata verify --official punks.png"
+)
 INFO_EXAMPLES = "Example: punkdata info --json"
 LIST_EXAMPLES = "Example: punkdata list --json"
 DIFF_EXAMPLES = (
@@ -32,11 +40,82 @@ DIFF_EXAMPLES = (
 )
 
 
-def info(
-    version: SnapshotArgument = "latest",
-    root: Root = ROOT,
+def build_dataset(
+    context: typer.Context,
+    recording: Annotated[
+        Path | None,
+        typer.Argument(help="Folder of a recording. (default: the newest one)"),
+    ] = None,
+    root: LocalRoot = ROOT,
+    allow_partial: Annotated[
+        bool, typer.Option("--allow-partial", help="Build even if the recording lacks some punks.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
+    """Build an immutable snapshot, named by a hash of its content, from a recording."""
+    from punkdata import build
+    from punkdata.snapshots.versions import get_latest_version
+    from punkdata.sources import cpunks10k
+
+    with progress_bar("building", "punks") as progress:
+        result = build.build_dataset(
+            root,
+            recording,
+            allow_partial=allow_partial,
+            sdist_sha256=context.obj.sdist_sha256 or cpunks10k.SHA256,
+            progress=progress,
+        )
+    snapshot, is_latest = result.snapshot, result.is_latest
+    version, punks = snapshot.version, snapshot.manifest.punks
+    if as_json:
+        facts = {"snapshot": str(snapshot.path), "version": version, "created": result.created}
+        console.emit_json(facts | {"latest": is_latest, "punks": punks})
+        return
+    console.emit(str(snapshot.path))
+    if result.created:
+        console.say(f"built {version}: {punks:,} punks")
+    else:
+        effect = "it is the latest again" if result.became_latest else "nothing changed"
+        console.say(f"{version} already exists with the same content; {effect}")
+    if result.unfinished:
+        console.warn(f"built from {result.recording}; the newer {result.unfinished} is unfinished")
+    if not is_latest:
+        latest = get_latest_version(root) or "unset"
+        console.say(f"latest is still {latest}, because this snapshot is partial or a sample")
+    console.say(f"next: punkdata verify{'' if is_latest else f' {version}'}{root_option(root)}")
+
+
+def verify(
+    version: SnapshotArgument = "latest",
+    root: Root = ROOT,
+    official: Annotated[
+        Path | None, typer.Option(help="The official image punks.png, to compare all sprites with.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Recompute every hash of a snapshot and check the known totals of the collection."""
+    from punkdata.snapshots.verify import verify_snapshot
+
+    snapshot = open_snapshot_argument(root, version)
+    if snapshot.url:
+        with progress_bar("downloading", "bytes") as progress:
+            snapshot.download(progress, force=True)
+    checks = list(verify_snapshot(snapshot, official))
+    failed = [check.name for check in checks if check.problem]
+    rows = []
+    for check in checks:
+        mark = "FAIL" if check.problem else "--  " if check.skipped else "ok  "
+        rows.append(Row(f"{mark} {check.name}", check.problem or check.note))
+    data = {"version": snapshot.version, "ok": not failed, "checks": [vars(c) for c in checks]}
+    console.emit_report(Report(rows, data=data), as_json=as_json)
+    if failed:
+        raise DataError(
+            f"{snapshot.path} failed: {', '.join(failed)}",
+            hint=f"move it away and run: punkdata build-dataset{root_option(root)}",
+        )
+
+
+def info(version: SnapshotArgument = "latest", root: Root = ROOT, as_json: Json = False) -> None:
     """Show a summary of a snapshot."""
     snapshot = open_snapshot_argument(root, version)
     size = snapshot.manifest.bytes
@@ -50,8 +129,6 @@ def _summarize(snapshot: Snapshot, size: int) -> list[Row]:
     manifest, sales = snapshot.manifest, snapshot.manifest.sales
     source = manifest.source + (f" at {manifest.base_url}" if manifest.base_url else "")
     limit = f", a sample (--limit {manifest.limit})" if manifest.limit else ""
-    counts = [(name, n) for name, n in manifest.labels.items() if n and name not in TYPES]
-    counts.sort(key=lambda item: (item[1], item[0]))
     sold = "unknown; this source has no sales"
     if sales is not None:
         sold = f"{sales.count:,}"
@@ -64,8 +141,6 @@ def _summarize(snapshot: Snapshot, size: int) -> list[Row]:
         "created": f"{manifest.created_at} by {manifest.created_by} from {source}",
         "status": f"{manifest.status}, {manifest.punks:,} of {manifest.expected:,} punks{limit}",
         "types": _format_counts({name: manifest.labels[name] for name in TYPES}),
-        "accessories": f"{len(counts)}; rarest: {_format_counts(dict(counts[:3]))}; "
-        f"most common: {_format_counts(dict(counts[:-4:-1]))}",
         "per punk": ", ".join(f"{k}: {n:,}" for k, n in manifest.accessories_per_punk.items()),
         "sales": sold,
         "size": f"{size / 1e6:.1f} MB in {len(manifest.files)} files",
@@ -106,12 +181,8 @@ def list_snapshots(root: LocalRoot = ROOT, as_json: Json = False) -> None:
 
 
 def diff(
-    before: Annotated[
-        str, typer.Argument(metavar="A", help="Older snapshot: name, folder or URL.")
-    ],
-    after: Annotated[
-        str, typer.Argument(metavar="B", help='Newer snapshot: name, folder, URL or "latest".')
-    ] = "latest",
+    before: Annotated[str, typer.Argument(metavar="A", help="Older snapshot, like B.")],
+    after: Annotated[str, typer.Argument(metavar="B", help=SNAPSHOT_HELP)] = "latest",
     root: Root = ROOT,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with code 7 if anything differs.")

@@ -17,7 +17,6 @@ import pyarrow.parquet as pq
 from punkdata.errors import DataError
 from punkdata.files import (
     fsync_tree,
-    remove_tree,
     sha256_file,
     snapshots_dir,
     translate_os_errors,
@@ -57,7 +56,8 @@ def write_snapshot(
     home = snapshots_dir(root, manifest.collection)
     folder = home / manifest.version
     for leftover in home.glob(".building-*"):  # left behind by a build that was killed
-        remove_tree(leftover)
+        with translate_os_errors(leftover):
+            shutil.rmtree(leftover)
     created = not folder.exists()
     if created:
         building = home / f".building-{manifest.version}"

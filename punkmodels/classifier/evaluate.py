@@ -13,7 +13,6 @@ from typing import Any, Literal
 import torch
 from PIL import Image
 
-from punkdata.errors import DataError, UsageError
 from punkdata.images.image_grid import compose_grid
 from punkdata.images.palette import PALETTE
 from punkdata.report import Report, Row
@@ -27,6 +26,7 @@ from punkmodels.classifier.networks import (
 from punkmodels.classifier.pretrained import load_classifier, read_classifier_config
 from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.training.evaluation import Evaluation
+from punkmodels.training.pretrained import check_same_data
 
 CPU = torch.device("cpu")
 SCORE_NAMES = {
@@ -60,17 +60,9 @@ def evaluate_classifier(
     model = load_classifier(run, device)
     saved = read_classifier_config(run)
     data = load_split(root, version or saved.data.version, saved.options.split_scheme, split)
-    if data.labels_hash != saved.data.labels_hash:
-        raise DataError(
-            f"the pixels, labels or splits of snapshot {data.version} differ from those of "
-            f"{saved.data.version}, on which {run} was trained",
-            hint="train a new run on it: punkmodels train",
-        )
-    if saved.options.visible_only and not data.has_hidden_labels:
-        raise UsageError(
-            f"{data.path} does not list hidden labels",
-            hint="rebuild it with: punkdata build-dataset",
-        )
+    check_same_data(run, saved, data.data_config)
+    if saved.options.visible_only:
+        data.require_hidden_labels()
     logits = predict_logits(model, data.images)
     visible, raw = (t[:, : logits.shape[1]] > 0 for t in (data.visible, data.labels))
     is_wrong = (logits_to_labels(logits) != visible).any(dim=1).numpy()

@@ -27,7 +27,7 @@ BUNDLED_CLASSIFIER = Path(__file__).parents[1] / "weights" / "classifier"
 """Folder of the weights that are part of the package."""
 
 
-class _TrainingStatus(BaseModel):
+class TrainingStatus(BaseModel):
     """The section `trained` of config.json, in a folder of exported weights."""
 
     epochs: int = 0
@@ -39,33 +39,24 @@ class SavedClassifier(SavedRun):
 
     task: Literal["classifier"]
     options: ClassifierConfig
-    trained: _TrainingStatus = _TrainingStatus()
-    """Training status of exported weights; defaults for a run."""
+    trained: TrainingStatus = TrainingStatus()
 
 
 def read_classifier_config(run: Path) -> SavedClassifier:
-    """Read and validate the config.json of a classifier.
-
-    Raises:
-        DataError: See `read_run_config`.
-    """
+    """Read and validate the config.json of a classifier; raises as `read_run_config`."""
     return read_run_config(run, SavedClassifier, "classifier")
 
 
 def load_classifier(run: Path, device: torch.device) -> Classifier:
-    """Load a trained classifier in evaluation mode: the averaged weights of the best epoch.
+    """Load the weights of a run's best epoch, or exported weights, in evaluation mode.
 
-    Args:
-        run: A run folder, or a folder of exported weights.
-        device: The device to load to.
-
-    Raises:
-        DataError: The folder has no weights, they are damaged, or belong to another model.
+    Raises DataError if there are none, they are damaged, or they belong to another model.
     """
     config = read_classifier_config(run).options
     tensors = load_weights(run, "best")
     pairs = tensors.get("pairs")
-    if pairs is None or not _is_pair_table(pairs):
+    is_table = pairs is not None and pairs.shape == (NUM_PIXELS, len(PALETTE))
+    if pairs is None or not is_table or pairs.dtype != torch.int16 or (pairs < 0).any():
         raise DataError(f"the weights of {run} have no valid table of colors per position")
     model = build_model(config, pairs)
     restore_model(run, model, tensors)
@@ -74,31 +65,16 @@ def load_classifier(run: Path, device: torch.device) -> Classifier:
     return model.eval().to(device)
 
 
-def _is_pair_table(tensor: torch.Tensor) -> bool:
-    is_int16_table = tensor.dtype == torch.int16 and tensor.shape == (NUM_PIXELS, len(PALETTE))
-    return is_int16_table and bool((tensor >= 0).all())
-
-
-def read_training_status(run: Path) -> tuple[int, bool]:
-    """Return the number of completed epochs, and whether training is complete.
-
-    Raises:
-        DataError: See `load_classifier`.
-    """
-    if (run / WEIGHTS_FILE).exists():
-        trained = read_classifier_config(run).trained
-        return trained.epochs, trained.finished
-    state = load_checkpoint(run)
-    return state["epoch"], state["finished"]
-
-
 def export_classifier(run: Path, out: Path) -> None:
     """Write the files that prediction needs: weights in half precision, and config.json.
 
-    Raises:
-        DataError: See `load_classifier`.
-        StorageError: The disk is full or not writable.
+    Raises DataError as `load_classifier` does, and StorageError if the disk is full or not
+    writable.
     """
-    epochs, finished = read_training_status(run)
-    trained = {"epochs": epochs, "finished": finished}
-    export_model(run, load_classifier(run, torch.device("cpu")), trained, out)
+    if (run / WEIGHTS_FILE).exists():
+        trained = read_classifier_config(run).trained
+    else:
+        state = load_checkpoint(run)
+        trained = TrainingStatus(epochs=state["epoch"], finished=state["finished"])
+    model = load_classifier(run, torch.device("cpu"))
+    export_model(run, model, trained.model_dump(), out)

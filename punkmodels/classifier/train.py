@@ -13,28 +13,21 @@ from typing import Any
 import torch
 
 from punkdata.errors import UsageError
+from punkdata.progress import Progress
 from punkmodels.classifier.config import ClassifierConfig
 from punkmodels.classifier.objective import augment, calibrate
 from punkmodels.classifier.pretrained import SavedClassifier, read_classifier_config
-from punkmodels.classifier.train_data import (
-    GenerateExamples,
-    TrainData,
-    load_or_generate_examples,
-    load_splits,
-    move_to_device,
-)
+from punkmodels.classifier.train_data import GenerateExamples, TrainData, load_train_data
 from punkmodels.classifier.train_state import TrainState, training_step
 from punkmodels.data.image_grid import make_grid
-from punkmodels.data.splits import SplitTensors
-from punkmodels.data.synthetic_examples import EXAMPLES_FILE, save_examples
 from punkmodels.training import distributed
 from punkmodels.training.checkpoint import has_checkpoint, restore_checkpoint, save_checkpoint
 from punkmodels.training.device import TrainEnv, choose_precision_and_threads, pick_device
 from punkmodels.training.loggers import check_logger, open_logger
-from punkmodels.training.pretrained import check_resumable, describe_run
+from punkmodels.training.pretrained import check_resumable, check_same_data, describe_run
 from punkmodels.training.run_dir import append_metrics, create_run, lock_run, write_json
 
-Progress = Callable[..., None]
+OnEpochEnd = Callable[[dict[str, Any]], None]
 
 
 def train_classifier(  # noqa: PLR0913  # a public function whose options are keyword-only
@@ -49,7 +42,7 @@ def train_classifier(  # noqa: PLR0913  # a public function whose options are ke
     logger: str | None = None,
     progress: Progress = lambda done, total, note="": None,
     log: Callable[[str], None] = lambda text: None,
-    on_epoch_end: Callable[[dict[str, Any]], None] = lambda line: None,
+    on_epoch_end: OnEpochEnd = lambda line: None,
     generate_examples: GenerateExamples | None = None,
 ) -> Path:
     """Train a classifier, and return its run folder.
@@ -82,33 +75,29 @@ def train_classifier(  # noqa: PLR0913  # a public function whose options are ke
         StorageError: The disk is full or not writable.
     """
     check_logger(logger)
-    saved = _read_resumed_run(resume) if resume else None
-    if saved:
-        config, version = saved.options, saved.data.version
+    saved = None
+    if resume:
+        check_resumable(resume)
+        saved = read_classifier_config(resume)
+        config, version, device_name = saved.options, saved.data.version, saved.device.name
     _check_divisible(config.batch_size)
-    train, val = load_splits(root, version, config, resume, saved)
-    device, reason = pick_device(saved.device.name if saved else device_name)
-    examples = load_or_generate_examples(config, train, device, resume, generate_examples)
-    data = move_to_device(train, val, examples, config, device)
+    device, reason = pick_device(device_name)
+    data = load_train_data(root, version, config, device, generate_examples)
+    if resume and saved:
+        check_same_data(resume, saved, data.about)
     env, choices = _choose_env(data, config, device, threads, saved)
-    reason += choices
 
     # Create the run folder, or restore the last checkpoint.
+    run = resume or distributed.broadcast(_create_run(runs, config, data, env, reason + choices))
     state = TrainState.create(config, data)
-    if resume and has_checkpoint(resume):
-        restore_checkpoint(resume, state)
-    run = resume or runs
-    if distributed.is_main() and not resume:
-        run = _create_run(runs, config, train, data, env, reason)
-    if examples and distributed.is_main() and not (run / EXAMPLES_FILE).exists():
-        save_examples(run, examples)
-        make_grid(examples[0][:64]).save(run / "synthetic.png")
+    if has_checkpoint(run):
+        restore_checkpoint(run, state)
     if state.finished:
         log(f"{run} is already finished")
         return run
     epochs = "1 epoch" if config.epochs == 1 else f"{config.epochs} epochs"
-    log(f"{run}: {len(data.images):,} punks of {train.version}, {epochs} on {device}")
-    log(f"using {reason}")
+    log(f"{run}: {len(data.images):,} punks of {data.about['version']}, {epochs} on {device}")
+    log(f"using {reason}{choices}")
 
     _train_epochs(run, state, data, env, logger, on_epoch_end, progress)
     if state.epoch < config.epochs:
@@ -117,11 +106,6 @@ def train_classifier(  # noqa: PLR0913  # a public function whose options are ke
             f"epoch {state.best_epoch + 1}"
         )
     return run
-
-
-def _read_resumed_run(run: Path) -> SavedClassifier:
-    check_resumable(run)
-    return read_classifier_config(run)
 
 
 def _check_divisible(batch_size: int) -> None:
@@ -153,13 +137,36 @@ def _choose_env(
     return TrainEnv(device, use_bf16), choices
 
 
+def _create_run(
+    runs: Path, config: ClassifierConfig, data: TrainData, env: TrainEnv, reason: str
+) -> Path:
+    """On rank 0, create a run folder with its config.json and grids of training images."""
+    if not distributed.is_main():
+        return runs
+    names = ["classifier", config.model, config.preset]
+    run = create_run(runs, "-".join(name for name in names if name != "cnn"))
+    about = describe_run(
+        "classifier",
+        config.model_dump(),
+        data.about,
+        env.device,
+        reason,
+        use_bf16=env.use_bf16,
+    )
+    write_json(run / "config.json", about)
+    make_grid(augment(data.images[:64], config.pixel_noise)).save(run / "reals.png")
+    if config.augment_with:
+        make_grid(data.images[-64:]).save(run / "synthetic.png")
+    return run
+
+
 def _train_epochs(
     run: Path,
     state: TrainState,
     data: TrainData,
     env: TrainEnv,
     logger: str | None,
-    on_epoch_end: Callable[[dict[str, Any]], None],
+    on_epoch_end: OnEpochEnd,
     progress: Progress,
 ) -> None:
     """Train until the state is finished; after each epoch, validate, log and checkpoint."""
@@ -172,21 +179,21 @@ def _train_epochs(
             train_loss = _train_epoch(state, data, env, progress, note)
             validation = calibrate(state.ema, data.val_images, data.val_labels, config)
             val_loss, val_exact_match = distributed.broadcast(validation)
-            state.complete_epoch(val_loss)
             line = {
-                "epoch": state.epoch - 1,
-                "images_seen": state.step * config.batch_size,
+                "epoch": state.epoch,
+                "images_seen": state.images_seen,
                 "train_loss": train_loss,
                 "val_loss": val_loss,
                 "val_exact_match": val_exact_match,
             }
+            state.complete_epoch(val_loss)
             if is_main:
                 append_metrics(run, line)
                 log_metrics(line)
                 save_checkpoint(run, state.state_dict())
             on_epoch_end(line)
             note = f"epoch {state.epoch}/{config.epochs}, val exact match {val_exact_match:.3f}"
-            progress(line["images_seen"], state.num_images, note)
+            progress(state.images_seen, state.total_images, note)
 
 
 def _train_epoch(
@@ -196,36 +203,12 @@ def _train_epoch(
     config = state.config
     torch.manual_seed(distributed.random_seed(config.seed, state.epoch + 1))
     local_batch_size = config.batch_size // distributed.get_world_size()
-    num_rows = state.steps_per_epoch * local_batch_size
+    count = state.steps_per_epoch * local_batch_size
+    sampled_rows = torch.multinomial(data.weights, count, replacement=True)
     total_loss = torch.zeros((), device=env.device)
-    rows_of_epoch = torch.multinomial(data.weights, num_rows, replacement=True)
-    for rows in torch.split(rows_of_epoch, local_batch_size):
-        progress(state.step * config.batch_size, state.num_images, note)
+    for rows in torch.split(sampled_rows, local_batch_size):
+        progress(state.images_seen, state.total_images, note)
         images = augment(data.images[rows], config.pixel_noise)
         total_loss += training_step(state, images, data.labels[rows], env)
     distributed.all_reduce_mean([total_loss])
     return total_loss.item() / state.steps_per_epoch
-
-
-def _create_run(
-    runs: Path,
-    config: ClassifierConfig,
-    train: SplitTensors,
-    data: TrainData,
-    env: TrainEnv,
-    reason: str,
-) -> Path:
-    """Create a run folder with its config.json and a grid of training images."""
-    names = ["classifier", config.model, config.preset]
-    run = create_run(runs, "-".join(name for name in names if name != "cnn"))
-    about = describe_run(
-        "classifier",
-        config.model_dump(),
-        train.data_config,
-        env.device,
-        reason,
-        use_bf16=env.use_bf16,
-    )
-    write_json(run / "config.json", about)
-    make_grid(augment(data.images[:64], config.pixel_noise)).save(run / "reals.png")
-    return run

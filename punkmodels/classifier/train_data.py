@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from punkdata.errors import DataError, UsageError
+from punkdata.errors import DataError
 from punkmodels.classifier.config import ClassifierConfig
-from punkmodels.classifier.objective import target_labels
-from punkmodels.classifier.pretrained import SavedClassifier
 from punkmodels.data.palette import build_pair_table
-from punkmodels.data.splits import SplitTensors, load_split, sampling_weights
-from punkmodels.data.synthetic_examples import EXAMPLES_FILE, Examples, load_examples
+from punkmodels.data.splits import Examples, SplitTensors, load_split, sampling_weights
 
 GenerateExamples = Callable[[ClassifierConfig, SplitTensors, torch.device], Examples]
 """Function that generates additional training examples."""
@@ -22,93 +20,58 @@ GenerateExamples = Callable[[ClassifierConfig, SplitTensors, torch.device], Exam
 
 @dataclass(frozen=True)
 class TrainData:
-    """Training and validation data on the device."""
+    """Training data, generated examples included, and validation data.
+
+    Images are palette indices, uint8 (N, 24, 24), and labels float32 (N, num_outputs). `weights`
+    are the probabilities with which examples are sampled, float32 (N,), and `pairs` is the table
+    of `build_pair_table`. `about` is the section `data` of config.json.
+    """
 
     images: torch.Tensor
-    """Palette indices of the real punks, followed by generated ones, uint8 (N, 24, 24)."""
     labels: torch.Tensor
-    """Labels of these punks, float32 (N, num_outputs)."""
     weights: torch.Tensor
-    """Probability with which each example is sampled, float32 (N,)."""
     val_images: torch.Tensor
-    """Palette indices of the validation split, uint8 (M, 24, 24)."""
     val_labels: torch.Tensor
-    """Labels of the validation split, float32 (M, num_outputs)."""
     pairs: torch.Tensor
-    """See `build_pair_table`, of the real punks."""
+    about: dict[str, Any]
 
 
-def load_splits(
+def load_train_data(
     root: Path,
     version: str,
     config: ClassifierConfig,
-    resume: Path | None,
-    saved: SavedClassifier | None,
-) -> tuple[SplitTensors, SplitTensors]:
-    """Load the training and validation splits.
+    device: torch.device,
+    generate_examples: GenerateExamples | None = None,
+) -> TrainData:
+    """Load the training and validation splits, and generate examples if the options say so.
 
-    Raises:
-        UsageError, DataError: The snapshot does not exist, a split is empty, the snapshot does not
-            list the hidden labels that the configuration excludes, or its data is not that of the
-            resumed run.
+    Raises UsageError or DataError if the snapshot does not exist, a split is empty, or the snapshot
+    does not list the hidden labels that the configuration excludes.
     """
     train = load_split(root, version, config.split_scheme, "train")
     val = load_split(root, version, config.split_scheme, "val")
     if not len(train) or not len(val):
         raise DataError(f"the training or validation split of {train.path} is empty")
-    if config.visible_only and not train.has_hidden_labels:
-        raise UsageError(
-            f"{train.path} does not list hidden labels",
-            hint="rebuild it with: punkdata build-dataset, or train with --set visible_only=false",
-        )
-    if saved and saved.data.labels_hash != train.labels_hash:
-        raise DataError(
-            f"the pixels, labels or splits of {train.path} differ from those that {resume} was "
-            "trained on",
-            hint="pass the original data to --root",
-        )
-    return train, val
-
-
-def load_or_generate_examples(
-    config: ClassifierConfig,
-    train: SplitTensors,
-    device: torch.device,
-    resume: Path | None,
-    generate_examples: GenerateExamples | None,
-) -> Examples | None:
-    """Return the generated training examples of the configuration, if it has any.
-
-    Raises:
-        DataError: The stored examples of the resumed run are damaged.
-    """
-    if not config.augment_with:
-        return None
-    if resume and (resume / EXAMPLES_FILE).exists():
-        return load_examples(resume)
-    if generate_examples is None:
-        raise ValueError("augment_with requires the argument generate_examples")
-    return generate_examples(config, train, device)
-
-
-def move_to_device(
-    train: SplitTensors,
-    val: SplitTensors,
-    examples: Examples | None,
-    config: ClassifierConfig,
-    device: torch.device,
-) -> TrainData:
-    """Combine real and generated examples, and move all data to the device."""
-    images, labels = train.images.to(device), target_labels(train, config).to(device)
-    if examples:
-        generated, generated_labels = (tensor.to(device) for tensor in examples)
-        images = torch.cat([images, generated])
-        labels = torch.cat([labels, generated_labels[:, : config.num_outputs]])
+    if config.visible_only:
+        train.require_hidden_labels()
+    images, labels = train.images, _targets(train, config)
+    if config.augment_with:
+        if generate_examples is None:
+            raise ValueError("augment_with requires the argument generate_examples")
+        examples, example_labels = generate_examples(config, train, device)
+        images = torch.cat([images, examples.cpu()])
+        labels = torch.cat([labels, example_labels.cpu()[:, : config.num_outputs]])
     return TrainData(
-        images,
-        labels,
-        sampling_weights(labels, config.class_balance),
+        images.to(device),
+        labels.to(device),
+        sampling_weights(labels, config.class_balance).to(device),
         val.images.to(device),
-        target_labels(val, config).to(device),
+        _targets(val, config).to(device),
         build_pair_table(train.images),
+        train.data_config,
     )
+
+
+def _targets(split: SplitTensors, config: ClassifierConfig) -> torch.Tensor:
+    labels = split.visible if config.visible_only else split.labels
+    return labels[:, : config.num_outputs]

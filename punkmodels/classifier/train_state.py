@@ -58,8 +58,13 @@ class TrainState:
         return cls(config, steps_per_epoch, model, ema, optimizer, _copy_weights(ema))
 
     @property
-    def num_images(self) -> int:
-        """Number of images, with repetitions, of a training run that is not stopped early."""
+    def images_seen(self) -> int:
+        """Number of images of the steps so far, with repetitions, in all processes."""
+        return self.step * self.config.batch_size
+
+    @property
+    def total_images(self) -> int:
+        """Number of images of a training run that is not stopped early."""
         return self.config.epochs * self.steps_per_epoch * self.config.batch_size
 
     def complete_epoch(self, val_loss: float) -> None:

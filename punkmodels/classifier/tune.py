@@ -1,49 +1,70 @@
 """Hyperparameter search of a classifier with Optuna: TPE proposes options, Hyperband prunes trials.
 
-A study is a folder:
-
-    runs/tune-cnn/
-        study.db            all trials, in SQLite; the search can be resumed, even after a kill
-        trials/00007-…      the run of the best trial; other runs are deleted
-        trials.csv          one line per trial
-        best.json           options of the best trial, and its scores on the test split
-        history.png, parallel.png, importance.png
+    runs/tune-cnn/study.db        all trials, in SQLite; a search can be resumed, even after a kill
+    runs/tune-cnn/trials/00007-…  the run of the best trial; other runs are deleted
+    runs/tune-cnn/trials.csv      one line per trial
+    runs/tune-cnn/best.json       options of the best trial, and its scores on the test split
+    runs/tune-cnn/*.png           plots of the trials
 
 Trials are compared on the validation split. The test split is used only for the best trial.
 """
 
 from __future__ import annotations
 
+import math
 import shutil
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from punkdata.errors import DataError, SetupError, UsageError
-from punkdata.files import lock_root, translate_os_errors
+from punkdata.files import lock_root, translate_os_errors, write_atomic
+from punkdata.progress import Progress
 from punkmodels.classifier.config import ClassifierConfig, make_config
+from punkmodels.classifier.evaluate import evaluate_classifier
 from punkmodels.classifier.train import train_classifier
-from punkmodels.classifier.tune_results import (
-    TRIALS_DIR,
-    Study,
-    best_trial,
-    completed_trials,
-    ended_trials,
-    write_results,
-)
-from punkmodels.classifier.tune_space import SEARCH_SPACES, SearchSpace, TunableModel
 from punkmodels.data.splits import load_split
-from punkmodels.training.run_dir import list_runs
+from punkmodels.training.run_dir import list_runs, write_json
 
 if TYPE_CHECKING:
     import optuna
 
-REDUCTION_FACTOR = 3
-"""Factor by which Hyperband divides the number of trials, and multiplies their epochs, per rung."""
+TunableModel = Literal["cnn", "published"]
+SearchSpace = Callable[["optuna.Trial"], dict[str, Any]]
+"""Function that suggests options of `ClassifierConfig` for a trial."""
+TRIALS_DIR = "trials"
+"""Subfolder for the runs of the trials; only runs in it are ever deleted."""
+
+
+def cnn_space(trial: optuna.Trial) -> dict[str, Any]:
+    """Suggest options of the model `cnn`."""
+    return {
+        "batch_size": trial.suggest_categorical("batch_size", [32, 64, 128]),
+        "peak_lr": trial.suggest_float("peak_lr", 5e-4, 2e-2, log=True),
+        "dropout": trial.suggest_float("dropout", 0.0, 0.5),
+        "width": trial.suggest_categorical("width", [8, 16, 32]),
+        "hidden": trial.suggest_categorical("hidden", [64, 128, 256]),
+        "color_embedding_dim": trial.suggest_categorical("color_embedding_dim", [4, 8, 16]),
+        "weight_decay": trial.suggest_float("weight_decay", 1e-3, 0.1, log=True),
+        "class_balance": trial.suggest_float("class_balance", 0.0, 1.0),
+        "pixel_noise": trial.suggest_float("pixel_noise", 0.0, 0.05),
+    }
+
+
+def published_space(trial: optuna.Trial) -> dict[str, Any]:
+    """Suggest options of the model `published`: those of the public sweep, see `PublishedCNN`.
+
+    The ranges are our own, because the configuration file of that sweep is not public.
+    """
+    return {
+        "batch_size": trial.suggest_categorical("batch_size", [16, 32, 64, 128]),
+        "peak_lr": trial.suggest_float("peak_lr", 1e-4, 1e-2, log=True),
+        "dropout": trial.suggest_float("dropout", 0.0, 0.5),
+        "width": trial.suggest_categorical("width", [16, 32, 64]),
+        "depth": trial.suggest_int("depth", 2, 4),
+    }
 
 
 def tune_classifier(  # noqa: PLR0913  # a public function whose options are keyword-only
@@ -58,161 +79,110 @@ def tune_classifier(  # noqa: PLR0913  # a public function whose options are key
     threads: int | None = None,
     seed: int = 0,
     space: SearchSpace | None = None,
-    progress: Callable[..., None] = lambda done, total, note="": None,
-    log: Callable[[str], None] = lambda text: None,
-) -> Study:
-    """Search for better options, and evaluate the best trial on the test split.
+    progress: Progress = lambda done, total, note="": None,
+) -> dict[str, Any]:
+    """Search for better options, evaluate the best trial on the test split, and return best.json.
 
-    Args:
-        root: Data root or snapshot folder.
-        folder: Folder of the study; an existing study is resumed.
-        model: Name of the model.
-        trials: Total number of trials, including those of a resumed study.
-        epochs: Epochs of a trial that is not pruned; by default those of the model.
-        version: Version of the snapshot, or "latest".
-        device_name: See `pick_device`.
-        threads: Number of CPU threads; None to benchmark.
-        seed: Random seed of the search and of each trial.
-        space: Search space; by default that of the model, see `SEARCH_SPACES`.
-        progress: Called with the number of trials, their total, and a note.
-        log: Called with lines of text for the user.
+    `folder` contains the study; an existing one is resumed, and `trials` includes its trials.
+    `epochs` are those of a trial that is not pruned, and `seed` is that of the search and of each
+    trial; `model` determines the defaults of `epochs` and `space`. `progress` is called with the
+    number of trials, their total, and a note. The other arguments are those of `train_classifier`.
 
-    Raises:
-        SetupError: Optuna is not installed.
-        UsageError: The existing study has another model, seed, snapshot or number of epochs.
-        DataError: The existing study is damaged, or no trial was trained to the end.
-        BusyError: Another process uses the study.
-        PunkError: See `train_classifier`.
+    Raises SetupError if Optuna is not installed, UsageError if the existing study has another
+    model, seed, snapshot or number of epochs, DataError if it is damaged or no trial was trained to
+    the end, BusyError if another process uses it, and the errors of `train_classifier`.
     """
     try:
         import optuna
     except ImportError:
         raise SetupError("optuna is not installed", hint="pip install optuna") from None
-
     base = make_config(model=model, seed=seed)
-    if epochs:
-        base = base.model_copy(update={"epochs": epochs})
+    base = base.model_copy(update={"epochs": epochs or base.epochs})
+    space = space or {"cnn": cnn_space, "published": published_space}[model]
     # All trials use this snapshot, even if a newer one is built during the search.
     version = load_split(root, version, base.split_scheme, "val").version
-    with lock_root(folder), _ignore_optuna_warnings():
-        # Otherwise optuna logs a traceback after Ctrl-C.
+    with lock_root(folder), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="optuna.*")
+        warnings.filterwarnings("ignore", message=".*experimental.*")
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        study = _open_study(folder, base.epochs)
         about = {"model": model, "epochs": base.epochs, "seed": seed, "version": version}
-        _check_same_study(study, folder, about)
-        study.set_user_attr("about", about)
-        _requeue_interrupted_trials(study)
-        done = len(ended_trials(study))
-        search = _Search(
-            root=root,
-            folder=folder,
-            base=base,
-            space=space or SEARCH_SPACES[model],
+        study = _open_study(folder, about)
+        train = partial(
+            train_classifier,
+            root,
+            folder / TRIALS_DIR,
             version=version,
             device_name=device_name,
             threads=threads,
-            trials=max(trials, done),
-            progress=progress,
         )
-        # A resumed search must not repeat its proposals.
-        study.sampler = optuna.samplers.TPESampler(seed=seed + done)
-        log(f"{folder}: {done} of {search.trials} trials, at most {base.epochs} epochs each")
-        progress(done, search.trials, "")
-        study.optimize(
-            partial(search.run_trial, study),
-            n_trials=search.trials - done,
-            callbacks=[search.on_trial_end],
-        )
-        return write_results(study, root, folder, base, model)
+        while (done := len(_ended(study))) < trials:
+            on_epoch = partial(progress, done, trials)
+            # A resumed search must not repeat its proposals.
+            study.sampler = optuna.samplers.TPESampler(seed=seed + done)
+            trial = study.ask()
+            config = ClassifierConfig(**base.model_dump() | space(trial))
+            try:
+                study.tell(trial, _run_trial(trial, config, train, on_epoch))
+            except optuna.TrialPruned:
+                study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+            finally:
+                _delete_other_runs(study, folder)
+        progress(done, max(trials, done))
+        return _write_results(study, root, folder, base)
 
 
-@dataclass(frozen=True)
-class _Search:
-    """Settings of all trials, and the functions that Optuna calls."""
+def _run_trial(
+    trial: optuna.Trial,
+    config: ClassifierConfig,
+    train: Callable[..., Path],
+    progress: Callable[[str], None],
+) -> float:
+    """Train with the options of a trial, and return the lowest validation loss.
 
-    root: Path
-    folder: Path
-    base: ClassifierConfig
-    space: SearchSpace
-    version: str
-    device_name: str
-    threads: int | None
-    trials: int
-    progress: Callable[..., None]
+    Raises optuna.TrialPruned if Hyperband stops the trial.
+    """
+    import optuna
 
-    def run_trial(self, study: optuna.Study, trial: optuna.Trial) -> float:
-        """Train with suggested options, and return the lowest validation loss.
+    val_losses: list[float] = []
 
-        Raises:
-            optuna.TrialPruned: Hyperband stopped the trial.
-        """
-        config = ClassifierConfig(**self.base.model_dump() | self.space(trial))
-        val_losses: list[float] = []
-        existing = set(list_runs(self.folder / TRIALS_DIR))
-        try:
-            run = train_classifier(
-                self.root,
-                self.folder / TRIALS_DIR,
-                config,
-                version=self.version,
-                device_name=self.device_name,
-                threads=self.threads,
-                on_epoch_end=partial(self._on_epoch_end, study, trial, val_losses),
-            )
-        except BaseException:
-            for unfinished in set(list_runs(self.folder / TRIALS_DIR)) - existing:
-                shutil.rmtree(unfinished)
-            raise
-        trial.set_user_attr("run", run.name)
-        return min(val_losses)
-
-    def _on_epoch_end(
-        self,
-        study: optuna.Study,
-        trial: optuna.Trial,
-        val_losses: list[float],
-        line: dict[str, Any],
-    ) -> None:
-        import optuna
-
-        val_losses.append(line["val_loss"])
-        note = f"trial {trial.number + 1}, epoch {line['epoch'] + 1} of {self.base.epochs}"
-        self.progress(len(ended_trials(study)), self.trials, note)
+    def on_epoch_end(line: dict[str, Any]) -> None:
+        epoch = line["epoch"] + 1
+        progress(f"trial {trial.number + 1}, epoch {epoch} of {config.epochs}")
         # Report the best epoch so far, because a trial keeps the weights of its best epoch.
+        val_losses.append(line["val_loss"])
         trial.report(min(val_losses), line["epoch"])
-        is_last = line["epoch"] + 1 == self.base.epochs
-        if not is_last and trial.should_prune():
+        if epoch < config.epochs and trial.should_prune():
             raise optuna.TrialPruned
 
-    def on_trial_end(self, study: optuna.Study, _: optuna.trial.FrozenTrial) -> None:
-        """Delete the runs of all trials but the best, and report progress."""
-        best_run, note = None, ""
-        if completed_trials(study):
-            best = best_trial(study)
-            best_run, note = best.user_attrs["run"], f"best validation loss {best.value:.5f}"
-        with translate_os_errors(self.folder):
-            for run in list_runs(self.folder / TRIALS_DIR):
-                if run.name != best_run:
-                    shutil.rmtree(run)
-        self.progress(len(ended_trials(study)), self.trials, note)
+    run = train(config, on_epoch_end=on_epoch_end)
+    trial.set_user_attr("run", run.name)
+    return min(val_losses)
 
 
-def _open_study(folder: Path, epochs: int) -> optuna.Study:
-    """Create a study, or load an existing one.
+def _delete_other_runs(study: optuna.Study, folder: Path) -> None:
+    """Delete the runs of all trials but the best."""
+    best = study.best_trial.user_attrs["run"] if _ended(study, "COMPLETE") else None
+    with translate_os_errors(folder):
+        for run in list_runs(folder / TRIALS_DIR):
+            if run.name != best:
+                shutil.rmtree(run)
 
-    Raises:
-        DataError: SQLite cannot read the file of the study.
+
+def _open_study(folder: Path, about: dict[str, Any]) -> optuna.Study:
+    """Create a study, or load an existing one and enqueue the trials of a killed process again.
+
+    Raises DataError if SQLite cannot read the file of the study, and UsageError if it was started
+    with other options than `about`.
     """
     import optuna
 
     file = folder / "study.db"
     try:
-        return optuna.create_study(
+        study = optuna.create_study(
             storage=f"sqlite:///{file}",
             study_name="classifier",
             load_if_exists=True,
-            direction="minimize",
-            pruner=optuna.pruners.HyperbandPruner(1, epochs, REDUCTION_FACTOR),
+            pruner=optuna.pruners.HyperbandPruner(1, about["epochs"], reduction_factor=3),
         )
     except Exception as error:
         # SQLAlchemy wraps the errors of sqlite3 in its own classes.
@@ -222,39 +192,82 @@ def _open_study(folder: Path, epochs: int) -> optuna.Study:
                 hint=f"move the folder {folder} away to start a new study",
             ) from None
         raise
-
-
-def _check_same_study(study: optuna.Study, folder: Path, about: dict[str, Any]) -> None:
-    """Check that an existing study was started with the same options.
-
-    Raises:
-        UsageError: The study was started with other options.
-    """
     started_with = about | study.user_attrs.get("about", {})
     different = [
-        f"--{name} {started_with[name]}" for name in about if started_with[name] != about[name]
+        f"--{name} {value}" for name, value in started_with.items() if value != about[name]
     ]
     if different:
         raise UsageError(
             f"the study in {folder} was started with {' '.join(different)}",
             hint="add this to the command, or choose another folder with --study",
         )
-
-
-def _requeue_interrupted_trials(study: optuna.Study) -> None:
-    """Mark trials of a killed process as failed, and enqueue their options again."""
-    from optuna.trial import TrialState
-
-    for trial in study.get_trials(states=[TrialState.RUNNING]):
-        study.tell(trial.number, state=TrialState.FAIL)
+    study.set_user_attr("about", about)
+    for trial in study.get_trials(states=[optuna.trial.TrialState.RUNNING]):
+        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
         if trial.params:
             study.enqueue_trial(trial.params)
+    return study
 
 
-@contextmanager
-def _ignore_optuna_warnings() -> Iterator[None]:
-    """Ignore warnings that plots and other functions of Optuna are experimental."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="optuna.*")
-        warnings.filterwarnings("ignore", message=".*experimental.*")
-        yield
+def _ended(study: optuna.Study, *states: str) -> list[optuna.trial.FrozenTrial]:
+    """Return the trials that completed or were pruned, or those in one of the states."""
+    return [t for t in study.trials if t.state.name in (states or ("COMPLETE", "PRUNED"))]
+
+
+def _write_results(
+    study: optuna.Study, root: Path, folder: Path, base: ClassifierConfig
+) -> dict[str, Any]:
+    """Evaluate the best trial on the test split, and write best.json, trials.csv and plots."""
+    if not _ended(study, "COMPLETE"):
+        raise DataError("no trial was trained to the end", hint="increase --trials")
+    best = study.best_trial
+    run = folder / TRIALS_DIR / best.user_attrs["run"]
+    evaluation = evaluate_classifier(run, root, "test")
+    evaluation.save(run / "evaluation" / "test")
+    result = {
+        **study.user_attrs["about"],
+        "path": str(folder),
+        "run": str(run),
+        "trials": len(_ended(study)),
+        "pruned": len(_ended(study, "PRUNED")),
+        "val_loss": study.best_value,
+        "test": evaluation.scores["visible"],
+        "searched_options": list(best.params),
+        "options": base.model_dump() | best.params,
+    }
+    write_json(folder / "best.json", result)
+    table = study.trials_dataframe(("number", "value", "state", "duration", "params"))
+    write_atomic(folder / "trials.csv", table.to_csv(index=False).encode())
+    with translate_os_errors(folder):
+        _save_plots(study, folder)
+    return result
+
+
+def _save_plots(study: optuna.Study, folder: Path) -> None:
+    """Save the plots for which there are enough, and different enough, trials."""
+    from matplotlib.pyplot import close, gcf
+    from optuna.importance import PedAnovaImportanceEvaluator
+    from optuna.visualization import matplotlib as plots
+
+    draw: dict[str, Callable[..., object]] = {
+        "history": plots.plot_optimization_history,
+        "parallel": plots.plot_parallel_coordinate,
+        "importance": partial(
+            plots.plot_param_importances, evaluator=PedAnovaImportanceEvaluator()
+        ),
+    }
+    for name, plot in draw.items():
+        try:
+            # On a linear scale, the worst trials would hide the differences between the best ones.
+            plot(
+                study,
+                target=lambda trial: math.log10(trial.value),
+                target_name="log10 of the validation loss",
+            )
+        except (ValueError, RuntimeError, ZeroDivisionError):
+            continue
+        figure = gcf()
+        figure.set_size_inches(11, 5)
+        figure.tight_layout()
+        figure.savefig(folder / f"{name}.png", dpi=110)
+        close(figure)

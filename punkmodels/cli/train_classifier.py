@@ -168,7 +168,7 @@ def _make_config(
             "--preset best is only available for --model cnn", hint="remove one of the two"
         )
     if augment_with:
-        named_options["augment_with"] = str(resolve_renderer(augment_with, runs))
+        named_options["augment_with"] = str(resolve_renderer(augment_with, runs).resolve())
         named_options["augment_fraction"] = augment_fraction or DEFAULT_AUGMENT_FRACTION
     given = {key: value for key, value in named_options.items() if value is not None}
     return make_config(preset, model, **given, **set_options)

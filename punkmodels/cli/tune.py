@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -14,9 +13,6 @@ from punkdata.cli.progress import progress_bar
 from punkdata.errors import StoppedError
 from punkmodels.cli.options import DeviceOption, Runs, Seed, Threads
 from punkmodels.training.run_dir import DEFAULT_RUNS
-
-if TYPE_CHECKING:
-    from punkmodels.classifier.tune_results import Study
 
 EXAMPLES = (
     "Example: punkmodels tune classifier --trials 20\n\n"
@@ -75,7 +71,6 @@ def tune_classifier(
                 threads=threads,
                 seed=seed or 0,
                 progress=progress,
-                log=console.say,
             )
     except KeyboardInterrupt:
         raise StoppedError(
@@ -83,28 +78,22 @@ def tune_classifier(
             hint="to resume, run the same command again",
         ) from None
     if as_json:
-        data = asdict(result) | {"config": result.config.model_dump()}
-        console.emit_json(data)
+        console.emit_json(result)
         return
-    console.emit(str(result.run))
+    console.emit(result["run"])
     _print_summary(result)
 
 
-def _print_summary(result: Study) -> None:
-    from punkmodels.classifier.tune_results import PLOTS
-
+def _print_summary(result: dict[str, Any]) -> None:
     console.say(
-        f"{result.trials} trials, of which {result.pruned} were pruned; lowest validation loss "
-        f"{result.val_loss:.5f}, with these options:"
+        f"{result['trials']} trials, of which {result['pruned']} were pruned; lowest validation "
+        f"loss {result['val_loss']:.5f}, with these options:"
     )
-    for name in result.searched_options:
-        console.say(f"  {name:20}{getattr(result.config, name):.6g}")
+    for name in result["searched_options"]:
+        console.say(f"  {name:20}{result['options'][name]:.6g}")
+    test = result["test"]
     console.say(
-        f"test split: exact match {result.test['exact_match']:.4f}, macro-AP "
-        f"{result.test['macro_ap']:.4f}"
+        f"test split: exact match {test['exact_match']:.4f}, macro-AP "
+        f"{test['macro_average_precision']:.4f}"
     )
-    plots = [f"{name}.png" for name in PLOTS]
-    written = [name for name in plots if (result.path / name).exists()]
-    console.say(f"wrote {', '.join(['best.json', 'trials.csv', *written])} to {result.path}")
-    if missing := [name for name in plots if name not in written]:
-        console.say(f"not enough trials for {' and '.join(missing)}; increase --trials")
+    console.say(f"wrote best.json, trials.csv and plots to {result['path']}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import torch
 
-from punkdata.errors import DataError
 from punkdata.images.palette import PALETTE, palette_indices
 from punkdata.images.sprite import SIDE_PX
 
@@ -99,11 +98,6 @@ def build_pair_table(indices: torch.Tensor) -> torch.Tensor:
     """
     flat = indices.flatten(1).long().cpu() + torch.arange(NUM_PIXELS) * len(PALETTE)
     occurring = torch.unique(flat)
-    if len(occurring) > torch.iinfo(torch.int16).max:
-        raise DataError(
-            f"the training images contain {len(occurring):,} pairs of position and color, but at "
-            f"most {torch.iinfo(torch.int16).max:,} are supported"
-        )
     pairs = torch.zeros(NUM_PIXELS * len(PALETTE), dtype=torch.int16)
     pairs[occurring] = torch.arange(1, len(occurring) + 1, dtype=torch.int16)
     return pairs.reshape(NUM_PIXELS, len(PALETTE))

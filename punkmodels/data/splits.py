@@ -11,10 +11,13 @@ import torch
 from numpy.typing import NDArray
 
 from punkdata.dataset import PunkDataset
+from punkdata.errors import UsageError
 from punkdata.splits import SPLIT_COLUMNS, assign_folds
 from punkmodels.data.palette import to_indices
 
 SplitName = Literal["train", "val", "test", "all"]
+Examples = tuple[torch.Tensor, torch.Tensor]
+"""Palette indices, uint8 (N, 24, 24), and labels, float32 (N, 92)."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,15 @@ class SplitTensors:
 
     def __len__(self) -> int:
         return len(self.punk_ids)
+
+    def require_hidden_labels(self) -> None:
+        """Raise UsageError if the snapshot does not list the labels that no pixel shows."""
+        if not self.has_hidden_labels:
+            raise UsageError(
+                f"{self.path} does not list hidden labels",
+                hint="rebuild it with: punkdata build-dataset, or train with --set "
+                "visible_only=false",
+            )
 
     @property
     def data_config(self) -> dict[str, Any]:

@@ -23,8 +23,7 @@ from punkdata.trait_rules import (
 from punkdata.traits import LABELS, TYPES
 from punkmodels.classifier.config import ClassifierConfig
 from punkmodels.data.skin_tones import SKIN_TONE_COLORS
-from punkmodels.data.splits import SplitTensors
-from punkmodels.data.synthetic_examples import Examples
+from punkmodels.data.splits import Examples, SplitTensors
 from punkmodels.renderer.conditions import conditions_from_labels
 from punkmodels.renderer.pretrained import load_renderer
 

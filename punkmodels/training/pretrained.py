@@ -114,6 +114,16 @@ def read_run_config(run: Path, kind: type[Saved], name: str) -> Saved:
         ) from None
 
 
+def check_same_data(run: Path, saved: SavedRun, data: dict[str, Any]) -> None:
+    """Raise DataError unless `data`, a section of config.json, is what a run was trained on."""
+    if data["labels_hash"] != saved.data.labels_hash:
+        raise DataError(
+            f"the pixels, labels or splits of {data['version']} differ from those that {run} was "
+            "trained on",
+            hint="pass the original data to --root, or train a new run: punkmodels train",
+        )
+
+
 def check_resumable(run: Path) -> None:
     """Check that a folder is a run, not exported weights.
 

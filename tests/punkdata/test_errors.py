@@ -25,16 +25,6 @@ def test_pickling_preserves_message_and_hint(kind: type[PunkError]) -> None:
     assert (type(copy), copy.message, copy.hint) == (kind, "what", "next")
 
 
-@pytest.mark.parametrize("kind", all_errors())
-def test_module_docstring_lists_every_error(kind: type[PunkError]) -> None:
-    assert kind.__name__ in (errors.__doc__ or "")
-
-
-@pytest.mark.parametrize("kind", all_errors())
-def test_docstring_states_the_exit_code(kind: type[PunkError]) -> None:
-    assert kind is PunkError or f"exit code {kind.exit_code}." in (kind.__doc__ or "")
-
-
 def test_exit_codes_match_the_documentation() -> None:
     codes = {kind.__name__: kind.exit_code for kind in all_errors()}
     assert codes["UsageError"] == 2

@@ -14,7 +14,6 @@ from punkdata.files import (
     lock_root,
     parse_root_url,
     redact_url,
-    remove_tree,
     root_option,
     sha256_file,
     write_atomic,
@@ -32,11 +31,12 @@ with lock_root(Path(sys.argv[1])):
 
 def test_lock_root_rejects_a_file(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("mine")
-    with (
-        pytest.raises(UsageError, match="notes is a file, not a folder"),
-        lock_root(tmp_path / "notes"),
-    ):
-        pass
+    for root in (tmp_path / "notes", tmp_path / "notes" / "root"):
+        with (
+            pytest.raises(UsageError, match="notes.*choose a folder that can be written"),
+            lock_root(root),
+        ):
+            pass
 
 
 def test_lock_root_is_busy_until_the_other_process_is_killed(tmp_path: Path) -> None:
@@ -64,12 +64,6 @@ def test_lock_root_creates_the_root_and_releases_it_after_an_error(tmp_path: Pat
         assert root.is_dir()
 
 
-def test_lock_root_below_a_file_is_a_usage_error(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(UsageError, match="choose a folder"), lock_root(tmp_path / "file" / "root"):
-        pass
-
-
 def test_write_atomic_replaces_a_file_and_leaves_no_temporary_file(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "file"
     write_atomic(path, b"old")
@@ -77,8 +71,6 @@ def test_write_atomic_replaces_a_file_and_leaves_no_temporary_file(tmp_path: Pat
     fsync_tree(tmp_path)
     assert path.read_bytes() == b"new"
     assert [p.name for p in path.parent.iterdir()] == ["file"]
-    remove_tree(path.parent)
-    assert not path.parent.exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs links and named pipes")
@@ -92,7 +84,7 @@ def test_write_atomic_with_symlinks_pipes_and_folders(tmp_path: Path) -> None:
         write_atomic(tmp_path / "pipe", b"text")
         assert reader.communicate(timeout=60)[0] == b"text"
     assert (tmp_path / "pipe").is_fifo()
-    with pytest.raises(UsageError, match=re.escape(f"cannot write {tmp_path}: it is")):
+    with pytest.raises(UsageError, match=re.escape(f"cannot write {tmp_path}: ")):
         write_atomic(tmp_path, b"text")
 
 

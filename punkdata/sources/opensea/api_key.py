@@ -13,47 +13,34 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
+from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from punkdata.errors import DataError, UsageError
 from punkdata.files import translate_os_errors, utc_now
-from punkdata.sources.opensea.schemas import InstantKey, UtcTime
+from punkdata.sources.opensea.schemas import InstantKey
 
 API_KEY_VARIABLE = "OPENSEA_API_KEY"  # pragma: allowlist secret
 """Name of the environment variable that holds the key."""
-RENEWAL_MARGIN = timedelta(hours=2)
-"""Remaining lifetime below which a stored key is renewed, so that it outlasts a fetch."""
 
 
 @dataclass(frozen=True)
 class ApiKey:
-    """An API key, where it comes from, and its expiry date (UTC) and rate limit, if known."""
+    """An API key, where it comes from, and its expiry date, if that is known."""
 
     secret: SecretStr
     origin: str
     expires_at: datetime | None = None
-    read_limit: str | None = None
-    """Rate limit for reading, for example "600/h"."""
-
-    def expires_within(self, margin: timedelta) -> bool:
-        return self.expires_at is not None and self.expires_at <= utc_now() + margin
 
     @property
     def is_expired(self) -> bool:
-        return self.expires_within(timedelta(0))
+        return self.expires_at is not None and self.expires_at <= utc_now()
 
 
-class _StoredKey(BaseModel):
-    api_key: SecretStr
-    expires_at: UtcTime = None
-    read_limit: str | None = None
-
-
-_StoredKeys = TypeAdapter(dict[str, _StoredKey])
+_StoredKeys = TypeAdapter(dict[str, InstantKey])
 """Content of the key file: a mapping from base URL to key."""
 
 
@@ -94,18 +81,14 @@ def store_key(config_dir: Path, base_url: str, created: InstantKey) -> ApiKey:
     is malformed or the file with the stored keys is damaged.
     """
     path = key_path(config_dir)
-    stored = _StoredKey(
-        api_key=created.api_key,
-        expires_at=created.expires_at,
-        read_limit=created.rate_limits.read if created.rate_limits else None,
-    )
     try:
-        key = _to_api_key(stored, path)
+        key = _to_api_key(created, path)
     except UsageError as error:
         raise DataError(error.message) from None
+    keys = _read_stored_keys(path) | {base_url: created}
     plain = {
-        url: key.model_dump(mode="json") | {"api_key": key.api_key.get_secret_value()}
-        for url, key in (_read_stored_keys(path) | {base_url: stored}).items()
+        url: stored.model_dump(mode="json") | {"api_key": stored.api_key.get_secret_value()}
+        for url, stored in keys.items()
     }
     with translate_os_errors(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -127,7 +110,7 @@ def _check_format(text: str, where: str) -> SecretStr:
     return SecretStr(text)
 
 
-def _read_stored_keys(path: Path) -> dict[str, _StoredKey]:
+def _read_stored_keys(path: Path) -> dict[str, InstantKey]:
     try:
         return _StoredKeys.validate_json(path.read_bytes())
     except FileNotFoundError:
@@ -140,7 +123,6 @@ def _read_stored_keys(path: Path) -> dict[str, _StoredKey]:
         ) from None
 
 
-def _to_api_key(stored: _StoredKey, path: Path) -> ApiKey:
+def _to_api_key(stored: InstantKey, path: Path) -> ApiKey:
     secret = _check_format(stored.api_key.get_secret_value(), str(path))
-    origin = f"the instant key stored in {path}"
-    return ApiKey(secret, origin, stored.expires_at, stored.read_limit)
+    return ApiKey(secret, f"the instant key stored in {path}", stored.expires_at)

@@ -178,8 +178,6 @@ class OpenSeaClient:
             request = httpx.Request("GET", url, extensions=extensions)
         except (httpx.InvalidURL, ValueError):
             raise ImageError("has an invalid URL") from None
-        if request.url.scheme == "data":
-            raise ImageError(f"is a data URI ({url[5:40].partition(',')[0]})")
         response = self._transport.handle_request(request)
         if not response.is_success:
             raise ImageError(

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from punkdata.errors import DataError
 from punkdata.records import SaleRecord
-from punkdata.sources.opensea.schemas import Listing, Nft, Payment, SaleEvent
+from punkdata.sources.opensea.schemas import Listing, Nft, SaleEvent
 from punkdata.traits import ACCESSORIES, TYPES, find_label
 
 COLLECTION_SIZE = 10_000
@@ -120,7 +120,7 @@ def _to_original_url(url: str) -> str:
 
 
 def parse_price_wei(
-    amount: int | None, decimals: int | None, symbol: str | None, token_address: str | None
+    amount: int | None, decimals: int | None, symbol: str | None, token_address: str | None = None
 ) -> int | None:
     """Convert an amount in base units of its currency to wei.
 
@@ -142,31 +142,28 @@ def parse_sale(event: SaleEvent, contract: str, chain: str) -> SaleRecord:
     Raises DataError, with the reason why the event is ignored, if the event is not a sale of a
     token with this contract and chain, or if its time or its amount cannot be stored.
     """
-    nft, payment, sold_at_s = event.nft, event.payment or Payment(), event.event_timestamp
     if event.event_type not in (None, "sale"):
         raise DataError(f"the event type is {event.event_type!r:.40}, not 'sale'")
-    punk_id = parse_punk_id(nft.identifier) if nft and nft.identifier else None
-    if nft is None or punk_id is None:
+    punk_id = parse_punk_id(event.identifier or "")
+    if punk_id is None:
         raise DataError("the token identifier is missing or invalid")
-    if (nft.contract or contract) != contract or (event.chain or chain) != chain:
+    if (event.contract or contract) != contract or (event.chain or chain) != chain:
         raise DataError("the token is on another contract or chain")
     is_storable = (
-        0 <= (payment.quantity or 0) < MAX_AMOUNT
-        and 0 <= (payment.decimals or 0) <= MAX_DECIMALS
-        and 0 < sold_at_s < 2**32
+        0 <= (event.amount or 0) < MAX_AMOUNT
+        and 0 <= (event.decimals or 0) <= MAX_DECIMALS
+        and 0 < event.event_timestamp < 2**32
     )
     if not is_storable:
         raise DataError(f"the price or the time of a sale of punk {punk_id} is out of range")
     return SaleRecord(
         punk_id=punk_id,
-        sold_at=datetime.fromtimestamp(sold_at_s, UTC),
-        amount=payment.quantity,
-        decimals=payment.decimals,
-        symbol=payment.symbol,
-        token_address=payment.token_address,
-        price_wei=parse_price_wei(
-            payment.quantity, payment.decimals, payment.symbol, payment.token_address
-        ),
+        sold_at=datetime.fromtimestamp(event.event_timestamp, UTC),
+        amount=event.amount,
+        decimals=event.decimals,
+        symbol=event.symbol,
+        token_address=event.token_address,
+        price_wei=parse_price_wei(event.amount, event.decimals, event.symbol, event.token_address),
         seller=event.seller,
         buyer=event.buyer,
         buyer_is_zero=None if event.buyer is None else event.buyer == ZERO_ADDRESS,
@@ -180,17 +177,9 @@ def parse_listing(listing: Listing, contract: str) -> tuple[int, int] | None:
     Returns None if the listing is not active, belongs to another contract, or has no price in
     ETH, WETH or BETH.
     """
-    offer = None
-    if listing.protocol_data and listing.protocol_data.parameters:
-        offer = next(iter(listing.protocol_data.parameters.offer or ()), None)
-    asset = listing.asset
-    identifier = (asset and asset.identifier) or (offer and offer.identifierOrCriteria)
-    address = (asset and asset.contract) or (offer and offer.token) or contract
-    punk_id = parse_punk_id(identifier) if identifier else None
-    price = listing.price.current if listing.price else None
-    if punk_id is None or price is None or address != contract:
+    punk_id = parse_punk_id(listing.identifier or listing.offered_identifier or "")
+    price_wei = parse_price_wei(listing.amount, listing.decimals, listing.symbol)
+    is_active = listing.status in (None, "active") and listing.remaining_quantity != 0
+    if (listing.contract or listing.offered_contract or contract) != contract or not is_active:
         return None
-    if (listing.status or "ACTIVE").upper() != "ACTIVE" or listing.remaining_quantity == 0:
-        return None
-    price_wei = parse_price_wei(price.value, price.decimals, price.currency, None)
-    return None if price_wei is None else (punk_id, price_wei)
+    return None if punk_id is None or price_wei is None else (punk_id, price_wei)

@@ -60,10 +60,6 @@ class RateLimiter:
     sleep: Sleep = time.sleep
     warn: Warn = lambda text: None
     clock: Clock = time.time
-    limit: int | None = None
-    """Announced number of requests per window, or None if it is not known."""
-    remaining: int | None = None
-    """Announced number of requests left in the current window, or None if it is not known."""
     blocked_until: float = 0.0
     """Unix time until which no request may be sent."""
     waited_s: float = 0.0
@@ -89,20 +85,15 @@ class RateLimiter:
                 self.sleep(wait_s)
 
     def update(self, status: int, headers: Mapping[str, str]) -> None:
-        """Update the budget, and the time until which requests wait, from a reply."""
+        """Update the time until which requests wait from a reply."""
         now_s = self.clock()
         # The server's clock may differ from ours. A difference of a few seconds is ignored,
         # because the Date header has whole seconds and was set before the reply arrived.
         server_s = _parse_http_date(headers.get("date"))
         if server_s is None or abs(server_s - now_s) <= _MAX_IGNORED_SKEW_S:
             server_s = now_s
-        limit = _parse_number(headers.get("x-ratelimit-limit"))
         remaining = _parse_number(headers.get("x-ratelimit-remaining"))
         reset = _parse_number(headers.get("x-ratelimit-reset"))
-        if limit:
-            self.limit = int(limit)
-        if remaining is not None:
-            self.remaining = int(remaining)
         wait_s = 0.0
         if remaining == 0 and reset is not None:
             # A number too small for a Unix time is a number of seconds from now.

@@ -1,18 +1,19 @@
 """Pydantic schemas of the OpenSea API's replies.
 
-They contain only the fields that are used. Unknown fields are ignored. For an optional field,
-null, "" and absence are equivalent. Addresses and hashes are converted to lower case.
+They contain only the fields that are used, and nested objects are flattened: a field names the
+path of its value. Unknown fields are ignored. For an optional field, null, "" and absence are
+equivalent. Addresses and hashes are converted to lower case.
 """
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
 from pydantic import (
     AfterValidator,
+    AliasPath,
     BaseModel,
     BeforeValidator,
     Field,
@@ -44,20 +45,20 @@ def _to_exact_int(value: Any) -> Any:
     return value
 
 
-def _to_utc(moment: datetime | None) -> datetime | None:
-    """Convert a time to UTC, which is also assumed if its time zone is not given."""
-    if moment is None:
-        return None
-    try:
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except OverflowError:  # The date is outside the range of datetime.
-        return None
+def _assume_utc(time: datetime | None) -> datetime | None:
+    return time.replace(tzinfo=UTC) if time and time.tzinfo is None else time
+
+
+def _at(path: str) -> Any:
+    """Return an optional field whose value is at this path, for example "offer.0.token"."""
+    first, *rest = path.split(".")
+    keys = [int(key) if key.isdecimal() else key for key in rest]
+    return Field(default=None, validation_alias=AliasPath(first, *keys))
 
 
 _Blank = BeforeValidator(lambda value: None if value == "" else value)
 _Text: TypeAlias = Annotated[str | None, _Blank]
 _Lower: TypeAlias = Annotated[Annotated[str, StringConstraints(to_lower=True)] | None, _Blank]
-UtcTime: TypeAlias = Annotated[datetime | None, AfterValidator(_to_utc), _Blank]
 _Count: TypeAlias = Annotated[int | None, BeforeValidator(_to_exact_int), _Blank]
 
 
@@ -83,57 +84,32 @@ class NftReply(BaseModel):
     nft: Nft
 
 
-class EventNft(BaseModel):
-    identifier: _Text = None
-    contract: _Lower = None
-
-
-class Payment(BaseModel):
-    quantity: _Count = None
-    token_address: _Lower = None
-    decimals: _Count = None
-    symbol: _Text = None
-
-
 class SaleEvent(BaseModel):
     event_type: _Lower = None
     event_timestamp: int
     chain: _Lower = None
     transaction: _Lower = None
-    payment: Annotated[Payment | None, _Blank] = None
     seller: _Lower = None
     buyer: _Lower = None
-    nft: Annotated[EventNft | None, _Blank] = None
-
-
-class Price(BaseModel):
-    value: _Count = None
-    decimals: _Count = None
-    currency: _Text = None
-
-
-class ListingPrice(BaseModel):
-    current: Annotated[Price | None, _Blank] = None
-
-
-class OrderItem(BaseModel):
-    token: _Lower = None
-    identifierOrCriteria: _Text = None  # noqa: N815  # spelling of the order protocol
-
-
-class OrderParameters(BaseModel):
-    offer: Annotated[list[OrderItem] | None, _Blank] = None
-
-
-class ProtocolData(BaseModel):
-    parameters: Annotated[OrderParameters | None, _Blank] = None
+    identifier: _Text = _at("nft.identifier")
+    contract: _Lower = _at("nft.contract")
+    amount: _Count = _at("payment.quantity")
+    decimals: _Count = _at("payment.decimals")
+    symbol: _Text = _at("payment.symbol")
+    token_address: _Lower = _at("payment.token_address")
 
 
 class Listing(BaseModel):
-    price: Annotated[ListingPrice | None, _Blank] = None
-    asset: Annotated[EventNft | None, _Blank] = None
-    protocol_data: Annotated[ProtocolData | None, _Blank] = None
-    status: _Text = None
+    """A listing. If its asset is not given, the first item that the order offers is meant."""
+
+    identifier: _Text = _at("asset.identifier")
+    contract: _Lower = _at("asset.contract")
+    offered_identifier: _Text = _at("protocol_data.parameters.offer.0.identifierOrCriteria")
+    offered_contract: _Lower = _at("protocol_data.parameters.offer.0.token")
+    amount: _Count = _at("price.current.value")
+    decimals: _Count = _at("price.current.decimals")
+    symbol: _Text = _at("price.current.currency")
+    status: _Lower = None
     remaining_quantity: _Count = None
 
 
@@ -173,15 +149,11 @@ class TraitCounts(BaseModel):
     """Number of tokens by trait type and value. Numeric traits have a minimum and a maximum."""
 
 
-class KeyLimits(BaseModel):
-    read: _Text = None
-    """Rate limit for reading, for example "600/h"."""
-
-
 class InstantKey(BaseModel):
+    """A new API key, as the server sends it and as it is stored."""
+
     api_key: SecretStr
-    expires_at: UtcTime = None
-    rate_limits: Annotated[KeyLimits | None, _Blank] = None
+    expires_at: Annotated[datetime | None, AfterValidator(_assume_utc), _Blank] = None
 
 
 def parse_body(model: type[M], endpoint: str, body: bytes) -> M:
@@ -200,19 +172,9 @@ def parse_body(model: type[M], endpoint: str, body: bytes) -> M:
 
 
 def describe_error_body(body: bytes) -> str:
-    """Return ": " and the message of an error body, or "" if there is none.
-
-    Understands {"errors": [...]}, {"detail": ...} and plain text. HTML is left out.
-    """
-    try:
-        data = json.loads(body)
-        found = (data.get("errors") or data.get("detail")) if isinstance(data, dict) else data
-        text = ", ".join(map(str, found)) if isinstance(found, list) else str(found or "")
-    except (ValueError, RecursionError):
-        text = body[:200].decode("utf-8", "replace")
-        text = "" if "<" in text else text
-    text = _to_one_line(text, 120)
-    return f": {text}" if text else ""
+    """Return ": " and the beginning of an error body, or "" if it is empty or an HTML page."""
+    text = _to_one_line(body[:200].decode("utf-8", "replace"), 120)
+    return f": {text}" if text and "<" not in text else ""
 
 
 def _to_one_line(text: str, max_length: int) -> str:

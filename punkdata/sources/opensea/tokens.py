@@ -7,7 +7,7 @@ therefore always agree on the labels.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -22,7 +22,7 @@ from punkdata.sources.opensea.parsing import (
     parse_punk_id,
     parse_token,
 )
-from punkdata.sources.opensea.schemas import Collection, Nft, TraitCounts
+from punkdata.sources.opensea.schemas import Nft, TraitCounts
 from punkdata.traits import LABELS, TYPES, find_label
 
 MAX_SINGLE_REQUESTS = 200
@@ -31,19 +31,18 @@ MAX_SINGLE_REQUESTS = 200
 
 @dataclass
 class CollectedPunks:
-    """The tokens of the collection, as far as the API describes them."""
+    """The tokens of the collection: labels, image URLs (the best one first) and, for each punk
+    without labels, the reason, all by punk_id.
+
+    The warnings are about ignored tokens, and about differences from the totals of the API.
+    """
 
     contract: str = "0xb47e3cd837ddf8e4c57f05d70ab865de6e193bbb"
-    """Address of the contract, in lower case; by default, that of the CryptoPunks."""
     chain: str = "ethereum"
     labels: dict[int, Labels] = field(default_factory=dict)
-    """Type and accessories by punk_id."""
     image_urls: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    """Image URLs by punk_id, the best one first."""
     missing: dict[int, str] = field(default_factory=dict)
-    """Reason by punk_id for each punk whose labels are unknown."""
     warnings: list[str] = field(default_factory=list)
-    """Messages about ignored tokens, and about differences from the totals of the API."""
 
 
 def collect_punks(
@@ -81,6 +80,25 @@ def collect_punks(
         raise DataError("the API lists no token of the collection", hint="try again later")
     _request_again(client, punks, tokens, wanted, progress)
 
+    _add_tokens(punks, tokens, wanted, foreign, num_reported)
+    if limit is None:
+        num_known = len(punks.labels) + len(punks.missing)
+        if num_known != num_reported:
+            punks.warnings.append(
+                f"the API reports {num_reported:,} tokens, but there are {num_known:,}"
+            )
+        punks.warnings += _compare_trait_counts(punks, counts)
+    return punks
+
+
+def _add_tokens(
+    punks: CollectedPunks,
+    tokens: Mapping[int, Token],
+    wanted: set[int],
+    foreign: set[str],
+    num_reported: int,
+) -> None:
+    """Add the tokens to `punks`; those without labels, and wanted ones, may be missing."""
     for punk_id in sorted(tokens.keys() | wanted):
         token = tokens.get(punk_id)
         if token and token.labels:
@@ -90,15 +108,9 @@ def collect_punks(
             problem = token.problem if token else "is not listed and was not found by its id"
             punks.missing[punk_id] = problem
         elif token:  # An id beyond the reported total, and without traits, does not exist.
-            foreign.add(str(punk_id))
-    punks.warnings += [
-        f"ignored token {identifier!r}: it is not part of the collection"
-        for identifier in sorted(foreign)
-    ]
-    if limit is None:
-        punks.warnings += _compare_totals(punks, collection)
-        punks.warnings += _compare_trait_counts(punks, counts)
-    return punks
+            foreign = foreign | {str(punk_id)}
+    for identifier in sorted(foreign):
+        punks.warnings.append(f"ignored token {identifier!r}: it is not part of the collection")
 
 
 def _list_tokens(
@@ -158,22 +170,6 @@ def _request_again(
     for punk_id in sorted(incomplete):
         nft = client.get_nft(punk_id, punks.chain, punks.contract)
         add([nft] if nft else [])
-
-
-def _compare_totals(punks: CollectedPunks, collection: Collection) -> list[str]:
-    """Return a warning for each total of the API that differs from the number of tokens."""
-    num_known = len(punks.labels) + len(punks.missing)
-    totals = {
-        "total_supply": collection.total_supply,
-        "unique_item_count": collection.unique_item_count,
-    }
-    if not any(totals.values()):
-        return ["the API reports no total, so the number of tokens cannot be compared with it"]
-    return [
-        f"the API reports {total:,} tokens ({name}), but there are {num_known:,}"
-        for name, total in totals.items()
-        if total and total != num_known
-    ]
 
 
 def _compare_trait_counts(punks: CollectedPunks, counts: TraitCounts) -> list[str]:

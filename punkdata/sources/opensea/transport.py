@@ -39,19 +39,14 @@ class NetworkTransport(httpx.BaseTransport):
     A request may carry the extension `parse`, a function that validates a successful body. Its
     result becomes the extension `parsed` of the response, so that no body is parsed twice.
 
+    A key of None is for requests that need no key. `image_hosts` are allowed in addition to
+    `url_rules.IMAGE_HOSTS`. `max_wait_s` is the longest wait for a rate limit, and `deadline_s` the
+    time until a reply must be complete, even if data keeps arriving. Downloads in progress end
+    when `sleep` is stopped.
+
     Raises ImageError if an image is too large or its URL is not allowed, LimitError as
     `RateLimiter` does, and httpx.RequestError, which `RetryTransport` handles, if no valid reply
     arrived.
-
-    Args:
-        base_url: Base URL of the API, as returned by `check_base_url`.
-        key: API key, sent to the API only. None for requests that need no key.
-        image_hosts: Image hosts in addition to `url_rules.IMAGE_HOSTS`.
-        max_wait_s: Longest wait for a rate limit in seconds.
-        warn: Called before a long wait.
-        sleep: Used for all waits. Downloads in progress end when it is stopped.
-        deadline_s: Time in seconds until a reply must be complete, even if data keeps arriving.
-        http: The client that owns the sockets; by default, one that honors proxy variables.
     """
 
     def __init__(
@@ -84,7 +79,7 @@ class NetworkTransport(httpx.BaseTransport):
     @property
     def waited_s(self) -> float:
         """Total time in seconds that requests have waited for the API's rate limit."""
-        return self._get_limiter(self._base_url, is_image=False).waited_s
+        return self._get_limiter(self._base_url.host).waited_s
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         is_image = bool(request.extensions.get("image"))
@@ -115,13 +110,9 @@ class NetworkTransport(httpx.BaseTransport):
             url = url.join(response.headers["location"])
         raise ImageError(f"is redirected more than {MAX_REDIRECTS} times")
 
-    def _get_limiter(self, url: httpx.URL, *, is_image: bool) -> RateLimiter:
-        # Images on the host of the API do not count toward the rate limit of the API.
-        name = f"{url.host} (images)" if is_image else url.host
-        with self._lock:
-            if name not in self._limiters:
-                self._limiters[name] = RateLimiter(name, self._max_wait_s, self.sleep, self.warn)
-            return self._limiters[name]
+    def _get_limiter(self, host: str) -> RateLimiter:
+        limiter = RateLimiter(host, self._max_wait_s, self.sleep, self.warn)
+        return self._limiters.setdefault(host, limiter)
 
     def _exchange(
         self, request: httpx.Request, url: httpx.URL, *, is_image: bool
@@ -132,7 +123,7 @@ class NetworkTransport(httpx.BaseTransport):
             headers["x-api-key"] = self._key
         if request.content:
             headers["content-type"] = "application/json"
-        limiter = self._get_limiter(url, is_image=is_image)
+        limiter = self._get_limiter(url.host)
         limiter.acquire()
         with self._lock:
             self.api_requests += not is_image
@@ -143,8 +134,10 @@ class NetworkTransport(httpx.BaseTransport):
                 limiter.update(reply.status_code, reply.headers)
                 body = self._read_body(reply, is_image=is_image)
         except httpx.RequestError as error:
-            # The library's message may quote what the server sent, and so contain the key.
-            raise httpx.TransportError(f"{url.host}: {_describe_error(error)}") from None
+            # Once connected, the library may quote what the server sent, and so the key.
+            is_safe = isinstance(error, httpx.ConnectError)
+            reason = str(error) if is_safe else type(error).__name__
+            raise httpx.TransportError(f"{url.host}: {reason}") from None
         with self._lock:
             self.bytes += len(body)
         kept_headers = {
@@ -204,13 +197,3 @@ def _decompress(data: bytes, encoding: str, max_bytes: int) -> bytes:
         return decompressor.decompress(data, max_bytes + 1)
     except zlib.error:
         raise httpx.DecodingError("") from None
-
-
-def _describe_error(error: httpx.RequestError) -> str:
-    """Return a description of an httpx error that cannot contain the API key."""
-    if isinstance(error, httpx.ConnectError):
-        # Nothing has been sent or received yet, so the message is safe to quote.
-        return " ".join(str(error).split()) or "no connection"
-    if isinstance(error, httpx.TimeoutException):
-        return "the reply took too long"
-    return f"the reply is damaged ({type(error).__name__})"

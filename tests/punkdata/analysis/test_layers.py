@@ -93,7 +93,7 @@ def test_recovery_without_a_pair_that_isolates_an_accessory() -> None:
     images[1, 5] = 9
     layers = recover_layers(images, labels)
     assert (layers.reconstructed == images).all()
-    assert len(layers.bodies[0].pixels[5].accessories) == 1
+    assert len(layers.bodies[0].pixels[5].overlays) == 1
 
 
 def test_cyclic_z_order_is_rejected() -> None:

@@ -68,7 +68,7 @@ def test_dry_run_shows_the_plan_and_sends_nothing(
     assert run("fetch", "--dry-run", "--root", root) == 0
     out, err = capsys.readouterr()
     assert "about 178 to the API, 10,000 for images" in out
-    assert "600/h, so no waiting" in out
+    assert "600/h with a free key, so no waiting" in out
     assert "nothing was sent" in err
     assert run("fetch", "--dry-run", "--limit", 100, "--json", "--root", root) == 0
     assert json.loads(capsys.readouterr().out)["image_requests"] == 100

@@ -4,7 +4,6 @@ import pytest
 import torch
 from support.sprites import make_punks
 
-from punkdata.errors import DataError
 from punkdata.images.palette import PALETTE
 from punkmodels.classifier.config import MODELS, make_config
 from punkmodels.classifier.networks import Classifier, PublishedCNN, build_model, logits_to_labels
@@ -45,12 +44,6 @@ def test_unknown_pixels_counts_colors_not_in_the_training_data() -> None:
     assert classifier.unknown_pixels(other).tolist() == [1]
 
 
-def test_pair_table_refuses_more_pairs_than_int16_can_number() -> None:
-    images = torch.randint(0, 222, (200, 24, 24), dtype=torch.uint8)
-    with pytest.raises(DataError, match=r"pairs of position and color, but at most 32,767"):
-        build_pair_table(images)
-
-
 def test_linear_model_ignores_unknown_pixels() -> None:
     classifier = build("linear").eval()
     with torch.no_grad():
@@ -69,7 +62,7 @@ def test_temperature_applies_to_evaluation_but_not_to_training() -> None:
 
 
 def test_published_cnn_composites_sprites_on_the_background() -> None:
-    network = PublishedCNN(width=4)
+    network = PublishedCNN(make_config(model="published", width=4))
     assert (network.colors[0] * 255).round().tolist() == [0x63, 0x85, 0x96]
     assert (network.colors[221] * 255).round().tolist() == PALETTE[221, :3].tolist()
 

@@ -20,7 +20,8 @@ CONFIG = tiny_config(epochs=3, batch_size=8)
 GENERATOR = torch.Generator().manual_seed(0)
 IMAGES = torch.randint(0, 222, (16, 24, 24), generator=GENERATOR).to(torch.uint8)
 LABELS = torch.rand(16, 92, generator=GENERATOR).round()
-DATA = TrainData(IMAGES, LABELS, torch.ones(16) / 16, IMAGES, LABELS, build_pair_table(IMAGES))
+PAIRS = build_pair_table(IMAGES)
+DATA = TrainData(IMAGES, LABELS, torch.ones(16) / 16, IMAGES, LABELS, PAIRS, {})
 
 
 def build_state(config: ClassifierConfig = CONFIG) -> TrainState:

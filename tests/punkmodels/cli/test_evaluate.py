@@ -9,7 +9,6 @@ from support.gan import QUICK_SIZES, train_quickly
 from support.punkmodels_cli import run
 
 from punkmodels.cli.evaluate import evaluate_generated, export_generated
-from punkmodels.cli.options import DeviceName
 from punkmodels.gan.config import make_config
 from punkmodels.renderer.config import make_config as make_renderer_config
 from punkmodels.renderer.train import train_renderer
@@ -31,7 +30,7 @@ def evaluate(source: object, root: Path, runs: Path, **options: Any) -> None:
     """Evaluate like the command, but with few samples."""
     options = {"tile_size": None, "out": None, "version": None, "as_json": False} | options
     evaluate_generated(
-        str(source), root=root, runs=runs, device=DeviceName.CPU, sizes=QUICK_SIZES, **options
+        str(source), root=root, runs=runs, device="cpu", sizes=QUICK_SIZES, **options
     )
 
 

@@ -9,8 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from punkdata.errors import DataError, UsageError
-from punkdata.sources.opensea.api_key import RENEWAL_MARGIN, find_key, key_path, store_key
-from punkdata.sources.opensea.schemas import InstantKey, KeyLimits
+from punkdata.sources.opensea.api_key import find_key, key_path, store_key
+from punkdata.sources.opensea.schemas import InstantKey
 
 BASE_URL = "https://api.test"
 OTHER_URL = "https://api.other"
@@ -20,9 +20,7 @@ SECRET = "s3cret-key-0123456789"  # pragma: allowlist secret
 def instant_key(hours: float = 100.0, secret: str = SECRET) -> InstantKey:
     """Return a key that expires in `hours` hours."""
     expires_at = datetime.now(UTC) + timedelta(hours=hours)
-    return InstantKey(
-        api_key=SecretStr(secret), expires_at=expires_at, rate_limits=KeyLimits(read="600/h")
-    )
+    return InstantKey(api_key=SecretStr(secret), expires_at=expires_at)
 
 
 def test_key_precedence_is_environment_then_file_then_store(tmp_path: Path) -> None:
@@ -64,20 +62,14 @@ def test_stored_key_belongs_to_one_api(tmp_path: Path) -> None:
         assert key.secret.get_secret_value() == secret
 
 
-@pytest.mark.parametrize(
-    ("hours", "expires_soon", "is_expired"),
-    [(100, False, False), (3, False, False), (1, True, False), (-5, True, True)],
-)
-def test_key_expires_soon_two_hours_before_it_expires(
-    tmp_path: Path, hours: float, expires_soon: bool, is_expired: bool
-) -> None:
-    key = store_key(tmp_path, BASE_URL, instant_key(hours))
-    assert (key.expires_within(RENEWAL_MARGIN), key.is_expired) == (expires_soon, is_expired)
+@pytest.mark.parametrize(("hours", "is_expired"), [(1, False), (-5, True)])
+def test_key_is_expired_after_its_date(tmp_path: Path, hours: float, is_expired: bool) -> None:
+    assert store_key(tmp_path, BASE_URL, instant_key(hours)).is_expired is is_expired
 
 
 def test_key_without_expiry_date_does_not_expire(tmp_path: Path) -> None:
     key = store_key(tmp_path, BASE_URL, InstantKey(api_key=SecretStr(SECRET)))
-    assert (key.is_expired, key.expires_at, key.read_limit) == (False, None, None)
+    assert (key.is_expired, key.expires_at) == (False, None)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +104,9 @@ def test_damaged_key_store_is_reported_without_its_content(tmp_path: Path, text:
     assert SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize("expires_at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59-23:00"])
+@pytest.mark.parametrize(
+    "expires_at", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00", "9999-12-31T23:59:59-23:00"]
+)
 def test_expiry_date_at_the_end_of_the_calendar_is_accepted(
     tmp_path: Path, expires_at: str
 ) -> None:

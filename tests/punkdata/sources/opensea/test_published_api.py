@@ -16,7 +16,8 @@ from typing import Any
 import httpx
 import jsonschema
 import pytest
-from pydantic import BaseModel, SecretStr
+from pydantic import AliasPath, BaseModel, SecretStr
+from pydantic.fields import FieldInfo
 from support.npm import npm_file
 from support.opensea_server import KEY, OpenSeaServer
 from support.sales_events import CHAIN, CONTRACT
@@ -97,36 +98,36 @@ JSON_TYPES: dict[Any, set[str]] = {
 }
 
 
+def published_path(name: str, field: FieldInfo) -> list[str]:
+    """Return the names and indices on the path to a field in the document."""
+    alias = field.validation_alias or name
+    return [str(key) for key in alias.path] if isinstance(alias, AliasPath) else [str(alias)]
+
+
 def find_differences(
     document: dict[str, Any], model: type[BaseModel], schema: dict[str, Any]
 ) -> Iterator[str]:
     """Yield the fields of `model` that the document lacks, or that have another type in it."""
-    properties = resolve(document, schema).get("properties", {})
     for field_name, field in model.model_fields.items():
-        name = field.alias or field_name
-        if name not in properties:
-            yield f"{model.__name__}.{name} is not in the document"
-            continue
-        published, expected = (
-            resolve(document, properties[name]),
-            strip_annotation(field.annotation),
-        )
+        published = resolve(document, schema)
+        for key in published_path(field_name, field):
+            step = published.get("items") if key.isdecimal() else published["properties"].get(key)
+            published = resolve(document, step or {})
+        expected = strip_annotation(field.annotation)
+        name = f"{model.__name__}.{field_name}"
         if typing.get_origin(expected) is list:
             if published.get("type") != "array":
-                yield f"{model.__name__}.{name} is {published.get('type')}, not an array"
+                yield f"{name} is {published.get('type')}, not an array"
                 continue
             items = published["items"]
             # A page may contain several kinds of events, but only sales are parsed.
             kinds = [k for k in items.get("oneOf", ()) if k["$ref"].endswith("/SaleEvent")]
-            yield from find_differences(
-                document,
-                strip_annotation(typing.get_args(expected)[0]),
-                kinds[0] if kinds else items,
-            )
+            row = strip_annotation(typing.get_args(expected)[0])
+            yield from find_differences(document, row, kinds[0] if kinds else items)
         elif isinstance(expected, type) and issubclass(expected, BaseModel):
             yield from find_differences(document, expected, published)
         elif expected is not Any and published.get("type") not in JSON_TYPES[expected]:
-            yield f"{model.__name__}.{name} is {published.get('type')}, not {expected.__name__}"
+            yield f"{name} is {published.get('type')}, not {expected.__name__}"
 
 
 @pytest.mark.parametrize(("method", "path", "parameters", "model"), ENDPOINTS, ids=IDS)
