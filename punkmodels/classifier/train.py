@@ -23,9 +23,8 @@ from punkmodels.data.image_grid import make_grid
 from punkmodels.training import distributed
 from punkmodels.training.checkpoint import has_checkpoint, restore_checkpoint, save_checkpoint
 from punkmodels.training.device import TrainEnv, choose_precision_and_threads, pick_device
-from punkmodels.training.loggers import check_logger, open_logger
-from punkmodels.training.pretrained import check_resumable, check_same_data, describe_run
-from punkmodels.training.run_dir import append_metrics, create_run, lock_run, write_json
+from punkmodels.training.loggers import check_logger, open_metrics
+from punkmodels.training.pretrained import check_resumable, check_same_data, start_run
 
 OnEpochEnd = Callable[[dict[str, Any]], None]
 
@@ -88,7 +87,7 @@ def train_classifier(  # noqa: PLR0913  # a public function whose options are ke
     env, choices = _choose_env(data, config, device, threads, saved)
 
     # Create the run folder, or restore the last checkpoint.
-    run = resume or distributed.broadcast(_create_run(runs, config, data, env, reason + choices))
+    run = resume or _create_run(runs, config, data, env, reason + choices)
     state = TrainState.create(config, data)
     if has_checkpoint(run):
         restore_checkpoint(run, state)
@@ -140,23 +139,14 @@ def _choose_env(
 def _create_run(
     runs: Path, config: ClassifierConfig, data: TrainData, env: TrainEnv, reason: str
 ) -> Path:
-    """On rank 0, create a run folder with its config.json and grids of training images."""
-    if not distributed.is_main():
-        return runs
+    """Create a run folder with its config.json and grids of training images."""
     names = ["classifier", config.model, config.preset]
-    run = create_run(runs, "-".join(name for name in names if name != "cnn"))
-    about = describe_run(
-        "classifier",
-        config.model_dump(),
-        data.about,
-        env.device,
-        reason,
-        use_bf16=env.use_bf16,
-    )
-    write_json(run / "config.json", about)
-    make_grid(augment(data.images[:64], config.pixel_noise)).save(run / "reals.png")
-    if config.augment_with:
-        make_grid(data.images[-64:]).save(run / "synthetic.png")
+    name = "-".join(name for name in names if name != "cnn")
+    run = start_run(runs, name, "classifier", config.model_dump(), data.about, env, reason)
+    if distributed.is_main():
+        make_grid(augment(data.images[:64], config.pixel_noise)).save(run / "reals.png")
+        if config.augment_with:
+            make_grid(data.images[-64:]).save(run / "synthetic.png")
     return run
 
 
@@ -170,11 +160,8 @@ def _train_epochs(
     progress: Progress,
 ) -> None:
     """Train until the state is finished; after each epoch, validate, log and checkpoint."""
-    config, is_main, note = state.config, distributed.is_main(), ""
-    with (
-        lock_run(run, state.epoch, is_main=is_main),
-        open_logger(run, logger if is_main else None) as log_metrics,
-    ):
+    config, note = state.config, ""
+    with open_metrics(run, state.epoch, logger) as log_metrics:
         while not state.finished:
             train_loss = _train_epoch(state, data, env, progress, note)
             validation = calibrate(state.ema, data.val_images, data.val_labels, config)
@@ -187,10 +174,8 @@ def _train_epochs(
                 "val_exact_match": val_exact_match,
             }
             state.complete_epoch(val_loss)
-            if is_main:
-                append_metrics(run, line)
-                log_metrics(line)
-                save_checkpoint(run, state.state_dict())
+            log_metrics(line)
+            save_checkpoint(run, state.state_dict())
             on_epoch_end(line)
             note = f"epoch {state.epoch}/{config.epochs}, val exact match {val_exact_match:.3f}"
             progress(state.images_seen, state.total_images, note)

@@ -24,21 +24,13 @@ def read_sprites(
 ) -> torch.Tensor:
     """Read sprites from a PNG file, or from all PNG files in a folder, in order of their names.
 
-    Tiles are read row by row, and tiles larger than 24x24 are averaged down. In an image without
-    transparency, pixels close to the color of a tile's top left corner become transparent. Empty
-    tiles at the end of an image are dropped, because they only fill its last row.
+    Tiles of `tile_size` pixels, a multiple of 24, are read row by row, and larger ones are averaged
+    down. In an image without transparency, pixels close to the color of a tile's top left corner
+    become transparent. Empty tiles at the end of an image are dropped, because they only fill its
+    last row. `progress` is called with the number of files read and their total.
 
-    Args:
-        path: A PNG file or a folder of PNG files.
-        tile_size: Side of a tile in pixels, a multiple of 24.
-        progress: Called with the number of files read and their total.
-
-    Returns:
-        float32 (N, 4, 24, 24), RGBA in [-1, 1].
-
-    Raises:
-        DataError: There is no PNG file, a file cannot be read, or its width or height is not a
-            multiple of the tile size.
+    Returns float32 (N, 4, 24, 24), RGBA in [-1, 1]. Raises DataError if there is no PNG file, a
+    file cannot be read, or its width or height is not a multiple of the tile size.
     """
     files = sorted(path.glob("*.png")) if path.is_dir() else [path]
     if not files:

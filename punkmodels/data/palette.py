@@ -19,14 +19,8 @@ def color_table(device: torch.device | None = None, color_embedding_dim: int = 0
     """Return the palette as RGBA in [-1, 1], each color followed by a fixed random embedding.
 
     Some browns differ by only a few RGB steps, which a discriminator with a gradient penalty
-    cannot tell apart. Their random embeddings are far from each other.
-
-    Args:
-        device: The device of the table, by default the CPU.
-        color_embedding_dim: Dimension of the embedding; 0 returns RGBA only.
-
-    Returns:
-        float32 (222, 4 + color_embedding_dim) in [-1, 1]; the same values in every call.
+    cannot tell apart. Their random embeddings are far from each other, and the same in every call.
+    The result is float32 (222, 4 + color_embedding_dim) in [-1, 1].
     """
     rgba = torch.tensor(PALETTE, dtype=torch.float32) / 127.5 - 1
     generator = torch.Generator().manual_seed(0)
@@ -36,29 +30,26 @@ def color_table(device: torch.device | None = None, color_embedding_dim: int = 0
 
 
 def color_counts(indices: torch.Tensor) -> torch.Tensor:
-    """Count how often each color occurs at each position.
-
-    Args:
-        indices: Palette indices, uint8 (N, 24, 24).
-
-    Returns:
-        int64 (576, 222).
-    """
+    """Count how often each color occurs at each position, int64 (576, 222)."""
     flat = indices.flatten(1).long()
     pairs = flat + torch.arange(flat.shape[1]) * len(PALETTE)
     counts = torch.bincount(pairs.flatten(), minlength=flat.shape[1] * len(PALETTE))
     return counts.view(flat.shape[1], len(PALETTE))
 
 
+def build_pair_table(indices: torch.Tensor) -> torch.Tensor:
+    """Number the pairs of position and color that occur in training images.
+
+    Returns int16 (576, 222): the number of each pair, counted from 1; 0 for other pairs.
+    """
+    occurs = color_counts(indices.cpu()) > 0
+    return (occurs.flatten().cumsum(0).view_as(occurs) * occurs).to(torch.int16)
+
+
 def to_rgba(indices: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
-    """Convert palette indices to RGBA, followed by the color embedding if the table has one.
+    """Convert palette indices (N, 24, 24) to RGBA and color embeddings by a `color_table`.
 
-    Args:
-        indices: Palette indices, uint8 (N, 24, 24).
-        table: See `color_table`.
-
-    Returns:
-        float32 (N, 4 + color_embedding_dim, 24, 24) in [-1, 1].
+    Returns float32 (N, 4 + color_embedding_dim, 24, 24) in [-1, 1].
     """
     return table[indices.int()].permute(0, 3, 1, 2)
 
@@ -66,12 +57,9 @@ def to_rgba(indices: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
 def quantize(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the nearest palette color of each pixel, and the distance to it.
 
-    Args:
-        images: float32 (N, 4 or more, H, W) in [-1, 1]; channels after the first four are ignored.
-
-    Returns:
-        Palette indices, uint8 (N, H, W); and the largest difference of a channel, float32
-        (N, H, W), in steps of 1/255.
+    `images` are float32 (N, 4 or more, H, W) in [-1, 1]; channels after the first four are ignored.
+    Returns palette indices, uint8 (N, H, W), and the largest difference of a channel, float32
+    (N, H, W), in steps of 1/255.
     """
     table = color_table(images.device)
     indices, distances = [], []
@@ -82,25 +70,6 @@ def quantize(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         distances.append((chunk - table[nearest]).abs().amax(dim=1) * 127.5)
     n, _, height, width = images.shape
     return torch.cat(indices).view(n, height, width), torch.cat(distances).view(n, height, width)
-
-
-def build_pair_table(indices: torch.Tensor) -> torch.Tensor:
-    """Number the pairs of position and color that occur in training images.
-
-    Args:
-        indices: Palette indices, uint8 (N, 24, 24).
-
-    Returns:
-        int16 (576, 222): the number of each pair, counted from 1; 0 for pairs that do not occur.
-
-    Raises:
-        DataError: There are more pairs than int16 can number, far more than punks have.
-    """
-    flat = indices.flatten(1).long().cpu() + torch.arange(NUM_PIXELS) * len(PALETTE)
-    occurring = torch.unique(flat)
-    pairs = torch.zeros(NUM_PIXELS * len(PALETTE), dtype=torch.int16)
-    pairs[occurring] = torch.arange(1, len(occurring) + 1, dtype=torch.int16)
-    return pairs.reshape(NUM_PIXELS, len(PALETTE))
 
 
 def to_indices(images: torch.Tensor) -> torch.Tensor:

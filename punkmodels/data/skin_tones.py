@@ -14,14 +14,9 @@ SKIN_TONE_COLORS = ((113, 63, 29), (174, 139, 97), (219, 177, 128), (234, 217, 2
 
 
 def detect_skin_tones(indices: torch.Tensor) -> torch.Tensor:
-    """Return the skin tone of each sprite.
+    """Return the skin tone of each sprite, int64 (N,): 1 (darkest) to 4.
 
-    Args:
-        indices: Palette indices, uint8 (N, 24, 24).
-
-    Returns:
-        int64 (N,): 1 (darkest) to 4, or 0 if the neck has none of these colors, as on Aliens, Apes
-        and Zombies.
+    It is 0 if the neck has none of these colors, as on Aliens, Apes and Zombies.
     """
     row, column = SKIN_TONE_PIXEL
     necks = torch.tensor(PALETTE)[indices[:, row, column].cpu().long()]

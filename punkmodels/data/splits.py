@@ -22,24 +22,20 @@ Examples = tuple[torch.Tensor, torch.Tensor]
 
 @dataclass(frozen=True)
 class SplitTensors:
-    """The punks of one split, with their images and labels."""
+    """The punks of one split: ids (N,), palette indices (N, 24, 24), and labels (N, 92).
+
+    `labels` are those published, `visible` those that at least one pixel shows; both are float32.
+    They are equal if the snapshot does not list hidden labels, which those of schema 1 do not.
+    """
 
     punk_ids: NDArray[np.int32]
-    """Ids of the punks, int32 (N,), in the order of the tensors."""
     images: torch.Tensor
-    """Palette indices, uint8 (N, 24, 24)."""
     labels: torch.Tensor
-    """Labels as published, float32 (N, 92)."""
     visible: torch.Tensor
-    """Labels that at least one pixel shows, float32 (N, 92)."""
     has_hidden_labels: bool
-    """Whether the snapshot lists hidden labels; if not (schema 1), `visible` equals `labels`."""
     version: str
-    """Version of the snapshot."""
     labels_hash: str
-    """Hash of the snapshot's pixels, labels and splits."""
     path: Path
-    """Folder of the snapshot."""
 
     def __len__(self) -> int:
         return len(self.punk_ids)
@@ -60,19 +56,12 @@ class SplitTensors:
 
 
 def load_split(root: Path, version: str, scheme: str, split: SplitName) -> SplitTensors:
-    """Load one split of a snapshot.
+    """Load one split, or the whole collection, of a snapshot.
 
-    Args:
-        root: Data root or snapshot folder.
-        version: Version of the snapshot, or "latest".
-        scheme: A split scheme of the snapshot ("default" or "by_id"), or a fold of five-fold
-            cross-validation ("fold-1" to "fold-5"). The test split of fold k is the k-th fifth of
-            the punks, and its validation split is the first half of the next fifth, so each punk
-            is in the test split of exactly one fold.
-        split: "train", "val", "test", or "all" for the whole collection.
-
-    Raises:
-        UsageError, DataError: See `PunkDataset`.
+    `root` is a data root or a snapshot folder. `scheme` is a split scheme of the snapshot
+    ("default" or "by_id"), or a fold of five-fold cross-validation ("fold-1" to "fold-5"): the test
+    split of fold k is the k-th fifth of the punks, and its validation split is the first half of
+    the next fifth. Raises UsageError or DataError as `PunkDataset` does.
     """
     if scheme in SPLIT_COLUMNS:
         data = PunkDataset(root, version, split, scheme)  # type: ignore[arg-type]
@@ -109,20 +98,12 @@ def _fold_rows(data: PunkDataset, fold: int, split: SplitName) -> NDArray[np.int
 
 
 def sampling_weights(labels: torch.Tensor, class_balance: float) -> torch.Tensor:
-    """Return the probability with which each example is sampled.
+    """Return the probability with which each example is sampled, float32 (N,).
 
-    The balanced weight of an example is the sum of 1/support over its labels, so every label,
-    rare or common, contributes the same total. It is mixed with the uniform weight.
-
-    Args:
-        labels: float32 (N, num_labels), 0 or 1.
-        class_balance: Share of the balanced weight, 0 (uniform) to 1 (balanced).
-
-    Returns:
-        float32 (N,), which sums to 1.
+    The balanced weight of an example is the sum of 1/support over its labels, so every label, rare
+    or common, contributes the same total. `class_balance` is its share, 0 to 1; the rest is
+    uniform. `labels` are float32 (N, num_labels), 0 or 1.
     """
-    if not class_balance:
-        return torch.full((len(labels),), 1 / len(labels))
     support = labels.sum(0).clamp(min=1)
     balanced = (labels / support).sum(1)
     uniform = torch.full_like(balanced, 1 / len(labels))

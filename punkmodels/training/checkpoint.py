@@ -17,6 +17,7 @@ import torch
 
 from punkdata.errors import DataError
 from punkdata.files import translate_os_errors, write_atomic
+from punkmodels.training.distributed import is_main
 from punkmodels.training.run_dir import RESTORE_HINT
 
 State = dict[str, Any]
@@ -32,12 +33,14 @@ class TrainingState(Protocol):
 
 
 def save_checkpoint(run: Path, state: State) -> Path:
-    """Write a checkpoint atomically, then delete older ones, and return its path.
+    """Write a checkpoint atomically on rank 0, then delete older ones, and return its path.
 
     Raises StorageError if the disk is full or not writable; the previous checkpoint is still there.
     """
     folder = run / "checkpoints"
     path = folder / f"step_{state['step']:06d}.pt"
+    if not is_main():
+        return path
     buffer = io.BytesIO()
     torch.save(state, buffer)
     write_atomic(path, buffer.getvalue())

@@ -1,13 +1,16 @@
-"""Metric loggers besides metrics.jsonl: TensorBoard, and Weights & Biases."""
+"""Metrics of a training run: metrics.jsonl, and TensorBoard or Weights & Biases if requested."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from punkdata.errors import SetupError
+from punkdata.files import lock_root, translate_os_errors, write_atomic
+from punkmodels.training.distributed import is_main
 from punkmodels.training.run_dir import read_config
 
 WANDB_PROJECT = "punkmodels"
@@ -18,14 +21,7 @@ LogMetrics = Callable[[dict[str, Any]], None]
 
 
 def check_logger(name: str | None) -> None:
-    """Check that a logger can be used; callers do this before training starts.
-
-    Args:
-        name: See `open_logger`.
-
-    Raises:
-        SetupError: Its package is not installed, or wandb is online but not logged in.
-    """
+    """Raise SetupError if a logger is not installed, or if wandb is online but not logged in."""
     try:
         if name == "tensorboard":
             import torch.utils.tensorboard  # noqa: F401
@@ -43,60 +39,64 @@ def check_logger(name: str | None) -> None:
 
 
 @contextmanager
-def open_logger(run: Path, name: str | None) -> Iterator[LogMetrics]:
-    """Open a logger for a run, and yield a function that logs a line of metrics.jsonl.
+def open_metrics(run: Path, num_lines: int, logger: str | None = None) -> Iterator[LogMetrics]:
+    """Lock a run during training, and yield a function that logs a line of metrics.jsonl.
 
-    A resumed run continues the same TensorBoard folder or Weights & Biases run.
+    Lines after the first `num_lines` are dropped: a process can be killed after it has written a
+    line, but before the checkpoint that belongs to that line. `logger` is "tensorboard", "wandb" or
+    None; a resumed run continues the same TensorBoard folder or Weights & Biases run. On other
+    ranks than 0, nothing is locked or written.
 
-    Args:
-        run: The run folder.
-        name: "tensorboard", which writes to `tensorboard/` in the run folder; "wandb", which keeps
-            a local copy in `wandb/` there; or None to log nothing.
-
-    Raises:
-        SetupError: See `check_logger`.
+    Raises BusyError if another process is training this run, and SetupError as `check_logger`.
     """
-    check_logger(name)
-    if name == "tensorboard":
-        with _open_tensorboard(run) as log_metrics:
-            yield log_metrics
-    elif name == "wandb":
-        with _open_wandb(run) as log_metrics:
-            yield log_metrics
-    else:
+    if not is_main():
         yield lambda line: None
-
-
-@contextmanager
-def _open_tensorboard(run: Path) -> Iterator[LogMetrics]:
-    from torch.utils.tensorboard import SummaryWriter
-
-    with SummaryWriter(str(run / "tensorboard")) as writer:
+        return
+    path = run / "metrics.jsonl"
+    with lock_root(run), open_logger(run, logger) as log_elsewhere:
+        lines = path.read_text("utf-8").splitlines(keepends=True) if path.exists() else []
+        write_atomic(path, "".join(lines[:num_lines]).encode())
 
         def log_metrics(line: dict[str, Any]) -> None:
-            for key, value in _scalars(line).items():
-                writer.add_scalar(key, value, line["images_seen"])
-            writer.flush()
+            with translate_os_errors(path), path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+            log_elsewhere(line)
 
         yield log_metrics
 
 
 @contextmanager
-def _open_wandb(run: Path) -> Iterator[LogMetrics]:
-    import wandb
+def open_logger(run: Path, name: str | None) -> Iterator[LogMetrics]:
+    """Open a logger for a run, in the folder `tensorboard` or `wandb` of the run."""
+    check_logger(name)
+    if name == "tensorboard":
+        from torch.utils.tensorboard import SummaryWriter
 
-    # wandb names its folders <mode>-run-<time>-<id>; the newest one has the id to resume.
-    folders = sorted((run / "wandb").glob("*run-*-*"))
-    with wandb.init(
-        project=None if wandb.setup().settings.project else WANDB_PROJECT,
-        name=run.name,
-        id=folders[-1].name.rpartition("-")[2] if folders else None,
-        resume="allow",
-        dir=run,
-        config=read_config(run),
-        settings=wandb.Settings(silent=True, console="off"),
-    ) as wandb_run:
-        yield lambda line: wandb_run.log(_scalars(line), step=line["images_seen"])
+        with SummaryWriter(str(run / "tensorboard")) as writer:
+
+            def log_scalars(line: dict[str, Any]) -> None:
+                for key, value in _scalars(line).items():
+                    writer.add_scalar(key, value, line["images_seen"])
+                writer.flush()
+
+            yield log_scalars
+    elif name == "wandb":
+        import wandb
+
+        # wandb names its folders <mode>-run-<time>-<id>; the newest one has the id to resume.
+        folders = sorted((run / "wandb").glob("*run-*-*"))
+        with wandb.init(
+            project=None if wandb.setup().settings.project else WANDB_PROJECT,
+            name=run.name,
+            id=folders[-1].name.rpartition("-")[2] if folders else None,
+            resume="allow",
+            dir=run,
+            config=read_config(run),
+            settings=wandb.Settings(silent=True, console="off"),
+        ) as wandb_run:
+            yield lambda line: wandb_run.log(_scalars(line), step=line["images_seen"])
+    else:
+        yield lambda line: None
 
 
 def _scalars(line: dict[str, Any]) -> dict[str, float]:

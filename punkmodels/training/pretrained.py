@@ -16,7 +16,9 @@ from punkdata._version import __version__
 from punkdata.errors import DataError, UsageError
 from punkdata.files import translate_os_errors, write_atomic
 from punkmodels.training.checkpoint import load_checkpoint
-from punkmodels.training.run_dir import RESTORE_HINT, read_config, write_json
+from punkmodels.training.device import TrainEnv
+from punkmodels.training.distributed import broadcast, is_main
+from punkmodels.training.run_dir import RESTORE_HINT, create_run, read_config, write_json
 
 Tensors = dict[str, torch.Tensor]
 WEIGHTS_FILE = "model.safetensors"
@@ -24,35 +26,52 @@ WEIGHTS_FILE = "model.safetensors"
 
 
 class SavedData(BaseModel):
-    """The section `data` of config.json."""
+    """The section `data` of config.json: the snapshot, or the folder of --image-dir."""
 
     version: str
-    """Version of the snapshot."""
     labels_hash: str
     """Hash of the training data's pixels, labels and splits."""
     image_dir: str | None = None
-    """Path of the image files, for a run with --image-dir."""
 
 
 class SavedDevice(BaseModel):
     """The section `device` of config.json."""
 
     name: str
-    """Type of the device: cpu, cuda or mps."""
     threads: Annotated[int, Field(ge=1, le=1024)]
-    """Number of CPU threads."""
     bf16: bool = False
-    """Whether training uses bfloat16."""
 
 
 class SavedRun(BaseModel):
-    """The parts of config.json that all models share."""
+    """The parts of config.json that all models share; models add `task` and `options`."""
 
     data: SavedData
     device: SavedDevice
 
 
 Saved = TypeVar("Saved", bound=SavedRun)
+
+
+def start_run(
+    runs: Path,
+    name: str,
+    task: str,
+    options: dict[str, Any],
+    data: dict[str, Any],
+    env: TrainEnv,
+    reason: str,
+) -> Path:
+    """Create a run folder with its config.json on rank 0, and return its path on all ranks.
+
+    `data` is the section `data`, see `SavedData`; `reason` says why the device, the number of
+    threads and the precision were chosen.
+    """
+    run = runs
+    if is_main():
+        run = create_run(runs, name)
+        about = describe_run(task, options, data, env.device, reason, use_bf16=env.use_bf16)
+        write_json(run / "config.json", about)
+    return broadcast(run)
 
 
 def describe_run(
@@ -64,16 +83,7 @@ def describe_run(
     *,
     use_bf16: bool,
 ) -> dict[str, Any]:
-    """Return the content of config.json for a new run.
-
-    Args:
-        task: "classifier" or "dcgan".
-        options: The resolved options.
-        data: See `SavedData`.
-        device: The training device.
-        reason: Why this device, number of threads and precision were chosen.
-        use_bf16: Whether training uses bfloat16.
-    """
+    """Return the content of config.json for a new run."""
     return {
         "task": task,
         "options": options,
@@ -93,15 +103,10 @@ def describe_run(
 
 
 def read_run_config(run: Path, kind: type[Saved], name: str) -> Saved:
-    """Read and validate the config.json of a run.
+    """Read and validate the config.json of a run or of exported weights.
 
-    Args:
-        run: A run folder, or a folder of exported weights.
-        kind: The class to validate against.
-        name: Name of the model for error messages, such as "classifier".
-
-    Raises:
-        DataError: The file is missing, damaged, or belongs to another kind of model.
+    `name` is that of the model, for messages. Raises DataError if the file is missing, damaged, or
+    belongs to another kind of model.
     """
     config = read_config(run)
     try:
@@ -125,11 +130,7 @@ def check_same_data(run: Path, saved: SavedRun, data: dict[str, Any]) -> None:
 
 
 def check_resumable(run: Path) -> None:
-    """Check that a folder is a run, not exported weights.
-
-    Raises:
-        UsageError: The folder contains exported weights, which lack the state of the optimizer.
-    """
+    """Raise UsageError if a folder contains exported weights, which lack the optimizer's state."""
     if (run / WEIGHTS_FILE).exists():
         raise UsageError(
             f"{run} contains exported weights, which cannot be trained further",
@@ -151,16 +152,10 @@ def load_weights(run: Path, key: str) -> Tensors:
     return weights
 
 
-def restore_model(run: Path, model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
-    """Load tensors into a model.
+def restore_model(run: Path, model: nn.Module, tensors: Tensors) -> None:
+    """Load a state dict into a model; `run`, where it comes from, is for messages.
 
-    Args:
-        run: The folder that the tensors come from, for error messages.
-        model: The model to change.
-        tensors: A state dict.
-
-    Raises:
-        DataError: Names or shapes do not match, or a value is not finite.
+    Raises DataError if names or shapes do not match, or if a value is not finite.
     """
     if not all(tensor.isfinite().all() for tensor in tensors.values()):
         raise DataError(f"the weights of {run} contain NaN or infinite values")
@@ -173,16 +168,9 @@ def restore_model(run: Path, model: nn.Module, tensors: dict[str, torch.Tensor])
 
 
 def export_model(run: Path, model: nn.Module, trained: dict[str, Any], out: Path) -> None:
-    """Write weights in half precision, and a copy of the run's config.json.
+    """Write weights in half precision, and the run's config.json with the section `trained`.
 
-    Args:
-        run: The run folder.
-        model: The model with the weights.
-        trained: The section `trained` to add to config.json.
-        out: The folder to write to.
-
-    Raises:
-        StorageError: The disk is full or not writable.
+    Raises StorageError if the disk is full or not writable.
     """
     tensors = model.state_dict()
     halved = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
@@ -193,22 +181,14 @@ def export_model(run: Path, model: nn.Module, trained: dict[str, Any], out: Path
 
 
 def write_tensors(path: Path, tensors: Tensors) -> None:
-    """Write tensors atomically to a safetensors file.
-
-    Raises:
-        StorageError: The disk is full or not writable.
-    """
+    """Write tensors atomically to a safetensors file."""
     # safetensors refuses tensors that share memory or are not contiguous.
     copies = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
     write_atomic(path, save(copies))
 
 
 def read_tensors(path: Path) -> Tensors:
-    """Read a safetensors file.
-
-    Raises:
-        DataError: The file is missing or damaged.
-    """
+    """Read a safetensors file; raises DataError if it is missing or damaged."""
     try:
         return load_file(path)
     except (OSError, ValueError, SafetensorError) as error:
