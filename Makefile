@@ -45,7 +45,7 @@ demo: $(READY)
 	@echo; echo "== 6/11  train: less than a minute on two cores"
 	$(BIN)/punkmodels train classifier --preset quick
 	@echo; echo "== 7/11  evaluate on the 1,000 punks of the test split"
-	$(BIN)/punkmodels evaluate latest --split test
+	$(BIN)/punkmodels evaluate latest
 	@echo; echo "== 8/11  predict those four test punks with the bundled weights"
 	$(BIN)/punkmodels predict demo/punk-*.png
 	@echo "(Step 4 printed the true labels. An Earring behind hair is a label that no pixel shows.)"

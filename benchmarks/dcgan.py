@@ -30,15 +30,15 @@ from torch.utils.data import DataLoader
 from punkdata import PunkDataset
 from punkmodels.data.image_files import read_sprites
 from punkmodels.gan.config import DcganConfig, make_config, read_dcgan_config
-from punkmodels.gan.evaluation.report import GeneratorEvaluation, format_markdown
-from punkmodels.gan.evaluation.sprites import evaluate_sprites, generate_for_evaluation
+from punkmodels.gan.evaluate import RealPunks, evaluate_generator, evaluate_sprites, score_table
 from punkmodels.gan.layers import initialize
 from punkmodels.gan.networks import Discriminator, Generator
 from punkmodels.gan.train import train_dcgan
 from punkmodels.gan.trainer.evaluation import EvaluationOptions
 from punkmodels.gan.trainer.losses import classic_discriminator_loss, classic_generator_loss
 from punkmodels.training.device import pick_device
-from punkmodels.training.run_dir import list_runs, read_config, read_metrics
+from punkmodels.training.evaluation import Evaluation
+from punkmodels.training.run_dir import list_runs, read_metrics
 
 ROOT = Path("data")
 CPU = torch.device("cpu")
@@ -81,10 +81,19 @@ def images_per_s(run: Path) -> float:
     return float(read_metrics(run)[-1]["images_seen"]) / training_seconds(run)
 
 
-def evaluate_run(name: str, run: Path) -> GeneratorEvaluation:
-    version = read_config(run)["data"]["version"]
-    raw = generate_for_evaluation(run, ROOT, version, CPU)
-    return evaluate_sprites(name, raw, ROOT, version=version, out=run / "evaluation" / "generated")
+def evaluate_run(run: Path) -> Evaluation:
+    evaluation = evaluate_generator(run, ROOT)
+    evaluation.save(run / "evaluation" / "generated")
+    return evaluation
+
+
+def print_scores(evaluations: dict[str, Evaluation]) -> None:
+    """Print a table with a column for each generator, and with the references of the first."""
+    first = next(iter(evaluations.values()))
+    columns = {name: evaluation.scores["generated"] for name, evaluation in evaluations.items()}
+    columns["test reference"] = first.scores["test_reference"]
+    columns["train reference"] = first.scores["train_reference"]
+    print(score_table(columns, first.tables[0].notes).to_markdown())
 
 
 def compare_recipes(
@@ -111,9 +120,11 @@ def compare_recipes(
             index.write_text(json.dumps(total_images))
         config = make_config("best", "classic", network=network, total_images=total_images[key])
         runs[name] = train_or_find(out, name, config)
-    results = [evaluate_run(name, run) for name, run in runs.items()]
-    results += [evaluate_sprites(name, read_sprites(path), ROOT) for name, path in peers]
-    print(format_markdown(*results))
+    evaluations = {name: evaluate_run(run) for name, run in runs.items()}
+    if peers:
+        real = RealPunks(ROOT)
+        evaluations |= {name: evaluate_sprites(name, read_sprites(p), real) for name, p in peers}
+    print_scores(evaluations)
     for name, run in runs.items():
         images_seen = read_metrics(run)[-1]["images_seen"]
         minutes = training_seconds(run) / 60
@@ -128,7 +139,7 @@ def compare_losses(out: Path) -> None:
         "discriminator only": {"w_dim": 0},
     }
     runs = {name: train_or_find(out, name, make_config(**o)) for name, o in options.items()}
-    print(format_markdown(*(evaluate_run(name, run) for name, run in runs.items())))
+    print_scores({name: evaluate_run(run) for name, run in runs.items()})
     for name, run in runs.items():
         print(f"{name}: {training_seconds(run) / 60:.1f} minutes on one thread")
 

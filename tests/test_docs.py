@@ -109,6 +109,8 @@ def test_every_quoted_command_line_is_valid(page: Path) -> None:
         rest = words[start + 1 :]
         while rest and f"{path} {rest[0]}" in COMMANDS:
             path = f"{path} {rest.pop(0)}"
+        if default := getattr(COMMANDS[path], "default_command", None):
+            path = f"{path} {default}"
         if hasattr(COMMANDS[path], "commands") and rest and not rest[0].startswith("-"):
             assert re.fullmatch(r"A|DIR|FILE|utils", rest[0]), f"{line!r}: no command {rest[0]}"
         used = {word.split("=")[0] for word in rest if word.startswith("-")}

@@ -1,283 +1,264 @@
-"""`punkmodels evaluate` and `punkmodels export` for generators and generated images."""
+"""The commands `punkmodels evaluate` and `punkmodels export`."""
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from typer.core import TyperGroup
 
 from punkdata.cli import console
+from punkdata.cli.options import ROOT, Json, Root
 from punkdata.cli.progress import progress_bar
 from punkdata.errors import UsageError
-from punkmodels.cli.evaluate_renderer import evaluate_renderer
-from punkmodels.cli.generate import BUNDLED_NAMES, resolve_generator
-from punkmodels.cli.options import DeviceName
-from punkmodels.training.run_dir import find_run, read_config
+from punkdata.files import translate_os_errors, write_atomic
+from punkmodels.cli.options import (
+    WEIGHTS,
+    DeviceName,
+    DeviceOption,
+    Runs,
+    Snapshot,
+    find_model,
+)
+from punkmodels.training.run_dir import DEFAULT_RUNS, find_run, read_config, write_json
 
 if TYPE_CHECKING:
-    import torch
+    from punkmodels.training.evaluation import Evaluation
 
-    from punkmodels.gan.evaluation.report import GeneratorEvaluation
-    from punkmodels.gan.evaluation.sprites import SampleSizes
-    from punkmodels.renderer.evaluate import ConditionalEvaluation
+HELP = """Evaluate a model on held-out punks, or compare generated punks with real ones.
+
+Without the name of a subcommand, `run` is called."""
+EXAMPLES = "Example: punkmodels evaluate latest"
+EXPORT_EXAMPLES = "Example: punkmodels export latest --out my-weights"
+Run = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help='A run (its path, its number, or "latest"), a folder of exported weights, or a model '
+        'that is part of punkmodels: "bundled" or "bundled-conditional".',
+    ),
+]
+Out = Annotated[
+    Path | None, typer.Option(help="Folder to write to. (default: evaluation/ in the run)")
+]
 
 
-def is_generative(source: str, runs: Path) -> bool:
-    """Return whether the argument of `punkmodels evaluate` is a generator or images."""
-    if source in BUNDLED_NAMES or _is_image_source(source):
-        return True
-    return read_config(find_run(runs, source, trained=True)).get("task") != "classifier"
+class EvaluateGroup(TyperGroup):
+    """Subcommands by kind of model, and a default for arguments without the name of one."""
+
+    default_command = "run"
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args or args[0] not in [*self.commands, *ctx.help_option_names]:
+            args = [self.default_command, *args]
+        return super().parse_args(ctx, args)
 
 
-def evaluate_generated(
-    source: str,
-    tile_size: int | None,
+evaluate_app = console.make_app(HELP, no_args_is_help=False)
+
+
+@evaluate_app.command(epilog="Example: punkmodels evaluate classifier latest --split val")
+def classifier(
+    run: Run = "latest",
+    split: Annotated[Literal["val", "test"], typer.Option(help="Split to evaluate on.")] = "test",
+    out: Out = None,
+    root: Root = ROOT,
+    version: Snapshot = None,
+    runs: Runs = DEFAULT_RUNS,
+    device: DeviceOption = "auto",
+    as_json: Json = False,
+) -> None:
+    """Evaluate a classifier on held-out punks."""
+    folder = find_model(run, runs, "classifier")
+    _evaluate_model(folder, out, root, version, device, split, as_json=as_json)
+
+
+@evaluate_app.command(epilog="Example: punkmodels evaluate generator bundled")
+def generator(
+    run: Run = "latest",
+    out: Out = None,
+    root: Root = ROOT,
+    version: Snapshot = None,
+    runs: Runs = DEFAULT_RUNS,
+    device: DeviceOption = "auto",
+    as_json: Json = False,
+) -> None:
+    """Compare punks that a GAN or a renderer generates with real punks."""
+    folder = find_model(run, runs, "dcgan", "renderer")
+    _evaluate_model(folder, out, root, version, device, as_json=as_json)
+
+
+@evaluate_app.command(epilog="Example: punkmodels evaluate images grid.png --tile-size 96")
+def images(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            exists=True,
+            metavar="PATH",
+            help="A folder of PNG files with one punk each, or a PNG file with a grid of punks.",
+        ),
+    ],
+    tile_size: Annotated[
+        int, typer.Option(min=24, help="Side of a punk in pixels, a multiple of 24.")
+    ] = 24,
+    out: Annotated[Path | None, typer.Option(help="Folder to write to. (default: none)")] = None,
+    root: Root = ROOT,
+    version: Snapshot = None,
+    device: DeviceOption = "auto",
+    as_json: Json = False,
+) -> None:
+    """Compare generated punks in PNG files with real punks."""
+    from punkmodels.data.image_files import read_sprites
+    from punkmodels.gan.evaluate import RealPunks, evaluate_sprites
+    from punkmodels.training.device import pick_device
+
+    with progress_bar("reading", "images") as progress:
+        sprites = read_sprites(path, tile_size, progress)
+    with progress_bar("evaluating", "subsets") as progress:
+        real = RealPunks(root, version or "latest", pick_device(device)[0])
+        evaluation = evaluate_sprites(path.name, sprites, real, progress=progress)
+    _show(evaluation, out, as_json=as_json)
+
+
+@evaluate_app.command("run", epilog="Example: punkmodels evaluate run latest")
+def run_or_images(
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN", help="What one of the other subcommands accepts: a run, or images."
+        ),
+    ] = "latest",
+    out: Out = None,
+    root: Root = ROOT,
+    version: Snapshot = None,
+    runs: Runs = DEFAULT_RUNS,
+    device: DeviceOption = "auto",
+    as_json: Json = False,
+) -> None:
+    """Evaluate a run of any model, or images; the word `run` can be left out."""
+    path = Path(run)
+    if path.exists() and not (path / "config.json").exists():
+        images(path, out=out, root=root, version=version, device=device, as_json=as_json)
+        return
+    folder = find_model(run, runs, "dcgan", "renderer", "classifier")
+    _evaluate_model(folder, out, root, version, device, as_json=as_json)
+
+
+def export(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help='A run: its path, its number, or "latest".')
+    ] = "latest",
+    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("weights"),
+    root: Root = ROOT,
+    version: Snapshot = None,
+    runs: Runs = DEFAULT_RUNS,
+    as_json: Json = False,
+) -> None:
+    """Export a model for prediction or generation: weights in half precision, and scores."""
+    folder = find_run(runs, run, trained=True)
+    if out.resolve() == folder.resolve():
+        raise UsageError(
+            f"{out} is the folder of the run itself", hint="choose another folder with --out"
+        )
+    with tempfile.TemporaryDirectory() as temporary:
+        exported = Path(temporary)
+        _export_weights(folder, exported)
+        config = read_config(exported)
+        if not config["data"].get("image_dir"):  # Such images may not exist any more.
+            config["scores"] = _compute_scores(exported, root, version, "cpu")[0].summary()
+            write_json(exported / "config.json", config)
+        with translate_os_errors(out):
+            out.mkdir(parents=True, exist_ok=True)
+            for file in exported.iterdir():
+                write_atomic(out / file.name, file.read_bytes())
+    if not config["trained"]["finished"]:
+        console.warn(f"the training of {folder} is unfinished")
+    if as_json:
+        console.emit_json({"path": str(out), "scores": config.get("scores")})
+        return
+    console.emit(str(out))
+    command = "predict punk.png" if config["task"] == "classifier" else "generate"
+    console.say(f"next: punkmodels {command} --model {out}")
+
+
+def _export_weights(run: Path, out: Path) -> None:
+    task = read_config(run).get("task")
+    if task == "classifier":
+        from punkmodels.classifier.pretrained import export_classifier
+
+        export_classifier(run, out)
+    elif task == "renderer":
+        from punkmodels.renderer.pretrained import export_renderer
+
+        export_renderer(run, out)
+    else:
+        from punkmodels.gan.config import export_generator
+
+        export_generator(run, out)
+
+
+def _evaluate_model(
+    run: Path,
     out: Path | None,
     root: Path,
     version: str | None,
-    runs: Path,
     device: DeviceName,
+    split: Literal["val", "test"] = "test",
     *,
     as_json: bool,
-    sizes: SampleSizes | None = None,
 ) -> None:
-    """Evaluate a generator or generated images, print the scores, and write them to files.
+    """Evaluate a model, and save and print the results; those of bundled models are only printed.
 
-    The arguments are those of the command. Without `out`, the results of a run are written to its
-    folder evaluation/, and those of other sources are only printed.
+    By default, the snapshot is the one used for training, or the latest for a bundled model.
     """
-    from punkmodels.gan.config import read_dcgan_config
-    from punkmodels.gan.evaluation.sprites import SampleSizes
-    from punkmodels.renderer.pretrained import read_renderer_config
+    is_bundled = run.parent == WEIGHTS
+    version = version or ("latest" if is_bundled else None)
+    evaluation, name = _compute_scores(run, root, version, device, split)
+    if not out and not is_bundled:
+        out = run / "evaluation" / name
+    _show(evaluation, out, as_json=as_json)
+
+
+def _compute_scores(
+    run: Path,
+    root: Path,
+    version: str | None,
+    device: DeviceName,
+    split: Literal["val", "test"] = "test",
+) -> tuple[Evaluation, str]:
+    """Return the evaluation of a model, and the name of its folder in evaluation/."""
     from punkmodels.training.device import pick_device
 
     torch_device, _ = pick_device(device)
-    sizes = sizes or SampleSizes()
-    if _is_image_source(source):
-        path = Path(source)
-        _evaluate_files(path, tile_size, out, root, version, torch_device, sizes, as_json=as_json)
-        return
-    run = resolve_generator(source, runs)
-    if tile_size:
-        raise UsageError(
-            f"--tile-size applies to image files, but {run} is a run", hint="remove --tile-size"
-        )
-    _warn_if_unfinished(run)
-    is_renderer = _is_renderer(run)
-    saved = read_renderer_config(run) if is_renderer else read_dcgan_config(run)
-    if saved.data.image_dir:
-        _evaluate_image_dir_run(run, out, torch_device, as_json=as_json)
-        return
-    if source not in BUNDLED_NAMES:
-        # For a bundled generator, there is no run folder to write to, and the snapshot that it was
-        # trained on may not exist here.
-        version = version or saved.data.version
-        out = out or run / "evaluation" / ("conditional" if is_renderer else "generated")
-    version = version or "latest"
-    if is_renderer:
-        evaluate_renderer(run, out, root, version, torch_device, as_json=as_json)
-    else:
-        _evaluate_generator(run, out, root, version, torch_device, sizes, as_json=as_json)
+    config = read_config(run)
+    if config.get("task") == "classifier":
+        from punkmodels.classifier.evaluate import evaluate_classifier
+
+        return evaluate_classifier(run, root, split, version=version, device=torch_device), split
+    if config.get("task") == "renderer":
+        from punkmodels.renderer.evaluate import evaluate_renderer
+
+        return evaluate_renderer(run, root, version=version, device=torch_device), "conditional"
+    from punkmodels.gan.evaluate import evaluate_generator
+
+    with progress_bar("evaluating", "subsets") as progress:
+        return evaluate_generator(
+            run, root, version=version, device=torch_device, progress=progress
+        ), "generated"
 
 
-def export_generated(
-    run: Path,
-    out: Path,
-    root: Path,
-    version: str | None,
-    *,
-    as_json: bool,
-    sizes: SampleSizes | None = None,
-) -> None:
-    """Export a generator with its scores, and print the folder; see `export_with_scores`."""
-    from punkmodels.gan.config import export_generator, read_dcgan_config
-    from punkmodels.gan.evaluation.sprites import SampleSizes, export_with_scores
-    from punkmodels.renderer import evaluate as renderer_evaluation
-    from punkmodels.training.pretrained import WEIGHTS_FILE
-
-    is_renderer = _is_renderer(run)
-    if not is_renderer and not read_dcgan_config(run).options.trains_on_punks:
-        # Scores for images other than punks are not exported.
-        export_generator(run, out)
-        if as_json:
-            console.emit_json({"path": str(out)})
-            return
-        console.emit(str(out))
-        return
-    sizes = sizes or SampleSizes()
-    result: ConditionalEvaluation | GeneratorEvaluation
-    with progress_bar("scoring", "steps") as progress:
-        if is_renderer:
-            result = renderer_evaluation.export_with_scores(
-                run, root, out, version=version, progress=progress
-            )
-        else:
-            result = export_with_scores(
-                run, root, out, version=version, sizes=sizes, progress=progress
-            )
-    size_bytes = (out / WEIGHTS_FILE).stat().st_size
-    _warn_if_unfinished(run)
-    if as_json:
-        console.emit_json({"path": str(out), "bytes": size_bytes, "scores": result.to_json()})
-        return
-    console.emit(str(out))
-    console.say(f"{size_bytes / 1e6:.1f} MB; next: punkmodels generate --model {out}")
-
-
-def _is_image_source(source: str) -> bool:
-    """Return whether a path is a PNG file or a folder of PNG files, not a run."""
-    path = Path(source)
-    return source not in BUNDLED_NAMES and path.exists() and not (path / "config.json").exists()
-
-
-def _is_renderer(run: Path) -> bool:
-    return read_config(run).get("task") == "renderer"
-
-
-def _warn_if_unfinished(run: Path) -> None:
-    from punkmodels.gan import config
-    from punkmodels.renderer import pretrained
-
-    is_finished = pretrained.is_finished if _is_renderer(run) else config.is_finished
-    if not is_finished(run):
-        console.warn(f"the training of {run} is unfinished")
-
-
-def _evaluate_files(
-    path: Path,
-    tile_size: int | None,
-    out: Path | None,
-    root: Path,
-    version: str | None,
-    device: torch.device,
-    sizes: SampleSizes,
-    *,
-    as_json: bool,
-) -> None:
-    from punkdata.images.sprite import SIDE_PX
-    from punkmodels.data.image_files import read_sprites
-    from punkmodels.gan.evaluation.sprites import evaluate_sprites
-
-    with progress_bar("reading", "images") as progress:
-        raw = read_sprites(path, tile_size or SIDE_PX, progress)
-    with progress_bar("scoring", "steps") as progress:
-        result = evaluate_sprites(
-            path.name,
-            raw,
-            root,
-            version=version or "latest",
-            device=device,
-            out=out,
-            subset_size=sizes.subset,
-            progress=progress,
-        )
-    if as_json:
-        console.emit_json(result.to_json())
-        return
-    _print_scores(result)
-    console.emit(
-        f"expected train copy rate of a perfect generator: {result.expected_copy_rate:.4f}"
-    )
-    _print_most_misrepresented(result)
-    _print_files(result, out, sizes)
-
-
-def _evaluate_generator(
-    run: Path,
-    out: Path | None,
-    root: Path,
-    version: str,
-    device: torch.device,
-    sizes: SampleSizes,
-    *,
-    as_json: bool,
-) -> None:
-    from punkmodels.gan.config import read_dcgan_config
-    from punkmodels.gan.evaluation.sprites import evaluate_sprites, generate_for_evaluation
-    from punkmodels.gan.evaluation.types import measure_type_accuracy
-
-    type_accuracy = None
-    if read_dcgan_config(run).options.conditional == "type":
-        with progress_bar("checking conditions", "punks") as progress:
-            type_accuracy = measure_type_accuracy(
-                run,
-                root,
-                version=version,
-                device=device,
-                num_samples=sizes.conditional,
-                progress=progress,
-            )
-    # Compare samples with real punks.
-    with progress_bar("generating", "punks") as progress:
-        raw = generate_for_evaluation(run, root, version, device, progress, sizes.total)
-    with progress_bar("scoring", "steps") as progress:
-        result = evaluate_sprites(
-            run.stem,
-            raw,
-            root,
-            version=version,
-            device=device,
-            out=out,
-            subset_size=sizes.subset,
-            progress=progress,
-        )
-    if as_json:
-        extra = {} if type_accuracy is None else {"type_accuracy": type_accuracy}
-        console.emit_json(result.to_json() | extra)
-        return
-    _print_scores(result)
-    console.emit(
-        f"expected train copy rate of a perfect generator: {result.expected_copy_rate:.4f}"
-    )
-    _print_most_misrepresented(result)
-    if type_accuracy is not None:
-        console.emit(f"type accuracy: {type_accuracy:.4f}")
-    _print_files(result, out, sizes)
-
-
-def _evaluate_image_dir_run(
-    run: Path, out: Path | None, device: torch.device, *, as_json: bool
-) -> None:
-    from punkmodels.gan.evaluation.images import evaluate_images, score_table
-
-    out = out or run / "evaluation" / "generated"
-    result = evaluate_images(run, device=device, out=out)
-    if as_json:
-        console.emit_json(result.to_json())
-        return
-    console.emit(f"{'':24}{'generated':>18}{'train reference':>18}")
-    for name, score, reference in score_table(result):
-        console.emit(f"{name:24}{score:>18}{reference:>18}")
-    console.emit("")
-    console.emit(
-        f"{result.num_samples:,} generated images, compared with as many of {result.image_dir}"
-    )
-    console.emit(
-        "train reference: one half of the training images, compared with the other; all distances "
-        "are between principal components"
-    )
-    console.say(f"wrote metrics.json and nearest_neighbors.png to {out}")
-
-
-def _print_scores(result: GeneratorEvaluation) -> None:
-    from punkmodels.gan.evaluation.report import score_table
-
-    for name, *scores in score_table(result):
-        console.emit(f"{name:42}" + "".join(f"{score[-24:]:>26}" for score in scores))
-    console.emit("")
-
-
-def _print_most_misrepresented(result: GeneratorEvaluation) -> None:
-    label, real, generated = result.label_frequencies[0]
-    console.emit(
-        f"most misrepresented label: {label}, frequency {generated:.3f} instead of {real:.3f}"
-    )
-
-
-def _print_files(result: GeneratorEvaluation, out: Path | None, sizes: SampleSizes) -> None:
-    if result.scores.frechet_distance is None:
-        console.warn(
-            f"there are no distances, because {result.num_samples:,} sprites are fewer than "
-            f"{sizes.subset:,}; compare the other scores only at the same number of sprites"
-        )
+def _show(evaluation: Evaluation, out: Path | None, *, as_json: bool) -> None:
+    """Save an evaluation to `out`, if there is one, and print it."""
     if out:
-        console.say(f"wrote metrics.json, metrics.md and nearest_neighbors.png to {out}")
+        evaluation.save(out)
+    if as_json:
+        console.emit_json(evaluation.scores)
+        return
+    for table in reversed(evaluation.tables):  # The most important one is next to the prompt.
+        console.emit_report(table)
+        console.emit("")
+    if out:
+        names = ["metrics.json", "metrics.md", *evaluation.pictures]
+        console.say(f"wrote {', '.join(names)} to {out}")

@@ -15,7 +15,7 @@ from punkdata.errors import StoppedError, UsageError
 from punkdata.files import root_option, shell_quote
 from punkdata.progress import Progress
 from punkmodels.training.config import merge_options
-from punkmodels.training.run_dir import list_runs
+from punkmodels.training.run_dir import find_run, list_runs
 
 if TYPE_CHECKING:
     from punkmodels.training.legacy_distributed import ProcessGroup
@@ -64,6 +64,10 @@ Set = Annotated[
         help="Set any other training option; can be repeated. punkmodels options lists the keys.",
     ),
 ]
+WEIGHTS = Path(__file__).parents[1] / "weights"
+"""Folder of the models that are part of the package, in subfolders named after their tasks."""
+BUNDLED_NAMES = {"classifier": "bundled", "dcgan": "bundled", "renderer": "bundled-conditional"}
+"""Name of the bundled model of each task on the command line."""
 RESUME_OPTIONS = {"resume", "logger", "root", "runs", "as_json"}
 """Parameters that can be combined with --resume."""
 
@@ -106,6 +110,15 @@ def check_resume_options(context: typer.Context) -> None:
                 "keeps its own options",
                 hint="remove all options except --resume, --logger, --root, --runs and --json",
             )
+
+
+def find_model(name: str, runs: Path, *tasks: str) -> Path:
+    """Return the folder of a run, of exported weights, or of a bundled model of one of the tasks.
+
+    Raises UsageError if there is no such model.
+    """
+    bundled = [WEIGHTS / task for task in tasks if BUNDLED_NAMES[task] == name]
+    return bundled[0] if bundled else find_run(runs, name, trained=True, tasks=tasks)
 
 
 @contextmanager

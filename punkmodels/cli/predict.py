@@ -11,8 +11,8 @@ import typer
 from punkdata.cli import console
 from punkdata.cli.options import Json
 from punkdata.errors import DataError, ImageError, UsageError
-from punkmodels.cli.options import DeviceOption, Runs
-from punkmodels.training.run_dir import DEFAULT_RUNS, find_run
+from punkmodels.cli.options import DeviceOption, Runs, find_model
+from punkmodels.training.run_dir import DEFAULT_RUNS
 
 EXAMPLES = "Example: punkmodels predict punk.png --json"
 
@@ -28,25 +28,22 @@ def predict(
         ),
     ],
     model: Annotated[
-        str | None,
+        str,
         typer.Option(
-            "--model",
-            help='A run (its path, its number, or "latest"), or a folder of exported weights. '
-            "(default: the weights that are part of punkmodels)",
+            help='A run (its path, its number, or "latest"), a folder of exported weights, or '
+            '"bundled" for the classifier that is part of punkmodels.'
         ),
-    ] = None,
+    ] = "bundled",
     runs: Runs = DEFAULT_RUNS,
     device: DeviceOption = "auto",
     as_json: Json = False,
 ) -> None:
     """Predict the type and accessories of punks in image files."""
     from punkmodels.classifier.predict import find_images, predict_image
-    from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
+    from punkmodels.classifier.pretrained import load_classifier
     from punkmodels.training.device import pick_device
 
-    run = (
-        find_run(runs, model, trained=True, tasks=("classifier",)) if model else BUNDLED_CLASSIFIER
-    )
+    run = find_model(model, runs, "classifier")
     classifier = load_classifier(run, pick_device(device)[0])
     files = find_images(images)
     if not files:

@@ -11,7 +11,6 @@ from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root, Version
 from punkdata.errors import UsageError
 from punkmodels.classifier.config import ModelName, Preset, SplitScheme, Task
-from punkmodels.cli.generate import resolve_renderer
 from punkmodels.cli.options import (
     DeviceOption,
     LoggerOption,
@@ -21,6 +20,7 @@ from punkmodels.cli.options import (
     Set,
     Threads,
     check_resume_options,
+    find_model,
     handle_interrupt,
     parse_set,
     training_session,
@@ -168,7 +168,8 @@ def _make_config(
             "--preset best is only available for --model cnn", hint="remove one of the two"
         )
     if augment_with:
-        named_options["augment_with"] = str(resolve_renderer(augment_with, runs).resolve())
+        renderer = find_model(augment_with, runs, "renderer")
+        named_options["augment_with"] = str(renderer.resolve())
         named_options["augment_fraction"] = augment_fraction or DEFAULT_AUGMENT_FRACTION
     given = {key: value for key, value in named_options.items() if value is not None}
     return make_config(preset, model, **given, **set_options)

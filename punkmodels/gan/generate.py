@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from PIL import Image
 
 from punkdata.files import translate_os_errors, write_atomic
+from punkdata.progress import Progress
 from punkmodels.data.image_grid import make_grid, to_hwc_pixels
 from punkmodels.data.palette import quantize
 from punkmodels.gan.mlp import AnyGenerator
@@ -18,63 +19,56 @@ from punkmodels.gan.training_images import to_pixels
 from punkmodels.training.run_dir import write_json
 
 
-def generate_sprites(
+def sample_batches(
     model: AnyGenerator,
     count: int,
     seed: int,
-    progress: Callable[..., None] = lambda done, total: None,
-    *,
     condition: torch.Tensor | None = None,
-    keep_raw: bool = True,
-    is_punks: bool = True,
     batch_size: int = 500,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Generate images from a seed; a larger count extends the images of a smaller one.
+) -> Iterator[torch.Tensor]:
+    """Yield batches of the output of a generator, on the CPU.
 
-    Args:
-        model: The generator, in evaluation mode.
-        count: Number of images.
-        seed: Random seed of the noise.
-        progress: Called with the number of generated images and the total.
-        condition: Conditions, float32 (count, condition_dim); None for an unconditional generator.
-        keep_raw: Also return the output of the generator before quantization.
-        is_punks: Whether the generator was trained on punks.
-        batch_size: Images generated at a time; another size changes the images of a seed.
-
-    Returns:
-        Palette indices, uint8 (count, 24, 24), or, for images other than punks, uint8
-        (count, channels, size, size); and the output of the generator, RGBA or other channels,
-        float32 in [-1, 1], which is empty without `keep_raw`. Both are on the CPU.
+    A larger count extends the images of a smaller one; another batch size changes the images of a
+    seed. `condition` is float32 (count, condition_dim). The output is float32 in [-1, 1],
+    (N, channels, size, size).
     """
     device = next(model.parameters()).device
     # A generator on the CPU gives the same noise on every device.
     random = torch.Generator().manual_seed(seed)
-    images, raw = [], []
-    with torch.inference_mode():
-        for start in range(0, count, batch_size):
-            n = min(batch_size, count - start)
-            # Sample a complete batch, because a shorter one would get different random numbers.
-            noise = torch.randn(batch_size, model.noise_dim, generator=random)[:n]
-            batch = None if condition is None else condition[start : start + n].to(device)
-            output = model(noise.to(device), batch)[:, :4].cpu()
-            raw += [output] * keep_raw
-            images.append(quantize(output)[0] if is_punks else to_pixels(output))
-            progress(start + n, count)
-    return torch.cat(images), torch.cat(raw) if keep_raw else torch.empty(0, 4, 24, 24)
+    for start in range(0, count, batch_size):
+        # Sample a complete batch, because a shorter one would get different random numbers.
+        noise = torch.randn(batch_size, model.noise_dim, generator=random)[: count - start]
+        batch = None if condition is None else condition[start : start + batch_size].to(device)
+        with torch.inference_mode():
+            yield model(noise.to(device), batch)[:, :4].cpu()
+
+
+def generate_images(
+    model: AnyGenerator,
+    count: int,
+    seed: int,
+    progress: Progress = lambda done, total: None,
+    *,
+    condition: torch.Tensor | None = None,
+    is_punks: bool = True,
+) -> torch.Tensor:
+    """Generate images from a seed, see `sample_batches`.
+
+    Returns palette indices, uint8 (count, 24, 24), or, for a generator of images other than punks,
+    uint8 (count, channels, size, size).
+    """
+    images = []
+    for done, batch in enumerate(sample_batches(model, count, seed, condition), 1):
+        images.append(quantize(batch)[0] if is_punks else to_pixels(batch))
+        progress(min(count, 500 * done), count)
+    return torch.cat(images)
 
 
 def write_sprites(images: torch.Tensor, out: Path, metadata: dict[str, object]) -> None:
-    """Write a folder of PNG files 00000.png, 00001.png, …, and an index.json.
+    """Write a folder of PNG files 00000.png, 00001.png, …, and an index.json with `metadata`.
 
-    The folder appears only when it is complete.
-
-    Args:
-        images: See `generate_sprites`.
-        out: The folder; if it exists, it must be empty.
-        metadata: Entries of index.json in addition to "images", the list of file names.
-
-    Raises:
-        StorageError: The folder cannot be written.
+    The folder appears only when it is complete; if it exists, it must be empty. Raises StorageError
+    if it cannot be written.
     """
     with translate_os_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -92,16 +86,7 @@ def write_sprites(images: torch.Tensor, out: Path, metadata: dict[str, object]) 
 
 
 def write_grid(images: torch.Tensor, out: Path, scale: int) -> None:
-    """Write a roughly square grid of all images as a PNG.
-
-    Args:
-        images: See `generate_sprites`.
-        out: The PNG file.
-        scale: Enlargement factor.
-
-    Raises:
-        StorageError: The file cannot be written.
-    """
+    """Write a roughly square PNG grid of all images; raises StorageError if that fails."""
     columns = max(1, round(len(images) ** 0.5))
     with translate_os_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -4,268 +4,198 @@ evaluation/conditional/metrics.json
 evaluation/conditional/metrics.md   the same scores as tables
 evaluation/conditional/conditional_samples.png
                             one row per sample: its condition, the rendered sprite, the
-                            ground-truth punk, and wrong pixels in red; the worst samples of unseen
-                            label sets, followed by some from the middle
+                            ground-truth punk, and wrong pixels in red; the 12 worst samples of
+                            unseen label sets, followed by 12 from the middle
+
+Type, accessories and skin tone determine every pixel, so there is one ground truth per condition,
+and errors can be counted exactly.
 """
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from punkdata.errors import DataError
-from punkdata.files import translate_os_errors, write_atomic
+from punkdata.images.image_grid import compose_grid
 from punkdata.images.palette import PALETTE
-from punkdata.images.sprite import BACKGROUND_COLOR
-from punkdata.progress import Progress
+from punkdata.report import Report, Row
 from punkdata.traits import LABELS, decode_labels
 from punkmodels.classifier.evaluate import predict_logits
 from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
-from punkmodels.data.image_grid import make_grid
 from punkmodels.data.skin_tones import detect_skin_tones
 from punkmodels.data.splits import load_split
 from punkmodels.renderer.conditions import conditions_from_labels
-from punkmodels.renderer.pretrained import export_renderer, load_renderer, read_renderer_config
-from punkmodels.renderer.scores import (
-    ConditionalScores,
-    PixelRules,
-    conditional_scores,
-    recall_per_label,
-)
+from punkmodels.renderer.pretrained import load_renderer, read_renderer_config
 from punkmodels.renderer.train import find_seen
-from punkmodels.training.run_dir import read_config, write_json
+from punkmodels.training.evaluation import Evaluation
 
-SHOWN_SAMPLES = 12
-"""Number of worst samples in conditional_samples.png, and also of samples from the middle."""
-TEXT_WIDTH_PX = 140
-"""Width of the column of conditions in conditional_samples.png."""
-NAMES = {
+CPU = torch.device("cpu")
+SCORE_NAMES = {
     "num_samples": "samples",
-    "label_sets": "distinct label sets",
     "label_exact_match": "label exact match (classifier)",
     "label_exact_match_by_rules": "label exact match (pixel rules)",
     "pixel_exact_match": "pixel-exact match",
     "wrong_pixels_median": "wrong pixels, median",
     "wrong_pixels_mean": "wrong pixels, mean",
 }
-"""Names of the scores in tables."""
 
 
-@dataclass(frozen=True)
-class ConditionalEvaluation:
-    """Scores of a renderer."""
-
-    version: str
-    """Version of the snapshot."""
-    decidable_labels: int
-    """Number of labels, of 92, that pixel rules can decide."""
-    unseen: ConditionalScores
-    """Scores for label sets that no training punk has."""
-    seen: ConditionalScores
-    """Scores for label sets of training punks."""
-    labels: list[tuple[str, int, float]]
-    """(label, number of samples, recall) for unseen label sets, lowest recall first."""
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class _Samples:
-    """Rendered sprites and the punks of their conditions, one row per punk."""
-
-    labels: torch.Tensor
-    """All labels of the punks, bool (N, 92)."""
-    visible: torch.Tensor
-    """Visible labels of the punks, bool (N, 92)."""
-    images: torch.Tensor
-    """The punks as palette indices, uint8 (N, 24, 24)."""
-    sprites: torch.Tensor
-    """The rendered sprites as palette indices, uint8 (N, 24, 24)."""
-    predicted: torch.Tensor
-    """Labels that the classifier predicts for the sprites, bool (N, 92)."""
-
-    @property
-    def wrong_pixels(self) -> torch.Tensor:
-        """Number of pixels that differ, int64 (N,)."""
-        return (self.sprites != self.images).flatten(1).sum(dim=1)
-
-    def take(self, rows: torch.Tensor) -> _Samples:
-        """Return the given rows, int64 (M,)."""
-        tensors = (self.labels, self.visible, self.images, self.sprites, self.predicted)
-        return _Samples(*(tensor[rows] for tensor in tensors))
-
-    def scores(self, rules: PixelRules) -> ConditionalScores:
-        return conditional_scores(
-            self.visible, self.predicted, rules, self.sprites, self.wrong_pixels
-        )
-
-
-def evaluate_conditional(
-    run: Path,
-    root: Path,
-    *,
-    version: str = "latest",
-    device: torch.device | None = None,
-    out: Path | None = None,
-    progress: Progress = lambda done, total: None,
-) -> ConditionalEvaluation:
+def evaluate_renderer(
+    run: Path, root: Path, *, version: str | None = None, device: torch.device = CPU
+) -> Evaluation:
     """Render the conditions of held-out punks, and compare the sprites with these punks.
 
-    Args:
-        run: A run, or exported weights, of a renderer.
-        root: Data root with the snapshot.
-        version: Version of the snapshot.
-        device: Device to compute on; the CPU by default.
-        out: Folder to write to; None writes nothing.
-        progress: Called with the number of finished parts and their total.
+    Two judges compare the visible labels: the bundled classifier, and `PixelRules`. Scores are
+    computed for label sets that no training punk has (unseen) and for the others (seen). `version`
+    is by default the snapshot that was used for training.
 
-    Raises:
-        UsageError: The run or the snapshot does not exist.
-        DataError: The run or the snapshot is damaged, or has too few punks.
+    Raises UsageError if the run or the snapshot does not exist, and DataError if they are damaged
+    or there are too few punks.
     """
-    device = device or torch.device("cpu")
-    model = load_renderer(run, device)
-    classifier = load_classifier(BUNDLED_CLASSIFIER, device)
-    progress(0, 4)
-    all_punks = load_split(root, version, "default", "all")
-    rules = PixelRules(all_punks.images, all_punks.visible.bool())
-    progress(1, 4)
-    train = load_split(root, version, "default", "train")
-    held_out = [load_split(root, version, "default", name) for name in ("val", "test")]
-    labels, visible, images = (
-        torch.cat([getattr(split, name) for split in held_out])
-        for name in ("labels", "visible", "images")
+    model, classifier = load_renderer(run, device), load_classifier(BUNDLED_CLASSIFIER, device)
+    version = version or read_renderer_config(run).data.version
+    train, *held_out = (
+        load_split(root, version, "default", name) for name in ("train", "val", "test")
     )
-    condition = conditions_from_labels(labels, detect_skin_tones(images))
-    sprites = model(condition.to(device)).cpu()
-    predicted = logits_to_labels(predict_logits(classifier, sprites)).bool()
-    samples = _Samples(labels.bool(), visible.bool(), images, sprites, predicted)
-    progress(2, 4)
-    is_seen = find_seen(samples.labels, train.labels)
+    images = torch.cat([split.images for split in held_out])
+    labels = torch.cat([split.labels for split in held_out])
+    visible = torch.cat([split.visible for split in held_out]).bool()
+    is_seen = find_seen(labels.bool(), train.labels)
     if is_seen.all() or not is_seen.any():
         raise DataError(
             f"{train.path} has too few punks: val and test need some label sets that occur in the "
             "training split and some that do not"
         )
-    unseen, seen = samples.take(~is_seen), samples.take(is_seen)
-    result = ConditionalEvaluation(
-        version=train.version,
-        decidable_labels=int(rules.decidable.sum()),
-        unseen=unseen.scores(rules),
-        seen=seen.scores(rules),
-        labels=recall_per_label(unseen.visible, unseen.predicted),
+    skin_tones = detect_skin_tones(images)
+    sprites = model(conditions_from_labels(labels, skin_tones).to(device)).cpu()
+    rules = PixelRules(
+        torch.cat([train.images, images]), torch.cat([train.visible.bool(), visible])
     )
-    progress(3, 4)
-    if out:
-        with translate_os_errors(out):
-            out.mkdir(parents=True, exist_ok=True)
-            write_json(out / "metrics.json", result.to_json())
-            write_atomic(out / "metrics.md", format_markdown(result).encode())
-            _render_worst(unseen).save(out / "conditional_samples.png")
-    progress(4, 4)
-    return result
+    predicted = logits_to_labels(predict_logits(classifier, sprites))
+    by_rules = rules.predict(sprites)
+    wrong_pixels = (sprites != images).flatten(1).sum(dim=1).double()
+
+    def score(rows: torch.Tensor) -> dict[str, float]:
+        is_decided_right = (by_rules == visible)[:, rules.decidable].all(dim=1)
+        return {
+            "num_samples": int(rows.sum()),
+            "label_exact_match": _mean((predicted == visible).all(dim=1)[rows]),
+            "label_exact_match_by_rules": _mean(is_decided_right[rows]),
+            "pixel_exact_match": _mean(wrong_pixels[rows] == 0),
+            "wrong_pixels_median": float(wrong_pixels[rows].quantile(0.5)),
+            "wrong_pixels_mean": _mean(wrong_pixels[rows]),
+        }
+
+    scores = {
+        "version": train.version,
+        "decidable_labels": int(rules.decidable.sum()),
+        "unseen": score(~is_seen),
+        "seen": score(is_seen),
+        "labels": recall_per_label(visible[~is_seen], predicted[~is_seen]),
+    }
+    # Draw the worst sprites of unseen label sets, and some from the middle.
+    rows = torch.argsort(torch.where(is_seen, -1, wrong_pixels), descending=True, stable=True)
+    middle = int((~is_seen).sum()) // 2
+    rows = torch.cat([rows[:12], rows[middle : middle + 12]])
+    picture = draw_samples(labels[rows], skin_tones[rows], sprites[rows], images[rows])
+    return Evaluation(scores, make_tables(scores), {"conditional_samples.png": picture})
 
 
-def export_with_scores(
-    run: Path,
-    root: Path,
-    out: Path,
-    *,
-    version: str | None = None,
-    progress: Progress = lambda done, total: None,
-) -> ConditionalEvaluation:
-    """Export a renderer with its scores in config.json; nothing is written if it has none.
+class PixelRules:
+    """Rules that decide labels from pixels alone, without a network.
 
-    By default, the snapshot is the one that the run was trained on. See `evaluate_conditional` for
-    the other arguments and the errors.
-    """
-    version = version or read_renderer_config(run).data.version
-    with tempfile.TemporaryDirectory() as folder:
-        exported = Path(folder)
-        export_renderer(run, exported)
-        result = evaluate_conditional(exported, root, version=version, progress=progress)
-        scores = result.to_json()
-        del scores["labels"]
-        write_json(exported / "config.json", read_config(exported) | {"scores": scores})
-        with translate_os_errors(out):
-            out.mkdir(parents=True, exist_ok=True)
-            for file in exported.iterdir():
-                write_atomic(out / file.name, file.read_bytes())
-    return result
-
-
-def score_table(result: ConditionalEvaluation) -> list[tuple[str, str, str]]:
-    """Return the scores as text: a header, then one row per score."""
-    table = [("score", "unseen", "seen")]
-    for key, name in NAMES.items():
-        values = [getattr(scores, key) for scores in (result.unseen, result.seen)]
-        unseen, seen = (f"{n:,}" if isinstance(n, int) else f"{n:.4f}" for n in values)
-        table.append((name, unseen, seen))
-    return table
-
-
-def format_markdown(result: ConditionalEvaluation) -> str:
-    """Return the scores, and the recall of each label, as Markdown tables with notes."""
-    head, *body = score_table(result)
-    lines = [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *body)]
-    lines += [
-        "",
-        "Conditions of held-out punks: unseen label sets are those that no training punk has. "
-        f"Pixel rules decide {result.decidable_labels} of {len(LABELS)} labels. "
-        f"Snapshot {result.version}.",
-        "",
-        "| label | samples | recall |",
-        "| --- | --- | --- |",
-        *(f"| {label} | {n:,} | {recall:.4f} |" for label, n, recall in result.labels),
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def render_conditional_samples(
-    labels: torch.Tensor,
-    skin_tones: torch.Tensor,
-    generated: torch.Tensor,
-    expected: torch.Tensor,
-) -> Image.Image:
-    """Return an image with one row per sample.
-
-    A row shows the labels, the generated sprite, the ground-truth punk, and wrong pixels in red.
+    The marks of a label are the pixels that are equal on all female, or on all other, punks with
+    this label. A sprite has the label if it has all of these marks. A label is decidable if this
+    rule is correct for all real punks.
 
     Args:
-        labels: Labels in the conditions, bool (N, 92).
-        skin_tones: Skin tones in the conditions, (N,), 1 to 4 or 0 for none.
-        generated: Generated sprites as palette indices, uint8 (N, 24, 24).
-        expected: Ground-truth punks as palette indices, uint8 (N, 24, 24).
+        sprites: All real punks as palette indices, uint8 (N, 24, 24).
+        visible: Their visible labels, bool (N, 92).
+    """
+
+    decidable: torch.Tensor
+    """Whether a label is decidable, bool (92,)."""
+
+    def __init__(self, sprites: torch.Tensor, visible: torch.Tensor) -> None:
+        is_female = visible[:, LABELS.index("Female")]
+        self.marks: list[tuple[int, torch.Tensor, torch.Tensor]] = []
+        for label in range(len(LABELS)):
+            for is_group in (is_female, ~is_female):
+                group = sprites.flatten(1)[is_group & visible[:, label]]
+                if len(group):
+                    positions = (group == group[0]).all(dim=0).nonzero()[:, 0]
+                    self.marks.append((label, positions, group[0, positions]))
+        self.decidable = (self._match(sprites) == visible).all(dim=0) & visible.any(dim=0)
+
+    def predict(self, sprites: torch.Tensor) -> torch.Tensor:
+        """Return labels, bool (N, 92); False for labels that are not decidable."""
+        return self._match(sprites) & self.decidable
+
+    def _match(self, sprites: torch.Tensor) -> torch.Tensor:
+        """Return whether sprites have all marks of each label, bool (N, 92)."""
+        flat = sprites.flatten(1)
+        matches = torch.zeros(len(sprites), len(LABELS), dtype=torch.bool)
+        for label, positions, colors in self.marks:
+            matches[:, label] |= (flat[:, positions] == colors).all(dim=1)
+        return matches
+
+
+def recall_per_label(expected: torch.Tensor, predicted: torch.Tensor) -> list[dict[str, Any]]:
+    """Return each expected label with its samples and its recall, the worst first.
+
+    Both arguments are labels, bool (N, 92).
+    """
+    rows = [
+        {"label": label, "samples": int(has.sum()), "recall": _mean(predicted[has, i])}
+        for i, (label, has) in enumerate(zip(LABELS, expected.T, strict=True))
+        if has.any()
+    ]
+    return sorted(rows, key=lambda row: (row["recall"], row["samples"]))
+
+
+def make_tables(scores: dict[str, Any]) -> list[Report]:
+    """Return tables of the scores, and of the recall of each label."""
+    rows = [
+        Row(name, (scores["unseen"][key], scores["seen"][key])) for key, name in SCORE_NAMES.items()
+    ]
+    note = (
+        "Conditions of held-out punks: unseen label sets are those that no training punk has. "
+        f"Pixel rules decide {scores['decidable_labels']} of {len(LABELS)} labels. "
+        f"Snapshot {scores['version']}."
+    )
+    labels = [Row(row["label"], (row["samples"], row["recall"])) for row in scores["labels"]]
+    return [
+        Report(rows, ("score", "unseen", "seen"), (note,)),
+        Report(labels, ("label (unseen sets)", "samples", "recall")),
+    ]
+
+
+def draw_samples(
+    labels: torch.Tensor, skin_tones: torch.Tensor, sprites: torch.Tensor, images: torch.Tensor
+) -> Image.Image:
+    """Return a picture with a row per sample: labels, sprite, punk, and wrong pixels in red.
+
+    `labels` (N, 92) and `skin_tones` (N,) are those of the conditions, `sprites` and `images`
+    palette indices, uint8 (N, 24, 24).
     """
     red = int(np.abs(PALETTE.astype(int) - (255, 0, 0, 255)).sum(axis=1).argmin())
-    wrong = torch.where(generated != expected, red, 0).to(torch.uint8)
-    tiles = make_grid(torch.stack([generated, expected, wrong], dim=1).flatten(0, 1), columns=3)
-    sheet = Image.new("RGBA", (TEXT_WIDTH_PX + tiles.width, tiles.height), BACKGROUND_COLOR)
-    sheet.paste(tiles, (TEXT_WIDTH_PX, 0))
-    draw, row_height = ImageDraw.Draw(sheet), tiles.height // len(labels)
-    for i, row in enumerate(labels.numpy()):
-        punk_type, accessories = decode_labels(row)
-        skin_tone = f", skin tone {int(skin_tones[i])}" if skin_tones[i] else ""
-        num_wrong = f"{int((wrong[i] > 0).sum())} wrong pixels"
-        text = "\n".join([punk_type + skin_tone, *accessories, num_wrong])
-        draw.multiline_text((8, i * row_height + 4), text, fill="white", spacing=1, font_size=9)
-    return sheet.convert("RGB")
+    wrong = torch.where(sprites != images, red, 0).to(torch.uint8)
+    captions = []
+    for row, tone, num_wrong in zip(labels, skin_tones, (wrong > 0).sum(dim=(1, 2)), strict=True):
+        punk_type, accessories = decode_labels(row.numpy())
+        skin_tone = f", skin tone {tone}" if tone else ""
+        captions.append(
+            "\n".join([punk_type + skin_tone, *accessories, f"{num_wrong} wrong pixels"])
+        )
+    tiles = PALETTE[torch.stack([sprites, images, wrong], dim=1).flatten(0, 1).numpy()]
+    return compose_grid(tiles, columns=3, scale=4, captions=captions, caption_px=140)
 
 
-def _render_worst(samples: _Samples) -> Image.Image:
-    """Render the worst samples and some from the middle."""
-    order = torch.argsort(samples.wrong_pixels, descending=True, stable=True)
-    middle = len(order) // 2
-    shown = samples.take(torch.cat([order[:SHOWN_SAMPLES], order[middle : middle + SHOWN_SAMPLES]]))
-    return render_conditional_samples(
-        shown.labels, detect_skin_tones(shown.images), shown.sprites, shown.images
-    )
+def _mean(values: torch.Tensor) -> float:
+    return float(values.double().mean())

@@ -9,14 +9,12 @@ import pytest
 import torch
 
 from punkmodels.gan.config import DcganConfig
-from punkmodels.gan.evaluation.sprites import SampleSizes
 from punkmodels.gan.train import train_dcgan
 from punkmodels.gan.trainer.evaluation import EvaluationOptions
 from punkmodels.training.legacy_checkpoint import CheckpointMetadata, load_checkpoint
 
 CPU = torch.device("cpu")
 QUICK_EVALUATION = EvaluationOptions(num_evaluations=2, num_samples=64, num_norm_batches=5)
-QUICK_SIZES = SampleSizes(subset=100, total=200, conditional=100)
 
 
 def train_quickly(

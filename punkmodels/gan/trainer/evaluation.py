@@ -11,7 +11,7 @@ import torch
 
 from punkdata.files import translate_os_errors
 from punkmodels.data.image_grid import make_grid
-from punkmodels.gan.metrics.distances import frechet_distance
+from punkmodels.gan.metrics import frechet_distance
 from punkmodels.gan.networks import NUM_NORM_BATCHES, Generator, reestimate_normalization
 from punkmodels.gan.trainer.state import TrainState
 from punkmodels.gan.trainer.step import BatchSampler, StepBuffers

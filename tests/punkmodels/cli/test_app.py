@@ -15,7 +15,7 @@ Capture = pytest.CaptureFixture[str]
     [
         (("evaluate",), "no run found in"),
         (("evaluate", "5"), "no run 5"),
-        (("evaluate", "--split", "train"), "not one of"),
+        (("evaluate", "classifier", "--split", "train"), "not one of"),
         (("predict",), "Missing argument"),
         (("predict", "x.png"), "does not exist"),
         (("train", "--resume", "latest"), "No such option"),
@@ -58,6 +58,9 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
         ("train", "renderer"),
         ("tune", "classifier"),
         ("evaluate",),
+        ("evaluate", "classifier"),
+        ("evaluate", "generator"),
+        ("evaluate", "images"),
         ("export",),
         ("predict",),
         ("generate",),

@@ -1,52 +1,76 @@
 from __future__ import annotations
 
 import json
+import shutil
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-from support.gan import QUICK_SIZES, train_quickly
+from support.classifiers import save_exact_classifier, tiny_config
 from support.punkmodels_cli import run
 
-from punkmodels.cli.evaluate import evaluate_generated, export_generated
-from punkmodels.gan.config import make_config
-from punkmodels.renderer.config import make_config as make_renderer_config
+from punkmodels.classifier.train import train_classifier
+from punkmodels.gan import evaluate as gan_evaluation
+from punkmodels.renderer.config import make_config
 from punkmodels.renderer.train import train_renderer
-from punkmodels.training.run_dir import find_run
 
 Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(scope="module")
-def conditional_runs(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two runs: a GAN that is conditioned on the type, and a renderer."""
+def classifier_runs(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
-    train_quickly(built_root, folder, make_config(width=4, total_images=64, conditional="type"))
-    train_renderer(built_root, folder, make_renderer_config(total_images=64))
+    train_classifier(built_root, folder, tiny_config(), threads=1)
     return folder
 
 
-def evaluate(source: object, root: Path, runs: Path, **options: Any) -> None:
-    """Evaluate like the command, but with few samples."""
-    options = {"tile_size": None, "out": None, "version": None, "as_json": False} | options
-    evaluate_generated(
-        str(source), root=root, runs=runs, device="cpu", sizes=QUICK_SIZES, **options
-    )
+@pytest.fixture(scope="module")
+def renderer_runs(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    train_renderer(built_root, folder, make_config(total_images=64))
+    return folder
 
 
-def test_run_is_scored_and_results_are_written(
-    generator_runs: Path, built_root: Path, capsys: Capture
+@pytest.fixture
+def _small_subsets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluate generators with few samples."""
+    evaluate = partial(gan_evaluation.evaluate_generator, subset_size=20)
+    monkeypatch.setattr(gan_evaluation, "evaluate_generator", evaluate)
+
+
+def test_classifier_is_scored_and_results_are_written(
+    built_root: Path, classifier_runs: Path, capsys: Capture
 ) -> None:
-    evaluate("latest", built_root, generator_runs)
+    options = ("--root", built_root, "--runs", classifier_runs)
+    assert run("evaluate", "classifier", "latest", "--split", "val", *options) == 0
     out, err = capsys.readouterr()
-    for name in (
-        "Fréchet distance",
-        "recall",
-        "train copy rate",
-        "of a perfect generator",
-        "most misrepresented label",
-        "train reference",
-    ):
+    for name in ("macro-AP", "micro-F1", "exact match", "micro-AUROC", "Earring", "ceiling"):
+        assert name in out
+    assert out.index("Earring") < out.index("exact match"), "scores are next to the prompt"
+    assert "wrote metrics.json, metrics.md, errors.png to" in err
+    folder = classifier_runs / "00001-classifier-quick" / "evaluation" / "val"
+    assert {p.name for p in folder.iterdir()} == {"metrics.json", "metrics.md", "errors.png"}
+
+
+def test_weights_are_evaluated_into_the_given_folder(
+    built_root: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    weights = save_exact_classifier(built_root, tmp_path / "exact")
+    options = ("--root", built_root, "--out", tmp_path / "out", "--json")
+    assert run("evaluate", weights, *options) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["visible"]["exact_match"] == 1
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text()) == scores
+
+
+@pytest.mark.usefixtures("_small_subsets")
+@pytest.mark.parametrize("words", [(), ("latest",), ("generator", "1")])
+def test_generator_is_scored_and_results_are_written(
+    words: tuple[str, ...], generator_runs: Path, built_root: Path, capsys: Capture
+) -> None:
+    assert run("evaluate", *words, "--root", built_root, "--runs", generator_runs) == 0
+    out, err = capsys.readouterr()
+    for name in ("Fréchet distance", "recall", "of a perfect generator", "Most misrepresented"):
         assert name in out
     folder = next(generator_runs.iterdir()) / "evaluation" / "generated"
     assert str(folder) in err
@@ -54,95 +78,124 @@ def test_run_is_scored_and_results_are_written(
     assert files == {"metrics.json", "metrics.md", "nearest_neighbors.png"}
 
 
-def test_folder_of_generated_images_is_scored(
-    generator_runs: Path, built_root: Path, tmp_path: Path, capsys: Capture
+def test_renderer_is_scored_against_the_punks_of_its_conditions(
+    renderer_runs: Path, built_root: Path, capsys: Capture
+) -> None:
+    assert run("evaluate", "latest", "--root", built_root, "--runs", renderer_runs) == 0
+    out, err = capsys.readouterr()
+    assert "pixel-exact match" in out
+    folder = next(renderer_runs.iterdir()) / "evaluation" / "conditional"
+    assert str(folder) in err
+    assert (folder / "conditional_samples.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "score"),
+    [(("bundled-conditional",), "pixel-exact match"), (("classifier", "bundled"), "macro-AP")],
+)
+def test_bundled_models_are_scored_by_name_without_files(
+    words: tuple[str, ...], score: str, built_root: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    # The labels of the small snapshot differ from those that the bundled classifier was trained on.
+    code = 6 if "classifier" in words else 0
+    assert run("evaluate", *words, "--root", built_root, "--runs", tmp_path) == code
+    out, err = capsys.readouterr()
+    assert (score in out) == (code == 0)
+    assert "wrote" not in err
+
+
+@pytest.mark.parametrize("words", [(), ("images",)])
+def test_folder_of_images_is_scored(
+    words: tuple[str, ...],
+    generator_runs: Path,
+    built_root: Path,
+    tmp_path: Path,
+    capsys: Capture,
 ) -> None:
     folder = tmp_path / "generated"
     model = ("--model", "latest", "--runs", generator_runs)
     assert run("generate", "--count", 120, "--out", folder, *model) == 0
     capsys.readouterr()
-    evaluate(folder, built_root, generator_runs, as_json=True)
-    result = json.loads(capsys.readouterr().out)
-    assert (result["source"], result["num_samples"]) == ("generated", 100), "one subset"
+    assert run("evaluate", *words, folder, "--root", built_root) == 0
+    out = capsys.readouterr().out
+    assert "120 sprites" in out
+    assert "fewer than 2,000 sprites" in out
 
 
-def test_command_warns_if_there_are_too_few_images_for_distances(
-    generator_runs: Path, built_root: Path, tmp_path: Path, capsys: Capture
+def test_exported_classifier_has_its_scores(
+    built_root: Path, classifier_runs: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    folder = tmp_path / "generated"
-    model = ("--model", "latest", "--runs", generator_runs)
-    assert run("generate", "--count", 120, "--out", folder, *model) == 0
-    assert run("evaluate", folder, "--root", built_root) == 0
-    assert "120 sprites are fewer than 2,000" in capsys.readouterr().err
+    out = tmp_path / "exported"
+    options = ("--runs", classifier_runs, "--root", built_root)
+    assert run("export", "latest", "--out", out, *options) == 0
+    output, err = capsys.readouterr()
+    assert output.strip() == str(out)
+    assert "next: punkmodels predict" in err
+    scores = json.loads((out / "config.json").read_text())["scores"]
+    assert scores["split"] == "test"
+    assert 0 <= scores["visible"]["exact_match"] <= 1
+    assert "labels" not in scores
 
 
-def test_bundled_renderer_is_scored_by_name(
-    built_root: Path, tmp_path: Path, capsys: Capture
-) -> None:
-    evaluate("bundled-conditional", built_root, tmp_path)
-    assert "pixel-exact match" in capsys.readouterr().out
-
-
-def test_renderer_is_scored_against_the_punks_of_its_conditions(
-    conditional_runs: Path, built_root: Path, capsys: Capture
-) -> None:
-    evaluate("latest", built_root, conditional_runs)
-    out, err = capsys.readouterr()
-    for name in ("pixel-exact match", "unseen", "lowest recall: "):
-        assert name in out
-    folder = next(conditional_runs.glob("00002-*")) / "evaluation" / "conditional"
-    assert str(folder) in err
-    files = {path.name for path in folder.iterdir()}
-    assert files == {"metrics.json", "metrics.md", "conditional_samples.png"}
-
-
-def test_run_conditioned_on_types_is_scored_by_type_accuracy(
-    conditional_runs: Path, built_root: Path, capsys: Capture
-) -> None:
-    evaluate(1, built_root, conditional_runs, as_json=True)
-    accuracy = json.loads(capsys.readouterr().out)["type_accuracy"]
-    assert 0 <= accuracy <= 1
-    evaluate(1, built_root, conditional_runs)
-    assert f"type accuracy: {accuracy:.4f}" in capsys.readouterr().out
-
-
+@pytest.mark.usefixtures("_small_subsets")
 def test_exported_generator_has_its_scores(
     generator_runs: Path, built_root: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     out = tmp_path / "weights"
-    folder = find_run(generator_runs, "latest")
-    export_generated(folder, out, built_root, None, as_json=False, sizes=QUICK_SIZES)
-    assert "punkmodels generate --model" in capsys.readouterr().err
-    config = json.loads((out / "config.json").read_text())
-    assert config["scores"]["scores"]["train_copy_rate"] <= 1
+    options = ("--runs", generator_runs, "--root", built_root, "--json")
+    assert run("export", "latest", "--out", out, *options) == 0
+    scores = json.loads((out / "config.json").read_text())["scores"]
+    assert json.loads(capsys.readouterr().out) == {"path": str(out), "scores": scores}
+    assert 0 <= scores["generated"]["train_copy_rate"] <= 1
     assert {path.name for path in out.iterdir()} == {"config.json", "model.safetensors"}
     assert run("generate", "--model", out, "--out", tmp_path / "grid.png") == 0
 
 
 def test_exported_renderer_has_its_scores(
-    conditional_runs: Path, built_root: Path, tmp_path: Path
+    renderer_runs: Path, built_root: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "weights"
-    folder = find_run(conditional_runs, "latest")
-    export_generated(folder, out, built_root, None, as_json=False, sizes=QUICK_SIZES)
+    assert run("export", "--out", out, "--runs", renderer_runs, "--root", built_root) == 0
     scores = json.loads((out / "config.json").read_text())["scores"]
-    assert scores["unseen"]["num_samples"] > 0
+    assert 0 <= scores["unseen"]["pixel_exact_match"] <= 1
     grid = tmp_path / "grid.png"
     assert run("generate", "--type", "Ape", "--model", out, "--out", grid) == 0
+
+
+def test_export_without_a_snapshot_writes_nothing(classifier_runs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "exported"
+    options = ("--runs", classifier_runs, "--root", tmp_path)
+    assert run("export", "latest", "--out", out, *options) == 2
+    assert not out.exists()
+
+
+def test_exported_weights_cannot_be_trained_further(
+    built_root: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    weights = save_exact_classifier(built_root, tmp_path / "exact")
+    before = sorted(shutil.copytree(weights, tmp_path / "copy").iterdir())
+    assert run("train", "classifier", "--resume", weights, "--root", built_root) == 2
+    assert "exported weights, which cannot be trained further" in capsys.readouterr().err
+    assert [p.name for p in sorted(weights.iterdir())] == [p.name for p in before]
 
 
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("missing.png",), "no run missing.png"),
-        (("latest", "--split", "val"), "remove --split"),
-        (("latest", "--tile-size", "48"), "remove --tile-size"),
+        (("evaluate", "missing.png"), "no run missing.png"),
+        (("evaluate", "generator", "1"), "a GAN or renderer run is needed"),
+        (("evaluate", "latest", "--split", "val"), "No such option"),
+        (("evaluate", "images", "missing.png"), "does not exist"),
+        (("export", "1", "--out", "RUN"), "is the folder of the run itself"),
     ],
 )
-def test_wrong_option_prints_one_line_and_exits_with_2(
-    args: tuple[str, ...], message: str, generator_runs: Path, capsys: Capture
+def test_wrong_usage_prints_one_line_and_exits_with_2(
+    args: tuple[str, ...], message: str, classifier_runs: Path, capsys: Capture
 ) -> None:
-    assert run("evaluate", *args, "--runs", generator_runs) == 2
+    run_folder = classifier_runs / "00001-classifier-quick"
+    words = [run_folder if word == "RUN" else word for word in args]
+    options = () if "images" in args else ("--runs", classifier_runs)
+    assert run(*words, *options) == 2
     err = capsys.readouterr().err
     assert message in err
     assert len(err.strip().splitlines()) == 1

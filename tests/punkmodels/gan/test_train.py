@@ -19,7 +19,7 @@ from punkdata.snapshots.reader import open_snapshot
 from punkmodels.data.palette import color_counts, quantize
 from punkmodels.data.splits import load_split
 from punkmodels.gan.config import build_generator, load_generator, make_config
-from punkmodels.gan.metrics.fidelity import NearestNeighborIndex
+from punkmodels.gan.metrics import nearest_neighbors
 from punkmodels.gan.networks import Generator
 from punkmodels.gan.palette_head import PaletteHead
 from punkmodels.gan.train import train_dcgan
@@ -134,8 +134,7 @@ def test_encoder_alone_trains_the_generator(built_root: Path, tmp_path: Path) ->
     ):
         with torch.inference_mode():
             sprites.append(quantize(model(torch.randn(100, 16)))[0])
-    index = NearestNeighborIndex(train.images)
-    before, after = (index.nearest(images)[1].float().mean() for images in sprites)
+    before, after = (nearest_neighbors(train.images, i)[1].float().mean() for i in sprites)
     assert after < before / 2
     assert len(sprites[1].flatten(1).unique(dim=0)) > 20, "no mode collapse"
 

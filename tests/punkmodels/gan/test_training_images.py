@@ -10,7 +10,7 @@ from support.gan import CPU
 
 from punkdata.errors import UsageError
 from punkmodels.data.splits import load_split
-from punkmodels.gan.metrics.distances import frechet_distance
+from punkmodels.gan.metrics import frechet_distance
 from punkmodels.gan.training_images import from_image_dir, from_split, to_pixels, to_signed
 
 

@@ -8,59 +8,93 @@ import pytest
 import torch
 from PIL import Image
 
+from punkdata.traits import LABELS
 from punkmodels.data.splits import load_split
 from punkmodels.renderer.evaluate import (
-    ConditionalEvaluation,
-    evaluate_conditional,
-    format_markdown,
-    render_conditional_samples,
-    score_table,
+    PixelRules,
+    draw_samples,
+    evaluate_renderer,
+    recall_per_label,
 )
+from punkmodels.training.evaluation import Evaluation
+
+MALE, FEMALE, PIPE, MOLE = (LABELS.index(name) for name in ("Male", "Female", "Pipe", "Mole"))
 
 
 @pytest.fixture(scope="module")
-def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("conditional")
+def evaluation(trained: Path, built_root: Path) -> Evaluation:
+    return evaluate_renderer(trained, built_root)
 
 
-@pytest.fixture(scope="module")
-def result(trained: Path, built_root: Path, out: Path) -> ConditionalEvaluation:
-    return evaluate_conditional(trained, built_root, out=out)
-
-
-def test_every_held_out_punk_is_rendered_once(
-    result: ConditionalEvaluation, built_root: Path
-) -> None:
+def test_every_held_out_punk_is_rendered_once(evaluation: Evaluation, built_root: Path) -> None:
     val, test = (load_split(built_root, "latest", "default", name) for name in ("val", "test"))
-    assert result.unseen.num_samples + result.seen.num_samples == len(val) + len(test)
-    assert result.unseen.label_sets <= result.unseen.num_samples
-    assert 0 <= result.unseen.pixel_exact_match <= result.seen.pixel_exact_match <= 1
-    names = [label for label, _, _ in result.labels]
+    unseen, seen = evaluation.scores["unseen"], evaluation.scores["seen"]
+    assert unseen["num_samples"] + seen["num_samples"] == len(val) + len(test)
+    assert 0 <= unseen["pixel_exact_match"] <= seen["pixel_exact_match"] <= 1
+    for scores in (unseen, seen):
+        is_exact = scores["pixel_exact_match"] == 1
+        assert is_exact == (scores["wrong_pixels_mean"] == 0)
+    names = [row["label"] for row in evaluation.scores["labels"]]
     assert len(set(names)) == len(names)
 
 
-def test_results_are_written_as_json_table_and_image(
-    result: ConditionalEvaluation, out: Path
-) -> None:
-    saved = json.loads((out / "metrics.json").read_text())
-    assert saved["unseen"]["pixel_exact_match"] == result.unseen.pixel_exact_match
-    page = (out / "metrics.md").read_text()
-    assert page == format_markdown(result)
+def test_results_are_saved_as_json_tables_and_image(evaluation: Evaluation, tmp_path: Path) -> None:
+    evaluation.save(tmp_path)
+    assert json.loads((tmp_path / "metrics.json").read_text()) == evaluation.scores
+    page = (tmp_path / "metrics.md").read_text()
     assert "| score | unseen | seen |" in page
-    assert all(len(row) == 3 for row in score_table(result))
-    with Image.open(out / "conditional_samples.png") as image:
+    assert "Pixel rules decide " in page
+    with Image.open(tmp_path / "conditional_samples.png") as image:
         assert image.height % 96 == 0
 
 
-def test_rendered_samples_show_wrong_pixels_in_red(built_root: Path) -> None:
+def test_drawn_samples_show_wrong_pixels_in_red(built_root: Path) -> None:
     split = load_split(built_root, "latest", "default", "val")
     expected = split.images[:2]
-    generated = expected.clone()
-    generated[1, 3, 4] = 9 if expected[1, 3, 4] != 9 else 8
-    labels, skin_tones = split.labels[:2].bool(), torch.tensor([0, 3])
-    image = render_conditional_samples(labels, skin_tones, generated, expected)
+    rendered = expected.clone()
+    rendered[1, 3, 4] = 9 if expected[1, 3, 4] != 9 else 8
+    image = draw_samples(split.labels[:2], torch.tensor([0, 3]), rendered, expected)
     tiles = image.crop((image.width - 96, 0, image.width, image.height))
     rgb = torch.from_numpy(np.asarray(tiles).astype(int))
     is_red = (rgb[..., 0] > 150) & (rgb[..., 1] < 80)
     assert not is_red[:96].any()
     assert is_red[96:].nonzero().tolist() == [[12 + y, 16 + x] for y in range(4) for x in range(4)]
+
+
+def make_punk(*labels: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return a sprite and its labels.
+
+    Each label has a pixel of its own, except a mole, which has none; the pipes of male and of
+    female punks have different pixels.
+    """
+    sprite, row = torch.zeros(24, 24, dtype=torch.uint8), torch.zeros(92, dtype=torch.bool)
+    for label in labels:
+        row[label] = True
+        if label != MOLE:
+            sprite[5 + (label == PIPE and MALE in labels), label % 24] = 7
+    return sprite, row
+
+
+LABEL_SETS = ((MALE,), (FEMALE,), (MALE, PIPE), (FEMALE, PIPE), (MALE, MOLE))
+SPRITES, VISIBLE = (
+    torch.stack(column) for column in zip(*(make_punk(*s) for s in LABEL_SETS), strict=True)
+)
+
+
+def test_pixel_rules_decide_labels_with_pixels_of_their_own() -> None:
+    rules = PixelRules(SPRITES, VISIBLE)
+    assert rules.decidable.nonzero()[:, 0].tolist() == sorted([MALE, FEMALE, PIPE])
+    predicted = rules.predict(SPRITES)
+    assert torch.equal(predicted[:, rules.decidable], VISIBLE[:, rules.decidable])
+    blank = torch.zeros(1, 24, 24, dtype=torch.uint8)
+    assert not rules.predict(blank).any()
+    without_mark = SPRITES.clone()
+    without_mark[2, 6, PIPE % 24] = 0
+    assert not rules.predict(without_mark)[2, PIPE]
+
+
+def test_recall_per_label_is_sorted_by_recall() -> None:
+    predicted = VISIBLE.clone()
+    predicted[2, PIPE] = predicted[4, MOLE] = False
+    rows = [tuple(row.values()) for row in recall_per_label(VISIBLE, predicted)]
+    assert rows == [("Mole", 1, 0.0), ("Pipe", 2, 0.5), ("Female", 2, 1.0), ("Male", 3, 1.0)]

@@ -1,0 +1,288 @@
+"""Evaluation of generators and of generated images against real ones.
+
+evaluation/generated/metrics.json
+evaluation/generated/metrics.md     the same scores as a table
+evaluation/generated/nearest_neighbors.png
+                            generated images, each above its nearest training image: the 16 closest
+                            that are not copies, 16 in the middle, and the 16 farthest
+
+Most scores depend on the number of samples, so they are means over subsets of 2,000 sprites.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from punkdata.errors import DataError
+from punkdata.progress import Progress
+from punkdata.report import Report, Row
+from punkdata.traits import TYPES
+from punkmodels.classifier.evaluate import predict_logits
+from punkmodels.classifier.features import embed
+from punkmodels.classifier.networks import logits_to_labels
+from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
+from punkmodels.data.image_grid import make_grid
+from punkmodels.data.splits import load_split
+from punkmodels.gan.config import load_generator, read_dcgan_config
+from punkmodels.gan.generate import generate_images, sample_batches
+from punkmodels.gan.metrics import (
+    Samples,
+    Scores,
+    average_scores,
+    duplicate_rate,
+    expected_copy_rate,
+    feature_scores,
+    fidelity_scores,
+    label_frequencies,
+    nearest_neighbors,
+    snap_to_palette,
+)
+from punkmodels.gan.training_images import TrainingImages, from_image_dir
+from punkmodels.training.evaluation import Evaluation
+
+CPU = torch.device("cpu")
+SUBSET_SIZE = 2000
+"""Number of sprites in a subset; scores of subsets of other sizes are not comparable."""
+MAX_SUBSETS = 5
+"""Maximum number of subsets over which scores are averaged."""
+MIN_SPRITES = 100
+"""Minimum number of sprites for an evaluation."""
+SCORE_NAMES = {
+    "frechet_distance": "Fréchet distance",
+    "kernel_distance": "kernel distance",
+    "precision": "precision",
+    "recall": "recall",
+    "density": "density",
+    "coverage": "coverage",
+    "train_copy_rate": "train copy rate",
+    "duplicate_rate": "duplicate rate",
+    "nn_distance_px_mean": "nearest-neighbor distance (px), mean",
+    "nn_distance_px_median": "nearest-neighbor distance (px), median",
+    "palette_validity": "palette validity",
+    "alpha_validity": "alpha validity",
+    "type_total_variation": "total variation of types",
+    "label_total_variation": "total variation of labels",
+    "type_accuracy": "type accuracy",
+}
+
+
+class RealPunks:
+    """Real punks of a snapshot, and the networks that judge generated ones; loaded once.
+
+    Generated punks are compared with the 2,000 punks of the validation and test splits, which no
+    generator was trained on. Raises as `load_split`.
+    """
+
+    def __init__(self, root: Path, version: str = "latest", device: torch.device = CPU) -> None:
+        train, val, test = (
+            load_split(root, version, "default", name) for name in ("train", "val", "test")
+        )
+        self.split, self.device = train, device
+        self.classifier = load_classifier(BUNDLED_CLASSIFIER, device)
+        itself, no_distance = torch.arange(len(train)), torch.zeros(len(train), dtype=torch.int64)
+        features = embed(train.images, device)
+        self.train = Samples(train.images, features, train.visible.bool(), itself, no_distance)
+        labels = torch.cat([val.visible, test.visible]).bool()
+        self.held_out = self.measure(torch.cat([val.images, test.images]), labels)
+        half, other = self.held_out[: len(val)], self.held_out[len(val) :]
+        self.test_reference = average_scores(
+            [
+                fidelity_scores(half, other, with_distances=False),
+                fidelity_scores(other, half, with_distances=False),
+            ]
+        )
+        self.expected_copy_rate = expected_copy_rate(train, labels)
+
+    def measure(self, sprites: torch.Tensor, labels: torch.Tensor | None = None) -> Samples:
+        """Compute what scores depend on; without `labels`, the bundled classifier predicts them."""
+        if labels is None:
+            labels = logits_to_labels(predict_logits(self.classifier, sprites))
+        neighbors = nearest_neighbors(self.split.images, sprites)
+        return Samples(sprites, embed(sprites, self.device), labels, *neighbors)
+
+
+def evaluate_generator(
+    run: Path,
+    root: Path,
+    *,
+    version: str | None = None,
+    device: torch.device = CPU,
+    subset_size: int = SUBSET_SIZE,
+    progress: Progress = lambda done, total: None,
+) -> Evaluation:
+    """Compare samples of a run or of exported weights with real images.
+
+    `version` is by default the snapshot that was used for training. See `evaluate_sprites` for
+    `subset_size` and `progress`. Raises UsageError if the run, the snapshot or the training images
+    do not exist, and DataError if they are damaged or the training images have changed.
+    """
+    saved = read_dcgan_config(run)
+    model = load_generator(run, device)
+    if not saved.options.trains_on_punks:
+        images = from_image_dir(Path(saved.data.image_dir or ""))
+        if images.data_config["labels_hash"] != saved.data.labels_hash:
+            raise DataError(
+                f"the images of {saved.data.image_dir} are not those that {run} was trained on",
+                hint="restore the original images",
+            )
+        count = min(SUBSET_SIZE, len(images) // 2)
+        return evaluate_other_images(generate_images(model, count, 0, is_punks=False), images)
+    real = RealPunks(root, version or saved.data.version, device)
+    count, condition = subset_size * MAX_SUBSETS, None
+    if saved.options.conditional == "type":
+        random = torch.Generator().manual_seed(0)
+        rows = torch.randint(len(real.split), (count,), generator=random)
+        condition = real.split.labels[rows, : len(TYPES)]
+    return evaluate_sprites(
+        run.stem,
+        torch.cat(list(sample_batches(model, count, 0, condition))),
+        real,
+        requested_types=condition,
+        subset_size=subset_size,
+        progress=progress,
+    )
+
+
+def evaluate_sprites(
+    source: str,
+    images: torch.Tensor,
+    real: RealPunks,
+    *,
+    requested_types: torch.Tensor | None = None,
+    subset_size: int = SUBSET_SIZE,
+    progress: Progress = lambda done, total: None,
+) -> Evaluation:
+    """Compare generated punks with real ones.
+
+    `images` are as in `snap_to_palette`. There should be 10,000, that is five subsets; an
+    incomplete last subset is ignored. With fewer than one subset, there are no distances.
+    `requested_types` are types that the generator was conditioned on, one-hot (N, 5). `progress` is
+    called with the number of scored subsets and their total.
+
+    Raises DataError if there are fewer than 100 sprites.
+    """
+    if len(images) < MIN_SPRITES:
+        raise DataError(
+            f"{source} contains {len(images)} sprites; at least {MIN_SPRITES} are needed for scores"
+        )
+    num_subsets = max(1, min(MAX_SUBSETS, len(images) // subset_size))
+    size = min(subset_size, len(images))
+    sprites, validity = snap_to_palette(images[: num_subsets * size])
+    # Score each subset, and as many random training punks.
+    subsets: list[Samples] = []
+    scores: list[Scores] = []
+    train_scores: list[Scores] = []
+    random = torch.Generator().manual_seed(0)
+    for i, subset in enumerate(torch.split(sprites, size)):
+        progress(i, num_subsets)
+        subsets.append(real.measure(subset))
+        rows = torch.randperm(len(real.split), generator=random)[:size]
+        for samples, results in ((subsets[-1], scores), (real.train[rows], train_scores)):
+            is_standard = size == subset_size
+            results.append(fidelity_scores(real.held_out, samples, with_distances=is_standard))
+    labels, nearest, distance = (
+        torch.cat([getattr(subset, name) for subset in subsets])
+        for name in ("labels", "nearest", "nn_distance_px")
+    )
+    generated = average_scores(scores) | validity
+    if requested_types is not None:
+        is_right = labels[:, : len(TYPES)].int().argmax(dim=1) == requested_types.argmax(dim=1)
+        generated["type_accuracy"] = float(is_right.double().mean())
+    result = {
+        "version": real.split.version,
+        "num_samples": len(sprites),
+        "num_subsets": num_subsets,
+        "generated": generated,
+        "test_reference": real.test_reference,
+        "train_reference": average_scores(train_scores),
+        "expected_copy_rate": real.expected_copy_rate,
+        "label_frequencies": label_frequencies(real.held_out.labels, labels),
+    }
+    grid = draw_nearest_neighbors(sprites, real.split.images, nearest, distance)
+    return Evaluation(result, [_punk_table(source, result)], {"nearest_neighbors.png": grid})
+
+
+def _punk_table(source: str, result: dict[str, Any]) -> Report:
+    label, real, generated = result["label_frequencies"][0].values()
+    notes = [
+        f"{result['num_samples']:,} sprites in {result['num_subsets']} subsets. Test reference: "
+        "the validation split against the test split, and the reverse. Train reference: random "
+        f"training punks. Snapshot {result['version']}.",
+        f"Expected train copy rate of a perfect generator: {result['expected_copy_rate']:.4f}.",
+        f"Most misrepresented label: {label}, frequency {generated:.3f} instead of {real:.3f}.",
+    ]
+    if "frechet_distance" not in result["generated"]:
+        notes.append(
+            f"There are no distances, because there are fewer than {SUBSET_SIZE:,} sprites; "
+            "compare the other scores only at the same number of sprites."
+        )
+    columns = {
+        source: result["generated"],
+        "test reference": result["test_reference"],
+        "train reference": result["train_reference"],
+    }
+    return score_table(columns, notes)
+
+
+def score_table(columns: Mapping[str, Scores], notes: Sequence[str]) -> Report:
+    """Return a table with one row per score, and one column per set of images."""
+    rows = [
+        Row(name, tuple(scores.get(key) for scores in columns.values()))
+        for key, name in SCORE_NAMES.items()
+        if any(key in scores for scores in columns.values())
+    ]
+    return Report(rows, ("score", *columns), notes)
+
+
+def evaluate_other_images(generated: torch.Tensor, train: TrainingImages) -> Evaluation:
+    """Compare generated images other than punks with as many training images.
+
+    `generated` is uint8 (N, channels, size, size). There are no held-out images: the train
+    reference compares one half of the training images with the other.
+    """
+    count = len(generated)
+    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))
+    half, other_half = train.images[order[:count]], train.images[order[count : 2 * count]]
+    train_bytes = {image.tobytes() for image in train.images.numpy()}
+
+    def score(images: torch.Tensor) -> Scores:
+        is_copy = [image.tobytes() in train_bytes for image in images.numpy()]
+        return {
+            **feature_scores(train.embed(half, CPU), train.embed(images, CPU)),
+            "train_copy_rate": statistics.mean(is_copy),
+            "duplicate_rate": duplicate_rate(images),
+        }
+
+    scores, train_scores = score(generated), score(other_half)
+    result = {"num_samples": count, "generated": scores, "train_reference": train_scores}
+    notes = [
+        f"{count:,} generated images, compared with one half of {train.description}. Train "
+        "reference: the other half. All distances are between principal components."
+    ]
+    table = score_table({"generated": scores, "train reference": train_scores}, notes)
+    shown = generated[:48]
+    distances = torch.cdist(shown.flatten(1).float(), train.images.flatten(1).float())
+    grid = draw_nearest_neighbors(shown, train.images, distances.argmin(1), distances.amin(1))
+    return Evaluation(result, [table], {"nearest_neighbors.png": grid})
+
+
+def draw_nearest_neighbors(
+    images: torch.Tensor, train: torch.Tensor, nearest: torch.Tensor, distance: torch.Tensor
+) -> Image.Image:
+    """Return a grid of images, each above its nearest training image, in three bands of 16.
+
+    The bands are the closest images that are not copies, those in the middle, and the farthest.
+    """
+    order = torch.argsort(distance, stable=True)
+    last = len(order) - 1
+    first = min(int((distance == 0).sum()), last)
+    ranks = [start + torch.arange(16) for start in (first, (first + last) // 2 - 8, last - 15)]
+    rows = order[torch.stack(ranks).clamp(first, last)]
+    pairs = torch.stack([images[rows], train[nearest[rows]]], dim=1)
+    return make_grid(pairs.flatten(0, 2), columns=16)

@@ -1,4 +1,0 @@
-"""Metrics of generated images, computed from tensors without reading or writing files.
-
-Imported by `punkmodels.gan`; imports only `punkmodels.data` and punkdata's traits and palette.
-"""

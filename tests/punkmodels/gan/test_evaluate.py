@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from sklearn.datasets import load_digits
+from support.gan import CPU, train_quickly
+
+from punkdata.errors import DataError
+from punkmodels.data.palette import color_table, to_rgba
+from punkmodels.gan.config import build_generator, load_generator, make_config, read_dcgan_config
+from punkmodels.gan.evaluate import (
+    RealPunks,
+    draw_nearest_neighbors,
+    evaluate_generator,
+    evaluate_other_images,
+    evaluate_sprites,
+)
+from punkmodels.gan.generate import generate_images
+from punkmodels.gan.trainer.evaluation import EvaluationOptions
+from punkmodels.gan.training_images import from_image_dir
+from punkmodels.training.evaluation import Evaluation
+
+
+@pytest.fixture(scope="module")
+def real(built_root: Path) -> RealPunks:
+    return RealPunks(built_root)
+
+
+@pytest.fixture(scope="module")
+def sprites(real: RealPunks) -> torch.Tensor:
+    """120 sprites: each training punk, the same with a changed row, and some again."""
+    changed = real.split.images.clone()
+    changed[:, 0, 0] = 7
+    return torch.cat([real.split.images, changed, real.split.images])[:120]
+
+
+@pytest.fixture(scope="module")
+def evaluation(sprites: torch.Tensor, real: RealPunks) -> Evaluation:
+    rgba = to_rgba(sprites, color_table())
+    rgba[:, 0, 5, 5] += 20 / 127.5
+    return evaluate_sprites("generated", rgba, real)
+
+
+def test_scores_describe_the_sprites(evaluation: Evaluation, real: RealPunks) -> None:
+    scores = evaluation.scores["generated"]
+    assert (evaluation.scores["num_samples"], evaluation.scores["num_subsets"]) == (120, 1)
+    assert scores["palette_validity"] == pytest.approx(575 / 576, abs=0.001)
+    assert scores["alpha_validity"] == 1
+    assert scores["train_copy_rate"] <= (120 - len(real.split)) / 120
+    assert "frechet_distance" not in scores, "120 sprites are less than a subset"
+    assert evaluation.scores["test_reference"]["train_copy_rate"] == 0
+    assert evaluation.scores["train_reference"]["train_copy_rate"] == 1
+    assert 0 <= evaluation.scores["expected_copy_rate"] <= 1
+
+
+def test_palette_indices_have_the_scores_of_their_colors(
+    sprites: torch.Tensor, real: RealPunks
+) -> None:
+    indices = evaluate_sprites("generated", sprites, real).scores
+    assert indices == evaluate_sprites("generated", to_rgba(sprites, color_table()), real).scores
+
+
+def test_scores_are_averaged_over_subsets(sprites: torch.Tensor, real: RealPunks) -> None:
+    types = torch.eye(5).expand(40, -1, -1).flatten(0, 1)
+    evaluation = evaluate_sprites(
+        "generated",
+        torch.cat([sprites, sprites]),
+        real,
+        requested_types=types,
+        subset_size=100,
+    )
+    scores = evaluation.scores
+    assert (scores["num_samples"], scores["num_subsets"]) == (200, 2)
+    assert scores["generated"]["frechet_distance"] > 0
+    assert 0 <= scores["generated"]["type_accuracy"] < 1, "a fifth of the sprites should be Aliens"
+
+
+def test_results_are_saved_as_json_table_and_image(evaluation: Evaluation, tmp_path: Path) -> None:
+    evaluation.save(tmp_path)
+    scores = json.loads((tmp_path / "metrics.json").read_text())
+    assert scores["generated"] == evaluation.scores["generated"]
+    page = (tmp_path / "metrics.md").read_text()
+    assert "| score | generated | test reference | train reference |" in page
+    assert "| Fréchet distance |" not in page
+    assert "There are no distances" in page
+    with Image.open(tmp_path / "nearest_neighbors.png") as image:
+        assert image.size == (16 * 96, 6 * 96)
+
+
+def test_too_few_sprites_are_refused(real: RealPunks) -> None:
+    with pytest.raises(DataError, match="99 sprites"):
+        evaluate_sprites("generated", torch.zeros(99, 4, 24, 24), real)
+
+
+def test_nearest_neighbors_are_drawn_below_the_images() -> None:
+    images = torch.arange(1, 101, dtype=torch.uint8)[:, None, None].expand(-1, 24, 24)
+    distance = torch.arange(100) // 2  # Rows 0 and 1 are copies.
+    grid = draw_nearest_neighbors(images, images, 99 - torch.arange(100), distance)
+    expected = draw_nearest_neighbors(images, images, torch.arange(100), distance)
+    rows = [
+        np.asarray(g.convert("RGB")).reshape(6, 96, 16, 96, 3)[:, 0, :, 0] for g in (grid, expected)
+    ]
+    assert np.array_equal(rows[0][0], rows[1][0])
+    assert np.array_equal(rows[1][0], rows[1][1]), "each image is its own neighbor"
+    assert not np.array_equal(rows[0][1], rows[1][1])
+
+
+def test_generator_conditioned_on_types_has_a_type_accuracy(
+    built_root: Path, tmp_path: Path
+) -> None:
+    config = make_config(width=4, total_images=64, conditional="type")
+    run = train_quickly(built_root, tmp_path, config)
+    evaluation = evaluate_generator(run, built_root, subset_size=20)
+    assert 0 <= evaluation.scores["generated"]["type_accuracy"] <= 1
+    assert "type accuracy" in evaluation.tables[0].to_text()
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("digits") / "digits.npz"
+    np.savez(file, images=(load_digits().images * 15).astype(np.uint8))
+    return file
+
+
+@pytest.fixture(scope="module")
+def digits_run(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    config = make_config(trains_on_punks=False, total_images=32 * 300, width=16)
+    runs = tmp_path_factory.mktemp("runs")
+    options = EvaluationOptions(num_evaluations=2, num_samples=200, num_norm_batches=5)
+    return train_quickly(runs, runs, config, options, image_dir=digits)
+
+
+def test_training_on_digits_lowers_the_frechet_distance(digits_run: Path, digits: Path) -> None:
+    train = from_image_dir(digits)
+    untrained = build_generator(read_dcgan_config(digits_run).options, torch.zeros(0)).eval()
+    trained, baseline = (
+        evaluate_other_images(generate_images(model, 400, 0, is_punks=False), train)
+        for model in (load_generator(digits_run, CPU), untrained)
+    )
+    distances = [e.scores["generated"]["frechet_distance"] for e in (trained, baseline)]
+    assert distances[0] < distances[1] / 2
+    assert trained.tables[0].header == ("score", "generated", "train reference")
+
+
+def test_scores_of_other_images_rank_real_ones_above_noise(digits: Path) -> None:
+    train = from_image_dir(digits)
+    noise = torch.randint(0, 256, train.images[:800].shape, dtype=torch.uint8)
+    result = evaluate_other_images(noise, train).scores
+    bad, good = result["generated"], result["train_reference"]
+    assert good["frechet_distance"] < bad["frechet_distance"]
+    assert (good["train_copy_rate"], bad["train_copy_rate"]) == (1.0, 0.0)
+    assert good["precision"] > 0.5 > bad["precision"]
+    assert good["recall"] > 0.5 > bad["recall"]
+    repeated = evaluate_other_images(train.images[:1].expand(800, -1, -1, -1), train)
+    assert repeated.scores["generated"]["duplicate_rate"] == pytest.approx(1 - 1 / 800)
+    assert repeated.scores["generated"]["recall"] < 0.1
+
+
+def test_changed_images_are_refused(digits_run: Path, digits: Path, built_root: Path) -> None:
+    original = digits.read_bytes()
+    try:
+        np.savez(digits, images=np.zeros((99, 8, 8), np.uint8))
+        with pytest.raises(DataError, match="are not those that"):
+            evaluate_generator(digits_run, built_root)
+    finally:
+        digits.write_bytes(original)
