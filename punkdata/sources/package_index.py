@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 import httpx
 import tenacity
 
-from punkdata.errors import DataError, NetworkError, RefusedError, SetupError
+from punkdata.errors import DataError, NetworkError, PunkError, RefusedError, SetupError
 from punkdata.progress import Progress
 from punkdata.sources.http_client import make_http_client
 
@@ -23,7 +23,7 @@ MAX_BYTES = 64_000_000
 """Size limit of an index page and of a download."""
 
 _PAGE_TYPES = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
-_HINT = "download the file yourself and pass it with --sdist FILE"
+_ERRORS = {401: RefusedError, 403: RefusedError, 404: SetupError, 410: SetupError}
 
 
 def find_index_url() -> str:
@@ -63,22 +63,20 @@ def download_file(
         sleep=sleep,
         reraise=True,
     )(_get)
-    # Errors name only the host and the type of an exception: the URL may contain a password.
-    host = "the package index"
     try:
         url = httpx.URL(f"{index_url.rstrip('/')}/{project}/")
-        host = url.host
         with make_http_client() as client:
             url, page = get(client, url, _PAGE_TYPES)
             links = [url.join(link) for link in _parse_links(page.decode())]
             matching = [link for link in links if link.path.endswith(f"/{filename}")]
             if not matching:
-                raise SetupError(f"{host} has no {filename}", hint=_HINT)
+                raise _error(SetupError, url, f"it does not have {filename}")
             return get(client, matching[0], "*/*", progress)[1]
     except (httpx.InvalidURL, ValueError, LookupError, TypeError, RecursionError) as error:
         raise SetupError(
-            f"{host} did not answer like a package index ({type(error).__name__})",
-            hint=f"check PIP_INDEX_URL and pip's configuration, or {_HINT}",
+            f"the package index does not answer like one ({type(error).__name__})",
+            hint="check PIP_INDEX_URL and pip's configuration, or download the file yourself and "
+            "pass it with --sdist FILE",
         ) from None
 
 
@@ -92,29 +90,27 @@ def _get(
     headers = {"accept": accept, "accept-encoding": "identity"}
     try:
         with client.stream("GET", url, headers=headers, follow_redirects=True) as reply:
-            host, status = reply.url.host, reply.status_code
-            if status in (401, 403):
-                raise RefusedError(f"{host} refused access (status {status})", hint=_HINT)
-            if status in (404, 410):
-                raise SetupError(f"{host} does not have the package", hint=_HINT)
             if not reply.is_success:
-                raise _network_error(host, f"status {status}")
+                kind = _ERRORS.get(reply.status_code, NetworkError)
+                raise _error(kind, reply.url, f"status {reply.status_code}")
             total = int(reply.headers.get("content-length", 0)) or None
             body = bytearray()
             for chunk in reply.iter_bytes():
                 body += chunk
                 if len(body) > MAX_BYTES:
-                    raise DataError(f"{host} sent more than {MAX_BYTES:,} bytes", hint=_HINT)
+                    raise _error(DataError, reply.url, f"more than {MAX_BYTES:,} bytes")
                 progress(len(body), total)
             return reply.url, bytes(body)
     except httpx.RequestError as error:
-        raise _network_error(url.host, type(error).__name__) from None
+        raise _error(NetworkError, url, type(error).__name__) from None
 
 
-def _network_error(host: str, reason: str) -> NetworkError:
-    return NetworkError(
-        f"cannot download the package from {host} ({reason})",
-        hint=f"run the same command again, or {_HINT}",
+def _error(kind: type[PunkError], url: httpx.URL, reason: str) -> PunkError:
+    # Only the host and the type of an exception are shown: the URL may contain a password.
+    return kind(
+        f"cannot download the package from {url.host} ({reason})",
+        hint="run the same command again, or download the file yourself and pass it with "
+        "--sdist FILE",
     )
 
 
