@@ -25,9 +25,7 @@ def recording(tmp_path: Path) -> Recording:
     return recording
 
 
-def test_find_returns_the_newest_reply(
-    recording: Recording,
-) -> None:
+def test_find_returns_the_newest_reply(recording: Recording) -> None:
     again = open_recording(recording.path)
     assert [r.body_bytes for r in again.replies()] == [3, 3]
     reply = again.find(URL)
@@ -42,22 +40,22 @@ def test_equal_bodies_are_stored_once(recording: Recording) -> None:
     assert len(list((recording.path / "bodies").iterdir())) == 2
 
 
-def test_incomplete_last_line_is_skipped_and_removed_on_resume(
-    recording: Recording,
-) -> None:
+def test_intact_recording_is_resumed_unchanged(recording: Recording) -> None:
+    recording.add("https://example.test/empty", b"")
+    recording.add("https://example.test/failed", None, status=503)
+    files = {path: path.read_bytes() for path in recording.path.rglob("*") if path.is_file()}
+    resumed = resume_recording(recording.path)
+    assert {p: p.read_bytes() for p in recording.path.rglob("*") if p.is_file()} == files
+    assert len(list(resumed.replies())) == 4
+
+
+def test_incomplete_last_line_is_skipped_and_removed_on_resume(recording: Recording) -> None:
     with recording.index_path.open("ab") as file:
         file.write(b'{"method": "GET", "url": "https://exa')
     assert len(list(open_recording(recording.path).replies())) == 2
     resumed = resume_recording(recording.path)
     resumed.add(URL, b"three")
     assert [r.body_bytes for r in resumed.replies()] == [3, 3, 5]
-
-
-def test_temporary_body_file_is_removed_on_resume(recording: Recording) -> None:
-    temporary = recording.path / "bodies" / ".abc.tmp"
-    temporary.write_bytes(b"half")
-    resume_recording(recording.path)
-    assert not temporary.exists()
 
 
 def test_damaged_line_is_named_with_its_number(recording: Recording) -> None:
@@ -67,13 +65,15 @@ def test_damaged_line_is_named_with_its_number(recording: Recording) -> None:
         list(recording.replies())
 
 
-def test_changed_or_missing_body_is_a_data_error(recording: Recording) -> None:
-    reply = recording.find(URL)
-    assert reply
+@pytest.mark.parametrize("compress", [False, True])
+def test_changed_or_missing_body_is_a_data_error(recording: Recording, compress: bool) -> None:
+    reply = recording.add("https://example.test/other", b"body " * 100, compress=compress)
     path = recording.body_path(reply)
-    path.write_bytes(b"TWO")
-    with pytest.raises(DataError, match="has changed"):
-        recording.read_body(reply)
+    intact = path.read_bytes()
+    for damaged in (b"", intact[:-10], b"\x1f\x8b" + b"0" * 30):
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match="has changed since it was recorded; fetch it again"):
+            recording.read_body(reply)
     path.unlink()
     with pytest.raises(DataError, match="cannot read"):
         recording.read_body(reply)
@@ -139,8 +139,9 @@ def test_incomplete_body_without_an_index_line_is_removed_on_resume(recording: R
     path.write_bytes(b"a com")
     lines = recording.index_path.read_bytes().splitlines(keepends=True)
     recording.index_path.write_bytes(b"".join(lines[:-1]))
+    (path.parent / ".abc.tmp").write_bytes(b"half")
     resumed = resume_recording(recording.path)
-    assert not path.exists()
+    assert len(list(path.parent.iterdir())) == 2
     again = resumed.add("https://x/api/v2/z", b"a complete body")
     assert resumed.read_body(again) == b"a complete body"
 
