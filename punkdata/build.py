@@ -54,7 +54,6 @@ class BuildResult:
     recording: Path
     created: bool
     is_latest: bool
-    became_latest: bool
     unfinished: Path | None
 
 
@@ -90,13 +89,10 @@ def build_dataset(
         punks, provenance = make_punk_tables(data.punks, data.sales, data.listings_wei)
         sales = None if data.sales is None else make_sales_table(data.sales)
         manifest = _make_manifest(source, punks, sales, data.missing)
-
-        before = get_latest_version(root, source.info.collection)
         snapshot, created = write_snapshot(root, manifest, punks, sales, provenance)
         is_latest = get_latest_version(root, source.info.collection) == snapshot.version
-    became_latest = is_latest and before != snapshot.version
     newer_path = unfinished[0] if unfinished else None
-    return BuildResult(snapshot, source.path, created, is_latest, became_latest, newer_path)
+    return BuildResult(snapshot, source.path, created, is_latest, newer_path)
 
 
 def _check_finished(recording: Recording, root: Path, allow_partial: bool) -> None:

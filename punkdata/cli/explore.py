@@ -42,7 +42,7 @@ PLOT_NAMES = (
     *("first-100", "price-by-type", "price-over-time"),
     *("accessory-counts", "co-occurrence", "label-visibility"),
 )
-"""Keys of `punkdata.analysis.plots.PLOTS`, repeated here so that `--help` does not load pandas."""
+"""Names of all charts, repeated from `punkdata.analysis.plots`, which `--help` must not load."""
 
 
 def audit(
@@ -111,26 +111,20 @@ def gallery(
     """Write all punks to one HTML file that works offline, with filters, prices and charts."""
     from punkdata.analysis.gallery.html import render_gallery
 
-    if out.is_dir():
-        raise UsageError(f"{out} is a folder", hint="pass the name of an HTML file to --out")
     snapshot = open_snapshot_argument(root, version)
     page = render_gallery(snapshot).encode()
     write_atomic(out, page)
     console.emit(str(out))
-    count, size_mb = snapshot.manifest.punks, len(page) / 1e6
-    console.say(f"{count:,} punks of {snapshot.version}, {size_mb:.1f} MB")
-    if not open_browser:
-        console.say("open the file in a browser, or repeat the command with --open")
-    elif not webbrowser.open(out.resolve().as_uri()):
-        console.warn(f"no browser found; open this address in one: {out.resolve().as_uri()}")
+    console.say(f"{snapshot.manifest.punks:,} punks of {snapshot.version}")
+    address = out.resolve().as_uri()
+    if open_browser and not webbrowser.open(address):
+        console.warn(f"no browser found; open this address in one: {address}")
 
 
 def plot(
     names: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="PLOT", help=f"Charts to write, from: {', '.join(PLOT_NAMES)}. (default: all)"
-        ),
+        typer.Argument(metavar="PLOT", help=f"{', '.join(PLOT_NAMES)}. (default: all)"),
     ] = None,
     version: SnapshotOption = "latest",
     root: Root = ROOT,
@@ -147,10 +141,7 @@ def plot(
     selected = [name for name in PLOT_NAMES if name in (names or PLOT_NAMES)]
     if not names and snapshot.manifest.sales is None:
         selected = [name for name in selected if name not in PRICE_PLOTS]
-        console.warn(
-            f"skipped {' and '.join(PRICE_PLOTS)}: "
-            f"the source {snapshot.manifest.source} has no prices"
-        )
+        console.warn(f"skipped the charts of prices: {snapshot.manifest.source} has no prices")
     with progress_bar("plotting", "charts") as progress:
         for done, name in enumerate(selected):
             progress(done, len(selected), name)

