@@ -99,15 +99,6 @@ def test_filter_counts_predict_the_result_of_a_click(
     assert read_status(page) == f"{num_zombies + num_apes} of 60 punks"
 
 
-def test_label_in_the_detail_pane_sets_a_filter(
-    open_page: OpenPage, priced_snapshot: Snapshot
-) -> None:
-    page = open_page(address="#punk=2")
-    page.locator("#detail").get_by_role("button", name="Female").click()
-    females = [p["punk_id"] for p in punk_rows(priced_snapshot) if p["type"] == "Female"]
-    assert read_status(page) == f"{len(females)} of 60 punks"
-
-
 def test_search_for_unknown_numbers_and_names(open_page: OpenPage) -> None:
     page = open_page()
     page.locator("#ids").fill("12345")

@@ -76,8 +76,7 @@ def test_captions_follow_the_color_scheme(open_page: OpenPage) -> None:
     page.wait_for_function(f"(light) => ({pixels})() !== light", arg=light)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 768, 1300, 2200])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (768, "light"), (2200, "dark")])
 def test_page_fits_the_width_in_light_and_dark(
     scheme: str, width: int, open_page: OpenPage
 ) -> None:
@@ -91,38 +90,6 @@ def test_page_fits_the_width_in_light_and_dark(
     background = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
     is_dark = sum(map(int, re.findall(r"\d+", background))) < 3 * 128
     assert is_dark == (scheme == "dark")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_has_sufficient_contrast(scheme: str, open_page: OpenPage) -> None:
-    page = open_page(address="#punk=3", color_scheme=scheme)
-    pairs = page.evaluate(
-        """() => {
-            const style = getComputedStyle(document.documentElement);
-            const get = (name) => style.getPropertyValue(name).trim();
-            return [
-                ["--text", "--page-background"], ["--text", "--panel-background"],
-                ["--muted-text", "--page-background"], ["--muted-text", "--panel-background"],
-                ["--accent", "--panel-background"], ["--accent-text", "--accent"],
-            ].map((names) => [names.join(" on "), ...names.map(get)]);
-        }"""
-    )
-    for name, foreground, background in pairs:
-        assert contrast_ratio(foreground, background) >= 4.5, name
-
-
-def contrast_ratio(first: str, second: str) -> float:
-    """Compute the contrast ratio of two hexadecimal colors (WCAG 2.1, section 1.4.3)."""
-    darker, lighter = sorted((relative_luminance(first), relative_luminance(second)))
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def relative_luminance(color: str) -> float:
-    digits = color.lstrip("#")
-    digits = "".join(d * 2 for d in digits) if len(digits) == 3 else digits
-    channels = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def test_every_control_has_a_name(open_page: OpenPage) -> None:
