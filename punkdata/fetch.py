@@ -138,7 +138,7 @@ def fetch_opensea(
         wanted.replay_of, wanted.sales_after = replayed.name, replayed.info.sales_after
     with lock_root(root):
         resumed = _resume(root, wanted)
-        recording = resumed or _create_refresh(root, wanted)
+        recording = resumed or _create(root, wanted)
         parent = open_parent(recording)
         transport: httpx.BaseTransport = RecordingTransport(recording, network, parent)
         sleep = InterruptibleSleep()
@@ -197,10 +197,9 @@ def _download(
     return sales, listings_wei, failed
 
 
-def _create_refresh(root: Path, wanted: RecordingInfo) -> Recording:
-    """Create a recording that reuses replies of its parent, the newest matching recording."""
-    parent = find_parent(root, wanted)
-    if parent is not None and wanted.replay_of is None:
-        wanted.parent = parent.name
-        wanted.sales_after = next_sales_after(parent)
+def _create(root: Path, wanted: RecordingInfo) -> Recording:
+    """Create a recording that may reuse replies of its parent, the newest matching recording."""
+    parent = None if wanted.replay_of else find_parent(root, wanted)
+    if parent is not None:
+        wanted.parent, wanted.sales_after = parent.name, next_sales_after(parent)
     return create_recording(root, wanted)

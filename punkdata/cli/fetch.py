@@ -9,7 +9,7 @@ import typer
 
 from punkdata.cli import console
 from punkdata.cli.fetch_report import report_fetch, show_plan
-from punkdata.cli.key import BaseUrl, KeyFile, create_key, find_key, missing_key_error
+from punkdata.cli.key import BaseUrl, KeyFile, create_key, missing_key_error
 from punkdata.cli.options import ROOT, Json, LocalRoot, parse_duration
 from punkdata.cli.progress import progress_bar
 from punkdata.errors import RefusedError, UsageError
@@ -87,6 +87,7 @@ def fetch(
     If a run was stopped, the same command resumes it. After a complete run, it requests only what
     is new or may have changed.
     """
+    from punkdata.sources.opensea.api_key import find_key
     from punkdata.sources.opensea.transport import NetworkTransport
     from punkdata.sources.opensea.url_rules import check_base_url, check_image_host
     from punkdata.sources.recording import open_recording
@@ -113,7 +114,7 @@ def fetch(
     if dry_run:
         show_plan(root, base_url, limit, as_json)
         return
-    key = find_key(base_url, key_file)
+    key = find_key(base_url, console.config_dir(), key_file)
     if key is None and not instant_key:
         raise missing_key_error(root)
     if key is None or key.is_expired:

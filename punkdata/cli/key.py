@@ -41,12 +41,13 @@ def key(
 
     The key itself is never printed.
     """
+    from punkdata.sources.opensea.api_key import find_key
     from punkdata.sources.opensea.url_rules import check_base_url
 
     base_url = check_base_url(base_url)
     if new:
         create_key(base_url, context.obj)
-    found = find_key(base_url, key_file)
+    found = find_key(base_url, console.config_dir(), key_file)
     if found is None:
         raise missing_key_error(ROOT)
     expires_at = found.expires_at
@@ -62,16 +63,9 @@ def key(
     console.emit_report(Report(rows, data=data), as_json=as_json)
 
 
-def find_key(base_url: str, key_file: Path | None) -> ApiKey | None:
-    """Return the key from the environment, --api-key-file or the key store, or None."""
-    from punkdata.sources.opensea import api_key
-
-    return api_key.find_key(base_url, console.config_dir(), key_file)
-
-
 def create_key(base_url: str, settings: console.Settings) -> ApiKey:
     """Create and store a free key, and return it."""
-    from punkdata.sources.opensea import api_key
+    from punkdata.sources.opensea.api_key import store_key
     from punkdata.sources.opensea.client import OpenSeaClient
     from punkdata.sources.opensea.retry import RetryTransport
     from punkdata.sources.opensea.transport import NetworkTransport
@@ -82,7 +76,7 @@ def create_key(base_url: str, settings: console.Settings) -> ApiKey:
         created = OpenSeaClient(transport, base_url).create_instant_key()
     finally:
         network.close()
-    stored = api_key.store_key(console.config_dir(), base_url, created)
+    stored = store_key(console.config_dir(), base_url, created)
     console.say(
         f"stored a free key of {urlsplit(base_url).hostname}, valid until {format_expiry(stored)}"
     )

@@ -1,9 +1,7 @@
-"""The OpenSea API key: lookup, and storage of a free "instant" key.
+"""The OpenSea API key: from the environment, a file, or the configuration folder.
 
-The key is taken from the environment variable OPENSEA_API_KEY, else from the file named by
---api-key-file, else from the configuration folder. A stored key belongs to one API and has an
-expiry date. In memory, the key is always a SecretStr. On disk, it is written to one file only,
-which no other user can read.
+In memory, the key is always a SecretStr. On disk, free "instant" keys are written to one file
+only, which no other user can read.
 """
 
 from __future__ import annotations
@@ -11,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -48,18 +45,13 @@ def key_path(config_dir: Path) -> Path:
     return config_dir / "key.json"
 
 
-def find_key(
-    base_url: str,
-    config_dir: Path,
-    key_file: Path | None = None,
-    environment: Mapping[str, str] = os.environ,
-) -> ApiKey | None:
+def find_key(base_url: str, config_dir: Path, key_file: Path | None = None) -> ApiKey | None:
     """Return the key for the API at `base_url`, or None if there is none.
 
     Raises UsageError if the key is malformed or `key_file` (--api-key-file) cannot be read, and
     DataError if the file with the stored keys is damaged.
     """
-    if text := environment.get(API_KEY_VARIABLE, "").strip():
+    if text := os.environ.get(API_KEY_VARIABLE, "").strip():
         origin = f"the environment variable {API_KEY_VARIABLE}"
         return ApiKey(_check_format(text, origin), origin)
     if key_file is not None:

@@ -7,7 +7,6 @@ is given. During a fetch that is a `RetryTransport` around a `RecordingTransport
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -62,14 +61,12 @@ class _CursorError(Exception):
 
 @dataclass(frozen=True)
 class _Reply(Generic[M]):
-    """A reply, whatever its status."""
+    """A reply: its parsed body if the status is 2xx, otherwise its body as text."""
 
     endpoint: str
     status: int
     parsed: M | None
-    """The body, if the status is 2xx."""
     reason: str
-    """The body of an error reply, as the end of a sentence."""
 
     def expect(self) -> M:
         """Return the parsed body, or raise NetworkError if there is none."""
@@ -114,18 +111,15 @@ class OpenSeaClient:
     def get_nfts(
         self, ids: Sequence[int], chain: str, contract: str
     ) -> Iterator[tuple[Sequence[int], list[Nft]]]:
-        """Yield (requested ids, tokens found) for each batch of ids.
-
-        Stops early if the API does not offer this endpoint.
-        """
+        """Yield (requested ids, tokens found) per batch, none if there is no such endpoint."""
         while ids:
             batch_ids = ids[: self._batch_size]
             identifiers = [
                 {"chain": chain, "contract_address": contract, "token_id": str(punk_id)}
                 for punk_id in batch_ids
             ]
-            content = json.dumps({"identifiers": identifiers}, separators=(",", ":")).encode()
-            reply = self._send("POST", "/nfts/batch", NftsBatch, content=content)
+            body = {"identifiers": identifiers}
+            reply = self._send("POST", "/nfts/batch", NftsBatch, json=body)
             # The maximum batch size is not documented. A batch that is too large is rejected.
             if reply.status in _TOO_LARGE_STATUSES and len(batch_ids) > 1:
                 self._batch_size = len(batch_ids) // 2
@@ -144,12 +138,10 @@ class OpenSeaClient:
     def iter_sales(
         self, after: int | None = None, *, reuse: bool = False
     ) -> Iterator[list[SaleEvent] | None]:
-        """Yield pages of sales, newest first.
+        """Yield pages of sales, newest first; with `reuse`, also from the parent recording.
 
-        Args:
-            after: Unix time in seconds. Only later sales are listed; whether sales at exactly
-                this time are included is not documented.
-            reuse: Whether to take replies from the parent recording.
+        Only sales later than `after`, a Unix time in seconds, are listed; whether sales at exactly
+        this time are included is not documented.
         """
         params = {"event_type": "sale", "limit": str(PAGE_SIZE)}
         if after is not None:
@@ -158,20 +150,16 @@ class OpenSeaClient:
         return self._iter_pages(EventsPage, path, params, {"reuse": reuse})
 
     def iter_listings(self) -> Iterator[list[Listing] | None]:
-        """Yield pages of the best listings, cheapest first. A token may occur more than once.
-
-        Yields no page if the API does not offer listings for this collection.
-        """
+        """Yield pages of the best listings, cheapest first, none if they are not offered."""
         path = f"/listings/collection/{DEFAULT_COLLECTION}/best"
         params = {"limit": str(PAGE_SIZE)}
         return self._iter_pages(ListingsPage, path, params, _OPTIONAL)
 
     def get_image(self, url: str, *, reuse: bool = True) -> tuple[bytes, str]:
-        """Return an image's bytes, and the hash that names its body in the recording.
+        """Return an image's bytes, and the hash that names its body in the recording, if any.
 
-        The hash is "" if nothing is recorded. With `reuse`, the image may come from the parent
-        recording. Raises ImageError if the image does not exist, is not allowed, or is not an
-        image.
+        With `reuse`, the image may come from the parent recording. Raises ImageError if the image
+        does not exist, is not allowed, or is not an image.
         """
         extensions = {"image": True, "reuse": reuse, "not_found_is_final": True}
         try:
@@ -201,7 +189,7 @@ class OpenSeaClient:
         model: type[M],
         *,
         params: Mapping[str, str] | None = None,
-        content: bytes = b"",
+        json: Any = None,
         extensions: Mapping[str, Any] = _NO_EXTENSIONS,
     ) -> _Reply[M]:
         """Send one request; for `extensions`, see `RecordingTransport` and `NetworkTransport`."""
@@ -211,7 +199,7 @@ class OpenSeaClient:
             method,
             self._api_url + path,
             params=params,
-            content=content,
+            json=json,
             extensions={"parse": parse, **extensions},
         )
         response = self._transport.handle_request(request)

@@ -29,12 +29,13 @@ def _decode(data: bytes, _body_sha256: str) -> DecodedImage:
 
 @dataclass(frozen=True)
 class FetchedImage:
-    """A downloaded and decoded image."""
+    """A decoded image, its URL (of a data URI, the part before the data) and its recorded body.
+
+    `body_sha256` is the name of the body in the recording, or "" if nothing is recorded.
+    """
 
     url: str
-    """URL of the image; for a data URI, only the part before the image data."""
     body_sha256: str
-    """SHA-256 of the image's bytes, their name in the recording; "" if nothing is recorded."""
     decoded: DecodedImage
 
 
@@ -43,9 +44,8 @@ def fetch_image(
 ) -> FetchedImage:
     """Return the sprite from the first of several URLs that yields one.
 
-    With `reuse`, images may come from the parent recording. If no URL yields a sprite, this raises
-    NetworkError if at least one host did not answer, and otherwise ImageError with one reason for
-    each URL.
+    With `reuse`, images may come from the parent recording. Raises NetworkError if no URL yields a
+    sprite and a host did not answer, and otherwise ImageError with one reason for each URL.
     """
     reasons: dict[str, None] = {}  # An ordered set.
     network_error: NetworkError | None = None
@@ -74,7 +74,7 @@ def image_download_pool(sleep: InterruptibleSleep) -> Iterator[ThreadPoolExecuto
     try:
         yield pool
     except BaseException:
-        sleep.stop()
+        sleep.set()
         raise
     finally:
         # The threads may still write to the recording, so the lock of the data root must be

@@ -18,32 +18,18 @@ MIN_REPORTED_WAIT_S = 10.0
 """Shortest wait that the user is told about, in seconds."""
 
 Sleep = Callable[[float], None]
-Clock = Callable[[], float]
-"""Function that returns Unix time in seconds."""
 Warn = Callable[[str], None]
 """Callback that receives a message for the user. Several threads may call it."""
 
 _MAX_IGNORED_SKEW_S = 5.0
 
 
-class InterruptibleSleep:
-    """A sleep function that another thread can interrupt, so that waiting threads stop as well."""
-
-    def __init__(self) -> None:
-        self._stop_event = threading.Event()
+class InterruptibleSleep(threading.Event):
+    """A sleep function; setting the event interrupts all sleeps, now and in the future."""
 
     def __call__(self, seconds: float) -> None:
-        """Sleep. Raises StoppedError if `stop` was called before or during the sleep."""
-        if self._stop_event.wait(min(seconds, threading.TIMEOUT_MAX)):
+        if self.wait(min(seconds, threading.TIMEOUT_MAX)):
             raise StoppedError("stopped")
-
-    @property
-    def is_stopped(self) -> bool:
-        return self._stop_event.is_set()
-
-    def stop(self) -> None:
-        """Interrupt all sleeps, now and in the future."""
-        self._stop_event.set()
 
 
 @dataclass
@@ -59,7 +45,7 @@ class RateLimiter:
     max_wait_s: float
     sleep: Sleep = time.sleep
     warn: Warn = lambda text: None
-    clock: Clock = time.time
+    clock: Callable[[], float] = time.time
     blocked_until: float = 0.0
     """Unix time until which no request may be sent."""
     waited_s: float = 0.0
@@ -87,8 +73,8 @@ class RateLimiter:
     def update(self, status: int, headers: Mapping[str, str]) -> None:
         """Update the time until which requests wait from a reply."""
         now_s = self.clock()
-        # The server's clock may differ from ours. A difference of a few seconds is ignored,
-        # because the Date header has whole seconds and was set before the reply arrived.
+        # The server's clock may differ from ours. A few seconds are ignored, because the Date
+        # header has whole seconds and was set before the reply arrived.
         server_s = _parse_http_date(headers.get("date"))
         if server_s is None or abs(server_s - now_s) <= _MAX_IGNORED_SKEW_S:
             server_s = now_s
@@ -99,18 +85,10 @@ class RateLimiter:
             # A number too small for a Unix time is a number of seconds from now.
             wait_s = reset - server_s if reset > 1e9 else reset
         if status in RATE_LIMIT_STATUSES or status == 503:
-            wait_s = max(wait_s, _parse_retry_after_s(headers.get("retry-after"), server_s))
+            text = headers.get("retry-after")  # A number of seconds, or an HTTP date.
+            date_s = _parse_http_date(text) or server_s
+            wait_s = max(wait_s, _parse_number(text) or date_s - server_s)
         self.blocked_until = max(self.blocked_until, now_s + wait_s)
-
-
-def _parse_retry_after_s(text: str | None, now_s: float) -> float:
-    """Return a `Retry-After` header (a number of seconds or an HTTP date) in seconds from now.
-
-    Returns 0 if the header is missing or invalid.
-    """
-    if (seconds := _parse_number(text)) is not None:
-        return seconds
-    return (_parse_http_date(text) or now_s) - now_s
 
 
 def _format_seconds(seconds: float) -> str:

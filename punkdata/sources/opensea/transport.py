@@ -158,7 +158,7 @@ class NetworkTransport(httpx.BaseTransport):
             received += chunk
             if len(received) > max_bytes:
                 break
-            if time.monotonic() > end_s or self.sleep.is_stopped:
+            if time.monotonic() > end_s or self.sleep.is_set():
                 raise httpx.ReadTimeout("")
         body = bytes(received)
         encoding = reply.headers.get("content-encoding", "identity").strip().lower()

@@ -23,21 +23,24 @@ def instant_key(hours: float = 100.0, secret: str = SECRET) -> InstantKey:
     return InstantKey(api_key=SecretStr(secret), expires_at=expires_at)
 
 
-def test_key_precedence_is_environment_then_file_then_store(tmp_path: Path) -> None:
+def test_key_precedence_is_environment_then_file_then_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store_key(tmp_path, BASE_URL, instant_key())
     file = tmp_path / "key.txt"
     file.write_text("from-file-0123456789\n")
-    for environment, key_file, secret, origin in [
-        ({"OPENSEA_API_KEY": " from-env-0123456789 "}, file, "from-env-0123456789", "environment"),
-        ({"OPENSEA_API_KEY": ""}, file, "from-file-0123456789", "key.txt"),
-        ({}, None, SECRET, "stored in"),
+    for variable, key_file, secret, origin in [
+        (" from-env-0123456789 ", file, "from-env-0123456789", "environment"),
+        ("", file, "from-file-0123456789", "key.txt"),
+        ("", None, SECRET, "stored in"),
     ]:
-        key = find_key(BASE_URL, tmp_path, key_file, environment)
+        monkeypatch.setenv("OPENSEA_API_KEY", variable)
+        key = find_key(BASE_URL, tmp_path, key_file)
         assert key is not None
         assert key.secret.get_secret_value() == secret
         assert origin in key.origin
         assert secret not in repr(key)
-    assert find_key(BASE_URL, tmp_path / "elsewhere", None, {}) is None
+    assert find_key(BASE_URL, tmp_path / "elsewhere", None) is None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX file modes")
@@ -53,11 +56,11 @@ def test_stored_key_is_readable_by_this_user_only(tmp_path: Path) -> None:
 
 def test_stored_key_belongs_to_one_api(tmp_path: Path) -> None:
     store_key(tmp_path, BASE_URL, instant_key())
-    assert find_key(OTHER_URL, tmp_path, None, {}) is None
+    assert find_key(OTHER_URL, tmp_path, None) is None
     other = instant_key(secret="another-key-0123456789")  # pragma: allowlist secret
     store_key(tmp_path, OTHER_URL, other)
     for base_url, secret in [(BASE_URL, SECRET), (OTHER_URL, "another-key-0123456789")]:
-        key = find_key(base_url, tmp_path, None, {})
+        key = find_key(base_url, tmp_path, None)
         assert key is not None
         assert key.secret.get_secret_value() == secret
 
@@ -80,7 +83,7 @@ def test_malformed_key_is_rejected_without_showing_it(tmp_path: Path, text: str)
     file = tmp_path / "key.txt"
     file.write_text(text, "utf-8")
     with pytest.raises(UsageError) as caught:
-        find_key(BASE_URL, tmp_path, file, {})
+        find_key(BASE_URL, tmp_path, file)
     assert len(text) < 2 or text not in str(caught.value).replace(str(file), "")
     with pytest.raises(DataError):
         store_key(tmp_path, BASE_URL, instant_key(secret=text))
@@ -88,10 +91,10 @@ def test_malformed_key_is_rejected_without_showing_it(tmp_path: Path, text: str)
 
 def test_unreadable_key_file_is_reported_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="missing-file"):
-        find_key(BASE_URL, tmp_path, tmp_path / "missing-file", {})
+        find_key(BASE_URL, tmp_path, tmp_path / "missing-file")
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     with pytest.raises(UsageError, match="as text"):
-        find_key(BASE_URL, tmp_path, tmp_path / "binary", {})
+        find_key(BASE_URL, tmp_path, tmp_path / "binary")
 
 
 @pytest.mark.parametrize("text", ["", "[]", SECRET, f'{{"api_key": "{SECRET}"}}'])
@@ -100,7 +103,7 @@ def test_damaged_key_store_is_reported_without_its_content(tmp_path: Path, text:
     with pytest.raises(
         DataError, match="key.json; remove that file, then run: punkdata key --new"
     ) as caught:
-        find_key(BASE_URL, tmp_path, None, {})
+        find_key(BASE_URL, tmp_path, None)
     assert SECRET not in str(caught.value)
 
 

@@ -155,7 +155,7 @@ def test_long_wait_is_reported_once_before_it_begins(clock: FakeClock) -> None:
 
 def test_sleep_is_interrupted_by_another_thread() -> None:
     sleep = InterruptibleSleep()
-    threading.Timer(0.05, sleep.stop).start()
+    threading.Timer(0.05, sleep.set).start()
     with pytest.raises(StoppedError):
         sleep(600)
     with pytest.raises(StoppedError):
