@@ -29,7 +29,6 @@ def report_fetch(
         "listed": result.listed,
         "api_requests": live.api_requests if live else 0,
         "image_requests": live.image_requests if live else 0,
-        "bytes": live.bytes if live else 0,
         "waited_s": round(live.waited_s, 1) if live else 0.0,
         "missing": info.missing,
         "warnings": info.warnings,
@@ -41,7 +40,7 @@ def report_fetch(
         console.say(
             f"recorded {result.punks:,} punks with {result.sales:,} sales, {result.listed:,} "
             f"listed for sale; {data['api_requests']:,} API requests and "
-            f"{data['image_requests']:,} image requests, {data['bytes'] / 1e6:.1f} MB, "
+            f"{data['image_requests']:,} image requests, "
             f"{data['waited_s']:,.0f} s waiting for rate limits"
         )
     for warning in info.warnings:

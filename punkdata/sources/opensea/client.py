@@ -50,8 +50,7 @@ MAX_REPEATED_PAGES = 20
 
 _NO_EXTENSIONS: Mapping[str, bool] = MappingProxyType({})
 _OPTIONAL = MappingProxyType({"not_found_is_final": True})
-_NOT_FOUND_STATUSES = frozenset({400, 404, 410})
-_REJECTED_CURSOR_STATUSES = frozenset({400, 404, 410, 422})
+_NOT_FOUND_STATUSES = frozenset({400, 404, 410, 422})
 _TOO_LARGE_STATUSES = frozenset({400, 413, 422})
 
 
@@ -274,7 +273,7 @@ class OpenSeaClient:
                 params={**params, "next": page.next},
                 extensions={**extensions, "restart": False},
             )
-            if reply.status in _REJECTED_CURSOR_STATUSES:
+            if reply.status in _NOT_FOUND_STATUSES:
                 raise _CursorError(f"the server rejects its own cursor (status {reply.status})")
 
 

@@ -14,8 +14,6 @@ RATE_LIMIT_STATUSES = frozenset({429, 599})
 """HTTP statuses with which OpenSea reports that the rate limit is exceeded."""
 RETRY_HINT = "run the same command again; nothing that was received is lost"
 """Hint for errors that may not occur again in a later run."""
-MIN_REPORTED_WAIT_S = 10.0
-"""Shortest wait that the user is told about, in seconds."""
 
 Sleep = Callable[[float], None]
 Warn = Callable[[str], None]
@@ -63,7 +61,7 @@ class RateLimiter:
                         hint="run the same command again after that, or with --max-wait "
                         f"{int(wait_s // 60) + 1}m; nothing that was received is lost",
                     )
-                if wait_s >= MIN_REPORTED_WAIT_S:
+                if wait_s >= 10:  # The user does not need to know of shorter ones.
                     self.warn(
                         f"waiting {_format_seconds(wait_s)} for the rate limit of {self.host}"
                     )

@@ -7,9 +7,8 @@ therefore always agree on the labels.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from punkdata.errors import DataError
 from punkdata.progress import Progress
@@ -31,18 +30,32 @@ MAX_SINGLE_REQUESTS = 200
 
 @dataclass
 class CollectedPunks:
-    """The tokens of the collection: labels, image URLs (the best one first) and, for each punk
-    without labels, the reason, all by punk_id.
+    """The tokens of the collection, by punk_id; `foreign` has identifiers outside the collection.
 
+    Each token has either labels and image URLs, the best one first, or a reason why it is missing.
     The warnings are about ignored tokens, and about differences from the totals of the API.
     """
 
     contract: str = "0xb47e3cd837ddf8e4c57f05d70ab865de6e193bbb"
     chain: str = "ethereum"
+    tokens: dict[int, Token] = field(default_factory=dict)
+    foreign: set[str] = field(default_factory=set)
     labels: dict[int, Labels] = field(default_factory=dict)
     image_urls: dict[int, tuple[str, ...]] = field(default_factory=dict)
     missing: dict[int, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+
+    def add(self, nft: Nft) -> None:
+        """Add a token, unless it is already known with labels."""
+        token = parse_token(nft, self.contract)
+        if token is None:
+            self.foreign.add(nft.identifier[:20])
+        elif token.punk_id not in self.tokens or not self.tokens[token.punk_id].labels:
+            self.tokens[token.punk_id] = token
+
+    def find_incomplete(self, ids: Iterable[int]) -> list[int]:
+        """Return those of the ids whose token is not known with labels."""
+        return [i for i in ids if i not in self.tokens or not self.tokens[i].labels]
 
 
 def collect_punks(
@@ -66,21 +79,21 @@ def collect_punks(
     )
     num_expected = min(num_reported, COLLECTION_SIZE, limit or COLLECTION_SIZE)
     progress(0, num_expected)
+    for num_listed in _list_tokens(client, punks, limit):
+        progress(num_listed, num_expected)
 
-    # List the tokens, then request those that are missing or incomplete by their ids.
-    tokens, foreign = _list_tokens(
-        client, punks.contract, limit, partial(progress, total=num_expected)
-    )
-    ids = range(min(max(num_reported, num_by_type), COLLECTION_SIZE))
-    unlisted = [punk_id for punk_id in ids if punk_id not in tokens]
+    possible_ids = range(min(max(num_reported, num_by_type), COLLECTION_SIZE))
+    unlisted = [punk_id for punk_id in possible_ids if punk_id not in punks.tokens]
     if limit is not None:
-        unlisted = unlisted[: max(0, num_expected - len(tokens))]
-    wanted = {*unlisted, *(punk_id for punk_id, token in tokens.items() if token.labels is None)}
-    if not tokens and not wanted:
+        unlisted = unlisted[: max(0, num_expected - len(punks.tokens))]
+    ids = sorted([*punks.tokens, *unlisted])
+    if not ids:
         raise DataError("the API lists no token of the collection", hint="try again later")
-    _request_again(client, punks, tokens, wanted, progress)
+    wanted = punks.find_incomplete(ids)
+    for num_requested in _request_again(client, punks, wanted):
+        progress(len(ids) - len(wanted) + num_requested, len(ids))
 
-    _add_tokens(punks, tokens, wanted, foreign, num_reported)
+    _assign_labels(punks, ids, num_reported)
     if limit is None:
         num_known = len(punks.labels) + len(punks.missing)
         if num_known != num_reported:
@@ -91,16 +104,47 @@ def collect_punks(
     return punks
 
 
-def _add_tokens(
-    punks: CollectedPunks,
-    tokens: Mapping[int, Token],
-    wanted: set[int],
-    foreign: set[str],
-    num_reported: int,
-) -> None:
-    """Add the tokens to `punks`; those without labels, and wanted ones, may be missing."""
-    for punk_id in sorted(tokens.keys() | wanted):
-        token = tokens.get(punk_id)
+def _list_tokens(client: OpenSeaClient, punks: CollectedPunks, limit: int | None) -> Iterator[int]:
+    """Add the first `limit` listed tokens, and yield the number of tokens after each page."""
+    for page in client.iter_nfts(min(PAGE_SIZE, limit or PAGE_SIZE)):
+        if page is None:
+            punks.tokens.clear()
+            punks.foreign.clear()
+        for nft in page or ():
+            punks.add(nft)
+        yield len(punks.tokens)
+        if limit is not None and len(punks.tokens) >= limit:
+            break
+    punks.tokens = dict(list(punks.tokens.items())[:limit])
+
+
+def _request_again(
+    client: OpenSeaClient, punks: CollectedPunks, wanted: Sequence[int]
+) -> Iterator[int]:
+    """Request tokens by their ids, in batches, then one by one; yields the number requested."""
+    not_found: set[int] = set()
+    for batch_ids, nfts in client.get_nfts(wanted, punks.chain, punks.contract):
+        by_id = {parse_punk_id(nft.identifier): nft for nft in nfts}
+        for punk_id in batch_ids:
+            if punk_id in by_id:
+                punks.add(by_id[punk_id])
+            else:
+                not_found.add(punk_id)
+        yield wanted.index(batch_ids[-1]) + 1
+    if len(not_found) > MAX_SINGLE_REQUESTS:  # The API may overlook a few ids, but not that many.
+        wanted = [punk_id for punk_id in wanted if punk_id not in not_found]
+    incomplete = punks.find_incomplete(wanted)
+    for num_requested, punk_id in enumerate(incomplete, len(wanted) - len(incomplete) + 1):
+        nft = client.get_nft(punk_id, punks.chain, punks.contract)
+        if nft and parse_punk_id(nft.identifier) == punk_id:
+            punks.add(nft)
+        yield num_requested
+
+
+def _assign_labels(punks: CollectedPunks, ids: Iterable[int], num_reported: int) -> None:
+    """Set the labels and image URLs of the tokens with these ids, or why they are missing."""
+    for punk_id in ids:
+        token = punks.tokens.get(punk_id)
         if token and token.labels:
             punks.labels[punk_id] = token.labels
             punks.image_urls[punk_id] = token.image_urls
@@ -108,68 +152,9 @@ def _add_tokens(
             problem = token.problem if token else "is not listed and was not found by its id"
             punks.missing[punk_id] = problem
         elif token:  # An id beyond the reported total, and without traits, does not exist.
-            foreign = foreign | {str(punk_id)}
-    for identifier in sorted(foreign):
+            punks.foreign.add(str(punk_id))
+    for identifier in sorted(punks.foreign):
         punks.warnings.append(f"ignored token {identifier!r}: it is not part of the collection")
-
-
-def _list_tokens(
-    client: OpenSeaClient, contract: str, limit: int | None, progress: Callable[[int], None]
-) -> tuple[dict[int, Token], set[str]]:
-    """Return the listed tokens by punk_id, and the identifiers outside the collection."""
-    tokens: dict[int, Token] = {}
-    foreign: set[str] = set()
-    for page in client.iter_nfts(min(PAGE_SIZE, limit or PAGE_SIZE)):
-        if page is None:
-            tokens.clear()
-            foreign.clear()
-        for nft in page or ():
-            if token := parse_token(nft, contract):
-                _add(tokens, token)
-            else:
-                foreign.add(nft.identifier[:20])
-        progress(len(tokens))
-        if limit is not None and len(tokens) >= limit:
-            break
-    return dict(list(tokens.items())[:limit]), foreign
-
-
-def _add(tokens: dict[int, Token], token: Token) -> None:
-    """Add a token, unless the same token is already known with labels."""
-    known = tokens.get(token.punk_id)
-    if known is None or known.labels is None:
-        tokens[token.punk_id] = token
-
-
-def _request_again(
-    client: OpenSeaClient,
-    punks: CollectedPunks,
-    tokens: dict[int, Token],
-    wanted: set[int],
-    progress: Progress,
-) -> None:
-    """Request the `wanted` ids in batches, then one by one, and add the results to `tokens`."""
-    total = len(tokens.keys() | wanted)
-    incomplete = set(wanted)
-
-    def add(nfts: Iterable[Nft]) -> None:
-        for nft in nfts:
-            token = parse_token(nft, punks.contract)
-            if token and token.punk_id in wanted:
-                _add(tokens, token)
-                if token.labels:
-                    incomplete.discard(token.punk_id)
-        progress(total - len(incomplete), total)
-
-    not_found: set[int] = set()
-    for batch_ids, nfts in client.get_nfts(sorted(wanted), punks.chain, punks.contract):
-        not_found |= set(batch_ids) - {parse_punk_id(nft.identifier) for nft in nfts}
-        add(nfts)
-    if len(not_found) > MAX_SINGLE_REQUESTS:
-        incomplete -= not_found  # The API may overlook a few ids, but not that many.
-    for punk_id in sorted(incomplete):
-        nft = client.get_nft(punk_id, punks.chain, punks.contract)
-        add([nft] if nft else [])
 
 
 def _compare_trait_counts(punks: CollectedPunks, counts: TraitCounts) -> list[str]:

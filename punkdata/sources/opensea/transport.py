@@ -73,8 +73,6 @@ class NetworkTransport(httpx.BaseTransport):
         self._lock = threading.Lock()
         self.api_requests = 0
         self.image_requests = 0
-        self.bytes = 0
-        """Number of bytes received in bodies, uncompressed."""
 
     @property
     def waited_s(self) -> float:
@@ -138,8 +136,6 @@ class NetworkTransport(httpx.BaseTransport):
             is_safe = isinstance(error, httpx.ConnectError)
             reason = str(error) if is_safe else type(error).__name__
             raise httpx.TransportError(f"{url.host}: {reason}") from None
-        with self._lock:
-            self.bytes += len(body)
         kept_headers = {
             name: self._redact_key(reply.headers[name].encode()).decode()
             for name in (*RECORDED_HEADERS, "location")

@@ -283,9 +283,8 @@ def test_debug_log_does_not_contain_the_key(
     assert KEY not in caplog.text
 
 
-def test_requests_and_bytes_are_counted(server: OpenSeaServer, transport: NetworkTransport) -> None:
+def test_requests_are_counted(server: OpenSeaServer, transport: NetworkTransport) -> None:
     transport.handle_request(api_request(f"{server.base_url}/api/v2/collections/cryptopunks"))
     transport.handle_request(image_request(f"{server.base_url}/images/0.png"))
     assert (transport.api_requests, transport.image_requests) == (1, 1)
-    assert transport.bytes > 200
     assert server.requests_to("/images/")[0].key is None
