@@ -58,10 +58,8 @@ def _get_feature(field: pa.Field) -> dict[str, Any]:
     if field.name == "image":
         return {"mode": "RGBA", "_type": "Image"}
     value_type = getattr(field.type, "value_type", field.type)
-    feature: dict[str, Any] = {
-        "dtype": str(value_type).replace("double", "float64"),
-        "_type": "Value",
-    }
+    dtype = str(value_type).replace("double", "float64")
+    feature: dict[str, Any] = {"dtype": dtype, "_type": "Value"}
     if field.name in _CLASS_NAMES:
         feature = {"names": list(_CLASS_NAMES[field.name]), "_type": "ClassLabel"}
     if value_type is field.type:
@@ -89,10 +87,6 @@ VERSIONED_PUNK_COLUMNS = (
     *("punk_id", "type", "accessories", "hidden_accessories", "split", "split_by_id"),
     *("pixels_sha256", "sale_count", "last_sale_wei", "last_sold_at", "best_listing_eth"),
 )
-"""Columns of the punks table that enter the version of a snapshot.
-
-The other columns can be derived from them: they are other encodings of the labels, the PNG of the
-same pixels, and prices as floats.
-"""
+"""Columns of the punks table that enter the version of a snapshot; the others follow from them."""
 VERSIONED_SALE_COLUMNS = tuple(name for name in SALES.names if name != "price_eth")
 """Columns of the sales table that enter the version of a snapshot."""

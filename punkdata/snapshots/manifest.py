@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from punkdata.errors import DataError, SchemaError, UsageError
 from punkdata.files import root_option, sha256_file
@@ -21,10 +21,8 @@ _PATH_PATTERN = r"^([A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*$
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 
-class FileEntry(BaseModel):
+class FileEntry(BaseModel, frozen=True):
     """One file of a snapshot; its path is relative to the folder, with forward slashes."""
-
-    model_config = ConfigDict(frozen=True)
 
     path: str = Field(max_length=200, pattern=_PATH_PATTERN)
     bytes: Count
@@ -42,17 +40,15 @@ class FileEntry(BaseModel):
         return None
 
 
-class SalesSummary(BaseModel):
+class SalesSummary(BaseModel, frozen=True):
     """Number and time range (ISO 8601, UTC) of the sales in a snapshot, of any kind."""
-
-    model_config = ConfigDict(frozen=True)
 
     count: Count
     first_sold_at: str | None
     last_sold_at: str | None
 
 
-class Manifest(BaseModel):
+class Manifest(BaseModel, frozen=True):
     """The content of manifest.json. Unknown fields, which a newer punkdata may add, are ignored.
 
     `version` is a hash of the logical rows and the pixels, and `labels_hash` the SHA-256 of pixels,
@@ -61,8 +57,6 @@ class Manifest(BaseModel):
     of `--limit` for a sample. `labels` are in the order of `LABELS`. `sales` is None if the source
     does not provide sales, and `base_url` if it is not an API. `files` omits the manifest.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     schema_version: int = SCHEMA_VERSION
     version: str = Field(pattern=VERSION_PATTERN)
@@ -87,7 +81,7 @@ class Manifest(BaseModel):
     @field_validator("schema_version")
     @classmethod
     def _check_schema(cls, schema: int) -> int:
-        # Other fields may have changed as well, so this error takes precedence over theirs.
+        # Other fields may have changed as well, so this error replaces theirs.
         if schema > SCHEMA_VERSION:
             raise SchemaError(
                 f"the snapshot has schema {schema}, but this version of punkdata reads up to "

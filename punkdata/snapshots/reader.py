@@ -1,16 +1,14 @@
 """Opening and reading snapshots: the data set at one moment, immutable, named by its content.
 
-    <root>/snapshots/cryptopunks/
-        latest                     one line: the version of the newest complete snapshot
-        s2-0123456789ab/
-            data/punks-train-00000-of-00001.parquet   (also val, test; sales if available)
-            shards/punks-train-000000.tar             (up to 1,000 PNG + JSON samples each)
-            provenance.parquet     the origin of each image
-            README.md              data set card
-            croissant.json         machine-readable description of the data set
-            manifest.json          contents, with the size and hash of every file
-
-`open_snapshot` opens a snapshot in a local folder or at a URL.
+<root>/snapshots/cryptopunks/
+latest                     one line: the version of the newest complete snapshot
+s2-0123456789ab/
+data/punks-train-00000-of-00001.parquet   (also val, test; sales if available)
+shards/punks-train-000000.tar             (up to 1,000 PNG + JSON samples each)
+provenance.parquet     the origin of each image
+README.md              data set card
+croissant.json         machine-readable description of the data set
+manifest.json          contents, with the size and hash of every file
 """
 
 from __future__ import annotations

@@ -8,8 +8,6 @@ from punkdata.schema import (
     COLUMNS,
     PUNKS,
     SALES,
-    VERSIONED_PUNK_COLUMNS,
-    VERSIONED_SALE_COLUMNS,
 )
 from punkdata.traits import ACCESSORIES, TYPES
 
@@ -32,11 +30,6 @@ def test_schemas_have_the_documented_columns() -> None:
 def test_wei_columns_are_exact_integers() -> None:
     for field in (PUNKS.field("last_sale_wei"), SALES.field("amount"), SALES.field("price_wei")):
         assert field.type == pa.decimal128(38, 0)
-
-
-def test_versioned_columns_exist_in_the_schemas() -> None:
-    assert set(VERSIONED_PUNK_COLUMNS) <= set(PUNKS.names)
-    assert set(VERSIONED_SALE_COLUMNS) <= set(SALES.names)
 
 
 def test_metadata_has_a_feature_for_every_column() -> None:

@@ -13,6 +13,7 @@ from support.network import Fetch
 
 from punkdata.build import BuildResult, build_dataset
 from punkdata.files import sha256_file
+from punkdata.snapshots.publish import PublishResult, publish_snapshot
 from punkdata.snapshots.reader import Snapshot, open_snapshot, punks_file_name
 
 Build = Callable[..., BuildResult]
@@ -54,3 +55,8 @@ def fetch_and_build(fetch: Fetch, root: Path, **options: Any) -> Snapshot:
     """Fetch from the fake OpenSea, build a snapshot even if punks are missing, and return it."""
     fetch(root=root, **options)
     return build_dataset(root, allow_partial=True).snapshot
+
+
+def publish(snapshot: Snapshot, url: str, *, force: bool = False) -> PublishResult:
+    """Publish a snapshot to a URL."""
+    return publish_snapshot(snapshot.path, snapshot.manifest, url, force=force)

@@ -8,17 +8,13 @@ from pathlib import Path
 import fsspec
 import pytest
 from support.s3_server import Fault, StartProxy, clear_connection_cache
+from support.snapshots import publish
 
 from punkdata import open_snapshot
 from punkdata.errors import NetworkError, UsageError
-from punkdata.snapshots.publish import PublishResult, publish_snapshot
 from punkdata.snapshots.reader import Snapshot
 
 pytestmark = pytest.mark.usefixtures("cache")
-
-
-def publish(snapshot: Snapshot, url: str) -> PublishResult:
-    return publish_snapshot(snapshot.path, snapshot.manifest, url)
 
 
 def list_file_names(url: str) -> set[str]:
@@ -65,27 +61,25 @@ def test_interrupted_upload_is_invisible_until_completed(
     assert open_snapshot(s3).punks().equals(snapshot.punks())
 
 
-def test_partial_snapshot_does_not_become_the_latest(snapshot: Snapshot, tmp_path: Path) -> None:
-    url = f"memory://{tmp_path.name}"
-    partial = snapshot.manifest.model_copy(update={"status": "partial"})
-    assert publish_snapshot(snapshot.path, partial, url)[1:] == (True, None)
+def test_partial_snapshot_and_smaller_sample_do_not_become_the_latest(
+    snapshot: Snapshot, tmp_path: Path
+) -> None:
+    url, manifest = f"memory://{tmp_path.name}", snapshot.manifest
+    partial = Snapshot(snapshot.path, manifest.model_copy(update={"status": "partial"}))
+    assert publish(partial, url)[1:] == (True, None)
     with pytest.raises(UsageError, match="no complete snapshot found"):
         open_snapshot(url)
-
-
-def test_sample_does_not_replace_a_larger_latest(snapshot: Snapshot, tmp_path: Path) -> None:
-    url = f"memory://{tmp_path.name}"
-    publish(snapshot, url)
+    publish(snapshot, url, force=True)
     update = {"limit": 3, "expected": 3, "version": f"s2-{'0' * 12}"}
-    sample = snapshot.manifest.model_copy(update=update)
-    assert publish_snapshot(snapshot.path, sample, url)[1:] == (True, snapshot.version)
+    sample = Snapshot(snapshot.path, manifest.model_copy(update=update))
+    assert publish(sample, url)[1:] == (True, snapshot.version)
     assert open_snapshot(url).version == snapshot.version
 
 
 def test_publishing_to_its_own_folder_is_rejected(root: Path) -> None:
     snapshot = open_snapshot(root)
     with pytest.raises(UsageError, match="to its own location"):
-        publish_snapshot(snapshot.path, snapshot.manifest, f"file://{root}", force=True)
+        publish(snapshot, f"file://{root}", force=True)
     assert open_snapshot(root).version == snapshot.version
 
 
