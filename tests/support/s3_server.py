@@ -1,13 +1,10 @@
-"""A real S3 server in its own process, and a proxy in front of it that injects faults."""
+"""A real S3 server, and a proxy in front of it that injects faults."""
 
 from __future__ import annotations
 
 import http.client
 import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,28 +20,19 @@ FaultRule = Callable[[str, str], Fault | None]
 StartProxy = Callable[[FaultRule], str]
 """Function that starts a proxy in front of the server and returns its URL."""
 
-START_TIMEOUT_S = 60
-
 
 @contextmanager
 def s3_server() -> Iterator[str]:
     """Run moto's S3 server, and return its URL."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    from moto.server import ThreadedMotoServer  # slow to import, and few tests need it
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
     try:
-        for _ in range(10 * START_TIMEOUT_S):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert process.poll() is None, "the S3 server exited"
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://{host}:{port}"
     finally:
-        process.terminate()
-        process.wait()
+        server.stop()
 
 
 class _ProxyServer(ThreadingHTTPServer):
