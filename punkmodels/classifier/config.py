@@ -57,9 +57,9 @@ class ClassifierConfig(TrainingConfig):
     pixel_noise: Fraction = 0.01
     """Probability that a pixel is replaced by that of another punk."""
     augment_with: str | None = None
-    """Run folder of the generator that provides additional training examples."""
-    augment_fraction: Annotated[float, Field(ge=0, le=10)] = 0.0
-    """Number of generated examples for each real one."""
+    """Folder of the renderer that draws additional training examples."""
+    augment_fraction: Annotated[float, Field(ge=0, le=10)] = 0.5
+    """Number of such examples for each real one."""
     seed: int = 0
     """Random seed."""
 

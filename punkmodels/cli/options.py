@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from punkdata.errors import StoppedError, UsageError
 from punkdata.files import root_option, shell_quote
 from punkdata.progress import Progress
 from punkmodels.training.config import merge_options
-from punkmodels.training.run_dir import find_run, list_runs
+from punkmodels.training.run_dir import DEFAULT_RUNS, find_run, list_runs, read_config
 
 if TYPE_CHECKING:
     from punkmodels.training.legacy_distributed import ProcessGroup
@@ -99,6 +100,19 @@ def parse_set(assignments: list[str] | None, named: Collection[str]) -> dict[str
     return options
 
 
+def find_resumed_run(
+    context: typer.Context, runs: Path, resume: str | None, task: str
+) -> Path | None:
+    """Return the run of --resume, if given.
+
+    Raises UsageError if it does not exist, or if there are other options, which a run keeps.
+    """
+    if resume is None:
+        return None
+    check_resume_options(context)
+    return find_run(runs, resume, tasks=(task,))
+
+
 def check_resume_options(context: typer.Context) -> None:
     """Raise UsageError if --resume is combined with options that a run keeps."""
     for parameter in context.params:
@@ -106,8 +120,7 @@ def check_resume_options(context: typer.Context) -> None:
         is_given = source is not None and source.name == "COMMANDLINE"
         if is_given and parameter not in RESUME_OPTIONS:
             raise UsageError(
-                f"--resume cannot be combined with --{parameter.replace('_', '-')}: a resumed run "
-                "keeps its own options",
+                "a resumed run keeps its own options",
                 hint="remove all options except --resume, --logger, --root, --runs and --json",
             )
 
@@ -119,6 +132,42 @@ def find_model(name: str, runs: Path, *tasks: str) -> Path:
     """
     bundled = [WEIGHTS / task for task in tasks if BUNDLED_NAMES[task] == name]
     return bundled[0] if bundled else find_run(runs, name, trained=True, tasks=tasks)
+
+
+@contextmanager
+def training_progress(
+    task: str, root: Path, runs: Path, resumed: Path | None
+) -> Iterator[tuple[Progress, Callable[[str], None]]]:
+    """Join the process group, and yield callbacks for progress and for lines of text.
+
+    On ranks other than 0, the callbacks do nothing. Ctrl-C becomes a StoppedError that shows the
+    command to resume the run.
+    """
+    from punkmodels.training.distributed import init_process_group, is_main
+
+    try:
+        with init_process_group():
+            if not is_main():
+                yield lambda done, total, note="": None, lambda text: None
+                return
+            with progress_bar("training", "images") as progress:
+                yield progress, console.say
+    except KeyboardInterrupt:
+        run = "latest" if resumed is None else shell_quote(resumed)
+        runs_option = "" if runs == DEFAULT_RUNS else f" --runs {shell_quote(runs)}"
+        command = f"punkmodels train {task} --resume {run}{runs_option}{root_option(root)}"
+        raise StoppedError("stopped", hint=f"resume with: {command}") from None
+
+
+def print_run(run: Path, next_commands: str, *, as_json: bool) -> None:
+    """Print the folder of a finished run, or JSON, once for all processes."""
+    if int(os.environ.get("RANK", "0")):  # torchrun sets it.
+        return
+    if as_json:
+        console.emit_json({"run": str(run), "config": read_config(run)["options"]})
+        return
+    console.emit(str(run))
+    console.say(f"next: {next_commands}")
 
 
 @contextmanager

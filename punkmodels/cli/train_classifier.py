@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root, Version
 from punkdata.errors import UsageError
-from punkmodels.classifier.config import ModelName, Preset, SplitScheme, Task
+from punkmodels.classifier.config import ModelName, Preset, SplitScheme, Task, make_config
 from punkmodels.cli.options import (
     DeviceOption,
     LoggerOption,
@@ -19,27 +17,18 @@ from punkmodels.cli.options import (
     Seed,
     Set,
     Threads,
-    check_resume_options,
     find_model,
-    handle_interrupt,
+    find_resumed_run,
     parse_set,
-    training_session,
+    print_run,
+    training_progress,
 )
-from punkmodels.training.run_dir import DEFAULT_RUNS, find_run, read_config
-
-if TYPE_CHECKING:
-    from punkmodels.classifier.config import ClassifierConfig
+from punkmodels.training.run_dir import DEFAULT_RUNS
 
 EXAMPLES = (
     "Example: punkmodels train classifier --seed 1 --set batch_size=32\n\n"
     "Resume a stopped run: punkmodels train classifier --resume latest"
 )
-DEFAULT_AUGMENT_FRACTION = 0.5
-NAMED_KEYS = {
-    *("preset", "model", "task", "split_scheme", "epochs"),
-    *("augment_with", "augment_fraction", "seed"),
-}
-"""Keys of the configuration that have an option of their own."""
 
 
 def train_classifier(
@@ -99,28 +88,32 @@ def train_classifier(
     as_json: Json = False,
 ) -> None:
     """Train a classifier of types and accessories."""
-    if resume:
-        check_resume_options(context)
+    resumed = find_resumed_run(context, runs, resume, "classifier")
+    if augment_fraction and not augment_with:
+        raise UsageError(
+            "--augment-fraction requires --augment-with",
+            hint="add --augment-with bundled-conditional",
+        )
+    if preset == "best" and model != "cnn":
+        raise UsageError(
+            "--preset best is only available for --model cnn", hint="remove one of the two"
+        )
+    renderer = find_model(augment_with, runs, "renderer") if augment_with else None
+    named = {
+        "task": task,
+        "split_scheme": split_scheme,
+        "epochs": epochs,
+        "augment_with": str(renderer.resolve()) if renderer else None,
+        "augment_fraction": augment_fraction,
+        "seed": seed,
+    }
+    given = {key: value for key, value in named.items() if value is not None}
+    others = parse_set(assignments, {"preset", "model", *named})
+    config = make_config(preset, model, **given, **others)
     from punkmodels.classifier import train as training
     from punkmodels.renderer.synthetic import examples_from_config
 
-    resumed = find_run(runs, resume, tasks=("classifier",)) if resume else None
-    config = _make_config(
-        preset,
-        model,
-        augment_with,
-        augment_fraction,
-        runs,
-        parse_set(assignments, NAMED_KEYS),
-        task=task,
-        split_scheme=split_scheme,
-        epochs=epochs,
-        seed=seed,
-    )
-    with (
-        handle_interrupt("classifier", root, runs, resumed),
-        training_session() as (process_group, progress, log),
-    ):
+    with training_progress("classifier", root, runs, resumed) as (progress, log):
         run = training.train_classifier(
             root,
             runs,
@@ -134,42 +127,4 @@ def train_classifier(
             log=log,
             generate_examples=examples_from_config,
         )
-    if not process_group.is_main:
-        return
-    if as_json:
-        console.emit_json({"run": str(run), "config": read_config(run)["options"]})
-        return
-    console.emit(str(run))
-    console.say(f"next: punkmodels evaluate {run}")
-
-
-def _make_config(
-    preset: Preset,
-    model: ModelName,
-    augment_with: str | None,
-    augment_fraction: float | None,
-    runs: Path,
-    set_options: dict[str, Any],
-    **named_options: Any,
-) -> ClassifierConfig:
-    """Check combinations of options, and return the configuration; None stands for a default.
-
-    Raises UsageError if options contradict each other, or if the generator does not exist.
-    """
-    from punkmodels.classifier.config import make_config
-
-    if augment_fraction and not augment_with:
-        raise UsageError(
-            "--augment-fraction requires --augment-with",
-            hint="add --augment-with bundled-conditional",
-        )
-    if preset == "best" and model != "cnn":
-        raise UsageError(
-            "--preset best is only available for --model cnn", hint="remove one of the two"
-        )
-    if augment_with:
-        renderer = find_model(augment_with, runs, "renderer")
-        named_options["augment_with"] = str(renderer.resolve())
-        named_options["augment_fraction"] = augment_fraction or DEFAULT_AUGMENT_FRACTION
-    given = {key: value for key, value in named_options.items() if value is not None}
-    return make_config(preset, model, **given, **set_options)
+    print_run(run, f"punkmodels evaluate {run}", as_json=as_json)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -81,19 +81,13 @@ def tune_classifier(
         console.emit_json(result)
         return
     console.emit(result["run"])
-    _print_summary(result)
-
-
-def _print_summary(result: dict[str, Any]) -> None:
+    options = (f"{name} {result['options'][name]:.4g}" for name in result["searched_options"])
     console.say(
         f"{result['trials']} trials, of which {result['pruned']} were pruned; lowest validation "
-        f"loss {result['val_loss']:.5f}, with these options:"
+        f"loss {result['val_loss']:.5f} with {', '.join(options)}"
     )
-    for name in result["searched_options"]:
-        console.say(f"  {name:20}{result['options'][name]:.6g}")
-    test = result["test"]
     console.say(
-        f"test split: exact match {test['exact_match']:.4f}, macro-AP "
-        f"{test['macro_average_precision']:.4f}"
+        f"test split: exact match {result['test']['exact_match']:.4f}, macro-AP "
+        f"{result['test']['macro_average_precision']:.4f}"
     )
     console.say(f"wrote best.json, trials.csv and plots to {result['path']}")

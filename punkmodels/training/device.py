@@ -5,10 +5,9 @@ Each choice comes with a reason in words, which is logged and stored in the run'
 
 from __future__ import annotations
 
-import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,14 +16,11 @@ import torch
 from punkdata.errors import UsageError
 from punkmodels.training.distributed import broadcast, threads_per_process
 
-BF16_TIME_FRACTION = 0.9
-"""bfloat16 is used only if a step takes less than this fraction of its time in float32."""
-ROUNDS = 3
-"""Measurements of each setting, of which the fastest counts."""
+MAX_TIME_FRACTION = 0.9
+"""Several threads, or bfloat16, are used only if a step then takes less of its time than this."""
 
 Setting = TypeVar("Setting")
 Clock = Callable[[], float]
-"""Function that returns the current time in seconds."""
 
 
 @dataclass(frozen=True)
@@ -73,75 +69,62 @@ def choose_precision_and_threads(
 ) -> tuple[bool, str]:
     """Set the number of CPU threads, and choose between float32 and bfloat16.
 
-    Settings that are not given are benchmarked. All processes take the same benchmark steps.
+    A resumed run keeps its threads and precision. What is not given is benchmarked with steps of
+    `try_step`, which trains in bfloat16 if its argument is True; all processes take the same steps.
+    On a CPU, a given number of threads implies float32, so that runs can be reproduced. Tests
+    replace the clock and the number of cores.
 
-    Args:
-        try_step: Takes a training step, in bfloat16 if its argument is True.
-        device: The training device.
-        threads: Number of CPU threads; None to benchmark one thread against one per core. On a
-            CPU, a given number implies float32, so that runs can be reproduced.
-        resumed: Threads and use_bf16 of the run that is resumed, or None for a new run.
-        clock, cores: Replacements of the clock and of the number of cores, for tests.
-
-    Returns:
-        Whether to use bfloat16, and text to append to the reason that `pick_device` returned.
+    Returns whether to use bfloat16, and text to append to the reason that `pick_device` returned.
     """
     if resumed:
-        torch.set_num_threads(resumed[0])
-        return resumed[1], f", {_format_threads(resumed[0])} (as when the run started)"
+        threads, use_bf16 = resumed
+        torch.set_num_threads(threads)
+        return use_bf16, f", {_format_threads(threads)} (as when the run started)"
 
     def step(use_bf16: bool) -> None:
         try_step(use_bf16)
         if device.type == "cuda":
             torch.cuda.synchronize()
 
-    choice_of_threads = ""
+    def step_with_threads(count: int) -> None:
+        torch.set_num_threads(count)
+        step(False)
+
+    reason = ""
     if device.type == "cpu":
         if threads := threads or threads_per_process():
             torch.set_num_threads(threads)
             return False, f", {_format_threads(threads)} (as requested)"
-        choice_of_threads = _benchmark_threads(step, cores or _available_cores(), clock)
+        # On a busy or virtual machine, threads that wait for each other can slow a small network
+        # down many times, which cannot be predicted without a benchmark.
+        counts = (1, cores or _available_cores())
+        chosen, reason = _benchmark(step_with_threads, counts, _format_threads, clock)
+        torch.set_num_threads(chosen)
     if device.type == "mps":
-        return False, ""
-    times = fastest_times(step, (False, True), clock)
-    use_bf16 = broadcast(times[True] < BF16_TIME_FRACTION * times[False])
-    return use_bf16, (
-        f"{choice_of_threads}, {'bfloat16' if use_bf16 else 'float32'} (benchmarked: float32 "
-        f"{times[False] * 1e3:.0f} ms/step, bfloat16 {times[True] * 1e3:.0f} ms/step)"
-    )
+        return False, reason
+    use_bf16, measured = _benchmark(step, (False, True), _format_precision, clock)
+    return broadcast((use_bf16, reason + measured))
 
 
-def _benchmark_threads(step: Callable[[bool], object], cores: int, clock: Clock) -> str:
-    """Set the faster number of CPU threads: one, or one per core.
-
-    On a busy or virtual machine, threads that wait for each other can slow a small network down
-    many times, which cannot be predicted without a benchmark.
-    """
-
-    def step_with_threads(threads: int) -> None:
-        torch.set_num_threads(threads)
-        step(False)
-
-    times = fastest_times(step_with_threads, sorted({1, cores}), clock)
-    fastest = min(times, key=times.__getitem__)
-    torch.set_num_threads(fastest)
-    measured = (f"{_format_threads(n)} {s * 1e3:.0f} ms/step" for n, s in times.items())
-    return f", {_format_threads(fastest)} (benchmarked: {', '.join(measured)})"
-
-
-def fastest_times(
-    step: Callable[[Setting], object], settings: Sequence[Setting], clock: Clock
-) -> dict[Setting, float]:
-    """Return the shortest duration in seconds of a step with each setting."""
+def _benchmark(
+    step: Callable[[Setting], object],
+    settings: tuple[Setting, Setting],
+    describe: Callable[[Setting], str],
+    clock: Clock,
+) -> tuple[Setting, str]:
+    """Return the first setting, or the second if steps are clearly faster with it, and why."""
     for setting in settings:
         step(setting)  # The first call includes allocations.
-    fastest_s = dict.fromkeys(settings, math.inf)
-    for _ in range(ROUNDS):  # Alternate, so that a short disturbance affects all settings.
-        for setting in settings:
+    times: dict[Setting, list[float]] = {setting: [] for setting in settings}
+    for _ in range(3):  # Alternate, so that a short disturbance affects both settings.
+        for setting in times:
             start_s = clock()
             step(setting)
-            fastest_s[setting] = min(fastest_s[setting], clock() - start_s)
-    return fastest_s
+            times[setting].append(clock() - start_s)
+    first, second = (min(times[setting]) for setting in settings)
+    chosen = settings[second < MAX_TIME_FRACTION * first]
+    measured = [f"{describe(s)} {min(all_s) * 1e3:.0f} ms/step" for s, all_s in times.items()]
+    return chosen, f", {describe(chosen)} (benchmarked: {', '.join(measured)})"
 
 
 def _available_cores() -> int:
@@ -152,3 +135,7 @@ def _available_cores() -> int:
 
 def _format_threads(n: int) -> str:
     return "1 thread" if n == 1 else f"{n} threads"
+
+
+def _format_precision(use_bf16: bool) -> str:
+    return "bfloat16" if use_bf16 else "float32"

@@ -5,34 +5,30 @@ from pathlib import Path
 import pytest
 
 from punkdata.errors import StoppedError, UsageError
-from punkmodels.cli.options import handle_interrupt, parse_set
-from punkmodels.training.run_dir import create_run
+from punkmodels.cli.options import parse_set, print_run, training_progress
 
 
-def test_ctrl_c_shows_the_command_to_resume_the_new_run(tmp_path: Path) -> None:
-    create_run(tmp_path, "older")
-    root = tmp_path / "elsewhere"
-
-    def train() -> None:
-        create_run(tmp_path, "dcgan-modern-quick")
-        raise KeyboardInterrupt
-
-    with pytest.raises(StoppedError) as stopped, handle_interrupt("dcgan", root, tmp_path, None):
-        train()
-    run = tmp_path / "00002-dcgan-modern-quick"
-    hint = stopped.value.hint or ""
-    assert hint.startswith("resume with: punkmodels train dcgan --resume ")
-    assert str(run) in hint
-    assert str(root) in hint
-
-
-def test_ctrl_c_before_a_run_exists_has_no_hint(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("resumed", "run"), [(None, "latest"), (Path("runs/00002-x"), "runs/00002-x")]
+)
+def test_ctrl_c_shows_the_command_to_resume(resumed: Path | None, run: str, tmp_path: Path) -> None:
+    root, runs = tmp_path / "data", tmp_path / "runs"
     with (
         pytest.raises(StoppedError) as stopped,
-        handle_interrupt("dcgan", tmp_path, tmp_path, None),
+        training_progress("classifier", root, runs, resumed),
     ):
         raise KeyboardInterrupt
-    assert stopped.value.hint is None
+    command = f"punkmodels train classifier --resume {run} --runs {runs} --root {root}"
+    assert stopped.value.hint == f"resume with: {command}"
+
+
+@pytest.mark.parametrize(("rank", "lines"), [("0", 1), ("1", 0)])
+def test_only_rank_0_prints_the_run(
+    rank: str, lines: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RANK", rank)
+    print_run(Path("runs/00001-x"), "punkmodels evaluate", as_json=False)
+    assert len(capsys.readouterr().out.splitlines()) == lines
 
 
 def test_parse_set_returns_nested_options() -> None:
