@@ -24,6 +24,9 @@ DEFAULT_ROOT = Path("data")
 DEFAULT_COLLECTION = "cryptopunks"
 """Name of the collection below a data root, and in the OpenSea API."""
 
+OPENSEA_URL = "https://api.opensea.io"
+"""Default base URL of the OpenSea API."""
+
 _WRONG_PATH_ERRNOS = {
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT),
     *(errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),

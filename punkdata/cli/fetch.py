@@ -13,8 +13,7 @@ from punkdata.cli.key import BaseUrl, KeyFile, create_key, missing_key_error
 from punkdata.cli.options import ROOT, Json, LocalRoot, parse_duration
 from punkdata.cli.progress import progress_bar
 from punkdata.errors import RefusedError, UsageError
-from punkdata.files import refuse_url_root, root_option
-from punkdata.sources.recording_format import OPENSEA_URL
+from punkdata.files import OPENSEA_URL, refuse_url_root, root_option
 
 if TYPE_CHECKING:
     from punkdata.sources.opensea.transport import NetworkTransport

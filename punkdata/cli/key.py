@@ -11,9 +11,8 @@ import typer
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json
 from punkdata.errors import SetupError
-from punkdata.files import root_option
+from punkdata.files import OPENSEA_URL, root_option
 from punkdata.report import Report, Row
-from punkdata.sources.recording_format import OPENSEA_URL
 
 if TYPE_CHECKING:
     from punkdata.sources.opensea.api_key import ApiKey

@@ -30,6 +30,7 @@ from pydantic import ValidationError
 
 from punkdata.errors import DataError
 from punkdata.files import (
+    OPENSEA_URL,
     fsync_tree,
     raw_dir,
     root_option,
@@ -39,7 +40,6 @@ from punkdata.files import (
     write_atomic,
 )
 from punkdata.sources.recording_format import (
-    OPENSEA_URL,
     RecordingInfo,
     Reply,
     RequestKey,

@@ -14,9 +14,6 @@ from punkdata.errors import DataError, SchemaError, UsageError
 FORMAT = 1
 """Format number of recording.json that this version writes, and the newest that it reads."""
 
-OPENSEA_URL = "https://api.opensea.io"
-"""Default base URL of the OpenSea API."""
-
 MAX_BODY_BYTES = 64_000_000
 """Largest allowed body, uncompressed. A page of the OpenSea API has about 100,000 bytes."""
 

@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from punkdata.traits import LABELS, TYPES
 from punkmodels.training.config import Count, Dim, Fraction, TrainingConfig, validate_config
 
 ModelName = Literal["cnn", "linear", "published", "features"]
@@ -66,6 +65,8 @@ class ClassifierConfig(TrainingConfig):
     @property
     def num_outputs(self) -> int:
         """Number of logits: 92 labels or 5 types."""
+        from punkdata.traits import LABELS, TYPES  # These load numpy, which --help need not.
+
         return len(TYPES) if self.task == "type" else len(LABELS)
 
 

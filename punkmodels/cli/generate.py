@@ -11,7 +11,6 @@ from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root
 from punkdata.cli.progress import progress_bar
 from punkdata.errors import UsageError
-from punkdata.images.sprite import SIDE_PX
 from punkmodels.cli.options import DeviceOption, Runs, find_model
 from punkmodels.training.run_dir import DEFAULT_RUNS, read_config
 
@@ -94,6 +93,7 @@ def generate(
     as_json: Json = False,
 ) -> None:
     """Generate new punks, at random or with chosen traits."""
+    from punkdata.images.sprite import SIDE_PX
     from punkdata.traits import TYPES
     from punkmodels.gan.config import load_generator, read_dcgan_config
     from punkmodels.gan.generate import generate_images, write_grid, write_sprites
