@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from punkdata._version import __version__
 from punkdata.files import translate_os_errors
@@ -25,7 +25,6 @@ from punkdata.images.sprite import SIDE_PX
 from punkdata.sources.recording import Recording
 
 FILE_NAME = "sprites.log"
-_SPRITE_BYTES = 4 * SIDE_PX**2
 
 
 class _Entry(BaseModel):
@@ -37,6 +36,12 @@ class _Entry(BaseModel):
     scale: float = Field(gt=0, allow_inf_nan=False)
     background: str | None = Field(pattern="^#[0-9a-f]{6}$")
     confidence: float = Field(ge=0, le=1)
+
+    def to_decoded(self) -> DecodedImage:
+        num_bytes = 4 * SIDE_PX**2
+        pixels = zlib.decompressobj().decompress(base64.b64decode(self.sprite), num_bytes + 1)
+        sprite = np.frombuffer(pixels, np.uint8).reshape(SIDE_PX, SIDE_PX, 4)
+        return DecodedImage(sprite, self.scale, self.background, self.confidence)
 
 
 class SpriteCache:
@@ -51,8 +56,8 @@ class SpriteCache:
     ) -> None:
         self._path = recording.path / FILE_NAME
         self._store = store
-        self._stored = _read_entries(self._path)
-        self._known = _read_entries(parent.path / FILE_NAME) if parent else {}
+        self._stored = _read_sprites(self._path)
+        self._known = _read_sprites(parent.path / FILE_NAME) if parent else {}
         self._known |= self._stored
         self._lock = threading.Lock()
 
@@ -61,8 +66,7 @@ class SpriteCache:
 
         `body_sha256` is the hash that names the image in the recording, "" if it is not recorded.
         """
-        entry = self._known.get(body_sha256)
-        decoded = (entry and _to_decoded(entry)) or decode_image(data)
+        decoded = self._known.get(body_sha256) or decode_image(data)
         if self._store and body_sha256 and body_sha256 not in self._stored:
             self._append(decoded, body_sha256)
         return decoded
@@ -82,28 +86,15 @@ class SpriteCache:
             file.write(line)
 
 
-def _read_entries(path: Path) -> dict[str, _Entry]:
-    """Return the intact entries of this version by the SHA-256 of the image."""
-    entries: dict[str, _Entry] = {}
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError:
-        return entries
+def _read_sprites(path: Path) -> dict[str, DecodedImage]:
+    """Return the sprites of all intact lines by the SHA-256 of the image."""
+    sprites = {}
+    lines = path.read_bytes().splitlines() if path.is_file() else []
     for line in lines:
         digest, _, text = line.partition(b" ")
-        if hashlib.sha256(text).hexdigest().encode() == digest:
-            with suppress(ValidationError):
+        with suppress(ValueError, zlib.error):
+            if hashlib.sha256(text).hexdigest().encode() == digest:
                 entry = _Entry.model_validate_json(text)
                 if entry.version == __version__:
-                    entries[entry.body] = entry
-    return entries
-
-
-def _to_decoded(entry: _Entry) -> DecodedImage | None:
-    try:
-        compressed = base64.b64decode(entry.sprite)
-        pixels = zlib.decompressobj().decompress(compressed, _SPRITE_BYTES + 1)
-        sprite = np.frombuffer(pixels, np.uint8).reshape(SIDE_PX, SIDE_PX, 4)
-    except (ValueError, zlib.error):
-        return None
-    return DecodedImage(sprite, entry.scale, entry.background, entry.confidence)
+                    sprites[entry.body] = entry.to_decoded()
+    return sprites
