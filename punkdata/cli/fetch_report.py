@@ -80,8 +80,7 @@ def show_plan(root: Path, base_url: str, limit: int | None, as_json: bool) -> No
     if unfinished is not None:
         rows.append(Row("resumes", f"{unfinished.path}, with {plan.recorded:,} recorded replies"))
     elif parent is not None:
-        text = f"{parent.path}; unchanged images and older sales are copied"
-        rows.append(Row("refreshes", text))
+        rows.append(Row("refreshes", str(parent.path)))
     console.emit_report(Report(rows, data=vars(plan)), as_json=as_json)
     if not as_json:
         console.say("nothing was sent; omit --dry-run to fetch")

@@ -121,7 +121,7 @@ class FakeOpenSea:
             ("GET", f"/collections/{SLUG}"): lambda: json_reply(200, self.make_collection()),
             ("GET", f"/traits/{SLUG}"): lambda: json_reply(200, self.make_trait_counts()),
             ("GET", f"/collection/{SLUG}/nfts"): lambda: self.make_page(
-                "nfts", self.list_tokens(request.query), request.query
+                "nfts", self.list_tokens(), request.query
             ),
             ("POST", "/nfts/batch"): lambda: self._answer_batch(request),
             ("GET", f"/events/collection/{SLUG}"): lambda: self.make_page(
@@ -185,17 +185,12 @@ class FakeOpenSea:
     def available_punks(self) -> list[FakePunk]:
         return [p for p in self.punks if p.punk_id not in self.unavailable_ids]
 
-    def list_tokens(self, query: dict[str, str]) -> list[Json]:
+    def list_tokens(self) -> list[Json]:
         """Return the tokens of all pages together."""
-        trait_filter = json.loads(query["traits"]) if "traits" in query else []
         punks = [p for p in self.available_punks() if p.punk_id not in self.unlisted_ids]
-        for trait in trait_filter:
-            punks = [p for p in punks if trait["value"] in (p.type, *p.accessories)]
+        phantoms = [FakePunk(punk_id, "Male") for punk_id in self.phantom_ids]
         tokens = [self.make_token(p) for p in punks]
-        if not trait_filter:
-            phantoms = [FakePunk(punk_id, "Male") for punk_id in self.phantom_ids]
-            tokens += [self.make_token(p, phantom=True) for p in phantoms]
-        return tokens
+        return tokens + [self.make_token(p, phantom=True) for p in phantoms]
 
     def _answer_token(self, identifier: str) -> Reply:
         punks = {str(p.punk_id): p for p in self.available_punks()}

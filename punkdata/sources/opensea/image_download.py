@@ -1,4 +1,4 @@
-"""Image downloads: from the image URLs of tokens to sprites, one at a time or in a thread pool."""
+"""Image downloads: from the image URLs of tokens to sprites, alone or in a thread pool."""
 
 from __future__ import annotations
 

@@ -20,15 +20,12 @@ MAX_AMOUNT = 10**38
 """Exclusive upper limit of amounts, which are stored as decimal128(38, 0)."""
 MAX_DECIMALS = 77
 """Largest accepted number of decimals of a currency."""
-ETH_SYMBOLS = frozenset({"ETH", "WETH", "BETH"})
-ETH_ADDRESSES = frozenset(
-    {
-        "0x0000000000000000000000000000000000000000",  # ETH itself
-        "0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2",  # WETH
-        "0x0000000000a39bb272e79075ade125fd351887ac",  # BETH, a 1:1 pool token
-    }
-)
 ZERO_ADDRESS = "0x" + "0" * 40
+ETH_ADDRESSES = {
+    "ETH": ZERO_ADDRESS,
+    "WETH": "0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2",
+    "BETH": "0x0000000000a39bb272e79075ade125fd351887ac",  # A 1:1 pool token.
+}
 
 _RESIZE_PARAMETERS = frozenset(
     {"w", "h", "width", "height", "auto", "fit", "q", "dpr", "fm", "format", "quality"}
@@ -126,8 +123,11 @@ def parse_price_wei(
 
     Returns None if the amount is 0, unknown or out of range, or not in ETH, WETH or BETH.
     """
-    in_eth = symbol.upper() in ETH_SYMBOLS if symbol else token_address in ETH_ADDRESSES
-    if not amount or amount < 0 or not in_eth:
+    if not symbol:
+        is_eth = token_address in ETH_ADDRESSES.values()
+    else:
+        is_eth = symbol.upper() in ETH_ADDRESSES
+    if not amount or amount < 0 or not is_eth:
         return None
     shift = 18 - (18 if decimals is None else decimals)
     # The exponent is checked first, because 10**1_000_000_000 would take forever.
@@ -172,11 +172,7 @@ def parse_sale(event: SaleEvent, contract: str, chain: str) -> SaleRecord:
 
 
 def parse_listing(listing: Listing, contract: str) -> tuple[int, int] | None:
-    """Return (punk_id, price in wei) of a listing.
-
-    Returns None if the listing is not active, belongs to another contract, or has no price in
-    ETH, WETH or BETH.
-    """
+    """Return (punk_id, price in wei) of an active listing in ETH; None for all others."""
     punk_id = parse_punk_id(listing.identifier or listing.offered_identifier or "")
     price_wei = parse_price_wei(listing.amount, listing.decimals, listing.symbol)
     is_active = listing.status in (None, "active") and listing.remaining_quantity != 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeAlias
 
 from punkdata.errors import DataError
 from punkdata.progress import Progress
@@ -22,8 +21,6 @@ MAX_SALES_QUERIES = 20
 """Number of sales queries in a recording after which a refresh requests all sales again, which
 also finds corrections of old sales."""
 
-_SaleKey: TypeAlias = tuple[object, ...]
-
 
 def collect_sales(
     client: OpenSeaClient,
@@ -33,16 +30,14 @@ def collect_sales(
 ) -> tuple[list[SaleRecord], list[str]]:
     """Return all sales without duplicates, by time, and notes on the events that were ignored.
 
-    Args:
-        punks: Tokens whose contract and chain the sales must have.
-        sales_after: Start times of the sales queries in the recording, newest first; see
-            `RecordingInfo.sales_after`. Where two queries overlap, the newer one counts.
+    The sales must have the contract and the chain of `punks`. There is one query for each start
+    time in `RecordingInfo.sales_after`; where two queries overlap, the newer one counts.
     """
-    sales: dict[_SaleKey, SaleRecord] = {}
+    sales: dict[tuple[object, ...], SaleRecord] = {}
     ignored: Counter[str] = Counter()
     end: int | None = None
     for start in [*sales_after, None]:
-        window: dict[_SaleKey, SaleRecord] = {}
+        window: dict[tuple[object, ...], SaleRecord] = {}
         reasons: Counter[str] = Counter()
         for page in client.iter_sales(_query_start(start), reuse=end is not None):
             if page is None:
@@ -79,8 +74,8 @@ def collect_sales(
 def _query_start(start: int | None) -> int | None:
     """Return the `after` parameter that requests all sales from `start` on.
 
-    It is one day before `start`, because the time of a sale may have been corrected since, and
-    because it is not documented whether sales at exactly `after` are included.
+    It is a day earlier, because the time of a sale may have been corrected since, and because it is
+    not documented whether sales at exactly `after` are included.
     """
     return None if start is None else max(0, start - DAY_S)
 
@@ -90,10 +85,7 @@ def _sort_key(sale: SaleRecord) -> tuple[object, ...]:
 
 
 def next_sales_after(parent: Recording) -> list[int]:
-    """Return `RecordingInfo.sales_after` of a refresh of `parent`.
-
-    The new sales query starts a week before the newest sale of the parent.
-    """
+    """Return `RecordingInfo.sales_after` of a refresh: from a week before the newest known sale."""
     older = parent.info.sales_after
     if len(older) >= MAX_SALES_QUERIES:
         return []

@@ -44,11 +44,10 @@ def check_image_host(host: str) -> str:
 
 
 def check_image_url(url: httpx.URL, base_url: httpx.URL, extra_hosts: Iterable[str] = ()) -> None:
-    """Raise ImageError if an image may not be requested from this URL.
+    """Raise ImageError, or ValueError, if an image may not be requested from this URL.
 
     Images may be on `IMAGE_HOSTS`, on `extra_hosts`, and on the API's own host. Plain http is
-    allowed only if the API itself runs on this machine. Raises ValueError if the name of the host
-    is invalid.
+    allowed only if the API itself runs on this machine.
     """
     _check_host_name(url)
     name = url.netloc.decode("ascii")  # Includes the port, unless it is the default one.

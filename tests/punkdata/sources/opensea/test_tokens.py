@@ -139,7 +139,7 @@ def test_tokens_of_another_contract_are_ignored(
 ) -> None:
     list_tokens = server.list_tokens
     wrapped = {"identifier": "5", "contract": "0xwrapped", "traits": []}
-    monkeypatch.setattr(server, "list_tokens", lambda query: [wrapped, *list_tokens(query)])
+    monkeypatch.setattr(server, "list_tokens", lambda: [wrapped, *list_tokens()])
     punks = collect(server)
     assert punks.labels == expected_labels(server)
     assert len(punks.warnings) == 1
