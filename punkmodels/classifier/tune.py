@@ -4,16 +4,14 @@
     runs/tune-cnn/trials/00007-…  the run of the best trial; other runs are deleted
     runs/tune-cnn/trials.csv      one line per trial
     runs/tune-cnn/best.json       options of the best trial, and its scores on the test split
-    runs/tune-cnn/*.png           plots of the trials
 
-Trials are compared on the validation split. The test split is used only for the best trial.
+Trials are compared on the validation split. The test split is used only for the best trial. To plot
+the trials, open study.db with optuna-dashboard.
 """
 
 from __future__ import annotations
 
-import math
 import shutil
-import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -101,9 +99,7 @@ def tune_classifier(  # noqa: PLR0913  # a public function whose options are key
     space = space or {"cnn": cnn_space, "published": published_space}[model]
     # All trials use this snapshot, even if a newer one is built during the search.
     version = load_split(root, version, base.split_scheme, "val").version
-    with lock_root(folder), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="optuna.*")
-        warnings.filterwarnings("ignore", message=".*experimental.*")
+    with lock_root(folder):
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         about = {"model": model, "epochs": base.epochs, "seed": seed, "version": version}
         study = _open_study(folder, about)
@@ -192,11 +188,8 @@ def _open_study(folder: Path, about: dict[str, Any]) -> optuna.Study:
                 hint=f"move the folder {folder} away to start a new study",
             ) from None
         raise
-    started_with = about | study.user_attrs.get("about", {})
-    different = [
-        f"--{name} {value}" for name, value in started_with.items() if value != about[name]
-    ]
-    if different:
+    before = study.user_attrs.get("about", about)
+    if different := [f"--{key} {before[key]}" for key in about if before[key] != about[key]]:
         raise UsageError(
             f"the study in {folder} was started with {' '.join(different)}",
             hint="add this to the command, or choose another folder with --study",
@@ -217,7 +210,7 @@ def _ended(study: optuna.Study, *states: str) -> list[optuna.trial.FrozenTrial]:
 def _write_results(
     study: optuna.Study, root: Path, folder: Path, base: ClassifierConfig
 ) -> dict[str, Any]:
-    """Evaluate the best trial on the test split, and write best.json, trials.csv and plots."""
+    """Evaluate the best trial on the test split, and write best.json and trials.csv."""
     if not _ended(study, "COMPLETE"):
         raise DataError("no trial was trained to the end", hint="increase --trials")
     best = study.best_trial
@@ -238,36 +231,4 @@ def _write_results(
     write_json(folder / "best.json", result)
     table = study.trials_dataframe(("number", "value", "state", "duration", "params"))
     write_atomic(folder / "trials.csv", table.to_csv(index=False).encode())
-    with translate_os_errors(folder):
-        _save_plots(study, folder)
     return result
-
-
-def _save_plots(study: optuna.Study, folder: Path) -> None:
-    """Save the plots for which there are enough, and different enough, trials."""
-    from matplotlib.pyplot import close, gcf
-    from optuna.importance import PedAnovaImportanceEvaluator
-    from optuna.visualization import matplotlib as plots
-
-    draw: dict[str, Callable[..., object]] = {
-        "history": plots.plot_optimization_history,
-        "parallel": plots.plot_parallel_coordinate,
-        "importance": partial(
-            plots.plot_param_importances, evaluator=PedAnovaImportanceEvaluator()
-        ),
-    }
-    for name, plot in draw.items():
-        try:
-            # On a linear scale, the worst trials would hide the differences between the best ones.
-            plot(
-                study,
-                target=lambda trial: math.log10(trial.value),
-                target_name="log10 of the validation loss",
-            )
-        except (ValueError, RuntimeError, ZeroDivisionError):
-            continue
-        figure = gcf()
-        figure.set_size_inches(11, 5)
-        figure.tight_layout()
-        figure.savefig(folder / f"{name}.png", dpi=110)
-        close(figure)

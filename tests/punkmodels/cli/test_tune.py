@@ -42,7 +42,7 @@ def test_tune_prints_the_best_run_and_its_scores(
     for expected in (
         "2 trials, ",
         "test split: exact match",
-        "wrote best.json, trials.csv and plots",
+        "wrote best.json and trials.csv",
     ):
         assert expected in err
     assert run(*command, "--json") == 0
