@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.Image import Resampling
 
 from punkdata.images.sprite import SIDE_PX
 
@@ -29,14 +30,14 @@ NUM_PIXELS = SIDE_PX * SIDE_PX
 UPSCALED_PX = 336
 """Side of the nearest-neighbor enlargement that galleries and image hosts start from."""
 
-FILTERS = {
-    "lanczos": Image.Resampling.LANCZOS,
-    "bicubic": Image.Resampling.BICUBIC,
-    "bilinear": Image.Resampling.BILINEAR,
-    "hamming": Image.Resampling.HAMMING,
-    "box": Image.Resampling.BOX,
-    "nearest": Image.Resampling.NEAREST,
-}
+FILTERS = [
+    Resampling.LANCZOS,
+    Resampling.BICUBIC,
+    Resampling.BILINEAR,
+    Resampling.HAMMING,
+    Resampling.BOX,
+    Resampling.NEAREST,
+]
 
 RGB_TO_YCBCR: Floats = np.array(
     [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
@@ -44,38 +45,38 @@ RGB_TO_YCBCR: Floats = np.array(
 YCBCR_TO_RGB: Floats = np.linalg.inv(RGB_TO_YCBCR).astype(np.float64)
 
 
-def candidate_filters(side: int) -> list[str]:
-    """Return the names of the filters that may have produced an image of this side."""
-    return ["nearest"] if side == UPSCALED_PX else list(FILTERS)
+def candidate_filters(side: int) -> list[Resampling]:
+    """Return the filters that may have produced an image of this side."""
+    return [Resampling.NEAREST] if side == UPSCALED_PX else FILTERS
 
 
 @lru_cache(64)
-def resize_matrix(side: int, filter_name: str) -> Samples:
+def resize_matrix(side: int, resampling: Resampling) -> Samples:
     """Return the weight of each sprite row in each row of an image: float32 (side, 24)."""
     unit = np.repeat(np.eye(SIDE_PX, dtype=np.float32), UPSCALED_PX // SIDE_PX, axis=0)
-    return np.asarray(Image.fromarray(unit).resize((SIDE_PX, side), FILTERS[filter_name]))
+    return np.asarray(Image.fromarray(unit).resize((SIDE_PX, side), resampling))
 
 
-def render(rgb: Floats, side: int, filter_name: str) -> Image.Image:
+def render(rgb: Floats, side: int, resampling: Resampling) -> Image.Image:
     """Return the sprite enlarged to 336x336 and resized to `side`, exactly as Pillow does it.
 
     Pillow filters along the rows, rounds, and then filters along the columns. Filtering the 24 rows
     before they are repeated therefore gives the same image in half the time.
     """
     image = Image.fromarray(np.rint(rgb).clip(0, 255).astype(np.uint8))
-    image = image.resize((UPSCALED_PX, SIDE_PX), Image.Resampling.NEAREST)
-    image = image.resize((side, SIDE_PX), FILTERS[filter_name])
-    image = image.resize((side, UPSCALED_PX), Image.Resampling.NEAREST)
-    return image.resize((side, side), FILTERS[filter_name])
+    image = image.resize((UPSCALED_PX, SIDE_PX), Resampling.NEAREST)
+    image = image.resize((side, SIDE_PX), resampling)
+    image = image.resize((side, UPSCALED_PX), Resampling.NEAREST)
+    return image.resize((side, side), resampling)
 
 
-def render_planes(planes: Floats, side: int, filter_name: str) -> Samples:
+def render_planes(planes: Floats, side: int, resampling: Resampling) -> Samples:
     """Return color planes (n, 24, 24) as `render` enlarges them: float32 (n, side, side), 0 to 255.
 
     Matrix products are faster than `render`. In rare cases a sample differs by one, because
     Pillow's filter weights are fixed-point numbers of low precision.
     """
-    matrix = resize_matrix(side, filter_name)
+    matrix = resize_matrix(side, resampling)
     across = np.rint(planes.astype(np.float32)).clip(0, 255) @ matrix.T
     np.clip(np.rint(across, out=across), 0, 255, out=across)
     down: Samples = matrix @ across

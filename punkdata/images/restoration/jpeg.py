@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.Image import Resampling
 
 from punkdata.images.restoration.forward_model import (
     NUM_PIXELS,
@@ -46,7 +47,7 @@ relative to their error variance. It is far below 1, because most coefficients a
 are quantized."""
 UNUSUAL_MISFIT = 0.25
 """Misfit from which an image was probably resized twice, by an unknown filter, or recompressed."""
-OVERSHOOT_FACTORS = {"lanczos": 0.62, "bicubic": 0.85}
+OVERSHOOT_FACTORS = {Resampling.LANCZOS: 0.62, Resampling.BICUBIC: 0.85}
 """Factors that correct the misfit of filters whose overshoot is clipped at black and white."""
 MIN_LOG_ODDS = 7.0
 """Minimum log odds of the best candidate against the second best for a unique match."""
@@ -110,7 +111,7 @@ class JpegObservation:
         if len(self._filters) > 1:
             # At the first comparison the sprite may still be far from the true one, so both
             # filters remain candidates.
-            ranked = sorted(self._filters, key=lambda name: self._luma_misfit(rgb, name))
+            ranked = sorted(self._filters, key=lambda f: self._luma_misfit(rgb, f))
             self._filters = ranked[: 2 if self._is_first_comparison else 1]
             self._is_first_comparison = False
         best = self._filters[0]
@@ -135,7 +136,7 @@ class JpegObservation:
         blocks = weighted.reshape(len(weighted) // 8, 8, -1, 8).mean(axis=(1, 3))
         return float(np.sqrt(blocks.max()))
 
-    def find_unique_match(self, candidates: Sequence[Floats], odds: float) -> int | None:  # noqa: ARG002  # the protocol's signature
+    def find_unique_match(self, candidates: Sequence[Floats], _: float) -> int | None:
         misfits, energies = [], []
         for rgb in candidates:
             planes = self._render_ycbcr(rgb, self._filters[0])
@@ -155,14 +156,14 @@ class JpegObservation:
     def to_rgb(self, ycbcr: Floats) -> Floats:
         return ycbcr_to_rgb(ycbcr, YCBCR_TO_RGB)
 
-    def _plane_models(self, filter_name: str) -> list[PlaneModel]:
+    def _plane_models(self, resampling: Resampling) -> list[PlaneModel]:
         """Return the models of luma, Cb and Cr."""
         pairs = zip(self._subsampling, self._steps, strict=True)
-        return [plane_model(self._side, filter_name, *pair) for pair in pairs]
+        return [plane_model(self._side, resampling, *pair) for pair in pairs]
 
-    def _information_vector(self, coefficients: list[Samples], filter_name: str) -> Samples:
+    def _information_vector(self, coefficients: list[Samples], resampling: Resampling) -> Samples:
         """Return the information vector of the sprite's pixels from all planes: (576, 3)."""
-        planes = zip(self._plane_models(filter_name), self._weights, coefficients, strict=True)
+        planes = zip(self._plane_models(resampling), self._weights, coefficients, strict=True)
         return np.stack([model.project(w * y) for model, w, y in planes], axis=1)
 
     def _quantized_coefficients(self, plane: NDArray[np.uint8], c: int) -> Samples:
@@ -180,16 +181,16 @@ class JpegObservation:
         coefficients *= steps
         return coefficients
 
-    def _render_ycbcr(self, rgb: Floats, filter_name: str) -> Samples:
+    def _render_ycbcr(self, rgb: Floats, resampling: Resampling) -> Samples:
         """Return the planes of the sprite's image before its compression: (3, side, side)."""
-        planes = render_planes(np.moveaxis(rgb, -1, 0), self._side, filter_name)
+        planes = render_planes(np.moveaxis(rgb, -1, 0), self._side, resampling)
         planes = (_COLOR_MATRIX @ planes.reshape(3, -1)).reshape(planes.shape)
         planes[0] -= 128
         return np.rint(planes, out=planes)
 
-    def _luma_misfit(self, rgb: Floats, filter_name: str) -> float:
+    def _luma_misfit(self, rgb: Floats, resampling: Resampling) -> float:
         """Return the misfit of a sprite, neglecting the clipping of single color channels."""
-        luma = render_planes((rgb @ RGB_TO_YCBCR[0])[None], self._side, filter_name)[0] - 128
+        luma = render_planes((rgb @ RGB_TO_YCBCR[0])[None], self._side, resampling)[0] - 128
         return self._misfit(self._coefficient_error(luma, 0))
 
     def _misfit(self, luma_error: Samples) -> float:
@@ -206,17 +207,17 @@ class JpegObservation:
     def _chroma_errors(self, planes: Samples) -> list[Samples]:
         return [self._coefficient_error(planes[c], c) for c in (1, 2)]
 
-    def _filter_misfit(self, filter_name: str) -> float:
+    def _filter_misfit(self, resampling: Resampling) -> float:
         """Return the misfit under a filter of the best-fitting sprite, in arbitrary colors.
 
         Only the mean of each column of 8 luma samples is used; it distinguishes the filters nearly
         as well as all samples do.
         """
-        weight, basis = horizontal_basis(self._side, filter_name, self._steps[0])
+        weight, basis = horizontal_basis(self._side, resampling, self._steps[0])
         weighted = self._coefficients[0][::8] * weight
         explained = weighted @ basis
         residual = float(np.vdot(weighted, weighted) - np.vdot(explained, explained))
-        return residual * OVERSHOOT_FACTORS.get(filter_name, 1.0)
+        return residual * OVERSHOOT_FACTORS.get(resampling, 1.0)
 
 
 def _multiply_planes(luma: Samples, chroma: Samples, planes: Samples) -> Samples:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from PIL.Image import Resampling
 
 from punkdata.images.restoration.forward_model import NUM_PIXELS, Samples, resize_matrix
 from punkdata.images.sprite import SIDE_PX
@@ -58,27 +59,24 @@ def stored_coefficients_matrix(side: int, factor: int) -> Samples:
     """
     if factor == 1:
         return column_dct(np.eye(side, dtype=np.float32))
-    half = (side + 1) // 2
-    i = np.arange(half)
-    upsampling = np.zeros((2 * half, half))
-    np.add.at(upsampling, (2 * i, i), 0.75)
-    np.add.at(upsampling, (2 * i, np.maximum(i - 1, 0)), 0.25)
-    np.add.at(upsampling, (2 * i + 1, i), 0.75)
-    np.add.at(upsampling, (2 * i + 1, np.minimum(i + 1, half - 1)), 0.25)
-    return column_dct(np.linalg.pinv(upsampling[:side]).astype(np.float32))
+    stored = np.eye((side + 1) // 2)
+    nearer = np.arange(side) // 2
+    farther = (nearer + np.resize([-1, 1], side)).clip(0, len(stored) - 1)
+    upsampling = 0.75 * stored[nearer] + 0.25 * stored[farther]
+    return column_dct(np.linalg.pinv(upsampling).astype(np.float32))
 
 
 class PlaneModel(NamedTuple):
-    """Linear model of one color plane: coefficients = rows @ sprite @ cols.T, each weighted."""
+    """Linear model of one color plane: coefficients = rows @ sprite @ cols.T, each weighted.
+
+    `rows` is (n, 24) and `cols` (m, 24). `precision` (576, 576) is the precision matrix of the
+    sprite's pixels, and `covariance` its inverse.
+    """
 
     rows: Samples
-    """Matrix from sprite rows to rows of coefficients, (n, 24)."""
     cols: Samples
-    """Matrix from sprite columns to columns of coefficients, (m, 24)."""
     precision: Samples
-    """Precision matrix of the sprite's pixels, (576, 576)."""
     covariance: Samples
-    """Its inverse."""
 
     def project(self, weighted: Samples) -> Samples:
         """Return the information vector (576,) from coefficients multiplied by their weights."""
@@ -88,14 +86,14 @@ class PlaneModel(NamedTuple):
 
 @lru_cache(32)
 def plane_model(
-    side: int, filter_name: str, subsampling: tuple[int, int], steps: tuple[int, ...]
+    side: int, resampling: Resampling, subsampling: tuple[int, int], steps: tuple[int, ...]
 ) -> PlaneModel:
     """Return the model of one plane of an image.
 
     `subsampling` are the vertical and the horizontal factor, each 1 or 2; `steps` are the 64
     quantization steps, row by row.
     """
-    resize = resize_matrix(side, filter_name)
+    resize = resize_matrix(side, resampling)
     rows, cols = (column_dct(subsample(resize) if f == 2 else resize) for f in subsampling)
     weight = np.reshape(coefficient_weights(steps), (8, 8))
     # The weights repeat in every block, so the normal equations are a sum of 64 Kronecker products.
@@ -122,14 +120,14 @@ def coefficient_weights(steps: tuple[int, ...]) -> tuple[float, ...]:
 
 @lru_cache(32)
 def horizontal_basis(
-    side: int, filter_name: str, steps: tuple[int, ...]
+    side: int, resampling: Resampling, steps: tuple[int, ...]
 ) -> tuple[Samples, Samples]:
     """Return a basis of the coefficients of vertical frequency 0 that sprites can produce.
 
     The result is the square roots of the coefficients' weights (n,), and an orthonormal basis
     (n, 24) of the weighted coefficients.
     """
-    cols = column_dct(resize_matrix(side, filter_name))
+    cols = column_dct(resize_matrix(side, resampling))
     roots = np.tile(np.sqrt(coefficient_weights(steps)[:8]), len(cols) // 8).astype(np.float32)
     return roots, np.linalg.qr(roots[:, None] * cols)[0]
 

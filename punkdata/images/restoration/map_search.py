@@ -164,12 +164,10 @@ class MapSearch:
         self.offset_variance: Samples = np.where(is_clipped[:, None], _CLIPPED_VARIANCE, usual)
         groups = np.flatnonzero(~is_clipped), np.flatnonzero(is_clipped)
         self.variance_groups = [colors for colors in groups if len(colors)]
-        slope = self.membership @ self.gradient
         previous = (self.ycbcr + self.offsets)[self.used]
-        # The background has no prior; the offsets of all other colors have one.
-        prior_precision = np.where(
-            self.used[:, None] == 0, np.float32(0), 1 / self.offset_variance[self.used]
-        )
+        prior_precision = 1 / self.offset_variance[self.used]
+        prior_precision[self.used == 0] = 0  # The background has no prior.
+        slope = self.membership @ self.gradient
         gradient = slope + prior_precision * self.offsets[self.used]
         identity = np.eye(len(prior_precision), dtype=np.float32)
         precision = self.used_precision + identity * prior_precision.T[:, None]
@@ -194,34 +192,29 @@ class MapSearch:
         target = self.levels - self.gradient / self.precision
         log_prior = np.log(self.counts + CONCENTRATION).astype(np.float32)
         log_own_prior = np.log(self.counts[self.indices] - 1 + CONCENTRATION).astype(np.float32)
-        energies = self._free_offset_energies(1 / self.precision, target, log_own_prior, log_prior)
+        energies = self._free_offset_energies(1 / self.precision, target, log_prior)
         # The offset of a used color is known, unless this pixel is the only one of its color.
         single = np.flatnonzero(self.counts[self.indices] == 1)
         single_energies = energies[single, self.indices[single]]
         levels = (self.ycbcr + self.offsets)[self.used]
         energies[:, self.used] = quadratic_energies(
-            self.precision, target, levels, log_own_prior, log_prior[self.used]
+            self.precision, target, levels, log_prior[self.used]
         )
         energies[single, self.indices[single]] = single_energies
-        current = energies[_PIXELS, self.indices] - log_own_prior + log_prior[self.indices]
-        energies -= current[:, None]
+        current = energies[_PIXELS, self.indices] + log_prior[self.indices]
+        energies += (log_own_prior - current)[:, None]
         energies[_PIXELS, self.indices] = 0
         return energies
 
     def _free_offset_energies(
-        self,
-        variance: Samples,
-        target: Samples,
-        row_term: Samples | float = 0,
-        column_term: Samples | float = 0,
+        self, variance: Samples, target: Samples, log_prior: Samples
     ) -> Samples:
         """Return `quadratic_energies` of all colors, minimized over their offsets."""
         energies = np.empty((len(target), len(self.ycbcr)), np.float32)
-        column_term = np.broadcast_to(np.asarray(column_term, np.float32), len(self.ycbcr))
         for colors in self.variance_groups:
             precision = 1 / (variance + self.offset_variance[colors[0]])
             energies[:, colors] = quadratic_energies(
-                precision, target, self.ycbcr[colors], row_term, column_term[colors]
+                precision, target, self.ycbcr[colors], log_prior[colors]
             )
         return energies
 
@@ -231,7 +224,8 @@ class MapSearch:
         precision = np.diagonal(self.used_precision, axis1=1, axis2=2).T
         levels = (self.ycbcr + self.offsets)[self.used]
         target = levels - slope / precision
-        energies = self._free_offset_energies(1 / precision, target)
+        no_prior = np.zeros(len(self.colors), np.float32)
+        energies = self._free_offset_energies(1 / precision, target, no_prior)
         rows = np.arange(len(self.used))
         current = energies[rows, self.used]
         energies[:, self.used] = quadratic_energies(precision, target, levels)
@@ -266,23 +260,22 @@ def quadratic_energies(
     precision: Samples,
     target: Samples,
     levels: Samples,
-    row_term: Samples | float = 0,
-    column_term: Samples | float = 0,
+    log_prior: Samples | float = 0,
 ) -> Samples:
-    """Return 1/2 Σ precision · (levels - target)² + row_term - column_term, as a matrix product.
+    """Return 1/2 Σ precision · (levels - target)² - log_prior, as a matrix product.
 
-    The arrays `precision` and `target` are (n, 3), `levels` (m, 3), `row_term` (n,) and
-    `column_term` (m,). The result is float32 (n, m).
+    The arrays `precision` and `target` are (n, 3), `levels` (m, 3) and `log_prior` (m,). The
+    result is float32 (n, m).
     """
     left = np.empty((len(target), 8), np.float32)
     left[:, :3] = precision / 2
     left[:, 3:6] = -precision * target
-    left[:, 6] = (precision * target * target).sum(axis=1) / 2 + row_term
+    left[:, 6] = (precision * target * target).sum(axis=1) / 2
     left[:, 7] = -1
     right = np.empty((8, len(levels)), np.float32)
     right[:3] = (levels * levels).T
     right[3:6] = levels.T
     right[6] = 1
-    right[7] = column_term
+    right[7] = log_prior
     energies: Samples = left @ right
     return energies

@@ -20,18 +20,18 @@ class GaussianLikelihood:
     """Log-likelihood of a sprite s in YCbCr, in information form.
 
     log p(image | s) = -1/2 sᵀ · precision · s + information · s + constant, summed over planes.
+
+    The precision matrices of luma and of each chroma plane are (576, 576), or only their diagonals
+    (576,) if errors are independent; `information` is (576, 3). `color_offset_sd` is the standard
+    deviation, per plane, of the rounding error that all pixels of one color share, and
+    `outlier_sd` the size, in luma and chroma, of the codec's occasional errors in one small patch.
     """
 
     luma_precision: Samples
-    """Precision matrix of luma (576, 576), or its diagonal (576,) if errors are independent."""
     chroma_precision: Samples
-    """Precision matrix of each chroma plane, in the same form."""
     information: Samples
-    """Information vector of each plane, (576, 3)."""
     color_offset_sd: tuple[float, ...]
-    """Standard deviation, per plane, of the rounding error that all pixels of one color share."""
     outlier_sd: tuple[float, float]
-    """Size, in luma and chroma, of the codec's occasional large errors in one small patch."""
 
     def apply_precision(self, membership: Samples) -> Samples:
         """Return by how much precision @ s grows when all pixels of a set grow by 1: (3, n, 576).
@@ -79,7 +79,7 @@ class Observation(Protocol):
         A true sprite gives 1 to 3; detail that is not in the sprite gives more.
         """
 
-    def find_unique_match(self, candidates: Sequence[Floats], odds: float) -> int | None:
+    def find_unique_match(self, candidates: Sequence[Floats], odds: float, /) -> int | None:
         """Compare renderings of candidates with the image, and return the index of the only match.
 
         The candidates are the most probable sprite and its alternatives; `odds` are those of all

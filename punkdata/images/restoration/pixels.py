@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.Image import Resampling
 
 from punkdata.images.restoration.forward_model import (
     NUM_PIXELS,
@@ -112,8 +113,8 @@ class PixelObservation:
         filters = candidate_filters(self._side)
         # In a large image the filters differ only near the borders of blocks, which are ignored.
         is_large = _is_large(self._side)
-        self._filter_name = filters[0] if is_large else max(filters, key=self._explained_energy)
-        inverse = _least_squares_solver(self._side, self._filter_name).inverse
+        self._filter = filters[0] if is_large else max(filters, key=self._explained_energy)
+        inverse = _least_squares_solver(self._side, self._filter).inverse
         down = (inverse @ samples.reshape(len(rows), -1)).reshape(SIDE_PX, self._side, 3)
         self._solution: Samples = np.moveaxis(inverse @ down[:, rows], -1, 0)
         """RGB - 128 of the least-squares sprite, (3, 24, 24)."""
@@ -137,7 +138,7 @@ class PixelObservation:
 
     def likelihood(self) -> GaussianLikelihood:
         residual_variance, model = self._residual_variance(), self._model
-        noise_gain = _least_squares_solver(self._side, self._filter_name).noise_gain
+        noise_gain = _least_squares_solver(self._side, self._filter).noise_gain
         scale = self._error_scale * self._deviation_scale
         if model is _OTHER_ERROR_MODEL:
             # A lossless file with an unknown history: it may contain the errors of an earlier
@@ -176,7 +177,7 @@ class PixelObservation:
 
     def worst_block_residual(self, rgb: Floats) -> float:
         sampled, inner = _sample_rows(self._side)
-        resize = resize_matrix(self._side, self._filter_name)[inner]
+        resize = resize_matrix(self._side, self._filter)[inner]
         sprite = ((rgb - 128) @ RGB_TO_YCBCR[0]).astype(np.float32)
         in_luma = np.searchsorted(sampled, inner)
         residual = self._luma[in_luma][:, in_luma] - resize @ sprite @ resize.T
@@ -192,8 +193,8 @@ class PixelObservation:
         if not self._is_webp or self._side > MAX_REENCODED_PX or not self._file:
             return None
         for quality in WEBP_QUALITIES:
-            for filter_name in candidate_filters(self._side):
-                first = self._differing_fraction(candidates[0], filter_name, quality)
+            for resampling in candidate_filters(self._side):
+                first = self._differing_fraction(candidates[0], resampling, quality)
                 if first is None:
                     break  # The file size indicates another quality, whatever the filter.
                 if first > 0.1:
@@ -201,24 +202,24 @@ class PixelObservation:
                 if first == 0 and odds < SINGLE_MATCH_ODDS:
                     return 0
                 others = [
-                    self._differing_fraction(rgb, filter_name, quality) for rgb in candidates[1:]
+                    self._differing_fraction(rgb, resampling, quality) for rgb in candidates[1:]
                 ]
                 matches = [i for i, part in enumerate([first, *others]) if part == 0]
                 if matches:
                     return matches[0] if len(matches) == 1 else None
         return None
 
-    def _differing_fraction(self, rgb: Floats, filter_name: str, quality: int) -> float | None:
+    def _differing_fraction(
+        self, rgb: Floats, resampling: Resampling, quality: int
+    ) -> float | None:
         """Return the fraction of samples that differ when a sprite is encoded as WebP.
 
         It is None if the encoded file has a clearly different size.
         """
         file = io.BytesIO()
-        render(rgb, self._side, filter_name).save(file, "WEBP", quality=quality)
+        render(rgb, self._side, resampling).save(file, "WEBP", quality=quality)
         if abs(file.tell() - len(self._file)) > 100 + 0.05 * len(self._file):
             return None
-        if file.getvalue() == self._file:
-            return 0.0
         with Image.open(file) as encoded:
             return float((np.asarray(encoded.convert("RGB")) != self._pixels).mean())
 
@@ -232,9 +233,9 @@ class PixelObservation:
     def to_rgb(self, ycbcr: Floats) -> Floats:
         return ycbcr_to_rgb(ycbcr, YCBCR_TO_RGB / self._range)
 
-    def _explained_energy(self, filter_name: str) -> float:
+    def _explained_energy(self, resampling: Resampling) -> float:
         """Return the weighted sum of squares of luma that the least-squares sprite explains."""
-        solver = _least_squares_solver(self._side, filter_name)
+        solver = _least_squares_solver(self._side, resampling)
         solution = solver.inverse @ self._luma @ solver.inverse.T
         return float(np.vdot(solution, solver.normal @ solution @ solver.normal))
 
@@ -242,7 +243,7 @@ class PixelObservation:
         """Return the variance of the least-squares residual inside blocks, in YCbCr: (3,)."""
         _, rows = _sample_rows(self._side)
         rows = rows[:: 1 + len(rows) // MIN_RESIDUAL_ROWS]
-        resize = resize_matrix(self._side, self._filter_name)[rows]
+        resize = resize_matrix(self._side, self._filter)[rows]
         pixels = np.moveaxis(self._pixels[rows][:, rows], -1, 0).astype(np.float32) - 128
         residual = (pixels - resize @ self._solution @ resize.T).reshape(3, -1)
         covariance = residual @ residual.T / residual.shape[1]
@@ -283,14 +284,14 @@ class _Solver(NamedTuple):
 
 
 @lru_cache(32)
-def _least_squares_solver(side: int, filter_name: str) -> _Solver:
+def _least_squares_solver(side: int, resampling: Resampling) -> _Solver:
     """Return the solver for an image of this side that was resized by this filter.
 
     An image is a separable enlargement, so the same solver serves for rows and columns.
     """
     rows, inner = _sample_rows(side)
     weight = np.where(np.isin(rows, inner), 1, BORDER_WEIGHT)
-    resize = resize_matrix(side, filter_name)[rows].astype(np.float64)
+    resize = resize_matrix(side, resampling)[rows].astype(np.float64)
     normal = resize.T * weight @ resize
     covariance = np.linalg.inv(normal)
     inverse = covariance @ resize.T * weight

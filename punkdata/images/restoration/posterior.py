@@ -32,18 +32,20 @@ _LIKELY_ENERGY, _POSSIBLE_ENERGY = 7, 14
 
 @dataclass(frozen=True)
 class Restoration:
-    """The most probable sprite of an observed image."""
+    """The most probable sprite of an observed image.
+
+    `indices` (24, 24) are the palette indices of its pixels, and `background` its RGB background
+    color, integers from 0 to 255. `alternative_odds` are the odds of all alternatives against it,
+    inf if the search did not converge. `max_color_deviation` is the largest deviation of a color
+    from the palette, in standard errors. `background_like` are the palette indices of the colors
+    that cannot be distinguished from the background.
+    """
 
     indices: Indices
-    """Color of each pixel, as an index into `PALETTE`: (24, 24)."""
     background: Floats
-    """RGB background color: integers from 0 to 255, (3,)."""
     alternative_odds: float
-    """Odds of all alternatives against this sprite; inf if the search did not converge."""
     max_color_deviation: float
-    """Largest deviation of a used color from the palette, in standard errors."""
     background_like: Indices
-    """Palette indices of the colors that cannot be distinguished from the background."""
 
 
 def restore(observation: Observation) -> Restoration:

@@ -68,8 +68,8 @@ def test_pixel_energy_equals_the_difference_of_posteriors(search: MapSearch) -> 
 def test_quadratic_energies_equal_the_direct_sum() -> None:
     rng = np.random.default_rng(0)
     precision, target, levels = (rng.normal(size=(n, 3)).astype(np.float32) for n in (4, 4, 5))
-    row_term, column_term = rng.normal(size=4), rng.normal(size=5)
+    log_prior = rng.normal(size=5)
     squared = (levels[None] - target[:, None]) ** 2
-    expected = (precision[:, None] * squared).sum(axis=2) / 2 + row_term[:, None] - column_term
-    energies = quadratic_energies(precision, target, levels, row_term, column_term)
+    expected = (precision[:, None] * squared).sum(axis=2) / 2 - log_prior
+    energies = quadratic_energies(precision, target, levels, log_prior)
     assert np.allclose(energies, expected, atol=1e-5)

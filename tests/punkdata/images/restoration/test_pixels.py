@@ -56,11 +56,11 @@ def test_webp_unique_match_is_found_by_encoding_again(quality: int) -> None:
     observation = observe(enlarge_sprite(PUNK.sprite, 512), "WEBP", quality)
     other = TRUE_RGB.copy()
     other[10, 10] += 6
-    assert observation.find_unique_match([other, TRUE_RGB], odds=1.0) == 1
-    assert observation.find_unique_match([TRUE_RGB, other], odds=1.0) == 0
-    assert observation.find_unique_match([TRUE_RGB, other], odds=0.1) == 0
-    assert observation.find_unique_match([TRUE_RGB, TRUE_RGB.copy()], odds=1.0) is None
-    assert observation.find_unique_match([other], odds=0.1) is None
+    assert observation.find_unique_match([other, TRUE_RGB], 1.0) == 1
+    assert observation.find_unique_match([TRUE_RGB, other], 1.0) == 0
+    assert observation.find_unique_match([TRUE_RGB, other], 0.1) == 0
+    assert observation.find_unique_match([TRUE_RGB, TRUE_RGB.copy()], 1.0) is None
+    assert observation.find_unique_match([other], 1.0) is None
 
 
 def test_unique_match_is_none_for_unknown_encoder_settings() -> None:
