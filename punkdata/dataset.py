@@ -18,7 +18,7 @@ from punkdata.errors import UsageError
 from punkdata.files import default_root
 from punkdata.images.image_grid import compose_grid
 from punkdata.images.sprite import BACKGROUND_COLOR, SIDE_PX
-from punkdata.schema import ADDED_IN_SCHEMA, PUNKS
+from punkdata.schema import PUNKS
 from punkdata.snapshots.reader import open_snapshot
 from punkdata.snapshots.tables import (
     column_to_numpy,
@@ -95,15 +95,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
     def _read_rows(self) -> pa.Table:
         """Return the rows of the split, in any order."""
         column = SPLIT_COLUMNS[self.split_scheme]
-        columns = ["punk_id", "image", "labels", column]
-        if self.manifest.schema_version >= ADDED_IN_SCHEMA["hidden_accessories"]:
-            columns.append("hidden_accessories")
-        elif self.visible_only:
-            raise UsageError(
-                f"visible_only cannot be used: the snapshot in '{self.path}' does not list "
-                "hidden accessories",
-                hint="build it again with: punkdata build-dataset",
-            )
+        columns = ["punk_id", "image", "labels", column, "hidden_accessories"]
         if self.split == "all" or self.split_scheme == "default":
             return self._snapshot.punks(self.split, columns)
         # There is one file per split of the default scheme; other schemes need all files.
@@ -126,6 +118,12 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         has_hidden = "hidden_accessories" in punks.column_names
         self.hidden = extract_hidden_labels(punks)[order] > 0 if has_hidden else None
         if self.visible_only:
+            if self.hidden is None:
+                raise UsageError(
+                    f"visible_only cannot be used: the snapshot in '{self.path}' does not list "
+                    "hidden accessories",
+                    hint="build it again with: punkdata build-dataset",
+                )
             self._labels[self.hidden] = 0
 
     @property
@@ -172,11 +170,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the rows of the split as a DataFrame, without images, indexed by punk_id."""
-        columns = [
-            name
-            for name in PUNKS.names
-            if name != "image" and ADDED_IN_SCHEMA.get(name, 1) <= self.manifest.schema_version
-        ]
+        columns = [name for name in PUNKS.names if name != "image"]
         frame: pd.DataFrame = self._snapshot.punks("all", columns).to_pandas().set_index("punk_id")
         return frame.loc[self.punk_ids]
 

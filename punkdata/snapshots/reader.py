@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from punkdata.errors import DataError, UsageError
 from punkdata.files import parse_root_url, redact_url, shell_quote
 from punkdata.progress import Progress
-from punkdata.schema import PROVENANCE, PUNKS, SALES
+from punkdata.schema import ADDED_IN_SCHEMA, PROVENANCE, PUNKS, SALES
 from punkdata.snapshots.manifest import Manifest, read_manifest
 from punkdata.snapshots.tables import validate_punks
 from punkdata.snapshots.versions import find_snapshot_folder, list_snapshot_folders
@@ -60,13 +60,17 @@ class Snapshot:
 
         Args:
             split: "train", "val" or "test" of the default split scheme, or "all".
-            columns: Columns to read, in this order; None reads all.
+            columns: Columns to read, in this order; None reads all. Columns that the schema of
+                an older snapshot does not have are left out.
 
         Raises UsageError if there is no such split or column, and DataError if a file is missing
         or damaged; so do `sales` and `provenance`.
         """
         if split not in (*SPLITS, "all"):
             raise UsageError(f"split must be one of {', '.join(SPLITS)}, all, not {split!r}")
+        if columns is not None:
+            schema = self.manifest.schema_version
+            columns = [name for name in columns if ADDED_IN_SCHEMA.get(name, 1) <= schema]
         counts = self.manifest.splits.get("default", {})
         splits = SPLITS if split == "all" else (split,)
         return pa.concat_tables(
