@@ -76,10 +76,9 @@ def predict_image(model: Classifier, path: Path) -> Prediction:
 
 def find_images(paths: list[Path]) -> list[Path]:
     """Return files as given, and the image files in folders, sorted by name."""
-    files: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            files += sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
-        else:
-            files.append(path)
-    return files
+    return [
+        file
+        for path in paths
+        for file in (sorted(path.iterdir()) if path.is_dir() else [path])
+        if file == path or file.suffix.lower() in IMAGE_SUFFIXES
+    ]

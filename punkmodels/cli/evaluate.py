@@ -15,6 +15,7 @@ from punkdata.cli.progress import progress_bar
 from punkdata.errors import UsageError
 from punkdata.files import translate_os_errors, write_atomic
 from punkmodels.cli.options import (
+    BUNDLED_NAMES,
     WEIGHTS,
     DeviceName,
     DeviceOption,
@@ -22,7 +23,7 @@ from punkmodels.cli.options import (
     Snapshot,
     find_model,
 )
-from punkmodels.training.run_dir import DEFAULT_RUNS, find_run, read_config, write_json
+from punkmodels.training.run_dir import DEFAULT_RUNS, read_config, write_json
 
 if TYPE_CHECKING:
     from punkmodels.training.evaluation import Evaluation
@@ -139,7 +140,8 @@ def run_or_images(
 ) -> None:
     """Evaluate a run of any model, or images; the word `run` can be left out."""
     path = Path(run)
-    if path.exists() and not (path / "config.json").exists():
+    is_bundled = run in BUNDLED_NAMES.values()
+    if not is_bundled and path.exists() and not (path / "config.json").exists():
         images(path, out=out, root=root, version=version, device=device, as_json=as_json)
         return
     folder = find_model(run, runs, "dcgan", "renderer", "classifier")
@@ -147,9 +149,7 @@ def run_or_images(
 
 
 def export(
-    run: Annotated[
-        str, typer.Argument(metavar="RUN", help='A run: its path, its number, or "latest".')
-    ] = "latest",
+    run: Run = "latest",
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("weights"),
     root: Root = ROOT,
     version: Snapshot = None,
@@ -157,7 +157,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Export a model for prediction or generation: weights in half precision, and scores."""
-    folder = find_run(runs, run, trained=True)
+    folder = find_model(run, runs, "dcgan", "renderer", "classifier")
     if out.resolve() == folder.resolve():
         raise UsageError(
             f"{out} is the folder of the run itself", hint="choose another folder with --out"

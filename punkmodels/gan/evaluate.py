@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,12 +92,8 @@ class RealPunks:
         labels = torch.cat([val.visible, test.visible]).bool()
         self.held_out = self.measure(torch.cat([val.images, test.images]), labels)
         half, other = self.held_out[: len(val)], self.held_out[len(val) :]
-        self.test_reference = average_scores(
-            [
-                fidelity_scores(half, other, with_distances=False),
-                fidelity_scores(other, half, with_distances=False),
-            ]
-        )
+        score = partial(fidelity_scores, with_distances=False)
+        self.test_reference = average_scores([score(half, other), score(other, half)])
         self.expected_copy_rate = expected_copy_rate(train, labels)
 
     def measure(self, sprites: torch.Tensor, labels: torch.Tensor | None = None) -> Samples:
@@ -179,13 +176,13 @@ def evaluate_sprites(
     scores: list[Scores] = []
     train_scores: list[Scores] = []
     random = torch.Generator().manual_seed(0)
+    score = partial(fidelity_scores, real.held_out, with_distances=size == subset_size)
     for i, subset in enumerate(torch.split(sprites, size)):
         progress(i, num_subsets)
         subsets.append(real.measure(subset))
+        scores.append(score(subsets[-1]))
         rows = torch.randperm(len(real.split), generator=random)[:size]
-        for samples, results in ((subsets[-1], scores), (real.train[rows], train_scores)):
-            is_standard = size == subset_size
-            results.append(fidelity_scores(real.held_out, samples, with_distances=is_standard))
+        train_scores.append(score(real.train[rows]))
     labels, nearest, distance = (
         torch.cat([getattr(subset, name) for subset in subsets])
         for name in ("labels", "nearest", "nn_distance_px")
