@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedFormatter, FuncFormatter, LogFormatter
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -19,18 +22,11 @@ from punkdata.snapshots.tables import extract_hidden_labels, extract_labels, ext
 from punkdata.trait_rules import ACCESSORY_KINDS
 from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, TYPES
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 TYPE_COLORS = dict(zip(TYPES, ("#0d8a92", "#b5530b", "#b8508f", "#2b5fb8", "#2d8a3d"), strict=True))
 """Color of each type; the gallery uses the same colors on a light background."""
 BAR_COLOR = "#3d83c0"
-NO_DATA_COLOR = "#d5dae0"
 MIN_PRICE_ETH = 0.001
 """Lowest price in ETH that is shown over time; sales below it are regarded as gifts."""
-DPI = 140
-"""Resolution of the charts in pixels per inch."""
 
 
 def plot_png(name: str, snapshot: Snapshot) -> bytes:
@@ -55,16 +51,13 @@ def plot_first_100(snapshot: Snapshot) -> Image.Image:
 def plot_price_by_type(snapshot: Snapshot) -> Figure:
     """Plot the average and the median price of all ETH sales of each type."""
     prices = load_eth_sales(snapshot).groupby("type")["price_eth"]
-    table = prices.agg(["mean", "median", "count"]).reindex(TYPES).dropna()
+    table = prices.agg(average="mean", median="median", count="count").reindex(TYPES).dropna()
     colors = [TYPE_COLORS[punk_type] for punk_type in table.index]
     figure, (axes,) = _create_figure(8, 4.5, "Average and median sale price by type")
-    for offset, column, name, alpha in (
-        (-0.2, "mean", "average", 0.5),
-        (0.2, "median", "median", 1.0),
-    ):
+    for name, offset, alpha in (("average", -0.2, 0.5), ("median", 0.2, 1.0)):
         positions = np.arange(len(table)) + offset
-        bars = axes.bar(positions, table[column], 0.38, color=colors, alpha=alpha)
-        axes.bar_label(bars, [f"{name}\n{_format_eth(eth)}" for eth in table[column]], fontsize=8)
+        bars = axes.bar(positions, table[name], 0.38, color=colors, alpha=alpha)
+        axes.bar_label(bars, [f"{name}\n{_format_eth(eth)}" for eth in table[name]], fontsize=8)
     _use_price_axis(axes)
     axes.margins(y=0.15)
     labels = [f"{punk_type}\n{n:,.0f} sales" for punk_type, n in table["count"].items()]
@@ -115,8 +108,6 @@ def plot_accessory_counts(snapshot: Snapshot) -> Figure:
 
 def plot_co_occurrence(snapshot: Snapshot) -> Figure:
     """Plot the lift of each pair of accessories: how often they co-occur relative to chance."""
-    from matplotlib.ticker import FixedFormatter
-
     has_accessory = _load_accessories(snapshot)
     order = [ACCESSORY_IDS[name] for names in ACCESSORY_KINDS.values() for name in names]
     order = [i for i in order if has_accessory[:, i].any()]
@@ -124,7 +115,7 @@ def plot_co_occurrence(snapshot: Snapshot) -> Figure:
         log_lift = np.log2(compute_lift(has_accessory[:, order]))
     title = "Co-occurrence of accessories (gray: no punk has both)"
     figure, (axes,) = _create_figure(13, 12, title)
-    axes.set_facecolor(NO_DATA_COLOR)
+    axes.set_facecolor("#d5dae0")
     image = axes.imshow(np.ma.masked_invalid(log_lift), cmap="RdBu_r", vmin=-3, vmax=3)
     names = [ACCESSORIES[i] for i in order]
     axes.set_xticks(np.arange(len(order)), names, rotation=90, fontsize=6)
@@ -204,9 +195,7 @@ def _create_figure(
     width: float, height: float, *titles: str, **options: Any
 ) -> tuple[Figure, list[Axes]]:
     """Create a figure, in inches, with empty axes of these titles from the top to the bottom."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=140, layout="constrained")
     figure.subplots(len(titles), **options)
     for axes, title in zip(figure.axes, titles, strict=True):
         axes.set_title(title)
@@ -226,8 +215,6 @@ def _draw_rows(axes: Axes, values: NDArray[Any], texts: list[str]) -> None:
 
 def _use_price_axis(axes: Axes) -> None:
     """Make the y axis logarithmic, with tick labels in plain numbers."""
-    from matplotlib.ticker import FuncFormatter, LogFormatter
-
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda eth, _: _format_eth(eth)))
     axes.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1, 0.4)))
