@@ -7,7 +7,7 @@ a nested one. Modules that define them import no torch, so that commands can lis
 from __future__ import annotations
 
 import difflib
-import functools
+import operator
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 
@@ -34,14 +34,16 @@ Config = TypeVar("Config", bound=TrainingConfig)
 
 
 class Option(NamedTuple):
-    """An option of a configuration."""
+    """An option of a configuration.
+
+    `type` includes bounds, or the allowed values. `variants` are the defaults of presets and the
+    like, by their names, where they differ from `default`.
+    """
 
     key: str
     type: str
-    """Type with its bounds, or the allowed values."""
     default: Any
     variants: dict[str, Any]
-    """Defaults of presets and the like, by their names, where they differ from `default`."""
     description: str
 
 
@@ -51,8 +53,9 @@ def merge_options(*layers: Mapping[str, Any]) -> dict[str, Any]:
     for layer in layers:
         for key, value in layer.items():
             if isinstance(value, dict) and isinstance(old := merged.get(key), dict):
-                value = merge_options(old, value)
-            merged[key] = value
+                merged[key] = merge_options(old, value)
+            else:
+                merged[key] = value
     return merged
 
 
@@ -67,7 +70,7 @@ def validate_config(kind: type[Config], options: Mapping[str, Any]) -> Config:
         first = error.errors()[0]
     key = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":
-        similar = difflib.get_close_matches(key, [name for name, _ in _walk_fields(kind)], n=1)
+        similar = difflib.get_close_matches(key, dict(_walk_fields(kind)), n=1)
         raise UsageError(
             f"there is no training option {key}",
             hint=f"did you mean {similar[0]}?" if similar else "list them: punkmodels options",
@@ -80,12 +83,9 @@ def list_options(defaults: TrainingConfig, variants: Mapping[str, TrainingConfig
     """Return all options of a configuration, with their defaults there and in its variants."""
     options = []
     for key, field in _walk_fields(type(defaults)):
-        default, *others = (_get(config, key) for config in (defaults, *variants.values()))
-        different = {
-            name: value
-            for name, value in zip(variants, others, strict=True)
-            if value not in (default, name)
-        }
+        get = operator.attrgetter(key)
+        default, others = get(defaults), {name: get(config) for name, config in variants.items()}
+        different = {name: v for name, v in others.items() if v not in (default, name)}
         description = " ".join((field.description or "").split())
         options.append(Option(key, _describe_type(field), default, different, description))
     return options
@@ -97,10 +97,6 @@ def _walk_fields(kind: type[BaseModel], prefix: str = "") -> Iterator[tuple[str,
             yield from _walk_fields(field.annotation, f"{prefix}{name}.")
         else:
             yield prefix + name, field
-
-
-def _get(config: TrainingConfig, key: str) -> Any:
-    return functools.reduce(getattr, key.split("."), config)
 
 
 def _describe_type(field: FieldInfo) -> str:

@@ -10,15 +10,10 @@ import torch
 class CapturedStep:
     """A training step that is captured once as a CUDA graph and then replayed.
 
-    On other devices, each call simply calls the step. Warm-up calls are real steps, so captured
-    and eager training take the same steps. The step must read and write tensors that stay at the
-    same place on the device, and must not synchronize with the CPU (no `.item()`).
-
-    Args:
-        step: The step, without arguments or a result.
-        device: The device of the tensors.
-        generator: The generator of the random numbers in the step.
-        warmup_steps: Calls that run eagerly before the step is captured.
+    On other devices, each call simply calls the step. The first `warmup_steps` calls run eagerly;
+    they are real steps, so captured and eager training take the same steps. The step must read and
+    write tensors that stay at the same place on the device, and must not synchronize with the CPU
+    (no `.item()`). Its random numbers come from `generator`.
     """
 
     def __init__(

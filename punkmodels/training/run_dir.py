@@ -23,19 +23,14 @@ from punkdata.errors import DataError, UsageError
 from punkdata.files import lock_root, translate_os_errors, write_atomic
 
 DEFAULT_RUNS = Path("runs")
-TASK_NAMES = {"classifier": "classifier", "dcgan": "GAN", "renderer": "renderer"}
-"""Name of each task in messages."""
+TASKS = ("classifier", "dcgan", "renderer")
+"""Subcommands of punkmodels train, which are also the tasks in config.json."""
 RESTORE_HINT = "restore the file, or train the run or export the weights again"
 """Hint for a damaged file of a run or of exported weights."""
 
 
 def create_run(runs: Path, name: str) -> Path:
-    """Create and return a folder `<number>-<name>` in `runs`, with the next free number.
-
-    Raises:
-        UsageError: `runs` is not a writable folder.
-        StorageError: The disk is full or failing.
-    """
+    """Create and return a folder `<number>-<name>` in `runs`, with the next free number."""
     number = max((int(p.name[:5]) for p in list_runs(runs)), default=0) + 1
     with translate_os_errors(runs):
         while True:
@@ -54,56 +49,36 @@ def list_runs(runs: Path) -> list[Path]:
 
 
 def find_run(
-    runs: Path, run: str, *, trained: bool = False, tasks: tuple[str, ...] = tuple(TASK_NAMES)
+    runs: Path, run: str, *, trained: bool = False, tasks: tuple[str, ...] = TASKS
 ) -> Path:
     """Return the run folder that a path, a name, a number or "latest" refers to.
 
-    Args:
-        runs: The folder of all runs.
-        run: A path, a name, a number, or "latest".
-        trained: If true, "latest" skips runs without a checkpoint.
-        tasks: Tasks that the run may have; "latest" skips other runs.
-
-    Raises:
-        UsageError: There is no such run, or it is a run of another task.
-        DataError: A config.json is damaged.
+    "latest" skips runs of other tasks than `tasks` and, with `trained`, runs without a checkpoint.
+    Raises UsageError if there is no such run or it is of another task, and DataError if a
+    config.json is damaged.
     """
+    kinds = "run" if tasks == TASKS else f"{' or '.join(tasks)} run"
     if run == "latest":
-        return _find_latest(runs, trained=trained, tasks=tasks)
-    numbered = []
-    if run.isdecimal() and run.isascii():
-        numbered = [p for p in list_runs(runs) if int(p.name[:5]) == int(run)]
-    named = [p for p in (Path(run), runs / run) if (p / "config.json").exists()]
-    if not numbered and not named:
-        raise UsageError(f"no run {run} found in {runs}", hint=f"list the runs with: ls {runs}")
-    path = (numbered + named)[0]
-    found_task = read_config(path).get("task")
-    if found_task not in tasks and found_task in TASK_NAMES:
-        raise UsageError(
-            f"{path} is a {TASK_NAMES[found_task]}, but a {_join_names(tasks)} is needed",
-            hint=f"choose a run of: punkmodels train {tasks[0]}",
-        )
-    return path
-
-
-def _find_latest(runs: Path, *, trained: bool, tasks: tuple[str, ...]) -> Path:
-    required = "checkpoints/step_*" if trained else "config.json"
-    candidates = [p for p in list_runs(runs) if any(p.glob(required))]
-    matches = [p for p in candidates if read_config(p).get("task") in tasks]
-    if matches:
+        required = "checkpoints/step_*" if trained else "config.json"
+        complete = [p for p in list_runs(runs) if any(p.glob(required))]
+        matches = [p for p in complete if read_config(p).get("task") in tasks]
+        if not matches:
+            raise UsageError(
+                f"no {kinds} found in {runs}",
+                hint=f"train one with: punkmodels train {tasks[0]}",
+            )
         return matches[-1]
-    others = f" ({len(candidates)} of another model)" if candidates else ""
-    raise UsageError(
-        f"no {_join_names(tasks)} found in {runs}{others}",
-        hint=f"train one with: punkmodels train {tasks[0]}",
-    )
-
-
-def _join_names(tasks: tuple[str, ...]) -> str:
-    """Return "run", or for example "GAN or renderer run" if the tasks are restricted."""
-    if len(tasks) == len(TASK_NAMES):
-        return "run"
-    return " or ".join(TASK_NAMES[task] for task in tasks) + " run"
+    found = [p for p in list_runs(runs) if run.isdecimal() and int(p.name[:5]) == int(run)]
+    found += [p for p in (Path(run), runs / run) if (p / "config.json").exists()]
+    if not found:
+        raise UsageError(f"no run {run} found in {runs}", hint=f"list the runs with: ls {runs}")
+    task = read_config(found[0]).get("task")
+    if task in TASKS and task not in tasks:
+        raise UsageError(
+            f"{found[0]} is a {task} run, but a {kinds} is needed",
+            hint=f"train one with: punkmodels train {tasks[0]}",
+        )
+    return found[0]
 
 
 @contextmanager
@@ -127,11 +102,7 @@ def lock_run(run: Path, num_metrics: int, *, is_main: bool) -> Iterator[None]:
 
 
 def append_metrics(run: Path, line: dict[str, Any]) -> None:
-    """Append a line to metrics.jsonl.
-
-    Raises:
-        StorageError: The disk is full or not writable.
-    """
+    """Append a line to metrics.jsonl."""
     path = run / "metrics.jsonl"
     with translate_os_errors(path), path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
@@ -156,20 +127,12 @@ def _truncate_metrics(run: Path, num_lines: int) -> None:
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
-    """Write indented JSON atomically.
-
-    Raises:
-        StorageError: The disk is full or not writable.
-    """
+    """Write indented JSON atomically."""
     write_atomic(path, (json.dumps(data, indent=2) + "\n").encode())
 
 
 def read_config(run: Path) -> dict[str, Any]:
-    """Return the content of a run's config.json.
-
-    Raises:
-        DataError: The file is missing or damaged.
-    """
+    """Return the content of a run's config.json; raises DataError if it is missing or damaged."""
     path = run / "config.json"
     try:
         return dict(json.loads(path.read_bytes()))

@@ -183,7 +183,7 @@ def test_exported_weights_cannot_be_trained_further(
     ("args", "message"),
     [
         (("evaluate", "missing.png"), "no run missing.png"),
-        (("evaluate", "generator", "1"), "a GAN or renderer run is needed"),
+        (("evaluate", "generator", "1"), "a dcgan or renderer run is needed"),
         (("evaluate", "latest", "--split", "val"), "No such option"),
         (("evaluate", "images", "missing.png"), "does not exist"),
         (("export", "1", "--out", "RUN"), "is the folder of the run itself"),

@@ -139,7 +139,7 @@ def test_command_refuses_a_gan(
     options = ("--root", built_root, "--runs", generator_runs, "--augment-with", 1)
     assert run_cli("train", "classifier", *options) == 2
     assert (
-        "a renderer run is needed; choose a run of: punkmodels train renderer"
+        "a renderer run is needed; train one with: punkmodels train renderer"
         in capsys.readouterr().err
     )
 

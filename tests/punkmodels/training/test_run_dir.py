@@ -52,7 +52,7 @@ def test_find_run_accepts_a_path(runs: Path) -> None:
 def test_find_run_latest_can_require_a_checkpoint(runs: Path) -> None:
     with pytest.raises(UsageError, match="punkmodels train"):
         find_run(runs, "latest", trained=True)
-    (runs / "00002-dcgan-modern" / "checkpoints" / "step_000001.safetensors").touch()
+    (runs / "00002-dcgan-modern" / "checkpoints" / "step_000001.pt").touch()
     assert find_run(runs, "latest", trained=True).name == "00002-dcgan-modern"
 
 
@@ -76,9 +76,9 @@ def test_find_run_without_any_run_suggests_training(tmp_path: Path) -> None:
         find_run(tmp_path, "latest")
 
 
-def test_find_run_latest_counts_runs_of_another_task(tmp_path: Path) -> None:
+def test_find_run_latest_ignores_runs_of_another_task(tmp_path: Path) -> None:
     write_json(create_run(tmp_path, "classifier-quick") / "config.json", {"task": "classifier"})
-    message = r"no GAN run found in .* \(1 of another model\); .* train dcgan"
+    message = r"no dcgan run found in .*; train one with: punkmodels train dcgan"
     with pytest.raises(UsageError, match=message):
         find_run(tmp_path, "latest", tasks=("dcgan",))
 
@@ -86,8 +86,8 @@ def test_find_run_latest_counts_runs_of_another_task(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("run", "task", "message"),
     [
-        ("1", "dcgan", "is a classifier, but a GAN run is needed; .* train dcgan"),
-        ("00002-dcgan-modern", "classifier", "is a GAN, but a classifier run is needed"),
+        ("1", "dcgan", "is a classifier run, but a dcgan run is needed; .* train dcgan"),
+        ("00002-dcgan-modern", "classifier", "is a dcgan run, but a classifier run is needed"),
     ],
 )
 def test_find_run_refuses_a_run_of_another_task(
