@@ -36,19 +36,10 @@ def test_price_columns_are_computed_from_the_sales(
     assert traded["last_sold_at"].timestamp() == start + 2
     assert (traded["median_sale_eth"], traded["highest_sale_eth"]) == (10.0, 20.0)
     assert traded["best_listing_eth"] is None
-    listed = rows[2]
-    assert (listed["sale_count"], listed["last_sale_eth"], listed["median_sale_eth"]) == (
-        1,
-        None,
-        None,
-    )
-    assert listed["best_listing_eth"] == 70.25
-    untraded = rows[3]
-    assert (untraded["sale_count"], untraded["last_sale_wei"], untraded["highest_sale_eth"]) == (
-        0,
-        None,
-        None,
-    )
+    listed = [rows[2][name] for name in ("sale_count", "last_sale_eth", "best_listing_eth")]
+    assert listed == [1, None, 70.25]
+    untraded = [rows[3][name] for name in ("sale_count", "last_sale_wei", "highest_sale_eth")]
+    assert untraded == [0, None, None]
     assert rows[59]["last_sale_eth"] == 1e-18
 
 
@@ -59,6 +50,20 @@ def test_median_of_two_prices_is_exact(fetch: Fetch, server: OpenSeaServer, tmp_
     ]
     row = fetch_and_build(fetch, tmp_path).punks().filter(pc.field("punk_id") == 1).to_pylist()[0]
     assert row["median_sale_eth"] == float(Fraction(10**23 + 3, 2 * 10**18))
+
+
+def test_sales_of_a_sample_and_of_a_collection_without_sales(
+    fetch: Fetch, server: OpenSeaServer, tmp_path: Path
+) -> None:
+    sample = fetch_and_build(fetch, tmp_path, limit=3).sales()
+    assert sample is not None
+    assert set(sample.column("punk_id").to_pylist()) == {0, 1, 2}
+    server.sales = []
+    snapshot = fetch_and_build(fetch, tmp_path / "none")
+    sales = snapshot.sales()
+    assert sales is not None
+    assert len(sales) == 0
+    assert set(snapshot.punks().column("sale_count").to_pylist()) == {0}
 
 
 def test_sales_table_has_every_sale_with_its_payment(
@@ -83,22 +88,3 @@ def test_sales_table_has_every_sale_with_its_payment(
     assert summary is not None
     assert summary.count == 299
     assert [c.problem for c in verify_snapshot(snapshot)] == [None] * 6
-
-
-def test_sample_has_only_the_sales_of_its_punks(
-    fetch: Fetch, server: OpenSeaServer, tmp_path: Path
-) -> None:
-    sales = fetch_and_build(fetch, tmp_path, limit=3).sales()
-    assert sales is not None
-    assert set(sales.column("punk_id").to_pylist()) == {0, 1, 2}
-
-
-def test_collection_without_sales_has_an_empty_table(
-    fetch: Fetch, server: OpenSeaServer, tmp_path: Path
-) -> None:
-    server.sales = []
-    snapshot = fetch_and_build(fetch, tmp_path)
-    sales = snapshot.sales()
-    assert sales is not None
-    assert len(sales) == 0
-    assert set(snapshot.punks().column("sale_count").to_pylist()) == {0}
