@@ -184,19 +184,14 @@ def export(
 
 
 def _export_weights(run: Path, out: Path) -> None:
-    task = read_config(run).get("task")
-    if task == "classifier":
-        from punkmodels.classifier.pretrained import export_classifier
-
-        export_classifier(run, out)
-    elif task == "renderer":
-        from punkmodels.renderer.pretrained import export_renderer
-
-        export_renderer(run, out)
-    else:
-        from punkmodels.gan.config import export_generator
-
-        export_generator(run, out)
+    match read_config(run).get("task"):
+        case "classifier":
+            from punkmodels.classifier.pretrained import export_classifier as export_model
+        case "renderer":
+            from punkmodels.renderer.pretrained import export_renderer as export_model
+        case _:
+            from punkmodels.gan.config import export_generator as export_model
+    export_model(run, out)
 
 
 def _evaluate_model(

@@ -56,8 +56,12 @@ def kernel_distance(real: torch.Tensor, generated: torch.Tensor) -> float:
     return float(within[0] + within[1] - 2 * kernel(real, generated).mean())
 
 
-def overlap(real: torch.Tensor, generated: torch.Tensor) -> Scores:
-    """Return precision, recall, density and coverage.
+def feature_scores(
+    real: torch.Tensor, generated: torch.Tensor, *, with_distances: bool = True
+) -> Scores:
+    """Return precision, recall, density and coverage, and both distances.
+
+    Distances between sets of unusual sizes are not comparable, and can be left out.
 
     The neighborhood of an image has the radius of the distance to its k-th nearest neighbor in its
     own set. Precision is the fraction of generated images in the neighborhood of any real one,
@@ -67,25 +71,17 @@ def overlap(real: torch.Tensor, generated: torch.Tensor) -> Scores:
     images with a generated one in their neighborhood (k = 5; Naeem et al., "Reliable Fidelity and
     Diversity Metrics for Generative Models", 2020).
     """
-    distances = _distances(real, generated)
-    real_distances = _distances(real, real)
+    distances, real_distances = _distances(real, generated), _distances(real, real)
     # The nearest neighbor of an image in its own set is the image itself.
     radius_3, radius_5 = (real_distances.kthvalue(k + 1).values[:, None] for k in (3, 5))
     generated_radius = _distances(generated, generated).kthvalue(4).values
     is_near_real = distances <= radius_5
-    return {
+    scores = {
         "precision": _mean((distances <= radius_3).any(dim=0)),
         "recall": _mean((distances <= generated_radius).any(dim=1)),
         "density": _mean(is_near_real.sum(dim=0)) / 5,
         "coverage": _mean(is_near_real.any(dim=1)),
     }
-
-
-def feature_scores(
-    real: torch.Tensor, generated: torch.Tensor, *, with_distances: bool = True
-) -> Scores:
-    """Return all scores of features, without distances if the sets have unusual sizes."""
-    scores = overlap(real, generated)
     if with_distances:
         scores["frechet_distance"] = frechet_distance(real, generated)
         scores["kernel_distance"] = kernel_distance(real, generated)

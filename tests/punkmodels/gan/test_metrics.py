@@ -16,12 +16,12 @@ from punkmodels.gan.metrics import (
     Samples,
     average_scores,
     expected_copy_rate,
+    feature_scores,
     fidelity_scores,
     frechet_distance,
     kernel_distance,
     label_frequencies,
     nearest_neighbors,
-    overlap,
     snap_to_palette,
     total_variation,
 )
@@ -78,10 +78,10 @@ def test_kernel_distance_equals_that_of_torchmetrics(sets: Sets) -> None:
     assert kernel_distance(real, generated) == pytest.approx(metric.compute()[0].item(), rel=1e-6)
 
 
-def test_identical_sets_have_distance_0_and_full_overlap(sets: Sets) -> None:
+def test_identical_sets_have_distance_0_and_full_feature_scores(sets: Sets) -> None:
     real, _ = sets
-    assert frechet_distance(real, real) == pytest.approx(0, abs=1e-6)
-    scores = overlap(real, real)
+    scores = feature_scores(real, real)
+    assert scores["frechet_distance"] == pytest.approx(0, abs=1e-6)
     assert scores["precision"] == scores["recall"] == scores["coverage"] == 1
 
 
@@ -89,18 +89,18 @@ def test_missing_modes_lower_recall_and_bad_samples_lower_precision() -> None:
     generator = torch.Generator().manual_seed(1)
     real = torch.cat([torch.randn(100, 2, generator=generator) + center for center in (0, 50)])
     one_mode = torch.randn(100, 2, generator=generator)
-    scores = overlap(real, one_mode)
+    scores = feature_scores(real, one_mode)
     assert scores["precision"] > 0.9
     assert scores["recall"] < 0.55
     half_bad = torch.cat([real[::2] + 0.01, torch.full((100, 2), 1000.0)])
-    assert overlap(real, half_bad)["precision"] == pytest.approx(0.5, abs=0.05)
+    assert feature_scores(real, half_bad)["precision"] == pytest.approx(0.5, abs=0.05)
 
 
 def test_density_counts_neighborhoods_and_coverage_real_points() -> None:
     # The fifth neighbor of each real point in the middle of this line is 3 away.
     real = torch.arange(20, dtype=torch.float64)[:, None]
     generated = torch.full((10, 1), 9.5, dtype=torch.float64)
-    scores = overlap(real, generated)
+    scores = feature_scores(real, generated, with_distances=False)
     # 9.5 is in the neighborhoods of the six points 7 to 12, of which five count as 1.
     assert scores["density"] == pytest.approx(6 / 5)
     assert scores["coverage"] == pytest.approx(6 / 20)
