@@ -30,9 +30,9 @@ from punkdata.traits import ACCESSORIES, TYPE_IDS, TYPES
 
 BoolArray = NDArray[np.bool_]
 ColorIndices = NDArray[np.integer]
-"""Colors as indices into the palette; UNKNOWN_COLOR where no punk shows the color."""
 
 UNKNOWN_COLOR = -1
+"""Palette index of a color that no punk shows."""
 SKIN_PIXEL = 23 * 24 + 9
 """Flat index of the pixel that shows a human's skin tone: on the neck (row 23, column 9), where no
 accessory covers it."""
@@ -71,35 +71,29 @@ class BodyLayers:
     """The layers of one body: male (which zombies, apes and aliens share) or female.
 
     `pixels` has a stack for each of the 576 pixels, or none if no punk has this body. `z_order`
-    lists the accessories from the bottom to the top. `bases` are pairs of type and skin color, in
-    the order of `PixelStack.base_colors`; only humans have a skin color.
+    lists the accessories from the bottom to the top.
     """
 
     pixels: list[PixelStack]
     z_order: tuple[int, ...]
-    bases: list[tuple[int, int]]
+    num_bases: int
 
 
 @dataclass(frozen=True)
 class Layers:
-    """Recovered layers of a collection, and what they imply for each of its N punks."""
+    """Recovered layers of a collection, and what they imply for each of its N punks.
 
-    bodies: tuple[BodyLayers, BodyLayers]
-    """The layers of the male and of the female body."""
-    reconstructed: ColorIndices
-    """All punks rendered from the layers, int16 (N, 576)."""
+    `is_exact`, bool (N,), is True where the layers reconstruct the image. `occluded`, bool (N, 87),
+    is True where a punk has an accessory that changes none of its pixels, and `undecidable` where
+    the images do not determine that. This includes accessories that are each occluded, but cannot
+    all be removed at once.
+    """
+
+    male: BodyLayers
+    female: BodyLayers
+    is_exact: BoolArray
     occluded: BoolArray
-    """True where a punk has an accessory that changes none of its pixels, (N, 87)."""
     undecidable: BoolArray
-    """True where the images do not determine whether an accessory is occluded, (N, 87). This
-    includes accessories that are each occluded, but cannot all be removed at once."""
-
-    def render(self, punk_type: int, skin: int, accessories: Collection[int]) -> ColorIndices:
-        """Render a punk as palette indices, int16 (576,), from one of the `bases` of its body."""
-        body = self.bodies[punk_type == TYPE_IDS["Female"]]
-        base = body.bases.index((punk_type, skin))
-        present = set(accessories)
-        return np.array([stack.composite(base, present) for stack in body.pixels], np.int16)
 
 
 def recover_layers(
@@ -113,7 +107,7 @@ def recover_layers(
     types, has_accessory = labels[:, : len(TYPES)].argmax(axis=1), labels[:, len(TYPES) :]
     is_human = np.isin(types, [TYPE_IDS["Male"], TYPE_IDS["Female"]])
     skins = np.where(is_human, indices[:, SKIN_PIXEL], UNKNOWN_COLOR)
-    reconstructed = np.full(indices.shape, UNKNOWN_COLOR, np.int16)
+    is_exact = np.ones(len(indices), bool)
     occluded, undecidable = has_accessory.copy(), np.zeros_like(has_accessory)
     bodies = []
     for body, is_female in enumerate((False, True)):
@@ -125,15 +119,16 @@ def recover_layers(
         for pixel in range(num_pixels) if len(rows) else ():
             stack, colors, is_visible, is_undecidable = solver.solve_pixel(pixel)
             stacks.append(stack)
-            reconstructed[rows, pixel] = colors
+            is_exact[rows] &= colors == indices[rows, pixel]
             occluded[rows] &= ~is_visible
             undecidable[rows] |= is_undecidable
             progress(body * num_pixels + pixel + 1, 2 * num_pixels)
         doubtful = occluded[rows] & ~undecidable[rows]
         undecidable[rows] |= solver.find_joint_occlusion(stacks, doubtful)
-        bodies.append(BodyLayers(stacks, solver.z_order, [(t, skin) for t, skin in bases.tolist()]))
+        bodies.append(BodyLayers(stacks, solver.z_order, len(bases)))
     undecidable &= occluded
-    return Layers((bodies[0], bodies[1]), reconstructed, occluded & ~undecidable, undecidable)
+    male, female = bodies
+    return Layers(male, female, is_exact, occluded & ~undecidable, undecidable)
 
 
 class _BodySolver:

@@ -25,14 +25,13 @@ class OcclusionReport:
     """The recovered layers of N punks, and the labels that are occluded by them.
 
     `punk_ids` are ascending, int32 (N,); `sprites` are RGBA, uint8 (N, 24, 24, 4); `has_accessory`
-    has the labels, bool (N, 87). The layers do not exactly reconstruct the `mismatched_ids`.
+    has the labels, bool (N, 87).
     """
 
     punk_ids: NDArray[np.int32]
     sprites: NDArray[np.uint8]
     has_accessory: BoolArray
     layers: Layers
-    mismatched_ids: list[int]
 
     @property
     def occluded_accessories(self) -> dict[int, list[str]]:
@@ -68,8 +67,7 @@ def analyze_occlusion(
     labels = extract_labels(punks).astype(bool)
     indices = palette_indices(sprites).reshape(len(sprites), -1)
     layers = recover_layers(indices, labels, progress)
-    mismatched_ids = punk_ids[(layers.reconstructed != indices).any(axis=1)].tolist()
-    return OcclusionReport(punk_ids, sprites, labels[:, len(TYPES) :], layers, mismatched_ids)
+    return OcclusionReport(punk_ids, sprites, labels[:, len(TYPES) :], layers)
 
 
 def render_occluded_labels(analysis: OcclusionReport) -> Image.Image:
@@ -88,7 +86,7 @@ def render_layers(analysis: OcclusionReport) -> Image.Image:
     A pixel whose color depends on the color below it gets its most frequent result.
     """
     rows = []
-    for name, body in zip(("male", "female"), analysis.layers.bodies, strict=True):
+    for name, body in (("male", analysis.layers.male), ("female", analysis.layers.female)):
         sprites = np.zeros((len(body.z_order), SIDE_PX * SIDE_PX, 4), np.uint8)
         for pixel, stack in enumerate(body.pixels):
             for accessory, overlay in stack.overlays.items():

@@ -76,18 +76,19 @@ def audit(
 def _report_occlusion(version: str, analysis: OcclusionReport) -> Report:
     """Return a row for each accessory that is occluded or undecidable, and the totals."""
     counts, hidden, layers = analysis.label_counts(), analysis.occluded_accessories, analysis.layers
-    total, mismatched = len(analysis.punk_ids), analysis.mismatched_ids
+    mismatched = analysis.punk_ids[~layers.is_exact].tolist()
+    total = len(analysis.punk_ids)
     rows = []
     for label, punks, occluded, undecidable in counts:
         note = f"and {undecidable} undecidable" if undecidable else ""
         rows.append(Row(label, (punks, occluded, f"{occluded / punks:.1%}"), note))
     sums = int(analysis.has_accessory.sum()), int(layers.occluded.sum())
     rows.append(Row("total", (*sums, ""), f"on {len(hidden):,} punks"))
-    male, female = (len(body.z_order) for body in layers.bodies)
+    male, female = layers.male, layers.female
     summary = (
-        f"reconstructed from {sum(len(body.bases) for body in layers.bodies)} bases and {male} "
-        f"male + {female} female accessory layers: {total - len(mismatched):,} of {total:,} images "
-        "are identical"
+        f"reconstructed from {male.num_bases + female.num_bases} bases and {len(male.z_order)} "
+        f"male + {len(female.z_order)} female accessory layers: {total - len(mismatched):,} of "
+        f"{total:,} images are identical"
     )
     keys = ("label", "punks", "hidden", "undecidable")
     data = {
