@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 
-from punkdata.errors import UsageError
 from punkdata.progress import Progress
 from punkmodels.classifier.config import ClassifierConfig
 from punkmodels.classifier.objective import augment, calibrate
@@ -53,7 +52,7 @@ def train_classifier(  # noqa: PLR0913  # a public function whose options are ke
         runs: The folder in which the run folder is created.
         config: The configuration.
         version: Version of the snapshot, or "latest".
-        device_name: See `pick_device`.
+        device_name: "cpu", "cuda", "mps", or "auto" for a GPU if there is one.
         threads: Number of CPU threads. By default, threads and precision are benchmarked. Only
             runs with a given number, which compute in float32, can be reproduced exactly.
         resume: The run to resume, with its own configuration, data and device settings.
@@ -62,16 +61,15 @@ def train_classifier(  # noqa: PLR0913  # a public function whose options are ke
         log: Called with lines of text for the user.
         on_epoch_end: Called with each line of metrics.jsonl, after its checkpoint is written. An
             exception that it raises ends the training.
-        generate_examples: Generates the additional training examples if `config.augment_with` is
-            set, normally `examples_from_config` of `punkmodels.renderer.synthetic`. It is a
-            parameter because classifiers do not depend on renderers.
+        generate_examples: Draws the additional examples of `config.augment_with`, normally
+            `punkmodels.renderer.synthetic.examples_from_config`.
 
     Raises:
         UsageError, DataError: The snapshot or device does not exist, the data of a resumed run has
             changed, or the processes cannot share a batch equally.
         NetworkError: Another process has ended.
-        SetupError: See `check_logger`.
-        StorageError: The disk is full or not writable.
+        SetupError: The logger is not installed.
+        BusyError: Another process is training this run.
     """
     check_logger(logger)
     saved = None
@@ -79,7 +77,6 @@ def train_classifier(  # noqa: PLR0913  # a public function whose options are ke
         check_resumable(resume)
         saved = read_classifier_config(resume)
         config, version, device_name = saved.options, saved.data.version, saved.device.name
-    _check_divisible(config.batch_size)
     device, reason = pick_device(device_name)
     data = load_train_data(root, version, config, device, generate_examples)
     if resume and saved:
@@ -107,15 +104,6 @@ def train_classifier(  # noqa: PLR0913  # a public function whose options are ke
     return run
 
 
-def _check_divisible(batch_size: int) -> None:
-    world_size = distributed.get_world_size()
-    if batch_size % world_size:
-        raise UsageError(
-            f"a batch of {batch_size} cannot be divided among {world_size} processes",
-            hint=f"start a number of processes that divides {batch_size}",
-        )
-
-
 def _choose_env(
     data: TrainData,
     config: ClassifierConfig,
@@ -125,8 +113,8 @@ def _choose_env(
 ) -> tuple[TrainEnv, str]:
     """Choose threads and precision with steps on a state that is discarded."""
     trial = TrainState.create(config, data)
-    local_batch_size = config.batch_size // distributed.get_world_size()
-    images, labels = data.images[:local_batch_size], data.labels[:local_batch_size]
+    size = distributed.local_batch_size(config.batch_size)
+    images, labels = data.images[:size], data.labels[:size]
     use_bf16, choices = choose_precision_and_threads(
         lambda use_bf16: training_step(trial, images, labels, TrainEnv(device, use_bf16)),
         device,
@@ -185,13 +173,11 @@ def _train_epoch(
     state: TrainState, data: TrainData, env: TrainEnv, progress: Progress, note: str
 ) -> float:
     """Train for one epoch, and return the mean loss."""
-    config = state.config
+    config, total_loss = state.config, torch.zeros((), device=env.device)
     torch.manual_seed(distributed.random_seed(config.seed, state.epoch + 1))
-    local_batch_size = config.batch_size // distributed.get_world_size()
-    count = state.steps_per_epoch * local_batch_size
-    sampled_rows = torch.multinomial(data.weights, count, replacement=True)
-    total_loss = torch.zeros((), device=env.device)
-    for rows in torch.split(sampled_rows, local_batch_size):
+    size = distributed.local_batch_size(config.batch_size)
+    sampled = torch.multinomial(data.weights, state.steps_per_epoch * size, replacement=True)
+    for rows in torch.split(sampled, size):
         progress(state.images_seen, state.total_images, note)
         images = augment(data.images[rows], config.pixel_noise)
         total_loss += training_step(state, images, data.labels[rows], env)

@@ -16,7 +16,7 @@ from typing import TypeVar
 import torch
 from torch import distributed
 
-from punkdata.errors import NetworkError
+from punkdata.errors import NetworkError, UsageError
 
 Value = TypeVar("Value")
 
@@ -64,6 +64,16 @@ def threads_per_process() -> int | None:
     if get_world_size() == 1:
         return None
     return max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+
+
+def local_batch_size(batch_size: int) -> int:
+    """Return this process's part of a batch; raises UsageError if the parts would not be equal."""
+    if batch_size % get_world_size():
+        raise UsageError(
+            f"a batch of {batch_size} cannot be divided among {get_world_size()} processes",
+            hint=f"start a number of processes that divides {batch_size}",
+        )
+    return batch_size // get_world_size()
 
 
 def random_seed(seed: int, step: int = 0) -> int:
