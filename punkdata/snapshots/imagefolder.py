@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 import uuid
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +16,7 @@ from punkdata.images.image_grid import compose_grid
 from punkdata.progress import Progress
 from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.tables import extract_sprites
-from punkdata.splits import SPLIT_COLUMNS, SPLITS
+from punkdata.splits import SPLIT_COLUMNS
 
 COLUMNS = ("punk_id", "type", "accessories", "hidden_accessories", "pixels_sha256")
 """Columns of metadata.csv after file_name. Lists are joined with |."""
@@ -57,25 +55,24 @@ def export_imagefolder(
             f"{background!r} is not a color", hint="write it as #638596 or as a CSS color name"
         ) from None
     table = snapshot.punks()
-    rows = table.select([name for name in COLUMNS if name in table.column_names]).to_pylist()
-    splits = table.column(SPLIT_COLUMNS[split_scheme]).to_pylist()
-    sprites = extract_sprites(table)
+    sprites, splits = extract_sprites(table), table.column(SPLIT_COLUMNS[split_scheme]).to_pylist()
+    lines = table.select([name for name in COLUMNS if name in table.column_names]).to_pandas()
+    for name in [name for name in lines if name.endswith("accessories")]:
+        lines[name] = lines[name].map("|".join)
+    ids = lines["punk_id"].astype(str).str.zfill(4)
+    lines.insert(0, "file_name", lines["type"] + "/" + ids + ".png")
     temporary = out.parent / f".exporting-{uuid.uuid4().hex}"
     with translate_os_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         try:
-            for i, (split, row) in enumerate(zip(splits, rows, strict=True)):
-                name = f"{row['type']}/{row['punk_id']:04d}.png"
+            for i, (split, name) in enumerate(zip(splits, lines["file_name"], strict=True)):
                 path = temporary / split / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 _render(sprites[i], scale, background).save(path)
-                rows[i] = {"file_name": name} | row
                 if i % 100 == 0:
-                    progress(i, len(rows))
-            for split in SPLITS:
-                lines = [row for row, name in zip(rows, splits, strict=True) if name == split]
-                if lines:
-                    _write_csv(temporary / split / "metadata.csv", lines)
+                    progress(i, len(splits))
+            for split, part in lines.groupby(splits):
+                part.to_csv(temporary / split / "metadata.csv", index=False, lineterminator="\n")
             if out.exists():
                 out.rmdir()
             temporary.rename(out)
@@ -91,11 +88,3 @@ def _render(sprite: NDArray[np.uint8], scale: int, background: str | None) -> Im
         return compose_grid(sprite[None], 1, scale, background)
     size = (sprite.shape[1] * scale, sprite.shape[0] * scale)
     return Image.fromarray(sprite).resize(size, Image.Resampling.NEAREST)
-
-
-def _write_csv(file: Path, lines: list[dict[str, Any]]) -> None:
-    with file.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, lines[0])
-        writer.writeheader()
-        for line in lines:
-            writer.writerow({k: "|".join(v) if isinstance(v, list) else v for k, v in line.items()})
