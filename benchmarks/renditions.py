@@ -25,15 +25,15 @@ from punkdata import PunkDataset
 from punkdata.errors import ImageError
 from punkdata.images.decode import MIN_CONFIDENCE, decode_image
 from punkdata.images.palette import PALETTE
+from punkdata.images.sprite import BACKGROUND_COLOR
 
-BACKGROUND = "#638596"
 MIXTURES = 2_000
 RECOLORED = 1_000
 LANCZOS, BICUBIC = Image.Resampling.LANCZOS, Image.Resampling.BICUBIC
 NEAREST = Image.Resampling.NEAREST
 
 
-def enlarge(sprite: np.ndarray, background: str | None = BACKGROUND) -> Image.Image:
+def enlarge(sprite: np.ndarray, background: str | None = BACKGROUND_COLOR) -> Image.Image:
     """Return the sprite enlarged to 336 pixels, optionally on a background."""
     image = Image.fromarray(sprite)
     if background:

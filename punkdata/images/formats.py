@@ -68,8 +68,7 @@ def check_complete(data: bytes) -> None:
     if name == "WebP":
         is_complete = len(data) >= 8 + int.from_bytes(data[4:8], "little")
     elif name == "AVIF":
-        *_, (_, _, end) = iter_boxes(data)
-        is_complete = end == len(data)
+        is_complete = max(end for *_, end in iter_boxes(data)) == len(data)
     elif name in _ENDS:
         is_complete = _ENDS[name] in data
     else:

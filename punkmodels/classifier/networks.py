@@ -9,15 +9,17 @@ is a baseline that averages over positions.
 from __future__ import annotations
 
 import torch
+from PIL import ImageColor
 from torch import nn
 from torch.nn import functional as F
 
 from punkdata.images.palette import PALETTE
+from punkdata.images.sprite import BACKGROUND_COLOR
 from punkdata.traits import TYPES
 from punkmodels.classifier.config import ClassifierConfig
 from punkmodels.data.palette import NUM_PIXELS
 
-BACKGROUND_RGB = (0x63, 0x85, 0x96)
+BACKGROUND_RGB = ImageColor.getrgb(BACKGROUND_COLOR)
 """Background on which `PublishedCNN` composites the sprites."""
 PUBLISHED_INPUT_PX = 42
 

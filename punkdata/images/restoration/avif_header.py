@@ -24,7 +24,7 @@ def read_base_q_idx(data: bytes) -> int:
     """
     try:
         return _find_base_q_idx(_primary_item(data))
-    except (EOFError, KeyError):
+    except EOFError:
         return MAX_Q_IDX
 
 
@@ -60,12 +60,10 @@ class _BitReader:
 
 def _primary_item(data: bytes) -> bytes:
     """Return the AV1 data of the primary item, if it is stored contiguously in the file."""
-    boxes = {name: data[start:end] for name, start, end in iter_boxes(data)}
-    meta = boxes[b"meta"][4:]
-    boxes = {name: meta[start:end] for name, start, end in iter_boxes(meta)}
-    primary = _BitReader(boxes[b"pitm"])
+    meta = _find_box(data, b"meta")[4:]
+    primary = _BitReader(_find_box(meta, b"pitm"))
     primary_id = primary.read(32 if _read_version(primary) else 16)
-    locations = _BitReader(boxes[b"iloc"])
+    locations = _BitReader(_find_box(meta, b"iloc"))
     version = _read_version(locations)
     id_bits = 32 if version == 2 else 16
     offset_bits, length_bits, base_bits, index_bits = (8 * locations.read(4) for _ in range(4))
@@ -82,6 +80,11 @@ def _primary_item(data: bytes) -> bytes:
             return data[start : start + locations.read(length_bits)]
         locations.position += num_extents * (index_bits + offset_bits + length_bits)
     raise EOFError
+
+
+def _find_box(data: bytes, name: bytes) -> bytes:
+    """Return the content of the first box of this name, or nothing."""
+    return next((data[start:end] for kind, start, end in iter_boxes(data) if kind == name), b"")
 
 
 def _read_version(box: _BitReader) -> int:

@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-from support.sprites import make_color_chart, svg_uri
 
 from punkdata.errors import ImageError
 from punkdata.images.decode import decode_image
@@ -19,12 +18,6 @@ RECT = '<rect x="1" y="2" width="1" height="1" fill="#102030ff"/>'
 
 def make_svg(body: str, head: str = HEAD) -> bytes:
     return f"{head}{body}</svg>".encode()
-
-
-def test_all_colors_are_read_from_rectangles() -> None:
-    assert (
-        read_svg(unwrap_data_uri(svg_uri(make_color_chart()).encode())) == make_color_chart()
-    ).all()
 
 
 @pytest.mark.parametrize(
