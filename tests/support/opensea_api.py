@@ -121,7 +121,7 @@ class FakeOpenSea:
             ("GET", f"/collections/{SLUG}"): lambda: json_reply(200, self.make_collection()),
             ("GET", f"/traits/{SLUG}"): lambda: json_reply(200, self.make_trait_counts()),
             ("GET", f"/collection/{SLUG}/nfts"): lambda: self.make_page(
-                "nfts", self.list_tokens(), request.query
+                "nfts", self.list_tokens(request.query), request.query
             ),
             ("POST", "/nfts/batch"): lambda: self._answer_batch(request),
             ("GET", f"/events/collection/{SLUG}"): lambda: self.make_page(
@@ -185,9 +185,12 @@ class FakeOpenSea:
     def available_punks(self) -> list[FakePunk]:
         return [p for p in self.punks if p.punk_id not in self.unavailable_ids]
 
-    def list_tokens(self) -> list[Json]:
+    def list_tokens(self, query: dict[str, str]) -> list[Json]:
         """Return the tokens of all pages together."""
         punks = [p for p in self.available_punks() if p.punk_id not in self.unlisted_ids]
+        if "traits" in query:
+            wanted = {trait["value"] for trait in json.loads(query["traits"])}
+            return [self.make_token(p) for p in punks if wanted <= {p.type, *p.accessories}]
         phantoms = [FakePunk(punk_id, "Male") for punk_id in self.phantom_ids]
         tokens = [self.make_token(p) for p in punks]
         return tokens + [self.make_token(p, phantom=True) for p in phantoms]

@@ -7,6 +7,7 @@ is given. During a fetch that is a `RetryTransport` around a `RecordingTransport
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -102,10 +103,15 @@ class OpenSeaClient:
         reply = self._send("GET", path, TraitCounts, extensions=_OPTIONAL)
         return TraitCounts() if reply.status in _NOT_FOUND_STATUSES else reply.expect()
 
-    def iter_nfts(self, page_size: int = PAGE_SIZE) -> Iterator[list[Nft] | None]:
-        """Yield pages of tokens."""
-        path = f"/collection/{DEFAULT_COLLECTION}/nfts"
-        return self._iter_pages(NftsPage, path, {"limit": str(page_size)})
+    def iter_nfts(
+        self, page_size: int = PAGE_SIZE, trait: tuple[str, str] | None = None
+    ) -> Iterator[list[Nft] | None]:
+        """Yield pages of tokens, of all or of those with a trait (type, value)."""
+        params = {"limit": str(page_size)}
+        if trait:
+            trait_filter = [{"traitType": trait[0], "value": trait[1]}]
+            params["traits"] = json.dumps(trait_filter, separators=(",", ":"))
+        return self._iter_pages(NftsPage, f"/collection/{DEFAULT_COLLECTION}/nfts", params)
 
     def get_nfts(
         self, ids: Sequence[int], chain: str, contract: str
@@ -118,7 +124,7 @@ class OpenSeaClient:
                 for punk_id in batch_ids
             ]
             body = {"identifiers": identifiers}
-            reply = self._send("POST", "/nfts/batch", NftsBatch, json=body)
+            reply = self._send("POST", "/nfts/batch", NftsBatch, body=body)
             # The maximum batch size is not documented. A batch that is too large is rejected.
             if reply.status in _TOO_LARGE_STATUSES and len(batch_ids) > 1:
                 self._batch_size = len(batch_ids) // 2
@@ -188,7 +194,7 @@ class OpenSeaClient:
         model: type[M],
         *,
         params: Mapping[str, str] | None = None,
-        json: Any = None,
+        body: Any = None,
         extensions: Mapping[str, Any] = _NO_EXTENSIONS,
     ) -> _Reply[M]:
         """Send one request; for `extensions`, see `RecordingTransport` and `NetworkTransport`."""
@@ -198,7 +204,7 @@ class OpenSeaClient:
             method,
             self._api_url + path,
             params=params,
-            json=json,
+            json=body,
             extensions={"parse": parse, **extensions},
         )
         response = self._transport.handle_request(request)

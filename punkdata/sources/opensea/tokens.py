@@ -73,7 +73,7 @@ def collect_punks(
         if contract.address:
             punks.contract, punks.chain = contract.address, contract.chain or punks.chain
             break
-    num_by_type = sum(n for kind, _, n in _iter_counts(counts) if kind == "type")
+    num_by_type = sum(n for kind, _, n in _iter_counts(counts) if kind.casefold() == "type")
     num_reported = (
         max(collection.total_supply or 0, collection.unique_item_count or 0) or num_by_type
     )
@@ -100,6 +100,8 @@ def collect_punks(
             punks.warnings.append(
                 f"the API reports {num_reported:,} tokens, but there are {num_known:,}"
             )
+        for kind, value, num_with_trait in _iter_counts(counts):
+            _complete_labels(client, punks, (kind, value), num_with_trait)
         punks.warnings += _compare_trait_counts(punks, counts)
     return punks
 
@@ -157,6 +159,36 @@ def _assign_labels(punks: CollectedPunks, ids: Iterable[int], num_reported: int)
         punks.warnings.append(f"ignored token {identifier!r}: it is not part of the collection")
 
 
+def _complete_labels(
+    client: OpenSeaClient, punks: CollectedPunks, trait: tuple[str, str], num_reported: int
+) -> None:
+    """Request again the punks that the API lists with a trait which their own traits lack.
+
+    This is done only if too few punks have the trait. Those that still lack it become missing.
+    """
+    label = find_label(trait[1])
+    with_label = {i for i, (kind, names) in punks.labels.items() if label in (kind, *names)}
+    if label is None or len(with_label) >= num_reported - len(punks.missing):
+        return
+    listed: set[int] = set()
+    for page in client.iter_nfts(trait=trait):
+        if page is None:
+            listed.clear()
+        tokens = (parse_token(nft, punks.contract) for nft in page or ())
+        listed |= {token.punk_id for token in tokens if token}
+        if len(listed) > num_reported:  # The API ignores the filter, so the list means nothing.
+            return
+    for punk_id in sorted(listed & punks.labels.keys() - with_label):
+        nft = client.get_nft(punk_id, punks.chain, punks.contract)
+        token = parse_token(nft, punks.contract) if nft else None
+        labels = token.labels if token and token.punk_id == punk_id else None
+        if labels and label in (labels[0], *labels[1]):
+            punks.labels[punk_id] = labels
+        else:
+            del punks.labels[punk_id], punks.image_urls[punk_id]
+            punks.missing[punk_id] = f"is listed with {label}, which its own traits do not include"
+
+
 def _compare_trait_counts(punks: CollectedPunks, counts: TraitCounts) -> list[str]:
     """Return a warning for each label that another number of punks has than the API reports."""
     if not counts.counts:
@@ -167,9 +199,9 @@ def _compare_trait_counts(punks: CollectedPunks, counts: TraitCounts) -> list[st
         if label := find_label(value):
             reported[label] += count
         elif not PSEUDO_ACCESSORY.fullmatch(value):
-            warnings.append(f"the API counts an unknown {kind} {value[:40]!r}")
+            warnings.append(f"the API counts an unknown {kind.casefold()} {value[:40]!r}")
     listed = Counter(name for kind, names in punks.labels.values() for name in (kind, *names))
-    kinds = {kind for kind, _, _ in _iter_counts(counts)}
+    kinds = {kind.casefold() for kind, _, _ in _iter_counts(counts)}
     for label in LABELS:
         kind = "type" if label in TYPES else "accessory"
         if kind in kinds and reported[label] != listed[label]:
@@ -182,8 +214,7 @@ def _compare_trait_counts(punks: CollectedPunks, counts: TraitCounts) -> list[st
 
 def _iter_counts(counts: TraitCounts) -> Iterator[tuple[str, str, int]]:
     """Yield (kind, value, count) for the types and the accessories."""
-    for name, values in counts.counts.items():
-        kind = name.casefold()
+    for kind, values in counts.counts.items():
         for value, count in values.items():
-            if kind in ("type", "accessory") and isinstance(count, int):
+            if kind.casefold() in ("type", "accessory") and isinstance(count, int):
                 yield kind, value, count

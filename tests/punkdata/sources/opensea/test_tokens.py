@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from support.network import make_client
 from support.opensea_server import OpenSeaServer
-from support.sprites import make_punks
+from support.sprites import FakePunk, make_punks
 
 from punkdata.errors import DataError
 from punkdata.sources.opensea.tokens import CollectedPunks, collect_punks
@@ -134,12 +136,52 @@ def test_differing_trait_counts_give_warnings(server: OpenSeaServer) -> None:
     ]
 
 
+@pytest.mark.parametrize("is_complete_alone", [True, False])
+def test_punk_with_incomplete_traits_is_requested_again(
+    server: OpenSeaServer, monkeypatch: pytest.MonkeyPatch, is_complete_alone: bool
+) -> None:
+    punk = server.punks[7]
+    incomplete = FakePunk(7, punk.type, punk.accessories[1:])
+    server.trait_counts = server.make_trait_counts()
+    expected = expected_labels(server)
+    list_tokens = server.list_tokens
+
+    def list_incomplete_tokens(query: dict[str, str]) -> list[Any]:
+        if punk.accessories[0] in query.get("traits", ""):
+            return [*list_tokens(query), server.make_token(punk)]
+        tokens = list_tokens(query)
+        return [server.make_token(incomplete) if t["identifier"] == "7" else t for t in tokens]
+
+    monkeypatch.setattr(server, "list_tokens", list_incomplete_tokens)
+    if not is_complete_alone:
+        server.punks = [incomplete if p.punk_id == 7 else p for p in server.punks]
+        del expected[7]
+    punks = collect(server)
+    assert punks.labels == expected
+    assert bool(punks.missing) == bool(punks.warnings) == (not is_complete_alone)
+    assert [r.path[-2:] for r in server.requests_to("/chain/")] == ["/7"]
+
+
+def test_ignored_trait_filter_moves_no_punk_to_missing(
+    server: OpenSeaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = server.make_trait_counts()
+    counts["counts"]["accessory"]["VR"] += 1
+    server.trait_counts = counts
+    list_tokens = server.list_tokens
+    monkeypatch.setattr(server, "list_tokens", lambda query: list_tokens({}))
+    punks = collect(server)
+    assert (punks.labels, punks.missing) == (expected_labels(server), {})
+    assert len(punks.warnings) == 1
+    assert server.requests_to("/chain/") == []
+
+
 def test_tokens_of_another_contract_are_ignored(
     server: OpenSeaServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     list_tokens = server.list_tokens
     wrapped = {"identifier": "5", "contract": "0xwrapped", "traits": []}
-    monkeypatch.setattr(server, "list_tokens", lambda: [wrapped, *list_tokens()])
+    monkeypatch.setattr(server, "list_tokens", lambda query: [wrapped, *list_tokens(query)])
     punks = collect(server)
     assert punks.labels == expected_labels(server)
     assert len(punks.warnings) == 1
