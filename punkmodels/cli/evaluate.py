@@ -42,7 +42,7 @@ Run = Annotated[
     ),
 ]
 Out = Annotated[
-    Path | None, typer.Option(help="Folder to write to. (default: evaluation/ in the run)")
+    Path | None, typer.Option(help="Folder to write to. (default: evaluation/ in a run, or none)")
 ]
 
 
@@ -104,7 +104,7 @@ def images(
     tile_size: Annotated[
         int, typer.Option(min=24, help="Side of a punk in pixels, a multiple of 24.")
     ] = 24,
-    out: Annotated[Path | None, typer.Option(help="Folder to write to. (default: none)")] = None,
+    out: Out = None,
     root: Root = ROOT,
     version: Snapshot = None,
     device: DeviceOption = "auto",

@@ -33,8 +33,7 @@ def generate(
         typer.Option(
             min=1,
             max=10**6,
-            help="Number of punks. (default: 64; with --type, 4, so that a grid shows four; with "
-            "--labels-from, one for each of its punks)",
+            help="Number of punks. (default: 64; with --type 4; with --labels-from all of its punks)",
         ),
     ] = None,
     out: Annotated[
