@@ -33,7 +33,7 @@ def generate(
         typer.Option(
             min=1,
             max=10**6,
-            help="Number of punks. (default: 64; with --type 4; with --labels-from all of its punks)",
+            help="Number of punks. (default: 64; 4 with --type; all those of --labels-from)",
         ),
     ] = None,
     out: Annotated[
