@@ -16,7 +16,7 @@ from punkdata.errors import StoppedError, UsageError
 from punkdata.files import root_option, shell_quote
 from punkdata.progress import Progress
 from punkmodels.training.config import merge_options
-from punkmodels.training.run_dir import DEFAULT_RUNS, find_run, list_runs, read_config
+from punkmodels.training.run_dir import DEFAULT_RUNS, TASKS, find_run, list_runs, read_config
 
 if TYPE_CHECKING:
     from punkmodels.training.legacy_distributed import ProcessGroup
@@ -128,10 +128,13 @@ def check_resume_options(context: typer.Context) -> None:
 def find_model(name: str, runs: Path, *tasks: str) -> Path:
     """Return the folder of a run, of exported weights, or of a bundled model of one of the tasks.
 
-    Raises UsageError if there is no such model.
+    If several tasks have a bundled model of this name, the first one counts. Raises UsageError if
+    there is no such model.
     """
     bundled = [WEIGHTS / task for task in tasks if BUNDLED_NAMES[task] == name]
-    return bundled[0] if bundled else find_run(runs, name, trained=True, tasks=tasks)
+    if bundled:
+        return bundled[0]
+    return find_run(runs, name, trained=True, tasks=tuple(t for t in TASKS if t in tasks))
 
 
 @contextmanager
