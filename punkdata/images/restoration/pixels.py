@@ -220,6 +220,8 @@ class PixelObservation:
         render(rgb, self._side, resampling).save(file, "WEBP", quality=quality)
         if abs(file.tell() - len(self._file)) > 100 + 0.05 * len(self._file):
             return None
+        if file.getvalue() == self._file:
+            return 0.0
         with Image.open(file) as encoded:
             return float((np.asarray(encoded.convert("RGB")) != self._pixels).mean())
 
@@ -258,10 +260,7 @@ def _is_large(side: int) -> bool:
 
 @lru_cache(32)
 def _sample_rows(side: int) -> tuple[Indices, Indices]:
-    """Return the indices of the rows and columns that are used, and of the inner ones among them.
-
-    Inner rows are not near the border of a block. In large images, a subset of them is used.
-    """
+    """Return the rows and columns that are used, and those of them that are not near a border."""
     block_px = side / SIDE_PX
     position = (np.arange(side) + 0.5) / block_px % 1
     distance_px = np.minimum(position, 1 - position) * block_px
@@ -285,10 +284,7 @@ class _Solver(NamedTuple):
 
 @lru_cache(32)
 def _least_squares_solver(side: int, resampling: Resampling) -> _Solver:
-    """Return the solver for an image of this side that was resized by this filter.
-
-    An image is a separable enlargement, so the same solver serves for rows and columns.
-    """
+    """Return the solver for rows, and also for columns, because resizing is separable."""
     rows, inner = _sample_rows(side)
     weight = np.where(np.isin(rows, inner), 1, BORDER_WEIGHT)
     resize = resize_matrix(side, resampling)[rows].astype(np.float64)
