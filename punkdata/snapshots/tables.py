@@ -87,7 +87,15 @@ def extract_labels(punks: pa.Table) -> NDArray[np.uint8]:
 
 
 def extract_hidden_labels(punks: pa.Table) -> NDArray[np.uint8]:
-    """Return the column `hidden_accessories` as label vectors, uint8 (N, 92), 1 where hidden."""
+    """Return the column `hidden_accessories` as label vectors, uint8 (N, 92), 1 where hidden.
+
+    Raises DataError if the table lacks the column, which schema 1 does not have.
+    """
+    if "hidden_accessories" not in punks.column_names:
+        raise DataError(
+            "the snapshot has no column hidden_accessories",
+            hint="build it again with: punkdata build-dataset",
+        )
     rows = punks.column("hidden_accessories").to_pylist()
     hidden = np.zeros((len(rows), len(LABELS)), np.uint8)
     for row, names in enumerate(rows):
