@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+import numpy as np
 import torch
 from torch import distributed
 
@@ -80,9 +81,10 @@ def random_seed(seed: int, step: int = 0) -> int:
     """Return a seed for `torch.Generator.manual_seed` that differs between ranks and steps.
 
     Processes start with step 0. Where the state of a generator is not in the checkpoint, as that
-    of all ranks but 0, a resumed run continues with the seed of its step.
+    of all ranks but 0, a resumed run continues with the seed of its step. The result has 32 bits,
+    because PyTorch's generator on the CPU ignores the others.
     """
-    return seed + get_rank() + (step << 32)
+    return int(np.random.SeedSequence((seed, get_rank(), step)).generate_state(1)[0])
 
 
 def all_reduce_mean(tensors: Iterable[torch.Tensor | None]) -> None:
