@@ -79,16 +79,20 @@ def test_restore_model_loads_tensors(run: Path) -> None:
     assert torch.equal(model.weight, other.weight)
 
 
-def test_restore_model_refuses_tensors_of_another_shape(run: Path) -> None:
-    with pytest.raises(DataError, match="do not match the network"):
-        restore_model(run, nn.Linear(2, 3), nn.Linear(3, 3).state_dict())
-
-
-def test_restore_model_refuses_nan(run: Path) -> None:
-    model = nn.Linear(2, 3)
-    tensors = model.state_dict() | {"bias": torch.full((3,), torch.nan)}
-    with pytest.raises(DataError, match="NaN"):
-        restore_model(run, model, tensors)
+@pytest.mark.parametrize(
+    ("tensors", "message"),
+    [
+        ({"weight": torch.ones(3, 3), "bias": torch.ones(3)}, "do not match the network"),
+        ({"weight": torch.ones(3, 2)}, "do not match the network"),
+        ({"weight": torch.ones(3, 2), "bias": torch.full((3,), torch.nan)}, "NaN"),
+    ],
+    ids=["shape", "missing", "nan"],
+)
+def test_restore_model_refuses_other_tensors(
+    run: Path, tensors: dict[str, torch.Tensor], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        restore_model(run, nn.Linear(2, 3), tensors)
 
 
 def test_export_model_halves_floats_but_not_integers(run: Path, tmp_path: Path) -> None:
