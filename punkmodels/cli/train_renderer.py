@@ -9,7 +9,6 @@ import typer
 
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root, Version
-from punkdata.cli.progress import progress_bar
 from punkdata.errors import UsageError
 from punkmodels.cli.options import (
     LoggerOption,
@@ -65,7 +64,7 @@ def train_renderer(
 
     with (
         handle_interrupt("renderer", root, runs, resumed),
-        progress_bar("training", "images") as progress,
+        console.progress_bar("training", "images") as progress,
     ):
         run = training.train_renderer(
             root,
