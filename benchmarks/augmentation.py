@@ -1,9 +1,9 @@
 """Effect of generated training examples on rare accessories: python benchmarks/augmentation.py
 
 For 5, 10 and 20 real examples of each of ten accessories, builds a snapshot with only that many in
-its training split, trains a conditional generator on it, and trains the classifier's preset `quick`
+its training split, trains a renderer on it, and trains the classifier's preset `quick`
 with and without generated examples, with several seeds and for the same number of steps. The scores
-are those of the ten accessories, on punks that neither the generator nor the classifier was trained
+are those of the ten accessories, on punks that neither the renderer nor the classifier was trained
 on: the test split, and the punks that were removed. Finished runs are stored in --out and reused.
 """
 
@@ -15,9 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from dcgan import train_or_find
 from measure import describe_machine
-from punkmodels.gan.synthetic import examples_from_config
 
 from punkdata import open_snapshot
 from punkdata.snapshots.reader import Snapshot
@@ -30,7 +28,9 @@ from punkmodels.classifier.metrics import ranking_scores
 from punkmodels.classifier.pretrained import load_classifier
 from punkmodels.classifier.train import train_classifier
 from punkmodels.data.splits import SplitTensors, load_split
-from punkmodels.gan.config import make_config as make_generator_config
+from punkmodels.renderer.config import make_config as make_renderer_config
+from punkmodels.renderer.synthetic import examples_from_config
+from punkmodels.renderer.train import train_renderer
 
 CPU = torch.device("cpu")
 NUM_EXAMPLES = (5, 10, 20)
@@ -107,12 +107,12 @@ def score(run: Path, split: SplitTensors, labels: list[int]) -> float:
 
 
 def train_with_fraction(
-    snapshot: Snapshot, out: Path, generator: Path, fraction: float, seed: int
+    snapshot: Snapshot, out: Path, renderer: Path, fraction: float, seed: int
 ) -> Path:
     """Train a classifier with generated examples, or resume its run, or return a finished one."""
     # The number of steps does not depend on the number of generated examples.
     epochs = round(EPOCHS * (1 + max(FRACTIONS)) / (1 + fraction))
-    augmentation = {"augment_with": str(generator), "augment_fraction": fraction}
+    augmentation = {"augment_with": str(renderer), "augment_fraction": fraction}
     config = make_config(epochs=epochs, seed=seed, **(augmentation if fraction else {}))
     runs = out / f"{fraction}-{seed}"
     checkpoints = sorted(runs.glob("0*/checkpoints/*.pt"))
@@ -135,7 +135,7 @@ def main() -> None:
         "--total-images",
         type=int,
         default=60_000,
-        help="real images that each generator is trained on",
+        help="real punks that each renderer is trained on",
     )
     args = parser.parse_args()
     original = open_snapshot(args.root)
@@ -147,13 +147,14 @@ def main() -> None:
         out = args.out / str(num_examples)
         snapshot = reduce_examples(original, out / "data", labels, num_examples)
         split = unused_punks(original, snapshot)
-        config = make_generator_config(
-            conditional="labels", skin_tone=True, total_images=args.total_images
+        config = make_renderer_config(total_images=args.total_images)
+        renderers = sorted((out / "renderer").glob("0*"))
+        renderer = train_renderer(
+            snapshot.path, out / "renderer", config, resume=renderers[0] if renderers else None
         )
-        generator = train_or_find(out, "generator", config, root=snapshot.path)
         for fraction in FRACTIONS:
             scores = [
-                score(train_with_fraction(snapshot, out, generator, fraction, seed), split, labels)
+                score(train_with_fraction(snapshot, out, renderer, fraction, seed), split, labels)
                 for seed in range(args.seeds)
             ]
             std = f" ± {statistics.stdev(scores):.4f}" if len(scores) > 1 else ""

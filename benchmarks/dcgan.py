@@ -29,13 +29,12 @@ from torch.utils.data import DataLoader
 
 from punkdata import PunkDataset
 from punkmodels.data.image_files import read_sprites
-from punkmodels.gan.config import DcganConfig, make_config, read_dcgan_config
+from punkmodels.gan.config import DcganConfig, make_config
 from punkmodels.gan.evaluate import RealPunks, evaluate_generator, evaluate_sprites, score_table
-from punkmodels.gan.layers import initialize
-from punkmodels.gan.networks import Discriminator, Generator
-from punkmodels.gan.train import train_dcgan
-from punkmodels.gan.trainer.evaluation import EvaluationOptions
-from punkmodels.gan.trainer.losses import classic_discriminator_loss, classic_generator_loss
+from punkmodels.gan.losses import classic_discriminator_loss, classic_generator_loss
+from punkmodels.gan.networks import Discriminator, Generator, initialize
+from punkmodels.gan.pretrained import read_dcgan_config
+from punkmodels.gan.train import EvaluationOptions, train_dcgan
 from punkmodels.training.device import pick_device
 from punkmodels.training.evaluation import Evaluation
 from punkmodels.training.run_dir import list_runs, read_metrics
@@ -110,15 +109,14 @@ def compare_recipes(
         if name == "modern":
             runs[name] = modern
             continue
-        network = "mlp" if name == "mlp" else "dcgan"
         key = f"{name}, {minutes:.0f} minutes"
         total_images = json.loads(index.read_text()) if index.exists() else {}
         if key not in total_images:
-            config = make_config("best", "classic", network=network, total_images=400 * BATCH_SIZE)
+            config = make_config("best", name, total_images=400 * BATCH_SIZE)
             trial = train_dcgan(ROOT, out / "trials", config, threads=1)
             total_images[key] = int(60 * minutes * images_per_s(trial))
             index.write_text(json.dumps(total_images))
-        config = make_config("best", "classic", network=network, total_images=total_images[key])
+        config = make_config("best", name, total_images=total_images[key])
         runs[name] = train_or_find(out, name, config)
     evaluations = {name: evaluate_run(run) for name, run in runs.items()}
     if peers:
@@ -135,8 +133,8 @@ def compare_losses(out: Path) -> None:
     """Print the scores of the preset `quick` with encoder, discriminator, or both."""
     options: dict[str, dict[str, Any]] = {
         "both": {},
-        "encoder only": {"adversarial_start": 1.0},
-        "discriminator only": {"w_dim": 0},
+        "encoder only": {"schedule": {"adversarial_start": 1.0}},
+        "discriminator only": {"model": {"w_dim": 0}, "optimizer": {"beta_1": 0.0}},
     }
     runs = {name: train_or_find(out, name, make_config(**o)) for name, o in options.items()}
     print_scores({name: evaluate_run(run) for name, run in runs.items()})
@@ -164,8 +162,8 @@ class PngFiles(torch.utils.data.Dataset[torch.Tensor]):
 
 def tutorial_images_per_s(root: Path, steps: int, device: torch.device) -> float:
     """Return the speed of a typical tutorial: PNG files, a DataLoader and the classic losses."""
-    G = Generator(100, WIDTH).to(device)
-    D = Discriminator(WIDTH, normalize=True).to(device)
+    config = make_config(recipe="classic", model={"width": WIDTH})
+    G, D = Generator(config).to(device), Discriminator(config).to(device)
     optimizer_G, optimizer_D = (
         torch.optim.Adam(network.parameters(), 2e-4, (0.5, 0.999)) for network in (G, D)
     )
@@ -202,11 +200,15 @@ def compare_speed(root: Path, out: Path, rounds: int) -> None:
     speeds: dict[str, list[float]] = {name: [] for name in names}
     # Of three intervals, the last two are timed, each with `steps` steps.
     evaluation = EvaluationOptions(num_evaluations=3, num_samples=100)
-    sizes = {"width": WIDTH, "batch_size": BATCH_SIZE, "total_images": 3 * steps * BATCH_SIZE}
+    options: dict[str, Any] = {
+        "batch_size": BATCH_SIZE,
+        "total_images": 3 * steps * BATCH_SIZE,
+        "model": {"width": WIDTH},
+        "schedule": {"adversarial_start": 2 / 3},
+    }
     for _ in range(rounds):
         speeds["tutorial"].append(tutorial_images_per_s(root, steps, device))
         for recipe in ("classic", "modern"):
-            options: dict[str, Any] = sizes | {"adversarial_start": 2 / 3}
             config = make_config("quick", recipe, **options)
             run = train_dcgan(root, out / "trials", config, threads=1, evaluation=evaluation)
             _, second, third = (line["images_per_s"] for line in read_metrics(run))

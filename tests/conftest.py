@@ -59,7 +59,7 @@ def generator_runs(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -
     from punkmodels.gan.config import make_config
 
     folder = tmp_path_factory.mktemp("runs")
-    train_quickly(built_root, folder, make_config(width=4, total_images=64))
+    train_quickly(built_root, folder, make_config(total_images=64, model={"width": 4}))
     return folder
 
 

@@ -26,7 +26,7 @@ train_app = console.make_app(
     no_args_is_help=False,
 )
 app.add_typer(train_app, name="train")
-train_app.command("dcgan", epilog=train_gan.TRAIN_EXAMPLES)(train_gan.train_dcgan)
+train_app.command("dcgan", epilog=train_gan.EXAMPLES)(train_gan.train_dcgan)
 train_app.command("classifier", epilog=train_classifier.EXAMPLES)(train_classifier.train_classifier)
 train_app.command("renderer", epilog=train_renderer.EXAMPLES)(train_renderer.train_renderer)
 tune_app = console.make_app("Search for better hyperparameters.")

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root
+from punkdata.cli.progress import progress_bar
 from punkdata.errors import UsageError
 from punkdata.files import translate_os_errors, write_atomic
 from punkmodels.cli.options import (
@@ -114,9 +115,9 @@ def images(
     from punkmodels.gan.evaluate import RealPunks, evaluate_sprites
     from punkmodels.training.device import pick_device
 
-    with console.progress_bar("reading", "images") as progress:
+    with progress_bar("reading", "images") as progress:
         sprites = read_sprites(path, tile_size, progress)
-    with console.progress_bar("evaluating", "subsets") as progress:
+    with progress_bar("evaluating", "subsets") as progress:
         real = RealPunks(root, version or "latest", pick_device(device)[0])
         evaluation = evaluate_sprites(path.name, sprites, real, progress=progress)
     _show(evaluation, out, as_json=as_json)
@@ -165,7 +166,7 @@ def export(
         exported = Path(temporary)
         _export_weights(folder, exported)
         config = read_config(exported)
-        if not config["data"].get("image_dir"):  # Such images may not exist any more.
+        if not config["options"].get("image_dir"):  # Such images may not exist any more.
             config["scores"] = _compute_scores(exported, root, version, "cpu")[0].summary()
             write_json(exported / "config.json", config)
         with translate_os_errors(out):
@@ -189,7 +190,7 @@ def _export_weights(run: Path, out: Path) -> None:
         case "renderer":
             from punkmodels.renderer.pretrained import export_renderer as export_model
         case _:
-            from punkmodels.gan.config import export_generator as export_model
+            from punkmodels.gan.pretrained import export_generator as export_model
     export_model(run, out)
 
 
@@ -237,7 +238,7 @@ def _compute_scores(
         return evaluate_renderer(run, root, version=version, device=torch_device), "conditional"
     from punkmodels.gan.evaluate import evaluate_generator
 
-    with console.progress_bar("evaluating", "subsets") as progress:
+    with progress_bar("evaluating", "subsets") as progress:
         return evaluate_generator(
             run, root, version=version, device=torch_device, progress=progress
         ), "generated"

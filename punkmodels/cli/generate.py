@@ -9,6 +9,7 @@ import typer
 
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root
+from punkdata.cli.progress import progress_bar
 from punkdata.errors import UsageError
 from punkmodels.cli.options import DeviceOption, Runs, find_model
 from punkmodels.training.run_dir import DEFAULT_RUNS, read_config
@@ -93,8 +94,8 @@ def generate(
     """Generate new punks, at random or with chosen traits."""
     from punkdata.images.sprite import SIDE_PX
     from punkdata.traits import TYPES
-    from punkmodels.gan.config import load_generator, read_dcgan_config
     from punkmodels.gan.generate import generate_images, write_grid, write_sprites
+    from punkmodels.gan.pretrained import load_generator, read_dcgan_config
     from punkmodels.renderer.conditions import conditions_from_labels
     from punkmodels.renderer.pretrained import load_renderer
     from punkmodels.training.device import pick_device
@@ -130,9 +131,9 @@ def generate(
     else:
         types = None if labels is None else labels[:, : len(TYPES)].float()
         generator = load_generator(folder, torch_device)
-        with console.progress_bar("generating", "punks") as progress:
+        with progress_bar("generating", "punks") as progress:
             images = generate_images(
-                generator, count, seed, progress, condition=types, is_punks=gan.trains_on_punks
+                generator, count, seed, progress, condition=types, is_punks=not gan.image_dir
             )
     metadata = {"model": str(folder), "seed": seed, **traits}
     if is_grid:

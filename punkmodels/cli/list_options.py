@@ -19,7 +19,7 @@ EXAMPLES = (
 
 def list_training_options(
     model: Annotated[
-        Literal["classifier", "renderer"],
+        Literal["classifier", "dcgan", "renderer"],
         typer.Argument(metavar="MODEL", help="A model of punkmodels train."),
     ],
     as_json: Json = False,
@@ -45,10 +45,24 @@ def _classifier_configs() -> tuple[TrainingConfig, dict[str, TrainingConfig]]:
     return make_config(), variants
 
 
+def _gan_configs() -> tuple[TrainingConfig, dict[str, TrainingConfig]]:
+    from punkmodels.gan.config import PRESETS, make_config
+
+    variants: dict[str, TrainingConfig] = {
+        preset: make_config(preset) for preset in PRESETS if preset != "quick"
+    }
+    variants |= {recipe: make_config(recipe=recipe) for recipe in ("classic", "mlp")}
+    return make_config(), variants
+
+
 def _renderer_configs() -> tuple[TrainingConfig, dict[str, TrainingConfig]]:
     from punkmodels.renderer.config import make_config
 
     return make_config(), {"best": make_config("best")}
 
 
-_CONFIGS = {"classifier": _classifier_configs, "renderer": _renderer_configs}
+_CONFIGS = {
+    "classifier": _classifier_configs,
+    "dcgan": _gan_configs,
+    "renderer": _renderer_configs,
+}

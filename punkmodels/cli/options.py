@@ -6,20 +6,17 @@ import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from punkdata.cli import console
+from punkdata.cli.progress import progress_bar
 from punkdata.errors import StoppedError, UsageError
 from punkdata.files import root_option, shell_quote
 from punkdata.progress import Progress
 from punkmodels.training.config import merge_options
-from punkmodels.training.run_dir import DEFAULT_RUNS, TASKS, find_run, list_runs, read_config
-
-if TYPE_CHECKING:
-    from punkmodels.training.legacy_distributed import ProcessGroup
-
+from punkmodels.training.run_dir import DEFAULT_RUNS, TASKS, find_run, read_config
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Logger = Literal["tensorboard", "wandb"]
@@ -108,12 +105,6 @@ def find_resumed_run(
     """
     if resume is None:
         return None
-    check_resume_options(context)
-    return find_run(runs, resume, tasks=(task,))
-
-
-def check_resume_options(context: typer.Context) -> None:
-    """Raise UsageError if --resume is combined with options that a run keeps."""
     for parameter in context.params:
         source = context.get_parameter_source(parameter)
         is_given = source is not None and source.name == "COMMANDLINE"
@@ -122,6 +113,7 @@ def check_resume_options(context: typer.Context) -> None:
                 "a resumed run keeps its own options",
                 hint="remove all options except --resume, --logger, --root, --runs and --json",
             )
+    return find_run(runs, resume, tasks=(task,))
 
 
 def find_model(name: str, runs: Path, *tasks: str) -> Path:
@@ -152,7 +144,7 @@ def training_progress(
             if not is_main():
                 yield lambda done, total, note="": None, lambda text: None
                 return
-            with console.progress_bar("training", "images") as progress:
+            with progress_bar("training", "images") as progress:
                 yield progress, console.say
     except KeyboardInterrupt:
         run = "latest" if resumed is None else shell_quote(resumed)
@@ -170,44 +162,3 @@ def print_run(run: Path, next_commands: str, *, as_json: bool) -> None:
         return
     console.emit(str(run))
     console.say(f"next: {next_commands}")
-
-
-@contextmanager
-def training_session() -> Iterator[tuple[ProcessGroup, Progress, Callable[[str], None]]]:
-    """Join the process group, and yield it with callbacks for progress and for log lines.
-
-    On ranks other than 0, the callbacks do nothing.
-    """
-    from punkmodels.training.distributed import get_rank, get_world_size, init_process_group
-    from punkmodels.training.legacy_distributed import ProcessGroup
-
-    with init_process_group():
-        process_group = ProcessGroup(get_rank(), get_world_size())
-        if not process_group.is_main:
-            yield process_group, lambda done, total, note="": None, lambda text: None
-            return
-        with console.progress_bar("training", "images") as progress:
-            yield process_group, progress, console.say
-
-
-@contextmanager
-def handle_interrupt(model: str, root: Path, runs: Path, resumed: Path | None) -> Iterator[None]:
-    """Turn Ctrl-C into an error that shows the command to resume the run.
-
-    Args:
-        model: The subcommand of `punkmodels train`.
-        root: The value of --root.
-        runs: The folder of all runs.
-        resumed: The run that is resumed, or None for a new run.
-
-    Raises:
-        StoppedError: The user pressed Ctrl-C.
-    """
-    existing = list_runs(runs)
-    try:
-        yield
-    except KeyboardInterrupt:
-        run = resumed or next((p for p in list_runs(runs) if p not in existing), None)
-        command = f"punkmodels train {model} --resume {shell_quote(run)}" if run else None
-        hint = f"resume with: {command}{root_option(root)}" if command else None
-        raise StoppedError("stopped", hint=hint) from None

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root, Version
 from punkdata.errors import UsageError
 from punkmodels.cli.options import (
@@ -16,12 +15,13 @@ from punkmodels.cli.options import (
     Runs,
     Seed,
     Set,
-    check_resume_options,
-    handle_interrupt,
+    find_resumed_run,
     parse_set,
+    print_run,
+    training_progress,
 )
 from punkmodels.renderer.config import Preset, make_config
-from punkmodels.training.run_dir import DEFAULT_RUNS, find_run, read_config
+from punkmodels.training.run_dir import DEFAULT_RUNS
 
 EXAMPLES = (
     "Example: punkmodels train renderer --seed 1 --set l1_weight=0\n\n"
@@ -35,7 +35,7 @@ def train_renderer(
     version: Version = "latest",
     runs: Runs = DEFAULT_RUNS,
     preset: Annotated[
-        Preset, typer.Option(help="quick: one or two minutes on one core. best: about five.")
+        Preset, typer.Option(help="quick: three minutes on one core. best: five minutes.")
     ] = "quick",
     total_images: Annotated[
         int | None,
@@ -52,20 +52,15 @@ def train_renderer(
     as_json: Json = False,
 ) -> None:
     """Train a renderer, which draws a punk from its type, accessories and skin tone."""
-    if resume:
-        check_resume_options(context)
+    resumed = find_resumed_run(context, runs, resume, "renderer")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # torchrun sets it.
         raise UsageError("a renderer is trained in one process", hint="start it without torchrun")
     named = {"total_images": total_images, "seed": seed}
     given = {key: value for key, value in named.items() if value is not None}
     config = make_config(preset, **given, **parse_set(assignments, {"preset", *named}))
-    resumed = find_run(runs, resume, tasks=("renderer",)) if resume else None
     from punkmodels.renderer import train as training
 
-    with (
-        handle_interrupt("renderer", root, runs, resumed),
-        console.progress_bar("training", "images") as progress,
-    ):
+    with training_progress("renderer", root, runs, resumed) as (progress, log):
         run = training.train_renderer(
             root,
             runs,
@@ -75,10 +70,7 @@ def train_renderer(
             resume=resumed,
             logger=logger,
             progress=progress,
-            log=console.say,
+            log=log,
         )
-    if as_json:
-        console.emit_json({"run": str(run), "config": read_config(run)["options"]})
-        return
-    console.emit(str(run))
-    console.say(f"next: punkmodels generate --model {run} --type Ape, or punkmodels evaluate {run}")
+    commands = f"punkmodels generate --model {run} --type Ape, or punkmodels evaluate {run}"
+    print_run(run, commands, as_json=as_json)

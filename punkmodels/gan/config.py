@@ -1,297 +1,199 @@
-"""Training options of a GAN, with functions that load and export trained generators."""
+"""Training options of a GAN, their presets and recipes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+import math
 from typing import Annotated, Any, Literal
 
-import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from punkdata.errors import DataError
-from punkdata.images.palette import PALETTE
-from punkmodels.data.palette import NUM_PIXELS
-from punkmodels.gan.conditioning import Conditional, ConditionSpec
-from punkmodels.gan.mlp import AnyGenerator, MLPGenerator
-from punkmodels.gan.networks import ConditionComposition, Generator
-from punkmodels.training.config import Count, Dim, Fraction
-from punkmodels.training.legacy_checkpoint import (
-    CheckpointMetadata,
-    load_checkpoint,
-    strip_prefix,
+from punkmodels.training.config import (
+    Count,
+    Dim,
+    Fraction,
+    TrainingConfig,
+    merge_options,
+    validate_config,
 )
-from punkmodels.training.pretrained import (
-    WEIGHTS_FILE,
-    SavedRun,
-    export_model,
-    read_run_config,
-    read_tensors,
-    restore_model,
-)
-from punkmodels.training.run_dir import read_config
 
-Recipe = Literal["modern", "classic"]
-Head = Literal["palette", "rgba"]
-Network = Literal["dcgan", "mlp"]
-BUNDLED_DCGAN = Path(__file__).parents[1] / "weights" / "dcgan"
-Rate = Annotated[float, Field(gt=0, le=1)]
+Preset = Literal["quick", "best", "gpu", "gpu-long"]
+Recipe = Literal["modern", "classic", "mlp"]
+Conditional = Literal["none", "type"]
+Weight = Annotated[float, Field(ge=0)]
 
 
-@dataclass(frozen=True)
-class DcganConfig:
-    """Options of a GAN training; the defaults are the preset `quick` of the recipe `modern`."""
+class ModelOptions(TrainingConfig):
+    """Sizes of the networks."""
 
-    preset: str = "quick"
-    """Name of the preset that the options started from."""
-    recipe: Recipe = "modern"
-    """Name of the loss and regularization recipe, see `punkmodels.gan.trainer.losses`."""
-    network: Network = "dcgan"
-    """Architecture: dcgan, or the mlp baseline, which is unconditional and has an RGBA head."""
-    total_images: Annotated[int, Field(ge=1, le=10**10)] = 100_000
-    """Total number of real images to train on, with repetitions."""
-    channels: Annotated[int, Field(ge=1, le=4)] = 4
-    """Channels of the training images."""
-    image_size: Annotated[int, Field(ge=8, le=64)] = 24
-    """Side of the training images in pixels."""
-    trains_on_punks: bool = True
-    """Whether the training images are punks; others require an unconditional RGBA head."""
-    conditional: Conditional = "none"
-    """Labels that the generator is conditioned on: none, the type, or type and accessories."""
-    skin_tone: bool = False
-    """Whether the generator is also conditioned on the skin tone."""
-    pixel_loss: bool = False
-    """Whether to add a per-pixel cross-entropy loss against the ground-truth sprite; requires the
-    palette head and a condition."""
-    condition_composition: ConditionComposition = "z_order"
-    """How the palette head combines several conditions, see `Generator`."""
-    l1_weight: Annotated[float, Field(ge=0)] = 1e-5
-    """Weight of the L1 penalty on the palette head's condition weights, which keeps a label from
-    affecting pixels that it does not change."""
-    split_female_accessories: bool = True
-    """Whether accessories of female punks have condition entries of their own."""
-    label_dropout: Fraction = 0.0
-    """Probability that training removes an accessory from the condition."""
-    class_balance: Fraction = 0.0
-    """Weight of label-balanced sampling, 0 (uniform) to 1, see `sampling_weights`."""
-    batch_size: Count = 32
-    """Number of real images in a batch, over all processes."""
-    norm_groups: Count = 1
-    """Number of groups of `GhostBatchNorm`; a multiple of the number of processes."""
-    width: Dim = 32
-    """Channels of the 12x12 feature map; 6x6 has twice and 3x3 four times as many. For the mlp
-    network, see `MLPGenerator`."""
+    width: Annotated[int, Field(ge=1, le=1024)] = 32
+    """Channels of the 12x12 feature map; 6x6 has twice and 3x3 four times as many. In the recipe
+    mlp, a quarter of the units in the first hidden layer of the generator."""
     z_dim: Dim = 100
     """Dimension of the noise z."""
     w_dim: Annotated[int, Field(ge=0, le=4096)] = 64
-    """Dimension of the latent w of the `Encoder`; 0 trains without an encoder. Requires the
-    palette head."""
-    kl_weight: Annotated[float, Field(ge=0)] = 0.1
-    """Weight of the KL divergence of w from N(0, 1) in the encoder loss."""
-    encoder_weight: Annotated[float, Field(ge=0)] = 0.03
-    """Weight of the encoder loss and the pixel loss, which are in nats per image, relative to the
-    adversarial loss."""
-    adversarial_start: Fraction = 0.7
-    """Fraction of the training after which the adversarial loss is added to the encoder loss or the
-    pixel loss; if neither is used, training is adversarial from the start."""
-    head: Head = "palette"
+    """Dimension of the latent w of the encoder; 0 trains without an encoder. Needs the palette
+    head."""
+    head: Literal["palette", "rgba"] = "palette"
     """Output layer: palette selects one of the colors that occur at each position; rgba generates
     any color through tanh, as in Radford et al. (2015)."""
     head_channels: Dim = 16
     """Channels of the 24x24 feature map before the palette head."""
     color_embedding_dim: Annotated[int, Field(ge=0, le=64)] = 8
-    """Dimension of the frozen color embedding that the discriminator sees in addition to RGBA;
-    requires the palette head."""
-    lr: Rate = 1e-3
-    """Initial learning rate of all networks."""
-    head_lr_mult: float = 3.0
-    """Multiplier of the learning rate for the palette head."""
-    final_lr_fraction: Fraction = 0.1
-    """Final learning rate as a fraction of the initial one, at the end of a cosine schedule."""
-    beta_1: Fraction = 0.9
-    """Adam's beta 1 for the generator and the encoder."""
-    beta_1_D: Fraction = 0.0
-    """Adam's beta 1 for the discriminator."""
-    beta_2: Fraction = 0.99
-    """Adam's beta 2 for all networks."""
-    r1_gamma: Annotated[float, Field(ge=0)] = 2.0
+    """Dimension of the frozen color embedding that the discriminator sees in addition to RGBA.
+    Needs the palette head."""
+
+
+class LossOptions(TrainingConfig):
+    """Weights of the losses."""
+
+    encoder_weight: Weight = 0.03
+    """Weight of the encoder loss, in nats per image, relative to the adversarial loss."""
+    kl_weight: Weight = 0.1
+    """Weight of the KL divergence of w from N(0, 1) in the encoder loss."""
+    r1_gamma: Weight = 2.0
     """Initial weight of the gradient penalties R1 and R2; 0 for none."""
-    final_r1_gamma_fraction: Fraction = 0.3
-    """Final penalty weight as a fraction of the initial one, at the end of a cosine schedule."""
     d_reg_interval: Count = 4
     """Steps between two gradient penalties, whose weight is multiplied by this number."""
+
+
+class OptimizerOptions(TrainingConfig):
+    """Options of Adam."""
+
+    lr: Annotated[float, Field(gt=0, le=1)] = 1e-3
+    """Initial learning rate of all networks."""
+    head_lr_mult: Weight = 3.0
+    """Multiplier of the learning rate for the palette head."""
+    beta_1: Fraction = 0.9
+    """Beta 1 for the generator and the encoder."""
+    beta_1_D: Fraction = 0.0
+    """Beta 1 for the discriminator."""
+    beta_2: Fraction = 0.99
+    """Beta 2 for all networks."""
+
+
+class AugmentationOptions(TrainingConfig):
+    """Augmentation of images in the discriminator; sizes are for 24x24 pixels, and scale with the
+    images.
+    """
+
     translate_px: Annotated[int, Field(ge=0, le=8)] = 2
-    """Largest translation of images by the augmentation, in pixels; 0 for none."""
+    """Largest translation, in pixels of a 24x24 image; 0 for none."""
     cutout_px: Annotated[int, Field(ge=0, le=16)] = 6
-    """Side of the square that the augmentation cuts out of images, in pixels; 0 for none."""
+    """Side of the square that is cut out, in pixels of a 24x24 image; 0 for none."""
+
+
+class ScheduleOptions(TrainingConfig):
+    """Changes during the training."""
+
+    adversarial_start: Fraction = 0.7
+    """Fraction of the training after which the adversarial loss is added to the encoder loss;
+    without an encoder, training is adversarial from the start."""
+    final_lr_fraction: Fraction = 0.1
+    """Final learning rate as a fraction of the initial one, at the end of a cosine."""
+    final_r1_gamma_fraction: Fraction = 0.3
+    """Final penalty weight as a fraction of the initial one, at the end of a cosine."""
     ema_half_life: Fraction = 0.05
     """Half-life of the exponential moving average of the generator's weights, as a fraction of the
     images seen so far; 0 for no averaging."""
-    torch_compile: bool = False
+
+
+class DcganConfig(TrainingConfig):
+    """Training options of a GAN; the defaults are those of preset `quick` and recipe `modern`."""
+
+    preset: Preset = "quick"
+    """Preset whose defaults are used."""
+    recipe: Recipe = "modern"
+    """Architecture and losses whose defaults are used: modern, classic (the DCGAN of Radford et
+    al. as in common tutorials), or mlp (fully connected networks with the classic losses)."""
+    conditional: Conditional = "none"
+    """Labels that the generator is conditioned on: none, or the type."""
+    image_dir: str | None = None
+    """Folder or array of training images other than punks."""
+    total_images: Annotated[int, Field(ge=1, le=10**10)] = 100_000
+    """Total number of real images to train on, with repetitions."""
+    batch_size: Count = 32
+    """Number of real images in a batch, of all processes together."""
+    model: ModelOptions = ModelOptions()
+    loss: LossOptions = LossOptions()
+    optimizer: OptimizerOptions = OptimizerOptions()
+    augmentation: AugmentationOptions = AugmentationOptions()
+    schedule: ScheduleOptions = ScheduleOptions()
+    compile: bool = False
     """Whether to compile the discriminator with torch.compile."""
     seed: int = 0
     """Random seed."""
 
     @property
-    def condition_spec(self) -> ConditionSpec:
-        """Layout of the generator's condition."""
-        return ConditionSpec(self.conditional, self.skin_tone, self.split_female_accessories)
+    def num_steps(self) -> int:
+        """Number of steps of the whole training."""
+        return math.ceil(self.total_images / self.batch_size)
 
     @property
-    def has_auxiliary_loss(self) -> bool:
-        """Whether the generator has an encoder loss or a pixel loss."""
-        return self.w_dim > 0 or self.pixel_loss
+    def is_classic(self) -> bool:
+        """Whether the losses are those of the recipe classic."""
+        return self.recipe != "modern"
+
+    @model_validator(mode="after")
+    def _check_consistency(self) -> DcganConfig:
+        has_palette = self.model.head == "palette"
+        if not has_palette and (self.model.w_dim or self.model.color_embedding_dim):
+            raise ValueError(
+                "an encoder and a color embedding need the palette head: set model.w_dim=0 and "
+                "model.color_embedding_dim=0"
+            )
+        if self.recipe == "mlp" and (has_palette or self.conditional != "none"):
+            raise ValueError("the recipe mlp has neither a palette head nor conditions")
+        if self.image_dir and (has_palette or self.conditional != "none"):
+            raise ValueError(
+                "--image-dir cannot be combined with --conditional or the palette head: only punks "
+                "have labels and a palette"
+            )
+        if self.is_classic and self.loss.r1_gamma:
+            raise ValueError(f"the recipe {self.recipe} has no gradient penalties")
+        return self
 
 
-PRESETS: dict[str, dict[str, Any]] = {
+GPU: dict[str, Any] = {"batch_size": 256, "model": {"width": 64, "head_channels": 32}}
+PRESETS: dict[Preset, dict[str, Any]] = {
     "quick": {},
-    "best": {"total_images": 540_000, "batch_size": 64, "width": 48, "head_channels": 24},
-    "gpu": {"total_images": 10_000_000, "batch_size": 256, "width": 64, "head_channels": 32},
-    "gpu-long": {"total_images": 20_000_000, "batch_size": 256, "width": 64, "head_channels": 32},
-}
-"""Options of each preset that differ from the defaults of `DcganConfig`."""
-RECIPES: dict[Recipe, dict[str, Any]] = {
-    "modern": {},
-    # The DCGAN of common tutorials: the options of Radford et al., and one-sided label smoothing.
-    "classic": {
-        "batch_size": 128,
-        "width": 64,
-        "head": "rgba",
-        "color_embedding_dim": 0,
-        "w_dim": 0,
-        "lr": 2e-4,
-        "final_lr_fraction": 1.0,
-        "beta_1": 0.5,
-        "beta_1_D": 0.5,
-        "beta_2": 0.999,
-        "r1_gamma": 0.0,
-        "translate_px": 0,
-        "cutout_px": 0,
-        "ema_half_life": 0.0,
+    "best": {
+        "total_images": 540_000,
+        "batch_size": 64,
+        "model": {"width": 48, "head_channels": 24},
     },
+    "gpu": GPU | {"total_images": 10_000_000},
+    "gpu-long": GPU | {"total_images": 20_000_000},
 }
-"""Options of each recipe that differ from the defaults of `DcganConfig`."""
+"""Options of each preset that differ from `DcganConfig`."""
+RGBA: dict[str, Any] = {
+    "model": {"head": "rgba", "color_embedding_dim": 0, "w_dim": 0},
+    "optimizer": {"beta_1": 0.0},  # As in R3GAN, which has no encoder.
+}
+"""Options of the recipe `modern` for images other than punks."""
+CLASSIC: dict[str, Any] = {
+    "batch_size": 128,
+    "model": RGBA["model"] | {"width": 64},
+    "loss": {"r1_gamma": 0.0},
+    "optimizer": {"lr": 2e-4, "beta_1": 0.5, "beta_1_D": 0.5, "beta_2": 0.999},
+    "augmentation": {"translate_px": 0, "cutout_px": 0},
+    "schedule": {"final_lr_fraction": 1.0, "ema_half_life": 0.0},
+}
+"""Options of the recipes `classic` and `mlp`: those of Radford et al. and of common tutorials."""
 
 
-def make_config(preset: str = "quick", recipe: Recipe = "modern", **chosen: Any) -> DcganConfig:
-    """Return the options of a preset and a recipe, overridden by those in `chosen`.
+def make_config(
+    preset: Preset = "quick", recipe: Recipe = "modern", **overrides: Any
+) -> DcganConfig:
+    """Return the options of a preset, overridden by those of a recipe, and by others.
 
-    The defaults of the remaining options depend on `chosen`: for example, an RGBA head has no color
-    embedding and no encoder. `preset` is a key of `PRESETS`.
+    Options of a group are nested: `model={"width": 64}`. Raises UsageError if an option does not
+    exist, a value is not allowed, or options contradict each other.
     """
-    options = {"preset": preset, "recipe": recipe, **PRESETS[preset], **RECIPES[recipe], **chosen}
-    if options.get("conditional") == "labels":
-        options = {"class_balance": 0.5} | options
-        if options.get("skin_tone") and recipe == "modern" and options.get("head") != "rgba":
-            # Labels and skin tone determine every pixel, so there is nothing left to encode.
-            options = {"pixel_loss": True} | options
-    if options.get("pixel_loss"):
-        # With a high learning rate, the palette head soon learns what each accessory looks like.
-        options |= {"w_dim": 0, "beta_1": 0.9, "head_lr_mult": 10.0} | chosen
-    if options.get("network") == "mlp" or not options.get("trains_on_punks", True):
-        options |= {"head": "rgba"} | chosen
-    if options.get("head") == "rgba":  # These two options require the palette head.
-        options |= {"color_embedding_dim": 0, "w_dim": 0} | chosen
-    has_auxiliary_loss = options.get("w_dim", DcganConfig.w_dim) or options.get("pixel_loss")
-    if recipe == "modern" and not has_auxiliary_loss:
-        options |= {"beta_1": 0.0} | chosen  # As in R3GAN, which has no encoder.
-    return DcganConfig(**options)
-
-
-def build_generator(config: DcganConfig, counts: torch.Tensor) -> AnyGenerator:
-    """Return an untrained generator.
-
-    Args:
-        config: The training options.
-        counts: Color frequencies for the palette head, see `PaletteHead`.
-
-    Raises:
-        DataError: The options contradict each other.
-    """
-    _check_options(config)
-    shape = {"channels": config.channels, "image_size": config.image_size}
-    if config.network == "mlp":
-        return MLPGenerator(config.z_dim, config.width, **shape)
-    return Generator(
-        config.z_dim,
-        config.width,
-        counts if config.head == "palette" else None,
-        config.head_channels,
-        config.color_embedding_dim,
-        config.w_dim,
-        config.condition_spec.dim,
-        condition_composition=config.condition_composition,
-        **shape,
+    options = merge_options(
+        {"preset": preset, "recipe": recipe},
+        PRESETS[preset],
+        RGBA if overrides.get("image_dir") else {},
+        {} if recipe == "modern" else CLASSIC,
+        overrides,
     )
-
-
-def _check_options(config: DcganConfig) -> None:
-    is_palette = config.head == "palette"
-    needs_punks = is_palette or config.conditional != "none"
-    if not config.trains_on_punks and needs_punks:
-        raise DataError("a palette head and conditions need punks as training images")
-    if config.network == "mlp" and needs_punks:
-        raise DataError("the mlp network has no palette head and no conditions")
-    if config.w_dim and not is_palette:
-        raise DataError("an encoder (w_dim) requires the palette head")
-    if config.pixel_loss and (not is_palette or config.conditional == "none"):
-        raise DataError("the pixel loss requires the palette head and a condition")
-
-
-class SavedDcgan(SavedRun):
-    """Sections of a GAN's config.json that are needed to load it or to resume its training."""
-
-    task: Literal["dcgan"]
-    options: DcganConfig
-
-
-def read_dcgan_config(run: Path) -> SavedDcgan:
-    """Read the config.json of a run or of exported weights; raises as `read_run_config`."""
-    return read_run_config(run, SavedDcgan, "DCGAN")
-
-
-def load_generator(run: Path, device: torch.device) -> AnyGenerator:
-    """Load the averaged generator of a run or of exported weights, in evaluation mode.
-
-    Raises:
-        DataError: The run is not a GAN or has no complete checkpoint, or its weights do not fit its
-            options.
-    """
-    options = read_dcgan_config(run).options
-    file = run / WEIGHTS_FILE
-    if file.exists():
-        tensors = read_tensors(file)
-    else:
-        tensors = strip_prefix("ema", load_checkpoint(run, CheckpointMetadata)[0])
-    model = build_generator(options, _counts_like(tensors, run))
-    restore_model(run, model, tensors)
-    return model.eval().to(device)
-
-
-def _counts_like(tensors: dict[str, torch.Tensor], run: Path) -> torch.Tensor:
-    """Return color counts that give a palette head the shape of the saved tensors."""
-    counts = torch.zeros(NUM_PIXELS, len(PALETTE), dtype=torch.int64)
-    # Layer 12 of a generator with a palette head is that head.
-    colors, valid = (tensors.get(f"layers.12.{n}", counts[:, :0]) for n in ("colors", "valid"))
-    try:
-        return counts.scatter_(1, colors.long(), valid.long())
-    except (RuntimeError, TypeError) as error:
-        raise DataError(f"the weights of {run} do not fit its options ({error})") from None
-
-
-def is_finished(run: Path) -> bool:
-    """Return whether a training was completed, from a checkpoint or from exported weights."""
-    if (run / WEIGHTS_FILE).exists():
-        return bool(read_config(run).get("trained", {}).get("finished"))
-    return load_checkpoint(run, CheckpointMetadata)[1].finished
-
-
-def export_generator(run: Path, out: Path) -> None:
-    """Write the weights of a generator in half precision, and its config.json.
-
-    Raises:
-        DataError: See `load_generator`.
-        StorageError: The folder cannot be written.
-    """
-    model = load_generator(run, torch.device("cpu"))
-    export_model(run, model, {"finished": is_finished(run)}, out)
+    return validate_config(DcganConfig, options)

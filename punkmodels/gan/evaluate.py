@@ -30,7 +30,6 @@ from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.data.image_grid import make_grid
 from punkmodels.data.splits import load_split
-from punkmodels.gan.config import load_generator, read_dcgan_config
 from punkmodels.gan.generate import generate_images, sample_batches
 from punkmodels.gan.metrics import (
     Samples,
@@ -44,6 +43,7 @@ from punkmodels.gan.metrics import (
     nearest_neighbors,
     snap_to_palette,
 )
+from punkmodels.gan.pretrained import load_generator, read_dcgan_config
 from punkmodels.gan.training_images import TrainingImages, from_image_dir
 from punkmodels.training.evaluation import Evaluation
 
@@ -121,11 +121,11 @@ def evaluate_generator(
     """
     saved = read_dcgan_config(run)
     model = load_generator(run, device)
-    if not saved.options.trains_on_punks:
-        images = from_image_dir(Path(saved.data.image_dir or ""))
+    if saved.options.image_dir:
+        images = from_image_dir(Path(saved.options.image_dir))
         if images.data_config["labels_hash"] != saved.data.labels_hash:
             raise DataError(
-                f"the images of {saved.data.image_dir} are not those that {run} was trained on",
+                f"the images of {saved.options.image_dir} are not those that {run} was trained on",
                 hint="restore the original images",
             )
         count = min(SUBSET_SIZE, len(images) // 2)

@@ -13,9 +13,8 @@ from PIL import Image
 from punkdata.files import translate_os_errors, write_atomic
 from punkdata.progress import Progress
 from punkmodels.data.image_grid import make_grid, to_hwc_pixels
-from punkmodels.data.palette import quantize
-from punkmodels.gan.mlp import AnyGenerator
-from punkmodels.gan.training_images import to_pixels
+from punkmodels.gan.networks import AnyGenerator
+from punkmodels.gan.training_images import to_uint8
 from punkmodels.training.run_dir import write_json
 
 
@@ -40,7 +39,7 @@ def sample_batches(
         noise = torch.randn(batch_size, model.noise_dim, generator=random)[: count - start]
         batch = None if condition is None else condition[start : start + batch_size].to(device)
         with torch.inference_mode():
-            yield model(noise.to(device), batch)[:, :4].cpu()
+            yield model.sample(noise.to(device), batch).cpu()
 
 
 def generate_images(
@@ -59,7 +58,7 @@ def generate_images(
     """
     images = []
     for done, batch in enumerate(sample_batches(model, count, seed, condition), 1):
-        images.append(quantize(batch)[0] if is_punks else to_pixels(batch))
+        images.append(to_uint8(batch, is_punks=is_punks))
         progress(min(count, 500 * done), count)
     return torch.cat(images)
 

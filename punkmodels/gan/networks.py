@@ -1,53 +1,60 @@
-"""Networks of the DCGAN: generator, discriminator and mapping network.
+"""Networks of the GAN: generator, discriminator, mapping network, and fully connected baselines.
 
 The architecture is that of Radford, Metz and Chintala, "Unsupervised Representation Learning with
 Deep Convolutional Generative Adversarial Networks" (2015), for images of 24x24 pixels: a 3x3
 feature map is doubled three times by transposed convolutions of stride 2 (3, 6, 12, 24), with batch
 normalization and ReLU in the generator, and strided convolutions and LeakyReLU 0.2 in the
-discriminator.
+discriminator. Images of other sizes are cropped from, or padded to, a multiple of 8.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+import itertools
+from typing import Annotated, NamedTuple
 
 import torch
+from pydantic import Field
 from torch import nn
 from torch.nn import functional as F
 
-from punkmodels.gan.layers import (
-    GhostBatchNorm,
-    build_mlp,
-    concat_condition,
-    normalize_condition,
-)
+from punkdata.traits import TYPES
+from punkmodels.gan.config import DcganConfig
 from punkmodels.gan.palette_head import PaletteHead
 
-ConditionComposition = Literal["z_order", "sum", "none"]
 CONDITION_EMBEDDING_DIM = 64
 """Dimension of the embedded condition that is concatenated to the latent."""
 NUM_NORM_BATCHES = 50
 """Default number of batches from which `reestimate_normalization` computes its statistics."""
 
 
+class ImageShape(NamedTuple):
+    """Shape of the training images, which are squares."""
+
+    channels: Annotated[int, Field(ge=1, le=4)] = 4
+    height: Annotated[int, Field(ge=8, le=64)] = 24
+    width: Annotated[int, Field(ge=8, le=64)] = 24
+
+    @property
+    def map_size(self) -> int:
+        """Side of the smallest feature map."""
+        return -(-self.width // 8)
+
+
+PUNK_SHAPE = ImageShape()
+
+
 class Mapping(nn.Module):
-    """Mapping network from Gaussian noise to the latent w.
+    """Maps noise, float32 (N, z_dim + w_dim), to the latent w, float32 (N, w_dim).
 
-    Maps noise, float32 (N, z_dim + w_dim), to w, float32 (N, w_dim). Real punks leave gaps in w
-    (there is nothing between two hats) that Gaussian noise would fill. The first z_dim numbers
-    determine the mean of w; the remaining w_dim numbers are scaled by a learned standard deviation
-    and added to it.
-
-    Args:
-        z_dim: Dimension of the noise that determines the mean.
-        w_dim: Dimension of w.
-        condition_dim: Dimension of the condition; 0 for an unconditional mapping.
+    Real punks leave gaps in w (there is nothing between two hats) that Gaussian noise would fill.
+    The first z_dim numbers determine the mean of w; the remaining w_dim numbers are scaled by a
+    learned standard deviation and added to it.
     """
 
     def __init__(self, z_dim: int, w_dim: int, condition_dim: int = 0) -> None:
         super().__init__()
         self.z_dim = z_dim
-        self.layers = build_mlp(z_dim + condition_dim, w_dim)
+        self.layers = build_mlp(z_dim + condition_dim, 384, 384, 384, w_dim)
         self.log_std = nn.Parameter(torch.zeros(w_dim))
 
     def forward(self, noise: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
@@ -60,146 +67,83 @@ class Mapping(nn.Module):
         return w
 
 
-def initial_map_size(image_size: int) -> int:
-    """Return the side of the smallest feature map, which is doubled three times and cropped."""
-    return -(-image_size // 8)
-
-
 class Generator(nn.Module):
-    """DCGAN generator from noise to images.
+    """Maps noise, float32 (N, noise_dim), and types to images in [-1, 1], (N, 4, 24, 24).
 
-    Maps noise, float32 (N, noise_dim), to RGBA in [-1, 1], float32 (N, 4, 24, 24), followed by the
-    channels of the color embedding if there is one.
-
-    Args:
-        z_dim: Dimension of the noise z.
-        width: Channels of the 12x12 feature map; 6x6 has twice and 3x3 four times as many.
-        counts: Color frequencies for a `PaletteHead`; None for the output layer of Radford et al.,
-            which generates any RGBA color.
-        head_channels: Channels of the 24x24 feature map before a palette head.
-        color_embedding_dim: Dimension of the palette head's color embedding, see `color_table`.
-        w_dim: Dimension of w, the output of a `Mapping` network; 0 for no mapping, as in Radford
-            et al.
-        condition_dim: Dimension of the condition; 0 for an unconditional generator. The condition
-            is passed to the mapping network, is embedded and concatenated to w, and is passed to
-            the palette head unless `condition_composition` is "none".
-        condition_composition: How the palette head combines the entries of the condition:
-            "z_order" adds logits that a learned z-order bounds, "sum" adds unbounded logits, and
-            "none" ignores the condition.
-        channels: Channels of the images; a palette head requires 4.
-        image_size: Side of the images in pixels; a palette head requires 24.
-    """
-
-    def __init__(  # one parameter for each independent part of the architecture
-        self,
-        z_dim: int = 100,
-        width: int = 64,
-        counts: torch.Tensor | None = None,
-        head_channels: int = 16,
-        color_embedding_dim: int = 0,
-        w_dim: int = 0,
-        condition_dim: int = 0,
-        *,
-        condition_composition: ConditionComposition = "z_order",
-        channels: int = 4,
-        image_size: int = 24,
-    ) -> None:
-        super().__init__()
-        self.noise_dim = z_dim + w_dim
-        self.image_size = image_size
-        self.mapping = Mapping(z_dim, w_dim, condition_dim) if w_dim else None
-        self.embed = nn.Linear(condition_dim, CONDITION_EMBEDDING_DIM) if condition_dim else None
-        w = width
-        latent_dim = (w_dim or z_dim) + (CONDITION_EMBEDDING_DIM if condition_dim else 0)
-        layers: list[nn.Module] = [
-            nn.ConvTranspose2d(latent_dim, 4 * w, initial_map_size(image_size), bias=False)
-        ]
-        for in_channels, out_channels in ((4 * w, 2 * w), (2 * w, w)):
-            layers += [GhostBatchNorm(in_channels), nn.ReLU()]
-            layers.append(nn.ConvTranspose2d(in_channels, out_channels, 4, 2, 1, bias=False))
-        layers += [GhostBatchNorm(w), nn.ReLU()]
-        if counts is None:
-            layers += [nn.ConvTranspose2d(w, channels, 4, 2, 1), nn.Tanh()]
-        else:
-            layers.append(nn.ConvTranspose2d(w, head_channels, 4, 2, 1, bias=False))
-            layers += [
-                GhostBatchNorm(head_channels),
-                nn.ReLU(),
-                PaletteHead(
-                    head_channels,
-                    counts,
-                    color_embedding_dim,
-                    0 if condition_composition == "none" else condition_dim,
-                    use_z_order=condition_composition == "z_order",
-                ),
-            ]
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, noise: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
-        features, head = self.features(self.to_w(noise, condition), condition), self.layers[-1]
-        is_palette = isinstance(head, PaletteHead)
-        images: torch.Tensor = head(features, condition) if is_palette else head(features)
-        return images[:, :, : self.image_size, : self.image_size]
-
-    def to_w(self, noise: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
-        """Return w, or the noise itself if there is no mapping network."""
-        w: torch.Tensor = self.mapping(noise, condition) if self.mapping else noise
-        return w
-
-    def features(self, w: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
-        """Return the input of the last layer, float32 (N, channels, H, W)."""
-        if self.embed is not None and condition is not None:
-            w = torch.cat([w, self.embed(normalize_condition(condition))], dim=1)
-        features: torch.Tensor = self.layers[:-1](w[:, :, None, None])
-        return features
-
-
-class Discriminator(nn.Module):
-    """DCGAN discriminator from images to logits.
-
-    Maps images in [-1, 1], float32 (N, channels + color_embedding_dim, image_size, image_size), to
-    logits, float32 (N,); a higher logit means a more realistic image.
-
-    Args:
-        width: Channels of the first feature map, which has half the side of the image; the next
-            two have twice and four times as many.
-        normalize: Use batch normalization, as Radford et al. do. The logit of an image then depends
-            on the other images of the batch, so it cannot be combined with gradient penalties.
-        color_embedding_dim: Dimension of the color embedding, see `color_table`.
-        condition_dim: Dimension of the condition, which is compared with the features by
-            projection (Miyato and Koyama, "cGANs with Projection Discriminator", 2018); 0 for an
-            unconditional discriminator.
-        channels: Channels of the images without the color embedding.
-        image_size: Side of the images in pixels.
+    With a palette head, the channels of the color embedding follow. The type is passed to the
+    mapping network, and is embedded and concatenated to w. `counts` are the color frequencies for
+    a palette head, see `PaletteHead`.
     """
 
     def __init__(
         self,
-        width: int = 64,
-        *,
-        normalize: bool = False,
-        color_embedding_dim: int = 0,
-        condition_dim: int = 0,
-        channels: int = 4,
-        image_size: int = 24,
+        config: DcganConfig,
+        shape: ImageShape = PUNK_SHAPE,
+        counts: torch.Tensor | None = None,
     ) -> None:
         super().__init__()
-        w, last_size = width, initial_map_size(image_size)
-        self.padding = 8 * last_size - image_size
+        options, condition_dim, width = config.model, get_condition_dim(config), config.model.width
+        z_dim, w_dim = options.z_dim, options.w_dim
+        self.noise_dim, self.shape = z_dim + w_dim, shape
+        self.mapping = Mapping(z_dim, w_dim, condition_dim) if w_dim else None
+        self.embed = nn.Linear(condition_dim, CONDITION_EMBEDDING_DIM) if condition_dim else None
+        latent_dim = (w_dim or z_dim) + (CONDITION_EMBEDDING_DIM if condition_dim else 0)
         layers: list[nn.Module] = [
-            nn.Conv2d(channels + color_embedding_dim, w, 4, 2, 1),
-            nn.LeakyReLU(0.2),
+            nn.ConvTranspose2d(latent_dim, 4 * width, shape.map_size, bias=False)
         ]
-        for in_channels, out_channels in ((w, 2 * w), (2 * w, 4 * w)):
-            layers.append(nn.Conv2d(in_channels, out_channels, 4, 2, 1, bias=not normalize))
-            if normalize:
-                layers.append(GhostBatchNorm(out_channels))
-            layers.append(nn.LeakyReLU(0.2))
-        layers.append(nn.Conv2d(4 * w, 1, last_size))
+        for channels in (4 * width, 2 * width):
+            layers += [nn.BatchNorm2d(channels), nn.ReLU()]
+            layers.append(nn.ConvTranspose2d(channels, channels // 2, 4, 2, 1, bias=False))
+        layers += [nn.BatchNorm2d(width), nn.ReLU()]
+        if counts is None:
+            layers += [nn.ConvTranspose2d(width, shape.channels, 4, 2, 1), nn.Tanh()]
+        else:
+            channels = options.head_channels
+            layers.append(nn.ConvTranspose2d(width, channels, 4, 2, 1, bias=False))
+            layers += [nn.BatchNorm2d(channels), nn.ReLU()]
+            layers.append(PaletteHead(channels, counts, options.color_embedding_dim))
         self.layers = nn.Sequential(*layers)
-        self.project = (
-            nn.Linear(condition_dim, 4 * w * last_size**2, bias=False) if condition_dim else None
-        )
+
+    def forward(self, noise: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
+        images: torch.Tensor = self.layers[-1](self._map(noise, condition))
+        return images[:, :, : self.shape.height, : self.shape.width]
+
+    def sample(self, noise: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
+        """Return palette indices, uint8 (N, 24, 24); without a palette head, as `forward`."""
+        head = self.layers[-1]
+        if isinstance(head, PaletteHead):
+            return head.sample(self._map(noise, condition))
+        return self.forward(noise, condition)
+
+    def features(self, w: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the input of the last layer, float32 (N, channels, H, W)."""
+        if self.embed is not None and condition is not None:
+            w = torch.cat([w, self.embed(condition)], dim=1)
+        features: torch.Tensor = self.layers[:-1](w[:, :, None, None])
+        return features
+
+    def _map(self, noise: torch.Tensor, condition: torch.Tensor | None) -> torch.Tensor:
+        w = self.mapping(noise, condition) if self.mapping else noise
+        return self.features(w, condition)
+
+
+class Discriminator(nn.Module):
+    """Maps images in [-1, 1] and types to logits, float32 (N,); higher means more realistic.
+
+    The type is compared with the features by projection (Miyato and Koyama, "cGANs with Projection
+    Discriminator", 2018). In the recipe classic, there is batch normalization, as in Radford et
+    al.; the logit of an image then depends on the other images of the batch.
+    """
+
+    def __init__(self, config: DcganConfig, shape: ImageShape = PUNK_SHAPE) -> None:
+        super().__init__()
+        width, condition_dim = config.model.width, get_condition_dim(config)
+        in_channels = shape.channels + config.model.color_embedding_dim
+        self.padding = 8 * shape.map_size - shape.width
+        layers = downsampling_layers(in_channels, width, normalize=config.is_classic)
+        self.layers = nn.Sequential(*layers, nn.Conv2d(4 * width, 1, shape.map_size))
+        feature_dim = 4 * width * shape.map_size**2
+        self.project = nn.Linear(condition_dim, feature_dim, bias=False) if condition_dim else None
 
     def forward(self, images: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
         if self.padding:
@@ -207,14 +151,108 @@ class Discriminator(nn.Module):
         features = self.layers[:-1](images)
         logits: torch.Tensor = self.layers[-1](features).flatten()
         if self.project is not None and condition is not None:
-            projected = self.project(normalize_condition(condition))
+            projected = self.project(condition)
             similarity = (projected * features.flatten(1)).sum(dim=1)
             logits = logits + similarity / projected.shape[1] ** 0.5
         return logits.float()
 
 
+class MLPGenerator(nn.Module):
+    """Fully connected, unconditional baseline with the interface of `Generator`.
+
+    The layers are those of common tutorials, after Goodfellow et al., "Generative Adversarial Nets"
+    (2014).
+    """
+
+    def __init__(self, config: DcganConfig, shape: ImageShape = PUNK_SHAPE) -> None:
+        super().__init__()
+        width = config.model.width
+        self.noise_dim, self.shape = config.model.z_dim, shape
+        dims = (self.noise_dim, 4 * width, 8 * width, 16 * width, shape.channels * shape.width**2)
+        self.layers = nn.Sequential(*build_mlp(*dims, activation=nn.LeakyReLU(0.2)), nn.Tanh())
+
+    def forward(self, noise: torch.Tensor, _: torch.Tensor | None = None) -> torch.Tensor:
+        images: torch.Tensor = self.layers(noise)
+        return images.view(-1, *self.shape)
+
+    sample = forward
+
+
+class MLPDiscriminator(nn.Module):
+    """Fully connected, unconditional baseline with the interface of `Discriminator`."""
+
+    def __init__(self, config: DcganConfig, shape: ImageShape = PUNK_SHAPE) -> None:
+        super().__init__()
+        width = config.model.width
+        dims = (shape.channels * shape.width**2, 8 * width, 4 * width, 1)
+        self.layers = build_mlp(*dims, activation=nn.LeakyReLU(0.2))
+
+    def forward(self, images: torch.Tensor, _: torch.Tensor | None = None) -> torch.Tensor:
+        logits: torch.Tensor = self.layers(images.flatten(1))
+        return logits.flatten().float()
+
+
+AnyGenerator = Generator | MLPGenerator
+AnyDiscriminator = Discriminator | MLPDiscriminator
+
+
+def build_generator(
+    config: DcganConfig, shape: ImageShape, counts: torch.Tensor | None
+) -> AnyGenerator:
+    """Return an untrained generator; `counts` are the color frequencies for a palette head."""
+    if config.recipe == "mlp":
+        return MLPGenerator(config, shape)
+    return Generator(config, shape, counts)
+
+
+def build_discriminator(config: DcganConfig, shape: ImageShape) -> AnyDiscriminator:
+    """Return an untrained discriminator."""
+    return (MLPDiscriminator if config.recipe == "mlp" else Discriminator)(config, shape)
+
+
+def get_condition_dim(config: DcganConfig) -> int:
+    """Return the dimension of the condition, a one-hot type, or 0 for none."""
+    return len(TYPES) if config.conditional == "type" else 0
+
+
+def build_mlp(*dims: int, activation: nn.Module | None = None) -> nn.Sequential:
+    """Return linear layers between consecutive dimensions, separated by an activation (SiLU)."""
+    layers: list[nn.Module] = []
+    for in_dim, out_dim in itertools.pairwise(dims):
+        layers += [nn.Linear(in_dim, out_dim), activation or nn.SiLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def downsampling_layers(in_channels: int, width: int, *, normalize: bool) -> list[nn.Module]:
+    """Return three convolutions of stride 2 with `width`, 2 and 4 times as many channels."""
+    layers = [nn.Conv2d(in_channels, width, 4, 2, 1), nn.LeakyReLU(0.2)]
+    for channels in (width, 2 * width):
+        layers.append(nn.Conv2d(channels, 2 * channels, 4, 2, 1, bias=not normalize))
+        layers += [nn.BatchNorm2d(2 * channels)] if normalize else []
+        layers.append(nn.LeakyReLU(0.2))
+    return layers
+
+
+def concat_condition(latent: torch.Tensor, condition: torch.Tensor | None) -> torch.Tensor:
+    """Concatenate a latent (N, a) and a condition (N, b) to (N, a + b); None adds nothing."""
+    return latent if condition is None else torch.cat([latent, condition], dim=1)
+
+
+def initialize(network: nn.Module) -> None:
+    """Sample convolutions from N(0, 0.02), and normalization scales from N(1, 0.02).
+
+    See Radford et al. (2015).
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, 0, 0.02)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1, 0.02)
+            nn.init.zeros_(module.bias)
+
+
 def reestimate_normalization(
-    model: Generator,
+    model: AnyGenerator,
     seed: int,
     batch_size: int,
     condition: torch.Tensor | None = None,
@@ -223,14 +261,8 @@ def reestimate_normalization(
     """Recompute the batch-normalization statistics of a generator from generated batches.
 
     Averaged weights have never been used in a training batch, so the statistics collected during
-    training do not fit them. The model is left in evaluation mode.
-
-    Args:
-        model: The generator.
-        seed: Random seed of the noise.
-        batch_size: Samples in a batch.
-        condition: Conditions (M, condition_dim), which are used in order and repeated; or None.
-        num_batches: Number of batches.
+    training do not fit them. Conditions, (M, condition_dim), are used in order and repeated. The
+    model is left in evaluation mode.
     """
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     for norm in norms:
@@ -240,11 +272,8 @@ def reestimate_normalization(
     random = torch.Generator(device).manual_seed(seed)
     model.train()
     with torch.no_grad():
-        for batch in range(num_batches):
+        for batch in range(num_batches if norms else 0):
             noise = torch.randn(batch_size, model.noise_dim, generator=random, device=device)
-            batch_condition = None
-            if condition is not None:
-                rows = torch.arange(batch * batch_size, (batch + 1) * batch_size) % len(condition)
-                batch_condition = condition[rows.to(device)]
-            model(noise, batch_condition)
+            rows = torch.arange(batch * batch_size, (batch + 1) * batch_size, device=device)
+            model(noise, None if condition is None else condition[rows % len(condition)])
     model.eval()

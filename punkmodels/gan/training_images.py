@@ -1,30 +1,37 @@
 """Training images of a GAN: punks from a snapshot, or other small images from files.
 
-Other images must be squares of one size, 8 to 64 pixels. No labels and no feature network are known
-for them, so their features are the principal components of their pixels.
+Other images are squares of one size, 8 to 64 pixels, in gray, RGB or RGBA: a folder of image files,
+which is read recursively, or a .npy or .npz with values of 0 to 255 (uint8) or 0 to 1 (floating
+point), shape (N, size, size) or (N, size, size, channels). No labels and no feature network are
+known for them, so their features are the principal components of their pixels.
 """
 
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 
-from punkdata.errors import UsageError
-from punkdata.traits import LABELS
+from punkdata.errors import DataError, UsageError
+from punkdata.traits import TYPES
 from punkmodels.classifier.features import embed
 from punkmodels.data.palette import quantize
-from punkmodels.data.skin_tones import detect_skin_tones
 from punkmodels.data.splits import SplitTensors
-from punkmodels.gan.image_dir import CHANNEL_NAMES, STANDARD_WHITES, read_images
 
 MIN_SIZE_PX, MAX_SIZE_PX = 8, 64
-"""Minimum and maximum side of images other than punks."""
 MIN_IMAGES = 20
-"""Minimum number of images to train on."""
+MAX_BYTES = 2_000_000_000
+"""Maximum size of an array in memory."""
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
+CHANNEL_NAMES = {1: "gray", 3: "RGB", 4: "RGBA"}
+"""Name of each supported number of channels."""
 NUM_COMPONENTS = 64
 """Number of principal components."""
 MAX_PCA_IMAGES = 5_000
@@ -38,12 +45,8 @@ class TrainingImages:
     images: torch.Tensor
     """Punks as palette indices, uint8 (N, 24, 24); other images as uint8 (N, channels, size,
     size)."""
-    labels: torch.Tensor
-    """All labels, float32 (N, 92); all 0 for other images."""
-    visible: torch.Tensor
-    """Visible labels, float32 (N, 92); all 0 for other images."""
-    skin_tones: torch.Tensor
-    """Skin tones, int64 (N,), 1 to 4 or 0 for none; all 0 for other images."""
+    types: torch.Tensor
+    """Types of punks, one-hot float32 (N, 5); (N, 0) for other images."""
     description: str
     """Number, kind and origin of the images, for the log."""
     data_config: dict[str, Any]
@@ -56,25 +59,11 @@ class TrainingImages:
     def __len__(self) -> int:
         return len(self.images)
 
-    def to_images(self, generated: torch.Tensor) -> torch.Tensor:
-        """Convert generated images to the format of `images`, on the CPU.
-
-        Args:
-            generated: float32 (N, channels, size, size) in [-1, 1].
-        """
-        if self.basis is None:
-            return quantize(generated)[0].cpu()
-        return to_pixels(generated)
-
     def embed(self, images: torch.Tensor, device: torch.device) -> torch.Tensor:
         """Return features of images, float32 (N, D) on the CPU.
 
         The features are those of the bundled feature network for punks, and principal components
         for other images.
-
-        Args:
-            images: uint8, in the format of the attribute `images`.
-            device: Device of the feature network.
         """
         if self.basis is None or self.mean is None:
             return embed(images, device)
@@ -83,56 +72,51 @@ class TrainingImages:
 
 def from_split(split: SplitTensors) -> TrainingImages:
     """Return the punks of a split as training images."""
-    return TrainingImages(
-        split.images,
-        split.labels,
-        split.visible,
-        detect_skin_tones(split.images),
-        f"{len(split):,} punks of {split.version}",
-        split.data_config,
-    )
+    types = split.labels[:, : len(TYPES)]
+    description = f"{len(split):,} punks of {split.version}"
+    return TrainingImages(split.images, types, description, split.data_config)
 
 
 def from_image_dir(path: Path) -> TrainingImages:
     """Read training images from a folder of image files, a .npz or a .npy.
 
-    Raises:
-        UsageError: There are too few images, or their sizes differ or are not supported.
-        DataError: An image or the array is damaged.
+    Raises UsageError if there are too few images, or if their sizes or formats differ or are not
+    supported, and DataError if an image or the array is damaged.
     """
-    array, white = read_images(path, MAX_SIZE_PX)
-    pixels = torch.from_numpy(array)
-    n, channels, height, width = pixels.shape
-    if height != width or not MIN_SIZE_PX <= width <= MAX_SIZE_PX:
+    array = _read_array(path) if path.is_file() else _read_folder(path)
+    n, height, width, channels = array.shape
+    if height != width or not MIN_SIZE_PX <= width <= MAX_SIZE_PX or channels not in CHANNEL_NAMES:
         raise UsageError(
-            f"the images of {path} have {width}x{height} pixels; squares of {MIN_SIZE_PX} to "
-            f"{MAX_SIZE_PX} pixels are supported",
+            f"{path} contains images of {width}x{height} pixels and {channels} channels; gray, RGB "
+            f"or RGBA squares of {MIN_SIZE_PX} to {MAX_SIZE_PX} pixels are supported",
             hint="crop or resize them first",
         )
     if n < MIN_IMAGES:
         raise UsageError(f"{path} contains too few images ({n}); at least {MIN_IMAGES} are needed")
-    mean, basis = _principal_components(pixels)
-    no_labels = torch.zeros(n, len(LABELS))
-    scaling = "" if white in STANDARD_WHITES else f", scaled so that {white:g} is white"
+    pixels = torch.from_numpy(array).permute(0, 3, 1, 2).contiguous()
+    data_config = {
+        "version": "images",
+        "labels_hash": hashlib.sha256(pixels.numpy().tobytes()).hexdigest(),
+        "punks": n,
+        "image_shape": list(pixels.shape[1:]),
+    }
+    description = f"{n:,} {CHANNEL_NAMES[channels]} images of {width}x{height} in {path}"
+    no_types = torch.zeros(n, 0)
     return TrainingImages(
-        pixels,
-        no_labels,
-        no_labels,
-        torch.zeros(n, dtype=torch.int64),
-        f"{n:,} {CHANNEL_NAMES[channels]} images of {width}x{height} in {path}{scaling}",
-        {
-            "version": "images",
-            "labels_hash": hashlib.sha256(pixels.numpy().tobytes()).hexdigest(),
-            "punks": n,
-            "image_dir": str(path.resolve()),
-        },
-        mean,
-        basis,
+        pixels, no_types, description, data_config, *_principal_components(pixels)
     )
 
 
-def to_pixels(generated: torch.Tensor) -> torch.Tensor:
-    """Convert float32 in [-1, 1] to uint8 in 0 to 255, on the CPU."""
+def to_uint8(generated: torch.Tensor, *, is_punks: bool) -> torch.Tensor:
+    """Convert generated images to the format of `TrainingImages`, on the CPU.
+
+    `generated` are palette indices, which are not changed, or float32 (N, channels, size, size) in
+    [-1, 1].
+    """
+    if generated.dtype == torch.uint8:
+        return generated.cpu()
+    if is_punks:
+        return quantize(generated)[0].cpu()
     return ((generated.float() + 1) * 127.5).round().clamp(0, 255).byte().cpu()
 
 
@@ -141,15 +125,78 @@ def to_signed(pixels: torch.Tensor) -> torch.Tensor:
     return pixels.float() / 127.5 - 1
 
 
+def _read_folder(path: Path) -> NDArray[np.uint8]:
+    """Return the images of a folder, uint8 (N, H, W, channels), in the richest of their modes."""
+    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+    if not files:
+        problem = "contains no images" if path.is_dir() else "does not exist"
+        raise UsageError(
+            f"{path} {problem}", hint="pass a folder of PNG files, a .npz or a .npy to --image-dir"
+        )
+    images = [_read_file(file) for file in files]
+    if len({image.size for image in images}) > 1:
+        raise UsageError(f"the images in {path} differ in size", hint="resize them first")
+    mode = max((image.mode for image in images), key=len)
+    pixels = np.stack([np.asarray(image.convert(mode)) for image in images])
+    return pixels if pixels.ndim == 4 else pixels[..., None]
+
+
+def _read_file(file: Path) -> Image.Image:
+    """Return an image in mode L, RGB or RGBA."""
+    try:
+        with Image.open(file) as image:
+            if max(image.size) > MAX_SIZE_PX or image.mode[0] in "IF":
+                raise UsageError(
+                    f"{file} has {image.width}x{image.height} pixels of type {image.mode}; at most "
+                    f"{MAX_SIZE_PX}x{MAX_SIZE_PX} with 8 bits per channel are supported",
+                    hint="convert the images first",
+                )
+            is_gray = image.mode in ("1", "L", "LA")
+            mode = "RGBA" if image.has_transparency_data else "L" if is_gray else "RGB"
+            return image.convert(mode)
+    except UsageError:
+        raise
+    except Exception as error:  # noqa: BLE001  # decoders raise arbitrary exceptions
+        raise DataError(f"{file} is not a complete image ({error})") from None
+
+
+def _read_array(path: Path) -> NDArray[np.uint8]:
+    """Return the images of a .npy or .npz, uint8 (N, H, W, channels)."""
+    array = _load_array(path)
+    if array.ndim == 3:
+        array = array[..., None]
+    is_fraction = array.dtype.kind == "f" and array.size and array.min() >= 0 and array.max() <= 1
+    if array.ndim != 4 or not (array.dtype == np.uint8 or is_fraction):
+        raise UsageError(
+            f"{path} contains an array of type {array.dtype} and shape {array.shape}",
+            hint="save images (N, size, size) or (N, size, size, channels) as uint8, or as "
+            "floating-point numbers from 0 to 1",
+        )
+    pixels: NDArray[np.uint8] = (np.rint(array * 255) if is_fraction else array).astype(np.uint8)
+    return pixels  # A copy, so a memory-mapped file can be closed.
+
+
+def _load_array(path: Path) -> NDArray[Any]:
+    """Load a .npy, or the only array or `images` of a .npz. Pickled objects are refused."""
+    try:
+        if path.suffix != ".npz":
+            array: NDArray[Any] = np.lib.format.open_memmap(path, "r")
+            size = array.nbytes
+        else:
+            with zipfile.ZipFile(path) as archive:
+                size = sum(member.file_size for member in archive.infolist())
+            if size <= MAX_BYTES:
+                with np.load(path, allow_pickle=False) as arrays:
+                    array = arrays[arrays.files[0] if len(arrays) == 1 else "images"]
+    except Exception as error:  # noqa: BLE001  # numpy, zipfile and zlib raise many kinds
+        raise DataError(f"{path} is not an array that numpy can read ({error})") from None
+    if size > MAX_BYTES:
+        raise UsageError(f"{path} unpacks to more than {MAX_BYTES:,} bytes")
+    return array
+
+
 def _principal_components(pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return mean and principal components of images.
-
-    Args:
-        pixels: uint8 (N, channels, size, size).
-
-    Returns:
-        The mean, float32 (pixels,), and the components, float32 (pixels, components).
-    """
+    """Return mean (pixels,) and principal components (pixels, components) of uint8 images."""
     n = len(pixels)
     rows = torch.linspace(0, n - 1, min(n, MAX_PCA_IMAGES)).long()
     flat = pixels[rows].flatten(1).float() / 255

@@ -45,7 +45,10 @@ class RendererConfig(TrainingConfig):
         return math.ceil(self.total_images / self.batch_size)
 
 
-PRESETS: dict[Preset, dict[str, Any]] = {"quick": {}, "best": {"total_images": 300_000}}
+PRESETS: dict[Preset, dict[str, Any]] = {
+    "quick": {},
+    "best": {"total_images": 200_000, "batch_size": 64, "lr": 0.02},
+}
 """Options of each preset that differ from `RendererConfig`."""
 
 

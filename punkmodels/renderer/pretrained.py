@@ -12,16 +12,14 @@ from punkdata.images.palette import PALETTE
 from punkmodels.data.palette import NUM_PIXELS
 from punkmodels.renderer.config import RendererConfig
 from punkmodels.renderer.network import Renderer
-from punkmodels.training.checkpoint import load_checkpoint
 from punkmodels.training.pretrained import (
-    WEIGHTS_FILE,
     SavedRun,
     export_model,
+    is_finished,
     load_weights,
     read_run_config,
     restore_model,
 )
-from punkmodels.training.run_dir import read_config
 
 BUNDLED_RENDERER = Path(__file__).parents[1] / "weights" / "renderer"
 """Folder of the weights that are part of the package, `bundled-conditional`."""
@@ -55,15 +53,8 @@ def load_renderer(run: Path, device: torch.device) -> Renderer:
     return model.eval().to(device)
 
 
-def is_finished(run: Path) -> bool:
-    """Return whether a training was completed, from a checkpoint or from exported weights."""
-    if (run / WEIGHTS_FILE).exists():
-        return bool(read_config(run).get("trained", {}).get("finished"))
-    num_steps = read_renderer_config(run).options.num_steps
-    return bool(load_checkpoint(run)["step"] == num_steps)
-
-
 def export_renderer(run: Path, out: Path) -> None:
     """Write the weights in half precision, and config.json; raises as `load_renderer`."""
+    num_steps = read_renderer_config(run).options.num_steps
     model = load_renderer(run, torch.device("cpu"))
-    export_model(run, model, {"finished": is_finished(run)}, out)
+    export_model(run, model, {"finished": is_finished(run, num_steps)}, out)

@@ -32,9 +32,10 @@ from punkmodels.training.checkpoint import (
     restore_checkpoint,
     save_checkpoint,
 )
+from punkmodels.training.device import TrainEnv
 from punkmodels.training.loggers import check_logger, open_logger
-from punkmodels.training.pretrained import check_resumable, describe_run
-from punkmodels.training.run_dir import append_metrics, create_run, lock_run, write_json
+from punkmodels.training.pretrained import check_resumable, check_same_data, start_run
+from punkmodels.training.run_dir import append_metrics, lock_run
 
 NUM_EVALUATIONS = 20
 """Maximum number of evaluations during a training, each followed by a checkpoint."""
@@ -161,22 +162,18 @@ def train_renderer(
     train, val = (load_split(root, version, "default", name) for name in ("train", "val"))
     if len(train) < 2:
         raise DataError(f"the snapshot in {root} has no punks to train on")
-    if saved and saved.data.labels_hash != train.labels_hash:
-        raise DataError(
-            f"the labels of the snapshot in {root} are not those that {resume} was trained on",
-            hint="select the original data with --root",
-        )
+    if resume and saved:
+        check_same_data(resume, saved, train.data_config)
     torch.set_num_threads(threads)
 
     # Create the run folder, or restore the last checkpoint.
+    name, env = f"renderer-{config.preset}", TrainEnv(torch.device("cpu"))
+    run = resume or start_run(
+        runs, name, "renderer", config.model_dump(), train.data_config, env, "CPU"
+    )
     state = TrainState.create(config, Renderer(color_counts(train.images)))
-    if resume and has_checkpoint(resume):
-        restore_checkpoint(resume, state)
-    run = resume or create_run(runs, f"renderer-{config.preset}")
-    if not resume:
-        options, cpu = config.model_dump(), torch.device("cpu")
-        about = describe_run("renderer", options, train.data_config, cpu, "CPU", use_bf16=False)
-        write_json(run / "config.json", about)
+    if has_checkpoint(run):
+        restore_checkpoint(run, state)
     if state.step == config.num_steps:
         log(f"{run} is already finished")
     else:

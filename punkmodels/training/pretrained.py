@@ -26,12 +26,11 @@ WEIGHTS_FILE = "model.safetensors"
 
 
 class SavedData(BaseModel):
-    """The section `data` of config.json: the snapshot, or the folder of --image-dir."""
+    """The section `data` of config.json."""
 
     version: str
     labels_hash: str
     """Hash of the training data's pixels, labels and splits."""
-    image_dir: str | None = None
 
 
 class SavedDevice(BaseModel):
@@ -165,6 +164,13 @@ def restore_model(run: Path, model: nn.Module, tensors: Tensors) -> None:
         raise DataError(
             f"the weights of {run} do not match the network that its config.json describes"
         ) from None
+
+
+def is_finished(run: Path, num_steps: int) -> bool:
+    """Return whether all steps of a training were taken, for a run or exported weights."""
+    if (run / WEIGHTS_FILE).exists():
+        return bool(read_config(run).get("trained", {}).get("finished"))
+    return bool(load_checkpoint(run)["step"] == num_steps)
 
 
 def export_model(run: Path, model: nn.Module, trained: dict[str, Any], out: Path) -> None:

@@ -1,4 +1,4 @@
-"""Helpers that train small generators, interrupt the training, and read its checkpoints."""
+"""Helpers that configure and train small GANs, and interrupt their training."""
 
 from __future__ import annotations
 
@@ -8,13 +8,23 @@ from typing import Any
 import pytest
 import torch
 
-from punkmodels.gan.config import DcganConfig
-from punkmodels.gan.train import train_dcgan
-from punkmodels.gan.trainer.evaluation import EvaluationOptions
-from punkmodels.training.legacy_checkpoint import CheckpointMetadata, load_checkpoint
+from punkmodels.gan.config import DcganConfig, make_config
+from punkmodels.gan.train import EvaluationOptions, train_dcgan
+from punkmodels.training.config import merge_options
 
 CPU = torch.device("cpu")
 QUICK_EVALUATION = EvaluationOptions(num_evaluations=2, num_samples=64, num_norm_batches=5)
+SMALL: dict[str, Any] = {
+    "total_images": 16 * 16,
+    "batch_size": 16,
+    "model": {"width": 4, "z_dim": 8, "head_channels": 3},
+}
+
+
+def small_config(recipe: Any = "modern", **options: Any) -> DcganConfig:
+    """Return options of small networks and 16 steps, overridden by others."""
+    encoder = {"model": {"w_dim": 6}} if recipe == "modern" else {}
+    return make_config("quick", recipe, **merge_options(SMALL, encoder, options))
 
 
 def train_quickly(
@@ -40,8 +50,3 @@ def interrupt_training(root: Path, runs: Path, config: DcganConfig, **options: A
         train_quickly(root, runs, config, progress=progress, **options)
     (run,) = runs.iterdir()
     return run
-
-
-def checkpoint_tensors(run: Path) -> dict[str, torch.Tensor]:
-    """Return the tensors of the newest checkpoint."""
-    return load_checkpoint(run, CheckpointMetadata)[0]

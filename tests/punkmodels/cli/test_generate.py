@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from support.gan import train_quickly
+from support.gan import small_config, train_quickly
 from support.punkmodels_cli import run
 
-from punkmodels.gan.config import make_config
-from punkmodels.renderer.config import make_config as make_renderer_config
+from punkmodels.renderer.config import make_config
 from punkmodels.renderer.train import train_renderer
 
 Capture = pytest.CaptureFixture[str]
@@ -19,8 +18,8 @@ Capture = pytest.CaptureFixture[str]
 def runs(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two runs: a GAN that is conditioned on the type, and a renderer."""
     folder = tmp_path_factory.mktemp("runs")
-    train_quickly(built_root, folder, make_config(width=4, total_images=64, conditional="type"))
-    train_renderer(built_root, folder, make_renderer_config(total_images=64))
+    train_quickly(built_root, folder, small_config(conditional="type"))
+    train_renderer(built_root, folder, make_config(total_images=64))
     return folder
 
 

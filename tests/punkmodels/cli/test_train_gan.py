@@ -19,18 +19,27 @@ Capture = pytest.CaptureFixture[str]
 def test_training_prints_the_run_and_the_next_commands(
     built_root: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    options = ("--recipe", "classic", "--total-images", 64, "--width", 4, "--threads", 1)
+    options = (
+        "--recipe",
+        "mlp",
+        "--total-images",
+        64,
+        "--set",
+        "model.width=4",
+        "--threads",
+        1,
+    )
     assert run("train", "dcgan", *options, "--root", built_root, "--runs", tmp_path) == 0
     out, err = capsys.readouterr()
-    assert out.strip() == str(tmp_path / "00001-dcgan-classic-quick")
+    assert out.strip() == str(tmp_path / "00001-dcgan-mlp-quick")
     assert "64 images on" in err
     assert "next: punkmodels generate --model" in err
 
 
 def test_json_output_has_the_options(built_root: Path, tmp_path: Path, capsys: Capture) -> None:
-    options = ("--no-encoder", "--total-images", 32, "--width", 2, "--threads", 1, "--json")
+    options = ("--total-images", 32, "--set", "model.w_dim=3", "--threads", 1, "--json")
     assert run("train", "dcgan", *options, "--root", built_root, "--runs", tmp_path) == 0
-    assert json.loads(capsys.readouterr().out)["config"]["w_dim"] == 0
+    assert json.loads(capsys.readouterr().out)["config"]["model"]["w_dim"] == 3
 
 
 def test_latest_ignores_runs_of_another_task(
@@ -48,19 +57,19 @@ def test_resumed_run_refuses_other_options(
     options = ("--resume", "latest", "--root", built_root, "--runs", generator_runs)
     assert run("train", "dcgan", *options) == 0
     assert "already finished" in capsys.readouterr().err
-    for more in (("--r1-gamma", 3), ("--no-encoder",), ("--head", "palette")):
+    for more in (("--set", "loss.r1_gamma=3"), ("--recipe", "modern")):
         assert run("train", "dcgan", *options, *more) == 2
         assert "keeps its own options" in capsys.readouterr().err
 
 
 def test_image_dir_run_is_sampled_evaluated_and_exported(tmp_path: Path, capsys: Capture) -> None:
     digits = tmp_path / "digits.npz"
-    np.savez(digits, images=load_digits().images)
-    options = ("--total-images", 64, "--width", 2, "--threads", 1, "--runs", tmp_path / "runs")
+    np.savez(digits, images=load_digits().images / 16)
+    options = ("--total-images", 64, "--threads", 1, "--runs", tmp_path / "runs")
     assert run("train", "dcgan", "--image-dir", digits, *options) == 0
     out, err = capsys.readouterr()
     trained = out.strip()
-    assert f"1,797 gray images of 8x8 in {digits}, scaled so that 16 is white, 64 images on" in err
+    assert f"1,797 gray images of 8x8 in {digits}, 64 images on" in err
     assert run("generate", "--model", trained, "--out", tmp_path / "a.png", "--count", 4) == 0
     with Image.open(tmp_path / "a.png") as grid:
         assert grid.size == (64, 64)
@@ -85,7 +94,7 @@ def test_image_dir_run_is_sampled_evaluated_and_exported(tmp_path: Path, capsys:
 def test_compile_without_a_compiler_fails_before_a_run_is_created(
     built_root: Path, tmp_path: Path
 ) -> None:
-    options = ("--total-images", 32, "--width", 2, "--threads", 1, "--compile")
+    options = ("--total-images", 32, "--threads", 1, "--compile")
     folders = ("--root", built_root, "--runs", tmp_path / "runs")
     command = [sys.executable, "-m", "punkmodels", "train", "dcgan", *map(str, options + folders)]
     environment = {"CXX": "no-such-compiler", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
@@ -101,11 +110,15 @@ def test_compile_without_a_compiler_fails_before_a_run_is_created(
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("--recipe", "classic", "--r1-gamma", "1"), "no gradient penalties"),
+        (("--recipe", "classic", "--set", "loss.r1_gamma=1"), "no gradient penalties"),
+        (("--set", "image_dir=x"), "use --image-dir instead of --set"),
         (("--conditional", "labels"), "not one of"),
         (("--recipe", "wgan"), "not one of"),
         (("--image-dir", "missing"), "missing does not exist; pass a folder of PNG files"),
-        (("--image-dir", "x", "--conditional", "type"), "cannot be combined with --image-dir"),
+        (
+            ("--image-dir", "x", "--conditional", "type"),
+            "--image-dir cannot be combined with --conditional",
+        ),
     ],
 )
 def test_wrong_option_prints_one_line_and_exits_with_2(

@@ -8,11 +8,11 @@ import pytest
 import torch
 from PIL import Image
 from sklearn.datasets import load_digits
-from support.gan import CPU, train_quickly
+from support.gan import CPU, small_config, train_quickly
 
 from punkdata.errors import DataError
 from punkmodels.data.palette import color_table, to_rgba
-from punkmodels.gan.config import build_generator, load_generator, make_config, read_dcgan_config
+from punkmodels.gan.config import make_config
 from punkmodels.gan.evaluate import (
     RealPunks,
     draw_nearest_neighbors,
@@ -21,7 +21,9 @@ from punkmodels.gan.evaluate import (
     evaluate_sprites,
 )
 from punkmodels.gan.generate import generate_images
-from punkmodels.gan.trainer.evaluation import EvaluationOptions
+from punkmodels.gan.networks import Generator, ImageShape
+from punkmodels.gan.pretrained import load_generator
+from punkmodels.gan.train import EvaluationOptions
 from punkmodels.gan.training_images import from_image_dir
 from punkmodels.training.evaluation import Evaluation
 
@@ -113,7 +115,7 @@ def test_nearest_neighbors_are_drawn_below_the_images() -> None:
 def test_generator_conditioned_on_types_has_a_type_accuracy(
     built_root: Path, tmp_path: Path
 ) -> None:
-    config = make_config(width=4, total_images=64, conditional="type")
+    config = small_config(conditional="type")
     run = train_quickly(built_root, tmp_path, config)
     evaluation = evaluate_generator(run, built_root, subset_size=20)
     assert 0 <= evaluation.scores["generated"]["type_accuracy"] <= 1
@@ -129,16 +131,16 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def digits_run(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    config = make_config(trains_on_punks=False, total_images=32 * 300, width=16)
+    config = make_config(image_dir=str(digits), total_images=32 * 300, model={"width": 16})
     runs = tmp_path_factory.mktemp("runs")
     options = EvaluationOptions(num_evaluations=2, num_samples=200, num_norm_batches=5)
-    return train_quickly(runs, runs, config, options, image_dir=digits)
+    return train_quickly(runs, runs, config, options)
 
 
 def test_training_on_digits_lowers_the_frechet_distance(digits_run: Path, digits: Path) -> None:
     train = from_image_dir(digits)
-    options = read_dcgan_config(digits_run).options
-    untrained = [build_generator(options, torch.zeros(0)).eval() for _ in range(3)]
+    config = make_config(image_dir=str(digits), model={"width": 16})
+    untrained = [Generator(config, ImageShape(1, 8, 8)).eval() for _ in range(3)]
     evaluations = [
         evaluate_other_images(generate_images(model, 400, 0, is_punks=False), train)
         for model in (load_generator(digits_run, CPU), *untrained)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from support.gan import small_config
 
 from punkdata.images.palette import PALETTE
 from punkmodels.gan.generate import generate_images, sample_batches, write_grid, write_sprites
@@ -13,7 +14,7 @@ from punkmodels.gan.networks import Generator
 
 
 def test_first_sprites_of_a_seed_do_not_depend_on_the_count() -> None:
-    model = Generator(8, 4).eval()
+    model = Generator(small_config("classic")).eval()
     with torch.no_grad():
         model.layers[-2].weight.mul_(100)
     (few,) = sample_batches(model, 5, seed=1, batch_size=8)
@@ -27,7 +28,7 @@ def test_first_sprites_of_a_seed_do_not_depend_on_the_count() -> None:
 
 def test_images_of_punks_are_palette_indices_and_others_are_pixels() -> None:
     progress: list[tuple[int, int]] = []
-    model = Generator(8, 4).eval()
+    model = Generator(small_config("classic")).eval()
     sprites = generate_images(model, 5, 1, lambda *counts: progress.append(counts))
     assert (sprites.shape, sprites.dtype) == ((5, 24, 24), torch.uint8)
     assert progress == [(5, 5)]

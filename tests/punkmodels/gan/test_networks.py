@@ -4,66 +4,89 @@ import math
 
 import pytest
 import torch
+from support.gan import small_config
 from torch import nn
 
 from punkmodels.data.palette import color_counts, color_table, to_rgba
-from punkmodels.gan.layers import initialize, normalize_condition
-from punkmodels.gan.networks import Discriminator, Generator, Mapping, reestimate_normalization
+from punkmodels.gan.config import make_config
+from punkmodels.gan.networks import (
+    Discriminator,
+    Generator,
+    ImageShape,
+    MLPDiscriminator,
+    MLPGenerator,
+    initialize,
+    reestimate_normalization,
+)
+
+CLASSIC, TYPES = small_config("classic"), small_config(conditional="type")
+INDICES = torch.randint(0, 9, (40, 24, 24), generator=torch.Generator().manual_seed(0)).to(
+    torch.uint8
+)
+COUNTS = color_counts(INDICES)
 
 
-@pytest.fixture
-def indices() -> torch.Tensor:
-    generator = torch.Generator().manual_seed(0)
-    return torch.randint(0, 9, (40, 24, 24), generator=generator).to(torch.uint8)
-
-
-def test_both_heads_return_rgba_that_the_discriminator_accepts(indices: torch.Tensor) -> None:
-    z = torch.randn(5, 16)
-    for counts in (None, color_counts(indices)):
-        images = Generator(16, 4, counts, head_channels=3)(z)
-        assert images.shape == (5, 4, 24, 24)
+def test_generators_return_images_that_their_discriminators_accept() -> None:
+    for generator, discriminator in (
+        (Generator(CLASSIC), Discriminator(CLASSIC)),
+        (Generator(small_config(), counts=COUNTS), Discriminator(small_config())),
+        (MLPGenerator(CLASSIC), MLPDiscriminator(CLASSIC)),
+    ):
+        images = generator(torch.randn(5, generator.noise_dim))
+        assert images.shape[2:] == (24, 24)
         assert images.abs().max() <= 1
-        for normalize in (True, False):
-            assert Discriminator(4, normalize=normalize)(images).shape == (5,)
+        logits = discriminator(images)
+        assert (logits.shape, logits.dtype) == ((5,), torch.float32)
 
 
-def test_layers_have_the_sizes_of_radford_et_al() -> None:
-    layers = [m for m in Generator().layers if isinstance(m, nn.ConvTranspose2d)]
+@pytest.mark.parametrize("size", [8, 21, 28])
+def test_other_image_sizes_are_supported(size: int) -> None:
+    shape = ImageShape(1, size, size)
+    images = Generator(CLASSIC, shape)(torch.randn(3, 8))
+    assert images.shape == (3, 1, size, size)
+    assert Discriminator(CLASSIC, shape)(images).shape == (3,)
+
+
+def test_layers_have_the_sizes_of_radford_et_al_and_of_common_tutorials() -> None:
+    config = make_config(recipe="classic")
+    layers = [m for m in Generator(config).layers if isinstance(m, nn.ConvTranspose2d)]
     assert [m.kernel_size[0] for m in layers] == [3, 4, 4, 4]
     assert [m.out_channels for m in layers] == [256, 128, 64, 4]
-    layers = [m for m in Discriminator().layers if isinstance(m, nn.Conv2d)]
+    layers = [m for m in Discriminator(config).layers if isinstance(m, nn.Conv2d)]
     assert [m.out_channels for m in layers] == [64, 128, 256, 1]
+    shapes = [tuple(p.shape) for p in MLPGenerator(config).parameters() if p.ndim == 2]
+    assert shapes == [(256, 100), (512, 256), (1024, 512), (2304, 1024)]
+    shapes = [tuple(p.shape) for p in MLPDiscriminator(config).parameters() if p.ndim == 2]
+    assert shapes == [(512, 2304), (256, 512), (1, 256)]
 
 
-def test_discriminator_without_normalization_sees_each_image_alone(indices: torch.Tensor) -> None:
-    images = to_rgba(indices, color_table())
-    network = Discriminator(4)
-    assert torch.allclose(network(images)[:1], network(images[:1]), atol=1e-5)
-    network = Discriminator(4, normalize=True)
-    assert not torch.allclose(network(images)[:1], network(images[:2])[:1], atol=1e-5)
+def test_only_the_classic_discriminator_sees_the_whole_batch() -> None:
+    for config, is_alone in ((small_config(), True), (CLASSIC, False)):
+        images = to_rgba(INDICES, color_table(color_embedding_dim=config.model.color_embedding_dim))
+        network = Discriminator(config)
+        assert torch.allclose(network(images)[:1], network(images[:2])[:1], atol=1e-5) == is_alone
 
 
-def test_mapping_scales_the_residual_noise_by_its_std(indices: torch.Tensor) -> None:
-    model = Generator(16, 4, color_counts(indices), head_channels=3, w_dim=5)
-    assert model.noise_dim == 21
-    noise = torch.randn(50, 21)
-    noise[:, :16] = noise[:1, :16]
+def test_mapping_scales_the_residual_noise_by_its_std() -> None:
+    model = Generator(small_config(), counts=COUNTS)
+    assert model.noise_dim == 8 + 6
+    noise = torch.randn(50, 14)
+    noise[:, :8] = noise[:1, :8]
     assert model.mapping
     with torch.no_grad():
         model.mapping.log_std.fill_(-3)
         w = model.mapping(noise)
-    expected = (noise[:, 16:] - noise[:1, 16:]) * math.exp(-3)
+    expected = (noise[:, 8:] - noise[:1, 8:]) * math.exp(-3)
     assert torch.allclose(w - w[:1], expected, atol=1e-5)
-    assert model(noise).shape == (50, 4, 24, 24)
 
 
 def test_reestimated_normalization_fits_the_current_weights() -> None:
-    model = Generator(16, 4)
+    model = Generator(CLASSIC)
     initialize(model)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(3)
-    z = torch.randn(500, 16)
+    z = torch.randn(500, 8)
     before = model.eval()(z)
     reestimate_normalization(model, seed=0, batch_size=100, num_batches=20)
     after = model(z)
@@ -73,39 +96,21 @@ def test_reestimated_normalization_fits_the_current_weights() -> None:
     assert (after - expected).abs().mean() < 0.2 * (before - expected).abs().mean()
 
 
-def test_condition_reaches_mapping_embedding_and_head(indices: torch.Tensor) -> None:
-    model = Generator(16, 4, color_counts(indices), head_channels=3, w_dim=5, condition_dim=7)
-    model.eval()
-    noise, condition = torch.randn(6, model.noise_dim), torch.eye(7)[:6]
-    assert isinstance(model.mapping, Mapping)
+def test_type_reaches_mapping_and_embedding() -> None:
+    model = Generator(TYPES, counts=COUNTS).eval()
+    noise = torch.randn(4, model.noise_dim)
+    model(noise, torch.eye(5)[:4]).square().sum().backward()
+    assert model.mapping
     assert model.embed
-    head = model.layers[-1]
-    nn.init.normal_(head.condition_weight)
-    model(noise, condition).square().sum().backward()
-    for parameter in (model.mapping.layers[0].weight, model.embed.weight, head.condition_weight):
-        assert parameter.grad.abs().max() > 0
-    assert head.condition_weight.grad[:, 6].abs().max() == 0, "the seventh entry is never set"
+    for weight in (model.mapping.layers[0].weight, model.embed.weight):
+        gradient = weight.grad.abs().amax(dim=0)[-5:]
+        assert gradient[:4].min() > 0
+        assert gradient[4] == 0, "the fifth type is not in the batch"
 
 
-@pytest.mark.parametrize("w_dim", [0, 5])
-def test_condition_changes_the_generated_image(indices: torch.Tensor, w_dim: int) -> None:
-    model = Generator(16, 4, color_counts(indices), head_channels=3, w_dim=w_dim, condition_dim=7)
-    model.eval()
-    nn.init.normal_(model.layers[-1].condition_weight)
-    noise = torch.randn(1, model.noise_dim)
-    first, second = (model(noise, torch.eye(7)[[i]]) for i in (0, 1))
-    assert not torch.equal(first, second)
-
-
-def test_condition_changes_the_logit_of_a_conditional_discriminator_only() -> None:
-    network = Discriminator(4, condition_dim=7)
-    image = torch.randn(1, 4, 24, 24)
-    first, second = (network(image, torch.eye(7)[[i]]) for i in (0, 1))
-    assert first != second
-    unconditional = Discriminator(4)
-    assert torch.equal(unconditional(image), unconditional(image, torch.ones(1, 7)))
-
-
-def test_normalized_conditions_have_length_1_or_0() -> None:
-    condition = torch.tensor([[1.0, 0, 0, 0], [1, 1, 1, 1], [0, 0, 0, 0]])
-    assert normalize_condition(condition).norm(dim=1).tolist() == [1, 1, 0]
+def test_type_changes_the_logit_of_a_conditional_discriminator_only() -> None:
+    image = torch.randn(1, 12, 24, 24)
+    for config, is_equal in ((TYPES, False), (small_config(), True)):
+        network = Discriminator(config)
+        first, second = (network(image, torch.eye(5)[[i]]) for i in (0, 1))
+        assert torch.equal(first, second) == is_equal

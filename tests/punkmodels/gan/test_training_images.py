@@ -1,56 +1,78 @@
 from __future__ import annotations
 
+import io
+import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from sklearn.datasets import load_digits
 from support.gan import CPU
 
-from punkdata.errors import UsageError
+from punkdata.errors import DataError, UsageError
+from punkmodels.data.palette import color_table, to_rgba
 from punkmodels.data.splits import load_split
 from punkmodels.gan.metrics import frechet_distance
-from punkmodels.gan.training_images import from_image_dir, from_split, to_pixels, to_signed
+from punkmodels.gan.training_images import from_image_dir, from_split, to_signed, to_uint8
 
 
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The 1,797 digits of scikit-learn, 8x8 pixels with values of 0 to 16."""
-    file = tmp_path_factory.mktemp("digits") / "digits.npz"
-    np.savez(file, images=load_digits().images, target=load_digits().target)
-    return file
+def random_images(n: int, size: int, channels: int = 1) -> np.ndarray:
+    shape = (n, size, size) if channels == 1 else (n, size, size, channels)
+    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
 
-def random_images(n: int, size: int) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (n, size, size), np.uint8)
+def write_folder(folder: Path, pixels: np.ndarray) -> Path:
+    folder.mkdir()
+    for i, image in enumerate(pixels):
+        Image.fromarray(image).save(folder / f"{i:03d}.png")
+    return folder
 
 
-def test_digits_are_scaled_to_8_bits(digits: Path) -> None:
-    train = from_image_dir(digits)
-    assert (train.images.shape, train.images.dtype) == ((1797, 1, 8, 8), torch.uint8)
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_folder_and_arrays_give_the_same_images(channels: int, tmp_path: Path) -> None:
+    pixels = random_images(25, 16, channels)
+    folder = write_folder(tmp_path / "png", pixels)
+    np.save(tmp_path / "a.npy", pixels)
+    np.savez(tmp_path / "b.npz", pixels)
+    np.savez(tmp_path / "c.npz", images=pixels, target=np.zeros(25))
+    images = from_image_dir(folder).images
+    assert (images.shape, images.dtype) == ((25, channels, 16, 16), torch.uint8)
+    for name in ("a.npy", "b.npz", "c.npz"):
+        assert torch.equal(from_image_dir(tmp_path / name).images, images)
+
+
+def test_fractions_are_scaled_to_8_bits(tmp_path: Path) -> None:
+    file = tmp_path / "digits.npy"
+    np.save(file, load_digits().images / 16)
+    train = from_image_dir(file)
     expected = np.rint(load_digits().images * (255 / 16)).astype(np.uint8)
     assert (train.images[:, 0].numpy() == expected).all()
+    assert train.description == f"1,797 gray images of 8x8 in {file}"
+    assert train.data_config["image_shape"] == [1, 8, 8]
 
 
-def test_description_and_config_name_the_source(digits: Path) -> None:
-    train = from_image_dir(digits)
-    scaling = "scaled so that 16 is white"
-    assert train.description == f"1,797 gray images of 8x8 in {digits}, {scaling}"
-    assert train.data_config["image_dir"] == str(digits.resolve())
+def test_gray_and_color_files_become_color(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "mixed", random_images(20, 12))
+    Image.fromarray(random_images(1, 12, 3)[0]).save(folder / "color.png")
+    assert from_image_dir(folder).images.shape == (21, 3, 12, 12)
 
 
-def test_generated_images_convert_to_pixels_and_back(digits: Path) -> None:
-    train = from_image_dir(digits)
-    images = train.images[:50]
-    assert torch.equal(to_pixels(to_signed(images)), images)
-    assert torch.equal(train.to_images(to_signed(images)), images)
-    clipped = to_pixels(torch.tensor([-1.5, -1.0, 1.0, 1.5]))
+def test_generated_images_convert_to_the_format_of_training_images() -> None:
+    pixels = torch.from_numpy(random_images(5, 8))[:, None]
+    assert torch.equal(to_uint8(to_signed(pixels), is_punks=False), pixels)
+    clipped = to_uint8(torch.tensor([-1.5, -1.0, 1.0, 1.5]), is_punks=False)
     assert clipped.tolist() == [0, 0, 255, 255]
+    sprites = torch.randint(0, 222, (2, 24, 24), dtype=torch.uint8)
+    assert torch.equal(to_uint8(to_rgba(sprites, color_table()), is_punks=True), sprites)
+    assert torch.equal(to_uint8(sprites, is_punks=True), sprites)
 
 
-def test_features_separate_different_digits(digits: Path) -> None:
-    train = from_image_dir(digits)
+def test_features_separate_different_digits(tmp_path: Path) -> None:
+    np.save(tmp_path / "digits.npy", load_digits().images / 16)
+    train = from_image_dir(tmp_path / "digits.npy")
     target = torch.from_numpy(load_digits().target)
     zeros, ones = (train.embed(train.images[target == n], CPU) for n in (0, 1))
     half = len(zeros) // 2
@@ -61,24 +83,96 @@ def test_punks_come_from_a_split(built_root: Path) -> None:
     split = load_split(built_root, "latest", "default", "train")
     train = from_split(split)
     assert torch.equal(train.images, split.images)
-    assert train.data_config == {
-        "version": split.version,
-        "labels_hash": split.labels_hash,
-        "punks": len(split),
-    }
+    assert torch.equal(train.types, split.labels[:, :5])
+    assert train.data_config["labels_hash"] == split.labels_hash
 
 
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (random_images(25, 16)[:, :8], "16x8 pixels; squares"),
+        (random_images(25, 16)[:, :8], "16x8 pixels .* squares of 8 to 64"),
         (random_images(25, 4), "4x4 pixels"),
         (random_images(25, 80), "80x80 pixels"),
+        (random_images(25, 16, 7), "7 channels"),
         (random_images(5, 16), r"too few images \(5\); at least 20"),
+        (np.full((25, 16, 16), -1.0), "from 0 to 1"),
+        (np.full((25, 16, 16), np.nan), "from 0 to 1"),
+        (np.full((25, 16, 16), 16.0), "from 0 to 1"),
+        (np.zeros((25, 16, 16), np.uint16), "of type uint16"),
+        (np.zeros((25, 16)), r"of type float64 and shape \(25, 16\)"),
+        (np.array(["a"] * 25), "of type <U1"),
     ],
-    ids=["not square", "small", "large", "few"],
+    ids=["flat", "small", "large", "channels", "few", "-1", "nan", "16", "uint16", "2d", "text"],
 )
-def test_unsupported_images_are_refused(array: np.ndarray, message: str, tmp_path: Path) -> None:
+def test_arrays_without_usable_images_are_refused(
+    array: np.ndarray, message: str, tmp_path: Path
+) -> None:
     np.save(tmp_path / "a.npy", array)
     with pytest.raises(UsageError, match=message):
         from_image_dir(tmp_path / "a.npy")
+
+
+def test_missing_empty_and_mixed_folders_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="contains no images; pass a folder"):
+        from_image_dir(tmp_path)
+    with pytest.raises(UsageError, match="does not exist"):
+        from_image_dir(tmp_path / "missing")
+    folder = write_folder(tmp_path / "sizes", random_images(20, 16))
+    Image.new("L", (16, 17)).save(folder / "x.png")
+    with pytest.raises(UsageError, match="differ in size"):
+        from_image_dir(folder)
+
+
+def test_unsupported_and_damaged_files_are_named(tmp_path: Path) -> None:
+    for size, pixels in ((500, np.uint8), (16, np.uint16)):
+        Image.fromarray(np.zeros((size, size), pixels)).save(tmp_path / "a.png")
+        with pytest.raises(UsageError, match=r"a\.png has .* at most 64x64 with 8 bits"):
+            from_image_dir(tmp_path)
+    (tmp_path / "a.png").write_bytes(b"not an image")
+    with pytest.raises(DataError, match=r"a\.png is not a complete image"):
+        from_image_dir(tmp_path)
+
+
+def test_files_that_are_not_arrays_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.npz").write_bytes(b"not an archive")
+    (tmp_path / "b.npy").write_text("not an array")
+    np.save(tmp_path / "c.npy", np.array([{}]), allow_pickle=True)
+    np.savez(tmp_path / "d.npz", one=random_images(20, 8), two=random_images(20, 8))
+    for name in ("a.npz", "b.npy", "c.npy", "d.npz"):
+        with pytest.raises(DataError, match="not an array that numpy can read"):
+            from_image_dir(tmp_path / name)
+
+
+@pytest.mark.parametrize("shape", [(10**10, 16, 16, 3), (10**30, 16, 16)])
+def test_header_of_a_huge_array_is_refused(shape: tuple[int, ...], tmp_path: Path) -> None:
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    file = io.BytesIO()
+    np.lib.format.write_array_header_2_0(file, header)
+    (tmp_path / "a.npy").write_bytes(file.getvalue())
+    with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
+        archive.writestr("images.npy", file.getvalue())
+    for name in ("a.npy", "b.npz"):
+        with pytest.raises(DataError, match="not an array that numpy can read"):
+            from_image_dir(tmp_path / name)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs sparse files")
+def test_large_sparse_array_is_refused(tmp_path: Path) -> None:
+    # 4 GB: more than the limit, but no more than common file systems allow.
+    file = tmp_path / "a.npy"
+    np.lib.format.open_memmap(file, "w+", np.uint8, (2**24, 16, 16)).flush()
+    with pytest.raises(UsageError, match="more than 2,000,000,000 bytes"):
+        from_image_dir(file)
+
+
+def test_damaged_and_encrypted_archives_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.npz"
+    np.savez_compressed(file, images=random_images(30, 16))
+    data = file.read_bytes()
+    file.write_bytes(data[:3000] + bytes(99) + data[3099:])
+    with pytest.raises(DataError, match="not an array that numpy can read"):
+        from_image_dir(file)
+    flags = data.index(b"PK\x01\x02") + 8
+    file.write_bytes(data[:6] + b"\x01" + data[7:flags] + b"\x01" + data[flags + 1 :])
+    with pytest.raises(DataError, match="encrypted"):
+        from_image_dir(file)

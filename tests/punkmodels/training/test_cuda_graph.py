@@ -8,8 +8,8 @@ import torch
 
 from punkmodels.gan.config import make_config
 from punkmodels.gan.train import train_dcgan
+from punkmodels.training.checkpoint import load_checkpoint
 from punkmodels.training.cuda_graph import CapturedStep
-from punkmodels.training.legacy_checkpoint import CheckpointMetadata, load_checkpoint
 from punkmodels.training.run_dir import read_metrics
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
@@ -19,14 +19,13 @@ STEPS = 50
 
 def small_config(**options: Any) -> Any:
     """A configuration of 50 steps, 30 of them with the discriminator."""
-    small = {"width": 8, "batch_size": BATCH_SIZE, "total_images": STEPS * BATCH_SIZE}
-    return make_config(**small, adversarial_start=0.4, **options)
+    small: dict[str, Any] = {"batch_size": BATCH_SIZE, "total_images": STEPS * BATCH_SIZE}
+    schedule = {"adversarial_start": 0.4}
+    return make_config(**small, model={"width": 8}, schedule=schedule, **options)
 
 
 def assert_trained(run: Path) -> None:
-    tensors, metadata = load_checkpoint(run, CheckpointMetadata)
-    assert (metadata.step, metadata.finished) == (STEPS, True)
-    assert all(t.isfinite().all() for t in tensors.values() if t.is_floating_point())
+    assert load_checkpoint(run)["step"] == STEPS
     steps = [line["step"] for line in read_metrics(run)]
     assert steps == sorted(set(steps))
     assert steps[-1] == STEPS
@@ -101,5 +100,5 @@ def test_captured_training_resumes(built_root: Path, tmp_path: Path) -> None:
 
 @needs_gpu
 def test_captured_training_with_torch_compile_finishes(built_root: Path, tmp_path: Path) -> None:
-    config = small_config(torch_compile=True)
+    config = small_config(compile=True)
     assert_trained(train_dcgan(built_root, tmp_path, config, device_name="cuda"))

@@ -1,0 +1,224 @@
+"""One step of a GAN training: sampling of a batch, losses, updates, and schedules."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import NamedTuple, ParamSpec, TypeVar
+
+import torch
+
+from punkdata.images.sprite import SIDE_PX
+from punkmodels.data.palette import color_table, to_rgba
+from punkmodels.gan.config import DcganConfig
+from punkmodels.gan.encoder import encoder_loss
+from punkmodels.gan.losses import (
+    augment,
+    classic_discriminator_loss,
+    classic_generator_loss,
+    discriminate,
+    discriminate_with_gradients,
+    relativistic_loss,
+)
+from punkmodels.gan.networks import Generator
+from punkmodels.gan.train_state import TrainState
+from punkmodels.gan.training_images import TrainingImages, to_signed
+from punkmodels.training.device import TrainEnv
+from punkmodels.training.distributed import all_reduce_mean, local_batch_size
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Batch(NamedTuple):
+    """Real images of one process."""
+
+    images: torch.Tensor
+    """Input of the discriminator, float32 (N, channels, size, size) in [-1, 1]; for punks, RGBA
+    and the color embedding."""
+    indices: torch.Tensor
+    """The same in the format of `TrainingImages`, for punks palette indices."""
+    condition: torch.Tensor | None
+    """Types, one-hot float32 (N, 5), or None for unconditional networks."""
+
+
+class BatchSampler:
+    """Training images on the device, from which batches are sampled with replacement."""
+
+    def __init__(self, train: TrainingImages, config: DcganConfig, device: torch.device) -> None:
+        self.batch_size = local_batch_size(config.batch_size)
+        self.indices = train.images.to(device)
+        self.types = train.types.to(device) if config.conditional == "type" else None
+        self.table = color_table(device, config.model.color_embedding_dim)
+
+    def sample(self, random: torch.Generator) -> Batch:
+        size, device = (self.batch_size,), self.indices.device
+        rows = torch.randint(len(self.indices), size, generator=random, device=device)
+        indices = self.indices[rows]
+        images = to_rgba(indices, self.table) if indices.ndim == 3 else to_signed(indices)
+        return Batch(images, indices, None if self.types is None else self.types[rows])
+
+
+class Phase(NamedTuple):
+    """Losses that a step computes in addition to the encoder loss."""
+
+    adversarial: bool
+    penalty: bool
+    """Whether the discriminator's loss includes the gradient penalties."""
+
+
+PHASES = (Phase(False, False), Phase(True, False), Phase(True, True))
+
+
+def adversarial_start(config: DcganConfig) -> int:
+    """Return the first step with the adversarial loss."""
+    return round(config.num_steps * config.schedule.adversarial_start) if config.model.w_dim else 0
+
+
+def phase_at(step: int, config: DcganConfig) -> Phase:
+    """Return the losses of a step, counted from 0."""
+    is_adversarial = step >= adversarial_start(config)
+    is_due = config.loss.r1_gamma > 0 and step % config.loss.d_reg_interval == 0
+    return Phase(is_adversarial, is_adversarial and is_due)
+
+
+def cosine(step: int, config: DcganConfig, final: float) -> float:
+    """Return a factor that falls from 1 to `final` along a cosine."""
+    remaining = (1 + math.cos(math.pi * step / config.num_steps)) / 2
+    return final * (1 - remaining) + remaining
+
+
+def ema_decay(step: int, config: DcganConfig) -> float:
+    """Return the decay of the generator's moving average at a step, 0 to 1."""
+    half_life_steps = config.schedule.ema_half_life * (step + 1)
+    return float(0.5 ** (1 / half_life_steps)) if half_life_steps else 0.0
+
+
+class StepBuffers:
+    """Values that change from step to step, at fixed addresses on the device.
+
+    A captured CUDA graph reads and writes these tensors. `losses` are sums of the discriminator,
+    generator and encoder losses since the last evaluation.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.r1_gamma, self.ema_decay = torch.zeros(2, device=device).unbind()
+        self.losses = torch.zeros(3, device=device)
+
+    def set_schedules(self, state: TrainState) -> None:
+        """Set penalty weight, decay, and the learning rates of the optimizers for the next step."""
+        step, config = state.step, state.config
+        gamma = config.loss.r1_gamma * cosine(step, config, config.schedule.final_r1_gamma_fraction)
+        self.r1_gamma.fill_(gamma * config.loss.d_reg_interval)
+        self.ema_decay.fill_(ema_decay(step, config))
+        lr = config.optimizer.lr * cosine(step, config, config.schedule.final_lr_fraction)
+        for group in state.optimizer_G.param_groups + state.optimizer_D.param_groups:
+            group["lr"].fill_(lr * group.get("lr_mult", 1.0))
+
+
+def sample_and_step(
+    state: TrainState, sampler: BatchSampler, phase: Phase, buffers: StepBuffers, env: TrainEnv
+) -> None:
+    """Take a training step with a newly sampled batch."""
+    training_step(state, sampler.sample(state.random), phase, buffers, env)
+
+
+def training_step(
+    state: TrainState, batch: Batch, phase: Phase, buffers: StepBuffers, env: TrainEnv
+) -> None:
+    """Update the networks and the moving average by one step, and add the losses to the buffers.
+
+    The step does not synchronize with the CPU, so that it can be captured as a CUDA graph;
+    therefore the caller counts `state.step`.
+    """
+    loss_D = loss_G = loss_E = torch.zeros((), device=env.device)
+    if phase.adversarial:
+        # Discriminator: compare the real images with as many generated ones.
+        noise_shape = (len(batch.images), state.G.noise_dim)
+        noise = torch.randn(noise_shape, generator=state.random, device=env.device)
+        with env.autocast():
+            generated = state.G(noise, batch.condition)
+            gamma = buffers.r1_gamma if phase.penalty else None
+            loss_D, real_logits = discriminator_loss(state, batch, generated, gamma)
+        _update(state.optimizer_D, loss_D)
+        with env.autocast():
+            loss_G = generator_loss(state, batch, generated, real_logits)
+    # Generator and encoder.
+    if state.E and isinstance(state.G, Generator):
+        options = state.config.loss
+        with env.autocast():
+            loss_E = options.encoder_weight * encoder_loss(
+                state.E, state.G, *batch[:2], state.random, options.kl_weight, batch.condition
+            )
+    _update(state.optimizer_G, loss_G + loss_E)
+    with torch.no_grad():
+        for average, current in zip(state.ema.parameters(), state.G.parameters(), strict=True):
+            average.lerp_(current, 1 - buffers.ema_decay)
+        buffers.losses.add_(torch.stack([loss_D, loss_G, loss_E]).detach())
+
+
+def discriminator_loss(
+    state: TrainState,
+    batch: Batch,
+    generated: torch.Tensor,
+    r1_gamma: torch.Tensor | float | None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the loss of the discriminator, and its logits (N,) for the real images.
+
+    The generated images are detached from the generator. `r1_gamma` is the weight of the gradient
+    penalties, or None for a step without penalties.
+    """
+    config, condition = state.config, batch.condition
+    both = [_augment(images, state) for images in (batch.images, generated.detach())]
+    plain = _compiled(discriminate, config)
+    if config.is_classic:  # Separate batches, because of batch normalization.
+        real_logits, fake_logits = (plain(state.D, images, condition) for images in both)
+        return classic_discriminator_loss(real_logits, fake_logits), real_logits.detach()
+    inputs = (state.D, torch.cat(both), None if condition is None else condition.repeat(2, 1))
+    if r1_gamma is None:
+        logits, penalty = plain(*inputs), torch.zeros(())
+    else:
+        logits, squared_gradients = _compiled(discriminate_with_gradients, config)(*inputs)
+        # (R1 + R2) / 2 is the mean over the real and the generated half of the batch.
+        penalty = r1_gamma * squared_gradients.mean()
+    real_logits, fake_logits = logits.chunk(2)
+    return relativistic_loss(real_logits, fake_logits) + penalty, real_logits.detach()
+
+
+def generator_loss(
+    state: TrainState, batch: Batch, generated: torch.Tensor, real_logits: torch.Tensor
+) -> torch.Tensor:
+    """Return the adversarial loss of the generator for generated images."""
+    plain = _compiled(discriminate, state.config)
+    logits = plain(state.D, _augment(generated, state), batch.condition)
+    if state.config.is_classic:
+        return classic_generator_loss(logits)
+    return relativistic_loss(logits, real_logits)
+
+
+@functools.cache
+def compile_function(function: Callable[P, T], backend: str = "inductor") -> Callable[P, T]:
+    """Compile a function with torch.compile, once."""
+    return torch.compile(function, backend=backend)
+
+
+def _compiled(function: Callable[P, T], config: DcganConfig) -> Callable[P, T]:
+    return compile_function(function) if config.compile else function
+
+
+def _augment(images: torch.Tensor, state: TrainState) -> torch.Tensor:
+    options, scale = state.config.augmentation, images.shape[-1] / SIDE_PX
+    sizes = (int(options.translate_px * scale), int(options.cutout_px * scale))
+    # Colors rounded to bfloat16 would distinguish generated images from real ones.
+    with torch.autocast(images.device.type, enabled=False):
+        return augment(images.float(), state.random, *sizes)
+
+
+def _update(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
+    """Take an optimizer step with gradients averaged over all processes."""
+    params = [p for group in optimizer.param_groups for p in group["params"]]
+    optimizer.zero_grad(set_to_none=True)
+    torch.autograd.backward(loss, inputs=params)
+    all_reduce_mean(p.grad for p in params)
+    optimizer.step()
