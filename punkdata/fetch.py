@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 from pathlib import Path
 
 import httpx
@@ -16,28 +17,36 @@ from punkdata.files import DEFAULT_COLLECTION, lock_root
 from punkdata.progress import Progress
 from punkdata.records import SaleRecord
 from punkdata.sources import cpunks10k
-from punkdata.sources.find_recording import (
-    find_parent,
-    find_unfinished,
-    list_recordings,
-    open_parent,
-)
-from punkdata.sources.opensea.client import SOURCE, OpenSeaClient
-from punkdata.sources.opensea.image_download import (
+from punkdata.sources.opensea.client import PAGE_SIZE, SOURCE, OpenSeaClient
+from punkdata.sources.opensea.images import (
+    SpriteCache,
     image_download_pool,
     start_image_downloads,
     wait_for_image_downloads,
 )
+from punkdata.sources.opensea.parsing import COLLECTION_SIZE
 from punkdata.sources.opensea.rate_limit import InterruptibleSleep
-from punkdata.sources.opensea.retry import RetryTransport
 from punkdata.sources.opensea.sales import collect_listings, collect_sales, next_sales_after
 from punkdata.sources.opensea.tokens import CollectedPunks, collect_punks
-from punkdata.sources.opensea.transport import NetworkTransport
+from punkdata.sources.opensea.transport import NetworkTransport, RetryTransport
 from punkdata.sources.package_index import download_file, find_index_url
-from punkdata.sources.recording import Recording, create_recording, resume_recording
+from punkdata.sources.recording import (
+    Recording,
+    create_recording,
+    list_finished,
+    list_recordings,
+    open_recording,
+    resume_recording,
+)
 from punkdata.sources.recording_format import RecordingInfo
 from punkdata.sources.recording_transport import RecordingTransport
-from punkdata.sources.sprite_cache import SpriteCache
+
+REQUESTS_PER_HOUR = 600
+"""Published rate limit of an instant key."""
+ESTIMATED_SALES = 25_000
+"""Rough number of all sales; about 22,000 were known by 2022."""
+BYTES_PER_TOKEN, BYTES_PER_SALE, BYTES_PER_IMAGE = 1_200, 1_800, 2_000
+"""Rough download sizes. Replies that are already recorded are counted with their real size."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,10 @@ def fetch_cpunks10k(
             except OSError as error:
                 raise UsageError(f"cannot read {sdist}: {error.strerror}") from None
         cpunks10k.check_sdist(data, str(sdist or "the download"), sha256)
-        recording = _resume(root, wanted) or create_recording(root, wanted)
+        if unfinished := _find_unfinished(root, wanted):
+            recording = resume_recording(unfinished.path)
+        else:
+            recording = create_recording(root, wanted)
         recording.add(cpunks10k.URL, data)
         recording.finish("complete")
         return FetchResult(recording, created=True, bytes=len(data))
@@ -90,12 +102,6 @@ def _measure_package(recording: Recording) -> int | None:
         return len(recording.read_body(reply)) if reply else None
     except DataError:
         return None
-
-
-def _resume(root: Path, wanted: RecordingInfo) -> Recording | None:
-    """Open the unfinished recording of what is wanted, or return None if there is none."""
-    unfinished = find_unfinished(root, wanted)
-    return resume_recording(unfinished.path) if unfinished else None
 
 
 # -- OpenSea ------------------------------------------------------------------------------
@@ -137,9 +143,13 @@ def fetch_opensea(
         replayed = network.recording
         wanted.replay_of, wanted.sales_after = replayed.name, replayed.info.sales_after
     with lock_root(root):
-        resumed = _resume(root, wanted)
-        recording = resumed or _create(root, wanted)
-        parent = open_parent(recording)
+        unfinished, parent = _find_unfinished(root, wanted), _find_parent(root, wanted)
+        if unfinished:
+            recording = resume_recording(unfinished.path)
+        else:
+            if parent:
+                wanted.parent, wanted.sales_after = parent.name, next_sales_after(parent)
+            recording = create_recording(root, wanted)
         transport: httpx.BaseTransport = RecordingTransport(recording, network, parent)
         sleep = InterruptibleSleep()
         if isinstance(network, NetworkTransport):  # Retrying a replay gives the same reply.
@@ -160,7 +170,7 @@ def fetch_opensea(
         recording.finish("partial" if missing else "complete")
     return OpenSeaResult(
         recording,
-        resumed is not None,
+        resumed=unfinished is not None,
         punks=len(punks.labels) - len(failed),
         sales=num_sales,
         listed=len(listings_wei.keys() & known_ids),
@@ -180,10 +190,10 @@ def _download(
     Returns the sales, the listing prices in wei and the reasons for missing images by punk_id.
     """
     # Images that could not be read when the parent was fetched may have been repaired since.
-    ids_to_refetch = set(parent.info.missing) if parent else set()
+    ids_to_refetch = frozenset(parent.info.missing if parent else ())
     decode = SpriteCache(recording, parent, store=True).decode
     with image_download_pool(sleep) as pool:
-        downloads = start_image_downloads(pool, client, punks.image_urls, ids_to_refetch, decode)
+        downloads = start_image_downloads(pool, client, punks.image_urls, decode, ids_to_refetch)
         sales, notes = collect_sales(
             client, punks, recording.info.sales_after, partial(progress, unit="sales")
         )
@@ -192,14 +202,87 @@ def _download(
         failed = wait_for_image_downloads(downloads, partial(progress, unit="images"))
         # Try failed images once more, now that some time has passed.
         failed_urls = {punk_id: punks.image_urls[punk_id] for punk_id in failed}
-        downloads = start_image_downloads(pool, client, failed_urls, ids_to_refetch, decode)
+        downloads = start_image_downloads(pool, client, failed_urls, decode, ids_to_refetch)
         failed = wait_for_image_downloads(downloads, abort_on_outage=False)
     return sales, listings_wei, failed
 
 
-def _create(root: Path, wanted: RecordingInfo) -> Recording:
-    """Create a recording that may reuse replies of its parent, the newest matching recording."""
-    parent = None if wanted.replay_of else find_parent(root, wanted)
+@dataclass(frozen=True)
+class FetchEstimate:
+    """The estimated cost of a fetch.
+
+    `wait_s` is the time in seconds spent waiting for the rate limit, if its first window is unused.
+    `recorded` replies are not requested again. `resumes` is the recording that the fetch resumes,
+    and `refreshes` the one whose images and older sales it copies.
+    """
+
+    api_requests: int
+    image_requests: int
+    bytes: int
+    wait_s: int
+    recorded: int
+    resumes: Path | None
+    refreshes: Path | None
+
+
+def estimate_opensea(root: Path, base_url: str, limit: int | None = None) -> FetchEstimate:
+    """Estimate what `fetch_opensea` costs, without sending a request."""
+    wanted = RecordingInfo(
+        source=SOURCE, collection=DEFAULT_COLLECTION, limit=limit, base_url=base_url
+    )
+    unfinished, parent = _find_unfinished(root, wanted), _find_parent(root, wanted)
+    punks = images = min(limit or COLLECTION_SIZE, COLLECTION_SIZE)
+    sales = ESTIMATED_SALES
     if parent is not None:
-        wanted.parent, wanted.sales_after = parent.name, next_sales_after(parent)
-    return create_recording(root, wanted)
+        images = max(0, punks - _count_images(parent))
+        sales = PAGE_SIZE
+    # The collection, the trait counts and one page of listings are one request each.
+    requests = 3 + ceil(punks / PAGE_SIZE) + ceil(sales / PAGE_SIZE)
+    size = punks * BYTES_PER_TOKEN + sales * BYTES_PER_SALE + images * BYTES_PER_IMAGE
+    recorded = 0
+    if unfinished is not None:
+        replies = unfinished.final_replies()
+        recorded, recorded_images = len(replies), _count_images(unfinished)
+        requests = max(1, requests - (recorded - recorded_images))
+        images = max(0, images - recorded_images)
+        size = max(0, size - sum(reply.body_bytes for reply in replies))
+    return FetchEstimate(
+        api_requests=requests,
+        image_requests=images,
+        bytes=size,
+        wait_s=max(0, ceil(requests / REQUESTS_PER_HOUR) - 1) * 3600,
+        recorded=recorded,
+        resumes=unfinished.path if unfinished else None,
+        refreshes=parent.path if parent else None,
+    )
+
+
+def _count_images(recording: Recording) -> int:
+    """Return the number of final replies that did not come from the API."""
+    return sum("/api/v2/" not in reply.url for reply in recording.final_replies())
+
+
+# -- The recordings to resume and to refresh ----------------------------------------------
+
+
+def _find_unfinished(root: Path, wanted: RecordingInfo) -> Recording | None:
+    """Return the newest recording with the same origin and limit if it is unfinished, or None."""
+    same = [r for r in list_recordings(root) if r.info.origin == wanted.origin]
+    newest = next((r for r in reversed(same) if r.info.limit == wanted.limit), None)
+    return newest if newest and newest.info.status == "running" else None
+
+
+def _find_parent(root: Path, wanted: RecordingInfo) -> Recording | None:
+    """Return the finished recording whose replies a fetch of `wanted` may reuse, or None.
+
+    An unfinished recording names its parent. A new one refreshes the newest recording without a
+    limit or with the same limit, if any, or else the newest one.
+    """
+    if unfinished := _find_unfinished(root, wanted):
+        path = unfinished.path.parent / (unfinished.info.parent or "")
+        return open_recording(path) if (path / "recording.json").exists() else None
+    if wanted.replay_of:
+        return None
+    finished = [r for r in list_finished(root) if r.info.origin == wanted.origin]
+    preferred = [r for r in finished if r.info.limit in (None, wanted.limit)]
+    return next(reversed(preferred or finished), None)

@@ -63,11 +63,6 @@ def redact_url(url: str) -> str:
     return re.sub(r"\?.*", "", re.sub(r"(?<=:/)(/*)[^/]*@", r"\1", url))
 
 
-def raw_dir(root: Path) -> Path:
-    """Return the folder below `root` that contains the recordings."""
-    return root / "raw"
-
-
 def snapshots_dir(root: Path, collection: str) -> Path:
     """Return the folder below `root` that contains a collection's snapshots."""
     return root / "snapshots" / collection

@@ -45,7 +45,7 @@ from support.soak_checks import (
 from support.sprites import make_punks
 
 from punkdata.snapshots.reader import list_snapshots, open_snapshot
-from punkdata.sources.find_recording import list_recordings
+from punkdata.sources.recording import list_recordings
 
 NUM_PUNKS = 40
 LIMIT = 15

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from punkdata.cli import console
-from punkdata.cli.fetch_report import report_fetch, show_plan
 from punkdata.cli.key import BaseUrl, KeyFile, create_key, missing_key_error
 from punkdata.cli.options import ROOT, Json, LocalRoot, parse_duration
 from punkdata.cli.progress import progress_bar
-from punkdata.errors import RefusedError, UsageError
+from punkdata.errors import DataError, RefusedError, UsageError
 from punkdata.files import OPENSEA_URL, refuse_url_root, root_option
+from punkdata.report import Report, Row
 
 if TYPE_CHECKING:
     from punkdata.sources.opensea.transport import NetworkTransport
@@ -111,7 +111,7 @@ def fetch(
     base_url = check_base_url(base_url)
     image_hosts = [check_image_host(host) for host in image_host or ()]
     if dry_run:
-        show_plan(root, base_url, limit, as_json)
+        _show_plan(root, base_url, limit, as_json)
         return
     key = find_key(base_url, console.config_dir(), key_file)
     if key is None and not instant_key:
@@ -179,7 +179,63 @@ def _fetch_opensea(
     from punkdata.fetch import fetch_opensea
     from punkdata.sources.opensea.transport import NetworkTransport
 
-    live = network if isinstance(network, NetworkTransport) else None
     with progress_bar("fetching", "punks") as progress:
         result = fetch_opensea(root, network, base_url, limit=limit, progress=progress)
-    report_fetch(result, live, root, as_json)
+    info, path = result.recording.info, result.recording.path
+    live = network if isinstance(network, NetworkTransport) else None
+    data: dict[str, Any] = {
+        "recording": str(path),
+        "resumed": result.resumed,
+        "status": info.status,
+        "punks": result.punks,
+        "sales": result.sales,
+        "listed": result.listed,
+        "api_requests": live.api_requests if live else 0,
+        "image_requests": live.image_requests if live else 0,
+        "waited_s": round(live.waited_s, 1) if live else 0.0,
+        "missing": info.missing,
+        "warnings": info.warnings,
+    }
+    if as_json:
+        console.emit_json(data)
+    else:
+        console.emit(str(path))
+        console.say(
+            f"recorded {result.punks:,} punks with {result.sales:,} sales, {result.listed:,} "
+            f"listed for sale; {data['api_requests']:,} API requests and "
+            f"{data['image_requests']:,} image requests, "
+            f"{data['waited_s']:,.0f} s waiting for rate limits"
+        )
+    for warning in info.warnings:
+        console.warn(warning)
+    if info.missing:
+        punk_id, reason = next(iter(info.missing.items()))
+        raise DataError(
+            f"{path} is partial: {len(info.missing):,} missing, the first is punk {punk_id} "
+            f"({reason})",
+            hint="run the same command again to retry them, or build an incomplete snapshot with: "
+            f"punkdata build-dataset --allow-partial{root_option(root)}",
+        )
+    if not as_json:
+        console.say(f"next: punkdata build-dataset{root_option(root)}")
+
+
+def _show_plan(root: Path, base_url: str, limit: int | None, as_json: bool) -> None:
+    """Print how many requests, how much time and how many bytes a fetch needs."""
+    from punkdata.fetch import REQUESTS_PER_HOUR, estimate_opensea
+
+    plan = estimate_opensea(root, base_url, limit)
+    requests = f"about {plan.api_requests:,} to the API, {plan.image_requests:,} for images"
+    wait = f"{plan.wait_s / 60:,.0f} min of waiting" if plan.wait_s else "no waiting"
+    rows = [
+        Row("requests", requests),
+        Row("limit", f"{REQUESTS_PER_HOUR}/h with a free key, so {wait}"),
+        Row("bytes", f"about {max(plan.bytes / 1e6, 1):,.0f} MB"),
+    ]
+    if plan.resumes:
+        rows.append(Row("resumes", f"{plan.resumes}, with {plan.recorded:,} recorded replies"))
+    elif plan.refreshes:
+        rows.append(Row("refreshes", str(plan.refreshes)))
+    console.emit_report(Report(rows, data=vars(plan)), as_json=as_json)
+    if not as_json:
+        console.say("nothing was sent; omit --dry-run to fetch")

@@ -66,8 +66,7 @@ def create_key(base_url: str, settings: console.Settings) -> ApiKey:
     """Create and store a free key, and return it."""
     from punkdata.sources.opensea.api_key import store_key
     from punkdata.sources.opensea.client import OpenSeaClient
-    from punkdata.sources.opensea.retry import RetryTransport
-    from punkdata.sources.opensea.transport import NetworkTransport
+    from punkdata.sources.opensea.transport import NetworkTransport, RetryTransport
 
     network = NetworkTransport(base_url, None, warn=console.warn, sleep=settings.sleep)
     try:

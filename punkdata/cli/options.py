@@ -55,7 +55,7 @@ def open_snapshot_argument(root: Path, name: str) -> Snapshot:
 
 def suggest_first_snapshot(root: Path) -> str:
     """Return the commands that create the first snapshot of a root."""
-    from punkdata.sources.find_recording import list_finished, suggest_fetch
+    from punkdata.sources.recording import list_finished, suggest_fetch
 
     build = f"punkdata build-dataset{root_option(root)}"
     if list_finished(root):

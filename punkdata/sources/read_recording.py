@@ -9,11 +9,10 @@ from punkdata.progress import Progress
 from punkdata.records import PunkRecord, SaleRecord
 from punkdata.sources import cpunks10k
 from punkdata.sources.opensea.client import SOURCE, open_replay
-from punkdata.sources.opensea.image_download import fetch_image
+from punkdata.sources.opensea.images import SpriteCache, fetch_image
 from punkdata.sources.opensea.sales import collect_listings, collect_sales
 from punkdata.sources.opensea.tokens import collect_punks
 from punkdata.sources.recording import Recording
-from punkdata.sources.sprite_cache import SpriteCache
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def _read_opensea(recording: Recording, progress: Progress) -> RecordedData:
     for done, (punk_id, (punk_type, accessories)) in enumerate(collected.labels.items(), 1):
         progress(done, len(collected.labels))
         try:
-            found = fetch_image(client, collected.image_urls[punk_id], decode=sprites.decode)
+            found = fetch_image(client, collected.image_urls[punk_id], sprites.decode)
         except ImageError as error:
             # Images that the fetch could not read are tried again above: this version may be
             # newer than the one that fetched them, and able to read them.

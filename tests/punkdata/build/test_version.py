@@ -15,7 +15,7 @@ from punkdata.fetch import fetch_cpunks10k
 from punkdata.files import sha256_file
 from punkdata.snapshots.reader import list_snapshots
 from punkdata.snapshots.versions import get_latest_version
-from punkdata.sources.find_recording import list_recordings
+from punkdata.sources.recording import list_recordings
 
 
 def test_same_recording_in_another_root_has_the_same_version(

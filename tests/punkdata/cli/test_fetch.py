@@ -16,7 +16,7 @@ from support.cli import run
 from support.network import InstantSleep
 from support.opensea_server import OpenSeaServer, make_punks
 
-from punkdata.sources.find_recording import list_recordings
+from punkdata.sources.recording import list_recordings
 
 Capture = pytest.CaptureFixture[str]
 

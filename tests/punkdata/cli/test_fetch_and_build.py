@@ -10,7 +10,7 @@ from support.cli import run
 from support.opensea_server import OpenSeaServer
 from support.sales_events import paid, sale_event
 
-from punkdata.sources.find_recording import list_recordings
+from punkdata.sources.recording import list_recordings
 
 Capture = pytest.CaptureFixture[str]
 

@@ -8,8 +8,7 @@ import pytest
 from punkdata.errors import BusyError, DataError, UsageError
 from punkdata.fetch import fetch_cpunks10k
 from punkdata.files import lock_root
-from punkdata.sources.find_recording import list_recordings
-from punkdata.sources.recording import create_recording
+from punkdata.sources.recording import create_recording, list_recordings
 from punkdata.sources.recording_format import RecordingInfo
 
 

@@ -7,7 +7,7 @@ from support.network import Fetch
 from support.opensea_server import OpenSeaServer, make_punks
 
 from punkdata.errors import NetworkError
-from punkdata.sources.find_recording import list_recordings
+from punkdata.sources.recording import list_recordings
 
 
 def test_many_failing_images_make_the_recording_partial(

@@ -18,8 +18,7 @@ from support.snapshots import build_version
 from punkdata.build import build_dataset
 from punkdata.errors import DataError, LimitError, RefusedError
 from punkdata.fetch import fetch_opensea
-from punkdata.sources.find_recording import list_recordings
-from punkdata.sources.recording import Recording
+from punkdata.sources.recording import Recording, list_recordings
 from punkdata.sources.recording_format import RequestKey, canonical_url
 
 

@@ -10,8 +10,14 @@ from typing import Any
 import pytest
 
 from punkdata.errors import DataError, SchemaError, StorageError, UsageError
-from punkdata.sources.find_recording import list_finished, list_recordings
-from punkdata.sources.recording import Recording, create_recording, open_recording, resume_recording
+from punkdata.sources.recording import (
+    Recording,
+    create_recording,
+    list_finished,
+    list_recordings,
+    open_recording,
+    resume_recording,
+)
 from punkdata.sources.recording_format import RecordingInfo
 
 URL = "https://example.test/punk?a=1"

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from punkdata.errors import DataError, NetworkError
-from punkdata.sources.opensea.retry import InvalidReplyError, RetryTransport
+from punkdata.sources.opensea.transport import InvalidReplyError, RetryTransport
 
 
 def make_transport(*replies: int | Exception, **options: Any) -> RetryTransport:

@@ -6,13 +6,18 @@ from support.opensea_server import OpenSeaServer
 from support.sprites import make_punks, png_bytes, svg_uri
 
 from punkdata.errors import ImageError, NetworkError
-from punkdata.sources.opensea.image_download import (
+from punkdata.images.decode import DecodedImage, decode_image
+from punkdata.sources.opensea.images import (
     fetch_image,
     image_download_pool,
     start_image_downloads,
     wait_for_image_downloads,
 )
 from punkdata.sources.opensea.rate_limit import InterruptibleSleep
+
+
+def decode(data: bytes, _body_sha256: str) -> DecodedImage:
+    return decode_image(data)
 
 
 def image_urls(server: OpenSeaServer, n: int) -> dict[int, tuple[str, ...]]:
@@ -75,7 +80,7 @@ def test_rejected_images_are_failed_and_counted_as_done(server: OpenSeaServer) -
     server.images = dict.fromkeys(range(80), b"GIF89a;")
     reported: list[tuple[int, int]] = []
     with image_download_pool(InterruptibleSleep()) as pool:
-        jobs = start_image_downloads(pool, make_client(server), image_urls(server, 120), set())
+        jobs = start_image_downloads(pool, make_client(server), image_urls(server, 120), decode)
         failed = wait_for_image_downloads(jobs, lambda *counts: reported.append(counts))
     assert failed.keys() == set(range(80))
     assert "GIF" in failed[0]
@@ -86,7 +91,7 @@ def test_html_instead_of_images_aborts_the_downloads(server: OpenSeaServer) -> N
     server.punks = make_punks(1000)
     server.images = dict.fromkeys(range(1000), b"<html>Please wait</html>")
     with image_download_pool(InterruptibleSleep()) as pool:
-        jobs = start_image_downloads(pool, make_client(server), image_urls(server, 1000), set())
+        jobs = start_image_downloads(pool, make_client(server), image_urls(server, 1000), decode)
         with pytest.raises(NetworkError, match="sent a reply that .*HTML"):
             wait_for_image_downloads(jobs)
         pool.shutdown(wait=False, cancel_futures=True)

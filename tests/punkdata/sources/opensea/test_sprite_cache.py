@@ -14,10 +14,10 @@ from support.sprites import make_punks, png_bytes
 from punkdata.build import build_dataset
 from punkdata.errors import ImageError
 from punkdata.images.decode import decode_image
-from punkdata.sources import sprite_cache
+from punkdata.sources.opensea import images
+from punkdata.sources.opensea.images import SpriteCache
 from punkdata.sources.recording import Recording, create_recording
 from punkdata.sources.recording_format import RecordingInfo
-from punkdata.sources.sprite_cache import SpriteCache
 
 IMAGE = png_bytes(make_punks(1)[0].sprite, 14, "#638596")
 SHA256 = hashlib.sha256(IMAGE).hexdigest()
@@ -104,7 +104,7 @@ def test_build_does_not_decode_what_fetch_has_decoded(
     server.image_scale, server.image_background = 14, "#638596"
     fetch()
     with monkeypatch.context() as patch:
-        patch.setattr(sprite_cache, "decode_image", None)
+        patch.setattr(images, "decode_image", None)
         snapshot = build_dataset(tmp_path / "data").snapshot
     provenance = snapshot.provenance()
     (cache,) = tmp_path.glob("data/raw/*/sprites.log")

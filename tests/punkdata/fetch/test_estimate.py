@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from support.network import Fetch
+from support.opensea_server import OpenSeaServer
+
+from punkdata.fetch import estimate_opensea
+from punkdata.sources.recording import create_recording
+from punkdata.sources.recording_format import RecordingInfo
+
+API = "https://api.test"
+
+
+def test_estimate_counts_pages_and_excludes_recorded_replies(tmp_path: Path) -> None:
+    full = estimate_opensea(tmp_path, API)
+    assert full.api_requests == 2 + 50 + 125 + 1
+    assert (full.image_requests, full.wait_s, full.recorded) == (10_000, 0, 0)
+    assert (full.resumes, full.refreshes) == (None, None)
+    info = RecordingInfo(source="opensea", collection="cryptopunks", base_url=API)
+    unfinished = create_recording(tmp_path, info)
+    unfinished.add(f"{API}/api/v2/collection/c/nfts?limit=200", b"{}", compress=True)
+    unfinished.add("https://i.seadn.io/1.png", b"png")
+    estimate = estimate_opensea(tmp_path, API)
+    assert estimate.api_requests == full.api_requests - 1
+    assert estimate.image_requests == full.image_requests - 1
+    assert (estimate.resumes, estimate.recorded) == (unfinished.path, 2)
+
+
+def test_refresh_requests_no_image_again(
+    fetch: Fetch, server: OpenSeaServer, new_root: Path
+) -> None:
+    parent = fetch(root=new_root).recording
+    estimate = estimate_opensea(new_root, server.base_url, 60)
+    assert (estimate.image_requests, estimate.refreshes) == (0, parent.path)
+    before = len(server.requests_to("/images/"))
+    fetch(root=new_root)
+    assert len(server.requests_to("/images/")) == before
