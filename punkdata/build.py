@@ -22,8 +22,7 @@ import pyarrow as pa
 from punkdata._version import __version__
 from punkdata.errors import DataError, UsageError
 from punkdata.files import lock_root, refuse_url_root, root_option, shell_quote, utc_now
-from punkdata.images.sprite import pixels_sha256
-from punkdata.images.sprite_png import encode_png
+from punkdata.images.sprite import encode_png, pixels_sha256
 from punkdata.progress import Progress
 from punkdata.records import PunkRecord, SaleRecord
 from punkdata.schema import PROVENANCE, PUNKS, SALES

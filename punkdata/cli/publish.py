@@ -9,7 +9,6 @@ import typer
 
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root, SnapshotOption, open_snapshot_argument
-from punkdata.cli.progress import progress_bar
 from punkdata.errors import DataError, UsageError
 from punkdata.files import parse_root_url, redact_url, shell_quote
 
@@ -44,7 +43,7 @@ def publish(
             f"{snapshot.path} is damaged ({damage[0]})",
             hint=f"see: punkdata verify {shell_quote(snapshot.path)}",
         )
-    with progress_bar("uploading", "bytes") as progress:
+    with console.progress_bar("uploading", "bytes") as progress:
         target, created, latest = publish_snapshot(
             snapshot.path, snapshot.manifest, target_url, progress, force=force
         )
@@ -97,7 +96,7 @@ def imagefolder(
     from punkdata.snapshots.imagefolder import export_imagefolder
 
     snapshot = open_snapshot_argument(root, version)
-    with progress_bar("writing", "images") as progress:
+    with console.progress_bar("writing", "images") as progress:
         export_imagefolder(
             *(snapshot, out, progress),
             split_scheme=split_scheme,

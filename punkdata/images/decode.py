@@ -2,7 +2,7 @@
 
 `decode_image` reads an image of one sprite from any source: PNG, JPEG, WebP, AVIF or the on-chain
 SVG, of any size, with a transparent background or with one plain background color. It reads and
-writes no files. Snapshots have a faster reader for their own PNGs, in `sprite_png`.
+writes no files. Snapshots have a faster reader for their own PNGs, in `sprite`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from punkdata.errors import ImageError
@@ -22,56 +23,51 @@ from punkdata.images.background import (
 )
 from punkdata.images.formats import (
     MAX_BYTES,
-    damaged_error,
     detect_format,
     is_lossless,
     load_pixels,
     open_image,
 )
-from punkdata.images.nearest_upscale import undo_nearest_upscale
 from punkdata.images.palette import PALETTE
 from punkdata.images.restoration import jpeg
-from punkdata.images.restoration.avif_header import read_base_q_idx
-from punkdata.images.restoration.observation import Observation
+from punkdata.images.restoration.forward_model import Observation
 from punkdata.images.restoration.pixels import PixelObservation
 from punkdata.images.restoration.posterior import Restoration, restore
-from punkdata.images.sprite import SIDE_PX, Sprite
+from punkdata.images.sprite import SIDE_PX, Sprite, zero_transparent
 from punkdata.images.svg import read_svg, unwrap_data_uri
 
-MIN_CONFIDENCE = 0.98
-"""Default lower limit of the posterior probability of a restored sprite."""
-MIN_LOSSY_SCALE = 4
-"""Minimum number of image pixels per sprite pixel, in each direction, for a lossy image."""
-MAX_LOSSY_PX = 1024
-"""Side in pixels above which a lossy image is scaled down before it is restored."""
-MAX_COLOR_DEVIATION = 6.0
-"""Maximum deviation of a restored color from the palette, in standard errors."""
-MAX_BLOCK_RESIDUAL = 8.0
-"""Maximum `Observation.worst_block_residual` of an image that is an enlarged sprite."""
+MIN_CONFIDENCE = 0.98  # Default lower limit of the posterior probability of a restored sprite.
+MIN_LOSSY_SCALE = 4  # Minimum number of image pixels per sprite pixel, in each direction.
+MAX_LOSSY_PX = 1024  # Side above which a lossy image is scaled down before it is restored.
+MAX_COLOR_DEVIATION = 6.0  # Maximum of a restored color from the palette, in standard errors.
+MAX_BLOCK_RESIDUAL = 8.0  # Maximum `worst_block_residual` of an image that is an enlarged sprite.
 TRANSPARENT_FILL = "#18d0e0"
 """Color that replaces transparency in lossy images; far from all 222 colors of the palette."""
+MIN_UNEVEN_PX = 60
+"""Smallest accepted side that is not a multiple of 24; below it, block borders are ambiguous."""
+GALLERY_PX = 336
+"""Side of the enlargement that galleries use, and from which other sizes are often made."""
 
 _BETTER_IMAGE_HINT = "use a larger or a lossless version of the image"
 
 
 @dataclass(frozen=True)
 class DecodedImage:
-    """A decoded sprite, and the scale, background and confidence with which it was found."""
+    """A decoded sprite, and the scale, background and confidence with which it was found.
+
+    Attributes:
+        sprite: uint8 (24, 24, 4), RGBA; all four channels are 0 where the sprite is transparent.
+        scale: Image pixels per sprite pixel; 1 for an SVG.
+        background: The plain background color as "#rrggbb", or None if the background is
+            transparent. For a lossy image, each channel may be wrong by about 1 in 255.
+        confidence: Posterior probability that every pixel is correct, 0 to 1; 1 for lossless
+            images. benchmarks/renditions.py measures its calibration.
+    """
 
     sprite: Sprite
-    """uint8 (24, 24, 4), RGBA; all four channels are 0 where the sprite is transparent."""
     scale: float
-    """Image pixels per sprite pixel; 1 for an SVG."""
     background: str | None
-    """The plain background color as "#rrggbb", or None if the background is transparent.
-
-    For a lossy image, each channel may be wrong by about 1 in 255.
-    """
     confidence: float
-    """Posterior probability that every pixel is correct, 0 to 1; 1 for lossless images.
-
-    benchmarks/renditions.py measures its calibration.
-    """
 
 
 def decode_image(data: bytes, min_confidence: float = MIN_CONFIDENCE) -> DecodedImage:
@@ -121,6 +117,68 @@ def _check_not_blank(sprite: Sprite) -> None:
         raise ImageError("shows only one plain color", hint="use an image that shows one punk")
 
 
+# -- images that nearest-neighbor upscaling enlarged -----------------------------------------
+
+
+def undo_nearest_upscale(pixels: NDArray[np.uint8]) -> Sprite | None:
+    """Return the sprite that nearest-neighbor upscaling turned into `pixels`, or None.
+
+    `pixels` is uint8 (n, n, 4), RGBA. n need not be a multiple of 24: otherwise some rows and
+    columns of the sprite are repeated once more than others.
+    """
+    small = _downscale(pixels)
+    if small is None:
+        # Transparent pixels may have different, invisible colors.
+        small = _downscale(zero_transparent(pixels))
+    if small is None:
+        return None
+    sprite = np.ascontiguousarray(small).view(np.uint8).reshape(SIDE_PX, SIDE_PX, 4)
+    return zero_transparent(sprite)
+
+
+def _downscale(pixels: NDArray[np.uint8]) -> NDArray[np.uint32] | None:
+    """Return the (24, 24) packed pixels whose repetition gives the (n, n) pixels, or None."""
+    # Comparing one integer per pixel is four times as fast as comparing RGBA.
+    packed: NDArray[np.uint32] = np.ascontiguousarray(pixels).view(np.uint32)[..., 0]
+    side = len(packed)
+    if side == SIDE_PX:
+        return packed
+    centers = ((np.arange(SIDE_PX) + 0.5) * side / SIDE_PX).astype(int)
+    lines = packed[centers]
+    small = lines[:, centers]
+    if side % SIDE_PX == 0:
+        rows = columns = np.arange(side) // (side // SIDE_PX)
+    elif side < MIN_UNEVEN_PX:
+        return None
+    else:
+        rows = _source_lines(packed[:, centers], small)
+        columns = _source_lines(lines.T, small.T)
+    # The 24 center lines are compared first, because they are few.
+    is_exact = (lines == small[:, columns]).all() and (packed == lines[rows]).all()
+    return small if is_exact else None
+
+
+def _source_lines(lines: NDArray[np.uint32], sprite: NDArray[np.uint32]) -> NDArray[np.intp]:
+    """Return the index of the sprite's line that each of n upscaled lines (n, 24) repeats.
+
+    Image libraries place the border between two source lines differently, by up to one pixel of
+    the image, or of an intermediate 336-pixel image. Lines within that distance of a border may
+    therefore repeat either neighbor.
+    """
+    side = len(lines)
+    position = (np.arange(side) + 0.5) * SIDE_PX / side
+    source = position.astype(int)
+    tolerance = (0.5 + max(1, side / GALLERY_PX)) * SIDE_PX / side
+    is_near_start = position - source < tolerance
+    is_near_end = source + 1 - position < tolerance
+    for step, is_near in ((-1, is_near_start), (1, is_near_end)):
+        neighbor = (source + step).clip(0, SIDE_PX - 1)
+        differs = (lines != sprite[source]).any(axis=1)
+        is_neighbor = is_near & differs & (lines == sprite[neighbor]).all(axis=1)
+        source = np.where(is_neighbor, neighbor, source)
+    return source
+
+
 # -- images whose pixels are not exact -------------------------------------------------------
 
 
@@ -154,10 +212,7 @@ def _observe(image: Image.Image, data: bytes) -> tuple[Observation, bool]:
     """Return the image as an observation of a sprite, and whether its background is transparent."""
     is_large = image.width > MAX_LOSSY_PX
     if jpeg.is_supported(image) and not is_large:
-        try:
-            return jpeg.JpegObservation(image), False
-        except OSError as error:
-            raise damaged_error("JPEG", error) from None
+        return jpeg.JpegObservation(image), False
     pixels, is_transparent = load_pixels(image), False
     if pixels.has_transparency_data:
         # The alpha channel is as blurred as the colors. Composite the image onto one color, and
@@ -168,14 +223,8 @@ def _observe(image: Image.Image, data: bytes) -> tuple[Observation, bool]:
     pixels = pixels.convert("RGB")
     if is_large:
         pixels = pixels.resize((MAX_LOSSY_PX, MAX_LOSSY_PX), Image.Resampling.BOX)
-    observation = PixelObservation(
-        np.asarray(pixels),
-        image.format,
-        file=b"" if is_large or is_transparent else data,
-        was_transparent=is_transparent,
-        q_idx=read_base_q_idx(data) if image.format == "AVIF" else None,
-    )
-    return observation, is_transparent
+    rgb = np.asarray(pixels)
+    return PixelObservation(rgb, image.format, data, is_transparent), is_transparent
 
 
 def _check_fit(observation: Observation, restored: Restoration) -> None:

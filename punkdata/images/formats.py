@@ -11,24 +11,19 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from PIL import Image
 
 from punkdata.errors import ImageError
-from punkdata.images.sprite import SIDE_PX
+from punkdata.images.sprite import PNG_SIGNATURE, SIDE_PX
 
 MAX_BYTES = 8_000_000
-"""Largest accepted file size in bytes."""
 MAX_SIDE_PX = 2400
-"""Largest accepted width and height in pixels."""
-MAX_JPEG_SCANS = 100
-"""Largest accepted number of scans in a progressive JPEG; each costs decoding time."""
+MAX_JPEG_SCANS = 100  # Each scan of a progressive JPEG costs decoding time.
 MAX_PNG_CHUNKS = 1000
-"""Largest accepted number of chunks in a PNG."""
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-"""Samples per pixel, by PNG color type."""
+_PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # Samples per pixel, by color type.
 _EXIF_ORIENTATION = 0x0112
 _SVG_STARTS = (b"<svg", b"<?xml", b"data:image/svg+xml")
 _OTHERS = {b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"BM": "BMP", b"<": "HTML", b"{": "JSON"}
@@ -100,11 +95,7 @@ def is_lossless(data: bytes) -> bool:
 
 
 def open_image(data: bytes) -> Image.Image:
-    """Open a PNG, JPEG, WebP or AVIF without decoding it yet.
-
-    It is refused if it is damaged, is not a square of 24 to 2,400 pixels a side, has several
-    frames, more than 8 bits per channel or no RGB colors, or is stored rotated.
-    """
+    """Open a PNG, JPEG, WebP or AVIF without decoding it; refuse what cannot be an exact sprite."""
     name = detect_format(data)
     match name:
         case "PNG":
@@ -116,14 +107,11 @@ def open_image(data: bytes) -> Image.Image:
         case "JPEG" | "AVIF":
             pass
         case _:
-            hint = "save it as a PNG"
-            raise ImageError(f"is {name}, not a PNG, JPEG, WebP, AVIF or SVG", hint=hint)
-    try:
+            message = f"is {name}, not a PNG, JPEG, WebP, AVIF or SVG"
+            raise ImageError(message, hint="save it as a PNG")
+    with _refuse_damaged(name):
         image = Image.open(io.BytesIO(data), formats=[name])
         orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
-    # Pillow's decoders raise many different exceptions on damaged files.
-    except Exception as error:  # noqa: BLE001
-        raise damaged_error(name, error) from None
     _check_size(*image.size)
     if getattr(image, "n_frames", 1) != 1:
         raise ImageError("is an animation")
@@ -136,17 +124,18 @@ def open_image(data: bytes) -> Image.Image:
 
 def load_pixels(image: Image.Image) -> Image.Image:
     """Decode an opened image, and return it."""
-    try:
+    with _refuse_damaged(image.format):
         image.load()
-    # Pillow's decoders raise many different exceptions on damaged files.
-    except Exception as error:  # noqa: BLE001
-        raise damaged_error(image.format, error) from None
     return image
 
 
-def damaged_error(name: str | None, error: Exception) -> ImageError:
-    """Return the error for an image that Pillow cannot decode."""
-    return ImageError(f"is a damaged {name} ({type(error).__name__})")
+@contextmanager
+def _refuse_damaged(name: str | None) -> Iterator[None]:
+    """Raise ImageError for the many different exceptions of Pillow's decoders."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001
+        raise ImageError(f"is a damaged {name} ({type(error).__name__})") from None
 
 
 def _check_size(width: int, height: int) -> None:

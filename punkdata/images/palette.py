@@ -1,7 +1,7 @@
 """The 222 RGBA colors of the collection, in a fixed order.
 
 `PALETTE[0]` is transparent; the others are sorted by red, green and blue. Two colors (smoke and
-glass) are half transparent, with alpha 128; all others are opaque.
+glass) are half transparent, with alpha 128; all others are opaque and are written without alpha.
 """
 
 from __future__ import annotations
@@ -10,38 +10,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 _HEX = """
-    00000000 000000ff 0040ffff 005580ff 0060c3ff 142c7cff 1637a4ff 1a43c8ff 1a6ed5ff
-    1c1a00ff 229000ff 251409ff 26314aff 281b09ff 2858b1ff 28b143ff 293e64ff 296434ff
-    2a2a2aff 2c5195ff 2c9541ff 2d190cff 2d6b62ff 311b0dff 32412aff 328dfdff 352410ff
-    353535ff 36462dff 382d1fff 392312ff 3b210fff 3c2413ff 3c5659ff 3c6827ff 3cc300ff
-    3d2f1eff 42503aff 43513bff 463827ff 473929ff 485d5dff 486f2bff 4a1201ff 4b3c2aff
-    4c4c4cff 4f2c14ff 4f4538ff 502f05ff 506a65ff 507c33ff 51360cff 515151ff 52321aff
-    52422fff 534c00ff 552f16ff 555555ff 562600ff 577149ff 584733ff 595959ff 596570ff
-    596d48ff 5b4933ff 5c390fff 5c736bff 5c7f91ff 5c8539ff 5c915fff 5d2310ff 5d5d5dff
-    5d7975ff 5d8b43ff 5e4c37ff 5e5757ff 5e7253ff 5f1d09ff 636363ff 645849ff 65523cff
-    655e5eff 683c08ff 68461fff 690c45ff 692f08ff 6a563fff 6a8ea0ff 6aa06eff 6b6361ff
-    6e6e6eff 6e867fff 6e984dff 6f6f6fff 710cc7ff 711010ff 713f1dff 723709ff 725d43ff
-    75bdbdff 763b1aff 765f43ff 794b11ff 796144ff 7da269ff 7f4d36ff 80dbdaff 8119b7ff
-    825032ff 826849ff 83c790ff 853217ff 855114ff 85561eff 856f56ff 86581eff 868377ff
-    897a70ff 8b532cff 8c0d5bff 8d8d8dff 8ea59fff 8f0f69ff 8f8254ff 917656ff 933709ff
-    949593ff 988880ff 997c59ff 998475ff 999999ff 9a8e8bff 9b166dff 9b6f4dff 9bbc88ff
-    9be0e0ff 9fc0abff a32375ff a39797ff a48560ff a49681ff a4a3a0ff a58d8dff a66e2cff
-    a77c47ff a98c6bff aa7b54ff ad2160ff ad7e59ff ae8b61ff af2c7bff af38a1ff afa3a3ff
-    b03285ff b0a39bff b1b1b1ff b261dcff b38e7dff b4b4b4ff b66f4eff b69f82ff b6a389ff
-    b6b4bfff b7ab98ff b8b4acff b9b9b980 baaca2ff bbb3a6ff bd47b0ff c13f8fff c28946ff
-    c42110ff c6c6c6ff c77514ff c8fbfbff c9b2b2ff c9c9c9ff ca4e11ff cac9d4ff cad6e1ff
-    cd00cbff cfbda6ff d09c6eff d29d60ff d4c8b8ff d60000ff d60404ff d7d7d7ff da8e66ff
-    dacdbbff dbb180ff dc1d1dff dcd8a4ff dcdcdcff dcdfeaff ddbebaff dddddd80 dfdfdfff
-    e08282ff e22626ff e25b26ff e4eb17ff e65700ff e6aeaeff e7cba9ff e86570ff e8efc0ff
-    e8f4ffff ead9d9ff eeeab6ff eeeeeeff f0f0f0ff fd3232ff ff0000ff ff2a00ff ff8ebeff
-    ffba00ff ffc926ff ffd800ff ffd926ff fff68eff ffffffff
+    00000000 000000 0040ff 005580 0060c3 142c7c 1637a4 1a43c8 1a6ed5 1c1a00 229000 251409 26314a
+    281b09 2858b1 28b143 293e64 296434 2a2a2a 2c5195 2c9541 2d190c 2d6b62 311b0d 32412a 328dfd
+    352410 353535 36462d 382d1f 392312 3b210f 3c2413 3c5659 3c6827 3cc300 3d2f1e 42503a 43513b
+    463827 473929 485d5d 486f2b 4a1201 4b3c2a 4c4c4c 4f2c14 4f4538 502f05 506a65 507c33 51360c
+    515151 52321a 52422f 534c00 552f16 555555 562600 577149 584733 595959 596570 596d48 5b4933
+    5c390f 5c736b 5c7f91 5c8539 5c915f 5d2310 5d5d5d 5d7975 5d8b43 5e4c37 5e5757 5e7253 5f1d09
+    636363 645849 65523c 655e5e 683c08 68461f 690c45 692f08 6a563f 6a8ea0 6aa06e 6b6361 6e6e6e
+    6e867f 6e984d 6f6f6f 710cc7 711010 713f1d 723709 725d43 75bdbd 763b1a 765f43 794b11 796144
+    7da269 7f4d36 80dbda 8119b7 825032 826849 83c790 853217 855114 85561e 856f56 86581e 868377
+    897a70 8b532c 8c0d5b 8d8d8d 8ea59f 8f0f69 8f8254 917656 933709 949593 988880 997c59 998475
+    999999 9a8e8b 9b166d 9b6f4d 9bbc88 9be0e0 9fc0ab a32375 a39797 a48560 a49681 a4a3a0 a58d8d
+    a66e2c a77c47 a98c6b aa7b54 ad2160 ad7e59 ae8b61 af2c7b af38a1 afa3a3 b03285 b0a39b b1b1b1
+    b261dc b38e7d b4b4b4 b66f4e b69f82 b6a389 b6b4bf b7ab98 b8b4ac b9b9b980 baaca2 bbb3a6 bd47b0
+    c13f8f c28946 c42110 c6c6c6 c77514 c8fbfb c9b2b2 c9c9c9 ca4e11 cac9d4 cad6e1 cd00cb cfbda6
+    d09c6e d29d60 d4c8b8 d60000 d60404 d7d7d7 da8e66 dacdbb dbb180 dc1d1d dcd8a4 dcdcdc dcdfea
+    ddbeba dddddd80 dfdfdf e08282 e22626 e25b26 e4eb17 e65700 e6aeae e7cba9 e86570 e8efc0 e8f4ff
+    ead9d9 eeeab6 eeeeee f0f0f0 fd3232 ff0000 ff2a00 ff8ebe ffba00 ffc926 ffd800 ffd926 fff68e
+    ffffff
 """
 
-PALETTE: NDArray[np.uint8] = np.array(
-    [tuple(bytes.fromhex(color)) for color in _HEX.split()], np.uint8
-)
+_BYTES = b"".join(bytes.fromhex(color.ljust(8, "f")) for color in _HEX.split())
+PALETTE: NDArray[np.uint8] = np.frombuffer(_BYTES, np.uint8).reshape(-1, 4)
 """The colors as uint8 (222, 4), RGBA; read-only."""
-PALETTE.setflags(write=False)
 
 # Each color packed into one integer, so that exact matches are found by binary search.
 _KEY_WEIGHTS = np.array([1 << 24, 1 << 16, 1 << 8, 1], np.uint32)

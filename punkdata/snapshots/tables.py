@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from punkdata.errors import DataError
-from punkdata.images.sprite_png import decode_sprites
+from punkdata.images.sprite import decode_sprites
 from punkdata.schema import (
     ADDED_IN_SCHEMA,
     PUNKS,

@@ -11,7 +11,6 @@ from typer.core import TyperGroup
 
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root
-from punkdata.cli.progress import progress_bar
 from punkdata.errors import UsageError
 from punkdata.files import translate_os_errors, write_atomic
 from punkmodels.cli.options import (
@@ -115,9 +114,9 @@ def images(
     from punkmodels.gan.evaluate import RealPunks, evaluate_sprites
     from punkmodels.training.device import pick_device
 
-    with progress_bar("reading", "images") as progress:
+    with console.progress_bar("reading", "images") as progress:
         sprites = read_sprites(path, tile_size, progress)
-    with progress_bar("evaluating", "subsets") as progress:
+    with console.progress_bar("evaluating", "subsets") as progress:
         real = RealPunks(root, version or "latest", pick_device(device)[0])
         evaluation = evaluate_sprites(path.name, sprites, real, progress=progress)
     _show(evaluation, out, as_json=as_json)
@@ -238,7 +237,7 @@ def _compute_scores(
         return evaluate_renderer(run, root, version=version, device=torch_device), "conditional"
     from punkmodels.gan.evaluate import evaluate_generator
 
-    with progress_bar("evaluating", "subsets") as progress:
+    with console.progress_bar("evaluating", "subsets") as progress:
         return evaluate_generator(
             run, root, version=version, device=torch_device, progress=progress
         ), "generated"

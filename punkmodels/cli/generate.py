@@ -9,7 +9,6 @@ import typer
 
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root
-from punkdata.cli.progress import progress_bar
 from punkdata.errors import UsageError
 from punkmodels.cli.options import DeviceOption, Runs, find_model
 from punkmodels.training.run_dir import DEFAULT_RUNS, read_config
@@ -131,7 +130,7 @@ def generate(
     else:
         types = None if labels is None else labels[:, : len(TYPES)].float()
         generator = load_generator(folder, torch_device)
-        with progress_bar("generating", "punks") as progress:
+        with console.progress_bar("generating", "punks") as progress:
             images = generate_images(
                 generator, count, seed, progress, condition=types, is_punks=not gan.image_dir
             )

@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal
 import typer
 
 from punkdata.cli import console
-from punkdata.cli.progress import progress_bar
 from punkdata.errors import StoppedError, UsageError
 from punkdata.files import root_option, shell_quote
 from punkdata.progress import Progress
@@ -144,7 +143,7 @@ def training_progress(
             if not is_main():
                 yield lambda done, total, note="": None, lambda text: None
                 return
-            with progress_bar("training", "images") as progress:
+            with console.progress_bar("training", "images") as progress:
                 yield progress, console.say
     except KeyboardInterrupt:
         run = "latest" if resumed is None else shell_quote(resumed)

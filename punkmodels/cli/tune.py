@@ -9,7 +9,6 @@ import typer
 
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root, Version
-from punkdata.cli.progress import progress_bar
 from punkdata.errors import StoppedError
 from punkmodels.cli.options import DeviceOption, Runs, Seed, Threads
 from punkmodels.training.run_dir import DEFAULT_RUNS
@@ -59,7 +58,7 @@ def tune_classifier(
 
     folder = study or runs / f"tune-{model}"
     try:
-        with progress_bar("tuning", "trials") as progress:
+        with console.progress_bar("tuning", "trials") as progress:
             result = tune.tune_classifier(
                 root,
                 folder,

@@ -19,8 +19,7 @@ from support.fuzzing import ByteEdit, byte_edits, check_reader, damage_bytes, fu
 from support.sprites import encode_image, make_punks, svg_uri
 
 from punkdata.images.decode import decode_image
-from punkdata.images.sprite import BACKGROUND_COLOR
-from punkdata.images.sprite_png import encode_png
+from punkdata.images.sprite import BACKGROUND_COLOR, encode_png
 
 
 def encode_in_all_formats() -> dict[str, bytes]:

@@ -10,11 +10,8 @@ from __future__ import annotations
 
 from punkdata.images.formats import iter_boxes
 
-MAX_Q_IDX = 255
-"""Largest `base_q_idx`, that is, the coarsest quantization."""
-
-_SEQUENCE_HEADER, _FRAME_HEADER, _FRAME = 1, 3, 6
-"""Types of open bitstream units (OBUs)."""
+MAX_Q_IDX = 255  # The coarsest quantization.
+_SEQUENCE_HEADER, _FRAME_HEADER, _FRAME = 1, 3, 6  # Types of open bitstream units (OBUs).
 
 
 def read_base_q_idx(data: bytes) -> int:
@@ -32,8 +29,7 @@ class _BitReader:
     """Reads unsigned integers of a given number of bits, most significant bit first."""
 
     def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.position = 0
+        self.data, self.position = data, 0
 
     def read(self, num_bits: int) -> int:
         """Return the next `num_bits` bits as an integer; raises EOFError if fewer are left."""
@@ -47,31 +43,32 @@ class _BitReader:
     def read_leb128(self) -> int:
         """Return an integer in the variable-length code LEB128, of up to 8 bytes."""
         value = 0
-        for i in range(8):
-            byte = self.read(8)
-            value |= (byte & 127) << 7 * i
-            if byte < 128:
+        for shift in range(0, 56, 7):
+            more, bits = self.read(1), self.read(7)
+            value |= bits << shift
+            if not more:
                 return value
         raise EOFError
 
-
-# -- boxes ---------------------------------------------------------------------------------
+    def read_version(self) -> int:
+        """Read a full box's version and flags, and return the version."""
+        return self.read(32) >> 24
 
 
 def _primary_item(data: bytes) -> bytes:
     """Return the AV1 data of the primary item, if it is stored contiguously in the file."""
     meta = _find_box(data, b"meta")[4:]
     primary = _BitReader(_find_box(meta, b"pitm"))
-    primary_id = primary.read(32 if _read_version(primary) else 16)
+    primary_id = primary.read(32 if primary.read_version() else 16)
     locations = _BitReader(_find_box(meta, b"iloc"))
-    version = _read_version(locations)
+    version = locations.read_version()
     id_bits = 32 if version == 2 else 16
     offset_bits, length_bits, base_bits, index_bits = (8 * locations.read(4) for _ in range(4))
     index_bits = index_bits if version else 0
     for _ in range(locations.read(id_bits)):
         item_id = locations.read(id_bits)
         is_in_file = version == 0 or locations.read(16) & 15 == 0
-        locations.read(16)
+        locations.read(16)  # data_reference_index
         base = locations.read(base_bits)
         num_extents = locations.read(16)
         if item_id == primary_id and is_in_file and num_extents == 1:
@@ -85,14 +82,6 @@ def _primary_item(data: bytes) -> bytes:
 def _find_box(data: bytes, name: bytes) -> bytes:
     """Return the content of the first box of this name, or nothing."""
     return next((data[start:end] for kind, start, end in iter_boxes(data) if kind == name), b"")
-
-
-def _read_version(box: _BitReader) -> int:
-    """Read a full box's version and flags, and return the version."""
-    return box.read(32) >> 24
-
-
-# -- AV1 headers of still pictures ---------------------------------------------------------
 
 
 def _find_base_q_idx(item: bytes) -> int:

@@ -1,10 +1,8 @@
 """Likelihood of a JPEG image: its DCT coefficients, each known to within half a quantization step.
 
-For every block of 8x8 samples a JPEG stores 64 DCT coefficients, rounded to multiples of the steps
-in its quantization tables (ITU-T T.81), and it usually stores chroma at half the resolution. The
-decoded planes are transformed back to the quantized coefficients, and the coefficients that a
-sprite would produce are compared with them one by one. There the errors are nearly independent and
-of known size; in the pixels they are neither.
+The decoded planes are transformed back to the quantized coefficients (ITU-T T.81), and the
+coefficients that a sprite would produce are compared with them one by one. There the errors are
+nearly independent and of known size; in the pixels they are neither.
 """
 
 from __future__ import annotations
@@ -16,12 +14,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.Image import Resampling
 
+from punkdata.images.formats import load_pixels
 from punkdata.images.restoration.forward_model import (
     NUM_PIXELS,
     RGB_TO_YCBCR,
     UPSCALED_PX,
     YCBCR_TO_RGB,
     Floats,
+    GaussianLikelihood,
     Samples,
     candidate_filters,
     render_planes,
@@ -37,10 +37,8 @@ from punkdata.images.restoration.jpeg_planes import (
     subsample,
     tile_blocks,
 )
-from punkdata.images.restoration.observation import GaussianLikelihood
 
-COLOR_OFFSET_SD = OUTLIER_SD = 0.3
-"""Standard deviations of `GaussianLikelihood` for images with the expected misfit."""
+COLOR_OFFSET_SD = OUTLIER_SD = 0.3  # For images with the expected misfit.
 EXPECTED_MISFIT = 0.2
 """Expected misfit of a correctly modeled image: the mean squared residual of the coefficients,
 relative to their error variance. It is far below 1, because most coefficients are 0 before they
@@ -49,9 +47,7 @@ UNUSUAL_MISFIT = 0.25
 """Misfit from which an image was probably resized twice, by an unknown filter, or recompressed."""
 OVERSHOOT_FACTORS = {Resampling.LANCZOS: 0.62, Resampling.BICUBIC: 0.85}
 """Factors that correct the misfit of filters whose overshoot is clipped at black and white."""
-MIN_LOG_ODDS = 7.0
-"""Minimum log odds of the best candidate against the second best for a unique match."""
-
+MIN_LOG_ODDS = 7.0  # Minimum of a unique match against the second best candidate.
 _COLOR_MATRIX = RGB_TO_YCBCR.astype(np.float32)
 
 
@@ -85,10 +81,9 @@ class JpegObservation:
         self._subsampling = (1, 1), factors, factors
         self._steps = [tuple(int(step) for step in tables[layer[3]]) for layer in layers]
         image.draft("YCbCr", image.size)
-        image.load()
+        planes = load_pixels(image).split()
         self._coefficients = [
-            self._quantized_coefficients(np.asarray(plane), c)
-            for c, plane in enumerate(image.split())
+            self._quantized_coefficients(np.asarray(plane), c) for c, plane in enumerate(planes)
         ]
         self._weights = [
             tile_blocks(coefficient_weights(steps), y.shape)
@@ -97,7 +92,7 @@ class JpegObservation:
         # Clipping at black and white is not linear, so the second best filter may be the true one.
         self._filters = sorted(candidate_filters(self._side), key=self._filter_misfit)[:2]
         self._is_first_comparison = True
-        self._last_luma_error: tuple[Floats, Samples] | None = None
+        self._last_comparison: tuple[Floats | None, Samples] = None, np.empty(0)
         self._information = self._information_vector(self._coefficients, self._filters[0])
 
     def least_squares_estimate(self) -> Samples:
@@ -109,8 +104,7 @@ class JpegObservation:
 
     def likelihood_near(self, rgb: Floats) -> GaussianLikelihood | None:
         if len(self._filters) > 1:
-            # At the first comparison the sprite may still be far from the true one, so both
-            # filters remain candidates.
+            # The first sprite may still be far from the true one, so both filters remain.
             ranked = sorted(self._filters, key=lambda f: self._luma_misfit(rgb, f))
             self._filters = ranked[: 2 if self._is_first_comparison else 1]
             self._is_first_comparison = False
@@ -118,7 +112,7 @@ class JpegObservation:
         planes = self._render_ycbcr(rgb, best)
         luma_error = self._coefficient_error(planes[0], 0)
         misfit = self._misfit(luma_error)
-        self._last_luma_error = rgb, luma_error
+        self._last_comparison = rgb, luma_error
         if self._side == UPSCALED_PX and misfit < EXPECTED_MISFIT:
             return None  # Without a resampling filter, nothing was clipped.
         models = self._plane_models(best)
@@ -128,9 +122,8 @@ class JpegObservation:
         return _likelihood(models, information, misfit)
 
     def worst_block_residual(self, rgb: Floats) -> float:
-        if self._last_luma_error is not None and np.array_equal(self._last_luma_error[0], rgb):
-            error = self._last_luma_error[1]
-        else:
+        last_rgb, error = self._last_comparison
+        if last_rgb is None or not np.array_equal(last_rgb, rgb):
             error = self._coefficient_error(self._render_ycbcr(rgb, self._filters[0])[0], 0)
         weighted = self._weights[0] * error**2
         blocks = weighted.reshape(len(weighted) // 8, 8, -1, 8).mean(axis=(1, 3))
@@ -210,8 +203,7 @@ class JpegObservation:
     def _filter_misfit(self, resampling: Resampling) -> float:
         """Return the misfit under a filter of the best-fitting sprite, in arbitrary colors.
 
-        Only the mean of each column of 8 luma samples is used; it distinguishes the filters nearly
-        as well as all samples do.
+        Only the means of 8 luma samples are used, which distinguish the filters nearly as well.
         """
         weight, basis = horizontal_basis(self._side, resampling, self._steps[0])
         weighted = self._coefficients[0][::8] * weight

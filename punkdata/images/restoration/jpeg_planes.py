@@ -1,7 +1,6 @@
 """Linear models of a JPEG's color planes: from sprite pixels to weighted DCT coefficients.
 
-Compression subsamples chroma and applies the 8x8 discrete cosine transform to planes of float32
-samples. Incomplete blocks are padded by repeating the last row and column, as encoders do.
+Incomplete blocks of samples are padded by repeating the last row and column, as encoders do.
 """
 
 from __future__ import annotations
@@ -88,11 +87,7 @@ class PlaneModel(NamedTuple):
 def plane_model(
     side: int, resampling: Resampling, subsampling: tuple[int, int], steps: tuple[int, ...]
 ) -> PlaneModel:
-    """Return the model of one plane of an image.
-
-    `subsampling` are the vertical and the horizontal factor, each 1 or 2; `steps` are the 64
-    quantization steps, row by row.
-    """
+    """Return the model of one plane, with its vertical and horizontal subsampling, each 1 or 2."""
     resize = resize_matrix(side, resampling)
     rows, cols = (column_dct(subsample(resize) if f == 2 else resize) for f in subsampling)
     weight = np.reshape(coefficient_weights(steps), (8, 8))
@@ -122,10 +117,10 @@ def coefficient_weights(steps: tuple[int, ...]) -> tuple[float, ...]:
 def horizontal_basis(
     side: int, resampling: Resampling, steps: tuple[int, ...]
 ) -> tuple[Samples, Samples]:
-    """Return a basis of the coefficients of vertical frequency 0 that sprites can produce.
+    """Return an orthonormal basis (n, 24) of the coefficients of vertical frequency 0.
 
-    The result is the square roots of the coefficients' weights (n,), and an orthonormal basis
-    (n, 24) of the weighted coefficients.
+    It contains those that sprites can produce, multiplied by the roots of their weights (n,),
+    which are returned first.
     """
     cols = column_dct(resize_matrix(side, resampling))
     roots = np.tile(np.sqrt(coefficient_weights(steps)[:8]), len(cols) // 8).astype(np.float32)

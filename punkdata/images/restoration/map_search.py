@@ -24,24 +24,25 @@ from numpy.typing import NDArray
 
 from punkdata.images.background import KNOWN_BACKGROUNDS, composite_palette
 from punkdata.images.palette import PALETTE
-from punkdata.images.restoration.forward_model import NUM_PIXELS, Floats, Indices, Samples
-from punkdata.images.restoration.observation import GaussianLikelihood, Observation
+from punkdata.images.restoration.forward_model import (
+    NUM_PIXELS,
+    Floats,
+    GaussianLikelihood,
+    Indices,
+    Observation,
+    Samples,
+)
 from punkdata.images.sprite import SIDE_PX
 
 MAX_STEPS = 80
-"""Maximum number of steps of one search."""
-PARALLEL_STEPS = 6
-"""Number of initial steps that change several pixels at once."""
-
+PARALLEL_STEPS = 6  # Number of initial steps that change several pixels at once.
 CONCENTRATION = 2.0 / len(PALETTE)
 """Dirichlet concentration of each color: its weight in addition to its number of pixels."""
 _LOG_GAMMA = np.array([lgamma(n + CONCENTRATION) for n in range(NUM_PIXELS + 1)], np.float32)
 _CORNERS = [0, SIDE_PX - 1, NUM_PIXELS - SIDE_PX, NUM_PIXELS - 1]
 _PIXELS = np.arange(NUM_PIXELS)
-_MIN_GAIN = np.float32(-1e-3)
-"""Energy change, negative, that a change must reach to be made."""
-_CLIPPED_LEVEL = 120
-"""YCbCr value beyond which a decoder may have clipped the color."""
+_MIN_GAIN = np.float32(-1e-3)  # Energy change, negative, that a change must reach to be made.
+_CLIPPED_LEVEL = 120  # YCbCr value beyond which a decoder may have clipped the color.
 _CLIPPED_VARIANCE = np.float32(4)
 
 
@@ -125,10 +126,8 @@ class MapSearch:
     def background_rgb(self) -> Floats:
         """Return the background as integers from 0 to 255, snapped to a known background nearby."""
         rgb = np.rint(self.observation.to_rgb(self.background.astype(np.float64)))
-        for known in KNOWN_BACKGROUNDS:
-            if np.abs(rgb - known).max() <= 2:
-                return np.array(known, np.float64)
-        return rgb
+        near = (known for known in KNOWN_BACKGROUNDS if np.abs(rgb - known).max() <= 2)
+        return np.array(next(near, rgb), np.float64)
 
     # -- state that follows from the assignment --------------------------------------------
 
@@ -257,15 +256,11 @@ def _choose_pixels(gain: Samples, *, in_parallel: bool) -> NDArray[np.bool_]:
 
 
 def quadratic_energies(
-    precision: Samples,
-    target: Samples,
-    levels: Samples,
-    log_prior: Samples | float = 0,
+    precision: Samples, target: Samples, levels: Samples, log_prior: Samples | float = 0
 ) -> Samples:
     """Return 1/2 Σ precision · (levels - target)² - log_prior, as a matrix product.
 
-    The arrays `precision` and `target` are (n, 3), `levels` (m, 3) and `log_prior` (m,). The
-    result is float32 (n, m).
+    `precision` and `target` are (n, 3), `levels` (m, 3) and `log_prior` (m,): float32 (n, m).
     """
     left = np.empty((len(target), 8), np.float32)
     left[:, :3] = precision / 2

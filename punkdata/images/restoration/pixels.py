@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.Image import Resampling
 
+from punkdata.images.restoration.avif_header import read_base_q_idx
 from punkdata.images.restoration.forward_model import (
     NUM_PIXELS,
     RGB_TO_YCBCR,
     YCBCR_TO_RGB,
     Floats,
+    GaussianLikelihood,
     Indices,
     Samples,
     candidate_filters,
@@ -28,28 +30,19 @@ from punkdata.images.restoration.forward_model import (
     resize_matrix,
     ycbcr_to_rgb,
 )
-from punkdata.images.restoration.observation import GaussianLikelihood
 from punkdata.images.sprite import SIDE_PX
 
-WEBP_QUALITIES = (80, 75, 90, 85, 95, 70, 60)
-"""Quality settings that are tried when a WebP is encoded again, the most common first."""
-MAX_REENCODED_PX = 640
-"""Side in pixels above which a WebP is not encoded again, because that would be slow."""
+WEBP_QUALITIES = (80, 75, 90, 85, 95, 70, 60)  # The most common first.
+MAX_REENCODED_PX = 640  # Side above which encoding a WebP again would be slow.
 SINGLE_MATCH_ODDS = 0.5
 """Odds of the alternatives below which the first candidate is accepted if it encodes to the same
 pixels, without trying the others: two sprites hardly ever encode to the same pixels."""
-MIN_RESIDUAL_ROWS = 120
-"""Approximate number of rows, and of columns, from which the size of the errors is measured."""
-USUAL_Q_IDX = 32
-"""`base_q_idx` of AVIFs of quality 90, for which the error sizes below hold."""
-ERROR_CORRELATION = 3.0
-"""Ratio of the actual error of a block's mean to that of independent pixel errors."""
-LARGE_BLOCK_PX = 13
-"""Side of a block, in pixels, above which the rows near its border are ignored."""
-BORDER_PX = 4
-"""Distance to the border of a block, in pixels, up to which a row counts as near."""
-BORDER_WEIGHT = 0.03
-"""Weight of rows near the border of a block, relative to inner rows."""
+MIN_RESIDUAL_ROWS = 120  # Approximate number from which the size of the errors is measured.
+USUAL_Q_IDX = 32  # `base_q_idx` of AVIFs of quality 90, for which the error sizes below hold.
+ERROR_CORRELATION = 3.0  # Actual error of a block's mean, relative to independent pixel errors.
+LARGE_BLOCK_PX = 13  # Side of a block above which the rows near its border are ignored.
+BORDER_PX = 4  # Distance to the border of a block up to which a row counts as near.
+BORDER_WEIGHT = 0.03  # Weight of rows near the border of a block, relative to inner rows.
 
 _LIMITED_RANGE = np.array([219 / 255, 224 / 255, 224 / 255])
 """Scale of the video range, which WebP stores: luma from 16 to 235, chroma from 16 to 240."""
@@ -92,19 +85,18 @@ class PixelObservation:
         pixels: NDArray[np.uint8],
         image_format: str | None,
         file: bytes,
-        *,
         was_transparent: bool = False,
-        q_idx: int | None = None,
     ) -> None:
         """Fit the sprite by least squares, with the best-fitting resampling filter.
 
-        `pixels` are RGB (side, side, 3), decoded from the bytes in `file`, or from none if they
-        were changed since. `was_transparent` tells whether they were composited onto a background,
-        and `q_idx` is the `base_q_idx` of an AVIF, 0 to 255.
+        `pixels` are RGB (side, side, 3), decoded from the bytes in `file`, and composited onto a
+        background if they were transparent.
         """
         self._file, self._pixels, self._side = file, pixels, len(pixels)
-        rows, _ = _sample_rows(self._side)
         self._is_webp = image_format == "WEBP"
+        is_small = self._side <= MAX_REENCODED_PX
+        self._can_reencode = self._is_webp and is_small and not was_transparent
+        rows, _ = _sample_rows(self._side)
         self._range = _LIMITED_RANGE if self._is_webp else np.ones(3)
         self._matrix = RGB_TO_YCBCR * self._range[:, None]
         samples = pixels[rows].astype(np.float32)
@@ -112,7 +104,7 @@ class PixelObservation:
         self._luma: Samples = (samples @ RGB_TO_YCBCR[0].astype(np.float32))[:, rows]
         filters = candidate_filters(self._side)
         # In a large image the filters differ only near the borders of blocks, which are ignored.
-        is_large = _is_large(self._side)
+        is_large = self._side > LARGE_BLOCK_PX * SIDE_PX
         self._filter = filters[0] if is_large else max(filters, key=self._explained_energy)
         inverse = _least_squares_solver(self._side, self._filter).inverse
         down = (inverse @ samples.reshape(len(rows), -1)).reshape(SIDE_PX, self._side, 3)
@@ -124,9 +116,10 @@ class PixelObservation:
         self._deviation_scale = 1.0
         # Chroma subsampling adds errors to small images, up to a third larger than those above.
         self._chroma_scale = max(1.0, 1.33 * min_side / self._side) ** 3
-        if q_idx is not None:
+        if image_format == "AVIF":
             # Up to an index of 100, the step is nearly proportional to it (AV1 specification,
             # section 7.12.2). Errors grow more slowly, because more coefficients become 0.
+            q_idx = read_base_q_idx(file)
             self._error_scale *= max(1.0, (q_idx + 7) / (USUAL_Q_IDX + 7)) ** 0.8
         if was_transparent:
             self._error_scale *= 1.2
@@ -190,32 +183,25 @@ class PixelObservation:
 
     def find_unique_match(self, candidates: Sequence[Floats], odds: float) -> int | None:
         """Encode the candidates as WebP again, with common settings, and compare all pixels."""
-        if not self._is_webp or self._side > MAX_REENCODED_PX or not self._file:
+        if not self._can_reencode:
             return None
         for quality in WEBP_QUALITIES:
             for resampling in candidate_filters(self._side):
-                first = self._differing_fraction(candidates[0], resampling, quality)
+                first = self._mismatch(candidates[0], resampling, quality)
                 if first is None:
                     break  # The file size indicates another quality, whatever the filter.
                 if first > 0.1:
                     continue  # The whole image differs, so another filter was used.
                 if first == 0 and odds < SINGLE_MATCH_ODDS:
                     return 0
-                others = [
-                    self._differing_fraction(rgb, resampling, quality) for rgb in candidates[1:]
-                ]
-                matches = [i for i, part in enumerate([first, *others]) if part == 0]
+                others = (self._mismatch(rgb, resampling, quality) for rgb in candidates[1:])
+                matches = [i for i, fraction in enumerate([first, *others]) if fraction == 0]
                 if matches:
                     return matches[0] if len(matches) == 1 else None
         return None
 
-    def _differing_fraction(
-        self, rgb: Floats, resampling: Resampling, quality: int
-    ) -> float | None:
-        """Return the fraction of samples that differ when a sprite is encoded as WebP.
-
-        It is None if the encoded file has a clearly different size.
-        """
+    def _mismatch(self, rgb: Floats, resampling: Resampling, quality: int) -> float | None:
+        """Return the fraction of samples that differ when a sprite is encoded; None if sizes do."""
         file = io.BytesIO()
         render(rgb, self._side, resampling).save(file, "WEBP", quality=quality)
         if abs(file.tell() - len(self._file)) > 100 + 0.05 * len(self._file):
@@ -253,11 +239,6 @@ class PixelObservation:
         return variance
 
 
-def _is_large(side: int) -> bool:
-    """Return True if blocks are so large that rows near their borders can be ignored."""
-    return side / SIDE_PX > LARGE_BLOCK_PX
-
-
 @lru_cache(32)
 def _sample_rows(side: int) -> tuple[Indices, Indices]:
     """Return the rows and columns that are used, and those of them that are not near a border."""
@@ -265,7 +246,7 @@ def _sample_rows(side: int) -> tuple[Indices, Indices]:
     position = (np.arange(side) + 0.5) / block_px % 1
     distance_px = np.minimum(position, 1 - position) * block_px
     rows: Indices = np.arange(side)
-    if _is_large(side):
+    if block_px > LARGE_BLOCK_PX:
         rows = np.flatnonzero(distance_px > BORDER_PX)[:: max(1, side // 400)]
     return rows, rows[distance_px[rows] > min(BORDER_PX, 0.3 * block_px)]
 

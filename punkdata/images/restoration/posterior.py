@@ -10,20 +10,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from punkdata.images.restoration.forward_model import NUM_PIXELS, Floats, Indices, Samples
+from punkdata.images.restoration.forward_model import (
+    NUM_PIXELS,
+    Floats,
+    Indices,
+    Observation,
+    Samples,
+)
 from punkdata.images.restoration.map_search import CONCENTRATION, MapSearch, quadratic_energies
-from punkdata.images.restoration.observation import Observation
 from punkdata.images.sprite import SIDE_PX
 
-MAX_ROUNDS = 5
-"""Largest number of searches, each with a likelihood that is corrected near the last result."""
-MAX_ALTERNATIVES = 5
-"""Largest number of alternative sprites whose renderings are compared with the image."""
-
-OUTLIER_RATE = 0.3
-"""Prior odds of an error of size `outlier_sd` in one patch of `OUTLIER_PATCH_PX` pixels."""
-OUTLIER_PATCH_PX = 3
-"""Number of sprite pixels that one outlier affects."""
+MAX_ROUNDS = 5  # Maximum number of searches, each with a likelihood corrected near the last result.
+MAX_ALTERNATIVES = 5  # Maximum number of sprites whose renderings are compared with the image.
+OUTLIER_RATE = 0.3  # Prior odds of an error of size `outlier_sd` in one patch of sprite pixels.
+OUTLIER_PATCH_PX = 3  # Number of sprite pixels that one outlier affects.
 
 _PIXELS = np.arange(NUM_PIXELS)
 _LIKELY_ENERGY, _POSSIBLE_ENERGY = 7, 14

@@ -19,8 +19,7 @@ from support.sprites import (
 
 from punkdata.errors import ImageError
 from punkdata.images.decode import decode_image
-from punkdata.images.sprite import BACKGROUND_COLOR, pixels_sha256, zero_transparent
-from punkdata.images.sprite_png import pack_chunk
+from punkdata.images.sprite import BACKGROUND_COLOR, pack_chunk, pixels_sha256, zero_transparent
 
 PUNK = FakePunk(11, "Male", ["Pipe", "Earring"])
 BLANK = np.zeros((24, 24, 4), np.uint8)

@@ -27,8 +27,7 @@ from punkdata.images.formats import (
     load_pixels,
     open_image,
 )
-from punkdata.images.sprite import BACKGROUND_COLOR
-from punkdata.images.sprite_png import pack_chunk
+from punkdata.images.sprite import BACKGROUND_COLOR, pack_chunk
 
 PUNK = FakePunk(11, "Male", ["Pipe", "Earring"])
 IMAGE = enlarge_sprite(PUNK.sprite)

@@ -12,7 +12,7 @@ from PIL import Image
 from support.sprites import FakePunk, make_color_chart, make_punks, png_bytes
 
 from punkdata.errors import DataError
-from punkdata.images.sprite_png import decode_sprites, encode_png, pack_chunk
+from punkdata.images.sprite import decode_sprites, encode_png, pack_chunk
 
 PUNK = FakePunk(11, "Male", ["Pipe", "Earring"])
 

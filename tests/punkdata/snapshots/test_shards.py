@@ -9,7 +9,7 @@ import pytest
 from support.sprites import make_punks
 
 from punkdata.errors import DataError
-from punkdata.images.sprite_png import encode_png
+from punkdata.images.sprite import encode_png
 from punkdata.snapshots.reader import open_snapshot
 from punkdata.snapshots.shards import Sample, extract_samples, read_shard, shard_name, write_shard
 

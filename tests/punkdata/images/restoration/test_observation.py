@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from punkdata.images.restoration.observation import GaussianLikelihood
+from punkdata.images.restoration.forward_model import GaussianLikelihood
 
 
 def random_membership(rng: np.random.Generator) -> np.ndarray:
