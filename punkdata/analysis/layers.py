@@ -2,16 +2,16 @@
 
 An image is a stack of layers. At the bottom is one of 11 bases (male and female in four skin
 tones, zombie, ape, alien); the sprites of the accessories are composited over it in a fixed
-z-order, one for the male body and one for the female body. The layers follow from the data:
+z-order, one for each of the male and the female body. The layers follow from the data:
 
 1. Two punks that differ in a single accessory differ in exactly the pixels that it changes.
 2. Where two accessories overlap, the color of the pixel shows which of them is above the other.
 3. Going up in z-order, the images show which color each accessory produces over each color below
    it. Most sprites are opaque; the shadow of a beard depends on the skin below it.
 
-Rendering every punk from the recovered layers and comparing it with the original checks the
-result. The layers then answer whether an accessory of a punk changes any pixel or is *occluded*.
-If the answer depends on a color that no punk shows, the case is *undecidable*.
+Comparing every punk, rendered from the recovered layers, with the original checks the result. The
+layers then answer whether an accessory of a punk changes any pixel or is *occluded*. If the answer
+depends on a color that no punk shows, the case is *undecidable*.
 """
 
 from __future__ import annotations
@@ -31,11 +31,8 @@ from punkdata.traits import ACCESSORIES, TYPE_IDS, TYPES
 BoolArray = NDArray[np.bool_]
 ColorIndices = NDArray[np.integer]
 
-UNKNOWN_COLOR = -1
-"""Palette index of a color that no punk shows."""
-SKIN_PIXEL = 23 * 24 + 9
-"""Flat index of the pixel that shows a human's skin tone: on the neck (row 23, column 9), where no
-accessory covers it."""
+UNKNOWN_COLOR = -1  # Palette index of a color that no punk shows.
+SKIN_PIXEL = 23 * 24 + 9  # On a human's neck (row 23, column 9), where no accessory covers it.
 
 
 @dataclass(frozen=True)
@@ -107,35 +104,32 @@ def recover_layers(
     types, has_accessory = labels[:, : len(TYPES)].argmax(axis=1), labels[:, len(TYPES) :]
     is_human = np.isin(types, [TYPE_IDS["Male"], TYPE_IDS["Female"]])
     skins = np.where(is_human, indices[:, SKIN_PIXEL], UNKNOWN_COLOR)
-    is_exact = np.ones(len(indices), bool)
-    occluded, undecidable = has_accessory.copy(), np.zeros_like(has_accessory)
+    is_exact = np.empty(len(indices), bool)
+    occluded, undecidable = np.empty_like(has_accessory), np.empty_like(has_accessory)
     bodies = []
     for body, is_female in enumerate((False, True)):
         rows = np.flatnonzero((types == TYPE_IDS["Female"]) == is_female)
         pairs = np.stack([types[rows], skins[rows]], axis=1)
         bases, base = np.unique(pairs, axis=0, return_inverse=True)
         solver = _BodySolver(indices[rows].astype(np.int16), has_accessory[rows], base)
-        stacks = []
         for pixel in range(num_pixels) if len(rows) else ():
-            stack, colors, is_visible, is_undecidable = solver.solve_pixel(pixel)
-            stacks.append(stack)
-            is_exact[rows] &= colors == indices[rows, pixel]
-            occluded[rows] &= ~is_visible
-            undecidable[rows] |= is_undecidable
+            solver.solve_pixel(pixel)
             progress(body * num_pixels + pixel + 1, 2 * num_pixels)
-        doubtful = occluded[rows] & ~undecidable[rows]
-        undecidable[rows] |= solver.find_joint_occlusion(stacks, doubtful)
-        bodies.append(BodyLayers(stacks, solver.z_order, len(bases)))
-    undecidable &= occluded
+        solver.find_joint_occlusion()
+        is_exact[rows] = solver.is_exact
+        occluded[rows] = solver.occluded & ~solver.undecidable
+        undecidable[rows] = solver.occluded & solver.undecidable
+        bodies.append(BodyLayers(solver.stacks, solver.z_order, len(bases)))
     male, female = bodies
-    return Layers(male, female, is_exact, occluded & ~undecidable, undecidable)
+    return Layers(male, female, is_exact, occluded, undecidable)
 
 
 class _BodySolver:
     """Layer recovery for the n punks of one body, whose accessories have the same sprites.
 
-    `base` has the index of the base of each punk, (n,). `changes_pixel`, bool (87, 576), is True
-    where an accessory changes a pixel of any punk.
+    `base` (n,) has the index of the base of each punk. `changes_pixel`, bool (87, 576), is True
+    where an accessory changes a pixel of any punk. Solving a pixel adds its stack, and updates
+    `is_exact` (n,), `occluded` and `undecidable` (n, 87); the last two may overlap.
     """
 
     def __init__(
@@ -144,28 +138,31 @@ class _BodySolver:
         self.indices, self.has_accessory, self.base = indices, has_accessory, base
         self.changes_pixel = np.zeros((len(ACCESSORIES), indices.shape[1]), bool)
         self.z_order = self._find_z_order()
+        self.stacks: list[PixelStack] = []
+        self.is_exact = np.ones(len(indices), bool)
+        self.occluded, self.undecidable = has_accessory.copy(), np.zeros_like(has_accessory)
 
-    def _single_accessory_pairs(self) -> list[tuple[int, int, int]]:
-        """Return all pairs of punks that differ in one accessory, as (with, without, accessory)."""
+    def _find_usual_colors(self) -> dict[tuple[int, int], int]:
+        """Return the most common color of each accessory at each pixel that it changes.
+
+        They follow from all pairs of punks that differ in a single accessory.
+        """
         sets = [frozenset(np.flatnonzero(row).tolist()) for row in self.has_accessory]
-        rows = {(b, s): i for i, (b, s) in enumerate(zip(self.base.tolist(), sets, strict=True))}
-        return [
-            (row, rows[base, accessories - {accessory}], accessory)
-            for (base, accessories), row in rows.items()
-            for accessory in accessories
-            if (base, accessories - {accessory}) in rows
-        ]
+        rows = {key: row for row, key in enumerate(zip(self.base.tolist(), sets, strict=True))}
+        counts: defaultdict[tuple[int, int], Counter[int]] = defaultdict(Counter)
+        for (base, accessories), row in rows.items():
+            for accessory in accessories:
+                without = rows.get((base, accessories - {accessory}))
+                if without is not None:
+                    changed = np.flatnonzero(self.indices[row] != self.indices[without])
+                    self.changes_pixel[accessory, changed] = True
+                    for pixel in changed.tolist():
+                        counts[accessory, pixel][int(self.indices[row, pixel])] += 1
+        return {key: count.most_common(1)[0][0] for key, count in counts.items()}
 
     def _find_z_order(self) -> tuple[int, ...]:
         """Return all accessories from the bottom to the top; ties are broken arbitrarily."""
-        # The usual color of each accessory at each pixel, from the pairs that isolate it.
-        counts: defaultdict[tuple[int, int], Counter[int]] = defaultdict(Counter)
-        for with_it, without_it, accessory in self._single_accessory_pairs():
-            changed = np.flatnonzero(self.indices[with_it] != self.indices[without_it])
-            self.changes_pixel[accessory, changed] = True
-            for pixel in changed.tolist():
-                counts[accessory, pixel][int(self.indices[with_it, pixel])] += 1
-        usual_color = {key: count.most_common(1)[0][0] for key, count in counts.items()}
+        usual_color = self._find_usual_colors()
         # Where exactly two accessories overlap, the visible color is that of the upper one.
         present = np.flatnonzero(self.has_accessory.any(axis=0)).tolist()
         below: dict[int, set[int]] = {accessory: set() for accessory in present}
@@ -184,12 +181,8 @@ class _BodySolver:
             names = " over ".join(ACCESSORIES[a] for a in error.args[1])
             raise DataError(f"no z-order of layers fits these punks: {names}") from None
 
-    def solve_pixel(self, pixel: int) -> tuple[PixelStack, ColorIndices, BoolArray, BoolArray]:
-        """Recover the layers at one pixel position, and what they imply for the n punks.
-
-        Returns the stack; the reconstructed colors, int16 (n,); whether removing an accessory
-        changes this pixel, bool (n, 87); and whether no punk shows the color without it.
-        """
+    def solve_pixel(self, pixel: int) -> None:
+        """Recover the layers at one pixel position, and what they imply for all punks."""
         accessories, codes, first_row, group_of = self._group_punks(pixel)
         groups = [
             (code >> len(accessories), [a for i, a in enumerate(accessories) if code >> i & 1])
@@ -205,7 +198,10 @@ class _BodySolver:
                 without = stack.composite(base, [a for a in present if a != accessory])
                 is_visible[i, accessory] = without not in (UNKNOWN_COLOR, observed[i])
                 is_undecidable[i, accessory] = without == UNKNOWN_COLOR
-        return stack, colors[group_of], is_visible[group_of], is_undecidable[group_of]
+        self.stacks.append(stack)
+        self.is_exact &= colors[group_of] == self.indices[:, pixel]
+        self.occluded &= ~is_visible[group_of]
+        self.undecidable |= is_undecidable[group_of]
 
     def _group_punks(
         self, pixel: int
@@ -256,19 +252,18 @@ class _BodySolver:
                     stack.overlays[present[-1]].setdefault(below, observed[i])
         return stack
 
-    def find_joint_occlusion(self, stacks: list[PixelStack], occluded: BoolArray) -> BoolArray:
-        """Return the occluded accessories, bool (n, 87), that cannot all be removed at once.
+    def find_joint_occlusion(self) -> None:
+        """Mark occluded accessories as undecidable that cannot all be removed at once.
 
         For example, each of two accessories may be occluded only because the other one is present.
         The images then do not determine which of them is visible.
         """
-        undecidable = np.zeros_like(occluded)
+        occluded = self.occluded & ~self.undecidable
         for row in np.flatnonzero(occluded.sum(axis=1) > 1):
             remaining = set(np.flatnonzero(self.has_accessory[row] & ~occluded[row]).tolist())
-            without = [stack.composite(self.base[row], remaining) for stack in stacks]
+            without = [stack.composite(self.base[row], remaining) for stack in self.stacks]
             if (without != self.indices[row]).any():
-                undecidable[row] = occluded[row]
-        return undecidable
+                self.undecidable[row] |= occluded[row]
 
 
 def _count_unexplained(groups: NDArray[np.intp], colors: ColorIndices) -> int:
