@@ -13,9 +13,7 @@ app = console.make_app(
 
 
 @app.callback()
-def main_options(
-    version: Annotated[bool, console.version_option("punkdata")] = False,
-) -> None:
+def main_options(version: Annotated[bool, console.version_option("punkdata")] = False) -> None:
     pass
 
 

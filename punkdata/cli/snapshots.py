@@ -42,8 +42,7 @@ DIFF_EXAMPLES = (
 def build_dataset(
     context: typer.Context,
     recording: Annotated[
-        Path | None,
-        typer.Argument(help="Folder of a recording. (default: the newest one)"),
+        Path | None, typer.Argument(help="Folder of a recording. (default: the newest one)")
     ] = None,
     root: LocalRoot = ROOT,
     allow_partial: Annotated[

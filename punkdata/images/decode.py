@@ -21,13 +21,7 @@ from punkdata.images.background import (
     corners_differ_error,
     remove_background,
 )
-from punkdata.images.formats import (
-    MAX_BYTES,
-    detect_format,
-    is_lossless,
-    load_pixels,
-    open_image,
-)
+from punkdata.images.formats import MAX_BYTES, detect_format, is_lossless, load_pixels, open_image
 from punkdata.images.palette import PALETTE
 from punkdata.images.restoration import jpeg
 from punkdata.images.restoration.forward_model import Observation

@@ -49,8 +49,7 @@ def detect_format(data: bytes) -> str:
         # Other formats also start with an XML declaration, and a comment may precede <svg>.
         return "SVG" if b"<svg" in text or not text.startswith(b"<?xml") else "XML"
     return next(
-        (name for magic, name in _OTHERS.items() if text.startswith(magic)),
-        "in an unknown format",
+        (name for magic, name in _OTHERS.items() if text.startswith(magic)), "in an unknown format"
     )
 
 

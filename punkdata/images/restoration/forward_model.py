@@ -1,12 +1,7 @@
 """Forward model: how a sprite becomes an image, and the likelihood that an image gives it.
 
-An image is modeled as a 24x24 sprite that was enlarged to 336x336 by nearest-neighbor upscaling,
-possibly resized once more by one of the usual filters, and then compressed. Up to the compression
-each color plane of the image is `rows @ sprite @ cols.T`. Weighting its samples by the size of
-their errors gives a Gaussian likelihood of the sprite's 576 pixels.
-
-Colors are in YCbCr: float (..., 3) of luma - 128, Cb and Cr as ITU-T T.871 (JFIF) defines them,
-in units of one 8-bit step.
+README.md explains the method. Colors are in YCbCr: float (..., 3) of luma - 128, Cb and Cr as ITU-T
+T.871 (JFIF) defines them, in units of one 8-bit step.
 """
 
 from __future__ import annotations
@@ -68,20 +63,13 @@ def render(rgb: Floats, side: int, resampling: Resampling) -> Image.Image:
 def render_planes(planes: Floats, side: int, resampling: Resampling) -> Samples:
     """Return color planes (n, 24, 24) as `render` enlarges them: float32 (n, side, side), 0 to 255.
 
-    Matrix products are faster than `render`. In rare cases a sample differs by one, because
-    Pillow's filter weights are fixed-point numbers of low precision.
+    This is faster than `render`, but few samples differ by one: Pillow's weights are fixed-point.
     """
     matrix = resize_matrix(side, resampling)
     across = np.rint(planes.astype(np.float32)).clip(0, 255) @ matrix.T
     np.clip(np.rint(across, out=across), 0, 255, out=across)
     down: Samples = matrix @ across
     return np.clip(np.rint(down, out=down), 0, 255, out=down)
-
-
-def ycbcr_to_rgb(ycbcr: Floats, matrix: Floats) -> Floats:
-    """Return RGB colors (..., 3), clipped to 0 to 255, using the inverse color matrix (3, 3)."""
-    rgb: Floats = np.clip(ycbcr @ matrix.T + 128, 0, 255)
-    return rgb
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,6 @@ from punkdata.images.restoration.forward_model import (
     Samples,
     candidate_filters,
     render_planes,
-    ycbcr_to_rgb,
 )
 from punkdata.images.restoration.jpeg_planes import (
     PlaneModel,
@@ -147,7 +146,7 @@ class JpegObservation:
         return ycbcr
 
     def to_rgb(self, ycbcr: Floats) -> Floats:
-        return ycbcr_to_rgb(ycbcr, YCBCR_TO_RGB)
+        return np.clip(ycbcr @ YCBCR_TO_RGB.T + 128, 0, 255)
 
     def _plane_models(self, resampling: Resampling) -> list[PlaneModel]:
         """Return the models of luma, Cb and Cr."""
@@ -157,7 +156,8 @@ class JpegObservation:
     def _information_vector(self, coefficients: list[Samples], resampling: Resampling) -> Samples:
         """Return the information vector of the sprite's pixels from all planes: (576, 3)."""
         planes = zip(self._plane_models(resampling), self._weights, coefficients, strict=True)
-        return np.stack([model.project(w * y) for model, w, y in planes], axis=1)
+        products = [model.rows.T @ (weight * y) @ model.cols for model, weight, y in planes]
+        return np.stack(products, axis=-1).reshape(NUM_PIXELS, 3)
 
     def _quantized_coefficients(self, plane: NDArray[np.uint8], c: int) -> Samples:
         """Return the quantized DCT coefficients from which a plane (side, side) was decoded."""
@@ -223,11 +223,7 @@ def _multiply_planes(luma: Samples, chroma: Samples, planes: Samples) -> Samples
 def _likelihood(
     models: list[PlaneModel], information: Samples, misfit: float
 ) -> GaussianLikelihood:
-    """Return the Gaussian likelihood of the sprite's pixels.
-
-    If the misfit of the current best sprite exceeds `EXPECTED_MISFIT`, the precision is reduced in
-    proportion. If it exceeds `UNUSUAL_MISFIT`, larger color offsets and outliers are allowed.
-    """
+    """Return the likelihood, with less precision and larger errors if the misfit is too large."""
     trust = np.float32(min(1.0, EXPECTED_MISFIT / max(misfit, 1e-9)))
     luma, chroma = models[0].precision, models[1].precision
     if trust < 1:

@@ -66,21 +66,15 @@ def stored_coefficients_matrix(side: int, factor: int) -> Samples:
 
 
 class PlaneModel(NamedTuple):
-    """Linear model of one color plane: coefficients = rows @ sprite @ cols.T, each weighted.
+    """Linear model of one color plane: coefficients = rows (n, 24) @ sprite @ cols.T (24, m).
 
-    `rows` is (n, 24) and `cols` (m, 24). `precision` (576, 576) is the precision matrix of the
-    sprite's pixels, and `covariance` its inverse.
+    `precision` (576, 576) is the precision matrix of the sprite's pixels.
     """
 
     rows: Samples
     cols: Samples
     precision: Samples
     covariance: Samples
-
-    def project(self, weighted: Samples) -> Samples:
-        """Return the information vector (576,) from coefficients multiplied by their weights."""
-        information: Samples = self.rows.T @ weighted @ self.cols
-        return information.reshape(-1)
 
 
 @lru_cache(32)

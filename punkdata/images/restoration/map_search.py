@@ -1,18 +1,8 @@
 """Local search for the most probable sprite given a likelihood: maximum a posteriori (MAP).
 
-Every pixel is assigned one of the 222 palette colors or the background. The posterior has three
-terms besides the likelihood of the image:
-
-- The prior over assignments is a symmetric Dirichlet-multinomial with few expected colors, the
-  finite form of a Dirichlet process (Antoniak, "Mixtures of Dirichlet processes with applications
-  to Bayesian nonparametric problems", 1974). A color that the image already uses is more probable
-  than a new one. No knowledge of other punks enters.
-- The pixels of one color share an unknown Gaussian offset, the rounding of the codec.
-- The background color is free, and is fitted together with the offsets.
-
-The search changes the color of one pixel, or of all pixels of one color, as long as the posterior
-increases: a coordinate-wise search like iterated conditional modes (Besag, "On the statistical
-analysis of dirty pictures", 1986). Energies are negative log-probabilities.
+README.md explains the prior over assignments of palette colors to pixels. The pixels of one color
+share an unknown Gaussian offset, the rounding of the codec, and the free color of the background is
+fitted together with these offsets. Energies are negative log-probabilities.
 """
 
 from __future__ import annotations
@@ -50,14 +40,13 @@ class MapSearch:
     """State of the search: the color of each pixel, and the energy of changing it.
 
     `colors` are the palette indices of the candidate colors, the first of which is 0, the
-    background; `ycbcr` and `offsets` (colors, 3) are their values over the background, and the
-    offsets that all pixels of a color share. `indices` (576,) is the candidate of each pixel,
-    `counts` (colors,) its number of pixels, and `used` are the n candidates that have any;
-    `membership` (n, 576) is 1 for their pixels. `levels` (576, 3) are the resulting YCbCr values
-    of the pixels, and `gradient` (576, 3) that of the energy. `excluded` are palette indices that
-    are too close to the background. After convergence, `pixel_energies` (576, colors) and
-    `color_energies` (n, colors) are those of giving one pixel, or all pixels of a used color,
-    another color.
+    background; `ycbcr` and `offsets` (colors, 3) are their values and shared offsets. `indices`
+    (576,) is the candidate of each pixel, `counts` (colors,) its number of pixels, and `used` are
+    the n candidates that have any; `membership` (n, 576) is 1 for their pixels. `levels` (576, 3)
+    are the resulting values of the pixels, and `gradient` (576, 3) that of the energy. `excluded`
+    are palette indices too close to the background. After convergence, `pixel_energies` (576,
+    colors) and `color_energies` (n, colors) are those of recoloring one pixel, or all pixels of a
+    used color.
     """
 
     pixel_energies: Samples
@@ -85,7 +74,7 @@ class MapSearch:
         self.converged = False
 
     def sprite_rgb(self, indices: Indices) -> Floats:
-        """Return the sprite of an assignment, over the background: (24, 24, 3), 0 to 255."""
+        """Return the sprite of an assignment over the background, (24, 24, 3), 0 to 255."""
         rgb = composite_palette(self.background_rgb())[self.colors]
         return rgb[indices].reshape(SIDE_PX, SIDE_PX, 3)
 
@@ -242,9 +231,8 @@ class MapSearch:
 def _choose_pixels(gain: Samples, *, in_parallel: bool) -> NDArray[np.bool_]:
     """Return which pixels to change in one step: (24, 24).
 
-    In parallel, each pixel with the lowest energy change in its 5x5 neighborhood is changed, since
-    distant pixels hardly interact through the likelihood. Otherwise only the best pixel is, since
-    distant pixels still compete for colors through the prior.
+    In parallel, the best pixel of each 5x5 neighborhood is changed, since distant pixels hardly
+    interact through the likelihood. Otherwise only the best one is, because of the prior.
     """
     limit: NDArray[np.floating] | np.floating = gain.min()
     if in_parallel:

@@ -1,7 +1,7 @@
 """Likelihood of an image from its decoded pixels, in formats whose errors must be measured.
 
-The center of each enlarged sprite pixel is the most informative, because resizing and chroma
-subsampling blur its border. The residual of a least-squares fit there gives the size of the errors.
+The residual of a least-squares fit gives the size of the errors. Rows near the borders of blocks
+have little weight, because resizing and chroma subsampling blur them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from punkdata.images.restoration.forward_model import (
     candidate_filters,
     render,
     resize_matrix,
-    ycbcr_to_rgb,
 )
 from punkdata.images.sprite import SIDE_PX
 
@@ -50,13 +49,10 @@ _LIMITED_BLACK = 16 - 128 * (1 - _LIMITED_RANGE[0])
 
 
 class _ErrorModel(NamedTuple):
-    """Standard deviations of a format's errors, in YCbCr steps.
+    """Standard deviations of a format's errors, in YCbCr steps, chosen as README.md explains.
 
-    `block_sd` is the error of a sprite pixel in addition to the measured error, `color_offset_sd`
-    that which all pixels of one color share, and `outlier_sd` the occasional large error in luma
-    and in chroma. The values hold for at least `min_block_px` image pixels per sprite pixel; below,
-    errors are larger. They were chosen so that benchmarks/renditions.py finds the confidence
-    calibrated or too low.
+    `block_sd` is the error of a sprite pixel in addition to the measured error; the others are
+    those of `GaussianLikelihood`. Below `min_block_px` image pixels per sprite pixel, errors grow.
     """
 
     min_block_px: float
@@ -106,7 +102,7 @@ class PixelObservation:
         # In a large image the filters differ only near the borders of blocks, which are ignored.
         is_large = self._side > LARGE_BLOCK_PX * SIDE_PX
         self._filter = filters[0] if is_large else max(filters, key=self._explained_energy)
-        inverse = _least_squares_solver(self._side, self._filter).inverse
+        inverse, _, self._noise_gain = _least_squares_solver(self._side, self._filter)
         down = (inverse @ samples.reshape(len(rows), -1)).reshape(SIDE_PX, self._side, 3)
         self._solution: Samples = np.moveaxis(inverse @ down[:, rows], -1, 0)
         """RGB - 128 of the least-squares sprite, (3, 24, 24)."""
@@ -131,13 +127,11 @@ class PixelObservation:
 
     def likelihood(self) -> GaussianLikelihood:
         residual_variance, model = self._residual_variance(), self._model
-        noise_gain = _least_squares_solver(self._side, self._filter).noise_gain
         scale = self._error_scale * self._deviation_scale
         if model is _OTHER_ERROR_MODEL:
-            # A lossless file with an unknown history: it may contain the errors of an earlier
-            # lossy compression, in proportion to the residual.
+            # A lossless file may contain errors of an earlier compression, as the residual shows.
             scale *= float(np.sqrt(residual_variance[0]).clip(0.2, 1))
-        variance = (ERROR_CORRELATION * noise_gain) ** 2 * residual_variance
+        variance = (ERROR_CORRELATION * self._noise_gain) ** 2 * residual_variance
         variance += (scale * np.array(model.block_sd)) ** 2
         precision = 1 / np.array([variance[0], *[variance[1:].max()] * 2])
         luma, chroma = (np.full(NUM_PIXELS, p, np.float32) for p in precision[:2])
@@ -219,13 +213,13 @@ class PixelObservation:
         return ycbcr
 
     def to_rgb(self, ycbcr: Floats) -> Floats:
-        return ycbcr_to_rgb(ycbcr, YCBCR_TO_RGB / self._range)
+        return np.clip(ycbcr @ (YCBCR_TO_RGB / self._range).T + 128, 0, 255)
 
     def _explained_energy(self, resampling: Resampling) -> float:
         """Return the weighted sum of squares of luma that the least-squares sprite explains."""
-        solver = _least_squares_solver(self._side, resampling)
-        solution = solver.inverse @ self._luma @ solver.inverse.T
-        return float(np.vdot(solution, solver.normal @ solution @ solver.normal))
+        inverse, normal, _ = _least_squares_solver(self._side, resampling)
+        solution = inverse @ self._luma @ inverse.T
+        return float(np.vdot(solution, normal @ solution @ normal))
 
     def _residual_variance(self) -> Floats:
         """Return the variance of the least-squares residual inside blocks, in YCbCr: (3,)."""
@@ -251,21 +245,13 @@ def _sample_rows(side: int) -> tuple[Indices, Indices]:
     return rows, rows[distance_px[rows] > min(BORDER_PX, 0.3 * block_px)]
 
 
-class _Solver(NamedTuple):
-    """Weighted least squares along one axis, for n sampled rows.
-
-    `inverse` (24, n) maps sampled rows to sprite rows, `normal` (24, 24) is the normal matrix, and
-    `noise_gain` the standard deviation of a solved pixel if rows have independent errors of 1.
-    """
-
-    inverse: Samples
-    normal: Samples
-    noise_gain: float
-
-
 @lru_cache(32)
-def _least_squares_solver(side: int, resampling: Resampling) -> _Solver:
-    """Return the solver for rows, and also for columns, because resizing is separable."""
+def _least_squares_solver(side: int, resampling: Resampling) -> tuple[Samples, Samples, float]:
+    """Return the solution of weighted least squares along one axis, for n sampled rows.
+
+    It consists of the matrix (24, n) from sampled rows to sprite rows, the normal matrix (24, 24),
+    and the standard deviation of a solved pixel if rows have independent errors of 1.
+    """
     rows, inner = _sample_rows(side)
     weight = np.where(np.isin(rows, inner), 1, BORDER_WEIGHT)
     resize = resize_matrix(side, resampling)[rows].astype(np.float64)
@@ -273,4 +259,4 @@ def _least_squares_solver(side: int, resampling: Resampling) -> _Solver:
     covariance = np.linalg.inv(normal)
     inverse = covariance @ resize.T * weight
     noise_gain = float(np.diag(covariance).mean())
-    return _Solver(inverse.astype(np.float32), normal.astype(np.float32), noise_gain)
+    return inverse.astype(np.float32), normal.astype(np.float32), noise_gain

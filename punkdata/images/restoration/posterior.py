@@ -1,8 +1,4 @@
-"""The restored sprite of an observed image, and the probability that it is correct.
-
-map_search.py finds the most probable sprite. This module estimates its posterior probability by
-comparing it with all sprites that differ from it in one pixel or in one color.
-"""
+"""The most probable sprite of an observed image, and the odds of similar sprites against it."""
 
 from __future__ import annotations
 
@@ -26,19 +22,18 @@ OUTLIER_RATE = 0.3  # Prior odds of an error of size `outlier_sd` in one patch o
 OUTLIER_PATCH_PX = 3  # Number of sprite pixels that one outlier affects.
 
 _PIXELS = np.arange(NUM_PIXELS)
-_LIKELY_ENERGY, _POSSIBLE_ENERGY = 7, 14
-"""Maximum energies of alternatives that are examined one by one, and that count in the odds."""
+_LIKELY_ENERGY = 7  # Maximum energy of alternatives that are examined one by one.
+_POSSIBLE_ENERGY = 14  # Maximum energy of alternatives that count in the odds.
 
 
 @dataclass(frozen=True)
 class Restoration:
-    """The most probable sprite of an observed image.
+    """The palette indices (24, 24) of a restored sprite, and its RGB background, 0 to 255.
 
-    `indices` (24, 24) are the palette indices of its pixels, and `background` its RGB background
-    color, integers from 0 to 255. `alternative_odds` are the odds of all alternatives against it,
-    inf if the search did not converge. `max_color_deviation` is the largest deviation of a color
-    from the palette, in standard errors. `background_like` are the palette indices of the colors
-    that cannot be distinguished from the background.
+    `alternative_odds` are the odds of all alternatives against it, inf if the search did not
+    converge. `max_color_deviation` is the largest deviation of a color from the palette, in
+    standard errors. `background_like` are the palette indices of the colors that cannot be
+    distinguished from the background.
     """
 
     indices: Indices
@@ -126,10 +121,9 @@ def _find_alternatives(search: MapSearch) -> tuple[float, list[tuple[float, Indi
 
 
 def _allow_outliers(search: MapSearch, pixels: Samples, colors: Samples) -> None:
-    """Lower the energies of changes that one outlier can explain, in place.
+    """Lower, in place, the energies of changes that a codec's large error in a patch can explain.
 
-    Codecs occasionally make a large error in a small patch, so that a pixel seems to have a nearby
-    color. The Gaussian likelihood underestimates how often that happens.
+    The Gaussian likelihood underestimates how often such errors occur.
     """
     luma, chroma = search.likelihood.outlier_sd
     precision = np.array([1 / luma**2, 1 / chroma**2, 1 / chroma**2], np.float32)

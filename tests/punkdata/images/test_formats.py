@@ -9,14 +9,7 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
-from support.sprites import (
-    FakePunk,
-    encode_image,
-    enlarge_sprite,
-    make_punks,
-    png_bytes,
-    svg_uri,
-)
+from support.sprites import FakePunk, encode_image, enlarge_sprite, make_punks, png_bytes, svg_uri
 
 from punkdata.errors import ImageError
 from punkdata.images.formats import (

@@ -9,12 +9,9 @@ from PIL.Image import Resampling
 
 from punkdata.images.restoration.forward_model import (
     FILTERS,
-    RGB_TO_YCBCR,
-    YCBCR_TO_RGB,
     candidate_filters,
     render,
     resize_matrix,
-    ycbcr_to_rgb,
 )
 
 
@@ -44,8 +41,3 @@ def test_resize_matrix_equals_rendering_up_to_rounding(side: int, resampling: Re
 def test_candidate_filters_of_336_pixels_are_nearest_only() -> None:
     assert candidate_filters(336) == [Resampling.NEAREST]
     assert set(candidate_filters(250)) == set(FILTERS)
-
-
-def test_ycbcr_to_rgb_inverts_the_color_matrix() -> None:
-    ycbcr = random_rgb() @ RGB_TO_YCBCR.T - (128, 0, 0)
-    assert np.allclose(ycbcr_to_rgb(ycbcr, YCBCR_TO_RGB), random_rgb())

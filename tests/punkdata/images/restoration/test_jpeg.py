@@ -57,6 +57,7 @@ def test_jpeg_resampling_filter_is_identified(resample: Resampling) -> None:
 def test_jpeg_least_squares_estimate_is_close_to_true_colors() -> None:
     observation = JpegObservation(open_jpeg())
     true_ycbcr = observation.to_ycbcr(TRUE_RGB).reshape(576, 3)
+    assert np.abs(observation.to_rgb(true_ycbcr) - TRUE_RGB.reshape(576, 3)).max() < 1.7
     errors = np.abs(observation.least_squares_estimate() - true_ycbcr)
     assert errors.max() < 6
     assert errors.mean() < 0.5
