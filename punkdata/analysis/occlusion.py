@@ -17,16 +17,12 @@ from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.tables import column_to_numpy, extract_labels, extract_sprites
 from punkdata.traits import ACCESSORIES, TYPES
 
-_COLUMNS = 16
+_COLUMNS = 16  # Number of sprites in a row of an image.
 
 
 @dataclass(frozen=True)
 class OcclusionReport:
-    """The recovered layers of N punks, and the labels that are occluded by them.
-
-    `punk_ids` are ascending, int32 (N,); `sprites` are RGBA, uint8 (N, 24, 24, 4); `has_accessory`
-    has the labels, bool (N, 87).
-    """
+    """The layers of N punks, by ascending id, with their sprites and labels, bool (N, 87)."""
 
     punk_ids: NDArray[np.int32]
     sprites: NDArray[np.uint8]
@@ -74,10 +70,11 @@ def render_occluded_labels(analysis: OcclusionReport) -> Image.Image:
     """Render one row for each accessory that is occluded, with up to 16 of its punks."""
     rows = []
     for label, punks, occluded, _ in analysis.label_counts():
-        is_occluded = analysis.layers.occluded[:, ACCESSORIES.index(label)]
-        examples = analysis.sprites[is_occluded][:_COLUMNS]
-        rows.append((f"{label}: {occluded:,} of {punks:,}", examples))
-    return _render_rows([row for row in rows if len(row[1])])
+        if occluded:
+            is_occluded = analysis.layers.occluded[:, ACCESSORIES.index(label)]
+            examples = analysis.sprites[is_occluded][:_COLUMNS]
+            rows.append((f"{label}: {occluded:,} of {punks:,}", examples))
+    return _render_rows(rows)
 
 
 def render_layers(analysis: OcclusionReport) -> Image.Image:

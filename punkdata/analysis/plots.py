@@ -22,11 +22,10 @@ from punkdata.snapshots.tables import extract_hidden_labels, extract_labels, ext
 from punkdata.trait_rules import ACCESSORY_KINDS
 from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, TYPES
 
+# The gallery uses the same colors on a light background.
 TYPE_COLORS = dict(zip(TYPES, ("#0d8a92", "#b5530b", "#b8508f", "#2b5fb8", "#2d8a3d"), strict=True))
-"""Color of each type; the gallery uses the same colors on a light background."""
 BAR_COLOR = "#3d83c0"
-MIN_PRICE_ETH = 0.001
-"""Lowest price in ETH that is shown over time; sales below it are regarded as gifts."""
+MIN_PRICE_ETH = 0.001  # Sales below it are regarded as gifts, and are not shown over time.
 
 
 def plot_png(name: str, snapshot: Snapshot) -> bytes:
@@ -54,14 +53,14 @@ def plot_price_by_type(snapshot: Snapshot) -> Figure:
     table = prices.agg(average="mean", median="median", count="count").reindex(TYPES).dropna()
     colors = [TYPE_COLORS[punk_type] for punk_type in table.index]
     figure, (axes,) = _create_figure(8, 4.5, "Average and median sale price by type")
+    positions = np.arange(len(table))
     for name, offset, alpha in (("average", -0.2, 0.5), ("median", 0.2, 1.0)):
-        positions = np.arange(len(table)) + offset
-        bars = axes.bar(positions, table[name], 0.38, color=colors, alpha=alpha)
+        bars = axes.bar(positions + offset, table[name], 0.38, color=colors, alpha=alpha)
         axes.bar_label(bars, [f"{name}\n{_format_eth(eth)}" for eth in table[name]], fontsize=8)
     _use_price_axis(axes)
     axes.margins(y=0.15)
     labels = [f"{punk_type}\n{n:,.0f} sales" for punk_type, n in table["count"].items()]
-    axes.set_xticks(np.arange(len(table)), labels)
+    axes.set_xticks(positions, labels)
     return figure
 
 
@@ -89,7 +88,7 @@ def plot_price_over_time(snapshot: Snapshot) -> Figure:
 
 def plot_accessory_counts(snapshot: Snapshot) -> Figure:
     """Plot the number of punks by number of accessories, and by accessory."""
-    has_accessory = _load_accessories(snapshot)
+    has_accessory = extract_labels(snapshot.punks(columns=["labels"]))[:, len(TYPES) :]
     num_punks = has_accessory.sum(axis=0, dtype=int)
     by_count = np.bincount(has_accessory.sum(axis=1, dtype=int))
     rows_height = 0.17 * np.count_nonzero(num_punks)
@@ -108,7 +107,7 @@ def plot_accessory_counts(snapshot: Snapshot) -> Figure:
 
 def plot_co_occurrence(snapshot: Snapshot) -> Figure:
     """Plot the lift of each pair of accessories: how often they co-occur relative to chance."""
-    has_accessory = _load_accessories(snapshot)
+    has_accessory = extract_labels(snapshot.punks(columns=["labels"]))[:, len(TYPES) :]
     order = [ACCESSORY_IDS[name] for names in ACCESSORY_KINDS.values() for name in names]
     order = [i for i in order if has_accessory[:, i].any()]
     with np.errstate(divide="ignore"):
@@ -120,13 +119,9 @@ def plot_co_occurrence(snapshot: Snapshot) -> Figure:
     names = [ACCESSORIES[i] for i in order]
     axes.set_xticks(np.arange(len(order)), names, rotation=90, fontsize=6)
     axes.set_yticks(np.arange(len(order)), names, fontsize=6)
-    figure.colorbar(
-        image,
-        shrink=0.6,
-        ticks=list(range(-3, 4)),
-        format=FixedFormatter(["≤ 1/8×", "1/4×", "1/2×", "1×", "2×", "4×", "≥ 8×"]),
-        label="co-occurrences relative to independent accessories (lift)",
-    )
+    lifts = FixedFormatter(["≤ 1/8×", "1/4×", "1/2×", "1×", "2×", "4×", "≥ 8×"])
+    label = "co-occurrences relative to independent accessories (lift)"
+    figure.colorbar(image, shrink=0.6, ticks=list(range(-3, 4)), format=lifts, label=label)
     return figure
 
 
@@ -152,17 +147,14 @@ PLOTS: dict[str, Callable[[Snapshot], Figure | Image.Image]] = {
     "label-visibility": plot_label_visibility,
 }
 """Chart functions by name; the names are the arguments of `punkdata plot`."""
-PRICE_PLOTS = ("price-by-type", "price-over-time")
-"""Names of the charts that need sales."""
+PRICE_PLOTS = ("price-by-type", "price-over-time")  # These need sales.
 
 
 def compute_lift(has_accessory: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Compute the lift of each pair of labels: P(a and b) / (P(a) P(b)).
+    """Compute the lift of each pair of labels: P(a and b) / (P(a) P(b)), NaN on the diagonal.
 
-    It is 1 for independent labels and 0 for labels that never co-occur. The measure is the
-    "interest" of Brin, Motwani, Ullman and Tsur, "Dynamic Itemset Counting and Implication Rules
-    for Market Basket Data", 1997. `has_accessory` is uint8 (N, K), with a 1 in each column; the
-    result is float64 (K, K), with NaN on the diagonal.
+    The measure is the "interest" of Brin, Motwani, Ullman and Tsur, "Dynamic Itemset Counting and
+    Implication Rules for Market Basket Data", 1997. Each column of the labels (N, K) contains a 1.
     """
     values = has_accessory.astype(np.float64)
     counts = values.sum(axis=0)
@@ -184,11 +176,6 @@ def load_eth_sales(snapshot: Snapshot) -> pd.DataFrame:
         )
     types = snapshot.punks(columns=["punk_id", "type"]).to_pandas()
     return frame.merge(types, on="punk_id")
-
-
-def _load_accessories(snapshot: Snapshot) -> NDArray[np.uint8]:
-    """Return the accessory labels of all punks, uint8 (N, 87)."""
-    return extract_labels(snapshot.punks(columns=["labels"]))[:, len(TYPES) :]
 
 
 def _create_figure(

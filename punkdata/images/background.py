@@ -30,8 +30,8 @@ def corners_differ_error() -> ImageError:
 def remove_background(opaque: Sprite) -> tuple[Sprite, str]:
     """Return an opaque sprite without its plain background, and the background as "#rrggbb".
 
-    A half-transparent pixel shows a mixture of its color and the background. It is restored if
-    only one color of the palette can have produced the mixture; otherwise the image is refused.
+    A half-transparent pixel shows a mixture of its color and the background, which is refused
+    unless only one color of the palette can have produced it.
     """
     background = opaque[0, 0]
     if (opaque[CORNERS] != background).any():
@@ -65,9 +65,8 @@ def remove_background(opaque: Sprite) -> tuple[Sprite, str]:
 def check_background_color(background: NDArray[np.uint8], is_background: NDArray[np.bool_]) -> None:
     """Check that a background in a color of the palette can be distinguished from the punk.
 
-    `is_background`, bool (24, 24), is True where the image shows that color. White is the only
-    color of the palette that no punk has at its outline. White pixels that are connected to the
-    border of the image are therefore background, while enclosed ones may belong to the punk.
+    `is_background`, bool (24, 24), is True where the image shows that color. Only white is never
+    at the outline of a punk: white pixels that are connected to the border are background.
     """
     if (background[:3] != 255).any():
         name = "#" + bytes(background[:3]).hex()

@@ -115,11 +115,7 @@ def _check_not_blank(sprite: Sprite) -> None:
 
 
 def undo_nearest_upscale(pixels: NDArray[np.uint8]) -> Sprite | None:
-    """Return the sprite that nearest-neighbor upscaling turned into `pixels`, or None.
-
-    `pixels` is uint8 (n, n, 4), RGBA. n need not be a multiple of 24: otherwise some rows and
-    columns of the sprite are repeated once more than others.
-    """
+    """Return the sprite that nearest-neighbor upscaling turned into RGBA `pixels`, or None."""
     small = _downscale(pixels)
     if small is None:
         # Transparent pixels may have different, invisible colors.
@@ -155,9 +151,8 @@ def _downscale(pixels: NDArray[np.uint8]) -> NDArray[np.uint32] | None:
 def _source_lines(lines: NDArray[np.uint32], sprite: NDArray[np.uint32]) -> NDArray[np.intp]:
     """Return the index of the sprite's line that each of n upscaled lines (n, 24) repeats.
 
-    Image libraries place the border between two source lines differently, by up to one pixel of
-    the image, or of an intermediate 336-pixel image. Lines within that distance of a border may
-    therefore repeat either neighbor.
+    Lines near a border may repeat either neighbor, because image libraries place the border
+    differently, by up to one pixel of the image or of an intermediate 336-pixel image.
     """
     side = len(lines)
     position = (np.arange(side) + 0.5) * SIDE_PX / side

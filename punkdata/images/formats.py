@@ -1,8 +1,7 @@
-"""Detection of image formats, and the checks that precede decoding.
+"""Detection of image formats by their first bytes, and the checks that precede decoding.
 
-The first bytes decide the format, never a file name or a content type. The size, the shape and
-the number of frames are checked before any pixels are decompressed, so that a hostile file
-cannot use much memory.
+The size, the shape and the number of frames are checked before any pixels are decompressed, so
+that a hostile file cannot use much memory.
 """
 
 from __future__ import annotations
@@ -31,11 +30,7 @@ _ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9", "SVG": b"</svg>", "GIF":
 
 
 def detect_format(data: bytes) -> str:
-    """Return the format that the first bytes indicate: "PNG", "JPEG", "WebP", "AVIF", "SVG", …
-
-    For an empty file or an unknown format, the result is a phrase that completes "is …", for
-    example "in an unknown format".
-    """
+    """Return the format, such as "PNG", or a phrase that completes "is …": "an empty file"."""
     if not data:
         return "an empty file"
     if data.startswith(PNG_SIGNATURE):
@@ -54,10 +49,7 @@ def detect_format(data: bytes) -> str:
 
 
 def check_complete(data: bytes) -> None:
-    """Check that received bytes are an image file that no transfer has truncated.
-
-    Whether a sprite can be decoded from the image is not checked; `decode_image` does that.
-    """
+    """Check that received bytes are an image file, of any kind, that no transfer has truncated."""
     name = detect_format(data)
     if name == "WebP":
         is_complete = len(data) >= 8 + int.from_bytes(data[4:8], "little")

@@ -21,10 +21,9 @@ def compose_grid(
 ) -> Image.Image:
     """Return an RGB image of tiles in a grid, row by row, with optional captions.
 
-    `tiles` is uint8 (N, height, width, channels) with 1, 3 or 4 channels. With fewer tiles than
-    `columns` the row is shorter; without tiles the grid is one empty cell. `scale` is the factor of
-    nearest-neighbor upscaling. `captions`, one for each row, may have several lines, and are
-    written in a column of `caption_px` pixels on the left.
+    `tiles` is uint8 (N, height, width, channels) with 1, 3 or 4 channels. Without tiles the grid is
+    one empty cell. `scale` is the factor of nearest-neighbor upscaling. `captions`, one for each
+    row, may have several lines, and are written in a column of `caption_px` pixels on the left.
     """
     count, height, width, channels = tiles.shape
     columns = max(1, min(columns, count))

@@ -40,10 +40,9 @@ _KEYS = PALETTE.astype(np.uint32) @ _KEY_WEIGHTS  # In ascending order.
 
 
 def palette_indices(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the index in `PALETTE` of each RGBA pixel's color, or of the nearest color.
+    """Return the index in `PALETTE` of the color of each of the pixels (..., 4), or the nearest.
 
-    The nearest color has the smallest squared distance in premultiplied color and alpha. The
-    result has the shape of `pixels` without the last axis.
+    The nearest color has the smallest squared distance in premultiplied color and alpha.
     """
     keys = pixels.astype(np.uint32) @ _KEY_WEIGHTS
     indices = np.searchsorted(_KEYS, keys).clip(max=len(PALETTE) - 1)

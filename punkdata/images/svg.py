@@ -16,8 +16,6 @@ from punkdata.errors import ImageError
 from punkdata.images.sprite import SIDE_PX, Sprite
 
 MAX_SVG_BYTES = 500_000
-"""Largest accepted file size in bytes."""
-
 _NAMESPACE = "{http://www.w3.org/2000/svg}"
 _XML_SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 _HARMLESS = {"id", "version", "shape-rendering", "preserveAspectRatio", _XML_SPACE}
@@ -30,8 +28,7 @@ _NOT_PLAIN = f"is an SVG with anything but colored rectangles on the {SIDE_PX}x{
 def unwrap_data_uri(data: bytes) -> bytes:
     """Return the bytes inside a data URI; data that is not a data URI is returned unchanged.
 
-    The content may be raw, percent-encoded or base64. The contract's own URIs contain raw "#"
-    characters, at which a strict URI parser would cut them off.
+    A strict URI parser would cut off the contract's own URIs, which contain raw "#" characters.
     """
     text = data.lstrip()
     if text[:5].lower() != b"data:":
@@ -50,14 +47,12 @@ def unwrap_data_uri(data: bytes) -> bytes:
 
 
 def read_svg(data: bytes) -> Sprite:
-    """Return the sprite in an SVG of rectangles; later ones are painted over earlier ones.
+    """Return the sprite in an SVG of rectangles on the 24x24 grid; anything else is refused.
 
-    A real one looks like this:
+    A real one looks like this; later rectangles are painted over earlier ones:
 
         <svg xmlns="http://www.w3.org/2000/svg" version="1.2" viewBox="0 0 24 24">
         <rect x="9" y="5" width="1" height="1" shape-rendering="crispEdges" fill="#000000ff"/> …
-
-    Everything but rectangles on the 24x24 grid is refused. The parser resolves no entities.
     """
     if len(data) > MAX_SVG_BYTES:
         raise ImageError(f"is an SVG of more than {MAX_SVG_BYTES:,} bytes")

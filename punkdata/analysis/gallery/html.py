@@ -1,4 +1,4 @@
-"""Generator of the gallery: one HTML file that opens from disk and loads nothing from the network.
+"""The gallery: one HTML file that shows all punks, and loads nothing from the network.
 
 The plain files in `page/` are joined with the data of the punks as JSON columns and their sprites
 as palette indices, both gzipped and encoded in base64. The content security policy of the page
@@ -31,7 +31,6 @@ SCRIPTS = (
     *("grid", "chart", "charts", "filters", "detail", "main"),
 )
 """Names of the scripts in `page/`, in the order in which they are joined."""
-
 COLUMNS = {
     "id": "punk_id",
     "type": "type_id",
@@ -46,10 +45,7 @@ COLUMNS = {
 
 
 def render_gallery(snapshot: Snapshot) -> str:
-    """Return the HTML of the gallery.
-
-    Raises DataError if a file is damaged or the sprites have more than 256 colors.
-    """
+    """Return the HTML; raises DataError for damaged files and for more than 256 colors."""
     punks, sales = snapshot.punks(), snapshot.sales(["punk_id", "sold_at", "price_eth"])
     # Sorting by labels places similar sprites side by side, which halves their compressed size.
     punks = punks.take(np.lexsort(extract_labels(punks).T[::-1]))
@@ -70,10 +66,9 @@ def render_gallery(snapshot: Snapshot) -> str:
 
 
 def build_page_data(snapshot: Snapshot, punks: pa.Table, sales: pa.Table | None) -> dict[str, Any]:
-    """Return the data of the page except for sprites, as JSON values.
+    """Return the data of the page except for sprites, with a value for each row of `punks`.
 
-    Columns have one value for each row of `punks`. Times are Unix seconds, prices are in ETH, and
-    unknown values are null.
+    Times are Unix seconds, prices are in ETH, and unknown values are null.
     """
     split_ids = {name: number for number, name in enumerate(SPLITS)}
     data = {
@@ -106,11 +101,11 @@ def build_page_data(snapshot: Snapshot, punks: pa.Table, sales: pa.Table | None)
 
 
 def compute_rarity(labels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Compute the rarity of each punk as its information content in bits, float64 (N,).
+    """Compute the rarity of each punk as its information content in bits, from labels (N, 92).
 
     This is the sum of -log2(share of punks with the same value) over its type, each of its
     accessories, and its number of accessories. OpenRarity ranks by information content as well,
-    over all traits; here, only the labels that a punk has contribute. `labels` is uint8 (N, 92).
+    but over all traits, also those that a punk lacks.
     """
     with np.errstate(divide="ignore"):
         bits = -np.log2(labels.mean(axis=0))

@@ -169,11 +169,9 @@ class PixelObservation:
         in_luma = np.searchsorted(sampled, inner)
         residual = self._luma[in_luma][:, in_luma] - resize @ sprite @ resize.T
         block = inner * SIDE_PX // self._side
-        starts = np.searchsorted(block, np.arange(SIDE_PX))
-        squared = np.add.reduceat(residual * residual, starts, axis=0)
-        sums = np.add.reduceat(squared, starts, axis=1)
-        counts = np.diff(np.append(starts, len(block)))
-        return float(np.sqrt((sums / counts / counts[:, None]).max()))
+        is_in_block = (block == np.arange(SIDE_PX)[:, None]).astype(np.float32)
+        average = is_in_block / is_in_block.sum(axis=1, keepdims=True)
+        return float(np.sqrt((average @ residual**2 @ average.T).max()))
 
     def find_unique_match(self, candidates: Sequence[Floats], odds: float) -> int | None:
         """Encode the candidates as WebP again, with common settings, and compare all pixels."""
