@@ -34,7 +34,7 @@ from punkmodels.gan.evaluate import RealPunks, evaluate_generator, evaluate_spri
 from punkmodels.gan.losses import classic_discriminator_loss, classic_generator_loss
 from punkmodels.gan.networks import Discriminator, Generator, initialize
 from punkmodels.gan.pretrained import read_dcgan_config
-from punkmodels.gan.train import EvaluationOptions, train_dcgan
+from punkmodels.gan.train import train_dcgan
 from punkmodels.training.device import pick_device
 from punkmodels.training.evaluation import Evaluation
 from punkmodels.training.run_dir import list_runs, read_metrics
@@ -199,7 +199,7 @@ def compare_speed(root: Path, out: Path, rounds: int) -> None:
     names = ("tutorial", "classic", "modern, encoder only", "modern, both")
     speeds: dict[str, list[float]] = {name: [] for name in names}
     # Of three intervals, the last two are timed, each with `steps` steps.
-    evaluation = EvaluationOptions(num_evaluations=3, num_samples=100)
+    evaluations = {"num_evaluations": 3, "num_samples": 100}
     options: dict[str, Any] = {
         "batch_size": BATCH_SIZE,
         "total_images": 3 * steps * BATCH_SIZE,
@@ -210,7 +210,7 @@ def compare_speed(root: Path, out: Path, rounds: int) -> None:
         speeds["tutorial"].append(tutorial_images_per_s(root, steps, device))
         for recipe in ("classic", "modern"):
             config = make_config("quick", recipe, **options)
-            run = train_dcgan(root, out / "trials", config, threads=1, evaluation=evaluation)
+            run = train_dcgan(root, out / "trials", config, threads=1, **evaluations)
             _, second, third = (line["images_per_s"] for line in read_metrics(run))
             if recipe == "modern":
                 speeds["modern, encoder only"].append(second)

@@ -7,14 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from punkmodels.training.config import (
-    Count,
-    Dim,
-    Fraction,
-    TrainingConfig,
-    merge_options,
-    validate_config,
-)
+from punkmodels.training import config as training
+from punkmodels.training.config import Count, Dim, Fraction, TrainingConfig
 
 Preset = Literal["quick", "best", "gpu", "gpu-long"]
 Recipe = Literal["modern", "classic", "mlp"]
@@ -129,6 +123,13 @@ class DcganConfig(TrainingConfig):
         return math.ceil(self.total_images / self.batch_size)
 
     @property
+    def condition_dim(self) -> int:
+        """Dimension of the condition, a one-hot type; 0 for none."""
+        from punkdata.traits import TYPES  # Imports numpy, which --help does not need.
+
+        return len(TYPES) if self.conditional == "type" else 0
+
+    @property
     def is_classic(self) -> bool:
         """Whether the losses are those of the recipe classic."""
         return self.recipe != "modern"
@@ -189,11 +190,11 @@ def make_config(
     Options of a group are nested: `model={"width": 64}`. Raises UsageError if an option does not
     exist, a value is not allowed, or options contradict each other.
     """
-    options = merge_options(
+    options = training.merge_options(
         {"preset": preset, "recipe": recipe},
         PRESETS[preset],
         RGBA if overrides.get("image_dir") else {},
         {} if recipe == "modern" else CLASSIC,
         overrides,
     )
-    return validate_config(DcganConfig, options)
+    return training.validate_config(DcganConfig, options)

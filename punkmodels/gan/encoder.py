@@ -20,7 +20,6 @@ from punkmodels.gan.networks import (
     build_mlp,
     concat_condition,
     downsampling_layers,
-    get_condition_dim,
 )
 from punkmodels.gan.palette_head import PaletteHead
 
@@ -38,7 +37,7 @@ class Encoder(nn.Module):
         width, w_dim = options.width, options.w_dim
         layers = downsampling_layers(4 + options.color_embedding_dim, width, normalize=True)
         self.layers = nn.Sequential(*layers, nn.Conv2d(4 * width, 2 * w_dim, 3))
-        self.to_z = build_mlp(w_dim + get_condition_dim(config), 384, 384, 384, 2 * options.z_dim)
+        self.to_z = build_mlp(w_dim + config.condition_dim, 384, 384, 384, 2 * options.z_dim)
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return _split_moments(self.layers(images).flatten(1))

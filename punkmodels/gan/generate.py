@@ -25,11 +25,10 @@ def sample_batches(
     condition: torch.Tensor | None = None,
     batch_size: int = 500,
 ) -> Iterator[torch.Tensor]:
-    """Yield batches of the output of a generator, on the CPU.
+    """Yield batches of the output of `Generator.sample`, on the CPU.
 
     A larger count extends the images of a smaller one; another batch size changes the images of a
-    seed. `condition` is float32 (count, condition_dim). The output is float32 in [-1, 1],
-    (N, channels, size, size).
+    seed. `condition` is float32 (count, condition_dim).
     """
     device = next(model.parameters()).device
     # A generator on the CPU gives the same noise on every device.

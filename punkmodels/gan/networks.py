@@ -17,14 +17,11 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional as F
 
-from punkdata.traits import TYPES
 from punkmodels.gan.config import DcganConfig
 from punkmodels.gan.palette_head import PaletteHead
 
 CONDITION_EMBEDDING_DIM = 64
 """Dimension of the embedded condition that is concatenated to the latent."""
-NUM_NORM_BATCHES = 50
-"""Default number of batches from which `reestimate_normalization` computes its statistics."""
 
 
 class ImageShape(NamedTuple):
@@ -82,7 +79,7 @@ class Generator(nn.Module):
         counts: torch.Tensor | None = None,
     ) -> None:
         super().__init__()
-        options, condition_dim, width = config.model, get_condition_dim(config), config.model.width
+        options, condition_dim, width = config.model, config.condition_dim, config.model.width
         z_dim, w_dim = options.z_dim, options.w_dim
         self.noise_dim, self.shape = z_dim + w_dim, shape
         self.mapping = Mapping(z_dim, w_dim, condition_dim) if w_dim else None
@@ -137,7 +134,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, config: DcganConfig, shape: ImageShape = PUNK_SHAPE) -> None:
         super().__init__()
-        width, condition_dim = config.model.width, get_condition_dim(config)
+        width, condition_dim = config.model.width, config.condition_dim
         in_channels = shape.channels + config.model.color_embedding_dim
         self.padding = 8 * shape.map_size - shape.width
         layers = downsampling_layers(in_channels, width, normalize=config.is_classic)
@@ -210,11 +207,6 @@ def build_discriminator(config: DcganConfig, shape: ImageShape) -> AnyDiscrimina
     return (MLPDiscriminator if config.recipe == "mlp" else Discriminator)(config, shape)
 
 
-def get_condition_dim(config: DcganConfig) -> int:
-    """Return the dimension of the condition, a one-hot type, or 0 for none."""
-    return len(TYPES) if config.conditional == "type" else 0
-
-
 def build_mlp(*dims: int, activation: nn.Module | None = None) -> nn.Sequential:
     """Return linear layers between consecutive dimensions, separated by an activation (SiLU)."""
     layers: list[nn.Module] = []
@@ -256,7 +248,7 @@ def reestimate_normalization(
     seed: int,
     batch_size: int,
     condition: torch.Tensor | None = None,
-    num_batches: int = NUM_NORM_BATCHES,
+    num_batches: int = 50,
 ) -> None:
     """Recompute the batch-normalization statistics of a generator from generated batches.
 

@@ -11,7 +11,6 @@ import functools
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from punkmodels.gan import step as steps
 from punkmodels.gan.config import DcganConfig
 from punkmodels.gan.generate import generate_images
 from punkmodels.gan.metrics import frechet_distance
-from punkmodels.gan.networks import NUM_NORM_BATCHES, reestimate_normalization
+from punkmodels.gan.networks import reestimate_normalization
 from punkmodels.gan.pretrained import SavedDcgan, read_dcgan_config
 from punkmodels.gan.train_state import TrainState
 from punkmodels.gan.training_images import TrainingImages, from_image_dir, from_split
@@ -36,20 +35,6 @@ from punkmodels.training.device import TrainEnv, choose_precision_and_threads, p
 from punkmodels.training.loggers import check_logger, open_logger
 from punkmodels.training.pretrained import check_resumable, check_same_data, start_run
 from punkmodels.training.run_dir import append_metrics, lock_run, read_metrics
-
-
-@dataclass(frozen=True)
-class EvaluationOptions:
-    """Number and size of the evaluations during a training."""
-
-    num_evaluations: int = 20
-    """Maximum number of evaluations in the whole training, each followed by a checkpoint."""
-    num_samples: int = 2000
-    num_norm_batches: int = NUM_NORM_BATCHES
-    """Number of batches for the normalization statistics, see `reestimate_normalization`."""
-
-
-DEFAULT_EVALUATION = EvaluationOptions()
 
 
 def train_dcgan(  # noqa: PLR0913  # a public function whose options are keyword-only
@@ -64,13 +49,15 @@ def train_dcgan(  # noqa: PLR0913  # a public function whose options are keyword
     logger: str | None = None,
     progress: Progress = lambda done, total, note="": None,
     log: Callable[[str], None] = lambda text: None,
-    evaluation: EvaluationOptions = DEFAULT_EVALUATION,
+    num_evaluations: int = 20,
+    num_samples: int = 2000,
 ) -> Path:
     """Train a GAN on the training split of a snapshot, or on image files; return its run folder.
 
     Under torchrun, call this function in all processes; only rank 0 writes files. A run that is
     resumed keeps its options, data and device. Without `threads`, threads and precision are
-    benchmarked. `logger` is that of `open_logger`; `log` is called with lines for the user.
+    benchmarked. `logger` is that of `open_logger`; `log` is called with lines for the user. At most
+    `num_evaluations` times, `num_samples` samples are evaluated and a checkpoint is written.
 
     Raises UsageError or DataError if an option, the snapshot, the images or the checkpoint are not
     usable, and SetupError if the logger or torch.compile does not work on this machine.
@@ -107,8 +94,9 @@ def train_dcgan(  # noqa: PLR0913  # a public function whose options are keyword
         log(f"{run}: {train.description}, {config.total_images:,} images on {device}")
         log(f"using {reason}")
 
-    evaluator = SampleEvaluator(train, config, device, evaluation)
-    _take_steps(run, state, sampler, evaluator, env, logger, progress)
+    evaluator = SampleEvaluator(train, config, device, num_samples)
+    interval = math.ceil(config.num_steps / num_evaluations)
+    _take_steps(run, state, sampler, evaluator, interval, env, logger, progress)
     if distributed.is_main():
         _save_plots(run)
     return run
@@ -149,17 +137,13 @@ class SampleEvaluator:
     """
 
     def __init__(
-        self,
-        train: TrainingImages,
-        config: DcganConfig,
-        device: torch.device,
-        options: EvaluationOptions,
+        self, train: TrainingImages, config: DcganConfig, device: torch.device, num_samples: int
     ) -> None:
-        self.train, self.device, self.options = train, device, options
+        self.train, self.device, self.num_samples = train, device, num_samples
         self.condition = None
         if config.conditional == "type":
             random = torch.Generator().manual_seed(config.seed)
-            rows = torch.randint(len(train), (options.num_samples,), generator=random)
+            rows = torch.randint(len(train), (num_samples,), generator=random)
             self.condition = train.types[rows].to(device)
         self.train_features = train.embed(train.images, device)
 
@@ -171,17 +155,10 @@ class SampleEvaluator:
 
     def generate(self, state: TrainState) -> torch.Tensor:
         """Return samples of the averaged generator, in the format of the training images."""
-        config, options = state.config, self.options
-        reestimate_normalization(
-            state.ema, config.seed, config.batch_size, self.condition, options.num_norm_batches
-        )
-        return generate_images(
-            state.ema,
-            options.num_samples,
-            config.seed + 1,
-            condition=self.condition,
-            is_punks=not config.image_dir,
-        )
+        config, is_punks = state.config, state.config.image_dir is None
+        reestimate_normalization(state.ema, config.seed, config.batch_size, self.condition)
+        count, seed = self.num_samples, config.seed + 1
+        return generate_images(state.ema, count, seed, condition=self.condition, is_punks=is_punks)
 
     def save_first_images(self, state: TrainState, run: Path) -> None:
         """Save grids of training images and of samples of the untrained generator."""
@@ -196,25 +173,21 @@ def _take_steps(
     state: TrainState,
     sampler: steps.BatchSampler,
     evaluator: SampleEvaluator,
+    interval: int,
     env: TrainEnv,
     logger: str | None,
     progress: Progress,
 ) -> None:
-    """Take all remaining steps; evaluate, log and write a checkpoint at regular intervals."""
+    """Take all remaining steps; after each interval, evaluate, log and write a checkpoint."""
     config, is_main = state.config, distributed.is_main()
-    interval = math.ceil(config.num_steps / evaluator.options.num_evaluations)
     if is_main and not state.step:
         evaluator.save_first_images(state, run)
     # One captured CUDA graph per phase; a plain call on a CPU.
     buffers = steps.StepBuffers(env.device)
-    functions = {
-        phase: functools.partial(steps.sample_and_step, state, sampler, phase, buffers, env)
-        for phase in steps.PHASES
-    }
-    captured = {
-        phase: CapturedStep(function, env.device, state.random)
-        for phase, function in functions.items()
-    }
+    captured = {}
+    for phase in steps.PHASES:
+        step = functools.partial(steps.sample_and_step, state, sampler, phase, buffers, env)
+        captured[phase] = CapturedStep(step, env.device, state.random)
     note, first_step, start_s = "", state.step, time.perf_counter()
     with (
         lock_run(run, math.ceil(state.step / interval), is_main=is_main),

@@ -46,14 +46,10 @@ class Renderer(nn.Module):
             `color_counts`. The biases start at the logarithms of these frequencies.
     """
 
-    occurs: torch.Tensor
-    """Whether a color occurs at a position in training, bool (576, 222)."""
-    colors: torch.Tensor
-    """Palette indices of the colors that occur at each position, int64 (576, C), padded."""
-    valid: torch.Tensor
-    """Whether an entry of `colors` is not padding, bool (576, C)."""
-    pairs: torch.Tensor
-    """Row of `weight` for each entry of `colors`, int64 (576, C)."""
+    occurs: torch.Tensor  # Whether a color occurs at a position in training, bool (576, 222).
+    colors: torch.Tensor  # Indices of the occurring colors, int64 (576, C), followed by padding.
+    valid: torch.Tensor  # Whether an entry of `colors` is not padding, bool (576, C).
+    pairs: torch.Tensor  # Row of `weight` for each entry of `colors`, int64 (576, C).
 
     def __init__(self, counts: torch.Tensor) -> None:
         super().__init__()

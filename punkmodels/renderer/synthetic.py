@@ -8,6 +8,7 @@ type.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -54,12 +55,10 @@ def render_labeled_examples(
     *,
     visible_only: bool,
 ) -> Examples:
-    """Render examples with label sets that no punk of `train` has.
+    """Render examples with label sets that no punk of `train` has; return images and labels.
 
-    Returns sprites as palette indices, uint8 (count, 24, 24), and their labels, float32
-    (count, 92). `renderer` is a run or exported weights. With `visible_only`, labels are removed if
-    the renderer returns the same sprite without them. Raises DataError if the run is damaged or no
-    renderer.
+    With `visible_only`, labels are removed if the renderer returns the same sprite without them.
+    Raises DataError as `load_renderer` does.
     """
     model = load_renderer(renderer, device)
     labels = torch.from_numpy(sample_new_label_sets(train.labels, count, seed))
@@ -115,12 +114,12 @@ def sample_new_label_sets(labels: torch.Tensor, count: int, seed: int) -> NDArra
     return result
 
 
-def _label_mask(names: frozenset[str] | tuple[str, ...]) -> NDArray[np.bool_]:
+def _label_mask(names: Collection[str]) -> NDArray[np.bool_]:
     """Return whether each label is one of the names, bool (92,)."""
     return np.array([name in names for name in LABELS])
 
 
 def _labels_in_slot_of(label: int) -> NDArray[np.bool_]:
     """Return which labels use the same slot as an accessory, bool (92,)."""
-    slot = next(s for s in ACCESSORY_SLOTS if any(LABELS[label] in ACCESSORY_KINDS[k] for k in s))
-    return _label_mask(tuple(name for kind in slot for name in ACCESSORY_KINDS[kind]))
+    slots = [[name for kind in slot for name in ACCESSORY_KINDS[kind]] for slot in ACCESSORY_SLOTS]
+    return _label_mask(next(slot for slot in slots if LABELS[label] in slot))

@@ -26,12 +26,7 @@ from punkmodels.renderer.conditions import conditions_from_labels
 from punkmodels.renderer.config import RendererConfig
 from punkmodels.renderer.network import Renderer, encode_condition
 from punkmodels.renderer.pretrained import read_renderer_config
-from punkmodels.training.checkpoint import (
-    has_checkpoint,
-    load_optimizer,
-    restore_checkpoint,
-    save_checkpoint,
-)
+from punkmodels.training import checkpoint
 from punkmodels.training.device import TrainEnv
 from punkmodels.training.loggers import check_logger, open_logger
 from punkmodels.training.pretrained import check_resumable, check_same_data, start_run
@@ -71,7 +66,7 @@ class TrainState:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
         self.ema.load_state_dict(state["ema"])
-        load_optimizer(self.optimizer, state["optimizer"])
+        checkpoint.load_optimizer(self.optimizer, state["optimizer"])
         self.random.set_state(state["random"])
         self.step = state["step"]
 
@@ -172,8 +167,8 @@ def train_renderer(
         runs, name, "renderer", config.model_dump(), train.data_config, env, "CPU"
     )
     state = TrainState.create(config, Renderer(color_counts(train.images)))
-    if has_checkpoint(run):
-        restore_checkpoint(run, state)
+    if checkpoint.has_checkpoint(run):
+        checkpoint.restore_checkpoint(run, state)
     if state.step == config.num_steps:
         log(f"{run} is already finished")
     else:
@@ -216,6 +211,6 @@ def _take_steps(
             }
             append_metrics(run, line)
             log_metrics(line)
-            save_checkpoint(run, state.state_dict())
+            checkpoint.save_checkpoint(run, state.state_dict())
             note = f"val pixel-exact match {line['val_pixel_exact_match']:.3f}"
             losses, start_s = [], time.perf_counter()

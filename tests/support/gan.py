@@ -9,11 +9,10 @@ import pytest
 import torch
 
 from punkmodels.gan.config import DcganConfig, make_config
-from punkmodels.gan.train import EvaluationOptions, train_dcgan
+from punkmodels.gan.train import train_dcgan
 from punkmodels.training.config import merge_options
 
 CPU = torch.device("cpu")
-QUICK_EVALUATION = EvaluationOptions(num_evaluations=2, num_samples=64, num_norm_batches=5)
 SMALL: dict[str, Any] = {
     "total_images": 16 * 16,
     "batch_size": 16,
@@ -27,15 +26,9 @@ def small_config(recipe: Any = "modern", **options: Any) -> DcganConfig:
     return make_config("quick", recipe, **merge_options(SMALL, encoder, options))
 
 
-def train_quickly(
-    root: Path,
-    runs: Path,
-    config: DcganConfig,
-    evaluation: EvaluationOptions = QUICK_EVALUATION,
-    **options: Any,
-) -> Path:
+def train_quickly(root: Path, runs: Path, config: DcganConfig, **options: Any) -> Path:
     """Train on one thread, with few and small evaluations."""
-    options = {"threads": 1, "evaluation": evaluation} | options
+    options = {"threads": 1, "num_evaluations": 2, "num_samples": 64} | options
     return train_dcgan(root, runs, config, **options)
 
 

@@ -23,7 +23,6 @@ from punkmodels.gan.evaluate import (
 from punkmodels.gan.generate import generate_images
 from punkmodels.gan.networks import Generator, ImageShape
 from punkmodels.gan.pretrained import load_generator
-from punkmodels.gan.train import EvaluationOptions
 from punkmodels.gan.training_images import from_image_dir
 from punkmodels.training.evaluation import Evaluation
 
@@ -133,8 +132,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def digits_run(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = make_config(image_dir=str(digits), total_images=32 * 300, model={"width": 16})
     runs = tmp_path_factory.mktemp("runs")
-    options = EvaluationOptions(num_evaluations=2, num_samples=200, num_norm_batches=5)
-    return train_quickly(runs, runs, config, options)
+    return train_quickly(runs, runs, config, num_samples=200)
 
 
 def test_training_on_digits_lowers_the_frechet_distance(digits_run: Path, digits: Path) -> None:

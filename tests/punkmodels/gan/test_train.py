@@ -22,12 +22,11 @@ from punkmodels.gan.metrics import nearest_neighbors
 from punkmodels.gan.networks import AnyGenerator, ImageShape, build_generator
 from punkmodels.gan.palette_head import PaletteHead
 from punkmodels.gan.pretrained import load_generator
-from punkmodels.gan.train import EvaluationOptions, train_dcgan
+from punkmodels.gan.train import train_dcgan
 from punkmodels.training.checkpoint import load_checkpoint
 from punkmodels.training.run_dir import read_config, read_metrics
 
 TINY = small_config()
-FOUR_EVALUATIONS = EvaluationOptions(num_evaluations=4, num_samples=64, num_norm_batches=5)
 EVALUATED_STEPS = [4, 8, 12, 16]
 
 
@@ -35,7 +34,7 @@ EVALUATED_STEPS = [4, 8, 12, 16]
 def trained(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of 16 steps, with the discriminator from step 11. Read-only."""
     runs = tmp_path_factory.mktemp("runs")
-    return train_quickly(built_root, runs, TINY, FOUR_EVALUATIONS)
+    return train_quickly(built_root, runs, TINY, num_evaluations=4)
 
 
 @pytest.fixture
@@ -150,16 +149,16 @@ TRAIN_UNTIL_KILLED = """
 import json, os, signal, sys
 from pathlib import Path
 from punkmodels.gan.config import DcganConfig
-from punkmodels.gan.train import EvaluationOptions, train_dcgan
+from punkmodels.gan.train import train_dcgan
 
 def progress(done, total, note=""):
     if note:  # The first checkpoint has been written.
         os.kill(os.getpid(), signal.SIGKILL)
 
 root, runs, options = sys.argv[1:]
-evaluation = EvaluationOptions(4, 64, 5)
 config = DcganConfig.model_validate_json(options)
-train_dcgan(Path(root), Path(runs), config, threads=1, progress=progress, evaluation=evaluation)
+options = {"threads": 1, "num_evaluations": 4, "num_samples": 64}
+train_dcgan(Path(root), Path(runs), config, progress=progress, **options)
 """
 
 
@@ -171,7 +170,7 @@ def test_killed_run_resumes_from_its_checkpoint(built_root: Path, tmp_path: Path
     (run,) = runs.iterdir()
     with (run / "metrics.jsonl").open("a") as file:  # a line without a checkpoint
         file.write(json.dumps({"step": 8}) + "\n")
-    train_quickly(built_root, runs, TINY, FOUR_EVALUATIONS, resume=run)
+    train_quickly(built_root, runs, TINY, num_evaluations=4, resume=run)
     assert [line["step"] for line in read_metrics(run)] == EVALUATED_STEPS
     assert len(list((run / "samples").iterdir())) == 4
     assert load_checkpoint(run)["step"] == 16
@@ -196,7 +195,7 @@ def test_resuming_a_finished_run_only_restores_its_plots(
     run = shutil.copytree(trained, tmp_path / trained.name)
     (run / "training.gif").unlink()  # as if killed after the last checkpoint
     lines: list[str] = []
-    train_quickly(built_root, tmp_path, TINY, FOUR_EVALUATIONS, resume=run, log=lines.append)
+    train_quickly(built_root, tmp_path, TINY, num_evaluations=4, resume=run, log=lines.append)
     assert "already finished" in lines[-1]
     assert (run / "training.gif").exists()
     before, after = (load_checkpoint(each)["ema"] for each in (trained, run))
@@ -207,7 +206,7 @@ def test_run_without_a_checkpoint_restarts(trained: Path, built_root: Path, tmp_
     run = tmp_path / trained.name
     (run / "checkpoints").mkdir(parents=True)
     shutil.copy(trained / "config.json", run)
-    train_quickly(built_root, tmp_path, TINY, FOUR_EVALUATIONS, resume=run)
+    train_quickly(built_root, tmp_path, TINY, num_evaluations=4, resume=run)
     assert (run / "fakes_init.png").exists()
     assert [line["step"] for line in read_metrics(run)] == EVALUATED_STEPS
 
