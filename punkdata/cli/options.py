@@ -32,9 +32,7 @@ Version = Annotated[str, typer.Option("--version", help='Name of a snapshot, or 
 SnapshotOption = Annotated[str, typer.Option("--version", help=SNAPSHOT_HELP)]
 SnapshotArgument = Annotated[str, typer.Argument(metavar="VERSION", help=SNAPSHOT_HELP)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, for scripts.")]
-
-ROOT = DEFAULT_ROOT
-"""Default of `Root` and `LocalRoot`."""
+ROOT = DEFAULT_ROOT  # Default of `Root` and `LocalRoot`.
 
 
 def open_snapshot_argument(root: Path, name: str) -> Snapshot:

@@ -60,7 +60,7 @@ class MapSearch:
         self.colors: Indices = np.arange(len(PALETTE))
         self.ycbcr: Samples = self._composite_colors()
         # Most colors are far from everything that the image shows, and are dropped at once.
-        distances = quadratic_energies(np.ones_like(estimate), estimate, self.ycbcr).min(axis=0)
+        distances = quadratic_energies(np.ones(3, np.float32), estimate, self.ycbcr).min(axis=0)
         reach = 20 + 10 / np.sqrt(weight.min())
         is_candidate = distances < reach**2 / 2
         # The image does not distinguish these colors from the background.
@@ -248,7 +248,8 @@ def quadratic_energies(
 ) -> Samples:
     """Return 1/2 Σ precision · (levels - target)² - log_prior, as a matrix product.
 
-    `precision` and `target` are (n, 3), `levels` (m, 3) and `log_prior` (m,): float32 (n, m).
+    `target` is (n, 3), as is `precision` unless it is the same for all, `levels` (m, 3), and
+    `log_prior` (m,); the result is float32 (n, m).
     """
     left = np.empty((len(target), 8), np.float32)
     left[:, :3] = precision / 2

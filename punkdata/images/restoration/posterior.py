@@ -114,9 +114,7 @@ def _find_alternatives(search: MapSearch) -> tuple[float, list[tuple[float, Indi
         changed = np.where(pixel == _PIXELS, new, search.indices)
         alternatives.append((float(np.exp(-pixels[pixel, new])), changed))
     alternatives.sort(key=lambda pair: -pair[0])
-    energies = np.concatenate(
-        [pixels[pixels < _POSSIBLE_ENERGY], colors[colors < _POSSIBLE_ENERGY]]
-    )
+    energies = np.concatenate([e[e < _POSSIBLE_ENERGY] for e in (pixels, colors)])
     return float(np.exp(-energies).sum()), alternatives[:MAX_ALTERNATIVES]
 
 
@@ -127,10 +125,7 @@ def _allow_outliers(search: MapSearch, pixels: Samples, colors: Samples) -> None
     """
     luma, chroma = search.likelihood.outlier_sd
     precision = np.array([1 / luma**2, 1 / chroma**2, 1 / chroma**2], np.float32)
-    used_ycbcr = search.ycbcr[search.used]
-    distances = quadratic_energies(
-        np.broadcast_to(precision, used_ycbcr.shape), used_ycbcr, search.ycbcr
-    )
+    distances = quadratic_energies(precision, search.ycbcr[search.used], search.ycbcr)
     outliers = distances.clip(min=0) - np.float32(np.log(OUTLIER_RATE))
     for row, new in np.argwhere(outliers < _POSSIBLE_ENERGY):
         color = search.used[row]
