@@ -24,7 +24,7 @@ from punkdata.images.background import (
 from punkdata.images.formats import MAX_BYTES, detect_format, is_lossless, load_pixels, open_image
 from punkdata.images.palette import PALETTE
 from punkdata.images.restoration import jpeg
-from punkdata.images.restoration.forward_model import Observation
+from punkdata.images.restoration.forward_model import UPSCALED_PX, Observation
 from punkdata.images.restoration.pixels import PixelObservation
 from punkdata.images.restoration.posterior import Restoration, restore
 from punkdata.images.sprite import SIDE_PX, Sprite, zero_transparent
@@ -39,8 +39,6 @@ TRANSPARENT_FILL = "#18d0e0"
 """Color that replaces transparency in lossy images; far from all 222 colors of the palette."""
 MIN_UNEVEN_PX = 60
 """Smallest accepted side that is not a multiple of 24; below it, block borders are ambiguous."""
-GALLERY_PX = 336
-"""Side of the enlargement that galleries use, and from which other sizes are often made."""
 
 _BETTER_IMAGE_HINT = "use a larger or a lossless version of the image"
 
@@ -157,7 +155,7 @@ def _source_lines(lines: NDArray[np.uint32], sprite: NDArray[np.uint32]) -> NDAr
     side = len(lines)
     position = (np.arange(side) + 0.5) * SIDE_PX / side
     source = position.astype(int)
-    tolerance = (0.5 + max(1, side / GALLERY_PX)) * SIDE_PX / side
+    tolerance = (0.5 + max(1, side / UPSCALED_PX)) * SIDE_PX / side
     is_near_start = position - source < tolerance
     is_near_end = source + 1 - position < tolerance
     for step, is_near in ((-1, is_near_start), (1, is_near_end)):
