@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import html
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from html.parser import HTMLParser
 
 import httpx
 import tenacity
@@ -22,7 +23,7 @@ PYPI_URL = "https://pypi.org/simple/"
 MAX_BYTES = 64_000_000
 """Size limit of an index page and of a download."""
 
-_PAGE_TYPES = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
+_ACCEPT = "application/vnd.pypi.simple.v1+json, */*;q=0.1"
 _ERRORS = {401: RefusedError, 403: RefusedError, 404: SetupError, 410: SetupError}
 
 
@@ -66,12 +67,12 @@ def download_file(
     try:
         url = httpx.URL(f"{index_url.rstrip('/')}/{project}/")
         with make_http_client() as client:
-            url, page = get(client, url, _PAGE_TYPES)
+            url, page = get(client, url)
             links = [url.join(link) for link in _parse_links(page.decode())]
             matching = [link for link in links if link.path.endswith(f"/{filename}")]
             if not matching:
                 raise _error(SetupError, url, f"it does not have {filename}")
-            return get(client, matching[0], "*/*", progress)[1]
+            return get(client, matching[0], progress)[1]
     except (httpx.InvalidURL, ValueError, LookupError, TypeError, RecursionError) as error:
         raise SetupError(
             f"the package index does not answer like one ({type(error).__name__})",
@@ -81,13 +82,10 @@ def download_file(
 
 
 def _get(
-    client: httpx.Client,
-    url: httpx.URL,
-    accept: str,
-    progress: Progress = lambda done, total: None,
+    client: httpx.Client, url: httpx.URL, progress: Progress = lambda done, total: None
 ) -> tuple[httpx.URL, bytes]:
     """Return the URL after redirects, and the body."""
-    headers = {"accept": accept, "accept-encoding": "identity"}
+    headers = {"accept": _ACCEPT, "accept-encoding": "identity"}
     try:
         with client.stream("GET", url, headers=headers, follow_redirects=True) as reply:
             if not reply.is_success:
@@ -118,18 +116,5 @@ def _parse_links(page: str) -> list[str]:
     """Return the URLs on a project's page, which is JSON (PEP 691) or HTML (PEP 503)."""
     if page.lstrip().startswith("{"):
         return [file["url"] for file in json.loads(page)["files"]]
-    parser = _LinkParser()
-    parser.feed(page)
-    return parser.links
-
-
-class _LinkParser(HTMLParser):
-    """Collects the targets of all links."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.links: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "a":
-            self.links += [value for name, value in attrs if name == "href" and value]
+    links = re.findall(r"""<a\s[^>]*?href\s*=\s*["']([^"']*)""", page, re.IGNORECASE)
+    return [html.unescape(link) for link in links]

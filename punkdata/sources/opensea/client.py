@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from types import MappingProxyType
 from typing import Any, Generic
 
 import httpx
@@ -49,8 +48,6 @@ MAX_PASSES = 4
 MAX_REPEATED_PAGES = 20
 """Number of identical consecutive pages after which pagination is considered broken."""
 
-_NO_EXTENSIONS: Mapping[str, bool] = MappingProxyType({})
-_OPTIONAL = MappingProxyType({"not_found_is_final": True})
 _NOT_FOUND_STATUSES = frozenset({400, 404, 410, 422})
 _TOO_LARGE_STATUSES = frozenset({400, 413, 422})
 
@@ -100,7 +97,7 @@ class OpenSeaClient:
     def get_trait_counts(self) -> TraitCounts:
         """Return the number of tokens with each trait; empty if the API does not offer it."""
         path = f"/traits/{DEFAULT_COLLECTION}"
-        reply = self._send("GET", path, TraitCounts, extensions=_OPTIONAL)
+        reply = self._send("GET", path, TraitCounts, not_found_is_final=True)
         return TraitCounts() if reply.status in _NOT_FOUND_STATUSES else reply.expect()
 
     def iter_nfts(
@@ -123,8 +120,7 @@ class OpenSeaClient:
                 {"chain": chain, "contract_address": contract, "token_id": str(punk_id)}
                 for punk_id in batch_ids
             ]
-            body = {"identifiers": identifiers}
-            reply = self._send("POST", "/nfts/batch", NftsBatch, body=body)
+            reply = self._send("POST", "/nfts/batch", NftsBatch, {"identifiers": identifiers})
             # The maximum batch size is not documented. A batch that is too large is rejected.
             if reply.status in _TOO_LARGE_STATUSES and len(batch_ids) > 1:
                 self._batch_size = len(batch_ids) // 2
@@ -137,7 +133,7 @@ class OpenSeaClient:
     def get_nft(self, punk_id: int, chain: str, contract: str) -> Nft | None:
         """Return one token, or None if it does not exist."""
         path = f"/chain/{chain}/contract/{contract}/nfts/{punk_id}"
-        reply = self._send("GET", path, NftReply, extensions=_OPTIONAL)
+        reply = self._send("GET", path, NftReply, not_found_is_final=True)
         return None if reply.status in _NOT_FOUND_STATUSES else reply.expect().nft
 
     def iter_sales(
@@ -152,13 +148,13 @@ class OpenSeaClient:
         if after is not None:
             params["after"] = str(after)
         path = f"/events/collection/{DEFAULT_COLLECTION}"
-        return self._iter_pages(EventsPage, path, params, {"reuse": reuse})
+        return self._iter_pages(EventsPage, path, params, reuse=reuse)
 
     def iter_listings(self) -> Iterator[list[Listing] | None]:
         """Yield pages of the best listings, cheapest first, none if they are not offered."""
         path = f"/listings/collection/{DEFAULT_COLLECTION}/best"
         params = {"limit": str(PAGE_SIZE)}
-        return self._iter_pages(ListingsPage, path, params, _OPTIONAL)
+        return self._iter_pages(ListingsPage, path, params, not_found_is_final=True)
 
     def get_image(self, url: str, *, reuse: bool = True) -> tuple[bytes, str]:
         """Return an image's bytes, and the hash that names its body in the recording, if any.
@@ -185,28 +181,23 @@ class OpenSeaClient:
         The transport must not record anything, because the reply is a secret.
         """
         # Keys are limited to a few a day, so a reply that cannot be parsed is not requested again.
-        return self._send("POST", "/auth/keys", InstantKey, extensions={"parse": None}).expect()
+        return self._send("POST", "/auth/keys", InstantKey, parse=None).expect()
 
     def _send(
         self,
         method: str,
         path: str,
         model: type[M],
-        *,
-        params: Mapping[str, str] | None = None,
         body: Any = None,
-        extensions: Mapping[str, Any] = _NO_EXTENSIONS,
+        params: Mapping[str, str] | None = None,
+        **extensions: Any,
     ) -> _Reply[M]:
         """Send one request; for `extensions`, see `RecordingTransport` and `NetworkTransport`."""
         endpoint = f"{method} {path}"
         parse = partial(parse_body, model, endpoint)
-        request = httpx.Request(
-            method,
-            self._api_url + path,
-            params=params,
-            json=body,
-            extensions={"parse": parse, **extensions},
-        )
+        extensions = {"parse": parse, **extensions}
+        url = self._api_url + path
+        request = httpx.Request(method, url, params=params, json=body, extensions=extensions)
         response = self._transport.handle_request(request)
         status = response.status_code
         if response.is_success:  # The network transport has parsed new replies already.
@@ -224,7 +215,7 @@ class OpenSeaClient:
         model: type[Page[R]],
         path: str,
         params: Mapping[str, str],
-        extensions: Mapping[str, bool] = _NO_EXTENSIONS,
+        **extensions: bool,
     ) -> Iterator[list[R] | None]:
         """Yield the rows of all pages, and None where pagination starts over.
 
@@ -234,7 +225,7 @@ class OpenSeaClient:
         reason = ""
         for _ in range(MAX_PASSES):
             try:
-                yield from self._iter_one_pass(model, path, params, extensions)
+                yield from self._iter_one_pass(model, path, params, **extensions)
                 return
             except _CursorError as error:
                 reason = str(error)
@@ -251,15 +242,17 @@ class OpenSeaClient:
         model: type[Page[R]],
         path: str,
         params: Mapping[str, str],
-        extensions: Mapping[str, bool],
+        **extensions: bool,
     ) -> Iterator[list[R]]:
         seen_cursors: set[str] = set()
         previous_rows: list[R] = []
         num_repeated = 0
-        reply = self._send("GET", path, model, params=params, extensions=extensions)
-        if extensions.get("not_found_is_final") and reply.status in _NOT_FOUND_STATUSES:
-            return
         while True:
+            reply = self._send("GET", path, model, params=params, **extensions)
+            if reply.status in _NOT_FOUND_STATUSES and seen_cursors:
+                raise _CursorError(f"the server rejects its own cursor (status {reply.status})")
+            if reply.status in _NOT_FOUND_STATUSES and extensions.get("not_found_is_final"):
+                return
             page = reply.expect()
             yield page.rows
             if page.next is None:
@@ -272,15 +265,8 @@ class OpenSeaClient:
             if num_repeated >= MAX_REPEATED_PAGES:
                 raise _CursorError("the server repeats the same page")
             previous_rows = page.rows
-            reply = self._send(
-                "GET",
-                path,
-                model,
-                params={**params, "next": page.next},
-                extensions={**extensions, "restart": False},
-            )
-            if reply.status in _NOT_FOUND_STATUSES:
-                raise _CursorError(f"the server rejects its own cursor (status {reply.status})")
+            params = {**params, "next": page.next}
+            extensions["restart"] = False
 
 
 def open_replay(recording: Recording) -> OpenSeaClient:
