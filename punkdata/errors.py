@@ -14,7 +14,6 @@ class PunkError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
-    """Exit code of a command that ends with this error."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)

@@ -19,13 +19,9 @@ from filelock import FileLock, Timeout
 from punkdata.errors import BusyError, StorageError, UsageError
 
 DEFAULT_ROOT = Path("data")
-"""Data root of commands without --root."""
-
 DEFAULT_COLLECTION = "cryptopunks"
 """Name of the collection below a data root, and in the OpenSea API."""
-
 OPENSEA_URL = "https://api.opensea.io"
-"""Default base URL of the OpenSea API."""
 
 _WRONG_PATH_ERRNOS = {
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT),
@@ -42,9 +38,8 @@ def default_root() -> Path:
 def parse_root_url(root: str | Path) -> str | None:
     """Return the URL if `root` is one, or None if it is the path of a folder.
 
-    `Path` reduces the two slashes of "s3://bucket" to one; they are restored, and repeated
-    slashes elsewhere are reduced to one. Raises UsageError if the URL has a host name where a
-    path is required, for example file://punks.
+    The slashes of "s3://bucket", of which `Path` removes one, are restored. Raises UsageError if
+    the URL has a host name where a path is required, for example file://punks.
     """
     match = re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]+):(/+)([^/].*)", str(root))
     if match is None:
@@ -97,10 +92,9 @@ def refuse_url_root(root: Path) -> None:
 
 @contextmanager
 def translate_os_errors(path: Path) -> Iterator[None]:
-    """Turn operating-system errors while writing below `path` into errors of this package.
+    """Turn operating-system errors while writing below `path` into UsageError or StorageError.
 
-    These are UsageError if trying again would not help, also if `path` is a URL, and otherwise
-    StorageError.
+    It is UsageError if trying again would not help, also if `path` is a URL.
     """
     refuse_url_root(path)
     try:
@@ -126,18 +120,15 @@ def lock_root(root: Path) -> Iterator[None]:
     """
     with translate_os_errors(root):
         root.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(root / ".lock")
         try:
-            lock.acquire(timeout=0)
+            lock = FileLock(root / ".lock").acquire(timeout=0)
         except Timeout:
             raise BusyError(
                 f"another command is writing to {root}",
                 hint="wait until it has finished, then run the same command again",
             ) from None
-    try:
+    with lock:
         yield
-    finally:
-        lock.release()
 
 
 def write_atomic(path: Path, data: bytes, *, flush: bool = True) -> None:

@@ -8,7 +8,6 @@ from punkdata._version import __version__
 from punkdata.errors import SetupError
 
 MAX_CONNECTIONS = 16
-"""Number of simultaneous connections."""
 
 
 def make_http_client() -> httpx.Client:

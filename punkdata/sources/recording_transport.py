@@ -71,19 +71,16 @@ class RecordingTransport(httpx.BaseTransport):
                     self.recording.copy_reply(self.parent, found)
                     return response
         if self.network is not None:
-            return self._send(self.network, request, url, body_sha256)
+            response = self.network.handle_request(request)
+            self._record(request, url, body_sha256, response)
+            return response
         if reply is not None:
             return httpx.Response(reply.status)
         raise NotRecordedError(f"{self.recording.path} has no reply to {request.method} {url}")
 
-    def _send(
-        self,
-        network: httpx.BaseTransport,
-        request: httpx.Request,
-        url: str,
-        body_sha256: str | None,
-    ) -> httpx.Response:
-        response = network.handle_request(request)
+    def _record(
+        self, request: httpx.Request, url: str, body_sha256: str | None, response: httpx.Response
+    ) -> None:
         is_final = response.is_success or response.status_code in (404, 410)
         reply = self.recording.add(
             url,
@@ -95,16 +92,8 @@ class RecordingTransport(httpx.BaseTransport):
             compress=not request.extensions.get("image"),
         )
         response.extensions["body_sha256"] = reply.body
-        return response
-
-    def close(self) -> None:
-        if self.network is not None:
-            self.network.close()
 
 
 def _to_response(recording: Recording, reply: Reply) -> httpx.Response:
-    return httpx.Response(
-        reply.status,
-        content=recording.read_body(reply),
-        extensions={"body_sha256": reply.body},
-    )
+    body, extensions = recording.read_body(reply), {"body_sha256": reply.body}
+    return httpx.Response(reply.status, content=body, extensions=extensions)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,8 +19,8 @@ from punkdata.errors import DataError, UsageError
 from punkdata.files import translate_os_errors, utc_now
 from punkdata.sources.opensea.schemas import InstantKey
 
-API_KEY_VARIABLE = "OPENSEA_API_KEY"  # pragma: allowlist secret
-"""Name of the environment variable that holds the key."""
+_StoredKeys = TypeAdapter(dict[str, InstantKey])
+"""Content of the key file: a mapping from base URL to key."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +36,6 @@ class ApiKey:
         return self.expires_at is not None and self.expires_at <= utc_now()
 
 
-_StoredKeys = TypeAdapter(dict[str, InstantKey])
-"""Content of the key file: a mapping from base URL to key."""
-
-
 def key_path(config_dir: Path) -> Path:
     return config_dir / "key.json"
 
@@ -51,16 +46,14 @@ def find_key(base_url: str, config_dir: Path, key_file: Path | None = None) -> A
     Raises UsageError if the key is malformed or `key_file` (--api-key-file) cannot be read, and
     DataError if the file with the stored keys is damaged.
     """
-    if text := os.environ.get(API_KEY_VARIABLE, "").strip():
-        origin = f"the environment variable {API_KEY_VARIABLE}"
-        return ApiKey(_check_format(text, origin), origin)
+    if text := os.environ.get("OPENSEA_API_KEY", "").strip():
+        return _parse_key(text, "the environment variable OPENSEA_API_KEY")
     if key_file is not None:
         origin = f"--api-key-file {key_file}"
         try:
-            text = key_file.read_text("utf-8").strip()
+            return _parse_key(key_file.read_text("utf-8").strip(), origin)
         except (OSError, UnicodeDecodeError):
             raise UsageError(f"cannot read {origin} as text") from None
-        return ApiKey(_check_format(text, origin), origin)
     path = key_path(config_dir)
     stored = _read_stored_keys(path).get(base_url)
     return _to_api_key(stored, path) if stored else None
@@ -69,18 +62,13 @@ def find_key(base_url: str, config_dir: Path, key_file: Path | None = None) -> A
 def store_key(config_dir: Path, base_url: str, created: InstantKey) -> ApiKey:
     """Store a new instant key in the configuration folder, in a file that only this user can read.
 
-    Raises UsageError or StorageError if the folder cannot be written, and DataError if the new key
-    is malformed or the file with the stored keys is damaged.
+    Raises UsageError or StorageError if the folder cannot be written, and DataError if the file
+    with the stored keys is damaged.
     """
     path = key_path(config_dir)
-    try:
-        key = _to_api_key(created, path)
-    except UsageError as error:
-        raise DataError(error.message) from None
-    keys = _read_stored_keys(path) | {base_url: created}
     plain = {
-        url: stored.model_dump(mode="json") | {"api_key": stored.api_key.get_secret_value()}
-        for url, stored in keys.items()
+        url: key.model_dump(mode="json") | {"api_key": key.api_key.get_secret_value()}
+        for url, key in (_read_stored_keys(path) | {base_url: created}).items()
     }
     with translate_os_errors(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -88,18 +76,15 @@ def store_key(config_dir: Path, base_url: str, created: InstantKey) -> ApiKey:
         with NamedTemporaryFile("w", dir=path.parent, encoding="utf-8", delete=False) as file:
             file.write(json.dumps(plain, indent=2) + "\n")
         Path(file.name).replace(path)
-    return key
+    return _to_api_key(created, path)
 
 
-def _check_format(text: str, where: str) -> SecretStr:
-    # Only URL-safe characters, so the key can be redacted verbatim from server replies; and
-    # long enough not to occur in other text by chance.
-    if not re.fullmatch(r"[A-Za-z0-9._~-]{16,200}", text):
-        raise UsageError(
-            f"{where} does not contain a valid API key, which has 16 to 200 letters, digits "
-            "and the characters . _ ~ -"
-        )
-    return SecretStr(text)
+def _parse_key(text: str, origin: str) -> ApiKey:
+    try:
+        return ApiKey(InstantKey(api_key=SecretStr(text)).api_key, origin)
+    except ValidationError as error:  # Its message would contain the key.
+        reason = error.errors(include_input=False)[0]["ctx"]["error"]
+        raise UsageError(f"{origin} does not contain a valid API key, which {reason}") from None
 
 
 def _read_stored_keys(path: Path) -> dict[str, InstantKey]:
@@ -107,8 +92,7 @@ def _read_stored_keys(path: Path) -> dict[str, InstantKey]:
         return _StoredKeys.validate_json(path.read_bytes())
     except FileNotFoundError:
         return {}
-    # The original error is not shown, because its message would contain the key.
-    except (OSError, ValidationError):
+    except (OSError, ValidationError):  # Its message would contain the key.
         raise DataError(
             f"cannot read the stored API keys in {path}",
             hint="remove that file, then run: punkdata key --new",
@@ -116,5 +100,4 @@ def _read_stored_keys(path: Path) -> dict[str, InstantKey]:
 
 
 def _to_api_key(stored: InstantKey, path: Path) -> ApiKey:
-    secret = _check_format(stored.api_key.get_secret_value(), str(path))
-    return ApiKey(secret, f"the instant key stored in {path}", stored.expires_at)
+    return ApiKey(stored.api_key, f"the instant key stored in {path}", stored.expires_at)

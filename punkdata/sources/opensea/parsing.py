@@ -19,7 +19,6 @@ PSEUDO_ACCESSORY = re.compile(r"(\d) attributes?", re.IGNORECASE)
 MAX_AMOUNT = 10**38
 """Exclusive upper limit of amounts, which are stored as decimal128(38, 0)."""
 MAX_DECIMALS = 77
-"""Largest accepted number of decimals of a currency."""
 ZERO_ADDRESS = "0x" + "0" * 40
 ETH_ADDRESSES = {
     "ETH": ZERO_ADDRESS,
@@ -31,9 +30,6 @@ _RESIZE_PARAMETERS = frozenset(
     {"w", "h", "width", "height", "auto", "fit", "q", "dpr", "fm", "format", "quality"}
 )
 """Query parameters with which the image hosts resize or re-encode an image."""
-
-
-# -- Tokens -------------------------------------------------------------------------------
 
 Labels = tuple[str, tuple[str, ...]]
 """Type and accessories of a punk; the accessories are in the order of `ACCESSORIES`."""
@@ -54,12 +50,10 @@ def parse_token(nft: Nft, contract: str) -> Token | None:
     punk_id = parse_punk_id(nft.identifier)
     if punk_id is None or punk_id >= COLLECTION_SIZE or (nft.contract or contract) != contract:
         return None
-    labels, problem = None, ""
     try:
-        labels = parse_labels(nft)
+        return Token(punk_id, parse_labels(nft), "", parse_image_urls(nft))
     except DataError as error:
-        problem = error.message
-    return Token(punk_id, labels, problem, parse_image_urls(nft))
+        return Token(punk_id, None, error.message, parse_image_urls(nft))
 
 
 def parse_punk_id(identifier: str) -> int | None:
@@ -93,8 +87,7 @@ def parse_labels(nft: Nft) -> Labels:
 
 def parse_image_urls(nft: Nft) -> tuple[str, ...]:
     """Return the image URLs of a token; originals come before resized or re-encoded images."""
-    fields = [nft.image_url, nft.display_image_url, nft.original_image_url]
-    urls = [url for url in fields if url]
+    urls = [url for url in (nft.image_url, nft.display_image_url, nft.original_image_url) if url]
     return tuple(dict.fromkeys([*map(_to_original_url, urls), *urls]))
 
 
@@ -113,9 +106,6 @@ def _to_original_url(url: str) -> str:
     return urlunsplit(parts._replace(query=urlencode(query)))
 
 
-# -- Prices, sales and listings -----------------------------------------------------------
-
-
 def parse_price_wei(
     amount: int | None, decimals: int | None, symbol: str | None, token_address: str | None = None
 ) -> int | None:
@@ -123,10 +113,7 @@ def parse_price_wei(
 
     Returns None if the amount is 0, unknown or out of range, or not in ETH, WETH or BETH.
     """
-    if not symbol:
-        is_eth = token_address in ETH_ADDRESSES.values()
-    else:
-        is_eth = symbol.upper() in ETH_ADDRESSES
+    is_eth = symbol.upper() in ETH_ADDRESSES if symbol else token_address in ETH_ADDRESSES.values()
     if not amount or amount < 0 or not is_eth:
         return None
     shift = 18 - (18 if decimals is None else decimals)

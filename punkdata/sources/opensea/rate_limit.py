@@ -13,13 +13,10 @@ from punkdata.errors import LimitError, StoppedError
 RATE_LIMIT_STATUSES = frozenset({429, 599})
 """HTTP statuses with which OpenSea reports that the rate limit is exceeded."""
 RETRY_HINT = "run the same command again; nothing that was received is lost"
-"""Hint for errors that may not occur again in a later run."""
 
 Sleep = Callable[[float], None]
 Warn = Callable[[str], None]
 """Callback that receives a message for the user. Several threads may call it."""
-
-_MAX_IGNORED_SKEW_S = 5.0
 
 
 class InterruptibleSleep(threading.Event):
@@ -36,7 +33,8 @@ class RateLimiter:
 
     Requests are sent at full speed until the host announces, in its `X-RateLimit-*` and
     `Retry-After` headers, that its budget is used up. All requests then wait for the next window,
-    or raise LimitError if that takes longer than `max_wait_s`.
+    or raise LimitError if that takes longer than `max_wait_s`. `blocked_until` is the Unix time of
+    that window, and `waited_s` the total time waited so far.
     """
 
     host: str
@@ -45,9 +43,7 @@ class RateLimiter:
     warn: Warn = lambda text: None
     clock: Callable[[], float] = time.time
     blocked_until: float = 0.0
-    """Unix time until which no request may be sent."""
     waited_s: float = 0.0
-    """Total time waited so far, in seconds."""
     _queue: threading.Lock = field(default_factory=threading.Lock)
 
     def acquire(self) -> None:
@@ -62,9 +58,8 @@ class RateLimiter:
                         f"{int(wait_s // 60) + 1}m; nothing that was received is lost",
                     )
                 if wait_s >= 10:  # The user does not need to know of shorter ones.
-                    self.warn(
-                        f"waiting {_format_seconds(wait_s)} for the rate limit of {self.host}"
-                    )
+                    duration = _format_seconds(wait_s)
+                    self.warn(f"waiting {duration} for the rate limit of {self.host}")
                 self.waited_s += wait_s
                 self.sleep(wait_s)
 
@@ -74,7 +69,7 @@ class RateLimiter:
         # The server's clock may differ from ours. A few seconds are ignored, because the Date
         # header has whole seconds and was set before the reply arrived.
         server_s = _parse_http_date(headers.get("date"))
-        if server_s is None or abs(server_s - now_s) <= _MAX_IGNORED_SKEW_S:
+        if server_s is None or abs(server_s - now_s) <= 5:
             server_s = now_s
         remaining = _parse_number(headers.get("x-ratelimit-remaining"))
         reset = _parse_number(headers.get("x-ratelimit-reset"))

@@ -16,10 +16,9 @@ from punkdata.sources.recording import Recording
 
 DAY_S = 24 * 3600
 SALES_OVERLAP_S = 7 * DAY_S
-"""Age in seconds up to which a refresh requests sales again, because some appear late."""
+"""Age up to which a refresh requests sales again, because some appear late."""
 MAX_SALES_QUERIES = 20
-"""Number of sales queries in a recording after which a refresh requests all sales again, which
-also finds corrections of old sales."""
+"""Number of queries after which a refresh requests all sales again, to find corrections of them."""
 
 
 def collect_sales(
@@ -61,14 +60,18 @@ def collect_sales(
         # return the sale. Only the one from the newer query counts.
         newer = {key[:2] for key in sales if key[1] is not None}
         older_sales = {key: sale for key, sale in window.items() if key[:2] not in newer}
-        sales = {**older_sales, **sales}
+        sales = older_sales | sales
         ignored += reasons
         end = start
     notes = [
         f"ignored {n:,} sale event{'s' if n > 1 else ''}: {reason}"
         for reason, n in sorted(ignored.items())
     ]
-    return sorted(sales.values(), key=_sort_key), notes
+    ordered = sorted(
+        sales.values(),
+        key=lambda s: (s.sold_at, s.punk_id, s.transaction or "", s.seller or "", s.buyer or ""),
+    )
+    return ordered, notes
 
 
 def _query_start(start: int | None) -> int | None:
@@ -78,10 +81,6 @@ def _query_start(start: int | None) -> int | None:
     not documented whether sales at exactly `after` are included.
     """
     return None if start is None else max(0, start - DAY_S)
-
-
-def _sort_key(sale: SaleRecord) -> tuple[object, ...]:
-    return sale.sold_at, sale.punk_id, sale.transaction or "", sale.seller or "", sale.buyer or ""
 
 
 def next_sales_after(parent: Recording) -> list[int]:

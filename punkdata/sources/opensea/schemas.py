@@ -7,6 +7,7 @@ equivalent. Addresses and hashes are converted to lower case.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Generic, TypeAlias, TypeVar
@@ -47,6 +48,14 @@ def _to_exact_int(value: Any) -> Any:
 
 def _assume_utc(time: datetime | None) -> datetime | None:
     return time.replace(tzinfo=UTC) if time and time.tzinfo is None else time
+
+
+def _check_key(key: SecretStr) -> SecretStr:
+    # Only URL-safe characters, so the key can be redacted verbatim from server replies; and
+    # long enough not to occur in other text by chance.
+    if not re.fullmatch(r"[A-Za-z0-9._~-]{16,200}", key.get_secret_value()):
+        raise ValueError("has 16 to 200 letters, digits and the characters . _ ~ -")
+    return key
 
 
 def _at(path: str) -> Any:
@@ -152,7 +161,7 @@ class TraitCounts(BaseModel):
 class InstantKey(BaseModel):
     """A new API key, as the server sends it and as it is stored."""
 
-    api_key: SecretStr
+    api_key: Annotated[SecretStr, AfterValidator(_check_key)]
     expires_at: Annotated[datetime | None, AfterValidator(_assume_utc), _Blank] = None
 
 

@@ -1,7 +1,6 @@
 """Collection of all tokens with their labels, and their comparison with the API's own totals.
 
-A fetch and a build run the same code, with a client for the network or for the recording. They
-therefore always agree on the labels.
+A fetch and a build run the same code, so they always agree on the labels.
 """
 
 from __future__ import annotations
@@ -74,9 +73,8 @@ def collect_punks(
             punks.contract, punks.chain = contract.address, contract.chain or punks.chain
             break
     num_by_type = sum(n for kind, _, n in _iter_counts(counts) if kind.casefold() == "type")
-    num_reported = (
-        max(collection.total_supply or 0, collection.unique_item_count or 0) or num_by_type
-    )
+    supplies = collection.total_supply or 0, collection.unique_item_count or 0
+    num_reported = max(supplies) or num_by_type
     num_expected = min(num_reported, COLLECTION_SIZE, limit or COLLECTION_SIZE)
     progress(0, num_expected)
     for num_listed in _list_tokens(client, punks, limit):
@@ -127,11 +125,9 @@ def _request_again(
     not_found: set[int] = set()
     for batch_ids, nfts in client.get_nfts(wanted, punks.chain, punks.contract):
         by_id = {parse_punk_id(nft.identifier): nft for nft in nfts}
-        for punk_id in batch_ids:
-            if punk_id in by_id:
-                punks.add(by_id[punk_id])
-            else:
-                not_found.add(punk_id)
+        not_found |= set(batch_ids) - by_id.keys()
+        for punk_id in by_id.keys() & set(batch_ids):
+            punks.add(by_id[punk_id])
         yield wanted.index(batch_ids[-1]) + 1
     if len(not_found) > MAX_SINGLE_REQUESTS:  # The API may overlook a few ids, but not that many.
         wanted = [punk_id for punk_id in wanted if punk_id not in not_found]

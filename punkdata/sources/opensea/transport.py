@@ -35,8 +35,6 @@ from punkdata.sources.recording_format import MAX_BODY_BYTES
 from punkdata.sources.recording_transport import RECORDED_HEADERS
 
 MAX_REDIRECTS = 3
-"""Number of redirects that are followed for one image."""
-
 _API_HEADERS = {"accept": "application/json", "accept-encoding": "gzip"}
 _IMAGE_HEADERS = {"accept": "image/png", "accept-encoding": "identity"}
 
@@ -154,9 +152,8 @@ class NetworkTransport(httpx.BaseTransport):
             for name in (*RECORDED_HEADERS, "location")
             if name in reply.headers and reply.headers[name].isascii()
         }
-        return httpx.Response(
-            reply.status_code, headers=kept_headers, content=self._redact_key(body)
-        )
+        body = self._redact_key(body)
+        return httpx.Response(reply.status_code, headers=kept_headers, content=body)
 
     def _read_body(self, reply: httpx.Response, *, is_image: bool) -> bytes:
         """Return the body, decompressed here because httpx does not limit the decompressed size."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 
 import httpx
 
@@ -58,7 +59,7 @@ def check_image_url(url: httpx.URL, base_url: httpx.URL, extra_hosts: Iterable[s
         return
     if url.scheme == "http" and not _is_loopback(base_url.host):
         raise ImageError(f"would be downloaded over unencrypted http ({shown})")
-    if not any(_matches(name, host) for host in (*IMAGE_HOSTS, *extra_hosts)):
+    if not any(fnmatchcase(name, host) for host in (*IMAGE_HOSTS, *extra_hosts)):
         raise ImageError(
             f"is on a host that is not allowed ({shown}); add --image-host {name} to allow it"
         )
@@ -76,8 +77,3 @@ def _check_host_name(url: httpx.URL) -> None:
     url.host.encode("idna")  # Raises for empty parts and for parts that are too long.
     if not re.fullmatch(rb"[A-Za-z0-9._:-]*", url.raw_host):
         raise ValueError("the host name contains invalid characters")
-
-
-def _matches(host: str, pattern: str) -> bool:
-    """Return True if `host` equals `pattern`, or matches a pattern of the form "*.name"."""
-    return host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
