@@ -60,7 +60,7 @@ def evaluate_classifier(
     model = load_classifier(run, device)
     saved = read_classifier_config(run)
     data = load_split(root, version or saved.data.version, saved.options.split_scheme, split)
-    check_same_data(run, saved, data.data_config)
+    check_same_data(saved, data.data_config)
     if saved.options.visible_only:
         data.require_hidden_labels()
     logits = predict_logits(model, data.images)

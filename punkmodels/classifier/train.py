@@ -15,7 +15,7 @@ import torch
 from punkdata.progress import Progress
 from punkmodels.classifier.config import ClassifierConfig
 from punkmodels.classifier.objective import augment, calibrate
-from punkmodels.classifier.pretrained import SavedClassifier, read_classifier_config
+from punkmodels.classifier.pretrained import SavedClassifier
 from punkmodels.classifier.train_data import GenerateExamples, TrainData, load_train_data
 from punkmodels.classifier.train_state import TrainState, training_step
 from punkmodels.data.image_grid import make_grid
@@ -23,7 +23,7 @@ from punkmodels.training import distributed
 from punkmodels.training.checkpoint import has_checkpoint, restore_checkpoint, save_checkpoint
 from punkmodels.training.device import TrainEnv, choose_precision_and_threads, pick_device
 from punkmodels.training.loggers import check_logger, open_metrics
-from punkmodels.training.pretrained import check_resumable, check_same_data, start_run
+from punkmodels.training.pretrained import check_same_data, read_resumed_run, start_run
 
 OnEpochEnd = Callable[[dict[str, Any]], None]
 
@@ -72,15 +72,13 @@ def train_classifier(  # noqa: PLR0913  # a public function whose options are ke
         BusyError: Another process is training this run.
     """
     check_logger(logger)
-    saved = None
-    if resume:
-        check_resumable(resume)
-        saved = read_classifier_config(resume)
+    saved = read_resumed_run(resume, SavedClassifier, "classifier") if resume else None
+    if saved:
         config, version, device_name = saved.options, saved.data.version, saved.device.name
     device, reason = pick_device(device_name)
     data = load_train_data(root, version, config, device, generate_examples)
-    if resume and saved:
-        check_same_data(resume, saved, data.about)
+    if saved:
+        check_same_data(saved, data.about)
     env, choices = _choose_env(data, config, device, threads, saved)
 
     # Create the run folder, or restore the last checkpoint.

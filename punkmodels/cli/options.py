@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -68,13 +68,15 @@ RESUME_OPTIONS = {"resume", "logger", "root", "runs", "as_json"}
 """Parameters that can be combined with --resume."""
 
 
-def parse_set(assignments: list[str] | None, named: Collection[str]) -> dict[str, Any]:
-    """Return the nested options of --set, whose values stay text for `validate_config`.
+def given_options(
+    named: dict[str, Any], assignments: list[str] | None, *reserved: str
+) -> dict[str, Any]:
+    """Return the nested options that were given: those in `named` unless None, and those of --set.
 
-    `named` are the keys for which the command has an option of its own. Raises UsageError for
-    these, and for text that is not of the form KEY=VALUE.
+    The values of --set stay text for `validate_config`. Raises UsageError for text that is not of
+    the form KEY=VALUE, and for keys in `named` or `reserved`, which have options of their own.
     """
-    options: dict[str, Any] = {}
+    options = {key: value for key, value in named.items() if value is not None}
     for assignment in assignments or ():
         key, separator, text = assignment.partition("=")
         *groups, name = key.split(".")
@@ -83,7 +85,7 @@ def parse_set(assignments: list[str] | None, named: Collection[str]) -> dict[str
                 f"--set {assignment} is not of the form KEY=VALUE",
                 hint="for example: --set batch_size=32",
             )
-        if key in named:
+        if key in (*named, *reserved):
             raise UsageError(
                 f"{key} has an option of its own",
                 hint=f"use --{key.replace('_', '-')} instead of --set",

@@ -19,7 +19,7 @@ from punkmodels.cli.options import (
     Threads,
     find_model,
     find_resumed_run,
-    parse_set,
+    given_options,
     print_run,
     training_progress,
 )
@@ -107,9 +107,8 @@ def train_classifier(
         "augment_fraction": augment_fraction,
         "seed": seed,
     }
-    given = {key: value for key, value in named.items() if value is not None}
-    others = parse_set(assignments, {"preset", "model", *named})
-    config = make_config(preset, model, **given, **others)
+    options = given_options(named, assignments, "preset", "model")
+    config = make_config(preset, model, **options)
     from punkmodels.classifier import train as training
     from punkmodels.renderer.synthetic import examples_from_config
 

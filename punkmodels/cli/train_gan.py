@@ -17,7 +17,7 @@ from punkmodels.cli.options import (
     Set,
     Threads,
     find_resumed_run,
-    parse_set,
+    given_options,
     print_run,
     training_progress,
 )
@@ -98,9 +98,8 @@ def train_dcgan(
         "compile": compile_networks,
         "seed": seed,
     }
-    given = {key: value for key, value in named.items() if value is not None}
-    others = parse_set(assignments, {"preset", "recipe", *named})
-    config = make_config(preset, recipe, **given, **others)
+    options = given_options(named, assignments, "preset", "recipe")
+    config = make_config(preset, recipe, **options)
     from punkmodels.gan import train as training
 
     with training_progress("dcgan", root, runs, resumed) as (progress, log):

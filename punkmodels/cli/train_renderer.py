@@ -16,7 +16,7 @@ from punkmodels.cli.options import (
     Seed,
     Set,
     find_resumed_run,
-    parse_set,
+    given_options,
     print_run,
     training_progress,
 )
@@ -56,8 +56,7 @@ def train_renderer(
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # torchrun sets it.
         raise UsageError("a renderer is trained in one process", hint="start it without torchrun")
     named = {"total_images": total_images, "seed": seed}
-    given = {key: value for key, value in named.items() if value is not None}
-    config = make_config(preset, **given, **parse_set(assignments, {"preset", *named}))
+    config = make_config(preset, **given_options(named, assignments, "preset"))
     from punkmodels.renderer import train as training
 
     with training_progress("renderer", root, runs, resumed) as (progress, log):

@@ -26,15 +26,15 @@ from punkmodels.gan.config import DcganConfig
 from punkmodels.gan.generate import generate_images
 from punkmodels.gan.metrics import frechet_distance
 from punkmodels.gan.networks import reestimate_normalization
-from punkmodels.gan.pretrained import SavedDcgan, read_dcgan_config
+from punkmodels.gan.pretrained import SavedDcgan
 from punkmodels.gan.train_state import TrainState
 from punkmodels.gan.training_images import TrainingImages, from_image_dir, from_split
 from punkmodels.training import checkpoint, distributed
 from punkmodels.training.cuda_graph import CapturedStep
 from punkmodels.training.device import TrainEnv, choose_precision_and_threads, pick_device
-from punkmodels.training.loggers import check_logger, open_logger
-from punkmodels.training.pretrained import check_resumable, check_same_data, start_run
-from punkmodels.training.run_dir import append_metrics, lock_run, read_metrics
+from punkmodels.training.loggers import check_logger, open_metrics
+from punkmodels.training.pretrained import check_same_data, read_resumed_run, start_run
+from punkmodels.training.run_dir import read_metrics
 
 
 def train_dcgan(  # noqa: PLR0913  # a public function whose options are keyword-only
@@ -56,17 +56,15 @@ def train_dcgan(  # noqa: PLR0913  # a public function whose options are keyword
 
     Under torchrun, call this function in all processes; only rank 0 writes files. A run that is
     resumed keeps its options, data and device. Without `threads`, threads and precision are
-    benchmarked. `logger` is that of `open_logger`; `log` is called with lines for the user. At most
+    benchmarked. `logger` is that of `open_metrics`; `log` is called with lines for the user. At most
     `num_evaluations` times, `num_samples` samples are evaluated and a checkpoint is written.
 
     Raises UsageError or DataError if an option, the snapshot, the images or the checkpoint are not
     usable, and SetupError if the logger or torch.compile does not work on this machine.
     """
     check_logger(logger)
-    saved = None
-    if resume:
-        check_resumable(resume)
-        saved = read_dcgan_config(resume)
+    saved = read_resumed_run(resume, SavedDcgan, "DCGAN") if resume else None
+    if saved:
         config, version, device_name = saved.options, saved.data.version, saved.device.name
     if config.image_dir:
         train = from_image_dir(Path(config.image_dir))
@@ -74,8 +72,8 @@ def train_dcgan(  # noqa: PLR0913  # a public function whose options are keyword
         train = from_split(load_split(root, version, "default", "train"))
     if len(train) < 2:
         raise DataError(f"the snapshot in {root} has no punks to train on")
-    if resume and saved:
-        check_same_data(resume, saved, train.data_config)
+    if saved:
+        check_same_data(saved, train.data_config)
     device, reason = pick_device(device_name)
     sampler = steps.BatchSampler(train, config, device)
     env, choices = _choose_env(train, sampler, config, device, threads, saved)
@@ -189,10 +187,7 @@ def _take_steps(
         step = functools.partial(steps.sample_and_step, state, sampler, phase, buffers, env)
         captured[phase] = CapturedStep(step, env.device, state.random)
     note, first_step, start_s = "", state.step, time.perf_counter()
-    with (
-        lock_run(run, math.ceil(state.step / interval), is_main=is_main),
-        open_logger(run, logger if is_main else None) as log_metrics,
-    ):
+    with open_metrics(run, math.ceil(state.step / interval), logger) as log_metrics:
         while state.step < config.num_steps:
             buffers.set_schedules(state)
             captured[steps.phase_at(state.step, config)]()
@@ -207,7 +202,6 @@ def _take_steps(
                 line = _interval_metrics(state, first_step, elapsed_s, buffers)
                 distance = evaluator.evaluate(state, run / f"samples/step_{state.step:06d}.png")
                 line |= {"images_seen": images_seen, "frechet_distance_to_training": distance}
-                append_metrics(run, line)
                 log_metrics(line)
                 checkpoint.save_checkpoint(run, state.state_dict())
                 note = f"distance {distance:.1f}"

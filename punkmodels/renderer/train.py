@@ -25,12 +25,11 @@ from punkmodels.data.splits import SplitTensors, load_split, sampling_weights
 from punkmodels.renderer.conditions import conditions_from_labels
 from punkmodels.renderer.config import RendererConfig
 from punkmodels.renderer.network import Renderer, encode_condition
-from punkmodels.renderer.pretrained import read_renderer_config
+from punkmodels.renderer.pretrained import SavedRenderer
 from punkmodels.training import checkpoint
 from punkmodels.training.device import TrainEnv
-from punkmodels.training.loggers import check_logger, open_logger
-from punkmodels.training.pretrained import check_resumable, check_same_data, start_run
-from punkmodels.training.run_dir import append_metrics, lock_run
+from punkmodels.training.loggers import check_logger, open_metrics
+from punkmodels.training.pretrained import check_same_data, read_resumed_run, start_run
 
 NUM_EVALUATIONS = 20
 """Maximum number of evaluations during a training, each followed by a checkpoint."""
@@ -145,20 +144,18 @@ def train_renderer(
     """Train a renderer on a snapshot, and return its run folder.
 
     A run that is resumed keeps its options, snapshot and threads. `logger` is that of
-    `open_logger`; `log` is called with lines for the user. Raises UsageError or DataError if the
+    `open_metrics`; `log` is called with lines for the user. Raises UsageError or DataError if the
     snapshot does not exist, or the run is damaged or was trained on other data.
     """
     check_logger(logger)
-    saved = None
-    if resume:
-        check_resumable(resume)
-        saved = read_renderer_config(resume)
+    saved = read_resumed_run(resume, SavedRenderer, "renderer") if resume else None
+    if saved:
         config, version, threads = saved.options, saved.data.version, saved.device.threads
     train, val = (load_split(root, version, "default", name) for name in ("train", "val"))
     if len(train) < 2:
         raise DataError(f"the snapshot in {root} has no punks to train on")
-    if resume and saved:
-        check_same_data(resume, saved, train.data_config)
+    if saved:
+        check_same_data(saved, train.data_config)
     torch.set_num_threads(threads)
 
     # Create the run folder, or restore the last checkpoint.
@@ -190,10 +187,7 @@ def _take_steps(
     sampler, is_unseen = BatchSampler(train, config), ~find_seen(val.labels, train.labels)
     interval = math.ceil(config.num_steps / NUM_EVALUATIONS)
     losses, note, start_s = [], "", time.perf_counter()
-    with (
-        lock_run(run, state.step // interval, is_main=True),
-        open_logger(run, logger) as log_metrics,
-    ):
+    with open_metrics(run, state.step // interval, logger) as log_metrics:
         while state.step < config.num_steps:
             losses.append(training_step(state, *sampler.sample(state.random), config))
             images_seen = min(config.total_images, state.step * config.batch_size)
@@ -209,7 +203,6 @@ def _take_steps(
                 "val_pixel_exact_match_unseen": is_exact[is_unseen].double().mean().item(),
                 "images_per_s": len(losses) * config.batch_size / (time.perf_counter() - start_s),
             }
-            append_metrics(run, line)
             log_metrics(line)
             checkpoint.save_checkpoint(run, state.state_dict())
             note = f"val pixel-exact match {line['val_pixel_exact_match']:.3f}"

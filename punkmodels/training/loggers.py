@@ -53,7 +53,7 @@ def open_metrics(run: Path, num_lines: int, logger: str | None = None) -> Iterat
         yield lambda line: None
         return
     path = run / "metrics.jsonl"
-    with lock_root(run), open_logger(run, logger) as log_elsewhere:
+    with lock_root(run), _open_logger(run, logger) as log_elsewhere:
         lines = path.read_text("utf-8").splitlines(keepends=True) if path.exists() else []
         write_atomic(path, "".join(lines[:num_lines]).encode())
 
@@ -66,7 +66,7 @@ def open_metrics(run: Path, num_lines: int, logger: str | None = None) -> Iterat
 
 
 @contextmanager
-def open_logger(run: Path, name: str | None) -> Iterator[LogMetrics]:
+def _open_logger(run: Path, name: str | None) -> Iterator[LogMetrics]:
     """Open a logger for a run, in the folder `tensorboard` or `wandb` of the run."""
     check_logger(name)
     if name == "tensorboard":

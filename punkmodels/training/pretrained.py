@@ -68,37 +68,21 @@ def start_run(
     run = runs
     if is_main():
         run = create_run(runs, name)
-        about = describe_run(task, options, data, env.device, reason, use_bf16=env.use_bf16)
-        write_json(run / "config.json", about)
-    return broadcast(run)
-
-
-def describe_run(
-    task: str,
-    options: dict[str, Any],
-    data: dict[str, Any],
-    device: torch.device,
-    reason: str,
-    *,
-    use_bf16: bool,
-) -> dict[str, Any]:
-    """Return the content of config.json for a new run."""
-    return {
-        "task": task,
-        "options": options,
-        "data": data,
-        "device": {
-            "name": device.type,
-            "threads": torch.get_num_threads(),
-            "bf16": use_bf16,
-            "reason": reason,
-        },
-        "versions": {
+        device = {"name": env.device.type, "threads": torch.get_num_threads(), "bf16": env.use_bf16}
+        versions = {
             "punkdata": __version__,
             "torch": torch.__version__,
             "python": platform.python_version(),
-        },
-    }
+        }
+        about = {
+            "task": task,
+            "options": options,
+            "data": data,
+            "device": device | {"reason": reason},
+            "versions": versions,
+        }
+        write_json(run / "config.json", about)
+    return broadcast(run)
 
 
 def read_run_config(run: Path, kind: type[Saved], name: str) -> Saved:
@@ -118,22 +102,26 @@ def read_run_config(run: Path, kind: type[Saved], name: str) -> Saved:
         ) from None
 
 
-def check_same_data(run: Path, saved: SavedRun, data: dict[str, Any]) -> None:
-    """Raise DataError unless `data`, a section of config.json, is what a run was trained on."""
-    if data["labels_hash"] != saved.data.labels_hash:
-        raise DataError(
-            f"the pixels, labels or splits of {data['version']} differ from those that {run} was "
-            "trained on",
-            hint="pass the original data to --root, or train a new run: punkmodels train",
-        )
+def read_resumed_run(run: Path, kind: type[Saved], name: str) -> Saved:
+    """Read the config.json of a run to resume, as `read_run_config` does.
 
-
-def check_resumable(run: Path) -> None:
-    """Raise UsageError if a folder contains exported weights, which lack the optimizer's state."""
+    Raises UsageError if the folder contains exported weights, which lack the optimizer's state.
+    """
     if (run / WEIGHTS_FILE).exists():
         raise UsageError(
             f"{run} contains exported weights, which cannot be trained further",
             hint="pass the run from which they were exported to --resume",
+        )
+    return read_run_config(run, kind, name)
+
+
+def check_same_data(saved: SavedRun, data: dict[str, Any]) -> None:
+    """Raise DataError unless `data`, a section of config.json, is what a run was trained on."""
+    if data["labels_hash"] != saved.data.labels_hash:
+        raise DataError(
+            f"the pixels, labels or splits of {data['version']} differ from those that the run was "
+            "trained on",
+            hint="pass the original data to --root, or train a new run: punkmodels train",
         )
 
 

@@ -14,13 +14,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from punkdata.errors import DataError, UsageError
-from punkdata.files import lock_root, translate_os_errors, write_atomic
+from punkdata.files import translate_os_errors, write_atomic
 
 DEFAULT_RUNS = Path("runs")
 TASKS = ("classifier", "dcgan", "renderer")
@@ -81,49 +79,11 @@ def find_run(
     return found[0]
 
 
-@contextmanager
-def lock_run(run: Path, num_metrics: int, *, is_main: bool) -> Iterator[None]:
-    """Lock a run during training, and drop metrics that are newer than its checkpoint.
-
-    Args:
-        run: The run folder.
-        num_metrics: Number of lines in metrics.jsonl when the checkpoint was written.
-        is_main: Whether this process writes to the run; otherwise nothing is done.
-
-    Raises:
-        BusyError: Another process is training this run.
-    """
-    if not is_main:
-        yield
-        return
-    with lock_root(run):
-        _truncate_metrics(run, num_metrics)
-        yield
-
-
-def append_metrics(run: Path, line: dict[str, Any]) -> None:
-    """Append a line to metrics.jsonl."""
-    path = run / "metrics.jsonl"
-    with translate_os_errors(path), path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-
-
 def read_metrics(run: Path) -> list[dict[str, Any]]:
     """Return the lines of metrics.jsonl."""
     path = run / "metrics.jsonl"
     with translate_os_errors(path):
         return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-
-
-def _truncate_metrics(run: Path, num_lines: int) -> None:
-    """Keep only the first lines of metrics.jsonl.
-
-    A process can be killed after it has written a line, but before the checkpoint that belongs to
-    that line.
-    """
-    path = run / "metrics.jsonl"
-    lines = path.read_text("utf-8").splitlines(keepends=True) if path.exists() else []
-    write_atomic(path, "".join(lines[:num_lines]).encode())
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:

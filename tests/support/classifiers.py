@@ -13,7 +13,7 @@ from punkmodels.classifier.config import ClassifierConfig, make_config
 from punkmodels.classifier.networks import build_model
 from punkmodels.data.palette import build_pair_table
 from punkmodels.data.splits import load_split
-from punkmodels.training.pretrained import WEIGHTS_FILE, describe_run, write_tensors
+from punkmodels.training.pretrained import WEIGHTS_FILE, write_tensors
 from punkmodels.training.run_dir import write_json
 
 
@@ -40,15 +40,14 @@ def save_exact_classifier(root: Path, folder: Path) -> Path:
             if pair:
                 table[pair, i] = 20
     folder.mkdir(parents=True)
-    about = describe_run(
-        "classifier",
-        config.model_dump(),
-        split.data_config,
-        torch.device("cpu"),
-        "set by hand",
-        use_bf16=False,
-    )
-    write_json(folder / "config.json", about | {"trained": {"epochs": 1, "finished": True}})
+    about = {
+        "task": "classifier",
+        "options": config.model_dump(),
+        "data": split.data_config,
+        "device": {"name": "cpu", "threads": 1},
+        "trained": {"epochs": 1, "finished": True},
+    }
+    write_json(folder / "config.json", about)
     write_tensors(folder / WEIGHTS_FILE, model.state_dict())
     return folder
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from punkdata.errors import StoppedError, UsageError
-from punkmodels.cli.options import parse_set, print_run, training_progress
+from punkmodels.cli.options import given_options, print_run, training_progress
 
 
 @pytest.mark.parametrize(
@@ -31,11 +31,12 @@ def test_only_rank_0_prints_the_run(
     assert len(capsys.readouterr().out.splitlines()) == lines
 
 
-def test_parse_set_returns_nested_options() -> None:
+def test_given_options_are_nested_and_without_none() -> None:
+    named = {"epochs": 3, "seed": None}
     assignments = ["optimizer.lr=0.1", "width=8", "optimizer.beta=0", "width=9", "name=a=b"]
-    expected = {"optimizer": {"lr": "0.1", "beta": "0"}, "width": "9", "name": "a=b"}
-    assert parse_set(assignments, ()) == expected
-    assert parse_set(None, ()) == {}
+    nested = {"optimizer": {"lr": "0.1", "beta": "0"}, "width": "9", "name": "a=b"}
+    assert given_options(named, assignments) == {"epochs": 3} | nested
+    assert given_options({}, None) == {}
 
 
 @pytest.mark.parametrize(
@@ -45,8 +46,9 @@ def test_parse_set_returns_nested_options() -> None:
         ("=3", "not of the form"),
         ("optimizer..lr=3", "not of the form"),
         ("split_scheme=by_id", "use --split-scheme instead of --set"),
+        ("preset=best", "use --preset instead of --set"),
     ],
 )
-def test_parse_set_refuses_other_text(assignment: str, message: str) -> None:
+def test_set_refuses_other_text(assignment: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        parse_set([assignment], {"split_scheme"})
+        given_options({"split_scheme": None}, [assignment], "preset")

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from punkdata.errors import SetupError
-from punkmodels.training.loggers import check_logger, open_logger
-from punkmodels.training.run_dir import create_run, write_json
+from punkdata.errors import BusyError, SetupError
+from punkmodels.training import loggers
+from punkmodels.training.loggers import check_logger, open_metrics
+from punkmodels.training.run_dir import create_run, read_metrics, write_json
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def run(tmp_path: Path) -> Path:
 
 def test_tensorboard_logs_only_metrics_with_a_value(run: Path) -> None:
     pytest.importorskip("tensorboard")
-    with open_logger(run, "tensorboard") as log_metrics:
+    with open_metrics(run, 0, "tensorboard") as log_metrics:
         log_metrics({"images_seen": 16, "loss_D": None, "loss_E": 1.0})
     (events,) = (run / "tensorboard").glob("events.*")
     assert b"loss_E" in events.read_bytes()
@@ -31,8 +32,8 @@ def test_tensorboard_logs_only_metrics_with_a_value(run: Path) -> None:
 WANDB = """
 import sys
 from pathlib import Path
-from punkmodels.training.loggers import open_logger
-with open_logger(Path(sys.argv[1]), "wandb") as log_metrics:
+from punkmodels.training.loggers import open_metrics
+with open_metrics(Path(sys.argv[1]), 0, "wandb") as log_metrics:
     log_metrics({"images_seen": int(sys.argv[2]), "loss_D": None, "loss_E": 1.0})
 """
 
@@ -74,10 +75,28 @@ def test_wandb_without_an_account_fails_before_training(run: Path) -> None:
     assert not (run / "wandb").exists()
 
 
-def test_without_a_logger_nothing_is_written(run: Path) -> None:
-    with open_logger(run, None) as log_metrics:
+def test_metrics_newer_than_the_checkpoint_are_dropped(run: Path) -> None:
+    with open_metrics(run, 0) as log_metrics:
+        for epoch in range(3):
+            log_metrics({"epoch": epoch})
+    with open_metrics(run, 2) as log_metrics:
+        log_metrics({"epoch": "new"})
+    assert [line["epoch"] for line in read_metrics(run)] == [0, 1, "new"]
+
+
+def test_a_second_process_cannot_train_a_run(run: Path) -> None:
+    with open_metrics(run, 0) as log_metrics:
         log_metrics({"epoch": 0})
-    assert [file.name for file in run.iterdir() if file.is_file()] == ["config.json"]
+        with pytest.raises(BusyError), open_metrics(run, 0):
+            pass
+        assert len(read_metrics(run)) == 1
+
+
+def test_other_ranks_write_no_metrics(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loggers, "is_main", lambda: False)
+    with open_metrics(run, 0), open_metrics(run, 0, "tensorboard") as log_metrics:
+        log_metrics({"epoch": 0})
+    assert [path.name for path in run.iterdir() if path.is_file()] == ["config.json"]
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,18 @@ import torch
 from torch import nn
 
 from punkdata.errors import DataError, UsageError
+from punkmodels.training.device import TrainEnv
 from punkmodels.training.pretrained import (
     WEIGHTS_FILE,
     SavedRun,
-    check_resumable,
-    describe_run,
     export_model,
+    read_resumed_run,
     read_run_config,
     read_tensors,
     restore_model,
+    start_run,
 )
-from punkmodels.training.run_dir import read_config, write_json
+from punkmodels.training.run_dir import read_config
 
 CONFIG = {
     "task": "toy",
@@ -44,14 +45,14 @@ def test_read_run_config_fills_in_defaults(run: Path) -> None:
     assert not saved.device.bf16
 
 
-def test_read_run_config_reads_what_describe_run_returns(tmp_path: Path) -> None:
-    about = describe_run(
-        "toy", {"a": 1}, CONFIG["data"], torch.device("cpu"), "a reason", use_bf16=True
-    )
-    write_json(tmp_path / "config.json", about)
-    saved = read_run_config(tmp_path, Toy, "toy")
+def test_start_run_writes_what_read_run_config_reads(tmp_path: Path) -> None:
+    env = TrainEnv(torch.device("cpu"), use_bf16=True)
+    run = start_run(tmp_path, "toy-quick", "toy", {"a": 1}, CONFIG["data"], env, "a reason")
+    assert run == tmp_path / "00001-toy-quick"
+    saved = read_run_config(run, Toy, "toy")
     assert (saved.device.name, saved.device.bf16) == ("cpu", True)
     assert saved.device.threads == torch.get_num_threads()
+    assert read_config(run)["options"] == {"a": 1}
 
 
 @pytest.mark.parametrize(
@@ -66,11 +67,11 @@ def test_read_run_config_names_the_invalid_field(
         read_run_config(run, Toy, "toy")
 
 
-def test_check_resumable_refuses_exported_weights(run: Path) -> None:
-    check_resumable(run)
+def test_exported_weights_cannot_be_resumed(run: Path) -> None:
+    assert read_resumed_run(run, Toy, "toy").data.version == "s2-0"
     (run / WEIGHTS_FILE).touch()
     with pytest.raises(UsageError, match="cannot be trained further"):
-        check_resumable(run)
+        read_resumed_run(run, Toy, "toy")
 
 
 def test_restore_model_loads_tensors(run: Path) -> None:

@@ -4,15 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from punkdata.errors import BusyError, DataError, UsageError
+from punkdata.errors import DataError, UsageError
 from punkmodels.training.run_dir import (
-    append_metrics,
     create_run,
     find_run,
     list_runs,
-    lock_run,
     read_config,
-    read_metrics,
     write_json,
 )
 
@@ -95,34 +92,6 @@ def test_find_run_refuses_a_run_of_another_task(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         find_run(runs, run, tasks=(task,))
-
-
-def test_lock_run_truncates_metrics_to_the_checkpoint(runs: Path) -> None:
-    run = find_run(runs, "1")
-    for epoch in range(3):
-        append_metrics(run, {"epoch": epoch})
-    with lock_run(run, 2, is_main=True):
-        pass
-    assert (run / "metrics.jsonl").read_text() == '{"epoch": 0}\n{"epoch": 1}\n'
-    with lock_run(run, 0, is_main=True):
-        assert (run / "metrics.jsonl").read_text() == ""
-
-
-def test_lock_run_changes_nothing_on_other_ranks(runs: Path) -> None:
-    run = find_run(runs, "1")
-    append_metrics(run, {"epoch": 0})
-    with lock_run(run, 0, is_main=False), lock_run(run, 0, is_main=False):
-        assert read_metrics(run) == [{"epoch": 0}]
-
-
-def test_lock_run_refuses_a_second_process(runs: Path) -> None:
-    run = find_run(runs, "1")
-    append_metrics(run, {"epoch": 0})
-    with lock_run(run, 1, is_main=True):
-        append_metrics(run, {"epoch": 1})
-        with pytest.raises(BusyError), lock_run(run, 1, is_main=True):
-            pass
-        assert len(read_metrics(run)) == 2
 
 
 @pytest.mark.parametrize("text", ["", "7", "{"])
