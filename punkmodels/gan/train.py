@@ -56,8 +56,8 @@ def train_dcgan(  # noqa: PLR0913  # a public function whose options are keyword
 
     Under torchrun, call this function in all processes; only rank 0 writes files. A run that is
     resumed keeps its options, data and device. Without `threads`, threads and precision are
-    benchmarked. `logger` is that of `open_metrics`; `log` is called with lines for the user. At most
-    `num_evaluations` times, `num_samples` samples are evaluated and a checkpoint is written.
+    benchmarked. `logger` is that of `open_metrics`; `log` is called with lines for the user. At
+    most `num_evaluations` times, `num_samples` samples are evaluated and a checkpoint is written.
 
     Raises UsageError or DataError if an option, the snapshot, the images or the checkpoint are not
     usable, and SetupError if the logger or torch.compile does not work on this machine.
