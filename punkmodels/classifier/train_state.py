@@ -18,30 +18,28 @@ from punkmodels.training.device import TrainEnv
 from punkmodels.training.distributed import all_reduce_mean
 from punkmodels.training.pretrained import Tensors
 
+COUNTERS = ("step", "epoch", "best_epoch", "best_val_loss", "finished")
+
 
 @dataclass
 class TrainState:
     """Networks, optimizer and progress of a training run: what a checkpoint contains.
 
-    Random numbers depend on the seed, the rank and the epoch only, and are not part of the state.
+    `ema` has the exponential moving average of the weights of `model`, and `best` is its state dict
+    after the epoch with the lowest validation loss. `step` and `epoch` count what is complete. Not
+    part of a checkpoint are the configuration, the number of batches in an epoch, and random
+    numbers, which depend on the seed, the rank and the epoch only.
     """
 
     config: ClassifierConfig
-    """Training options; not part of a checkpoint."""
     steps_per_epoch: int
-    """Number of batches in an epoch; not part of a checkpoint."""
     model: Classifier
     ema: Classifier
-    """Model with the exponential moving average of the weights."""
     optimizer: torch.optim.Optimizer
     best: Tensors
-    """State dict of `ema` after the epoch with the lowest validation loss."""
     step: int = 0
-    """Number of optimizer steps so far."""
     epoch: int = 0
-    """Number of completed epochs."""
     best_epoch: int = 0
-    """Index of the epoch with the lowest validation loss, counted from 0."""
     best_val_loss: float = math.inf
     finished: bool = False
 
@@ -83,11 +81,7 @@ class TrainState:
             "ema": self.ema.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "best": self.best,
-            "step": self.step,
-            "epoch": self.epoch,
-            "best_epoch": self.best_epoch,
-            "best_val_loss": self.best_val_loss,
-            "finished": self.finished,
+            **{name: getattr(self, name) for name in COUNTERS},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -96,8 +90,8 @@ class TrainState:
         self.ema.load_state_dict(state["ema"])
         load_optimizer(self.optimizer, state["optimizer"])
         self.best = state["best"]
-        self.step, self.epoch, self.finished = state["step"], state["epoch"], state["finished"]
-        self.best_epoch, self.best_val_loss = state["best_epoch"], state["best_val_loss"]
+        for name in COUNTERS:
+            setattr(self, name, state[name])
 
 
 def training_step(
@@ -109,10 +103,9 @@ def training_step(
     `labels` are float32 (N, num_outputs). Raises NetworkError if another process has ended.
     """
     config = state.config
+    progress = state.step / (config.epochs * state.steps_per_epoch)
     for group in state.optimizer.param_groups:
-        group["lr"] = config.peak_lr * one_cycle(
-            state.step / (config.epochs * state.steps_per_epoch)
-        )
+        group["lr"] = config.peak_lr * one_cycle(progress)
     state.optimizer.zero_grad(set_to_none=True)
     with env.autocast():
         logits = state.model.train()(images)

@@ -122,5 +122,5 @@ def _lost_processes_as_errors() -> Iterator[None]:
     except RuntimeError:
         raise NetworkError(
             "another process of this training run has ended",
-            hint="resume with the same command and --resume latest",
+            hint="resume it with --resume latest",
         ) from None
