@@ -39,20 +39,16 @@ __all__ = [
 ]
 
 _MODULES = {
-    "ACCESSORIES": "punkdata.traits",
-    "LABELS": "punkdata.traits",
-    "TYPES": "punkdata.traits",
-    "PunkDataset": "punkdata.dataset",
-    "decode_image": "punkdata.images.decode",
-    "open_snapshot": "punkdata.snapshots.reader",
+    "PunkDataset": "dataset",
+    "decode_image": "images.decode",
+    "open_snapshot": "snapshots.reader",
 }
-"""Module of each name that is imported on first use."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_MODULES[name]), name)
+    return getattr(importlib.import_module(f"punkdata.{_MODULES.get(name, 'traits')}"), name)
 
 
 def __dir__() -> list[str]:

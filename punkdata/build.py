@@ -1,8 +1,4 @@
-"""Build of an immutable snapshot from a finished recording.
-
-`build_dataset` parses the recorded replies into records, joins them into tables, and writes the
-snapshot. Readers see the new snapshot only once it is complete.
-"""
+"""Build of an immutable snapshot from a finished recording."""
 
 from __future__ import annotations
 
@@ -27,9 +23,8 @@ from punkdata.progress import Progress
 from punkdata.records import PunkRecord, SaleRecord
 from punkdata.schema import PROVENANCE, PUNKS, SALES
 from punkdata.snapshots.manifest import Manifest, SalesSummary
-from punkdata.snapshots.reader import Snapshot
+from punkdata.snapshots.reader import Snapshot, get_latest_version
 from punkdata.snapshots.tables import summarize_tables
-from punkdata.snapshots.versions import get_latest_version
 from punkdata.snapshots.writer import write_snapshot
 from punkdata.sources import cpunks10k
 from punkdata.sources.read_recording import read_recording
@@ -50,8 +45,8 @@ WEI_PER_ETH = 10**18
 class BuildResult:
     """The result of `build_dataset`.
 
-    `created` is False if the snapshot existed already, and `became_latest` if it was the latest
-    already. `unfinished` is an unfinished recording that is newer than the one used, if any.
+    `created` is False if the snapshot existed already. `unfinished` is an unfinished recording that
+    is newer than the one used, if any.
     """
 
     snapshot: Snapshot
@@ -85,8 +80,10 @@ def build_dataset(
         )
     source = finished[-1]
     _check_finished(source, root, allow_partial)
-    newer = [] if recording else [r for r in list_recordings(root) if r.name > source.name]
-    unfinished = [r.path for r in newer if r.info.status == "running"]
+    unfinished = None
+    if recording is None:
+        running = (r for r in list_recordings(root) if r.info.status == "running")
+        unfinished = next((r.path for r in running if r.name > source.name), None)
 
     with lock_root(root):
         data = read_recording(source, sdist_sha256, progress)
@@ -95,8 +92,7 @@ def build_dataset(
         manifest = _make_manifest(source, punks, sales, data.missing)
         snapshot, created = write_snapshot(root, manifest, punks, sales, provenance)
         is_latest = get_latest_version(root, source.info.collection) == snapshot.version
-    newer_path = unfinished[0] if unfinished else None
-    return BuildResult(snapshot, source.path, created, is_latest, newer_path)
+    return BuildResult(snapshot, source.path, created, is_latest, unfinished)
 
 
 def _check_finished(recording: Recording, root: Path, allow_partial: bool) -> None:
@@ -141,9 +137,6 @@ def _make_manifest(
         created_by=f"punkdata {__version__}",
         files=(),
     )
-
-
-# -- Records to tables -----------------------------------------------------------------------
 
 
 def make_punk_tables(
@@ -209,16 +202,18 @@ def load_hidden_accessories() -> dict[str, tuple[str, ...]]:
 
 def _price_columns(sales: list[SaleRecord], listing_wei: int | None) -> dict[str, Any]:
     """Return the price columns of a punk with these sales, oldest first."""
-    priced = [sale for sale in sales if sale.price_wei is not None]
-    prices_wei = [Fraction(sale.price_wei or 0) for sale in priced]
-    return {
-        "sale_count": len(sales),
-        "last_sale_wei": priced[-1].price_wei if priced else None,
-        "last_sale_eth": _wei_to_eth(prices_wei[-1] if priced else None),
-        "last_sold_at": priced[-1].sold_at if priced else None,
-        "median_sale_eth": _wei_to_eth(statistics.median(prices_wei) if priced else None),
-        "highest_sale_eth": _wei_to_eth(max(prices_wei, default=None)),
-        "best_listing_eth": _wei_to_eth(listing_wei),
+    columns = {"sale_count": len(sales), "best_listing_eth": _wei_to_eth(listing_wei)}
+    priced = [(sale, sale.price_wei) for sale in sales if sale.price_wei is not None]
+    if not priced:
+        return columns
+    last_sale, last_wei = priced[-1]
+    prices_wei = [Fraction(wei) for _, wei in priced]
+    return columns | {
+        "last_sale_wei": last_wei,
+        "last_sale_eth": _wei_to_eth(last_wei),
+        "last_sold_at": last_sale.sold_at,
+        "median_sale_eth": _wei_to_eth(statistics.median(prices_wei)),
+        "highest_sale_eth": _wei_to_eth(max(prices_wei)),
     }
 
 

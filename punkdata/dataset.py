@@ -32,8 +32,6 @@ from punkdata.traits import ACCESSORIES, LABELS, TYPES
 if TYPE_CHECKING:
     import pandas as pd
 
-DECODE_BATCH = 250
-"""Number of sprites that are decoded at a time, which bounds the temporary memory."""
 _CLASSES = {"labels": LABELS, "type": TYPES, "accessories": ACCESSORIES}
 
 
@@ -96,11 +94,10 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         """Return the rows of the split, in any order."""
         column = SPLIT_COLUMNS[self.split_scheme]
         columns = ["punk_id", "image", "labels", column, "hidden_accessories"]
+        # There is one file per split of the default scheme; other schemes need all files.
         if self.split == "all" or self.split_scheme == "default":
             return self._snapshot.punks(self.split, columns)
-        # There is one file per split of the default scheme; other schemes need all files.
-        punks = self._snapshot.punks("all", columns)
-        return punks.filter(pc.equal(punks.column(column), self.split))
+        return self._snapshot.punks("all", columns).filter(pc.field(column) == self.split)
 
     def _decode(self, punks: pa.Table) -> None:
         """Set the arrays of ids, images and labels from these rows, sorted by punk_id."""
@@ -110,18 +107,17 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         # The array is channels-first, so that as_tensors need not copy it. Sprites are decoded in
         # batches straight into their final rows, to avoid a second full copy.
         self._images = np.empty((len(punks), 4, SIDE_PX, SIDE_PX), np.uint8)
-        row_of = np.argsort(order)
-        for start in range(0, len(punks), DECODE_BATCH):
-            sprites = extract_sprites(punks.slice(start, DECODE_BATCH))
-            self._images[row_of[start : start + DECODE_BATCH]] = sprites.transpose(0, 3, 1, 2)
+        rows = np.argsort(order)
+        for start in range(0, len(punks), 250):
+            sprites = extract_sprites(punks.slice(start, 250))
+            self._images[rows[start : start + 250]] = sprites.transpose(0, 3, 1, 2)
         self._labels = extract_labels(punks)[order].astype(np.float32)
         has_hidden = "hidden_accessories" in punks.column_names
         self.hidden = extract_hidden_labels(punks)[order] > 0 if has_hidden else None
         if self.visible_only:
             if self.hidden is None:
                 raise UsageError(
-                    f"visible_only cannot be used: the snapshot in '{self.path}' does not list "
-                    "hidden accessories",
+                    f"visible_only: the snapshot '{self.path}' does not list hidden accessories",
                     hint="build it again with: punkdata build-dataset",
                 )
             self._labels[self.hidden] = 0
@@ -139,11 +135,10 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         index = operator.index(index)  # raises TypeError for a slice or a list
-        image: Any
-        if self.transform is not None:
-            image = self.transform(self.image(index))
+        if self.transform is None:
+            image: Any = torch.from_numpy(self._images[index]).float().div_(255)
         else:
-            image = torch.from_numpy(self._images[index]).float().div_(255)
+            image = self.transform(self.image(index))
         # This is a copy, because target_transform may change it in place.
         target: Any = self._select_target(torch.from_numpy(self._labels[index])[None])[0].clone()
         if self.target_transform is not None:
@@ -184,9 +179,8 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
             shuffle: Whether to use a random order; otherwise the order of `punk_ids`.
             seed: Seed of the random order; None uses a different order in every call.
 
-        Returns:
-            Iterator over images, float32 (B, 4, 24, 24) in [0, 1], and targets, float32 (B, K)
-            or int64 (B,) with `target="type"`.
+        Yields images, float32 (B, 4, 24, 24) in [0, 1], and targets, float32 (B, K), or int64 (B,)
+        with `target="type"`.
         """
         if batch_size < 1:
             raise UsageError(f"batch_size must be positive, not {batch_size}")
@@ -209,14 +203,9 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
     ) -> Image.Image:
         """Return a grid of the first n images, as an RGB image.
 
-        Args:
-            n: Number of images.
-            columns: Number of images in a row.
-            scale: Factor of the nearest-neighbor upscaling.
-            background: #rrggbb or a color name that PIL knows; the default is the background of
-                the images that Larva Labs published.
-
-        Raises UsageError if there is no image to show.
+        `scale` is the factor of nearest-neighbor upscaling, and `background` a color that PIL
+        knows, by default that of the images that Larva Labs published. Raises UsageError if there
+        is no image to show.
         """
         if not len(self._images[:n]):
             raise UsageError(f"no image to show: n is {n} and the split has {len(self)} punks")

@@ -17,7 +17,7 @@ from punkdata.traits import ACCESSORIES, LABELS, TYPES
 
 SCHEMA_VERSION = 2
 """Number of the schema. It increases with every change that an older reader would misinterpret,
-and readers reject snapshots with a larger number. Schema 2 added `hidden_accessories`."""
+and readers reject snapshots with a larger number."""
 ADDED_IN_SCHEMA = {"hidden_accessories": 2}
 """Schema number in which a column was added, for each column that schema 1 does not have."""
 
@@ -38,12 +38,6 @@ COLUMNS: dict[str, dict[str, tuple[str, str]]] = tomllib.loads(
 """Type and description of each column, by table ("punks", "sales" or "provenance") and name."""
 
 
-def columns_to_markdown(table: str) -> str:
-    """Return a Markdown list of the columns of a table, with type and description."""
-    lines = [f"| `{name}` | {kind} | {text} |" for name, (kind, text) in COLUMNS[table].items()]
-    return "\n".join(["| column | type | description |", "|---|---|---|", *lines])
-
-
 def _make_schema(table: str) -> pa.Schema:
     # No field is marked non-nullable, because `datasets` ignores the class names and the image
     # type in the metadata of non-nullable fields.
@@ -51,6 +45,12 @@ def _make_schema(table: str) -> pa.Schema:
         (name, _ARROW_TYPES.get(kind) or pa.type_for_alias(kind))
         for name, (kind, _) in COLUMNS[table].items()
     )
+
+
+def _with_features(schema: pa.Schema) -> pa.Schema:
+    """Return a schema with the `huggingface` metadata, from which `datasets` takes features."""
+    info = {"info": {"features": {field.name: _get_feature(field) for field in schema}}}
+    return schema.with_metadata({"huggingface": json.dumps(info)})
 
 
 def _get_feature(field: pa.Field) -> dict[str, Any]:
@@ -69,24 +69,9 @@ def _get_feature(field: pa.Field) -> dict[str, Any]:
     return {"feature": feature, "length": length, "_type": "Sequence"}
 
 
-def _with_features(table: str) -> pa.Schema:
-    """Return a schema with the `huggingface` metadata, from which `datasets` takes features."""
-    schema = _make_schema(table)
-    info = {"info": {"features": {field.name: _get_feature(field) for field in schema}}}
-    return schema.with_metadata({"huggingface": json.dumps(info)})
-
-
-PUNKS = _with_features("punks")
+PUNKS = _with_features(_make_schema("punks"))
 """Schema of the punks table, one row per punk."""
-SALES = _with_features("sales")
+SALES = _with_features(_make_schema("sales"))
 """Schema of the sales table, one row per sale, oldest first."""
 PROVENANCE = _make_schema("provenance")
 """Schema of the provenance table: where the image of each punk came from."""
-
-VERSIONED_PUNK_COLUMNS = (
-    *("punk_id", "type", "accessories", "hidden_accessories", "split", "split_by_id"),
-    *("pixels_sha256", "sale_count", "last_sale_wei", "last_sold_at", "best_listing_eth"),
-)
-"""Columns of the punks table that enter the version of a snapshot; the others follow from them."""
-VERSIONED_SALE_COLUMNS = tuple(name for name in SALES.names if name != "price_eth")
-"""Columns of the sales table that enter the version of a snapshot."""

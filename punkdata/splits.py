@@ -2,9 +2,8 @@
 
 Every snapshot has two split schemes:
 
-- `split` ("default"): 80/10/10, stratified over all 92 labels. The assignment of the 10,000
-  CryptoPunks is stored in `data/split.txt`, one character per punk (0 train, 1 val, 2 test), and
-  never changes. `stratify` is the algorithm that produced it.
+- `split` ("default"): 80/10/10, stratified over all 92 labels. `stratify` produced the assignment
+  of the 10,000 CryptoPunks in `data/split.txt`, one character per punk, which never changes.
 - `split_by_id` ("by_id"): the first 8,000 ids, the next 1,000 and the last 1,000, for comparison
   with earlier work. It has no Alien in validation or test.
 """
@@ -12,7 +11,7 @@ Every snapshot has two split schemes:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 
@@ -25,8 +24,7 @@ SPLIT_COLUMNS: dict[str, str] = {"default": "split", "by_id": "split_by_id"}
 
 MIN_SUPPORT = 5
 """Smallest support (number of punks) at which a label is guaranteed to occur in every split."""
-NUM_FOLDS = 10
-"""Number of folds for cross-validation."""
+_NUM_FOLDS = 10
 _TENTHS = np.array([8, 1, 1])
 """Size of each split in tenths."""
 
@@ -55,10 +53,8 @@ def assign_splits(punk_ids: NDArray[np.int32], labels: NDArray[np.uint8]) -> NDA
     return stratify(punk_ids, labels)
 
 
-def stratify(
-    punk_ids: Sequence[int] | NDArray[np.int32], labels: NDArray[np.uint8]
-) -> NDArray[np.int8]:
-    """Split punks 80/10/10 so that each label is split 80/10/10 as well.
+def stratify(punk_ids: Iterable[int], labels: NDArray[np.uint8]) -> NDArray[np.int8]:
+    """Split N distinct punks 80/10/10 so that each label is split 80/10/10 as well.
 
     Iterative stratification after Sechidis, Tsoumakas and Vlahavas, "On the Stratification of
     Multi-Label Data" (2011): take the punks with the rarest remaining label first, and give each
@@ -71,15 +67,18 @@ def stratify(
     - Punks are taken in the order of the SHA-256 of their id. As all sums are integers, the result
       is the same on every machine, for any order of the input.
 
-    `punk_ids` are N distinct ids, and `labels` vectors of 0 and 1, (N, L). Returns indices into
-    `SPLITS`, int8 (N,).
+    Returns indices into `SPLITS`, int8 (N,), for labels (N, L).
     """
     order = _hash_order(punk_ids)
     label_ids = [np.flatnonzero(row) for row in labels]
     remaining = labels.sum(axis=0, dtype=np.int64)
     held_out = len(order) // 10
     capacity = np.array([len(order) - 2 * held_out, held_out, held_out])
-    demand = _initial_demand(remaining)
+    # The number of punks with each label that each split should get, (3, L), in tenths of a punk.
+    demand = np.outer(_TENTHS, remaining)
+    shortage = np.maximum(10 - demand[1:], 0) * (remaining >= MIN_SUPPORT)
+    demand[1:] += shortage
+    demand[0] -= shortage.sum(axis=0)
     splits = np.full(len(order), -1, np.int8)
     while (remaining > 0).any():
         rarest = int(np.where(remaining > 0, remaining, np.iinfo(np.int64).max).argmin())
@@ -93,21 +92,12 @@ def stratify(
     return splits
 
 
-def _initial_demand(support: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return how many punks with each label each split should get, (3, L), in tenths of a punk."""
-    demand = np.outer(_TENTHS, support)
-    shortage = np.maximum(10 - demand[1:], 0) * (support >= MIN_SUPPORT)
-    demand[1:] += shortage
-    demand[0] -= shortage.sum(axis=0)
-    return demand
-
-
 def _place(
     label_ids: NDArray[np.int64], capacity: NDArray[np.int64], demand: NDArray[np.int64]
 ) -> int:
     """Return the split with the greatest demand, then capacity, both relative to its size.
 
-    The demand (3, L) and the capacity (3,) are updated for a punk with these labels.
+    Updates the demand (3, L) and the capacity (3,) for a punk with these labels.
     """
     # Multiplying by these weights divides by the size of a split while staying in integers.
     weights = _TENTHS.max() // _TENTHS
@@ -120,9 +110,7 @@ def _place(
     return split
 
 
-def assign_folds(
-    punk_ids: Sequence[int] | NDArray[np.int32], labels: NDArray[np.uint8]
-) -> NDArray[np.int8]:
+def assign_folds(punk_ids: Iterable[int], labels: NDArray[np.uint8]) -> NDArray[np.int8]:
     """Return the fold of each punk for cross-validation, 0 to 9, int8 (N,); see `stratify`.
 
     Labels are taken from the rarest to the most common. Each punk with the label goes to the fold
@@ -131,26 +119,24 @@ def assign_folds(
     """
     order = _hash_order(punk_ids)
     folds = np.full(len(order), -1, np.int8)
-    capacity = [-(-len(order) // NUM_FOLDS)] * NUM_FOLDS
+    capacity = [-(-len(order) // _NUM_FOLDS)] * _NUM_FOLDS
     support = labels.sum(axis=0, dtype=np.int64)
     # The final None stands for the punks without any label.
     for label in [*np.argsort(support, kind="stable").tolist(), None]:
         has_label = np.ones(len(order), bool) if label is None else labels[:, label] > 0
         assigned = folds[has_label & (folds >= 0)]
-        counts = np.bincount(assigned, minlength=NUM_FOLDS).tolist()
+        counts = np.bincount(assigned, minlength=_NUM_FOLDS).tolist()
         for i in order:
             if folds[i] < 0 and has_label[i]:
-                fold = min(
-                    (f for f in range(NUM_FOLDS) if capacity[f]),
-                    key=lambda f: (counts[f], -capacity[f]),
-                )
+                free = [fold for fold in range(_NUM_FOLDS) if capacity[fold]]
+                fold = min(free, key=lambda f: (counts[f], -capacity[f]))
                 folds[i] = fold
                 counts[fold] += 1
                 capacity[fold] -= 1
     return folds
 
 
-def _hash_order(punk_ids: Sequence[int] | NDArray[np.int32]) -> list[int]:
+def _hash_order(punk_ids: Iterable[int]) -> list[int]:
     """Return the positions of the ids, sorted by the SHA-256 of the id."""
     digests = [hashlib.sha256(str(int(punk_id)).encode()).digest() for punk_id in punk_ids]
     return sorted(range(len(digests)), key=digests.__getitem__)

@@ -19,8 +19,7 @@ from punkdata.images.image_grid import compose_grid
 from punkdata.snapshots.manifest import root_option_of
 from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.tables import extract_hidden_labels, extract_labels, extract_sprites
-from punkdata.trait_rules import ACCESSORY_KINDS
-from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, TYPES
+from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, ACCESSORY_KINDS, TYPES
 
 # The gallery uses the same colors on a light background.
 TYPE_COLORS = dict(zip(TYPES, ("#0d8a92", "#b5530b", "#b8508f", "#2b5fb8", "#2d8a3d"), strict=True))

@@ -40,8 +40,7 @@ def open_snapshot_argument(root: Path, name: str) -> Snapshot:
 
     If there is none yet, the error says how to create it, which `punkdata.snapshots` cannot know.
     """
-    from punkdata.snapshots.reader import open_snapshot
-    from punkdata.snapshots.versions import NoSnapshotError
+    from punkdata.snapshots.reader import NoSnapshotError, open_snapshot
 
     try:
         if parse_root_url(name) or (Path(name) / "manifest.json").is_file():

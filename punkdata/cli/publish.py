@@ -28,8 +28,8 @@ def publish(
     as_json: Json = False,
 ) -> None:
     """Upload a snapshot to an object store or to any other URL that fsspec supports."""
-    from punkdata.snapshots.publish import publish_snapshot
     from punkdata.snapshots.reader import find_damaged_files
+    from punkdata.snapshots.remote import publish_snapshot
 
     target_url = parse_root_url(url)
     if not target_url:

@@ -1,9 +1,8 @@
 """The files that describe a snapshot to readers who have only its folder.
 
 README.md is the data set card. Its YAML header declares the configurations and splits for the
-Hugging Face Hub and the library `datasets`; the Parquet files have the features. croissant.json
-follows MLCommons Croissant 1.1, http://mlcommons.org/croissant/1.1. What is the same for every
-snapshot, for example the JSON-LD context of Croissant, is in `punkdata/data/`.
+Hugging Face Hub and the library `datasets`. croissant.json follows MLCommons Croissant 1.1,
+http://mlcommons.org/croissant/1.1. What is the same for every snapshot is in `punkdata/data/`.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import json
 from importlib import resources
 from typing import Any
 
-from punkdata.schema import COLUMNS, columns_to_markdown
+from punkdata.schema import COLUMNS
 from punkdata.snapshots.manifest import FileEntry, Manifest
 from punkdata.splits import SPLITS
 from punkdata.traits import TYPES
@@ -52,14 +51,12 @@ def render_dataset_card(manifest: Manifest) -> str:
         configs.append({"config_name": "sales", "data_files": [sales_file]})
         sales = f"{manifest.sales.count:,}"
         load_sales = '\nsales = load_dataset("path/to/this/folder", "sales")'
-        columns = columns_to_markdown("sales")
+        columns = _describe_columns("sales")
         sales_table = f"\n`data/sales-*.parquet` has one row per sale:\n\n{columns}\n"
     notes = ""
     if manifest.status == "partial":
-        notes += (
-            f"\n\n**Partial: {len(manifest.missing)} of {manifest.expected:,} punks are missing**; "
-            "`manifest.json` lists them."
-        )
+        missing = f"{len(manifest.missing)} of {manifest.expected:,} punks are missing"
+        notes += f"\n\n**Partial: {missing}**; `manifest.json` lists them."
     if manifest.limit is not None:
         notes += f"\n\n**Sample: only the first {manifest.limit:,} punks were requested.**"
     return template.format(
@@ -75,10 +72,16 @@ def render_dataset_card(manifest: Manifest) -> str:
         types=", ".join(f"{manifest.labels[name]:,} {name}" for name in TYPES),
         sales=sales,
         load_sales=load_sales,
-        punk_columns=columns_to_markdown("punks"),
+        punk_columns=_describe_columns("punks"),
         sales_table=sales_table,
-        provenance_columns=columns_to_markdown("provenance"),
+        provenance_columns=_describe_columns("provenance"),
     )
+
+
+def _describe_columns(table: str) -> str:
+    """Return a Markdown table of the columns of a table, with type and description."""
+    lines = [f"| `{name}` | {kind} | {text} |" for name, (kind, text) in COLUMNS[table].items()]
+    return "\n".join(["| column | type | description |", "|---|---|---|", *lines])
 
 
 def build_croissant(manifest: Manifest, files: tuple[FileEntry, ...]) -> dict[str, Any]:
@@ -89,7 +92,18 @@ def build_croissant(manifest: Manifest, files: tuple[FileEntry, ...]) -> dict[st
     """
     text = resources.files("punkdata").joinpath("data/croissant.json").read_text("utf-8")
     document: dict[str, Any] = json.loads(text)
-    tables = [entry.path for entry in files if entry.path.startswith("data/")]
+    distribution = [
+        {
+            "@type": "cr:FileObject",
+            "@id": entry.path,
+            "name": entry.path,
+            "contentUrl": entry.path,
+            "contentSize": f"{entry.bytes} B",
+            "encodingFormat": _MEDIA_TYPES[entry.path.rpartition(".")[2]],
+            "sha256": entry.sha256,
+        }
+        for entry in files
+    ]
     return document | {
         "description": f"{manifest.punks:,} CryptoPunks as 24x24 RGBA sprites with their type and "
         "accessories, in splits stratified over all labels.",
@@ -97,20 +111,8 @@ def build_croissant(manifest: Manifest, files: tuple[FileEntry, ...]) -> dict[st
         # Validators expect MAJOR.MINOR.PATCH; any text may follow a plus sign.
         "version": f"{manifest.schema_version}.0.0+{manifest.version}",
         "citeAs": f"CryptoPunks, snapshot {manifest.version}, built by {manifest.created_by}",
-        "distribution": [_file_object(entry) for entry in files],
-        "recordSet": [_record_set(path) for path in tables],
-    }
-
-
-def _file_object(entry: FileEntry) -> dict[str, Any]:
-    return {
-        "@type": "cr:FileObject",
-        "@id": entry.path,
-        "name": entry.path,
-        "contentUrl": entry.path,
-        "contentSize": f"{entry.bytes} B",
-        "encodingFormat": _MEDIA_TYPES[entry.path.rpartition(".")[2]],
-        "sha256": entry.sha256,
+        "distribution": distribution,
+        "recordSet": [_record_set(entry.path) for entry in files if entry.path[:5] == "data/"],
     }
 
 

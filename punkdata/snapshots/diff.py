@@ -8,12 +8,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from punkdata.schema import VERSIONED_SALE_COLUMNS
 from punkdata.snapshots.reader import Snapshot
+from punkdata.snapshots.tables import VERSIONED_SALE_COLUMNS
 
-_DERIVED_COLUMNS = (
-    *("type_id", "accessory_ids", "labels", "accessory_count", "image", "last_sale_wei"),
-)
+_DERIVED_COLUMNS = {
+    *("type_id", "accessory_ids", "labels", "accessory_count", "image", "last_sale_wei")
+}
 """Columns that are not compared, because they encode others that are."""
 
 
@@ -39,25 +39,21 @@ class SnapshotDiff:
 def compare_snapshots(before: Snapshot, after: Snapshot) -> SnapshotDiff:
     """Compare the rows, prices, sales and schema of two snapshots."""
     old_punks, new_punks = before.punks(), after.punks()
-    names = [
-        name
-        for name in old_punks.column_names
-        if name in new_punks.column_names and name not in _DERIVED_COLUMNS
-    ]
+    shared = set(new_punks.column_names) - _DERIVED_COLUMNS
+    names = [name for name in old_punks.column_names if name in shared]
     old, new = (
         {row["punk_id"]: row for row in punks.select(names).to_pylist()}
         for punks in (old_punks, new_punks)
     )
-    shared = sorted(old.keys() & new.keys())
-    changed = {
-        name: {
-            punk_id: (old[punk_id][name], new[punk_id][name])
-            for punk_id in shared
-            if old[punk_id][name] != new[punk_id][name]
-        }
-        for name in names
-    }
-    schema = _compare_schemas(before, after, old_punks.schema, new_punks.schema)
+    changed: dict[str, dict[int, tuple[Any, Any]]] = {}
+    for name in names:
+        cells = {i: (old[i][name], new[i][name]) for i in sorted(old.keys() & new.keys())}
+        if cells := {i: (a, b) for i, (a, b) in cells.items() if a != b}:
+            changed[name] = cells
+    schema = _compare_schemas(old_punks.schema, new_punks.schema)
+    versions = before.manifest.schema_version, after.manifest.schema_version
+    if versions[0] != versions[1]:
+        schema.insert(0, "schema {} became schema {}".format(*versions))
     old_sales, new_sales = before.sales(), after.sales()
     if (old_sales is None) != (new_sales is None):
         schema.append(f"the sales table was {'added' if old_sales is None else 'removed'}")
@@ -66,11 +62,20 @@ def compare_snapshots(before: Snapshot, after: Snapshot) -> SnapshotDiff:
     return SnapshotDiff(
         added=sorted(new.keys() - old.keys()),
         removed=sorted(old.keys() - new.keys()),
-        changed={name: cells for name, cells in changed.items() if cells},
+        changed=changed,
         sales_added=(new_counts - old_counts).total(),
         sales_removed=(old_counts - new_counts).total(),
         schema=schema,
     )
+
+
+def _compare_schemas(old: pa.Schema, new: pa.Schema) -> list[str]:
+    changes = [f"column {name} was added" for name in new.names if name not in old.names]
+    changes += [f"column {name} was removed" for name in old.names if name not in new.names]
+    for field in old:
+        if field.name in new.names and (found := new.field(field.name).type) != field.type:
+            changes.append(f"column {field.name} changed its type from {field.type} to {found}")
+    return changes
 
 
 def _count_sales(sales: pa.Table | None) -> Counter[tuple[Any, ...]]:
@@ -79,17 +84,3 @@ def _count_sales(sales: pa.Table | None) -> Counter[tuple[Any, ...]]:
         return Counter()
     names = [name for name in VERSIONED_SALE_COLUMNS if name in sales.column_names]
     return Counter(tuple(row.values()) for row in sales.select(names).to_pylist())
-
-
-def _compare_schemas(
-    before: Snapshot, after: Snapshot, old: pa.Schema, new: pa.Schema
-) -> list[str]:
-    """Return one message for each difference between the schemas of the punks tables."""
-    first, second = before.manifest.schema_version, after.manifest.schema_version
-    changes = [] if first == second else [f"schema {first} became schema {second}"]
-    changes += [f"column {name} was added" for name in new.names if name not in old.names]
-    changes += [f"column {name} was removed" for name in old.names if name not in new.names]
-    for field in old:
-        if field.name in new.names and (found := new.field(field.name).type) != field.type:
-            changes.append(f"column {field.name} changed its type from {field.type} to {found}")
-    return changes

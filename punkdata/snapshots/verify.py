@@ -10,6 +10,7 @@ import hashlib
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,12 +34,11 @@ from punkdata.traits import ACCESSORY_IDS, TYPE_IDS, TYPES, encode_labels
 
 OFFICIAL_SHA256 = "ac39af4793119ee46bbff351d8cb6b5f23da60222126add4268e261199a2921b"
 """SHA-256 of the official sprite sheet punks.png: `imageHash` of the CryptoPunks contract."""
-OFFICIAL_URL = "https://github.com/larvalabs/cryptopunks"
-"""Repository that contains the official sprite sheet punks.png."""
+_OFFICIAL_URL = "https://github.com/larvalabs/cryptopunks"
 
 KNOWN_TYPES = {"Alien": 9, "Ape": 24, "Female": 3840, "Male": 6039, "Zombie": 88}
 """Number of punks of each type in the full collection."""
-KNOWN_ACCESSORIES_PER_PUNK = [8, 333, 3560, 4501, 1420, 166, 11, 1]
+_KNOWN_ACCESSORIES_PER_PUNK = [8, 333, 3560, 4501, 1420, 166, 11, 1]
 """Number of punks in the full collection with 0 to 7 accessories."""
 _NOT_CHECKED = "not checked"
 
@@ -57,26 +57,31 @@ class Check:
 
 
 def verify_snapshot(
-    snapshot: Snapshot,
-    official: Path | None = None,
-    *,
-    official_sha256: str = OFFICIAL_SHA256,
+    snapshot: Snapshot, official: Path | None = None, *, official_sha256: str = OFFICIAL_SHA256
 ) -> Iterator[Check]:
     """Run all checks in turn and yield the result of each.
 
     `official` is the official sprite sheet punks.png, with which all sprites are compared. Raises
     UsageError if it cannot be read, and DataError unless it has the SHA-256 `official_sha256`.
     """
+    checks: dict[str, Callable[[Snapshot, pa.Table], str]] = {
+        "content": _check_content,
+        "pixels": _check_pixels,
+        "labels": _check_labels,
+        "shards": _check_shards,
+        "known totals": _check_totals,
+    }
     # Read the sheet first, so that a wrong path is reported before the slow checks run.
-    sheet = _read_official_sheet(official, official_sha256) if official else None
+    if official:
+        sheet = _read_official_sheet(official, official_sha256)
+        checks["official sheet"] = partial(_check_official, sheet)
     damage = find_damaged_files(snapshot)
     files = {p.relative_to(snapshot.path) for p in snapshot.path.rglob("*") if not p.is_dir()}
     listed = {entry.path for entry in snapshot.manifest.files} | {"manifest.json"}
     unlisted = sorted({file.as_posix() for file in files} - listed)
     damage += [f"{name} is not in the manifest" for name in unlisted]
-    yield Check(
-        "files", "; ".join(damage) or None, f"{len(snapshot.manifest.files)} match their SHA-256"
-    )
+    note = f"{len(snapshot.manifest.files)} match their SHA-256"
+    yield Check("files", "; ".join(damage) or None, note)
     if damage:
         return  # the remaining checks would report the same damage again
     try:
@@ -84,18 +89,9 @@ def verify_snapshot(
     except (DataError, pa.ArrowException) as error:
         yield Check("tables", str(error))
         return
-    checks: dict[str, Callable[[], str]] = {
-        "content": lambda: _check_content(snapshot, punks),
-        "pixels": lambda: _check_pixels(punks),
-        "labels": lambda: _check_labels(punks),
-        "shards": lambda: _check_shards(snapshot, punks),
-        "known totals": lambda: _check_totals(snapshot, punks),
-    }
-    if sheet is not None:
-        checks["official sheet"] = lambda: _check_official(punks, sheet)
     for name, check in checks.items():
         try:
-            note = check()
+            note = check(snapshot, punks)
             yield Check(name, None, note, skipped=note.startswith(_NOT_CHECKED))
         except DataError as error:
             yield Check(name, str(error))
@@ -113,7 +109,7 @@ def _read_official_sheet(path: Path, sha256: str) -> NDArray[np.uint8]:
     if hashlib.sha256(data).hexdigest() != sha256:
         raise DataError(
             f"'{path}' is not the official punks.png: its SHA-256 is not {sha256}",
-            hint=f"download punks.png from {OFFICIAL_URL}",
+            hint=f"download punks.png from {_OFFICIAL_URL}",
         )
     with Image.open(io.BytesIO(data)) as image:
         sheet = np.asarray(image.convert("RGBA"))
@@ -137,17 +133,15 @@ def _check_content(snapshot: Snapshot, punks: pa.Table) -> str:
     return f"version {manifest.version}"
 
 
-def _check_pixels(punks: pa.Table) -> str:
-    ids = punks.column("punk_id").to_pylist()
-    expected = punks.column("pixels_sha256").to_pylist()
-    for punk_id, sprite, sha256 in zip(ids, extract_sprites(punks), expected, strict=True):
-        _expect(
-            pixels_sha256(sprite) == sha256, f"the pixels of punk {punk_id} differ from their hash"
-        )
+def _check_pixels(_: Snapshot, punks: pa.Table) -> str:
+    ids, hashes = (punks.column(name).to_pylist() for name in ("punk_id", "pixels_sha256"))
+    for punk_id, sprite, sha256 in zip(ids, extract_sprites(punks), hashes, strict=True):
+        is_equal = pixels_sha256(sprite) == sha256
+        _expect(is_equal, f"the pixels of punk {punk_id} differ from their hash")
     return f"{len(ids):,} sprites"
 
 
-def _check_labels(punks: pa.Table) -> str:
+def _check_labels(_: Snapshot, punks: pa.Table) -> str:
     columns = ["punk_id", "type", "type_id", "accessories", "accessory_ids", "accessory_count"]
     rows = punks.select([*columns, *ADDED_IN_SCHEMA.keys() & set(punks.column_names)]).to_pylist()
     for row, labels in zip(rows, extract_labels(punks), strict=True):
@@ -184,17 +178,16 @@ def _check_totals(snapshot: Snapshot, punks: pa.Table) -> str:
     ids = sorted(punks.column("punk_id").to_pylist())
     _expect(ids == list(range(10_000)), "the punk ids are not 0 to 9999")
     per_punk = np.bincount(labels[:, len(TYPES) :].sum(axis=1)).tolist()
-    _expect(per_punk == KNOWN_ACCESSORIES_PER_PUNK, f"the accessories per punk are {per_punk}")
+    _expect(per_punk == _KNOWN_ACCESSORIES_PER_PUNK, f"the accessories per punk are {per_punk}")
     _expect(bool(labels.any(axis=0).all()), "an accessory does not occur")
     distinct = len(set(punks.column("pixels_sha256").to_pylist()))
     _expect(distinct == 10_000, f"only {distinct} images are distinct")
     return "10,000 distinct images; types and accessories match the known totals"
 
 
-def _check_official(punks: pa.Table, sheet: NDArray[np.uint8]) -> str:
-    sprites: NDArray[np.uint8] = extract_sprites(punks)
+def _check_official(sheet: NDArray[np.uint8], _: Snapshot, punks: pa.Table) -> str:
     ids = column_to_numpy(punks.column("punk_id"))
-    differing = ids[(sprites != sheet[ids]).any(axis=(1, 2, 3))].tolist()
+    differing = ids[(extract_sprites(punks) != sheet[ids]).any(axis=(1, 2, 3))].tolist()
     first = differing[0] if differing else None
     _expect(not differing, f"sprites that differ: {len(differing)}, the first is punk {first}")
     return f"{len(ids):,} sprites are pixel-exact"

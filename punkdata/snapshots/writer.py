@@ -15,13 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from punkdata.errors import DataError
-from punkdata.files import (
-    fsync_tree,
-    sha256_file,
-    snapshots_dir,
-    translate_os_errors,
-    write_atomic,
-)
+from punkdata.files import fsync_tree, sha256_file, snapshots_dir, translate_os_errors, write_atomic
 from punkdata.snapshots.descriptions import build_croissant, render_dataset_card
 from punkdata.snapshots.manifest import FileEntry, Manifest, read_manifest, suggest_rebuild
 from punkdata.snapshots.reader import (
@@ -30,10 +24,10 @@ from punkdata.snapshots.reader import (
     SALES_FILE,
     Snapshot,
     find_damaged_files,
+    get_latest_version,
     punks_file_name,
 )
-from punkdata.snapshots.shards import SAMPLES_PER_SHARD, extract_samples, shard_name, write_shard
-from punkdata.snapshots.versions import get_latest_version
+from punkdata.snapshots.shards import extract_samples, write_shard
 from punkdata.splits import SPLITS
 
 
@@ -44,14 +38,13 @@ def write_snapshot(
     sales: pa.Table | None,
     provenance: pa.Table,
     *,
-    samples_per_shard: int = SAMPLES_PER_SHARD,
+    samples_per_shard: int = 1000,
 ) -> tuple[Snapshot, bool]:
     """Write a snapshot atomically, and update `latest` if the snapshot may become the latest.
 
-    The caller must hold the root's lock. The tables have the schemas of `punkdata.schema`, and the
-    `files` of the manifest are filled in here. Returns the snapshot, and False if its version
-    existed already, in which case nothing is written. Raises StorageError if the disk is full, and
-    DataError if the existing snapshot is damaged.
+    The caller must hold the root's lock. The `files` of the manifest are filled in here. Returns
+    the snapshot, and False if its version existed already, in which case nothing is written.
+    Raises StorageError if the disk is full, and DataError if the existing snapshot is damaged.
     """
     home = snapshots_dir(root, manifest.collection)
     folder = home / manifest.version
@@ -98,7 +91,7 @@ def _write_files(
             _write_parquet(rows, folder / punks_file_name(split))
             for number, start in enumerate(range(0, len(rows), samples_per_shard)):
                 samples = extract_samples(rows.slice(start, samples_per_shard))
-                write_shard(folder / "shards" / shard_name(split, number), samples)
+                write_shard(folder / f"shards/punks-{split}-{number:06d}.tar", samples)
         if sales is not None:
             _write_parquet(sales, folder / SALES_FILE)
         _write_parquet(provenance, folder / PROVENANCE_FILE)
@@ -111,7 +104,7 @@ def _write_files(
 
 
 def _list_files(folder: Path) -> tuple[FileEntry, ...]:
-    """Return an entry with size and hash for every file below a folder, sorted by path."""
+    """Return an entry for every file below a folder, sorted by path."""
     files = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
     return tuple(
         FileEntry(path=name, bytes=file.stat().st_size, sha256=sha256_file(file))
@@ -120,6 +113,5 @@ def _list_files(folder: Path) -> tuple[FileEntry, ...]:
 
 
 def _write_parquet(table: pa.Table, path: Path) -> None:
-    # Compression hardly shrinks the PNG column, but it does shrink the others. With row groups,
-    # readers can fetch a range of rows.
+    # With row groups, readers can fetch a range of rows.
     pq.write_table(table, path, compression="zstd", row_group_size=ROW_GROUP_SIZE)

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import torch
 
 from punkdata.errors import UsageError
-from punkdata.trait_rules import check_traits
-from punkdata.traits import ACCESSORIES, TYPES, encode_labels
+from punkdata.traits import ACCESSORIES, TYPES, check_traits, encode_labels
 from punkmodels.data.skin_tones import SKIN_TONE_COLORS
 from punkmodels.renderer.network import encode_condition
 

@@ -15,13 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from punkdata.trait_rules import (
-    ACCESSORY_KINDS,
-    ACCESSORY_SLOTS,
-    MAX_ACCESSORIES,
-    allowed_accessories,
-)
-from punkdata.traits import LABELS, TYPES
+from punkdata.traits import ACCESSORY_SLOTS, LABELS, MAX_ACCESSORIES, TYPES, allowed_accessories
 from punkmodels.classifier.config import ClassifierConfig
 from punkmodels.data.skin_tones import SKIN_TONE_COLORS
 from punkmodels.data.splits import Examples, SplitTensors
@@ -121,5 +115,4 @@ def _label_mask(names: Collection[str]) -> NDArray[np.bool_]:
 
 def _labels_in_slot_of(label: int) -> NDArray[np.bool_]:
     """Return which labels use the same slot as an accessory, bool (92,)."""
-    slots = [[name for kind in slot for name in ACCESSORY_KINDS[kind]] for slot in ACCESSORY_SLOTS]
-    return _label_mask(next(slot for slot in slots if LABELS[label] in slot))
+    return _label_mask(next(slot for slot in ACCESSORY_SLOTS if LABELS[label] in slot))

@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 from support.cpunks10k_package import to_camel_case
 
+from punkdata.errors import UsageError
 from punkdata.traits import (
     ACCESSORIES,
+    ACCESSORY_SLOTS,
     LABELS,
     TYPES,
+    allowed_accessories,
+    check_traits,
     decode_labels,
     encode_labels,
     find_label,
@@ -51,3 +55,51 @@ def test_find_label_ignores_case_and_punctuation(label: str) -> None:
 def test_find_label_returns_none_for_an_unknown_name() -> None:
     assert find_label("7 attributes") is None
     assert find_label("") is None
+
+
+def test_every_accessory_has_one_of_nine_slots() -> None:
+    assert sorted(name for slot in ACCESSORY_SLOTS for name in slot) == list(ACCESSORIES)
+    assert len(ACCESSORY_SLOTS) == 9
+
+
+def test_allowed_accessories_depend_on_the_type() -> None:
+    female, male, ape = (allowed_accessories(name) for name in ("Female", "Male", "Ape"))
+    assert (len(female - male), len(male - female)) == (24, 28)
+    assert female | male == set(ACCESSORIES)
+    assert allowed_accessories("Zombie") == male
+    assert allowed_accessories("Alien") == ape < male
+
+
+@pytest.mark.parametrize(
+    ("punk_type", "worn"),
+    [
+        ("Zombie", ("3D Glasses", "Do-rag", "Big Beard")),
+        ("Female", ("Mohawk", "Hot Lipstick", "Mole", "Earring", "Choker", "VR", "Pipe")),
+        ("Ape", ("Cowboy Hat", "Eye Patch")),
+        *((punk_type, ()) for punk_type in TYPES),
+    ],
+)
+def test_check_traits_accepts_possible_punks(punk_type: str, worn: tuple[str, ...]) -> None:
+    check_traits(punk_type, worn)
+
+
+@pytest.mark.parametrize(
+    ("punk_type", "worn", "message"),
+    [
+        ("Female", ["Goat"], r"type Female cannot wear Goat; beards that it can wear: none$"),
+        ("Male", ["Tiara"], r"type Male cannot wear Tiara; hats .* Bandana, .*, Top Hat$"),
+        ("Ape", ["Mohawk"], r"type Ape cannot wear Mohawk; hair that it can wear: none$"),
+        ("Male", ["Mohawk", "Cap"], r"Cap and Mohawk cannot be worn together; choose one of them$"),
+        ("Male", ["VR", "Clown Eyes Blue"], r"VR and Clown Eyes Blue cannot be worn together"),
+        (
+            "Male",
+            ["Cap", "VR", "Goat", "Smile", "Pipe", "Mole", "Clown Nose", "Earring"],
+            r"a punk can wear at most 7 accessories, not 8",
+        ),
+    ],
+)
+def test_check_traits_names_the_alternatives_to_impossible_traits(
+    punk_type: str, worn: list[str], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        check_traits(punk_type, worn)

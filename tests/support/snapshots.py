@@ -13,8 +13,8 @@ from support.network import Fetch
 
 from punkdata.build import BuildResult, build_dataset
 from punkdata.files import sha256_file
-from punkdata.snapshots.publish import PublishResult, publish_snapshot
 from punkdata.snapshots.reader import Snapshot, open_snapshot, punks_file_name
+from punkdata.snapshots.remote import publish_snapshot
 
 Build = Callable[..., BuildResult]
 """Type of the `build` fixture."""
@@ -57,6 +57,6 @@ def fetch_and_build(fetch: Fetch, root: Path, **options: Any) -> Snapshot:
     return build_dataset(root, allow_partial=True).snapshot
 
 
-def publish(snapshot: Snapshot, url: str, *, force: bool = False) -> PublishResult:
+def publish(snapshot: Snapshot, url: str, *, force: bool = False) -> tuple[str, bool, str | None]:
     """Publish a snapshot to a URL."""
     return publish_snapshot(snapshot.path, snapshot.manifest, url, force=force)

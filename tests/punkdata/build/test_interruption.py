@@ -12,9 +12,8 @@ import pytest
 from support.cli import punkdata_command
 from support.snapshots import Build
 
-from punkdata.snapshots.reader import list_snapshots
+from punkdata.snapshots.reader import get_latest_version, list_snapshots
 from punkdata.snapshots.verify import verify_snapshot
-from punkdata.snapshots.versions import get_latest_version
 
 
 def build_command(root: Path, sdist_sha256: str, setup: str = "") -> list[str]:

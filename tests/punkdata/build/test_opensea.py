@@ -11,8 +11,8 @@ from support.snapshots import fetch_and_build
 
 from punkdata.build import build_dataset
 from punkdata.errors import DataError
+from punkdata.snapshots.reader import get_latest_version
 from punkdata.snapshots.tables import extract_sprites
-from punkdata.snapshots.versions import get_latest_version
 
 
 def test_sprites_and_labels_match_the_api(

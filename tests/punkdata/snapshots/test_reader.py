@@ -21,11 +21,11 @@ from punkdata.files import shell_quote
 from punkdata.snapshots.reader import (
     Snapshot,
     find_damaged_files,
+    get_latest_version,
     list_snapshots,
     open_snapshot,
     punks_file_name,
 )
-from punkdata.snapshots.versions import get_latest_version
 
 
 def test_folder_has_the_documented_layout(built_root: Path) -> None:

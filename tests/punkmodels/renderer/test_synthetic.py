@@ -13,8 +13,15 @@ from support.gan import CPU
 from support.punkmodels_cli import run as run_cli
 
 from punkdata.errors import DataError
-from punkdata.trait_rules import ACCESSORY_KINDS, ACCESSORY_SLOTS, allowed_accessories, check_traits
-from punkdata.traits import ACCESSORIES, LABELS, TYPES, encode_labels
+from punkdata.traits import (
+    ACCESSORIES,
+    ACCESSORY_SLOTS,
+    LABELS,
+    TYPES,
+    allowed_accessories,
+    check_traits,
+    encode_labels,
+)
 from punkmodels.classifier.evaluate import predict_logits
 from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
@@ -40,8 +47,7 @@ def random_labels(count: int, rare: str) -> torch.Tensor:
     for i in range(count):
         punk_type = rng.choice(TYPES) if i > 2 else "Female"
         accessories = [rare] if i < 3 else []
-        for slot in rng.sample(ACCESSORY_SLOTS, 3):
-            names = [name for kind in slot for name in ACCESSORY_KINDS[kind]]
+        for names in rng.sample(ACCESSORY_SLOTS, 3):
             allowed = [n for n in names if n in allowed_accessories(punk_type) and n != rare]
             if allowed and rare not in names:
                 accessories.append(rng.choice(allowed))
