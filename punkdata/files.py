@@ -115,8 +115,8 @@ def translate_os_errors(path: Path) -> Iterator[None]:
 def lock_root(root: Path) -> Iterator[None]:
     """Hold the lock of a data root, which is created if it does not exist.
 
-    The operating system releases the lock when the process ends, even after `kill -9`. Raises
-    BusyError if another process holds it, and the errors of `translate_os_errors`.
+    The operating system releases the lock even after `kill -9`. Raises BusyError if another
+    process holds it, and the errors of `translate_os_errors`.
     """
     with translate_os_errors(root):
         root.mkdir(parents=True, exist_ok=True)
@@ -136,7 +136,7 @@ def write_atomic(path: Path, data: bytes, *, flush: bool = True) -> None:
 
     Missing folders are created and symbolic links are followed. Pipes and devices such as
     /dev/null are written directly. Without `flush`, a power failure (but not a killed process)
-    may leave an empty or incomplete file. Raises the errors of `translate_os_errors`.
+    may leave an incomplete file. Raises the errors of `translate_os_errors`.
     """
     with translate_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)

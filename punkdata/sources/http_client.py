@@ -12,13 +12,12 @@ MAX_CONNECTIONS = 16
 
 def make_http_client() -> httpx.Client:
     """Return a client that honors the usual environment variables for proxies and certificates."""
-    limits = httpx.Limits(
-        max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS
-    )
-    headers = {"user-agent": f"punkdata/{__version__} (data set builder)"}
-    timeout = httpx.Timeout(30.0, connect=10.0)
     try:
-        return httpx.Client(limits=limits, headers=headers, timeout=timeout)
+        return httpx.Client(
+            limits=httpx.Limits(max_connections=MAX_CONNECTIONS),
+            headers={"user-agent": f"punkdata/{__version__} (data set builder)"},
+            timeout=httpx.Timeout(30.0, connect=10.0),
+        )
     except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
         # The library's message is not shown, because the URL of a proxy may contain a password.
         raise SetupError(

@@ -260,9 +260,6 @@ def resume_recording(path: Path) -> Recording:
     return recording
 
 
-# -- the recordings below a data root ------------------------------------------------------
-
-
 def list_recordings(root: Path) -> list[Recording]:
     """Return all recordings below `root`, oldest first."""
     files = sorted(root.glob("raw/[!.]*/recording.json"))

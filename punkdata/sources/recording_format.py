@@ -10,13 +10,12 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from punkdata.errors import DataError, SchemaError, UsageError
+from punkdata.files import DEFAULT_COLLECTION
 
 FORMAT = 1
 """Format number of recording.json that this version writes, and the newest that it reads."""
-
 MAX_BODY_BYTES = 64_000_000
 """Largest allowed body, uncompressed. A page of the OpenSea API has about 100,000 bytes."""
-
 RequestKey = tuple[str, str, str | None, int]
 """Method, canonical URL, SHA-256 of the request body, and pass number."""
 
@@ -38,7 +37,7 @@ class RecordingInfo(BaseModel):
 
     format: int = FORMAT
     source: str
-    collection: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
+    collection: str = Field(default=DEFAULT_COLLECTION, pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
     status: Literal["running", "complete", "partial"] = "running"
     missing: dict[str, str] = {}
     warnings: list[str] = []
@@ -56,11 +55,7 @@ class RecordingInfo(BaseModel):
 
 
 def read_info(folder: Path) -> RecordingInfo:
-    """Read the recording.json of a recording folder.
-
-    Raises UsageError if the folder is not a recording, SchemaError if a newer version of punkdata
-    wrote it, and DataError if recording.json is damaged.
-    """
+    """Read recording.json; raise UsageError, SchemaError or DataError if it cannot be read."""
     file = folder / "recording.json"
     if not file.is_file():
         raise UsageError(

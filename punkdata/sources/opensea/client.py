@@ -1,8 +1,7 @@
 """Client for the OpenSea API v2, limited to the endpoints that a data set needs.
 
-The client does no file or network access of its own: all requests go through the transport it
-is given. During a fetch that is a `RetryTransport` around a `RecordingTransport` around a
-`NetworkTransport`; during a build it is a recording alone.
+It does no file or network access of its own. During a fetch its transport is a `RetryTransport`
+around a `RecordingTransport` around a `NetworkTransport`; during a build it is a recording alone.
 """
 
 from __future__ import annotations
@@ -40,7 +39,6 @@ from punkdata.sources.recording import Recording
 from punkdata.sources.recording_transport import RecordingTransport
 
 SOURCE = "opensea"
-"""Name of this source in recordings."""
 PAGE_SIZE = 200
 """Largest page size that the API accepts."""
 MAX_PASSES = 4
@@ -141,8 +139,7 @@ class OpenSeaClient:
     ) -> Iterator[list[SaleEvent] | None]:
         """Yield pages of sales, newest first; with `reuse`, also from the parent recording.
 
-        Only sales later than `after`, a Unix time in seconds, are listed; whether sales at exactly
-        this time are included is not documented.
+        Only sales later than `after`, a Unix time in seconds, are listed.
         """
         params = {"event_type": "sale", "limit": str(PAGE_SIZE)}
         if after is not None:

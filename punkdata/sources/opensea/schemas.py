@@ -168,8 +168,7 @@ class InstantKey(BaseModel):
 def parse_body(model: type[M], endpoint: str, body: bytes) -> M:
     """Parse the JSON body of a reply.
 
-    The message of a DataError names the endpoint and the field but contains no value, because a
-    value may be a secret.
+    A DataError names the endpoint and the field but no value, which may be a secret.
     """
     try:
         return model.model_validate_json(body)
