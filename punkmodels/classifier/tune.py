@@ -4,14 +4,17 @@
     runs/tune-cnn/trials/00007-…  the run of the best trial; other runs are deleted
     runs/tune-cnn/trials.csv      one line per trial
     runs/tune-cnn/best.json       options of the best trial, and its scores on the test split
+    runs/tune-cnn/history.png, parallel.png and importance.png
 
-Trials are compared on the validation split. The test split is used only for the best trial. To plot
-the trials, open study.db with optuna-dashboard.
+Trials are compared on the validation split. The test split is used only for the best trial.
 """
 
 from __future__ import annotations
 
+import io
+import math
 import shutil
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -210,7 +213,7 @@ def _ended(study: optuna.Study, *states: str) -> list[optuna.trial.FrozenTrial]:
 def _write_results(
     study: optuna.Study, root: Path, folder: Path, base: ClassifierConfig
 ) -> dict[str, Any]:
-    """Evaluate the best trial on the test split, and write best.json and trials.csv."""
+    """Evaluate the best trial on the test split, and write best.json, trials.csv and the plots."""
     if not _ended(study, "COMPLETE"):
         raise DataError("no trial was trained to the end", hint="increase --trials")
     best = study.best_trial
@@ -231,4 +234,32 @@ def _write_results(
     write_json(folder / "best.json", result)
     table = study.trials_dataframe(("number", "value", "state", "duration", "params"))
     write_atomic(folder / "trials.csv", table.to_csv(index=False).encode())
+    with warnings.catch_warnings(action="ignore"):  # Optuna calls these plots experimental.
+        _write_plots(study, folder)
     return result
+
+
+def _write_plots(study: optuna.Study, folder: Path) -> None:
+    """Write three plots; a plot is left out if there are too few, or too similar, trials for it."""
+    from matplotlib import pyplot
+    from optuna.importance import PedAnovaImportanceEvaluator
+    from optuna.visualization import matplotlib as plots
+
+    draw_by_name: dict[str, Callable[..., object]] = {
+        "history": plots.plot_optimization_history,
+        "parallel": plots.plot_parallel_coordinate,
+    }
+    if len(_ended(study, "COMPLETE")) > 1:
+        evaluator = PedAnovaImportanceEvaluator()
+        draw_by_name["importance"] = partial(plots.plot_param_importances, evaluator=evaluator)
+    for name, draw in draw_by_name.items():
+        try:
+            # On a linear scale, the worst trials would hide differences between the best ones.
+            draw(study, target=lambda t: math.log10(t.value), target_name="log10 of val_loss")
+        except (ValueError, RuntimeError, ZeroDivisionError):
+            continue
+        figure = pyplot.gcf()
+        figure.set(size_inches=(11, 5), layout_engine="tight")
+        figure.savefig(buffer := io.BytesIO(), dpi=110)
+        write_atomic(folder / f"{name}.png", buffer.getvalue())
+        pyplot.close(figure)

@@ -89,4 +89,4 @@ def tune_classifier(
         f"test split: exact match {result['test']['exact_match']:.4f}, macro-AP "
         f"{result['test']['macro_average_precision']:.4f}"
     )
-    console.say(f"wrote best.json and trials.csv to {result['path']}")
+    console.say(f"wrote best.json, trials.csv and plots of the trials to {result['path']}")

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from punkdata.errors import BusyError, DataError, SetupError, UsageError
 from punkdata.files import lock_root
@@ -71,6 +73,19 @@ def test_best_json_has_the_scores_on_the_test_split(study: Study, built_root: Pa
     assert best == study
     scores = evaluate_classifier(Path(study["run"]), built_root).scores["visible"]
     assert best["test"]["exact_match"] == pytest.approx(scores["exact_match"])
+
+
+@pytest.mark.parametrize("name", ["history", "parallel", "importance"])
+def test_plots_are_written(study: Study, name: str) -> None:
+    with Image.open(Path(study["path"]) / f"{name}.png") as image:
+        assert image.size == (1210, 550)
+        assert len(np.unique(np.asarray(image.convert("L")))) > 1, "the plot is empty"
+
+
+def test_plots_that_need_more_trials_are_left_out(built_root: Path, tmp_path: Path) -> None:
+    search(built_root, tmp_path, trials=1, epochs=2)
+    assert (tmp_path / "history.png").exists()
+    assert not (tmp_path / "importance.png").exists()
 
 
 def test_runs_outside_the_study_are_not_deleted(built_root: Path, tmp_path: Path) -> None:

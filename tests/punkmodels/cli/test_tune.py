@@ -39,11 +39,7 @@ def test_tune_prints_the_best_run_and_its_scores(
     assert run(*command) == 0
     out, err = capsys.readouterr()
     assert Path(out.strip()).parent == tmp_path / "tune-cnn" / "trials"
-    for expected in (
-        "2 trials, ",
-        "test split: exact match",
-        "wrote best.json and trials.csv",
-    ):
+    for expected in ("2 trials, ", "test split: exact match", "wrote best.json, trials.csv and pl"):
         assert expected in err
     assert run(*command, "--json") == 0
     result = json.loads(capsys.readouterr().out)
