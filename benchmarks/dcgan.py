@@ -31,9 +31,9 @@ from punkdata import PunkDataset
 from punkmodels.data.image_files import read_sprites
 from punkmodels.gan.config import DcganConfig, make_config
 from punkmodels.gan.evaluate import RealPunks, evaluate_generator, evaluate_sprites, score_table
+from punkmodels.gan.generate import read_dcgan_config
 from punkmodels.gan.losses import classic_discriminator_loss, classic_generator_loss
 from punkmodels.gan.networks import Discriminator, Generator, initialize
-from punkmodels.gan.pretrained import read_dcgan_config
 from punkmodels.gan.train import train_dcgan
 from punkmodels.training.device import pick_device
 from punkmodels.training.evaluation import Evaluation

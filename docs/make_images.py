@@ -26,7 +26,7 @@ from punkdata.sources.opensea.transport import NetworkTransport
 from punkdata.traits import decode_labels
 from punkmodels.data.splits import load_split
 from punkmodels.gan.generate import write_grid
-from punkmodels.renderer.pretrained import BUNDLED_RENDERER
+from punkmodels.renderer.network import BUNDLED_RENDERER
 from punkmodels.renderer.synthetic import render_labeled_examples
 
 DOCS = Path(__file__).parent

@@ -9,8 +9,12 @@ from pathlib import Path
 import torch
 
 from punkmodels.gan.generate import write_grid
-from punkmodels.renderer.conditions import conditions_from_labels, labels_from_names
-from punkmodels.renderer.pretrained import BUNDLED_RENDERER, load_renderer
+from punkmodels.renderer.network import (
+    BUNDLED_RENDERER,
+    conditions_from_labels,
+    labels_from_names,
+    load_renderer,
+)
 
 LABEL_SETS = [
     ("Zombie", ["3D Glasses"]),

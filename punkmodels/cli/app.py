@@ -12,10 +12,8 @@ from punkmodels.cli import (
     evaluate,
     generate,
     list_options,
-    predict,
     train_classifier,
-    train_gan,
-    train_renderer,
+    train_generators,
     tune,
 )
 
@@ -26,9 +24,11 @@ train_app = console.make_app(
     no_args_is_help=False,
 )
 app.add_typer(train_app, name="train")
-train_app.command("dcgan", epilog=train_gan.EXAMPLES)(train_gan.train_dcgan)
+train_app.command("dcgan", epilog=train_generators.DCGAN_EXAMPLES)(train_generators.train_dcgan)
 train_app.command("classifier", epilog=train_classifier.EXAMPLES)(train_classifier.train_classifier)
-train_app.command("renderer", epilog=train_renderer.EXAMPLES)(train_renderer.train_renderer)
+train_app.command("renderer", epilog=train_generators.RENDERER_EXAMPLES)(
+    train_generators.train_renderer
+)
 tune_app = console.make_app("Search for better hyperparameters.")
 app.add_typer(tune_app, name="tune")
 tune_app.command("classifier", epilog=tune.EXAMPLES)(tune.tune_classifier)
@@ -38,7 +38,7 @@ app.add_typer(
 app.command(epilog=evaluate.EXPORT_EXAMPLES)(evaluate.export)
 app.command("options", epilog=list_options.EXAMPLES)(list_options.list_training_options)
 app.command(epilog=generate.EXAMPLES)(generate.generate)
-app.command(epilog=predict.EXAMPLES)(predict.predict)
+app.command(epilog=generate.PREDICT_EXAMPLES)(generate.predict)
 
 
 @app.callback(help=HELP)

@@ -187,9 +187,9 @@ def _export_weights(run: Path, out: Path) -> None:
         case "classifier":
             from punkmodels.classifier.pretrained import export_classifier as export_model
         case "renderer":
-            from punkmodels.renderer.pretrained import export_renderer as export_model
+            from punkmodels.renderer.network import export_renderer as export_model
         case _:
-            from punkmodels.gan.pretrained import export_generator as export_model
+            from punkmodels.gan.generate import export_generator as export_model
     export_model(run, out)
 
 

@@ -1,7 +1,8 @@
-"""The command `punkmodels generate`."""
+"""The commands `punkmodels generate` and `punkmodels predict`."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
@@ -9,7 +10,7 @@ import typer
 
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root
-from punkdata.errors import UsageError
+from punkdata.errors import DataError, ImageError, UsageError
 from punkmodels.cli.options import DeviceOption, Runs, find_model
 from punkmodels.training.run_dir import DEFAULT_RUNS, read_config
 
@@ -93,10 +94,14 @@ def generate(
     """Generate new punks, at random or with chosen traits."""
     from punkdata.images.sprite import SIDE_PX
     from punkdata.traits import TYPES
-    from punkmodels.gan.generate import generate_images, write_grid, write_sprites
-    from punkmodels.gan.pretrained import load_generator, read_dcgan_config
-    from punkmodels.renderer.conditions import conditions_from_labels
-    from punkmodels.renderer.pretrained import load_renderer
+    from punkmodels.gan.generate import (
+        generate_images,
+        load_generator,
+        read_dcgan_config,
+        write_grid,
+        write_sprites,
+    )
+    from punkmodels.renderer.network import conditions_from_labels, load_renderer
     from punkmodels.training.device import pick_device
 
     traits: dict[str, Any] = {
@@ -186,7 +191,7 @@ def _choose_labels(
 
     from punkmodels.data.skin_tones import detect_skin_tones
     from punkmodels.data.splits import SplitName, load_split
-    from punkmodels.renderer.conditions import labels_from_names
+    from punkmodels.renderer.network import labels_from_names
 
     skin_tone = traits.get("skin_tone")
     if "labels_from" not in traits:
@@ -204,3 +209,62 @@ def _choose_labels(
     split = load_split(root, version, "default", cast("SplitName", name))
     rows = torch.arange(count or len(split)) % len(split)
     return split.labels[rows], skin_tone or detect_skin_tones(split.images[rows])
+
+
+PREDICT_EXAMPLES = "Example: punkmodels predict punk.png --json"
+
+
+def predict(
+    images: Annotated[
+        list[Path],
+        typer.Argument(
+            exists=True,
+            metavar="IMAGE",
+            help="PNG, JPEG, WebP, AVIF or on-chain SVG files with one punk each, at 24x24 pixels "
+            "or enlarged, or folders of such files.",
+        ),
+    ],
+    model: Annotated[
+        str,
+        typer.Option(
+            help='A run (its path, its number, or "latest"), a folder of exported weights, or '
+            '"bundled" for the classifier that is part of punkmodels.'
+        ),
+    ] = "bundled",
+    runs: Runs = DEFAULT_RUNS,
+    device: DeviceOption = "auto",
+    as_json: Json = False,
+) -> None:
+    """Predict the type and accessories of punks in image files."""
+    from punkmodels.classifier.predict import find_images, predict_image
+    from punkmodels.classifier.pretrained import load_classifier
+    from punkmodels.training.device import pick_device
+
+    run = find_model(model, runs, "classifier")
+    classifier = load_classifier(run, pick_device(device)[0])
+    files = find_images(images)
+    if not files:
+        raise UsageError(
+            f"{images[0]} contains no images",
+            hint="pass PNG, JPEG, WebP, AVIF or SVG files, or folders of such files",
+        )
+    predictions, errors = [], []
+    for file in files:
+        try:
+            result = predict_image(classifier, file)
+        except ImageError as error:
+            errors.append(error)
+            continue
+        predictions.append(asdict(result))
+        if not as_json:
+            names = (result.type, *result.accessories)
+            labels = ", ".join(f"{name} {result.scores[name]:.2f}" for name in names)
+            console.emit(f"{result.path}: {labels}")
+    if as_json:
+        console.emit_json(predictions)
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        for refused in errors:
+            console.say(str(refused))
+        raise DataError(f"{len(errors)} of {len(files)} images could not be classified")

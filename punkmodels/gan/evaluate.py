@@ -30,7 +30,12 @@ from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.data.image_grid import make_grid
 from punkmodels.data.splits import load_split
-from punkmodels.gan.generate import generate_images, sample_batches
+from punkmodels.gan.generate import (
+    generate_images,
+    load_generator,
+    read_dcgan_config,
+    sample_batches,
+)
 from punkmodels.gan.metrics import (
     Samples,
     Scores,
@@ -43,7 +48,6 @@ from punkmodels.gan.metrics import (
     nearest_neighbors,
     snap_to_palette,
 )
-from punkmodels.gan.pretrained import load_generator, read_dcgan_config
 from punkmodels.gan.training_images import TrainingImages, from_image_dir
 from punkmodels.training.evaluation import Evaluation
 

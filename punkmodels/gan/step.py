@@ -12,13 +12,13 @@ import torch
 from punkdata.images.sprite import SIDE_PX
 from punkmodels.data.palette import color_table, to_rgba
 from punkmodels.gan.config import DcganConfig
-from punkmodels.gan.encoder import encoder_loss
 from punkmodels.gan.losses import (
     augment,
     classic_discriminator_loss,
     classic_generator_loss,
     discriminate,
     discriminate_with_gradients,
+    encoder_loss,
     relativistic_loss,
 )
 from punkmodels.gan.networks import Generator

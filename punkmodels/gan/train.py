@@ -23,10 +23,9 @@ from punkmodels.data.image_grid import make_grid, save_gif, save_training_curves
 from punkmodels.data.splits import load_split
 from punkmodels.gan import step as steps
 from punkmodels.gan.config import DcganConfig
-from punkmodels.gan.generate import generate_images
+from punkmodels.gan.generate import SavedDcgan, generate_images
 from punkmodels.gan.metrics import frechet_distance
 from punkmodels.gan.networks import reestimate_normalization
-from punkmodels.gan.pretrained import SavedDcgan
 from punkmodels.gan.train_state import TrainState
 from punkmodels.gan.training_images import TrainingImages, from_image_dir, from_split
 from punkmodels.training import checkpoint, distributed

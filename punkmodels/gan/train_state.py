@@ -10,7 +10,7 @@ import torch
 
 from punkmodels.data.palette import color_counts
 from punkmodels.gan.config import DcganConfig
-from punkmodels.gan.encoder import Encoder
+from punkmodels.gan.losses import Encoder
 from punkmodels.gan.networks import (
     AnyDiscriminator,
     AnyGenerator,

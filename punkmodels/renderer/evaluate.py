@@ -30,8 +30,7 @@ from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.data.skin_tones import detect_skin_tones
 from punkmodels.data.splits import load_split
-from punkmodels.renderer.conditions import conditions_from_labels
-from punkmodels.renderer.pretrained import load_renderer, read_renderer_config
+from punkmodels.renderer.network import conditions_from_labels, load_renderer, read_renderer_config
 from punkmodels.renderer.train import find_seen
 from punkmodels.training.evaluation import Evaluation
 

@@ -1,4 +1,4 @@
-"""The renderer: an additive model of the color of each pixel, and its condition vector.
+"""The renderer: an additive model of the color of each pixel, its conditions, and its weights.
 
 Type, accessories and skin tone determine every pixel of a punk. At each position, the renderer
 chooses among the colors that occur there in training, and each active condition adds to their
@@ -10,13 +10,30 @@ overlapped in training.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from punkdata.errors import DataError, UsageError
+from punkdata.images.palette import PALETTE
 from punkdata.images.sprite import SIDE_PX
-from punkdata.traits import ACCESSORIES, TYPES
+from punkdata.traits import ACCESSORIES, TYPES, check_traits, encode_labels
+from punkmodels.data.palette import NUM_PIXELS
 from punkmodels.data.skin_tones import SKIN_TONE_COLORS
+from punkmodels.renderer.config import RendererConfig
+from punkmodels.training.pretrained import (
+    SavedRun,
+    export_model,
+    is_finished,
+    load_weights,
+    read_run_config,
+    restore_model,
+)
 
 CONDITION_DIM = len(TYPES) + 2 * len(ACCESSORIES) + len(SKIN_TONE_COLORS)
 INITIAL_MAX_LOGIT = 10.0
@@ -96,3 +113,101 @@ class Renderer(nn.Module):
             self.logits(condition).flatten(0, 1), targets.flatten(), reduction="none"
         )
         return losses.view_as(targets).sum(dim=0)
+
+
+HUMAN_TYPES = ("Female", "Male")
+"""Types that have a skin tone."""
+
+
+def labels_from_names(
+    punk_type: str | None, accessories: Sequence[str], *, allow_impossible: bool = False
+) -> torch.Tensor:
+    """Return the labels of one combination of traits, uint8 (92,). The case of names is ignored.
+
+    Raises UsageError if the type is missing, a name is unknown, or no punk can have these traits
+    and `allow_impossible` is false.
+    """
+    if punk_type is None:
+        raise UsageError("--type is missing", hint=f"add --type with one of: {', '.join(TYPES)}")
+    punk_type = _find_name(punk_type, TYPES, "type")
+    names = [_find_name(name, ACCESSORIES, "accessory") for name in accessories]
+    if not allow_impossible:
+        try:
+            check_traits(punk_type, names)
+        except UsageError as error:
+            hint = "to generate it anyway, add --allow-impossible"
+            raise UsageError(
+                error.message, hint="; ".join(filter(None, [error.hint, hint]))
+            ) from None
+    return torch.from_numpy(encode_labels(punk_type, names))
+
+
+def conditions_from_labels(
+    labels: torch.Tensor, skin_tones: torch.Tensor | int | None = None
+) -> torch.Tensor:
+    """Return the conditions of punks with these labels, float32 (N, 183).
+
+    Female and Male punks have the given skin tones, 1 to 4, one for all or int64 (N,); by default,
+    the four skin tones alternate. Raises UsageError if one skin tone is given and no punk has any.
+    """
+    has_skin_tone = labels[:, [TYPES.index(name) for name in HUMAN_TYPES]].bool().any(dim=1)
+    if skin_tones is None:
+        skin_tones = torch.arange(len(labels)) % len(SKIN_TONE_COLORS) + 1
+    elif isinstance(skin_tones, int) and not has_skin_tone.any():
+        raise UsageError(
+            f"only {' and '.join(HUMAN_TYPES)} punks have a skin tone",
+            hint="leave out --skin-tone",
+        )
+    return encode_condition(labels, skin_tones * has_skin_tone)
+
+
+def _find_name(name: str, names: Sequence[str], kind: str) -> str:
+    """Return the entry of `names` that equals `name`, ignoring case."""
+    by_folded = {other.casefold(): other for other in names}
+    if name.strip().casefold() in by_folded:
+        return by_folded[name.strip().casefold()]
+    matches = difflib.get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.5)
+    suggestions = " or ".join(by_folded[match] for match in matches)
+    raise UsageError(
+        f'there is no {kind} "{name}"',
+        hint=f"did you mean {suggestions}?" if matches else f"choose from: {', '.join(names)}",
+    )
+
+
+BUNDLED_RENDERER = Path(__file__).parents[1] / "weights" / "renderer"
+"""Folder of the weights that are part of the package, `bundled-conditional`."""
+
+
+class SavedRenderer(SavedRun):
+    """The config.json of a renderer's run or exported weights."""
+
+    task: Literal["renderer"]
+    options: RendererConfig
+
+
+def read_renderer_config(run: Path) -> SavedRenderer:
+    """Read the config.json of a run or of exported weights; raises as `read_run_config`."""
+    return read_run_config(run, SavedRenderer, "renderer")
+
+
+def load_renderer(run: Path, device: torch.device) -> Renderer:
+    """Load the averaged renderer of a run or of exported weights, in evaluation mode.
+
+    Raises DataError if the folder has no weights, or if they are damaged or of another model.
+    """
+    read_renderer_config(run)
+    tensors = load_weights(run, "ema")
+    occurs = tensors.get("occurs")
+    is_table = isinstance(occurs, torch.Tensor) and occurs.shape == (NUM_PIXELS, len(PALETTE))
+    if occurs is None or not is_table or not occurs.any(dim=1).all():
+        raise DataError(f"the weights of {run} have no valid table of colors per position")
+    model = Renderer(occurs.long())
+    restore_model(run, model, tensors)
+    return model.eval().to(device)
+
+
+def export_renderer(run: Path, out: Path) -> None:
+    """Write the weights in half precision, and config.json; raises as `load_renderer`."""
+    num_steps = read_renderer_config(run).options.num_steps
+    model = load_renderer(run, torch.device("cpu"))
+    export_model(run, model, {"finished": is_finished(run, num_steps)}, out)

@@ -19,8 +19,7 @@ from punkdata.traits import ACCESSORY_SLOTS, LABELS, MAX_ACCESSORIES, TYPES, all
 from punkmodels.classifier.config import ClassifierConfig
 from punkmodels.data.skin_tones import SKIN_TONE_COLORS
 from punkmodels.data.splits import Examples, SplitTensors
-from punkmodels.renderer.conditions import conditions_from_labels
-from punkmodels.renderer.pretrained import load_renderer
+from punkmodels.renderer.network import conditions_from_labels, load_renderer
 
 MAX_ATTEMPTS = 50
 """Maximum number of attempts to find a label set that is not in the training data."""

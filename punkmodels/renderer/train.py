@@ -22,10 +22,13 @@ from punkdata.progress import Progress
 from punkmodels.data.palette import color_counts
 from punkmodels.data.skin_tones import detect_skin_tones
 from punkmodels.data.splits import SplitTensors, load_split, sampling_weights
-from punkmodels.renderer.conditions import conditions_from_labels
 from punkmodels.renderer.config import RendererConfig
-from punkmodels.renderer.network import Renderer, encode_condition
-from punkmodels.renderer.pretrained import SavedRenderer
+from punkmodels.renderer.network import (
+    Renderer,
+    SavedRenderer,
+    conditions_from_labels,
+    encode_condition,
+)
 from punkmodels.training import checkpoint
 from punkmodels.training.device import TrainEnv
 from punkmodels.training.loggers import check_logger, open_metrics

@@ -7,7 +7,7 @@ from torch.distributions import Normal
 from torch.distributions import kl_divergence as torch_kl_divergence
 
 from punkmodels.data.palette import color_counts, color_table, to_rgba
-from punkmodels.gan.encoder import Encoder, encoder_loss, kl_divergence
+from punkmodels.gan.losses import Encoder, encoder_loss, kl_divergence
 from punkmodels.gan.networks import Generator
 
 

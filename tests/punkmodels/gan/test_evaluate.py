@@ -20,9 +20,8 @@ from punkmodels.gan.evaluate import (
     evaluate_other_images,
     evaluate_sprites,
 )
-from punkmodels.gan.generate import generate_images
+from punkmodels.gan.generate import generate_images, load_generator
 from punkmodels.gan.networks import Generator, ImageShape
-from punkmodels.gan.pretrained import load_generator
 from punkmodels.gan.training_images import from_image_dir
 from punkmodels.training.evaluation import Evaluation
 

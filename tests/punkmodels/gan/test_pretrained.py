@@ -10,14 +10,14 @@ from support.gan import CPU, small_config
 
 from punkdata.errors import DataError
 from punkmodels.gan.config import make_config
-from punkmodels.gan.generate import generate_images
-from punkmodels.gan.networks import PUNK_SHAPE, AnyGenerator, build_generator
-from punkmodels.gan.pretrained import (
+from punkmodels.gan.generate import (
     BUNDLED_DCGAN,
     export_generator,
+    generate_images,
     load_generator,
     read_dcgan_config,
 )
+from punkmodels.gan.networks import PUNK_SHAPE, AnyGenerator, build_generator
 from punkmodels.training.checkpoint import save_checkpoint
 from punkmodels.training.pretrained import WEIGHTS_FILE
 from punkmodels.training.run_dir import read_config

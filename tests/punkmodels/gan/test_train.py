@@ -17,11 +17,10 @@ from punkdata.errors import DataError, UsageError
 from punkdata.snapshots.reader import open_snapshot
 from punkmodels.data.palette import color_counts
 from punkmodels.data.splits import load_split
-from punkmodels.gan.generate import generate_images
+from punkmodels.gan.generate import generate_images, load_generator
 from punkmodels.gan.metrics import nearest_neighbors
 from punkmodels.gan.networks import AnyGenerator, ImageShape, build_generator
 from punkmodels.gan.palette_head import PaletteHead
-from punkmodels.gan.pretrained import load_generator
 from punkmodels.gan.train import train_dcgan
 from punkmodels.training.checkpoint import load_checkpoint
 from punkmodels.training.run_dir import read_config, read_metrics

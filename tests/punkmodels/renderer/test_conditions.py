@@ -5,7 +5,7 @@ import torch
 
 from punkdata.errors import UsageError
 from punkdata.traits import LABELS
-from punkmodels.renderer.conditions import conditions_from_labels, labels_from_names
+from punkmodels.renderer.network import conditions_from_labels, labels_from_names
 
 MALE, ZOMBIE = (labels_from_names(name, [])[None] for name in ("Male", "Zombie"))
 

@@ -12,11 +12,12 @@ from punkdata.traits import decode_labels
 from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.data.skin_tones import detect_skin_tones
-from punkmodels.renderer.conditions import conditions_from_labels, labels_from_names
 from punkmodels.renderer.evaluate import SCORE_NAMES
-from punkmodels.renderer.pretrained import (
+from punkmodels.renderer.network import (
     BUNDLED_RENDERER,
+    conditions_from_labels,
     export_renderer,
+    labels_from_names,
     load_renderer,
     read_renderer_config,
 )

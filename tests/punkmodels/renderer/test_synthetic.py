@@ -27,8 +27,8 @@ from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.classifier.train import train_classifier
 from punkmodels.data.splits import Examples, SplitTensors
-from punkmodels.gan.pretrained import BUNDLED_DCGAN
-from punkmodels.renderer.pretrained import BUNDLED_RENDERER
+from punkmodels.gan.generate import BUNDLED_DCGAN
+from punkmodels.renderer.network import BUNDLED_RENDERER
 from punkmodels.renderer.synthetic import (
     examples_from_config,
     render_labeled_examples,

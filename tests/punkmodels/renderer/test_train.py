@@ -11,8 +11,7 @@ from punkdata.errors import DataError
 from punkmodels.data.palette import color_counts
 from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.renderer.config import RendererConfig, make_config
-from punkmodels.renderer.network import CONDITION_DIM, Renderer
-from punkmodels.renderer.pretrained import load_renderer
+from punkmodels.renderer.network import CONDITION_DIM, Renderer, load_renderer
 from punkmodels.renderer.train import (
     BatchSampler,
     TrainState,

@@ -1,13 +1,15 @@
-"""The command `punkmodels train dcgan`."""
+"""The commands `punkmodels train dcgan` and `punkmodels train renderer`."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from punkdata.cli.options import ROOT, Json, Root, Version
+from punkdata.errors import UsageError
 from punkmodels.cli.options import (
     DeviceOption,
     LoggerOption,
@@ -21,10 +23,11 @@ from punkmodels.cli.options import (
     print_run,
     training_progress,
 )
-from punkmodels.gan.config import Conditional, Preset, Recipe, make_config
+from punkmodels.gan import config as gan
+from punkmodels.renderer import config as renderer
 from punkmodels.training.run_dir import DEFAULT_RUNS
 
-EXAMPLES = (
+DCGAN_EXAMPLES = (
     "Example: punkmodels train dcgan --preset quick --set model.width=48\n\n"
     "Resume a stopped run: punkmodels train dcgan --resume latest\n\n"
     "Other images: punkmodels train dcgan --image-dir digits/\n\n"
@@ -38,7 +41,7 @@ def train_dcgan(
     version: Version = "latest",
     runs: Runs = DEFAULT_RUNS,
     recipe: Annotated[
-        Recipe,
+        gan.Recipe,
         typer.Option(
             help="modern: relativistic loss, gradient penalties, an encoder, and an averaged "
             "generator. For comparison, classic: DCGAN, Radford et al. (2015); mlp: fully "
@@ -46,14 +49,14 @@ def train_dcgan(
         ),
     ] = "modern",
     preset: Annotated[
-        Preset,
+        gan.Preset,
         typer.Option(
             help="quick: a few minutes on one CPU core. best: about 40 minutes on one core. gpu, "
             "gpu-long: 10 and 20 million images, for one large GPU."
         ),
     ] = "quick",
     conditional: Annotated[
-        Conditional,
+        gan.Conditional,
         typer.Option(
             help="Labels that the generator is conditioned on: none, or the type. To choose "
             "accessories and the skin tone too, use: punkmodels train renderer."
@@ -99,11 +102,11 @@ def train_dcgan(
         "seed": seed,
     }
     options = given_options(named, assignments, "preset", "recipe")
-    config = make_config(preset, recipe, **options)
-    from punkmodels.gan import train as training
+    config = gan.make_config(preset, recipe, **options)
+    from punkmodels.gan.train import train_dcgan as train
 
     with training_progress("dcgan", root, runs, resumed) as (progress, log):
-        run = training.train_dcgan(
+        run = train(
             root,
             runs,
             config,
@@ -116,4 +119,56 @@ def train_dcgan(
             log=log,
         )
     commands = f"punkmodels generate --model {run}, or punkmodels evaluate {run}"
+    print_run(run, commands, as_json=as_json)
+
+
+RENDERER_EXAMPLES = (
+    "Example: punkmodels train renderer --seed 1 --set l1_weight=0\n\n"
+    "Resume a stopped run: punkmodels train renderer --resume latest"
+)
+
+
+def train_renderer(
+    context: typer.Context,
+    root: Root = ROOT,
+    version: Version = "latest",
+    runs: Runs = DEFAULT_RUNS,
+    preset: Annotated[
+        renderer.Preset, typer.Option(help="quick: three minutes on one core. best: five minutes.")
+    ] = "quick",
+    total_images: Annotated[
+        int | None,
+        typer.Option(
+            help="Total number of real punks to train on, with repetitions. (default: depends on "
+            "--preset)",
+        ),
+    ] = None,
+    seed: Seed = None,
+    assignments: Set = None,
+    threads: Annotated[int, typer.Option(min=1, help="Number of CPU threads.")] = 1,
+    resume: Resume = None,
+    logger: LoggerOption = None,
+    as_json: Json = False,
+) -> None:
+    """Train a renderer, which draws a punk from its type, accessories and skin tone."""
+    resumed = find_resumed_run(context, runs, resume, "renderer")
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # torchrun sets it.
+        raise UsageError("a renderer is trained in one process", hint="start it without torchrun")
+    named = {"total_images": total_images, "seed": seed}
+    config = renderer.make_config(preset, **given_options(named, assignments, "preset"))
+    from punkmodels.renderer.train import train_renderer as train
+
+    with training_progress("renderer", root, runs, resumed) as (progress, log):
+        run = train(
+            root,
+            runs,
+            config,
+            version=version,
+            threads=threads,
+            resume=resumed,
+            logger=logger,
+            progress=progress,
+            log=log,
+        )
+    commands = f"punkmodels generate --model {run} --type Ape, or punkmodels evaluate {run}"
     print_run(run, commands, as_json=as_json)
