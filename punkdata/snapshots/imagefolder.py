@@ -6,9 +6,7 @@ import shutil
 import uuid
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageColor
+from PIL import Image, ImageColor, ImageOps
 
 from punkdata.errors import UsageError
 from punkdata.files import translate_os_errors
@@ -65,12 +63,16 @@ def export_imagefolder(
     with translate_os_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         try:
-            for i, (split, name) in enumerate(zip(splits, lines["file_name"], strict=True)):
+            rows = zip(splits, lines["file_name"], sprites, strict=True)
+            for i, (split, name, sprite) in enumerate(rows):
                 path = temporary / split / name
                 path.parent.mkdir(parents=True, exist_ok=True)
-                _render(sprites[i], scale, background).save(path)
-                if i % 100 == 0:
-                    progress(i, len(splits))
+                if background is None:
+                    image = ImageOps.scale(Image.fromarray(sprite), scale, Image.Resampling.NEAREST)
+                else:
+                    image = compose_grid(sprite[None], 1, scale, background)
+                image.save(path)
+                progress(i, len(splits))
             for split, part in lines.groupby(splits):
                 part.to_csv(temporary / split / "metadata.csv", index=False, lineterminator="\n")
             if out.exists():
@@ -80,11 +82,3 @@ def export_imagefolder(
             shutil.rmtree(temporary, ignore_errors=True)
             raise
     return out
-
-
-def _render(sprite: NDArray[np.uint8], scale: int, background: str | None) -> Image.Image:
-    """Return an upscaled sprite, transparent or on a background."""
-    if background is not None:
-        return compose_grid(sprite[None], 1, scale, background)
-    size = (sprite.shape[1] * scale, sprite.shape[0] * scale)
-    return Image.fromarray(sprite).resize(size, Image.Resampling.NEAREST)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -27,13 +27,15 @@ _ALLOWED_VALUES = {
     **dict.fromkeys(SPLIT_COLUMNS.values(), SPLITS),
 }
 """Valid values of each column that contains names."""
-VERSIONED_PUNK_COLUMNS = (
+VERSIONED_PUNK_COLUMNS = [
     *("punk_id", "type", "accessories", "hidden_accessories", "split", "split_by_id"),
     *("pixels_sha256", "sale_count", "last_sale_wei", "last_sold_at", "best_listing_eth"),
-)
+]
 """Columns of the punks table that enter the version of a snapshot; the others follow from them."""
-VERSIONED_SALE_COLUMNS = tuple(name for name in SALES.names if name != "price_eth")
+VERSIONED_SALE_COLUMNS = [name for name in SALES.names if name != "price_eth"]
 """Columns of the sales table that enter the version of a snapshot."""
+_LABEL_COLUMNS = ["punk_id", "type", "accessories", "split", "split_by_id", "pixels_sha256"]
+"""Columns of the punks table that enter the labels hash."""
 _REQUIRED = PUNKS.names[: PUNKS.names.index("sale_count")]
 """Columns that must not contain null: all but those of the prices."""
 
@@ -111,12 +113,31 @@ def summarize_tables(
     missing: Iterable[str] = (),
     schema: int = SCHEMA_VERSION,
 ) -> dict[str, Any]:
-    """Return the fields of a manifest that follow from the rows; see `compute_version`."""
+    """Return the fields of a manifest that follow from the rows.
+
+    The version `s<schema>-<12 hex>` does not depend on the order of the punks, the times of
+    fetching and building, tool versions, Parquet and PNG bytes, or image URLs. Columns that were
+    added after `schema` are left out. The labels hash, on which trained weights depend, covers
+    labels, splits and pixels, so it stays the same when only sales are added. `sales` are ordered
+    from the oldest, and None if the source does not provide them; `missing` are the punk_ids
+    without a row.
+    """
+    version = hashlib.sha256(json.dumps([schema, collection, LABELS]).encode())
+    columns = [c for c in VERSIONED_PUNK_COLUMNS if ADDED_IN_SCHEMA.get(c, 1) <= schema]
+    _hash_rows(version, punks.select(columns).sort_by("punk_id"))
+    # The version of a partial snapshot differs from that of a complete one with the same rows.
+    for punk_id in sorted(missing):
+        version.update(f"missing {punk_id}\n".encode())
+    version.update(b"sales not known\n" if sales is None else b"sales\n")
+    if sales is not None:
+        _hash_rows(version, sales.select(VERSIONED_SALE_COLUMNS))
+    labels_hash = hashlib.sha256(json.dumps(LABELS).encode())
+    _hash_rows(labels_hash, punks.select(_LABEL_COLUMNS).sort_by("punk_id"))
     support = extract_labels(punks).sum(axis=0, dtype=int).tolist()
     per_punk = np.bincount(column_to_numpy(punks.column("accessory_count"))).tolist()
     return {
-        "version": compute_version(collection, punks, sales, missing, schema),
-        "labels_hash": compute_labels_hash(punks),
+        "version": f"s{schema}-{version.hexdigest()[:12]}",
+        "labels_hash": labels_hash.hexdigest(),
         "punks": len(punks),
         "splits": {
             scheme: {split: punks.column(column).to_pylist().count(split) for split in SPLITS}
@@ -127,46 +148,9 @@ def summarize_tables(
     }
 
 
-def compute_version(
-    collection: str,
-    punks: pa.Table,
-    sales: pa.Table | None,
-    missing: Iterable[str] = (),
-    schema: int = SCHEMA_VERSION,
-) -> str:
-    """Return the version `s<schema>-<12 hex>` of a snapshot with these rows.
-
-    It does not depend on the order of the punks, the times of fetching and building, tool
-    versions, Parquet and PNG bytes, or image URLs. `sales` are ordered from the oldest, and None if
-    the source does not provide them; `missing` are the punk_ids without a row. Columns that were
-    added after `schema` are left out.
-    """
-    columns = [c for c in VERSIONED_PUNK_COLUMNS if ADDED_IN_SCHEMA.get(c, 1) <= schema]
-    digest = hashlib.sha256(json.dumps([schema, collection, LABELS]).encode())
-    _hash_rows(digest, punks.sort_by("punk_id"), columns)
-    # The version of a partial snapshot differs from that of a complete one with the same rows.
-    for punk_id in sorted(missing):
-        digest.update(f"missing {punk_id}\n".encode())
-    digest.update(b"sales not known\n" if sales is None else b"sales\n")
-    if sales is not None:
-        _hash_rows(digest, sales, VERSIONED_SALE_COLUMNS)
-    return f"s{schema}-{digest.hexdigest()[:12]}"
-
-
-def compute_labels_hash(punks: pa.Table) -> str:
-    """Return the SHA-256 (hex) of labels, splits and pixels, on which trained weights depend.
-
-    It does not depend on the order of the rows, and stays the same when only sales are added.
-    """
-    digest = hashlib.sha256(json.dumps(LABELS).encode())
-    columns = ("punk_id", "type", "accessories", "split", "split_by_id", "pixels_sha256")
-    _hash_rows(digest, punks.sort_by("punk_id"), columns)
-    return digest.hexdigest()
-
-
-def _hash_rows(digest: Any, table: pa.Table, columns: Sequence[str]) -> None:
+def _hash_rows(digest: Any, table: pa.Table) -> None:
     """Update a hashlib digest with one JSON array per row."""
-    for row in table.select(list(columns)).to_pylist():
+    for row in table.to_pylist():
         line = json.dumps(list(row.values()), default=_to_json, separators=(",", ":"))
         digest.update(line.encode() + b"\n")
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
+import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -22,13 +24,13 @@ from punkdata.errors import DataError, UsageError
 from punkdata.images.sprite import SIDE_PX, pixels_sha256, zero_transparent
 from punkdata.schema import ADDED_IN_SCHEMA
 from punkdata.snapshots.reader import Snapshot, find_damaged_files
-from punkdata.snapshots.shards import extract_samples, read_shard
 from punkdata.snapshots.tables import (
     column_to_numpy,
     extract_labels,
     extract_sprites,
     summarize_tables,
 )
+from punkdata.snapshots.writer import Sample, extract_samples
 from punkdata.splits import SPLITS
 from punkdata.traits import ACCESSORY_IDS, TYPE_IDS, TYPES, encode_labels
 
@@ -40,6 +42,8 @@ KNOWN_TYPES = {"Alien": 9, "Ape": 24, "Female": 3840, "Male": 6039, "Zombie": 88
 """Number of punks of each type in the full collection."""
 _KNOWN_ACCESSORIES_PER_PUNK = [8, 333, 3560, 4501, 1420, 166, 11, 1]
 """Number of punks in the full collection with 0 to 7 accessories."""
+_MAX_MEMBER_BYTES = 1_000_000
+"""Size limit of a PNG or JSON file in a shard, which usually has about 1 kB."""
 _NOT_CHECKED = "not checked"
 
 
@@ -164,6 +168,29 @@ def _check_shards(snapshot: Snapshot, punks: pa.Table) -> str:
             samples += list(read_shard(path))
     _expect(samples == extract_samples(punks), "the tar samples differ from the Parquet rows")
     return f"{len(samples):,} samples match the rows"
+
+
+def read_shard(path: Path) -> Iterator[Sample]:
+    """Yield the samples of one archive, in order; raises DataError if it is damaged."""
+    try:
+        with tarfile.open(path, "r:") as tar:
+            members = iter(tar)
+            for png in members:
+                fields = next(members)
+                if not (png.name.endswith(".png") and fields.name == png.name[:-3] + "json"):
+                    raise ValueError(f"no JSON member for {png.name}")
+                yield {"png": _read_member(tar, png)} | json.loads(_read_member(tar, fields))
+    except Exception as error:  # noqa: BLE001  # a damaged archive can cause many kinds
+        raise DataError(f"'{path}' is damaged or not a shard of punkdata ({error})") from None
+
+
+def _read_member(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    # Links could point outside the archive, and sparse files can expand to terabytes of zeros.
+    if not member.isreg() or member.issparse() or member.size > _MAX_MEMBER_BYTES:
+        raise ValueError(f"the member {member.name!r} is not a small regular file")
+    file = tar.extractfile(member)
+    assert file
+    return file.read()
 
 
 def _check_totals(snapshot: Snapshot, punks: pa.Table) -> str:

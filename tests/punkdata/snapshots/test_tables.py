@@ -9,8 +9,6 @@ from support.sprites import FakePunk
 from punkdata.schema import SALES
 from punkdata.snapshots.reader import Snapshot, open_snapshot
 from punkdata.snapshots.tables import (
-    compute_labels_hash,
-    compute_version,
     extract_hidden_labels,
     extract_labels,
     extract_sprites,
@@ -53,15 +51,16 @@ def test_version_is_independent_of_row_order_and_derived_columns(snapshot: Snaps
     shuffled = punks.take(np.random.default_rng(0).permutation(len(punks)))
     derived = replace_column(punks, "median_sale_eth", [0.5] * len(punks))
     for rows in (shuffled, derived):
-        assert compute_version("cryptopunks", rows, None) == snapshot.version
+        assert summarize_tables("cryptopunks", rows, None)["version"] == snapshot.version
 
 
 def test_sale_changes_the_version_but_not_the_labels_hash(snapshot: Snapshot) -> None:
     sold = replace_column(snapshot.punks(), "sale_count", [1] * 60)
-    assert compute_version("cryptopunks", sold, None) != snapshot.version
-    assert compute_labels_hash(sold) == snapshot.manifest.labels_hash
+    found = summarize_tables("cryptopunks", sold, None)
+    assert found["version"] != snapshot.version
+    assert found["labels_hash"] == snapshot.manifest.labels_hash
 
 
 def test_no_sales_and_unknown_sales_have_different_versions(snapshot: Snapshot) -> None:
-    none_sold = compute_version("cryptopunks", snapshot.punks(), SALES.empty_table())
-    assert none_sold != snapshot.version
+    none_sold = summarize_tables("cryptopunks", snapshot.punks(), SALES.empty_table())
+    assert none_sold["version"] != snapshot.version
