@@ -75,7 +75,7 @@ def reduce_examples(
         update={
             "expected": len(kept),
             "sales": None,
-            **summarize_tables(snapshot.manifest.collection, kept, None),
+            **summarize_tables(kept, None),
         }
     )
     return write_snapshot(root, manifest, kept, None, provenance)[0]

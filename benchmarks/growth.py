@@ -40,17 +40,17 @@ records = [make_record(i) for i in range(count)]
 with Timer():
     table, provenance = make_punk_tables(records, None, {})
     manifest = Manifest(
-        collection="synthetic", status="complete",
+        status="complete",
         expected=count, sales=None, source="synthetic", recording="none",
         created_at="2026-01-01T00:00:00+00:00", created_by="growth.py", files=(),
-        **summarize_tables("synthetic", table, None))
+        **summarize_tables(table, None))
     write_snapshot(root / f"{count}-{time.time_ns()}", manifest, table, None, provenance)
 """
 FIND_SNAPSHOT = """
 from pathlib import Path
 from punkdata import PunkDataset
 count, root = sys.argv[1], Path(sys.argv[2])
-folder = next(root.glob(f"{count}-*/snapshots/synthetic/s*"))
+folder = next(root.glob(f"{count}-*/snapshots/cryptopunks/s*"))
 """
 OPEN = (
     FIND_SNAPSHOT

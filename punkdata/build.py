@@ -38,8 +38,6 @@ from punkdata.sources.recording import (
 from punkdata.splits import SPLITS, assign_by_id, assign_splits
 from punkdata.traits import ACCESSORY_IDS, TYPE_IDS, encode_labels
 
-WEI_PER_ETH = 10**18
-
 
 @dataclass(frozen=True)
 class BuildResult:
@@ -88,20 +86,21 @@ def build_dataset(
     with lock_root(root):
         data = read_recording(source, sdist_sha256, progress)
         punks, provenance = make_punk_tables(data.punks, data.sales, data.listings_wei)
-        sales = None if data.sales is None else make_sales_table(data.sales)
+        sales = None
+        if data.sales is not None:
+            rows = [vars(sale) | {"price_eth": _wei_to_eth(sale.price_wei)} for sale in data.sales]
+            sales = pa.Table.from_pylist(rows, SALES)
         manifest = _make_manifest(source, punks, sales, data.missing)
         snapshot, created = write_snapshot(root, manifest, punks, sales, provenance)
-        is_latest = get_latest_version(root, source.info.collection) == snapshot.version
+        is_latest = get_latest_version(root) == snapshot.version
     return BuildResult(snapshot, source.path, created, is_latest, unfinished)
 
 
 def _check_finished(recording: Recording, root: Path, allow_partial: bool) -> None:
     info = recording.info
     if info.status == "running":
-        raise DataError(
-            f"{recording.path} is unfinished",
-            hint=f"finish it with: {recording.fetch_command()}",
-        )
+        hint = f"finish it with: {recording.fetch_command()}"
+        raise DataError(f"{recording.path} is unfinished", hint=hint)
     if (info.status == "partial" or info.missing) and not allow_partial:
         punk_id, reason = next(iter(info.missing.items()), ("", "no reason given"))
         raise DataError(
@@ -123,8 +122,7 @@ def _make_manifest(
         first, last = (min(times).isoformat(), max(times).isoformat()) if times else (None, None)
         summary = SalesSummary(count=len(times), first_sold_at=first, last_sold_at=last)
     return Manifest(
-        **summarize_tables(info.collection, punks, sales, missing),
-        collection=info.collection,
+        **summarize_tables(punks, sales, missing),
         status="partial" if missing else "complete",
         expected=len(punks) + len(missing),
         missing=missing,
@@ -217,12 +215,6 @@ def _price_columns(sales: list[SaleRecord], listing_wei: int | None) -> dict[str
     }
 
 
-def make_sales_table(sales: list[SaleRecord]) -> pa.Table:
-    """Return the table of sales, in the given order."""
-    rows = [vars(sale) | {"price_eth": _wei_to_eth(sale.price_wei)} for sale in sales]
-    return pa.Table.from_pylist(rows, SALES)
-
-
 def _wei_to_eth(wei: int | Fraction | None) -> float | None:
     # Dividing exact fractions and converting once rounds to the nearest float.
-    return None if wei is None else float(Fraction(wei, WEI_PER_ETH))
+    return None if wei is None else float(Fraction(wei, 10**18))

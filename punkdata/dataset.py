@@ -19,13 +19,8 @@ from punkdata.files import default_root
 from punkdata.images.image_grid import compose_grid
 from punkdata.images.sprite import BACKGROUND_COLOR, SIDE_PX
 from punkdata.schema import PUNKS
+from punkdata.snapshots import tables
 from punkdata.snapshots.reader import open_snapshot
-from punkdata.snapshots.tables import (
-    column_to_numpy,
-    extract_hidden_labels,
-    extract_labels,
-    extract_sprites,
-)
 from punkdata.splits import SPLIT_COLUMNS, SPLITS
 from punkdata.traits import ACCESSORIES, LABELS, TYPES
 
@@ -97,11 +92,12 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         # There is one file per split of the default scheme; other schemes need all files.
         if self.split == "all" or self.split_scheme == "default":
             return self._snapshot.punks(self.split, columns)
-        return self._snapshot.punks("all", columns).filter(pc.field(column) == self.split)
+        punks = self._snapshot.punks("all", columns)
+        return punks.filter(pc.equal(punks.column(column), self.split))
 
     def _decode(self, punks: pa.Table) -> None:
         """Set the arrays of ids, images and labels from these rows, sorted by punk_id."""
-        ids = column_to_numpy(punks.column("punk_id"))
+        ids = tables.column_to_numpy(punks.column("punk_id"))
         order = np.argsort(ids)
         self.punk_ids = ids[order]
         # The array is channels-first, so that as_tensors need not copy it. Sprites are decoded in
@@ -109,11 +105,11 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         self._images = np.empty((len(punks), 4, SIDE_PX, SIDE_PX), np.uint8)
         rows = np.argsort(order)
         for start in range(0, len(punks), 250):
-            sprites = extract_sprites(punks.slice(start, 250))
+            sprites = tables.extract_sprites(punks.slice(start, 250))
             self._images[rows[start : start + 250]] = sprites.transpose(0, 3, 1, 2)
-        self._labels = extract_labels(punks)[order].astype(np.float32)
+        self._labels = tables.extract_labels(punks)[order].astype(np.float32)
         has_hidden = "hidden_accessories" in punks.column_names
-        self.hidden = extract_hidden_labels(punks)[order] > 0 if has_hidden else None
+        self.hidden = tables.extract_hidden_labels(punks)[order] > 0 if has_hidden else None
         if self.visible_only:
             if self.hidden is None:
                 raise UsageError(

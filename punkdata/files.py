@@ -58,9 +58,9 @@ def redact_url(url: str) -> str:
     return re.sub(r"\?.*", "", re.sub(r"(?<=:/)(/*)[^/]*@", r"\1", url))
 
 
-def snapshots_dir(root: Path, collection: str) -> Path:
-    """Return the folder below `root` that contains a collection's snapshots."""
-    return root / "snapshots" / collection
+def snapshots_dir(root: Path) -> Path:
+    """Return the folder below `root` that contains the snapshots."""
+    return root / "snapshots" / DEFAULT_COLLECTION
 
 
 def root_option(root: Path) -> str:

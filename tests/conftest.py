@@ -84,7 +84,7 @@ def snapshot_with_hidden(built_root: Path, tmp_path_factory: pytest.TempPathFact
     hidden = [names[:1] for names in punks.column("accessories").to_pylist()]
     column = pa.array(hidden, pa.list_(pa.string()))
     punks = punks.set_column(index, punks.schema.field(index), column)
-    facts = summarize_tables(original.manifest.collection, punks, None)
+    facts = summarize_tables(punks, None)
     manifest = original.manifest.model_copy(update=facts)
     root = tmp_path_factory.mktemp("hiding")
     return write_snapshot(root, manifest, punks, None, original.provenance())[0]
@@ -107,7 +107,7 @@ def schema1_root(built_root: Path, tmp_path: Path) -> Path:
     """A root with a snapshot of schema 1, which the first version of punkdata wrote."""
     current = open_snapshot(built_root)
     punks = current.punks().drop_columns(["hidden_accessories"])
-    facts = summarize_tables(current.manifest.collection, punks, None, schema=1)
+    facts = summarize_tables(punks, None, schema=1)
     manifest = current.manifest.model_copy(update={"schema_version": 1, **facts})
     write_snapshot(tmp_path, manifest, punks, None, current.provenance())
     return tmp_path

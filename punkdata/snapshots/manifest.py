@@ -60,7 +60,7 @@ class Manifest(BaseModel, frozen=True):
     schema_version: int = SCHEMA_VERSION
     version: str = Field(pattern=VERSION_PATTERN)
     labels_hash: str
-    collection: str = Field(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    collection: Literal["cryptopunks"] = "cryptopunks"
     status: Literal["complete", "partial"]
     expected: Count
     punks: Count

@@ -23,7 +23,6 @@ import pyarrow.parquet as pq
 
 from punkdata.errors import DataError, UsageError
 from punkdata.files import (
-    DEFAULT_COLLECTION,
     parse_root_url,
     redact_url,
     root_option,
@@ -195,13 +194,13 @@ def open_snapshot(root: str | Path, version: str = "latest") -> Snapshot:
     return Snapshot(folder, manifest)
 
 
-def get_latest_version(root: Path, collection: str = DEFAULT_COLLECTION) -> str | None:
+def get_latest_version(root: Path) -> str | None:
     """Return the version that `latest` names, or None if there is no complete snapshot yet.
 
     If the folder of that version was deleted, the newest complete snapshot takes its place, but
     no sample that is smaller than another one.
     """
-    home = snapshots_dir(root, collection)
+    home = snapshots_dir(root)
     try:
         version = (home / "latest").read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError):
@@ -210,7 +209,7 @@ def get_latest_version(root: Path, collection: str = DEFAULT_COLLECTION) -> str 
         return None
     if (home / version).exists():
         return version
-    manifests = [read_manifest(file) for file in _list_manifests(root, collection)]
+    manifests = [read_manifest(file) for file in _list_manifests(root)]
     complete = [manifest for manifest in manifests if manifest.status == "complete"]
     newest = max(complete, key=lambda m: (m.expected, m.created_at, m.version), default=None)
     return newest.version if newest else None
@@ -218,7 +217,7 @@ def get_latest_version(root: Path, collection: str = DEFAULT_COLLECTION) -> str 
 
 def _find_folder(root: Path, version: str) -> Path:
     """Return the folder of a version, or of "latest", below a data root."""
-    home = snapshots_dir(root, DEFAULT_COLLECTION)
+    home = snapshots_dir(root)
     found = get_latest_version(root) if version == "latest" else version
     if found and re.fullmatch(VERSION_PATTERN, found) and (home / found).is_dir():
         return home / found
@@ -234,9 +233,9 @@ def _find_folder(root: Path, version: str) -> Path:
     raise UsageError(f"there is no snapshot {version} in '{home}' (available: {available})")
 
 
-def _list_manifests(root: Path, collection: str = DEFAULT_COLLECTION) -> list[Path]:
+def _list_manifests(root: Path) -> list[Path]:
     """Return the manifest files of all snapshots below a root, sorted by version."""
-    return sorted(snapshots_dir(root, collection).glob("[!.]*/manifest.json"))
+    return sorted(snapshots_dir(root).glob("[!.]*/manifest.json"))
 
 
 def list_snapshots(root: Path) -> list[Snapshot]:

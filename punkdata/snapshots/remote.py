@@ -74,7 +74,7 @@ def open_remote(url: str, version: str) -> tuple[Path, Manifest, str]:
     # cache folder also contains the hash of the manifest.
     digest = hashlib.sha256(data).hexdigest()[:12]
     cache = os.environ.get("PUNKDATA_CACHE") or user_cache_dir("punkdata", appauthor=False)
-    folder = Path(cache).expanduser() / manifest.collection / f"{manifest.version}-{digest}"
+    folder = Path(cache).expanduser() / DEFAULT_COLLECTION / f"{manifest.version}-{digest}"
     file = folder / "manifest.json"
     with translate_os_errors(file):
         if not file.is_file() or file.read_bytes() != data:
@@ -153,7 +153,7 @@ def publish_snapshot(
     NetworkError if a file did not arrive completely.
     """
     url = url.rstrip("/")
-    home = f"{url}/snapshots/{manifest.collection}"
+    home = f"{url}/snapshots/{DEFAULT_COLLECTION}"
     target = f"{home}/{manifest.version}"
     is_uploaded = force or _read_manifest(target) is None
     not_found = UsageError(

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from punkdata.errors import DataError
+from punkdata.files import DEFAULT_COLLECTION
 from punkdata.images.sprite import decode_sprites
 from punkdata.schema import ADDED_IN_SCHEMA, PUNKS, SALES, SCHEMA_VERSION
 from punkdata.splits import SPLIT_COLUMNS, SPLITS
@@ -107,7 +108,6 @@ def extract_hidden_labels(punks: pa.Table) -> NDArray[np.uint8]:
 
 
 def summarize_tables(
-    collection: str,
     punks: pa.Table,
     sales: pa.Table | None,
     missing: Iterable[str] = (),
@@ -122,7 +122,7 @@ def summarize_tables(
     from the oldest, and None if the source does not provide them; `missing` are the punk_ids
     without a row.
     """
-    version = hashlib.sha256(json.dumps([schema, collection, LABELS]).encode())
+    version = hashlib.sha256(json.dumps([schema, DEFAULT_COLLECTION, LABELS]).encode())
     columns = [c for c in VERSIONED_PUNK_COLUMNS if ADDED_IN_SCHEMA.get(c, 1) <= schema]
     _hash_rows(version, punks.select(columns).sort_by("punk_id"))
     # The version of a partial snapshot differs from that of a complete one with the same rows.

@@ -24,13 +24,8 @@ from PIL import Image
 from punkdata.errors import DataError, UsageError
 from punkdata.images.sprite import SIDE_PX, pixels_sha256, zero_transparent
 from punkdata.schema import ADDED_IN_SCHEMA
+from punkdata.snapshots import tables
 from punkdata.snapshots.reader import Snapshot, find_damaged_files
-from punkdata.snapshots.tables import (
-    column_to_numpy,
-    extract_labels,
-    extract_sprites,
-    summarize_tables,
-)
 from punkdata.snapshots.writer import Sample, extract_samples
 from punkdata.splits import SPLITS
 from punkdata.traits import ACCESSORY_IDS, TYPE_IDS, TYPES, encode_labels
@@ -130,8 +125,8 @@ def _expect(is_met: bool, problem: str) -> None:
 
 def _check_content(snapshot: Snapshot, punks: pa.Table) -> str:
     manifest = snapshot.manifest
-    facts = summarize_tables(
-        manifest.collection, punks, snapshot.sales(), manifest.missing, manifest.schema_version
+    facts = tables.summarize_tables(
+        punks, snapshot.sales(), manifest.missing, manifest.schema_version
     )
     for field, value in facts.items():
         _expect(value == getattr(manifest, field), f"{field} in the manifest differs from the rows")
@@ -140,7 +135,7 @@ def _check_content(snapshot: Snapshot, punks: pa.Table) -> str:
 
 def _check_pixels(_: Snapshot, punks: pa.Table) -> str:
     ids, hashes = (punks.column(name).to_pylist() for name in ("punk_id", "pixels_sha256"))
-    for punk_id, sprite, sha256 in zip(ids, extract_sprites(punks), hashes, strict=True):
+    for punk_id, sprite, sha256 in zip(ids, tables.extract_sprites(punks), hashes, strict=True):
         is_equal = pixels_sha256(sprite) == sha256
         _expect(is_equal, f"the pixels of punk {punk_id} differ from their hash")
     return f"{len(ids):,} sprites"
@@ -149,7 +144,7 @@ def _check_pixels(_: Snapshot, punks: pa.Table) -> str:
 def _check_labels(_: Snapshot, punks: pa.Table) -> str:
     columns = ["punk_id", "type", "type_id", "accessories", "accessory_ids", "accessory_count"]
     rows = punks.select([*columns, *ADDED_IN_SCHEMA.keys() & set(punks.column_names)]).to_pylist()
-    for row, labels in zip(rows, extract_labels(punks), strict=True):
+    for row, labels in zip(rows, tables.extract_labels(punks), strict=True):
         names = row["accessories"]
         is_consistent = (
             row["type_id"] == TYPE_IDS[row["type"]]
@@ -205,7 +200,7 @@ def _check_totals(snapshot: Snapshot, punks: pa.Table) -> str:
         kind = "sample" if manifest.limit else manifest.status
         counts = f"{len(punks):,} of {manifest.expected:,} punks"
         return f"{_NOT_CHECKED}: not the full collection ({kind}, {counts})"
-    labels = extract_labels(punks)
+    labels = tables.extract_labels(punks)
     types = dict(zip(TYPES, labels.sum(axis=0, dtype=int).tolist(), strict=False))
     _expect(types == KNOWN_TYPES, f"the counts of the types are {types}")
     ids = sorted(punks.column("punk_id").to_pylist())
@@ -219,8 +214,8 @@ def _check_totals(snapshot: Snapshot, punks: pa.Table) -> str:
 
 
 def _check_official(sheet: NDArray[np.uint8], _: Snapshot, punks: pa.Table) -> str:
-    ids = column_to_numpy(punks.column("punk_id"))
-    differing = ids[(extract_sprites(punks) != sheet[ids]).any(axis=(1, 2, 3))].tolist()
+    ids = tables.column_to_numpy(punks.column("punk_id"))
+    differing = ids[(tables.extract_sprites(punks) != sheet[ids]).any(axis=(1, 2, 3))].tolist()
     first = differing[0] if differing else None
     _expect(not differing, f"sprites that differ: {len(differing)}, the first is punk {first}")
     return f"{len(ids):,} sprites are pixel-exact"

@@ -60,7 +60,7 @@ def write_snapshot(
     the snapshot, and False if its version existed already, in which case nothing is written.
     Raises StorageError if the disk is full, and DataError if the existing snapshot is damaged.
     """
-    home = snapshots_dir(root, manifest.collection)
+    home = snapshots_dir(root)
     folder = home / manifest.version
     for leftover in home.glob(".building-*"):  # left behind by a build that was killed
         with translate_os_errors(leftover):
@@ -81,7 +81,7 @@ def write_snapshot(
             f"'{folder}' exists already, but is damaged ({damage[0]})",
             hint=suggest_rebuild(folder),
         )
-    latest = get_latest_version(root, manifest.collection)
+    latest = get_latest_version(root)
     newest = read_manifest(home / latest / "manifest.json") if latest else None
     if manifest.may_replace(newest):
         write_atomic(home / "latest", f"{manifest.version}\n".encode())
