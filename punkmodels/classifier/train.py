@@ -14,10 +14,16 @@ import torch
 
 from punkdata.progress import Progress
 from punkmodels.classifier.config import ClassifierConfig
-from punkmodels.classifier.objective import augment, calibrate
 from punkmodels.classifier.pretrained import SavedClassifier
-from punkmodels.classifier.train_data import GenerateExamples, TrainData, load_train_data
-from punkmodels.classifier.train_state import TrainState, training_step
+from punkmodels.classifier.train_state import (
+    GenerateExamples,
+    TrainData,
+    TrainState,
+    augment,
+    calibrate,
+    load_train_data,
+    training_step,
+)
 from punkmodels.data.image_grid import make_grid
 from punkmodels.training import distributed
 from punkmodels.training.checkpoint import has_checkpoint, restore_checkpoint, save_checkpoint

@@ -1,24 +1,142 @@
-"""State of a classifier's training, and a training step on it."""
+"""Data, objective, state and steps of a classifier's training."""
 
 from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn import functional as F
 
+from punkdata.errors import DataError
 from punkmodels.classifier.config import ClassifierConfig
-from punkmodels.classifier.networks import Classifier, build_model
-from punkmodels.classifier.objective import classification_loss, one_cycle
-from punkmodels.classifier.train_data import TrainData
+from punkmodels.classifier.networks import Classifier, build_model, logits_to_labels
+from punkmodels.data.palette import build_pair_table
+from punkmodels.data.splits import Examples, SplitTensors, load_split, sampling_weights
 from punkmodels.training.checkpoint import load_optimizer
 from punkmodels.training.device import TrainEnv
 from punkmodels.training.distributed import all_reduce_mean
 from punkmodels.training.pretrained import Tensors
 
 COUNTERS = ("step", "epoch", "best_epoch", "best_val_loss", "finished")
+
+GenerateExamples = Callable[[ClassifierConfig, SplitTensors, torch.device], Examples]
+"""Function that generates additional training examples."""
+
+
+@dataclass(frozen=True)
+class TrainData:
+    """Training data, generated examples included, and validation data, on the training device.
+
+    Images are palette indices, uint8 (N, 24, 24), and labels float32 (N, num_outputs). `weights`
+    are the probabilities with which examples are sampled, and `pairs` is the result of
+    `build_pair_table`. `about` is the section `data` of config.json.
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    weights: torch.Tensor
+    val_images: torch.Tensor
+    val_labels: torch.Tensor
+    pairs: torch.Tensor
+    about: dict[str, Any]
+
+
+def load_train_data(
+    root: Path,
+    version: str,
+    config: ClassifierConfig,
+    device: torch.device,
+    generate_examples: GenerateExamples | None = None,
+) -> TrainData:
+    """Load the training and validation splits, and generate examples if the options say so.
+
+    Raises UsageError or DataError if the snapshot does not exist, a split is empty, or the snapshot
+    does not list the hidden labels that the configuration excludes.
+    """
+    train = load_split(root, version, config.split_scheme, "train")
+    val = load_split(root, version, config.split_scheme, "val")
+    if not len(train) or not len(val):
+        raise DataError(f"the training or validation split of {train.path} is empty")
+    if config.visible_only:
+        train.require_hidden_labels()
+    images, labels = train.images, _targets(train, config)
+    if config.augment_with:
+        if generate_examples is None:
+            raise ValueError("augment_with requires the argument generate_examples")
+        examples, example_labels = generate_examples(config, train, device)
+        images = torch.cat([images, examples.cpu()])
+        labels = torch.cat([labels, example_labels.cpu()[:, : config.num_outputs]])
+    return TrainData(
+        images.to(device),
+        labels.to(device),
+        sampling_weights(labels, config.class_balance).to(device),
+        val.images.to(device),
+        _targets(val, config).to(device),
+        build_pair_table(train.images),
+        train.data_config,
+    )
+
+
+def _targets(split: SplitTensors, config: ClassifierConfig) -> torch.Tensor:
+    labels = split.visible if config.visible_only else split.labels
+    return labels[:, : config.num_outputs]
+
+
+def classification_loss(
+    logits: torch.Tensor, labels: torch.Tensor, config: ClassifierConfig
+) -> torch.Tensor:
+    """Return the mean cross-entropy of labels, 0 or 1: binary, or categorical over the types."""
+    if config.task == "type":
+        return F.cross_entropy(logits, labels)
+    return F.binary_cross_entropy_with_logits(logits, labels)
+
+
+def augment(images: torch.Tensor, pixel_noise: float) -> torch.Tensor:
+    """Replace a fraction of the pixels by those of another image at the same position.
+
+    Colors, positions and orientation are kept, because labels depend on all three: shifting the
+    images by a pixel, the usual augmentation, lowered the scores.
+    """
+    other = torch.randperm(len(images), device=images.device)
+    noise = torch.rand(images.shape, device=images.device)
+    return torch.where(noise < pixel_noise, images[other], images)
+
+
+def one_cycle(progress: float) -> float:
+    """Return the factor of the learning rate: a cosine up to 1, then a cosine down to 0.
+
+    Smith and Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large
+    Learning Rates" (2017). `progress` is the fraction of all training steps.
+    """
+    warmup = 0.25
+    if progress < warmup:
+        return 0.04 + 0.96 * (1 - math.cos(math.pi * progress / warmup)) / 2
+    return (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup))) / 2
+
+
+def calibrate(
+    model: Classifier, images: torch.Tensor, labels: torch.Tensor, config: ClassifierConfig
+) -> tuple[float, float]:
+    """Set the model's temperature to minimize the loss on the validation split.
+
+    Guo et al., "On Calibration of Modern Neural Networks" (2017). Returns the loss with this
+    temperature, and the fraction of examples with every label correct.
+    """
+    with torch.inference_mode():
+        model.temperature.fill_(1)
+        logits = torch.cat([model(batch) for batch in torch.split(images, 1000)])
+        temperatures = torch.linspace(0.5, 4, 71, device=logits.device)
+        losses = torch.stack(
+            [classification_loss(logits / t, labels, config) for t in temperatures]
+        )
+        model.temperature.copy_(temperatures[losses.argmin()])
+        exact_match = (logits_to_labels(logits) == labels.bool()).all(dim=1).float().mean()
+        return losses.min().item(), exact_match.item()
 
 
 @dataclass
@@ -53,7 +171,7 @@ class TrainState:
             model.parameters(), config.peak_lr, weight_decay=config.weight_decay
         )
         steps_per_epoch = math.ceil(len(data.images) / config.batch_size)
-        return cls(config, steps_per_epoch, model, ema, optimizer, _copy_weights(ema))
+        return cls(config, steps_per_epoch, model, ema, optimizer, copy.deepcopy(ema.state_dict()))
 
     @property
     def images_seen(self) -> int:
@@ -69,13 +187,12 @@ class TrainState:
         """Count an epoch, keep the weights if they are the best, and decide whether to stop."""
         if val_loss < self.best_val_loss:
             self.best_val_loss, self.best_epoch = val_loss, self.epoch
-            self.best = _copy_weights(self.ema)
+            self.best = copy.deepcopy(self.ema.state_dict())
         has_stalled = 0 < self.config.patience <= self.epoch - self.best_epoch
         self.epoch += 1
         self.finished = has_stalled or self.epoch == self.config.epochs
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the content of a checkpoint."""
         return {
             "model": self.model.state_dict(),
             "ema": self.ema.state_dict(),
@@ -85,7 +202,6 @@ class TrainState:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the content of a checkpoint."""
         self.model.load_state_dict(state["model"])
         self.ema.load_state_dict(state["ema"])
         load_optimizer(self.optimizer, state["optimizer"])
@@ -99,8 +215,8 @@ def training_step(
 ) -> torch.Tensor:
     """Take an optimizer step, update the moving average, and return the loss.
 
-    `images` are this process's part of the batch as palette indices, uint8 (N, 24, 24), and
-    `labels` are float32 (N, num_outputs). Raises NetworkError if another process has ended.
+    `images` and `labels` are this process's part of the batch. Raises NetworkError if another
+    process has ended.
     """
     config = state.config
     progress = state.step / (config.epochs * state.steps_per_epoch)
@@ -117,14 +233,9 @@ def training_step(
     # In the first steps, a slow average would be dominated by the untrained weights.
     half_life = config.ema_half_life_epochs * state.steps_per_epoch
     decay = min(0.5 ** (1 / half_life), (state.step + 1) / (state.step + 10))
+    parameters = zip(state.ema.parameters(), state.model.parameters(), strict=True)
     with torch.no_grad():
-        for average, parameter in zip(
-            state.ema.parameters(), state.model.parameters(), strict=True
-        ):
+        for average, parameter in parameters:
             average.lerp_(parameter, 1 - decay)
     state.step += 1
     return loss.detach()
-
-
-def _copy_weights(model: Classifier) -> Tensors:
-    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
