@@ -29,8 +29,12 @@ from punkmodels.gan.networks import reestimate_normalization
 from punkmodels.gan.train_state import TrainState
 from punkmodels.gan.training_images import TrainingImages, from_image_dir, from_split
 from punkmodels.training import checkpoint, distributed
-from punkmodels.training.cuda_graph import CapturedStep
-from punkmodels.training.device import TrainEnv, choose_precision_and_threads, pick_device
+from punkmodels.training.device import (
+    CapturedStep,
+    TrainEnv,
+    choose_precision_and_threads,
+    pick_device,
+)
 from punkmodels.training.loggers import check_logger, open_metrics
 from punkmodels.training.pretrained import check_same_data, read_resumed_run, start_run
 from punkmodels.training.run_dir import read_metrics

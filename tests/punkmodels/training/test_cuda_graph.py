@@ -9,7 +9,7 @@ import torch
 from punkmodels.gan.config import make_config
 from punkmodels.gan.train import train_dcgan
 from punkmodels.training.checkpoint import load_checkpoint
-from punkmodels.training.cuda_graph import CapturedStep
+from punkmodels.training.device import CapturedStep
 from punkmodels.training.run_dir import read_metrics
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
