@@ -20,7 +20,7 @@ from punkdata.snapshots.reader import open_snapshot
 from punkdata.snapshots.tables import extract_labels
 from punkdata.snapshots.verify import KNOWN_TYPES, verify_snapshot
 from punkdata.splits import MIN_SUPPORT, load_published_split, stratify
-from punkmodels.classifier.features import embed
+from punkmodels.classifier.pretrained import embed
 from punkmodels.data.splits import SplitName, load_split
 from punkmodels.gan.metrics import expected_copy_rate, frechet_distance
 

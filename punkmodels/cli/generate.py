@@ -189,7 +189,7 @@ def _choose_labels(
     """Return the labels of --labels-from or of the named traits, (N, 92), and their skin tones."""
     import torch
 
-    from punkmodels.data.skin_tones import detect_skin_tones
+    from punkmodels.data.palette import detect_skin_tones
     from punkmodels.data.splits import SplitName, load_split
     from punkmodels.renderer.network import labels_from_names
 

@@ -1,4 +1,4 @@
-"""Conversions between palette indices and RGBA tensors, and statistics of palette indices.
+"""Conversions between palette indices and RGBA tensors, their statistics, and skin tones.
 
 A sprite is a tensor of palette indices, uint8 (24, 24), which refer to the 222 colors of
 `punkdata.images.palette.PALETTE`.
@@ -12,7 +12,10 @@ from punkdata.images.palette import PALETTE, palette_indices
 from punkdata.images.sprite import SIDE_PX
 
 NUM_PIXELS = SIDE_PX**2
-"""Number of pixels of a sprite."""
+SKIN_TONE_PIXEL = (23, 9)
+"""Row and column of a neck pixel, whose color identifies the skin tone of Female and Male punks."""
+SKIN_TONE_COLORS = ((113, 63, 29), (174, 139, 97), (219, 177, 128), (234, 217, 217))
+"""RGB colors of the skin tones 1 (darkest) to 4 at `SKIN_TONE_PIXEL`."""
 
 
 def color_table(device: torch.device | None = None, color_embedding_dim: int = 0) -> torch.Tensor:
@@ -75,3 +78,16 @@ def quantize(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 def to_indices(images: torch.Tensor) -> torch.Tensor:
     """Convert RGBA, uint8 (N, 4, 24, 24) on the CPU, to palette indices, uint8 (N, 24, 24)."""
     return torch.from_numpy(palette_indices(images.movedim(1, -1).numpy()))
+
+
+def detect_skin_tones(indices: torch.Tensor) -> torch.Tensor:
+    """Return the skin tone of each sprite, int64 (N,): 1 (darkest) to 4.
+
+    It is 0 if the neck has none of these colors, as on Aliens, Apes and Zombies.
+    """
+    row, column = SKIN_TONE_PIXEL
+    necks = torch.tensor(PALETTE)[indices[:, row, column].cpu().long()]
+    colors = torch.tensor([(*rgb, 255) for rgb in SKIN_TONE_COLORS])
+    matches = (necks[:, None] == colors).all(dim=2)
+    tones = torch.where(matches.any(dim=1), matches.int().argmax(dim=1) + 1, 0)
+    return tones.to(indices.device)

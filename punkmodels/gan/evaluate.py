@@ -25,9 +25,8 @@ from punkdata.progress import Progress
 from punkdata.report import Report, Row
 from punkdata.traits import TYPES
 from punkmodels.classifier.evaluate import predict_logits
-from punkmodels.classifier.features import embed
 from punkmodels.classifier.networks import logits_to_labels
-from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
+from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, embed, load_classifier
 from punkmodels.data.image_grid import make_grid
 from punkmodels.data.splits import load_split
 from punkmodels.gan.generate import (

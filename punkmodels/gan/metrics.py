@@ -16,8 +16,7 @@ import torch
 
 from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS, TYPES
-from punkmodels.data.palette import build_pair_table, quantize
-from punkmodels.data.skin_tones import SKIN_TONE_PIXEL
+from punkmodels.data.palette import SKIN_TONE_PIXEL, build_pair_table, quantize
 from punkmodels.data.splits import SplitTensors
 
 Scores = dict[str, float]

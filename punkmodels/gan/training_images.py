@@ -21,7 +21,7 @@ from PIL import Image
 
 from punkdata.errors import DataError, UsageError
 from punkdata.traits import TYPES
-from punkmodels.classifier.features import embed
+from punkmodels.classifier.pretrained import embed
 from punkmodels.data.palette import quantize
 from punkmodels.data.splits import SplitTensors
 

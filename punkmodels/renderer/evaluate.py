@@ -28,7 +28,7 @@ from punkdata.traits import LABELS, decode_labels
 from punkmodels.classifier.evaluate import predict_logits
 from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
-from punkmodels.data.skin_tones import detect_skin_tones
+from punkmodels.data.palette import detect_skin_tones
 from punkmodels.data.splits import load_split
 from punkmodels.renderer.network import conditions_from_labels, load_renderer, read_renderer_config
 from punkmodels.renderer.train import find_seen

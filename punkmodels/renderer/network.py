@@ -23,8 +23,7 @@ from punkdata.errors import DataError, UsageError
 from punkdata.images.palette import PALETTE
 from punkdata.images.sprite import SIDE_PX
 from punkdata.traits import ACCESSORIES, TYPES, check_traits, encode_labels
-from punkmodels.data.palette import NUM_PIXELS
-from punkmodels.data.skin_tones import SKIN_TONE_COLORS
+from punkmodels.data.palette import NUM_PIXELS, SKIN_TONE_COLORS
 from punkmodels.renderer.config import RendererConfig
 from punkmodels.training.pretrained import (
     SavedRun,

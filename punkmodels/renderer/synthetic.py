@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from punkdata.traits import ACCESSORY_SLOTS, LABELS, MAX_ACCESSORIES, TYPES, allowed_accessories
 from punkmodels.classifier.config import ClassifierConfig
-from punkmodels.data.skin_tones import SKIN_TONE_COLORS
+from punkmodels.data.palette import SKIN_TONE_COLORS
 from punkmodels.data.splits import Examples, SplitTensors
 from punkmodels.renderer.network import conditions_from_labels, load_renderer
 

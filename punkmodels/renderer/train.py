@@ -19,8 +19,7 @@ import torch
 
 from punkdata.errors import DataError
 from punkdata.progress import Progress
-from punkmodels.data.palette import color_counts
-from punkmodels.data.skin_tones import detect_skin_tones
+from punkmodels.data.palette import color_counts, detect_skin_tones
 from punkmodels.data.splits import SplitTensors, load_split, sampling_weights
 from punkmodels.renderer.config import RendererConfig
 from punkmodels.renderer.network import (

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from punkdata.errors import DataError
-from punkmodels.classifier.features import BUNDLED_FEATURES, embed, load_feature_extractor
+from punkmodels.classifier.pretrained import BUNDLED_FEATURES, embed, load_feature_extractor
 from punkmodels.training.run_dir import read_config
 
 CPU = torch.device("cpu")

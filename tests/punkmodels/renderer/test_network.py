@@ -5,8 +5,12 @@ import torch
 
 from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS, encode_labels
-from punkmodels.data.palette import color_counts
-from punkmodels.data.skin_tones import SKIN_TONE_COLORS, SKIN_TONE_PIXEL, detect_skin_tones
+from punkmodels.data.palette import (
+    SKIN_TONE_COLORS,
+    SKIN_TONE_PIXEL,
+    color_counts,
+    detect_skin_tones,
+)
 from punkmodels.data.splits import SplitTensors
 from punkmodels.renderer.network import CONDITION_DIM, Renderer, encode_condition
 

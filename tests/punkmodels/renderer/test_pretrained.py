@@ -11,7 +11,7 @@ from punkdata.errors import DataError
 from punkdata.traits import decode_labels
 from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
-from punkmodels.data.skin_tones import detect_skin_tones
+from punkmodels.data.palette import detect_skin_tones
 from punkmodels.renderer.evaluate import SCORE_NAMES
 from punkmodels.renderer.network import (
     BUNDLED_RENDERER,
