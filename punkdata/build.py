@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import statistics
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from importlib import resources
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from punkdata._version import __version__
 from punkdata.errors import DataError, UsageError
@@ -156,13 +159,28 @@ def make_punk_tables(
         raise DataError("the recording contains no punks")
     if len(duplicates := ids[1:][ids[1:] == ids[:-1]]):
         raise DataError(f"the recording contains punk {duplicates[0]} twice")
+    hidden = load_hidden_accessories() if hidden is None else hidden
+    rows = _make_rows(punks, ids, sales, listings_wei, hidden)
+    tables = []
+    while batch := list(islice(rows, 1000)):  # Rows need more memory than a table.
+        tables.append(pa.Table.from_pylist(batch, PUNKS))
+    provenance = pa.Table.from_pylist([vars(punk) for punk in punks], PROVENANCE)
+    return pa.concat_tables(tables), provenance
+
+
+def _make_rows(
+    punks: list[PunkRecord],
+    ids: NDArray[np.int32],
+    sales: list[SaleRecord] | None,
+    listings_wei: dict[int, int],
+    hidden: dict[str, tuple[str, ...]],
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of the punks table; prices are left out if `sales` is None."""
     labels = np.stack([encode_labels(p.punk_type, p.accessories) for p in punks])
     splits, splits_by_id = assign_splits(ids, labels), assign_by_id(ids)
-    hidden = load_hidden_accessories() if hidden is None else hidden
     sales_by_punk: dict[int, list[SaleRecord]] = defaultdict(list)
     for sale in sales or ():
         sales_by_punk[sale.punk_id].append(sale)
-    rows = []
     for i, punk in enumerate(punks):
         names, sha256 = punk.accessories, pixels_sha256(punk.image)
         row = {
@@ -181,9 +199,7 @@ def make_punk_tables(
         }
         if sales is not None:
             row |= _price_columns(sales_by_punk[punk.punk_id], listings_wei.get(punk.punk_id))
-        rows.append(row)
-    provenance = pa.Table.from_pylist([vars(punk) for punk in punks], PROVENANCE)
-    return pa.Table.from_pylist(rows, PUNKS), provenance
+        yield row
 
 
 @cache

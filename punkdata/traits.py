@@ -60,14 +60,13 @@ def _normalize(name: str) -> str:
     return "".join(c for c in name if c.isalnum()).casefold()
 
 
-_LABEL_SET = frozenset(LABELS)
-_BY_NORMALIZED = {_normalize(name): name for name in LABELS}
+_LABEL_BY_NAME = {_normalize(name): name for name in LABELS} | {name: name for name in LABELS}
 
 
 def find_label(name: str) -> str | None:
     """Return the label with this name, ignoring case and punctuation; None if there is none."""
     # Almost all names are spelled exactly. Normalizing all of them would dominate parsing time.
-    return name if name in _LABEL_SET else _BY_NORMALIZED.get(_normalize(name))
+    return _LABEL_BY_NAME.get(name) or _LABEL_BY_NAME.get(_normalize(name))
 
 
 def encode_labels(punk_type: str, accessories: Iterable[str]) -> NDArray[np.uint8]:
