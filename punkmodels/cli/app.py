@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from punkdata.cli import console
-from punkmodels.cli import (
-    evaluate,
-    generate,
-    list_options,
-    train_classifier,
-    train_generators,
-    tune,
-)
+from punkdata.cli.options import Json
+from punkdata.report import Report, Row
+from punkmodels.cli import classifier, evaluate, generate, train_generators
+from punkmodels.training.config import TrainingConfig, list_options
 
+OPTIONS_EXAMPLES = (
+    "Example: punkmodels options classifier\n\n"
+    "Set one: punkmodels train classifier --set batch_size=32 --set dropout=0.1"
+)
 HELP = "Train, evaluate and use neural networks for the CryptoPunks."
 app = console.make_app(HELP)
 train_app = console.make_app(
@@ -25,18 +25,17 @@ train_app = console.make_app(
 )
 app.add_typer(train_app, name="train")
 train_app.command("dcgan", epilog=train_generators.DCGAN_EXAMPLES)(train_generators.train_dcgan)
-train_app.command("classifier", epilog=train_classifier.EXAMPLES)(train_classifier.train_classifier)
+train_app.command("classifier", epilog=classifier.EXAMPLES)(classifier.train_classifier)
 train_app.command("renderer", epilog=train_generators.RENDERER_EXAMPLES)(
     train_generators.train_renderer
 )
 tune_app = console.make_app("Search for better hyperparameters.")
 app.add_typer(tune_app, name="tune")
-tune_app.command("classifier", epilog=tune.EXAMPLES)(tune.tune_classifier)
+tune_app.command("classifier", epilog=classifier.TUNE_EXAMPLES)(classifier.tune_classifier)
 app.add_typer(
     evaluate.evaluate_app, name="evaluate", cls=evaluate.EvaluateGroup, epilog=evaluate.EXAMPLES
 )
 app.command(epilog=evaluate.EXPORT_EXAMPLES)(evaluate.export)
-app.command("options", epilog=list_options.EXAMPLES)(list_options.list_training_options)
 app.command(epilog=generate.EXAMPLES)(generate.generate)
 app.command(epilog=generate.PREDICT_EXAMPLES)(generate.predict)
 
@@ -57,6 +56,43 @@ def train(context: typer.Context) -> None:
         )
         # Called through the parser, because defaults can come from environment variables.
         context.command.main(["classifier"], context.command_path, standalone_mode=False)
+
+
+@app.command("options", epilog=OPTIONS_EXAMPLES)
+def list_training_options(
+    model: Annotated[
+        Literal["classifier", "dcgan", "renderer"],
+        typer.Argument(metavar="MODEL", help="A model of punkmodels train."),
+    ],
+    as_json: Json = False,
+) -> None:
+    """List all training options: type, default (in brackets those of presets), and description."""
+    from punkmodels.classifier import config as classifiers
+    from punkmodels.gan import config as gans
+    from punkmodels.renderer import config as renderers
+
+    defaults: TrainingConfig
+    variants: dict[str, TrainingConfig] = {}
+    if model == "classifier":
+        defaults = classifiers.make_config()
+        variants |= {preset: classifiers.make_config(preset) for preset in classifiers.PRESETS}
+        variants |= {name: classifiers.make_config(model=name) for name in classifiers.MODELS}
+    elif model == "dcgan":
+        defaults = gans.make_config()
+        variants |= {preset: gans.make_config(preset) for preset in gans.PRESETS}
+        variants |= {"classic": gans.make_config(recipe="classic")}
+        variants |= {"mlp": gans.make_config(recipe="mlp")}
+    else:
+        defaults = renderers.make_config()
+        variants |= {preset: renderers.make_config(preset) for preset in renderers.PRESETS}
+    options = list_options(defaults, variants)
+    rows = []
+    for option in options:
+        others = ", ".join(f"{name}: {value}" for name, value in option.variants.items())
+        default = f"{option.default} ({others})" if others else str(option.default)
+        rows.append(Row(option.key, (option.type, default), option.description))
+    data = {option.key: option._asdict() for option in options}
+    console.emit_report(Report(rows, data=data), as_json=as_json)
 
 
 def main() -> None:
