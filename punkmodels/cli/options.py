@@ -17,27 +17,18 @@ from punkdata.progress import Progress
 from punkmodels.training.config import merge_options
 from punkmodels.training.run_dir import DEFAULT_RUNS, TASKS, find_run, read_config
 
-DeviceName = Literal["auto", "cpu", "cuda", "mps"]
-Logger = Literal["tensorboard", "wandb"]
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of all runs.")]
 DeviceOption = Annotated[
-    DeviceName,
+    Literal["auto", "cpu", "cuda", "mps"],
     typer.Option("--device", help="Device to compute on; auto selects a GPU if there is one."),
 ]
 Seed = Annotated[int | None, typer.Option(min=0, max=10**9, help="Random seed. (default: 0)")]
-Threads = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        help="Number of CPU threads; set it to make a run reproducible. (default: benchmarked)",
-    ),
-]
-Resume = Annotated[
-    str | None,
-    typer.Option(help='Resume a stopped run: its path, its number, or "latest".'),
-]
+THREADS_HELP = "Number of CPU threads; set it to make a run reproducible. (default: benchmarked)"
+Threads = Annotated[int | None, typer.Option(min=1, help=THREADS_HELP)]
+RESUME_HELP = 'Resume a stopped run: its path, its number, or "latest".'
+Resume = Annotated[str | None, typer.Option(help=RESUME_HELP)]
 LoggerOption = Annotated[
-    Logger | None,
+    Literal["tensorboard", "wandb"] | None,
     typer.Option(
         help="Also log metrics to TensorBoard or Weights & Biases. wandb needs no account if "
         "WANDB_MODE=offline is set. (default: metrics.jsonl only)"
@@ -50,8 +41,6 @@ Snapshot = Annotated[
         help='Name of a snapshot, or "latest". (default: the one used for training)',
     ),
 ]
-
-
 Set = Annotated[
     list[str] | None,
     typer.Option(
@@ -61,9 +50,8 @@ Set = Annotated[
     ),
 ]
 WEIGHTS = Path(__file__).parents[1] / "weights"
-"""Folder of the models that are part of the package, in subfolders named after their tasks."""
+"""Folder of the bundled models, in subfolders named after their tasks."""
 BUNDLED_NAMES = {"classifier": "bundled", "dcgan": "bundled", "renderer": "bundled-conditional"}
-"""Name of the bundled model of each task on the command line."""
 RESUME_OPTIONS = {"resume", "logger", "root", "runs", "as_json"}
 """Parameters that can be combined with --resume."""
 
@@ -71,10 +59,10 @@ RESUME_OPTIONS = {"resume", "logger", "root", "runs", "as_json"}
 def given_options(
     named: dict[str, Any], assignments: list[str] | None, *reserved: str
 ) -> dict[str, Any]:
-    """Return the nested options that were given: those in `named` unless None, and those of --set.
+    """Return the nested options in `named`, unless None, and those of --set, whose values are text.
 
-    The values of --set stay text for `validate_config`. Raises UsageError for text that is not of
-    the form KEY=VALUE, and for keys in `named` or `reserved`, which have options of their own.
+    Raises UsageError for text that is not of the form KEY=VALUE, and for keys in `named` or
+    `reserved`, which have options of their own.
     """
     options = {key: value for key, value in named.items() if value is not None}
     for assignment in assignments or ():
@@ -100,32 +88,27 @@ def given_options(
 def find_resumed_run(
     context: typer.Context, runs: Path, resume: str | None, task: str
 ) -> Path | None:
-    """Return the run of --resume, if given.
-
-    Raises UsageError if it does not exist, or if there are other options, which a run keeps.
-    """
+    """Return the run of --resume, if given; raises UsageError for options that a run keeps."""
     if resume is None:
         return None
-    for parameter in context.params:
-        source = context.get_parameter_source(parameter)
-        is_given = source is not None and source.name == "COMMANDLINE"
-        if is_given and parameter not in RESUME_OPTIONS:
-            raise UsageError(
-                "a resumed run keeps its own options",
-                hint="remove all options except --resume, --logger, --root, --runs and --json",
-            )
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    given = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+    if given - RESUME_OPTIONS:
+        raise UsageError(
+            "a resumed run keeps its own options",
+            hint="remove all options except --resume, --logger, --root, --runs and --json",
+        )
     return find_run(runs, resume, tasks=(task,))
 
 
 def find_model(name: str, runs: Path, *tasks: str) -> Path:
     """Return the folder of a run, of exported weights, or of a bundled model of one of the tasks.
 
-    If several tasks have a bundled model of this name, the first one counts. Raises UsageError if
-    there is no such model.
+    The order of the tasks counts. Raises UsageError if there is no such model.
     """
-    bundled = [WEIGHTS / task for task in tasks if BUNDLED_NAMES[task] == name]
-    if bundled:
-        return bundled[0]
+    for task in tasks:
+        if BUNDLED_NAMES[task] == name:
+            return WEIGHTS / task
     return find_run(runs, name, trained=True, tasks=tuple(t for t in TASKS if t in tasks))
 
 
@@ -133,10 +116,9 @@ def find_model(name: str, runs: Path, *tasks: str) -> Path:
 def training_progress(
     task: str, root: Path, runs: Path, resumed: Path | None
 ) -> Iterator[tuple[Progress, Callable[[str], None]]]:
-    """Join the process group, and yield callbacks for progress and for lines of text.
+    """Join the process group, and yield callbacks, silent on other ranks, for progress and text.
 
-    On ranks other than 0, the callbacks do nothing. Ctrl-C becomes a StoppedError that shows the
-    command to resume the run.
+    Ctrl-C becomes a StoppedError that shows the command to resume the run.
     """
     from punkmodels.training.distributed import init_process_group, is_main
 

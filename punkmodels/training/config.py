@@ -34,11 +34,7 @@ Config = TypeVar("Config", bound=TrainingConfig)
 
 
 class Option(NamedTuple):
-    """An option of a configuration.
-
-    `type` includes bounds, or the allowed values. `variants` are the defaults of presets and the
-    like, by their names, where they differ from `default`.
-    """
+    """An option; `type` has bounds or values, `variants` other defaults by the names of presets."""
 
     key: str
     type: str
