@@ -1,9 +1,6 @@
-"""Checkpoints: the nested state dict of a training run, in one file written by `torch.save`.
+"""Checkpoints: the nested state dict of a training run, such as checkpoints/step_000500.pt.
 
-    checkpoints/step_000500.pt    networks, optimizers, random generators and counters
-
-Files are read with `weights_only=True`, which builds tensors, numbers, strings, lists and
-dictionaries only, so a file from elsewhere cannot execute code.
+Files are read with `weights_only=True`, so a file from elsewhere cannot execute code.
 """
 
 from __future__ import annotations
@@ -27,16 +24,11 @@ State = dict[str, Any]
 class TrainingState(Protocol):
     """The state of a training run, as far as a checkpoint stores it."""
 
-    def state_dict(self) -> State: ...
-
     def load_state_dict(self, state: State) -> None: ...
 
 
 def save_checkpoint(run: Path, state: State) -> Path:
-    """Write a checkpoint atomically on rank 0, then delete older ones, and return its path.
-
-    Raises StorageError if the disk is full or not writable; the previous checkpoint is still there.
-    """
+    """Write a checkpoint atomically on rank 0, then delete older ones, and return its path."""
     folder = run / "checkpoints"
     path = folder / f"step_{state['step']:06d}.pt"
     if not is_main():

@@ -1,8 +1,7 @@
-"""Data-parallel training in several processes, with averaged gradients.
+"""Data-parallel training in processes that torchrun starts, with averaged gradients.
 
-torchrun starts the processes. Each holds the whole data set and samples its own part of every
-batch from its own random stream, as in NVIDIA's EDM (torch_utils/distributed.py). Outside of
-`init_process_group` there is a single process, and all functions work without communication.
+Each process holds the whole data set and samples its own part of every batch from its own random
+stream, as in NVIDIA's EDM (torch_utils/distributed.py). Without torchrun, there is one process.
 """
 
 from __future__ import annotations
@@ -24,19 +23,15 @@ Value = TypeVar("Value")
 
 @contextmanager
 def init_process_group() -> Iterator[None]:
-    """Join the processes that torchrun started, if any, and leave them at the end.
-
-    With GPUs, each process selects one of its own.
-    """
+    """Join the processes that torchrun started, if any, each with a GPU of its own."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
-    # When this module is imported, its functions take the current process group as a default
-    # argument, and creating an optimizer imports it. Importing it before a group exists prevents
-    # that reference from keeping the group's threads alive after `destroy_process_group`, where
-    # they would abort the process at exit.
+    # An optimizer imports this module, whose functions then take the process group as a default
+    # argument and keep its threads alive after `destroy_process_group`, where they would abort the
+    # process at exit. Imported before a group exists, they do not.
     importlib.import_module("torch.distributed.nn.functional")
     distributed.init_process_group()
     try:
@@ -46,12 +41,10 @@ def init_process_group() -> Iterator[None]:
 
 
 def get_rank() -> int:
-    """Return the number of this process, counted from 0."""
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
 def get_world_size() -> int:
-    """Return the number of processes."""
     return distributed.get_world_size() if distributed.is_initialized() else 1
 
 
@@ -78,20 +71,18 @@ def local_batch_size(batch_size: int) -> int:
 
 
 def random_seed(seed: int, step: int = 0) -> int:
-    """Return a seed for `torch.Generator.manual_seed` that differs between ranks and steps.
+    """Return a seed of 32 bits (PyTorch ignores others) that differs between ranks and steps.
 
-    Processes start with step 0. Where the state of a generator is not in the checkpoint, as that
-    of all ranks but 0, a resumed run continues with the seed of its step. The result has 32 bits,
-    because PyTorch's generator on the CPU ignores the others.
+    Where the state of a generator is not in the checkpoint, as that of all ranks but 0, a resumed
+    run continues with the seed of its step.
     """
     return int(np.random.SeedSequence((seed, get_rank(), step)).generate_state(1)[0])
 
 
 def all_reduce_mean(tensors: Iterable[torch.Tensor | None]) -> None:
-    """Replace each tensor by its mean over all processes, with a single all-reduce.
+    """Replace each tensor, all of one type, by its mean over all processes; None is skipped.
 
-    The tensors have one floating-point type; None is skipped. Raises NetworkError if another
-    process has ended.
+    Raises NetworkError if another process has ended.
     """
     if get_world_size() == 1:
         return

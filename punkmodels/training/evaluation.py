@@ -16,11 +16,7 @@ from punkmodels.training.run_dir import write_json
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of a model.
-
-    `scores` is the content of metrics.json. `tables` show the scores, the most important ones
-    first. `pictures` are images by file name.
-    """
+    """Scores (the content of metrics.json), tables that show them, and pictures by file name."""
 
     scores: dict[str, Any]
     tables: Sequence[Report]
@@ -31,10 +27,7 @@ class Evaluation:
         return {name: v for name, v in self.scores.items() if not isinstance(v, list)}
 
     def save(self, folder: Path) -> None:
-        """Write metrics.json, metrics.md and the pictures to a folder.
-
-        Raises StorageError if the disk is full or not writable.
-        """
+        """Write metrics.json, metrics.md and the pictures to a folder."""
         with translate_os_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             write_json(folder / "metrics.json", self.scores)

@@ -13,9 +13,6 @@ from punkdata.files import lock_root, translate_os_errors, write_atomic
 from punkmodels.training.distributed import is_main
 from punkmodels.training.run_dir import read_config
 
-WANDB_PROJECT = "punkmodels"
-"""Default project on Weights & Biases; the environment variable WANDB_PROJECT overrides it."""
-
 LogMetrics = Callable[[dict[str, Any]], None]
 """Function that logs one line of metrics.jsonl."""
 
@@ -42,10 +39,9 @@ def check_logger(name: str | None) -> None:
 def open_metrics(run: Path, num_lines: int, logger: str | None = None) -> Iterator[LogMetrics]:
     """Lock a run during training, and yield a function that logs a line of metrics.jsonl.
 
-    Lines after the first `num_lines` are dropped: a process can be killed after it has written a
-    line, but before the checkpoint that belongs to that line. `logger` is "tensorboard", "wandb" or
-    None; a resumed run continues the same TensorBoard folder or Weights & Biases run. On other
-    ranks than 0, nothing is locked or written.
+    Lines after the first `num_lines` are dropped: a process can be killed before it writes the
+    checkpoint that belongs to a line. A resumed run continues the folder or run of its `logger`,
+    "tensorboard" or "wandb". On other ranks than 0, nothing is locked or written.
 
     Raises BusyError if another process is training this run, and SetupError as `check_logger`.
     """
@@ -86,7 +82,8 @@ def _open_logger(run: Path, name: str | None) -> Iterator[LogMetrics]:
         # wandb names its folders <mode>-run-<time>-<id>; the newest one has the id to resume.
         folders = sorted((run / "wandb").glob("*run-*-*"))
         with wandb.init(
-            project=None if wandb.setup().settings.project else WANDB_PROJECT,
+            # The environment variable WANDB_PROJECT takes precedence.
+            project=None if wandb.setup().settings.project else "punkmodels",
             name=run.name,
             id=folders[-1].name.rpartition("-")[2] if folders else None,
             resume="allow",
@@ -100,5 +97,5 @@ def _open_logger(run: Path, name: str | None) -> Iterator[LogMetrics]:
 
 
 def _scalars(line: dict[str, Any]) -> dict[str, float]:
-    """Return the metrics that have a value; loss_D is None until the discriminator is trained."""
+    """Return the metrics that have a value."""
     return {k: v for k, v in line.items() if k != "images_seen" and v is not None}

@@ -22,15 +22,13 @@ from punkmodels.training.run_dir import RESTORE_HINT, create_run, read_config, w
 
 Tensors = dict[str, torch.Tensor]
 WEIGHTS_FILE = "model.safetensors"
-"""File name of exported weights, in a folder with config.json."""
 
 
 class SavedData(BaseModel):
-    """The section `data` of config.json."""
+    """The section `data` of config.json, with a hash of pixels, labels and splits."""
 
     version: str
     labels_hash: str
-    """Hash of the training data's pixels, labels and splits."""
 
 
 class SavedDevice(BaseModel):
@@ -62,34 +60,31 @@ def start_run(
 ) -> Path:
     """Create a run folder with its config.json on rank 0, and return its path on all ranks.
 
-    `data` is the section `data`, see `SavedData`; `reason` says why the device, the number of
-    threads and the precision were chosen.
+    `reason` says why the device, the number of threads and the precision were chosen.
     """
     run = runs
     if is_main():
         run = create_run(runs, name)
         device = {"name": env.device.type, "threads": torch.get_num_threads(), "bf16": env.use_bf16}
-        versions = {
-            "punkdata": __version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        }
         about = {
             "task": task,
             "options": options,
             "data": data,
             "device": device | {"reason": reason},
-            "versions": versions,
+            "versions": {
+                "punkdata": __version__,
+                "torch": torch.__version__,
+                "python": platform.python_version(),
+            },
         }
         write_json(run / "config.json", about)
     return broadcast(run)
 
 
 def read_run_config(run: Path, kind: type[Saved], name: str) -> Saved:
-    """Read and validate the config.json of a run or of exported weights.
+    """Read the config.json of a run or of exported weights of the model `name`.
 
-    `name` is that of the model, for messages. Raises DataError if the file is missing, damaged, or
-    belongs to another kind of model.
+    Raises DataError if the file is missing, damaged, or belongs to another kind of model.
     """
     config = read_config(run)
     try:
@@ -103,10 +98,7 @@ def read_run_config(run: Path, kind: type[Saved], name: str) -> Saved:
 
 
 def read_resumed_run(run: Path, kind: type[Saved], name: str) -> Saved:
-    """Read the config.json of a run to resume, as `read_run_config` does.
-
-    Raises UsageError if the folder contains exported weights, which lack the optimizer's state.
-    """
+    """Do as `read_run_config`; raises UsageError for exported weights, which lack an optimizer."""
     if (run / WEIGHTS_FILE).exists():
         raise UsageError(
             f"{run} contains exported weights, which cannot be trained further",
@@ -126,10 +118,7 @@ def check_same_data(saved: SavedRun, data: dict[str, Any]) -> None:
 
 
 def load_weights(run: Path, key: str) -> Tensors:
-    """Return exported weights, or the state dict `key` of a run's newest checkpoint.
-
-    Raises DataError if there are none, or if they are damaged.
-    """
+    """Return exported weights, or the state dict `key` of a run's newest checkpoint."""
     file = run / WEIGHTS_FILE
     if file.exists():
         return read_tensors(file)
@@ -140,10 +129,7 @@ def load_weights(run: Path, key: str) -> Tensors:
 
 
 def restore_model(run: Path, model: nn.Module, tensors: Tensors) -> None:
-    """Load a state dict into a model; `run`, where it comes from, is for messages.
-
-    Raises DataError if names or shapes do not match, or if a value is not finite.
-    """
+    """Load a state dict; raises DataError if names or shapes differ or a value is not finite."""
     if not all(tensor.isfinite().all() for tensor in tensors.values()):
         raise DataError(f"the weights of {run} contain NaN or infinite values")
     try:
@@ -162,10 +148,7 @@ def is_finished(run: Path, num_steps: int) -> bool:
 
 
 def export_model(run: Path, model: nn.Module, trained: dict[str, Any], out: Path) -> None:
-    """Write weights in half precision, and the run's config.json with the section `trained`.
-
-    Raises StorageError if the disk is full or not writable.
-    """
+    """Write weights in half precision, and the run's config.json with the section `trained`."""
     tensors = model.state_dict()
     halved = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
     with translate_os_errors(out):

@@ -22,9 +22,7 @@ from punkdata.files import translate_os_errors, write_atomic
 
 DEFAULT_RUNS = Path("runs")
 TASKS = ("classifier", "dcgan", "renderer")
-"""Subcommands of punkmodels train, which are also the tasks in config.json."""
 RESTORE_HINT = "restore the file, or train the run or export the weights again"
-"""Hint for a damaged file of a run or of exported weights."""
 
 
 def create_run(runs: Path, name: str) -> Path:
@@ -56,15 +54,13 @@ def find_run(
     config.json is damaged.
     """
     kinds = "run" if tasks == TASKS else f"{' or '.join(tasks)} run"
+    hint = f"train one with: punkmodels train {tasks[0]}"
     if run == "latest":
         required = "checkpoints/step_*" if trained else "config.json"
         complete = [p for p in list_runs(runs) if any(p.glob(required))]
         matches = [p for p in complete if read_config(p).get("task") in tasks]
         if not matches:
-            raise UsageError(
-                f"no {kinds} found in {runs}",
-                hint=f"train one with: punkmodels train {tasks[0]}",
-            )
+            raise UsageError(f"no {kinds} found in {runs}", hint=hint)
         return matches[-1]
     found = [p for p in list_runs(runs) if run.isdecimal() and int(p.name[:5]) == int(run)]
     found += [p for p in (Path(run), runs / run) if (p / "config.json").exists()]
@@ -72,22 +68,17 @@ def find_run(
         raise UsageError(f"no run {run} found in {runs}", hint=f"list the runs with: ls {runs}")
     task = read_config(found[0]).get("task")
     if task in TASKS and task not in tasks:
-        raise UsageError(
-            f"{found[0]} is a {task} run, but a {kinds} is needed",
-            hint=f"train one with: punkmodels train {tasks[0]}",
-        )
+        raise UsageError(f"{found[0]} is a {task} run, but a {kinds} is needed", hint=hint)
     return found[0]
 
 
 def read_metrics(run: Path) -> list[dict[str, Any]]:
-    """Return the lines of metrics.jsonl."""
     path = run / "metrics.jsonl"
     with translate_os_errors(path):
         return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
-    """Write indented JSON atomically."""
     write_atomic(path, (json.dumps(data, indent=2) + "\n").encode())
 
 
@@ -99,6 +90,4 @@ def read_config(run: Path) -> dict[str, Any]:
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror})", hint=RESTORE_HINT) from None
     except (ValueError, TypeError, RecursionError):
-        raise DataError(
-            f"{path} is damaged: it does not contain a JSON object", hint=RESTORE_HINT
-        ) from None
+        raise DataError(f"{path} is damaged: it has no JSON object", hint=RESTORE_HINT) from None
