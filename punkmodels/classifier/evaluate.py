@@ -1,9 +1,4 @@
-"""Evaluation of a classifier on a held-out split.
-
-evaluation/test/metrics.json   all scores
-evaluation/test/metrics.md     the same as tables
-evaluation/test/errors.png     every punk with a wrong label: missed and falsely predicted labels
-"""
+"""Evaluation of a classifier on a held-out split: scores, tables, and a picture of all errors."""
 
 from __future__ import annotations
 
@@ -18,11 +13,7 @@ from punkdata.images.palette import PALETTE
 from punkdata.report import Report, Row
 from punkdata.traits import LABELS, TYPES
 from punkmodels.classifier.metrics import MIN_SUPPORT, score_logits
-from punkmodels.classifier.networks import (
-    Classifier,
-    logits_to_labels,
-    logits_to_probabilities,
-)
+from punkmodels.classifier.networks import Classifier, logits_to_labels, logits_to_probabilities
 from punkmodels.classifier.pretrained import load_classifier, read_classifier_config
 from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.training.evaluation import Evaluation
@@ -51,11 +42,10 @@ def evaluate_classifier(
 ) -> Evaluation:
     """Evaluate a run or exported weights on a held-out split of the scheme of their training.
 
-    `version` is by default the snapshot that was used for training. Another one must have the same
-    pixels, labels and splits, because its split could otherwise contain training data.
-
-    Raises UsageError if the snapshot does not exist or does not list hidden labels, and DataError
-    if it differs from the training data or a file is damaged.
+    `version` is by default the snapshot of the training. Another one must have the same pixels,
+    labels and splits, because its split could otherwise contain training data. Raises UsageError if
+    the snapshot does not exist or lists no hidden labels, and DataError if it differs or a file is
+    damaged.
     """
     model = load_classifier(run, device)
     saved = read_classifier_config(run)
@@ -85,7 +75,6 @@ def predict_logits(model: Classifier, indices: torch.Tensor) -> torch.Tensor:
 
 
 def make_tables(title: str, scores: dict[str, Any]) -> list[Report]:
-    """Return tables of the scores, of the confusions of types, and of the labels."""
     rows = []
     for key, name in SCORE_NAMES.items():
         low, high = scores["visible_95"][key]

@@ -18,8 +18,6 @@ from punkmodels.classifier.networks import logits_to_labels, logits_to_probabili
 
 Bool = NDArray[np.bool_]
 Float = NDArray[np.float64]
-Scores = dict[str, float | None]
-"""Scores by name; None if a score is undefined for lack of examples."""
 
 MIN_SUPPORT = 20
 """Smallest number of punks with a label for which the label is included in means over labels."""
@@ -129,7 +127,10 @@ def gain_over_majority(truth: Bool, predicted: Bool) -> Float:
     return np.asarray((num_correct - majority) / len(truth))
 
 
-def _compute_scores(truth: Bool, values: Float, predicted: Bool, counted: Bool) -> Scores:
+def _compute_scores(
+    truth: Bool, values: Float, predicted: Bool, counted: Bool
+) -> dict[str, float | None]:
+    """Return the scores by name, None if one is undefined for lack of examples."""
     precisions, aurocs = ranking_scores(truth[:, counted], values[:, counted])
     _, micro_auroc = ranking_scores(truth.reshape(-1, 1), values.reshape(-1, 1))
     scores = {
@@ -140,12 +141,8 @@ def _compute_scores(truth: Bool, values: Float, predicted: Bool, counted: Bool) 
         "macro_f1": f1(truth, predicted)[counted],
         "exact_match": (truth == predicted).all(axis=1),
     }
-    return {name: _mean(numbers) for name, numbers in scores.items()}
-
-
-def _mean(numbers: NDArray[Any]) -> float | None:
-    defined = numbers[~np.isnan(numbers)]
-    return float(defined.mean()) if defined.size else None
+    defined = {name: numbers[~np.isnan(numbers)] for name, numbers in scores.items()}
+    return {name: float(d.mean()) if d.size else None for name, d in defined.items()}
 
 
 def _bootstrap_intervals(
@@ -157,15 +154,13 @@ def _bootstrap_intervals(
     for _ in range(NUM_RESAMPLES):
         rows = rng.integers(len(truth), size=len(truth))
         resampled.append(_compute_scores(truth[rows], values[rows], predicted[rows], counted))
-    columns = {name: [scores[name] for scores in resampled] for name in resampled[0]}
-    return {
-        name: tuple(np.nanquantile(np.array(numbers, float), (0.025, 0.975)).tolist())
-        for name, numbers in columns.items()
-    }
+    numbers = np.array([list(scores.values()) for scores in resampled], float)
+    intervals = np.nanquantile(numbers, (0.025, 0.975), axis=0).T.tolist()
+    return {name: (low, high) for name, (low, high) in zip(resampled[0], intervals, strict=True)}
 
 
 def _score_labels(visible: Bool, raw: Bool, values: Float, predicted: Bool) -> list[dict[str, Any]]:
-    """Return the scores of each label on visible labels; undefined ones are None."""
+    """Return the scores of each label on visible labels, None for undefined ones."""
     true_positives, support = (visible & predicted).sum(axis=0), visible.sum(axis=0)
     with np.errstate(invalid="ignore"):
         columns = {
@@ -177,12 +172,8 @@ def _score_labels(visible: Bool, raw: Bool, values: Float, predicted: Bool) -> l
             "accuracy": (visible == predicted).mean(axis=0),
             "gain_vs_majority": gain_over_majority(visible, predicted),
         }
-    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-    return [
-        {"label": label}
-        | {
-            name: None if np.isnan(number) else number
-            for name, number in zip(columns, row, strict=True)
-        }
-        for label, row in zip(LABELS, rows, strict=False)
-    ]
+    rows = []
+    for label, *numbers in zip(LABELS, *(c.tolist() for c in columns.values()), strict=False):
+        defined = [None if np.isnan(number) else number for number in numbers]
+        rows.append({"label": label, **dict(zip(columns, defined, strict=True))})
+    return rows

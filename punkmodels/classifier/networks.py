@@ -19,10 +19,6 @@ from punkdata.traits import TYPES
 from punkmodels.classifier.config import ClassifierConfig
 from punkmodels.data.palette import NUM_PIXELS
 
-BACKGROUND_RGB = ImageColor.getrgb(BACKGROUND_COLOR)
-"""Background on which `PublishedCNN` composites the sprites."""
-PUBLISHED_INPUT_PX = 42
-
 
 class Classifier(nn.Module):
     """A network with calibrated logits and a table of the colors in its training data.
@@ -95,7 +91,7 @@ class PunkCNN(nn.Module):
         return logits + self.skip(pixels.flatten(1)) if self.skip else logits
 
     def extract_features(self, indices: torch.Tensor) -> torch.Tensor:
-        """Return the hidden units, non-negative float32 (N, hidden)."""
+        """Return the hidden units, non-negative (N, hidden)."""
         features: torch.Tensor = self.features(self._embed_colors(indices))
         return features
 
@@ -105,10 +101,7 @@ class PunkCNN(nn.Module):
 
 
 class LinearPixels(nn.Module):
-    """A linear model with one weight for each label, position and color.
-
-    Maps pair numbers, int64 (N, 576), to logits; pair 0 (unknown) contributes nothing.
-    """
+    """A linear model of pair numbers, int64 (N, 576); pair 0 (unknown) contributes nothing."""
 
     def __init__(self, config: ClassifierConfig, num_pairs: int) -> None:
         super().__init__()
@@ -136,7 +129,7 @@ class PublishedCNN(nn.Module):
     def __init__(self, config: ClassifierConfig) -> None:
         super().__init__()
         rgba = torch.tensor(PALETTE, dtype=torch.float32) / 255
-        background = torch.tensor(BACKGROUND_RGB) / 255
+        background = torch.tensor(ImageColor.getrgb(BACKGROUND_COLOR)) / 255
         self.register_buffer("colors", rgba[:, :3] * rgba[:, 3:] + background * (1 - rgba[:, 3:]))
         layers: list[nn.Module] = []
         channels = 3
@@ -150,8 +143,7 @@ class PublishedCNN(nn.Module):
 
     def forward(self, indices: torch.Tensor) -> torch.Tensor:
         pixels = self.colors[indices.long()].permute(0, 3, 1, 2)
-        size = (PUBLISHED_INPUT_PX, PUBLISHED_INPUT_PX)
-        images = F.interpolate(pixels, size, mode="bilinear", antialias=False)
+        images = F.interpolate(pixels, (42, 42), mode="bilinear", antialias=False)
         logits: torch.Tensor = self.head(self.features(images))
         return logits
 
@@ -167,10 +159,8 @@ def build_model(
     network: PunkCNN | LinearPixels | PublishedCNN
     if config.model == "linear":
         network = LinearPixels(config, int(pairs.max()))
-    elif config.model == "published":
-        network = PublishedCNN(config)
     else:
-        network = PunkCNN(config)
+        network = PublishedCNN(config) if config.model == "published" else PunkCNN(config)
     if prior is not None:
         bias = network.bias if isinstance(network, LinearPixels) else network.head.bias
         with torch.no_grad():
@@ -179,10 +169,7 @@ def build_model(
 
 
 def logits_to_labels(logits: torch.Tensor) -> torch.Tensor:
-    """Return the predicted labels: the most likely type, and accessories with a positive logit.
-
-    Logits are (N, num_outputs), the types first; labels are bool of the same shape.
-    """
+    """Return the predicted labels: the most likely type, and accessories with a positive logit."""
     labels = logits > 0
     types = logits[:, : len(TYPES)].argmax(dim=1)
     labels[:, : len(TYPES)] = F.one_hot(types, len(TYPES)).bool()

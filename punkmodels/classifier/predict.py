@@ -13,28 +13,21 @@ from punkdata.images.decode import decode_image
 from punkdata.images.palette import palette_indices
 from punkdata.traits import LABELS, decode_labels
 from punkmodels.classifier.evaluate import predict_logits
-from punkmodels.classifier.networks import (
-    Classifier,
-    logits_to_labels,
-    logits_to_probabilities,
-)
+from punkmodels.classifier.networks import Classifier, logits_to_labels, logits_to_probabilities
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".svg"}
 """File name extensions that are read from folders."""
 MAX_UNKNOWN_PIXELS = 8
-"""Number of unknown pixels above which an image is not considered a punk
-
-benchmarks/classifier.py measures which images this accepts and refuses.
-"""
+"""Number above which an image is no punk; benchmarks/classifier.py measures what this refuses."""
 
 
 @dataclass(frozen=True)
 class Prediction:
     """Predicted labels of an image.
 
-    `image_confidence` is the probability that the sprite was decoded correctly, 1 for lossless
-    images. `unknown_pixels` counts pixels whose color does not occur at that position in the
-    training data. `scores` has the probability of each label, the highest first.
+    `image_confidence` is the probability that the sprite was decoded correctly. `unknown_pixels`
+    counts pixels whose color the training data does not have at that position. `scores` has the
+    probability of each label, the highest first.
     """
 
     path: str

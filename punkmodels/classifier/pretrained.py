@@ -40,7 +40,7 @@ RMS = 7.1443
 
 
 class TrainingStatus(BaseModel):
-    """The section `trained` of config.json, in a folder of exported weights."""
+    """The section `trained` in the config.json of exported weights."""
 
     epochs: int = 0
     finished: bool = False
@@ -55,7 +55,6 @@ class SavedClassifier(SavedRun):
 
 
 def read_classifier_config(run: Path) -> SavedClassifier:
-    """Read and validate the config.json of a classifier; raises as `read_run_config`."""
     return read_run_config(run, SavedClassifier, "classifier")
 
 
@@ -66,9 +65,9 @@ def load_classifier(run: Path, device: torch.device) -> Classifier:
     """
     config = read_classifier_config(run).options
     tensors = load_weights(run, "best")
-    pairs = tensors.get("pairs")
-    is_table = pairs is not None and pairs.shape == (NUM_PIXELS, len(PALETTE))
-    if pairs is None or not is_table or pairs.dtype != torch.int16 or (pairs < 0).any():
+    pairs = tensors.get("pairs", torch.empty(0))
+    is_table = pairs.shape == (NUM_PIXELS, len(PALETTE)) and pairs.dtype == torch.int16
+    if not is_table or (pairs < 0).any():
         raise DataError(f"the weights of {run} have no valid table of colors per position")
     model = build_model(config, pairs)
     restore_model(run, model, tensors)
@@ -78,11 +77,7 @@ def load_classifier(run: Path, device: torch.device) -> Classifier:
 
 
 def export_classifier(run: Path, out: Path) -> None:
-    """Write the files that prediction needs: weights in half precision, and config.json.
-
-    Raises DataError as `load_classifier` does, and StorageError if the disk is full or not
-    writable.
-    """
+    """Write weights in half precision and config.json; raises DataError as `load_classifier`."""
     if (run / WEIGHTS_FILE).exists():
         trained = read_classifier_config(run).trained
     else:
@@ -94,10 +89,7 @@ def export_classifier(run: Path, out: Path) -> None:
 
 @cache
 def load_feature_extractor(device: torch.device, folder: Path = BUNDLED_FEATURES) -> Classifier:
-    """Load the bundled feature extractor, once per device.
-
-    Raises DataError if the weights file is missing or has another hash.
-    """
+    """Load the feature extractor once per device; raises DataError if its hash differs."""
     path = folder / WEIGHTS_FILE
     if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != SHA256:
         raise DataError(f"{path} is not the feature extractor of punkmodels", hint="reinstall it")

@@ -132,8 +132,7 @@ def _create_run(
     runs: Path, config: ClassifierConfig, data: TrainData, env: TrainEnv, reason: str
 ) -> Path:
     """Create a run folder with its config.json and grids of training images."""
-    names = ["classifier", config.model, config.preset]
-    name = "-".join(name for name in names if name != "cnn")
+    name = f"classifier-{config.model}-{config.preset}".replace("-cnn", "")
     run = start_run(runs, name, "classifier", config.model_dump(), data.about, env, reason)
     if distributed.is_main():
         make_grid(augment(data.images[:64], config.pixel_noise)).save(run / "reals.png")

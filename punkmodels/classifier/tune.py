@@ -55,10 +55,7 @@ def cnn_space(trial: optuna.Trial) -> dict[str, Any]:
 
 
 def published_space(trial: optuna.Trial) -> dict[str, Any]:
-    """Suggest options of the model `published`: those of the public sweep, see `PublishedCNN`.
-
-    The ranges are our own, because the configuration file of that sweep is not public.
-    """
+    """Suggest options of the model `published`, those of its public sweep, in ranges of our own."""
     return {
         "batch_size": trial.suggest_categorical("batch_size", [16, 32, 64, 128]),
         "peak_lr": trial.suggest_float("peak_lr", 1e-4, 1e-2, log=True),
@@ -136,10 +133,7 @@ def _run_trial(
     train: Callable[..., Path],
     progress: Callable[[str], None],
 ) -> float:
-    """Train with the options of a trial, and return the lowest validation loss.
-
-    Raises optuna.TrialPruned if Hyperband stops the trial.
-    """
+    """Return the lowest validation loss; raises TrialPruned if Hyperband stops the trial."""
     import optuna
 
     val_losses: list[float] = []
@@ -168,11 +162,7 @@ def _delete_other_runs(study: optuna.Study, folder: Path) -> None:
 
 
 def _open_study(folder: Path, about: dict[str, Any]) -> optuna.Study:
-    """Create a study, or load an existing one and enqueue the trials of a killed process again.
-
-    Raises DataError if SQLite cannot read the file of the study, and UsageError if it was started
-    with other options than `about`.
-    """
+    """Create a study, or load an existing one and enqueue the trials of a killed process again."""
     import optuna
 
     file = folder / "study.db"

@@ -17,9 +17,10 @@ from punkdata.progress import Progress
 from punkmodels.training.config import merge_options
 from punkmodels.training.run_dir import DEFAULT_RUNS, TASKS, find_run, read_config
 
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of all runs.")]
 DeviceOption = Annotated[
-    Literal["auto", "cpu", "cuda", "mps"],
+    DeviceName,
     typer.Option("--device", help="Device to compute on; auto selects a GPU if there is one."),
 ]
 Seed = Annotated[int | None, typer.Option(min=0, max=10**9, help="Random seed. (default: 0)")]

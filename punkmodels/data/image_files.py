@@ -26,17 +26,14 @@ def read_sprites(
 
     Tiles of `tile_size` pixels, a multiple of 24, are read row by row, and larger ones are averaged
     down. In an image without transparency, pixels close to the color of a tile's top left corner
-    become transparent. Empty tiles at the end of an image are dropped, because they only fill its
-    last row. `progress` is called with the number of files read and their total.
+    become transparent. Empty tiles at the end of an image, which fill its last row, are dropped.
 
     Returns float32 (N, 4, 24, 24), RGBA in [-1, 1]. Raises DataError if there is no PNG file, a
-    file cannot be read, or its width or height is not a multiple of the tile size.
+    file cannot be read, or it cannot be split into tiles.
     """
     files = sorted(path.glob("*.png")) if path.is_dir() else [path]
     if not files:
-        raise DataError(
-            f"{path} contains no PNG files", hint="pass a folder of PNG files, or one PNG file"
-        )
+        raise DataError(f"{path} contains no PNG files", hint="pass a PNG file or a folder of them")
     tiles = []
     for done, file in enumerate(files, 1):
         tiles.append(_read_tiles(file, tile_size))

@@ -21,11 +21,8 @@ def make_grid(images: torch.Tensor, columns: int = 8, scale: int = 4) -> Image.I
 
 def to_hwc_pixels(images: torch.Tensor) -> NDArray[np.uint8]:
     """Convert palette indices (N, 24, 24), or uint8 (N, C, H, W), to uint8 (N, H, W, C)."""
-    if images.ndim == 3:
-        rgba: NDArray[np.uint8] = PALETTE[images.cpu().numpy()]
-        return rgba
-    pixels: NDArray[np.uint8] = images.cpu().numpy().transpose(0, 2, 3, 1)
-    return pixels
+    array: NDArray[np.uint8] = images.cpu().numpy()
+    return PALETTE[array] if array.ndim == 3 else array.transpose(0, 2, 3, 1)
 
 
 def save_gif(frames: list[Path], path: Path, frame_ms: int = 250) -> None:

@@ -19,11 +19,11 @@ SKIN_TONE_COLORS = ((113, 63, 29), (174, 139, 97), (219, 177, 128), (234, 217, 2
 
 
 def color_table(device: torch.device | None = None, color_embedding_dim: int = 0) -> torch.Tensor:
-    """Return the palette as RGBA in [-1, 1], each color followed by a fixed random embedding.
+    """Return the palette as RGBA, each color followed by a fixed random embedding.
 
     Some browns differ by only a few RGB steps, which a discriminator with a gradient penalty
-    cannot tell apart. Their random embeddings are far from each other, and the same in every call.
-    The result is float32 (222, 4 + color_embedding_dim) in [-1, 1].
+    cannot tell apart; their random embeddings are far from each other. The result is float32
+    (222, 4 + color_embedding_dim) in [-1, 1].
     """
     rgba = torch.tensor(PALETTE, dtype=torch.float32) / 127.5 - 1
     generator = torch.Generator().manual_seed(0)
@@ -41,19 +41,13 @@ def color_counts(indices: torch.Tensor) -> torch.Tensor:
 
 
 def build_pair_table(indices: torch.Tensor) -> torch.Tensor:
-    """Number the pairs of position and color that occur in training images.
-
-    Returns int16 (576, 222): the number of each pair, counted from 1; 0 for other pairs.
-    """
+    """Number the pairs of position and color that occur from 1; 0 for others, int16 (576, 222)."""
     occurs = color_counts(indices.cpu()) > 0
     return (occurs.flatten().cumsum(0).view_as(occurs) * occurs).to(torch.int16)
 
 
 def to_rgba(indices: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
-    """Convert palette indices (N, 24, 24) to RGBA and color embeddings by a `color_table`.
-
-    Returns float32 (N, 4 + color_embedding_dim, 24, 24) in [-1, 1].
-    """
+    """Look up palette indices in a `color_table`: (N, 4 + color_embedding_dim, 24, 24)."""
     return table[indices.int()].permute(0, 3, 1, 2)
 
 

@@ -22,10 +22,10 @@ Examples = tuple[torch.Tensor, torch.Tensor]
 
 @dataclass(frozen=True)
 class SplitTensors:
-    """The punks of one split: ids (N,), palette indices (N, 24, 24), and labels (N, 92).
+    """The punks of one split: ids (N,), palette indices (N, 24, 24), and float32 labels (N, 92).
 
-    `labels` are those published, `visible` those that at least one pixel shows; both are float32.
-    They are equal if the snapshot does not list hidden labels, which those of schema 1 do not.
+    `labels` are those published, `visible` those that at least one pixel shows; the same if the
+    snapshot does not list hidden labels, as in schema 1.
     """
 
     punk_ids: NDArray[np.int32]
@@ -43,11 +43,8 @@ class SplitTensors:
     def require_hidden_labels(self) -> None:
         """Raise UsageError if the snapshot does not list the labels that no pixel shows."""
         if not self.has_hidden_labels:
-            raise UsageError(
-                f"{self.path} does not list hidden labels",
-                hint="rebuild it with: punkdata build-dataset, or train with --set "
-                "visible_only=false",
-            )
+            hint = "rebuild it with: punkdata build-dataset, or train with --set visible_only=false"
+            raise UsageError(f"{self.path} does not list hidden labels", hint=hint)
 
     @property
     def data_config(self) -> dict[str, Any]:
@@ -69,16 +66,15 @@ def load_split(root: Path, version: str, scheme: str, split: SplitName) -> Split
     else:
         data = PunkDataset(root, version, "all")
         rows = _fold_rows(data, int(scheme.removeprefix("fold-")), split)
-    images, labels = data.as_tensors()
-    hidden = torch.zeros(labels.shape, dtype=torch.bool)
+    images, labels = (tensor[torch.from_numpy(rows)] for tensor in data.as_tensors())
+    visible = labels
     if data.hidden is not None:
-        hidden = torch.from_numpy(data.hidden)
-    selected = torch.from_numpy(rows)
+        visible = labels.masked_fill(torch.from_numpy(data.hidden[rows]), 0)
     return SplitTensors(
         data.punk_ids[rows],
-        to_indices(images[selected]),
-        labels[selected],
-        labels[selected].masked_fill(hidden[selected], 0),
+        to_indices(images),
+        labels,
+        visible,
         data.hidden is not None,
         data.version,
         data.manifest.labels_hash,
@@ -101,8 +97,7 @@ def sampling_weights(labels: torch.Tensor, class_balance: float) -> torch.Tensor
     """Return the probability with which each example is sampled, float32 (N,).
 
     The balanced weight of an example is the sum of 1/support over its labels, so every label, rare
-    or common, contributes the same total. `class_balance` is its share, 0 to 1; the rest is
-    uniform. `labels` are float32 (N, num_labels), 0 or 1.
+    or common, contributes the same total. `class_balance` is its share; the rest is uniform.
     """
     support = labels.sum(0).clamp(min=1)
     balanced = (labels / support).sum(1)
