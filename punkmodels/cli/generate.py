@@ -24,7 +24,6 @@ EXAMPLES = (
     "Single files: punkmodels generate --count 10000 --out generated"
 )
 MAX_GRID_PIXELS = 10**8
-"""Maximum number of pixels of a grid of punks."""
 
 
 def generate(
@@ -264,7 +263,7 @@ def predict(
         console.emit_json(predictions)
     if len(errors) == 1:
         raise errors[0]
+    for refused in errors:
+        console.say(str(refused))
     if errors:
-        for refused in errors:
-            console.say(str(refused))
         raise DataError(f"{len(errors)} of {len(files)} images could not be classified")

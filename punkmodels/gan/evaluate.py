@@ -51,12 +51,9 @@ from punkmodels.gan.training_images import TrainingImages, from_image_dir
 from punkmodels.training.evaluation import Evaluation
 
 CPU = torch.device("cpu")
-SUBSET_SIZE = 2000
-"""Number of sprites in a subset; scores of subsets of other sizes are not comparable."""
+SUBSET_SIZE = 2000  # sprites; scores of subsets of other sizes are not comparable
 MAX_SUBSETS = 5
-"""Maximum number of subsets over which scores are averaged."""
 MIN_SPRITES = 100
-"""Minimum number of sprites for an evaluation."""
 SCORE_NAMES = {
     "frechet_distance": "Fréchet distance",
     "kernel_distance": "kernel distance",
@@ -118,9 +115,9 @@ def evaluate_generator(
 ) -> Evaluation:
     """Compare samples of a run or of exported weights with real images.
 
-    `version` is by default the snapshot that was used for training. See `evaluate_sprites` for
-    `subset_size` and `progress`. Raises UsageError if the run, the snapshot or the training images
-    do not exist, and DataError if they are damaged or the training images have changed.
+    `version` is by default the snapshot of the training. See `evaluate_sprites` for `subset_size`
+    and `progress`. Raises UsageError if the run, the snapshot or the training images do not exist,
+    and DataError if they are damaged or the training images have changed.
     """
     saved = read_dcgan_config(run)
     model = load_generator(run, device)
@@ -158,14 +155,12 @@ def evaluate_sprites(
     subset_size: int = SUBSET_SIZE,
     progress: Progress = lambda done, total: None,
 ) -> Evaluation:
-    """Compare generated punks with real ones.
+    """Compare generated punks, as in `snap_to_palette`, with real ones.
 
-    `images` are as in `snap_to_palette`. There should be 10,000, that is five subsets; an
-    incomplete last subset is ignored. With fewer than one subset, there are no distances.
-    `requested_types` are types that the generator was conditioned on, one-hot (N, 5). `progress` is
-    called with the number of scored subsets and their total.
-
-    Raises DataError if there are fewer than 100 sprites.
+    There should be 10,000, that is five subsets; an incomplete last subset is ignored. With fewer
+    than one subset, there are no distances. `requested_types` are types that the generator was
+    conditioned on, one-hot (N, 5). `progress` is called with the number of scored subsets and their
+    total. Raises DataError if there are fewer than 100 sprites.
     """
     if len(images) < MIN_SPRITES:
         raise DataError(
@@ -175,9 +170,7 @@ def evaluate_sprites(
     size = min(subset_size, len(images))
     sprites, validity = snap_to_palette(images[: num_subsets * size])
     # Score each subset, and as many random training punks.
-    subsets: list[Samples] = []
-    scores: list[Scores] = []
-    train_scores: list[Scores] = []
+    subsets, scores, train_scores = [], [], []
     random = torch.Generator().manual_seed(0)
     score = partial(fidelity_scores, real.held_out, with_distances=size == subset_size)
     for i, subset in enumerate(torch.split(sprites, size)):
@@ -243,8 +236,7 @@ def score_table(columns: Mapping[str, Scores], notes: Sequence[str]) -> Report:
 def evaluate_other_images(generated: torch.Tensor, train: TrainingImages) -> Evaluation:
     """Compare generated images other than punks with as many training images.
 
-    `generated` is uint8 (N, channels, size, size). There are no held-out images: the train
-    reference compares one half of the training images with the other.
+    There are no held-out images: the train reference compares two halves of the training images.
     """
     count = len(generated)
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))
@@ -275,10 +267,7 @@ def evaluate_other_images(generated: torch.Tensor, train: TrainingImages) -> Eva
 def draw_nearest_neighbors(
     images: torch.Tensor, train: torch.Tensor, nearest: torch.Tensor, distance: torch.Tensor
 ) -> Image.Image:
-    """Return a grid of images, each above its nearest training image, in three bands of 16.
-
-    The bands are the closest images that are not copies, those in the middle, and the farthest.
-    """
+    """Return a grid of images, each above its nearest training image, see nearest_neighbors.png."""
     order = torch.argsort(distance, stable=True)
     last = len(order) - 1
     first = min(int((distance == 0).sum()), last)

@@ -33,18 +33,13 @@ from punkmodels.training.pretrained import (
 from punkmodels.training.run_dir import write_json
 
 BUNDLED_DCGAN = Path(__file__).parents[1] / "weights" / "dcgan"
-"""Folder of the weights that are part of the package, `bundled`."""
 
 
 class SavedImages(SavedData):
-    """The section `data` of config.json."""
-
     image_shape: ImageShape = PUNK_SHAPE
 
 
 class SavedDcgan(SavedRun):
-    """The config.json of a GAN's run or exported weights."""
-
     task: Literal["dcgan"]
     options: DcganConfig
     data: SavedImages
@@ -82,7 +77,7 @@ def _counts_like(tensors: Tensors, run: Path) -> torch.Tensor:
 
 
 def export_generator(run: Path, out: Path) -> None:
-    """Write the weights in half precision, and config.json; raises as `load_generator`."""
+    """Write weights in half precision, and config.json."""
     num_steps = read_dcgan_config(run).options.num_steps
     model = load_generator(run, torch.device("cpu"))
     export_model(run, model, {"finished": is_finished(run, num_steps)}, out)
@@ -120,11 +115,7 @@ def generate_images(
     condition: torch.Tensor | None = None,
     is_punks: bool = True,
 ) -> torch.Tensor:
-    """Generate images from a seed, see `sample_batches`.
-
-    Returns palette indices, uint8 (count, 24, 24), or, for a generator of images other than punks,
-    uint8 (count, channels, size, size).
-    """
+    """Generate images from a seed, see `sample_batches`, in the format of `TrainingImages`."""
     images = []
     for done, batch in enumerate(sample_batches(model, count, seed, condition), 1):
         images.append(to_uint8(batch, is_punks=is_punks))

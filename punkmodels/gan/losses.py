@@ -30,8 +30,7 @@ from punkmodels.gan.networks import (
 )
 from punkmodels.gan.palette_head import PaletteHead
 
-REAL_LABEL = 0.9
-"""Target of the `classic` discriminator for real images; one-sided label smoothing."""
+REAL_LABEL = 0.9  # one-sided label smoothing
 
 
 def classic_discriminator_loss(real: torch.Tensor, generated: torch.Tensor) -> torch.Tensor:
@@ -42,7 +41,6 @@ def classic_discriminator_loss(real: torch.Tensor, generated: torch.Tensor) -> t
 
 
 def classic_generator_loss(generated: torch.Tensor) -> torch.Tensor:
-    """Return the cross-entropy of the logits (N,) of generated images against 1."""
     return F.binary_cross_entropy_with_logits(generated, torch.ones_like(generated))
 
 
@@ -57,7 +55,6 @@ def relativistic_loss(winner: torch.Tensor, loser: torch.Tensor) -> torch.Tensor
 def discriminate(
     discriminator: nn.Module, images: torch.Tensor, condition: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """Return logits (N,)."""
     logits: torch.Tensor = discriminator(images, condition)
     return logits
 
@@ -109,11 +106,7 @@ def augment(
 
 
 class Encoder(nn.Module):
-    """Maps punks in [-1, 1], (N, 4 + color_embedding_dim, 24, 24), to the distribution of w.
-
-    Returns the mean and the log variance of w, each float32 (N, w_dim). The layers are those of a
-    discriminator with batch normalization.
-    """
+    """Maps punks, as a discriminator sees them, to mean and log variance of w, (N, w_dim)."""
 
     def __init__(self, config: DcganConfig) -> None:
         super().__init__()
@@ -140,9 +133,8 @@ def encoder_loss(
 
     The loss is the sum of two negative evidence lower bounds (Kingma and Welling, "Auto-Encoding
     Variational Bayes", 2014): of the images given w, and of w given z. Gradients of the second
-    bound stop at w, so that w is determined by the images alone. `images` are the input of the
-    encoder, and `indices` the same punks as palette indices, uint8 (N, 24, 24). With a `kl_weight`
-    below 1, w carries more information about the image.
+    bound stop at w, so that w is determined by the images alone. `indices` are the palette indices
+    of the images. With a `kl_weight` below 1, w carries more information about the image.
     """
     mapping, head = generator.mapping, generator.layers[-1]
     assert mapping is not None
@@ -163,10 +155,7 @@ def encoder_loss(
 
 
 def kl_divergence(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
-    """Return the Kullback-Leibler divergence of N(mean, variance) from N(0, 1), (N,) in nats.
-
-    See Kingma and Welling (2014), appendix B; the arguments are (N, dim).
-    """
+    """Return the KL divergence of N(mean, variance), (N, dim), from N(0, 1), (N,) in nats."""
     per_dim: torch.Tensor = mean.square() + log_variance.exp() - 1 - log_variance
     return per_dim.sum(dim=1) / 2
 

@@ -20,8 +20,7 @@ from punkmodels.data.palette import SKIN_TONE_PIXEL, build_pair_table, quantize
 from punkmodels.data.splits import SplitTensors
 
 Scores = dict[str, float]
-VALIDITY_TOLERANCE = 8
-"""Maximum difference from a palette color at which a channel is valid, in steps of 1/255."""
+VALIDITY_TOLERANCE = 8  # difference of a channel from a palette color, in steps of 1/255
 
 
 def frechet_distance(real: torch.Tensor, generated: torch.Tensor) -> float:
@@ -126,16 +125,14 @@ def fidelity_scores(reference: Samples, samples: Samples, *, with_distances: boo
 
 
 def average_scores(scores: list[Scores]) -> Scores:
-    """Return the mean of each score."""
     return {name: statistics.mean(row[name] for row in scores) for name in scores[0]}
 
 
 def snap_to_palette(images: torch.Tensor) -> tuple[torch.Tensor, Scores]:
-    """Return sprites as palette indices, and the validity of RGBA images before quantization.
+    """Return sprites as palette indices, and the validity of RGBA images, float32 (N, 4, 24, 24).
 
-    `images` are RGBA in [-1, 1], float32 (N, 4, 24, 24), or already palette indices, uint8
-    (N, 24, 24), of which no validity is returned. Palette validity is the fraction of pixels with
-    all channels within 8/255 of a palette color, alpha validity the same for alpha alone.
+    Palette validity is the fraction of pixels with all channels within 8/255 of a palette color,
+    alpha validity the same for alpha alone. Palette indices are returned without validity.
     """
     if images.dtype == torch.uint8:
         return images, {}
@@ -174,14 +171,12 @@ def nearest_neighbors(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Find the training sprite with the fewest differing pixels for each sprite.
 
-    Both are palette indices, uint8 (N, 24, 24). Returns the rows of the nearest training sprites
-    and the numbers of differing pixels, int64 (N,).
+    Returns the rows of the nearest training sprites, and the numbers of these pixels, int64 (N,).
     """
     pairs = build_pair_table(train)
     positions = torch.arange(len(pairs))
 
     def one_hot(sprites: torch.Tensor) -> torch.Tensor:
-        """Return one column per pair of position and color that occurs in training."""
         columns = pairs[positions, sprites.flatten(1).long()].long()
         one_hot = torch.zeros(len(columns), int(pairs.max()) + 1).scatter_(1, columns, 1)
         return one_hot[:, 1:]  # Column 0 is for all other pairs.

@@ -21,7 +21,6 @@ from punkmodels.gan.config import DcganConfig
 from punkmodels.gan.palette_head import PaletteHead
 
 CONDITION_EMBEDDING_DIM = 64
-"""Dimension of the embedded condition that is concatenated to the latent."""
 
 
 class ImageShape(NamedTuple):
@@ -59,7 +58,6 @@ class Mapping(nn.Module):
         return self.mean(z, condition) + self.log_std.exp() * residual
 
     def mean(self, z: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
-        """Return the mean of w, float32 (N, w_dim), for noise z (N, z_dim)."""
         w: torch.Tensor = self.layers(concat_condition(z, condition))
         return w
 
@@ -67,9 +65,8 @@ class Mapping(nn.Module):
 class Generator(nn.Module):
     """Maps noise, float32 (N, noise_dim), and types to images in [-1, 1], (N, 4, 24, 24).
 
-    With a palette head, the channels of the color embedding follow. The type is passed to the
-    mapping network, and is embedded and concatenated to w. `counts` are the color frequencies for
-    a palette head, see `PaletteHead`.
+    The type is passed to the mapping network, and is embedded and concatenated to w. With `counts`,
+    the last layer is a `PaletteHead`, and the channels of the color embedding follow.
     """
 
     def __init__(
@@ -113,7 +110,6 @@ class Generator(nn.Module):
         return self.forward(noise, condition)
 
     def features(self, w: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
-        """Return the input of the last layer, float32 (N, channels, H, W)."""
         if self.embed is not None and condition is not None:
             w = torch.cat([w, self.embed(condition)], dim=1)
         features: torch.Tensor = self.layers[:-1](w[:, :, None, None])
@@ -155,11 +151,7 @@ class Discriminator(nn.Module):
 
 
 class MLPGenerator(nn.Module):
-    """Fully connected, unconditional baseline with the interface of `Generator`.
-
-    The layers are those of common tutorials, after Goodfellow et al., "Generative Adversarial Nets"
-    (2014).
-    """
+    """Fully connected, unconditional baseline, as in common tutorials after Goodfellow et al."""
 
     def __init__(self, config: DcganConfig, shape: ImageShape = PUNK_SHAPE) -> None:
         super().__init__()
@@ -176,8 +168,6 @@ class MLPGenerator(nn.Module):
 
 
 class MLPDiscriminator(nn.Module):
-    """Fully connected, unconditional baseline with the interface of `Discriminator`."""
-
     def __init__(self, config: DcganConfig, shape: ImageShape = PUNK_SHAPE) -> None:
         super().__init__()
         width = config.model.width
@@ -196,14 +186,12 @@ AnyDiscriminator = Discriminator | MLPDiscriminator
 def build_generator(
     config: DcganConfig, shape: ImageShape, counts: torch.Tensor | None
 ) -> AnyGenerator:
-    """Return an untrained generator; `counts` are the color frequencies for a palette head."""
     if config.recipe == "mlp":
         return MLPGenerator(config, shape)
     return Generator(config, shape, counts)
 
 
 def build_discriminator(config: DcganConfig, shape: ImageShape) -> AnyDiscriminator:
-    """Return an untrained discriminator."""
     return (MLPDiscriminator if config.recipe == "mlp" else Discriminator)(config, shape)
 
 
@@ -231,10 +219,7 @@ def concat_condition(latent: torch.Tensor, condition: torch.Tensor | None) -> to
 
 
 def initialize(network: nn.Module) -> None:
-    """Sample convolutions from N(0, 0.02), and normalization scales from N(1, 0.02).
-
-    See Radford et al. (2015).
-    """
+    """Sample convolutions from N(0, 0.02), and normalization scales from N(1, 0.02)."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(module.weight, 0, 0.02)

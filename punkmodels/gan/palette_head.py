@@ -13,29 +13,20 @@ class PaletteHead(nn.Module):
     """Output layer that selects, at each pixel, one of the colors that occur there in training.
 
     Maps features, float32 (N, channels, 24, 24), to RGBA in [-1, 1], followed by the color
-    embedding: float32 (N, 4 + color_embedding_dim, 24, 24).
+    embedding (see `color_table`): float32 (N, 4 + color_embedding_dim, 24, 24). `counts`, int64
+    (576, 222), is how often each color occurs at each position in training; the biases start at the
+    logarithms of these frequencies.
 
     Each pixel position has its own weights, because the possible colors depend on the position.
     The forward pass takes the most likely color, and the backward pass uses the gradient of the
     expected color (straight-through estimator; Bengio et al., "Estimating or Propagating
     Gradients", 2013), so the discriminator never sees a mixture of colors.
-
-    Args:
-        channels: Channels of the features.
-        counts: int64 (576, 222), how often each color occurs at each position in training. The
-            biases start at the logarithms of these frequencies.
-        color_embedding_dim: Dimension of the frozen color embedding, see `color_table`.
     """
 
-    colors: torch.Tensor
-    """Palette indices of the valid colors at each position, most frequent first, uint8
-    (576, max_colors); padded."""
-    valid: torch.Tensor
-    """Whether an entry of `colors` is a color that occurs there, bool (576, max_colors)."""
-    table: torch.Tensor
-    """Color of each palette index, followed by its embedding, see `color_table`."""
-    varying_positions: torch.Tensor
-    """Indices of the positions with more than one color, int64 (P,)."""
+    colors: torch.Tensor  # Palette indices, most frequent first, padded, uint8 (576, max_colors).
+    valid: torch.Tensor  # Whether an entry of `colors` is not padding, bool (576, max_colors).
+    table: torch.Tensor  # Color of each palette index, followed by its embedding.
+    varying_positions: torch.Tensor  # Positions with more than one color, int64 (P,).
 
     def __init__(self, channels: int, counts: torch.Tensor, color_embedding_dim: int = 0) -> None:
         super().__init__()
@@ -71,10 +62,7 @@ class PaletteHead(nn.Module):
         return self.colors.gather(1, most_likely).T.reshape(len(features), *features.shape[2:])
 
     def logits(self, features: torch.Tensor, positions: slice | torch.Tensor) -> torch.Tensor:
-        """Return the logits of `colors` at P positions, float32 (P, N, max_colors).
-
-        `positions` are a slice or int64 (P,). The logits of padding are -1e9.
-        """
+        """Return the logits of `colors` at P positions, float32 (P, N, max_colors)."""
         # On a CPU, batched products of non-contiguous tensors are computed one by one.
         at_positions = features.flatten(2).permute(2, 0, 1)[positions].contiguous()
         logits = torch.baddbmm(self.bias[positions], at_positions, self.weight[positions])

@@ -1,18 +1,21 @@
-"""One step of a GAN training: sampling of a batch, losses, updates, and schedules."""
+"""State and steps of a GAN training: networks, sampling of batches, losses, updates, schedules."""
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 from collections.abc import Callable
-from typing import NamedTuple, ParamSpec, TypeVar
+from dataclasses import dataclass
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import torch
 
 from punkdata.images.sprite import SIDE_PX
-from punkmodels.data.palette import color_table, to_rgba
+from punkmodels.data.palette import color_counts, color_table, to_rgba
 from punkmodels.gan.config import DcganConfig
 from punkmodels.gan.losses import (
+    Encoder,
     augment,
     classic_discriminator_loss,
     classic_generator_loss,
@@ -21,26 +24,135 @@ from punkmodels.gan.losses import (
     encoder_loss,
     relativistic_loss,
 )
-from punkmodels.gan.networks import Generator
-from punkmodels.gan.train_state import TrainState
+from punkmodels.gan.networks import (
+    AnyDiscriminator,
+    AnyGenerator,
+    Generator,
+    ImageShape,
+    build_discriminator,
+    build_generator,
+    initialize,
+)
+from punkmodels.gan.palette_head import PaletteHead
 from punkmodels.gan.training_images import TrainingImages, to_signed
+from punkmodels.training.checkpoint import load_optimizer
 from punkmodels.training.device import TrainEnv
-from punkmodels.training.distributed import all_reduce_mean, local_batch_size
+from punkmodels.training.distributed import all_reduce_mean, is_main, local_batch_size, random_seed
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Batch(NamedTuple):
-    """Real images of one process."""
+    """Real images of one process in [-1, 1], the same as in `TrainingImages`, and one-hot types.
+
+    For punks, the channels of `images` are RGBA and the color embedding.
+    """
 
     images: torch.Tensor
-    """Input of the discriminator, float32 (N, channels, size, size) in [-1, 1]; for punks, RGBA
-    and the color embedding."""
     indices: torch.Tensor
-    """The same in the format of `TrainingImages`, for punks palette indices."""
     condition: torch.Tensor | None
-    """Types, one-hot float32 (N, 5), or None for unconditional networks."""
+
+
+@dataclass
+class TrainState:
+    """What a checkpoint contains, and values that change from step to step.
+
+    `ema` is the generator with averaged weights, and `optimizer_G` that of generator and encoder.
+    Checkpoints do not contain `config` and the three tensors that a captured CUDA graph reads and
+    writes at fixed addresses: `r1_gamma` and `ema_decay` for the next step, and `losses`, the sums
+    of the losses of discriminator, generator and encoder since the last evaluation.
+    """
+
+    config: DcganConfig
+    G: AnyGenerator
+    D: AnyDiscriminator
+    E: Encoder | None
+    ema: AnyGenerator
+    optimizer_G: torch.optim.Optimizer
+    optimizer_D: torch.optim.Optimizer
+    random: torch.Generator
+    r1_gamma: torch.Tensor
+    ema_decay: torch.Tensor
+    losses: torch.Tensor
+    step: int = 0
+
+    @classmethod
+    def create(cls, config: DcganConfig, images: torch.Tensor, device: torch.device) -> TrainState:
+        """Return the state before the first step, for training images as in `TrainingImages`."""
+        torch.manual_seed(config.seed)
+        adam = config.optimizer
+        shape = ImageShape() if images.ndim == 3 else ImageShape(*images.shape[1:])
+        counts = color_counts(images) if config.model.head == "palette" else None
+        G = build_generator(config, shape, counts).to(device)
+        D = build_discriminator(config, shape).to(device)
+        E = Encoder(config).to(device) if config.model.w_dim else None
+        if config.is_classic:
+            initialize(G)
+            initialize(D)
+        return cls(
+            config,
+            G,
+            D,
+            E,
+            copy.deepcopy(G).requires_grad_(False),
+            _adam(_generator_groups(G, E, config), (adam.beta_1, adam.beta_2), device),
+            _adam([{"params": D.parameters()}], (adam.beta_1_D, adam.beta_2), device),
+            torch.Generator(device).manual_seed(random_seed(config.seed)),
+            torch.zeros((), device=device),
+            torch.zeros((), device=device),
+            torch.zeros(3, device=device),
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        names = ("G", "D", "E", "ema", "optimizer_G", "optimizer_D")
+        parts = {name: getattr(self, name) for name in names}
+        states: dict[str, Any] = {name: part.state_dict() for name, part in parts.items() if part}
+        return states | {"random": self.random.get_state(), "step": self.step}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for name in ("G", "D", "ema", *(["E"] if self.E else [])):
+            getattr(self, name).load_state_dict(state[name])
+        load_optimizer(self.optimizer_G, state["optimizer_G"])
+        load_optimizer(self.optimizer_D, state["optimizer_D"])
+        self.step = state["step"]
+        if is_main():
+            self.random.set_state(state["random"])
+        else:  # The checkpoint has the random state of rank 0 only.
+            self.random.manual_seed(random_seed(self.config.seed, self.step))
+
+    def set_schedules(self) -> None:
+        """Set penalty weight, decay and learning rates for the next step."""
+        step, config = self.step, self.config
+        gamma = config.loss.r1_gamma * cosine(step, config, config.schedule.final_r1_gamma_fraction)
+        self.r1_gamma.fill_(gamma * config.loss.d_reg_interval)
+        self.ema_decay.fill_(ema_decay(step, config))
+        lr = config.optimizer.lr * cosine(step, config, config.schedule.final_lr_fraction)
+        for group in self.optimizer_G.param_groups + self.optimizer_D.param_groups:
+            group["lr"].fill_(lr * group.get("lr_mult", 1.0))
+
+
+def _generator_groups(
+    G: AnyGenerator, E: Encoder | None, config: DcganConfig
+) -> list[dict[str, Any]]:
+    # Each weight of a palette head belongs to one color at one position and so rarely has a
+    # gradient; therefore the head has a higher learning rate.
+    head = G.layers[-1]
+    head_params = list(head.parameters()) if isinstance(head, PaletteHead) else []
+    params = [*G.parameters(), *(E.parameters() if E else ())]
+    others = [p for p in params if all(p is not other for other in head_params)]
+    groups: list[dict[str, Any]] = [{"params": others}]
+    if head_params:
+        groups.append({"params": head_params, "lr_mult": config.optimizer.head_lr_mult})
+    return groups
+
+
+def _adam(
+    groups: list[dict[str, Any]], betas: tuple[float, float], device: torch.device
+) -> torch.optim.Optimizer:
+    # A captured CUDA graph can read learning rates that are tensors.
+    groups = [{"lr": torch.zeros((), device=device), **group} for group in groups]
+    return torch.optim.Adam(groups, betas=betas, fused=True, capturable=device.type == "cuda")
 
 
 class BatchSampler:
@@ -61,11 +173,10 @@ class BatchSampler:
 
 
 class Phase(NamedTuple):
-    """Losses that a step computes in addition to the encoder loss."""
+    """Losses in addition to the encoder loss; the penalties are those of the gradients."""
 
     adversarial: bool
     penalty: bool
-    """Whether the discriminator's loss includes the gradient penalties."""
 
 
 PHASES = (Phase(False, False), Phase(True, False), Phase(True, True))
@@ -95,42 +206,11 @@ def ema_decay(step: int, config: DcganConfig) -> float:
     return float(0.5 ** (1 / half_life_steps)) if half_life_steps else 0.0
 
 
-class StepBuffers:
-    """Values that change from step to step, at fixed addresses on the device.
+def training_step(state: TrainState, batch: Batch, phase: Phase, env: TrainEnv) -> None:
+    """Update the networks and the moving average by one step, and add the losses to the state.
 
-    A captured CUDA graph reads and writes these tensors. `losses` are sums of the discriminator,
-    generator and encoder losses since the last evaluation.
-    """
-
-    def __init__(self, device: torch.device) -> None:
-        self.r1_gamma, self.ema_decay = torch.zeros(2, device=device).unbind()
-        self.losses = torch.zeros(3, device=device)
-
-    def set_schedules(self, state: TrainState) -> None:
-        """Set penalty weight, decay, and the learning rates of the optimizers for the next step."""
-        step, config = state.step, state.config
-        gamma = config.loss.r1_gamma * cosine(step, config, config.schedule.final_r1_gamma_fraction)
-        self.r1_gamma.fill_(gamma * config.loss.d_reg_interval)
-        self.ema_decay.fill_(ema_decay(step, config))
-        lr = config.optimizer.lr * cosine(step, config, config.schedule.final_lr_fraction)
-        for group in state.optimizer_G.param_groups + state.optimizer_D.param_groups:
-            group["lr"].fill_(lr * group.get("lr_mult", 1.0))
-
-
-def sample_and_step(
-    state: TrainState, sampler: BatchSampler, phase: Phase, buffers: StepBuffers, env: TrainEnv
-) -> None:
-    """Take a training step with a newly sampled batch."""
-    training_step(state, sampler.sample(state.random), phase, buffers, env)
-
-
-def training_step(
-    state: TrainState, batch: Batch, phase: Phase, buffers: StepBuffers, env: TrainEnv
-) -> None:
-    """Update the networks and the moving average by one step, and add the losses to the buffers.
-
-    The step does not synchronize with the CPU, so that it can be captured as a CUDA graph;
-    therefore the caller counts `state.step`.
+    It does not synchronize with the CPU, so that a CUDA graph can capture it; therefore the caller
+    counts `state.step`.
     """
     loss_D = loss_G = loss_E = torch.zeros((), device=env.device)
     if phase.adversarial:
@@ -139,7 +219,7 @@ def training_step(
         noise = torch.randn(noise_shape, generator=state.random, device=env.device)
         with env.autocast():
             generated = state.G(noise, batch.condition)
-            gamma = buffers.r1_gamma if phase.penalty else None
+            gamma = state.r1_gamma if phase.penalty else None
             loss_D, real_logits = discriminator_loss(state, batch, generated, gamma)
         _update(state.optimizer_D, loss_D)
         with env.autocast():
@@ -154,8 +234,8 @@ def training_step(
     _update(state.optimizer_G, loss_G + loss_E)
     with torch.no_grad():
         for average, current in zip(state.ema.parameters(), state.G.parameters(), strict=True):
-            average.lerp_(current, 1 - buffers.ema_decay)
-        buffers.losses.add_(torch.stack([loss_D, loss_G, loss_E]).detach())
+            average.lerp_(current, 1 - state.ema_decay)
+        state.losses.add_(torch.stack([loss_D, loss_G, loss_E]).detach())
 
 
 def discriminator_loss(
@@ -166,8 +246,7 @@ def discriminator_loss(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the loss of the discriminator, and its logits (N,) for the real images.
 
-    The generated images are detached from the generator. `r1_gamma` is the weight of the gradient
-    penalties, or None for a step without penalties.
+    `r1_gamma` is the weight of the gradient penalties, or None for a step without penalties.
     """
     config, condition = state.config, batch.condition
     both = [_augment(images, state) for images in (batch.images, generated.detach())]
@@ -189,7 +268,6 @@ def discriminator_loss(
 def generator_loss(
     state: TrainState, batch: Batch, generated: torch.Tensor, real_logits: torch.Tensor
 ) -> torch.Tensor:
-    """Return the adversarial loss of the generator for generated images."""
     plain = _compiled(discriminate, state.config)
     logits = plain(state.D, _augment(generated, state), batch.condition)
     if state.config.is_classic:
@@ -199,7 +277,6 @@ def generator_loss(
 
 @functools.cache
 def compile_function(function: Callable[P, T], backend: str = "inductor") -> Callable[P, T]:
-    """Compile a function with torch.compile, once."""
     return torch.compile(function, backend=backend)
 
 

@@ -26,7 +26,7 @@ from punkmodels.gan.config import DcganConfig
 from punkmodels.gan.generate import SavedDcgan, generate_images
 from punkmodels.gan.metrics import frechet_distance
 from punkmodels.gan.networks import reestimate_normalization
-from punkmodels.gan.train_state import TrainState
+from punkmodels.gan.step import TrainState
 from punkmodels.gan.training_images import TrainingImages, from_image_dir, from_split
 from punkmodels.training import checkpoint, distributed
 from punkmodels.training.device import (
@@ -112,11 +112,11 @@ def _choose_env(
     saved: SavedDcgan | None,
 ) -> tuple[TrainEnv, str]:
     """Choose threads and precision with steps on a state that is discarded."""
-    state, buffers = TrainState.create(config, train.images, device), steps.StepBuffers(device)
+    state = TrainState.create(config, train.images, device)
     phase = steps.Phase(adversarial=True, penalty=config.loss.r1_gamma > 0)
 
     def try_step(use_bf16: bool) -> None:
-        steps.sample_and_step(state, sampler, phase, buffers, TrainEnv(device, use_bf16))
+        steps.training_step(state, sampler.sample(state.random), phase, TrainEnv(device, use_bf16))
 
     if config.compile:
         try:
@@ -162,7 +162,6 @@ class SampleEvaluator:
         return generate_images(state.ema, count, seed, condition=self.condition, is_punks=is_punks)
 
     def save_first_images(self, state: TrainState, run: Path) -> None:
-        """Save grids of training images and of samples of the untrained generator."""
         with translate_os_errors(run):
             (run / "samples").mkdir(exist_ok=True)
             make_grid(self.train.images[:64]).save(run / "reals.png")
@@ -183,44 +182,43 @@ def _take_steps(
     config, is_main = state.config, distributed.is_main()
     if is_main and not state.step:
         evaluator.save_first_images(state, run)
+
+    def take_step(phase: steps.Phase) -> None:
+        steps.training_step(state, sampler.sample(state.random), phase, env)
+
     # One captured CUDA graph per phase; a plain call on a CPU.
-    buffers = steps.StepBuffers(env.device)
-    captured = {}
-    for phase in steps.PHASES:
-        step = functools.partial(steps.sample_and_step, state, sampler, phase, buffers, env)
-        captured[phase] = CapturedStep(step, env.device, state.random)
+    captured = {
+        phase: CapturedStep(functools.partial(take_step, phase), env.device, state.random)
+        for phase in steps.PHASES
+    }
     note, first_step, start_s = "", state.step, time.perf_counter()
     with open_metrics(run, math.ceil(state.step / interval), logger) as log_metrics:
         while state.step < config.num_steps:
-            buffers.set_schedules(state)
+            state.set_schedules()
             captured[steps.phase_at(state.step, config)]()
             state.step += 1
             images_seen = min(config.total_images, state.step * config.batch_size)
             progress(images_seen, config.total_images, note)
             if state.step % interval and state.step < config.num_steps:
                 continue
-            distributed.all_reduce_mean([buffers.losses])
+            distributed.all_reduce_mean([state.losses])
             if is_main:
-                elapsed_s = time.perf_counter() - start_s
-                line = _interval_metrics(state, first_step, elapsed_s, buffers)
+                line = _interval_metrics(state, first_step, time.perf_counter() - start_s)
                 distance = evaluator.evaluate(state, run / f"samples/step_{state.step:06d}.png")
                 line |= {"images_seen": images_seen, "frechet_distance_to_training": distance}
                 log_metrics(line)
                 checkpoint.save_checkpoint(run, state.state_dict())
                 note = f"distance {distance:.1f}"
                 progress(images_seen, config.total_images, note)
-            buffers.losses.zero_()
+            state.losses.zero_()
             first_step, start_s = state.step, time.perf_counter()
 
 
-def _interval_metrics(
-    state: TrainState, first_step: int, elapsed_s: float, buffers: steps.StepBuffers
-) -> dict[str, Any]:
+def _interval_metrics(state: TrainState, first_step: int, elapsed_s: float) -> dict[str, Any]:
     """Return mean losses since the last evaluation, or None for unused ones, and the speed."""
     config, num_steps = state.config, state.step - first_step
-    start = max(first_step, steps.adversarial_start(config))
-    num_adversarial = max(0, state.step - start)
-    loss_D, loss_G, loss_E = buffers.losses.tolist()  # Waits for the device.
+    num_adversarial = max(0, state.step - max(first_step, steps.adversarial_start(config)))
+    loss_D, loss_G, loss_E = state.losses.tolist()  # Waits for the device.
     return {
         "step": state.step,
         "loss_D": loss_D / num_adversarial if num_adversarial else None,
@@ -231,7 +229,6 @@ def _interval_metrics(
 
 
 def _save_plots(run: Path) -> None:
-    """Save an animation of the sample grids, and plots of the metrics."""
     frames = sorted((run / "samples").glob("step_*.png"), key=checkpoint.parse_step)
     with translate_os_errors(run):
         save_gif([run / "fakes_init.png", *frames], run / "training.gif")

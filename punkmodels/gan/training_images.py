@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,54 +28,38 @@ from punkmodels.data.splits import SplitTensors
 
 MIN_SIZE_PX, MAX_SIZE_PX = 8, 64
 MIN_IMAGES = 20
-MAX_BYTES = 2_000_000_000
-"""Maximum size of an array in memory."""
+MAX_BYTES = 2_000_000_000  # of an array in memory
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 CHANNEL_NAMES = {1: "gray", 3: "RGB", 4: "RGBA"}
-"""Name of each supported number of channels."""
 NUM_COMPONENTS = 64
-"""Number of principal components."""
-MAX_PCA_IMAGES = 5_000
-"""Maximum number of images from which the components are computed."""
+MAX_PCA_IMAGES = 5_000  # from which the principal components are computed
 
 
 @dataclass(frozen=True)
 class TrainingImages:
-    """Training images with their labels and features."""
+    """Training images with their labels and features.
+
+    `images` are punks as palette indices, uint8 (N, 24, 24), or other images, uint8 (N, channels,
+    size, size). `types` are those of punks, one-hot float32 (N, 5); (N, 0) for other images.
+    `description` is for the log, and `data_config` the section `data` of config.json. `embed`
+    computes features of images on a device, and returns float32 (N, D) on the CPU: those of the
+    bundled feature network for punks, and principal components of the pixels for other images.
+    """
 
     images: torch.Tensor
-    """Punks as palette indices, uint8 (N, 24, 24); other images as uint8 (N, channels, size,
-    size)."""
     types: torch.Tensor
-    """Types of punks, one-hot float32 (N, 5); (N, 0) for other images."""
     description: str
-    """Number, kind and origin of the images, for the log."""
     data_config: dict[str, Any]
-    """Section `data` of config.json."""
-    mean: torch.Tensor | None = None
-    """Mean of the pixels, float32 (pixels,); None for punks."""
-    basis: torch.Tensor | None = None
-    """Principal components of the pixels, float32 (pixels, components); None for punks."""
+    embed: Callable[[torch.Tensor, torch.device], torch.Tensor]
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def embed(self, images: torch.Tensor, device: torch.device) -> torch.Tensor:
-        """Return features of images, float32 (N, D) on the CPU.
-
-        The features are those of the bundled feature network for punks, and principal components
-        for other images.
-        """
-        if self.basis is None or self.mean is None:
-            return embed(images, device)
-        return (images.flatten(1).float() / 255 - self.mean) @ self.basis
-
 
 def from_split(split: SplitTensors) -> TrainingImages:
-    """Return the punks of a split as training images."""
     types = split.labels[:, : len(TYPES)]
     description = f"{len(split):,} punks of {split.version}"
-    return TrainingImages(split.images, types, description, split.data_config)
+    return TrainingImages(split.images, types, description, split.data_config, embed)
 
 
 def from_image_dir(path: Path) -> TrainingImages:
@@ -101,18 +86,12 @@ def from_image_dir(path: Path) -> TrainingImages:
         "image_shape": list(pixels.shape[1:]),
     }
     description = f"{n:,} {CHANNEL_NAMES[channels]} images of {width}x{height} in {path}"
-    no_types = torch.zeros(n, 0)
-    return TrainingImages(
-        pixels, no_types, description, data_config, *_principal_components(pixels)
-    )
+    embed = _fit_principal_components(pixels)
+    return TrainingImages(pixels, torch.zeros(n, 0), description, data_config, embed)
 
 
 def to_uint8(generated: torch.Tensor, *, is_punks: bool) -> torch.Tensor:
-    """Convert generated images to the format of `TrainingImages`, on the CPU.
-
-    `generated` are palette indices, which are not changed, or float32 (N, channels, size, size) in
-    [-1, 1].
-    """
+    """Convert palette indices, or images in [-1, 1], to the format of `TrainingImages`."""
     if generated.dtype == torch.uint8:
         return generated.cpu()
     if is_punks:
@@ -121,7 +100,7 @@ def to_uint8(generated: torch.Tensor, *, is_punks: bool) -> torch.Tensor:
 
 
 def to_signed(pixels: torch.Tensor) -> torch.Tensor:
-    """Convert uint8 in 0 to 255 to float32 in [-1, 1]."""
+    """Convert uint8 to float32 in [-1, 1]."""
     return pixels.float() / 127.5 - 1
 
 
@@ -163,8 +142,7 @@ def _read_file(file: Path) -> Image.Image:
 def _read_array(path: Path) -> NDArray[np.uint8]:
     """Return the images of a .npy or .npz, uint8 (N, H, W, channels)."""
     array = _load_array(path)
-    if array.ndim == 3:
-        array = array[..., None]
+    array = array[..., None] if array.ndim == 3 else array
     is_fraction = array.dtype.kind == "f" and array.size and array.min() >= 0 and array.max() <= 1
     if array.ndim != 4 or not (array.dtype == np.uint8 or is_fraction):
         raise UsageError(
@@ -195,12 +173,14 @@ def _load_array(path: Path) -> NDArray[Any]:
     return array
 
 
-def _principal_components(pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return mean (pixels,) and principal components (pixels, components) of uint8 images."""
+def _fit_principal_components(
+    pixels: torch.Tensor,
+) -> Callable[[torch.Tensor, torch.device], torch.Tensor]:
+    """Return `TrainingImages.embed` for images like these."""
     n = len(pixels)
     rows = torch.linspace(0, n - 1, min(n, MAX_PCA_IMAGES)).long()
     flat = pixels[rows].flatten(1).float() / 255
     mean = flat.mean(dim=0)
     count = min(NUM_COMPONENTS, len(flat) - 1, flat.shape[1])
     basis = torch.linalg.svd(flat - mean, full_matrices=False).Vh[:count].T.contiguous()
-    return mean, basis
+    return lambda images, _: (images.flatten(1).float() / 255 - mean) @ basis

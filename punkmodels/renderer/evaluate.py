@@ -110,16 +110,9 @@ class PixelRules:
     """Rules that decide labels from pixels alone, without a network.
 
     The marks of a label are the pixels that are equal on all female, or on all other, punks with
-    this label. A sprite has the label if it has all of these marks. A label is decidable if this
-    rule is correct for all real punks.
-
-    Args:
-        sprites: All real punks as palette indices, uint8 (N, 24, 24).
-        visible: Their visible labels, bool (N, 92).
+    this label. A sprite has the label if it has all of these marks. A label is `decidable`, bool
+    (92,), if this rule is correct for all real punks.
     """
-
-    decidable: torch.Tensor
-    """Whether a label is decidable, bool (92,)."""
 
     def __init__(self, sprites: torch.Tensor, visible: torch.Tensor) -> None:
         is_female = visible[:, LABELS.index("Female")]
@@ -137,7 +130,6 @@ class PixelRules:
         return self._match(sprites) & self.decidable
 
     def _match(self, sprites: torch.Tensor) -> torch.Tensor:
-        """Return whether sprites have all marks of each label, bool (N, 92)."""
         flat = sprites.flatten(1)
         matches = torch.zeros(len(sprites), len(LABELS), dtype=torch.bool)
         for label, positions, colors in self.marks:
@@ -146,10 +138,7 @@ class PixelRules:
 
 
 def recall_per_label(expected: torch.Tensor, predicted: torch.Tensor) -> list[dict[str, Any]]:
-    """Return each expected label with its samples and its recall, the worst first.
-
-    Both arguments are labels, bool (N, 92).
-    """
+    """Return each label, (N, 92), with its samples and its recall, the worst first."""
     rows = [
         {"label": label, "samples": int(has.sum()), "recall": _mean(predicted[has, i])}
         for i, (label, has) in enumerate(zip(LABELS, expected.T, strict=True))
@@ -178,11 +167,7 @@ def make_tables(scores: dict[str, Any]) -> list[Report]:
 def draw_samples(
     labels: torch.Tensor, skin_tones: torch.Tensor, sprites: torch.Tensor, images: torch.Tensor
 ) -> Image.Image:
-    """Return a picture with a row per sample: labels, sprite, punk, and wrong pixels in red.
-
-    `labels` (N, 92) and `skin_tones` (N,) are those of the conditions, `sprites` and `images`
-    palette indices, uint8 (N, 24, 24).
-    """
+    """Return a picture with a row per sample: condition, sprite, punk, and wrong pixels in red."""
     red = int(np.abs(PALETTE.astype(int) - (255, 0, 0, 255)).sum(axis=1).argmin())
     wrong = torch.where(sprites != images, red, 0).to(torch.uint8)
     captions = []

@@ -35,10 +35,8 @@ from punkmodels.training.pretrained import (
 )
 
 CONDITION_DIM = len(TYPES) + 2 * len(ACCESSORIES) + len(SKIN_TONE_COLORS)
-INITIAL_MAX_LOGIT = 10.0
-"""Initial bound of the contribution of one condition to the logit of a color, in nats."""
-BATCH_SIZE = 500
-"""Sprites that `forward` renders at a time; each needs about 100 kB."""
+INITIAL_MAX_LOGIT = 10.0  # of what one condition adds to the logit of a color, in nats
+BATCH_SIZE = 500  # sprites that `forward` renders at a time; each needs about 100 kB
 
 
 def encode_condition(labels: torch.Tensor, skin_tones: torch.Tensor) -> torch.Tensor:
@@ -57,9 +55,7 @@ def encode_condition(labels: torch.Tensor, skin_tones: torch.Tensor) -> torch.Te
 class Renderer(nn.Module):
     """Maps conditions, float32 (N, 183), to sprites as palette indices, uint8 (N, 24, 24).
 
-    Args:
-        counts: int64 (576, 222), how often each color occurs at each position in training, see
-            `color_counts`. The biases start at the logarithms of these frequencies.
+    The biases start at the logarithms of the frequencies of colors, see `color_counts`.
     """
 
     occurs: torch.Tensor  # Whether a color occurs at a position in training, bool (576, 222).
@@ -104,7 +100,7 @@ class Renderer(nn.Module):
     def nll(self, condition: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
         """Return the negative log-likelihood of sprites, summed over pixels, float32 (N,) in nats.
 
-        `images` are palette indices, uint8 (N, 24, 24); each color must occur at its position.
+        Each color must occur at its position in training.
         """
         entries = self.occurs.cumsum(dim=1) - 1
         targets = entries.gather(1, images.flatten(1).long().T)
@@ -114,8 +110,7 @@ class Renderer(nn.Module):
         return losses.view_as(targets).sum(dim=0)
 
 
-HUMAN_TYPES = ("Female", "Male")
-"""Types that have a skin tone."""
+HUMAN_TYPES = ("Female", "Male")  # They have a skin tone.
 
 
 def labels_from_names(
@@ -163,9 +158,10 @@ def conditions_from_labels(
 def _find_name(name: str, names: Sequence[str], kind: str) -> str:
     """Return the entry of `names` that equals `name`, ignoring case."""
     by_folded = {other.casefold(): other for other in names}
-    if name.strip().casefold() in by_folded:
-        return by_folded[name.strip().casefold()]
-    matches = difflib.get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.5)
+    folded = name.strip().casefold()
+    if folded in by_folded:
+        return by_folded[folded]
+    matches = difflib.get_close_matches(folded, by_folded, n=3, cutoff=0.5)
     suggestions = " or ".join(by_folded[match] for match in matches)
     raise UsageError(
         f'there is no {kind} "{name}"',
@@ -174,12 +170,9 @@ def _find_name(name: str, names: Sequence[str], kind: str) -> str:
 
 
 BUNDLED_RENDERER = Path(__file__).parents[1] / "weights" / "renderer"
-"""Folder of the weights that are part of the package, `bundled-conditional`."""
 
 
 class SavedRenderer(SavedRun):
-    """The config.json of a renderer's run or exported weights."""
-
     task: Literal["renderer"]
     options: RendererConfig
 
@@ -206,7 +199,7 @@ def load_renderer(run: Path, device: torch.device) -> Renderer:
 
 
 def export_renderer(run: Path, out: Path) -> None:
-    """Write the weights in half precision, and config.json; raises as `load_renderer`."""
+    """Write weights in half precision, and config.json."""
     num_steps = read_renderer_config(run).options.num_steps
     model = load_renderer(run, torch.device("cpu"))
     export_model(run, model, {"finished": is_finished(run, num_steps)}, out)

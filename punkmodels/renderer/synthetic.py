@@ -22,7 +22,6 @@ from punkmodels.data.splits import Examples, SplitTensors
 from punkmodels.renderer.network import conditions_from_labels, load_renderer
 
 MAX_ATTEMPTS = 50
-"""Maximum number of attempts to find a label set that is not in the training data."""
 
 
 def examples_from_config(

@@ -33,24 +33,21 @@ from punkmodels.training.device import TrainEnv
 from punkmodels.training.loggers import check_logger, open_metrics
 from punkmodels.training.pretrained import check_same_data, read_resumed_run, start_run
 
-NUM_EVALUATIONS = 20
-"""Maximum number of evaluations during a training, each followed by a checkpoint."""
+NUM_EVALUATIONS = 20  # at most, each followed by a checkpoint
 
 
 @dataclass
 class TrainState:
-    """Networks, optimizer, random generator and step: what a checkpoint contains."""
+    """What a checkpoint contains; `ema` has the exponential moving average of the weights."""
 
     model: Renderer
     ema: Renderer
-    """Renderer with the exponential moving average of the weights."""
     optimizer: torch.optim.Optimizer
     random: torch.Generator
     step: int = 0
 
     @classmethod
     def create(cls, config: RendererConfig, model: Renderer) -> TrainState:
-        """Return the state before the first step."""
         ema = copy.deepcopy(model).requires_grad_(False)
         optimizer = torch.optim.Adam(model.parameters(), config.lr, betas=(0.9, 0.99), fused=True)
         return cls(model, ema, optimizer, torch.Generator().manual_seed(config.seed))
@@ -85,10 +82,8 @@ class BatchSampler:
         size = self.config.batch_size
         rows = torch.multinomial(self.weights, size, replacement=True, generator=random)
         labels, visible = self.split.labels[rows], self.split.visible[rows]
-        is_removed = (
-            torch.rand(labels.shape, generator=random) < self.config.invisible_label_dropout
-        )
-        labels = torch.where(is_removed, visible, labels)
+        is_kept = torch.rand(labels.shape, generator=random) >= self.config.invisible_label_dropout
+        labels = torch.where(is_kept, labels, visible)
         return encode_condition(labels, self.skin_tones[rows]), self.split.images[rows]
 
 
@@ -112,7 +107,6 @@ def training_step(
 
 
 def learning_rate(step: int, config: RendererConfig) -> float:
-    """Return the learning rate of a step, which falls along a cosine."""
     remaining = (1 + math.cos(math.pi * step / config.num_steps)) / 2
     return config.lr * (config.final_lr_fraction + (1 - config.final_lr_fraction) * remaining)
 

@@ -17,17 +17,15 @@ from punkmodels.gan.step import (
     Batch,
     BatchSampler,
     Phase,
-    StepBuffers,
+    TrainState,
     adversarial_start,
     cosine,
     discriminator_loss,
     ema_decay,
     generator_loss,
     phase_at,
-    sample_and_step,
     training_step,
 )
-from punkmodels.gan.train_state import TrainState
 from punkmodels.gan.training_images import TrainingImages, from_split
 from punkmodels.training.checkpoint import restore_checkpoint, save_checkpoint
 from punkmodels.training.device import TrainEnv
@@ -52,10 +50,11 @@ def make_state(train: TrainingImages, **options: Any) -> TrainState:
 
 
 def take_steps(state: TrainState, train: TrainingImages, count: int) -> None:
-    sampler, buffers = BatchSampler(train, state.config, CPU), StepBuffers(CPU)
+    sampler = BatchSampler(train, state.config, CPU)
     for _ in range(count):
-        buffers.set_schedules(state)
-        sample_and_step(state, sampler, PHASES[-1 - state.config.is_classic], buffers, ENV)
+        state.set_schedules()
+        phase = PHASES[-1 - state.config.is_classic]
+        training_step(state, sampler.sample(state.random), phase, ENV)
         state.step += 1
 
 
@@ -81,25 +80,25 @@ def real_batch(state: TrainState, train: TrainingImages, n: int = 12) -> Batch:
 def test_training_step_updates_the_networks_of_its_phase(
     phase: Phase, train: TrainingImages
 ) -> None:
-    state, buffers = make_state(train), StepBuffers(CPU)
-    buffers.set_schedules(state)
+    state = make_state(train)
+    state.set_schedules()
     before = flatten(state)
-    training_step(state, real_batch(state, train, 2), phase, buffers, ENV)
+    training_step(state, real_batch(state, train, 2), phase, ENV)
     after = flatten(state)
     changed = {name.split(".")[1] for name in before if not torch.equal(before[name], after[name])}
     expected = {"G", "E", "ema", "random"} | ({"D"} if phase.adversarial else set())
     assert changed - {"optimizer_G", "optimizer_D"} == expected
-    loss_d, loss_g, loss_e = buffers.losses.tolist()
+    loss_d, loss_g, loss_e = state.losses.tolist()
     assert (loss_d > 0) == (loss_g > 0) == phase.adversarial
     assert loss_e > 0
 
 
 def test_average_follows_the_generator_by_its_decay(train: TrainingImages) -> None:
-    state, buffers = make_state(train), StepBuffers(CPU)
-    buffers.set_schedules(state)
-    buffers.ema_decay.fill_(0.75)
+    state = make_state(train)
+    state.set_schedules()
+    state.ema_decay.fill_(0.75)
     before = state.ema.layers[0].weight.clone()
-    training_step(state, real_batch(state, train, 2), PHASES[0], buffers, ENV)
+    training_step(state, real_batch(state, train, 2), PHASES[0], ENV)
     expected = 0.75 * before + 0.25 * state.G.layers[0].weight
     assert torch.allclose(state.ema.layers[0].weight, expected, atol=1e-6)
 
