@@ -111,11 +111,11 @@ def generate(
     }
     traits = {name: value for name, value in traits.items() if value}
     is_grid = _is_grid(out)
-    name = "bundled-conditional" if traits and model == "bundled" else model
-    folder = find_model(name, runs, "dcgan", "renderer")
-    gan = (
-        None if read_config(folder).get("task") == "renderer" else read_dcgan_config(folder).options
-    )
+    if traits and model == "bundled":
+        model = "bundled-conditional"
+    folder = find_model(model, runs, "dcgan", "renderer")
+    is_renderer = read_config(folder).get("task") == "renderer"
+    gan = None if is_renderer else read_dcgan_config(folder).options
     _check_traits(folder, gan.conditional if gan else "labels", traits)
     labels, skin_tones = None, None
     if traits:

@@ -27,6 +27,13 @@ from punkmodels.gan import config as gan
 from punkmodels.renderer import config as renderer
 from punkmodels.training.run_dir import DEFAULT_RUNS
 
+TotalImages = Annotated[
+    int | None,
+    typer.Option(
+        help="Total number of real images to train on, with repetitions. (default: depends on "
+        "--preset)"
+    ),
+]
 DCGAN_EXAMPLES = (
     "Example: punkmodels train dcgan --preset quick --set model.width=48\n\n"
     "Resume a stopped run: punkmodels train dcgan --resume latest\n\n"
@@ -69,13 +76,7 @@ def train_dcgan(
             "All images must be squares of one size, 8 to 64 pixels. (default: punks)"
         ),
     ] = None,
-    total_images: Annotated[
-        int | None,
-        typer.Option(
-            help="Total number of real images to train on, with repetitions. (default: depends on "
-            "--preset)",
-        ),
-    ] = None,
+    total_images: TotalImages = None,
     compile_networks: Annotated[
         bool,
         typer.Option(
@@ -136,13 +137,7 @@ def train_renderer(
     preset: Annotated[
         renderer.Preset, typer.Option(help="quick: three minutes on one core. best: five minutes.")
     ] = "quick",
-    total_images: Annotated[
-        int | None,
-        typer.Option(
-            help="Total number of real punks to train on, with repetitions. (default: depends on "
-            "--preset)",
-        ),
-    ] = None,
+    total_images: TotalImages = None,
     seed: Seed = None,
     assignments: Set = None,
     threads: Annotated[int, typer.Option(min=1, help="Number of CPU threads.")] = 1,

@@ -53,13 +53,9 @@ class TrainState:
         return cls(model, ema, optimizer, torch.Generator().manual_seed(config.seed))
 
     def state_dict(self) -> dict[str, Any]:
-        return {
-            "model": self.model.state_dict(),
-            "ema": self.ema.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "random": self.random.get_state(),
-            "step": self.step,
-        }
+        names = ("model", "ema", "optimizer")
+        states: dict[str, Any] = {name: getattr(self, name).state_dict() for name in names}
+        return states | {"random": self.random.get_state(), "step": self.step}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])

@@ -2,15 +2,31 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
-from support.gan import small_config
+from support.gan import CPU, small_config
 
+from punkdata.errors import DataError
 from punkdata.images.palette import PALETTE
-from punkmodels.gan.generate import generate_images, sample_batches, write_grid, write_sprites
-from punkmodels.gan.networks import Generator
+from punkmodels.gan.config import make_config
+from punkmodels.gan.generate import (
+    BUNDLED_DCGAN,
+    export_generator,
+    generate_images,
+    load_generator,
+    read_dcgan_config,
+    sample_batches,
+    write_grid,
+    write_sprites,
+)
+from punkmodels.gan.networks import PUNK_SHAPE, AnyGenerator, Generator, build_generator
+from punkmodels.training.checkpoint import save_checkpoint
+from punkmodels.training.pretrained import WEIGHTS_FILE
+from punkmodels.training.run_dir import read_config
 
 
 def test_first_sprites_of_a_seed_do_not_depend_on_the_count() -> None:
@@ -50,3 +66,77 @@ def test_grid_is_almost_square(tmp_path: Path) -> None:
     write_grid(torch.ones(10, 24, 24, dtype=torch.uint8), tmp_path / "new" / "grid.png", scale=2)
     with Image.open(tmp_path / "new" / "grid.png") as image:
         assert image.size == (3 * 48, 4 * 48)
+
+
+COUNTS = torch.randint(0, 4, (576, 222), generator=torch.Generator().manual_seed(0))
+RGBA = {"head": "rgba", "w_dim": 0, "color_embedding_dim": 0}
+
+
+def save_untrained_run(run: Path, recipe: str, **model: Any) -> AnyGenerator:
+    """Write a run with an untrained generator."""
+    config = small_config(recipe, model=model)
+    (run / "checkpoints").mkdir(parents=True)
+    saved_config = {
+        "task": "dcgan",
+        "options": config.model_dump(),
+        "data": {"version": "s2-0", "labels_hash": "0"},
+        "device": {"name": "cpu", "threads": 1},
+    }
+    (run / "config.json").write_text(json.dumps(saved_config))
+    counts = COUNTS if config.model.head == "palette" else None
+    generator = build_generator(config, PUNK_SHAPE, counts).eval()
+    save_checkpoint(run, {"ema": generator.state_dict(), "step": config.num_steps})
+    return generator
+
+
+@pytest.mark.parametrize("recipe", ["modern", "classic", "mlp"])
+def test_load_generator_reads_runs_and_exported_weights(recipe: str, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    model = save_untrained_run(run, recipe)
+    z = torch.randn(3, model.noise_dim)
+    assert torch.allclose(load_generator(run, CPU)(z), model(z), atol=1e-4)
+    export_generator(run, tmp_path / "weights")
+    assert read_config(tmp_path / "weights")["trained"] == {"finished": True}
+    exported = load_generator(tmp_path / "weights", CPU)(z)
+    assert (exported - model(z)).abs().mean() < 0.02  # half precision
+
+
+@pytest.mark.parametrize(
+    "change", [{"task": "classifier"}, {"options": {"network": "mlp"}}], ids=str
+)
+def test_run_of_another_model_or_version_is_refused(
+    change: dict[str, object], tmp_path: Path
+) -> None:
+    save_untrained_run(tmp_path / "run", "classic")
+    config = read_config(tmp_path / "run")
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config | change))
+    with pytest.raises(DataError, match="is not a DCGAN of this version of punkmodels"):
+        read_dcgan_config(tmp_path / "run")
+
+
+@pytest.mark.parametrize("damage", ["width", "colors"])
+def test_weights_that_do_not_fit_are_refused(damage: str, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    model = save_untrained_run(run, "modern")
+    if damage == "width":
+        config = read_config(run)
+        config["options"]["model"]["width"] = 8
+        (run / "config.json").write_text(json.dumps(config))
+    tensors = model.state_dict()
+    if damage == "colors":
+        del tensors["layers.12.colors"]
+    save_checkpoint(run, {"ema": tensors, "step": 99})
+    with pytest.raises(DataError, match="the weights of"):
+        load_generator(run, CPU)
+
+
+def test_bundled_weights_are_small_and_have_options_and_scores() -> None:
+    assert (BUNDLED_DCGAN / WEIGHTS_FILE).stat().st_size < 5e6
+    assert read_dcgan_config(BUNDLED_DCGAN).options == make_config("best")
+    assert read_config(BUNDLED_DCGAN)["scores"]["generated"]["frechet_distance"] < 2
+
+
+def test_bundled_generator_outputs_distinct_sprites() -> None:
+    sprites = generate_images(load_generator(BUNDLED_DCGAN, CPU), 100, seed=0)
+    assert (sprites.dtype, sprites.shape) == (torch.uint8, (100, 24, 24))
+    assert len(sprites.flatten(1).unique(dim=0)) == 100
