@@ -48,11 +48,9 @@ Out = Annotated[
 class EvaluateGroup(TyperGroup):
     """Subcommands by kind of model, and a default for arguments without the name of one."""
 
-    default_command = "run"
-
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args or args[0] not in [*self.commands, *ctx.help_option_names]:
-            args = [self.default_command, *args]
+            args = ["run", *args]
         return super().parse_args(ctx, args)
 
 
@@ -138,8 +136,7 @@ def run_or_images(
     as_json: Json = False,
 ) -> None:
     """Evaluate a run of any model, or images; the word `run` can be left out."""
-    path = Path(run)
-    is_bundled = run in BUNDLED_NAMES.values()
+    path, is_bundled = Path(run), run in BUNDLED_NAMES.values()
     if not is_bundled and path.exists() and not (path / "config.json").exists():
         images(path, out=out, root=root, version=version, device=device, as_json=as_json)
         return
@@ -210,9 +207,8 @@ def _evaluate_model(
     is_bundled = run.parent == WEIGHTS
     version = version or ("latest" if is_bundled else None)
     evaluation, name = _compute_scores(run, root, version, device, split)
-    if not out and not is_bundled:
-        out = run / "evaluation" / name
-    _show(evaluation, out, as_json=as_json)
+    default_out = None if is_bundled else run / "evaluation" / name
+    _show(evaluation, out or default_out, as_json=as_json)
 
 
 def _compute_scores(
@@ -226,12 +222,12 @@ def _compute_scores(
     from punkmodels.training.device import pick_device
 
     torch_device, _ = pick_device(device)
-    config = read_config(run)
-    if config.get("task") == "classifier":
+    task = read_config(run).get("task")
+    if task == "classifier":
         from punkmodels.classifier.evaluate import evaluate_classifier
 
         return evaluate_classifier(run, root, split, version=version, device=torch_device), split
-    if config.get("task") == "renderer":
+    if task == "renderer":
         from punkmodels.renderer.evaluate import evaluate_renderer
 
         return evaluate_renderer(run, root, version=version, device=torch_device), "conditional"

@@ -103,13 +103,9 @@ def generate(
     from punkmodels.renderer.network import conditions_from_labels, load_renderer
     from punkmodels.training.device import pick_device
 
-    traits: dict[str, Any] = {
-        "type": punk_type,
-        "accessories": accessory,
-        "skin_tone": skin_tone,
-        "labels_from": labels_from,
-    }
-    traits = {name: value for name, value in traits.items() if value}
+    names = ("type", "accessories", "skin_tone", "labels_from")
+    values = (punk_type, accessory, skin_tone, labels_from)
+    traits: dict[str, Any] = {n: v for n, v in zip(names, values, strict=True) if v}
     is_grid = _is_grid(out)
     if traits and model == "bundled":
         model = "bundled-conditional"
@@ -194,10 +190,8 @@ def _choose_labels(
 
     skin_tone = traits.get("skin_tone")
     if "labels_from" not in traits:
-        accessories = traits.get("accessories", [])
-        labels = labels_from_names(
-            traits.get("type"), accessories, allow_impossible=allow_impossible
-        )
+        names = traits.get("type"), traits.get("accessories", [])
+        labels = labels_from_names(*names, allow_impossible=allow_impossible)
         return labels.expand(count or 4, -1), skin_tone
     version, _, name = traits["labels_from"].rpartition(":")
     if not version or name not in get_args(SplitName):

@@ -179,7 +179,7 @@ def nearest_neighbors(
     def one_hot(sprites: torch.Tensor) -> torch.Tensor:
         columns = pairs[positions, sprites.flatten(1).long()].long()
         one_hot = torch.zeros(len(columns), int(pairs.max()) + 1).scatter_(1, columns, 1)
-        return one_hot[:, 1:]  # Column 0 is for all other pairs.
+        return one_hot[:, 1:]  # Column 0 is for pairs that do not occur.
 
     train_one_hot = one_hot(train).T.contiguous()
     batches = [(one_hot(batch) @ train_one_hot).max(dim=1) for batch in torch.split(sprites, 500)]

@@ -137,14 +137,12 @@ def _generator_groups(
 ) -> list[dict[str, Any]]:
     # Each weight of a palette head belongs to one color at one position and so rarely has a
     # gradient; therefore the head has a higher learning rate.
-    head = G.layers[-1]
-    head_params = list(head.parameters()) if isinstance(head, PaletteHead) else []
-    params = [*G.parameters(), *(E.parameters() if E else ())]
+    head, params = G.layers[-1], [*G.parameters(), *(E.parameters() if E else ())]
+    if not isinstance(head, PaletteHead):
+        return [{"params": params}]
+    head_params = list(head.parameters())
     others = [p for p in params if all(p is not other for other in head_params)]
-    groups: list[dict[str, Any]] = [{"params": others}]
-    if head_params:
-        groups.append({"params": head_params, "lr_mult": config.optimizer.head_lr_mult})
-    return groups
+    return [{"params": others}, {"params": head_params, "lr_mult": config.optimizer.head_lr_mult}]
 
 
 def _adam(
@@ -156,7 +154,7 @@ def _adam(
 
 
 class BatchSampler:
-    """Training images on the device, from which batches are sampled with replacement."""
+    """Sampler of training images, with replacement, on the device."""
 
     def __init__(self, train: TrainingImages, config: DcganConfig, device: torch.device) -> None:
         self.batch_size = local_batch_size(config.batch_size)

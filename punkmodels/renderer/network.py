@@ -129,10 +129,8 @@ def labels_from_names(
         try:
             check_traits(punk_type, names)
         except UsageError as error:
-            hint = "to generate it anyway, add --allow-impossible"
-            raise UsageError(
-                error.message, hint="; ".join(filter(None, [error.hint, hint]))
-            ) from None
+            hints = [error.hint, "to generate it anyway, add --allow-impossible"]
+            raise UsageError(error.message, hint="; ".join(filter(None, hints))) from None
     return torch.from_numpy(encode_labels(punk_type, names))
 
 

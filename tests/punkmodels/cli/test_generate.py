@@ -117,8 +117,3 @@ def test_unconditional_run_refuses_traits(generator_runs: Path, capsys: Capture)
     model = ("--model", "latest", "--runs", generator_runs)
     assert run("generate", "--type", "Ape", *model) == 2
     assert "is unconditional; use --model bundled-conditional" in capsys.readouterr().err
-
-
-def test_help_has_an_example(capsys: Capture) -> None:
-    assert run("generate", "--help") == 0
-    assert "Example: punkmodels generate" in capsys.readouterr().out

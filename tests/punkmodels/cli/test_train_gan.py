@@ -128,8 +128,3 @@ def test_wrong_option_prints_one_line_and_exits_with_2(
     err = capsys.readouterr().err
     assert message in err
     assert len(err.strip().splitlines()) == 1
-
-
-def test_help_has_an_example(capsys: Capture) -> None:
-    assert run("train", "dcgan", "--help") == 0
-    assert "Example: punkmodels train dcgan" in capsys.readouterr().out
