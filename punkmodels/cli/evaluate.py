@@ -48,9 +48,11 @@ Out = Annotated[
 class EvaluateGroup(TyperGroup):
     """Subcommands by kind of model, and a default for arguments without the name of one."""
 
+    default_command = "run"
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args or args[0] not in [*self.commands, *ctx.help_option_names]:
-            args = ["run", *args]
+            args = [self.default_command, *args]
         return super().parse_args(ctx, args)
 
 
