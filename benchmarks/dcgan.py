@@ -36,8 +36,7 @@ from punkmodels.gan.losses import classic_discriminator_loss, classic_generator_
 from punkmodels.gan.networks import Discriminator, Generator, initialize
 from punkmodels.gan.train import train_dcgan
 from punkmodels.training.device import pick_device
-from punkmodels.training.evaluation import Evaluation
-from punkmodels.training.run_dir import list_runs, read_metrics
+from punkmodels.training.run_dir import Evaluation, list_runs, read_metrics
 
 ROOT = Path("data")
 CPU = torch.device("cpu")

@@ -92,22 +92,19 @@ def ranking_scores(truth: Bool, scores: NDArray[np.floating]) -> tuple[Float, Fl
 
 
 def f1(truth: Bool, predicted: Bool, axis: int | None = 0) -> Float:
-    """Return the F1 score, 2 TP / (2 TP + FP + FN), of labels (N, L).
+    """Return the F1 score of each label, NaN if it neither occurs nor is predicted.
 
-    With axis 0 there is one value per label, NaN for labels that neither occur nor are predicted;
-    with axis None one value over all cells (micro-F1).
+    With axis None, return one value over all cells of (N, L), the micro-F1.
     """
+    num_positives = truth.sum(axis) + predicted.sum(axis)
     with np.errstate(invalid="ignore"):
-        return np.asarray(
-            2 * (truth & predicted).sum(axis) / (truth.sum(axis) + predicted.sum(axis))
-        )
+        return np.asarray(2 * (truth & predicted).sum(axis) / num_positives)
 
 
 def calibration_error(truth: Bool, probabilities: Float, bins: int = 15) -> float:
-    """Return the expected calibration error over all cells, with bins of equal width.
+    """Return the mean difference between probability and frequency, in bins of equal width.
 
-    It is the mean difference between predicted probability and observed frequency, weighted by the
-    size of the bins (Guo et al., "On Calibration of Modern Neural Networks", 2017).
+    Guo et al., "On Calibration of Modern Neural Networks" (2017).
     """
     p, hits = probabilities.reshape(-1), truth.reshape(-1)
     bin_index = np.minimum((p * bins).astype(int), bins - 1)
@@ -116,11 +113,7 @@ def calibration_error(truth: Bool, probabilities: Float, bins: int = 15) -> floa
 
 
 def gain_over_majority(truth: Bool, predicted: Bool) -> Float:
-    """Return the accuracy of each label minus that of always predicting its majority value.
-
-    96 % of all label cells are 0, so accuracy alone is not informative. A label with a gain of 0
-    has not been learned.
-    """
+    """Return the accuracy of each label minus that of always predicting its majority value."""
     # In integers: rounding could otherwise give an unlearned label a gain above 0.
     num_correct, num_positives = (truth == predicted).sum(axis=0), truth.sum(axis=0)
     majority = np.maximum(num_positives, len(truth) - num_positives)

@@ -1,10 +1,4 @@
-"""Classifier networks, from palette indices to logits, and the conversion of logits to labels.
-
-One or two pixels at fixed positions can decide an accessory. `PunkCNN` therefore sees every pixel
-in two convolutions before pooling, flattens the feature map instead of averaging over positions,
-and adds a linear layer from the pixels. `LinearPixels` is such a linear layer alone. `PublishedCNN`
-is a baseline that averages over positions.
-"""
+"""Classifier networks, from palette indices to logits, and the conversion of logits to labels."""
 
 from __future__ import annotations
 
@@ -55,6 +49,10 @@ class Classifier(nn.Module):
 
 class PunkCNN(nn.Module):
     """Three convolutions and a fully connected layer, from palette indices to logits.
+
+    One or two pixels at fixed positions can decide an accessory. The network therefore sees every
+    pixel in two convolutions before pooling, flattens the feature map instead of averaging over
+    positions, and adds a linear layer from the pixels.
 
     Some browns differ by only a few RGB steps although one is a beard and the other skin; learned
     color embeddings separate them. Without the linear layer `skip` from the pixels, all information
@@ -117,8 +115,7 @@ class LinearPixels(nn.Module):
 class PublishedCNN(nn.Module):
     """A baseline modeled on a public Keras script for the same labels.
 
-    The script logs to a Weights & Biases project named "cryptopunk-classification"; its author and
-    URL are not known. Like the script, this network takes 42x42 RGB pixels and has blocks of 3x3
+    Like the script (see docs/models.md), it takes 42x42 RGB pixels and has blocks of 3x3
     convolutions with max pooling, followed by global average pooling, which discards positions.
     Unlike in the script, a block has a single convolution, the channels double from block to block,
     there is no batch normalization, and dropout is applied once.

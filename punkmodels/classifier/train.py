@@ -51,31 +51,21 @@ def train_classifier(  # noqa: PLR0913  # a public function whose options are ke
 ) -> Path:
     """Train a classifier, and return its run folder.
 
+    `root` is a data root or a snapshot folder. By default, `threads` and precision are benchmarked;
+    only runs with a given number, which compute in float32, can be reproduced exactly. A run to
+    `resume` keeps its own configuration, data and device settings. `logger` is "tensorboard" or
+    "wandb", in addition to metrics.jsonl. `progress` is called with the number of images seen,
+    their total, and a note; `log` with lines of text for the user; and `on_epoch_end` with each
+    line of metrics.jsonl, after its checkpoint is written. An exception that it raises ends the
+    training. `generate_examples` draws the additional examples of `config.augment_with`, normally
+    `punkmodels.renderer.synthetic.examples_from_config`.
+
     Under torchrun, call this function in all processes; only rank 0 writes files.
 
-    Args:
-        root: Data root or snapshot folder.
-        runs: The folder in which the run folder is created.
-        config: The configuration.
-        version: Version of the snapshot, or "latest".
-        device_name: "cpu", "cuda", "mps", or "auto" for a GPU if there is one.
-        threads: Number of CPU threads. By default, threads and precision are benchmarked. Only
-            runs with a given number, which compute in float32, can be reproduced exactly.
-        resume: The run to resume, with its own configuration, data and device settings.
-        logger: "tensorboard", "wandb" or None, in addition to metrics.jsonl.
-        progress: Called with the number of images seen, their total, and a note.
-        log: Called with lines of text for the user.
-        on_epoch_end: Called with each line of metrics.jsonl, after its checkpoint is written. An
-            exception that it raises ends the training.
-        generate_examples: Draws the additional examples of `config.augment_with`, normally
-            `punkmodels.renderer.synthetic.examples_from_config`.
-
-    Raises:
-        UsageError, DataError: The snapshot or device does not exist, the data of a resumed run has
-            changed, or the processes cannot share a batch equally.
-        NetworkError: Another process has ended.
-        SetupError: The logger is not installed.
-        BusyError: Another process is training this run.
+    Raises UsageError or DataError if the snapshot or device does not exist, the data of a resumed
+    run has changed, or the processes cannot share a batch equally; NetworkError if another process
+    has ended; SetupError if the logger is not installed; and BusyError if another process is
+    training this run.
     """
     check_logger(logger)
     saved = read_resumed_run(resume, SavedClassifier, "classifier") if resume else None

@@ -31,12 +31,33 @@ EXAMPLES = (
     "Example: punkmodels train classifier --seed 1 --set batch_size=32\n\n"
     "Resume a stopped run: punkmodels train classifier --resume latest"
 )
-
-
 TUNE_EXAMPLES = (
     "Example: punkmodels tune classifier --trials 20\n\n"
     "Resume a stopped search: the same command. More trials: the same command with more --trials"
 )
+MODEL_HELP = (
+    "cnn: convolutional network, the most accurate. linear: one weight for each label, position "
+    "and color. published: baseline modeled on a public Keras script. features: small network for "
+    "the metrics of generators."
+)
+PRESET_HELP = "quick: under a minute on two cores. best: under ten minutes, only for --model cnn."
+SPLIT_SCHEME_HELP = (
+    "default: stratified. by_id: in the order of the ids, 8000/1000/1000. fold-1 to fold-5: "
+    "cross-validation."
+)
+AUGMENT_HELP = (
+    "Add punks of this renderer to the training data: a run of train renderer, or "
+    '"bundled-conditional". For a fair comparison, the renderer must be trained on the same '
+    "split. (default: off)"
+)
+FRACTION_HELP = "Number of generated punks for each real one. (default: 0.5)"
+TUNE_MODEL_HELP = (
+    "Model and options to search. cnn: batch size, learning rate, dropout, layer sizes, weight "
+    "decay, sampling and pixel noise. published: batch size, learning rate, dropout, filters and "
+    "depth."
+)
+TRIALS_HELP = "Total number of trials, including those of a resumed study."
+TRIAL_EPOCHS_HELP = "Epochs of a trial that is not pruned. (default: depends on --model)"
 
 
 def train_classifier(
@@ -44,48 +65,19 @@ def train_classifier(
     root: Root = ROOT,
     version: Version = "latest",
     runs: Runs = DEFAULT_RUNS,
-    model: Annotated[
-        ModelName,
-        typer.Option(
-            help="cnn: convolutional network, the most accurate. linear: one weight for each "
-            "label, position and color. published: baseline modeled on a public Keras script. "
-            "features: small network for the metrics of generators."
-        ),
-    ] = "cnn",
+    model: Annotated[ModelName, typer.Option(help=MODEL_HELP)] = "cnn",
     task: Annotated[
         Task, typer.Option(help="labels: all 92 labels. type: the 5 types only.")
     ] = "labels",
-    preset: Annotated[
-        Preset,
-        typer.Option(
-            help="quick: under a minute on two cores. best: under ten minutes, only for "
-            "--model cnn."
-        ),
-    ] = "quick",
-    split_scheme: Annotated[
-        SplitScheme,
-        typer.Option(
-            help="default: stratified. by_id: in the order of the ids, 8000/1000/1000. fold-1 to "
-            "fold-5: cross-validation."
-        ),
-    ] = "default",
+    preset: Annotated[Preset, typer.Option(help=PRESET_HELP)] = "quick",
+    split_scheme: Annotated[SplitScheme, typer.Option(help=SPLIT_SCHEME_HELP)] = "default",
     epochs: Annotated[
         int | None,
         typer.Option(min=1, help="Number of epochs. (default: depends on --preset and --model)"),
     ] = None,
-    augment_with: Annotated[
-        str | None,
-        typer.Option(
-            help="Add punks of this renderer to the training data: a run of train renderer, or "
-            '"bundled-conditional". For a fair comparison, the renderer must be trained on the '
-            "same split. (default: off)"
-        ),
-    ] = None,
+    augment_with: Annotated[str | None, typer.Option(help=AUGMENT_HELP)] = None,
     augment_fraction: Annotated[
-        float | None,
-        typer.Option(
-            min=0.01, max=10, help="Number of generated punks for each real one. (default: 0.5)"
-        ),
+        float | None, typer.Option(min=0.01, max=10, help=FRACTION_HELP)
     ] = None,
     seed: Seed = None,
     assignments: Set = None,
@@ -141,24 +133,9 @@ def tune_classifier(
     root: Root = ROOT,
     version: Version = "latest",
     runs: Runs = DEFAULT_RUNS,
-    model: Annotated[
-        Literal["cnn", "published"],
-        typer.Option(
-            help="Model and options to search. cnn: batch size, learning rate, dropout, layer "
-            "sizes, weight decay, sampling and pixel noise. published: batch size, learning rate, "
-            "dropout, filters and depth."
-        ),
-    ] = "cnn",
-    trials: Annotated[
-        int,
-        typer.Option(min=1, help="Total number of trials, including those of a resumed study."),
-    ] = 20,
-    epochs: Annotated[
-        int | None,
-        typer.Option(
-            min=2, help="Epochs of a trial that is not pruned. (default: depends on --model)"
-        ),
-    ] = None,
+    model: Annotated[Literal["cnn", "published"], typer.Option(help=TUNE_MODEL_HELP)] = "cnn",
+    trials: Annotated[int, typer.Option(min=1, help=TRIALS_HELP)] = 20,
+    epochs: Annotated[int | None, typer.Option(min=2, help=TRIAL_EPOCHS_HELP)] = None,
     study: Annotated[
         Path | None, typer.Option(help="Folder of the study. (default: tune-<model> in --runs)")
     ] = None,

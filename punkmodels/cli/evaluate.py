@@ -25,7 +25,7 @@ from punkmodels.cli.options import (
 from punkmodels.training.run_dir import DEFAULT_RUNS, read_config, write_json
 
 if TYPE_CHECKING:
-    from punkmodels.training.evaluation import Evaluation
+    from punkmodels.training.run_dir import Evaluation
 
 HELP = """Evaluate a model on held-out punks, or compare generated punks with real ones.
 

@@ -229,7 +229,7 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Predict the type and accessories of punks in image files."""
-    from punkmodels.classifier.predict import find_images, predict_image
+    from punkmodels.classifier.evaluate import find_images, predict_image
     from punkmodels.classifier.pretrained import load_classifier
     from punkmodels.training.device import pick_device
 

@@ -19,28 +19,22 @@ from punkmodels.training.run_dir import DEFAULT_RUNS, TASKS, find_run, read_conf
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of all runs.")]
-DeviceOption = Annotated[
-    DeviceName,
-    typer.Option("--device", help="Device to compute on; auto selects a GPU if there is one."),
-]
+DEVICE_HELP = "Device to compute on; auto selects a GPU if there is one."
+DeviceOption = Annotated[DeviceName, typer.Option("--device", help=DEVICE_HELP)]
 Seed = Annotated[int | None, typer.Option(min=0, max=10**9, help="Random seed. (default: 0)")]
 THREADS_HELP = "Number of CPU threads; set it to make a run reproducible. (default: benchmarked)"
 Threads = Annotated[int | None, typer.Option(min=1, help=THREADS_HELP)]
 RESUME_HELP = 'Resume a stopped run: its path, its number, or "latest".'
 Resume = Annotated[str | None, typer.Option(help=RESUME_HELP)]
-LoggerOption = Annotated[
-    Literal["tensorboard", "wandb"] | None,
-    typer.Option(
-        help="Also log metrics to TensorBoard or Weights & Biases. wandb needs no account if "
-        "WANDB_MODE=offline is set. (default: metrics.jsonl only)"
-    ),
-]
+LOGGER_HELP = (
+    "Also log metrics to TensorBoard or Weights & Biases. wandb needs no account if "
+    "WANDB_MODE=offline is set. (default: metrics.jsonl only)"
+)
+LoggerOption = Annotated[Literal["tensorboard", "wandb"] | None, typer.Option(help=LOGGER_HELP)]
+SNAPSHOT_HELP = 'Name of a snapshot, or "latest". (default: the one used for training)'
 Snapshot = Annotated[
     str | None,
-    typer.Option(
-        "--version",
-        help='Name of a snapshot, or "latest". (default: the one used for training)',
-    ),
+    typer.Option("--version", help=SNAPSHOT_HELP),
 ]
 Set = Annotated[
     list[str] | None,
@@ -143,6 +137,6 @@ def print_run(run: Path, next_commands: str, *, as_json: bool) -> None:
         return
     if as_json:
         console.emit_json({"run": str(run), "config": read_config(run)["options"]})
-        return
-    console.emit(str(run))
-    console.say(f"next: {next_commands}")
+    else:
+        console.emit(str(run))
+        console.say(f"next: {next_commands}")

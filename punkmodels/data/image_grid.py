@@ -34,7 +34,7 @@ def save_gif(frames: list[Path], path: Path, frame_ms: int = 250) -> None:
 
 
 def save_training_curves(lines: list[dict[str, float | None]], path: Path) -> None:
-    """Plot the losses and the Fréchet distance of a GAN, from its metrics.jsonl, as a PNG file."""
+    """Plot the losses and the Fréchet distance of a GAN from its metrics.jsonl."""
     from matplotlib.figure import Figure
 
     images_seen = [line["images_seen"] for line in lines]

@@ -48,7 +48,7 @@ from punkmodels.gan.metrics import (
     snap_to_palette,
 )
 from punkmodels.gan.training_images import TrainingImages, from_image_dir
-from punkmodels.training.evaluation import Evaluation
+from punkmodels.training.run_dir import Evaluation
 
 CPU = torch.device("cpu")
 SUBSET_SIZE = 2000  # sprites; scores of subsets of other sizes are not comparable

@@ -32,7 +32,7 @@ from punkmodels.data.palette import detect_skin_tones
 from punkmodels.data.splits import load_split
 from punkmodels.renderer.network import conditions_from_labels, load_renderer, read_renderer_config
 from punkmodels.renderer.train import find_seen
-from punkmodels.training.evaluation import Evaluation
+from punkmodels.training.run_dir import Evaluation
 
 CPU = torch.device("cpu")
 SCORE_NAMES = {

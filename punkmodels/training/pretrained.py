@@ -121,7 +121,10 @@ def load_weights(run: Path, key: str) -> Tensors:
     """Return exported weights, or the state dict `key` of a run's newest checkpoint."""
     file = run / WEIGHTS_FILE
     if file.exists():
-        return read_tensors(file)
+        try:
+            return load_file(file)
+        except (OSError, ValueError, SafetensorError) as error:
+            raise DataError(f"{file} is damaged ({error})", hint=RESTORE_HINT) from None
     weights = load_checkpoint(run).get(key)
     if not isinstance(weights, dict):
         raise DataError(f"the checkpoint of {run} has no weights named {key}")
@@ -162,11 +165,3 @@ def write_tensors(path: Path, tensors: Tensors) -> None:
     # safetensors refuses tensors that share memory or are not contiguous.
     copies = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
     write_atomic(path, save(copies))
-
-
-def read_tensors(path: Path) -> Tensors:
-    """Read a safetensors file; raises DataError if it is missing or damaged."""
-    try:
-        return load_file(path)
-    except (OSError, ValueError, SafetensorError) as error:
-        raise DataError(f"{path} is damaged ({error})", hint=RESTORE_HINT) from None

@@ -1,9 +1,8 @@
-"""Run folders: creation, lookup by number or name, metrics, and locking.
+"""Run folders: creation, lookup by number or name, metrics, and results of evaluations.
 
 runs/00001-classifier-quick/
     config.json      all resolved options, the data, the device, and versions
-    metrics.jsonl    one line per evaluation: after every epoch of a classifier, and at about twenty
-                     evenly spaced steps of a GAN
+    metrics.jsonl    one line per evaluation, for example after every epoch of a classifier
     reals.png        training images as the network sees them
     checkpoints/     see `punkmodels.training.checkpoint`
     evaluation/      results of `punkmodels evaluate`
@@ -14,11 +13,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from punkdata.errors import DataError, UsageError
 from punkdata.files import translate_os_errors, write_atomic
+from punkdata.report import Report
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 DEFAULT_RUNS = Path("runs")
 TASKS = ("classifier", "dcgan", "renderer")
@@ -40,8 +45,7 @@ def create_run(runs: Path, name: str) -> Path:
 
 def list_runs(runs: Path) -> list[Path]:
     """Return all run folders in `runs`, sorted by number."""
-    folders = [p for p in runs.glob("[0-9]*-*") if re.match(r"\d{5}-", p.name) and p.is_dir()]
-    return sorted(folders)
+    return sorted(p for p in runs.glob("*") if re.match(r"\d{5}-", p.name) and p.is_dir())
 
 
 def find_run(
@@ -91,3 +95,26 @@ def read_config(run: Path) -> dict[str, Any]:
         raise DataError(f"{path} cannot be read ({error.strerror})", hint=RESTORE_HINT) from None
     except (ValueError, TypeError, RecursionError):
         raise DataError(f"{path} is damaged: it has no JSON object", hint=RESTORE_HINT) from None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores (the content of metrics.json), tables that show them, and pictures by file name."""
+
+    scores: dict[str, Any]
+    tables: Sequence[Report]
+    pictures: Mapping[str, Image.Image] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the scores without lists of labels and punks, for config.json."""
+        return {name: v for name, v in self.scores.items() if not isinstance(v, list)}
+
+    def save(self, folder: Path) -> None:
+        """Write metrics.json, metrics.md and the pictures to a folder."""
+        with translate_os_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            write_json(folder / "metrics.json", self.scores)
+            page = "\n".join(table.to_markdown() for table in self.tables)
+            write_atomic(folder / "metrics.md", page.encode())
+            for name, picture in self.pictures.items():
+                picture.save(folder / name)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from support.classifiers import tiny_config
 
 from punkdata.errors import DataError
@@ -17,7 +18,7 @@ from punkmodels.classifier.pretrained import (
     read_classifier_config,
 )
 from punkmodels.classifier.train import train_classifier
-from punkmodels.training.pretrained import WEIGHTS_FILE, read_tensors, write_tensors
+from punkmodels.training.pretrained import WEIGHTS_FILE, write_tensors
 from punkmodels.training.run_dir import read_config
 
 CPU = torch.device("cpu")
@@ -121,7 +122,7 @@ def test_damaged_exported_weights_are_a_data_error(exported: Path) -> None:
 def test_invalid_exported_weights_are_a_data_error(
     exported: Path, damage: dict[str, torch.Tensor]
 ) -> None:
-    write_tensors(exported / WEIGHTS_FILE, read_tensors(exported / WEIGHTS_FILE) | damage)
+    write_tensors(exported / WEIGHTS_FILE, load_file(exported / WEIGHTS_FILE) | damage)
     with pytest.raises(DataError, match="the weights of"):
         load_classifier(exported, CPU)
 

@@ -11,8 +11,8 @@ from support.sprites import FakePunk, png_bytes
 from punkdata.errors import ImageError
 from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS
+from punkmodels.classifier.evaluate import find_images, predict_image
 from punkmodels.classifier.networks import Classifier
-from punkmodels.classifier.predict import find_images, predict_image
 from punkmodels.classifier.pretrained import load_classifier
 
 

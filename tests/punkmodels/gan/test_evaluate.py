@@ -23,7 +23,7 @@ from punkmodels.gan.evaluate import (
 from punkmodels.gan.generate import generate_images, load_generator
 from punkmodels.gan.networks import Generator, ImageShape
 from punkmodels.gan.training_images import from_image_dir
-from punkmodels.training.evaluation import Evaluation
+from punkmodels.training.run_dir import Evaluation
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from punkmodels.renderer.evaluate import (
     evaluate_renderer,
     recall_per_label,
 )
-from punkmodels.training.evaluation import Evaluation
+from punkmodels.training.run_dir import Evaluation
 
 MALE, FEMALE, PIPE, MOLE = (LABELS.index(name) for name in ("Male", "Female", "Pipe", "Mole"))
 

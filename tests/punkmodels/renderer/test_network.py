@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from punkdata.errors import DataError, UsageError
 from punkdata.images.palette import PALETTE
@@ -31,7 +32,7 @@ from punkmodels.renderer.network import (
     load_renderer,
     read_renderer_config,
 )
-from punkmodels.training.pretrained import WEIGHTS_FILE, read_tensors, write_tensors
+from punkmodels.training.pretrained import WEIGHTS_FILE, write_tensors
 from punkmodels.training.run_dir import read_config
 
 MALE, FEMALE = (
@@ -179,7 +180,7 @@ def test_exported_weights_draw_like_the_run(trained: Path, exported: Path) -> No
 
 @pytest.mark.parametrize("damage", ["missing table", "empty position", "shape", "nan"])
 def test_weights_that_do_not_fit_are_refused(damage: str, exported: Path) -> None:
-    tensors = read_tensors(exported / WEIGHTS_FILE)
+    tensors = load_file(exported / WEIGHTS_FILE)
     if damage == "missing table":
         del tensors["occurs"]
     if damage == "empty position":

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from punkdata.errors import DataError, UsageError
@@ -16,7 +17,6 @@ from punkmodels.training.pretrained import (
     export_model,
     read_resumed_run,
     read_run_config,
-    read_tensors,
     restore_model,
     start_run,
 )
@@ -98,7 +98,7 @@ def test_restore_model_refuses_other_tensors(
 
 def test_export_model_halves_floats_but_not_integers(run: Path, tmp_path: Path) -> None:
     export_model(run, nn.BatchNorm1d(3), {"finished": True}, tmp_path / "out")
-    tensors = read_tensors(tmp_path / "out" / WEIGHTS_FILE)
+    tensors = load_file(tmp_path / "out" / WEIGHTS_FILE)
     assert tensors["weight"].dtype == torch.float16
     assert tensors["num_batches_tracked"].dtype == torch.int64
     assert read_config(tmp_path / "out") == CONFIG | {"trained": {"finished": True}}
