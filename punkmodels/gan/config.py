@@ -17,8 +17,6 @@ Weight = Annotated[float, Field(ge=0)]
 
 
 class ModelOptions(TrainingConfig):
-    """Sizes of the networks."""
-
     width: Annotated[int, Field(ge=1, le=1024)] = 32
     """Channels of the 12x12 feature map; 6x6 has twice and 3x3 four times as many. In the recipe
     mlp, a quarter of the units in the first hidden layer of the generator."""
@@ -38,8 +36,6 @@ class ModelOptions(TrainingConfig):
 
 
 class LossOptions(TrainingConfig):
-    """Weights of the losses."""
-
     encoder_weight: Weight = 0.03
     """Weight of the encoder loss, in nats per image, relative to the adversarial loss."""
     kl_weight: Weight = 0.1
@@ -51,8 +47,6 @@ class LossOptions(TrainingConfig):
 
 
 class OptimizerOptions(TrainingConfig):
-    """Options of Adam."""
-
     lr: Annotated[float, Field(gt=0, le=1)] = 1e-3
     """Initial learning rate of all networks."""
     head_lr_mult: Weight = 3.0
@@ -66,9 +60,7 @@ class OptimizerOptions(TrainingConfig):
 
 
 class AugmentationOptions(TrainingConfig):
-    """Augmentation of images in the discriminator; sizes are for 24x24 pixels, and scale with the
-    images.
-    """
+    """Augmentation in the discriminator; sizes are for 24x24 pixels, and scale with the images."""
 
     translate_px: Annotated[int, Field(ge=0, le=8)] = 2
     """Largest translation, in pixels of a 24x24 image; 0 for none."""
@@ -77,8 +69,6 @@ class AugmentationOptions(TrainingConfig):
 
 
 class ScheduleOptions(TrainingConfig):
-    """Changes during the training."""
-
     adversarial_start: Fraction = 0.7
     """Fraction of the training after which the adversarial loss is added to the encoder loss;
     without an encoder, training is adversarial from the start."""
@@ -119,7 +109,6 @@ class DcganConfig(TrainingConfig):
 
     @property
     def num_steps(self) -> int:
-        """Number of steps of the whole training."""
         return math.ceil(self.total_images / self.batch_size)
 
     @property
@@ -131,7 +120,6 @@ class DcganConfig(TrainingConfig):
 
     @property
     def is_classic(self) -> bool:
-        """Whether the losses are those of the recipe classic."""
         return self.recipe != "modern"
 
     @model_validator(mode="after")
@@ -165,7 +153,6 @@ PRESETS: dict[Preset, dict[str, Any]] = {
     "gpu": GPU | {"total_images": 10_000_000},
     "gpu-long": GPU | {"total_images": 20_000_000},
 }
-"""Options of each preset that differ from `DcganConfig`."""
 RGBA: dict[str, Any] = {
     "model": {"head": "rgba", "color_embedding_dim": 0, "w_dim": 0},
     "optimizer": {"beta_1": 0.0},  # As in R3GAN, which has no encoder.
@@ -187,8 +174,8 @@ def make_config(
 ) -> DcganConfig:
     """Return the options of a preset, overridden by those of a recipe, and by others.
 
-    Options of a group are nested: `model={"width": 64}`. Raises UsageError if an option does not
-    exist, a value is not allowed, or options contradict each other.
+    Options of a group are nested: `model={"width": 64}`. Raises UsageError if options do not exist,
+    are not allowed, or contradict each other.
     """
     options = training.merge_options(
         {"preset": preset, "recipe": recipe},

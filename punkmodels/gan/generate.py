@@ -126,8 +126,7 @@ def generate_images(
 def write_sprites(images: torch.Tensor, out: Path, metadata: dict[str, object]) -> None:
     """Write a folder of PNG files 00000.png, 00001.png, …, and an index.json with `metadata`.
 
-    The folder appears only when it is complete; if it exists, it must be empty. Raises StorageError
-    if it cannot be written.
+    The folder appears only when it is complete; if it exists, it must be empty.
     """
     with translate_os_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -145,7 +144,7 @@ def write_sprites(images: torch.Tensor, out: Path, metadata: dict[str, object]) 
 
 
 def write_grid(images: torch.Tensor, out: Path, scale: int) -> None:
-    """Write a roughly square PNG grid of all images; raises StorageError if that fails."""
+    """Write a roughly square PNG grid of all images."""
     columns = max(1, round(len(images) ** 0.5))
     with translate_os_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -191,10 +191,6 @@ def build_generator(
     return Generator(config, shape, counts)
 
 
-def build_discriminator(config: DcganConfig, shape: ImageShape) -> AnyDiscriminator:
-    return (MLPDiscriminator if config.recipe == "mlp" else Discriminator)(config, shape)
-
-
 def build_mlp(*dims: int, activation: nn.Module | None = None) -> nn.Sequential:
     """Return linear layers between consecutive dimensions, separated by an activation (SiLU)."""
     layers: list[nn.Module] = []

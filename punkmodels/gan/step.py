@@ -27,9 +27,10 @@ from punkmodels.gan.losses import (
 from punkmodels.gan.networks import (
     AnyDiscriminator,
     AnyGenerator,
+    Discriminator,
     Generator,
     ImageShape,
-    build_discriminator,
+    MLPDiscriminator,
     build_generator,
     initialize,
 )
@@ -85,7 +86,8 @@ class TrainState:
         shape = ImageShape() if images.ndim == 3 else ImageShape(*images.shape[1:])
         counts = color_counts(images) if config.model.head == "palette" else None
         G = build_generator(config, shape, counts).to(device)
-        D = build_discriminator(config, shape).to(device)
+        kind = MLPDiscriminator if config.recipe == "mlp" else Discriminator
+        D = kind(config, shape).to(device)
         E = Encoder(config).to(device) if config.model.w_dim else None
         if config.is_classic:
             initialize(G)
@@ -181,7 +183,6 @@ PHASES = (Phase(False, False), Phase(True, False), Phase(True, True))
 
 
 def adversarial_start(config: DcganConfig) -> int:
-    """Return the first step with the adversarial loss."""
     return round(config.num_steps * config.schedule.adversarial_start) if config.model.w_dim else 0
 
 
@@ -199,7 +200,6 @@ def cosine(step: int, config: DcganConfig, final: float) -> float:
 
 
 def ema_decay(step: int, config: DcganConfig) -> float:
-    """Return the decay of the generator's moving average at a step, 0 to 1."""
     half_life_steps = config.schedule.ema_half_life * (step + 1)
     return float(0.5 ** (1 / half_life_steps)) if half_life_steps else 0.0
 

@@ -121,7 +121,6 @@ def _read_folder(path: Path) -> NDArray[np.uint8]:
 
 
 def _read_file(file: Path) -> Image.Image:
-    """Return an image in mode L, RGB or RGBA."""
     try:
         with Image.open(file) as image:
             if max(image.size) > MAX_SIZE_PX or image.mode[0] in "IF":
@@ -140,7 +139,6 @@ def _read_file(file: Path) -> Image.Image:
 
 
 def _read_array(path: Path) -> NDArray[np.uint8]:
-    """Return the images of a .npy or .npz, uint8 (N, H, W, channels)."""
     array = _load_array(path)
     array = array[..., None] if array.ndim == 3 else array
     is_fraction = array.dtype.kind == "f" and array.size and array.min() >= 0 and array.max() <= 1
@@ -150,8 +148,8 @@ def _read_array(path: Path) -> NDArray[np.uint8]:
             hint="save images (N, size, size) or (N, size, size, channels) as uint8, or as "
             "floating-point numbers from 0 to 1",
         )
-    pixels: NDArray[np.uint8] = (np.rint(array * 255) if is_fraction else array).astype(np.uint8)
-    return pixels  # A copy, so a memory-mapped file can be closed.
+    # A copy, so a memory-mapped file can be closed.
+    return (np.rint(array * 255) if is_fraction else array).astype(np.uint8)
 
 
 def _load_array(path: Path) -> NDArray[Any]:

@@ -1,5 +1,1 @@
-"""A renderer: a small model that draws a punk from its type, accessories and skin tone.
-
-Imports `punkmodels.classifier`, `punkmodels.training` and `punkmodels.data`. Only `punkmodels.cli`
-imports it.
-"""
+"""A renderer: a small model that draws a punk from its type, accessories and skin tone."""

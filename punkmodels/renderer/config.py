@@ -41,7 +41,6 @@ class RendererConfig(TrainingConfig):
 
     @property
     def num_steps(self) -> int:
-        """Number of optimizer steps of the whole training."""
         return math.ceil(self.total_images / self.batch_size)
 
 
@@ -49,12 +48,8 @@ PRESETS: dict[Preset, dict[str, Any]] = {
     "quick": {},
     "best": {"total_images": 200_000, "batch_size": 64, "lr": 0.02},
 }
-"""Options of each preset that differ from `RendererConfig`."""
 
 
 def make_config(preset: Preset = "quick", **overrides: Any) -> RendererConfig:
-    """Return the options of a preset, overridden by others.
-
-    Raises UsageError if an option does not exist or a value is not allowed.
-    """
+    """Return the options of a preset, overridden by others; raises as `validate_config`."""
     return validate_config(RendererConfig, {"preset": preset, **PRESETS[preset], **overrides})

@@ -52,10 +52,8 @@ def evaluate_renderer(
 
     Two judges compare the visible labels: the bundled classifier, and `PixelRules`. Scores are
     computed for label sets that no training punk has (unseen) and for the others (seen). `version`
-    is by default the snapshot that was used for training.
-
-    Raises UsageError if the run or the snapshot does not exist, and DataError if they are damaged
-    or there are too few punks.
+    is by default the snapshot of the training. Raises UsageError if the run or the snapshot does
+    not exist, and DataError if they are damaged or there are too few punks.
     """
     model, classifier = load_renderer(run, device), load_classifier(BUNDLED_CLASSIFIER, device)
     version = version or read_renderer_config(run).data.version
@@ -73,15 +71,13 @@ def evaluate_renderer(
         )
     skin_tones = detect_skin_tones(images)
     sprites = model(conditions_from_labels(labels, skin_tones).to(device)).cpu()
-    rules = PixelRules(
-        torch.cat([train.images, images]), torch.cat([train.visible.bool(), visible])
-    )
+    all_visible = torch.cat([train.visible.bool(), visible])
+    rules = PixelRules(torch.cat([train.images, images]), all_visible)
     predicted = logits_to_labels(predict_logits(classifier, sprites))
-    by_rules = rules.predict(sprites)
+    is_decided_right = (rules.predict(sprites) == visible)[:, rules.decidable].all(dim=1)
     wrong_pixels = (sprites != images).flatten(1).sum(dim=1).double()
 
     def score(rows: torch.Tensor) -> dict[str, float]:
-        is_decided_right = (by_rules == visible)[:, rules.decidable].all(dim=1)
         return {
             "num_samples": int(rows.sum()),
             "label_exact_match": _mean((predicted == visible).all(dim=1)[rows]),
@@ -174,9 +170,8 @@ def draw_samples(
     for row, tone, num_wrong in zip(labels, skin_tones, (wrong > 0).sum(dim=(1, 2)), strict=True):
         punk_type, accessories = decode_labels(row.numpy())
         skin_tone = f", skin tone {tone}" if tone else ""
-        captions.append(
-            "\n".join([punk_type + skin_tone, *accessories, f"{num_wrong} wrong pixels"])
-        )
+        lines = [punk_type + skin_tone, *accessories, f"{num_wrong} wrong pixels"]
+        captions.append("\n".join(lines))
     tiles = PALETTE[torch.stack([sprites, images, wrong], dim=1).flatten(0, 1).numpy()]
     return compose_grid(tiles, columns=3, scale=4, captions=captions, caption_px=140)
 

@@ -107,7 +107,6 @@ def sample_new_label_sets(labels: torch.Tensor, count: int, seed: int) -> NDArra
 
 
 def _label_mask(names: Collection[str]) -> NDArray[np.bool_]:
-    """Return whether each label is one of the names, bool (92,)."""
     return np.array([name in names for name in LABELS])
 
 

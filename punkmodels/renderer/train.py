@@ -109,9 +109,8 @@ def learning_rate(step: int, config: RendererConfig) -> float:
 
 def count_wrong_pixels(model: Renderer, split: SplitTensors) -> torch.Tensor:
     """Render all punks of a split, and return how many pixels of each differ, int64 (N,)."""
-    rendered: torch.Tensor = model(
-        conditions_from_labels(split.labels, detect_skin_tones(split.images))
-    )
+    conditions = conditions_from_labels(split.labels, detect_skin_tones(split.images))
+    rendered: torch.Tensor = model(conditions)
     return (rendered != split.images).flatten(1).sum(dim=1)
 
 
