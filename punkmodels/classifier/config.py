@@ -96,7 +96,7 @@ MODELS: dict[ModelName, dict[str, Any]] = {
 def make_config(
     preset: Preset = "quick", model: ModelName = "cnn", **overrides: Any
 ) -> ClassifierConfig:
-    """Return a configuration: defaults, then the preset, then the model, then overrides.
+    """Return the options of a preset (of cnn only), overridden by those of a model, and by others.
 
     Raises UsageError if an option does not exist or a value is not allowed.
     """

@@ -85,9 +85,8 @@ def predict_logits(model: Classifier, indices: torch.Tensor) -> torch.Tensor:
 def make_tables(title: str, scores: dict[str, Any]) -> list[Report]:
     rows = []
     for key, name in SCORE_NAMES.items():
-        low, high = scores["visible_95"][key]
+        interval = "{:.4f} to {:.4f}".format(*scores["visible_95"][key])
         ceiling = "-" if key in RANKING_SCORES else scores["ceiling_visible_only"][key]
-        interval = f"{low:.4f} to {high:.4f}"
         rows.append(Row(name, (scores["visible"][key], interval, scores["raw"][key], ceiling)))
     notes = (
         title,

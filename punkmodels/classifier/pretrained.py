@@ -1,9 +1,8 @@
 """Trained classifiers: their config.json, their weights, and the bundled feature extractor.
 
 The features of a sprite, for metrics of generators, are the 128 hidden units of a small classifier
-(`punkmodels train classifier --model features`), trained on the training split of the default
-scheme. Metrics are comparable only if they use the same network, so it is part of the package and
-verified by its hash.
+(`train classifier --model features`), trained on the default training split. Metrics are comparable
+only if they use the same network, so it is part of the package and verified by its hash.
 """
 
 from __future__ import annotations

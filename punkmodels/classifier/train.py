@@ -1,7 +1,7 @@
 """Training of a classifier, with the whole data set on the device.
 
-The random numbers of an epoch depend only on the seed, the rank and the index of the epoch. On one
-process, a resumed run therefore continues as an uninterrupted run would have.
+The random numbers of an epoch depend only on the seed, the rank and the index of the epoch. A
+resumed run of one process therefore continues as an uninterrupted run would have.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def train_classifier(  # noqa: PLR0913  # a public function whose options are ke
     if state.finished:
         log(f"{run} is already finished")
         return run
-    epochs = "1 epoch" if config.epochs == 1 else f"{config.epochs} epochs"
+    epochs = f"{config.epochs} epoch{'s' if config.epochs > 1 else ''}"
     log(f"{run}: {len(data.images):,} punks of {data.about['version']}, {epochs} on {device}")
     log(f"using {reason}{choices}")
 

@@ -53,11 +53,7 @@ def load_train_data(
     device: torch.device,
     generate_examples: GenerateExamples | None = None,
 ) -> TrainData:
-    """Load the training and validation splits, and generate examples if the options say so.
-
-    Raises UsageError or DataError if the snapshot does not exist, a split is empty, or the snapshot
-    does not list the hidden labels that the configuration excludes.
-    """
+    """Load the training and validation splits, and generate examples if the options say so."""
     train = load_split(root, version, config.split_scheme, "train")
     val = load_split(root, version, config.split_scheme, "val")
     if not len(train) or not len(val):
@@ -122,10 +118,9 @@ def one_cycle(progress: float) -> float:
 def calibrate(
     model: Classifier, images: torch.Tensor, labels: torch.Tensor, config: ClassifierConfig
 ) -> tuple[float, float]:
-    """Set the model's temperature to minimize the loss on the validation split.
+    """Set the temperature that minimizes the loss; return that loss, and the exact match.
 
-    Guo et al., "On Calibration of Modern Neural Networks" (2017). Returns the loss with this
-    temperature, and the fraction of examples with every label correct.
+    Guo et al., "On Calibration of Modern Neural Networks" (2017).
     """
     with torch.inference_mode():
         model.temperature.fill_(1)
@@ -175,7 +170,6 @@ class TrainState:
 
     @property
     def images_seen(self) -> int:
-        """Number of images of the steps so far, with repetitions, in all processes."""
         return self.step * self.config.batch_size
 
     @property
@@ -213,10 +207,9 @@ class TrainState:
 def training_step(
     state: TrainState, images: torch.Tensor, labels: torch.Tensor, env: TrainEnv
 ) -> torch.Tensor:
-    """Take an optimizer step, update the moving average, and return the loss.
+    """Take a step with this process's part of the batch, and return the loss.
 
-    `images` and `labels` are this process's part of the batch. Raises NetworkError if another
-    process has ended.
+    Raises NetworkError if another process has ended.
     """
     config = state.config
     progress = state.step / (config.epochs * state.steps_per_epoch)

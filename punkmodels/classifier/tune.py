@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 TunableModel = Literal["cnn", "published"]
 SearchSpace = Callable[["optuna.Trial"], dict[str, Any]]
-"""Function that suggests options of `ClassifierConfig` for a trial."""
 TRIALS_DIR = "trials"
 """Subfolder for the runs of the trials; only runs in it are ever deleted."""
 
@@ -86,9 +85,9 @@ def tune_classifier(  # noqa: PLR0913  # a public function whose options are key
     trial; `model` determines the defaults of `epochs` and `space`. `progress` is called with the
     number of trials, their total, and a note. The other arguments are those of `train_classifier`.
 
-    Raises SetupError if Optuna is not installed, UsageError if the existing study has another
-    model, seed, snapshot or number of epochs, DataError if it is damaged or no trial was trained to
-    the end, BusyError if another process uses it, and the errors of `train_classifier`.
+    Raises SetupError without Optuna, UsageError if the study has another model, seed, snapshot or
+    number of epochs, DataError if it is damaged or no trial was trained to the end, BusyError if
+    another process uses it, and the errors of `train_classifier`.
     """
     try:
         import optuna
@@ -196,7 +195,7 @@ def _open_study(folder: Path, about: dict[str, Any]) -> optuna.Study:
 
 
 def _ended(study: optuna.Study, *states: str) -> list[optuna.trial.FrozenTrial]:
-    """Return the trials that completed or were pruned, or those in one of the states."""
+    """Return the trials in one of the states, by default those that completed or were pruned."""
     return [t for t in study.trials if t.state.name in (states or ("COMPLETE", "PRUNED"))]
 
 

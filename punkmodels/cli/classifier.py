@@ -40,6 +40,8 @@ MODEL_HELP = (
     "and color. published: baseline modeled on a public Keras script. features: small network for "
     "the metrics of generators."
 )
+TASK_HELP = "labels: all 92 labels. type: the 5 types only."
+EPOCHS_HELP = "Number of epochs. (default: depends on --preset and --model)"
 PRESET_HELP = "quick: under a minute on two cores. best: under ten minutes, only for --model cnn."
 SPLIT_SCHEME_HELP = (
     "default: stratified. by_id: in the order of the ids, 8000/1000/1000. fold-1 to fold-5: "
@@ -66,15 +68,10 @@ def train_classifier(
     version: Version = "latest",
     runs: Runs = DEFAULT_RUNS,
     model: Annotated[ModelName, typer.Option(help=MODEL_HELP)] = "cnn",
-    task: Annotated[
-        Task, typer.Option(help="labels: all 92 labels. type: the 5 types only.")
-    ] = "labels",
+    task: Annotated[Task, typer.Option(help=TASK_HELP)] = "labels",
     preset: Annotated[Preset, typer.Option(help=PRESET_HELP)] = "quick",
     split_scheme: Annotated[SplitScheme, typer.Option(help=SPLIT_SCHEME_HELP)] = "default",
-    epochs: Annotated[
-        int | None,
-        typer.Option(min=1, help="Number of epochs. (default: depends on --preset and --model)"),
-    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help=EPOCHS_HELP)] = None,
     augment_with: Annotated[str | None, typer.Option(help=AUGMENT_HELP)] = None,
     augment_fraction: Annotated[
         float | None, typer.Option(min=0.01, max=10, help=FRACTION_HELP)

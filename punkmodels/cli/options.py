@@ -32,18 +32,9 @@ LOGGER_HELP = (
 )
 LoggerOption = Annotated[Literal["tensorboard", "wandb"] | None, typer.Option(help=LOGGER_HELP)]
 SNAPSHOT_HELP = 'Name of a snapshot, or "latest". (default: the one used for training)'
-Snapshot = Annotated[
-    str | None,
-    typer.Option("--version", help=SNAPSHOT_HELP),
-]
-Set = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Set any other training option; can be repeated. punkmodels options lists the keys.",
-    ),
-]
+Snapshot = Annotated[str | None, typer.Option("--version", help=SNAPSHOT_HELP)]
+SET_HELP = "Set any other training option; can be repeated. punkmodels options lists the keys."
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=SET_HELP)]
 WEIGHTS = Path(__file__).parents[1] / "weights"
 """Folder of the bundled models, in subfolders named after their tasks."""
 BUNDLED_NAMES = {"classifier": "bundled", "dcgan": "bundled", "renderer": "bundled-conditional"}

@@ -1,4 +1,1 @@
-"""Training data as tensors: splits, palette indices, skin tones, and image files and grids.
-
-May import `punkdata` and torch, but neither the models nor `punkmodels.training`.
-"""
+"""Data of the models as tensors, and image files; may import punkdata only."""

@@ -1,8 +1,4 @@
-"""Conversions between palette indices and RGBA tensors, their statistics, and skin tones.
-
-A sprite is a tensor of palette indices, uint8 (24, 24), which refer to the 222 colors of
-`punkdata.images.palette.PALETTE`.
-"""
+"""Sprites as palette indices, uint8 (N, 24, 24): conversions, statistics, and skin tones."""
 
 from __future__ import annotations
 
@@ -52,11 +48,11 @@ def to_rgba(indices: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
 
 
 def quantize(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the nearest palette color of each pixel, and the distance to it.
+    """Return the nearest palette color of each pixel, and the distance to it, both (N, H, W).
 
-    `images` are float32 (N, 4 or more, H, W) in [-1, 1]; channels after the first four are ignored.
-    Returns palette indices, uint8 (N, H, W), and the largest difference of a channel, float32
-    (N, H, W), in steps of 1/255.
+    `images` are float32 (N, 4 or more, H, W) in [-1, 1], of which the first four channels count.
+    Colors are palette indices, uint8; distances are those of the channel that differs most, float32
+    in steps of 1/255.
     """
     table = color_table(images.device)
     indices, distances = [], []
@@ -75,10 +71,7 @@ def to_indices(images: torch.Tensor) -> torch.Tensor:
 
 
 def detect_skin_tones(indices: torch.Tensor) -> torch.Tensor:
-    """Return the skin tone of each sprite, int64 (N,): 1 (darkest) to 4.
-
-    It is 0 if the neck has none of these colors, as on Aliens, Apes and Zombies.
-    """
+    """Return skin tones, int64 (N,): 1 (darkest) to 4, or 0 for Aliens, Apes and Zombies."""
     row, column = SKIN_TONE_PIXEL
     necks = torch.tensor(PALETTE)[indices[:, row, column].cpu().long()]
     colors = torch.tensor([(*rgb, 255) for rgb in SKIN_TONE_COLORS])

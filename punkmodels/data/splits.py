@@ -55,10 +55,9 @@ class SplitTensors:
 def load_split(root: Path, version: str, scheme: str, split: SplitName) -> SplitTensors:
     """Load one split, or the whole collection, of a snapshot.
 
-    `root` is a data root or a snapshot folder. `scheme` is a split scheme of the snapshot
-    ("default" or "by_id"), or a fold of five-fold cross-validation ("fold-1" to "fold-5"): the test
-    split of fold k is the k-th fifth of the punks, and its validation split is the first half of
-    the next fifth. Raises UsageError or DataError as `PunkDataset` does.
+    `root` is a data root or a snapshot folder. `scheme` is "default", "by_id", or a fold of
+    five-fold cross-validation ("fold-1" to "fold-5"): the test split of fold k is the k-th fifth of
+    the punks, and its validation split is the first half of the next fifth.
     """
     if scheme in SPLIT_COLUMNS:
         data = PunkDataset(root, version, split, scheme)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -17,14 +17,11 @@ from punkdata.files import translate_os_errors, write_atomic
 from punkmodels.training.distributed import is_main
 from punkmodels.training.run_dir import RESTORE_HINT
 
+if TYPE_CHECKING:
+    from torch.distributed.checkpoint.stateful import Stateful
+
 State = dict[str, Any]
 """Nested dictionary of tensors and plain values; `step` is the number of optimizer steps."""
-
-
-class TrainingState(Protocol):
-    """The state of a training run, as far as a checkpoint stores it."""
-
-    def load_state_dict(self, state: State) -> None: ...
 
 
 def save_checkpoint(run: Path, state: State) -> Path:
@@ -66,7 +63,7 @@ def load_checkpoint(run: Path) -> State:
     return state
 
 
-def restore_checkpoint(run: Path, state: TrainingState) -> None:
+def restore_checkpoint(run: Path, state: Stateful) -> None:
     """Load the newest checkpoint of a run into a training state.
 
     Raises DataError as `load_checkpoint` does, and if the checkpoint does not match the state.

@@ -1,7 +1,7 @@
 """Training configurations: their base class, validation with short errors, and lists of options.
 
-Configurations are pydantic models, possibly nested; a key such as `optimizer.lr` names an option of
-a nested one. Modules that define them import no torch, so that commands can list the options fast.
+A key such as `optimizer.lr` names an option of a nested one. Modules that define configurations
+import no torch, so that commands can list the options fast.
 """
 
 from __future__ import annotations

@@ -14,7 +14,6 @@ from punkmodels.training.distributed import is_main
 from punkmodels.training.run_dir import read_config
 
 LogMetrics = Callable[[dict[str, Any]], None]
-"""Function that logs one line of metrics.jsonl."""
 
 
 def check_logger(name: str | None) -> None:
