@@ -8,11 +8,11 @@ from support.punkmodels_cli import run
 Capture = pytest.CaptureFixture[str]
 
 
-@pytest.mark.parametrize("model", ["classifier"])
+@pytest.mark.parametrize("model", ["classifier", "dcgan", "renderer"])
 def test_every_option_has_a_type_and_a_description(model: str, capsys: Capture) -> None:
     assert run("options", model, "--json") == 0
     options = json.loads(capsys.readouterr().out)
-    assert len(options) > 10
+    assert len(options) > 5
     for key, option in options.items():
         assert option["key"] == key
         assert option["type"]

@@ -5,13 +5,7 @@ from pathlib import Path
 import pytest
 
 from punkdata.errors import DataError, UsageError
-from punkmodels.training.run_dir import (
-    create_run,
-    find_run,
-    list_runs,
-    read_config,
-    write_json,
-)
+from punkmodels.training.run_dir import create_run, find_run, list_runs, read_config, write_json
 
 
 @pytest.fixture
@@ -37,13 +31,9 @@ def test_create_run_numbers_runs_consecutively(runs: Path) -> None:
         ("latest", "00003-classifier-quick"),
     ],
 )
-def test_find_run_accepts_numbers_names_and_latest(runs: Path, run: str, name: str) -> None:
+def test_find_run_accepts_numbers_names_latest_and_paths(runs: Path, run: str, name: str) -> None:
     assert find_run(runs, run) == runs / name
-
-
-def test_find_run_accepts_a_path(runs: Path) -> None:
-    path = runs / "00001-classifier-quick"
-    assert find_run(runs / "other", str(path)) == path
+    assert find_run(runs / "other", str(runs / name)) == runs / name
 
 
 def test_find_run_latest_can_require_a_checkpoint(runs: Path) -> None:
@@ -53,13 +43,10 @@ def test_find_run_latest_can_require_a_checkpoint(runs: Path) -> None:
     assert find_run(runs, "latest", trained=True).name == "00002-dcgan-modern"
 
 
-def test_find_run_latest_can_require_a_task(runs: Path) -> None:
-    assert find_run(runs, "latest", tasks=("dcgan",)).name == "00002-dcgan-modern"
-
-
-def test_find_run_latest_skips_a_folder_without_config(runs: Path) -> None:
+def test_find_run_latest_skips_other_tasks_and_folders_without_config(runs: Path) -> None:
     create_run(runs, "classifier-quick")
     assert find_run(runs, "latest").name == "00003-classifier-quick"
+    assert find_run(runs, "latest", tasks=("dcgan",)).name == "00002-dcgan-modern"
 
 
 @pytest.mark.parametrize("run", ["7", "nowhere", "runs/00009-x"])
