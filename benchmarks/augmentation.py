@@ -72,11 +72,7 @@ def reduce_examples(
         )
     )
     manifest = snapshot.manifest.model_copy(
-        update={
-            "expected": len(kept),
-            "sales": None,
-            **summarize_tables(kept, None),
-        }
+        update={"expected": len(kept), "sales": None, **summarize_tables(kept, None)}
     )
     return write_snapshot(root, manifest, kept, None, provenance)[0]
 

@@ -237,9 +237,7 @@ def main() -> None:
         "--only", choices=("mlp", "classic", "modern"), help="compare one recipe only"
     )
     parser.add_argument(
-        "--minutes",
-        type=float,
-        help="training time of mlp and classic (default: that of modern)",
+        "--minutes", type=float, help="training time of mlp and classic (default: that of modern)"
     )
     parser.add_argument(
         "--parts",

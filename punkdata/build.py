@@ -1,7 +1,5 @@
 """Build of an immutable snapshot from a finished recording."""
 
-from __future__ import annotations
-
 import json
 import statistics
 from collections import defaultdict

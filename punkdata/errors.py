@@ -1,7 +1,5 @@
 """The exceptions that users see, each with the exit code of the command that raised it."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 

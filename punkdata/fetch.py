@@ -1,7 +1,5 @@
 """Download of everything that a source provides into a recording, which a later call resumes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 from math import ceil

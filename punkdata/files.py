@@ -1,7 +1,5 @@
 """Files below the data root: folder layout, lock, atomic writes and error conversion."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import os

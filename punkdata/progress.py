@@ -1,7 +1,5 @@
 """Signature of the progress callbacks that long-running functions accept."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 Progress = Callable[..., None]

@@ -1,7 +1,5 @@
 """Records of one punk and one sale: the form into which every source is parsed."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Tables of results that both command lines print, save as Markdown, or print as JSON."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

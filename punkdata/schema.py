@@ -4,8 +4,6 @@ Null means that a value is unknown or does not exist: a punk that was never sold
 and one that is not listed has no listing. 0 and empty lists are known values.
 """
 
-from __future__ import annotations
-
 import json
 import tomllib
 from importlib import resources

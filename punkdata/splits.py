@@ -8,8 +8,6 @@ Every snapshot has two split schemes:
   with earlier work. It has no Alien in validation or test.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable
 from functools import cache

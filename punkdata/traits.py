@@ -11,8 +11,6 @@ the CryptoPunks contract (for example "Tassle Hat" and "Do-rag"). The rules of `
 for all 10,000 CryptoPunks.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Collection, Iterable
 from importlib import resources

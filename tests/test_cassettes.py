@@ -19,8 +19,7 @@ VERSIONS = {"inline": "s2-441c2d882667", "bare": "s2-9092454260ca"}
 
 
 @pytest.mark.parametrize(
-    ("name", "code", "version"),
-    [("inline", 0, VERSIONS["inline"]), ("bare", 6, VERSIONS["bare"])],
+    ("name", "code", "version"), [("inline", 0, VERSIONS["inline"]), ("bare", 6, VERSIONS["bare"])]
 )
 def test_cassette_builds_its_known_version(
     name: str, code: int, version: str, tmp_path: Path

@@ -14,8 +14,6 @@ layers then answer whether an accessory of a punk changes any pixel or is *occlu
 depends on a color that no punk shows, the case is *undecidable*.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass

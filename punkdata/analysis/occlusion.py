@@ -1,7 +1,5 @@
 """Occlusion analysis: which labels of a snapshot are visible, derived from its images alone."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Charts of a snapshot: each function draws one, and `plot_png` encodes it as PNG."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """The command line `punkdata`, with its commands in the order in which they are used."""
 
-from __future__ import annotations
-
 import sys
 from typing import Annotated
 

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 EXAMPLES = "Example: punkdata key\n\nA new free key, no account needed: punkdata key --new"
 
 BaseUrl = Annotated[
-    str,
-    typer.Option(envvar="OPENSEA_BASE_URL", help="Base URL of the API, for tests and mirrors."),
+    str, typer.Option(envvar="OPENSEA_BASE_URL", help="Base URL of the API, for tests and mirrors.")
 ]
 KeyFile = Annotated[
     Path | None,

@@ -1,7 +1,5 @@
 """The commands `punkdata publish` and `punkdata export`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Literal
 

@@ -1,7 +1,5 @@
 """Detection and removal of the plain background color behind a sprite."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageDraw

@@ -5,8 +5,6 @@ SVG, of any size, with a transparent background or with one plain background col
 writes no files. Snapshots have a faster reader for their own PNGs, in `sprite`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -4,8 +4,6 @@ The size, the shape and the number of frames are checked before any pixels are d
 that a hostile file cannot use much memory.
 """
 
-from __future__ import annotations
-
 import io
 import struct
 import zlib

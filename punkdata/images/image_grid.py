@@ -1,7 +1,5 @@
 """Composition of many small images into one."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -4,8 +4,6 @@
 glass) are half transparent, with alpha 128; all others are opaque and are written without alpha.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

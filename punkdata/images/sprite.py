@@ -5,8 +5,6 @@ four channels are zero wherever the sprite is transparent. The PNGs in a snapsho
 files whose rows use no filter, so all of them decompress straight into one array.
 """
 
-from __future__ import annotations
-
 import hashlib
 import struct
 import zlib

@@ -1,7 +1,5 @@
 """Reader for the on-chain SVG of a punk, in which every rectangle is one pixel."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 from urllib.parse import unquote_to_bytes

@@ -5,8 +5,6 @@ Hugging Face Hub and the library `datasets`. croissant.json follows MLCommons Cr
 http://mlcommons.org/croissant/1.1. What is the same for every snapshot is in `punkdata/data/`.
 """
 
-from __future__ import annotations
-
 import json
 from importlib import resources
 from typing import Any

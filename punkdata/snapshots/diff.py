@@ -1,7 +1,5 @@
 """Comparison of two snapshots: punks, labels, pixels, prices, sales and schema."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any

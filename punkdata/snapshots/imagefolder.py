@@ -1,7 +1,5 @@
 """Export of a snapshot as a folder of PNG files, for tools that do not read Parquet or tar."""
 
-from __future__ import annotations
-
 import shutil
 import uuid
 from pathlib import Path

@@ -12,8 +12,6 @@
 A snapshot is complete if it has a row for every requested punk, and partial otherwise.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from punkdata.errors import DataError, UsageError
-from punkdata.files import (
-    parse_root_url,
-    redact_url,
-    root_option,
-    shell_quote,
-    snapshots_dir,
-)
+from punkdata.files import parse_root_url, redact_url, root_option, shell_quote, snapshots_dir
 from punkdata.progress import Progress
 from punkdata.schema import ADDED_IN_SCHEMA, PROVENANCE, PUNKS, SALES
 from punkdata.snapshots.manifest import VERSION_PATTERN, Manifest, read_manifest

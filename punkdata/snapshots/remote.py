@@ -9,8 +9,6 @@ fsspec's own caches (simplecache, filecache) would not do: they download straigh
 name, where other processes find incomplete files, and they do not limit the size of a download.
 """
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """Conversions of the tables of a snapshot: to sprites, label vectors, counts and content hashes."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable

@@ -4,8 +4,6 @@ The full collection is also compared with its known totals and, if available, wi
 sprite sheet.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

@@ -8,8 +8,6 @@ WebDataset. The JSON of every sample has the same keys and contains no null, bec
 infer the types from the first samples. `Sample` has these fields and the bytes of the PNG as `png`.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import shutil
@@ -78,8 +76,7 @@ def write_snapshot(
     snapshot = Snapshot(folder, read_manifest(folder / "manifest.json"))
     if not created and (damage := find_damaged_files(snapshot)):
         raise DataError(
-            f"'{folder}' exists already, but is damaged ({damage[0]})",
-            hint=suggest_rebuild(folder),
+            f"'{folder}' exists already, but is damaged ({damage[0]})", hint=suggest_rebuild(folder)
         )
     latest = get_latest_version(root)
     newest = read_manifest(home / latest / "manifest.json") if latest else None

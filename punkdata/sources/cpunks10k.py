@@ -6,8 +6,6 @@ memory. None of its code is executed and none of its dependencies is needed: the
 pickled pandas data frame, from which an unpickler with a short allow-list rebuilds numpy arrays.
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import io

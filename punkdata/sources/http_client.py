@@ -1,7 +1,5 @@
 """The HTTP client that all sources send their requests with."""
 
-from __future__ import annotations
-
 import httpx
 
 from punkdata._version import __version__

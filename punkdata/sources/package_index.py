@@ -1,7 +1,5 @@
 """Download of a file from the package index that pip uses."""
 
-from __future__ import annotations
-
 import ast
 import html
 import json

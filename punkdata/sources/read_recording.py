@@ -1,7 +1,5 @@
 """Conversion of a finished recording from any source to records."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from punkdata.errors import DataError, ImageError

@@ -1,7 +1,5 @@
 """The formats of recording.json and of index.jsonl."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Literal

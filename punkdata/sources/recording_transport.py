@@ -4,8 +4,6 @@ New replies are recorded. Without a network the transport only replays: tests, b
 `fetch --replay` run the regular client on it.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 

@@ -1,7 +1,5 @@
 """Training options of a classifier, their presets, and the defaults of each model."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Evaluation of a classifier on a held-out split, and prediction for image files."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal

@@ -5,8 +5,6 @@ Each score is computed on the labels as published (*raw*) and on the labels that
 1: the scores of a classifier that predicts exactly the visible labels.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

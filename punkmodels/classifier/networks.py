@@ -1,7 +1,5 @@
 """Classifier networks, from palette indices to logits, and the conversion of logits to labels."""
 
-from __future__ import annotations
-
 import torch
 from PIL import ImageColor
 from torch import nn

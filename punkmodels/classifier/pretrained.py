@@ -5,8 +5,6 @@ The features of a sprite, for metrics of generators, are the 128 hidden units of
 only if they use the same network, so it is part of the package and verified by its hash.
 """
 
-from __future__ import annotations
-
 import hashlib
 from functools import cache
 from pathlib import Path

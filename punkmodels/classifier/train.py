@@ -4,8 +4,6 @@ The random numbers of an epoch depend only on the seed, the rank and the index o
 resumed run of one process therefore continues as an uninterrupted run would have.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

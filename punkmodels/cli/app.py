@@ -1,7 +1,5 @@
 """The application `punkmodels`, with its commands and subcommands."""
 
-from __future__ import annotations
-
 import sys
 from typing import Annotated, Literal
 
@@ -41,9 +39,7 @@ app.command(epilog=generate.PREDICT_EXAMPLES)(generate.predict)
 
 
 @app.callback(help=HELP)
-def main_options(
-    version: Annotated[bool, console.version_option("punkmodels")] = False,
-) -> None:
+def main_options(version: Annotated[bool, console.version_option("punkmodels")] = False) -> None:
     pass
 
 

@@ -1,7 +1,5 @@
 """The commands `punkmodels train classifier` and `punkmodels tune classifier`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Literal
 

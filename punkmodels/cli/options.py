@@ -1,7 +1,5 @@
 """Options and context managers that several commands of punkmodels share."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

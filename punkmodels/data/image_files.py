@@ -1,7 +1,5 @@
 """Reader for sprites in PNG files: one sprite a file, or a grid of equal tiles."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,9 +16,7 @@ BACKGROUND_TOLERANCE = 8
 
 
 def read_sprites(
-    path: Path,
-    tile_size: int = SIDE_PX,
-    progress: Callable[..., None] = lambda done, total: None,
+    path: Path, tile_size: int = SIDE_PX, progress: Callable[..., None] = lambda done, total: None
 ) -> torch.Tensor:
     """Read sprites from a PNG file, or from all PNG files in a folder, in order of their names.
 

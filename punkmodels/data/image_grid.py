@@ -1,7 +1,5 @@
 """Grids of images, animations of grids, and training curves, as image files."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Sprites as palette indices, uint8 (N, 24, 24): conversions, statistics, and skin tones."""
 
-from __future__ import annotations
-
 import torch
 
 from punkdata.images.palette import PALETTE, palette_indices

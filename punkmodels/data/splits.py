@@ -1,7 +1,5 @@
 """Splits of a snapshot as tensors, and sampling weights that balance its labels."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal

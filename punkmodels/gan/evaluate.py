@@ -9,8 +9,6 @@ evaluation/generated/nearest_neighbors.png
 Most scores depend on the number of samples, so they are means over subsets of 2,000 sprites.
 """
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Mapping, Sequence
 from functools import partial

@@ -1,7 +1,5 @@
 """Trained generators: loading, exporting, and generation and output of images."""
 
-from __future__ import annotations
-
 import io
 import tempfile
 from collections.abc import Iterator

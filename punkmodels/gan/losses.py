@@ -15,19 +15,12 @@ distribution of w (two-stage VAE; Dai and Wipf, "Diagnosing and Enhancing VAE Mo
 Neither encoder is needed for generation.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from punkmodels.gan.config import DcganConfig
-from punkmodels.gan.networks import (
-    Generator,
-    build_mlp,
-    concat_condition,
-    downsampling_layers,
-)
+from punkmodels.gan.networks import Generator, build_mlp, concat_condition, downsampling_layers
 from punkmodels.gan.palette_head import PaletteHead
 
 REAL_LABEL = 0.9  # one-sided label smoothing

@@ -7,8 +7,6 @@ normalization and ReLU in the generator, and strided convolutions and LeakyReLU 
 discriminator. Images of other sizes are cropped from, or padded to, a multiple of 8.
 """
 
-from __future__ import annotations
-
 import itertools
 from typing import Annotated, NamedTuple
 

@@ -1,7 +1,5 @@
 """Output layer of the generator that selects one palette color at each pixel."""
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 from torch.nn import functional as F

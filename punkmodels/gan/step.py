@@ -237,10 +237,7 @@ def training_step(state: TrainState, batch: Batch, phase: Phase, env: TrainEnv) 
 
 
 def discriminator_loss(
-    state: TrainState,
-    batch: Batch,
-    generated: torch.Tensor,
-    r1_gamma: torch.Tensor | float | None,
+    state: TrainState, batch: Batch, generated: torch.Tensor, r1_gamma: torch.Tensor | float | None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the loss of the discriminator, and its logits (N,) for the real images.
 

@@ -5,8 +5,6 @@ number of threads, an interrupted and resumed run therefore ends with bit-identi
 uninterrupted one.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 import time

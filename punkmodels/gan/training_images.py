@@ -6,8 +6,6 @@ point), shape (N, size, size) or (N, size, size, channels). No labels and no fea
 known for them, so their features are the principal components of their pixels.
 """
 
-from __future__ import annotations
-
 import hashlib
 import zipfile
 from collections.abc import Callable

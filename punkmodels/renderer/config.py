@@ -1,7 +1,5 @@
 """Training options of a renderer, and their presets."""
 
-from __future__ import annotations
-
 import math
 from typing import Annotated, Any, Literal
 

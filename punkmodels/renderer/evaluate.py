@@ -11,8 +11,6 @@ Type, accessories and skin tone determine every pixel, so there is one ground tr
 and errors can be counted exactly.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -8,8 +8,6 @@ positions: an order that is learned where two accessories overlap also holds whe
 overlapped in training.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
@@ -147,8 +145,7 @@ def conditions_from_labels(
         skin_tones = torch.arange(len(labels)) % len(SKIN_TONE_COLORS) + 1
     elif isinstance(skin_tones, int) and not has_skin_tone.any():
         raise UsageError(
-            f"only {' and '.join(HUMAN_TYPES)} punks have a skin tone",
-            hint="leave out --skin-tone",
+            f"only {' and '.join(HUMAN_TYPES)} punks have a skin tone", hint="leave out --skin-tone"
         )
     return encode_condition(labels, skin_tones * has_skin_tone)
 

@@ -6,8 +6,6 @@ with one more accessory, where rare accessories are as frequent as common ones, 
 type.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from pathlib import Path
 

@@ -4,8 +4,6 @@ A key such as `optimizer.lr` names an option of a nested one. Modules that defin
 import no torch, so that commands can list the options fast.
 """
 
-from __future__ import annotations
-
 import difflib
 import operator
 from collections.abc import Iterator, Mapping

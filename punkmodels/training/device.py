@@ -3,8 +3,6 @@
 Each choice comes with a reason in words, which is logged and stored in the run's config.json.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import time

@@ -4,8 +4,6 @@ Each process holds the whole data set and samples its own part of every batch fr
 stream, as in NVIDIA's EDM (torch_utils/distributed.py). Without torchrun, there is one process.
 """
 
-from __future__ import annotations
-
 import importlib
 import os
 from collections.abc import Iterable, Iterator
@@ -112,6 +110,5 @@ def _lost_processes_as_errors() -> Iterator[None]:
         yield
     except RuntimeError:
         raise NetworkError(
-            "another process of this training run has ended",
-            hint="resume it with --resume latest",
+            "another process of this training run has ended", hint="resume it with --resume latest"
         ) from None

@@ -1,7 +1,5 @@
 """Metrics of a training run: metrics.jsonl, and TensorBoard or Weights & Biases if requested."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The config.json of runs, and weights that are restored from runs or exported from them."""
 
-from __future__ import annotations
-
 import platform
 from pathlib import Path
 from typing import Annotated, Any, TypeVar

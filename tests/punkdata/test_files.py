@@ -45,10 +45,7 @@ def test_lock_root_is_busy_until_the_other_process_is_killed(tmp_path: Path) -> 
     ) as holder:
         assert holder.stdout
         holder.stdout.readline()
-        with (
-            pytest.raises(BusyError, match="another command is writing"),
-            lock_root(tmp_path),
-        ):
+        with pytest.raises(BusyError, match="another command is writing"), lock_root(tmp_path):
             pass
         holder.kill()
         holder.wait()

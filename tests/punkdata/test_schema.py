@@ -4,11 +4,7 @@ import json
 
 import pyarrow as pa
 
-from punkdata.schema import (
-    COLUMNS,
-    PUNKS,
-    SALES,
-)
+from punkdata.schema import COLUMNS, PUNKS, SALES
 from punkdata.traits import ACCESSORIES, TYPES
 
 PUNK_COLUMNS = (

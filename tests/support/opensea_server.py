@@ -23,13 +23,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from support.opensea_api import KEY, FakeOpenSea, Request
-from support.opensea_faults import (
-    HTML_PAGE,
-    Faults,
-    Reply,
-    rate_limited_reply,
-    unavailable_reply,
-)
+from support.opensea_faults import HTML_PAGE, Faults, Reply, rate_limited_reply, unavailable_reply
 from support.sales_events import make_sales
 from support.sprites import make_punks
 

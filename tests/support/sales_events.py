@@ -61,12 +61,7 @@ def paid(eth: str, symbol: str = "ETH", address: str = ZERO, decimals: int = 18)
     """Return the Payment of an exact decimal amount: paid("0.1")["quantity"] is str(10**17)."""
     integer, _, fraction = eth.partition(".")
     quantity = str(int(integer + fraction.ljust(decimals, "0")))
-    return {
-        "quantity": quantity,
-        "token_address": address,
-        "decimals": decimals,
-        "symbol": symbol,
-    }
+    return {"quantity": quantity, "token_address": address, "decimals": decimals, "symbol": symbol}
 
 
 def make_sales(punks: list[FakePunk], n: int, seed: int = 3) -> list[Json]:
@@ -108,9 +103,7 @@ def listing(punk_id: int, eth: str, currency: str = "ETH", **fields: Any) -> Jso
     document: Json = {
         "order_hash": f"0x{punk_id:064x}",
         "chain": CHAIN,
-        "price": {
-            "current": {"currency": currency, "decimals": 18, "value": price["quantity"]},
-        },
+        "price": {"current": {"currency": currency, "decimals": 18, "value": price["quantity"]}},
         "protocol_data": {
             "parameters": {
                 "offerer": ZERO,

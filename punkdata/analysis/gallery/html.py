@@ -5,8 +5,6 @@ as palette indices, both gzipped and encoded in base64. The content security pol
 allows its one script and its one style, by their hashes, and no connections.
 """
 
-from __future__ import annotations
-
 import base64
 import gzip
 import hashlib

@@ -6,8 +6,6 @@ frame header contains `base_q_idx`, which determines the quantization steps of a
 "Frame header OBU syntax" and 7.12.2 "Dequantization functions").
 """
 
-from __future__ import annotations
-
 from punkdata.images.formats import iter_boxes
 
 MAX_Q_IDX = 255  # The coarsest quantization.

@@ -4,8 +4,6 @@ README.md explains the method. Colors are in YCbCr: float (..., 3) of luma - 128
 T.871 (JFIF) defines them, in units of one 8-bit step.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache

@@ -5,8 +5,6 @@ coefficients that a sprite would produce are compared with them one by one. Ther
 nearly independent and of known size; in the pixels they are neither.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

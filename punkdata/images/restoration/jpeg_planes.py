@@ -3,8 +3,6 @@
 Incomplete blocks of samples are padded by repeating the last row and column, as encoders do.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import NamedTuple
 

@@ -5,8 +5,6 @@ share an unknown Gaussian offset, the rounding of the codec, and the free color 
 fitted together with these offsets. Energies are negative log-probabilities.
 """
 
-from __future__ import annotations
-
 from math import lgamma
 
 import numpy as np

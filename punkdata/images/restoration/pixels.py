@@ -4,8 +4,6 @@ The residual of a least-squares fit gives the size of the errors. Rows near the 
 have little weight, because resizing and chroma subsampling blur them.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Sequence
 from functools import lru_cache

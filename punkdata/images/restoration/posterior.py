@@ -1,7 +1,5 @@
 """The most probable sprite of an observed image, and the odds of similar sprites against it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -4,8 +4,6 @@ In memory, the key is always a SecretStr. On disk, free "instant" keys are writt
 only, which no other user can read.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ It does no file or network access of its own. During a fetch its transport is a 
 around a `RecordingTransport` around a `NetworkTransport`; during a build it is a recording alone.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -208,11 +206,7 @@ class OpenSeaClient:
         return _Reply(endpoint, status, None, reason)
 
     def _iter_pages(
-        self,
-        model: type[Page[R]],
-        path: str,
-        params: Mapping[str, str],
-        **extensions: bool,
+        self, model: type[Page[R]], path: str, params: Mapping[str, str], **extensions: bool
     ) -> Iterator[list[R] | None]:
         """Yield the rows of all pages, and None where pagination starts over.
 
@@ -235,11 +229,7 @@ class OpenSeaClient:
         )
 
     def _iter_one_pass(
-        self,
-        model: type[Page[R]],
-        path: str,
-        params: Mapping[str, str],
-        **extensions: bool,
+        self, model: type[Page[R]], path: str, params: Mapping[str, str], **extensions: bool
     ) -> Iterator[list[R]]:
         seen_cursors: set[str] = set()
         previous_rows: list[R] = []

@@ -6,8 +6,6 @@ A line is a hash and the JSON that it protects. An image without an intact line 
 of punkdata is decoded again, so the file may be incomplete, damaged or deleted.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import threading

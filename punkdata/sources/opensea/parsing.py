@@ -1,7 +1,5 @@
 """Pure functions that turn OpenSea's tokens, sales and listings into labels, sales and prices."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime

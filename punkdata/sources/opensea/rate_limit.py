@@ -1,7 +1,5 @@
 """Client-side rate limiting: decides when the next request to a host may be sent."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Mapping

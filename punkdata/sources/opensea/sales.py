@@ -1,7 +1,5 @@
 """Collection of all sales and of the current listings, both for a fetch and for a build."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime

@@ -5,8 +5,6 @@ path of its value. Unknown fields are ignored. For an optional field, null, "" a
 equivalent. Addresses and hashes are converted to lower case.
 """
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation

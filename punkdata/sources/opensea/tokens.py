@@ -3,8 +3,6 @@
 A fetch and a build run the same code, so they always agree on the labels.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field

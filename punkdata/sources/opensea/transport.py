@@ -6,8 +6,6 @@ here, so that each target is checked like the first URL. All other requests go t
 complete replies are returned. The key is redacted from them, in case the server sent it back.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 import zlib

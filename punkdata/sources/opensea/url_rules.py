@@ -1,7 +1,5 @@
 """Rules for URLs: which base URLs of the API, and which image hosts, may be contacted."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from collections.abc import Iterable

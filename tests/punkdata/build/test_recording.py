@@ -89,9 +89,7 @@ def test_partial_recording_needs_allow_partial_and_is_not_the_latest(
         open_snapshot(root)
 
 
-def test_recorded_package_with_another_hash_is_rejected(
-    root: Path,
-) -> None:
+def test_recorded_package_with_another_hash_is_rejected(root: Path) -> None:
     with pytest.raises(DataError, match="is not the published"):
         build_dataset(root)
 

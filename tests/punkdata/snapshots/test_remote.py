@@ -82,10 +82,7 @@ def test_damaged_remote_file_is_named_and_repaired_by_force(
         PunkDataset(s3, split="val")
     assert not list(cache.rglob("*.parquet"))
     assert publish(snapshot, s3)[1] is False
-    assert publish(snapshot, s3, force=True)[1:] == (
-        True,
-        snapshot.version,
-    )
+    assert publish(snapshot, s3, force=True)[1:] == (True, snapshot.version)
     assert len(PunkDataset(s3, split="val")) == snapshot.manifest.splits["default"]["val"]
 
 

@@ -45,9 +45,7 @@ def send(
     return transport.handle_request(httpx.Request(method, url, content=body, extensions=extensions))
 
 
-def test_recorded_request_is_not_sent_again_even_after_reopening(
-    recording: Recording,
-) -> None:
+def test_recorded_request_is_not_sent_again_even_after_reopening(recording: Recording) -> None:
     network = Network(200)
     assert send(RecordingTransport(recording, network.transport)).content == b"reply 1"
     again = RecordingTransport(open_recording(recording.path), network.transport)

@@ -106,11 +106,7 @@ def test_bundled_models_are_scored_by_name_without_files(
 
 @pytest.mark.parametrize("words", [(), ("images",)])
 def test_folder_of_images_is_scored(
-    words: tuple[str, ...],
-    generator_runs: Path,
-    built_root: Path,
-    tmp_path: Path,
-    capsys: Capture,
+    words: tuple[str, ...], generator_runs: Path, built_root: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     folder = tmp_path / "generated"
     model = ("--model", "latest", "--runs", generator_runs)

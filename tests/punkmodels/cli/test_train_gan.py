@@ -19,16 +19,7 @@ Capture = pytest.CaptureFixture[str]
 def test_training_prints_the_run_and_the_next_commands(
     built_root: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    options = (
-        "--recipe",
-        "mlp",
-        "--total-images",
-        64,
-        "--set",
-        "model.width=4",
-        "--threads",
-        1,
-    )
+    options = ("--recipe", "mlp", "--total-images", 64, "--set", "model.width=4", "--threads", 1)
     assert run("train", "dcgan", *options, "--root", built_root, "--runs", tmp_path) == 0
     out, err = capsys.readouterr()
     assert out.strip() == str(tmp_path / "00001-dcgan-mlp-quick")

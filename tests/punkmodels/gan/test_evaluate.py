@@ -68,11 +68,7 @@ def test_palette_indices_have_the_scores_of_their_colors(
 def test_scores_are_averaged_over_subsets(sprites: torch.Tensor, real: RealPunks) -> None:
     types = torch.eye(5).expand(40, -1, -1).flatten(0, 1)
     evaluation = evaluate_sprites(
-        "generated",
-        torch.cat([sprites, sprites]),
-        real,
-        requested_types=types,
-        subset_size=100,
+        "generated", torch.cat([sprites, sprites]), real, requested_types=types, subset_size=100
     )
     scores = evaluation.scores
     assert (scores["num_samples"], scores["num_subsets"]) == (200, 2)

@@ -86,9 +86,7 @@ def test_sale_to_the_zero_address_keeps_its_price(server: OpenSeaServer) -> None
     assert (found.price_wei, found.buyer_is_zero, found.seller) == (2 * 10**18, True, None)
 
 
-def test_sales_in_one_transaction_differ_by_their_parties(
-    server: OpenSeaServer,
-) -> None:
+def test_sales_in_one_transaction_differ_by_their_parties(server: OpenSeaServer) -> None:
     same = {"transaction": "0xcc"}
     server.sales = [
         sale_event(1, 1_500_000_000, paid("2"), **same),

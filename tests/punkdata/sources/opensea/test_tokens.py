@@ -88,10 +88,7 @@ def test_more_tokens_than_reported_give_a_warning(server: OpenSeaServer) -> None
     server.trait_counts = {"counts": {}}
     punks = collect(server)
     assert punks.labels == expected_labels(server)
-    assert punks.warnings == [
-        "the API reports 58 tokens, but there are 60",
-        NO_COUNTS,
-    ]
+    assert punks.warnings == ["the API reports 58 tokens, but there are 60", NO_COUNTS]
 
 
 def test_missing_totals_give_a_warning(server: OpenSeaServer) -> None:
@@ -202,9 +199,7 @@ def test_empty_collection_is_an_error(server: OpenSeaServer) -> None:
         collect(server)
 
 
-def test_type_counts_beyond_the_total_add_no_missing_punks(
-    server: OpenSeaServer,
-) -> None:
+def test_type_counts_beyond_the_total_add_no_missing_punks(server: OpenSeaServer) -> None:
     counts = server.make_trait_counts()
     counts["counts"]["type"]["Male"] += 3
     server.trait_counts = counts
