@@ -30,7 +30,9 @@ def test_charts_show_data_of_the_selected_punks(
     expect(charts).to_contain_text(f"{num_sales} sales, ")
     figure = charts.locator("figure", has_text="Sales per month")
     figure.get_by_text("Show data").click()
-    counts = [int(text) for text in figure.locator("tbody td:last-child").all_inner_texts()]
+    cells = figure.locator("tbody td:last-child")
+    expect(cells.first).to_be_visible()  # The page fills the table when it is opened.
+    counts = [int(text) for text in cells.all_inner_texts()]
     assert sum(counts) == num_sales
 
 
