@@ -1,37 +1,27 @@
-"""Output, progress and errors of both command lines: data goes to stdout, the rest to stderr."""
+"""Output and errors of both command lines: data goes to stdout, the rest to stderr."""
 
 from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import platformdirs
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
-from rich.progress import Progress as RichProgress
-from rich.text import Text
 
 from punkdata._version import __version__
 from punkdata.errors import PunkError
-from punkdata.progress import Progress
+from punkdata.progress import ErrorConsole, discard
 from punkdata.report import Report, escape_control_characters
 
 if TYPE_CHECKING:
     from punkdata.sources.opensea.rate_limit import InterruptibleSleep
-
-LINE_INTERVAL_S = 5.0  # Time between the lines of progress, where stderr is not a terminal.
 
 
 def make_app(help_text: str, *, no_args_is_help: bool = True) -> typer.Typer:
@@ -88,7 +78,7 @@ def run(
     except (KeyboardInterrupt, typer.Abort):
         return _fail("stopped; no file is half-written, run the same command again", 130)
     except (BrokenPipeError, SystemExit):  # The reader of --help closed the pipe.
-        _discard(sys.stdout)
+        discard(sys.stdout)
         return 0
     except OSError as error:  # For example, stdout is a file on a full disk.
         return _fail(f"cannot read or write {error.filename or 'the output'}: {error.strerror}", 5)
@@ -149,16 +139,6 @@ def config_dir() -> Path:
     return platformdirs.user_config_path("punkdata", appauthor=False, roaming=True)
 
 
-class ErrorConsole(Console):
-    """rich console on stderr. If its reader closes the pipe, further output is discarded."""
-
-    def __init__(self) -> None:
-        super().__init__(stderr=True, highlight=False, soft_wrap=True, emoji=False)
-
-    def on_broken_pipe(self) -> None:
-        _discard(sys.stderr)
-
-
 def _print_markup(markup: str) -> None:
     ErrorConsole().print(escape_control_characters(markup))
 
@@ -171,66 +151,4 @@ def _write(text: str, stream: TextIO | None) -> None:
         stream.write(escape_control_characters(text))
         stream.flush()
     except BrokenPipeError:
-        _discard(stream)
-
-
-def _discard(stream: TextIO) -> None:
-    """Redirect a closed stream to the null device, so that flushing it at exit cannot fail."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-@contextmanager
-def progress_bar(
-    label: str, unit: str, clock: Callable[[], float] = time.monotonic
-) -> Iterator[Progress]:
-    """Show the progress of an operation such as "building"; yields the callback that reports it.
-
-    There is a bar, or a series of lines, for each unit that the callback is called with; by default
-    that is `unit`, a plural such as "punks". "bytes" are shown as MB.
-    """
-    console, lock = ErrorConsole(), threading.Lock()
-    columns = (TextColumn("{task.description}"), BarColumn(), _Counts())
-    bars = RichProgress(
-        *columns, console=console, get_time=clock, speed_estimate_period=300, transient=True
-    )
-    tasks = {unit: bars.add_task(label, total=None, unit=unit)}
-    last_line_s = {unit: clock()}
-
-    def progress(done: int, total: int | None, note: str = "", unit: str = unit) -> None:
-        with lock:
-            if unit not in tasks:
-                tasks[unit] = bars.add_task(label, total=None, unit=unit)
-                last_line_s[unit] = clock()
-            bars.update(tasks[unit], completed=done, total=total, note=note)
-            task, now_s = bars.tasks[tasks[unit]], clock()
-            is_end = done == total and (task.elapsed or 0) > LINE_INTERVAL_S
-            is_due = is_end or now_s - last_line_s[unit] >= LINE_INTERVAL_S
-            if is_due and not console.is_terminal:
-                last_line_s[unit] = now_s
-                say(f"{label}: {_describe(task)}")
-
-    with bars if console.is_terminal else nullcontext():
-        yield progress
-
-
-class _Counts(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text(_describe(task))
-
-
-def _describe(task: Task) -> str:
-    """Return a text such as "50/100 punks · 5/s · 0:10 left · lowest loss 0.1"."""
-    unit, scale, digits = task.fields["unit"], 1.0, 0
-    if unit == "bytes":
-        unit, scale, digits = "MB", 1e6, 1
-    text = f"{task.completed / scale:,.{digits}f}"
-    if task.total:
-        text += f"/{task.total / scale:,.{digits}f}"
-    text += f" {unit}"
-    if speed := (task.speed or 0) / scale:
-        is_slow = speed < 1 and not digits
-        text += f" · {1 / speed:,.0f} s each" if is_slow else f" · {speed:,.{digits}f}/s"
-    if remaining_s := int(task.time_remaining or 0):
-        text += f" · {remaining_s // 60}:{remaining_s % 60:02d} left"
-    note = task.fields.get("note")
-    return f"{text} · {note}" if note else text
+        discard(stream)

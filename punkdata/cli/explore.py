@@ -19,6 +19,7 @@ from punkdata.cli.options import (
 )
 from punkdata.errors import UsageError
 from punkdata.files import translate_os_errors, write_atomic
+from punkdata.progress import progress_bar
 from punkdata.report import Report, Row
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def audit(
     from punkdata.analysis import occlusion
 
     snapshot = open_snapshot_argument(root, version)
-    with console.progress_bar("decomposing", "pixels") as progress:
+    with progress_bar("decomposing", "pixels") as progress:
         analysis = occlusion.analyze_occlusion(snapshot, progress)
     if not snapshot.manifest.is_full_collection:
         console.warn(
@@ -142,7 +143,7 @@ def plot(
     if not names and snapshot.manifest.sales is None:
         selected = [name for name in selected if name not in PRICE_PLOTS]
         console.warn(f"skipped the charts of prices: {snapshot.manifest.source} has no prices")
-    with console.progress_bar("plotting", "charts") as progress:
+    with progress_bar("plotting", "charts") as progress:
         for done, name in enumerate(selected):
             progress(done, len(selected), name)
             path = out / f"{name}.png"

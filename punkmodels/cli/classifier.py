@@ -8,6 +8,7 @@ import typer
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root, Version
 from punkdata.errors import StoppedError, UsageError
+from punkdata.progress import progress_bar
 from punkmodels.classifier.config import ModelName, Preset, SplitScheme, Task, make_config
 from punkmodels.cli.options import (
     DeviceOption,
@@ -148,7 +149,7 @@ def tune_classifier(
 
     folder = study or runs / f"tune-{model}"
     try:
-        with console.progress_bar("tuning", "trials") as progress:
+        with progress_bar("tuning", "trials") as progress:
             result = tune.tune_classifier(
                 root,
                 folder,

@@ -13,6 +13,7 @@ from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root
 from punkdata.errors import UsageError
 from punkdata.files import translate_os_errors, write_atomic
+from punkdata.progress import progress_bar
 from punkmodels.cli.options import (
     BUNDLED_NAMES,
     WEIGHTS,
@@ -114,9 +115,9 @@ def images(
     from punkmodels.gan.evaluate import RealPunks, evaluate_sprites
     from punkmodels.training.device import pick_device
 
-    with console.progress_bar("reading", "images") as progress:
+    with progress_bar("reading", "images") as progress:
         sprites = read_sprites(path, tile_size, progress)
-    with console.progress_bar("evaluating", "subsets") as progress:
+    with progress_bar("evaluating", "subsets") as progress:
         real = RealPunks(root, version or "latest", pick_device(device)[0])
         evaluation = evaluate_sprites(path.name, sprites, real, progress=progress)
     _show(evaluation, out, as_json=as_json)
@@ -235,7 +236,7 @@ def _compute_scores(
         return evaluate_renderer(run, root, version=version, device=torch_device), "conditional"
     from punkmodels.gan.evaluate import evaluate_generator
 
-    with console.progress_bar("evaluating", "subsets") as progress:
+    with progress_bar("evaluating", "subsets") as progress:
         return evaluate_generator(
             run, root, version=version, device=torch_device, progress=progress
         ), "generated"

@@ -11,6 +11,7 @@ import typer
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root
 from punkdata.errors import DataError, ImageError, UsageError
+from punkdata.progress import progress_bar
 from punkmodels.cli.options import DeviceOption, Runs, find_model
 from punkmodels.training.run_dir import DEFAULT_RUNS, read_config
 
@@ -130,7 +131,7 @@ def generate(
     else:
         types = None if labels is None else labels[:, : len(TYPES)].float()
         generator = load_generator(folder, torch_device)
-        with console.progress_bar("generating", "punks") as progress:
+        with progress_bar("generating", "punks") as progress:
             images = generate_images(
                 generator, count, seed, progress, condition=types, is_punks=not gan.image_dir
             )

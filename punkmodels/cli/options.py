@@ -11,7 +11,7 @@ import typer
 from punkdata.cli import console
 from punkdata.errors import StoppedError, UsageError
 from punkdata.files import root_option, shell_quote
-from punkdata.progress import Progress
+from punkdata.progress import Progress, progress_bar
 from punkmodels.training.config import merge_options
 from punkmodels.training.run_dir import DEFAULT_RUNS, TASKS, find_run, read_config
 
@@ -111,7 +111,7 @@ def training_progress(
             if not is_main():
                 yield lambda done, total, note="": None, lambda text: None
                 return
-            with console.progress_bar("training", "images") as progress:
+            with progress_bar("training", "images") as progress:
                 yield progress, console.say
     except KeyboardInterrupt:
         run = "latest" if resumed is None else shell_quote(resumed)

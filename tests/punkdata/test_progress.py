@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from punkdata.cli.console import progress_bar
+from punkdata.progress import progress_bar
 
 Capture = pytest.CaptureFixture[str]
 
