@@ -1,4 +1,9 @@
-"""The exceptions that users see, each with the exit code of the command that raised it."""
+"""The exceptions that users see, each with the exit code of the command that raised it.
+
+Each also derives from the built-in exception that Python programs catch in such a case, for example
+ValueError for a wrong argument. A handler of built-in exceptions that encloses calls of punkdata
+must therefore let PunkError pass before it translates anything.
+"""
 
 from typing import ClassVar
 
@@ -27,31 +32,55 @@ class PunkError(Exception):
         return type(self), (self.message,), {"hint": self.hint}
 
 
-class UsageError(PunkError):
+class UsageError(PunkError, ValueError):
     """An option, argument, path or name is wrong."""
 
     exit_code = 2
 
 
-class SetupError(PunkError):
+class NoSnapshotError(UsageError, FileNotFoundError):
+    """A data root has no complete snapshot."""
+
+
+class SetupError(PunkError, RuntimeError):
     """Something must be configured or installed first, such as a key."""
 
     exit_code = 3
 
 
-class RefusedError(PunkError):
+class MissingExtraError(SetupError, ImportError):
+    """A package is missing that one of the optional extras installs.
+
+    Args:
+        what: What needs the package, the beginning of a sentence, for example "PunkDataset".
+        package: Name of the missing package, as people write it, for example "PyTorch".
+        extra: Name of the extra that installs it, for example "models".
+    """
+
+    def __init__(self, what: str, package: str, extra: str) -> None:
+        super().__init__(
+            f"{what} needs {package}, which is not installed",
+            hint=f"install it with: pip install 'punkdata[{extra}]'",
+        )
+        self._arguments = (what, package, extra)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), self._arguments
+
+
+class RefusedError(PunkError, PermissionError):
     """A server answered 401 or 403."""
 
     exit_code = 4
 
 
-class RetryableError(PunkError):
+class RetryableError(PunkError, OSError):
     """A temporary failure, after which the same command may succeed."""
 
     exit_code = 5
 
 
-class NetworkError(RetryableError):
+class NetworkError(RetryableError, ConnectionError):
     """A server cannot be reached or keeps failing after several attempts."""
 
 
@@ -67,7 +96,7 @@ class StorageError(RetryableError):
     """The disk is full, read-only or failing."""
 
 
-class DataError(PunkError):
+class DataError(PunkError, ValueError):
     """Data is invalid, damaged or incomplete."""
 
     exit_code = 6

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from punkdata.errors import UsageError
+from punkdata.errors import NoSnapshotError, UsageError
 from punkdata.files import DEFAULT_ROOT, parse_root_url, root_option
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def open_snapshot_argument(root: Path, name: str) -> Snapshot:
 
     If there is none yet, the error says how to create it, which `punkdata.snapshots` cannot know.
     """
-    from punkdata.snapshots.reader import NoSnapshotError, open_snapshot
+    from punkdata.snapshots.reader import open_snapshot
 
     try:
         if parse_root_url(name) or (Path(name) / "manifest.json").is_file():

@@ -140,6 +140,9 @@ def parse_manifest(data: bytes, place: str, hint: str) -> Manifest:
         return Manifest.model_validate_json(data)
     except ValidationError as error:
         first = error.errors()[0]
+        # pydantic wraps the SchemaError of the validator above, because it is a ValueError.
+        if isinstance(cause := first.get("ctx", {}).get("error"), SchemaError):
+            raise cause from None
         where = ".".join(map(str, first["loc"])) or "file"
         raise DataError(f"'{place}' is damaged ({where}: {first['msg']})", hint=hint) from None
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from punkdata.errors import DataError, UsageError
+from punkdata.errors import DataError, NoSnapshotError, UsageError
 from punkdata.files import parse_root_url, redact_url, root_option, shell_quote, snapshots_dir
 from punkdata.progress import Progress
 from punkdata.schema import ADDED_IN_SCHEMA, PROVENANCE, PUNKS, SALES
@@ -31,10 +31,6 @@ SALES_FILE = "data/sales-00000-of-00001.parquet"
 PROVENANCE_FILE = "provenance.parquet"
 ROW_GROUP_SIZE = 1000
 """Number of rows in a Parquet row group, and in a batch when reading."""
-
-
-class NoSnapshotError(UsageError):
-    """A data root has no complete snapshot; the command line replaces the hint."""
 
 
 def punks_file_name(split: str) -> str:
@@ -152,6 +148,8 @@ class Snapshot:
             if schema is PUNKS:
                 validate_punks(table)
             return table
+        except UsageError:
+            raise
         # A missing column raises KeyError, and a column name that is not UTF-8 ValueError.
         except (pa.ArrowException, OSError, KeyError, ValueError, DataError) as error:
             reason = str(error).splitlines()[0]

@@ -71,6 +71,8 @@ def download_file(
             if not matching:
                 raise _error(SetupError, url, f"it does not have {filename}")
             return get(client, matching[0], progress)[1]
+    except PunkError:
+        raise
     except (httpx.InvalidURL, ValueError, LookupError, TypeError, RecursionError) as error:
         raise SetupError(
             f"the package index does not answer like one ({type(error).__name__})",

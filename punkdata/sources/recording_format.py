@@ -69,6 +69,8 @@ def read_info(folder: Path) -> RecordingInfo:
                 hint="upgrade with: pip install --upgrade punkdata",
             )
         return RecordingInfo.model_validate(data)
+    except SchemaError:
+        raise
     except (ValueError, RecursionError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise DataError(

@@ -96,6 +96,8 @@ class NetworkTransport(httpx.BaseTransport):
         try:
             exchange = self._follow_redirects if is_image else self._exchange
             response = exchange(request, request.url)
+        except PunkError:
+            raise
         # Invalid URLs raise different errors in `httpx.URL` and in the resolver.
         except (httpx.InvalidURL, ValueError):
             if is_image:
