@@ -1,25 +1,21 @@
 """Training options of a classifier, their presets, and the defaults of each model."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
+from punkmodels.choices import ClassifierModel, ClassifierPreset, ClassifierTask, SplitScheme
 from punkmodels.training.config import Count, Dim, Fraction, TrainingConfig, validate_config
-
-ModelName = Literal["cnn", "linear", "published", "features"]
-Task = Literal["labels", "type"]
-SplitScheme = Literal["default", "by_id", "fold-1", "fold-2", "fold-3", "fold-4", "fold-5"]
-Preset = Literal["quick", "best"]
 
 
 class ClassifierConfig(TrainingConfig):
     """Training options of a classifier; the defaults are those of the preset `quick`."""
 
-    preset: Preset = "quick"
+    preset: ClassifierPreset = "quick"
     """Preset whose defaults are used; only for the model cnn."""
-    model: ModelName = "cnn"
+    model: ClassifierModel = "cnn"
     """Network."""
-    task: Task = "labels"
+    task: ClassifierTask = "labels"
     """Whether to predict all 92 labels or only the 5 types."""
     split_scheme: SplitScheme = "default"
     """Split scheme, or fold of five-fold cross-validation."""
@@ -68,10 +64,13 @@ class ClassifierConfig(TrainingConfig):
         return len(TYPES) if self.task == "type" else len(LABELS)
 
 
-PRESETS: dict[Preset, dict[str, Any]] = {"quick": {}, "best": {"epochs": 24, "patience": 8}}
+PRESETS: dict[ClassifierPreset, dict[str, Any]] = {
+    "quick": {},
+    "best": {"epochs": 24, "patience": 8},
+}
 """Options of each preset that differ from `ClassifierConfig`; for the model `cnn` only."""
 
-MODELS: dict[ModelName, dict[str, Any]] = {
+MODELS: dict[ClassifierModel, dict[str, Any]] = {
     "cnn": {},
     "linear": {"peak_lr": 0.02, "weight_decay": 0.0, "epochs": 15},
     # The feature extractor for generator metrics. Without the skip layer, all information about a
@@ -92,7 +91,7 @@ MODELS: dict[ModelName, dict[str, Any]] = {
 
 
 def make_config(
-    preset: Preset = "quick", model: ModelName = "cnn", **overrides: Any
+    preset: ClassifierPreset = "quick", model: ClassifierModel = "cnn", **overrides: Any
 ) -> ClassifierConfig:
     """Return the options of a preset (of cnn only), overridden by those of a model, and by others.
 

@@ -9,7 +9,6 @@ from punkdata.cli import console
 from punkdata.cli.options import Json
 from punkdata.report import Report, Row
 from punkmodels.cli import classifier, evaluate, generate, train_generators
-from punkmodels.training.config import TrainingConfig, list_options
 
 OPTIONS_EXAMPLES = (
     "Example: punkmodels options classifier\n\n"
@@ -66,6 +65,7 @@ def list_training_options(
     from punkmodels.classifier import config as classifiers
     from punkmodels.gan import config as gans
     from punkmodels.renderer import config as renderers
+    from punkmodels.training.config import TrainingConfig, list_options
 
     defaults: TrainingConfig
     variants: dict[str, TrainingConfig] = {}

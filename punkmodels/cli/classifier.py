@@ -9,7 +9,7 @@ from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root, Version
 from punkdata.errors import StoppedError, UsageError
 from punkdata.progress import progress_bar
-from punkmodels.classifier.config import ModelName, Preset, SplitScheme, Task, make_config
+from punkmodels.choices import ClassifierModel, ClassifierPreset, ClassifierTask, SplitScheme
 from punkmodels.cli.options import (
     DeviceOption,
     LoggerOption,
@@ -66,9 +66,9 @@ def train_classifier(
     root: Root = ROOT,
     version: Version = "latest",
     runs: Runs = DEFAULT_RUNS,
-    model: Annotated[ModelName, typer.Option(help=MODEL_HELP)] = "cnn",
-    task: Annotated[Task, typer.Option(help=TASK_HELP)] = "labels",
-    preset: Annotated[Preset, typer.Option(help=PRESET_HELP)] = "quick",
+    model: Annotated[ClassifierModel, typer.Option(help=MODEL_HELP)] = "cnn",
+    task: Annotated[ClassifierTask, typer.Option(help=TASK_HELP)] = "labels",
+    preset: Annotated[ClassifierPreset, typer.Option(help=PRESET_HELP)] = "quick",
     split_scheme: Annotated[SplitScheme, typer.Option(help=SPLIT_SCHEME_HELP)] = "default",
     epochs: Annotated[int | None, typer.Option(min=1, help=EPOCHS_HELP)] = None,
     augment_with: Annotated[str | None, typer.Option(help=AUGMENT_HELP)] = None,
@@ -84,6 +84,8 @@ def train_classifier(
     as_json: Json = False,
 ) -> None:
     """Train a classifier of types and accessories."""
+    from punkmodels.classifier.config import make_config
+
     resumed = find_resumed_run(context, runs, resume, "classifier")
     if augment_fraction and not augment_with:
         raise UsageError(

@@ -12,7 +12,6 @@ from punkdata.cli import console
 from punkdata.errors import StoppedError, UsageError
 from punkdata.files import root_option, shell_quote
 from punkdata.progress import Progress, progress_bar
-from punkmodels.training.config import merge_options
 from punkmodels.training.run_dir import DEFAULT_RUNS, TASKS, find_run, read_config
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
@@ -48,6 +47,8 @@ def given_options(
     Raises UsageError for text that is not of the form KEY=VALUE, and for keys in `named` or
     `reserved`, which have options of their own.
     """
+    from punkmodels.training.config import merge_options
+
     options = {key: value for key, value in named.items() if value is not None}
     for assignment in assignments or ():
         key, separator, text = assignment.partition("=")

@@ -8,6 +8,7 @@ import typer
 
 from punkdata.cli.options import ROOT, Json, Root, Version
 from punkdata.errors import UsageError
+from punkmodels.choices import DcganConditional, DcganPreset, DcganRecipe, RendererPreset
 from punkmodels.cli.options import (
     DeviceOption,
     LoggerOption,
@@ -21,8 +22,6 @@ from punkmodels.cli.options import (
     print_run,
     training_progress,
 )
-from punkmodels.gan import config as gan
-from punkmodels.renderer import config as renderer
 from punkmodels.training.run_dir import DEFAULT_RUNS
 
 TotalImages = Annotated[
@@ -46,7 +45,7 @@ def train_dcgan(
     version: Version = "latest",
     runs: Runs = DEFAULT_RUNS,
     recipe: Annotated[
-        gan.Recipe,
+        DcganRecipe,
         typer.Option(
             help="modern: relativistic loss, gradient penalties, an encoder, and an averaged "
             "generator. For comparison, classic: DCGAN, Radford et al. (2015); mlp: fully "
@@ -54,14 +53,14 @@ def train_dcgan(
         ),
     ] = "modern",
     preset: Annotated[
-        gan.Preset,
+        DcganPreset,
         typer.Option(
             help="quick: a few minutes on one CPU core. best: about 40 minutes on one core. gpu, "
             "gpu-long: 10 and 20 million images, for one large GPU."
         ),
     ] = "quick",
     conditional: Annotated[
-        gan.Conditional,
+        DcganConditional,
         typer.Option(
             help="Labels that the generator is conditioned on: none, or the type. To choose "
             "accessories and the skin tone too, use: punkmodels train renderer."
@@ -92,6 +91,8 @@ def train_dcgan(
     as_json: Json = False,
 ) -> None:
     """Train a GAN that generates punks or other small images."""
+    from punkmodels.gan.config import make_config
+
     resumed = find_resumed_run(context, runs, resume, "dcgan")
     named = {
         "conditional": conditional,
@@ -101,7 +102,7 @@ def train_dcgan(
         "seed": seed,
     }
     options = given_options(named, assignments, "preset", "recipe")
-    config = gan.make_config(preset, recipe, **options)
+    config = make_config(preset, recipe, **options)
     from punkmodels.gan.train import train_dcgan as train
 
     with training_progress("dcgan", root, runs, resumed) as (progress, log):
@@ -133,7 +134,7 @@ def train_renderer(
     version: Version = "latest",
     runs: Runs = DEFAULT_RUNS,
     preset: Annotated[
-        renderer.Preset, typer.Option(help="quick: three minutes on one core. best: five minutes.")
+        RendererPreset, typer.Option(help="quick: three minutes on one core. best: five minutes.")
     ] = "quick",
     total_images: TotalImages = None,
     seed: Seed = None,
@@ -144,11 +145,13 @@ def train_renderer(
     as_json: Json = False,
 ) -> None:
     """Train a renderer, which draws a punk from its type, accessories and skin tone."""
+    from punkmodels.renderer.config import make_config
+
     resumed = find_resumed_run(context, runs, resume, "renderer")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # torchrun sets it.
         raise UsageError("a renderer is trained in one process", hint="start it without torchrun")
     named = {"total_images": total_images, "seed": seed}
-    config = renderer.make_config(preset, **given_options(named, assignments, "preset"))
+    config = make_config(preset, **given_options(named, assignments, "preset"))
     from punkmodels.renderer.train import train_renderer as train
 
     with training_progress("renderer", root, runs, resumed) as (progress, log):

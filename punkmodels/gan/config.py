@@ -7,12 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from punkmodels.choices import DcganConditional, DcganPreset, DcganRecipe
 from punkmodels.training import config as training
 from punkmodels.training.config import Count, Dim, Fraction, TrainingConfig
 
-Preset = Literal["quick", "best", "gpu", "gpu-long"]
-Recipe = Literal["modern", "classic", "mlp"]
-Conditional = Literal["none", "type"]
 Weight = Annotated[float, Field(ge=0)]
 
 
@@ -84,12 +82,12 @@ class ScheduleOptions(TrainingConfig):
 class DcganConfig(TrainingConfig):
     """Training options of a GAN; the defaults are those of preset `quick` and recipe `modern`."""
 
-    preset: Preset = "quick"
+    preset: DcganPreset = "quick"
     """Preset whose defaults are used."""
-    recipe: Recipe = "modern"
+    recipe: DcganRecipe = "modern"
     """Architecture and losses whose defaults are used: modern, classic (the DCGAN of Radford et
     al. as in common tutorials), or mlp (fully connected networks with the classic losses)."""
-    conditional: Conditional = "none"
+    conditional: DcganConditional = "none"
     """Labels that the generator is conditioned on: none, or the type."""
     image_dir: str | None = None
     """Folder or array of training images other than punks."""
@@ -143,7 +141,7 @@ class DcganConfig(TrainingConfig):
 
 
 GPU: dict[str, Any] = {"batch_size": 256, "model": {"width": 64, "head_channels": 32}}
-PRESETS: dict[Preset, dict[str, Any]] = {
+PRESETS: dict[DcganPreset, dict[str, Any]] = {
     "quick": {},
     "best": {
         "total_images": 540_000,
@@ -170,7 +168,7 @@ CLASSIC: dict[str, Any] = {
 
 
 def make_config(
-    preset: Preset = "quick", recipe: Recipe = "modern", **overrides: Any
+    preset: DcganPreset = "quick", recipe: DcganRecipe = "modern", **overrides: Any
 ) -> DcganConfig:
     """Return the options of a preset, overridden by those of a recipe, and by others.
 

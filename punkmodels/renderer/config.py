@@ -1,19 +1,18 @@
 """Training options of a renderer, and their presets."""
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
+from punkmodels.choices import RendererPreset
 from punkmodels.training.config import Count, Fraction, TrainingConfig, validate_config
-
-Preset = Literal["quick", "best"]
 
 
 class RendererConfig(TrainingConfig):
     """Training options of a renderer; the defaults are those of the preset `quick`."""
 
-    preset: Preset = "quick"
+    preset: RendererPreset = "quick"
     """Preset whose defaults are used."""
     total_images: Annotated[int, Field(ge=1, le=10**10)] = 100_000
     """Total number of real punks to train on, with repetitions."""
@@ -42,12 +41,12 @@ class RendererConfig(TrainingConfig):
         return math.ceil(self.total_images / self.batch_size)
 
 
-PRESETS: dict[Preset, dict[str, Any]] = {
+PRESETS: dict[RendererPreset, dict[str, Any]] = {
     "quick": {},
     "best": {"total_images": 200_000, "batch_size": 64, "lr": 0.02},
 }
 
 
-def make_config(preset: Preset = "quick", **overrides: Any) -> RendererConfig:
+def make_config(preset: RendererPreset = "quick", **overrides: Any) -> RendererConfig:
     """Return the options of a preset, overridden by others; raises as `validate_config`."""
     return validate_config(RendererConfig, {"preset": preset, **PRESETS[preset], **overrides})
