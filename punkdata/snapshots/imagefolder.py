@@ -1,8 +1,12 @@
 """Export of a snapshot as a folder of PNG files, for tools that do not read Parquet or tar."""
 
+import csv
+import io
 import shutil
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageColor, ImageOps
 
@@ -52,17 +56,15 @@ def export_imagefolder(
         ) from None
     table = snapshot.punks(columns=[*_COLUMNS, "image", SPLIT_COLUMNS[split_scheme]])
     sprites, splits = extract_sprites(table), table.column(SPLIT_COLUMNS[split_scheme]).to_pylist()
-    lines = table.drop_columns(["image", SPLIT_COLUMNS[split_scheme]]).to_pandas()
-    for name in lines.filter(like="accessories"):
-        lines[name] = lines[name].map("|".join)
-    ids = lines["punk_id"].astype(str).str.zfill(4)
-    lines.insert(0, "file_name", lines["type"] + "/" + ids + ".png")
+    rows = table.drop_columns(["image", SPLIT_COLUMNS[split_scheme]]).to_pylist()
+    metadata: dict[str, list[dict[str, Any]]] = {split: [] for split in splits}
     temporary = out.parent / f".exporting-{uuid.uuid4().hex}"
     with translate_os_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         try:
-            rows = zip(splits, lines["file_name"], sprites, strict=True)
-            for i, (split, name, sprite) in enumerate(rows):
+            for i, (split, row, sprite) in enumerate(zip(splits, rows, sprites, strict=True)):
+                name = f"{row['type']}/{row['punk_id']:04d}.png"
+                metadata[split].append({"file_name": name, **row})
                 path = temporary / split / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 if background is None:
@@ -71,8 +73,8 @@ def export_imagefolder(
                     image = compose_grid(sprite[None], 1, scale, background)
                 image.save(path)
                 progress(i, len(splits))
-            for split, part in lines.groupby(splits):
-                part.to_csv(temporary / split / "metadata.csv", index=False, lineterminator="\n")
+            for split, lines in metadata.items():
+                (temporary / split / "metadata.csv").write_bytes(_format_csv(lines).encode())
             if out.exists():
                 out.rmdir()
             temporary.rename(out)
@@ -80,3 +82,13 @@ def export_imagefolder(
             shutil.rmtree(temporary, ignore_errors=True)
             raise
     return out
+
+
+def _format_csv(rows: Sequence[dict[str, Any]]) -> str:
+    """Return rows as CSV with a header; lists are joined with |."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: "|".join(v) if isinstance(v, list) else v for k, v in row.items()})
+    return text.getvalue()
