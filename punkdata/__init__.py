@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from punkdata._version import __version__
 from punkdata.errors import PunkError
+from punkdata.extras import translate_missing_package
 
 if TYPE_CHECKING:
     from punkdata.dataset import PunkDataset
@@ -48,7 +49,9 @@ _MODULES = {
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"punkdata.{_MODULES.get(name, 'traits')}"), name)
+    with translate_missing_package(name):
+        module = importlib.import_module(f"punkdata.{_MODULES.get(name, 'traits')}")
+    return getattr(module, name)
 
 
 def __dir__() -> list[str]:

@@ -15,6 +15,7 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from punkdata.errors import UsageError
+from punkdata.extras import translate_missing_package
 from punkdata.files import default_root
 from punkdata.images.image_grid import compose_grid
 from punkdata.images.sprite import BACKGROUND_COLOR, SIDE_PX
@@ -162,7 +163,9 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
     def to_pandas(self) -> pd.DataFrame:
         """Return the rows of the split as a DataFrame, without images, indexed by punk_id."""
         columns = [name for name in PUNKS.names if name != "image"]
-        frame: pd.DataFrame = self._snapshot.punks("all", columns).to_pandas().set_index("punk_id")
+        punks = self._snapshot.punks("all", columns)
+        with translate_missing_package("to_pandas()"):
+            frame: pd.DataFrame = punks.to_pandas().set_index("punk_id")
         return frame.loc[self.punk_ids]
 
     def batches(

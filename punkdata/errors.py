@@ -60,7 +60,8 @@ class MissingExtraError(SetupError, ImportError):
     def __init__(self, what: str, package: str, extra: str) -> None:
         super().__init__(
             f"{what} needs {package}, which is not installed",
-            hint=f"install it with: pip install 'punkdata[{extra}]'",
+            # Double quotes, because cmd.exe does not know single ones.
+            hint=f'install it with: pip install "punkdata[{extra}]"',
         )
         self._arguments = (what, package, extra)
 

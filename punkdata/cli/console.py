@@ -17,6 +17,7 @@ from rich.markup import escape
 
 from punkdata._version import __version__
 from punkdata.errors import PunkError
+from punkdata.extras import translate_missing_package
 from punkdata.progress import ErrorConsole, discard
 from punkdata.report import Report, escape_control_characters
 
@@ -68,7 +69,8 @@ def run(
         if isinstance(stream, io.TextIOWrapper):  # Its encoding may lack some characters.
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = app(args=args, prog_name=name, standalone_mode=False, obj=settings)
+        with translate_missing_package("this command"):
+            code = app(args=args, prog_name=name, standalone_mode=False, obj=settings)
         _write("", sys.stdout)
         if code == 130:  # Newer versions of typer return this, older ones raise Abort.
             raise KeyboardInterrupt

@@ -31,6 +31,7 @@ from punkdata.errors import (
     StorageError,
     UsageError,
 )
+from punkdata.extras import find_missing_extra
 from punkdata.files import DEFAULT_COLLECTION, redact_url, translate_os_errors, write_atomic
 from punkdata.progress import Progress
 from punkdata.snapshots.manifest import (
@@ -241,8 +242,9 @@ def url_errors(url: str, not_found: PunkError | None = None) -> Iterator[None]:
 def _translate_error(url: str, error: Exception) -> PunkError:
     scheme, shown = url.partition("://")[0], redact_url(url)
     if isinstance(error, ImportError):
-        hint = 'pip install "punkdata[s3]"' if scheme in ("s3", "s3a") else None
-        return SetupError(f"{scheme}:// needs a package that is not installed ({error})", hint=hint)
+        return find_missing_extra(f"{scheme}://", error) or SetupError(
+            f"{scheme}:// needs a package that is not installed ({error})"
+        )
     # http:// uses aiohttp, whose exceptions have the HTTP status in `status`.
     if isinstance(error, PermissionError) or getattr(error, "status", None) in (401, 403):
         return RefusedError(

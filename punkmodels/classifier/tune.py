@@ -20,7 +20,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from punkdata.errors import DataError, SetupError, UsageError
+from punkdata.errors import DataError, UsageError
+from punkdata.extras import translate_missing_package
 from punkdata.files import lock_root, translate_os_errors, write_atomic
 from punkdata.progress import Progress
 from punkmodels.classifier.config import ClassifierConfig, make_config
@@ -85,14 +86,12 @@ def tune_classifier(  # noqa: PLR0913  # a public function whose options are key
     trial; `model` determines the defaults of `epochs` and `space`. `progress` is called with the
     number of trials, their total, and a note. The other arguments are those of `train_classifier`.
 
-    Raises SetupError without Optuna, UsageError if the study has another model, seed, snapshot or
-    number of epochs, DataError if it is damaged or no trial was trained to the end, BusyError if
-    another process uses it, and the errors of `train_classifier`.
+    Raises MissingExtraError without Optuna, UsageError if the study has another model, seed,
+    snapshot or number of epochs, DataError if it is damaged or no trial was trained to the end,
+    BusyError if another process uses it, and the errors of `train_classifier`.
     """
-    try:
+    with translate_missing_package("the search"):
         import optuna
-    except ImportError:
-        raise SetupError("optuna is not installed", hint="pip install optuna") from None
     base = make_config(model=model, seed=seed)
     base = base.model_copy(update={"epochs": epochs or base.epochs})
     space = space or {"cnn": cnn_space, "published": published_space}[model]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from punkdata.errors import SetupError
+from punkdata.extras import translate_missing_package
 from punkdata.files import lock_root, translate_os_errors, write_atomic
 from punkmodels.training.distributed import is_main
 from punkmodels.training.run_dir import read_config
@@ -15,8 +16,8 @@ LogMetrics = Callable[[dict[str, Any]], None]
 
 
 def check_logger(name: str | None) -> None:
-    """Raise SetupError if a logger is not installed, or if wandb is online but not logged in."""
-    try:
+    """Raise MissingExtraError if a logger is missing, and SetupError if wandb is not logged in."""
+    with translate_missing_package(f"the logger {name}"):
         if name == "tensorboard":
             import torch.utils.tensorboard  # noqa: F401
         if name == "wandb":
@@ -28,8 +29,6 @@ def check_logger(name: str | None) -> None:
                     "wandb is not logged in",
                     hint="run: wandb login, or set WANDB_MODE=offline and sync the run later",
                 )
-    except ImportError:
-        raise SetupError(f"{name} is not installed", hint=f"pip install {name}") from None
 
 
 @contextmanager

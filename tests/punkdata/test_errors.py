@@ -36,7 +36,7 @@ def test_pickling_preserves_message_and_hint(kind: type[PunkError]) -> None:
 def test_missing_extra_names_the_command_that_installs_it() -> None:
     assert str(MissingExtraError("PunkDataset", "PyTorch", "models")) == (
         "PunkDataset needs PyTorch, which is not installed; "
-        "install it with: pip install 'punkdata[models]'"
+        'install it with: pip install "punkdata[models]"'
     )
 
 

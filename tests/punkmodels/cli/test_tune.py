@@ -68,4 +68,7 @@ def test_a_missing_optuna_is_exit_code_3(
 ) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     assert run(*tune_command(built_root, tmp_path)) == 3
-    assert capsys.readouterr().err == "error: optuna is not installed; pip install optuna\n"
+    assert capsys.readouterr().err == (
+        "error: the search needs Optuna, which is not installed; "
+        'install it with: pip install "punkdata[tune]"\n'
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from punkdata.errors import BusyError, SetupError
+from punkdata.errors import BusyError, MissingExtraError
 from punkmodels.training import loggers
 from punkmodels.training.loggers import check_logger, open_metrics
 from punkmodels.training.run_dir import create_run, read_metrics, write_json
@@ -99,12 +99,11 @@ def test_other_ranks_write_no_metrics(run: Path, monkeypatch: pytest.MonkeyPatch
     assert [path.name for path in run.iterdir() if path.is_file()] == ["config.json"]
 
 
-@pytest.mark.parametrize(
-    ("name", "module"), [("tensorboard", "torch.utils.tensorboard"), ("wandb", "wandb")]
-)
-def test_check_logger_names_a_missing_package(
-    name: str, module: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("name", "extra"), [("tensorboard", "log"), ("wandb", "wandb")])
+def test_check_logger_names_the_missing_extra(
+    name: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(SetupError, match=f"{name} is not installed; pip install {name}"):
+    monkeypatch.delitem(sys.modules, "torch.utils.tensorboard", raising=False)
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(MissingExtraError, match=rf"the logger {name} needs .*punkdata\[{extra}\]"):
         check_logger(name)
