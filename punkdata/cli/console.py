@@ -18,7 +18,7 @@ from rich.markup import escape
 from punkdata._version import __version__
 from punkdata.errors import PunkError
 from punkdata.extras import translate_missing_package
-from punkdata.progress import ErrorConsole, discard
+from punkdata.progress import discard, write_stderr
 from punkdata.report import Report, escape_control_characters
 
 if TYPE_CHECKING:
@@ -103,18 +103,18 @@ def _format_usage_error(error: Any, program: str) -> str:
 
 def _fail(message: str, code: int) -> int:
     if message:
-        _print_markup(f"[bold red]error:[/] {escape(message)}")
+        write_stderr(f"[bold red]error:[/] {escape(message)}")
     return code
 
 
 def say(text: str) -> None:
     """Write one line of information to stderr."""
-    _print_markup(escape(text))
+    write_stderr(escape(text))
 
 
 def warn(text: str) -> None:
     """Write a warning to stderr."""
-    _print_markup(f"[bold yellow]warning:[/] {escape(text)}")
+    write_stderr(f"[bold yellow]warning:[/] {escape(text)}")
 
 
 def emit(text: str) -> None:
@@ -139,10 +139,6 @@ def emit_report(report: Report, *, as_json: bool = False) -> None:
 def config_dir() -> Path:
     """Return the configuration folder of this user, as the operating system defines it."""
     return platformdirs.user_config_path("punkdata", appauthor=False, roaming=True)
-
-
-def _print_markup(markup: str) -> None:
-    ErrorConsole().print(escape_control_characters(markup))
 
 
 def _write(text: str, stream: TextIO | None) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
-from punkdata.progress import progress_bar
+from punkdata.progress import announce, progress_bar, write_stderr
 
 Capture = pytest.CaptureFixture[str]
 
@@ -19,7 +22,7 @@ Capture = pytest.CaptureFixture[str]
         ("punks", [(1, 10, 100), (9, 50, 100), (10, 60, 100)], "50/100 punks · 5/s · 0:10 left"),
         ("trials", [(60, 1, 20), (62, 3, 20)], "1/20 trials"),
         ("trials", [(1, 1, 20), (67, 3, 20)], "3/20 trials · 33 s each · 9:21 left"),
-        ("bytes", [(0, 0, 9e6), (1, 5e5, 9e6), (11, 3e6, 9e6)], "3.0/9.0 MB · 0.2/s · 0:24 left"),
+        ("bytes", [(0, 0, 9e6), (1, 5e5, 9e6), (11, 3e6, 9e6)], "3.0/9.0 MB · 0.3/s · 0:22 left"),
         ("punks", [(1, 1, 10), (5.5, 10, 10)], "10/10 punks · 2/s"),
     ],
 )
@@ -69,3 +72,117 @@ def test_many_threads_share_one_bar_per_unit(
         list(pool.map(lambda i: progress(i, 100), range(100)))
     frames = re.split(r"\x1b\[2K", capsys.readouterr().err)
     assert max(frame.count("images") for frame in frames) == 1
+
+
+@pytest.mark.parametrize(
+    ("calls", "lines"),
+    [
+        # The set-up took 60 s, the first step 1 s, and the next 10 s were at 20/s.
+        (
+            [(0, 0, None), (60, 0, 400), (61, 1, 400), (70, 200, 400)],
+            ["0/400 images", "200/400 images · 20/s · 0:10 left"],
+        ),
+        # A resumed operation has done 1,000 before.
+        (
+            [(1, 1000, 2000), (4, 1030, 2000), (11, 1100, 2000)],
+            ["1,100/2,000 images · 10/s · 1:30 left"],
+        ),
+        # Two seconds are too short for an estimate.
+        (
+            [(6, 0, 100), (8, 2, 100), (12, 6, 100)],
+            ["0/100 images", "6/100 images · 1/s · 1:34 left"],
+        ),
+        # After a fast start, the speed is that of the last minute.
+        (
+            [(0, 0, 9000), (1, 8000, 9000), (70, 8070, 9000), (140, 8140, 9000)],
+            ["8,070/9,000 images · 1/s · 15:16 left", "8,140/9,000 images · 1/s · 14:20 left"],
+        ),
+        # Pagination starts over.
+        ([(0, 50, 100), (9, 10, 100)], ["10/100 images"]),
+    ],
+    ids=["set-up", "resumed", "too early", "slower", "restarted"],
+)
+def test_speed_counts_only_the_steps_of_the_last_minute(
+    calls: list[tuple[float, int, int | None]], lines: list[str], capsys: Capture
+) -> None:
+    now_s = 0.0
+    with progress_bar("training", "images", clock=lambda: now_s) as progress:
+        for time_s, done, total in calls:
+            now_s = time_s
+            progress(done, total)
+    shown = capsys.readouterr().err.splitlines()
+    assert [line.removeprefix("training: ") for line in shown if line != "training"] == lines
+
+
+def test_phases_of_the_set_up_are_lines_when_they_begin(capsys: Capture) -> None:
+    with announce("loading PyTorch"), progress_bar("training", "images") as progress:
+        progress(0, None, "loading data")
+        progress(0, None, "loading data")
+        progress(0, None, "compiling")
+        progress(1, 100)
+    err = capsys.readouterr().err
+    assert err == "loading PyTorch\ntraining: loading data\ntraining: compiling\n"
+
+
+def test_phases_of_the_set_up_are_shown_on_a_terminal(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with progress_bar("training", "images") as progress:
+        progress(0, None, "loading data")
+    err = capsys.readouterr().err
+    assert "training" in err
+    assert "loading data" in err
+
+
+def test_lines_become_rarer_in_a_long_operation(capsys: Capture) -> None:
+    now_s = 0.0
+    with progress_bar("training", "images", clock=lambda: now_s) as progress:
+        for second in range(3600):
+            now_s = second
+            progress(second, None)
+    assert 60 < len(capsys.readouterr().err.splitlines()) < 100
+
+
+def test_text_is_written_above_the_bars(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with progress_bar("training", "images") as progress:
+        progress(1, 2)
+        write_stderr("a message")
+        progress(2, 2)
+    # The line of the bar is erased before the message is written.
+    assert "\x1b[2Ka message\n" in capsys.readouterr().err
+
+
+def test_progress_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    now_s = 0.0
+    with (
+        caplog.at_level("INFO", "punkdata"),
+        progress_bar("fetching", "punks", clock=lambda: now_s) as progress,
+    ):
+        progress(0, None, "connecting")
+        now_s = 6.0
+        progress(1200, 10_000)
+    assert caplog.record_tuples == [
+        ("punkdata.progress", 20, "fetching: connecting"),
+        ("punkdata.progress", 20, "fetching: 1,200/10,000 punks"),
+    ]
+
+
+def test_notebook_has_one_bar_that_is_updated() -> None:
+    cell = nbformat.v4.new_code_cell(
+        "from punkdata.progress import progress_bar\n"
+        "with progress_bar('<training>', 'images') as progress:\n"
+        "    progress(0, None, 'loading data')\n"
+        "    for done in range(1000):\n"
+        "        progress(done + 1, 1000)\n"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    with warnings.catch_warnings(action="ignore"):  # Of the libraries of Jupyter.
+        NotebookClient(
+            notebook, kernel_name="python3", resources={"metadata": {"path": "."}}
+        ).execute()
+    (output,) = notebook.cells[0].outputs
+    assert output["data"]["text/plain"] == "<training>: 1,000/1,000 images"
+    assert 'value="1000" max="1000"' in output["data"]["text/html"]
+    assert "&lt;training&gt;" in output["data"]["text/html"]
