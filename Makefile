@@ -5,7 +5,9 @@
 # make lint        ruff, mypy, import-linter, and the length of files
 # make fuzz        malformed responses, images and files: over 100,000, 4,500 for each reader
 # make soak        ten minutes of commands while disks fill up, clocks jump and processes are killed
-# make docs        regenerate docs/commands.md from the help of the commands
+# make docs        regenerate the pages of docs/ that come from the code, such as docs/commands.md
+# make site        build the documentation site in build/site; warnings are errors
+# make site-links  also check the links of the site to other sites; needs the network
 # make bench       measure speed and memory, write benchmarks/RESULTS.md; a quarter of an hour
 # make bench-long  reproduce the other figures of docs/; many hours, because it trains
 # make clean       remove the virtual environment and caches
@@ -17,7 +19,7 @@ READY := $(VENV)/.ready
 # One more worker than cores, because some tests wait for timeouts.
 WORKERS = $(shell $(PYTHON) -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))')
 
-.PHONY: demo test test-all lint fuzz soak bench bench-long docs clean
+.PHONY: demo test test-all lint fuzz soak bench bench-long docs site site-links clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml constraints.txt
@@ -106,8 +108,17 @@ bench-long: $(READY)
 	$(BIN)/python benchmarks/renditions.py --every 20
 
 docs: $(READY)
-	$(BIN)/typer punkdata.cli.app utils docs --name punkdata > docs/commands.md
-	$(BIN)/typer punkmodels.cli.app utils docs --name punkmodels >> docs/commands.md
+	$(BIN)/python docs/make_reference.py
+
+SPHINX = $(BIN)/python -m sphinx -c docs --fail-on-warning --keep-going --quiet --doctree-dir build/doctrees
+
+site: $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(SPHINX) --builder html . build/site
+	@echo "open build/site/index.html"
+
+site-links: site
+	$(SPHINX) --builder linkcheck . build/links
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache

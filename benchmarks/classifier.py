@@ -1,8 +1,9 @@
 """Classifier scores: python benchmarks/classifier.py [--seeds 5] [--folds 5]
 
 Trains the preset `best` with several seeds, the preset `quick` on several folds, and the models
-`linear` and `published`, on the latest snapshot in ./data, and prints the tables of docs/models.md.
-Finished runs are kept in --out and not trained again; a stopped run is resumed.
+`linear` and `published`, on the latest snapshot in ./data, and prints the tables of
+docs/explanation/results.md. Finished runs are kept in --out and not trained again; a stopped run is
+resumed.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Quality and speed of GAN trainings: python benchmarks/dcgan.py [--peer NAME=SHEET.png]
 
 Trains the preset `best` with the modern recipe, and then the classic recipe and the MLP for the
-same time each, on the latest snapshot of ./data. Prints the table of docs/models.md, with the test
-and train references and with images of other generators. Runs are stored in --out: finished ones
-are not trained again, and an interrupted one is resumed.
+same time each, on the latest snapshot of ./data. Prints the table of docs/explanation/results.md,
+with the test and train references and with images of other generators. Runs are stored in --out:
+finished ones are not trained again, and an interrupted one is resumed.
 
     python benchmarks/dcgan.py --parts    ablation: encoder, discriminator, or both
     python benchmarks/dcgan.py --speed    images per second, compared with a typical tutorial

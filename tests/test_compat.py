@@ -252,9 +252,9 @@ def test_torch_loader_with_workers_reads_every_image(context: str, snapshot: Sna
 
 
 def test_docs_list_the_tested_library_versions() -> None:
-    text = (Path(__file__).parent.parent / "docs" / "data.md").read_text("utf-8")
+    text = (Path(__file__).parent.parent / "docs" / "howto" / "libraries.md").read_text("utf-8")
     names = re.findall(r"^\| ([a-z]+) ([0-9.]+) \|", text, re.MULTILINE)
     assert len(names) >= 6
     pins = (Path(__file__).parent.parent / "constraints.txt").read_text("utf-8")
     for name, number in names:
-        assert f"\n{name}=={number}" in pins, f"docs/data.md says {name} {number}"
+        assert f"\n{name}=={number}" in pins, f"docs/howto/libraries.md says {name} {number}"

@@ -113,7 +113,7 @@ class LinearPixels(nn.Module):
 class PublishedCNN(nn.Module):
     """A baseline modeled on a public Keras script for the same labels.
 
-    Like the script (see docs/models.md), it takes 42x42 RGB pixels and has blocks of 3x3
+    Like the script (see docs/reference/citing.md), it takes 42x42 RGB pixels and has blocks of 3x3
     convolutions with max pooling, followed by global average pooling, which discards positions.
     Unlike in the script, a block has a single convolution, the channels double from block to block,
     there is no batch normalization, and dropout is applied once.

@@ -1,0 +1,105 @@
+"""Configuration of the documentation site, which `make site` builds with Sphinx.
+
+The source folder is the root of the repository, so that pages in docs/ can link to the changelog,
+the examples and the benchmark results with the same relative links as on the repository's web page.
+The site works offline: it loads no script, style or font from elsewhere.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+
+REPOSITORY = Path(__file__).parent.parent
+sys.path.insert(0, str(REPOSITORY))
+
+import punkdata  # noqa: E402
+import punkmodels  # noqa: E402
+
+project = "punkdata and punkmodels"
+author = "The punkdata authors"
+copyright = author  # noqa: A001
+version = release = punkdata.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
+root_doc = "docs/index"
+include_patterns = [
+    "docs/**",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "benchmarks/RESULTS.md",
+    "punkdata/images/restoration/README.md",
+]
+nitpicky = True
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+# The reference of the Python API: types as in the source, members in the order of the source.
+add_module_names = False
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 80
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+
+html_theme = "furo"
+html_title = project
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_extra_path = ["_extra"]  # index.html, which leads to docs/index.html
+html_copy_source = False
+html_show_sourcelink = False
+html_show_sphinx = False
+html_theme_options = {"navigation_with_keys": True}
+copybutton_prompt_text = r"\$ |>>> |\.\.\. "
+copybutton_prompt_is_regexp = True
+
+linkcheck_timeout = 20
+linkcheck_anchors_ignore_for_url = [r"https://github\.com/.*"]
+linkcheck_ignore = [r"https://example\.org/.*"]
+
+PUBLIC = {
+    f"{value.__module__}.{value.__qualname__}": f"{module.__name__}.{name}"
+    for module in (punkdata, punkmodels)
+    for name in getattr(module, "__all__", ())
+    if hasattr(value := getattr(import_module(module.__name__), name), "__qualname__")
+}
+"""Public name of each class and function, by the name of its definition."""
+
+
+def link_public_name(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.TextElement
+) -> nodes.Node | None:
+    """Link a reference to the public name, for example of punkdata.dataset.PunkDataset.
+
+    Other names of the domain Python, for example those of torch, are shown without a link, because
+    the site is built without a network.
+    """
+    if node.get("refdomain") != "py":
+        return None
+    target = node["reftarget"]
+    names = [name for name in (PUBLIC.get(target), *PUBLIC.values()) if name]
+    for name in names:
+        if target in (name, name.rpartition(".")[2]) or PUBLIC.get(target) == name:
+            domain: Any = env.get_domain("py")
+            return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", name, node, content)
+    return content
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("missing-reference", link_public_name)
