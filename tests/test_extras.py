@@ -61,9 +61,9 @@ def test_table_lists_the_packages_of_the_extras_for_users() -> None:
     ],
 )
 def test_command_names_the_missing_extra_in_one_line(
-    line: str, message: str, built_root: Path, tmp_path: Path
+    line: str, message: str, built_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "data").symlink_to(built_root)
+    monkeypatch.setenv("PUNKDATA_ROOT", str(built_root))
     done = run_command(line, cwd=tmp_path)
     pattern = re.escape(message).replace(r"\.\*", "which is not installed; .*pip install ")
     error_line = done.stderr.splitlines()[-1]
