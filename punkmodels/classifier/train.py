@@ -70,10 +70,11 @@ def train_classifier(  # noqa: PLR0913  # a public function whose options are ke
     if saved:
         config, version, device_name = saved.options, saved.data.version, saved.device.name
     device, reason = pick_device(device_name)
+    progress(0, None, "loading data")
     data = load_train_data(root, version, config, device, generate_examples)
     if saved:
         check_same_data(saved, data.about)
-    env, choices = _choose_env(data, config, device, threads, saved)
+    env, choices = _choose_env(data, config, device, threads, saved, progress)
 
     # Create the run folder, or restore the last checkpoint.
     run = resume or _create_run(runs, config, data, env, reason + choices)
@@ -102,6 +103,7 @@ def _choose_env(
     device: torch.device,
     threads: int | None,
     saved: SavedClassifier | None,
+    progress: Progress,
 ) -> tuple[TrainEnv, str]:
     """Choose threads and precision with steps on a state that is discarded."""
     trial = TrainState.create(config, data)
@@ -112,6 +114,7 @@ def _choose_env(
         device,
         threads,
         (saved.device.threads, saved.device.bf16) if saved else None,
+        progress=progress,
     )
     return TrainEnv(device, use_bf16), choices
 

@@ -96,6 +96,7 @@ def tune_classifier(  # noqa: PLR0913  # a public function whose options are key
     base = base.model_copy(update={"epochs": epochs or base.epochs})
     space = space or {"cnn": cnn_space, "published": published_space}[model]
     # All trials use this snapshot, even if a newer one is built during the search.
+    progress(0, None, "loading data")
     version = load_split(root, version, base.split_scheme, "val").version
     with lock_root(folder):
         optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -114,6 +115,7 @@ def tune_classifier(  # noqa: PLR0913  # a public function whose options are key
             # A resumed search must not repeat its proposals.
             study.sampler = optuna.samplers.TPESampler(seed=seed + done)
             trial = study.ask()
+            on_epoch(f"trial {trial.number + 1}")
             config = ClassifierConfig(**base.model_dump() | space(trial))
             try:
                 study.tell(trial, _run_trial(trial, config, train, on_epoch))
@@ -121,7 +123,7 @@ def tune_classifier(  # noqa: PLR0913  # a public function whose options are key
                 study.tell(trial, state=optuna.trial.TrialState.PRUNED)
             finally:
                 _delete_other_runs(study, folder)
-        progress(done, max(trials, done))
+        progress(done, max(trials, done), "evaluating the best trial")
         return _write_results(study, root, folder, base)
 
 

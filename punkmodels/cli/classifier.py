@@ -21,6 +21,7 @@ from punkmodels.cli.options import (
     find_model,
     find_resumed_run,
     given_options,
+    load_torch,
     print_run,
     training_progress,
 )
@@ -107,6 +108,7 @@ def train_classifier(
     }
     options = given_options(named, assignments, "preset", "model")
     config = make_config(preset, model, **options)
+    load_torch()
     from punkmodels.classifier import train as training
     from punkmodels.renderer.synthetic import examples_from_config
 
@@ -147,6 +149,7 @@ def tune_classifier(
     Trials are compared on the validation split; only the best is evaluated on the test split. A
     trial takes as long as a training run, or less if it is pruned.
     """
+    load_torch()
     from punkmodels.classifier import tune
 
     folder = study or runs / f"tune-{model}"

@@ -1,8 +1,9 @@
 """Options and context managers that several commands of punkmodels share."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,7 +12,7 @@ import typer
 from punkdata.cli import console
 from punkdata.errors import StoppedError, UsageError
 from punkdata.files import root_option, shell_quote
-from punkdata.progress import Progress, progress_bar
+from punkdata.progress import Progress, announce, progress_bar
 from punkmodels.training.run_dir import DEFAULT_RUNS, TASKS, find_run, read_config
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
@@ -37,6 +38,14 @@ WEIGHTS = Path(__file__).parents[1] / "weights"
 BUNDLED_NAMES = {"classifier": "bundled", "dcgan": "bundled", "renderer": "bundled-conditional"}
 RESUME_OPTIONS = {"resume", "logger", "root", "runs", "as_json"}
 """Parameters that can be combined with --resume."""
+
+
+def load_torch() -> None:
+    """Import PyTorch, and say so, because that takes seconds; once for all processes."""
+    is_main = not int(os.environ.get("RANK", "0"))  # torchrun sets it.
+    if "torch" not in sys.modules:
+        with announce("loading PyTorch") if is_main else nullcontext():
+            import torch  # noqa: F401
 
 
 def given_options(

@@ -19,6 +19,7 @@ from punkmodels.cli.options import (
     Threads,
     find_resumed_run,
     given_options,
+    load_torch,
     print_run,
     training_progress,
 )
@@ -103,6 +104,7 @@ def train_dcgan(
     }
     options = given_options(named, assignments, "preset", "recipe")
     config = make_config(preset, recipe, **options)
+    load_torch()
     from punkmodels.gan.train import train_dcgan as train
 
     with training_progress("dcgan", root, runs, resumed) as (progress, log):
@@ -152,6 +154,7 @@ def train_renderer(
         raise UsageError("a renderer is trained in one process", hint="start it without torchrun")
     named = {"total_images": total_images, "seed": seed}
     config = make_config(preset, **given_options(named, assignments, "preset"))
+    load_torch()
     from punkmodels.renderer.train import train_renderer as train
 
     with training_progress("renderer", root, runs, resumed) as (progress, log):

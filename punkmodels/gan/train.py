@@ -67,6 +67,7 @@ def train_dcgan(  # noqa: PLR0913  # a public function whose options are keyword
     saved = read_resumed_run(resume, SavedDcgan, "DCGAN") if resume else None
     if saved:
         config, version, device_name = saved.options, saved.data.version, saved.device.name
+    progress(0, None, "loading data")
     if config.image_dir:
         train = from_image_dir(Path(config.image_dir))
     else:
@@ -77,7 +78,7 @@ def train_dcgan(  # noqa: PLR0913  # a public function whose options are keyword
         check_same_data(saved, train.data_config)
     device, reason = pick_device(device_name)
     sampler = steps.BatchSampler(train, config, device)
-    env, choices = _choose_env(train, sampler, config, device, threads, saved)
+    env, choices = _choose_env(train, sampler, config, device, threads, saved, progress)
 
     # Create the run folder, or restore the last checkpoint.
     name, reason = f"dcgan-{config.recipe}-{config.preset}", reason + choices
@@ -93,6 +94,7 @@ def train_dcgan(  # noqa: PLR0913  # a public function whose options are keyword
         log(f"{run}: {train.description}, {config.total_images:,} images on {device}")
         log(f"using {reason}")
 
+    progress(0, None, "preparing the evaluation")
     evaluator = SampleEvaluator(train, config, device, num_samples)
     interval = math.ceil(config.num_steps / num_evaluations)
     _take_steps(run, state, sampler, evaluator, interval, env, logger, progress)
@@ -108,6 +110,7 @@ def _choose_env(
     device: torch.device,
     threads: int | None,
     saved: SavedDcgan | None,
+    progress: Progress,
 ) -> tuple[TrainEnv, str]:
     """Choose threads and precision with steps on a state that is discarded."""
     state = TrainState.create(config, train.images, device)
@@ -117,6 +120,7 @@ def _choose_env(
         steps.training_step(state, sampler.sample(state.random), phase, TrainEnv(device, use_bf16))
 
     if config.compile:
+        progress(0, None, "compiling")
         try:
             try_step(False)
         except RuntimeError as error:
@@ -125,7 +129,9 @@ def _choose_env(
                 hint="leave it out, or install a C++ compiler",
             ) from None
     resumed = (saved.device.threads, saved.device.bf16) if saved else None
-    use_bf16, choices = choose_precision_and_threads(try_step, device, threads, resumed)
+    use_bf16, choices = choose_precision_and_threads(
+        try_step, device, threads, resumed, progress=progress
+    )
     return TrainEnv(device, use_bf16), choices
 
 

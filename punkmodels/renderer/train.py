@@ -142,6 +142,7 @@ def train_renderer(
     saved = read_resumed_run(resume, SavedRenderer, "renderer") if resume else None
     if saved:
         config, version, threads = saved.options, saved.data.version, saved.device.threads
+    progress(0, None, "loading data")
     train, val = (load_split(root, version, "default", name) for name in ("train", "val"))
     if len(train) < 2:
         raise DataError(f"the snapshot in {root} has no punks to train on")

@@ -13,6 +13,7 @@ from typing import TypeVar
 import torch
 
 from punkdata.errors import UsageError
+from punkdata.progress import Progress
 from punkmodels.training.distributed import broadcast, threads_per_process
 
 MAX_TIME_FRACTION = 0.9
@@ -62,11 +63,13 @@ def choose_precision_and_threads(
     *,
     clock: Callable[[], float] = time.perf_counter,
     cores: int | None = None,
+    progress: Progress = lambda done, total, note: None,
 ) -> tuple[bool, str]:
     """Set the number of CPU threads, and return whether to use bfloat16, and why.
 
     A resumed run keeps its threads and precision. What is not given is benchmarked with steps of
     `try_step`, which trains in bfloat16 if its argument is True; all processes take the same steps.
+    `progress` announces that, because it can take a minute.
     On a CPU, a given number of threads implies float32, so that runs can be reproduced. Tests
     replace the clock and the number of cores. The reason is text to append to that of
     `pick_device`.
@@ -90,6 +93,7 @@ def choose_precision_and_threads(
         if threads := threads or threads_per_process():
             torch.set_num_threads(threads)
             return False, f", {_format_threads(threads)} (as requested)"
+        progress(0, None, "choosing threads and precision")
         # On a busy or virtual machine, threads that wait for each other can slow a small network
         # down many times, which cannot be predicted without a benchmark.
         counts = {_format_threads(n): n for n in (1, cores or _available_cores())}
@@ -97,6 +101,7 @@ def choose_precision_and_threads(
         torch.set_num_threads(chosen)
     if device.type == "mps":
         return False, reason
+    progress(0, None, "choosing threads and precision")
     use_bf16, measured = _benchmark(step, {"float32": False, "bfloat16": True}, clock)
     return broadcast((use_bf16, reason + measured))
 

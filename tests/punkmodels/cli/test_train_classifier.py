@@ -68,3 +68,12 @@ def test_a_resumed_run_accepts_no_other_options(
 def test_resuming_a_finished_run_says_so(built_root: Path, runs: Path, capsys: Capture) -> None:
     assert run("train", "classifier", "--runs", runs, "--root", built_root, "--resume", 1) == 0
     assert "is already finished" in capsys.readouterr().err
+
+
+def test_phases_of_the_set_up_are_announced(
+    built_root: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    assert run("train", "classifier", "--root", built_root, "--runs", tmp_path, "--epochs", 1) == 0
+    lines = capsys.readouterr().err.splitlines()
+    phases = ["training: loading data", "training: choosing threads and precision"]
+    assert [line for line in lines if line in phases] == phases

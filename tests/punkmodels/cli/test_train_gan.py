@@ -118,4 +118,6 @@ def test_wrong_option_prints_one_line_and_exits_with_2(
     assert run("train", "dcgan", *args, "--runs", tmp_path) == 2
     err = capsys.readouterr().err
     assert message in err
-    assert len(err.strip().splitlines()) == 1
+    assert [line for line in err.splitlines() if line.startswith("error: ")] == err.splitlines()[
+        -1:
+    ]
