@@ -6,7 +6,7 @@ with the test and train references and with images of other generators. Runs are
 finished ones are not trained again, and an interrupted one is resumed.
 
     python benchmarks/dcgan.py --parts    ablation: encoder, discriminator, or both
-    python benchmarks/dcgan.py --speed    images per second, compared with a typical tutorial
+    python benchmarks/dcgan.py --speed    images per second, compared with PyTorch's DCGAN tutorial
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def compare_losses(out: Path) -> None:
 
 
 class PngFiles(torch.utils.data.Dataset[torch.Tensor]):
-    """Training images as PNG files, the input of common tutorials."""
+    """Training images as PNG files, the input of the tutorial."""
 
     def __init__(self, root: Path, folder: Path) -> None:
         self.paths = []
@@ -160,7 +160,7 @@ class PngFiles(torch.utils.data.Dataset[torch.Tensor]):
 
 
 def tutorial_images_per_s(root: Path, steps: int, device: torch.device) -> float:
-    """Return the speed of a typical tutorial: PNG files, a DataLoader and the classic losses."""
+    """Return the speed of PyTorch's DCGAN tutorial, with PNG files and a DataLoader."""
     config = make_config(recipe="classic", model={"width": WIDTH})
     G, D = Generator(config).to(device), Discriminator(config).to(device)
     optimizer_G, optimizer_D = (

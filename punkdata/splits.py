@@ -4,8 +4,8 @@ Every snapshot has two split schemes:
 
 - `split` ("default"): 80/10/10, stratified over all 92 labels. `stratify` produced the assignment
   of the 10,000 CryptoPunks in `data/split.txt`, one character per punk, which never changes.
-- `split_by_id` ("by_id"): the first 8,000 ids, the next 1,000 and the last 1,000, for comparison
-  with earlier work. It has no Alien in validation or test.
+- `split_by_id` ("by_id"): the first 8,000 ids, the next 1,000 and the last 1,000, the split of a
+  public Keras script (see docs/reference/citing.md). It has no Alien in validation or test.
 """
 
 import hashlib

@@ -37,8 +37,8 @@ TUNE_EXAMPLES = (
 )
 MODEL_HELP = (
     "cnn: convolutional network, the most accurate. linear: one weight for each label, position "
-    "and color. published: baseline modeled on a public Keras script. features: small network for "
-    "the metrics of generators."
+    "and color. published: baseline modeled on a public Keras script (docs/reference/citing.md). "
+    "features: small network for the metrics of generators."
 )
 TASK_HELP = "labels: all 92 labels. type: the 5 types only."
 EPOCHS_HELP = "Number of epochs. (default: depends on --preset and --model)"

@@ -86,7 +86,8 @@ class DcganConfig(TrainingConfig):
     """Preset whose defaults are used."""
     recipe: DcganRecipe = "modern"
     """Architecture and losses whose defaults are used: modern, classic (the DCGAN of Radford et
-    al. as in common tutorials), or mlp (fully connected networks with the classic losses)."""
+    al., with the settings of the PyTorch tutorial), or mlp (fully connected networks with the
+    classic losses)."""
     conditional: DcganConditional = "none"
     """Labels that the generator is conditioned on: none, or the type."""
     image_dir: str | None = None
@@ -164,7 +165,7 @@ CLASSIC: dict[str, Any] = {
     "augmentation": {"translate_px": 0, "cutout_px": 0},
     "schedule": {"final_lr_fraction": 1.0, "ema_half_life": 0.0},
 }
-"""Options of the recipes `classic` and `mlp`: those of Radford et al. and of common tutorials."""
+"""Options of the recipes `classic` and `mlp`, as in Radford et al. and the PyTorch tutorial."""
 
 
 def make_config(

@@ -149,7 +149,7 @@ class Discriminator(nn.Module):
 
 
 class MLPGenerator(nn.Module):
-    """Fully connected, unconditional baseline, as in common tutorials after Goodfellow et al."""
+    """Fully connected, unconditional baseline, after Goodfellow et al. (2014)."""
 
     def __init__(self, config: DcganConfig, shape: ImageShape = PUNK_SHAPE) -> None:
         super().__init__()

@@ -47,7 +47,7 @@ def test_other_image_sizes_are_supported(size: int) -> None:
     assert Discriminator(CLASSIC, shape)(images).shape == (3,)
 
 
-def test_layers_have_the_sizes_of_radford_et_al_and_of_common_tutorials() -> None:
+def test_layers_have_the_sizes_of_radford_et_al() -> None:
     config = make_config(recipe="classic")
     layers = [m for m in Generator(config).layers if isinstance(m, nn.ConvTranspose2d)]
     assert [m.kernel_size[0] for m in layers] == [3, 4, 4, 4]
