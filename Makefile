@@ -5,7 +5,7 @@
 # make lint        ruff, mypy, import-linter, and the length of files
 # make fuzz        malformed responses, images and files: over 100,000, 4,500 for each reader
 # make soak        ten minutes of commands while disks fill up, clocks jump and processes are killed
-# make docs        regenerate the pages of docs/ that come from the code, such as docs/commands.md
+# make docs        regenerate what comes from the code: pages such as docs/commands.md, model cards
 # make site        build the documentation site in build/site; warnings are errors
 # make site-links  also check the links of the site to other sites; needs the network
 # make bench       measure speed and memory, write benchmarks/RESULTS.md; a quarter of an hour
@@ -109,6 +109,7 @@ bench-long: $(READY)
 
 docs: $(READY)
 	$(BIN)/python docs/make_reference.py
+	$(BIN)/python docs/make_model_cards.py
 
 SPHINX = $(BIN)/python -m sphinx -c docs --fail-on-warning --keep-going --quiet --doctree-dir build/doctrees
 

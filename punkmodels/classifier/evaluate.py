@@ -18,7 +18,7 @@ from punkmodels.classifier.metrics import MIN_SUPPORT, score_logits
 from punkmodels.classifier.networks import Classifier, logits_to_labels, logits_to_probabilities
 from punkmodels.classifier.pretrained import load_classifier, read_classifier_config
 from punkmodels.data.splits import SplitTensors, load_split
-from punkmodels.training.pretrained import check_same_data
+from punkmodels.training.pretrained import check_same_data, hash_weights
 from punkmodels.training.run_dir import Evaluation
 
 CPU = torch.device("cpu")
@@ -68,6 +68,7 @@ def evaluate_classifier(
         "punks": len(data),
         **score_logits(visible.numpy(), raw.numpy(), logits),
         "misclassified": data.punk_ids[is_wrong].tolist(),
+        "weights_sha256": hash_weights(model),
     }
     title = f"{run} on {len(data):,} punks, {split} split of {data.version}"
     return Evaluation(scores, make_tables(title, scores), {"errors.png": draw_errors(data, logits)})

@@ -8,7 +8,7 @@ import typer
 from punkdata.cli import console
 from punkdata.cli.options import Json
 from punkdata.report import Report, Row
-from punkmodels.cli import classifier, evaluate, generate, train_generators
+from punkmodels.cli import classifier, evaluate, export, generate, train_generators
 
 OPTIONS_EXAMPLES = (
     "Example: punkmodels options classifier\n\n"
@@ -32,7 +32,7 @@ tune_app.command("classifier", epilog=classifier.TUNE_EXAMPLES)(classifier.tune_
 app.add_typer(
     evaluate.evaluate_app, name="evaluate", cls=evaluate.EvaluateGroup, epilog=evaluate.EXAMPLES
 )
-app.command(epilog=evaluate.EXPORT_EXAMPLES)(evaluate.export)
+app.command(epilog=export.EXAMPLES)(export.export)
 app.command(epilog=generate.EXAMPLES)(generate.generate)
 app.command(epilog=generate.PREDICT_EXAMPLES)(generate.predict)
 

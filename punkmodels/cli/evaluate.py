@@ -1,8 +1,7 @@
-"""The commands `punkmodels evaluate` and `punkmodels export`."""
+"""The command `punkmodels evaluate`."""
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,8 +10,6 @@ from typer.core import TyperGroup
 
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root
-from punkdata.errors import UsageError
-from punkdata.files import translate_os_errors, write_atomic
 from punkdata.progress import progress_bar
 from punkmodels.cli.options import (
     BUNDLED_NAMES,
@@ -23,7 +20,7 @@ from punkmodels.cli.options import (
     Snapshot,
     find_model,
 )
-from punkmodels.training.run_dir import DEFAULT_RUNS, read_config, write_json
+from punkmodels.training.run_dir import DEFAULT_RUNS, read_config
 
 if TYPE_CHECKING:
     from punkmodels.training.run_dir import Evaluation
@@ -32,7 +29,6 @@ HELP = """Evaluate a model on held-out punks, or compare generated punks with re
 
 Without the name of a subcommand, `run` is called."""
 EXAMPLES = "Example: punkmodels evaluate latest"
-EXPORT_EXAMPLES = "Example: punkmodels export latest --out my-weights"
 Run = Annotated[
     str,
     typer.Argument(
@@ -145,52 +141,6 @@ def run_or_images(
         return
     folder = find_model(run, runs, "dcgan", "renderer", "classifier")
     _evaluate_model(folder, out, root, version, device, as_json=as_json)
-
-
-def export(
-    run: Run = "latest",
-    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("weights"),
-    root: Root = ROOT,
-    version: Snapshot = None,
-    runs: Runs = DEFAULT_RUNS,
-    as_json: Json = False,
-) -> None:
-    """Export a model for prediction or generation: weights in half precision, and scores."""
-    folder = find_model(run, runs, "dcgan", "renderer", "classifier")
-    if out.resolve() == folder.resolve():
-        raise UsageError(
-            f"{out} is the folder of the run itself", hint="choose another folder with --out"
-        )
-    with tempfile.TemporaryDirectory() as temporary:
-        exported = Path(temporary)
-        _export_weights(folder, exported)
-        config = read_config(exported)
-        if not config["options"].get("image_dir"):  # Such images may not exist any more.
-            config["scores"] = _compute_scores(exported, root, version, "cpu")[0].summary()
-            write_json(exported / "config.json", config)
-        with translate_os_errors(out):
-            out.mkdir(parents=True, exist_ok=True)
-            for file in exported.iterdir():
-                write_atomic(out / file.name, file.read_bytes())
-    if not config["trained"]["finished"]:
-        console.warn(f"the training of {folder} is unfinished")
-    if as_json:
-        console.emit_json({"path": str(out), "scores": config.get("scores")})
-        return
-    console.emit(str(out))
-    command = "predict punk.png" if config["task"] == "classifier" else "generate"
-    console.say(f"next: punkmodels {command} --model {out}")
-
-
-def _export_weights(run: Path, out: Path) -> None:
-    match read_config(run).get("task"):
-        case "classifier":
-            from punkmodels.classifier.pretrained import export_classifier as export_model
-        case "renderer":
-            from punkmodels.renderer.network import export_renderer as export_model
-        case _:
-            from punkmodels.gan.generate import export_generator as export_model
-    export_model(run, out)
 
 
 def _evaluate_model(

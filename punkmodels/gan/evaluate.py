@@ -11,6 +11,7 @@ Most scores depend on the number of samples, so they are means over subsets of 2
 
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,9 @@ from punkmodels.gan.metrics import (
     nearest_neighbors,
     snap_to_palette,
 )
+from punkmodels.gan.networks import AnyGenerator
 from punkmodels.gan.training_images import TrainingImages, from_image_dir
+from punkmodels.training.pretrained import hash_weights
 from punkmodels.training.run_dir import Evaluation
 
 CPU = torch.device("cpu")
@@ -127,14 +130,15 @@ def evaluate_generator(
                 hint="restore the original images",
             )
         count = min(SUBSET_SIZE, len(images) // 2)
-        return evaluate_other_images(generate_images(model, count, 0, is_punks=False), images)
+        generated = generate_images(model, count, 0, is_punks=False)
+        return _add_weights(evaluate_other_images(generated, images), model)
     real = RealPunks(root, version or saved.data.version, device)
     count, condition = subset_size * MAX_SUBSETS, None
     if saved.options.conditional == "type":
         random = torch.Generator().manual_seed(0)
         rows = torch.randint(len(real.split), (count,), generator=random)
         condition = real.split.labels[rows, : len(TYPES)]
-    return evaluate_sprites(
+    evaluation = evaluate_sprites(
         run.stem,
         torch.cat(list(sample_batches(model, count, 0, condition))),
         real,
@@ -142,6 +146,13 @@ def evaluate_generator(
         subset_size=subset_size,
         progress=progress,
     )
+    return _add_weights(evaluation, model)
+
+
+def _add_weights(evaluation: Evaluation, model: AnyGenerator) -> Evaluation:
+    """Add the hash of the weights that the scores belong to."""
+    scores = evaluation.scores | {"weights_sha256": hash_weights(model)}
+    return replace(evaluation, scores=scores)
 
 
 def evaluate_sprites(

@@ -57,7 +57,8 @@ class PaletteHead(nn.Module):
     def sample(self, features: torch.Tensor) -> torch.Tensor:
         """Return the most likely colors as palette indices, uint8 (N, 24, 24)."""
         most_likely = self.logits(features, slice(None)).softmax(dim=2).argmax(dim=2)
-        return self.colors.gather(1, most_likely).T.reshape(len(features), *features.shape[2:])
+        n, _, height, width = features.shape  # len() would fix the batch size of an ONNX file.
+        return self.colors.gather(1, most_likely).T.reshape(n, height, width)
 
     def logits(self, features: torch.Tensor, positions: slice | torch.Tensor) -> torch.Tensor:
         """Return the logits of `colors` at P positions, float32 (P, N, max_colors)."""

@@ -30,6 +30,7 @@ from punkmodels.data.palette import detect_skin_tones
 from punkmodels.data.splits import load_split
 from punkmodels.renderer.network import conditions_from_labels, load_renderer, read_renderer_config
 from punkmodels.renderer.train import find_seen
+from punkmodels.training.pretrained import hash_weights
 from punkmodels.training.run_dir import Evaluation
 
 CPU = torch.device("cpu")
@@ -91,6 +92,7 @@ def evaluate_renderer(
         "unseen": score(~is_seen),
         "seen": score(is_seen),
         "labels": recall_per_label(visible[~is_seen], predicted[~is_seen]),
+        "weights_sha256": hash_weights(model),
     }
     # Draw the worst sprites of unseen label sets, and some from the middle.
     rows = torch.argsort(torch.where(is_seen, -1, wrong_pixels), descending=True, stable=True)

@@ -1,5 +1,6 @@
 """The config.json of runs, and weights that are restored from runs or exported from them."""
 
+import hashlib
 import platform
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -148,13 +149,25 @@ def is_finished(run: Path, num_steps: int) -> bool:
     return bool(load_checkpoint(run)["step"] == num_steps)
 
 
+def hash_weights(model: nn.Module) -> str:
+    """Return a SHA-256 (hex) of weights that is the same for a run and for its exported weights."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(_halve(model.state_dict()).items()):
+        digest.update(name.encode())
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _halve(tensors: Tensors) -> Tensors:
+    """Convert floating-point tensors to half precision."""
+    return {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
+
+
 def export_model(run: Path, model: nn.Module, trained: dict[str, Any], out: Path) -> None:
     """Write weights in half precision, and the run's config.json with the section `trained`."""
-    tensors = model.state_dict()
-    halved = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
     with translate_os_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-        write_tensors(out / WEIGHTS_FILE, halved)
+        write_tensors(out / WEIGHTS_FILE, _halve(model.state_dict()))
         write_json(out / "config.json", read_config(run) | {"trained": trained})
 
 

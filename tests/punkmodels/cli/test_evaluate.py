@@ -118,53 +118,6 @@ def test_folder_of_images_is_scored(
     assert "fewer than 2,000 sprites" in out
 
 
-def test_exported_classifier_has_its_scores(
-    built_root: Path, classifier_runs: Path, tmp_path: Path, capsys: Capture
-) -> None:
-    out = tmp_path / "exported"
-    options = ("--runs", classifier_runs, "--root", built_root)
-    assert run("export", "latest", "--out", out, *options) == 0
-    output, err = capsys.readouterr()
-    assert output.strip() == str(out)
-    assert "next: punkmodels predict" in err
-    scores = json.loads((out / "config.json").read_text())["scores"]
-    assert scores["split"] == "test"
-    assert 0 <= scores["visible"]["exact_match"] <= 1
-    assert "labels" not in scores
-
-
-@pytest.mark.usefixtures("_small_subsets")
-def test_exported_generator_has_its_scores(
-    generator_runs: Path, built_root: Path, tmp_path: Path, capsys: Capture
-) -> None:
-    out = tmp_path / "weights"
-    options = ("--runs", generator_runs, "--root", built_root, "--json")
-    assert run("export", "latest", "--out", out, *options) == 0
-    scores = json.loads((out / "config.json").read_text())["scores"]
-    assert json.loads(capsys.readouterr().out) == {"path": str(out), "scores": scores}
-    assert 0 <= scores["generated"]["train_copy_rate"] <= 1
-    assert {path.name for path in out.iterdir()} == {"config.json", "model.safetensors"}
-    assert run("generate", "--model", out, "--out", tmp_path / "grid.png") == 0
-
-
-def test_exported_renderer_has_its_scores(
-    renderer_runs: Path, built_root: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "weights"
-    assert run("export", "--out", out, "--runs", renderer_runs, "--root", built_root) == 0
-    scores = json.loads((out / "config.json").read_text())["scores"]
-    assert 0 <= scores["unseen"]["pixel_exact_match"] <= 1
-    grid = tmp_path / "grid.png"
-    assert run("generate", "--type", "Ape", "--model", out, "--out", grid) == 0
-
-
-def test_export_without_a_snapshot_writes_nothing(classifier_runs: Path, tmp_path: Path) -> None:
-    out = tmp_path / "exported"
-    options = ("--runs", classifier_runs, "--root", tmp_path)
-    assert run("export", "latest", "--out", out, *options) == 2
-    assert not out.exists()
-
-
 def test_exported_weights_cannot_be_trained_further(
     built_root: Path, tmp_path: Path, capsys: Capture
 ) -> None:
@@ -182,16 +135,13 @@ def test_exported_weights_cannot_be_trained_further(
         (("evaluate", "generator", "1"), "a dcgan or renderer run is needed"),
         (("evaluate", "latest", "--split", "val"), "No such option"),
         (("evaluate", "images", "missing.png"), "does not exist"),
-        (("export", "1", "--out", "RUN"), "is the folder of the run itself"),
     ],
 )
 def test_wrong_usage_prints_one_line_and_exits_with_2(
     args: tuple[str, ...], message: str, classifier_runs: Path, capsys: Capture
 ) -> None:
-    run_folder = classifier_runs / "00001-classifier-quick"
-    words = [run_folder if word == "RUN" else word for word in args]
     options = () if "images" in args else ("--runs", classifier_runs)
-    assert run(*words, *options) == 2
+    assert run(*args, *options) == 2
     err = capsys.readouterr().err
     assert message in err
     assert len(err.strip().splitlines()) == 1

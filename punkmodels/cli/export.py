@@ -1,0 +1,66 @@
+"""The command `punkmodels export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from punkdata.cli import console
+from punkdata.cli.options import Json
+from punkdata.files import shell_quote
+from punkmodels.cli.options import Runs, find_model
+from punkmodels.training.run_dir import DEFAULT_RUNS
+
+EXAMPLES = (
+    "Example: punkmodels export latest --out my-weights\n\n"
+    "For ONNX Runtime, with scores in the model card: punkmodels evaluate latest && punkmodels "
+    "export latest --onnx"
+)
+
+
+def export(
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help='A run (its path, its number, or "latest"), a folder of exported weights, or a '
+            'model that is part of punkmodels: "bundled" or "bundled-conditional".',
+        ),
+    ] = "latest",
+    out: Annotated[
+        Path, typer.Option(help="Folder to write to; files of an earlier export are replaced.")
+    ] = Path("weights"),
+    onnx: Annotated[
+        bool, typer.Option("--onnx", help="Also write model.onnx, for ONNX Runtime. (default: off)")
+    ] = False,
+    runs: Runs = DEFAULT_RUNS,
+    as_json: Json = False,
+) -> None:
+    """Export a model: weights in half precision, config.json, and a model card.
+
+    The card has the scores that `punkmodels evaluate` has saved for these weights. The folder can
+    be uploaded to the Hugging Face Hub as it is.
+    """
+    from punkmodels.export.folder import export_model
+
+    folder = find_model(run, runs, "dcgan", "renderer", "classifier")
+    config = export_model(folder, out, onnx=onnx)
+    if not config["trained"]["finished"]:
+        console.warn(f"the training of {folder} is unfinished")
+    if as_json:
+        console.emit_json({"path": str(out), "scores": config.get("scores")})
+        return
+    console.emit(str(out))
+    if "scores" not in config:
+        console.say(
+            "the model card has no scores; to add them, run: punkmodels evaluate "
+            f"{shell_quote(folder)}, then export again"
+        )
+    command = "generate"
+    if config["task"] == "classifier":
+        command = "predict punk.png"
+    elif config["task"] == "renderer" or config["options"]["conditional"] != "none":
+        command = "generate --type Ape"
+    console.say(f"next: punkmodels {command} --model {shell_quote(out)}")

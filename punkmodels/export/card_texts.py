@@ -1,0 +1,161 @@
+"""What the model cards say about each kind of model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+Config = Mapping[str, Any]
+"""The content of a config.json."""
+
+
+class Metric(NamedTuple):
+    """A score: where it is in the section `scores`, its name, and its identifier on the Hub."""
+
+    path: str
+    name: str
+    id: str
+
+
+class Kind(NamedTuple):
+    """What the cards of one kind of model say; texts may contain fields of config.json."""
+
+    title: str
+    summary: str
+    usage: str
+    metrics: tuple[Metric, ...]
+    scores_note: str
+    limits: str
+    pipeline_tag: str | None
+    tags: tuple[str, ...]
+
+
+_LOAD_CLASSIFIER = """\
+classifier = punkmodels.load_classifier("path/to/this/folder")  # or "owner/name" on the Hub
+prediction = classifier.predict("punk.png")
+print(prediction.type, prediction.accessories)"""
+_LOAD_GENERATOR = """\
+generator = punkmodels.load_generator("path/to/this/folder")  # or "owner/name" on the Hub
+"""
+_CLASSIFIER_METRICS = (
+    Metric("visible.exact_match", "exact match", "exact_match"),
+    Metric("visible.macro_average_precision", "macro average precision", "average_precision"),
+    Metric("visible.micro_f1", "micro-F1", "f1"),
+    Metric("type_accuracy", "type accuracy", "accuracy"),
+    Metric("raw.exact_match", "exact match on raw labels", "exact_match_raw"),
+)
+_CLASSIFIER_NOTE = (
+    "Measured on the {scores[punks]:,} punks of the {scores[split]} split, on which the model was "
+    "not trained. Exact match is the share of punks for which every label is predicted correctly. "
+    "Labels are visible labels, those that at least one pixel shows; raw labels are those as "
+    "published, where a model that predicts exactly the visible labels reaches an exact match of "
+    "{scores[ceiling_visible_only][exact_match]:.4f}."
+)
+_CLASSIFIER_LIMITS = (
+    "The model knows nothing but CryptoPunks. It has learned which colors occur at which position, "
+    "so it is not suited for photos, for other collections, or for punks that are shifted or "
+    "mirrored. Labels that no pixel shows, for example an earring under long hair, cannot be "
+    "predicted from the image."
+)
+CLASSIFIER = Kind(
+    "CryptoPunks classifier",
+    "Predicts the type and the accessories of a CryptoPunk, 92 labels, from its 24x24 RGBA sprite.",
+    _LOAD_CLASSIFIER,
+    _CLASSIFIER_METRICS,
+    _CLASSIFIER_NOTE,
+    _CLASSIFIER_LIMITS,
+    "image-classification",
+    ("multi-label",),
+)
+TYPE_CLASSIFIER = CLASSIFIER._replace(
+    title="CryptoPunks type classifier",
+    summary="Predicts the type of a CryptoPunk (Alien, Ape, Female, Male or Zombie) from its 24x24 "
+    "RGBA sprite.",
+    tags=(),
+)
+FEATURES = CLASSIFIER._replace(
+    title="Feature extractor for CryptoPunks",
+    summary="Maps the 24x24 RGBA sprite of a CryptoPunk to {options[hidden]} features, the hidden "
+    "units of a small classifier. punkmodels computes the Fréchet distance, precision and recall "
+    "of generated punks in the features of the bundled extractor, so these scores can be compared "
+    "with each other and with nothing else.",
+    pipeline_tag="image-feature-extraction",
+)
+GAN = Kind(
+    "CryptoPunks generator",
+    "Generates new CryptoPunks, 24x24 RGBA sprites, from random noise. It is the generator of a "
+    "GAN, recipe {options[recipe]}.",
+    _LOAD_GENERATOR + "sprites = generator.generate(64, seed=0)  # uint8 RGBA (64, 24, 24, 4)\n"
+    'generator.grid(64, seed=0).save("grid.png")',
+    (
+        Metric("generated.frechet_distance", "Fréchet distance", "frechet_distance"),
+        Metric("generated.precision", "precision", "precision"),
+        Metric("generated.recall", "recall", "recall"),
+        Metric("generated.coverage", "coverage", "coverage"),
+        Metric("generated.train_copy_rate", "train copy rate", "train_copy_rate"),
+    ),
+    "Measured on {scores[num_samples]:,} generated sprites, compared with the 2,000 punks of the "
+    "validation and test splits. Distances are computed in the features of a small classifier that "
+    "is part of punkmodels: the Fréchet distance is not an FID. Precision is the share of "
+    "generated sprites that lie among the real ones, recall the share of real punks that lie among "
+    "the generated ones. The train copy rate is the share of generated sprites that equal a punk "
+    "of the training split; a perfect generator would reach {scores[expected_copy_rate]:.4f}, "
+    "because type, skin tone and accessories determine every pixel.",
+    "Some sprites mix two hats or two pairs of glasses, or have detached pixels. Some equal a real "
+    "punk, see the train copy rate.",
+    "unconditional-image-generation",
+    ("gan",),
+)
+TYPE_GAN = GAN._replace(
+    summary="Generates new CryptoPunks of a chosen type, 24x24 RGBA sprites, from random noise. It "
+    "is the generator of a GAN, recipe {options[recipe]}.",
+    usage=_LOAD_GENERATOR + 'sprites = generator.generate(64, type="Ape", seed=0)  # uint8 RGBA '
+    "(64, 24, 24, 4)",
+    pipeline_tag=None,
+    tags=("gan", "class-conditional"),
+)
+OTHER_GAN = GAN._replace(
+    title="Generator of small images",
+    summary="Generates images of {data[image_shape][1]}x{data[image_shape][2]} pixels from random "
+    "noise. It is the generator of a GAN, recipe {options[recipe]}, trained with punkmodels on "
+    "images other than CryptoPunks.",
+    usage=_LOAD_GENERATOR + "images = generator.generate(64, seed=0)",
+    metrics=tuple(m for m in GAN.metrics if "copy" not in m.path),
+    scores_note="Measured on {scores[num_samples]:,} generated images, compared with training "
+    "images, because there are no others. Distances are computed between principal components of "
+    "the pixels: the Fréchet distance is not an FID.",
+    limits="The images resemble those of the training, and nothing else.",
+)
+RENDERER = Kind(
+    "CryptoPunks renderer",
+    "Draws a CryptoPunk, a 24x24 RGBA sprite, from its labels: type, accessories and skin tone. An "
+    "additive model chooses the color of each pixel among those that occur there in training.",
+    _LOAD_GENERATOR + 'sprites = generator.generate(type="Zombie", accessories=["3D Glasses"])',
+    (
+        Metric("unseen.pixel_exact_match", "pixel-exact match", "pixel_exact_match"),
+        Metric("unseen.label_exact_match", "label exact match", "label_exact_match"),
+        Metric("unseen.wrong_pixels_mean", "wrong pixels, mean", "wrong_pixels_mean"),
+    ),
+    "Measured on the {scores[unseen][num_samples]:,} punks of the validation and test splits whose "
+    "combination of labels no training punk has. Pixel-exact match is the share of sprites that "
+    "equal the real punk in every pixel; label exact match is the share for which the bundled "
+    "classifier predicts all visible labels.",
+    "Errors are mostly one or two pixels, where two accessories overlap that never overlap in "
+    "training. The renderer draws the sprite of a real punk if it is given the labels of one.",
+    None,
+    ("label-to-image",),
+)
+
+
+def find_kind(config: Config) -> Kind:
+    """Return which kind of model a config.json describes."""
+    options = config["options"]
+    if config["task"] == "classifier":
+        if options.get("model") == "features":
+            return FEATURES
+        return TYPE_CLASSIFIER if options.get("task") == "type" else CLASSIFIER
+    if config["task"] == "renderer":
+        return RENDERER
+    if options.get("image_dir"):
+        return OTHER_GAN
+    return TYPE_GAN if options.get("conditional") == "type" else GAN
