@@ -192,6 +192,8 @@ def reader_folders(
     folders = {priced: tmp_path_factory.mktemp("reader") for priced in roots}
     for priced, folder in folders.items():
         (folder / "data").symlink_to(roots[priced])
+    export = [sys.executable, "-m", "punkmodels", "export", "bundled", "--onnx"]
+    subprocess.run(export, cwd=folders[False], check=True, capture_output=True)
     return folders
 
 
