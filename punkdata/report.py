@@ -1,9 +1,17 @@
 """Tables of results that both command lines print, save as Markdown, or print as JSON."""
 
+from __future__ import annotations
+
+import base64
+import html
+import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 Cell = str | int | float | None
 """A value in a table. Numbers are formatted by `format_cell`; other formats are passed as text."""
@@ -80,6 +88,27 @@ class Report:
             cells.append([label, *map(format_cell, values), *[note] * has_notes])
         cells[0] += [""] * (max(map(len, cells)) - len(cells[0]))
         return cells
+
+
+def facts_to_html(title: str, facts: Mapping[str, str], image: Image.Image | None = None) -> str:
+    """Return facts by name, and an image of sprites below them, as HTML for notebooks.
+
+    The image is shown at twice its size with sharp pixels.
+    """
+    rows = "".join(
+        f'<tr><th style="text-align: left">{html.escape(name)}</th>'
+        f'<td style="text-align: left">{html.escape(value)}</td></tr>'
+        for name, value in facts.items()
+    )
+    picture = ""
+    if image is not None:
+        image.save(buffer := io.BytesIO(), "PNG")
+        data = base64.b64encode(buffer.getvalue()).decode()
+        picture = (
+            f'<img src="data:image/png;base64,{data}" width="{2 * image.width}" '
+            f'style="image-rendering: pixelated; max-width: 100%" alt="the first punks">'
+        )
+    return f"<div><strong>{html.escape(title)}</strong><table>{rows}</table>{picture}</div>"
 
 
 def format_cell(value: Cell) -> str:

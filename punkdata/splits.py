@@ -1,30 +1,57 @@
 """Assignment of punks to the splits train, val and test.
 
-Every snapshot has two split schemes:
+There are three kinds of split schemes. The first two are columns of every snapshot:
 
 - `split` ("default"): 80/10/10, stratified over all 92 labels. `stratify` produced the assignment
   of the 10,000 CryptoPunks in `data/split.txt`, one character per punk, which never changes.
 - `split_by_id` ("by_id"): the first 8,000 ids, the next 1,000 and the last 1,000, the split of a
   public Keras script (see docs/reference/citing.md). It has no Alien in validation or test.
+- "fold-1" to "fold-5": five-fold cross-validation, which `assign_cross_validation` computes.
 """
 
 import hashlib
 from collections.abc import Iterable
 from functools import cache
 from importlib import resources
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from punkdata.arguments import choice_error
+
+Split = Literal["train", "val", "valid", "validation", "test", "all"]
+SplitScheme = Literal["default", "by_id", "fold-1", "fold-2", "fold-3", "fold-4", "fold-5"]
 SPLITS: tuple[str, ...] = ("train", "val", "test")
 SPLIT_COLUMNS: dict[str, str] = {"default": "split", "by_id": "split_by_id"}
-"""Column of the punks table by split scheme."""
+"""Column of the punks table by split scheme, for the schemes that are columns."""
+SPLIT_SCHEMES: tuple[str, ...] = get_args(SplitScheme)
+"""Names of all split schemes."""
+_SYNONYMS = {"valid": "val", "validation": "val"}
 
 MIN_SUPPORT = 5
 """Smallest support (number of punks) at which a label is guaranteed to occur in every split."""
 _NUM_FOLDS = 10
 _TENTHS = np.array([8, 1, 1])
 """Size of each split in tenths."""
+
+
+def check_split(split: str) -> str:
+    """Return the name of a split, or "all"; "valid" and "validation" become "val".
+
+    Raises UsageError if there is no such split.
+    """
+    choices = (*SPLITS, "all")
+    if (name := _SYNONYMS.get(split, split)) not in choices:
+        raise choice_error("split", split, choices, extra=tuple(_SYNONYMS))
+    return name
+
+
+def check_split_scheme(scheme: str) -> str:
+    """Return the name of a split scheme; raise UsageError if there is no such scheme."""
+    if scheme not in SPLIT_SCHEMES:
+        raise choice_error("split_scheme", scheme, SPLIT_SCHEMES)
+    return scheme
 
 
 @cache
@@ -132,6 +159,23 @@ def assign_folds(punk_ids: Iterable[int], labels: NDArray[np.uint8]) -> NDArray[
                 counts[fold] += 1
                 capacity[fold] -= 1
     return folds
+
+
+def assign_cross_validation(
+    punk_ids: NDArray[np.int32], labels: NDArray[np.uint8], scheme: str
+) -> NDArray[np.int8]:
+    """Return the split of each punk in a scheme "fold-k", as indices into `SPLITS`, int8 (N,).
+
+    The test split of fold k is the k-th fifth of the punks, its validation split is the first half
+    of the next fifth, and its training split is the rest.
+    """
+    # The folds of `assign_folds` are tenths; two of them make a fifth.
+    tenths = assign_folds(punk_ids, labels)
+    first = 2 * (int(scheme.removeprefix("fold-")) - 1)
+    splits = np.zeros(len(tenths), np.int8)
+    splits[tenths == (first + 2) % _NUM_FOLDS] = SPLITS.index("val")
+    splits[np.isin(tenths, (first, first + 1))] = SPLITS.index("test")
+    return splits
 
 
 def _hash_order(punk_ids: Iterable[int]) -> list[int]:

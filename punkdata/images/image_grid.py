@@ -1,19 +1,43 @@
 """Composition of many small images into one."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageColor, ImageDraw
 
+from punkdata.errors import UsageError
 from punkdata.images.sprite import BACKGROUND_COLOR
+
+Color = str | tuple[int, int, int]
+"""A color that Pillow knows: "#638596", "white", "hsl(0, 50%, 50%)", or red, green and blue."""
+
+
+def parse_color(color: Color) -> tuple[int, int, int]:
+    """Return red, green and blue, 0 to 255; raise UsageError if this is not a color."""
+    if isinstance(color, tuple):
+        if len(color) == 3 and all(isinstance(c, int) and 0 <= c <= 255 for c in color):
+            return color
+    else:
+        with suppress(ValueError):
+            return ImageColor.getrgb(color)[:3]
+    raise UsageError(f"{color!r} is not a color", hint="write it as #638596 or as a CSS color name")
+
+
+def composite(sprites: NDArray[np.uint8], background: Color) -> NDArray[np.uint8]:
+    """Return RGBA sprites (N, height, width, 4) over a background: RGB, (N, height, width, 3)."""
+    shape = (*sprites.shape[:3], 3)
+    if not len(sprites):  # Pillow has no image without rows.
+        return np.empty(shape, np.uint8)
+    return np.asarray(compose_grid(sprites, 1, 1, background)).reshape(shape)
 
 
 def compose_grid(
     tiles: NDArray[np.uint8],
     columns: int = 10,
     scale: int = 2,
-    background: str = BACKGROUND_COLOR,
+    background: Color = BACKGROUND_COLOR,
     captions: Sequence[str] = (),
     caption_px: int = 220,
 ) -> Image.Image:
@@ -39,7 +63,7 @@ def compose_grid(
 
 
 def _add_captions(
-    grid: Image.Image, captions: Sequence[str], caption_px: int, background: str
+    grid: Image.Image, captions: Sequence[str], caption_px: int, background: Color
 ) -> Image.Image:
     image = Image.new("RGB", (caption_px + grid.width, grid.height), background)
     image.paste(grid, (caption_px, 0))

@@ -96,6 +96,14 @@ class Manifest(BaseModel, frozen=True):
             raise ValueError(f"these are not the {len(LABELS)} labels in their fixed order")
         return labels
 
+    def __repr__(self) -> str:
+        return (
+            f"Manifest({self.version}, {self.status}, {self.punks:,} punks, "
+            f"{len(self.files)} files, created {self.created_at} from {self.source})"
+        )
+
+    __str__ = __repr__
+
     @property
     def bytes(self) -> int:
         """Total size of the files."""

@@ -16,16 +16,19 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from punkdata.errors import DataError, NoSnapshotError, UsageError
 from punkdata.files import parse_root_url, redact_url, root_option, shell_quote, snapshots_dir
 from punkdata.progress import Progress
+from punkdata.report import facts_to_html
 from punkdata.schema import ADDED_IN_SCHEMA, PROVENANCE, PUNKS, SALES
 from punkdata.snapshots.manifest import VERSION_PATTERN, Manifest, read_manifest
 from punkdata.snapshots.tables import validate_punks
-from punkdata.splits import SPLITS
+from punkdata.splits import SPLITS, check_split
 
 SALES_FILE = "data/sales-00000-of-00001.parquet"
 PROVENANCE_FILE = "provenance.parquet"
@@ -38,35 +41,56 @@ def punks_file_name(split: str) -> str:
     return f"data/punks-{split}-00000-of-00001.parquet"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Snapshot:
-    """A snapshot that is open for reading; created by `open_snapshot`.
-
-    A remote snapshot has a `url`, and its `path` is its folder in the local cache, which is filled
-    file by file.
-    """
+    """A snapshot that is open for reading; created by `open_snapshot`."""
 
     path: Path
+    """Its folder; for a URL, the folder in the local cache, which is filled file by file."""
     manifest: Manifest
+    """Its contents, origin and counts."""
     url: str | None = None
+    """Its URL, or None if it is local."""
+
+    def __repr__(self) -> str:
+        facts = self._facts()
+        counts = f"{self.manifest.punks:,} punks, sales {facts['Sales']}"
+        return f"Snapshot({self.version}, {self.manifest.status}, {counts}, {facts['Place']!r})"
+
+    def _repr_html_(self) -> str:
+        """Return the facts, for notebooks."""
+        return facts_to_html(f"Snapshot {self.version}", self._facts())
+
+    def _facts(self) -> dict[str, str]:
+        manifest = self.manifest
+        sales = "unknown" if manifest.sales is None else f"{manifest.sales.count:,}"
+        sizes = manifest.splits.get("default", {})
+        return {
+            "Punks": f"{manifest.punks:,} of {manifest.expected:,} ({manifest.status})",
+            "Splits": ", ".join(f"{name} {count:,}" for name, count in sizes.items()),
+            "Sales": sales,
+            "Created": f"{manifest.created_at} from {manifest.source}",
+            "Place": redact_url(self.url) if self.url else str(self.path),
+        }
 
     @property
     def version(self) -> str:
+        """Version of the snapshot, for example "s2-d3cdb2a8861d"."""
         return self.manifest.version
 
     def punks(self, split: str = "all", columns: list[str] | None = None) -> pa.Table:
         """Return the rows of one split or of all splits, sorted by punk_id within each split.
 
         Args:
-            split: "train", "val" or "test" of the default split scheme, or "all".
+            split: "train", "val" (or "validation") or "test" of the default split scheme, or
+                "all".
             columns: Columns to read, in this order, except those that the schema of an older
                 snapshot does not have; None reads all.
 
         Raises UsageError if there is no such split or column, and DataError if a file is missing
         or damaged; so do `sales` and `provenance`.
         """
-        if split not in (*SPLITS, "all"):
-            raise UsageError(f"split must be one of {', '.join(SPLITS)}, all, not {split!r}")
+        split = check_split(split)
         if columns is not None:
             schema = self.manifest.schema_version
             columns = [name for name in columns if ADDED_IN_SCHEMA.get(name, 1) <= schema]
@@ -76,6 +100,27 @@ class Snapshot:
             self._read_table(punks_file_name(name), PUNKS, counts.get(name), columns)
             for name in splits
         )
+
+    def arrays(
+        self, split: str = "train", *, split_scheme: str = "default", visible_only: bool = False
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return the images and the label vectors of a split, sorted by punk_id, without torch.
+
+        The images are uint8 (N, 24, 24, 4), RGBA with a transparent background, and the labels are
+        0 and 1, uint8 (N, 92), in the order of `punkdata.LABELS`.
+
+        Args:
+            split: "train", "val" (or "validation"), "test" or "all".
+            split_scheme: "default", "by_id", or "fold-1" to "fold-5"; see `PunkDataset`.
+            visible_only: Set the labels of hidden accessories to 0.
+
+        Raises UsageError if an argument is invalid, or if `visible_only` is used with schema 1, and
+        DataError if a file is missing or damaged.
+        """
+        from punkdata.snapshots.arrays import read_split
+
+        found = read_split(self, split, split_scheme, visible_only=visible_only)
+        return found.images, found.labels
 
     def sales(self, columns: list[str] | None = None) -> pa.Table | None:
         """Return the sales, oldest first, or None if the source does not provide sales.

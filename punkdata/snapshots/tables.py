@@ -1,11 +1,13 @@
 """Conversions of the tables of a snapshot: to sprites, label vectors, counts and content hashes."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,11 +15,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from punkdata.errors import DataError
+from punkdata.extras import translate_missing_package
 from punkdata.files import DEFAULT_COLLECTION
 from punkdata.images.sprite import decode_sprites
 from punkdata.schema import ADDED_IN_SCHEMA, PUNKS, SALES, SCHEMA_VERSION
 from punkdata.splits import SPLIT_COLUMNS, SPLITS
 from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, LABELS, TYPES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _ALLOWED_VALUES = {
     "type": TYPES,
@@ -103,6 +109,17 @@ def extract_hidden_labels(punks: pa.Table) -> NDArray[np.uint8]:
     for row, names in enumerate(rows):
         hidden[row, [len(TYPES) + ACCESSORY_IDS[name] for name in names]] = 1
     return hidden
+
+
+def punks_to_pandas(punks: pa.Table) -> pd.DataFrame:
+    """Return rows of punks as a DataFrame, indexed by punk_id; numbers of sales are Int64.
+
+    Raises MissingExtraError, an ImportError, without pandas.
+    """
+    with translate_missing_package("to_pandas()"):
+        frame: pd.DataFrame = punks.to_pandas().set_index("punk_id")
+    # By default, pandas would show numbers of sales as floats if some of them are unknown.
+    return frame.astype({"sale_count": "Int64"})
 
 
 def summarize_tables(

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from punkdata.dataset import PunkDataset
 from punkdata.errors import UsageError
-from punkdata.splits import SPLIT_COLUMNS, assign_folds
 from punkmodels.data.palette import to_indices
 
 SplitName = Literal["train", "val", "test", "all"]
@@ -53,22 +52,15 @@ class SplitTensors:
 def load_split(root: Path, version: str, scheme: str, split: SplitName) -> SplitTensors:
     """Load one split, or the whole collection, of a snapshot.
 
-    `root` is a data root or a snapshot folder. `scheme` is "default", "by_id", or a fold of
-    five-fold cross-validation ("fold-1" to "fold-5"): the test split of fold k is the k-th fifth of
-    the punks, and its validation split is the first half of the next fifth.
+    `root` is a data root or a snapshot folder, and `scheme` a split scheme as in `PunkDataset`.
     """
-    if scheme in SPLIT_COLUMNS:
-        data = PunkDataset(root, version, split, scheme)  # type: ignore[arg-type]
-        rows = np.arange(len(data))
-    else:
-        data = PunkDataset(root, version, "all")
-        rows = _fold_rows(data, int(scheme.removeprefix("fold-")), split)
-    images, labels = (tensor[torch.from_numpy(rows)] for tensor in data.as_tensors())
+    data = PunkDataset(root, version=version, split=split, split_scheme=scheme)  # type: ignore[arg-type]
+    images, labels = data.as_tensors()
     visible = labels
     if data.hidden is not None:
-        visible = labels.masked_fill(torch.from_numpy(data.hidden[rows]), 0)
+        visible = labels.masked_fill(torch.from_numpy(data.hidden), 0)
     return SplitTensors(
-        data.punk_ids[rows],
+        data.punk_ids,
         to_indices(images),
         labels,
         visible,
@@ -77,17 +69,6 @@ def load_split(root: Path, version: str, scheme: str, split: SplitName) -> Split
         data.manifest.labels_hash,
         data.path,
     )
-
-
-def _fold_rows(data: PunkDataset, fold: int, split: SplitName) -> NDArray[np.intp]:
-    """Return the rows of a split, for a fold numbered from 1."""
-    # The folds of the stratified assignment are tenths; two of them make a fifth.
-    tenths = assign_folds(data.punk_ids, data.as_tensors()[1].numpy().astype(np.uint8))
-    first = 2 * (fold - 1)
-    is_test = np.isin(tenths, (first, first + 1))
-    is_val = tenths == (first + 2) % 10
-    masks = {"test": is_test, "val": is_val, "train": ~(is_test | is_val)}
-    return np.flatnonzero(masks.get(split, np.ones_like(is_test)))
 
 
 def sampling_weights(labels: torch.Tensor, class_balance: float) -> torch.Tensor:

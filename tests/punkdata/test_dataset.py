@@ -5,7 +5,6 @@ from multiprocessing import get_all_start_methods
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -90,35 +89,30 @@ def test_items_are_copies_at_integer_indices(
     with pytest.raises(IndexError):
         data[len(data)]
     for index in (slice(0, 2), [0, 1], None, 0.5):
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match=r"must be an integer, not .*; for several punks use"):
             data[index]  # type: ignore[index]
 
 
-def test_as_tensors_returns_the_full_split(built_root: Path) -> None:
-    data = PunkDataset(built_root, split="val", target="type")
+def test_as_tensors_returns_the_data_and_targets_of_the_full_split(built_root: Path) -> None:
+    data = PunkDataset(built_root, split="val")
     images, labels = data.as_tensors()
     assert (images.shape, images.dtype) == ((len(data), 4, 24, 24), torch.uint8)
     assert (labels.shape, labels.dtype) == ((len(data), 92), torch.float32)
     assert torch.equal(images[1].float() / 255, data[1][0])
+    types = PunkDataset(built_root, split="val", target="type")
+    assert types.as_tensors()[0] is types.data
+    assert types.as_tensors()[1] is types.targets
+    assert torch.equal(types.targets, torch.stack([target for _, target in types]))  # type: ignore[attr-defined]
+    assert torch.equal(types.labels, labels)
 
 
-def test_to_pandas_returns_the_rows_of_the_split_by_punk_id(built_root: Path) -> None:
-    data = PunkDataset(built_root, split="val", split_scheme="default")
-    frame = data.to_pandas()
-    assert isinstance(frame, pd.DataFrame)
-    assert frame.index.tolist() == data.punk_ids.tolist()
-    assert "image" not in frame.columns
-    assert set(frame["split"]) == {"val"}
-
-
-def test_montage_shows_the_first_punks(built_root: Path, punks: list[FakePunk]) -> None:
+def test_replaced_data_and_targets_determine_the_items(built_root: Path) -> None:
     data = PunkDataset(built_root, split="all")
-    grid = data.montage(n=25, columns=10, scale=2, background="#ff00ff")
-    assert (grid.mode, grid.size) == ("RGB", (480, 144))
-    pixels = np.asarray(grid)[::2, ::2]
-    face = punks[13].sprite[10, 10, :3].tolist()
-    assert pixels[24 + 10, 3 * 24 + 10].tolist() == face
-    assert pixels[-1, -1].tolist() == [255, 0, 255]
+    females = data.targets[:, LABELS.index("Female")] > 0
+    data.data, data.targets = data.data[females], data.targets[females]
+    assert 0 < len(data) < 60
+    assert all(labels[LABELS.index("Female")] == 1 for _, labels in data)  # type: ignore[attr-defined]
+    assert sum(len(images) for images, _ in data.batches(8)) == len(data)
 
 
 def test_empty_split_has_no_batches_and_no_montage(built_root: Path) -> None:
@@ -126,8 +120,9 @@ def test_empty_split_has_no_batches_and_no_montage(built_root: Path) -> None:
     images, labels = data.as_tensors()
     assert (images.shape, labels.shape) == ((0, 4, 24, 24), (0, 92))
     assert list(data.batches()) == []
-    with pytest.raises(UsageError, match="no image to show: n is 100 and the split has 0 punks"):
+    with pytest.raises(UsageError, match="the split test .by_id. has no image to show"):
         data.montage()
+    assert "0 punks" in data._repr_html_()
 
 
 def test_dataset_can_be_pickled(built_root: Path) -> None:
@@ -149,11 +144,49 @@ def test_loader_workers_load_every_punk_once(built_root: Path, context: str) -> 
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"split": "valid"}, {"split_scheme": "random"}, {"target": "price"}]
+    ("wrong", "message"),
+    [
+        ({"split": "validaton"}, "split must be one of .*, all, not .*; did you mean 'validation'"),
+        ({"split": "training"}, "split must be one of .*; did you mean 'train'"),
+        ({"split_scheme": "fold-6"}, "split_scheme must be one of .*; did you mean 'fold-5'"),
+        ({"target": "prices"}, "target must be one of .*, price, not 'prices'"),
+        ({"scale": 0}, "scale must be a positive integer, not 0"),
+        ({"background": "reddish"}, "'reddish' is not a color; write it as #638596"),
+        ({"background": (0, 0, 256)}, "is not a color"),
+    ],
 )
-def test_invalid_argument_lists_the_valid_values(built_root: Path, wrong: dict[str, str]) -> None:
-    with pytest.raises(UsageError, match=f"{next(iter(wrong))} must be one of .*, not '"):
+def test_invalid_argument_is_a_value_error_with_a_hint(
+    built_root: Path, wrong: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
         PunkDataset(built_root, **wrong)  # type: ignore[arg-type]
+    assert isinstance(caught.value, UsageError)
+
+
+def test_arguments_after_the_root_are_keyword_only(built_root: Path) -> None:
+    with pytest.raises(TypeError, match="positional"):
+        PunkDataset(built_root, "train")  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", ["valid", "validation"])
+def test_synonyms_select_the_validation_split(built_root: Path, name: str) -> None:
+    data = PunkDataset(built_root, split=name)  # type: ignore[arg-type]
+    assert data.split == "val"
+    assert (data.punk_ids == PunkDataset(built_root, split="val").punk_ids).all()
+
+
+def test_folds_are_disjoint_and_cover_all_punks(built_root: Path) -> None:
+    test_ids: list[int] = []
+    for fold in ("fold-1", "fold-2", "fold-3", "fold-4", "fold-5"):
+        train, val, test = (
+            PunkDataset(built_root, split=split, split_scheme=fold).punk_ids.tolist()  # type: ignore[arg-type]
+            for split in SPLITS
+        )
+        assert (len(train), len(val), len(test)) == (42, 6, 12)
+        assert sorted(train + val + test) == list(range(60))
+        test_ids += test
+    assert sorted(test_ids) == list(range(60))
+    assert len(PunkDataset(built_root, split="all", split_scheme="fold-1")) == 60
 
 
 def test_schema_1_is_readable_but_has_no_hidden_accessories(schema1_root: Path) -> None:
@@ -201,5 +234,5 @@ def test_shuffled_batches_contain_every_punk_and_depend_on_the_seed(built_root: 
     assert not torch.equal(epoch(None), epoch(None))
     key = in_order.flatten(1).sum(1).sort().values
     assert torch.allclose(first.flatten(1).sum(1).sort().values, key)
-    with pytest.raises(UsageError, match="batch_size must be positive, not 0"):
+    with pytest.raises(UsageError, match="batch_size must be a positive integer, not 0"):
         train.batches(0)

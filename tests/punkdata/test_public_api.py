@@ -13,6 +13,14 @@ def test_every_public_name_can_be_imported_and_is_listed() -> None:
         assert name in dir(punkdata)
 
 
+def test_dir_lists_the_public_names_alone() -> None:
+    import punkdata.dataset  # submodules become attributes of the package
+
+    assert {name for name in dir(punkdata) if not name.startswith("__")} == {
+        name for name in punkdata.__all__ if name != "__version__"
+    }
+
+
 def test_public_names_are_the_objects_of_their_modules() -> None:
     from punkdata.errors import PunkError
     from punkdata.images.decode import decode_image

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -14,7 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.snapshots import change_rows
+from support.sprites import FakePunk
 
+from punkdata import PunkDataset
 from punkdata.build import build_dataset
 from punkdata.errors import DataError, SchemaError, UsageError
 from punkdata.files import shell_quote
@@ -26,6 +29,7 @@ from punkdata.snapshots.reader import (
     open_snapshot,
     punks_file_name,
 )
+from punkdata.traits import decode_labels
 
 
 def test_folder_has_the_documented_layout(built_root: Path) -> None:
@@ -127,6 +131,67 @@ def test_find_damaged_files_finds_flipped_bytes_and_missing_files(root: Path) ->
     text = " ".join(find_damaged_files(snapshot))
     assert "provenance.parquet cannot be read" in text
     assert "README.md has 5 bytes" in text
+
+
+def test_wrong_split_or_column_is_a_usage_error(snapshot: Snapshot) -> None:
+    with pytest.raises(UsageError, match="split must be one of .*, not 'training'; did you mean"):
+        snapshot.punks("training")
+    with pytest.raises(UsageError, match="there is no column 'nope'; columns: punk_id, type"):
+        snapshot.punks("val", ["punk_id", "nope"])
+    assert snapshot.punks("validation").equals(snapshot.punks("val"))
+
+
+def test_arrays_are_the_images_and_labels_in_the_order_of_punk_id(
+    snapshot: Snapshot, punks: list[FakePunk]
+) -> None:
+    images, labels = snapshot.arrays("all")
+    assert (images.shape, images.dtype) == ((60, 24, 24, 4), np.uint8)
+    assert (labels.shape, labels.dtype) == ((60, 92), np.uint8)
+    for punk, image, label in zip(punks, images, labels, strict=True):
+        assert (image == punk.sprite).all()
+        assert decode_labels(label) == (punk.type, tuple(punk.accessories))
+
+
+@pytest.mark.parametrize("scheme", ["default", "by_id", "fold-3"])
+def test_arrays_of_a_split_scheme_are_those_of_the_dataset(snapshot: Snapshot, scheme: str) -> None:
+    data = PunkDataset(snapshot.path, split="train", split_scheme=scheme)  # type: ignore[arg-type]
+    images, labels = snapshot.arrays("train", split_scheme=scheme)
+    assert (images.transpose(0, 3, 1, 2) == data.data.numpy()).all()
+    assert (labels == data.labels.numpy()).all()
+
+
+def test_arrays_refuse_wrong_arguments(snapshot: Snapshot, schema1_root: Path) -> None:
+    with pytest.raises(UsageError, match="split must be one of"):
+        snapshot.arrays("tset")
+    with pytest.raises(UsageError, match="split_scheme must be one of"):
+        snapshot.arrays("test", split_scheme="fold-0")
+    with pytest.raises(UsageError, match="does not list hidden accessories"):
+        open_snapshot(schema1_root).arrays("test", visible_only=True)
+
+
+def test_a_snapshot_is_shown_in_one_line_and_as_html(
+    snapshot: Snapshot, priced_snapshot: Snapshot
+) -> None:
+    shown = repr(snapshot)
+    for text in (snapshot.version, "complete, 60 punks, sales unknown", str(snapshot.path)):
+        assert text in shown
+    assert "sales 299" in repr(priced_snapshot)
+    manifest = repr(snapshot.manifest)
+    assert snapshot.version in manifest == str(snapshot.manifest)
+    assert len(manifest) < 200
+    assert f"<strong>Snapshot {snapshot.version}</strong>" in snapshot._repr_html_()
+    remote = dataclasses.replace(snapshot, url="https://user:secret@example.org/punks?token=1")
+    assert "secret" not in repr(remote) + remote._repr_html_()
+
+
+def test_arrays_need_neither_torch_nor_pandas(built_root: Path) -> None:
+    code = (
+        "import sys, punkdata; punkdata.open_snapshot(sys.argv[1]).arrays('all'); "
+        "print(sorted({'torch', 'pandas'} & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", code, str(built_root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def damage_bytes(path: Path) -> None:

@@ -1,0 +1,29 @@
+"""Checks of the arguments of public functions, with errors that name a similar valid value."""
+
+from collections.abc import Sequence
+
+from punkdata.errors import UsageError
+
+
+def check_positive(**arguments: int) -> None:
+    """Raise UsageError unless all arguments are positive integers."""
+    for name, value in arguments.items():
+        if value != int(value) or value < 1:
+            raise UsageError(f"{name} must be a positive integer, not {value}")
+
+
+def choice_error(
+    name: str, value: object, choices: Sequence[str], *, extra: Sequence[str] = ()
+) -> UsageError:
+    """Return the error for an argument that has none of its possible values.
+
+    Its hint is the value that is spelled most similarly, if any: one of the choices, or of the
+    `extra` synonyms, which the message does not list.
+    """
+    import difflib
+
+    similar = difflib.get_close_matches(str(value), [*choices, *extra], n=1)
+    return UsageError(
+        f"{name} must be one of {', '.join(choices)}, not {value!r}",
+        hint=f"did you mean {similar[0]!r}?" if similar else None,
+    )

@@ -1,0 +1,132 @@
+"""The punks of one split of a snapshot as NumPy arrays, in the order of their numbers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from punkdata.errors import UsageError
+from punkdata.images.image_grid import Color, composite
+from punkdata.images.sprite import SIDE_PX
+from punkdata.snapshots import tables
+from punkdata.snapshots.reader import Snapshot
+from punkdata.splits import (
+    SPLIT_COLUMNS,
+    SPLITS,
+    assign_cross_validation,
+    check_split,
+    check_split_scheme,
+)
+
+_BATCH_SIZE = 250
+
+
+@dataclass(frozen=True)
+class SplitArrays:
+    """The punks of one split, ascending by number."""
+
+    punk_ids: NDArray[np.int32]
+    """Punk numbers, int32 (N,)."""
+    images: NDArray[np.uint8]
+    """uint8 (N, 24, 24, C), or (N, C, 24, 24) with channels first; C is 4, or 3 on a background."""
+    labels: NDArray[np.uint8]
+    """0 and 1, uint8 (N, 92)."""
+    hidden: NDArray[np.bool_] | None
+    """Labels that change no pixel, bool (N, 92); None for schema 1, which does not list them."""
+    prices_eth: NDArray[np.float32] | None
+    """Last sale in ETH, float32 (N,), NaN if never sold; None if the snapshot has no sales."""
+
+
+def read_split(
+    snapshot: Snapshot,
+    split: str,
+    split_scheme: str = "default",
+    *,
+    visible_only: bool = False,
+    background: Color | None = None,
+    channels_first: bool = False,
+) -> SplitArrays:
+    """Read one split. The arguments are those of `Snapshot.arrays` and of `PunkDataset`.
+
+    With a `background`, the images are RGB. Raises the errors of `Snapshot.arrays`.
+    """
+    punks = _read_rows(snapshot, check_split(split), check_split_scheme(split_scheme))
+    ids = tables.column_to_numpy(punks.column("punk_id"))
+    order = np.argsort(ids)
+    labels = tables.extract_labels(punks)[order]
+    has_hidden = "hidden_accessories" in punks.column_names
+    hidden = tables.extract_hidden_labels(punks)[order] > 0 if has_hidden else None
+    if visible_only:
+        if hidden is None:
+            raise UsageError(
+                f"visible_only: the snapshot '{snapshot.path}' does not list hidden accessories",
+                hint="build it again with: punkdata build-dataset",
+            )
+        labels[hidden] = 0
+    prices = None
+    if snapshot.manifest.sales is not None:
+        column = pc.fill_null(punks.column("last_sale_eth"), float("nan"))
+        prices = tables.column_to_numpy(column)[order].astype(np.float32)
+    images = _decode_images(punks, np.argsort(order), background, channels_first)
+    return SplitArrays(ids[order], images, labels, hidden, prices)
+
+
+def punk_not_found_error(
+    snapshot: Snapshot, punk_id: int, split: str, split_scheme: str
+) -> UsageError:
+    """Return the error for a punk that a split lacks, which says where the punk is."""
+    column = SPLIT_COLUMNS.get(split_scheme)
+    punks = snapshot.punks("all", ["punk_id", column or "labels"])
+    ids = tables.column_to_numpy(punks.column("punk_id"))
+    rows = np.flatnonzero(ids == punk_id)
+    if not len(rows):
+        reason = snapshot.manifest.missing.get(str(punk_id))
+        note = f" ({reason})" if reason else ""
+        return UsageError(f"there is no punk {punk_id} in the snapshot {snapshot.version}{note}")
+    if column:
+        found = punks.column(column)[rows[0]].as_py()
+    else:
+        splits = assign_cross_validation(ids, tables.extract_labels(punks), split_scheme)
+        found = SPLITS[splits[rows[0]]]
+    return UsageError(
+        f"punk {punk_id} is in the split {found!r}, not in {split!r} (scheme {split_scheme!r})",
+        hint=f"open the data set with split={found!r}, or with split='all'",
+    )
+
+
+def _read_rows(snapshot: Snapshot, split: str, split_scheme: str) -> pa.Table:
+    """Return the rows of a split, in any order."""
+    column = SPLIT_COLUMNS.get(split_scheme)
+    columns = ["punk_id", "image", "labels", "hidden_accessories", "last_sale_eth"]
+    columns += [column] if column else []
+    # There is one file per split of the default scheme; other schemes need all files.
+    if split == "all" or split_scheme == "default":
+        return snapshot.punks(split, columns)
+    punks = snapshot.punks("all", columns)
+    if column:
+        return punks.filter(pc.equal(punks.column(column), split))
+    ids = tables.column_to_numpy(punks.column("punk_id"))
+    splits = assign_cross_validation(ids, tables.extract_labels(punks), split_scheme)
+    return punks.filter(pa.array(splits == SPLITS.index(split)))
+
+
+def _decode_images(
+    punks: pa.Table, rows: NDArray[np.intp], background: Color | None, channels_first: bool
+) -> NDArray[np.uint8]:
+    """Decode the images into these rows of a new array."""
+    # Sprites are decoded in batches straight into their final rows and axes, to avoid a second
+    # full copy.
+    channels = 4 if background is None else 3
+    side = (SIDE_PX, SIDE_PX)
+    shape = (channels, *side) if channels_first else (*side, channels)
+    images = np.empty((len(punks), *shape), np.uint8)
+    for start in range(0, len(punks), _BATCH_SIZE):
+        sprites = tables.extract_sprites(punks.slice(start, _BATCH_SIZE))
+        if background is not None:
+            sprites = composite(sprites, background)
+        if channels_first:
+            sprites = sprites.transpose(0, 3, 1, 2)
+        images[rows[start : start + _BATCH_SIZE]] = sprites
+    return images
