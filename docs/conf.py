@@ -7,14 +7,17 @@ The site works offline: it loads no script, style or font from elsewhere.
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from docutils.parsers.rst import roles
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
+from sphinx.domains.python import PyXRefRole
 from sphinx.environment import BuildEnvironment
 
 REPOSITORY = Path(__file__).parent.parent
@@ -45,6 +48,8 @@ include_patterns = [
     "punkdata/images/restoration/README.md",
 ]
 nitpicky = True
+highlight_language = "none"
+default_role = "name"  # text in backticks in docstrings, see `render_name`
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
@@ -55,7 +60,7 @@ autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 80
 napoleon_numpy_docstring = False
-napoleon_use_ivar = True
+napoleon_use_ivar = False
 
 html_theme = "furo"
 html_title = project
@@ -101,5 +106,21 @@ def link_public_name(
     return content
 
 
+def render_name(
+    _role: str,
+    raw: str,
+    text: str,
+    line: int,
+    inliner: Any,
+    options: dict[str, Any] | None = None,
+    content: tuple[str, ...] = (),
+) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+    """Show text in backticks as code, with a link if it is the name of something on the page."""
+    if re.fullmatch(r"[A-Za-z_][\w.]*", text):
+        return PyXRefRole()("py:obj", raw, text, line, inliner, options or {}, content)
+    return [nodes.literal(raw, text)], []
+
+
 def setup(app: Sphinx) -> None:
+    roles.register_local_role("name", render_name)
     app.connect("missing-reference", link_public_name)
