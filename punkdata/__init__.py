@@ -8,6 +8,7 @@ and pyarrow take seconds to load. The classes of exceptions, whose base is PunkE
 punkdata.errors.
 """
 
+import logging as _logging
 import os as _os
 import typing as _typing
 
@@ -20,6 +21,9 @@ if _typing.TYPE_CHECKING:
     from punkdata.snapshots.reader import Snapshot, open_snapshot
     from punkdata.splits import SPLITS
     from punkdata.traits import ACCESSORIES, LABELS, TYPES
+
+# Without a configuration of logging, nothing is shown: PunkError and progress bars say enough.
+_logging.getLogger(__name__).addHandler(_logging.NullHandler())
 
 # pyarrow reads this variable when it is imported. Unlike its default allocator (mimalloc), the
 # system's allocator returns the memory in which a Parquet file was decompressed, which is nearly

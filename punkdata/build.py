@@ -1,6 +1,7 @@
 """Build of an immutable snapshot from a finished recording."""
 
 import json
+import logging
 import statistics
 from collections import defaultdict
 from collections.abc import Iterator
@@ -38,6 +39,8 @@ from punkdata.sources.recording import (
 )
 from punkdata.splits import SPLITS, assign_by_id, assign_splits
 from punkdata.traits import ACCESSORY_IDS, TYPE_IDS, encode_labels
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ def build_dataset(
             sales = pa.Table.from_pylist(rows, SALES)
         manifest = _make_manifest(source, punks, sales, data.missing)
         snapshot, created = write_snapshot(root, manifest, punks, sales, provenance)
+        logger.info("%s %s", "built" if created else "found unchanged", snapshot.path)
         is_latest = get_latest_version(root) == snapshot.version
     return BuildResult(snapshot, source.path, created, is_latest, unfinished)
 

@@ -1,5 +1,6 @@
 """Download of everything that a source provides into a recording, which a later call resumes."""
 
+import logging
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -35,6 +36,8 @@ from punkdata.sources.recording import (
 )
 from punkdata.sources.recording_format import RecordingInfo
 from punkdata.sources.recording_transport import RecordingTransport
+
+logger = logging.getLogger(__name__)
 
 REQUESTS_PER_HOUR = 600
 """Published rate limit of an instant key."""
@@ -83,6 +86,7 @@ def fetch_cpunks10k(
             recording = create_recording(root, wanted)
         recording.add(cpunks10k.URL, data)
         recording.finish("complete")
+        logger.info("recorded %s in %s", cpunks10k.SOURCE, recording.path)
         return FetchResult(recording, created=True, bytes=len(data))
 
 
@@ -141,6 +145,7 @@ def fetch_opensea(
             if parent:
                 wanted.parent, wanted.sales_after = parent.name, next_sales_after(parent)
             recording = create_recording(root, wanted)
+        logger.info("%s %s", "resuming" if unfinished else "recording to", recording.path)
         transport: httpx.BaseTransport = RecordingTransport(recording, network, parent)
         sleep = InterruptibleSleep()
         if isinstance(network, NetworkTransport):  # Retrying a replay gives the same reply.
@@ -159,6 +164,7 @@ def fetch_opensea(
         recording.info.missing = {str(i): reason for i, reason in sorted(missing.items())}
         recording.info.warnings = punks.warnings
         recording.finish("partial" if missing else "complete")
+        logger.info("recorded %s punks and %s sales", f"{len(punks.labels):,}", f"{num_sales:,}")
     return OpenSeaResult(
         recording,
         resumed=unfinished is not None,

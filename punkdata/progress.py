@@ -43,6 +43,9 @@ MIN_MEASURED_S = 3.0
 """Speed and remaining time are shown once they are based on so many seconds."""
 NOTEBOOK_INTERVAL_S = 0.2
 
+SHOWN = {"is_shown": True}
+"""Extra attribute of log records that a command shows in another way."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -68,7 +71,7 @@ def progress_bar(
                 task = tasks.setdefault(unit, _Task(label, unit, start_s, start_s))
                 has_line = task.update(clock(), done, total, note)
                 if has_line:
-                    logger.info(str(task))
+                    logger.info(str(task), extra=SHOWN)
                 show(task, has_line)
 
         yield progress

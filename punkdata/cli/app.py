@@ -11,7 +11,10 @@ app = console.make_app(
 
 
 @app.callback()
-def main_options(version: Annotated[bool, console.version_option("punkdata")] = False) -> None:
+def main_options(
+    version: Annotated[bool, console.version_option("punkdata")] = False,
+    verbose: Annotated[int, console.verbose_option()] = 0,
+) -> None:
     pass
 
 

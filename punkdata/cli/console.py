@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import shutil
 import sys
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from rich.markup import escape
 from punkdata._version import __version__
 from punkdata.errors import PunkError
 from punkdata.extras import translate_missing_package
-from punkdata.progress import discard, write_stderr
+from punkdata.progress import SHOWN, discard, write_stderr
 from punkdata.report import Report, escape_control_characters
 
 if TYPE_CHECKING:
@@ -49,6 +50,47 @@ def version_option(program: str) -> Any:
     )
 
 
+def verbose_option() -> Any:
+    """Return the option --verbose of a program, which `run` also accepts after a subcommand."""
+    return typer.Option(
+        "-v",
+        "--verbose",
+        count=True,
+        callback=_show_logs,
+        help="Show log messages, too; -vv includes every request. May also follow the subcommand.",
+        show_default=False,
+    )
+
+
+class _LogHandler(logging.Handler):
+    """Writes log records to stderr, except those that a command shows in another way."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not any(hasattr(record, name) for name in SHOWN):
+            write_stderr(escape(f"{record.levelname} {record.name}: {record.getMessage()}"))
+
+
+_LOG_HANDLER = _LogHandler()
+
+
+def _show_logs(verbosity: int) -> None:
+    """Show the log records of both packages: none, from INFO, or from DEBUG."""
+    for name in ("punkdata", "punkmodels"):
+        logger = logging.getLogger(name)
+        logger.removeHandler(_LOG_HANDLER)
+        logger.setLevel((logging.NOTSET, logging.INFO, logging.DEBUG)[min(verbosity, 2)])
+        if verbosity:
+            logger.addHandler(_LOG_HANDLER)
+
+
+def _move_verbose_options(args: Sequence[str]) -> list[str]:
+    """Move -v, -vv and --verbose to the front, where they belong to the program."""
+    end = args.index("--") if "--" in args else len(args)
+    is_verbose = [i < end and arg in ("-v", "-vv", "--verbose") for i, arg in enumerate(args)]
+    order = sorted(range(len(args)), key=lambda i: not is_verbose[i])
+    return [args[i] for i in order]
+
+
 @dataclass(frozen=True)
 class Settings:
     """Settings that only tests change, which commands read from `context.obj`.
@@ -68,6 +110,7 @@ def run(
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # Its encoding may lack some characters.
             stream.reconfigure(errors="backslashreplace")
+    args = _move_verbose_options(sys.argv[1:] if args is None else args)
     try:
         with translate_missing_package("this command"):
             code = app(args=args, prog_name=name, standalone_mode=False, obj=settings)

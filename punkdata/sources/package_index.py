@@ -3,6 +3,7 @@
 import ast
 import html
 import json
+import logging
 import os
 import re
 import subprocess
@@ -14,8 +15,11 @@ import httpx
 import tenacity
 
 from punkdata.errors import DataError, NetworkError, PunkError, RefusedError, SetupError
+from punkdata.files import redact_url
 from punkdata.progress import Progress
 from punkdata.sources.http_client import make_http_client
+
+logger = logging.getLogger(__name__)
 
 PYPI_URL = "https://pypi.org/simple/"
 MAX_BYTES = 64_000_000
@@ -60,6 +64,7 @@ def download_file(
         stop=tenacity.stop_after_attempt(5),
         wait=tenacity.wait_exponential(0.5),
         sleep=sleep,
+        before_sleep=tenacity.before_sleep_log(logger, logging.WARNING),
         reraise=True,
     )(_get)
     try:
@@ -98,6 +103,7 @@ def _get(
                 if len(body) > MAX_BYTES:
                     raise _error(DataError, reply.url, f"more than {MAX_BYTES:,} bytes")
                 progress(len(body), total)
+            logger.debug("GET %s: %s bytes", redact_url(str(reply.url)), f"{len(body):,}")
             return reply.url, bytes(body)
     except httpx.RequestError as error:
         raise _error(NetworkError, url, type(error).__name__) from None

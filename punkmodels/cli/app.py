@@ -38,7 +38,10 @@ app.command(epilog=generate.PREDICT_EXAMPLES)(generate.predict)
 
 
 @app.callback(help=HELP)
-def main_options(version: Annotated[bool, console.version_option("punkmodels")] = False) -> None:
+def main_options(
+    version: Annotated[bool, console.version_option("punkmodels")] = False,
+    verbose: Annotated[int, console.verbose_option()] = 0,
+) -> None:
     pass
 
 

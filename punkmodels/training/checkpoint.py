@@ -6,6 +6,7 @@ Files are read with `weights_only=True`, so a file from elsewhere cannot execute
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ from punkmodels.training.run_dir import RESTORE_HINT
 if TYPE_CHECKING:
     from torch.distributed.checkpoint.stateful import Stateful
 
+logger = logging.getLogger(__name__)
+
 State = dict[str, Any]
 """Nested dictionary of tensors and plain values; `step` is the number of optimizer steps."""
 
@@ -33,6 +36,7 @@ def save_checkpoint(run: Path, state: State) -> Path:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     write_atomic(path, buffer.getvalue())
+    logger.debug("wrote %s", path)
     with translate_os_errors(folder):
         for older in folder.glob("step_*.pt"):
             if older != path:

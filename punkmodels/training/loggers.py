@@ -1,6 +1,7 @@
 """Metrics of a training run: metrics.jsonl, and TensorBoard or Weights & Biases if requested."""
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,8 @@ from punkdata.extras import translate_missing_package
 from punkdata.files import lock_root, translate_os_errors, write_atomic
 from punkmodels.training.distributed import is_main
 from punkmodels.training.run_dir import read_config
+
+log = logging.getLogger(__name__)
 
 LogMetrics = Callable[[dict[str, Any]], None]
 
@@ -52,6 +55,7 @@ def open_metrics(run: Path, num_lines: int, logger: str | None = None) -> Iterat
         def log_metrics(line: dict[str, Any]) -> None:
             with translate_os_errors(path), path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
+            log.info("%s: %s", run.name, json.dumps(line))
             log_elsewhere(line)
 
         yield log_metrics

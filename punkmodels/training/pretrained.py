@@ -1,6 +1,7 @@
 """The config.json of runs, and weights that are restored from runs or exported from them."""
 
 import hashlib
+import logging
 import platform
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -18,6 +19,8 @@ from punkmodels.training.checkpoint import load_checkpoint
 from punkmodels.training.device import TrainEnv
 from punkmodels.training.distributed import broadcast, is_main
 from punkmodels.training.run_dir import RESTORE_HINT, create_run, read_config, write_json
+
+logger = logging.getLogger(__name__)
 
 Tensors = dict[str, torch.Tensor]
 WEIGHTS_FILE = "model.safetensors"
@@ -77,6 +80,7 @@ def start_run(
             },
         }
         write_json(run / "config.json", about)
+        logger.info("training %s with %s", run, reason)
     return broadcast(run)
 
 

@@ -1,5 +1,6 @@
 """Client-side rate limiting: decides when the next request to a host may be sent."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -7,6 +8,9 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 
 from punkdata.errors import LimitError, StoppedError
+from punkdata.progress import SHOWN
+
+logger = logging.getLogger(__name__)
 
 RATE_LIMIT_STATUSES = frozenset({429, 599})
 """HTTP statuses with which OpenSea reports that the rate limit is exceeded."""
@@ -55,9 +59,10 @@ class RateLimiter:
                         hint="run the same command again after that, or with --max-wait "
                         f"{int(wait_s // 60) + 1}m; nothing that was received is lost",
                     )
+                text = f"waiting {_format_seconds(wait_s)} for the rate limit of {self.host}"
                 if wait_s >= 10:  # The user does not need to know of shorter ones.
-                    duration = _format_seconds(wait_s)
-                    self.warn(f"waiting {duration} for the rate limit of {self.host}")
+                    self.warn(text)
+                logger.warning(text, extra=SHOWN if wait_s >= 10 else None)
                 self.waited_s += wait_s
                 self.sleep(wait_s)
 

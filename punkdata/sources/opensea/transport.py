@@ -6,6 +6,7 @@ here, so that each target is checked like the first URL. All other requests go t
 complete replies are returned. The key is redacted from them, in case the server sent it back.
 """
 
+import logging
 import threading
 import time
 import zlib
@@ -17,8 +18,10 @@ import tenacity
 from pydantic import SecretStr
 
 from punkdata.errors import DataError, ImageError, NetworkError, PunkError
+from punkdata.files import redact_url
 from punkdata.images.formats import MAX_BYTES as MAX_IMAGE_BYTES
 from punkdata.images.formats import check_complete
+from punkdata.progress import SHOWN
 from punkdata.sources.http_client import make_http_client
 from punkdata.sources.opensea.rate_limit import (
     RATE_LIMIT_STATUSES,
@@ -33,6 +36,8 @@ from punkdata.sources.recording_format import MAX_BODY_BYTES
 from punkdata.sources.recording_transport import RECORDED_HEADERS
 
 MAX_REDIRECTS = 3
+logger = logging.getLogger(__name__)
+
 _API_HEADERS = {"accept": "application/json", "accept-encoding": "gzip"}
 _IMAGE_HEADERS = {"accept": "image/png", "accept-encoding": "identity"}
 
@@ -136,6 +141,7 @@ class NetworkTransport(httpx.BaseTransport):
         with self._lock:
             self.api_requests += not is_image
             self.image_requests += is_image
+        start_s = time.monotonic()
         try:
             with self._http.stream(
                 request.method, url, headers=headers, content=request.content or None
@@ -146,7 +152,9 @@ class NetworkTransport(httpx.BaseTransport):
             # Once connected, the library may quote what the server sent, and so the key.
             is_safe = isinstance(error, httpx.ConnectError)
             reason = str(error) if is_safe else type(error).__name__
+            self._log(request.method, url, reason, start_s)
             raise httpx.TransportError(f"{url.host}: {reason}") from None
+        self._log(request.method, url, f"status {reply.status_code}, {len(body):,} bytes", start_s)
         kept_headers = {
             name: self._redact_key(reply.headers[name].encode()).decode()
             for name in (*RECORDED_HEADERS, "location")
@@ -181,6 +189,11 @@ class NetworkTransport(httpx.BaseTransport):
                 raise ImageError(f"has more than {max_bytes:,} bytes")
             raise DataError(f"{reply.url.host} sent a reply of more than {max_bytes:,} bytes")
         return body
+
+    def _log(self, method: str, url: httpx.URL, result: str, start_s: float) -> None:
+        if logger.isEnabledFor(logging.DEBUG):
+            text = f"{method} {redact_url(str(url))}: {result}, {time.monotonic() - start_s:.2f} s"
+            logger.debug(self._redact_key(text.encode()).decode())
 
     def _redact_key(self, text: bytes) -> bytes:
         return text.replace(self._key.encode(), b"***") if self._key else text
@@ -250,6 +263,12 @@ class RetryTransport(httpx.BaseTransport):
 
     def _report(self, state: tenacity.RetryCallState) -> None:
         request: httpx.Request = state.args[0]
+        logger.log(
+            logging.DEBUG if request.extensions.get("image") else logging.WARNING,
+            f"attempt {state.attempt_number} of {request.method} {redact_url(str(request.url))} "
+            f"failed: {state.outcome and state.outcome.exception()}",
+            extra=SHOWN if state.attempt_number >= 3 else None,
+        )
         if state.attempt_number >= 3 and not request.extensions.get("image") and state.outcome:
             self.warn(
                 f"{state.outcome.exception()}; "

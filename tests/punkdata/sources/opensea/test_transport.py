@@ -287,3 +287,13 @@ def test_requests_are_counted(server: OpenSeaServer, transport: NetworkTransport
     transport.handle_request(image_request(f"{server.base_url}/images/0.png"))
     assert (transport.api_requests, transport.image_requests) == (1, 1)
     assert server.requests_to("/images/")[0].key is None
+
+
+def test_debug_log_redacts_a_key_that_the_server_sends_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    headers = {"location": f"https://user:{KEY}@i.seadn.io/{KEY}?{KEY}"}
+    transport = make_transport(lambda request: httpx.Response(302, headers=headers))
+    with caplog.at_level(logging.DEBUG, "punkdata"), pytest.raises(ImageError):
+        transport.handle_request(image_request())
+    assert "i.seadn.io/" in caplog.text and KEY not in caplog.text  # noqa: PT018
