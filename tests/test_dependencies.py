@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import defaultdict
 
 from support.paths import REPOSITORY
 
@@ -22,11 +23,19 @@ def test_every_dependency_is_pinned_open_and_explained() -> None:
     for requirement in project["dependencies"]:
         name, _, _ = requirement.partition(">=")
         assert name.lower() in pins, f"{name} is not in constraints.txt"
-        assert f"| {name} |" in reasons, f"CONTRIBUTING.md does not say why {name}"
+        assert f"\n| {name} | " in reasons, f"CONTRIBUTING.md does not say why {name}"
         forbidden = "[~!]|==" if name in CAPPED else "[<~!]|=="
         assert not re.search(forbidden, requirement), f"{requirement} is not open"
-    for extra in project["optional-dependencies"].values():
-        for requirement in extra:
-            name = re.split(r"[>\[]", requirement)[0].lower()
-            assert name == "punkdata" or name in pins, f"{name} is not in constraints.txt"
+    extras = defaultdict(list)
+    for extra, requirements in project["optional-dependencies"].items():
+        for requirement in requirements:
+            name = re.split(r"[>\[]", requirement)[0]
+            if name != "punkdata":
+                assert name.lower() in pins, f"{name} is not in constraints.txt"
+                assert not re.search("[<~!]|==", requirement), f"{requirement} is not open"
+                extras[name].append(extra)
+    for name, of_package in extras.items():
+        row = re.search(rf"^\| {re.escape(name)} \| ([\w, ]+) \| \S", reasons, re.MULTILINE)
+        assert row, f"CONTRIBUTING.md does not say why {name}"
+        assert set(row[1].split(", ")) == set(of_package), f"CONTRIBUTING.md: extras of {name}"
     assert "torch==2.13.0" in pins.values(), "without the local suffix of a CPU build"

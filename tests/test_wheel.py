@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -48,6 +49,12 @@ def build_wheel(folder: Path) -> Path:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built without the variables that the release workflow sets."""
     return build_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def tested_wheel(wheel: Path) -> Path:
+    """The wheel to install: one that was built before, such as that of a release, or `wheel`."""
+    return Path(os.environ.get("WHEEL_UNDER_TEST", wheel)).absolute()
 
 
 def read_metadata(wheel: Path) -> Message:
@@ -185,12 +192,12 @@ def no_python_path(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("no_python_path")
 def test_readme_example_runs_with_the_installed_wheel(
-    wheel: Path, built_root: Path, tmp_path: Path
+    tested_wheel: Path, built_root: Path, tmp_path: Path
 ) -> None:
     scripts = create_environment(tmp_path / "env", dependencies=True)
     python = scripts / "python"
     pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps"]
-    run([*pip, "--no-index", "--ignore-installed", wheel], tmp_path)
+    run([*pip, "--no-index", "--ignore-installed", tested_wheel], tmp_path)
     location = run([python, "-c", "import punkdata; print(punkdata.__file__)"], tmp_path)
     assert Path(location.strip()).is_relative_to(tmp_path), "not the wheel"
 
@@ -202,7 +209,7 @@ def test_readme_example_runs_with_the_installed_wheel(
     for code in examples:
         run([python, "-c", code], tmp_path)
 
-    version = read_metadata(wheel)["Version"]
+    version = read_metadata(tested_wheel)["Version"]
     for program in ("punkdata", "punkmodels"):
         assert run([scripts / program, "--version"], tmp_path) == f"{program} {version}\n"
     run([scripts / "punkmodels", "generate", "--count", "4", "--out", "grid.png"], tmp_path)
@@ -214,12 +221,12 @@ def test_readme_example_runs_with_the_installed_wheel(
 @pytest.mark.network
 @pytest.mark.usefixtures("no_python_path")
 def test_base_installation_runs_every_command_that_needs_no_extra(
-    wheel: Path, tmp_path: Path
+    tested_wheel: Path, tmp_path: Path
 ) -> None:
     scripts = create_environment(tmp_path / "env", dependencies=False)
     constraints = REPOSITORY / "constraints.txt"
     pip = [scripts / "python", "-m", "pip", "--disable-pip-version-check"]
-    run([*pip, "install", "--quiet", "--constraint", constraints, wheel], tmp_path)
+    run([*pip, "install", "--quiet", "--constraint", constraints, tested_wheel], tmp_path)
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
     optional = {r.partition(">=")[0] for r in project["optional-dependencies"]["models"]}
     installed = run([*pip, "list", "--format", "freeze"], tmp_path)
