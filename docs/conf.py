@@ -57,6 +57,8 @@ myst_heading_anchors = 3
 add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+autodoc_type_aliases = {name: name for name in ("ArrayLike", "NDArray", "Progress")}
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 80
 napoleon_numpy_docstring = False
@@ -121,6 +123,18 @@ def render_name(
     return [nodes.literal(raw, text)], []
 
 
+def keep_attribute_text(
+    _app: Sphinx, what: str, _name: str, _value: Any, _options: Any, lines: list[str]
+) -> None:
+    """Keep napoleon from taking the text before a colon for the type of an attribute.
+
+    It looks at the first line only, so that becomes an empty comment.
+    """
+    if what in ("attribute", "data", "property"):
+        lines[:0] = ["..", ""]
+
+
 def setup(app: Sphinx) -> None:
+    app.connect("autodoc-process-docstring", keep_attribute_text, priority=400)
     roles.register_local_role("name", render_name)
     app.connect("missing-reference", link_public_name)
