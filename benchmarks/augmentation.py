@@ -22,8 +22,8 @@ from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.tables import column_to_numpy, extract_labels, summarize_tables
 from punkdata.snapshots.writer import write_snapshot
 from punkdata.traits import ACCESSORIES, LABELS
+from punkmodels.classifier.classifier import predict_logits
 from punkmodels.classifier.config import make_config
-from punkmodels.classifier.evaluate import predict_logits
 from punkmodels.classifier.metrics import ranking_scores
 from punkmodels.classifier.pretrained import load_classifier
 from punkmodels.classifier.train import train_classifier

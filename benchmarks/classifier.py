@@ -22,13 +22,9 @@ import torch
 
 from punkdata.images.palette import PALETTE, palette_indices
 from punkdata.traits import LABELS, TYPES
+from punkmodels.classifier.classifier import MAX_UNKNOWN_PIXELS, predict_logits
 from punkmodels.classifier.config import make_config
-from punkmodels.classifier.evaluate import (
-    MAX_UNKNOWN_PIXELS,
-    SCORE_NAMES,
-    evaluate_classifier,
-    predict_logits,
-)
+from punkmodels.classifier.evaluate import SCORE_NAMES, evaluate_classifier
 from punkmodels.classifier.metrics import ranking_scores
 from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.classifier.pretrained import load_classifier, read_classifier_config

@@ -24,8 +24,8 @@ from punkdata.fetch import fetch_opensea
 from punkdata.images.palette import PALETTE
 from punkdata.sources.opensea.transport import NetworkTransport
 from punkdata.traits import decode_labels
+from punkmodels.data.image_grid import make_grid
 from punkmodels.data.splits import load_split
-from punkmodels.gan.generate import write_grid
 from punkmodels.renderer.network import BUNDLED_RENDERER
 from punkmodels.renderer.synthetic import render_labeled_examples
 
@@ -91,7 +91,7 @@ def main() -> None:
     folder = DOCS / "images"
     folder.mkdir(exist_ok=True)
     images, labels = generate_new_punks(root, GALLERY)
-    write_grid(images[:GRID], folder / "generated.png", scale=4)
+    make_grid(images[:GRID]).save(folder / "generated.png")
     punks: list[FakePunk] = []
     for i, (image, row) in enumerate(zip(images.numpy(), labels.numpy(), strict=True)):
         punk_type, accessories = decode_labels(row)

@@ -1,10 +1,69 @@
 """Neural networks trained on the CryptoPunks: classifiers of traits, and image generators.
 
-The command line is `punkmodels` (see `punkmodels.cli`). Training reads snapshots that `punkdata`
-builds, and writes run folders.
+>>> import punkmodels
+>>> punkmodels.draw("Zombie", "3D Glasses").show()
+>>> punkmodels.load_classifier().predict("punk.png")
+
+The names in `__all__` are the public Python API. They are imported on first use, because torch
+takes seconds to load. The command line `punkmodels` does the same; see `punkmodels.cli`.
 """
 
-import logging as _logging
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+from punkdata._version import __version__
+from punkdata.extras import translate_missing_package
+
+if TYPE_CHECKING:
+    from punkmodels.classifier.classifier import Classifier, Prediction
+    from punkmodels.generator import Generator, draw, load_generator
+    from punkmodels.models import load_classifier
+    from punkmodels.runs import Run, open_run
+    from punkmodels.train_models import train_classifier, train_dcgan, train_renderer
+    from punkmodels.training.run_dir import Evaluation
 
 # Without a configuration of logging, nothing is shown.
-_logging.getLogger(__name__).addHandler(_logging.NullHandler())
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+__all__ = [
+    "Classifier",
+    "Evaluation",
+    "Generator",
+    "Prediction",
+    "Run",
+    "__version__",
+    "draw",
+    "load_classifier",
+    "load_generator",
+    "open_run",
+    "train_classifier",
+    "train_dcgan",
+    "train_renderer",
+]
+
+_MODULES = {
+    "Classifier": "classifier.classifier",
+    "Evaluation": "training.run_dir",
+    "Generator": "generator",
+    "Prediction": "classifier.classifier",
+    "draw": "generator",
+    "load_classifier": "models",
+    "load_generator": "generator",
+    "Run": "runs",
+    "open_run": "runs",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    with translate_missing_package(f"punkmodels.{name}"):
+        module = importlib.import_module(f"punkmodels.{_MODULES.get(name, 'train_models')}")
+    return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__doc__", "__file__", "__name__", "__path__"])

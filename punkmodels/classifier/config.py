@@ -97,6 +97,12 @@ def make_config(
 
     Raises UsageError if an option does not exist or a value is not allowed.
     """
-    preset_options = PRESETS[preset] if model == "cnn" else {}
-    options = {"preset": preset, "model": model, **preset_options, **MODELS[model], **overrides}
+    preset_options = PRESETS.get(preset, {}) if model == "cnn" else {}
+    options = {
+        "preset": preset,
+        "model": model,
+        **preset_options,
+        **MODELS.get(model, {}),
+        **overrides,
+    }
     return validate_config(ClassifierConfig, options)

@@ -1,31 +1,24 @@
-"""Evaluation of a classifier on a held-out split, and prediction for image files."""
+"""Evaluation of a classifier on a held-out split."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from PIL import Image
 
-from punkdata.errors import ImageError
-from punkdata.images.decode import decode_image
 from punkdata.images.image_grid import compose_grid
-from punkdata.images.palette import PALETTE, palette_indices
+from punkdata.images.palette import PALETTE
 from punkdata.report import Report, Row
-from punkdata.traits import LABELS, TYPES, decode_labels
+from punkdata.traits import LABELS, TYPES
+from punkmodels.classifier.classifier import predict_logits
 from punkmodels.classifier.metrics import MIN_SUPPORT, score_logits
-from punkmodels.classifier.networks import Classifier, logits_to_labels, logits_to_probabilities
+from punkmodels.classifier.networks import logits_to_labels, logits_to_probabilities
 from punkmodels.classifier.pretrained import load_classifier, read_classifier_config
 from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.training.pretrained import check_same_data, hash_weights
 from punkmodels.training.run_dir import Evaluation
 
 CPU = torch.device("cpu")
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".svg"}
-"""File name extensions that are read from folders."""
-MAX_UNKNOWN_PIXELS = 8
-"""Number above which an image is no punk; benchmarks/classifier.py measures what this refuses."""
 SCORE_NAMES = {
     "exact_match": "exact match",
     "macro_average_precision": "macro-AP",
@@ -74,13 +67,6 @@ def evaluate_classifier(
     return Evaluation(scores, make_tables(title, scores), {"errors.png": draw_errors(data, logits)})
 
 
-def predict_logits(model: Classifier, indices: torch.Tensor) -> torch.Tensor:
-    """Return logits, float32 (N, num_outputs) on the CPU, of palette indices, uint8 (N, 24, 24)."""
-    batches = torch.split(indices, 1000)
-    with torch.inference_mode():
-        return torch.cat([model(batch.to(model.pairs.device)).cpu() for batch in batches])
-
-
 def make_tables(title: str, scores: dict[str, Any]) -> list[Report]:
     rows = []
     for key, name in SCORE_NAMES.items():
@@ -124,59 +110,3 @@ def draw_errors(data: SplitTensors, logits: torch.Tensor) -> Image.Image:
         captions.append("\n".join([f"punk {data.punk_ids[row]}: {expected}", *errors]))
     sprites = PALETTE[data.images[rows].numpy()]
     return compose_grid(sprites, 1, 4, captions=captions or ["no errors"], caption_px=420)
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """Predicted labels of an image.
-
-    `image_confidence` is the probability that the sprite was decoded correctly. `unknown_pixels`
-    counts pixels whose color the training data does not have at that position. `scores` has the
-    probability of each label, the highest first.
-    """
-
-    path: str
-    type: str
-    accessories: tuple[str, ...]
-    image_confidence: float
-    unknown_pixels: int
-    scores: dict[str, float]
-
-
-def predict_image(model: Classifier, path: Path) -> Prediction:
-    """Predict the labels of one image file.
-
-    Raises ImageError if the file cannot be read, is not a sprite, or the sprite is not a punk.
-    """
-    try:
-        decoded = decode_image(path.read_bytes())
-    except OSError as error:
-        raise ImageError(f"{path} cannot be read ({error.strerror})") from None
-    except ImageError as error:
-        raise ImageError(f"{path} {error.message}", hint=error.hint) from None
-    indices = torch.from_numpy(palette_indices(decoded.sprite[None]))
-    num_unknown = int(model.unknown_pixels(indices.to(model.pairs.device)))
-    if num_unknown > MAX_UNKNOWN_PIXELS:
-        raise ImageError(
-            f"{path} is not a punk: {num_unknown} of its 576 pixels have a color that no punk in "
-            "the training data has at that position"
-        )
-    logits = predict_logits(model, indices)
-    labels = np.zeros(len(LABELS), np.uint8)
-    labels[: logits.shape[1]] = logits_to_labels(logits)[0].numpy()
-    probabilities = logits_to_probabilities(logits)[0].tolist()
-    scores = sorted(zip(LABELS, probabilities, strict=False), key=lambda item: -item[1])
-    punk_type, accessories = decode_labels(labels)
-    return Prediction(
-        str(path), punk_type, accessories, decoded.confidence, num_unknown, dict(scores)
-    )
-
-
-def find_images(paths: list[Path]) -> list[Path]:
-    """Return files as given, and the image files in folders, sorted by name."""
-    return [
-        file
-        for path in paths
-        for file in (sorted(path.iterdir()) if path.is_dir() else [path])
-        if file == path or file.suffix.lower() in IMAGE_SUFFIXES
-    ]

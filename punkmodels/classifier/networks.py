@@ -12,39 +12,6 @@ from punkmodels.classifier.config import ClassifierConfig
 from punkmodels.data.palette import NUM_PIXELS
 
 
-class Classifier(nn.Module):
-    """A network with calibrated logits and a table of the colors in its training data.
-
-    Maps palette indices, integers (N, 24, 24), to logits, float32 (N, num_outputs). In evaluation
-    mode, logits are divided by the temperature. `pairs` is int16 (576, 222), see
-    `build_pair_table`; a `LinearPixels` gets its numbers instead of palette indices.
-    """
-
-    pairs: torch.Tensor
-    temperature: torch.Tensor
-
-    def __init__(self, network: nn.Module, pairs: torch.Tensor) -> None:
-        super().__init__()
-        self.network = network
-        self.register_buffer("pairs", pairs)
-        self.register_buffer("temperature", torch.ones(()))
-
-    def forward(self, indices: torch.Tensor) -> torch.Tensor:
-        network = self.network
-        inputs = self.pair_numbers(indices) if isinstance(network, LinearPixels) else indices
-        logits: torch.Tensor = network(inputs).float()
-        return logits if self.training else logits / self.temperature
-
-    def pair_numbers(self, indices: torch.Tensor) -> torch.Tensor:
-        """Return the number of each pixel's (position, color) pair in `pairs`, int64 (N, 576)."""
-        positions = torch.arange(NUM_PIXELS, device=indices.device)
-        return self.pairs[positions, indices.flatten(1).long()].long()
-
-    def unknown_pixels(self, indices: torch.Tensor) -> torch.Tensor:
-        """Count the pixels whose color the training data does not have there, int64 (N,)."""
-        return (self.pair_numbers(indices) == 0).sum(dim=1)
-
-
 class PunkCNN(nn.Module):
     """Three convolutions and a fully connected layer, from palette indices to logits.
 
@@ -143,24 +110,24 @@ class PublishedCNN(nn.Module):
         return logits
 
 
-def build_model(
-    config: ClassifierConfig, pairs: torch.Tensor, prior: torch.Tensor | None = None
-) -> Classifier:
-    """Build an untrained classifier.
+def build_network(
+    config: ClassifierConfig, num_pairs: int, prior: torch.Tensor | None = None
+) -> nn.Module:
+    """Build an untrained network for `num_pairs` pairs of position and color, see `LinearPixels`.
 
     `prior` is the frequency of each label in the training data, float (num_outputs,). The output
     bias starts at its logit, so that training need not first learn that labels are rare.
     """
     network: PunkCNN | LinearPixels | PublishedCNN
     if config.model == "linear":
-        network = LinearPixels(config, int(pairs.max()))
+        network = LinearPixels(config, num_pairs)
     else:
         network = PublishedCNN(config) if config.model == "published" else PunkCNN(config)
     if prior is not None:
         bias = network.bias if isinstance(network, LinearPixels) else network.head.bias
         with torch.no_grad():
             bias.copy_(prior.clamp(1e-4, 1 - 1e-4).logit())
-    return Classifier(network, pairs)
+    return network
 
 
 def logits_to_labels(logits: torch.Tensor) -> torch.Tensor:

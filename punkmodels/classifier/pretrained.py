@@ -15,8 +15,9 @@ from pydantic import BaseModel
 
 from punkdata.errors import DataError
 from punkdata.images.palette import PALETTE
+from punkmodels.classifier.classifier import Classifier, build_model
 from punkmodels.classifier.config import ClassifierConfig
-from punkmodels.classifier.networks import Classifier, PunkCNN, build_model
+from punkmodels.classifier.networks import PunkCNN
 from punkmodels.data.palette import NUM_PIXELS
 from punkmodels.training.checkpoint import load_checkpoint
 from punkmodels.training.pretrained import (

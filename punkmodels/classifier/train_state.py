@@ -13,8 +13,9 @@ import torch
 from torch.nn import functional as F
 
 from punkdata.errors import DataError
+from punkmodels.classifier.classifier import Classifier, build_model
 from punkmodels.classifier.config import ClassifierConfig
-from punkmodels.classifier.networks import Classifier, build_model, logits_to_labels
+from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.data.palette import build_pair_table
 from punkmodels.data.splits import Examples, SplitTensors, load_split, sampling_weights
 from punkmodels.training.checkpoint import load_optimizer
@@ -124,7 +125,9 @@ def calibrate(
     """
     with torch.inference_mode():
         model.temperature.fill_(1)
-        logits = torch.cat([model(batch) for batch in torch.split(images, 1000)])
+        logits = torch.cat(
+            [model.logits_from_indices(batch) for batch in torch.split(images, 1000)]
+        )
         temperatures = torch.linspace(0.5, 4, 71, device=logits.device)
         losses = torch.stack(
             [classification_loss(logits / t, labels, config) for t in temperatures]
@@ -217,7 +220,7 @@ def training_step(
         group["lr"] = config.peak_lr * one_cycle(progress)
     state.optimizer.zero_grad(set_to_none=True)
     with env.autocast():
-        logits = state.model.train()(images)
+        logits = state.model.train().logits_from_indices(images)
     loss = classification_loss(logits, labels, config)
     loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
     all_reduce_mean(p.grad for p in state.model.parameters())

@@ -7,7 +7,7 @@ import typer
 
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root, Version
-from punkdata.errors import StoppedError, UsageError
+from punkdata.errors import StoppedError
 from punkdata.progress import progress_bar
 from punkmodels.choices import ClassifierModel, ClassifierPreset, ClassifierTask, SplitScheme
 from punkmodels.cli.options import (
@@ -18,12 +18,10 @@ from punkmodels.cli.options import (
     Seed,
     Set,
     Threads,
-    find_model,
     find_resumed_run,
     given_options,
-    load_torch,
     print_run,
-    training_progress,
+    train_model,
 )
 from punkmodels.training.run_dir import DEFAULT_RUNS
 
@@ -85,47 +83,19 @@ def train_classifier(
     as_json: Json = False,
 ) -> None:
     """Train a classifier of types and accessories."""
-    from punkmodels.classifier.config import make_config
-
     resumed = find_resumed_run(context, runs, resume, "classifier")
-    if augment_fraction and not augment_with:
-        raise UsageError(
-            "--augment-fraction requires --augment-with",
-            hint="add --augment-with bundled-conditional",
-        )
-    if preset == "best" and model != "cnn":
-        raise UsageError(
-            "--preset best is only available for --model cnn", hint="remove one of the two"
-        )
-    renderer = find_model(augment_with, runs, "renderer") if augment_with else None
     named = {
         "task": task,
         "split_scheme": split_scheme,
         "epochs": epochs,
-        "augment_with": str(renderer.resolve()) if renderer else None,
+        "augment_with": augment_with,
         "augment_fraction": augment_fraction,
         "seed": seed,
     }
     options = given_options(named, assignments, "preset", "model")
-    config = make_config(preset, model, **options)
-    load_torch()
-    from punkmodels.classifier import train as training
-    from punkmodels.renderer.synthetic import examples_from_config
-
-    with training_progress("classifier", root, runs, resumed) as (progress, log):
-        run = training.train_classifier(
-            root,
-            runs,
-            config,
-            version=version,
-            device_name=device,
-            threads=threads,
-            resume=resumed,
-            logger=logger,
-            progress=progress,
-            log=log,
-            generate_examples=examples_from_config,
-        )
+    options |= {"preset": preset, "model": model, "version": version}
+    options |= {"device": device, "threads": threads}
+    run = train_model("classifier", root, runs, resumed, logger, options)
     print_run(run, f"punkmodels evaluate {run}", as_json=as_json)
 
 
@@ -149,6 +119,8 @@ def tune_classifier(
     Trials are compared on the validation split; only the best is evaluated on the test split. A
     trial takes as long as a training run, or less if it is pruned.
     """
+    from punkmodels.runs import load_torch
+
     load_torch()
     from punkmodels.classifier import tune
 

@@ -11,15 +11,8 @@ from typer.core import TyperGroup
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root
 from punkdata.progress import progress_bar
-from punkmodels.cli.options import (
-    BUNDLED_NAMES,
-    WEIGHTS,
-    DeviceName,
-    DeviceOption,
-    Runs,
-    Snapshot,
-    find_model,
-)
+from punkmodels.cli.options import DeviceName, DeviceOption, Runs, Snapshot
+from punkmodels.models import BUNDLED_NAMES, WEIGHTS, find_model
 from punkmodels.training.run_dir import DEFAULT_RUNS, read_config
 
 if TYPE_CHECKING:

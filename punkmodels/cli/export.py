@@ -10,7 +10,8 @@ import typer
 from punkdata.cli import console
 from punkdata.cli.options import Json
 from punkdata.files import shell_quote
-from punkmodels.cli.options import Runs, find_model
+from punkmodels.cli.options import Runs
+from punkmodels.models import find_model
 from punkmodels.training.run_dir import DEFAULT_RUNS
 
 EXAMPLES = (

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+from typing import Annotated, Any, cast, get_args
 
 import typer
 
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root
 from punkdata.errors import DataError, ImageError, UsageError
-from punkdata.progress import progress_bar
-from punkmodels.cli.options import DeviceOption, Runs, find_model
-from punkmodels.training.run_dir import DEFAULT_RUNS, read_config
-
-if TYPE_CHECKING:
-    import torch
+from punkdata.files import shell_quote
+from punkmodels.cli.options import DeviceOption, Runs, arguments_as_options
+from punkmodels.training.run_dir import DEFAULT_RUNS
 
 EXAMPLES = (
     "Example: punkmodels generate --count 64 --out grid.png\n\n"
@@ -24,7 +21,8 @@ EXAMPLES = (
     "Pipe\n\n"
     "Single files: punkmodels generate --count 10000 --out generated"
 )
-MAX_GRID_PIXELS = 10**8
+ARGUMENTS = ("model", "type", "skin_tone", "count", "scale", "allow_impossible")
+"""Arguments of the Python API that errors can name."""
 
 
 def generate(
@@ -92,56 +90,39 @@ def generate(
     as_json: Json = False,
 ) -> None:
     """Generate new punks, at random or with chosen traits."""
-    from punkdata.images.sprite import SIDE_PX
-    from punkdata.traits import TYPES
-    from punkmodels.gan.generate import (
-        generate_images,
-        load_generator,
-        read_dcgan_config,
-        write_grid,
-        write_sprites,
-    )
-    from punkmodels.renderer.network import conditions_from_labels, load_renderer
-    from punkmodels.training.device import pick_device
-
     names = ("type", "accessories", "skin_tone", "labels_from")
     values = (punk_type, accessory, skin_tone, labels_from)
     traits: dict[str, Any] = {n: v for n, v in zip(names, values, strict=True) if v}
     is_grid = _is_grid(out)
-    if traits and model == "bundled":
-        model = "bundled-conditional"
-    folder = find_model(model, runs, "dcgan", "renderer")
-    is_renderer = read_config(folder).get("task") == "renderer"
-    gan = None if is_renderer else read_dcgan_config(folder).options
-    _check_traits(folder, gan.conditional if gan else "labels", traits)
-    labels, skin_tones = None, None
-    if traits:
-        labels, skin_tones = _choose_labels(traits, count, root, allow_impossible)
-    count = count or (64 if labels is None else len(labels))
-    if is_grid and count * (SIDE_PX * scale) ** 2 > MAX_GRID_PIXELS:
+    if labels_from and (punk_type or accessory):
         raise UsageError(
-            f"a grid of {count:,} punks would be too large",
-            hint="name a folder with --out, or use a smaller --count or --scale",
+            "--labels-from already sets type and accessories",
+            hint="remove --type and --accessory, or --labels-from",
         )
-    torch_device, _ = pick_device(device)
-    if gan is None:
-        assert labels is not None  # `_check_traits` has checked it.
-        condition = conditions_from_labels(labels, skin_tones).to(torch_device)
-        images = load_renderer(folder, torch_device)(condition).cpu()
-    else:
-        types = None if labels is None else labels[:, : len(TYPES)].float()
-        generator = load_generator(folder, torch_device)
-        with progress_bar("generating", "punks") as progress:
-            images = generate_images(
-                generator, count, seed, progress, condition=types, is_punks=not gan.image_dir
-            )
-    metadata = {"model": str(folder), "seed": seed, **traits}
+    _check_accessories(traits.get("accessories", []))
+    model = "bundled-conditional" if traits and model == "bundled" else model
+    condition = {name: traits[name] for name in names[:3] if name in traits}
+    if labels_from:
+        condition = _read_labels(labels_from, root) | condition
+    from punkdata.images.sprite import SIDE_PX
+    from punkmodels.data.image_files import write_grid, write_sprites
+    from punkmodels.data.image_grid import check_grid_size
+    from punkmodels.generator import load_generator
+
+    with arguments_as_options(*ARGUMENTS, accessories="--accessory", labels="--labels-from"):
+        if is_grid:
+            check_grid_size(count or 1, SIDE_PX, scale)
+        generator = load_generator(model, runs=runs, device=device)
+        images = generator.generate(
+            count, seed=seed, **condition, allow_impossible=allow_impossible, progress=True
+        )
+    metadata = {"model": str(generator.path), "seed": seed, **traits}
     if is_grid:
         write_grid(images, out, scale)
     else:
         write_sprites(images, out, metadata)
     if as_json:
-        console.emit_json({"path": str(out), "count": count, **metadata})
+        console.emit_json({"path": str(out), "count": len(images), **metadata})
     else:
         console.emit(str(out))
 
@@ -158,51 +139,29 @@ def _is_grid(out: Path) -> bool:
     return is_grid
 
 
-def _check_traits(model: Path, conditional: str, traits: dict[str, Any]) -> None:
-    """Raise UsageError if a model needs traits, or does not support those that were chosen."""
-    if conditional == "none" and traits:
-        raise UsageError(
-            f"{model} is unconditional",
-            hint="use --model bundled-conditional to choose a type or accessories, or train a "
-            "renderer with: punkmodels train renderer",
-        )
-    if conditional != "none" and not traits:
-        raise UsageError(f"{model} is conditional", hint="add --type or --labels-from")
-    if conditional == "type" and traits.keys() & {"accessories", "skin_tone"}:
-        raise UsageError(
-            f"{model} is conditioned on the type only", hint="leave out --accessory and --skin-tone"
-        )
-    if "labels_from" in traits and traits.keys() & {"type", "accessories"}:
-        raise UsageError(
-            "--labels-from already sets type and accessories",
-            hint="remove --type and --accessory, or --labels-from",
-        )
+def _check_accessories(names: list[str]) -> None:
+    for name in names:
+        if "," in name:
+            parts = [part.strip() for part in name.split(",")]
+            options = " ".join(f"--accessory {shell_quote(part)}" for part in parts)
+            raise UsageError(
+                f'there is no accessory "{name}"', hint=f"repeat the option for each: {options}"
+            )
 
 
-def _choose_labels(
-    traits: dict[str, Any], count: int | None, root: Path, allow_impossible: bool
-) -> tuple[torch.Tensor, torch.Tensor | int | None]:
-    """Return the labels of --labels-from or of the named traits, (N, 92), and their skin tones."""
-    import torch
-
+def _read_labels(labels_from: str, root: Path) -> dict[str, Any]:
+    """Return the labels and skin tones of the punks that --labels-from names."""
     from punkmodels.data.palette import detect_skin_tones
     from punkmodels.data.splits import SplitName, load_split
-    from punkmodels.renderer.network import labels_from_names
 
-    skin_tone = traits.get("skin_tone")
-    if "labels_from" not in traits:
-        names = traits.get("type"), traits.get("accessories", [])
-        labels = labels_from_names(*names, allow_impossible=allow_impossible)
-        return labels.expand(count or 4, -1), skin_tone
-    version, _, name = traits["labels_from"].rpartition(":")
+    version, _, name = labels_from.rpartition(":")
     if not version or name not in get_args(SplitName):
         raise UsageError(
-            f"--labels-from {traits['labels_from']} does not name a snapshot and a split",
+            f"--labels-from {labels_from} does not name a snapshot and a split",
             hint="choose train, val, test or all, for example latest:test",
         )
     split = load_split(root, version, "default", cast("SplitName", name))
-    rows = torch.arange(count or len(split)) % len(split)
-    return split.labels[rows], skin_tone or detect_skin_tones(split.images[rows])
+    return {"labels": split.labels, "skin_tone": detect_skin_tones(split.images)}
 
 
 PREDICT_EXAMPLES = "Example: punkmodels predict punk.png --json"
@@ -230,12 +189,10 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Predict the type and accessories of punks in image files."""
-    from punkmodels.classifier.evaluate import find_images, predict_image
-    from punkmodels.classifier.pretrained import load_classifier
-    from punkmodels.training.device import pick_device
+    from punkmodels.classifier.images import find_images
+    from punkmodels.models import load_classifier
 
-    run = find_model(model, runs, "classifier")
-    classifier = load_classifier(run, pick_device(device)[0])
+    classifier = load_classifier(model, runs=runs, device=device)
     files = find_images(images)
     if not files:
         raise UsageError(
@@ -245,14 +202,13 @@ def predict(
     predictions, errors = [], []
     for file in files:
         try:
-            result = predict_image(classifier, file)
+            (result,) = classifier.predict([file])
         except ImageError as error:
             errors.append(error)
             continue
         predictions.append(asdict(result))
         if not as_json:
-            names = (result.type, *result.accessories)
-            labels = ", ".join(f"{name} {result.scores[name]:.2f}" for name in names)
+            labels = ", ".join(f"{name} {result.scores[name]:.2f}" for name in result.labels)
             console.emit(f"{result.path}: {labels}")
     if as_json:
         console.emit_json(predictions)

@@ -1,9 +1,9 @@
 """Options and context managers that several commands of punkmodels share."""
 
 import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,8 +12,7 @@ import typer
 from punkdata.cli import console
 from punkdata.errors import StoppedError, UsageError
 from punkdata.files import root_option, shell_quote
-from punkdata.progress import Progress, announce, progress_bar
-from punkmodels.training.run_dir import DEFAULT_RUNS, TASKS, find_run, read_config
+from punkmodels.training.run_dir import DEFAULT_RUNS, find_run, read_config
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of all runs.")]
@@ -33,19 +32,8 @@ SNAPSHOT_HELP = 'Name of a snapshot, or "latest". (default: the one used for tra
 Snapshot = Annotated[str | None, typer.Option("--version", help=SNAPSHOT_HELP)]
 SET_HELP = "Set any other training option; can be repeated. punkmodels options lists the keys."
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=SET_HELP)]
-WEIGHTS = Path(__file__).parents[1] / "weights"
-"""Folder of the bundled models, in subfolders named after their tasks."""
-BUNDLED_NAMES = {"classifier": "bundled", "dcgan": "bundled", "renderer": "bundled-conditional"}
 RESUME_OPTIONS = {"resume", "logger", "root", "runs", "as_json"}
 """Parameters that can be combined with --resume."""
-
-
-def load_torch() -> None:
-    """Import PyTorch, and say so, because that takes seconds; once for all processes."""
-    is_main = not int(os.environ.get("RANK", "0"))  # torchrun sets it.
-    if "torch" not in sys.modules:
-        with announce("loading PyTorch") if is_main else nullcontext():
-            import torch  # noqa: F401
 
 
 def given_options(
@@ -56,13 +44,12 @@ def given_options(
     Raises UsageError for text that is not of the form KEY=VALUE, and for keys in `named` or
     `reserved`, which have options of their own.
     """
-    from punkmodels.training.config import merge_options
+    from punkmodels.training.config import merge_options, nest_options
 
     options = {key: value for key, value in named.items() if value is not None}
     for assignment in assignments or ():
         key, separator, text = assignment.partition("=")
-        *groups, name = key.split(".")
-        if not separator or not all([*groups, name]):
+        if not separator or not all(key.split(".")):
             raise UsageError(
                 f"--set {assignment} is not of the form KEY=VALUE",
                 hint="for example: --set batch_size=32",
@@ -72,10 +59,7 @@ def given_options(
                 f"{key} has an option of its own",
                 hint=f"use --{key.replace('_', '-')} instead of --set",
             )
-        option: dict[str, Any] = {name: text}
-        for group in reversed(groups):
-            option = {group: option}
-        options = merge_options(options, option)
+        options = merge_options(options, nest_options({key: text}))
     return options
 
 
@@ -95,39 +79,54 @@ def find_resumed_run(
     return find_run(runs, resume, tasks=(task,))
 
 
-def find_model(name: str, runs: Path, *tasks: str) -> Path:
-    """Return the folder of a run, of exported weights, or of a bundled model of one of the tasks.
-
-    The order of the tasks counts. Raises UsageError if there is no such model.
-    """
-    for task in tasks:
-        if BUNDLED_NAMES[task] == name:
-            return WEIGHTS / task
-    return find_run(runs, name, trained=True, tasks=tuple(t for t in TASKS if t in tasks))
-
-
-@contextmanager
-def training_progress(
-    task: str, root: Path, runs: Path, resumed: Path | None
-) -> Iterator[tuple[Progress, Callable[[str], None]]]:
-    """Join the process group, and yield callbacks, silent on other ranks, for progress and text.
+def train_model(
+    task: str,
+    root: Path,
+    runs: Path,
+    resumed: Path | None,
+    logger: Literal["tensorboard", "wandb"] | None,
+    options: dict[str, Any],
+) -> Path:
+    """Train a model with the options of the Python API, or resume a run, and return its folder.
 
     Ctrl-C becomes a StoppedError that shows the command to resume the run.
     """
-    from punkmodels.training.distributed import init_process_group, is_main
+    from punkmodels import train_models as api
+
+    train = getattr(api, f"train_{task}")
+    options = {} if resumed else options  # A resumed run keeps its own.
+    try:
+        with arguments_as_options("preset", "model", "augment_with", "augment_fraction"):
+            run: Path = train(root, runs=runs, resume=resumed, logger=logger, **options).path
+    except StoppedError as error:
+        if error.hint is None:  # It stopped before there was a run.
+            raise
+        name = "latest" if resumed is None else shell_quote(resumed)
+        runs_option = "" if runs == DEFAULT_RUNS else f" --runs {shell_quote(runs)}"
+        command = f"punkmodels train {task} --resume {name}{runs_option}{root_option(root)}"
+        raise StoppedError(error.message, hint=f"resume with: {command}") from None
+    return run
+
+
+@contextmanager
+def arguments_as_options(*names: str, **options: str) -> Iterator[None]:
+    """Name options of a command instead of arguments of the Python API in its errors.
+
+    The argument `skin_tone` becomes "--skin-tone", or what `options` has for it, where an error
+    names it as "skin_tone=" or "skin_tone=1".
+    """
+    option_by_name = {name: f"--{name.replace('_', '-')}" for name in names} | options
+    pattern = re.compile(rf'\b({"|".join(option_by_name)})=("?)([\w-]*)\2')
+
+    def replace(match: re.Match[str]) -> str:
+        value = "" if match[3] in ("", "True") else f" {match[3]}"
+        return option_by_name[match[1]] + value
 
     try:
-        with init_process_group():
-            if not is_main():
-                yield lambda done, total, note="": None, lambda text: None
-                return
-            with progress_bar("training", "images") as progress:
-                yield progress, console.say
-    except KeyboardInterrupt:
-        run = "latest" if resumed is None else shell_quote(resumed)
-        runs_option = "" if runs == DEFAULT_RUNS else f" --runs {shell_quote(runs)}"
-        command = f"punkmodels train {task} --resume {run}{runs_option}{root_option(root)}"
-        raise StoppedError("stopped", hint=f"resume with: {command}") from None
+        yield
+    except UsageError as error:
+        hint = error.hint and pattern.sub(replace, error.hint)
+        raise type(error)(pattern.sub(replace, error.message), hint=hint) from None
 
 
 def print_run(run: Path, next_commands: str, *, as_json: bool) -> None:

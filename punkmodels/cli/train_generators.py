@@ -1,13 +1,11 @@
 """The commands `punkmodels train dcgan` and `punkmodels train renderer`."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from punkdata.cli.options import ROOT, Json, Root, Version
-from punkdata.errors import UsageError
 from punkmodels.choices import DcganConditional, DcganPreset, DcganRecipe, RendererPreset
 from punkmodels.cli.options import (
     DeviceOption,
@@ -19,9 +17,8 @@ from punkmodels.cli.options import (
     Threads,
     find_resumed_run,
     given_options,
-    load_torch,
     print_run,
-    training_progress,
+    train_model,
 )
 from punkmodels.training.run_dir import DEFAULT_RUNS
 
@@ -92,34 +89,18 @@ def train_dcgan(
     as_json: Json = False,
 ) -> None:
     """Train a GAN that generates punks or other small images."""
-    from punkmodels.gan.config import make_config
-
     resumed = find_resumed_run(context, runs, resume, "dcgan")
     named = {
         "conditional": conditional,
-        "image_dir": str(image_dir.resolve()) if image_dir else None,
+        "image_dir": str(image_dir) if image_dir else None,
         "total_images": total_images,
         "compile": compile_networks,
         "seed": seed,
     }
     options = given_options(named, assignments, "preset", "recipe")
-    config = make_config(preset, recipe, **options)
-    load_torch()
-    from punkmodels.gan.train import train_dcgan as train
-
-    with training_progress("dcgan", root, runs, resumed) as (progress, log):
-        run = train(
-            root,
-            runs,
-            config,
-            version=version,
-            device_name=device,
-            threads=threads,
-            resume=resumed,
-            logger=logger,
-            progress=progress,
-            log=log,
-        )
+    options |= {"preset": preset, "recipe": recipe, "version": version}
+    options |= {"device": device, "threads": threads}
+    run = train_model("dcgan", root, runs, resumed, logger, options)
     commands = f"punkmodels generate --model {run}, or punkmodels evaluate {run}"
     print_run(run, commands, as_json=as_json)
 
@@ -147,27 +128,9 @@ def train_renderer(
     as_json: Json = False,
 ) -> None:
     """Train a renderer, which draws a punk from its type, accessories and skin tone."""
-    from punkmodels.renderer.config import make_config
-
     resumed = find_resumed_run(context, runs, resume, "renderer")
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # torchrun sets it.
-        raise UsageError("a renderer is trained in one process", hint="start it without torchrun")
-    named = {"total_images": total_images, "seed": seed}
-    config = make_config(preset, **given_options(named, assignments, "preset"))
-    load_torch()
-    from punkmodels.renderer.train import train_renderer as train
-
-    with training_progress("renderer", root, runs, resumed) as (progress, log):
-        run = train(
-            root,
-            runs,
-            config,
-            version=version,
-            threads=threads,
-            resume=resumed,
-            logger=logger,
-            progress=progress,
-            log=log,
-        )
+    options = given_options({"total_images": total_images, "seed": seed}, assignments, "preset")
+    options |= {"preset": preset, "version": version, "threads": threads}
+    run = train_model("renderer", root, runs, resumed, logger, options)
     commands = f"punkmodels generate --model {run} --type Ape, or punkmodels evaluate {run}"
     print_run(run, commands, as_json=as_json)

@@ -1,5 +1,8 @@
-"""Reader for sprites in PNG files: one sprite a file, or a grid of equal tiles."""
+"""Sprites in PNG files, one sprite a file or a grid of equal tiles: reading and writing."""
 
+import io
+import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from punkdata.errors import DataError
+from punkdata.files import translate_os_errors, write_atomic
 from punkdata.images.sprite import SIDE_PX
+from punkmodels.data.image_grid import square_grid
 
 BACKGROUND_TOLERANCE = 8
 """Largest difference of a channel, in steps of 1/255, at which a pixel counts as background."""
@@ -82,3 +87,34 @@ def _upscaling_factor(pixels: NDArray[np.float32]) -> int:
         if enlarged.shape == pixels.shape and (enlarged == pixels).all():
             return factor
     return 1
+
+
+def write_sprites(images: NDArray[np.uint8], out: Path, metadata: dict[str, object]) -> None:
+    """Write images (N, height, width, channels) to PNG files 00000.png, 00001.png, … in a folder.
+
+    An index.json has the `metadata` and the names of the files. The folder appears only when it is
+    complete; if it exists, it must be empty.
+    """
+    with translate_os_errors(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
+            folder = Path(temporary) / "images"
+            folder.mkdir()
+            names = [f"{i:05d}.png" for i in range(len(images))]
+            for name, pixels in zip(names, images, strict=True):
+                is_gray = pixels.shape[-1] == 1
+                Image.fromarray(pixels.squeeze(-1) if is_gray else pixels).save(folder / name)
+            index = json.dumps({**metadata, "images": names}, indent=2)
+            (folder / "index.json").write_text(index + "\n", "utf-8")
+            if out.is_dir():
+                out.rmdir()  # It is empty, and rename does not replace folders everywhere.
+            folder.rename(out)
+
+
+def write_grid(images: NDArray[np.uint8], out: Path, scale: int) -> None:
+    """Write images (N, height, width, channels) to a PNG file, in an almost square grid."""
+    with translate_os_errors(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        png = io.BytesIO()
+        square_grid(images, scale).save(png, "png")
+        write_atomic(out, png.getvalue())

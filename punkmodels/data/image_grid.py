@@ -8,13 +8,35 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from punkdata.errors import UsageError
 from punkdata.images.image_grid import compose_grid
 from punkdata.images.palette import PALETTE
+
+MAX_GRID_PIXELS = 10**8
 
 
 def make_grid(images: torch.Tensor, columns: int = 8, scale: int = 4) -> Image.Image:
     """Compose images (see `to_hwc_pixels`) row by row, upscaled by a factor."""
     return compose_grid(to_hwc_pixels(images), columns, scale)
+
+
+def square_grid(
+    images: NDArray[np.uint8], scale: int = 4, columns: int | None = None
+) -> Image.Image:
+    """Return images, uint8 (N, height, width, channels), in an almost square grid.
+
+    Raises UsageError as `check_grid_size`.
+    """
+    check_grid_size(len(images), max(images.shape[1:3]), scale)
+    return compose_grid(images, columns or max(1, round(len(images) ** 0.5)), scale)
+
+
+def check_grid_size(count: int, side_px: int, scale: int) -> None:
+    """Raise UsageError if a grid of images would have more than 100 million pixels."""
+    if count * (side_px * scale) ** 2 > MAX_GRID_PIXELS:
+        raise UsageError(
+            f"a grid of {count:,} images would be too large", hint="use a smaller count= or scale="
+        )
 
 
 def to_hwc_pixels(images: torch.Tensor) -> NDArray[np.uint8]:

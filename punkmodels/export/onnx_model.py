@@ -28,7 +28,7 @@ from torch import nn
 from punkdata.errors import MissingExtraError
 from punkdata.images.palette import PALETTE
 from punkdata.traits import ACCESSORIES, LABELS, TYPES
-from punkmodels.classifier.networks import Classifier
+from punkmodels.classifier.classifier import Classifier
 from punkmodels.classifier.pretrained import load_classifier
 from punkmodels.data.palette import SKIN_TONE_COLORS, color_table
 from punkmodels.gan.generate import load_generator, read_dcgan_config
@@ -155,7 +155,7 @@ class _ImageClassifier(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         indices = _nearest_colors(_premultiply(images.permute(0, 2, 3, 1)), self.colors)
-        logits: torch.Tensor = self.model(indices)
+        logits: torch.Tensor = self.model.logits_from_indices(indices)
         return logits
 
 

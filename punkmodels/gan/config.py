@@ -178,7 +178,7 @@ def make_config(
     """
     options = training.merge_options(
         {"preset": preset, "recipe": recipe},
-        PRESETS[preset],
+        PRESETS.get(preset, {}),
         RGBA if overrides.get("image_dir") else {},
         {} if recipe == "modern" else CLASSIC,
         overrides,

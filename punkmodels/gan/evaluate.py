@@ -23,7 +23,7 @@ from punkdata.errors import DataError
 from punkdata.progress import Progress
 from punkdata.report import Report, Row
 from punkdata.traits import TYPES
-from punkmodels.classifier.evaluate import predict_logits
+from punkmodels.classifier.classifier import predict_logits
 from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, embed, load_classifier
 from punkmodels.data.image_grid import make_grid

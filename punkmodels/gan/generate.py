@@ -1,19 +1,14 @@
-"""Trained generators: loading, exporting, and generation and output of images."""
+"""Trained GANs: loading, exporting, and generation of images."""
 
-import io
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 import torch
-from PIL import Image
 
 from punkdata.errors import DataError
-from punkdata.files import translate_os_errors, write_atomic
 from punkdata.images.palette import PALETTE
 from punkdata.progress import Progress
-from punkmodels.data.image_grid import make_grid, to_hwc_pixels
 from punkmodels.data.palette import NUM_PIXELS
 from punkmodels.gan.config import DcganConfig
 from punkmodels.gan.networks import PUNK_SHAPE, AnyGenerator, ImageShape, build_generator
@@ -28,7 +23,6 @@ from punkmodels.training.pretrained import (
     read_run_config,
     restore_model,
 )
-from punkmodels.training.run_dir import write_json
 
 BUNDLED_DCGAN = Path(__file__).parents[1] / "weights" / "dcgan"
 
@@ -119,33 +113,3 @@ def generate_images(
         images.append(to_uint8(batch, is_punks=is_punks))
         progress(min(count, 500 * done), count)
     return torch.cat(images)
-
-
-def write_sprites(images: torch.Tensor, out: Path, metadata: dict[str, object]) -> None:
-    """Write a folder of PNG files 00000.png, 00001.png, …, and an index.json with `metadata`.
-
-    The folder appears only when it is complete; if it exists, it must be empty.
-    """
-    with translate_os_errors(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
-            folder = Path(temporary) / "images"
-            folder.mkdir()
-            names = [f"{i:05d}.png" for i in range(len(images))]
-            for name, pixels in zip(names, to_hwc_pixels(images), strict=True):
-                is_gray = pixels.shape[-1] == 1
-                Image.fromarray(pixels.squeeze(-1) if is_gray else pixels).save(folder / name)
-            write_json(folder / "index.json", {**metadata, "images": names})
-            if out.is_dir():
-                out.rmdir()  # It is empty, and rename does not replace folders everywhere.
-            folder.rename(out)
-
-
-def write_grid(images: torch.Tensor, out: Path, scale: int) -> None:
-    """Write a roughly square PNG grid of all images."""
-    columns = max(1, round(len(images) ** 0.5))
-    with translate_os_errors(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        png = io.BytesIO()
-        make_grid(images, columns, scale).save(png, "png")
-        write_atomic(out, png.getvalue())

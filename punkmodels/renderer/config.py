@@ -49,4 +49,6 @@ PRESETS: dict[RendererPreset, dict[str, Any]] = {
 
 def make_config(preset: RendererPreset = "quick", **overrides: Any) -> RendererConfig:
     """Return the options of a preset, overridden by others; raises as `validate_config`."""
-    return validate_config(RendererConfig, {"preset": preset, **PRESETS[preset], **overrides})
+    return validate_config(
+        RendererConfig, {"preset": preset, **PRESETS.get(preset, {}), **overrides}
+    )

@@ -23,7 +23,7 @@ from punkdata.images.image_grid import compose_grid
 from punkdata.images.palette import PALETTE
 from punkdata.report import Report, Row
 from punkdata.traits import LABELS, decode_labels
-from punkmodels.classifier.evaluate import predict_logits
+from punkmodels.classifier.classifier import predict_logits
 from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.data.palette import detect_skin_tones

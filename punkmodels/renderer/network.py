@@ -120,14 +120,14 @@ def labels_from_names(
     and `allow_impossible` is false.
     """
     if punk_type is None:
-        raise UsageError("--type is missing", hint=f"add --type with one of: {', '.join(TYPES)}")
+        raise UsageError("the type is missing", hint=f"add type= with one of: {', '.join(TYPES)}")
     punk_type = _find_name(punk_type, TYPES, "type")
     names = [_find_name(name, ACCESSORIES, "accessory") for name in accessories]
     if not allow_impossible:
         try:
             check_traits(punk_type, names)
         except UsageError as error:
-            hints = [error.hint, "to generate it anyway, add --allow-impossible"]
+            hints = [error.hint, "to draw it anyway, add allow_impossible=True"]
             raise UsageError(error.message, hint="; ".join(filter(None, hints))) from None
     return torch.from_numpy(encode_labels(punk_type, names))
 
@@ -145,17 +145,21 @@ def conditions_from_labels(
         skin_tones = torch.arange(len(labels)) % len(SKIN_TONE_COLORS) + 1
     elif isinstance(skin_tones, int) and not has_skin_tone.any():
         raise UsageError(
-            f"only {' and '.join(HUMAN_TYPES)} punks have a skin tone", hint="leave out --skin-tone"
+            f"only {' and '.join(HUMAN_TYPES)} punks have a skin tone", hint="leave out skin_tone="
         )
     return encode_condition(labels, skin_tones * has_skin_tone)
 
 
 def _find_name(name: str, names: Sequence[str], kind: str) -> str:
     """Return the entry of `names` that equals `name`, ignoring case."""
+    if not isinstance(name, str):
+        raise UsageError(f"names of types and accessories are text, not {name!r}")
     by_folded = {other.casefold(): other for other in names}
     folded = name.strip().casefold()
     if folded in by_folded:
         return by_folded[folded]
+    if all(part.strip().casefold() in by_folded for part in name.split(",")):
+        raise UsageError(f'there is no {kind} "{name}"', hint="pass each name separately")
     matches = difflib.get_close_matches(folded, by_folded, n=3, cutoff=0.5)
     suggestions = " or ".join(by_folded[match] for match in matches)
     raise UsageError(

@@ -53,6 +53,18 @@ def merge_options(*layers: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def nest_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with keys such as `optimizer.lr` as nested dictionaries."""
+    nested: dict[str, Any] = {}
+    for key, value in options.items():
+        *groups, name = key.split(".")
+        option: dict[str, Any] = {name: value}
+        for group in reversed(groups):
+            option = {group: option}
+        nested = merge_options(nested, option)
+    return nested
+
+
 def validate_config(kind: type[Config], options: Mapping[str, Any]) -> Config:
     """Return the configuration with these options, nested dictionaries of values or strings.
 

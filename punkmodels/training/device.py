@@ -33,24 +33,27 @@ class TrainEnv:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.use_bf16)
 
 
-def pick_device(requested: str = "auto") -> tuple[torch.device, str]:
+def pick_device(requested: str | torch.device = "auto") -> tuple[torch.device, str]:
     """Return the device to compute on, and the reason.
 
-    "auto" is the first available of cuda, mps and cpu. Raises UsageError if the device is unknown
-    or not available.
+    "auto" is the first available of cuda, mps and cpu; "cuda:1" is the second GPU. Raises
+    UsageError if the device is unknown or not available.
     """
     available = ["cpu"]
     if torch.backends.mps.is_available():
         available.insert(0, "mps")
     if torch.cuda.is_available():
         available.insert(0, "cuda")
-    name = available[0] if requested == "auto" else requested
-    if name not in available:
+    name = available[0] if requested == "auto" else str(requested)
+    kind, _, index = name.partition(":")
+    num_devices = torch.cuda.device_count() if kind == "cuda" else 1
+    is_index = not index or (index.isdecimal() and int(index) < num_devices)
+    if kind not in available or not is_index:
         raise UsageError(
             f"device {name} is not available on this machine",
             hint=f"available devices: {', '.join(available)}",
         )
-    description = f"GPU {torch.cuda.get_device_name()}" if name == "cuda" else name.upper()
+    description = f"GPU {torch.cuda.get_device_name(name)}" if kind == "cuda" else name.upper()
     reason = "auto" if requested == "auto" else "as requested"
     return torch.device(name), f"{description} ({reason})"
 

@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from punkdata.errors import DataError, UsageError
 from punkdata.files import translate_os_errors, write_atomic
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 DEFAULT_RUNS = Path("runs")
-TASKS = ("classifier", "dcgan", "renderer")
+TASKS: tuple[Literal["classifier", "dcgan", "renderer"], ...] = ("classifier", "dcgan", "renderer")
 RESTORE_HINT = "restore the file, or train the run or export the weights again"
 
 

@@ -9,8 +9,8 @@ import torch
 
 from punkdata.images.sprite import SIDE_PX
 from punkdata.traits import ACCESSORIES, LABELS, TYPES
+from punkmodels.classifier.classifier import build_model
 from punkmodels.classifier.config import ClassifierConfig, make_config
-from punkmodels.classifier.networks import build_model
 from punkmodels.data.palette import build_pair_table
 from punkmodels.data.splits import load_split
 from punkmodels.training.pretrained import WEIGHTS_FILE, write_tensors

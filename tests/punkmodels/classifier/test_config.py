@@ -49,7 +49,7 @@ def test_saved_options_equal_the_configuration(trained: Path) -> None:
 def test_loaded_classifier_is_in_evaluation_mode(trained: Path) -> None:
     model = load_classifier(trained, CPU)
     assert not model.training
-    assert model(torch.zeros(2, 24, 24, dtype=torch.uint8)).shape == (2, 92)
+    assert model.logits_from_indices(torch.zeros(2, 24, 24, dtype=torch.uint8)).shape == (2, 92)
 
 
 def test_a_run_of_another_task_is_refused(copied_run: Path) -> None:
@@ -133,4 +133,4 @@ def test_bundled_weights_are_small_and_describe_their_training() -> None:
     assert len(config["data"]["labels_hash"]) == 64
     assert config["scores"]["visible"]["exact_match"] > 0.99
     model = load_classifier(BUNDLED_CLASSIFIER, CPU)
-    assert model(torch.zeros(1, 24, 24, dtype=torch.uint8)).shape == (1, 92)
+    assert model.logits_from_indices(torch.zeros(1, 24, 24, dtype=torch.uint8)).shape == (1, 92)

@@ -5,11 +5,13 @@ import torch
 from support.sprites import make_punks
 
 from punkdata.images.palette import PALETTE
+from punkmodels.classifier.classifier import Classifier, build_model
 from punkmodels.classifier.config import MODELS, make_config
-from punkmodels.classifier.networks import Classifier, PublishedCNN, build_model, logits_to_labels
+from punkmodels.classifier.networks import PublishedCNN, logits_to_labels
 from punkmodels.data.palette import build_pair_table, to_indices
 
 IMAGES = torch.randint(0, 222, (3, 24, 24), dtype=torch.uint8)
+BLANK = torch.zeros(1, 24, 24, dtype=torch.uint8)
 
 
 def build(model: str, prior: torch.Tensor | None = None) -> Classifier:
@@ -19,9 +21,9 @@ def build(model: str, prior: torch.Tensor | None = None) -> Classifier:
 
 @pytest.mark.parametrize("model", list(MODELS))
 def test_classifiers_map_palette_indices_to_logits(model: str) -> None:
-    assert build(model)(IMAGES).shape == (3, 92)
+    assert build(model).logits_from_indices(IMAGES).shape == (3, 92)
     types = build_model(make_config(model=model, task="type"), build_pair_table(IMAGES))
-    assert types(IMAGES).shape == (3, 5)
+    assert types.logits_from_indices(IMAGES).shape == (3, 5)
 
 
 @pytest.mark.parametrize("model", list(MODELS))
@@ -31,7 +33,7 @@ def test_an_untrained_classifier_predicts_the_prior(model: str) -> None:
     with torch.no_grad():
         if model != "linear":
             classifier.network.head.weight.zero_()
-        predicted = classifier(torch.zeros(1, 24, 24, dtype=torch.uint8)).sigmoid()[0]
+        predicted = classifier.logits_from_indices(BLANK).sigmoid()[0]
     assert torch.allclose(predicted, prior, atol=1e-5)
 
 
@@ -50,15 +52,15 @@ def test_linear_model_ignores_unknown_pixels() -> None:
         classifier.network.table.weight[1:] = 1.0
     others = ((IMAGES[:1].int() + 1) % 222).byte()
     unknown = classifier.unknown_pixels(others)
-    assert classifier(others)[0, 0] == 576 - unknown
+    assert classifier.logits_from_indices(others)[0, 0] == 576 - unknown
 
 
 def test_temperature_applies_to_evaluation_but_not_to_training() -> None:
     classifier = build("linear", torch.full((92,), 0.1))
-    plain = classifier.train()(IMAGES)
+    plain = classifier.train().logits_from_indices(IMAGES)
     classifier.temperature.fill_(2.0)
-    assert torch.equal(classifier(IMAGES), plain)
-    assert torch.allclose(classifier.eval()(IMAGES), plain / 2)
+    assert torch.equal(classifier.logits_from_indices(IMAGES), plain)
+    assert torch.allclose(classifier.eval().logits_from_indices(IMAGES), plain / 2)
 
 
 def test_published_cnn_composites_sprites_on_the_background() -> None:

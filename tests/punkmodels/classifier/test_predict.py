@@ -1,25 +1,86 @@
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from support.classifiers import save_exact_classifier
 from support.sprites import FakePunk, png_bytes
 
-from punkdata.errors import ImageError
+from punkdata import PunkDataset
+from punkdata.errors import ImageError, UsageError
 from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS
-from punkmodels.classifier.evaluate import find_images, predict_image
-from punkmodels.classifier.networks import Classifier
+from punkmodels.classifier.classifier import Classifier, predict_logits
+from punkmodels.classifier.images import find_images
 from punkmodels.classifier.pretrained import load_classifier
+from punkmodels.data.palette import to_indices
 
 
 @pytest.fixture(scope="module")
 def model(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Classifier:
     folder = tmp_path_factory.mktemp("weights") / "exact"
     return load_classifier(save_exact_classifier(built_root, folder), torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def images(built_root: Path) -> torch.Tensor:
+    return PunkDataset(built_root, split="train").as_tensors()[0]
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float16, torch.float32, torch.float64])
+def test_logits_of_images_equal_those_of_palette_indices(
+    model: Classifier, images: torch.Tensor, dtype: torch.dtype
+) -> None:
+    batch = images if dtype == torch.uint8 else images.to(dtype) / 255
+    with torch.inference_mode():
+        logits = model(batch)
+    assert (logits.shape, logits.dtype) == ((len(images), 92), torch.float32)
+    assert torch.equal(logits, predict_logits(model, to_indices(images)))
+
+
+def test_items_of_a_data_set_are_classified(model: Classifier, built_root: Path) -> None:
+    image, labels = PunkDataset(built_root, split="train")[0]
+    logits = model(image)
+    assert logits.shape == (92,)
+    assert torch.equal(logits > 0, labels > 0)
+
+
+def test_a_color_outside_the_palette_counts_as_the_nearest(
+    model: Classifier, images: torch.Tensor
+) -> None:
+    rows = images[:4].clone()
+    rows[:, :3] = torch.where(rows[:, 3:] == 255, rows[:, :3] ^ 1, rows[:, :3])
+    near = to_indices(rows)
+    assert torch.equal(model(rows), predict_logits(model, near))
+
+
+CONVERSIONS: dict[str, tuple[Callable[[torch.Tensor], Any], str]] = {
+    "channels last": (lambda x: x.movedim(1, -1), r"images\.movedim\(-1, -3\)"),
+    "RGB": (lambda x: x[:, :3], "RGB images lack the transparency"),
+    "other size": (lambda x: x.repeat(1, 1, 2, 2), "images of other sizes"),
+    "palette indices": (to_indices, "logits_from_indices"),
+    "0 to 255": (lambda x: x.float(), "images / 255"),
+    "-1 to 1": (lambda x: x / 127.5 - 1, r"\(images \+ 1\) / 2"),
+    "above 255": (lambda x: x.float() * 9, "range from 0 to"),
+    "NaN": (lambda x: x * torch.nan, "range from nan to nan"),
+    "int64": (lambda x: x.long(), r"images\.byte\(\)"),
+    "array": (lambda x: x.numpy(), "classifier.predict"),
+}
+
+
+@pytest.mark.parametrize("name", list(CONVERSIONS))
+def test_other_images_are_refused_with_a_conversion(
+    model: Classifier, images: torch.Tensor, name: str
+) -> None:
+    convert, message = CONVERSIONS[name]
+    with pytest.raises(UsageError, match=f"images must be RGBA tensors, .*{message}"):
+        model(convert(images[:2]))
 
 
 @pytest.mark.parametrize("scale", [1, 14])
@@ -30,21 +91,85 @@ def test_predictions_do_not_depend_on_size_and_background(
     path = tmp_path / "punk.png"
     for punk in punks[:8]:
         path.write_bytes(png_bytes(punk.sprite, scale, background, "RGB" if background else "RGBA"))
-        found = predict_image(model, path)
+        (found,) = model.predict([path])
         assert (found.type, sorted(found.accessories)) == (punk.type, punk.accessories)
+        assert found.labels == (found.type, *found.accessories)
         assert found.unknown_pixels == 0
         assert set(found.scores) == set(LABELS)
         assert all(0 <= p <= 1 for p in found.scores.values())
         assert list(found.scores.values()) == sorted(found.scores.values(), reverse=True)
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "RGB"])
+@pytest.mark.parametrize("scale", [1, 4])
+def test_all_kinds_of_input_give_the_same_prediction(
+    model: Classifier, punks: list[FakePunk], tmp_path: Path, mode: str, scale: int
+) -> None:
+    path = tmp_path / "punk.png"
+    data = png_bytes(punks[0].sprite, scale, None if mode == "RGBA" else "#638596", mode)
+    path.write_bytes(data)
+    image = Image.open(io.BytesIO(data))
+    kinds: list[Any] = [str(path), path, data, image, np.asarray(image)]
+    if mode == "RGBA" and scale == 1:
+        tensor = torch.from_numpy(punks[0].sprite).movedim(-1, 0)
+        kinds += [tensor, tensor / 255]
+    expected = model.predict([path])[0]
+    for kind in kinds:
+        found = model.predict(kind)
+        assert not isinstance(found, list)
+        assert (found.labels, found.scores) == (expected.labels, expected.scores)
+        assert found.path == (str(path) if isinstance(kind, str | Path) else None)
+    assert [p.labels for p in model.predict(kinds)] == [expected.labels] * len(kinds)
+
+
+def test_batches_and_folders_give_lists(
+    model: Classifier, punks: list[FakePunk], tmp_path: Path
+) -> None:
+    sprites = np.stack([punk.sprite for punk in punks[:5]])
+    for i, sprite in enumerate(sprites):
+        (tmp_path / f"{i}.png").write_bytes(png_bytes(sprite))
+    tensor = torch.from_numpy(sprites).movedim(-1, 1)
+    for batch in (sprites, tensor, tmp_path, [tmp_path]):
+        predictions = model.predict(batch)
+        assert isinstance(predictions, list)
+        assert [p.type for p in predictions] == [punk.type for punk in punks[:5]]
+    assert model.predict([]) == []
+
+
+def test_repr_of_a_prediction_is_short(model: Classifier, punks: list[FakePunk]) -> None:
+    text = repr(model.predict(Image.fromarray(punks[0].sprite)))
+    assert punks[0].type in text
+    assert len(text) < 300
+
+
 def test_error_for_an_unreadable_file_names_it(model: Classifier, tmp_path: Path) -> None:
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"\xff\xd8\xff")
     with pytest.raises(ImageError, match=r"bad\.png"):
-        predict_image(model, bad)
+        model.predict(bad)
     with pytest.raises(ImageError, match=r"none\.png cannot be read"):
-        predict_image(model, tmp_path / "none.png")
+        model.predict(str(tmp_path / "none.png"))
+    with pytest.raises(ImageError, match="^the image is "):
+        model.predict(bad.read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((4, 24, 24), np.uint8), "channels-first"),
+        (np.zeros((24, 24, 4)), r"\(images \* 255\)"),
+        (3, "predict does not accept int"),
+        ({"image": 1}, "predict does not accept dict"),
+    ],
+)
+def test_unsupported_input_is_refused(model: Classifier, images: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        model.predict(images)
+
+
+def test_a_folder_without_images_is_refused(model: Classifier, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="contains no images"):
+        model.predict(tmp_path)
 
 
 def test_a_sprite_with_unknown_pixels_is_not_a_punk(model: Classifier, tmp_path: Path) -> None:
@@ -53,7 +178,9 @@ def test_a_sprite_with_unknown_pixels_is_not_a_punk(model: Classifier, tmp_path:
     path = tmp_path / "noise.png"
     path.write_bytes(png_bytes(sprite))
     with pytest.raises(ImageError, match=r"noise\.png is not a punk: \d+ of its 576 pixels have a"):
-        predict_image(model, path)
+        model.predict(path)
+    with pytest.raises(ImageError, match="the image is not a punk"):
+        model.predict(torch.from_numpy(sprite).movedim(-1, 0))
 
 
 def test_find_images_expands_folders(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import torch
 from support.classifiers import tiny_config
 
 from punkdata.errors import DataError
+from punkmodels.classifier.classifier import Classifier
 from punkmodels.classifier.config import ClassifierConfig, make_config
-from punkmodels.classifier.networks import Classifier
 from punkmodels.classifier.train_state import (
     TrainData,
     TrainState,

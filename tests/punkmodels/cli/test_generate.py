@@ -88,7 +88,8 @@ def test_impossible_traits_can_be_allowed(runs: Path, tmp_path: Path) -> None:
     ("args", "message"),
     [
         ((), "is conditional; add --type"),
-        (("--accessory", "Pipe"), "--type is missing"),
+        (("--accessory", "Pipe"), "the type is missing; add --type"),
+        (("--type", "Ape", "--accessory", "Pipe,VR"), "each: --accessory Pipe --accessory VR"),
         (("--type", "Robot"), 'no type "Robot"'),
         (("--type", "Female", "--accessory", "Goat"), "add --allow-impossible"),
         (("--type", "Zombie", "--skin-tone", 1), "have a skin tone; leave out --skin-tone"),

@@ -4,22 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from punkdata.errors import StoppedError, UsageError
-from punkmodels.cli.options import given_options, print_run, training_progress
-
-
-@pytest.mark.parametrize(
-    ("resumed", "run"), [(None, "latest"), (Path("runs/00002-x"), "runs/00002-x")]
-)
-def test_ctrl_c_shows_the_command_to_resume(resumed: Path | None, run: str, tmp_path: Path) -> None:
-    root, runs = tmp_path / "data", tmp_path / "runs"
-    with (
-        pytest.raises(StoppedError) as stopped,
-        training_progress("classifier", root, runs, resumed),
-    ):
-        raise KeyboardInterrupt
-    command = f"punkmodels train classifier --resume {run} --runs {runs} --root {root}"
-    assert stopped.value.hint == f"resume with: {command}"
+from punkdata.errors import UsageError
+from punkmodels.cli.options import given_options, print_run
 
 
 @pytest.mark.parametrize(("rank", "lines"), [("0", 1), ("1", 0)])

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -10,10 +12,10 @@ from PIL import Image
 from punkdata.errors import DataError
 from punkdata.images.palette import PALETTE
 from punkdata.images.sprite import BACKGROUND_COLOR
-from punkmodels.data.image_files import read_sprites
+from punkmodels.data.image_files import read_sprites, write_grid, write_sprites
+from punkmodels.data.image_grid import to_hwc_pixels
 from punkmodels.data.palette import quantize
 from punkmodels.data.splits import load_split
-from punkmodels.gan.generate import write_grid
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +68,9 @@ def test_read_sprites_makes_the_corner_color_transparent(
 def test_read_sprites_reads_back_a_generated_grid(
     opaque_sprites: torch.Tensor, tmp_path: Path
 ) -> None:
-    write_grid(opaque_sprites[:13], tmp_path / "grid.png", 4)  # The grid has 16 places.
+    write_grid(
+        to_hwc_pixels(opaque_sprites[:13]), tmp_path / "grid.png", 4
+    )  # The grid has 16 places.
     raw = read_sprites(tmp_path / "grid.png", 96)
     assert torch.equal(quantize(raw)[0], opaque_sprites[:13])
 
@@ -120,3 +124,20 @@ def test_read_sprites_names_a_damaged_file(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(data)
     with pytest.raises(DataError, match=r"a\.png cannot be read"):
         read_sprites(tmp_path)
+
+
+def test_folder_contains_one_png_per_sprite_and_an_index(tmp_path: Path) -> None:
+    sprites = PALETTE[torch.randint(0, 222, (3, 24, 24)).numpy()]
+    write_sprites(sprites, tmp_path / "out", {"seed": 7})
+    index = json.loads((tmp_path / "out" / "index.json").read_text())
+    assert index == {"seed": 7, "images": ["00000.png", "00001.png", "00002.png"]}
+    for name, sprite in zip(index["images"], sprites, strict=True):
+        with Image.open(tmp_path / "out" / name) as image:
+            assert image.mode == "RGBA"
+            assert np.array_equal(np.asarray(image), sprite)
+
+
+def test_grid_is_almost_square(tmp_path: Path) -> None:
+    write_grid(np.ones((10, 24, 24, 4), np.uint8), tmp_path / "new" / "grid.png", scale=2)
+    with Image.open(tmp_path / "new" / "grid.png") as image:
+        assert image.size == (3 * 48, 4 * 48)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from punkdata.images.palette import PALETTE, palette_indices
 from punkdata.traits import LABELS, TYPES
 from punkmodels.classifier import config as classifiers
-from punkmodels.classifier.networks import build_model
+from punkmodels.classifier.classifier import build_model
 from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.data.palette import build_pair_table
 from punkmodels.export.folder import export_model
@@ -88,7 +88,9 @@ def classifier() -> Run:
 @pytest.mark.parametrize("n", [1, 3])
 def test_classifier_gives_the_same_logits(classifier: Run, n: int) -> None:
     indices = random_sprites(n)
-    expected = load_classifier(BUNDLED_CLASSIFIER, CPU)(indices).detach().numpy()
+    expected = (
+        load_classifier(BUNDLED_CLASSIFIER, CPU).logits_from_indices(indices).detach().numpy()
+    )
     logits = classifier(images=to_images(indices))
     assert logits.shape == (n, len(LABELS))
     np.testing.assert_allclose(logits, expected, atol=1e-4)
@@ -100,7 +102,9 @@ def test_classifier_maps_other_colors_to_the_nearest(classifier: Run) -> None:
     images[1, 3] = 255
     images[2, 3] = 0
     indices = palette_indices(images.transpose(0, 2, 3, 1))
-    expected = load_classifier(BUNDLED_CLASSIFIER, CPU)(torch.from_numpy(indices))
+    expected = load_classifier(BUNDLED_CLASSIFIER, CPU).logits_from_indices(
+        torch.from_numpy(indices)
+    )
     np.testing.assert_allclose(classifier(images=images), expected.detach().numpy(), atol=1e-4)
 
 
@@ -119,7 +123,7 @@ def test_every_classifier_is_converted(options: dict[str, Any], tmp_path: Path) 
     run = start(convert_to_onnx(folder)[0])
     for n in (1, 3):
         indices = random_sprites(n)
-        expected = model.eval()(indices).detach().numpy()
+        expected = model.eval().logits_from_indices(indices).detach().numpy()
         np.testing.assert_allclose(run(images=to_images(indices)), expected, atol=1e-4)
 
 

@@ -4,14 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from support.gan import CPU, small_config
 
 from punkdata.errors import DataError
-from punkdata.images.palette import PALETTE
 from punkmodels.gan.config import make_config
 from punkmodels.gan.generate import (
     BUNDLED_DCGAN,
@@ -20,8 +17,6 @@ from punkmodels.gan.generate import (
     load_generator,
     read_dcgan_config,
     sample_batches,
-    write_grid,
-    write_sprites,
 )
 from punkmodels.gan.networks import PUNK_SHAPE, AnyGenerator, Generator, build_generator
 from punkmodels.training.checkpoint import save_checkpoint
@@ -49,23 +44,6 @@ def test_images_of_punks_are_palette_indices_and_others_are_pixels() -> None:
     assert (sprites.shape, sprites.dtype) == ((5, 24, 24), torch.uint8)
     assert progress == [(5, 5)]
     assert generate_images(model, 5, 1, is_punks=False).shape == (5, 4, 24, 24)
-
-
-def test_folder_contains_one_png_per_sprite_and_an_index(tmp_path: Path) -> None:
-    sprites = torch.randint(0, 222, (3, 24, 24), dtype=torch.uint8)
-    write_sprites(sprites, tmp_path / "out", {"seed": 7})
-    index = json.loads((tmp_path / "out" / "index.json").read_text())
-    assert index == {"seed": 7, "images": ["00000.png", "00001.png", "00002.png"]}
-    for name, sprite in zip(index["images"], sprites, strict=True):
-        with Image.open(tmp_path / "out" / name) as image:
-            assert image.mode == "RGBA"
-            assert np.array_equal(np.asarray(image), PALETTE[sprite.numpy()])
-
-
-def test_grid_is_almost_square(tmp_path: Path) -> None:
-    write_grid(torch.ones(10, 24, 24, dtype=torch.uint8), tmp_path / "new" / "grid.png", scale=2)
-    with Image.open(tmp_path / "new" / "grid.png") as image:
-        assert image.size == (3 * 48, 4 * 48)
 
 
 COUNTS = torch.randint(0, 4, (576, 222), generator=torch.Generator().manual_seed(0))

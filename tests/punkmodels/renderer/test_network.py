@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from punkdata.errors import DataError, UsageError
 from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS, decode_labels, encode_labels
+from punkmodels.classifier.classifier import predict_logits
 from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.data.palette import (
@@ -147,10 +148,10 @@ def test_only_humans_have_a_skin_tone() -> None:
 @pytest.mark.parametrize(
     ("traits", "message"),
     [
-        ((None, ["Pipe"]), r"--type is missing; add --type with one of: Alien, Ape"),
+        ((None, ["Pipe"]), r"the type is missing; add type= with one of: Alien, Ape"),
         (("Robot", []), r'there is no type "Robot"; choose from: Alien, Ape'),
         (("Male", ["Mohawc"]), r'no accessory "Mohawc"; did you mean Mohawk'),
-        (("Female", ["Goat"]), r"Goat; .* add --allow-impossible"),
+        (("Female", ["Goat"]), r"Goat; .* add allow_impossible=True"),
     ],
 )
 def test_unsupported_traits_are_refused(traits: tuple[str | None, list[str]], message: str) -> None:
@@ -210,7 +211,9 @@ def test_bundled_renderer_follows_its_conditions() -> None:
     traits = [("Zombie", ["3D Glasses"]), ("Female", ["Pipe", "Tiara"]), ("Alien", ["Hoodie"])]
     labels = torch.stack([labels_from_names(*punk) for punk in traits]).repeat_interleave(4, dim=0)
     sprites = load_renderer(BUNDLED_RENDERER, CPU)(conditions_from_labels(labels))
-    predicted = logits_to_labels(load_classifier(BUNDLED_CLASSIFIER, CPU)(sprites)).numpy()
+    predicted = logits_to_labels(
+        predict_logits(load_classifier(BUNDLED_CLASSIFIER, CPU), sprites)
+    ).numpy()
     for i, (punk_type, accessories) in enumerate(traits):
         for row in predicted[4 * i : 4 * i + 4]:
             assert decode_labels(row) == (punk_type, tuple(accessories))

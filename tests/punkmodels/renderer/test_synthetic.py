@@ -22,7 +22,7 @@ from punkdata.traits import (
     check_traits,
     encode_labels,
 )
-from punkmodels.classifier.evaluate import predict_logits
+from punkmodels.classifier.classifier import predict_logits
 from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.classifier.train import train_classifier

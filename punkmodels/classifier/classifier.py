@@ -1,0 +1,219 @@
+"""The classifier that users call with images, and its predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, overload
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
+
+from punkdata.errors import ImageError
+from punkdata.traits import LABELS, TYPES, decode_labels
+from punkmodels.classifier.config import ClassifierConfig
+from punkmodels.classifier.images import ImageLike, Images, Sprite, images_to_indices, read_sprites
+from punkmodels.classifier.networks import (
+    LinearPixels,
+    build_network,
+    logits_to_labels,
+    logits_to_probabilities,
+)
+from punkmodels.data.palette import NUM_PIXELS
+
+_Image = TypeVar("_Image", bound=ImageLike)
+MAX_UNKNOWN_PIXELS = 8
+"""Number above which an image is no punk; benchmarks/classifier.py measures what this refuses."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The labels that a classifier predicts for one image."""
+
+    path: str | None
+    """Path of the image file; None for images from memory."""
+    type: str
+    """The most likely type, one of `punkdata.TYPES`."""
+    accessories: tuple[str, ...]
+    """Accessories with a probability above 0.5, in the order of `punkdata.ACCESSORIES`. The bundled
+    classifier predicts those that at least one pixel shows."""
+    image_confidence: float
+    """Probability that the sprite was decoded correctly, 0 to 1; 1 for lossless images."""
+    unknown_pixels: int
+    """Number of pixels whose color no punk in the training data has at that position."""
+    scores: dict[str, float] = field(repr=False)
+    """Probability of each label by name, the highest first."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The type, followed by the accessories."""
+        return (self.type, *self.accessories)
+
+
+class Classifier(nn.Module):
+    """A trained network that maps images of punks to logits, with calibrated probabilities.
+
+    Calling it converts images to palette indices and returns logits. Training and evaluation, which
+    convert a data set once, use `logits_from_indices`. In evaluation mode, logits are divided by a
+    temperature that calibrates the probabilities. `load_classifier` returns classifiers.
+
+    Example:
+        >>> classifier = punkmodels.load_classifier()
+        >>> test = punkdata.PunkDataset("data", split="test")
+        >>> logits = classifier(test.as_tensors()[0])  # float32 (1000, 92)
+        >>> classifier.predict("punk.png").accessories
+        ('Mohawk', 'Smile')
+    """
+
+    pairs: torch.Tensor
+    """Number of each pair of position and color in the training data, int16 (576, 222)."""
+    temperature: torch.Tensor
+    """Temperature that calibrates the logits, a float32 scalar."""
+
+    def __init__(self, network: nn.Module, pairs: torch.Tensor) -> None:
+        """Wrap a network; `load_classifier` is the usual way to get a classifier."""
+        super().__init__()
+        self.network = network
+        self.register_buffer("pairs", pairs)
+        self.register_buffer("temperature", torch.ones(()))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the outputs: `punkdata.LABELS`, or `punkdata.TYPES` for a model of types."""
+        return TYPES if self._num_outputs == len(TYPES) else LABELS
+
+    @property
+    def _num_outputs(self) -> int:
+        network: Any = self.network
+        bias = network.bias if isinstance(network, LinearPixels) else network.head.bias
+        return len(bias)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return the logits of images, as `punkdata.PunkDataset` gives them.
+
+        Args:
+            images: RGBA sprites, uint8, or floating point in [0, 1], (N, 4, 24, 24); or one of
+                them, (4, 24, 24). They can be on any device. A color outside the palette of the
+                collection counts as the nearest palette color, so there is no gradient with respect
+                to the images.
+
+        Returns:
+            float32 (N, 92), or (92,) for one image, in the order of `punkdata.LABELS`, on the
+            device of the classifier; (N, 5) for a classifier of types. A type is predicted by the
+            largest of the first five logits, and an accessory by a logit above 0; the sigmoid of a
+            logit is a probability.
+
+        Raises:
+            UsageError: The images have another type, shape, dtype or range; the message says how to
+                convert them.
+        """
+        indices = images_to_indices(images)
+        logits = self.logits_from_indices(indices.to(self.pairs.device))
+        return logits if images.ndim == 4 else logits[0]
+
+    def logits_from_indices(self, indices: torch.Tensor) -> torch.Tensor:
+        """Return the logits of palette indices, integers (N, 24, 24), without any check.
+
+        The indices are on the device of the classifier. Returns float32 (N, num_outputs).
+        """
+        network = self.network
+        inputs = self.pair_numbers(indices) if isinstance(network, LinearPixels) else indices
+        logits: torch.Tensor = network(inputs).float()
+        return logits if self.training else logits / self.temperature
+
+    def pair_numbers(self, indices: torch.Tensor) -> torch.Tensor:
+        """Return the number of each pixel's (position, color) pair in `pairs`, int64 (N, 576)."""
+        positions = torch.arange(NUM_PIXELS, device=indices.device)
+        return self.pairs[positions, indices.flatten(1).long()].long()
+
+    def unknown_pixels(self, indices: torch.Tensor) -> torch.Tensor:
+        """Count the pixels whose color the training data does not have there, int64 (N,)."""
+        return (self.pair_numbers(indices) == 0).sum(dim=1)
+
+    @overload
+    def predict(self, images: bytes | Image.Image) -> Prediction: ...
+
+    @overload
+    def predict(self, images: list[_Image] | tuple[_Image, ...]) -> list[Prediction]: ...
+
+    @overload
+    def predict(
+        self, images: str | Path | NDArray[np.uint8] | torch.Tensor
+    ) -> Prediction | list[Prediction]: ...
+
+    def predict(self, images: ImageLike | Images) -> Prediction | list[Prediction]:
+        """Predict the labels of one image or of several.
+
+        Args:
+            images: One of these, or a list of them:
+
+                - the path of an image file, PNG, JPEG, WebP, AVIF or on-chain SVG, or the path of a
+                  folder of such files, which are read in the order of their names;
+                - the bytes of such a file;
+                - a PIL image;
+                - a uint8 array, (height, width, channels) or (N, height, width, channels), RGB or
+                  RGBA;
+                - a tensor as for `forward`, (4, 24, 24) or (N, 4, 24, 24).
+
+                Except in tensors, a punk may be enlarged and have a plain background.
+
+        Returns:
+            One prediction for a single image; a list for a folder, a batch or a list.
+
+        Raises:
+            ImageError: An image cannot be read, is not a sprite, or the sprite is not a punk. In a
+                list, the first such image ends the prediction.
+            UsageError: The type, shape, dtype or range is not supported, or a folder has no images.
+        """
+        sprites, is_single = read_sprites(images)
+        predictions = self._predict(sprites) if sprites else []
+        return predictions[0] if is_single else predictions
+
+    def _predict(self, sprites: list[Sprite]) -> list[Prediction]:
+        indices = torch.from_numpy(np.stack([sprite.indices for sprite in sprites]))
+        unknown = self.unknown_pixels(indices.to(self.pairs.device)).tolist()
+        for sprite, num_unknown in zip(sprites, unknown, strict=True):
+            if num_unknown > MAX_UNKNOWN_PIXELS:
+                raise ImageError(
+                    f"{sprite.name} is not a punk: {num_unknown} of its {NUM_PIXELS} pixels have a "
+                    "color that no punk in the training data has at that position"
+                )
+        logits = predict_logits(self, indices)
+        labels = np.zeros((len(sprites), len(LABELS)), np.uint8)
+        labels[:, : logits.shape[1]] = logits_to_labels(logits).numpy()
+        rows = zip(sprites, unknown, labels, logits_to_probabilities(logits).tolist(), strict=True)
+        return [_make_prediction(*row) for row in rows]
+
+    def __repr__(self) -> str:
+        """Return a line about the classifier, followed by its network."""
+        device = self.pairs.device
+        return f"Classifier of {self._num_outputs} labels on {device}\n{self.network!r}"
+
+
+def _make_prediction(
+    sprite: Sprite, unknown_pixels: int, labels: NDArray[np.uint8], probabilities: list[float]
+) -> Prediction:
+    punk_type, accessories = decode_labels(labels)
+    scores = sorted(zip(LABELS, probabilities, strict=False), key=lambda item: -item[1])
+    return Prediction(
+        sprite.path, punk_type, accessories, sprite.confidence, unknown_pixels, dict(scores)
+    )
+
+
+def predict_logits(model: Classifier, indices: torch.Tensor) -> torch.Tensor:
+    """Return logits, float32 (N, num_outputs) on the CPU, of palette indices, uint8 (N, 24, 24)."""
+    batches = torch.split(indices, 1000)
+    with torch.inference_mode():
+        return torch.cat(
+            [model.logits_from_indices(batch.to(model.pairs.device)).cpu() for batch in batches]
+        )
+
+
+def build_model(
+    config: ClassifierConfig, pairs: torch.Tensor, prior: torch.Tensor | None = None
+) -> Classifier:
+    """Build an untrained classifier; see `build_network` for `prior`, and `build_pair_table`."""
+    return Classifier(build_network(config, int(pairs.max()), prior), pairs)

@@ -1,0 +1,207 @@
+"""Images in the formats that a classifier accepts, and their conversion to palette indices.
+
+A tensor has the format of `punkdata.PunkDataset`: RGBA, channels first, uint8, or floating point in
+[0, 1]. Files, PIL images and arrays of any other size or background are decoded as
+`punkdata.decode_image` decodes a file.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from punkdata.errors import ImageError, UsageError
+from punkdata.images.decode import decode_image
+from punkdata.images.palette import palette_indices
+from punkdata.images.sprite import SIDE_PX
+from punkmodels.data.palette import to_indices
+
+ImageLike: TypeAlias = "str | Path | bytes | Image.Image | NDArray[np.uint8] | torch.Tensor"
+"""One image: a path, the bytes of a file, a PIL image, an array (H, W, 3 or 4), or a tensor."""
+Images: TypeAlias = "list[Any] | tuple[Any, ...]"
+"""Several images: a list or tuple of `ImageLike`."""
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".svg"}
+"""File name extensions that are read from folders."""
+FLOAT_DTYPES = (torch.float16, torch.float32, torch.float64)
+EXPECTED = (
+    f"images must be RGBA tensors, (N, 4, {SIDE_PX}, {SIDE_PX}) or (4, {SIDE_PX}, {SIDE_PX}), of "
+    "uint8, or of floating-point numbers in [0, 1]"
+)
+
+
+@dataclass(frozen=True)
+class Sprite:
+    """A sprite as palette indices, uint8 (24, 24), its file, and how certain its decoding is."""
+
+    indices: NDArray[np.uint8]
+    path: str | None = None
+    confidence: float = 1.0
+
+    @property
+    def name(self) -> str:
+        return self.path or "the image"
+
+
+def images_to_indices(images: torch.Tensor) -> torch.Tensor:
+    """Convert images as PunkDataset gives them to palette indices, uint8 (N, 24, 24).
+
+    `images` are RGBA, uint8 or floating point in [0, 1], (N, 4, 24, 24) or (4, 24, 24). The result
+    is on the same device. Colors outside the palette become the nearest palette color. Raises
+    UsageError if the type, shape, dtype or range is another one.
+    """
+    if not isinstance(images, torch.Tensor):
+        raise UsageError(
+            f"{EXPECTED}, not {type(images).__name__}",
+            hint="classify files, PIL images and arrays with classifier.predict",
+        )
+    _check_shape(images)
+    batch = images if images.ndim == 4 else images[None]
+    if batch.dtype != torch.uint8:
+        _check_range(batch)
+        # Halves are rounded like all other values only in float32.
+        batch = (batch.float() * 255).round().to(torch.uint8)
+    return to_indices(batch.cpu()).to(images.device)
+
+
+def _check_shape(images: torch.Tensor) -> None:
+    shape = tuple(images.shape)
+    if len(shape) in (3, 4) and shape[-3:] == (4, SIDE_PX, SIDE_PX):
+        return
+    hint = None
+    if shape[-3:] == (SIDE_PX, SIDE_PX, 4):
+        hint = "convert channels-last images with: images.movedim(-1, -3)"
+    elif shape[-3:] == (3, SIDE_PX, SIDE_PX):
+        hint = (
+            "RGB images lack the transparency that punks have; read RGBA images, or pass files or "
+            "arrays to classifier.predict, which removes a plain background"
+        )
+    elif len(shape) in (2, 3) and shape[-2:] == (SIDE_PX, SIDE_PX):
+        hint = "for palette indices, use classifier.logits_from_indices"
+    elif len(shape) in (3, 4) and shape[-3] == 4:
+        hint = "classifier.predict accepts images of other sizes as files or arrays"
+    raise UsageError(f"{EXPECTED}, not of shape {shape}", hint=hint)
+
+
+def _check_range(images: torch.Tensor) -> None:
+    """Raise UsageError unless the images are floating point in [0, 1]."""
+    if images.dtype not in FLOAT_DTYPES:
+        raise UsageError(f"{EXPECTED}, not {images.dtype}", hint="convert them with: images.byte()")
+    if not images.numel():
+        return
+    low, high = (float(value) for value in images.aminmax())
+    if low >= 0 and high <= 1:
+        return
+    hint = None
+    if low >= -1 and high <= 1:
+        hint = "convert images in [-1, 1] with: (images + 1) / 2"
+    elif low >= 0 and high <= 255:
+        hint = "convert images in [0, 255] with: images / 255"
+    raise UsageError(f"{EXPECTED}, but the values range from {low:g} to {high:g}", hint=hint)
+
+
+def read_sprites(source: ImageLike | Images) -> tuple[list[Sprite], bool]:
+    """Return the sprites of one or several images, and whether it was a single one.
+
+    `source` is what `Classifier.predict` accepts. Raises ImageError or UsageError as it does.
+    """
+    if isinstance(source, str | Path) and Path(source).is_dir():
+        files = find_images([Path(source)])
+        if not files:
+            raise UsageError(
+                f"{source} contains no images",
+                hint="pass PNG, JPEG, WebP, AVIF or SVG files, or folders of such files",
+            )
+        return [_read_file(file) for file in files], False
+    if isinstance(source, torch.Tensor):
+        sprites = [Sprite(indices) for indices in images_to_indices(source).cpu().numpy()]
+        return sprites, source.ndim == 3
+    if isinstance(source, np.ndarray) and source.ndim == 4:
+        return _read_array(source), False
+    if isinstance(source, str | Path | bytes | Image.Image | np.ndarray):
+        return [_read_image(source)], True
+    if not isinstance(source, list | tuple):
+        raise UsageError(
+            f"predict does not accept {type(source).__name__}",
+            hint="pass a path, bytes, a PIL image, an array, a tensor, or a list of them",
+        )
+    return [sprite for item in source for sprite in read_sprites(item)[0]], False
+
+
+def find_images(paths: Sequence[Path]) -> list[Path]:
+    """Return files as given, and the image files in folders, sorted by name."""
+    return [
+        file
+        for path in paths
+        for file in (sorted(path.iterdir()) if path.is_dir() else [path])
+        if file == path or file.suffix.lower() in IMAGE_SUFFIXES
+    ]
+
+
+def _read_image(source: str | Path | bytes | Image.Image | NDArray[Any]) -> Sprite:
+    if isinstance(source, str | Path):
+        return _read_file(Path(source))
+    if isinstance(source, bytes):
+        return _decode(source, "the image")
+    if isinstance(source, np.ndarray):
+        return _read_array(source[None])[0]
+    if source.size == (SIDE_PX, SIDE_PX) and source.mode == "RGBA":
+        return _read_array(np.asarray(source)[None])[0]
+    try:
+        return _encode_and_decode(source)
+    except ImageError as error:
+        if source.format in (None, "PNG"):
+            raise
+        hint = f"pass the {source.format} file itself: its path, or its bytes"
+        raise ImageError(error.message, hint=hint) from None
+
+
+def _read_file(path: Path) -> Sprite:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read ({error.strerror})") from None
+    return _decode(data, str(path), str(path))
+
+
+def _read_array(images: NDArray[Any]) -> list[Sprite]:
+    """Return the sprites in an array, uint8 (N, height, width, 3 or 4)."""
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (3, 4):
+        hint = "convert floating-point images with: (images * 255).round().astype('uint8')"
+        if images.dtype == np.uint8:
+            hint = "convert channels-first images with: numpy.moveaxis(images, -3, -1)"
+        raise UsageError(
+            "arrays of images must be uint8, (height, width, channels) or (N, height, width, "
+            f"channels), RGB or RGBA, not {images.dtype} {images.shape}",
+            hint=hint,
+        )
+    is_sprite = images.shape[1:] == (SIDE_PX, SIDE_PX, 4)
+    return [
+        # A sprite with transparent pixels needs no decoding, which takes much longer.
+        Sprite(palette_indices(image))
+        if is_sprite and not image[..., 3].all()
+        else _encode_and_decode(Image.fromarray(image))
+        for image in images
+    ]
+
+
+def _encode_and_decode(image: Image.Image) -> Sprite:
+    png = io.BytesIO()
+    image.save(png, "png")
+    return _decode(png.getvalue(), "the image")
+
+
+def _decode(data: bytes, name: str, path: str | None = None) -> Sprite:
+    """Decode an image file; errors begin with the name."""
+    try:
+        decoded = decode_image(data)
+    except ImageError as error:
+        raise ImageError(f"{name} {error.message}", hint=error.hint) from None
+    return Sprite(palette_indices(decoded.sprite), path, decoded.confidence)

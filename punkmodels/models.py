@@ -1,0 +1,66 @@
+"""Trained models by name: the bundled ones, runs, and folders of exported weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from punkmodels.training.run_dir import DEFAULT_RUNS, TASKS, find_run
+
+if TYPE_CHECKING:
+    import torch
+
+    from punkmodels.classifier.classifier import Classifier
+
+WEIGHTS = Path(__file__).with_name("weights")
+"""Folder of the bundled models, in subfolders named after their tasks."""
+BUNDLED_NAMES = {"classifier": "bundled", "dcgan": "bundled", "renderer": "bundled-conditional"}
+"""Name of the bundled model of each task."""
+
+
+def find_model(model: str | int | Path, runs: str | Path, *tasks: str) -> Path:
+    """Return the folder of a run, of exported weights, or of a bundled model of one of the tasks.
+
+    `model` is the name of a bundled model, a path, the number of a run, or "latest". The order of
+    the tasks counts. Raises UsageError if there is no such model.
+    """
+    name = str(model)
+    for task in tasks:
+        if BUNDLED_NAMES[task] == name:
+            return WEIGHTS / task
+    return find_run(Path(runs), name, trained=True, tasks=tuple(t for t in TASKS if t in tasks))
+
+
+def is_bundled(folder: Path) -> bool:
+    """Return whether a folder of weights is part of punkmodels."""
+    return folder.parent == WEIGHTS
+
+
+def load_classifier(
+    model: str | int | Path = "bundled",
+    *,
+    runs: str | Path = DEFAULT_RUNS,
+    device: str | torch.device = "auto",
+) -> Classifier:
+    """Load a trained classifier, in evaluation mode.
+
+    Args:
+        model: "bundled" for the classifier that is part of punkmodels, a run (its path, its number,
+            or "latest"), or a folder of exported weights.
+        runs: Folder of all runs.
+        device: "auto" for a GPU if there is one, "cpu", "cuda", "mps", or a torch device.
+
+    Raises:
+        UsageError: There is no such model or device, or the model is not a classifier.
+        DataError: The weights are damaged or belong to another version.
+
+    Example:
+        >>> classifier = punkmodels.load_classifier()
+        >>> classifier.predict("punk.png").type
+        'Zombie'
+    """
+    from punkmodels.classifier import pretrained
+    from punkmodels.training.device import pick_device
+
+    folder = find_model(model, runs, "classifier")
+    return pretrained.load_classifier(folder, pick_device(device)[0])

@@ -1,0 +1,182 @@
+"""Runs as objects: their metrics, their evaluation and their models."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from rich.markup import escape
+
+from punkdata.errors import DataError, UsageError
+from punkdata.files import default_root
+from punkdata.progress import Progress, announce, progress_bar, write_stderr
+from punkmodels.models import find_model, is_bundled, load_classifier
+from punkmodels.training.run_dir import DEFAULT_RUNS, TASKS, Evaluation, read_config, read_metrics
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+
+    from punkmodels.classifier.classifier import Classifier
+    from punkmodels.generator import Generator
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training run, or a folder of exported weights.
+
+    Example:
+        >>> run = punkmodels.open_run("latest")
+        >>> run.metrics["val_loss"].min()
+        >>> run.evaluate().scores["visible"]["exact_match"]
+    """
+
+    path: Path
+    """The folder of the run."""
+    root: Path | None = None
+    """Data root of the snapshot it was trained on; None for $PUNKDATA_ROOT or `./data`."""
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The content of config.json: task, options, data, device and versions."""
+        return read_config(self.path)
+
+    @property
+    def task(self) -> Literal["classifier", "dcgan", "renderer"]:
+        """The kind of model; raises DataError if config.json names none."""
+        task = self.config.get("task")
+        for known in TASKS:
+            if task == known:
+                return known
+        raise DataError(f"{self.path} is not a run of punkmodels (task: {task!r} in config.json)")
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """The metrics of the training, one row for each evaluation on validation or training data.
+
+        Raises UsageError if there are none, as for exported weights.
+        """
+        import pandas as pd
+
+        if not (self.path / "metrics.jsonl").exists():
+            raise UsageError(f"{self.path} has no training metrics")
+        return pd.DataFrame(read_metrics(self.path))
+
+    def load(self, device: str | torch.device = "auto") -> Classifier | Generator:
+        """Load the trained model: a `Classifier` or a `Generator`.
+
+        Raises DataError if the run has no checkpoint yet, or its files are damaged.
+        """
+        if self.task == "classifier":
+            return load_classifier(self.path, device=device)
+        from punkmodels.generator import load_generator
+
+        return load_generator(self.path, device=device)
+
+    def evaluate(
+        self,
+        split: Literal["val", "test"] = "test",
+        *,
+        root: str | Path | None = None,
+        version: str | None = None,
+        device: str | torch.device = "auto",
+        progress: bool = True,
+    ) -> Evaluation:
+        """Compare the model with real punks that it was not trained on.
+
+        Args:
+            split: Split on which to evaluate a classifier. Generators and renderers are always
+                compared with the validation and test splits together.
+            root: Data root, or a snapshot folder; by default that of the training.
+            version: Version of the snapshot; by default that of the training, or the latest for
+                a bundled model.
+            device: "auto" for a GPU if there is one, "cpu", "cuda", "mps", or a torch device.
+            progress: Whether to show a progress bar.
+
+        Returns:
+            The scores, with tables and pictures. Nothing is written; see `Evaluation.save`.
+
+        Raises:
+            UsageError: The snapshot or the device does not exist.
+            DataError: The run or the snapshot is damaged, or they do not belong together.
+        """
+        folder = data_root(root if root is not None else self.root)
+        version = version or ("latest" if is_bundled(self.path) else None)
+        from punkmodels.training.device import pick_device
+
+        torch_device, _ = pick_device(device)
+        if self.task == "classifier":
+            from punkmodels.classifier.evaluate import evaluate_classifier
+
+            return evaluate_classifier(
+                self.path, folder, split, version=version, device=torch_device
+            )
+        if self.task == "renderer":
+            from punkmodels.renderer.evaluate import evaluate_renderer
+
+            return evaluate_renderer(self.path, folder, version=version, device=torch_device)
+        from punkmodels.gan.evaluate import evaluate_generator
+
+        with show_progress("evaluating", "subsets", progress) as (report, _):
+            return evaluate_generator(
+                self.path, folder, version=version, device=torch_device, progress=report
+            )
+
+    def __repr__(self) -> str:
+        """Return the path, the kind of model, and the preset."""
+        return f"Run({str(self.path)!r}: {self.task}, preset {self.config['options']['preset']})"
+
+
+def open_run(
+    run: str | int | Path = "latest",
+    runs: str | Path = DEFAULT_RUNS,
+    *,
+    root: str | Path | None = None,
+) -> Run:
+    """Open a run.
+
+    Args:
+        run: Its path, its number, "latest", a folder of exported weights, or a bundled model:
+            "bundled" is the classifier, and "bundled-conditional" the renderer.
+        runs: Folder of all runs.
+        root: Data root on which to evaluate it; by default $PUNKDATA_ROOT or `./data`.
+
+    Raises:
+        UsageError: There is no such run.
+    """
+    folder = find_model(run, runs, "classifier", "dcgan", "renderer")
+    return Run(folder, None if root is None else Path(root))
+
+
+def load_torch() -> None:
+    """Import PyTorch, and say so, because that takes seconds; once for all processes."""
+    is_main = not int(os.environ.get("RANK", "0"))  # torchrun sets it.
+    if "torch" not in sys.modules:
+        with announce("loading PyTorch") if is_main else nullcontext():
+            import torch  # noqa: F401
+
+
+@contextmanager
+def show_progress(
+    label: str, unit: str, progress: bool | Progress
+) -> Iterator[tuple[Progress, Callable[[str], None]]]:
+    """Yield callbacks for progress and for lines of text.
+
+    `progress` is whether to show both, or a callback for the former.
+    """
+    if progress is True:
+        with progress_bar(label, unit) as report:
+            yield report, lambda text: write_stderr(escape(text))
+    elif progress:
+        yield progress, lambda text: None
+    else:
+        yield lambda done, total, note="": None, lambda text: None
+
+
+def data_root(root: str | Path | None) -> Path:
+    return default_root() if root is None else Path(root)

@@ -1,0 +1,282 @@
+"""Training of the models from Python; the commands `punkmodels train` call these functions."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from punkdata.errors import StoppedError, UsageError
+from punkdata.progress import Progress
+from punkmodels import choices
+from punkmodels.models import find_model
+from punkmodels.runs import Run, data_root, load_torch, show_progress
+from punkmodels.training.config import nest_options
+from punkmodels.training.run_dir import DEFAULT_RUNS, find_run, list_runs
+
+if TYPE_CHECKING:
+    import torch
+
+Logger = Literal["tensorboard", "wandb"]
+
+
+def train_classifier(
+    root: str | Path | None = None,
+    *,
+    preset: choices.ClassifierPreset = "quick",
+    model: choices.ClassifierModel = "cnn",
+    runs: str | Path = DEFAULT_RUNS,
+    version: str = "latest",
+    device: str | torch.device = "auto",
+    threads: int | None = None,
+    resume: str | int | Path | None = None,
+    logger: Logger | None = None,
+    progress: bool | Progress = True,
+    **options: Any,
+) -> Run:
+    """Train a classifier of types and accessories.
+
+    Args:
+        root: Data root, or a snapshot folder; by default $PUNKDATA_ROOT or `./data`.
+        preset: "quick" takes under a minute on two cores, "best" under ten; for the model cnn only.
+        model: "cnn", the most accurate; "linear"; "published", a baseline modeled on a public Keras
+            script; or "features", the small network for metrics of generators.
+        runs: Folder in which the folder of the run is created.
+        version: Version of the snapshot, or "latest".
+        device: "auto" for a GPU if there is one, "cpu", "cuda", "mps", or a torch device.
+        threads: Number of CPU threads; a given number makes a run reproducible. By default, it is
+            benchmarked.
+        resume: A stopped run to resume: its path, its number, or "latest". It keeps its own
+            options, so only `root`, `runs`, `logger` and `progress` can be combined with it.
+        logger: Also log to "tensorboard" or "wandb".
+        progress: Whether to show a progress bar and messages; or a function that is called as
+            `progress(images_seen, total_images, note)`.
+        options: Other training options, for example `epochs=12` or `split_scheme="fold-1"`; the
+            command `punkmodels options classifier` lists them. `augment_with` is the name or path
+            of a renderer.
+
+    Returns:
+        The run, with its metrics and its model.
+
+    Raises:
+        UsageError: An option or the device does not exist, or a value is not allowed.
+        DataError: The snapshot is damaged, or differs from that of the run to resume.
+        StoppedError: The training was interrupted. Its hint says how to resume the run.
+
+    Example:
+        >>> run = punkmodels.train_classifier("data", epochs=2)
+        >>> run.load().predict("punk.png")
+    """
+    given = {"preset": preset != "quick", "model": model != "cnn", **options}
+    resumed = _find_resumed_run(resume, "classifier", runs, version, device, threads, given)
+    from punkmodels.classifier.config import make_config
+
+    if preset == "best" and model != "cnn":
+        raise UsageError(
+            "preset=best is only available for model=cnn", hint="remove one of the two"
+        )
+    if options.get("augment_with") is not None:
+        renderer = find_model(options["augment_with"], runs, "renderer")
+        options["augment_with"] = str(renderer.resolve())
+    elif options.get("augment_fraction") is not None:
+        hint = "add augment_with=bundled-conditional"
+        raise UsageError("augment_fraction= requires augment_with=", hint=hint)
+    config = make_config(preset, model, **nest_options(options))
+    _load_torch(progress)
+    from punkmodels.classifier.train import train_classifier as train
+    from punkmodels.renderer.synthetic import examples_from_config
+
+    start = functools.partial(
+        train,
+        config=config,
+        version=version,
+        device_name=str(device),
+        threads=threads,
+        logger=logger,
+        generate_examples=examples_from_config,
+    )
+    return _train("classifier", start, root, runs, resumed, progress)
+
+
+def train_dcgan(
+    root: str | Path | None = None,
+    *,
+    preset: choices.DcganPreset = "quick",
+    recipe: choices.DcganRecipe = "modern",
+    runs: str | Path = DEFAULT_RUNS,
+    version: str = "latest",
+    device: str | torch.device = "auto",
+    threads: int | None = None,
+    resume: str | int | Path | None = None,
+    logger: Logger | None = None,
+    progress: bool | Progress = True,
+    **options: Any,
+) -> Run:
+    """Train a GAN that generates punks or other small images.
+
+    Args:
+        root: Data root, or a snapshot folder; by default $PUNKDATA_ROOT or `./data`.
+        preset: "quick" takes a few minutes on one CPU core, and "best" about 40; "gpu" and
+            "gpu-long" are for one large GPU.
+        recipe: "modern", or for comparison "classic", the DCGAN of Radford et al. (2015), or "mlp",
+            fully connected networks.
+        runs: Folder in which the folder of the run is created.
+        version: Version of the snapshot, or "latest".
+        device: "auto" for a GPU if there is one, "cpu", "cuda", "mps", or a torch device.
+        threads: Number of CPU threads; a given number makes a run reproducible. By default, it is
+            benchmarked.
+        resume: A stopped run to resume: its path, its number, or "latest". It keeps its own
+            options, so only `root`, `runs`, `logger` and `progress` can be combined with it.
+        logger: Also log to "tensorboard" or "wandb".
+        progress: Whether to show a progress bar and messages; or a function that is called as
+            `progress(images_seen, total_images, note)`.
+        options: Other training options, for example `total_images=50_000`, `conditional="type"`,
+            `image_dir="digits"` or `model={"width": 48}`; the command `punkmodels options dcgan`
+            lists them.
+
+    Returns:
+        The run, with its metrics and its model.
+
+    Raises:
+        UsageError: An option or the device does not exist, or a value is not allowed.
+        DataError: The snapshot is damaged, or differs from that of the run to resume.
+        StoppedError: The training was interrupted. Its hint says how to resume the run.
+
+    Example:
+        >>> run = punkmodels.train_dcgan("data", total_images=20_000)
+        >>> run.load().grid().show()
+    """
+    given = {"preset": preset != "quick", "recipe": recipe != "modern", **options}
+    resumed = _find_resumed_run(resume, "dcgan", runs, version, device, threads, given)
+    from punkmodels.gan.config import make_config
+
+    if options.get("image_dir") is not None:
+        options["image_dir"] = str(Path(options["image_dir"]).resolve())
+    config = make_config(preset, recipe, **nest_options(options))
+    _load_torch(progress)
+    from punkmodels.gan.train import train_dcgan as train
+
+    start = functools.partial(
+        train,
+        config=config,
+        version=version,
+        device_name=str(device),
+        threads=threads,
+        logger=logger,
+    )
+    return _train("dcgan", start, root, runs, resumed, progress)
+
+
+def train_renderer(
+    root: str | Path | None = None,
+    *,
+    preset: choices.RendererPreset = "quick",
+    runs: str | Path = DEFAULT_RUNS,
+    version: str = "latest",
+    threads: int = 1,
+    resume: str | int | Path | None = None,
+    logger: Logger | None = None,
+    progress: bool | Progress = True,
+    **options: Any,
+) -> Run:
+    """Train a renderer, which draws a punk from its type, accessories and skin tone, on the CPU.
+
+    Args:
+        root: Data root, or a snapshot folder; by default $PUNKDATA_ROOT or `./data`.
+        preset: "quick" takes three minutes on one core, "best" five.
+        runs: Folder in which the folder of the run is created.
+        version: Version of the snapshot, or "latest".
+        threads: Number of CPU threads.
+        resume: A stopped run to resume: its path, its number, or "latest". It keeps its own
+            options, so only `root`, `runs`, `logger` and `progress` can be combined with it.
+        logger: Also log to "tensorboard" or "wandb".
+        progress: Whether to show a progress bar and messages; or a function that is called as
+            `progress(images_seen, total_images, note)`.
+        options: Other training options, for example `total_images=50_000`; the command
+            `punkmodels options renderer` lists them.
+
+    Returns:
+        The run, with its metrics and its model.
+
+    Raises:
+        UsageError: An option does not exist, or a value is not allowed; or several processes were
+            started.
+        DataError: The snapshot is damaged, or differs from that of the run to resume.
+        StoppedError: The training was interrupted. Its hint says how to resume the run.
+
+    Example:
+        >>> run = punkmodels.train_renderer("data", total_images=20_000)
+        >>> run.load().grid(type="Ape").show()
+    """
+    given = {"preset": preset != "quick", **options}
+    changed_threads = threads if threads != 1 else None
+    resumed = _find_resumed_run(resume, "renderer", runs, version, "auto", changed_threads, given)
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # torchrun sets it.
+        raise UsageError("a renderer is trained in one process", hint="start it without torchrun")
+    from punkmodels.renderer.config import make_config
+
+    config = make_config(preset, **nest_options(options))
+    _load_torch(progress)
+    from punkmodels.renderer.train import train_renderer as train
+
+    start = functools.partial(train, config=config, version=version, threads=threads, logger=logger)
+    return _train("renderer", start, root, runs, resumed, progress)
+
+
+def _load_torch(progress: bool | Progress) -> None:
+    if progress is True:
+        load_torch()
+
+
+def _find_resumed_run(
+    resume: str | int | Path | None,
+    task: str,
+    runs: str | Path,
+    version: str,
+    device: str | torch.device,
+    threads: int | None,
+    given: dict[str, Any],
+) -> Path | None:
+    """Return the run to resume, if any; raises UsageError for options that a run keeps."""
+    if resume is None:
+        return None
+    if version != "latest" or device != "auto" or threads is not None or any(given.values()):
+        raise UsageError(
+            "a resumed run keeps its own options",
+            hint="leave out all arguments except resume=, root=, runs=, logger= and progress=",
+        )
+    return find_run(Path(runs), str(resume), tasks=(task,))
+
+
+def _train(
+    task: str,
+    start: Callable[..., Path],
+    root: str | Path | None,
+    runs: str | Path,
+    resumed: Path | None,
+    progress: bool | Progress,
+) -> Run:
+    """Train in the processes that torchrun started, or in this one.
+
+    An interrupt becomes a StoppedError; its hint resumes the run, or is None if there is no run.
+    """
+    from punkmodels.training.distributed import init_process_group, is_main
+
+    runs, folder = Path(runs), data_root(root)
+    before = set(list_runs(runs))
+    try:
+        with (
+            init_process_group(),
+            show_progress("training", "images", progress if is_main() else False) as (report, log),
+        ):
+            path = start(folder, runs, resume=resumed, progress=report, log=log)
+    except KeyboardInterrupt:
+        run = resumed or max(set(list_runs(runs)) - before, default=None)
+        if run is None:
+            raise StoppedError("stopped before the training started") from None
+        arguments = "" if root is None else f"{str(root)!r}, "
+        call = f"punkmodels.train_{task}({arguments}resume={str(run)!r})"
+        raise StoppedError("stopped", hint=f"resume with: {call}") from None
+    return Run(path, None if root is None else folder)

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import punkmodels
+from punkdata.errors import StoppedError, UsageError
+
+TINY: dict[str, Any] = {"batch_size": 16, "width": 4, "hidden": 16, "color_embedding_dim": 4}
+QUIET: dict[str, Any] = {"threads": 1, "device": "cpu", "progress": False}
+
+
+@pytest.fixture(scope="module")
+def run(built_root: Path, tmp_path_factory: pytest.TempPathFactory) -> punkmodels.Run:
+    runs = str(tmp_path_factory.mktemp("runs"))
+    return punkmodels.train_classifier(str(built_root), runs=runs, epochs=2, **TINY, **QUIET)
+
+
+def test_a_trained_run_has_its_path_config_and_metrics(run: punkmodels.Run) -> None:
+    assert run.path.name == "00001-classifier-quick"
+    assert run.task == "classifier"
+    assert run.config["options"]["width"] == 4
+    assert run.metrics["epoch"].tolist() == [0, 1]
+    assert "val_loss" in run.metrics.columns
+    assert repr(run) == f"Run({str(run.path)!r}: classifier, preset quick)"
+
+
+def test_a_run_is_loaded_and_evaluated(run: punkmodels.Run, built_root: Path) -> None:
+    assert isinstance(run.load("cpu"), punkmodels.Classifier)
+    evaluation = run.evaluate("val")
+    assert evaluation.scores["split"] == "val"
+    reopened = punkmodels.open_run(1, str(run.path.parent), root=built_root)
+    assert reopened.evaluate("val").scores == evaluation.scores
+    assert not (run.path / "evaluation").exists()
+
+
+def test_a_finished_run_is_resumed_without_training(run: punkmodels.Run, built_root: Path) -> None:
+    runs = run.path.parent
+    for name in ("latest", 1, run.path, str(run.path)):
+        again = punkmodels.train_classifier(built_root, runs=runs, resume=name, progress=False)
+        assert again == punkmodels.Run(run.path, built_root)
+    with pytest.raises(UsageError, match="a resumed run keeps its own options; leave out all"):
+        punkmodels.train_classifier(built_root, runs=runs, resume="latest", epochs=3)
+
+
+def test_generators_are_trained(built_root: Path, tmp_path: Path) -> None:
+    options = {"model.width": 4, "model": {"head_channels": 4}, "total_images": 64}
+    gan = punkmodels.train_dcgan(built_root, runs=tmp_path, **options, **QUIET)
+    assert gan.config["options"]["model"]["width"] == 4
+    assert gan.config["options"]["model"]["head_channels"] == 4
+    renderer = punkmodels.train_renderer(built_root, runs=tmp_path, total_images=64, progress=False)
+    for run, condition in ((gan, {}), (renderer, {"type": "Ape"})):
+        generator = punkmodels.open_run(run.path).load()
+        assert isinstance(generator, punkmodels.Generator)
+        assert generator.generate(2, **condition).shape == (2, 24, 24, 4)
+    assert renderer.task == "renderer"
+    assert "unseen" in renderer.evaluate().scores
+
+
+@pytest.mark.parametrize(
+    ("train", "options", "message"),
+    [
+        ("classifier", {"epoch": 3}, "no training option epoch; did you mean epochs?"),
+        ("classifier", {"epochs": "ten"}, "epochs = ten"),
+        ("classifier", {"preset": "fast"}, "preset = fast"),
+        ("classifier", {"model": "resnet"}, "model = resnet"),
+        ("classifier", {"preset": "best", "model": "linear"}, "only available for model=cnn"),
+        ("classifier", {"augment_fraction": 0.5}, "augment_fraction= requires augment_with="),
+        ("classifier", {"augment_with": "7"}, "no run 7"),
+        ("classifier", {"device": "tpu"}, "device tpu is not available"),
+        ("dcgan", {"recipe": "old"}, "recipe = old"),
+        ("dcgan", {"model": {"depth": 3}}, "no training option model.depth"),
+        ("renderer", {"preset": "fast"}, "preset = fast"),
+        ("renderer", {"resume": "latest"}, "no renderer run found"),
+    ],
+)
+def test_wrong_options_are_refused_before_a_run_is_created(
+    train: str, options: dict[str, Any], message: str, built_root: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        getattr(punkmodels, f"train_{train}")(built_root, runs=tmp_path, **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_shows_how_to_resume(built_root: Path, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+
+    def interrupt_after_first_epoch(done: int, total: int, note: str = "") -> None:
+        if list(runs.glob("*/checkpoints/step_*")):
+            raise KeyboardInterrupt
+
+    options = {"runs": runs, "epochs": 3, **TINY, **QUIET, "progress": interrupt_after_first_epoch}
+    with pytest.raises(StoppedError) as stopped:
+        punkmodels.train_classifier(built_root, **options)
+    (run,) = runs.iterdir()
+    call = f"punkmodels.train_classifier({str(built_root)!r}, resume={str(run)!r})"
+    assert stopped.value.hint == f"resume with: {call}"
+    resumed = eval(call, {"punkmodels": punkmodels})
+    assert resumed.path == run
+    assert resumed.metrics["epoch"].tolist() == [0, 1, 2]
