@@ -39,10 +39,8 @@ def export(
     runs: Runs = DEFAULT_RUNS,
     as_json: Json = False,
 ) -> None:
-    """Export a model: weights in half precision, config.json, and a model card.
-
-    The card has the scores that `punkmodels evaluate` has saved for these weights. The folder can
-    be uploaded to the Hugging Face Hub as it is.
+    """Export a model: weights in half precision, config.json, and a model card with the scores that
+    `punkmodels evaluate` has saved for these weights.
     """
     from punkmodels.export.folder import export_model
 
