@@ -1,192 +1,277 @@
-"""The example that uploads a snapshot to the Hugging Face Hub, run against a local server.
+"""Snapshots on the Hugging Face Hub: publishing and reading, with a local server.
 
-The server implements the few endpoints that the example uses. Files arrive inside the commit;
-the Hub's separate storage for large files is not implemented.
+The commands run in processes of their own, because huggingface_hub reads the address of the server
+when it is imported.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.hub_server import TOKEN, Hub, hub_server
 from support.paths import iter_files
 
 from punkdata.snapshots.reader import Snapshot
 
-pytestmark = pytest.mark.compat
-SCRIPT = Path(__file__).parent.parent / "examples" / "publish_to_hub.py"
-REPOSITORY = "/api/datasets/you/punks"
-TOKEN = "hf_of_the_test"
-
-
-class Hub(ThreadingHTTPServer):
-    """A server with one data set repository, kept in memory."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.files: dict[str, bytes] = {"old.parquet": b"of an older snapshot"}
-        self.tags: list[str] = []
-        self.private: bool | None = None
-        self.authorizations: set[str] = set()
-        self.denies_access = False
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def reply(self, path: str, body: bytes) -> Any:
-        """Return the reply to a request as JSON data, or None if there is no such endpoint."""
-        if path == "/api/repos/create":
-            options = json.loads(body)
-            self.private = options.get("private", options.get("visibility") == "private")
-            return {"url": f"{self.url}/datasets/you/punks", "id": "you/punks"}
-        if path.startswith("/api/validate-yaml"):
-            return {"errors": [], "warnings": []}
-        endpoints = {
-            "refs": self._list_refs,
-            "tree": self._list_files,
-            "revision": lambda _: {"id": "you/punks", "sha": "0" * 40, "siblings": []},
-            "preupload": self._prepare_upload,
-            "commit": self._commit,
-            "tag": self._create_tag,
-        }
-        endpoint = path.removeprefix(f"{REPOSITORY}/").split("/")[0]
-        return endpoints[endpoint](body) if endpoint in endpoints else None
-
-    def _list_refs(self, _: bytes) -> Any:
-        tags = [
-            {"name": tag, "ref": f"refs/tags/{tag}", "targetCommit": "0" * 40} for tag in self.tags
-        ]
-        return {"branches": [], "converts": [], "tags": tags}
-
-    def _list_files(self, _: bytes) -> Any:
-        return [
-            {"type": "file", "path": name, "size": len(data), "oid": "0" * 40}
-            for name, data in self.files.items()
-        ]
-
-    def _prepare_upload(self, body: bytes) -> Any:
-        names = [file["path"] for file in json.loads(body)["files"]]
-        mode = {"uploadMode": "regular", "shouldIgnore": False}
-        return {"files": [{"path": name, **mode} for name in names]}
-
-    def _commit(self, body: bytes) -> Any:
-        for line in map(json.loads, body.splitlines()):
-            if line["key"] == "file":
-                content = line["value"]["content"]
-                self.files[line["value"]["path"]] = base64.b64decode(content)
-            elif line["key"] == "deletedFile":
-                del self.files[line["value"]["path"]]
-        url = f"{self.url}/datasets/you/punks/commit/{'1' * 40}"
-        return {"success": True, "commitOid": "1" * 40, "commitUrl": url, "hookOutput": ""}
-
-    def _create_tag(self, body: bytes) -> Any:
-        self.tags.append(json.loads(body)["tag"])
-        return {}
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Passes requests on to the Hub and sends its replies."""
-
-    server: Hub
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-    def answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.server.authorizations.add(self.headers.get("Authorization") or "")
-        if self.server.denies_access:
-            self.send({"error": "access denied"}, 403)
-            return
-        reply = self.server.reply(self.path.split("?")[0], body)
-        if reply is None:
-            self.send({"error": f"not implemented: {self.command} {self.path}"}, 404)
-        else:
-            self.send(reply)
-
-    def send(self, data: Any, status: int = 200) -> None:
-        text = json.dumps(data).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    do_GET = do_POST = answer  # noqa: N815
+pytest.importorskip("huggingface_hub")
+KEY = "datasets/you/punks"
+URL = f"hf://{KEY}"
 
 
 @pytest.fixture
 def hub() -> Iterator[Hub]:
-    pytest.importorskip("huggingface_hub")
-    with Hub() as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield running
-        running.shutdown()
+    with hub_server() as hub:
+        yield hub
 
 
-def run_example(hub: Hub, home: Path, *args: object) -> tuple[int, str]:
-    """Run the example; return its exit code and its output."""
-    environment = {
-        "HF_ENDPOINT": hub.url,
-        "HF_HOME": str(home),
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_TOKEN": TOKEN,
-    }
-    process = subprocess.run(
-        [sys.executable, SCRIPT, *map(str, args)],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return process.returncode, process.stdout + process.stderr
+class Client:
+    """Runs Python with the server as its Hub."""
+
+    def __init__(self, hub: Hub, home: Path) -> None:
+        self.hub, self.home = hub, home
+
+    def python(self, *args: object, token: str | None = TOKEN) -> tuple[int, str, str]:
+        """Run Python with these arguments; return its exit code, stdout and stderr."""
+        environment = self.hub.environment(self.home / "hf", token)
+        environment["PUNKDATA_CACHE"] = str(self.home / "punkdata")
+        command = [sys.executable, *map(str, args)]
+        done = subprocess.run(
+            command, env=os.environ | environment, capture_output=True, text=True, check=False
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        assert TOKEN not in done.stdout + done.stderr
+        return done.returncode, done.stdout, done.stderr
+
+    def punkdata(self, *args: object, token: str | None = TOKEN) -> tuple[int, str, str]:
+        return self.python("-m", "punkdata", *args, token=token)
+
+    def evaluate(self, code: str) -> Any:
+        """Run Python code that prints JSON, and return it."""
+        status, out, err = self.python("-c", code)
+        assert status == 0, err
+        return json.loads(out)
 
 
-def test_upload_replaces_the_files_and_creates_a_tag(
-    hub: Hub, snapshot: Snapshot, tmp_path: Path
+@pytest.fixture
+def client(hub: Hub, tmp_path: Path) -> Client:
+    return Client(hub, tmp_path / "home")
+
+
+def read_files(snapshot: Snapshot) -> dict[str, bytes]:
+    return dict(iter_files(snapshot.path))
+
+
+def change_version(snapshot: Snapshot, folder: Path, **changes: Any) -> Path:
+    """Write a snapshot folder with the same files and another manifest."""
+    for name, data in read_files(snapshot).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    manifest = snapshot.manifest.model_copy(update=changes)
+    (folder / "manifest.json").write_text(manifest.model_dump_json())
+    return folder
+
+
+def test_publish_commits_once_tags_and_does_nothing_again(
+    hub: Hub, client: Client, snapshot: Snapshot
 ) -> None:
-    code, output = run_example(hub, tmp_path, "you/punks", snapshot.path)
-    assert code == 0, output
-    assert f"/datasets/you/punks has {snapshot.version}" in output
-    assert hub.files == dict(iter_files(snapshot.path))
-    assert hub.tags == [snapshot.version]
-    assert hub.private is True
+    old = hub.add(KEY, {"old.parquet": b"of an older upload", ".gitattributes": b"*.tar"})
+    num_commits = len(old.commits)
+    code, out, err = client.punkdata("publish", URL, "--version", snapshot.path)
+    assert code == 0, err
+    assert out.strip() == f"{URL}@{snapshot.version}"
+    assert f"next: punkdata info {URL}\n" in err
+    assert old.files() == read_files(snapshot) | {".gitattributes": b"*.tar"}
+    assert old.files(snapshot.version) == old.files()
+    assert len(old.commits) == num_commits + 1
     assert f"Bearer {TOKEN}" in hub.authorizations
+    hub.requests.clear()
+    code, out, err = client.punkdata("publish", URL, "--version", snapshot.path, "--json")
+    assert code == 0, err
+    report = json.loads(out)
+    assert (report["created"], report["latest"]) == (False, True)
+    assert not [r for r in hub.requests if "/commit/" in r or "/tag/" in r or r.startswith("PUT")]
 
 
-def test_upload_of_an_existing_version_changes_nothing(
-    hub: Hub, snapshot: Snapshot, tmp_path: Path
+def test_new_repository_is_private_and_an_interrupted_upload_is_completed(
+    hub: Hub, client: Client, snapshot: Snapshot
 ) -> None:
-    hub.tags.append(snapshot.version)
-    _, output = run_example(hub, tmp_path, "you/punks", snapshot.path)
-    assert f"already has {snapshot.version}" in output
-    assert hub.tags == [snapshot.version]
-    assert list(hub.files) == ["old.parquet"]
+    hub.failures[f"POST /api/{KEY}/commit"] = 403
+    code, _, err = client.punkdata("publish", URL, "--version", snapshot.path)
+    assert (code, err.count("\n")) == (4, 1)
+    assert f"access to {URL} was denied" in err
+    repository = hub.repositories[KEY]
+    assert repository.private
+    assert "manifest.json" not in repository.files()
+    assert client.punkdata("info", URL)[0] == 2
+    # Large files, which have arrived, are not uploaded again.
+    hub.failures = {f"POST /api/{KEY}/tag": 403}
+    hub.requests.clear()
+    assert client.punkdata("publish", URL, "--version", snapshot.path)[0] == 4
+    assert not [request for request in hub.requests if request.startswith("PUT")]
+    assert (len(repository.commits), repository.tags) == (2, {})
+    # The commit is complete, only its tag is missing.
+    hub.failures = {}
+    assert client.punkdata("publish", URL, "--version", snapshot.path)[0] == 0
+    assert (len(repository.commits), list(repository.tags)) == (2, [snapshot.version])
 
 
-def test_denied_access_is_one_line_without_the_token(
-    hub: Hub, snapshot: Snapshot, tmp_path: Path
+def test_force_replaces_damaged_files_and_the_tag(
+    hub: Hub, client: Client, snapshot: Snapshot
 ) -> None:
-    hub.denies_access = True
-    code, output = run_example(hub, tmp_path, "you/punks", snapshot.path)
-    assert code == 1
-    assert "refused the request" in output
-    assert "Traceback" not in output
-    assert TOKEN not in output
+    damaged = read_files(snapshot) | {"provenance.parquet": b"damaged"}
+    repository = hub.add(KEY, damaged, snapshot.version)
+    code, _, err = client.punkdata("verify", URL)
+    assert code == 6
+    assert f"{URL}@{snapshot.version}/provenance.parquet differs from its manifest" in err
+    assert client.punkdata("publish", URL, "--version", snapshot.path, "--force")[0] == 0
+    assert repository.files(snapshot.version) == read_files(snapshot)
+    assert client.punkdata("verify", URL)[0] == 0
 
 
-def test_folder_without_snapshot_and_wrong_usage_are_one_line(hub: Hub, tmp_path: Path) -> None:
-    code, output = run_example(hub, tmp_path, "you/punks", tmp_path)
-    assert (code, "Traceback" in output) == (1, False)
-    assert "punkdata build-dataset" in output
-    assert run_example(hub, tmp_path, "punks")[1].startswith("usage: ")
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"status": "partial"}, "is partial, and would become the latest one"),
+        ({"limit": 3, "expected": 3}, "is smaller than the latest snapshot"),
+    ],
+    ids=["partial", "sample"],
+)
+def test_partial_snapshot_or_smaller_sample_is_not_published(
+    changes: dict[str, Any], message: str, hub: Hub, client: Client, snapshot: Snapshot
+) -> None:
+    repository = hub.add(KEY, read_files(snapshot))
+    other = f"s2-{'0' * 12}"
+    folder = change_version(snapshot, client.home / "other", version=other, **changes)
+    code, _, err = client.punkdata("publish", URL, "--version", folder)
+    assert code == 2
+    assert message in err
+    assert (len(repository.commits), repository.tags) == (1, {})
+
+
+def test_versions_and_the_latest_are_read_from_tags_and_main(
+    hub: Hub, client: Client, snapshot: Snapshot
+) -> None:
+    hub.add(KEY, read_files(snapshot), snapshot.version)
+    newer = f"s2-{'1' * 12}"
+    folder = change_version(snapshot, client.home / "newer", version=newer)
+    files = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    hub.add(KEY, files)
+    code = f"""
+import json
+from punkdata import PunkDataset, open_snapshot
+latest = open_snapshot("{URL}")
+result = [(latest.version, latest.url)]
+for snapshot in (open_snapshot("{URL}@{snapshot.version}"),
+                 open_snapshot("{URL}", "{snapshot.version}")):
+    result.append((snapshot.version, snapshot.url))
+images, labels = PunkDataset("{URL}@{snapshot.version}", split="train").as_tensors()
+result.append(list(images.shape))
+print(json.dumps(result))
+"""
+    pinned = [snapshot.version, f"{URL}@{snapshot.version}"]
+    num_train = snapshot.manifest.splits["default"]["train"]
+    assert client.evaluate(code) == [[newer, URL], pinned, pinned, [num_train, 4, 24, 24]]
+
+
+def test_open_snapshot_stays_what_it_is_when_main_changes(
+    hub: Hub, client: Client, snapshot: Snapshot
+) -> None:
+    hub.add(KEY, read_files(snapshot), snapshot.version)
+    code = f"""
+import json, sys
+from punkdata import open_snapshot
+before = open_snapshot("{URL}")
+print(before.version, flush=True)
+sys.stdin.readline()
+after = open_snapshot("{URL}")
+print(json.dumps([before.punks().num_rows, after.version]))
+"""
+    environment = hub.environment(client.home) | {"PUNKDATA_CACHE": str(client.home / "cache")}
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=os.environ | environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stdout.readline().strip() == snapshot.version
+        newer = f"s2-{'1' * 12}"
+        folder = change_version(snapshot, client.home / "newer", version=newer)
+        manifest = {"manifest.json": (folder / "manifest.json").read_bytes()}
+        hub.add(KEY, manifest)
+        out, _ = process.communicate("go\n")
+    assert json.loads(out) == [snapshot.manifest.punks, newer]
+
+
+@pytest.mark.parametrize(
+    ("url", "token", "code", "message"),
+    [
+        (URL, None, 3, "no Hugging Face token found; log in with: hf auth login, or set HF_TOKEN"),
+        ("hf://you/punks", TOKEN, 2, "write the URL as hf://datasets/OWNER/NAME"),
+        (f"{URL}@v1", TOKEN, 2, "the version of the snapshot becomes a tag"),
+    ],
+)
+def test_publish_without_a_token_or_to_another_url_is_one_line(
+    url: str, token: str | None, code: int, message: str, client: Client, snapshot: Snapshot
+) -> None:
+    status, _, err = client.punkdata("publish", url, "--version", snapshot.path, token=token)
+    assert (status, err.count("\n")) == (code, 1), err
+    assert message in err
+    assert not client.hub.repositories
+
+
+def test_missing_repository_and_missing_version_are_one_line(
+    hub: Hub, client: Client, snapshot: Snapshot
+) -> None:
+    hint = "check the name; for a private repository, log in with: hf auth login, or set HF_TOKEN"
+    expected = (2, "", f"error: there is no snapshot at {URL}; {hint}\n")
+    assert client.punkdata("info", URL) == expected
+    hub.add(KEY, read_files(snapshot), snapshot.version)
+    code, _, err = client.punkdata("info", f"{URL}@s2-{'0' * 12}")
+    assert (code, f"there is no snapshot at {URL}@s2-0000" in err) == (2, True)
+
+
+def test_server_that_fails_is_a_network_error(hub: Hub, client: Client) -> None:
+    hub.failures["GET"] = 503
+    code, _, err = client.punkdata("info", URL)
+    assert (code, err.count("\n")) == (5, 1)
+    assert f"cannot reach {URL}" in err
+
+
+@pytest.mark.parametrize("command", ["publish", "info"])
+def test_missing_package_is_one_line(command: str, client: Client, snapshot: Snapshot) -> None:
+    arguments = [command, URL, *(("--version", str(snapshot.path)) if command == "publish" else ())]
+    code = (
+        "import sys; sys.modules['huggingface_hub'] = None; from punkdata.cli.app import main; "
+        f"sys.argv[1:] = {arguments!r}; main()"
+    )
+    status, _, err = client.python("-c", code)
+    assert (status, err.count("\n")) == (3, 1)
+    assert "needs huggingface_hub, which is not installed" in err
+    assert 'pip install "punkdata[hub]"' in err
+
+
+@pytest.mark.compat
+def test_load_dataset_reads_a_published_snapshot(client: Client, snapshot: Snapshot) -> None:
+    pytest.importorskip("datasets")
+    assert client.punkdata("publish", URL, "--version", snapshot.path)[0] == 0
+    code = f"""
+import json
+from datasets import load_dataset
+punks = load_dataset("you/punks", revision="{snapshot.version}")
+image = punks["train"][0]["image"]
+print(json.dumps([{{name: len(split) for name, split in punks.items()}}, image.mode, image.size]))
+"""
+    sizes = {name: n for name, n in snapshot.manifest.splits["default"].items() if n}
+    found, mode, size = client.evaluate(code)
+    assert sum(found.values()) == sum(sizes.values())
+    assert (mode, size) == ("RGBA", [24, 24])

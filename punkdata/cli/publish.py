@@ -13,12 +13,18 @@ from punkdata.progress import progress_bar
 
 EXAMPLES = (
     "Example: punkdata publish s3://bucket/punks\n\n"
-    'Then, on any machine: PunkDataset("s3://bucket/punks")'
+    'Then, on any machine: PunkDataset("s3://bucket/punks")\n\n'
+    "On the Hugging Face Hub: punkdata publish hf://datasets/you/punks"
 )
 
 
 def publish(
-    url: Annotated[str, typer.Argument(help="For example s3://bucket/punks, gs://…, file:///…")],
+    url: Annotated[
+        str,
+        typer.Argument(
+            help="For example s3://bucket/punks, hf://datasets/you/punks, gs://…, file:///…"
+        ),
+    ],
     version: SnapshotOption = "latest",
     force: Annotated[
         bool, typer.Option("--force", help="Upload again, if the remote copy is damaged.")
@@ -26,7 +32,7 @@ def publish(
     root: Root = ROOT,
     as_json: Json = False,
 ) -> None:
-    """Upload a snapshot to an object store or to any other URL that fsspec supports."""
+    """Upload a snapshot to an object store, the Hugging Face Hub, or any other fsspec URL."""
     from punkdata.snapshots.reader import find_damaged_files
     from punkdata.snapshots.remote import publish_snapshot
 

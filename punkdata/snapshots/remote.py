@@ -42,7 +42,7 @@ from punkdata.snapshots.manifest import (
     parse_manifest,
 )
 
-_REPUBLISH_HINT = "upload it again with: punkdata publish URL --force"
+REPUBLISH_HINT = "upload it again with: punkdata publish URL --force"
 _OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "adl", "memory"}
 """Protocols whose uploads are atomic and whose folders need not be created."""
 
@@ -54,20 +54,13 @@ def open_remote(url: str, version: str) -> tuple[Path, Manifest, str]:
     the manifest, and the URL of its own folder. Raises the errors of `open_snapshot`.
     """
     url = url.rstrip("/")
-    data = _read_url(f"{url}/manifest.json")
-    if data is None:
-        home = f"{url}/snapshots/{DEFAULT_COLLECTION}"
-        found = _read_latest(home) if version == "latest" else version
-        if found is None:
-            raise UsageError(
-                f"no complete snapshot found at {redact_url(url)}",
-                hint=f"publish one with: punkdata publish {redact_url(url)}",
-            )
-        url = f"{home}/{found}"
-        data = _read_url(f"{url}/manifest.json") if re.fullmatch(VERSION_PATTERN, found) else None
-    if data is None:
-        raise UsageError(f"there is no snapshot at {redact_url(url)}")
-    manifest = parse_manifest(data, f"{redact_url(url)}/manifest.json", _REPUBLISH_HINT)
+    if url.startswith("hf://"):
+        from punkdata.snapshots.hub import find_on_hub
+
+        url, data = find_on_hub(url, version)
+    else:
+        url, data = _find_below_root(url, version)
+    manifest = parse_manifest(data, f"{redact_url(url)}/manifest.json", REPUBLISH_HINT)
     manifest.check_version(version, redact_url(url))
     # Two builds of the same version may differ in the bytes of their files, so the name of the
     # cache folder also contains the hash of the manifest.
@@ -81,13 +74,31 @@ def open_remote(url: str, version: str) -> tuple[Path, Manifest, str]:
     return folder, manifest, url
 
 
+def _find_below_root(url: str, version: str) -> tuple[str, bytes]:
+    """Return the URL of a snapshot's folder, and its manifest, below a data root or at the URL."""
+    data = read_url(f"{url}/manifest.json")
+    if data is None:
+        home = f"{url}/snapshots/{DEFAULT_COLLECTION}"
+        found = _read_latest(home) if version == "latest" else version
+        if found is None:
+            raise UsageError(
+                f"no complete snapshot found at {redact_url(url)}",
+                hint=f"publish one with: punkdata publish {redact_url(url)}",
+            )
+        url = f"{home}/{found}"
+        data = read_url(f"{url}/manifest.json") if re.fullmatch(VERSION_PATTERN, found) else None
+    if data is None:
+        raise UsageError(f"there is no snapshot at {redact_url(url)}")
+    return url, data
+
+
 def _read_latest(home: str) -> str | None:
     """Return the version that `latest` names in a remote snapshots folder, or None."""
-    version = (_read_url(f"{home}/latest") or b"").decode("utf-8", "replace").strip()
+    version = (read_url(f"{home}/latest") or b"").decode("utf-8", "replace").strip()
     return version if re.fullmatch(VERSION_PATTERN, version) else None
 
 
-def _read_url(url: str) -> bytes | None:
+def read_url(url: str) -> bytes | None:
     """Return the first `MAX_MANIFEST_BYTES` + 1 bytes of a file, or None if it does not exist."""
     with url_errors(url):
         fs, path = fsspec.core.url_to_fs(url)
@@ -105,7 +116,7 @@ def download_file(snapshot_url: str, entry: FileEntry, folder: Path) -> None:
     """
     url, path = f"{snapshot_url}/{entry.path}", folder / entry.path
     not_found = DataError(
-        f"{redact_url(url)} is missing, although its manifest lists it", hint=_REPUBLISH_HINT
+        f"{redact_url(url)} is missing, although its manifest lists it", hint=REPUBLISH_HINT
     )
     # Each process writes a temporary file of its own, and the last rename wins. It is outside the
     # snapshot's folder, because it stays there if the process is killed.
@@ -124,7 +135,7 @@ def download_file(snapshot_url: str, entry: FileEntry, folder: Path) -> None:
                 raise DataError(
                     f"{redact_url(url)} differs from its manifest ({entry.bytes:,} bytes with the "
                     f"SHA-256 {entry.sha256[:12]}…)",
-                    hint=_REPUBLISH_HINT,
+                    hint=REPUBLISH_HINT,
                 )
             temporary.replace(path)
         finally:
@@ -152,9 +163,13 @@ def publish_snapshot(
     NetworkError if a file did not arrive completely.
     """
     url = url.rstrip("/")
+    if url.startswith("hf://"):
+        from punkdata.snapshots.hub import publish_to_hub
+
+        return publish_to_hub(folder, manifest, url, progress, force=force)
     home = f"{url}/snapshots/{DEFAULT_COLLECTION}"
     target = f"{home}/{manifest.version}"
-    is_uploaded = force or _read_manifest(target) is None
+    is_uploaded = force or read_remote_manifest(target) is None
     not_found = UsageError(
         f"cannot write {redact_url(url)}: the bucket or folder does not exist",
         hint="check the URL, and create the bucket first",
@@ -162,16 +177,16 @@ def publish_snapshot(
     with url_errors(url, not_found):
         if is_uploaded:
             _upload_files(folder, manifest, url, target, progress)
-        if manifest.may_replace(_read_manifest(f"{home}/{_read_latest(home)}")):
+        if manifest.may_replace(read_remote_manifest(f"{home}/{_read_latest(home)}")):
             _upload(url, f"{home}/latest", f"{manifest.version}\n".encode())
     return target, is_uploaded, _read_latest(home)
 
 
-def _read_manifest(target: str) -> Manifest | None:
+def read_remote_manifest(target: str) -> Manifest | None:
     """Return the manifest of a remote snapshot; None if there is none or it is damaged."""
     with suppress(DataError):
-        if data := _read_url(f"{target}/manifest.json"):
-            return parse_manifest(data, target, _REPUBLISH_HINT)
+        if data := read_url(f"{target}/manifest.json"):
+            return parse_manifest(data, target, REPUBLISH_HINT)
     return None
 
 
@@ -245,8 +260,9 @@ def _translate_error(url: str, error: Exception) -> PunkError:
         return find_missing_extra(f"{scheme}://", error) or SetupError(
             f"{scheme}:// needs a package that is not installed ({error})"
         )
-    # http:// uses aiohttp, whose exceptions have the HTTP status in `status`.
-    if isinstance(error, PermissionError) or getattr(error, "status", None) in (401, 403):
+    # http:// uses aiohttp and hf:// uses httpx, which keep the HTTP status in these attributes.
+    status = getattr(getattr(error, "response", error), "status_code", getattr(error, "status", 0))
+    if isinstance(error, PermissionError) or status in (401, 403):
         return RefusedError(
             f"access to {shown} was denied ({_describe(error)})", hint="check your credentials"
         )
