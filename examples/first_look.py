@@ -19,7 +19,6 @@ test.montage(n=100, scale=4).save(out / "contact-sheet.png")
 frame = test.to_pandas()
 for punk_type in ("Female", "Male", "Zombie", "Ape"):
     punk_id = frame.index[frame["type"] == punk_type][0]
-    index = test.punk_ids.tolist().index(punk_id)
-    test.image(index).resize((336, 336), resample=0).save(out / f"punk-{punk_id:04d}.png")
+    test.image(test.index_of(punk_id), scale=14).save(out / f"punk-{punk_id:04d}.png")
     labels = ", ".join([punk_type, *frame.loc[punk_id, "accessories"]])
     print(f"demo/punk-{punk_id:04d}.png has the labels {labels}")

@@ -1,6 +1,7 @@
 """Checks of the arguments of public functions, with errors that name a similar valid value."""
 
 from collections.abc import Sequence
+from typing import SupportsIndex
 
 from punkdata.errors import UsageError
 
@@ -8,8 +9,8 @@ from punkdata.errors import UsageError
 def check_positive(**arguments: int) -> None:
     """Raise UsageError unless all arguments are positive integers."""
     for name, value in arguments.items():
-        if value != int(value) or value < 1:
-            raise UsageError(f"{name} must be a positive integer, not {value}")
+        if not isinstance(value, SupportsIndex) or value.__index__() < 1:
+            raise UsageError(f"{name} must be a positive integer, not {value!r}")
 
 
 def choice_error(

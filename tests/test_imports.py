@@ -20,6 +20,7 @@ RUN = "from {0}.cli.app import main; sys.argv[1:] = {1}; main()"
         (RUN.format("punkmodels", ["--help"]), HEAVY | {"pydantic"}),
         # Recent versions of typer load pydantic to parse the options of a command.
         (RUN.format("punkdata", ["export", "imagefolder", "--help"]), HEAVY),
+        (RUN.format("punkdata", ["export", "npz", "--help"]), HEAVY),
         (RUN.format("punkmodels", ["train", "dcgan", "--help"]), HEAVY),
     ],
 )

@@ -3,7 +3,7 @@
 import sys
 from typing import Annotated
 
-from punkdata.cli import console, explore, fetch, key, publish, snapshots
+from punkdata.cli import console, explore, export, fetch, key, publish, snapshots
 
 app = console.make_app(
     "The CryptoPunks as labeled data: fetch a recording, build a snapshot, verify and explore it."
@@ -30,7 +30,7 @@ app.command(epilog=explore.AUDIT_EXAMPLES)(explore.audit)
 app.command(epilog=explore.GALLERY_EXAMPLES)(explore.gallery)
 app.command(epilog=explore.PLOT_EXAMPLES)(explore.plot)
 app.command(epilog=publish.EXAMPLES)(publish.publish)
-app.add_typer(publish.export_app, name="export")
+app.add_typer(export.app, name="export")
 
 
 def main() -> None:

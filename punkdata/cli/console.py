@@ -19,6 +19,7 @@ from rich.markup import escape
 from punkdata._version import __version__
 from punkdata.errors import PunkError
 from punkdata.extras import translate_missing_package
+from punkdata.files import parse_root_url
 from punkdata.progress import SHOWN, discard, write_stderr
 from punkdata.report import Report, escape_control_characters
 
@@ -158,6 +159,12 @@ def say(text: str) -> None:
 def warn(text: str) -> None:
     """Write a warning to stderr."""
     write_stderr(f"[bold yellow]warning:[/] {escape(text)}")
+
+
+def announce_folder(path: Path) -> None:
+    """Say so if the folder of an output file is going to be created."""
+    if not path.parent.exists() and parse_root_url(path) is None:
+        say(f"creating the folder '{path.parent}'")
 
 
 def emit(text: str) -> None:

@@ -113,6 +113,7 @@ def gallery(
     from punkdata.analysis.gallery.html import render_gallery
 
     snapshot = open_snapshot_argument(root, version)
+    console.announce_folder(out)
     page = render_gallery(snapshot).encode()
     write_atomic(out, page)
     console.emit(str(out))

@@ -1,7 +1,7 @@
-"""The commands `punkdata publish` and `punkdata export`."""
+"""The command `punkdata publish`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -64,49 +64,3 @@ def publish(
         console.say(f"the latest version there is {latest or 'unset'}")
     readable_url = target_url if is_latest else target
     console.say(f"next: punkdata info {shell_quote(redact_url(readable_url))}")
-
-
-export_app = console.make_app("Write a snapshot as a folder of image files.")
-
-
-@export_app.callback()
-def export() -> None:
-    """Write a snapshot as a folder of image files."""
-
-
-@export_app.command(
-    "imagefolder",
-    epilog="Example: punkdata export imagefolder images\n\n"
-    "Opaque and enlarged: punkdata export imagefolder images --scale 2 --background white",
-)
-def imagefolder(
-    out: Annotated[Path, typer.Argument(help="Folder to create; it must not exist yet.")],
-    version: SnapshotOption = "latest",
-    root: Root = ROOT,
-    split_scheme: Annotated[
-        Literal["default", "by_id"],
-        typer.Option(help="by_id: ids 0-7999 (train), 8000-8999 (val), 9000-9999 (test)."),
-    ] = "default",
-    scale: Annotated[
-        int, typer.Option(min=1, max=100, help="Integer factor of nearest-neighbor upscaling.")
-    ] = 1,
-    background: Annotated[
-        str | None, typer.Option(help="Color, for example #638596. (default: transparent)")
-    ] = None,
-) -> None:
-    """Write OUT/<split>/<type>/<punk_id>.png, and a metadata.csv for each split.
-
-    torchvision's ImageFolder, Keras and Hugging Face's imagefolder loader read this layout.
-    """
-    from punkdata.snapshots.imagefolder import export_imagefolder
-
-    snapshot = open_snapshot_argument(root, version)
-    with progress_bar("writing", "images") as progress:
-        export_imagefolder(
-            *(snapshot, out, progress),
-            split_scheme=split_scheme,
-            scale=scale,
-            background=background,
-        )
-    console.emit(str(out))
-    console.say(f"wrote {snapshot.manifest.punks:,} images of {snapshot.version}")

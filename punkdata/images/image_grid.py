@@ -16,12 +16,11 @@ Color = str | tuple[int, int, int]
 
 def parse_color(color: Color) -> tuple[int, int, int]:
     """Return red, green and blue, 0 to 255; raise UsageError if this is not a color."""
-    if isinstance(color, tuple):
-        if len(color) == 3 and all(isinstance(c, int) and 0 <= c <= 255 for c in color):
-            return color
-    else:
+    if isinstance(color, str):
         with suppress(ValueError):
             return ImageColor.getrgb(color)[:3]
+    elif isinstance(color, tuple) and len(color) == 3 and {*color} <= {*range(256)}:
+        return color
     raise UsageError(f"{color!r} is not a color", hint="write it as #638596 or as a CSS color name")
 
 

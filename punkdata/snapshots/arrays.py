@@ -73,43 +73,44 @@ def read_split(
     return SplitArrays(ids[order], images, labels, hidden, prices)
 
 
+def list_splits(punks: pa.Table, split_scheme: str) -> list[str]:
+    """Return the name of the split of each row, given all punks of a snapshot.
+
+    The table has the columns punk_id, labels, and that of the split scheme, if it is a column.
+    """
+    if split_scheme in SPLIT_COLUMNS:
+        names: list[str] = punks.column(SPLIT_COLUMNS[split_scheme]).to_pylist()
+        return names
+    ids = tables.column_to_numpy(punks.column("punk_id"))
+    splits = assign_cross_validation(ids, tables.extract_labels(punks), split_scheme)
+    return [SPLITS[i] for i in splits]
+
+
 def punk_not_found_error(
     snapshot: Snapshot, punk_id: int, split: str, split_scheme: str
 ) -> UsageError:
     """Return the error for a punk that a split lacks, which says where the punk is."""
-    column = SPLIT_COLUMNS.get(split_scheme)
-    punks = snapshot.punks("all", ["punk_id", column or "labels"])
-    ids = tables.column_to_numpy(punks.column("punk_id"))
-    rows = np.flatnonzero(ids == punk_id)
-    if not len(rows):
-        reason = snapshot.manifest.missing.get(str(punk_id))
-        note = f" ({reason})" if reason else ""
-        return UsageError(f"there is no punk {punk_id} in the snapshot {snapshot.version}{note}")
-    if column:
-        found = punks.column(column)[rows[0]].as_py()
-    else:
-        splits = assign_cross_validation(ids, tables.extract_labels(punks), split_scheme)
-        found = SPLITS[splits[rows[0]]]
-    return UsageError(
-        f"punk {punk_id} is in the split {found!r}, not in {split!r} (scheme {split_scheme!r})",
-        hint=f"open the data set with split={found!r}, or with split='all'",
-    )
+    punks = snapshot.punks("all", ["punk_id", "labels", *SPLIT_COLUMNS.values()])
+    ids = punks.column("punk_id").to_pylist()
+    found = dict(zip(ids, list_splits(punks, split_scheme), strict=True)).get(punk_id)
+    if found:
+        return UsageError(
+            f"punk {punk_id} is in the split {found!r}, not in {split!r} (scheme {split_scheme!r})",
+            hint=f"open the data set with split={found!r}, or with split='all'",
+        )
+    reason = snapshot.manifest.missing.get(str(punk_id))
+    note = f" ({reason})" if reason else ""
+    return UsageError(f"there is no punk {punk_id} in the snapshot {snapshot.version}{note}")
 
 
 def _read_rows(snapshot: Snapshot, split: str, split_scheme: str) -> pa.Table:
     """Return the rows of a split, in any order."""
-    column = SPLIT_COLUMNS.get(split_scheme)
     columns = ["punk_id", "image", "labels", "hidden_accessories", "last_sale_eth"]
-    columns += [column] if column else []
     # There is one file per split of the default scheme; other schemes need all files.
     if split == "all" or split_scheme == "default":
         return snapshot.punks(split, columns)
-    punks = snapshot.punks("all", columns)
-    if column:
-        return punks.filter(pc.equal(punks.column(column), split))
-    ids = tables.column_to_numpy(punks.column("punk_id"))
-    splits = assign_cross_validation(ids, tables.extract_labels(punks), split_scheme)
-    return punks.filter(pa.array(splits == SPLITS.index(split)))
+    punks = snapshot.punks("all", [*columns, *SPLIT_COLUMNS.values()])
+    return punks.filter(pa.array([name == split for name in list_splits(punks, split_scheme)]))
 
 
 def _decode_images(

@@ -8,15 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageColor, ImageOps
+from PIL import Image, ImageOps
 
+from punkdata.arguments import check_positive
 from punkdata.errors import UsageError
 from punkdata.files import translate_os_errors
-from punkdata.images.image_grid import compose_grid
+from punkdata.images.image_grid import Color, compose_grid, parse_color
 from punkdata.progress import Progress
+from punkdata.snapshots.arrays import list_splits
 from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.tables import extract_sprites
-from punkdata.splits import SPLIT_COLUMNS
+from punkdata.splits import SPLIT_COLUMNS, check_split_scheme
 
 _COLUMNS = ["punk_id", "type", "accessories", "hidden_accessories", "pixels_sha256"]
 """Columns of metadata.csv after file_name. Lists are joined with |."""
@@ -29,7 +31,7 @@ def export_imagefolder(
     *,
     split_scheme: str = "default",
     scale: int = 1,
-    background: str | None = None,
+    background: Color | None = None,
 ) -> Path:
     """Write `out`/{train,val,test}/<type>/<punk_id>.png, and a metadata.csv for each split.
 
@@ -48,15 +50,14 @@ def export_imagefolder(
         raise UsageError(
             "cannot export to the current folder", hint="name a new folder inside it instead"
         )
-    try:
-        ImageColor.getrgb("white" if background is None else background)
-    except ValueError:
-        raise UsageError(
-            f"{background!r} is not a color", hint="write it as #638596 or as a CSS color name"
-        ) from None
-    table = snapshot.punks(columns=[*_COLUMNS, "image", SPLIT_COLUMNS[split_scheme]])
-    sprites, splits = extract_sprites(table), table.column(SPLIT_COLUMNS[split_scheme]).to_pylist()
-    rows = table.drop_columns(["image", SPLIT_COLUMNS[split_scheme]]).to_pylist()
+    check_split_scheme(split_scheme)
+    check_positive(scale=scale)
+    if background is not None:
+        parse_color(background)
+    extra = ["image", "labels", *SPLIT_COLUMNS.values()]
+    table = snapshot.punks(columns=[*_COLUMNS, *extra])
+    sprites, splits = extract_sprites(table), list_splits(table, split_scheme)
+    rows = table.drop_columns(extra).to_pylist()
     metadata: dict[str, list[dict[str, Any]]] = {split: [] for split in splits}
     temporary = out.parent / f".exporting-{uuid.uuid4().hex}"
     with translate_os_errors(out):

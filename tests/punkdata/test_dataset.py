@@ -151,6 +151,8 @@ def test_loader_workers_load_every_punk_once(built_root: Path, context: str) -> 
         ({"split_scheme": "fold-6"}, "split_scheme must be one of .*; did you mean 'fold-5'"),
         ({"target": "prices"}, "target must be one of .*, price, not 'prices'"),
         ({"scale": 0}, "scale must be a positive integer, not 0"),
+        ({"scale": 1.5}, "scale must be a positive integer, not 1.5"),
+        ({"background": None}, "None is not a color"),
         ({"background": "reddish"}, "'reddish' is not a color; write it as #638596"),
         ({"background": (0, 0, 256)}, "is not a color"),
     ],

@@ -1,0 +1,106 @@
+"""The commands `punkdata export imagefolder` and `punkdata export npz`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from punkdata.cli import console
+from punkdata.cli.options import ROOT, Root, SnapshotOption, open_snapshot_argument
+from punkdata.progress import progress_bar
+
+SplitScheme = Annotated[
+    Literal["default", "by_id", "fold-1", "fold-2", "fold-3", "fold-4", "fold-5"],
+    typer.Option(
+        help="default: stratified over all labels. by_id: ids 0-7999 (train), 8000-8999 (val), "
+        "9000-9999 (test). fold-1 to fold-5: five-fold cross-validation."
+    ),
+]
+Scale = Annotated[
+    int, typer.Option(min=1, max=100, help="Integer factor of nearest-neighbor upscaling.")
+]
+Background = Annotated[
+    str | None,
+    typer.Option(
+        help="Color, for example #638596; the images are then RGB instead of RGBA. "
+        "(default: transparent)"
+    ),
+]
+
+app = console.make_app("Write a snapshot as image files or as NumPy arrays.")
+
+
+@app.callback()
+def export() -> None:
+    """Write a snapshot as image files or as NumPy arrays."""
+
+
+@app.command(
+    "imagefolder",
+    epilog="Example: punkdata export imagefolder images\n\n"
+    "Opaque and enlarged: punkdata export imagefolder images --scale 2 --background white",
+)
+def imagefolder(
+    out: Annotated[Path, typer.Argument(help="Folder to create; it must not exist yet.")],
+    version: SnapshotOption = "latest",
+    root: Root = ROOT,
+    split_scheme: SplitScheme = "default",
+    scale: Scale = 1,
+    background: Background = None,
+) -> None:
+    """Write OUT/<split>/<type>/<punk_id>.png, and a metadata.csv for each split.
+
+    torchvision's ImageFolder, Keras and Hugging Face's imagefolder loader read this layout.
+    """
+    from punkdata.snapshots.imagefolder import export_imagefolder
+
+    snapshot = open_snapshot_argument(root, version)
+    with progress_bar("writing", "images") as progress:
+        export_imagefolder(
+            *(snapshot, out, progress),
+            split_scheme=split_scheme,
+            scale=scale,
+            background=background,
+        )
+    console.emit(str(out))
+    console.say(f"wrote {snapshot.manifest.punks:,} images of {snapshot.version}")
+
+
+@app.command(
+    "npz",
+    epilog="Example: punkdata export npz punks.npz\n\n"
+    "Opaque and enlarged: punkdata export npz punks.npz --scale 2 --background white",
+)
+def npz(
+    file: Annotated[Path, typer.Argument(help="File to write; an existing one is replaced.")],
+    version: SnapshotOption = "latest",
+    root: Root = ROOT,
+    split_scheme: SplitScheme = "default",
+    visible_only: Annotated[
+        bool, typer.Option("--visible-only", help="Set the labels of occluded accessories to 0.")
+    ] = False,
+    scale: Scale = 1,
+    background: Background = None,
+) -> None:
+    """Write all splits to one file of NumPy arrays, in the layout of MedMNIST.
+
+    The arrays are train_images, uint8 (N, 24, 24, 4), train_labels, uint8 (N, 92), and
+    train_punk_ids; the same for val and test; and label_names and version.
+    """
+    from punkdata.snapshots.npz import export_npz
+
+    snapshot = open_snapshot_argument(root, version)
+    console.announce_folder(file)
+    with progress_bar("writing", "images") as progress:
+        export_npz(
+            *(snapshot, file, progress),
+            split_scheme=split_scheme,
+            visible_only=visible_only,
+            scale=scale,
+            background=background,
+        )
+    console.emit(str(file))
+    size = file.stat().st_size
+    console.say(
+        f"wrote {snapshot.manifest.punks:,} images of {snapshot.version}, {size / 1e6:.1f} MB"
+    )
