@@ -8,6 +8,7 @@
 # make docs        regenerate what comes from the code: pages such as docs/commands.md, model cards
 # make site        build the documentation site in build/site; warnings are errors
 # make site-links  also check the links of the site to other sites; needs the network
+# make notebooks   write the .ipynb files of notebooks/ from the scripts beside them
 # make bench       measure speed and memory, write benchmarks/RESULTS.md; a quarter of an hour
 # make bench-long  reproduce the other figures of docs/; many hours, because it trains
 # make clean       remove the virtual environment and caches
@@ -21,7 +22,7 @@ READY := $(VENV)/.ready
 # One more worker than cores, because some tests wait for timeouts.
 WORKERS = $(shell $(PYTHON) -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))')
 
-.PHONY: demo test test-all lint fuzz soak bench bench-long docs site site-links clean
+.PHONY: demo test test-all lint fuzz soak bench bench-long docs site site-links notebooks clean
 .DEFAULT_GOAL := demo
 
 # Installs an extra, and creates the target. pip takes minutes: downloads of 1 MB or more are shown.
@@ -137,6 +138,9 @@ site: $(READY)
 
 site-links: site
 	$(SPHINX) --builder linkcheck . build/links
+
+notebooks: $(READY)
+	$(BIN)/python notebooks/sync.py
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
