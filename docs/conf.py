@@ -57,8 +57,7 @@ myst_heading_anchors = 3
 add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
-autodoc_preserve_defaults = True
-autodoc_type_aliases = {name: name for name in ("ArrayLike", "NDArray", "Progress")}
+autodoc_type_aliases = {name: name for name in ("ArrayLike", "NDArray")}
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 80
 napoleon_numpy_docstring = False
@@ -134,7 +133,19 @@ def keep_attribute_text(
         lines[:0] = ["..", ""]
 
 
+def simplify_defaults(
+    _app: Sphinx, _what: str, _name: str, _value: Any, _options: Any, signature: str, returned: str
+) -> tuple[str, str] | None:
+    """Write paths as strings, and functions as an ellipsis, in the defaults of parameters."""
+    if not signature:
+        return None
+    return re.sub(
+        r"\w*Path\(('.*?')\)", r"\1", re.sub(r"<function .*>>?", "...", signature)
+    ), returned
+
+
 def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", keep_attribute_text, priority=400)
+    app.connect("autodoc-process-signature", simplify_defaults)
     roles.register_local_role("name", render_name)
     app.connect("missing-reference", link_public_name)
