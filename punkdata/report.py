@@ -68,18 +68,6 @@ class Report:
         lines = [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
         return "\n".join([*lines, *(f"\n{note}" for note in self.notes)]) + "\n"
 
-    def to_html(self) -> str:
-        """Return the table in HTML, with the notes below it."""
-        head, *rows = ([html.escape(cell) for cell in row] for row in self._format_cells())
-        align = "right" if self.header else "left"
-        body = "".join(_html_row(row, "td", align) for row in rows)
-        header = f"<thead>{_html_row(head, 'th', align)}</thead>" if self.header else ""
-        notes = "".join(f"<div>{html.escape(note)}</div>" for note in self.notes)
-        return f"<table>{header}<tbody>{body}</tbody></table>{notes}"
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
-
     def to_json(self) -> Any:
         """Return `data`, or else the value of each row by its label."""
         if self.data is not None:
@@ -100,12 +88,6 @@ class Report:
             cells.append([label, *map(format_cell, values), *[note] * has_notes])
         cells[0] += [""] * (max(map(len, cells)) - len(cells[0]))
         return cells
-
-
-def _html_row(cells: Sequence[str], tag: str, align: str) -> str:
-    label, *values = cells
-    columns = "".join(f'<{tag} style="text-align: {align}">{value}</{tag}>' for value in values)
-    return f'<tr><th style="text-align: left">{label}</th>{columns}</tr>'
 
 
 def facts_to_html(title: str, facts: Mapping[str, str], image: Image.Image | None = None) -> str:

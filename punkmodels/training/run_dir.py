@@ -11,7 +11,6 @@ runs/00001-classifier-quick/
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -98,34 +97,13 @@ def read_config(run: Path) -> dict[str, Any]:
         raise DataError(f"{path} is damaged: it has no JSON object", hint=RESTORE_HINT) from None
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Evaluation:
-    """Scores, tables that show them, and pictures; a notebook shows the first table and the notes.
-
-    >>> evaluation = punkmodels.open_run("latest").evaluate()
-    >>> print(evaluation)
-    """
+    """Scores (the content of metrics.json), tables that show them, and pictures by file name."""
 
     scores: dict[str, Any]
-    """All scores: the content of metrics.json."""
     tables: Sequence[Report]
-    """Tables of the scores, the most important one first."""
     pictures: Mapping[str, Image.Image] = field(default_factory=dict)
-    """Pictures by file name, for example "errors.png"."""
-
-    def __repr__(self) -> str:
-        """Return the first table as text."""
-        return self.tables[0].to_text()
-
-    def _repr_html_(self) -> str:
-        """Return all tables for a notebook, those after the first one folded."""
-        first, *others = self.tables
-        folded = (
-            f"<details><summary>{html.escape(table.header[0])}: {len(table.rows)} rows</summary>"
-            f"{table.to_html()}</details>"
-            for table in others
-        )
-        return first.to_html() + "".join(folded)
 
     def summary(self) -> dict[str, Any]:
         """Return the scores without lists of labels and punks, for config.json."""

@@ -76,12 +76,6 @@ def test_scores_are_averaged_over_subsets(sprites: torch.Tensor, real: RealPunks
     assert 0 <= scores["generated"]["type_accuracy"] < 1, "a fifth of the sprites should be Aliens"
 
 
-def test_evaluation_is_shown_as_its_table(evaluation: Evaluation) -> None:
-    assert repr(evaluation).startswith("score")
-    assert "train copy rate" in repr(evaluation)
-    assert "<th" in evaluation._repr_html_()
-
-
 def test_results_are_saved_as_json_table_and_image(evaluation: Evaluation, tmp_path: Path) -> None:
     evaluation.save(tmp_path)
     scores = json.loads((tmp_path / "metrics.json").read_text())
