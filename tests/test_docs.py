@@ -17,7 +17,6 @@ from support.paths import REPOSITORY
 
 import punkdata.cli.app
 import punkmodels.cli.app
-from punkdata.snapshots.reader import Snapshot
 
 DOCS = REPOSITORY / "docs"
 PAGES = [
@@ -163,51 +162,6 @@ def test_readme_is_short_and_lists_every_folder() -> None:
     folders = {path.parent.name for path in REPOSITORY.glob("punk*/**/__init__.py")}
     missing = {name for name in folders if f"{name}/" not in text}
     assert not missing, "add a line to the layout"
-
-
-# Snippets that need an object store, a web server, or an image of the reader.
-NOT_RUN = ("s3://", "https://", "hf://", "punk.jpg", "punk.png", "you/")
-NOT_YET = ("import punkmodels",)
-
-
-def python_snippets() -> list[Any]:
-    return [
-        pytest.param(code, id=f"{name(page)}-{number}")
-        for page in PAGES
-        for number, code in enumerate(re.findall(r"```python\n(.*?)```", read(page), re.DOTALL))
-        if re.search(r"^(import|from) ", code) and not any(w in code for w in NOT_RUN + NOT_YET)
-    ]
-
-
-def test_most_python_snippets_are_run() -> None:
-    assert len(python_snippets()) >= 3
-
-
-@pytest.fixture(scope="module")
-def reader_folders(
-    built_root: Path, priced_snapshot: Snapshot, tmp_path_factory: pytest.TempPathFactory
-) -> dict[bool, Path]:
-    """Working folders of a reader with a snapshot in data/; True: it has prices."""
-    roots = {False: built_root, True: priced_snapshot.path.parents[2]}
-    folders = {priced: tmp_path_factory.mktemp("reader") for priced in roots}
-    for priced, folder in folders.items():
-        (folder / "data").symlink_to(roots[priced])
-    classifier = REPOSITORY / "punkmodels" / "weights" / "classifier"
-    export = [sys.executable, "-m", "punkmodels", "export", classifier, "--onnx"]
-    subprocess.run(export, cwd=folders[False], check=True, capture_output=True)
-    return folders
-
-
-@pytest.mark.parametrize("code", python_snippets())
-def test_python_snippet_runs(code: str, reader_folders: dict[bool, Path]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=reader_folders["sales" in code],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow
