@@ -78,7 +78,7 @@ def build_dataset(
     finished = [open_recording(recording)] if recording else list_finished(root)
     if not finished:
         raise UsageError(
-            f"{root} has no finished recording to build from", hint=suggest_fetch(root)
+            f"'{root}' has no finished recording to build from", hint=suggest_fetch(root)
         )
     source = finished[-1]
     _check_finished(source, root, allow_partial)
@@ -105,11 +105,11 @@ def _check_finished(recording: Recording, root: Path, allow_partial: bool) -> No
     info = recording.info
     if info.status == "running":
         hint = f"finish it with: {recording.fetch_command()}"
-        raise DataError(f"{recording.path} is unfinished", hint=hint)
+        raise DataError(f"'{recording.path}' is unfinished", hint=hint)
     if (info.status == "partial" or info.missing) and not allow_partial:
         punk_id, reason = next(iter(info.missing.items()), ("", "no reason given"))
         raise DataError(
-            f"{recording.path} is partial: {len(info.missing):,} missing, the first is punk "
+            f"'{recording.path}' is partial: {len(info.missing):,} missing, the first is punk "
             f"{punk_id} ({reason})",
             hint="fetch again, or build without the missing punks: punkdata build-dataset "
             f"{shell_quote(recording.path)} --allow-partial{root_option(root)}",

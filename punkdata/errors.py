@@ -5,6 +5,7 @@ ValueError for a wrong argument. A handler of built-in exceptions that encloses 
 must therefore let PunkError pass before it translates anything.
 """
 
+import re
 from typing import ClassVar
 
 
@@ -125,3 +126,23 @@ class StoppedError(PunkError):
     """A long-running command was stopped with Ctrl-C."""
 
     exit_code = 130
+
+
+_REQUIREMENTS = {
+    r"Value error, ": "",
+    r"Field required": "is missing",
+    r"Extra inputs are not permitted": "is unknown",
+    r"Input should be a valid (integer|array).*": r"must be an \1",
+    r"Input should be a valid boolean.*": "must be true or false",
+    r"Input should be a valid ([a-z ]+).*": r"must be a \1",
+    r"Input should be greater than or equal to": "must be at least",
+    r"Input should be less than or equal to": "must be at most",
+    r"Input should": "must",
+}
+
+
+def plain_requirement(message: str) -> str:
+    """Return a message of pydantic in plain words, for example "must be an integer"."""
+    for pattern, text in _REQUIREMENTS.items():
+        message = re.sub(pattern, text, message)
+    return message

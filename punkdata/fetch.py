@@ -78,7 +78,7 @@ def fetch_cpunks10k(
             try:
                 data = sdist.read_bytes()
             except OSError as error:
-                raise UsageError(f"cannot read {sdist}: {error.strerror}") from None
+                raise UsageError(f"cannot read '{sdist}': {error.strerror}") from None
         cpunks10k.check_sdist(data, str(sdist or "the download"), sha256)
         if unfinished := _find_unfinished(root, wanted):
             recording = resume_recording(unfinished.path)

@@ -45,7 +45,7 @@ def parse_root_url(root: str | Path) -> str | None:
     scheme, rest = match[1].lower(), match[3]
     if scheme == "file" and match[2] == "//":
         raise UsageError(
-            f"{root} has a host name instead of a path",
+            f"'{root}' has a host name instead of a path",
             hint=f"write it as file://{Path(rest).absolute()}",
         )
     return f"{scheme}:{'///' if scheme == 'file' else '//'}{re.sub('/+', '/', rest)}"
@@ -122,7 +122,7 @@ def lock_root(root: Path) -> Iterator[None]:
             lock = FileLock(root / ".lock").acquire(timeout=0)
         except Timeout:
             raise BusyError(
-                f"another command is writing to {root}",
+                f"another command is writing to '{root}'",
                 hint="wait until it has finished, then run the same command again",
             ) from None
     with lock:

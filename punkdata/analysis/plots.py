@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedFormatter, FuncFormatter, LogFormatter
+from matplotlib.ticker import FixedFormatter, FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -45,19 +45,35 @@ def plot_first_100(snapshot: Snapshot) -> Image.Image:
 
 
 def plot_price_by_type(snapshot: Snapshot) -> Figure:
-    """Plot the average and the median price of all ETH sales of each type."""
-    prices = load_eth_sales(snapshot).groupby("type")["price_eth"]
-    table = prices.agg(average="mean", median="median", count="count").reindex(TYPES).dropna()
-    colors = [TYPE_COLORS[punk_type] for punk_type in table.index]
-    figure, (axes,) = _create_figure(8, 4.5, "Average and median sale price by type")
-    positions = np.arange(len(table))
-    for name, offset, alpha in (("average", -0.2, 0.5), ("median", 0.2, 1.0)):
-        bars = axes.bar(positions + offset, table[name], 0.38, color=colors, alpha=alpha)
-        axes.bar_label(bars, [f"{name}\n{_format_eth(eth)}" for eth in table[name]], fontsize=8)
+    """Plot how the prices of all ETH sales of each type are distributed, with the average."""
+    sales = load_eth_sales(snapshot)
+    by_type = [sales.loc[sales["type"] == punk_type, "price_eth"] for punk_type in TYPES]
+    sold = [(name, prices) for name, prices in zip(TYPES, by_type, strict=True) if len(prices)]
+    figure, (axes,) = _create_figure(9, 5.5, "Sale prices by type")
+    boxes = axes.boxplot(
+        [prices for _, prices in sold],
+        whis=(5, 95),
+        showfliers=False,
+        showmeans=True,
+        widths=0.4,
+        patch_artist=True,
+        medianprops={"color": "white", "linewidth": 2},
+        meanprops={"marker": "D", "markerfacecolor": "white", "markeredgecolor": "black"},
+    )
+    for position, (name, prices) in enumerate(sold, 1):
+        boxes["boxes"][position - 1].set(facecolor=TYPE_COLORS[name], edgecolor="none")
+        median = prices.median()
+        text = f"{_format_eth(median)} ETH"
+        axes.annotate(text, (position + 0.22, median), fontsize=9, va="center")
     _use_price_axis(axes)
-    axes.margins(y=0.15)
-    labels = [f"{punk_type}\n{n:,.0f} sales" for punk_type, n in table["count"].items()]
-    axes.set_xticks(positions, labels)
+    axes.set_xlim(0.5, len(sold) + 0.75)
+    labels = [f"{name}\n{len(prices):,} sale{'s' * (len(prices) > 1)}" for name, prices in sold]
+    axes.set_xticks(np.arange(1, len(sold) + 1), labels)
+    axes.set_xlabel(
+        "line and number: median; box: middle half of the sales; whiskers: 5 % to 95 %; "
+        "diamond: average",
+        fontsize=8,
+    )
     return figure
 
 
@@ -69,14 +85,16 @@ def plot_price_over_time(snapshot: Snapshot) -> Figure:
     sales = sales[sales["price_eth"] >= MIN_PRICE_ETH].set_index("sold_at").sort_index()
     title = f"Sale prices over time: single sales and monthly medians{omitted}"
     figure, (axes,) = _create_figure(11, 5.5, title)
+    # Single sales must be visible in a small sample, and must not hide the medians of thousands.
+    alpha = min(0.6, max(0.2, 10 / max(1, len(sales)) ** 0.5))
     for punk_type, color in TYPE_COLORS.items():
         prices = sales.loc[sales["type"] == punk_type, "price_eth"]
         if prices.empty:
             continue
-        axes.plot(prices.index, prices, ".", color=color, markersize=2.5, alpha=0.12, zorder=1)
+        axes.plot(prices.index, prices, ".", color=color, markersize=4, alpha=alpha, zorder=1)
         medians = prices.resample("MS").median()  # NaN, drawn as a gap, in months without sales
         axes.plot(
-            medians.index, medians, ".-", color=color, markersize=4, label=punk_type, zorder=3
+            medians.index, medians, ".-", color=color, markersize=6, label=punk_type, zorder=3
         )
     _use_price_axis(axes)
     figure.legend(loc="outside right upper", title="Type")
@@ -110,15 +128,17 @@ def plot_co_occurrence(snapshot: Snapshot) -> Figure:
     with np.errstate(divide="ignore"):
         log_lift = np.log2(compute_lift(has_accessory[:, order]))
     title = "Co-occurrence of accessories (gray: no punk has both)"
-    figure, (axes,) = _create_figure(13, 12, title)
+    figure, (axes,) = _create_figure(15, 14, title)
     axes.set_facecolor("#d5dae0")
     image = axes.imshow(np.ma.masked_invalid(log_lift), cmap="RdBu_r", vmin=-3, vmax=3)
     names = [ACCESSORIES[i] for i in order]
-    axes.set_xticks(np.arange(len(order)), names, rotation=90, fontsize=6)
-    axes.set_yticks(np.arange(len(order)), names, fontsize=6)
+    axes.set_xticks(np.arange(len(order)), names, rotation=90, fontsize=8)
+    axes.set_yticks(np.arange(len(order)), names, fontsize=8)
     lifts = FixedFormatter(["≤ 1/8×", "1/4×", "1/2×", "1×", "2×", "4×", "≥ 8×"])
-    label = "co-occurrences relative to independent accessories (lift)"
-    figure.colorbar(image, shrink=0.6, ticks=list(range(-3, 4)), format=lifts, label=label)
+    label = "punks with both: number observed / number expected if independent (lift)"
+    bar = figure.colorbar(image, shrink=0.6, ticks=list(range(-3, 4)), format=lifts)
+    bar.set_label(label, fontsize=12)
+    bar.ax.tick_params(labelsize=11)
     return figure
 
 
@@ -127,6 +147,12 @@ def plot_label_visibility(snapshot: Snapshot) -> Figure:
     punks = snapshot.punks(columns=["labels", "hidden_accessories"])
     num_occluded = extract_hidden_labels(punks)[:, len(TYPES) :].sum(axis=0)
     num_punks = extract_labels(punks)[:, len(TYPES) :].sum(axis=0, dtype=int)
+    if not num_occluded.any():
+        figure, (axes,) = _create_figure(9, 2, "Invisible labels: none")
+        text = f"Each of the {num_punks.sum():,} accessories changes a pixel of its punk."
+        axes.text(0.5, 0.5, text, ha="center", va="center")
+        axes.set_axis_off()
+        return figure
     title = f"Invisible labels: {num_occluded.sum():,} of {num_punks.sum():,}"
     figure, (axes,) = _create_figure(9, 1.5 + 0.22 * np.count_nonzero(num_occluded), title)
     counts = [f"{n:,} of {total:,}" for n, total in zip(num_occluded, num_punks, strict=True)]
@@ -167,7 +193,7 @@ def load_eth_sales(snapshot: Snapshot) -> pd.DataFrame:
     if frame.empty:
         option = root_option_of(snapshot.path)
         raise DataError(
-            f"{snapshot.path} has no sales in ETH",
+            f"'{snapshot.path}' has no sales in ETH",
             hint=f"get them with: punkdata fetch --instant-key{option} && "
             f"punkdata build-dataset{option}",
         )
@@ -198,10 +224,13 @@ def _draw_rows(axes: Axes, values: NDArray[Any], texts: list[str]) -> None:
 
 
 def _use_price_axis(axes: Axes) -> None:
-    """Make the y axis logarithmic, with tick labels in plain numbers."""
+    """Make the y axis logarithmic, with tick labels in plain numbers such as 10, 20 and 50."""
     axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1000 * low else (1,)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda eth, _: _format_eth(eth)))
-    axes.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1, 0.4)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.grid(axis="y", alpha=0.3)
     axes.set_ylabel("price in ETH")
 
 

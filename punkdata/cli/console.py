@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ import typer
 from rich.markup import escape
 
 from punkdata._version import __version__
-from punkdata.errors import PunkError
+from punkdata.errors import PunkError, plain_requirement
 from punkdata.extras import translate_missing_package
 from punkdata.files import parse_root_url
 from punkdata.progress import SHOWN, discard, write_stderr
@@ -137,7 +138,9 @@ def run(
 
 def _format_usage_error(error: Any, program: str) -> str:
     """Return a usage error of typer as one line with a hint; empty if it has no message."""
-    message = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
+    message = plain_requirement(" ".join(error.format_message().split())).rstrip(".")
+    # "Invalid value for '--count': must be an integer" is one statement.
+    message = re.sub(r"^Invalid value for '(-.*?)': must", r"\1 must", message)
     context = getattr(error, "ctx", None)
     hint = f"see {context.command_path if context else program} --help"
     if hasattr(error, "option_name") and hasattr(getattr(context, "command", None), "commands"):

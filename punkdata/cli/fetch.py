@@ -104,7 +104,7 @@ def fetch(
         recording = open_recording(replay)
         info = recording.info
         if info.base_url is None:
-            raise UsageError(f"{replay} is a recording of {info.source}, not of OpenSea")
+            raise UsageError(f"'{replay}' is a recording of {info.source}, not of OpenSea")
         _fetch_opensea(root, RecordingTransport(recording), info.base_url, info.limit, as_json)
         return
     max_wait_s = parse_duration(max_wait, "--max-wait")
@@ -200,7 +200,7 @@ def _fetch_opensea(
     if info.missing:
         punk_id, reason = next(iter(info.missing.items()))
         raise DataError(
-            f"{path} is partial: {len(info.missing):,} missing, the first is punk {punk_id} "
+            f"'{path}' is partial: {len(info.missing):,} missing, the first is punk {punk_id} "
             f"({reason})",
             hint="run the same command again to retry them, or build an incomplete snapshot with: "
             f"punkdata build-dataset --allow-partial{root_option(root)}",

@@ -45,7 +45,7 @@ def publish(
     snapshot = open_snapshot_argument(root, version)
     if damage := find_damaged_files(snapshot):
         raise DataError(
-            f"{snapshot.path} is damaged ({damage[0]})",
+            f"'{snapshot.path}' is damaged ({damage[0]})",
             hint=f"see: punkdata verify {shell_quote(snapshot.path)}",
         )
     with progress_bar("uploading", "bytes") as progress:

@@ -103,7 +103,7 @@ def verify(
     console.emit_report(Report(rows, data=data), as_json=as_json)
     if failed:
         raise DataError(
-            f"{snapshot.path} failed: {', '.join(failed)}",
+            f"'{snapshot.path}' failed: {', '.join(failed)}",
             hint=f"move it away and run: punkdata build-dataset{root_option(root)}",
         )
 

@@ -20,8 +20,15 @@ _PALETTE_RGB = PALETTE[:, :3].astype(np.float64)
 def corners_differ_error() -> ImageError:
     """Return the error for an image with several punks, or with a patterned background."""
     return ImageError(
-        "has no transparency, and its corners have different colors",
+        "is not a punk sprite: it has no transparency, and its corners have different colors",
         hint="crop it to one punk on a plain background",
+    )
+
+
+def blank_error() -> ImageError:
+    """Return the error for an image in which nothing is to be seen."""
+    return ImageError(
+        "is not a punk sprite: it has only one color", hint="use an image that shows one punk"
     )
 
 
@@ -36,6 +43,8 @@ def remove_background(opaque: Sprite) -> tuple[Sprite, str]:
         raise corners_differ_error()
     name = "#" + bytes(background[:3]).hex()
     is_background = (opaque == background).all(-1)
+    if is_background.all():
+        raise blank_error()
     if (background == PALETTE).all(-1).any():
         check_background_color(background, is_background)
     sprite = np.where(is_background[..., None], np.uint8(0), opaque)
@@ -55,7 +64,8 @@ def remove_background(opaque: Sprite) -> tuple[Sprite, str]:
     # A remaining unknown color may be a mixture that another library rounded differently.
     if (PALETTE[palette_indices(sprite)] != sprite).any():
         raise ImageError(
-            f"has colors on the background {name} that no punk has", hint=_USE_TRANSPARENCY
+            f"is not a punk sprite: it has colors on the background {name} that no punk has",
+            hint=_USE_TRANSPARENCY,
         )
     return sprite, name
 

@@ -14,6 +14,7 @@ from PIL import Image
 from punkdata.errors import ImageError
 from punkdata.images.background import (
     CORNERS,
+    blank_error,
     check_background_color,
     composite_palette,
     corners_differ_error,
@@ -104,7 +105,7 @@ def _finish_exact(sprite: Sprite, scale: float) -> DecodedImage:
 
 def _check_not_blank(sprite: Sprite) -> None:
     if not sprite.any():
-        raise ImageError("shows only one plain color", hint="use an image that shows one punk")
+        raise blank_error()
 
 
 # -- images that nearest-neighbor upscaling enlarged -----------------------------------------
@@ -185,6 +186,8 @@ def _restore(image: Image.Image, data: bytes, min_confidence: float) -> DecodedI
             hint=_BETTER_IMAGE_HINT,
         )
     is_background = np.isin(restored.indices, [0, *restored.background_like])
+    if is_background.all():
+        raise blank_error()
     for color in PALETTE[restored.background_like]:
         check_background_color(color, is_background)
     sprite = PALETTE[np.where(is_background, 0, restored.indices)]
@@ -219,8 +222,8 @@ def _check_fit(observation: Observation, restored: Restoration) -> None:
     sprite_rgb = composite_palette(restored.background)[restored.indices]
     if observation.worst_block_residual(sprite_rgb) > MAX_BLOCK_RESIDUAL:
         raise ImageError(
-            "is not one enlarged sprite: it has detail finer than 24x24, or shows several punks",
+            "is not a punk sprite: it has detail finer than 24x24 pixels, or shows several punks",
             hint="use an image of one punk, enlarged without smoothing (Image.NEAREST)",
         )
     if restored.max_color_deviation > MAX_COLOR_DEVIATION:
-        raise ImageError("has colors that no punk has")
+        raise ImageError("is not a punk sprite: it has colors that no punk has")

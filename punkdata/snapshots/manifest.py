@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
-from punkdata.errors import DataError, SchemaError, UsageError
+from punkdata.errors import DataError, SchemaError, UsageError, plain_requirement
 from punkdata.files import root_option, sha256_file
 from punkdata.schema import SCHEMA_VERSION
 from punkdata.traits import LABELS
@@ -152,7 +152,9 @@ def parse_manifest(data: bytes, place: str, hint: str) -> Manifest:
         if isinstance(cause := first.get("ctx", {}).get("error"), SchemaError):
             raise cause from None
         where = ".".join(map(str, first["loc"])) or "file"
-        raise DataError(f"'{place}' is damaged ({where}: {first['msg']})", hint=hint) from None
+        raise DataError(
+            f"'{place}' is damaged ({where}: {plain_requirement(first['msg'])})", hint=hint
+        ) from None
 
 
 def suggest_rebuild(folder: Path) -> str:

@@ -38,13 +38,13 @@ def read_recording(recording: Recording, sdist_sha256: str, progress: Progress) 
         return _read_cpunks10k(recording, sdist_sha256, progress)
     if source == SOURCE:
         return _read_opensea(recording, progress)
-    raise DataError(f"{recording.path} comes from the unknown source {source!r}")
+    raise DataError(f"'{recording.path}' comes from the unknown source {source!r}")
 
 
 def _read_cpunks10k(recording: Recording, sdist_sha256: str, progress: Progress) -> RecordedData:
     reply = recording.find(cpunks10k.URL)
     if reply is None:
-        raise DataError(f"{recording.path} has no reply to {cpunks10k.URL}")
+        raise DataError(f"'{recording.path}' has no reply to {cpunks10k.URL}")
     name = str(recording.body_path(reply))
     punks = []
     for punk in cpunks10k.iter_punks(recording.read_body(reply), name, sdist_sha256):
@@ -70,7 +70,7 @@ def _read_opensea(recording: Recording, progress: Progress) -> RecordedData:
             # newer than the one that fetched them, and able to read them.
             if str(punk_id) in info.missing:
                 continue
-            raise DataError(f"punk {punk_id} has no image in {recording.path}: {error}") from None
+            raise DataError(f"punk {punk_id} has no image in '{recording.path}': {error}") from None
         missing.pop(str(punk_id), None)
         punks.append(
             PunkRecord(

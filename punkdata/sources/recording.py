@@ -82,7 +82,7 @@ class Recording:
             try:
                 yield Reply.model_validate_json(line)
             except ValidationError:
-                raise DataError(f"{self.index_path}:{number} is damaged") from None
+                raise DataError(f"line {number} of '{self.index_path}' is damaged") from None
 
     def find(
         self, url: str, method: str = "GET", request_sha256: str | None = None
@@ -114,10 +114,10 @@ class Recording:
                 if path.suffix == ".gz":
                     body = zlib.decompressobj(wbits=31).decompress(body, max_bytes)
         except OSError as error:
-            raise DataError(f"cannot read {path}: {error.strerror}") from None
+            raise DataError(f"cannot read '{path}': {error.strerror}") from None
         if hashlib.sha256(body).hexdigest() != reply.body:
             raise DataError(
-                f"{path} has changed since it was recorded",
+                f"'{path}' has changed since it was recorded",
                 hint=f"fetch it again with: {self.fetch_command()}",
             )
         return body

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from punkdata.errors import DataError, SchemaError, UsageError
+from punkdata.errors import DataError, SchemaError, UsageError, plain_requirement
 from punkdata.files import DEFAULT_COLLECTION
 
 FORMAT = 1
@@ -57,7 +57,7 @@ def read_info(folder: Path) -> RecordingInfo:
     file = folder / "recording.json"
     if not file.is_file():
         raise UsageError(
-            f"{folder} is not a recording (it has no recording.json)",
+            f"'{folder}' is not a recording (it has no recording.json)",
             hint="create a recording with: punkdata fetch",
         )
     try:
@@ -65,17 +65,20 @@ def read_info(folder: Path) -> RecordingInfo:
         written = data.get("format") if isinstance(data, dict) else None
         if isinstance(written, int) and written > FORMAT:
             raise SchemaError(
-                f"{file} has format {written}; this version of punkdata reads up to {FORMAT}",
+                f"'{file}' has format {written}; this version of punkdata reads up to {FORMAT}",
                 hint="upgrade with: pip install --upgrade punkdata",
             )
         return RecordingInfo.model_validate(data)
     except SchemaError:
         raise
     except (ValueError, RecursionError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        reason = str(error)
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            reason = f"{'.'.join(map(str, first['loc']))} {plain_requirement(first['msg'])}"
         raise DataError(
-            f"{file} is damaged ({reason})",
-            hint=f"move {folder} away, then run the same command again",
+            f"'{file}' is damaged ({reason})",
+            hint=f"move '{folder}' away, then run the same command again",
         ) from None
 
 

@@ -74,7 +74,7 @@ class RecordingTransport(httpx.BaseTransport):
             return response
         if reply is not None:
             return httpx.Response(reply.status)
-        raise NotRecordedError(f"{self.recording.path} has no reply to {request.method} {url}")
+        raise NotRecordedError(f"'{self.recording.path}' has no reply to {request.method} {url}")
 
     def _record(
         self, request: httpx.Request, url: str, body_sha256: str | None, response: httpx.Response

@@ -66,11 +66,11 @@ def load_classifier(run: Path, device: torch.device) -> Classifier:
     pairs = tensors.get("pairs", torch.empty(0))
     is_table = pairs.shape == (NUM_PIXELS, len(PALETTE)) and pairs.dtype == torch.int16
     if not is_table or (pairs < 0).any():
-        raise DataError(f"the weights of {run} have no valid table of colors per position")
+        raise DataError(f"the weights of '{run}' have no valid table of colors per position")
     model = build_model(config, pairs)
     restore_model(run, model, tensors)
     if not model.temperature > 0:
-        raise DataError(f"the weights of {run} have an invalid temperature ({model.temperature})")
+        raise DataError(f"the weights of '{run}' have an invalid temperature ({model.temperature})")
     return model.eval().to(device)
 
 
@@ -90,7 +90,7 @@ def load_feature_extractor(device: torch.device, folder: Path = BUNDLED_FEATURES
     """Load the feature extractor once per device; raises DataError if its hash differs."""
     path = folder / WEIGHTS_FILE
     if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != SHA256:
-        raise DataError(f"{path} is not the feature extractor of punkmodels", hint="reinstall it")
+        raise DataError(f"'{path}' is not the feature extractor of punkmodels", hint="reinstall it")
     return load_classifier(folder, device)
 
 

@@ -58,7 +58,7 @@ def load_train_data(
     train = load_split(root, version, config.split_scheme, "train")
     val = load_split(root, version, config.split_scheme, "val")
     if not len(train) or not len(val):
-        raise DataError(f"the training or validation split of {train.path} is empty")
+        raise DataError(f"the training or validation split of '{train.path}' is empty")
     if config.visible_only:
         train.require_hidden_labels()
     images, labels = train.images, _targets(train, config)

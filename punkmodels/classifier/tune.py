@@ -177,14 +177,14 @@ def _open_study(folder: Path, about: dict[str, Any]) -> optuna.Study:
         # SQLAlchemy wraps the errors of sqlite3 in its own classes.
         if file.exists() and "sqlite3" in f"{error!r}":
             raise DataError(
-                f"{file} is damaged ({str(error).splitlines()[0]})",
-                hint=f"move the folder {folder} away to start a new study",
+                f"'{file}' is damaged ({str(error).splitlines()[0]})",
+                hint=f"move the folder '{folder}' away to start a new study",
             ) from None
         raise
     before = study.user_attrs.get("about", about)
     if different := [f"--{key} {before[key]}" for key in about if before[key] != about[key]]:
         raise UsageError(
-            f"the study in {folder} was started with {' '.join(different)}",
+            f"the study in '{folder}' was started with {' '.join(different)}",
             hint="add this to the command, or choose another folder with --study",
         )
     study.set_user_attr("about", about)

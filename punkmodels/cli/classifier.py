@@ -141,7 +141,7 @@ def tune_classifier(
             )
     except KeyboardInterrupt:
         raise StoppedError(
-            f"stopped; the trials so far are stored in {folder}",
+            f"stopped; the trials so far are stored in '{folder}'",
             hint="to resume, run the same command again",
         ) from None
     if as_json:

@@ -34,7 +34,9 @@ def read_sprites(
     """
     files = sorted(path.glob("*.png")) if path.is_dir() else [path]
     if not files:
-        raise DataError(f"{path} contains no PNG files", hint="pass a PNG file or a folder of them")
+        raise DataError(
+            f"'{path}' contains no PNG files", hint="pass a PNG file or a folder of them"
+        )
     tiles = []
     for done, file in enumerate(files, 1):
         tiles.append(_read_tiles(file, tile_size))
@@ -50,17 +52,17 @@ def _read_tiles(file: Path, tile_size: int) -> NDArray[np.float32]:
     except Exception as error:  # noqa: BLE001  # Pillow raises many types for damaged files
         reason = getattr(error, "strerror", None) or "it is damaged or not an image"
         raise DataError(
-            f"{file} cannot be read: {reason}", hint="remove it, or save it again as a PNG"
+            f"'{file}' cannot be read: {reason}", hint="remove it, or save it again as a PNG"
         ) from None
     height, width = pixels.shape[:2]
     if tile_size == SIDE_PX and (scale := _upscaling_factor(pixels)) > 1:
         raise DataError(
-            f"{file} appears to be upscaled by a factor of {scale}",
+            f"'{file}' appears to be upscaled by a factor of {scale}",
             hint=f"add --tile-size {scale * SIDE_PX}",
         )
     if tile_size % SIDE_PX or height % tile_size or width % tile_size:
         raise DataError(
-            f"{file} is {width}x{height}, which cannot be split into tiles of "
+            f"'{file}' is {width}x{height}, which cannot be split into tiles of "
             f"{tile_size}x{tile_size}",
             hint="set the side of a tile with --tile-size, a multiple of 24",
         )

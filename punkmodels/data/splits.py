@@ -41,7 +41,7 @@ class SplitTensors:
         """Raise UsageError if the snapshot does not list the labels that no pixel shows."""
         if not self.has_hidden_labels:
             hint = "rebuild it with: punkdata build-dataset, or train with --set visible_only=false"
-            raise UsageError(f"{self.path} does not list hidden labels", hint=hint)
+            raise UsageError(f"'{self.path}' does not list hidden labels", hint=hint)
 
     @property
     def data_config(self) -> dict[str, Any]:

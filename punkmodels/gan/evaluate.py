@@ -126,7 +126,8 @@ def evaluate_generator(
         images = from_image_dir(Path(saved.options.image_dir))
         if images.data_config["labels_hash"] != saved.data.labels_hash:
             raise DataError(
-                f"the images of {saved.options.image_dir} are not those that {run} was trained on",
+                f"the images of '{saved.options.image_dir}' differ from those that '{run}' was "
+                "trained on",
                 hint="restore the original images",
             )
         count = min(SUBSET_SIZE, len(images) // 2)

@@ -65,7 +65,7 @@ def _counts_like(tensors: Tensors, run: Path) -> torch.Tensor:
         colors, valid = (tensors[f"layers.12.{name}"] for name in ("colors", "valid"))
         return counts.scatter_(1, colors.long(), valid.long())
     except (KeyError, RuntimeError, TypeError) as error:
-        raise DataError(f"the weights of {run} do not fit its options ({error})") from None
+        raise DataError(f"the weights of '{run}' do not fit its options ({error})") from None
 
 
 def export_generator(run: Path, out: Path) -> None:

@@ -73,7 +73,7 @@ def train_dcgan(  # noqa: PLR0913  # a public function whose options are keyword
     else:
         train = from_split(load_split(root, version, "default", "train"))
     if len(train) < 2:
-        raise DataError(f"the snapshot in {root} has no punks to train on")
+        raise DataError(f"the snapshot in '{root}' has no punks to train on")
     if saved:
         check_same_data(saved, train.data_config)
     device, reason = pick_device(device_name)

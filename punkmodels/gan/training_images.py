@@ -70,12 +70,14 @@ def from_image_dir(path: Path) -> TrainingImages:
     n, height, width, channels = array.shape
     if height != width or not MIN_SIZE_PX <= width <= MAX_SIZE_PX or channels not in CHANNEL_NAMES:
         raise UsageError(
-            f"{path} contains images of {width}x{height} pixels and {channels} channels; gray, RGB "
-            f"or RGBA squares of {MIN_SIZE_PX} to {MAX_SIZE_PX} pixels are supported",
+            f"'{path}' contains images of {width}x{height} pixels and {channels} channels; gray, "
+            f"RGB or RGBA squares of {MIN_SIZE_PX} to {MAX_SIZE_PX} pixels are supported",
             hint="crop or resize them first",
         )
     if n < MIN_IMAGES:
-        raise UsageError(f"{path} contains too few images ({n}); at least {MIN_IMAGES} are needed")
+        raise UsageError(
+            f"'{path}' contains too few images ({n}); at least {MIN_IMAGES} are needed"
+        )
     pixels = torch.from_numpy(array).permute(0, 3, 1, 2).contiguous()
     data_config = {
         "version": "images",
@@ -108,11 +110,12 @@ def _read_folder(path: Path) -> NDArray[np.uint8]:
     if not files:
         problem = "contains no images" if path.is_dir() else "does not exist"
         raise UsageError(
-            f"{path} {problem}", hint="pass a folder of PNG files, a .npz or a .npy to --image-dir"
+            f"'{path}' {problem}",
+            hint="pass a folder of PNG files, a .npz or a .npy to --image-dir",
         )
     images = [_read_file(file) for file in files]
     if len({image.size for image in images}) > 1:
-        raise UsageError(f"the images in {path} differ in size", hint="resize them first")
+        raise UsageError(f"the images in '{path}' differ in size", hint="resize them first")
     mode = max((image.mode for image in images), key=len)
     pixels = np.stack([np.asarray(image.convert(mode)) for image in images])
     return pixels if pixels.ndim == 4 else pixels[..., None]
@@ -123,8 +126,8 @@ def _read_file(file: Path) -> Image.Image:
         with Image.open(file) as image:
             if max(image.size) > MAX_SIZE_PX or image.mode[0] in "IF":
                 raise UsageError(
-                    f"{file} has {image.width}x{image.height} pixels of type {image.mode}; at most "
-                    f"{MAX_SIZE_PX}x{MAX_SIZE_PX} with 8 bits per channel are supported",
+                    f"'{file}' has {image.width}x{image.height} pixels of type {image.mode}; at "
+                    f"most {MAX_SIZE_PX}x{MAX_SIZE_PX} with 8 bits per channel are supported",
                     hint="convert the images first",
                 )
             is_gray = image.mode in ("1", "L", "LA")
@@ -133,7 +136,7 @@ def _read_file(file: Path) -> Image.Image:
     except UsageError:
         raise
     except Exception as error:  # noqa: BLE001  # decoders raise arbitrary exceptions
-        raise DataError(f"{file} is not a complete image ({error})") from None
+        raise DataError(f"'{file}' is not a complete image ({error})") from None
 
 
 def _read_array(path: Path) -> NDArray[np.uint8]:
@@ -142,7 +145,7 @@ def _read_array(path: Path) -> NDArray[np.uint8]:
     is_fraction = array.dtype.kind == "f" and array.size and array.min() >= 0 and array.max() <= 1
     if array.ndim != 4 or not (array.dtype == np.uint8 or is_fraction):
         raise UsageError(
-            f"{path} contains an array of type {array.dtype} and shape {array.shape}",
+            f"'{path}' contains an array of type {array.dtype} and shape {array.shape}",
             hint="save images (N, size, size) or (N, size, size, channels) as uint8, or as "
             "floating-point numbers from 0 to 1",
         )
@@ -163,9 +166,9 @@ def _load_array(path: Path) -> NDArray[Any]:
                 with np.load(path, allow_pickle=False) as arrays:
                     array = arrays[arrays.files[0] if len(arrays) == 1 else "images"]
     except Exception as error:  # noqa: BLE001  # numpy, zipfile and zlib raise many kinds
-        raise DataError(f"{path} is not an array that numpy can read ({error})") from None
+        raise DataError(f"'{path}' is not an array that numpy can read ({error})") from None
     if size > MAX_BYTES:
-        raise UsageError(f"{path} unpacks to more than {MAX_BYTES:,} bytes")
+        raise UsageError(f"'{path}' unpacks to more than {MAX_BYTES:,} bytes")
     return array
 
 

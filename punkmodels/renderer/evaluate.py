@@ -65,8 +65,8 @@ def evaluate_renderer(
     is_seen = find_seen(labels.bool(), train.labels)
     if is_seen.all() or not is_seen.any():
         raise DataError(
-            f"{train.path} has too few punks: val and test need some label sets that occur in the "
-            "training split and some that do not"
+            f"'{train.path}' has too few punks: val and test need some label sets that occur in "
+            "the training split and some that do not"
         )
     skin_tones = detect_skin_tones(images)
     sprites = model(conditions_from_labels(labels, skin_tones).to(device)).cpu()

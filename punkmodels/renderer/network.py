@@ -191,7 +191,7 @@ def load_renderer(run: Path, device: torch.device) -> Renderer:
     occurs = tensors.get("occurs")
     is_table = isinstance(occurs, torch.Tensor) and occurs.shape == (NUM_PIXELS, len(PALETTE))
     if occurs is None or not is_table or not occurs.any(dim=1).all():
-        raise DataError(f"the weights of {run} have no valid table of colors per position")
+        raise DataError(f"the weights of '{run}' have no valid table of colors per position")
     model = Renderer(occurs.long())
     restore_model(run, model, tensors)
     return model.eval().to(device)

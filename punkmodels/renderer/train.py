@@ -145,7 +145,7 @@ def train_renderer(
     progress(0, None, "loading data")
     train, val = (load_split(root, version, "default", name) for name in ("train", "val"))
     if len(train) < 2:
-        raise DataError(f"the snapshot in {root} has no punks to train on")
+        raise DataError(f"the snapshot in '{root}' has no punks to train on")
     if saved:
         check_same_data(saved, train.data_config)
     torch.set_num_threads(threads)

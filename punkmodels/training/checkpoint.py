@@ -55,15 +55,15 @@ def load_checkpoint(run: Path) -> State:
     """
     files = sorted((run / "checkpoints").glob("step_*.pt"), key=parse_step)
     if not files:
-        raise DataError(f"{run} has no checkpoint", hint="train again: punkmodels train")
+        raise DataError(f"'{run}' has no checkpoint", hint="train again: punkmodels train")
     try:
         state = torch.load(files[-1], map_location="cpu", weights_only=True)
     except Exception:  # noqa: BLE001  # torch raises many types for damaged and for hostile files
-        raise DataError(f"{files[-1]} is damaged or no checkpoint", hint=RESTORE_HINT) from None
+        raise DataError(f"'{files[-1]}' is damaged or no checkpoint", hint=RESTORE_HINT) from None
     if not isinstance(state, dict) or not isinstance(state.get("step"), int):
-        raise DataError(f"{files[-1]} is no checkpoint of punkmodels", hint=RESTORE_HINT)
+        raise DataError(f"'{files[-1]}' is no checkpoint of punkmodels", hint=RESTORE_HINT)
     if not all(tensor.isfinite().all() for tensor in _tensors(state)):
-        raise DataError(f"{files[-1]} contains NaN or infinite values", hint=RESTORE_HINT)
+        raise DataError(f"'{files[-1]}' contains NaN or infinite values", hint=RESTORE_HINT)
     return state
 
 
@@ -77,7 +77,7 @@ def restore_checkpoint(run: Path, state: Stateful) -> None:
         state.load_state_dict(saved)
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError):
         raise DataError(
-            f"the checkpoint of {run} does not match the network that its config.json describes",
+            f"the checkpoint of '{run}' does not match the network that its config.json describes",
             hint=RESTORE_HINT,
         ) from None
 

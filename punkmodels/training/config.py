@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args, get_o
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
-from punkdata.errors import UsageError
+from punkdata.errors import UsageError, plain_requirement
 
 Count = Annotated[int, Field(ge=1, le=100_000)]
 Dim = Annotated[int, Field(ge=1, le=4096)]
@@ -81,7 +81,7 @@ def validate_config(kind: type[Config], options: Mapping[str, Any]) -> Config:
             f"there is no training option {key}",
             hint=f"did you mean {similar[0]}?" if similar else "list them: punkmodels options",
         )
-    message = first["msg"].removeprefix("Value error, ")
+    message = plain_requirement(first["msg"])
     raise UsageError(f"{key} = {first['input']}: {message}" if key else message)
 
 

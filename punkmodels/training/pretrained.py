@@ -95,7 +95,7 @@ def read_run_config(run: Path, kind: type[Saved], name: str) -> Saved:
     except ValidationError as error:
         field = ".".join(map(str, error.errors()[0]["loc"]))
         raise DataError(
-            f"{run} is not a {name} of this version of punkmodels "
+            f"'{run}' is not a {name} of this version of punkmodels "
             f"(the field {field} of config.json is missing or invalid)"
         ) from None
 
@@ -104,7 +104,7 @@ def read_resumed_run(run: Path, kind: type[Saved], name: str) -> Saved:
     """Do as `read_run_config`; raises UsageError for exported weights, which lack an optimizer."""
     if (run / WEIGHTS_FILE).exists():
         raise UsageError(
-            f"{run} contains exported weights, which cannot be trained further",
+            f"'{run}' contains exported weights, which cannot be trained further",
             hint="pass the run from which they were exported to --resume",
         )
     return read_run_config(run, kind, name)
@@ -127,22 +127,22 @@ def load_weights(run: Path, key: str) -> Tensors:
         try:
             return load_file(file)
         except (OSError, ValueError, SafetensorError) as error:
-            raise DataError(f"{file} is damaged ({error})", hint=RESTORE_HINT) from None
+            raise DataError(f"'{file}' is damaged ({error})", hint=RESTORE_HINT) from None
     weights = load_checkpoint(run).get(key)
     if not isinstance(weights, dict):
-        raise DataError(f"the checkpoint of {run} has no weights named {key}")
+        raise DataError(f"the checkpoint of '{run}' has no weights named {key}")
     return weights
 
 
 def restore_model(run: Path, model: nn.Module, tensors: Tensors) -> None:
     """Load a state dict; raises DataError if names or shapes differ or a value is not finite."""
     if not all(tensor.isfinite().all() for tensor in tensors.values()):
-        raise DataError(f"the weights of {run} contain NaN or infinite values")
+        raise DataError(f"the weights of '{run}' contain NaN or infinite values")
     try:
         model.load_state_dict(tensors)
     except RuntimeError:  # Its message lists every tensor.
         raise DataError(
-            f"the weights of {run} do not match the network that its config.json describes"
+            f"the weights of '{run}' do not match the network that its config.json describes"
         ) from None
 
 

@@ -64,15 +64,15 @@ def find_run(
         complete = [p for p in list_runs(runs) if any(p.glob(required))]
         matches = [p for p in complete if read_config(p).get("task") in tasks]
         if not matches:
-            raise UsageError(f"no {kinds} found in {runs}", hint=hint)
+            raise UsageError(f"no {kinds} found in '{runs}'", hint=hint)
         return matches[-1]
     found = [p for p in list_runs(runs) if run.isdecimal() and int(p.name[:5]) == int(run)]
     found += [p for p in (Path(run), runs / run) if (p / "config.json").exists()]
     if not found:
-        raise UsageError(f"no run {run} found in {runs}", hint=f"list the runs with: ls {runs}")
+        raise UsageError(f"no run '{run}' found in '{runs}'", hint=f"list the runs with: ls {runs}")
     task = read_config(found[0]).get("task")
     if task in TASKS and task not in tasks:
-        raise UsageError(f"{found[0]} is a {task} run, but a {kinds} is needed", hint=hint)
+        raise UsageError(f"'{found[0]}' is a {task} run, but a {kinds} is needed", hint=hint)
     return found[0]
 
 
@@ -92,9 +92,9 @@ def read_config(run: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_bytes()))
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror})", hint=RESTORE_HINT) from None
+        raise DataError(f"'{path}' cannot be read ({error.strerror})", hint=RESTORE_HINT) from None
     except (ValueError, TypeError, RecursionError):
-        raise DataError(f"{path} is damaged: it has no JSON object", hint=RESTORE_HINT) from None
+        raise DataError(f"'{path}' is damaged: it has no JSON object", hint=RESTORE_HINT) from None
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def _read_stored_keys(path: Path) -> dict[str, InstantKey]:
         return {}
     except (OSError, ValidationError):  # Its message would contain the key.
         raise DataError(
-            f"cannot read the stored API keys in {path}",
+            f"cannot read the stored API keys in '{path}'",
             hint="remove that file, then run: punkdata key --new",
         ) from None
 

@@ -260,5 +260,7 @@ def open_replay(recording: Recording) -> OpenSeaClient:
     """Return a client that reads all replies from a recording."""
     base_url = recording.info.base_url
     if base_url is None:
-        raise DataError(f"{recording.path} does not name the base URL of the API it was made from")
+        raise DataError(
+            f"'{recording.path}' does not name the base URL of the API it was made from"
+        )
     return OpenSeaClient(RecordingTransport(recording), base_url)

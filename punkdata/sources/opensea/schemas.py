@@ -21,7 +21,7 @@ from pydantic import (
     ValidationError,
 )
 
-from punkdata.errors import DataError
+from punkdata.errors import DataError, plain_requirement
 from punkdata.sources.opensea.rate_limit import RETRY_HINT
 
 M = TypeVar("M", bound=BaseModel)
@@ -173,7 +173,7 @@ def parse_body(model: type[M], endpoint: str, body: bytes) -> M:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         field = _to_one_line(".".join(map(str, first["loc"])), 100) or "the reply"
-        message = f"unexpected reply to {endpoint}: {field}: {first['msg']}"
+        message = f"unexpected reply to {endpoint}: {field}: {plain_requirement(first['msg'])}"
         raise DataError(message, hint=RETRY_HINT) from None
 
 

@@ -29,6 +29,9 @@ def test_plot_has_a_title_and_axis_labels(name: str, priced_snapshot: Snapshot) 
     figure = PLOTS[name](priced_snapshot)
     assert isinstance(figure, Figure)
     for axes in figure.axes:
+        if not axes.axison:  # There is nothing to show, which a text says.
+            assert axes.texts
+            continue
         is_color_bar = axes.get_label() == "<colorbar>"
         assert axes.get_title() or is_color_bar
         assert axes.get_xlabel() or axes.get_ylabel() or name == "co-occurrence"
@@ -53,14 +56,22 @@ def test_price_by_type_shows_mean_and_median_of_sales(priced_snapshot: Snapshot)
     for sale in table.to_pylist():
         if sale["price_eth"] is not None and sale["punk_id"] in type_of:
             by_type.setdefault(type_of[sale["punk_id"]], []).append(sale["price_eth"])
-    averages, medians = figure.axes[0].containers
     order = sorted(by_type)
-    assert [bar.get_height() for bar in averages] == pytest.approx(
-        [statistics.mean(by_type[punk_type]) for punk_type in order]
-    )
-    assert [bar.get_height() for bar in medians] == pytest.approx(
-        [statistics.median(by_type[punk_type]) for punk_type in order]
-    )
+    axes = figure.axes[0]
+    averages = [line for line in axes.lines if line.get_marker() == "D"]
+    medians = [line for line in axes.lines if line.get_color() == "white"]
+    for lines, average in ((averages, statistics.mean), (medians, statistics.median)):
+        expected = [average(by_type[punk_type]) for punk_type in order]
+        assert [line.get_ydata()[0] for line in lines] == pytest.approx(expected)
+    shown = [float(text.get_text().removesuffix(" ETH").replace(",", "")) for text in axes.texts]
+    assert shown == pytest.approx([line.get_ydata()[0] for line in medians], rel=0.005)
+
+
+def test_price_axis_has_ticks_in_plain_numbers(priced_snapshot: Snapshot) -> None:
+    figure = plots.plot_price_by_type(priced_snapshot)
+    figure.draw_without_rendering()
+    texts = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert {"1", "2", "5", "10", "20", "50", "100"} <= set(texts)
 
 
 def test_price_over_time_has_gaps_in_months_without_sales(priced_snapshot: Snapshot) -> None:
@@ -94,6 +105,12 @@ def test_label_visibility_shows_share_of_hidden_accessories(snapshot_with_hidden
         num_hidden = sum(name in punk["hidden_accessories"] for punk in punks)
         assert bar.get_width() == pytest.approx(100 * num_hidden / num_punks)
     assert f"{sum(len(p['hidden_accessories']) for p in punks)} of" in axes.get_title()
+
+
+def test_label_visibility_says_that_nothing_is_hidden(snapshot: Snapshot) -> None:
+    axes = plots.plot_label_visibility(snapshot).axes[0]
+    assert "none" in axes.get_title()
+    assert "changes a pixel" in axes.texts[0].get_text()
 
 
 def test_lift_of_independent_disjoint_and_identical_labels() -> None:

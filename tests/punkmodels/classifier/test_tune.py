@@ -166,7 +166,7 @@ def test_a_second_process_is_refused(study: Study, built_root: Path) -> None:
 
 def test_a_damaged_study_is_a_data_error(built_root: Path, tmp_path: Path) -> None:
     (tmp_path / "study.db").write_bytes(b"not a database, but as long as one" * 40)
-    with pytest.raises(DataError, match=r"study\.db is damaged .*; move the folder"):
+    with pytest.raises(DataError, match=r"study\.db' is damaged .*; move the folder"):
         search(built_root, tmp_path)
 
 

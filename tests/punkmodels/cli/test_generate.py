@@ -97,7 +97,7 @@ def test_impossible_traits_can_be_allowed(runs: Path, tmp_path: Path) -> None:
         (("--labels-from", "latest:foo"), "choose train, val, test or all"),
         (("--labels-from", "latest:test", "--type", "Ape"), "already sets type and accessories"),
         (("--type", "Ape", "--accessory", "Pipe", "--model", 1), "conditioned on the type only"),
-        (("--model", "7"), "no run 7"),
+        (("--model", "7"), "no run '7'"),
         (("--model", "bundled-conditional"), "is conditional"),
         (("--count", "100000", "--model", "bundled"), "too large"),
         (("--count", "0"), "--count"),

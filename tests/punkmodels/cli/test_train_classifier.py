@@ -50,7 +50,7 @@ def test_set_changes_options_and_names_wrong_ones(
     assert (config["width"], config["hidden"], config["visible_only"]) == (4, 8, False)
     assert run("train", "classifier", *options, "--set", "width=wide") == 2
     err = capsys.readouterr().err
-    assert "width = wide: Input should be a valid integer" in err
+    assert "width = wide: must be an integer" in err
     assert err.count("\n") == 1
 
 

@@ -103,7 +103,7 @@ def test_read_sprites_ignores_the_color_of_transparent_pixels(
 
 def test_read_sprites_refuses_a_size_not_divisible_by_24(tmp_path: Path) -> None:
     Image.new("RGBA", (42, 42)).save(tmp_path / "a.png")
-    with pytest.raises(DataError, match=r"a\.png is 42x42, which cannot be split into tiles"):
+    with pytest.raises(DataError, match=r"a\.png' is 42x42, which cannot be split into tiles"):
         read_sprites(tmp_path)
 
 
@@ -122,7 +122,7 @@ def truncated_png() -> bytes:
 @pytest.mark.parametrize("data", [b"not an image", truncated_png()], ids=["text", "truncated"])
 def test_read_sprites_names_a_damaged_file(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(data)
-    with pytest.raises(DataError, match=r"a\.png cannot be read"):
+    with pytest.raises(DataError, match=r"a\.png' cannot be read"):
         read_sprites(tmp_path)
 
 

@@ -161,7 +161,7 @@ def test_changed_images_are_refused(digits_run: Path, digits: Path, built_root: 
     original = digits.read_bytes()
     try:
         np.savez(digits, images=np.zeros((99, 8, 8), np.uint8))
-        with pytest.raises(DataError, match="are not those that"):
+        with pytest.raises(DataError, match="differ from those that"):
             evaluate_generator(digits_run, built_root)
     finally:
         digits.write_bytes(original)

@@ -126,7 +126,7 @@ def test_missing_empty_and_mixed_folders_are_refused(tmp_path: Path) -> None:
 def test_unsupported_and_damaged_files_are_named(tmp_path: Path) -> None:
     for size, pixels in ((500, np.uint8), (16, np.uint16)):
         Image.fromarray(np.zeros((size, size), pixels)).save(tmp_path / "a.png")
-        with pytest.raises(UsageError, match=r"a\.png has .* at most 64x64 with 8 bits"):
+        with pytest.raises(UsageError, match=r"a\.png' has .* at most 64x64 with 8 bits"):
             from_image_dir(tmp_path)
     (tmp_path / "a.png").write_bytes(b"not an image")
     with pytest.raises(DataError, match=r"a\.png is not a complete image"):

@@ -108,7 +108,7 @@ def test_load_checkpoint_refuses_damaged_and_hostile_files(run: Path, kind: str)
             "pickle": pickle.dumps(Hostile(executed)),
         }
         path.write_bytes(contents[kind])
-    with pytest.raises(DataError, match=r"step_000001\.pt is damaged or no checkpoint"):
+    with pytest.raises(DataError, match=r"step_000001\.pt' is damaged or no checkpoint"):
         load_checkpoint(run)
     assert not executed.exists()
 

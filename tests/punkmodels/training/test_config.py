@@ -45,10 +45,10 @@ def test_text_is_converted_to_the_types_of_the_options() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"head": "x"}, "head = x: Input should be 'palette' or 'rgba'"),
-        ({"width": "wide"}, "width = wide: Input should be a valid integer"),
-        ({"optimizer": {"lr": "2"}}, "optimizer.lr = 2: Input should be less than or equal to 1"),
-        ({"optimizer": {"lr": "nan"}}, "optimizer.lr = nan: Input should be"),
+        ({"head": "x"}, "head = x: must be 'palette' or 'rgba'"),
+        ({"width": "wide"}, "width = wide: must be an integer"),
+        ({"optimizer": {"lr": "2"}}, "optimizer.lr = 2: must be at most 1"),
+        ({"optimizer": {"lr": "nan"}}, "optimizer.lr = nan: must be"),
         ({"wdith": "1"}, "there is no training option wdith; did you mean width?"),
         ({"optimizer": {"rate": 1}}, "there is no training option optimizer.rate; "),
         ({"zzz": "1"}, "there is no training option zzz; list them: punkmodels options"),

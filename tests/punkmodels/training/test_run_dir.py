@@ -51,7 +51,7 @@ def test_find_run_latest_skips_other_tasks_and_folders_without_config(runs: Path
 
 @pytest.mark.parametrize("run", ["7", "nowhere", "runs/00009-x"])
 def test_find_run_names_a_run_that_does_not_exist(runs: Path, run: str) -> None:
-    with pytest.raises(UsageError, match=f"no run {run} found in"):
+    with pytest.raises(UsageError, match=f"no run '{run}' found in"):
         find_run(runs, run)
 
 
@@ -85,12 +85,12 @@ def test_find_run_refuses_a_run_of_another_task(
 def test_read_config_names_a_damaged_file(runs: Path, text: str) -> None:
     run = find_run(runs, "1")
     (run / "config.json").write_text(text)
-    with pytest.raises(DataError, match=r"config\.json is damaged: .*; restore the file"):
+    with pytest.raises(DataError, match=r"config\.json' is damaged: .*; restore the file"):
         read_config(run)
 
 
 def test_read_config_names_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"config\.json cannot be read"):
+    with pytest.raises(DataError, match=r"config\.json' cannot be read"):
         read_config(tmp_path)
 
 

@@ -101,7 +101,7 @@ def test_unreadable_key_file_is_reported_with_its_name(tmp_path: Path) -> None:
 def test_damaged_key_store_is_reported_without_its_content(tmp_path: Path, text: str) -> None:
     key_path(tmp_path).write_text(text)
     with pytest.raises(
-        DataError, match="key.json; remove that file, then run: punkdata key --new"
+        DataError, match="key.json'; remove that file, then run: punkdata key --new"
     ) as caught:
         find_key(BASE_URL, tmp_path, None)
     assert SECRET not in str(caught.value)

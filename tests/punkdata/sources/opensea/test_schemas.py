@@ -22,9 +22,9 @@ def test_null_empty_and_absent_fields_are_equivalent(blank: dict[str, Any]) -> N
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        ({}, "nfts: Field required"),
+        ({}, "nfts: is missing"),
         ({"nfts": None}, "nfts: "),
-        ({"nfts": [{"identifier": "1"}, {"name": "x"}]}, "nfts.1.identifier: Field required"),
+        ({"nfts": [{"identifier": "1"}, {"name": "x"}]}, "nfts.1.identifier: is missing"),
         ({"nfts": [{"identifier": 5}]}, "nfts.0.identifier: "),
         ({"nfts": [{"identifier": "5", "traits": "many"}]}, "nfts.0.traits: "),
         ([], "the reply: "),
