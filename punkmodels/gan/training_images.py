@@ -135,8 +135,10 @@ def _read_file(file: Path) -> Image.Image:
             return image.convert(mode)
     except UsageError:
         raise
-    except Exception as error:  # noqa: BLE001  # decoders raise arbitrary exceptions
-        raise DataError(f"'{file}' is not a complete image ({error})") from None
+    except Exception:  # noqa: BLE001  # decoders raise arbitrary exceptions
+        raise DataError(
+            f"'{file}' is damaged or not an image", hint="remove it, or save it again as a PNG"
+        ) from None
 
 
 def _read_array(path: Path) -> NDArray[np.uint8]:

@@ -129,7 +129,7 @@ def test_unsupported_and_damaged_files_are_named(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=r"a\.png' has .* at most 64x64 with 8 bits"):
             from_image_dir(tmp_path)
     (tmp_path / "a.png").write_bytes(b"not an image")
-    with pytest.raises(DataError, match=r"a\.png is not a complete image"):
+    with pytest.raises(DataError, match=r"a\.png' is damaged or not an image"):
         from_image_dir(tmp_path)
 
 
