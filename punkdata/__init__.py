@@ -55,15 +55,17 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+if not _typing.TYPE_CHECKING:  # Type checkers would accept any name.
 
-    from punkdata.extras import translate_missing_package
+    def __getattr__(name: str) -> object:
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
 
-    with translate_missing_package(name):
-        return getattr(import_module(f"punkdata.{_MODULES[name]}"), name)
+        from punkdata.extras import translate_missing_package
+
+        with translate_missing_package(name):
+            return getattr(import_module(f"punkdata.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

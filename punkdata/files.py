@@ -101,7 +101,7 @@ def translate_os_errors(path: Path) -> Iterator[None]:
         # Libraries raise subclasses of OSError without a number.
         if error.errno is None:
             raise
-        message = f"cannot write {error.filename or path}: {error.strerror}"
+        message = f"cannot write '{error.filename or path}': {error.strerror}"
         if error.errno in _WRONG_PATH_ERRNOS:
             raise UsageError(message, hint="choose a folder that can be written") from None
         raise StorageError(

@@ -3,9 +3,11 @@
 import sys
 from typing import Annotated
 
+import typer
+
 from punkdata.cli import console, explore, export, fetch, key, publish, snapshots
 
-app = console.make_app(
+app: typer.Typer = console.make_app(
     "The CryptoPunks as labeled data: fetch a recording, build a snapshot, verify and explore it."
 )
 

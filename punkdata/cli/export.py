@@ -27,7 +27,7 @@ Background = Annotated[
     ),
 ]
 
-app = console.make_app("Write a snapshot as image files or as NumPy arrays.")
+app: typer.Typer = console.make_app("Write a snapshot as image files or as NumPy arrays.")
 
 
 @app.callback()

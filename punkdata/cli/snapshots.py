@@ -71,7 +71,9 @@ def build_dataset(
     done = f"built {version}:" if result.created else f"{version} already exists with the same"
     console.say(f"{done} {punks:,} punks")
     if result.unfinished:
-        console.warn(f"built from {result.recording}; the newer {result.unfinished} is unfinished")
+        console.warn(
+            f"built from '{result.recording}'; the newer '{result.unfinished}' is unfinished"
+        )
     if not is_latest:
         latest = get_latest_version(root) or "unset"
         console.say(f"latest is still {latest}, because this snapshot is partial or a sample")

@@ -81,13 +81,13 @@ def test_write_atomic_with_symlinks_pipes_and_folders(tmp_path: Path) -> None:
         write_atomic(tmp_path / "pipe", b"text")
         assert reader.communicate(timeout=60)[0] == b"text"
     assert (tmp_path / "pipe").is_fifo()
-    with pytest.raises(UsageError, match=re.escape(f"cannot write {tmp_path}: ")):
+    with pytest.raises(UsageError, match=re.escape(f"cannot write '{tmp_path}': ")):
         write_atomic(tmp_path, b"text")
 
 
 def test_write_atomic_names_the_file_of_the_user_in_errors(tmp_path: Path) -> None:
     path = tmp_path / ("x" * 254)  # Valid, but the longer name of the temporary file is not.
-    with pytest.raises(UsageError, match=re.escape(f"cannot write {path}: ")):
+    with pytest.raises(UsageError, match=re.escape(f"cannot write '{path}': ")):
         write_atomic(path, b"text")
 
 

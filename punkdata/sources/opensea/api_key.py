@@ -98,4 +98,4 @@ def _read_stored_keys(path: Path) -> dict[str, InstantKey]:
 
 
 def _to_api_key(stored: InstantKey, path: Path) -> ApiKey:
-    return ApiKey(stored.api_key, f"the instant key stored in {path}", stored.expires_at)
+    return ApiKey(stored.api_key, f"the instant key stored in '{path}'", stored.expires_at)

@@ -56,7 +56,7 @@ def test_gallery_does_not_replace_a_folder(
     built_root: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     assert run("gallery", "--root", built_root, "--out", tmp_path) == 2
-    assert f"cannot write {tmp_path}" in capsys.readouterr().err
+    assert f"cannot write '{tmp_path}'" in capsys.readouterr().err
     assert list(tmp_path.parent.glob(".*.tmp")) == []
 
 

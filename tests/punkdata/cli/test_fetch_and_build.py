@@ -58,7 +58,7 @@ def test_build_warns_about_a_newer_unfinished_recording(
     assert run("build-dataset", "--root", root) == 0
     err = capsys.readouterr().err
     first, second = list_recordings(root)
-    assert f"built from {first.path}; the newer {second.path} is unfinished" in err.replace(
+    assert f"built from '{first.path}'; the newer '{second.path}' is unfinished" in err.replace(
         "\n", " "
     )
 
