@@ -22,6 +22,7 @@ from punkmodels.arguments import NUM_SKIN_TONES, require_int, to_labels, to_skin
 from punkmodels.data.image_grid import check_grid_size, square_grid, to_hwc_pixels
 from punkmodels.gan import generate as gan
 from punkmodels.gan.networks import AnyGenerator
+from punkmodels.hub import find_repository
 from punkmodels.models import BUNDLED_NAMES, find_model, is_bundled
 from punkmodels.renderer.network import (
     BUNDLED_RENDERER,
@@ -87,7 +88,8 @@ def load_generator(
 
     Args:
         model: "bundled" for the GAN that is part of punkmodels, "bundled-conditional" for its
-            renderer, a run (its path, its number, or "latest"), or a folder of exported weights.
+            renderer, a run (its path, its number, or "latest"), a folder of exported weights, or a
+            model on the Hugging Face Hub ("owner/name" or "owner/name@revision").
         runs: Folder of all runs.
         device: "auto" for a GPU if there is one, "cpu", "cuda", "mps", or a torch device.
 
@@ -229,8 +231,9 @@ class Generator:
 
     @property
     def name(self) -> str:
-        """The name of a bundled generator, or else the path of its folder."""
-        return BUNDLED_NAMES[self.path.name] if is_bundled(self.path) else str(self.path)
+        """The name of a bundled generator or of one on the Hub, or else the path of its folder."""
+        bundled = BUNDLED_NAMES[self.path.name] if is_bundled(self.path) else None
+        return bundled or find_repository(self.path) or str(self.path)
 
     def _check_condition(
         self,

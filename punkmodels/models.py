@@ -1,10 +1,11 @@
-"""Trained models by name: the bundled ones, runs, and folders of exported weights."""
+"""Trained models by name: bundled ones, runs, folders of exported weights, and those on the Hub."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from punkmodels.hub import download_model, find_repository, is_hub_name
 from punkmodels.training.run_dir import DEFAULT_RUNS, TASKS, find_run
 
 if TYPE_CHECKING:
@@ -21,19 +22,27 @@ BUNDLED_NAMES = {"classifier": "bundled", "dcgan": "bundled", "renderer": "bundl
 def find_model(model: str | int | Path, runs: str | Path, *tasks: str) -> Path:
     """Return the folder of a run, of exported weights, or of a bundled model of one of the tasks.
 
-    `model` is the name of a bundled model, a path, the number of a run, or "latest". The order of
-    the tasks counts. Raises UsageError if there is no such model.
+    `model` is the name of a bundled model, a path, the number of a run, "latest", or the name of a
+    model on the Hugging Face Hub. The order of the tasks counts. Raises UsageError if there is no
+    such model, and the errors of `download_model`.
     """
     name = str(model)
     for task in tasks:
         if BUNDLED_NAMES[task] == name:
             return WEIGHTS / task
+    if isinstance(model, str) and is_hub_name(name) and not (Path(runs) / name).exists():
+        return download_model(name, tasks)
     return find_run(Path(runs), name, trained=True, tasks=tuple(t for t in TASKS if t in tasks))
 
 
 def is_bundled(folder: Path) -> bool:
     """Return whether a folder of weights is part of punkmodels."""
     return folder.parent == WEIGHTS
+
+
+def is_shared(folder: Path) -> bool:
+    """Return whether a model is bundled or from the Hub, so that nothing is written next to it."""
+    return is_bundled(folder) or find_repository(folder) is not None
 
 
 def load_classifier(
@@ -46,7 +55,8 @@ def load_classifier(
 
     Args:
         model: "bundled" for the classifier that is part of punkmodels, a run (its path, its number,
-            or "latest"), or a folder of exported weights.
+            or "latest"), a folder of exported weights, or a model on the Hugging Face Hub
+            ("owner/name" or "owner/name@revision").
         runs: Folder of all runs.
         device: "auto" for a GPU if there is one, "cpu", "cuda", "mps", or a torch device.
 

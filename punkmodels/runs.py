@@ -15,7 +15,7 @@ from rich.markup import escape
 from punkdata.errors import DataError, UsageError
 from punkdata.files import default_root
 from punkdata.progress import Progress, announce, progress_bar, write_stderr
-from punkmodels.models import find_model, is_bundled, load_classifier
+from punkmodels.models import find_model, is_shared, load_classifier
 from punkmodels.training.run_dir import DEFAULT_RUNS, TASKS, Evaluation, read_config, read_metrics
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Run:
                 compared with the validation and test splits together.
             root: Data root, or a snapshot folder; by default that of the training.
             version: Version of the snapshot; by default that of the training, or the latest for
-                a bundled model.
+                a model that is bundled or from the Hub.
             device: "auto" for a GPU if there is one, "cpu", "cuda", "mps", or a torch device.
             progress: Whether to show a progress bar.
 
@@ -106,7 +106,7 @@ class Run:
             DataError: The run or the snapshot is damaged, or they do not belong together.
         """
         folder = data_root(root if root is not None else self.root)
-        version = version or ("latest" if is_bundled(self.path) else None)
+        version = version or ("latest" if is_shared(self.path) else None)
         from punkmodels.training.device import pick_device
 
         torch_device, _ = pick_device(device)
@@ -126,6 +126,33 @@ class Run:
             return evaluate_generator(
                 self.path, folder, version=version, device=torch_device, progress=report
             )
+
+    def export(
+        self, out: str | Path, *, onnx: bool = False, evaluation: Evaluation | None = None
+    ) -> Path:
+        """Write a folder with weights in half precision, config.json and a model card.
+
+        Every function that accepts a run accepts this folder, and it can be uploaded to the Hugging
+        Face Hub as it is. Files of an earlier export are replaced.
+
+        Args:
+            out: The folder.
+            onnx: Whether to write model.onnx for ONNX Runtime as well.
+            evaluation: Result of `evaluate` on the test split, whose scores the card shows; by
+                default those that `punkmodels evaluate` has saved, if any.
+
+        Raises:
+            UsageError: The folder is a run, or contains files of something else.
+            DataError: The run has no checkpoint yet, or its files are damaged.
+            MissingExtraError: `onnx` needs the extra `onnx`.
+
+        Example:
+            >>> run.export("weights", evaluation=run.evaluate())
+        """
+        from punkmodels.export.folder import export_model
+
+        export_model(self.path, Path(out), onnx=onnx, evaluation=evaluation)
+        return Path(out)
 
     def __repr__(self) -> str:
         """Return the path, the kind of model, and the preset."""

@@ -9,6 +9,8 @@ import fsspec
 import pyarrow as pa
 import pytest
 from support.cpunks10k_package import write_sdist
+from support.hub_client import HubClient
+from support.hub_server import Hub, hub_server
 from support.network import OPEN_NETWORKS, Fetch, open_network
 from support.opensea_server import OpenSeaServer
 from support.s3_server import FaultRule, StartProxy, clear_connection_cache, faulty_proxy, s3_server
@@ -187,6 +189,19 @@ def s3(s3_address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     bucket = f"bucket-{tmp_path.name.replace('_', '-').lower()}"
     fsspec.filesystem("s3").mkdir(bucket)
     return f"s3://{bucket}/punks"
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    """A local Hugging Face Hub without repositories."""
+    with hub_server() as server:
+        yield server
+
+
+@pytest.fixture
+def client(hub: Hub, tmp_path: Path) -> HubClient:
+    """Runs commands that use `hub`, with caches of their own."""
+    return HubClient(hub, tmp_path / "home")
 
 
 @pytest.fixture

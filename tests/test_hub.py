@@ -1,8 +1,4 @@
-"""Snapshots on the Hugging Face Hub: publishing and reading, with a local server.
-
-The commands run in processes of their own, because huggingface_hub reads the address of the server
-when it is imported.
-"""
+"""Snapshots on the Hugging Face Hub: publishing and reading, with a local server."""
 
 from __future__ import annotations
 
@@ -10,12 +6,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.hub_server import TOKEN, Hub, hub_server
+from support.hub_client import HubClient
+from support.hub_server import TOKEN, Hub
 from support.paths import iter_files
 
 from punkdata.snapshots.reader import Snapshot
@@ -23,45 +19,6 @@ from punkdata.snapshots.reader import Snapshot
 pytest.importorskip("huggingface_hub")
 KEY = "datasets/you/punks"
 URL = f"hf://{KEY}"
-
-
-@pytest.fixture
-def hub() -> Iterator[Hub]:
-    with hub_server() as hub:
-        yield hub
-
-
-class Client:
-    """Runs Python with the server as its Hub."""
-
-    def __init__(self, hub: Hub, home: Path) -> None:
-        self.hub, self.home = hub, home
-
-    def python(self, *args: object, token: str | None = TOKEN) -> tuple[int, str, str]:
-        """Run Python with these arguments; return its exit code, stdout and stderr."""
-        environment = self.hub.environment(self.home / "hf", token)
-        environment["PUNKDATA_CACHE"] = str(self.home / "punkdata")
-        command = [sys.executable, *map(str, args)]
-        done = subprocess.run(
-            command, env=os.environ | environment, capture_output=True, text=True, check=False
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        assert TOKEN not in done.stdout + done.stderr
-        return done.returncode, done.stdout, done.stderr
-
-    def punkdata(self, *args: object, token: str | None = TOKEN) -> tuple[int, str, str]:
-        return self.python("-m", "punkdata", *args, token=token)
-
-    def evaluate(self, code: str) -> Any:
-        """Run Python code that prints JSON, and return it."""
-        status, out, err = self.python("-c", code)
-        assert status == 0, err
-        return json.loads(out)
-
-
-@pytest.fixture
-def client(hub: Hub, tmp_path: Path) -> Client:
-    return Client(hub, tmp_path / "home")
 
 
 def read_files(snapshot: Snapshot) -> dict[str, bytes]:
@@ -79,7 +36,7 @@ def change_version(snapshot: Snapshot, folder: Path, **changes: Any) -> Path:
 
 
 def test_publish_commits_once_tags_and_does_nothing_again(
-    hub: Hub, client: Client, snapshot: Snapshot
+    hub: Hub, client: HubClient, snapshot: Snapshot
 ) -> None:
     old = hub.add(KEY, {"old.parquet": b"of an older upload", ".gitattributes": b"*.tar"})
     num_commits = len(old.commits)
@@ -100,7 +57,7 @@ def test_publish_commits_once_tags_and_does_nothing_again(
 
 
 def test_new_repository_is_private_and_an_interrupted_upload_is_completed(
-    hub: Hub, client: Client, snapshot: Snapshot
+    hub: Hub, client: HubClient, snapshot: Snapshot
 ) -> None:
     hub.failures[f"POST /api/{KEY}/commit"] = 403
     code, _, err = client.punkdata("publish", URL, "--version", snapshot.path)
@@ -123,7 +80,7 @@ def test_new_repository_is_private_and_an_interrupted_upload_is_completed(
 
 
 def test_force_replaces_damaged_files_and_the_tag(
-    hub: Hub, client: Client, snapshot: Snapshot
+    hub: Hub, client: HubClient, snapshot: Snapshot
 ) -> None:
     damaged = read_files(snapshot) | {"provenance.parquet": b"damaged"}
     repository = hub.add(KEY, damaged, snapshot.version)
@@ -144,7 +101,7 @@ def test_force_replaces_damaged_files_and_the_tag(
     ids=["partial", "sample"],
 )
 def test_partial_snapshot_or_smaller_sample_is_not_published(
-    changes: dict[str, Any], message: str, hub: Hub, client: Client, snapshot: Snapshot
+    changes: dict[str, Any], message: str, hub: Hub, client: HubClient, snapshot: Snapshot
 ) -> None:
     repository = hub.add(KEY, read_files(snapshot))
     other = f"s2-{'0' * 12}"
@@ -156,7 +113,7 @@ def test_partial_snapshot_or_smaller_sample_is_not_published(
 
 
 def test_versions_and_the_latest_are_read_from_tags_and_main(
-    hub: Hub, client: Client, snapshot: Snapshot
+    hub: Hub, client: HubClient, snapshot: Snapshot
 ) -> None:
     hub.add(KEY, read_files(snapshot), snapshot.version)
     newer = f"s2-{'1' * 12}"
@@ -181,7 +138,7 @@ print(json.dumps(result))
 
 
 def test_open_snapshot_stays_what_it_is_when_main_changes(
-    hub: Hub, client: Client, snapshot: Snapshot
+    hub: Hub, client: HubClient, snapshot: Snapshot
 ) -> None:
     hub.add(KEY, read_files(snapshot), snapshot.version)
     code = f"""
@@ -221,7 +178,7 @@ print(json.dumps([before.punks().num_rows, after.version]))
     ],
 )
 def test_publish_without_a_token_or_to_another_url_is_one_line(
-    url: str, token: str | None, code: int, message: str, client: Client, snapshot: Snapshot
+    url: str, token: str | None, code: int, message: str, client: HubClient, snapshot: Snapshot
 ) -> None:
     status, _, err = client.punkdata("publish", url, "--version", snapshot.path, token=token)
     assert (status, err.count("\n")) == (code, 1), err
@@ -230,7 +187,7 @@ def test_publish_without_a_token_or_to_another_url_is_one_line(
 
 
 def test_missing_repository_and_missing_version_are_one_line(
-    hub: Hub, client: Client, snapshot: Snapshot
+    hub: Hub, client: HubClient, snapshot: Snapshot
 ) -> None:
     hint = "check the name; for a private repository, log in with: hf auth login, or set HF_TOKEN"
     expected = (2, "", f"error: there is no snapshot at {URL}; {hint}\n")
@@ -240,7 +197,7 @@ def test_missing_repository_and_missing_version_are_one_line(
     assert (code, f"there is no snapshot at {URL}@s2-0000" in err) == (2, True)
 
 
-def test_server_that_fails_is_a_network_error(hub: Hub, client: Client) -> None:
+def test_server_that_fails_is_a_network_error(hub: Hub, client: HubClient) -> None:
     hub.failures["GET"] = 503
     code, _, err = client.punkdata("info", URL)
     assert (code, err.count("\n")) == (5, 1)
@@ -248,7 +205,7 @@ def test_server_that_fails_is_a_network_error(hub: Hub, client: Client) -> None:
 
 
 @pytest.mark.parametrize("command", ["publish", "info"])
-def test_missing_package_is_one_line(command: str, client: Client, snapshot: Snapshot) -> None:
+def test_missing_package_is_one_line(command: str, client: HubClient, snapshot: Snapshot) -> None:
     arguments = [command, URL, *(("--version", str(snapshot.path)) if command == "publish" else ())]
     code = (
         "import sys; sys.modules['huggingface_hub'] = None; from punkdata.cli.app import main; "
@@ -261,7 +218,7 @@ def test_missing_package_is_one_line(command: str, client: Client, snapshot: Sna
 
 
 @pytest.mark.compat
-def test_load_dataset_reads_a_published_snapshot(client: Client, snapshot: Snapshot) -> None:
+def test_load_dataset_reads_a_published_snapshot(client: HubClient, snapshot: Snapshot) -> None:
     pytest.importorskip("datasets")
     assert client.punkdata("publish", URL, "--version", snapshot.path)[0] == 0
     code = f"""

@@ -12,7 +12,7 @@ from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root
 from punkdata.progress import progress_bar
 from punkmodels.cli.options import DeviceName, DeviceOption, Runs, Snapshot
-from punkmodels.models import BUNDLED_NAMES, WEIGHTS, find_model
+from punkmodels.models import BUNDLED_NAMES, find_model, is_shared
 from punkmodels.training.run_dir import DEFAULT_RUNS, read_config
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ Run = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
-        help='A run (its path, its number, or "latest"), a folder of exported weights, or a model '
-        'that is part of punkmodels: "bundled" or "bundled-conditional".',
+        help='A run (its path, its number, or "latest"), a folder of exported weights, a bundled '
+        'model ("bundled" or "bundled-conditional"), or owner/name on the Hugging Face Hub.',
     ),
 ]
 Out = Annotated[
@@ -146,14 +146,14 @@ def _evaluate_model(
     *,
     as_json: bool,
 ) -> None:
-    """Evaluate a model, and save and print the results; those of bundled models are only printed.
+    """Evaluate a model, and save and print the results; those of shared models are only printed.
 
-    By default, the snapshot is the one used for training, or the latest for a bundled model.
+    By default, the snapshot is the one used for training, or the latest for a shared model.
     """
-    is_bundled = run.parent == WEIGHTS
-    version = version or ("latest" if is_bundled else None)
+    is_elsewhere = is_shared(run)
+    version = version or ("latest" if is_elsewhere else None)
     evaluation, name = _compute_scores(run, root, version, device, split)
-    default_out = None if is_bundled else run / "evaluation" / name
+    default_out = None if is_elsewhere else run / "evaluation" / name
     _show(evaluation, out or default_out, as_json=as_json)
 
 

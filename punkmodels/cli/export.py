@@ -26,8 +26,9 @@ def export(
         str,
         typer.Argument(
             metavar="RUN",
-            help='A run (its path, its number, or "latest"), a folder of exported weights, or a '
-            'model that is part of punkmodels: "bundled" or "bundled-conditional".',
+            help='A run (its path, its number, or "latest"), a folder of exported weights, a '
+            'bundled model ("bundled" or "bundled-conditional"), or owner/name on the Hugging Face '
+            "Hub.",
         ),
     ] = "latest",
     out: Annotated[

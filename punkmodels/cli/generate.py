@@ -80,9 +80,9 @@ def generate(
     model: Annotated[
         str,
         typer.Option(
-            help='A run (its path, its number, or "latest"), a folder of exported weights, or a '
-            'model that is part of punkmodels: "bundled", or "bundled-conditional", which is also '
-            "used for --type, --accessory, --skin-tone and --labels-from."
+            help='A run (its path, its number, or "latest"), a folder of exported weights, '
+            'owner/name on the Hugging Face Hub, "bundled", or "bundled-conditional", which is '
+            "also used for --type, --accessory, --skin-tone and --labels-from."
         ),
     ] = "bundled",
     runs: Runs = DEFAULT_RUNS,
@@ -180,8 +180,9 @@ def predict(
     model: Annotated[
         str,
         typer.Option(
-            help='A run (its path, its number, or "latest"), a folder of exported weights, or '
-            '"bundled" for the classifier that is part of punkmodels.'
+            help='A run (its path, its number, or "latest"), a folder of exported weights, '
+            'owner/name on the Hugging Face Hub, or "bundled" for the classifier that is part of '
+            "punkmodels."
         ),
     ] = "bundled",
     runs: Runs = DEFAULT_RUNS,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from punkmodels.export.card import CARD_FILE, render_model_card
 from punkmodels.gan.generate import export_generator, load_generator
 from punkmodels.renderer.network import export_renderer, load_renderer
 from punkmodels.training.pretrained import WEIGHTS_FILE, hash_weights
-from punkmodels.training.run_dir import read_config
+from punkmodels.training.run_dir import Evaluation, read_config
 
 CONFIG_FILE = "config.json"
 ONNX_FILE = "model.onnx"
@@ -32,24 +31,37 @@ EVALUATIONS = {"classifier": "test", "dcgan": "generated", "renderer": "conditio
 """Name of the folder in evaluation/ with the scores of a card, by task."""
 
 
-def export_model(run: Path, out: Path, *, onnx: bool = False) -> dict[str, Any]:
+def export_model(
+    run: Path, out: Path, *, onnx: bool = False, evaluation: Evaluation | None = None
+) -> dict[str, Any]:
     """Export a run, or exported weights, to a folder; return the content of its config.json.
 
-    Scores are those that `punkmodels evaluate` has saved for the same weights; there are none if
-    the model was not evaluated. Nothing is written before everything is computed, and config.json,
-    without which a folder is no model, is removed first and written last. Files of an earlier
-    export are replaced, and an ONNX file of one is removed unless `onnx` is set.
+    Scores are those of an evaluation, by default the one that `punkmodels evaluate` has saved for
+    the same weights; there are none if the model was not evaluated. Files of an earlier export are
+    replaced, and an ONNX file of one is removed unless `onnx` is set.
 
-    Raises UsageError if the folder is a run or has another README.md, MissingExtraError if `onnx`
-    is set and its packages are missing, and DataError if the run is damaged or has no weights.
+    Nothing is written before everything is computed, and config.json, without which a folder is no
+    model, is removed first and written last.
+
+    Raises UsageError if the folder is a run or has another README.md, or if the evaluation is not
+    one of these weights, MissingExtraError if `onnx` is set and its packages are missing, and
+    DataError if the run is damaged or has no weights.
     """
     _check_folder(run, out)
     with tempfile.TemporaryDirectory() as temporary:
         staged = Path(temporary)
         model = _export_weights(run, staged)
         config = {k: v for k, v in read_config(staged).items() if k != "scores"}
-        if scores := _find_scores(run, config["task"], model):
-            config["scores"] = scores
+        digest = hash_weights(model)
+        if evaluation and evaluation.scores.get("weights_sha256") != digest:
+            raise UsageError(f"the evaluation is not one of the weights in '{run}'")
+        scores = evaluation.scores if evaluation else _find_scores(run, config["task"], digest)
+        if scores:
+            config["scores"] = {
+                name: value
+                for name, value in scores.items()
+                if name != "weights_sha256" and not isinstance(value, list)
+            }
         note = ""
         files = {WEIGHTS_FILE: (staged / WEIGHTS_FILE).read_bytes()}
         if onnx:
@@ -91,8 +103,8 @@ def _export_weights(run: Path, out: Path) -> nn.Module:
             return load_generator(out, cpu)
 
 
-def _find_scores(run: Path, task: str, model: nn.Module) -> Mapping[str, Any] | None:
-    """Return the scores of these weights without lists, or None if they were not evaluated."""
+def _find_scores(run: Path, task: str, digest: str) -> dict[str, Any] | None:
+    """Return the saved scores of the weights with this hash, or None if there are none."""
     path = run / "evaluation" / EVALUATIONS[task] / "metrics.json"
     if path.exists():
         try:
@@ -100,8 +112,8 @@ def _find_scores(run: Path, task: str, model: nn.Module) -> Mapping[str, Any] | 
         except (OSError, ValueError, TypeError) as error:
             hint = "evaluate the model again with: punkmodels evaluate"
             raise DataError(f"'{path}' is damaged ({error})", hint=hint) from None
-        if scores.pop("weights_sha256", None) == hash_weights(model):
-            return {name: value for name, value in scores.items() if not isinstance(value, list)}
+        if scores.get("weights_sha256") == digest:
+            return scores
     # The scores of exported weights were found when they were exported.
     old = read_config(run).get("scores")
     return old if isinstance(old, dict) and (run / WEIGHTS_FILE).exists() else None

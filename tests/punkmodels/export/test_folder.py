@@ -8,6 +8,7 @@ import pytest
 import torch
 from support.classifiers import save_exact_classifier, tiny_config
 
+import punkmodels
 from punkdata.errors import DataError, UsageError
 from punkmodels.classifier.evaluate import evaluate_classifier
 from punkmodels.classifier.pretrained import load_classifier
@@ -130,3 +131,17 @@ def test_folders_of_runs_are_refused(run: Path, tmp_path: Path) -> None:
     other = shutil.copytree(run, tmp_path / "other")
     with pytest.raises(UsageError, match="is the folder of a run"):
         export_model(run, other)
+
+
+def test_run_is_exported_with_a_given_evaluation(
+    run: Path, built_root: Path, tmp_path: Path
+) -> None:
+    opened = punkmodels.open_run(run, root=built_root)
+    shutil.rmtree(run / "evaluation")
+    evaluation = opened.evaluate("test")
+    assert opened.export(str(tmp_path / "out"), evaluation=evaluation) == tmp_path / "out"
+    assert read_config(tmp_path / "out")["scores"]["visible"] == evaluation.scores["visible"]
+    other = save_exact_classifier(built_root, tmp_path / "exact")
+    with pytest.raises(UsageError, match="the evaluation is not one of the weights in"):
+        punkmodels.open_run(other).export(tmp_path / "other", evaluation=evaluation)
+    assert not (tmp_path / "other").exists()
