@@ -24,8 +24,7 @@ function renderDetail(pane, collection, row, { openPunk, toggleLabel, close, ste
     createElement("h3", {}, "Details"),
     createFacts(collection, row),
     createNote("Rarer means fewer punks share its type, its accessories, or its number of accessories."),
-    createElement("h3", {}, "Prices"),
-    ...createPrices(collection, row),
+    ...(collection.sales ? [createElement("h3", {}, "Prices"), ...createPrices(collection, row)] : []),
     createElement("h3", {}, "Nearest punks"),
     createNote(`Punk number · number of pixels, of ${NUM_PIXELS}, that differ.`),
     createNearestList(collection, row, openPunk),
@@ -73,7 +72,6 @@ function createFacts(collection, row) {
 
 /** Create the summary, chart and table of a punk's sales. */
 function createPrices(collection, row) {
-  if (!collection.sales) return [createElement("p", { className: "note" }, NO_PRICES_TEXT)];
   const formatOptional = (price) => (price === null ? "–" : formatEth(price));
   const sales = collection.salesByRow[row];
   const listing = ["Listed for", formatOptional(collection.listing[row])];

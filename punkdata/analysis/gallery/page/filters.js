@@ -1,7 +1,5 @@
 // The form of filters. It is created once, and then updated from the state.
 
-const NO_PRICES_TEXT = "This snapshot has no prices.";
-
 /**
  * Create the fields of the form, and return a function that updates them: (state, rows) => void.
  * `change(part)` merges `part` into the state; `toggleLabel(label)` adds or removes a label.
@@ -43,9 +41,9 @@ function createFilters(form, collection, { change, toggleLabel }) {
       createElement("div", { className: "filter-options" }, ...labels.options.slice(numTypes), search.noMatch),
     ),
     createGroup("Number of accessories", createElement("div", { className: "range" }, minCount, maxCount)),
-    collection.sales
-      ? createGroup("Price, ETH", price, createElement("div", { className: "range" }, minPrice, maxPrice))
-      : createGroup("Price", createElement("p", { className: "note" }, NO_PRICES_TEXT)),
+    ...(collection.sales
+      ? [createGroup("Price, ETH", price, createElement("div", { className: "range" }, minPrice, maxPrice))]
+      : []),
     createGroup("Split", split),
   );
 

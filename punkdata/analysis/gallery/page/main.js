@@ -2,6 +2,7 @@
 // change(), which updates the page and writes the state to the address.
 
 const NO_MATCH_TEXT = "No punks match these filters.";
+const isNarrowScreen = matchMedia("(max-width: 899px)"); // The filters are above the punks.
 const DEFAULT_FACTOR = 3; // CSS pixels per sprite pixel in the grid
 
 class App {
@@ -212,12 +213,20 @@ class App {
     getById(this.state.view).focus({ preventScroll: true });
   }
 
-  /** Open the punk with the number in the search field, or filter by several numbers. */
+  /** Filter by the types or accessories in the search field, or open the punk with its number. */
   search() {
     const field = getById("ids");
     const ids = (field.value.match(/\d+/g) ?? []).map(Number);
+    const labels = findLabels(field.value, this.collection);
+    if (labels.length) {
+      const types = labels.filter((label) => label < this.collection.typeNames.length);
+      const accessories = types.length ? [] : labels;
+      field.value = ""; // The filters show what was found.
+      this.change({ ids: [], types, accessories, matchAny: accessories.length > 1 });
+      return;
+    }
     if (!ids.length && field.value.trim()) {
-      field.setCustomValidity("Search takes punk numbers. To find types and accessories, use the filters.");
+      field.setCustomValidity("No type or accessory matches. Search for one, such as Mohawk, or for a punk number.");
       field.reportValidity();
       return;
     }
@@ -247,9 +256,10 @@ class App {
     onEvent("size", "input", (event) => this.change({ size: Number(event.target.value) }));
     onEvent("clear", "click", () => this.change(clearFilters(this.state)));
     for (const tab of document.querySelectorAll("[data-view]"))
-      tab.addEventListener("click", () =>
-        this.change({ view: tab.dataset.view }, { push: true, openedPane: false }),
-      );
+      tab.addEventListener("click", () => {
+        if (isNarrowScreen.matches) getById("filter-panel").open = false; // They are not the view.
+        this.change({ view: tab.dataset.view }, { push: true, openedPane: false });
+      });
     onEvent("search", "submit", (event) => {
       event.preventDefault();
       this.search();
@@ -270,11 +280,17 @@ class App {
   }
 }
 
+/** Return the labels that have a word beginning with a text, for example three kinds of "mohawk". */
+function findLabels(text, { labelNames }) {
+  const start = ` ${text.trim().toLowerCase()}`;
+  if (!/[a-z]/.test(start)) return [];
+  return [...labelNames.keys()].filter((label) => ` ${labelNames[label].toLowerCase()}`.includes(start));
+}
+
 /** Collapse the filters on narrow screens, and expand them on wide ones. */
 function foldFiltersOnNarrowScreens() {
-  const narrowScreen = matchMedia("(max-width: 899px)");
-  const update = () => (getById("filter-panel").open = !narrowScreen.matches);
-  narrowScreen.addEventListener("change", update);
+  const update = () => (getById("filter-panel").open = !isNarrowScreen.matches);
+  isNarrowScreen.addEventListener("change", update);
   update();
 }
 

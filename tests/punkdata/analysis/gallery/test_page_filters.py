@@ -108,10 +108,27 @@ def test_search_for_unknown_numbers_and_names(open_page: OpenPage) -> None:
     page.get_by_label(re.compile("^Ape")).check()
     expect(no_match).to_have_text("No punk that matches these filters has the number 12345.")
     page.get_by_role("button", name="Clear filters").click()
-    page.locator("#ids").fill("Mohawk")
+    page.locator("#ids").fill("Unicorn")
     page.keyboard.press("Enter")
     message = page.locator("#ids").evaluate("field => field.validationMessage")
-    assert message.startswith("Search takes punk numbers.")
+    assert message.startswith("No type or accessory matches.")
+
+
+@pytest.mark.parametrize("text", ["mohawk", "Male", "ape", "3D Glasses", " hat "])
+def test_search_finds_types_and_accessories(
+    text: str, open_page: OpenPage, priced_snapshot: Snapshot
+) -> None:
+    page = open_page()
+    page.locator("#ids").fill(text)
+    page.keyboard.press("Enter")
+    word = re.compile(rf"\b{text.strip()}", re.IGNORECASE)
+    expected = [
+        punk["punk_id"]
+        for punk in punk_rows(priced_snapshot)
+        if any(word.search(name) for name in (punk["type"], *punk["accessories"]))
+    ]
+    assert read_ids(page) == expected
+    assert page.locator("#ids").input_value() == ""
 
 
 def test_search_for_several_numbers_is_a_filter(open_page: OpenPage) -> None:

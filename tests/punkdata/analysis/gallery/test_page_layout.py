@@ -118,3 +118,13 @@ def test_axe_finds_no_accessibility_violations(open_page: OpenPage, tmp_path: Pa
             page.evaluate(axe)
             found = page.evaluate("() => axe.run().then((result) => result.violations)")
             assert [(v["id"], v["nodes"][0]["html"]) for v in found] == [], (address, width)
+
+
+def test_filters_close_in_the_charts_of_a_phone(open_page: OpenPage) -> None:
+    page = open_page(viewport={"width": 390, "height": 800})
+    page.get_by_text("Filters", exact=True).click()
+    panel = page.locator("#filter-panel")
+    assert panel.bounding_box()["height"] <= 0.46 * 800
+    page.get_by_role("button", name="Charts").click()
+    assert panel.get_attribute("open") is None
+    assert panel.bounding_box()["height"] < 60
