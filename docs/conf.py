@@ -31,13 +31,7 @@ author = "The punkdata authors"
 copyright = author  # noqa: A001
 version = release = punkdata.__version__
 
-extensions = [
-    "myst_parser",
-    "sphinx.ext.autodoc",
-    "sphinx.ext.napoleon",
-    "sphinx_copybutton",
-    "sphinx_design",
-]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 root_doc = "docs/index"
 include_patterns = [
     "docs/**",
@@ -50,7 +44,6 @@ include_patterns = [
 nitpicky = True
 highlight_language = "none"
 default_role = "name"  # text in backticks in docstrings, see `render_name`
-myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 # The reference of the Python API: types as in the source, members in the order of the source.
