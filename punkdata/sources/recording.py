@@ -54,8 +54,8 @@ class Recording:
 
     def __init__(self, path: Path, info: RecordingInfo) -> None:
         self.path = path
-        self.name = path.name
-        self.index_path = path / "index.jsonl"
+        self.name: str = path.name
+        self.index_path: Path = path / "index.jsonl"
         self.info = info
         self._lock = threading.Lock()
         self._replies: dict[RequestKey, Reply] | None = None

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -31,7 +31,7 @@ class RecordingInfo(BaseModel):
     queries from its parent. It is empty if a single query returned all sales.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     format: int = FORMAT
     source: str
@@ -93,7 +93,7 @@ class Reply(BaseModel):
     reply is not final, so that only its status was recorded. `time` is the time of arrival in UTC.
     """
 
-    model_config = ConfigDict(populate_by_name=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(populate_by_name=True)
 
     method: str = "GET"
     url: str

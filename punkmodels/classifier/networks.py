@@ -27,8 +27,8 @@ class PunkCNN(nn.Module):
     def __init__(self, config: ClassifierConfig) -> None:
         super().__init__()
         channels, width = config.color_embedding_dim, config.width
-        self.color_embedding = nn.Embedding(len(PALETTE), channels)
-        self.features = nn.Sequential(
+        self.color_embedding: nn.Embedding = nn.Embedding(len(PALETTE), channels)
+        self.features: nn.Sequential = nn.Sequential(
             nn.Conv2d(channels, width, 3, padding=1),
             nn.ReLU(),
             nn.Conv2d(width, width, 3, padding=1),
@@ -42,8 +42,8 @@ class PunkCNN(nn.Module):
             nn.ReLU(),
             nn.Dropout(config.dropout),
         )
-        self.head = nn.Linear(config.hidden, config.num_outputs)
-        self.skip = None
+        self.head: nn.Linear = nn.Linear(config.hidden, config.num_outputs)
+        self.skip: nn.Linear | None = None
         if config.skip:
             self.skip = nn.Linear(channels * NUM_PIXELS, config.num_outputs, bias=False)
             nn.init.zeros_(self.skip.weight)
@@ -68,8 +68,10 @@ class LinearPixels(nn.Module):
 
     def __init__(self, config: ClassifierConfig, num_pairs: int) -> None:
         super().__init__()
-        self.table = nn.EmbeddingBag(num_pairs + 1, config.num_outputs, mode="sum", padding_idx=0)
-        self.bias = nn.Parameter(torch.zeros(config.num_outputs))
+        self.table: nn.EmbeddingBag = nn.EmbeddingBag(
+            num_pairs + 1, config.num_outputs, mode="sum", padding_idx=0
+        )
+        self.bias: nn.Parameter = nn.Parameter(torch.zeros(config.num_outputs))
         nn.init.zeros_(self.table.weight)
 
     def forward(self, pair_numbers: torch.Tensor) -> torch.Tensor:
@@ -100,8 +102,8 @@ class PublishedCNN(nn.Module):
             layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
             channels = width
         layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(config.dropout)]
-        self.features = nn.Sequential(*layers)
-        self.head = nn.Linear(channels, config.num_outputs)
+        self.features: nn.Sequential = nn.Sequential(*layers)
+        self.head: nn.Linear = nn.Linear(channels, config.num_outputs)
 
     def forward(self, indices: torch.Tensor) -> torch.Tensor:
         pixels = self.colors[indices.long()].permute(0, 3, 1, 2)

@@ -15,8 +15,8 @@ OPTIONS_EXAMPLES = (
     "Set one: punkmodels train classifier --set batch_size=32 --set dropout=0.1"
 )
 HELP = "Train, evaluate and use neural networks for the CryptoPunks."
-app = console.make_app(HELP)
-train_app = console.make_app(
+app: typer.Typer = console.make_app(HELP)
+train_app: typer.Typer = console.make_app(
     "Train a model on a snapshot. Without a subcommand, train the classifier with preset quick.",
     no_args_is_help=False,
 )
@@ -26,7 +26,7 @@ train_app.command("classifier", epilog=classifier.EXAMPLES)(classifier.train_cla
 train_app.command("renderer", epilog=train_generators.RENDERER_EXAMPLES)(
     train_generators.train_renderer
 )
-tune_app = console.make_app("Search for better hyperparameters.")
+tune_app: typer.Typer = console.make_app("Search for better hyperparameters.")
 app.add_typer(tune_app, name="tune")
 tune_app.command("classifier", epilog=classifier.TUNE_EXAMPLES)(classifier.tune_classifier)
 app.add_typer(

@@ -46,7 +46,7 @@ class EvaluateGroup(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-evaluate_app = console.make_app(HELP, no_args_is_help=False)
+evaluate_app: typer.Typer = console.make_app(HELP, no_args_is_help=False)
 
 
 @evaluate_app.command(epilog="Example: punkmodels evaluate classifier latest --split val")

@@ -27,7 +27,7 @@ from punkmodels.classifier.classifier import predict_logits
 from punkmodels.classifier.networks import logits_to_labels
 from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, embed, load_classifier
 from punkmodels.data.image_grid import make_grid
-from punkmodels.data.splits import load_split
+from punkmodels.data.splits import SplitTensors, load_split
 from punkmodels.gan.generate import (
     generate_images,
     load_generator,
@@ -85,17 +85,20 @@ class RealPunks:
         train, val, test = (
             load_split(root, version, "default", name) for name in ("train", "val", "test")
         )
-        self.split, self.device = train, device
+        self.split: SplitTensors = train
+        self.device: torch.device = device
         self.classifier = load_classifier(BUNDLED_CLASSIFIER, device)
         itself, no_distance = torch.arange(len(train)), torch.zeros(len(train), dtype=torch.int64)
         features = embed(train.images, device)
-        self.train = Samples(train.images, features, train.visible.bool(), itself, no_distance)
+        self.train: Samples = Samples(
+            train.images, features, train.visible.bool(), itself, no_distance
+        )
         labels = torch.cat([val.visible, test.visible]).bool()
-        self.held_out = self.measure(torch.cat([val.images, test.images]), labels)
+        self.held_out: Samples = self.measure(torch.cat([val.images, test.images]), labels)
         half, other = self.held_out[: len(val)], self.held_out[len(val) :]
         score = partial(fidelity_scores, with_distances=False)
-        self.test_reference = average_scores([score(half, other), score(other, half)])
-        self.expected_copy_rate = expected_copy_rate(train, labels)
+        self.test_reference: Scores = average_scores([score(half, other), score(other, half)])
+        self.expected_copy_rate: float = expected_copy_rate(train, labels)
 
     def measure(self, sprites: torch.Tensor, labels: torch.Tensor | None = None) -> Samples:
         """Compute what scores depend on; without `labels`, the bundled classifier predicts them."""

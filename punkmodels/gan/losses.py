@@ -106,8 +106,10 @@ class Encoder(nn.Module):
         options = config.model
         width, w_dim = options.width, options.w_dim
         layers = downsampling_layers(4 + options.color_embedding_dim, width, normalize=True)
-        self.layers = nn.Sequential(*layers, nn.Conv2d(4 * width, 2 * w_dim, 3))
-        self.to_z = build_mlp(w_dim + config.condition_dim, 384, 384, 384, 2 * options.z_dim)
+        self.layers: nn.Sequential = nn.Sequential(*layers, nn.Conv2d(4 * width, 2 * w_dim, 3))
+        self.to_z: nn.Sequential = build_mlp(
+            w_dim + config.condition_dim, 384, 384, 384, 2 * options.z_dim
+        )
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return _split_moments(self.layers(images).flatten(1))

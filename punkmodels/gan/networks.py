@@ -48,8 +48,8 @@ class Mapping(nn.Module):
     def __init__(self, z_dim: int, w_dim: int, condition_dim: int = 0) -> None:
         super().__init__()
         self.z_dim = z_dim
-        self.layers = build_mlp(z_dim + condition_dim, 384, 384, 384, w_dim)
-        self.log_std = nn.Parameter(torch.zeros(w_dim))
+        self.layers: nn.Sequential = build_mlp(z_dim + condition_dim, 384, 384, 384, w_dim)
+        self.log_std: nn.Parameter = nn.Parameter(torch.zeros(w_dim))
 
     def forward(self, noise: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
         z, residual = noise[:, : self.z_dim], noise[:, self.z_dim :]
@@ -76,9 +76,12 @@ class Generator(nn.Module):
         super().__init__()
         options, condition_dim, width = config.model, config.condition_dim, config.model.width
         z_dim, w_dim = options.z_dim, options.w_dim
-        self.noise_dim, self.shape = z_dim + w_dim, shape
-        self.mapping = Mapping(z_dim, w_dim, condition_dim) if w_dim else None
-        self.embed = nn.Linear(condition_dim, CONDITION_EMBEDDING_DIM) if condition_dim else None
+        self.noise_dim: int = z_dim + w_dim
+        self.shape: ImageShape = shape
+        self.mapping: Mapping | None = Mapping(z_dim, w_dim, condition_dim) if w_dim else None
+        self.embed: nn.Linear | None = (
+            nn.Linear(condition_dim, CONDITION_EMBEDDING_DIM) if condition_dim else None
+        )
         latent_dim = (w_dim or z_dim) + (CONDITION_EMBEDDING_DIM if condition_dim else 0)
         layers: list[nn.Module] = [
             nn.ConvTranspose2d(latent_dim, 4 * width, shape.map_size, bias=False)
@@ -94,7 +97,7 @@ class Generator(nn.Module):
             layers.append(nn.ConvTranspose2d(width, channels, 4, 2, 1, bias=False))
             layers += [nn.BatchNorm2d(channels), nn.ReLU()]
             layers.append(PaletteHead(channels, counts, options.color_embedding_dim))
-        self.layers = nn.Sequential(*layers)
+        self.layers: nn.Sequential = nn.Sequential(*layers)
 
     def forward(self, noise: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
         images: torch.Tensor = self.layers[-1](self._map(noise, condition))
@@ -130,11 +133,13 @@ class Discriminator(nn.Module):
         super().__init__()
         width, condition_dim = config.model.width, config.condition_dim
         in_channels = shape.channels + config.model.color_embedding_dim
-        self.padding = 8 * shape.map_size - shape.width
+        self.padding: int = 8 * shape.map_size - shape.width
         layers = downsampling_layers(in_channels, width, normalize=config.is_classic)
-        self.layers = nn.Sequential(*layers, nn.Conv2d(4 * width, 1, shape.map_size))
+        self.layers: nn.Sequential = nn.Sequential(*layers, nn.Conv2d(4 * width, 1, shape.map_size))
         feature_dim = 4 * width * shape.map_size**2
-        self.project = nn.Linear(condition_dim, feature_dim, bias=False) if condition_dim else None
+        self.project: nn.Linear | None = (
+            nn.Linear(condition_dim, feature_dim, bias=False) if condition_dim else None
+        )
 
     def forward(self, images: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
         if self.padding:
@@ -154,9 +159,12 @@ class MLPGenerator(nn.Module):
     def __init__(self, config: DcganConfig, shape: ImageShape = PUNK_SHAPE) -> None:
         super().__init__()
         width = config.model.width
-        self.noise_dim, self.shape = config.model.z_dim, shape
+        self.noise_dim: int = config.model.z_dim
+        self.shape: ImageShape = shape
         dims = (self.noise_dim, 4 * width, 8 * width, 16 * width, shape.channels * shape.width**2)
-        self.layers = nn.Sequential(*build_mlp(*dims, activation=nn.LeakyReLU(0.2)), nn.Tanh())
+        self.layers: nn.Sequential = nn.Sequential(
+            *build_mlp(*dims, activation=nn.LeakyReLU(0.2)), nn.Tanh()
+        )
 
     def forward(self, noise: torch.Tensor, _: torch.Tensor | None = None) -> torch.Tensor:
         images: torch.Tensor = self.layers(noise)
@@ -170,7 +178,7 @@ class MLPDiscriminator(nn.Module):
         super().__init__()
         width = config.model.width
         dims = (shape.channels * shape.width**2, 8 * width, 4 * width, 1)
-        self.layers = build_mlp(*dims, activation=nn.LeakyReLU(0.2))
+        self.layers: nn.Sequential = build_mlp(*dims, activation=nn.LeakyReLU(0.2))
 
     def forward(self, images: torch.Tensor, _: torch.Tensor | None = None) -> torch.Tensor:
         logits: torch.Tensor = self.layers(images.flatten(1))

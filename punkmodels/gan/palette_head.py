@@ -38,8 +38,10 @@ class PaletteHead(nn.Module):
         self.register_buffer("varying_positions", varying, persistent=False)
         table = color_table(color_embedding_dim=color_embedding_dim)
         self.register_buffer("table", table, persistent=False)
-        self.weight = nn.Parameter(torch.randn(len(counts), channels, max_colors) * 0.02)
-        self.bias = nn.Parameter(frequency.clamp(min=1e-4).log()[:, None])
+        self.weight: nn.Parameter = nn.Parameter(
+            torch.randn(len(counts), channels, max_colors) * 0.02
+        )
+        self.bias: nn.Parameter = nn.Parameter(frequency.clamp(min=1e-4).log()[:, None])
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         n, _, height, width = features.shape

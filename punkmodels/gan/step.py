@@ -159,10 +159,12 @@ class BatchSampler:
     """Sampler of training images, with replacement, on the device."""
 
     def __init__(self, train: TrainingImages, config: DcganConfig, device: torch.device) -> None:
-        self.batch_size = local_batch_size(config.batch_size)
-        self.indices = train.images.to(device)
-        self.types = train.types.to(device) if config.conditional == "type" else None
-        self.table = color_table(device, config.model.color_embedding_dim)
+        self.batch_size: int = local_batch_size(config.batch_size)
+        self.indices: torch.Tensor = train.images.to(device)
+        self.types: torch.Tensor | None = (
+            train.types.to(device) if config.conditional == "type" else None
+        )
+        self.table: torch.Tensor = color_table(device, config.model.color_embedding_dim)
 
     def sample(self, random: torch.Generator) -> Batch:
         size, device = (self.batch_size,), self.indices.device

@@ -144,13 +144,15 @@ class SampleEvaluator:
     def __init__(
         self, train: TrainingImages, config: DcganConfig, device: torch.device, num_samples: int
     ) -> None:
-        self.train, self.device, self.num_samples = train, device, num_samples
-        self.condition = None
+        self.train: TrainingImages = train
+        self.device: torch.device = device
+        self.num_samples: int = num_samples
+        self.condition: torch.Tensor | None = None
         if config.conditional == "type":
             random = torch.Generator().manual_seed(config.seed)
             rows = torch.randint(len(train), (num_samples,), generator=random)
             self.condition = train.types[rows].to(device)
-        self.train_features = train.embed(train.images, device)
+        self.train_features: torch.Tensor = train.embed(train.images, device)
 
     def evaluate(self, state: TrainState, file: Path) -> float:
         """Save a grid of samples, and return their Fréchet distance to the training images."""

@@ -119,7 +119,9 @@ class PixelRules:
                 if len(group):
                     positions = (group == group[0]).all(dim=0).nonzero()[:, 0]
                     self.marks.append((label, positions, group[0, positions]))
-        self.decidable = (self._match(sprites) == visible).all(dim=0) & visible.any(dim=0)
+        self.decidable: torch.Tensor = (self._match(sprites) == visible).all(dim=0) & visible.any(
+            dim=0
+        )
 
     def predict(self, sprites: torch.Tensor) -> torch.Tensor:
         """Return labels, bool (N, 92); False for labels that are not decidable."""

@@ -73,9 +73,9 @@ class Renderer(nn.Module):
         self.register_buffer("valid", valid, persistent=False)
         self.register_buffer("pairs", pairs, persistent=False)
         frequencies = counts / counts.sum(dim=1, keepdim=True)
-        self.bias = nn.Parameter(frequencies[occurs].log()[:, None])
-        self.weight = nn.Parameter(torch.zeros(len(self.bias), CONDITION_DIM))
-        self.z_order = nn.Parameter(torch.zeros(CONDITION_DIM))
+        self.bias: nn.Parameter = nn.Parameter(frequencies[occurs].log()[:, None])
+        self.weight: nn.Parameter = nn.Parameter(torch.zeros(len(self.bias), CONDITION_DIM))
+        self.z_order: nn.Parameter = nn.Parameter(torch.zeros(CONDITION_DIM))
 
     @torch.no_grad()
     def forward(self, condition: torch.Tensor) -> torch.Tensor:

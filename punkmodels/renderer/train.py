@@ -69,9 +69,10 @@ class BatchSampler:
     """Sampler of punks of a split, with replacement."""
 
     def __init__(self, split: SplitTensors, config: RendererConfig) -> None:
-        self.split, self.config = split, config
-        self.skin_tones = detect_skin_tones(split.images)
-        self.weights = sampling_weights(split.visible, config.class_balance)
+        self.split: SplitTensors = split
+        self.config: RendererConfig = config
+        self.skin_tones: torch.Tensor = detect_skin_tones(split.images)
+        self.weights: torch.Tensor = sampling_weights(split.visible, config.class_balance)
 
     def sample(self, random: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Return conditions, from which invisible labels are removed at random, and sprites."""

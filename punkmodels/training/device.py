@@ -155,8 +155,10 @@ class CapturedStep:
         generator: torch.Generator,
         warmup_steps: int = 3,
     ) -> None:
-        self.step, self.device, self.generator = step, device, generator
-        self.warmups_left = warmup_steps
+        self.step: Callable[[], None] = step
+        self.device: torch.device = device
+        self.generator: torch.Generator = generator
+        self.warmups_left: int = warmup_steps
         self.graph: torch.cuda.CUDAGraph | None = None
 
     def __call__(self) -> None:

@@ -66,7 +66,7 @@ def is_supported(image: Image.Image) -> bool:
 class JpegObservation:
     """A JPEG as an observation of a sprite; implements the `Observation` protocol."""
 
-    rerender_odds = 0.002
+    rerender_odds: float = 0.002
 
     def __init__(self, image: Image.Image) -> None:
         """Decode an opened JPEG that `is_supported`, and find the filters that fit it best."""

@@ -52,7 +52,8 @@ class MapSearch:
 
     def __init__(self, observation: Observation, likelihood: GaussianLikelihood) -> None:
         self.observation = observation
-        self.likelihood, self.precision = likelihood, likelihood.conditional_precision()
+        self.likelihood: GaussianLikelihood = likelihood
+        self.precision: Samples = likelihood.conditional_precision()
         estimate, weight = observation.least_squares_estimate(), self.precision
         self.background: Samples = estimate[_CORNERS].mean(axis=0)
         self.colors: Indices = np.arange(len(PALETTE))
@@ -67,9 +68,9 @@ class MapSearch:
         is_candidate[0] = True
         self.colors = np.flatnonzero(is_candidate)
         self.ycbcr = self.ycbcr[self.colors]
-        self.offsets = np.zeros_like(self.ycbcr)
+        self.offsets: Samples = np.zeros_like(self.ycbcr)
         self.indices: Indices = quadratic_energies(weight, estimate, self.ycbcr).argmin(axis=1)
-        self.converged = False
+        self.converged: bool = False
 
     def sprite_rgb(self, indices: Indices) -> Floats:
         """Return the sprite of an assignment over the background, (24, 24, 3), 0 to 255."""
@@ -120,14 +121,16 @@ class MapSearch:
 
     def _assign(self, indices: Indices) -> None:
         self.indices = indices
-        self.counts = np.bincount(indices, minlength=len(self.colors))
+        self.counts: NDArray[np.intp] = np.bincount(indices, minlength=len(self.colors))
         self.used: Indices = np.flatnonzero(self.counts)
-        self.membership = (indices == self.used[:, None]).astype(np.float32)
+        self.membership: NDArray[np.float32] = (indices == self.used[:, None]).astype(np.float32)
         self.pixel_precision: Samples = self.likelihood.apply_precision(self.membership)
         self.used_precision: Samples = self.pixel_precision @ self.membership.T
         levels = self.ycbcr + self.offsets
-        self.levels = levels[indices]
-        self.gradient = self._apply_precision(levels[self.used]) - self.likelihood.information
+        self.levels: Samples = levels[indices]
+        self.gradient: Samples = (
+            self._apply_precision(levels[self.used]) - self.likelihood.information
+        )
 
     def _apply_precision(self, levels: Samples) -> Samples:
         """Return precision @ s (576, 3) of a sprite whose used colors have the levels (n, 3)."""
@@ -149,7 +152,7 @@ class MapSearch:
         usual = np.square(self.likelihood.color_offset_sd).astype(np.float32)
         self.offset_variance: Samples = np.where(is_clipped[:, None], _CLIPPED_VARIANCE, usual)
         groups = np.flatnonzero(~is_clipped), np.flatnonzero(is_clipped)
-        self.variance_groups = [colors for colors in groups if len(colors)]
+        self.variance_groups: list[NDArray[np.intp]] = [colors for colors in groups if len(colors)]
         previous = (self.ycbcr + self.offsets)[self.used]
         prior_precision = 1 / self.offset_variance[self.used]
         prior_precision[self.used == 0] = 0  # The background has no prior.

@@ -72,7 +72,7 @@ and chroma. A larger one indicates a low quality, which residuals within blocks 
 class PixelObservation:
     """Decoded pixels as an observation of a sprite; implements the `Observation` protocol."""
 
-    rerender_odds = 0.01
+    rerender_odds: float = 0.01
 
     def __init__(
         self,

@@ -85,11 +85,11 @@ class NetworkTransport(httpx.BaseTransport):
         self._max_wait_s = max_wait_s
         self._deadline_s = deadline_s
         self.warn = warn
-        self.sleep = sleep or InterruptibleSleep()
+        self.sleep: InterruptibleSleep = sleep or InterruptibleSleep()
         self._limiters: dict[str, RateLimiter] = {}
         self._lock = threading.Lock()
-        self.api_requests = 0
-        self.image_requests = 0
+        self.api_requests: int = 0
+        self.image_requests: int = 0
 
     @property
     def waited_s(self) -> float:
