@@ -4,7 +4,6 @@ from pathlib import Path
 
 from punkdata.errors import NoSnapshotError
 from punkdata.files import parse_root_url
-from punkdata.progress import progress_bar
 from punkdata.snapshots.reader import Snapshot, open_snapshot
 
 
@@ -32,9 +31,10 @@ def download_dataset(
     SetupError if the package index does not provide the package, BusyError if another process is
     writing to `root`, and StorageError if the disk is full.
     """
-    # Most data sets exist already, and these modules load an HTTP client.
+    # Most data sets exist already, and these modules load an HTTP client and rich.
     from punkdata.build import build_dataset
     from punkdata.fetch import fetch_cpunks10k
+    from punkdata.progress import progress_bar
     from punkdata.sources import cpunks10k
 
     sha256 = sha256 or cpunks10k.SHA256

@@ -40,6 +40,11 @@ def test_real_punks_build_the_known_version(real_root: Path) -> None:
     assert checks[-1].note.startswith("10,000 distinct images")
 
 
+def test_download_builds_the_data_set_in_an_empty_folder(tmp_path: Path) -> None:
+    data = PunkDataset(tmp_path / "data", split="test", download=True)
+    assert (len(data), data.version) == (1000, "s2-d3cdb2a8861d")
+
+
 def test_published_split_is_reproducible_from_the_labels(real_root: Path) -> None:
     rows = open_snapshot(real_root).punks().sort_by("punk_id")
     labels = extract_labels(rows)

@@ -55,6 +55,7 @@ def read_split(
     punks = _read_rows(snapshot, check_split(split), check_split_scheme(split_scheme))
     ids = tables.column_to_numpy(punks.column("punk_id"))
     order = np.argsort(ids)
+    images = _decode_images(punks, np.argsort(order), background, channels_first)
     labels = tables.extract_labels(punks)[order]
     has_hidden = "hidden_accessories" in punks.column_names
     hidden = tables.extract_hidden_labels(punks)[order] > 0 if has_hidden else None
@@ -69,7 +70,6 @@ def read_split(
     if snapshot.manifest.sales is not None:
         column = pc.fill_null(punks.column("last_sale_eth"), float("nan"))
         prices = tables.column_to_numpy(column)[order].astype(np.float32)
-    images = _decode_images(punks, np.argsort(order), background, channels_first)
     return SplitArrays(ids[order], images, labels, hidden, prices)
 
 
