@@ -68,6 +68,18 @@ class Report:
         lines = [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
         return "\n".join([*lines, *(f"\n{note}" for note in self.notes)]) + "\n"
 
+    def to_html(self) -> str:
+        """Return the table as HTML, for a notebook, with the notes below it."""
+        head, *rows = ([html.escape(cell) for cell in row] for row in self._format_cells())
+        titles = "".join(f"<th>{cell}</th>" for cell in head)
+        body = "".join(
+            f"<tr><th>{first}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+            for first, *cells in rows
+        )
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
+        header = f"<thead><tr>{titles}</tr></thead>" if self.header else ""
+        return f"<table>{header}<tbody>{body}</tbody></table>{notes}"
+
     def to_json(self) -> Any:
         """Return `data`, or else the value of each row by its label."""
         if self.data is not None:

@@ -19,6 +19,7 @@ from punkdata.extras import translate_missing_package
 
 if TYPE_CHECKING:
     from punkmodels.classifier.classifier import Classifier, Prediction
+    from punkmodels.evaluation import evaluate_images, evaluate_predictions
     from punkmodels.generator import Generator, draw, load_generator
     from punkmodels.models import load_classifier
     from punkmodels.runs import Run, open_run
@@ -36,6 +37,8 @@ __all__ = [
     "Run",
     "__version__",
     "draw",
+    "evaluate_images",
+    "evaluate_predictions",
     "load_classifier",
     "load_generator",
     "open_run",
@@ -50,6 +53,8 @@ _MODULES = {
     "Generator": "generator",
     "Prediction": "classifier.classifier",
     "draw": "generator",
+    "evaluate_images": "evaluation",
+    "evaluate_predictions": "evaluation",
     "load_classifier": "models",
     "load_generator": "generator",
     "Run": "runs",

@@ -52,7 +52,14 @@ def evaluate_classifier(
     check_same_data(saved, data.data_config)
     if saved.options.visible_only:
         data.require_hidden_labels()
-    logits = predict_logits(model, data.images)
+    title = f"{run} on {len(data):,} punks, {split} split of {data.version}"
+    evaluation = evaluate_logits(data, predict_logits(model, data.images), split, title)
+    evaluation.scores["weights_sha256"] = hash_weights(model)
+    return evaluation
+
+
+def evaluate_logits(data: SplitTensors, logits: torch.Tensor, split: str, title: str) -> Evaluation:
+    """Compare logits, (N, 92) or (N, 5) for types only, with the labels of a split."""
     visible, raw = (t[:, : logits.shape[1]] > 0 for t in (data.visible, data.labels))
     is_wrong = (logits_to_labels(logits) != visible).any(dim=1).numpy()
     scores: dict[str, Any] = {
@@ -61,9 +68,7 @@ def evaluate_classifier(
         "punks": len(data),
         **score_logits(visible.numpy(), raw.numpy(), logits),
         "misclassified": data.punk_ids[is_wrong].tolist(),
-        "weights_sha256": hash_weights(model),
     }
-    title = f"{run} on {len(data):,} punks, {split} split of {data.version}"
     return Evaluation(scores, make_tables(title, scores), {"errors.png": draw_errors(data, logits)})
 
 

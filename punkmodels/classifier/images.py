@@ -116,7 +116,7 @@ def read_sprites(source: ImageLike | Images) -> tuple[list[Sprite], bool]:
         files = find_images([Path(source)])
         if not files:
             raise UsageError(
-                f"{source} contains no images",
+                f"'{source}' contains no images",
                 hint="pass PNG, JPEG, WebP, AVIF or SVG files, or folders of such files",
             )
         return [_read_file(file) for file in files], False
@@ -167,7 +167,7 @@ def _read_file(path: Path) -> Sprite:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ImageError(f"{path} cannot be read ({error.strerror})") from None
+        raise ImageError(f"'{path}' cannot be read ({error.strerror})") from None
     return _decode(data, str(path), str(path))
 
 

@@ -11,6 +11,7 @@ from punkdata.errors import StoppedError
 from punkdata.progress import progress_bar
 from punkmodels.choices import ClassifierModel, ClassifierPreset, ClassifierTask, SplitScheme
 from punkmodels.cli.options import (
+    SPLIT_SCHEME_HELP,
     DeviceOption,
     LoggerOption,
     Resume,
@@ -41,10 +42,6 @@ MODEL_HELP = (
 TASK_HELP = "labels: all 92 labels. type: the 5 types only."
 EPOCHS_HELP = "Number of epochs. (default: depends on --preset and --model)"
 PRESET_HELP = "quick: under a minute on two cores. best: under ten minutes, only for --model cnn."
-SPLIT_SCHEME_HELP = (
-    "default: stratified. by_id: in the order of the ids, 8000/1000/1000. fold-1 to fold-5: "
-    "cross-validation."
-)
 AUGMENT_HELP = (
     "Add punks of this renderer to the training data: a run of train renderer, or "
     '"bundled-conditional". For a fair comparison, the renderer must be trained on the same '

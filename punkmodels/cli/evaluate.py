@@ -10,15 +10,22 @@ from typer.core import TyperGroup
 
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root
-from punkdata.progress import progress_bar
-from punkmodels.cli.options import DeviceName, DeviceOption, Runs, Snapshot
+from punkmodels.choices import SplitScheme
+from punkmodels.cli.options import (
+    SPLIT_SCHEME_HELP,
+    DeviceName,
+    DeviceOption,
+    Runs,
+    Snapshot,
+    arguments_as_options,
+)
 from punkmodels.models import BUNDLED_NAMES, find_model, is_shared
-from punkmodels.training.run_dir import DEFAULT_RUNS, read_config
+from punkmodels.training.run_dir import DEFAULT_RUNS
 
 if TYPE_CHECKING:
     from punkmodels.training.run_dir import Evaluation
 
-HELP = """Evaluate a model on held-out punks, or compare generated punks with real ones.
+HELP = """Evaluate a model, images, or predictions: compare them with real punks.
 
 Without the name of a subcommand, `run` is called."""
 EXAMPLES = "Example: punkmodels evaluate latest"
@@ -87,7 +94,8 @@ def images(
         typer.Argument(
             exists=True,
             metavar="PATH",
-            help="A folder of PNG files with one punk each, or a PNG file with a grid of punks.",
+            help="A folder of PNG files with one punk each, a PNG file with a grid of punks, or "
+            "a .npz or .npy with an array (N, 24, 24, 4).",
         ),
     ],
     tile_size: Annotated[
@@ -99,16 +107,57 @@ def images(
     device: DeviceOption = "auto",
     as_json: Json = False,
 ) -> None:
-    """Compare generated punks in PNG files with real punks."""
-    from punkmodels.data.image_files import read_sprites
-    from punkmodels.gan.evaluate import RealPunks, evaluate_sprites
-    from punkmodels.training.device import pick_device
+    """Compare generated punks in files with real punks."""
+    from punkmodels.evaluation import evaluate_images
 
-    with progress_bar("reading", "images") as progress:
-        sprites = read_sprites(path, tile_size, progress)
-    with progress_bar("evaluating", "subsets") as progress:
-        real = RealPunks(root, version or "latest", pick_device(device)[0])
-        evaluation = evaluate_sprites(path.name, sprites, real, progress=progress)
+    with arguments_as_options("tile_size"):
+        evaluation = evaluate_images(
+            path, root=root, version=version or "latest", device=device, tile_size=tile_size
+        )
+    _show(evaluation, out, as_json=as_json)
+
+
+@evaluate_app.command(epilog="Example: punkmodels evaluate predictions scores.csv --split val")
+def predictions(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            exists=True,
+            metavar="FILE",
+            help="A .csv or .parquet with one column for each label, by name, and optionally "
+            "punk_id; or a .npz with an array scores, (N, 92) in the order of punkdata.LABELS, and "
+            "optionally punk_ids. Without ids, the rows are in ascending order of the punks.",
+        ),
+    ],
+    split: Annotated[
+        Literal["train", "val", "test", "all"], typer.Option(help="Split of the predictions.")
+    ] = "test",
+    split_scheme: Annotated[SplitScheme, typer.Option(help=SPLIT_SCHEME_HELP)] = "default",
+    kind: Annotated[
+        Literal["auto", "probabilities", "logits"],
+        typer.Option(
+            help="What the values are: an accessory is predicted by a probability above 0.5, or a "
+            "logit above 0, and the type by the largest value. auto: probabilities if all are from "
+            "0 to 1, logits if some are below 0, otherwise an error."
+        ),
+    ] = "auto",
+    out: Out = None,
+    root: Root = ROOT,
+    version: Snapshot = None,
+    as_json: Json = False,
+) -> None:
+    """Evaluate the predictions of any classifier on real punks."""
+    from punkmodels.evaluation import evaluate_predictions
+
+    with arguments_as_options("kind"):
+        evaluation = evaluate_predictions(
+            path,
+            split,
+            root=root,
+            version=version or "latest",
+            split_scheme=split_scheme,
+            kind=kind,
+        )
     _show(evaluation, out, as_json=as_json)
 
 
@@ -117,7 +166,8 @@ def run_or_images(
     run: Annotated[
         str,
         typer.Argument(
-            metavar="RUN", help="What one of the other subcommands accepts: a run, or images."
+            metavar="RUN",
+            help="What one of the other subcommands accepts: a run, images, or predictions.",
         ),
     ] = "latest",
     out: Out = None,
@@ -127,10 +177,15 @@ def run_or_images(
     device: DeviceOption = "auto",
     as_json: Json = False,
 ) -> None:
-    """Evaluate a run of any model, or images; the word `run` can be left out."""
-    path, is_bundled = Path(run), run in BUNDLED_NAMES.values()
-    if not is_bundled and path.exists() and not (path / "config.json").exists():
-        images(path, out=out, root=root, version=version, device=device, as_json=as_json)
+    """Evaluate a run of any model, images, or predictions; the word `run` can be left out."""
+    path, is_name = Path(run), run in BUNDLED_NAMES.values()
+    if not is_name and path.exists() and not (path / "config.json").exists():
+        from punkmodels.predictions import is_predictions_file
+
+        if is_predictions_file(path):
+            predictions(path, out=out, root=root, version=version, as_json=as_json)
+        else:
+            images(path, out=out, root=root, version=version, device=device, as_json=as_json)
         return
     folder = find_model(run, runs, "dcgan", "renderer", "classifier")
     _evaluate_model(folder, out, root, version, device, as_json=as_json)
@@ -150,39 +205,13 @@ def _evaluate_model(
 
     By default, the snapshot is the one used for training, or the latest for a shared model.
     """
-    is_elsewhere = is_shared(run)
-    version = version or ("latest" if is_elsewhere else None)
-    evaluation, name = _compute_scores(run, root, version, device, split)
-    default_out = None if is_elsewhere else run / "evaluation" / name
+    from punkmodels.runs import Run
+
+    model = Run(run, root)
+    evaluation = model.evaluate(split, version=version, device=device)
+    name = {"dcgan": "generated", "renderer": "conditional"}.get(model.task, split)
+    default_out = None if is_shared(run) else run / "evaluation" / name
     _show(evaluation, out or default_out, as_json=as_json)
-
-
-def _compute_scores(
-    run: Path,
-    root: Path,
-    version: str | None,
-    device: DeviceName,
-    split: Literal["val", "test"] = "test",
-) -> tuple[Evaluation, str]:
-    """Return the evaluation of a model, and the name of its folder in evaluation/."""
-    from punkmodels.training.device import pick_device
-
-    torch_device, _ = pick_device(device)
-    task = read_config(run).get("task")
-    if task == "classifier":
-        from punkmodels.classifier.evaluate import evaluate_classifier
-
-        return evaluate_classifier(run, root, split, version=version, device=torch_device), split
-    if task == "renderer":
-        from punkmodels.renderer.evaluate import evaluate_renderer
-
-        return evaluate_renderer(run, root, version=version, device=torch_device), "conditional"
-    from punkmodels.gan.evaluate import evaluate_generator
-
-    with progress_bar("evaluating", "subsets") as progress:
-        return evaluate_generator(
-            run, root, version=version, device=torch_device, progress=progress
-        ), "generated"
 
 
 def _show(evaluation: Evaluation, out: Path | None, *, as_json: bool) -> None:

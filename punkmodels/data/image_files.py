@@ -73,10 +73,18 @@ def _read_tiles(file: Path, tile_size: int) -> NDArray[np.float32]:
     ).mean(axis=(2, 5))
     tiles: NDArray[np.float32] = blocks.swapaxes(1, 2).reshape(-1, SIDE_PX, SIDE_PX, 4)
     if pixels[..., 3].min() == 255:
-        distance = np.abs(tiles - tiles[:, :1, :1]).max(axis=3)
-        tiles[distance <= BACKGROUND_TOLERANCE] = 0
+        clear_background(tiles)
     nonempty = np.flatnonzero(tiles.any(axis=(1, 2, 3)))
     return tiles[: nonempty[-1] + 1] if len(nonempty) else tiles
+
+
+def clear_background(tiles: NDArray[np.float32]) -> None:
+    """Set pixels close to the color of the top left corner of their tile to 0, in place.
+
+    `tiles` are (N, height, width, 4), in [0, 255].
+    """
+    distance = np.abs(tiles - tiles[:, :1, :1]).max(axis=3)
+    tiles[distance <= BACKGROUND_TOLERANCE] = 0
 
 
 def _upscaling_factor(pixels: NDArray[np.float32]) -> int:

@@ -7,7 +7,6 @@ known for them, so their features are the principal components of their pixels.
 """
 
 import hashlib
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +20,12 @@ from PIL import Image
 from punkdata.errors import DataError, UsageError
 from punkdata.traits import TYPES
 from punkmodels.classifier.pretrained import embed
+from punkmodels.data.array_files import load_images
 from punkmodels.data.palette import quantize
 from punkmodels.data.splits import SplitTensors
 
 MIN_SIZE_PX, MAX_SIZE_PX = 8, 64
 MIN_IMAGES = 20
-MAX_BYTES = 2_000_000_000  # of an array in memory
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 CHANNEL_NAMES = {1: "gray", 3: "RGB", 4: "RGBA"}
 NUM_COMPONENTS = 64
@@ -142,7 +141,7 @@ def _read_file(file: Path) -> Image.Image:
 
 
 def _read_array(path: Path) -> NDArray[np.uint8]:
-    array = _load_array(path)
+    array = load_images(path)
     array = array[..., None] if array.ndim == 3 else array
     is_fraction = array.dtype.kind == "f" and array.size and array.min() >= 0 and array.max() <= 1
     if array.ndim != 4 or not (array.dtype == np.uint8 or is_fraction):
@@ -153,25 +152,6 @@ def _read_array(path: Path) -> NDArray[np.uint8]:
         )
     # A copy, so a memory-mapped file can be closed.
     return (np.rint(array * 255) if is_fraction else array).astype(np.uint8)
-
-
-def _load_array(path: Path) -> NDArray[Any]:
-    """Load a .npy, or the only array or `images` of a .npz. Pickled objects are refused."""
-    try:
-        if path.suffix != ".npz":
-            array: NDArray[Any] = np.lib.format.open_memmap(path, "r")
-            size = array.nbytes
-        else:
-            with zipfile.ZipFile(path) as archive:
-                size = sum(member.file_size for member in archive.infolist())
-            if size <= MAX_BYTES:
-                with np.load(path, allow_pickle=False) as arrays:
-                    array = arrays[arrays.files[0] if len(arrays) == 1 else "images"]
-    except Exception as error:  # noqa: BLE001  # numpy, zipfile and zlib raise many kinds
-        raise DataError(f"'{path}' is not an array that numpy can read ({error})") from None
-    if size > MAX_BYTES:
-        raise UsageError(f"'{path}' unpacks to more than {MAX_BYTES:,} bytes")
-    return array
 
 
 def _fit_principal_components(

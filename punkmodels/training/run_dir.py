@@ -11,6 +11,7 @@ runs/00001-classifier-quick/
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -97,20 +98,41 @@ def read_config(run: Path) -> dict[str, Any]:
         raise DataError(f"'{path}' is damaged: it has no JSON object", hint=RESTORE_HINT) from None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
-    """Scores (the content of metrics.json), tables that show them, and pictures by file name."""
+    """The results of an evaluation; a notebook shows its tables."""
 
     scores: dict[str, Any]
+    """All scores by name, the content of metrics.json."""
     tables: Sequence[Report]
+    """Tables of the scores, the most important one first."""
     pictures: Mapping[str, Image.Image] = field(default_factory=dict)
+    """PIL images by file name, for example of the errors of a classifier."""
+
+    def __repr__(self) -> str:
+        """Return the most important table as text."""
+        return self.tables[0].to_text()
+
+    def _repr_html_(self) -> str:
+        """Return all tables as HTML; those after the first one are folded."""
+        first, *others = (table.to_html() for table in self.tables)
+        names = [table.header[0] if table.header else "table" for table in self.tables[1:]]
+        folded = (
+            f"<details><summary>{html.escape(name)}</summary>{table}</details>"
+            for name, table in zip(names, others, strict=True)
+        )
+        return "".join([first, *folded])
 
     def summary(self) -> dict[str, Any]:
         """Return the scores without lists of labels and punks, for config.json."""
         return {name: v for name, v in self.scores.items() if not isinstance(v, list)}
 
-    def save(self, folder: Path) -> None:
-        """Write metrics.json, metrics.md and the pictures to a folder."""
+    def save(self, folder: str | Path) -> None:
+        """Write metrics.json, metrics.md and the pictures to a folder, which is created.
+
+        Raises UsageError or StorageError if the folder cannot be written.
+        """
+        folder = Path(folder)
         with translate_os_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             write_json(folder / "metrics.json", self.scores)

@@ -1,0 +1,206 @@
+"""Predictions of any classifier: reading them from a file, and their conversion to logits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from punkdata.errors import DataError, UsageError
+from punkdata.traits import LABELS, TYPES, find_label
+from punkmodels.data.array_files import load_arrays
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    ScoresLike: TypeAlias = ArrayLike | torch.Tensor | pd.DataFrame | str | Path
+
+Kind = Literal["auto", "probabilities", "logits"]
+SUFFIXES = (".csv", ".parquet", ".npz")
+MAX_ROWS = 100_000  # of a file
+TOLERANCE = 1e-6  # of probabilities, which can be rounded in float32
+SUPPORTED = (
+    f"predictions must have the shape (N, {len(LABELS)}), in the order of punkdata.LABELS, or "
+    f"(N, {len(TYPES)}) for types only"
+)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Scores of labels, float64 (N, 92) or (N, 5), and the punks they belong to, if known."""
+
+    values: NDArray[np.float64]
+    punk_ids: NDArray[np.int64] | None = None
+
+
+def read_predictions(scores: ScoresLike, punk_ids: ArrayLike | None = None) -> Predictions:
+    """Return predictions from an array, a tensor, a DataFrame or a file.
+
+    Raises UsageError if their shape, columns or ids are not usable, and DataError if a file is
+    damaged.
+    """
+    if isinstance(scores, str | Path):
+        return _read_file(Path(scores))
+    if hasattr(scores, "columns"):
+        found = _from_frame(scores)
+    else:
+        array = scores.detach().cpu() if isinstance(scores, torch.Tensor) else scores
+        found = Predictions(_to_float(array))
+    ids = found.punk_ids if punk_ids is None else punk_ids
+    return _check(found.values, ids)
+
+
+def is_predictions_file(path: Path) -> bool:
+    """Return whether a file has predictions, and not images, by its extension or its arrays."""
+    if path.suffix == ".npz" and path.is_file():
+        return "scores" in load_arrays(path)
+    return path.suffix in SUFFIXES
+
+
+def to_logits(values: NDArray[np.float64], kind: Kind = "auto") -> tuple[torch.Tensor, str]:
+    """Return logits, float64 (N, L), and whether the values are "probabilities" or "logits".
+
+    With "auto", values from 0 to 1 are probabilities, and values of which some are negative are
+    logits; others, for example percentages, are refused with UsageError, as are probabilities
+    outside [0, 1].
+    """
+    if kind not in ("auto", "probabilities", "logits"):
+        raise UsageError(f"kind must be auto, probabilities or logits, not {kind!r}")
+    low, high = values.min(), values.max()
+    is_unit = low >= -TOLERANCE and high <= 1 + TOLERANCE
+    if kind == "probabilities" and not is_unit:
+        raise UsageError(f"probabilities must be from 0 to 1, not from {low:g} to {high:g}")
+    if kind == "auto" and not is_unit and low > -0.01:
+        raise UsageError(
+            f"values from {low:g} to {high:g} are neither probabilities nor clearly logits",
+            hint="pass kind=logits for logits, or divide percentages by 100",
+        )
+    if kind == "logits" or not is_unit:
+        return torch.from_numpy(values), "logits"
+    probabilities = torch.from_numpy(values.clip(0, 1))
+    if probabilities.shape[1] == len(TYPES):  # A softmax, of which the logarithm is the inverse.
+        if not (probabilities.sum(dim=1) > 0).all():
+            raise UsageError("the probabilities of the types are all 0 in some rows")
+        return probabilities.log(), "probabilities"
+    return probabilities.logit(), "probabilities"
+
+
+def _read_file(path: Path) -> Predictions:
+    if path.suffix not in SUFFIXES:
+        raise UsageError(
+            f"'{path}' is not a file of predictions", hint=f"accepted are: {', '.join(SUFFIXES)}"
+        )
+    if not path.is_file():
+        raise UsageError(f"'{path}' does not exist or is not a file")
+    try:
+        if path.suffix != ".npz":
+            found = _from_frame(_read_table(path))
+            return _check(found.values, found.punk_ids)
+        arrays = load_arrays(path)
+        if "scores" not in arrays:
+            raise UsageError(
+                "there is no array named scores",
+                hint="save it with: numpy.savez(path, scores=scores, punk_ids=punk_ids)",
+            )
+        return _check(_to_float(arrays["scores"]), arrays.get("punk_ids"))
+    except UsageError as error:
+        raise UsageError(f"'{path}': {error.message}", hint=error.hint) from None
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    """Read a .csv or a .parquet with at most `MAX_ROWS` rows."""
+    import pandas as pd
+    import pyarrow.parquet as pq
+
+    try:
+        if path.suffix == ".parquet":
+            num_rows = pq.read_metadata(path).num_rows
+            frame = pd.read_parquet(path) if num_rows <= MAX_ROWS else pd.DataFrame()
+        else:
+            frame = pd.read_csv(path, nrows=MAX_ROWS + 1)
+            num_rows = len(frame)
+    except Exception as error:  # noqa: BLE001  # pandas and pyarrow raise many kinds
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"'{path}' cannot be read as a table ({reason})") from None
+    if num_rows > MAX_ROWS:
+        raise UsageError(f"there are more than {MAX_ROWS:,} rows")
+    return frame
+
+
+def _from_frame(frame: Any) -> Predictions:
+    """Return the columns of a pandas DataFrame that are named after labels, and its punk ids."""
+    columns: dict[str, Any] = {}
+    for column in frame.columns:
+        label = find_label(str(column))
+        if label in columns:
+            raise UsageError(f"several columns belong to the label {label}")
+        if label:
+            columns[label] = column
+    has_accessories = bool(columns.keys() - set(TYPES))
+    names = LABELS if has_accessories or not columns else TYPES
+    if missing := [name for name in names if name not in columns]:
+        shown = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
+        raise UsageError(
+            f"{len(missing)} of {len(names)} columns are missing: {shown}",
+            hint="name one column after each label of punkdata.LABELS",
+        )
+    ids = None
+    if "punk_id" in frame.columns:
+        ids = frame["punk_id"].to_numpy()
+    elif frame.index.name == "punk_id":
+        ids = frame.index.to_numpy()
+    return Predictions(_to_float(frame[[columns[name] for name in names]]), ids)
+
+
+def _to_float(values: Any) -> NDArray[np.float64]:
+    try:
+        return np.asarray(values).astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"predictions must be numbers ({error})") from None
+
+
+def _check(values: NDArray[np.float64], punk_ids: Any) -> Predictions:
+    if values.ndim != 2 or values.shape[1] not in (len(LABELS), len(TYPES)) or not len(values):
+        raise UsageError(f"{SUPPORTED}, not {values.shape}")
+    if np.isnan(values).any():
+        raise UsageError("predictions contain NaN or empty cells")
+    if punk_ids is None:
+        return Predictions(values)
+    ids = _to_float(punk_ids)
+    if ids.shape != (len(values),) or (ids != np.rint(ids)).any():
+        raise UsageError(f"punk_ids must be {len(values):,} integers, one for each row")
+    return Predictions(values, ids.astype(np.int64))
+
+
+def align(predictions: Predictions, punk_ids: NDArray[np.int32], where: str) -> Sequence[int]:
+    """Return the row of the predictions for each punk of a split, named `where` in errors.
+
+    Without ids, the rows must be in the order of the split. Raises UsageError if the predictions
+    are of other punks.
+    """
+    count = len(predictions.values)
+    if predictions.punk_ids is None:
+        if count != len(punk_ids):
+            raise UsageError(
+                f"there are {count:,} rows of predictions, but {len(punk_ids):,} punks in {where}",
+                hint="pass one row for each punk in the order of PunkDataset.punk_ids, or punk_ids",
+            )
+        return range(count)
+    row_by_id = {int(punk_id): row for row, punk_id in enumerate(predictions.punk_ids)}
+    if len(row_by_id) < count:
+        raise UsageError("some punk_ids occur more than once in the predictions")
+    missing = [punk_id for punk_id in punk_ids.tolist() if punk_id not in row_by_id]
+    num_others = count - (len(punk_ids) - len(missing))
+    if missing or num_others:
+        example = f", for example {missing[0]}" if missing else ""
+        raise UsageError(
+            f"the predictions lack {len(missing):,} punks of {where}{example}, and have "
+            f"{num_others:,} others",
+            hint="predict exactly the punks of the split",
+        )
+    return [row_by_id[punk_id] for punk_id in punk_ids.tolist()]

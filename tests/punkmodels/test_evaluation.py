@@ -1,0 +1,306 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from support.classifiers import save_exact_classifier
+from support.punkmodels_cli import run
+
+import punkmodels
+from punkdata import LABELS, TYPES, PunkDataset
+from punkdata.errors import DataError, UsageError
+from punkmodels.predictions import to_logits
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def data(built_root: Path) -> PunkDataset:
+    return PunkDataset(built_root, split="train")
+
+
+@pytest.fixture(scope="module")
+def logits(data: PunkDataset) -> torch.Tensor:
+    """Random logits that are better than chance."""
+    labels = data.as_tensors()[1]
+    noise = torch.randn(labels.shape, generator=torch.Generator().manual_seed(0))
+    return 2 * labels - 1 + noise
+
+
+@pytest.fixture(scope="module")
+def scores(built_root: Path, logits: torch.Tensor) -> dict[str, Any]:
+    return punkmodels.evaluate_predictions(logits, "train", root=built_root).scores
+
+
+def test_scores_equal_those_of_a_classifier(
+    built_root: Path, tmp_path: Path, data: PunkDataset
+) -> None:
+    weights = save_exact_classifier(built_root, tmp_path / "exact")
+    expected = punkmodels.open_run(weights, root=built_root).evaluate("val").scores
+    images = PunkDataset(built_root, split="val").as_tensors()[0]
+    with torch.inference_mode():
+        logits = punkmodels.load_classifier(weights)(images)
+    found = punkmodels.evaluate_predictions(logits, "val", root=built_root)
+    for key in ("visible", "visible_95", "raw", "ceiling_visible_only", "misclassified", "labels"):
+        assert found.scores[key] == expected[key]
+    assert (found.scores["kind"], found.scores["split"]) == ("logits", "val")
+    assert list(found.pictures) == ["errors.png"]
+
+
+FORMS: dict[str, Callable[[torch.Tensor], Any]] = {
+    "tensor": lambda p: p.requires_grad_(),
+    "float32": lambda p: p.float().numpy(),
+    "list": lambda p: p.tolist(),
+    "frame": lambda p: pd.DataFrame(p.numpy(), columns=list(LABELS)),
+    "other names": lambda p: pd.DataFrame(p.numpy(), columns=[n.lower() for n in LABELS]),
+    "other order": lambda p: pd.DataFrame(p.numpy(), columns=list(LABELS))[sorted(LABELS)[::-1]],
+}
+
+
+@pytest.mark.parametrize("form", list(FORMS))
+def test_probabilities_have_the_scores_of_their_logits(
+    built_root: Path, logits: torch.Tensor, scores: dict[str, Any], form: str
+) -> None:
+    probabilities = FORMS[form](logits.double().sigmoid())
+    found = punkmodels.evaluate_predictions(probabilities, "train", root=built_root).scores
+    assert found["kind"] == "probabilities"
+    assert found["visible"]["exact_match"] == scores["visible"]["exact_match"]
+    assert found["visible"] == pytest.approx(scores["visible"])
+    assert found["calibration_error"] == pytest.approx(scores["calibration_error"], abs=1e-5)
+
+
+def test_rows_are_matched_by_punk_id(
+    built_root: Path, data: PunkDataset, logits: torch.Tensor, scores: dict[str, Any]
+) -> None:
+    order = np.random.default_rng(0).permutation(len(data))
+    ids, rows = data.punk_ids[order], logits[torch.from_numpy(order)].numpy()
+    frame = pd.DataFrame(rows, columns=list(LABELS), index=pd.Index(ids, name="punk_id"))
+    for found in (
+        punkmodels.evaluate_predictions(rows, "train", root=built_root, punk_ids=ids),
+        punkmodels.evaluate_predictions(frame, "train", root=built_root),
+        punkmodels.evaluate_predictions(frame.reset_index(), "train", root=built_root),
+    ):
+        assert found.scores == scores
+    wrong = punkmodels.evaluate_predictions(rows, "train", root=built_root).scores
+    assert wrong["visible"] != scores["visible"]
+
+
+def test_predictions_of_types_only_are_scored(
+    built_root: Path, data: PunkDataset, logits: torch.Tensor
+) -> None:
+    softmax = logits[:, :5].double().softmax(dim=1).numpy()
+    by_kind = [
+        punkmodels.evaluate_predictions(values, "train", root=built_root).scores
+        for values in (logits[:, :5], softmax, pd.DataFrame(softmax, columns=list(TYPES)))
+    ]
+    expected = (logits[:, :5].argmax(1) == data.as_tensors()[1][:, :5].argmax(1)).double().mean()
+    for found in by_kind:
+        assert found["type_accuracy"] == float(expected)
+        assert found["visible"] == pytest.approx(by_kind[0]["visible"])
+    assert [found["kind"] for found in by_kind] == ["logits", "probabilities", "probabilities"]
+
+
+def test_labels_themselves_are_perfect_predictions(built_root: Path, data: PunkDataset) -> None:
+    labels = data.as_tensors()[1]
+    for values in (labels.numpy().astype(np.uint8), labels.bool()):
+        found = punkmodels.evaluate_predictions(values, "train", root=built_root).scores
+        assert found["visible"]["exact_match"] == 1
+        assert found["calibration_error"] == 0
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "npz"])
+def test_command_reads_predictions_from_a_file(
+    suffix: str, built_root: Path, data: PunkDataset, logits: torch.Tensor, tmp_path: Path,
+    capsys: Capture, scores: dict[str, Any],
+) -> None:  # fmt: skip
+    file = tmp_path / f"predictions.{suffix}"
+    frame = pd.DataFrame(logits.numpy(), columns=list(LABELS))
+    frame.insert(0, "punk_id", data.punk_ids)
+    if suffix == "csv":
+        frame.to_csv(file, index=False)
+    elif suffix == "parquet":
+        frame.to_parquet(file)
+    else:
+        np.savez(file, scores=logits.numpy(), punk_ids=data.punk_ids)
+    options = ("--split", "train", "--root", built_root)
+    assert run("evaluate", "predictions", file, *options, "--out", tmp_path / "out") == 0
+    out, err = capsys.readouterr()
+    assert "read as logits, in the train split" in out
+    assert "wrote metrics.json, metrics.md, errors.png to" in err
+    found = punkmodels.evaluate_predictions(file, "train", root=built_root).scores
+    assert found["visible"] == pytest.approx(scores["visible"])
+    assert (
+        run("evaluate", file, "--root", built_root) == 2
+    )  # These are not those of the test split.
+    assert "the predictions lack" in capsys.readouterr().err
+
+
+def test_kinds_of_values() -> None:
+    for values, kind in (([[0.0, 1]], "probabilities"), ([[-3.0, 0.5]], "logits")):
+        assert to_logits(np.array(values))[1] == kind
+    assert to_logits(np.array([[0.2, 1 + 1e-9]]))[1] == "probabilities"
+    logits, kind = to_logits(np.array([[0.2, 0.7]]), "logits")
+    assert (logits.tolist(), kind) == ([[0.2, 0.7]], "logits")
+    for values in ([[0.0, 97]], [[0, 1.2]], [[0.0, np.inf]]):
+        with pytest.raises(UsageError, match="neither probabilities nor clearly logits"):
+            to_logits(np.array(values))
+    with pytest.raises(UsageError, match="probabilities must be from 0 to 1, not from -1 to 0"):
+        to_logits(np.array([[-1.0, 0]]), "probabilities")
+    with pytest.raises(UsageError, match="kind must be auto"):
+        to_logits(np.array([[-1.0, 0]]), "scores")  # type: ignore[arg-type]
+
+
+FRAME = pd.DataFrame(np.zeros((2, 92)), columns=list(LABELS))
+
+
+@pytest.mark.parametrize(
+    ("predictions", "options", "message"),
+    [
+        (np.zeros((3, 91)), {}, r"must have the shape \(N, 92\), .* not \(3, 91\)"),
+        (np.zeros((0, 92)), {}, r"not \(0, 92\)"),
+        (np.full((3, 92), np.nan), {}, "contain NaN or empty cells"),
+        (np.full((3, 92), "a"), {}, "must be numbers"),
+        (np.zeros((3, 92)), {}, r"3 rows of predictions, but \d+ punks in the test split"),
+        (np.zeros((2, 92)), {"punk_ids": [1]}, "punk_ids must be 2 integers"),
+        (np.zeros((2, 92)), {"punk_ids": [1, 1.5]}, "punk_ids must be 2 integers"),
+        (np.zeros((2, 92)), {"punk_ids": [1, 1]}, "more than once"),
+        (np.zeros((2, 92)), {"punk_ids": [-1, -2]}, r"lack \d+ punks .* and have 2 others"),
+        (FRAME[list(LABELS[:90])], {}, "2 of 92 columns are missing: "),
+        (FRAME[["Alien", "Ape"]], {}, "3 of 5 columns are missing: Female, Male, Zombie"),
+        (FRAME.assign(pipe=0), {}, "several columns belong to the label Pipe"),
+        ("missing.csv", {}, "missing.csv does not exist"),
+        ("scores.txt", {}, r"is not a file of predictions; accepted are: \.csv"),
+    ],
+)
+def test_unusable_predictions_are_refused(
+    predictions: Any, options: dict[str, Any], message: str, built_root: Path
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        punkmodels.evaluate_predictions(predictions, root=built_root, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "code", "message"),
+    [
+        ("a.csv", b"", 6, "a.csv cannot be read as a table"),
+        ("b.csv", b"\xff\xfe\x00", 6, "b.csv cannot be read as a table"),
+        ("c.csv", b"Alien,Ape\n1,x\n", 2, "3 of 5 columns are missing"),
+        ("d.csv", b"Alien,Ape,Female,Male,Zombie\n1,x,0,0,0\n", 2, "d.csv: predictions must be"),
+        ("e.csv", b"Alien,Ape,Female,Male,Zombie\n1,,0,0,0\n", 2, "NaN or empty cells"),
+        ("f.parquet", b"PAR1", 6, "f.parquet cannot be read as a table"),
+        ("g.npz", b"PK", 6, "is not an array that numpy can read"),
+    ],
+)
+def test_unusable_files_are_one_line(
+    name: str, data: bytes, code: int, message: str, built_root: Path, tmp_path: Path,
+    capsys: Capture,
+) -> None:  # fmt: skip
+    (tmp_path / name).write_bytes(data)
+    assert run("evaluate", "predictions", tmp_path / name, "--root", built_root) == code
+    err = capsys.readouterr().err
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_pickled_predictions_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", scores=np.array([{}], dtype=object))
+    with pytest.raises(DataError, match="cannot be loaded|allow_pickle"):
+        punkmodels.evaluate_predictions(tmp_path / "a.npz")
+    np.savez(tmp_path / "b.npz", values=np.zeros((2, 92)))
+    with pytest.raises(UsageError, match="no array named scores; save it with: numpy.savez"):
+        punkmodels.evaluate_predictions(tmp_path / "b.npz")
+
+
+@pytest.fixture(scope="module")
+def generated() -> np.ndarray[Any, Any]:
+    renderer = punkmodels.load_generator("bundled-conditional", device="cpu")
+    return np.concatenate(
+        [renderer.generate(50, type=name, accessories=["Pipe"]) for name in ("Ape", "Male")]
+    )
+
+
+def test_images_of_any_form_have_the_same_scores(
+    generated: np.ndarray[Any, Any], built_root: Path, tmp_path: Path
+) -> None:
+    tensor = torch.from_numpy(generated).movedim(-1, 1)
+    np.savez_compressed(tmp_path / "a.npz", images=generated)
+    np.save(tmp_path / "b.npy", generated / 255)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for i, image in enumerate(generated):
+        Image.fromarray(image).save(folder / f"{i:03d}.png")
+    forms = [
+        generated,
+        generated / 255,
+        tensor,
+        tensor.float() / 255,
+        [Image.fromarray(image) for image in generated],
+        tmp_path / "a.npz",
+        str(tmp_path / "b.npy"),
+        folder,
+    ]
+    options: dict[str, Any] = {"root": built_root, "device": "cpu", "progress": False}
+    scores = [punkmodels.evaluate_images(form, **options).scores for form in forms]
+    assert scores[0]["num_samples"] == 100
+    assert scores[0]["generated"]["palette_validity"] == 1
+    assert all(other == scores[0] for other in scores[1:])
+
+
+def test_the_background_of_opaque_images_is_cleared(
+    generated: np.ndarray[Any, Any], built_root: Path
+) -> None:
+    opaque = np.where(generated[..., 3:] > 0, generated[..., :3], np.uint8(99))
+    options: dict[str, Any] = {"root": built_root, "device": "cpu", "progress": False}
+    expected = punkmodels.evaluate_images(generated, **options).scores["generated"]
+    found = punkmodels.evaluate_images(opaque, **options).scores["generated"]
+    # The pipe's smoke is half-transparent, which an opaque image cannot have.
+    assert found["type_total_variation"] == expected["type_total_variation"]
+    assert found["palette_validity"] == expected["palette_validity"] == 1
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((100, 4, 24, 24), np.uint8), r"numpy\.moveaxis\(images, 1, -1\)"),
+        (torch.zeros(100, 24, 24, 4), r"images\.movedim\(-1, 1\)"),
+        (np.zeros((100, 24, 24)), r"an array \(N, 24, 24, 4\), not of shape \(100, 24, 24\)"),
+        (torch.zeros(100, 4, 24, 24) - 1, r"\(images \+ 1\) / 2"),
+        (np.full((100, 24, 24, 4), 9.0), r"images / 255"),
+        (np.zeros((100, 24, 24, 4), int), "uint8 or floating point, not int64"),
+        ([Image.new("RGBA", (48, 48))], "24x24 pixels, not 48x48; reduce"),
+        ([1, 2], "a list of PIL images, or a path, not list"),
+        (3, "not int"),
+    ],
+)
+def test_other_images_are_refused(images: Any, message: str, built_root: Path) -> None:
+    with pytest.raises(UsageError, match=message):
+        punkmodels.evaluate_images(images, root=built_root)
+
+
+def test_few_images_are_refused(built_root: Path) -> None:
+    for few in ([], np.zeros((99, 24, 24, 4), np.uint8)):
+        with pytest.raises(DataError, match="at least 100 are needed"):
+            punkmodels.evaluate_images(few, root=built_root, progress=False)
+
+
+def test_an_evaluation_shows_its_tables(
+    scores: dict[str, Any], logits: torch.Tensor, built_root: Path, tmp_path: Path
+) -> None:
+    evaluation = punkmodels.evaluate_predictions(logits, "train", root=built_root)
+    assert repr(evaluation).startswith("score")
+    assert len(repr(evaluation).splitlines()) < 20
+    page = evaluation._repr_html_()
+    assert page.count("<table>") == len(evaluation.tables) == 3
+    assert page.count("<details>") == 2
+    evaluation.save(str(tmp_path / "out"))
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {
+        "metrics.json",
+        "metrics.md",
+        "errors.png",
+    }
