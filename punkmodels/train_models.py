@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from punkdata.errors import StoppedError, UsageError
 from punkdata.progress import Progress
+from punkdata.snapshots.reader import open_snapshot
 from punkmodels import choices
 from punkmodels.models import find_model
 from punkmodels.runs import Run, data_root, load_torch, show_progress
@@ -84,7 +85,7 @@ def train_classifier(
         hint = "add augment_with=bundled-conditional"
         raise UsageError("augment_fraction= requires augment_with=", hint=hint)
     config = make_config(preset, model, **nest_options(options))
-    _load_torch(progress)
+    _prepare(root, version, progress, needs_snapshot=resumed is None)
     from punkmodels.classifier.train import train_classifier as train
     from punkmodels.renderer.synthetic import examples_from_config
 
@@ -155,7 +156,7 @@ def train_dcgan(
     if options.get("image_dir") is not None:
         options["image_dir"] = str(Path(options["image_dir"]).resolve())
     config = make_config(preset, recipe, **nest_options(options))
-    _load_torch(progress)
+    _prepare(root, version, progress, needs_snapshot=resumed is None and not config.image_dir)
     from punkmodels.gan.train import train_dcgan as train
 
     start = functools.partial(
@@ -218,14 +219,19 @@ def train_renderer(
     from punkmodels.renderer.config import make_config
 
     config = make_config(preset, **nest_options(options))
-    _load_torch(progress)
+    _prepare(root, version, progress, needs_snapshot=resumed is None)
     from punkmodels.renderer.train import train_renderer as train
 
     start = functools.partial(train, config=config, version=version, threads=threads, logger=logger)
     return _train("renderer", start, root, runs, resumed, progress)
 
 
-def _load_torch(progress: bool | Progress) -> None:
+def _prepare(
+    root: str | Path | None, version: str, progress: bool | Progress, *, needs_snapshot: bool
+) -> None:
+    """Load PyTorch, after the snapshot is known to exist: errors should not take seconds."""
+    if needs_snapshot:
+        open_snapshot(data_root(root), version)
     if progress is True:
         load_torch()
 
