@@ -47,7 +47,7 @@ class Sprite:
 
     @property
     def name(self) -> str:
-        return self.path or "the image"
+        return f"'{self.path}'" if self.path else "the image"
 
 
 def images_to_indices(images: torch.Tensor) -> torch.Tensor:
@@ -168,7 +168,7 @@ def _read_file(path: Path) -> Sprite:
         data = path.read_bytes()
     except OSError as error:
         raise ImageError(f"'{path}' cannot be read ({error.strerror})") from None
-    return _decode(data, str(path), str(path))
+    return _decode(data, f"'{path}'", str(path))
 
 
 def _read_array(images: NDArray[Any]) -> list[Sprite]:

@@ -174,7 +174,7 @@ FRAME = pd.DataFrame(np.zeros((2, 92)), columns=list(LABELS))
         (FRAME[list(LABELS[:90])], {}, "2 of 92 columns are missing: "),
         (FRAME[["Alien", "Ape"]], {}, "3 of 5 columns are missing: Female, Male, Zombie"),
         (FRAME.assign(pipe=0), {}, "several columns belong to the label Pipe"),
-        ("missing.csv", {}, "missing.csv does not exist"),
+        ("missing.csv", {}, "'missing.csv' does not exist"),
         ("scores.txt", {}, r"is not a file of predictions; accepted are: \.csv"),
     ],
 )
@@ -188,12 +188,12 @@ def test_unusable_predictions_are_refused(
 @pytest.mark.parametrize(
     ("name", "data", "code", "message"),
     [
-        ("a.csv", b"", 6, "a.csv cannot be read as a table"),
-        ("b.csv", b"\xff\xfe\x00", 6, "b.csv cannot be read as a table"),
+        ("a.csv", b"", 6, "a.csv' cannot be read as a table"),
+        ("b.csv", b"\xff\xfe\x00", 6, "b.csv' cannot be read as a table"),
         ("c.csv", b"Alien,Ape\n1,x\n", 2, "3 of 5 columns are missing"),
-        ("d.csv", b"Alien,Ape,Female,Male,Zombie\n1,x,0,0,0\n", 2, "d.csv: predictions must be"),
+        ("d.csv", b"Alien,Ape,Female,Male,Zombie\n1,x,0,0,0\n", 2, "d.csv': predictions must be"),
         ("e.csv", b"Alien,Ape,Female,Male,Zombie\n1,,0,0,0\n", 2, "NaN or empty cells"),
-        ("f.parquet", b"PAR1", 6, "f.parquet cannot be read as a table"),
+        ("f.parquet", b"PAR1", 6, "f.parquet' cannot be read as a table"),
         ("g.npz", b"PK", 6, "is not an array that numpy can read"),
     ],
 )

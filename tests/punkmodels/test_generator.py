@@ -148,7 +148,7 @@ def test_a_grid_must_not_be_too_large(renderer: punkmodels.Generator) -> None:
 @pytest.mark.parametrize(
     ("load", "options", "message"),
     [
-        (punkmodels.load_generator, {"model": 7}, "no run 7 found"),
+        (punkmodels.load_generator, {"model": 7}, "no run '7' found"),
         (punkmodels.load_generator, {"model": "latest"}, "train one with: punkmodels train dcgan"),
         (punkmodels.load_classifier, {"model": "latest"}, "punkmodels train classifier"),
         (punkmodels.load_classifier, {"device": "tpu"}, "device tpu is not available"),

@@ -68,7 +68,7 @@ def test_generators_are_trained(built_root: Path, tmp_path: Path) -> None:
         ("classifier", {"model": "resnet"}, "model = resnet"),
         ("classifier", {"preset": "best", "model": "linear"}, "only available for model=cnn"),
         ("classifier", {"augment_fraction": 0.5}, "augment_fraction= requires augment_with="),
-        ("classifier", {"augment_with": "7"}, "no run 7"),
+        ("classifier", {"augment_with": "7"}, "no run '7'"),
         ("classifier", {"device": "tpu"}, "device tpu is not available"),
         ("dcgan", {"recipe": "old"}, "recipe = old"),
         ("dcgan", {"model": {"depth": 3}}, "no training option model.depth"),

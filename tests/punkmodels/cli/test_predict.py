@@ -55,7 +55,7 @@ def test_a_damaged_image_is_exit_code_6_after_the_others(
     assert run("predict", bad, good, "--model", weights, "--json") == 6
     out, err = capsys.readouterr()
     assert [p["path"] for p in json.loads(out)] == [str(good)]
-    assert f"{bad} " in err
+    assert f"'{bad}' " in err
 
 
 def test_several_damaged_images_are_listed_and_counted(
@@ -65,7 +65,7 @@ def test_several_damaged_images_are_listed_and_counted(
     bad.write_bytes(b"GIF89a")
     assert run("predict", bad, bad, "--model", weights) == 6
     err = capsys.readouterr().err
-    assert err.count(f"{bad} ") == 2
+    assert err.count(f"'{bad}' ") == 2
     assert "2 of 2 images could not be classified" in err
 
 
@@ -77,7 +77,7 @@ def test_brackets_in_a_file_name_are_printed_literally(
     for name in ("1.png", "2.png"):
         (folder / name).write_bytes(b"GIF89a")
     assert run("predict", folder, "--model", weights) == 6
-    assert f"{folder / '2.png'} is " in capsys.readouterr().err
+    assert f"'{folder / '2.png'}' is " in capsys.readouterr().err
 
 
 def test_bundled_weights_refuse_a_sprite_that_is_not_a_punk(
@@ -86,7 +86,7 @@ def test_bundled_weights_refuse_a_sprite_that_is_not_a_punk(
     path = tmp_path / "p.png"
     path.write_bytes(png_bytes(punks[0].sprite, 2))
     assert run("predict", path) == 6
-    assert "p.png is not a punk" in capsys.readouterr().err
+    assert "p.png' is not a punk" in capsys.readouterr().err
 
 
 def test_a_folder_without_images_is_a_usage_error(tmp_path: Path, capsys: Capture) -> None:
