@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from PIL import Image
 from support.classifiers import save_exact_classifier
 from support.punkmodels_cli import run
 
@@ -215,78 +214,6 @@ def test_pickled_predictions_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "b.npz", values=np.zeros((2, 92)))
     with pytest.raises(UsageError, match="no array named scores; save it with: numpy.savez"):
         punkmodels.evaluate_predictions(tmp_path / "b.npz")
-
-
-@pytest.fixture(scope="module")
-def generated() -> np.ndarray[Any, Any]:
-    renderer = punkmodels.load_generator("bundled-conditional", device="cpu")
-    return np.concatenate(
-        [renderer.generate(50, type=name, accessories=["Pipe"]) for name in ("Ape", "Male")]
-    )
-
-
-def test_images_of_any_form_have_the_same_scores(
-    generated: np.ndarray[Any, Any], built_root: Path, tmp_path: Path
-) -> None:
-    tensor = torch.from_numpy(generated).movedim(-1, 1)
-    np.savez_compressed(tmp_path / "a.npz", images=generated)
-    np.save(tmp_path / "b.npy", generated / 255)
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    for i, image in enumerate(generated):
-        Image.fromarray(image).save(folder / f"{i:03d}.png")
-    forms = [
-        generated,
-        generated / 255,
-        tensor,
-        tensor.float() / 255,
-        [Image.fromarray(image) for image in generated],
-        tmp_path / "a.npz",
-        str(tmp_path / "b.npy"),
-        folder,
-    ]
-    options: dict[str, Any] = {"root": built_root, "device": "cpu", "progress": False}
-    scores = [punkmodels.evaluate_images(form, **options).scores for form in forms]
-    assert scores[0]["num_samples"] == 100
-    assert scores[0]["generated"]["palette_validity"] == 1
-    assert all(other == scores[0] for other in scores[1:])
-
-
-def test_the_background_of_opaque_images_is_cleared(
-    generated: np.ndarray[Any, Any], built_root: Path
-) -> None:
-    opaque = np.where(generated[..., 3:] > 0, generated[..., :3], np.uint8(99))
-    options: dict[str, Any] = {"root": built_root, "device": "cpu", "progress": False}
-    expected = punkmodels.evaluate_images(generated, **options).scores["generated"]
-    found = punkmodels.evaluate_images(opaque, **options).scores["generated"]
-    # The pipe's smoke is half-transparent, which an opaque image cannot have.
-    assert found["type_total_variation"] == expected["type_total_variation"]
-    assert found["palette_validity"] == expected["palette_validity"] == 1
-
-
-@pytest.mark.parametrize(
-    ("images", "message"),
-    [
-        (np.zeros((100, 4, 24, 24), np.uint8), r"numpy\.moveaxis\(images, 1, -1\)"),
-        (torch.zeros(100, 24, 24, 4), r"images\.movedim\(-1, 1\)"),
-        (np.zeros((100, 24, 24)), r"an array \(N, 24, 24, 4\), not of shape \(100, 24, 24\)"),
-        (torch.zeros(100, 4, 24, 24) - 1, r"\(images \+ 1\) / 2"),
-        (np.full((100, 24, 24, 4), 9.0), r"images / 255"),
-        (np.zeros((100, 24, 24, 4), int), "uint8 or floating point, not int64"),
-        ([Image.new("RGBA", (48, 48))], "24x24 pixels, not 48x48; reduce"),
-        ([1, 2], "a list of PIL images, or a path, not list"),
-        (3, "not int"),
-    ],
-)
-def test_other_images_are_refused(images: Any, message: str, built_root: Path) -> None:
-    with pytest.raises(UsageError, match=message):
-        punkmodels.evaluate_images(images, root=built_root)
-
-
-def test_few_images_are_refused(built_root: Path) -> None:
-    for few in ([], np.zeros((99, 24, 24, 4), np.uint8)):
-        with pytest.raises(DataError, match="at least 100 are needed"):
-            punkmodels.evaluate_images(few, root=built_root, progress=False)
 
 
 def test_an_evaluation_shows_its_tables(
