@@ -129,7 +129,7 @@ docs: $(READY)
 	$(BIN)/python docs/make_reference.py
 	$(BIN)/python docs/make_model_cards.py
 
-SPHINX = $(BIN)/python -m sphinx -c docs --fail-on-warning --keep-going --quiet --doctree-dir build/doctrees
+SPHINX = $(BIN)/python -m sphinx -c docs --fail-on-warning --keep-going --fresh-env --write-all --quiet --doctree-dir build/doctrees
 
 site: $(READY)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'

@@ -57,7 +57,7 @@ def main() -> None:
     args = parser.parse_args()
     start_s = time.monotonic()
     sections = [
-        "# Results",
+        "# Speed and memory",
         f"`make bench` on {datetime.now(UTC):%Y-%m-%d}: {describe_machine()}; "
         f"{', '.join(filter(None, map(describe_version, LIBRARIES)))}. Times differ on other "
         "machines, ratios less. Benchmarks that train for hours are in `make bench-long`.",
