@@ -23,7 +23,6 @@ from punkdata.fetch import fetch_opensea
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 # Snippets that need an object store, a web server, or an image of the reader.
 NOT_RUN = ("s3://", "https://", "hf://", "punk.jpg", "punk.png", "you/")
-NOT_YET = ("punkmodels.evaluate_",)
 SLOW = ("train_classifier", "onnxruntime", 'load_classifier("latest")')
 
 
@@ -51,7 +50,7 @@ def list_snippets() -> list[Any]:
         for number, code in enumerate(
             re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
         )
-        if not any(word in code for word in NOT_RUN + NOT_YET)
+        if not any(word in code for word in NOT_RUN)
     ]
 
 
