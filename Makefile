@@ -73,17 +73,24 @@ demo: $(INSTALLED)
 	$(BIN)/punkdata fetch --replay cassettes/inline --root demo/synthetic
 	$(BIN)/punkdata build-dataset --root demo/synthetic
 	$(BIN)/python examples/price_table.py demo/synthetic
-	@echo; echo "== 10/11  generate punks with the bundled unconditional generator"
+	@echo; echo "== 10/11  generate random punks with the bundled generator, which knows no labels"
 	$(BIN)/punkmodels generate --count 64 --out demo/generated.png
-	@echo; echo "== 11/11  generate punks by their labels"
+	@echo; echo "== 11/11  generate punks by their labels, and compare them with real ones"
 	$(BIN)/punkmodels generate --type Zombie --accessory "3D Glasses" --count 1 --scale 16 --out demo/zombie.png
 	$(BIN)/python examples/generate_by_label.py
+	$(BIN)/python examples/compare_with_real.py
 	@echo
-	@echo "Open         demo/gallery.html in a browser"
-	@echo "Images       demo/contact-sheet.png, demo/plots/, demo/generated.png, demo/by-label.png, demo/zombie.png,"
-	@echo "             and the punks predicted in step 8, demo/punk-*.png"
+	@echo "Done. All results are in demo/:"
+	@echo "  gallery.html             all punks, in a page to open in a browser"
+	@echo "  contact-sheet.png        100 real punks; punk-*.png are those of steps 4 and 8"
+	@echo "  plots/                   charts of accessories and labels"
+	@echo "  generated.png            64 punks of the unconditional generator"
+	@echo "  zombie.png, by-label.png punks drawn from their labels"
+	@echo "  real-and-rendered.png    real punks above, and below them punks drawn from their labels"
+	@echo "  synthetic/               the synthetic punks of step 9, whose prices are invented"
+	@echo
 	@echo "Data         $$($(BIN)/punkdata info --json | $(BIN)/python -c 'import json, sys; print(json.load(sys.stdin)["path"])')"
-	@echo "Model        $$(ls -d runs/*-classifier-quick | tail -n 1), its errors in evaluation/test/errors.png"
+	@echo "Model        $$(ls -d runs/*-classifier-quick | tail -n 1), its mistakes in evaluation/test/errors.png"
 	@echo
 	@echo "Try next     $(BIN)/punkdata info"
 	@echo "             $(BIN)/punkdata fetch --instant-key    (real sales from OpenSea, with a free key)"

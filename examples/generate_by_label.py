@@ -1,12 +1,13 @@
 """Generate punks by their labels: python examples/generate_by_label.py
 
-Uses the bundled renderer, which needs no data, and writes one image grid to ./demo.
+Uses the bundled renderer, which needs no data, and writes one captioned grid to ./demo.
 Most of these combinations do not exist in the collection.
 """
 
+import textwrap
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 import punkmodels
 
@@ -24,14 +25,21 @@ LABEL_SETS = [
     ("Male", ["Do-rag", "Horned Rim Glasses", "Luxurious Beard", "Earring"]),
     ("Male", ["Peak Spike", "Eye Mask", "Front Beard Dark", "Buck Teeth"]),
 ]
-COLUMNS, SIDE_PX = 3, 192
+COLUMNS, SIDE_PX, CAPTION_PX = 3, 192, 62
 
-grid = Image.new("RGBA", (COLUMNS * SIDE_PX, len(LABEL_SETS) // COLUMNS * SIDE_PX), "#638596")
+rows = len(LABEL_SETS) // COLUMNS
+grid = Image.new("RGBA", (COLUMNS * SIDE_PX, rows * (SIDE_PX + CAPTION_PX)), "white")
+write = ImageDraw.Draw(grid)
 for i, (punk_type, accessories) in enumerate(LABEL_SETS):
-    punk = punkmodels.draw(punk_type, *accessories, skin_tone=None, scale=SIDE_PX // 24)
-    row, column = divmod(i, COLUMNS)
-    grid.alpha_composite(punk, (column * SIDE_PX, row * SIDE_PX))
-    print(f"{punk_type}: {', '.join(accessories)}")
+    left, top = i % COLUMNS * SIDE_PX, i // COLUMNS * (SIDE_PX + CAPTION_PX)
+    skin_tone = 1 + i % 4 if punk_type in ("Female", "Male") else None
+    punk = punkmodels.draw(punk_type, *accessories, skin_tone=skin_tone, scale=SIDE_PX // 24)
+    grid.paste("#638596", (left, top, left + SIDE_PX, top + SIDE_PX))
+    grid.alpha_composite(punk, (left, top))
+    caption = f"{punk_type}: {', '.join(accessories)}"
+    lines = "\n".join(textwrap.wrap(caption, 26))
+    write.text((left + 6, top + SIDE_PX + 4), lines, "black", ImageFont.load_default(14))
+    print(caption)
 out = Path("demo/by-label.png")
 out.parent.mkdir(exist_ok=True)
 grid.save(out)

@@ -32,6 +32,7 @@ class Report:
     Without a header, the columns are aligned to the left: usually, the rows are facts with a single
     value. With a header, for example `("score", "generated", "test reference")`, each row has a
     tuple of values, which are aligned to the right. `data` is what JSON shows instead of the rows.
+    A terminal shows only the first `num_brief_rows` rows, if given; Markdown shows all.
 
     >>> Report([Row("recall", (0.79, 0.9))], ("score", "bundled", "real")).to_json()
     {'recall': {'bundled': 0.79, 'real': 0.9}}
@@ -41,6 +42,7 @@ class Report:
     header: tuple[str, ...] = ()
     notes: Sequence[str] = ()
     data: Any = None
+    num_brief_rows: int | None = None
 
     def to_text(self, width: int | None = None) -> str:
         """Return the table for a terminal; a width folds the cells of wider tables."""
@@ -50,6 +52,7 @@ class Report:
 
         table = Table(box=None, pad_edge=False, show_header=bool(self.header))
         head, *rows = self._format_cells()
+        rows = rows[: self.num_brief_rows]
         for i, name in enumerate(head):
             is_number = self.header and 0 < i < len(self.header)
             table.add_column(Text(name), justify="right" if is_number else "left", overflow="fold")

@@ -111,3 +111,11 @@ def test_generate_by_label_needs_no_data(tmp_path: Path) -> None:
     assert len(done.stdout.splitlines()) == 13
     with Image.open(tmp_path / "demo" / "by-label.png") as image:
         assert min(image.size) >= 24 * 8
+
+
+def test_compare_with_real_shows_each_punk_twice(root: Path) -> None:
+    done = run("compare_with_real.py", cwd=root.parent)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("of 576 pixels differ") == 8
+    with Image.open(root.parent / "demo" / "real-and-rendered.png") as image:
+        assert image.size == (8 * 144, 2 * 144)

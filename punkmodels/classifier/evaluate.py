@@ -90,14 +90,27 @@ def make_tables(title: str, scores: dict[str, Any]) -> list[Report]:
     confusion = [
         Row(name, tuple(row)) for name, row in zip(TYPES, scores["type_confusion"], strict=True)
     ]
+    is_perfect = {row["label"]: _is_perfect(row) for row in scores["labels"]}
     labels = [Row(label, tuple(row)) for label, *row in map(dict.values, scores["labels"])]
+    labels.sort(key=lambda row: is_perfect[row.label])
+    num_perfect = sum(is_perfect.values())
     columns = ("label", "punks", "hidden", "AP", "recall", "precision", "accuracy", "gain")
-    gain = "Gain: accuracy minus that of always predicting the majority value."
+    gain = (
+        f"{num_perfect} of {len(labels)} labels have no error (AP, recall, precision and accuracy "
+        "1); metrics.md lists them, too. Gain: accuracy minus that of always predicting the "
+        "majority value."
+    )
     return [
         Report(rows, ("score", "visible", "95 % interval", "raw", "ceiling"), notes),
         Report(confusion, ("true type (rows), predicted type (columns)", *TYPES)),
-        Report(labels, columns, (gain,)),
+        Report(labels, columns, (gain,), num_brief_rows=len(labels) - num_perfect),
     ]
+
+
+def _is_perfect(scores: dict[str, Any]) -> bool:
+    """Return whether the scores of a label, as far as they are defined, are shown as 1.0000."""
+    names = ("average_precision", "recall", "precision", "accuracy")
+    return all(scores[name] is None or scores[name] >= 0.99995 for name in names)
 
 
 def draw_errors(data: SplitTensors, logits: torch.Tensor) -> Image.Image:

@@ -13,6 +13,7 @@ from punkdata.cli.options import ROOT, Json, Root
 from punkdata.errors import DataError, ImageError, UsageError
 from punkdata.files import shell_quote
 from punkmodels.cli.options import DeviceOption, Runs, arguments_as_options
+from punkmodels.runs import load_torch
 from punkmodels.training.run_dir import DEFAULT_RUNS
 
 EXAMPLES = (
@@ -105,6 +106,8 @@ def generate(
     if labels_from:
         condition = _read_labels(labels_from, root) | condition
     from punkdata.images.sprite import SIDE_PX
+
+    load_torch()
     from punkmodels.data.image_files import write_grid, write_sprites
     from punkmodels.data.image_grid import check_grid_size
     from punkmodels.generator import load_generator
@@ -125,6 +128,8 @@ def generate(
         console.emit_json({"path": str(out), "count": len(images), **metadata})
     else:
         console.emit(str(out))
+        noun = "punk" if len(images) == 1 else "punks"
+        console.say(f"generated {len(images):,} {noun} with the model {model}")
 
 
 def _is_grid(out: Path) -> bool:
@@ -190,6 +195,7 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Predict the type and accessories of punks in image files."""
+    load_torch()
     from punkmodels.classifier.images import find_images
     from punkmodels.models import load_classifier
 

@@ -47,3 +47,10 @@ def test_json_has_the_values_of_the_rows_or_other_data() -> None:
     assert SCORES.to_json()["distance"] == {"generated": 12.345, "real": None}
     assert FACTS.to_json()["punks"] == 10_000
     assert Report([Row("punks", 1)], data={"other": 2}).to_json() == {"other": 2}
+
+
+def test_terminal_leaves_out_rows_that_markdown_shows() -> None:
+    report = Report([Row("Pipe", (0.5,)), Row("Vape", (1.0,))], ("label", "AP"), num_brief_rows=1)
+    assert "Vape" not in report.to_text()
+    assert "Pipe" in report.to_text()
+    assert "| Vape | 1.0000 |" in report.to_markdown()
