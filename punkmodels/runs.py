@@ -107,22 +107,25 @@ class Run:
         """
         folder = data_root(root if root is not None else self.root)
         version = version or ("latest" if is_shared(self.path) else None)
+        if progress:
+            load_torch()
         from punkmodels.training.device import pick_device
 
         torch_device, _ = pick_device(device)
-        if self.task == "classifier":
-            from punkmodels.classifier.evaluate import evaluate_classifier
-
-            return evaluate_classifier(
-                self.path, folder, split, version=version, device=torch_device
-            )
-        if self.task == "renderer":
-            from punkmodels.renderer.evaluate import evaluate_renderer
-
-            return evaluate_renderer(self.path, folder, version=version, device=torch_device)
-        from punkmodels.gan.evaluate import evaluate_generator
-
         with show_progress("evaluating", "subsets", progress) as (report, _):
+            report(0, None, "loading the model and the real punks")
+            if self.task == "classifier":
+                from punkmodels.classifier.evaluate import evaluate_classifier
+
+                return evaluate_classifier(
+                    self.path, folder, split, version=version, device=torch_device
+                )
+            if self.task == "renderer":
+                from punkmodels.renderer.evaluate import evaluate_renderer
+
+                return evaluate_renderer(self.path, folder, version=version, device=torch_device)
+            from punkmodels.gan.evaluate import evaluate_generator
+
             return evaluate_generator(
                 self.path, folder, version=version, device=torch_device, progress=report
             )

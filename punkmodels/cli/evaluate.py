@@ -108,6 +108,9 @@ def images(
     as_json: Json = False,
 ) -> None:
     """Compare generated punks in files with real punks."""
+    from punkmodels.runs import load_torch
+
+    load_torch()
     from punkmodels.evaluation import evaluate_images
 
     with arguments_as_options("tile_size"):
@@ -147,6 +150,9 @@ def predictions(
     as_json: Json = False,
 ) -> None:
     """Evaluate the predictions of any classifier on real punks."""
+    from punkmodels.runs import load_torch
+
+    load_torch()
     from punkmodels.evaluation import evaluate_predictions
 
     with arguments_as_options("kind"):
