@@ -72,6 +72,48 @@ linkcheck_timeout = 20
 linkcheck_anchors_ignore_for_url = [r"https://github\.com/.*"]
 linkcheck_ignore = [r"https://example\.org/.*"]
 
+CONTENTS = {
+    "Tutorial": ("tutorial", "notebooks"),
+    "How-to guides": (
+        "howto/fetch",
+        "howto/prices",
+        "howto/libraries",
+        "howto/share",
+        "howto/classifier",
+        "howto/generator",
+        "howto/by-label",
+        "howto/score",
+        "howto/export",
+        "howto/frameworks",
+        "howto/tune",
+        "howto/synthetic-data",
+        "howto/other-images",
+        "howto/gpus",
+        "howto/troubleshooting",
+    ),
+    "Reference": (
+        "commands",
+        "reference/python",
+        "reference/data-format",
+        "reference/columns",
+        "reference/model-options",
+        "reference/exit-codes",
+        "reference/stability",
+        "reference/citing",
+    ),
+    "Explanation": (
+        "explanation/architecture",
+        "explanation/sprites",
+        "../punkdata/images/restoration/README",
+        "explanation/occluded-labels",
+        "explanation/models",
+        "explanation/results",
+        "../benchmarks/RESULTS",
+    ),
+    "Project": ("../CHANGELOG", "../CONTRIBUTING", "../SECURITY"),
+}
+"""Pages in the sidebar, by caption, relative to docs/index.md, which stays free of directives."""
+
 PUBLIC = {
     f"{value.__module__}.{value.__qualname__}": f"{module.__name__}.{name}"
     for module in (punkdata, punkmodels)
@@ -115,6 +157,14 @@ def render_name(
     return [nodes.literal(raw, text)], []
 
 
+def add_contents(_app: Sphinx, page: str, source: list[str]) -> None:
+    """Append the table of contents to the first page."""
+    if page == root_doc:
+        for caption, pages in CONTENTS.items():
+            lines = ["```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```"]
+            source[0] += "\n" + "\n".join(lines) + "\n"
+
+
 def keep_attribute_text(
     _app: Sphinx, what: str, _name: str, _value: Any, _options: Any, lines: list[str]
 ) -> None:
@@ -138,6 +188,7 @@ def simplify_defaults(
 
 
 def setup(app: Sphinx) -> None:
+    app.connect("source-read", add_contents)
     app.connect("autodoc-process-docstring", keep_attribute_text, priority=400)
     app.connect("autodoc-process-signature", simplify_defaults)
     roles.register_local_role("name", render_name)
