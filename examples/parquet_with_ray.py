@@ -12,8 +12,7 @@ import numpy as np
 import ray
 from PIL import Image
 
-from punkdata import open_snapshot
-from punkdata.errors import PunkError
+from punkdata import PunkError, open_snapshot
 
 root = sys.argv[1] if len(sys.argv) > 1 else "data"
 try:

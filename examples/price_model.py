@@ -16,10 +16,7 @@ import sys
 import numpy as np
 import pandas as pd
 
-from punkdata import open_snapshot
-from punkdata.errors import PunkError
-from punkdata.snapshots.tables import column_to_numpy, extract_labels
-from punkdata.traits import LABELS, TYPES
+from punkdata import LABELS, TYPES, PunkError, open_snapshot
 
 MIN_SALES = 500
 MIN_ETH = 0.001  # lower amounts are gifts
@@ -42,13 +39,10 @@ def read_sales(root: str) -> tuple[pd.DataFrame, np.ndarray]:
             f"{MIN_SALES:,} are needed; get more with: punkdata fetch --instant-key "
             f"--root {root} && punkdata build-dataset --root {root}"
         )
-    punks = snapshot.punks(columns=["punk_id", "type", "labels", "accessory_count"])
-    row_of = {punk_id: row for row, punk_id in enumerate(column_to_numpy(punks.column("punk_id")))}
-    sales = sales[sales["punk_id"].isin(row_of)].sort_values("sold_at", kind="stable")
-    rows = sales["punk_id"].map(row_of).to_numpy()
-    sales["type"] = np.array(punks.column("type").to_pylist())[rows]
-    counts = np.eye(len(COUNTS))[column_to_numpy(punks.column("accessory_count"))]
-    features = np.hstack([extract_labels(punks), counts])[rows]
+    punks = snapshot.punks(columns=["punk_id", "type", "labels", "accessory_count"]).to_pandas()
+    sales = sales.merge(punks, on="punk_id").sort_values("sold_at", kind="stable")
+    counts = np.eye(len(COUNTS))[sales["accessory_count"]]
+    features = np.hstack([np.stack(sales["labels"]), counts])
     return sales.reset_index(drop=True), features
 
 

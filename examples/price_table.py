@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from punkdata import open_snapshot
-from punkdata.errors import PunkError
+from punkdata import PunkError, open_snapshot
 
 root = sys.argv[1] if len(sys.argv) > 1 else "data"
 try:

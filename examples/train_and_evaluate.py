@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import sys
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from punkdata import PunkDataset
-from punkdata.errors import PunkError
-from punkmodels.classifier.metrics import f1, ranking_scores
+import punkmodels
+from punkdata import PunkDataset, PunkError
 
 root = sys.argv[1] if len(sys.argv) > 1 else "data"
 epochs = int(sys.argv[2]) if len(sys.argv) > 2 else 8
@@ -47,14 +45,8 @@ for epoch in range(epochs):
     schedule.step()
     print(f"epoch {epoch + 1}/{epochs}: loss of the last batch {loss.item():.4f}", flush=True)
 
-test_images, test_labels = test.as_tensors()
 with torch.inference_mode():
     model.eval()
+    test_images, _ = test.as_tensors()
     logits = torch.cat([model(batch.float() / 255) for batch in test_images.split(500)])
-truth, scores = test_labels.numpy() > 0, logits.numpy()
-predicted = scores > 0
-precisions, _ = ranking_scores(truth, scores)  # NaN for a label that no test punk has
-print(f"{len(test):,} test punks")
-print(f"exact match                {(truth == predicted).all(axis=1).mean():.1%}")
-print(f"micro-F1                   {f1(truth, predicted, axis=None):.4f}")
-print(f"mean average precision     {np.nanmean(precisions):.4f}")
+print(punkmodels.evaluate_predictions(logits, split="test", root=root))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,3 +79,33 @@ def test_phases_of_the_set_up_are_announced(
     lines = capsys.readouterr().err.splitlines()
     phases = ["training: loading data", "training: choosing threads and precision"]
     assert [line for line in lines if line in phases] == phases
+
+
+INTERRUPTED = """
+import os, signal, sys, threading, time
+from pathlib import Path
+from punkdata.cli import console
+from punkmodels.cli.app import app
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # A shell may ignore it.
+
+def interrupt():
+    while not list(Path(sys.argv[2]).glob("*/checkpoints/step_*")):
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGINT)
+
+threading.Thread(target=interrupt, daemon=True).start()
+options = ["--root", sys.argv[1], "--runs", sys.argv[2], "--threads", "1", "--epochs", "90000"]
+small = ["--set", "width=4", "--set", "hidden=8", "--set", "batch_size=16"]
+sys.exit(console.run(app, "punkmodels", ["train", "classifier", *options, *small]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
+def test_ctrl_c_shows_the_command_to_resume(built_root: Path, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    command = [sys.executable, "-c", INTERRUPTED, str(built_root), str(runs)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 130, done.stderr
+    resume = f"punkmodels train classifier --resume latest --runs {runs} --root {built_root}"
+    assert done.stderr.splitlines()[-1] == f"error: stopped; resume with: {resume}"
