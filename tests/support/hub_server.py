@@ -120,6 +120,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer_api(match[1], match[2] or "revision/main")
         elif match := re.fullmatch(r"/(datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             self.send_file(f"{match[1] or 'models/'}{match[2]}", match[3], match[4])
+        elif re.fullmatch(r"/api/(datasets|models)/[^/]+", path):
+            self.send({"error": "not found"}, 404, X_Error_Code="RepoNotFound")
         else:
             self.send({"error": f"not implemented: {path}"}, 501)
 

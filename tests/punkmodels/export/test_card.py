@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+import punkmodels
 from punkdata.errors import DataError
 from punkmodels.export.card import CARD_FILE, render_model_card, to_yaml
 from punkmodels.renderer.network import BUNDLED_RENDERER
@@ -103,10 +105,19 @@ def test_model_of_other_images_claims_nothing_about_punks() -> None:
     assert "datasets" not in read_metadata(card)
 
 
-def test_usage_in_a_card_is_python(config: dict[str, Any]) -> None:
-    card = render_model_card(config)
+@pytest.mark.parametrize("name", BUNDLED)
+def test_usage_in_a_card_runs(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    punkmodels.draw("Zombie", "3D Glasses", scale=1).save("punk.png")
+    card = render_model_card(read_config(WEIGHTS / name))
     code = card.partition("```python\n")[2].partition("```")[0]
-    compile(code, "card", "exec")
+    code = code.replace("path/to/this/folder", str(WEIGHTS / name))
+    exec(compile(code, "card", "exec"), {})
+    is_classifier = "load_classifier" in code
+    assert ("Zombie ('3D Glasses',)" in capsys.readouterr().out) == is_classifier
+    assert (tmp_path / "grid.png").exists() == (name == "dcgan")
 
 
 def test_yaml_of_nested_values_is_read_back() -> None:
