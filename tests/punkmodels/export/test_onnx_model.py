@@ -230,5 +230,5 @@ def test_missing_extra_is_one_line_and_nothing_is_written(package: str, tmp_path
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 3
     message = f"error: export --onnx needs {package}, which is not installed; install it with: "
-    assert done.stderr == f"{message}pip install 'punkdata[onnx]'\n"
+    assert done.stderr == f'{message}pip install "punkdata[onnx]"\n'
     assert not (tmp_path / "out").exists()
