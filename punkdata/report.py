@@ -74,13 +74,16 @@ class Report:
     def to_html(self) -> str:
         """Return the table as HTML, for a notebook, with the notes below it."""
         head, *rows = ([html.escape(cell) for cell in row] for row in self._format_cells())
-        titles = "".join(f"<th>{cell}</th>" for cell in head)
-        body = "".join(
-            f"<tr><th>{first}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
-            for first, *cells in rows
-        )
+        align = "right" if self.header else "left"
+
+        def format_row(cells: list[str], tag: str) -> str:
+            first, *others = cells
+            values = (f'<{tag} style="text-align: {align}">{cell}</{tag}>' for cell in others)
+            return f'<tr><th style="text-align: left">{first}</th>{"".join(values)}</tr>'
+
+        body = "".join(format_row(row, "td") for row in rows)
         notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
-        header = f"<thead><tr>{titles}</tr></thead>" if self.header else ""
+        header = f"<thead>{format_row(head, 'th')}</thead>" if self.header else ""
         return f"<table>{header}<tbody>{body}</tbody></table>{notes}"
 
     def to_json(self) -> Any:

@@ -115,17 +115,12 @@ class Evaluation:
 
     def _repr_html_(self) -> str:
         """Return all tables as HTML; those after the first one are folded."""
-        first, *others = (table.to_html() for table in self.tables)
-        names = [table.header[0] if table.header else "table" for table in self.tables[1:]]
-        folded = (
-            f"<details><summary>{html.escape(name)}</summary>{table}</details>"
-            for name, table in zip(names, others, strict=True)
-        )
-        return "".join([first, *folded])
-
-    def summary(self) -> dict[str, Any]:
-        """Return the scores without lists of labels and punks, for config.json."""
-        return {name: v for name, v in self.scores.items() if not isinstance(v, list)}
+        folded = [
+            f"<details><summary>{html.escape(table.header[0])}: {len(table.rows)} rows</summary>"
+            f"{table.to_html()}</details>"
+            for table in self.tables[1:]
+        ]
+        return "".join([self.tables[0].to_html(), *folded])
 
     def save(self, folder: str | Path) -> None:
         """Write metrics.json, metrics.md and the pictures to a folder, which is created.

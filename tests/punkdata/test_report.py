@@ -54,3 +54,14 @@ def test_terminal_leaves_out_rows_that_markdown_shows() -> None:
     assert "Vape" not in report.to_text()
     assert "Pipe" in report.to_text()
     assert "| Vape | 1.0000 |" in report.to_markdown()
+
+
+def test_html_is_escaped_and_aligned() -> None:
+    page = SCORES.to_html()
+    assert page.startswith("<table><thead><tr><th")
+    assert page.count("<tr>") == 1 + len(SCORES.rows)
+    assert "text-align: right" in page
+    facts = Report([Row("<b>", "a & b")], notes=["<i>"]).to_html()
+    assert "&lt;b&gt;</th><td" in facts
+    assert "a &amp; b</td></tr></tbody></table><p>&lt;i&gt;</p>" in facts
+    assert "thead" not in facts

@@ -75,4 +75,3 @@ def test_evaluation_of_a_type_classifier_has_five_labels(built_root: Path, tmp_p
     run = train_classifier(built_root, tmp_path, tiny_config(task="type"), threads=1)
     evaluation = evaluate_classifier(run, built_root)
     assert len(evaluation.scores["labels"]) == 5
-    assert "labels" not in evaluation.summary()
