@@ -231,6 +231,8 @@ def _show_in_notebook() -> Iterator[_Show]:
 
     def refresh(task: _Task, *, is_over: bool = False) -> None:
         data = {"text/html": _to_html(task, is_over), "text/plain": str(task)}
+        if is_over and task.is_set_up:  # A phase that is over says nothing any more.
+            data = {"text/html": "", "text/plain": ""}
         if handle := handles.get(task.unit):
             handle.update(data, raw=True)
         else:
@@ -269,12 +271,14 @@ def _to_html(task: _Task, is_over: bool) -> str:
 
 
 class ErrorConsole(Console):
-    """rich console on stderr. If its reader closes the pipe, further output is discarded."""
+    """rich console on stderr. If its reader closes the pipe, further output is discarded.
+
+    In a notebook, it writes to stdout, because notebooks show stderr on a red background.
+    """
 
     def __init__(self) -> None:
-        super().__init__(
-            stderr=True, highlight=False, soft_wrap=True, emoji=False, force_jupyter=False
-        )
+        options: dict[str, Any] = {"highlight": False, "emoji": False, "force_jupyter": False}
+        super().__init__(stderr=not _is_notebook(), soft_wrap=True, **options)
 
     def on_broken_pipe(self) -> None:
         discard(sys.stderr)

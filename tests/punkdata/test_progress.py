@@ -171,18 +171,21 @@ def test_progress_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_notebook_has_one_bar_that_is_updated() -> None:
     cell = nbformat.v4.new_code_cell(
-        "from punkdata.progress import progress_bar\n"
+        "from punkdata.progress import announce, progress_bar, write_stderr\n"
+        "with announce('loading PyTorch'):\n"
+        "    pass\n"
         "with progress_bar('<training>', 'images') as progress:\n"
         "    progress(0, None, 'loading data')\n"
         "    for done in range(1000):\n"
         "        progress(done + 1, 1000)\n"
+        "write_stderr('done')\n"
     )
     notebook = nbformat.v4.new_notebook(cells=[cell])
     with warnings.catch_warnings(action="ignore"):  # Of the libraries of Jupyter.
-        NotebookClient(
-            notebook, kernel_name="python3", resources={"metadata": {"path": "."}}
-        ).execute()
-    (output,) = notebook.cells[0].outputs
-    assert output["data"]["text/plain"] == "<training>: 1,000/1,000 images"
-    assert 'value="1000" max="1000"' in output["data"]["text/html"]
-    assert "&lt;training&gt;" in output["data"]["text/html"]
+        NotebookClient(notebook, kernel_name="python3").execute()
+    phase, bar, text = notebook.cells[0].outputs
+    assert phase["data"] == {"text/html": "", "text/plain": ""}
+    assert bar["data"]["text/plain"] == "<training>: 1,000/1,000 images"
+    assert 'value="1000" max="1000"' in bar["data"]["text/html"]
+    assert "&lt;training&gt;" in bar["data"]["text/html"]
+    assert (text["name"], text["text"]) == ("stdout", "done\n")
