@@ -152,6 +152,10 @@ def _read_image(source: str | Path | bytes | Image.Image | NDArray[Any]) -> Spri
         return _decode(source, "the image")
     if isinstance(source, np.ndarray):
         return _read_array(source[None])[0]
+    try:
+        source.load()
+    except Exception as error:  # noqa: BLE001  # decoders raise arbitrary exceptions
+        raise ImageError(f"the image cannot be read ({error})") from None
     if source.size == (SIDE_PX, SIDE_PX) and source.mode == "RGBA":
         return _read_array(np.asarray(source)[None])[0]
     try:
@@ -182,6 +186,8 @@ def _read_array(images: NDArray[Any]) -> list[Sprite]:
             f"channels), RGB or RGBA, not {images.dtype} {images.shape}",
             hint=hint,
         )
+    if not all(images.shape[1:]):
+        raise UsageError(f"images have no pixels: their shape is {images.shape}")
     is_sprite = images.shape[1:] == (SIDE_PX, SIDE_PX, 4)
     return [
         # A sprite with transparent pixels needs no decoding, which takes much longer.
@@ -193,6 +199,8 @@ def _read_array(images: NDArray[Any]) -> list[Sprite]:
 
 
 def _encode_and_decode(image: Image.Image) -> Sprite:
+    if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):  # PNG has no others.
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     png = io.BytesIO()
     image.save(png, "png")
     return _decode(png.getvalue(), "the image")

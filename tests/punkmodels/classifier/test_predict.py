@@ -153,9 +153,34 @@ def test_error_for_an_unreadable_file_names_it(model: Classifier, tmp_path: Path
         model.predict(bad.read_bytes())
 
 
+def test_pil_images_that_were_lossy_files_are_decoded_from_the_file(
+    model: Classifier, punks: list[FakePunk]
+) -> None:
+    large = Image.open(io.BytesIO(png_bytes(punks[0].sprite, 14, "#638596", "RGB")))
+    large.save(file := io.BytesIO(), "JPEG", quality=60)
+    with pytest.raises(ImageError, match="pass the JPEG file itself: its path, or its bytes"):
+        model.predict(Image.open(file))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "I;16", "F", "CMYK", "YCbCr"])
+def test_pil_images_of_every_mode_are_read(model: Classifier, mode: str) -> None:
+    with pytest.raises(ImageError, match="the image is not a punk sprite: it has only one color"):
+        model.predict(Image.new(mode, (48, 48)))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_truncated_pil_image_is_refused(
+    model: Classifier, punks: list[FakePunk], mode: str
+) -> None:
+    data = png_bytes(punks[0].sprite, 1, None if mode == "RGBA" else "#638596", mode)
+    with pytest.raises(ImageError, match="the image cannot be read"):
+        model.predict(Image.open(io.BytesIO(data[:120])))
+
+
 @pytest.mark.parametrize(
     ("images", "message"),
     [
+        (np.zeros((2, 0, 24, 4), np.uint8), r"have no pixels: their shape is \(2, 0, 24, 4\)"),
         (np.zeros((4, 24, 24), np.uint8), "channels-first"),
         (np.zeros((24, 24, 4)), r"\(images \* 255\)"),
         (3, "predict does not accept int"),
