@@ -192,6 +192,7 @@ def evaluate_sprites(
         scores.append(score(subsets[-1]))
         rows = torch.randperm(len(real.split), generator=random)[:size]
         train_scores.append(score(real.train[rows]))
+    progress(num_subsets, num_subsets)
     labels, nearest, distance = (
         torch.cat([getattr(subset, name) for subset in subsets])
         for name in ("labels", "nearest", "nn_distance_px")

@@ -46,6 +46,13 @@ def evaluation(sprites: torch.Tensor, real: RealPunks) -> Evaluation:
     return evaluate_sprites("generated", rgba, real)
 
 
+def test_progress_ends_with_all_subsets(sprites: torch.Tensor, real: RealPunks) -> None:
+    calls: list[tuple[int, int]] = []
+    rgba = to_rgba(sprites, color_table())
+    evaluate_sprites("generated", rgba, real, progress=lambda *call: calls.append(call))
+    assert calls == [(0, 1), (1, 1)]
+
+
 def test_scores_describe_the_sprites(evaluation: Evaluation, real: RealPunks) -> None:
     scores = evaluation.scores["generated"]
     assert (evaluation.scores["num_samples"], evaluation.scores["num_subsets"]) == (120, 1)
