@@ -15,6 +15,7 @@ from torch import nn
 from punkdata._version import __version__
 from punkdata.errors import DataError, UsageError
 from punkdata.files import translate_os_errors, write_atomic
+from punkdata.progress import SHOWN
 from punkmodels.training.checkpoint import load_checkpoint
 from punkmodels.training.device import TrainEnv
 from punkmodels.training.distributed import broadcast, is_main
@@ -80,7 +81,7 @@ def start_run(
             },
         }
         write_json(run / "config.json", about)
-        logger.info("training %s with %s", run, reason)
+        logger.info("training %s with %s", run, reason, extra=SHOWN)
     return broadcast(run)
 
 
