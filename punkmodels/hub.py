@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from punkdata.errors import DataError, MissingExtraError, NetworkError, RefusedError, UsageError
+from punkdata.errors import DataError, NetworkError, RefusedError, UsageError
+from punkdata.extras import translate_missing_package
 from punkmodels.training.run_dir import TASKS, read_config
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
@@ -42,11 +43,9 @@ def download_model(name: str, tasks: Sequence[str]) -> Path:
     match = _NAME.fullmatch(name)
     assert match is not None  # `is_hub_name` was called before.
     repository, revision = match[2], match[3]
-    try:
+    what = f"there is no folder {name}, and loading it from the Hugging Face Hub"
+    with translate_missing_package(what):
         from huggingface_hub import hf_hub_download
-    except ImportError:
-        what = f"There is no folder {name}, and loading it from the Hugging Face Hub"
-        raise MissingExtraError(what, "huggingface_hub", "hub") from None
     with _hub_errors(name, repository, revision):
         # A model of another library may have gigabytes of weights, so look at its config first.
         folder = Path(hf_hub_download(repository, CONFIG_FILE, revision=revision)).parent

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "pyarrow", "pandas", "numpy", "PIL", "matplotlib", "httpx", "asyncio"}
+HEAVY = {"torch", "pyarrow", "pandas", "numpy", "PIL", "matplotlib", "httpx"}
 RUN = "from {0}.cli.app import main; sys.argv[1:] = {1}; main()"
 
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 import fsspec
 
-from punkdata.errors import MissingExtraError, SetupError, UsageError
+from punkdata.errors import SetupError, UsageError
+from punkdata.extras import translate_missing_package
 from punkdata.progress import Progress
 from punkdata.snapshots.manifest import Manifest, parse_manifest
 from punkdata.snapshots.remote import REPUBLISH_HINT, read_remote_manifest, read_url, url_errors
@@ -64,10 +65,8 @@ def publish_to_hub(
     latest one.
     """
     repository = _parse_repository(url)
-    try:
+    with translate_missing_package("publishing to hf://"):
         import huggingface_hub as hub
-    except ImportError:
-        raise MissingExtraError("Publishing to hf://", "huggingface_hub", "hub") from None
     if hub.get_token() is None:
         raise SetupError("no Hugging Face token found", hint=LOGIN_HINT)
     latest = read_remote_manifest(url)

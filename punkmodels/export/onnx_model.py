@@ -18,14 +18,13 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
-from punkdata.errors import MissingExtraError
+from punkdata.extras import translate_missing_package
 from punkdata.images.palette import PALETTE
 from punkdata.traits import ACCESSORIES, LABELS, TYPES
 from punkmodels.classifier.classifier import Classifier
@@ -64,9 +63,9 @@ class Graph(NamedTuple):
 
 def require_onnx() -> None:
     """Raise MissingExtraError unless the packages that write ONNX files are installed."""
-    for package in ("onnx", "onnxscript"):
-        if find_spec(package) is None:
-            raise MissingExtraError("export --onnx", package, "onnx")
+    with translate_missing_package("export --onnx"):
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
 
 
 def convert_to_onnx(folder: Path) -> tuple[bytes, str]:

@@ -130,7 +130,7 @@ def test_missing_package_is_one_line(client: HubClient, image: Path) -> None:
     )
     status, _, err = client.python("-c", code)
     assert (status, err.count("\n")) == (3, 1)
-    assert "There is no folder you/punks, and loading it from the Hugging Face Hub needs" in err
+    assert "there is no folder you/punks, and loading it from the Hugging Face Hub needs" in err
     assert 'pip install "punkdata[hub]"' in err
 
 
