@@ -10,9 +10,9 @@ takes seconds to load. The command line `punkmodels` does the same; see `punkmod
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from punkdata._version import __version__
 from punkdata.extras import translate_missing_package
@@ -62,12 +62,17 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    with translate_missing_package(f"punkmodels.{name}"):
-        module = importlib.import_module(f"punkmodels.{_MODULES.get(name, 'train_models')}")
-    return getattr(module, name)
+if not TYPE_CHECKING:  # Type checkers would accept any name.
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        with translate_missing_package(f"punkmodels.{name}"):
+            # Some modules import PyTorch only when it is needed, which is too late for this error.
+            if importlib.util.find_spec("torch") is None:
+                raise ModuleNotFoundError("No module named 'torch'", name="torch")
+            module = importlib.import_module(f"punkmodels.{_MODULES.get(name, 'train_models')}")
+        return getattr(module, name)
 
 
 def __dir__() -> list[str]:

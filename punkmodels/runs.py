@@ -53,7 +53,7 @@ class Run:
         for known in TASKS:
             if task == known:
                 return known
-        raise DataError(f"{self.path} is not a run of punkmodels (task: {task!r} in config.json)")
+        raise DataError(f"'{self.path}' is not a run of punkmodels (task: {task!r} in config.json)")
 
     @property
     def metrics(self) -> pd.DataFrame:
@@ -64,7 +64,7 @@ class Run:
         import pandas as pd
 
         if not (self.path / "metrics.jsonl").exists():
-            raise UsageError(f"{self.path} has no training metrics")
+            raise UsageError(f"'{self.path}' has no training metrics")
         return pd.DataFrame(read_metrics(self.path))
 
     def load(self, device: str | torch.device = "auto") -> Classifier | Generator:

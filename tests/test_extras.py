@@ -84,6 +84,21 @@ except ImportError as error:
     )
 
 
+@pytest.mark.parametrize("name", ["draw", "load_classifier", "train_classifier", "open_run"])
+def test_names_of_punkmodels_raise_import_error(name: str, tmp_path: Path) -> None:
+    code = f"""
+import punkmodels
+try:
+    punkmodels.{name}
+except ImportError as error:
+    print(type(error).__name__, error)
+"""
+    assert run_without_extras(code, cwd=tmp_path).stdout == (
+        f"MissingExtraError punkmodels.{name} needs PyTorch, which is not installed; "
+        'install it with: pip install "punkdata[models]"\n'
+    )
+
+
 def test_data_is_read_and_exported_without_extras(built_root: Path, tmp_path: Path) -> None:
     code = "import punkdata, sys; print(punkdata.open_snapshot(sys.argv[1]).punks().num_rows)"
     assert run_without_extras(code, built_root, cwd=tmp_path).stdout == "60\n"

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from punkdata.cli import console
-from punkdata.cli.options import ROOT, Json, Root
+from punkdata.cli.options import ROOT, Json, Root, Version
 from punkmodels.choices import SplitScheme
 from punkmodels.cli.options import (
     SPLIT_SCHEME_HELP,
@@ -103,7 +103,7 @@ def images(
     ] = 24,
     out: Out = None,
     root: Root = ROOT,
-    version: Snapshot = None,
+    version: Version = "latest",
     device: DeviceOption = "auto",
     as_json: Json = False,
 ) -> None:
@@ -115,7 +115,7 @@ def images(
 
     with arguments_as_options("tile_size"):
         evaluation = evaluate_images(
-            path, root=root, version=version or "latest", device=device, tile_size=tile_size
+            path, root=root, version=version, device=device, tile_size=tile_size
         )
     _show(evaluation, out, as_json=as_json)
 
@@ -146,7 +146,7 @@ def predictions(
     ] = "auto",
     out: Out = None,
     root: Root = ROOT,
-    version: Snapshot = None,
+    version: Version = "latest",
     as_json: Json = False,
 ) -> None:
     """Evaluate the predictions of any classifier on real punks."""
@@ -157,12 +157,7 @@ def predictions(
 
     with arguments_as_options("kind"):
         evaluation = evaluate_predictions(
-            path,
-            split,
-            root=root,
-            version=version or "latest",
-            split_scheme=split_scheme,
-            kind=kind,
+            path, split, root=root, version=version, split_scheme=split_scheme, kind=kind
         )
     _show(evaluation, out, as_json=as_json)
 
@@ -188,10 +183,11 @@ def run_or_images(
     if not is_name and path.exists() and not (path / "config.json").exists():
         from punkmodels.predictions import is_predictions_file
 
+        newest = version or "latest"
         if is_predictions_file(path):
-            predictions(path, out=out, root=root, version=version, as_json=as_json)
+            predictions(path, out=out, root=root, version=newest, as_json=as_json)
         else:
-            images(path, out=out, root=root, version=version, device=device, as_json=as_json)
+            images(path, out=out, root=root, version=newest, device=device, as_json=as_json)
         return
     folder = find_model(run, runs, "dcgan", "renderer", "classifier")
     _evaluate_model(folder, out, root, version, device, as_json=as_json)
