@@ -8,7 +8,6 @@ A tensor has the format of `punkdata.PunkDataset`: RGBA, channels first, uint8, 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -22,14 +21,13 @@ from punkdata.errors import ImageError, UsageError
 from punkdata.images.decode import decode_image
 from punkdata.images.palette import palette_indices
 from punkdata.images.sprite import SIDE_PX
+from punkmodels.data.find_images import find_images
 from punkmodels.data.palette import to_indices
 
 ImageLike: TypeAlias = "str | Path | bytes | Image.Image | NDArray[np.uint8] | torch.Tensor"
 """One image: a path, the bytes of a file, a PIL image, an array (H, W, 3 or 4), or a tensor."""
 Images: TypeAlias = "list[Any] | tuple[Any, ...]"
 """Several images: a list or tuple of `ImageLike`."""
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".svg"}
-"""File name extensions that are read from folders."""
 FLOAT_DTYPES = (torch.float16, torch.float32, torch.float64)
 EXPECTED = (
     f"images must be RGBA tensors, (N, 4, {SIDE_PX}, {SIDE_PX}) or (4, {SIDE_PX}, {SIDE_PX}), of "
@@ -133,16 +131,6 @@ def read_sprites(source: ImageLike | Images) -> tuple[list[Sprite], bool]:
             hint="pass a path, bytes, a PIL image, an array, a tensor, or a list of them",
         )
     return [sprite for item in source for sprite in read_sprites(item)[0]], False
-
-
-def find_images(paths: Sequence[Path]) -> list[Path]:
-    """Return files as given, and the image files in folders, sorted by name."""
-    return [
-        file
-        for path in paths
-        for file in (sorted(path.iterdir()) if path.is_dir() else [path])
-        if file == path or file.suffix.lower() in IMAGE_SUFFIXES
-    ]
 
 
 def _read_image(source: str | Path | bytes | Image.Image | NDArray[Any]) -> Sprite:

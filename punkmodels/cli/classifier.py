@@ -116,8 +116,10 @@ def tune_classifier(
     Trials are compared on the validation split; only the best is evaluated on the test split. A
     trial takes as long as a training run, or less if it is pruned.
     """
+    from punkdata.snapshots.reader import open_snapshot
     from punkmodels.runs import load_torch
 
+    open_snapshot(root, version)  # Without one, fail before PyTorch is loaded.
     load_torch()
     from punkmodels.classifier import tune
 

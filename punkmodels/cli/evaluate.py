@@ -108,8 +108,10 @@ def images(
     as_json: Json = False,
 ) -> None:
     """Compare generated punks in files with real punks."""
+    from punkdata.snapshots.reader import open_snapshot
     from punkmodels.runs import load_torch
 
+    open_snapshot(root, version)  # Without one, fail before PyTorch is loaded.
     load_torch()
     from punkmodels.evaluation import evaluate_images
 
@@ -150,8 +152,10 @@ def predictions(
     as_json: Json = False,
 ) -> None:
     """Evaluate the predictions of any classifier on real punks."""
+    from punkdata.snapshots.reader import open_snapshot
     from punkmodels.runs import load_torch
 
+    open_snapshot(root, version)  # Without one, fail before PyTorch is loaded.
     load_torch()
     from punkmodels.evaluation import evaluate_predictions
 
@@ -207,8 +211,11 @@ def _evaluate_model(
 
     By default, the snapshot is the one used for training, or the latest for a shared model.
     """
+    from punkdata.snapshots.reader import open_snapshot
     from punkmodels.runs import Run
 
+    if is_shared(run):
+        open_snapshot(root, version or "latest")  # Without one, fail before PyTorch is loaded.
     model = Run(run, root)
     evaluation = model.evaluate(split, version=version, device=device)
     name = {"dcgan": "generated", "renderer": "conditional"}.get(model.task, split)

@@ -12,6 +12,7 @@ from punkdata.cli.options import Json
 from punkdata.files import shell_quote
 from punkmodels.cli.options import Runs
 from punkmodels.models import find_model
+from punkmodels.runs import load_torch
 from punkmodels.training.run_dir import DEFAULT_RUNS
 
 EXAMPLES = (
@@ -43,9 +44,10 @@ def export(
     """Export a model: weights in half precision, config.json, and a model card with the scores that
     `punkmodels evaluate` has saved for these weights.
     """
+    folder = find_model(run, runs, "dcgan", "renderer", "classifier")
+    load_torch()
     from punkmodels.export.folder import export_model
 
-    folder = find_model(run, runs, "dcgan", "renderer", "classifier")
     config = export_model(folder, out, onnx=onnx)
     if not config["trained"]["finished"]:
         console.warn(f"the training of {folder} is unfinished")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, cast, get_args
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -103,19 +103,25 @@ def generate(
     _check_accessories(traits.get("accessories", []))
     model = "bundled-conditional" if traits and model == "bundled" else model
     condition = {name: traits[name] for name in names[:3] if name in traits}
-    if labels_from:
-        condition = _read_labels(labels_from, root) | condition
     from punkdata.images.sprite import SIDE_PX
-
-    load_torch()
-    from punkmodels.data.image_files import write_grid, write_sprites
     from punkmodels.data.image_grid import check_grid_size
-    from punkmodels.generator import load_generator
+    from punkmodels.models import find_model
+    from punkmodels.renderer.names import find_traits
 
     with arguments_as_options(*ARGUMENTS, accessories="--accessory", labels="--labels-from"):
         if is_grid:
             check_grid_size(count or 1, SIDE_PX, scale)
-        generator = load_generator(model, runs=runs, device=device)
+        if punk_type or accessory:
+            find_traits(punk_type, accessory or [], allow_impossible=allow_impossible)
+        labels_source = _parse_labels_from(labels_from, root) if labels_from else None
+        folder = find_model(model, runs, "dcgan", "renderer")
+        load_torch()
+        from punkmodels.data.image_files import write_grid, write_sprites
+        from punkmodels.generator import load_generator
+
+        if labels_source:
+            condition = _read_labels(root, *labels_source) | condition
+        generator = load_generator(folder, runs=runs, device=device)
         images = generator.generate(
             count, seed=seed, **condition, allow_impossible=allow_impossible, progress=True
         )
@@ -154,19 +160,27 @@ def _check_accessories(names: list[str]) -> None:
             )
 
 
-def _read_labels(labels_from: str, root: Path) -> dict[str, Any]:
-    """Return the labels and skin tones of the punks that --labels-from names."""
-    from punkmodels.data.palette import detect_skin_tones
-    from punkmodels.data.splits import SplitName, load_split
+def _parse_labels_from(labels_from: str, root: Path) -> tuple[str, str]:
+    """Return the version and the split that --labels-from names; check that they exist."""
+    from punkdata.snapshots.reader import open_snapshot
 
-    version, _, name = labels_from.rpartition(":")
-    if not version or name not in get_args(SplitName):
+    version, _, split = labels_from.rpartition(":")
+    if not version or split not in ("train", "val", "test", "all"):
         raise UsageError(
             f"--labels-from {labels_from} does not name a snapshot and a split",
             hint="choose train, val, test or all, for example latest:test",
         )
-    split = load_split(root, version, "default", cast("SplitName", name))
-    return {"labels": split.labels, "skin_tone": detect_skin_tones(split.images)}
+    open_snapshot(root, version)
+    return version, split
+
+
+def _read_labels(root: Path, version: str, split: str) -> dict[str, Any]:
+    """Return the labels and skin tones of the punks of a split."""
+    from punkmodels.data.palette import detect_skin_tones
+    from punkmodels.data.splits import SplitName, load_split
+
+    punks = load_split(root, version, "default", cast("SplitName", split))
+    return {"labels": punks.labels, "skin_tone": detect_skin_tones(punks.images)}
 
 
 PREDICT_EXAMPLES = "Example: punkmodels predict punk.png --json"
@@ -195,17 +209,18 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Predict the type and accessories of punks in image files."""
-    load_torch()
-    from punkmodels.classifier.images import find_images
-    from punkmodels.models import load_classifier
+    from punkmodels.data.find_images import find_images
+    from punkmodels.models import find_model, load_classifier
 
-    classifier = load_classifier(model, runs=runs, device=device)
+    folder = find_model(model, runs, "classifier")
     files = find_images(images)
     if not files:
         raise UsageError(
             f"{images[0]} contains no images",
             hint="pass PNG, JPEG, WebP, AVIF or SVG files, or folders of such files",
         )
+    load_torch()
+    classifier = load_classifier(folder, device=device)
     predictions, errors = [], []
     for file in files:
         try:

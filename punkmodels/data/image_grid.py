@@ -1,16 +1,21 @@
 """Grids of images, animations of grids, and training curves, as image files."""
 
+from __future__ import annotations
+
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 from punkdata.errors import UsageError
 from punkdata.images.image_grid import compose_grid
 from punkdata.images.palette import PALETTE
+
+if TYPE_CHECKING:
+    import torch
 
 MAX_GRID_PIXELS = 10**8
 

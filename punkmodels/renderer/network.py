@@ -8,7 +8,6 @@ positions: an order that is learned where two accessories overlap also holds whe
 overlapped in training.
 """
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -20,9 +19,10 @@ from torch.nn import functional as F
 from punkdata.errors import DataError, UsageError
 from punkdata.images.palette import PALETTE
 from punkdata.images.sprite import SIDE_PX
-from punkdata.traits import ACCESSORIES, TYPES, check_traits, encode_labels
+from punkdata.traits import ACCESSORIES, TYPES, encode_labels
 from punkmodels.data.palette import NUM_PIXELS, SKIN_TONE_COLORS
 from punkmodels.renderer.config import RendererConfig
+from punkmodels.renderer.names import find_traits
 from punkmodels.training.pretrained import (
     SavedRun,
     export_model,
@@ -114,22 +114,9 @@ HUMAN_TYPES = ("Female", "Male")  # They have a skin tone.
 def labels_from_names(
     punk_type: str | None, accessories: Sequence[str], *, allow_impossible: bool = False
 ) -> torch.Tensor:
-    """Return the labels of one combination of traits, uint8 (92,). The case of names is ignored.
-
-    Raises UsageError if the type is missing, a name is unknown, or no punk can have these traits
-    and `allow_impossible` is false.
-    """
-    if punk_type is None:
-        raise UsageError("the type is missing", hint=f"add type= with one of: {', '.join(TYPES)}")
-    punk_type = _find_name(punk_type, TYPES, "type")
-    names = [_find_name(name, ACCESSORIES, "accessory") for name in accessories]
-    if not allow_impossible:
-        try:
-            check_traits(punk_type, names)
-        except UsageError as error:
-            hints = [error.hint, "to draw it anyway, add allow_impossible=True"]
-            raise UsageError(error.message, hint="; ".join(filter(None, hints))) from None
-    return torch.from_numpy(encode_labels(punk_type, names))
+    """Return the labels of one combination of traits, uint8 (92,); raises as `find_traits`."""
+    traits = find_traits(punk_type, accessories, allow_impossible=allow_impossible)
+    return torch.from_numpy(encode_labels(*traits))
 
 
 def conditions_from_labels(
@@ -148,24 +135,6 @@ def conditions_from_labels(
             f"only {' and '.join(HUMAN_TYPES)} punks have a skin tone", hint="leave out skin_tone="
         )
     return encode_condition(labels, skin_tones * has_skin_tone)
-
-
-def _find_name(name: str, names: Sequence[str], kind: str) -> str:
-    """Return the entry of `names` that equals `name`, ignoring case."""
-    if not isinstance(name, str):
-        raise UsageError(f"names of types and accessories are text, not {name!r}")
-    by_folded = {other.casefold(): other for other in names}
-    folded = name.strip().casefold()
-    if folded in by_folded:
-        return by_folded[folded]
-    if all(part.strip().casefold() in by_folded for part in name.split(",")):
-        raise UsageError(f'there is no {kind} "{name}"', hint="pass each name separately")
-    matches = difflib.get_close_matches(folded, by_folded, n=3, cutoff=0.5)
-    suggestions = " or ".join(by_folded[match] for match in matches)
-    raise UsageError(
-        f'there is no {kind} "{name}"',
-        hint=f"did you mean {suggestions}?" if matches else f"choose from: {', '.join(names)}",
-    )
 
 
 BUNDLED_RENDERER = Path(__file__).parents[1] / "weights" / "renderer"

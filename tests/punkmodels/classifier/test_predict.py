@@ -17,8 +17,8 @@ from punkdata.errors import ImageError, UsageError
 from punkdata.images.palette import PALETTE
 from punkdata.traits import LABELS
 from punkmodels.classifier.classifier import Classifier, predict_logits
-from punkmodels.classifier.images import find_images
 from punkmodels.classifier.pretrained import load_classifier
+from punkmodels.data.find_images import find_images
 from punkmodels.data.palette import to_indices
 
 

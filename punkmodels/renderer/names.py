@@ -1,0 +1,46 @@
+"""Names of traits that users choose. Commands check them before they load PyTorch."""
+
+import difflib
+from collections.abc import Sequence
+
+from punkdata.errors import UsageError
+from punkdata.traits import ACCESSORIES, TYPES, check_traits
+
+
+def find_traits(
+    punk_type: str | None, accessories: Sequence[str], *, allow_impossible: bool = False
+) -> tuple[str, list[str]]:
+    """Return a type and accessories as `punkdata` writes them. The case of names is ignored.
+
+    Raises UsageError if the type is missing, a name is unknown, or no punk can have these traits
+    and `allow_impossible` is false.
+    """
+    if punk_type is None:
+        raise UsageError("the type is missing", hint=f"add type= with one of: {', '.join(TYPES)}")
+    punk_type = _find_name(punk_type, TYPES, "type")
+    names = [_find_name(name, ACCESSORIES, "accessory") for name in accessories]
+    if not allow_impossible:
+        try:
+            check_traits(punk_type, names)
+        except UsageError as error:
+            hints = [error.hint, "to draw it anyway, add allow_impossible=True"]
+            raise UsageError(error.message, hint="; ".join(filter(None, hints))) from None
+    return punk_type, names
+
+
+def _find_name(name: str, names: Sequence[str], kind: str) -> str:
+    """Return the entry of `names` that equals `name`, ignoring case."""
+    if not isinstance(name, str):
+        raise UsageError(f"names of types and accessories are text, not {name!r}")
+    by_folded = {other.casefold(): other for other in names}
+    folded = name.strip().casefold()
+    if folded in by_folded:
+        return by_folded[folded]
+    if all(part.strip().casefold() in by_folded for part in name.split(",")):
+        raise UsageError(f'there is no {kind} "{name}"', hint="pass each name separately")
+    matches = difflib.get_close_matches(folded, by_folded, n=3, cutoff=0.5)
+    suggestions = " or ".join(by_folded[match] for match in matches)
+    raise UsageError(
+        f'there is no {kind} "{name}"',
+        hint=f"did you mean {suggestions}?" if matches else f"choose from: {', '.join(names)}",
+    )
