@@ -18,12 +18,15 @@ from __future__ import annotations
 import json
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
+from punkdata.errors import SetupError
 from punkdata.extras import translate_missing_package
 from punkdata.images.palette import PALETTE
 from punkdata.traits import ACCESSORIES, LABELS, TYPES
@@ -73,17 +76,26 @@ def convert_to_onnx(folder: Path) -> tuple[bytes, str]:
 
     The batch size is dynamic.
 
-    Raises MissingExtraError if a package is missing, and the errors of loading the model.
+    Raises MissingExtraError if a package is missing, SetupError if PyTorch is too old, and the
+    errors of loading the model.
     """
     require_onnx()
     import onnx
 
     graph = _build_graph(folder)
+    model = convert_graph(graph)
+    for name, value in graph.metadata.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        model.metadata_props.add(key=name, value=text)
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString(), _describe(graph)
+
+
+def convert_graph(graph: Graph) -> Any:
+    """Return the ONNX model of a graph; raises SetupError if this version of PyTorch cannot."""
     batch = torch.export.Dim("batch")
-    # Logging goes to stderr, and the warnings concern the exporter's own code.
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    model = None
+    with torch.no_grad(), _silence(), suppress(torch.onnx.OnnxExporterError):
         program = torch.onnx.export(
             graph.module.eval(),
             tuple(graph.inputs.values()),
@@ -93,15 +105,28 @@ def convert_to_onnx(folder: Path) -> tuple[bytes, str]:
             dynamo=True,
             verbose=False,
         )
-    assert program is not None  # It is None only if a file name is given and dynamo is off.
-    model = program.model_proto
-    # The exporter falls back to a fixed batch size if code depends on it.
-    assert all(i.type.tensor_type.shape.dim[0].dim_param for i in model.graph.input)
-    for name, value in graph.metadata.items():
-        text = value if isinstance(value, str) else json.dumps(value)
-        model.metadata_props.add(key=name, value=text)
-    onnx.checker.check_model(model, full_check=True)
-    return model.SerializeToString(), _describe(graph)
+        assert program is not None  # It is None only if a file name is given and dynamo is off.
+        model = program.model_proto
+    # If it cannot convert code that depends on the batch size, the exporter assumes a fixed one.
+    if model and all(i.type.tensor_type.shape.dim[0].dim_param for i in model.graph.input):
+        return model
+    raise SetupError(
+        f"PyTorch {torch.__version__} cannot convert this model to ONNX",
+        hint="install a newer version: pip install --upgrade torch onnxscript",
+    )
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Hide warnings and logging, which concern the exporter's own code."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)
 
 
 def _describe(graph: Graph) -> str:
@@ -200,7 +225,10 @@ class _SpriteRenderer(nn.Module):
 def _nearest_colors(pixels: torch.Tensor, colors: torch.Tensor) -> torch.Tensor:
     """Return the row of the nearest of `colors`, (222, 4), for pixels (..., 4), int64."""
     # |p - c|² without |p|², which is the same for all colors; this needs no (..., 222, 4) tensor.
-    return (colors.square().sum(dim=1) - 2 * pixels @ colors.T).argmin(dim=-1)
+    # PyTorch 2.6 cannot convert a product of more than two dimensions.
+    products = pixels.reshape(-1, 4) @ colors.T
+    nearest = (colors.square().sum(dim=1) - 2 * products).argmin(dim=-1)
+    return nearest.reshape(pixels.shape[:-1])
 
 
 def _premultiply(rgba: torch.Tensor) -> torch.Tensor:

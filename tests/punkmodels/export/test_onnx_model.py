@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
+from punkdata.errors import SetupError
 from punkdata.images.palette import PALETTE, palette_indices
 from punkdata.traits import LABELS, TYPES
 from punkmodels.classifier import config as classifiers
@@ -21,7 +23,7 @@ from punkmodels.classifier.classifier import build_model
 from punkmodels.classifier.pretrained import BUNDLED_CLASSIFIER, load_classifier
 from punkmodels.data.palette import build_pair_table
 from punkmodels.export.folder import export_model
-from punkmodels.export.onnx_model import CONDITION_NAMES, convert_to_onnx
+from punkmodels.export.onnx_model import CONDITION_NAMES, Graph, convert_graph, convert_to_onnx
 from punkmodels.gan import config as gans
 from punkmodels.gan.generate import BUNDLED_DCGAN, load_generator
 from punkmodels.gan.networks import ImageShape, build_generator
@@ -216,6 +218,27 @@ def test_exported_file_names_its_labels_and_is_explained_in_the_card(tmp_path: P
     export_model(BUNDLED_CLASSIFIER, tmp_path / "out")
     assert not (tmp_path / "out" / "model.onnx").exists()
     assert "onnx" not in (tmp_path / "out" / "README.md").read_text("utf-8")
+
+
+class Branching(nn.Module):
+    """Takes a branch that depends on the values of its input, which no graph can."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images if images.sum() > 0 else -images
+
+
+class FixedBatch(nn.Module):
+    """Uses the batch size as a number."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.reshape(len(images), -1)
+
+
+@pytest.mark.parametrize("module", [Branching(), FixedBatch()], ids=["branching", "fixed batch"])
+def test_model_that_cannot_be_converted_is_a_setup_error(module: nn.Module) -> None:
+    graph = Graph(module, {"images": torch.zeros(2, 3, 4)}, "output", {}, "")
+    with pytest.raises(SetupError, match="cannot convert this model to ONNX; install a newer"):
+        convert_graph(graph)
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxscript"])
