@@ -41,6 +41,7 @@ BENCHMARKS = {
     "score": Benchmark("Classifier score against training time", has_plot=True),
     "dcgan": Benchmark("One DCGAN step", ("--speed", "--rounds", "1")),
     "gallery": Benchmark("The gallery page"),
+    "imports": Benchmark("Imports and help", needs_root=False),
 }
 """The benchmarks of `make bench`, by the name of their script."""
 
