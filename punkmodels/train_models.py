@@ -53,7 +53,8 @@ def train_classifier(
             options, so only `root`, `runs`, `logger` and `progress` can be combined with it.
         logger: Also log to "tensorboard" or "wandb".
         progress: Whether to show a progress bar and messages; or a function that is called as
-            `progress(images_seen, total_images, note)`.
+            `progress(images_seen, total_images, note)`, with total_images=None before the first
+            step.
         options: Other training options, for example `epochs=12` or `split_scheme="fold-1"`; the
             command `punkmodels options classifier` lists them. `augment_with` is the name or path
             of a renderer.
@@ -132,7 +133,8 @@ def train_dcgan(
             options, so only `root`, `runs`, `logger` and `progress` can be combined with it.
         logger: Also log to "tensorboard" or "wandb".
         progress: Whether to show a progress bar and messages; or a function that is called as
-            `progress(images_seen, total_images, note)`.
+            `progress(images_seen, total_images, note)`, with total_images=None before the first
+            step.
         options: Other training options, for example `total_images=50_000`, `conditional="type"`,
             `image_dir="digits"` or `model={"width": 48}`; the command `punkmodels options dcgan`
             lists them.
@@ -194,7 +196,8 @@ def train_renderer(
             options, so only `root`, `runs`, `logger` and `progress` can be combined with it.
         logger: Also log to "tensorboard" or "wandb".
         progress: Whether to show a progress bar and messages; or a function that is called as
-            `progress(images_seen, total_images, note)`.
+            `progress(images_seen, total_images, note)`, with total_images=None before the first
+            step.
         options: Other training options, for example `total_images=50_000`; the command
             `punkmodels options renderer` lists them.
 

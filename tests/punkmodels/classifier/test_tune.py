@@ -172,7 +172,7 @@ def test_a_damaged_study_is_a_data_error(built_root: Path, tmp_path: Path) -> No
 
 def test_a_missing_optuna_is_a_setup_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(SetupError, match="pip install optuna"):
+    with pytest.raises(SetupError, match=r"pip install \"punkdata\[tune\]\""):
         search(tmp_path, tmp_path / "study")
 
 

@@ -151,7 +151,7 @@ from punkmodels.gan.config import DcganConfig
 from punkmodels.gan.train import train_dcgan
 
 def progress(done, total, note=""):
-    if note:  # The first checkpoint has been written.
+    if total and note:  # The first checkpoint has been written.
         os.kill(os.getpid(), signal.SIGKILL)
 
 root, runs, options = sys.argv[1:]
