@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from punkmodels.runs import Run, open_run
     from punkmodels.train_models import train_classifier, train_dcgan, train_renderer
     from punkmodels.training.run_dir import Evaluation
+    from punkmodels.tune_models import tune_classifier
 
 # Without a configuration of logging, nothing is shown.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
@@ -45,6 +46,7 @@ __all__ = [
     "train_classifier",
     "train_dcgan",
     "train_renderer",
+    "tune_classifier",
 ]
 
 _MODULES = {
@@ -59,6 +61,7 @@ _MODULES = {
     "load_generator": "generator",
     "Run": "runs",
     "open_run": "runs",
+    "tune_classifier": "tune_models",
 }
 
 

@@ -1,5 +1,6 @@
 """The commands `punkmodels train classifier` and `punkmodels tune classifier`."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -7,8 +8,6 @@ import typer
 
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root, Version
-from punkdata.errors import StoppedError
-from punkdata.progress import progress_bar
 from punkmodels.choices import ClassifierModel, ClassifierPreset, ClassifierTask, SplitScheme
 from punkmodels.cli.options import (
     SPLIT_SCHEME_HELP,
@@ -116,33 +115,21 @@ def tune_classifier(
     Trials are compared on the validation split; only the best is evaluated on the test split. A
     trial takes as long as a training run, or less if it is pruned.
     """
-    from punkdata.snapshots.reader import open_snapshot
-    from punkmodels.runs import load_torch
+    from punkmodels import tune_models
 
-    open_snapshot(root, version)  # Without one, fail before PyTorch is loaded.
-    load_torch()
-    from punkmodels.classifier import tune
-
-    folder = study or runs / f"tune-{model}"
-    try:
-        with progress_bar("tuning", "trials") as progress:
-            result = tune.tune_classifier(
-                root,
-                folder,
-                model,
-                trials=trials,
-                epochs=epochs,
-                version=version,
-                device_name=device,
-                threads=threads,
-                seed=seed or 0,
-                progress=progress,
-            )
-    except KeyboardInterrupt:
-        raise StoppedError(
-            f"stopped; the trials so far are stored in '{folder}'",
-            hint="to resume, run the same command again",
-        ) from None
+    run = tune_models.tune_classifier(
+        root,
+        model=model,
+        trials=trials,
+        epochs=epochs,
+        study=study,
+        seed=seed or 0,
+        runs=runs,
+        version=version,
+        device=device,
+        threads=threads,
+    )
+    result = json.loads((run.path.parents[1] / "best.json").read_bytes())
     if as_json:
         console.emit_json(result)
         return

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from support.punkmodels_cli import run
 
+import punkmodels
 from punkmodels.classifier import tune
 
 pytest.importorskip("optuna")
@@ -45,6 +46,15 @@ def test_tune_prints_the_best_run_and_its_scores(
     result = json.loads(capsys.readouterr().out)
     assert (result["trials"], result["run"]) == (2, out.strip())
     assert {"batch_size", "peak_lr", "width"} < set(result["searched_options"])
+
+
+def test_tune_from_python_returns_the_best_run(built_root: Path, tmp_path: Path) -> None:
+    best = punkmodels.tune_classifier(
+        built_root, trials=1, epochs=2, study=tmp_path / "study", threads=1, progress=False
+    )
+    assert best.path.parent == tmp_path / "study" / "trials"
+    assert best.metrics["val_loss"].notna().all()
+    assert (tmp_path / "study" / "trials.csv").exists()
 
 
 def test_ctrl_c_says_where_the_trials_are_stored(
