@@ -37,8 +37,6 @@ print("punkmodels", punkmodels.__version__)
 # to 0 that no pixel shows, like an earring under long hair, because no network could learn those.
 
 # %%
-import sys
-
 import matplotlib.pyplot as plt
 import pandas as pd
 import torch
@@ -187,13 +185,14 @@ print(f"{by_label['hidden'].sum()} labels of the {len(test):,} test punks are hi
 # %% [markdown]
 # ## Search for better options
 #
-# Which learning rate, which batch size, how many filters? The command `punkmodels tune classifier`
-# lets [Optuna](https://optuna.org) choose, and stops bad trials early. It compares trials on the
+# Which learning rate, which batch size, how many filters? `tune_classifier` lets
+# [Optuna](https://optuna.org) choose, and stops bad trials early. It compares trials on the
 # validation split, and uses the test split only for the best one. Real searches have 20 trials or
 # more.
 
 # %%
-# !{sys.executable} -m punkmodels tune classifier --trials 3 --epochs 2 --threads 1
+best = punkmodels.tune_classifier(trials=3, epochs=2, threads=1)
+best
 
 # %%
 trials = pd.read_csv("runs/tune-cnn/trials.csv")
@@ -206,4 +205,5 @@ trials[["number", "value", "state", "batch_size", "peak_lr", "width", "hidden"]]
 # - `punkmodels.train_classifier(preset="best")` takes under ten minutes.
 # - `punkmodels.load_classifier(run.path)` loads your classifier, `.predict("punk.png")` uses it.
 # - Notebook 5, `05_score_honestly`, explains the scores.
-# - In a terminal: `punkmodels train classifier --help` and `punkmodels options classifier`.
+# - In a terminal: `punkmodels train classifier --help`, `punkmodels options classifier` and
+#   `punkmodels tune classifier`.
