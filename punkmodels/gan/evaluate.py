@@ -218,7 +218,7 @@ def evaluate_sprites(
 def _punk_table(source: str, result: dict[str, Any]) -> Report:
     label, real, generated = result["label_frequencies"][0].values()
     notes = [
-        f"{result['num_samples']:,} sprites in {result['num_subsets']} subsets. Test reference: "
+        f"{result['num_samples']:,} sprites; subsets: {result['num_subsets']}. Test reference: "
         "the validation split against the test split, and the reverse. Train reference: random "
         f"training punks. Snapshot {result['version']}.",
         f"Expected train copy rate of a perfect generator: {result['expected_copy_rate']:.4f}.",
