@@ -116,7 +116,8 @@ print(f"exact match of this network:  {(predicted == truth).all(dim=1).float().m
 
 # %% [markdown]
 # `evaluate_predictions` computes these and other scores for anybody's classifier, with confidence
-# intervals. Notebook 5 explains them.
+# intervals. It predicts exactly one type for each punk, the most likely one, so its exact match can
+# differ a little. Notebook 5 explains them.
 
 # %%
 own = punkmodels.evaluate_predictions(logits, split="val")

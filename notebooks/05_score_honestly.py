@@ -45,10 +45,10 @@ test = punkdata.PunkDataset(split="test", visible_only=True)
 # %% [markdown]
 # ## 1. The split
 #
-# Earlier work trains on the punks 0 to 7999 and tests on the last thousand. Count the types in both
-# splits: by number, validation and test have no Alien at all, so nobody can know whether the model
-# recognizes one. The default split of punkdata is stratified, which keeps the shares of all 92
-# labels the same.
+# The obvious split is by number: train on the punks 0 to 7999, and test on the last thousand. Count
+# the types in both splits: by number, validation and test have no Alien at all, so nobody can know
+# whether the model recognizes one. The default split of punkdata is stratified, which keeps the
+# shares of all 92 labels the same.
 
 # %%
 everyone = punkdata.PunkDataset(split="all").to_pandas()
@@ -108,7 +108,8 @@ print(f"exact match, majority:         {(majority == truth).all(dim=1).float().m
 #
 # `evaluate_predictions` computes the scores that punkmodels uses for its own models, for the scores
 # of any model: PyTorch, Keras or scikit-learn. It needs one row for each punk of the split, and one
-# column for each label, as logits or probabilities.
+# column for each label, as logits or probabilities. Its exact match can differ a little from the
+# one above, because it predicts exactly one type for each punk, the most likely one.
 
 # %%
 evaluation = punkmodels.evaluate_predictions(scores, split="test")
@@ -208,17 +209,16 @@ table.loc[["frechet_distance", "precision", "recall", "coverage", "train_copy_ra
 # %% [markdown]
 # ## 6. The number of samples
 #
-# Recall depends on how many images are compared. Fewer generated images find fewer real ones,
-# although the generator is the same. Compare scores only for the same number of samples; 10,000 are
-# recommended.
+# Recall and coverage, the share of real punks with a generated one nearby, depend on how many
+# images are compared. Fewer images find fewer real punks, although the generator is the same.
+# Compare scores only for the same number of samples; 10,000 are recommended.
 
 # %%
 sizes = [100, 500, 1000, 2000]
-evaluations = [punkmodels.evaluate_images(sprites[:size]) for size in sizes]
-recalls = [evaluation.scores["generated"]["recall"] for evaluation in evaluations]
-figure, axes = plt.subplots(figsize=(6, 3), layout="tight")
-axes.plot(sizes, recalls, marker="o")
-axes.set(xlabel="number of generated images", ylabel="recall", ylim=(0, 1), title="One generator")
+rows = [punkmodels.evaluate_images(sprites[:size], progress=False) for size in sizes]
+table = pd.DataFrame([row.scores["generated"] for row in rows], index=sizes)
+axes = table[["recall", "coverage"]].plot(marker="o", figsize=(6, 3), ylim=(0, 1.05))
+axes.set(xlabel="number of generated images", ylabel="score", title="The same generator")
 plt.show()
 
 # %% [markdown]
