@@ -10,7 +10,12 @@ def check_positive(**arguments: int) -> None:
     """Raise UsageError unless all arguments are positive integers."""
     for name, value in arguments.items():
         if not isinstance(value, SupportsIndex) or value.__index__() < 1:
-            raise UsageError(f"{name} must be a positive integer, not {value!r}")
+            raise UsageError(f"{name} must be a positive integer, not {describe(value)}")
+
+
+def describe(value: object) -> str:
+    """Return a value as an error shows it: the type of one that can be long, such as an array."""
+    return repr(value) if isinstance(value, str | int | float | None) else type(value).__name__
 
 
 def choice_error(
@@ -23,8 +28,9 @@ def choice_error(
     """
     import difflib
 
-    similar = difflib.get_close_matches(str(value), [*choices, *extra], n=1)
+    names = [*choices, *extra]
+    similar = difflib.get_close_matches(value, names, n=1) if isinstance(value, str) else []
     return UsageError(
-        f"{name} must be one of {', '.join(choices)}, not {value!r}",
+        f"{name} must be one of {', '.join(choices)}, not {describe(value)}",
         hint=f"did you mean {similar[0]!r}?" if similar else None,
     )

@@ -42,7 +42,7 @@ def check_split(split: str) -> str:
     Raises UsageError if there is no such split.
     """
     choices = (*SPLITS, "all")
-    if (name := _SYNONYMS.get(split, split)) not in choices:
+    if not isinstance(split, str) or (name := _SYNONYMS.get(split, split)) not in choices:
         raise choice_error("split", split, choices, extra=tuple(_SYNONYMS))
     return name
 

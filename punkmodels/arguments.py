@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
+from punkdata.arguments import describe
 from punkdata.errors import UsageError
 from punkdata.traits import LABELS, TYPES
 from punkmodels.data.palette import SKIN_TONE_COLORS
@@ -17,7 +18,9 @@ def require_int(name: str, value: int, low: int, high: int) -> None:
     """Raise UsageError unless an argument is an integer from `low` to `high`."""
     is_int = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not is_int or not low <= value <= high:
-        raise UsageError(f"{name} must be an integer from {low:,} to {high:,}, not {value!r}")
+        raise UsageError(
+            f"{name} must be an integer from {low:,} to {high:,}, not {describe(value)}"
+        )
 
 
 def to_labels(labels: ArrayLike | torch.Tensor) -> torch.Tensor:

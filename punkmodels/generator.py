@@ -6,24 +6,24 @@ import functools
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from punkdata.errors import UsageError
 from punkdata.images.palette import PALETTE
 from punkdata.images.sprite import SIDE_PX
 from punkdata.progress import Progress, progress_bar
 from punkdata.traits import TYPES
 from punkmodels.arguments import NUM_SKIN_TONES, require_int, to_labels, to_skin_tones
+from punkmodels.conditions import Conditional, check_condition, generator_name, read_conditional
 from punkmodels.data.image_grid import check_grid_size, square_grid, to_hwc_pixels
 from punkmodels.gan import generate as gan
 from punkmodels.gan.networks import AnyGenerator
-from punkmodels.hub import find_repository
-from punkmodels.models import BUNDLED_NAMES, find_model, is_bundled
+from punkmodels.models import find_model
+from punkmodels.renderer.names import HUMAN_TYPES
 from punkmodels.renderer.network import (
     BUNDLED_RENDERER,
     Renderer,
@@ -32,16 +32,15 @@ from punkmodels.renderer.network import (
     load_renderer,
 )
 from punkmodels.training.device import pick_device
-from punkmodels.training.run_dir import DEFAULT_RUNS, read_config
+from punkmodels.training.run_dir import DEFAULT_RUNS
 
-Conditional = Literal["none", "type", "labels"]
 MAX_COUNT = 10**6
 DEFAULT_COUNT, DEFAULT_COUNT_OF_A_TYPE = 64, 4
 
 
 def draw(
     type: str,  # noqa: A002  # the field's word
-    *accessories: str,
+    *accessories: str | Sequence[str],
     skin_tone: int | None = None,
     scale: int = 16,
     allow_impossible: bool = False,
@@ -50,7 +49,7 @@ def draw(
 
     Args:
         type: "Alien", "Ape", "Female", "Male" or "Zombie". The case of all names is ignored.
-        accessories: Names of accessories, see `punkdata.ACCESSORIES`.
+        accessories: Names of accessories, see `punkdata.ACCESSORIES`, or a list of them.
         skin_tone: Skin tone of Female and Male punks, 1 (darkest, the default) to 4.
         scale: Factor of nearest-neighbor upscaling; 1 returns the sprite itself, 24x24.
         allow_impossible: Whether to accept combinations of traits that no real punk can have.
@@ -65,7 +64,10 @@ def draw(
         >>> punkmodels.draw("Zombie", "3D Glasses").show()
     """
     require_int("scale", scale, 1, 100)
-    labels = labels_from_names(type, accessories, allow_impossible=allow_impossible)[None]
+    names: list[Any] = []
+    for item in accessories:
+        names += item if isinstance(item, list | tuple) else [item]
+    labels = labels_from_names(type, names, allow_impossible=allow_impossible)[None]
     if skin_tone is not None:
         require_int("skin_tone", skin_tone, 1, NUM_SKIN_TONES)
     indices = _bundled_renderer()(conditions_from_labels(labels, skin_tone))[0]
@@ -130,12 +132,11 @@ class Generator:
         """Load the weights in a folder; raises DataError if they are damaged."""
         self.path, self.device = path, device
         self._is_punks = True
-        if read_config(path).get("task") == "renderer":
-            self.conditional = "labels"
+        self.conditional = read_conditional(path)
+        if self.conditional == "labels":
             self.network = load_renderer(path, device)
         else:
-            options = gan.read_dcgan_config(path).options
-            self._is_punks, self.conditional = not options.image_dir, options.conditional
+            self._is_punks = not gan.read_dcgan_config(path).options.image_dir
             self.network = gan.load_generator(path, device)
 
     def generate(
@@ -153,8 +154,9 @@ class Generator:
         """Generate images.
 
         Args:
-            count: Number of images, at most a million. By default 64, or 4 with a `type`, or one
-                for each row of `labels`, which are repeated if there are fewer.
+            count: Number of images, at most a million. By default 64; or one for each row of
+                `labels`, which are repeated if there are fewer; or with a `type`, 4 from a GAN, and
+                all different ones from a renderer: one, or 4 in all skin tones.
             seed: Random seed of the latent noise. A larger count extends the images of a smaller
                 one. A renderer uses no noise.
             type: "Alien", "Ape", "Female", "Male" or "Zombie", for a conditional generator.
@@ -177,14 +179,22 @@ class Generator:
             require_int("count", count, 1, MAX_COUNT)
         require_int("seed", seed, 0, 10**9)
         names = [accessories] if isinstance(accessories, str) else list(accessories)
-        self._check_condition(type, names, skin_tone, labels)
+        check_condition(
+            self.path,
+            has_type=type is not None,
+            has_accessories=bool(names),
+            has_skin_tone=skin_tone is not None,
+            has_labels=labels is not None,
+        )
         vectors = None
         if labels is not None:
             vectors = to_labels(labels)
             count = count or len(vectors)
         elif self.conditional != "none":
             vectors = labels_from_names(type, names, allow_impossible=allow_impossible)[None]
-            count = count or DEFAULT_COUNT_OF_A_TYPE
+            human = vectors[:, [TYPES.index(name) for name in HUMAN_TYPES]].any()
+            is_alone = self.conditional == "labels" and (skin_tone is not None or not human)
+            count = count or (1 if is_alone else DEFAULT_COUNT_OF_A_TYPE)
         count = count or DEFAULT_COUNT
         with progress_bar("generating", "punks") if progress else nullcontext(_ignore) as report:
             if vectors is None or self.conditional == "type":
@@ -232,37 +242,7 @@ class Generator:
     @property
     def name(self) -> str:
         """The name of a bundled generator or of one on the Hub, or else the path of its folder."""
-        bundled = BUNDLED_NAMES[self.path.name] if is_bundled(self.path) else None
-        return bundled or find_repository(self.path) or str(self.path)
-
-    def _check_condition(
-        self,
-        type: str | None,  # noqa: A002
-        accessories: list[str],
-        skin_tone: int | ArrayLike | None,
-        labels: ArrayLike | torch.Tensor | None,
-    ) -> None:
-        """Raise UsageError if a condition is needed but missing, or not supported."""
-        has_names = type is not None or bool(accessories)
-        is_given = has_names or skin_tone is not None or labels is not None
-        if self.conditional == "none" and is_given:
-            raise UsageError(
-                f"{self.name} is unconditional",
-                hint='use model="bundled-conditional" to choose a type or accessories, or train a '
-                "renderer",
-            )
-        if self.conditional != "none" and not is_given:
-            raise UsageError(f"{self.name} is conditional", hint="add type= or labels=")
-        if self.conditional == "type" and (accessories or skin_tone is not None):
-            raise UsageError(
-                f"{self.name} is conditioned on the type only",
-                hint="leave out accessories= and skin_tone=",
-            )
-        if labels is not None and has_names:
-            raise UsageError(
-                "labels= already sets type and accessories",
-                hint="leave out type= and accessories=, or labels=",
-            )
+        return generator_name(self.path)
 
     def _sample(
         self, count: int, seed: int, labels: torch.Tensor | None, progress: Progress

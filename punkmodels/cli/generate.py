@@ -32,7 +32,8 @@ def generate(
         typer.Option(
             min=1,
             max=10**6,
-            help="Number of punks. (default: 64; 4 with --type; all those of --labels-from)",
+            help="Number of punks. (default: 64; all those of --labels-from; with --type, 1, "
+            "or 4 if they differ by their skin tone or by chance)",
         ),
     ] = None,
     out: Annotated[
@@ -104,17 +105,27 @@ def generate(
     model = "bundled-conditional" if traits and model == "bundled" else model
     condition = {name: traits[name] for name in names[:3] if name in traits}
     from punkdata.images.sprite import SIDE_PX
+    from punkmodels.conditions import check_condition
     from punkmodels.data.image_grid import check_grid_size
     from punkmodels.models import find_model
-    from punkmodels.renderer.names import find_traits
+    from punkmodels.renderer.names import HUMAN_TYPES, find_traits, skin_tone_error
 
     with arguments_as_options(*ARGUMENTS, accessories="--accessory", labels="--labels-from"):
         if is_grid:
             check_grid_size(count or 1, SIDE_PX, scale)
         if punk_type or accessory:
-            find_traits(punk_type, accessory or [], allow_impossible=allow_impossible)
+            found, _ = find_traits(punk_type, accessory or [], allow_impossible=allow_impossible)
+            if skin_tone and found not in HUMAN_TYPES:
+                raise skin_tone_error()
         labels_source = _parse_labels_from(labels_from, root) if labels_from else None
         folder = find_model(model, runs, "dcgan", "renderer")
+        check_condition(
+            folder,
+            has_type=bool(punk_type),
+            has_accessories=bool(accessory),
+            has_skin_tone=bool(skin_tone),
+            has_labels=bool(labels_from),
+        )
         load_torch()
         from punkmodels.data.image_files import write_grid, write_sprites
         from punkmodels.generator import load_generator

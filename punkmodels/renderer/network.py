@@ -16,13 +16,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from punkdata.errors import DataError, UsageError
+from punkdata.errors import DataError
 from punkdata.images.palette import PALETTE
 from punkdata.images.sprite import SIDE_PX
 from punkdata.traits import ACCESSORIES, TYPES, encode_labels
 from punkmodels.data.palette import NUM_PIXELS, SKIN_TONE_COLORS
 from punkmodels.renderer.config import RendererConfig
-from punkmodels.renderer.names import find_traits
+from punkmodels.renderer.names import HUMAN_TYPES, find_traits, skin_tone_error
 from punkmodels.training.pretrained import (
     SavedRun,
     export_model,
@@ -108,9 +108,6 @@ class Renderer(nn.Module):
         return losses.view_as(targets).sum(dim=0)
 
 
-HUMAN_TYPES = ("Female", "Male")  # They have a skin tone.
-
-
 def labels_from_names(
     punk_type: str | None, accessories: Sequence[str], *, allow_impossible: bool = False
 ) -> torch.Tensor:
@@ -131,9 +128,7 @@ def conditions_from_labels(
     if skin_tones is None:
         skin_tones = torch.arange(len(labels)) % len(SKIN_TONE_COLORS) + 1
     elif isinstance(skin_tones, int) and not has_skin_tone.any():
-        raise UsageError(
-            f"only {' and '.join(HUMAN_TYPES)} punks have a skin tone", hint="leave out skin_tone="
-        )
+        raise skin_tone_error()
     return encode_condition(labels, skin_tones * has_skin_tone)
 
 

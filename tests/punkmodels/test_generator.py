@@ -47,6 +47,11 @@ def test_the_bundled_classifier_predicts_a_drawn_punk() -> None:
     assert found.labels == ("Ape", "Cowboy Hat", "Pipe")
 
 
+def test_draw_takes_a_list_of_accessories() -> None:
+    drawn = punkmodels.draw("Zombie", "3D Glasses", "Beanie")
+    assert punkmodels.draw("Zombie", ["3D Glasses", "Beanie"]) == drawn
+
+
 def test_draw_has_the_requested_skin_tone() -> None:
     sprites = [punkmodels.draw("Male", skin_tone=tone, scale=1) for tone in (1, 2, 3, 4)]
     assert skin_tones(np.stack([np.asarray(sprite) for sprite in sprites])) == [1, 2, 3, 4]
@@ -58,7 +63,11 @@ def test_draw_has_the_requested_skin_tone() -> None:
     [
         (["Zombei"], {}, r"did you mean Zombie\?"),
         (["Zombie", "3D Glasses,Pipe"], {}, '"3D Glasses,Pipe"; pass each name separately'),
-        (["Zombie", ["Pipe"]], {}, "names of types and accessories are text"),
+        (["Zombie", np.zeros(9)], {}, "names of types and accessories are text, not ndarray"),
+        (["Male", "3D Glases"], {}, r"did you mean 3D Glasses\?"),
+        (["Male", "male"], {}, '"male" is a type, not an accessory'),
+        (["Pipe"], {}, '"Pipe" is an accessory, not a type'),
+        (["Ape", "Goat"], {}, "it can wear no beards"),
         (["Female", "Goat"], {}, "add allow_impossible=True"),
         (["Zombie"], {"skin_tone": 1}, "leave out skin_tone="),
         (["Male"], {"skin_tone": 5}, "skin_tone must be an integer from 1 to 4, not 5"),
@@ -68,7 +77,7 @@ def test_draw_has_the_requested_skin_tone() -> None:
 def test_draw_refuses_other_traits(traits: list[Any], options: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         punkmodels.draw(*traits, **options)
-    if "Goat" in traits:
+    if "allow_impossible" in message:
         assert punkmodels.draw(*traits, allow_impossible=True).size == (384, 384)
 
 
@@ -86,6 +95,8 @@ def test_gan_generates_the_same_images_for_a_seed() -> None:
 
 def test_renderer_alternates_skin_tones(renderer: punkmodels.Generator) -> None:
     assert skin_tones(renderer.generate(type="female")) == [1, 2, 3, 4]
+    assert skin_tones(renderer.generate(type="female", skin_tone=2)) == [2]
+    assert renderer.generate(type="Zombie").shape == (1, 24, 24, 4)
     assert skin_tones(renderer.generate(2, type="Male", skin_tone=3)) == [3, 3]
     drawn = punkmodels.draw("Ape", "Pipe", scale=1)
     assert np.array_equal(renderer.generate(1, type="Ape", accessories="Pipe")[0], drawn)

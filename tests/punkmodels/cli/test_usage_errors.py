@@ -28,6 +28,8 @@ main()
         "generate --type Zombei",
         "generate --type Zombie --accessory Pype",
         "generate --type Zombie --accessory Pipe --accessory Cigarette",
+        "generate --type Alien --skin-tone 2",
+        "generate --model bundled-conditional",
         "generate --labels-from latest:nothing",
         "generate --labels-from latest:test",
         "evaluate nothing-here",

@@ -1,0 +1,55 @@
+"""What generators can be conditioned on. Commands check it before they load PyTorch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from punkdata.errors import UsageError
+from punkmodels.hub import find_repository
+from punkmodels.models import BUNDLED_NAMES, is_bundled
+from punkmodels.training.run_dir import read_config
+
+Conditional = Literal["none", "type", "labels"]
+
+
+def read_conditional(folder: Path) -> Conditional:
+    """Return what the generator in a folder is conditioned on; "labels" includes the skin tone."""
+    config = read_config(folder)
+    if config.get("task") == "renderer":
+        return "labels"
+    return "type" if config.get("options", {}).get("conditional") == "type" else "none"
+
+
+def generator_name(folder: Path) -> str:
+    """Return the name of a bundled generator or of one on the Hub, or else its folder."""
+    bundled = BUNDLED_NAMES[folder.name] if is_bundled(folder) else None
+    return bundled or find_repository(folder) or str(folder)
+
+
+def check_condition(
+    folder: Path, *, has_type: bool, has_accessories: bool, has_skin_tone: bool, has_labels: bool
+) -> None:
+    """Raise UsageError if a generator needs a condition that is missing, or supports no such one.
+
+    The arguments are whether those of `Generator.generate` are given.
+    """
+    name, conditional = generator_name(folder), read_conditional(folder)
+    is_given = has_type or has_accessories or has_skin_tone or has_labels
+    if conditional == "none" and is_given:
+        raise UsageError(
+            f"{name} is unconditional",
+            hint='use model="bundled-conditional" to choose a type or accessories, or train a '
+            "renderer",
+        )
+    if conditional != "none" and not is_given:
+        raise UsageError(f"{name} is conditional", hint="add type= or labels=")
+    if conditional == "type" and (has_accessories or has_skin_tone):
+        raise UsageError(
+            f"{name} is conditioned on the type only", hint="leave out accessories= and skin_tone="
+        )
+    if has_labels and (has_type or has_accessories):
+        raise UsageError(
+            "labels= already sets type and accessories",
+            hint="leave out type= and accessories=, or labels=",
+        )
