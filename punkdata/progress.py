@@ -11,19 +11,20 @@ import os
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
 from typing import Any, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, ProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
 from rich.progress import Task as RichTask
+from rich.table import Column
 from rich.text import Text
 
+from punkdata.progress_task import ProgressTask
 from punkdata.report import escape_control_characters
 
 Progress = Callable[..., None]
@@ -35,13 +36,9 @@ count several things at once name each by `unit`, in the plural, for example "im
 Before the first step, `progress(0, None, "loading data")` announces a phase of the set-up. The
 clock for speed and remaining time starts with the first call that has a total or something done."""
 
-SHORTEST_INTERVAL_S, LONGEST_INTERVAL_S = 5.0, 60.0
-"""Time between two lines of progress; within these limits it is a tenth of the time so far."""
-SPEED_PERIOD_S = 60.0
-"""The speed is measured over the last period of this length."""
-MIN_MEASURED_S = 3.0
-"""Speed and remaining time are shown once they are based on so many seconds."""
 NOTEBOOK_INTERVAL_S = 0.2
+SHORTEST_BAR, LONGEST_BAR = 10, 40
+"""Width of a bar on a terminal, in characters."""
 
 SHOWN = {"is_shown": True}
 """Extra attribute of log records that a command shows in another way."""
@@ -62,13 +59,13 @@ def progress_bar(
     ...     for done in range(100):
     ...         progress(done + 1, 100)
     """
-    tasks: dict[str, _Task] = {}
+    tasks: dict[str, ProgressTask] = {}
     lock, start_s = threading.Lock(), clock()
     with _open_display() as show:
 
         def progress(done: int, total: int | None, note: str = "", unit: str = unit) -> None:
             with lock:
-                task = tasks.setdefault(unit, _Task(label, unit, start_s, start_s))
+                task = tasks.setdefault(unit, ProgressTask(label, unit, start_s, start_s))
                 has_line = task.update(clock(), done, total, note)
                 if has_line:
                     logger.info(str(task), extra=SHOWN)
@@ -88,86 +85,9 @@ def announce(phase: str) -> Iterator[None]:
         yield
 
 
-@dataclass
-class _Task:
-    """What is counted in one unit, and how fast; `samples` are pairs of (time in s, done)."""
-
-    label: str
-    unit: str
-    start_s: float
-    last_line_s: float
-    done: int = 0
-    total: int | None = None
-    note: str = ""
-    phase: str | None = None
-    samples: deque[tuple[float, int]] = field(default_factory=deque)
-
-    def __str__(self) -> str:
-        text = self.describe()
-        return f"{self.label}: {text}" if text else self.label
-
-    @property
-    def is_set_up(self) -> bool:
-        """Whether the first step has not begun yet."""
-        return not self.samples
-
-    def update(self, now_s: float, done: int, total: int | None, note: str) -> bool:
-        """Set the state, and return whether it is time for a line."""
-        self.done, self.total, self.note = done, total, note
-        if self.is_set_up and not done and total is None:
-            is_new, self.phase = note != self.phase, note
-            return is_new
-        self._add_sample(now_s, done)
-        elapsed_s = now_s - self.start_s
-        interval_s = min(max(SHORTEST_INTERVAL_S, elapsed_s / 10), LONGEST_INTERVAL_S)
-        is_end = done == total and elapsed_s > SHORTEST_INTERVAL_S
-        if not is_end and now_s - self.last_line_s < interval_s:
-            return False
-        self.last_line_s = now_s
-        return True
-
-    def _add_sample(self, now_s: float, done: int) -> None:
-        samples = self.samples
-        # Keep a sample per second, and one that is older than the period.
-        if len(samples) > 1 and samples[-1][0] - samples[-2][0] < 1:
-            samples.pop()
-        samples.append((now_s, done))
-        while len(samples) > 2 and now_s - samples[1][0] >= SPEED_PERIOD_S:
-            samples.popleft()
-
-    @property
-    def speed(self) -> float | None:
-        """What is done in a second; None until it can be measured."""
-        if self.is_set_up:
-            return None
-        (first_s, first), (last_s, last) = self.samples[0], self.samples[-1]
-        if last <= first or last_s - first_s < MIN_MEASURED_S:
-            return None
-        return (last - first) / (last_s - first_s)
-
-    def describe(self) -> str:
-        """Return a text such as "50/100 punks · 5/s · 0:10 left · lowest loss 0.1"."""
-        if self.is_set_up:
-            return self.note
-        unit, scale, digits = self.unit, 1.0, 0
-        if unit == "bytes":
-            unit, scale, digits = "MB", 1e6, 1
-        text = f"{self.done / scale:,.{digits}f}"
-        if self.total:
-            text += f"/{self.total / scale:,.{digits}f}"
-        text += f" {unit}"
-        if speed := self.speed:
-            shown = speed / scale
-            is_slow = shown < 1 and not digits
-            text += f" · {1 / shown:,.0f} s each" if is_slow else f" · {shown:,.{digits}f}/s"
-            if remaining_s := int(max(0, (self.total or 0) - self.done) / speed):
-                text += f" · {remaining_s // 60}:{remaining_s % 60:02d} left"
-        return f"{text} · {self.note}" if self.note else text
-
-
 # -- Displays: functions that show a task, and are told whether it is time for a line ---------
 
-_Show = Callable[[_Task, bool], None]
+_Show = Callable[[ProgressTask, bool], None]
 
 
 def _open_display() -> AbstractContextManager[_Show]:
@@ -184,7 +104,7 @@ def _is_notebook() -> bool:
 
 @contextmanager
 def _show_lines() -> Iterator[_Show]:
-    def show(task: _Task, has_line: bool) -> None:
+    def show(task: ProgressTask, has_line: bool) -> None:
         if has_line:
             write_stderr(escape(str(task)))
 
@@ -194,15 +114,19 @@ def _show_lines() -> Iterator[_Show]:
 @contextmanager
 def _show_bars() -> Iterator[_Show]:
     global _console
-    columns = (TextColumn("{task.description}"), BarColumn(), _Description())
     outer, console = _console, ErrorConsole()
-    bars = RichProgress(*columns, console=console, transient=True)
+    bar = BarColumn(bar_width=LONGEST_BAR)
+    columns = (TextColumn("{task.description}"), bar, _Description(console, bar))
+    bars = RichProgress(*columns, console=console, transient=True, refresh_per_second=5)
     ids: dict[str, Any] = {}
 
-    def show(task: _Task, _: bool) -> None:
+    def show(task: ProgressTask, _: bool) -> None:
         if task.unit not in ids:
             ids[task.unit] = bars.add_task(task.label, total=None)
         text = escape_control_characters(task.describe())
+        # The bar gives way to the text, and does not grow again, which would be restless.
+        room = console.width - cell_len(task.label) - cell_len(text) - 2
+        bar.bar_width = max(SHORTEST_BAR, min(bar.bar_width or 0, room))
         bars.update(ids[task.unit], completed=task.done, total=task.total, text=text)
 
     try:
@@ -214,32 +138,50 @@ def _show_bars() -> Iterator[_Show]:
 
 
 class _Description(ProgressColumn):
+    """The text at the end of a bar, which is cut at the edge of the terminal."""
+
+    def __init__(self, console: Console, bar: BarColumn) -> None:
+        super().__init__(Column(no_wrap=True))
+        self.console, self.bar = console, bar
+
     def render(self, task: RichTask) -> Text:
-        return Text(task.fields.get("text", ""))
+        text = Text(task.fields.get("text", ""))
+        room = self.console.width - cell_len(task.description) - (self.bar.bar_width or 0) - 2
+        text.truncate(max(1, room), overflow="ellipsis")
+        return text
 
 
 @contextmanager
 def _show_in_notebook() -> Iterator[_Show]:
-    """Show bars in HTML, which every front end updates in place, without any extension."""
+    """Show bars in HTML, which every front end updates in place, without any extension.
+
+    A phase that is over becomes empty, and the next bar of the same cell takes its place.
+    """
     from IPython import display
 
     show_data: Callable[..., Any] = display.display
-
+    get_ipython: Callable[[], Any] = sys.modules["IPython"].get_ipython
+    cell: int = get_ipython().execution_count
     handles: dict[str, Any] = {}
     shown_s: dict[str, float] = {}
-    tasks: dict[str, _Task] = {}
+    tasks: dict[str, ProgressTask] = {}
 
-    def refresh(task: _Task, *, is_over: bool = False) -> None:
+    def refresh(task: ProgressTask, *, is_over: bool = False) -> None:
         data = {"text/html": _to_html(task, is_over), "text/plain": str(task)}
         if is_over and task.is_set_up:  # A phase that is over says nothing any more.
             data = {"text/html": "", "text/plain": ""}
+            _empty_displays.append((cell, handles[task.unit]))
+        if task.unit not in handles and _empty_displays:
+            empty_cell, handle = _empty_displays.pop()
+            if empty_cell == cell:
+                handles[task.unit] = handle
         if handle := handles.get(task.unit):
             handle.update(data, raw=True)
         else:
             handles[task.unit] = show_data(data, raw=True, display_id=True)
         shown_s[task.unit] = time.monotonic()
 
-    def show(task: _Task, has_line: bool) -> None:
+    def show(task: ProgressTask, has_line: bool) -> None:
         tasks[task.unit] = task
         if has_line or time.monotonic() - shown_s.get(task.unit, 0) >= NOTEBOOK_INTERVAL_S:
             refresh(task)
@@ -251,7 +193,11 @@ def _show_in_notebook() -> Iterator[_Show]:
             refresh(task, is_over=True)
 
 
-def _to_html(task: _Task, is_over: bool) -> str:
+_empty_displays: list[tuple[int, Any]] = []
+"""The displays of phases that are over, with the number of the cell, for the next bar there."""
+
+
+def _to_html(task: ProgressTask, is_over: bool) -> str:
     # Without a value, the bar moves to and fro.
     value = f'value="{task.done}" max="{task.total}"' if task.total else ""
     bar = (

@@ -64,6 +64,23 @@ def test_one_bar_per_unit_is_drawn_on_a_terminal(
     assert "· a note" in err
 
 
+@pytest.mark.parametrize("columns", [60, 80, 100, 200])
+def test_a_bar_stays_on_one_line_of_the_terminal(
+    columns: int, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    note = "epoch 1/2, val exact match 0.823"
+    with progress_bar("training", "images") as progress:
+        progress(1, 16_000)
+        progress(12_345, 16_000, f"{note}, and what is too long for most terminals: {'x' * 100}")
+    lines = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", capsys.readouterr().err).split("\n")
+    frame = next(line for line in reversed(lines) if "12,345/16,000 images" in line).split("\r")[-1]
+    assert len(frame) <= columns
+    assert frame.rstrip().endswith("…")
+    assert (note in frame) == (columns >= 80)
+
+
 def test_many_threads_share_one_bar_per_unit(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,8 +200,8 @@ def test_notebook_has_one_bar_that_is_updated() -> None:
     notebook = nbformat.v4.new_notebook(cells=[cell])
     with warnings.catch_warnings(action="ignore"):  # Of the libraries of Jupyter.
         NotebookClient(notebook, kernel_name="python3").execute()
-    phase, bar, text = notebook.cells[0].outputs
-    assert phase["data"] == {"text/html": "", "text/plain": ""}
+    # The bar takes the place of the phase, which leaves no empty line.
+    bar, text = notebook.cells[0].outputs
     assert bar["data"]["text/plain"] == "<training>: 1,000/1,000 images"
     assert 'value="1000" max="1000"' in bar["data"]["text/html"]
     assert "&lt;training&gt;" in bar["data"]["text/html"]
