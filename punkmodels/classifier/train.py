@@ -4,6 +4,7 @@ The random numbers of an epoch depend only on the seed, the rank and the index o
 resumed run of one process therefore continues as an uninterrupted run would have.
 """
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,10 @@ from punkmodels.classifier.train_state import (
 from punkmodels.data.image_grid import make_grid
 from punkmodels.training import distributed
 from punkmodels.training.checkpoint import has_checkpoint, restore_checkpoint, save_checkpoint
-from punkmodels.training.device import TrainEnv, choose_precision_and_threads, pick_device
+from punkmodels.training.device import Choices, TrainEnv, choose_precision_and_threads, pick_device
 from punkmodels.training.loggers import check_logger, open_metrics
 from punkmodels.training.pretrained import check_same_data, read_resumed_run, start_run
+from punkmodels.training.run_dir import describe_training
 
 OnEpochEnd = Callable[[dict[str, Any]], None]
 
@@ -74,27 +76,36 @@ def train_classifier(  # noqa: PLR0913  # a public function whose options are ke
     data = load_train_data(root, version, config, device, generate_examples)
     if saved:
         check_same_data(saved, data.about)
-    env, choices = _choose_env(data, config, device, threads, saved, progress)
+    choices = _choose_env(data, config, device, threads, saved, progress)
+    env = TrainEnv(device, choices.use_bf16)
 
     # Create the run folder, or restore the last checkpoint.
-    run = resume or _create_run(runs, config, data, env, reason + choices)
+    run = resume or _create_run(runs, config, data, env, reason + choices.reason)
     state = TrainState.create(config, data)
     if has_checkpoint(run):
         restore_checkpoint(run, state)
     if state.finished:
         log(f"{run} is already finished")
         return run
-    epochs = f"{config.epochs} epoch{'s' if config.epochs > 1 else ''}"
-    log(f"{run}: {len(data.images):,} punks of {data.about['version']}, {epochs} on {device}")
-    log(f"using {reason}{choices}")
+    epochs = _format_epochs(config.epochs)
+    log(f"{run}: {len(data.images):,} punks of {data.about['version']}, {epochs}")
+    log(f"using {choices.summarize(reason)}")
 
+    first_epoch, start_s = state.epoch, time.perf_counter()
     _train_epochs(run, state, data, env, logger, on_epoch_end, progress)
     if state.epoch < config.epochs:
         log(
             f"stopped early after epoch {state.epoch}: the validation loss has not decreased since "
             f"epoch {state.best_epoch + 1}"
         )
+    if distributed.is_main():
+        amount, elapsed_s = _format_epochs(state.epoch - first_epoch), time.perf_counter() - start_s
+        log(describe_training(run, "classifier", amount, elapsed_s))
     return run
+
+
+def _format_epochs(count: int) -> str:
+    return "1 epoch" if count == 1 else f"{count} epochs"
 
 
 def _choose_env(
@@ -104,19 +115,18 @@ def _choose_env(
     threads: int | None,
     saved: SavedClassifier | None,
     progress: Progress,
-) -> tuple[TrainEnv, str]:
+) -> Choices:
     """Choose threads and precision with steps on a state that is discarded."""
     trial = TrainState.create(config, data)
     size = distributed.local_batch_size(config.batch_size)
     images, labels = data.images[:size], data.labels[:size]
-    use_bf16, choices = choose_precision_and_threads(
+    return choose_precision_and_threads(
         lambda use_bf16: training_step(trial, images, labels, TrainEnv(device, use_bf16)),
         device,
         threads,
         (saved.device.threads, saved.device.bf16) if saved else None,
         progress=progress,
     )
-    return TrainEnv(device, use_bf16), choices
 
 
 def _create_run(

@@ -8,16 +8,21 @@ import typer
 from punkdata.cli import console
 from punkdata.cli.options import Json
 from punkdata.report import Report, Row
-from punkmodels.cli import classifier, evaluate, export, generate, train_generators
+from punkmodels.cli import classifier, evaluate, export, generate, runs, train_generators
 
 OPTIONS_EXAMPLES = (
     "Example: punkmodels options classifier\n\n"
     "Set one: punkmodels train classifier --set batch_size=32 --set dropout=0.1"
 )
 HELP = "Train, evaluate and use neural networks for the CryptoPunks."
-app: typer.Typer = console.make_app(HELP)
+EXAMPLES = (
+    "Example: punkmodels train classifier && punkmodels evaluate latest\n\n"
+    "With the bundled models: punkmodels predict punk.png; punkmodels generate --type Zombie"
+)
+app: typer.Typer = console.make_app(HELP, EXAMPLES)
 train_app: typer.Typer = console.make_app(
     "Train a model on a snapshot. Without a subcommand, train the classifier with preset quick.",
+    "Example: punkmodels train dcgan --preset quick",
     no_args_is_help=False,
 )
 app.add_typer(train_app, name="train")
@@ -26,12 +31,13 @@ train_app.command("classifier", epilog=classifier.EXAMPLES)(classifier.train_cla
 train_app.command("renderer", epilog=train_generators.RENDERER_EXAMPLES)(
     train_generators.train_renderer
 )
-tune_app: typer.Typer = console.make_app("Search for better hyperparameters.")
+tune_app: typer.Typer = console.make_app(
+    "Search for better hyperparameters.", "Example: punkmodels tune classifier --trials 20"
+)
 app.add_typer(tune_app, name="tune")
 tune_app.command("classifier", epilog=classifier.TUNE_EXAMPLES)(classifier.tune_classifier)
-app.add_typer(
-    evaluate.evaluate_app, name="evaluate", cls=evaluate.EvaluateGroup, epilog=evaluate.EXAMPLES
-)
+app.add_typer(evaluate.evaluate_app, name="evaluate", cls=evaluate.EvaluateGroup)
+app.command("runs", epilog=runs.EXAMPLES)(runs.show_runs)
 app.command(epilog=export.EXAMPLES)(export.export)
 app.command(epilog=generate.EXAMPLES)(generate.generate)
 app.command(epilog=generate.PREDICT_EXAMPLES)(generate.predict)

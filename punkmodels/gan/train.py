@@ -29,13 +29,14 @@ from punkmodels.gan.training_images import TrainingImages, from_image_dir, from_
 from punkmodels.training import checkpoint, distributed
 from punkmodels.training.device import (
     CapturedStep,
+    Choices,
     TrainEnv,
     choose_precision_and_threads,
     pick_device,
 )
 from punkmodels.training.loggers import check_logger, open_metrics
 from punkmodels.training.pretrained import check_same_data, read_resumed_run, start_run
-from punkmodels.training.run_dir import read_metrics
+from punkmodels.training.run_dir import describe_training, read_metrics
 
 
 def train_dcgan(  # noqa: PLR0913  # a public function whose options are keyword-only
@@ -78,12 +79,13 @@ def train_dcgan(  # noqa: PLR0913  # a public function whose options are keyword
         check_same_data(saved, train.data_config)
     device, reason = pick_device(device_name)
     sampler = steps.BatchSampler(train, config, device)
-    env, choices = _choose_env(train, sampler, config, device, threads, saved, progress)
+    choices = _choose_env(train, sampler, config, device, threads, saved, progress)
+    env = TrainEnv(device, choices.use_bf16)
 
     # Create the run folder, or restore the last checkpoint.
-    name, reason = f"dcgan-{config.recipe}-{config.preset}", reason + choices
+    name, options = f"dcgan-{config.recipe}-{config.preset}", config.model_dump()
     run = resume or start_run(
-        runs, name, "dcgan", config.model_dump(), train.data_config, env, reason
+        runs, name, "dcgan", options, train.data_config, env, reason + choices.reason
     )
     state = TrainState.create(config, train.images, device)
     if checkpoint.has_checkpoint(run):
@@ -91,15 +93,20 @@ def train_dcgan(  # noqa: PLR0913  # a public function whose options are keyword
     if state.step == config.num_steps:
         log(f"{run} is already finished")
     else:
-        log(f"{run}: {train.description}, {config.total_images:,} images on {device}")
-        log(f"using {reason}")
+        log(f"{run}: {train.description}, {config.total_images:,} images")
+        log(f"using {choices.summarize(reason)}")
 
     progress(0, None, "preparing the evaluation")
     evaluator = SampleEvaluator(train, config, device, num_samples)
     interval = math.ceil(config.num_steps / num_evaluations)
+    first_step, start_s = state.step, time.perf_counter()
     _take_steps(run, state, sampler, evaluator, interval, env, logger, progress)
     if distributed.is_main():
         _save_plots(run)
+        num_images = config.total_images - first_step * config.batch_size
+        if num_images > 0:
+            elapsed_s = time.perf_counter() - start_s
+            log(describe_training(run, "dcgan", f"on {num_images:,} images", elapsed_s))
     return run
 
 
@@ -111,7 +118,7 @@ def _choose_env(
     threads: int | None,
     saved: SavedDcgan | None,
     progress: Progress,
-) -> tuple[TrainEnv, str]:
+) -> Choices:
     """Choose threads and precision with steps on a state that is discarded."""
     state = TrainState.create(config, train.images, device)
     phase = steps.Phase(adversarial=True, penalty=config.loss.r1_gamma > 0)
@@ -129,10 +136,7 @@ def _choose_env(
                 hint="leave it out, or install a C++ compiler",
             ) from None
     resumed = (saved.device.threads, saved.device.bf16) if saved else None
-    use_bf16, choices = choose_precision_and_threads(
-        try_step, device, threads, resumed, progress=progress
-    )
-    return TrainEnv(device, use_bf16), choices
+    return choose_precision_and_threads(try_step, device, threads, resumed, progress=progress)
 
 
 class SampleEvaluator:
@@ -214,7 +218,7 @@ def _take_steps(
                 line |= {"images_seen": images_seen, "frechet_distance_to_training": distance}
                 log_metrics(line)
                 checkpoint.save_checkpoint(run, state.state_dict())
-                note = f"distance {distance:.1f}"
+                note = f"Fréchet distance {distance:.1f}"
                 progress(images_seen, config.total_images, note)
             state.losses.zero_()
             first_step, start_s = state.step, time.perf_counter()

@@ -32,6 +32,7 @@ from punkmodels.training import checkpoint
 from punkmodels.training.device import TrainEnv
 from punkmodels.training.loggers import check_logger, open_metrics
 from punkmodels.training.pretrained import check_same_data, read_resumed_run, start_run
+from punkmodels.training.run_dir import describe_training
 
 NUM_EVALUATIONS = 20  # at most, each followed by a checkpoint
 
@@ -163,7 +164,10 @@ def train_renderer(
         log(f"{run} is already finished")
     else:
         log(f"{run}: {config.total_images:,} images of {len(train):,} punks of {train.version}")
+        first_step, start_s = state.step, time.perf_counter()
         _take_steps(run, state, train, val, config, logger, progress)
+        amount = f"on {config.total_images - first_step * config.batch_size:,} images"
+        log(describe_training(run, "renderer", amount, time.perf_counter() - start_s))
     return run
 
 
@@ -199,4 +203,5 @@ def _take_steps(
             log_metrics(line)
             checkpoint.save_checkpoint(run, state.state_dict())
             note = f"val pixel-exact match {line['val_pixel_exact_match']:.3f}"
+            progress(images_seen, config.total_images, note)
             losses, start_s = [], time.perf_counter()

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 
@@ -34,7 +34,7 @@ class TrainEnv:
 
 
 def pick_device(requested: str | torch.device = "auto") -> tuple[torch.device, str]:
-    """Return the device to compute on, and the reason.
+    """Return the device to compute on, and the reason, for example "CPU (auto)".
 
     "auto" is the first available of cuda, mps and cpu; "cuda:1" is the second GPU. Raises
     UsageError if the device is unknown or not available.
@@ -58,6 +58,20 @@ def pick_device(requested: str | torch.device = "auto") -> tuple[torch.device, s
     return torch.device(name), f"{description} ({reason})"
 
 
+class Choices(NamedTuple):
+    """The precision, and texts to append to that of `pick_device`."""
+
+    use_bf16: bool
+    reason: str
+    """All choices with their measurements, for config.json."""
+    summary: str
+    """For example ", 1 thread, bfloat16 (benchmarked)", for the user."""
+
+    def summarize(self, device_reason: str) -> str:
+        """Return, for example, "CPU, 1 thread, bfloat16 (benchmarked)"."""
+        return device_reason.removesuffix(" (auto)") + self.summary
+
+
 def choose_precision_and_threads(
     try_step: Callable[[bool], object],
     device: torch.device,
@@ -67,20 +81,20 @@ def choose_precision_and_threads(
     clock: Callable[[], float] = time.perf_counter,
     cores: int | None = None,
     progress: Progress = lambda done, total, note: None,
-) -> tuple[bool, str]:
+) -> Choices:
     """Set the number of CPU threads, and return whether to use bfloat16, and why.
 
     A resumed run keeps its threads and precision. What is not given is benchmarked with steps of
     `try_step`, which trains in bfloat16 if its argument is True; all processes take the same steps.
     `progress` announces that, because it can take a minute.
     On a CPU, a given number of threads implies float32, so that runs can be reproduced. Tests
-    replace the clock and the number of cores. The reason is text to append to that of
-    `pick_device`.
+    replace the clock and the number of cores.
     """
     if resumed:
         threads, use_bf16 = resumed
         torch.set_num_threads(threads)
-        return use_bf16, f", {_format_threads(threads)} (as when the run started)"
+        reason = f", {_format_threads(threads)} (as when the run started)"
+        return Choices(use_bf16, reason, reason)
 
     def step(use_bf16: bool) -> None:
         try_step(use_bf16)
@@ -91,22 +105,25 @@ def choose_precision_and_threads(
         torch.set_num_threads(count)
         step(False)
 
-    reason = ""
+    chosen, reason = "", ""
     if device.type == "cpu":
         if threads := threads or threads_per_process():
             torch.set_num_threads(threads)
-            return False, f", {_format_threads(threads)} (as requested)"
+            reason = f", {_format_threads(threads)} (as requested)"
+            return Choices(False, reason, reason)
         progress(0, None, "choosing threads and precision")
         # On a busy or virtual machine, threads that wait for each other can slow a small network
         # down many times, which cannot be predicted without a benchmark.
         counts = {_format_threads(n): n for n in (1, cores or _available_cores())}
-        chosen, reason = _benchmark(step_with_threads, counts, clock)
-        torch.set_num_threads(chosen)
+        count, reason = _benchmark(step_with_threads, counts, clock)
+        torch.set_num_threads(count)
+        chosen += f", {_format_threads(count)}"
     if device.type == "mps":
-        return False, reason
+        return Choices(False, "", "")
     progress(0, None, "choosing threads and precision")
     use_bf16, measured = _benchmark(step, {"float32": False, "bfloat16": True}, clock)
-    return broadcast((use_bf16, reason + measured))
+    chosen += f", {'bfloat16' if use_bf16 else 'float32'} (benchmarked)"
+    return Choices(*broadcast((use_bf16, reason + measured, chosen)))
 
 
 def _benchmark(
@@ -124,8 +141,8 @@ def _benchmark(
     names = list(settings)
     first, last = names[0], names[-1]
     chosen = last if times_s[last] < MAX_TIME_FRACTION * times_s[first] else first
-    measured = [f"{name} {time_s * 1e3:.0f} ms/step" for name, time_s in times_s.items()]
-    return settings[chosen], f", {chosen} (benchmarked: {', '.join(measured)})"
+    measured = ", ".join(f"{name} {time_s * 1e3:.0f} ms/step" for name, time_s in times_s.items())
+    return settings[chosen], f", {chosen} (benchmarked: {measured})"
 
 
 def _available_cores() -> int:

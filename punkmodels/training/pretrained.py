@@ -15,7 +15,6 @@ from torch import nn
 from punkdata._version import __version__
 from punkdata.errors import DataError, UsageError
 from punkdata.files import translate_os_errors, write_atomic
-from punkdata.progress import SHOWN
 from punkmodels.training.checkpoint import load_checkpoint
 from punkmodels.training.device import TrainEnv
 from punkmodels.training.distributed import broadcast, is_main
@@ -81,7 +80,7 @@ def start_run(
             },
         }
         write_json(run / "config.json", about)
-        logger.info("training %s with %s", run, reason, extra=SHOWN)
+        logger.info("training %s with %s", run, reason)
     return broadcast(run)
 
 

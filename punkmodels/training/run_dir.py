@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from punkdata.errors import DataError, UsageError
-from punkdata.files import translate_os_errors, write_atomic
+from punkdata.files import shell_quote, translate_os_errors, write_atomic
 from punkdata.report import Report
 
 if TYPE_CHECKING:
@@ -70,7 +70,9 @@ def find_run(
     found = [p for p in list_runs(runs) if run.isdecimal() and int(p.name[:5]) == int(run)]
     found += [p for p in (Path(run), runs / run) if (p / "config.json").exists()]
     if not found:
-        raise UsageError(f"no run '{run}' found in '{runs}'", hint=f"list the runs with: ls {runs}")
+        option = "" if runs == DEFAULT_RUNS else f" --runs {shell_quote(runs)}"
+        hint = f"list the runs with: punkmodels runs{option}"
+        raise UsageError(f"no run '{run}' found in '{runs}'", hint=hint)
     task = read_config(found[0]).get("task")
     if task in TASKS and task not in tasks:
         raise UsageError(f"'{found[0]}' is a {task} run, but a {kinds} is needed", hint=hint)
@@ -81,6 +83,39 @@ def read_metrics(run: Path) -> list[dict[str, Any]]:
     path = run / "metrics.jsonl"
     with translate_os_errors(path):
         return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def find_score(task: str, metrics: Sequence[Mapping[str, Any]]) -> tuple[str, float] | None:
+    """Return the most important score of a run with its name, or None if it has no metrics."""
+    if not metrics:
+        return None
+    if task == "classifier":  # It keeps the weights with the lowest validation loss.
+        best = min(metrics, key=lambda line: float(line["val_loss"]))
+        return "val exact match", float(best["val_exact_match"])
+    if task == "renderer":
+        return "val pixel-exact match", float(metrics[-1]["val_pixel_exact_match"])
+    return "Fréchet distance", float(metrics[-1]["frechet_distance_to_training"])
+
+
+def describe_status(config: Mapping[str, Any], metrics: Sequence[Mapping[str, Any]]) -> str:
+    """Return "finished", "stopped early", or for example "2 of 40 epochs"."""
+    options = config["options"]
+    if config["task"] != "classifier":
+        seen, total = metrics[-1]["images_seen"] if metrics else 0, options["total_images"]
+        return "finished" if seen >= total else f"{seen:,} of {total:,} images"
+    losses = [float(line["val_loss"]) for line in metrics]
+    if len(losses) == options["epochs"]:
+        return "finished"
+    if losses and 0 < options["patience"] < len(losses) - losses.index(min(losses)):
+        return "stopped early"
+    return f"{len(losses)} of {options['epochs']} epochs"
+
+
+def describe_training(run: Path, task: str, amount: str, elapsed_s: float) -> str:
+    """Return a line for the user, such as "trained 2 epochs in 1:03: val exact match 0.986"."""
+    minutes, seconds = divmod(round(elapsed_s), 60)
+    name, value = find_score(task, read_metrics(run)) or ("", 0)
+    return f"trained {amount} in {minutes}:{seconds:02d}: {name} {value:.3f}"
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:

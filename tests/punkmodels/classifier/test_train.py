@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 import subprocess
 import sys
@@ -170,7 +171,8 @@ def test_early_stopping_is_logged(built_root: Path, tmp_path: Path) -> None:
     log: list[str] = []
     run = train_classifier(built_root, tmp_path, config, threads=1, log=log.append)
     assert len(read_metrics(run)) == 2
-    assert log[-1].startswith("stopped early after epoch 2: ")
+    assert log[-2].startswith("stopped early after epoch 2: ")
+    assert re.fullmatch(r"trained 2 epochs in \d+:\d\d: val exact match \d\.\d{3}", log[-1])
 
 
 def test_metrics_are_also_logged_to_tensorboard(built_root: Path, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ Capture = pytest.CaptureFixture[str]
             "only available for --model cnn",
         ),
         (("train", "gpt"), "No such command"),
+        (("evalute",), "error: No such command 'evalute'; did you mean 'evaluate'?\n"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -53,6 +54,10 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
 @pytest.mark.parametrize(
     "command",
     [
+        (),
+        ("train",),
+        ("tune",),
+        ("runs",),
         ("train", "classifier"),
         ("train", "dcgan"),
         ("train", "renderer"),
@@ -70,7 +75,10 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
 )
 def test_help_of_every_command_has_an_example(command: tuple[str, ...], capsys: Capture) -> None:
     assert run(*command, "--help") == 0
-    assert f"Example: punkmodels {' '.join(command)}" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert " ".join(("Example: punkmodels", *command)) in out
+    assert "<bool>" not in out
+    assert "--help" in out
 
 
 def test_version_is_printed(capsys: Capture) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,8 +26,9 @@ def test_training_prints_the_run_folder(built_root: Path, tmp_path: Path, capsys
     assert run("train", "classifier", *options) == 0
     out, err = capsys.readouterr()
     assert out.strip() == str(tmp_path / "00001-classifier-quick")
-    assert "1 epoch on" in err
-    assert "using " in err
+    assert ", 1 epoch\n" in err
+    assert "\nusing " in err
+    assert re.search(r"trained 1 epoch in \d+:\d\d: val exact match \d\.\d{3}\n", err)
     assert "next: punkmodels evaluate" in err
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +24,8 @@ def test_training_prints_the_run_and_the_next_commands(
     assert run("train", "dcgan", *options, "--root", built_root, "--runs", tmp_path) == 0
     out, err = capsys.readouterr()
     assert out.strip() == str(tmp_path / "00001-dcgan-mlp-quick")
-    assert "64 images on" in err
+    assert "64 images\n" in err
+    assert re.search(r"trained on 64 images in \d+:\d\d: Fréchet distance \d+\.\d{3}\n", err)
     assert "next: punkmodels generate --model" in err
 
 
@@ -60,7 +62,7 @@ def test_image_dir_run_is_sampled_evaluated_and_exported(tmp_path: Path, capsys:
     assert run("train", "dcgan", "--image-dir", digits, *options) == 0
     out, err = capsys.readouterr()
     trained = out.strip()
-    assert f"1,797 gray images of 8x8 in {digits}, 64 images on" in err
+    assert f"1,797 gray images of 8x8 in {digits}, 64 images\n" in err
     assert run("generate", "--model", trained, "--out", tmp_path / "a.png", "--count", 4) == 0
     with Image.open(tmp_path / "a.png") as grid:
         assert grid.size == (64, 64)

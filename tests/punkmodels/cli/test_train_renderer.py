@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ def test_training_prints_the_run_and_the_next_commands(
     out, err = capsys.readouterr()
     assert out.strip() == str(tmp_path / "00001-renderer-best")
     assert "64 images of" in err
+    assert re.search(r"trained on 64 images in \d+:\d\d: val pixel-exact match \d\.\d{3}\n", err)
     assert "next: punkmodels generate --model" in err
 
 

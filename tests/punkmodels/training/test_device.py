@@ -56,7 +56,7 @@ def test_the_faster_number_of_threads_is_chosen(
     seconds: Callable[[int], float], faster: str
 ) -> None:
     clock = FakeClock()
-    _, choices = choose_precision_and_threads(
+    _, reason, summary = choose_precision_and_threads(
         lambda use_bf16: clock.advance(seconds(torch.get_num_threads())),
         CPU,
         None,
@@ -64,23 +64,27 @@ def test_the_faster_number_of_threads_is_chosen(
         cores=2,
     )
     assert torch.get_num_threads() == int(faster[0])
-    assert choices.startswith(f", {faster} (benchmarked: 1 thread 100 ms/step, 2 threads ")
+    assert reason.startswith(f", {faster} (benchmarked: 1 thread 100 ms/step, 2 threads ")
+    assert summary == f", {faster}, float32 (benchmarked)"
 
 
 @pytest.mark.parametrize(("bf16_s", "use_bf16"), [(0.05, True), (0.095, False), (0.2, False)])
 def test_bf16_requires_a_clear_speedup(bf16_s: float, use_bf16: bool) -> None:
     clock = FakeClock()
-    result, choices = choose_precision_and_threads(
+    choices = choose_precision_and_threads(
         lambda use_bf16: clock.advance(bf16_s if use_bf16 else 0.1), CPU, None, clock=clock, cores=1
     )
-    assert result is use_bf16
-    assert "float32 100 ms/step, bfloat16" in choices
+    assert choices.use_bf16 is use_bf16
+    assert "float32 100 ms/step, bfloat16" in choices.reason
+    precision = "bfloat16" if use_bf16 else "float32"
+    assert choices.summarize("CPU (auto)") == f"CPU, 1 thread, {precision} (benchmarked)"
 
 
 def test_given_threads_are_not_benchmarked() -> None:
     tried: list[bool] = []
     chosen = choose_precision_and_threads(tried.append, CPU, 1)
-    assert chosen == (False, ", 1 thread (as requested)")
+    assert not chosen.use_bf16
+    assert chosen.summarize("CPU (auto)") == "CPU, 1 thread (as requested)"
     assert torch.get_num_threads() == 1
     assert not tried
 
@@ -88,6 +92,7 @@ def test_given_threads_are_not_benchmarked() -> None:
 def test_a_resumed_run_keeps_threads_and_precision() -> None:
     tried: list[bool] = []
     chosen = choose_precision_and_threads(tried.append, CPU, None, resumed=(1, True))
-    assert chosen == (True, ", 1 thread (as when the run started)")
+    assert chosen.use_bf16
+    assert chosen.summarize("CPU (auto)") == "CPU, 1 thread (as when the run started)"
     assert torch.get_num_threads() == 1
     assert not tried
