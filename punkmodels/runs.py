@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -187,7 +188,9 @@ def load_torch() -> None:
     """Import PyTorch, and say so, because that takes seconds; once for all processes."""
     is_main = not int(os.environ.get("RANK", "0"))  # torchrun sets it.
     if "torch" not in sys.modules:
-        with announce("loading PyTorch") if is_main else nullcontext():
+        # Nothing is announced if it is not installed.
+        has_torch = importlib.util.find_spec("torch") is not None
+        with announce("loading PyTorch") if is_main and has_torch else nullcontext():
             import torch  # noqa: F401
 
 

@@ -66,6 +66,7 @@ def test_command_names_the_missing_extra_in_one_line(
     monkeypatch.setenv("PUNKDATA_ROOT", str(built_root))
     done = run_command(line, cwd=tmp_path)
     pattern = re.escape(message).replace(r"\.\*", "which is not installed; .*pip install ")
+    assert "loading PyTorch" not in done.stderr
     error_line = done.stderr.splitlines()[-1]
     assert re.fullmatch(f"error: {pattern}", error_line), done.stderr
     assert (done.returncode, "Traceback" in done.stderr) == (3, False)

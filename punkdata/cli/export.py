@@ -27,7 +27,10 @@ Background = Annotated[
     ),
 ]
 
-app: typer.Typer = console.make_app("Write a snapshot as image files or as NumPy arrays.")
+app: typer.Typer = console.make_app(
+    "Write a snapshot as image files or as NumPy arrays.",
+    "Example: punkdata export imagefolder images\n\nIn one file: punkdata export npz punks.npz",
+)
 
 
 @app.callback()

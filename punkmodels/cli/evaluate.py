@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from typer.core import TyperGroup
 
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root, Version
@@ -28,7 +27,11 @@ if TYPE_CHECKING:
 HELP = """Evaluate a model, images, or predictions: compare them with real punks.
 
 Without the name of a subcommand, `run` is called."""
-EXAMPLES = "Example: punkmodels evaluate latest"
+EXAMPLES = (
+    "Example: punkmodels evaluate latest\n\n"
+    "Images of any generator: punkmodels evaluate images/\n\n"
+    "Predictions of any classifier: punkmodels evaluate predictions.npz"
+)
 Run = Annotated[
     str,
     typer.Argument(
@@ -42,7 +45,7 @@ Out = Annotated[
 ]
 
 
-class EvaluateGroup(TyperGroup):
+class EvaluateGroup(console.Group):
     """Subcommands by kind of model, and a default for arguments without the name of one."""
 
     default_command = "run"
@@ -53,7 +56,7 @@ class EvaluateGroup(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-evaluate_app: typer.Typer = console.make_app(HELP, no_args_is_help=False)
+evaluate_app: typer.Typer = console.make_app(HELP, EXAMPLES, no_args_is_help=False)
 
 
 @evaluate_app.command(epilog="Example: punkmodels evaluate classifier latest --split val")

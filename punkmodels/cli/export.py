@@ -41,8 +41,9 @@ def export(
     runs: Runs = DEFAULT_RUNS,
     as_json: Json = False,
 ) -> None:
-    """Export a model: weights in half precision, config.json, and a model card with the scores that
-    `punkmodels evaluate` has saved for these weights.
+    """Export a model: weights in half precision, config.json, and a model card.
+
+    The card shows the scores that `punkmodels evaluate` has saved for these weights.
     """
     folder = find_model(run, runs, "dcgan", "renderer", "classifier")
     load_torch()

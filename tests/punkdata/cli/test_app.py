@@ -61,9 +61,12 @@ def test_fetch_refuses_an_unpublished_package(tmp_path: Path, sdist: Path, capsy
 def test_version_and_help(capsys: Capture) -> None:
     assert run("--version") == 0
     assert capsys.readouterr().out == f"punkdata {__version__}\n"
-    for command in ("fetch", "key", "build-dataset", "verify", "info", "list", "diff"):
-        assert run(command, "--help") == 0
-        assert "Example: punkdata " in capsys.readouterr().out
+    commands = ("fetch", "key", "build-dataset", "verify", "info", "list", "diff", "export")
+    for arguments in ((), *((command,) for command in commands)):
+        assert run(*arguments, "--help") == 0
+        out = capsys.readouterr().out
+        assert " ".join(("Example: punkdata", *arguments)) in out
+        assert "<bool>" not in out  # After flags such as --json.
 
 
 def test_reader_that_stops_early_is_not_an_error(root: Path) -> None:
