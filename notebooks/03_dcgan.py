@@ -40,7 +40,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from PIL import Image
 from torch import nn
 
 import punkdata
@@ -103,8 +102,8 @@ discriminator_optimizer = torch.optim.Adam(discriminator.parameters(), lr=2e-4, 
 fixed_noise = torch.randn(64, 100, 1, 1)
 
 # %% [markdown]
-# This function turns the output of the generator into images of 0 to 255, and `show` puts them into
-# a grid on the background color of the collection.
+# This function turns the output of the generator into images of 0 to 255. `punkdata.make_grid` then
+# puts them into a grid on the background color of the collection.
 
 
 # %%
@@ -113,14 +112,6 @@ def sample(noise):
     with torch.inference_mode():
         images = generator(noise).permute(0, 2, 3, 1)
     return ((images + 1) * 127.5).round().byte().numpy()
-
-
-def show(images, columns=16, scale=2):
-    rows = images[: len(images) // columns * columns].reshape(-1, columns, 24, 24, 4)
-    grid = Image.fromarray(rows.swapaxes(1, 2).reshape(-1, columns * 24, 4))
-    background = Image.new("RGBA", grid.size, train.background)
-    size = (grid.width * scale, grid.height * scale)
-    return Image.alpha_composite(background, grid).resize(size, Image.Resampling.NEAREST)
 
 
 # %% [markdown]
@@ -154,7 +145,7 @@ for epoch in range(5):
 # colors.
 
 # %%
-show(np.concatenate(samples), scale=2)
+punkdata.make_grid(np.concatenate(samples), columns=16, scale=2)
 
 # %% [markdown]
 # ## Measure it
@@ -191,7 +182,7 @@ run
 
 # %%
 short = run.load()
-show(short.generate(64, seed=0))
+punkdata.make_grid(short.generate(64, seed=0), columns=16, scale=2)
 
 # %% [markdown]
 # ## The bundled one
@@ -201,7 +192,7 @@ show(short.generate(64, seed=0))
 
 # %%
 bundled = punkmodels.load_generator("bundled")
-show(bundled.generate(64, seed=0))
+punkdata.make_grid(bundled.generate(64, seed=0), columns=16, scale=2)
 
 # %% [markdown]
 # ## The three side by side
@@ -224,7 +215,7 @@ real = train.data[:64].permute(0, 2, 3, 1).numpy()
 pictures = [plain[:64], short.generate(64), bundled.generate(64), real]
 figure, panels = plt.subplots(1, 4, figsize=(12, 3.4), layout="tight")
 for axes, name, images in zip(panels, table.columns, pictures, strict=True):
-    axes.imshow(show(images, columns=8, scale=4), interpolation="nearest")
+    axes.imshow(punkdata.make_grid(images), interpolation="nearest")
     axes.set_title(name, fontsize=10)
     axes.axis("off")
 

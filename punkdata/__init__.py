@@ -17,7 +17,8 @@ from punkdata.errors import PunkError
 
 if _typing.TYPE_CHECKING:
     from punkdata.dataset import PunkDataset
-    from punkdata.images.decode import decode_image
+    from punkdata.images.decode import DecodedImage, decode_image
+    from punkdata.images.image_grid import make_grid
     from punkdata.snapshots.reader import Snapshot, open_snapshot
     from punkdata.splits import SPLITS
     from punkdata.traits import ACCESSORIES, LABELS, TYPES
@@ -35,11 +36,13 @@ __all__ = [
     "LABELS",
     "SPLITS",
     "TYPES",
+    "DecodedImage",
     "PunkDataset",
     "PunkError",
     "Snapshot",
     "__version__",
     "decode_image",
+    "make_grid",
     "open_snapshot",
 ]
 
@@ -48,9 +51,11 @@ _MODULES = {
     "LABELS": "traits",
     "SPLITS": "splits",
     "TYPES": "traits",
+    "DecodedImage": "images.decode",
     "PunkDataset": "dataset",
     "Snapshot": "snapshots.reader",
     "decode_image": "images.decode",
+    "make_grid": "images.image_grid",
     "open_snapshot": "snapshots.reader",
 }
 

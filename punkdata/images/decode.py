@@ -1,17 +1,20 @@
 """Decoding of image bytes to the exact 24x24 RGBA sprite; ambiguous images are refused.
 
 `decode_image` reads an image of one sprite from any source: PNG, JPEG, WebP, AVIF or the on-chain
-SVG, of any size, with a transparent background or with one plain background color. It reads and
-writes no files. Snapshots have a faster reader for their own PNGs, in `sprite`.
+SVG, of any size, with a transparent background or with one plain background color. Snapshots have a
+faster reader for their own PNGs, in `sprite`.
 """
 
+import io
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from punkdata.errors import ImageError
+from punkdata.errors import ImageError, UsageError
 from punkdata.images.background import (
     CORNERS,
     blank_error,
@@ -39,12 +42,16 @@ TRANSPARENT_FILL = "#18d0e0"
 MIN_UNEVEN_PX = 60
 """Smallest accepted side that is not a multiple of 24; below it, block borders are ambiguous."""
 
+_DISPLAY_SCALE = 8
+_PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # Modes of PIL that a PNG can have.
 _BETTER_IMAGE_HINT = "use a larger or a lossless version of the image"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DecodedImage:
     """A decoded sprite, and the scale, background and confidence with which it was found.
+
+    Notebooks show it enlarged.
 
     Attributes:
         sprite: uint8 (24, 24, 4), RGBA; all four channels are 0 where the sprite is transparent.
@@ -52,7 +59,7 @@ class DecodedImage:
         background: The plain background color as "#rrggbb", or None if the background is
             transparent. For a lossy image, each channel may be wrong by about 1 in 255.
         confidence: Posterior probability that every pixel is correct, 0 to 1; 1 for lossless
-            images. benchmarks/renditions.py measures its calibration.
+            images.
     """
 
     sprite: Sprite
@@ -60,24 +67,90 @@ class DecodedImage:
     background: str | None
     confidence: float
 
+    @property
+    def image(self) -> Image.Image:
+        """The sprite as a PIL image, 24x24 RGBA."""
+        return Image.fromarray(self.sprite)
 
-def decode_image(data: bytes, min_confidence: float = MIN_CONFIDENCE) -> DecodedImage:
-    """Return the exact sprite in an image of it, or in a data URI of such an image.
+    def __repr__(self) -> str:
+        background = repr(self.background) if self.background else "transparent"
+        facts = f"scale {self.scale:g}, background {background}, confidence {self.confidence:.4g}"
+        return f"DecodedImage({SIDE_PX}x{SIDE_PX} RGBA, {facts})"
+
+    def _repr_png_(self) -> bytes:
+        side = SIDE_PX * _DISPLAY_SCALE
+        return _encode_png(self.image.resize((side, side), Image.Resampling.NEAREST))
+
+
+def decode_image(
+    image: bytes | str | PathLike[str] | Image.Image, min_confidence: float = MIN_CONFIDENCE
+) -> DecodedImage:
+    """Return the exact sprite in an image of one punk, on a transparent or plain background.
+
+    >>> decode_image("punk.jpg")
+    DecodedImage(24x24 RGBA, scale 14, background '#638596', confidence 0.9997)
 
     Lossless images are read exactly. For smoothly resized or lossily compressed images, the most
-    probable sprite is computed (see restoration/README.md). It is returned only if its posterior
-    probability is high enough.
+    probable sprite is computed, as the page "From any image to the sprite" of the documentation
+    explains. It is returned only if its posterior probability is high enough.
 
     Args:
-        data: The bytes of the image file, or a data URI.
+        image: The path of a PNG, JPEG, WebP, AVIF or SVG, the bytes of such a file, a data URI, or
+            a PIL image. Pass a lossy image as a file: PIL has lost how it was compressed.
         min_confidence: Minimum posterior probability of a restored sprite, 0 to 1.
 
     Raises:
-        ImageError: The bytes are not such an image, or the sprite is not certain. The message
-            gives the reason. It starts with a verb, so that it can follow a file name.
+        ImageError: The file cannot be read, is not such an image, or the sprite is not certain. The
+            message gives the reason. ImageError is a ValueError.
+        UsageError: `image` has another type.
+    """
+    name, data = _read_source(image)
+    try:
+        return decode_bytes(data, min_confidence)
+    except ImageError as error:
+        hint = error.hint
+        if isinstance(image, Image.Image) and image.format not in (None, "PNG"):
+            hint = f"pass the {image.format} file itself: its path, or its bytes"
+        raise ImageError(f"{name} {error.message}", hint=hint) from None
+
+
+def _read_source(image: bytes | str | PathLike[str] | Image.Image) -> tuple[str, bytes]:
+    """Return the name of an image in messages, and the bytes of its file."""
+    if isinstance(image, Image.Image):
+        try:
+            return "the image", _encode_png(image)
+        except Exception as error:  # noqa: BLE001  # decoders raise arbitrary exceptions
+            raise ImageError(f"the image cannot be read ({error})") from None
+    if isinstance(image, bytes):
+        return "the image", image
+    if isinstance(image, str) and image[:5].lower() == "data:":
+        return "the image", image.encode()
+    if not isinstance(image, str | PathLike):
+        raise UsageError(
+            f"an image is a path, the bytes of a file, or a PIL image, not {type(image).__name__}",
+            hint="turn arrays into PIL images with: PIL.Image.fromarray(array)",
+        )
+    try:
+        with Path(image).open("rb") as file:
+            return f"'{image}'", file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ImageError(f"'{image}' cannot be read ({error.strerror})") from None
+
+
+def _encode_png(image: Image.Image) -> bytes:
+    if image.mode not in _PNG_MODES:
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    image.save(file := io.BytesIO(), "PNG")
+    return file.getvalue()
+
+
+def decode_bytes(data: bytes, min_confidence: float = MIN_CONFIDENCE) -> DecodedImage:
+    """Return the sprite in the bytes of an image file or in a data URI, as `decode_image` does.
+
+    The messages of its ImageErrors start with a verb, so that they can follow a name.
     """
     if len(data) > MAX_BYTES:
-        raise ImageError(f"has {len(data):,} bytes, more than {MAX_BYTES:,}")
+        raise ImageError(f"has more than {MAX_BYTES:,} bytes")
     data = unwrap_data_uri(data)
     if detect_format(data) == "SVG":
         return _finish_exact(read_svg(data), 1)
@@ -99,13 +172,9 @@ def _finish_exact(sprite: Sprite, scale: float) -> DecodedImage:
             "has corners that are neither all transparent nor all opaque",
             hint="crop it to one punk with a transparent or plain background",
         )
-    _check_not_blank(sprite)
-    return DecodedImage(sprite, scale, background, 1.0)
-
-
-def _check_not_blank(sprite: Sprite) -> None:
     if not sprite.any():
         raise blank_error()
+    return DecodedImage(sprite, scale, background, 1.0)
 
 
 # -- images that nearest-neighbor upscaling enlarged -----------------------------------------
@@ -191,7 +260,8 @@ def _restore(image: Image.Image, data: bytes, min_confidence: float) -> DecodedI
     for color in PALETTE[restored.background_like]:
         check_background_color(color, is_background)
     sprite = PALETTE[np.where(is_background, 0, restored.indices)]
-    _check_not_blank(sprite)
+    if not sprite.any():
+        raise blank_error()
     background = "#" + bytes(restored.background.astype(np.uint8)).hex()
     return DecodedImage(sprite, scale, None if is_transparent else background, confidence)
 

@@ -7,7 +7,6 @@ A tensor has the format of `punkdata.PunkDataset`: RGBA, channels first, uint8, 
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -117,7 +116,7 @@ def read_sprites(source: ImageLike | Images) -> tuple[list[Sprite], bool]:
                 f"'{source}' contains no images",
                 hint="pass PNG, JPEG, WebP, AVIF or SVG files, or folders of such files",
             )
-        return [_read_file(file) for file in files], False
+        return [_decode(file) for file in files], False
     if isinstance(source, torch.Tensor):
         sprites = [Sprite(indices) for indices in images_to_indices(source).cpu().numpy()]
         return sprites, source.ndim == 3
@@ -135,9 +134,9 @@ def read_sprites(source: ImageLike | Images) -> tuple[list[Sprite], bool]:
 
 def _read_image(source: str | Path | bytes | Image.Image | NDArray[Any]) -> Sprite:
     if isinstance(source, str | Path):
-        return _read_file(Path(source))
+        return _decode(Path(source))
     if isinstance(source, bytes):
-        return _decode(source, "the image")
+        return _decode(source)
     if isinstance(source, np.ndarray):
         return _read_array(source[None])[0]
     try:
@@ -146,21 +145,7 @@ def _read_image(source: str | Path | bytes | Image.Image | NDArray[Any]) -> Spri
         raise ImageError(f"the image cannot be read ({error})") from None
     if source.size == (SIDE_PX, SIDE_PX) and source.mode == "RGBA":
         return _read_array(np.asarray(source)[None])[0]
-    try:
-        return _encode_and_decode(source)
-    except ImageError as error:
-        if source.format in (None, "PNG"):
-            raise
-        hint = f"pass the {source.format} file itself: its path, or its bytes"
-        raise ImageError(error.message, hint=hint) from None
-
-
-def _read_file(path: Path) -> Sprite:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ImageError(f"'{path}' cannot be read ({error.strerror})") from None
-    return _decode(data, f"'{path}'", str(path))
+    return _decode(source)
 
 
 def _read_array(images: NDArray[Any]) -> list[Sprite]:
@@ -181,23 +166,12 @@ def _read_array(images: NDArray[Any]) -> list[Sprite]:
         # A sprite with transparent pixels needs no decoding, which takes much longer.
         Sprite(palette_indices(image))
         if is_sprite and not image[..., 3].all()
-        else _encode_and_decode(Image.fromarray(image))
+        else _decode(Image.fromarray(image))
         for image in images
     ]
 
 
-def _encode_and_decode(image: Image.Image) -> Sprite:
-    if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):  # PNG has no others.
-        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    png = io.BytesIO()
-    image.save(png, "png")
-    return _decode(png.getvalue(), "the image")
-
-
-def _decode(data: bytes, name: str, path: str | None = None) -> Sprite:
-    """Decode an image file; errors begin with the name."""
-    try:
-        decoded = decode_image(data)
-    except ImageError as error:
-        raise ImageError(f"{name} {error.message}", hint=error.hint) from None
+def _decode(image: bytes | Path | Image.Image) -> Sprite:
+    decoded = decode_image(image)
+    path = str(image) if isinstance(image, Path) else None
     return Sprite(palette_indices(decoded.sprite), path, decoded.confidence)

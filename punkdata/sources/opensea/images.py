@@ -22,7 +22,7 @@ from pydantic import BaseModel, Field
 from punkdata._version import __version__
 from punkdata.errors import DataError, ImageError, NetworkError, NotRecordedError
 from punkdata.files import translate_os_errors
-from punkdata.images.decode import DecodedImage, decode_image
+from punkdata.images.decode import DecodedImage, decode_bytes
 from punkdata.images.sprite import SIDE_PX
 from punkdata.progress import Progress
 from punkdata.sources.http_client import MAX_CONNECTIONS
@@ -54,7 +54,7 @@ class FetchedImage:
 def fetch_image(
     client: OpenSeaClient,
     urls: Sequence[str],
-    decode: Decode = lambda data, _: decode_image(data),
+    decode: Decode = lambda data, _: decode_bytes(data),
     *,
     reuse: bool = True,
 ) -> FetchedImage:
@@ -187,11 +187,11 @@ class SpriteCache:
         self._lock = threading.Lock()
 
     def decode(self, data: bytes, body_sha256: str) -> DecodedImage:
-        """Return the sprite of an image; raises like `decode_image`.
+        """Return the sprite of an image; raises like `decode_bytes`.
 
         `body_sha256` is the hash that names the image in the recording, "" if it is not recorded.
         """
-        decoded = self._known.get(body_sha256) or decode_image(data)
+        decoded = self._known.get(body_sha256) or decode_bytes(data)
         if self._store and body_sha256 and body_sha256 not in self._stored:
             pixels = base64.b64encode(zlib.compress(decoded.sprite.tobytes())).decode()
             values = vars(decoded) | {"sprite": pixels, "version": __version__, "body": body_sha256}

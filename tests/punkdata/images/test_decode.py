@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from support.sprites import (
     svg_uri,
 )
 
-from punkdata.errors import ImageError
+from punkdata.errors import ImageError, UsageError
 from punkdata.images.decode import decode_image
 from punkdata.images.sprite import BACKGROUND_COLOR, pack_chunk, pixels_sha256, zero_transparent
 
@@ -72,6 +74,53 @@ def test_color_of_transparent_pixels_is_ignored() -> None:
     hidden_color[hidden_color[..., 3] == 0, 0] = 77
     assert (decode_image(png_bytes(hidden_color)).sprite == PUNK.sprite).all()
     assert pixels_sha256(zero_transparent(hidden_color)) == pixels_sha256(PUNK.sprite)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "P", "PA"])
+def test_pil_image_of_any_mode_is_exact(mode: str) -> None:
+    image = Image.open(io.BytesIO(png_bytes(PUNK.sprite, 3))).quantize(
+        256, method=Image.Quantize.FASTOCTREE
+    )
+    image = image.convert(mode) if mode != "P" else image
+    assert (decode_image(image).sprite == PUNK.sprite).all()
+
+
+def test_path_and_data_uri_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "punk.png"
+    file.write_bytes(png_bytes(PUNK.sprite, 2))
+    for source in (file, str(file), svg_uri(PUNK.sprite)):
+        assert (decode_image(source).sprite == PUNK.sprite).all()
+
+
+def test_result_is_shown_as_a_short_text_and_a_picture() -> None:
+    decoded = decode_image(png_bytes(PUNK.sprite, 2, "#ff00ff", "RGB"))
+    facts = "24x24 RGBA, scale 2, background '#ff00ff', confidence 1"
+    assert repr(decoded) == f"DecodedImage({facts})"
+    assert (np.asarray(decoded.image) == PUNK.sprite).all()
+    assert (decode_image(decoded._repr_png_()).sprite == PUNK.sprite).all()
+
+
+def test_errors_name_the_image(tmp_path: Path) -> None:
+    file = tmp_path / "punk.png"
+    file.write_bytes(b"abc")
+    with pytest.raises(ImageError, match=r"punk.png' is in an unknown format"):
+        decode_image(file)
+    with pytest.raises(ImageError, match=r"^the image is in an unknown format"):
+        decode_image(b"abc")
+    with pytest.raises(ImageError, match=r"none.png' cannot be read \(No such file"):
+        decode_image(tmp_path / "none.png")
+
+
+@pytest.mark.parametrize("source", [None, 5, np.zeros((24, 24, 4), np.uint8)])
+def test_other_types_are_refused(source: Any) -> None:
+    with pytest.raises(UsageError, match="an image is a path, the bytes of a file, or a PIL image"):
+        decode_image(source)
+
+
+def test_failure_of_a_lossy_pil_image_suggests_its_file() -> None:
+    photo = Image.open(io.BytesIO(encode_jpeg(BLANK)))
+    with pytest.raises(ImageError, match="pass the JPEG file itself: its path, or its bytes"):
+        decode_image(photo)
 
 
 # -- backgrounds that are ambiguous ------------------------------------------------------------

@@ -104,7 +104,7 @@ def test_build_does_not_decode_what_fetch_has_decoded(
     server.image_scale, server.image_background = 14, "#638596"
     fetch()
     with monkeypatch.context() as patch:
-        patch.setattr(images, "decode_image", None)
+        patch.setattr(images, "decode_bytes", None)
         snapshot = build_dataset(tmp_path / "data").snapshot
     provenance = snapshot.provenance()
     (cache,) = tmp_path.glob("data/raw/*/sprites.log")
