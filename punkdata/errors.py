@@ -39,6 +39,10 @@ class UsageError(PunkError, ValueError):
     exit_code = 2
 
 
+class NoFileError(UsageError, FileNotFoundError):
+    """A file or folder does not exist."""
+
+
 class NoSnapshotError(UsageError, FileNotFoundError):
     """A data root has no complete snapshot."""
 

@@ -44,6 +44,13 @@ class Report:
     data: Any = None
     num_brief_rows: int | None = None
 
+    def __repr__(self) -> str:
+        """Return the table as text."""
+        return self.to_text()
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
     def to_text(self, width: int | None = None) -> str:
         """Return the table for a terminal; a width folds the cells of wider tables."""
         from rich.console import Console

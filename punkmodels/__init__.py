@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from punkmodels.evaluation import evaluate_images, evaluate_predictions
     from punkmodels.generator import Generator, draw, load_generator
     from punkmodels.models import load_classifier
+    from punkmodels.options import list_options
     from punkmodels.runs import Run, open_run
     from punkmodels.train_models import train_classifier, train_dcgan, train_renderer
     from punkmodels.training.run_dir import Evaluation
@@ -40,6 +41,7 @@ __all__ = [
     "draw",
     "evaluate_images",
     "evaluate_predictions",
+    "list_options",
     "load_classifier",
     "load_generator",
     "open_run",
@@ -57,6 +59,7 @@ _MODULES = {
     "draw": "generator",
     "evaluate_images": "evaluation",
     "evaluate_predictions": "evaluation",
+    "list_options": "options",
     "load_classifier": "models",
     "load_generator": "generator",
     "Run": "runs",

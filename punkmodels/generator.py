@@ -22,7 +22,7 @@ from punkmodels.conditions import Conditional, check_condition, generator_name, 
 from punkmodels.data.image_grid import check_grid_size, square_grid, to_hwc_pixels
 from punkmodels.gan import generate as gan
 from punkmodels.gan.networks import AnyGenerator
-from punkmodels.models import find_model
+from punkmodels.models import find_model, warn_if_unfinished
 from punkmodels.renderer.names import HUMAN_TYPES
 from punkmodels.renderer.network import (
     BUNDLED_RENDERER,
@@ -105,6 +105,7 @@ def load_generator(
         (64, 24, 24, 4)
     """
     folder = find_model(model, runs, "dcgan", "renderer")
+    warn_if_unfinished(folder)
     return Generator(folder, pick_device(device)[0])
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
+
+from punkdata.progress import write_stderr
 from punkmodels.hub import download_model, find_repository, is_hub_name
-from punkmodels.training.run_dir import DEFAULT_RUNS, TASKS, find_run
+from punkmodels.training.run_dir import DEFAULT_RUNS, TASKS, describe_unfinished, find_run
 
 if TYPE_CHECKING:
     import torch
@@ -45,6 +48,13 @@ def is_shared(folder: Path) -> bool:
     return is_bundled(folder) or find_repository(folder) is not None
 
 
+def warn_if_unfinished(folder: Path) -> None:
+    """Write a line to stderr if the training of a model was stopped."""
+    if text := describe_unfinished(folder):
+        line = f"the training of '{folder}' is {text}"
+        write_stderr(f"[bold yellow]warning:[/] {escape(line)}")
+
+
 def load_classifier(
     model: str | int | Path = "bundled",
     *,
@@ -73,4 +83,5 @@ def load_classifier(
     from punkmodels.training.device import pick_device
 
     folder = find_model(model, runs, "classifier")
+    warn_if_unfinished(folder)
     return pretrained.load_classifier(folder, pick_device(device)[0])

@@ -78,7 +78,7 @@ def to_logits(values: NDArray[np.float64], kind: Kind = "auto") -> tuple[torch.T
     if kind == "auto" and not is_unit and low > -0.01:
         raise UsageError(
             f"values from {low:g} to {high:g} are neither probabilities nor clearly logits",
-            hint="pass kind=logits for logits, or divide percentages by 100",
+            hint='pass kind="logits" for logits, or divide percentages by 100',
         )
     if kind == "logits" or not is_unit:
         return torch.from_numpy(values), "logits"

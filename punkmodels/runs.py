@@ -16,8 +16,15 @@ from rich.markup import escape
 from punkdata.errors import DataError, UsageError
 from punkdata.files import default_root
 from punkdata.progress import Progress, announce, progress_bar, write_stderr
-from punkmodels.models import find_model, is_shared, load_classifier
-from punkmodels.training.run_dir import DEFAULT_RUNS, TASKS, Evaluation, read_config, read_metrics
+from punkmodels.models import find_model, is_shared, load_classifier, warn_if_unfinished
+from punkmodels.training.run_dir import (
+    DEFAULT_RUNS,
+    TASKS,
+    Evaluation,
+    describe_unfinished,
+    read_config,
+    read_metrics,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,6 +120,7 @@ class Run:
         from punkmodels.training.device import pick_device
 
         torch_device, _ = pick_device(device)
+        warn_if_unfinished(self.path)
         with show_progress("evaluating", "subsets", progress) as (report, _):
             report(0, None, "loading the model and the real punks")
             if self.task == "classifier":
@@ -159,8 +167,10 @@ class Run:
         return Path(out)
 
     def __repr__(self) -> str:
-        """Return the path, the kind of model, and the preset."""
-        return f"Run({str(self.path)!r}: {self.task}, preset {self.config['options']['preset']})"
+        """Return the path, the kind of model, the preset, and whether it is unfinished."""
+        facts = [self.task, f"preset {self.config['options']['preset']}"]
+        facts += filter(None, [describe_unfinished(self.path)])
+        return f"Run({str(self.path)!r}: {', '.join(facts)})"
 
 
 def open_run(

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from punkdata.errors import StoppedError, UsageError
+from punkdata.errors import NoFileError, UsageError
 from punkdata.progress import Progress
 from punkdata.snapshots.reader import open_snapshot
-from punkmodels import choices
 from punkmodels.models import find_model
 from punkmodels.runs import Run, data_root, load_torch, show_progress
 from punkmodels.training.config import nest_options
@@ -20,20 +19,18 @@ from punkmodels.training.run_dir import DEFAULT_RUNS, find_run, list_runs
 if TYPE_CHECKING:
     import torch
 
-Logger = Literal["tensorboard", "wandb"]
-
 
 def train_classifier(
     root: str | Path | None = None,
     *,
-    preset: choices.ClassifierPreset = "quick",
-    model: choices.ClassifierModel = "cnn",
+    preset: Literal["quick", "best"] = "quick",
+    model: Literal["cnn", "linear", "published", "features"] = "cnn",
     runs: str | Path = DEFAULT_RUNS,
     version: str = "latest",
     device: str | torch.device = "auto",
     threads: int | None = None,
     resume: str | int | Path | None = None,
-    logger: Logger | None = None,
+    logger: Literal["tensorboard", "wandb"] | None = None,
     progress: bool | Progress = True,
     **options: Any,
 ) -> Run:
@@ -55,8 +52,8 @@ def train_classifier(
         progress: Whether to show a progress bar and messages; or a function that is called as
             `progress(images_seen, total_images, note)`, with total_images=None before the first
             step.
-        options: Other training options, for example `epochs=12` or `split_scheme="fold-1"`; the
-            command `punkmodels options classifier` lists them. `augment_with` is the name or path
+        options: Other training options, for example `epochs=12` or `split_scheme="fold-1"`;
+            `list_options("classifier")` lists them. `augment_with` is the name or path
             of a renderer.
 
     Returns:
@@ -65,7 +62,7 @@ def train_classifier(
     Raises:
         UsageError: An option or the device does not exist, or a value is not allowed.
         DataError: The snapshot is damaged, or differs from that of the run to resume.
-        StoppedError: The training was interrupted. Its hint says how to resume the run.
+        KeyboardInterrupt: The training was interrupted. Its message says how to resume the run.
 
     Example:
         >>> run = punkmodels.train_classifier("data", epochs=2)
@@ -105,14 +102,14 @@ def train_classifier(
 def train_dcgan(
     root: str | Path | None = None,
     *,
-    preset: choices.DcganPreset = "quick",
-    recipe: choices.DcganRecipe = "modern",
+    preset: Literal["quick", "best", "gpu", "gpu-long"] = "quick",
+    recipe: Literal["modern", "classic", "mlp"] = "modern",
     runs: str | Path = DEFAULT_RUNS,
     version: str = "latest",
     device: str | torch.device = "auto",
     threads: int | None = None,
     resume: str | int | Path | None = None,
-    logger: Logger | None = None,
+    logger: Literal["tensorboard", "wandb"] | None = None,
     progress: bool | Progress = True,
     **options: Any,
 ) -> Run:
@@ -136,8 +133,8 @@ def train_dcgan(
             `progress(images_seen, total_images, note)`, with total_images=None before the first
             step.
         options: Other training options, for example `total_images=50_000`, `conditional="type"`,
-            `image_dir="digits"` or `model={"width": 48}`; the command `punkmodels options dcgan`
-            lists them.
+            `image_dir="digits"` or `model={"width": 48}`; `list_options("dcgan")` lists
+            them.
 
     Returns:
         The run, with its metrics and its model.
@@ -145,7 +142,7 @@ def train_dcgan(
     Raises:
         UsageError: An option or the device does not exist, or a value is not allowed.
         DataError: The snapshot is damaged, or differs from that of the run to resume.
-        StoppedError: The training was interrupted. Its hint says how to resume the run.
+        KeyboardInterrupt: The training was interrupted. Its message says how to resume the run.
 
     Example:
         >>> run = punkmodels.train_dcgan("data", total_images=20_000)
@@ -158,6 +155,8 @@ def train_dcgan(
     if options.get("image_dir") is not None:
         options["image_dir"] = str(Path(options["image_dir"]).resolve())
     config = make_config(preset, recipe, **nest_options(options))
+    if resumed is None and config.image_dir and not Path(config.image_dir).exists():
+        raise NoFileError(f"there is no file or folder '{config.image_dir}'")
     _prepare(root, version, progress, needs_snapshot=resumed is None and not config.image_dir)
     from punkmodels.gan.train import train_dcgan as train
 
@@ -175,12 +174,13 @@ def train_dcgan(
 def train_renderer(
     root: str | Path | None = None,
     *,
-    preset: choices.RendererPreset = "quick",
+    preset: Literal["quick", "best"] = "quick",
     runs: str | Path = DEFAULT_RUNS,
     version: str = "latest",
+    device: Literal["auto", "cpu"] = "auto",
     threads: int = 1,
     resume: str | int | Path | None = None,
-    logger: Logger | None = None,
+    logger: Literal["tensorboard", "wandb"] | None = None,
     progress: bool | Progress = True,
     **options: Any,
 ) -> Run:
@@ -191,6 +191,7 @@ def train_renderer(
         preset: "quick" takes three minutes on one core, "best" five.
         runs: Folder in which the folder of the run is created.
         version: Version of the snapshot, or "latest".
+        device: "auto" or "cpu"; both are the CPU.
         threads: Number of CPU threads.
         resume: A stopped run to resume: its path, its number, or "latest". It keeps its own
             options, so only `root`, `runs`, `logger` and `progress` can be combined with it.
@@ -198,8 +199,8 @@ def train_renderer(
         progress: Whether to show a progress bar and messages; or a function that is called as
             `progress(images_seen, total_images, note)`, with total_images=None before the first
             step.
-        options: Other training options, for example `total_images=50_000`; the command
-            `punkmodels options renderer` lists them.
+        options: Other training options, for example `total_images=50_000`;
+            `list_options("renderer")` lists them.
 
     Returns:
         The run, with its metrics and its model.
@@ -208,7 +209,7 @@ def train_renderer(
         UsageError: An option does not exist, or a value is not allowed; or several processes were
             started.
         DataError: The snapshot is damaged, or differs from that of the run to resume.
-        StoppedError: The training was interrupted. Its hint says how to resume the run.
+        KeyboardInterrupt: The training was interrupted. Its message says how to resume the run.
 
     Example:
         >>> run = punkmodels.train_renderer("data", total_images=20_000)
@@ -216,7 +217,9 @@ def train_renderer(
     """
     given = {"preset": preset != "quick", **options}
     changed_threads = threads if threads != 1 else None
-    resumed = _find_resumed_run(resume, "renderer", runs, version, "auto", changed_threads, given)
+    resumed = _find_resumed_run(resume, "renderer", runs, version, device, changed_threads, given)
+    if str(device) not in ("auto", "cpu"):
+        raise UsageError(f"a renderer is trained on the CPU, not on {device}")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # torchrun sets it.
         raise UsageError("a renderer is trained in one process", hint="start it without torchrun")
     from punkmodels.renderer.config import make_config
@@ -269,7 +272,7 @@ def _train(
 ) -> Run:
     """Train in the processes that torchrun started, or in this one.
 
-    An interrupt becomes a StoppedError; its hint resumes the run, or is None if there is no run.
+    The KeyboardInterrupt of Ctrl-C gets a message that says how to resume the run, if there is one.
     """
     from punkmodels.training.distributed import init_process_group, is_main
 
@@ -284,8 +287,8 @@ def _train(
     except KeyboardInterrupt:
         run = resumed or max(set(list_runs(runs)) - before, default=None)
         if run is None:
-            raise StoppedError("stopped before the training started") from None
+            raise
         arguments = "" if root is None else f"{str(root)!r}, "
         call = f"punkmodels.train_{task}({arguments}resume={str(run)!r})"
-        raise StoppedError("stopped", hint=f"resume with: {call}") from None
+        raise KeyboardInterrupt(f"stopped; resume with: {call}") from None
     return Run(path, None if root is None else folder)

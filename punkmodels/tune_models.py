@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from punkdata.errors import StoppedError
 from punkdata.progress import Progress
 from punkdata.snapshots.reader import open_snapshot
 from punkmodels.runs import Run, data_root, load_torch, show_progress
@@ -57,7 +56,7 @@ def tune_classifier(  # noqa: PLR0913  # keyword arguments, as in train_classifi
         UsageError: An argument is not allowed, or differs from the study that is resumed.
         DataError: The snapshot or the study is damaged, or no trial was trained to the end.
         BusyError: Another process uses the study.
-        StoppedError: The search was interrupted; calling it again resumes it.
+        KeyboardInterrupt: The search was interrupted; calling it again resumes it.
 
     Example:
         >>> run = punkmodels.tune_classifier("data", trials=20)
@@ -84,8 +83,8 @@ def tune_classifier(  # noqa: PLR0913  # keyword arguments, as in train_classifi
                 progress=report,
             )
     except KeyboardInterrupt:
-        raise StoppedError(
-            f"stopped; the trials so far are stored in '{folder}'",
-            hint="to resume, run the same command again",
+        raise KeyboardInterrupt(
+            f"stopped; the trials so far are stored in '{folder}'; to resume, call tune_classifier "
+            "again with the same arguments"
         ) from None
     return Run(Path(result["run"]), data)

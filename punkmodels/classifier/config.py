@@ -1,6 +1,6 @@
 """Training options of a classifier, their presets, and the defaults of each model."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -10,6 +10,8 @@ from punkmodels.training.config import Count, Dim, Fraction, TrainingConfig, val
 
 class ClassifierConfig(TrainingConfig):
     """Training options of a classifier; the defaults are those of the preset `quick`."""
+
+    command: ClassVar[str] = "classifier"
 
     preset: ClassifierPreset = "quick"
     """Preset whose defaults are used; only for the model cnn."""

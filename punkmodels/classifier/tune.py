@@ -182,10 +182,10 @@ def _open_study(folder: Path, about: dict[str, Any]) -> optuna.Study:
             ) from None
         raise
     before = study.user_attrs.get("about", about)
-    if different := [f"--{key} {before[key]}" for key in about if before[key] != about[key]]:
+    if different := [f"{key}={before[key]}" for key in about if before[key] != about[key]]:
         raise UsageError(
             f"the study in '{folder}' was started with {' '.join(different)}",
-            hint="add this to the command, or choose another folder with --study",
+            hint="use the same, or choose another folder with study=",
         )
     study.set_user_attr("about", about)
     for trial in study.get_trials(states=[optuna.trial.TrialState.RUNNING]):
@@ -205,7 +205,7 @@ def _write_results(
 ) -> dict[str, Any]:
     """Evaluate the best trial on the test split, and write best.json, trials.csv and the plots."""
     if not _ended(study, "COMPLETE"):
-        raise DataError("no trial was trained to the end", hint="increase --trials")
+        raise DataError("no trial was trained to the end", hint="increase trials=")
     best = study.best_trial
     run = folder / TRIALS_DIR / best.user_attrs["run"]
     evaluation = evaluate_classifier(run, root, "test")

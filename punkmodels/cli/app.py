@@ -7,7 +7,6 @@ import typer
 
 from punkdata.cli import console
 from punkdata.cli.options import Json
-from punkdata.report import Report, Row
 from punkmodels.cli import classifier, evaluate, export, generate, runs, train_generators
 
 OPTIONS_EXAMPLES = (
@@ -71,33 +70,9 @@ def list_training_options(
     as_json: Json = False,
 ) -> None:
     """List all training options: type, default (in brackets those of presets), and description."""
-    from punkmodels.classifier import config as classifiers
-    from punkmodels.gan import config as gans
-    from punkmodels.renderer import config as renderers
-    from punkmodels.training.config import TrainingConfig, list_options
+    from punkmodels.options import list_options
 
-    defaults: TrainingConfig
-    variants: dict[str, TrainingConfig] = {}
-    if model == "classifier":
-        defaults = classifiers.make_config()
-        variants |= {preset: classifiers.make_config(preset) for preset in classifiers.PRESETS}
-        variants |= {name: classifiers.make_config(model=name) for name in classifiers.MODELS}
-    elif model == "dcgan":
-        defaults = gans.make_config()
-        variants |= {preset: gans.make_config(preset) for preset in gans.PRESETS}
-        variants |= {"classic": gans.make_config(recipe="classic")}
-        variants |= {"mlp": gans.make_config(recipe="mlp")}
-    else:
-        defaults = renderers.make_config()
-        variants |= {preset: renderers.make_config(preset) for preset in renderers.PRESETS}
-    options = list_options(defaults, variants)
-    rows = []
-    for option in options:
-        others = ", ".join(f"{name}: {value}" for name, value in option.variants.items())
-        default = f"{option.default} ({others})" if others else str(option.default)
-        rows.append(Row(option.key, (option.type, default), option.description))
-    data = {option.key: option._asdict() for option in options}
-    console.emit_report(Report(rows, data=data), as_json=as_json)
+    console.emit_report(list_options(model), as_json=as_json)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import typer
 
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root, Version
+from punkdata.errors import StoppedError
 from punkmodels.choices import ClassifierModel, ClassifierPreset, ClassifierTask, SplitScheme
 from punkmodels.cli.options import (
     SPLIT_SCHEME_HELP,
@@ -18,6 +19,7 @@ from punkmodels.cli.options import (
     Seed,
     Set,
     Threads,
+    arguments_as_options,
     find_resumed_run,
     given_options,
     print_run,
@@ -117,18 +119,26 @@ def tune_classifier(
     """
     from punkmodels import tune_models
 
-    run = tune_models.tune_classifier(
-        root,
-        model=model,
-        trials=trials,
-        epochs=epochs,
-        study=study,
-        seed=seed or 0,
-        runs=runs,
-        version=version,
-        device=device,
-        threads=threads,
-    )
+    study = study or runs / f"tune-{model}"
+    try:
+        with arguments_as_options("model", "trials", "epochs", "study", "seed"):
+            run = tune_models.tune_classifier(
+                root,
+                model=model,
+                trials=trials,
+                epochs=epochs,
+                study=study,
+                seed=seed or 0,
+                runs=runs,
+                version=version,
+                device=device,
+                threads=threads,
+            )
+    except KeyboardInterrupt:
+        raise StoppedError(
+            f"stopped; the trials so far are stored in '{study}'",
+            hint="to resume, run the same command again",
+        ) from None
     result = json.loads((run.path.parents[1] / "best.json").read_bytes())
     if as_json:
         console.emit_json(result)

@@ -11,7 +11,7 @@ from punkdata.cli import console
 from punkdata.cli.options import Json
 from punkdata.files import shell_quote
 from punkmodels.cli.options import Runs
-from punkmodels.models import find_model
+from punkmodels.models import find_model, warn_if_unfinished
 from punkmodels.runs import load_torch
 from punkmodels.training.run_dir import DEFAULT_RUNS
 
@@ -50,8 +50,7 @@ def export(
     from punkmodels.export.folder import export_model
 
     config = export_model(folder, out, onnx=onnx)
-    if not config["trained"]["finished"]:
-        console.warn(f"the training of {folder} is unfinished")
+    warn_if_unfinished(folder)
     if as_json:
         console.emit_json({"path": str(out), "scores": config.get("scores")})
         return

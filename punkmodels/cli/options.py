@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from punkdata.cli import console
-from punkdata.errors import StoppedError, UsageError
+from punkdata.errors import PunkError, StoppedError, UsageError
 from punkdata.files import root_option, shell_quote
 from punkmodels.training.run_dir import DEFAULT_RUNS, find_run, read_config
 
@@ -38,6 +38,11 @@ SPLIT_SCHEME_HELP = (
 )
 RESUME_OPTIONS = {"resume", "logger", "root", "runs", "as_json"}
 """Parameters that can be combined with --resume."""
+ARGUMENTS = (
+    *("root", "preset", "model", "augment_with", "augment_fraction"),
+    *("image_dir", "conditional", "compile"),
+)
+"""Arguments of the training functions that errors can name."""
 
 
 def given_options(
@@ -100,15 +105,15 @@ def train_model(
     train = getattr(api, f"train_{task}")
     options = {} if resumed else options  # A resumed run keeps its own.
     try:
-        with arguments_as_options("preset", "model", "augment_with", "augment_fraction"):
+        with arguments_as_options(*ARGUMENTS):
             run: Path = train(root, runs=runs, resume=resumed, logger=logger, **options).path
-    except StoppedError as error:
-        if error.hint is None:  # It stopped before there was a run.
-            raise
+    except KeyboardInterrupt as interrupt:
+        if not interrupt.args:  # There was no run yet.
+            raise StoppedError("stopped before the training started") from None
         name = "latest" if resumed is None else shell_quote(resumed)
         runs_option = "" if runs == DEFAULT_RUNS else f" --runs {shell_quote(runs)}"
         command = f"punkmodels train {task} --resume {name}{runs_option}{root_option(root)}"
-        raise StoppedError(error.message, hint=f"resume with: {command}") from None
+        raise StoppedError("stopped", hint=f"resume with: {command}") from None
     return run
 
 
@@ -128,9 +133,10 @@ def arguments_as_options(*names: str, **options: str) -> Iterator[None]:
 
     try:
         yield
-    except UsageError as error:
-        hint = error.hint and pattern.sub(replace, error.hint)
-        raise type(error)(pattern.sub(replace, error.message), hint=hint) from None
+    except PunkError as error:
+        error.message = pattern.sub(replace, error.message)
+        error.hint = error.hint and pattern.sub(replace, error.hint)
+        raise
 
 
 def print_run(run: Path, next_commands: str, *, as_json: bool) -> None:

@@ -58,13 +58,13 @@ def _read_tiles(file: Path, tile_size: int) -> NDArray[np.float32]:
     if tile_size == SIDE_PX and (scale := _upscaling_factor(pixels)) > 1:
         raise DataError(
             f"'{file}' appears to be upscaled by a factor of {scale}",
-            hint=f"add --tile-size {scale * SIDE_PX}",
+            hint=f"add tile_size={scale * SIDE_PX}",
         )
     if tile_size % SIDE_PX or height % tile_size or width % tile_size:
         raise DataError(
             f"'{file}' is {width}x{height}, which cannot be split into tiles of "
             f"{tile_size}x{tile_size}",
-            hint="set the side of a tile with --tile-size, a multiple of 24",
+            hint="set the side of a tile with tile_size=, a multiple of 24",
         )
     pixels[pixels[..., 3] == 0] = 0  # The color of a transparent pixel is arbitrary.
     scale = tile_size // SIDE_PX

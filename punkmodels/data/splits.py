@@ -40,7 +40,7 @@ class SplitTensors:
     def require_hidden_labels(self) -> None:
         """Raise UsageError if the snapshot does not list the labels that no pixel shows."""
         if not self.has_hidden_labels:
-            hint = "rebuild it with: punkdata build-dataset, or train with --set visible_only=false"
+            hint = "rebuild it with: punkdata build-dataset, or train with visible_only=False"
             raise UsageError(f"'{self.path}' does not list hidden labels", hint=hint)
 
     @property

@@ -79,7 +79,7 @@ def export_model(
 
 
 def _check_folder(run: Path, out: Path) -> None:
-    hint = "choose another folder with --out"
+    hint = "choose another folder"
     if out.resolve() == run.resolve():
         raise UsageError(f"'{out}' is the folder of the run itself", hint=hint)
     if (out / "checkpoints").exists():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -82,6 +82,8 @@ class ScheduleOptions(TrainingConfig):
 class DcganConfig(TrainingConfig):
     """Training options of a GAN; the defaults are those of preset `quick` and recipe `modern`."""
 
+    command: ClassVar[str] = "dcgan"
+
     preset: DcganPreset = "quick"
     """Preset whose defaults are used."""
     recipe: DcganRecipe = "modern"
@@ -133,7 +135,7 @@ class DcganConfig(TrainingConfig):
             raise ValueError("the recipe mlp has neither a palette head nor conditions")
         if self.image_dir and (has_palette or self.conditional != "none"):
             raise ValueError(
-                "--image-dir cannot be combined with --conditional or the palette head: only punks "
+                "image_dir= cannot be combined with conditional= or the palette head: only punks "
                 "have labels and a palette"
             )
         if self.is_classic and self.loss.r1_gamma:

@@ -132,7 +132,7 @@ def _choose_env(
             try_step(False)
         except RuntimeError as error:
             raise SetupError(
-                f"--compile does not work on this machine ({str(error).splitlines()[0]})",
+                f"compile=True does not work on this machine ({str(error).splitlines()[0]})",
                 hint="leave it out, or install a C++ compiler",
             ) from None
     resumed = (saved.device.threads, saved.device.bf16) if saved else None

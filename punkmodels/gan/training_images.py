@@ -109,8 +109,7 @@ def _read_folder(path: Path) -> NDArray[np.uint8]:
     if not files:
         problem = "contains no images" if path.is_dir() else "does not exist"
         raise UsageError(
-            f"'{path}' {problem}",
-            hint="pass a folder of PNG files, a .npz or a .npy to --image-dir",
+            f"'{path}' {problem}", hint="image_dir= must be a folder of PNG files, a .npz or a .npy"
         )
     images = [_read_file(file) for file in files]
     if len({image.size for image in images}) > 1:

@@ -1,7 +1,7 @@
 """Training options of a renderer, and their presets."""
 
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -11,6 +11,8 @@ from punkmodels.training.config import Count, Fraction, TrainingConfig, validate
 
 class RendererConfig(TrainingConfig):
     """Training options of a renderer; the defaults are those of the preset `quick`."""
+
+    command: ClassVar[str] = "renderer"
 
     preset: RendererPreset = "quick"
     """Preset whose defaults are used."""

@@ -6,7 +6,8 @@ import no torch, so that commands can list the options fast.
 
 import difflib
 import operator
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -26,6 +27,8 @@ class TrainingConfig(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
     )
+    command: ClassVar[str] = ""
+    """Argument of `punkmodels options` that lists the options."""
 
 
 Config = TypeVar("Config", bound=TrainingConfig)
@@ -76,13 +79,21 @@ def validate_config(kind: type[Config], options: Mapping[str, Any]) -> Config:
         first = error.errors()[0]
     key = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":
-        similar = difflib.get_close_matches(key, dict(_walk_fields(kind)), n=1)
+        similar = _similar_keys(key, list(dict(_walk_fields(kind))))
+        question = f"did you mean {' or '.join(similar)}? " if similar else ""
         raise UsageError(
             f"there is no training option {key}",
-            hint=f"did you mean {similar[0]}?" if similar else "list them: punkmodels options",
+            hint=f"{question}list all: punkmodels options {kind.command}".strip(),
         )
     message = plain_requirement(first["msg"])
     raise UsageError(f"{key} = {first['input']}: {message}" if key else message)
+
+
+def _similar_keys(key: str, keys: Sequence[str]) -> list[str]:
+    """Return the keys that contain all words of another one, or are spelled similarly."""
+    words = key.replace("learning_rate", "lr").rpartition(".")[2].split("_")
+    matches = [other for other in keys if set(words) <= set(re.split(r"[._]", other))]
+    return matches[:3] or difflib.get_close_matches(key, keys, n=1)
 
 
 def list_options(defaults: TrainingConfig, variants: Mapping[str, TrainingConfig]) -> list[Option]:

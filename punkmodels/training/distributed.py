@@ -110,5 +110,5 @@ def _lost_processes_as_errors() -> Iterator[None]:
         yield
     except RuntimeError:
         raise NetworkError(
-            "another process of this training run has ended", hint="resume it with --resume latest"
+            "another process of this training run has ended", hint="resume the latest run"
         ) from None

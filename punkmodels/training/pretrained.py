@@ -105,7 +105,7 @@ def read_resumed_run(run: Path, kind: type[Saved], name: str) -> Saved:
     if (run / WEIGHTS_FILE).exists():
         raise UsageError(
             f"'{run}' contains exported weights, which cannot be trained further",
-            hint="pass the run from which they were exported to --resume",
+            hint="resume the run from which they were exported",
         )
     return read_run_config(run, kind, name)
 
@@ -116,7 +116,7 @@ def check_same_data(saved: SavedRun, data: dict[str, Any]) -> None:
         raise DataError(
             f"the pixels, labels or splits of {data['version']} differ from those that the run was "
             "trained on",
-            hint="pass the original data to --root, or train a new run: punkmodels train",
+            hint="resume it with the original data as root=, or train a new run",
         )
 
 

@@ -118,6 +118,16 @@ def describe_training(run: Path, task: str, amount: str, elapsed_s: float) -> st
     return f"trained {amount} in {minutes}:{seconds:02d}: {name} {value:.3f}"
 
 
+def describe_unfinished(run: Path) -> str | None:
+    """Return a text such as "unfinished: 1 of 40 epochs", or None if a training is complete."""
+    config = read_config(run)
+    if "trained" in config:  # Exported weights.
+        return None if config["trained"].get("finished") else "unfinished"
+    metrics = read_metrics(run) if (run / "metrics.jsonl").exists() else []
+    status = describe_status(config, metrics)
+    return f"unfinished: {status}" if " of " in status else None
+
+
 def write_json(path: Path, data: dict[str, Any]) -> None:
     write_atomic(path, (json.dumps(data, indent=2) + "\n").encode())
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import punkmodels
-from punkdata.errors import StoppedError, UsageError
+from punkdata.errors import UsageError
 
 TINY: dict[str, Any] = {"batch_size": 16, "width": 4, "hidden": 16, "color_embedding_dim": 4}
 QUIET: dict[str, Any] = {"threads": 1, "device": "cpu", "progress": False}
@@ -63,6 +63,7 @@ def test_generators_are_trained(built_root: Path, tmp_path: Path) -> None:
     ("train", "options", "message"),
     [
         ("classifier", {"epoch": 3}, "no training option epoch; did you mean epochs?"),
+        ("classifier", {"lr": 0.1}, "did you mean peak_lr.* punkmodels options classifier"),
         ("classifier", {"epochs": "ten"}, "epochs = ten"),
         ("classifier", {"preset": "fast"}, "preset = fast"),
         ("classifier", {"model": "resnet"}, "model = resnet"),
@@ -71,8 +72,10 @@ def test_generators_are_trained(built_root: Path, tmp_path: Path) -> None:
         ("classifier", {"augment_with": "7"}, "no run '7'"),
         ("classifier", {"device": "tpu"}, "device tpu is not available"),
         ("dcgan", {"recipe": "old"}, "recipe = old"),
+        ("dcgan", {"image_dir": "nothing"}, "there is no file or folder '.*nothing'"),
         ("dcgan", {"model": {"depth": 3}}, "no training option model.depth"),
         ("renderer", {"preset": "fast"}, "preset = fast"),
+        ("renderer", {"device": "cuda"}, "a renderer is trained on the CPU, not on cuda"),
         ("renderer", {"resume": "latest"}, "no renderer run found"),
     ],
 )
@@ -84,7 +87,9 @@ def test_wrong_options_are_refused_before_a_run_is_created(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interrupt_shows_how_to_resume(built_root: Path, tmp_path: Path) -> None:
+def test_an_interrupt_shows_how_to_resume(
+    built_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     runs = tmp_path / "runs"
 
     def interrupt_after_first_epoch(done: int, total: int, note: str = "") -> None:
@@ -92,11 +97,26 @@ def test_an_interrupt_shows_how_to_resume(built_root: Path, tmp_path: Path) -> N
             raise KeyboardInterrupt
 
     options = {"runs": runs, "epochs": 3, **TINY, **QUIET, "progress": interrupt_after_first_epoch}
-    with pytest.raises(StoppedError) as stopped:
+    with pytest.raises(KeyboardInterrupt) as stopped:
         punkmodels.train_classifier(built_root, **options)
     (run,) = runs.iterdir()
     call = f"punkmodels.train_classifier({str(built_root)!r}, resume={str(run)!r})"
-    assert stopped.value.hint == f"resume with: {call}"
+    assert str(stopped.value) == f"stopped; resume with: {call}"
+    assert repr(punkmodels.open_run(run)).endswith("preset quick, unfinished: 1 of 3 epochs)")
+    punkmodels.load_classifier(run)
+    exported = punkmodels.open_run(punkmodels.open_run(run).export(tmp_path / "weights"))
+    assert repr(exported).endswith("preset quick, unfinished)")
+    warning = f"warning: the training of '{run}' is unfinished: 1 of 3 epochs\n"
+    assert capsys.readouterr().err == warning
     resumed = eval(call, {"punkmodels": punkmodels})
     assert resumed.path == run
     assert resumed.metrics["epoch"].tolist() == [0, 1, 2]
+    assert "unfinished" not in repr(resumed)
+
+
+def test_options_are_listed() -> None:
+    table = punkmodels.list_options("classifier")
+    assert "peak_lr" in repr(table)
+    assert "<table>" in table._repr_html_()
+    with pytest.raises(UsageError, match="model must be one of classifier, dcgan, renderer"):
+        punkmodels.list_options("gan")  # type: ignore[arg-type]

@@ -107,7 +107,7 @@ def test_compile_without_a_compiler_fails_before_a_run_is_created(
         (("--set", "image_dir=x"), "use --image-dir instead of --set"),
         (("--conditional", "labels"), "not one of"),
         (("--recipe", "wgan"), "not one of"),
-        (("--image-dir", "missing"), "missing' does not exist; pass a folder of PNG files"),
+        (("--image-dir", "missing"), "there is no file or folder '"),
         (
             ("--image-dir", "x", "--conditional", "type"),
             "--image-dir cannot be combined with --conditional",

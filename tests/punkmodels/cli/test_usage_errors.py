@@ -43,6 +43,7 @@ main()
         "train classifier --set nothing=3",
         "train classifier --augment-with nothing-here",
         "train dcgan --resume latest",
+        "train dcgan --image-dir nothing",
         "train dcgan --recipe mlp --conditional type",
         "train renderer --version s2-nothing",
         "tune classifier",

@@ -88,7 +88,7 @@ def test_read_sprites_drops_empty_tiles_only_at_the_end(
 
 def test_read_sprites_refuses_upscaled_tiles(sprites: torch.Tensor, tmp_path: Path) -> None:
     save_tiles(sprites[:8], tmp_path / "tiles.png", 4)
-    with pytest.raises(DataError, match=r"upscaled by a factor of 4; add --tile-size 96"):
+    with pytest.raises(DataError, match=r"upscaled by a factor of 4; add tile_size=96"):
         read_sprites(tmp_path / "tiles.png")
 
 

@@ -113,7 +113,7 @@ def test_arrays_without_usable_images_are_refused(
 
 
 def test_missing_empty_and_mixed_folders_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="contains no images; pass a folder"):
+    with pytest.raises(UsageError, match="contains no images; image_dir= must be a folder"):
         from_image_dir(tmp_path)
     with pytest.raises(UsageError, match="does not exist"):
         from_image_dir(tmp_path / "missing")
