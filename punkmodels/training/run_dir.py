@@ -119,12 +119,18 @@ def describe_training(run: Path, task: str, amount: str, elapsed_s: float) -> st
 
 
 def describe_unfinished(run: Path) -> str | None:
-    """Return a text such as "unfinished: 1 of 40 epochs", or None if a training is complete."""
-    config = read_config(run)
-    if "trained" in config:  # Exported weights.
-        return None if config["trained"].get("finished") else "unfinished"
-    metrics = read_metrics(run) if (run / "metrics.jsonl").exists() else []
-    status = describe_status(config, metrics)
+    """Return a text such as "unfinished: 1 of 40 epochs", or None if a training is complete.
+
+    It is also None if config.json or metrics.jsonl is damaged.
+    """
+    try:
+        config = read_config(run)
+        if "trained" in config:  # Exported weights.
+            return None if config["trained"].get("finished") else "unfinished"
+        metrics = read_metrics(run) if (run / "metrics.jsonl").exists() else []
+        status = describe_status(config, metrics)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return None
     return f"unfinished: {status}" if " of " in status else None
 
 
