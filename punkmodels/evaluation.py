@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from punkdata.errors import UsageError
+from punkdata.dataset import PunkDataset
+from punkdata.errors import NoFileError, UsageError
 from punkdata.images.sprite import SIDE_PX
 from punkdata.progress import Progress
-from punkmodels import choices
 from punkmodels.classifier.evaluate import evaluate_logits
 from punkmodels.data import array_files
 from punkmodels.data.image_files import clear_background, read_sprites
 from punkmodels.data.splits import load_split
 from punkmodels.gan.evaluate import RealPunks, evaluate_sprites
-from punkmodels.predictions import Kind, align, read_predictions, to_logits
+from punkmodels.predictions import align, read_predictions, to_logits
 from punkmodels.runs import data_root, show_progress
 from punkmodels.training.device import pick_device
 from punkmodels.training.run_dir import Evaluation
 
 if TYPE_CHECKING:
-    from punkmodels.predictions import ScoresLike
+    import pandas as pd
 
-GeneratedImages: TypeAlias = "NDArray[np.uint8] | torch.Tensor | Sequence[Image.Image] | str | Path"
+MIN_AUROC = 0.6
+"""Mean AUROC below which predictions may belong to other punks; that of random ones is 0.5."""
 
 
 def evaluate_images(
-    images: GeneratedImages,
+    images: NDArray[np.uint8] | torch.Tensor | Sequence[Image.Image] | str | Path,
     *,
     root: str | Path | None = None,
     version: str = "latest",
@@ -64,13 +66,16 @@ def evaluate_images(
         The scores, with a table and a picture of nearest training punks.
 
     Raises:
-        UsageError: The images have another type, shape, dtype or range, or there is no snapshot.
+        UsageError: The images have another type, shape, dtype or range, or there is no snapshot; a
+            file that does not exist is also a FileNotFoundError.
         DataError: There are fewer than 100 images, or a file is damaged.
 
     Example:
         >>> images = punkmodels.load_generator().generate(10_000)
         >>> punkmodels.evaluate_images(images).scores["generated"]["frechet_distance"]
     """
+    if isinstance(images, str | Path) and not Path(images).exists():
+        raise NoFileError(f"there is no file or folder '{images}'")
     torch_device, _ = pick_device(device)
     name = Path(images).name if isinstance(images, str | Path) else "images"
     if isinstance(images, str | Path) and Path(images).suffix not in array_files.SUFFIXES:
@@ -85,14 +90,17 @@ def evaluate_images(
 
 
 def evaluate_predictions(
-    scores: ScoresLike,
-    split: Literal["train", "val", "test", "all"] = "test",
+    scores: ArrayLike | torch.Tensor | pd.DataFrame | str | Path,
+    split: Literal["train", "val", "test", "all"] | PunkDataset = "test",
     *,
     root: str | Path | None = None,
     version: str = "latest",
-    split_scheme: choices.SplitScheme = "default",
+    split_scheme: Literal[
+        "default", "by_id", "fold-1", "fold-2", "fold-3", "fold-4", "fold-5"
+    ] = "default",
     punk_ids: ArrayLike | None = None,
-    kind: Kind = "auto",
+    kind: Literal["auto", "probabilities", "logits"] = "auto",
+    progress: bool | Progress = True,
 ) -> Evaluation:
     """Compare the predictions of any classifier with the labels of real punks.
 
@@ -110,7 +118,8 @@ def evaluate_predictions(
               an index `punk_id`;
             - the path of a .csv or .parquet with such columns, or of a .npz with an array `scores`
               and optionally `punk_ids`.
-        split: "test", "val", "train", or "all".
+        split: "test", "val", "train", or "all"; or a `PunkDataset`, which also replaces `root`,
+            `version` and `split_scheme`.
         root: Data root, or a snapshot folder; by default $PUNKDATA_ROOT or `./data`.
         version: Version of the snapshot, or "latest".
         split_scheme: "default", "by_id", or "fold-1" to "fold-5".
@@ -118,9 +127,12 @@ def evaluate_predictions(
             `PunkDataset.punk_ids`.
         kind: "probabilities" or "logits". "auto" takes values from 0 to 1 as probabilities, and
             values of which some are below 0 as logits, and refuses others. The table says which.
+        progress: Whether to show a progress bar, or a callback that is called instead, with the
+            number of bootstrap resamples, their total, and a note.
 
     Returns:
-        The scores, with tables and a picture of the errors.
+        The scores, with tables and a picture of the errors. A note says so if they are hardly
+        better than chance, as they are if the rows are in another order.
 
     Raises:
         UsageError: The predictions have another shape, or belong to other punks; it is unclear
@@ -130,19 +142,35 @@ def evaluate_predictions(
     Example:
         >>> test = punkdata.PunkDataset("data", split="test")
         >>> logits = my_network(test.as_tensors()[0] / 255)
-        >>> punkmodels.evaluate_predictions(logits, root="data").scores["visible"]["exact_match"]
+        >>> punkmodels.evaluate_predictions(logits, test).scores["visible"]["exact_match"]
     """
+    if isinstance(split, PunkDataset):
+        root, version = split.path, "latest"
+        scheme, name = split.split_scheme, split.split
+    elif isinstance(split, str | Path) and Path(split).is_dir():
+        raise UsageError(
+            f"'{split}' is a folder, not a split", hint=f"pass it as root={str(split)!r}"
+        )
+    else:
+        scheme, name = split_scheme, split
     predictions = read_predictions(scores, punk_ids)
     logits, found_kind = to_logits(predictions.values, kind)
-    data = load_split(data_root(root), version, split_scheme, split)
+    data = load_split(data_root(root), version, scheme, name)
     data.require_hidden_labels()
-    scheme = "" if split_scheme == "default" else f" ({split_scheme})"
-    where = f"the {split} split{scheme} of {data.version}"
+    where = f"the {name} split{'' if scheme == 'default' else f' ({scheme})'} of {data.version}"
     rows = align(predictions, data.punk_ids, where)
     title = f"Predictions of {len(data):,} punks, read as {found_kind}, in {where}"
-    evaluation = evaluate_logits(data, logits[torch.tensor(rows)], split, title)
-    evaluation.scores.update(split_scheme=split_scheme, kind=found_kind)
-    return evaluation
+    with show_progress("evaluating", "resamples", progress) as (report, _):
+        evaluation = evaluate_logits(data, logits[torch.tensor(rows)], name, title, report)
+    evaluation.scores.update(split_scheme=scheme, kind=found_kind)
+    auroc = evaluation.scores["visible"]["macro_auroc"]
+    if auroc is None or auroc >= MIN_AUROC:
+        return evaluation
+    note = f"These predictions are hardly better than chance (macro-AUROC {auroc:.2f})."
+    if predictions.punk_ids is None:
+        note += f" Are the rows in the order of PunkDataset.punk_ids of {where}?"
+    first, *others = evaluation.tables
+    return replace(evaluation, tables=[replace(first, notes=[*first.notes, note]), *others])
 
 
 def _to_sprites(images: Any) -> torch.Tensor:

@@ -121,13 +121,17 @@ class Run:
 
         torch_device, _ = pick_device(device)
         warn_if_unfinished(self.path)
-        with show_progress("evaluating", "subsets", progress) as (report, _):
+        unit = "resamples" if self.task == "classifier" else "subsets"
+        with show_progress("evaluating", unit, progress) as (report, _):
             report(0, None, "loading the model and the real punks")
             if self.task == "classifier":
                 from punkmodels.classifier.evaluate import evaluate_classifier
 
                 return evaluate_classifier(
-                    self.path, folder, split, version=version, device=torch_device
+                    *(self.path, folder, split),
+                    version=version,
+                    device=torch_device,
+                    progress=report,
                 )
             if self.task == "renderer":
                 from punkmodels.renderer.evaluate import evaluate_renderer

@@ -8,6 +8,7 @@ from PIL import Image
 
 from punkdata.images.image_grid import compose_grid
 from punkdata.images.palette import PALETTE
+from punkdata.progress import Progress
 from punkdata.report import Report, Row
 from punkdata.traits import LABELS, TYPES
 from punkmodels.classifier.classifier import predict_logits
@@ -38,13 +39,14 @@ def evaluate_classifier(
     *,
     version: str | None = None,
     device: torch.device = CPU,
+    progress: Progress = lambda done, total: None,
 ) -> Evaluation:
     """Evaluate a run or exported weights on a held-out split of the scheme of their training.
 
     `version` is by default the snapshot of the training. Another one must have the same pixels,
-    labels and splits, because its split could otherwise contain training data. Raises UsageError if
-    the snapshot does not exist or lists no hidden labels, and DataError if it differs or a file is
-    damaged.
+    labels and splits, because its split could otherwise contain training data. `progress` is called
+    with the number of bootstrap resamples and their total. Raises UsageError if the snapshot does
+    not exist or lists no hidden labels, and DataError if it differs or a file is damaged.
     """
     model = load_classifier(run, device)
     saved = read_classifier_config(run)
@@ -53,12 +55,18 @@ def evaluate_classifier(
     if saved.options.visible_only:
         data.require_hidden_labels()
     title = f"{run} on {len(data):,} punks, {split} split of {data.version}"
-    evaluation = evaluate_logits(data, predict_logits(model, data.images), split, title)
+    evaluation = evaluate_logits(data, predict_logits(model, data.images), split, title, progress)
     evaluation.scores["weights_sha256"] = hash_weights(model)
     return evaluation
 
 
-def evaluate_logits(data: SplitTensors, logits: torch.Tensor, split: str, title: str) -> Evaluation:
+def evaluate_logits(
+    data: SplitTensors,
+    logits: torch.Tensor,
+    split: str,
+    title: str,
+    progress: Progress = lambda done, total: None,
+) -> Evaluation:
     """Compare logits, (N, 92) or (N, 5) for types only, with the labels of a split."""
     visible, raw = (t[:, : logits.shape[1]] > 0 for t in (data.visible, data.labels))
     is_wrong = (logits_to_labels(logits) != visible).any(dim=1).numpy()
@@ -66,7 +74,7 @@ def evaluate_logits(data: SplitTensors, logits: torch.Tensor, split: str, title:
         "version": data.version,
         "split": split,
         "punks": len(data),
-        **score_logits(visible.numpy(), raw.numpy(), logits),
+        **score_logits(visible.numpy(), raw.numpy(), logits, progress),
         "misclassified": data.punk_ids[is_wrong].tolist(),
     }
     return Evaluation(scores, make_tables(title, scores), {"errors.png": draw_errors(data, logits)})
@@ -85,7 +93,7 @@ def make_tables(title: str, scores: dict[str, Any]) -> list[Report]:
         "are those as published. The ceiling is the score on raw labels of a classifier that "
         "predicts exactly the visible labels; AP and AUROC, which score a ranking, have none.",
         f"Calibration error: {scores['calibration_error']:.5f}. Labels at or below the majority "
-        f"baseline: {', '.join(scores['at_or_below_majority']) or 'none'}.",
+        f"baseline: {_shorten(scores['at_or_below_majority'])}.",
     )
     confusion = [
         Row(name, tuple(row)) for name, row in zip(TYPES, scores["type_confusion"], strict=True)
@@ -105,6 +113,12 @@ def make_tables(title: str, scores: dict[str, Any]) -> list[Report]:
         Report(confusion, ("true type (rows), predicted type (columns)", *TYPES)),
         Report(labels, columns, (gain,), num_brief_rows=len(labels) - num_perfect),
     ]
+
+
+def _shorten(labels: list[str]) -> str:
+    """Return the first labels of a list, and the number of the others."""
+    others = len(labels) - 5
+    return ", ".join(labels[:5]) + (f" and {others} others" if others > 0 else "") or "none"
 
 
 def _is_perfect(scores: dict[str, Any]) -> bool:

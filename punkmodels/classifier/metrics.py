@@ -5,12 +5,17 @@ Each score is computed on the labels as published (*raw*) and on the labels that
 1: the scores of a classifier that predicts exactly the visible labels.
 """
 
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from punkdata.progress import Progress
 from punkdata.traits import LABELS, TYPES
 from punkmodels.classifier.networks import logits_to_labels, logits_to_probabilities
 
@@ -20,10 +25,12 @@ Float = NDArray[np.float64]
 MIN_SUPPORT = 20
 """Smallest number of punks with a label for which the label is included in means over labels."""
 NUM_RESAMPLES = 200
-"""Bootstrap resamples for the confidence intervals."""
+"""Bootstrap resamples for the standard errors of the confidence intervals."""
 
 
-def score_logits(visible: Bool, raw: Bool, logits: torch.Tensor) -> dict[str, Any]:
+def score_logits(
+    visible: Bool, raw: Bool, logits: torch.Tensor, progress: Progress = lambda done, total: None
+) -> dict[str, Any]:
     """Return all scores of logits (N, L), the content of metrics.json.
 
     `visible` and `raw` are the visible and the published labels, bool (N, L); L is 92, or 5 for a
@@ -40,14 +47,16 @@ def score_logits(visible: Bool, raw: Bool, logits: torch.Tensor) -> dict[str, An
     counted = varies & (support >= MIN_SUPPORT)
     counted = counted if counted.any() else varies
     labels = _score_labels(visible, raw, values, predicted)
+    once = np.ones(len(visible), int)
+    scorer = Scorer(visible, values, predicted, counted)
     types, predicted_types = (t[:, : len(TYPES)].argmax(axis=1) for t in (visible, predicted))
     confusion = np.zeros((len(TYPES), len(TYPES)), int)
     np.add.at(confusion, (types, predicted_types), 1)
     return {
-        "visible": _compute_scores(visible, values, predicted, counted),
-        "visible_95": _bootstrap_intervals(visible, values, predicted, counted),
-        "raw": _compute_scores(raw, values, predicted, counted),
-        "ceiling_visible_only": _compute_scores(raw, visible.astype(float), visible, counted),
+        "visible": scorer.score(once),
+        "visible_95": estimate_intervals(scorer, len(visible), progress),
+        "raw": Scorer(raw, values, predicted, counted).score(once),
+        "ceiling_visible_only": Scorer(raw, visible.astype(float), visible, counted).score(once),
         "labels_counted": int(counted.sum()),
         "calibration_error": calibration_error(visible, probabilities),
         "type_accuracy": float((types == predicted_types).mean()),
@@ -68,35 +77,48 @@ def ranking_scores(truth: Bool, scores: NDArray[np.floating]) -> tuple[Float, Fl
     form one step. The AUROC is the probability that a positive has a higher score than a negative,
     where ties count half. Both are NaN where they are undefined.
     """
-    order = np.argsort(-scores, axis=0, kind="stable")
-    hits = np.take_along_axis(truth, order, axis=0)
-    sorted_scores = np.take_along_axis(scores, order, axis=0)
-    # For each row, find the last row with the same score.
-    is_last = np.ones(hits.shape, bool)
-    is_last[:-1] = sorted_scores[1:] != sorted_scores[:-1]
-    rows = np.where(is_last, np.arange(len(hits))[:, None], len(hits))
-    last = np.minimum.accumulate(rows[::-1])[::-1]
-    true_positives = np.take_along_axis(hits.cumsum(axis=0), last, axis=0)
-    false_positives = last + 1 - true_positives
-    num_positives = hits.sum(axis=0)
-    num_pairs = num_positives * (len(hits) - num_positives)
-    # Pairs of a positive and a negative, by the one that ranks at least as high.
-    positive_first = (~hits * true_positives).sum(axis=0)
-    negative_first = (hits * false_positives).sum(axis=0)
-    with np.errstate(invalid="ignore"):
-        precision_sum = (hits * true_positives / (last + 1)).sum(axis=0)
-        auroc = ((positive_first - negative_first) / num_pairs + 1) / 2
-        return precision_sum / num_positives, auroc
+    return Ranking.of(truth, scores).score(np.ones(len(truth), int))
 
 
-def f1(truth: Bool, predicted: Bool, axis: int | None = 0) -> Float:
-    """Return the F1 score of each label, NaN if it neither occurs nor is predicted.
+@dataclass(frozen=True)
+class Ranking:
+    """The rows of each column by descending score; sorted once, and scored with many weights.
 
-    With axis None, return one value over all cells of (N, L), the micro-F1.
+    All arrays are (N, L): `order` has the rows, `hits` their truth, and `last` the last position
+    with the same score.
     """
-    num_positives = truth.sum(axis) + predicted.sum(axis)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(2 * (truth & predicted).sum(axis) / num_positives)
+
+    order: NDArray[np.intp]
+    hits: Bool
+    last: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, truth: Bool, scores: NDArray[np.floating]) -> Ranking:
+        """Sort the scores of labels, (N, L)."""
+        order = np.argsort(-scores, axis=0, kind="stable")
+        sorted_scores = np.take_along_axis(scores, order, axis=0)
+        is_last = np.ones(truth.shape, bool)
+        is_last[:-1] = sorted_scores[1:] != sorted_scores[:-1]
+        rows = np.where(is_last, np.arange(len(truth))[:, None], len(truth))
+        last = np.minimum.accumulate(rows[::-1])[::-1]
+        return cls(order, np.take_along_axis(truth, order, axis=0), last)
+
+    def score(self, weights: NDArray[np.integer]) -> tuple[Float, Float]:
+        """Return AP and AUROC of each column if row i occurs weights[i] times, see above."""
+        repeats = weights[self.order]
+        hits = self.hits * repeats
+        misses = repeats - hits
+        true_positives = np.take_along_axis(hits.cumsum(axis=0), self.last, axis=0)
+        false_positives = np.take_along_axis(misses.cumsum(axis=0), self.last, axis=0)
+        num_positives = hits.sum(axis=0)
+        num_pairs = num_positives * misses.sum(axis=0)
+        # Pairs of a positive and a negative, by the one that ranks at least as high.
+        positive_first = (misses * true_positives).sum(axis=0)
+        negative_first = (hits * false_positives).sum(axis=0)
+        with np.errstate(invalid="ignore"):
+            precision = true_positives / np.maximum(true_positives + false_positives, 1)
+            auroc = ((positive_first - negative_first) / num_pairs + 1) / 2
+            return (hits * precision).sum(axis=0) / num_positives, auroc
 
 
 def calibration_error(truth: Bool, probabilities: Float, bins: int = 15) -> float:
@@ -118,36 +140,67 @@ def gain_over_majority(truth: Bool, predicted: Bool) -> Float:
     return np.asarray((num_correct - majority) / len(truth))
 
 
-def _compute_scores(
-    truth: Bool, values: Float, predicted: Bool, counted: Bool
-) -> dict[str, float | None]:
-    """Return the scores by name, None if one is undefined for lack of examples."""
-    precisions, aurocs = ranking_scores(truth[:, counted], values[:, counted])
-    _, micro_auroc = ranking_scores(truth.reshape(-1, 1), values.reshape(-1, 1))
-    scores = {
-        "macro_average_precision": precisions,
-        "macro_auroc": aurocs,
-        "micro_auroc": micro_auroc,
-        "micro_f1": f1(truth, predicted, axis=None),
-        "macro_f1": f1(truth, predicted)[counted],
-        "exact_match": (truth == predicted).all(axis=1),
-    }
-    defined = {name: numbers[~np.isnan(numbers)] for name, numbers in scores.items()}
-    return {name: float(d.mean()) if d.size else None for name, d in defined.items()}
+class Scorer:
+    """The scores of predictions, also of samples in which rows occur several times or not at all.
+
+    Means over labels include those that are `counted`, bool (L,).
+    """
+
+    def __init__(self, truth: Bool, values: Float, predicted: Bool, counted: Bool) -> None:
+        """Sort the scores; all arrays but `counted` are (N, L)."""
+        self.by_label = Ranking.of(truth[:, counted], values[:, counted])
+        self.all_cells = Ranking.of(truth.reshape(-1, 1), values.reshape(-1, 1))
+        self.num_labels, self.counted = truth.shape[1], counted
+        self.hits, self.marks = truth & predicted, truth.astype(int) + predicted
+        self.is_exact = (truth == predicted).all(axis=1)
+
+    def score(self, weights: NDArray[np.integer]) -> dict[str, float | None]:
+        """Return the scores by name, None if one is undefined for lack of examples.
+
+        Row i occurs weights[i] times.
+        """
+        precisions, aurocs = self.by_label.score(weights)
+        _, micro_auroc = self.all_cells.score(np.repeat(weights, self.num_labels))
+        hits, marks = weights @ self.hits, weights @ self.marks
+        with np.errstate(invalid="ignore"):
+            scores = {
+                "macro_average_precision": precisions,
+                "macro_auroc": aurocs,
+                "micro_auroc": micro_auroc,
+                "micro_f1": np.atleast_1d(2 * hits.sum() / marks.sum()),
+                "macro_f1": (2 * hits / marks)[self.counted],
+                "exact_match": np.atleast_1d(weights @ self.is_exact / weights.sum()),
+            }
+        defined = {name: numbers[~np.isnan(numbers)] for name, numbers in scores.items()}
+        return {name: float(d.mean()) if d.size else None for name, d in defined.items()}
 
 
-def _bootstrap_intervals(
-    truth: Bool, values: Float, predicted: Bool, counted: Bool
+def estimate_intervals(
+    scorer: Scorer, num_rows: int, progress: Progress = lambda done, total: None
 ) -> dict[str, tuple[float, float]]:
-    """Return the 95 % percentile interval of each score, resampling rows with replacement."""
+    """Return the 95 % interval of each score: the score ± 1.96 bootstrap standard errors.
+
+    This is the standard interval of Efron and Tibshirani, "An Introduction to the Bootstrap" (1993,
+    chapter 13), within [0, 1]; it is [0, 1] if a score is undefined. Quantiles of the resamples
+    would not do: because rows are repeated, the average precision of rare labels is too high in
+    them, and their interval could exclude the score.
+    """
     rng = np.random.default_rng(0)
-    resampled = []
-    for _ in range(NUM_RESAMPLES):
-        rows = rng.integers(len(truth), size=len(truth))
-        resampled.append(_compute_scores(truth[rows], values[rows], predicted[rows], counted))
-    numbers = np.array([list(scores.values()) for scores in resampled], float)
-    intervals = np.nanquantile(numbers, (0.025, 0.975), axis=0).T.tolist()
-    return {name: (low, high) for name, (low, high) in zip(resampled[0], intervals, strict=True)}
+    resampled: defaultdict[str, list[float]] = defaultdict(list)
+    for done in range(NUM_RESAMPLES):
+        progress(done, NUM_RESAMPLES)
+        rows = rng.integers(num_rows, size=num_rows)
+        for name, score in scorer.score(np.bincount(rows, minlength=num_rows)).items():
+            if score is not None:
+                resampled[name].append(score)
+    progress(NUM_RESAMPLES, NUM_RESAMPLES)
+    intervals = {}
+    for name, score in scorer.score(np.ones(num_rows, int)).items():
+        intervals[name] = (0.0, 1.0)
+        if score is not None and len(resampled[name]) > 1:
+            margin = 1.96 * float(np.std(resampled[name], ddof=1))
+            intervals[name] = (max(0.0, score - margin), min(1.0, score + margin))
+    return intervals
 
 
 def _score_labels(visible: Bool, raw: Bool, values: Float, predicted: Bool) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
@@ -188,9 +188,9 @@ def _parse_labels_from(labels_from: str, root: Path) -> tuple[str, str]:
 def _read_labels(root: Path, version: str, split: str) -> dict[str, Any]:
     """Return the labels and skin tones of the punks of a split."""
     from punkmodels.data.palette import detect_skin_tones
-    from punkmodels.data.splits import SplitName, load_split
+    from punkmodels.data.splits import load_split
 
-    punks = load_split(root, version, "default", cast("SplitName", split))
+    punks = load_split(root, version, "default", split)
     return {"labels": punks.labels, "skin_tone": detect_skin_tones(punks.images)}
 
 

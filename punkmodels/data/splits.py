@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +12,6 @@ from punkdata.dataset import PunkDataset
 from punkdata.errors import UsageError
 from punkmodels.data.palette import to_indices
 
-SplitName = Literal["train", "val", "test", "all"]
 Examples = tuple[torch.Tensor, torch.Tensor]
 """Palette indices, uint8 (N, 24, 24), and labels, float32 (N, 92)."""
 
@@ -49,12 +48,13 @@ class SplitTensors:
         return {"version": self.version, "labels_hash": self.labels_hash, "punks": len(self)}
 
 
-def load_split(root: Path, version: str, scheme: str, split: SplitName) -> SplitTensors:
+def load_split(root: Path, version: str, scheme: str, split: str) -> SplitTensors:
     """Load one split, or the whole collection, of a snapshot.
 
     `root` is a data root or a snapshot folder, and `scheme` a split scheme as in `PunkDataset`.
     """
-    data = PunkDataset(root, version=version, split=split, split_scheme=scheme)  # type: ignore[arg-type]
+    options: dict[str, Any] = {"split": split, "split_scheme": scheme}
+    data = PunkDataset(root, version=version, **options)
     images, labels = data.as_tensors()
     visible = labels
     if data.hidden is not None:

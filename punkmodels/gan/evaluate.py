@@ -115,7 +115,7 @@ def evaluate_generator(
     version: str | None = None,
     device: torch.device = CPU,
     subset_size: int = SUBSET_SIZE,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = lambda done, total, note="": None,
 ) -> Evaluation:
     """Compare samples of a run or of exported weights with real images.
 
@@ -166,7 +166,7 @@ def evaluate_sprites(
     *,
     requested_types: torch.Tensor | None = None,
     subset_size: int = SUBSET_SIZE,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = lambda done, total, note="": None,
 ) -> Evaluation:
     """Compare generated punks, as in `snap_to_palette`, with real ones.
 
@@ -177,7 +177,8 @@ def evaluate_sprites(
     """
     if len(images) < MIN_SPRITES:
         raise DataError(
-            f"{source} contains {len(images)} sprites; at least {MIN_SPRITES} are needed for scores"
+            f"scores need at least {MIN_SPRITES} sprites; number of sprites in {source}: "
+            f"{len(images)}"
         )
     num_subsets = max(1, min(MAX_SUBSETS, len(images) // subset_size))
     size = min(subset_size, len(images))
@@ -187,8 +188,9 @@ def evaluate_sprites(
     random = torch.Generator().manual_seed(0)
     score = partial(fidelity_scores, real.held_out, with_distances=size == subset_size)
     for i, subset in enumerate(torch.split(sprites, size)):
-        progress(i, num_subsets)
+        progress(i, num_subsets, "comparing with the training punks")
         subsets.append(real.measure(subset))
+        progress(i, num_subsets, "computing distances")
         scores.append(score(subsets[-1]))
         rows = torch.randperm(len(real.split), generator=random)[:size]
         train_scores.append(score(real.train[rows]))
@@ -224,6 +226,11 @@ def _punk_table(source: str, result: dict[str, Any]) -> Report:
         f"Expected train copy rate of a perfect generator: {result['expected_copy_rate']:.4f}.",
         f"Most misrepresented label: {label}, frequency {generated:.3f} instead of {real:.3f}.",
     ]
+    if result["num_subsets"] < MAX_SUBSETS:
+        notes.append(
+            f"There should be {MAX_SUBSETS * SUBSET_SIZE:,} sprites: the scores are means over "
+            f"subsets of {SUBSET_SIZE:,}, and more subsets make them more certain."
+        )
     if "frechet_distance" not in result["generated"]:
         notes.append(
             f"There are no distances, because there are fewer than {SUBSET_SIZE:,} sprites; "

@@ -116,7 +116,7 @@ def check_same_data(saved: SavedRun, data: dict[str, Any]) -> None:
         raise DataError(
             f"the pixels, labels or splits of {data['version']} differ from those that the run was "
             "trained on",
-            hint="resume it with the original data as root=, or train a new run",
+            hint="use the original data, or train a new run: punkmodels train",
         )
 
 

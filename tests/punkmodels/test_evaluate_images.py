@@ -45,6 +45,8 @@ def test_images_of_any_form_have_the_same_scores(
     assert scores[0]["num_samples"] == 100
     assert scores[0]["generated"]["palette_validity"] == 1
     assert all(other == scores[0] for other in scores[1:])
+    shown = repr(punkmodels.evaluate_images(generated, **options))
+    assert "There should be 10,000 sprites" in shown
 
 
 def test_the_background_of_opaque_images_is_cleared(
@@ -71,6 +73,7 @@ def test_the_background_of_opaque_images_is_cleared(
         ([Image.new("RGBA", (48, 48))], "24x24 pixels, not 48x48; reduce"),
         ([1, 2], "a list of PIL images, or a path, not list"),
         (3, "not int"),
+        ("nofolder", "there is no file or folder 'nofolder'"),
     ],
 )
 def test_other_images_are_refused(images: Any, message: str, built_root: Path) -> None:
@@ -80,5 +83,5 @@ def test_other_images_are_refused(images: Any, message: str, built_root: Path) -
 
 def test_few_images_are_refused(built_root: Path) -> None:
     for few in ([], np.zeros((99, 24, 24, 4), np.uint8)):
-        with pytest.raises(DataError, match="at least 100 are needed"):
+        with pytest.raises(DataError, match="scores need at least 100 sprites; number of"):
             punkmodels.evaluate_images(few, root=built_root, progress=False)

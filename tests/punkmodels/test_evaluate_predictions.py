@@ -155,6 +155,34 @@ def test_kinds_of_values() -> None:
         to_logits(np.array([[-1.0, 0]]), "scores")  # type: ignore[arg-type]
 
 
+def test_a_data_set_names_the_split(
+    built_root: Path, data: PunkDataset, logits: torch.Tensor, scores: dict[str, Any]
+) -> None:
+    assert punkmodels.evaluate_predictions(logits, data, progress=False).scores == scores
+    with pytest.raises(UsageError, match="is a folder, not a split; pass it as root='"):
+        punkmodels.evaluate_predictions(logits, built_root)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="split must be one of train, val, test, all, not ndarray"):
+        punkmodels.evaluate_predictions(logits, data.punk_ids, root=built_root)  # type: ignore[arg-type]
+
+
+def test_rows_in_another_order_are_suspected(
+    built_root: Path, data: PunkDataset, logits: torch.Tensor
+) -> None:
+    random = torch.rand(logits.shape, generator=torch.Generator().manual_seed(0))
+    calls: list[tuple[Any, ...]] = []
+    found = punkmodels.evaluate_predictions(random, data, progress=lambda *c: calls.append(c))
+    assert "hardly better than chance" in repr(found)
+    assert "Are the rows in the order of PunkDataset.punk_ids of the train split" in repr(found)
+    assert calls[-1] == (200, 200)
+    named = punkmodels.evaluate_predictions(random, data, punk_ids=data.punk_ids, progress=False)
+    assert "hardly better than chance" in repr(named)
+    assert "Are the rows" not in repr(named)
+    right = punkmodels.evaluate_predictions(logits, data, progress=False)
+    assert "chance" not in repr(right)
+    assert "AUROC" in repr(right.tables)
+    assert "Row(" not in repr(right.tables)
+
+
 FRAME = pd.DataFrame(np.zeros((2, 92)), columns=list(LABELS))
 
 

@@ -9,8 +9,9 @@ from sklearn import metrics as reference
 
 from punkdata.traits import LABELS, encode_labels
 from punkmodels.classifier.metrics import (
+    Scorer,
     calibration_error,
-    f1,
+    estimate_intervals,
     gain_over_majority,
     ranking_scores,
     score_logits,
@@ -38,13 +39,46 @@ def test_ranking_scores_of_a_single_class_are_undefined() -> None:
     assert np.isnan(auroc).all()
 
 
-def test_f1_equals_scikit_learn() -> None:
-    expected = reference.f1_score(TRUTH, PREDICTED, average=None)
-    assert f1(TRUTH, PREDICTED) == pytest.approx(expected, abs=1e-12)
-    micro = reference.f1_score(TRUTH, PREDICTED, average="micro")
-    assert f1(TRUTH, PREDICTED, axis=None) == pytest.approx(micro, abs=1e-12)
+@pytest.mark.parametrize("seed", [None, 0, 1])
+def test_scores_of_resampled_rows_equal_scikit_learn(seed: int | None) -> None:
+    rows = np.arange(300) if seed is None else np.random.default_rng(seed).integers(300, size=300)
+    truth, values, predicted = TRUTH[rows], SCORES[rows], PREDICTED[rows]
+    scorer = Scorer(TRUTH, SCORES, PREDICTED, np.ones(12, bool))
+    assert scorer.score(np.bincount(rows, minlength=300)) == pytest.approx(
+        {
+            "macro_average_precision": reference.average_precision_score(truth, values),
+            "macro_auroc": reference.roc_auc_score(truth, values),
+            "micro_auroc": reference.roc_auc_score(truth, values, average="micro"),
+            "micro_f1": reference.f1_score(truth, predicted, average="micro"),
+            "macro_f1": reference.f1_score(truth, predicted, average="macro"),
+            "exact_match": reference.accuracy_score(truth, predicted),
+        },
+        abs=1e-12,
+    )
+
+
+def test_undefined_scores_are_none() -> None:
     nothing = np.zeros((4, 1), bool)
-    assert np.isnan(f1(nothing, nothing)).all()
+    scorer = Scorer(nothing, nothing.astype(float), nothing, np.ones(1, bool))
+    scores = scorer.score(np.ones(4, int))
+    assert scores["micro_f1"] is scores["macro_f1"] is scores["macro_auroc"] is None
+    assert scores["exact_match"] == 1
+    assert estimate_intervals(scorer, 4)["macro_auroc"] == (0, 1)
+
+
+def test_intervals_contain_the_scores_even_of_rare_labels() -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.random((300, 40)) < 0.02
+    scorer = Scorer(
+        truth, rng.random(truth.shape), rng.random(truth.shape) < 0.1, np.ones(40, bool)
+    )
+    calls: list[tuple[int, int]] = []
+    intervals = estimate_intervals(scorer, 300, lambda *counts: calls.append(counts))
+    for name, score in scorer.score(np.ones(300, int)).items():
+        low, high = intervals[name]
+        assert score is not None
+        assert 0 <= low < score < high <= 1
+    assert calls[-1] == (200, 200)
 
 
 def test_majority_prediction_has_no_gain() -> None:

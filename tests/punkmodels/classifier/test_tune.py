@@ -151,7 +151,7 @@ def test_a_killed_search_repeats_the_interrupted_trial(built_root: Path, tmp_pat
 def test_other_options_are_refused_for_an_existing_study(
     study: Study, built_root: Path, snapshot_with_hidden: Snapshot
 ) -> None:
-    with pytest.raises(UsageError, match=r"was started with --epochs 4; .* --study"):
+    with pytest.raises(UsageError, match=r"was started with epochs=4; .* study="):
         search(built_root, Path(study["path"]), epochs=5)
     with pytest.raises(UsageError, match=r"was started with --model cnn --seed 0;"):
         search(built_root, Path(study["path"]), model="published", seed=5)
