@@ -184,9 +184,7 @@ def test_metrics_are_also_logged_to_tensorboard(built_root: Path, tmp_path: Path
 def test_a_snapshot_without_hidden_labels_requires_all_labels(
     schema1_root: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(
-        UsageError, match=r"does not list hidden labels.*train with visible_only=False"
-    ):
+    with pytest.raises(UsageError, match=r"does not list hidden labels.*visible_only=False"):
         train_classifier(schema1_root, tmp_path / "runs", TINY)
     assert not (tmp_path / "runs").exists()
     config = tiny_config(visible_only=False)

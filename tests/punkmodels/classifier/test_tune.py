@@ -153,7 +153,7 @@ def test_other_options_are_refused_for_an_existing_study(
 ) -> None:
     with pytest.raises(UsageError, match=r"was started with epochs=4; .* study="):
         search(built_root, Path(study["path"]), epochs=5)
-    with pytest.raises(UsageError, match=r"was started with --model cnn --seed 0;"):
+    with pytest.raises(UsageError, match=r"was started with model=cnn seed=0;"):
         search(built_root, Path(study["path"]), model="published", seed=5)
     with pytest.raises(UsageError, match=r"was started with --version s"):
         search(snapshot_with_hidden.path, Path(study["path"]))
