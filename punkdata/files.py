@@ -33,6 +33,16 @@ def default_root() -> Path:
     return Path(os.environ.get("PUNKDATA_ROOT") or DEFAULT_ROOT)
 
 
+def check_root(root: str | Path | None) -> str | Path:
+    """Return the path or URL of a data root, by default `default_root()`.
+
+    Raises UsageError if it is of another type.
+    """
+    if not isinstance(root, str | Path | None):
+        raise UsageError(f"the data root is a path or a URL, not {type(root).__name__}")
+    return default_root() if root is None else root
+
+
 def parse_root_url(root: str | Path) -> str | None:
     """Return the URL if `root` is one, or None if it is the path of a folder.
 

@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Iterable
 from functools import cache
 from importlib import resources
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,15 +36,15 @@ _TENTHS = np.array([8, 1, 1])
 """Size of each split in tenths."""
 
 
-def check_split(split: str) -> str:
+def check_split(split: str) -> Split:
     """Return the name of a split, or "all"; "valid" and "validation" become "val".
 
     Raises UsageError if there is no such split.
     """
-    choices = (*SPLITS, "all")
-    if not isinstance(split, str) or (name := _SYNONYMS.get(split, split)) not in choices:
-        raise choice_error("split", split, choices, extra=tuple(_SYNONYMS))
-    return name
+    if not isinstance(split, str) or split not in get_args(Split):
+        choices = ("train", "val", "validation", "test", "all")
+        raise choice_error("split", split, choices, extra=["valid"])
+    return cast("Split", _SYNONYMS.get(split, split))
 
 
 def check_split_scheme(scheme: str) -> str:

@@ -53,7 +53,7 @@ def build_dataset(
 ) -> None:
     """Build an immutable snapshot, named by a hash of its content, from a recording."""
     from punkdata import build
-    from punkdata.snapshots.reader import get_latest_version
+    from punkdata.snapshots.manifest import get_latest_version
     from punkdata.sources import cpunks10k
 
     sha256 = context.obj.sdist_sha256 or cpunks10k.SHA256
@@ -151,7 +151,7 @@ def _format_counts(counts: dict[str, int]) -> str:
 def list_snapshots(root: LocalRoot = ROOT, as_json: Json = False) -> None:
     """List the snapshots of a data root, oldest first."""
     from punkdata.snapshots import reader
-    from punkdata.snapshots.reader import get_latest_version
+    from punkdata.snapshots.manifest import get_latest_version
 
     latest = get_latest_version(root)
     rows, data = [], []

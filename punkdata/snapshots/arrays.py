@@ -15,6 +15,7 @@ from punkdata.snapshots.reader import Snapshot
 from punkdata.splits import (
     SPLIT_COLUMNS,
     SPLITS,
+    Split,
     assign_cross_validation,
     check_split,
     check_split_scheme,
@@ -103,7 +104,7 @@ def punk_not_found_error(
     return UsageError(f"there is no punk {punk_id} in the snapshot {snapshot.version}{note}")
 
 
-def _read_rows(snapshot: Snapshot, split: str, split_scheme: str) -> pa.Table:
+def _read_rows(snapshot: Snapshot, split: Split, split_scheme: str) -> pa.Table:
     """Return the rows of a split, in any order."""
     columns = ["punk_id", "image", "labels", "hidden_accessories", "last_sale_eth"]
     # There is one file per split of the default scheme; other schemes need all files.

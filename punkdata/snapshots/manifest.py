@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from punkdata.errors import DataError, SchemaError, UsageError, plain_requirement
-from punkdata.files import root_option, sha256_file
+from punkdata.files import root_option, sha256_file, snapshots_dir
 from punkdata.schema import SCHEMA_VERSION
 from punkdata.traits import LABELS
 
@@ -166,3 +167,29 @@ def root_option_of(folder: Path) -> str:
     """Return the --root option for the data root of a snapshot folder; "" if it needs none."""
     is_in_root = folder.parent.parent.name == "snapshots"
     return root_option(folder.parents[2]) if is_in_root else ""
+
+
+def list_manifests(root: Path) -> list[Path]:
+    """Return the manifest files of all snapshots below a root, sorted by version."""
+    return sorted(snapshots_dir(root).glob("[!.]*/manifest.json"))
+
+
+def get_latest_version(root: Path) -> str | None:
+    """Return the version that `latest` names, or None if there is no complete snapshot yet.
+
+    If the folder of that version was deleted, the newest complete snapshot takes its place, but
+    no sample that is smaller than another one.
+    """
+    home = snapshots_dir(root)
+    try:
+        version = (home / "latest").read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    if not re.fullmatch(VERSION_PATTERN, version):
+        return None
+    if (home / version).exists():
+        return version
+    manifests = [read_manifest(file) for file in list_manifests(root)]
+    complete = [manifest for manifest in manifests if manifest.status == "complete"]
+    newest = max(complete, key=lambda m: (m.expected, m.created_at, m.version), default=None)
+    return newest.version if newest else None

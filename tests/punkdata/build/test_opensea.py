@@ -11,7 +11,7 @@ from support.snapshots import fetch_and_build
 
 from punkdata.build import build_dataset
 from punkdata.errors import DataError
-from punkdata.snapshots.reader import get_latest_version
+from punkdata.snapshots.manifest import get_latest_version
 from punkdata.snapshots.tables import extract_sprites
 
 

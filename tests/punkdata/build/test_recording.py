@@ -12,7 +12,8 @@ from punkdata.build import build_dataset
 from punkdata.errors import DataError, UsageError
 from punkdata.fetch import fetch_cpunks10k
 from punkdata.files import root_option
-from punkdata.snapshots.reader import get_latest_version, list_snapshots, open_snapshot
+from punkdata.snapshots.manifest import get_latest_version
+from punkdata.snapshots.reader import list_snapshots, open_snapshot
 from punkdata.sources.recording import create_recording, list_recordings
 from punkdata.sources.recording_format import RecordingInfo
 

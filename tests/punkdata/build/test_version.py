@@ -13,7 +13,8 @@ from punkdata.build import build_dataset
 from punkdata.errors import DataError
 from punkdata.fetch import fetch_cpunks10k
 from punkdata.files import sha256_file
-from punkdata.snapshots.reader import get_latest_version, list_snapshots
+from punkdata.snapshots.manifest import get_latest_version
+from punkdata.snapshots.reader import list_snapshots
 from punkdata.sources.recording import list_recordings
 
 

@@ -21,10 +21,10 @@ from punkdata import PunkDataset
 from punkdata.build import build_dataset
 from punkdata.errors import DataError, SchemaError, UsageError
 from punkdata.files import shell_quote
+from punkdata.snapshots.manifest import get_latest_version
 from punkdata.snapshots.reader import (
     Snapshot,
     find_damaged_files,
-    get_latest_version,
     list_snapshots,
     open_snapshot,
     punks_file_name,
@@ -259,7 +259,7 @@ def test_rows_with_invalid_values_are_rejected(
 
 
 def test_unknown_split_and_column_are_usage_errors(snapshot: Snapshot) -> None:
-    with pytest.raises(UsageError, match="split must be one of train, val, test, all"):
+    with pytest.raises(UsageError, match="split must be one of train, val, validation, test, all"):
         snapshot.punks("training")
     with pytest.raises(UsageError, match="there is no column 'price'; columns: punk_id, type"):
         snapshot.punks("val", ["punk_id", "price"])

@@ -130,7 +130,7 @@ def test_unreachable_index_is_a_network_error() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))  # Not listening, so connections are refused.
         port = bound.getsockname()[1]
-        with pytest.raises(NetworkError, match="run the same command again"):
+        with pytest.raises(NetworkError, match="try again later, or download the file"):
             download(f"http://127.0.0.1:{port}/simple/")
 
 
