@@ -53,7 +53,7 @@ def test_named_recording_is_built_despite_a_damaged_one(root: Path, build: Build
     damaged = create_recording(root, RecordingInfo(source="opensea", collection="cryptopunks"))
     (damaged.path / "recording.json").write_text("{")
     assert build(root, recording.path).recording == recording.path
-    with pytest.raises(DataError, match=r"recording.json is damaged"):
+    with pytest.raises(DataError, match=r"recording.json' is damaged"):
         build(root)
 
 
@@ -100,7 +100,7 @@ def test_collection_name_cannot_point_outside_the_root(root: Path, name: str, bu
     (recording,) = list_recordings(root)
     recording.info.collection = name
     recording.save_info()
-    with pytest.raises(DataError, match=r"recording\.json is damaged"):
+    with pytest.raises(DataError, match=r"recording\.json' is damaged"):
         build(root)
 
 
