@@ -56,6 +56,8 @@ python_maximum_signature_line_length = 80
 napoleon_numpy_docstring = False
 napoleon_use_ivar = False
 
+smartquotes = False  # Quotes and dashes are often part of code, such as --json.
+
 html_theme = "furo"
 html_title = project
 html_static_path = ["_static"]

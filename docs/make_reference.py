@@ -67,6 +67,13 @@ def render_commands() -> str:
         # HTML entities, which would be shown literally in an editor and in code spans.
         page = re.sub(r"^#", "##", page, flags=re.MULTILINE)
         page = html.unescape(page)
+        # Examples are commands after a colon, and become code, which can be copied.
+        page = re.sub(
+            r"^(\w[^:`\n]*: )((?:punkdata|punkmodels|torchrun) [^`\n]*)$",
+            r"\1`\2`",
+            page,
+            flags=re.MULTILINE,
+        )
         # A "<" outside of a code span must not begin an HTML tag.
         page = re.sub(r"(`[^`\n]*`)|<(?=[A-Za-z/!])", lambda match: match[1] or r"\<", page)
         pages.append(_complete_summaries(page).strip() + "\n")

@@ -109,8 +109,8 @@ def test_every_quoted_command_line_is_valid(page: Path) -> None:
     # The first column of the troubleshooting table quotes messages, not commands.
     prose = re.sub(r"^\| `[^`]*`", "", text, flags=re.MULTILINE)
     inline = re.findall(r"`((?:punkdata|punkmodels) [a-z][^`]*)`", prose)
-    lines = [part for block in blocks for line in block.splitlines() for part in line.split("&&")]
-    for line in [*lines, *inline]:
+    lines = [line for block in blocks for line in block.splitlines()]
+    for line in re.split(r"&&|\|\||\n", "\n".join([*lines, *inline])):
         words = shlex.split(line.replace("…", ""), comments=True)
         start = next((i for i, word in enumerate(words) if word in PROGRAMS), None)
         if start is None or ("-m" in words[:start] and words[start - 1] != "-m"):
@@ -187,6 +187,8 @@ def test_site_builds_without_warnings(tmp_path: Path) -> None:
         for public in set(getattr(package, "__all__", [])) - {"__version__"}:
             assert f'id="{package.__name__}.' in reference
             assert re.search(rf'id="{package.__name__}(\.errors)?\.{public}"', reference), public
+    commands = pages[out / "docs" / "commands.html"]
+    assert "punkmodels runs --json" in re.sub("<[^>]*>", "", commands)  # With two hyphens.
     for page, text in pages.items():
         loaded = re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=\"(https?:[^\"]*)", text)
         assert not loaded, f"{page.name} loads {loaded} from the network"

@@ -16,7 +16,7 @@ OPTIONS_EXAMPLES = (
 HELP = "Train, evaluate and use neural networks for the CryptoPunks."
 EXAMPLES = (
     "Example: punkmodels train classifier && punkmodels evaluate latest\n\n"
-    "With the bundled models: punkmodels predict punk.png; punkmodels generate --type Zombie"
+    "With the bundled models: punkmodels predict punk.png && punkmodels generate --type Ape"
 )
 app: typer.Typer = console.make_app(HELP, EXAMPLES)
 train_app: typer.Typer = console.make_app(
