@@ -103,4 +103,4 @@ def _render_rows(rows: list[tuple[str, NDArray[np.uint8]]]) -> Image.Image:
         cells[: len(sprites)] = sprites
     captions = [caption for caption, _ in rows]
     tiles = grid.reshape(-1, SIDE_PX, SIDE_PX, 4)
-    return compose_grid(tiles, _COLUMNS, captions=captions, caption_px=160)
+    return compose_grid(tiles, _COLUMNS, captions=captions, caption_px=200)

@@ -129,7 +129,7 @@ def compose_grid(
     scale: int = 2,
     background: Color = BACKGROUND_COLOR,
     captions: Sequence[str] = (),
-    caption_px: int = 220,
+    caption_px: int = 260,
 ) -> Image.Image:
     """Return an RGB image of tiles in a grid, row by row, with optional captions.
 
@@ -160,5 +160,5 @@ def _add_captions(
     draw, row_px = ImageDraw.Draw(image), grid.height / len(captions)
     for i, caption in enumerate(captions):
         middle = (8, (i + 0.5) * row_px)
-        draw.text(middle, caption, "white", anchor="lm", spacing=1, font_size=9)
+        draw.text(middle, caption, "white", anchor="lm", spacing=2, font_size=_FONT_PX)
     return image

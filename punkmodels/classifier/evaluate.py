@@ -128,7 +128,7 @@ def _is_perfect(scores: dict[str, Any]) -> bool:
 
 
 def draw_errors(data: SplitTensors, logits: torch.Tensor) -> Image.Image:
-    """Draw each punk with a wrong visible label, with its missed (-) and false (+) labels."""
+    """Draw each punk with a wrong visible label, with its missed and false labels."""
     probabilities, predicted = logits_to_probabilities(logits), logits_to_labels(logits)
     truth = data.visible[:, : logits.shape[1]] > 0
     rows = (predicted != truth).any(dim=1).nonzero()[:, 0].tolist()
@@ -136,9 +136,10 @@ def draw_errors(data: SplitTensors, logits: torch.Tensor) -> Image.Image:
     for row in rows:
         expected = ", ".join(LABELS[i] for i in truth[row].nonzero()[:, 0].tolist())
         errors = [
-            f"{'+' if predicted[row, i] else '-'} {LABELS[i]} ({float(probabilities[row, i]):.2f})"
+            f"{'false' if predicted[row, i] else 'missed'}: {LABELS[i]}, probability "
+            f"{float(probabilities[row, i]):.2f}"
             for i in (predicted[row] != truth[row]).nonzero()[:, 0].tolist()
         ]
         captions.append("\n".join([f"punk {data.punk_ids[row]}: {expected}", *errors]))
     sprites = PALETTE[data.images[rows].numpy()]
-    return compose_grid(sprites, 1, 4, captions=captions or ["no errors"], caption_px=420)
+    return compose_grid(sprites, 1, 4, captions=captions or ["no errors"], caption_px=520)

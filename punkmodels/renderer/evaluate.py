@@ -175,7 +175,7 @@ def draw_samples(
         lines = [punk_type + skin_tone, *accessories, f"{num_wrong} wrong pixels"]
         captions.append("\n".join(lines))
     tiles = PALETTE[torch.stack([sprites, images, wrong], dim=1).flatten(0, 1).numpy()]
-    return compose_grid(tiles, columns=3, scale=4, captions=captions, caption_px=140)
+    return compose_grid(tiles, columns=3, scale=4, captions=captions, caption_px=180)
 
 
 def _mean(values: torch.Tensor) -> float:

@@ -23,7 +23,7 @@ def test_occlusion_counts_agree_with_the_labels_and_images_show_sprites(built_ro
         assert punks == counts[label]
         assert 0 < occluded + undecidable <= punks
     image = render_layers(analysis)
-    assert (image.mode, image.width) == ("RGB", 160 + 16 * 48)
+    assert (image.mode, image.width) == ("RGB", 200 + 16 * 48)
     assert len(np.unique(np.asarray(image).reshape(-1, 3), axis=0)) > 5
     hidden = np.zeros_like(analysis.layers.occluded)
     hidden[:20] = analysis.has_accessory[:20]
