@@ -155,7 +155,7 @@ class _Description(ProgressColumn):
 def _show_in_notebook() -> Iterator[_Show]:
     """Show bars in HTML, which every front end updates in place, without any extension.
 
-    A phase that is over becomes empty, and the next bar of the same cell takes its place.
+    The next bar of the same cell takes the place of a phase such as "loading PyTorch".
     """
     from IPython import display
 
@@ -166,15 +166,18 @@ def _show_in_notebook() -> Iterator[_Show]:
     shown_s: dict[str, float] = {}
     tasks: dict[str, ProgressTask] = {}
 
-    def refresh(task: ProgressTask, *, is_over: bool = False) -> None:
-        data = {"text/html": _to_html(task, is_over), "text/plain": str(task)}
-        if is_over and task.is_set_up:  # A phase that is over says nothing any more.
-            data = {"text/html": "", "text/plain": ""}
-            _empty_displays.append((cell, handles[task.unit]))
-        if task.unit not in handles and _empty_displays:
-            empty_cell, handle = _empty_displays.pop()
-            if empty_cell == cell:
+    def refresh(task: ProgressTask, *, is_over: bool = False, is_successful: bool = False) -> None:
+        if is_over and task.is_set_up:  # There was nothing to count.
+            seconds = round(time.monotonic() - task.start_s)
+            task.note = (
+                f"done in {seconds // 60}:{seconds % 60:02d}" if is_successful else "stopped"
+            )
+            _ended_phases.append((cell, handles[task.unit]))
+        elif task.unit not in handles and _ended_phases:
+            ended_cell, handle = _ended_phases.pop()
+            if ended_cell == cell:
                 handles[task.unit] = handle
+        data = {"text/html": _to_html(task, is_over), "text/plain": str(task)}
         if handle := handles.get(task.unit):
             handle.update(data, raw=True)
         else:
@@ -186,14 +189,16 @@ def _show_in_notebook() -> Iterator[_Show]:
         if has_line or time.monotonic() - shown_s.get(task.unit, 0) >= NOTEBOOK_INTERVAL_S:
             refresh(task)
 
+    is_successful = False
     try:
         yield show
+        is_successful = True
     finally:
         for task in tasks.values():
-            refresh(task, is_over=True)
+            refresh(task, is_over=True, is_successful=is_successful)
 
 
-_empty_displays: list[tuple[int, Any]] = []
+_ended_phases: list[tuple[int, Any]] = []
 """The displays of phases that are over, with the number of the cell, for the next bar there."""
 
 

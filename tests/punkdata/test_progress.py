@@ -197,7 +197,11 @@ def test_notebook_has_one_bar_that_is_updated() -> None:
         "        progress(done + 1, 1000)\n"
         "write_stderr('done')\n"
     )
-    notebook = nbformat.v4.new_notebook(cells=[cell])
+    phase_cell = nbformat.v4.new_code_cell(
+        "with progress_bar('evaluating', 'subsets') as progress:\n"
+        "    progress(0, None, 'loading the model')\n"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[cell, phase_cell])
     with warnings.catch_warnings(action="ignore"):  # Of the libraries of Jupyter.
         NotebookClient(notebook, kernel_name="python3").execute()
     # The bar takes the place of the phase, which leaves no empty line.
@@ -206,3 +210,6 @@ def test_notebook_has_one_bar_that_is_updated() -> None:
     assert 'value="1000" max="1000"' in bar["data"]["text/html"]
     assert "&lt;training&gt;" in bar["data"]["text/html"]
     assert (text["name"], text["text"]) == ("stdout", "done\n")
+    (phase,) = notebook.cells[1].outputs
+    assert re.fullmatch(r"evaluating: done in \d+:\d\d", phase["data"]["text/plain"])
+    assert "<progress" not in phase["data"]["text/html"]
