@@ -178,20 +178,30 @@ def keep_attribute_text(
         lines[:0] = ["..", ""]
 
 
-def simplify_defaults(
+SIMPLER = (
+    (r"<function .*>>?", "..."),
+    (r"\w*Path\(('.*?')\)", r"\1"),
+    (r"~numpy\._typing\._array_like\._Buffer .*?\| bytes \| str\]", "ArrayLike"),
+    (r"~numpy\.ndarray\[tuple.*?, ~numpy\.dtype\[~numpy\.(\w+)\]\]", r"NDArray[\1]"),
+    (r"~collections\.abc\.Callable\[\[\.\.\.\], None\]", "Progress"),
+)
+"""Defaults that are paths or functions, and aliases of types that Python resolves."""
+
+
+def simplify_signature(
     _app: Sphinx, _what: str, _name: str, _value: Any, _options: Any, signature: str, returned: str
 ) -> tuple[str, str] | None:
-    """Write paths as strings, and functions as an ellipsis, in the defaults of parameters."""
     if not signature:
         return None
-    return re.sub(
-        r"\w*Path\(('.*?')\)", r"\1", re.sub(r"<function .*>>?", "...", signature)
-    ), returned
+    for pattern, simpler in SIMPLER:
+        signature = re.sub(pattern, simpler, signature)
+        returned = re.sub(pattern, simpler, returned or "")
+    return signature, returned
 
 
 def setup(app: Sphinx) -> None:
     app.connect("source-read", add_contents)
     app.connect("autodoc-process-docstring", keep_attribute_text, priority=400)
-    app.connect("autodoc-process-signature", simplify_defaults)
+    app.connect("autodoc-process-signature", simplify_signature)
     roles.register_local_role("name", render_name)
     app.connect("missing-reference", link_public_name)

@@ -187,6 +187,8 @@ def test_site_builds_without_warnings(tmp_path: Path) -> None:
         for public in set(getattr(package, "__all__", [])) - {"__version__"}:
             assert f'id="{package.__name__}.' in reference
             assert re.search(rf'id="{package.__name__}(\.errors)?\.{public}"', reference), public
+    assert "_SupportsArray" not in reference, "signatures have ArrayLike, not its definition"
+    assert "plain_requirement" not in reference
     commands = pages[out / "docs" / "commands.html"]
     assert "punkmodels runs --json" in re.sub("<[^>]*>", "", commands)  # With two hyphens.
     for page, text in pages.items():
