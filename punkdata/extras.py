@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -36,6 +37,14 @@ def translate_missing_package(what: str) -> Iterator[None]:
         if missing := find_missing_extra(what, error):
             raise missing from None
         raise
+
+
+def require_packages(what: str, *modules: str) -> None:
+    """Raise MissingExtraError if one of the modules is not installed, without importing them."""
+    with translate_missing_package(what):
+        for name in modules:
+            if importlib.util.find_spec(name) is None:
+                raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 def find_missing_extra(what: str, error: ImportError) -> MissingExtraError | None:

@@ -10,12 +10,12 @@ takes seconds to load. The command line `punkmodels` does the same; see `punkmod
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import logging
 from typing import TYPE_CHECKING
 
 from punkdata._version import __version__
-from punkdata.extras import translate_missing_package
+from punkdata.extras import require_packages, translate_missing_package
 
 if TYPE_CHECKING:
     from punkmodels.classifier.classifier import Classifier, Prediction
@@ -73,10 +73,9 @@ if not TYPE_CHECKING:  # Type checkers would accept any name.
     def __getattr__(name: str) -> object:
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        # Some modules import PyTorch only when it is needed, which is too late for this error.
+        require_packages(f"punkmodels.{name}", "torch")
         with translate_missing_package(f"punkmodels.{name}"):
-            # Some modules import PyTorch only when it is needed, which is too late for this error.
-            if importlib.util.find_spec("torch") is None:
-                raise ModuleNotFoundError("No module named 'torch'", name="torch")
             module = importlib.import_module(f"punkmodels.{_MODULES.get(name, 'train_models')}")
         return getattr(module, name)
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
+from punkdata.arguments import choice_error
+from punkdata.errors import UsageError
 from punkdata.progress import write_stderr
 from punkmodels.hub import download_model, find_repository, is_hub_name
 from punkmodels.training.run_dir import DEFAULT_RUNS, TASKS, describe_unfinished, find_run
@@ -19,7 +21,13 @@ if TYPE_CHECKING:
 WEIGHTS = Path(__file__).with_name("weights")
 """Folder of the bundled models, in subfolders named after their tasks."""
 BUNDLED_NAMES = {"classifier": "bundled", "dcgan": "bundled", "renderer": "bundled-conditional"}
-"""Name of the bundled model of each task."""
+"""Name of the bundled model of each task; "bundled" is that of the first possible task."""
+UNIQUE_NAMES = {
+    "bundled-classifier": "classifier",
+    "bundled-gan": "dcgan",
+    "bundled-conditional": "renderer",
+}
+"""Task of each bundled model, by a name that no other one has."""
 
 
 def find_model(model: str | int | Path, runs: str | Path, *tasks: str) -> Path:
@@ -31,8 +39,12 @@ def find_model(model: str | int | Path, runs: str | Path, *tasks: str) -> Path:
     """
     name = str(model)
     for task in tasks:
-        if BUNDLED_NAMES[task] == name:
+        if name == BUNDLED_NAMES[task] or UNIQUE_NAMES.get(name) == task:
             return WEIGHTS / task
+    if name in UNIQUE_NAMES:
+        raise UsageError(f"{name} is a {UNIQUE_NAMES[name]}, but a {' or '.join(tasks)} is needed")
+    if name.startswith("bundled") and not Path(name).exists():
+        raise choice_error("the name of a bundled model", name, ("bundled", *UNIQUE_NAMES))
     if isinstance(model, str) and is_hub_name(name) and not (Path(runs) / name).exists():
         return download_model(name, tasks)
     return find_run(Path(runs), name, trained=True, tasks=tuple(t for t in TASKS if t in tasks))
@@ -62,6 +74,9 @@ def load_classifier(
     device: str | torch.device = "auto",
 ) -> Classifier:
     """Load a trained classifier, in evaluation mode.
+
+    Its weights can be fine-tuned, so its outputs have gradients, except within
+    `torch.inference_mode()`.
 
     Args:
         model: "bundled" for the classifier that is part of punkmodels, a run (its path, its number,

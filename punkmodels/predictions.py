@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from punkdata.errors import DataError, UsageError
+from punkdata.errors import DataError, NoFileError, UsageError
 from punkdata.traits import LABELS, TYPES, find_label
 from punkmodels.data.array_files import load_arrays
 
@@ -96,7 +96,7 @@ def _read_file(path: Path) -> Predictions:
             f"'{path}' is not a file of predictions", hint=f"accepted are: {', '.join(SUFFIXES)}"
         )
     if not path.is_file():
-        raise UsageError(f"'{path}' does not exist or is not a file")
+        raise NoFileError(f"'{path}' does not exist or is not a file")
     try:
         if path.suffix != ".npz":
             found = _from_frame(_read_table(path))

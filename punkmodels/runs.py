@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.markup import escape
 
+from punkdata.arguments import describe
 from punkdata.errors import DataError, UsageError
 from punkdata.files import default_root
 from punkdata.progress import Progress, announce, progress_bar, write_stderr
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 class Run:
     """A training run, or a folder of exported weights.
 
+    Attributes:
+        path: The folder of the run.
+        root: Data root of the snapshot it was trained on; None for $PUNKDATA_ROOT or `./data`.
+
     Example:
         >>> run = punkmodels.open_run("latest")
         >>> run.metrics["val_loss"].min()
@@ -45,9 +50,7 @@ class Run:
     """
 
     path: Path
-    """The folder of the run."""
     root: Path | None = None
-    """Data root of the snapshot it was trained on; None for $PUNKDATA_ROOT or `./data`."""
 
     @property
     def config(self) -> dict[str, Any]:
@@ -187,7 +190,7 @@ def open_run(
 
     Args:
         run: Its path, its number, "latest", a folder of exported weights, or a bundled model:
-            "bundled" is the classifier, and "bundled-conditional" the renderer.
+            "bundled-classifier", "bundled-gan", or "bundled-conditional", the renderer.
         runs: Folder of all runs.
         root: Data root on which to evaluate it; by default $PUNKDATA_ROOT or `./data`.
 
@@ -226,4 +229,8 @@ def show_progress(
 
 
 def data_root(root: str | Path | None) -> Path:
+    """Return a data root, by default $PUNKDATA_ROOT or `./data`; raise UsageError for no path."""
+    if root is not None and not isinstance(root, str | os.PathLike):
+        hint = "pass the path of the data: its attribute root" if hasattr(root, "root") else None
+        raise UsageError(f"root must be a path, not {describe(root)}", hint=hint)
     return default_root() if root is None else Path(root)

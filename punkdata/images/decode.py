@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from punkdata.errors import ImageError, UsageError
+from punkdata.errors import ImageError, NoFileError, UsageError
 from punkdata.images.background import (
     CORNERS,
     blank_error,
@@ -102,7 +102,8 @@ def decode_image(
     Raises:
         ImageError: The file cannot be read, is not such an image, or the sprite is not certain. The
             message gives the reason. ImageError is a ValueError.
-        UsageError: `image` has another type.
+        UsageError: `image` has another type, or there is no such file, which is also a
+            FileNotFoundError.
     """
     name, data = _read_source(image)
     try:
@@ -134,6 +135,8 @@ def _read_source(image: bytes | str | PathLike[str] | Image.Image) -> tuple[str,
         with Path(image).open("rb") as file:
             return f"'{image}'", file.read(MAX_BYTES + 1)
     except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            raise NoFileError(f"there is no file '{image}'") from None
         raise ImageError(f"'{image}' cannot be read ({error.strerror})") from None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
-from punkdata.errors import ImageError
+from punkdata.errors import ImageError, UsageError
 from punkdata.traits import LABELS, TYPES, decode_labels
 from punkmodels.classifier.config import ClassifierConfig
-from punkmodels.classifier.images import ImageLike, Images, Sprite, images_to_indices, read_sprites
+from punkmodels.classifier.images import ImageLike, Sprite, images_to_indices, read_sprites
 from punkmodels.classifier.networks import (
     LinearPixels,
     build_network,
@@ -31,21 +31,38 @@ MAX_UNKNOWN_PIXELS = 8
 
 @dataclass(frozen=True)
 class Prediction:
-    """The labels that a classifier predicts for one image."""
+    """The labels that a classifier predicts for one image.
+
+    Attributes:
+        path: Path of the image file; None for images from memory.
+        type: The most likely type, one of `punkdata.TYPES`.
+        accessories: Accessories with a probability above 0.5, in the order of
+            `punkdata.ACCESSORIES`. The bundled classifier predicts those that at least one pixel
+            shows.
+        image_confidence: Probability that the sprite was decoded correctly, 0 to 1; 1 for lossless
+            images.
+        unknown_pixels: Number of pixels whose color no punk in the training data has at that
+            position.
+        scores: Probability of each label by name, the highest first.
+    """
 
     path: str | None
-    """Path of the image file; None for images from memory."""
     type: str
-    """The most likely type, one of `punkdata.TYPES`."""
     accessories: tuple[str, ...]
-    """Accessories with a probability above 0.5, in the order of `punkdata.ACCESSORIES`. The bundled
-    classifier predicts those that at least one pixel shows."""
     image_confidence: float
-    """Probability that the sprite was decoded correctly, 0 to 1; 1 for lossless images."""
     unknown_pixels: int
-    """Number of pixels whose color no punk in the training data has at that position."""
-    scores: dict[str, float] = field(repr=False)
-    """Probability of each label by name, the highest first."""
+    scores: dict[str, float]
+
+    def __repr__(self) -> str:
+        """Return the predicted labels with their scores, and what else is worth to know."""
+        labels = ", ".join(f"{name} {self.scores[name]:.2f}" for name in self.labels)
+        facts = [labels]
+        if self.image_confidence < 1:
+            facts.append(f"image confidence {self.image_confidence:.2f}")
+        if self.unknown_pixels:
+            facts.append(f"unknown pixels: {self.unknown_pixels}")
+        name = f"{self.path!r}: " if self.path else ""
+        return f"Prediction({name}{'; '.join(facts)})"
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -110,6 +127,11 @@ class Classifier(nn.Module):
             UsageError: The images have another type, shape, dtype or range; the message says how to
                 convert them.
         """
+        if torch.jit.is_tracing():  # type: ignore[attr-defined,no-untyped-call]
+            raise UsageError(
+                "a classifier cannot be traced, because it converts pixels outside of PyTorch",
+                hint="export it to ONNX: Run.export(…, onnx=True), or punkmodels export --onnx",
+            )
         indices = images_to_indices(images)
         logits = self.logits_from_indices(indices.to(self.pairs.device))
         return logits if images.ndim == 4 else logits[0]
@@ -144,7 +166,17 @@ class Classifier(nn.Module):
         self, images: str | Path | NDArray[np.uint8] | torch.Tensor
     ) -> Prediction | list[Prediction]: ...
 
-    def predict(self, images: ImageLike | Images) -> Prediction | list[Prediction]:
+    def predict(
+        self,
+        images: str
+        | Path
+        | bytes
+        | Image.Image
+        | NDArray[np.uint8]
+        | torch.Tensor
+        | list[Any]
+        | tuple[Any, ...],
+    ) -> Prediction | list[Prediction]:
         """Predict the labels of one image or of several.
 
         Args:
@@ -156,9 +188,10 @@ class Classifier(nn.Module):
                 - a PIL image;
                 - a uint8 array, (height, width, channels) or (N, height, width, channels), RGB or
                   RGBA;
-                - a tensor as for `forward`, (4, 24, 24) or (N, 4, 24, 24).
+                - a tensor as `PunkDataset` gives it, (3 or 4, height, width) or (N, 3 or 4, height,
+                  width), uint8, or floating point in [0, 1].
 
-                Except in tensors, a punk may be enlarged and have a plain background.
+                A punk may be enlarged and have a plain background.
 
         Returns:
             One prediction for a single image; a list for a folder, a batch or a list.
@@ -166,7 +199,8 @@ class Classifier(nn.Module):
         Raises:
             ImageError: An image cannot be read, is not a sprite, or the sprite is not a punk. In a
                 list, the first such image ends the prediction.
-            UsageError: The type, shape, dtype or range is not supported, or a folder has no images.
+            UsageError: The type, shape, dtype or range is not supported, or a folder has no images;
+                a file that does not exist is also a FileNotFoundError.
         """
         sprites, is_single = read_sprites(images)
         predictions = self._predict(sprites) if sprites else []

@@ -61,11 +61,16 @@ def images_to_indices(images: torch.Tensor) -> torch.Tensor:
         )
     _check_shape(images)
     batch = images if images.ndim == 4 else images[None]
-    if batch.dtype != torch.uint8:
-        _check_range(batch)
-        # Halves are rounded like all other values only in float32.
-        batch = (batch.float() * 255).round().to(torch.uint8)
-    return to_indices(batch.cpu()).to(images.device)
+    return to_indices(_to_uint8(batch).cpu()).to(images.device)
+
+
+def _to_uint8(images: torch.Tensor) -> torch.Tensor:
+    """Convert floating-point images in [0, 1]; raise UsageError for other values."""
+    if images.dtype == torch.uint8:
+        return images
+    _check_range(images)
+    # Halves are rounded like all other values only in float32.
+    return (images.detach().float() * 255).round().to(torch.uint8)
 
 
 def _check_shape(images: torch.Tensor) -> None:
@@ -77,13 +82,13 @@ def _check_shape(images: torch.Tensor) -> None:
         hint = "convert channels-last images with: images.movedim(-1, -3)"
     elif shape[-3:] == (3, SIDE_PX, SIDE_PX):
         hint = (
-            "RGB images lack the transparency that punks have; read RGBA images, or pass files or "
-            "arrays to classifier.predict, which removes a plain background"
+            "RGB images lack the transparency that punks have; read RGBA images, or use "
+            "classifier.predict, which removes a plain background"
         )
     elif len(shape) in (2, 3) and shape[-2:] == (SIDE_PX, SIDE_PX):
         hint = "for palette indices, use classifier.logits_from_indices"
     elif len(shape) in (3, 4) and shape[-3] == 4:
-        hint = "classifier.predict accepts images of other sizes as files or arrays"
+        hint = "classifier.predict accepts images of other sizes"
     raise UsageError(f"{EXPECTED}, not of shape {shape}", hint=hint)
 
 
@@ -93,7 +98,7 @@ def _check_range(images: torch.Tensor) -> None:
         raise UsageError(f"{EXPECTED}, not {images.dtype}", hint="convert them with: images.byte()")
     if not images.numel():
         return
-    low, high = (float(value) for value in images.aminmax())
+    low, high = (float(value) for value in images.detach().aminmax())
     if low >= 0 and high <= 1:
         return
     hint = None
@@ -118,6 +123,8 @@ def read_sprites(source: ImageLike | Images) -> tuple[list[Sprite], bool]:
             )
         return [_decode(file) for file in files], False
     if isinstance(source, torch.Tensor):
+        if _needs_decoding(source):
+            return read_sprites(_to_uint8(source).movedim(-3, -1).cpu().numpy())
         sprites = [Sprite(indices) for indices in images_to_indices(source).cpu().numpy()]
         return sprites, source.ndim == 3
     if isinstance(source, np.ndarray) and source.ndim == 4:
@@ -130,6 +137,12 @@ def read_sprites(source: ImageLike | Images) -> tuple[list[Sprite], bool]:
             hint="pass a path, bytes, a PIL image, an array, a tensor, or a list of them",
         )
     return [sprite for item in source for sprite in read_sprites(item)[0]], False
+
+
+def _needs_decoding(images: torch.Tensor) -> bool:
+    """Return whether images, (…, channels, height, width), are RGB or enlarged."""
+    shape = tuple(images.shape[-3:])
+    return images.ndim in (3, 4) and shape[0] in (3, 4) and shape != (4, SIDE_PX, SIDE_PX)
 
 
 def _read_image(source: str | Path | bytes | Image.Image | NDArray[Any]) -> Sprite:

@@ -18,7 +18,7 @@ from punkmodels.cli.options import (
     Snapshot,
     arguments_as_options,
 )
-from punkmodels.models import BUNDLED_NAMES, find_model, is_shared
+from punkmodels.models import UNIQUE_NAMES, find_model, is_shared
 from punkmodels.training.run_dir import DEFAULT_RUNS
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ Run = Annotated[
     typer.Argument(
         metavar="RUN",
         help='A run (its path, its number, or "latest"), a folder of exported weights, a bundled '
-        'model ("bundled" or "bundled-conditional"), or owner/name on the Hugging Face Hub.',
+        'model ("bundled-classifier", "bundled-gan" or "bundled-conditional"), or owner/name on '
+        "the Hugging Face Hub.",
     ),
 ]
 Out = Annotated[
@@ -186,7 +187,7 @@ def run_or_images(
     as_json: Json = False,
 ) -> None:
     """Evaluate a run of any model, images, or predictions; the word `run` can be left out."""
-    path, is_name = Path(run), run in BUNDLED_NAMES.values()
+    path, is_name = Path(run), run in ("bundled", *UNIQUE_NAMES)
     if not is_name and path.exists() and not (path / "config.json").exists():
         from punkmodels.predictions import is_predictions_file
 

@@ -9,6 +9,7 @@ import typer
 
 from punkdata.cli import console
 from punkdata.cli.options import Json
+from punkdata.extras import require_packages
 from punkdata.files import shell_quote
 from punkmodels.cli.options import Runs
 from punkmodels.models import find_model, warn_if_unfinished
@@ -28,8 +29,8 @@ def export(
         typer.Argument(
             metavar="RUN",
             help='A run (its path, its number, or "latest"), a folder of exported weights, a '
-            'bundled model ("bundled" or "bundled-conditional"), or owner/name on the Hugging Face '
-            "Hub.",
+            'bundled model ("bundled-classifier", "bundled-gan" or "bundled-conditional"), or '
+            "owner/name on the Hugging Face Hub.",
         ),
     ] = "latest",
     out: Annotated[
@@ -46,6 +47,8 @@ def export(
     The card shows the scores that `punkmodels evaluate` has saved for these weights.
     """
     folder = find_model(run, runs, "dcgan", "renderer", "classifier")
+    if onnx:
+        require_packages("exporting to ONNX", "onnx", "onnxscript")
     load_torch()
     from punkmodels.export.folder import export_model
 

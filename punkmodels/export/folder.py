@@ -43,9 +43,9 @@ def export_model(
     Nothing is written before everything is computed, and config.json, without which a folder is no
     model, is removed first and written last.
 
-    Raises UsageError if the folder is a run or has another README.md, or if the evaluation is not
-    one of these weights, MissingExtraError if `onnx` is set and its packages are missing, and
-    DataError if the run is damaged or has no weights.
+    Raises UsageError if the folder is a run or contains files of something else, or if the
+    evaluation is not one of these weights, MissingExtraError if `onnx` is set and its packages are
+    missing, and DataError if the run is damaged or has no weights.
     """
     _check_folder(run, out)
     with tempfile.TemporaryDirectory() as temporary:
@@ -84,8 +84,12 @@ def _check_folder(run: Path, out: Path) -> None:
         raise UsageError(f"'{out}' is the folder of the run itself", hint=hint)
     if (out / "checkpoints").exists():
         raise UsageError(f"'{out}' is the folder of a run", hint=hint)
-    if (out / CARD_FILE).exists() and not (out / WEIGHTS_FILE).exists():
-        raise UsageError(f"'{out}' has a {CARD_FILE} that is not a model card", hint=hint)
+    names = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
+    others = [name for name in names if not name.startswith(".")]
+    if others and WEIGHTS_FILE not in others:
+        raise UsageError(
+            f"'{out}' contains files of something else, such as {others[0]}", hint=hint
+        )
 
 
 def _export_weights(run: Path, out: Path) -> nn.Module:

@@ -27,7 +27,7 @@ import torch
 from torch import nn
 
 from punkdata.errors import SetupError
-from punkdata.extras import translate_missing_package
+from punkdata.extras import require_packages
 from punkdata.images.palette import PALETTE
 from punkdata.traits import ACCESSORIES, LABELS, TYPES
 from punkmodels.classifier.classifier import Classifier
@@ -64,13 +64,6 @@ class Graph(NamedTuple):
     meaning: str
 
 
-def require_onnx() -> None:
-    """Raise MissingExtraError unless the packages that write ONNX files are installed."""
-    with translate_missing_package("export --onnx"):
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
-
-
 def convert_to_onnx(folder: Path) -> tuple[bytes, str]:
     """Convert the model in a folder; return the content of the file, and sentences that explain it.
 
@@ -79,7 +72,7 @@ def convert_to_onnx(folder: Path) -> tuple[bytes, str]:
     Raises MissingExtraError if a package is missing, SetupError if PyTorch is too old, and the
     errors of loading the model.
     """
-    require_onnx()
+    require_packages("exporting to ONNX", "onnx", "onnxscript")
     import onnx
 
     graph = _build_graph(folder)

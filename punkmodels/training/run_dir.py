@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from punkdata.errors import DataError, UsageError
+from punkdata.errors import DataError, NoFileError, UsageError
 from punkdata.files import shell_quote, translate_os_errors, write_atomic
 from punkdata.report import Report
 
@@ -70,13 +70,26 @@ def find_run(
     found = [p for p in list_runs(runs) if run.isdecimal() and int(p.name[:5]) == int(run)]
     found += [p for p in (Path(run), runs / run) if (p / "config.json").exists()]
     if not found:
-        option = "" if runs == DEFAULT_RUNS else f" --runs {shell_quote(runs)}"
-        hint = f"list the runs with: punkmodels runs{option}"
-        raise UsageError(f"no run '{run}' found in '{runs}'", hint=hint)
+        raise _not_found_error(runs, run)
     task = read_config(found[0]).get("task")
     if task in TASKS and task not in tasks:
         raise UsageError(f"'{found[0]}' is a {task} run, but a {kinds} is needed", hint=hint)
     return found[0]
+
+
+def _not_found_error(runs: Path, run: str) -> UsageError:
+    path = Path(run)
+    if path.is_file():
+        folder = next((p for p in path.parents if (p / "config.json").exists()), None)
+        hint = f"pass the folder of the model: '{folder}'" if folder else None
+        return UsageError(f"'{run}' is a file, not the folder of a model", hint=hint)
+    if path.is_dir():
+        return UsageError(f"'{run}' is not the folder of a model: it has no config.json")
+    if path.suffix:
+        return NoFileError(f"there is no file '{run}', and no run of that name in '{runs}'")
+    option = "" if runs == DEFAULT_RUNS else f" --runs {shell_quote(runs)}"
+    hint = f"list the runs with: punkmodels runs{option}"
+    return UsageError(f"no run '{run}' found in '{runs}'", hint=hint)
 
 
 def read_metrics(run: Path) -> list[dict[str, Any]]:
@@ -151,14 +164,17 @@ def read_config(run: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True, repr=False)
 class Evaluation:
-    """The results of an evaluation; a notebook shows its tables."""
+    """The results of an evaluation; a notebook shows its tables.
+
+    Attributes:
+        scores: All scores by name, the content of metrics.json.
+        tables: Tables of the scores, the most important one first.
+        pictures: PIL images by file name, for example of the errors of a classifier.
+    """
 
     scores: dict[str, Any]
-    """All scores by name, the content of metrics.json."""
     tables: Sequence[Report]
-    """Tables of the scores, the most important one first."""
     pictures: Mapping[str, Image.Image] = field(default_factory=dict)
-    """PIL images by file name, for example of the errors of a classifier."""
 
     def __repr__(self) -> str:
         """Return the most important table as text."""

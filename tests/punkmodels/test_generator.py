@@ -160,6 +160,9 @@ def test_a_grid_must_not_be_too_large(renderer: punkmodels.Generator) -> None:
     ("load", "options", "message"),
     [
         (punkmodels.load_generator, {"model": 7}, "no run '7' found"),
+        (punkmodels.load_classifier, {"model": "bundled-conditional"}, "is a renderer, but a clas"),
+        (punkmodels.load_generator, {"model": "bundled-condtional"}, "did you mean 'bundled-cond"),
+        (punkmodels.load_generator, {"model": "a.csv"}, "there is no file 'a.csv', and no run"),
         (punkmodels.load_generator, {"model": "latest"}, "train one with: punkmodels train dcgan"),
         (punkmodels.load_classifier, {"model": "latest"}, "punkmodels train classifier"),
         (punkmodels.load_classifier, {"device": "tpu"}, "device tpu is not available"),
@@ -171,6 +174,21 @@ def test_missing_models_and_devices_are_named(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         load(**options, runs=str(tmp_path))
+
+
+def test_every_bundled_model_has_a_name() -> None:
+    for name, task in (("classifier", "classifier"), ("gan", "dcgan"), ("conditional", "renderer")):
+        assert punkmodels.open_run(f"bundled-{name}").task == task
+    assert punkmodels.load_generator("bundled-gan").conditional == "none"
+    assert punkmodels.load_classifier("bundled-classifier").classes == LABELS
+
+
+def test_a_file_or_another_folder_is_no_model(tmp_path: Path) -> None:
+    folder = Path(punkmodels.__file__).parent / "weights" / "classifier"
+    with pytest.raises(UsageError, match=r"is a file, .*; pass the folder of the model: '.*fier'"):
+        punkmodels.load_classifier(folder / "model.safetensors")
+    with pytest.raises(UsageError, match=r"is not the folder of a model: it has no config\.json"):
+        punkmodels.load_classifier(tmp_path)
 
 
 def test_a_classifier_is_no_generator() -> None:

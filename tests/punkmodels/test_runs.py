@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import punkmodels
+from punkdata import PunkDataset
 from punkdata.errors import UsageError
 
 TINY: dict[str, Any] = {"batch_size": 16, "width": 4, "hidden": 16, "color_embedding_dim": 4}
@@ -112,6 +113,12 @@ def test_an_interrupt_shows_how_to_resume(
     assert resumed.path == run
     assert resumed.metrics["epoch"].tolist() == [0, 1, 2]
     assert "unfinished" not in repr(resumed)
+
+
+def test_a_data_set_is_no_root(built_root: Path, tmp_path: Path) -> None:
+    data = PunkDataset(built_root)
+    with pytest.raises(UsageError, match="root must be a path, not PunkDataset; pass the path of"):
+        punkmodels.train_classifier(data, runs=tmp_path)  # type: ignore[arg-type]
 
 
 def test_options_are_listed() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +148,7 @@ def test_error_for_an_unreadable_file_names_it(model: Classifier, tmp_path: Path
     bad.write_bytes(b"\xff\xd8\xff")
     with pytest.raises(ImageError, match=r"bad\.png"):
         model.predict(bad)
-    with pytest.raises(ImageError, match=r"none\.png' cannot be read"):
+    with pytest.raises(FileNotFoundError, match=r"there is no file '.*none\.png'"):
         model.predict(str(tmp_path / "none.png"))
     with pytest.raises(ImageError, match="^the image is "):
         model.predict(bad.read_bytes())
@@ -190,6 +191,45 @@ def test_a_truncated_pil_image_is_refused(
 def test_unsupported_input_is_refused(model: Classifier, images: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         model.predict(images)
+
+
+@pytest.mark.parametrize("scale", [1, 3])
+@pytest.mark.parametrize("as_rgb", [True, False])
+def test_every_image_of_a_data_set_is_predicted(
+    model: Classifier, built_root: Path, as_rgb: bool, scale: int
+) -> None:
+    data = PunkDataset(built_root, split="val", as_rgb=as_rgb, scale=scale)
+    images = torch.stack([image for image, _ in data])
+    expected = model.predict(PunkDataset(built_root, split="val").data)
+    found = model.predict(images.requires_grad_())
+    assert [p.labels for p in found] == [p.labels for p in expected]
+    assert model.predict((images[0] * 255).byte()).labels == expected[0].labels
+    with pytest.raises(UsageError, match="range from 0 to"):
+        model.predict((images * 255).round())
+
+
+def test_a_prediction_shows_its_scores(model: Classifier, punks: list[FakePunk]) -> None:
+    found = model.predict(Image.fromarray(punks[0].sprite))
+    first, *others = found.labels
+    assert repr(found).startswith(f"Prediction({first} {found.scores[first]:.2f}")
+    assert all(f"{name} {found.scores[name]:.2f}" in repr(found) for name in others)
+    assert "unknown pixels: 3)" in repr(replace(found, unknown_pixels=3))
+    assert repr(replace(found, path="a.png")).startswith("Prediction('a.png': ")
+    assert "image confidence 0.95" in repr(replace(found, image_confidence=0.95))
+    assert "unknown_pixels:" in (type(found).__doc__ or "")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_tracing_is_refused(model: Classifier, images: torch.Tensor) -> None:
+    with pytest.raises(UsageError, match="cannot be traced.*punkmodels export --onnx"):
+        torch.jit.trace(model, images[:1])  # type: ignore[no-untyped-call]
+
+
+def test_a_classifier_can_be_fine_tuned(model: Classifier, images: torch.Tensor) -> None:
+    assert not model.training
+    model(images[:2]).sum().backward()
+    assert any(parameter.grad is not None for parameter in model.parameters())
+    model.zero_grad()
 
 
 def test_a_folder_without_images_is_refused(model: Classifier, tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def test_other_options_are_refused_for_an_existing_study(
         search(built_root, Path(study["path"]), epochs=5)
     with pytest.raises(UsageError, match=r"was started with model=cnn seed=0;"):
         search(built_root, Path(study["path"]), model="published", seed=5)
-    with pytest.raises(UsageError, match=r"was started with --version s"):
+    with pytest.raises(UsageError, match=r"was started with version=s"):
         search(snapshot_with_hidden.path, Path(study["path"]))
 
 

@@ -118,11 +118,20 @@ def test_config_is_missing_while_files_are_replaced(run: Path, tmp_path: Path) -
     assert list_names(out) == FILES
 
 
-def test_readme_of_another_project_is_not_overwritten(run: Path, tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_not_written_to(
+    run: Path, tmp_path: Path, built_root: Path
+) -> None:
     (tmp_path / "README.md").write_text("of the user")
-    with pytest.raises(UsageError, match=r"has a README\.md that is not a model card"):
-        export_model(run, tmp_path)
+    for folder, name in ((tmp_path, r"README\.md"), (built_root, "raw")):
+        before = list_names(folder)
+        with pytest.raises(UsageError, match=f"contains files of something else, such as {name}"):
+            export_model(run, folder)
+        assert list_names(folder) == before
     assert (tmp_path / "README.md").read_text() == "of the user"
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / ".gitattributes").touch()
+    export_model(run, tmp_path / "empty")
+    assert list_names(tmp_path / "empty") == FILES | {".gitattributes"}
 
 
 def test_folders_of_runs_are_refused(run: Path, tmp_path: Path) -> None:

@@ -252,6 +252,6 @@ def test_missing_extra_is_one_line_and_nothing_is_written(package: str, tmp_path
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 3
-    message = f"error: export --onnx needs {package}, which is not installed; install it with: "
+    message = f"error: exporting to ONNX needs {package}, which is not installed; install it with: "
     assert done.stderr == f'{message}pip install "punkdata[onnx]"\n'
     assert not (tmp_path / "out").exists()
