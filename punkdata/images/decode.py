@@ -100,10 +100,8 @@ def decode_image(
         min_confidence: Minimum posterior probability of a restored sprite, 0 to 1.
 
     Raises:
-        ImageError: The file cannot be read, is not such an image, or the sprite is not certain. The
-            message gives the reason. ImageError is a ValueError.
-        UsageError: `image` has another type, or there is no such file, which is also a
-            FileNotFoundError.
+        ImageError: The image cannot be read, or its sprite is not certain; also a ValueError.
+        UsageError: `image` has another type, or is a missing file, then also FileNotFoundError.
     """
     name, data = _read_source(image)
     try:
@@ -134,9 +132,9 @@ def _read_source(image: bytes | str | PathLike[str] | Image.Image) -> tuple[str,
     try:
         with Path(image).open("rb") as file:
             return f"'{image}'", file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise NoFileError(f"there is no file '{image}'") from None
     except OSError as error:
-        if isinstance(error, FileNotFoundError):
-            raise NoFileError(f"there is no file '{image}'") from None
         raise ImageError(f"'{image}' cannot be read ({error.strerror})") from None
 
 
