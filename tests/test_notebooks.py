@@ -136,7 +136,7 @@ def test_notebook_runs_with_the_real_data(
     script: Path, download_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PUNKDATA_ROOT", str(download_root))
-    assert count_pictures(execute(script, tmp_path)) >= 2
+    assert count_pictures(execute(script, tmp_path)) >= 1
 
 
 @pytest.mark.slow
