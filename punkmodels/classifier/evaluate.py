@@ -28,6 +28,8 @@ SCORE_NAMES = {
     "micro_f1": "micro-F1",
     "macro_f1": "macro-F1",
 }
+MAX_DRAWN = 100
+"""Largest number of punks in errors.png; `misclassified` in metrics.json lists all."""
 RANKING_SCORES = ("macro_average_precision", "macro_auroc", "micro_auroc")
 """Scores of a ranking. Predicting exactly the visible labels does not bound them."""
 
@@ -131,7 +133,7 @@ def draw_errors(data: SplitTensors, logits: torch.Tensor) -> Image.Image:
     """Draw each punk with a wrong visible label, with its missed and false labels."""
     probabilities, predicted = logits_to_probabilities(logits), logits_to_labels(logits)
     truth = data.visible[:, : logits.shape[1]] > 0
-    rows = (predicted != truth).any(dim=1).nonzero()[:, 0].tolist()
+    rows = (predicted != truth).any(dim=1).nonzero()[:MAX_DRAWN, 0].tolist()
     captions = []
     for row in rows:
         expected = ", ".join(LABELS[i] for i in truth[row].nonzero()[:, 0].tolist())

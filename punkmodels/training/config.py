@@ -90,9 +90,11 @@ def validate_config(kind: type[Config], options: Mapping[str, Any]) -> Config:
 
 
 def _similar_keys(key: str, keys: Sequence[str]) -> list[str]:
-    """Return the keys that contain all words of another one, or are spelled similarly."""
-    words = key.replace("learning_rate", "lr").rpartition(".")[2].split("_")
-    matches = [other for other in keys if set(words) <= set(re.split(r"[._]", other))]
+    """Return the keys with the same name, or with all of its words, or the most similar one."""
+    name = key.replace("learning_rate", "lr").rpartition(".")[2]
+    same = [other for other in keys if other.rpartition(".")[2] == name]
+    words = set(name.split("_"))
+    matches = same or [other for other in keys if words <= set(re.split(r"[._]", other))]
     return matches[:3] or difflib.get_close_matches(key, keys, n=1)
 
 

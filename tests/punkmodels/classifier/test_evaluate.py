@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -58,6 +60,14 @@ def test_error_image_lists_missed_and_false_labels(built_root: Path) -> None:
     blank = draw_errors(split, logits)
     logits[0, 50] = -logits[0, 50]
     assert draw_errors(split, logits).tobytes() != blank.tobytes()
+
+
+def test_only_the_first_errors_are_drawn(built_root: Path) -> None:
+    split = load_split(built_root, "latest", "default", "train")
+    rows = np.arange(120) % len(split)
+    tensors = {name: getattr(split, name)[rows] for name in ("images", "labels", "visible")}
+    many = replace(split, punk_ids=split.punk_ids[rows], **tensors)
+    assert draw_errors(many, 9 - 18 * many.visible).height == 96 * 100
 
 
 def test_evaluation_refuses_data_that_may_contain_training_punks(
