@@ -226,16 +226,14 @@ def _punk_table(source: str, result: dict[str, Any]) -> Report:
         f"Expected train copy rate of a perfect generator: {result['expected_copy_rate']:.4f}.",
         f"Most misrepresented label: {label}, frequency {generated:.3f} instead of {real:.3f}.",
     ]
-    if result["num_subsets"] < MAX_SUBSETS:
-        notes.append(
-            f"There should be {MAX_SUBSETS * SUBSET_SIZE:,} sprites: the scores are means over "
-            f"subsets of {SUBSET_SIZE:,}, and more subsets make them more certain."
-        )
+    wanted = f"There should be {MAX_SUBSETS * SUBSET_SIZE:,} sprites"
     if "frechet_distance" not in result["generated"]:
         notes.append(
-            f"There are no distances, because there are fewer than {SUBSET_SIZE:,} sprites; "
+            f"{wanted}. There are no distances, because there are fewer than {SUBSET_SIZE:,}; "
             "compare the other scores only at the same number of sprites."
         )
+    elif result["num_subsets"] < MAX_SUBSETS:
+        notes.append(f"{wanted}: the mean over more subsets is more certain.")
     columns = {
         source: result["generated"],
         "test reference": result["test_reference"],
