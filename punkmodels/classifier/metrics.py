@@ -148,11 +148,13 @@ class Scorer:
 
     def __init__(self, truth: Bool, values: Float, predicted: Bool, counted: Bool) -> None:
         """Sort the scores; all arrays but `counted` are (N, L)."""
-        self.by_label = Ranking.of(truth[:, counted], values[:, counted])
-        self.all_cells = Ranking.of(truth.reshape(-1, 1), values.reshape(-1, 1))
-        self.num_labels, self.counted = truth.shape[1], counted
-        self.hits, self.marks = truth & predicted, truth.astype(int) + predicted
-        self.is_exact = (truth == predicted).all(axis=1)
+        self.by_label: Ranking = Ranking.of(truth[:, counted], values[:, counted])
+        self.all_cells: Ranking = Ranking.of(truth.reshape(-1, 1), values.reshape(-1, 1))
+        self.num_labels: int = truth.shape[1]
+        self.counted: Bool = counted
+        self.hits: Bool = truth & predicted
+        self.marks: NDArray[np.int64] = truth.astype(np.int64) + predicted
+        self.is_exact: Bool = (truth == predicted).all(axis=1)
 
     def score(self, weights: NDArray[np.integer]) -> dict[str, float | None]:
         """Return the scores by name, None if one is undefined for lack of examples.
