@@ -83,7 +83,7 @@ demo: $(INSTALLED)
 	@echo; echo "== 10/11  generate random punks with the bundled generator, which knows no labels"
 	$(BIN)/punkmodels generate --count 64 --out demo/generated.png
 	@echo; echo "== 11/11  generate punks by their labels, and compare them with real ones"
-	$(BIN)/punkmodels generate --type Zombie --accessory "3D Glasses" --count 1 --scale 16 --out demo/zombie.png
+	$(BIN)/punkmodels generate --type Zombie --accessory "3D Glasses" --scale 16 --out demo/zombie.png
 	$(BIN)/python examples/generate_by_label.py
 	$(BIN)/python examples/compare_with_real.py
 	@echo
