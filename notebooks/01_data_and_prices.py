@@ -156,7 +156,7 @@ print(", ".join(punks.names(punks.labels[index])))
 punks.image(index, scale=8)
 
 # %% [markdown]
-# The other direction is a question to pandas: which Zombies wear these hats?
+# To search by type and accessories, use pandas: which Zombies wear one of these hats?
 
 # %%
 hats = {"Beanie", "Cowboy Hat", "Fedora", "Hoodie", "Police Cap", "Top Hat"}
@@ -169,7 +169,7 @@ frame.loc[(frame["type"] == "Zombie") & has_hat, ["type", "accessories"]]
 # The package with the images has no prices. All sales since 2017 come from OpenSea, for which
 # punkdata creates a free key; see the next cell for the commands. Until you have run them, the
 # cells below use *invented* sales, so that you can see how the analysis works. Their titles say
-# which of the two it is.
+# whether the sales are invented.
 
 # %%
 table = punkdata.open_snapshot(punks.path).sales()
@@ -225,8 +225,8 @@ by_type.sort_values("median", ascending=False).round(2)
 
 # %% [markdown]
 # The same table for accessories needs one row for each sale and accessory. Trust it only where
-# there are many sales: the invented prices do not depend on accessories at all, so what their table
-# shows is chance, and the type of those who can wear them.
+# there are many sales: the invented prices do not depend on accessories at all, so the differences
+# in their table come from chance, and from the types that can wear an accessory.
 
 # %%
 sales_of = sales[["punk_id"]].assign(relative=relative).join(frame["accessories"], on="punk_id")

@@ -11,7 +11,7 @@
 # %% [markdown]
 # # A classifier of types and accessories
 #
-# Tutorials on multi-label classification usually end with an accuracy of 97 % and a few pictures.
+# Tutorials on multi-label classification usually end with an accuracy of 97% and a few pictures.
 # This notebook follows them, with a small convolutional network in a plain training loop, and then
 # does what they leave out: it compares scores with what is possible, looks at every error, and
 # searches for better options. It takes three or four minutes on two cores.
@@ -32,7 +32,7 @@ print("punkmodels", punkmodels.__version__)
 # %% [markdown]
 # ## The data
 #
-# The punks are divided into 8,000 for training, 1,000 for validation and 1,000 for the test. Each
+# The punks are divided into 8,000 for training, 1,000 for validation and 1,000 for testing. Each
 # image has 92 labels, 5 types and 87 accessories, which are 0 or 1. `visible_only=True` sets labels
 # to 0 that no pixel shows, like an earring under long hair, because no network could learn those.
 
@@ -115,7 +115,7 @@ print(f"accuracy of always no:        {(~truth).float().mean():.4f}")
 print(f"exact match of this network:  {(predicted == truth).all(dim=1).float().mean():.4f}")
 
 # %% [markdown]
-# `evaluate_predictions` computes these and other scores for anybody's classifier, with confidence
+# `evaluate_predictions` computes these and other scores for any classifier, with confidence
 # intervals. It predicts exactly one type for each punk, the most likely one, so its exact match can
 # differ a little. Notebook 5 explains them.
 
@@ -127,9 +127,9 @@ own
 # ## The classifier of punkmodels
 #
 # `train_classifier` trains a convolutional network, too. The differences: it sees each pixel as one
-# of the 222 colors of the collection instead of four numbers, samples rare labels more often, and
-# keeps the weights of the best epoch on the validation split. The preset `quick` takes about a
-# minute.
+# of the 222 colors of the collection instead of four numbers, samples punks with rare labels more
+# often, and keeps the weights of the best epoch on the validation split. The preset `quick` takes
+# about a minute.
 
 # %%
 run = punkmodels.train_classifier(preset="quick", threads=1)

@@ -116,8 +116,8 @@ def sample(noise):
 
 # %% [markdown]
 # The loop is that of the tutorials. The discriminator learns to tell real images from generated
-# ones, and the generator learns to be mistaken for real. Five epochs take about a minute. Both
-# losses together say little about the quality of the images, so look at the images, too.
+# ones, and the generator learns to be mistaken for real. Five epochs take about a minute. The
+# two losses say little about the quality of the images, so look at the images, too.
 
 # %%
 loss_function = nn.BCEWithLogitsLoss()
@@ -151,7 +151,7 @@ punkdata.make_grid(np.concatenate(samples), columns=16, scale=2)
 # ## Measure it
 #
 # `evaluate_images` compares any generated punks with the real ones of the validation and test
-# splits. The scores are means over samples of 2,000 images, so generate at least that many.
+# splits. The scores are means over subsets of 2,000 images, so generate at least that many.
 
 # %%
 plain = sample(torch.randn(2000, 100, 1, 1))
@@ -164,14 +164,14 @@ plain_scores
 #   kinds of punks.
 # - The *Fréchet distance* measures both; 0 would be perfect. It is not the usual FID, because it is
 #   computed in the features of a small network that knows punks.
-# - *Palette validity* is the share of pixels with a color of the collection. Almost the right color
-#   is wrong.
+# - *Palette validity* is the share of pixels with a color of the collection. A color that is
+#   almost right counts as wrong.
 
 # %% [markdown]
 # ## A better one
 #
 # `train_dcgan` departs from the tutorials where punks need it. Its generator *chooses* one of the
-# colors that real punks have at each position, instead of mixing any color. For the first 70 % of
+# colors that real punks have at each position, instead of mixing any color. For the first 70% of
 # the training, it learns to reconstruct real punks from a code, as a variational autoencoder does:
 # that covers what is rare, while a discriminator only punishes what looks wrong. Here it sees
 # 15,000 images, far fewer than the 100,000 of the preset `quick`.
@@ -220,7 +220,7 @@ for axes, name, images in zip(panels, table.columns, pictures, strict=True):
     axes.axis("off")
 
 # %% [markdown]
-# ## Did it learn by heart?
+# ## Did it memorize the training images?
 #
 # A generator that copies the training images has excellent scores. So look at the nearest training
 # image below each generated one, and compare the share of exact copies with what a perfect

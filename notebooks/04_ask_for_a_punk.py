@@ -120,9 +120,9 @@ for wish, axes in zip(wishes, panels.flat, strict=True):
 # %% [markdown]
 # ## Check them
 #
-# Are these pictures what we asked for? The classifier has never seen such punks either, but it
-# should find exactly the labels of the wish. It predicts only accessories that are visible: a hat
-# can cover an earring, for example.
+# Are these pictures what we asked for? The classifier has never seen the combinations that nobody
+# has, but it should find exactly the labels of each wish. It predicts only accessories that are
+# visible: a hat can cover an earring, for example.
 
 # %%
 classifier = punkmodels.load_classifier()

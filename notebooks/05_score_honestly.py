@@ -11,7 +11,7 @@
 # %% [markdown]
 # # How to score honestly
 #
-# Two people report 97 % for their models of punks. Which model is better? This notebook shows what
+# Two people report 97% for their models of punks. Which model is better? This notebook shows what
 # such a number depends on: the split, the score, labels that no image shows, chance, and the number
 # of samples. It takes about three minutes on two cores.
 
@@ -106,8 +106,8 @@ print(f"exact match, majority:         {(majority == truth).all(dim=1).float().m
 # Accuracy hardly tells the two apart; the *exact match* does. It is the share of punks for which
 # every label is right.
 #
-# `evaluate_predictions` computes the scores that punkmodels uses for its own models, for the scores
-# of any model: PyTorch, Keras or scikit-learn. It needs one row for each punk of the split, and one
+# `evaluate_predictions` scores any model, from PyTorch, Keras or scikit-learn, with the code that
+# punkmodels uses for its own models. It needs one row for each punk of the split, and one
 # column for each label, as logits or probabilities. Its exact match can differ a little from the
 # one above, because it predicts exactly one type for each punk, the most likely one.
 
@@ -129,7 +129,7 @@ labels.sort_values("gain_vs_majority")[columns].head(6).round(4)
 # ## 3. What no image shows
 #
 # Some labels change no pixel, like an earring under long hair. Here are the accessories that are
-# hidden most often. `hidden` says for each punk which of its labels are.
+# hidden most often. `hidden` says for each punk which of its labels are hidden.
 
 # %%
 hidden = pd.Series(test.hidden.sum(axis=0).numpy(), index=punkdata.LABELS)
@@ -148,13 +148,13 @@ print(f"ceiling on raw labels:   {evaluation.scores['ceiling_visible_only']['exa
 # %% [markdown]
 # ## 4. Chance
 #
-# A thousand test punks are a sample, too: `evaluate_predictions` gives the 95 % interval of each
-# score, by drawing the test punks again and again. And training has a random seed. Train at least
+# A thousand test punks are a sample, too: `evaluate_predictions` estimates the 95% interval of each
+# score by resampling the test punks (bootstrap). And training has a random seed. Train at least
 # three times, and report the mean and the standard deviation.
 
 # %%
 low, high = evaluation.scores["visible_95"]["exact_match"]
-print(f"95 % interval of the exact match, because of the test punks: {low:.4f} to {high:.4f}")
+print(f"95% interval of the exact match, because of the test punks: {low:.4f} to {high:.4f}")
 
 # %%
 results = []
@@ -186,8 +186,8 @@ generated
 #   punks are not at 0: compare with the column *train reference*, not with 0.
 # - *Recall* finds generators that omit kinds of punks, *precision* those that generate nonsense.
 # - The *train copy rate* finds generators that have memorized the training images. Copies are not
-#   wrong in themselves, because labels determine all pixels: a perfect generator has the expected
-#   rate.
+#   wrong in themselves: labels determine all pixels, so even a perfect generator makes some. The
+#   expected rate says how many.
 
 # %%
 for name in ("frechet_distance", "recall", "train_copy_rate"):
@@ -209,7 +209,7 @@ table.loc[["frechet_distance", "precision", "recall", "coverage", "train_copy_ra
 # %% [markdown]
 # ## 6. The number of samples
 #
-# Recall and coverage, the share of real punks with a generated one nearby, depend on how many
+# Recall and coverage (the share of real punks with a generated one nearby) depend on how many
 # images are compared. Fewer images find fewer real punks, although the generator is the same.
 # Compare scores only for the same number of samples; 10,000 are recommended.
 
@@ -224,6 +224,8 @@ plt.show()
 # %% [markdown]
 # ## A checklist
 #
+# Report with your scores:
+#
 # - The split, by name, and that the test split was used once.
 # - Exact match and macro-AP instead of accuracy, next to a baseline.
 # - Raw or visible labels, with the ceiling.
@@ -233,6 +235,6 @@ plt.show()
 #
 # ## Where to go next
 #
-# - In a terminal: `punkmodels evaluate predictions scores.npz` scores a file, and `punkmodels
-#   evaluate FOLDER` a folder of images.
+# - In a terminal: `punkmodels evaluate predictions scores.npz` scores a file of predictions, and
+#   `punkmodels evaluate FOLDER` a folder of images.
 # - Notebook 2, `02_classifier`, and notebook 3, `03_dcgan`, train the models.

@@ -228,7 +228,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
     def to_pandas(self, *, labels: bool = False) -> "pd.DataFrame":
         """Return the rows of the split as a DataFrame, without images, indexed by punk_id.
 
-        Numbers of sales are Int64, so that they can be missing. `labels` adds the column of label
+        Sale counts are Int64, so that they can be missing. `labels` adds the column of label
         vectors, uint8 (92,) in each cell. Raises MissingExtraError without pandas.
         """
         omitted = {"image"} if labels else {"image", "labels"}
@@ -267,7 +267,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
     ) -> Image.Image:
         """Return a grid of the first n images, as an RGB image.
 
-        The `background` is by default that of the data set. Raises UsageError without any image.
+        The `background` is by default that of the data set. Raises UsageError if it has no images.
         """
         check_positive(n=n, columns=columns, scale=scale)
         if not len(self):

@@ -116,7 +116,9 @@ def check_traits(punk_type: str, accessories: Collection[str]) -> None:
             others = ", ".join(other for other in ACCESSORY_KINDS[kind] if other in allowed)
             raise UsageError(
                 f"a punk of the type {punk_type} cannot wear {name}",
-                hint=f"{kind} that it can wear: {others}" if others else f"it can wear no {kind}",
+                hint=f"{kind} that it can wear: {others}"
+                if others
+                else f'no accessory of the kind "{kind}" is possible for this type',
             )
     for slot in ACCESSORY_SLOTS:
         worn = [name for name in slot if name in accessories]

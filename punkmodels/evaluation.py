@@ -44,7 +44,7 @@ def evaluate_images(
 ) -> Evaluation:
     """Compare generated punks with real ones: distances, precision, recall, copies and validity.
 
-    There should be 10,000 images: the scores are means over subsets of 2,000, and with fewer than
+    Pass 10,000 images if you can: the scores are means over subsets of 2,000, and with fewer than
     2,000 there are no distances. The real punks are those of the validation and test splits.
 
     Args:
@@ -104,10 +104,10 @@ def evaluate_predictions(
 ) -> Evaluation:
     """Compare the predictions of any classifier with the labels of real punks.
 
-    The scores are those of `Run.evaluate`: on the labels that a pixel shows and on those published,
-    with confidence intervals and the ceiling of what an image can tell. The predicted type is that
-    with the largest value, and the predicted accessories are those with a probability above 0.5, or
-    a logit above 0.
+    The scores are those of `Run.evaluate`: on the labels that a pixel shows and on the labels as
+    published, with confidence intervals and the ceiling of what an image can tell. The predicted
+    type is that with the largest value, and the predicted accessories are those with a probability
+    above 0.5, or a logit above 0.
 
     Args:
         scores: Values for each punk and label, in one of these forms:
@@ -131,8 +131,8 @@ def evaluate_predictions(
             number of bootstrap resamples, their total, and a note.
 
     Returns:
-        The scores, with tables and a picture of the errors. A note says so if they are hardly
-        better than chance, as they are if the rows are in another order.
+        The scores, with tables and a picture of the errors. A note warns you if they are
+        hardly better than chance; a common cause is that the rows are in the wrong order.
 
     Raises:
         UsageError: The predictions have another shape, or belong to other punks; it is unclear

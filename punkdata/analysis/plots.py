@@ -70,7 +70,7 @@ def plot_price_by_type(snapshot: Snapshot) -> Figure:
     labels = [f"{name}\n{len(prices):,} sale{'s' * (len(prices) > 1)}" for name, prices in sold]
     axes.set_xticks(np.arange(1, len(sold) + 1), labels)
     axes.set_xlabel(
-        "line and number: median; box: middle half of the sales; whiskers: 5 % to 95 %; "
+        "line and number: median; box: middle half of the sales; whiskers: 5% to 95%; "
         "diamond: average",
         fontsize=8,
     )

@@ -176,7 +176,9 @@ def list_snapshots(root: LocalRoot = ROOT, as_json: Json = False) -> None:
 
 
 def diff(
-    before: Annotated[str, typer.Argument(metavar="A", help="Older snapshot, like B.")],
+    before: Annotated[
+        str, typer.Argument(metavar="A", help="Name, folder or URL of the older snapshot.")
+    ],
     after: Annotated[str, typer.Argument(metavar="B", help=SNAPSHOT_HELP)] = "latest",
     root: Root = ROOT,
     exit_code: Annotated[

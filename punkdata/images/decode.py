@@ -96,12 +96,12 @@ def decode_image(
 
     Args:
         image: The path of a PNG, JPEG, WebP, AVIF or SVG, the bytes of such a file, a data URI, or
-            a PIL image. Pass a lossy image as a file: PIL has lost how it was compressed.
+            a PIL image. Pass lossy images as files: PIL discards the compression parameters.
         min_confidence: Minimum posterior probability of a restored sprite, 0 to 1.
 
     Raises:
         ImageError: The image cannot be read, or its sprite is not certain; also a ValueError.
-        UsageError: `image` has another type, or is a missing file, then also FileNotFoundError.
+        UsageError: `image` has another type, or is a missing file (also a FileNotFoundError).
     """
     name, data = _read_source(image)
     try:

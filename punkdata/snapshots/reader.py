@@ -95,7 +95,7 @@ class Snapshot:
         """Return the rows of one split or of all splits, sorted by punk_id within each split.
 
         `table.to_pandas()` needs pandas; `PunkDataset.to_pandas` leaves out the images, and its
-        numbers of sales are integers.
+        sale counts are integers.
 
         Args:
             split: "train", "val" (or "validation") or "test" of the default split scheme, or

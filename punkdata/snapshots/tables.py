@@ -112,13 +112,13 @@ def extract_hidden_labels(punks: pa.Table) -> NDArray[np.uint8]:
 
 
 def punks_to_pandas(punks: pa.Table) -> pd.DataFrame:
-    """Return rows of punks as a DataFrame, indexed by punk_id; numbers of sales are Int64.
+    """Return rows of punks as a DataFrame, indexed by punk_id; sale counts are Int64.
 
     Raises MissingExtraError, an ImportError, without pandas.
     """
     with translate_missing_package("to_pandas()"):
         frame: pd.DataFrame = punks.to_pandas().set_index("punk_id")
-    # By default, pandas would show numbers of sales as floats if some of them are unknown.
+    # By default, pandas would show sale counts as floats if some of them are unknown.
     return frame.astype({"sale_count": "Int64"})
 
 

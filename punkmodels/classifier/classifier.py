@@ -152,7 +152,7 @@ class Classifier(nn.Module):
         return self.pairs[positions, indices.flatten(1).long()].long()
 
     def unknown_pixels(self, indices: torch.Tensor) -> torch.Tensor:
-        """Count the pixels whose color the training data does not have there, int64 (N,)."""
+        """Count the pixels whose color no training punk has at that position, int64 (N,)."""
         return (self.pair_numbers(indices) == 0).sum(dim=1)
 
     @overload

@@ -111,7 +111,7 @@ def make_tables(title: str, scores: dict[str, Any]) -> list[Report]:
         "majority value."
     )
     return [
-        Report(rows, ("score", "visible", "95 % interval", "raw", "ceiling"), notes),
+        Report(rows, ("score", "visible", "95% interval", "raw", "ceiling"), notes),
         Report(confusion, ("true type (rows), predicted type (columns)", *TYPES)),
         Report(labels, columns, (gain,), num_brief_rows=len(labels) - num_perfect),
     ]

@@ -180,7 +180,7 @@ class Scorer:
 def estimate_intervals(
     scorer: Scorer, num_rows: int, progress: Progress = lambda done, total: None
 ) -> dict[str, tuple[float, float]]:
-    """Return the 95 % interval of each score: the score ± 1.96 bootstrap standard errors.
+    """Return the 95% interval of each score: the score ± 1.96 bootstrap standard errors.
 
     This is the standard interval of Efron and Tibshirani, "An Introduction to the Bootstrap" (1993,
     chapter 13), within [0, 1]; it is [0, 1] if a score is undefined. Quantiles of the resamples

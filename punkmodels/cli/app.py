@@ -65,11 +65,11 @@ def train(context: typer.Context) -> None:
 def list_training_options(
     model: Annotated[
         Literal["classifier", "dcgan", "renderer"],
-        typer.Argument(metavar="MODEL", help="A model of punkmodels train."),
+        typer.Argument(metavar="MODEL", help="Model whose options to list."),
     ],
     as_json: Json = False,
 ) -> None:
-    """List all training options: type, default (in brackets those of presets), and description."""
+    """List all training options: type, default (those of presets in parentheses), description."""
     from punkmodels.options import list_options
 
     console.emit_report(list_options(model), as_json=as_json)

@@ -44,6 +44,7 @@ Run = Annotated[
 Out = Annotated[
     Path | None, typer.Option(help="Folder to write to. (default: evaluation/ in a run, or none)")
 ]
+OutOfFile = Annotated[Path | None, typer.Option(help="Folder to write to. (default: none)")]
 
 
 class EvaluateGroup(console.Group):
@@ -105,7 +106,7 @@ def images(
     tile_size: Annotated[
         int, typer.Option(min=24, help="Side of a punk in pixels, a multiple of 24.")
     ] = 24,
-    out: Out = None,
+    out: OutOfFile = None,
     root: Root = ROOT,
     version: Version = "latest",
     device: DeviceOption = "auto",
@@ -150,7 +151,7 @@ def predictions(
             "0 to 1, logits if some are below 0, otherwise an error."
         ),
     ] = "auto",
-    out: Out = None,
+    out: OutOfFile = None,
     root: Root = ROOT,
     version: Version = "latest",
     as_json: Json = False,

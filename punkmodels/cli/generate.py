@@ -32,8 +32,8 @@ def generate(
         typer.Option(
             min=1,
             max=10**6,
-            help="Number of punks. (default: 64; all those of --labels-from; with --type, 1, "
-            "or 4 if they differ by their skin tone or by chance)",
+            help="Number of punks. (default: 64; with --labels-from, one for each real punk; with "
+            "--type, 4, or 1 if all would be equal)",
         ),
     ] = None,
     out: Annotated[
@@ -63,8 +63,8 @@ def generate(
         str | None,
         typer.Option(
             metavar="VERSION:SPLIT",
-            help="Generate punks with the labels of real ones: a snapshot and train, val, test or "
-            "all, such as latest:test. (default: off)",
+            help="Generate punks with the labels of the real punks of a snapshot and a split "
+            "(train, val, test or all), for example latest:test. (default: off)",
         ),
     ] = None,
     allow_impossible: Annotated[

@@ -86,9 +86,17 @@ def test_check_traits_accepts_possible_punks(punk_type: str, worn: tuple[str, ..
 @pytest.mark.parametrize(
     ("punk_type", "worn", "message"),
     [
-        ("Female", ["Goat"], r"type Female cannot wear Goat; it can wear no beards$"),
+        (
+            "Female",
+            ["Goat"],
+            r'type Female cannot wear Goat; no .* "beards" is possible for this type$',
+        ),
         ("Male", ["Tiara"], r"type Male cannot wear Tiara; hats .* Bandana, .*, Top Hat$"),
-        ("Ape", ["Mohawk"], r"type Ape cannot wear Mohawk; it can wear no hair$"),
+        (
+            "Ape",
+            ["Mohawk"],
+            r'type Ape cannot wear Mohawk; no .* "hair" is possible for this type$',
+        ),
         ("Male", ["Mohawk", "Cap"], r"Cap and Mohawk cannot be worn together; choose one of them$"),
         ("Male", ["VR", "Clown Eyes Blue"], r"VR and Clown Eyes Blue cannot be worn together"),
         (

@@ -67,7 +67,7 @@ def test_draw_has_the_requested_skin_tone() -> None:
         (["Male", "3D Glases"], {}, r"did you mean 3D Glasses\?"),
         (["Male", "male"], {}, '"male" is a type, not an accessory'),
         (["Pipe"], {}, '"Pipe" is an accessory, not a type'),
-        (["Ape", "Goat"], {}, "it can wear no beards"),
+        (["Ape", "Goat"], {}, 'no accessory of the kind "beards"'),
         (["Female", "Goat"], {}, "add allow_impossible=True"),
         (["Zombie"], {"skin_tone": 1}, "leave out skin_tone="),
         (["Male"], {"skin_tone": 5}, "skin_tone must be an integer from 1 to 4, not 5"),
