@@ -109,7 +109,7 @@ test: $(READY)
 		-m "not slow and not network and not compat and not browser"
 
 test-all: $(READY)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[audit,compat]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[audit,compat,docs]'
 	$(BIN)/python -m pytest
 
 lint: $(READY)

@@ -212,7 +212,10 @@ def test_commands_of_the_installed_wheel_use_the_bundled_models(
     for program in ("punkdata", "punkmodels"):
         assert run([scripts / program, "--version"], tmp_path) == f"{program} {version}\n"
     run([scripts / "punkmodels", "generate", "--count", "4", "--out", "grid.png"], tmp_path)
-    run([scripts / "punkmodels", "generate", "--type", "Ape", "--out", "ape"], tmp_path)
+    run(
+        [scripts / "punkmodels", "generate", "--type", "Ape", "--count", "4", "--out", "ape"],
+        tmp_path,
+    )
     prediction = run([scripts / "punkmodels", "predict", "ape"], tmp_path)
     assert prediction.count(": Ape 1.00") == 4
 
