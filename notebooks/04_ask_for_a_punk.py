@@ -9,7 +9,7 @@
 # ---
 
 # %% [markdown]
-# # Ask for a punk
+# # Draw a punk from its labels
 #
 # The type, the accessories and the skin tone of a punk determine every pixel of it. So a small
 # model can draw a punk from its labels, and we can check each pixel of the result. This notebook
@@ -103,7 +103,7 @@ wishes = [
     ("Ape", "Beanie", "Nerd Glasses", "Vape"),
     ("Ape", "Police Cap", "Gold Chain"),
     ("Female", "Tiara", "Clown Nose", "Choker"),
-    ("Male", "Wild Hair", "Clown Eyes Blue", "Luxurious Beard"),
+    ("Male", "Peak Spike", "Clown Eyes Blue", "Luxurious Beard"),
     ("Zombie", "Top Hat", "Big Beard", "Pipe"),
     ("Zombie", "Do-rag", "Horned Rim Glasses", "Smile"),
 ]
