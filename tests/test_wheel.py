@@ -267,8 +267,9 @@ def test_base_installation_runs_every_command_that_needs_no_extra(
     assert not optional & {line.partition("==")[0] for line in installed.splitlines()}
 
     cassette, published = REPOSITORY / "cassettes" / "inline", (tmp_path / "published").as_uri()
-    for line in BASE_COMMANDS.format(cassette=cassette, published=published).split("\n")[1:-1]:
-        program, *words = line.split()
+    for line in BASE_COMMANDS.split("\n")[1:-1]:
+        program, *words = line.split()  # Only then, because paths can contain spaces.
+        words = [word.format(cassette=cassette, published=published) for word in words]
         run([scripts / program, *words], tmp_path)
     command = [scripts / "punkmodels", "generate"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
