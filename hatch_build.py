@@ -35,7 +35,7 @@ class ReadmeHook(MetadataHookInterface):
 
 
 def list_urls(repository: str, tag: str) -> dict[str, str]:
-    """Return the links that a package index shows beside the description."""
+    """Return the project links that a package index shows."""
     return {
         "Source": repository,
         "Documentation": f"{repository}/tree/{tag}/docs",

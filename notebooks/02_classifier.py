@@ -142,8 +142,8 @@ axes.set(ylabel="loss", title="The classifier of punkmodels")
 metrics.tail(3)
 
 # %% [markdown]
-# Now the test split, which has not been used so far. Use it once, at the end: whoever chooses
-# between models by their test scores reports a score that is too good.
+# Now the test split, which has not been used so far. Use it once, at the end: if you choose between
+# models by their test scores, the score that you report is too good.
 
 # %%
 evaluation = run.evaluate()
