@@ -138,6 +138,8 @@ _REQUIREMENTS = {
     r"Extra inputs are not permitted": "is unknown",
     r"Input should be a valid (integer|array).*": r"must be an \1",
     r"Input should be a valid boolean.*": "must be true or false",
+    r"Input should be a valid dictionary.*": "must be an object",
+    r"List should have at most (\d+) items.*": r"must have at most \1 items",
     r"Input should be a valid ([a-z ]+).*": r"must be a \1",
     r"Input should be greater than or equal to": "must be at least",
     r"Input should be less than or equal to": "must be at most",

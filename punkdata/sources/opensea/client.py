@@ -74,8 +74,9 @@ class _Reply(Generic[M]):
 class OpenSeaClient:
     """A client for the CryptoPunks at the API with a base URL such as "https://api.opensea.io".
 
-    The `iter_` methods yield pages of rows. If a cursor expires or repeats, pagination starts
-    over: they then yield None, and the caller must discard all pages received so far.
+    The `iter_` methods yield pages, with the rows that can be read and those that cannot. If a
+    cursor expires or repeats, pagination starts over: they then yield None, and the caller must
+    discard all pages received so far.
 
     Every method raises RefusedError if the status is 401 or 403, DataError if a reply does not
     match its schema or the replayed recording lacks it, and the errors of the transports.
@@ -98,7 +99,7 @@ class OpenSeaClient:
 
     def iter_nfts(
         self, page_size: int = PAGE_SIZE, trait: tuple[str, str] | None = None
-    ) -> Iterator[list[Nft] | None]:
+    ) -> Iterator[Page[Nft] | None]:
         """Yield pages of tokens, of all or of those with a trait (type, value)."""
         params = {"limit": str(page_size)}
         if trait:
@@ -108,8 +109,8 @@ class OpenSeaClient:
 
     def get_nfts(
         self, ids: Sequence[int], chain: str, contract: str
-    ) -> Iterator[tuple[Sequence[int], list[Nft]]]:
-        """Yield (requested ids, tokens found) per batch, none if there is no such endpoint."""
+    ) -> Iterator[tuple[Sequence[int], NftsBatch]]:
+        """Yield (requested ids, tokens returned) per batch, none if there is no such endpoint."""
         while ids:
             batch_ids = ids[: self._batch_size]
             identifiers = [
@@ -123,18 +124,20 @@ class OpenSeaClient:
                 continue
             if reply.parsed is None:
                 return
-            yield batch_ids, reply.parsed.nfts
+            yield batch_ids, reply.parsed
             ids = ids[len(batch_ids) :]
 
-    def get_nft(self, punk_id: int, chain: str, contract: str) -> Nft | None:
-        """Return one token, or None if it does not exist."""
+    def get_nft(self, punk_id: int, chain: str, contract: str) -> NftsBatch | None:
+        """Return a batch of one token, or None if the token does not exist."""
         path = f"/chain/{chain}/contract/{contract}/nfts/{punk_id}"
         reply = self._send("GET", path, NftReply, not_found_is_final=True)
-        return None if reply.status in _NOT_FOUND_STATUSES else reply.expect().nft
+        if reply.status in _NOT_FOUND_STATUSES:
+            return None
+        return NftsBatch.model_validate({"nfts": [reply.expect().nft]})
 
     def iter_sales(
         self, after: int | None = None, *, reuse: bool = False
-    ) -> Iterator[list[SaleEvent] | None]:
+    ) -> Iterator[Page[SaleEvent] | None]:
         """Yield pages of sales, newest first; with `reuse`, also from the parent recording.
 
         Only sales later than `after`, a Unix time in seconds, are listed.
@@ -145,7 +148,7 @@ class OpenSeaClient:
         path = f"/events/collection/{DEFAULT_COLLECTION}"
         return self._iter_pages(EventsPage, path, params, reuse=reuse)
 
-    def iter_listings(self) -> Iterator[list[Listing] | None]:
+    def iter_listings(self) -> Iterator[Page[Listing] | None]:
         """Yield pages of the best listings, cheapest first, none if they are not offered."""
         path = f"/listings/collection/{DEFAULT_COLLECTION}/best"
         params = {"limit": str(PAGE_SIZE)}
@@ -207,8 +210,8 @@ class OpenSeaClient:
 
     def _iter_pages(
         self, model: type[Page[R]], path: str, params: Mapping[str, str], **extensions: bool
-    ) -> Iterator[list[R] | None]:
-        """Yield the rows of all pages, and None where pagination starts over.
+    ) -> Iterator[Page[R] | None]:
+        """Yield all pages, and None where pagination starts over.
 
         With the extension `not_found_is_final`, a status such as 404 on the first page means that
         there are no pages. Raises DataError if pagination fails `MAX_PASSES` times.
@@ -230,7 +233,7 @@ class OpenSeaClient:
 
     def _iter_one_pass(
         self, model: type[Page[R]], path: str, params: Mapping[str, str], **extensions: bool
-    ) -> Iterator[list[R]]:
+    ) -> Iterator[Page[R]]:
         seen_cursors: set[str] = set()
         previous_rows: list[R] = []
         num_repeated = 0
@@ -241,7 +244,7 @@ class OpenSeaClient:
             if reply.status in _NOT_FOUND_STATUSES and extensions.get("not_found_is_final"):
                 return
             page = reply.expect()
-            yield page.rows
+            yield page
             if page.next is None:
                 return
             if page.next in seen_cursors:

@@ -40,7 +40,9 @@ def collect_sales(
             if page is None:
                 window.clear()
                 reasons.clear()
-            for event in page or ():
+                continue
+            reasons.update(row.reason for row in page.unreadable)
+            for event in page.rows:
                 # The newer query covers this time. A sale that it lacks no longer exists.
                 if end is not None and event.event_timestamp >= end:
                     continue
@@ -91,8 +93,12 @@ def next_sales_after(parent: Recording) -> list[int]:
         # A wrong date in the future must not hide the sales before it.
         fetched_s = datetime.fromisoformat(next(parent.replies()).time).timestamp()
         for after in [*older, None]:
-            page = next(client.iter_sales(_query_start(after))) or []
-            times = [event.event_timestamp for event in page if event.event_timestamp <= fetched_s]
+            page = next(client.iter_sales(_query_start(after)))
+            times = [
+                event.event_timestamp
+                for event in (page.rows if page else ())
+                if event.event_timestamp <= fetched_s
+            ]
             if times:
                 return [max(max(times) - SALES_OVERLAP_S, 1), *older]
     except DataError:
@@ -106,7 +112,7 @@ def collect_listings(client: OpenSeaClient, punks: CollectedPunks) -> dict[int, 
     for page in client.iter_listings():
         if page is None:
             lowest.clear()
-        for listing in page or ():
+        for listing in page.rows if page else ():
             if parsed := parse_listing(listing, punks.contract):
                 punk_id, price_wei = parsed
                 lowest[punk_id] = min(price_wei, lowest.get(punk_id, price_wei))

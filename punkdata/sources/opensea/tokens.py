@@ -4,7 +4,7 @@ A fetch and a build run the same code, so they always agree on the labels.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from punkdata.errors import DataError
@@ -18,7 +18,7 @@ from punkdata.sources.opensea.parsing import (
     parse_punk_id,
     parse_token,
 )
-from punkdata.sources.opensea.schemas import Nft, TraitCounts
+from punkdata.sources.opensea.schemas import Nft, NftsBatch, TraitCounts, UnreadableRow
 from punkdata.traits import LABELS, TYPES, find_label
 
 MAX_SINGLE_REQUESTS = 200
@@ -50,6 +50,26 @@ class CollectedPunks:
         elif token.punk_id not in self.tokens or not self.tokens[token.punk_id].labels:
             self.tokens[token.punk_id] = token
 
+    def add_unreadable(self, row: UnreadableRow) -> None:
+        """Add a token without labels for a row that is not as expected, if its id is known."""
+        punk_id = parse_punk_id(row.identifier or "")
+        if punk_id is not None and punk_id < COLLECTION_SIZE:
+            problem = f"has a row that cannot be read ({row.reason})"
+            self.tokens.setdefault(punk_id, Token(punk_id, None, problem, ()))
+
+    def add_batch(self, batch: NftsBatch, ids: Collection[int]) -> set[int]:
+        """Add those tokens that have one of the ids, and return the ids of the tokens found."""
+        found = set()
+        for nft in batch.rows:
+            if (punk_id := parse_punk_id(nft.identifier)) in ids:
+                self.add(nft)
+                found.add(punk_id)
+        for row in batch.unreadable:
+            if (punk_id := parse_punk_id(row.identifier or "")) in ids:
+                self.add_unreadable(row)
+                found.add(punk_id)
+        return {punk_id for punk_id in found if punk_id is not None}
+
     def find_incomplete(self, ids: Iterable[int]) -> list[int]:
         """Return those of the ids whose token is not known with labels."""
         return [i for i in ids if i not in self.tokens or not self.tokens[i].labels]
@@ -66,10 +86,9 @@ def collect_punks(
     """
     collection, counts = client.get_collection(), client.get_trait_counts()
     punks = CollectedPunks()
-    for contract in collection.contracts or ():
-        if contract.address:
-            punks.contract, punks.chain = contract.address, contract.chain or punks.chain
-            break
+    if collection.contracts:
+        contract = collection.contracts[0]
+        punks.contract, punks.chain = contract.address, contract.chain or punks.chain
     num_by_type = sum(n for kind, _, n in _iter_counts(counts) if kind.casefold() == "type")
     supplies = collection.total_supply or 0, collection.unique_item_count or 0
     num_reported = max(supplies) or num_by_type
@@ -104,16 +123,27 @@ def collect_punks(
 
 def _list_tokens(client: OpenSeaClient, punks: CollectedPunks, limit: int | None) -> Iterator[int]:
     """Add the first `limit` listed tokens, and yield the number of tokens after each page."""
+    unreadable: list[str] = []
     for page in client.iter_nfts(min(PAGE_SIZE, limit or PAGE_SIZE)):
         if page is None:
             punks.tokens.clear()
             punks.foreign.clear()
-        for nft in page or ():
+            unreadable.clear()
+            continue
+        for nft in page.rows:
             punks.add(nft)
+        for row in page.unreadable:
+            punks.add_unreadable(row)
+        unreadable += [row.reason for row in page.unreadable]
         yield len(punks.tokens)
         if limit is not None and len(punks.tokens) >= limit:
             break
     punks.tokens = dict(list(punks.tokens.items())[:limit])
+    if unreadable:
+        punks.warnings.append(
+            f"rows of the token list that cannot be read: {len(unreadable):,}, the first because "
+            f"{unreadable[0]}"
+        )
 
 
 def _request_again(
@@ -121,19 +151,15 @@ def _request_again(
 ) -> Iterator[int]:
     """Request tokens by their ids, in batches, then one by one; yields the number requested."""
     not_found: set[int] = set()
-    for batch_ids, nfts in client.get_nfts(wanted, punks.chain, punks.contract):
-        by_id = {parse_punk_id(nft.identifier): nft for nft in nfts}
-        not_found |= set(batch_ids) - by_id.keys()
-        for punk_id in by_id.keys() & set(batch_ids):
-            punks.add(by_id[punk_id])
+    for batch_ids, batch in client.get_nfts(wanted, punks.chain, punks.contract):
+        not_found |= set(batch_ids) - punks.add_batch(batch, batch_ids)
         yield wanted.index(batch_ids[-1]) + 1
     if len(not_found) > MAX_SINGLE_REQUESTS:  # The API may overlook a few ids, but not that many.
         wanted = [punk_id for punk_id in wanted if punk_id not in not_found]
     incomplete = punks.find_incomplete(wanted)
     for num_requested, punk_id in enumerate(incomplete, len(wanted) - len(incomplete) + 1):
-        nft = client.get_nft(punk_id, punks.chain, punks.contract)
-        if nft and parse_punk_id(nft.identifier) == punk_id:
-            punks.add(nft)
+        if found := client.get_nft(punk_id, punks.chain, punks.contract):
+            punks.add_batch(found, [punk_id])
         yield num_requested
 
 
@@ -168,13 +194,13 @@ def _complete_labels(
     for page in client.iter_nfts(trait=trait):
         if page is None:
             listed.clear()
-        tokens = (parse_token(nft, punks.contract) for nft in page or ())
+        tokens = (parse_token(nft, punks.contract) for nft in (page.rows if page else ()))
         listed |= {token.punk_id for token in tokens if token}
         if len(listed) > num_reported:  # The API ignores the filter, so the list means nothing.
             return
     for punk_id in sorted(listed & punks.labels.keys() - with_label):
-        nft = client.get_nft(punk_id, punks.chain, punks.contract)
-        token = parse_token(nft, punks.contract) if nft else None
+        batch = client.get_nft(punk_id, punks.chain, punks.contract)
+        token = parse_token(batch.rows[0], punks.contract) if batch and batch.rows else None
         labels = token.labels if token and token.punk_id == punk_id else None
         if labels and label in (labels[0], *labels[1]):
             punks.labels[punk_id] = labels

@@ -21,7 +21,7 @@ def test_batch_size_is_halved_until_the_server_accepts_it(
     server.max_batch_size = max_batch_size
     ids = list(range(0, 300, 2))
     batches = list(make_client(server).get_nfts(ids, CHAIN, CONTRACT))
-    assert [int(nft.identifier) for _, page in batches for nft in page] == ids
+    assert [int(nft.identifier) for _, batch in batches for nft in batch.rows] == ids
     assert [punk_id for batch_ids, _ in batches for punk_id in batch_ids] == ids
     posts = server.requests_to("/nfts/batch")
     rejected = [r for r in posts if r.status == 400]
@@ -36,9 +36,9 @@ def test_get_nfts_yields_nothing_without_a_batch_endpoint(server: OpenSeaServer)
 
 
 def test_get_nft_returns_none_for_an_unknown_id(server: OpenSeaServer) -> None:
-    nft = make_client(server).get_nft(5, CHAIN, CONTRACT)
-    assert nft is not None
-    assert nft.identifier == "5"
+    found = make_client(server).get_nft(5, CHAIN, CONTRACT)
+    assert found is not None
+    assert [nft.identifier for nft in found.rows] == ["5"]
     assert make_client(server).get_nft(9_000, CHAIN, CONTRACT) is None
 
 
@@ -50,7 +50,7 @@ def test_get_collection_and_trait_counts_return_the_totals(server: OpenSeaServer
 
 def test_iter_sales_requests_sales_after_a_time(server: OpenSeaServer) -> None:
     pages = list(make_client(server).iter_sales(after=1_498_000_100))
-    times = [event.event_timestamp for page in pages for event in page or ()]
+    times = [event.event_timestamp for page in pages if page for event in page.rows]
     assert times == sorted(times, reverse=True)
     assert min(times) > 1_498_000_100
     query = server.requests_to("/events/")[0].query
@@ -133,13 +133,3 @@ def test_field_names_from_the_server_are_shortened_and_printable(server: OpenSea
         make_client(server).get_trait_counts()
     assert "\x1b" not in str(caught.value)
     assert len(str(caught.value)) < 300
-
-
-def test_invalid_contract_address_is_rejected(
-    server: OpenSeaServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    collection = server.make_collection()
-    collection["contracts"] = [{"address": "0xabc\n/../x", "chain": "e"}]
-    monkeypatch.setattr(server, "make_collection", lambda: collection)
-    with pytest.raises(DataError, match="contracts.0.address"):
-        make_client(server).get_collection()

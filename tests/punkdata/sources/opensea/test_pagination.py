@@ -13,8 +13,9 @@ from punkdata.errors import DataError
 def test_pages_have_200_rows_and_cursors_are_url_encoded(server: OpenSeaServer) -> None:
     server.punks = make_punks(450)
     pages = list(make_client(server).iter_nfts())
-    assert [len(page or ()) for page in pages] == [200, 200, 50]
-    assert [nft.identifier for page in pages for nft in page or ()] == [str(i) for i in range(450)]
+    rows = [page.rows if page else [] for page in pages]
+    assert [len(page) for page in rows] == [200, 200, 50]
+    assert [nft.identifier for page in rows for nft in page] == [str(i) for i in range(450)]
     requests = server.requests_to("/collection/")
     assert [r.query.get("limit") for r in requests] == ["200"] * 3
     assert all("=" in r.query["next"] for r in requests[1:])
@@ -30,7 +31,7 @@ def test_pagination_restarts_after_a_bad_cursor(server: OpenSeaServer, fault: st
         if page is None:
             ids.clear()
             restarts += 1
-        ids += [nft.identifier for nft in page or ()]
+        ids += [nft.identifier for nft in (page.rows if page else ())]
     assert restarts == 2
     assert ids == [str(i) for i in range(650)]
 

@@ -95,6 +95,7 @@ JSON_TYPES: dict[Any, set[str]] = {
     SecretStr: {"string"},
     datetime: {"string"},
     int: {"integer", "string"},  # Exact amounts are strings.
+    dict[str, Any]: {"object"},
 }
 
 

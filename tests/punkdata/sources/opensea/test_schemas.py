@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 
 from punkdata.errors import DataError
-from punkdata.sources.opensea.schemas import EventsPage, NftsPage, parse_body
+from punkdata.sources.opensea.schemas import (
+    Collection,
+    EventsPage,
+    ListingsPage,
+    NftsBatch,
+    NftsPage,
+    Rows,
+    parse_body,
+)
 
 
 @pytest.mark.parametrize(
@@ -24,9 +32,11 @@ def test_null_empty_and_absent_fields_are_equivalent(blank: dict[str, Any]) -> N
     [
         ({}, "nfts: is missing"),
         ({"nfts": None}, "nfts: "),
-        ({"nfts": [{"identifier": "1"}, {"name": "x"}]}, "nfts.1.identifier: is missing"),
-        ({"nfts": [{"identifier": 5}]}, "nfts.0.identifier: "),
-        ({"nfts": [{"identifier": "5", "traits": "many"}]}, "nfts.0.traits: "),
+        ({"nfts": "none"}, "nfts: must be an array"),
+        ({"nfts": {"0": {"identifier": "5"}}}, "nfts: must be an array"),
+        ({"nfts": [1] * 10_001}, "nfts: must have at most 10000 items"),
+        ({"nfts": [{"identifier": "5"}], "next": 5}, "next: must be a string"),
+        ({"nfts": [{"name": "x"}], "next": 5}, "next: must be a string"),
         ([], "the reply: "),
     ],
 )
@@ -39,6 +49,69 @@ def test_invalid_field_is_named_with_its_endpoint(body: Any, field: str) -> None
 
 def test_error_contains_no_value_of_the_reply() -> None:
     with pytest.raises(DataError) as caught:
-        parse_body(EventsPage, "GET /x", b'{"asset_events": [{"event_timestamp": "sesame"}]}')
-    assert "asset_events.0.event_timestamp" in str(caught.value)
+        parse_body(NftsPage, "GET /x", b'{"nfts": [], "next": ["sesame"]}')
+    assert "next: must be a string" in str(caught.value)
     assert "sesame" not in str(caught.value)
+
+
+def parse_rows(model: type[Rows[Any]], name: str, rows: list[Any]) -> Rows[Any]:
+    document = {name: rows, "next": "abc", "unreadable": ["a field of the server"]}
+    return parse_body(model, "GET /x", json.dumps(document).encode())
+
+
+@pytest.mark.parametrize(
+    ("row", "identifier", "reason"),
+    [
+        ({"name": "x"}, None, "identifier: is missing"),
+        ({"identifier": None}, None, "identifier: must be a string"),
+        ({"identifier": True}, None, "identifier: must be a string"),
+        ({"identifier": "5", "traits": "many"}, "5", "traits: must be a list"),
+        ({"identifier": 5, "traits": [None, 1]}, "5", "traits.0: must be an object"),
+        ({"identifier": "5", "traits": [{}] * 1001}, "5", "traits: must have at most 1000 items"),
+        (None, None, "must be an object"),
+        (["5"], None, "must be an object"),
+    ],
+)
+@pytest.mark.parametrize("model", [NftsPage, NftsBatch])
+def test_row_that_cannot_be_read_costs_no_other_row(
+    model: type[Rows[Any]], row: Any, identifier: str | None, reason: str
+) -> None:
+    page = parse_rows(model, "nfts", [{"identifier": "1"}, row, {"identifier": 2}, row])
+    assert [nft.identifier for nft in page.rows] == ["1", "2"]
+    assert [(bad.row, bad.identifier, bad.reason) for bad in page.unreadable] == [
+        (row, identifier, reason)
+    ] * 2
+
+
+def test_unreadable_event_and_listing_name_their_token() -> None:
+    event = {"nft": {"identifier": "3"}, "event_timestamp": "sesame"}
+    page = parse_rows(EventsPage, "asset_events", [event, {"event_timestamp": 5}])
+    assert [event.event_timestamp for event in page.rows] == [5]
+    assert [(bad.identifier, bad.reason) for bad in page.unreadable] == [
+        ("3", "event_timestamp: must be an integer")
+    ]
+    listing = {"asset": {"identifier": "4"}, "status": ["active"]}
+    page = parse_rows(ListingsPage, "listings", [listing, {"status": "active"}])
+    assert [listing.status for listing in page.rows] == ["active"]
+    assert [(bad.identifier, bad.reason) for bad in page.unreadable] == [
+        ("4", "status: must be a string")
+    ]
+
+
+def test_collection_keeps_its_valid_contracts() -> None:
+    contracts = [
+        None,
+        "0xaa",
+        {"address": "0xbad\n/../x", "chain": "ethereum"},
+        {"address": "0xAA", "chain": "Ethereum "},
+        {"address": "0xbb", "chain": "a/../b"},
+    ]
+    for value, kept in [
+        (contracts, [("0xaa", "ethereum"), ("0xbb", None)]),
+        ("none", []),
+        (None, []),
+    ]:
+        body = json.dumps({"contracts": value, "total_supply": "12"}).encode()
+        collection = parse_body(Collection, "GET /x", body)
+        assert [(c.address, c.chain) for c in collection.contracts] == kept
+        assert collection.total_supply == 12
