@@ -25,7 +25,8 @@ from punkdata.sources.opensea.rate_limit import InterruptibleSleep
 from punkdata.sources.opensea.sales import collect_listings, collect_sales, next_sales_after
 from punkdata.sources.opensea.tokens import CollectedPunks, collect_punks
 from punkdata.sources.opensea.transport import NetworkTransport, RetryTransport
-from punkdata.sources.package_index import download_file, find_index_url
+from punkdata.sources.package_index import download_file
+from punkdata.sources.pip_config import find_index_url
 from punkdata.sources.recording import (
     Recording,
     create_recording,

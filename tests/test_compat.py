@@ -23,7 +23,8 @@ from punkdata.files import sha256_file
 from punkdata.snapshots.imagefolder import export_imagefolder
 from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.tables import extract_sprites
-from punkdata.sources.package_index import download_file, find_index_url
+from punkdata.sources.package_index import download_file
+from punkdata.sources.pip_config import find_index_url
 from punkdata.traits import ACCESSORIES, TYPES
 
 JSONPATH = (

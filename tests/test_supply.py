@@ -16,7 +16,7 @@ import httpx
 import pytest
 from support.paths import REPOSITORY
 
-from punkdata.sources.package_index import find_index_url
+from punkdata.sources.pip_config import find_index_url
 
 pytestmark = pytest.mark.network
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -119,6 +120,7 @@ def gallery(
     console.emit(str(out))
     console.say(f"{snapshot.manifest.punks:,} punks of {snapshot.version}")
     address = out.resolve().as_uri()
+    os.environ.pop("OPENSEA_API_KEY", None)  # The browser must not inherit it.
     if open_browser and not webbrowser.open(address):
         console.warn(f"no browser found; open this address in one: {address}")
 

