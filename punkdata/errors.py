@@ -80,6 +80,10 @@ class RefusedError(PunkError, PermissionError):
     exit_code = 4
 
 
+class ForbiddenError(RefusedError):
+    """A server answered 403. Unlike 401, this may concern a single endpoint."""
+
+
 class RetryableError(PunkError, OSError):
     """A temporary failure, after which the same command may succeed."""
 
@@ -110,6 +114,10 @@ class DataError(PunkError, ValueError):
 
 class ImageError(DataError):
     """An image cannot be read, or is not certain to be one sprite."""
+
+
+class ReplyError(DataError):
+    """A server's reply is not as documented."""
 
 
 class NotRecordedError(DataError):

@@ -12,7 +12,14 @@ from typing import Any, Generic
 
 import httpx
 
-from punkdata.errors import DataError, ImageError, NetworkError, RefusedError
+from punkdata.errors import (
+    DataError,
+    ForbiddenError,
+    ImageError,
+    NetworkError,
+    RefusedError,
+    ReplyError,
+)
 from punkdata.files import DEFAULT_COLLECTION
 from punkdata.sources.opensea.rate_limit import RETRY_HINT
 from punkdata.sources.opensea.schemas import (
@@ -78,8 +85,9 @@ class OpenSeaClient:
     cursor expires or repeats, pagination starts over: they then yield None, and the caller must
     discard all pages received so far.
 
-    Every method raises RefusedError if the status is 401 or 403, DataError if a reply does not
-    match its schema or the replayed recording lacks it, and the errors of the transports.
+    Every method raises RefusedError if the status is 401, its subclass ForbiddenError if it is
+    403, ReplyError if a reply does not match its schema, NotRecordedError if the replayed recording
+    lacks it, and the errors of the transports.
     """
 
     def __init__(self, transport: httpx.BaseTransport, base_url: str) -> None:
@@ -203,9 +211,8 @@ class OpenSeaClient:
             return _Reply(endpoint, status, parsed, "")
         reason = describe_error_body(response.content)
         if status in (401, 403):
-            raise RefusedError(
-                f"{request.url.host} refused {endpoint} with status {status}{reason}"
-            )
+            kind = ForbiddenError if status == 403 else RefusedError
+            raise kind(f"{request.url.host} refused {endpoint} with status {status}{reason}")
         return _Reply(endpoint, status, None, reason)
 
     def _iter_pages(
@@ -214,7 +221,7 @@ class OpenSeaClient:
         """Yield all pages, and None where pagination starts over.
 
         With the extension `not_found_is_final`, a status such as 404 on the first page means that
-        there are no pages. Raises DataError if pagination fails `MAX_PASSES` times.
+        there are no pages. Raises ReplyError if pagination fails `MAX_PASSES` times.
         """
         reason = ""
         for _ in range(MAX_PASSES):
@@ -226,7 +233,7 @@ class OpenSeaClient:
                 yield None
                 # No reply of an earlier recording is reused, and a recorded 404 is sent again.
                 extensions = {"restart": True}
-        raise DataError(
+        raise ReplyError(
             f"pagination of GET {path} failed {MAX_PASSES} times: {reason}",
             hint="the server does not return all pages at the moment; try again later",
         )

@@ -27,7 +27,7 @@ from pydantic import (
     model_validator,
 )
 
-from punkdata.errors import DataError, plain_requirement
+from punkdata.errors import ReplyError, plain_requirement
 from punkdata.sources.opensea.rate_limit import RETRY_HINT
 
 MAX_ROWS = 10_000
@@ -248,14 +248,14 @@ class InstantKey(BaseModel):
 def parse_body(model: type[M], endpoint: str, body: bytes) -> M:
     """Parse the JSON body of a reply.
 
-    A DataError names the endpoint and the field but no value, which may be a secret.
+    A ReplyError names the endpoint and the field but no value, which may be a secret.
     """
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         problem = _describe(first["loc"] or ["the reply"], first["msg"])
-        raise DataError(f"unexpected reply to {endpoint}: {problem}", hint=RETRY_HINT) from None
+        raise ReplyError(f"unexpected reply to {endpoint}: {problem}", hint=RETRY_HINT) from None
 
 
 def _describe(path: Sequence[object], message: str) -> str:

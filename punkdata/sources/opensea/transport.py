@@ -17,7 +17,7 @@ import httpx
 import tenacity
 from pydantic import SecretStr
 
-from punkdata.errors import DataError, ImageError, NetworkError, PunkError
+from punkdata.errors import DataError, ImageError, NetworkError, PunkError, ReplyError
 from punkdata.files import redact_url
 from punkdata.images.formats import MAX_BYTES as MAX_IMAGE_BYTES
 from punkdata.images.formats import check_complete
@@ -187,7 +187,7 @@ class NetworkTransport(httpx.BaseTransport):
         if len(body) > max_bytes:
             if is_image:
                 raise ImageError(f"has more than {max_bytes:,} bytes")
-            raise DataError(f"{reply.url.host} sent a reply of more than {max_bytes:,} bytes")
+            raise ReplyError(f"{reply.url.host} sent a reply of more than {max_bytes:,} bytes")
         return body
 
     def _log(self, method: str, url: httpx.URL, result: str, start_s: float) -> None:
