@@ -1,23 +1,27 @@
 """Charts of a snapshot: each function draws one, and `plot_png` encodes it as PNG."""
 
+from __future__ import annotations
+
 import io
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedFormatter, FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 from PIL import Image
 
+from punkdata.charts import chart_style, encode_figure
 from punkdata.errors import DataError
 from punkdata.images.image_grid import compose_grid
 from punkdata.snapshots.manifest import root_option_of
 from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.tables import extract_hidden_labels, extract_labels, extract_sprites
 from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, ACCESSORY_KINDS, TYPES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # The gallery uses the same colors on a light background.
 TYPE_COLORS = dict(zip(TYPES, ("#0d8a92", "#b5530b", "#b8508f", "#2b5fb8", "#2d8a3d"), strict=True))
@@ -30,11 +34,11 @@ def plot_png(name: str, snapshot: Snapshot) -> bytes:
 
     Raises DataError if the snapshot is damaged, or lacks the data that this chart needs.
     """
-    plot, file = PLOTS[name](snapshot), io.BytesIO()
-    if isinstance(plot, Image.Image):
-        plot.save(file, "PNG")
-    else:
-        plot.savefig(file, format="png", metadata={"Software": "punkdata"})
+    with chart_style():
+        plot = PLOTS[name](snapshot)
+        if not isinstance(plot, Image.Image):
+            return encode_figure(plot)
+    plot.save(file := io.BytesIO(), "PNG")
     return file.getvalue()
 
 
@@ -122,6 +126,8 @@ def plot_accessory_counts(snapshot: Snapshot) -> Figure:
 
 def plot_co_occurrence(snapshot: Snapshot) -> Figure:
     """Plot the lift of each pair of accessories: how often they co-occur relative to chance."""
+    from matplotlib.ticker import FixedFormatter
+
     has_accessory = extract_labels(snapshot.punks(columns=["labels"]))[:, len(TYPES) :]
     order = [ACCESSORY_IDS[name] for names in ACCESSORY_KINDS.values() for name in names]
     order = [i for i in order if has_accessory[:, i].any()]
@@ -205,6 +211,8 @@ def _create_figure(
     width: float, height: float, *titles: str, **options: Any
 ) -> tuple[Figure, list[Axes]]:
     """Create a figure, in inches, with empty axes of these titles from the top to the bottom."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width, height), dpi=140, layout="constrained")
     figure.subplots(len(titles), **options)
     for axes, title in zip(figure.axes, titles, strict=True):
@@ -225,6 +233,8 @@ def _draw_rows(axes: Axes, values: NDArray[Any], texts: list[str]) -> None:
 
 def _use_price_axis(axes: Axes) -> None:
     """Make the y axis logarithmic, with tick labels in plain numbers such as 10, 20 and 50."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1000 * low else (1,)))

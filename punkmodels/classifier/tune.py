@@ -11,15 +11,13 @@ Trials are compared on the validation split. The test split is used only for the
 
 from __future__ import annotations
 
-import io
-import math
 import shutil
-import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from punkdata.charts import load_matplotlib
 from punkdata.errors import DataError, UsageError
 from punkdata.extras import translate_missing_package
 from punkdata.files import lock_root, translate_os_errors, write_atomic
@@ -27,6 +25,7 @@ from punkdata.progress import Progress
 from punkmodels.classifier.config import ClassifierConfig, make_config
 from punkmodels.classifier.evaluate import evaluate_classifier
 from punkmodels.classifier.train import train_classifier
+from punkmodels.classifier.tune_plots import write_plots
 from punkmodels.data.splits import load_split
 from punkmodels.training.run_dir import list_runs, write_json
 
@@ -92,6 +91,8 @@ def tune_classifier(  # noqa: PLR0913  # a public function whose options are key
     """
     with translate_missing_package("the search"):
         import optuna
+
+        load_matplotlib()  # Its configuration may be damaged; fail before the search.
     base = make_config(model=model, seed=seed)
     base = base.model_copy(update={"epochs": epochs or base.epochs})
     space = space or {"cnn": cnn_space, "published": published_space}[model]
@@ -224,32 +225,5 @@ def _write_results(
     write_json(folder / "best.json", result)
     table = study.trials_dataframe(("number", "value", "state", "duration", "params"))
     write_atomic(folder / "trials.csv", table.to_csv(index=False).encode())
-    with warnings.catch_warnings(action="ignore"):  # Optuna calls these plots experimental.
-        _write_plots(study, folder)
+    write_plots(study, folder)
     return result
-
-
-def _write_plots(study: optuna.Study, folder: Path) -> None:
-    """Write three plots; a plot is left out if there are too few, or too similar, trials for it."""
-    from matplotlib import pyplot
-    from optuna.importance import PedAnovaImportanceEvaluator
-    from optuna.visualization import matplotlib as plots
-
-    draw_by_name: dict[str, Callable[..., object]] = {
-        "history": plots.plot_optimization_history,
-        "parallel": plots.plot_parallel_coordinate,
-    }
-    if len(_ended(study, "COMPLETE")) > 1:
-        evaluator = PedAnovaImportanceEvaluator()
-        draw_by_name["importance"] = partial(plots.plot_param_importances, evaluator=evaluator)
-    for name, draw in draw_by_name.items():
-        try:
-            # On a linear scale, the worst trials would hide differences between the best ones.
-            draw(study, target=lambda t: math.log10(t.value), target_name="log10 of val_loss")
-        except (ValueError, RuntimeError, ZeroDivisionError):
-            continue
-        figure = pyplot.gcf()
-        figure.set(size_inches=(11, 5), layout_engine="tight")
-        figure.savefig(buffer := io.BytesIO(), dpi=110)
-        write_atomic(folder / f"{name}.png", buffer.getvalue())
-        pyplot.close(figure)

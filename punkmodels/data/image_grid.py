@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from punkdata.charts import chart_style, encode_figure
 from punkdata.errors import UsageError
+from punkdata.files import write_atomic
 from punkdata.images.image_grid import compose_grid
 from punkdata.images.palette import PALETTE
 
 if TYPE_CHECKING:
     import torch
+    from matplotlib.figure import Figure
 
 MAX_GRID_PIXELS = 10**8
 
@@ -60,6 +63,11 @@ def save_gif(frames: list[Path], path: Path, frame_ms: int = 250) -> None:
 
 def save_training_curves(lines: list[dict[str, float | None]], path: Path) -> None:
     """Plot the losses and the Fréchet distance of a GAN from its metrics.jsonl."""
+    with chart_style():
+        write_atomic(path, encode_figure(_plot_training_curves(lines), dpi=120))
+
+
+def _plot_training_curves(lines: list[dict[str, float | None]]) -> Figure:
     from matplotlib.figure import Figure
 
     images_seen = [line["images_seen"] for line in lines]
@@ -76,4 +84,4 @@ def save_training_curves(lines: list[dict[str, float | None]], path: Path) -> No
     distance_panel.plot(images_seen, [line["frechet_distance_to_training"] for line in lines])
     distance_panel.set(yscale="log", xlabel="real images seen")
     distance_panel.set_ylabel("Fréchet distance\nto the training split")
-    figure.savefig(path, dpi=120)
+    return figure

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from punkdata.charts import load_matplotlib
 from punkdata.errors import DataError, SetupError
 from punkdata.files import translate_os_errors
 from punkdata.progress import Progress
@@ -65,6 +66,7 @@ def train_dcgan(  # noqa: PLR0913  # a public function whose options are keyword
     usable, and SetupError if the logger or torch.compile does not work on this machine.
     """
     check_logger(logger)
+    load_matplotlib()  # Its configuration may be damaged; fail before the training.
     saved = read_resumed_run(resume, SavedDcgan, "DCGAN") if resume else None
     if saved:
         config, version, device_name = saved.options, saved.data.version, saved.device.name
