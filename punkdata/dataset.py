@@ -133,7 +133,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
         target_transform: Callable[[Any], Any] | None = None,
         download: bool = False,
     ) -> None:
-        if target not in CLASSES:
+        if not isinstance(target, str) or target not in CLASSES:
             raise choice_error("target", target, tuple(CLASSES))
         check_positive(scale=scale)
         check_callable(transform=transform, target_transform=target_transform)

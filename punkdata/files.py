@@ -8,7 +8,7 @@ import shlex
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,6 +26,11 @@ _WRONG_PATH_ERRNOS = {
     *(errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
 }
 """Error numbers that mean that the path is wrong, so trying again would not help."""
+_LEFTOVERS = {
+    *("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir"),
+    *("system volume information", "$recycle.bin", "lost+found"),
+}
+"""Names without a leading dot of what Windows, macOS, Linux and network drives leave in folders."""
 
 
 def default_root() -> Path:
@@ -69,6 +74,14 @@ def redact_url(url: str) -> str:
 def snapshots_dir(root: Path) -> Path:
     """Return the folder below `root` that contains the snapshots."""
     return root / "snapshots" / DEFAULT_COLLECTION
+
+
+def is_hidden(path: Path) -> bool:
+    """Return whether a relative path is hidden, or was left behind by a file manager or a system.
+
+    Examples are `.DS_Store`, `._0042.png`, `.ipynb_checkpoints/a.png` and `Thumbs.db`.
+    """
+    return any(name.startswith(".") or name.casefold() in _LEFTOVERS for name in path.parts)
 
 
 def root_option(root: Path) -> str:
@@ -129,14 +142,37 @@ def lock_root(root: Path) -> Iterator[None]:
     with translate_os_errors(root):
         root.mkdir(parents=True, exist_ok=True)
         try:
-            lock = FileLock(root / ".lock").acquire(timeout=0)
-        except Timeout:
+            lock = _lock_file(root / ".lock")
+        except (Timeout, BlockingIOError):
             raise BusyError(
                 f"another command is writing to '{root}'",
                 hint="wait until it has finished, then run the same command again",
             ) from None
     with lock:
         yield
+
+
+def _lock_file(path: Path) -> AbstractContextManager[object]:
+    """Lock a file, which is created if necessary, until the returned context ends.
+
+    Whoever may write to its folder may also write to the file. The file of another user that does
+    not grant this is locked if it can be read. Raises Timeout or BlockingIOError if it is locked.
+    """
+    mode = 0o600 | path.parent.stat().st_mode & 0o066
+    try:
+        return FileLock(path, mode=mode).acquire(timeout=0)
+    except PermissionError:
+        if os.name == "nt" or not path.exists():
+            raise
+    import fcntl  # POSIX only
+
+    file = path.open("rb")  # Closing it releases the lock.
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise
+    return file
 
 
 def write_atomic(path: Path, data: bytes, *, flush: bool = True) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
+from punkdata.arguments import describe
 from punkdata.errors import DataError, SchemaError, UsageError, plain_requirement
 from punkdata.files import root_option, sha256_file, snapshots_dir
 from punkdata.schema import SCHEMA_VERSION
+from punkdata.splits import Split
 from punkdata.traits import LABELS
 
 MAX_MANIFEST_BYTES = 64_000_000
@@ -174,22 +177,44 @@ def list_manifests(root: Path) -> list[Path]:
     return sorted(snapshots_dir(root).glob("[!.]*/manifest.json"))
 
 
-def get_latest_version(root: Path) -> str | None:
-    """Return the version that `latest` names, or None if there is no complete snapshot yet.
+def parse_latest(data: bytes) -> str | None:
+    """Return the version that the content of a file `latest` names, or None if it names none.
 
-    If the folder of that version was deleted, the newest complete snapshot takes its place, but
-    no sample that is smaller than another one.
+    Editors and shells, PowerShell for example, may have added a byte order mark and line ends.
+    """
+    is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = data[:100].decode("utf-16" if is_utf16 else "utf-8-sig", "replace").strip()
+    return text if re.fullmatch(VERSION_PATTERN, text) else None
+
+
+def get_latest_version(root: Path) -> str | None:
+    """Return the version that `latest` names, or None if there is no such file or it names none.
+
+    If the folder of that version was deleted, the newest complete snapshot takes its place.
     """
     home = snapshots_dir(root)
     try:
-        version = (home / "latest").read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError):
+        version = parse_latest((home / "latest").read_bytes())
+    except OSError:
         return None
-    if not re.fullmatch(VERSION_PATTERN, version):
-        return None
-    if (home / version).exists():
-        return version
+    return version if version is None or (home / version).exists() else find_newest(root)
+
+
+def find_newest(root: Path) -> str | None:
+    """Return the version of the newest complete snapshot, but no sample smaller than another."""
     manifests = [read_manifest(file) for file in list_manifests(root)]
     complete = [manifest for manifest in manifests if manifest.status == "complete"]
     newest = max(complete, key=lambda m: (m.expected, m.created_at, m.version), default=None)
     return newest.version if newest else None
+
+
+def check_version(version: str) -> str:
+    """Return a version, also if there is no such snapshot; raise UsageError if it cannot be one."""
+    if not isinstance(version, str):
+        raise UsageError(f'version must be a text such as "latest", not {describe(version)}')
+    if version in get_args(Split):
+        raise UsageError(
+            f"there is no snapshot {version}: this is the name of a split",
+            hint=f"pass it to PunkDataset(…, split={version!r}), or to the methods of the snapshot",
+        )
+    return version

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from punkdata.errors import DataError, NoSnapshotError, UsageError
@@ -36,17 +35,17 @@ from punkdata.schema import ADDED_IN_SCHEMA, PROVENANCE, PUNKS, SALES
 from punkdata.snapshots.manifest import (
     VERSION_PATTERN,
     Manifest,
+    check_version,
+    find_newest,
     get_latest_version,
     list_manifests,
     read_manifest,
 )
-from punkdata.snapshots.tables import validate_punks
+from punkdata.snapshots.parquet import read_table
 from punkdata.splits import SPLITS, Split, SplitScheme, check_split
 
 SALES_FILE = "data/sales-00000-of-00001.parquet"
 PROVENANCE_FILE = "provenance.parquet"
-ROW_GROUP_SIZE = 1000
-"""Number of rows in a Parquet row group, and in a batch when reading."""
 
 
 def punks_file_name(split: str) -> str:
@@ -107,7 +106,7 @@ class Snapshot:
         or damaged; so do `sales` and `provenance`.
         """
         split = check_split(split)
-        if columns is not None:
+        if columns is not None and not isinstance(columns, str):
             schema = self.manifest.schema_version
             columns = [name for name in columns if ADDED_IN_SCHEMA.get(name, 1) <= schema]
         counts = self.manifest.splits.get("default", {})
@@ -190,37 +189,10 @@ class Snapshot:
         """Read a Parquet file and check its row count and column types."""
         path = self._fetch(name)
         try:
-            # pq.read_table would import pandas and need twice the memory.
-            with pq.ParquetFile(path, pre_buffer=False) as file:
-                found, rows = file.schema_arrow, file.metadata.num_rows
-                # Check before reading: a file of a few bytes can claim any number of rows.
-                if rows != num_rows:
-                    raise pa.ArrowException(f"{rows} rows, but the manifest says {num_rows}")
-                # A newer punkdata may have added columns, and an older one may lack some.
-                if unknown := sorted({*(columns or ())} - {*schema.names} - {*found.names}):
-                    names = ", ".join(found.names)
-                    raise UsageError(f"there is no column {unknown[0]!r}", hint=f"columns: {names}")
-                fields = [found.field(column) for column in columns or found.names]
-                for field in fields:
-                    if field.name in schema.names and field.type != schema.field(field.name).type:
-                        raise pa.ArrowException(f"column {field.name} has the type {field.type}")
-                batches = file.iter_batches(ROW_GROUP_SIZE, columns=columns, use_threads=False)
-                table = pa.Table.from_batches(
-                    (batch.select([field.name for field in fields]) for batch in batches),
-                    pa.schema(fields, found.metadata),
-                )
-            if schema is PUNKS:
-                validate_punks(table)
-            return table
-        except UsageError:
-            raise
-        # A missing column raises KeyError, and a column name that is not UTF-8 ValueError.
-        except (pa.ArrowException, OSError, KeyError, ValueError, DataError) as error:
-            reason = str(error).splitlines()[0]
-            raise DataError(
-                f"'{path}' is missing or damaged ({reason})",
-                hint=f"check all files with: punkdata verify {shell_quote(self.path)}",
-            ) from None
+            return read_table(path, schema, num_rows, columns)
+        except DataError as error:
+            hint = f"check all files with: punkdata verify {shell_quote(self.path)}"
+            raise DataError(error.message, hint=hint) from None
 
 
 def open_snapshot(root: str | Path | None = None, version: str = "latest") -> Snapshot:
@@ -234,10 +206,11 @@ def open_snapshot(root: str | Path | None = None, version: str = "latest") -> Sn
 
     Raises:
         UsageError: There is no such snapshot.
-        DataError: The manifest is damaged, or (SchemaError) was written by a newer punkdata.
+        DataError: The manifest or the file `latest` is damaged, or (SchemaError) a newer punkdata
+            wrote the snapshot.
         SetupError, RefusedError, NetworkError: The URL cannot be read.
     """
-    root = check_root(root)
+    root, version = check_root(root), check_version(version)
     if url := parse_root_url(root):
         from punkdata.snapshots.remote import open_remote
 
@@ -259,6 +232,13 @@ def _find_folder(root: Path, version: str) -> Path:
     if found and re.fullmatch(VERSION_PATTERN, found) and (home / found).is_dir():
         return home / found
     available = ", ".join(file.parent.name for file in list_manifests(root))
+    if version == "latest" and (newest := find_newest(root)):
+        raise DataError(
+            f"'{home / 'latest'}' {_find_problem(home / 'latest')}, so none of the snapshots is "
+            f"known to be the latest ({available})",
+            hint=f"open one by its version, or restore the file with: echo {newest} > "
+            f"{shell_quote(home / 'latest')}",
+        )
     if version == "latest" or not available:
         note = f" (only partial: {available})" if available else ""
         option = root_option(root)
@@ -268,6 +248,16 @@ def _find_folder(root: Path, version: str) -> Path:
             f"punkdata build-dataset{option}, or in Python with: PunkDataset(…, download=True)",
         )
     raise UsageError(f"there is no snapshot {version} in '{home}' (available: {available})")
+
+
+def _find_problem(latest: Path) -> str:
+    """Return why a file `latest` names no version."""
+    try:
+        return "does not name a version" if latest.read_bytes().strip() else "is empty"
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
 
 
 def list_snapshots(root: Path) -> list[Snapshot]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -41,8 +41,19 @@ VERSIONED_SALE_COLUMNS = [name for name in SALES.names if name != "price_eth"]
 """Columns of the sales table that enter the version of a snapshot."""
 _LABEL_COLUMNS = ["punk_id", "type", "accessories", "split", "split_by_id", "pixels_sha256"]
 """Columns of the punks table that enter the labels hash."""
-_REQUIRED = PUNKS.names[: PUNKS.names.index("sale_count")]
-"""Columns that must not contain null: all but those of the prices."""
+_REQUIRED = {*PUNKS.names[: PUNKS.names.index("sale_count")], "sold_at"}
+"""Columns that must not contain null: all of the punks but their prices, and times of sales."""
+_RANGES: dict[str, tuple[int, int | None]] = {
+    "punk_id": (0, None),
+    "type_id": (0, len(TYPES) - 1),
+    "accessory_ids": (0, len(ACCESSORIES) - 1),
+    "accessory_count": (0, len(ACCESSORIES)),
+    "labels": (0, 1),
+    "sale_count": (0, None),
+}
+"""Smallest and largest valid value of integer columns. Prices and other measures are at least 0."""
+_LAST_TIME_MS = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp()) * 1000
+"""Python's dates end here."""
 
 
 def column_to_numpy(column: pa.ChunkedArray | pa.Array) -> NDArray[Any]:
@@ -55,18 +66,21 @@ def column_to_numpy(column: pa.ChunkedArray | pa.Array) -> NDArray[Any]:
     return np.from_dlpack(column)
 
 
-def validate_punks(punks: pa.Table) -> None:
+def validate_values(table: pa.Table, schema: pa.Schema) -> None:
     """Raise DataError unless rows that anyone may have written have valid values.
 
     These are the properties that readers rely on; `punkdata verify` checks whether the values are
-    correct. The table may lack columns of the schema `PUNKS`.
+    correct. The table may lack columns of the schema, and columns that the schema lacks may have
+    any value.
     """
-    for name, column in zip(punks.column_names, punks.columns, strict=True):
-        values = column.combine_chunks()
+    for name in schema.names:
+        if name not in table.column_names:
+            continue
+        values = table.column(name).combine_chunks()
         nulls = values.null_count
         if name == "image":
             values = values.field("bytes")
-        elif hasattr(column.type, "value_type"):  # a list
+        elif hasattr(values.type, "value_type"):  # a list
             values = values.flatten()
         if name in _REQUIRED and (nulls or values.null_count):
             raise DataError(f"the column {name} contains null")
@@ -74,10 +88,26 @@ def validate_punks(punks: pa.Table) -> None:
             unknown = set(values.unique().to_pylist()).difference(_ALLOWED_VALUES[name])
             if unknown:
                 raise DataError(f"the column {name} contains the unknown value {min(unknown)!r}")
-        if name in {"punk_id", "labels"} and len(values):
-            low, high = pc.min_max(values).as_py().values()
-            if low < 0 or (name == "labels" and high > 1):
-                raise DataError(f"the column {name} has invalid values: {low} to {high}")
+        _check_numbers(name, values)
+
+
+def _check_numbers(name: str, values: pa.Array) -> None:
+    """Raise DataError if numbers or times are not finite or not in their range."""
+    if pa.types.is_floating(values.type):
+        if not pc.all(pc.is_finite(values), min_count=0).as_py():
+            raise DataError(f"the column {name} contains a value that is not a finite number")
+        low, high = 0, None
+    elif pa.types.is_decimal(values.type):
+        low, high = 0, None
+    elif pa.types.is_timestamp(values.type):
+        values, low, high = values.cast(pa.int64()), 0, _LAST_TIME_MS
+    elif name in _RANGES:
+        low, high = _RANGES[name]
+    else:
+        return
+    least, greatest = pc.min_max(values).as_py().values()
+    if least is not None and (least < low or (high is not None and greatest > high)):
+        raise DataError(f"the column {name} has invalid values: {least} to {greatest}")
 
 
 def extract_sprites(punks: pa.Table) -> NDArray[np.uint8]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from punkdata.errors import DataError, UsageError
+from punkdata.files import is_hidden
 from punkdata.images.sprite import SIDE_PX, pixels_sha256, zero_transparent
 from punkdata.schema import ADDED_IN_SCHEMA
 from punkdata.snapshots import tables
@@ -74,11 +75,16 @@ def verify_snapshot(
         sheet = _read_official_sheet(official, official_sha256)
         checks["official sheet"] = partial(_check_official, sheet)
     damage = find_damaged_files(snapshot)
-    files = {p.relative_to(snapshot.path) for p in snapshot.path.rglob("*") if not p.is_dir()}
+    files = [p.relative_to(snapshot.path) for p in snapshot.path.rglob("*") if not p.is_dir()]
     listed = {entry.path for entry in snapshot.manifest.files} | {"manifest.json"}
-    unlisted = sorted({file.as_posix() for file in files} - listed)
-    damage += [f"{name} is not in the manifest" for name in unlisted]
+    unlisted = sorted(file for file in files if file.as_posix() not in listed)
+    hidden = [file for file in unlisted if is_hidden(file)]
+    damage += [
+        f"{file.as_posix()} is not in the manifest" for file in unlisted if file not in hidden
+    ]
     note = f"{len(snapshot.manifest.files)} match their SHA-256"
+    if hidden:
+        note += f"; hidden files that were skipped: {len(hidden)}"
     yield Check("files", "; ".join(damage) or None, note)
     if damage:
         return  # the remaining checks would report the same damage again

@@ -18,7 +18,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from punkdata.errors import DataError
 from punkdata.files import fsync_tree, sha256_file, snapshots_dir, translate_os_errors, write_atomic
@@ -26,13 +25,14 @@ from punkdata.snapshots.descriptions import build_croissant, render_dataset_card
 from punkdata.snapshots.manifest import (
     FileEntry,
     Manifest,
+    find_newest,
     get_latest_version,
     read_manifest,
     suggest_rebuild,
 )
+from punkdata.snapshots.parquet import write_table
 from punkdata.snapshots.reader import (
     PROVENANCE_FILE,
-    ROW_GROUP_SIZE,
     SALES_FILE,
     Snapshot,
     find_damaged_files,
@@ -83,7 +83,7 @@ def write_snapshot(
         raise DataError(
             f"'{folder}' exists already, but is damaged ({damage[0]})", hint=suggest_rebuild(folder)
         )
-    latest = get_latest_version(root)
+    latest = get_latest_version(root) or find_newest(root)
     newest = read_manifest(home / latest / "manifest.json") if latest else None
     if manifest.may_replace(newest):
         write_atomic(home / "latest", f"{manifest.version}\n".encode())
@@ -104,13 +104,13 @@ def _write_files(
         (folder / "shards").mkdir()
         for split in SPLITS:
             rows = punks.filter(pc.equal(punks.column("split"), split))
-            _write_parquet(rows, folder / punks_file_name(split))
+            write_table(rows, folder / punks_file_name(split))
             for number, start in enumerate(range(0, len(rows), samples_per_shard)):
                 samples = extract_samples(rows.slice(start, samples_per_shard))
                 write_shard(folder / f"shards/punks-{split}-{number:06d}.tar", samples)
         if sales is not None:
-            _write_parquet(sales, folder / SALES_FILE)
-        _write_parquet(provenance, folder / PROVENANCE_FILE)
+            write_table(sales, folder / SALES_FILE)
+        write_table(provenance, folder / PROVENANCE_FILE)
         (folder / "README.md").write_text(render_dataset_card(manifest), "utf-8")
         croissant = build_croissant(manifest, _list_files(folder))
         (folder / "croissant.json").write_text(json.dumps(croissant, indent=1) + "\n", "utf-8")
@@ -126,11 +126,6 @@ def _list_files(folder: Path) -> tuple[FileEntry, ...]:
         FileEntry(path=name, bytes=file.stat().st_size, sha256=sha256_file(file))
         for name, file in sorted(files.items())
     )
-
-
-def _write_parquet(table: pa.Table, path: Path) -> None:
-    # With row groups, readers can fetch a range of rows.
-    pq.write_table(table, path, compression="zstd", row_group_size=ROW_GROUP_SIZE)
 
 
 def extract_samples(punks: pa.Table) -> list[Sample]:

@@ -4,6 +4,8 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from punkdata.errors import BusyError, UsageError
 from punkdata.files import (
     fsync_tree,
+    is_hidden,
     lock_root,
     parse_root_url,
     redact_url,
@@ -59,6 +62,72 @@ def test_lock_root_creates_the_root_and_releases_it_after_an_error(tmp_path: Pat
         _ = 1 / 0
     with lock_root(root):
         assert root.is_dir()
+
+
+@pytest.fixture
+def shared_root() -> Iterator[Path]:
+    """A folder that everybody may write to, with the lock file of somebody else.
+
+    Root may write to every file, so the test then runs as another user.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        (Path(folder) / ".lock").touch()
+        (Path(folder) / ".lock").chmod(0o444)
+        is_root = os.geteuid() == 0
+        if is_root:
+            os.seteuid(65534)
+        try:
+            yield Path(folder)
+        finally:
+            if is_root:
+                os.seteuid(0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions")
+def test_lock_root_uses_the_lock_file_of_another_user(shared_root: Path) -> None:
+    with pytest.raises(PermissionError):
+        (shared_root / ".lock").open("r+")
+    with lock_root(shared_root):
+        with pytest.raises(BusyError, match="another command is writing"), lock_root(shared_root):
+            pass
+        (shared_root / "file").touch()
+    with lock_root(shared_root):
+        pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions")
+def test_lock_root_and_a_lock_for_writing_exclude_each_other(tmp_path: Path) -> None:
+    import fcntl
+
+    (tmp_path / ".lock").touch()
+    with (tmp_path / ".lock").open("rb") as reader:
+        fcntl.flock(reader, fcntl.LOCK_EX)
+        with pytest.raises(BusyError), lock_root(tmp_path):
+            pass
+    with (
+        lock_root(tmp_path),
+        (tmp_path / ".lock").open("rb") as reader,
+        pytest.raises(BlockingIOError),
+    ):
+        fcntl.flock(reader, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions")
+@pytest.mark.parametrize(("folder", "lock"), [(0o775, 0o664), (0o700, 0o600), (0o777, 0o666)])
+def test_whoever_may_write_to_a_root_may_lock_it(tmp_path: Path, folder: int, lock: int) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    root.chmod(folder)
+    with lock_root(root):
+        assert (root / ".lock").stat().st_mode & 0o777 == lock
+
+
+def test_hidden_files_are_recognized_in_any_folder() -> None:
+    for name in (".DS_Store", "a/._0042.png", ".ipynb_checkpoints/a.png", "a/Thumbs.db", "Icon\r"):
+        assert is_hidden(Path(name)), name
+    for name in ("a.png", "data/a.b", "thumbs.db.png", "a/b..c"):
+        assert not is_hidden(Path(name)), name
 
 
 def test_write_atomic_replaces_a_file_and_leaves_no_temporary_file(tmp_path: Path) -> None:

