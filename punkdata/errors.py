@@ -30,7 +30,7 @@ class PunkError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         # By default, pickle would lose the hint of an error that comes from a worker process.
-        return type(self), (self.message,), {"hint": self.hint}
+        return type(self), (self.message,), vars(self)
 
 
 class UsageError(PunkError, ValueError):
@@ -95,7 +95,16 @@ class NetworkError(RetryableError, ConnectionError):
 
 
 class LimitError(RetryableError):
-    """A rate limit requires a longer wait than allowed."""
+    """A rate limit requires a longer wait than allowed.
+
+    Args:
+        is_host_wide: Whether the limit holds for the whole server. If not, requests to its other
+            endpoints may still succeed.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, is_host_wide: bool = True) -> None:
+        super().__init__(message, hint=hint)
+        self.is_host_wide = is_host_wide
 
 
 class BusyError(RetryableError):

@@ -22,9 +22,10 @@ from punkdata.sources.opensea.images import (
 )
 from punkdata.sources.opensea.parsing import COLLECTION_SIZE
 from punkdata.sources.opensea.rate_limit import InterruptibleSleep
+from punkdata.sources.opensea.retry import RetryTransport
 from punkdata.sources.opensea.sales import collect_listings, collect_sales, next_sales_after
 from punkdata.sources.opensea.tokens import CollectedPunks, collect_punks
-from punkdata.sources.opensea.transport import NetworkTransport, RetryTransport
+from punkdata.sources.opensea.transport import NetworkTransport
 from punkdata.sources.package_index import download_file
 from punkdata.sources.pip_config import find_index_url
 from punkdata.sources.recording import (
@@ -151,7 +152,9 @@ def fetch_opensea(
         sleep = InterruptibleSleep()
         if isinstance(network, NetworkTransport):  # Retrying a replay gives the same reply.
             sleep = network.sleep
-            transport = RetryTransport(transport, sleep, network.warn)
+            transport = RetryTransport(
+                transport, sleep, network.warn, max_wait_s=network.max_wait_s
+            )
         client = OpenSeaClient(transport, base_url)
         punks = collect_punks(client, limit, partial(progress, unit="punks"))
         sales, listings_wei, failed = _download(client, punks, recording, parent, sleep, progress)

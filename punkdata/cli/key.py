@@ -62,7 +62,8 @@ def create_key(base_url: str, settings: console.Settings) -> ApiKey:
     """Create and store a free key, and return it."""
     from punkdata.sources.opensea.api_key import store_key
     from punkdata.sources.opensea.client import OpenSeaClient
-    from punkdata.sources.opensea.transport import NetworkTransport, RetryTransport
+    from punkdata.sources.opensea.retry import RetryTransport
+    from punkdata.sources.opensea.transport import NetworkTransport
 
     with NetworkTransport(base_url, None, warn=console.warn, sleep=settings.sleep) as network:
         transport = RetryTransport(network, network.sleep, network.warn)

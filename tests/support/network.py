@@ -10,7 +10,8 @@ from support.opensea_server import OpenSeaServer
 from punkdata.fetch import OpenSeaResult
 from punkdata.sources.opensea.client import OpenSeaClient
 from punkdata.sources.opensea.rate_limit import InterruptibleSleep
-from punkdata.sources.opensea.transport import NetworkTransport, RetryTransport
+from punkdata.sources.opensea.retry import RetryTransport
+from punkdata.sources.opensea.transport import NetworkTransport
 
 Fetch = Callable[..., OpenSeaResult]
 """Type of the `fetch` fixture."""

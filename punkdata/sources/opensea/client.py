@@ -21,6 +21,7 @@ from punkdata.errors import (
     ReplyError,
 )
 from punkdata.files import DEFAULT_COLLECTION
+from punkdata.sources.opensea.error_replies import WEB_PAGE, describe_error_body, is_web_page
 from punkdata.sources.opensea.rate_limit import RETRY_HINT
 from punkdata.sources.opensea.schemas import (
     Collection,
@@ -37,7 +38,6 @@ from punkdata.sources.opensea.schemas import (
     R,
     SaleEvent,
     TraitCounts,
-    describe_error_body,
     parse_body,
 )
 from punkdata.sources.recording import Recording
@@ -186,8 +186,9 @@ class OpenSeaClient:
 
         The transport must not record anything, because the reply is a secret.
         """
-        # Keys are limited to a few a day, so a reply that cannot be parsed is not requested again.
-        return self._send("POST", "/auth/keys", InstantKey, parse=None).expect()
+        # Keys are limited to a few a day, so a reply that is lost or cannot be parsed is not
+        # requested again.
+        return self._send("POST", "/auth/keys", InstantKey, parse=None, once=True).expect()
 
     def _send(
         self,
@@ -198,7 +199,7 @@ class OpenSeaClient:
         params: Mapping[str, str] | None = None,
         **extensions: Any,
     ) -> _Reply[M]:
-        """Send one request; for `extensions`, see `RecordingTransport` and `NetworkTransport`."""
+        """Send one request; for `extensions`, see the transports."""
         endpoint = f"{method} {path}"
         parse = partial(parse_body, model, endpoint)
         extensions = {"parse": parse, **extensions}
@@ -212,6 +213,11 @@ class OpenSeaClient:
         reason = describe_error_body(response.content)
         if status in (401, 403):
             kind = ForbiddenError if status == 403 else RefusedError
+            if is_web_page(response.content):
+                raise kind(
+                    f"{endpoint} was answered with status {status} and {WEB_PAGE}",
+                    hint="the API key was not checked; try another network or its proxy settings",
+                )
             raise kind(f"{request.url.host} refused {endpoint} with status {status}{reason}")
         return _Reply(endpoint, status, None, reason)
 

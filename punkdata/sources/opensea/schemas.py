@@ -28,6 +28,7 @@ from pydantic import (
 )
 
 from punkdata.errors import ReplyError, plain_requirement
+from punkdata.sources.opensea.error_replies import check_no_error, to_one_line
 from punkdata.sources.opensea.rate_limit import RETRY_HINT
 
 MAX_ROWS = 10_000
@@ -246,10 +247,13 @@ class InstantKey(BaseModel):
 
 
 def parse_body(model: type[M], endpoint: str, body: bytes) -> M:
-    """Parse the JSON body of a reply.
+    """Parse the JSON body of a successful reply.
 
-    A ReplyError names the endpoint and the field but no value, which may be a secret.
+    A ReplyError names the endpoint and the field but no value, which may be a secret. NetworkError
+    is raised if the body is an error instead, see `check_no_error`.
     """
+    names = {field.alias or name for name, field in model.model_fields.items()}
+    check_no_error(endpoint, body, names - {"next"})
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
@@ -263,15 +267,4 @@ def _describe(path: Sequence[object], message: str) -> str:
     requirement = plain_requirement(message)
     if not path:
         return requirement
-    return f"{_to_one_line('.'.join(map(str, path)), 100)}: {requirement}"
-
-
-def describe_error_body(body: bytes) -> str:
-    """Return ": " and the beginning of an error body, or "" if it is empty or an HTML page."""
-    text = _to_one_line(body[:200].decode("utf-8", "replace"), 120)
-    return f": {text}" if text and "<" not in text else ""
-
-
-def _to_one_line(text: str, max_length: int) -> str:
-    """Return a text from a server on one line, shortened and without control characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:max_length]
+    return f"{to_one_line('.'.join(map(str, path)), 100)}: {requirement}"

@@ -1,4 +1,4 @@
-"""Transports that send requests to the OpenSea API and to image hosts, and repeat failed ones.
+"""A transport that sends requests to the OpenSea API and to image hosts.
 
 This is the only module that adds the API key to a request. Requests with the extension `image`
 go to image hosts: they carry no key, go to allowed hosts only, and their redirects are followed
@@ -11,26 +11,16 @@ import threading
 import time
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import httpx
-import tenacity
 from pydantic import SecretStr
 
 from punkdata.errors import DataError, ImageError, NetworkError, PunkError, ReplyError
 from punkdata.files import redact_url
 from punkdata.images.formats import MAX_BYTES as MAX_IMAGE_BYTES
 from punkdata.images.formats import check_complete
-from punkdata.progress import SHOWN
 from punkdata.sources.http_client import make_http_client
-from punkdata.sources.opensea.rate_limit import (
-    RATE_LIMIT_STATUSES,
-    RETRY_HINT,
-    InterruptibleSleep,
-    RateLimiter,
-    Sleep,
-    Warn,
-)
+from punkdata.sources.opensea.rate_limit import RETRY_HINT, InterruptibleSleep, RateLimiter, Warn
 from punkdata.sources.opensea.url_rules import check_image_host, check_image_url
 from punkdata.sources.recording_format import MAX_BODY_BYTES
 from punkdata.sources.recording_transport import RECORDED_HEADERS
@@ -82,7 +72,7 @@ class NetworkTransport(httpx.BaseTransport):
         self._base_url = httpx.URL(base_url)
         self._key = "" if key is None else key.get_secret_value()
         self._image_hosts = [check_image_host(host) for host in image_hosts]
-        self._max_wait_s = max_wait_s
+        self.max_wait_s = max_wait_s
         self._deadline_s = deadline_s
         self.warn = warn
         self.sleep: InterruptibleSleep = sleep or InterruptibleSleep()
@@ -125,7 +115,7 @@ class NetworkTransport(httpx.BaseTransport):
         raise ImageError(f"is redirected more than {MAX_REDIRECTS} times")
 
     def _get_limiter(self, host: str) -> RateLimiter:
-        limiter = RateLimiter(host, self._max_wait_s, self.sleep, self.warn)
+        limiter = RateLimiter(host, self.max_wait_s, self.sleep, self.warn)
         return self._limiters.setdefault(host, limiter)
 
     def _exchange(self, request: httpx.Request, url: httpx.URL) -> httpx.Response:
@@ -137,7 +127,8 @@ class NetworkTransport(httpx.BaseTransport):
         if request.content:
             headers["content-type"] = "application/json"
         limiter = self._get_limiter(url.host)
-        limiter.acquire()
+        group = _endpoint_group(url)
+        limiter.acquire(group)
         with self._lock:
             self.api_requests += not is_image
             self.image_requests += is_image
@@ -146,7 +137,7 @@ class NetworkTransport(httpx.BaseTransport):
             with self._http.stream(
                 request.method, url, headers=headers, content=request.content or None
             ) as reply:
-                limiter.update(reply.status_code, reply.headers)
+                limiter.update(reply.status_code, reply.headers, group)
                 body = self._read_body(reply, is_image=is_image)
         except httpx.RequestError as error:
             # Once connected, the library may quote what the server sent, and so the key.
@@ -209,68 +200,10 @@ def _check_body(request: httpx.Request, response: httpx.Response) -> None:
     except ImageError as error:
         message = f"{request.url.host} sent a reply that {error.message}"
         raise InvalidReplyError(NetworkError(message, hint=RETRY_HINT)) from None
-    except DataError as error:
+    except (DataError, NetworkError) as error:
         raise InvalidReplyError(error) from None
 
 
-@dataclass
-class RetryTransport(httpx.BaseTransport):
-    """Retries after status 408, 429 and 5xx (599 included), broken connections, invalid replies.
-
-    The delay between two attempts doubles, up to half a minute. Failed images are given up
-    earlier: after fewer attempts, and after `image_patience_s` seconds.
-
-    Raises NetworkError, or the error of the last invalid reply, if every attempt failed. `warn` is
-    called before each retry, except for images and for the first retries.
-    """
-
-    inner: httpx.BaseTransport
-    sleep: Sleep = time.sleep
-    warn: Warn = lambda text: None
-    api_attempts: int = 8
-    image_attempts: int = 5
-    image_patience_s: float = 30.0
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        stop: tenacity.stop.stop_base = tenacity.stop_after_attempt(self.api_attempts)
-        if request.extensions.get("image"):
-            stop = tenacity.stop_after_attempt(self.image_attempts)
-            stop |= tenacity.stop_after_delay(self.image_patience_s)
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(httpx.RequestError),
-            wait=tenacity.wait_exponential(multiplier=0.25, max=30)
-            + tenacity.wait_random(max=0.25),
-            stop=stop,
-            sleep=self.sleep,
-            before_sleep=self._report,
-            reraise=True,
-        )
-        try:
-            return retrying(self._attempt, request)
-        except InvalidReplyError as error:
-            raise error.final from None
-        except httpx.RequestError as error:
-            raise NetworkError(
-                f"{request.method} {request.url.path} failed repeatedly: {error}", hint=RETRY_HINT
-            ) from None
-
-    def _attempt(self, request: httpx.Request) -> httpx.Response:
-        response = self.inner.handle_request(request)
-        status = response.status_code
-        if status in RATE_LIMIT_STATUSES or status == 408 or status >= 500:
-            raise httpx.RequestError(f"{request.url.host} answered with status {status}")
-        return response
-
-    def _report(self, state: tenacity.RetryCallState) -> None:
-        request: httpx.Request = state.args[0]
-        logger.log(
-            logging.DEBUG if request.extensions.get("image") else logging.WARNING,
-            f"attempt {state.attempt_number} of {request.method} {redact_url(str(request.url))} "
-            f"failed: {state.outcome and state.outcome.exception()}",
-            extra=SHOWN if state.attempt_number >= 3 else None,
-        )
-        if state.attempt_number >= 3 and not request.extensions.get("image") and state.outcome:
-            self.warn(
-                f"{state.outcome.exception()}; "
-                f"trying again (attempt {state.attempt_number + 1} of {self.api_attempts})"
-            )
+def _endpoint_group(url: httpx.URL) -> str:
+    """Return the group of endpoints with a rate limit of its own, "" for an image."""
+    return url.path.partition("/api/v2/")[2].partition("/")[0]

@@ -11,6 +11,7 @@ from support.sprites import make_punks, png_bytes
 
 from punkdata.errors import DataError, ImageError, NetworkError, RefusedError
 from punkdata.sources.opensea.client import OpenSeaClient
+from punkdata.sources.opensea.error_replies import WEB_PAGE
 
 
 @pytest.mark.parametrize("max_batch_size", [200, 100, 7, 1])
@@ -61,16 +62,21 @@ def test_refused_key_is_not_shown(server: OpenSeaServer) -> None:
     network = open_network(server, "wrong-key")
     with pytest.raises(RefusedError) as caught:
         OpenSeaClient(network, server.base_url).get_collection()
-    assert 'with status 401: {"errors": ["Invalid API key: ***' in str(caught.value)
+    assert "with status 401: Invalid API key: ***" in str(caught.value)
     assert "wrong-key" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("body", "detail"),
     [
-        (b'{"errors": ["bad", "worse"]}', ': {"errors": ["bad", "worse"]}'),
+        (b'{"errors": ["bad", "worse"]}', ": bad; worse"),
+        (b'{"errors": [{"message": "bad\\u001b[2J"}]}', ": bad [2J"),
+        (b'{"error": {"message": "gone", "status": 418, "code": "gone"}}', ": gone"),
+        (b'{"error": "too bad"}', ": too bad"),
+        (b'{"detail": [{"loc": ["query"], "msg": "limit is too large"}]}', ": limit is too large"),
+        (b'{"errors": []}', ': {"errors": []}'),
         (b"in plain words\r\n\x1b[31m", ": in plain words [31m"),
-        (b"<html><b>Oops</b></html>", ""),
+        (b"\xef\xbb\xbf <html><b>Oops</b></html>", f": {WEB_PAGE}"),
         (b"[" * 100_000, f": {'[' * 120}"),
         (b"", ""),
     ],
@@ -83,6 +89,39 @@ def test_error_body_is_read_in_every_format(body: bytes, detail: str) -> None:
         f"the server answered GET /collections/cryptopunks with status 418{detail}"
     )
     assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_web_page_of_a_filter_is_not_taken_for_a_refused_key(status: int) -> None:
+    page = b"<!DOCTYPE html><title>Just a moment...</title>"
+    transport = httpx.MockTransport(lambda request: httpx.Response(status, content=page))
+    with pytest.raises(RefusedError, match=f"status {status} and a web page") as caught:
+        OpenSeaClient(transport, "https://api.test").get_collection()
+    assert caught.value.hint is not None
+    assert "the API key was not checked" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b'{"errors": ["Aggregation timed out"]}', "with an error: Aggregation timed out"),
+        (b'{"error": {"message": "try later", "status": 503}}', "with an error: try later"),
+        (b"<html>Please wait</html>", f"with {WEB_PAGE}"),
+    ],
+)
+def test_successful_reply_that_is_an_error_may_pass(body: bytes, reason: str) -> None:
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, content=body))
+    client = OpenSeaClient(transport, "https://api.test")
+    for call in (client.get_collection, client.get_trait_counts, lambda: next(client.iter_sales())):
+        with pytest.raises(NetworkError, match="was answered ") as caught:
+            call()
+        assert caught.value.message.endswith(reason)
+
+
+def test_reply_with_warnings_beside_the_expected_field_is_used() -> None:
+    body = b'{"errors": ["a warning"], "total_supply": 7}'
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, content=body))
+    assert OpenSeaClient(transport, "https://api.test").get_collection().total_supply == 7
 
 
 def test_get_image_returns_bytes_or_raises_a_reason(server: OpenSeaServer) -> None:

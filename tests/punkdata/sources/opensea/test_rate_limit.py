@@ -160,3 +160,45 @@ def test_sleep_is_interrupted_by_another_thread() -> None:
         sleep(600)
     with pytest.raises(StoppedError):
         sleep(0)
+
+
+# -- Groups of endpoints ---------------------------------------------------------------------
+
+
+def test_retry_after_blocks_only_the_group_that_received_it(clock: FakeClock) -> None:
+    limiter = make_limiter(clock, max_wait_s=60)
+    limiter.update(429, {"retry-after": "600"}, "listings")
+    limiter.acquire("events")
+    assert clock() == NOW_S
+    with pytest.raises(LimitError, match="the rate limit of host for 'listings' resets") as caught:
+        limiter.acquire("listings")
+    assert not caught.value.is_host_wide
+
+
+def test_budget_of_one_group_does_not_stop_others(clock: FakeClock) -> None:
+    limiter = make_limiter(clock, max_wait_s=60)
+    limiter.update(200, budget_headers(600, 500, NOW_S + 3000), "collection")
+    limiter.update(200, budget_headers(60, 0, NOW_S + 3000), "listings")
+    for group in ("collection", "events"):
+        limiter.acquire(group)
+    with pytest.raises(LimitError) as caught:
+        limiter.acquire("listings")
+    assert not caught.value.is_host_wide
+
+
+def test_budget_that_two_groups_report_is_that_of_the_host(clock: FakeClock) -> None:
+    limiter = make_limiter(clock, max_wait_s=60)
+    limiter.update(200, budget_headers(5, 3, NOW_S + 900), "events")
+    limiter.update(200, budget_headers(600, 1, NOW_S + 3000), "collection")
+    limiter.update(200, budget_headers(600, 0, NOW_S + 3001), "traits")
+    for group in ("collection", "traits", "listings"):
+        with pytest.raises(LimitError, match="the rate limit of host resets") as caught:
+            limiter.acquire(group)
+        assert caught.value.is_host_wide
+    limiter.acquire("events")  # It has a budget of its own.
+    clock.now_s += 1000
+    with pytest.raises(LimitError):  # Which says nothing about the next window.
+        limiter.acquire("events")
+    clock.now_s += 2001
+    for group in ("collection", "traits", "listings", "events"):
+        limiter.acquire(group)

@@ -6,11 +6,12 @@ from typing import Any
 import httpx
 import pytest
 
-from punkdata.errors import DataError, NetworkError
-from punkdata.sources.opensea.transport import InvalidReplyError, RetryTransport
+from punkdata.errors import DataError, LimitError, NetworkError
+from punkdata.sources.opensea.retry import RetryTransport
+from punkdata.sources.opensea.transport import InvalidReplyError
 
 
-def make_transport(*replies: int | Exception, **options: Any) -> RetryTransport:
+def make_transport(*replies: int | httpx.Response | Exception, **options: Any) -> RetryTransport:
     """Return a transport whose requests end with `replies`: statuses or errors, in this order."""
     remaining = list(replies)
 
@@ -18,7 +19,7 @@ def make_transport(*replies: int | Exception, **options: Any) -> RetryTransport:
         reply = remaining.pop(0)
         if isinstance(reply, Exception):
             raise reply
-        return httpx.Response(reply)
+        return reply if isinstance(reply, httpx.Response) else httpx.Response(reply)
 
     options = {"sleep": lambda seconds: None} | options
     return RetryTransport(httpx.MockTransport(answer), **options)
@@ -87,3 +88,65 @@ def test_image_that_fails_slowly_is_not_retried() -> None:
     with pytest.raises(NetworkError, match="took too long"):
         get(make_transport(timeout, image_patience_s=0.0), image=True)
     assert get(make_transport(timeout, timeout, 200, image_patience_s=0.0)) == 200
+
+
+# -- Announced rate limits -------------------------------------------------------------------
+
+
+def limited(seconds: float = 1, status: int = 429) -> httpx.Response:
+    """Return a reply that announces how long to wait."""
+    headers = {"retry-after": str(seconds)}
+    return httpx.Response(status, headers=headers, json={"errors": ["Slow down"]})
+
+
+@pytest.mark.parametrize("is_image", [False, True])
+def test_announced_rate_limits_do_not_use_up_the_attempts(is_image: bool) -> None:
+    delays: list[float] = []
+    replies = [limited() for _ in range(12)]
+    assert get(make_transport(*replies, 200, sleep=delays.append), image=is_image) == 200
+    assert all(a <= b + 0.25 for a, b in itertools.pairwise(delays))
+    assert delays[-1] > 10  # Beyond the second that the server announces.
+    assert sum(delays) < 120
+
+
+def test_announced_rate_limits_and_failures_are_counted_apart() -> None:
+    replies = [reply for _ in range(7) for reply in (limited(), 503, limited(2, 599))]
+    assert get(make_transport(*replies, 200)) == 200
+
+
+def test_announced_rate_limit_that_lasts_ends_after_the_maximum_wait() -> None:
+    delays: list[float] = []
+    replies = [limited() for _ in range(100)]
+    transport = make_transport(*replies, max_wait_s=100, sleep=delays.append)
+    with pytest.raises(LimitError, match=r"GET /x was still refused after 2 min.*Slow down"):
+        get(transport)
+    assert 100 <= sum(delays) < 100 + 31
+
+
+def test_user_is_told_of_long_delays_by_rate_limits() -> None:
+    warnings: list[str] = []
+    assert get(make_transport(*[limited() for _ in range(12)], 200, warn=warnings.append)) == 200
+    assert len(warnings) == 2
+    assert "api.test answered with status 429: Slow down; trying again in " in warnings[0]
+
+
+# -- Requests that create something ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "failure", [429, 500, 503, 599, httpx.ReadError("reset"), httpx.ReadTimeout("late")]
+)
+def test_request_that_creates_something_is_sent_once(failure: int | Exception) -> None:
+    with pytest.raises(NetworkError, match="GET /x failed: "):
+        get(make_transport(failure), once=True)
+
+
+def test_request_that_creates_something_is_repeated_if_it_was_not_sent() -> None:
+    refused = httpx.ConnectError("refused")
+    assert get(make_transport(refused, refused, 200), once=True) == 200
+
+
+def test_request_that_creates_something_waits_once_for_a_rate_limit() -> None:
+    assert get(make_transport(limited(), 200), once=True) == 200
+    with pytest.raises(NetworkError, match="answered with status 429: Slow down"):
+        get(make_transport(limited(), limited()), once=True)

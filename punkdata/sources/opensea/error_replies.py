@@ -1,0 +1,81 @@
+"""Texts of the API's error replies, and the web pages that others send in its place.
+
+This is a module of its own because the client, the retries and the schemas need it.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from punkdata.errors import NetworkError
+from punkdata.sources.opensea.rate_limit import RETRY_HINT
+
+MAX_PARSED_BYTES = 100_000
+"""Largest error body that is parsed. Real ones have a few hundred bytes."""
+WEB_PAGE = (
+    "a web page, which does not come from the API: it may be from a proxy, a login page of the "
+    "network or a bot filter between you and the server"
+)
+
+_TEXT_FIELDS = ("errors", "error", "detail", "message", "msg", "title")
+
+
+def describe_error_body(body: bytes) -> str:
+    """Return ": " and what an error body says, or "" if it says nothing.
+
+    The body is JSON such as {"errors": ["…"]}, {"error": {"message": "…"}} or {"detail": "…"}, or
+    plain text, or a web page. The text is shortened, without control characters.
+    """
+    if is_web_page(body):
+        return f": {WEB_PAGE}"
+    texts = [text for text in _find_texts(_parse_json(body)) if text.strip()]
+    text = "; ".join(texts) or body[:500].decode("utf-8", "replace")
+    text = to_one_line(text, 120)
+    return f": {text}" if text else ""
+
+
+def is_web_page(body: bytes) -> bool:
+    """Return whether a body is HTML or XML, which the API never sends."""
+    return body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+
+
+def check_no_error(endpoint: str, body: bytes, expected: set[str]) -> None:
+    """Raise NetworkError if the body of a successful reply is an error after all.
+
+    That is a web page, or a JSON object that has "errors" or "error", but none of the `expected`
+    fields. Both may pass.
+    """
+    if is_web_page(body):
+        raise NetworkError(f"{endpoint} was answered with {WEB_PAGE}", hint=RETRY_HINT)
+    if b'"error' not in body:  # Hardly any reply is parsed twice.
+        return
+    data = _parse_json(body)
+    is_error = isinstance(data, dict) and bool(data.get("errors") or data.get("error"))
+    if is_error and not expected & data.keys():
+        reason = describe_error_body(body)
+        raise NetworkError(f"{endpoint} was answered with an error{reason}", hint=RETRY_HINT)
+
+
+def to_one_line(text: str, max_length: int) -> str:
+    """Return a text from a server on one line, shortened and without control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:max_length]
+
+
+def _parse_json(body: bytes) -> Any:
+    """Return the content of a JSON body, or None if it is not JSON or too large."""
+    try:
+        return json.loads(body) if len(body) <= MAX_PARSED_BYTES else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _find_texts(data: Any, max_depth: int = 4) -> Iterator[str]:
+    """Yield the texts of an error document."""
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, list) and max_depth:
+        for item in data[:5]:
+            yield from _find_texts(item, max_depth - 1)
+    elif isinstance(data, dict) and max_depth:
+        found = next((data[name] for name in _TEXT_FIELDS if data.get(name)), None)
+        yield from _find_texts(found, max_depth - 1)

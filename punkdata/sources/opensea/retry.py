@@ -1,0 +1,148 @@
+"""A transport that repeats failed requests."""
+
+import logging
+import random
+import time
+from dataclasses import dataclass
+
+import httpx
+
+from punkdata.errors import LimitError, NetworkError
+from punkdata.files import redact_url
+from punkdata.progress import SHOWN
+from punkdata.sources.opensea.error_replies import describe_error_body
+from punkdata.sources.opensea.rate_limit import (
+    RATE_LIMIT_STATUSES,
+    RETRY_HINT,
+    Sleep,
+    Warn,
+    announces_wait,
+    format_seconds,
+)
+from punkdata.sources.opensea.transport import InvalidReplyError
+
+FIRST_DELAY_S, LONGEST_DELAY_S = 0.25, 30.0
+FAILURE_GROWTH, LIMIT_GROWTH = 2.0, 1.5
+"""Factors by which the delay grows with each failure, and with each announced rate limit."""
+
+logger = logging.getLogger(__name__)
+
+
+class _AnnouncedLimitError(httpx.RequestError):
+    """A reply that says that a rate limit is exceeded, and when to try again."""
+
+
+@dataclass
+class RetryTransport(httpx.BaseTransport):
+    """Retries after status 408, 429 and 5xx (599 included), broken connections, invalid replies.
+
+    The delay between two attempts doubles, up to half a minute. Failed images are given up
+    earlier: after fewer attempts, and after `image_patience_s` seconds. A rate limit that the
+    server announces is no failure: it is not counted, but gives up after `max_wait_s` in total. The
+    wait is then the longer one of what the server announces and of a delay that grows here, because
+    some servers announce one second again and again.
+
+    All requests only read, also POST /nfts/batch, so they may be repeated after any failure. The
+    exception are requests with the extension `once`, which create something. They are repeated
+    only if no connection was established, and once after an announced rate limit.
+
+    Raises NetworkError, or the error of the last invalid reply, if every attempt failed, and
+    LimitError if the rate limit lasts. `warn` is called before each retry, except for images and
+    for the first retries.
+    """
+
+    inner: httpx.BaseTransport
+    sleep: Sleep = time.sleep
+    warn: Warn = lambda text: None
+    api_attempts: int = 8
+    image_attempts: int = 5
+    image_patience_s: float = 30.0
+    max_wait_s: float = 900.0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        start_s, slept_s = time.monotonic(), 0.0
+        failures = limits = 0
+        while True:
+            try:
+                return self._attempt(request)
+            except httpx.RequestError as error:
+                is_limit = isinstance(error, _AnnouncedLimitError)
+                limits += is_limit
+                failures += not is_limit
+                spent_s = max(time.monotonic() - start_s, slept_s)
+                if not self._may_repeat(request, error, failures, limits, spent_s):
+                    raise self._final_error(request, error, spent_s) from None
+                delay_s = _delay(limits, LIMIT_GROWTH) if is_limit else _delay(failures)
+                self._report(request, error, failures, delay_s)
+            slept_s += delay_s
+            self.sleep(delay_s)
+
+    def _attempt(self, request: httpx.Request) -> httpx.Response:
+        response = self.inner.handle_request(request)
+        status = response.status_code
+        if status in RATE_LIMIT_STATUSES or status == 408 or status >= 500:
+            is_image = request.extensions.get("image")
+            reason = "" if is_image else describe_error_body(response.content)
+            kind = httpx.RequestError
+            if announces_wait(status, response.headers):
+                kind = _AnnouncedLimitError
+            raise kind(f"{request.url.host} answered with status {status}{reason}")
+        return response
+
+    def _may_repeat(
+        self,
+        request: httpx.Request,
+        error: httpx.RequestError,
+        failures: int,
+        limits: int,
+        spent_s: float,
+    ) -> bool:
+        is_image, is_once = request.extensions.get("image"), request.extensions.get("once")
+        if isinstance(error, _AnnouncedLimitError):
+            return limits == 1 if is_once else spent_s < self.max_wait_s
+        if is_once and not isinstance(error, httpx.ConnectError):
+            return False
+        if is_image and spent_s >= self.image_patience_s:
+            return False
+        return failures < (self.image_attempts if is_image else self.api_attempts)
+
+    def _final_error(
+        self, request: httpx.Request, error: httpx.RequestError, spent_s: float
+    ) -> Exception:
+        if isinstance(error, InvalidReplyError):
+            return error.final
+        endpoint = f"{request.method} {request.url.path}"
+        if request.extensions.get("once"):
+            return NetworkError(f"{endpoint} failed: {error}", hint=RETRY_HINT)
+        if isinstance(error, _AnnouncedLimitError):
+            return LimitError(
+                f"{endpoint} was still refused after {format_seconds(spent_s)}, which is all that "
+                f"--max-wait allows: {error}",
+                hint=RETRY_HINT,
+                is_host_wide=False,
+            )
+        return NetworkError(f"{endpoint} failed repeatedly: {error}", hint=RETRY_HINT)
+
+    def _report(
+        self, request: httpx.Request, error: httpx.RequestError, failures: int, delay_s: float
+    ) -> None:
+        """Log a failure. Tell the user of later ones, and of long delays."""
+        is_shown, text = failures >= 3, f"(attempt {failures + 1} of {self.api_attempts})"
+        if isinstance(error, _AnnouncedLimitError):
+            is_shown, text = delay_s >= 10, f"in {delay_s:.0f} s"
+        is_image = request.extensions.get("image")
+        logger.log(
+            logging.DEBUG if is_image else logging.WARNING,
+            f"{request.method} {redact_url(str(request.url))} failed: {error}; trying again {text}",
+            extra=SHOWN if is_shown else None,
+        )
+        if is_shown and not is_image:
+            self.warn(f"{error}; trying again {text}")
+
+
+def _delay(number: int, growth: float = FAILURE_GROWTH) -> float:
+    """Return the seconds to wait after the first, second, … failure, with some jitter."""
+    # The exponent is limited, because the power would overflow after a thousand rate limits.
+    grown_s = FIRST_DELAY_S * growth ** min(number - 1, 20)
+    jitter_s = random.uniform(0, FIRST_DELAY_S)  # noqa: S311  # no secret
+    return min(grown_s, LONGEST_DELAY_S) + jitter_s
