@@ -150,22 +150,37 @@ class StoppedError(PunkError):
 
 
 _REQUIREMENTS = {
-    r"Value error, ": "",
+    r"(Value error|Assertion failed), ": "",
     r"Field required": "is missing",
     r"Extra inputs are not permitted": "is unknown",
-    r"Input should be a valid (integer|array).*": r"must be an \1",
+    r"Invalid JSON: .*?( at line (\d+) column (\d+))?": r"is not JSON (line \2, column \3)",
+    r"Input should be (a valid (dictionary|mapping)\b.*|an object)": "must be an object",
+    r"Input should be a valid (list|tuple|set|array)\b.*": "must be a list",
+    r"Input should be a valid integer.*": "must be an integer",
+    r"Unable to parse input string as an integer.*": "must be an integer with fewer digits",
     r"Input should be a valid boolean.*": "must be true or false",
-    r"Input should be a valid dictionary.*": "must be an object",
-    r"List should have at most (\d+) items.*": r"must have at most \1 items",
-    r"Input should be a valid ([a-z ]+).*": r"must be a \1",
-    r"Input should be greater than or equal to": "must be at least",
-    r"Input should be less than or equal to": "must be at most",
-    r"Input should": "must",
+    r"Input should be a valid string, .*": "must be a string that UTF-8 can encode",
+    r"Input should be a valid string": "must be a string",
+    r"Input should be a valid (number|decimal).*": "must be a number",
+    r"Input should be a valid datetime.*": "must be a date and a time",
+    r"Input should be a valid (date[^,]*).*": r"must be a \1",
+    r"Input should be a valid ([^,]+).*": r"must be a valid \1",
+    r"Input should be greater than or equal to (.*)": r"must be at least \1",
+    r"Input should be less than or equal to (.*)": r"must be at most \1",
+    r"Input should (.*)": r"must \1",
+    r"Keys should be strings": "must have names that are text",
+    r"String should match pattern (.*)": r"must match the pattern \1",
+    r"[A-Z]\w+ should (.*?)( after validation)?(, not .*)?": r"must \1\3",
 }
+"""Messages of pydantic as regular expressions, and the same in plain words."""
 
 
 def plain_requirement(message: str) -> str:
-    """Return a message of pydantic in plain words, for example "must be an integer"."""
+    """Return a message of pydantic in plain words, for example "must be an integer".
+
+    Other texts are returned as they are, after a prefix of pydantic.
+    """
     for pattern, text in _REQUIREMENTS.items():
-        message = re.sub(pattern, text, message)
+        if match := re.fullmatch(pattern, message) or (not text and re.match(pattern, message)):
+            message = match.expand(text) + message[match.end() :]
     return message

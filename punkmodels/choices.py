@@ -1,9 +1,27 @@
 """Values that training options can have, for configurations, commands and the Python API.
 
+A run is read with the same bounds with which it was started, so that it can always be used again.
 The command line needs them for `--help`, which must not load pydantic and build the configurations.
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
+
+
+class Bounds(NamedTuple):
+    """The smallest and the largest integer that an option can have."""
+
+    low: int
+    high: int
+
+
+THREADS = Bounds(1, 1024)
+SEED = Bounds(0, 2**32 - 1)
+COUNT = Bounds(1, 100_000)
+"""Bounds of numbers of epochs, trials, steps and images in a batch."""
+TRIAL_EPOCHS = Bounds(2, COUNT.high)
+"""Bounds of the epochs of a trial of a search, which pruning needs at least two of."""
+TOTAL_IMAGES = Bounds(1, 10**10)
+MIN_AUGMENT_FRACTION, MAX_AUGMENT_FRACTION = 0.01, 10.0
 
 SplitScheme = Literal["default", "by_id", "fold-1", "fold-2", "fold-3", "fold-4", "fold-5"]
 

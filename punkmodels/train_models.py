@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from punkdata.errors import NoFileError, UsageError
 from punkdata.progress import Progress
 from punkdata.snapshots.reader import open_snapshot
+from punkmodels.choices import THREADS
 from punkmodels.models import find_model
 from punkmodels.runs import Run, data_root, load_torch, show_progress
-from punkmodels.training.config import nest_options
+from punkmodels.training.config import nest_options, require_in_bounds
 from punkmodels.training.run_dir import DEFAULT_RUNS, find_run, list_runs
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def train_classifier(
         hint = "add augment_with=bundled-conditional"
         raise UsageError("augment_fraction= requires augment_with=", hint=hint)
     config = make_config(preset, model, **nest_options(options))
-    _prepare(root, version, progress, needs_snapshot=resumed is None)
+    _prepare(root, version, threads, progress, needs_snapshot=resumed is None)
     from punkmodels.classifier.train import train_classifier as train
     from punkmodels.renderer.synthetic import examples_from_config
 
@@ -157,7 +158,8 @@ def train_dcgan(
     config = make_config(preset, recipe, **nest_options(options))
     if resumed is None and config.image_dir and not Path(config.image_dir).exists():
         raise NoFileError(f"there is no file or folder '{config.image_dir}'")
-    _prepare(root, version, progress, needs_snapshot=resumed is None and not config.image_dir)
+    needs_snapshot = resumed is None and not config.image_dir
+    _prepare(root, version, threads, progress, needs_snapshot=needs_snapshot)
     from punkmodels.gan.train import train_dcgan as train
 
     start = functools.partial(
@@ -225,7 +227,7 @@ def train_renderer(
     from punkmodels.renderer.config import make_config
 
     config = make_config(preset, **nest_options(options))
-    _prepare(root, version, progress, needs_snapshot=resumed is None)
+    _prepare(root, version, threads, progress, needs_snapshot=resumed is None)
     from punkmodels.renderer.train import train_renderer as train
 
     start = functools.partial(train, config=config, version=version, threads=threads, logger=logger)
@@ -233,9 +235,15 @@ def train_renderer(
 
 
 def _prepare(
-    root: str | Path | None, version: str, progress: bool | Progress, *, needs_snapshot: bool
+    root: str | Path | None,
+    version: str,
+    threads: int | None,
+    progress: bool | Progress,
+    *,
+    needs_snapshot: bool,
 ) -> None:
-    """Load PyTorch, after the snapshot is known to exist: errors should not take seconds."""
+    """Load PyTorch, after arguments and snapshot were checked: errors should not take seconds."""
+    require_in_bounds("threads", threads, THREADS)
     if needs_snapshot:
         open_snapshot(data_root(root), version)
     if progress is True:

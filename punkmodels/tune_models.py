@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from punkdata.arguments import choice_error
 from punkdata.progress import Progress
 from punkdata.snapshots.reader import open_snapshot
+from punkmodels.choices import COUNT, SEED, THREADS, TRIAL_EPOCHS
 from punkmodels.runs import Run, data_root, load_torch, show_progress
+from punkmodels.training.config import require_in_bounds
 from punkmodels.training.run_dir import DEFAULT_RUNS
 
 if TYPE_CHECKING:
@@ -62,6 +65,12 @@ def tune_classifier(  # noqa: PLR0913  # keyword arguments, as in train_classifi
         >>> run = punkmodels.tune_classifier("data", trials=20)
         >>> pandas.read_csv("runs/tune-cnn/trials.csv")
     """
+    if model not in ("cnn", "published"):
+        raise choice_error("model", model, ("cnn", "published"))
+    require_in_bounds("trials", trials, COUNT)
+    require_in_bounds("epochs", epochs, TRIAL_EPOCHS)
+    require_in_bounds("seed", seed, SEED)
+    require_in_bounds("threads", threads, THREADS)
     folder, data = Path(study or Path(runs) / f"tune-{model}"), data_root(root)
     open_snapshot(data, version)  # Without one, fail before PyTorch is loaded.
     if progress is True:

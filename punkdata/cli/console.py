@@ -168,7 +168,8 @@ def run(
 
 def _format_usage_error(error: Any, program: str) -> str:
     """Return a usage error of typer as one line with a hint; empty if it has no message."""
-    message = plain_requirement(" ".join(error.format_message().split())).rstrip(".")
+    prefix, separator, reason = " ".join(error.format_message().split()).rpartition("': ")
+    message = (prefix + separator + plain_requirement(reason)).rstrip(".")
     # "Invalid value for '--count': must be an integer" is one statement.
     message = re.sub(r"^Invalid value for '(-.*?)': must", r"\1 must", message)
     context = getattr(error, "ctx", None)

@@ -4,8 +4,16 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from punkmodels.choices import ClassifierModel, ClassifierPreset, ClassifierTask, SplitScheme
-from punkmodels.training.config import Count, Dim, Fraction, TrainingConfig, validate_config
+from punkmodels.choices import (
+    COUNT,
+    MAX_AUGMENT_FRACTION,
+    MIN_AUGMENT_FRACTION,
+    ClassifierModel,
+    ClassifierPreset,
+    ClassifierTask,
+    SplitScheme,
+)
+from punkmodels.training.config import Count, Dim, Fraction, Seed, TrainingConfig, validate_config
 
 
 class ClassifierConfig(TrainingConfig):
@@ -25,7 +33,7 @@ class ClassifierConfig(TrainingConfig):
     """Whether labels that no pixel shows are left out of the targets."""
     epochs: Count = 8
     """Number of epochs."""
-    patience: Annotated[int, Field(ge=0)] = 0
+    patience: Annotated[int, Field(ge=0, le=COUNT.high)] = 0
     """Epochs without a lower validation loss after which training stops; 0 disables this."""
     batch_size: Count = 64
     """Number of images in a batch, of all processes together."""
@@ -53,9 +61,11 @@ class ClassifierConfig(TrainingConfig):
     """Probability that a pixel is replaced by that of another punk."""
     augment_with: str | None = None
     """Folder of the renderer that draws additional training examples."""
-    augment_fraction: Annotated[float, Field(ge=0, le=10)] = 0.5
+    augment_fraction: Annotated[float, Field(ge=MIN_AUGMENT_FRACTION, le=MAX_AUGMENT_FRACTION)] = (
+        0.5
+    )
     """Number of such examples for each real one."""
-    seed: int = 0
+    seed: Seed = 0
     """Random seed."""
 
     @property

@@ -93,8 +93,8 @@ def tune_classifier(  # noqa: PLR0913  # a public function whose options are key
         import optuna
 
         load_matplotlib()  # Its configuration may be damaged; fail before the search.
-    base = make_config(model=model, seed=seed)
-    base = base.model_copy(update={"epochs": epochs or base.epochs})
+    overrides: dict[str, Any] = {"seed": seed} | ({} if epochs is None else {"epochs": epochs})
+    base = make_config(model=model, **overrides)
     space = space or {"cnn": cnn_space, "published": published_space}[model]
     # All trials use this snapshot, even if a newer one is built during the search.
     progress(0, None, "loading data")

@@ -9,7 +9,16 @@ import typer
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root, Version
 from punkdata.errors import StoppedError
-from punkmodels.choices import ClassifierModel, ClassifierPreset, ClassifierTask, SplitScheme
+from punkmodels.choices import (
+    COUNT,
+    MAX_AUGMENT_FRACTION,
+    MIN_AUGMENT_FRACTION,
+    TRIAL_EPOCHS,
+    ClassifierModel,
+    ClassifierPreset,
+    ClassifierTask,
+    SplitScheme,
+)
 from punkmodels.cli.options import (
     SPLIT_SCHEME_HELP,
     DeviceOption,
@@ -67,10 +76,13 @@ def train_classifier(
     task: Annotated[ClassifierTask, typer.Option(help=TASK_HELP)] = "labels",
     preset: Annotated[ClassifierPreset, typer.Option(help=PRESET_HELP)] = "quick",
     split_scheme: Annotated[SplitScheme, typer.Option(help=SPLIT_SCHEME_HELP)] = "default",
-    epochs: Annotated[int | None, typer.Option(min=1, help=EPOCHS_HELP)] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=COUNT.low, max=COUNT.high, help=EPOCHS_HELP)
+    ] = None,
     augment_with: Annotated[str | None, typer.Option(help=AUGMENT_HELP)] = None,
     augment_fraction: Annotated[
-        float | None, typer.Option(min=0.01, max=10, help=FRACTION_HELP)
+        float | None,
+        typer.Option(min=MIN_AUGMENT_FRACTION, max=MAX_AUGMENT_FRACTION, help=FRACTION_HELP),
     ] = None,
     seed: Seed = None,
     assignments: Set = None,
@@ -102,8 +114,11 @@ def tune_classifier(
     version: Version = "latest",
     runs: Runs = DEFAULT_RUNS,
     model: Annotated[Literal["cnn", "published"], typer.Option(help=TUNE_MODEL_HELP)] = "cnn",
-    trials: Annotated[int, typer.Option(min=1, help=TRIALS_HELP)] = 20,
-    epochs: Annotated[int | None, typer.Option(min=2, help=TRIAL_EPOCHS_HELP)] = None,
+    trials: Annotated[int, typer.Option(min=COUNT.low, max=COUNT.high, help=TRIALS_HELP)] = 20,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=TRIAL_EPOCHS.low, max=TRIAL_EPOCHS.high, help=TRIAL_EPOCHS_HELP),
+    ] = None,
     study: Annotated[
         Path | None, typer.Option(help="Folder of the study. (default: tune-<model> in --runs)")
     ] = None,

@@ -12,15 +12,18 @@ import typer
 from punkdata.cli import console
 from punkdata.errors import PunkError, StoppedError, UsageError
 from punkdata.files import root_option, shell_quote
+from punkmodels.choices import SEED, THREADS
 from punkmodels.training.run_dir import DEFAULT_RUNS, find_run, read_config
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of all runs.")]
 DEVICE_HELP = "Device to compute on; auto selects a GPU if there is one."
 DeviceOption = Annotated[DeviceName, typer.Option("--device", help=DEVICE_HELP)]
-Seed = Annotated[int | None, typer.Option(min=0, max=10**9, help="Random seed. (default: 0)")]
+Seed = Annotated[
+    int | None, typer.Option(min=SEED.low, max=SEED.high, help="Random seed. (default: 0)")
+]
 THREADS_HELP = "Number of CPU threads; set it to make a run reproducible. (default: benchmarked)"
-Threads = Annotated[int | None, typer.Option(min=1, help=THREADS_HELP)]
+Threads = Annotated[int | None, typer.Option(min=THREADS.low, max=THREADS.high, help=THREADS_HELP)]
 RESUME_HELP = 'Resume a stopped run: its path, its number, or "latest".'
 Resume = Annotated[str | None, typer.Option(help=RESUME_HELP)]
 LOGGER_HELP = (
@@ -63,10 +66,10 @@ def given_options(
                 f"--set {assignment} is not of the form KEY=VALUE",
                 hint="for example: --set batch_size=32",
             )
-        if key in (*named, *reserved):
+        if (name := key.partition(".")[0]) in (*named, *reserved):
             raise UsageError(
-                f"{key} has an option of its own",
-                hint=f"use --{key.replace('_', '-')} instead of --set",
+                f"{name} has an option of its own",
+                hint=f"use --{name.replace('_', '-')} instead of --set",
             )
         options = merge_options(options, nest_options({key: text}))
     return options

@@ -6,7 +6,14 @@ from typing import Annotated
 import typer
 
 from punkdata.cli.options import ROOT, Json, Root, Version
-from punkmodels.choices import DcganConditional, DcganPreset, DcganRecipe, RendererPreset
+from punkmodels.choices import (
+    THREADS,
+    TOTAL_IMAGES,
+    DcganConditional,
+    DcganPreset,
+    DcganRecipe,
+    RendererPreset,
+)
 from punkmodels.cli.options import (
     DeviceOption,
     LoggerOption,
@@ -25,8 +32,10 @@ from punkmodels.training.run_dir import DEFAULT_RUNS
 TotalImages = Annotated[
     int | None,
     typer.Option(
+        min=TOTAL_IMAGES.low,
+        max=TOTAL_IMAGES.high,
         help="Total number of real images to train on, with repetitions. (default: depends on "
-        "--preset)"
+        "--preset)",
     ),
 ]
 DCGAN_EXAMPLES = (
@@ -122,7 +131,9 @@ def train_renderer(
     total_images: TotalImages = None,
     seed: Seed = None,
     assignments: Set = None,
-    threads: Annotated[int, typer.Option(min=1, help="Number of CPU threads.")] = 1,
+    threads: Annotated[
+        int, typer.Option(min=THREADS.low, max=THREADS.high, help="Number of CPU threads.")
+    ] = 1,
     resume: Resume = None,
     logger: LoggerOption = None,
     as_json: Json = False,

@@ -128,8 +128,8 @@ def _describe_scores(
     yield Report(rows, ("score", "value")).to_markdown().rstrip()
     try:
         note = kind.scores_note.format_map(config)
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"the scores in config.json are incomplete ({error})") from None
+    except (KeyError, TypeError, ValueError):
+        raise DataError("the scores in config.json are incomplete") from None
     yield f"{note} `punkmodels evaluate` computes these scores."
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from punkmodels.choices import DcganConditional, DcganPreset, DcganRecipe
 from punkmodels.training import config as training
-from punkmodels.training.config import Count, Dim, Fraction, TrainingConfig
+from punkmodels.training.config import Count, Dim, Fraction, Seed, TotalImages, TrainingConfig
 
 Weight = Annotated[float, Field(ge=0)]
 
@@ -94,7 +94,7 @@ class DcganConfig(TrainingConfig):
     """Labels that the generator is conditioned on: none, or the type."""
     image_dir: str | None = None
     """Folder or array of training images other than punks."""
-    total_images: Annotated[int, Field(ge=1, le=10**10)] = 100_000
+    total_images: TotalImages = 100_000
     """Total number of real images to train on, with repetitions."""
     batch_size: Count = 32
     """Number of real images in a batch, of all processes together."""
@@ -105,7 +105,7 @@ class DcganConfig(TrainingConfig):
     schedule: ScheduleOptions = ScheduleOptions()
     compile: bool = False
     """Whether to compile the discriminator with torch.compile."""
-    seed: int = 0
+    seed: Seed = 0
     """Random seed."""
 
     @property

@@ -64,8 +64,8 @@ def _counts_like(tensors: Tensors, run: Path) -> torch.Tensor:
     try:  # Layer 12 of a generator with a palette head is that head.
         colors, valid = (tensors[f"layers.12.{name}"] for name in ("colors", "valid"))
         return counts.scatter_(1, colors.long(), valid.long())
-    except (KeyError, RuntimeError, TypeError) as error:
-        raise DataError(f"the weights of '{run}' do not fit its options ({error})") from None
+    except (KeyError, RuntimeError, TypeError):
+        raise DataError(f"the weights of '{run}' do not fit its options") from None
 
 
 def export_generator(run: Path, out: Path) -> None:

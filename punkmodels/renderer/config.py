@@ -6,7 +6,14 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from punkmodels.choices import RendererPreset
-from punkmodels.training.config import Count, Fraction, TrainingConfig, validate_config
+from punkmodels.training.config import (
+    Count,
+    Fraction,
+    Seed,
+    TotalImages,
+    TrainingConfig,
+    validate_config,
+)
 
 
 class RendererConfig(TrainingConfig):
@@ -16,7 +23,7 @@ class RendererConfig(TrainingConfig):
 
     preset: RendererPreset = "quick"
     """Preset whose defaults are used."""
-    total_images: Annotated[int, Field(ge=1, le=10**10)] = 100_000
+    total_images: TotalImages = 100_000
     """Total number of real punks to train on, with repetitions."""
     batch_size: Count = 32
     """Number of punks in a batch."""
@@ -35,7 +42,7 @@ class RendererConfig(TrainingConfig):
     ema_half_life: Annotated[float, Field(gt=0, le=1)] = 0.05
     """Half-life of the exponential moving average of the weights, as a fraction of the images seen
     so far."""
-    seed: int = 0
+    seed: Seed = 0
     """Random seed."""
 
     @property

@@ -29,7 +29,7 @@ def examples_from_config(
     return render_labeled_examples(
         Path(config.augment_with or ""),
         train,
-        round(len(train) * config.augment_fraction),
+        max(1, round(len(train) * config.augment_fraction)),
         config.seed,
         device,
         visible_only=config.visible_only,

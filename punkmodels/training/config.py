@@ -13,11 +13,17 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar, get_a
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
+from punkdata.arguments import describe
 from punkdata.errors import UsageError, plain_requirement
+from punkmodels.choices import COUNT, SEED, THREADS, TOTAL_IMAGES, Bounds
 
-Count = Annotated[int, Field(ge=1, le=100_000)]
+Count = Annotated[int, Field(ge=COUNT.low, le=COUNT.high)]
+TotalImages = Annotated[int, Field(ge=TOTAL_IMAGES.low, le=TOTAL_IMAGES.high)]
+Seed = Annotated[int, Field(ge=SEED.low, le=SEED.high)]
+NumThreads = Annotated[int, Field(ge=THREADS.low, le=THREADS.high)]
 Dim = Annotated[int, Field(ge=1, le=4096)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+MAX_SHOWN = 80  # characters of a value in a message
 _BOUNDS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 
 
@@ -75,18 +81,47 @@ def validate_config(kind: type[Config], options: Mapping[str, Any]) -> Config:
     """
     try:
         return kind.model_validate(options)
-    except ValidationError as error:
-        first = error.errors()[0]
+    except ValidationError as caught:
+        error = caught
+    first = error.errors()[0]
     key = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":
-        similar = _similar_keys(key, list(dict(_walk_fields(kind))))
+        similar = _similar_keys(key, list(dict(walk_fields(kind))))
         question = f"did you mean {' or '.join(similar)}? " if similar else ""
         raise UsageError(
             f"there is no training option {key}",
             hint=f"{question}list all: punkmodels options {kind.command}".strip(),
         )
-    message = plain_requirement(first["msg"])
-    raise UsageError(f"{key} = {first['input']}: {message}" if key else message)
+    if first["type"] == "model_type":
+        raise UsageError(
+            f"{key} is a group of options, which cannot be {describe(first['input'])}",
+            hint=f"list its options: punkmodels options {kind.command}".strip(),
+        )
+    raise UsageError(describe_problem(error))
+
+
+def describe_problem(error: ValidationError) -> str:
+    """Return the first problem of an invalid configuration in plain words.
+
+    For example "optimizer.lr = 2: must be at most 1", or "data.version is missing".
+    """
+    first = error.errors()[0]
+    key, message = ".".join(map(str, first["loc"])), plain_requirement(first["msg"])
+    if first["type"] in ("missing", "extra_forbidden") or not key:
+        return f"{key} {message}".strip()
+    value = str(first["input"])
+    shown = value if len(value) <= MAX_SHOWN else f"{value[:MAX_SHOWN]}…"
+    return f"{key} = {shown}: {message}"
+
+
+def require_in_bounds(name: str, value: int | None, bounds: Bounds) -> None:
+    """Raise UsageError unless an argument is None or an integer within its bounds."""
+    is_int = isinstance(value, int) and not isinstance(value, bool)
+    if value is not None and not (is_int and bounds.low <= value <= bounds.high):
+        raise UsageError(
+            f"{name} must be an integer from {bounds.low:,} to {bounds.high:,}, not "
+            f"{describe(value)}"
+        )
 
 
 def _similar_keys(key: str, keys: Sequence[str]) -> list[str]:
@@ -101,7 +136,7 @@ def _similar_keys(key: str, keys: Sequence[str]) -> list[str]:
 def list_options(defaults: TrainingConfig, variants: Mapping[str, TrainingConfig]) -> list[Option]:
     """Return all options of a configuration, with their defaults there and in its variants."""
     options = []
-    for key, field in _walk_fields(type(defaults)):
+    for key, field in walk_fields(type(defaults)):
         get = operator.attrgetter(key)
         default, others = get(defaults), {name: get(config) for name, config in variants.items()}
         different = {name: v for name, v in others.items() if v not in (default, name)}
@@ -110,10 +145,11 @@ def list_options(defaults: TrainingConfig, variants: Mapping[str, TrainingConfig
     return options
 
 
-def _walk_fields(kind: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+def walk_fields(kind: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Yield the key and the field of each option, those of groups included."""
     for name, field in kind.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _walk_fields(field.annotation, f"{prefix}{name}.")
+            yield from walk_fields(field.annotation, f"{prefix}{name}.")
         else:
             yield prefix + name, field
 

@@ -14,6 +14,7 @@ import torch
 
 from punkdata.errors import UsageError
 from punkdata.progress import Progress
+from punkmodels.choices import THREADS
 from punkmodels.training.distributed import broadcast, threads_per_process
 
 MAX_TIME_FRACTION = 0.9
@@ -146,9 +147,9 @@ def _benchmark(
 
 
 def _available_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    has_affinity = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    return min(cores, THREADS.high)
 
 
 def _format_threads(n: int) -> str:

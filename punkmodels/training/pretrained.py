@@ -4,10 +4,10 @@ import hashlib
 import logging
 import platform
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import torch
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
@@ -16,6 +16,7 @@ from punkdata._version import __version__
 from punkdata.errors import DataError, UsageError
 from punkdata.files import translate_os_errors, write_atomic
 from punkmodels.training.checkpoint import load_checkpoint
+from punkmodels.training.config import NumThreads, describe_problem
 from punkmodels.training.device import TrainEnv
 from punkmodels.training.distributed import broadcast, is_main
 from punkmodels.training.run_dir import RESTORE_HINT, create_run, read_config, write_json
@@ -37,7 +38,7 @@ class SavedDevice(BaseModel):
     """The section `device` of config.json."""
 
     name: str
-    threads: Annotated[int, Field(ge=1, le=1024)]
+    threads: NumThreads
     bf16: bool = False
 
 
@@ -93,10 +94,9 @@ def read_run_config(run: Path, kind: type[Saved], name: str) -> Saved:
     try:
         return kind.model_validate(config)
     except ValidationError as error:
-        field = ".".join(map(str, error.errors()[0]["loc"]))
         raise DataError(
             f"'{run}' is not a {name} of this version of punkmodels "
-            f"(the field {field} of config.json is missing or invalid)"
+            f"(config.json: {describe_problem(error)})"
         ) from None
 
 
@@ -126,8 +126,10 @@ def load_weights(run: Path, key: str) -> Tensors:
     if file.exists():
         try:
             return load_file(file)
-        except (OSError, ValueError, SafetensorError) as error:
-            raise DataError(f"'{file}' is damaged ({error})", hint=RESTORE_HINT) from None
+        except (OSError, ValueError, SafetensorError):
+            raise DataError(
+                f"'{file}' is damaged or not a safetensors file", hint=RESTORE_HINT
+            ) from None
     weights = load_checkpoint(run).get(key)
     if not isinstance(weights, dict):
         raise DataError(f"the checkpoint of '{run}' has no weights named {key}")

@@ -93,9 +93,23 @@ def _not_found_error(runs: Path, run: str) -> UsageError:
 
 
 def read_metrics(run: Path) -> list[dict[str, Any]]:
-    path = run / "metrics.jsonl"
-    with translate_os_errors(path):
-        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    """Return the lines of metrics.jsonl, without a last one that was not written to its end.
+
+    Raises DataError if the file cannot be read or another line is no JSON object.
+    """
+    path, lines = run / "metrics.jsonl", []
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"'{path}' cannot be read ({error.strerror})", hint=RESTORE_HINT) from None
+    for number, line in enumerate(text.split(b"\n")[:-1], 1):
+        try:
+            lines.append(dict(json.loads(line)))
+        except (ValueError, TypeError, RecursionError):
+            raise DataError(
+                f"'{path}' is damaged: line {number} has no JSON object", hint=RESTORE_HINT
+            ) from None
+    return lines
 
 
 def find_score(task: str, metrics: Sequence[Mapping[str, Any]]) -> tuple[str, float] | None:

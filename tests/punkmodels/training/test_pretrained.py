@@ -56,14 +56,19 @@ def test_start_run_writes_what_read_run_config_reads(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "field"),
-    [({"task": "other"}, "task"), ({"device": {"name": "cpu", "threads": 0}}, "device.threads")],
+    ("change", "problem"),
+    [
+        ({"task": "other"}, "task = other: must be 'toy'"),
+        ({"device": {"name": "cpu", "threads": 0}}, "device.threads = 0: must be at least 1"),
+        ({"data": {"version": "x" * 999}}, "data.labels_hash is missing"),
+        ({"device": {"name": 3, "threads": 1}}, "device.name = 3: must be a string"),
+    ],
 )
 def test_read_run_config_names_the_invalid_field(
-    run: Path, change: dict[str, Any], field: str
+    run: Path, change: dict[str, Any], problem: str
 ) -> None:
     (run / "config.json").write_text(json.dumps(CONFIG | change))
-    with pytest.raises(DataError, match=rf"is not a toy .* \(the field {field} of config\.json"):
+    with pytest.raises(DataError, match=rf"is not a toy .* \(config\.json: {problem}\)"):
         read_run_config(run, Toy, "toy")
 
 

@@ -56,5 +56,5 @@ def test_overlong_cursor_is_rejected(
 ) -> None:
     page = json.dumps({"nfts": [], "next": "x" * 70_000}).encode()
     monkeypatch.setattr(server, "make_page", lambda *args: (200, page, {}))
-    with pytest.raises(DataError, match="next: String should have at most 4096 characters"):
+    with pytest.raises(DataError, match="next: must have at most 4096 characters"):
         list(make_client(server).iter_nfts())
