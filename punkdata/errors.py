@@ -155,7 +155,7 @@ _REQUIREMENTS = {
     r"Extra inputs are not permitted": "is unknown",
     r"Invalid JSON: .*?( at line (\d+) column (\d+))?": r"is not JSON (line \2, column \3)",
     r"Input should be (a valid (dictionary|mapping)\b.*|an object)": "must be an object",
-    r"Input should be a valid (list|tuple|set|array)\b.*": "must be a list",
+    r"Input should be a valid (list|tuple|set|array)\b.*": "must be an array",
     r"Input should be a valid integer.*": "must be an integer",
     r"Unable to parse input string as an integer.*": "must be an integer with fewer digits",
     r"Input should be a valid boolean.*": "must be true or false",
@@ -170,7 +170,7 @@ _REQUIREMENTS = {
     r"Input should (.*)": r"must \1",
     r"Keys should be strings": "must have names that are text",
     r"String should match pattern (.*)": r"must match the pattern \1",
-    r"[A-Z]\w+ should (.*?)( after validation)?(, not .*)?": r"must \1\3",
+    r"[A-Z]\w+ should (.*?)( after validation)?(, not .*)?": r"must \1",
 }
 """Messages of pydantic as regular expressions, and the same in plain words."""
 

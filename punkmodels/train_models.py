@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from punkdata.errors import NoFileError, UsageError
 from punkdata.progress import Progress
-from punkdata.snapshots.reader import open_snapshot
-from punkmodels.choices import THREADS
 from punkmodels.models import find_model
-from punkmodels.runs import Run, data_root, load_torch, show_progress
-from punkmodels.training.config import nest_options, require_in_bounds
-from punkmodels.training.run_dir import DEFAULT_RUNS, find_run, list_runs
+from punkmodels.runs import Run
+from punkmodels.start_training import find_resumed_run, prepare, run_training
+from punkmodels.training.config import nest_options
+from punkmodels.training.run_dir import DEFAULT_RUNS
 
 if TYPE_CHECKING:
     import torch
@@ -70,7 +68,7 @@ def train_classifier(
         >>> run.load().predict("punk.png")
     """
     given = {"preset": preset != "quick", "model": model != "cnn", **options}
-    resumed = _find_resumed_run(resume, "classifier", runs, version, device, threads, given)
+    resumed = find_resumed_run(resume, "classifier", runs, version, device, threads, given)
     from punkmodels.classifier.config import make_config
 
     if preset == "best" and model != "cnn":
@@ -84,7 +82,7 @@ def train_classifier(
         hint = "add augment_with=bundled-conditional"
         raise UsageError("augment_fraction= requires augment_with=", hint=hint)
     config = make_config(preset, model, **nest_options(options))
-    _prepare(root, version, threads, progress, needs_snapshot=resumed is None)
+    prepare(root, version, threads, progress, needs_snapshot=resumed is None)
     from punkmodels.classifier.train import train_classifier as train
     from punkmodels.renderer.synthetic import examples_from_config
 
@@ -97,7 +95,7 @@ def train_classifier(
         logger=logger,
         generate_examples=examples_from_config,
     )
-    return _train("classifier", start, root, runs, resumed, progress)
+    return run_training("classifier", start, root, runs, resumed, progress)
 
 
 def train_dcgan(
@@ -150,7 +148,7 @@ def train_dcgan(
         >>> run.load().grid().show()
     """
     given = {"preset": preset != "quick", "recipe": recipe != "modern", **options}
-    resumed = _find_resumed_run(resume, "dcgan", runs, version, device, threads, given)
+    resumed = find_resumed_run(resume, "dcgan", runs, version, device, threads, given)
     from punkmodels.gan.config import make_config
 
     if options.get("image_dir") is not None:
@@ -159,7 +157,7 @@ def train_dcgan(
     if resumed is None and config.image_dir and not Path(config.image_dir).exists():
         raise NoFileError(f"there is no file or folder '{config.image_dir}'")
     needs_snapshot = resumed is None and not config.image_dir
-    _prepare(root, version, threads, progress, needs_snapshot=needs_snapshot)
+    prepare(root, version, threads, progress, needs_snapshot=needs_snapshot)
     from punkmodels.gan.train import train_dcgan as train
 
     start = functools.partial(
@@ -170,7 +168,7 @@ def train_dcgan(
         threads=threads,
         logger=logger,
     )
-    return _train("dcgan", start, root, runs, resumed, progress)
+    return run_training("dcgan", start, root, runs, resumed, progress)
 
 
 def train_renderer(
@@ -219,7 +217,7 @@ def train_renderer(
     """
     given = {"preset": preset != "quick", **options}
     changed_threads = threads if threads != 1 else None
-    resumed = _find_resumed_run(resume, "renderer", runs, version, device, changed_threads, given)
+    resumed = find_resumed_run(resume, "renderer", runs, version, device, changed_threads, given)
     if str(device) not in ("auto", "cpu"):
         raise UsageError(f"a renderer is trained on the CPU, not on {device}")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # torchrun sets it.
@@ -227,76 +225,8 @@ def train_renderer(
     from punkmodels.renderer.config import make_config
 
     config = make_config(preset, **nest_options(options))
-    _prepare(root, version, threads, progress, needs_snapshot=resumed is None)
+    prepare(root, version, threads, progress, needs_snapshot=resumed is None)
     from punkmodels.renderer.train import train_renderer as train
 
     start = functools.partial(train, config=config, version=version, threads=threads, logger=logger)
-    return _train("renderer", start, root, runs, resumed, progress)
-
-
-def _prepare(
-    root: str | Path | None,
-    version: str,
-    threads: int | None,
-    progress: bool | Progress,
-    *,
-    needs_snapshot: bool,
-) -> None:
-    """Load PyTorch, after arguments and snapshot were checked: errors should not take seconds."""
-    require_in_bounds("threads", threads, THREADS)
-    if needs_snapshot:
-        open_snapshot(data_root(root), version)
-    if progress is True:
-        load_torch()
-
-
-def _find_resumed_run(
-    resume: str | int | Path | None,
-    task: str,
-    runs: str | Path,
-    version: str,
-    device: str | torch.device,
-    threads: int | None,
-    given: dict[str, Any],
-) -> Path | None:
-    """Return the run to resume, if any; raises UsageError for options that a run keeps."""
-    if resume is None:
-        return None
-    if version != "latest" or device != "auto" or threads is not None or any(given.values()):
-        raise UsageError(
-            "a resumed run keeps its own options",
-            hint="leave out all arguments except resume=, root=, runs=, logger= and progress=",
-        )
-    return find_run(Path(runs), str(resume), tasks=(task,))
-
-
-def _train(
-    task: str,
-    start: Callable[..., Path],
-    root: str | Path | None,
-    runs: str | Path,
-    resumed: Path | None,
-    progress: bool | Progress,
-) -> Run:
-    """Train in the processes that torchrun started, or in this one.
-
-    The KeyboardInterrupt of Ctrl-C gets a message that says how to resume the run, if there is one.
-    """
-    from punkmodels.training.distributed import init_process_group, is_main
-
-    runs, folder = Path(runs), data_root(root)
-    before = set(list_runs(runs))
-    try:
-        with (
-            init_process_group(),
-            show_progress("training", "images", progress if is_main() else False) as (report, log),
-        ):
-            path = start(folder, runs, resume=resumed, progress=report, log=log)
-    except KeyboardInterrupt:
-        run = resumed or max(set(list_runs(runs)) - before, default=None)
-        if run is None:
-            raise
-        arguments = "" if root is None else f"{str(root)!r}, "
-        call = f"punkmodels.train_{task}({arguments}resume={str(run)!r})"
-        raise KeyboardInterrupt(f"stopped; resume with: {call}") from None
-    return Run(path, None if root is None else folder)
+    return run_training("renderer", start, root, runs, resumed, progress)

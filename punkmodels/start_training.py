@@ -1,0 +1,86 @@
+"""What all training functions of the Python API do before and around a training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from punkdata.errors import UsageError
+from punkdata.progress import Progress
+from punkdata.snapshots.reader import open_snapshot
+from punkmodels.choices import THREADS
+from punkmodels.runs import Run, data_root, load_torch, show_progress
+from punkmodels.training.config import require_in_bounds
+from punkmodels.training.run_dir import find_run, list_runs
+
+if TYPE_CHECKING:
+    import torch
+
+
+def prepare(
+    root: str | Path | None,
+    version: str,
+    threads: int | None,
+    progress: bool | Progress,
+    *,
+    needs_snapshot: bool,
+) -> None:
+    """Load PyTorch, after arguments and snapshot were checked: errors should not take seconds."""
+    require_in_bounds("threads", threads, THREADS)
+    if needs_snapshot:
+        open_snapshot(data_root(root), version)
+    if progress is True:
+        load_torch()
+
+
+def find_resumed_run(
+    resume: str | int | Path | None,
+    task: str,
+    runs: str | Path,
+    version: str,
+    device: str | torch.device,
+    threads: int | None,
+    given: dict[str, Any],
+) -> Path | None:
+    """Return the run to resume, if any; raises UsageError for options that a run keeps."""
+    if resume is None:
+        return None
+    if version != "latest" or device != "auto" or threads is not None or any(given.values()):
+        raise UsageError(
+            "a resumed run keeps its own options",
+            hint="leave out all arguments except resume=, root=, runs=, logger= and progress=",
+        )
+    return find_run(Path(runs), str(resume), tasks=(task,))
+
+
+def run_training(
+    task: str,
+    start: Callable[..., Path],
+    root: str | Path | None,
+    runs: str | Path,
+    resumed: Path | None,
+    progress: bool | Progress,
+) -> Run:
+    """Train in the processes that torchrun started, or in this one.
+
+    The KeyboardInterrupt of Ctrl-C gets a message that says how to resume the run, if there is one.
+    """
+    from punkmodels.training.distributed import init_process_group, is_main
+
+    runs, folder = Path(runs), data_root(root)
+    before = set(list_runs(runs))
+    try:
+        with (
+            init_process_group(),
+            show_progress("training", "images", progress if is_main() else False) as (report, log),
+        ):
+            path = start(folder, runs, resume=resumed, progress=report, log=log)
+    except KeyboardInterrupt:
+        run = resumed or max(set(list_runs(runs)) - before, default=None)
+        if run is None:
+            raise
+        arguments = "" if root is None else f"{str(root)!r}, "
+        call = f"punkmodels.train_{task}({arguments}resume={str(run)!r})"
+        raise KeyboardInterrupt(f"stopped; resume with: {call}") from None
+    return Run(path, None if root is None else folder)
