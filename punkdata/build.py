@@ -2,11 +2,9 @@
 
 import json
 import logging
-import statistics
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cache
 from importlib import resources
 from itertools import islice
@@ -25,6 +23,7 @@ from punkdata.progress import Progress
 from punkdata.records import PunkRecord, SaleRecord
 from punkdata.schema import PROVENANCE, PUNKS, SALES
 from punkdata.snapshots.manifest import Manifest, SalesSummary, get_latest_version
+from punkdata.snapshots.prices import summarize_sales, wei_to_eth
 from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.tables import summarize_tables
 from punkdata.snapshots.writer import write_snapshot
@@ -93,7 +92,7 @@ def build_dataset(
         punks, provenance = make_punk_tables(data.punks, data.sales, data.listings_wei)
         sales = None
         if data.sales is not None:
-            rows = [vars(sale) | {"price_eth": _wei_to_eth(sale.price_wei)} for sale in data.sales]
+            rows = [vars(sale) | {"price_eth": wei_to_eth(sale.price_wei)} for sale in data.sales]
             sales = pa.Table.from_pylist(rows, SALES)
         manifest = _make_manifest(source, punks, sales, data.missing)
         snapshot, created = write_snapshot(root, manifest, punks, sales, provenance)
@@ -122,11 +121,7 @@ def _make_manifest(
 ) -> Manifest:
     """Return the manifest of a snapshot, without the list of its files."""
     info = recording.info
-    summary = None
-    if sales is not None:
-        times = sales.column("sold_at").to_pylist()
-        first, last = (min(times).isoformat(), max(times).isoformat()) if times else (None, None)
-        summary = SalesSummary(count=len(times), first_sold_at=first, last_sold_at=last)
+    summary = None if sales is None else SalesSummary.of(sales.column("sold_at").to_pylist())
     return Manifest(
         **summarize_tables(punks, sales, missing),
         status="partial" if missing else "complete",
@@ -201,7 +196,9 @@ def _make_rows(
             "pixels_sha256": sha256,
         }
         if sales is not None:
-            row |= _price_columns(sales_by_punk[punk.punk_id], listings_wei.get(punk.punk_id))
+            found = sales_by_punk[punk.punk_id]
+            row |= summarize_sales([(sale.sold_at, sale.price_wei) for sale in found])
+            row["best_listing_eth"] = wei_to_eth(listings_wei.get(punk.punk_id))
         yield row
 
 
@@ -215,25 +212,3 @@ def load_hidden_accessories() -> dict[str, tuple[str, ...]]:
     file = resources.files("punkdata").joinpath("data/hidden_accessories.json")
     rows = json.loads(file.read_text("utf-8"))["punks"]
     return {sha256: tuple(names) for _, sha256, *names in rows}
-
-
-def _price_columns(sales: list[SaleRecord], listing_wei: int | None) -> dict[str, Any]:
-    """Return the price columns of a punk with these sales, oldest first."""
-    columns = {"sale_count": len(sales), "best_listing_eth": _wei_to_eth(listing_wei)}
-    priced = [(sale, sale.price_wei) for sale in sales if sale.price_wei is not None]
-    if not priced:
-        return columns
-    last_sale, last_wei = priced[-1]
-    prices_wei = [Fraction(wei) for _, wei in priced]
-    return columns | {
-        "last_sale_wei": last_wei,
-        "last_sale_eth": _wei_to_eth(last_wei),
-        "last_sold_at": last_sale.sold_at,
-        "median_sale_eth": _wei_to_eth(statistics.median(prices_wei)),
-        "highest_sale_eth": _wei_to_eth(max(prices_wei)),
-    }
-
-
-def _wei_to_eth(wei: int | Fraction | None) -> float | None:
-    # Dividing exact fractions and converting once rounds to the nearest float.
-    return None if wei is None else float(Fraction(wei, 10**18))

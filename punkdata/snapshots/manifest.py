@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -50,6 +52,12 @@ class SalesSummary(BaseModel, frozen=True):
     count: Count
     first_sold_at: str | None
     last_sold_at: str | None
+
+    @classmethod
+    def of(cls, times: Sequence[datetime]) -> SalesSummary:
+        """Return the summary of sales at these times, in any order."""
+        first, last = (min(times).isoformat(), max(times).isoformat()) if times else (None, None)
+        return cls(count=len(times), first_sold_at=first, last_sold_at=last)
 
 
 class Manifest(BaseModel, frozen=True):

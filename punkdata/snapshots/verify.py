@@ -6,13 +6,12 @@ sprite sheet.
 
 import hashlib
 import io
-import json
-import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,10 +23,12 @@ from punkdata.files import is_hidden
 from punkdata.images.sprite import SIDE_PX, pixels_sha256, zero_transparent
 from punkdata.schema import ADDED_IN_SCHEMA
 from punkdata.snapshots import tables
+from punkdata.snapshots.manifest import SalesSummary
+from punkdata.snapshots.prices import check_prices
 from punkdata.snapshots.reader import Snapshot, find_damaged_files
-from punkdata.snapshots.writer import Sample, extract_samples
-from punkdata.splits import SPLITS
-from punkdata.traits import ACCESSORY_IDS, TYPE_IDS, TYPES, encode_labels
+from punkdata.snapshots.shards import extract_samples, read_shard
+from punkdata.splits import SPLITS, assign_by_id, assign_splits
+from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, TYPE_IDS, TYPES, encode_labels
 
 OFFICIAL_SHA256 = "ac39af4793119ee46bbff351d8cb6b5f23da60222126add4268e261199a2921b"
 """SHA-256 of the official sprite sheet punks.png: `imageHash` of the CryptoPunks contract."""
@@ -37,8 +38,6 @@ KNOWN_TYPES = {"Alien": 9, "Ape": 24, "Female": 3840, "Male": 6039, "Zombie": 88
 """Number of punks of each type in the full collection."""
 _KNOWN_ACCESSORIES_PER_PUNK = [8, 333, 3560, 4501, 1420, 166, 11, 1]
 """Number of punks in the full collection with 0 to 7 accessories."""
-_MAX_MEMBER_BYTES = 1_000_000
-"""Size limit of a PNG or JSON file in a shard, which usually has about 1 kB."""
 _NOT_CHECKED = "not checked"
 
 
@@ -67,6 +66,7 @@ def verify_snapshot(
         "content": _check_content,
         "pixels": _check_pixels,
         "labels": _check_labels,
+        "prices": _check_prices,
         "shards": _check_shards,
         "known totals": _check_totals,
     }
@@ -128,37 +128,70 @@ def _expect(is_met: bool, problem: str) -> None:
 
 
 def _check_content(snapshot: Snapshot, punks: pa.Table) -> str:
-    manifest = snapshot.manifest
-    facts = tables.summarize_tables(
-        punks, snapshot.sales(), manifest.missing, manifest.schema_version
-    )
+    manifest, sales = snapshot.manifest, snapshot.sales()
+    facts = tables.summarize_tables(punks, sales, manifest.missing, manifest.schema_version)
+    facts |= {
+        "expected": len(punks) + len(manifest.missing),
+        "status": "partial" if manifest.missing else "complete",
+        "sales": None if sales is None else SalesSummary.of(sales.column("sold_at").to_pylist()),
+    }
     for field, value in facts.items():
         _expect(value == getattr(manifest, field), f"{field} in the manifest differs from the rows")
+    keys = [(SPLITS.index(row["split"]), row["punk_id"]) for row in _rows(punks, ["split"])]
+    _expect(keys == sorted(keys), "the rows are not in the order of their split and punk_id")
+    ids = sorted(punk_id for _, punk_id in keys)
+    _expect(len(set(ids)) == len(ids), "a punk has two rows")
+    _expect(not set(map(str, ids)) & manifest.missing.keys(), "a punk is both missing and present")
+    origins = sorted(snapshot.provenance().column("punk_id").to_pylist())
+    _expect(origins == ids, "the provenance does not have one row for each punk")
     return f"version {manifest.version}"
 
 
+def _rows(punks: pa.Table, columns: list[str]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = punks.select(["punk_id", *columns]).to_pylist()
+    return rows
+
+
 def _check_pixels(_: Snapshot, punks: pa.Table) -> str:
-    ids, hashes = (punks.column(name).to_pylist() for name in ("punk_id", "pixels_sha256"))
-    for punk_id, sprite, sha256 in zip(ids, tables.extract_sprites(punks), hashes, strict=True):
-        is_equal = pixels_sha256(sprite) == sha256
+    rows = _rows(punks, ["image", "pixels_sha256"])
+    for row, sprite in zip(rows, tables.extract_sprites(punks), strict=True):
+        punk_id, path = row["punk_id"], row["image"]["path"]
+        is_equal = pixels_sha256(sprite) == row["pixels_sha256"]
         _expect(is_equal, f"the pixels of punk {punk_id} differ from their hash")
-    return f"{len(ids):,} sprites"
+        _expect(path == f"{punk_id:04d}.png", f"the image path of punk {punk_id} is {path!r}")
+    return f"{len(rows):,} sprites"
 
 
 def _check_labels(_: Snapshot, punks: pa.Table) -> str:
-    columns = ["punk_id", "type", "type_id", "accessories", "accessory_ids", "accessory_count"]
-    rows = punks.select([*columns, *ADDED_IN_SCHEMA.keys() & set(punks.column_names)]).to_pylist()
-    for row, labels in zip(rows, tables.extract_labels(punks), strict=True):
+    columns = ["type", "type_id", "accessories", "accessory_ids", "accessory_count"]
+    added = [name for name in ADDED_IN_SCHEMA if name in punks.column_names]
+    vectors = tables.extract_labels(punks)
+    for row, labels in zip(_rows(punks, [*columns, *added]), vectors, strict=True):
         names = row["accessories"]
+        hidden = row.get("hidden_accessories", [])
         is_consistent = (
             row["type_id"] == TYPE_IDS[row["type"]]
-            and row["accessory_ids"] == [ACCESSORY_IDS[name] for name in names]
+            and row["accessory_ids"] == sorted({ACCESSORY_IDS[name] for name in names})
+            and [ACCESSORIES[i] for i in row["accessory_ids"]] == names
             and row["accessory_count"] == len(names)
             and (encode_labels(row["type"], names) == labels).all()
-            and set(row.get("hidden_accessories", ())) <= set(names)
+            and hidden == [name for name in names if name in hidden]
         )
         _expect(is_consistent, f"the label columns of punk {row['punk_id']} are inconsistent")
-    return "names, ids and vectors are consistent"
+    ids = tables.column_to_numpy(punks.column("punk_id"))
+    schemes = {"split": assign_splits(ids, vectors), "split_by_id": assign_by_id(ids)}
+    for column, splits in schemes.items():
+        found = punks.column(column).to_pylist()
+        _expect(
+            found == [SPLITS[i] for i in splits], f"the column {column} differs from its scheme"
+        )
+    return "names, ids, vectors and splits are consistent"
+
+
+def _check_prices(snapshot: Snapshot, punks: pa.Table) -> str:
+    sales = snapshot.sales()
+    check_prices(punks, sales)
+    return "no sales" if sales is None else f"the prices follow from {len(sales):,} sales"
 
 
 def _check_shards(snapshot: Snapshot, punks: pa.Table) -> str:
@@ -173,29 +206,6 @@ def _check_shards(snapshot: Snapshot, punks: pa.Table) -> str:
     is_equal = all(sample == row for sample, row in zip_longest(samples, rows))
     _expect(is_equal, "the tar samples differ from the Parquet rows")
     return f"{len(punks):,} samples match the rows"
-
-
-def read_shard(path: Path) -> Iterator[Sample]:
-    """Yield the samples of one archive, in order; raises DataError if it is damaged."""
-    try:
-        with tarfile.open(path, "r:") as tar:
-            members = iter(tar)
-            for png in members:
-                fields = next(members)
-                if not (png.name.endswith(".png") and fields.name == png.name[:-3] + "json"):
-                    raise ValueError(f"no JSON member for {png.name}")
-                yield {"png": _read_member(tar, png)} | json.loads(_read_member(tar, fields))
-    except Exception as error:  # noqa: BLE001  # a damaged archive can cause many kinds
-        raise DataError(f"'{path}' is damaged or not a shard of punkdata ({error})") from None
-
-
-def _read_member(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    # Links could point outside the archive, and sparse files can expand to terabytes of zeros.
-    if not member.isreg() or member.issparse() or member.size > _MAX_MEMBER_BYTES:
-        raise ValueError(f"the member {member.name!r} is not a small regular file")
-    file = tar.extractfile(member)
-    assert file
-    return file.read()
 
 
 def _check_totals(snapshot: Snapshot, punks: pa.Table) -> str:

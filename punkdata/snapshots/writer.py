@@ -2,19 +2,11 @@
 
 The manifest is the last file that is written, and the folder gets its name only after every file
 has reached the disk. A reader that finds a manifest therefore always finds a complete snapshot.
-
-A sample of a tar shard is two consecutive members, `0042.png` and `0042.json`: the layout of
-WebDataset. The JSON of every sample has the same keys and contains no null, because some loaders
-infer the types from the first samples. `Sample` has these fields and the bytes of the PNG as `png`.
 """
 
-import io
 import json
 import shutil
-import tarfile
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,14 +30,8 @@ from punkdata.snapshots.reader import (
     find_damaged_files,
     punks_file_name,
 )
+from punkdata.snapshots.shards import extract_samples, write_shard
 from punkdata.splits import SPLITS
-
-Sample = dict[str, Any]
-SAMPLE_COLUMNS = (
-    *("punk_id", "type", "type_id", "accessories", "accessory_ids", "labels", "split"),
-    *("split_by_id", "pixels_sha256", "hidden_accessories"),
-)
-"""Columns of the punks table in the JSON of a sample."""
 
 
 def write_snapshot(
@@ -126,24 +112,3 @@ def _list_files(folder: Path) -> tuple[FileEntry, ...]:
         FileEntry(path=name, bytes=file.stat().st_size, sha256=sha256_file(file))
         for name, file in sorted(files.items())
     )
-
-
-def extract_samples(punks: pa.Table) -> list[Sample]:
-    """Return the rows of a punks table as samples."""
-    columns = [name for name in SAMPLE_COLUMNS if name in punks.column_names]
-    samples: list[Sample] = punks.select([*columns, "image"]).to_pylist()
-    for sample in samples:
-        sample["png"] = sample.pop("image")["bytes"]
-    return samples
-
-
-def write_shard(path: Path, samples: Iterable[Sample]) -> None:
-    """Write one archive. The same samples give the same bytes: times and owners are constant."""
-    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for sample in samples:
-            fields = {name: value for name, value in sample.items() if name != "png"}
-            text = json.dumps(fields, separators=(",", ":")).encode()
-            for suffix, data in (("png", sample["png"]), ("json", text)):
-                info = tarfile.TarInfo(f"{sample['punk_id']:04d}.{suffix}")
-                info.size = len(data)
-                tar.addfile(info, io.BytesIO(data))

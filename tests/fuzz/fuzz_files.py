@@ -23,7 +23,7 @@ from support.fuzzing import (
 
 from punkdata.snapshots.manifest import read_manifest
 from punkdata.snapshots.reader import Snapshot, open_snapshot
-from punkdata.snapshots.verify import read_shard
+from punkdata.snapshots.shards import read_shard
 from punkdata.sources.recording import open_recording
 
 

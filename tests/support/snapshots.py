@@ -34,9 +34,12 @@ def update_manifest(root: Path) -> None:
     file.write_text(json.dumps(data))
 
 
-def change_rows(root: Path, column: str, value: object) -> None:
-    """Change a value in the first row of the validation split, and update the manifest."""
-    path = open_snapshot(root).path / punks_file_name("val")
+def change_rows(root: Path, column: str, value: object, file: str = punks_file_name("val")) -> int:
+    """Change a value in the first row of a file, by default the validation split; return its punk.
+
+    The manifest is updated.
+    """
+    path = open_snapshot(root).path / file
     table = pq.read_table(path)
     index = table.schema.get_field_index(column)
     rows = table.column(column).to_pylist()
@@ -44,6 +47,8 @@ def change_rows(root: Path, column: str, value: object) -> None:
     field = table.schema.field(column)
     pq.write_table(table.set_column(index, field, pa.array(rows, field.type)), path)
     update_manifest(root)
+    punk_id: int = table.column("punk_id")[0].as_py()
+    return punk_id
 
 
 def build_version(root: Path) -> str:

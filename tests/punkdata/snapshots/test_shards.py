@@ -11,8 +11,7 @@ from support.sprites import make_punks
 from punkdata.errors import DataError
 from punkdata.images.sprite import encode_png
 from punkdata.snapshots.reader import open_snapshot
-from punkdata.snapshots.verify import read_shard
-from punkdata.snapshots.writer import Sample, extract_samples, write_shard
+from punkdata.snapshots.shards import Sample, extract_samples, read_shard, write_shard
 
 
 def make_samples() -> list[Sample]:

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
 import json
+import math
+import re
+import shutil
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +15,16 @@ from support.snapshots import change_rows
 
 from punkdata.errors import DataError, UsageError
 from punkdata.files import sha256_file
-from punkdata.snapshots.reader import open_snapshot
+from punkdata.snapshots.reader import PROVENANCE_FILE, SALES_FILE, Snapshot, open_snapshot
 from punkdata.snapshots.tables import extract_sprites
 from punkdata.snapshots.verify import Check, verify_snapshot
 from punkdata.traits import LABELS
+
+
+@pytest.fixture
+def priced_root(priced_snapshot: Snapshot, tmp_path: Path) -> Path:
+    """A copy of the data root of `priced_snapshot`."""
+    return shutil.copytree(priced_snapshot.path.parents[2], tmp_path / "priced")
 
 
 def find_problems(root: Path) -> dict[str, str | None]:
@@ -23,7 +34,7 @@ def find_problems(root: Path) -> dict[str, str | None]:
 def test_intact_snapshot_passes_all_checks(built_root: Path, schema1_root: Path) -> None:
     for root in (built_root, schema1_root):
         checks = list(verify_snapshot(open_snapshot(root)))
-        assert [c.problem for c in checks] == [None] * 6
+        assert [c.problem for c in checks] == [None] * 7
         assert checks[-1].note == "not checked: not the full collection (complete, 60 of 60 punks)"
 
 
@@ -34,7 +45,7 @@ def test_hidden_files_are_skipped_and_counted(root: Path) -> None:
     (folder / ".ipynb_checkpoints").mkdir()
     (folder / ".ipynb_checkpoints" / "README.md").write_bytes(b"x")
     checks = list(verify_snapshot(open_snapshot(root)))
-    assert [c.problem for c in checks] == [None] * 6
+    assert [c.problem for c in checks] == [None] * 7
     assert checks[0].note == "9 match their SHA-256; hidden files that were skipped: 5"
 
 
@@ -53,6 +64,8 @@ def test_flipped_byte_and_unlisted_file_are_found(root: Path) -> None:
     [
         ("type", "Alien", "content"),
         ("split_by_id", "test", "content"),
+        ("split_by_id", "test", "labels"),
+        ("split", "test", "labels"),
         ("pixels_sha256", "0" * 64, "pixels"),
         ("type_id", 0, "labels"),
         ("accessory_count", 9, "labels"),
@@ -69,7 +82,75 @@ def test_changed_row_is_found_even_if_the_file_hashes_agree(
 
 
 @pytest.mark.parametrize(
-    "changes", [{"files": []}, {"labels": dict.fromkeys(LABELS, 1)}, {"punks": 61}, {"splits": {}}]
+    ("column", "value"),
+    [
+        ("sale_count", 0),
+        ("last_sale_wei", Decimal(10**18)),
+        ("last_sale_eth", 1e9),
+        ("last_sold_at", datetime(2020, 1, 1, tzinfo=UTC)),
+        ("median_sale_eth", 0.0),
+        ("highest_sale_eth", 1e300),
+        ("highest_sale_eth", None),
+    ],
+)
+def test_price_column_that_does_not_follow_from_the_sales_is_found(
+    priced_root: Path, column: str, value: object
+) -> None:
+    assert not any(find_problems(priced_root).values())
+    punk_id = change_rows(priced_root, column, value)
+    assert f"{column} of punk {punk_id} is " in str(find_problems(priced_root)["prices"])
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "problem"),
+    [
+        ("price_eth", 1e9, "price_eth of the sale of punk .* differs from its price_wei"),
+        ("price_wei", Decimal(7), "price_wei of the sale of punk .* differs from its amount"),
+        ("amount", Decimal(7), "price_wei of the sale of punk .* differs from its amount"),
+        ("sold_at", datetime(2030, 1, 1, tzinfo=UTC), "is not in the order of time"),
+    ],
+)
+def test_sale_that_contradicts_itself_is_found(
+    priced_root: Path, column: str, value: object, problem: str
+) -> None:
+    change_rows(priced_root, column, value, SALES_FILE)
+    assert re.search(problem, str(find_problems(priced_root)["prices"]))
+
+
+def test_prices_without_sales_are_found(root: Path) -> None:
+    punk_id = change_rows(root, "median_sale_eth", 1.0)
+    problem = find_problems(root)["prices"]
+    assert problem == f"median_sale_eth of punk {punk_id} is 1.0, but its sales give None"
+
+
+@pytest.mark.parametrize("path", ["../../etc/0019.png", "/etc/passwd", "0020.png", "19.png", None])
+def test_image_path_other_than_the_number_of_the_punk_is_found(
+    root: Path, path: str | None
+) -> None:
+    image = open_snapshot(root).punks("val").column("image")[0].as_py()
+    punk_id = change_rows(root, "image", image | {"path": path})
+    assert find_problems(root)["pixels"] == f"the image path of punk {punk_id} is {path!r}"
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("image_scale", math.nan), ("image_confidence", math.inf)]
+)
+def test_measure_that_is_no_number_is_found(root: Path, column: str, value: float) -> None:
+    change_rows(root, column, value, PROVENANCE_FILE)
+    assert "not a finite number" in str(find_problems(root)["content"])
+
+
+def test_provenance_of_another_punk_is_found(root: Path) -> None:
+    change_rows(root, "punk_id", 5000, PROVENANCE_FILE)
+    assert "one row for each punk" in str(find_problems(root)["content"])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"files": []}, {"labels": dict.fromkeys(LABELS, 1)}, {"punks": 61}, {"splits": {}}),
+        *({"status": "partial"}, {"missing": {"3": "lost"}}, {"expected": 61}),
+    ],
 )
 def test_incorrect_manifest_is_found(root: Path, changes: dict[str, object]) -> None:
     file = open_snapshot(root).path / "manifest.json"
