@@ -294,15 +294,25 @@ function foldFiltersOnNarrowScreens() {
   update();
 }
 
+let isLoaded = false;
+
 async function start() {
   const collection = await loadCollection();
+  isLoaded = true;
   foldFiltersOnNarrowScreens();
   new App(collection).applyAddress();
   performance.mark("rendered");
   document.body.dataset.ready = "";
 }
 
+/** Return the reason why the page could not start. */
+function describeFailure(error) {
+  if (!("DecompressionStream" in window)) return "This browser is too old to unpack the page.";
+  if (!isLoaded) return `The data in this file is damaged; write it again with: punkdata gallery (${error.message})`;
+  return `The page could not start. (${error.message})`;
+}
+
 start().catch((error) => {
-  getById("status").textContent = `The page could not start. A newer browser may help. (${error.message})`;
+  getById("status").textContent = describeFailure(error);
   throw error;
 });
