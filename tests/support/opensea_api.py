@@ -17,12 +17,12 @@ from support.opensea_documents import (
     collection_document,
     json_reply,
     key_document,
-    make_cursor,
     not_found_reply,
-    read_cursor,
     token_document,
 )
 from support.opensea_faults import Faults, Reply
+from support.opensea_oddities import Oddities
+from support.opensea_pages import Cursor, cut_page
 from support.sales_events import ABSENT, CHAIN, CONTRACT, SLUG, ZERO, Json, without_absent
 from support.sprites import FakePunk, png_bytes
 
@@ -57,6 +57,7 @@ class FakeOpenSea:
     """Events as returned by `sale_event`, in any order."""
     listings: list[Json] = field(default_factory=list)
     faults: Faults = field(default_factory=Faults)
+    oddities: Oddities = field(default_factory=Oddities)
     inline_traits: bool = True
     """Whether the listed tokens include their traits, which those of the real API did not in
     2025."""
@@ -117,6 +118,8 @@ class FakeOpenSea:
             return json_reply(201, document)
         if self.key is not None and request.key != self.key:
             return json_reply(401, {"errors": [f"Invalid API key: {request.key}"]})
+        if reply := self.oddities.find_reply(path, request.query):
+            return reply
         endpoints: dict[tuple[str, str], Callable[[], Reply]] = {
             ("GET", f"/collections/{SLUG}"): lambda: json_reply(200, self.make_collection()),
             ("GET", f"/traits/{SLUG}"): lambda: json_reply(200, self.make_trait_counts()),
@@ -139,18 +142,21 @@ class FakeOpenSea:
 
     def make_collection(self) -> Json:
         total = len(self.punks) if self.total_supply is None else self.total_supply
-        return collection_document(total)
+        document = collection_document(total)
+        if self.oddities.contracts is not None:
+            document["contracts"] = self.oddities.contracts
+        return document
 
     def make_trait_counts(self) -> Json:
         if self.trait_counts is not None:
             return self.trait_counts
-        types = Counter(p.type for p in self.punks)
+        types = Counter(self.oddities.spell_type(p) for p in self.punks)
         names = Counter(name for p in self.punks for name in p.accessories)
         if self.pseudo_accessories:
             names += Counter(f"{len(p.accessories)} attributes" for p in self.punks)
         return {
             "categories": {"type": "string", "accessory": "string"},
-            "counts": {"type": dict(types), "accessory": dict(names)},
+            "counts": self.oddities.rename_counts({"type": dict(types), "accessory": dict(names)}),
         }
 
     # -- Tokens --------------------------------------------------------------------------
@@ -171,11 +177,11 @@ class FakeOpenSea:
         names = list(punk.accessories)
         if self.pseudo_accessories:
             names.append(f"{len(names)} attributes")
-        pairs = [("type", punk.type), *(("accessory", name) for name in names)]
-        return [
+        traits = [
             without_absent({"trait_type": kind, "display_type": self.blank, "value": value})
-            for kind, value in pairs
+            for kind, value in self.oddities.make_traits(punk, names)
         ]
+        return traits + self.oddities.more_traits
 
     @property
     def blank(self) -> Any:
@@ -190,9 +196,10 @@ class FakeOpenSea:
         punks = [p for p in self.available_punks() if p.punk_id not in self.unlisted_ids]
         if "traits" in query:
             wanted = {trait["value"] for trait in json.loads(query["traits"])}
-            return [self.make_token(p) for p in punks if wanted <= {p.type, *p.accessories}]
+            spell = self.oddities.spell_type
+            return [self.make_token(p) for p in punks if wanted <= {spell(p), *p.accessories}]
         phantoms = [FakePunk(punk_id, "Male") for punk_id in self.phantom_ids]
-        tokens = [self.make_token(p) for p in punks]
+        tokens = [self.oddities.change_token(self.make_token(p)) for p in punks]
         return tokens + [self.make_token(p, phantom=True) for p in phantoms]
 
     def _answer_token(self, identifier: str) -> Reply:
@@ -214,7 +221,7 @@ class FakeOpenSea:
             if (i["chain"], i["contract_address"]) == (CHAIN, CONTRACT)
         ]
         tokens = [self.make_token(punks[i], detailed=True) for i in wanted if i in punks]
-        return json_reply(200, {"nfts": tokens})
+        return json_reply(200, {"nfts": [self.oddities.change_token(token) for token in tokens]})
 
     # -- Sales and pages -----------------------------------------------------------------
 
@@ -229,19 +236,16 @@ class FakeOpenSea:
         if not 1 <= size <= 200:
             return json_reply(400, {"errors": ["limit must be between 1 and 200"]})
         size = min(size, self.max_page_size)
-        start = 0
-        if "next" in query:
-            start = read_cursor(query["next"])
-            if start == size and self._use_up("rejected_cursors", self.faults.rejected_cursors):
-                return json_reply(400, {"errors": ["Invalid cursor"]})
-        stop = start + size
-        first = max(start - 1, 0) if self.overlapping_pages else start
-        cursor: Any = self.blank
-        if stop < len(rows) or self.faults.endless_pages:
-            cursor = make_cursor(stop)
-        if start == 2 * size and self._use_up("cursor_loops", self.faults.cursor_loops):
-            cursor = make_cursor(size)
-        return json_reply(200, without_absent({name: rows[first:stop], "next": cursor}))
+        cursor = Cursor.decode(query.get("next"))
+        if cursor.offset == size and self._use_up("rejected_cursors", self.faults.rejected_cursors):
+            return json_reply(400, {"errors": ["Invalid cursor"]})
+        page, next_cursor = cut_page(
+            rows, cursor, size, self.faults, is_overlapping=self.overlapping_pages
+        )
+        if cursor.offset == 2 * size and self._use_up("cursor_loops", self.faults.cursor_loops):
+            next_cursor = Cursor(size)
+        text = next_cursor.encode() if next_cursor else self.blank
+        return json_reply(200, without_absent({name: page, "next": text}))
 
     def _use_up(self, name: str, times: int) -> bool:
         """Return True for the first `times` calls."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import time
 from typing import Any
@@ -88,15 +87,3 @@ def key_document(key: str, limit: str, lifetime_s: float) -> Json:
         "rate_limits": {"read": limit, "write": "30/h", "fulfillment": "5/m"},
         "upgrade_url": "https://opensea.io/settings/developer",
     }
-
-
-def make_cursor(offset: int) -> str:
-    # The text is padded so that the cursor contains "=", which must be encoded in a URL.
-    text = f"offset={offset}"
-    while len(text) % 3 == 0:
-        text = text.replace("=", "=0")
-    return base64.b64encode(text.encode()).decode()
-
-
-def read_cursor(cursor: str) -> int:
-    return int(base64.b64decode(cursor).decode().removeprefix("offset="))

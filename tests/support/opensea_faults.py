@@ -31,6 +31,12 @@ class Faults:
     """Number of times that the cursor of the third page leads back to the second page."""
     endless_pages: bool = False
     """Whether every page has a next cursor, including the empty pages after the last one."""
+    empty_pages: int = 0
+    """Number of empty pages before each page, all with a next cursor."""
+    last_cursor_repeats: bool = False
+    """Whether an empty last page has the cursor that led to it."""
+    page_cycle: int = 0
+    """Number of pages that are sent again and again, under ever new cursors; 0 for no cycle."""
     rejected_cursors: int = 0
     """Number of times that the cursor of the second page is rejected with status 400."""
     seed: int = 1

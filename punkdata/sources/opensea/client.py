@@ -22,7 +22,9 @@ from punkdata.errors import (
 )
 from punkdata.files import DEFAULT_COLLECTION
 from punkdata.sources.opensea.error_replies import WEB_PAGE, describe_error_body, is_web_page
+from punkdata.sources.opensea.pagination import CursorError, PaginationGuard
 from punkdata.sources.opensea.rate_limit import RETRY_HINT
+from punkdata.sources.opensea.rows import Page, R
 from punkdata.sources.opensea.schemas import (
     Collection,
     EventsPage,
@@ -34,8 +36,6 @@ from punkdata.sources.opensea.schemas import (
     NftReply,
     NftsBatch,
     NftsPage,
-    Page,
-    R,
     SaleEvent,
     TraitCounts,
     parse_body,
@@ -48,15 +48,9 @@ PAGE_SIZE = 200
 """Largest page size that the API accepts."""
 MAX_PASSES = 4
 """Number of times that pagination begins before it fails."""
-MAX_REPEATED_PAGES = 20
-"""Number of identical consecutive pages after which pagination is considered broken."""
 
 _NOT_FOUND_STATUSES = frozenset({400, 404, 410, 422})
 _TOO_LARGE_STATUSES = frozenset({400, 413, 422})
-
-
-class _CursorError(Exception):
-    """Raised when a cursor is rejected or repeats, so that pagination must start over."""
 
 
 @dataclass(frozen=True)
@@ -234,7 +228,7 @@ class OpenSeaClient:
             try:
                 yield from self._iter_one_pass(model, path, params, **extensions)
                 return
-            except _CursorError as error:
+            except CursorError as error:
                 reason = str(error)
                 yield None
                 # No reply of an earlier recording is reused, and a recorded 404 is sent again.
@@ -247,28 +241,19 @@ class OpenSeaClient:
     def _iter_one_pass(
         self, model: type[Page[R]], path: str, params: Mapping[str, str], **extensions: bool
     ) -> Iterator[Page[R]]:
-        seen_cursors: set[str] = set()
-        previous_rows: list[R] = []
-        num_repeated = 0
+        guard, is_first = PaginationGuard(), True
         while True:
             reply = self._send("GET", path, model, params=params, **extensions)
-            if reply.status in _NOT_FOUND_STATUSES and seen_cursors:
-                raise _CursorError(f"the server rejects its own cursor (status {reply.status})")
+            if reply.status in _NOT_FOUND_STATUSES and not is_first:
+                raise CursorError(f"the server rejects its own cursor (status {reply.status})")
             if reply.status in _NOT_FOUND_STATUSES and extensions.get("not_found_is_final"):
                 return
             page = reply.expect()
             yield page
-            if page.next is None:
+            if guard.is_last(page):
                 return
-            if page.next in seen_cursors:
-                raise _CursorError("the server repeats a cursor")
-            seen_cursors.add(page.next)
-            # A server may send the same page again and again, each time with a new cursor.
-            num_repeated = num_repeated + 1 if page.rows == previous_rows else 0
-            if num_repeated >= MAX_REPEATED_PAGES:
-                raise _CursorError("the server repeats the same page")
-            previous_rows = page.rows
-            params = {**params, "next": page.next}
+            is_first = False
+            params = {**params, "next": str(page.next)}
             extensions["restart"] = False
 
 

@@ -2,16 +2,14 @@
 
 They contain only the fields that are used, and nested objects are flattened: a field names the
 path of its value. Unknown fields are ignored. For an optional field, null, "" and absence are
-equivalent. Addresses and hashes are converted to lower case. The rows of a list are validated one
-by one, so that a row which is not as expected costs no other row.
+equivalent. Addresses and hashes are converted to lower case.
 """
 
 import re
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, Generic, NamedTuple, Self, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -19,25 +17,22 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Field,
-    ModelWrapValidatorHandler,
-    PrivateAttr,
     SecretStr,
     StringConstraints,
     ValidationError,
-    model_validator,
 )
 
-from punkdata.errors import ReplyError, plain_requirement
-from punkdata.sources.opensea.error_replies import check_no_error, to_one_line
+from punkdata.errors import ReplyError
+from punkdata.sources.opensea.error_replies import check_no_error
 from punkdata.sources.opensea.rate_limit import RETRY_HINT
+from punkdata.sources.opensea.rows import MAX_ROWS, Page, Rows, describe_problem, to_identifier
 
-MAX_ROWS = 10_000
-"""Largest number of rows in one reply. A page of the API has at most 200."""
 MAX_TRAITS = 1_000
 """Largest number of traits of one token. A punk has at most 9, with a pseudo-accessory."""
+MAX_COUNT = 10**12
+"""Exclusive upper limit of the number of tokens with a trait."""
 
 M = TypeVar("M", bound=BaseModel)
-R = TypeVar("R")
 
 
 def _to_exact_int(value: Any) -> Any:
@@ -54,12 +49,6 @@ def _to_exact_int(value: Any) -> Any:
             raise ValueError("is not an integer below 1e78")
         return int(number)
     return value
-
-
-def _to_identifier(value: Any) -> Any:
-    """Convert an identifier that is a JSON number to a string; it is a string by contract."""
-    is_id = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9
-    return str(value) if is_id else value
 
 
 def _to_chain(value: Any) -> str | None:
@@ -93,65 +82,13 @@ _Lower: TypeAlias = Annotated[Annotated[str, StringConstraints(to_lower=True)] |
 _Count: TypeAlias = Annotated[int | None, BeforeValidator(_to_exact_int), _Blank]
 
 
-class UnreadableRow(NamedTuple):
-    """A row that does not validate: its JSON value, and a short reason why, for messages."""
-
-    row: Any
-    reason: str
-
-    @property
-    def identifier(self) -> str | None:
-        """The identifier of the row's token, or None if it cannot be read."""
-        row = self.row if isinstance(self.row, dict) else {}
-        nested = (row.get(name) for name in ("nft", "asset"))
-        for place in (row, *nested):
-            value = place.get("identifier") if isinstance(place, dict) else None
-            if isinstance(identifier := _to_identifier(value), str):
-                return identifier
-        return None
-
-
-class Rows(BaseModel, Generic[R]):
-    """The rows of a list that can be read, and those that cannot."""
-
-    rows: list[R]
-    _unreadable: list[UnreadableRow] = PrivateAttr(default=[])  # Not a field of the reply.
-
-    @property
-    def unreadable(self) -> list[UnreadableRow]:
-        """The rows that do not validate."""
-        return self._unreadable
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _set_unreadable_rows_aside(
-        cls, data: Any, handler: ModelWrapValidatorHandler[Self]
-    ) -> Self:
-        try:
-            return handler(data)
-        except ValidationError as error:
-            alias = cls.model_fields["rows"].alias or "rows"
-            reasons: dict[int, str] = {}
-            for problem in error.errors(include_input=False, include_url=False):
-                match problem["loc"]:
-                    case (name, int(number), *path) if name == alias:
-                        reasons.setdefault(number, _describe(path, problem["msg"]))
-            if not reasons:
-                raise
-            rows = data[alias]
-            valid = [row for number, row in enumerate(rows) if number not in reasons]
-            parsed = handler({**data, alias: valid})
-            parsed._unreadable = [UnreadableRow(rows[i], reasons[i]) for i in sorted(reasons)]
-            return parsed
-
-
 class Trait(BaseModel):
-    trait_type: _Text = None
+    trait_type: Any = None
     value: Any = None
 
 
 class Nft(BaseModel):
-    identifier: Annotated[str, BeforeValidator(_to_identifier)]
+    identifier: Annotated[str, BeforeValidator(to_identifier)]
     contract: _Lower = None
     traits: Annotated[Annotated[list[Trait], Field(max_length=MAX_TRAITS)] | None, _Blank] = None
     image_url: _Text = None
@@ -161,6 +98,12 @@ class Nft(BaseModel):
 
 class NftsBatch(Rows[Nft]):
     rows: list[Nft] = Field(alias="nfts", max_length=MAX_ROWS)
+
+    @property
+    def identifiers(self) -> list[str]:
+        """The identifiers of all tokens, also of those that cannot be read otherwise."""
+        unreadable = (row.identifier for row in self.unreadable)
+        return [nft.identifier for nft in self.rows] + [text for text in unreadable if text]
 
 
 class NftReply(BaseModel):
@@ -196,12 +139,6 @@ class Listing(BaseModel):
     remaining_quantity: _Count = None
 
 
-class Page(Rows[R], Generic[R]):
-    """One page of a paginated endpoint; `next` is None on the last page."""
-
-    next: Annotated[str | None, Field(max_length=4096), _Blank] = None
-
-
 class NftsPage(Page[Nft]):
     rows: list[Nft] = Field(alias="nfts", max_length=MAX_ROWS)
 
@@ -234,8 +171,24 @@ class Collection(BaseModel):
     contracts: Annotated[list[Contract], BeforeValidator(_keep_valid_contracts)] = []
 
 
+def _keep_numeric_counts(counts: Any) -> Any:
+    """Leave out everything that is not a count by trait type and value."""
+    if counts in (None, ""):
+        return {}
+    if not isinstance(counts, dict):
+        return counts
+    kept: dict[str, dict[str, int]] = {}
+    for kind, values in counts.items():
+        kept[kind] = {}
+        for value, count in values.items() if isinstance(values, dict) else ():
+            with suppress(ValueError):
+                if isinstance(number := _to_exact_int(count), int) and 0 <= number < MAX_COUNT:
+                    kept[kind][value] = number
+    return kept
+
+
 class TraitCounts(BaseModel):
-    counts: dict[str, dict[str, Any]] = {}
+    counts: Annotated[dict[str, dict[str, int]], BeforeValidator(_keep_numeric_counts)] = {}
     """Number of tokens by trait type and value. Numeric traits have a minimum and a maximum."""
 
 
@@ -258,13 +211,5 @@ def parse_body(model: type[M], endpoint: str, body: bytes) -> M:
         return model.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        problem = _describe(first["loc"] or ["the reply"], first["msg"])
+        problem = describe_problem(first["loc"] or ["the reply"], first["msg"])
         raise ReplyError(f"unexpected reply to {endpoint}: {problem}", hint=RETRY_HINT) from None
-
-
-def _describe(path: Sequence[object], message: str) -> str:
-    """Return a problem that pydantic found, such as "nft.identifier: is missing"."""
-    requirement = plain_requirement(message)
-    if not path:
-        return requirement
-    return f"{to_one_line('.'.join(map(str, path)), 100)}: {requirement}"

@@ -7,7 +7,7 @@ from support.network import make_client
 from support.opensea_server import Faults, OpenSeaServer
 from support.sprites import make_punks
 
-from punkdata.errors import DataError
+from punkdata.errors import DataError, ReplyError
 
 
 def test_pages_have_200_rows_and_cursors_are_url_encoded(server: OpenSeaServer) -> None:
@@ -44,11 +44,51 @@ def test_pagination_fails_if_the_cursor_is_always_bad(server: OpenSeaServer, fau
         list(make_client(server).iter_nfts())
 
 
-def test_pagination_fails_on_identical_pages_with_new_cursors(server: OpenSeaServer) -> None:
-    server.faults = Faults(endless_pages=True)
-    with pytest.raises(DataError, match="failed 4 times: the server repeats the same page"):
-        list(make_client(server).iter_nfts())
-    assert len(server.requests_to()) <= 4 * 25
+@pytest.mark.parametrize("cycle", [1, 2, 3, 7])
+def test_pagination_fails_on_a_cycle_of_pages_with_new_cursors(
+    server: OpenSeaServer, cycle: int
+) -> None:
+    server.max_page_size, server.faults = 5, Faults(page_cycle=cycle)
+    client = make_client(server)
+    with pytest.raises(ReplyError, match="/collection/cryptopunks/nfts failed 4 times: .* same"):
+        list(client.iter_nfts())
+    assert len(server.requests_to()) == 4 * (cycle + 20)
+
+
+def read_ids(server: OpenSeaServer) -> list[int]:
+    pages = list(make_client(server).iter_nfts())
+    assert None not in pages
+    return [int(nft.identifier) for page in pages if page for nft in page.rows]
+
+
+@pytest.mark.parametrize(
+    ("faults", "num_requests"),
+    [
+        (Faults(endless_pages=True), 12 + 5),
+        (Faults(last_cursor_repeats=True), 12 + 1),
+        (Faults(empty_pages=1), 2 * 12),
+        (Faults(empty_pages=4, last_cursor_repeats=True), 5 * 13),
+    ],
+)
+def test_empty_pages_with_a_cursor_lose_nothing_and_end(
+    server: OpenSeaServer, faults: Faults, num_requests: int
+) -> None:
+    server.max_page_size, server.faults = 5, faults
+    assert read_ids(server) == list(range(60))
+    assert len(server.requests_to()) == num_requests
+
+
+def test_page_of_unreadable_rows_is_not_empty(server: OpenSeaServer) -> None:
+    server.max_page_size = 5
+    ids = {str(i) for i in range(30, 60)}
+    server.oddities.change_token = lambda token: None if token["identifier"] in ids else token
+    assert read_ids(server) == list(range(30))
+    assert len(server.requests_to()) == 12
+
+
+def test_page_that_shifts_by_a_row_is_no_cycle(server: OpenSeaServer) -> None:
+    server.max_page_size, server.overlapping_pages = 2, True
+    assert read_ids(server) == [0, 1, *(i for n in range(2, 60, 2) for i in (n - 1, n, n + 1))]
 
 
 def test_overlong_cursor_is_rejected(

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from punkdata.errors import DataError
+from punkdata.sources.opensea.rows import Rows, describe_problem
 from punkdata.sources.opensea.schemas import (
     Collection,
     EventsPage,
     ListingsPage,
     NftsBatch,
     NftsPage,
-    Rows,
+    TraitCounts,
     parse_body,
 )
 
@@ -81,6 +82,29 @@ def test_row_that_cannot_be_read_costs_no_other_row(
     assert [(bad.row, bad.identifier, bad.reason) for bad in page.unreadable] == [
         (row, identifier, reason)
     ] * 2
+
+
+def test_field_names_from_the_server_are_shortened_and_printable() -> None:
+    problem = describe_problem(["counts", "\x1b]0;pwned\x07" + "A" * 3000], "Field required")
+    assert problem == f"counts. ]0;pwned {'A' * 83}: is missing"
+
+
+def test_trait_counts_leave_out_everything_else() -> None:
+    counts = {
+        "type": {"Male": 3, "Ape": "2", "Alien": -1, "Zombie": None, "Female": 1.5},
+        "rank": {"min": 1, "max": 10**400},
+        "news": None,
+        "level": [1],
+    }
+    for value, kept in [
+        (counts, {"type": {"Male": 3, "Ape": 2}, "rank": {"min": 1}, "news": {}, "level": {}}),
+        (None, {}),
+        ("", {}),
+    ]:
+        body = json.dumps({"counts": value}).encode()
+        assert parse_body(TraitCounts, "GET /x", body).counts == kept
+    with pytest.raises(DataError, match="counts: must be an object"):
+        parse_body(TraitCounts, "GET /x", b'{"counts": [1]}')
 
 
 def test_unreadable_event_and_listing_name_their_token() -> None:
