@@ -94,6 +94,10 @@ class NetworkError(RetryableError, ConnectionError):
     """A server cannot be reached or keeps failing after several attempts."""
 
 
+class UnreachableError(NetworkError):
+    """No connection to a server can be established."""
+
+
 class LimitError(RetryableError):
     """A rate limit requires a longer wait than allowed.
 

@@ -7,13 +7,11 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from punkdata.errors import DataError
 from punkdata.records import SaleRecord
+from punkdata.sources.opensea.labels import Labels, ParsedTraits, parse_traits
 from punkdata.sources.opensea.schemas import Listing, Nft, SaleEvent
-from punkdata.traits import ACCESSORIES, TYPES, find_label
 
 COLLECTION_SIZE = 10_000
 """Number of CryptoPunks. Their ids are 0 to 9999; the API has listed other ids by mistake."""
-PSEUDO_ACCESSORY = re.compile(r"(\d) attributes?", re.IGNORECASE)
-"""Values such as "3 attributes", which are no accessories but state how many a punk has."""
 MAX_AMOUNT = 10**38
 """Exclusive upper limit of amounts, which are stored as decimal128(38, 0)."""
 MAX_DECIMALS = 77
@@ -29,18 +27,18 @@ _RESIZE_PARAMETERS = frozenset(
 )
 """Query parameters with which the image hosts resize or re-encode an image."""
 
-Labels = tuple[str, tuple[str, ...]]
-"""Type and accessories of a punk; the accessories are in the order of `ACCESSORIES`."""
-
 
 @dataclass(frozen=True)
 class Token:
-    """A token of the collection. If `labels` is None, `problem` says what its traits lack."""
+    """A token of the collection, with its image URLs, the best one first."""
 
     punk_id: int
-    labels: Labels | None
-    problem: str
-    image_urls: tuple[str, ...]
+    traits: ParsedTraits
+    image_urls: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> Labels | None:
+        return self.traits.labels
 
 
 def parse_token(nft: Nft, contract: str) -> Token | None:
@@ -48,39 +46,12 @@ def parse_token(nft: Nft, contract: str) -> Token | None:
     punk_id = parse_punk_id(nft.identifier)
     if punk_id is None or punk_id >= COLLECTION_SIZE or (nft.contract or contract) != contract:
         return None
-    try:
-        return Token(punk_id, parse_labels(nft), "", parse_image_urls(nft))
-    except DataError as error:
-        return Token(punk_id, None, error.message, parse_image_urls(nft))
+    return Token(punk_id, parse_traits(nft.traits or ()), parse_image_urls(nft))
 
 
 def parse_punk_id(identifier: str) -> int | None:
     """Return the identifier as an int, or None unless it is a plain decimal number below 10**9."""
     return int(identifier) if re.fullmatch(r"0|[1-9][0-9]{0,8}", identifier) else None
-
-
-def parse_labels(nft: Nft) -> Labels:
-    """Return the labels of a token; raise DataError if its traits do not describe one punk.
-
-    A pseudo-accessory such as "3 attributes" is compared with the number of accessories.
-    """
-    types: set[str] = set()
-    accessories: set[str] = set()
-    reported_count = None
-    for trait in nft.traits or ():
-        kind, value = (trait.trait_type or "").strip().casefold(), str(trait.value).strip()
-        if count := PSEUDO_ACCESSORY.fullmatch(value):
-            reported_count = int(count[1])
-        elif kind in ("type", "accessory"):
-            label = find_label(value)
-            if label is None or (label in TYPES) != (kind == "type"):
-                raise DataError(f"has the unknown {kind} {value[:40]!r}")
-            (types if kind == "type" else accessories).add(label)
-    if len(types) != 1:
-        raise DataError(f"has {len(types) or 'no'} type{'s' if types else ''} among its traits")
-    if reported_count not in (None, len(accessories)):
-        raise DataError(f"has {reported_count} attributes but lists {len(accessories)}")
-    return types.pop(), tuple(name for name in ACCESSORIES if name in accessories)
 
 
 def parse_image_urls(nft: Nft) -> tuple[str, ...]:

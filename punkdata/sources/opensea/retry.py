@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from punkdata.errors import LimitError, NetworkError
+from punkdata.errors import LimitError, NetworkError, UnreachableError
 from punkdata.files import redact_url
 from punkdata.progress import SHOWN
 from punkdata.sources.opensea.error_replies import describe_error_body
@@ -46,9 +46,9 @@ class RetryTransport(httpx.BaseTransport):
     exception are requests with the extension `once`, which create something. They are repeated
     only if no connection was established, and once after an announced rate limit.
 
-    Raises NetworkError, or the error of the last invalid reply, if every attempt failed, and
-    LimitError if the rate limit lasts. `warn` is called before each retry, except for images and
-    for the first retries.
+    Raises NetworkError, UnreachableError if there was no connection, or the error of the last
+    invalid reply, if every attempt failed, and LimitError if the rate limit lasts. `warn` is called
+    before each retry, except for images and for the first retries.
     """
 
     inner: httpx.BaseTransport
@@ -121,7 +121,8 @@ class RetryTransport(httpx.BaseTransport):
                 hint=RETRY_HINT,
                 is_host_wide=False,
             )
-        return NetworkError(f"{endpoint} failed repeatedly: {error}", hint=RETRY_HINT)
+        kind = UnreachableError if isinstance(error, httpx.ConnectError) else NetworkError
+        return kind(f"{endpoint} failed repeatedly: {error}", hint=RETRY_HINT)
 
     def _report(
         self, request: httpx.Request, error: httpx.RequestError, failures: int, delay_s: float

@@ -144,7 +144,8 @@ class NetworkTransport(httpx.BaseTransport):
             is_safe = isinstance(error, httpx.ConnectError)
             reason = str(error) if is_safe else type(error).__name__
             self._log(request.method, url, reason, start_s)
-            raise httpx.TransportError(f"{url.host}: {reason}") from None
+            kind = httpx.ConnectError if is_safe else httpx.TransportError
+            raise kind(f"{url.host}: {reason}") from None
         self._log(request.method, url, f"status {reply.status_code}, {len(body):,} bytes", start_s)
         kept_headers = {
             name: self._redact_key(reply.headers[name].encode()).decode()

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 from support.network import Fetch, open_network
+from support.opensea_documents import json_reply
 from support.opensea_server import KEY, OpenSeaServer, Request, make_punks
 from support.paths import iter_files
 from support.sales_events import make_sales
@@ -116,10 +117,10 @@ def test_fetch_with_a_rejected_key_can_be_resumed(
 def test_invalid_reply_is_requested_again_on_resume(
     fetch: Fetch, server: OpenSeaServer, new_root: Path
 ) -> None:
-    server.trait_counts = {"counts": "many"}
-    with pytest.raises(DataError, match="unexpected reply to GET /traits/cryptopunks: counts"):
+    server.oddities.replies = {"/events/": json_reply(200, {"asset_events": "many"})}
+    with pytest.raises(DataError, match="unexpected reply to GET /events/.*: asset_events"):
         fetch(root=new_root)
-    server.trait_counts = None
+    server.oddities.replies = {}
     assert fetch(root=new_root).recording.info.status == "complete"
 
 

@@ -9,7 +9,6 @@ from support.sales_events import ABSENT, BETH, CONTRACT, USDC, WETH, ZERO, listi
 from punkdata.errors import DataError
 from punkdata.sources.opensea.parsing import (
     parse_image_urls,
-    parse_labels,
     parse_listing,
     parse_price_wei,
     parse_punk_id,
@@ -21,9 +20,8 @@ INVALID_TOKEN = "the token identifier is missing or invalid"
 OTHER_CONTRACT = "the token is on another contract or chain"
 
 
-def nft(*traits: tuple[str, Any], **fields: Any) -> Nft:
-    pairs = [{"trait_type": kind, "value": value} for kind, value in traits]
-    return Nft.model_validate({"identifier": "7", "traits": pairs} | fields)
+def nft(**fields: Any) -> Nft:
+    return Nft.model_validate({"identifier": "7"} | fields)
 
 
 # -- Tokens --------------------------------------------------------------------------------
@@ -34,40 +32,6 @@ def test_parse_punk_id_accepts_canonical_decimal_numbers_only(text: str) -> None
     assert parse_punk_id(text) is None
     assert parse_punk_id("0") == 0
     assert parse_punk_id("9999") == 9999
-
-
-def test_parse_labels_ignores_case_and_order() -> None:
-    token = nft(("Accessory", "vr"), ("TYPE", "zombie"), ("accessory", "3d glasses"))
-    assert parse_labels(token) == ("Zombie", ("3D Glasses", "VR"))
-
-
-def test_parse_labels_compares_attribute_counts_with_accessories() -> None:
-    token = nft(("type", "Ape"), ("accessory", "2 attributes"), ("accessory", "Cap"))
-    with pytest.raises(DataError, match="has 2 attributes but lists 1"):
-        parse_labels(token)
-    token = nft(("type", "Ape"), ("accessory", "1 Attributes"), ("accessory", "Cap"))
-    assert parse_labels(token) == ("Ape", ("Cap",))
-
-
-def test_parse_labels_ignores_other_trait_types() -> None:
-    token = nft(("type", "Ape"), ("level", 3), ("rank", None), ("", "x"))
-    assert parse_labels(token) == ("Ape", ())
-
-
-@pytest.mark.parametrize(
-    ("traits", "reason"),
-    [
-        ((), "has no type"),
-        ((("type", "Ape"), ("type", "Alien")), "has 2 types"),
-        ((("type", "Robot"),), "has the unknown type 'Robot'"),
-        ((("type", "Ape"), ("accessory", "Sword")), "has the unknown accessory 'Sword'"),
-        ((("type", "Cap"),), "has the unknown type 'Cap'"),
-        ((("type", "Ape"), ("accessory", "Male")), "has the unknown accessory 'Male'"),
-    ],
-)
-def test_parse_labels_rejects_traits_that_are_not_one_punk(traits: Any, reason: str) -> None:
-    with pytest.raises(DataError, match=reason):
-        parse_labels(nft(*traits))
 
 
 def test_original_image_urls_come_before_resized_ones() -> None:

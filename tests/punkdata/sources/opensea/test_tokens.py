@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from support.network import make_client
 from support.opensea_server import OpenSeaServer
+from support.sales_events import CHAIN, CONTRACT
 from support.sprites import FakePunk, make_punks
 
 from punkdata.errors import DataError
@@ -88,15 +90,17 @@ def test_more_tokens_than_reported_give_a_warning(server: OpenSeaServer) -> None
     server.trait_counts = {"counts": {}}
     punks = collect(server)
     assert punks.labels == expected_labels(server)
-    assert punks.warnings == ["the API reports 58 tokens, but there are 60", NO_COUNTS]
+    assert punks.warnings == [NO_COUNTS, "the API reports 58 tokens, but there are 60"]
 
 
-def test_missing_totals_give_a_warning(server: OpenSeaServer) -> None:
+def test_known_size_replaces_missing_totals_and_counts(server: OpenSeaServer) -> None:
     server.total_supply = 0
     server.trait_counts = {}
     punks = collect(server)
-    assert len(punks.labels) == 60
-    assert punks.warnings == ["the API reports 0 tokens, but there are 60", NO_COUNTS]
+    assert punks.labels == expected_labels(server)
+    assert punks.missing.keys() == set(range(60, 10_000))
+    assert punks.warnings == [NO_COUNTS]
+    assert server.requests_to("/chain/") == []
 
 
 @pytest.mark.parametrize(("limit", "num_pages"), [(1, 1), (150, 1), (201, 2), (9999, 3)])
@@ -129,7 +133,8 @@ def test_differing_trait_counts_give_warnings(server: OpenSeaServer) -> None:
         f"the API counts 0 punks with Mole, but lists {moles}",
         "the API counts 11 punks with Alien, but lists 12",
         f"the API counts {vr} punks with VR, but lists {vr - 1}",
-        "the API counts an unknown accessory 'Halo'",
+        "values of 'accessory' that the API counts although they are no labels: 1, "
+        "for example 'Halo'",
     ]
 
 
@@ -156,7 +161,9 @@ def test_punk_with_incomplete_traits_is_requested_again(
     punks = collect(server)
     assert punks.labels == expected
     assert bool(punks.missing) == bool(punks.warnings) == (not is_complete_alone)
-    assert [r.path[-2:] for r in server.requests_to("/chain/")] == ["/7"]
+    assert [json.loads(r.body)["identifiers"] for r in server.requests_to("/batch")] == [
+        [{"chain": CHAIN, "contract_address": CONTRACT, "token_id": "7"}]
+    ]
 
 
 def test_ignored_trait_filter_moves_no_punk_to_missing(
