@@ -40,6 +40,7 @@ def evaluate_images(
     version: str = "latest",
     device: str | torch.device = "auto",
     tile_size: int = SIDE_PX,
+    image_array: str | None = None,
     progress: bool | Progress = True,
 ) -> Evaluation:
     """Compare generated punks with real ones: distances, precision, recall, copies and validity.
@@ -54,12 +55,13 @@ def evaluate_images(
               of the color of an image's top left corner become transparent;
             - a tensor, (N, 4, 24, 24), with the same values;
             - a list of PIL images of 24x24 pixels;
-            - the path of a folder of PNG files, of a PNG file with a grid, or of a .npz or .npy
+            - the path of a folder of images, of an image file with a grid, or of a .npz or .npy
               with such an array.
         root: Data root, or a snapshot folder; by default $PUNKDATA_ROOT or `./data`.
         version: Version of the snapshot, or "latest".
         device: "auto" for a GPU if there is one, "cpu", "cuda", "mps", or a torch device.
-        tile_size: Side of a punk in PNG files, in pixels, a multiple of 24.
+        tile_size: Side of a punk in image files, in pixels, a multiple of 24.
+        image_array: Name of the array in a .npz with several; by default "images".
         progress: Whether to show a progress bar.
 
     Returns:
@@ -78,7 +80,12 @@ def evaluate_images(
         raise NoFileError(f"there is no file or folder '{images}'")
     torch_device, _ = pick_device(device)
     name = Path(images).name if isinstance(images, str | Path) else "images"
-    if isinstance(images, str | Path) and Path(images).suffix not in array_files.SUFFIXES:
+    path = Path(images) if isinstance(images, str | Path) else None
+    if path and path.is_file() and path.suffix.lower() in array_files.SUFFIXES:
+        images, _ = array_files.load_images(path, image_array)
+    elif image_array is not None:
+        raise UsageError("image_array= requires a .npz file with several arrays")
+    if isinstance(images, str | Path):
         with show_progress("reading", "images", progress) as (report, _):
             sprites = read_sprites(Path(images), tile_size, report)
     else:
@@ -174,9 +181,7 @@ def evaluate_predictions(
 
 
 def _to_sprites(images: Any) -> torch.Tensor:
-    """Return images in memory, or in an array file, as float32 (N, 4, 24, 24) in [-1, 1]."""
-    if isinstance(images, str | Path):
-        images = array_files.load_images(Path(images))
+    """Return images in memory as float32 (N, 4, 24, 24) in [-1, 1]."""
     array: NDArray[Any]
     if isinstance(images, torch.Tensor):
         channels_last = images.movedim(1, -1) if images.ndim == 4 else images
@@ -224,6 +229,7 @@ def _stack(images: Any) -> NDArray[np.uint8]:
 def _to_255(images: NDArray[Any]) -> NDArray[np.float32]:
     """Return a copy of uint8, or of floating-point images in [0, 1], as float32 in [0, 255]."""
     if images.dtype == np.uint8:
+        array_files.check_byte_range(images, "the images")
         return images.astype(np.float32)
     if images.dtype.kind != "f":
         raise UsageError(f"images must be uint8 or floating point, not {images.dtype}")

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from punkdata.errors import DataError, NoFileError, UsageError
 from punkdata.traits import LABELS, TYPES, find_label
-from punkmodels.data.array_files import load_arrays
+from punkmodels.data.array_files import list_arrays, load_arrays
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,9 +57,9 @@ def read_predictions(scores: ScoresLike, punk_ids: ArrayLike | None = None) -> P
 
 def is_predictions_file(path: Path) -> bool:
     """Return whether a file has predictions, and not images, by its extension or its arrays."""
-    if path.suffix == ".npz" and path.is_file():
-        return "scores" in load_arrays(path)
-    return path.suffix in SUFFIXES
+    if path.suffix.lower() == ".npz" and path.is_file():
+        return "scores" in list_arrays(path)
+    return path.suffix.lower() in SUFFIXES
 
 
 def to_logits(values: NDArray[np.float64], kind: Kind = "auto") -> tuple[torch.Tensor, str]:
@@ -91,14 +91,14 @@ def to_logits(values: NDArray[np.float64], kind: Kind = "auto") -> tuple[torch.T
 
 
 def _read_file(path: Path) -> Predictions:
-    if path.suffix not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         raise UsageError(
             f"'{path}' is not a file of predictions", hint=f"accepted are: {', '.join(SUFFIXES)}"
         )
     if not path.is_file():
         raise NoFileError(f"'{path}' does not exist or is not a file")
     try:
-        if path.suffix != ".npz":
+        if path.suffix.lower() != ".npz":
             found = _from_frame(_read_table(path))
             return _check(found.values, found.punk_ids)
         arrays = load_arrays(path)
@@ -118,7 +118,7 @@ def _read_table(path: Path) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     try:
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".parquet":
             num_rows = pq.read_metadata(path).num_rows
             frame = pd.read_parquet(path) if num_rows <= MAX_ROWS else pd.DataFrame()
         else:

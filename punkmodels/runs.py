@@ -95,6 +95,7 @@ class Run:
         *,
         root: str | Path | None = None,
         version: str | None = None,
+        image_dir: str | Path | None = None,
         device: str | torch.device = "auto",
         progress: bool = True,
     ) -> Evaluation:
@@ -106,6 +107,8 @@ class Run:
             root: Data root, or a snapshot folder; by default that of the training.
             version: Version of the snapshot; by default that of the training, or the latest for
                 a model that is bundled or from the Hub.
+            image_dir: New place of the training images of a GAN that was trained on other images
+                than punks, if they were moved.
             device: "auto" for a GPU if there is one, "cpu", "cuda", "mps", or a torch device.
             progress: Whether to show a progress bar.
 
@@ -113,9 +116,11 @@ class Run:
             The scores, with tables and pictures. Nothing is written; see `Evaluation.save`.
 
         Raises:
-            UsageError: The snapshot or the device does not exist.
+            UsageError: The snapshot, the device or the training images do not exist.
             DataError: The run or the snapshot is damaged, or they do not belong together.
         """
+        if image_dir is not None and self.task != "dcgan":
+            raise UsageError(f"'{self.path}' was trained on punks", hint="remove image_dir=")
         folder = data_root(root if root is not None else self.root)
         version = version or ("latest" if is_shared(self.path) else None)
         if progress:
@@ -143,7 +148,11 @@ class Run:
             from punkmodels.gan.evaluate import evaluate_generator
 
             return evaluate_generator(
-                self.path, folder, version=version, device=torch_device, progress=report
+                *(self.path, folder),
+                version=version,
+                image_dir=None if image_dir is None else Path(image_dir).resolve(),
+                device=torch_device,
+                progress=report,
             )
 
     def export(

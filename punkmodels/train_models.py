@@ -133,7 +133,7 @@ def train_dcgan(
             step.
         options: Other training options, for example `total_images=50_000`, `conditional="type"`,
             `image_dir="digits"` or `model={"width": 48}`; `list_options("dcgan")` lists
-            them.
+            them. With `resume`, `image_dir` is the new place of images that were moved.
 
     Returns:
         The run, with its metrics and its model.
@@ -147,15 +147,16 @@ def train_dcgan(
         >>> run = punkmodels.train_dcgan("data", total_images=20_000)
         >>> run.load().grid().show()
     """
+    image_dir = None if options.get("image_dir") is None else Path(options["image_dir"]).resolve()
+    options |= {"image_dir": image_dir and str(image_dir)}
     given = {"preset": preset != "quick", "recipe": recipe != "modern", **options}
-    resumed = find_resumed_run(resume, "dcgan", runs, version, device, threads, given)
+    moved = {"image_dir": None} if resume is not None else {}
+    resumed = find_resumed_run(resume, "dcgan", runs, version, device, threads, given | moved)
     from punkmodels.gan.config import make_config
 
-    if options.get("image_dir") is not None:
-        options["image_dir"] = str(Path(options["image_dir"]).resolve())
     config = make_config(preset, recipe, **nest_options(options))
-    if resumed is None and config.image_dir and not Path(config.image_dir).exists():
-        raise NoFileError(f"there is no file or folder '{config.image_dir}'")
+    if image_dir and not image_dir.exists():
+        raise NoFileError(f"there is no file or folder '{image_dir}'")
     needs_snapshot = resumed is None and not config.image_dir
     prepare(root, version, threads, progress, needs_snapshot=needs_snapshot)
     from punkmodels.gan.train import train_dcgan as train
@@ -166,6 +167,7 @@ def train_dcgan(
         version=version,
         device_name=str(device),
         threads=threads,
+        image_dir=image_dir if resumed else None,
         logger=logger,
     )
     return run_training("dcgan", start, root, runs, resumed, progress)

@@ -20,6 +20,7 @@ from punkdata.errors import ImageError, UsageError
 from punkdata.images.decode import decode_image
 from punkdata.images.palette import palette_indices
 from punkdata.images.sprite import SIDE_PX
+from punkmodels.data.array_files import check_byte_range
 from punkmodels.data.find_images import find_images
 from punkmodels.data.palette import to_indices
 
@@ -28,6 +29,7 @@ ImageLike: TypeAlias = "str | Path | bytes | Image.Image | NDArray[np.uint8] | t
 Images: TypeAlias = "list[Any] | tuple[Any, ...]"
 """Several images: a list or tuple of `ImageLike`."""
 FLOAT_DTYPES = (torch.float16, torch.float32, torch.float64)
+INTEGER_DTYPES = (torch.int8, torch.int16, torch.int32, torch.int64)
 EXPECTED = (
     f"images must be RGBA tensors, (N, 4, {SIDE_PX}, {SIDE_PX}) or (4, {SIDE_PX}, {SIDE_PX}), of "
     "uint8, or of floating-point numbers in [0, 1]"
@@ -59,6 +61,7 @@ def images_to_indices(images: torch.Tensor) -> torch.Tensor:
             f"{EXPECTED}, not {type(images).__name__}",
             hint="classify files, PIL images and arrays with classifier.predict",
         )
+    _check_layout(images)
     _check_shape(images)
     batch = images if images.ndim == 4 else images[None]
     return to_indices(_to_uint8(batch).cpu()).to(images.device)
@@ -67,10 +70,22 @@ def images_to_indices(images: torch.Tensor) -> torch.Tensor:
 def _to_uint8(images: torch.Tensor) -> torch.Tensor:
     """Convert floating-point images in [0, 1]; raise UsageError for other values."""
     if images.dtype == torch.uint8:
+        check_byte_range(images.cpu().numpy(), "the images")
         return images
     _check_range(images)
     # Halves are rounded like all other values only in float32.
     return (images.detach().float() * 255).round().to(torch.uint8)
+
+
+def _check_layout(images: torch.Tensor) -> None:
+    """Raise UsageError unless all values of a tensor are stored, at equal distances."""
+    if images.is_nested:
+        raise UsageError(f"{EXPECTED}, not nested tensors", hint="pass them in a list")
+    if images.layout != torch.strided:
+        hint = "convert them with: images.to_dense()"
+        raise UsageError(f"{EXPECTED}, not of layout {images.layout}", hint=hint)
+    if images.is_meta:
+        raise UsageError(f"{EXPECTED}, not meta tensors, which have no values")
 
 
 def _check_shape(images: torch.Tensor) -> None:
@@ -95,7 +110,12 @@ def _check_shape(images: torch.Tensor) -> None:
 def _check_range(images: torch.Tensor) -> None:
     """Raise UsageError unless the images are floating point in [0, 1]."""
     if images.dtype not in FLOAT_DTYPES:
-        raise UsageError(f"{EXPECTED}, not {images.dtype}", hint="convert them with: images.byte()")
+        hint = None
+        if images.dtype == torch.bfloat16:
+            hint = "bfloat16 rounds colors; convert the original images with: images.float()"
+        elif images.dtype in INTEGER_DTYPES:
+            hint = "convert them with: images.byte()"
+        raise UsageError(f"{EXPECTED}, not {images.dtype}", hint=hint)
     if not images.numel():
         return
     low, high = (float(value) for value in images.detach().aminmax())
@@ -123,6 +143,7 @@ def read_sprites(source: ImageLike | Images) -> tuple[list[Sprite], bool]:
             )
         return [_decode(file) for file in files], False
     if isinstance(source, torch.Tensor):
+        _check_layout(source)
         if _needs_decoding(source):
             return read_sprites(_to_uint8(source).movedim(-3, -1).cpu().numpy())
         sprites = [Sprite(indices) for indices in images_to_indices(source).cpu().numpy()]
@@ -164,8 +185,10 @@ def _read_image(source: str | Path | bytes | Image.Image | NDArray[Any]) -> Spri
 def _read_array(images: NDArray[Any]) -> list[Sprite]:
     """Return the sprites in an array, uint8 (N, height, width, 3 or 4)."""
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (3, 4):
-        hint = "convert floating-point images with: (images * 255).round().astype('uint8')"
-        if images.dtype == np.uint8:
+        hint = None
+        if images.dtype.kind == "f":
+            hint = "convert floating-point images with: (images * 255).round().astype('uint8')"
+        elif images.dtype == np.uint8 and images.ndim == 4 and images.shape[-3] in (3, 4):
             hint = "convert channels-first images with: numpy.moveaxis(images, -3, -1)"
         raise UsageError(
             "arrays of images must be uint8, (height, width, channels) or (N, height, width, "
@@ -174,6 +197,7 @@ def _read_array(images: NDArray[Any]) -> list[Sprite]:
         )
     if not all(images.shape[1:]):
         raise UsageError(f"images have no pixels: their shape is {images.shape}")
+    check_byte_range(images, "the images")
     is_sprite = images.shape[1:] == (SIDE_PX, SIDE_PX, 4)
     return [
         # A sprite with transparent pixels needs no decoding, which takes much longer.

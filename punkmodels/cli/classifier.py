@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -102,9 +102,11 @@ def train_classifier(
         "augment_fraction": augment_fraction,
         "seed": seed,
     }
-    options = given_options(named, assignments, "preset", "model")
-    options |= {"preset": preset, "model": model, "version": version}
-    options |= {"device": device, "threads": threads}
+    options: dict[str, Any] = {}
+    if resumed is None:
+        options = given_options(named, assignments, "preset", "model")
+        options |= {"preset": preset, "model": model, "version": version}
+        options |= {"device": device, "threads": threads}
     run = train_model("classifier", root, runs, resumed, logger, options)
     print_run(run, f"punkmodels evaluate {run}", as_json=as_json)
 

@@ -44,6 +44,13 @@ Run = Annotated[
 Out = Annotated[
     Path | None, typer.Option(help="Folder to write to. (default: evaluation/ in a run, or none)")
 ]
+IMAGE_DIR_HELP = (
+    "New place of the training images of a GAN that was trained on other images than punks, if "
+    "they were moved. (default: as when it was trained)"
+)
+ImageDir = Annotated[Path | None, typer.Option("--image-dir", help=IMAGE_DIR_HELP)]
+IMAGE_ARRAY_HELP = 'Name of the array in a .npz with several. (default: "images")'
+ImageArray = Annotated[str | None, typer.Option("--image-array", help=IMAGE_ARRAY_HELP)]
 OutOfFile = Annotated[Path | None, typer.Option(help="Folder to write to. (default: none)")]
 
 
@@ -83,13 +90,14 @@ def generator(
     out: Out = None,
     root: Root = ROOT,
     version: Snapshot = None,
+    image_dir: ImageDir = None,
     runs: Runs = DEFAULT_RUNS,
     device: DeviceOption = "auto",
     as_json: Json = False,
 ) -> None:
     """Compare punks that a GAN or a renderer generates with real punks."""
     folder = find_model(run, runs, "dcgan", "renderer")
-    _evaluate_model(folder, out, root, version, device, as_json=as_json)
+    _evaluate_model(folder, out, root, version, device, image_dir=image_dir, as_json=as_json)
 
 
 @evaluate_app.command(epilog="Example: punkmodels evaluate images grid.png --tile-size 96")
@@ -99,13 +107,14 @@ def images(
         typer.Argument(
             exists=True,
             metavar="PATH",
-            help="A folder of PNG files with one punk each, a PNG file with a grid of punks, or "
-            "a .npz or .npy with an array (N, 24, 24, 4).",
+            help="A folder of images with one punk each, an image with a grid of punks, or a .npz "
+            "or .npy with an array (N, 24, 24, 4).",
         ),
     ],
     tile_size: Annotated[
         int, typer.Option(min=24, help="Side of a punk in pixels, a multiple of 24.")
     ] = 24,
+    image_array: ImageArray = None,
     out: OutOfFile = None,
     root: Root = ROOT,
     version: Version = "latest",
@@ -120,9 +129,14 @@ def images(
     load_torch()
     from punkmodels.evaluation import evaluate_images
 
-    with arguments_as_options("tile_size"):
+    with arguments_as_options("tile_size", "image_array"):
         evaluation = evaluate_images(
-            path, root=root, version=version, device=device, tile_size=tile_size
+            path,
+            root=root,
+            version=version,
+            device=device,
+            tile_size=tile_size,
+            image_array=image_array,
         )
     _show(evaluation, out, as_json=as_json)
 
@@ -183,6 +197,7 @@ def run_or_images(
     out: Out = None,
     root: Root = ROOT,
     version: Snapshot = None,
+    image_dir: ImageDir = None,
     runs: Runs = DEFAULT_RUNS,
     device: DeviceOption = "auto",
     as_json: Json = False,
@@ -199,7 +214,7 @@ def run_or_images(
             images(path, out=out, root=root, version=newest, device=device, as_json=as_json)
         return
     folder = find_model(run, runs, "dcgan", "renderer", "classifier")
-    _evaluate_model(folder, out, root, version, device, as_json=as_json)
+    _evaluate_model(folder, out, root, version, device, image_dir=image_dir, as_json=as_json)
 
 
 def _evaluate_model(
@@ -210,6 +225,7 @@ def _evaluate_model(
     device: DeviceName,
     split: Literal["val", "test"] = "test",
     *,
+    image_dir: Path | None = None,
     as_json: bool,
 ) -> None:
     """Evaluate a model, and save and print the results; those of shared models are only printed.
@@ -222,7 +238,8 @@ def _evaluate_model(
     if is_shared(run):
         open_snapshot(root, version or "latest")  # Without one, fail before PyTorch is loaded.
     model = Run(run, root)
-    evaluation = model.evaluate(split, version=version, device=device)
+    with arguments_as_options("image_dir", "image_array"):
+        evaluation = model.evaluate(split, version=version, image_dir=image_dir, device=device)
     name = {"dcgan": "generated", "renderer": "conditional"}.get(model.task, split)
     default_out = None if is_shared(run) else run / "evaluation" / name
     _show(evaluation, out or default_out, as_json=as_json)

@@ -43,7 +43,7 @@ RESUME_OPTIONS = {"resume", "logger", "root", "runs", "as_json"}
 """Parameters that can be combined with --resume."""
 ARGUMENTS = (
     *("root", "preset", "model", "augment_with", "augment_fraction"),
-    *("image_dir", "conditional", "compile"),
+    *("image_dir", "image_array", "conditional", "compile", "threads"),
 )
 """Arguments of the training functions that errors can name."""
 
@@ -76,17 +76,25 @@ def given_options(
 
 
 def find_resumed_run(
-    context: typer.Context, runs: Path, resume: str | None, task: str
+    context: typer.Context,
+    runs: Path,
+    resume: str | None,
+    task: str,
+    more: frozenset[str] = frozenset(),
 ) -> Path | None:
-    """Return the run of --resume, if given; raises UsageError for options that a run keeps."""
+    """Return the run of --resume, if given; raises UsageError for options that a run keeps.
+
+    `more` are parameters of this model that can be combined with --resume.
+    """
     if resume is None:
         return None
     sources = {name: context.get_parameter_source(name) for name in context.params}
     given = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
-    if given - RESUME_OPTIONS:
+    if given - RESUME_OPTIONS - more:
+        names = ["--resume", "--logger", *(f"--{name.replace('_', '-')}" for name in sorted(more))]
         raise UsageError(
             "a resumed run keeps its own options",
-            hint="remove all options except --resume, --logger, --root, --runs and --json",
+            hint=f"remove all options except {', '.join(names)}, --root, --runs and --json",
         )
     return find_run(runs, resume, tasks=(task,))
 
@@ -101,12 +109,12 @@ def train_model(
 ) -> Path:
     """Train a model with the options of the Python API, or resume a run, and return its folder.
 
-    Ctrl-C becomes a StoppedError that shows the command to resume the run.
+    With `resumed`, only options that a run does not keep are allowed. Ctrl-C becomes a StoppedError
+    that shows the command to resume the run.
     """
     from punkmodels import train_models as api
 
     train = getattr(api, f"train_{task}")
-    options = {} if resumed else options  # A resumed run keeps its own.
     try:
         with arguments_as_options(*ARGUMENTS):
             run: Path = train(root, runs=runs, resume=resumed, logger=logger, **options).path

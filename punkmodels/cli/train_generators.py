@@ -1,7 +1,7 @@
 """The commands `punkmodels train dcgan` and `punkmodels train renderer`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -77,7 +77,15 @@ def train_dcgan(
         Path | None,
         typer.Option(
             help="Train on images other than punks: a folder of image files, a .npz or a .npy. "
-            "All images must be squares of one size, 8 to 64 pixels. (default: punks)"
+            "All images must be squares of one size, 8 to 64 pixels. With --resume: the new place "
+            "of images that were moved. (default: punks)"
+        ),
+    ] = None,
+    image_array: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the array in --image-dir, if that is a .npz with several. (default: "
+            '"images", or "train_images")'
         ),
     ] = None,
     total_images: TotalImages = None,
@@ -98,17 +106,20 @@ def train_dcgan(
     as_json: Json = False,
 ) -> None:
     """Train a GAN that generates punks or other small images."""
-    resumed = find_resumed_run(context, runs, resume, "dcgan")
+    resumed = find_resumed_run(context, runs, resume, "dcgan", frozenset({"image_dir"}))
     named = {
         "conditional": conditional,
         "image_dir": str(image_dir) if image_dir else None,
+        "image_array": image_array,
         "total_images": total_images,
         "compile": compile_networks,
         "seed": seed,
     }
-    options = given_options(named, assignments, "preset", "recipe")
-    options |= {"preset": preset, "recipe": recipe, "version": version}
-    options |= {"device": device, "threads": threads}
+    options: dict[str, Any] = {"image_dir": image_dir}
+    if resumed is None:
+        options = given_options(named, assignments, "preset", "recipe")
+        options |= {"preset": preset, "recipe": recipe, "version": version}
+        options |= {"device": device, "threads": threads}
     run = train_model("dcgan", root, runs, resumed, logger, options)
     commands = f"punkmodels generate --model {run}, or punkmodels evaluate {run}"
     print_run(run, commands, as_json=as_json)
@@ -140,8 +151,10 @@ def train_renderer(
 ) -> None:
     """Train a renderer, which draws a punk from its type, accessories and skin tone."""
     resumed = find_resumed_run(context, runs, resume, "renderer")
-    options = given_options({"total_images": total_images, "seed": seed}, assignments, "preset")
-    options |= {"preset": preset, "version": version, "threads": threads}
+    options: dict[str, Any] = {}
+    if resumed is None:
+        options = given_options({"total_images": total_images, "seed": seed}, assignments, "preset")
+        options |= {"preset": preset, "version": version, "threads": threads}
     run = train_model("renderer", root, runs, resumed, logger, options)
     commands = f"punkmodels generate --model {run} --type Ape, or punkmodels evaluate {run}"
     print_run(run, commands, as_json=as_json)

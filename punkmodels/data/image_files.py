@@ -1,4 +1,7 @@
-"""Sprites in PNG files, one sprite a file or a grid of equal tiles: reading and writing."""
+"""Small images in files: reading and writing.
+
+Sprites are in files of their own, or in a grid of equal tiles.
+"""
 
 import io
 import json
@@ -11,32 +14,59 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from punkdata.errors import DataError
+from punkdata.errors import DataError, PunkError, UsageError
 from punkdata.files import translate_os_errors, write_atomic
 from punkdata.images.sprite import SIDE_PX
+from punkmodels.data.find_images import RASTER_SUFFIXES, find_images
 from punkmodels.data.image_grid import square_grid
 
+FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "BMP", "GIF", "TIFF", "PPM")
+"""Formats of Pillow that are read; others may start programs, or cannot be told apart."""
 BACKGROUND_TOLERANCE = 8
 """Largest difference of a channel, in steps of 1/255, at which a pixel counts as background."""
+
+
+def open_raster(file: Path, max_side_px: int | None = None) -> Image.Image:
+    """Decode an image file of any of the `FORMATS`; of an animation, the first frame.
+
+    Raises DataError if it cannot be read, and UsageError if it is larger than a square of
+    `max_side_px`, or has more than 8 bits per channel.
+    """
+    try:
+        with Image.open(file, formats=FORMATS) as image:
+            limit = max_side_px or max(image.size)
+            if max(image.size) > limit or image.mode[0] in "IF":
+                raise UsageError(
+                    f"'{file}' has {image.width}x{image.height} pixels of type {image.mode}; at "
+                    f"most {limit}x{limit} with 8 bits per channel are supported",
+                    hint="convert the images first",
+                )
+            image.load()
+            return image
+    except PunkError:
+        raise
+    except Exception as error:  # noqa: BLE001  # decoders raise arbitrary exceptions
+        reason = getattr(error, "strerror", None) or "it is damaged or not an image"
+        raise DataError(
+            f"'{file}' cannot be read: {reason}", hint="remove it, or save it again as a PNG"
+        ) from None
 
 
 def read_sprites(
     path: Path, tile_size: int = SIDE_PX, progress: Callable[..., None] = lambda done, total: None
 ) -> torch.Tensor:
-    """Read sprites from a PNG file, or from all PNG files in a folder, in order of their names.
+    """Read sprites from an image file, or from those in a folder, in order of their names.
 
     Tiles of `tile_size` pixels, a multiple of 24, are read row by row, and larger ones are averaged
     down. In an image without transparency, pixels close to the color of a tile's top left corner
     become transparent. Empty tiles at the end of an image, which fill its last row, are dropped.
 
-    Returns float32 (N, 4, 24, 24), RGBA in [-1, 1]. Raises DataError if there is no PNG file, a
-    file cannot be read, or it cannot be split into tiles.
+    Returns float32 (N, 4, 24, 24), RGBA in [-1, 1]. Raises DataError if there is no image, a file
+    cannot be read, or it cannot be split into tiles.
     """
-    files = sorted(path.glob("*.png")) if path.is_dir() else [path]
+    files = find_images([path], RASTER_SUFFIXES)
     if not files:
-        raise DataError(
-            f"'{path}' contains no PNG files", hint="pass a PNG file or a folder of them"
-        )
+        raise DataError(f"'{path}' contains no images", hint="pass a PNG file or a folder of them")
     tiles = []
     for done, file in enumerate(files, 1):
         tiles.append(_read_tiles(file, tile_size))
@@ -46,14 +76,7 @@ def read_sprites(
 
 def _read_tiles(file: Path, tile_size: int) -> NDArray[np.float32]:
     """Return the tiles of an image as float32 (N, 24, 24, 4), RGBA in [0, 255]."""
-    try:
-        with Image.open(file) as image:
-            pixels = np.array(image.convert("RGBA"), np.float32)
-    except Exception as error:  # noqa: BLE001  # Pillow raises many types for damaged files
-        reason = getattr(error, "strerror", None) or "it is damaged or not an image"
-        raise DataError(
-            f"'{file}' cannot be read: {reason}", hint="remove it, or save it again as a PNG"
-        ) from None
+    pixels = np.array(open_raster(file).convert("RGBA"), np.float32)
     height, width = pixels.shape[:2]
     if tile_size == SIDE_PX and (scale := _upscaling_factor(pixels)) > 1:
         raise DataError(

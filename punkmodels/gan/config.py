@@ -94,6 +94,8 @@ class DcganConfig(TrainingConfig):
     """Labels that the generator is conditioned on: none, or the type."""
     image_dir: str | None = None
     """Folder or array of training images other than punks."""
+    image_array: str | None = None
+    """Name of the array in image_dir, if that is a .npz with several."""
     total_images: TotalImages = 100_000
     """Total number of real images to train on, with repetitions."""
     batch_size: Count = 32
@@ -138,6 +140,8 @@ class DcganConfig(TrainingConfig):
                 "image_dir= cannot be combined with conditional= or the palette head: only punks "
                 "have labels and a palette"
             )
+        if self.image_array is not None and not self.image_dir:
+            raise ValueError("image_array= requires image_dir=")
         if self.is_classic and self.loss.r1_gamma:
             raise ValueError(f"the recipe {self.recipe} has no gradient penalties")
         return self

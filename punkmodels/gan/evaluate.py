@@ -47,7 +47,7 @@ from punkmodels.gan.metrics import (
     snap_to_palette,
 )
 from punkmodels.gan.networks import AnyGenerator
-from punkmodels.gan.training_images import TrainingImages, from_image_dir
+from punkmodels.gan.training_images import TrainingImages, read_images_again
 from punkmodels.training.pretrained import hash_weights
 from punkmodels.training.run_dir import Evaluation
 
@@ -55,6 +55,7 @@ CPU = torch.device("cpu")
 SUBSET_SIZE = 2000  # sprites; scores of subsets of other sizes are not comparable
 MAX_SUBSETS = 5
 MIN_SPRITES = 100
+MIN_REAL = 6  # An image and its five nearest neighbors.
 SCORE_NAMES = {
     "frechet_distance": "Fréchet distance",
     "kernel_distance": "kernel distance",
@@ -78,13 +79,20 @@ class RealPunks:
     """Real punks of a snapshot, and the networks that judge generated ones; loaded once.
 
     Generated punks are compared with the 2,000 punks of the validation and test splits, which no
-    generator was trained on. Raises as `load_split`.
+    generator was trained on. Raises as `load_split`, and DataError if a split has fewer than 6.
     """
 
     def __init__(self, root: Path, version: str = "latest", device: torch.device = CPU) -> None:
         train, val, test = (
             load_split(root, version, "default", name) for name in ("train", "val", "test")
         )
+        for split, name in ((train, "train"), (val, "val"), (test, "test")):
+            if len(split) < MIN_REAL:
+                raise DataError(
+                    f"number of punks in the {name} split of '{train.path}': {len(split)}; at "
+                    f"least {MIN_REAL} in each split are needed to find nearest neighbors",
+                    hint="choose a larger snapshot with version=",
+                )
         self.split: SplitTensors = train
         self.device: torch.device = device
         self.classifier = load_classifier(BUNDLED_CLASSIFIER, device)
@@ -113,26 +121,22 @@ def evaluate_generator(
     root: Path,
     *,
     version: str | None = None,
+    image_dir: Path | None = None,
     device: torch.device = CPU,
     subset_size: int = SUBSET_SIZE,
     progress: Progress = lambda done, total, note="": None,
 ) -> Evaluation:
     """Compare samples of a run or of exported weights with real images.
 
-    `version` is by default the snapshot of the training. See `evaluate_sprites` for `subset_size`
-    and `progress`. Raises UsageError if the run, the snapshot or the training images do not exist,
-    and DataError if they are damaged or the training images have changed.
+    `version` is by default the snapshot of the training, and `image_dir` the place of training
+    images other than punks. See `evaluate_sprites` for `subset_size` and `progress`. Raises
+    UsageError if the run, the snapshot or the training images do not exist, and DataError if they
+    are damaged or the training images have changed.
     """
     saved = read_dcgan_config(run)
     model = load_generator(run, device)
-    if saved.options.image_dir:
-        images = from_image_dir(Path(saved.options.image_dir))
-        if images.data_config["labels_hash"] != saved.data.labels_hash:
-            raise DataError(
-                f"the images of '{saved.options.image_dir}' differ from those that '{run}' was "
-                "trained on",
-                hint="restore the original images",
-            )
+    if saved.options.image_dir or image_dir:
+        images = read_images_again(run, saved.options, saved.data.labels_hash, image_dir)
         count = min(SUBSET_SIZE, len(images) // 2)
         generated = generate_images(model, count, 0, is_punks=False)
         return _add_weights(evaluate_other_images(generated, images), model)

@@ -26,7 +26,12 @@ from punkmodels.gan.generate import SavedDcgan, generate_images
 from punkmodels.gan.metrics import frechet_distance
 from punkmodels.gan.networks import reestimate_normalization
 from punkmodels.gan.step import TrainState
-from punkmodels.gan.training_images import TrainingImages, from_image_dir, from_split
+from punkmodels.gan.training_images import (
+    TrainingImages,
+    from_image_dir,
+    from_split,
+    read_images_again,
+)
 from punkmodels.training import checkpoint, distributed
 from punkmodels.training.device import (
     CapturedStep,
@@ -37,7 +42,7 @@ from punkmodels.training.device import (
 )
 from punkmodels.training.loggers import check_logger, open_metrics
 from punkmodels.training.pretrained import check_same_data, read_resumed_run, start_run
-from punkmodels.training.run_dir import describe_training, read_metrics
+from punkmodels.training.run_dir import describe_training, read_config, read_metrics, write_json
 
 
 def train_dcgan(  # noqa: PLR0913  # a public function whose options are keyword-only
@@ -49,6 +54,7 @@ def train_dcgan(  # noqa: PLR0913  # a public function whose options are keyword
     device_name: str = "auto",
     threads: int | None = None,
     resume: Path | None = None,
+    image_dir: Path | None = None,
     logger: str | None = None,
     progress: Progress = lambda done, total, note="": None,
     log: Callable[[str], None] = lambda text: None,
@@ -58,7 +64,8 @@ def train_dcgan(  # noqa: PLR0913  # a public function whose options are keyword
     """Train a GAN on the training split of a snapshot, or on image files; return its run folder.
 
     Under torchrun, call this function in all processes; only rank 0 writes files. A run that is
-    resumed keeps its options, data and device. Without `threads`, threads and precision are
+    resumed keeps its options, data and device; `image_dir` is the new place of images that were
+    moved, which its config.json remembers. Without `threads`, threads and precision are
     benchmarked. `logger` is that of `open_metrics`; `log` is called with lines for the user. At
     most `num_evaluations` times, `num_samples` samples are evaluated and a checkpoint is written.
 
@@ -71,12 +78,11 @@ def train_dcgan(  # noqa: PLR0913  # a public function whose options are keyword
     if saved:
         config, version, device_name = saved.options, saved.data.version, saved.device.name
     progress(0, None, "loading data")
-    if config.image_dir:
-        train = from_image_dir(Path(config.image_dir))
+    if resume and saved and (config.image_dir or image_dir):
+        train = read_images_again(resume, config, saved.data.labels_hash, image_dir)
+        _remember_image_dir(resume, image_dir)
     else:
-        train = from_split(load_split(root, version, "default", "train"))
-    if len(train) < 2:
-        raise DataError(f"the snapshot in '{root}' has no punks to train on")
+        train = _load_images(root, version, config)
     if saved:
         check_same_data(saved, train.data_config)
     device, reason = pick_device(device_name)
@@ -110,6 +116,24 @@ def train_dcgan(  # noqa: PLR0913  # a public function whose options are keyword
             elapsed_s = time.perf_counter() - start_s
             log(describe_training(run, "dcgan", f"on {num_images:,} images", elapsed_s))
     return run
+
+
+def _load_images(root: Path, version: str, config: DcganConfig) -> TrainingImages:
+    """Load the images that the options name; raises DataError if there are too few punks."""
+    if config.image_dir:
+        return from_image_dir(Path(config.image_dir), config.image_array)
+    train = from_split(load_split(root, version, "default", "train"))
+    if len(train) < 2:
+        raise DataError(f"the snapshot in '{root}' has no punks to train on")
+    return train
+
+
+def _remember_image_dir(run: Path, image_dir: Path | None) -> None:
+    """Write the new place of the training images, if there is one, to config.json."""
+    if image_dir and distributed.is_main():
+        config = read_config(run)
+        config["options"]["image_dir"] = str(image_dir)
+        write_json(run / "config.json", config)
 
 
 def _choose_env(

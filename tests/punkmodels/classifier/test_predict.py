@@ -71,6 +71,16 @@ CONVERSIONS: dict[str, tuple[Callable[[torch.Tensor], Any], str]] = {
     "above 255": (lambda x: x.float() * 9, "range from 0 to"),
     "NaN": (lambda x: x * torch.nan, "range from nan to nan"),
     "int64": (lambda x: x.long(), r"images\.byte\(\)"),
+    "bool": (lambda x: x > 0, r"not torch\.bool$"),
+    "complex": (lambda x: x.to(torch.complex64), r"not torch\.complex64$"),
+    "bfloat16": (lambda x: (x / 255).bfloat16(), "bfloat16 rounds colors"),
+    "sparse": (lambda x: (x / 255).to_sparse(), r"images\.to_dense\(\)"),
+    "sparse bytes": (lambda x: x.to_sparse(), r"images\.to_dense\(\)"),
+    "mkldnn": (lambda x: (x / 255).to_mkldnn(), r"images\.to_dense\(\)"),
+    "nested": (lambda x: torch.nested.nested_tensor(list(x), layout=torch.jagged), "in a list"),
+    "meta": (lambda x: x.to("meta"), "meta tensors, which have no values"),
+    "scalar": (lambda x: x.sum(), r"not of shape \(\)"),
+    "five axes": (lambda x: x[None], r"not of shape \(1, 2, 4, 24, 24\)"),
     "array": (lambda x: x.numpy(), "classifier.predict"),
 }
 
@@ -82,6 +92,11 @@ def test_other_images_are_refused_with_a_conversion(
     convert, message = CONVERSIONS[name]
     with pytest.raises(UsageError, match=f"images must be RGBA tensors, .*{message}"):
         model(convert(images[:2]))
+
+
+def test_images_of_bytes_0_and_1_are_refused(model: Classifier, images: torch.Tensor) -> None:
+    with pytest.raises(UsageError, match="only the bytes 0 and 1, which look black"):
+        model((images[:2] > 127).byte())
 
 
 @pytest.mark.parametrize("scale", [1, 14])
@@ -184,6 +199,11 @@ def test_a_truncated_pil_image_is_refused(
         (np.zeros((2, 0, 24, 4), np.uint8), r"have no pixels: their shape is \(2, 0, 24, 4\)"),
         (np.zeros((4, 24, 24), np.uint8), "channels-first"),
         (np.zeros((24, 24, 4)), r"\(images \* 255\)"),
+        (np.zeros((24, 24), np.uint8), r"not uint8 \(1, 24, 24\)$"),
+        (np.zeros((24, 24, 4), bool), r"not bool \(1, 24, 24, 4\)$"),
+        (np.eye(24, dtype=np.uint8)[..., None].repeat(4, axis=2), "only the bytes 0 and 1"),
+        (torch.eye(24).byte().expand(4, 24, 24), "only the bytes 0 and 1"),
+        (torch.eye(48).byte().expand(2, 3, 48, 48), "only the bytes 0 and 1"),
         (3, "predict does not accept int"),
         ({"image": 1}, "predict does not accept dict"),
     ],
@@ -248,6 +268,24 @@ def test_a_sprite_with_unknown_pixels_is_not_a_punk(model: Classifier, tmp_path:
         model.predict(path)
     with pytest.raises(ImageError, match="the image is not a punk"):
         model.predict(torch.from_numpy(sprite).movedim(-1, 0))
+
+
+def test_hidden_files_of_a_folder_are_skipped_and_counted(
+    model: Classifier, punks: list[FakePunk], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = png_bytes(punks[0].sprite)
+    for folder in (".ipynb_checkpoints", "__MACOSX", "rejected"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.png").write_bytes(data)
+    for name in ("._a.png", "Thumbs.db", "a.gif"):
+        (tmp_path / name).write_bytes(b"x")
+    for name in ("a.png", "B.PNG"):
+        (tmp_path / name).write_bytes(data)
+    assert [Path(str(p.path)).name for p in model.predict(tmp_path)] == ["B.PNG", "a.png"]
+    assert capsys.readouterr().err == (
+        f"skipped in '{tmp_path}': 4 hidden files or folders, 1 subfolder, 1 .gif file\n"
+    )
+    assert len(model.predict(tmp_path / ".ipynb_checkpoints")) == 1
 
 
 def test_find_images_expands_folders(tmp_path: Path) -> None:

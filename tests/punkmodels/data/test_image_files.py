@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from punkdata.errors import DataError
+from punkdata.errors import DataError, UsageError
 from punkdata.images.palette import PALETTE
 from punkdata.images.sprite import BACKGROUND_COLOR
 from punkmodels.data.image_files import read_sprites, write_grid, write_sprites
@@ -107,8 +107,35 @@ def test_read_sprites_refuses_a_size_not_divisible_by_24(tmp_path: Path) -> None
         read_sprites(tmp_path)
 
 
-def test_read_sprites_refuses_a_folder_without_png_files(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="contains no PNG files"):
+def test_read_sprites_skips_and_counts_hidden_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sprite = Image.fromarray(PALETTE[np.full((24, 24), 7)])
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    for name in ("a.PNG", "b.tif", ".ipynb_checkpoints/a.png"):
+        sprite.save(tmp_path / name)
+    (tmp_path / "._a.png").write_bytes(b"x")
+    assert len(read_sprites(tmp_path)) == 2
+    assert capsys.readouterr().err == f"skipped in '{tmp_path}': 2 hidden files or folders\n"
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_read_sprites_refuses_16_bits_per_channel(suffix: str, tmp_path: Path) -> None:
+    file = tmp_path / f"a.{suffix}"
+    Image.fromarray(np.full((24, 24), 300, np.uint16)).save(file)
+    with pytest.raises(UsageError, match="8 bits per channel are supported"):
+        read_sprites(file)
+
+
+def test_files_of_programs_are_not_run(tmp_path: Path) -> None:
+    # Pillow would start Ghostscript for PostScript, whatever the name of the file.
+    (tmp_path / "a.png").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 24 24\nshowpage\n")
+    with pytest.raises(DataError, match="it is damaged or not an image"):
+        read_sprites(tmp_path)
+
+
+def test_read_sprites_refuses_a_folder_without_images(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="contains no images"):
         read_sprites(tmp_path)
 
 

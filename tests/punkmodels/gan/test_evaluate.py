@@ -10,7 +10,10 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 from support.gan import CPU, small_config, train_quickly
+from support.network import Fetch
+from support.snapshots import fetch_and_build
 
+from punkdata import PunkDataset
 from punkdata.errors import DataError
 from punkmodels.data.palette import color_table, to_rgba
 from punkmodels.gan.config import make_config
@@ -173,3 +176,11 @@ def test_changed_images_are_refused(digits_run: Path, digits: Path, built_root: 
             evaluate_generator(digits_run, built_root)
     finally:
         digits.write_bytes(original)
+
+
+def test_a_small_sample_says_how_many_punks_are_needed(fetch: Fetch, new_root: Path) -> None:
+    snapshot = fetch_and_build(fetch, new_root, limit=20)
+    few = min(len(PunkDataset(new_root, split=split)) for split in ("val", "test"))
+    assert few < 6, "the sample must be small"
+    with pytest.raises(DataError, match="at least 6 in each split are needed to find nearest"):
+        RealPunks(snapshot.path)

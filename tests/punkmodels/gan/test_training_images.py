@@ -54,6 +54,57 @@ def test_fractions_are_scaled_to_8_bits(tmp_path: Path) -> None:
     assert train.data_config["image_shape"] == [1, 8, 8]
 
 
+def test_an_array_is_chosen_by_its_name(tmp_path: Path) -> None:
+    train, val = random_images(25, 16), random_images(30, 16)
+    file = tmp_path / "pathmnist.npz"
+    labels = np.zeros((25, 1), np.uint8)
+    np.savez(file, train_images=train, val_images=val, test_images=val, train_labels=labels)
+    found = from_image_dir(file)
+    assert (found.images[:, 0].numpy() == train).all()
+    assert found.description == f"25 gray images of 16x16 in {file}, array train_images"
+    assert (from_image_dir(file, "val_images").images[:, 0].numpy() == val).all()
+
+
+def test_booleans_are_black_and_white(tmp_path: Path) -> None:
+    pixels = random_images(25, 16) > 127
+    np.save(tmp_path / "a.npy", pixels)
+    assert (from_image_dir(tmp_path / "a.npy").images[:, 0].numpy() == pixels * 255).all()
+
+
+@pytest.mark.parametrize(
+    "suffix", [".png", ".PNG", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".webp", ".pgm"]
+)
+def test_every_common_format_is_read(suffix: str, tmp_path: Path) -> None:
+    pixels = random_images(1, 16)[0]
+    options = {"lossless": True} if suffix == ".webp" else {}
+    for i in range(20):
+        Image.fromarray(pixels).save(tmp_path / f"{i}{suffix}", **options)
+    images = from_image_dir(tmp_path).images
+    assert len(images) == 20
+    if suffix != ".avif":  # Which is lossy.
+        assert (images[0, 0].numpy() == pixels).all()
+
+
+def test_hidden_and_other_files_are_skipped_and_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_folder(tmp_path / "png", random_images(25, 16))
+    expected = from_image_dir(folder)
+    assert capsys.readouterr().err == ""
+    for copies in (".ipynb_checkpoints", "__MACOSX"):
+        write_folder(folder / copies, random_images(3, 16))
+    for name in ("._000.png", ".DS_Store", "Thumbs.db", "a.svg", "b.heic", "c.heic", "noname"):
+        (folder / name).write_bytes(b"x")
+    (folder / "labels.csv").write_text("file,label")
+    found = from_image_dir(folder)
+    assert capsys.readouterr().err == (
+        f"skipped in '{folder}': 5 hidden files or folders, 1 .svg file, 2 .heic files, "
+        "1 file without an extension\n"
+    )
+    assert torch.equal(found.images, expected.images)
+    assert found.data_config == expected.data_config
+
+
 def test_gray_and_color_files_become_color(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "mixed", random_images(20, 12))
     Image.fromarray(random_images(1, 12, 3)[0]).save(folder / "color.png")
@@ -101,8 +152,22 @@ def test_punks_come_from_a_split(built_root: Path) -> None:
         (np.zeros((25, 16, 16), np.uint16), "of type uint16"),
         (np.zeros((25, 16)), r"of type float64 and shape \(25, 16\)"),
         (np.array(["a"] * 25), "of type <U1"),
+        (random_images(25, 16) % 2, "have only the bytes 0 and 1, which look black; multiply"),
     ],
-    ids=["flat", "small", "large", "channels", "few", "-1", "nan", "16", "uint16", "2d", "text"],
+    ids=[
+        "flat",
+        "small",
+        "large",
+        "channels",
+        "few",
+        "-1",
+        "nan",
+        "16",
+        "uint16",
+        "2d",
+        "text",
+        "bits",
+    ],
 )
 def test_arrays_without_usable_images_are_refused(
     array: np.ndarray, message: str, tmp_path: Path
@@ -115,7 +180,7 @@ def test_arrays_without_usable_images_are_refused(
 def test_missing_empty_and_mixed_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="contains no images; image_dir= must be a folder"):
         from_image_dir(tmp_path)
-    with pytest.raises(UsageError, match="does not exist"):
+    with pytest.raises(UsageError, match="there is no file or folder '.*missing'"):
         from_image_dir(tmp_path / "missing")
     folder = write_folder(tmp_path / "sizes", random_images(20, 16))
     Image.new("L", (16, 17)).save(folder / "x.png")
@@ -129,7 +194,7 @@ def test_unsupported_and_damaged_files_are_named(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=r"a\.png' has .* at most 64x64 with 8 bits"):
             from_image_dir(tmp_path)
     (tmp_path / "a.png").write_bytes(b"not an image")
-    with pytest.raises(DataError, match=r"a\.png' is damaged or not an image"):
+    with pytest.raises(DataError, match=r"a\.png' cannot be read: it is damaged or not an"):
         from_image_dir(tmp_path)
 
 
@@ -141,8 +206,12 @@ def test_files_that_are_not_arrays_are_refused(tmp_path: Path) -> None:
     for name in ("a.npz", "b.npy", "c.npy"):
         with pytest.raises(DataError, match="not an array that numpy can read"):
             from_image_dir(tmp_path / name)
-    with pytest.raises(DataError, match="has no array named images, but: one, two"):
+    with pytest.raises(UsageError, match="has several arrays: one, two; name one of them with im"):
         from_image_dir(tmp_path / "d.npz")
+    with pytest.raises(UsageError, match="has no array named three: one, two"):
+        from_image_dir(tmp_path / "d.npz", "three")
+    with pytest.raises(UsageError, match="is a folder, which has no array"):
+        from_image_dir(tmp_path, "one")
 
 
 @pytest.mark.parametrize("shape", [(10**10, 16, 16, 3), (10**30, 16, 16)])
