@@ -60,7 +60,7 @@ def _read_opensea(recording: Recording, progress: Progress) -> RecordedData:
     sprites = SpriteCache(recording)
     collected = collect_punks(client, info.limit)
     sales, _ = collect_sales(client, collected, info.sales_after)
-    punks, missing = [], dict(info.missing)
+    punks, missing = [], {str(i): reason for i, reason in collected.missing.items()} | info.missing
     for done, (punk_id, (punk_type, accessories)) in enumerate(collected.labels.items(), 1):
         progress(done, len(collected.labels))
         try:
@@ -85,6 +85,6 @@ def _read_opensea(recording: Recording, progress: Progress) -> RecordedData:
                 image_confidence=found.decoded.confidence,
             )
         )
-    known_ids = collected.labels.keys() | {int(punk_id) for punk_id in info.missing}
+    known_ids = collected.labels.keys() | {int(punk_id) for punk_id in missing}
     known_sales = [sale for sale in sales if sale.punk_id in known_ids]
     return RecordedData(punks, known_sales, collect_listings(client, collected), missing)

