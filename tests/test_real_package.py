@@ -11,9 +11,10 @@ import torch
 from punkdata import PunkDataset
 from punkdata.build import build_dataset
 from punkdata.fetch import fetch_cpunks10k
+from punkdata.snapshots.known_totals import KNOWN_TYPES
 from punkdata.snapshots.reader import open_snapshot
 from punkdata.snapshots.tables import extract_labels
-from punkdata.snapshots.verify import KNOWN_TYPES, verify_snapshot
+from punkdata.snapshots.verify import verify_snapshot
 from punkdata.splits import MIN_SUPPORT, load_published_split, stratify
 from punkmodels.classifier.pretrained import embed
 from punkmodels.data.splits import load_split

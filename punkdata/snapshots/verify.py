@@ -23,21 +23,18 @@ from punkdata.files import is_hidden
 from punkdata.images.sprite import SIDE_PX, pixels_sha256, zero_transparent
 from punkdata.schema import ADDED_IN_SCHEMA
 from punkdata.snapshots import tables
+from punkdata.snapshots.known_totals import check_known_totals
 from punkdata.snapshots.manifest import SalesSummary
 from punkdata.snapshots.prices import check_prices
 from punkdata.snapshots.reader import Snapshot, find_damaged_files
 from punkdata.snapshots.shards import extract_samples, read_shard
 from punkdata.splits import SPLITS, assign_by_id, assign_splits
-from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, TYPE_IDS, TYPES, encode_labels
+from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, TYPE_IDS, encode_labels
 
 OFFICIAL_SHA256 = "ac39af4793119ee46bbff351d8cb6b5f23da60222126add4268e261199a2921b"
 """SHA-256 of the official sprite sheet punks.png: `imageHash` of the CryptoPunks contract."""
 _OFFICIAL_URL = "https://github.com/larvalabs/cryptopunks"
 
-KNOWN_TYPES = {"Alien": 9, "Ape": 24, "Female": 3840, "Male": 6039, "Zombie": 88}
-"""Number of punks of each type in the full collection."""
-_KNOWN_ACCESSORIES_PER_PUNK = [8, 333, 3560, 4501, 1420, 166, 11, 1]
-"""Number of punks in the full collection with 0 to 7 accessories."""
 _NOT_CHECKED = "not checked"
 
 
@@ -214,16 +211,7 @@ def _check_totals(snapshot: Snapshot, punks: pa.Table) -> str:
         kind = "sample" if manifest.limit else manifest.status
         counts = f"{len(punks):,} of {manifest.expected:,} punks"
         return f"{_NOT_CHECKED}: not the full collection ({kind}, {counts})"
-    labels = tables.extract_labels(punks)
-    types = dict(zip(TYPES, labels.sum(axis=0, dtype=int).tolist(), strict=False))
-    _expect(types == KNOWN_TYPES, f"the counts of the types are {types}")
-    ids = sorted(punks.column("punk_id").to_pylist())
-    _expect(ids == list(range(10_000)), "the punk ids are not 0 to 9999")
-    per_punk = np.bincount(labels[:, len(TYPES) :].sum(axis=1)).tolist()
-    _expect(per_punk == _KNOWN_ACCESSORIES_PER_PUNK, f"the accessories per punk are {per_punk}")
-    _expect(bool(labels.any(axis=0).all()), "an accessory does not occur")
-    distinct = len(set(punks.column("pixels_sha256").to_pylist()))
-    _expect(distinct == 10_000, f"only {distinct} images are distinct")
+    check_known_totals(punks)
     return "10,000 distinct images; types and accessories match the known totals"
 
 

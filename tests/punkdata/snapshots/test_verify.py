@@ -161,7 +161,7 @@ def test_incorrect_manifest_is_found(root: Path, changes: dict[str, object]) -> 
 def test_known_totals_apply_to_the_full_collection(root: Path) -> None:
     file = open_snapshot(root).path / "manifest.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"expected": 10_000}))
-    assert "the counts of the types are" in str(find_problems(root)["known totals"])
+    assert "instead of 9 punks of the type Alien" in str(find_problems(root)["known totals"])
 
 
 def check_official_sheet(root: Path, sheet: Path) -> Check:
