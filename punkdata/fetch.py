@@ -153,7 +153,11 @@ def fetch_opensea(
         if isinstance(network, NetworkTransport):  # Retrying a replay gives the same reply.
             sleep = network.sleep
             transport = RetryTransport(
-                transport, sleep, network.warn, max_wait_s=network.max_wait_s
+                transport,
+                sleep,
+                network.warn,
+                max_wait_s=network.max_wait_s,
+                count_wait=network.count_wait,
             )
         client = OpenSeaClient(transport, base_url)
         punks = collect_punks(client, limit, partial(progress, unit="punks"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import re
 import shutil
 import sys
@@ -222,8 +223,15 @@ def emit_report(report: Report, *, as_json: bool = False) -> None:
         emit(report.to_text(shutil.get_terminal_size().columns if is_terminal else None))
 
 
-def config_dir() -> Path:
-    """Return the configuration folder of this user, as the operating system defines it."""
+def config_dir() -> Path | None:
+    """Return the configuration folder of this user, as the operating system defines it.
+
+    None means that there is none, because the environment does not name an absolute path.
+    """
+    # Without a home folder, platformdirs would use the current folder, or one called "~".
+    home = "" if os.environ.get("HOME") == "" else os.path.expanduser("~")  # noqa: PTH111
+    if not Path(os.environ.get("XDG_CONFIG_HOME") or home).is_absolute():
+        return None
     return platformdirs.user_config_path("punkdata", appauthor=False, roaming=True)
 
 

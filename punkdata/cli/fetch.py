@@ -9,7 +9,7 @@ import typer
 
 from punkdata.cli import console
 from punkdata.cli.key import BaseUrl, KeyFile, create_key, missing_key_error
-from punkdata.cli.options import ROOT, Json, LocalRoot, parse_duration
+from punkdata.cli.options import MAX_WAIT, ROOT, Json, LocalRoot, MaxWait, parse_duration
 from punkdata.errors import DataError, RefusedError, UsageError
 from punkdata.files import OPENSEA_URL, refuse_url_root, root_option
 from punkdata.progress import progress_bar
@@ -48,13 +48,7 @@ def fetch(
         ),
     ] = False,
     key_file: KeyFile = None,
-    max_wait: Annotated[
-        str,
-        typer.Option(
-            help="Longest wait for a rate limit, for example 15m, 90s or 1h; 0 never waits. If the "
-            "wait would be longer, the run stops, and the same command resumes it."
-        ),
-    ] = "15m",
+    max_wait: MaxWait = MAX_WAIT,
     image_host: Annotated[
         list[str] | None,
         typer.Option(
@@ -117,12 +111,14 @@ def fetch(
     if key is None and not instant_key:
         raise missing_key_error(root)
     if key is None or key.is_expired:
-        key = create_key(base_url, context.obj)
+        key = create_key(base_url, max_wait_s, context.obj, root)
     options = {"max_wait_s": max_wait_s, "warn": console.warn, "sleep": context.obj.sleep}
     try:
         with NetworkTransport(base_url, key.secret, image_hosts, **options) as network:
             _fetch_opensea(root, network, base_url, limit, as_json)
     except RefusedError as error:
+        if error.hint:  # The key is not the reason.
+            raise
         # The client does not know where its key comes from, so the hint is added here.
         raise RefusedError(
             f"{error.message}; the key comes from {key.origin}",

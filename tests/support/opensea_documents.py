@@ -14,6 +14,13 @@ def json_reply(status: int, data: Any) -> Reply:
     return status, json.dumps(data).encode(), {"content-type": "application/json"}
 
 
+def error_reply(status: int, text: str, **headers: str) -> Reply:
+    """Return an error in the newer form of the API; underscores in header names become hyphens."""
+    document = {"error": {"message": text, "status": status, "code": "error"}}
+    status, body, content_type = json_reply(status, document)
+    return status, body, content_type | {k.replace("_", "-"): v for k, v in headers.items()}
+
+
 def not_found_reply() -> Reply:
     return json_reply(404, {"errors": ["Not found"]})
 

@@ -24,6 +24,8 @@ class Faults:
     """Rate of bodies that are cut in half, with and without a Content-Length in turn."""
     html_with_200: float = 0.0
     """Rate of status 200 with an HTML page instead of the reply."""
+    error_with_200: float = 0.0
+    """Rate of status 200 with an error instead of the reply, in both forms in turn."""
     reply_delay_s: float = 0.0
     """Duration of every reply in seconds. Half of it passes in the middle of the body."""
     retry_after_s: int = 0
@@ -43,7 +45,10 @@ class Faults:
 
     def choose(self, chance: float) -> str | None:
         """Return the fault of a request, or None, given a random number between 0 and 1."""
-        for name in ("rate_limited", "unavailable", "drop", "truncate", "html_with_200"):
+        for name in (
+            *("rate_limited", "unavailable", "drop", "truncate"),
+            *("html_with_200", "error_with_200"),
+        ):
             rate: float = getattr(self, name)
             if chance < rate:
                 return name
@@ -61,6 +66,15 @@ def rate_limited_reply(number: int, retry_after_s: int) -> Reply:
     forms = [(429, {"Retry-After": str(retry_after_s)}), (429, {"Retry-After": date}), (599, {})]
     status, headers = forms[number % 3]
     return status, b'{"errors": ["Too many requests"]}', headers
+
+
+def error_with_200_reply(number: int) -> Reply:
+    """Return status 200 with one of two forms of an error, chosen by `number`."""
+    bodies = (
+        b'{"errors": ["Aggregation timed out"]}',
+        b'{"error": {"message": "Aggregation timed out", "status": 503, "code": "timeout"}}',
+    )
+    return 200, bodies[number % 2], {"content-type": "application/json"}
 
 
 def unavailable_reply(number: int) -> Reply:

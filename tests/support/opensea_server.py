@@ -23,7 +23,14 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from support.opensea_api import KEY, FakeOpenSea, Request
-from support.opensea_faults import HTML_PAGE, Faults, Reply, rate_limited_reply, unavailable_reply
+from support.opensea_faults import (
+    HTML_PAGE,
+    Faults,
+    Reply,
+    error_with_200_reply,
+    rate_limited_reply,
+    unavailable_reply,
+)
 from support.sales_events import make_sales
 from support.sprites import make_punks
 
@@ -40,13 +47,16 @@ class OpenSeaServer(FakeOpenSea):
     """Delay of each reply in seconds."""
     limit: int | None = None
     """Number of API requests per window; None for no rate limit."""
+    group_limits: dict[str, int] = field(default_factory=dict)
+    """Numbers of requests per window to groups of endpoints with a budget of their own, such as
+    "listings"; their requests do not count for `limit`."""
     window_s: int = 10**9
     """Length of a window in seconds. By default no window ends during a test."""
     log: list[Request] = field(default_factory=list)
     """All requests so far."""
 
     def __enter__(self) -> Self:
-        self._requests_per_window: Counter[int] = Counter()
+        self._requests_per_window: Counter[tuple[str, int]] = Counter()
         handler = type("Handler", (_Handler,), {"server_state": self})
         self._http = _HttpServer(("127.0.0.1", self.port), handler)
         self.base_url = f"http://127.0.0.1:{self._http.server_address[1]}"
@@ -64,19 +74,22 @@ class OpenSeaServer(FakeOpenSea):
         with self.lock:
             return [r for r in self.log if path_part in r.path]
 
-    def count_request(self) -> tuple[dict[str, str], bool]:
-        """Count one API request.
+    def count_request(self, request: Request) -> tuple[dict[str, str], bool]:
+        """Count one request to the API.
 
         Returns the rate limit headers, and whether the rate limit is exceeded.
         """
-        if self.limit is None:
+        group = request.path.removeprefix("/api/v2/").partition("/")[0]
+        limit = self.group_limits.get(group, self.limit)
+        if limit is None or not request.is_api:
             return {}, False
+        budget = group if group in self.group_limits else ""
         with self.lock:
             window = int(time.time() // self.window_s)
-            self._requests_per_window[window] += 1
-            remaining = self.limit - self._requests_per_window[window]
+            self._requests_per_window[budget, window] += 1
+            remaining = limit - self._requests_per_window[budget, window]
         headers = {
-            "X-RateLimit-Limit": str(self.limit),
+            "X-RateLimit-Limit": str(limit),
             "X-RateLimit-Remaining": str(max(remaining, 0)),
             "X-RateLimit-Reset": str((window + 1) * self.window_s),
         }
@@ -128,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
             state.log.append(request)
         if state.latency_s:
             time.sleep(state.latency_s)
-        limit_headers, is_exceeded = state.count_request() if request.is_api else ({}, False)
+        limit_headers, is_exceeded = state.count_request(request)
         fault = state.choose_fault()
         if fault == "drop":
             self._disconnect()
@@ -150,6 +163,8 @@ class _Handler(BaseHTTPRequestHandler):
             return unavailable_reply(state.count_fault(fault))
         if fault == "html_with_200":
             return HTML_PAGE
+        if fault == "error_with_200":
+            return error_with_200_reply(state.count_fault(fault))
         return state.answer(request)
 
     def _send(

@@ -30,7 +30,7 @@ def describe_error_body(body: bytes) -> str:
         return f": {WEB_PAGE}"
     texts = [text for text in _find_texts(_parse_json(body)) if text.strip()]
     text = "; ".join(texts) or body[:500].decode("utf-8", "replace")
-    text = to_one_line(text, 120)
+    text = to_one_line(text, 120).rstrip(".")  # A hint may follow.
     return f": {text}" if text else ""
 
 

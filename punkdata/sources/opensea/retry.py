@@ -3,6 +3,7 @@
 import logging
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import httpx
@@ -48,7 +49,8 @@ class RetryTransport(httpx.BaseTransport):
 
     Raises NetworkError, UnreachableError if there was no connection, or the error of the last
     invalid reply, if every attempt failed, and LimitError if the rate limit lasts. `warn` is called
-    before each retry, except for images and for the first retries.
+    before each retry, except for images and for the first retries, and `count_wait` with the delay
+    after an announced rate limit.
     """
 
     inner: httpx.BaseTransport
@@ -58,6 +60,7 @@ class RetryTransport(httpx.BaseTransport):
     image_attempts: int = 5
     image_patience_s: float = 30.0
     max_wait_s: float = 900.0
+    count_wait: Callable[[float], None] = lambda seconds: None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         start_s, slept_s = time.monotonic(), 0.0
@@ -72,9 +75,13 @@ class RetryTransport(httpx.BaseTransport):
                 spent_s = max(time.monotonic() - start_s, slept_s)
                 if not self._may_repeat(request, error, failures, limits, spent_s):
                     raise self._final_error(request, error, spent_s) from None
-                delay_s = _delay(limits, LIMIT_GROWTH) if is_limit else _delay(failures)
+                delay_s = _delay(failures)
+                if is_limit:
+                    delay_s = min(_delay(limits, LIMIT_GROWTH), self.max_wait_s)
                 self._report(request, error, failures, delay_s)
             slept_s += delay_s
+            if is_limit:
+                self.count_wait(delay_s)
             self.sleep(delay_s)
 
     def _attempt(self, request: httpx.Request) -> httpx.Response:
@@ -99,7 +106,8 @@ class RetryTransport(httpx.BaseTransport):
     ) -> bool:
         is_image, is_once = request.extensions.get("image"), request.extensions.get("once")
         if isinstance(error, _AnnouncedLimitError):
-            return limits == 1 if is_once else spent_s < self.max_wait_s
+            # After the first one, the inner transport says how long to wait.
+            return limits == 1 or (not is_once and spent_s < self.max_wait_s)
         if is_once and not isinstance(error, httpx.ConnectError):
             return False
         if is_image and spent_s >= self.image_patience_s:
@@ -113,7 +121,7 @@ class RetryTransport(httpx.BaseTransport):
             return error.final
         endpoint = f"{request.method} {request.url.path}"
         if request.extensions.get("once"):
-            return NetworkError(f"{endpoint} failed: {error}", hint=RETRY_HINT)
+            return NetworkError(str(error), hint=RETRY_HINT)
         if isinstance(error, _AnnouncedLimitError):
             return LimitError(
                 f"{endpoint} was still refused after {format_seconds(spent_s)}, which is all that "

@@ -20,7 +20,9 @@ from punkdata.files import redact_url
 from punkdata.images.formats import MAX_BYTES as MAX_IMAGE_BYTES
 from punkdata.images.formats import check_complete
 from punkdata.sources.http_client import make_http_client
+from punkdata.sources.opensea.error_replies import to_one_line
 from punkdata.sources.opensea.rate_limit import RETRY_HINT, InterruptibleSleep, RateLimiter, Warn
+from punkdata.sources.opensea.redaction import make_redactor
 from punkdata.sources.opensea.url_rules import check_image_host, check_image_url
 from punkdata.sources.recording_format import MAX_BODY_BYTES
 from punkdata.sources.recording_transport import RECORDED_HEADERS
@@ -48,8 +50,9 @@ class NetworkTransport(httpx.BaseTransport):
 
     A key of None is for requests that need no key. `image_hosts` are allowed in addition to
     `url_rules.IMAGE_HOSTS`. `max_wait_s` is the longest wait for a rate limit, and `deadline_s` the
-    time until a reply must be complete, even if data keeps arriving. Downloads in progress end
-    when `sleep` is stopped.
+    time from connecting until a reply must be complete, even if data keeps arriving.
+
+    When `sleep` is stopped, all requests in progress end with StoppedError, see `DeadlineBackend`.
 
     Raises ImageError if an image is too large or its URL is not allowed, LimitError as
     `RateLimiter` does, and httpx.RequestError, which `RetryTransport` handles, if no valid reply
@@ -68,23 +71,29 @@ class NetworkTransport(httpx.BaseTransport):
         deadline_s: float = 60.0,
         http: httpx.Client | None = None,
     ) -> None:
-        self._http = http or make_http_client()
         self._base_url = httpx.URL(base_url)
         self._key = "" if key is None else key.get_secret_value()
+        self._redact = make_redactor(self._key)
         self._image_hosts = [check_image_host(host) for host in image_hosts]
         self.max_wait_s = max_wait_s
-        self._deadline_s = deadline_s
         self.warn = warn
         self.sleep: InterruptibleSleep = sleep or InterruptibleSleep()
+        self._http = http or make_http_client(self.sleep, deadline_s=deadline_s)
         self._limiters: dict[str, RateLimiter] = {}
         self._lock = threading.Lock()
+        self._counted_wait_s = 0.0
         self.api_requests: int = 0
         self.image_requests: int = 0
 
     @property
     def waited_s(self) -> float:
         """Total time in seconds that requests have waited for the API's rate limit."""
-        return self._get_limiter(self._base_url.host).waited_s
+        return self._get_limiter(self._base_url.host).waited_s + self._counted_wait_s
+
+    def count_wait(self, seconds: float) -> None:
+        """Count time that a request has waited for a rate limit outside of this transport."""
+        with self._lock:
+            self._counted_wait_s += seconds
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         is_image = bool(request.extensions.get("image"))
@@ -140,32 +149,26 @@ class NetworkTransport(httpx.BaseTransport):
                 limiter.update(reply.status_code, reply.headers, group)
                 body = self._read_body(reply, is_image=is_image)
         except httpx.RequestError as error:
-            # Once connected, the library may quote what the server sent, and so the key.
-            is_safe = isinstance(error, httpx.ConnectError)
-            reason = str(error) if is_safe else type(error).__name__
-            self._log(request.method, url, reason, start_s)
-            kind = httpx.ConnectError if is_safe else httpx.TransportError
-            raise kind(f"{url.host}: {reason}") from None
+            self._log(request.method, url, type(error).__name__, start_s)
+            raise _to_plain_error(error, url.host) from None
         self._log(request.method, url, f"status {reply.status_code}, {len(body):,} bytes", start_s)
         kept_headers = {
-            name: self._redact_key(reply.headers[name].encode()).decode()
+            name: self._redact(reply.headers[name].encode()).decode()
             for name in (*RECORDED_HEADERS, "location")
             if name in reply.headers and reply.headers[name].isascii()
         }
-        body = self._redact_key(body)
+        if not is_image:  # No key was sent, and a changed image would be damaged.
+            body = self._redact(body)
         return httpx.Response(reply.status_code, headers=kept_headers, content=body)
 
     def _read_body(self, reply: httpx.Response, *, is_image: bool) -> bytes:
         """Return the body, decompressed here because httpx does not limit the decompressed size."""
         max_bytes = MAX_IMAGE_BYTES if is_image else MAX_BODY_BYTES
-        end_s = time.monotonic() + self._deadline_s
         received = bytearray()
         for chunk in reply.iter_raw():
             received += chunk
             if len(received) > max_bytes:
                 break
-            if time.monotonic() > end_s or self.sleep.is_set():
-                raise httpx.ReadTimeout("")
         body = bytes(received)
         encoding = reply.headers.get("content-encoding", "identity").strip().lower()
         if encoding != "identity" and len(body) <= max_bytes:
@@ -185,10 +188,24 @@ class NetworkTransport(httpx.BaseTransport):
     def _log(self, method: str, url: httpx.URL, result: str, start_s: float) -> None:
         if logger.isEnabledFor(logging.DEBUG):
             text = f"{method} {redact_url(str(url))}: {result}, {time.monotonic() - start_s:.2f} s"
-            logger.debug(self._redact_key(text.encode()).decode())
+            logger.debug(self._redact(text.encode()).decode())
 
-    def _redact_key(self, text: bytes) -> bytes:
-        return text.replace(self._key.encode(), b"***") if self._key else text
+
+def _to_plain_error(error: httpx.RequestError, host: str) -> httpx.TransportError:
+    """Return an error in plain words: a ConnectError if nothing can have been sent."""
+    # Once connected, the library may quote what the server sent, and so the key.
+    match error:
+        case httpx.ConnectError():
+            return httpx.ConnectError(f"{host}: {to_one_line(str(error), 200)}")
+        case httpx.ConnectTimeout():
+            return httpx.ConnectError(f"{host} could not be reached in time")
+        case httpx.ProxyError():
+            return httpx.ConnectError(f"the proxy did not connect to {host}")
+        case httpx.TimeoutException():
+            return httpx.TransportError(f"{host} did not send its whole reply in time")
+        case httpx.DecodingError():
+            return httpx.TransportError(f"{host} sent a reply that cannot be decompressed")
+    return httpx.TransportError(f"{host} broke the connection, or did not answer in HTTP")
 
 
 def _check_body(request: httpx.Request, response: httpx.Response) -> None:

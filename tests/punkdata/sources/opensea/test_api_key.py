@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from punkdata.errors import DataError, UsageError
-from punkdata.sources.opensea.api_key import find_key, key_path, store_key
+from punkdata.errors import DataError, SetupError, UsageError
+from punkdata.sources.opensea.api_key import check_key_store, find_key, key_path, store_key
 from punkdata.sources.opensea.schemas import InstantKey
 
 BASE_URL = "https://api.test"
@@ -92,9 +92,87 @@ def test_malformed_key_is_rejected_without_showing_it(tmp_path: Path, text: str)
 def test_unreadable_key_file_is_reported_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="missing-file"):
         find_key(BASE_URL, tmp_path, tmp_path / "missing-file")
-    (tmp_path / "binary").write_bytes(b"\xff\xfe")
-    with pytest.raises(UsageError, match="as text"):
+    (tmp_path / "binary").write_bytes(b"\xfe\xdc")
+    with pytest.raises(UsageError, match="binary is not a text file"):
         find_key(BASE_URL, tmp_path, tmp_path / "binary")
+    (tmp_path / "large").write_bytes(b"a" * 64_001)
+    with pytest.raises(UsageError, match="large is too large"):
+        find_key(BASE_URL, tmp_path, tmp_path / "large")
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{}\r\n",
+        "\n\n  {}  \n",
+        "'{}'",
+        '"{}"\n',
+        "\u201c{}\u201d",
+        "OPENSEA_API_KEY={}",
+        "API_KEY = {}\n",
+        "export OPENSEA_API_KEY='{}'; # of July\n",
+        'set opensea_api_key="{}"',
+        '$env:OPENSEA_API_KEY = "{}"',
+        "x-api-key: {}",
+        "# my keys\nOTHER_TOKEN=0123456789abcdef\nOPENSEA_API_KEY={}\n",
+        "{0}\n{0}\n",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_key_file_may_be_written_by_any_editor_or_shell(
+    tmp_path: Path, template: str, encoding: str
+) -> None:
+    file = tmp_path / "key.txt"
+    file.write_bytes(template.format(SECRET).encode(encoding))
+    key = find_key(BASE_URL, tmp_path, file)
+    assert key is not None
+    assert key.secret.get_secret_value() == SECRET
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "is empty"),
+        ("\ufeff# only a comment\n", "is empty"),
+        (f"{SECRET}\n{SECRET}2\n", "has 2 lines; it must contain the API key alone"),
+        (f"A={SECRET}\nB={SECRET}2\nC=3", "has 3 lines; it must contain"),
+        (f"OPENSEA_API_KEY={SECRET}\nOPENSEA_API_KEY={SECRET}2", "several lines that set OPENSEA"),
+        (f"my key {SECRET}", "it contains white space"),
+        (f"'{SECRET}", "it contains other characters"),
+        (f'{{"api_key": "{SECRET}"}}', "it contains white space"),
+        (SECRET[:9], "it has 9 characters"),
+    ],
+)
+def test_ambiguous_key_file_is_refused_without_showing_it(
+    tmp_path: Path, text: str, problem: str
+) -> None:
+    file = tmp_path / "key.txt"
+    file.write_text(text, "utf-8")
+    with pytest.raises(UsageError, match=problem) as caught:
+        find_key(BASE_URL, tmp_path, file)
+    assert "key.txt" in str(caught.value)
+    assert SECRET[:9] not in str(caught.value)
+
+
+def test_key_in_the_environment_may_be_quoted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENSEA_API_KEY", f'"{SECRET}"')
+    key = find_key(BASE_URL, tmp_path)
+    assert key is not None
+    assert key.secret.get_secret_value() == SECRET
+
+
+def test_missing_configuration_folder_is_no_error_until_a_key_is_stored(tmp_path: Path) -> None:
+    assert find_key(BASE_URL, None) is None
+    file = tmp_path / "a file"
+    file.touch()
+    assert find_key(BASE_URL, file / "config") is None
+    for folder in (None, file / "config"):
+        with pytest.raises(SetupError, match="set HOME or XDG_CONFIG_HOME to a folder"):
+            check_key_store(folder)
+    assert check_key_store(tmp_path / "deep" / "config") == tmp_path / "deep" / "config"
+    assert list((tmp_path / "deep" / "config").iterdir()) == []
 
 
 @pytest.mark.parametrize("text", ["", "[]", SECRET, f'{{"api_key": "{SECRET}"}}'])

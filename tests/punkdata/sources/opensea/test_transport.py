@@ -146,7 +146,6 @@ def test_redirect_of_the_api_is_not_followed() -> None:
     [
         ("ALL_PROXY", "socks5://me:secret@127.0.0.1:1080"),  # pragma: allowlist secret
         ("HTTPS_PROXY", "ftp://me:secret@proxy.test"),  # pragma: allowlist secret
-        ("NO_PROXY", "localhost,[::1]"),
         ("SSL_CERT_FILE", "/nonexistent"),
     ],
 )
@@ -269,7 +268,7 @@ def test_broken_connection_is_retried(
 def test_slow_body_exceeds_the_deadline(server: OpenSeaServer) -> None:
     server.faults = Faults(reply_delay_s=0.4)
     network = NetworkTransport(server.base_url, None, deadline_s=0.05)
-    with pytest.raises(httpx.RequestError, match="127.0.0.1: ReadTimeout"):
+    with pytest.raises(httpx.RequestError, match="127.0.0.1 did not send its whole reply"):
         network.handle_request(image_request(f"{server.base_url}/images/0.png"))
     network.close()
 
