@@ -13,6 +13,7 @@ import pytest
 from support.hub_client import HubClient
 from support.hub_server import TOKEN, Hub
 from support.paths import iter_files
+from support.snapshots import build_again
 
 from punkdata.snapshots.reader import Snapshot
 
@@ -90,6 +91,21 @@ def test_force_replaces_damaged_files_and_the_tag(
     assert client.punkdata("publish", URL, "--version", snapshot.path, "--force")[0] == 0
     assert repository.files(snapshot.version) == read_files(snapshot)
     assert client.punkdata("verify", URL)[0] == 0
+
+
+def test_publish_notices_another_upload_at_the_same_time(
+    hub: Hub, client: HubClient, snapshot: Snapshot
+) -> None:
+    repository = hub.add(KEY, {})
+    other = read_files(build_again(snapshot, client.home / "other"))
+    hub.interruptions[f"POST /api/{KEY}/commit"] = lambda: hub.add(KEY, other, snapshot.version)
+    code, _, err = client.punkdata("publish", URL, "--version", snapshot.path)
+    assert (code, err.count("\n")) == (5, 1)
+    assert f"{URL} was changed by another upload at the same time; run the same command" in err
+    assert repository.files() == repository.files(snapshot.version) == other
+    code, out, _ = client.punkdata("publish", URL, "--version", snapshot.path, "--json")
+    assert (code, json.loads(out)["created"]) == (0, False)
+    assert repository.files() == other
 
 
 @pytest.mark.parametrize(

@@ -33,8 +33,8 @@ def publish(
     as_json: Json = False,
 ) -> None:
     """Upload a snapshot to an object store, the Hugging Face Hub, or any other fsspec URL."""
+    from punkdata.snapshots.publish import publish_snapshot
     from punkdata.snapshots.reader import find_damaged_files
-    from punkdata.snapshots.remote import publish_snapshot
 
     target_url = parse_root_url(url)
     if not target_url:

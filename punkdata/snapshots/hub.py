@@ -19,12 +19,15 @@ import fsspec
 
 from punkdata.errors import SetupError, UsageError
 from punkdata.extras import translate_missing_package
+from punkdata.files import redact_url
 from punkdata.progress import Progress
 from punkdata.snapshots.manifest import Manifest, parse_manifest
-from punkdata.snapshots.remote import REPUBLISH_HINT, read_remote_manifest, read_url, url_errors
+from punkdata.snapshots.publish import read_remote_manifest
+from punkdata.snapshots.urls import REPUBLISH_HINT, read_optional, read_url, url_errors
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import DatasetInfo
 
 LOGIN_HINT = "log in with: hf auth login, or set HF_TOKEN"
 _KEPT_FILES = {".gitattributes"}
@@ -44,12 +47,12 @@ def find_on_hub(url: str, version: str) -> tuple[str, bytes]:
     data = read_url(f"{url}/manifest.json")
     if data is None:
         raise UsageError(
-            f"there is no snapshot at {url}",
+            f"there is no snapshot at {redact_url(url)}",
             hint=f"check the name; for a private repository, {LOGIN_HINT}",
         )
     if "@" not in url:
-        tagged = f"{url}@{parse_manifest(data, url, REPUBLISH_HINT).version}"
-        if read_url(f"{tagged}/manifest.json") == data:
+        tagged = f"{url}@{parse_manifest(data, redact_url(url), REPUBLISH_HINT).version}"
+        if read_optional(f"{tagged}/manifest.json") == data:
             url = tagged
     return url, data
 
@@ -69,27 +72,41 @@ def publish_to_hub(
         import huggingface_hub as hub
     if hub.get_token() is None:
         raise SetupError("no Hugging Face token found", hint=LOGIN_HINT)
-    latest = read_remote_manifest(url)
-    is_outdated = force or latest is None or latest.version != manifest.version
-    if is_outdated and not manifest.may_replace(latest):
-        what = "partial" if manifest.status != "complete" else "smaller than the latest snapshot"
-        raise UsageError(
-            f"{manifest.version} is {what}, and would become the latest one of {url}",
-            hint="publish it to another repository",
-        )
+    if manifest.status != "complete":
+        raise _refuse(manifest, "partial", url)
     api = hub.HfApi(library_name="punkdata")
     with url_errors(url), _hide_progress_bars():
         api.create_repo(repository, repo_type="dataset", private=True, exist_ok=True)
+        # All that follows refers to this commit, so that a commit of somebody else is noticed.
+        head = api.dataset_info(repository)
+        latest = read_remote_manifest(f"{url}@{head.sha}")
+        is_outdated = force or latest is None or latest.version != manifest.version
+        if is_outdated and not manifest.may_replace(latest):
+            raise _refuse(manifest, "smaller than the latest snapshot", url)
+        commit = head.sha
         if is_outdated:
-            _commit_files(api, repository, folder, manifest, progress)
+            commit = _commit_files(api, repository, folder, manifest, head, progress)
         tags = {ref.name for ref in api.list_repo_refs(repository, repo_type="dataset").tags}
         is_tagged = manifest.version in tags
         if force and is_tagged:
             api.delete_tag(repository, repo_type="dataset", tag=manifest.version)
         if force or not is_tagged:
-            api.create_tag(repository, repo_type="dataset", tag=manifest.version)
+            api.create_tag(
+                repository,
+                repo_type="dataset",
+                tag=manifest.version,
+                revision=commit,
+                exist_ok=True,
+            )
     is_changed = is_outdated or not is_tagged
     return f"{url}@{manifest.version}", is_changed, manifest.version
+
+
+def _refuse(manifest: Manifest, what: str, url: str) -> UsageError:
+    return UsageError(
+        f"{manifest.version} is {what}, and would become the latest one of {redact_url(url)}",
+        hint="publish it to another repository",
+    )
 
 
 def _parse_repository(url: str) -> str:
@@ -97,7 +114,7 @@ def _parse_repository(url: str) -> str:
     match = re.fullmatch(r"hf://datasets/([\w.-]+/[\w.-]+)", url)
     if match is None:
         raise UsageError(
-            f"cannot publish to {url}",
+            f"cannot publish to {redact_url(url)}",
             hint="write the URL as hf://datasets/OWNER/NAME; the version of the snapshot becomes "
             "a tag",
         )
@@ -105,13 +122,20 @@ def _parse_repository(url: str) -> str:
 
 
 def _commit_files(
-    api: HfApi, repository: str, folder: Path, manifest: Manifest, progress: Progress
-) -> None:
-    """Replace all files of a repository by those of a snapshot, in one commit."""
+    api: HfApi,
+    repository: str,
+    folder: Path,
+    manifest: Manifest,
+    head: DatasetInfo,
+    progress: Progress,
+) -> str:
+    """Replace all files of a repository by those of a snapshot, in one commit on top of `head`.
+
+    Returns the hash of the commit.
+    """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-    info = api.dataset_info(repository)
-    found = {sibling.rfilename for sibling in info.siblings or ()}
+    found = {sibling.rfilename for sibling in head.siblings or ()}
     names = {entry.path: entry.bytes for entry in manifest.files} | {"manifest.json": 0}
     operations: list[CommitOperationAdd | CommitOperationDelete] = [
         CommitOperationDelete(name) for name in sorted(found - names.keys() - _KEPT_FILES)
@@ -124,13 +148,14 @@ def _commit_files(
         operations.append(addition)
         done += size
         progress(done, manifest.bytes)
-    api.create_commit(
+    created = api.create_commit(
         repository,
         operations,
         repo_type="dataset",
         commit_message=f"Snapshot {manifest.version}",
-        parent_commit=info.sha,
+        parent_commit=head.sha,
     )
+    return created.oid
 
 
 @contextmanager

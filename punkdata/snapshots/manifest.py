@@ -108,6 +108,18 @@ class Manifest(BaseModel, frozen=True):
             raise ValueError(f"these are not the {len(LABELS)} labels in their fixed order")
         return labels
 
+    @field_validator("files")
+    @classmethod
+    def _check_paths(cls, files: tuple[FileEntry, ...]) -> tuple[FileEntry, ...]:
+        # Some file systems do not distinguish upper and lower case.
+        seen = {"manifest.json"}
+        for entry in sorted(files, key=lambda entry: entry.path.casefold()):
+            path = entry.path.casefold()
+            if path in seen or any(parent.as_posix() in seen for parent in Path(path).parents):
+                raise ValueError(f"two files would have the path {entry.path}")
+            seen.add(path)
+        return files
+
     def __repr__(self) -> str:
         return (
             f"Manifest({self.version}, {self.status}, {self.punks:,} punks, "

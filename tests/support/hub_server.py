@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -60,10 +60,19 @@ class Hub(ThreadingHTTPServer):
         self.authorizations: set[str] = set()
         self.failures: dict[str, int] = {}
         """HTTP status of the requests whose "METHOD path" contains a text."""
+        self.interruptions: dict[str, Callable[[], object]] = {}
+        """Function to call before the first request whose "METHOD path" contains a text."""
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def interfere(self, request: str) -> int | None:
+        """Interrupt a request; return the status with which it fails, if any."""
+        self.requests.append(request)
+        for text in [text for text in self.interruptions if text in request]:
+            self.interruptions.pop(text)()
+        return next((status for text, status in self.failures.items() if text in request), None)
 
     def environment(self, home: Path, token: str | None = TOKEN) -> dict[str, str]:
         """Return the variables with which huggingface_hub uses this server."""
@@ -101,13 +110,11 @@ class _Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path = unquote(self.path.partition("?")[0])
-        self.server.requests.append(f"{self.command} {path}")
         self.server.authorizations.add(self.headers.get("Authorization") or "")
-        for text, status in self.server.failures.items():
-            if text in f"{self.command} {path}":
-                self.send({"error": "refused by the test"}, status)
-                return
-        if path == "/api/repos/create":
+        status = self.server.interfere(f"{self.command} {path}")
+        if status:
+            self.send({"error": "refused by the test"}, status)
+        elif path == "/api/repos/create":
             self.create_repository()
         elif path == "/api/validate-yaml":
             self.send({"errors": [], "warnings": []})
@@ -131,12 +138,10 @@ class _Handler(BaseHTTPRequestHandler):
         is_json = not isinstance(data, bytes)
         content = json.dumps(data).encode() if is_json else data
         self.send_response(status)
-        headers = {"Content-Length": str(len(content))} | {
-            name.replace("_", "-"): value for name, value in headers.items()
-        }
+        headers["Content-Length"] = str(len(content))
         headers["Content-Type"] = "application/json" if is_json else "application/octet-stream"
         for name, value in headers.items():
-            self.send_header(name, value)
+            self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)

@@ -12,9 +12,10 @@ from typing import Literal
 
 import fsspec
 
-Fault = Literal["cut", "refuse"]
+Fault = Literal["cut", "refuse", "hide", "page", "ignore conditions"]
 """What the proxy does to a request: "cut" disconnects in the middle of a body, "refuse" answers
-with status 403."""
+with status 403, "hide" does so for listings and for what does not exist, as a bucket that readers
+may not list, "page" answers with a web page, and "ignore conditions" removes If-None-Match."""
 FaultRule = Callable[[str, str], Fault | None]
 """Function from the method and path of a request to its fault."""
 StartProxy = Callable[[FaultRule], str]
@@ -60,10 +61,14 @@ class _ProxyHandler(BaseHTTPRequestHandler):
             self._disconnect()
             return
         body = self.rfile.read(length)
-        if fault == "refuse":
-            error = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
-            self._send(403, [("Content-Type", "application/xml")], error)
+        if fault == "refuse" or (fault == "hide" and "list-type=" in self.path):
+            self._refuse()
             return
+        if fault == "page":
+            self._send(200, [("Content-Type", "text/html")], b"<!DOCTYPE html><title>Hi</title>")
+            return
+        if fault == "ignore conditions":
+            del self.headers["If-None-Match"]
         upstream = http.client.HTTPConnection(self.server.upstream_host, timeout=30)
         try:
             upstream.request(self.command, self.path, body, dict(self.headers))
@@ -71,7 +76,14 @@ class _ProxyHandler(BaseHTTPRequestHandler):
             data = reply.read()
         finally:
             upstream.close()
+        if fault == "hide" and reply.status == 404:
+            self._refuse()
+            return
         self._send(reply.status, reply.getheaders(), data, is_cut=fault == "cut")
+
+    def _refuse(self) -> None:
+        error = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
+        self._send(403, [("Content-Type", "application/xml")], error)
 
     def _send(
         self, status: int, headers: list[tuple[str, str]], data: bytes, *, is_cut: bool = False

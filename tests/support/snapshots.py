@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from support.network import Fetch
 
 from punkdata.build import BuildResult, build_dataset
 from punkdata.files import sha256_file
+from punkdata.snapshots.publish import publish_snapshot
 from punkdata.snapshots.reader import Snapshot, open_snapshot, punks_file_name
-from punkdata.snapshots.remote import publish_snapshot
 
 Build = Callable[..., BuildResult]
 """Type of the `build` fixture."""
@@ -32,6 +33,21 @@ def update_manifest(root: Path) -> None:
         path = snapshot.path / entry["path"]
         entry["bytes"], entry["sha256"] = path.stat().st_size, sha256_file(path)
     file.write_text(json.dumps(data))
+
+
+def build_again(snapshot: Snapshot, folder: Path) -> Snapshot:
+    """Return a snapshot of the same version in another folder, all of whose files have other bytes.
+
+    Another version of pyarrow may write such files.
+    """
+    shutil.copytree(snapshot.path, folder)
+    for path in folder.rglob("*.*"):
+        if path.suffix == ".parquet":
+            pq.write_table(pq.read_table(path), path, compression="none")
+        elif path.name != "manifest.json":
+            path.write_bytes(path.read_bytes() + bytes(1024))
+    update_manifest(folder)
+    return open_snapshot(folder)
 
 
 def change_rows(root: Path, column: str, value: object, file: str = punks_file_name("val")) -> int:

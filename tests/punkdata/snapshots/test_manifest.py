@@ -33,6 +33,21 @@ def test_file_path_outside_the_snapshot_is_rejected(
 
 
 @pytest.mark.parametrize(
+    "paths",
+    [
+        *(("a/b", "a/b"), ("README.md", "readme.md"), ("a", "a/b"), ("B/c", "b")),
+        *(("manifest.json",), ("MANIFEST.json/a",)),
+    ],
+)
+def test_files_that_would_replace_each_other_are_rejected(
+    paths: tuple[str, ...], snapshot: Snapshot, tmp_path: Path
+) -> None:
+    entries = [{"path": path, "bytes": 1, "sha256": "0" * 64} for path in paths]
+    with pytest.raises(DataError, match="damaged .files: two files would have the path "):
+        read_manifest(write_manifest(snapshot, tmp_path, {"files": entries}))
+
+
+@pytest.mark.parametrize(
     ("field", "value"), [("punks", "many"), ("punks", -1), ("expected", 10**30), ("labels", {})]
 )
 def test_invalid_field_is_named_in_the_error(

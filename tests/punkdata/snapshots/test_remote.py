@@ -5,16 +5,14 @@ import pickle
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import fsspec
 import pytest
 from support.s3_server import StartProxy, clear_connection_cache
 from support.snapshots import publish
+from support.web_server import http_server
 
 from punkdata import PunkDataset, open_snapshot
 from punkdata.errors import DataError, NetworkError, RefusedError, SetupError, UsageError
@@ -163,7 +161,7 @@ def test_unreachable_server_is_a_network_error(s3: str, monkeypatch: pytest.Monk
 
 def test_url_below_a_file_cannot_be_written(snapshot: Snapshot, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="the bucket or folder does not exist"):
+    with pytest.raises(UsageError, match="file': .*choose a folder that can be written"):
         publish(snapshot, f"file://{tmp_path}/file")
 
 
@@ -224,23 +222,3 @@ def test_processes_can_fill_the_cache_at_the_same_time(
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(3)]
     assert [process.communicate()[0] for process in processes] == [b"60\n"] * 3
     assert not list(cache.rglob(".*"))
-
-
-@contextmanager
-def http_server(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
-    """Run a server that answers every GET and HEAD with a function; yield its host and port."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            with suppress(ConnectionError):  # The client may disconnect.
-                answer(self)
-
-        do_HEAD = do_GET  # noqa: N815  # the base class's name
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
