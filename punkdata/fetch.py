@@ -3,7 +3,6 @@
 import logging
 from dataclasses import dataclass
 from functools import partial
-from math import ceil
 from pathlib import Path
 
 import httpx
@@ -13,14 +12,13 @@ from punkdata.files import lock_root
 from punkdata.progress import Progress
 from punkdata.records import SaleRecord
 from punkdata.sources import cpunks10k
-from punkdata.sources.opensea.client import PAGE_SIZE, SOURCE, OpenSeaClient
+from punkdata.sources.opensea.client import SOURCE, OpenSeaClient
 from punkdata.sources.opensea.images import (
     SpriteCache,
     image_download_pool,
     start_image_downloads,
     wait_for_image_downloads,
 )
-from punkdata.sources.opensea.parsing import COLLECTION_SIZE
 from punkdata.sources.opensea.rate_limit import InterruptibleSleep
 from punkdata.sources.opensea.retry import RetryTransport
 from punkdata.sources.opensea.sales import collect_listings, collect_sales, next_sales_after
@@ -40,11 +38,6 @@ from punkdata.sources.recording_format import RecordingInfo
 from punkdata.sources.recording_transport import RecordingTransport
 
 logger = logging.getLogger(__name__)
-
-REQUESTS_PER_HOUR = 600
-"""Published rate limit of an instant key."""
-ESTIMATED_SALES = 25_000  # About 22,000 were known by 2022.
-BYTES_PER_TOKEN, BYTES_PER_SALE, BYTES_PER_IMAGE = 1_200, 1_800, 2_000
 
 
 @dataclass(frozen=True)
@@ -82,7 +75,7 @@ def fetch_cpunks10k(
             except OSError as error:
                 raise UsageError(f"cannot read '{sdist}': {error.strerror}") from None
         cpunks10k.check_sdist(data, str(sdist or "the download"), sha256)
-        if unfinished := _find_unfinished(root, wanted):
+        if unfinished := find_unfinished(root, wanted):
             recording = resume_recording(unfinished.path)
         else:
             recording = create_recording(root, wanted)
@@ -140,7 +133,7 @@ def fetch_opensea(
         replayed = network.recording
         wanted.replay_of, wanted.sales_after = replayed.name, replayed.info.sales_after
     with lock_root(root):
-        unfinished, parent = _find_unfinished(root, wanted), _find_parent(root, wanted)
+        unfinished, parent = find_unfinished(root, wanted), find_parent(root, wanted)
         if unfinished:
             recording = resume_recording(unfinished.path)
         else:
@@ -212,76 +205,23 @@ def _download(
     return sales, listings_wei, failed
 
 
-@dataclass(frozen=True)
-class FetchEstimate:
-    """The estimated cost of a fetch.
-
-    `wait_s` is the time in seconds spent waiting for the rate limit, if its first window is unused.
-    `recorded` replies are not requested again. `resumes` is the recording that the fetch resumes,
-    and `refreshes` the one whose images and older sales it copies.
-    """
-
-    api_requests: int
-    image_requests: int
-    bytes: int
-    wait_s: int
-    recorded: int
-    resumes: Path | None
-    refreshes: Path | None
-
-
-def estimate_opensea(root: Path, base_url: str, limit: int | None = None) -> FetchEstimate:
-    """Estimate what `fetch_opensea` costs, without sending a request."""
-    wanted = RecordingInfo(source=SOURCE, limit=limit, base_url=base_url)
-    unfinished, parent = _find_unfinished(root, wanted), _find_parent(root, wanted)
-    punks = images = min(limit or COLLECTION_SIZE, COLLECTION_SIZE)
-    sales = ESTIMATED_SALES
-    if parent is not None:
-        images = max(0, punks - _count_images(parent))
-        sales = PAGE_SIZE
-    # The collection, the trait counts and one page of listings are one request each.
-    requests = 3 + ceil(punks / PAGE_SIZE) + ceil(sales / PAGE_SIZE)
-    size = punks * BYTES_PER_TOKEN + sales * BYTES_PER_SALE + images * BYTES_PER_IMAGE
-    recorded = 0
-    if unfinished is not None:
-        replies = unfinished.final_replies()
-        recorded, recorded_images = len(replies), _count_images(unfinished)
-        requests = max(1, requests - (recorded - recorded_images))
-        images = max(0, images - recorded_images)
-        size = max(0, size - sum(reply.body_bytes for reply in replies))
-    return FetchEstimate(
-        api_requests=requests,
-        image_requests=images,
-        bytes=size,
-        wait_s=max(0, ceil(requests / REQUESTS_PER_HOUR) - 1) * 3600,
-        recorded=recorded,
-        resumes=unfinished.path if unfinished else None,
-        refreshes=parent.path if parent else None,
-    )
-
-
-def _count_images(recording: Recording) -> int:
-    """Return the number of final replies that did not come from the API."""
-    return sum("/api/v2/" not in reply.url for reply in recording.final_replies())
-
-
 # -- The recordings to resume and to refresh ----------------------------------------------
 
 
-def _find_unfinished(root: Path, wanted: RecordingInfo) -> Recording | None:
+def find_unfinished(root: Path, wanted: RecordingInfo) -> Recording | None:
     """Return the newest recording with the same origin and limit if it is unfinished, or None."""
     same = [r for r in list_recordings(root) if r.info.origin == wanted.origin]
     newest = next((r for r in reversed(same) if r.info.limit == wanted.limit), None)
     return newest if newest and newest.info.status == "running" else None
 
 
-def _find_parent(root: Path, wanted: RecordingInfo) -> Recording | None:
+def find_parent(root: Path, wanted: RecordingInfo) -> Recording | None:
     """Return the finished recording whose replies a fetch of `wanted` may reuse, or None.
 
     An unfinished recording names its parent. A new one refreshes the newest recording without a
     limit or with the same limit, if any, or else the newest one.
     """
-    if unfinished := _find_unfinished(root, wanted):
+    if unfinished := find_unfinished(root, wanted):
         path = unfinished.path.parent / (unfinished.info.parent or "")
         return open_recording(path) if (path / "recording.json").exists() else None
     if wanted.replay_of:

@@ -206,16 +206,21 @@ def _fetch_opensea(
 
 
 def _show_plan(root: Path, base_url: str, limit: int | None, as_json: bool) -> None:
-    from punkdata.fetch import REQUESTS_PER_HOUR, estimate_opensea
+    from punkdata.estimate import REQUESTS_PER_HOUR, estimate_opensea
 
     plan = estimate_opensea(root, base_url, limit)
-    requests = f"about {plan.api_requests:,} to the API, {plan.image_requests:,} for images"
-    wait = f"{plan.wait_s / 60:,.0f} min of waiting" if plan.wait_s else "no waiting"
     rows = [
-        Row("requests", requests),
-        Row("limit", f"{REQUESTS_PER_HOUR}/h with a free key, so {wait}"),
+        Row(
+            "requests",
+            f"about {plan.api_requests:,} to the API, {plan.image_requests:,} for images",
+        ),
+        Row("limit", f"{REQUESTS_PER_HOUR}/h with a free key, so {_describe_wait(plan.wait_s)}"),
         Row("bytes", f"about {max(plan.bytes / 1e6, 1):,.0f} MB"),
     ]
+    if plan.api_requests_with_batches > plan.api_requests:
+        wait = _describe_wait(plan.wait_s_with_batches)
+        text = f"about {plan.api_requests_with_batches:,} to the API, {wait}"
+        rows.insert(2, Row("without traits", f"if OpenSea lists tokens without traits: {text}"))
     if plan.resumes:
         rows.append(Row("resumes", f"{plan.resumes}, with {plan.recorded:,} recorded replies"))
     elif plan.refreshes:
@@ -223,3 +228,7 @@ def _show_plan(root: Path, base_url: str, limit: int | None, as_json: bool) -> N
     console.emit_report(Report(rows, data=vars(plan)), as_json=as_json)
     if not as_json:
         console.say("nothing was sent; omit --dry-run to fetch")
+
+
+def _describe_wait(wait_s: int) -> str:
+    return f"{wait_s / 60:,.0f} min of waiting" if wait_s else "no waiting"

@@ -5,7 +5,7 @@ from pathlib import Path
 from support.network import Fetch
 from support.opensea_server import OpenSeaServer
 
-from punkdata.fetch import estimate_opensea
+from punkdata.estimate import estimate_opensea
 from punkdata.sources.recording import create_recording
 from punkdata.sources.recording_format import RecordingInfo
 
@@ -15,7 +15,9 @@ API = "https://api.test"
 def test_estimate_counts_pages_and_excludes_recorded_replies(tmp_path: Path) -> None:
     full = estimate_opensea(tmp_path, API)
     assert full.api_requests == 2 + 50 + 125 + 1
+    assert full.api_requests_with_batches == full.api_requests + 400
     assert (full.image_requests, full.wait_s, full.recorded) == (10_000, 0, 0)
+    assert full.wait_s_with_batches == 0
     assert (full.resumes, full.refreshes) == (None, None)
     info = RecordingInfo(source="opensea", collection="cryptopunks", base_url=API)
     unfinished = create_recording(tmp_path, info)
@@ -23,8 +25,20 @@ def test_estimate_counts_pages_and_excludes_recorded_replies(tmp_path: Path) -> 
     unfinished.add("https://i.seadn.io/1.png", b"png")
     estimate = estimate_opensea(tmp_path, API)
     assert estimate.api_requests == full.api_requests - 1
+    assert estimate.api_requests_with_batches == full.api_requests_with_batches - 1
     assert estimate.image_requests == full.image_requests - 1
     assert (estimate.resumes, estimate.recorded) == (unfinished.path, 2)
+
+
+def test_estimate_needs_no_second_plan_once_batches_are_recorded(
+    fetch: Fetch, server: OpenSeaServer, new_root: Path
+) -> None:
+    server.inline_traits = False
+    fetch(root=new_root)
+    refresh = estimate_opensea(new_root, server.base_url, 60)
+    assert refresh.api_requests == refresh.api_requests_with_batches == 3 + 1 + 1 + 3
+    sample = estimate_opensea(new_root / "other", server.base_url, 60)
+    assert (sample.api_requests, sample.api_requests_with_batches) == (3 + 1 + 125, 3 + 1 + 125 + 3)
 
 
 def test_refresh_requests_no_image_again(

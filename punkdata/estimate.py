@@ -1,0 +1,95 @@
+"""Estimate of what `fetch_opensea` costs, without sending a request; for `fetch --dry-run`.
+
+It has a module of its own because a fetch does not need it.
+"""
+
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+from punkdata.fetch import find_parent, find_unfinished
+from punkdata.sources.opensea.client import PAGE_SIZE, SOURCE
+from punkdata.sources.opensea.parsing import COLLECTION_SIZE
+from punkdata.sources.recording import Recording
+from punkdata.sources.recording_format import RecordingInfo
+
+REQUESTS_PER_HOUR = 600
+"""Published rate limit of an instant key."""
+BATCH_SIZE = 25
+"""Number of tokens that the API has been seen to accept in one batch request."""
+ESTIMATED_SALES = 25_000  # About 22,000 were known by 2022.
+BYTES_PER_TOKEN, BYTES_PER_SALE, BYTES_PER_IMAGE = 1_200, 1_800, 2_000
+
+
+@dataclass(frozen=True)
+class FetchEstimate:
+    """The estimated cost of a fetch.
+
+    OpenSea lists tokens with their traits, or, as in 2025, without them. Then they are requested in
+    batches, and the fetch needs `api_requests_with_batches` in place of `api_requests`. Both are
+    equal if earlier recordings show that batches are needed.
+
+    `wait_s` is the time in seconds spent waiting for the rate limit, if its first window is unused.
+    `recorded` replies are not requested again. `resumes` is the recording that the fetch resumes,
+    and `refreshes` the one whose images and older sales it copies.
+    """
+
+    api_requests: int
+    api_requests_with_batches: int
+    image_requests: int
+    bytes: int
+    wait_s: int
+    wait_s_with_batches: int
+    recorded: int
+    resumes: Path | None
+    refreshes: Path | None
+
+
+def estimate_opensea(root: Path, base_url: str, limit: int | None = None) -> FetchEstimate:
+    """Estimate what `fetch_opensea` costs with these arguments."""
+    wanted = RecordingInfo(source=SOURCE, limit=limit, base_url=base_url)
+    unfinished, parent = find_unfinished(root, wanted), find_parent(root, wanted)
+    punks = images = min(limit or COLLECTION_SIZE, COLLECTION_SIZE)
+    sales = ESTIMATED_SALES
+    if parent is not None:
+        images = max(0, punks - _count_images(parent))
+        sales = PAGE_SIZE
+    # The collection, the trait counts and one page of listings are one request each.
+    requests = 3 + ceil(punks / PAGE_SIZE) + ceil(sales / PAGE_SIZE)
+    batches = ceil(punks / BATCH_SIZE)
+    if _has_batches(unfinished) or _has_batches(parent):
+        requests, batches = requests + batches, 0
+    size = punks * BYTES_PER_TOKEN + sales * BYTES_PER_SALE + images * BYTES_PER_IMAGE
+    recorded = recorded_images = 0
+    if unfinished is not None:
+        replies = unfinished.final_replies()
+        recorded, recorded_images = len(replies), _count_images(unfinished)
+        size = max(0, size - sum(reply.body_bytes for reply in replies))
+    requests -= recorded - recorded_images
+    with_batches = max(1, requests + batches)
+    requests = max(1, requests)
+    return FetchEstimate(
+        api_requests=requests,
+        api_requests_with_batches=with_batches,
+        image_requests=max(0, images - recorded_images),
+        bytes=size,
+        wait_s=_estimate_wait_s(requests),
+        wait_s_with_batches=_estimate_wait_s(with_batches),
+        recorded=recorded,
+        resumes=unfinished.path if unfinished else None,
+        refreshes=parent.path if parent else None,
+    )
+
+
+def _estimate_wait_s(num_requests: int) -> int:
+    return (ceil(num_requests / REQUESTS_PER_HOUR) - 1) * 3600
+
+
+def _count_images(recording: Recording) -> int:
+    """Return the number of final replies that did not come from the API."""
+    return sum("/api/v2/" not in reply.url for reply in recording.final_replies())
+
+
+def _has_batches(recording: Recording | None) -> bool:
+    """Return whether a recording contains tokens that were requested in batches."""
+    return recording is not None and any(r.method == "POST" for r in recording.final_replies())
