@@ -1,4 +1,4 @@
-"""Records of one punk and one sale: the form into which every source is parsed."""
+"""Records of a punk, a sale and a listing: the form into which every source is parsed."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,3 +53,20 @@ class SaleRecord:
     buyer_is_zero: bool | None
     """Whether the buyer is the zero address."""
     transaction: str | None
+
+
+@dataclass(frozen=True)
+class ListingRecord:
+    """The lowest price at which one punk is offered to everybody in one currency.
+
+    The amount is in base units of the currency. A field is None if the source does not provide it.
+    """
+
+    punk_id: int
+    amount: int
+    decimals: int | None
+    symbol: str | None
+    token_address: str | None
+    """Contract address of the currency."""
+    price_wei: int | None
+    """Price in wei; None unless it is in ETH, WETH or BETH."""

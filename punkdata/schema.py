@@ -33,7 +33,7 @@ _CLASS_NAMES = {"type_id": TYPES, "accessory_ids": ACCESSORIES}
 COLUMNS: dict[str, dict[str, tuple[str, str]]] = tomllib.loads(
     resources.files("punkdata").joinpath("data/columns.toml").read_text("utf-8")
 )
-"""Type and description of each column, by table ("punks", "sales" or "provenance") and name."""
+"""Type and description of each column, by table (such as "punks") and name."""
 
 
 def _make_schema(table: str) -> pa.Schema:
@@ -71,5 +71,7 @@ PUNKS = _with_features(_make_schema("punks"))
 """Schema of the punks table, one row per punk."""
 SALES = _with_features(_make_schema("sales"))
 """Schema of the sales table, one row per sale, oldest first."""
+LISTINGS = _with_features(_make_schema("listings"))
+"""Schema of the listings table, one row per punk and currency, by punk_id."""
 PROVENANCE = _make_schema("provenance")
 """Schema of the provenance table: where the image of each punk came from."""

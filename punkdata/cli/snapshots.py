@@ -129,6 +129,10 @@ def _summarize(snapshot: Snapshot) -> list[Row]:
         sold = f"{sales.count:,}"
         if sales.first_sold_at and sales.last_sold_at:
             sold += f", {sales.first_sold_at[:10]} to {sales.last_sold_at[:10]}"
+    if manifest.lost_sales:
+        sold += f"; {manifest.lost_sales:,} more could not be read"
+    num_listings = manifest.listings
+    listings = "unknown" if num_listings is None else f"{num_listings:,} on OpenSea"
     facts = {
         "snapshot": manifest.version,
         "url": redact_url(snapshot.url) if snapshot.url else None,
@@ -138,6 +142,7 @@ def _summarize(snapshot: Snapshot) -> list[Row]:
         "types": _format_counts({name: manifest.labels[name] for name in TYPES}),
         "per punk": ", ".join(f"{k}: {n:,}" for k, n in manifest.accessories_per_punk.items()),
         "sales": sold,
+        "listings": listings if sales is not None else None,
         "size": f"{manifest.bytes / 1e6:.1f} MB in {len(manifest.files)} files",
     }
     facts |= {f"split {name}": _format_counts(sizes) for name, sizes in manifest.splits.items()}
@@ -186,7 +191,7 @@ def diff(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Compare two snapshots: punks, labels, pixels, prices, sales and schema."""
+    """Compare two snapshots: punks, labels, pixels, prices, sales, listings and schema."""
     from punkdata.snapshots.diff import compare_snapshots
 
     old, new = open_snapshot_argument(root, before), open_snapshot_argument(root, after)
@@ -205,6 +210,7 @@ def _differences(found: SnapshotDiff) -> list[Row]:
     rows = [
         Row("punks", f"{added} added, {removed} removed"),
         Row("sales", f"{found.sales_added:,} added, {found.sales_removed:,} removed"),
+        Row("listings", f"{found.listings_added:,} added, {found.listings_removed:,} removed"),
     ]
     for name, changes in found.changed.items():
         rows.append(Row(name, f"{_format_ids(list(changes))} changed"))

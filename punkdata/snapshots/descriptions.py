@@ -51,10 +51,22 @@ def render_dataset_card(manifest: Manifest) -> str:
         load_sales = '\nsales = load_dataset("path/to/this/folder", "sales")'
         columns = _describe_columns("sales")
         sales_table = f"\n`data/sales-*.parquet` has one row per sale:\n\n{columns}\n"
+    # `datasets` cannot read an empty table.
+    if manifest.listings:
+        listings_file = {"split": "train", "path": "data/listings-*.parquet"}
+        configs.append({"config_name": "listings", "data_files": [listings_file]})
+    if manifest.listings is not None:
+        columns = _describe_columns("listings")
+        sales_table += (
+            "\n`data/listings-*.parquet` has one row per punk and currency in which the punk was "
+            f"for sale on OpenSea:\n\n{columns}\n"
+        )
     notes = ""
-    if manifest.status == "partial":
+    if manifest.missing:
         missing = f"{len(manifest.missing)} of {manifest.expected:,} punks are missing"
         notes += f"\n\n**Partial: {missing}**; `manifest.json` lists them."
+    if manifest.lost_sales:
+        notes += f"\n\n**Partial: {manifest.lost_sales:,} sales could not be read.**"
     if manifest.limit is not None:
         notes += f"\n\n**Sample: only the first {manifest.limit:,} punks were requested.**"
     return template.format(
@@ -115,7 +127,7 @@ def build_croissant(manifest: Manifest, files: tuple[FileEntry, ...]) -> dict[st
 
 
 def _record_set(path: str) -> dict[str, Any]:
-    """Describe a Parquet file: data/punks-train-….parquet or data/sales-….parquet."""
+    """Describe a Parquet file: data/punks-train-….parquet, data/sales-….parquet and so on."""
     table, split, *_ = path.removeprefix("data/").split("-")
     record_set = split if table == "punks" else table
     fields = [

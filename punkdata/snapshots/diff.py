@@ -1,4 +1,4 @@
-"""Comparison of two snapshots: punks, labels, pixels, prices, sales and schema."""
+"""Comparison of two snapshots: punks, labels, pixels, prices, sales, listings and schema."""
 
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from punkdata.snapshots.reader import Snapshot
-from punkdata.snapshots.tables import VERSIONED_SALE_COLUMNS
+from punkdata.snapshots.tables import VERSIONED_LISTING_COLUMNS, VERSIONED_SALE_COLUMNS
 
 _DERIVED_COLUMNS = {
     *("type_id", "accessory_ids", "labels", "accessory_count", "image", "last_sale_wei")
@@ -28,6 +28,8 @@ class SnapshotDiff:
     changed: dict[str, dict[int, tuple[Any, Any]]]
     sales_added: int
     sales_removed: int
+    listings_added: int
+    listings_removed: int
     schema: list[str]
 
     def __bool__(self) -> bool:
@@ -35,7 +37,7 @@ class SnapshotDiff:
 
 
 def compare_snapshots(before: Snapshot, after: Snapshot) -> SnapshotDiff:
-    """Compare the rows, prices, sales and schema of two snapshots."""
+    """Compare the rows, prices, sales, listings and schema of two snapshots."""
     old_punks, new_punks = before.punks(), after.punks()
     shared = set(new_punks.column_names) - _DERIVED_COLUMNS
     names = [name for name in old_punks.column_names if name in shared]
@@ -52,17 +54,24 @@ def compare_snapshots(before: Snapshot, after: Snapshot) -> SnapshotDiff:
     versions = before.manifest.schema_version, after.manifest.schema_version
     if versions[0] != versions[1]:
         schema.insert(0, "schema {} became schema {}".format(*versions))
-    old_sales, new_sales = before.sales(), after.sales()
-    if (old_sales is None) != (new_sales is None):
-        schema.append(f"the sales table was {'added' if old_sales is None else 'removed'}")
-        old_sales = new_sales = None
-    old_counts, new_counts = _count_sales(old_sales), _count_sales(new_sales)
+    sales = _compare_rows(before.sales(), after.sales(), VERSIONED_SALE_COLUMNS)
+    listings = _compare_rows(before.listings(), after.listings(), VERSIONED_LISTING_COLUMNS)
+    schema += [
+        f"the {name} table was {'added' if old is None else 'removed'}"
+        for name, old, new in (
+            ("sales", before.manifest.sales, after.manifest.sales),
+            ("listings", before.manifest.listings, after.manifest.listings),
+        )
+        if (old is None) != (new is None)
+    ]
     return SnapshotDiff(
         added=sorted(new.keys() - old.keys()),
         removed=sorted(old.keys() - new.keys()),
         changed=changed,
-        sales_added=(new_counts - old_counts).total(),
-        sales_removed=(old_counts - new_counts).total(),
+        sales_added=sales[0],
+        sales_removed=sales[1],
+        listings_added=listings[0],
+        listings_removed=listings[1],
         schema=schema,
     )
 
@@ -76,9 +85,17 @@ def _compare_schemas(old: pa.Schema, new: pa.Schema) -> list[str]:
     return changes
 
 
-def _count_sales(sales: pa.Table | None) -> Counter[tuple[Any, ...]]:
-    """Return how often each distinct row occurs."""
-    if sales is None:
-        return Counter()
-    names = [name for name in VERSIONED_SALE_COLUMNS if name in sales.column_names]
-    return Counter(tuple(row.values()) for row in sales.select(names).to_pylist())
+def _compare_rows(
+    old: pa.Table | None, new: pa.Table | None, columns: list[str]
+) -> tuple[int, int]:
+    """Return the numbers of added and removed rows; (0, 0) unless both snapshots have the table."""
+    if old is None or new is None:
+        return 0, 0
+    old_rows, new_rows = _count_rows(old, columns), _count_rows(new, columns)
+    return (new_rows - old_rows).total(), (old_rows - new_rows).total()
+
+
+def _count_rows(table: pa.Table, columns: list[str]) -> Counter[tuple[Any, ...]]:
+    """Return how often each distinct row occurs, comparing only these columns."""
+    names = [name for name in columns if name in table.column_names]
+    return Counter(tuple(row.values()) for row in table.select(names).to_pylist())

@@ -63,10 +63,12 @@ class SalesSummary(BaseModel, frozen=True):
 class Manifest(BaseModel, frozen=True):
     """The content of manifest.json. Unknown fields, which a newer punkdata may add, are ignored.
 
-    `version` and `labels_hash` are explained in `tables.py`. The snapshot is complete if each of
-    the `expected` punks has a row; `missing` has the reasons why others have none. `limit` is the
+    `version` and `labels_hash` are explained in `tables.py`. A complete snapshot has a row for each
+    of the `expected` punks; `missing` has the reasons why others have none. `limit` is the
     value of `--limit` for a sample. `sales` is None if the source does not provide sales, and
-    `base_url` if it is not an API. `files` omits the manifest.
+    `base_url` if it is not an API. `lost_sales` is the number of sales that the source lists but
+    that could not be read; a snapshot that lacks any is partial. `listings` is the number of rows
+    of the listings table, or None if it is not known what is for sale. `files` omits the manifest.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -82,6 +84,8 @@ class Manifest(BaseModel, frozen=True):
     labels: dict[str, Count]
     accessories_per_punk: dict[str, Count]
     sales: SalesSummary | None
+    lost_sales: Count = 0
+    listings: Count | None = None
     source: str
     base_url: str | None = None
     recording: str

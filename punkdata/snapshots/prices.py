@@ -60,6 +60,30 @@ def check_prices(punks: pa.Table, sales: pa.Table | None) -> None:
                 )
 
 
+def check_listings(punks: pa.Table, listings: pa.Table | None) -> None:
+    """Raise DataError unless the prices of the listings and of the punks follow from the amounts.
+
+    Snapshots of the first versions of punkdata have prices, but no table of listings.
+    """
+    if listings is None:
+        return
+    rows, lowest = listings.to_pylist(), dict[int, float]()
+    if [row["punk_id"] for row in rows] != sorted(row["punk_id"] for row in rows):
+        raise DataError("the listings are not in the order of punk_id")
+    for row in rows:
+        punk_id, price = row["punk_id"], row["price_eth"]
+        if price is not None:
+            if row["decimals"] != 18 or price != wei_to_eth(int(row["amount"])):
+                raise DataError(f"price_eth of a listing of punk {punk_id} differs from its amount")
+            lowest[punk_id] = min(price, lowest.get(punk_id, price))
+    for row in punks.select(["punk_id", "best_listing_eth"]).to_pylist():
+        if row["best_listing_eth"] != lowest.get(row["punk_id"]):
+            raise DataError(
+                f"best_listing_eth of punk {row['punk_id']} is {row['best_listing_eth']}, but its "
+                f"listings give {lowest.get(row['punk_id'])}"
+            )
+
+
 def _check_sales(sales: pa.Table) -> list[dict[str, Any]]:
     """Return the rows of the sales; raise DataError unless their prices follow from the amounts."""
     rows: list[dict[str, Any]] = sales.to_pylist()

@@ -3,7 +3,7 @@
     <root>/snapshots/cryptopunks/
     latest                     one line: the version of the newest complete snapshot
     s2-0123456789ab/           a snapshot, which exists only once its manifest.json exists
-    data/punks-train-00000-of-00001.parquet   (also val, test; sales if available)
+    data/punks-train-00000-of-00001.parquet   (also val, test; sales, listings if known)
     shards/punks-train-000000.tar             (up to 1,000 PNG + JSON samples each)
     provenance.parquet         the origin of each image
     README.md, croissant.json  descriptions of the data set for people and programs
@@ -31,7 +31,7 @@ from punkdata.files import (
 )
 from punkdata.progress import Progress
 from punkdata.report import facts_to_html
-from punkdata.schema import ADDED_IN_SCHEMA, PROVENANCE, PUNKS, SALES
+from punkdata.schema import ADDED_IN_SCHEMA, LISTINGS, PROVENANCE, PUNKS, SALES
 from punkdata.snapshots.manifest import (
     VERSION_PATTERN,
     Manifest,
@@ -45,6 +45,7 @@ from punkdata.snapshots.parquet import read_table
 from punkdata.splits import SPLITS, Split, SplitScheme, check_split
 
 SALES_FILE = "data/sales-00000-of-00001.parquet"
+LISTINGS_FILE = "data/listings-00000-of-00001.parquet"
 PROVENANCE_FILE = "provenance.parquet"
 
 
@@ -148,6 +149,11 @@ class Snapshot:
         """
         sales = self.manifest.sales
         return None if sales is None else self._read_table(SALES_FILE, SALES, sales.count, columns)
+
+    def listings(self, columns: list[str] | None = None) -> pa.Table | None:
+        """Return the lowest price of each punk and currency on OpenSea, or None if unknown."""
+        count = self.manifest.listings
+        return None if count is None else self._read_table(LISTINGS_FILE, LISTINGS, count, columns)
 
     def provenance(self) -> pa.Table:
         """Return where the image of each punk came from, one row per punk."""

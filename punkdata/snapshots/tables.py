@@ -18,7 +18,7 @@ from punkdata.errors import DataError
 from punkdata.extras import translate_missing_package
 from punkdata.files import DEFAULT_COLLECTION
 from punkdata.images.sprite import decode_sprites
-from punkdata.schema import ADDED_IN_SCHEMA, PUNKS, SALES, SCHEMA_VERSION
+from punkdata.schema import ADDED_IN_SCHEMA, LISTINGS, PUNKS, SALES, SCHEMA_VERSION
 from punkdata.splits import SPLIT_COLUMNS, SPLITS
 from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, LABELS, TYPES
 
@@ -39,6 +39,8 @@ VERSIONED_PUNK_COLUMNS = [
 """Columns of the punks table that enter the version of a snapshot; the others follow from them."""
 VERSIONED_SALE_COLUMNS = [name for name in SALES.names if name != "price_eth"]
 """Columns of the sales table that enter the version of a snapshot."""
+VERSIONED_LISTING_COLUMNS = [name for name in LISTINGS.names if name != "price_eth"]
+"""Columns of the listings table that enter the version of a snapshot."""
 _LABEL_COLUMNS = ["punk_id", "type", "accessories", "split", "split_by_id", "pixels_sha256"]
 """Columns of the punks table that enter the labels hash."""
 _REQUIRED = {*PUNKS.names[: PUNKS.names.index("sale_count")], "sold_at"}
@@ -157,6 +159,9 @@ def summarize_tables(
     sales: pa.Table | None,
     missing: Iterable[str] = (),
     schema: int = SCHEMA_VERSION,
+    *,
+    listings: pa.Table | None = None,
+    lost_sales: int = 0,
 ) -> dict[str, Any]:
     """Return the fields of a manifest that follow from the rows.
 
@@ -164,8 +169,8 @@ def summarize_tables(
     fetching and building, tool versions, Parquet and PNG bytes, or image URLs. Columns that were
     added after `schema` are left out. The labels hash, on which trained weights depend, covers
     labels, splits and pixels, so it stays the same when only sales are added. `sales` are ordered
-    from the oldest, and None if the source does not provide them; `missing` are the punk_ids
-    without a row.
+    from the oldest, and None if the source does not provide them, as are `listings`; `missing` are
+    the punk_ids without a row, and `lost_sales` is the number of sales that could not be read.
     """
     version = hashlib.sha256(json.dumps([schema, DEFAULT_COLLECTION, LABELS]).encode())
     columns = [c for c in VERSIONED_PUNK_COLUMNS if ADDED_IN_SCHEMA.get(c, 1) <= schema]
@@ -176,6 +181,12 @@ def summarize_tables(
     version.update(b"sales not known\n" if sales is None else b"sales\n")
     if sales is not None:
         _hash_rows(version, sales.select(VERSIONED_SALE_COLUMNS))
+    # A snapshot without these has the version that it had before they were introduced.
+    if lost_sales:
+        version.update(f"lost sales {lost_sales}\n".encode())
+    if listings is not None:
+        version.update(b"listings\n")
+        _hash_rows(version, listings.select(VERSIONED_LISTING_COLUMNS))
     labels_hash = hashlib.sha256(json.dumps(LABELS).encode())
     _hash_rows(labels_hash, punks.select(_LABEL_COLUMNS).sort_by("punk_id"))
     support = extract_labels(punks).sum(axis=0, dtype=int).tolist()

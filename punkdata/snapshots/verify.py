@@ -25,7 +25,7 @@ from punkdata.schema import ADDED_IN_SCHEMA
 from punkdata.snapshots import tables
 from punkdata.snapshots.known_totals import check_known_totals
 from punkdata.snapshots.manifest import SalesSummary
-from punkdata.snapshots.prices import check_prices
+from punkdata.snapshots.prices import check_listings, check_prices
 from punkdata.snapshots.reader import Snapshot, find_damaged_files
 from punkdata.snapshots.shards import extract_samples, read_shard
 from punkdata.splits import SPLITS, assign_by_id, assign_splits
@@ -125,11 +125,18 @@ def _expect(is_met: bool, problem: str) -> None:
 
 
 def _check_content(snapshot: Snapshot, punks: pa.Table) -> str:
-    manifest, sales = snapshot.manifest, snapshot.sales()
-    facts = tables.summarize_tables(punks, sales, manifest.missing, manifest.schema_version)
+    manifest, sales, listings = snapshot.manifest, snapshot.sales(), snapshot.listings()
+    facts = tables.summarize_tables(
+        punks,
+        sales,
+        manifest.missing,
+        manifest.schema_version,
+        listings=listings,
+        lost_sales=manifest.lost_sales,
+    )
     facts |= {
         "expected": len(punks) + len(manifest.missing),
-        "status": "partial" if manifest.missing else "complete",
+        "status": "partial" if manifest.missing or manifest.lost_sales else "complete",
         "sales": None if sales is None else SalesSummary.of(sales.column("sold_at").to_pylist()),
     }
     for field, value in facts.items():
@@ -188,6 +195,7 @@ def _check_labels(_: Snapshot, punks: pa.Table) -> str:
 def _check_prices(snapshot: Snapshot, punks: pa.Table) -> str:
     sales = snapshot.sales()
     check_prices(punks, sales)
+    check_listings(punks, snapshot.listings())
     return "no sales" if sales is None else f"the prices follow from {len(sales):,} sales"
 
 

@@ -6,6 +6,7 @@ has reached the disk. A reader that finds a manifest therefore always finds a co
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,6 +25,7 @@ from punkdata.snapshots.manifest import (
 )
 from punkdata.snapshots.parquet import write_table
 from punkdata.snapshots.reader import (
+    LISTINGS_FILE,
     PROVENANCE_FILE,
     SALES_FILE,
     Snapshot,
@@ -41,11 +43,13 @@ def write_snapshot(
     sales: pa.Table | None,
     provenance: pa.Table,
     *,
+    listings: pa.Table | None = None,
     samples_per_shard: int = 1000,
 ) -> tuple[Snapshot, bool]:
     """Write a snapshot atomically, and update `latest` if the snapshot may become the latest.
 
-    The caller must hold the root's lock. The `files` of the manifest are filled in here. Returns
+    The caller must hold the root's lock. `sales` and `listings` are None if the source does not
+    provide them. The `files` of the manifest are filled in here. Returns
     the snapshot, and False if its version existed already, in which case nothing is written.
     Raises StorageError if the disk is full, and DataError if the existing snapshot is damaged.
     """
@@ -58,7 +62,8 @@ def write_snapshot(
     if created:
         building = home / f".building-{manifest.version}"
         try:
-            _write_files(building, manifest, punks, sales, provenance, samples_per_shard)
+            tables = {SALES_FILE: sales, LISTINGS_FILE: listings, PROVENANCE_FILE: provenance}
+            _write_files(building, manifest, punks, tables, samples_per_shard)
             with translate_os_errors(folder):
                 building.rename(folder)
         except BaseException:
@@ -80,11 +85,13 @@ def _write_files(
     folder: Path,
     manifest: Manifest,
     punks: pa.Table,
-    sales: pa.Table | None,
-    provenance: pa.Table,
+    tables: Mapping[str, pa.Table | None],
     samples_per_shard: int,
 ) -> None:
-    """Write every file of a snapshot below `folder`, the manifest last."""
+    """Write every file of a snapshot below `folder`, the manifest last.
+
+    `tables` are those other than the punks, by the path of their file.
+    """
     with translate_os_errors(folder):
         (folder / "data").mkdir(parents=True)
         (folder / "shards").mkdir()
@@ -94,9 +101,9 @@ def _write_files(
             for number, start in enumerate(range(0, len(rows), samples_per_shard)):
                 samples = extract_samples(rows.slice(start, samples_per_shard))
                 write_shard(folder / f"shards/punks-{split}-{number:06d}.tar", samples)
-        if sales is not None:
-            write_table(sales, folder / SALES_FILE)
-        write_table(provenance, folder / PROVENANCE_FILE)
+        for name, table in tables.items():
+            if table is not None:
+                write_table(table, folder / name)
         (folder / "README.md").write_text(render_dataset_card(manifest), "utf-8")
         croissant = build_croissant(manifest, _list_files(folder))
         (folder / "croissant.json").write_text(json.dumps(croissant, indent=1) + "\n", "utf-8")
