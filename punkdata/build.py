@@ -3,7 +3,7 @@
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -20,8 +20,8 @@ from punkdata.errors import DataError, UsageError
 from punkdata.files import lock_root, refuse_url_root, root_option, shell_quote, utc_now
 from punkdata.images.sprite import encode_png, pixels_sha256
 from punkdata.progress import Progress
-from punkdata.records import PunkRecord, SaleRecord
-from punkdata.schema import PROVENANCE, PUNKS, SALES
+from punkdata.records import ListingRecord, PunkRecord, SaleRecord
+from punkdata.schema import LISTINGS, PROVENANCE, PUNKS, SALES
 from punkdata.snapshots.known_totals import COLLECTION_SIZE, check_known_totals
 from punkdata.snapshots.manifest import Manifest, SalesSummary, get_latest_version
 from punkdata.snapshots.prices import summarize_sales, wei_to_eth
@@ -94,15 +94,15 @@ def build_dataset(
             _, reason = next(iter(data.missing.items()), ("", "it lists none"))
             raise DataError(f"'{source.path}' contains no punks: {reason}")
         progress(len(data.punks), len(data.punks), "writing the snapshot")
-        punks, provenance = make_punk_tables(data.punks, data.sales, data.listings_wei)
+        punks, provenance = make_punk_tables(data.punks, data.sales, data.listings or ())
         if len(punks) == COLLECTION_SIZE and not data.missing:
             _check_full_collection(source, punks)
-        sales = None
-        if data.sales is not None:
-            rows = [vars(sale) | {"price_eth": wei_to_eth(sale.price_wei)} for sale in data.sales]
-            sales = pa.Table.from_pylist(rows, SALES)
-        manifest = _make_manifest(source, punks, sales, data.missing)
-        snapshot, created = write_snapshot(root, manifest, punks, sales, provenance)
+        sales = _make_price_table(data.sales, SALES)
+        listings = _make_price_table(data.listings, LISTINGS)
+        manifest = _make_manifest(source, punks, sales, listings, data.missing)
+        snapshot, created = write_snapshot(
+            root, manifest, punks, sales, provenance, listings=listings
+        )
         logger.info("%s %s", "built" if created else "found unchanged", snapshot.path)
         is_latest = get_latest_version(root) == snapshot.version
     return BuildResult(snapshot, source.path, created, is_latest, unfinished)
@@ -113,12 +113,11 @@ def _check_finished(recording: Recording, root: Path, allow_partial: bool) -> No
     if info.status == "running":
         hint = f"finish it with: {recording.fetch_command()}"
         raise DataError(f"'{recording.path}' is unfinished", hint=hint)
-    if (info.status == "partial" or info.missing) and not allow_partial:
-        punk_id, reason = next(iter(info.missing.items()), ("", "no reason given"))
+    gaps = info.describe_gaps()
+    if (info.status == "partial" or gaps) and not allow_partial:
         raise DataError(
-            f"'{recording.path}' is partial: {len(info.missing):,} missing, the first is punk "
-            f"{punk_id} ({reason})",
-            hint="fetch again, or build without the missing punks: punkdata build-dataset "
+            f"'{recording.path}' is partial: {gaps or 'no reason given'}",
+            hint="fetch again, or build without what is missing: punkdata build-dataset "
             f"{shell_quote(recording.path)} --allow-partial{root_option(root)}",
         )
 
@@ -139,17 +138,23 @@ def _check_full_collection(recording: Recording, punks: pa.Table) -> None:
 
 
 def _make_manifest(
-    recording: Recording, punks: pa.Table, sales: pa.Table | None, missing: dict[str, str]
+    recording: Recording,
+    punks: pa.Table,
+    sales: pa.Table | None,
+    listings: pa.Table | None,
+    missing: dict[str, str],
 ) -> Manifest:
     """Return the manifest of a snapshot, without the list of its files."""
     info = recording.info
     summary = None if sales is None else SalesSummary.of(sales.column("sold_at").to_pylist())
     return Manifest(
-        **summarize_tables(punks, sales, missing),
-        status="partial" if missing else "complete",
+        **summarize_tables(punks, sales, missing, listings=listings, lost_sales=info.lost_sales),
+        status="partial" if missing or info.lost_sales else "complete",
         expected=len(punks) + len(missing),
         missing=missing,
         sales=summary,
+        lost_sales=info.lost_sales,
+        listings=None if listings is None else len(listings),
         limit=info.limit,
         source=info.source,
         base_url=info.base_url,
@@ -163,15 +168,14 @@ def _make_manifest(
 def make_punk_tables(
     punks: list[PunkRecord],
     sales: list[SaleRecord] | None,
-    listings_wei: dict[int, int],
+    listings: Iterable[ListingRecord],
     hidden: dict[str, tuple[str, ...]] | None = None,
 ) -> tuple[pa.Table, pa.Table]:
     """Return the tables of punks and of provenance, sorted by punk_id.
 
-    `sales` are ordered from the oldest, and None if the source does not provide them.
-    `listings_wei` has the lowest listing price of each listed punk, and `hidden` the names of
-    hidden accessories by the SHA-256 of a punk's pixels, by default the list that ships with
-    punkdata. Raises DataError if there are no punks, or two with the same punk_id.
+    `sales` are ordered from the oldest, and None if the source does not provide them. `hidden` has
+    the names of hidden accessories by the SHA-256 of a punk's pixels, by default the list that
+    ships with punkdata. Raises DataError if there are no punks, or two with the same punk_id.
     """
     punks = sorted(punks, key=lambda punk: punk.punk_id)
     ids = np.array([punk.punk_id for punk in punks], np.int32)
@@ -180,7 +184,7 @@ def make_punk_tables(
     if len(duplicates := ids[1:][ids[1:] == ids[:-1]]):
         raise DataError(f"the recording contains punk {duplicates[0]} twice")
     hidden = load_hidden_accessories() if hidden is None else hidden
-    rows = _make_rows(punks, ids, sales, listings_wei, hidden)
+    rows = _make_rows(punks, ids, sales, listings, hidden)
     tables = []
     while batch := list(islice(rows, 1000)):  # Rows need more memory than a table.
         tables.append(pa.Table.from_pylist(batch, PUNKS))
@@ -192,7 +196,7 @@ def _make_rows(
     punks: list[PunkRecord],
     ids: NDArray[np.int32],
     sales: list[SaleRecord] | None,
-    listings_wei: dict[int, int],
+    listings: Iterable[ListingRecord],
     hidden: dict[str, tuple[str, ...]],
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of the punks table; prices are left out if `sales` is None."""
@@ -201,6 +205,10 @@ def _make_rows(
     sales_by_punk: dict[int, list[SaleRecord]] = defaultdict(list)
     for sale in sales or ():
         sales_by_punk[sale.punk_id].append(sale)
+    listings_wei: dict[int, int] = {}
+    for listing in listings:
+        if (wei := listing.price_wei) is not None:
+            listings_wei[listing.punk_id] = min(wei, listings_wei.get(listing.punk_id, wei))
     for i, punk in enumerate(punks):
         names, sha256 = punk.accessories, pixels_sha256(punk.image)
         row = {
@@ -234,3 +242,13 @@ def load_hidden_accessories() -> dict[str, tuple[str, ...]]:
     file = resources.files("punkdata").joinpath("data/hidden_accessories.json")
     rows = json.loads(file.read_text("utf-8"))["punks"]
     return {sha256: tuple(names) for _, sha256, *names in rows}
+
+
+def _make_price_table(
+    records: Sequence[SaleRecord] | Sequence[ListingRecord] | None, schema: pa.Schema
+) -> pa.Table | None:
+    """Return a table of sales or of listings, or None if the source does not provide them."""
+    if records is None:
+        return None
+    rows = [vars(record) | {"price_eth": wei_to_eth(record.price_wei)} for record in records]
+    return pa.Table.from_pylist(rows, schema)

@@ -10,6 +10,7 @@ from pathlib import Path
 from punkdata.fetch import find_parent, find_unfinished
 from punkdata.sources.opensea.client import PAGE_SIZE, SOURCE
 from punkdata.sources.opensea.parsing import COLLECTION_SIZE
+from punkdata.sources.opensea.sales import ESTIMATED_SALES, next_sales_after, should_read_by_token
 from punkdata.sources.recording import Recording
 from punkdata.sources.recording_format import RecordingInfo
 
@@ -17,7 +18,6 @@ REQUESTS_PER_HOUR = 600
 """Published rate limit of an instant key."""
 BATCH_SIZE = 25
 """Number of tokens that the API has been seen to accept in one batch request."""
-ESTIMATED_SALES = 25_000  # About 22,000 were known by 2022.
 BYTES_PER_TOKEN, BYTES_PER_SALE, BYTES_PER_IMAGE = 1_200, 1_800, 2_000
 
 
@@ -50,12 +50,11 @@ def estimate_opensea(root: Path, base_url: str, limit: int | None = None) -> Fet
     wanted = RecordingInfo(source=SOURCE, limit=limit, base_url=base_url)
     unfinished, parent = find_unfinished(root, wanted), find_parent(root, wanted)
     punks = images = min(limit or COLLECTION_SIZE, COLLECTION_SIZE)
-    sales = ESTIMATED_SALES
     if parent is not None:
         images = max(0, punks - _count_images(parent))
-        sales = PAGE_SIZE
+    sales, sales_requests = _estimate_sales(unfinished, parent, limit, punks)
     # The collection, the trait counts and one page of listings are one request each.
-    requests = 3 + ceil(punks / PAGE_SIZE) + ceil(sales / PAGE_SIZE)
+    requests = 3 + ceil(punks / PAGE_SIZE) + sales_requests
     batches = ceil(punks / BATCH_SIZE)
     if _has_batches(unfinished) or _has_batches(parent):
         requests, batches = requests + batches, 0
@@ -79,6 +78,21 @@ def estimate_opensea(root: Path, base_url: str, limit: int | None = None) -> Fet
         resumes=unfinished.path if unfinished else None,
         refreshes=parent.path if parent else None,
     )
+
+
+def _estimate_sales(
+    unfinished: Recording | None, parent: Recording | None, limit: int | None, punks: int
+) -> tuple[int, int]:
+    """Return the number of sales that are requested, and of requests for them."""
+    if unfinished is not None:
+        sales_after, by_token = unfinished.info.sales_after, unfinished.info.sales_by_token
+    else:
+        sales_after = next_sales_after(parent) if parent else []
+        by_token = should_read_by_token(limit, sales_after)
+    if by_token:
+        return ceil(ESTIMATED_SALES * punks / COLLECTION_SIZE), punks
+    sales = PAGE_SIZE if sales_after else ESTIMATED_SALES
+    return sales, ceil(sales / PAGE_SIZE)
 
 
 def _estimate_wait_s(num_requests: int) -> int:

@@ -10,19 +10,14 @@ import httpx
 from punkdata.errors import DataError, UsageError
 from punkdata.files import lock_root
 from punkdata.progress import Progress
-from punkdata.records import SaleRecord
+from punkdata.records import ListingRecord
 from punkdata.sources import cpunks10k
 from punkdata.sources.opensea.client import SOURCE, OpenSeaClient
-from punkdata.sources.opensea.images import (
-    SpriteCache,
-    image_download_pool,
-    start_image_downloads,
-    wait_for_image_downloads,
-)
+from punkdata.sources.opensea.download import download_rest
 from punkdata.sources.opensea.rate_limit import InterruptibleSleep
 from punkdata.sources.opensea.retry import RetryTransport
-from punkdata.sources.opensea.sales import collect_listings, collect_sales, next_sales_after
-from punkdata.sources.opensea.tokens import CollectedPunks, collect_punks
+from punkdata.sources.opensea.sales import next_sales_after, should_read_by_token
+from punkdata.sources.opensea.tokens import collect_punks
 from punkdata.sources.opensea.transport import NetworkTransport
 from punkdata.sources.package_index import download_file
 from punkdata.sources.pip_config import find_index_url
@@ -101,15 +96,19 @@ def _measure_package(recording: Recording) -> int | None:
 
 @dataclass(frozen=True)
 class OpenSeaResult:
-    """The recording, whether it was resumed, and how many punks with labels and an image, how many
-    sales (also of other punks) and how many listed punks are in it.
+    """The recording, whether it was resumed, and its numbers of punks with labels and an image, and
+    of sales of these and the missing punks.
+
+    `listed` is the number of punks that are for sale to everybody on OpenSea, None if unknown, and
+    `listed_other_currency` the number of those that have no price in ETH.
     """
 
     recording: Recording
     resumed: bool
     punks: int
     sales: int
-    listed: int
+    listed: int | None
+    listed_other_currency: int | None
 
 
 def fetch_opensea(
@@ -125,13 +124,15 @@ def fetch_opensea(
     The newest unfinished recording of the same API and limit is resumed. If there is none, a new
     one is created, which reuses the images and all sales older than a week from the newest
     finished recording. If an error is raised, the recording stays unfinished, and the same call
-    resumes it. `limit` is the number of punks to fetch; the sales of the whole collection are
-    requested in any case. The units of `progress` are "punks", "images" and "sales".
+    resumes it. `limit` is the number of punks to fetch; if the sales of each of them cost fewer
+    requests than those of the whole collection, only these are requested. The units of
+    `progress` are "punks", "images" and "sales".
     """
     wanted = RecordingInfo(source=SOURCE, limit=limit, base_url=base_url)
     if isinstance(network, RecordingTransport):
         replayed = network.recording
         wanted.replay_of, wanted.sales_after = replayed.name, replayed.info.sales_after
+        wanted.sales_by_token = replayed.info.sales_by_token
     with lock_root(root):
         unfinished, parent = find_unfinished(root, wanted), find_parent(root, wanted)
         if unfinished:
@@ -139,6 +140,8 @@ def fetch_opensea(
         else:
             if parent:
                 wanted.parent, wanted.sales_after = parent.name, next_sales_after(parent)
+            if wanted.replay_of is None:
+                wanted.sales_by_token = should_read_by_token(limit, wanted.sales_after)
             recording = create_recording(root, wanted)
         logger.info("%s %s", "resuming" if unfinished else "recording to", recording.path)
         transport: httpx.BaseTransport = RecordingTransport(recording, network, parent)
@@ -154,55 +157,35 @@ def fetch_opensea(
             )
         client = OpenSeaClient(transport, base_url)
         punks = collect_punks(client, limit, partial(progress, unit="punks"))
-        sales, listings_wei, failed = _download(client, punks, recording, parent, sleep, progress)
+        sales, listings, failed = download_rest(client, punks, recording, parent, sleep, progress)
         missing = punks.missing | failed
         known_ids = punks.labels.keys() | missing.keys()
-        num_sales = sum(sale.punk_id in known_ids for sale in sales)
-        if num_sales < len(sales) and limit is None:
+        num_sales = sum(sale.punk_id in known_ids for sale in sales.sales)
+        if num_sales < len(sales.sales) and limit is None:
             punks.warnings.append(
-                f"{len(sales) - num_sales:,} sales refer to tokens outside this collection"
+                f"{len(sales.sales) - num_sales:,} sales refer to tokens outside this collection"
             )
         recording.info.missing = {str(i): reason for i, reason in sorted(missing.items())}
+        recording.info.lost_sales = sales.num_lost
         recording.info.warnings = punks.warnings
-        recording.finish("partial" if missing else "complete")
+        recording.finish("partial" if missing or sales.num_lost else "complete")
         logger.info("recorded %s punks and %s sales", f"{len(punks.labels):,}", f"{num_sales:,}")
     return OpenSeaResult(
         recording,
         resumed=unfinished is not None,
         punks=len(punks.labels) - len(failed),
         sales=num_sales,
-        listed=len(listings_wei.keys() & known_ids),
+        **_count_listed(listings),
     )
 
 
-def _download(
-    client: OpenSeaClient,
-    punks: CollectedPunks,
-    recording: Recording,
-    parent: Recording | None,
-    sleep: InterruptibleSleep,
-    progress: Progress,
-) -> tuple[list[SaleRecord], dict[int, int], dict[int, str]]:
-    """Download sales and listings, while background threads download the images.
-
-    Returns the sales, the listing prices in wei and the reasons for missing images by punk_id.
-    """
-    # Images that could not be read when the parent was fetched may have been repaired since.
-    ids_to_refetch = frozenset(parent.info.missing if parent else ())
-    decode = SpriteCache(recording, parent, store=True).decode
-    with image_download_pool(sleep) as pool:
-        downloads = start_image_downloads(pool, client, punks.image_urls, decode, ids_to_refetch)
-        sales, notes = collect_sales(
-            client, punks, recording.info.sales_after, partial(progress, unit="sales")
-        )
-        punks.warnings += notes
-        listings_wei = collect_listings(client, punks)
-        failed = wait_for_image_downloads(downloads, partial(progress, unit="images"))
-        # Try failed images once more, now that some time has passed.
-        failed_urls = {punk_id: punks.image_urls[punk_id] for punk_id in failed}
-        downloads = start_image_downloads(pool, client, failed_urls, decode, ids_to_refetch)
-        failed = wait_for_image_downloads(downloads, abort_on_outage=False)
-    return sales, listings_wei, failed
+def _count_listed(listings: list[ListingRecord] | None) -> dict[str, int | None]:
+    """Return the fields `listed` and `listed_other_currency` of the result."""
+    if listings is None:
+        return {"listed": None, "listed_other_currency": None}
+    listed = {listing.punk_id for listing in listings}
+    in_eth = {listing.punk_id for listing in listings if listing.price_wei is not None}
+    return {"listed": len(listed), "listed_other_currency": len(listed - in_eth)}
 
 
 # -- The recordings to resume and to refresh ----------------------------------------------

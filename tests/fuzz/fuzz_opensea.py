@@ -29,13 +29,14 @@ from support.sales_events import CHAIN, CONTRACT, listing, make_sales
 from support.sprites import make_punks
 
 from punkdata.errors import DataError
-from punkdata.sources.opensea import schemas
-from punkdata.sources.opensea.parsing import parse_listing, parse_sale, parse_token
+from punkdata.sources.opensea import price_schemas, schemas
+from punkdata.sources.opensea.parsing import parse_token
+from punkdata.sources.opensea.prices import parse_listing, parse_sale
 from punkdata.sources.opensea.transport import NetworkTransport
 
 REPLIES = {
-    schemas.EventsPage: {"asset_events": make_sales(make_punks(8), 40), "next": "abc"},
-    schemas.ListingsPage: {"listings": [listing(3, "70")], "next": None},
+    price_schemas.EventsPage: {"asset_events": make_sales(make_punks(8), 40), "next": "abc"},
+    price_schemas.ListingsPage: {"listings": [listing(3, "70")], "next": None},
     schemas.NftsPage: {
         "nfts": [
             {
@@ -53,8 +54,8 @@ REPLIES = {
 
 
 ROW_PARSERS: dict[Any, Callable[[Any], Any]] = {
-    schemas.EventsPage: lambda row: parse_sale(row, CONTRACT, CHAIN),
-    schemas.ListingsPage: lambda row: parse_listing(row, CONTRACT),
+    price_schemas.EventsPage: lambda row: parse_sale(row, CONTRACT, CHAIN)[0],
+    price_schemas.ListingsPage: lambda row: parse_listing(row, CONTRACT, CHAIN)[0],
     schemas.NftsPage: lambda row: parse_token(row, CONTRACT),
 }
 
@@ -78,8 +79,8 @@ def test_undamaged_replies_are_parsed_completely() -> None:
             with suppress(DataError):
                 parsed[model].append(ROW_PARSERS[model](row))
     assert [token.labels for token in parsed[schemas.NftsPage]] == [("Male", ())]
-    assert len(parsed[schemas.EventsPage]) > 20
-    assert all(parsed[schemas.ListingsPage])
+    assert len(parsed[price_schemas.EventsPage]) > 20
+    assert all(parsed[price_schemas.ListingsPage])
 
 
 @pytest.mark.parametrize("model", REPLIES)
@@ -105,7 +106,7 @@ def test_parsers_handle_other_json(model: Any) -> None:
 
 
 def test_transport_handles_damaged_gzip() -> None:
-    compressed = gzip.compress(json.dumps(REPLIES[schemas.EventsPage]).encode())
+    compressed = gzip.compress(json.dumps(REPLIES[price_schemas.EventsPage]).encode())
     base_url = "https://api.opensea.io"
 
     @fuzz_settings

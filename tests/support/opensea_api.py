@@ -21,12 +21,23 @@ from support.opensea_documents import (
     token_document,
 )
 from support.opensea_faults import Faults, Reply
+from support.opensea_images import add_validators, image_reply
 from support.opensea_oddities import Oddities
 from support.opensea_pages import Cursor, cut_page
-from support.sales_events import ABSENT, CHAIN, CONTRACT, SLUG, ZERO, Json, without_absent
+from support.sales_events import (
+    ABSENT,
+    CHAIN,
+    CONTRACT,
+    SLUG,
+    ZERO,
+    Json,
+    select_sales,
+    without_absent,
+)
 from support.sprites import FakePunk, png_bytes
 
 KEY = "test-key-0123456789abcdef"
+TOKEN_EVENTS_PATH = f"/events/chain/{CHAIN}/contract/{CONTRACT}/nfts/"
 TOKEN_PATH = f"/chain/{CHAIN}/contract/{CONTRACT}/nfts/"
 
 
@@ -42,6 +53,8 @@ class Request:
     status: int = 0
     """Status of the reply, or 0 if the connection was broken."""
     time: float = 0.0
+    conditions: dict[str, str] = field(default_factory=dict)
+    """Headers that make the request conditional, for example "if-none-match"."""
 
     @property
     def is_api(self) -> bool:
@@ -89,6 +102,8 @@ class FakeOpenSea:
     image_scale: int = 1
     image_background: str | None = None
     image_content_type: str = "image/png"
+    image_validators: tuple[str, ...] = ()
+    """Validators that the replies for images have, see `opensea_images.add_validators`."""
     disabled_endpoints: tuple[str, ...] = ()
     """Endpoints that this server does not offer, for example "traits" or "listings"."""
     key: str | None = KEY
@@ -142,8 +157,8 @@ class FakeOpenSea:
         }
         if path.split("/")[1] in self.disabled_endpoints:
             return not_found_reply()
-        if request.method == "GET" and path.startswith(TOKEN_PATH):
-            return self._answer_token(path.removeprefix(TOKEN_PATH))
+        if request.method == "GET" and path.startswith((TOKEN_PATH, TOKEN_EVENTS_PATH)):
+            return self._answer_token(path, request.query)
         return endpoints.get((request.method, path), not_found_reply)()
 
     def make_collection(self) -> Json:
@@ -208,7 +223,11 @@ class FakeOpenSea:
         tokens = [self.oddities.change_token(self.make_token(p)) for p in punks]
         return tokens + [self.make_token(p, phantom=True) for p in phantoms]
 
-    def _answer_token(self, identifier: str) -> Reply:
+    def _answer_token(self, path: str, query: dict[str, str]) -> Reply:
+        identifier = path.rpartition("/")[2]
+        if path.startswith(TOKEN_EVENTS_PATH):
+            token = None if self.oddities.ignores_token else identifier
+            return self.make_page("asset_events", self.list_sales(query, token), query)
         punks = {str(p.punk_id): p for p in self.available_punks()}
         if identifier not in punks:
             return not_found_reply()
@@ -231,11 +250,10 @@ class FakeOpenSea:
 
     # -- Sales and pages -----------------------------------------------------------------
 
-    def list_sales(self, query: dict[str, str]) -> list[Json]:
-        """Return the sales of all pages together, newest first."""
+    def list_sales(self, query: dict[str, str], token: str | None = None) -> list[Any]:
+        """Return the sales of all pages together, newest first; with `token`, those of one."""
         after, before = int(query.get("after", 0)), int(query.get("before", 2**60))
-        events = [e for e in self.sales if after < e["event_timestamp"] < before]
-        return sorted(events, key=lambda e: -e["event_timestamp"])
+        return select_sales([*self.oddities.extra_events, *self.sales], after, before, token)
 
     def make_page(self, name: str, rows: list[Json], query: dict[str, str]) -> Reply:
         size = int(query.get("limit", 20))
@@ -266,19 +284,10 @@ class FakeOpenSea:
     def _answer_image(self, request: Request) -> Reply:
         name = request.path.removeprefix("/images/").removesuffix(".png")
         punk_id = int(name) if name.isdecimal() else -1
-        special = self.images.get(punk_id)
-        if callable(special):
-            special = special()
-        if isinstance(special, bytes):
-            return 200, special, {"content-type": self.image_content_type}
-        if isinstance(special, int):
-            return special, b"<html>no</html>", {"content-type": "text/html"}
-        if isinstance(special, str):
-            return 302, b"", {"location": special}
-        png = self.png(punk_id)
-        if png is None:
-            return 404, b"not found", {"content-type": "text/plain"}
-        return 200, png, {"content-type": self.image_content_type}
+        image = self.images.get(punk_id)
+        image = image() if callable(image) else image
+        reply = image_reply(image or self.png(punk_id), self.image_content_type)
+        return add_validators(reply, self.image_validators, request.conditions)
 
     def png(self, punk_id: int) -> bytes | None:
         """Return the image of a punk. All images are encoded at the first request."""

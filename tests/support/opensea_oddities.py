@@ -36,6 +36,10 @@ class Oddities:
     """Traits that every token has besides its own."""
     change_token: Callable[[Json], Any] = lambda token: token
     """Function that may replace a token of lists and of batches, for example by an invalid row."""
+    extra_events: list[Any] = field(default_factory=list)
+    """Rows of every list of sales, of any type."""
+    ignores_token: bool = False
+    """Whether the list of the sales of one token has the sales of all tokens."""
     contracts: list[Any] | None = None
     """Contracts of the collection, if not only that of 2017."""
 

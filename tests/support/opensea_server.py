@@ -31,6 +31,7 @@ from support.opensea_faults import (
     rate_limited_reply,
     unavailable_reply,
 )
+from support.opensea_images import CONDITIONS
 from support.sales_events import make_sales
 from support.sprites import make_punks
 
@@ -135,7 +136,13 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         request = Request(
-            self.command, parts.path, query, body, self.headers["x-api-key"], time=time.time()
+            self.command,
+            parts.path,
+            query,
+            body,
+            self.headers["x-api-key"],
+            time=time.time(),
+            conditions={n: self.headers[n] for n in CONDITIONS.values() if n in self.headers},
         )
         with state.lock:
             state.log.append(request)

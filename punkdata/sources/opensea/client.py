@@ -23,20 +23,17 @@ from punkdata.errors import (
 from punkdata.files import DEFAULT_COLLECTION
 from punkdata.sources.opensea.error_replies import WEB_PAGE, describe_error_body, is_web_page
 from punkdata.sources.opensea.pagination import CursorError, PaginationGuard
+from punkdata.sources.opensea.price_schemas import EventsPage, Listing, ListingsPage, SaleEvent
 from punkdata.sources.opensea.rate_limit import RETRY_HINT
 from punkdata.sources.opensea.rows import Page, R
 from punkdata.sources.opensea.schemas import (
     Collection,
-    EventsPage,
     InstantKey,
-    Listing,
-    ListingsPage,
     M,
     Nft,
     NftReply,
     NftsBatch,
     NftsPage,
-    SaleEvent,
     TraitCounts,
     parse_body,
 )
@@ -49,6 +46,8 @@ PAGE_SIZE = 200
 MAX_PASSES = 4
 """Number of times that pagination begins before it fails."""
 
+_SALES_QUERY = {"event_type": "sale", "limit": str(PAGE_SIZE)}
+_LISTINGS_PATH = f"/listings/collection/{DEFAULT_COLLECTION}/best"
 _NOT_FOUND_STATUSES = frozenset({400, 404, 410, 422})
 _TOO_LARGE_STATUSES = frozenset({400, 413, 422})
 
@@ -144,17 +143,27 @@ class OpenSeaClient:
 
         Only sales later than `after`, a Unix time in seconds, are listed.
         """
-        params = {"event_type": "sale", "limit": str(PAGE_SIZE)}
+        params = dict(_SALES_QUERY)
         if after is not None:
             params["after"] = str(after)
         path = f"/events/collection/{DEFAULT_COLLECTION}"
         return self._iter_pages(EventsPage, path, params, reuse=reuse)
 
-    def iter_listings(self) -> Iterator[Page[Listing] | None]:
-        """Yield pages of the best listings, cheapest first, none if they are not offered."""
-        path = f"/listings/collection/{DEFAULT_COLLECTION}/best"
+    def iter_sales_of(
+        self, punk_id: int, chain: str, contract: str
+    ) -> Iterator[Page[SaleEvent] | None]:
+        """Yield pages of the sales of one token, newest first."""
+        path = f"/events/chain/{chain}/contract/{contract}/nfts/{punk_id}"
+        return self._iter_pages(EventsPage, path, _SALES_QUERY)
+
+    def iter_listings(self, *, restart: bool = False) -> Iterator[Page[Listing] | None]:
+        """Yield pages of the best listings, cheapest first; with `restart`, request all again."""
         params = {"limit": str(PAGE_SIZE)}
-        return self._iter_pages(ListingsPage, path, params, not_found_is_final=True)
+        return self._iter_pages(ListingsPage, _LISTINGS_PATH, params, restart=restart)
+
+    def listings_url(self) -> str:
+        """Return the URL of the first page of listings, as a recording contains it."""
+        return f"{self._api_url}{_LISTINGS_PATH}?limit={PAGE_SIZE}"
 
     def get_image(self, url: str, *, reuse: bool = True) -> tuple[bytes, str]:
         """Return an image's bytes, and the hash that names its body in the recording, if any.

@@ -1,14 +1,24 @@
-"""Collection of all sales and of the current listings, both for a fetch and for a build."""
+"""Collection of all sales, both for a fetch and for a build.
 
-from collections import Counter
-from collections.abc import Sequence
+The sales of the collection are listed from the newest to the oldest. If a fetch is resumed after a
+long time, it continues at the cursor that it received then, and this loses no sale: sales that were
+added since come before that cursor, so the rest of the list is the same, or, if the cursor is a
+mere offset, begins with sales that are already known. The next refresh reads the new ones.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from punkdata.errors import DataError
+from punkdata.errors import DataError, ReplyError
 from punkdata.progress import Progress
 from punkdata.records import SaleRecord
-from punkdata.sources.opensea.client import OpenSeaClient, open_replay
-from punkdata.sources.opensea.parsing import parse_listing, parse_sale
+from punkdata.sources.opensea.client import PAGE_SIZE, OpenSeaClient, open_replay
+from punkdata.sources.opensea.notes import UNREADABLE_SALE, Note, NoteBook
+from punkdata.sources.opensea.parsing import parse_punk_id
+from punkdata.sources.opensea.price_schemas import SaleEvent
+from punkdata.sources.opensea.prices import parse_sale, parse_time
+from punkdata.sources.opensea.rows import Page
 from punkdata.sources.opensea.tokens import CollectedPunks
 from punkdata.sources.recording import Recording
 
@@ -17,6 +27,36 @@ SALES_OVERLAP_S = 7 * DAY_S
 """Age up to which a refresh requests sales again, because some appear late."""
 MAX_SALES_QUERIES = 20
 """Number of queries after which a refresh requests all sales again, to find corrections of them."""
+ESTIMATED_SALES = 25_000
+"""Estimated number of sales of the collection. About 22,000 were known by 2022."""
+
+_SaleKey = tuple[object, ...]
+_Pages = Iterable[Page[SaleEvent] | None]
+
+
+@dataclass
+class CollectedSales:
+    """Sales without duplicates, by time, and what to report about rows of the same punks.
+
+    Rows that are certainly about other punks, for example about those that a sample lacks, are
+    neither reported nor lost.
+    """
+
+    sales: list[SaleRecord]
+    notes: list[Note]
+
+    @property
+    def num_lost(self) -> int:
+        """Number of rows whose price is lost."""
+        return sum(note.is_lost for note in self.notes)
+
+
+@dataclass
+class _Window:
+    """The sales that one or more queries list, and the notes on their rows."""
+
+    sales: dict[_SaleKey, SaleRecord] = field(default_factory=dict)
+    notes: NoteBook = field(default_factory=NoteBook)
 
 
 def collect_sales(
@@ -24,54 +64,98 @@ def collect_sales(
     punks: CollectedPunks,
     sales_after: Sequence[int] = (),
     progress: Progress = lambda done, total: None,
-) -> tuple[list[SaleRecord], list[str]]:
-    """Return all sales without duplicates, by time, and notes on the events that were ignored.
+) -> CollectedSales:
+    """Return the sales of the collection, also those of punks that `punks` lacks.
 
     The sales must have the contract and the chain of `punks`. There is one query for each start
     time in `RecordingInfo.sales_after`; where two queries overlap, the newer one counts.
     """
-    sales: dict[tuple[object, ...], SaleRecord] = {}
-    ignored: Counter[str] = Counter()
+    found = _Window()
     end: int | None = None
     for start in [*sales_after, None]:
-        window: dict[tuple[object, ...], SaleRecord] = {}
-        reasons: Counter[str] = Counter()
-        for page in client.iter_sales(_query_start(start), reuse=end is not None):
-            if page is None:
-                window.clear()
-                reasons.clear()
+        window = _Window()
+        pages = client.iter_sales(_query_start(start), reuse=end is not None)
+        for _ in _read_pages(window, pages, punks, end):
+            progress(len(found.sales) + len(window.sales), None)
+        # If the time of a sale was corrected across the start of the newer query, both queries
+        # return the sale. Only the one from the newer query counts.
+        newer = {key[:2] for key in found.sales if key[1] is not None}
+        older_sales = {key: sale for key, sale in window.sales.items() if key[:2] not in newer}
+        found.sales = older_sales | found.sales
+        found.notes.merge(window.notes)
+        end = start
+    return _finish(found, punks)
+
+
+def collect_sales_by_token(
+    client: OpenSeaClient, punks: CollectedPunks, progress: Progress = lambda done, total: None
+) -> CollectedSales:
+    """Return the sales of `punks`, with one query for each of them.
+
+    Raises ReplyError if the API lists sales of other tokens instead.
+    """
+    found = _Window()
+    for punk_id in sorted(_known_ids(punks)):
+        window = _Window()
+        pages = _check_token(client.iter_sales_of(punk_id, punks.chain, punks.contract), punk_id)
+        for _ in _read_pages(window, pages, punks):
+            progress(len(found.sales) + len(window.sales), None)
+        found.sales |= window.sales
+        found.notes.merge(window.notes)
+    return _finish(found, punks)
+
+
+def should_read_by_token(limit: int | None, sales_after: Sequence[int]) -> bool:
+    """Return whether one query for each of `limit` punks costs fewer requests than all sales."""
+    is_refresh = bool(sales_after)  # Then a single page usually has all new sales.
+    return limit is not None and not is_refresh and limit < ESTIMATED_SALES // PAGE_SIZE
+
+
+def _check_token(pages: _Pages, punk_id: int) -> Iterator[Page[SaleEvent] | None]:
+    for page in pages:
+        ids = {parse_punk_id(event.identifier or "") for event in (page.rows if page else ())}
+        if ids - {punk_id, None}:
+            raise ReplyError(f"the API lists sales of other punks as those of punk {punk_id}")
+        yield page
+
+
+def _read_pages(
+    window: _Window, pages: _Pages, punks: CollectedPunks, end: int | None = None
+) -> Iterator[None]:
+    """Add the sales on these pages that are earlier than `end` to `window`, page by page."""
+    for page in pages:
+        if page is None:
+            window.sales.clear()
+            window.notes.clear()
+        window.notes.start_page()
+        for row in page.unreadable if page else ():
+            punk_id = parse_punk_id(row.identifier or "")
+            note = Note(UNREADABLE_SALE, row.reason, is_lost=True, punk_id=punk_id)
+            window.notes.add(row.row, [note])
+        for event in page.rows if page else ():
+            sale, notes = parse_sale(event, punks.contract, punks.chain)
+            # The newer query covers this time. A sale that it lacks no longer exists.
+            if sale is not None and end is not None and sale.sold_at.timestamp() >= end:
                 continue
-            reasons.update(row.reason for row in page.unreadable)
-            for event in page.rows:
-                # The newer query covers this time. A sale that it lacks no longer exists.
-                if end is not None and event.event_timestamp >= end:
-                    continue
-                try:
-                    sale = parse_sale(event, punks.contract, punks.chain)
-                except DataError as error:
-                    reasons[error.message] += 1
-                    continue
+            window.notes.add(event, notes)
+            if sale is not None:
                 # Events have no id, and a transaction may have many sales. Pages are sorted from
                 # newest to oldest, so the first of two duplicates wins.
                 key = (sale.punk_id, sale.transaction, sale.sold_at, sale.seller, sale.buyer)
-                window.setdefault(key, sale)
-            progress(len(sales) + len(window), None)
-        # If the time of a sale was corrected across the start of the newer query, both queries
-        # return the sale. Only the one from the newer query counts.
-        newer = {key[:2] for key in sales if key[1] is not None}
-        older_sales = {key: sale for key, sale in window.items() if key[:2] not in newer}
-        sales = older_sales | sales
-        ignored += reasons
-        end = start
-    notes = [
-        f"ignored {n:,} sale event{'s' if n > 1 else ''}: {reason}"
-        for reason, n in sorted(ignored.items())
-    ]
+                window.sales.setdefault(key, sale)
+        yield
+
+
+def _finish(found: _Window, punks: CollectedPunks) -> CollectedSales:
     ordered = sorted(
-        sales.values(),
+        found.sales.values(),
         key=lambda s: (s.sold_at, s.punk_id, s.transaction or "", s.seller or "", s.buyer or ""),
     )
-    return ordered, notes
+    return CollectedSales(ordered, found.notes.about(_known_ids(punks)))
+
+
+def _known_ids(punks: CollectedPunks) -> set[int]:
+    return punks.labels.keys() | punks.missing.keys()
 
 
 def _query_start(start: int | None) -> int | None:
@@ -84,9 +168,12 @@ def _query_start(start: int | None) -> int | None:
 
 
 def next_sales_after(parent: Recording) -> list[int]:
-    """Return `RecordingInfo.sales_after` of a refresh: from a week before the newest known sale."""
-    older = parent.info.sales_after
-    if len(older) >= MAX_SALES_QUERIES:
+    """Return `RecordingInfo.sales_after` of a refresh: from a week before the newest known sale.
+
+    It is empty, so that all sales are requested again, if the parent does not have all of them.
+    """
+    info, older = parent.info, parent.info.sales_after
+    if info.lost_sales or info.sales_by_token or len(older) >= MAX_SALES_QUERIES:
         return []
     try:
         client = open_replay(parent)
@@ -94,26 +181,10 @@ def next_sales_after(parent: Recording) -> list[int]:
         fetched_s = datetime.fromisoformat(next(parent.replies()).time).timestamp()
         for after in [*older, None]:
             page = next(client.iter_sales(_query_start(after)))
-            times = [
-                event.event_timestamp
-                for event in (page.rows if page else ())
-                if event.event_timestamp <= fetched_s
-            ]
-            if times:
-                return [max(max(times) - SALES_OVERLAP_S, 1), *older]
+            times = (parse_time(event.event_timestamp) for event in (page.rows if page else ()))
+            past = [time[0] for time in times if time and time[0] <= fetched_s]
+            if past:
+                return [max(max(past) - SALES_OVERLAP_S, 1), *older]
     except DataError:
         pass  # The parent is damaged: request all sales again.
     return []
-
-
-def collect_listings(client: OpenSeaClient, punks: CollectedPunks) -> dict[int, int]:
-    """Return the lowest listing price in wei of each punk that is listed in ETH, by punk_id."""
-    lowest: dict[int, int] = {}
-    for page in client.iter_listings():
-        if page is None:
-            lowest.clear()
-        for listing in page.rows if page else ():
-            if parsed := parse_listing(listing, punks.contract):
-                punk_id, price_wei = parsed
-                lowest[punk_id] = min(price_wei, lowest.get(punk_id, price_wei))
-    return lowest

@@ -5,6 +5,7 @@ path of its value. Unknown fields are ignored. For an optional field, null, "" a
 equivalent. Addresses and hashes are converted to lower case.
 """
 
+import json
 import re
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -13,7 +14,6 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import (
     AfterValidator,
-    AliasPath,
     BaseModel,
     BeforeValidator,
     Field,
@@ -35,20 +35,32 @@ MAX_COUNT = 10**12
 M = TypeVar("M", bound=BaseModel)
 
 
-def _to_exact_int(value: Any) -> Any:
-    """Convert "1000" or "1e3" to an exact int. Floats are rejected, because they lose digits."""
-    if isinstance(value, bool | float):
-        raise ValueError("must be an integer, or a string that contains one")  # noqa: TRY004  # pydantic expects a ValueError
-    if isinstance(value, str):
-        try:
-            number = Decimal(value)
-        except InvalidOperation:
-            raise ValueError("is not a number") from None
-        # The exponent is checked first, because int(Decimal("1e999999999")) would take forever.
-        if not number.is_finite() or number.adjusted() > 77 or number != number.to_integral_value():
-            raise ValueError("is not an integer below 1e78")
-        return int(number)
-    return value
+def to_exact_number(value: Any) -> Decimal | None:
+    """Convert a number, or a string that contains one, to an exact Decimal; "" is None.
+
+    Raises ValueError for anything else, and for 1e78 and above. Floats are rejected, because they
+    have lost digits; `parse_body` reads none.
+    """
+    if value is None or value == "":
+        return None
+    if not isinstance(value, int | str | Decimal) or isinstance(value, bool):
+        raise ValueError("must be a number, or a string that contains one")  # noqa: TRY004  # pydantic expects a ValueError
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        raise ValueError("is not a number") from None
+    # The exponent is checked here, because int(Decimal("1e999999999")) would take forever.
+    if not number.is_finite() or number.adjusted() > 77:
+        raise ValueError("is not a number below 1e78")
+    return number
+
+
+def to_exact_int(value: Any) -> int | None:
+    """Convert a value as `to_exact_number` does; raise ValueError unless it is an integer."""
+    number = to_exact_number(value)
+    if number is not None and number != number.to_integral_value():
+        raise ValueError("is not an integer")
+    return None if number is None else int(number)
 
 
 def _to_chain(value: Any) -> str | None:
@@ -69,17 +81,10 @@ def _check_key(key: SecretStr) -> SecretStr:
     return key
 
 
-def _at(path: str) -> Any:
-    """Return an optional field whose value is at this path, for example "offer.0.token"."""
-    first, *rest = path.split(".")
-    keys = [int(key) if key.isdecimal() else key for key in rest]
-    return Field(default=None, validation_alias=AliasPath(first, *keys))
-
-
 _Blank = BeforeValidator(lambda value: None if value == "" else value)
 _Text: TypeAlias = Annotated[str | None, _Blank]
 _Lower: TypeAlias = Annotated[Annotated[str, StringConstraints(to_lower=True)] | None, _Blank]
-_Count: TypeAlias = Annotated[int | None, BeforeValidator(_to_exact_int), _Blank]
+_Count: TypeAlias = Annotated[int | None, BeforeValidator(to_exact_int)]
 
 
 class Trait(BaseModel):
@@ -110,45 +115,8 @@ class NftReply(BaseModel):
     nft: dict[str, Any]
 
 
-class SaleEvent(BaseModel):
-    event_type: _Lower = None
-    event_timestamp: int
-    chain: _Lower = None
-    transaction: _Lower = None
-    seller: _Lower = None
-    buyer: _Lower = None
-    identifier: _Text = _at("nft.identifier")
-    contract: _Lower = _at("nft.contract")
-    amount: _Count = _at("payment.quantity")
-    decimals: _Count = _at("payment.decimals")
-    symbol: _Text = _at("payment.symbol")
-    token_address: _Lower = _at("payment.token_address")
-
-
-class Listing(BaseModel):
-    """A listing. If its asset is not given, the first item that the order offers is meant."""
-
-    identifier: _Text = _at("asset.identifier")
-    contract: _Lower = _at("asset.contract")
-    offered_identifier: _Text = _at("protocol_data.parameters.offer.0.identifierOrCriteria")
-    offered_contract: _Lower = _at("protocol_data.parameters.offer.0.token")
-    amount: _Count = _at("price.current.value")
-    decimals: _Count = _at("price.current.decimals")
-    symbol: _Text = _at("price.current.currency")
-    status: _Lower = None
-    remaining_quantity: _Count = None
-
-
 class NftsPage(Page[Nft]):
     rows: list[Nft] = Field(alias="nfts", max_length=MAX_ROWS)
-
-
-class EventsPage(Page[SaleEvent]):
-    rows: list[SaleEvent] = Field(alias="asset_events", max_length=MAX_ROWS)
-
-
-class ListingsPage(Page[Listing]):
-    rows: list[Listing] = Field(alias="listings", max_length=MAX_ROWS)
 
 
 class Contract(BaseModel):
@@ -182,7 +150,7 @@ def _keep_numeric_counts(counts: Any) -> Any:
         kept[kind] = {}
         for value, count in values.items() if isinstance(values, dict) else ():
             with suppress(ValueError):
-                if isinstance(number := _to_exact_int(count), int) and 0 <= number < MAX_COUNT:
+                if (number := to_exact_int(count)) is not None and 0 <= number < MAX_COUNT:
                     kept[kind][value] = number
     return kept
 
@@ -200,7 +168,8 @@ class InstantKey(BaseModel):
 
 
 def parse_body(model: type[M], endpoint: str, body: bytes) -> M:
-    """Parse the JSON body of a successful reply.
+    """Parse the JSON body of a successful reply. Its fractions and exponents become Decimals.
+
 
     A ReplyError names the endpoint and the field but no value, which may be a secret. NetworkError
     is raised if the body is an error instead, see `check_no_error`.
@@ -208,8 +177,19 @@ def parse_body(model: type[M], endpoint: str, body: bytes) -> M:
     names = {field.alias or name for name, field in model.model_fields.items()}
     check_no_error(endpoint, body, names - {"next"})
     try:
-        return model.model_validate_json(body)
+        data = json.loads(body, parse_float=Decimal, parse_int=_parse_int)
+    except (ValueError, RecursionError):
+        raise ReplyError(
+            f"unexpected reply to {endpoint}: it is not valid JSON", hint=RETRY_HINT
+        ) from None
+    try:
+        return model.model_validate(data)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         problem = describe_problem(first["loc"] or ["the reply"], first["msg"])
         raise ReplyError(f"unexpected reply to {endpoint}: {problem}", hint=RETRY_HINT) from None
+
+
+def _parse_int(digits: str) -> int | Decimal:
+    # Python refuses to convert thousands of digits to an int, so one such number would cost a page.
+    return int(digits) if len(digits) <= 100 else Decimal(digits)

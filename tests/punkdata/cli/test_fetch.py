@@ -36,8 +36,8 @@ def test_fetch_build_and_verify_with_prices(root: Path, capsys: Capture) -> None
     assert run("fetch", "--root", root) == 0
     out, err = capsys.readouterr()
     assert Path(out.strip()).parent == root / "raw"
-    assert "recorded 60 punks with 299 sales, 1 listed for sale; 6 API requests" in err
-    assert "warning: ignored 1 sale event: the token identifier is missing or invalid" in err
+    assert "recorded 60 punks with 299 sales, 1 listed on OpenSea; 6 API requests" in err
+    assert "warning: left out 1 sale on another contract or chain, or in another " in err
     assert f"next: punkdata build-dataset --root {root}" in err
     assert run("build-dataset", "--root", root) == 0
     assert run("info", "--root", root) == 0
@@ -55,7 +55,8 @@ def test_fetch_json_reports_counts_and_traffic(root: Path, capsys: Capture) -> N
         58,
         1,
     )
-    assert (report["api_requests"], report["image_requests"], report["resumed"]) == (6, 10, False)
+    assert (report["api_requests"], report["image_requests"], report["resumed"]) == (14, 10, False)
+    assert report["listed_other_currency"] == 0
     assert report["missing"] == {}
     assert len(report["warnings"]) == 1
     assert "warning" in err

@@ -38,7 +38,7 @@ def test_estimate_needs_no_second_plan_once_batches_are_recorded(
     refresh = estimate_opensea(new_root, server.base_url, 60)
     assert refresh.api_requests == refresh.api_requests_with_batches == 3 + 1 + 1 + 3
     sample = estimate_opensea(new_root / "other", server.base_url, 60)
-    assert (sample.api_requests, sample.api_requests_with_batches) == (3 + 1 + 125, 3 + 1 + 125 + 3)
+    assert (sample.api_requests, sample.api_requests_with_batches) == (3 + 1 + 60, 3 + 1 + 60 + 3)
 
 
 def test_refresh_requests_no_image_again(

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import yaml
 
+from punkdata.schema import LISTINGS, PROVENANCE, PUNKS, SALES
 from punkdata.snapshots.descriptions import render_dataset_card
 from punkdata.snapshots.reader import Snapshot, open_snapshot
 
@@ -54,11 +55,8 @@ def test_all_required_properties_are_present(priced_snapshot: Snapshot) -> None:
             counts[kind] += 1
             missing = [name for name in REQUIRED[kind] if not node.get(name)]
             assert not missing, (kind, node.get("@id"), missing)
-    sales = priced_snapshot.sales()
-    assert sales is not None
-    num_columns = 3 * len(priced_snapshot.punks().column_names) + len(sales.column_names)
-    assert counts["cr:Field"] == num_columns
-    assert counts["cr:RecordSet"] == 4
+    assert counts["cr:Field"] == 3 * len(PUNKS) + len(SALES) + len(LISTINGS)
+    assert counts["cr:RecordSet"] == 5
     for record_set in croissant["recordSet"]:
         for field in record_set["field"]:
             source = field["source"]
@@ -98,7 +96,7 @@ def test_header_lists_configurations_and_splits(
 ) -> None:
     for snapshot, configs in (
         (open_snapshot(built_root), ["default"]),
-        (priced_snapshot, ["default", "sales"]),
+        (priced_snapshot, ["default", "sales", "listings"]),
     ):
         header = yaml.safe_load((snapshot.path / "README.md").read_text().split("---\n")[1])
         assert [config["config_name"] for config in header["configs"]] == configs
@@ -110,9 +108,8 @@ def test_header_lists_configurations_and_splits(
 
 def test_card_describes_every_column(priced_snapshot: Snapshot) -> None:
     text = (priced_snapshot.path / "README.md").read_text()
-    for table in (priced_snapshot.punks(), priced_snapshot.sales(), priced_snapshot.provenance()):
-        assert table is not None
-        for name in table.column_names:
+    for schema in (PUNKS, SALES, LISTINGS, PROVENANCE):
+        for name in schema.names:
             line = re.search(rf"^\| `{name}` \| [^|]+ \| ([^|]+) \|$", text, re.MULTILINE)
             assert line, name
             assert len(line[1]) > 3

@@ -15,7 +15,13 @@ from support.snapshots import change_rows
 
 from punkdata.errors import DataError, UsageError
 from punkdata.files import sha256_file
-from punkdata.snapshots.reader import PROVENANCE_FILE, SALES_FILE, Snapshot, open_snapshot
+from punkdata.snapshots.reader import (
+    LISTINGS_FILE,
+    PROVENANCE_FILE,
+    SALES_FILE,
+    Snapshot,
+    open_snapshot,
+)
 from punkdata.snapshots.tables import extract_sprites
 from punkdata.snapshots.verify import Check, verify_snapshot
 from punkdata.traits import LABELS
@@ -115,6 +121,26 @@ def test_sale_that_contradicts_itself_is_found(
 ) -> None:
     change_rows(priced_root, column, value, SALES_FILE)
     assert re.search(problem, str(find_problems(priced_root)["prices"]))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "problem"),
+    [
+        ("price_eth", 1.0, "price_eth of a listing of punk 3 differs from its amount"),
+        ("amount", Decimal(7), "price_eth of a listing of punk 3 differs from its amount"),
+        ("decimals", 6, "price_eth of a listing of punk 3 differs from its amount"),
+        ("punk_id", 4, "best_listing_eth of punk 3 is 65.5, but its listings give None"),
+        ("price_eth", None, "best_listing_eth of punk 3 is 65.5, but its listings give None"),
+    ],
+)
+def test_listing_that_contradicts_the_punks_is_found(
+    priced_root: Path, column: str, value: object, problem: str
+) -> None:
+    change_rows(priced_root, column, value, LISTINGS_FILE)
+    found = find_problems(priced_root)
+    assert found["prices"] == problem
+    if column != "price_eth":
+        assert found["content"] == "version in the manifest differs from the rows"
 
 
 def test_prices_without_sales_are_found(root: Path) -> None:

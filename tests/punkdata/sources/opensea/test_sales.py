@@ -6,17 +6,19 @@ from typing import Any
 import pytest
 from support.network import make_client
 from support.opensea_server import OpenSeaServer
-from support.sales_events import CONTRACT, WETH, ZERO, listing, paid, sale_event
+from support.sales_events import CONTRACT, WETH, ZERO, paid, sale_event
 
+from punkdata.errors import ReplyError
 from punkdata.records import SaleRecord
-from punkdata.sources.opensea.sales import collect_listings, collect_sales
+from punkdata.sources.opensea.notes import summarize_notes
+from punkdata.sources.opensea.sales import collect_sales, collect_sales_by_token
 from punkdata.sources.opensea.tokens import CollectedPunks
 
 DAY_S = 24 * 3600
 
 
 def collect(server: OpenSeaServer, sales_after: Sequence[int] = ()) -> list[SaleRecord]:
-    return collect_sales(make_client(server), CollectedPunks(CONTRACT), sales_after)[0]
+    return collect_sales(make_client(server), CollectedPunks(CONTRACT), sales_after).sales
 
 
 def test_sales_are_unique_and_sorted_by_time(server: OpenSeaServer) -> None:
@@ -34,13 +36,49 @@ def test_sales_are_unique_and_sorted_by_time(server: OpenSeaServer) -> None:
     assert sum(bool(s.buyer_is_zero) for s in found) == 1
 
 
-def test_ignored_sales_are_counted_by_reason(server: OpenSeaServer) -> None:
-    server.sales.append(sale_event(1, 2**40, paid("1")))
-    _, notes = collect_sales(make_client(server), CollectedPunks(CONTRACT))
-    assert notes == [
-        "ignored 1 sale event: the price or the time of a sale of punk 1 is out of range",
-        "ignored 1 sale event: the token identifier is missing or invalid",
+def all_punks() -> CollectedPunks:
+    return CollectedPunks(CONTRACT, missing=dict.fromkeys(range(60), "not needed"))
+
+
+def test_odd_rows_are_counted_in_one_line_per_kind(server: OpenSeaServer) -> None:
+    server.overlapping_pages = True
+    server.max_page_size = 7
+    ms = [sale_event(i, 1_600_000_000_000 + i, paid("1")) for i in range(30)]
+    timeless = [sale_event(i, 5, paid("1"), event_timestamp=None) for i in range(30)]
+    elsewhere = [sale_event(i, 1_600_000_000 + i, paid("1"), chain="matic") for i in range(30)]
+    server.sales = [*ms, *timeless, *elsewhere]
+    server.oddities.extra_events = [None, None, "x"]
+    found = collect_sales(make_client(server), all_punks())
+    assert len(found.sales) == 30
+    assert found.num_lost == 33
+    lines = sorted(summarize_notes(found.notes))
+    assert [line.partition(" (for example ")[0] for line in lines] == [
+        "left out 3 sales that cannot be read",
+        "left out 30 sales on another contract or chain, or in another collection",
+        "left out 30 sales without a readable time",
+        "read the time of 30 sales in milliseconds or microseconds instead of seconds",
     ]
+
+
+def test_odd_rows_of_other_punks_are_not_lost(server: OpenSeaServer) -> None:
+    server.sales = [sale_event(i, 5, paid("1"), event_timestamp=None) for i in (2, 3, 10_000)]
+    sample = CollectedPunks(CONTRACT, missing={3: "not needed"})
+    found = collect_sales(make_client(server), sample)
+    assert [(note.punk_id, note.is_lost) for note in found.notes] == [(3, True)]
+
+
+def test_sales_by_token_equal_those_of_the_collection(server: OpenSeaServer) -> None:
+    server.sales.append(sale_event(59, 5, paid("1"), event_timestamp=None))
+    server.max_page_size = 2
+    punks = CollectedPunks(CONTRACT, missing=dict.fromkeys((0, 1, 4, 59), "not needed"))
+    by_token = collect_sales_by_token(make_client(server), punks)
+    listed = collect_sales(make_client(server), punks)
+    assert by_token.sales == [s for s in listed.sales if s.punk_id in punks.missing]
+    assert [n for n in listed.notes if n.is_lost] == [n for n in by_token.notes if n.is_lost]
+    assert by_token.num_lost == listed.num_lost == 1
+    server.oddities.ignores_token = True
+    with pytest.raises(ReplyError, match="the API lists sales of other punks"):
+        collect_sales_by_token(make_client(server), punks)
 
 
 def test_newer_sales_query_wins_where_two_overlap(
@@ -62,22 +100,6 @@ def test_newer_sales_query_wins_where_two_overlap(
     assert [(s.sold_at.timestamp() - start) // DAY_S for s in found] == [0, 1, 2, 3, 4, 5, 6, 8, 9]
     assert [s.symbol for s in found] == ["WETH"] * 5 + ["ETH"] * 4
     assert server.requests_to("/events/")[0].query["after"] == str(after - DAY_S)
-
-
-def test_best_listing_is_the_lowest_price_in_eth(server: OpenSeaServer) -> None:
-    server.listings = [
-        listing(3, "70"),
-        listing(3, "65.5", "WETH"),
-        listing(4, "1", "USDC"),
-        listing(5, "80", offer=None),
-        listing(6, "9", status="CANCELED"),
-    ]
-    assert collect_listings(make_client(server), CollectedPunks(CONTRACT)) == {
-        3: 655 * 10**17,
-        5: 80 * 10**18,
-    }
-    server.listings = []
-    assert collect_listings(make_client(server), CollectedPunks(CONTRACT)) == {}
 
 
 def test_sale_to_the_zero_address_keeps_its_price(server: OpenSeaServer) -> None:

@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 
 from punkdata.errors import DataError
+from punkdata.sources.opensea.price_schemas import EventsPage, ListingsPage
 from punkdata.sources.opensea.rows import Rows, describe_problem
 from punkdata.sources.opensea.schemas import (
     Collection,
-    EventsPage,
-    ListingsPage,
     NftsBatch,
     NftsPage,
     TraitCounts,
@@ -33,8 +32,8 @@ def test_null_empty_and_absent_fields_are_equivalent(blank: dict[str, Any]) -> N
     [
         ({}, "nfts: is missing"),
         ({"nfts": None}, "nfts: "),
-        ({"nfts": "none"}, "nfts: must be an array"),
-        ({"nfts": {"0": {"identifier": "5"}}}, "nfts: must be an array"),
+        ({"nfts": "none"}, "nfts: must be a list"),
+        ({"nfts": {"0": {"identifier": "5"}}}, "nfts: must be a list"),
         ({"nfts": [1] * 10_001}, "nfts: must have at most 10000 items"),
         ({"nfts": [{"identifier": "5"}], "next": 5}, "next: must be a string"),
         ({"nfts": [{"name": "x"}], "next": 5}, "next: must be a string"),
@@ -107,19 +106,14 @@ def test_trait_counts_leave_out_everything_else() -> None:
         parse_body(TraitCounts, "GET /x", b'{"counts": [1]}')
 
 
-def test_unreadable_event_and_listing_name_their_token() -> None:
-    event = {"nft": {"identifier": "3"}, "event_timestamp": "sesame"}
-    page = parse_rows(EventsPage, "asset_events", [event, {"event_timestamp": 5}])
-    assert [event.event_timestamp for event in page.rows] == [5]
-    assert [(bad.identifier, bad.reason) for bad in page.unreadable] == [
-        ("3", "event_timestamp: must be an integer")
-    ]
-    listing = {"asset": {"identifier": "4"}, "status": ["active"]}
-    page = parse_rows(ListingsPage, "listings", [listing, {"status": "active"}])
-    assert [listing.status for listing in page.rows] == ["active"]
-    assert [(bad.identifier, bad.reason) for bad in page.unreadable] == [
-        ("4", "status: must be a string")
-    ]
+@pytest.mark.parametrize(
+    ("model", "name"), [(EventsPage, "asset_events"), (ListingsPage, "listings")]
+)
+def test_every_object_is_a_row_of_events_and_listings(model: type[Rows[Any]], name: str) -> None:
+    odd = [{}, {"nft": 5, "asset": [], "price": "x"}, {"status": [], "offer": {}, "chain": 1e999}]
+    page = parse_rows(model, name, [*odd, None, "x"])
+    assert len(page.rows) == len(odd)
+    assert [row.reason for row in page.unreadable] == ["must be an object"] * 2
 
 
 def test_collection_keeps_its_valid_contracts() -> None:

@@ -1,0 +1,92 @@
+"""Download of what OpenSea has about known tokens: their sales, listings and images.
+
+It lives here because it needs only a client and a recording; which ones, `punkdata.fetch` decides.
+"""
+
+from functools import partial
+
+from punkdata.errors import PunkError
+from punkdata.files import utc_now
+from punkdata.progress import Progress
+from punkdata.records import ListingRecord
+from punkdata.sources.opensea.client import OpenSeaClient
+from punkdata.sources.opensea.failures import survive
+from punkdata.sources.opensea.images import (
+    SpriteCache,
+    image_download_pool,
+    start_image_downloads,
+    wait_for_image_downloads,
+)
+from punkdata.sources.opensea.listings import are_outdated, collect_listings
+from punkdata.sources.opensea.notes import summarize_notes
+from punkdata.sources.opensea.rate_limit import InterruptibleSleep
+from punkdata.sources.opensea.sales import CollectedSales, collect_sales, collect_sales_by_token
+from punkdata.sources.opensea.tokens import CollectedPunks
+from punkdata.sources.recording import Recording
+
+
+def download_rest(
+    client: OpenSeaClient,
+    punks: CollectedPunks,
+    recording: Recording,
+    parent: Recording | None,
+    sleep: InterruptibleSleep,
+    progress: Progress,
+) -> tuple[CollectedSales, list[ListingRecord] | None, dict[int, str]]:
+    """Download sales and listings, while background threads download the images.
+
+    Returns the sales, the listings (None if unknown) and the reasons for missing images by punk_id.
+    """
+    # Images that could not be read when the parent was fetched may have been repaired since.
+    ids_to_refetch = frozenset(parent.info.missing if parent else ())
+    decode = SpriteCache(recording, parent, store=True).decode
+    with image_download_pool(sleep) as pool:
+        downloads = start_image_downloads(pool, client, punks.image_urls, decode, ids_to_refetch)
+        sales = _download_sales(client, punks, recording, partial(progress, unit="sales"))
+        listings = _download_listings(client, punks, recording)
+        failed = wait_for_image_downloads(downloads, partial(progress, unit="images"))
+        # Try failed images once more, now that some time has passed.
+        failed_urls = {punk_id: punks.image_urls[punk_id] for punk_id in failed}
+        downloads = start_image_downloads(pool, client, failed_urls, decode, ids_to_refetch)
+        failed = wait_for_image_downloads(downloads, abort_on_outage=False)
+    return sales, listings, failed
+
+
+def _download_sales(
+    client: OpenSeaClient, punks: CollectedPunks, recording: Recording, progress: Progress
+) -> CollectedSales:
+    """Download the sales, and add what is to be reported to the warnings of `punks`."""
+    info = recording.info
+    sales = None
+    if info.sales_by_token:
+        try:
+            sales = collect_sales_by_token(client, punks, progress)
+        except PunkError as error:
+            punks.warnings.append(
+                f"read the sales of the whole collection instead of each punk: {survive(error)}"
+            )
+            info.sales_by_token = False
+            recording.save_info()
+    if sales is None:
+        sales = collect_sales(client, punks, info.sales_after, progress)
+    punks.warnings += summarize_notes(sales.notes)
+    return sales
+
+
+def _download_listings(
+    client: OpenSeaClient, punks: CollectedPunks, recording: Recording
+) -> list[ListingRecord] | None:
+    """Download the listings, and add what is to be reported to the warnings of `punks`.
+
+    Returns None if they cannot be read. Nothing else depends on them, so the fetch goes on.
+    """
+    restart = are_outdated(recording.replies(), client.listings_url(), utc_now())
+    try:
+        listings, notes = collect_listings(client, punks, restart=restart)
+    except PunkError as error:
+        punks.warnings.append(
+            f"it is not known which punks are for sale on OpenSea: {survive(error)}"
+        )
+        return None
+    punks.warnings += summarize_notes(notes)
+    return listings

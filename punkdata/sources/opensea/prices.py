@@ -1,0 +1,228 @@
+"""Pure functions that turn OpenSea's sales and listings into records, and amounts into ETH.
+
+What cannot be used becomes a `Note`, so that one odd row costs that row and no other.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from punkdata.files import DEFAULT_COLLECTION
+from punkdata.records import ListingRecord, SaleRecord
+from punkdata.sources.opensea import notes as kinds
+from punkdata.sources.opensea.error_replies import to_one_line
+from punkdata.sources.opensea.notes import Note
+from punkdata.sources.opensea.parsing import parse_punk_id
+from punkdata.sources.opensea.price_schemas import Listing, OrderItem, SaleEvent
+from punkdata.sources.opensea.schemas import to_exact_int, to_exact_number
+
+MAX_AMOUNT = 10**38
+"""Exclusive upper limit of amounts, which are stored as decimal128(38, 0)."""
+MAX_DECIMALS = 77
+ETH_DECIMALS = 18
+ZERO_ADDRESS = "0x" + "0" * 40
+ETH_ADDRESSES = {
+    "ETH": ZERO_ADDRESS,
+    "WETH": "0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2",
+    "BETH": "0x0000000000a39bb272e79075ade125fd351887ac",  # A 1:1 pool token.
+}
+COLLECTION_START_S = 1_496_275_200
+"""Unix time of June 1, 2017. The contract of the CryptoPunks is three weeks younger."""
+
+
+# -- Amounts and times ----------------------------------------------------------------------
+
+
+def parse_price_wei(
+    amount: int | None, decimals: int | None, symbol: str | None, token_address: str | None = None
+) -> int | None:
+    """Convert an amount in base units of its currency to wei.
+
+    Returns None if the amount is 0, unknown or out of range, or not in ETH, WETH or BETH. These are
+    known by their symbol and their address, of which one may be missing, and have 18 decimals.
+    """
+    if symbol is None:
+        is_eth = token_address in ETH_ADDRESSES.values()
+    else:
+        own_address = ETH_ADDRESSES.get(symbol.upper())
+        is_eth = own_address is not None and token_address in (None, own_address)
+    if not is_eth or decimals not in (None, ETH_DECIMALS) or not amount:
+        return None
+    return amount if 0 < amount < MAX_AMOUNT else None
+
+
+def parse_time(value: Any) -> tuple[int, int] | None:
+    """Return a time in Unix seconds and the number of its units in a second, None if unreadable.
+
+    A number that is too large for seconds is in milliseconds or microseconds, if that makes it a
+    time since the collection began. Fractions of a second are dropped.
+    """
+    try:
+        number = to_exact_number(value)
+    except ValueError:
+        return None
+    if number is None:
+        return None
+    for units_per_s in (1, 1_000, 1_000_000):
+        seconds = int(number) // units_per_s
+        if (0 if units_per_s == 1 else COLLECTION_START_S) < seconds < 2**32:
+            return seconds, units_per_s
+    return None
+
+
+def _parse_amount(value: Any, decimals: Any) -> tuple[int | None, int | None]:
+    """Return an amount and its decimals, None if missing; raise ValueError if unreadable."""
+    amount, places = to_exact_int(value), to_exact_int(decimals)
+    if not (0 <= (amount or 0) < MAX_AMOUNT and 0 <= (places or 0) <= MAX_DECIMALS):
+        raise ValueError("is out of range")
+    return amount, places
+
+
+def _is_mislabeled(symbol: str | None, amount: int | None, price_wei: int | None) -> bool:
+    """Return whether a price has the symbol of ETH, WETH or BETH, but is in another currency."""
+    return bool(amount) and price_wei is None and (symbol or "").upper() in ETH_ADDRESSES
+
+
+# -- Sales ----------------------------------------------------------------------------------
+
+
+def parse_sale(event: SaleEvent, contract: str, chain: str) -> tuple[SaleRecord | None, list[Note]]:
+    """Return the sale that an event describes, if it can be used, and what to report about it.
+
+    A sale whose payment is missing is used; its amount is None. One without a time is not, even if
+    it has a `closing_date`, because it is not documented what that date is.
+    """
+    if event.event_type not in (None, "sale"):
+        return None, [Note(kinds.NO_SALE, repr(event.event_type[:40]))]
+    punk_id = parse_punk_id(event.identifier or "")
+    place = _describe_row(event.identifier, event.transaction)
+    elsewhere = _find_difference(
+        (event.contract, contract), (event.chain, chain), (event.collection, DEFAULT_COLLECTION)
+    )
+    if elsewhere:
+        return None, [Note(kinds.SALE_ELSEWHERE, f"{place}, in {elsewhere}")]
+    if punk_id is None:
+        # A plain number, however large, is another token.
+        is_lost = not re.fullmatch("[0-9]+", event.identifier or "")
+        return None, [Note(kinds.NO_IDENTIFIER, place, is_lost=is_lost)]
+    time = parse_time(event.event_timestamp)
+    if time is None:
+        return None, [Note(kinds.NO_TIME, place, is_lost=True, punk_id=punk_id)]
+    try:
+        amount, decimals = _parse_amount(event.amount, event.decimals)
+    except ValueError:
+        return None, [Note(kinds.NO_AMOUNT, place, is_lost=True, punk_id=punk_id)]
+    price_wei = parse_price_wei(amount, decimals, event.symbol, event.token_address)
+    seconds, units_per_s = time
+    notes = []
+    if units_per_s > 1:
+        notes.append(Note(kinds.OTHER_UNIT, place, punk_id=punk_id))
+    if _is_mislabeled(event.symbol, amount, price_wei):
+        currency = f"{event.symbol} at {event.token_address} with {decimals} decimals"
+        notes.append(
+            Note(kinds.SALE_NOT_IN_ETH, f"{place}, {to_one_line(currency, 80)}", punk_id=punk_id)
+        )
+    sale = SaleRecord(
+        punk_id=punk_id,
+        sold_at=datetime.fromtimestamp(seconds, UTC),
+        amount=amount,
+        decimals=decimals,
+        symbol=event.symbol,
+        token_address=event.token_address,
+        price_wei=price_wei,
+        seller=event.seller,
+        buyer=event.buyer,
+        buyer_is_zero=None if event.buyer is None else event.buyer == ZERO_ADDRESS,
+        transaction=event.transaction,
+    )
+    return sale, notes
+
+
+def _find_difference(*pairs: tuple[str | None, str]) -> str:
+    """Return the first value that is known and not as expected, given (value, expected); or ""."""
+    return next((to_one_line(v, 60) for v, expected in pairs if v not in (None, expected)), "")
+
+
+def _describe_row(identifier: str | None, transaction: str | None = None) -> str:
+    """Return how to find a row, for example "punk 3, transaction 0x0a"."""
+    is_known = parse_punk_id(identifier or "") is not None
+    token = f"punk {identifier}" if is_known else "an unknown punk"
+    return f"{token}, transaction {to_one_line(transaction, 70)}" if transaction else token
+
+
+# -- Listings -------------------------------------------------------------------------------
+
+
+def parse_listing(
+    listing: Listing, contract: str, chain: str
+) -> tuple[ListingRecord | None, list[Note]]:
+    """Return the offer to everybody that a listing is, if it is one, and what to report about it.
+
+    An order is private if it hands the token over to a certain address, or names a taker.
+    """
+    identifier = listing.identifier or next((item.identifier for item in listing.offer), None)
+    punk_id = parse_punk_id(identifier or "")
+    place = _describe_row(identifier)
+    kind = _find_obstacle(listing, contract, chain)
+    if kind is not None:
+        return None, [Note(kind, place, punk_id=punk_id)]
+    try:
+        amount, decimals = _parse_amount(listing.amount, listing.decimals)
+    except ValueError:
+        amount = decimals = None
+    if punk_id is None or not amount:
+        problem = "" if punk_id is None else ", whose price is missing, 0 or unreadable"
+        return None, [Note(kinds.UNREADABLE_LISTING, place + problem, punk_id=punk_id)]
+    address = _find_payment_address(listing, contract)
+    price_wei = parse_price_wei(amount, decimals, listing.symbol, address)
+    notes = []
+    if _is_mislabeled(listing.symbol, amount, price_wei):
+        currency = f"{listing.symbol} at {address} with {decimals} decimals"
+        note = Note(
+            kinds.LISTING_NOT_IN_ETH, f"{place}, {to_one_line(currency, 80)}", punk_id=punk_id
+        )
+        notes.append(note)
+    if price_wei is not None:
+        decimals = ETH_DECIMALS
+    return ListingRecord(punk_id, amount, decimals, listing.symbol, address, price_wei), notes
+
+
+def _find_obstacle(listing: Listing, contract: str, chain: str) -> str | None:
+    """Return why a listing is not an offer of one token to everybody, None if it is one."""
+    offered_at = listing.contract or next((item.token for item in listing.offer), None)
+    if _find_difference((offered_at, contract), (listing.chain, chain)):
+        return kinds.LISTING_ELSEWHERE
+    if listing.status not in (None, "active") or _is_used_up(listing.remaining_quantity):
+        return kinds.INACTIVE_LISTING
+    if len(listing.offer) > 1:
+        return kinds.BUNDLE
+    hands_over = any(_is_token(item, contract) for item in listing.consideration)
+    is_private = str(listing.is_private_listing).lower() == "true"
+    if hands_over or is_private or listing.taker not in (None, ZERO_ADDRESS):
+        return kinds.PRIVATE_LISTING
+    return None
+
+
+def _is_used_up(remaining_quantity: Any) -> bool:
+    try:
+        quantity = to_exact_int(remaining_quantity)
+    except ValueError:
+        return False
+    return quantity is not None and quantity <= 0
+
+
+def _is_token(item: OrderItem, contract: str) -> bool:
+    """Return whether an item of an order is a token with an identifier, not a currency."""
+    # Seaport's item types: 0 is ETH, 1 a currency, and all others are tokens with an identifier.
+    return item.token == contract or item.item_type not in (None, 0, 1)
+
+
+def _find_payment_address(listing: Listing, contract: str) -> str | None:
+    """Return the address of the currency in which an order is paid, None if it does not state one.
+
+    If it is paid in several, the result is one that does not have the symbol of the price.
+    """
+    own_address = ETH_ADDRESSES.get((listing.symbol or "").upper())
+    stated = [i.token for i in listing.consideration if i.token and not _is_token(i, contract)]
+    foreign = [address for address in stated if address != own_address]
+    return next(iter([*foreign, *stated]), None)
