@@ -6,12 +6,13 @@ faster reader for their own PNGs, in `sprite`.
 """
 
 import io
+import threading
+from contextlib import nullcontext
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from punkdata.errors import ImageError, NoFileError, UsageError
@@ -23,13 +24,21 @@ from punkdata.images.background import (
     corners_differ_error,
     remove_background,
 )
-from punkdata.images.formats import MAX_BYTES, detect_format, is_lossless, load_pixels, open_image
+from punkdata.images.formats import (
+    MAX_BYTES,
+    correct_transparency,
+    detect_format,
+    is_lossless,
+    load_pixels,
+    open_image,
+)
+from punkdata.images.nearest_upscale import undo_nearest_upscale
 from punkdata.images.palette import PALETTE
 from punkdata.images.restoration import jpeg
-from punkdata.images.restoration.forward_model import UPSCALED_PX, Observation
+from punkdata.images.restoration.forward_model import Observation
 from punkdata.images.restoration.pixels import PixelObservation
 from punkdata.images.restoration.posterior import Restoration, restore
-from punkdata.images.sprite import SIDE_PX, Sprite, zero_transparent
+from punkdata.images.sprite import SIDE_PX, Sprite
 from punkdata.images.svg import read_svg, unwrap_data_uri
 
 MIN_CONFIDENCE = 0.98  # Default lower limit of the posterior probability of a restored sprite.
@@ -39,9 +48,8 @@ MAX_COLOR_DEVIATION = 6.0  # Maximum of a restored color from the palette, in st
 MAX_BLOCK_RESIDUAL = 8.0  # Maximum `worst_block_residual` of an image that is an enlarged sprite.
 TRANSPARENT_FILL = "#18d0e0"
 """Color that replaces transparency in lossy images; far from all 222 colors of the palette."""
-MIN_UNEVEN_PX = 60
-"""Smallest accepted side that is not a multiple of 24; below it, block borders are ambiguous."""
 
+_LARGE_IMAGE = threading.Lock()  # A fetch decodes many images at once, but only one large one.
 _DISPLAY_SCALE = 8
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # Modes of PIL that a PNG can have.
 _BETTER_IMAGE_HINT = "use a larger or a lossless version of the image"
@@ -118,6 +126,8 @@ def _read_source(image: bytes | str | PathLike[str] | Image.Image) -> tuple[str,
     if isinstance(image, Image.Image):
         try:
             return "the image", _encode_png(image)
+        except ImageError as error:
+            raise ImageError(f"the image {error.message}", hint=error.hint) from None
         except Exception as error:  # noqa: BLE001  # decoders raise arbitrary exceptions
             raise ImageError(f"the image cannot be read ({error})") from None
     if isinstance(image, bytes):
@@ -139,6 +149,9 @@ def _read_source(image: bytes | str | PathLike[str] | Image.Image) -> tuple[str,
 
 
 def _encode_png(image: Image.Image) -> bytes:
+    if image.format == "PNG":
+        correct_transparency(image)
+        image = load_pixels(image)
     if image.mode not in _PNG_MODES:
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     image.save(file := io.BytesIO(), "PNG")
@@ -156,11 +169,12 @@ def decode_bytes(data: bytes, min_confidence: float = MIN_CONFIDENCE) -> Decoded
     if detect_format(data) == "SVG":
         return _finish_exact(read_svg(data), 1)
     image = open_image(data)
-    if is_lossless(data):
-        sprite = undo_nearest_upscale(np.asarray(load_pixels(image).convert("RGBA")))
-        if sprite is not None:
-            return _finish_exact(sprite, image.width / SIDE_PX)
-    return _restore(image, data, min_confidence)
+    with _LARGE_IMAGE if image.width > MAX_LOSSY_PX else nullcontext():
+        if is_lossless(data):
+            sprite = undo_nearest_upscale(np.asarray(load_pixels(image).convert("RGBA")))
+            if sprite is not None:
+                return _finish_exact(sprite, image.width / SIDE_PX)
+        return _restore(image, data, min_confidence)
 
 
 def _finish_exact(sprite: Sprite, scale: float) -> DecodedImage:
@@ -176,63 +190,6 @@ def _finish_exact(sprite: Sprite, scale: float) -> DecodedImage:
     if not sprite.any():
         raise blank_error()
     return DecodedImage(sprite, scale, background, 1.0)
-
-
-# -- images that nearest-neighbor upscaling enlarged -----------------------------------------
-
-
-def undo_nearest_upscale(pixels: NDArray[np.uint8]) -> Sprite | None:
-    """Return the sprite that nearest-neighbor upscaling turned into RGBA `pixels`, or None."""
-    small = _downscale(pixels)
-    if small is None:
-        # Transparent pixels may have different, invisible colors.
-        small = _downscale(zero_transparent(pixels))
-    if small is None:
-        return None
-    sprite = np.ascontiguousarray(small).view(np.uint8).reshape(SIDE_PX, SIDE_PX, 4)
-    return zero_transparent(sprite)
-
-
-def _downscale(pixels: NDArray[np.uint8]) -> NDArray[np.uint32] | None:
-    """Return the (24, 24) packed pixels whose repetition gives the (n, n) pixels, or None."""
-    # Comparing one integer per pixel is four times as fast as comparing RGBA.
-    packed: NDArray[np.uint32] = np.ascontiguousarray(pixels).view(np.uint32)[..., 0]
-    side = len(packed)
-    if side == SIDE_PX:
-        return packed
-    centers = ((np.arange(SIDE_PX) + 0.5) * side / SIDE_PX).astype(int)
-    lines = packed[centers]
-    small = lines[:, centers]
-    if side % SIDE_PX == 0:
-        rows = columns = np.arange(side) // (side // SIDE_PX)
-    elif side < MIN_UNEVEN_PX:
-        return None
-    else:
-        rows = _source_lines(packed[:, centers], small)
-        columns = _source_lines(lines.T, small.T)
-    # The 24 center lines are compared first, because they are few.
-    is_exact = (lines == small[:, columns]).all() and (packed == lines[rows]).all()
-    return small if is_exact else None
-
-
-def _source_lines(lines: NDArray[np.uint32], sprite: NDArray[np.uint32]) -> NDArray[np.intp]:
-    """Return the index of the sprite's line that each of n upscaled lines (n, 24) repeats.
-
-    Lines near a border may repeat either neighbor, because image libraries place the border
-    differently, by up to one pixel of the image or of an intermediate 336-pixel image.
-    """
-    side = len(lines)
-    position = (np.arange(side) + 0.5) * SIDE_PX / side
-    source = position.astype(int)
-    tolerance = (0.5 + max(1, side / UPSCALED_PX)) * SIDE_PX / side
-    is_near_start = position - source < tolerance
-    is_near_end = source + 1 - position < tolerance
-    for step, is_near in ((-1, is_near_start), (1, is_near_end)):
-        neighbor = (source + step).clip(0, SIDE_PX - 1)
-        differs = (lines != sprite[source]).any(axis=1)
-        is_neighbor = is_near & differs & (lines == sprite[neighbor]).all(axis=1)
-        source = np.where(is_neighbor, neighbor, source)
-    return source
 
 
 # -- images whose pixels are not exact -------------------------------------------------------

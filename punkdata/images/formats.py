@@ -5,25 +5,35 @@ that a hostile file cannot use much memory.
 """
 
 import io
-import struct
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import numpy as np
 from PIL import Image
 
 from punkdata.errors import ImageError
+from punkdata.images.avif import check_avif, iter_boxes
+from punkdata.images.headers import check_png, read_jpeg_size, read_png_size, read_webp_size
 from punkdata.images.sprite import PNG_SIGNATURE, SIDE_PX
 
 MAX_BYTES = 8_000_000
 MAX_SIDE_PX = 2400
-MAX_JPEG_SCANS = 100  # Each scan of a progressive JPEG costs decoding time.
-MAX_PNG_CHUNKS = 1000
 
-_PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # Samples per pixel, by color type.
 _EXIF_ORIENTATION = 0x0112
+_FORMATS = {"PNG", "JPEG", "WebP", "AVIF", "GIF", "BMP", "TIFF", "PPM"}
+"""Formats of `open_any_image`. For some others, Pillow starts programs."""
+_TIFF_TILE = (322, 323)  # Tags of the width and height of a tile.
 _SVG_STARTS = (b"<svg", b"<?xml", b"data:image/svg+xml")
-_OTHERS = {b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"BM": "BMP", b"<": "HTML", b"{": "JSON"}
+_OTHERS = {
+    b"\xff\xd8\xff": "JPEG",
+    b"GIF8": "GIF",
+    b"BM": "BMP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    **{b"P%d" % i: "PPM" for i in range(1, 7)},
+    b"<": "HTML",
+    b"{": "JSON",
+}
 _ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9", "SVG": b"</svg>", "GIF": b";"}
 
 
@@ -61,22 +71,6 @@ def check_complete(data: bytes) -> None:
         raise ImageError(f"is a truncated {name}")
 
 
-def iter_boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Yield the name of each box of an AVIF, and the start and the end of its content.
-
-    In a damaged file the end may lie before the start, or beyond the data.
-    """
-    end = 0
-    while end + 8 <= len(data):
-        name, start, length = data[end + 4 : end + 8], end + 8, int.from_bytes(data[end : end + 4])
-        if length == 1:  # The actual length, in 8 bytes, follows the name.
-            start, length = end + 16, int.from_bytes(data[end + 8 : end + 16])
-        # A length of 0 means that the box extends to the end of the file.
-        end = end + length if length else len(data)
-        yield name, start, end
-        end = max(start, end)
-
-
 def is_lossless(data: bytes) -> bool:
     """Return whether the file's format stores pixels without compression loss."""
     name = detect_format(data)
@@ -86,22 +80,14 @@ def is_lossless(data: bytes) -> bool:
 def open_image(data: bytes) -> Image.Image:
     """Open a PNG, JPEG, WebP or AVIF without decoding it; refuse what cannot be an exact sprite."""
     name = detect_format(data)
-    match name:
-        case "PNG":
-            _check_png(data)
-        case "WebP":
-            _check_webp(data)
-        case "JPEG" if data.count(b"\xff\xda") > MAX_JPEG_SCANS:
-            raise ImageError(f"is a JPEG with more than {MAX_JPEG_SCANS} scans")
-        case "JPEG" | "AVIF":
-            pass
-        case _:
-            message = f"is {name}, not a PNG, JPEG, WebP, AVIF or SVG"
-            raise ImageError(message, hint="save it as a PNG")
+    if name not in ("PNG", "JPEG", "WebP", "AVIF"):
+        message = f"is {name}, not a PNG, JPEG, WebP, AVIF or SVG"
+        raise ImageError(message, hint="save it as a PNG")
+    image = open_any_image(data, _check_size)
+    if name == "PNG":
+        check_png(data)
     with _refuse_damaged(name):
-        image = Image.open(io.BytesIO(data), formats=[name])
         orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
-    _check_size(*image.size)
     if getattr(image, "n_frames", 1) != 1:
         raise ImageError("is an animation")
     if orientation not in (0, 1):
@@ -111,20 +97,30 @@ def open_image(data: bytes) -> Image.Image:
     return image
 
 
-def load_pixels(image: Image.Image) -> Image.Image:
-    """Decode an opened image, and return it."""
-    with _refuse_damaged(image.format):
-        image.load()
+def open_any_image(data: bytes, check_size: Callable[[int, int], None]) -> Image.Image:
+    """Open an image without decoding it, in any format of which a codec cannot allocate more.
+
+    `check_size` is called with the width and height before any memory is allocated for pixels, and
+    raises an exception if they are too large. Raises ImageError if the file is damaged, ambiguous,
+    or in another format.
+    """
+    name = detect_format(data)
+    # Pillow allocates memory when it opens a WebP. Its codec reads the size of a JPEG by itself.
+    readers = {"PNG": read_png_size, "WebP": read_webp_size, "JPEG": read_jpeg_size}
+    if reader := readers.get(name):
+        check_size(*reader(data))
+    elif name not in _FORMATS:
+        raise ImageError(f"is {name}, not an image", hint="save it as a PNG")
+    with _refuse_damaged(name):
+        image = Image.open(io.BytesIO(data), formats=[name])
+        correct_transparency(image)
+    check_size(*image.size)
+    if name == "AVIF":
+        check_avif(data, *image.size)
+    if name == "TIFF":  # A tile may be larger than the image.
+        tags = image.tag_v2  # type: ignore[attr-defined]
+        check_size(*(max(image.size[i], tags.get(_TIFF_TILE[i], 0)) for i in (0, 1)))
     return image
-
-
-@contextmanager
-def _refuse_damaged(name: str | None) -> Iterator[None]:
-    """Raise ImageError for the many different exceptions of Pillow's decoders."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001
-        raise ImageError(f"is a damaged {name} ({type(error).__name__})") from None
 
 
 def _check_size(width: int, height: int) -> None:
@@ -135,62 +131,51 @@ def _check_size(width: int, height: int) -> None:
         )
 
 
-def _check_png(data: bytes) -> None:
-    """Check a PNG's header, checksums and number of rows, since Pillow decodes damaged files."""
-    if len(data) < 33 or data[8:16] != b"\0\0\0\rIHDR":
-        raise ImageError("is a PNG without a header")
-    width, height, depth, color_type, *_, interlaced = struct.unpack(">IIBBBBB", data[16:29])
-    _check_size(width, height)
-    if depth == 16:
-        raise ImageError("has 16 bits per channel", hint="save it with 8 bits per channel")
-    compressed = _read_png_data(data)
-    if interlaced:
+def load_pixels(image: Image.Image) -> Image.Image:
+    """Decode an opened image, and return it with 8 bits per channel.
+
+    Raises ImageError if it is damaged, or if 8 bits would be a loss.
+    """
+    with _refuse_damaged(image.format):
+        image.load()
+    if image.mode.startswith("I;16"):
+        samples = np.asarray(image)
+        if (samples[samples != image.info.get("transparency")] % 257).any():
+            raise ImageError("has 16 bits per channel", hint="save it with 8 bits per channel")
+        return to_rgba(image)
+    return image
+
+
+def correct_transparency(image: Image.Image) -> None:
+    """Correct the one transparent color of an opened PNG, which must not be decoded yet.
+
+    Pillow stores it with the bit depth of the file, but compares it with pixels of 8 bits. Call
+    this only once for an image.
+    """
+    color, tiles = image.info.get("transparency"), getattr(image, "tile", None)
+    packing = tiles[0].args if tiles else None
+    if image.format != "PNG" or color is None:
         return
-    size = height * (1 + (width * depth * _PNG_SAMPLES.get(color_type, 0) + 7) // 8)
-    decompressor, num_bytes = zlib.decompressobj(), 0
+    if packing in ("L;2", "L;4"):
+        image.info["transparency"] = color * (85 if packing == "L;2" else 17)
+    elif packing == "RGB;16B":
+        image.info["transparency"] = tuple(sample >> 8 for sample in color)
+
+
+def to_rgba(image: Image.Image) -> Image.Image:
+    """Return an opened image as RGBA with 8 bits per channel; gray of 16 bits is rounded."""
+    if not image.mode.startswith("I;16"):
+        return image.convert("RGBA")
+    samples, transparent = np.asarray(image), image.info.get("transparency")
+    gray = np.rint(samples / 257).astype(np.uint8)
+    alpha = np.where(samples == transparent, 0, 255).astype(np.uint8)
+    return Image.fromarray(np.stack([gray, gray, gray, alpha], axis=-1))
+
+
+@contextmanager
+def _refuse_damaged(name: str | None) -> Iterator[None]:
+    """Raise ImageError for the many different exceptions of Pillow's decoders."""
     try:
-        while compressed and num_bytes <= size:
-            num_bytes += len(decompressor.decompress(compressed, 1 << 16))
-            compressed = decompressor.unconsumed_tail
-    except zlib.error as error:
-        raise ImageError(f"is a damaged PNG ({error})") from None
-    if num_bytes != size or not decompressor.eof:
-        raise ImageError("is a damaged PNG (it has too few or too many rows)")
-
-
-def _read_png_data(data: bytes) -> bytes:
-    """Return the compressed pixels of a PNG, after checking all chunks up to IEND."""
-    names: list[bytes] = []
-    parts: list[bytes] = []
-    end = len(PNG_SIGNATURE)
-    while end < len(data) and names[-1:] != [b"IEND"]:
-        start, length = end + 8, int.from_bytes(data[end : end + 4])
-        name, body = data[end + 4 : start], data[start : start + length]
-        end = start + length + 4
-        if data[end - 4 : end] != zlib.crc32(name + body).to_bytes(4):
-            raise ImageError("is a damaged PNG (the checksum of a chunk does not match)")
-        names.append(name)
-        parts += [body] * (name == b"IDAT")
-        if len(names) > MAX_PNG_CHUNKS:
-            raise ImageError(f"is a PNG with more than {MAX_PNG_CHUNKS:,} chunks")
-    if names.count(b"IHDR") != 1 or names[-1] != b"IEND":
-        raise ImageError("is a damaged PNG (a required chunk is missing or duplicated)")
-    return b"".join(parts)
-
-
-def _check_webp(data: bytes) -> None:
-    """Check a WebP's size in its header, because Pillow allocates memory on opening."""
-    if len(data) < 30:
-        raise ImageError("is a WebP without a header")
-    head = data[20:30]
-    match data[12:16]:
-        case b"VP8X":
-            size = [1 + int.from_bytes(head[i : i + 3], "little") for i in (4, 7)]
-        case b"VP8L":
-            bits = int.from_bytes(head[1:5], "little")
-            size = [1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)]
-        case b"VP8 ":
-            size = [int.from_bytes(head[i : i + 2], "little") & 0x3FFF for i in (6, 8)]
-        case _:
-            raise ImageError("is a damaged WebP (its first chunk is of an unknown type)")
-    _check_size(*size)
+        yield
+    except Exception as error:  # noqa: BLE001
+        raise ImageError(f"is a damaged {name} ({type(error).__name__})") from None

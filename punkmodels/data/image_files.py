@@ -14,36 +14,46 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from punkdata.errors import DataError, PunkError, UsageError
+from punkdata.errors import DataError, UsageError
 from punkdata.files import translate_os_errors, write_atomic
+from punkdata.images.formats import open_any_image
 from punkdata.images.sprite import SIDE_PX
 from punkmodels.data.find_images import RASTER_SUFFIXES, find_images
-from punkmodels.data.image_grid import square_grid
+from punkmodels.data.image_grid import MAX_GRID_PIXELS, square_grid
 
-FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "BMP", "GIF", "TIFF", "PPM")
-"""Formats of Pillow that are read; others may start programs, or cannot be told apart."""
 BACKGROUND_TOLERANCE = 8
 """Largest difference of a channel, in steps of 1/255, at which a pixel counts as background."""
 
 
 def open_raster(file: Path, max_side_px: int | None = None) -> Image.Image:
-    """Decode an image file of any of the `FORMATS`; of an animation, the first frame.
+    """Decode an image file of any format of `open_any_image`; of an animation, the first frame.
 
     Raises DataError if it cannot be read, and UsageError if it is larger than a square of
-    `max_side_px`, or has more than 8 bits per channel.
+    `max_side_px` (by default, than 100 million pixels), or has more than 8 bits per channel.
     """
+
+    def check_size(width: int, height: int) -> None:
+        if max_side_px and max(width, height) > max_side_px:
+            limit = f"{max_side_px}x{max_side_px}"
+        elif width * height > MAX_GRID_PIXELS:
+            limit = f"{MAX_GRID_PIXELS:,}"
+        else:
+            return
+        raise UsageError(
+            f"'{file}' has {width}x{height} pixels; at most {limit} are supported",
+            hint="convert the images first",
+        )
+
     try:
-        with Image.open(file, formats=FORMATS) as image:
-            limit = max_side_px or max(image.size)
-            if max(image.size) > limit or image.mode[0] in "IF":
+        with open_any_image(file.read_bytes(), check_size) as image:
+            if image.mode[0] in "IF":
                 raise UsageError(
-                    f"'{file}' has {image.width}x{image.height} pixels of type {image.mode}; at "
-                    f"most {limit}x{limit} with 8 bits per channel are supported",
+                    f"'{file}' has pixels of type {image.mode}, not of 8 bits per channel",
                     hint="convert the images first",
                 )
             image.load()
             return image
-    except PunkError:
+    except UsageError:
         raise
     except Exception as error:  # noqa: BLE001  # decoders raise arbitrary exceptions
         reason = getattr(error, "strerror", None) or "it is damaged or not an image"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.Image import Resampling
 
-from punkdata.images.restoration.avif_header import read_base_q_idx
+from punkdata.images.avif import read_base_q_idx
 from punkdata.images.restoration.forward_model import (
     NUM_PIXELS,
     RGB_TO_YCBCR,

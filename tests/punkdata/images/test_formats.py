@@ -13,14 +13,13 @@ from support.sprites import FakePunk, encode_image, enlarge_sprite, make_punks, 
 
 from punkdata.errors import ImageError
 from punkdata.images.formats import (
-    PNG_SIGNATURE,
     check_complete,
     detect_format,
     is_lossless,
     load_pixels,
     open_image,
 )
-from punkdata.images.sprite import BACKGROUND_COLOR, pack_chunk
+from punkdata.images.sprite import BACKGROUND_COLOR, PNG_SIGNATURE, pack_chunk
 
 PUNK = FakePunk(11, "Male", ["Pipe", "Earring"])
 IMAGE = enlarge_sprite(PUNK.sprite)

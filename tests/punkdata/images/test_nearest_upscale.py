@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from support.sprites import make_color_chart
 
-from punkdata.images.decode import undo_nearest_upscale
+from punkdata.images.nearest_upscale import undo_nearest_upscale
 from punkdata.images.sprite import zero_transparent
 
 

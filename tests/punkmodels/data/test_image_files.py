@@ -123,7 +123,7 @@ def test_read_sprites_skips_and_counts_hidden_files(
 def test_read_sprites_refuses_16_bits_per_channel(suffix: str, tmp_path: Path) -> None:
     file = tmp_path / f"a.{suffix}"
     Image.fromarray(np.full((24, 24), 300, np.uint16)).save(file)
-    with pytest.raises(UsageError, match="8 bits per channel are supported"):
+    with pytest.raises(UsageError, match="not of 8 bits per channel"):
         read_sprites(file)
 
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import io
+import struct
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from sklearn.datasets import load_digits
 from support.gan import CPU
 
 from punkdata.errors import DataError, UsageError
+from punkdata.images.sprite import PNG_SIGNATURE, pack_chunk
 from punkmodels.data.palette import color_table, to_rgba
 from punkmodels.data.splits import load_split
 from punkmodels.gan.metrics import frechet_distance
@@ -189,13 +192,34 @@ def test_missing_empty_and_mixed_folders_are_refused(tmp_path: Path) -> None:
 
 
 def test_unsupported_and_damaged_files_are_named(tmp_path: Path) -> None:
-    for size, pixels in ((500, np.uint8), (16, np.uint16)):
+    for size, pixels, reason in (
+        (500, np.uint8, r"500x500 pixels; at most 64x64"),
+        (16, np.uint16, r"pixels of type I;16, not of 8 bits per channel"),
+    ):
         Image.fromarray(np.zeros((size, size), pixels)).save(tmp_path / "a.png")
-        with pytest.raises(UsageError, match=r"a\.png' has .* at most 64x64 with 8 bits"):
+        with pytest.raises(UsageError, match=rf"a\.png' has {reason}"):
             from_image_dir(tmp_path)
     (tmp_path / "a.png").write_bytes(b"not an image")
     with pytest.raises(DataError, match=r"a\.png' cannot be read: it is damaged or not an"):
         from_image_dir(tmp_path)
+
+
+def test_transparent_color_of_16_bits_is_kept(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 2, (16, 16, 1)).repeat(3, axis=2) * 0x1234
+    rows = np.concatenate([np.zeros((16, 1)), pixels.reshape(16, -1)], axis=1).astype(">u2")
+    chunks = {
+        b"IHDR": struct.pack(">IIBBBBB", 16, 16, 16, 2, 0, 0, 0),
+        b"tRNS": struct.pack(">HHH", *[0x1234] * 3),
+        b"IDAT": zlib.compress(b"".join(row.tobytes()[1:] for row in rows)),
+        b"IEND": b"",
+    }
+    png = PNG_SIGNATURE + b"".join(pack_chunk(*chunk) for chunk in chunks.items())
+    for i in range(20):
+        (tmp_path / f"{i}.png").write_bytes(png)
+    images = from_image_dir(tmp_path).images
+    assert images.shape == (20, 4, 16, 16)
+    expected = np.where(pixels[..., 0] == 0, 255, 0)
+    assert (images[0, 3].numpy() == expected).all()
 
 
 def test_files_that_are_not_arrays_are_refused(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from support.sprites import encode_image, enlarge_sprite, make_punks
 
-from punkdata.images.restoration.avif_header import read_base_q_idx
+from punkdata.images.avif import read_base_q_idx
 
 PUNK = make_punks(3)[2]
 
