@@ -25,13 +25,16 @@ from support.fuzzing import (
     fuzz_settings,
     json_edits,
 )
+from support.opensea_api import FakeOpenSea, Request
 from support.sales_events import CHAIN, CONTRACT, listing, make_sales
 from support.sprites import make_punks
 
 from punkdata.errors import DataError
 from punkdata.sources.opensea import price_schemas, schemas
+from punkdata.sources.opensea.client import OpenSeaClient
 from punkdata.sources.opensea.parsing import parse_token
 from punkdata.sources.opensea.prices import parse_listing, parse_sale
+from punkdata.sources.opensea.tokens import collect_punks
 from punkdata.sources.opensea.transport import NetworkTransport
 
 REPLIES = {
@@ -101,6 +104,31 @@ def test_parsers_handle_other_json(model: Any) -> None:
     @given(json_edits)
     def fuzz(edits: list[JsonEdit]) -> None:
         check_reader(lambda: parse_reply(model, damage_json(REPLIES[model], edits)))
+
+    fuzz()
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["/collections/", "/traits/", "/collection/", "/batch", "/nfts/"]
+)
+def test_collection_of_tokens_survives_other_json(endpoint: str) -> None:
+    """Check that tokens are collected, or refused, whatever one endpoint sends."""
+    server = FakeOpenSea(make_punks(12), inline_traits=endpoint == "/collection/", key=None)
+    server.max_batch_size = 0 if endpoint == "/nfts/" else 5
+
+    @fuzz_settings
+    @given(json_edits)
+    def fuzz(edits: list[JsonEdit]) -> None:
+        def answer(request: httpx.Request) -> httpx.Response:
+            query = dict(request.url.params)
+            asked = Request(request.method, request.url.path, query, request.content, None)
+            status, body, _ = server.answer(asked)
+            if endpoint in request.url.path and status == 200:
+                body = damage_json(json.loads(body), edits)
+            return httpx.Response(status, content=body)
+
+        client = OpenSeaClient(httpx.MockTransport(answer), "https://api.test")
+        check_reader(lambda: list(collect_punks(client).labels.items()))
 
     fuzz()
 

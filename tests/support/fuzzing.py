@@ -88,7 +88,7 @@ def damage_json(data: Any, edits: list[JsonEdit]) -> bytes:
             break
         container, key = places[min(int(position * len(places)), len(places) - 1)]
         if kind == "replace":
-            container[key] = value
+            container[key] = copy.deepcopy(value)  # Another edit may change it.
         elif kind == "delete":
             del container[key]
         elif isinstance(container, list):
