@@ -39,7 +39,7 @@ def download_rest(
     """
     # Images that could not be read when the parent was fetched may have been repaired since.
     ids_to_refetch = frozenset(parent.info.missing if parent else ())
-    decode = SpriteCache(recording, parent, store=True).decode
+    decode = SpriteCache(recording, parent, store=True, stop=sleep).decode
     with image_download_pool(sleep) as pool:
         downloads = start_image_downloads(pool, client, punks.image_urls, decode, ids_to_refetch)
         sales = _download_sales(client, punks, recording, partial(progress, unit="sales"))

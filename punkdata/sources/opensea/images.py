@@ -8,6 +8,7 @@ of punkdata is decoded again, so the file may be incomplete, damaged or deleted.
 
 import base64
 import hashlib
+import os
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from punkdata._version import __version__
-from punkdata.errors import DataError, ImageError, NetworkError, NotRecordedError
+from punkdata.errors import DataError, ImageError, NetworkError, NotRecordedError, StoppedError
 from punkdata.files import translate_os_errors
 from punkdata.images.decode import DecodedImage, decode_bytes
 from punkdata.images.sprite import SIDE_PX
@@ -173,11 +174,17 @@ class SpriteCache:
     """Decodes the images of a recording, each only once. May be shared between threads.
 
     A fetch stores what it decodes, and takes over the sprites of the `parent`. A build only
-    reads, because finished recordings never change.
+    reads, because finished recordings never change. Once `stop` is set, StoppedError is raised in
+    place of decoding another image.
     """
 
     def __init__(
-        self, recording: Recording, parent: Recording | None = None, *, store: bool = False
+        self,
+        recording: Recording,
+        parent: Recording | None = None,
+        *,
+        store: bool = False,
+        stop: threading.Event | None = None,
     ) -> None:
         self._path = recording.path / "sprites.log"
         self._store = store
@@ -185,13 +192,17 @@ class SpriteCache:
         parent_sprites = _read_sprites(parent.path / "sprites.log") if parent else {}
         self._known = parent_sprites | self._stored
         self._lock = threading.Lock()
+        self._stop = stop or threading.Event()
+        # Restoring a lossy image takes up to a second of a processor. With more at once, each would
+        # take longer, and a stop would have to wait for all of them.
+        self._processors = threading.BoundedSemaphore(os.cpu_count() or 1)
 
     def decode(self, data: bytes, body_sha256: str) -> DecodedImage:
         """Return the sprite of an image; raises like `decode_bytes`.
 
         `body_sha256` is the hash that names the image in the recording, "" if it is not recorded.
         """
-        decoded = self._known.get(body_sha256) or decode_bytes(data)
+        decoded = self._known.get(body_sha256) or self._decode_new(data)
         if self._store and body_sha256 and body_sha256 not in self._stored:
             pixels = base64.b64encode(zlib.compress(decoded.sprite.tobytes())).decode()
             values = vars(decoded) | {"sprite": pixels, "version": __version__, "body": body_sha256}
@@ -200,6 +211,12 @@ class SpriteCache:
             with self._lock, translate_os_errors(self._path), self._path.open("ab") as file:
                 file.write(line)
         return decoded
+
+    def _decode_new(self, data: bytes) -> DecodedImage:
+        with self._processors:
+            if self._stop.is_set():
+                raise StoppedError("stopped")
+            return decode_bytes(data)
 
 
 def _read_sprites(path: Path) -> dict[str, DecodedImage]:

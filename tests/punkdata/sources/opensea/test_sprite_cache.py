@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from support.opensea_server import OpenSeaServer
 from support.sprites import make_punks, png_bytes
 
 from punkdata.build import build_dataset
-from punkdata.errors import ImageError
+from punkdata.errors import ImageError, StoppedError
 from punkdata.images.decode import decode_image
 from punkdata.sources.opensea import images
 from punkdata.sources.opensea.images import SpriteCache
@@ -113,3 +114,12 @@ def test_build_does_not_decode_what_fetch_has_decoded(
     assert not again.created
     assert again.snapshot.version == snapshot.version
     assert provenance.column("image_scale").unique().to_pylist() == [14.0]
+
+
+def test_no_image_is_decoded_once_stopped(recording: Recording) -> None:
+    stop = threading.Event()
+    cache = SpriteCache(recording, stop=stop)
+    assert cache.decode(IMAGE, SHA256).scale == 14
+    stop.set()
+    with pytest.raises(StoppedError):
+        cache.decode(IMAGE, SHA256)
