@@ -69,6 +69,17 @@ def trickle(beginning: bytes, piece: bytes) -> Answer:
     return answer
 
 
+SLOW_ANSWERS: dict[str, Answer] = {
+    "silence": stay_silent,
+    "header lines": trickle(b"HTTP/1.1 200 OK\r\n", b"X-Wait: 1\r\n"),
+    "status line": trickle(b"HTTP/1.1 200 ", b"O"),
+    "body": trickle(b"HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\n", b"x"),
+    "chunks": trickle(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+    "interim replies": trickle(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+}
+"""Answers that never end, by what they are slow with."""
+
+
 def answer_requests(connection: socket.socket, stop: threading.Event) -> None:
     """Answer every request on a connection with an empty JSON object."""
     while connection.recv(65_536):

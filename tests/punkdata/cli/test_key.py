@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import socket
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,6 +16,7 @@ from support.opensea_documents import error_reply
 from support.opensea_faults import HTML_PAGE, Reply
 from support.opensea_server import KEY, Faults, OpenSeaServer
 from support.paths import iter_files
+from support.raw_server import SLOW_ANSWERS, Answer, raw_server
 
 from punkdata.cli import console
 from punkdata.sources.opensea.api_key import key_path
@@ -172,6 +177,18 @@ def test_key_creation_waits_once_for_an_announced_rate_limit(
     monkeypatch.setenv("PUNKDATA_ROOT", str(root))
     assert run(*command, *options) == code
     assert len(server.requests_to("/auth/keys")) == requests
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
+@pytest.mark.parametrize("answer", SLOW_ANSWERS.values(), ids=SLOW_ANSWERS)
+def test_ctrl_c_ends_key_creation(capsys: Capture, answer: Answer) -> None:
+    def interrupt(connection: socket.socket, stop: threading.Event) -> None:
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+        answer(connection, stop)
+
+    with raw_server(interrupt) as port:
+        assert run("key", "--new", "--base-url", f"http://127.0.0.1:{port}") == 130
+    assert capsys.readouterr().err.startswith("error: stopped; no file is half-written")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has another configuration folder")
