@@ -13,6 +13,7 @@ from punkdata.sources.opensea.parsing import COLLECTION_SIZE
 from punkdata.sources.opensea.sales import ESTIMATED_SALES, next_sales_after, should_read_by_token
 from punkdata.sources.recording import Recording
 from punkdata.sources.recording_format import RecordingInfo
+from punkdata.sources.recording_transport import make_conditions
 
 REQUESTS_PER_HOUR = 600
 """Published rate limit of an instant key."""
@@ -29,6 +30,8 @@ class FetchEstimate:
     batches, and the fetch needs `api_requests_with_batches` in place of `api_requests`. Both are
     equal if earlier recordings show that batches are needed.
 
+    Of the `image_requests`, `image_checks` only ask whether a known image has changed.
+
     `wait_s` is the time in seconds spent waiting for the rate limit, if its first window is unused.
     `recorded` replies are not requested again. `resumes` is the recording that the fetch resumes,
     and `refreshes` the one whose images and older sales it copies.
@@ -37,6 +40,7 @@ class FetchEstimate:
     api_requests: int
     api_requests_with_batches: int
     image_requests: int
+    image_checks: int
     bytes: int
     wait_s: int
     wait_s_with_batches: int
@@ -50,8 +54,10 @@ def estimate_opensea(root: Path, base_url: str, limit: int | None = None) -> Fet
     wanted = RecordingInfo(source=SOURCE, limit=limit, base_url=base_url)
     unfinished, parent = find_unfinished(root, wanted), find_parent(root, wanted)
     punks = images = min(limit or COLLECTION_SIZE, COLLECTION_SIZE)
+    checks = 0
     if parent is not None:
         images = max(0, punks - _count_images(parent))
+        checks = min(punks, _count_images(parent, with_validators=True))
     sales, sales_requests = _estimate_sales(unfinished, parent, limit, punks)
     # The collection, the trait counts and one page of listings are one request each.
     requests = 3 + ceil(punks / PAGE_SIZE) + sales_requests
@@ -70,7 +76,8 @@ def estimate_opensea(root: Path, base_url: str, limit: int | None = None) -> Fet
     return FetchEstimate(
         api_requests=requests,
         api_requests_with_batches=with_batches,
-        image_requests=max(0, images - recorded_images),
+        image_requests=max(0, images + checks - recorded_images),
+        image_checks=max(0, min(checks, images + checks - recorded_images)),
         bytes=size,
         wait_s=_estimate_wait_s(requests),
         wait_s_with_batches=_estimate_wait_s(with_batches),
@@ -99,9 +106,13 @@ def _estimate_wait_s(num_requests: int) -> int:
     return (ceil(num_requests / REQUESTS_PER_HOUR) - 1) * 3600
 
 
-def _count_images(recording: Recording) -> int:
-    """Return the number of final replies that did not come from the API."""
-    return sum("/api/v2/" not in reply.url for reply in recording.final_replies())
+def _count_images(recording: Recording, *, with_validators: bool = False) -> int:
+    """Return the number of final replies that did not come from the API.
+
+    With `with_validators`, only those images count whose change a refresh can ask for.
+    """
+    images = [reply for reply in recording.final_replies() if "/api/v2/" not in reply.url]
+    return sum(bool(make_conditions(r)) for r in images) if with_validators else len(images)
 
 
 def _has_batches(recording: Recording | None) -> bool:

@@ -218,11 +218,11 @@ def _show_plan(root: Path, base_url: str, limit: int | None, as_json: bool) -> N
     from punkdata.estimate import REQUESTS_PER_HOUR, estimate_opensea
 
     plan = estimate_opensea(root, base_url, limit)
+    images = f"{plan.image_requests:,} for images"
+    if plan.image_checks:
+        images += f", {plan.image_checks:,} of them to ask whether a known image has changed"
     rows = [
-        Row(
-            "requests",
-            f"about {plan.api_requests:,} to the API, {plan.image_requests:,} for images",
-        ),
+        Row("requests", f"about {plan.api_requests:,} to the API, {images}"),
         Row("limit", f"{REQUESTS_PER_HOUR}/h with a free key, so {_describe_wait(plan.wait_s)}"),
         Row("bytes", f"about {max(plan.bytes / 1e6, 1):,.0f} MB"),
     ]

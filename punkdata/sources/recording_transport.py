@@ -21,6 +21,11 @@ RECORDED_HEADERS = frozenset(
 cookie or an account name."""
 
 
+CONDITIONS = {"etag": "if-none-match", "last-modified": "if-modified-since"}
+"""Request header that quotes each validator of an earlier reply: if it is still valid, the server
+answers with status 304 and without a body."""
+
+
 class RecordingTransport(httpx.BaseTransport):
     """Serves requests from a recording, sends the rest to the network, and records the replies.
 
@@ -30,6 +35,9 @@ class RecordingTransport(httpx.BaseTransport):
 
     - `restart`: pagination starts over; earlier pages of the same query are no longer used.
     - `reuse`: a reply of the parent recording may be copied.
+    - `check`: it is copied only if it has no validators, or if the server does not send another
+      body; if it does, the response has the extension `has_changed`.
+    - `only_recorded`: the request is not sent.
     - `not_found_is_final`: a recorded 404 or 410 is definitive; otherwise the request is sent
       again.
     - `image`: the URL is not normalized, because the order of its query parameters may be
@@ -60,21 +68,52 @@ class RecordingTransport(httpx.BaseTransport):
             not_found_is_final = request.extensions.get("not_found_is_final")
             if reply.status < 300 or not_found_is_final or self.network is None:
                 return _to_response(self.recording, reply)
-        if self.parent is not None and request.extensions.get("reuse"):
-            found = self.parent.find(url, request.method, body_sha256)
-            if found is not None and found.status == 200:
-                # If the parent's body is damaged, the request is sent instead.
-                with contextlib.suppress(DataError):
-                    response = _to_response(self.parent, found)
-                    self.recording.copy_reply(self.parent, found)
-                    return response
-        if self.network is not None:
+        if request.extensions.get("reuse"):
+            known = self._find_in_parent(url, request.method, body_sha256)
+            if known is not None:
+                return self._reuse(request, *known)
+        only_recorded = self.network is not None and request.extensions.get("only_recorded")
+        if self.network is not None and not only_recorded:
             response = self.network.handle_request(request)
             self._record(request, url, body_sha256, response)
             return response
-        if reply is not None:
+        if reply is not None and not only_recorded:
             return httpx.Response(reply.status)
         raise NotRecordedError(f"'{self.recording.path}' has no reply to {request.method} {url}")
+
+    def _find_in_parent(
+        self, url: str, method: str, body_sha256: str | None
+    ) -> tuple[Reply, httpx.Response] | None:
+        """Return an intact successful reply of the parent recording, if it has one."""
+        found = self.parent.find(url, method, body_sha256) if self.parent else None
+        if self.parent is None or found is None or found.status != 200:
+            return None
+        with contextlib.suppress(DataError):  # If its body is damaged, the request is sent instead.
+            return found, _to_response(self.parent, found)
+        return None
+
+    def _reuse(self, request: httpx.Request, found: Reply, known: httpx.Response) -> httpx.Response:
+        """Copy a reply of the parent recording, unless a server that is asked sends another."""
+        assert self.parent is not None
+        conditions = make_conditions(found) if request.extensions.get("check") else {}
+        if conditions and self.network is not None:
+            conditional = httpx.Request(
+                request.method, request.url, headers=conditions, extensions=request.extensions
+            )
+            response = self.network.handle_request(conditional)
+            if response.is_success:
+                if response.content != known.content:
+                    self._record(request, found.url, None, response)
+                    response.extensions["has_changed"] = True
+                    return response
+                # Some hosts ignore the conditions. Their new validators are kept.
+                found = found.model_copy(update={"headers": _select_headers(response)})
+            elif response.status_code != 304:
+                # Not even 404 is final: the caller may use the copy instead.
+                self.recording.add(found.url, None, status=response.status_code)
+                return response
+        self.recording.copy_reply(self.parent, found)
+        return known
 
     def _record(
         self, request: httpx.Request, url: str, body_sha256: str | None, response: httpx.Response
@@ -86,10 +125,24 @@ class RecordingTransport(httpx.BaseTransport):
             method=request.method,
             status=response.status_code,
             request_sha256=body_sha256,
-            headers={n: v for n, v in response.headers.items() if n in RECORDED_HEADERS},
+            headers=_select_headers(response),
             compress=not request.extensions.get("image"),
         )
         response.extensions["body_sha256"] = reply.body
+
+
+def _select_headers(response: httpx.Response) -> dict[str, str]:
+    return {n: v for n, v in response.headers.items() if n in RECORDED_HEADERS}
+
+
+def make_conditions(reply: Reply) -> dict[str, str]:
+    """Return the headers that request a newer version of a reply; {} if it has no validators."""
+    return {
+        condition: value
+        for name, condition in CONDITIONS.items()
+        if (value := reply.headers.get(name)) and len(value) <= 500 and value.isprintable()
+        if value.isascii()
+    }
 
 
 def _to_response(recording: Recording, reply: Reply) -> httpx.Response:

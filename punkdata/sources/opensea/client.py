@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic
+from typing import Any, Generic, NamedTuple
 
 import httpx
 
@@ -69,6 +69,16 @@ class _Reply(Generic[M]):
                 hint=RETRY_HINT,
             )
         return self.parsed
+
+
+class DownloadedImage(NamedTuple):
+    """The bytes of an image, the hash that names its body in the recording ("" if there is none),
+    and whether the parent recording has other bytes.
+    """
+
+    data: bytes
+    body_sha256: str
+    has_changed: bool
 
 
 class OpenSeaClient:
@@ -165,13 +175,17 @@ class OpenSeaClient:
         """Return the URL of the first page of listings, as a recording contains it."""
         return f"{self._api_url}{_LISTINGS_PATH}?limit={PAGE_SIZE}"
 
-    def get_image(self, url: str, *, reuse: bool = True) -> tuple[bytes, str]:
-        """Return an image's bytes, and the hash that names its body in the recording, if any.
+    def get_image(
+        self, url: str, *, reuse: bool = True, check: bool = False, only_recorded: bool = False
+    ) -> DownloadedImage:
+        """Return an image.
 
-        With `reuse`, the image may come from the parent recording. Raises ImageError if the image
-        does not exist, is not allowed, or is not an image.
+        With `reuse`, it may come from the parent recording; with `check`, only if the server does
+        not say that it has changed. With `only_recorded`, nothing is sent. Raises ImageError if the
+        image does not exist, is not allowed, or is not an image.
         """
         extensions = {"image": True, "reuse": reuse, "not_found_is_final": True}
+        extensions |= {"check": check, "only_recorded": only_recorded}
         try:
             request = httpx.Request("GET", url, extensions=extensions)
         except (httpx.InvalidURL, ValueError):
@@ -182,7 +196,11 @@ class OpenSeaClient:
                 f"could not be downloaded: {request.url.host} answered with status "
                 f"{response.status_code}"
             )
-        return response.content, response.extensions.get("body_sha256", "")
+        return DownloadedImage(
+            response.content,
+            response.extensions.get("body_sha256", ""),
+            response.extensions.get("has_changed", False),
+        )
 
     def create_instant_key(self) -> InstantKey:
         """Request a new free API key, which needs no account.

@@ -11,6 +11,7 @@ from punkdata.progress import Progress
 from punkdata.records import ListingRecord
 from punkdata.sources.opensea.client import OpenSeaClient
 from punkdata.sources.opensea.failures import survive
+from punkdata.sources.opensea.image_checks import ImageChecks
 from punkdata.sources.opensea.images import (
     SpriteCache,
     image_download_pool,
@@ -39,9 +40,12 @@ def download_rest(
     """
     # Images that could not be read when the parent was fetched may have been repaired since.
     ids_to_refetch = frozenset(parent.info.missing if parent else ())
+    checks = ImageChecks() if parent else None
     decode = SpriteCache(recording, parent, store=True, stop=sleep).decode
     with image_download_pool(sleep) as pool:
-        downloads = start_image_downloads(pool, client, punks.image_urls, decode, ids_to_refetch)
+        downloads = start_image_downloads(
+            pool, client, punks.image_urls, decode, ids_to_refetch, checks
+        )
         sales = _download_sales(client, punks, recording, partial(progress, unit="sales"))
         listings = _download_listings(client, punks, recording)
         failed = wait_for_image_downloads(downloads, partial(progress, unit="images"))
@@ -49,6 +53,7 @@ def download_rest(
         failed_urls = {punk_id: punks.image_urls[punk_id] for punk_id in failed}
         downloads = start_image_downloads(pool, client, failed_urls, decode, ids_to_refetch)
         failed = wait_for_image_downloads(downloads, abort_on_outage=False)
+    punks.warnings += checks.summarize() if checks else []
     return sales, listings, failed
 
 

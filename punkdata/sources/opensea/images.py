@@ -28,6 +28,7 @@ from punkdata.images.sprite import SIDE_PX
 from punkdata.progress import Progress
 from punkdata.sources.http_client import MAX_CONNECTIONS
 from punkdata.sources.opensea.client import OpenSeaClient
+from punkdata.sources.opensea.image_checks import ImageChecks
 from punkdata.sources.opensea.rate_limit import InterruptibleSleep
 from punkdata.sources.recording import Recording
 
@@ -58,10 +59,12 @@ def fetch_image(
     decode: Decode = lambda data, _: decode_bytes(data),
     *,
     reuse: bool = True,
+    checks: ImageChecks | None = None,
 ) -> FetchedImage:
     """Return the sprite from the first of several URLs that yields one.
 
-    With `reuse`, images may come from the parent recording. Raises NetworkError if no URL yields a
+    With `reuse`, images may come from the parent recording; `checks` asks whether they have changed
+    since. Raises NetworkError if no URL yields a
     sprite and a host did not answer, and otherwise ImageError with one reason for each URL.
     """
     reasons: dict[str, None] = {}  # An ordered set.
@@ -70,8 +73,11 @@ def fetch_image(
         try:
             if url[:5].lower() == "data:":  # On-chain images are stored in the URL itself.
                 return FetchedImage(url.partition(",")[0], "", decode(url.encode(), ""))
-            data, body_sha256 = client.get_image(url, reuse=reuse)
-            return FetchedImage(url, body_sha256, decode(data, body_sha256))
+            if checks and reuse:
+                image = checks.get_image(client, url)
+            else:
+                image = client.get_image(url, reuse=reuse)
+            return FetchedImage(url, image.body_sha256, decode(image.data, image.body_sha256))
         except (ImageError, NotRecordedError, NetworkError) as error:
             reasons[error.message] = None
             network_error = error if isinstance(error, NetworkError) else network_error
@@ -104,17 +110,19 @@ def start_image_downloads(
     image_urls: Mapping[int, tuple[str, ...]],
     decode: Decode,
     ids_to_refetch: frozenset[str] = frozenset(),
+    checks: ImageChecks | None = None,
 ) -> Downloads:
     """Start to download images in the background, given their URLs by punk_id.
 
-    The images of `ids_to_refetch` are not taken from the parent recording.
+    The images of `ids_to_refetch` are not taken from the parent recording. Others are, and `checks`
+    asks whether they have changed since.
     """
 
     def try_fetch(punk_id: int) -> DataError | NetworkError | None:
         """Download one image, and return the error if it affects this image alone."""
         try:
             reuse = str(punk_id) not in ids_to_refetch
-            fetch_image(client, image_urls[punk_id], decode, reuse=reuse)
+            fetch_image(client, image_urls[punk_id], decode, reuse=reuse, checks=checks)
         except (DataError, NetworkError) as error:
             return error
         return None

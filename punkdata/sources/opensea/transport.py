@@ -25,7 +25,7 @@ from punkdata.sources.opensea.rate_limit import RETRY_HINT, InterruptibleSleep, 
 from punkdata.sources.opensea.redaction import make_redactor
 from punkdata.sources.opensea.url_rules import check_image_host, check_image_url
 from punkdata.sources.recording_format import MAX_BODY_BYTES
-from punkdata.sources.recording_transport import RECORDED_HEADERS
+from punkdata.sources.recording_transport import CONDITIONS, RECORDED_HEADERS
 
 MAX_REDIRECTS = 3
 logger = logging.getLogger(__name__)
@@ -133,6 +133,8 @@ class NetworkTransport(httpx.BaseTransport):
         headers = dict(_IMAGE_HEADERS if is_image else _API_HEADERS)
         if self._key and not is_image:
             headers["x-api-key"] = self._key
+        if is_image:
+            headers |= {n: request.headers[n] for n in CONDITIONS.values() if n in request.headers}
         if request.content:
             headers["content-type"] = "application/json"
         limiter = self._get_limiter(url.host)

@@ -41,12 +41,21 @@ def test_estimate_needs_no_second_plan_once_batches_are_recorded(
     assert (sample.api_requests, sample.api_requests_with_batches) == (3 + 1 + 60, 3 + 1 + 60 + 3)
 
 
-def test_refresh_requests_no_image_again(
+def test_refresh_asks_only_whether_images_have_changed(
     fetch: Fetch, server: OpenSeaServer, new_root: Path
 ) -> None:
     parent = fetch(root=new_root).recording
     estimate = estimate_opensea(new_root, server.base_url, 60)
-    assert (estimate.image_requests, estimate.refreshes) == (0, parent.path)
-    before = len(server.requests_to("/images/"))
-    fetch(root=new_root)
-    assert len(server.requests_to("/images/")) == before
+    assert (estimate.image_requests, estimate.image_checks) == (0, 0)
+    assert estimate.refreshes == parent.path
+    server.image_validators = ("etag",)
+    fetch(root=new_root / "other")
+    checked = estimate_opensea(new_root / "other", server.base_url, 60)
+    assert (checked.image_requests, checked.image_checks) == (60, 60)
+    assert checked.bytes == estimate.bytes
+
+
+def test_small_sample_is_estimated_by_its_own_sales(tmp_path: Path) -> None:
+    for limit, sales_requests in [(1, 1), (124, 124), (125, 125), (500, 125)]:
+        pages = -(-limit // 200)
+        assert estimate_opensea(tmp_path, API, limit).api_requests == 3 + pages + sales_requests

@@ -127,7 +127,7 @@ def test_reply_with_warnings_beside_the_expected_field_is_used() -> None:
 def test_get_image_returns_bytes_or_raises_a_reason(server: OpenSeaServer) -> None:
     server.images = {1: 404, 2: "https://evil.test/x.png", 3: b"<html>", 4: 503}
     client = make_client(server)
-    data, body_sha256 = client.get_image(f"{server.base_url}/images/0.png")
+    data, body_sha256, _ = client.get_image(f"{server.base_url}/images/0.png")
     assert data == png_bytes(server.punks[0].sprite)
     assert body_sha256 == ""  # Nothing is recorded.
     for number, reason in [(1, "404"), (2, "not allowed"), (3, "HTML"), (4, "503")]:
