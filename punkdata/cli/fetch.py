@@ -123,7 +123,7 @@ def fetch(
         # The client does not know where its key comes from, so the hint is added here.
         raise RefusedError(
             f"{error.message}; the key comes from {key.origin}",
-            hint="correct it, or get a free one with: punkdata key --new",
+            hint="correct it, or remove it and get a free one with: punkdata key --new",
         ) from None
 
 

@@ -10,7 +10,7 @@ import typer
 
 from punkdata.cli import console
 from punkdata.cli.options import MAX_WAIT, ROOT, Json, MaxWait, parse_duration
-from punkdata.errors import DataError, RefusedError, RetryableError, SetupError
+from punkdata.errors import DataError, RefusedError, RetryableError, SetupError, UnreachableError
 from punkdata.files import OPENSEA_URL, root_option
 from punkdata.report import Report, Row
 
@@ -47,11 +47,12 @@ def key(
 
     max_wait_s = parse_duration(max_wait, "--max-wait")
     base_url = check_base_url(base_url)
-    if new:
-        create_key(base_url, max_wait_s, context.obj)
+    created = create_key(base_url, max_wait_s, context.obj) if new else None
     found = find_key(base_url, console.config_dir(), key_file)
     if found is None:
         raise missing_key_error(ROOT)
+    if created and found.origin != created.origin:
+        console.warn(f"the new key is not used as long as there is one in {found.origin}")
     data = {
         "origin": found.origin,
         "expires_at": found.expires_at and found.expires_at.isoformat(),
@@ -83,6 +84,8 @@ def create_key(
         ) as network:
             transport = RetryTransport(network, network.sleep, network.warn, max_wait_s=max_wait_s)
             created = OpenSeaClient(transport, base_url).create_instant_key()
+    except UnreachableError:
+        raise
     except (RefusedError, RetryableError, DataError) as error:
         raise type(error)(
             f"no free key was received: {error.message}",

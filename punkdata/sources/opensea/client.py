@@ -231,7 +231,8 @@ class OpenSeaClient:
         if response.is_success:  # The network transport has parsed new replies already.
             parsed = response.extensions.get("parsed") or parse(response.content)
             return _Reply(endpoint, status, parsed, "")
-        reason = describe_error_body(response.content)
+        may_have_key = bool(extensions.get("once"))
+        reason = describe_error_body(response.content, may_have_key=may_have_key)
         if status in (401, 403):
             kind = ForbiddenError if status == 403 else RefusedError
             if is_web_page(response.content):

@@ -4,6 +4,7 @@ This is a module of its own because the client, the retries and the schemas need
 """
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,17 +21,21 @@ WEB_PAGE = (
 _TEXT_FIELDS = ("errors", "error", "detail", "message", "msg", "title")
 
 
-def describe_error_body(body: bytes) -> str:
+def describe_error_body(body: bytes, *, may_have_key: bool = False) -> str:
     """Return ": " and what an error body says, or "" if it says nothing.
 
     The body is JSON such as {"errors": ["…"]}, {"error": {"message": "…"}} or {"detail": "…"}, or
-    plain text, or a web page. The text is shortened, without control characters.
+    plain text, or a web page. The text is shortened, without control characters. If it may contain
+    a new key, which nobody can redact by its value, everything that looks like a key is redacted.
     """
     if is_web_page(body):
         return f": {WEB_PAGE}"
     texts = [text for text in _find_texts(_parse_json(body)) if text.strip()]
     text = "; ".join(texts) or body[:500].decode("utf-8", "replace")
-    text = to_one_line(text, 120).rstrip(".")  # A hint may follow.
+    text = to_one_line(text, 500)
+    if may_have_key:
+        text = re.sub(r"(?=\S*\d)[A-Za-z0-9._~-]{16,}", "***", text)
+    text = text[:120].rstrip(" .")  # A hint may follow.
     return f": {text}" if text else ""
 
 
@@ -39,7 +44,9 @@ def is_web_page(body: bytes) -> bool:
     return body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
-def check_no_error(endpoint: str, body: bytes, expected: set[str]) -> None:
+def check_no_error(
+    endpoint: str, body: bytes, expected: set[str], *, may_have_key: bool = False
+) -> None:
     """Raise NetworkError if the body of a successful reply is an error after all.
 
     That is a web page, or a JSON object that has "errors" or "error", but none of the `expected`
@@ -52,7 +59,7 @@ def check_no_error(endpoint: str, body: bytes, expected: set[str]) -> None:
     data = _parse_json(body)
     is_error = isinstance(data, dict) and bool(data.get("errors") or data.get("error"))
     if is_error and not expected & data.keys():
-        reason = describe_error_body(body)
+        reason = describe_error_body(body, may_have_key=may_have_key)
         raise NetworkError(f"{endpoint} was answered with an error{reason}", hint=RETRY_HINT)
 
 

@@ -88,8 +88,10 @@ class RetryTransport(httpx.BaseTransport):
         response = self.inner.handle_request(request)
         status = response.status_code
         if status in RATE_LIMIT_STATUSES or status == 408 or status >= 500:
-            is_image = request.extensions.get("image")
-            reason = "" if is_image else describe_error_body(response.content)
+            is_image, may_have_key = (request.extensions.get(name) for name in ("image", "once"))
+            reason = ""
+            if not is_image:
+                reason = describe_error_body(response.content, may_have_key=bool(may_have_key))
             kind = httpx.RequestError
             if announces_wait(status, response.headers):
                 kind = _AnnouncedLimitError
@@ -120,7 +122,8 @@ class RetryTransport(httpx.BaseTransport):
         if isinstance(error, InvalidReplyError):
             return error.final
         endpoint = f"{request.method} {request.url.path}"
-        if request.extensions.get("once"):
+        is_unreachable = isinstance(error, httpx.ConnectError)
+        if request.extensions.get("once") and not is_unreachable:
             return NetworkError(str(error), hint=RETRY_HINT)
         if isinstance(error, _AnnouncedLimitError):
             return LimitError(
@@ -129,7 +132,7 @@ class RetryTransport(httpx.BaseTransport):
                 hint=RETRY_HINT,
                 is_host_wide=False,
             )
-        kind = UnreachableError if isinstance(error, httpx.ConnectError) else NetworkError
+        kind = UnreachableError if is_unreachable else NetworkError
         return kind(f"{endpoint} failed repeatedly: {error}", hint=RETRY_HINT)
 
     def _report(

@@ -175,7 +175,7 @@ def parse_body(model: type[M], endpoint: str, body: bytes) -> M:
     is raised if the body is an error instead, see `check_no_error`.
     """
     names = {field.alias or name for name, field in model.model_fields.items()}
-    check_no_error(endpoint, body, names - {"next"})
+    check_no_error(endpoint, body, names - {"next"}, may_have_key="api_key" in names)
     try:
         data = json.loads(body, parse_float=Decimal, parse_int=_parse_int)
     except (ValueError, RecursionError):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.cli import run
+from support.network import InstantSleep
 from support.opensea_documents import error_reply
 from support.opensea_faults import HTML_PAGE, Reply
 from support.opensea_server import KEY, Faults, OpenSeaServer
@@ -118,6 +119,9 @@ OTHER_WAYS = (
         (error_reply(429, "Key creation rate limit exceeded."), 5, "status 429: Key creation rate"),
         (error_reply(503, "Feature is currently disabled"), 5, "Feature is currently disabled"),
         (error_reply(500, "oops"), 5, "status 500: oops"),
+        (error_reply(429, f"You have {KEY} already"), 5, "status 429: You have *** already"),
+        (error_reply(400, f"You have {KEY} already"), 5, "status 400: You have *** already"),
+        (error_reply(200, f"You have {KEY} already"), 5, "an error: You have *** already"),
         (error_reply(403, "Forbidden"), 4, "refused POST /auth/keys with status 403: Forbidden"),
         (error_reply(404, "Not found"), 5, "with status 404: Not found"),
         ((403, b"<html>Attention Required!</html>", {}), 4, "status 403 and a web page"),
@@ -140,7 +144,21 @@ def test_failed_key_creation_is_one_request_and_one_line(
     assert reason in err
     assert OTHER_WAYS in err
     assert err.count("\n") == 1
+    assert KEY not in err
     assert len(server.log) == 1
+
+
+def test_unreachable_server_is_no_spent_key(capsys: Capture) -> None:
+    assert run("key", "--new", "--base-url", "http://127.0.0.1:1", sleep=InstantSleep()) == 5
+    err = capsys.readouterr().err
+    assert "POST /api/v2/auth/keys failed repeatedly: 127.0.0.1: " in err
+    assert OTHER_WAYS not in err
+
+
+def test_new_key_that_will_not_be_used_is_reported(capsys: Capture) -> None:
+    assert run("key", "--new") == 0
+    err = capsys.readouterr().err
+    assert "the new key is not used as long as there is one in the environment variable" in err
 
 
 @pytest.mark.parametrize("fault", ["drop", "truncate"])

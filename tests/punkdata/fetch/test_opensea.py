@@ -72,7 +72,7 @@ def test_replay_gives_the_same_snapshot_without_network(
 
 
 def test_no_file_contains_the_key(fetch: Fetch, server: OpenSeaServer, new_root: Path) -> None:
-    server.faults = Faults(rate_limited=0.1, unavailable=0.1)
+    server.faults = Faults(rate_limited=0.1, unavailable=0.1, error_with_200=0.1)
     fetch(root=new_root)
     for name, data in iter_files(new_root):
         assert KEY.encode() not in data, name

@@ -104,6 +104,34 @@ def test_fetch_stopped_by_the_rate_limit_is_resumed(server: OpenSeaServer, new_r
     assert len(server.requests_to()) - num_before == 2 + 3 + 2 + 1 - 4
 
 
+def test_limit_of_one_group_of_endpoints_does_not_stop_the_others(
+    server: OpenSeaServer, new_root: Path
+) -> None:
+    server.limit, server.group_limits = 600, {"listings": 0, "traits": 0}
+    result = fetch_opensea(new_root, open_network(server, max_wait_s=60), server.base_url)
+    assert (result.punks, result.listed) == (60, None)
+    assert result.recording.info.status == "complete"
+    warnings = " ".join(result.recording.info.warnings)
+    for group in ("listings", "traits"):
+        assert f"for {group!r} resets in " in warnings
+        assert len(server.requests_to(f"/{group}/")) == 1
+    server.group_limits["events"] = 0
+    server.sales.clear()
+    with pytest.raises(LimitError, match="for 'events' resets in") as caught:
+        fetch_opensea(new_root, open_network(server, max_wait_s=60), server.base_url)
+    assert not caught.value.is_host_wide
+
+
+def test_used_up_budget_of_the_host_is_not_asked_again(
+    server: OpenSeaServer, new_root: Path
+) -> None:
+    server.limit = 3
+    with pytest.raises(LimitError) as caught:
+        fetch_opensea(new_root, open_network(server, max_wait_s=60), server.base_url)
+    assert caught.value.is_host_wide
+    assert len(server.requests_to()) == 3
+
+
 def test_fetch_with_a_rejected_key_can_be_resumed(
     fetch: Fetch, server: OpenSeaServer, new_root: Path
 ) -> None:
