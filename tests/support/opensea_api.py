@@ -139,7 +139,7 @@ class FakeOpenSea:
             return json_reply(201, document)
         if self.key is not None and request.key != self.key:
             return json_reply(401, {"errors": [f"Invalid API key: {request.key}"]})
-        if reply := self.oddities.find_reply(path, request.query):
+        if reply := self.oddities.find_reply(path, request.query, request.body):
             return reply
         endpoints: dict[tuple[str, str], Callable[[], Reply]] = {
             ("GET", f"/collections/{SLUG}"): lambda: json_reply(200, self.make_collection()),

@@ -27,6 +27,8 @@ class Oddities:
     replies: dict[str, Reply] = field(default_factory=dict)
     """Replies that replace those of all endpoints whose path contains the key; the key "?traits"
     stands for lists of tokens with a trait. Refused keys are still answered with 401."""
+    poison_ids: frozenset[int] = frozenset()
+    """Tokens that make every batch fail which contains them."""
     trait_types: dict[str, Any] = field(default_factory=dict)
     """New names of the trait types "type" and "accessory", in tokens and in counts. None leaves out
     their traits and counts."""
@@ -43,8 +45,10 @@ class Oddities:
     contracts: list[Any] | None = None
     """Contracts of the collection, if not only that of 2017."""
 
-    def find_reply(self, path: str, query: dict[str, str]) -> Reply | None:
+    def find_reply(self, path: str, query: dict[str, str], body: bytes) -> Reply | None:
         """Return the reply that replaces that of an endpoint, or None."""
+        if any(f'"{punk_id}"'.encode() in body for punk_id in self.poison_ids):
+            return BROKEN
         place = path + ("?traits" if "traits" in query else "")
         return next((reply for part, reply in self.replies.items() if part in place), None)
 

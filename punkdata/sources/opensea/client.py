@@ -24,7 +24,7 @@ from punkdata.files import DEFAULT_COLLECTION
 from punkdata.sources.opensea.error_replies import WEB_PAGE, describe_error_body, is_web_page
 from punkdata.sources.opensea.pagination import CursorError, PaginationGuard
 from punkdata.sources.opensea.price_schemas import EventsPage, Listing, ListingsPage, SaleEvent
-from punkdata.sources.opensea.rate_limit import RETRY_HINT
+from punkdata.sources.opensea.rate_limit import RATE_LIMIT_STATUSES, RETRY_HINT
 from punkdata.sources.opensea.rows import Page, R
 from punkdata.sources.opensea.schemas import (
     Collection,
@@ -50,6 +50,10 @@ _SALES_QUERY = {"event_type": "sale", "limit": str(PAGE_SIZE)}
 _LISTINGS_PATH = f"/listings/collection/{DEFAULT_COLLECTION}/best"
 _NOT_FOUND_STATUSES = frozenset({400, 404, 410, 422})
 _TOO_LARGE_STATUSES = frozenset({400, 413, 422})
+
+
+class BatchTooLargeError(Exception):
+    """Raised when the API rejects a batch, which may succeed with fewer ids."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,6 @@ class OpenSeaClient:
     def __init__(self, transport: httpx.BaseTransport, base_url: str) -> None:
         self._transport = transport
         self._api_url = f"{base_url}/api/v2"
-        self._batch_size = PAGE_SIZE
 
     def get_collection(self) -> Collection:
         """Return the totals and the contracts of the collection."""
@@ -118,25 +121,21 @@ class OpenSeaClient:
             params["traits"] = json.dumps(trait_filter, separators=(",", ":"))
         return self._iter_pages(NftsPage, f"/collection/{DEFAULT_COLLECTION}/nfts", params)
 
-    def get_nfts(
-        self, ids: Sequence[int], chain: str, contract: str
-    ) -> Iterator[tuple[Sequence[int], NftsBatch]]:
-        """Yield (requested ids, tokens returned) per batch, none if there is no such endpoint."""
-        while ids:
-            batch_ids = ids[: self._batch_size]
-            identifiers = [
-                {"chain": chain, "contract_address": contract, "token_id": str(punk_id)}
-                for punk_id in batch_ids
-            ]
-            reply = self._send("POST", "/nfts/batch", NftsBatch, {"identifiers": identifiers})
-            # The maximum batch size is not documented. A batch that is too large is rejected.
-            if reply.status in _TOO_LARGE_STATUSES and len(batch_ids) > 1:
-                self._batch_size = len(batch_ids) // 2
-                continue
-            if reply.parsed is None:
-                return
-            yield batch_ids, reply.parsed
-            ids = ids[len(batch_ids) :]
+    def get_nfts(self, ids: Sequence[int], chain: str, contract: str) -> NftsBatch | None:
+        """Return the tokens with these ids, or None if the API does not offer batches.
+
+        Raises BatchTooLargeError if the API rejects several ids, because the maximum size of a
+        batch is not documented.
+        """
+        identifiers = [
+            {"chain": chain, "contract_address": contract, "token_id": str(punk_id)}
+            for punk_id in ids
+        ]
+        reply = self._send("POST", "/nfts/batch", NftsBatch, {"identifiers": identifiers})
+        if reply.status in _TOO_LARGE_STATUSES and len(ids) > 1:
+            raise BatchTooLargeError
+        is_temporary = reply.status in RATE_LIMIT_STATUSES or reply.status >= 500
+        return reply.expect() if reply.parsed or is_temporary else None
 
     def get_nft(self, punk_id: int, chain: str, contract: str) -> NftsBatch | None:
         """Return a batch of one token, or None if the token does not exist."""

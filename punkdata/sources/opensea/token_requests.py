@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 
-from punkdata.errors import PunkError
-from punkdata.sources.opensea.client import OpenSeaClient
+from punkdata.errors import LimitError, PunkError, RefusedError
+from punkdata.sources.opensea.client import PAGE_SIZE, BatchTooLargeError, OpenSeaClient
 from punkdata.sources.opensea.failures import survive
 from punkdata.sources.opensea.parsing import parse_punk_id
 from punkdata.sources.opensea.schemas import NftsBatch
@@ -13,15 +14,18 @@ MAX_SINGLE_REQUESTS = 200
 """Maximum number of tokens that a fetch requests one by one."""
 MAX_SINGLE_FAILURES = 3
 """Number of failures in a row after which no more tokens are requested one by one."""
+SPLIT = 4
+"""Number of parts into which a failed batch is split. Each failure takes half a minute."""
 
 
 @dataclass
 class TokenRequests:
     """Requests tokens of one contract by their ids, in batches as long as the API offers them.
 
-    Tokens that no batch contains are requested one by one, unless they are more than
-    `MAX_SINGLE_REQUESTS`: the API may overlook a few ids, but not that many. Without batches, so
-    many tokens are requested one by one, and the others not at all.
+    A batch that is too large is halved. A batch that fails for good is split, too, because a single
+    token may make it fail. Tokens that no batch contains are requested one by one, unless they are
+    more than `MAX_SINGLE_REQUESTS`: the API may overlook a few ids, but not that many. Without
+    batches, so many tokens are requested one by one, and the others not at all.
 
     `unanswered` has the reason for each id to which there is no reply, and `warnings` summarizes
     the failures.
@@ -31,29 +35,56 @@ class TokenRequests:
     contract: str
     chain: str
     unanswered: dict[int, str] = field(default_factory=dict)
-    _batch_problem: str | None = None
+    _batch_size: int = PAGE_SIZE
+    _has_batches: bool = True
+    _batch_problem: str = ""
     _num_requested: int = 0
     _failures: dict[int, str] = field(default_factory=dict)
     _failures_in_a_row: int = 0
 
     def request(self, ids: Sequence[int]) -> Iterator[tuple[Sequence[int], NftsBatch]]:
         """Yield (requested ids, tokens returned) for each reply."""
-        not_found: list[int] = []
-        num_requested = 0
-        if self._batch_problem is None:
+        left = set(ids)
+        not_found: set[int] = set()
+        for batch_ids, batch in self._request_in_batches(ids) if self._has_batches else ():
+            yield batch_ids, batch
+            left.difference_update(batch_ids)
+            not_found |= set(batch_ids) - {parse_punk_id(text) for text in batch.identifiers}
+        if len(not_found) > MAX_SINGLE_REQUESTS:
+            not_found = set()
+        yield from self._request_one_by_one(sorted(left | not_found))
+
+    def _request_in_batches(self, ids: Sequence[int]) -> Iterator[tuple[Sequence[int], NftsBatch]]:
+        """Yield the replies to the batches that succeed; give up if the endpoint fails."""
+        pending = [ids] if ids else []  # The next ids are at the end.
+        num_failed_alone = 0
+        while pending:
+            block = pending.pop()
+            part, rest = block[: self._batch_size], block[self._batch_size :]
+            pending += [rest] if rest else []
             try:
-                for batch_ids, batch in self.client.get_nfts(ids, self.chain, self.contract):
-                    yield batch_ids, batch
-                    found = {parse_punk_id(text) for text in batch.identifiers}
-                    not_found += [punk_id for punk_id in batch_ids if punk_id not in found]
-                    num_requested += len(batch_ids)
+                batch = self.client.get_nfts(part, self.chain, self.contract)
+            except BatchTooLargeError:
+                self._batch_size = len(part) // 2
+                pending.append(part)
+                continue
             except PunkError as error:
                 self._batch_problem = survive(error)
-            if num_requested < len(ids):
-                self._batch_problem = self._batch_problem or ""
-        if len(not_found) > MAX_SINGLE_REQUESTS:
-            not_found = []
-        yield from self._request_one_by_one([*not_found, *ids[num_requested:]])
+                num_failed_alone += len(part) == 1
+                is_broken = num_failed_alone >= MAX_SINGLE_FAILURES
+                if is_broken or isinstance(error, RefusedError | LimitError):
+                    self._has_batches = False
+                    return
+                if len(part) > 1:
+                    step = ceil(len(part) / SPLIT)
+                    pieces = [part[start : start + step] for start in range(0, len(part), step)]
+                    pending += reversed(pieces)
+                continue
+            if batch is None:
+                self._has_batches = False
+                return
+            num_failed_alone = 0
+            yield part, batch
 
     def _request_one_by_one(self, ids: Sequence[int]) -> Iterator[tuple[Sequence[int], NftsBatch]]:
         for number, punk_id in enumerate(ids):
@@ -77,7 +108,7 @@ class TokenRequests:
         """One line for each kind of failure so far."""
         warnings = []
         if self._batch_problem:
-            warnings.append(f"tokens cannot be requested in batches: {self._batch_problem}")
+            warnings.append(f"batches of tokens failed, the last because: {self._batch_problem}")
         if self._failures:
             first, reason = next(iter(self._failures.items()))
             warnings.append(

@@ -128,7 +128,7 @@ def collect_punks(
                 f"the API reports {num_reported:,} tokens, but there are {num_known:,}"
             )
         _complete_labels(client, punks, counts, requests)
-        punks.warnings += compare_label_counts(punks.labels.values(), counts)
+        punks.warnings += compare_label_counts(punks.labels.values(), counts, ignored)
     punks.warnings += requests.warnings
     return punks
 

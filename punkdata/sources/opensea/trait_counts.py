@@ -7,13 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from punkdata.sources.opensea.labels import (
-    LABEL_KINDS,
-    PSEUDO_ACCESSORY,
-    Labels,
-    find_trait_label,
-    shorten,
-)
+from punkdata.sources.opensea.labels import PSEUDO_ACCESSORY, Labels, find_trait_label, shorten
 from punkdata.sources.opensea.schemas import TraitCounts
 from punkdata.traits import ACCESSORIES, LABELS, TYPES
 
@@ -63,12 +57,23 @@ def read_label_counts(reply: TraitCounts) -> LabelCounts:
     return counts
 
 
-def compare_label_counts(labels: Iterable[Labels], counts: LabelCounts) -> list[str]:
-    """Return a warning for each label that another number of punks has than the API reports."""
+def compare_label_counts(
+    labels: Iterable[Labels], counts: LabelCounts, ignored: Iterable[tuple[str, str]]
+) -> list[str]:
+    """Return a warning for each label that another number of punks has than the API reports.
+
+    Trait types without labels are reported, too, unless the tokens have `ignored` traits of them.
+    """
+    ignored_kinds = {kind for kind, _ in ignored}
+    unknown = [
+        (kind, values)
+        for kind, values in counts.unknown.items()
+        if shorten(kind) not in ignored_kinds
+    ]
     warnings = [
         f"values of {shorten(kind)!r} that the API counts although they are no labels: "
         f"{len(values):,}, for example {shorten(values[0])!r}"
-        for kind, values in list(counts.unknown.items())[:_MAX_NAMED]
+        for kind, values in unknown[:_MAX_NAMED]
     ]
     listed = Counter(name for kind, names in labels for name in (kind, *names))
     counted = {name for names in counts.count_kinds() for name in names}
@@ -111,12 +116,12 @@ def explain_missing_accessories(
     """
     if not labels or any(accessories for _, accessories in labels.values()):
         return None
-    kinds = sorted(
-        {kind for kind, _ in ignored}
-        | {shorten(kind) for kind in counts.unknown if kind.casefold() not in LABEL_KINDS}
-    )
-    counted = ACCESSORIES in counts.count_kinds()
-    if len(labels) <= MAX_WITHOUT_ACCESSORIES and not kinds and not (is_whole and counted):
+    is_counted = ACCESSORIES in counts.count_kinds()
+    kinds = {kind for kind, _ in ignored}
+    # If accessories are counted, the trait types that are counted without any hide none.
+    harmless = {shorten(kind) for kind in counts.unknown} if is_counted else set()
+    is_suspicious = bool(kinds - harmless) or (is_whole and is_counted)
+    if len(labels) <= MAX_WITHOUT_ACCESSORIES and not is_suspicious:
         return None
-    seen = ", ".join(map(repr, kinds[:_MAX_NAMED])) or "none"
+    seen = ", ".join(map(repr, sorted(kinds)[:_MAX_NAMED])) or "none"
     return f"no punk has any accessory (unknown trait types: {seen})"

@@ -79,6 +79,11 @@ def fail_one_batch(server: OpenSeaServer) -> None:
     server.oddities.change_token = damage
 
 
+def fail_one_token(server: OpenSeaServer) -> None:
+    server.inline_traits, server.max_batch_size = False, 25
+    server.oddities = Oddities(poison_ids=frozenset({31}), replies={"/nfts/31": BROKEN})
+
+
 def use_odd_spellings(server: OpenSeaServer) -> None:
     wrapper = {"address": "0xab", "chain": "ethereum"}
     server.oddities = Oddities(
@@ -100,6 +105,7 @@ def send_empty_pages(server: OpenSeaServer) -> None:
         (fail_filters, set()),
         (fail_batches, {"7", "8"}),
         (fail_one_batch, {"21", "59"}),
+        (fail_one_token, {"31"}),
         (use_odd_spellings, set()),
         (send_empty_pages, set()),
     ],

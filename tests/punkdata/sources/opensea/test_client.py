@@ -7,33 +7,27 @@ import pytest
 from support.network import make_client, open_network
 from support.opensea_server import KEY, OpenSeaServer
 from support.sales_events import CHAIN, CONTRACT
-from support.sprites import make_punks, png_bytes
+from support.sprites import png_bytes
 
 from punkdata.errors import ImageError, NetworkError, RefusedError
-from punkdata.sources.opensea.client import OpenSeaClient
+from punkdata.sources.opensea.client import BatchTooLargeError, OpenSeaClient
 from punkdata.sources.opensea.error_replies import WEB_PAGE
 
 
-@pytest.mark.parametrize("max_batch_size", [200, 100, 7, 1])
-def test_batch_size_is_halved_until_the_server_accepts_it(
-    server: OpenSeaServer, max_batch_size: int
-) -> None:
-    server.punks = make_punks(300)
-    server.max_batch_size = max_batch_size
-    ids = list(range(0, 300, 2))
-    batches = list(make_client(server).get_nfts(ids, CHAIN, CONTRACT))
-    assert [int(nft.identifier) for _, batch in batches for nft in batch.rows] == ids
-    assert [punk_id for batch_ids, _ in batches for punk_id in batch_ids] == ids
-    posts = server.requests_to("/nfts/batch")
-    rejected = [r for r in posts if r.status == 400]
-    assert len(rejected) <= 8
-    body = json.loads(posts[-1].body)["identifiers"][0]
-    assert body == {"chain": CHAIN, "contract_address": CONTRACT, "token_id": body["token_id"]}
+def test_get_nfts_returns_a_batch(server: OpenSeaServer) -> None:
+    batch = make_client(server).get_nfts([5, 7, 9_000], CHAIN, CONTRACT)
+    assert batch is not None
+    assert [nft.identifier for nft in batch.rows] == ["5", "7"]
+    body = json.loads(server.log[0].body)["identifiers"][0]
+    assert body == {"chain": CHAIN, "contract_address": CONTRACT, "token_id": "5"}
 
 
-def test_get_nfts_yields_nothing_without_a_batch_endpoint(server: OpenSeaServer) -> None:
+def test_get_nfts_tells_a_large_batch_from_a_missing_endpoint(server: OpenSeaServer) -> None:
+    server.max_batch_size = 1
+    with pytest.raises(BatchTooLargeError):
+        make_client(server).get_nfts([1, 2], CHAIN, CONTRACT)
     server.max_batch_size = 0
-    assert list(make_client(server).get_nfts([1, 2], CHAIN, CONTRACT)) == []
+    assert make_client(server).get_nfts([1, 2], CHAIN, CONTRACT) is None
 
 
 def test_get_nft_returns_none_for_an_unknown_id(server: OpenSeaServer) -> None:

@@ -72,6 +72,17 @@ def test_unknown_trait_types_give_one_warning_each(server: OpenSeaServer) -> Non
     ]
 
 
+def test_unknown_trait_type_is_reported_once(server: OpenSeaServer) -> None:
+    counts = server.make_trait_counts()
+    counts["counts"] |= {"Background": {"blue": 60}, "Rank": {"min": 1, "max": 60}}
+    server.trait_counts = counts
+    server.oddities.more_traits = [{"trait_type": "Background", "value": "blue"}]
+    assert collect(server).warnings == [
+        "ignored traits of the unknown type 'Background': 60, for example 'blue'",
+        "values of 'Rank' that the API counts although they are no labels: 2, for example 'min'",
+    ]
+
+
 def test_many_unknown_trait_types_give_few_warnings(server: OpenSeaServer) -> None:
     server.oddities.more_traits = [{"trait_type": f"x{i}", "value": "\x1b[31m"} for i in range(99)]
     warnings = collect(server).warnings
@@ -114,6 +125,18 @@ def test_few_punks_may_have_no_accessory(server: OpenSeaServer) -> None:
     server.punks = [FakePunk(i, "Male") for i in range(8)] + make_punks(60)[8:]
     assert len(collect(server, limit=8).labels) == 8
     assert collect(server).labels == expected_labels(server)
+
+
+def test_unknown_trait_type_hides_no_accessory_if_its_values_are_counted(
+    server: OpenSeaServer,
+) -> None:
+    server.punks = [FakePunk(0, "Male"), *server.punks[1:]]
+    server.oddities.more_traits = [{"trait_type": "Background", "value": "blue"}]
+    assert "no punk has any accessory" in collect(server, limit=1).missing[0]
+    counts = server.make_trait_counts()
+    counts["counts"]["Background"] = {"blue": 60}
+    server.trait_counts = counts
+    assert collect(server, limit=1).labels == {0: ("Male", ())}
 
 
 def test_missing_types_name_the_unknown_trait_types(server: OpenSeaServer) -> None:
@@ -195,8 +218,8 @@ def test_optional_endpoints_fail_into_one_warning_each(server: OpenSeaServer, re
     punks = collect(server)
     assert (punks.labels, punks.missing) == (expected_labels(server), {})
     assert len(server.requests_to("/chain/")) == 60
-    assert [w[:39] for w in punks.warnings] == (
-        ["tokens cannot be requested in batches: "] if reply[0] != 418 else []
+    assert [w[:25] for w in punks.warnings] == (
+        ["batches of tokens failed,"] if reply[0] != 418 else []
     )
 
 
