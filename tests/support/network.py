@@ -11,6 +11,7 @@ from punkdata.fetch import OpenSeaResult
 from punkdata.sources.opensea.client import OpenSeaClient
 from punkdata.sources.opensea.rate_limit import InterruptibleSleep
 from punkdata.sources.opensea.retry import RetryTransport
+from punkdata.sources.opensea.tokens import CollectedPunks, collect_punks
 from punkdata.sources.opensea.transport import NetworkTransport
 
 Fetch = Callable[..., OpenSeaResult]
@@ -50,3 +51,13 @@ def make_client(server: OpenSeaServer) -> OpenSeaClient:
     """Return a client with retries but without waiting times."""
     network = open_network(server)
     return OpenSeaClient(RetryTransport(network, network.sleep), server.base_url)
+
+
+def collect(server: OpenSeaServer, limit: int | None = None) -> CollectedPunks:
+    """Return the tokens of a server."""
+    return collect_punks(make_client(server), limit)
+
+
+def expected_labels(server: OpenSeaServer) -> dict[int, tuple[str, tuple[str, ...]]]:
+    """Return the labels of all punks of a server, by punk_id."""
+    return {p.punk_id: (p.type, tuple(p.accessories)) for p in server.punks}

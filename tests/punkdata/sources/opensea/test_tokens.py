@@ -4,23 +4,14 @@ import json
 from typing import Any
 
 import pytest
-from support.network import make_client
+from support.network import collect, expected_labels
 from support.opensea_server import OpenSeaServer
 from support.sales_events import CHAIN, CONTRACT
 from support.sprites import FakePunk, make_punks
 
 from punkdata.errors import DataError
-from punkdata.sources.opensea.tokens import CollectedPunks, collect_punks
 
 NO_COUNTS = "the API provides no trait counts, so the labels cannot be compared with them"
-
-
-def expected_labels(server: OpenSeaServer) -> dict[int, tuple[str, tuple[str, ...]]]:
-    return {p.punk_id: (p.type, tuple(p.accessories)) for p in server.punks}
-
-
-def collect(server: OpenSeaServer, limit: int | None = None) -> CollectedPunks:
-    return collect_punks(make_client(server), limit)
 
 
 @pytest.mark.parametrize("blank_style", ["absent", "null", "empty"])
