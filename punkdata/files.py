@@ -15,6 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from punkdata.errors import BusyError, StorageError, UsageError
+from punkdata.paths import expand_user
 
 DEFAULT_ROOT = Path("data")
 DEFAULT_COLLECTION = "cryptopunks"
@@ -35,17 +36,19 @@ _LEFTOVERS = {
 
 def default_root() -> Path:
     """Return the data root: the environment variable PUNKDATA_ROOT, or `./data`."""
-    return Path(os.environ.get("PUNKDATA_ROOT") or DEFAULT_ROOT)
+    return expand_user(os.environ.get("PUNKDATA_ROOT") or DEFAULT_ROOT)
 
 
 def check_root(root: str | Path | None) -> str | Path:
     """Return the path or URL of a data root, by default `default_root()`.
 
-    Raises UsageError if it is of another type.
+    Raises UsageError if it is of another type, or in the home folder of an unknown user.
     """
     if not isinstance(root, str | Path | None):
         raise UsageError(f"the data root is a path or a URL, not {type(root).__name__}")
-    return default_root() if root is None else root
+    if root is None:
+        return default_root()
+    return expand_user(root) if str(root).startswith("~") else root
 
 
 def parse_root_url(root: str | Path) -> str | None:
@@ -103,7 +106,9 @@ def utc_now() -> datetime:
 
 
 def refuse_url_root(root: Path) -> None:
-    """Raise UsageError if a data root or file that is to be written is a URL."""
+    """Raise UsageError if a data root or file that is to be written is a URL, or below "~"."""
+    if root.parts[:1] == ("~",):
+        raise UsageError(f"cannot write '{root}'", hint="write the whole path, without ~")
     if url := parse_root_url(root):
         raise UsageError(
             f"cannot write to {redact_url(url)}: it is a URL",

@@ -15,6 +15,7 @@ from PIL import Image
 from punkdata.dataset import PunkDataset
 from punkdata.errors import NoFileError, UsageError
 from punkdata.images.sprite import SIDE_PX
+from punkdata.paths import expand_user
 from punkdata.progress import Progress
 from punkmodels.classifier.evaluate import evaluate_logits
 from punkmodels.data import array_files
@@ -76,18 +77,18 @@ def evaluate_images(
         >>> images = punkmodels.load_generator().generate(10_000)
         >>> punkmodels.evaluate_images(images).scores["generated"]["frechet_distance"]
     """
-    if isinstance(images, str | Path) and not Path(images).exists():
+    path = expand_user(images) if isinstance(images, str | Path) else None
+    if path and not path.exists():
         raise NoFileError(f"there is no file or folder '{images}'")
     torch_device, _ = pick_device(device)
-    name = Path(images).name if isinstance(images, str | Path) else "images"
-    path = Path(images) if isinstance(images, str | Path) else None
+    name = path.name if path else "images"
     if path and path.is_file() and path.suffix.lower() in array_files.SUFFIXES:
         images, _ = array_files.load_images(path, image_array)
     elif image_array is not None:
         raise UsageError("image_array= requires a .npz file with several arrays")
     if isinstance(images, str | Path):
         with show_progress("reading", "images", progress) as (report, _):
-            sprites = read_sprites(Path(images), tile_size, report)
+            sprites = read_sprites(expand_user(images), tile_size, report)
     else:
         sprites = _to_sprites(images)
     with show_progress("evaluating", "subsets", progress) as (report, _):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from punkdata.errors import DataError, NetworkError, RefusedError, UsageError
 from punkdata.extras import translate_missing_package
+from punkdata.paths import require_home
 from punkmodels.training.run_dir import TASKS, read_config
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
@@ -44,6 +45,7 @@ def download_model(name: str, tasks: Sequence[str]) -> Path:
     assert match is not None  # `is_hub_name` was called before.
     repository, revision = match[2], match[3]
     what = f"there is no folder {name}, and loading it from the Hugging Face Hub"
+    require_home("the cache of the Hugging Face Hub", "HF_HOME", "XDG_CACHE_HOME")
     with translate_missing_package(what):
         from huggingface_hub import hf_hub_download
     with _hub_errors(name, repository, revision):

@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from punkdata.arguments import choice_error
 from punkdata.errors import UsageError
+from punkdata.paths import expand_name, expand_user
 from punkdata.progress import write_stderr
 from punkmodels.hub import download_model, find_repository, is_hub_name
 from punkmodels.training.run_dir import DEFAULT_RUNS, TASKS, describe_unfinished, find_run
@@ -37,7 +38,7 @@ def find_model(model: str | int | Path, runs: str | Path, *tasks: str) -> Path:
     model on the Hugging Face Hub. The order of the tasks counts. Raises UsageError if there is no
     such model, and the errors of `download_model`.
     """
-    name = str(model)
+    name, runs = expand_name(str(model)), expand_user(runs)
     for task in tasks:
         if name == BUNDLED_NAMES[task] or UNIQUE_NAMES.get(name) == task:
             return WEIGHTS / task
@@ -45,9 +46,9 @@ def find_model(model: str | int | Path, runs: str | Path, *tasks: str) -> Path:
         raise UsageError(f"{name} is a {UNIQUE_NAMES[name]}, but a {' or '.join(tasks)} is needed")
     if name.startswith("bundled") and not Path(name).exists():
         raise choice_error("the name of a bundled model", name, ("bundled", *UNIQUE_NAMES))
-    if isinstance(model, str) and is_hub_name(name) and not (Path(runs) / name).exists():
+    if isinstance(model, str) and is_hub_name(name) and not (runs / name).exists():
         return download_model(name, tasks)
-    return find_run(Path(runs), name, trained=True, tasks=tuple(t for t in TASKS if t in tasks))
+    return find_run(runs, name, trained=True, tasks=tuple(t for t in TASKS if t in tasks))
 
 
 def is_bundled(folder: Path) -> bool:

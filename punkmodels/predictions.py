@@ -12,6 +12,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from punkdata.errors import DataError, NoFileError, UsageError
+from punkdata.paths import expand_user
 from punkdata.traits import LABELS, TYPES, find_label
 from punkmodels.data.array_files import list_arrays, load_arrays
 
@@ -45,7 +46,7 @@ def read_predictions(scores: ScoresLike, punk_ids: ArrayLike | None = None) -> P
     damaged.
     """
     if isinstance(scores, str | Path):
-        return _read_file(Path(scores))
+        return _read_file(expand_user(scores))
     if hasattr(scores, "columns"):
         found = _from_frame(scores)
     else:

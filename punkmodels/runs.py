@@ -16,6 +16,7 @@ from rich.markup import escape
 from punkdata.arguments import describe
 from punkdata.errors import DataError, UsageError
 from punkdata.files import default_root
+from punkdata.paths import expand_user
 from punkdata.progress import Progress, announce, progress_bar, write_stderr
 from punkmodels.models import find_model, is_shared, load_classifier, warn_if_unfinished
 from punkmodels.training.run_dir import (
@@ -150,7 +151,7 @@ class Run:
             return evaluate_generator(
                 *(self.path, folder),
                 version=version,
-                image_dir=None if image_dir is None else Path(image_dir).resolve(),
+                image_dir=None if image_dir is None else expand_user(image_dir).resolve(),
                 device=torch_device,
                 progress=report,
             )
@@ -179,8 +180,9 @@ class Run:
         """
         from punkmodels.export.folder import export_model
 
-        export_model(self.path, Path(out), onnx=onnx, evaluation=evaluation)
-        return Path(out)
+        out = expand_user(out)
+        export_model(self.path, out, onnx=onnx, evaluation=evaluation)
+        return out
 
     def __repr__(self) -> str:
         """Return the path, the kind of model, the preset, and whether it is unfinished."""
@@ -207,7 +209,7 @@ def open_run(
         UsageError: There is no such run.
     """
     folder = find_model(run, runs, "classifier", "dcgan", "renderer")
-    return Run(folder, None if root is None else Path(root))
+    return Run(folder, None if root is None else expand_user(root))
 
 
 def load_torch() -> None:
@@ -242,4 +244,4 @@ def data_root(root: str | Path | None) -> Path:
     if root is not None and not isinstance(root, str | os.PathLike):
         hint = "pass the path of the data: its attribute root" if hasattr(root, "root") else None
         raise UsageError(f"root must be a path, not {describe(root)}", hint=hint)
-    return default_root() if root is None else Path(root)
+    return default_root() if root is None else expand_user(root)

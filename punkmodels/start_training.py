@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from punkdata.errors import UsageError
+from punkdata.paths import expand_name, expand_user
 from punkdata.progress import Progress
 from punkdata.snapshots.reader import open_snapshot
 from punkmodels.choices import THREADS
@@ -51,7 +52,7 @@ def find_resumed_run(
             "a resumed run keeps its own options",
             hint="leave out all arguments except resume=, root=, runs=, logger= and progress=",
         )
-    return find_run(Path(runs), str(resume), tasks=(task,))
+    return find_run(expand_user(runs), expand_name(str(resume)), tasks=(task,))
 
 
 def run_training(
@@ -68,7 +69,7 @@ def run_training(
     """
     from punkmodels.training.distributed import init_process_group, is_main
 
-    runs, folder = Path(runs), data_root(root)
+    runs, folder = expand_user(runs), data_root(root)
     before = set(list_runs(runs))
     try:
         with (

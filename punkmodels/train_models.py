@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from punkdata.errors import NoFileError, UsageError
+from punkdata.paths import expand_user
 from punkdata.progress import Progress
 from punkmodels.models import find_model
 from punkmodels.runs import Run
@@ -147,8 +148,8 @@ def train_dcgan(
         >>> run = punkmodels.train_dcgan("data", total_images=20_000)
         >>> run.load().grid().show()
     """
-    image_dir = None if options.get("image_dir") is None else Path(options["image_dir"]).resolve()
-    options |= {"image_dir": image_dir and str(image_dir)}
+    image_dir = options.get("image_dir")
+    options["image_dir"] = None if image_dir is None else str(expand_user(image_dir).resolve())
     given = {"preset": preset != "quick", "recipe": recipe != "modern", **options}
     moved = {"image_dir": None} if resume is not None else {}
     resumed = find_resumed_run(resume, "dcgan", runs, version, device, threads, given | moved)

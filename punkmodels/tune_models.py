@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from punkdata.arguments import choice_error
+from punkdata.paths import expand_user
 from punkdata.progress import Progress
 from punkdata.snapshots.reader import open_snapshot
 from punkmodels.choices import COUNT, SEED, THREADS, TRIAL_EPOCHS
@@ -71,7 +72,7 @@ def tune_classifier(  # noqa: PLR0913  # keyword arguments, as in train_classifi
     require_in_bounds("epochs", epochs, TRIAL_EPOCHS)
     require_in_bounds("seed", seed, SEED)
     require_in_bounds("threads", threads, THREADS)
-    folder, data = Path(study or Path(runs) / f"tune-{model}"), data_root(root)
+    folder, data = expand_user(study or expand_user(runs) / f"tune-{model}"), data_root(root)
     open_snapshot(data, version)  # Without one, fail before PyTorch is loaded.
     if progress is True:
         load_torch()

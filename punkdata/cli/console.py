@@ -20,9 +20,10 @@ from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
 from punkdata._version import __version__
-from punkdata.errors import PunkError, plain_requirement
+from punkdata.errors import PunkError, UsageError, plain_requirement
 from punkdata.extras import translate_missing_package
 from punkdata.files import parse_root_url
+from punkdata.paths import expand_name, find_home
 from punkdata.progress import SHOWN, discard, write_stderr
 from punkdata.report import Report, escape_control_characters
 
@@ -124,6 +125,17 @@ def _move_verbose_options(args: Sequence[str]) -> list[str]:
     return [args[i] for i in order]
 
 
+def _expand_home(args: Sequence[str]) -> list[str]:
+    """Expand "~" in arguments and in PUNKDATA_ROOT, where shells do not: --out=~/x, or in quotes.
+
+    No value of an option begins with "~", except a path.
+    """
+    if root := os.environ.get("PUNKDATA_ROOT"):
+        os.environ["PUNKDATA_ROOT"] = expand_name(root)
+    parts = [re.fullmatch("(--[^=]+=|)(.*)", arg, re.DOTALL) for arg in args]
+    return [part[1] + expand_name(part[2]) for part in parts if part]
+
+
 @dataclass(frozen=True)
 class Settings:
     """Settings that only tests change, which commands read from `context.obj`.
@@ -145,6 +157,7 @@ def run(
             stream.reconfigure(errors="backslashreplace")
     args = _move_verbose_options(sys.argv[1:] if args is None else args)
     try:
+        args = _expand_home(args)
         with translate_missing_package("this command"):
             code = app(args=args, prog_name=name, standalone_mode=False, obj=settings)
         _write("", sys.stdout)
@@ -198,10 +211,20 @@ def warn(text: str) -> None:
     write_stderr(f"[bold yellow]warning:[/] {escape(text)}")
 
 
-def announce_folder(path: Path) -> None:
-    """Say so if the folder of an output file is going to be created."""
-    if not path.parent.exists() and parse_root_url(path) is None:
-        say(f"creating the folder '{path.parent}'")
+def check_output(out: Path, *, is_folder: bool = False) -> None:
+    """Say so if a folder is going to be created for output, and refuse to create more than one.
+
+    `out` is a file, or a folder. A typing error in a path would otherwise create a whole tree.
+    """
+    folder = out if is_folder else out.parent
+    if folder.exists() or parse_root_url(out):
+        return
+    if not folder.parent.is_dir():
+        raise UsageError(
+            f"cannot write '{out}': there is no folder '{folder.parent}'",
+            hint="create it, or choose another path",
+        )
+    say(f"creating the folder '{folder}'")
 
 
 def emit(text: str) -> None:
@@ -229,8 +252,7 @@ def config_dir() -> Path | None:
     None means that there is none, because the environment does not name an absolute path.
     """
     # Without a home folder, platformdirs would use the current folder, or one called "~".
-    home = "" if os.environ.get("HOME") == "" else os.path.expanduser("~")  # noqa: PTH111
-    if not Path(os.environ.get("XDG_CONFIG_HOME") or home).is_absolute():
+    if not Path(os.environ.get("XDG_CONFIG_HOME") or find_home() or "").is_absolute():
         return None
     return platformdirs.user_config_path("punkdata", appauthor=False, roaming=True)
 

@@ -58,6 +58,8 @@ def audit(
     from punkdata.analysis import occlusion
 
     snapshot = open_snapshot_argument(root, version)
+    if out:
+        console.check_output(out, is_folder=True)
     with progress_bar("decomposing", "pixels") as progress:
         analysis = occlusion.analyze_occlusion(snapshot, progress)
     if not snapshot.manifest.is_full_collection:
@@ -114,7 +116,7 @@ def gallery(
     from punkdata.analysis.gallery.html import render_gallery
 
     snapshot = open_snapshot_argument(root, version)
-    console.announce_folder(out)
+    console.check_output(out)
     page = render_gallery(snapshot).encode()
     write_atomic(out, page)
     console.emit(str(out))
@@ -142,6 +144,7 @@ def plot(
     from punkdata.analysis.plots import PRICE_PLOTS, plot_png
 
     snapshot = open_snapshot_argument(root, version)
+    console.check_output(out, is_folder=True)
     selected = [name for name in PLOT_NAMES if name in (names or PLOT_NAMES)]
     if not names and snapshot.manifest.sales is None:
         selected = [name for name in selected if name not in PRICE_PLOTS]

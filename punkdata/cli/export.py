@@ -58,6 +58,7 @@ def imagefolder(
     from punkdata.snapshots.imagefolder import export_imagefolder
 
     snapshot = open_snapshot_argument(root, version)
+    console.check_output(out, is_folder=True)
     with progress_bar("writing", "images") as progress:
         export_imagefolder(
             *(snapshot, out, progress),
@@ -93,7 +94,7 @@ def npz(
     from punkdata.snapshots.npz import export_npz
 
     snapshot = open_snapshot_argument(root, version)
-    console.announce_folder(file)
+    console.check_output(file)
     with progress_bar("writing", "images") as progress:
         export_npz(
             *(snapshot, file, progress),

@@ -10,6 +10,7 @@ import typer
 
 from punkdata.errors import NoSnapshotError, UsageError
 from punkdata.files import DEFAULT_ROOT, parse_root_url, root_option
+from punkdata.paths import expand_name
 
 if TYPE_CHECKING:
     from punkdata.snapshots.reader import Snapshot
@@ -51,6 +52,7 @@ def open_snapshot_argument(root: Path, name: str) -> Snapshot:
     """
     from punkdata.snapshots.reader import open_snapshot
 
+    name = expand_name(name)
     try:
         if parse_root_url(name) or (Path(name) / "manifest.json").is_file():
             return open_snapshot(name)

@@ -10,7 +10,6 @@ import threading
 from contextlib import nullcontext
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -40,6 +39,7 @@ from punkdata.images.restoration.pixels import PixelObservation
 from punkdata.images.restoration.posterior import Restoration, restore
 from punkdata.images.sprite import SIDE_PX, Sprite
 from punkdata.images.svg import read_svg, unwrap_data_uri
+from punkdata.paths import expand_user
 
 MIN_CONFIDENCE = 0.98  # Default lower limit of the posterior probability of a restored sprite.
 MIN_LOSSY_SCALE = 4  # Minimum number of image pixels per sprite pixel, in each direction.
@@ -140,7 +140,7 @@ def _read_source(image: bytes | str | PathLike[str] | Image.Image) -> tuple[str,
             hint="turn arrays into PIL images with: PIL.Image.fromarray(array)",
         )
     try:
-        with Path(image).open("rb") as file:
+        with expand_user(image).open("rb") as file:
             return f"'{image}'", file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise NoFileError(f"there is no file '{image}'") from None

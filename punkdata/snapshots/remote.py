@@ -10,16 +10,15 @@ name, where other processes find incomplete files, and they do not limit the siz
 """
 
 import hashlib
-import os
 import re
 import uuid
 from pathlib import Path
 
 import fsspec
-from platformdirs import user_cache_dir
 
 from punkdata.errors import DataError, UsageError
 from punkdata.files import DEFAULT_COLLECTION, redact_url, translate_os_errors, write_atomic
+from punkdata.paths import find_cache
 from punkdata.snapshots.manifest import (
     VERSION_PATTERN,
     FileEntry,
@@ -48,8 +47,7 @@ def open_remote(url: str, version: str) -> tuple[Path, Manifest, str]:
     # Two builds of the same version may differ in the bytes of their files, so the name of the
     # cache folder also contains the hash of the manifest.
     digest = hashlib.sha256(data).hexdigest()[:12]
-    cache = os.environ.get("PUNKDATA_CACHE") or user_cache_dir("punkdata", appauthor=False)
-    folder = Path(cache).expanduser() / DEFAULT_COLLECTION / f"{manifest.version}-{digest}"
+    folder = find_cache() / DEFAULT_COLLECTION / f"{manifest.version}-{digest}"
     file = folder / "manifest.json"
     with translate_os_errors(file):
         if not file.is_file() or file.read_bytes() != data:

@@ -9,6 +9,7 @@ import typer
 
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root, Version
+from punkdata.paths import expand_name
 from punkmodels.choices import SplitScheme
 from punkmodels.cli.options import (
     SPLIT_SCHEME_HELP,
@@ -125,6 +126,7 @@ def images(
     from punkdata.snapshots.reader import open_snapshot
     from punkmodels.runs import load_torch
 
+    _check_output(out)
     open_snapshot(root, version)  # Without one, fail before PyTorch is loaded.
     load_torch()
     from punkmodels.evaluation import evaluate_images
@@ -174,6 +176,7 @@ def predictions(
     from punkdata.snapshots.reader import open_snapshot
     from punkmodels.runs import load_torch
 
+    _check_output(out)
     open_snapshot(root, version)  # Without one, fail before PyTorch is loaded.
     load_torch()
     from punkmodels.evaluation import evaluate_predictions
@@ -203,7 +206,7 @@ def run_or_images(
     as_json: Json = False,
 ) -> None:
     """Evaluate a run of any model, images, or predictions; the word `run` can be left out."""
-    path, is_name = Path(run), run in ("bundled", *UNIQUE_NAMES)
+    path, is_name = Path(expand_name(run)), run in ("bundled", *UNIQUE_NAMES)
     if not is_name and path.exists() and not (path / "config.json").exists():
         from punkmodels.predictions import is_predictions_file
 
@@ -235,6 +238,7 @@ def _evaluate_model(
     from punkdata.snapshots.reader import open_snapshot
     from punkmodels.runs import Run
 
+    _check_output(out)
     if is_shared(run):
         open_snapshot(root, version or "latest")  # Without one, fail before PyTorch is loaded.
     model = Run(run, root)
@@ -243,6 +247,11 @@ def _evaluate_model(
     name = {"dcgan": "generated", "renderer": "conditional"}.get(model.task, split)
     default_out = None if is_shared(run) else run / "evaluation" / name
     _show(evaluation, out or default_out, as_json=as_json)
+
+
+def _check_output(out: Path | None) -> None:
+    if out:
+        console.check_output(out, is_folder=True)
 
 
 def _show(evaluation: Evaluation, out: Path | None, *, as_json: bool) -> None:

@@ -96,6 +96,7 @@ def generate(
     values = (punk_type, accessory, skin_tone, labels_from)
     traits: dict[str, Any] = {n: v for n, v in zip(names, values, strict=True) if v}
     is_grid = _is_grid(out)
+    console.check_output(out, is_folder=not is_grid)
     if labels_from and (punk_type or accessory):
         raise UsageError(
             "--labels-from already sets type and accessories",

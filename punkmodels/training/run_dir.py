@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from punkdata.errors import DataError, NoFileError, UsageError
 from punkdata.files import shell_quote, translate_os_errors, write_atomic
+from punkdata.paths import expand_user
 from punkdata.report import Report
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ class Evaluation:
 
         Raises UsageError or StorageError if the folder cannot be written.
         """
-        folder = Path(folder)
+        folder = expand_user(folder)
         with translate_os_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             write_json(folder / "metrics.json", self.scores)
