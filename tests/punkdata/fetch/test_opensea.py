@@ -88,25 +88,6 @@ def test_missing_trait_counts_are_tolerated(
     assert build_dataset(new_root).snapshot.manifest.punks == 60
 
 
-def test_listings_that_cannot_be_read_are_unknown(
-    fetch: Fetch, server: OpenSeaServer, new_root: Path, tmp_path: Path
-) -> None:
-    server.disabled_endpoints = ("listings",)
-    result = fetch(root=new_root)
-    info = result.recording.info
-    assert (info.status, result.listed, result.listed_other_currency) == ("complete", None, None)
-    assert [line for line in info.warnings if "which punks are for sale" in line]
-    snapshot = build_dataset(new_root).snapshot
-    assert (snapshot.manifest.listings, snapshot.listings()) == (None, None)
-    replay = RecordingTransport(open_recording(result.recording.path))
-    assert fetch_opensea(tmp_path / "other", replay, server.base_url).listed is None
-    assert build_version(tmp_path / "other") == snapshot.version
-    # The next run asks again.
-    server.disabled_endpoints = ()
-    assert fetch(root=new_root).listed == 1
-    assert build_dataset(new_root).snapshot.manifest.listings == 1
-
-
 def test_rate_limit_is_never_exceeded(server: OpenSeaServer, new_root: Path) -> None:
     server.sales = make_sales(server.punks, 2000)  # 2 + 1 + 10 + 1 requests
     server.limit, server.window_s = 6, 2
