@@ -18,6 +18,7 @@ from punkdata.files import check_root
 from punkdata.images.image_grid import Color, compose_grid, parse_color
 from punkdata.images.sprite import BACKGROUND_COLOR, SIDE_PX
 from punkdata.report import facts_to_html
+from punkdata.safe_text import make_safe
 from punkdata.schema import PUNKS
 from punkdata.snapshots.arrays import punk_not_found_error, read_split
 from punkdata.snapshots.manifest import Manifest
@@ -291,7 +292,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
 
     def __repr__(self) -> str:
         lines = (f"\n    {name}: {value}" for name, value in self._facts().items())
-        return f"PunkDataset of {len(self):,} punks{''.join(lines)}"
+        return make_safe(f"PunkDataset of {len(self):,} punks{''.join(lines)}")
 
     def _repr_html_(self) -> str:
         """Return the facts and a contact sheet of the first punks, for notebooks."""

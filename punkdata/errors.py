@@ -8,6 +8,8 @@ must therefore let PunkError pass before it translates anything.
 import re
 from typing import ClassVar
 
+from punkdata.safe_text import make_safe
+
 
 class PunkError(Exception):
     """Base class of all errors that are shown to the user as one line.
@@ -20,9 +22,9 @@ class PunkError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = make_safe(message)
+        self.hint = None if hint is None else make_safe(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         text = f"{self.message}; {self.hint}" if self.hint else self.message

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from punkdata.errors import BusyError, StorageError, UsageError
 from punkdata.paths import expand_user
+from punkdata.safe_text import escape_control_characters, redact_url
 
 DEFAULT_ROOT = Path("data")
 DEFAULT_COLLECTION = "cryptopunks"
@@ -69,11 +70,6 @@ def parse_root_url(root: str | Path) -> str | None:
     return f"{scheme}:{'///' if scheme == 'file' else '//'}{re.sub('/+', '/', rest)}"
 
 
-def redact_url(url: str) -> str:
-    """Return a URL without user, password and query, so that it can be shown."""
-    return re.sub(r"\?.*", "", re.sub(r"(?<=:/)(/*)[^/]*@", r"\1", url))
-
-
 def snapshots_dir(root: Path) -> Path:
     """Return the folder below `root` that contains the snapshots."""
     return root / "snapshots" / DEFAULT_COLLECTION
@@ -96,8 +92,18 @@ def root_option(root: Path) -> str:
 
 
 def shell_quote(path: str | Path) -> str:
-    """Return a path quoted for a POSIX shell, if it needs quotes."""
-    return shlex.quote(str(path))
+    """Return a path quoted for a POSIX shell, if it needs quotes.
+
+    Bytes that are not UTF-8 and control characters are written as escapes, for bash and zsh.
+    """
+    text = str(path)
+    if text == escape_control_characters(text) and "\n" not in text:
+        return shlex.quote(text)
+    return f"$'{''.join(map(_escape_byte, os.fsencode(text)))}'"
+
+
+def _escape_byte(byte: int) -> str:
+    return chr(byte) if 32 <= byte <= 126 and byte not in b"'\\" else f"\\x{byte:02x}"
 
 
 def utc_now() -> datetime:

@@ -25,7 +25,7 @@ from rich.table import Column
 from rich.text import Text
 
 from punkdata.progress_task import ProgressTask
-from punkdata.report import escape_control_characters
+from punkdata.safe_text import make_line_safe, make_safe
 
 Progress = Callable[..., None]
 """Callback `progress(done, total, note="", unit=...)`, which several threads may call.
@@ -123,7 +123,7 @@ def _show_bars() -> Iterator[_Show]:
     def show(task: ProgressTask, _: bool) -> None:
         if task.unit not in ids:
             ids[task.unit] = bars.add_task(task.label, total=None)
-        text = escape_control_characters(task.describe())
+        text = make_line_safe(task.describe())
         # The bar gives way to the text, and does not grow again, which would be restless.
         room = console.width - cell_len(task.label) - cell_len(text) - 2
         bar.bar_width = max(SHORTEST_BAR, min(bar.bar_width or 0, room))
@@ -241,7 +241,7 @@ _console: ErrorConsole | None = None
 
 def write_stderr(markup: str) -> None:
     """Write a line in rich's markup to stderr, above the bars that may be shown there."""
-    (_console or ErrorConsole()).print(escape_control_characters(markup))
+    (_console or ErrorConsole()).print(make_safe(markup))
 
 
 def discard(stream: TextIO) -> None:

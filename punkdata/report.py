@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import html
 import io
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from punkdata.safe_text import make_line_safe, make_safe
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -65,7 +66,7 @@ class Report:
             table.add_column(Text(name), justify="right" if is_number else "left", overflow="fold")
         for row in rows:
             # rich drops control characters, which would hide what a hostile file contains.
-            table.add_row(*(Text(escape_control_characters(cell)) for cell in row))
+            table.add_row(*(Text(make_line_safe(cell)) for cell in row))
         console = Console(width=width or 10_000, color_system=None, force_terminal=False)
         with console.capture() as capture:
             console.print(table)
@@ -122,7 +123,7 @@ def facts_to_html(title: str, facts: Mapping[str, str], image: Image.Image | Non
     """
     rows = "".join(
         f'<tr><th style="text-align: left">{html.escape(name)}</th>'
-        f'<td style="text-align: left">{html.escape(value)}</td></tr>'
+        f'<td style="text-align: left">{html.escape(make_safe(value))}</td></tr>'
         for name, value in facts.items()
     )
     picture = ""
@@ -143,8 +144,3 @@ def format_cell(value: Cell) -> str:
     if isinstance(value, float):
         return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4f}"
     return f"{value:,}" if isinstance(value, int) else value
-
-
-def escape_control_characters(text: str) -> str:
-    """Escape control characters: those in an untrusted file could control the terminal."""
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda match: repr(match[0])[1:-1], text)

@@ -25,7 +25,8 @@ from punkdata.extras import translate_missing_package
 from punkdata.files import parse_root_url
 from punkdata.paths import expand_name, find_home
 from punkdata.progress import SHOWN, discard, write_stderr
-from punkdata.report import Report, escape_control_characters
+from punkdata.report import Report
+from punkdata.safe_text import make_line_safe, make_safe
 
 if TYPE_CHECKING:
     from punkdata.sources.opensea.rate_limit import InterruptibleSleep
@@ -203,12 +204,12 @@ def _fail(message: str, code: int) -> int:
 
 def say(text: str) -> None:
     """Write one line of information to stderr."""
-    write_stderr(escape(text))
+    write_stderr(escape(make_line_safe(text)))
 
 
 def warn(text: str) -> None:
     """Write a warning to stderr."""
-    write_stderr(f"[bold yellow]warning:[/] {escape(text)}")
+    write_stderr(f"[bold yellow]warning:[/] {escape(make_line_safe(text))}")
 
 
 def check_output(out: Path, *, is_folder: bool = False) -> None:
@@ -262,7 +263,7 @@ def _write(text: str, stream: TextIO | None) -> None:
     if stream is None:  # The process was started without this stream.
         return
     try:
-        stream.write(escape_control_characters(text))
+        stream.write(make_safe(text))
         stream.flush()
     except BrokenPipeError:
         discard(stream)

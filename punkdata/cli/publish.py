@@ -8,8 +8,9 @@ import typer
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root, SnapshotOption, open_snapshot_argument
 from punkdata.errors import DataError, UsageError
-from punkdata.files import parse_root_url, redact_url, shell_quote
+from punkdata.files import parse_root_url, shell_quote
 from punkdata.progress import progress_bar
+from punkdata.safe_text import redact_url
 
 EXAMPLES = (
     "Example: punkdata publish s3://bucket/punks\n\n"

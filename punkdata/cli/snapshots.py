@@ -19,9 +19,10 @@ from punkdata.cli.options import (
     suggest_first_snapshot,
 )
 from punkdata.errors import DataError, DifferenceError
-from punkdata.files import redact_url, root_option
+from punkdata.files import root_option
 from punkdata.progress import progress_bar
 from punkdata.report import Report, Row
+from punkdata.safe_text import redact_url
 
 if TYPE_CHECKING:
     from punkdata.snapshots.diff import SnapshotDiff

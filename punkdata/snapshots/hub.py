@@ -19,8 +19,8 @@ import fsspec
 
 from punkdata.errors import SetupError, UsageError
 from punkdata.extras import translate_missing_package
-from punkdata.files import redact_url
 from punkdata.progress import Progress
+from punkdata.safe_text import redact_url
 from punkdata.snapshots.manifest import Manifest, parse_manifest
 from punkdata.snapshots.publish import read_remote_manifest
 from punkdata.snapshots.urls import REPUBLISH_HINT, read_optional, read_url, url_errors

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from punkdata.arguments import describe
 from punkdata.errors import DataError, SchemaError, UsageError, plain_requirement
 from punkdata.files import root_option, sha256_file, snapshots_dir
+from punkdata.safe_text import make_line_safe
 from punkdata.schema import SCHEMA_VERSION
 from punkdata.splits import Split
 from punkdata.traits import LABELS
@@ -125,7 +126,7 @@ class Manifest(BaseModel, frozen=True):
         return files
 
     def __repr__(self) -> str:
-        return (
+        return make_line_safe(
             f"Manifest({self.version}, {self.status}, {self.punks:,} punks, "
             f"{len(self.files)} files, created {self.created_at} from {self.source})"
         )

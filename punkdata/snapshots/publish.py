@@ -18,8 +18,9 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from punkdata.errors import BusyError, DataError, UsageError
-from punkdata.files import DEFAULT_COLLECTION, lock_root, redact_url
+from punkdata.files import DEFAULT_COLLECTION, lock_root
 from punkdata.progress import Progress
+from punkdata.safe_text import redact_url
 from punkdata.snapshots.manifest import Manifest, parse_latest, parse_manifest
 from punkdata.snapshots.urls import REPUBLISH_HINT, read_optional, read_url, url_errors
 

@@ -21,16 +21,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from punkdata.errors import DataError, NoSnapshotError, UsageError
-from punkdata.files import (
-    check_root,
-    parse_root_url,
-    redact_url,
-    root_option,
-    shell_quote,
-    snapshots_dir,
-)
+from punkdata.files import check_root, parse_root_url, root_option, shell_quote, snapshots_dir
 from punkdata.progress import Progress
 from punkdata.report import facts_to_html
+from punkdata.safe_text import redact_url
 from punkdata.schema import ADDED_IN_SCHEMA, LISTINGS, PROVENANCE, PUNKS, SALES
 from punkdata.snapshots.manifest import (
     VERSION_PATTERN,

@@ -17,8 +17,9 @@ from pathlib import Path
 import fsspec
 
 from punkdata.errors import DataError, UsageError
-from punkdata.files import DEFAULT_COLLECTION, redact_url, translate_os_errors, write_atomic
+from punkdata.files import DEFAULT_COLLECTION, translate_os_errors, write_atomic
 from punkdata.paths import find_cache
+from punkdata.safe_text import redact_url
 from punkdata.snapshots.manifest import (
     VERSION_PATTERN,
     FileEntry,

@@ -45,6 +45,8 @@ _LABEL_COLUMNS = ["punk_id", "type", "accessories", "split", "split_by_id", "pix
 """Columns of the punks table that enter the labels hash."""
 _REQUIRED = {*PUNKS.names[: PUNKS.names.index("sale_count")], "sold_at"}
 """Columns that must not contain null: all of the punks but their prices, and times of sales."""
+_HASHES = {"pixels_sha256", "image_body"}
+"""Columns of hashes, which could otherwise bring any text into exports and messages."""
 _RANGES: dict[str, tuple[int, int | None]] = {
     "punk_id": (0, None),
     "type_id": (0, len(TYPES) - 1),
@@ -90,6 +92,10 @@ def validate_values(table: pa.Table, schema: pa.Schema) -> None:
             unknown = set(values.unique().to_pylist()).difference(_ALLOWED_VALUES[name])
             if unknown:
                 raise DataError(f"the column {name} contains the unknown value {min(unknown)!r}")
+        if name in _HASHES:
+            is_hash = pc.match_substring_regex(values, "^[0-9a-f]{64}$")
+            if not pc.all(is_hash, min_count=0).as_py():
+                raise DataError(f"the column {name} contains a value that is no SHA-256")
         _check_numbers(name, values)
 
 

@@ -18,7 +18,7 @@ from punkdata.errors import (
     UsageError,
 )
 from punkdata.extras import find_missing_extra
-from punkdata.files import redact_url
+from punkdata.safe_text import redact_url, redact_urls
 from punkdata.snapshots.manifest import MAX_MANIFEST_BYTES
 
 REPUBLISH_HINT = "upload it again with: punkdata publish URL --force"
@@ -136,4 +136,4 @@ def _describe(error: Exception) -> str:
         # The numbers of failed name lookups are negative; `os.strerror` does not know them.
         return os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)
     line = str(error).strip().partition("\n")[0][:200]
-    return f"{type(error).__name__}: {redact_url(line)}" if line else type(error).__name__
+    return f"{type(error).__name__}: {redact_urls(line)}" if line else type(error).__name__

@@ -11,8 +11,8 @@ import httpx
 import tenacity
 
 from punkdata.errors import DataError, NetworkError, PunkError, RefusedError, SetupError
-from punkdata.files import redact_url
 from punkdata.progress import Progress
+from punkdata.safe_text import redact_url
 from punkdata.sources.http_client import make_http_client
 from punkdata.sources.pip_config import SDIST_HINT, find_netrc_auth
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,9 +17,9 @@ from punkdata.files import (
     is_hidden,
     lock_root,
     parse_root_url,
-    redact_url,
     root_option,
     sha256_file,
+    shell_quote,
     write_atomic,
 )
 
@@ -165,6 +166,15 @@ def test_root_option_is_quoted_for_a_shell() -> None:
     assert root_option(Path("my data")) == " --root 'my data'"
 
 
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.parametrize("name", [b"a b", b"x\xff'y\\z\n\x1b q", b"caf\xc3\xa9", b"plain"])
+def test_shell_quote_is_read_by_a_shell_as_the_same_bytes(name: bytes) -> None:
+    quoted = shell_quote(os.fsdecode(name))
+    assert "\n" not in quoted
+    command = ["bash", "-c", f"printf %s {quoted}"]
+    assert subprocess.run(command, capture_output=True, check=True).stdout == name
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs RLIMIT_FSIZE")
 def test_write_atomic_keeps_the_old_file_when_the_disk_is_full(tmp_path: Path) -> None:
     path = tmp_path / "file"
@@ -198,12 +208,3 @@ def test_parse_root_url_restores_slashes_that_path_removed() -> None:
     assert parse_root_url("s3://bucket//punks") == "s3://bucket/punks"
     for folder in ("data", "/srv/data", "C:/data", "s3:", "s3://", "a:b"):
         assert parse_root_url(folder) is None
-
-
-def test_redact_url_removes_password_and_query() -> None:
-    url = "sftp://me:secret@host/punks"  # pragma: allowlist secret
-    assert redact_url(url) == "sftp://host/punks"
-    url = "s3://user:se@cret@bucket/punks"  # pragma: allowlist secret
-    assert redact_url(url) == "s3://bucket/punks"
-    assert redact_url("https://host/punks?X-Amz-Signature=secret") == "https://host/punks"
-    assert redact_url("s3://bucket/a@b") == "s3://bucket/a@b"

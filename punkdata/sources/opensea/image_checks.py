@@ -9,7 +9,7 @@ import threading
 from dataclasses import dataclass, field
 
 from punkdata.errors import ImageError, LimitError, NetworkError, NotRecordedError
-from punkdata.files import redact_url
+from punkdata.safe_text import redact_url
 from punkdata.sources.opensea.client import DownloadedImage, OpenSeaClient
 from punkdata.sources.opensea.error_replies import to_one_line
 

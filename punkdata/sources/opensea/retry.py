@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import httpx
 
 from punkdata.errors import LimitError, NetworkError, UnreachableError
-from punkdata.files import redact_url
 from punkdata.progress import SHOWN
+from punkdata.safe_text import redact_url
 from punkdata.sources.opensea.error_replies import describe_error_body
 from punkdata.sources.opensea.rate_limit import (
     RATE_LIMIT_STATUSES,

@@ -16,9 +16,9 @@ import httpx
 from pydantic import SecretStr
 
 from punkdata.errors import DataError, ImageError, NetworkError, PunkError, ReplyError
-from punkdata.files import redact_url
 from punkdata.images.formats import MAX_BYTES as MAX_IMAGE_BYTES
 from punkdata.images.formats import check_complete
+from punkdata.safe_text import redact_url
 from punkdata.sources.http_client import make_http_client
 from punkdata.sources.opensea.error_replies import to_one_line
 from punkdata.sources.opensea.rate_limit import RETRY_HINT, InterruptibleSleep, RateLimiter, Warn

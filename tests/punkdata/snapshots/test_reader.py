@@ -181,6 +181,8 @@ def test_damaged_table_error_names_the_file_and_verify(
         ("image", None, "image contains null"),
         ("punk_id", -1, "punk_id has invalid values: -1 to"),
         ("labels", [2] * 92, "labels has invalid values: 0 to 2"),
+        ("pixels_sha256", "=cmd()", "pixels_sha256 contains a value that is no SHA-256"),
+        ("pixels_sha256", "a" * 64 + "\n", "pixels_sha256 contains a value that is no SHA-256"),
         ("type_id", 5, "type_id has invalid values: 0 to 5"),
         ("accessory_ids", [87], "accessory_ids has invalid values: 0 to 87"),
         ("accessory_count", -1, "accessory_count has invalid values: -1 to"),
