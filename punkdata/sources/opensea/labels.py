@@ -88,7 +88,7 @@ def _describe_types(types: list[str], ignored: list[tuple[str, str]]) -> str:
     if types:
         return f"has {len(types)} types among its traits ({', '.join(sorted(types))})"
     kinds = sorted({repr(kind) for kind, _ in ignored})[:5]
-    seen = f" (unknown trait types: {', '.join(kinds)})" if kinds else ""
+    seen = f"; unknown trait types: {', '.join(kinds)}" if kinds else ""
     return f"has no type among its traits{seen}"
 
 

@@ -128,7 +128,9 @@ def collect_punks(
                 f"the API reports {num_reported:,} tokens, but there are {num_known:,}"
             )
         _complete_labels(client, punks, counts, requests)
-        punks.warnings += compare_label_counts(punks.labels.values(), counts, ignored)
+        punks.warnings += compare_label_counts(
+            punks.labels.values(), counts, ignored, len(punks.missing)
+        )
     punks.warnings += requests.warnings
     return punks
 
@@ -188,8 +190,8 @@ def _list_tokens(client: OpenSeaClient, punks: CollectedPunks, limit: int | None
     punks.tokens = dict(list(punks.tokens.items())[:limit])
     if unreadable:
         punks.warnings.append(
-            f"rows of the token list that cannot be read: {len(unreadable):,}, the first because "
-            f"{unreadable[0]}"
+            f"rows of the token list that cannot be read: {len(unreadable):,} "
+            f"(the first: {unreadable[0]})"
         )
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 from punkdata.sources.opensea.labels import PSEUDO_ACCESSORY, Labels, find_trait_label, shorten
 from punkdata.sources.opensea.schemas import TraitCounts
-from punkdata.traits import ACCESSORIES, LABELS, TYPES
+from punkdata.traits import ACCESSORIES, TYPES
 
 MAX_WITHOUT_ACCESSORIES = 8
 """Number of CryptoPunks that have no accessory at all."""
 _MAX_NAMED = 5
-"""Number of trait types that a message names."""
+"""Number of trait types or labels that messages name."""
 
 
 @dataclass
@@ -58,31 +58,42 @@ def read_label_counts(reply: TraitCounts) -> LabelCounts:
 
 
 def compare_label_counts(
-    labels: Iterable[Labels], counts: LabelCounts, ignored: Iterable[tuple[str, str]]
+    labels: Iterable[Labels],
+    counts: LabelCounts,
+    ignored: Iterable[tuple[str, str]],
+    num_missing: int = 0,
 ) -> list[str]:
-    """Return a warning for each label that another number of punks has than the API reports.
+    """Return warnings about labels that another number of punks has than the API reports.
 
-    Trait types without labels are reported, too, unless the tokens have `ignored` traits of them.
+    Labels that fewer punks have are left out if the `num_missing` punks without labels may have
+    them. Trait types without labels are reported, too, unless the tokens have `ignored` traits of
+    them.
     """
+    listed = Counter(name for kind, names in labels for name in (kind, *names))
+    counted = [name for names in counts.count_kinds() for name in names]
+    reported = {name: counts.by_label.get(name, 0) for name in counted}
+    differences = [
+        f"the API counts {number:,} punks with {name}, but lists {listed[name]:,}"
+        for name, number in reported.items()
+        if not 0 <= number - listed[name] <= num_missing
+    ]
     ignored_kinds = {kind for kind, _ in ignored}
     unknown = [
-        (kind, values)
+        f"values of {shorten(kind)!r} that the API counts although they are no labels: "
+        f"{len(values):,}, for example {shorten(values[0])!r}"
         for kind, values in counts.unknown.items()
         if shorten(kind) not in ignored_kinds
     ]
-    warnings = [
-        f"values of {shorten(kind)!r} that the API counts although they are no labels: "
-        f"{len(values):,}, for example {shorten(values[0])!r}"
-        for kind, values in unknown[:_MAX_NAMED]
+    return [
+        *_shorten_list(unknown, "trait types without labels that the API counts besides these"),
+        *_shorten_list(differences, "labels whose counts differ besides these"),
     ]
-    listed = Counter(name for kind, names in labels for name in (kind, *names))
-    counted = {name for names in counts.count_kinds() for name in names}
-    reported = {name: counts.by_label.get(name, 0) for name in LABELS if name in counted}
-    return warnings + [
-        f"the API counts {number:,} punks with {name}, but lists {listed[name]:,}"
-        for name, number in reported.items()
-        if number != listed[name]
-    ]
+
+
+def _shorten_list(warnings: list[str], rest: str) -> list[str]:
+    """Return the first warnings, and one that counts the others."""
+    num_left = len(warnings) - _MAX_NAMED
+    return warnings[:_MAX_NAMED] + ([f"{rest}: {num_left:,}"] if num_left > 0 else [])
 
 
 def summarize_ignored(traits: Iterable[tuple[str, str]]) -> list[str]:
@@ -94,11 +105,9 @@ def summarize_ignored(traits: Iterable[tuple[str, str]]) -> list[str]:
         examples.setdefault(kind, value)
     warnings = [
         f"ignored traits of the unknown type {kind!r}: {number:,}, for example {examples[kind]!r}"
-        for kind, number in numbers.most_common(_MAX_NAMED)
+        for kind, number in numbers.most_common()
     ]
-    if len(numbers) > _MAX_NAMED:
-        warnings.append(f"ignored unknown trait types besides these: {len(numbers) - _MAX_NAMED:,}")
-    return warnings
+    return _shorten_list(warnings, "ignored unknown trait types besides these")
 
 
 def explain_missing_accessories(
@@ -124,4 +133,4 @@ def explain_missing_accessories(
     if len(labels) <= MAX_WITHOUT_ACCESSORIES and not is_suspicious:
         return None
     seen = ", ".join(map(repr, sorted(kinds)[:_MAX_NAMED])) or "none"
-    return f"no punk has any accessory (unknown trait types: {seen})"
+    return f"no punk has any accessory; unknown trait types: {seen}"

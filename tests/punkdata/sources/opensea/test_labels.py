@@ -69,7 +69,7 @@ def test_trait_type_decides_between_two_types() -> None:
         ((("type", "Cap"),), "has no type among its traits"),
         (
             (("Fur", "red"), ("x", "Cap")),
-            "has no type among its traits (unknown trait types: 'Fur')",
+            "has no type among its traits; unknown trait types: 'Fur'",
         ),
         ((("type", "Ape"), ("type", "Alien")), "has 2 types among its traits (Alien, Ape)"),
         ((("x", "Ape"), ("y", "Alien")), "has 2 types among its traits (Alien, Ape)"),

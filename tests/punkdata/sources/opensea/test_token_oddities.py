@@ -105,7 +105,7 @@ def test_accessories_that_only_the_counts_have_make_all_punks_missing(
     assert collect(server, limit=4).missing == {}  # Four punks without accessories exist.
     missing = collect(server).missing
     assert missing == dict.fromkeys(range(5), missing[0])
-    assert missing[0] == "no punk has any accessory (unknown trait types: none)"
+    assert missing[0] == "no punk has any accessory; unknown trait types: none"
     assert server.requests_to("/collection/")[-1].query.get("traits") is None
 
 
@@ -134,7 +134,7 @@ def test_missing_types_name_the_unknown_trait_types(server: OpenSeaServer) -> No
     punks = collect(server)
     assert punks.labels == {}
     assert punks.missing == dict.fromkeys(
-        range(60), "has no type among its traits (unknown trait types: 'Species')"
+        range(60), "has no type among its traits; unknown trait types: 'Species'"
     )
     assert server.requests_to("/chain/") == []
 
@@ -156,8 +156,8 @@ def test_row_without_an_id_is_refilled(
         assert [r.path[-2:] for r in server.requests_to("/chain/")] == ["/5"]
     assert (len(punks.labels), punks.missing) == (limit or 60, {})
     assert punks.warnings == [
-        "rows of the token list that cannot be read: 1, the first because "
-        + ("traits: must be a list" if identifier == "five" else "identifier: must be a string")
+        "rows of the token list that cannot be read: 1 (the first: "
+        + ("traits: must be a list)" if identifier == "five" else "identifier: must be a string)")
     ]
 
 
