@@ -158,7 +158,7 @@ def _find_key_text(text: str, origin: str) -> str:
 
 def _unquote(value: str) -> str:
     """Remove a comment, a separator and quotation marks around a value; keys have none of them."""
-    value = re.split(r"\s#", value)[0].strip().rstrip(";,")
+    value = re.split(r"\s#", value)[0].strip("\ufeff\u200b").strip().rstrip(";,")
     is_quoted = len(value) > 1 and value[0] in _QUOTES and value[-1] in _QUOTES
     return value[1:-1].strip() if is_quoted else value
 

@@ -232,6 +232,8 @@ class OpenSeaClient:
             return _Reply(endpoint, status, parsed, "")
         may_have_key = bool(extensions.get("once"))
         reason = describe_error_body(response.content, may_have_key=may_have_key)
+        if response.has_redirect_location:  # The target would receive the key.
+            reason = ": a redirect, which is not followed and does not come from the API"
         if status in (401, 403):
             kind = ForbiddenError if status == 403 else RefusedError
             if is_web_page(response.content):

@@ -19,6 +19,7 @@ WEB_PAGE = (
 )
 
 _TEXT_FIELDS = ("errors", "error", "detail", "message", "msg", "title")
+_ERROR_FIELD = re.compile(rb'"(?:errors?|detail|message)"\s*:')
 
 
 def describe_error_body(body: bytes, *, may_have_key: bool = False) -> str:
@@ -49,16 +50,17 @@ def check_no_error(
 ) -> None:
     """Raise NetworkError if the body of a successful reply is an error after all.
 
-    That is a web page, or a JSON object that has "errors" or "error", but none of the `expected`
-    fields. Both may pass.
+    That is a web page, or a JSON object that has a field such as "errors", but none of the
+    `expected` fields, or only empty ones. Both may pass.
     """
     if is_web_page(body):
         raise NetworkError(f"{endpoint} was answered with {WEB_PAGE}", hint=RETRY_HINT)
-    if b'"error' not in body:  # Hardly any reply is parsed twice.
+    if not _ERROR_FIELD.search(body):  # Hardly any reply is parsed twice.
         return
     data = _parse_json(body)
-    is_error = isinstance(data, dict) and bool(data.get("errors") or data.get("error"))
-    if is_error and not expected & data.keys():
+    if not isinstance(data, dict) or any(data.get(name) for name in expected):
+        return
+    if any(data.get(name) for name in _TEXT_FIELDS):
         reason = describe_error_body(body, may_have_key=may_have_key)
         raise NetworkError(f"{endpoint} was answered with an error{reason}", hint=RETRY_HINT)
 

@@ -100,6 +100,11 @@ def test_web_page_of_a_filter_is_not_taken_for_a_refused_key(status: int) -> Non
     [
         (b'{"errors": ["Aggregation timed out"]}', "with an error: Aggregation timed out"),
         (b'{"error": {"message": "try later", "status": 503}}', "with an error: try later"),
+        (
+            b'{"errors": ["try later"], "asset_events": [], "counts": null, "total_supply": 0}',
+            "with an error: try later",
+        ),
+        (b'{"message": "Service unavailable", "next": null}', "with an error: Service unavailable"),
         (b"<html>Please wait</html>", f"with {WEB_PAGE}"),
     ],
 )
@@ -110,6 +115,13 @@ def test_successful_reply_that_is_an_error_may_pass(body: bytes, reason: str) ->
         with pytest.raises(NetworkError, match="was answered ") as caught:
             call()
         assert caught.value.message.endswith(reason)
+
+
+def test_redirect_of_the_api_is_reported(server: OpenSeaServer) -> None:
+    login = (302, b"", {"location": "http://login.test/"})
+    server.scripted = {"GET /collections/cryptopunks": [login]}
+    with pytest.raises(NetworkError, match="with status 302: a redirect, which is not followed"):
+        make_client(server).get_collection()
 
 
 def test_reply_with_warnings_beside_the_expected_field_is_used() -> None:
