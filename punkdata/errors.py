@@ -127,6 +127,10 @@ class DataError(PunkError, ValueError):
     exit_code = 6
 
 
+class DivergedError(DataError):
+    """The loss or the weights of a training are no longer finite numbers."""
+
+
 class ImageError(DataError):
     """An image cannot be read, or is not certain to be one sprite."""
 

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from punkdata.errors import UsageError
+from punkdata.errors import NetworkError, PunkError, StorageError, UsageError
 from punkdata.paths import expand_name, expand_user
 from punkdata.progress import Progress
 from punkdata.snapshots.reader import open_snapshot
 from punkmodels.choices import THREADS
 from punkmodels.runs import Run, data_root, load_torch, show_progress
 from punkmodels.training.config import require_in_bounds
-from punkmodels.training.run_dir import find_run, list_runs
+from punkmodels.training.run_dir import find_run, list_runs, naming_run, stopped_run
 
 if TYPE_CHECKING:
     import torch
@@ -55,6 +55,12 @@ def find_resumed_run(
     return find_run(expand_user(runs), expand_name(str(resume)), tasks=(task,))
 
 
+def resume_hint(error: PunkError, command: str) -> str:
+    """Return the hint of an error after which a run can be resumed with a command or a call."""
+    first = "free some disk space, then " if isinstance(error, StorageError) else ""
+    return f"{first}resume with: {command}"
+
+
 def run_training(
     task: str,
     start: Callable[..., Path],
@@ -65,7 +71,8 @@ def run_training(
 ) -> Run:
     """Train in the processes that torchrun started, or in this one.
 
-    The KeyboardInterrupt of Ctrl-C gets a message that says how to resume the run, if there is one.
+    Ctrl-C, a full disk and a lost process get a message that says how to resume the run, if there
+    is one. They name it for `stopped_run`.
     """
     from punkmodels.training.distributed import init_process_group, is_main
 
@@ -77,11 +84,15 @@ def run_training(
             show_progress("training", "images", progress if is_main() else False) as (report, log),
         ):
             path = start(folder, runs, resume=resumed, progress=report, log=log)
-    except KeyboardInterrupt:
-        run = resumed or max(set(list_runs(runs)) - before, default=None)
-        if run is None:
+    except (KeyboardInterrupt, StorageError, NetworkError) as error:
+        run = stopped_run(error) or resumed or max(set(list_runs(runs)) - before, default=None)
+        if run is None or not (run / "config.json").exists():
             raise
         arguments = "" if root is None else f"{str(root)!r}, "
         call = f"punkmodels.train_{task}({arguments}resume={str(run)!r})"
-        raise KeyboardInterrupt(f"stopped; resume with: {call}") from None
+        with naming_run(run):
+            if isinstance(error, KeyboardInterrupt):
+                raise KeyboardInterrupt(f"stopped; resume with: {call}") from None
+            error.hint = resume_hint(error, call)
+            raise
     return Run(path, None if root is None else folder)

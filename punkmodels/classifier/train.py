@@ -25,11 +25,17 @@ from punkmodels.classifier.train_state import (
 )
 from punkmodels.data.image_grid import make_grid
 from punkmodels.training import distributed
-from punkmodels.training.checkpoint import has_checkpoint, restore_checkpoint, save_checkpoint
+from punkmodels.training.checkpoint import (
+    CHECK_INTERVAL,
+    check_finite,
+    has_checkpoint,
+    restore_checkpoint,
+    save_checkpoint,
+)
 from punkmodels.training.device import Choices, TrainEnv, choose_precision_and_threads, pick_device
 from punkmodels.training.loggers import check_logger, open_metrics
 from punkmodels.training.pretrained import check_same_data, read_resumed_run, start_run
-from punkmodels.training.run_dir import describe_training
+from punkmodels.training.run_dir import describe_training, naming_run
 
 OnEpochEnd = Callable[[dict[str, Any]], None]
 
@@ -92,7 +98,10 @@ def train_classifier(  # noqa: PLR0913  # a public function whose options are ke
     log(f"using {choices.summarize(reason)}")
 
     first_epoch, start_s = state.epoch, time.perf_counter()
-    _train_epochs(run, state, data, env, logger, on_epoch_end, progress)
+    with naming_run(run):
+        if not state.step:
+            _save_training_images(run, data, config)
+        _train_epochs(run, state, data, env, logger, on_epoch_end, progress)
     if state.epoch < config.epochs:
         log(
             f"stopped early after epoch {state.epoch}: the validation loss has not decreased since "
@@ -132,14 +141,17 @@ def _choose_env(
 def _create_run(
     runs: Path, config: ClassifierConfig, data: TrainData, env: TrainEnv, reason: str
 ) -> Path:
-    """Create a run folder with its config.json and grids of training images."""
+    """Create a run folder with its config.json."""
     name = f"classifier-{config.model}-{config.preset}".replace("-cnn", "")
-    run = start_run(runs, name, "classifier", config.model_dump(), data.about, env, reason)
+    return start_run(runs, name, "classifier", config.model_dump(), data.about, env, reason)
+
+
+def _save_training_images(run: Path, data: TrainData, config: ClassifierConfig) -> None:
+    """Save a grid of training images as the network sees them, and one of generated ones."""
     if distributed.is_main():
         make_grid(augment(data.images[:64], config.pixel_noise)).save(run / "reals.png")
         if config.augment_with:
             make_grid(data.images[-64:]).save(run / "synthetic.png")
-    return run
 
 
 def _train_epochs(
@@ -155,9 +167,10 @@ def _train_epochs(
     config, note = state.config, ""
     with open_metrics(run, state.epoch, logger) as log_metrics:
         while not state.finished:
-            train_loss = _train_epoch(state, data, env, progress, note)
+            train_loss = _train_epoch(run, state, data, env, progress, note)
             validation = calibrate(state.ema, data.val_images, data.val_labels, config)
             val_loss, val_exact_match = distributed.broadcast(validation)
+            check_finite(run, torch.tensor([train_loss, val_loss]), state)
             line = {
                 "epoch": state.epoch,
                 "images_seen": state.images_seen,
@@ -174,7 +187,7 @@ def _train_epochs(
 
 
 def _train_epoch(
-    state: TrainState, data: TrainData, env: TrainEnv, progress: Progress, note: str
+    run: Path, state: TrainState, data: TrainData, env: TrainEnv, progress: Progress, note: str
 ) -> float:
     """Train for one epoch, and return the mean loss."""
     config, total_loss = state.config, torch.zeros((), device=env.device)
@@ -185,5 +198,7 @@ def _train_epoch(
         progress(state.images_seen, state.total_images, note)
         images = augment(data.images[rows], config.pixel_noise)
         total_loss += training_step(state, images, data.labels[rows], env)
+        if state.step % CHECK_INTERVAL == 0:
+            check_finite(run, total_loss)
     distributed.all_reduce_mean([total_loss])
     return total_loss.item() / state.steps_per_epoch

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from punkdata.charts import load_matplotlib
-from punkdata.errors import DataError, UsageError
+from punkdata.errors import DataError, DivergedError, UsageError
 from punkdata.extras import translate_missing_package
 from punkdata.files import lock_root, translate_os_errors, write_atomic
 from punkdata.progress import Progress
@@ -120,7 +120,7 @@ def tune_classifier(  # noqa: PLR0913  # a public function whose options are key
             config = ClassifierConfig(**base.model_dump() | space(trial))
             try:
                 study.tell(trial, _run_trial(trial, config, train, on_epoch))
-            except optuna.TrialPruned:
+            except (optuna.TrialPruned, DivergedError):
                 study.tell(trial, state=optuna.trial.TrialState.PRUNED)
             finally:
                 _delete_other_runs(study, folder)

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 import typer
 
 from punkdata.cli import console
-from punkdata.errors import PunkError, StoppedError, UsageError
+from punkdata.errors import NetworkError, PunkError, StoppedError, StorageError, UsageError
 from punkdata.files import root_option, shell_quote
 from punkmodels.choices import SEED, THREADS
-from punkmodels.training.run_dir import DEFAULT_RUNS, find_run, read_config
+from punkmodels.training.run_dir import find_run, read_config, stopped_run
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of all runs.")]
@@ -109,22 +109,27 @@ def train_model(
 ) -> Path:
     """Train a model with the options of the Python API, or resume a run, and return its folder.
 
-    With `resumed`, only options that a run does not keep are allowed. Ctrl-C becomes a StoppedError
-    that shows the command to resume the run.
+    With `resumed`, only options that a run does not keep are allowed. Ctrl-C, which becomes a
+    StoppedError, a full disk and a lost process show the command to resume the run.
     """
     from punkmodels import train_models as api
+    from punkmodels.start_training import resume_hint
 
     train = getattr(api, f"train_{task}")
     try:
         with arguments_as_options(*ARGUMENTS):
             run: Path = train(root, runs=runs, resume=resumed, logger=logger, **options).path
-    except KeyboardInterrupt as interrupt:
-        if not interrupt.args:  # There was no run yet.
-            raise StoppedError("stopped before the training started") from None
-        name = "latest" if resumed is None else shell_quote(resumed)
-        runs_option = "" if runs == DEFAULT_RUNS else f" --runs {shell_quote(runs)}"
-        command = f"punkmodels train {task} --resume {name}{runs_option}{root_option(root)}"
-        raise StoppedError("stopped", hint=f"resume with: {command}") from None
+    except (KeyboardInterrupt, StorageError, NetworkError) as error:
+        stopped = stopped_run(error)
+        command = f"punkmodels train {task} --resume {shell_quote(stopped or '')}"
+        command += root_option(root) + (f" --logger {logger}" if logger else "")
+        if isinstance(error, KeyboardInterrupt):
+            if stopped is None:
+                raise StoppedError("stopped before the training started") from None
+            raise StoppedError("stopped", hint=f"resume with: {command}") from None
+        if stopped is not None:
+            error.hint = resume_hint(error, command)
+        raise
     return run
 
 

@@ -42,7 +42,13 @@ from punkmodels.training.device import (
 )
 from punkmodels.training.loggers import check_logger, open_metrics
 from punkmodels.training.pretrained import check_same_data, read_resumed_run, start_run
-from punkmodels.training.run_dir import describe_training, read_config, read_metrics, write_json
+from punkmodels.training.run_dir import (
+    describe_training,
+    naming_run,
+    read_config,
+    read_metrics,
+    write_json,
+)
 
 
 def train_dcgan(  # noqa: PLR0913  # a public function whose options are keyword-only
@@ -108,9 +114,11 @@ def train_dcgan(  # noqa: PLR0913  # a public function whose options are keyword
     evaluator = SampleEvaluator(train, config, device, num_samples)
     interval = math.ceil(config.num_steps / num_evaluations)
     first_step, start_s = state.step, time.perf_counter()
-    _take_steps(run, state, sampler, evaluator, interval, env, logger, progress)
+    with naming_run(run):
+        _take_steps(run, state, sampler, evaluator, interval, env, logger, progress)
+        if distributed.is_main():
+            _save_plots(run)
     if distributed.is_main():
-        _save_plots(run)
         num_images = config.total_images - first_step * config.batch_size
         if num_images > 0:
             elapsed_s = time.perf_counter() - start_s
@@ -235,8 +243,11 @@ def _take_steps(
             state.step += 1
             images_seen = min(config.total_images, state.step * config.batch_size)
             progress(images_seen, config.total_images, note)
+            if state.step % checkpoint.CHECK_INTERVAL == 0:
+                checkpoint.check_finite(run, state.losses)
             if state.step % interval and state.step < config.num_steps:
                 continue
+            checkpoint.check_finite(run, state.losses, state)
             distributed.all_reduce_mean([state.losses])
             if is_main:
                 line = _interval_metrics(state, first_step, time.perf_counter() - start_s)

@@ -32,7 +32,7 @@ from punkmodels.training import checkpoint
 from punkmodels.training.device import TrainEnv
 from punkmodels.training.loggers import check_logger, open_metrics
 from punkmodels.training.pretrained import check_same_data, read_resumed_run, start_run
-from punkmodels.training.run_dir import describe_training
+from punkmodels.training.run_dir import describe_training, naming_run
 
 NUM_EVALUATIONS = 20  # at most, each followed by a checkpoint
 
@@ -146,8 +146,8 @@ def train_renderer(
         config, version, threads = saved.options, saved.data.version, saved.device.threads
     progress(0, None, "loading data")
     train, val = (load_split(root, version, "default", name) for name in ("train", "val"))
-    if len(train) < 2:
-        raise DataError(f"the snapshot in '{root}' has no punks to train on")
+    if len(train) < 2 or not len(val):
+        raise DataError(f"the training or validation split of '{train.path}' is empty")
     if saved:
         check_same_data(saved, train.data_config)
     torch.set_num_threads(threads)
@@ -165,7 +165,8 @@ def train_renderer(
     else:
         log(f"{run}: {config.total_images:,} images of {len(train):,} punks of {train.version}")
         first_step, start_s = state.step, time.perf_counter()
-        _take_steps(run, state, train, val, config, logger, progress)
+        with naming_run(run):
+            _take_steps(run, state, train, val, config, logger, progress)
         amount = f"on {config.total_images - first_step * config.batch_size:,} images"
         log(describe_training(run, "renderer", amount, time.perf_counter() - start_s))
     return run
@@ -189,8 +190,11 @@ def _take_steps(
             losses.append(training_step(state, *sampler.sample(state.random), config))
             images_seen = min(config.total_images, state.step * config.batch_size)
             progress(images_seen, config.total_images, note)
+            if state.step % checkpoint.CHECK_INTERVAL == 0:
+                checkpoint.check_finite(run, losses[-1])
             if state.step % interval and state.step < config.num_steps:
                 continue
+            checkpoint.check_finite(run, torch.stack(losses), state)
             is_exact = count_wrong_pixels(state.ema, val) == 0
             line = {
                 "step": state.step,

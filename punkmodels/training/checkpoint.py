@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from punkdata.errors import DataError
+from punkdata.errors import DataError, DivergedError
 from punkdata.files import translate_os_errors, write_atomic
-from punkmodels.training.distributed import is_main
+from punkmodels.training.distributed import all_reduce_mean, is_main
 from punkmodels.training.run_dir import RESTORE_HINT
 
 if TYPE_CHECKING:
     from torch.distributed.checkpoint.stateful import Stateful
 
 logger = logging.getLogger(__name__)
+
+CHECK_INTERVAL = 20
+"""Steps between two checks of the losses, which wait for the device."""
 
 State = dict[str, Any]
 """Nested dictionary of tensors and plain values; `step` is the number of optimizer steps."""
@@ -44,6 +47,32 @@ def save_checkpoint(run: Path, state: State) -> Path:
     return path
 
 
+def check_finite(run: Path, losses: torch.Tensor, state: Stateful | None = None) -> None:
+    """Raise DivergedError unless the losses are finite, and all tensors of a training state.
+
+    All processes of a training must call it at the same steps.
+    """
+    total = losses.detach().float().sum()
+    if state is not None and not is_finite(state.state_dict()):
+        total = total * torch.nan
+    all_reduce_mean([total])
+    if total.isfinite():
+        return
+    kept = "no checkpoint was written yet"
+    if checkpoints := sorted((run / "checkpoints").glob("step_*.pt"), key=parse_step):
+        kept = f"the checkpoint of step {parse_step(checkpoints[-1])} is kept"
+    raise DivergedError(
+        f"the training of '{run}' has diverged: its loss or its weights are no longer finite "
+        f"numbers; {kept}",
+        hint="start a new run with a lower learning rate",
+    )
+
+
+def is_finite(state: State) -> bool:
+    """Return whether no tensor of a state contains NaN or infinite values."""
+    return all(bool(tensor.isfinite().all()) for tensor in _tensors(state))
+
+
 def has_checkpoint(run: Path) -> bool:
     return any((run / "checkpoints").glob("step_*.pt"))
 
@@ -62,7 +91,7 @@ def load_checkpoint(run: Path) -> State:
         raise DataError(f"'{files[-1]}' is damaged or no checkpoint", hint=RESTORE_HINT) from None
     if not isinstance(state, dict) or not isinstance(state.get("step"), int):
         raise DataError(f"'{files[-1]}' is no checkpoint of punkmodels", hint=RESTORE_HINT)
-    if not all(tensor.isfinite().all() for tensor in _tensors(state)):
+    if not is_finite(state):
         raise DataError(f"'{files[-1]}' contains NaN or infinite values", hint=RESTORE_HINT)
     return state
 

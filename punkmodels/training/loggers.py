@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from punkdata.errors import SetupError
 from punkdata.extras import translate_missing_package
 from punkdata.files import lock_root, translate_os_errors, write_atomic
 from punkmodels.training.distributed import is_main
-from punkmodels.training.run_dir import read_config
+from punkmodels.training.run_dir import to_json
+from punkmodels.training.wandb_logger import check_wandb, open_wandb
 
 log = logging.getLogger(__name__)
 
@@ -19,19 +19,14 @@ LogMetrics = Callable[[dict[str, Any]], None]
 
 
 def check_logger(name: str | None) -> None:
-    """Raise MissingExtraError if a logger is missing, and SetupError if wandb is not logged in."""
+    """Raise MissingExtraError if a logger is missing, and the errors of `check_wandb`."""
     with translate_missing_package(f"the logger {name}"):
         if name == "tensorboard":
             import torch.utils.tensorboard  # noqa: F401
         if name == "wandb":
-            import wandb
+            import wandb  # noqa: F401
 
-            is_online = wandb.setup().settings.mode in ("online", "shared")
-            if is_online and not wandb.login(prompt=False):
-                raise SetupError(
-                    "wandb is not logged in",
-                    hint="run: wandb login, or set WANDB_MODE=offline and sync the run later",
-                )
+            check_wandb()
 
 
 @contextmanager
@@ -42,7 +37,8 @@ def open_metrics(run: Path, num_lines: int, logger: str | None = None) -> Iterat
     checkpoint that belongs to a line. A resumed run continues the folder or run of its `logger`,
     "tensorboard" or "wandb". On other ranks than 0, nothing is locked or written.
 
-    Raises BusyError if another process is training this run, and SetupError as `check_logger`.
+    Raises BusyError if another process is training this run, and as `check_logger`. A value that
+    is not finite becomes null.
     """
     if not is_main():
         yield lambda line: None
@@ -53,10 +49,11 @@ def open_metrics(run: Path, num_lines: int, logger: str | None = None) -> Iterat
         write_atomic(path, "".join(lines[:num_lines]).encode())
 
         def log_metrics(line: dict[str, Any]) -> None:
+            text = to_json(line)
             with translate_os_errors(path), path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-            log.info("%s: %s", run.name, json.dumps(line))
-            log_elsewhere(line)
+                file.write(text + "\n")
+            log.info("%s: %s", run.name, text)
+            log_elsewhere(json.loads(text))
 
         yield log_metrics
 
@@ -77,21 +74,8 @@ def _open_logger(run: Path, name: str | None) -> Iterator[LogMetrics]:
 
             yield log_scalars
     elif name == "wandb":
-        import wandb
-
-        # wandb names its folders <mode>-run-<time>-<id>; the newest one has the id to resume.
-        folders = sorted((run / "wandb").glob("*run-*-*"))
-        with wandb.init(
-            # The environment variable WANDB_PROJECT takes precedence.
-            project=None if wandb.setup().settings.project else "punkmodels",
-            name=run.name,
-            id=folders[-1].name.rpartition("-")[2] if folders else None,
-            resume="allow",
-            dir=run,
-            config=read_config(run),
-            settings=wandb.Settings(silent=True, console="off"),
-        ) as wandb_run:
-            yield lambda line: wandb_run.log(_scalars(line), step=line["images_seen"])
+        with open_wandb(run) as log_to_wandb:
+            yield lambda line: log_to_wandb(_scalars(line), line["images_seen"])
     else:
         yield lambda line: None
 

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -162,8 +164,43 @@ def describe_unfinished(run: Path) -> str | None:
     return f"unfinished: {status}" if " of " in status else None
 
 
+@contextmanager
+def naming_run(run: Path) -> Iterator[None]:
+    """Store the run in every error that ends its training, for `stopped_run`.
+
+    Errors of the operating system become those of `translate_os_errors`.
+    """
+    try:
+        with translate_os_errors(run):
+            yield
+    except BaseException as error:
+        error.run = run  # type: ignore[attr-defined]  # exceptions accept attributes
+        raise
+
+
+def stopped_run(error: BaseException) -> Path | None:
+    """Return the run whose training an error has ended, or None if there was none yet."""
+    run = getattr(error, "run", None)
+    return run if isinstance(run, Path) else None
+
+
+def to_json(data: dict[str, Any], indent: int | None = None) -> str:
+    """Return JSON in which numbers that are not finite are null, because JSON has none."""
+    return json.dumps(_replace_nonfinite(data), indent=indent, allow_nan=False)
+
+
+def _replace_nonfinite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _replace_nonfinite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_replace_nonfinite(item) for item in value]
+    return value
+
+
 def write_json(path: Path, data: dict[str, Any]) -> None:
-    write_atomic(path, (json.dumps(data, indent=2) + "\n").encode())
+    write_atomic(path, (to_json(data, indent=2) + "\n").encode())
 
 
 def read_config(run: Path) -> dict[str, Any]:
@@ -182,7 +219,7 @@ class Evaluation:
     """The results of an evaluation; a notebook shows its tables.
 
     Attributes:
-        scores: All scores by name, the content of metrics.json.
+        scores: All scores by name, the content of metrics.json; None for those without a value.
         tables: Tables of the scores, the most important one first.
         pictures: PIL images by file name, for example of the errors of a classifier.
     """
@@ -190,6 +227,9 @@ class Evaluation:
     scores: dict[str, Any]
     tables: Sequence[Report]
     pictures: Mapping[str, Image.Image] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scores", _replace_nonfinite(self.scores))
 
     def __repr__(self) -> str:
         """Return the most important table as text."""

@@ -109,5 +109,6 @@ def test_ctrl_c_shows_the_command_to_resume(built_root: Path, tmp_path: Path) ->
     command = [sys.executable, "-c", INTERRUPTED, str(built_root), str(runs)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 130, done.stderr
-    resume = f"punkmodels train classifier --resume latest --runs {runs} --root {built_root}"
+    (stopped,) = runs.iterdir()
+    resume = f"punkmodels train classifier --resume {stopped} --root {built_root}"
     assert done.stderr.splitlines()[-1] == f"error: stopped; resume with: {resume}"

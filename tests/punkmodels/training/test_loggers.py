@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-import os
-import subprocess
+import json
+import math
 import sys
 from pathlib import Path
 
 import pytest
 
-from punkdata.errors import BusyError, MissingExtraError
+from punkdata.errors import BusyError, DataError, MissingExtraError
 from punkmodels.training import loggers
 from punkmodels.training.loggers import check_logger, open_metrics
 from punkmodels.training.run_dir import create_run, read_metrics, write_json
@@ -29,52 +29,6 @@ def test_tensorboard_logs_only_metrics_with_a_value(run: Path) -> None:
     assert b"loss_D" not in events.read_bytes()
 
 
-WANDB = """
-import sys
-from pathlib import Path
-from punkmodels.training.loggers import open_metrics
-with open_metrics(Path(sys.argv[1]), 0, "wandb") as log_metrics:
-    log_metrics({"images_seen": int(sys.argv[2]), "loss_D": None, "loss_E": 1.0})
-"""
-
-
-def log_to_wandb(
-    run: Path, images_seen: int, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Log in a process of its own, because wandb keeps global settings and a service process."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("WANDB")}
-    return subprocess.run(
-        [sys.executable, "-c", WANDB, run, str(images_seen)],
-        env=clean | {"HOME": str(run), "WANDB_DATA_DIR": str(run)} | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def test_wandb_stores_an_offline_run_and_resumes_it(run: Path) -> None:
-    pytest.importorskip("wandb")
-    for images_seen in (16, 32):
-        done = log_to_wandb(run, images_seen, WANDB_MODE="offline")
-        assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    folders = sorted((run / "wandb").glob("offline-run-*"))
-    assert len({folder.name.rpartition("-")[2] for folder in folders}) == 1
-    logged = b"".join(file.read_bytes() for file in (run / "wandb").glob("offline-run-*/*.wandb"))
-    for expected in (b"loss_E", b"00001-dcgan-modern", b"punkmodels", b"0.125"):
-        assert expected in logged
-    assert b"loss_D" not in logged
-
-
-def test_wandb_without_an_account_fails_before_training(run: Path) -> None:
-    pytest.importorskip("wandb")
-    done = log_to_wandb(run, 16)
-    assert (
-        "SetupError: wandb is not logged in; run: wandb login, or set WANDB_MODE=offline"
-        in done.stderr
-    )
-    assert not (run / "wandb").exists()
-
-
 def test_metrics_newer_than_the_checkpoint_are_dropped(run: Path) -> None:
     with open_metrics(run, 0) as log_metrics:
         for epoch in range(3):
@@ -82,6 +36,24 @@ def test_metrics_newer_than_the_checkpoint_are_dropped(run: Path) -> None:
     with open_metrics(run, 2) as log_metrics:
         log_metrics({"epoch": "new"})
     assert [line["epoch"] for line in read_metrics(run)] == [0, 1, "new"]
+
+
+def test_values_that_are_not_finite_become_null(run: Path) -> None:
+    with open_metrics(run, 0) as log_metrics:
+        log_metrics({"images_seen": 1, "loss": math.nan, "others": [math.inf, 0.5]})
+    assert json.loads((run / "metrics.jsonl").read_text(), parse_constant=pytest.fail) == {
+        "images_seen": 1,
+        "loss": None,
+        "others": [None, 0.5],
+    }
+
+
+def test_a_line_that_was_not_written_to_its_end_is_ignored(run: Path) -> None:
+    (run / "metrics.jsonl").write_text('{"epoch": 0}\n{"epoch"')
+    assert read_metrics(run) == [{"epoch": 0}]
+    (run / "metrics.jsonl").write_text('{"epoch": 0}\n{"epoch"\n')
+    with pytest.raises(DataError, match=r"metrics\.jsonl' is damaged: line 2 has no JSON object"):
+        read_metrics(run)
 
 
 def test_a_second_process_cannot_train_a_run(run: Path) -> None:
