@@ -194,3 +194,10 @@ def test_expiry_date_at_the_end_of_the_calendar_is_accepted(
     created = InstantKey.model_validate({"api_key": SECRET, "expires_at": expires_at})
     key = store_key(tmp_path, BASE_URL, created)
     assert key.is_expired is expires_at.startswith("0001")
+
+
+def test_key_store_that_cannot_be_read_names_the_variables(tmp_path: Path) -> None:
+    key_path(tmp_path).mkdir()
+    for look_up in (lambda: find_key(BASE_URL, tmp_path), lambda: check_key_store(tmp_path)):
+        with pytest.raises(SetupError, match="cannot read the stored API keys.*XDG_CONFIG_HOME"):
+            look_up()
