@@ -56,7 +56,26 @@ class _App(typer.Typer):
     def command(
         self, name: str | None = None, *, cls: type[TyperCommand] | None = None, **settings: Any
     ) -> Any:
-        return super().command(name, cls=cls or _Command, **settings)
+        def register(function: Any) -> Any:
+            help_text = settings.pop("help", None) or read_docstring(function)
+            command = super(_App, self).command(
+                name, cls=cls or _Command, help=help_text, **settings
+            )
+            return command(function)
+
+        return register
+
+
+def read_docstring(function: Any) -> str | None:
+    """Return the docstring of a function, from its source if `python -OO` has removed it."""
+    if function.__doc__ is None and sys.flags.optimize > 1:
+        import ast
+        import inspect
+
+        (definition,) = ast.parse(inspect.getsource(function)).body
+        return ast.get_docstring(definition)  # type: ignore[arg-type]
+    text: str | None = function.__doc__
+    return text
 
 
 def make_app(help_text: str, examples: str = "", *, no_args_is_help: bool = True) -> typer.Typer:

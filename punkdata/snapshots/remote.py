@@ -50,9 +50,13 @@ def open_remote(url: str, version: str) -> tuple[Path, Manifest, str]:
     digest = hashlib.sha256(data).hexdigest()[:12]
     folder = find_cache() / DEFAULT_COLLECTION / f"{manifest.version}-{digest}"
     file = folder / "manifest.json"
-    with translate_os_errors(file):
-        if not file.is_file() or file.read_bytes() != data:
-            write_atomic(file, data)
+    try:
+        with translate_os_errors(file):
+            if not file.is_file() or file.read_bytes() != data:
+                write_atomic(file, data)
+    except UsageError as error:
+        hint = "set PUNKDATA_CACHE to a folder that can be written"
+        raise UsageError(f"{error.message} (the cache of snapshots)", hint=hint) from None
     return folder, manifest, url
 
 

@@ -66,5 +66,5 @@ def _read_member(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     if not member.isreg() or member.issparse() or member.size > _MAX_MEMBER_BYTES:
         raise ValueError(f"the member {member.name!r} is not a small regular file")
     file = tar.extractfile(member)
-    assert file
+    assert file is not None
     return file.read()
