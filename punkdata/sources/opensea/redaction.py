@@ -21,7 +21,7 @@ def make_redactor(key: str) -> Callable[[bytes], bytes]:
     if not key:
         return lambda text: text
     characters = [_match_character(character) for character in key]
-    gap = r"[\0\s]*"
+    gap = r"[\0\s]{0,40}"
     beginning = gap.join(characters[:SHOWN_LENGTH])
     rest = "".join(f"(?:{gap}{pattern})?" for pattern in characters[SHOWN_LENGTH:])
     forms = [beginning + rest, key.encode().hex(), *_base64_forms(key)]
@@ -30,16 +30,20 @@ def make_redactor(key: str) -> Callable[[bytes], bytes]:
 
 
 def _match_character(character: str) -> str:
-    """Return a pattern for one character of the key in all encodings."""
+    """Return a pattern for one character of the key in all encodings.
+
+    Repetitions are bounded, so that no text takes longer than one pass over it.
+    """
     codes = {ord(character.lower()), ord(character.upper())}
     hexadecimal = "|".join(f"{code:02x}" for code in codes)
     decimal = "|".join(map(str, codes))
-    percent = r"(?:%|\\+u0025|\\+x25)(?:25)*"
+    backslashes = r"\\{1,8}"
+    percent = rf"(?:%|{backslashes}u0025|{backslashes}x25)(?:25){{0,4}}"
     return (
-        rf"(?:\\*{re.escape(character)}"
-        rf"|\\+(?:u00|u\{{0*|x)(?:{hexadecimal})\}}?"
+        rf"(?:\\{{0,8}}{re.escape(character)}"
+        rf"|{backslashes}(?:u00|u\{{0{{0,4}}|x)(?:{hexadecimal})\}}?"
         rf"|{percent}(?:{hexadecimal})"
-        rf"|&(?:amp;)*#(?:0*(?:{decimal})|x0*(?:{hexadecimal}));?)"
+        rf"|&(?:amp;){{0,4}}#(?:0{{0,4}}(?:{decimal})|x0{{0,4}}(?:{hexadecimal}));?)"
     )
 
 

@@ -23,7 +23,7 @@ from punkdata.sources.opensea.rate_limit import (
 from punkdata.sources.opensea.transport import InvalidReplyError
 
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.25, 30.0
-FAILURE_GROWTH, LIMIT_GROWTH = 2.0, 1.5
+FAILURE_GROWTH, LIMIT_GROWTH = 2.0, 1.4
 """Factors by which the delay grows with each failure, and with each announced rate limit."""
 
 logger = logging.getLogger(__name__)

@@ -81,6 +81,12 @@ def test_other_text_is_not_changed() -> None:
     assert make_redactor("")(b"any") == b"any"
 
 
+@pytest.mark.parametrize("piece", ["\\", "%25", "&amp;", "\\u0025", f"{KEY[0]} ", f"{KEY[:9]}   "])
+def test_hostile_text_takes_one_pass(piece: str) -> None:
+    text = (piece * 300_000).encode()
+    assert make_redactor(KEY)(text) == text
+
+
 @pytest.mark.parametrize("encode", ENCODINGS.values(), ids=ENCODINGS)
 @pytest.mark.parametrize("status", [200, 400, 401, 503])
 def test_no_reply_contains_the_key(encode: Callable[[str], str], status: int) -> None:

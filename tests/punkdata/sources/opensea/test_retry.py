@@ -125,7 +125,7 @@ def test_announced_rate_limit_that_lasts_ends_after_the_maximum_wait() -> None:
 
 def test_user_is_told_of_long_delays_by_rate_limits() -> None:
     warnings: list[str] = []
-    assert get(make_transport(*[limited() for _ in range(12)], 200, warn=warnings.append)) == 200
+    assert get(make_transport(*[limited() for _ in range(13)], 200, warn=warnings.append)) == 200
     assert len(warnings) == 2
     assert "api.test answered with status 429: Slow down; trying again in " in warnings[0]
 
