@@ -11,6 +11,7 @@ UNREADABLE_SALE = "left out {sales} that cannot be read"
 NO_SALE = "left out {events} of another type than sale"
 SALE_ELSEWHERE = "left out {sales} on another contract or chain, or in another collection"
 OTHER_UNIT = "read the time of {sales} in milliseconds or microseconds instead of seconds"
+NO_PAYMENT = "kept {sales} without a price, because the payment is missing"
 SALE_NOT_IN_ETH = (
     "kept {sales} without a price in ETH, because the currency has the symbol of ETH, WETH or "
     "BETH, but another address or number of decimals"

@@ -44,6 +44,7 @@ class SaleEvent(BaseModel):
     identifier: _Text = _at("nft.identifier")
     contract: _Lower = _at("nft.contract")
     collection: _Lower = _at("nft.collection")
+    payment: Any = None
     amount: Any = _at("payment.quantity")
     decimals: Any = _at("payment.decimals")
     symbol: _Text = _at("payment.symbol")

@@ -70,8 +70,13 @@ def parse_time(value: Any) -> tuple[int, int] | None:
     return None
 
 
-def _parse_amount(value: Any, decimals: Any) -> tuple[int | None, int | None]:
-    """Return an amount and its decimals, None if missing; raise ValueError if unreadable."""
+def _parse_amount(value: Any, decimals: Any, payment: Any = None) -> tuple[int | None, int | None]:
+    """Return an amount and its decimals, None if missing; raise ValueError if unreadable.
+
+    `payment` is the object that they come from, if there is one.
+    """
+    if payment and not isinstance(payment, dict):
+        raise ValueError("is not an object")  # like any other unreadable payment
     amount, places = to_exact_int(value), to_exact_int(decimals)
     if not (0 <= (amount or 0) < MAX_AMOUNT and 0 <= (places or 0) <= MAX_DECIMALS):
         raise ValueError("is out of range")
@@ -102,14 +107,14 @@ def parse_sale(event: SaleEvent, contract: str, chain: str) -> tuple[SaleRecord 
     if elsewhere:
         return None, [Note(kinds.SALE_ELSEWHERE, f"{place}, in {elsewhere}")]
     if punk_id is None:
-        # A plain number, however large, is another token.
-        is_lost = not re.fullmatch("[0-9]+", event.identifier or "")
+        # A number that is too large is another token.
+        is_lost = not re.fullmatch("[1-9][0-9]{9,}", event.identifier or "")
         return None, [Note(kinds.NO_IDENTIFIER, place, is_lost=is_lost)]
     time = parse_time(event.event_timestamp)
     if time is None:
         return None, [Note(kinds.NO_TIME, place, is_lost=True, punk_id=punk_id)]
     try:
-        amount, decimals = _parse_amount(event.amount, event.decimals)
+        amount, decimals = _parse_amount(event.amount, event.decimals, event.payment)
     except ValueError:
         return None, [Note(kinds.NO_AMOUNT, place, is_lost=True, punk_id=punk_id)]
     price_wei = parse_price_wei(amount, decimals, event.symbol, event.token_address)
@@ -117,6 +122,8 @@ def parse_sale(event: SaleEvent, contract: str, chain: str) -> tuple[SaleRecord 
     notes = []
     if units_per_s > 1:
         notes.append(Note(kinds.OTHER_UNIT, place, punk_id=punk_id))
+    if amount is None:
+        notes.append(Note(kinds.NO_PAYMENT, place, punk_id=punk_id))
     if _is_mislabeled(event.symbol, amount, price_wei):
         currency = f"{event.symbol} at {event.token_address} with {decimals} decimals"
         notes.append(

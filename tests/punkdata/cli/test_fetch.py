@@ -61,7 +61,7 @@ def test_fetch_json_reports_counts_and_traffic(root: Path, capsys: Capture) -> N
     assert (report["api_requests"], report["image_requests"], report["resumed"]) == (14, 10, False)
     assert report["listed_other_currency"] == 0
     assert report["missing"] == {}
-    assert len(report["warnings"]) == 1
+    assert len(report["warnings"]) == 2
     assert "warning" in err
 
 

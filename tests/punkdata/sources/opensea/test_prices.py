@@ -113,6 +113,19 @@ def test_amount_that_cannot_be_read_loses_the_price_of_its_sale(number: str) -> 
     assert (note.kind, note.is_lost, note.punk_id) == (notes.NO_AMOUNT, True, 7)
 
 
+@pytest.mark.parametrize("payment", ["5 ETH", [paid("1")], 5, True])
+def test_payment_that_is_no_object_loses_its_price(payment: Any) -> None:
+    assert lost_note(sale_event(7, 1_500_000_000, payment)).kind == notes.NO_AMOUNT
+
+
+@pytest.mark.parametrize("payment", [ABSENT, None, "", {}, {"symbol": "ETH"}])
+def test_sale_without_a_payment_is_kept_with_a_note(payment: Any) -> None:
+    found, (note,) = read_sale(sale_event(7, 1_500_000_000, payment))
+    assert found is not None
+    assert (found.amount, found.price_wei) == (None, None)
+    assert (note.kind, note.is_lost) == (notes.NO_PAYMENT, False)
+
+
 @pytest.mark.parametrize("decimals", [-1, 99, "many", 1.5, [18]])
 def test_decimals_that_cannot_be_read_lose_the_price_of_their_sale(decimals: Any) -> None:
     event = sale_event(7, 1_500_000_000, paid("1") | {"decimals": decimals})
@@ -196,7 +209,9 @@ def test_sale_without_a_readable_time_is_lost(time: Any) -> None:
     assert note.example == f"punk 7, transaction 0x{7 * 2**64 + 5:064x}"
 
 
-@pytest.mark.parametrize("token", [None, ABSENT, {"identifier": ""}, {"identifier": "x"}, "7", []])
+@pytest.mark.parametrize(
+    "token", [None, ABSENT, {"identifier": ""}, {"identifier": "x"}, {"identifier": "007"}, "7", []]
+)
 def test_sale_of_an_unknown_token_is_lost(token: Any) -> None:
     note = lost_note(sale_event(7, 1_500_000_000, paid("1"), nft=token))
     assert (note.kind, note.is_lost, note.punk_id) == (notes.NO_IDENTIFIER, True, None)
