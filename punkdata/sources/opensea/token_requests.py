@@ -61,12 +61,11 @@ class TokenRequests:
         while pending:
             block = pending.pop()
             part, rest = block[: self._batch_size], block[self._batch_size :]
-            pending += [rest] if rest else []
             try:
                 batch = self.client.get_nfts(part, self.chain, self.contract)
             except BatchTooLargeError:
                 self._batch_size = len(part) // 2
-                pending.append(part)
+                pending.append(block)
                 continue
             except PunkError as error:
                 self._batch_problem = survive(error)
@@ -75,15 +74,13 @@ class TokenRequests:
                 if is_broken or isinstance(error, RefusedError | LimitError):
                     self._has_batches = False
                     return
-                if len(part) > 1:
-                    step = ceil(len(part) / SPLIT)
-                    pieces = [part[start : start + step] for start in range(0, len(part), step)]
-                    pending += reversed(pieces)
+                pending += [rest, *reversed(_split(part))] if rest else reversed(_split(part))
                 continue
             if batch is None:
                 self._has_batches = False
                 return
             num_failed_alone = 0
+            pending += [rest] if rest else []
             yield part, batch
 
     def _request_one_by_one(self, ids: Sequence[int]) -> Iterator[tuple[Sequence[int], NftsBatch]]:
@@ -122,3 +119,11 @@ class TokenRequests:
                 f"{MAX_SINGLE_FAILURES} failures in a row"
             )
         return warnings
+
+
+def _split(ids: Sequence[int]) -> list[Sequence[int]]:
+    """Return the parts of a failed batch, none if it has a single id."""
+    if len(ids) == 1:
+        return []
+    step = ceil(len(ids) / SPLIT)
+    return [ids[start : start + step] for start in range(0, len(ids), step)]
