@@ -6,6 +6,7 @@ sprite sheet.
 
 import hashlib
 import io
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -24,9 +25,15 @@ from punkdata.images.sprite import SIDE_PX, pixels_sha256, zero_transparent
 from punkdata.schema import ADDED_IN_SCHEMA
 from punkdata.snapshots import tables
 from punkdata.snapshots.known_totals import check_known_totals
-from punkdata.snapshots.manifest import SalesSummary
+from punkdata.snapshots.manifest import Manifest, SalesSummary
 from punkdata.snapshots.prices import check_listings, check_prices
-from punkdata.snapshots.reader import Snapshot, find_damaged_files
+from punkdata.snapshots.reader import (
+    LISTINGS_FILE,
+    SALES_FILE,
+    Snapshot,
+    find_damaged_files,
+    punks_file_name,
+)
 from punkdata.snapshots.shards import extract_samples, read_shard
 from punkdata.splits import SPLITS, assign_by_id, assign_splits
 from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, TYPE_IDS, encode_labels
@@ -35,6 +42,8 @@ OFFICIAL_SHA256 = "ac39af4793119ee46bbff351d8cb6b5f23da60222126add4268e261199a29
 """SHA-256 of the official sprite sheet punks.png: `imageHash` of the CryptoPunks contract."""
 _OFFICIAL_URL = "https://github.com/larvalabs/cryptopunks"
 
+_TABLE_OR_SHARD = r"(data/(punks|sales|listings)|shards/punks)-"
+_SHARD = rf"shards/punks-({'|'.join(SPLITS)})-[0-9]{{6}}\.tar"
 _NOT_CHECKED = "not checked"
 
 
@@ -124,6 +133,15 @@ def _expect(is_met: bool, problem: str) -> None:
         raise DataError(problem)
 
 
+def _find_unknown_files(manifest: Manifest) -> list[str]:
+    """Return the files that other programs would read as rows or samples, but no check covers."""
+    known = {punks_file_name(split) for split in SPLITS}
+    known |= {SALES_FILE} if manifest.sales is not None else set()
+    known |= {LISTINGS_FILE} if manifest.listings is not None else set()
+    found = {entry.path for entry in manifest.files if re.match(_TABLE_OR_SHARD, entry.path)}
+    return sorted(name for name in found - known if not re.fullmatch(_SHARD, name))
+
+
 def _check_content(snapshot: Snapshot, punks: pa.Table) -> str:
     manifest, sales, listings = snapshot.manifest, snapshot.sales(), snapshot.listings()
     facts = tables.summarize_tables(
@@ -141,6 +159,8 @@ def _check_content(snapshot: Snapshot, punks: pa.Table) -> str:
     }
     for field, value in facts.items():
         _expect(value == getattr(manifest, field), f"{field} in the manifest differs from the rows")
+    unknown = _find_unknown_files(manifest)
+    _expect(not unknown, f"unexpected files: {', '.join(unknown)}")
     keys = [(SPLITS.index(row["split"]), row["punk_id"]) for row in _rows(punks, ["split"])]
     _expect(keys == sorted(keys), "the rows are not in the order of their split and punk_id")
     ids = sorted(punk_id for _, punk_id in keys)
@@ -193,9 +213,12 @@ def _check_labels(_: Snapshot, punks: pa.Table) -> str:
 
 
 def _check_prices(snapshot: Snapshot, punks: pa.Table) -> str:
-    sales = snapshot.sales()
+    sales, listings = snapshot.sales(), snapshot.listings()
     check_prices(punks, sales)
-    check_listings(punks, snapshot.listings())
+    check_listings(punks, listings)
+    num_listed = len(punks) - punks.column("best_listing_eth").null_count
+    is_known = sales is not None or listings is not None or not num_listed
+    _expect(is_known, "best_listing_eth has values, but the source provides no prices")
     return "no sales" if sales is None else f"the prices follow from {len(sales):,} sales"
 
 

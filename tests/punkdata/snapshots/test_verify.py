@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support.snapshots import change_rows
+from support.snapshots import change_rows, update_manifest
 
 from punkdata.errors import DataError, UsageError
 from punkdata.files import sha256_file
+from punkdata.snapshots.manifest import FileEntry
 from punkdata.snapshots.reader import (
     LISTINGS_FILE,
     PROVENANCE_FILE,
@@ -141,6 +142,28 @@ def test_listing_that_contradicts_the_punks_is_found(
     assert found["prices"] == problem
     if column != "price_eth":
         assert found["content"] == "version in the manifest differs from the rows"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("data/punks-train-00001-of-00002.parquet", "data/sales-00000-of-00001.parquet"),
+        *("shards/punks-train-1.tar", "shards/punks-extra-000000.tar"),
+    ],
+)
+def test_listed_file_that_no_check_covers_is_found(root: Path, name: str) -> None:
+    snapshot = open_snapshot(root)
+    (snapshot.path / name).write_bytes(b"x")
+    files = [*snapshot.manifest.files, FileEntry(path=name, bytes=1, sha256="0" * 64)]
+    manifest = snapshot.manifest.model_copy(update={"files": tuple(files)})
+    (snapshot.path / "manifest.json").write_text(manifest.model_dump_json())
+    update_manifest(root)
+    assert find_problems(root)["content"] == f"unexpected files: {name}"
+
+
+def test_listing_price_of_a_source_without_prices_is_found(root: Path) -> None:
+    change_rows(root, "best_listing_eth", 1.0)
+    assert "best_listing_eth" in str(find_problems(root)["prices"])
 
 
 def test_prices_without_sales_are_found(root: Path) -> None:
