@@ -148,8 +148,9 @@ def train_dcgan(
         >>> run = punkmodels.train_dcgan("data", total_images=20_000)
         >>> run.load().grid().show()
     """
-    image_dir = options.get("image_dir")
-    options["image_dir"] = None if image_dir is None else str(expand_user(image_dir).resolve())
+    place = options.get("image_dir")
+    image_dir = None if place is None else expand_user(place).resolve()
+    options["image_dir"] = image_dir and str(image_dir)
     given = {"preset": preset != "quick", "recipe": recipe != "modern", **options}
     moved = {"image_dir": None} if resume is not None else {}
     resumed = find_resumed_run(resume, "dcgan", runs, version, device, threads, given | moved)
