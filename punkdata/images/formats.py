@@ -156,8 +156,9 @@ def correct_transparency(image: Image.Image) -> None:
     packing = tiles[0].args if tiles else None
     if image.format != "PNG" or color is None:
         return
-    if packing in ("L;2", "L;4"):
-        image.info["transparency"] = color * (85 if packing == "L;2" else 17)
+    if packing in ("1", "L;2", "L;4"):  # Newer versions of Pillow correct those of one bit.
+        scale = {"1": 255, "L;2": 85, "L;4": 17}[packing]
+        image.info["transparency"] = min(255, color * scale)
     elif packing == "RGB;16B":
         image.info["transparency"] = tuple(sample >> 8 for sample in color)
 
