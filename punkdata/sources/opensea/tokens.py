@@ -172,26 +172,27 @@ def _choose_contract(punks: CollectedPunks, contracts: Sequence[schemas.Contract
 
 def _list_tokens(client: OpenSeaClient, punks: CollectedPunks, limit: int | None) -> Iterator[int]:
     """Add the first `limit` listed tokens, and yield the number of tokens after each page."""
-    unreadable: list[str] = []
+    num_unreadable, first_reason = 0, ""
     for page in client.iter_nfts(min(PAGE_SIZE, limit or PAGE_SIZE)):
         if page is None:
             punks.tokens.clear()
             punks.foreign.clear()
-            unreadable.clear()
+            num_unreadable = 0
             continue
         for nft in page.rows:
             punks.add(nft)
         for row in page.unreadable:
             punks.add_unreadable(row)
-        unreadable += [row.reason for row in page.unreadable]
+            first_reason = first_reason if num_unreadable else row.reason
+            num_unreadable += 1
         yield len(punks.tokens)
         if limit is not None and len(punks.tokens) >= limit:
             break
     punks.tokens = dict(list(punks.tokens.items())[:limit])
-    if unreadable:
+    if num_unreadable:
         punks.warnings.append(
-            f"rows of the token list that cannot be read: {len(unreadable):,} "
-            f"(the first: {unreadable[0]})"
+            f"rows of the token list that cannot be read: {num_unreadable:,} "
+            f"(the first: {first_reason})"
         )
 
 
