@@ -53,9 +53,10 @@ def imagefolder(
 ) -> None:
     """Write OUT/<split>/<type>/<punk_id>.png, and a metadata.csv for each split.
 
-    torchvision's ImageFolder, Keras and Hugging Face's imagefolder loader read this layout.
+    torchvision's ImageFolder, Keras and Hugging Face's imagefolder loader read this layout. Each
+    split has a folder for each type, even if it is empty, so that all splits number them alike.
     """
-    from punkdata.snapshots.imagefolder import export_imagefolder
+    from punkdata.snapshots.imagefolder import export_imagefolder, find_empty_classes
 
     snapshot = open_snapshot_argument(root, version)
     console.check_output(out, is_folder=True)
@@ -68,6 +69,12 @@ def imagefolder(
         )
     console.emit(str(out))
     console.say(f"wrote {snapshot.manifest.punks:,} images of {snapshot.version}")
+    if empty := find_empty_classes(out):
+        splits = "; ".join(f"{split} has no {', '.join(names)}" for split, names in empty.items())
+        console.warn(
+            f"{splits}; these folders are empty, so that all splits number the types alike: keep "
+            "them, and use torchvision's ImageFolder with allow_empty=True"
+        )
 
 
 @app.command(

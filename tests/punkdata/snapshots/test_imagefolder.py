@@ -6,14 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support.snapshots import change_rows
+from support.network import Fetch
+from support.snapshots import change_rows, fetch_and_build
 
 from punkdata import PunkDataset
 from punkdata.cli import app, console
 from punkdata.errors import DataError, UsageError
-from punkdata.snapshots.imagefolder import export_imagefolder
+from punkdata.snapshots.imagefolder import export_imagefolder, find_empty_classes
 from punkdata.snapshots.reader import Snapshot, open_snapshot
 from punkdata.snapshots.tables import extract_sprites
+from punkdata.traits import TYPES
 
 
 def test_export_has_one_folder_per_split_and_type(snapshot: Snapshot, tmp_path: Path) -> None:
@@ -99,6 +101,44 @@ def test_export_of_schema_1_has_no_hidden_accessories(schema1_root: Path, tmp_pa
     out = export_imagefolder(open_snapshot(schema1_root), tmp_path / "out")
     header = (out / "train" / "metadata.csv").read_text().splitlines()[0]
     assert header == "file_name,punk_id,type,accessories,pixels_sha256"
+
+
+def number_classes(folder: Path) -> dict[str, int]:
+    """Number classes as torchvision's ImageFolder documents it: by the sorted names of folders."""
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    return {name: number for number, name in enumerate(names)}
+
+
+@pytest.mark.parametrize("split_scheme", ["default", "by_id", "fold-3"])
+@pytest.mark.parametrize("limit", [60, 3])
+def test_a_class_has_the_same_number_in_every_split(
+    split_scheme: str, limit: int, fetch: Fetch, new_root: Path, tmp_path: Path
+) -> None:
+    snapshot = fetch_and_build(fetch, new_root, limit=limit)
+    out = export_imagefolder(snapshot, tmp_path / "out", split_scheme=split_scheme)
+    expected = {name: number for number, name in enumerate(sorted(TYPES))}
+    found = {split: number_classes(out / split) for split in ("train", "val", "test")}
+    assert found == {"train": expected, "val": expected, "test": expected}
+    types = {split: {p.parent.name for p in (out / split).rglob("*.png")} for split in found}
+    empty = {split: [name for name in TYPES if name not in types[split]] for split in found}
+    assert find_empty_classes(out) == {split: names for split, names in empty.items() if names}
+    # Copies that leave out empty folders, as git does, keep the numbers as well.
+    assert all(any(folder.iterdir()) for folder in out.glob("*/*/"))
+
+
+def test_export_command_warns_of_empty_classes(
+    built_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--split-scheme", "by_id", "--root", str(built_root)]
+    args = ["export", "imagefolder", str(tmp_path / "out"), *options]
+    assert console.run(app.app, "punkdata", args) == 0
+    warning = capsys.readouterr().err.splitlines()[-1]
+    missing = "; ".join(
+        f"{split} has no {', '.join(names)}"
+        for split, names in find_empty_classes(tmp_path / "out").items()
+    )
+    assert warning.startswith(f"warning: {missing}; these folders are empty")
+    assert warning.endswith("keep them, and use torchvision's ImageFolder with allow_empty=True")
 
 
 def test_export_command_prints_the_folder(
