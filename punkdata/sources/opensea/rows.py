@@ -97,5 +97,5 @@ def describe_problem(path: Sequence[object], message: str) -> str:
     """Return a problem that pydantic found, such as "nft.identifier: is missing"."""
     requirement = plain_requirement(message)
     if not path:
-        return requirement
+        return f"the row {requirement}"
     return f"{to_one_line('.'.join(map(str, path)), 100)}: {requirement}"

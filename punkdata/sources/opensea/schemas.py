@@ -84,7 +84,6 @@ def _check_key(key: SecretStr) -> SecretStr:
 _Blank = BeforeValidator(lambda value: None if value == "" else value)
 _Text: TypeAlias = Annotated[str | None, _Blank]
 _Lower: TypeAlias = Annotated[Annotated[str, StringConstraints(to_lower=True)] | None, _Blank]
-_Count: TypeAlias = Annotated[int | None, BeforeValidator(to_exact_int)]
 
 
 class Trait(BaseModel):
@@ -133,9 +132,19 @@ def _keep_valid_contracts(contracts: Any) -> list[Contract]:
     return valid
 
 
+def _keep_valid_total(value: Any) -> int | None:
+    with suppress(ValueError):
+        number = to_exact_int(value)
+        return number if number is not None and number >= 0 else None
+    return None
+
+
+_Total: TypeAlias = Annotated[int | None, BeforeValidator(_keep_valid_total)]
+
+
 class Collection(BaseModel):
-    total_supply: _Count = None
-    unique_item_count: _Count = None
+    total_supply: _Total = None
+    unique_item_count: _Total = None
     contracts: Annotated[list[Contract], BeforeValidator(_keep_valid_contracts)] = []
 
 
@@ -170,14 +179,13 @@ class InstantKey(BaseModel):
 def parse_body(model: type[M], endpoint: str, body: bytes) -> M:
     """Parse the JSON body of a successful reply. Its fractions and exponents become Decimals.
 
-
     A ReplyError names the endpoint and the field but no value, which may be a secret. NetworkError
     is raised if the body is an error instead, see `check_no_error`.
     """
     names = {field.alias or name for name, field in model.model_fields.items()}
     check_no_error(endpoint, body, names - {"next"}, may_have_key="api_key" in names)
     try:
-        data = json.loads(body, parse_float=Decimal, parse_int=_parse_int)
+        data = json.loads(body, parse_float=_parse_float, parse_int=_parse_int)
     except (ValueError, RecursionError):
         raise ReplyError(
             f"unexpected reply to {endpoint}: it is not valid JSON", hint=RETRY_HINT
@@ -188,6 +196,13 @@ def parse_body(model: type[M], endpoint: str, body: bytes) -> M:
         first = error.errors(include_input=False, include_url=False)[0]
         problem = describe_problem(first["loc"] or ["the reply"], first["msg"])
         raise ReplyError(f"unexpected reply to {endpoint}: {problem}", hint=RETRY_HINT) from None
+
+
+def _parse_float(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # The exponent has too many digits. No field accepts infinity.
+        return Decimal("Infinity")
 
 
 def _parse_int(digits: str) -> int | Decimal:

@@ -89,10 +89,10 @@ def collect_punks(
     becomes a warning, or the reason why a token is missing.
     """
     punks = CollectedPunks()
-    num_reported, counts = _request_totals(client, punks, limit)
+    num_reported, counts, contracts = _request_totals(client, punks, limit)
     num_expected = min(num_reported or COLLECTION_SIZE, COLLECTION_SIZE, limit or COLLECTION_SIZE)
     progress(0, num_expected)
-    for num_listed in _list_tokens(client, punks, limit):
+    for num_listed in _list_tokens(client, punks, contracts, limit):
         progress(num_listed, num_expected)
 
     if punks.tokens and punks.contract == CONTRACT:
@@ -137,12 +137,11 @@ def collect_punks(
 
 def _request_totals(
     client: OpenSeaClient, punks: CollectedPunks, limit: int | None
-) -> tuple[int, LabelCounts]:
-    """Choose the contract, and return the reported number of tokens, 0 if unknown, and counts."""
+) -> tuple[int, LabelCounts, Sequence[schemas.Contract]]:
+    """Return the reported number of tokens, 0 if unknown, counts by label, and the contracts."""
     collection, counts = schemas.Collection(), LabelCounts()
     try:
         collection = client.get_collection()
-        _choose_contract(punks, collection.contracts)
     except PunkError as error:
         punks.warnings.append(f"the totals of the collection are not known: {survive(error)}")
     try:
@@ -154,24 +153,39 @@ def _request_totals(
     except PunkError as error:
         punks.warnings.append(f"the labels cannot be compared with trait counts: {survive(error)}")
     supplies = collection.total_supply or 0, collection.unique_item_count or 0
-    return max(supplies) or counts.num_by_type, counts
+    return max(supplies) or counts.num_by_type, counts, collection.contracts
 
 
-def _choose_contract(punks: CollectedPunks, contracts: Sequence[schemas.Contract]) -> None:
-    """Choose the contract of 2017 wherever it stands, or else the first one, with a warning.
+def _choose_other_contract(punks: CollectedPunks, contracts: Sequence[schemas.Contract]) -> bool:
+    """Choose the first contract of the collection, and add a warning, if there is another one.
 
-    The collection may name the contract of wrapped punks, too, and spell the chain in its own way.
+    This is done only if no token has the contract of 2017. The collection may name that of wrapped
+    punks, too, or even alone.
     """
-    if contracts and all(contract.address != CONTRACT for contract in contracts):
-        punks.contract, punks.chain = contracts[0].address, contracts[0].chain or CHAIN
-        punks.warnings.append(
-            f"the collection does not name the contract {CONTRACT}; its first one is used: "
-            f"{punks.contract}"
-        )
+    other = next((contract for contract in contracts if contract.address != CONTRACT), None)
+    if other is None or not punks.foreign:
+        return False
+    punks.contract, punks.chain = other.address, other.chain or CHAIN
+    punks.foreign.clear()
+    punks.warnings.append(f"no token has the contract {CONTRACT}; {other.address} is used instead")
+    return True
 
 
-def _list_tokens(client: OpenSeaClient, punks: CollectedPunks, limit: int | None) -> Iterator[int]:
+def _list_tokens(
+    client: OpenSeaClient,
+    punks: CollectedPunks,
+    contracts: Sequence[schemas.Contract],
+    limit: int | None,
+) -> Iterator[int]:
     """Add the first `limit` listed tokens, and yield the number of tokens after each page."""
+    yield from _list_tokens_of_contract(client, punks, limit)
+    if not punks.tokens and _choose_other_contract(punks, contracts):
+        yield from _list_tokens_of_contract(client, punks, limit)
+
+
+def _list_tokens_of_contract(
+    client: OpenSeaClient, punks: CollectedPunks, limit: int | None
+) -> Iterator[int]:
     num_unreadable, first_reason = 0, ""
     for page in client.iter_nfts(min(PAGE_SIZE, limit or PAGE_SIZE)):
         if page is None:
@@ -265,6 +279,8 @@ def _list_with_traits(
                 continue
             tokens = (parse_token(nft, punks.contract) for nft in page.rows)
             listed |= {token.punk_id for token in tokens if token}
+            unreadable = (parse_punk_id(row.identifier or "") for row in page.unreadable)
+            listed |= {punk_id for punk_id in unreadable if punk_id is not None}
             if len(all_listed | listed) > max_tokens:
                 return all_listed | listed
         all_listed |= listed

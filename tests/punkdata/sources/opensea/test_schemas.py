@@ -68,8 +68,8 @@ def parse_rows(model: type[Rows[Any]], name: str, rows: list[Any]) -> Rows[Any]:
         ({"identifier": "5", "traits": "many"}, "5", "traits: must be a list"),
         ({"identifier": 5, "traits": [None, 1]}, "5", "traits.0: must be an object"),
         ({"identifier": "5", "traits": [{}] * 1001}, "5", "traits: must have at most 1000 items"),
-        (None, None, "must be an object"),
-        (["5"], None, "must be an object"),
+        (None, None, "the row must be an object"),
+        (["5"], None, "the row must be an object"),
     ],
 )
 @pytest.mark.parametrize("model", [NftsPage, NftsBatch])
@@ -113,7 +113,7 @@ def test_every_object_is_a_row_of_events_and_listings(model: type[Rows[Any]], na
     odd = [{}, {"nft": 5, "asset": [], "price": "x"}, {"status": [], "offer": {}, "chain": 1e999}]
     page = parse_rows(model, name, [*odd, None, "x"])
     assert len(page.rows) == len(odd)
-    assert [row.reason for row in page.unreadable] == ["must be an object"] * 2
+    assert [row.reason for row in page.unreadable] == ["the row must be an object"] * 2
 
 
 def test_collection_keeps_its_valid_contracts() -> None:

@@ -198,12 +198,18 @@ def test_contract_is_chosen_by_value(server: OpenSeaServer, chain: Any, inline: 
     assert (punks.labels, punks.warnings) == (expected_labels(server), [])
 
 
-def test_first_contract_is_used_if_the_known_one_is_absent(server: OpenSeaServer) -> None:
+def test_other_contract_is_used_if_no_token_has_the_known_one(server: OpenSeaServer) -> None:
     server.oddities.contracts = [WRAPPER, WRAPPER | {"address": "0xcd"}]
     server.oddities.change_token = lambda token: token | {"contract": WRAPPER["address"]}
     punks = collect(server)
     assert punks.labels == expected_labels(server)
     assert punks.warnings == [
-        f"the collection does not name the contract {CONTRACT}; its first one is used: "
-        f"{WRAPPER['address']}"
+        f"no token has the contract {CONTRACT}; {WRAPPER['address']} is used instead"
     ]
+
+
+def test_other_contract_is_not_used_if_the_tokens_have_the_known_one(server: OpenSeaServer) -> None:
+    server.oddities.contracts = [WRAPPER]
+    punks = collect(server)
+    assert (punks.contract, punks.labels) == (CONTRACT, expected_labels(server))
+    assert punks.warnings == []
