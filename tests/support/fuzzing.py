@@ -1,6 +1,7 @@
 """Random damage to bytes and JSON, and a check that a reader handles it.
 
-The fuzz tests in tests/fuzz use this module. FUZZ_EXAMPLES sets the number of inputs per test.
+The fuzz tests in tests/fuzz use this module. FUZZ_EXAMPLES sets the number of inputs per test, and
+FUZZ_SEED repeats a single one of those that come from a seed.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import random
 import resource
 import sys
 from collections.abc import Callable, Iterator
@@ -21,13 +23,31 @@ from punkdata.errors import PunkError
 MAX_MEMORY_MIB = 1500
 """Limit for the memory of the whole process, including imported libraries."""
 
+NUM_EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2000"))
+"""Number of inputs per test."""
+
 fuzz_settings = settings(
-    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "2000")),
+    max_examples=NUM_EXAMPLES,
     # In ms. The slowest input takes 0.5 s, but has taken 10 s on a busy machine.
     deadline=60_000,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+
+
+def for_each_seed(check: Callable[[random.Random], None], num: int = NUM_EXAMPLES) -> None:
+    """Call `check` with a random generator for each seed from 0 on, or of FUZZ_SEED alone.
+
+    A failure names the seed.
+    """
+    only = os.environ.get("FUZZ_SEED")
+    for seed in [int(only)] if only else range(num):
+        try:
+            check(random.Random(seed))
+        except Exception as error:
+            error.add_note(f"repeat this alone with FUZZ_SEED={seed}")
+            raise
+
 
 ByteEdit = tuple[str, float, bytes]
 """Kind of edit, position as a fraction of the length, and bytes to write."""
