@@ -10,9 +10,12 @@ import copy
 import json
 import random
 import re
+from collections.abc import Callable
 from typing import Any
 
 from support.opensea_api import KEY
+
+from punkdata.errors import PunkError
 
 MAX_MESSAGE_CHARS = 600
 """Length above which a message for the user is not one that is read."""
@@ -47,7 +50,7 @@ ODD_VALUES: list[Any] = [
 
 def damage_row(rng: random.Random, row: Any) -> Any:
     """Return something else in place of a row: an odd value, or a copy with up to three edits."""
-    if rng.random() < 0.15:
+    if rng.random() < 0.15 or not isinstance(row, dict | list):
         return rng.choice(ODD_VALUES)
     damaged = copy.deepcopy(row)
     for _ in range(rng.randint(1, 3)):
@@ -98,3 +101,12 @@ def check_message(text: str, max_chars: int = MAX_MESSAGE_CHARS) -> None:
     assert text.strip(), "an empty message"
     assert text.isprintable(), f"a control character: {text!r}"
     assert len(text) <= max_chars, f"{len(text)} characters: {text!r}"
+
+
+def catch(read: Callable[[], Any]) -> Any:
+    """Return a result, or None if reading ends with an error, whose message is checked."""
+    try:
+        return read()
+    except PunkError as error:
+        check_message(str(error))
+        return None
