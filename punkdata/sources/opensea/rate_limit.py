@@ -85,13 +85,13 @@ class RateLimiter:
                 name = self.host if is_host_wide or not group else f"{self.host} for {group!r}"
                 if wait_s > self.max_wait_s:
                     raise LimitError(
-                        f"the rate limit of {name} resets in {format_seconds(wait_s)}, which "
-                        f"is longer than --max-wait allows ({format_seconds(self.max_wait_s)})",
+                        f"the rate limit of {name} resets in {_format_seconds(wait_s)}, which "
+                        f"is longer than --max-wait allows ({_format_seconds(self.max_wait_s)})",
                         hint="run the same command again after that, or with --max-wait "
                         f"{int(wait_s // 60) + 1}m; nothing that was received is lost",
                         is_host_wide=is_host_wide,
                     )
-                text = f"waiting {format_seconds(wait_s)} for the rate limit of {name}"
+                text = f"waiting {_format_seconds(wait_s)} for the rate limit of {name}"
                 if wait_s >= 10:  # The user does not need to know of shorter ones.
                     self.warn(text)
                 logger.warning(text, extra=SHOWN if wait_s >= 10 else None)
@@ -136,16 +136,14 @@ class RateLimiter:
         return blocked_until, is_host_wide
 
 
-def announces_wait(status: int, headers: Mapping[str, str]) -> bool:
-    """Return whether a reply says that a rate limit is exceeded, and when to try again."""
-    if status not in RATE_LIMIT_STATUSES:
-        return False
+def announces_wait(headers: Mapping[str, str]) -> bool:
+    """Return whether a refusal by a rate limit says when to try again."""
     is_budget = _parse_number(headers.get("x-ratelimit-remaining")) == 0
     has_reset = _parse_number(headers.get("x-ratelimit-reset")) is not None
     return (is_budget and has_reset) or _parse_retry_after(headers, 0.0) is not None
 
 
-def format_seconds(seconds: float) -> str:
+def _format_seconds(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
 
 

@@ -4,7 +4,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx
 
@@ -18,19 +18,22 @@ from punkdata.sources.opensea.rate_limit import (
     Sleep,
     Warn,
     announces_wait,
-    format_seconds,
 )
-from punkdata.sources.opensea.transport import InvalidReplyError
+from punkdata.sources.opensea.transport import InvalidReplyError, endpoint_group
 
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.25, 30.0
 FAILURE_GROWTH, LIMIT_GROWTH = 2.0, 1.4
-"""Factors by which the delay grows with each failure, and with each announced rate limit."""
+"""Factors by which the delay grows with each failure, and with each refusal by a rate limit."""
 
 logger = logging.getLogger(__name__)
 
 
-class _AnnouncedLimitError(httpx.RequestError):
-    """A reply that says that a rate limit is exceeded, and when to try again."""
+class _RefusalError(httpx.RequestError):
+    """A reply that says that a rate limit is exceeded, and perhaps when to try again."""
+
+    def __init__(self, message: str, *, is_announced: bool) -> None:
+        super().__init__(message)
+        self.is_announced = is_announced
 
 
 @dataclass
@@ -38,19 +41,20 @@ class RetryTransport(httpx.BaseTransport):
     """Retries after status 408, 429 and 5xx (599 included), broken connections, invalid replies.
 
     The delay between two attempts doubles, up to half a minute. Failed images are given up
-    earlier: after fewer attempts, and after `image_patience_s` seconds. A rate limit that the
-    server announces is no failure: it is not counted, but gives up after `max_wait_s` in total. The
-    wait is then the longer one of what the server announces and of a delay that grows here, because
-    some servers announce one second again and again.
+    earlier: after fewer attempts, and after `image_patience_s` seconds.
+
+    Refusals by a rate limit are counted apart, up to `limit_attempts` of them and `max_wait_s` in
+    total. The wait is the longer one of what the server announces, which the inner transport waits
+    for, and of a delay that grows here, because some servers announce one second again and again.
 
     All requests only read, also POST /nfts/batch, so they may be repeated after any failure. The
     exception are requests with the extension `once`, which create something. They are repeated
-    only if no connection was established, and once after an announced rate limit.
+    only if no connection was established, and once after a wait that the server announced.
 
     Raises NetworkError, UnreachableError if there was no connection, or the error of the last
-    invalid reply, if every attempt failed, and LimitError if the rate limit lasts. `warn` is called
-    before each retry, except for images and for the first retries, and `count_wait` with the delay
-    after an announced rate limit.
+    invalid reply, if every attempt failed, and LimitError if a rate limit lasts, except for images.
+    `warn` is called before each retry, except for images and for the first retries, and
+    `count_wait` with the delay after a refusal.
     """
 
     inner: httpx.BaseTransport
@@ -58,29 +62,31 @@ class RetryTransport(httpx.BaseTransport):
     warn: Warn = lambda text: None
     api_attempts: int = 8
     image_attempts: int = 5
+    limit_attempts: int = 15
     image_patience_s: float = 30.0
     max_wait_s: float = 900.0
     count_wait: Callable[[float], None] = lambda seconds: None
+    _refused_groups: set[str] = field(default_factory=set)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         start_s, slept_s = time.monotonic(), 0.0
-        failures = limits = 0
+        failures = refusals = 0
         while True:
             try:
                 return self._attempt(request)
             except httpx.RequestError as error:
-                is_limit = isinstance(error, _AnnouncedLimitError)
-                limits += is_limit
-                failures += not is_limit
+                is_refusal = isinstance(error, _RefusalError)
+                refusals += is_refusal
+                failures += not is_refusal
                 spent_s = max(time.monotonic() - start_s, slept_s)
-                if not self._may_repeat(request, error, failures, limits, spent_s):
-                    raise self._final_error(request, error, spent_s) from None
+                if not self._may_repeat(request, error, failures, refusals, spent_s):
+                    raise self._final_error(request, error) from None
                 delay_s = _delay(failures)
-                if is_limit:
-                    delay_s = min(_delay(limits, LIMIT_GROWTH), self.max_wait_s)
+                if is_refusal:
+                    delay_s = min(_delay(refusals, LIMIT_GROWTH), self.max_wait_s)
                 self._report(request, error, failures, delay_s)
             slept_s += delay_s
-            if is_limit:
+            if is_refusal:
                 self.count_wait(delay_s)
             self.sleep(delay_s)
 
@@ -92,10 +98,13 @@ class RetryTransport(httpx.BaseTransport):
             reason = ""
             if not is_image:
                 reason = describe_error_body(response.content, may_have_key=bool(may_have_key))
-            kind = httpx.RequestError
-            if announces_wait(status, response.headers):
-                kind = _AnnouncedLimitError
-            raise kind(f"{request.url.host} answered with status {status}{reason}")
+            message = f"{request.url.host} answered with status {status}{reason}"
+            if status in RATE_LIMIT_STATUSES:
+                is_announced = announces_wait(response.headers)
+                raise _RefusalError(message, is_announced=is_announced)
+            raise httpx.RequestError(message)
+        if not request.extensions.get("image"):
+            self._refused_groups.clear()
         return response
 
     def _may_repeat(
@@ -103,34 +112,35 @@ class RetryTransport(httpx.BaseTransport):
         request: httpx.Request,
         error: httpx.RequestError,
         failures: int,
-        limits: int,
+        refusals: int,
         spent_s: float,
     ) -> bool:
         is_image, is_once = request.extensions.get("image"), request.extensions.get("once")
-        if isinstance(error, _AnnouncedLimitError):
-            # After the first one, the inner transport says how long to wait.
-            return limits == 1 or (not is_once and spent_s < self.max_wait_s)
+        if isinstance(error, _RefusalError):
+            if is_once:
+                return error.is_announced and refusals == 1
+            # After the first one, the inner transport says if the announced wait is too long.
+            return refusals == 1 or (refusals < self.limit_attempts and spent_s < self.max_wait_s)
         if is_once and not isinstance(error, httpx.ConnectError):
             return False
         if is_image and spent_s >= self.image_patience_s:
             return False
         return failures < (self.image_attempts if is_image else self.api_attempts)
 
-    def _final_error(
-        self, request: httpx.Request, error: httpx.RequestError, spent_s: float
-    ) -> Exception:
+    def _final_error(self, request: httpx.Request, error: httpx.RequestError) -> Exception:
         if isinstance(error, InvalidReplyError):
             return error.final
         endpoint = f"{request.method} {request.url.path}"
         is_unreachable = isinstance(error, httpx.ConnectError)
         if request.extensions.get("once") and not is_unreachable:
             return NetworkError(str(error), hint=RETRY_HINT)
-        if isinstance(error, _AnnouncedLimitError):
+        if isinstance(error, _RefusalError) and not request.extensions.get("image"):
+            # After two groups of endpoints in a row, the limit is taken for that of the whole host.
+            self._refused_groups.add(endpoint_group(request.url))
             return LimitError(
-                f"{endpoint} was still refused after {format_seconds(spent_s)}, which is all that "
-                f"--max-wait allows: {error}",
+                f"a rate limit refused {endpoint} repeatedly: {error}",
                 hint=RETRY_HINT,
-                is_host_wide=False,
+                is_host_wide=len(self._refused_groups) > 1,
             )
         kind = UnreachableError if is_unreachable else NetworkError
         return kind(f"{endpoint} failed repeatedly: {error}", hint=RETRY_HINT)
@@ -140,7 +150,7 @@ class RetryTransport(httpx.BaseTransport):
     ) -> None:
         """Log a failure. Tell the user of later ones, and of long delays."""
         is_shown, text = failures >= 3, f"(attempt {failures + 1} of {self.api_attempts})"
-        if isinstance(error, _AnnouncedLimitError):
+        if isinstance(error, _RefusalError):
             is_shown, text = delay_s >= 10, f"in {delay_s:.0f} s"
         is_image = request.extensions.get("image")
         logger.log(

@@ -138,7 +138,7 @@ class NetworkTransport(httpx.BaseTransport):
         if request.content:
             headers["content-type"] = "application/json"
         limiter = self._get_limiter(url.host)
-        group = _endpoint_group(url)
+        group = endpoint_group(url)
         limiter.acquire(group)
         with self._lock:
             self.api_requests += not is_image
@@ -224,6 +224,6 @@ def _check_body(request: httpx.Request, response: httpx.Response) -> None:
         raise InvalidReplyError(error) from None
 
 
-def _endpoint_group(url: httpx.URL) -> str:
+def endpoint_group(url: httpx.URL) -> str:
     """Return the group of endpoints with a rate limit of its own, "" for an image."""
     return url.path.partition("/api/v2/")[2].partition("/")[0]

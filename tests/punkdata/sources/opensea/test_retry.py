@@ -55,7 +55,6 @@ def test_backoff_grows_to_a_maximum_with_jitter() -> None:
     ("failure", "reason"),
     [
         (503, "api.test answered with status 503; run the same command again"),
-        (429, "api.test answered with status 429"),
         (httpx.ConnectError("api.test: no route"), "api.test: no route"),
     ],
 )
@@ -90,7 +89,7 @@ def test_image_that_fails_slowly_is_not_retried() -> None:
     assert get(make_transport(timeout, timeout, 200, image_patience_s=0.0)) == 200
 
 
-# -- Announced rate limits -------------------------------------------------------------------
+# -- Rate limits -----------------------------------------------------------------------------
 
 
 def limited(seconds: float = 1, status: int = 429) -> httpx.Response:
@@ -100,7 +99,7 @@ def limited(seconds: float = 1, status: int = 429) -> httpx.Response:
 
 
 @pytest.mark.parametrize("is_image", [False, True])
-def test_announced_rate_limits_do_not_use_up_the_attempts(is_image: bool) -> None:
+def test_rate_limits_do_not_use_up_the_attempts(is_image: bool) -> None:
     delays: list[float] = []
     replies = [limited() for _ in range(12)]
     assert get(make_transport(*replies, 200, sleep=delays.append), image=is_image) == 200
@@ -109,18 +108,50 @@ def test_announced_rate_limits_do_not_use_up_the_attempts(is_image: bool) -> Non
     assert sum(delays) < 120
 
 
-def test_announced_rate_limits_and_failures_are_counted_apart() -> None:
-    replies = [reply for _ in range(7) for reply in (limited(), 503, limited(2, 599))]
+def test_rate_limits_and_failures_are_counted_apart() -> None:
+    replies = [reply for _ in range(7) for reply in (limited(), 503, 599)]
     assert get(make_transport(*replies, 200)) == 200
 
 
-def test_announced_rate_limit_that_lasts_ends_after_the_maximum_wait() -> None:
+@pytest.mark.parametrize("refusal", [429, 599])
+@pytest.mark.parametrize("is_announced", [False, True])
+def test_rate_limit_that_lasts_ends_in_its_own_error(refusal: int, is_announced: bool) -> None:
+    def refuse() -> httpx.Response:
+        return limited(1, refusal) if is_announced else httpx.Response(refusal)
+
+    with pytest.raises(LimitError, match=f"limit refused GET /x repeatedly.*status {refusal}"):
+        get(make_transport(*[refuse() for _ in range(15)]))
+    assert get(make_transport(*[refuse() for _ in range(14)], 200)) == 200
+    # One image must not stop the download of others.
+    with pytest.raises(NetworkError, match="GET /x failed repeatedly"):
+        get(make_transport(*[refuse() for _ in range(15)]), image=True)
+
+
+def test_rate_limit_that_lasts_for_two_groups_is_that_of_the_host() -> None:
+    answers = [*[429] * 15, 200, *[429] * 30]
+    transport = make_transport(*answers)
+    hosts_limited = []
+    for path in ("traits", "nfts", "listings", "events"):
+        request = httpx.Request("GET", f"https://api.test/api/v2/{path}/x")
+        if path == "nfts":
+            assert transport.handle_request(request).status_code == 200
+            continue
+        with pytest.raises(LimitError) as caught:
+            transport.handle_request(request)
+        hosts_limited.append(caught.value.is_host_wide)
+    assert hosts_limited == [False, False, True]
+
+
+def test_rate_limit_that_lasts_ends_after_the_maximum_wait() -> None:
     delays: list[float] = []
-    replies = [limited() for _ in range(100)]
-    transport = make_transport(*replies, max_wait_s=100, sleep=delays.append)
-    with pytest.raises(LimitError, match=r"GET /x was still refused after 2 min.*Slow down"):
-        get(transport)
-    assert 100 <= sum(delays) < 100 + 31
+    replies = [limited() for _ in range(15)]
+    with pytest.raises(LimitError):
+        get(make_transport(*replies, max_wait_s=5, sleep=delays.append))
+    assert 5 <= sum(delays) < 10
+    delays.clear()
+    with pytest.raises(LimitError):
+        get(make_transport(*replies, max_wait_s=0, sleep=delays.append))
+    assert delays == [0]
 
 
 def test_user_is_told_of_long_delays_by_rate_limits() -> None:
