@@ -61,6 +61,12 @@ def resume_hint(error: PunkError, command: str) -> str:
     return f"{first}resume with: {command}"
 
 
+def is_out_of_memory(error: Exception) -> bool:
+    """Return whether an exception of PyTorch means that memory cannot be allocated."""
+    texts = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(text in str(error) for text in texts)
+
+
 def run_training(
     task: str,
     start: Callable[..., Path],
@@ -95,4 +101,11 @@ def run_training(
                 raise KeyboardInterrupt(f"stopped; resume with: {call}") from None
             error.hint = resume_hint(error, call)
             raise
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise UsageError(
+            "the memory is too small for this training",
+            hint="choose a smaller batch_size, or smaller networks",
+        ) from None
     return Run(path, None if root is None else folder)

@@ -12,13 +12,14 @@ Trials are compared on the validation split. The test split is used only for the
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from punkdata.charts import load_matplotlib
-from punkdata.errors import DataError, DivergedError, UsageError
+from punkdata.errors import DataError, DivergedError, StorageError, UsageError
 from punkdata.extras import translate_missing_package
 from punkdata.files import lock_root, translate_os_errors, write_atomic
 from punkdata.progress import Progress
@@ -99,7 +100,7 @@ def tune_classifier(  # noqa: PLR0913  # a public function whose options are key
     # All trials use this snapshot, even if a newer one is built during the search.
     progress(0, None, "loading data")
     version = load_split(root, version, base.split_scheme, "val").version
-    with lock_root(folder):
+    with lock_root(folder), _translate_storage_errors(folder):
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         about = {"model": model, "epochs": base.epochs, "seed": seed, "version": version}
         study = _open_study(folder, about)
@@ -194,6 +195,20 @@ def _open_study(folder: Path, about: dict[str, Any]) -> optuna.Study:
         if trial.params:
             study.enqueue_trial(trial.params)
     return study
+
+
+@contextmanager
+def _translate_storage_errors(folder: Path) -> Iterator[None]:
+    """Turn an error of the database of a study, for example on a full disk, into StorageError."""
+    from optuna.exceptions import StorageInternalError
+
+    try:
+        yield
+    except StorageInternalError:
+        raise StorageError(
+            f"cannot write '{folder / 'study.db'}'",
+            hint="free some disk space, then run the same command again",
+        ) from None
 
 
 def _ended(study: optuna.Study, *states: str) -> list[optuna.trial.FrozenTrial]:

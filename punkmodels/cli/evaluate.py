@@ -131,7 +131,7 @@ def images(
     load_torch()
     from punkmodels.evaluation import evaluate_images
 
-    with arguments_as_options("tile_size", "image_array"):
+    with arguments_as_options("tile_size", "image_array", "version"):
         evaluation = evaluate_images(
             path,
             root=root,
@@ -242,7 +242,7 @@ def _evaluate_model(
     if is_shared(run):
         open_snapshot(root, version or "latest")  # Without one, fail before PyTorch is loaded.
     model = Run(run, root)
-    with arguments_as_options("image_dir", "image_array"):
+    with arguments_as_options("image_dir", "version"):
         evaluation = model.evaluate(split, version=version, image_dir=image_dir, device=device)
     name = {"dcgan": "generated", "renderer": "conditional"}.get(model.task, split)
     default_out = None if is_shared(run) else run / "evaluation" / name

@@ -1,16 +1,19 @@
-"""A disk that fills up during a training: the error says how to resume the run, which works."""
+"""A disk that fills up during a training or a search, and memory that is too small."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.paths import TESTS
 from support.small_disk import UNSHARE, can_mount
 
 import punkmodels
+from punkdata.errors import StorageError
+from punkmodels.classifier.tune import tune_classifier
 from punkmodels.training.checkpoint import load_checkpoint
 from punkmodels.training.run_dir import read_metrics
 
@@ -71,3 +74,50 @@ def test_training_on_a_full_disk_shows_the_command_to_resume(
     assert read_metrics(run)
     with pytest.raises(KeyboardInterrupt, match=f"resume={str(run)!r}"):
         getattr(punkmodels, f"train_{options[0]}")(built_root, resume=run, progress=stop)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of the size of files")
+def test_a_search_whose_database_cannot_be_written_can_be_resumed(
+    built_root: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("optuna")
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def space(trial: Any) -> dict[str, Any]:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1, limits[1]))
+        return {"width": trial.suggest_int("width", 4, 5)}
+
+    try:
+        with pytest.raises(StorageError, match=r"cannot write '.*study\.db'; free some disk space"):
+            tune_classifier(built_root, tmp_path, trials=1, epochs=2, threads=1, space=space)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    small = {"width": 4, "hidden": 8}
+    result = tune_classifier(
+        built_root, tmp_path, trials=1, epochs=2, threads=1, space=lambda trial: small
+    )
+    assert result["trials"] == 1
+
+
+LITTLE_MEMORY = """
+import resource, sys
+sys.path.insert(0, sys.argv[1])
+from support.punkmodels_cli import run
+import punkmodels.renderer.train
+resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+sys.exit(run("train", "renderer", "--set", "batch_size=100000", *sys.argv[2:]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit of the memory")
+def test_too_little_memory_is_one_line(built_root: Path, tmp_path: Path) -> None:
+    arguments = [TESTS, "--root", built_root, "--runs", tmp_path]
+    command = [sys.executable, "-c", LITTLE_MEMORY, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.splitlines()[-1] == (
+        "error: the memory is too small for this training; choose a smaller batch_size, or smaller "
+        "networks"
+    )
