@@ -11,10 +11,10 @@ from functools import partial
 from typing import Any
 
 import pytest
-from support.direct_transport import BASE_URL, Change, DirectTransport
+from support.direct_transport import BASE_URL, DirectTransport
 from support.fuzzing import NUM_EXAMPLES, for_each_seed
 from support.opensea_api import FakeOpenSea
-from support.row_damage import catch, check_message, damage_row, dump_json
+from support.row_damage import Change, catch, check_message, damage_row, dump_json
 from support.sales_events import (
     CHAIN,
     CONTRACT,

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 from support.opensea_api import KEY, FakeOpenSea, Request
-from support.row_damage import dump_json
+from support.row_damage import Change, dump_json
 
 BASE_URL = "http://api.test"
-
-Change = Callable[[str, Any], Any]
-"""Function from a path such as "/nfts/batch" and a JSON document to the document that is sent."""
 
 
 class DirectTransport(httpx.BaseTransport):

@@ -28,6 +28,8 @@ class Faults:
     """Rate of status 200 with an error instead of the reply, in both forms in turn."""
     reply_delay_s: float = 0.0
     """Duration of every reply in seconds. Half of it passes in the middle of the body."""
+    header_delay_s: float = 0.0
+    """Time in seconds that passes after each header line."""
     retry_after_s: int = 0
     cursor_loops: int = 0
     """Number of times that the cursor of the third page leads back to the second page."""

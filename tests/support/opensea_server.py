@@ -13,6 +13,7 @@ As a script, it serves until Ctrl-C: cd tests; python -m support.opensea_server 
 from __future__ import annotations
 
 import argparse
+import json
 import socket
 import threading
 import time
@@ -32,6 +33,7 @@ from support.opensea_faults import (
     unavailable_reply,
 )
 from support.opensea_images import CONDITIONS
+from support.row_damage import Change, dump_json
 from support.sales_events import make_sales
 from support.sprites import make_punks
 
@@ -53,6 +55,8 @@ class OpenSeaServer(FakeOpenSea):
     "listings"; their requests do not count for `limit`."""
     window_s: int = 10**9
     """Length of a window in seconds. By default no window ends during a test."""
+    change: Change = lambda path, document: document
+    """Function that may replace the documents of successful replies."""
     log: list[Request] = field(default_factory=list)
     """All requests so far."""
 
@@ -172,7 +176,11 @@ class _Handler(BaseHTTPRequestHandler):
             return HTML_PAGE
         if fault == "error_with_200":
             return error_with_200_reply(state.count_fault(fault))
-        return state.answer(request)
+        status, body, headers = state.answer(request)
+        if status < 300 and request.is_api:
+            path = request.path.removeprefix("/api/v2")
+            body = dump_json(state.change(path, json.loads(body)))
+        return status, body, headers
 
     def _send(
         self, status: int, body: bytes, headers: dict[str, str], *, is_truncated: bool
@@ -184,6 +192,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
+            if header_delay_s := self.server_state.faults.header_delay_s:
+                self.flush_headers()
+                self.wfile.flush()
+                time.sleep(header_delay_s)
         if has_length:
             self.send_header("Content-Length", str(len(body)))
         else:

@@ -17,6 +17,9 @@ from support.opensea_api import KEY
 
 from punkdata.errors import PunkError
 
+Change = Callable[[str, Any], Any]
+"""Function from a path such as "/nfts/batch" and a JSON document to the document that is sent."""
+
 MAX_MESSAGE_CHARS = 600
 """Length above which a message for the user is not one that is read."""
 
