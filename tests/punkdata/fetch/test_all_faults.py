@@ -1,0 +1,85 @@
+"""All that the API may do at once without losing data gives the same snapshot as a calm API."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.agreement import check_agreement
+from support.network import Fetch
+from support.opensea_server import KEY, OpenSeaServer
+from support.opensea_worst import make_worst
+from support.sales_events import USDC, flat_listing, listing, make_sales, order_item
+from support.snapshots import build_version
+from support.sprites import make_punks
+
+from punkdata.sources.recording import list_recordings
+
+NUM_KILLS = 20
+
+
+@pytest.fixture
+def server() -> Iterator[OpenSeaServer]:
+    """A fake OpenSea with pages of 20 rows, and listings in two currencies."""
+    punks = make_punks(60)
+    offers = [listing(3, "70"), listing(3, "65.5"), flat_listing(9, "12")]
+    offers.append(listing(4, "9000", "USDC", 6, paid_in=[order_item(1, USDC)]))
+    with OpenSeaServer(punks, make_sales(punks, 90), offers, max_page_size=20) as server:
+        yield server
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_all_faults_at_once_do_not_change_the_snapshot(
+    fetch: Fetch, server: OpenSeaServer, tmp_path: Path, seed: int
+) -> None:
+    calm = fetch(root=tmp_path / "calm")
+    version = build_version(tmp_path / "calm")
+    make_worst(server, seed=seed)
+    worst = fetch(root=tmp_path / "worst")
+    assert {r.status for r in server.log} >= {0, 200, 400, 403, 429, 503}
+    assert {r.path.rsplit("/", 1)[1] for r in server.requests_to("/chain/")} >= {"3", "8", "17"}
+    for name in ("punks", "sales", "listed", "listed_other_currency"):
+        assert getattr(worst, name) == getattr(calm, name), name
+    assert worst.recording.info.status == "complete"
+    snapshot = check_agreement(tmp_path / "worst", worst)
+    assert snapshot
+    assert snapshot.version == version
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_kills_and_all_faults_do_not_change_the_snapshot(
+    fetch: Fetch, server: OpenSeaServer, new_root: Path, tmp_path: Path
+) -> None:
+    fetch(root=tmp_path / "calm")
+    make_worst(server, waits=True)
+    rng = random.Random(4)
+    command = [sys.executable, "-m", "punkdata", "fetch", "--base-url", server.base_url]
+    environment = os.environ | {"OPENSEA_API_KEY": KEY, "PUNKDATA_ROOT": str(new_root)}
+    num_kills, code = 0, -signal.SIGKILL
+    while code == -signal.SIGKILL:
+        num_until_kill = rng.randrange(1, 6) if num_kills < NUM_KILLS else 10**9
+        num_before = len(server.log)
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        ) as process:
+            # Requests of the process that was killed before may still arrive.
+            while process.poll() is None and len(server.log) < num_before + num_until_kill:
+                time.sleep(0.001)
+            if num_kills < NUM_KILLS:
+                process.kill()
+            _, err = process.communicate()
+            code = process.returncode
+        assert "Traceback" not in err
+        num_kills += code == -signal.SIGKILL
+    assert (code, num_kills) == (0, NUM_KILLS), err
+    (recording,) = list_recordings(new_root)
+    assert recording.info.status == "complete"
+    assert build_version(new_root) == build_version(tmp_path / "calm")
