@@ -8,6 +8,7 @@ wrongly, and refuses. The last table shows how often a result of a given confide
 from __future__ import annotations
 
 import argparse
+import functools
 import io
 import itertools
 import os
@@ -81,6 +82,16 @@ RENDITIONS: dict[str, Callable[[np.ndarray], bytes]] = {
     "WebP q80 smooth 250": lambda s: encode(resize(s, 250), "WEBP", quality=80),
     "WebP q80 336 transparent": lambda s: encode(enlarge(s, None), "WEBP", quality=80),
     "JPEG q85 336 white": lambda s: encode(enlarge(s, "#ffffff"), "JPEG", quality=85),
+}
+LOW_QUALITIES = {"JPEG": (40, 60, 75), "WebP": (60, 75, 80, 90), "AVIF": (40, 50, 60, 75)}
+RENDITIONS |= {
+    f"{kind} q{quality} 336": functools.partial(
+        lambda s, kind, quality: encode(enlarge(s), kind, quality=quality),
+        kind=kind,
+        quality=quality,
+    )
+    for kind, qualities in LOW_QUALITIES.items()
+    for quality in qualities
 }
 
 

@@ -52,7 +52,7 @@ TRANSPARENT_FILL = "#18d0e0"
 _LARGE_IMAGE = threading.Lock()  # A fetch decodes many images at once, but only one large one.
 _DISPLAY_SCALE = 8
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")  # Modes of PIL that a PNG can have.
-_BETTER_IMAGE_HINT = "use a larger or a lossless version of the image"
+_BETTER_IMAGE_HINT = "use a lossless version of the image, or a larger one of higher quality"
 
 
 @dataclass(frozen=True, repr=False)
