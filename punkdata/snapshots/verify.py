@@ -24,7 +24,7 @@ from punkdata.files import is_hidden
 from punkdata.images.sprite import SIDE_PX, pixels_sha256, zero_transparent
 from punkdata.schema import ADDED_IN_SCHEMA
 from punkdata.snapshots import tables
-from punkdata.snapshots.known_totals import check_known_totals
+from punkdata.snapshots.known_totals import COLLECTION_SIZE, check_known_totals
 from punkdata.snapshots.manifest import Manifest, SalesSummary
 from punkdata.snapshots.prices import check_listings, check_prices
 from punkdata.snapshots.reader import (
@@ -238,7 +238,8 @@ def _check_shards(snapshot: Snapshot, punks: pa.Table) -> str:
 
 def _check_totals(snapshot: Snapshot, punks: pa.Table) -> str:
     manifest = snapshot.manifest
-    if not manifest.is_full_collection:
+    has_all = len(punks) == COLLECTION_SIZE and not manifest.missing  # Sales may be lost.
+    if not (manifest.is_full_collection or has_all):
         kind = "sample" if manifest.limit else manifest.status
         counts = f"{len(punks):,} of {manifest.expected:,} punks"
         return f"{_NOT_CHECKED}: not the full collection ({kind}, {counts})"

@@ -134,7 +134,8 @@ class OpenSeaClient:
         reply = self._send("POST", "/nfts/batch", NftsBatch, {"identifiers": identifiers})
         if reply.status in _TOO_LARGE_STATUSES and len(ids) > 1:
             raise BatchTooLargeError
-        is_temporary = reply.status in RATE_LIMIT_STATUSES or reply.status >= 500
+        # A replay has these statuses, which the fetch gave up after several attempts.
+        is_temporary = reply.status in {408, *RATE_LIMIT_STATUSES} or reply.status >= 500
         return reply.expect() if reply.parsed or is_temporary else None
 
     def get_nft(self, punk_id: int, chain: str, contract: str) -> NftsBatch | None:

@@ -11,6 +11,7 @@ from support.opensea_faults import Faults
 from support.opensea_oddities import BROKEN, NOT_JSON, REFUSED, WEB_PAGE, Oddities
 from support.opensea_server import OpenSeaServer
 from support.sales_events import CONTRACT, Json, paid, sale_event
+from support.sprites import make_punks
 
 from punkdata.build import build_dataset
 from punkdata.errors import DataError, NetworkError, RefusedError
@@ -79,6 +80,11 @@ def fail_one_batch(server: OpenSeaServer) -> None:
     server.oddities.change_token = damage
 
 
+def fail_batches_for_now(server: OpenSeaServer) -> None:
+    server.inline_traits, server.punks = False, make_punks(230)
+    server.oddities.replies = {"/batch": (408, b"", {})}
+
+
 def fail_one_token(server: OpenSeaServer) -> None:
     server.inline_traits, server.max_batch_size = False, 25
     server.oddities = Oddities(poison_ids=frozenset({31}), replies={"/nfts/31": BROKEN})
@@ -106,6 +112,7 @@ def send_empty_pages(server: OpenSeaServer) -> None:
         (fail_batches, {"7", "8"}),
         (fail_one_batch, {"21", "59"}),
         (fail_one_token, {"31"}),
+        (fail_batches_for_now, {str(i) for i in range(200, 230)}),
         (use_odd_spellings, set()),
         (send_empty_pages, set()),
     ],
