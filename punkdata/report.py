@@ -65,19 +65,18 @@ class Report:
             is_number = self.header and 0 < i < len(self.header)
             table.add_column(Text(name), justify="right" if is_number else "left", overflow="fold")
         for row in rows:
-            # rich drops control characters, which would hide what a hostile file contains.
-            table.add_row(*(Text(make_line_safe(cell)) for cell in row))
+            table.add_row(*map(Text, row))
         console = Console(width=width or 10_000, color_system=None, force_terminal=False)
         with console.capture() as capture:
             console.print(table)
         lines = [line.rstrip() for line in capture.get().splitlines()]
-        return "\n".join([*lines, "", *self.notes] if self.notes else lines)
+        return "\n".join([*lines, "", *map(make_safe, self.notes)] if self.notes else lines)
 
     def to_markdown(self) -> str:
         """Return the table in the syntax of GitHub, with the notes below it."""
         head, *rows = self._format_cells()
         lines = [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
-        return "\n".join([*lines, *(f"\n{note}" for note in self.notes)]) + "\n"
+        return "\n".join([*lines, *(f"\n{make_safe(note)}" for note in self.notes)]) + "\n"
 
     def to_html(self) -> str:
         """Return the table as HTML, for a notebook, with the notes below it."""
@@ -90,7 +89,7 @@ class Report:
             return f'<tr><th style="text-align: left">{first}</th>{"".join(values)}</tr>'
 
         body = "".join(format_row(row, "td") for row in rows)
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
+        notes = "".join(f"<p>{html.escape(make_safe(note))}</p>" for note in self.notes)
         header = f"<thead>{format_row(head, 'th')}</thead>" if self.header else ""
         return f"<table>{header}<tbody>{body}</tbody></table>{notes}"
 
@@ -106,12 +105,14 @@ class Report:
         }
 
     def _format_cells(self) -> list[list[str]]:
-        """Return the header and all rows as text; the last column has the notes, if any."""
+        """Return the header and all rows as safe text; the last column has the notes, if any."""
         cells = [list(self.header)]
         has_notes = any(row.note for row in self.rows)
         for label, value, note in self.rows:
             values = value if isinstance(value, tuple) else (value,)
-            cells.append([label, *map(format_cell, values), *[note] * has_notes])
+            row = [label, *map(format_cell, values), *[note] * has_notes]
+            # rich drops control characters, which would hide what a hostile file contains.
+            cells.append([make_line_safe(cell) for cell in row])
         cells[0] += [""] * (max(map(len, cells)) - len(cells[0]))
         return cells
 

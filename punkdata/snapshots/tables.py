@@ -54,6 +54,7 @@ _RANGES: dict[str, tuple[int, int | None]] = {
     "accessory_count": (0, len(ACCESSORIES)),
     "labels": (0, 1),
     "sale_count": (0, None),
+    "decimals": (0, None),
 }
 """Smallest and largest valid value of integer columns. Prices and other measures are at least 0."""
 _LAST_TIME_MS = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp()) * 1000

@@ -9,6 +9,7 @@ import typer
 from punkdata.cli import console
 from punkdata.cli.options import ROOT, Json, Root, Version
 from punkdata.errors import StoppedError
+from punkdata.files import shell_quote
 from punkmodels.choices import (
     COUNT,
     MAX_AUGMENT_FRACTION,
@@ -108,7 +109,7 @@ def train_classifier(
         options |= {"preset": preset, "model": model, "version": version}
         options |= {"device": device, "threads": threads}
     run = train_model("classifier", root, runs, resumed, logger, options)
-    print_run(run, f"punkmodels evaluate {run}", as_json=as_json)
+    print_run(run, f"punkmodels evaluate {shell_quote(run)}", as_json=as_json)
 
 
 def tune_classifier(

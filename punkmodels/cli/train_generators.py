@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from punkdata.cli.options import ROOT, Json, Root, Version
+from punkdata.files import shell_quote
 from punkmodels.choices import (
     THREADS,
     TOTAL_IMAGES,
@@ -121,7 +122,8 @@ def train_dcgan(
         options |= {"preset": preset, "recipe": recipe, "version": version}
         options |= {"device": device, "threads": threads}
     run = train_model("dcgan", root, runs, resumed, logger, options)
-    commands = f"punkmodels generate --model {run}, or punkmodels evaluate {run}"
+    name = shell_quote(run)
+    commands = f"punkmodels generate --model {name}, or punkmodels evaluate {name}"
     print_run(run, commands, as_json=as_json)
 
 
@@ -156,5 +158,6 @@ def train_renderer(
         options = given_options({"total_images": total_images, "seed": seed}, assignments, "preset")
         options |= {"preset": preset, "version": version, "threads": threads}
     run = train_model("renderer", root, runs, resumed, logger, options)
-    commands = f"punkmodels generate --model {run} --type Ape, or punkmodels evaluate {run}"
+    name = shell_quote(run)
+    commands = f"punkmodels generate --model {name} --type Ape, or punkmodels evaluate {name}"
     print_run(run, commands, as_json=as_json)

@@ -60,4 +60,7 @@ def test_control_characters_and_those_that_reorder_text_are_escaped() -> None:
     for kept in ("Café 日本 🎉 10\u00a0000", "a\tb\nc"):
         assert escape_control_characters(kept) == kept
     assert make_line_safe("a\nok\tb") == r"a\nok\tb"
-    assert Report([Row("a\nfile ok", "b\u202e")]).to_text() == r"a\nfile ok  b\u202e"
+    report = Report([Row("a\nfile ok", "b\u202e\udcff")], notes=["c\x1b"])
+    assert report.to_text().split("\n") == [r"a\nfile ok  b\u202e\udcff", "", r"c\x1b"]
+    for text in (report.to_markdown(), report.to_html()):
+        assert r"b\u202e\udcff" in text.encode().decode()
