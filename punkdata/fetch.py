@@ -158,7 +158,7 @@ def fetch_opensea(
         client = OpenSeaClient(transport, base_url)
         punks = collect_punks(client, limit, partial(progress, unit="punks"))
         sales, listings, failed = download_rest(client, punks, recording, parent, sleep, progress)
-        missing = punks.missing | failed
+        missing = punks.missing | _explain_failures(failed, network)
         known_ids = punks.labels.keys() | missing.keys()
         num_sales = sum(sale.punk_id in known_ids for sale in sales.sales)
         if num_sales < len(sales.sales) and limit is None:
@@ -177,6 +177,14 @@ def fetch_opensea(
         sales=num_sales,
         **_count_listed(listings),
     )
+
+
+def _explain_failures(
+    failed: dict[int, str], network: NetworkTransport | RecordingTransport
+) -> dict[int, str]:
+    """Return why images are missing; a replay takes the reasons from the fetch that it replays."""
+    known = network.recording.info.missing if isinstance(network, RecordingTransport) else {}
+    return {punk_id: known.get(str(punk_id), reason) for punk_id, reason in failed.items()}
 
 
 def _count_listed(listings: list[ListingRecord] | None) -> dict[str, int | None]:
