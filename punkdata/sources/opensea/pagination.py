@@ -20,6 +20,7 @@ class PaginationGuard:
 
     def __init__(self) -> None:
         self._cursors: set[bytes] = set()
+        self._newest_cursor = b""
         self._pages: set[bytes] = set()
         self._num_empty = 0
         self._num_repeated = 0
@@ -28,23 +29,26 @@ class PaginationGuard:
         """Return whether the listing ends with this page, which is the next one.
 
         It ends without a cursor, and, because some servers always send one, after an empty page
-        whose cursor repeats and after several empty pages. One empty page may stand in the middle.
+        with the cursor that led to it and after several empty pages. One may stand in the middle.
 
-        Raises CursorError if a page with rows has a cursor that was seen before, or if the server
-        sends the same pages again and again under new cursors. A few equal pages are tolerated:
-        if a row is inserted while the listing is read, the rows behind it move to later pages.
+        Raises CursorError if any other page has a cursor that was seen before, because rows behind
+        it would be lost, or if the server sends the same pages again and again under new cursors.
+        A few equal pages are tolerated: if a row is inserted while the listing is read, the rows
+        behind it move to later pages.
         """
         if page.next is None:
             return True
         cursor = _hash(page.next)
-        is_known_cursor = cursor in self._cursors
-        self._cursors.add(cursor)
-        if not page.rows and not page.unreadable:
-            self._num_empty += 1
-            return is_known_cursor or self._num_empty >= MAX_EMPTY_PAGES
-        self._num_empty = 0
-        if is_known_cursor:
+        is_empty = not page.rows and not page.unreadable
+        if is_empty and cursor == self._newest_cursor:
+            return True
+        if cursor in self._cursors:
             raise CursorError("the server repeats a cursor")
+        self._cursors.add(cursor)
+        self._newest_cursor = cursor
+        self._num_empty = self._num_empty + 1 if is_empty else 0
+        if is_empty:
+            return self._num_empty >= MAX_EMPTY_PAGES
         rows = _hash(repr((page.rows, page.unreadable)))
         self._num_repeated = self._num_repeated + 1 if rows in self._pages else 0
         self._pages.add(rows)

@@ -78,6 +78,14 @@ def test_empty_pages_with_a_cursor_lose_nothing_and_end(
     assert len(server.requests_to()) == num_requests
 
 
+def test_empty_page_whose_cursor_leads_back_is_not_the_last(server: OpenSeaServer) -> None:
+    server.max_page_size, server.faults = 5, Faults(empty_pages=1, cursor_loops=1)
+    pages = list(make_client(server).iter_nfts())
+    restart = pages.index(None)
+    rows = [nft.identifier for page in pages[restart + 1 :] if page for nft in page.rows]
+    assert rows == [str(i) for i in range(60)]
+
+
 def test_page_of_unreadable_rows_is_not_empty(server: OpenSeaServer) -> None:
     server.max_page_size = 5
     ids = {str(i) for i in range(30, 60)}
