@@ -2,9 +2,10 @@
 
     python tests/soak.py [--seconds 600] [--seed 1]
 
-The commands fetch from two local OpenSea servers that misbehave, then build, verify, compare and
-delete. They run on a small disk that is sometimes full or read-only, with kills, truncated files,
-clocks that jump, and two processes at once. After each command:
+The commands fetch from two local OpenSea servers that misbehave in every way that loses no data,
+then build, verify, compare and delete. They run on a small disk that is sometimes full or
+read-only, with kills, truncated files, clocks that jump, and two processes at once. After each
+command:
 
 - every finished recording and snapshot that was not deleted still exists, with correct hashes;
 - no incomplete snapshot is visible, and `latest` refers to a complete one;
@@ -32,9 +33,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from support.opensea_server import KEY, Faults, OpenSeaServer
+from support.opensea_server import KEY, OpenSeaServer
+from support.opensea_worst import make_worst
 from support.paths import TESTS
-from support.sales_events import make_sales
+from support.sales_events import listing, make_sales
 from support.small_disk import UNSHARE, can_mount, disk_fault, small_disk
 from support.soak_checks import (
     ViolationError,
@@ -179,10 +181,10 @@ def check_exit(command: list[str], fault: str, code: int, stderr: str) -> None:
         raise ViolationError(description)
 
 
-def compute_valid_versions(urls: list[str], folder: Path) -> set[str]:
-    """Return the versions of full snapshots and of samples that are built without faults."""
+def compute_valid_versions(urls: list[str], folder: Path, limit: int | None) -> set[str]:
+    """Return the versions of snapshots, or of samples, that are built without kills."""
     versions = set()
-    for number, (url, limit) in enumerate((u, n) for u in urls for n in (None, LIMIT)):
+    for number, url in enumerate(urls):
         soak = Soak(folder / str(number), urls, set(), random.Random(0), has_disk=False)
         options = ["--limit", str(limit)] if limit else []
         soak.run_without_faults([["fetch", "--base-url", url, *options], ["build-dataset"]])
@@ -218,17 +220,19 @@ def main() -> None:
     print(f"seed {args.seed}{'' if has_disk else '; disk faults are skipped'}", flush=True)
 
     punks = make_punks(NUM_PUNKS)
-    faults = Faults(
-        rate_limited=0.03, unavailable=0.03, drop=0.02, truncate=0.02, reply_delay_s=0.004
-    )
+    offers = [listing(2, "9.5"), listing(4, "70"), listing(4, "65.5")]
     servers = [
-        OpenSeaServer(punks, make_sales(punks, num_sales), faults=faults, limit=None)
-        for num_sales in (150, 420)
+        OpenSeaServer(punks, make_sales(punks, num_sales), list(offers)) for num_sales in (150, 420)
     ]
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="soak-")))
         urls = [stack.enter_context(server).base_url for server in servers]
-        valid_versions = compute_valid_versions(urls, folder)
+        valid_versions = compute_valid_versions(urls, folder / "calm", None)
+        for number, server in enumerate(servers):
+            make_worst(server, seed=number)
+            server.faults.reply_delay_s = 0.004
+        # Which tokens a sample has depends on the rows of the list that can be read.
+        valid_versions |= compute_valid_versions(urls, folder / "samples", LIMIT)
         disk = folder / "disk"
         disk.mkdir()
         if has_disk:
