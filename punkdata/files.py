@@ -75,12 +75,12 @@ def snapshots_dir(root: Path) -> Path:
     return root / "snapshots" / DEFAULT_COLLECTION
 
 
-def is_hidden(path: Path) -> bool:
+def is_hidden(path: str | Path) -> bool:
     """Return whether a relative path is hidden, or was left behind by a file manager or a system.
 
     Examples are `.DS_Store`, `._0042.png`, `.ipynb_checkpoints/a.png` and `Thumbs.db`.
     """
-    return any(name.startswith(".") or name.casefold() in _LEFTOVERS for name in path.parts)
+    return any(name.startswith(".") or name.casefold() in _LEFTOVERS for name in Path(path).parts)
 
 
 def root_option(root: Path) -> str:

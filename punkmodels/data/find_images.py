@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from rich.markup import escape
 
+from punkdata.files import is_hidden
 from punkdata.progress import write_stderr
 
 SPRITE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".svg")
@@ -18,7 +19,6 @@ RASTER_SUFFIXES = (
 )
 """File name extensions of what `punkmodels.data.image_files.open_raster` reads."""
 _METADATA_SUFFIXES = (".csv", ".json", ".jsonl", ".md", ".txt")
-_HIDDEN_NAMES = ("__macosx", "desktop.ini", "thumbs.db")
 
 
 def find_images(
@@ -52,24 +52,19 @@ def _list_folder(
     files: list[Path] = []
     skipped: Counter[str] = Counter()
     for parent, folders, names in os.walk(folder, onerror=_raise):
-        skipped["hidden file(s) or folder(s)"] += sum(map(_is_hidden, [*folders, *names]))
-        folders[:] = [name for name in folders if not _is_hidden(name)]
+        skipped["hidden file(s) or folder(s)"] += sum(map(is_hidden, [*folders, *names]))
+        folders[:] = [name for name in folders if not is_hidden(name)]
         if not recursive:
             skipped["subfolder(s)"] += len(folders)
             folders.clear()
         skipped["link(s) to folders"] += sum(Path(parent, name).is_symlink() for name in folders)
         for name in sorted(names):
             suffix = Path(name).suffix.lower()
-            if suffix in suffixes and not _is_hidden(name):
+            if suffix in suffixes and not is_hidden(name):
                 files.append(Path(parent, name))
-            elif suffix not in _METADATA_SUFFIXES and not _is_hidden(name):
+            elif suffix not in _METADATA_SUFFIXES and not is_hidden(name):
                 skipped[f"{suffix} file(s)" if suffix else "file(s) without an extension"] += 1
     return sorted(files), +skipped
-
-
-def _is_hidden(name: str) -> bool:
-    """Return whether a file or folder is hidden, or was left there by another program."""
-    return name.startswith(".") or name.lower() in _HIDDEN_NAMES
 
 
 def _raise(error: OSError) -> NoReturn:
