@@ -177,7 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "error_with_200":
             return error_with_200_reply(state.count_fault(fault))
         status, body, headers = state.answer(request)
-        if status < 300 and request.is_api:
+        if status < 300 and request.is_api and body.startswith(b"{"):
             path = request.path.removeprefix("/api/v2")
             body = dump_json(state.change(path, json.loads(body)))
         return status, body, headers

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import httpx
+import tenacity
 
 from punkdata.errors import LimitError, NetworkError, UnreachableError
 from punkdata.progress import SHOWN
@@ -34,6 +35,21 @@ class _RefusalError(httpx.RequestError):
     def __init__(self, message: str, *, is_announced: bool) -> None:
         super().__init__(message)
         self.is_announced = is_announced
+
+
+@dataclass
+class _Tries:
+    """The failed attempts of one request: their number by kind, and the last error."""
+
+    request: httpx.Request
+    failures: int = 0
+    refusals: int = 0
+    error: httpx.RequestError | None = None
+
+    def add(self, error: httpx.RequestError) -> None:
+        self.error = error
+        self.refusals += isinstance(error, _RefusalError)
+        self.failures += not isinstance(error, _RefusalError)
 
 
 @dataclass
@@ -69,63 +85,51 @@ class RetryTransport(httpx.BaseTransport):
     _refused_groups: set[str] = field(default_factory=set)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        start_s, slept_s = time.monotonic(), 0.0
-        failures = refusals = 0
-        while True:
-            try:
-                return self._attempt(request)
-            except httpx.RequestError as error:
-                is_refusal = isinstance(error, _RefusalError)
-                refusals += is_refusal
-                failures += not is_refusal
-                spent_s = max(time.monotonic() - start_s, slept_s)
-                if not self._may_repeat(request, error, failures, refusals, spent_s):
-                    raise self._final_error(request, error) from None
-                delay_s = _delay(failures)
-                if is_refusal:
-                    delay_s = min(_delay(refusals, LIMIT_GROWTH), self.max_wait_s)
-                self._report(request, error, failures, delay_s)
-            slept_s += delay_s
-            if is_refusal:
-                self.count_wait(delay_s)
-            self.sleep(delay_s)
+        tries = _Tries(request)
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(httpx.RequestError),
+            stop=lambda state: not self._may_repeat(tries, state),
+            wait=lambda state: self._choose_delay(tries),
+            sleep=self.sleep,
+            before_sleep=lambda state: self._report(tries, state.upcoming_sleep),
+            reraise=True,
+        )
+        try:
+            return retrying(self._attempt, tries)
+        except httpx.RequestError as error:
+            raise self._final_error(request, error) from None
 
-    def _attempt(self, request: httpx.Request) -> httpx.Response:
-        response = self.inner.handle_request(request)
-        status = response.status_code
-        if status in RATE_LIMIT_STATUSES or status == 408 or status >= 500:
-            is_image, may_have_key = (request.extensions.get(name) for name in ("image", "once"))
-            reason = ""
-            if not is_image:
-                reason = describe_error_body(response.content, may_have_key=bool(may_have_key))
-            message = f"{request.url.host} answered with status {status}{reason}"
-            if status in RATE_LIMIT_STATUSES:
-                is_announced = announces_wait(response.headers)
-                raise _RefusalError(message, is_announced=is_announced)
-            raise httpx.RequestError(message)
+    def _attempt(self, tries: _Tries) -> httpx.Response:
+        request = tries.request
+        try:
+            response = self.inner.handle_request(request)
+            _check_status(request, response)
+        except httpx.RequestError as error:
+            tries.add(error)
+            raise
         if not request.extensions.get("image"):
             self._refused_groups.clear()
         return response
 
-    def _may_repeat(
-        self,
-        request: httpx.Request,
-        error: httpx.RequestError,
-        failures: int,
-        refusals: int,
-        spent_s: float,
-    ) -> bool:
-        is_image, is_once = request.extensions.get("image"), request.extensions.get("once")
-        if isinstance(error, _RefusalError):
+    def _may_repeat(self, tries: _Tries, state: tenacity.RetryCallState) -> bool:
+        is_image, is_once = (tries.request.extensions.get(name) for name in ("image", "once"))
+        spent_s = max(state.seconds_since_start or 0.0, state.idle_for)
+        if isinstance(tries.error, _RefusalError):
             if is_once:
-                return error.is_announced and refusals == 1
+                return tries.error.is_announced and tries.refusals == 1
             # After the first one, the inner transport says if the announced wait is too long.
-            return refusals == 1 or (refusals < self.limit_attempts and spent_s < self.max_wait_s)
-        if is_once and not isinstance(error, httpx.ConnectError):
+            is_within_limits = tries.refusals < self.limit_attempts and spent_s < self.max_wait_s
+            return tries.refusals == 1 or is_within_limits
+        if is_once and not isinstance(tries.error, httpx.ConnectError):
             return False
         if is_image and spent_s >= self.image_patience_s:
             return False
-        return failures < (self.image_attempts if is_image else self.api_attempts)
+        return tries.failures < (self.image_attempts if is_image else self.api_attempts)
+
+    def _choose_delay(self, tries: _Tries) -> float:
+        if isinstance(tries.error, _RefusalError):
+            return min(_delay(tries.refusals, LIMIT_GROWTH), self.max_wait_s)
+        return _delay(tries.failures)
 
     def _final_error(self, request: httpx.Request, error: httpx.RequestError) -> Exception:
         if isinstance(error, InvalidReplyError):
@@ -145,21 +149,37 @@ class RetryTransport(httpx.BaseTransport):
         kind = UnreachableError if is_unreachable else NetworkError
         return kind(f"{endpoint} failed repeatedly: {error}", hint=RETRY_HINT)
 
-    def _report(
-        self, request: httpx.Request, error: httpx.RequestError, failures: int, delay_s: float
-    ) -> None:
+    def _report(self, tries: _Tries, delay_s: float) -> None:
         """Log a failure. Tell the user of later ones, and of long delays."""
-        is_shown, text = failures >= 3, f"(attempt {failures + 1} of {self.api_attempts})"
-        if isinstance(error, _RefusalError):
+        is_shown = tries.failures >= 3
+        text = f"(attempt {tries.failures + 1} of {self.api_attempts})"
+        if isinstance(tries.error, _RefusalError):
             is_shown, text = delay_s >= 10, f"in {delay_s:.0f} s"
-        is_image = request.extensions.get("image")
+            self.count_wait(delay_s)
+        is_image = tries.request.extensions.get("image")
+        endpoint = f"{tries.request.method} {redact_url(str(tries.request.url))}"
         logger.log(
             logging.DEBUG if is_image else logging.WARNING,
-            f"{request.method} {redact_url(str(request.url))} failed: {error}; trying again {text}",
+            f"{endpoint} failed: {tries.error}; trying again {text}",
             extra=SHOWN if is_shown else None,
         )
         if is_shown and not is_image:
-            self.warn(f"{error}; trying again {text}")
+            self.warn(f"{tries.error}; trying again {text}")
+
+
+def _check_status(request: httpx.Request, response: httpx.Response) -> None:
+    """Raise httpx.RequestError if a request with this status may succeed later."""
+    status = response.status_code
+    if status not in RATE_LIMIT_STATUSES and status != 408 and status < 500:
+        return
+    reason = ""
+    if not request.extensions.get("image"):
+        may_have_key = bool(request.extensions.get("once"))
+        reason = describe_error_body(response.content, may_have_key=may_have_key)
+    message = f"{request.url.host} answered with status {status}{reason}"
+    if status in RATE_LIMIT_STATUSES:
+        raise _RefusalError(message, is_announced=announces_wait(response.headers))
+    raise httpx.RequestError(message)
 
 
 def _delay(number: int, growth: float = FAILURE_GROWTH) -> float:
