@@ -10,13 +10,14 @@ import typer
 from punkdata.cli import console
 from punkdata.cli.key import BaseUrl, KeyFile, create_key, missing_key_error
 from punkdata.cli.options import MAX_WAIT, ROOT, Json, LocalRoot, MaxWait, parse_duration
-from punkdata.errors import DataError, RefusedError, UsageError
+from punkdata.errors import DataError, ForbiddenError, RefusedError, UsageError
 from punkdata.files import OPENSEA_URL, refuse_url_root, root_option
 from punkdata.progress import progress_bar
 from punkdata.report import Report, Row
 
 if TYPE_CHECKING:
     from punkdata.fetch import OpenSeaResult
+    from punkdata.sources.opensea.api_key import ApiKey
     from punkdata.sources.opensea.transport import NetworkTransport
     from punkdata.sources.recording_transport import RecordingTransport
 
@@ -114,17 +115,27 @@ def fetch(
     if key is None or key.is_expired:
         key = create_key(base_url, max_wait_s, context.obj, root)
     options = {"max_wait_s": max_wait_s, "warn": console.warn, "sleep": context.obj.sleep}
+    network = NetworkTransport(base_url, key.secret, image_hosts, **options)
     try:
-        with NetworkTransport(base_url, key.secret, image_hosts, **options) as network:
+        with network:
             _fetch_opensea(root, network, base_url, limit, as_json)
     except RefusedError as error:
-        if error.hint:  # The key is not the reason.
-            raise
-        # The client does not know where its key comes from, so the hint is added here.
-        raise RefusedError(
-            f"{error.message}; the key comes from {key.origin}",
-            hint="correct it, or remove it and get a free one with: punkdata key --new",
-        ) from None
+        raise _explain_refusal(error, key, accepts_key=network.accepts_key) from None
+
+
+def _explain_refusal(error: RefusedError, key: ApiKey, *, accepts_key: bool) -> RefusedError:
+    """Return the error with a hint. The client does not know where its key comes from."""
+    if error.hint:  # The key is not the reason.
+        return error
+    if isinstance(error, ForbiddenError) and accepts_key:
+        return ForbiddenError(
+            f"{error.message}, although other requests with the same key succeed",
+            hint="run the same command again later; nothing that was received is lost",
+        )
+    return RefusedError(
+        f"{error.message}; the key comes from {key.origin}",
+        hint="correct it, or remove it and get a free one with: punkdata key --new",
+    )
 
 
 def _refuse_other_options(context: typer.Context, chosen: str, name: str) -> None:

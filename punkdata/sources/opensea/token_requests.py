@@ -105,7 +105,7 @@ class TokenRequests:
         """One line for each kind of failure so far."""
         warnings = []
         if self._batch_problem:
-            warnings.append(f"batches of tokens failed, the last because: {self._batch_problem}")
+            warnings.append(f"tokens could not be requested in batches: {self._batch_problem}")
         if self._failures:
             first, reason = next(iter(self._failures.items()))
             warnings.append(

@@ -132,5 +132,5 @@ def explain_missing_accessories(
     is_suspicious = bool(kinds - harmless) or (is_whole and is_counted)
     if len(labels) <= MAX_WITHOUT_ACCESSORIES and not is_suspicious:
         return None
-    seen = ", ".join(map(repr, sorted(kinds)[:_MAX_NAMED])) or "none"
-    return f"no punk has any accessory; unknown trait types: {seen}"
+    seen = ", ".join(map(repr, sorted(kinds)[:_MAX_NAMED]))
+    return f"no punk has any accessory{'; unknown trait types: ' if seen else ''}{seen}"

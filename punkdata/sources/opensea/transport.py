@@ -82,6 +82,8 @@ class NetworkTransport(httpx.BaseTransport):
         self._limiters: dict[str, RateLimiter] = {}
         self._lock = threading.Lock()
         self._counted_wait_s = 0.0
+        self.accepts_key = False
+        """Whether a request to the API with the key has succeeded."""
         self.api_requests: int = 0
         self.image_requests: int = 0
 
@@ -109,6 +111,7 @@ class NetworkTransport(httpx.BaseTransport):
             raise httpx.ProtocolError(f"{request.url.host} sent an invalid redirect") from None
         if response.is_success:
             _check_body(request, response)
+            self.accepts_key |= not is_image
         return response
 
     def close(self) -> None:

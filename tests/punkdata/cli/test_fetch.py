@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from support.cli import run
 from support.network import InstantSleep
+from support.opensea_documents import error_reply
 from support.opensea_server import OpenSeaServer, make_punks
 from support.raw_server import SLOW_ANSWERS, raw_server
 
@@ -112,6 +113,17 @@ def test_refused_key_exits_with_4_and_is_never_shown(
     assert "the key comes from the environment variable OPENSEA_API_KEY" in err
     assert "punkdata key --new" in err
     assert "wrong-key-9876543210" not in out + err
+
+
+def test_refusal_of_one_endpoint_is_not_blamed_on_the_key(
+    root: Path, server: OpenSeaServer, capsys: Capture
+) -> None:
+    server.scripted = {"GET /events/collection/cryptopunks": [error_reply(403, "Forbidden")]}
+    assert run("fetch", "--root", root) == 4
+    err = capsys.readouterr().err
+    assert "although other requests with the same key succeed" in err
+    assert "the key comes from" not in err
+    assert run("fetch", "--root", root) == 0
 
 
 def test_unreachable_server_exits_with_5(root: Path, capsys: Capture) -> None:
