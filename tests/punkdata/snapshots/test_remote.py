@@ -127,7 +127,7 @@ def test_cache_that_is_a_file_is_a_usage_error(
     publish(snapshot, url)
     (tmp_path / "plain").write_text("")
     monkeypatch.setenv("PUNKDATA_CACHE", str(tmp_path / "plain"))
-    with pytest.raises(UsageError, match="choose a folder that can be written"):
+    with pytest.raises(UsageError, match="set PUNKDATA_CACHE to a folder that can be written"):
         open_snapshot(url)
 
 
