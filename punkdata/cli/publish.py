@@ -28,7 +28,7 @@ def publish(
     ],
     version: SnapshotOption = "latest",
     force: Annotated[
-        bool, typer.Option("--force", help="Upload again, if the remote copy is damaged.")
+        bool, typer.Option("--force", help="Replace what is there: a damaged or incomplete upload.")
     ] = False,
     root: Root = ROOT,
     as_json: Json = False,

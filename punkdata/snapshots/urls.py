@@ -100,9 +100,9 @@ def _translate_error(url: str, error: Exception) -> PunkError:
             f"{shown} was changed by another upload at the same time",
             hint="run the same command again",
         )
-    if isinstance(error, NotImplementedError):
+    if isinstance(error, NotImplementedError) or status in (405, 501):
         hint = "publish to a folder with file:///…, and serve that"
-        return UsageError(f"punkdata cannot write to {scheme}://", hint=hint)
+        return UsageError(f"{shown} does not accept uploads ({_describe(error)})", hint=hint)
     # This happens on the local disk, or on the disk that a file:// URL refers to.
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         hint = "free some disk space, then run the same command again"

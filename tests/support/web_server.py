@@ -10,14 +10,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @contextmanager
 def http_server(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
-    """Run a server that answers every GET and HEAD with a function; yield its host and port."""
+    """Run a server that answers GET, HEAD and PUT with a function; yield its host and port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             with suppress(ConnectionError):  # The client may disconnect.
                 answer(self)
 
-        do_HEAD = do_GET  # noqa: N815  # the base class's name
+        do_HEAD = do_PUT = do_GET  # noqa: N815  # the base class's names
 
         def log_message(self, *args: object) -> None:
             pass

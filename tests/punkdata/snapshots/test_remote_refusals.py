@@ -57,6 +57,19 @@ def test_refusal_of_a_table_is_not_damage(
         PunkDataset(s3, split="val")
 
 
+@pytest.mark.parametrize("status", [405, 501])
+def test_web_server_that_accepts_no_uploads_is_a_usage_error(
+    status: int, snapshot: Snapshot
+) -> None:
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_error(404 if request.command == "GET" else status)
+
+    with http_server(answer) as host:
+        message = f"http://{host}/punks does not accept uploads .*; publish to a folder with file:"
+        with pytest.raises(UsageError, match=message):
+            publish(snapshot, f"http://{host}/punks")
+
+
 def test_web_page_in_place_of_a_missing_file_is_told_as_such(
     snapshot: Snapshot, tmp_path: Path
 ) -> None:
