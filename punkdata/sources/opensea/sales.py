@@ -9,6 +9,7 @@ mere offset, begins with sales that are already known. The next refresh reads th
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 
 from punkdata.errors import DataError, ReplyError
 from punkdata.progress import Progress
@@ -179,8 +180,8 @@ def next_sales_after(parent: Recording) -> list[int]:
         client = open_replay(parent)
         # A wrong date in the future must not hide the sales before it.
         fetched_s = datetime.fromisoformat(next(parent.replies()).time).timestamp()
-        for after in [*older, None]:
-            page = next(client.iter_sales(_query_start(after)))
+        # The first pages may be empty.
+        for page in chain(*(client.iter_sales(_query_start(after)) for after in [*older, None])):
             times = (parse_time(event.event_timestamp) for event in (page.rows if page else ()))
             past = [time[0] for time in times if time and time[0] <= fetched_s]
             if past:

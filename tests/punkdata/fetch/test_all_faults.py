@@ -14,12 +14,23 @@ from pathlib import Path
 import pytest
 from support.agreement import check_agreement
 from support.network import Fetch
+from support.opensea_faults import Faults
+from support.opensea_oddities import Oddities
 from support.opensea_server import KEY, OpenSeaServer
 from support.opensea_worst import make_worst
-from support.sales_events import USDC, flat_listing, listing, make_sales, order_item
+from support.sales_events import (
+    USDC,
+    flat_listing,
+    listing,
+    make_sales,
+    order_item,
+    paid,
+    sale_event,
+)
 from support.snapshots import build_version
 from support.sprites import make_punks
 
+from punkdata.sources.opensea.sales import DAY_S
 from punkdata.sources.recording import list_recordings
 
 NUM_KILLS = 20
@@ -51,6 +62,29 @@ def test_all_faults_at_once_do_not_change_the_snapshot(
     snapshot = check_agreement(tmp_path / "worst", worst)
     assert snapshot
     assert snapshot.version == version
+
+
+def test_refresh_with_all_faults_gives_the_snapshot_of_a_fresh_fetch(
+    fetch: Fetch, server: OpenSeaServer, tmp_path: Path
+) -> None:
+    server.image_validators = ("etag",)
+    calm_listings = list(server.listings)
+    make_worst(server, seed=5)
+    fetch(root=tmp_path / "worst")
+    newest_s = max(event["event_timestamp"] for event in server.sales)
+    for number in range(45):
+        server.sales.append(sale_event(number, newest_s + number, paid(f"{number}.5")))
+    for late_s in (DAY_S, 6 * DAY_S):
+        server.sales.append(sale_event(50, newest_s - late_s, paid("3")))
+    server.listings.append(listing(3, "60"))
+    refreshed = fetch(root=tmp_path / "worst")
+    assert refreshed.recording.info.parent
+    assert refreshed.recording.info.sales_after
+    check_agreement(tmp_path / "worst", refreshed)
+    server.faults, server.oddities = Faults(), Oddities()
+    server.listings = [*calm_listings, listing(3, "60")]
+    fetch(root=tmp_path / "calm")
+    assert build_version(tmp_path / "worst") == build_version(tmp_path / "calm")
 
 
 @pytest.mark.slow
