@@ -91,7 +91,7 @@ def test_rate_limits_end_whatever_the_headers_say() -> None:
         for _ in range(rng.randint(1, 8)):
             headers = {n: make_header(rng) for n in names if rng.random() < 0.6}
             status = rng.choice([200, 404, 429, 429, 503, 599])
-            announces_wait(status, headers)
+            announces_wait(headers)
             limiter.update(status, headers, rng.choice(["events", "listings", ""]))
             num_before = len(sleeps)
             try:

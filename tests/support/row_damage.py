@@ -51,10 +51,14 @@ ODD_VALUES: list[Any] = [
 ]
 
 
+def choose_odd_value(rng: random.Random) -> Any:
+    return copy.deepcopy(rng.choice(ODD_VALUES))  # Another edit may change it.
+
+
 def damage_row(rng: random.Random, row: Any) -> Any:
     """Return something else in place of a row: an odd value, or a copy with up to three edits."""
     if rng.random() < 0.15 or not isinstance(row, dict | list):
-        return rng.choice(ODD_VALUES)
+        return choose_odd_value(rng)
     damaged = copy.deepcopy(row)
     for _ in range(rng.randint(1, 3)):
         places = list(_iter_places(damaged))
@@ -76,7 +80,7 @@ def _edit(rng: random.Random, container: Any, key: Any) -> None:
     value = container[key]
     match rng.choice(["odd", "odd", "delete", "wrap", "spell", "rename", "repeat"]):
         case "odd":
-            container[key] = rng.choice(ODD_VALUES)
+            container[key] = choose_odd_value(rng)
         case "delete":
             del container[key]
         case "wrap":
