@@ -160,7 +160,7 @@ class RetryTransport(httpx.BaseTransport):
         endpoint = f"{tries.request.method} {redact_url(str(tries.request.url))}"
         logger.log(
             logging.DEBUG if is_image else logging.WARNING,
-            f"{endpoint} failed: {tries.error}; trying again {text}",
+            f"attempt {tries.failures + tries.refusals} of {endpoint} failed: {tries.error}",
             extra=SHOWN if is_shown else None,
         )
         if is_shown and not is_image:
