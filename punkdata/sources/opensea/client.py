@@ -12,16 +12,9 @@ from typing import Any, Generic, NamedTuple
 
 import httpx
 
-from punkdata.errors import (
-    DataError,
-    ForbiddenError,
-    ImageError,
-    NetworkError,
-    RefusedError,
-    ReplyError,
-)
+from punkdata.errors import DataError, ImageError, NetworkError, ReplyError, UnreachableError
 from punkdata.files import DEFAULT_COLLECTION
-from punkdata.sources.opensea.error_replies import WEB_PAGE, describe_error_body, is_web_page
+from punkdata.sources.opensea.error_replies import describe_error_body, make_refusal
 from punkdata.sources.opensea.pagination import CursorError, PaginationGuard
 from punkdata.sources.opensea.price_schemas import EventsPage, Listing, ListingsPage, SaleEvent
 from punkdata.sources.opensea.rate_limit import RATE_LIMIT_STATUSES, RETRY_HINT
@@ -58,12 +51,16 @@ class BatchTooLargeError(Exception):
 
 @dataclass(frozen=True)
 class _Reply(Generic[M]):
-    """A reply: its parsed body if the status is 2xx, otherwise its body as text."""
+    """A reply: its parsed body if the status is 2xx, otherwise its body as text.
+
+    `is_new` is False if it comes from a recording.
+    """
 
     endpoint: str
     status: int
     parsed: M | None
     reason: str
+    is_new: bool = True
 
     def expect(self) -> M:
         """Return the parsed body, or raise NetworkError if there is none."""
@@ -229,20 +226,15 @@ class OpenSeaClient:
         response = self._transport.handle_request(request)
         status = response.status_code
         if response.is_success:  # The network transport has parsed new replies already.
-            parsed = response.extensions.get("parsed") or parse(response.content)
-            return _Reply(endpoint, status, parsed, "")
+            parsed = response.extensions.get("parsed")
+            is_new = parsed is not None
+            return _Reply(endpoint, status, parsed or parse(response.content), "", is_new)
         may_have_key = bool(extensions.get("once"))
         reason = describe_error_body(response.content, may_have_key=may_have_key)
         if response.has_redirect_location:  # The target would receive the key.
             reason = ": a redirect, which is not followed and does not come from the API"
         if status in (401, 403):
-            kind = ForbiddenError if status == 403 else RefusedError
-            if is_web_page(response.content):
-                raise kind(
-                    f"{endpoint} was answered with status {status} and {WEB_PAGE}",
-                    hint="the API key was not checked; try another network or its proxy settings",
-                )
-            raise kind(f"{request.url.host} refused {endpoint} with status {status}{reason}")
+            raise make_refusal(request.url.host, endpoint, status, response.content, reason)
         return _Reply(endpoint, status, None, reason)
 
     def _iter_pages(
@@ -271,9 +263,15 @@ class OpenSeaClient:
     def _iter_one_pass(
         self, model: type[Page[R]], path: str, params: Mapping[str, str], **extensions: bool
     ) -> Iterator[Page[R]]:
-        guard, is_first = PaginationGuard(), True
+        guard, is_first, is_recorded = PaginationGuard(), True, False
         while True:
-            reply = self._send("GET", path, model, params=params, **extensions)
+            try:
+                reply = self._send("GET", path, model, params=params, **extensions)
+            except NetworkError as error:
+                if isinstance(error, UnreachableError) or not is_recorded:
+                    raise
+                # The cursor comes from an earlier run, and may have expired.
+                raise CursorError(error.message) from None
             if reply.status in _NOT_FOUND_STATUSES and not is_first:
                 raise CursorError(f"the server rejects its own cursor (status {reply.status})")
             if reply.status in _NOT_FOUND_STATUSES and extensions.get("not_found_is_final"):
@@ -282,7 +280,7 @@ class OpenSeaClient:
             yield page
             if guard.is_last(page):
                 return
-            is_first = False
+            is_first, is_recorded = False, not reply.is_new
             params = {**params, "next": str(page.next)}
             extensions["restart"] = False
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from punkdata.errors import NetworkError
+from punkdata.errors import ForbiddenError, NetworkError, RefusedError
 from punkdata.sources.opensea.rate_limit import RETRY_HINT
 
 MAX_PARSED_BYTES = 100_000
@@ -63,6 +63,17 @@ def check_no_error(
     if any(data.get(name) for name in _TEXT_FIELDS):
         reason = describe_error_body(body, may_have_key=may_have_key)
         raise NetworkError(f"{endpoint} was answered with an error{reason}", hint=RETRY_HINT)
+
+
+def make_refusal(host: str, endpoint: str, status: int, body: bytes, reason: str) -> RefusedError:
+    """Return the error for status 401 or 403. It has a hint if the key is not the reason."""
+    kind = ForbiddenError if status == 403 else RefusedError
+    if is_web_page(body):
+        return kind(
+            f"{endpoint} was answered with status {status} and {WEB_PAGE}",
+            hint="the API key was not checked; try another network or its proxy settings",
+        )
+    return kind(f"{host} refused {endpoint} with status {status}{reason}")
 
 
 def to_one_line(text: str, max_length: int) -> str:

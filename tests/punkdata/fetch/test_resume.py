@@ -17,7 +17,7 @@ from support.sales_events import make_sales
 from support.snapshots import build_version
 
 from punkdata.build import build_dataset
-from punkdata.errors import DataError, LimitError, RefusedError
+from punkdata.errors import DataError, LimitError, NetworkError, RefusedError
 from punkdata.fetch import fetch_opensea
 from punkdata.sources.recording import Recording, list_recordings
 from punkdata.sources.recording_format import RequestKey, canonical_url
@@ -150,6 +150,19 @@ def test_invalid_reply_is_requested_again_on_resume(
         fetch(root=new_root)
     server.oddities.replies = {}
     assert fetch(root=new_root).recording.info.status == "complete"
+
+
+def test_expired_cursor_of_an_earlier_run_does_not_stop_the_next_one(
+    fetch: Fetch, server: OpenSeaServer, new_root: Path
+) -> None:
+    server.sales = make_sales(server.punks, 300)
+    server.max_page_size = 100
+    server.change = lambda path, page: page | {"next": "old"} if "/events/" in path else page
+    with pytest.raises(NetworkError):  # The server closes the connection at this cursor.
+        fetch(root=new_root)
+    server.change = lambda path, page: page
+    result = fetch(root=new_root)
+    assert (result.resumed, result.sales) == (True, 299)
 
 
 def test_full_fetch_is_resumed_after_a_sample_was_fetched(
