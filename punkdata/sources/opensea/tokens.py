@@ -247,7 +247,8 @@ def _complete_labels(
         except PunkError as error:
             punks.warnings.append(f"tokens cannot be listed by trait: {survive(error)}")
             return  # Other traits would fail in the same way, each after several attempts.
-        if len(listed) > num_reported:  # The API ignores the filter, so the list means nothing.
+        # If the API ignores the filter, the list means nothing.
+        if len(listed) > num_reported or 2 * len(listed & with_label) < len(with_label):
             continue
         again = CollectedPunks(punks.contract, punks.chain)
         doubtful = sorted(listed & punks.labels.keys() - with_label)

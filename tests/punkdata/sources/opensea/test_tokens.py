@@ -158,14 +158,19 @@ def test_punk_with_incomplete_traits_is_requested_again(
     ]
 
 
+@pytest.mark.parametrize("max_tokens", [1000, 2])
 def test_ignored_trait_filter_moves_no_punk_to_missing(
-    server: OpenSeaServer, monkeypatch: pytest.MonkeyPatch
+    server: OpenSeaServer, monkeypatch: pytest.MonkeyPatch, max_tokens: int
 ) -> None:
     counts = server.make_trait_counts()
     counts["counts"]["accessory"]["VR"] += 1
     server.trait_counts = counts
     list_tokens = server.list_tokens
-    monkeypatch.setattr(server, "list_tokens", lambda query: list_tokens({}))
+
+    def list_any_tokens(query: dict[str, str]) -> list[Any]:
+        return list_tokens({})[: max_tokens if "traits" in query else None]
+
+    monkeypatch.setattr(server, "list_tokens", list_any_tokens)
     punks = collect(server)
     assert (punks.labels, punks.missing) == (expected_labels(server), {})
     assert len(punks.warnings) == 1
