@@ -24,7 +24,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -47,6 +47,9 @@ from punkdata.sources.recording_format import (
     read_info,
     strip_cursor,
 )
+
+NAME_FORMAT = "%Y%m%dT%H%M%SZ"
+"""Format of the time with which the names of recordings begin."""
 
 
 class Recording:
@@ -177,10 +180,18 @@ class Recording:
         self._append(reply.model_copy())
 
     def finish(self, status: Literal["complete", "partial"]) -> None:
-        """Flush all files to disk, then mark the recording as finished."""
+        """Flush all files to disk, then mark the recording as finished.
+
+        It is finished after all others, even if the clock was set back since then.
+        """
         fsync_tree(self.path)
+        finished_at = datetime.fromtimestamp(time.time(), UTC)
+        for other in list_finished(self.path.parent.parent)[-1:]:
+            with suppress(ValueError, TypeError, OverflowError):  # Its time was edited.
+                last = datetime.fromisoformat(other.info.finished_at or "")
+                finished_at = max(finished_at, last + timedelta(microseconds=1))
         self.info.status = status
-        self.info.finished_at = datetime.fromtimestamp(time.time(), UTC).isoformat()
+        self.info.finished_at = finished_at.isoformat()
         self.save_info()
 
     def save_info(self) -> None:
@@ -220,8 +231,16 @@ class Recording:
 
 
 def create_recording(root: Path, info: RecordingInfo) -> Recording:
-    """Create an empty recording below `root`/raw, named by the current time and its source."""
-    path = first = root / "raw" / f"{utc_now():%Y%m%dT%H%M%SZ}-{info.source}"
+    """Create an empty recording below `root`/raw, named by the current time and its source.
+
+    Its name comes after those of all others, even if the clock was set back since they were made.
+    """
+    now = utc_now()
+    for other in list_recordings(root):
+        with suppress(ValueError, OverflowError):  # It was renamed.
+            made_at = datetime.strptime(other.name[:16], NAME_FORMAT).replace(tzinfo=UTC)
+            now = max(now, made_at + timedelta(seconds=1))
+    path = first = root / "raw" / f"{now:{NAME_FORMAT}}-{info.source}"
     number = 1
     while path.exists():
         number += 1

@@ -62,7 +62,7 @@ def are_outdated(replies: Iterable[Reply], listings_url: str, now: datetime) -> 
     pages = [reply for reply in replies if strip_cursor(reply.url) == listings_url]
     newest_pass = max((page.pass_number for page in pages), default=0)
     return any(
-        now - datetime.fromisoformat(page.time) > MAX_AGE
+        abs(now - datetime.fromisoformat(page.time)) > MAX_AGE  # The clock may have been set back.
         for page in pages
         if page.pass_number == newest_pass
     )

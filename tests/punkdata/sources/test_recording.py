@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import time
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -187,3 +188,27 @@ def test_list_finished_is_ordered_by_completion_time(tmp_path: Path) -> None:
     first.finish("partial")
     assert [r.name for r in list_finished(tmp_path)] == [second.name, first.name]
     assert third.info.status == "running"
+
+
+def test_recordings_stay_in_order_if_the_clock_is_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s, made = 1_900_000_000, []
+    for clock_s in (now_s, now_s - 365 * 86_400, now_s - 86_400, now_s + 60):
+        monkeypatch.setattr(time, "time", lambda clock_s=clock_s: clock_s)
+        made.append(create_recording(tmp_path, RecordingInfo(source="s")))
+        made[-1].finish("complete")
+    assert [r.name for r in list_recordings(tmp_path)] == [r.name for r in made]
+    assert [r.name for r in list_finished(tmp_path)] == [r.name for r in made]
+    assert made[-1].info.finished_at == "2030-03-17T17:47:40+00:00"
+
+
+def test_recordings_with_edited_names_and_times_do_not_prevent_others(tmp_path: Path) -> None:
+    for number, finished_at in enumerate(("never", "2999-01-01", "9999-12-31T23:59:59.999999Z")):
+        edited = create_recording(tmp_path, RecordingInfo(source="s"))
+        edited.finish("complete")
+        edited.info.finished_at = finished_at
+        edited.save_info()
+        edited.path.rename(edited.path.with_name(f"99991231T235959Z-s{number}"))
+    create_recording(tmp_path, RecordingInfo(source="s")).finish("complete")
+    assert len(list_finished(tmp_path)) == 4

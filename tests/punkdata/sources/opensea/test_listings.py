@@ -107,6 +107,7 @@ def test_listings_that_are_left_out_are_counted_by_kind(server: OpenSeaServer) -
         ([25, 1], [0, 0], True),
         ([25, 1], [0, 1], False),
         ([25, 1, 25], [0, 0, 1], True),
+        ([-25], [0], True),  # The clock was set back.
     ],
 )
 def test_listings_are_outdated_if_any_page_of_the_last_pass_is_old(
