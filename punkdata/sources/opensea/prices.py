@@ -100,7 +100,7 @@ def parse_sale(event: SaleEvent, contract: str, chain: str) -> tuple[SaleRecord 
     if event.event_type not in (None, "sale"):
         return None, [Note(kinds.NO_SALE, repr(event.event_type[:40]))]
     punk_id = parse_punk_id(event.identifier or "")
-    place = _describe_row(event.identifier, event.transaction)
+    place = describe_row(event.identifier, event.transaction)
     elsewhere = _find_difference(
         (event.contract, contract), (event.chain, chain), (event.collection, DEFAULT_COLLECTION)
     )
@@ -150,7 +150,7 @@ def _find_difference(*pairs: tuple[str | None, str]) -> str:
     return next((to_one_line(v, 60) for v, expected in pairs if v not in (None, expected)), "")
 
 
-def _describe_row(identifier: str | None, transaction: str | None = None) -> str:
+def describe_row(identifier: str | None, transaction: str | None = None) -> str:
     """Return how to find a row, for example "punk 3, transaction 0x0a"."""
     is_known = parse_punk_id(identifier or "") is not None
     token = f"punk {identifier}" if is_known else "an unknown punk"
@@ -169,7 +169,7 @@ def parse_listing(
     """
     identifier = listing.identifier or next((item.identifier for item in listing.offer), None)
     punk_id = parse_punk_id(identifier or "")
-    place = _describe_row(identifier)
+    place = describe_row(identifier)
     kind = _find_obstacle(listing, contract, chain)
     if kind is not None:
         return None, [Note(kind, place, punk_id=punk_id)]

@@ -6,6 +6,7 @@ added since come before that cursor, so the rest of the list is the same, or, if
 mere offset, begins with sales that are already known. The next refresh reads the new ones.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,10 +16,10 @@ from punkdata.errors import DataError, ReplyError
 from punkdata.progress import Progress
 from punkdata.records import SaleRecord
 from punkdata.sources.opensea.client import PAGE_SIZE, OpenSeaClient, open_replay
-from punkdata.sources.opensea.notes import UNREADABLE_SALE, Note, NoteBook
+from punkdata.sources.opensea.notes import UNLISTED_SALE, UNREADABLE_SALE, Note, NoteBook
 from punkdata.sources.opensea.parsing import parse_punk_id
 from punkdata.sources.opensea.price_schemas import SaleEvent
-from punkdata.sources.opensea.prices import parse_sale, parse_time
+from punkdata.sources.opensea.prices import describe_row, parse_sale, parse_time
 from punkdata.sources.opensea.rows import Page
 from punkdata.sources.opensea.tokens import CollectedPunks
 from punkdata.sources.recording import Recording
@@ -69,13 +70,15 @@ def collect_sales(
     """Return the sales of the collection, also those of punks that `punks` lacks.
 
     The sales must have the contract and the chain of `punks`. There is one query for each start
-    time in `RecordingInfo.sales_after`; where two queries overlap, the newer one counts.
+    time in `RecordingInfo.sales_after`; where two queries overlap, the newer one counts. If it
+    lists no sale at all, not even the one from which its start time was chosen, it is not believed.
     """
     found = _Window()
     end: int | None = None
-    for start in [*sales_after, None]:
+    doubted = math.inf
+    for number, start in enumerate([*sales_after, None]):
         window = _Window()
-        pages = client.iter_sales(_query_start(start), reuse=end is not None)
+        pages = client.iter_sales(_query_start(start), reuse=number > 0)
         for _ in _read_pages(window, pages, punks, end):
             progress(len(found.sales) + len(window.sales), None)
         # If the time of a sale was corrected across the start of the newer query, both queries
@@ -84,7 +87,15 @@ def collect_sales(
         older_sales = {key: sale for key, sale in window.sales.items() if key[:2] not in newer}
         found.sales = older_sales | found.sales
         found.notes.merge(window.notes)
-        end = start
+        for key, sale in older_sales.items():
+            if sale.sold_at.timestamp() >= doubted:
+                place = describe_row(str(sale.punk_id), sale.transaction)
+                note = Note(UNLISTED_SALE, place, punk_id=sale.punk_id)
+                found.notes.add(key, [note])
+        if window.sales:
+            end, doubted = start, math.inf
+        elif start is not None:
+            doubted = start
     return _finish(found, punks)
 
 

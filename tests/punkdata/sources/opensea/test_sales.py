@@ -102,6 +102,37 @@ def test_newer_sales_query_wins_where_two_overlap(
     assert server.requests_to("/events/")[0].query["after"] == str(after - DAY_S)
 
 
+@pytest.mark.parametrize("is_odd", [False, True])
+def test_known_sales_survive_a_newer_query_without_any(
+    server: OpenSeaServer, monkeypatch: pytest.MonkeyPatch, *, is_odd: bool
+) -> None:
+    start = 1_600_000_000
+    known = [sale_event(1, start + i * DAY_S, paid(str(i + 1))) for i in range(10)]
+    odd = [sale_event(1, 0, paid("1"), event_timestamp=None)] if is_odd else []
+    server.sales, list_sales = known, server.list_sales
+
+    def list_nothing_new(query: dict[str, str]) -> list[Any]:
+        is_newest = query.get("after") == str(start + 7 * DAY_S)
+        server.sales = odd if is_newest else known
+        return odd if is_newest else list_sales(query)
+
+    monkeypatch.setattr(server, "list_sales", list_nothing_new)
+    after = [start + 8 * DAY_S, start + 5 * DAY_S]
+    found = collect_sales(make_client(server), all_punks(), after)
+    assert len(found.sales) == 10
+    assert found.num_lost == len(odd)
+    warnings = [line for line in summarize_notes(found.notes) if "earlier fetch" in line]
+    assert len(warnings) == 1
+    assert warnings[0].startswith(
+        "kept 2 sales of an earlier fetch, although the API lists none since then "
+        "(for example punk 1, transaction 0x"
+    )
+    # If nothing is known of that time either, nothing is kept.
+    known[:] = known[:4]
+    assert collect_sales(make_client(server), all_punks(), after[:1]).num_lost == len(odd)
+    assert len(collect(server, after[:1])) == 4
+
+
 def test_sale_to_the_zero_address_keeps_its_price(server: OpenSeaServer) -> None:
     server.sales = [sale_event(1, 1_500_000_000, paid("2"), buyer=ZERO, seller="")]
     (found,) = collect(server)
