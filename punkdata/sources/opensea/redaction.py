@@ -39,11 +39,12 @@ def _match_character(character: str) -> str:
     decimal = "|".join(map(str, codes))
     backslashes = r"\\{1,8}"
     percent = rf"(?:%|{backslashes}u0025|{backslashes}x25)(?:25){{0,4}}"
+    # The character itself comes last, because the "u" of an escape is no letter of the key.
     return (
-        rf"(?:\\{{0,8}}{re.escape(character)}"
-        rf"|{backslashes}(?:u00|u\{{0{{0,4}}|x)(?:{hexadecimal})\}}?"
+        rf"(?:{backslashes}(?:u00|u\{{0{{0,4}}|x)(?:{hexadecimal})\}}?"
         rf"|{percent}(?:{hexadecimal})"
-        rf"|&(?:amp;){{0,4}}#(?:0{{0,4}}(?:{decimal})|x0{{0,4}}(?:{hexadecimal}));?)"
+        rf"|&(?:amp;){{0,4}}#(?:0{{0,4}}(?:{decimal})|x0{{0,4}}(?:{hexadecimal}));?"
+        rf"|\\{{0,8}}{re.escape(character)})"
     )
 
 

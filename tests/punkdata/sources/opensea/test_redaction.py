@@ -15,7 +15,7 @@ from punkdata.sources.opensea.redaction import make_redactor
 from punkdata.sources.opensea.transport import NetworkTransport
 
 BASE_URL = "https://api.test"
-KEYS = [KEY, "0123456789abcdef", "Ab._~-" * 33]
+KEYS = [KEY, "0123456789abcdef", "Ab._~-" * 33, "uxUX-5u0075x75uXx"]
 
 
 def escape(pattern: str) -> Callable[[str], str]:
