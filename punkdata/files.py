@@ -56,8 +56,14 @@ def parse_root_url(root: str | Path) -> str | None:
     """Return the URL if `root` is one, or None if it is the path of a folder.
 
     The slashes of "s3://bucket", of which `Path` removes one, are restored. Raises UsageError if
-    the URL has a host name where a path is required, for example file://punks.
+    the URL has a host name where a path is required, for example file://punks, or is a chain of
+    several, for example simplecache::s3://bucket.
     """
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+::.*:/", str(root)):
+        raise UsageError(
+            f"'{root}' is a chain of URLs, which is not supported",
+            hint="write one URL without ::, such as s3://bucket/punks; its files are cached anyway",
+        )
     match = re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]+):(/+)([^/].*)", str(root))
     if match is None:
         return None

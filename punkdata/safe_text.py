@@ -35,8 +35,8 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def redact_url(url: str) -> str:
-    """Return a URL without user, password and query, so that it can be shown."""
-    start, rest = _split_scheme(re.sub(r"\?.*", "", url, flags=re.DOTALL))
+    """Return a URL without user, password, query and fragment, so that it can be shown."""
+    start, rest = _split_scheme(re.sub(r"[?#].*", "", url, flags=re.DOTALL))
     host, _, path = rest.partition("/")
     if start and "@" in host:
         rest = rest[host.rindex("@") + 1 :]
@@ -54,7 +54,7 @@ def _split_scheme(url: str) -> tuple[str, str]:
 
 def redact_urls(text: str) -> str:
     """Return a text in which `redact_url` has been applied to every URL."""
-    if "@" not in text and "?" not in text:
+    if not re.search(r"[@?#]", text):
         return text
     return re.sub(r"(?<![^\s'\"])[^\s'\"]+", _redact_word, text)
 

@@ -205,6 +205,8 @@ def test_parse_root_url_restores_slashes_that_path_removed() -> None:
         UsageError, match=r"has a host name instead of a path; write it as file:///.*/srv/punks"
     ):
         parse_root_url("file://srv/punks")
+    with pytest.raises(UsageError, match="is a chain of URLs"):
+        parse_root_url(Path("simplecache::s3://bucket/punks"))
     assert parse_root_url("s3://bucket//punks") == "s3://bucket/punks"
     for folder in ("data", "/srv/data", "C:/data", "s3:", "s3://", "a:b"):
         assert parse_root_url(folder) is None

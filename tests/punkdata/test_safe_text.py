@@ -19,6 +19,7 @@ from punkdata.safe_text import escape_control_characters, make_line_safe, redact
         ("https://secret@host/punks", "https://host/punks"),
         ("https://host/punks?X-Amz-Signature=secret", "https://host/punks"),
         ("https://host/punks?a\nsecret", "https://host/punks"),
+        ("https://host/punks#token=secret", "https://host/punks"),
         ("simplecache::http://me:secret@host/punks", "simplecache::http://host/punks"),
         ("hf://datasets/me:secret@you/punks", "hf://datasets/you/punks"),
         ("ftp//me:secret@host", "ftp//host"),
@@ -35,12 +36,12 @@ def test_redact_url_removes_user_password_and_query(url: str, shown: str) -> Non
 
 def test_redact_urls_finds_the_urls_in_a_text() -> None:
     text = (
-        "cannot read 'http:/me:secret@host/x?sig=secret': no; see https://host/a?b=secret, "
-        's3://bucket/a@b (hf://me:secret@x). Did you mean a?b or a@b.org? --root="ftp://a:secret@x"'
+        "cannot read 'http:/me:secret@host/x?sig=secret': no; see https://host/a?b=secret, https://b.org/#secret, "
+        's3://bucket/a@b (hf://me:secret@x). Did you mean a?b, a#b or a@b.org? --root="ftp://a:secret@x"'
     )
     assert redact_urls(text) == (
-        "cannot read 'http:/host/x': no; see https://host/a, "
-        's3://bucket/a@b (hf://x). Did you mean a?b or a@b.org? --root="ftp://x"'
+        "cannot read 'http:/host/x': no; see https://host/a, https://b.org/, "
+        's3://bucket/a@b (hf://x). Did you mean a?b, a#b or a@b.org? --root="ftp://x"'
     )
 
 
