@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from punkdata.currencies import ZERO_ADDRESS, parse_price_wei
 from punkdata.errors import DataError
 
 PRICE_COLUMNS = (
@@ -49,7 +50,7 @@ def check_prices(punks: pa.Table, sales: pa.Table | None) -> None:
     """Raise DataError unless the price columns of both tables follow from the sales."""
     found: dict[int, list[tuple[datetime, int | None]]] = defaultdict(list)
     for sale in [] if sales is None else _check_sales(sales):
-        found[sale["punk_id"]].append((sale["sold_at"], sale["price_wei"]))
+        found[sale["punk_id"]].append((sale["sold_at"], _find_price_wei(sale)))
     for row in punks.select(["punk_id", *PRICE_COLUMNS]).to_pylist():
         expected = {} if sales is None else summarize_sales(found[row["punk_id"]])
         for name in PRICE_COLUMNS:
@@ -72,9 +73,9 @@ def check_listings(punks: pa.Table, listings: pa.Table | None) -> None:
         raise DataError("the listings are not in the order of punk_id")
     for row in rows:
         punk_id, price = row["punk_id"], row["price_eth"]
+        if price != wei_to_eth(_find_price_wei(row)):
+            raise DataError(f"price_eth of a listing of punk {punk_id} differs from its amount")
         if price is not None:
-            if row["decimals"] != 18 or price != wei_to_eth(int(row["amount"])):
-                raise DataError(f"price_eth of a listing of punk {punk_id} differs from its amount")
             lowest[punk_id] = min(price, lowest.get(punk_id, price))
     for row in punks.select(["punk_id", "best_listing_eth"]).to_pylist():
         if row["best_listing_eth"] != lowest.get(row["punk_id"]):
@@ -93,12 +94,17 @@ def _check_sales(sales: pa.Table) -> list[dict[str, Any]]:
         if row["sold_at"] < last:
             raise DataError(f"{sale} is not in the order of time")
         last = row["sold_at"]
-        # Decimals would round in the arithmetic below.
-        wei, amount = (None if row[n] is None else int(row[n]) for n in ("price_wei", "amount"))
-        decimals = 18 if row["decimals"] is None else row["decimals"]
-        if wei is not None and Fraction(amount or 0, 10**decimals) != Fraction(wei, 10**18):
+        if row["price_wei"] != _find_price_wei(row):
             raise DataError(f"price_wei of {sale} differs from its amount")
-        if row["price_eth"] != wei_to_eth(wei):
+        if row["price_eth"] != wei_to_eth(_find_price_wei(row)):
             raise DataError(f"price_eth of {sale} differs from its price_wei")
-        row["price_wei"] = wei
+        if row["buyer_is_zero"] != (None if row["buyer"] is None else row["buyer"] == ZERO_ADDRESS):
+            raise DataError(f"buyer_is_zero of {sale} differs from its buyer")
     return rows
+
+
+def _find_price_wei(row: dict[str, Any]) -> int | None:
+    """Return the price of a sale or listing in wei, from its amount and its currency."""
+    # The arithmetic of decimals would round.
+    amount = None if row["amount"] is None else int(row["amount"])
+    return parse_price_wei(amount, row["decimals"], row["symbol"], row["token_address"])

@@ -53,10 +53,14 @@ def read_shard(path: Path) -> Iterator[Sample]:
         with tarfile.open(path, "r:") as tar:
             members = iter(tar)
             for png in members:
-                fields = next(members)
-                if not (png.name.endswith(".png") and fields.name == png.name[:-3] + "json"):
-                    raise ValueError(f"no JSON member for {png.name}")
-                yield {"png": _read_member(tar, png)} | json.loads(_read_member(tar, fields))
+                fields = next(members, None)
+                if fields is None or fields.name != png.name.removesuffix("png") + "json":
+                    raise ValueError(f"no JSON member for {png.name!r}")
+                sample = {"png": _read_member(tar, png)} | json.loads(_read_member(tar, fields))
+                # Other programs use the names, also as the paths of extracted files.
+                if png.name != f"{sample['punk_id']:04d}.png":
+                    raise ValueError(f"the member {png.name!r} is not named after its punk")
+                yield sample
     except Exception as error:  # noqa: BLE001  # a damaged archive can cause many kinds
         raise DataError(f"'{path}' is damaged or not a shard of punkdata ({error})") from None
 

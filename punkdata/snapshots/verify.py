@@ -97,14 +97,14 @@ def verify_snapshot(
     try:
         punks = snapshot.punks()
     except (DataError, pa.ArrowException) as error:
-        yield Check("tables", str(error))
+        yield Check("tables", getattr(error, "message", str(error)))
         return
     for name, check in checks.items():
         try:
             note = check(snapshot, punks)
             yield Check(name, None, note, skipped=note.startswith(_NOT_CHECKED))
         except DataError as error:
-            yield Check(name, str(error))
+            yield Check(name, error.message)
         # Any error is possible if somebody edits a file and updates its hash in the manifest.
         except Exception as error:  # noqa: BLE001
             yield Check(name, f"unreadable content ({type(error).__name__}: {error})")

@@ -7,6 +7,13 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+from punkdata.currencies import (
+    ETH_ADDRESSES,
+    ETH_DECIMALS,
+    MAX_AMOUNT,
+    ZERO_ADDRESS,
+    parse_price_wei,
+)
 from punkdata.files import DEFAULT_COLLECTION
 from punkdata.records import ListingRecord, SaleRecord
 from punkdata.sources.opensea import notes as kinds
@@ -16,39 +23,12 @@ from punkdata.sources.opensea.parsing import parse_punk_id
 from punkdata.sources.opensea.price_schemas import Listing, OrderItem, SaleEvent
 from punkdata.sources.opensea.schemas import to_exact_int, to_exact_number
 
-MAX_AMOUNT = 10**38
-"""Exclusive upper limit of amounts, which are stored as decimal128(38, 0)."""
 MAX_DECIMALS = 77
-ETH_DECIMALS = 18
-ZERO_ADDRESS = "0x" + "0" * 40
-ETH_ADDRESSES = {
-    "ETH": ZERO_ADDRESS,
-    "WETH": "0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2",
-    "BETH": "0x0000000000a39bb272e79075ade125fd351887ac",  # A 1:1 pool token.
-}
 COLLECTION_START_S = 1_496_275_200
 """Unix time of June 1, 2017. The contract of the CryptoPunks is three weeks younger."""
 
 
 # -- Amounts and times ----------------------------------------------------------------------
-
-
-def parse_price_wei(
-    amount: int | None, decimals: int | None, symbol: str | None, token_address: str | None = None
-) -> int | None:
-    """Convert an amount in base units of its currency to wei.
-
-    Returns None if the amount is 0, unknown or out of range, or not in ETH, WETH or BETH. These are
-    known by their symbol and their address, of which one may be missing, and have 18 decimals.
-    """
-    if symbol is None:
-        is_eth = token_address in ETH_ADDRESSES.values()
-    else:
-        own_address = ETH_ADDRESSES.get(symbol.upper())
-        is_eth = own_address is not None and token_address in (None, own_address)
-    if not is_eth or decimals not in (None, ETH_DECIMALS) or not amount:
-        return None
-    return amount if 0 < amount < MAX_AMOUNT else None
 
 
 def parse_time(value: Any) -> tuple[int, int] | None:

@@ -105,6 +105,24 @@ def test_damaged_shard_error_names_the_file(tmp_path: Path, cut: int) -> None:
         list(read_shard(path))
 
 
+@pytest.mark.parametrize("stem", ["../../0000", "0001", "0", "\u202e0000"])
+def test_read_shard_rejects_members_with_other_names(tmp_path: Path, stem: str) -> None:
+    path = tmp_path / "x.tar"
+    with tarfile.open(path, "w") as tar:
+        for name, data in ((f"{stem}.png", b"x"), (f"{stem}.json", b'{"punk_id": 0}')):
+            tar.addfile(make_member(name, size=len(data)), io.BytesIO(data))
+    with pytest.raises(DataError, match="is not named after its punk"):
+        list(read_shard(path))
+
+
+def test_read_shard_rejects_a_member_without_labels(tmp_path: Path) -> None:
+    path = tmp_path / "x.tar"
+    with tarfile.open(path, "w") as tar:
+        tar.addfile(make_member("0000.png"))
+    with pytest.raises(DataError, match="no JSON member for '0000.png'"):
+        list(read_shard(path))
+
+
 def test_read_shard_rejects_other_archives(tmp_path: Path) -> None:
     path = tmp_path / "x.tar"
     with tarfile.open(path, "w") as tar:

@@ -114,6 +114,9 @@ def test_price_column_that_does_not_follow_from_the_sales_is_found(
         ("price_eth", 1e9, "price_eth of the sale of punk .* differs from its price_wei"),
         ("price_wei", Decimal(7), "price_wei of the sale of punk .* differs from its amount"),
         ("amount", Decimal(7), "price_wei of the sale of punk .* differs from its amount"),
+        ("symbol", "USDC", "price_wei of the sale of punk .* differs from its amount"),
+        ("price_wei", None, "price_wei of the sale of punk .* differs from its amount"),
+        ("buyer_is_zero", None, "buyer_is_zero of the sale of punk .* differs from its buyer"),
         ("sold_at", datetime(2030, 1, 1, tzinfo=UTC), "is not in the order of time"),
     ],
 )
@@ -131,7 +134,7 @@ def test_sale_that_contradicts_itself_is_found(
         ("amount", Decimal(7), "price_eth of a listing of punk 3 differs from its amount"),
         ("decimals", 6, "price_eth of a listing of punk 3 differs from its amount"),
         ("punk_id", 4, "best_listing_eth of punk 3 is 65.5, but its listings give None"),
-        ("price_eth", None, "best_listing_eth of punk 3 is 65.5, but its listings give None"),
+        ("price_eth", None, "price_eth of a listing of punk 3 differs from its amount"),
     ],
 )
 def test_listing_that_contradicts_the_punks_is_found(
