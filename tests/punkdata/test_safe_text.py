@@ -36,12 +36,14 @@ def test_redact_url_removes_user_password_and_query(url: str, shown: str) -> Non
 
 def test_redact_urls_finds_the_urls_in_a_text() -> None:
     text = (
-        "cannot read 'http:/me:secret@host/x?sig=secret': no; see https://host/a?b=secret, https://b.org/#secret, "
-        's3://bucket/a@b (hf://me:secret@x). Did you mean a?b, a#b or a@b.org? --root="ftp://a:secret@x"'
+        "cannot read 'http:/me:secret@host/x?sig=secret': no; see https://host/a?b=secret, "
+        "https://host/#secret, 's3://bucket/a@b (hf://me:secret@x). Did you mean a?b, a#b or "
+        'a@b.org? --root="ftp://a:secret@x"'
     )
     assert redact_urls(text) == (
-        "cannot read 'http:/host/x': no; see https://host/a, https://b.org/, "
-        's3://bucket/a@b (hf://x). Did you mean a?b, a#b or a@b.org? --root="ftp://x"'
+        "cannot read 'http:/host/x': no; see https://host/a, https://host/, "
+        "'s3://bucket/a@b (hf://x). Did you mean a?b, a#b or a@b.org? "
+        '--root="ftp://x"'
     )
 
 

@@ -18,8 +18,8 @@ from support.sales_events import (
     sale_event,
 )
 
-from punkdata.records import SaleRecord
 from punkdata.currencies import parse_price_wei
+from punkdata.records import SaleRecord
 from punkdata.sources.opensea import notes
 from punkdata.sources.opensea.notes import Note
 from punkdata.sources.opensea.price_schemas import EventsPage
