@@ -40,7 +40,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from punkdata.build import build_dataset
 from punkdata.fetch import fetch_opensea
-from punkdata.sources.opensea.transport import NetworkTransport
+from punkdata.sources.opensea.http.transport import NetworkTransport
 root, base_url, key = Path(sys.argv[1]), sys.argv[2], SecretStr(sys.argv[3])
 network = NetworkTransport(base_url, key)
 start = time.perf_counter()

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from pydantic import SecretStr
 
 from punkdata.fetch import fetch_opensea
-from punkdata.sources.opensea.transport import NetworkTransport
+from punkdata.sources.opensea.http.transport import NetworkTransport
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))

@@ -22,7 +22,7 @@ from punkdata.analysis.gallery.html import render_gallery
 from punkdata.build import build_dataset
 from punkdata.fetch import fetch_opensea
 from punkdata.images.palette import PALETTE
-from punkdata.sources.opensea.transport import NetworkTransport
+from punkdata.sources.opensea.http.transport import NetworkTransport
 from punkdata.traits import decode_labels
 from punkmodels.data.image_grid import make_grid
 from punkmodels.data.splits import load_split

@@ -8,7 +8,7 @@ from math import ceil
 from pathlib import Path
 
 from punkdata.fetch import find_parent, find_unfinished
-from punkdata.sources.opensea.client import PAGE_SIZE, SOURCE
+from punkdata.sources.opensea.api.client import PAGE_SIZE, SOURCE
 from punkdata.sources.opensea.parsing import COLLECTION_SIZE
 from punkdata.sources.opensea.sales import ESTIMATED_SALES, next_sales_after, should_read_by_token
 from punkdata.sources.recording import Recording

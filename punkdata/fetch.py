@@ -12,13 +12,13 @@ from punkdata.files import lock_root
 from punkdata.progress import Progress
 from punkdata.records import ListingRecord
 from punkdata.sources import cpunks10k
-from punkdata.sources.opensea.client import SOURCE, OpenSeaClient
+from punkdata.sources.opensea.api.client import SOURCE, OpenSeaClient
 from punkdata.sources.opensea.download import download_rest
-from punkdata.sources.opensea.rate_limit import InterruptibleSleep
-from punkdata.sources.opensea.retry import RetryTransport
+from punkdata.sources.opensea.http.rate_limit import InterruptibleSleep
+from punkdata.sources.opensea.http.retry import RetryTransport
+from punkdata.sources.opensea.http.transport import NetworkTransport
 from punkdata.sources.opensea.sales import next_sales_after, should_read_by_token
 from punkdata.sources.opensea.tokens import collect_punks
-from punkdata.sources.opensea.transport import NetworkTransport
 from punkdata.sources.package_index import download_file
 from punkdata.sources.pip_config import find_index_url
 from punkdata.sources.recording import (

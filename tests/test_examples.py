@@ -22,7 +22,7 @@ from support.sprites import make_punks
 from punkdata.build import build_dataset
 from punkdata.fetch import fetch_opensea
 from punkdata.snapshots.reader import Snapshot
-from punkdata.sources.opensea.transport import NetworkTransport
+from punkdata.sources.opensea.http.transport import NetworkTransport
 
 PACKAGES = ("punkdata", "punkmodels")
 

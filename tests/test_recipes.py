@@ -12,7 +12,7 @@ import pytest
 from support.paths import REPOSITORY
 
 from punkdata import PunkDataset, open_snapshot
-from punkdata.snapshots.publish import publish_snapshot
+from punkdata.snapshots.stores.publish import publish_snapshot
 from punkdata.snapshots.writer import write_snapshot
 
 pytestmark = pytest.mark.compat

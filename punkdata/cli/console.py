@@ -29,7 +29,7 @@ from punkdata.report import Report
 from punkdata.safe_text import make_line_safe, make_safe
 
 if TYPE_CHECKING:
-    from punkdata.sources.opensea.rate_limit import InterruptibleSleep
+    from punkdata.sources.opensea.http.rate_limit import InterruptibleSleep
 
 
 def _hide_types_of_flags(params: Any) -> Any:

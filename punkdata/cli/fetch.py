@@ -18,7 +18,7 @@ from punkdata.report import Report, Row
 if TYPE_CHECKING:
     from punkdata.fetch import OpenSeaResult
     from punkdata.sources.opensea.api_key import ApiKey
-    from punkdata.sources.opensea.transport import NetworkTransport
+    from punkdata.sources.opensea.http.transport import NetworkTransport
     from punkdata.sources.recording_transport import RecordingTransport
 
 EXAMPLES = (
@@ -83,8 +83,8 @@ def fetch(
     is new or may have changed.
     """
     from punkdata.sources.opensea.api_key import find_key
-    from punkdata.sources.opensea.transport import NetworkTransport
-    from punkdata.sources.opensea.url_rules import check_base_url, check_image_host
+    from punkdata.sources.opensea.http.transport import NetworkTransport
+    from punkdata.sources.opensea.http.url_rules import check_base_url, check_image_host
     from punkdata.sources.recording import open_recording
     from punkdata.sources.recording_transport import RecordingTransport
 
@@ -174,7 +174,7 @@ def _fetch_opensea(
     as_json: bool,
 ) -> None:
     from punkdata.fetch import fetch_opensea
-    from punkdata.sources.opensea.transport import NetworkTransport
+    from punkdata.sources.opensea.http.transport import NetworkTransport
 
     with progress_bar("fetching", "punks") as progress:
         result = fetch_opensea(root, network, base_url, limit=limit, progress=progress)

@@ -43,7 +43,7 @@ def key(
     The key itself is never printed.
     """
     from punkdata.sources.opensea.api_key import find_key
-    from punkdata.sources.opensea.url_rules import check_base_url
+    from punkdata.sources.opensea.http.url_rules import check_base_url
 
     max_wait_s = parse_duration(max_wait, "--max-wait")
     base_url = check_base_url(base_url)
@@ -71,10 +71,10 @@ def create_key(
     Keys are scarce, so a single request is sent, see `RetryTransport`. If it fails, the error names
     the other ways to the data, which is fetched to `root`.
     """
+    from punkdata.sources.opensea.api.client import OpenSeaClient
     from punkdata.sources.opensea.api_key import check_key_store, store_key
-    from punkdata.sources.opensea.client import OpenSeaClient
-    from punkdata.sources.opensea.retry import RetryTransport
-    from punkdata.sources.opensea.transport import NetworkTransport
+    from punkdata.sources.opensea.http.retry import RetryTransport
+    from punkdata.sources.opensea.http.transport import NetworkTransport
 
     config_dir = check_key_store(console.config_dir())
     sleep = settings.sleep

@@ -34,8 +34,8 @@ def publish(
     as_json: Json = False,
 ) -> None:
     """Upload a snapshot to an object store, the Hugging Face Hub, or any other fsspec URL."""
-    from punkdata.snapshots.publish import publish_snapshot
     from punkdata.snapshots.reader import find_damaged_files
+    from punkdata.snapshots.stores.publish import publish_snapshot
 
     target_url = parse_root_url(url)
     if not target_url:

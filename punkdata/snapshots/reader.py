@@ -174,7 +174,7 @@ class Snapshot:
         """Return the local path of a file; download it if it is remote and not in the cache."""
         path = self.path / name
         if self.url is not None:
-            from punkdata.snapshots.remote import download_file
+            from punkdata.snapshots.stores.remote import download_file
 
             entry = next((e for e in self.manifest.files if e.path == name), None)
             if entry is None:
@@ -212,7 +212,7 @@ def open_snapshot(root: str | Path | None = None, version: str = "latest") -> Sn
     """
     root, version = check_root(root), check_version(version)
     if url := parse_root_url(root):
-        from punkdata.snapshots.remote import open_remote
+        from punkdata.snapshots.stores.remote import open_remote
 
         return Snapshot(*open_remote(url, version))
     folder = Path(root)

@@ -6,7 +6,7 @@ from punkdata.errors import DataError, ImageError, PunkError
 from punkdata.progress import Progress
 from punkdata.records import ListingRecord, PunkRecord, SaleRecord
 from punkdata.sources import cpunks10k
-from punkdata.sources.opensea.client import SOURCE, open_replay
+from punkdata.sources.opensea.api.client import SOURCE, open_replay
 from punkdata.sources.opensea.failures import survive
 from punkdata.sources.opensea.images import SpriteCache, fetch_image
 from punkdata.sources.opensea.listings import collect_listings

@@ -30,12 +30,12 @@ from support.sales_events import CHAIN, CONTRACT, listing, make_sales
 from support.sprites import make_punks
 
 from punkdata.errors import DataError
-from punkdata.sources.opensea import price_schemas, schemas
-from punkdata.sources.opensea.client import OpenSeaClient
+from punkdata.sources.opensea.api import price_schemas, schemas
+from punkdata.sources.opensea.api.client import OpenSeaClient
+from punkdata.sources.opensea.http.transport import NetworkTransport
 from punkdata.sources.opensea.parsing import parse_token
 from punkdata.sources.opensea.prices import parse_listing, parse_sale
 from punkdata.sources.opensea.tokens import collect_punks
-from punkdata.sources.opensea.transport import NetworkTransport
 
 REPLIES = {
     price_schemas.EventsPage: {"asset_events": make_sales(make_punks(8), 40), "next": "abc"},

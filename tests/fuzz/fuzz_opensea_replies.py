@@ -13,10 +13,10 @@ from support.row_damage import ODD_VALUES, catch, check_message, damage_row, dum
 from support.sprites import make_punks
 
 from punkdata.errors import LimitError, NetworkError
-from punkdata.sources.opensea import schemas
-from punkdata.sources.opensea.error_replies import check_no_error, describe_error_body
-from punkdata.sources.opensea.rate_limit import RateLimiter, announces_wait
-from punkdata.sources.opensea.schemas import parse_body
+from punkdata.sources.opensea.api import schemas
+from punkdata.sources.opensea.api.schemas import parse_body
+from punkdata.sources.opensea.http.error_replies import check_no_error, describe_error_body
+from punkdata.sources.opensea.http.rate_limit import RateLimiter, announces_wait
 from punkdata.sources.opensea.trait_counts import read_label_counts
 
 NOW_S = 1_790_000_000.0

@@ -28,16 +28,16 @@ from support.sales_events import (
 from support.sprites import make_punks
 
 from punkdata.records import ListingRecord
-from punkdata.sources.opensea import schemas
-from punkdata.sources.opensea.client import OpenSeaClient
+from punkdata.sources.opensea.api import schemas
+from punkdata.sources.opensea.api.client import OpenSeaClient
+from punkdata.sources.opensea.api.price_schemas import EventsPage, ListingsPage
+from punkdata.sources.opensea.api.schemas import parse_body
 from punkdata.sources.opensea.labels import parse_traits
 from punkdata.sources.opensea.listings import collect_listings
 from punkdata.sources.opensea.notes import Note, summarize_notes
 from punkdata.sources.opensea.parsing import parse_token
-from punkdata.sources.opensea.price_schemas import EventsPage, ListingsPage
 from punkdata.sources.opensea.prices import parse_listing, parse_sale
 from punkdata.sources.opensea.sales import CollectedSales, collect_sales
-from punkdata.sources.opensea.schemas import parse_body
 from punkdata.sources.opensea.tokens import CollectedPunks, collect_punks
 
 PUNKS = make_punks(12)

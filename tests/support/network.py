@@ -8,11 +8,11 @@ from pydantic import SecretStr
 from support.opensea_server import OpenSeaServer
 
 from punkdata.fetch import OpenSeaResult
-from punkdata.sources.opensea.client import OpenSeaClient
-from punkdata.sources.opensea.rate_limit import InterruptibleSleep
-from punkdata.sources.opensea.retry import RetryTransport
+from punkdata.sources.opensea.api.client import OpenSeaClient
+from punkdata.sources.opensea.http.rate_limit import InterruptibleSleep
+from punkdata.sources.opensea.http.retry import RetryTransport
+from punkdata.sources.opensea.http.transport import NetworkTransport
 from punkdata.sources.opensea.tokens import CollectedPunks, collect_punks
-from punkdata.sources.opensea.transport import NetworkTransport
 
 Fetch = Callable[..., OpenSeaResult]
 """Type of the `fetch` fixture."""

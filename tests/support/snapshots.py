@@ -14,8 +14,8 @@ from support.network import Fetch
 
 from punkdata.build import BuildResult, build_dataset
 from punkdata.files import sha256_file
-from punkdata.snapshots.publish import publish_snapshot
 from punkdata.snapshots.reader import Snapshot, open_snapshot, punks_file_name
+from punkdata.snapshots.stores.publish import publish_snapshot
 
 Build = Callable[..., BuildResult]
 """Type of the `build` fixture."""

@@ -1,5 +1,6 @@
-"""The OpenSea API v2: HTTP transport, client, and parsing into the records of `punkdata.records`.
+"""The OpenSea API v2, from requests to the records of `punkdata.records`.
 
-The layers from bottom to top are `transport`, `client`, and `tokens`, `sales` and `images`. Only
-`fetch`, the readers of recordings and the command line import this package.
+`http` sends requests, `api` is the client, and the modules here turn its replies into labels,
+images, sales and listings. Only `fetch`, `estimate`, the readers of recordings and the command line
+import this package.
 """

@@ -17,7 +17,7 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from punkdata.errors import DataError, SetupError, UsageError
 from punkdata.files import translate_os_errors, utc_now
-from punkdata.sources.opensea.schemas import InstantKey
+from punkdata.sources.opensea.api.schemas import InstantKey
 
 VARIABLE = "OPENSEA_API_KEY"
 MAX_FILE_BYTES = 64_000

@@ -9,8 +9,9 @@ from punkdata.errors import PunkError
 from punkdata.files import utc_now
 from punkdata.progress import Progress
 from punkdata.records import ListingRecord
-from punkdata.sources.opensea.client import OpenSeaClient
+from punkdata.sources.opensea.api.client import OpenSeaClient
 from punkdata.sources.opensea.failures import survive
+from punkdata.sources.opensea.http.rate_limit import InterruptibleSleep
 from punkdata.sources.opensea.image_checks import ImageChecks
 from punkdata.sources.opensea.images import (
     SpriteCache,
@@ -20,7 +21,6 @@ from punkdata.sources.opensea.images import (
 )
 from punkdata.sources.opensea.listings import are_outdated, collect_listings
 from punkdata.sources.opensea.notes import summarize_notes
-from punkdata.sources.opensea.rate_limit import InterruptibleSleep
 from punkdata.sources.opensea.sales import CollectedSales, collect_sales, collect_sales_by_token
 from punkdata.sources.opensea.tokens import CollectedPunks
 from punkdata.sources.recording import Recording

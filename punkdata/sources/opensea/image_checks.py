@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from punkdata.errors import ImageError, LimitError, NetworkError, NotRecordedError
 from punkdata.safe_text import redact_url
-from punkdata.sources.opensea.client import DownloadedImage, OpenSeaClient
-from punkdata.sources.opensea.error_replies import to_one_line
+from punkdata.sources.opensea.api.client import DownloadedImage, OpenSeaClient
+from punkdata.sources.opensea.http.error_replies import to_one_line
 
 MAX_UNANSWERED = 32
 """Number of consecutive questions without an answer after which no more are asked."""

@@ -27,9 +27,9 @@ from punkdata.images.decode import DecodedImage, decode_bytes
 from punkdata.images.sprite import SIDE_PX
 from punkdata.progress import Progress
 from punkdata.sources.http_client import MAX_CONNECTIONS
-from punkdata.sources.opensea.client import OpenSeaClient
+from punkdata.sources.opensea.api.client import OpenSeaClient
+from punkdata.sources.opensea.http.rate_limit import InterruptibleSleep
 from punkdata.sources.opensea.image_checks import ImageChecks
-from punkdata.sources.opensea.rate_limit import InterruptibleSleep
 from punkdata.sources.recording import Recording
 
 OUTAGE_THRESHOLD = 64

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from punkdata.sources.opensea.schemas import Trait
+from punkdata.sources.opensea.api.schemas import Trait
 from punkdata.traits import ACCESSORIES, TYPES, find_label
 
 PSEUDO_ACCESSORY = re.compile(r"([0-9]) attributes?", re.IGNORECASE)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from punkdata.records import ListingRecord
-from punkdata.sources.opensea.client import OpenSeaClient
+from punkdata.sources.opensea.api.client import OpenSeaClient
 from punkdata.sources.opensea.notes import UNREADABLE_LISTING, Note, NoteBook
 from punkdata.sources.opensea.parsing import parse_punk_id
 from punkdata.sources.opensea.prices import parse_listing

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from punkdata.sources.opensea.api.schemas import Nft
 from punkdata.sources.opensea.labels import Labels, ParsedTraits, parse_traits
-from punkdata.sources.opensea.schemas import Nft
 
 COLLECTION_SIZE = 10_000
 """Number of CryptoPunks. Their ids are 0 to 9999; the API has listed other ids by mistake."""

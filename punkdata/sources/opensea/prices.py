@@ -17,11 +17,11 @@ from punkdata.currencies import (
 from punkdata.files import DEFAULT_COLLECTION
 from punkdata.records import ListingRecord, SaleRecord
 from punkdata.sources.opensea import notes as kinds
-from punkdata.sources.opensea.error_replies import to_one_line
+from punkdata.sources.opensea.api.price_schemas import Listing, OrderItem, SaleEvent
+from punkdata.sources.opensea.api.schemas import to_exact_int, to_exact_number
+from punkdata.sources.opensea.http.error_replies import to_one_line
 from punkdata.sources.opensea.notes import Note
 from punkdata.sources.opensea.parsing import parse_punk_id
-from punkdata.sources.opensea.price_schemas import Listing, OrderItem, SaleEvent
-from punkdata.sources.opensea.schemas import to_exact_int, to_exact_number
 
 MAX_DECIMALS = 77
 COLLECTION_START_S = 1_496_275_200

@@ -15,12 +15,12 @@ from itertools import chain
 from punkdata.errors import DataError, ReplyError
 from punkdata.progress import Progress
 from punkdata.records import SaleRecord
-from punkdata.sources.opensea.client import PAGE_SIZE, OpenSeaClient, open_replay
+from punkdata.sources.opensea.api.client import PAGE_SIZE, OpenSeaClient, open_replay
+from punkdata.sources.opensea.api.price_schemas import SaleEvent
+from punkdata.sources.opensea.api.rows import Page
 from punkdata.sources.opensea.notes import UNLISTED_SALE, UNREADABLE_SALE, Note, NoteBook
 from punkdata.sources.opensea.parsing import parse_punk_id
-from punkdata.sources.opensea.price_schemas import SaleEvent
 from punkdata.sources.opensea.prices import describe_row, parse_sale, parse_time
-from punkdata.sources.opensea.rows import Page
 from punkdata.sources.opensea.tokens import CollectedPunks
 from punkdata.sources.recording import Recording
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from punkdata.errors import LimitError, PunkError, RefusedError
-from punkdata.sources.opensea.client import PAGE_SIZE, BatchTooLargeError, OpenSeaClient
+from punkdata.sources.opensea.api.client import PAGE_SIZE, BatchTooLargeError, OpenSeaClient
+from punkdata.sources.opensea.api.schemas import NftsBatch
 from punkdata.sources.opensea.failures import survive
 from punkdata.sources.opensea.parsing import parse_punk_id
-from punkdata.sources.opensea.schemas import NftsBatch
 
 MAX_SINGLE_REQUESTS = 200
 """Maximum number of tokens that a fetch requests one by one."""

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 from punkdata.errors import DataError, PunkError
 from punkdata.progress import Progress
-from punkdata.sources.opensea import schemas
-from punkdata.sources.opensea.client import PAGE_SIZE, OpenSeaClient
+from punkdata.sources.opensea.api import schemas
+from punkdata.sources.opensea.api.client import PAGE_SIZE, OpenSeaClient
+from punkdata.sources.opensea.api.rows import UnreadableRow
 from punkdata.sources.opensea.failures import survive
 from punkdata.sources.opensea.labels import Labels, ParsedTraits
 from punkdata.sources.opensea.parsing import COLLECTION_SIZE, Token, parse_punk_id, parse_token
-from punkdata.sources.opensea.rows import UnreadableRow
 from punkdata.sources.opensea.token_requests import TokenRequests
 from punkdata.sources.opensea.trait_counts import (
     LabelCounts,

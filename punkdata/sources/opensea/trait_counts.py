@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from punkdata.sources.opensea.api.schemas import TraitCounts
 from punkdata.sources.opensea.labels import PSEUDO_ACCESSORY, Labels, find_trait_label, shorten
-from punkdata.sources.opensea.schemas import TraitCounts
 from punkdata.traits import ACCESSORIES, TYPES
 
 MAX_WITHOUT_ACCESSORIES = 8

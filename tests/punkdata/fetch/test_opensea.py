@@ -10,7 +10,7 @@ from support.snapshots import build_version
 
 from punkdata.build import build_dataset
 from punkdata.fetch import fetch_opensea
-from punkdata.sources.opensea.rate_limit import InterruptibleSleep
+from punkdata.sources.opensea.http.rate_limit import InterruptibleSleep
 from punkdata.sources.recording import open_recording
 from punkdata.sources.recording_transport import RecordingTransport
 

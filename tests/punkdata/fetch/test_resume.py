@@ -33,7 +33,7 @@ import sys
 from pathlib import Path
 from pydantic import SecretStr
 from punkdata.fetch import fetch_opensea
-from punkdata.sources.opensea.transport import NetworkTransport
+from punkdata.sources.opensea.http.transport import NetworkTransport
 root, base_url, key = sys.argv[1:]
 print("ready", flush=True)
 network = NetworkTransport(base_url, SecretStr(key))

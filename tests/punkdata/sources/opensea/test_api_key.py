@@ -9,8 +9,8 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from punkdata.errors import DataError, SetupError, UsageError
+from punkdata.sources.opensea.api.schemas import InstantKey
 from punkdata.sources.opensea.api_key import check_key_store, find_key, key_path, store_key
-from punkdata.sources.opensea.schemas import InstantKey
 
 BASE_URL = "https://api.test"
 OTHER_URL = "https://api.other"

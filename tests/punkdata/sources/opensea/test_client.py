@@ -10,8 +10,8 @@ from support.sales_events import CHAIN, CONTRACT
 from support.sprites import png_bytes
 
 from punkdata.errors import ImageError, NetworkError, RefusedError
-from punkdata.sources.opensea.client import BatchTooLargeError, OpenSeaClient
-from punkdata.sources.opensea.error_replies import WEB_PAGE
+from punkdata.sources.opensea.api.client import BatchTooLargeError, OpenSeaClient
+from punkdata.sources.opensea.http.error_replies import WEB_PAGE
 
 
 def test_get_nfts_returns_a_batch(server: OpenSeaServer) -> None:

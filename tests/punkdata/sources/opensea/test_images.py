@@ -7,13 +7,13 @@ from support.sprites import make_punks, png_bytes, svg_uri
 
 from punkdata.errors import ImageError, NetworkError
 from punkdata.images.decode import DecodedImage, decode_image
+from punkdata.sources.opensea.http.rate_limit import InterruptibleSleep
 from punkdata.sources.opensea.images import (
     fetch_image,
     image_download_pool,
     start_image_downloads,
     wait_for_image_downloads,
 )
-from punkdata.sources.opensea.rate_limit import InterruptibleSleep
 
 
 def decode(data: bytes, _body_sha256: str) -> DecodedImage:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from punkdata.sources.opensea.api.schemas import Nft
 from punkdata.sources.opensea.labels import ParsedTraits, find_trait_label, parse_traits
-from punkdata.sources.opensea.schemas import Nft
 from punkdata.traits import ACCESSORIES, LABELS, TYPES
 
 

@@ -24,11 +24,11 @@ from support.sales_events import (
 
 from punkdata.records import ListingRecord
 from punkdata.sources.opensea import notes
+from punkdata.sources.opensea.api.price_schemas import ListingsPage
+from punkdata.sources.opensea.api.schemas import parse_body
 from punkdata.sources.opensea.listings import are_outdated, collect_listings
 from punkdata.sources.opensea.notes import summarize_notes
-from punkdata.sources.opensea.price_schemas import ListingsPage
 from punkdata.sources.opensea.prices import parse_listing
-from punkdata.sources.opensea.schemas import parse_body
 from punkdata.sources.opensea.tokens import CollectedPunks
 from punkdata.sources.recording_format import Reply
 

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 from support.opensea_server import KEY
 
-from punkdata.sources.opensea.transport import NetworkTransport
+from punkdata.sources.opensea.http.transport import NetworkTransport
 
 
 @contextmanager

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from punkdata.sources.opensea.api.schemas import Nft
 from punkdata.sources.opensea.parsing import parse_image_urls, parse_punk_id
-from punkdata.sources.opensea.schemas import Nft
 
 
 def nft(**fields: Any) -> Nft:

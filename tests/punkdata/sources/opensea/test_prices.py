@@ -21,10 +21,10 @@ from support.sales_events import (
 from punkdata.currencies import parse_price_wei
 from punkdata.records import SaleRecord
 from punkdata.sources.opensea import notes
+from punkdata.sources.opensea.api.price_schemas import EventsPage
+from punkdata.sources.opensea.api.schemas import parse_body
 from punkdata.sources.opensea.notes import Note
-from punkdata.sources.opensea.price_schemas import EventsPage
 from punkdata.sources.opensea.prices import parse_sale, parse_time
-from punkdata.sources.opensea.schemas import parse_body
 
 FAKE = "0x" + "11" * 20
 

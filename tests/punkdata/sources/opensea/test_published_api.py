@@ -22,7 +22,7 @@ from support.npm import npm_file
 from support.opensea_server import KEY, OpenSeaServer
 from support.sales_events import CHAIN, CONTRACT
 
-from punkdata.sources.opensea import price_schemas, schemas
+from punkdata.sources.opensea.api import price_schemas, schemas
 
 PACKAGE = "@opensea/api-types@0.12.0"
 ARCHIVE_SHA256 = "a5f53d67a80adfcad4c6f3ff9ba609453cb100b62cffbd2df70ba9bcc379f5c4"

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from punkdata.errors import LimitError, StoppedError
-from punkdata.sources.opensea.rate_limit import InterruptibleSleep, RateLimiter
+from punkdata.sources.opensea.http.rate_limit import InterruptibleSleep, RateLimiter
 
 NOW_S = 1_800_000_000.0
 

@@ -11,8 +11,8 @@ import pytest
 from pydantic import SecretStr
 from support.opensea_server import KEY
 
-from punkdata.sources.opensea.redaction import make_redactor
-from punkdata.sources.opensea.transport import NetworkTransport
+from punkdata.sources.opensea.http.redaction import make_redactor
+from punkdata.sources.opensea.http.transport import NetworkTransport
 
 BASE_URL = "https://api.test"
 KEYS = [KEY, "0123456789abcdef", "Ab._~-" * 33, "uxUX-5u0075x75uXx"]

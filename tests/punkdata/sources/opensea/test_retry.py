@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from punkdata.errors import DataError, LimitError, NetworkError
-from punkdata.sources.opensea.retry import RetryTransport
-from punkdata.sources.opensea.transport import InvalidReplyError
+from punkdata.sources.opensea.http.retry import RetryTransport
+from punkdata.sources.opensea.http.transport import InvalidReplyError
 
 
 def make_transport(*replies: int | httpx.Response | Exception, **options: Any) -> RetryTransport:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from punkdata.errors import DataError
-from punkdata.sources.opensea.price_schemas import EventsPage, ListingsPage
-from punkdata.sources.opensea.rows import Rows, describe_problem
-from punkdata.sources.opensea.schemas import (
+from punkdata.sources.opensea.api.price_schemas import EventsPage, ListingsPage
+from punkdata.sources.opensea.api.rows import Rows, describe_problem
+from punkdata.sources.opensea.api.schemas import (
     Collection,
     NftsBatch,
     NftsPage,

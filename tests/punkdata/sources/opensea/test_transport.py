@@ -14,8 +14,8 @@ from support.opensea_server import KEY, Faults, OpenSeaServer
 from support.sprites import FakePunk, png_bytes
 
 from punkdata.errors import DataError, ImageError, SetupError
-from punkdata.sources.opensea.retry import RetryTransport
-from punkdata.sources.opensea.transport import InvalidReplyError, NetworkTransport
+from punkdata.sources.opensea.http.retry import RetryTransport
+from punkdata.sources.opensea.http.transport import InvalidReplyError, NetworkTransport
 
 BASE_URL = "https://api.test"
 PNG = png_bytes(FakePunk(1, "Ape").sprite)

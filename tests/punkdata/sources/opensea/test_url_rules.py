@@ -4,7 +4,11 @@ import httpx
 import pytest
 
 from punkdata.errors import ImageError, UsageError
-from punkdata.sources.opensea.url_rules import check_base_url, check_image_host, check_image_url
+from punkdata.sources.opensea.http.url_rules import (
+    check_base_url,
+    check_image_host,
+    check_image_url,
+)
 
 BASE_URL = "https://api.test"
 IMAGE_HOSTS = ("extra.test", "*.wild.test", "ported.test:8443")

@@ -27,7 +27,7 @@ from punkdata.snapshots.manifest import (
     parse_latest,
     parse_manifest,
 )
-from punkdata.snapshots.urls import REPUBLISH_HINT, read_optional, read_url, url_errors
+from punkdata.snapshots.stores.urls import REPUBLISH_HINT, read_optional, read_url, url_errors
 
 
 def open_remote(url: str, version: str) -> tuple[Path, Manifest, str]:
@@ -38,7 +38,7 @@ def open_remote(url: str, version: str) -> tuple[Path, Manifest, str]:
     """
     url = url.rstrip("/")
     if url.startswith("hf://"):
-        from punkdata.snapshots.hub import find_on_hub
+        from punkdata.snapshots.stores.hub import find_on_hub
 
         url, data = find_on_hub(url, version)
     else:

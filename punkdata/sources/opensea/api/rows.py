@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from punkdata.errors import plain_requirement
-from punkdata.sources.opensea.error_replies import to_one_line
+from punkdata.sources.opensea.http.error_replies import to_one_line
 
 MAX_ROWS = 10_000
 """Largest number of rows in one reply. A page of the API has at most 200."""

@@ -20,10 +20,15 @@ from punkdata.images.formats import MAX_BYTES as MAX_IMAGE_BYTES
 from punkdata.images.formats import check_complete
 from punkdata.safe_text import redact_url
 from punkdata.sources.http_client import make_http_client
-from punkdata.sources.opensea.error_replies import to_one_line
-from punkdata.sources.opensea.rate_limit import RETRY_HINT, InterruptibleSleep, RateLimiter, Warn
-from punkdata.sources.opensea.redaction import make_redactor
-from punkdata.sources.opensea.url_rules import check_image_host, check_image_url
+from punkdata.sources.opensea.http.error_replies import to_one_line
+from punkdata.sources.opensea.http.rate_limit import (
+    RETRY_HINT,
+    InterruptibleSleep,
+    RateLimiter,
+    Warn,
+)
+from punkdata.sources.opensea.http.redaction import make_redactor
+from punkdata.sources.opensea.http.url_rules import check_image_host, check_image_url
 from punkdata.sources.recording_format import MAX_BODY_BYTES
 from punkdata.sources.recording_transport import CONDITIONS, RECORDED_HEADERS
 

@@ -14,12 +14,10 @@ import httpx
 
 from punkdata.errors import DataError, ImageError, NetworkError, ReplyError, UnreachableError
 from punkdata.files import DEFAULT_COLLECTION
-from punkdata.sources.opensea.error_replies import describe_error_body, make_refusal
-from punkdata.sources.opensea.pagination import CursorError, PaginationGuard
-from punkdata.sources.opensea.price_schemas import EventsPage, Listing, ListingsPage, SaleEvent
-from punkdata.sources.opensea.rate_limit import RATE_LIMIT_STATUSES, RETRY_HINT
-from punkdata.sources.opensea.rows import Page, R
-from punkdata.sources.opensea.schemas import (
+from punkdata.sources.opensea.api.pagination import CursorError, PaginationGuard
+from punkdata.sources.opensea.api.price_schemas import EventsPage, Listing, ListingsPage, SaleEvent
+from punkdata.sources.opensea.api.rows import Page, R
+from punkdata.sources.opensea.api.schemas import (
     Collection,
     InstantKey,
     M,
@@ -30,6 +28,8 @@ from punkdata.sources.opensea.schemas import (
     TraitCounts,
     parse_body,
 )
+from punkdata.sources.opensea.http.error_replies import describe_error_body, make_refusal
+from punkdata.sources.opensea.http.rate_limit import RATE_LIMIT_STATUSES, RETRY_HINT
 from punkdata.sources.recording import Recording
 from punkdata.sources.recording_transport import RecordingTransport
 

@@ -23,9 +23,9 @@ from pydantic import (
 )
 
 from punkdata.errors import ReplyError
-from punkdata.sources.opensea.error_replies import check_no_error
-from punkdata.sources.opensea.rate_limit import RETRY_HINT
-from punkdata.sources.opensea.rows import MAX_ROWS, Page, Rows, describe_problem, to_identifier
+from punkdata.sources.opensea.api.rows import MAX_ROWS, Page, Rows, describe_problem, to_identifier
+from punkdata.sources.opensea.http.error_replies import check_no_error
+from punkdata.sources.opensea.http.rate_limit import RETRY_HINT
 
 MAX_TRAITS = 1_000
 """Largest number of traits of one token. A punk has at most 9, with a pseudo-accessory."""

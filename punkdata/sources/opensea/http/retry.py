@@ -12,15 +12,15 @@ import tenacity
 from punkdata.errors import LimitError, NetworkError, UnreachableError
 from punkdata.progress import SHOWN
 from punkdata.safe_text import redact_url
-from punkdata.sources.opensea.error_replies import describe_error_body
-from punkdata.sources.opensea.rate_limit import (
+from punkdata.sources.opensea.http.error_replies import describe_error_body
+from punkdata.sources.opensea.http.rate_limit import (
     RATE_LIMIT_STATUSES,
     RETRY_HINT,
     Sleep,
     Warn,
     announces_wait,
 )
-from punkdata.sources.opensea.transport import InvalidReplyError, endpoint_group
+from punkdata.sources.opensea.http.transport import InvalidReplyError, endpoint_group
 
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.25, 30.0
 FAILURE_GROWTH, LIMIT_GROWTH = 2.0, 1.4

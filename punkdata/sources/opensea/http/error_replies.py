@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from punkdata.errors import ForbiddenError, NetworkError, RefusedError
-from punkdata.sources.opensea.rate_limit import RETRY_HINT
+from punkdata.sources.opensea.http.rate_limit import RETRY_HINT
 
 MAX_PARSED_BYTES = 100_000
 """Largest error body that is parsed. Real ones have a few hundred bytes."""

@@ -22,7 +22,7 @@ from punkdata.files import DEFAULT_COLLECTION, lock_root
 from punkdata.progress import Progress
 from punkdata.safe_text import redact_url
 from punkdata.snapshots.manifest import Manifest, parse_latest, parse_manifest
-from punkdata.snapshots.urls import REPUBLISH_HINT, read_optional, read_url, url_errors
+from punkdata.snapshots.stores.urls import REPUBLISH_HINT, read_optional, read_url, url_errors
 
 _OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "adl", "memory"}
 """Protocols whose uploads are atomic and whose folders need not be created."""
@@ -49,7 +49,7 @@ def publish_snapshot(
     """
     url = url.rstrip("/")
     if url.startswith("hf://"):
-        from punkdata.snapshots.hub import publish_to_hub
+        from punkdata.snapshots.stores.hub import publish_to_hub
 
         return publish_to_hub(folder, manifest, url, progress, force=force)
     home = f"{url}/snapshots/{DEFAULT_COLLECTION}"

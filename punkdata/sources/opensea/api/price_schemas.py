@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, Field
 
-from punkdata.sources.opensea.rows import MAX_ROWS, Page
+from punkdata.sources.opensea.api.rows import MAX_ROWS, Page
 
 
 def _at(*paths: str, default: Any = None) -> Any:

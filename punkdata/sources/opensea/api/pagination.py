@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-from punkdata.sources.opensea.rows import Page
+from punkdata.sources.opensea.api.rows import Page
 
 MAX_EMPTY_PAGES = 5
 """Number of consecutive empty pages after which a listing is considered complete."""

@@ -22,8 +22,8 @@ from punkdata.extras import translate_missing_package
 from punkdata.progress import Progress
 from punkdata.safe_text import redact_url
 from punkdata.snapshots.manifest import Manifest, parse_manifest
-from punkdata.snapshots.publish import read_remote_manifest
-from punkdata.snapshots.urls import REPUBLISH_HINT, read_optional, read_url, url_errors
+from punkdata.snapshots.stores.publish import read_remote_manifest
+from punkdata.snapshots.stores.urls import REPUBLISH_HINT, read_optional, read_url, url_errors
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
