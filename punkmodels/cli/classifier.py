@@ -105,7 +105,7 @@ def train_classifier(
     }
     options: dict[str, Any] = {}
     if resumed is None:
-        options = given_options(named, assignments, "preset", "model")
+        options = given_options(named, assignments, *context.params)
         options |= {"preset": preset, "model": model, "version": version}
         options |= {"device": device, "threads": threads}
     run = train_model("classifier", root, runs, resumed, logger, options)

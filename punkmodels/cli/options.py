@@ -71,6 +71,8 @@ def given_options(
                 f"{name} has an option of its own",
                 hint=f"use --{name.replace('_', '-')} instead of --set",
             )
+        if name == "progress":  # An argument of the Python API.
+            raise UsageError("there is no training option progress")
         options = merge_options(options, nest_options({key: text}))
     return options
 

@@ -118,7 +118,7 @@ def train_dcgan(
     }
     options: dict[str, Any] = {"image_dir": image_dir}
     if resumed is None:
-        options = given_options(named, assignments, "preset", "recipe")
+        options = given_options(named, assignments, *context.params)
         options |= {"preset": preset, "recipe": recipe, "version": version}
         options |= {"device": device, "threads": threads}
     run = train_model("dcgan", root, runs, resumed, logger, options)
@@ -155,7 +155,8 @@ def train_renderer(
     resumed = find_resumed_run(context, runs, resume, "renderer")
     options: dict[str, Any] = {}
     if resumed is None:
-        options = given_options({"total_images": total_images, "seed": seed}, assignments, "preset")
+        named = {"total_images": total_images, "seed": seed}
+        options = given_options(named, assignments, *context.params)
         options |= {"preset": preset, "version": version, "threads": threads}
     run = train_model("renderer", root, runs, resumed, logger, options)
     name = shell_quote(run)

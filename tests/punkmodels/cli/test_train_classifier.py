@@ -58,6 +58,15 @@ def test_set_changes_options_and_names_wrong_ones(
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("model", ["classifier", "dcgan", "renderer"])
+def test_set_refuses_what_is_no_training_option(model: str, root: Path, capsys: Capture) -> None:
+    for name in ("root", "runs", "version", "threads", "resume", "logger"):
+        assert run("train", model, "--root", root, "--set", f"{name}=1") == 2
+        assert f"use --{name} instead of --set" in capsys.readouterr().err
+    assert run("train", model, "--root", root, "--set", "progress=1") == 2
+    assert "there is no training option progress" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "option", [("--epochs", 8), ("--version", "latest"), ("--set", "width=32")], ids=str
 )
