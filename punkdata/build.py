@@ -85,9 +85,11 @@ def build_dataset(
     if not usable and allow_partial:
         usable = running
     if not usable:
-        raise UsageError(
-            f"'{root}' has no finished recording to build from", hint=suggest_fetch(root)
-        )
+        hint = suggest_fetch(root)
+        if running:
+            command = f"punkdata build-dataset --allow-partial{root_option(root)}"
+            hint += f"; or build what it has with: {command}"
+        raise UsageError(f"'{root}' has no finished recording to build from", hint=hint)
     source = usable[-1]
     _check_finished(source, root, allow_partial)
     unfinished = source.path if source.info.status == "running" else None

