@@ -19,8 +19,8 @@ from pydantic import (
 from punkdata.errors import plain_requirement
 from punkdata.sources.opensea.http.error_replies import to_one_line
 
-MAX_ROWS = 10_000
-"""Largest number of rows in one reply. A page of the API has at most 200."""
+MAX_ROWS = 100_000
+"""Largest number of rows in one reply, enough for all sales. A page should have at most 200."""
 
 R = TypeVar("R")
 
@@ -83,7 +83,7 @@ class Page(Rows[R], Generic[R]):
     next: Annotated[
         str | None,
         Field(max_length=4096),
-        BeforeValidator(lambda value: None if value == "" else value),
+        BeforeValidator(lambda value: value or None),  # The end may also be "" or false.
     ] = None
 
 

@@ -34,7 +34,7 @@ def test_null_empty_and_absent_fields_are_equivalent(blank: dict[str, Any]) -> N
         ({"nfts": None}, "nfts: "),
         ({"nfts": "none"}, "nfts: must be a list"),
         ({"nfts": {"0": {"identifier": "5"}}}, "nfts: must be a list"),
-        ({"nfts": [1] * 10_001}, "nfts: must have at most 10000 items"),
+        ({"nfts": [1] * 100_001}, "nfts: must have at most 100000 items"),
         ({"nfts": [{"identifier": "5"}], "next": 5}, "next: must be a string"),
         ({"nfts": [{"name": "x"}], "next": 5}, "next: must be a string"),
         ([], "the reply: "),
@@ -45,6 +45,17 @@ def test_invalid_field_is_named_with_its_endpoint(body: Any, field: str) -> None
         parse_body(NftsPage, "GET /collection/x/nfts", json.dumps(body).encode())
     assert str(caught.value).startswith("unexpected reply to GET /collection/x/nfts: ")
     assert field in str(caught.value)
+
+
+@pytest.mark.parametrize("end", ["", False, None])
+def test_page_with_an_empty_cursor_is_the_last(end: Any) -> None:
+    body = json.dumps({"nfts": [], "next": end}).encode()
+    assert parse_body(NftsPage, "GET /x", body).next is None
+
+
+def test_all_tokens_may_come_on_one_page() -> None:
+    body = json.dumps({"nfts": [{"identifier": str(i)} for i in range(10_001)]}).encode()
+    assert len(parse_body(NftsPage, "GET /x", body).rows) == 10_001
 
 
 def test_error_contains_no_value_of_the_reply() -> None:
