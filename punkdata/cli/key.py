@@ -95,7 +95,7 @@ def create_key(
         ) from None
     if created.expires_at and created.expires_at <= utc_now():  # Or every fetch would spend a key.
         console.warn(
-            f"the new key expired on {created.expires_at:%Y-%m-%d} by the clock of this computer, "
+            f"the new key expired on {created.expires_at.date()} by the clock of this computer, "
             "which may be wrong; the key is used until the server refuses it"
         )
         created.expires_at = None

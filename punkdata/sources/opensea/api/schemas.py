@@ -20,6 +20,8 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
 )
 
 from punkdata.errors import ReplyError
@@ -69,7 +71,12 @@ def _to_chain(value: Any) -> str | None:
     return name if re.fullmatch(r"[a-z0-9_-]{1,40}", name) else None
 
 
-def _assume_utc(time: datetime | None) -> datetime | None:
+def _keep_valid_time(value: Any, validate: ValidatorFunctionWrapHandler) -> datetime | None:
+    """Return a time with a time zone, or None if it cannot be read: the key is worth more."""
+    try:
+        time: datetime | None = validate(value or None)
+    except ValidationError:
+        return None
     return time.replace(tzinfo=UTC) if time and time.tzinfo is None else time
 
 
@@ -173,7 +180,7 @@ class InstantKey(BaseModel):
     """A new API key, as the server sends it and as it is stored."""
 
     api_key: Annotated[SecretStr, AfterValidator(_check_key)]
-    expires_at: Annotated[datetime | None, AfterValidator(_assume_utc), _Blank] = None
+    expires_at: Annotated[datetime | None, WrapValidator(_keep_valid_time)] = None
 
 
 def parse_body(model: type[M], endpoint: str, body: bytes) -> M:

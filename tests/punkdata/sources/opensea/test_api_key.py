@@ -196,6 +196,13 @@ def test_expiry_date_at_the_end_of_the_calendar_is_accepted(
     assert key.is_expired is expires_at.startswith("0001")
 
 
+@pytest.mark.parametrize("expires_at", ["in 7 days", "99999-01-01T00:00:00Z", {}, ["x"], False])
+def test_key_with_an_unreadable_expiry_date_is_kept(tmp_path: Path, expires_at: object) -> None:
+    created = InstantKey.model_validate({"api_key": SECRET, "expires_at": expires_at})
+    key = store_key(tmp_path, BASE_URL, created)
+    assert (key.expires_at, key.secret.get_secret_value()) == (None, SECRET)
+
+
 def test_key_store_that_cannot_be_read_names_the_variables(tmp_path: Path) -> None:
     key_path(tmp_path).mkdir()
     for look_up in (lambda: find_key(BASE_URL, tmp_path), lambda: check_key_store(tmp_path)):
