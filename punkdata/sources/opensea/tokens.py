@@ -214,16 +214,17 @@ def _assign_labels(
     punks: CollectedPunks, ids: Iterable[int], num_reported: int, unanswered: Mapping[int, str]
 ) -> None:
     """Set the labels and image URLs of the tokens with these ids, or why they are missing."""
+    is_known_contract = punks.contract == CONTRACT  # It has all ids, even if the total is wrong.
     for punk_id in ids:
         token = punks.tokens.get(punk_id)
         if token and token.labels:
             punks.labels[punk_id] = token.labels
             punks.image_urls[punk_id] = token.image_urls
-        elif punk_id < num_reported or not num_reported:
+        elif punk_id < num_reported or not num_reported or (token and is_known_contract):
             problem = token.traits.problem if token else "is not listed"
             reply = unanswered.get(punk_id) or (None if token else "was not found by its id")
             punks.missing[punk_id] = f"{problem} and {reply}" if reply else problem
-        elif token:  # An id beyond the reported total, and without traits, does not exist.
+        elif token:  # In another contract, an id beyond the reported total may not exist.
             punks.foreign.add(str(punk_id))
     if punks.foreign:
         first, *others = sorted(punks.foreign)
