@@ -46,10 +46,10 @@ def export(
 
     The card shows the scores that `punkmodels evaluate` has saved for these weights.
     """
-    console.check_output(out, is_folder=True)
     folder = find_model(run, runs, "dcgan", "renderer", "classifier")
     if onnx:
         require_packages("exporting to ONNX", "onnx", "onnxscript")
+    console.check_output(out, is_folder=True)
     load_torch()
     from punkmodels.export.folder import export_model
 
