@@ -162,6 +162,8 @@ def read_manifest(file: Path) -> Manifest:
         with file.open("rb") as stream:
             data = stream.read(MAX_MANIFEST_BYTES + 1)
     except OSError as error:
+        if isinstance(error, PermissionError):
+            hint = "ask its owner for the permission to read it"
         raise DataError(f"'{file}' cannot be read ({error.strerror})", hint=hint) from None
     return parse_manifest(data, str(file), hint)
 

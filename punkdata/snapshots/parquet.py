@@ -51,6 +51,11 @@ def read_table(
         return table
     except UsageError:
         raise
+    except PermissionError as error:
+        raise DataError(
+            f"'{path}' cannot be read ({error.strerror})",
+            hint="ask its owner for the permission to read it",
+        ) from None
     # A missing column raises KeyError, and a column name that is not UTF-8 ValueError.
     except (pa.ArrowException, OSError, KeyError, ValueError, DataError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]

@@ -192,7 +192,7 @@ class Snapshot:
             return read_table(path, schema, num_rows, columns)
         except DataError as error:
             hint = f"check all files with: punkdata verify {shell_quote(self.path)}"
-            raise DataError(error.message, hint=hint) from None
+            raise DataError(error.message, hint=error.hint or hint) from None
 
 
 def open_snapshot(root: str | Path | None = None, version: str = "latest") -> Snapshot:

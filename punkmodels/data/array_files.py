@@ -68,7 +68,8 @@ def load_images(
 
 def check_byte_range(images: NDArray[np.uint8], where: str) -> None:
     """Raise UsageError if images have only the bytes 0 and 1, so that all of them look black."""
-    if images.size and images.max() == 1:
+    colors = images[..., :3] if images.shape[-1] == 4 else images  # Transparency may be right.
+    if colors.size and colors.max() == 1:
         raise UsageError(
             f"{where} have only the bytes 0 and 1, which look black",
             hint="multiply images of 0 and 1 by 255; convert floating-point numbers from 0 to 1 "

@@ -4,8 +4,10 @@ import dataclasses
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -39,6 +41,27 @@ def test_folder_has_the_documented_layout(built_root: Path) -> None:
         "shards/punks-val-000000.tar",
     ]
     assert (snapshot.path.parent / "latest").read_text() == f"{snapshot.version}\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions")
+@pytest.mark.parametrize("name", ["manifest.json", punks_file_name("train")])
+def test_file_of_another_user_is_not_called_damaged(built_root: Path, name: str) -> None:
+    # Root may read every file, so the test then runs as another user, who sees no tmp_path.
+    with tempfile.TemporaryDirectory() as folder:
+        path = shutil.copytree(open_snapshot(built_root).path, Path(folder) / "snapshot")
+        Path(folder).chmod(0o755)
+        (path / name).chmod(0)
+        is_root = os.geteuid() == 0
+        if is_root:
+            os.seteuid(65534)
+        try:
+            with pytest.raises(
+                DataError, match=r"cannot be read \(Permission denied\); ask its owner"
+            ):
+                open_snapshot(path).punks()
+        finally:
+            if is_root:
+                os.seteuid(0)
 
 
 def test_find_damaged_files_finds_flipped_bytes_and_missing_files(root: Path) -> None:

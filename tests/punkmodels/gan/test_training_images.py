@@ -156,6 +156,7 @@ def test_punks_come_from_a_split(built_root: Path) -> None:
         (np.zeros((25, 16)), r"of type float64 and shape \(25, 16\)"),
         (np.array(["a"] * 25), "of type <U1"),
         (random_images(25, 16) % 2, "have only the bytes 0 and 1, which look black; multiply"),
+        (random_images(25, 16, 4) % 2 * np.uint8([1, 1, 1, 255]), "only the bytes 0 and 1"),
     ],
     ids=[
         "flat",
@@ -170,6 +171,7 @@ def test_punks_come_from_a_split(built_root: Path) -> None:
         "2d",
         "text",
         "bits",
+        "bits with transparency",
     ],
 )
 def test_arrays_without_usable_images_are_refused(
