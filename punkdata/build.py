@@ -47,8 +47,8 @@ logger = logging.getLogger(__name__)
 class BuildResult:
     """The result of `build_dataset`.
 
-    `created` is False if the snapshot existed already. `unfinished` is an unfinished recording that
-    is newer than the one used, or that is the one used, if any.
+    `created` is False if the snapshot existed already. `unfinished` is the recording used
+    if that is unfinished, otherwise a newer unfinished recording, if any.
     """
 
     snapshot: Snapshot
@@ -88,7 +88,7 @@ def build_dataset(
         hint = suggest_fetch(root)
         if running:
             command = f"punkdata build-dataset --allow-partial{root_option(root)}"
-            hint += f"; or build what it has with: {command}"
+            hint += f"; or build a partial snapshot with: {command}"
         raise UsageError(f"'{root}' has no finished recording to build from", hint=hint)
     source = usable[-1]
     _check_finished(source, root, allow_partial)
@@ -123,27 +123,28 @@ def _check_finished(recording: Recording, root: Path, allow_partial: bool) -> No
     command = f"punkdata build-dataset {shell_quote(recording.path)} --allow-partial"
     command += root_option(root)
     if info.status == "running":
-        hint = f"finish it with: {recording.fetch_command()}; or build what it has with: {command}"
+        finish = f"finish it with: {recording.fetch_command()}"
+        hint = f"{finish}; or build a partial snapshot with: {command}"
         raise DataError(f"'{recording.path}' is unfinished", hint=hint)
     gaps = info.describe_gaps()
     if info.status == "partial" or gaps:
         raise DataError(
             f"'{recording.path}' is partial: {gaps or 'no reason given'}",
-            hint=f"fetch again, or build without what is missing: {command}",
+            hint=f"fetch again, or build a partial snapshot with: {command}",
         )
 
 
 def _check_full_collection(recording: Recording, punks: pa.Table) -> None:
     """Raise DataError unless all 10,000 punks match the known totals of the collection.
 
-    This holds for partial recordings, too: punks may be missing, but never have wrong labels.
+    `allow_partial` does not skip this check: punks may be missing, but none may have wrong labels.
     """
     try:
         check_known_totals(punks)
     except DataError as error:
         raise DataError(
-            f"'{recording.path}' has all 10,000 punks, but not the labels and images of the "
-            f"collection: {error.message}",
+            f"'{recording.path}' has all 10,000 punks, but labels or images differ from the "
+            f"known totals: {error.message}",
             hint=f"no snapshot was built; fetch again with: {recording.fetch_command()}",
         ) from None
 

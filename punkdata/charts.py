@@ -1,4 +1,4 @@
-"""Charts that look the same everywhere, whatever the user's settings of matplotlib are.
+"""Charts that look the same everywhere, whatever the user's matplotlib settings.
 
 A matplotlibrc may ask for LaTeX or a dark style, and Jupyter sets MPLBACKEND to a backend that
 other environments lack. Modules that draw import matplotlib inside `chart_style`, not at the top.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def load_matplotlib() -> None:
-    """Import matplotlib; a backend that it does not know is ignored, because no chart needs one.
+    """Import matplotlib, ignoring an unknown backend in MPLBACKEND, because no chart needs one.
 
     Raises SetupError if it cannot read its configuration file, and ImportError if it is missing.
     """
@@ -33,7 +33,7 @@ def load_matplotlib() -> None:
         raise SetupError(
             f"matplotlib cannot read its configuration file ({type(error).__name__})",
             hint="correct or remove the file matplotlibrc: it is in the current folder, in your "
-            "configuration folder, or where MATPLOTLIBRC says",
+            "configuration folder, or at the path in MATPLOTLIBRC",
         ) from None
     finally:
         if backend is not None:

@@ -1,6 +1,6 @@
-"""The currencies in which a price is known in ETH.
+"""The currencies that are worth the same as ETH: WETH, BETH and ETH itself.
 
-This is a module of its own because sources compute prices, and `verify` computes them again.
+This is a separate module because sources compute prices, and `verify` recomputes them.
 """
 
 MAX_AMOUNT = 10**38

@@ -136,7 +136,7 @@ class ImageError(DataError):
 
 
 class ReplyError(DataError):
-    """A server's reply is not as documented."""
+    """A server's reply does not match its documentation."""
 
 
 class NotRecordedError(DataError):
@@ -179,7 +179,7 @@ _REQUIREMENTS = {
     r"Input should be greater than or equal to (.*)": r"must be at least \1",
     r"Input should be less than or equal to (.*)": r"must be at most \1",
     r"Input should (.*)": r"must \1",
-    r"Keys should be strings": "must have names that are text",
+    r"Keys should be strings": "must have string keys",
     r"String should match pattern (.*)": r"must match the pattern \1",
     r"[A-Z]\w+ should (.*?)( after validation)?(, not .*)?": r"must \1",
 }
@@ -189,7 +189,7 @@ _REQUIREMENTS = {
 def plain_requirement(message: str) -> str:
     """Return a message of pydantic in plain words, for example "must be an integer".
 
-    Other texts are returned as they are, after a prefix of pydantic.
+    Unknown messages are returned unchanged, except for a prefix of pydantic.
     """
     for pattern, text in _REQUIREMENTS.items():
         if match := re.fullmatch(pattern, message) or (not text and re.match(pattern, message)):

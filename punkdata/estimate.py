@@ -1,6 +1,6 @@
-"""Estimate of what `fetch_opensea` costs, without sending a request; for `fetch --dry-run`.
+"""Estimate of the requests, time and bytes of `fetch_opensea`, for `fetch --dry-run`.
 
-It has a module of its own because a fetch does not need it.
+It sends no request itself. It is a separate module because a fetch does not need it.
 """
 
 from dataclasses import dataclass

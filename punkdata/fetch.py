@@ -96,10 +96,10 @@ def _measure_package(recording: Recording) -> int | None:
 
 @dataclass(frozen=True)
 class OpenSeaResult:
-    """The recording, whether it was resumed, and its numbers of punks with labels and an image, and
-    of sales of these and the missing punks.
+    """The recording, whether it was resumed, and the numbers of its punks and sales.
 
-    `listed` is the number of punks that are for sale to everybody on OpenSea, None if unknown, and
+    `punks` counts those with labels and an image, and `sales` includes those of missing punks.
+    `listed` is the number of punks that anybody can buy on OpenSea, None if unknown, and
     `listed_other_currency` the number of those that have no price in ETH.
     """
 
@@ -182,7 +182,7 @@ def fetch_opensea(
 def _explain_failures(
     failed: dict[int, str], network: NetworkTransport | RecordingTransport
 ) -> dict[int, str]:
-    """Return why images are missing; a replay takes the reasons from the fetch that it replays."""
+    """Return the reasons for missing images; a replay copies them from the original fetch."""
     known = network.recording.info.missing if isinstance(network, RecordingTransport) else {}
     return {punk_id: known.get(str(punk_id), reason) for punk_id, reason in failed.items()}
 

@@ -62,7 +62,7 @@ def parse_root_url(root: str | Path) -> str | None:
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+::.*:/", str(root)):
         raise UsageError(
             f"'{root}' is a chain of URLs, which is not supported",
-            hint="write one URL without ::, such as s3://bucket/punks; its files are cached anyway",
+            hint="use one URL without ::, such as s3://bucket/punks; its files are cached anyway",
         )
     match = re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]+):(/+)([^/].*)", str(root))
     if match is None:
@@ -120,7 +120,7 @@ def utc_now() -> datetime:
 def refuse_url_root(root: Path) -> None:
     """Raise UsageError if a data root or file that is to be written is a URL, or below "~"."""
     if root.parts[:1] == ("~",):
-        raise UsageError(f"cannot write '{root}'", hint="write the whole path, without ~")
+        raise UsageError(f"cannot write '{root}'", hint="use an absolute path without ~")
     if url := parse_root_url(root):
         raise UsageError(
             f"cannot write to {redact_url(url)}: it is a URL",
@@ -172,8 +172,9 @@ def lock_root(root: Path) -> Iterator[None]:
 def _lock_file(path: Path) -> AbstractContextManager[object]:
     """Lock a file, which is created if necessary, until the returned context ends.
 
-    Whoever may write to its folder may also write to the file. The file of another user that does
-    not grant this is locked if it can be read. Raises Timeout or BlockingIOError if it is locked.
+    Everybody who may write to the folder may also write to a new lock file. An existing one that
+    another user made read-only is locked through a read handle. Raises Timeout or BlockingIOError
+    if it is locked already.
     """
     mode = 0o600 | path.parent.stat().st_mode & 0o066
     try:

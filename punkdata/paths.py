@@ -30,13 +30,13 @@ def expand_user(path: str | PathLike[str]) -> Path:
         whose = "this user" if first == "~" else f"the user {first[1:]}"
         raise UsageError(
             f"'{path}' cannot be used: {whose} has no home folder",
-            hint="set HOME, or write the whole path" if first == "~" else "write the whole path",
+            hint="set HOME, or use an absolute path" if first == "~" else "use an absolute path",
         )
     return home / rest
 
 
 def expand_name(name: str) -> str:
-    """Return what may be a path, a URL or another name, expanded as `expand_user` does."""
+    """Expand "~" as `expand_user` does in a text that may be a path, a URL or another name."""
     return str(expand_user(name)) if name.startswith("~") else name
 
 
@@ -61,5 +61,5 @@ def require_home(what: str, *variables: str) -> None:
     if not (paths[0].is_absolute() if paths else find_home()):
         raise SetupError(
             f"there is no folder for {what}",
-            hint=f"set {', '.join(variables)} or HOME to the path of a folder, from the root",
+            hint=f"set {', '.join(variables)} or HOME to the absolute path of a folder",
         )

@@ -1,7 +1,7 @@
 """Values that training options can have, for configurations, commands and the Python API.
 
-A run is read with the same bounds with which it was started, so that it can always be used again.
-The command line needs them for `--help`, which must not load pydantic and build the configurations.
+The same bounds apply when a training starts and when its run is read, so every run can be read.
+They are here because `--help` shows them, and must not import pydantic or the configurations.
 """
 
 from typing import Literal, NamedTuple

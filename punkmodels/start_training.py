@@ -1,4 +1,4 @@
-"""What all training functions of the Python API do before and around a training."""
+"""Steps that all training functions of the Python API share, before and around a training."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def run_training(
 ) -> Run:
     """Train in the processes that torchrun started, or in this one.
 
-    Ctrl-C, a full disk and a lost process get a message that says how to resume the run, if there
-    is one. They name it for `stopped_run`.
+    If Ctrl-C, a full disk or a lost process ends the training, the error says how to resume the run
+    and stores it for `stopped_run`.
     """
     from punkmodels.training.distributed import init_process_group, is_main
 
@@ -105,7 +105,7 @@ def run_training(
         if not is_out_of_memory(error):
             raise
         raise UsageError(
-            "the memory is too small for this training",
-            hint="choose a smaller batch_size, or smaller networks",
+            "there is not enough memory for this training",
+            hint="choose a smaller batch_size or a smaller model",
         ) from None
     return Run(path, None if root is None else folder)

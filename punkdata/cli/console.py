@@ -232,9 +232,9 @@ def warn(text: str) -> None:
 
 
 def check_output(out: Path, *, is_folder: bool = False) -> None:
-    """Say so if a folder is going to be created for output, and refuse to create more than one.
+    """Announce that a folder will be created for output, and refuse to create more than one.
 
-    `out` is a file, or a folder. A typing error in a path would otherwise create a whole tree.
+    `out` is a file or a folder. Without the limit, a typing error would create a whole tree.
     """
     folder = out if is_folder else out.parent
     if folder.exists() or parse_root_url(out):

@@ -54,7 +54,7 @@ def imagefolder(
     """Write OUT/<split>/<type>/<punk_id>.png, and a metadata.csv for each split.
 
     torchvision's ImageFolder, Keras and Hugging Face's imagefolder loader read this layout. Each
-    split has a folder for each type, even if it is empty, so that all splits number them alike.
+    split has a folder for each type, even if it is empty, so that class indices agree.
     """
     from punkdata.snapshots.imagefolder import export_imagefolder, find_empty_classes
 
@@ -72,8 +72,8 @@ def imagefolder(
     if empty := find_empty_classes(out):
         splits = "; ".join(f"{split} has no {', '.join(names)}" for split, names in empty.items())
         console.warn(
-            f"{splits}; these folders are empty, so that all splits number the types alike: keep "
-            "them, and use torchvision's ImageFolder with allow_empty=True"
+            f"{splits}; keep these empty folders, so that a type has the same class index in every "
+            "split, and pass allow_empty=True to torchvision's ImageFolder"
         )
 
 

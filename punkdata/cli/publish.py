@@ -28,7 +28,10 @@ def publish(
     ],
     version: SnapshotOption = "latest",
     force: Annotated[
-        bool, typer.Option("--force", help="Replace what is there: a damaged or incomplete upload.")
+        bool,
+        typer.Option(
+            "--force", help="Replace existing files at the URL: a damaged or incomplete upload."
+        ),
     ] = False,
     root: Root = ROOT,
     as_json: Json = False,

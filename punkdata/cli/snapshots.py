@@ -51,7 +51,7 @@ def build_dataset(
         bool,
         typer.Option(
             "--allow-partial",
-            help="Build what there is, even if punks or sales are missing, or the recording is "
+            help="Build a partial snapshot if punks or sales are missing, or the recording is "
             "unfinished.",
         ),
     ] = False,
@@ -77,10 +77,10 @@ def build_dataset(
     done = f"built {version}:" if result.created else f"{version} already exists with the same"
     console.say(f"{done} {punks:,} punks")
     if result.unfinished == result.recording:
-        sales = "" if snapshot.manifest.sales else ", and without sales"
+        sales = "" if snapshot.manifest.sales else " and all sales"
         console.warn(
             f"built from '{result.recording}', which is unfinished: "
-            f"{len(snapshot.manifest.missing):,} punks are missing{sales}"
+            f"{len(snapshot.manifest.missing):,} punks{sales} are missing"
         )
     elif result.unfinished:
         console.warn(

@@ -49,7 +49,7 @@ def check_avif(data: bytes, width: int, height: int) -> None:
         raise ImageError("is an AVIF of several tiles", hint="save it as a PNG")
     limit = width * height
     if num_pixels > MAX_CODED_RATIO * limit or any(w * h > limit for w, h in sizes):
-        raise ImageError(f"is a damaged AVIF (more is encoded than {width}x{height} pixels)")
+        raise ImageError(f"is a damaged AVIF (it encodes more than {width}x{height} pixels)")
 
 
 def read_base_q_idx(data: bytes) -> int:

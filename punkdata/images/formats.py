@@ -21,7 +21,7 @@ MAX_SIDE_PX = 2400
 
 _EXIF_ORIENTATION = 0x0112
 _FORMATS = {"PNG", "JPEG", "WebP", "AVIF", "GIF", "BMP", "TIFF", "PPM"}
-"""Formats of `open_any_image`. For some others, Pillow starts programs."""
+"""Formats of `open_any_image`. Pillow starts external programs to decode some others."""
 _TIFF_TILE = (322, 323)  # Tags of the width and height of a tile.
 _SVG_STARTS = (b"<svg", b"<?xml", b"data:image/svg+xml")
 _OTHERS = {
@@ -98,11 +98,11 @@ def open_image(data: bytes) -> Image.Image:
 
 
 def open_any_image(data: bytes, check_size: Callable[[int, int], None]) -> Image.Image:
-    """Open an image without decoding it, in any format of which a codec cannot allocate more.
+    """Open an image in any supported format, without decoding it.
 
     `check_size` is called with the width and height before any memory is allocated for pixels, and
-    raises an exception if they are too large. Raises ImageError if the file is damaged, ambiguous,
-    or in another format.
+    raises an exception if they are too large. No codec allocates more than for that size. Raises
+    ImageError if the file is damaged, ambiguous, or in another format.
     """
     name = detect_format(data)
     # Pillow allocates memory when it opens a WebP. Its codec reads the size of a JPEG by itself.

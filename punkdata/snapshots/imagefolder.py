@@ -98,7 +98,7 @@ def find_empty_classes(out: Path) -> dict[str, list[str]]:
 
 
 def _make_class_folders(folder: Path) -> None:
-    """Create a folder for each type in each split, so that all splits number them alike.
+    """Create a folder for each type in each split, so that class indices agree.
 
     Each has a hidden file, because git and object stores do not keep empty folders.
     """

@@ -1,6 +1,6 @@
-"""Known totals of the full collection, with which a build and `punkdata verify` compare.
+"""Known totals of the full collection, which a build and `punkdata verify` check.
 
-They have a module of their own because a build checks them before a snapshot exists.
+This is a separate module because a build checks the totals before a snapshot exists.
 """
 
 from collections import Counter

@@ -163,7 +163,7 @@ def read_manifest(file: Path) -> Manifest:
             data = stream.read(MAX_MANIFEST_BYTES + 1)
     except OSError as error:
         if isinstance(error, PermissionError):
-            hint = "ask its owner for the permission to read it"
+            hint = "ask its owner for read permission"
         raise DataError(f"'{file}' cannot be read ({error.strerror})", hint=hint) from None
     return parse_manifest(data, str(file), hint)
 
@@ -228,7 +228,7 @@ def get_latest_version(root: Path) -> str | None:
 
 
 def find_newest(root: Path) -> str | None:
-    """Return the version of the newest complete snapshot, but no sample smaller than another."""
+    """Return the version of the newest complete snapshot; larger ones take precedence."""
     manifests = [read_manifest(file) for file in list_manifests(root)]
     complete = [manifest for manifest in manifests if manifest.status == "complete"]
     newest = max(complete, key=lambda m: (m.expected, m.created_at, m.version), default=None)
@@ -236,9 +236,9 @@ def find_newest(root: Path) -> str | None:
 
 
 def check_version(version: str) -> str:
-    """Return a version, also if there is no such snapshot; raise UsageError if it cannot be one."""
+    """Return a version unchanged; raise UsageError if it cannot be one. It need not exist."""
     if not isinstance(version, str):
-        raise UsageError(f'version must be a text such as "latest", not {describe(version)}')
+        raise UsageError(f'version must be a string such as "latest", not {describe(version)}')
     if version in get_args(Split):
         raise UsageError(
             f"there is no snapshot {version}: this is the name of a split",

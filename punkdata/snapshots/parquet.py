@@ -53,8 +53,7 @@ def read_table(
         raise
     except PermissionError as error:
         raise DataError(
-            f"'{path}' cannot be read ({error.strerror})",
-            hint="ask its owner for the permission to read it",
+            f"'{path}' cannot be read ({error.strerror})", hint="ask its owner for read permission"
         ) from None
     # A missing column raises KeyError, and a column name that is not UTF-8 ValueError.
     except (pa.ArrowException, OSError, KeyError, ValueError, DataError) as error:
@@ -78,5 +77,5 @@ def _check_columns(
             hint = f"columns: {', '.join(found.names)}"
             raise UsageError(f"there is no column {name!r}", hint=hint)
         if name in columns[:i]:
-            raise UsageError(f"columns has {name!r} twice")
+            raise UsageError(f"columns contains {name!r} twice")
     return columns

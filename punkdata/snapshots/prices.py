@@ -70,7 +70,7 @@ def check_listings(punks: pa.Table, listings: pa.Table | None) -> None:
         return
     rows, lowest = listings.to_pylist(), dict[int, float]()
     if [row["punk_id"] for row in rows] != sorted(row["punk_id"] for row in rows):
-        raise DataError("the listings are not in the order of punk_id")
+        raise DataError("the listings are not sorted by punk_id")
     for row in rows:
         punk_id, price = row["punk_id"], row["price_eth"]
         if price != wei_to_eth(_find_price_wei(row)):
@@ -92,7 +92,7 @@ def _check_sales(sales: pa.Table) -> list[dict[str, Any]]:
     for row in rows:
         sale = f"the sale of punk {row['punk_id']} at {row['sold_at']}"
         if row["sold_at"] < last:
-            raise DataError(f"{sale} is not in the order of time")
+            raise DataError(f"{sale} is out of chronological order")
         last = row["sold_at"]
         if row["price_wei"] != _find_price_wei(row):
             raise DataError(f"price_wei of {sale} differs from its amount")

@@ -234,8 +234,8 @@ def _find_folder(root: Path, version: str) -> Path:
     available = ", ".join(file.parent.name for file in list_manifests(root))
     if version == "latest" and (newest := find_newest(root)):
         raise DataError(
-            f"'{home / 'latest'}' {_find_problem(home / 'latest')}, so none of the snapshots is "
-            f"known to be the latest ({available})",
+            f"'{home / 'latest'}' {_find_problem(home / 'latest')}, so it is "
+            f"unknown which snapshot is the latest (available: {available})",
             hint=f"open one by its version, or restore the file with: echo {newest} > "
             f"{shell_quote(home / 'latest')}",
         )

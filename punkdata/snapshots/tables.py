@@ -96,7 +96,7 @@ def validate_values(table: pa.Table, schema: pa.Schema) -> None:
         if name in _HASHES:
             is_hash = pc.match_substring_regex(values, "^[0-9a-f]{64}$")
             if not pc.all(is_hash, min_count=0).as_py():
-                raise DataError(f"the column {name} contains a value that is no SHA-256")
+                raise DataError(f"the column {name} contains a value that is not a SHA-256 hash")
         _check_numbers(name, values)
 
 

@@ -90,7 +90,7 @@ def verify_snapshot(
     ]
     note = f"{len(snapshot.manifest.files)} match their SHA-256"
     if hidden:
-        note += f"; hidden files that were skipped: {len(hidden)}"
+        note += f"; hidden files skipped: {len(hidden)}"
     yield Check("files", "; ".join(damage) or None, note)
     if damage:
         return  # the remaining checks would report the same damage again
@@ -134,7 +134,7 @@ def _expect(is_met: bool, problem: str) -> None:
 
 
 def _find_unknown_files(manifest: Manifest) -> list[str]:
-    """Return the files that other programs would read as rows or samples, but no check covers."""
+    """Return files outside the manifest that other programs would read as rows or samples."""
     known = {punks_file_name(split) for split in SPLITS}
     known |= {SALES_FILE} if manifest.sales is not None else set()
     known |= {LISTINGS_FILE} if manifest.listings is not None else set()
@@ -162,7 +162,7 @@ def _check_content(snapshot: Snapshot, punks: pa.Table) -> str:
     unknown = _find_unknown_files(manifest)
     _expect(not unknown, f"unexpected files: {', '.join(unknown)}")
     keys = [(SPLITS.index(row["split"]), row["punk_id"]) for row in _rows(punks, ["split"])]
-    _expect(keys == sorted(keys), "the rows are not in the order of their split and punk_id")
+    _expect(keys == sorted(keys), "the rows are not sorted by split and punk_id")
     ids = sorted(punk_id for _, punk_id in keys)
     _expect(len(set(ids)) == len(ids), "a punk has two rows")
     _expect(not set(map(str, ids)) & manifest.missing.keys(), "a punk is both missing and present")

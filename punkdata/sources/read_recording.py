@@ -7,7 +7,7 @@ from punkdata.progress import Progress
 from punkdata.records import ListingRecord, PunkRecord, SaleRecord
 from punkdata.sources import cpunks10k
 from punkdata.sources.opensea.api.client import SOURCE, OpenSeaClient, open_replay
-from punkdata.sources.opensea.failures import survive
+from punkdata.sources.opensea.failures import message_or_raise
 from punkdata.sources.opensea.images import SpriteCache, fetch_image
 from punkdata.sources.opensea.listings import collect_listings
 from punkdata.sources.opensea.sales import CollectedSales, collect_sales, collect_sales_by_token
@@ -71,12 +71,14 @@ def _read_opensea(recording: Recording, progress: Progress) -> RecordedData:
         if is_finished:
             raise
         hint = f"finish it with: {recording.fetch_command()}"
-        raise DataError(f"the list of punks is incomplete: {survive(error)}", hint=hint) from None
+        raise DataError(
+            f"the list of punks is incomplete: {message_or_raise(error)}", hint=hint
+        ) from None
     sales = _read_sales(client, collected, info)
     try:
         listings, _ = collect_listings(client, collected)
     except PunkError as error:
-        survive(error)  # The fetch could not read them either.
+        message_or_raise(error)  # The fetch could not read them either.
         listings = None
     punks, missing = [], {str(i): reason for i, reason in collected.missing.items()} | info.missing
     for done, (punk_id, (punk_type, accessories)) in enumerate(collected.labels.items(), 1):
@@ -87,7 +89,7 @@ def _read_opensea(recording: Recording, progress: Progress) -> RecordedData:
             # Images that the fetch could not read are tried again above: this version may be
             # newer than the one that fetched them, and able to read them.
             if not is_finished:
-                missing[str(punk_id)] = "has an image that is not downloaded yet"
+                missing[str(punk_id)] = "has an image that has not been downloaded yet"
             if str(punk_id) in missing:
                 continue
             raise DataError(f"punk {punk_id} has no image in '{recording.path}': {error}") from None
@@ -126,5 +128,5 @@ def _read_sales(
     except PunkError as error:
         if info.status != "running":
             raise
-        survive(error)
+        message_or_raise(error)
         return None

@@ -93,7 +93,7 @@ class RecordingTransport(httpx.BaseTransport):
         return None
 
     def _reuse(self, request: httpx.Request, found: Reply, known: httpx.Response) -> httpx.Response:
-        """Copy a reply of the parent recording, unless a server that is asked sends another."""
+        """Copy a reply of the parent recording, unless a conditional request gives a newer one."""
         assert self.parent is not None
         conditions = make_conditions(found) if request.extensions.get("check") else {}
         if conditions and self.network is not None:

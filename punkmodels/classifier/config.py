@@ -64,7 +64,7 @@ class ClassifierConfig(TrainingConfig):
     augment_fraction: Annotated[float, Field(ge=MIN_AUGMENT_FRACTION, le=MAX_AUGMENT_FRACTION)] = (
         0.5
     )
-    """Number of such examples for each real one."""
+    """Number of additional examples for each real one."""
     seed: Seed = 0
     """Random seed."""
 

@@ -1,6 +1,6 @@
 """Plots of a hyperparameter search: its history, its options, and how much each of them matters.
 
-They are our own, because Optuna's are drawn by pyplot, which needs the backend of the user.
+Optuna's own plots are not used, because they need pyplot and thus the user's backend.
 """
 
 from __future__ import annotations

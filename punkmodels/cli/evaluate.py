@@ -46,11 +46,13 @@ Out = Annotated[
     Path | None, typer.Option(help="Folder to write to. (default: evaluation/ in a run, or none)")
 ]
 IMAGE_DIR_HELP = (
-    "New place of the training images of a GAN that was trained on other images than punks, if "
-    "they were moved. (default: as when it was trained)"
+    "New location of the training images, if they were moved. Only for GANs that were trained on "
+    "images other than punks. (default: the location during training)"
 )
 ImageDir = Annotated[Path | None, typer.Option("--image-dir", help=IMAGE_DIR_HELP)]
-IMAGE_ARRAY_HELP = 'Name of the array in a .npz with several. (default: "images")'
+IMAGE_ARRAY_HELP = (
+    'Name of the array to read from a .npz file with several arrays. (default: "images")'
+)
 ImageArray = Annotated[str | None, typer.Option("--image-array", help=IMAGE_ARRAY_HELP)]
 OutOfFile = Annotated[Path | None, typer.Option(help="Folder to write to. (default: none)")]
 

@@ -78,14 +78,14 @@ def train_dcgan(
         Path | None,
         typer.Option(
             help="Train on images other than punks: a folder of image files, a .npz or a .npy. "
-            "All images must be squares of one size, 8 to 64 pixels. With --resume: the new place "
-            "of images that were moved. (default: punks)"
+            "All images must be squares of one size, 8 to 64 pixels. With --resume: the new "
+            "location of images that were moved. (default: punks)"
         ),
     ] = None,
     image_array: Annotated[
         str | None,
         typer.Option(
-            help="Name of the array in --image-dir, if that is a .npz with several. (default: "
+            help="Name of the array to read, if --image-dir is a .npz with several. (default: "
             '"images", or "train_images")'
         ),
     ] = None,

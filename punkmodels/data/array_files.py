@@ -47,7 +47,7 @@ def load_images(
     if path.suffix.lower() != ".npz":
         if name is not None:
             raise UsageError(
-                f"'{path}' has a single array without a name", hint="leave out its name"
+                f"'{path}' has a single array without a name", hint="remove image_array="
             )
         with _damage_as_errors(path):
             array: NDArray[Any] = np.lib.format.open_memmap(path, "r")
@@ -67,11 +67,11 @@ def load_images(
 
 
 def check_byte_range(images: NDArray[np.uint8], where: str) -> None:
-    """Raise UsageError if images have only the bytes 0 and 1, so that all of them look black."""
+    """Raise UsageError if images have only the bytes 0 and 1, which look black as colors."""
     colors = images[..., :3] if images.shape[-1] == 4 else images  # Transparency may be right.
     if colors.size and colors.max() == 1:
         raise UsageError(
-            f"{where} have only the bytes 0 and 1, which look black",
+            f"{where} contain only the bytes 0 and 1, which look black as colors",
             hint="multiply images of 0 and 1 by 255; convert floating-point numbers from 0 to 1 "
             "with: (images * 255).round().astype('uint8')",
         )

@@ -115,7 +115,7 @@ def _find_scores(run: Path, task: str, digest: str) -> dict[str, Any] | None:
             scores = dict(json.loads(path.read_bytes()))
         except (OSError, ValueError, TypeError):
             hint = "evaluate the model again with: punkmodels evaluate"
-            raise DataError(f"'{path}' is damaged: it has no JSON object", hint=hint) from None
+            raise DataError(f"'{path}' is damaged: it is not a JSON object", hint=hint) from None
         if scores.get("weights_sha256") == digest:
             return scores
     # The scores of exported weights were found when they were exported.

@@ -95,7 +95,7 @@ class DcganConfig(TrainingConfig):
     image_dir: str | None = None
     """Folder or array of training images other than punks."""
     image_array: str | None = None
-    """Name of the array in image_dir, if that is a .npz with several."""
+    """Name of the array to read, if image_dir is a .npz with several."""
     total_images: TotalImages = 100_000
     """Total number of real images to train on, with repetitions."""
     batch_size: Count = 32

@@ -89,8 +89,8 @@ class RealPunks:
         for split, name in ((train, "train"), (val, "val"), (test, "test")):
             if len(split) < MIN_REAL:
                 raise DataError(
-                    f"number of punks in the {name} split of '{train.path}': {len(split)}; at "
-                    f"least {MIN_REAL} in each split are needed to find nearest neighbors",
+                    f"the {name} split of '{train.path}' has {len(split)} punks; finding nearest "
+                    f"neighbors needs at least {MIN_REAL} in each split",
                     hint="choose a larger snapshot with version=",
                 )
         self.split: SplitTensors = train

@@ -114,7 +114,7 @@ def read_images_again(
     if not config.image_dir:
         raise UsageError(f"'{run}' was trained on punks", hint="remove image_dir=")
     path = moved_to or Path(config.image_dir)
-    hint = "if they were moved, name their new place with image_dir="
+    hint = "if they were moved, pass their new location with image_dir="
     if not path.exists():
         raise NoFileError(
             f"there is no file or folder '{path}' with the images that '{run}' was trained on",

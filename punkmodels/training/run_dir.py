@@ -110,7 +110,7 @@ def read_metrics(run: Path) -> list[dict[str, Any]]:
             lines.append(dict(json.loads(line)))
         except (ValueError, TypeError, RecursionError):
             raise DataError(
-                f"'{path}' is damaged: line {number} has no JSON object", hint=RESTORE_HINT
+                f"'{path}' is damaged: line {number} is not a JSON object", hint=RESTORE_HINT
             ) from None
     return lines
 
@@ -211,7 +211,9 @@ def read_config(run: Path) -> dict[str, Any]:
     except OSError as error:
         raise DataError(f"'{path}' cannot be read ({error.strerror})", hint=RESTORE_HINT) from None
     except (ValueError, TypeError, RecursionError):
-        raise DataError(f"'{path}' is damaged: it has no JSON object", hint=RESTORE_HINT) from None
+        raise DataError(
+            f"'{path}' is damaged: it is not a JSON object", hint=RESTORE_HINT
+        ) from None
 
 
 @dataclass(frozen=True, repr=False)

@@ -36,7 +36,7 @@ def check_wandb() -> None:
 
 @contextmanager
 def open_wandb(run: Path) -> Iterator[LogScalars]:
-    """Start or resume a run of wandb in the folder `wandb` of a run, and yield what logs to it.
+    """Start or resume a wandb run in the folder `wandb` of a run, and yield its log function.
 
     Raises as `check_wandb`; later failures are warnings.
     """

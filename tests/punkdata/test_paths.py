@@ -47,7 +47,7 @@ def test_home_folder_of_another_user_is_found() -> None:
 
 
 def test_unknown_user_is_refused() -> None:
-    with pytest.raises(UsageError, match="the user no-such-user has no home folder; write"):
+    with pytest.raises(UsageError, match="the user no-such-user has no home folder; use"):
         expand_user("~no-such-user/data")
 
 
@@ -111,7 +111,7 @@ def test_options_with_a_tilde_write_into_the_home_folder(
 
 
 def test_folder_named_tilde_is_never_written(home: Path) -> None:
-    with pytest.raises(UsageError, match="write the whole path, without ~"):
+    with pytest.raises(UsageError, match="use an absolute path without ~"):
         write_atomic(Path("~") / "file", b"")
     assert list(Path.cwd().iterdir()) == []
 

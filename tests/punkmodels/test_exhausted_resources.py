@@ -118,6 +118,6 @@ def test_too_little_memory_is_one_line(built_root: Path, tmp_path: Path) -> None
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stderr
     assert done.stderr.splitlines()[-1] == (
-        "error: the memory is too small for this training; choose a smaller batch_size, or smaller "
-        "networks"
+        "error: there is not enough memory for this training; choose a smaller "
+        "batch_size or a smaller model"
     )

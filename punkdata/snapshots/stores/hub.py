@@ -77,7 +77,7 @@ def publish_to_hub(
     api = hub.HfApi(library_name="punkdata")
     with url_errors(url), _hide_progress_bars():
         api.create_repo(repository, repo_type="dataset", private=True, exist_ok=True)
-        # All that follows refers to this commit, so that a commit of somebody else is noticed.
+        # All further steps refer to this commit, so that somebody else's commit is detected.
         head = api.dataset_info(repository)
         latest = read_remote_manifest(f"{url}@{head.sha}")
         is_outdated = force or latest is None or latest.version != manifest.version
@@ -104,7 +104,7 @@ def publish_to_hub(
 
 def _refuse(manifest: Manifest, what: str, url: str) -> UsageError:
     return UsageError(
-        f"{manifest.version} is {what}, and would become the latest one of {redact_url(url)}",
+        f"{manifest.version} is {what}, and would become the latest one at {redact_url(url)}",
         hint="publish it to another repository",
     )
 

@@ -101,7 +101,7 @@ def _upload_files(
 ) -> None:
     """Upload all files, and the manifest only if the others have arrived completely."""
     target = f"{url}/snapshots/{DEFAULT_COLLECTION}/{manifest.version}"
-    # A manifest that cannot be read is of no use to anybody.
+    # A manifest that cannot be read is useless, so it is replaced.
     if replace or read_optional(f"{target}/manifest.json") is not None:
         _remove(target, ["manifest.json"])
     if replace:
@@ -148,9 +148,9 @@ def _exists(url: str, data: bytes) -> bool:
     found = read_optional(url, len(data))
     if found not in (None, data):
         raise BusyError(
-            f"{redact_url(url)} is of another build of this version, which is being uploaded, or "
-            "whose upload was interrupted",
-            hint="wait until it is complete, or replace it with the option --force",
+            f"{redact_url(url)} belongs to another build of this version, whose upload is in "
+            "progress or was interrupted",
+            hint="wait until that upload is complete, or replace it with --force",
         )
     return found is not None
 

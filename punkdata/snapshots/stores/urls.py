@@ -41,17 +41,16 @@ def read_url(url: str, max_bytes: int = MAX_MANIFEST_BYTES) -> bytes | None:
             data = b""  # An empty file has no range of bytes.
     if _is_web_page(data):
         raise UsageError(
-            f"{redact_url(url)} is a web page: the server sends one where a file should be",
-            hint="check the address",
+            f"{redact_url(url)} is a web page, not a file of a snapshot", hint="check the address"
         )
     return data
 
 
 def read_optional(url: str, max_bytes: int = MAX_MANIFEST_BYTES) -> bytes | None:
-    """Return a file that may be missing, with None if it is.
+    """Return a file, or None if it is missing.
 
-    A server that must not list its files denies access to those that do not exist, so a refusal is
-    no answer either, and neither is a web page.
+    A server that does not permit listing denies access to files that do not exist, so a refusal
+    also counts as missing, and so does a web page.
     """
     try:
         return read_url(url, max_bytes)

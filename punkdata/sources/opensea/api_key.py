@@ -30,7 +30,7 @@ _CONFIG_HINT = (
 _ASSIGNMENT = re.compile(
     r"(?:(?:export|set)\s+|\$env:)?([A-Za-z][\w-]*)\s*[=:]\s*(.*)", re.IGNORECASE
 )
-"""A line such as "export OPENSEA_API_KEY=…" or "x-api-key: …". A key has neither "=" nor ":"."""
+"""A line such as "export OPENSEA_API_KEY=…" or "x-api-key: …". Keys contain no "=" or ":"."""
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d"
 
 _StoredKeys = TypeAdapter(dict[str, InstantKey])

@@ -10,7 +10,7 @@ from punkdata.files import utc_now
 from punkdata.progress import Progress
 from punkdata.records import ListingRecord
 from punkdata.sources.opensea.api.client import OpenSeaClient
-from punkdata.sources.opensea.failures import survive
+from punkdata.sources.opensea.failures import message_or_raise
 from punkdata.sources.opensea.http.rate_limit import InterruptibleSleep
 from punkdata.sources.opensea.image_checks import ImageChecks
 from punkdata.sources.opensea.images import (
@@ -68,7 +68,8 @@ def _download_sales(
             sales = collect_sales_by_token(client, punks, progress)
         except PunkError as error:
             punks.warnings.append(
-                f"read the sales of the whole collection instead of each punk: {survive(error)}"
+                "the sales of the whole collection were read, because those of single punks could "
+                f"not be: {message_or_raise(error)}"
             )
             info.sales_by_token = False
             recording.save_info()
@@ -90,7 +91,7 @@ def _download_listings(
         listings, notes = collect_listings(client, punks, restart=restart)
     except PunkError as error:
         punks.warnings.append(
-            f"it is not known which punks are for sale on OpenSea: {survive(error)}"
+            f"listings are missing, because they could not be read: {message_or_raise(error)}"
         )
         return None
     punks.warnings += summarize_notes(notes)

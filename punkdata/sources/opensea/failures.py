@@ -1,6 +1,6 @@
-"""Failures of one endpoint of the API, which the rest of a fetch or build survives.
+"""Decision whether a failed endpoint of the API ends a fetch or build, or becomes a warning.
 
-They have a module of their own because tokens, sales and listings share the decision.
+This is a separate module because tokens, sales and listings share the decision.
 """
 
 from punkdata.errors import (
@@ -13,10 +13,10 @@ from punkdata.errors import (
     UnreachableError,
 )
 
-_SURVIVABLE = (ForbiddenError, NetworkError, NotRecordedError, ReplyError)
+_ENDPOINT_ERRORS = (ForbiddenError, NetworkError, NotRecordedError, ReplyError)
 
 
-def survive(error: PunkError) -> str:
+def message_or_raise(error: PunkError) -> str:
     """Return the message of an error that concerns one endpoint alone; raise every other error.
 
     Such errors are: status 403, a lasting failure of any other status, an invalid reply, a rate
@@ -25,7 +25,7 @@ def survive(error: PunkError) -> str:
     server, a full disk, a damaged recording and Ctrl-C are raised.
     """
     is_endpoint_limit = isinstance(error, LimitError) and not error.is_host_wide
-    is_failure = isinstance(error, _SURVIVABLE) and not isinstance(error, UnreachableError)
+    is_failure = isinstance(error, _ENDPOINT_ERRORS) and not isinstance(error, UnreachableError)
     if is_failure or is_endpoint_limit:
         return error.message
     raise error

@@ -1,8 +1,8 @@
-"""Questions to the image hosts whether images have changed since the last fetch.
+"""Conditional requests that check whether images have changed since the last fetch.
 
-A module of its own, because a first fetch and a build do without it. An image whose recorded reply
-has an ETag or a Last-Modified header is requested on condition that it has changed. If that fails,
-the copy of the last fetch is used: an image that is known is never lost by asking again.
+This is a separate module, because a first fetch and a build do not need it. An image whose recorded
+reply has an ETag or a Last-Modified header is requested on condition that it has changed. If the
+request fails, the copy from the last fetch is used, so a known image is never lost.
 """
 
 import threading
@@ -14,12 +14,12 @@ from punkdata.sources.opensea.api.client import DownloadedImage, OpenSeaClient
 from punkdata.sources.opensea.http.error_replies import to_one_line
 
 MAX_UNANSWERED = 32
-"""Number of consecutive questions without an answer after which no more are asked."""
+"""Number of consecutive failed checks after which no more images are checked."""
 
 
 @dataclass
 class ImageChecks:
-    """Results of the questions; may be shared between threads."""
+    """Results of the checks; may be shared between threads."""
 
     changed: list[str] = field(default_factory=list)
     """URLs of the images whose bytes have changed."""
@@ -32,7 +32,7 @@ class ImageChecks:
         """Return an image, the known one unless it has changed; raises as the client does."""
         if self._num_unanswered >= MAX_UNANSWERED:
             try:
-                return self._get_known(client, url, "the host did not answer before")
+                return self._get_known(client, url, "the host did not answer earlier requests")
             except NotRecordedError:
                 return client.get_image(url)
         try:
@@ -69,7 +69,7 @@ class ImageChecks:
         if n := len(self.failed):
             images = "1 image was" if n == 1 else f"{n:,} images were"
             lines.append(
-                f"{images} not compared with the server, so the copies of the last fetch are used "
+                f"{images} not checked for changes, so the copies from the last fetch are used "
                 f"({to_one_line(self.failed[0], 200)})"
             )
         return lines

@@ -1,7 +1,7 @@
 """The labels of a punk, read from the traits of its token.
 
-Every known value says itself whether it is a type or an accessory, so it does not matter how the
-API calls the trait type: "accessory", "Accessory", "attribute" or nothing at all.
+A known value is either a type or an accessory, so the name of its trait type does not matter:
+"accessory", "Accessory", "attribute" or none at all.
 """
 
 import re
@@ -17,7 +17,7 @@ PSEUDO_ACCESSORY = re.compile(r"([0-9]) attributes?", re.IGNORECASE)
 LABEL_KINDS = frozenset({"type", "accessory", "attribute"})
 """Trait types, in lower case, all of whose values should be labels."""
 MAX_VALUE_CHARS = 40
-"""Length from which a value is no label, and to which it is shortened in messages."""
+"""Length to which values are shortened in messages; longer ones are never labels."""
 _SKIN_TONE = re.compile(r"[\s_#-]*[0-9]{1,2}$")
 """End of a type that is spelled as in the contract's own metadata, for example "Male 2"."""
 

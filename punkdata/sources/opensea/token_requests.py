@@ -7,7 +7,7 @@ from math import ceil
 from punkdata.errors import LimitError, PunkError, RefusedError
 from punkdata.sources.opensea.api.client import PAGE_SIZE, BatchTooLargeError, OpenSeaClient
 from punkdata.sources.opensea.api.schemas import NftsBatch
-from punkdata.sources.opensea.failures import survive
+from punkdata.sources.opensea.failures import message_or_raise
 from punkdata.sources.opensea.parsing import parse_punk_id
 
 MAX_SINGLE_REQUESTS = 200
@@ -68,7 +68,7 @@ class TokenRequests:
                 pending.append(block)
                 continue
             except PunkError as error:
-                self._batch_problem = survive(error)
+                self._batch_problem = message_or_raise(error)
                 num_failed_alone += len(part) == 1
                 is_broken = num_failed_alone >= MAX_SINGLE_FAILURES
                 if is_broken or isinstance(error, RefusedError | LimitError):
@@ -93,7 +93,7 @@ class TokenRequests:
             try:
                 found = self.client.get_nft(punk_id, self.chain, self.contract)
             except PunkError as error:
-                self._failures[punk_id] = survive(error)
+                self._failures[punk_id] = message_or_raise(error)
                 self._failures_in_a_row += 1
                 self.unanswered[punk_id] = "could not be requested by its id"
                 continue
@@ -109,14 +109,14 @@ class TokenRequests:
         if self._failures:
             first, reason = next(iter(self._failures.items()))
             warnings.append(
-                f"tokens that could not be requested by their ids: {len(self._failures):,}, "
+                f"tokens that could not be requested individually: {len(self._failures):,}, "
                 f"the first is punk {first}: {reason}"
             )
         if num_left_out := len(self.unanswered) - len(self._failures):
             warnings.append(
-                f"tokens that were not requested by their ids: {num_left_out:,}, because without "
-                f"batches a fetch requests at most {MAX_SINGLE_REQUESTS} of them, and stops after "
-                f"{MAX_SINGLE_FAILURES} failures in a row"
+                f"tokens that were not requested individually: {num_left_out:,} (without "
+                f"batches, a fetch requests at most {MAX_SINGLE_REQUESTS} tokens, and stops after "
+                f"{MAX_SINGLE_FAILURES} failures in a row)"
             )
         return warnings
 

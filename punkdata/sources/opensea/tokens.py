@@ -11,7 +11,7 @@ from punkdata.progress import Progress
 from punkdata.sources.opensea.api import schemas
 from punkdata.sources.opensea.api.client import PAGE_SIZE, OpenSeaClient
 from punkdata.sources.opensea.api.rows import UnreadableRow
-from punkdata.sources.opensea.failures import survive
+from punkdata.sources.opensea.failures import message_or_raise
 from punkdata.sources.opensea.labels import Labels, ParsedTraits
 from punkdata.sources.opensea.parsing import COLLECTION_SIZE, Token, parse_punk_id, parse_token
 from punkdata.sources.opensea.token_requests import TokenRequests
@@ -143,7 +143,9 @@ def _request_totals(
     try:
         collection = client.get_collection()
     except PunkError as error:
-        punks.warnings.append(f"the totals of the collection are not known: {survive(error)}")
+        punks.warnings.append(
+            f"the totals of the collection are not known: {message_or_raise(error)}"
+        )
     try:
         counts = read_label_counts(client.get_trait_counts())
         if limit is None and not counts.by_label:
@@ -151,16 +153,18 @@ def _request_totals(
                 "the API provides no trait counts, so the labels cannot be compared with them"
             )
     except PunkError as error:
-        punks.warnings.append(f"the labels cannot be compared with trait counts: {survive(error)}")
+        punks.warnings.append(
+            f"the labels cannot be compared with trait counts: {message_or_raise(error)}"
+        )
     supplies = collection.total_supply or 0, collection.unique_item_count or 0
     return max(supplies) or counts.num_by_type, counts, collection.contracts
 
 
 def _choose_other_contract(punks: CollectedPunks, contracts: Sequence[schemas.Contract]) -> bool:
-    """Choose the first contract of the collection, and add a warning, if there is another one.
+    """Choose the first contract that the collection names, if any, and add a warning.
 
-    This is done only if no token has the contract of 2017. The collection may name that of wrapped
-    punks, too, or even alone.
+    This is done only if no token has the contract of 2017, because the collection may also name
+    that of wrapped punks, or only that one.
     """
     other = next((contract for contract in contracts if contract.address != CONTRACT), None)
     if other is None or not punks.foreign:
@@ -205,8 +209,7 @@ def _list_tokens_of_contract(
     punks.tokens = dict(list(punks.tokens.items())[:limit])
     if num_unreadable:
         punks.warnings.append(
-            f"rows of the token list that cannot be read: {num_unreadable:,} "
-            f"(the first: {first_reason})"
+            f"unreadable rows in the token list: {num_unreadable:,} (the first: {first_reason})"
         )
 
 
@@ -235,7 +238,7 @@ def _assign_labels(
 def _complete_labels(
     client: OpenSeaClient, punks: CollectedPunks, counts: LabelCounts, requests: TokenRequests
 ) -> None:
-    """Request again the punks that the API lists with a label which their own traits lack.
+    """Request again the punks that the API lists under a label that their own traits lack.
 
     This is done only for labels that too few punks have. Those that still lack it become missing.
     """
@@ -246,7 +249,7 @@ def _complete_labels(
         try:
             listed = _list_with_traits(client, punks, counts.filters[label], num_reported)
         except PunkError as error:
-            punks.warnings.append(f"tokens cannot be listed by trait: {survive(error)}")
+            punks.warnings.append(f"tokens cannot be listed by trait: {message_or_raise(error)}")
             return  # Other traits would fail in the same way, each after several attempts.
         # If the API ignores the filter, the list means nothing.
         if len(listed) > num_reported or 2 * len(listed & with_label) < len(with_label):

@@ -63,11 +63,10 @@ def compare_label_counts(
     ignored: Iterable[tuple[str, str]],
     num_missing: int = 0,
 ) -> list[str]:
-    """Return warnings about labels that another number of punks has than the API reports.
+    """Return warnings about labels whose number of punks differs from the API's count.
 
-    Labels that fewer punks have are left out if the `num_missing` punks without labels may have
-    them. Trait types without labels are reported, too, unless the tokens have `ignored` traits of
-    them.
+    A label that too few punks have is not reported if the `num_missing` punks without labels may
+    have it. Trait types without known labels are reported, too, unless `ignored` has them.
     """
     listed = Counter(name for kind, names in labels for name in (kind, *names))
     counted = [name for names in counts.count_kinds() for name in names]
@@ -79,14 +78,14 @@ def compare_label_counts(
     ]
     ignored_kinds = {kind for kind, _ in ignored}
     unknown = [
-        f"values of {shorten(kind)!r} that the API counts although they are no labels: "
+        f"unknown values of {shorten(kind)!r} in the API's trait counts: "
         f"{len(values):,}, for example {shorten(values[0])!r}"
         for kind, values in counts.unknown.items()
         if shorten(kind) not in ignored_kinds
     ]
     return [
-        *_shorten_list(unknown, "trait types without labels that the API counts besides these"),
-        *_shorten_list(differences, "labels whose counts differ besides these"),
+        *_shorten_list(unknown, "further trait types without known labels in the API's counts"),
+        *_shorten_list(differences, "further labels whose counts differ"),
     ]
 
 
@@ -107,7 +106,7 @@ def summarize_ignored(traits: Iterable[tuple[str, str]]) -> list[str]:
         f"ignored traits of the unknown type {kind!r}: {number:,}, for example {examples[kind]!r}"
         for kind, number in numbers.most_common()
     ]
-    return _shorten_list(warnings, "ignored unknown trait types besides these")
+    return _shorten_list(warnings, "further unknown trait types that were ignored")
 
 
 def explain_missing_accessories(
@@ -117,11 +116,11 @@ def explain_missing_accessories(
     *,
     is_whole: bool,
 ) -> str | None:
-    """Return why punks that all have no accessory cannot be right; None if they can.
+    """Return why it must be wrong that no punk has an accessory; None if it may be right.
 
     A few punks without any accessory exist, so a small sample may consist of them, unless its
-    tokens have traits of unknown types, in which the accessories may hide. `is_whole` tells that
-    the punks are no sample, so that they should have the accessories that the API counts.
+    tokens have traits of unknown types, in which the accessories may hide. With `is_whole`, the
+    punks are not a sample, so they should have the accessories that the API counts.
     """
     if not labels or any(accessories for _, accessories in labels.values()):
         return None

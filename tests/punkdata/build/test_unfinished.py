@@ -26,14 +26,16 @@ def root(tmp_path: Path, server: OpenSeaServer, fetch: Fetch) -> Path:
 
 
 def test_unfinished_recording_is_built_without_sales(root: Path, fetch: Fetch) -> None:
-    with pytest.raises(UsageError, match="or build what it has with: punkdata build-dataset --all"):
+    with pytest.raises(
+        UsageError, match="or build a partial snapshot with: punkdata build-dataset --all"
+    ):
         build_dataset(root)
     result = build_dataset(root, allow_partial=True)
     (recording,) = list_recordings(root)
     assert result.recording == result.unfinished == recording.path
     manifest = result.snapshot.manifest
     assert (manifest.sales, manifest.listings, manifest.expected) == (None, None, 60)
-    assert set(manifest.missing.values()) <= {"has an image that is not downloaded yet"}
+    assert set(manifest.missing.values()) <= {"has an image that has not been downloaded yet"}
     with pytest.raises(DataError, match="is unfinished; finish it with: punkdata fetch"):
         build_dataset(root, recording.path)
 
@@ -55,7 +57,7 @@ def test_command_says_what_an_unfinished_recording_lacks(
     assert run("build-dataset", "--allow-partial", "--root", root) == 0
     err = capsys.readouterr().err
     assert "which is unfinished: " in err
-    assert "punks are missing, and without sales" in err
+    assert "punks and all sales are missing" in err
     assert run("verify", open_snapshot(root).version, "--root", root) == 0
 
 

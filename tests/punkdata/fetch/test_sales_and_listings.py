@@ -245,7 +245,7 @@ def test_sample_falls_back_to_the_sales_of_the_collection(
     result = fetch(root=new_root, limit=10)
     info = result.recording.info
     assert (info.status, info.sales_by_token, result.sales) == ("complete", False, 58)
-    assert len([w for w in info.warnings if "whole collection instead of each punk" in w]) == 1
+    assert len([w for w in info.warnings if "sales of the whole collection were read" in w]) == 1
     build_and_replay(result)
     stored = json.loads((result.recording.path / "recording.json").read_text())
     assert stored["sales_by_token"] is False

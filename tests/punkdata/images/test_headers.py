@@ -117,9 +117,9 @@ def test_avif_with_more_coded_pixels_than_its_container_states_is_refused(side: 
     if side == 672:  # Four times as many pixels are tolerated.
         assert open_image(data).size == (336, 336)
     else:
-        with pytest.raises(ImageError, match="more is encoded than 336x336 pixels"):
+        with pytest.raises(ImageError, match="encodes more than 336x336 pixels"):
             open_image(data)
-        with pytest.raises(ImageError, match="more is encoded"):
+        with pytest.raises(ImageError, match="encodes more"):
             open_any_image(data, accept_all)
 
 
@@ -129,7 +129,7 @@ def test_avif_whose_container_states_another_size_somewhere_is_refused() -> None
     check_avif(data, 336, 336)
     # libavif scales each image to the size in its box.
     changed = data.replace(SIDES, struct.pack(">II", 30_000, 30_000), 1)
-    with pytest.raises(ImageError, match="more is encoded"):
+    with pytest.raises(ImageError, match="encodes more"):
         check_avif(changed, 336, 336)
 
 

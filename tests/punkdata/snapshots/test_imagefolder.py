@@ -137,8 +137,8 @@ def test_export_command_warns_of_empty_classes(
         f"{split} has no {', '.join(names)}"
         for split, names in find_empty_classes(tmp_path / "out").items()
     )
-    assert warning.startswith(f"warning: {missing}; these folders are empty")
-    assert warning.endswith("keep them, and use torchvision's ImageFolder with allow_empty=True")
+    assert warning.startswith(f"warning: {missing}; keep these empty folders")
+    assert warning.endswith("pass allow_empty=True to torchvision's ImageFolder")
 
 
 def test_export_command_prints_the_folder(

@@ -37,7 +37,7 @@ def test_version_that_is_a_split_is_a_usage_error(built_root: Path, version: str
     for open_version in (open_snapshot, lambda root, v: PunkDataset(root, version=v)):
         with pytest.raises(UsageError, match=f"name of a split; pass it to .*split='{version}'"):
             open_version(built_root, version)
-    with pytest.raises(UsageError, match='version must be a text such as "latest", not 2'):
+    with pytest.raises(UsageError, match='version must be a string such as "latest", not 2'):
         open_snapshot(built_root, 2)  # type: ignore[arg-type]
 
 

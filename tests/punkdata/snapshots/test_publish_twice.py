@@ -122,7 +122,7 @@ def test_interrupted_upload_of_another_build_needs_force(
     left = f"{url}/snapshots/cryptopunks/{snapshot.version}/{first}"
     fs, path = fsspec.core.url_to_fs(left)
     fs.pipe_file(path, (other.path / first).read_bytes())
-    with pytest.raises(BusyError, match=f"{first} is of another build .* the option --force"):
+    with pytest.raises(BusyError, match=f"{first} belongs to another build .* with --force"):
         publish(snapshot, url)
     assert publish(snapshot, url, force=True)[1:] == (True, snapshot.version)
     assert read_published_manifest(url) == (snapshot.path / "manifest.json").read_bytes()

@@ -90,7 +90,7 @@ def test_wrong_split_or_column_is_a_usage_error(snapshot: Snapshot) -> None:
         ("punk_id", "columns must be a list of names, not 'punk_id'"),
         ([], "columns must be a list of names"),
         ([1, "type"], "there is no column 1; columns"),
-        (["type", "type"], "columns has 'type' twice"),
+        (["type", "type"], "columns contains 'type' twice"),
     ):
         with pytest.raises(UsageError, match=re.escape(message)):
             snapshot.punks("val", columns)  # type: ignore[arg-type]
@@ -204,8 +204,12 @@ def test_damaged_table_error_names_the_file_and_verify(
         ("image", None, "image contains null"),
         ("punk_id", -1, "punk_id has invalid values: -1 to"),
         ("labels", [2] * 92, "labels has invalid values: 0 to 2"),
-        ("pixels_sha256", "=cmd()", "pixels_sha256 contains a value that is no SHA-256"),
-        ("pixels_sha256", "a" * 64 + "\n", "pixels_sha256 contains a value that is no SHA-256"),
+        ("pixels_sha256", "=cmd()", "pixels_sha256 contains a value that is not a SHA-256 hash"),
+        (
+            "pixels_sha256",
+            "a" * 64 + "\n",
+            "pixels_sha256 contains a value that is not a SHA-256 hash",
+        ),
         ("type_id", 5, "type_id has invalid values: 0 to 5"),
         ("accessory_ids", [87], "accessory_ids has invalid values: 0 to 87"),
         ("accessory_count", -1, "accessory_count has invalid values: -1 to"),

@@ -53,7 +53,7 @@ def test_hidden_files_are_skipped_and_counted(root: Path) -> None:
     (folder / ".ipynb_checkpoints" / "README.md").write_bytes(b"x")
     checks = list(verify_snapshot(open_snapshot(root)))
     assert [c.problem for c in checks] == [None] * 7
-    assert checks[0].note == "9 match their SHA-256; hidden files that were skipped: 5"
+    assert checks[0].note == "9 match their SHA-256; hidden files skipped: 5"
 
 
 def test_flipped_byte_and_unlisted_file_are_found(root: Path) -> None:
@@ -117,7 +117,7 @@ def test_price_column_that_does_not_follow_from_the_sales_is_found(
         ("symbol", "USDC", "price_wei of the sale of punk .* differs from its amount"),
         ("price_wei", None, "price_wei of the sale of punk .* differs from its amount"),
         ("buyer_is_zero", None, "buyer_is_zero of the sale of punk .* differs from its buyer"),
-        ("sold_at", datetime(2030, 1, 1, tzinfo=UTC), "is not in the order of time"),
+        ("sold_at", datetime(2030, 1, 1, tzinfo=UTC), "is out of chronological order"),
     ],
 )
 def test_sale_that_contradicts_itself_is_found(

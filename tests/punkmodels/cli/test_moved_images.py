@@ -51,13 +51,13 @@ def test_moved_images_are_found_again_by_an_option(runs: Path, capsys: Capture) 
         assert run(*command, "--runs", runs) == 2
         err = capsys.readouterr().err
         assert "old.npz' with the images that " in err
-        assert "if they were moved, name their new place with --image-dir" in err
+        assert "if they were moved, pass their new location with --image-dir" in err
     assert run("evaluate", "latest", "--image-dir", new, "--runs", runs) == 0
     resume = ("train", "dcgan", "--resume", "latest", "--runs", runs)
     assert run(*resume, "--image-dir", new) == 0
     (path,) = runs.iterdir()
     assert read_config(path)["options"]["image_dir"] == str(new)
-    # The run remembers the new place.
+    # The run remembers the new location.
     assert run(*resume) == 0
     assert "already finished" in capsys.readouterr().err
     assert run("evaluate", "generator", "latest", "--runs", runs) == 0

@@ -155,7 +155,10 @@ def test_punks_come_from_a_split(built_root: Path) -> None:
         (np.zeros((25, 16, 16), np.uint16), "of type uint16"),
         (np.zeros((25, 16)), r"of type float64 and shape \(25, 16\)"),
         (np.array(["a"] * 25), "of type <U1"),
-        (random_images(25, 16) % 2, "have only the bytes 0 and 1, which look black; multiply"),
+        (
+            random_images(25, 16) % 2,
+            "contain only the bytes 0 and 1, which look black as colors; multiply",
+        ),
         (random_images(25, 16, 4) % 2 * np.uint8([1, 1, 1, 255]), "only the bytes 0 and 1"),
     ],
     ids=[

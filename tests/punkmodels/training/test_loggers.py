@@ -52,7 +52,7 @@ def test_a_line_that_was_not_written_to_its_end_is_ignored(run: Path) -> None:
     (run / "metrics.jsonl").write_text('{"epoch": 0}\n{"epoch"')
     assert read_metrics(run) == [{"epoch": 0}]
     (run / "metrics.jsonl").write_text('{"epoch": 0}\n{"epoch"\n')
-    with pytest.raises(DataError, match=r"metrics\.jsonl' is damaged: line 2 has no JSON object"):
+    with pytest.raises(DataError, match=r"metrics\.jsonl' is damaged: line 2 is not a JSON object"):
         read_metrics(run)
 
 

@@ -1,4 +1,4 @@
-"""Decision whether a listing goes on after a page, and detection of listings that never end."""
+"""Detection of the end of a paginated list, and of lists that never end."""
 
 import hashlib
 from typing import Any

@@ -72,7 +72,7 @@ def _to_chain(value: Any) -> str | None:
 
 
 def _keep_valid_time(value: Any, validate: ValidatorFunctionWrapHandler) -> datetime | None:
-    """Return a time with a time zone, or None if it cannot be read: the key is worth more."""
+    """Return a time with a time zone, or None if it cannot be read: the key itself still works."""
     try:
         time: datetime | None = validate(value or None)
     except ValidationError:

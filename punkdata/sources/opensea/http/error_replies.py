@@ -1,6 +1,6 @@
-"""Texts of the API's error replies, and the web pages that others send in its place.
+"""Messages in the API's error replies, and detection of web pages sent by proxies and filters.
 
-This is a module of its own because the client, the retries and the schemas need it.
+This is a separate module because the client, the retries and the schemas need it.
 """
 
 import json
@@ -14,8 +14,8 @@ from punkdata.sources.opensea.http.rate_limit import RETRY_HINT
 MAX_PARSED_BYTES = 100_000
 """Largest error body that is parsed. Real ones have a few hundred bytes."""
 WEB_PAGE = (
-    "a web page, which does not come from the API: it may be from a proxy, a login page of the "
-    "network or a bot filter between you and the server"
+    "a web page instead of an API reply, probably from a proxy, the login page of a network, or "
+    "a bot filter"
 )
 
 _TEXT_FIELDS = ("errors", "error", "detail", "message", "msg", "title")
@@ -48,13 +48,13 @@ def is_web_page(body: bytes) -> bool:
 def check_no_error(
     endpoint: str, body: bytes, expected: set[str], *, may_have_key: bool = False
 ) -> None:
-    """Raise NetworkError if the body of a successful reply is an error after all.
+    """Raise NetworkError if the body of a reply with a 2xx status is an error after all.
 
     That is a web page, or a JSON object that has a field such as "errors", but none of the
-    `expected` fields, or only empty ones. Both may pass.
+    `expected` fields, or only empty ones. A later request may succeed in both cases.
     """
     if is_web_page(body):
-        raise NetworkError(f"{endpoint} was answered with {WEB_PAGE}", hint=RETRY_HINT)
+        raise NetworkError(f"{endpoint} returned {WEB_PAGE}", hint=RETRY_HINT)
     if not _ERROR_FIELD.search(body):  # Hardly any reply is parsed twice.
         return
     data = _parse_json(body)
@@ -62,7 +62,7 @@ def check_no_error(
         return
     if any(data.get(name) for name in _TEXT_FIELDS):
         reason = describe_error_body(body, may_have_key=may_have_key)
-        raise NetworkError(f"{endpoint} was answered with an error{reason}", hint=RETRY_HINT)
+        raise NetworkError(f"{endpoint} returned an error{reason}", hint=RETRY_HINT)
 
 
 def make_refusal(host: str, endpoint: str, status: int, body: bytes, reason: str) -> RefusedError:
@@ -70,8 +70,8 @@ def make_refusal(host: str, endpoint: str, status: int, body: bytes, reason: str
     kind = ForbiddenError if status == 403 else RefusedError
     if is_web_page(body):
         return kind(
-            f"{endpoint} was answered with status {status} and {WEB_PAGE}",
-            hint="the API key was not checked; try another network or its proxy settings",
+            f"{endpoint} returned status {status} and {WEB_PAGE}",
+            hint="the API key is not the cause; try another network, or check your proxy settings",
         )
     return kind(f"{host} refused {endpoint} with status {status}{reason}")
 

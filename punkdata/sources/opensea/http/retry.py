@@ -142,7 +142,7 @@ class RetryTransport(httpx.BaseTransport):
             # After two groups of endpoints in a row, the limit is taken for that of the whole host.
             self._refused_groups.add(endpoint_group(request.url))
             return LimitError(
-                f"a rate limit refused {endpoint} repeatedly: {error}",
+                f"{endpoint} was rate-limited repeatedly: {error}",
                 hint=RETRY_HINT,
                 is_host_wide=len(self._refused_groups) > 1,
             )

@@ -212,10 +212,10 @@ def _to_plain_error(error: httpx.RequestError, host: str) -> httpx.TransportErro
         case httpx.ProxyError():
             return httpx.ConnectError(f"the proxy did not connect to {host}")
         case httpx.TimeoutException():
-            return httpx.TransportError(f"{host} did not send its whole reply in time")
+            return httpx.TransportError(f"{host} did not send a complete reply in time")
         case httpx.DecodingError():
             return httpx.TransportError(f"{host} sent a reply that cannot be decompressed")
-    return httpx.TransportError(f"{host} broke the connection, or did not answer in HTTP")
+    return httpx.TransportError(f"{host} closed the connection or sent an invalid HTTP reply")
 
 
 def _check_body(request: httpx.Request, response: httpx.Response) -> None:

@@ -92,27 +92,30 @@ def test_web_page_of_a_filter_is_not_taken_for_a_refused_key(status: int) -> Non
     with pytest.raises(RefusedError, match=f"status {status} and a web page") as caught:
         OpenSeaClient(transport, "https://api.test").get_collection()
     assert caught.value.hint is not None
-    assert "the API key was not checked" in caught.value.hint
+    assert "the API key is not the cause" in caught.value.hint
 
 
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (b'{"errors": ["Aggregation timed out"]}', "with an error: Aggregation timed out"),
-        (b'{"error": {"message": "try later", "status": 503}}', "with an error: try later"),
+        (b'{"errors": ["Aggregation timed out"]}', "returned an error: Aggregation timed out"),
+        (b'{"error": {"message": "try later", "status": 503}}', "returned an error: try later"),
         (
             b'{"errors": ["try later"], "asset_events": [], "counts": null, "total_supply": 0}',
-            "with an error: try later",
+            "returned an error: try later",
         ),
-        (b'{"message": "Service unavailable", "next": null}', "with an error: Service unavailable"),
-        (b"<html>Please wait</html>", f"with {WEB_PAGE}"),
+        (
+            b'{"message": "Service unavailable", "next": null}',
+            "returned an error: Service unavailable",
+        ),
+        (b"<html>Please wait</html>", f"returned {WEB_PAGE}"),
     ],
 )
 def test_successful_reply_that_is_an_error_may_pass(body: bytes, reason: str) -> None:
     transport = httpx.MockTransport(lambda request: httpx.Response(200, content=body))
     client = OpenSeaClient(transport, "https://api.test")
     for call in (client.get_collection, client.get_trait_counts, lambda: next(client.iter_sales())):
-        with pytest.raises(NetworkError, match="was answered ") as caught:
+        with pytest.raises(NetworkError, match="returned ") as caught:
             call()
         assert caught.value.message.endswith(reason)
 

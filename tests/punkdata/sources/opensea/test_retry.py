@@ -119,7 +119,7 @@ def test_rate_limit_that_lasts_ends_in_its_own_error(refusal: int, is_announced:
     def refuse() -> httpx.Response:
         return limited(1, refusal) if is_announced else httpx.Response(refusal)
 
-    with pytest.raises(LimitError, match=f"limit refused GET /x repeatedly.*status {refusal}"):
+    with pytest.raises(LimitError, match=f"GET /x was rate-limited repeatedly.*status {refusal}"):
         get(make_transport(*[refuse() for _ in range(15)]))
     assert get(make_transport(*[refuse() for _ in range(14)], 200)) == 200
     # One image must not stop the download of others.

@@ -58,9 +58,9 @@ def test_token_that_always_fails_is_missing(server: OpenSeaServer) -> None:
     punks = collect(server)
     reason = "has no type among its traits and could not be requested by its id"
     assert punks.missing == {31: reason}
-    (warning,) = [w for w in punks.warnings if "by their ids" in w]
+    (warning,) = [w for w in punks.warnings if "individually" in w]
     assert warning.startswith(
-        "tokens that could not be requested by their ids: 1, the first is punk 31: "
+        "tokens that could not be requested individually: 1, the first is punk 31: "
     )
     assert "status 500" in warning
 
@@ -71,7 +71,7 @@ def test_single_requests_end_after_failures_in_a_row(server: OpenSeaServer) -> N
     punks = collect(server)
     assert len(punks.missing) == 60
     assert len(server.requests_to("/chain/")) == 3 * 8
-    assert any("not requested by their ids: 57" in warning for warning in punks.warnings)
+    assert any("not requested individually: 57" in warning for warning in punks.warnings)
 
 
 @pytest.mark.parametrize("reply", [REFUSED, None])
@@ -87,7 +87,7 @@ def test_tokens_requested_one_by_one_are_limited(
         range(200, 230), "has no type among its traits and was not requested by its id"
     )
     assert len(server.requests_to("/chain/")) == 200
-    assert sum("not requested by their ids: 30" in warning for warning in punks.warnings) == 1
+    assert sum("not requested individually: 30" in warning for warning in punks.warnings) == 1
     assert collect(server, limit=200).missing == {}
 
 

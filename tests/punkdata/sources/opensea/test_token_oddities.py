@@ -67,7 +67,7 @@ def test_unknown_trait_type_is_reported_once(server: OpenSeaServer) -> None:
     server.oddities.more_traits = [{"trait_type": "Background", "value": "blue"}]
     assert collect(server).warnings == [
         "ignored traits of the unknown type 'Background': 60, for example 'blue'",
-        "values of 'Rank' that the API counts although they are no labels: 2, for example 'min'",
+        "unknown values of 'Rank' in the API's trait counts: 2, for example 'min'",
     ]
 
 
@@ -75,7 +75,7 @@ def test_many_unknown_trait_types_give_few_warnings(server: OpenSeaServer) -> No
     server.oddities.more_traits = [{"trait_type": f"x{i}", "value": "\x1b[31m"} for i in range(99)]
     warnings = collect(server).warnings
     assert len(warnings) == 6
-    assert warnings[-1] == "ignored unknown trait types besides these: 94"
+    assert warnings[-1] == "further unknown trait types that were ignored: 94"
     assert all(warning.isprintable() for warning in warnings)
 
 
@@ -156,7 +156,7 @@ def test_row_without_an_id_is_refilled(
         assert [r.path[-2:] for r in server.requests_to("/chain/")] == ["/5"]
     assert (len(punks.labels), punks.missing) == (limit or 60, {})
     assert punks.warnings == [
-        "rows of the token list that cannot be read: 1 (the first: "
+        "unreadable rows in the token list: 1 (the first: "
         + ("traits: must be a list)" if identifier == "five" else "identifier: must be a string)")
     ]
 

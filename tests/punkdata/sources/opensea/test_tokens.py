@@ -132,8 +132,7 @@ def test_differing_trait_counts_give_warnings(server: OpenSeaServer) -> None:
         f"the API counts 0 punks with Mole, but lists {moles}",
         "the API counts 11 punks with Alien, but lists 12",
         f"the API counts {vr} punks with VR, but lists {vr - 1}",
-        "values of 'accessory' that the API counts although they are no labels: 1, "
-        "for example 'Halo'",
+        "unknown values of 'accessory' in the API's trait counts: 1, for example 'Halo'",
     ]
 
 

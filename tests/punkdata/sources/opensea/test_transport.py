@@ -268,7 +268,7 @@ def test_broken_connection_is_retried(
 def test_slow_body_exceeds_the_deadline(server: OpenSeaServer) -> None:
     server.faults = Faults(reply_delay_s=0.4)
     network = NetworkTransport(server.base_url, None, deadline_s=0.05)
-    with pytest.raises(httpx.RequestError, match="127.0.0.1 did not send its whole reply"):
+    with pytest.raises(httpx.RequestError, match="127.0.0.1 did not send a complete reply"):
         network.handle_request(image_request(f"{server.base_url}/images/0.png"))
     network.close()
 
