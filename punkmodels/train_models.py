@@ -134,7 +134,7 @@ def train_dcgan(
             step.
         options: Other training options, for example `total_images=50_000`, `conditional="type"`,
             `image_dir="digits"` or `model={"width": 48}`; `list_options("dcgan")` lists
-            them. With `resume`, `image_dir` is the new place of images that were moved.
+            them. With `resume`, `image_dir` is the new location of images that were moved.
 
     Returns:
         The run, with its metrics and its model.

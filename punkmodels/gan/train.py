@@ -70,7 +70,7 @@ def train_dcgan(  # noqa: PLR0913  # a public function whose options are keyword
     """Train a GAN on the training split of a snapshot, or on image files; return its run folder.
 
     Under torchrun, call this function in all processes; only rank 0 writes files. A run that is
-    resumed keeps its options, data and device; `image_dir` is the new place of images that were
+    resumed keeps its options, data and device; `image_dir` is the new location of images that were
     moved, which its config.json remembers. Without `threads`, threads and precision are
     benchmarked. `logger` is that of `open_metrics`; `log` is called with lines for the user. At
     most `num_evaluations` times, `num_samples` samples are evaluated and a checkpoint is written.
@@ -137,7 +137,7 @@ def _load_images(root: Path, version: str, config: DcganConfig) -> TrainingImage
 
 
 def _remember_image_dir(run: Path, image_dir: Path | None) -> None:
-    """Write the new place of the training images, if there is one, to config.json."""
+    """Write the new location of the training images, if there is one, to config.json."""
     if image_dir and distributed.is_main():
         config = read_config(run)
         config["options"]["image_dir"] = str(image_dir)

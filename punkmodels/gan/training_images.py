@@ -106,7 +106,7 @@ def from_image_dir(path: Path, array_name: str | None = None) -> TrainingImages:
 def read_images_again(
     run: Path, config: DcganConfig, pixels_hash: str, moved_to: Path | None = None
 ) -> TrainingImages:
-    """Read the images that a run was trained on, at their new place if they were moved.
+    """Read the images that a run was trained on, at their new location if they were moved.
 
     `pixels_hash` is the `labels_hash` of its config.json. Raises UsageError if the run was trained
     on punks or the images do not exist, and DataError if they differ.

@@ -1,6 +1,6 @@
-"""Download of what OpenSea has about known tokens: their sales, listings and images.
+"""Download of the sales, listings and images of known tokens.
 
-It lives here because it needs only a client and a recording; which ones, `punkdata.fetch` decides.
+It is here because it needs only a client and a recording, which `punkdata.fetch` chooses.
 """
 
 from functools import partial
@@ -60,7 +60,7 @@ def download_rest(
 def _download_sales(
     client: OpenSeaClient, punks: CollectedPunks, recording: Recording, progress: Progress
 ) -> CollectedSales:
-    """Download the sales, and add what is to be reported to the warnings of `punks`."""
+    """Download the sales, and add notes about them to the warnings of `punks`."""
     info = recording.info
     sales = None
     if info.sales_by_token:
@@ -82,7 +82,7 @@ def _download_sales(
 def _download_listings(
     client: OpenSeaClient, punks: CollectedPunks, recording: Recording
 ) -> list[ListingRecord] | None:
-    """Download the listings, and add what is to be reported to the warnings of `punks`.
+    """Download the listings, and add notes about them to the warnings of `punks`.
 
     Returns None if they cannot be read. Nothing else depends on them, so the fetch goes on.
     """

@@ -1,4 +1,4 @@
-"""Collection of the offers of punks for sale, both for a fetch and for a build.
+"""The public offers of punks, collected from the API for a fetch or from a recording for a build.
 
 OpenSea serves the orders of its own order book only. A punk without a listing may be for sale
 elsewhere, for example at the contract of the CryptoPunks itself.

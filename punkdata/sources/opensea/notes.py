@@ -27,9 +27,9 @@ LISTING_NOT_IN_ETH = SALE_NOT_IN_ETH.replace("sales", "listings")
 
 @dataclass(frozen=True)
 class Note:
-    """What is to be reported about a row: its kind, one of the texts above, and an example.
+    """A note about a row: its kind (one of the texts above), and an example.
 
-    If `is_lost`, the price of a sale is unknown because of it. `punk_id` is None if it is unknown.
+    `is_lost` tells that the price of a sale is lost. `punk_id` is None if it is unknown.
     """
 
     kind: str
@@ -40,7 +40,7 @@ class Note:
 
 @dataclass
 class NoteBook:
-    """The notes on the rows of several pages, each row only once even if pages overlap."""
+    """The notes on the rows of several pages; a row that overlapping pages repeat counts once."""
 
     _notes: dict[tuple[str, str, int], Note] = field(default_factory=dict)
     _on_page: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -59,7 +59,7 @@ class NoteBook:
         self._notes.clear()
 
     def merge(self, other: "NoteBook") -> None:
-        """Add the notes of another book, except on rows that this one has."""
+        """Add the notes of another collection, except on rows that this one has."""
         self._notes = other._notes | self._notes
 
     def about(self, known_ids: Iterable[int]) -> list[Note]:

@@ -1,6 +1,6 @@
 """Pure functions that turn OpenSea's sales and listings into records, and amounts into ETH.
 
-What cannot be used becomes a `Note`, so that one odd row costs that row and no other.
+A row that cannot be used becomes a `Note`, so that it does not affect other rows.
 """
 
 import re
@@ -72,7 +72,7 @@ def _is_mislabeled(symbol: str | None, amount: int | None, price_wei: int | None
 
 
 def parse_sale(event: SaleEvent, contract: str, chain: str) -> tuple[SaleRecord | None, list[Note]]:
-    """Return the sale that an event describes, if it can be used, and what to report about it.
+    """Return the sale that an event describes, or None if unusable, and notes about it.
 
     A sale whose payment is missing is used; its amount is None. One without a time is not, even if
     it has a `closing_date`, because it is not documented what that date is.
@@ -143,7 +143,7 @@ def describe_row(identifier: str | None, transaction: str | None = None) -> str:
 def parse_listing(
     listing: Listing, contract: str, chain: str
 ) -> tuple[ListingRecord | None, list[Note]]:
-    """Return the offer to everybody that a listing is, if it is one, and what to report about it.
+    """Return the public offer that a listing describes, or None if it is none, and notes about it.
 
     An order is private if it hands the token over to a certain address, or names a taker.
     """

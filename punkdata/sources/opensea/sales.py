@@ -70,8 +70,8 @@ def collect_sales(
     """Return the sales of the collection, also those of punks that `punks` lacks.
 
     The sales must have the contract and the chain of `punks`. There is one query for each start
-    time in `RecordingInfo.sales_after`; where two queries overlap, the newer one counts. If it
-    lists no sale at all, not even the one from which its start time was chosen, it is not believed.
+    time in `RecordingInfo.sales_after`; where two queries overlap, the newer one counts. If the
+    newer one lists no sale at all, not even the one that its start time comes from, it is ignored.
     """
     found = _Window()
     end: int | None = None

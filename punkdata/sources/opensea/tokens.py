@@ -54,7 +54,7 @@ class CollectedPunks:
             self.tokens[token.punk_id] = token
 
     def add_unreadable(self, row: UnreadableRow) -> None:
-        """Add a token without labels for a row that is not as expected, if its id is known."""
+        """Add a token without labels for an invalid row, if its id is known."""
         punk_id = parse_punk_id(row.identifier or "")
         if punk_id is not None and punk_id < COLLECTION_SIZE:
             problem = f"has a row that cannot be read ({row.reason})"

@@ -1,7 +1,7 @@
 """Pydantic schemas of OpenSea's sales and listings.
 
-Every JSON object matches them, because a field that cannot be read must not cost the rest of the
-row: numbers are kept as they were sent, and `prices` reads them exactly.
+Every JSON object matches them, because an unreadable field must not make the rest of the row
+unusable: numbers are kept as they were sent, and `prices` reads them exactly.
 """
 
 from typing import Annotated, Any, TypeAlias

@@ -1,6 +1,6 @@
 """Lists in the API's replies, whose rows are validated one by one.
 
-A row that is not as expected costs no other row, and no second request of its page.
+An invalid row affects no other row, and its page is not requested again.
 """
 
 from collections.abc import Sequence
