@@ -16,7 +16,7 @@ NAMES = {"PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 """Distributions with another name than their module."""
 OURS = {"punkdata", "punkmodels", "support", "measure"}
 IN_NOTEBOOKS = {"IPython"}  # Imported only if a notebook has done so.
-CAPPED = {"httpcore", "httpx"}
+CAPPED = {"httpx"}
 """Dependencies whose next major version is known to break us."""
 
 

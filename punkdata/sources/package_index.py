@@ -4,6 +4,7 @@ import html
 import json
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable
 
@@ -13,13 +14,15 @@ import tenacity
 from punkdata.errors import DataError, NetworkError, PunkError, RefusedError, SetupError
 from punkdata.progress import Progress
 from punkdata.safe_text import redact_url
-from punkdata.sources.http_client import make_http_client
+from punkdata.sources.http_client import make_http_client, run_exchange
 from punkdata.sources.pip_config import SDIST_HINT, find_netrc_auth
 
 logger = logging.getLogger(__name__)
 
 MAX_BYTES = 64_000_000
 """Size limit of an index page and of a download."""
+DEADLINE_S = 600.0
+"""Time until a reply must be complete, even if data keeps arriving."""
 
 _ACCEPT = "application/vnd.pypi.simple.v1+json, */*;q=0.1"
 _ERRORS = {401: RefusedError, 403: RefusedError, 404: SetupError, 410: SetupError}
@@ -68,9 +71,10 @@ def _get(
     client: httpx.Client, url: httpx.URL, progress: Progress = lambda done, total: None
 ) -> tuple[httpx.URL, bytes]:
     """Return the URL after redirects, and the body."""
+    auth = find_netrc_auth(url)
     headers = {"accept": _ACCEPT, "accept-encoding": "identity"}
-    try:
-        auth = find_netrc_auth(url)
+
+    def exchange() -> tuple[httpx.URL, bytes]:
         with client.stream("GET", url, headers=headers, auth=auth, follow_redirects=True) as reply:
             if not reply.is_success:
                 kind = _ERRORS.get(reply.status_code, NetworkError)
@@ -84,6 +88,9 @@ def _get(
                 progress(len(body), total)
             logger.debug("GET %s: %s bytes", redact_url(str(reply.url)), f"{len(body):,}")
             return reply.url, bytes(body)
+
+    try:
+        return run_exchange(exchange, threading.Event(), DEADLINE_S)
     except httpx.RequestError as error:
         raise _error(NetworkError, url, type(error).__name__) from None
 

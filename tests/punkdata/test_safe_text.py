@@ -12,8 +12,8 @@ from punkdata.safe_text import escape_control_characters, make_line_safe, redact
 @pytest.mark.parametrize(
     ("url", "shown"),
     [  # pragma: allowlist secret
-        ("sftp://me:secret@host/punks", "sftp://host/punks"),
-        ("s3://user:se@cret@bucket/punks", "s3://bucket/punks"),
+        ("sftp://me:secret@host/punks", "sftp://host/punks"),  # pragma: allowlist secret
+        ("s3://user:se@cret@bucket/punks", "s3://bucket/punks"),  # pragma: allowlist secret
         ("http:/me:secret@host/punks", "http:/host/punks"),
         ("http://me:sec/ret@host:8080/punks", "http://host:8080/punks"),
         ("https://secret@host/punks", "https://host/punks"),

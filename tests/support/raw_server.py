@@ -1,20 +1,11 @@
-"""Servers on real sockets that answer slowly, wrongly or not at all, with and without TLS."""
+"""Servers on real sockets that answer slowly, wrongly or not at all."""
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -23,18 +14,14 @@ Answer = Callable[[socket.socket, threading.Event], None]
 
 
 @contextmanager
-def raw_server(answer: Answer, context: ssl.SSLContext | None = None) -> Iterator[int]:
+def raw_server(answer: Answer) -> Iterator[int]:
     """Serve each connection with `answer`, in a thread of its own; yields the port."""
     stop = threading.Event()
 
     def serve(connection: socket.socket) -> None:
         # The client may disconnect at any time.
         with suppress(OSError), connection:
-            if context is None:
-                answer(connection, stop)
-            else:
-                with context.wrap_socket(connection, server_side=True) as encrypted:
-                    answer(encrypted, stop)
+            answer(connection, stop)
 
     def accept() -> None:
         with suppress(OSError):
@@ -78,58 +65,3 @@ SLOW_ANSWERS: dict[str, Answer] = {
     "interim replies": trickle(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
 }
 """Answers that never end, by what they are slow with."""
-
-
-def answer_requests(connection: socket.socket, stop: threading.Event) -> None:
-    """Answer every request on a connection with an empty JSON object."""
-    while connection.recv(65_536):
-        connection.sendall(OK)
-
-
-def connect_to_target(connection: socket.socket, stop: threading.Event) -> None:
-    """Be a proxy: read CONNECT 127.0.0.1:port, and forward everything in both directions."""
-    host, port = connection.recv(65_536).split()[1].decode().split(":")
-    with socket.create_connection((host, int(port))) as target:
-        connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        backward = threading.Thread(target=_forward, args=(target, connection), daemon=True)
-        backward.start()
-        _forward(connection, target)
-
-
-def _forward(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65_536):
-            target.sendall(data)
-
-
-def make_certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    """Return the file of a new certificate of 127.0.0.1, and the context of its server."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    day = datetime.timedelta(days=1)
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - day)
-        .not_valid_after(now + day)
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    file, key_file = folder / "certificate.pem", folder / "private.pem"
-    file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file, key_file)
-    return file, context

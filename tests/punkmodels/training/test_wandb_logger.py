@@ -97,7 +97,10 @@ def test_an_offline_run_is_stored_and_resumed(run: Path) -> None:
     [
         ({}, "3: wandb is not logged in; run: wandb login, or set WANDB_MODE=offline and sync "),
         ({"WANDB_MODE": "of"}, "3: the setting mode of wandb must be 'online', 'offline', "),
-        ({"WANDB_API_KEY": "kkk"}, "3: the API key of wandb is not valid: "),
+        (
+            {"WANDB_API_KEY": "kkk"},  # pragma: allowlist secret
+            "3: the API key of wandb is not valid: ",
+        ),
         ({"WANDB_BASE_URL": "nowhere"}, "3: the setting base_url of wandb must be a valid URL; "),
         (
             {"WANDB_PROJECT": "a/b", "WANDB_MODE": "offline"},

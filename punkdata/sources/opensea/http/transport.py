@@ -19,7 +19,7 @@ from punkdata.errors import DataError, ImageError, NetworkError, PunkError, Repl
 from punkdata.images.formats import MAX_BYTES as MAX_IMAGE_BYTES
 from punkdata.images.formats import check_complete
 from punkdata.safe_text import redact_url
-from punkdata.sources.http_client import make_http_client
+from punkdata.sources.http_client import make_http_client, run_exchange
 from punkdata.sources.opensea.http.error_replies import to_one_line
 from punkdata.sources.opensea.http.rate_limit import (
     RETRY_HINT,
@@ -57,7 +57,7 @@ class NetworkTransport(httpx.BaseTransport):
     `url_rules.IMAGE_HOSTS`. `max_wait_s` is the longest wait for a rate limit, and `deadline_s` the
     time from connecting until a reply must be complete, even if data keeps arriving.
 
-    When `sleep` is stopped, all requests in progress end with StoppedError, see `DeadlineBackend`.
+    When `sleep` is stopped, all requests in progress end with StoppedError, see `run_exchange`.
 
     Raises ImageError if an image is too large or its URL is not allowed, LimitError as
     `RateLimiter` does, and httpx.RequestError, which `RetryTransport` handles, if no valid reply
@@ -83,8 +83,9 @@ class NetworkTransport(httpx.BaseTransport):
         self.max_wait_s = max_wait_s
         self.warn = warn
         self.sleep: InterruptibleSleep = sleep or InterruptibleSleep()
-        self._http = http or make_http_client(self.sleep, deadline_s=deadline_s)
-        self._limiters: dict[str, RateLimiter] = {}
+        self._deadline_s = deadline_s
+        self._http = http or make_http_client()
+        self._limiters: dict[tuple[str, bool], RateLimiter] = {}
         self._lock = threading.Lock()
         self._counted_wait_s = 0.0
         self.accepts_key = False
@@ -131,9 +132,10 @@ class NetworkTransport(httpx.BaseTransport):
             url = url.join(response.headers["location"])
         raise ImageError(f"is redirected more than {MAX_REDIRECTS} times")
 
-    def _get_limiter(self, host: str) -> RateLimiter:
+    def _get_limiter(self, host: str, *, is_image: bool = False) -> RateLimiter:
+        """Return the limiter of a host's API or of its images, which have nothing in common."""
         limiter = RateLimiter(host, self.max_wait_s, self.sleep, self.warn)
-        return self._limiters.setdefault(host, limiter)
+        return self._limiters.setdefault((host, is_image), limiter)
 
     def _exchange(self, request: httpx.Request, url: httpx.URL) -> httpx.Response:
         """Send one request and read its complete body, limited in size and time."""
@@ -145,19 +147,23 @@ class NetworkTransport(httpx.BaseTransport):
             headers |= {n: request.headers[n] for n in CONDITIONS.values() if n in request.headers}
         if request.content:
             headers["content-type"] = "application/json"
-        limiter = self._get_limiter(url.host)
+        limiter = self._get_limiter(url.host, is_image=is_image)
         group = endpoint_group(url)
         limiter.acquire(group)
         with self._lock:
             self.api_requests += not is_image
             self.image_requests += is_image
         start_s = time.monotonic()
-        try:
-            with self._http.stream(
-                request.method, url, headers=headers, content=request.content or None
-            ) as reply:
+        end_s = start_s + self._deadline_s
+
+        def exchange() -> tuple[httpx.Response, bytes]:
+            content = request.content or None
+            with self._http.stream(request.method, url, headers=headers, content=content) as reply:
                 limiter.update(reply.status_code, reply.headers, group)
-                body = self._read_body(reply, is_image=is_image)
+                return reply, self._read_body(reply, end_s, is_image=is_image)
+
+        try:
+            reply, body = run_exchange(exchange, self.sleep, self._deadline_s)
         except httpx.RequestError as error:
             self._log(request.method, url, type(error).__name__, start_s)
             raise _to_plain_error(error, url.host) from None
@@ -171,7 +177,7 @@ class NetworkTransport(httpx.BaseTransport):
             body = self._redact(body)
         return httpx.Response(reply.status_code, headers=kept_headers, content=body)
 
-    def _read_body(self, reply: httpx.Response, *, is_image: bool) -> bytes:
+    def _read_body(self, reply: httpx.Response, end_s: float, *, is_image: bool) -> bytes:
         """Return the body, decompressed here because httpx does not limit the decompressed size."""
         max_bytes = MAX_IMAGE_BYTES if is_image else MAX_BODY_BYTES
         received = bytearray()
@@ -179,6 +185,8 @@ class NetworkTransport(httpx.BaseTransport):
             received += chunk
             if len(received) > max_bytes:
                 break
+            if time.monotonic() > end_s or self.sleep.is_set():  # Nobody waits for it any more.
+                raise httpx.ReadTimeout("")
         body = bytes(received)
         encoding = reply.headers.get("content-encoding", "identity").strip().lower()
         if encoding != "identity" and len(body) <= max_bytes:
