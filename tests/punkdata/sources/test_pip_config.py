@@ -62,11 +62,9 @@ def test_section_of_pip_install_precedes_the_global_one(home: Path) -> None:
 
 
 def test_password_with_a_percent_sign_is_kept(home: Path) -> None:
-    text = (
-        "[global]\nindex_url = https://user:a%40%b@mirror.test/simple"  # pragma: allowlist secret
-    )
-    configure(home / ".config" / "pip" / "pip.conf", text)
-    assert find_index_url() == "https://user:a%40%b@mirror.test/simple"
+    url = "https://user:a%40%b@mirror.test/simple"  # pragma: allowlist secret
+    configure(home / ".config" / "pip" / "pip.conf", f"[global]\nindex_url = {url}")
+    assert find_index_url() == url
 
 
 def test_local_folders_and_empty_values_are_skipped(
@@ -92,8 +90,12 @@ def test_no_index_is_refused_with_the_way_to_do_without(
 
 
 @pytest.mark.parametrize(
-    "content", [b"index-url = https://u:hush@x", b"[global]\n\xff\xfe = 1"]
-)  # pragma: allowlist secret
+    "content",
+    [
+        b"index-url = https://u:hush@x",  # pragma: allowlist secret
+        b"[global]\n\xff\xfe = 1",
+    ],
+)
 def test_damaged_file_is_named_without_its_content(home: Path, content: bytes) -> None:
     path = home / ".config" / "pip" / "pip.conf"
     configure(path, "")
