@@ -89,8 +89,8 @@ class RealPunks:
         for split, name in ((train, "train"), (val, "val"), (test, "test")):
             if len(split) < MIN_REAL:
                 raise DataError(
-                    f"the {name} split of '{train.path}' has {len(split)} punks; finding nearest "
-                    f"neighbors needs at least {MIN_REAL} in each split",
+                    f"the {name} split of '{train.path}' has too few punks ({len(split)}); nearest "
+                    f"neighbors need at least {MIN_REAL} in each split",
                     hint="choose a larger snapshot with version=",
                 )
         self.split: SplitTensors = train

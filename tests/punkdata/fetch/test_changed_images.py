@@ -92,7 +92,7 @@ def test_image_that_cannot_be_checked_is_kept(
     info = result.recording.info
     assert (info.status, result.punks) == ("complete", 60)
     (line,) = set(info.warnings) - set(parent.info.warnings)
-    assert line.startswith("4 images were not compared with the server, so the copies of the last ")
+    assert line.startswith("4 images were not checked for changes, so the copies from the last ")
     assert build_version(new_root) == version
     # Once the host answers again, the next refresh asks about these images, too.
     server.images, num_before = {}, len(server.requests_to("/images/"))
@@ -111,8 +111,8 @@ def test_refresh_while_the_image_host_is_down_is_complete(
     server.images = dict.fromkeys(range(200), 503)
     result = fetch(root=new_root)
     assert (result.recording.info.status, result.punks) == ("complete", 200)
-    (line,) = [w for w in result.recording.info.warnings if "not compared" in w]
-    assert line.startswith("200 images were not compared with the server")
+    (line,) = [w for w in result.recording.info.warnings if "not checked" in w]
+    assert line.startswith("200 images were not checked for changes")
     asked = {r.path for r in image_requests(server, 200)}
     assert MAX_UNANSWERED <= len(asked) < 100
     assert build_version(new_root) == version

@@ -182,5 +182,5 @@ def test_a_small_sample_says_how_many_punks_are_needed(fetch: Fetch, new_root: P
     snapshot = fetch_and_build(fetch, new_root, limit=20)
     few = min(len(PunkDataset(new_root, split=split)) for split in ("val", "test"))
     assert few < 6, "the sample must be small"
-    with pytest.raises(DataError, match="at least 6 in each split are needed to find nearest"):
+    with pytest.raises(DataError, match="nearest neighbors need at least 6 in each split"):
         RealPunks(snapshot.path)
