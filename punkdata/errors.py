@@ -22,8 +22,8 @@ class PunkError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        self.message = make_safe(message)
-        self.hint = None if hint is None else make_safe(hint)
+        self.message: str = make_safe(message)
+        self.hint: str | None = None if hint is None else make_safe(hint)
         super().__init__(self.message)
 
     def __str__(self) -> str:
