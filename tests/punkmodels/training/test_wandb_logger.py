@@ -92,6 +92,8 @@ def test_an_offline_run_is_stored_and_resumed(run: Path) -> None:
     assert b"loss_D" not in logged
 
 
+# Each of them starts wandb, which takes seconds.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("environment", "message"),
     [
@@ -120,6 +122,7 @@ def test_wrong_settings_are_one_line_before_the_training(
     assert not (run / "wandb").exists()
 
 
+@pytest.mark.slow
 def test_a_refused_key_is_told_apart_from_a_lost_network(run: Path) -> None:
     with refusing_server() as address:
         done = log_to_wandb(run, WANDB_BASE_URL=address, WANDB_API_KEY=KEY)
