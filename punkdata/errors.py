@@ -180,7 +180,7 @@ _REQUIREMENTS = {
     r"Input should be less than or equal to (.*)": r"must be at most \1",
     r"Input should (.*)": r"must \1",
     r"Keys should be strings": "must have string keys",
-    r"String should match pattern (.*)": r"must match the pattern \1",
+    r"String should match pattern .*": "has characters that are not allowed here",
     r"[A-Z]\w+ should (.*?)( after validation)?(, not .*)?": r"must \1",
 }
 """Messages of pydantic as regular expressions, and the same in plain words."""

@@ -59,7 +59,7 @@ def decode_sprites(pngs: Sequence[bytes]) -> NDArray[np.uint8]:
     body = slice(len(_HEAD) + 8, -len(_TAIL) - 4)
     for i, png in enumerate(pngs):
         if not (png.startswith(_HEAD) and png.endswith(_TAIL)):
-            raise DataError(f"PNG {i} of {len(pngs)} was not written by punkdata")
+            raise DataError(f"image {i + 1} of {len(pngs)} in a table was not written by punkdata")
         try:
             decompressor = zlib.decompressobj()
             # One extra byte is enough to detect a larger image, and bounds the memory.
@@ -68,7 +68,7 @@ def decode_sprites(pngs: Sequence[bytes]) -> NDArray[np.uint8]:
                 raise ValueError("it has too few or too many rows")
             rows[i].reshape(-1)[:] = np.frombuffer(decompressed, np.uint8)
         except (zlib.error, ValueError) as error:
-            raise DataError(f"PNG {i} of {len(pngs)} is damaged ({error})") from None
+            raise DataError(f"image {i + 1} of {len(pngs)} is damaged ({error})") from None
     if rows[:, :, 0].any():
-        raise DataError("a PNG with row filters was not written by punkdata")
+        raise DataError("an image in a table was not written by punkdata: it has row filters")
     return rows[:, :, 1:].reshape(-1, SIDE_PX, SIDE_PX, 4)

@@ -115,7 +115,7 @@ PROBLEMS: list[tuple[str, object, str]] = [
     ("name", 1, "must be a string"),
     ("name", "\udcff", "must be a string that UTF-8 can encode"),
     ("name", "abcd", "must have at most 3 characters"),
-    ("code", "b", "must match the pattern '^a'"),
+    ("code", "b", "has characters that are not allowed here"),
     ("time", "today", "must be a date and a time"),
     ("items", 1, "must be a list"),
     ("items", ["x"], "must be an integer"),
