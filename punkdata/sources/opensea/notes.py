@@ -29,7 +29,7 @@ LISTING_NOT_IN_ETH = SALE_NOT_IN_ETH.replace("sales", "listings")
 class Note:
     """A note about a row: its kind (one of the texts above), and an example.
 
-    `is_lost` tells that the price of a sale is lost. `punk_id` is None if it is unknown.
+    If `is_lost`, the price of a sale is unknown because of this row. `punk_id` is None if unknown.
     """
 
     kind: str
