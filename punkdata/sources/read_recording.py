@@ -4,7 +4,15 @@ from dataclasses import dataclass, field
 
 from punkdata.errors import DataError, ImageError, PunkError
 from punkdata.progress import Progress
-from punkdata.records import ListingRecord, PunkRecord, SaleRecord
+from punkdata.records import (
+    FloorPriceRecord,
+    ListingRecord,
+    MarketStats,
+    PunkRecord,
+    RateRecord,
+    SaleRecord,
+    TraitFloorRecord,
+)
 from punkdata.sources import cpunks10k
 from punkdata.sources.opensea.api.client import SOURCE, OpenSeaClient, open_replay
 from punkdata.sources.opensea.failures import message_or_raise
@@ -20,9 +28,12 @@ from punkdata.sources.recording_format import RecordingInfo
 class RecordedData:
     """The records that a recording contains, and why others are missing, by punk_id.
 
-    The sales are ordered from the oldest, and None if the source does not provide them, or if an
-    unfinished recording does not have all of them; `lost_sales` is the number of those that cannot
-    be read. The listings are ordered by punk_id, and None if it is not known what is for sale.
+    The sales of all markets are ordered from the oldest. They are None if the source does not
+    provide those of the market "cryptopunks", or if an unfinished recording does not have all of
+    these; `lost_sales` is the number of those that cannot be read. The listings are ordered by
+    punk_id, and None if it is not known what is for sale. The prices of ETH and of the collection
+    are ordered by time, those of the labels by label and symbol. Each of them, and the statistics
+    of the collection, is None if the source does not provide it.
     """
 
     punks: list[PunkRecord]
@@ -30,6 +41,10 @@ class RecordedData:
     listings: list[ListingRecord] | None = None
     lost_sales: int = 0
     missing: dict[str, str] = field(default_factory=dict)
+    eth_usd: list[RateRecord] | None = None
+    floor_prices: list[FloorPriceRecord] | None = None
+    trait_floors: list[TraitFloorRecord] | None = None
+    market_stats: MarketStats | None = None
 
 
 def read_recording(recording: Recording, sdist_sha256: str, progress: Progress) -> RecordedData:
