@@ -14,19 +14,30 @@ ETH_ADDRESSES = {
 }
 
 
+def is_eth_currency(
+    decimals: int | None, symbol: str | None, token_address: str | None
+) -> bool | None:
+    """Return whether a currency is ETH, WETH or BETH; None if it is unknown.
+
+    These are known by their symbol and their address, of which one may be missing, and have 18
+    decimals.
+    """
+    if decimals not in (None, ETH_DECIMALS):
+        return False
+    if symbol is None:
+        return None if token_address is None else token_address in ETH_ADDRESSES.values()
+    own_address = ETH_ADDRESSES.get(symbol.upper())
+    return own_address is not None and token_address in (None, own_address)
+
+
 def parse_price_wei(
     amount: int | None, decimals: int | None, symbol: str | None, token_address: str | None = None
 ) -> int | None:
     """Convert an amount in base units of its currency to wei.
 
-    Returns None if the amount is 0, unknown or out of range, or not in ETH, WETH or BETH. These are
-    known by their symbol and their address, of which one may be missing, and have 18 decimals.
+    Returns None if the amount is 0, unknown or out of range, or not in ETH, WETH or BETH as
+    `is_eth_currency` recognizes them.
     """
-    if symbol is None:
-        is_eth = token_address in ETH_ADDRESSES.values()
-    else:
-        own_address = ETH_ADDRESSES.get(symbol.upper())
-        is_eth = own_address is not None and token_address in (None, own_address)
-    if not is_eth or decimals not in (None, ETH_DECIMALS) or not amount:
+    if not amount or not is_eth_currency(decimals, symbol, token_address):
         return None
     return amount if 0 < amount < MAX_AMOUNT else None
