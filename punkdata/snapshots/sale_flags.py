@@ -8,6 +8,7 @@ from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from graphlib import CycleError, TopologicalSorter
 from itertools import accumulate, groupby
 from typing import Any
 
@@ -109,17 +110,16 @@ def _order_by_owner(sales: Sequence[Sale], rows: list[int]) -> list[int]:
     Somebody who buys a punk and sells it on within a transaction makes no round trip, which it
     would seem to be if the second sale came first.
     """
-    ordered = list[int]()
-    while len(rows) > 1:
-        owner = _known(sales[ordered[-1]]["buyer"]) if ordered else None
-        sellers = [_known(sales[row]["seller"]) for row in rows]
-        buyers = {_known(sales[row]["buyer"]) for row in rows}
-        if owner is not None and owner in sellers:
-            position = sellers.index(owner)
-        else:  # Begin with a seller who did not buy the punk at this time.
-            position = next((i for i, seller in enumerate(sellers) if seller not in buyers), 0)
-        ordered.append(rows.pop(position))
-    return ordered + rows
+    graph = TopologicalSorter[int | str]()
+    for row in rows if len(rows) > 1 else ():
+        seller, buyer = _known(sales[row]["seller"]), _known(sales[row]["buyer"])
+        graph.add(row, *([seller] if seller else ()))
+        if buyer:
+            graph.add(buyer, row)
+    try:
+        return [node for node in graph.static_order() if isinstance(node, int)] or rows
+    except CycleError:  # A round trip, which is found in any order.
+        return rows
 
 
 def _find_round_trips(sales: Sequence[Sale]) -> list[bool]:
