@@ -5,71 +5,40 @@ around a `RecordingTransport` around a `NetworkTransport`; during a build it is 
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Generic, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import httpx
 
-from punkdata.errors import DataError, ImageError, NetworkError, ReplyError, UnreachableError
+from punkdata.errors import DataError, ImageError
 from punkdata.files import DEFAULT_COLLECTION
-from punkdata.sources.opensea.api.pagination import CursorError, PaginationGuard
+from punkdata.sources.opensea.api.connection import NOT_FOUND_STATUSES, ApiConnection
 from punkdata.sources.opensea.api.price_schemas import EventsPage, Listing, ListingsPage, SaleEvent
-from punkdata.sources.opensea.api.rows import Page, R
+from punkdata.sources.opensea.api.rows import Page
 from punkdata.sources.opensea.api.schemas import (
     Collection,
     InstantKey,
-    M,
     Nft,
     NftReply,
     NftsBatch,
     NftsPage,
     TraitCounts,
-    parse_body,
 )
-from punkdata.sources.opensea.http.error_replies import describe_error_body, make_refusal
-from punkdata.sources.opensea.http.rate_limit import RATE_LIMIT_STATUSES, RETRY_HINT
+from punkdata.sources.opensea.http.rate_limit import RATE_LIMIT_STATUSES
 from punkdata.sources.recording import Recording
 from punkdata.sources.recording_transport import RecordingTransport
 
 SOURCE = "opensea"
 PAGE_SIZE = 200
 """Largest page size that the API accepts."""
-MAX_PASSES = 4
-"""Number of times that pagination begins before it fails."""
 
 _SALES_QUERY = {"event_type": "sale", "limit": str(PAGE_SIZE)}
 _LISTINGS_PATH = f"/listings/collection/{DEFAULT_COLLECTION}/best"
-_NOT_FOUND_STATUSES = frozenset({400, 404, 410, 422})
 _TOO_LARGE_STATUSES = frozenset({400, 413, 422})
 
 
 class BatchTooLargeError(Exception):
     """Raised when the API rejects a batch, which may succeed with fewer ids."""
-
-
-@dataclass(frozen=True)
-class _Reply(Generic[M]):
-    """A reply: its parsed body if the status is 2xx, otherwise its body as text.
-
-    `is_new` is False if it comes from a recording.
-    """
-
-    endpoint: str
-    status: int
-    parsed: M | None
-    reason: str
-    is_new: bool = True
-
-    def expect(self) -> M:
-        """Return the parsed body, or raise NetworkError if there is none."""
-        if self.parsed is None:
-            raise NetworkError(
-                f"the server answered {self.endpoint} with status {self.status}{self.reason}",
-                hint=RETRY_HINT,
-            )
-        return self.parsed
 
 
 class DownloadedImage(NamedTuple):
@@ -96,17 +65,17 @@ class OpenSeaClient:
 
     def __init__(self, transport: httpx.BaseTransport, base_url: str) -> None:
         self._transport = transport
-        self._api_url = f"{base_url}/api/v2"
+        self._api = ApiConnection(transport, base_url)
 
     def get_collection(self) -> Collection:
         """Return the totals and the contracts of the collection."""
-        return self._send("GET", f"/collections/{DEFAULT_COLLECTION}", Collection).expect()
+        return self._api.send("GET", f"/collections/{DEFAULT_COLLECTION}", Collection).expect()
 
     def get_trait_counts(self) -> TraitCounts:
         """Return the number of tokens with each trait; empty if the API does not offer it."""
         path = f"/traits/{DEFAULT_COLLECTION}"
-        reply = self._send("GET", path, TraitCounts, not_found_is_final=True)
-        return TraitCounts() if reply.status in _NOT_FOUND_STATUSES else reply.expect()
+        reply = self._api.send("GET", path, TraitCounts, not_found_is_final=True)
+        return TraitCounts() if reply.status in NOT_FOUND_STATUSES else reply.expect()
 
     def iter_nfts(
         self, page_size: int = PAGE_SIZE, trait: tuple[str, str] | None = None
@@ -116,7 +85,7 @@ class OpenSeaClient:
         if trait:
             trait_filter = [{"traitType": trait[0], "value": trait[1]}]
             params["traits"] = json.dumps(trait_filter, separators=(",", ":"))
-        return self._iter_pages(NftsPage, f"/collection/{DEFAULT_COLLECTION}/nfts", params)
+        return self._api.iter_pages(NftsPage, f"/collection/{DEFAULT_COLLECTION}/nfts", params)
 
     def get_nfts(self, ids: Sequence[int], chain: str, contract: str) -> NftsBatch | None:
         """Return the tokens with these ids, or None if the API does not offer batches.
@@ -128,7 +97,7 @@ class OpenSeaClient:
             {"chain": chain, "contract_address": contract, "token_id": str(punk_id)}
             for punk_id in ids
         ]
-        reply = self._send("POST", "/nfts/batch", NftsBatch, {"identifiers": identifiers})
+        reply = self._api.send("POST", "/nfts/batch", NftsBatch, {"identifiers": identifiers})
         if reply.status in _TOO_LARGE_STATUSES and len(ids) > 1:
             raise BatchTooLargeError
         # A replay has these statuses, which the fetch gave up after several attempts.
@@ -138,8 +107,8 @@ class OpenSeaClient:
     def get_nft(self, punk_id: int, chain: str, contract: str) -> NftsBatch | None:
         """Return a batch of one token, or None if the token does not exist."""
         path = f"/chain/{chain}/contract/{contract}/nfts/{punk_id}"
-        reply = self._send("GET", path, NftReply, not_found_is_final=True)
-        if reply.status in _NOT_FOUND_STATUSES:
+        reply = self._api.send("GET", path, NftReply, not_found_is_final=True)
+        if reply.status in NOT_FOUND_STATUSES:
             return None
         return NftsBatch.model_validate({"nfts": [reply.expect().nft]})
 
@@ -154,23 +123,23 @@ class OpenSeaClient:
         if after is not None:
             params["after"] = str(after)
         path = f"/events/collection/{DEFAULT_COLLECTION}"
-        return self._iter_pages(EventsPage, path, params, reuse=reuse)
+        return self._api.iter_pages(EventsPage, path, params, reuse=reuse)
 
     def iter_sales_of(
         self, punk_id: int, chain: str, contract: str
     ) -> Iterator[Page[SaleEvent] | None]:
         """Yield pages of the sales of one token, newest first."""
         path = f"/events/chain/{chain}/contract/{contract}/nfts/{punk_id}"
-        return self._iter_pages(EventsPage, path, _SALES_QUERY)
+        return self._api.iter_pages(EventsPage, path, _SALES_QUERY)
 
     def iter_listings(self, *, restart: bool = False) -> Iterator[Page[Listing] | None]:
         """Yield pages of the best listings, cheapest first; with `restart`, request all again."""
         params = {"limit": str(PAGE_SIZE)}
-        return self._iter_pages(ListingsPage, _LISTINGS_PATH, params, restart=restart)
+        return self._api.iter_pages(ListingsPage, _LISTINGS_PATH, params, restart=restart)
 
     def listings_url(self) -> str:
         """Return the URL of the first page of listings, as a recording contains it."""
-        return f"{self._api_url}{_LISTINGS_PATH}?limit={PAGE_SIZE}"
+        return f"{self._api.url}{_LISTINGS_PATH}?limit={PAGE_SIZE}"
 
     def get_image(
         self, url: str, *, reuse: bool = True, check: bool = False, only_recorded: bool = False
@@ -206,83 +175,7 @@ class OpenSeaClient:
         """
         # Keys are limited to a few a day, so a reply that is lost or cannot be parsed is not
         # requested again.
-        return self._send("POST", "/auth/keys", InstantKey, parse=None, once=True).expect()
-
-    def _send(
-        self,
-        method: str,
-        path: str,
-        model: type[M],
-        body: Any = None,
-        params: Mapping[str, str] | None = None,
-        **extensions: Any,
-    ) -> _Reply[M]:
-        """Send one request; for `extensions`, see the transports."""
-        endpoint = f"{method} {path}"
-        parse = partial(parse_body, model, endpoint)
-        extensions = {"parse": parse, **extensions}
-        url = self._api_url + path
-        request = httpx.Request(method, url, params=params, json=body, extensions=extensions)
-        response = self._transport.handle_request(request)
-        status = response.status_code
-        if response.is_success:  # The network transport has parsed new replies already.
-            parsed = response.extensions.get("parsed")
-            is_new = parsed is not None
-            return _Reply(endpoint, status, parsed or parse(response.content), "", is_new)
-        may_have_key = bool(extensions.get("once"))
-        reason = describe_error_body(response.content, may_have_key=may_have_key)
-        if response.has_redirect_location:  # The target would receive the key.
-            reason = ": a redirect, which is not followed and does not come from the API"
-        if status in (401, 403):
-            raise make_refusal(request.url.host, endpoint, status, response.content, reason)
-        return _Reply(endpoint, status, None, reason)
-
-    def _iter_pages(
-        self, model: type[Page[R]], path: str, params: Mapping[str, str], **extensions: bool
-    ) -> Iterator[Page[R] | None]:
-        """Yield all pages, and None where pagination starts over.
-
-        With the extension `not_found_is_final`, a status such as 404 on the first page means that
-        there are no pages. Raises ReplyError if pagination fails `MAX_PASSES` times.
-        """
-        reason = ""
-        for _ in range(MAX_PASSES):
-            try:
-                yield from self._iter_one_pass(model, path, params, **extensions)
-                return
-            except CursorError as error:
-                reason = str(error)
-                yield None
-                # No reply of an earlier recording is reused, and a recorded 404 is sent again.
-                extensions = {"restart": True}
-        raise ReplyError(
-            f"pagination of GET {path} failed {MAX_PASSES} times: {reason}",
-            hint="the server does not return all pages at the moment; try again later",
-        )
-
-    def _iter_one_pass(
-        self, model: type[Page[R]], path: str, params: Mapping[str, str], **extensions: bool
-    ) -> Iterator[Page[R]]:
-        guard, is_first, is_recorded = PaginationGuard(), True, False
-        while True:
-            try:
-                reply = self._send("GET", path, model, params=params, **extensions)
-            except NetworkError as error:
-                if isinstance(error, UnreachableError) or not is_recorded:
-                    raise
-                # The cursor comes from an earlier run, and may have expired.
-                raise CursorError(error.message) from None
-            if reply.status in _NOT_FOUND_STATUSES and not is_first:
-                raise CursorError(f"the server rejects its own cursor (status {reply.status})")
-            if reply.status in _NOT_FOUND_STATUSES and extensions.get("not_found_is_final"):
-                return
-            page = reply.expect()
-            yield page
-            if guard.is_last(page):
-                return
-            is_first, is_recorded = False, not reply.is_new
-            params = {**params, "next": str(page.next)}
-            extensions["restart"] = False
+        return self._api.send("POST", "/auth/keys", InstantKey, parse=None, once=True).expect()
 
 
 def open_replay(recording: Recording) -> OpenSeaClient:
