@@ -71,10 +71,11 @@ def reduce_examples(
             column_to_numpy(kept.column("punk_id")),
         )
     )
+    tables = {"punks": kept, "provenance": provenance}
     manifest = snapshot.manifest.model_copy(
-        update={"expected": len(kept), "sales": None, **summarize_tables(kept, None)}
+        update={"expected": len(kept), **summarize_tables(tables)}
     )
-    return write_snapshot(root, manifest, kept, None, provenance)[0]
+    return write_snapshot(root, manifest, tables)[0]
 
 
 def unused_punks(original: Snapshot, reduced: Snapshot) -> SplitTensors:

@@ -17,7 +17,7 @@ from measure import describe_machine, make_axes, measure, save_plot
 BUILD = """
 import numpy as np
 from pathlib import Path
-from punkdata.build import make_punk_tables
+from punkdata.build_tables import make_punk_tables
 from punkdata.images.palette import PALETTE
 from punkdata.records import PunkRecord
 from punkdata.snapshots.manifest import Manifest
@@ -38,13 +38,14 @@ def make_record(i):
 
 records = [make_record(i) for i in range(count)]
 with Timer():
-    table, provenance = make_punk_tables(records, None, {})
+    table, provenance = make_punk_tables(records, None, ())
+    tables = {"punks": table, "provenance": provenance}
     manifest = Manifest(
         status="complete",
-        expected=count, sales=None, source="synthetic", recording="none",
+        expected=count, source="synthetic", recording="none",
         created_at="2026-01-01T00:00:00+00:00", created_by="growth.py", files=(),
-        **summarize_tables(table, None))
-    write_snapshot(root / f"{count}-{time.time_ns()}", manifest, table, None, provenance)
+        **summarize_tables(tables))
+    write_snapshot(root / f"{count}-{time.time_ns()}", manifest, tables)
 """
 FIND_SNAPSHOT = """
 from pathlib import Path

@@ -33,7 +33,7 @@ def decode(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-files = sorted(str(path) for path in snapshot.path.glob("data/punks-train-*.parquet"))
+files = sorted(str(path) for path in snapshot.path.glob("punks/train-*.parquet"))
 rows = ray.data.read_parquet(files, columns=["punk_id", "image", "labels"])
 count, females = 0, 0
 for batch in rows.map_batches(decode, batch_size=1000).iter_torch_batches(batch_size=64):

@@ -81,7 +81,7 @@ class PunkDataset(Dataset[tuple[Any, Any]]):
     path: Path
     """Folder of the snapshot; for a URL, its folder in the local cache."""
     version: str
-    """Version of the snapshot, for example "s2-d3cdb2a8861d"."""
+    """Version of the snapshot, for example "s3-07e92be5b82d"."""
     manifest: Manifest
     """Contents, origin and counts of the snapshot."""
     split: str

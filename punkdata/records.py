@@ -19,7 +19,7 @@ class PunkRecord:
     """RGBA sprite, uint8 (24, 24, 4)."""
     image_url: str
     """URL that the image was downloaded from; `pkg:…#path/inside` for a file in a package."""
-    image_body: str
+    image_sha256: str
     """SHA-256 of the recorded body that contains the image."""
     image_scale: float
     """Number of pixels of the received image per sprite pixel."""
@@ -41,7 +41,7 @@ class SaleRecord:
     punk_id: int
     sold_at: datetime
     """Time of the sale in UTC, in whole seconds."""
-    amount: int | None
+    payment_base_units: int | None
     decimals: int | None
     """Number of decimal places of the currency."""
     symbol: str | None
@@ -52,9 +52,9 @@ class SaleRecord:
     """Price in wei; None unless it was paid in ETH, WETH or BETH and is above 0."""
     seller: str | None
     buyer: str | None
-    buyer_is_zero: bool | None
+    buyer_is_zero_address: bool | None
     """Whether the buyer is the zero address."""
-    transaction: str | None
+    transaction_hash: str | None
     market: str = "cryptopunks"
     """Where it was sold: "cryptopunks" for the collection itself, "wrapped" for the collection
     wrapped-cryptopunks, and the slug of the collection for every other wrapper."""
@@ -68,7 +68,7 @@ class ListingRecord:
     """
 
     punk_id: int
-    amount: int
+    payment_base_units: int
     decimals: int | None
     symbol: str | None
     token_address: str | None

@@ -13,10 +13,17 @@ import pyarrow as pa
 
 from punkdata.traits import ACCESSORIES, LABELS, TYPES
 
-SCHEMA_VERSION = 2
+SALE_FLAGS = ("is_zero_amount", "is_other_currency", "is_bundle", "is_self_trade", "is_outlier")
+"""Columns of the sales table that mark sales whose price says little about the value of a punk."""
+
+SCHEMA_VERSION = 3
 """Number of the schema. It increases with every change that an older reader would misinterpret,
 and readers reject snapshots with a larger number."""
-ADDED_IN_SCHEMA = {"hidden_accessories": 2}
+ADDED_IN_SCHEMA = {
+    "hidden_accessories": 2,
+    **dict.fromkeys(("rarity_score", "rarity_rank", "owner", "owner_punk_count"), 3),
+    **dict.fromkeys(("market", "price_usd", *SALE_FLAGS), 3),
+}
 """Schema number in which a column was added, for each column that schema 1 does not have."""
 
 _ARROW_TYPES = {
@@ -71,7 +78,19 @@ PUNKS = _with_features(_make_schema("punks"))
 """Schema of the punks table, one row per punk."""
 SALES = _with_features(_make_schema("sales"))
 """Schema of the sales table, one row per sale, oldest first."""
-LISTINGS = _with_features(_make_schema("listings"))
-"""Schema of the listings table, one row per punk and currency, by punk_id."""
 PROVENANCE = _make_schema("provenance")
 """Schema of the provenance table: where the image of each punk came from."""
+OPTIONAL_TABLES = {
+    "sales": SALES,
+    **{
+        name: _with_features(_make_schema(name))
+        for name in ("listings", "eth_usd", "floor_prices", "trait_floors")
+    },
+}
+"""Schemas of the tables that a snapshot has if its source provides them, by name.
+
+The listings have one row per punk and currency, by punk_id; `eth_usd` one per day and
+`floor_prices` one per time, oldest first; and `trait_floors` one per label and currency, by label.
+"""
+TABLES = {"punks": PUNKS, **OPTIONAL_TABLES, "provenance": PROVENANCE}
+"""Schemas of all tables, by name."""

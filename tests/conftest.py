@@ -12,6 +12,7 @@ from support.cpunks10k_package import write_sdist
 from support.hub_client import HubClient
 from support.hub_server import Hub, hub_server
 from support.network import OPEN_NETWORKS, Fetch, open_network
+from support.old_snapshots import write_old_snapshot
 from support.opensea_server import OpenSeaServer
 from support.s3_server import FaultRule, StartProxy, clear_connection_cache, faulty_proxy, s3_server
 from support.sales_events import listing, make_sales
@@ -86,10 +87,10 @@ def snapshot_with_hidden(built_root: Path, tmp_path_factory: pytest.TempPathFact
     hidden = [names[:1] for names in punks.column("accessories").to_pylist()]
     column = pa.array(hidden, pa.list_(pa.string()))
     punks = punks.set_column(index, punks.schema.field(index), column)
-    facts = summarize_tables(punks, None)
-    manifest = original.manifest.model_copy(update=facts)
+    tables = {"punks": punks, "provenance": original.provenance()}
+    manifest = original.manifest.model_copy(update=summarize_tables(tables))
     root = tmp_path_factory.mktemp("hiding")
-    return write_snapshot(root, manifest, punks, None, original.provenance())[0]
+    return write_snapshot(root, manifest, tables)[0]
 
 
 @pytest.fixture
@@ -107,11 +108,7 @@ def root(built_root: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def schema1_root(built_root: Path, tmp_path: Path) -> Path:
     """A root with a snapshot of schema 1, which the first version of punkdata wrote."""
-    current = open_snapshot(built_root)
-    punks = current.punks().drop_columns(["hidden_accessories"])
-    facts = summarize_tables(punks, None, schema=1)
-    manifest = current.manifest.model_copy(update={"schema_version": 1, **facts})
-    write_snapshot(tmp_path, manifest, punks, None, current.provenance())
+    write_old_snapshot(open_snapshot(built_root), tmp_path, 1)
     return tmp_path
 
 

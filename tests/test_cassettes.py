@@ -15,7 +15,7 @@ from punkdata.snapshots.verify import verify_snapshot
 from punkdata.sources.recording import open_recording
 
 CASSETTES = REPOSITORY / "cassettes"
-VERSIONS = {"inline": "s2-342c3557749b", "bare": "s2-fb1cacc61471"}
+VERSIONS = {"inline": "s3-5306ba4f6928", "bare": "s3-7e32d4282822"}
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_price_table_from_a_cassette(tmp_path: Path) -> None:
     command = [sys.executable, str(REPOSITORY / "examples" / "price_table.py"), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("295 of 299 sales have a price in ETH (snapshot s2-")
+    assert lines[0].startswith("295 of 299 sales have a price in ETH (snapshot s3-")
     assert {line.split()[0] for line in lines[3:]} == {"Alien", "Ape", "Female", "Male", "Zombie"}
 
 

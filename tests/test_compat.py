@@ -142,13 +142,12 @@ def test_webdataset_with_a_loader_preserves_rgba(snapshot: Snapshot) -> None:
 
 def test_pandas_polars_and_duckdb_read_the_parquet_files(priced_snapshot: Snapshot) -> None:
     pandas, polars, duckdb = (pytest.importorskip(n) for n in ("pandas", "polars", "duckdb"))
-    pattern = str(priced_snapshot.path / "data" / "punks-*.parquet")
+    pattern = str(priced_snapshot.path / "punks" / "*.parquet")
     rows = sorted(read_rows(priced_snapshot, "all")[0], key=lambda row: row["punk_id"])
     females = sum(row["type"] == "Female" for row in rows)
 
-    frame = pandas.concat(
-        pandas.read_parquet(f) for f in (priced_snapshot.path / "data").glob("punks-*")
-    )
+    frame = pandas.read_parquet(priced_snapshot.path / "punks")  # The whole folder.
+    assert len(frame) == len(rows)
     assert int((frame["type"] == "Female").sum()) == females
     table = polars.read_parquet(pattern).sort("punk_id")
     assert table["accessories"].to_list() == [row["accessories"] for row in rows]
@@ -165,7 +164,7 @@ def test_pandas_polars_and_duckdb_read_the_parquet_files(priced_snapshot: Snapsh
         prices = [row["last_sale_wei"] for row in same if row["last_sale_wei"] is not None]
         assert int(highest) == max(prices)
     ((total,),) = duckdb.sql(
-        f"select sum(s.price_eth) from '{priced_snapshot.path}/data/sales-*.parquet' s "
+        f"select sum(s.price_eth) from '{priced_snapshot.path}/sales/*.parquet' s "
         f"join '{pattern}' p using (punk_id) where list_contains(p.accessories, 'Earring')"
     ).fetchall()
     with_earring = {row["punk_id"] for row in rows if "Earring" in row["accessories"]}

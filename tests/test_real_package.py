@@ -35,7 +35,7 @@ def real_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_real_punks_build_the_known_version(real_root: Path) -> None:
     snapshot = open_snapshot(real_root)
-    assert snapshot.version == "s2-d3cdb2a8861d"
+    assert snapshot.version == "s3-07e92be5b82d"
     checks = list(verify_snapshot(snapshot))
     assert [c.problem for c in checks] == [None] * 7
     assert checks[-1].note.startswith("10,000 distinct images")
@@ -43,7 +43,7 @@ def test_real_punks_build_the_known_version(real_root: Path) -> None:
 
 def test_download_builds_the_data_set_in_an_empty_folder(tmp_path: Path) -> None:
     data = PunkDataset(tmp_path / "data", split="test", download=True)
-    assert (len(data), data.version) == (1000, "s2-d3cdb2a8861d")
+    assert (len(data), data.version) == (1000, "s3-07e92be5b82d")
 
 
 def test_published_split_is_reproducible_from_the_labels(real_root: Path) -> None:

@@ -23,8 +23,8 @@ EXAMPLES = REPOSITORY / "examples"
 def url(built_root: Path, tmp_path: Path) -> str:
     """Return the URL of a published snapshot that has several shards."""
     original = open_snapshot(built_root)
-    tables = (original.punks(), None, original.provenance())
-    snapshot, _ = write_snapshot(tmp_path / "root", original.manifest, *tables, samples_per_shard=7)
+    tables = {"punks": original.punks(), "provenance": original.provenance()}
+    snapshot, _ = write_snapshot(tmp_path / "root", original.manifest, tables, samples_per_shard=7)
     publish_snapshot(snapshot.path, snapshot.manifest, f"file://{tmp_path}/published")
     return f"file://{tmp_path}/published"
 

@@ -33,7 +33,7 @@ AUDIT_EXAMPLES = (
 )
 GALLERY_EXAMPLES = (
     "Example: punkdata gallery --open\n\n"
-    "An older snapshot: punkdata gallery s2-0123456789ab --out old.html"
+    "An older snapshot: punkdata gallery s3-0123456789ab --out old.html"
 )
 PLOT_EXAMPLES = (
     "Example: punkdata plot\n\n"

@@ -26,6 +26,7 @@ from punkdata.safe_text import redact_url
 
 if TYPE_CHECKING:
     from punkdata.snapshots.diff import SnapshotDiff
+    from punkdata.snapshots.manifest import Manifest
     from punkdata.snapshots.reader import Snapshot
 
 BUILD_EXAMPLES = "Example: punkdata build-dataset"
@@ -36,7 +37,7 @@ VERIFY_EXAMPLES = (
 INFO_EXAMPLES = "Example: punkdata info --json"
 LIST_EXAMPLES = "Example: punkdata list --json"
 DIFF_EXAMPLES = (
-    "Example: punkdata diff s2-0123456789ab latest\n\n"
+    "Example: punkdata diff s3-0123456789ab latest\n\n"
     "In a script: punkdata diff A B --exit-code || echo changed"
 )
 
@@ -136,14 +137,7 @@ def _summarize(snapshot: Snapshot) -> list[Row]:
     manifest, sales = snapshot.manifest, snapshot.manifest.sales
     source = manifest.source + (f" at {manifest.base_url}" if manifest.base_url else "")
     limit = f", a sample (--limit {manifest.limit})" if manifest.limit else ""
-    sold = "unknown"
-    if sales is not None:
-        sold = f"{sales.count:,}"
-        if sales.first_sold_at and sales.last_sold_at:
-            sold += f", {sales.first_sold_at[:10]} to {sales.last_sold_at[:10]}"
-    if manifest.lost_sales:
-        sold += f"; {manifest.lost_sales:,} more could not be read"
-    num_listings = manifest.listings
+    num_listings = manifest.tables.get("listings")
     listings = "unknown" if num_listings is None else f"{num_listings:,} on OpenSea"
     facts = {
         "snapshot": manifest.version,
@@ -153,12 +147,43 @@ def _summarize(snapshot: Snapshot) -> list[Row]:
         "status": f"{manifest.status}, {manifest.punks:,} of {manifest.expected:,} punks{limit}",
         "types": _format_counts({name: manifest.labels[name] for name in TYPES}),
         "per punk": ", ".join(f"{k}: {n:,}" for k, n in manifest.accessories_per_punk.items()),
-        "sales": sold,
+        "sales": _summarize_sales(manifest),
+        **_summarize_prices(manifest),
         "listings": listings if sales is not None else None,
         "size": f"{manifest.bytes / 1e6:.1f} MB in {len(manifest.files)} files",
     }
     facts |= {f"split {name}": _format_counts(sizes) for name, sizes in manifest.splits.items()}
     return [Row(name, text) for name, text in facts.items() if text is not None]
+
+
+def _summarize_sales(manifest: Manifest) -> str:
+    sales = manifest.sales
+    if sales is None:
+        return "unknown"
+    text = f"{sales.count:,}"
+    if sales.first_sold_at and sales.last_sold_at:
+        text += f", {sales.first_sold_at[:10]} to {sales.last_sold_at[:10]}"
+    if len(sales.markets) > 1:
+        text += f" ({_format_counts(sales.markets)})"
+    if manifest.lost_sales:
+        text += f"; {manifest.lost_sales:,} more could not be read"
+    return text
+
+
+def _summarize_prices(manifest: Manifest) -> dict[str, str]:
+    """Return facts about what belongs to prices, except those that are not known."""
+    facts = {}
+    sales, stats = manifest.sales, manifest.market_stats
+    if sales and any(sales.flagged.values()):
+        marked = {name: n for name, n in sales.flagged.items() if n}
+        facts["no prices"] = f"{_format_counts(marked)}; statistics leave these sales out"
+    if sales and sales.usd_from:
+        facts["in USD"] = f"sales from {sales.usd_from} on"
+    if stats and stats.floor_price:
+        facts["floor"] = f"{stats.floor_price:,g} {stats.floor_price_symbol or ''}".strip()
+    if stats and stats.num_owners:
+        facts["owners"] = f"{stats.num_owners:,}"
+    return facts
 
 
 def _format_counts(counts: dict[str, int]) -> str:
@@ -203,12 +228,15 @@ def diff(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Compare two snapshots: punks, labels, pixels, prices, sales, listings and schema."""
+    """Compare two snapshots: punks, labels, pixels, prices, all other tables, and schema."""
     from punkdata.snapshots.diff import compare_snapshots
 
     old, new = open_snapshot_argument(root, before), open_snapshot_argument(root, after)
     found = compare_snapshots(old, new)
     data = {"a": old.version, "b": new.version, "differ": bool(found)} | vars(found)
+    data["rows"] = {
+        name: {"added": added, "removed": removed} for name, (added, removed) in found.rows.items()
+    }
     console.emit_report(Report(_differences(found), data=data), as_json=as_json)
     if found and exit_code:
         raise DifferenceError(f"{old.version} and {new.version} differ")
@@ -221,8 +249,7 @@ def _differences(found: SnapshotDiff) -> list[Row]:
     added, removed = _format_ids(found.added), _format_ids(found.removed)
     rows = [
         Row("punks", f"{added} added, {removed} removed"),
-        Row("sales", f"{found.sales_added:,} added, {found.sales_removed:,} removed"),
-        Row("listings", f"{found.listings_added:,} added, {found.listings_removed:,} removed"),
+        *(Row(name, f"{new:,} added, {old:,} removed") for name, (new, old) in found.rows.items()),
     ]
     for name, changes in found.changed.items():
         rows.append(Row(name, f"{_format_ids(list(changes))} changed"))

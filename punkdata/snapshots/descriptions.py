@@ -29,6 +29,13 @@ _DATA_TYPES = {
 }
 """schema.org types by the type in `data/columns.toml`; all others are integers."""
 _SHAPES = {"list of string": "-1", "list of int64": "-1", "92 of uint8": "92"}
+_TABLE_ROWS = {
+    "sales": "one row per sale",
+    "listings": "one row per punk and currency in which the punk was for sale on OpenSea",
+    "eth_usd": "one row per day",
+    "floor_prices": "one row per time",
+    "trait_floors": "one row per label and currency",
+}
 _SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M"}
 """Size categories of the Hugging Face Hub by their largest number of rows, exclusive."""
 
@@ -39,28 +46,19 @@ def render_dataset_card(manifest: Manifest) -> str:
     The `files` of the manifest are not used, because the card is one of them.
     """
     template = resources.files("punkdata").joinpath("data/dataset_card.md").read_text("utf-8")
-    # `datasets` cannot infer the columns of an empty split, so empty splits are left out.
+    # `datasets` cannot infer the columns of an empty split or table, so these are left out.
     splits = [split for split in SPLITS if manifest.splits["default"][split]]
-    files = [{"split": split, "path": f"data/punks-{split}-*.parquet"} for split in splits]
-    configs = [{"config_name": "default", "default": True, "data_files": files}]
-    sales, load_sales, sales_table = "not provided by this source", "", ""
+    files = [{"split": split, "path": f"punks/{split}-*.parquet"} for split in splits]
+    configs: list[dict[str, Any]] = [
+        {"config_name": "default", "default": True, "data_files": files}
+    ]
+    for table in [name for name, count in manifest.tables.items() if count]:
+        entry = {"split": "train", "path": f"{table}/train-*.parquet"}
+        configs.append({"config_name": table, "data_files": [entry]})
+    sales, load_sales = "not provided by this source", ""
     if manifest.sales is not None:
-        sales_file = {"split": "train", "path": "data/sales-*.parquet"}
-        configs.append({"config_name": "sales", "data_files": [sales_file]})
         sales = f"{manifest.sales.count:,}"
         load_sales = '\nsales = load_dataset("path/to/this/folder", "sales")'
-        columns = _describe_columns("sales")
-        sales_table = f"\n`data/sales-*.parquet` has one row per sale:\n\n{columns}\n"
-    # `datasets` cannot read an empty table.
-    if manifest.listings:
-        listings_file = {"split": "train", "path": "data/listings-*.parquet"}
-        configs.append({"config_name": "listings", "data_files": [listings_file]})
-    if manifest.listings is not None:
-        columns = _describe_columns("listings")
-        sales_table += (
-            "\n`data/listings-*.parquet` has one row per punk and currency in which the punk was "
-            f"for sale on OpenSea:\n\n{columns}\n"
-        )
     notes = ""
     if manifest.missing:
         missing = f"{len(manifest.missing)} of {manifest.expected:,} punks are missing"
@@ -83,9 +81,33 @@ def render_dataset_card(manifest: Manifest) -> str:
         sales=sales,
         load_sales=load_sales,
         punk_columns=_describe_columns("punks"),
-        sales_table=sales_table,
+        other_tables="".join(
+            f"\n`{table}/` has {_TABLE_ROWS[table]}:\n\n{_describe_columns(table)}\n"
+            for table in manifest.tables
+        ),
+        price_notes="".join(f"\n- {note}" for note in _describe_prices(manifest)),
         provenance_columns=_describe_columns("provenance"),
     )
+
+
+def _describe_prices(manifest: Manifest) -> list[str]:
+    """Return sentences on what the prices of a snapshot are, for the section on its making."""
+    sales = manifest.sales
+    if sales is None:
+        return []
+    markets = ", ".join(f"{n:,} in {name}" for name, n in sales.markets.items())
+    notes = [
+        f"Sales by market: {markets or 'none'}. The price columns of the punks count the market "
+        "cryptopunks, and only priced sales: those in ETH, WETH or BETH without a flag."
+    ]
+    if flagged := ", ".join(f"`{name}` {n:,}" for name, n in sales.flagged.items() if n):
+        notes.append(f"Flagged sales, which price statistics leave out: {flagged}.")
+    if sales.usd_from:
+        notes.append(
+            f"Rates of ETH in USD are known from {sales.usd_from} on; earlier sales have no price "
+            "in USD."
+        )
+    return notes
 
 
 def _describe_columns(table: str) -> str:
@@ -122,13 +144,18 @@ def build_croissant(manifest: Manifest, files: tuple[FileEntry, ...]) -> dict[st
         "version": f"{manifest.schema_version}.0.0+{manifest.version}",
         "citeAs": f"CryptoPunks, snapshot {manifest.version}, built by {manifest.created_by}",
         "distribution": distribution,
-        "recordSet": [_record_set(entry.path) for entry in files if entry.path[:5] == "data/"],
+        "recordSet": [
+            _record_set(entry.path)
+            for entry in files
+            if entry.path.endswith(".parquet") and "/" in entry.path
+        ],
     }
 
 
 def _record_set(path: str) -> dict[str, Any]:
-    """Describe a Parquet file: data/punks-train-….parquet, data/sales-….parquet and so on."""
-    table, split, *_ = path.removeprefix("data/").split("-")
+    """Describe a Parquet file: punks/train-….parquet, sales/train-….parquet and so on."""
+    table, _, name = path.partition("/")
+    split = name.partition("-")[0]
     record_set = split if table == "punks" else table
     fields = [
         {

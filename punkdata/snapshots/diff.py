@@ -1,16 +1,17 @@
-"""Comparison of two snapshots: punks, labels, pixels, prices, sales, listings and schema."""
+"""Comparison of two snapshots: punks, labels, pixels, all other tables, and schema."""
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
 from punkdata.snapshots.reader import Snapshot
-from punkdata.snapshots.tables import VERSIONED_LISTING_COLUMNS, VERSIONED_SALE_COLUMNS
+from punkdata.snapshots.tables import VERSIONED_COLUMNS
 
 _DERIVED_COLUMNS = {
-    *("type_id", "accessory_ids", "labels", "accessory_count", "image", "last_sale_wei")
+    *("type_id", "accessory_ids", "labels", "accessory_count", "image", "last_sale_wei"),
+    *("rarity_score", "rarity_rank", "owner_punk_count"),
 }
 """Columns that are not compared, because they encode others that are."""
 
@@ -20,24 +21,23 @@ class SnapshotDiff:
     """The differences between two snapshots. Its truth value is False if there are none.
 
     `added` and `removed` are punk_ids. `changed` has the old and the new value of changed cells, by
-    column and punk_id. `schema` has messages about columns and tables.
+    column and punk_id. `rows` has the numbers of added and removed rows of each other table that
+    both snapshots have. `schema` has messages about columns and tables.
     """
 
     added: list[int]
     removed: list[int]
     changed: dict[str, dict[int, tuple[Any, Any]]]
-    sales_added: int
-    sales_removed: int
-    listings_added: int
-    listings_removed: int
+    rows: dict[str, tuple[int, int]]
     schema: list[str]
 
     def __bool__(self) -> bool:
-        return any(asdict(self).values())
+        tables = (count for counts in self.rows.values() for count in counts)
+        return any((self.added, self.removed, self.changed, self.schema, *tables))
 
 
 def compare_snapshots(before: Snapshot, after: Snapshot) -> SnapshotDiff:
-    """Compare the rows, prices, sales, listings and schema of two snapshots."""
+    """Compare the rows of all tables and the schema of two snapshots."""
     old_punks, new_punks = before.punks(), after.punks()
     shared = set(new_punks.column_names) - _DERIVED_COLUMNS
     names = [name for name in old_punks.column_names if name in shared]
@@ -54,24 +54,19 @@ def compare_snapshots(before: Snapshot, after: Snapshot) -> SnapshotDiff:
     versions = before.manifest.schema_version, after.manifest.schema_version
     if versions[0] != versions[1]:
         schema.insert(0, "schema {} became schema {}".format(*versions))
-    sales = _compare_rows(before.sales(), after.sales(), VERSIONED_SALE_COLUMNS)
-    listings = _compare_rows(before.listings(), after.listings(), VERSIONED_LISTING_COLUMNS)
-    schema += [
-        f"the {name} table was {'added' if old is None else 'removed'}"
-        for name, old, new in (
-            ("sales", before.manifest.sales, after.manifest.sales),
-            ("listings", before.manifest.listings, after.manifest.listings),
-        )
-        if (old is None) != (new is None)
-    ]
+    tables = before.manifest.tables, after.manifest.tables
+    schema += [f"the table {name} was added" for name in tables[1] if name not in tables[0]]
+    schema += [f"the table {name} was removed" for name in tables[0] if name not in tables[1]]
+    rows = {
+        name: _compare_rows(getattr(before, name)(), getattr(after, name)(), columns)
+        for name, columns in VERSIONED_COLUMNS.items()
+        if name in tables[0] and name in tables[1]
+    }
     return SnapshotDiff(
         added=sorted(new.keys() - old.keys()),
         removed=sorted(old.keys() - new.keys()),
         changed=changed,
-        sales_added=sales[0],
-        sales_removed=sales[1],
-        listings_added=listings[0],
-        listings_removed=listings[1],
+        rows=rows,
         schema=schema,
     )
 
@@ -85,12 +80,8 @@ def _compare_schemas(old: pa.Schema, new: pa.Schema) -> list[str]:
     return changes
 
 
-def _compare_rows(
-    old: pa.Table | None, new: pa.Table | None, columns: list[str]
-) -> tuple[int, int]:
-    """Return the numbers of added and removed rows; (0, 0) unless both snapshots have the table."""
-    if old is None or new is None:
-        return 0, 0
+def _compare_rows(old: pa.Table, new: pa.Table, columns: list[str]) -> tuple[int, int]:
+    """Return the numbers of added and removed rows, comparing only these columns."""
     old_rows, new_rows = _count_rows(old, columns), _count_rows(new, columns)
     return (new_rows - old_rows).total(), (old_rows - new_rows).total()
 

@@ -21,7 +21,10 @@ from punkdata.snapshots.tables import extract_sprites
 from punkdata.splits import SPLIT_COLUMNS, SPLITS, check_split_scheme
 from punkdata.traits import TYPES
 
-_COLUMNS = ["punk_id", "type", "accessories", "hidden_accessories", "pixels_sha256"]
+_COLUMNS = [
+    *("punk_id", "type", "accessories", "hidden_accessories", "pixels_sha256"),
+    *("rarity_score", "rarity_rank"),
+]
 """Columns of metadata.csv after file_name. Lists are joined with |."""
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from punkdata.arguments import describe
 from punkdata.errors import DataError, SchemaError, UsageError, plain_requirement
@@ -22,7 +20,7 @@ from punkdata.traits import LABELS
 MAX_MANIFEST_BYTES = 64_000_000
 """Size limit of manifest.json. A manifest with 100,000 missing punks has about 10 MB."""
 VERSION_PATTERN = r"^s[0-9]+-[0-9a-f]{12}$"
-"""Regular expression of a version, for example s2-0123456789ab."""
+"""Regular expression of a version, for example s3-0123456789ab."""
 _PATH_PATTERN = r"^([A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*$"
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
@@ -48,17 +46,34 @@ class FileEntry(BaseModel, frozen=True):
 
 
 class SalesSummary(BaseModel, frozen=True):
-    """Number and time range (ISO 8601, UTC) of the sales in a snapshot, of any kind."""
+    """Number and time range (ISO 8601, UTC) of the sales in a snapshot, of any kind.
+
+    `markets` has the number of sales in each market, and `flagged` the number of sales with each
+    flag, which price statistics leave out; both are empty in snapshots of older schemas.
+    `usd_from` is the first day with a known price of ETH in USD, None if none is known.
+    """
 
     count: Count
     first_sold_at: str | None
     last_sold_at: str | None
+    markets: dict[str, Count] = {}
+    flagged: dict[str, Count] = {}
+    usd_from: str | None = None
 
-    @classmethod
-    def of(cls, times: Sequence[datetime]) -> SalesSummary:
-        """Return the summary of sales at these times, in any order."""
-        first, last = (min(times).isoformat(), max(times).isoformat()) if times else (None, None)
-        return cls(count=len(times), first_sold_at=first, last_sold_at=last)
+
+class MarketStats(BaseModel, frozen=True):
+    """Statistics of the collection at the time of the fetch, as OpenSea reports them.
+
+    The volume and the number of sales are of all time, and the floor price is the lowest price at
+    which any punk was for sale. A field is None if OpenSea does not report it.
+    """
+
+    volume: float | None = None
+    volume_symbol: str | None = None
+    sales: Count | None = None
+    num_owners: Count | None = None
+    floor_price: float | None = None
+    floor_price_symbol: str | None = None
 
 
 class Manifest(BaseModel, frozen=True):
@@ -68,8 +83,8 @@ class Manifest(BaseModel, frozen=True):
     of the `expected` punks; `missing` has the reasons why others have none. `limit` is the
     value of `--limit` for a sample. `sales` is None if the source does not provide sales, and
     `base_url` if it is not an API. `lost_sales` is the number of sales that the source lists but
-    that could not be read; a snapshot that lacks any is partial. `listings` is the number of rows
-    of the listings table, or None if it is not known what is for sale. `files` omits the manifest.
+    that could not be read; a snapshot that lacks any is partial. `tables` has the number of rows of
+    each optional table that the snapshot has. `files` omits the manifest.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -86,13 +101,25 @@ class Manifest(BaseModel, frozen=True):
     accessories_per_punk: dict[str, Count]
     sales: SalesSummary | None
     lost_sales: Count = 0
-    listings: Count | None = None
+    tables: dict[str, Count] = {}
+    market_stats: MarketStats | None = None
     source: str
     base_url: str | None = None
     recording: str
     created_at: str
     created_by: str
     files: tuple[FileEntry, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _count_tables(cls, data: Any) -> Any:
+        """Derive `tables`, which manifests lack up to schema 2."""
+        if not isinstance(data, dict) or "tables" in data:
+            return data
+        sales = data.get("sales")
+        counts = {"sales": sales.get("count") if isinstance(sales, dict) else None}
+        counts["listings"] = data.get("listings")
+        return data | {"tables": {name: n for name, n in counts.items() if n is not None}}
 
     @field_validator("schema_version")
     @classmethod

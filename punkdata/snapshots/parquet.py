@@ -3,8 +3,9 @@
 Arrow gets open files instead of paths, because it cannot encode a path that is not UTF-8.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,23 +19,29 @@ ROW_GROUP_SIZE = 1000
 
 def write_table(table: pa.Table, path: Path) -> None:
     """Write a new file with small row groups, so that readers can fetch a range of rows."""
+    path.parent.mkdir(exist_ok=True)
     with path.open("xb") as file:
         pq.write_table(table, file, compression="zstd", row_group_size=ROW_GROUP_SIZE)
 
 
 def read_table(
-    path: Path, schema: pa.Schema, num_rows: int | None, columns: Sequence[str] | None
+    path: Path,
+    schema: pa.Schema,
+    num_rows: int | None,
+    columns: Sequence[str] | None,
+    renamed: Mapping[str, str] = MappingProxyType({}),
 ) -> pa.Table:
     """Read a file, and check its number of rows, its column types and its values.
 
     `columns` are the columns to read, in this order; None reads all, also those that `schema` does
-    not have. Raises UsageError if there is no such column, and DataError if the file is missing or
-    damaged.
+    not have. `renamed` has the current names of columns that the file calls otherwise. Raises
+    UsageError if there is no such column, and DataError if the file is missing or damaged.
     """
     try:
         # pq.read_table would import pandas and need twice the memory.
         with path.open("rb") as source, pq.ParquetFile(source, pre_buffer=False) as file:
-            found, rows = file.schema_arrow, file.metadata.num_rows
+            stored, rows = file.schema_arrow, file.metadata.num_rows
+            found = pa.schema(f.with_name(renamed.get(f.name, f.name)) for f in stored)
             # Check before reading: a file of a few bytes can claim any number of rows.
             if rows != num_rows:
                 raise pa.ArrowException(f"{rows} rows, but the manifest says {num_rows}")
@@ -43,10 +50,13 @@ def read_table(
             for field in fields:
                 if field.name in schema.names and field.type != schema.field(field.name).type:
                     raise pa.ArrowException(f"column {field.name} has the type {field.type}")
-            batches = file.iter_batches(ROW_GROUP_SIZE, columns=names, use_threads=False)
+            former = {current: name for name, current in renamed.items()}
+            stored_names = [former.get(name, name) for name in names]
+            batches = file.iter_batches(ROW_GROUP_SIZE, columns=stored_names, use_threads=False)
             table = pa.Table.from_batches(
-                (batch.select(names) for batch in batches), pa.schema(fields, found.metadata)
-            )
+                (batch.select(stored_names) for batch in batches),
+                pa.schema([stored.field(name) for name in stored_names], stored.metadata),
+            ).rename_columns(names)
         validate_values(table, schema)
         return table
     except UsageError:

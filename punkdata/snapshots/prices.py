@@ -1,42 +1,50 @@
-"""The price columns of the punks table: computing them from the sales, and checking them."""
+"""The columns that follow from prices: computing them from sales and listings, and checking them.
+
+Only priced sales count: those in ETH, WETH or BETH that have no flag (see `sale_flags`).
+"""
 
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
 
 from punkdata.currencies import ZERO_ADDRESS, parse_price_wei
 from punkdata.errors import DataError
+from punkdata.schema import SALE_FLAGS
+from punkdata.snapshots.sale_flags import find_flags, is_priced
 
+MAIN_MARKET = "cryptopunks"
+"""The market of the contract of the CryptoPunks. All others are those of wrapped punks."""
 PRICE_COLUMNS = (
     *("sale_count", "last_sale_wei", "last_sale_eth", "last_sold_at"),
-    *("median_sale_eth", "highest_sale_eth"),
+    *("median_sale_eth", "max_sale_eth"),
 )
 """Columns of the punks table that follow from the sales; null if the source has no sales."""
 
 
-def summarize_sales(sales: Sequence[tuple[datetime, int | None]]) -> dict[str, Any]:
-    """Return the price columns of a punk with these sales, oldest first.
+def summarize_sales(sales: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the price columns of a punk with these rows of sales, oldest first.
 
-    A sale is its time and its price in wei, None unless it was paid in ETH. Columns that are null
-    are left out.
+    Sales of other markets are ignored. Columns that are null are left out.
     """
-    priced = [(sold_at, wei) for sold_at, wei in sales if wei is not None]
+    sales = [sale for sale in sales if sale["market"] == MAIN_MARKET]
+    priced = [sale for sale in sales if is_priced(sale)]
     if not priced:
         return {"sale_count": len(sales)}
-    last_sold_at, last_wei = priced[-1]
-    prices_wei = [Fraction(wei) for _, wei in priced]
+    last_wei = int(priced[-1]["price_wei"])
+    prices_wei = [Fraction(int(sale["price_wei"])) for sale in priced]
     return {
         "sale_count": len(sales),
         "last_sale_wei": last_wei,
         "last_sale_eth": wei_to_eth(last_wei),
-        "last_sold_at": last_sold_at,
+        "last_sold_at": priced[-1]["sold_at"],
         "median_sale_eth": wei_to_eth(statistics.median(prices_wei)),
-        "highest_sale_eth": wei_to_eth(max(prices_wei)),
+        "max_sale_eth": wei_to_eth(max(prices_wei)),
     }
 
 
@@ -46,11 +54,37 @@ def wei_to_eth(wei: int | Fraction | None) -> float | None:
     return None if wei is None else float(Fraction(wei, 10**18))
 
 
-def check_prices(punks: pa.Table, sales: pa.Table | None) -> None:
-    """Raise DataError unless the price columns of both tables follow from the sales."""
-    found: dict[int, list[tuple[datetime, int | None]]] = defaultdict(list)
-    for sale in [] if sales is None else _check_sales(sales):
-        found[sale["punk_id"]].append((sale["sold_at"], _find_price_wei(sale)))
+def complete_sales(
+    rows: Sequence[Mapping[str, Any]], types: Mapping[int, str], rates: Mapping[datetime, float]
+) -> list[dict[str, Any]]:
+    """Return rows of sales, oldest first, with their prices in ETH and USD, and their flags.
+
+    `types` has the type of each punk by its id, and `rates` the price of ETH in USD by day.
+    """
+    completed = []
+    for row, flags in zip(rows, find_flags(rows, types), strict=True):
+        price_eth = wei_to_eth(None if row["price_wei"] is None else int(row["price_wei"]))
+        rate = rates.get(row["sold_at"].replace(hour=0, minute=0, second=0, microsecond=0))
+        price_usd = None if price_eth is None or rate is None else price_eth * rate
+        completed.append({**row, "price_eth": price_eth, "price_usd": price_usd, **flags})
+    return completed
+
+
+def read_rates(eth_usd: pa.Table | None) -> dict[datetime, float]:
+    """Return the price of ETH in USD by day, which is a time at midnight."""
+    rows = [] if eth_usd is None else eth_usd.to_pylist()
+    return {row["day"]: row["usd_per_eth"] for row in rows}
+
+
+# -- Checks ---------------------------------------------------------------------------------
+
+
+def check_prices(punks: pa.Table, sales: pa.Table | None, eth_usd: pa.Table | None) -> None:
+    """Raise DataError unless the price columns of punks and sales follow from the payments."""
+    types = dict(zip(*punks.select(["punk_id", "type"]).to_pydict().values(), strict=True))
+    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for sale in [] if sales is None else _check_sales(sales, types, read_rates(eth_usd)):
+        found[sale["punk_id"]].append(sale)
     for row in punks.select(["punk_id", *PRICE_COLUMNS]).to_pylist():
         expected = {} if sales is None else summarize_sales(found[row["punk_id"]])
         for name in PRICE_COLUMNS:
@@ -77,34 +111,62 @@ def check_listings(punks: pa.Table, listings: pa.Table | None) -> None:
             raise DataError(f"price_eth of a listing of punk {punk_id} differs from its amount")
         if price is not None:
             lowest[punk_id] = min(price, lowest.get(punk_id, price))
-    for row in punks.select(["punk_id", "best_listing_eth"]).to_pylist():
-        if row["best_listing_eth"] != lowest.get(row["punk_id"]):
+    for row in punks.select(["punk_id", "lowest_listing_eth"]).to_pylist():
+        if row["lowest_listing_eth"] != lowest.get(row["punk_id"]):
             raise DataError(
-                f"best_listing_eth of punk {row['punk_id']} is {row['best_listing_eth']}, but its "
-                f"listings give {lowest.get(row['punk_id'])}"
+                f"lowest_listing_eth of punk {row['punk_id']} is {row['lowest_listing_eth']}, but "
+                f"its listings give {lowest.get(row['punk_id'])}"
             )
 
 
-def _check_sales(sales: pa.Table) -> list[dict[str, Any]]:
-    """Return the rows of the sales; raise DataError unless their prices follow from the amounts."""
+def check_order(table: pa.Table | None, name: str, keys: Sequence[str]) -> None:
+    """Raise DataError unless the rows of a table are sorted by columns that identify them."""
+    rows = [] if table is None else table.select(list(keys)).to_pylist()
+    found = [tuple(row[key] or "" for key in keys) for row in rows]
+    if any(a >= b for a, b in pairwise(found)):
+        raise DataError(f"the rows of {name} are not sorted by {' and '.join(keys)}, or repeated")
+
+
+def _check_sales(
+    sales: pa.Table, types: Mapping[int, str], rates: Mapping[datetime, float]
+) -> list[dict[str, Any]]:
+    """Return the rows of the sales; raise DataError unless they follow from the payments."""
     rows: list[dict[str, Any]] = sales.to_pylist()
     last = datetime.min.replace(tzinfo=UTC)
     for row in rows:
-        sale = f"the sale of punk {row['punk_id']} at {row['sold_at']}"
         if row["sold_at"] < last:
-            raise DataError(f"{sale} is out of chronological order")
+            raise DataError(f"{_describe(row)} is out of chronological order")
         last = row["sold_at"]
         if row["price_wei"] != _find_price_wei(row):
-            raise DataError(f"price_wei of {sale} differs from its amount")
-        if row["price_eth"] != wei_to_eth(_find_price_wei(row)):
-            raise DataError(f"price_eth of {sale} differs from its price_wei")
-        if row["buyer_is_zero"] != (None if row["buyer"] is None else row["buyer"] == ZERO_ADDRESS):
-            raise DataError(f"buyer_is_zero of {sale} differs from its buyer")
+            raise DataError(f"price_wei of {_describe(row)} differs from its amount")
+        is_zero = None if row["buyer"] is None else row["buyer"] == ZERO_ADDRESS
+        if row["buyer_is_zero_address"] != is_zero:
+            raise DataError(f"buyer_is_zero_address of {_describe(row)} differs from its buyer")
+    for row, expected in zip(rows, complete_sales(rows, types, rates), strict=True):
+        for name in ("price_eth", "price_usd", *SALE_FLAGS):
+            if row[name] != expected[name]:
+                raise DataError(
+                    f"{name} of {_describe(row)} is {row[name]}, but should be {expected[name]}"
+                )
     return rows
 
 
-def _find_price_wei(row: dict[str, Any]) -> int | None:
+def _describe(sale: Mapping[str, Any]) -> str:
+    return f"the sale of punk {sale['punk_id']} at {sale['sold_at']}"
+
+
+def _find_price_wei(row: Mapping[str, Any]) -> int | None:
     """Return the price of a sale or listing in wei, from its amount and its currency."""
     # The arithmetic of decimals would round.
-    amount = None if row["amount"] is None else int(row["amount"])
+    units = row["payment_base_units"]
+    amount = None if units is None else int(units)
     return parse_price_wei(amount, row["decimals"], row["symbol"], row["token_address"])
+
+
+def lowest_listings(listings: Iterable[Mapping[str, Any]]) -> dict[int, int]:
+    """Return the lowest price in wei of each punk with a listing in ETH."""
+    lowest: dict[int, int] = {}
+    for row in listings:
+        if (wei := row["price_wei"]) is not None:
+            lowest[row["punk_id"]] = min(wei, lowest.get(row["punk_id"], wei))
+    return lowest

@@ -2,8 +2,9 @@
 
     <root>/snapshots/cryptopunks/
     latest                     one line: the version of the newest complete snapshot
-    s2-0123456789ab/           a snapshot, which exists only once its manifest.json exists
-    data/punks-train-00000-of-00001.parquet   (also val, test; sales, listings if known)
+    s3-0123456789ab/           a snapshot, which exists only once its manifest.json exists
+    punks/train-00000-of-00001.parquet        (also val, test)
+    sales/train-00000-of-00001.parquet        (also listings, eth_usd and others, if known)
     shards/punks-train-000000.tar             (up to 1,000 PNG + JSON samples each)
     provenance.parquet         the origin of each image
     README.md, croissant.json  descriptions of the data set for people and programs
@@ -14,6 +15,7 @@ A snapshot is complete if it has a row for every requested punk, and partial oth
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,8 @@ from punkdata.files import check_root, parse_root_url, root_option, shell_quote,
 from punkdata.progress import Progress
 from punkdata.report import facts_to_html
 from punkdata.safe_text import redact_url
-from punkdata.schema import ADDED_IN_SCHEMA, LISTINGS, PROVENANCE, PUNKS, SALES
+from punkdata.schema import TABLES
+from punkdata.snapshots.layout import renamed_columns, table_file
 from punkdata.snapshots.manifest import (
     VERSION_PATTERN,
     Manifest,
@@ -36,16 +39,8 @@ from punkdata.snapshots.manifest import (
     read_manifest,
 )
 from punkdata.snapshots.parquet import read_table
+from punkdata.snapshots.upgrade import upgrade_punks, upgrade_sales
 from punkdata.splits import SPLITS, Split, SplitScheme, check_split
-
-SALES_FILE = "data/sales-00000-of-00001.parquet"
-LISTINGS_FILE = "data/listings-00000-of-00001.parquet"
-PROVENANCE_FILE = "provenance.parquet"
-
-
-def punks_file_name(split: str) -> str:
-    """Return the path of a split's Parquet file, relative to the snapshot."""
-    return f"data/punks-{split}-00000-of-00001.parquet"
 
 
 @dataclass(frozen=True, repr=False)
@@ -82,7 +77,7 @@ class Snapshot:
 
     @property
     def version(self) -> str:
-        """Version of the snapshot, for example "s2-d3cdb2a8861d"."""
+        """Version of the snapshot, for example "s3-07e92be5b82d"."""
         return self.manifest.version
 
     def punks(self, split: Split = "all", columns: list[str] | None = None) -> pa.Table:
@@ -101,14 +96,17 @@ class Snapshot:
         or damaged; so do `sales` and `provenance`.
         """
         split = check_split(split)
+        schema = self.manifest.schema_version
         if columns is not None and not isinstance(columns, str):
-            schema = self.manifest.schema_version
-            columns = [name for name in columns if ADDED_IN_SCHEMA.get(name, 1) <= schema]
+            columns = [c for c in columns if c != "hidden_accessories" or schema > 1]
+        read = partial(self._read_punks, split)
+        return read(columns) if schema >= 3 else upgrade_punks(read, self._read_punks, columns)
+
+    def _read_punks(self, split: str, columns: list[str] | None) -> pa.Table:
         counts = self.manifest.splits.get("default", {})
         splits = SPLITS if split == "all" else (split,)
         return pa.concat_tables(
-            self._read_table(punks_file_name(name), PUNKS, counts.get(name), columns)
-            for name in splits
+            self._read_table("punks", counts.get(name), columns, name) for name in splits
         )
 
     def arrays(
@@ -141,17 +139,33 @@ class Snapshot:
 
         An empty table means that the source provides sales and there are none.
         """
-        sales = self.manifest.sales
-        return None if sales is None else self._read_table(SALES_FILE, SALES, sales.count, columns)
+        read, is_old = partial(self._read_optional, "sales"), self.manifest.schema_version < 3
+        return upgrade_sales(read, self._read_punks, columns) if is_old else read(columns)
 
     def listings(self, columns: list[str] | None = None) -> pa.Table | None:
         """Return the lowest price of each punk and currency on OpenSea, or None if unknown."""
-        count = self.manifest.listings
-        return None if count is None else self._read_table(LISTINGS_FILE, LISTINGS, count, columns)
+        return self._read_optional("listings", columns)
+
+    def eth_usd(self, columns: list[str] | None = None) -> pa.Table | None:
+        """Return the price of ETH in USD by day, oldest first, or None if unknown."""
+        return self._read_optional("eth_usd", columns)
+
+    def floor_prices(self, columns: list[str] | None = None) -> pa.Table | None:
+        """Return the lowest price at which any punk was for sale over time, or None if unknown."""
+        return self._read_optional("floor_prices", columns)
+
+    def trait_floors(self, columns: list[str] | None = None) -> pa.Table | None:
+        """Return the floor price of each label and currency at the time of the fetch, or None."""
+        return self._read_optional("trait_floors", columns)
+
+    def _read_optional(self, table: str, columns: list[str] | None) -> pa.Table | None:
+        """Read a table that a snapshot has only if its source provides it."""
+        count = self.manifest.tables.get(table)
+        return None if count is None else self._read_table(table, count, columns)
 
     def provenance(self) -> pa.Table:
         """Return where the image of each punk came from, one row per punk."""
-        return self._read_table(PROVENANCE_FILE, PROVENANCE, self.manifest.punks, None)
+        return self._read_table("provenance", self.manifest.punks, None)
 
     def download(self, progress: Progress | None = None, *, force: bool = False) -> None:
         """Copy all files of a remote snapshot into the cache, for tools that open files directly.
@@ -184,12 +198,15 @@ class Snapshot:
         return path
 
     def _read_table(
-        self, name: str, schema: pa.Schema, num_rows: int | None, columns: list[str] | None
+        self, table: str, num_rows: int | None, columns: list[str] | None, split: str = "train"
     ) -> pa.Table:
         """Read a Parquet file and check its row count and column types."""
-        path = self._fetch(name)
+        schema = self.manifest.schema_version
+        path = self._fetch(table_file(table, split, schema))
         try:
-            return read_table(path, schema, num_rows, columns)
+            return read_table(
+                path, TABLES[table], num_rows, columns, renamed_columns(table, schema)
+            )
         except DataError as error:
             hint = f"check all files with: punkdata verify {shell_quote(self.path)}"
             raise DataError(error.message, hint=error.hint or hint) from None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,8 @@ from punkdata.errors import DataError
 from punkdata.extras import translate_missing_package
 from punkdata.files import DEFAULT_COLLECTION
 from punkdata.images.sprite import decode_sprites
-from punkdata.schema import ADDED_IN_SCHEMA, LISTINGS, PUNKS, SALES, SCHEMA_VERSION
+from punkdata.schema import ADDED_IN_SCHEMA, OPTIONAL_TABLES, PUNKS, SALE_FLAGS, SCHEMA_VERSION
+from punkdata.snapshots.manifest import SalesSummary
 from punkdata.splits import SPLIT_COLUMNS, SPLITS
 from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, LABELS, TYPES
 
@@ -28,24 +30,31 @@ if TYPE_CHECKING:
 _ALLOWED_VALUES = {
     "type": TYPES,
     "accessories": ACCESSORIES,
+    "label": LABELS,
     "hidden_accessories": ACCESSORIES,
     **dict.fromkeys(SPLIT_COLUMNS.values(), SPLITS),
 }
 """Valid values of each column that contains names."""
 VERSIONED_PUNK_COLUMNS = [
     *("punk_id", "type", "accessories", "hidden_accessories", "split", "split_by_id"),
-    *("pixels_sha256", "sale_count", "last_sale_wei", "last_sold_at", "best_listing_eth"),
+    *("pixels_sha256", "sale_count", "last_sale_wei", "last_sold_at", "lowest_listing_eth"),
+    "owner",
 ]
 """Columns of the punks table that enter the version of a snapshot; the others follow from them."""
-VERSIONED_SALE_COLUMNS = [name for name in SALES.names if name != "price_eth"]
-"""Columns of the sales table that enter the version of a snapshot."""
-VERSIONED_LISTING_COLUMNS = [name for name in LISTINGS.names if name != "price_eth"]
-"""Columns of the listings table that enter the version of a snapshot."""
+_DERIVED_COLUMNS = {"price_eth", "price_usd", *SALE_FLAGS}
+VERSIONED_COLUMNS = {
+    table: [n for n in schema.names if n not in _DERIVED_COLUMNS or table == "floor_prices"]
+    for table, schema in OPTIONAL_TABLES.items()
+}
+"""Columns of the other tables that enter the version of a snapshot, by table."""
 _LABEL_COLUMNS = ["punk_id", "type", "accessories", "split", "split_by_id", "pixels_sha256"]
 """Columns of the punks table that enter the labels hash."""
-_REQUIRED = {*PUNKS.names[: PUNKS.names.index("sale_count")], "sold_at"}
-"""Columns that must not contain null: all of the punks but their prices, and times of sales."""
-_HASHES = {"pixels_sha256", "image_body"}
+_REQUIRED = {
+    *PUNKS.names[: PUNKS.names.index("owner")],
+    *("sold_at", "market", "day", "usd_per_eth", "time", "label", "price"),
+}
+"""Columns that must not contain null: all of the punks but owners and prices, times and keys."""
+_HASHES = {"pixels_sha256", "image_sha256"}
 """Columns of hashes, which could otherwise bring any text into exports and messages."""
 _RANGES: dict[str, tuple[int, int | None]] = {
     "punk_id": (0, None),
@@ -53,6 +62,8 @@ _RANGES: dict[str, tuple[int, int | None]] = {
     "accessory_ids": (0, len(ACCESSORIES) - 1),
     "accessory_count": (0, len(ACCESSORIES)),
     "labels": (0, 1),
+    "rarity_rank": (1, None),
+    "owner_punk_count": (1, None),
     "sale_count": (0, None),
     "decimals": (0, None),
 }
@@ -162,12 +173,10 @@ def punks_to_pandas(punks: pa.Table) -> pd.DataFrame:
 
 
 def summarize_tables(
-    punks: pa.Table,
-    sales: pa.Table | None,
+    tables: Mapping[str, pa.Table],
     missing: Iterable[str] = (),
     schema: int = SCHEMA_VERSION,
     *,
-    listings: pa.Table | None = None,
     lost_sales: int = 0,
 ) -> dict[str, Any]:
     """Return the fields of a manifest that follow from the rows.
@@ -175,33 +184,35 @@ def summarize_tables(
     The version `s<schema>-<12 hex>` does not depend on the order of the punks, the times of
     fetching and building, tool versions, Parquet and PNG bytes, or image URLs. Columns that were
     added after `schema` are left out. The labels hash, on which trained weights depend, covers
-    labels, splits and pixels, so it stays the same when only sales are added. `sales` are ordered
-    from the oldest, and None if the source does not provide them, as are `listings`; `missing` are
-    the punk_ids without a row, and `lost_sales` is the number of sales that could not be read.
+    labels, splits and pixels, so it stays the same when only sales are added. `tables` are all
+    tables that the snapshot has, with the sales ordered from the oldest; `missing` are the punk_ids
+    without a row, and `lost_sales` is the number of sales that could not be read.
     """
+    punks = tables["punks"]
     version = hashlib.sha256(json.dumps([schema, DEFAULT_COLLECTION, LABELS]).encode())
-    columns = [c for c in VERSIONED_PUNK_COLUMNS if ADDED_IN_SCHEMA.get(c, 1) <= schema]
-    _hash_rows(version, punks.select(columns).sort_by("punk_id"))
+    _hash_columns(version, punks.sort_by("punk_id"), VERSIONED_PUNK_COLUMNS, schema)
     # The version of a partial snapshot differs from that of a complete one with the same rows.
     for punk_id in sorted(missing):
         version.update(f"missing {punk_id}\n".encode())
-    version.update(b"sales not known\n" if sales is None else b"sales\n")
-    if sales is not None:
-        _hash_rows(version, sales.select(VERSIONED_SALE_COLUMNS))
+    version.update(b"sales\n" if "sales" in tables else b"sales not known\n")
+    if "sales" in tables:
+        _hash_columns(version, tables["sales"], VERSIONED_COLUMNS["sales"], schema)
     # A snapshot without these has the version that it had before they were introduced.
     if lost_sales:
         version.update(f"lost sales {lost_sales}\n".encode())
-    if listings is not None:
-        version.update(b"listings\n")
-        _hash_rows(version, listings.select(VERSIONED_LISTING_COLUMNS))
+    for name in [name for name in OPTIONAL_TABLES if name != "sales" and name in tables]:
+        version.update(f"{name}\n".encode())
+        _hash_columns(version, tables[name], VERSIONED_COLUMNS[name], schema)
     labels_hash = hashlib.sha256(json.dumps(LABELS).encode())
-    _hash_rows(labels_hash, punks.select(_LABEL_COLUMNS).sort_by("punk_id"))
+    _hash_columns(labels_hash, punks.sort_by("punk_id"), _LABEL_COLUMNS, schema)
     support = extract_labels(punks).sum(axis=0, dtype=int).tolist()
     per_punk = np.bincount(column_to_numpy(punks.column("accessory_count"))).tolist()
     return {
         "version": f"s{schema}-{version.hexdigest()[:12]}",
         "labels_hash": labels_hash.hexdigest(),
         "punks": len(punks),
+        "tables": {name: len(tables[name]) for name in OPTIONAL_TABLES if name in tables},
+        "sales": summarize_sales_table(tables.get("sales"), tables.get("eth_usd"), schema),
         "splits": {
             scheme: {split: punks.column(column).to_pylist().count(split) for split in SPLITS}
             for scheme, column in SPLIT_COLUMNS.items()
@@ -211,9 +222,32 @@ def summarize_tables(
     }
 
 
-def _hash_rows(digest: Any, table: pa.Table) -> None:
-    """Update a hashlib digest with one JSON array per row."""
-    for row in table.to_pylist():
+def summarize_sales_table(
+    sales: pa.Table | None, eth_usd: pa.Table | None, schema: int
+) -> SalesSummary | None:
+    """Return the summary of the sales for the manifest; None if the source provides none."""
+    if sales is None:
+        return None
+    ends = pc.min_max(sales.column("sold_at")).as_py()
+    first, last = (time and time.isoformat() for time in ends.values())
+    summary = SalesSummary(count=len(sales), first_sold_at=first, last_sold_at=last)
+    if schema < 3:
+        return summary
+    markets = Counter(sales.column("market").to_pylist())
+    days = [] if eth_usd is None else eth_usd.column("day").to_pylist()
+    return summary.model_copy(
+        update={
+            "markets": dict(sorted(markets.items())),
+            "flagged": {name: pc.sum(sales.column(name)).as_py() or 0 for name in SALE_FLAGS},
+            "usd_from": min(days).date().isoformat() if days else None,
+        }
+    )
+
+
+def _hash_columns(digest: Any, table: pa.Table, columns: list[str], schema: int) -> None:
+    """Update a hashlib digest with one JSON array per row, of the columns that a schema has."""
+    names = [name for name in columns if ADDED_IN_SCHEMA.get(name, 1) <= schema]
+    for row in table.select(names).to_pylist():
         line = json.dumps(list(row.values()), default=_to_json, separators=(",", ":"))
         digest.update(line.encode() + b"\n")
 

@@ -7,6 +7,7 @@ sprite sheet.
 import hashlib
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -22,18 +23,14 @@ from PIL import Image
 from punkdata.errors import DataError, UsageError
 from punkdata.files import is_hidden
 from punkdata.images.sprite import SIDE_PX, pixels_sha256, zero_transparent
-from punkdata.schema import ADDED_IN_SCHEMA
+from punkdata.rarity import rarity_ranks, rarity_scores
+from punkdata.schema import OPTIONAL_TABLES
 from punkdata.snapshots import tables
 from punkdata.snapshots.known_totals import COLLECTION_SIZE, check_known_totals
-from punkdata.snapshots.manifest import Manifest, SalesSummary
-from punkdata.snapshots.prices import check_listings, check_prices
-from punkdata.snapshots.reader import (
-    LISTINGS_FILE,
-    SALES_FILE,
-    Snapshot,
-    find_damaged_files,
-    punks_file_name,
-)
+from punkdata.snapshots.layout import table_file
+from punkdata.snapshots.manifest import Manifest
+from punkdata.snapshots.prices import check_listings, check_order, check_prices
+from punkdata.snapshots.reader import Snapshot, find_damaged_files
 from punkdata.snapshots.shards import extract_samples, read_shard
 from punkdata.splits import SPLITS, assign_by_id, assign_splits
 from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, TYPE_IDS, encode_labels
@@ -42,7 +39,7 @@ OFFICIAL_SHA256 = "ac39af4793119ee46bbff351d8cb6b5f23da60222126add4268e261199a29
 """SHA-256 of the official sprite sheet punks.png: `imageHash` of the CryptoPunks contract."""
 _OFFICIAL_URL = "https://github.com/larvalabs/cryptopunks"
 
-_TABLE_OR_SHARD = r"(data/(punks|sales|listings)|shards/punks)-"
+_TABLE_OR_SHARD = rf"(data|punks|shards|{'|'.join(OPTIONAL_TABLES)})/"
 _SHARD = rf"shards/punks-({'|'.join(SPLITS)})-[0-9]{{6}}\.tar"
 _NOT_CHECKED = "not checked"
 
@@ -135,27 +132,24 @@ def _expect(is_met: bool, problem: str) -> None:
 
 def _find_unknown_files(manifest: Manifest) -> list[str]:
     """Return files outside the manifest that other programs would read as rows or samples."""
-    known = {punks_file_name(split) for split in SPLITS}
-    known |= {SALES_FILE} if manifest.sales is not None else set()
-    known |= {LISTINGS_FILE} if manifest.listings is not None else set()
+    schema = manifest.schema_version
+    known = {table_file("punks", split, schema) for split in SPLITS}
+    known |= {table_file(table, schema=schema) for table in manifest.tables}
     found = {entry.path for entry in manifest.files if re.match(_TABLE_OR_SHARD, entry.path)}
     return sorted(name for name in found - known if not re.fullmatch(_SHARD, name))
 
 
 def _check_content(snapshot: Snapshot, punks: pa.Table) -> str:
-    manifest, sales, listings = snapshot.manifest, snapshot.sales(), snapshot.listings()
+    manifest = snapshot.manifest
     facts = tables.summarize_tables(
-        punks,
-        sales,
+        {"punks": punks, **_read_optional(snapshot)},
         manifest.missing,
         manifest.schema_version,
-        listings=listings,
         lost_sales=manifest.lost_sales,
     )
     facts |= {
         "expected": len(punks) + len(manifest.missing),
         "status": "partial" if manifest.missing or manifest.lost_sales else "complete",
-        "sales": None if sales is None else SalesSummary.of(sales.column("sold_at").to_pylist()),
     }
     for field, value in facts.items():
         _expect(value == getattr(manifest, field), f"{field} in the manifest differs from the rows")
@@ -176,6 +170,12 @@ def _rows(punks: pa.Table, columns: list[str]) -> list[dict[str, Any]]:
     return rows
 
 
+def _read_optional(snapshot: Snapshot) -> dict[str, pa.Table]:
+    """Return the optional tables that a snapshot has, by name."""
+    found = {name: getattr(snapshot, name)() for name in OPTIONAL_TABLES}
+    return {name: table for name, table in found.items() if table is not None}
+
+
 def _check_pixels(_: Snapshot, punks: pa.Table) -> str:
     rows = _rows(punks, ["image", "pixels_sha256"])
     for row, sprite in zip(rows, tables.extract_sprites(punks), strict=True):
@@ -188,7 +188,7 @@ def _check_pixels(_: Snapshot, punks: pa.Table) -> str:
 
 def _check_labels(_: Snapshot, punks: pa.Table) -> str:
     columns = ["type", "type_id", "accessories", "accessory_ids", "accessory_count"]
-    added = [name for name in ADDED_IN_SCHEMA if name in punks.column_names]
+    added = [name for name in ("hidden_accessories",) if name in punks.column_names]
     vectors = tables.extract_labels(punks)
     for row, labels in zip(_rows(punks, [*columns, *added]), vectors, strict=True):
         names = row["accessories"]
@@ -209,17 +209,31 @@ def _check_labels(_: Snapshot, punks: pa.Table) -> str:
         _expect(
             found == [SPLITS[i] for i in splits], f"the column {column} differs from its scheme"
         )
-    return "names, ids, vectors and splits are consistent"
+    scores = rarity_scores(vectors)
+    for column, values in (("rarity_score", scores), ("rarity_rank", rarity_ranks(scores))):
+        _expect(punks.column(column).to_pylist() == values.tolist(), f"{column} is wrong")
+    return "names, ids, vectors, splits and rarity are consistent"
 
 
 def _check_prices(snapshot: Snapshot, punks: pa.Table) -> str:
-    sales, listings = snapshot.sales(), snapshot.listings()
-    check_prices(punks, sales)
+    sales, listings, eth_usd = snapshot.sales(), snapshot.listings(), snapshot.eth_usd()
+    check_order(eth_usd, "eth_usd", ["day"])
+    check_order(snapshot.floor_prices(), "floor_prices", ["time"])
+    check_order(snapshot.trait_floors(), "trait_floors", ["label", "symbol"])
+    check_prices(punks, sales, eth_usd)
     check_listings(punks, listings)
-    num_listed = len(punks) - punks.column("best_listing_eth").null_count
+    _check_owners(punks)
+    num_listed = len(punks) - punks.column("lowest_listing_eth").null_count
     is_known = sales is not None or listings is not None or not num_listed
-    _expect(is_known, "best_listing_eth has values, but the source provides no prices")
+    _expect(is_known, "lowest_listing_eth has values, but the source provides no prices")
     return "no sales" if sales is None else f"the prices follow from {len(sales):,} sales"
+
+
+def _check_owners(punks: pa.Table) -> None:
+    owners = punks.column("owner").to_pylist()
+    counts = Counter(owner for owner in owners if owner)
+    found = punks.column("owner_punk_count").to_pylist()
+    _expect(found == [counts.get(owner) for owner in owners], "owner_punk_count is wrong")
 
 
 def _check_shards(snapshot: Snapshot, punks: pa.Table) -> str:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from punkdata.errors import DataError
 from punkdata.files import fsync_tree, sha256_file, snapshots_dir, translate_os_errors, write_atomic
 from punkdata.snapshots.descriptions import build_croissant, render_dataset_card
+from punkdata.snapshots.layout import table_file
 from punkdata.snapshots.manifest import (
     FileEntry,
     Manifest,
@@ -24,33 +25,20 @@ from punkdata.snapshots.manifest import (
     suggest_rebuild,
 )
 from punkdata.snapshots.parquet import write_table
-from punkdata.snapshots.reader import (
-    LISTINGS_FILE,
-    PROVENANCE_FILE,
-    SALES_FILE,
-    Snapshot,
-    find_damaged_files,
-    punks_file_name,
-)
+from punkdata.snapshots.reader import Snapshot, find_damaged_files
 from punkdata.snapshots.shards import extract_samples, write_shard
 from punkdata.splits import SPLITS
 
 
 def write_snapshot(
-    root: Path,
-    manifest: Manifest,
-    punks: pa.Table,
-    sales: pa.Table | None,
-    provenance: pa.Table,
-    *,
-    listings: pa.Table | None = None,
-    samples_per_shard: int = 1000,
+    root: Path, manifest: Manifest, tables: Mapping[str, pa.Table], *, samples_per_shard: int = 1000
 ) -> tuple[Snapshot, bool]:
     """Write a snapshot atomically, and update `latest` if the snapshot may become the latest.
 
-    The caller must hold the root's lock. `sales` and `listings` are None if the source does not
-    provide them. The `files` of the manifest are filled in here. Returns
-    the snapshot, and False if its version existed already, in which case nothing is written.
+    The caller must hold the root's lock. `tables` are "punks", "provenance", and those of
+    `schema.OPTIONAL_TABLES` that the source provides. The `files` of the manifest are filled in
+    here. Returns the snapshot, and False if its version existed already, in which case nothing is
+    written.
     Raises StorageError if the disk is full, and DataError if the existing snapshot is damaged.
     """
     home = snapshots_dir(root)
@@ -62,8 +50,7 @@ def write_snapshot(
     if created:
         building = home / f".building-{manifest.version}"
         try:
-            tables = {SALES_FILE: sales, LISTINGS_FILE: listings, PROVENANCE_FILE: provenance}
-            _write_files(building, manifest, punks, tables, samples_per_shard)
+            _write_files(building, manifest, tables, samples_per_shard)
             with translate_os_errors(folder):
                 building.rename(folder)
         except BaseException:
@@ -82,28 +69,21 @@ def write_snapshot(
 
 
 def _write_files(
-    folder: Path,
-    manifest: Manifest,
-    punks: pa.Table,
-    tables: Mapping[str, pa.Table | None],
-    samples_per_shard: int,
+    folder: Path, manifest: Manifest, tables: Mapping[str, pa.Table], samples_per_shard: int
 ) -> None:
-    """Write every file of a snapshot below `folder`, the manifest last.
-
-    `tables` are those other than the punks, by the path of their file.
-    """
+    """Write every file of a snapshot below `folder`, the manifest last."""
+    punks = tables["punks"]
     with translate_os_errors(folder):
-        (folder / "data").mkdir(parents=True)
-        (folder / "shards").mkdir()
+        (folder / "shards").mkdir(parents=True)
         for split in SPLITS:
             rows = punks.filter(pc.equal(punks.column("split"), split))
-            write_table(rows, folder / punks_file_name(split))
+            write_table(rows, folder / table_file("punks", split))
             for number, start in enumerate(range(0, len(rows), samples_per_shard)):
                 samples = extract_samples(rows.slice(start, samples_per_shard))
                 write_shard(folder / f"shards/punks-{split}-{number:06d}.tar", samples)
         for name, table in tables.items():
-            if table is not None:
-                write_table(table, folder / name)
+            if name != "punks":
+                write_table(table, folder / table_file(name))
         (folder / "README.md").write_text(render_dataset_card(manifest), "utf-8")
         croissant = build_croissant(manifest, _list_files(folder))
         (folder / "croissant.json").write_text(json.dumps(croissant, indent=1) + "\n", "utf-8")

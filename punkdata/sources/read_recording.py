@@ -116,7 +116,7 @@ def _read_opensea(recording: Recording, progress: Progress) -> RecordedData:
                 accessories=accessories,
                 image=found.decoded.sprite,
                 image_url=found.url,
-                image_body=found.body_sha256,
+                image_sha256=found.body_sha256,
                 image_scale=found.decoded.scale,
                 background=found.decoded.background,
                 image_confidence=found.decoded.confidence,

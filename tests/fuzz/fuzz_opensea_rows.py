@@ -126,8 +126,8 @@ def test_each_event_becomes_a_sale_or_a_note() -> None:
             if sale is None:
                 assert len(notes) == 1
                 continue
-            prices[sale.transaction, sale.punk_id] = sale.price_wei
-            assert 0 <= (sale.amount or 0) < 10**38
+            prices[sale.transaction_hash, sale.punk_id] = sale.price_wei
+            assert 0 <= (sale.payment_base_units or 0) < 10**38
             assert 0 < (sale.price_wei or 1) < 10**38
             assert 0 <= sale.sold_at.timestamp() < 2**32
         for i in set(range(len(valid))) - damaged:
@@ -149,8 +149,8 @@ def test_each_listing_becomes_an_offer_or_a_note() -> None:
             if offer is None:
                 assert len(notes) == 1
             else:
-                assert 0 < offer.amount < 10**38
-                assert offer.price_wei in (None, offer.amount)
+                assert 0 < offer.payment_base_units < 10**38
+                assert offer.price_wei in (None, offer.payment_base_units)
 
     for_each_seed(check)
 
@@ -255,7 +255,7 @@ def test_undamaged_sales_and_listings_are_all_kept() -> None:
             return
         sales, offers, notes = found
         names = {(e.get("transaction"), e["nft"]["identifier"]) for e in events}
-        assert {s for s in whole.sales if (s.transaction, str(s.punk_id)) in names} <= {
+        assert {s for s in whole.sales if (s.transaction_hash, str(s.punk_id)) in names} <= {
             *sales.sales
         }
         assert listed_ids <= {str(offer.punk_id) for offer in offers}

@@ -96,7 +96,7 @@ def test_index_of_finds_a_punk_or_says_where_it_is(built_root: Path) -> None:
     assert [train.index_of(punk_id) for punk_id in train.punk_ids] == list(range(len(train)))
     with pytest.raises(ValueError, match="is in the split 'val', not in 'train'.*split='val'"):
         train.index_of(int(val.punk_ids[0]))
-    with pytest.raises(ValueError, match="there is no punk 60 in the snapshot s2-"):
+    with pytest.raises(ValueError, match="there is no punk 60 in the snapshot s3-"):
         train.index_of(60)
     fold = PunkDataset(built_root, split="test", split_scheme="fold-2")
     other = PunkDataset(built_root, split="val", split_scheme="fold-2")

@@ -28,7 +28,7 @@ from punkdata.safe_text import escape_control_characters, make_line_safe, redact
         ("ftp//me:secret@host", "ftp//host"),
         ("s3://bucket/a@b", "s3://bucket/a@b"),
         ("http://[::1]:80/a@b", "http://[::1]:80/a@b"),
-        ("hf://datasets/you/punks@s2-0123456789ab", "hf://datasets/you/punks@s2-0123456789ab"),
+        ("hf://datasets/you/punks@s3-0123456789ab", "hf://datasets/you/punks@s3-0123456789ab"),
         ("file:///srv/punks", "file:///srv/punks"),
         ("C:/Users/a@b", "C:/Users/a@b"),
     ],

@@ -9,12 +9,14 @@ from punkdata.traits import ACCESSORIES, TYPES
 
 PUNK_COLUMNS = (
     "punk_id type type_id accessories accessory_ids accessory_count hidden_accessories labels "
-    "split split_by_id image pixels_sha256 sale_count last_sale_wei last_sale_eth last_sold_at "
-    "median_sale_eth highest_sale_eth best_listing_eth"
+    "split split_by_id image pixels_sha256 rarity_score rarity_rank owner owner_punk_count "
+    "sale_count last_sale_wei last_sale_eth last_sold_at median_sale_eth max_sale_eth "
+    "lowest_listing_eth"
 )
 SALE_COLUMNS = (
-    "punk_id sold_at amount decimals symbol token_address price_wei price_eth seller buyer "
-    "buyer_is_zero transaction"
+    "punk_id sold_at market payment_base_units decimals symbol token_address price_wei price_eth "
+    "price_usd seller buyer buyer_is_zero_address transaction_hash is_zero_amount "
+    "is_other_currency is_bundle is_self_trade is_outlier"
 )
 
 
@@ -24,7 +26,8 @@ def test_schemas_have_the_documented_columns() -> None:
 
 
 def test_wei_columns_are_exact_integers() -> None:
-    for field in (PUNKS.field("last_sale_wei"), SALES.field("amount"), SALES.field("price_wei")):
+    fields = [SALES.field(name) for name in ("payment_base_units", "price_wei")]
+    for field in (PUNKS.field("last_sale_wei"), *fields):
         assert field.type == pa.decimal128(38, 0)
 
 

@@ -14,7 +14,8 @@ from support.network import Fetch
 
 from punkdata.build import BuildResult, build_dataset
 from punkdata.files import sha256_file
-from punkdata.snapshots.reader import Snapshot, open_snapshot, punks_file_name
+from punkdata.snapshots.layout import table_file
+from punkdata.snapshots.reader import Snapshot, open_snapshot
 from punkdata.snapshots.stores.publish import publish_snapshot
 
 Build = Callable[..., BuildResult]
@@ -50,7 +51,9 @@ def build_again(snapshot: Snapshot, folder: Path) -> Snapshot:
     return open_snapshot(folder)
 
 
-def change_rows(root: Path, column: str, value: object, file: str = punks_file_name("val")) -> int:
+def change_rows(
+    root: Path, column: str, value: object, file: str = table_file("punks", "val")
+) -> int:
     """Change a value in the first row of a file, by default the validation split; return its punk.
 
     The manifest is updated.

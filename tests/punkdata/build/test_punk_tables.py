@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from punkdata.build import load_hidden_accessories, make_punk_tables
+from punkdata.build_tables import load_hidden_accessories, make_punk_tables
 from punkdata.errors import DataError
 from punkdata.images.sprite import pixels_sha256
 from punkdata.records import PunkRecord
@@ -21,7 +21,7 @@ def make_record(punk_id: int, accessories: tuple[str, ...]) -> PunkRecord:
         accessories=accessories,
         image=image,
         image_url="https://example.org/image.png",
-        image_body="0" * 64,
+        image_sha256="0" * 64,
         image_scale=1.0,
         background=None,
         image_confidence=1.0,
@@ -31,7 +31,7 @@ def make_record(punk_id: int, accessories: tuple[str, ...]) -> PunkRecord:
 def test_hidden_accessories_are_those_the_punk_has() -> None:
     records = [make_record(2, ("Earring", "Mole")), make_record(1, ("Earring",))]
     hidden = {pixels_sha256(records[0].image): ("Earring", "Tiara")}
-    punks, provenance = make_punk_tables(records, None, {}, hidden)
+    punks, provenance = make_punk_tables(records, None, (), hidden)
     assert punks.column("hidden_accessories").to_pylist() == [[], ["Earring"]]
     assert punks.column("punk_id").to_pylist() == [1, 2]
     assert provenance.column("punk_id").to_pylist() == [1, 2]
@@ -49,4 +49,4 @@ def test_shipped_hidden_accessories_are_known_names_by_pixel_hash() -> None:
 @pytest.mark.parametrize(("ids", "message"), [([], "no punks"), ([1, 1], "punk 1 twice")])
 def test_make_punk_tables_rejects_no_punks_and_duplicates(ids: list[int], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        make_punk_tables([make_record(punk_id, ()) for punk_id in ids], None, {})
+        make_punk_tables([make_record(punk_id, ()) for punk_id in ids], None, ())

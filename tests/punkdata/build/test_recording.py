@@ -42,8 +42,8 @@ def test_rebuilding_an_older_recording_makes_it_the_latest_again(root: Path, bui
     latest = root / "snapshots/cryptopunks/latest"
     first = build(root)
     assert (first.created, first.is_latest) == (False, True)
-    shutil.copytree(first.snapshot.path, latest.with_name("s2-000000000000"))
-    latest.write_text("s2-000000000000\n")
+    shutil.copytree(first.snapshot.path, latest.with_name("s3-000000000000"))
+    latest.write_text("s3-000000000000\n")
     again = build(root, recording.path)
     assert (again.created, again.is_latest) == (False, True)
 
@@ -73,7 +73,7 @@ def test_partial_recording_needs_allow_partial_and_is_not_the_latest(
     recording.save_info()
     latest = root / "snapshots/cryptopunks/latest"
     latest.unlink()
-    shutil.rmtree(next(latest.parent.glob("s2-*")))
+    shutil.rmtree(next(latest.parent.glob("s3-*")))
     with pytest.raises(
         DataError, match=r"1 missing, the first is punk 60 \(no certain image\).*--allow-partial"
     ):

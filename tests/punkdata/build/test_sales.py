@@ -34,11 +34,11 @@ def test_price_columns_are_computed_from_the_sales(
     assert traded["sale_count"] == 6
     assert (traded["last_sale_wei"], traded["last_sale_eth"]) == (20 * 10**18, 20.0)
     assert traded["last_sold_at"].timestamp() == start + 2
-    assert (traded["median_sale_eth"], traded["highest_sale_eth"]) == (10.0, 20.0)
-    assert traded["best_listing_eth"] is None
-    listed = [rows[2][name] for name in ("sale_count", "last_sale_eth", "best_listing_eth")]
+    assert (traded["median_sale_eth"], traded["max_sale_eth"]) == (10.0, 20.0)
+    assert traded["lowest_listing_eth"] is None
+    listed = [rows[2][name] for name in ("sale_count", "last_sale_eth", "lowest_listing_eth")]
     assert listed == [1, None, 70.25]
-    untraded = [rows[3][name] for name in ("sale_count", "last_sale_wei", "highest_sale_eth")]
+    untraded = [rows[3][name] for name in ("sale_count", "last_sale_wei", "max_sale_eth")]
     assert untraded == [0, None, None]
     assert rows[59]["last_sale_eth"] == 1e-18
 
@@ -77,12 +77,12 @@ def test_sales_table_has_every_sale_with_its_payment(
     assert len(rows) == 299
     assert [r["sold_at"] for r in rows] == sorted(r["sold_at"] for r in rows)
     usdc_sale = next(r for r in rows if r["symbol"] == "USDC")
-    assert (usdc_sale["amount"], usdc_sale["decimals"]) == (25_000 * 10**6, 6)
+    assert (usdc_sale["payment_base_units"], usdc_sale["decimals"]) == (25_000 * 10**6, 6)
     assert (usdc_sale["price_wei"], usdc_sale["price_eth"]) == (None, None)
     beth_sale = next(r for r in rows if r["symbol"] == "BETH")
     assert beth_sale["price_wei"] == 12345678901234567891
-    assert sum(r["amount"] is None for r in rows) == 2
-    assert sum(r["transaction"] is None for r in rows) == 1
+    assert sum(r["payment_base_units"] is None for r in rows) == 2
+    assert sum(r["transaction_hash"] is None for r in rows) == 1
     assert all(r["seller"] == r["seller"].lower() for r in rows)
     summary = snapshot.manifest.sales
     assert summary is not None

@@ -34,7 +34,7 @@ def test_unfinished_recording_is_built_without_sales(root: Path, fetch: Fetch) -
     (recording,) = list_recordings(root)
     assert result.recording == result.unfinished == recording.path
     manifest = result.snapshot.manifest
-    assert (manifest.sales, manifest.listings, manifest.expected) == (None, None, 60)
+    assert (manifest.sales, manifest.tables, manifest.expected) == (None, {}, 60)
     assert set(manifest.missing.values()) <= {"has an image that has not been downloaded yet"}
     with pytest.raises(DataError, match="is unfinished; finish it with: punkdata fetch"):
         build_dataset(root, recording.path)

@@ -43,7 +43,7 @@ def test_diff_reports_changes_and_exits_with_7(
     capsys.readouterr()
     assert run("diff", old, new, "--json", "--root", root) == 0
     report = json.loads(capsys.readouterr().out)
-    assert (report["differ"], report["sales_added"]) == (True, 1)
+    assert (report["differ"], report["rows"]["sales"]["added"]) == (True, 1)
     assert report["changed"]["last_sale_eth"]["7"][1] == 12.5
     assert run("diff", "s1-000000000000", "latest", "--root", root) == 2
 

@@ -13,7 +13,7 @@ from support.cli import run
 from support.snapshots import update_manifest
 
 from punkdata import PunkDataset, open_snapshot
-from punkdata.snapshots.reader import punks_file_name
+from punkdata.snapshots.layout import table_file
 from punkdata.splits import SPLITS
 
 Capture = pytest.CaptureFixture[str]
@@ -72,7 +72,7 @@ def test_hostile_text_in_a_snapshot_is_escaped_everywhere(
     content = json.loads(manifest.read_text()) | {"source": HOSTILE, "created_by": HOSTILE}
     manifest.write_text(json.dumps(content | {"base_url": HOSTILE, "created_at": HOSTILE}))
     for split in SPLITS:
-        path = snapshot.path / punks_file_name(split)
+        path = snapshot.path / table_file("punks", split)
         table = pq.read_table(path)
         pq.write_table(table.append_column(HOSTILE, pa.nulls(len(table), pa.string())), path)
     update_manifest(root)

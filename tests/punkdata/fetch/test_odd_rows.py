@@ -124,7 +124,7 @@ def test_odd_row_that_can_be_read_costs_nothing(
     assert rows.column("type").to_pylist() == [p.type for p in server.punks]
     assert rows.column("accessories").to_pylist() == [p.accessories for p in server.punks]
     assert rows.column("last_sale_eth").to_pylist() == [float(i + 1) for i in range(12)]
-    assert rows.column("best_listing_eth").to_pylist()[3] == 70
+    assert rows.column("lowest_listing_eth").to_pylist()[3] == 70
     assert len(server.requests_to()) <= 20
 
 

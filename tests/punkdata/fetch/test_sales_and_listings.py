@@ -117,14 +117,16 @@ def test_listings_in_other_currencies_are_told_from_none(
     snapshot = build_and_replay(result)
     listings = snapshot.listings()
     assert listings is not None
-    columns = ["punk_id", "amount", "decimals", "symbol", "token_address", "price_eth"]
+    columns = ["punk_id", "payment_base_units", "decimals", "symbol", "token_address", "price_eth"]
     assert [tuple(row[name] for name in columns) for row in listings.to_pylist()] == [
         (3, 655 * 10**17, 18, "ETH", None, 65.5),
         (3, 64 * 10**18, 18, "WETH", None, 64.0),
         (7, 90_000 * 10**6, 6, "USDC", USDC, None),
     ]
-    prices = snapshot.punks(columns=["punk_id", "best_listing_eth"]).to_pylist()
-    assert {p["punk_id"]: p["best_listing_eth"] for p in prices if p["best_listing_eth"]} == {3: 64}
+    prices = snapshot.punks(columns=["punk_id", "lowest_listing_eth"]).to_pylist()
+    assert {p["punk_id"]: p["lowest_listing_eth"] for p in prices if p["lowest_listing_eth"]} == {
+        3: 64
+    }
 
 
 def test_no_listing_is_known_to_be_none(
@@ -136,7 +138,7 @@ def test_no_listing_is_known_to_be_none(
     snapshot = build_and_replay(result)
     listings = snapshot.listings()
     assert listings is not None
-    assert (snapshot.manifest.listings, len(listings)) == (0, 0)
+    assert (snapshot.manifest.tables["listings"], len(listings)) == (0, 0)
 
 
 @pytest.mark.parametrize("reply", [not_found_reply(), REFUSED, BROKEN, WEB_PAGE, NOT_JSON])
@@ -150,12 +152,13 @@ def test_listings_that_cannot_be_read_are_unknown(
     (line,) = [w for w in info.warnings if "listings are missing" in w]
     assert "/listings/" in line
     snapshot = build_and_replay(result)
-    assert (snapshot.manifest.listings, snapshot.listings()) == (None, None)
+    assert snapshot.listings() is None
+    assert "listings" not in snapshot.manifest.tables
     # The next run asks again.
     server.oddities.replies = {}
     again = fetch(root=new_root)
     assert again.listed == 1
-    assert build_and_replay(again).manifest.listings == 1
+    assert build_and_replay(again).manifest.tables["listings"] == 1
 
 
 def test_listings_whose_second_page_fails_are_unknown(
@@ -171,7 +174,7 @@ def test_listings_whose_second_page_fails_are_unknown(
     monkeypatch.setattr(server, "make_page", fail)
     result = fetch(root=new_root)
     assert result.listed is None
-    assert build_and_replay(result).manifest.listings is None
+    assert "listings" not in build_and_replay(result).manifest.tables
 
 
 @pytest.mark.parametrize(("age_h", "price"), [(23, 65.5), (25, 50.0)])
@@ -194,8 +197,8 @@ def test_fetch_resumed_after_a_day_reads_its_listings_again(
     requests = server.requests_to()[num_before:]
     assert [r for r in requests if "/listings/" not in r.path] == []
     assert len(requests) == (price == 50.0)
-    prices = build_and_replay(result).punks(columns=["best_listing_eth"]).to_pydict()
-    assert {p for p in prices["best_listing_eth"] if p} == {price}
+    prices = build_and_replay(result).punks(columns=["lowest_listing_eth"]).to_pydict()
+    assert {p for p in prices["lowest_listing_eth"] if p} == {price}
 
 
 # -- Samples ---------------------------------------------------------------------------------

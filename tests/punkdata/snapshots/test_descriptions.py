@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import yaml
 
-from punkdata.schema import LISTINGS, PROVENANCE, PUNKS, SALES
+from punkdata.schema import OPTIONAL_TABLES, PROVENANCE, PUNKS, SALES
 from punkdata.snapshots.descriptions import render_dataset_card
 from punkdata.snapshots.reader import Snapshot, open_snapshot
 
@@ -55,7 +55,7 @@ def test_all_required_properties_are_present(priced_snapshot: Snapshot) -> None:
             counts[kind] += 1
             missing = [name for name in REQUIRED[kind] if not node.get(name)]
             assert not missing, (kind, node.get("@id"), missing)
-    assert counts["cr:Field"] == 3 * len(PUNKS) + len(SALES) + len(LISTINGS)
+    assert counts["cr:Field"] == 3 * len(PUNKS) + len(SALES) + len(OPTIONAL_TABLES["listings"])
     assert counts["cr:RecordSet"] == 5
     for record_set in croissant["recordSet"]:
         for field in record_set["field"]:
@@ -108,7 +108,7 @@ def test_header_lists_configurations_and_splits(
 
 def test_card_describes_every_column(priced_snapshot: Snapshot) -> None:
     text = (priced_snapshot.path / "README.md").read_text()
-    for schema in (PUNKS, SALES, LISTINGS, PROVENANCE):
+    for schema in (PUNKS, SALES, OPTIONAL_TABLES["listings"], PROVENANCE):
         for name in schema.names:
             line = re.search(rf"^\| `{name}` \| [^|]+ \| ([^|]+) \|$", text, re.MULTILINE)
             assert line, name

@@ -100,7 +100,7 @@ def test_interrupted_export_leaves_nothing(snapshot: Snapshot, tmp_path: Path) -
 def test_export_of_schema_1_has_no_hidden_accessories(schema1_root: Path, tmp_path: Path) -> None:
     out = export_imagefolder(open_snapshot(schema1_root), tmp_path / "out")
     header = (out / "train" / "metadata.csv").read_text().splitlines()[0]
-    assert header == "file_name,punk_id,type,accessories,pixels_sha256"
+    assert header == "file_name,punk_id,type,accessories,pixels_sha256,rarity_score,rarity_rank"
 
 
 def number_classes(folder: Path) -> dict[str, int]:
@@ -148,5 +148,5 @@ def test_export_command_prints_the_folder(
     assert console.run(app.app, "punkdata", args) == 0
     captured = capsys.readouterr()
     assert captured.out.strip() == str(tmp_path / "out")
-    assert "60 images of s2-" in captured.err
+    assert "60 images of s3-" in captured.err
     assert console.run(app.app, "punkdata", args) == 2

@@ -57,7 +57,7 @@ def test_latest_is_read_as_editors_and_shells_write_it(
 
 @pytest.mark.parametrize(
     ("content", "problem"),
-    [(None, "is missing"), (b" \n", "is empty"), (b"s2-12", "does not name a version")],
+    [(None, "is missing"), (b" \n", "is empty"), (b"s3-12", "does not name a version")],
 )
 def test_damaged_latest_is_told_as_such_and_restored_by_a_build(
     root: Path, sdist_sha256: str, content: bytes | None, problem: str
@@ -76,9 +76,10 @@ def test_damaged_latest_is_told_as_such_and_restored_by_a_build(
 def test_latest_that_was_lost_is_not_replaced_by_a_smaller_sample(root: Path) -> None:
     snapshot = open_snapshot(root)
     (snapshot.path.parent / "latest").unlink()
-    update = {"limit": 3, "expected": 3, "version": "s2-000000000000"}
+    update = {"limit": 3, "expected": 3, "version": "s3-000000000000"}
     sample = snapshot.manifest.model_copy(update=update)
-    write_snapshot(root, sample, snapshot.punks(), None, snapshot.provenance())
+    tables = {"punks": snapshot.punks(), "provenance": snapshot.provenance()}
+    write_snapshot(root, sample, tables)
     assert get_latest_version(root) is None
 
 
@@ -99,30 +100,30 @@ def test_root_that_is_not_utf8_is_written_and_read(
 def test_latest_falls_back_to_the_newest_complete_snapshot(root: Path) -> None:
     newest = open_snapshot(root)
     home = newest.path.parent
-    (home / "latest").write_text("s2-000000000000\n")  # The user has deleted this snapshot.
+    (home / "latest").write_text("s3-000000000000\n")  # The user has deleted this snapshot.
     for version, change in {
-        "s2-000000000001": {"created_at": "2020-01-01T00:00:00+00:00"},
-        "s2-000000000002": {"created_at": "2999-01-01T00:00:00+00:00", "status": "partial"},
-        "s2-000000000003": {"created_at": "2999-01-01T00:00:00+00:00", "limit": 1, "expected": 1},
+        "s3-000000000001": {"created_at": "2020-01-01T00:00:00+00:00"},
+        "s3-000000000002": {"created_at": "2999-01-01T00:00:00+00:00", "status": "partial"},
+        "s3-000000000003": {"created_at": "2999-01-01T00:00:00+00:00", "limit": 1, "expected": 1},
     }.items():
         manifest = newest.manifest.model_copy(update={"version": version, **change})
         (home / version).mkdir()
         (home / version / "manifest.json").write_text(manifest.model_dump_json())
     assert get_latest_version(root) == open_snapshot(root).version == newest.version
     shutil.rmtree(newest.path)
-    assert open_snapshot(root).version == "s2-000000000001"
-    shutil.rmtree(home / "s2-000000000001")
-    assert open_snapshot(root).version == "s2-000000000003"
-    shutil.rmtree(home / "s2-000000000003")
-    with pytest.raises(UsageError, match=r"no complete snapshot found .*partial: s2-000000000002"):
+    assert open_snapshot(root).version == "s3-000000000001"
+    shutil.rmtree(home / "s3-000000000001")
+    assert open_snapshot(root).version == "s3-000000000003"
+    shutil.rmtree(home / "s3-000000000003")
+    with pytest.raises(UsageError, match=r"no complete snapshot found .*partial: s3-000000000002"):
         open_snapshot(root)
 
 
 def test_newer_schema_is_rejected(root: Path) -> None:
     file = open_snapshot(root).path / "manifest.json"
-    file.write_text(json.dumps({"schema_version": 3, "anything": "else"}))
+    file.write_text(json.dumps({"schema_version": 4, "anything": "else"}))
     with pytest.raises(
-        SchemaError, match="schema 3, but this version of punkdata reads up to 2.*upgrade"
+        SchemaError, match="schema 4, but this version of punkdata reads up to 3.*upgrade"
     ):
         open_snapshot(root)
 
@@ -151,5 +152,5 @@ def test_snapshot_folder_rejects_another_version(built_root: Path) -> None:
     snapshot = open_snapshot(built_root)
     assert open_snapshot(snapshot.path, snapshot.version) == snapshot
     for place in (snapshot.path, f"file://{snapshot.path}"):
-        with pytest.raises(UsageError, match=f"is {snapshot.version}, not s2-000000000000"):
-            open_snapshot(place, "s2-000000000000")
+        with pytest.raises(UsageError, match=f"is {snapshot.version}, not s3-000000000000"):
+            open_snapshot(place, "s3-000000000000")

@@ -22,7 +22,8 @@ from support.sprites import FakePunk
 from punkdata import PunkDataset
 from punkdata.errors import DataError, UsageError
 from punkdata.files import shell_quote
-from punkdata.snapshots.reader import Snapshot, find_damaged_files, open_snapshot, punks_file_name
+from punkdata.snapshots.layout import table_file
+from punkdata.snapshots.reader import Snapshot, find_damaged_files, open_snapshot
 from punkdata.traits import decode_labels
 
 
@@ -32,10 +33,10 @@ def test_folder_has_the_documented_layout(built_root: Path) -> None:
     assert sorted(entry.path for entry in snapshot.manifest.files) == [
         "README.md",
         "croissant.json",
-        "data/punks-test-00000-of-00001.parquet",
-        "data/punks-train-00000-of-00001.parquet",
-        "data/punks-val-00000-of-00001.parquet",
         "provenance.parquet",
+        "punks/test-00000-of-00001.parquet",
+        "punks/train-00000-of-00001.parquet",
+        "punks/val-00000-of-00001.parquet",
         "shards/punks-test-000000.tar",
         "shards/punks-train-000000.tar",
         "shards/punks-val-000000.tar",
@@ -44,7 +45,7 @@ def test_folder_has_the_documented_layout(built_root: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions")
-@pytest.mark.parametrize("name", ["manifest.json", punks_file_name("train")])
+@pytest.mark.parametrize("name", ["manifest.json", table_file("punks", "train")])
 def test_file_of_another_user_is_not_called_damaged(built_root: Path, name: str) -> None:
     # Root may read every file, so the test then runs as another user, who sees no tmp_path.
     with tempfile.TemporaryDirectory() as folder:
@@ -188,8 +189,8 @@ def test_damaged_table_error_names_the_file_and_verify(
     root: Path, damage: Callable[[Path], None], reason: str
 ) -> None:
     snapshot = open_snapshot(root)
-    damage(snapshot.path / punks_file_name("val"))
-    with pytest.raises(DataError, match=f"punks-val.*{reason}.*punkdata verify ") as error:
+    damage(snapshot.path / table_file("punks", "val"))
+    with pytest.raises(DataError, match=f"punks.val-.*{reason}.*punkdata verify ") as error:
         snapshot.punks("val", ["punk_id", "image", "labels"])
     assert shell_quote(snapshot.path) in str(error.value.hint)
 
@@ -214,9 +215,9 @@ def test_damaged_table_error_names_the_file_and_verify(
         ("accessory_ids", [87], "accessory_ids has invalid values: 0 to 87"),
         ("accessory_count", -1, "accessory_count has invalid values: -1 to"),
         ("sale_count", -1, "sale_count has invalid values: -1 to"),
-        ("best_listing_eth", math.nan, "best_listing_eth contains a value that is not a finite"),
+        ("lowest_listing_eth", math.nan, "contains a value that is not a finite"),
         ("last_sale_eth", math.inf, "last_sale_eth contains a value that is not a finite number"),
-        ("highest_sale_eth", -1.5, "highest_sale_eth has invalid values: -1.5 to"),
+        ("max_sale_eth", -1.5, "max_sale_eth has invalid values: -1.5 to"),
         ("last_sale_wei", Decimal(-1), "last_sale_wei has invalid values: -1 to"),
         ("last_sold_at", pa.scalar(2**60, pa.timestamp("ms", "UTC")), "last_sold_at has invalid"),
     ],

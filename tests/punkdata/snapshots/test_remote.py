@@ -50,7 +50,7 @@ def test_only_files_that_are_read_are_downloaded(snapshot: Snapshot, s3: str, ca
     PunkDataset(s3, split="val")
     assert {p.name for p in cache.rglob("*.*") if p.is_file()} == {
         "manifest.json",
-        "punks-val-00000-of-00001.parquet",
+        "val-00000-of-00001.parquet",
     }
 
 
@@ -72,7 +72,7 @@ def test_damaged_remote_file_is_named_and_repaired_by_force(
     snapshot: Snapshot, s3: str, cache: Path
 ) -> None:
     target, _, _ = publish(snapshot, s3)
-    name = "data/punks-val-00000-of-00001.parquet"
+    name = "punks/val-00000-of-00001.parquet"
     data = (snapshot.path / name).read_bytes()
     fsspec.filesystem("s3").pipe_file(f"{target}/{name}", data[:-1] + bytes([data[-1] ^ 1]))
     with pytest.raises(DataError, match=f"{name} differs from its manifest.*publish URL --force"):
@@ -85,8 +85,8 @@ def test_damaged_remote_file_is_named_and_repaired_by_force(
 
 def test_missing_remote_file_is_named_in_the_error(snapshot: Snapshot, s3: str) -> None:
     target, _, _ = publish(snapshot, s3)
-    fsspec.filesystem("s3").rm_file(f"{target}/data/punks-val-00000-of-00001.parquet")
-    with pytest.raises(DataError, match="punks-val.* is missing, although its manifest lists it"):
+    fsspec.filesystem("s3").rm_file(f"{target}/punks/val-00000-of-00001.parquet")
+    with pytest.raises(DataError, match="punks.val-.* is missing, although its manifest lists it"):
         PunkDataset(s3, split="val")
     with pytest.raises(UsageError, match="the bucket or folder does not exist"):
         publish(snapshot, "s3://no-such-bucket-anywhere/punks")
@@ -96,7 +96,7 @@ def test_missing_remote_file_is_named_in_the_error(snapshot: Snapshot, s3: str) 
     ("field", "value"),
     [
         ("collection", "../../out"),
-        ("version", "../s2-0123456789ab"),
+        ("version", "../s3-0123456789ab"),
         ("files", [{"path": "x" * 5000, "bytes": 1, "sha256": "0" * 64}]),
     ],
 )

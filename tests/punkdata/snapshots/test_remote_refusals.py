@@ -36,8 +36,8 @@ def test_bucket_that_may_not_be_listed_is_read_and_written(
     ("path", "version", "refused"),
     [
         ("", "latest", "snapshots/cryptopunks/latest"),
-        ("", "s2-000000000000", "snapshots/cryptopunks/s2-000000000000/manifest.json"),
-        ("/s2-000000000000", "latest", "s2-000000000000/manifest.json"),
+        ("", "s3-000000000000", "snapshots/cryptopunks/s3-000000000000/manifest.json"),
+        ("/s3-000000000000", "latest", "s3-000000000000/manifest.json"),
     ],
 )
 def test_refusal_of_a_file_that_is_needed_says_that_it_may_be_missing(
@@ -53,7 +53,7 @@ def test_refusal_of_a_table_is_not_damage(
 ) -> None:
     publish(snapshot, s3)
     start_proxy(lambda method, path: "refuse" if path.endswith(".parquet") else None)
-    with pytest.raises(RefusedError, match="punks-val.* was denied"):
+    with pytest.raises(RefusedError, match="punks.val-.* was denied"):
         PunkDataset(s3, split="val")
 
 
@@ -87,11 +87,11 @@ def test_web_page_in_place_of_a_missing_file_is_told_as_such(
     with http_server(answer) as host:
         # The host answers for the manifest that the root does not have, too.
         assert open_snapshot(f"http://{host}/punks").punks().equals(snapshot.punks())
-        for version in ("latest", "s2-000000000000"):
+        for version in ("latest", "s3-000000000000"):
             with pytest.raises(UsageError, match=f"{host}/other/.* is a web page.*check the addr"):
                 open_snapshot(f"http://{host}/other", version)
         with pytest.raises(UsageError, match="is a web page"):
-            open_snapshot(f"http://{host}/s2-000000000000")
+            open_snapshot(f"http://{host}/s3-000000000000")
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_extract_hidden_labels_encodes_the_column(snapshot: Snapshot) -> None:
 
 
 def test_summarize_tables_counts_every_row(snapshot: Snapshot, punks: list[FakePunk]) -> None:
-    counts = summarize_tables(snapshot.punks(), None)
+    counts = summarize_tables({"punks": snapshot.punks()})
     assert counts["punks"] == 60
     assert list(counts["labels"]) == list(LABELS)
     assert counts["labels"]["Ape"] == sum(p.type == "Ape" for p in punks)
@@ -51,16 +51,16 @@ def test_version_is_independent_of_row_order_and_derived_columns(snapshot: Snaps
     shuffled = punks.take(np.random.default_rng(0).permutation(len(punks)))
     derived = replace_column(punks, "median_sale_eth", [0.5] * len(punks))
     for rows in (shuffled, derived):
-        assert summarize_tables(rows, None)["version"] == snapshot.version
+        assert summarize_tables({"punks": rows})["version"] == snapshot.version
 
 
 def test_sale_changes_the_version_but_not_the_labels_hash(snapshot: Snapshot) -> None:
     sold = replace_column(snapshot.punks(), "sale_count", [1] * 60)
-    found = summarize_tables(sold, None)
+    found = summarize_tables({"punks": sold})
     assert found["version"] != snapshot.version
     assert found["labels_hash"] == snapshot.manifest.labels_hash
 
 
 def test_no_sales_and_unknown_sales_have_different_versions(snapshot: Snapshot) -> None:
-    none_sold = summarize_tables(snapshot.punks(), SALES.empty_table())
+    none_sold = summarize_tables({"punks": snapshot.punks(), "sales": SALES.empty_table()})
     assert none_sold["version"] != snapshot.version

@@ -15,14 +15,9 @@ from support.snapshots import change_rows, update_manifest
 
 from punkdata.errors import DataError, UsageError
 from punkdata.files import sha256_file
+from punkdata.snapshots.layout import table_file
 from punkdata.snapshots.manifest import FileEntry
-from punkdata.snapshots.reader import (
-    LISTINGS_FILE,
-    PROVENANCE_FILE,
-    SALES_FILE,
-    Snapshot,
-    open_snapshot,
-)
+from punkdata.snapshots.reader import Snapshot, open_snapshot
 from punkdata.snapshots.tables import extract_sprites
 from punkdata.snapshots.verify import Check, verify_snapshot
 from punkdata.traits import LABELS
@@ -57,8 +52,8 @@ def test_hidden_files_are_skipped_and_counted(root: Path) -> None:
 
 
 def test_flipped_byte_and_unlisted_file_are_found(root: Path) -> None:
-    (open_snapshot(root).path / "data" / "extra.parquet").write_bytes(b"x")
-    assert find_problems(root) == {"files": "data/extra.parquet is not in the manifest"}
+    (open_snapshot(root).path / "punks" / "extra.parquet").write_bytes(b"x")
+    assert find_problems(root) == {"files": "punks/extra.parquet is not in the manifest"}
     shard = next(root.rglob("punks-train-*.tar"))
     data = bytearray(shard.read_bytes())
     data[600] ^= 1
@@ -96,8 +91,8 @@ def test_changed_row_is_found_even_if_the_file_hashes_agree(
         ("last_sale_eth", 1e9),
         ("last_sold_at", datetime(2020, 1, 1, tzinfo=UTC)),
         ("median_sale_eth", 0.0),
-        ("highest_sale_eth", 1e300),
-        ("highest_sale_eth", None),
+        ("max_sale_eth", 1e300),
+        ("max_sale_eth", None),
     ],
 )
 def test_price_column_that_does_not_follow_from_the_sales_is_found(
@@ -111,19 +106,23 @@ def test_price_column_that_does_not_follow_from_the_sales_is_found(
 @pytest.mark.parametrize(
     ("column", "value", "problem"),
     [
-        ("price_eth", 1e9, "price_eth of the sale of punk .* differs from its price_wei"),
+        ("price_eth", 1e9, "price_eth of the sale of punk .* is 1000000000.0, but should be"),
         ("price_wei", Decimal(7), "price_wei of the sale of punk .* differs from its amount"),
-        ("amount", Decimal(7), "price_wei of the sale of punk .* differs from its amount"),
+        (
+            "payment_base_units",
+            Decimal(7),
+            "price_wei of the sale of punk .* differs from its amount",
+        ),
         ("symbol", "USDC", "price_wei of the sale of punk .* differs from its amount"),
         ("price_wei", None, "price_wei of the sale of punk .* differs from its amount"),
-        ("buyer_is_zero", None, "buyer_is_zero of the sale of punk .* differs from its buyer"),
+        ("buyer_is_zero_address", None, "buyer_is_zero_address of the sale .* differs"),
         ("sold_at", datetime(2030, 1, 1, tzinfo=UTC), "is out of chronological order"),
     ],
 )
 def test_sale_that_contradicts_itself_is_found(
     priced_root: Path, column: str, value: object, problem: str
 ) -> None:
-    change_rows(priced_root, column, value, SALES_FILE)
+    change_rows(priced_root, column, value, table_file("sales"))
     assert re.search(problem, str(find_problems(priced_root)["prices"]))
 
 
@@ -131,16 +130,20 @@ def test_sale_that_contradicts_itself_is_found(
     ("column", "value", "problem"),
     [
         ("price_eth", 1.0, "price_eth of a listing of punk 3 differs from its amount"),
-        ("amount", Decimal(7), "price_eth of a listing of punk 3 differs from its amount"),
+        (
+            "payment_base_units",
+            Decimal(7),
+            "price_eth of a listing of punk 3 differs from its amount",
+        ),
         ("decimals", 6, "price_eth of a listing of punk 3 differs from its amount"),
-        ("punk_id", 4, "best_listing_eth of punk 3 is 65.5, but its listings give None"),
+        ("punk_id", 4, "lowest_listing_eth of punk 3 is 65.5, but its listings give None"),
         ("price_eth", None, "price_eth of a listing of punk 3 differs from its amount"),
     ],
 )
 def test_listing_that_contradicts_the_punks_is_found(
     priced_root: Path, column: str, value: object, problem: str
 ) -> None:
-    change_rows(priced_root, column, value, LISTINGS_FILE)
+    change_rows(priced_root, column, value, table_file("listings"))
     found = find_problems(priced_root)
     assert found["prices"] == problem
     if column != "price_eth":
@@ -150,12 +153,13 @@ def test_listing_that_contradicts_the_punks_is_found(
 @pytest.mark.parametrize(
     "name",
     [
-        *("data/punks-train-00001-of-00002.parquet", "data/sales-00000-of-00001.parquet"),
+        *("punks/train-00001-of-00002.parquet", "sales/train-00000-of-00001.parquet"),
         *("shards/punks-train-1.tar", "shards/punks-extra-000000.tar"),
     ],
 )
 def test_listed_file_that_no_check_covers_is_found(root: Path, name: str) -> None:
     snapshot = open_snapshot(root)
+    (snapshot.path / name).parent.mkdir(exist_ok=True)
     (snapshot.path / name).write_bytes(b"x")
     files = [*snapshot.manifest.files, FileEntry(path=name, bytes=1, sha256="0" * 64)]
     manifest = snapshot.manifest.model_copy(update={"files": tuple(files)})
@@ -165,8 +169,8 @@ def test_listed_file_that_no_check_covers_is_found(root: Path, name: str) -> Non
 
 
 def test_listing_price_of_a_source_without_prices_is_found(root: Path) -> None:
-    change_rows(root, "best_listing_eth", 1.0)
-    assert "best_listing_eth" in str(find_problems(root)["prices"])
+    change_rows(root, "lowest_listing_eth", 1.0)
+    assert "lowest_listing_eth" in str(find_problems(root)["prices"])
 
 
 def test_prices_without_sales_are_found(root: Path) -> None:
@@ -188,12 +192,12 @@ def test_image_path_other_than_the_number_of_the_punk_is_found(
     ("column", "value"), [("image_scale", math.nan), ("image_confidence", math.inf)]
 )
 def test_measure_that_is_no_number_is_found(root: Path, column: str, value: float) -> None:
-    change_rows(root, column, value, PROVENANCE_FILE)
+    change_rows(root, column, value, table_file("provenance"))
     assert "not a finite number" in str(find_problems(root)["content"])
 
 
 def test_provenance_of_another_punk_is_found(root: Path) -> None:
-    change_rows(root, "punk_id", 5000, PROVENANCE_FILE)
+    change_rows(root, "punk_id", 5000, table_file("provenance"))
     assert "one row for each punk" in str(find_problems(root)["content"])
 
 

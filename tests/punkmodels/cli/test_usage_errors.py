@@ -45,7 +45,7 @@ main()
         "train dcgan --resume latest",
         "train dcgan --image-dir nothing",
         "train dcgan --recipe mlp --conditional type",
-        "train renderer --version s2-nothing",
+        "train renderer --version s3-nothing",
         "tune classifier",
         "export nothing-here",
         "options nothing-here",

@@ -56,7 +56,7 @@ def save_untrained(
     config = {
         "task": task,
         "options": options.model_dump(),
-        "data": {"version": "s2-0", "labels_hash": "0", "punks": 1} | data,
+        "data": {"version": "s3-0", "labels_hash": "0", "punks": 1} | data,
         "device": {"name": "cpu", "threads": 1},
         "trained": {"finished": True},
     }

@@ -57,7 +57,7 @@ def save_untrained_run(run: Path, recipe: str, **model: Any) -> AnyGenerator:
     saved_config = {
         "task": "dcgan",
         "options": config.model_dump(),
-        "data": {"version": "s2-0", "labels_hash": "0"},
+        "data": {"version": "s3-0", "labels_hash": "0"},
         "device": {"name": "cpu", "threads": 1},
     }
     (run / "config.json").write_text(json.dumps(saved_config))

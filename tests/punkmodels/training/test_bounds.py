@@ -60,7 +60,7 @@ def test_every_accepted_value_can_be_read_again(
 ) -> None:
     kind, saved = KINDS[task]
     accepted = refused = 0
-    about = {"version": "s2-000000000000", "labels_hash": "0" * 64}
+    about = {"version": "s3-000000000000", "labels_hash": "0" * 64}
     env = TrainEnv(torch.device("cpu"))
     for value in candidates(field):
         try:

@@ -24,7 +24,7 @@ from punkmodels.training.run_dir import read_config
 
 CONFIG = {
     "task": "toy",
-    "data": {"version": "s2-0", "labels_hash": "0"},
+    "data": {"version": "s3-0", "labels_hash": "0"},
     "device": {"name": "cpu", "threads": 2},
 }
 
@@ -41,7 +41,7 @@ def run(tmp_path: Path) -> Path:
 
 def test_read_run_config_fills_in_defaults(run: Path) -> None:
     saved = read_run_config(run, Toy, "toy")
-    assert (saved.data.version, saved.device.threads) == ("s2-0", 2)
+    assert (saved.data.version, saved.device.threads) == ("s3-0", 2)
     assert not saved.device.bf16
 
 
@@ -73,7 +73,7 @@ def test_read_run_config_names_the_invalid_field(
 
 
 def test_exported_weights_cannot_be_resumed(run: Path) -> None:
-    assert read_resumed_run(run, Toy, "toy").data.version == "s2-0"
+    assert read_resumed_run(run, Toy, "toy").data.version == "s3-0"
     (run / WEIGHTS_FILE).touch()
     with pytest.raises(UsageError, match="cannot be trained further"):
         read_resumed_run(run, Toy, "toy")

@@ -51,7 +51,7 @@ def collect(server: OpenSeaServer) -> tuple[list[tuple[Any, ...]], list[str]]:
     """Return (punk_id, amount, symbol) of the listings of punks 0 to 9, and the summary."""
     punks = CollectedPunks(CONTRACT, missing=dict.fromkeys(range(10), "not needed"))
     found, noted = collect_listings(make_client(server), punks)
-    return [(x.punk_id, x.amount, x.symbol) for x in found], summarize_notes(noted)
+    return [(x.punk_id, x.payment_base_units, x.symbol) for x in found], summarize_notes(noted)
 
 
 def test_lowest_listing_of_each_punk_and_currency_is_kept(server: OpenSeaServer) -> None:

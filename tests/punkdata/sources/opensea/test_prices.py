@@ -98,7 +98,7 @@ def test_json_numbers_are_read_exactly(number: str, amount: int) -> None:
     assert number in event
     found, _ = read_sale(event)
     assert found is not None
-    assert found.amount == amount
+    assert found.payment_base_units == amount
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_payment_that_is_no_object_loses_its_price(payment: Any) -> None:
 def test_sale_without_a_payment_is_kept_with_a_note(payment: Any) -> None:
     found, (note,) = read_sale(sale_event(7, 1_500_000_000, payment))
     assert found is not None
-    assert (found.amount, found.price_wei) == (None, None)
+    assert (found.payment_base_units, found.price_wei) == (None, None)
     assert (note.kind, note.is_lost) == (notes.NO_PAYMENT, False)
 
 
@@ -149,7 +149,7 @@ def test_decimals_that_cannot_be_read_lose_the_price_of_their_sale(decimals: Any
 def test_symbol_of_eth_counts_only_at_its_own_address(payment: Json) -> None:
     found, (note,) = read_sale(sale_event(7, 1_500_000_000, payment))
     assert found is not None
-    assert (found.amount, found.price_wei) == (int(payment["quantity"]), None)
+    assert (found.payment_base_units, found.price_wei) == (int(payment["quantity"]), None)
     assert (note.kind, note.is_lost) == (notes.SALE_NOT_IN_ETH, False)
 
 
@@ -160,7 +160,11 @@ def test_price_with_other_decimals_is_not_in_eth(decimals: int) -> None:
 
 def test_other_currencies_keep_symbol_and_amount() -> None:
     parsed = sale(paid("25000.5", "USDC", USDC, 6))
-    assert (parsed.amount, parsed.decimals, parsed.symbol) == (25_000_500_000, 6, "USDC")
+    assert (parsed.payment_base_units, parsed.decimals, parsed.symbol) == (
+        25_000_500_000,
+        6,
+        "USDC",
+    )
     assert (parsed.token_address, parsed.price_wei) == (USDC, None)
 
 
@@ -247,7 +251,7 @@ def test_identifiers_and_names_are_read_in_any_spelling() -> None:
 )
 def test_zero_buyer_is_flagged_and_keeps_its_price(buyer: Any, is_zero: bool | None) -> None:
     parsed = sale(paid("1"), buyer=buyer)
-    assert (parsed.buyer_is_zero, parsed.price_wei) == (is_zero, 10**18)
+    assert (parsed.buyer_is_zero_address, parsed.price_wei) == (is_zero, 10**18)
 
 
 def test_example_of_a_note_has_no_control_characters() -> None:

@@ -26,14 +26,14 @@ def test_sales_are_unique_and_sorted_by_time(server: OpenSeaServer) -> None:
     found = collect(server)
     assert len(found) == 299  # One of the 300 events has no token.
     assert [s.sold_at for s in found] == sorted(s.sold_at for s in found)
-    by_transaction = [s.punk_id for s in found if s.transaction == "0xaa"]
+    by_transaction = [s.punk_id for s in found if s.transaction_hash == "0xaa"]
     assert by_transaction == [0, 1, 2, 3, 4]
-    assert [s.price_wei for s in found if s.transaction in ("0xb1", "0xb2")] == [
+    assert [s.price_wei for s in found if s.transaction_hash in ("0xb1", "0xb2")] == [
         3 * 10**18,
         4 * 10**18,
     ]
     assert {s.symbol for s in found} - {"ETH"} == {"USDC", "WETH", "BETH", None}
-    assert sum(bool(s.buyer_is_zero) for s in found) == 1
+    assert sum(bool(s.buyer_is_zero_address) for s in found) == 1
 
 
 def all_punks() -> CollectedPunks:
@@ -136,7 +136,7 @@ def test_known_sales_survive_a_newer_query_without_any(
 def test_sale_to_the_zero_address_keeps_its_price(server: OpenSeaServer) -> None:
     server.sales = [sale_event(1, 1_500_000_000, paid("2"), buyer=ZERO, seller="")]
     (found,) = collect(server)
-    assert (found.price_wei, found.buyer_is_zero, found.seller) == (2 * 10**18, True, None)
+    assert (found.price_wei, found.buyer_is_zero_address, found.seller) == (2 * 10**18, True, None)
 
 
 def test_sales_in_one_transaction_differ_by_their_parties(server: OpenSeaServer) -> None:
