@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -25,10 +24,9 @@ from punkmodels.gan.networks import AnyGenerator
 from punkmodels.models import find_model, warn_if_unfinished
 from punkmodels.renderer.names import HUMAN_TYPES
 from punkmodels.renderer.network import (
-    BUNDLED_RENDERER,
-    Renderer,
     conditions_from_labels,
     labels_from_names,
+    load_bundled_renderer,
     load_renderer,
 )
 from punkmodels.training.device import pick_device
@@ -70,14 +68,9 @@ def draw(
     labels = labels_from_names(type, names, allow_impossible=allow_impossible)[None]
     if skin_tone is not None:
         require_int("skin_tone", skin_tone, 1, NUM_SKIN_TONES)
-    indices = _bundled_renderer()(conditions_from_labels(labels, skin_tone))[0]
+    indices = load_bundled_renderer()(conditions_from_labels(labels, skin_tone))[0]
     sprite = Image.fromarray(PALETTE[indices.numpy()])
     return sprite.resize((sprite.width * scale, sprite.height * scale), Image.Resampling.NEAREST)
-
-
-@functools.cache
-def _bundled_renderer() -> Renderer:
-    return load_renderer(BUNDLED_RENDERER, torch.device("cpu"))
 
 
 def load_generator(

@@ -8,6 +8,7 @@ positions: an order that is learned where two accessories overlap also holds whe
 overlapped in training.
 """
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -87,7 +88,8 @@ class Renderer(nn.Module):
 
     def logits(self, condition: torch.Tensor) -> torch.Tensor:
         """Return the logits of `colors`, float32 (576, N, C); -inf for padding."""
-        pair_logits = self.bias + self.condition_logits() @ condition.mT
+        # Weights have the default dtype of when they were loaded, which can be another one.
+        pair_logits = self.bias + self.condition_logits() @ condition.mT.to(self.weight.dtype)
         logits = F.embedding(self.pairs, pair_logits).mT
         return logits.masked_fill(~self.valid[:, None], -torch.inf)
 
@@ -159,6 +161,12 @@ def load_renderer(run: Path, device: torch.device) -> Renderer:
     model = Renderer(occurs.long())
     restore_model(run, model, tensors)
     return model.eval().to(device)
+
+
+@functools.cache
+def load_bundled_renderer() -> Renderer:
+    """Load the bundled renderer once, on the CPU."""
+    return load_renderer(BUNDLED_RENDERER, torch.device("cpu"))
 
 
 def export_renderer(run: Path, out: Path) -> None:
