@@ -13,6 +13,7 @@ from PIL import Image
 from torch import nn
 
 from punkdata.errors import ImageError, UsageError
+from punkdata.images.palette import palette_indices
 from punkdata.traits import LABELS, TYPES, decode_labels
 from punkmodels.classifier.config import ClassifierConfig
 from punkmodels.classifier.images import ImageLike, Sprite, images_to_indices, read_sprites
@@ -23,6 +24,7 @@ from punkmodels.classifier.networks import (
     logits_to_probabilities,
 )
 from punkmodels.data.palette import NUM_PIXELS
+from punkmodels.renderer.comparison import count_different_pixels
 
 _Image = TypeVar("_Image", bound=ImageLike)
 MAX_UNKNOWN_PIXELS = 8
@@ -43,6 +45,9 @@ class Prediction:
             images.
         unknown_pixels: Number of pixels whose color no punk in the training data has at that
             position.
+        different_pixels: Number of pixels in which the sprite differs from the punk with these
+            labels, as the bundled renderer draws it in the best skin tone, 0 to 576. None if the
+            classifier predicts only types, which do not determine a picture.
         scores: Probability of each label by name, the highest first.
     """
 
@@ -51,6 +56,7 @@ class Prediction:
     accessories: tuple[str, ...]
     image_confidence: float
     unknown_pixels: int
+    different_pixels: int | None
     scores: dict[str, float]
 
     def __repr__(self) -> str:
@@ -61,6 +67,8 @@ class Prediction:
             facts.append(f"image confidence {self.image_confidence:.2f}")
         if self.unknown_pixels:
             facts.append(f"unknown pixels: {self.unknown_pixels}")
+        if self.different_pixels:
+            facts.append(f"different pixels: {self.different_pixels}")
         name = f"{self.path!r}: " if self.path else ""
         return f"Prediction({name}{'; '.join(facts)})"
 
@@ -68,6 +76,17 @@ class Prediction:
     def labels(self) -> tuple[str, ...]:
         """The type, followed by the accessories."""
         return (self.type, *self.accessories)
+
+    @property
+    def verified(self) -> bool:
+        """Whether the sprite is, in every pixel, the punk with these labels.
+
+        Labels and skin tone determine every pixel of a punk, so the bundled renderer can draw the
+        prediction again. The scores do not tell whether a sprite is a punk: those of an edited punk
+        are often 1.00. False for a classifier of types, and for the few real punks whose labels are
+        predicted or drawn wrongly (benchmarks/classifier.py counts them).
+        """
+        return self.different_pixels == 0
 
 
 class Classifier(nn.Module):
@@ -194,7 +213,9 @@ class Classifier(nn.Module):
                 A punk may be enlarged and have a plain background.
 
         Returns:
-            One prediction for a single image; a list for a folder, a batch or a list.
+            One prediction for a single image; a list for a folder, a batch or a list. The labels
+            are those of the most similar punk, also of a sprite that is none: see
+            `Prediction.verified`.
 
         Raises:
             ImageError: An image cannot be read, is not a sprite, or the sprite is not a punk. In a
@@ -207,7 +228,8 @@ class Classifier(nn.Module):
         return predictions[0] if is_single else predictions
 
     def _predict(self, sprites: list[Sprite]) -> list[Prediction]:
-        indices = torch.from_numpy(np.stack([sprite.indices for sprite in sprites]))
+        pixels = np.stack([sprite.pixels for sprite in sprites])
+        indices = torch.from_numpy(palette_indices(pixels))
         unknown = self.unknown_pixels(indices.to(self.pairs.device)).tolist()
         for sprite, num_unknown in zip(sprites, unknown, strict=True):
             if num_unknown > MAX_UNKNOWN_PIXELS:
@@ -218,7 +240,11 @@ class Classifier(nn.Module):
         logits = predict_logits(self, indices)
         labels = np.zeros((len(sprites), len(LABELS)), np.uint8)
         labels[:, : logits.shape[1]] = logits_to_labels(logits).numpy()
-        rows = zip(sprites, unknown, labels, logits_to_probabilities(logits).tolist(), strict=True)
+        different: list[int | None] = [None] * len(sprites)
+        if self.classes == LABELS:
+            different = count_different_pixels(pixels, torch.from_numpy(labels)).tolist()
+        probabilities = logits_to_probabilities(logits).tolist()
+        rows = zip(sprites, unknown, different, labels, probabilities, strict=True)
         return [_make_prediction(*row) for row in rows]
 
     def __repr__(self) -> str:
@@ -228,12 +254,22 @@ class Classifier(nn.Module):
 
 
 def _make_prediction(
-    sprite: Sprite, unknown_pixels: int, labels: NDArray[np.uint8], probabilities: list[float]
+    sprite: Sprite,
+    unknown_pixels: int,
+    different_pixels: int | None,
+    labels: NDArray[np.uint8],
+    probabilities: list[float],
 ) -> Prediction:
     punk_type, accessories = decode_labels(labels)
     scores = sorted(zip(LABELS, probabilities, strict=False), key=lambda item: -item[1])
     return Prediction(
-        sprite.path, punk_type, accessories, sprite.confidence, unknown_pixels, dict(scores)
+        sprite.path,
+        punk_type,
+        accessories,
+        sprite.confidence,
+        unknown_pixels,
+        different_pixels,
+        dict(scores),
     )
 
 

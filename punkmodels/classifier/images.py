@@ -22,7 +22,6 @@ from punkdata.images.palette import palette_indices
 from punkdata.images.sprite import SIDE_PX
 from punkmodels.data.array_files import check_byte_range
 from punkmodels.data.find_images import find_images
-from punkmodels.data.palette import to_indices
 
 ImageLike: TypeAlias = "str | Path | bytes | Image.Image | NDArray[np.uint8] | torch.Tensor"
 """One image: a path, the bytes of a file, a PIL image, an array (H, W, 3 or 4), or a tensor."""
@@ -38,9 +37,9 @@ EXPECTED = (
 
 @dataclass(frozen=True)
 class Sprite:
-    """A sprite as palette indices, uint8 (24, 24), its file, and how certain its decoding is."""
+    """An RGBA sprite, uint8 (24, 24, 4), its file, and how certain its decoding is."""
 
-    indices: NDArray[np.uint8]
+    pixels: NDArray[np.uint8]
     path: str | None = None
     confidence: float = 1.0
 
@@ -61,10 +60,15 @@ def images_to_indices(images: torch.Tensor) -> torch.Tensor:
             f"{EXPECTED}, not {type(images).__name__}",
             hint="classify files, PIL images and arrays with classifier.predict",
         )
+    return torch.from_numpy(palette_indices(_to_pixels(images))).to(images.device)
+
+
+def _to_pixels(images: torch.Tensor) -> NDArray[np.uint8]:
+    """Return the RGBA sprites in a tensor, uint8 (N, 24, 24, 4); raises as `images_to_indices`."""
     _check_layout(images)
     _check_shape(images)
     batch = images if images.ndim == 4 else images[None]
-    return to_indices(_to_uint8(batch).cpu()).to(images.device)
+    return _to_uint8(batch).cpu().movedim(1, -1).numpy()
 
 
 def _to_uint8(images: torch.Tensor) -> torch.Tensor:
@@ -146,8 +150,7 @@ def read_sprites(source: ImageLike | Images) -> tuple[list[Sprite], bool]:
         _check_layout(source)
         if _needs_decoding(source):
             return read_sprites(_to_uint8(source).movedim(-3, -1).cpu().numpy())
-        sprites = [Sprite(indices) for indices in images_to_indices(source).cpu().numpy()]
-        return sprites, source.ndim == 3
+        return [Sprite(pixels) for pixels in _to_pixels(source)], source.ndim == 3
     if isinstance(source, np.ndarray) and source.ndim == 4:
         return _read_array(source), False
     if isinstance(source, str | Path | bytes | Image.Image | np.ndarray):
@@ -201,9 +204,7 @@ def _read_array(images: NDArray[Any]) -> list[Sprite]:
     is_sprite = images.shape[1:] == (SIDE_PX, SIDE_PX, 4)
     return [
         # A sprite with transparent pixels needs no decoding, which takes much longer.
-        Sprite(palette_indices(image))
-        if is_sprite and not image[..., 3].all()
-        else _decode(Image.fromarray(image))
+        Sprite(image) if is_sprite and not image[..., 3].all() else _decode(Image.fromarray(image))
         for image in images
     ]
 
@@ -211,4 +212,4 @@ def _read_array(images: NDArray[Any]) -> list[Sprite]:
 def _decode(image: bytes | Path | Image.Image) -> Sprite:
     decoded = decode_image(image)
     path = str(image) if isinstance(image, Path) else None
-    return Sprite(palette_indices(decoded.sprite), path, decoded.confidence)
+    return Sprite(decoded.sprite, path, decoded.confidence)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,9 @@ from punkdata.files import shell_quote
 from punkmodels.cli.options import DeviceOption, Runs, arguments_as_options
 from punkmodels.runs import load_torch
 from punkmodels.training.run_dir import DEFAULT_RUNS
+
+if TYPE_CHECKING:
+    from punkmodels.classifier.classifier import Prediction
 
 EXAMPLES = (
     "Example: punkmodels generate --count 64 --out grid.png\n\n"
@@ -220,7 +223,11 @@ def predict(
     device: DeviceOption = "auto",
     as_json: Json = False,
 ) -> None:
-    """Predict the type and accessories of punks in image files."""
+    """Predict the type and accessories of punks in image files.
+
+    Each image is compared with a drawing of the punk with the predicted labels. If they differ, the
+    number of different pixels is printed after the labels.
+    """
     from punkmodels.data.find_images import find_images
     from punkmodels.models import find_model, load_classifier
 
@@ -240,15 +247,36 @@ def predict(
         except ImageError as error:
             errors.append(error)
             continue
-        predictions.append(asdict(result))
+        predictions.append(result)
         if not as_json:
-            labels = ", ".join(f"{name} {result.scores[name]:.2f}" for name in result.labels)
-            console.emit(f"{result.path}: {labels}")
+            console.emit(_describe(result))
     if as_json:
-        console.emit_json(predictions)
+        console.emit_json([_to_json(result) for result in predictions])
+    elif len(predictions) > 1 and (others := sum(bool(p.different_pixels) for p in predictions)):
+        console.say(
+            f"{others} of {len(predictions)} images differ from the punks with the predicted labels"
+        )
     if len(errors) == 1:
         raise errors[0]
     for refused in errors:
         console.say(str(refused))
     if errors:
         raise DataError(f"{len(errors)} of {len(files)} images could not be classified")
+
+
+def _describe(prediction: Prediction) -> str:
+    """Return the labels with their scores, and whether the image is another one than they draw."""
+    from punkdata.images.sprite import SIDE_PX  # It loads numpy, which --help need not.
+
+    labels = ", ".join(f"{name} {prediction.scores[name]:.2f}" for name in prediction.labels)
+    line = f"{prediction.path}: {labels}"
+    if prediction.different_pixels:
+        count = f"{prediction.different_pixels} of {SIDE_PX**2} pixels"
+        line += f" (differs from the punk with these labels in {count})"
+    return line
+
+
+def _to_json(prediction: Prediction) -> dict[str, Any]:
+    fields = asdict(prediction)
+    scores = fields.pop("scores")  # The longest one is the last.
+    return fields | {"verified": prediction.verified, "scores": scores}

@@ -3,10 +3,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.classifiers import save_exact_classifier
 from support.punkmodels_cli import run
 from support.sprites import FakePunk, png_bytes
+
+import punkmodels
+from punkdata.images.palette import PALETTE
 
 Capture = pytest.CaptureFixture[str]
 
@@ -41,6 +45,8 @@ def test_predict_prints_json(
         "accessories",
         "image_confidence",
         "unknown_pixels",
+        "different_pixels",
+        "verified",
         "scores",
     }
     assert len(predictions[0]["scores"]) == 92
@@ -92,3 +98,36 @@ def test_bundled_weights_refuse_a_sprite_that_is_not_a_punk(
 def test_a_folder_without_images_is_a_usage_error(tmp_path: Path, capsys: Capture) -> None:
     assert run("predict", tmp_path) == 2
     assert "contains no images" in capsys.readouterr().err
+
+
+@pytest.fixture
+def drawn_and_edited(tmp_path: Path) -> Path:
+    """A folder with a drawn punk, a.png, and the same one with another pixel, b.png."""
+    sprite = np.array(punkmodels.draw("Zombie", "3D Glasses", scale=1))
+    (tmp_path / "a.png").write_bytes(png_bytes(sprite, 2))
+    sprite[2, 2] = PALETTE[7]
+    (tmp_path / "b.png").write_bytes(png_bytes(sprite, 2))
+    return tmp_path
+
+
+def test_predict_says_which_images_differ_from_what_their_labels_draw(
+    drawn_and_edited: Path, capsys: Capture
+) -> None:
+    assert run("predict", drawn_and_edited) == 0
+    out, err = capsys.readouterr()
+    first, second = out.splitlines()
+    assert first == f"{drawn_and_edited / 'a.png'}: Zombie 1.00, 3D Glasses 1.00"
+    assert second.endswith(
+        "3D Glasses 1.00 (differs from the punk with these labels in 1 of 576 pixels)"
+    )
+    assert "1 of 2 images differ from the punks with the predicted labels\n" in err
+    assert run("predict", drawn_and_edited / "a.png", drawn_and_edited / "a.png") == 0
+    assert "differ" not in capsys.readouterr().err
+
+
+def test_predict_reports_verified_images_as_json(drawn_and_edited: Path, capsys: Capture) -> None:
+    assert run("predict", drawn_and_edited, "--json") == 0
+    out, err = capsys.readouterr()
+    found = [(row["different_pixels"], row["verified"]) for row in json.loads(out)]
+    assert found == [(0, True), (1, False)]
+    assert "differ" not in err
