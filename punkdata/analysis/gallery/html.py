@@ -19,6 +19,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from punkdata.errors import DataError
+from punkdata.rarity import rarity_terms
+from punkdata.snapshots.prices import MAIN_MARKET
 from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.tables import extract_labels, extract_sprites
 from punkdata.splits import SPLITS
@@ -37,14 +39,26 @@ COLUMNS = {
     "last": "last_sale_eth",
     "median": "median_sale_eth",
     "highest": "max_sale_eth",
+    "rarityScore": "rarity_score",
+    "rarityRank": "rarity_rank",
     "listing": "lowest_listing_eth",
 }
 """Columns that the page shows as they are: from the name in its data to that in the snapshot."""
 
 
+FLAG_TEXTS = {
+    "is_zero_amount": "nothing paid",
+    "is_other_currency": "not in ETH",
+    "is_bundle": "sold with others",
+    "is_self_trade": "self-trade",
+    "is_outlier": "outlier",
+}
+"""What the page shows for each flag of a sale."""
+
+
 def render_gallery(snapshot: Snapshot) -> str:
     """Return the HTML; raises DataError for damaged files and for more than 256 colors."""
-    punks, sales = snapshot.punks(), snapshot.sales(["punk_id", "sold_at", "price_eth"])
+    punks, sales = snapshot.punks(), snapshot.sales()
     # Sorting by labels places similar sprites side by side, which halves their compressed size.
     punks = punks.take(np.lexsort(extract_labels(punks).T[::-1]))
     indices, palette = index_colors(extract_sprites(punks))
@@ -69,14 +83,14 @@ def build_page_data(snapshot: Snapshot, punks: pa.Table, sales: pa.Table | None)
     Times are Unix seconds, prices are in ETH, and unknown values are null.
     """
     split_ids = {name: number for number, name in enumerate(SPLITS)}
-    data = {
+    data: dict[str, Any] = {
         "version": snapshot.version,
         "typeNames": TYPES,
         "accessoryNames": ACCESSORIES,
         "hiddenAccessories": [[]] * len(punks),
         "split": [split_ids[name] for name in punks["split"].to_pylist()],
         "splitById": [split_ids[name] for name in punks["split_by_id"].to_pylist()],
-        "rarity": compute_rarity(extract_labels(punks)).round(2).tolist(),
+        **_describe_rarity(extract_labels(punks)),
         "lastSoldAt": _to_unix_seconds(punks["last_sold_at"]),
         "sales": None,
         "noPricesHelp": "This snapshot has no prices, because its source, "
@@ -90,27 +104,34 @@ def build_page_data(snapshot: Snapshot, punks: pa.Table, sales: pa.Table | None)
     if sales is not None:
         sales = sales.append_column("row", pc.index_in(sales["punk_id"], punks["punk_id"]))
         sales = sales.filter(pc.is_valid(sales["row"]))
+        notes = [_describe_unpriced(sale) for sale in sales.to_pylist()]
+        prices = zip(sales["price_eth"].to_pylist(), notes, strict=True)
         data["sales"] = {
             "row": sales["row"].to_pylist(),
             "at": _to_unix_seconds(sales["sold_at"]),
-            "eth": sales["price_eth"].to_pylist(),
+            "eth": [None if note else price for price, note in prices],
+            "note": notes,
         }
     return data
 
 
-def compute_rarity(labels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Compute the rarity of each punk as its information content in bits, from labels (N, 92).
+def _describe_rarity(labels: NDArray[np.uint8]) -> dict[str, list[float]]:
+    """Return the terms of the rarity score in bits: by label, and by number of accessories."""
+    terms = rarity_terms(labels)
+    counts = labels[:, len(TYPES) :].sum(axis=1, dtype=int)
+    by_count = np.zeros(counts.max() + 1)
+    by_count[counts] = terms[:, -1]
+    return {"rarityBits": terms[:, :-1].max(axis=0).tolist(), "rarityCountBits": by_count.tolist()}
 
-    This is the sum of -log2(share of punks with the same value) over its type, each of its
-    accessories, and its number of accessories. OpenRarity ranks by information content as well,
-    but over all traits, also those that a punk lacks.
-    """
-    with np.errstate(divide="ignore"):
-        bits = -np.log2(labels.mean(axis=0))
-    count = labels[:, len(TYPES) :].sum(axis=1, dtype=int)
-    rarity: NDArray[np.float64] = np.matmul(labels, np.where(np.isfinite(bits), bits, 0))
-    rarity -= np.log2(np.bincount(count)[count] / len(labels))
-    return rarity
+
+def _describe_unpriced(sale: dict[str, Any]) -> str | None:
+    """Return what a sale is that price statistics leave out; None for a priced sale."""
+    reasons = [text for name, text in FLAG_TEXTS.items() if sale[name]]
+    if sale["market"] != MAIN_MARKET:
+        reasons.insert(0, f"market {sale['market']}")
+    if sale["price_eth"] is not None:
+        return ", ".join((f"{sale['price_eth']:g} ETH", *reasons)) if reasons else None
+    return ", ".join(reasons) or "payment unknown"
 
 
 def index_colors(sprites: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], list[str]]:

@@ -20,15 +20,21 @@ function createCharts(collection, rows, toggleLabel, width) {
   const months = pricedSales.map((sale) => saleMonths[sale]);
   const range = [months.reduce((a, b) => Math.min(a, b)), months.reduce((a, b) => Math.max(a, b))];
   return [
-    createPriceByTypeChart(collection, pricedSales, range, fullWidth),
+    createPriceByTypeChart(collection, pricedSales, sales.length - pricedSales.length, range, fullWidth),
     createSalesPerMonthChart(collection, sales, range, columnWidth),
     createPriceByCountChart(collection, rows, columnWidth),
     labelCounts,
   ];
 }
 
+/** Return a sentence about sales that prices leave out, or "" if there are none. */
+function describeLeftOut(n) {
+  if (!n) return "";
+  return ` ${pluralize(n, "sale")} left out: not in ETH, flagged, or of wrapped punks.`;
+}
+
 /** Create the chart of monthly median prices, one line per type. */
-function createPriceByTypeChart(collection, pricedSales, range, width) {
+function createPriceByTypeChart(collection, pricedSales, numLeftOut, range, width) {
   const { typeNames, sales } = collection;
   const saleMonths = getSaleMonths(sales);
   const pricesByType = typeNames.map(() => new Map());
@@ -45,7 +51,7 @@ function createPriceByTypeChart(collection, pricedSales, range, width) {
   const medians = series.flat().map(([, price]) => price);
   return createChart({
     title: "Price by type over time",
-    note: `Median sale price of each month, in ETH.${describeMinPrice(medians)}`,
+    note: `Median sale price of each month, in ETH.${describeMinPrice(medians)}${describeLeftOut(numLeftOut)}`,
     width,
     className: "wide",
     xAxis: { range, ticks: computeYearTicks(...range) },

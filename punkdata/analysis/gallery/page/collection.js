@@ -16,6 +16,7 @@ async function loadCollection() {
   const [json, pixels] = await Promise.all([unpackBytes("data"), unpackBytes("sprites")]);
   const data = JSON.parse(new TextDecoder().decode(json));
   const count = data.id.length;
+  const numByType = data.typeNames.map((_, type) => data.type.filter((id) => id === type).length);
   const labels = data.accessories.map((ids, row) => [
     data.type[row],
     ...ids.map((id) => data.typeNames.length + id),
@@ -34,25 +35,14 @@ async function loadCollection() {
     pixels,
     salesByRow,
     rowById: new Map(data.id.map((id, row) => [id, row])),
-    rarityRank: computeRanks(data.rarity),
+    // Rare types first, and within a type the rank: all ranks are at most the number of punks.
+    rarityByType: data.rarityRank.map((rank, row) => numByType[data.type[row]] * (count + 1) + rank),
     colors: packColors(data.palette),
   };
 }
 
 function setBit(words, offset, bit) {
   words[offset + (bit >>> 5)] |= 1 << (bit & 31);
-}
-
-/** Return the rank of each value: 1 for the greatest, and equal ranks for equal values. */
-function computeRanks(values) {
-  const order = values.map((_, row) => row).sort((a, b) => values[b] - values[a]);
-  const ranks = new Array(values.length);
-  order.forEach((row, position) => {
-    const previous = order[position - 1];
-    const isTie = position > 0 && values[previous] === values[row];
-    ranks[row] = isTie ? ranks[previous] : position + 1;
-  });
-  return ranks;
 }
 
 /** Return the month of each sale, counted from January of the year 0; computed only once. */

@@ -23,7 +23,13 @@ function renderDetail(pane, collection, row, { openPunk, toggleLabel, close, ste
     createLabelList(collection, row, toggleLabel),
     createElement("h3", {}, "Details"),
     createFacts(collection, row),
-    createNote("Rarer means fewer punks share its type, its accessories, or its number of accessories."),
+    createElement("h3", {}, "Rarity"),
+    createRarity(collection, row),
+    createNote(
+      "The score is the sum of these terms relative to the mean of all punks. Each term is the " +
+        "information of one trait: 1 bit if half of the punks have it, 2 bits if a quarter has it. " +
+        "Accessories count too, so the rarest types do not always have the highest ranks.",
+    ),
     ...(collection.sales ? [createElement("h3", {}, "Prices"), ...createPrices(collection, row)] : []),
     createElement("h3", {}, "Nearest punks"),
     createNote(`Punk number · number of pixels, of ${NUM_PIXELS}, that differ.`),
@@ -61,11 +67,25 @@ function createDescriptionList(pairs) {
   );
 }
 
-function createFacts(collection, row) {
+/** Create the score and the rank of a punk, and the terms of the score. */
+function createRarity(collection, row) {
   const rank = `rank ${formatCount(collection.rarityRank[row])} of ${formatCount(collection.count)}`;
+  const numAccessories = collection.accessories[row].length;
+  const terms = collection.labels[row].map((label) => [
+    collection.labelNames[label],
+    collection.rarityBits[label],
+  ]);
+  const count = numAccessories === 1 ? "1 accessory" : `${numAccessories} accessories`;
+  terms.push([count, collection.rarityCountBits[numAccessories]]);
+  return createDescriptionList([
+    ["Score", `${collection.rarityScore[row].toFixed(2)}, ${rank}`],
+    ...terms.map(([name, bits]) => [name, `${bits.toFixed(1)} bits`]),
+  ]);
+}
+
+function createFacts(collection, row) {
   return createDescriptionList([
     ["Accessories", `${collection.accessories[row].length}`],
-    ["Rarity", `${collection.rarity[row].toFixed(1)} bits, ${rank}`],
     ["Split", `${SPLITS[collection.split[row]]} (by_id: ${SPLITS[collection.splitById[row]]})`],
   ]);
 }
@@ -83,7 +103,7 @@ function createPrices(collection, row) {
       "tr",
       {},
       createElement("td", {}, formatDate(collection.sales.at[sale])),
-      createElement("td", {}, price === null ? "not in ETH" : formatEth(price)),
+      createElement("td", {}, price === null ? collection.sales.note[sale] : formatEth(price)),
     );
   };
   return [

@@ -14,7 +14,8 @@ function createCaption(collection, sort) {
   const prices = collection[sort]; // undefined unless the order is by a kind of price
   const formatPriceOf = (row) => (prices?.[row] != null ? formatAmount(prices[row]) : null);
   const formatValue = {
-    rarity: (row) => collection.rarity[row].toFixed(1),
+    rarity: (row) => formatCount(collection.rarityRank[row]),
+    rank: (row) => formatCount(collection.rarityRank[row]),
     sales: (row) => `${collection.saleCount[row]}×`,
     date: (row) => (collection.lastSoldAt[row] === null ? null : formatDay(collection.lastSoldAt[row])),
   }[sort] ?? formatPriceOf;

@@ -8,7 +8,8 @@ const PRICE_KINDS = {
 };
 const SORTS = {
   number: { label: "Number", values: (c) => c.id },
-  rarity: { label: "Rarity", values: (c) => c.rarity, descending: true },
+  rarity: { label: "Rarity, rare types first", values: (c) => c.rarityByType },
+  rank: { label: "Rarity rank", values: (c) => c.rarityRank },
   last: { label: "Last sale", values: (c) => c.last, descending: true, needsPrices: true },
   highest: { label: "Highest sale", values: (c) => c.highest, descending: true, needsPrices: true },
   median: { label: "Median sale", values: (c) => c.median, descending: true, needsPrices: true },

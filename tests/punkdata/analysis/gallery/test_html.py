@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from punkdata.analysis.gallery.html import SCRIPTS, compute_rarity, index_colors, render_gallery
+from punkdata.analysis.gallery.html import SCRIPTS, index_colors, render_gallery
 from punkdata.errors import DataError
 from punkdata.snapshots.reader import Snapshot, open_snapshot
+from punkdata.snapshots.sale_flags import is_priced
 from punkdata.snapshots.tables import extract_sprites
 from punkdata.splits import SPLITS
-from punkdata.traits import ACCESSORIES, encode_labels
+from punkdata.traits import ACCESSORIES, TYPES
 
 
 def unpack(page: str, element_id: str) -> bytes:
@@ -64,13 +65,20 @@ def test_page_contains_sales_in_eth_and_unix_seconds(priced_snapshot: Snapshot) 
     data, sales = unpack_data(render_gallery(priced_snapshot)), priced_snapshot.sales()
     assert sales is not None
     in_page = sorted(
-        (data["id"][row], at, eth or 0)
-        for row, at, eth in zip(*data["sales"].values(), strict=True)
+        (data["id"][row], at, eth or 0, note or "")
+        for row, at, eth, note in zip(*data["sales"].values(), strict=True)
     )
-    assert in_page == sorted(
-        (sale["punk_id"], int(sale["sold_at"].timestamp()), sale["price_eth"] or 0)
-        for sale in sales.to_pylist()
+    rows = sales.to_pylist()
+    assert [row[:3] for row in in_page] == sorted(
+        (
+            sale["punk_id"],
+            int(sale["sold_at"].timestamp()),
+            sale["price_eth"] if is_priced(sale) else 0,
+        )
+        for sale in rows
     )
+    assert [row[3] for row in in_page if not row[2]].count("") == 0
+    assert {row[3] for row in in_page} >= {"1.5 ETH, sold with others", "not in ETH"}
     last = dict(zip(data["id"], data["last"], strict=True))
     assert {
         row["punk_id"]: row["last_sale_eth"] for row in priced_snapshot.punks().to_pylist()
@@ -102,23 +110,15 @@ def test_page_is_reproducible(snapshot: Snapshot) -> None:
     assert render_gallery(snapshot) == render_gallery(snapshot)
 
 
-def test_rarity_is_the_information_content_of_the_labels() -> None:
-    punks = [
-        ("Male", ("Mohawk",)),
-        ("Male", ("Mohawk", "Earring")),
-        ("Male", ()),
-        ("Alien", ("Earring",)),
+def test_page_has_the_terms_of_each_rarity_score(snapshot: Snapshot) -> None:
+    data = unpack_data(render_gallery(snapshot))
+    bits = [
+        data["rarityBits"][data["type"][row]]
+        + sum(data["rarityBits"][len(TYPES) + i] for i in accessories)
+        + data["rarityCountBits"][len(accessories)]
+        for row, accessories in enumerate(data["accessories"])
     ]
-    labels = np.stack([encode_labels(*punk) for punk in punks])
-    assert compute_rarity(labels) == pytest.approx(
-        [
-            # Three males, two with a Mohawk, two with one accessory.
-            np.log2(4 / 3) + 1 + 1,
-            np.log2(4 / 3) + 1 + 1 + 2,
-            np.log2(4 / 3) + 2,
-            2 + 1 + 1,
-        ]
-    )
+    assert data["rarityScore"] == pytest.approx(np.array(bits) / np.mean(bits))
 
 
 def test_up_to_256_colors_are_indexed_exactly() -> None:

