@@ -108,6 +108,7 @@ CONTENTS = {
         "explanation/sprites",
         "../punkdata/images/restoration/README",
         "explanation/occluded-labels",
+        "explanation/rarity",
         "explanation/models",
         "explanation/results",
         "../benchmarks/RESULTS",

@@ -2,8 +2,8 @@
 
 A trait that n of N punks have has log2(N / n) bits of information. The terms of a punk are the bits
 of its type, of each of its accessories, and of its number of accessories. Traits that a punk lacks
-have no term, unlike in OpenRarity (https://github.com/OpenRarity/open-rarity). docs/explanation/
-rarity.md explains what follows from this formula.
+have no term, unlike in OpenRarity (https://github.com/OpenRarity/open-rarity). See
+docs/explanation/rarity.md for an example and for what the formula measures.
 """
 
 from decimal import Context
