@@ -13,9 +13,8 @@ from itertools import accumulate, groupby
 from typing import Any
 
 from punkdata.currencies import ZERO_ADDRESS, is_eth_currency
+from punkdata.schema import SALE_FLAGS
 
-FLAGS = ("is_zero_amount", "is_other_currency", "is_bundle", "is_self_trade", "is_outlier")
-"""Names of the flags, which are columns of the sales table."""
 ROUND_TRIP = timedelta(days=1)
 """Longest time from a sale until its seller buys the punk back that makes it a round trip."""
 OUTLIER_FACTOR = 20
@@ -31,7 +30,7 @@ Sale = Mapping[str, Any]
 
 def is_priced(sale: Sale) -> bool:
     """Return whether a sale with its flags has a price in ETH, and no flag that is True."""
-    return sale["price_wei"] is not None and not any(sale[name] for name in FLAGS)
+    return sale["price_wei"] is not None and not any(sale[name] for name in SALE_FLAGS)
 
 
 def find_flags(sales: Sequence[Sale], types: Mapping[int, str]) -> list[dict[str, bool | None]]:
@@ -62,7 +61,7 @@ def find_flags(sales: Sequence[Sale], types: Mapping[int, str]) -> list[dict[str
     ]
     is_flagged = [any(flags) for flags in zip(*columns, strict=True)]
     columns.append(_find_outliers(sales, is_flagged, types))
-    return [dict(zip(FLAGS, flags, strict=True)) for flags in zip(*columns, strict=True)]
+    return [dict(zip(SALE_FLAGS, flags, strict=True)) for flags in zip(*columns, strict=True)]
 
 
 def _is_other_currency(sale: Sale) -> bool | None:

@@ -12,7 +12,8 @@ import pytest
 from support.sales_events import BETH, USDC, WETH, ZERO
 
 from punkdata.currencies import parse_price_wei
-from punkdata.snapshots.sale_flags import FLAGS, find_flags, is_priced
+from punkdata.schema import SALE_FLAGS
+from punkdata.snapshots.sale_flags import find_flags, is_priced
 
 START = datetime(2021, 10, 1, tzinfo=UTC)
 TYPES = {1: "Male", 2: "Male", 3: "Male", 4: "Female", 5: "Ape"}
@@ -333,14 +334,14 @@ def test_flags_equal_their_definitions_for_random_sales(seed: int) -> None:
     rows = [row | {"sold_at": row["sold_at"] + timedelta(seconds=n)} for n, row in enumerate(rows)]
     first = [flags_by_definition(rows, position) for position in range(len(rows))]
     is_reference = [
-        row["price_wei"] is not None and not any(flags[name] for name in FLAGS)
+        row["price_wei"] is not None and not any(flags[name] for name in SALE_FLAGS)
         for row, flags in zip(rows, first, strict=True)
     ]
     expected = [flags_by_definition(rows, n, is_reference) for n in range(len(rows))]
     found = find_flags(rows, TYPES)
     assert found == expected
-    assert {flags[name] for flags in found for name in FLAGS} == {True, False, None}
-    assert all(sum(flags[name] is True for flags in found) for name in FLAGS)
+    assert {flags[name] for flags in found for name in SALE_FLAGS} == {True, False, None}
+    assert all(sum(flags[name] is True for flags in found) for name in SALE_FLAGS)
 
 
 def test_flags_are_those_of_amounts_as_decimals() -> None:
@@ -365,5 +366,5 @@ def test_priced_sales_have_a_price_and_no_flag() -> None:
     for row, flags in zip(rows, find_flags(rows, TYPES), strict=True):
         expected = row["price_wei"] is not None and True not in flags.values()
         assert is_priced(row | flags) is expected
-    assert is_priced(sale() | dict.fromkeys(FLAGS))
-    assert not is_priced(sale(eth=None) | dict.fromkeys(FLAGS))
+    assert is_priced(sale() | dict.fromkeys(SALE_FLAGS))
+    assert not is_priced(sale(eth=None) | dict.fromkeys(SALE_FLAGS))
