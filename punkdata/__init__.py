@@ -16,6 +16,7 @@ from punkdata._version import __version__
 from punkdata.errors import PunkError
 
 if _typing.TYPE_CHECKING:
+    from punkdata.analysis.prices import price_table
     from punkdata.dataset import PunkDataset
     from punkdata.images.decode import DecodedImage, decode_image
     from punkdata.images.image_grid import make_grid
@@ -44,6 +45,7 @@ __all__ = [
     "decode_image",
     "make_grid",
     "open_snapshot",
+    "price_table",
 ]
 
 _MODULES = {
@@ -57,6 +59,7 @@ _MODULES = {
     "decode_image": "images.decode",
     "make_grid": "images.image_grid",
     "open_snapshot": "snapshots.reader",
+    "price_table": "analysis.prices",
 }
 
 

@@ -14,6 +14,7 @@ from support.hub_server import Hub, hub_server
 from support.network import OPEN_NETWORKS, Fetch, open_network
 from support.old_snapshots import write_old_snapshot
 from support.opensea_server import OpenSeaServer
+from support.price_snapshot import build_market
 from support.s3_server import FaultRule, StartProxy, clear_connection_cache, faulty_proxy, s3_server
 from support.sales_events import listing, make_sales
 from support.sprites import FakePunk, make_punks
@@ -76,6 +77,12 @@ def priced_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
         fetch_opensea(root, open_network(server), server.base_url)
         OPEN_NETWORKS.pop().close()
     return build_dataset(root).snapshot
+
+
+@pytest.fixture(scope="session")
+def market_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """A snapshot with 500 priced sales, flagged sales, and sales of wrapped punks. Read-only."""
+    return build_market(tmp_path_factory.mktemp("market"))
 
 
 @pytest.fixture(scope="session")

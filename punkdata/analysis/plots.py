@@ -7,14 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
+from punkdata.analysis.prices import describe_sales, load_sales
 from punkdata.charts import chart_style, encode_figure
-from punkdata.errors import DataError
 from punkdata.images.image_grid import compose_grid
-from punkdata.snapshots.manifest import root_option_of
 from punkdata.snapshots.reader import Snapshot
 from punkdata.snapshots.tables import extract_hidden_labels, extract_labels, extract_sprites
 from punkdata.traits import ACCESSORIES, ACCESSORY_IDS, ACCESSORY_KINDS, TYPES
@@ -49,8 +47,8 @@ def plot_first_100(snapshot: Snapshot) -> Image.Image:
 
 
 def plot_price_by_type(snapshot: Snapshot) -> Figure:
-    """Plot how the prices of all ETH sales of each type are distributed, with the average."""
-    sales = load_eth_sales(snapshot)
+    """Plot how the prices of the priced sales of each type are distributed, with the average."""
+    sales = load_sales(snapshot)
     by_type = [sales.loc[sales["type"] == punk_type, "price_eth"] for punk_type in TYPES]
     sold = [(name, prices) for name, prices in zip(TYPES, by_type, strict=True) if len(prices)]
     figure, (axes,) = _create_figure(9, 5.5, "Sale prices by type")
@@ -75,15 +73,16 @@ def plot_price_by_type(snapshot: Snapshot) -> Figure:
     axes.set_xticks(np.arange(1, len(sold) + 1), labels)
     axes.set_xlabel(
         "line and number: median; box: middle half of the sales; whiskers: 5% to 95%; "
-        "diamond: average",
+        "diamond: average\n" + "\n".join(describe_sales(sales.attrs)),
         fontsize=8,
     )
     return figure
 
 
 def plot_price_over_time(snapshot: Snapshot) -> Figure:
-    """Plot every sale of at least 0.001 ETH, and the median of each month, for each type."""
-    sales = load_eth_sales(snapshot)
+    """Plot every priced sale of at least 0.001 ETH, and the median of each month by type."""
+    sales = load_sales(snapshot)
+    note = "\n".join(describe_sales(sales.attrs))
     num_omitted = int((sales["price_eth"] < MIN_PRICE_ETH).sum())
     omitted = f" ({num_omitted:,} below {MIN_PRICE_ETH:g} ETH omitted)" if num_omitted else ""
     sales = sales[sales["price_eth"] >= MIN_PRICE_ETH].set_index("sold_at").sort_index()
@@ -101,6 +100,7 @@ def plot_price_over_time(snapshot: Snapshot) -> Figure:
             medians.index, medians, ".-", color=color, markersize=6, label=punk_type, zorder=3
         )
     _use_price_axis(axes)
+    axes.set_xlabel(note, fontsize=8)
     figure.legend(loc="outside right upper", title="Type")
     return figure
 
@@ -190,21 +190,6 @@ def compute_lift(has_accessory: NDArray[np.uint8]) -> NDArray[np.float64]:
     lift: NDArray[np.float64] = values.T @ values * len(values) / np.outer(counts, counts)
     np.fill_diagonal(lift, np.nan)
     return lift
-
-
-def load_eth_sales(snapshot: Snapshot) -> pd.DataFrame:
-    """Return the sales with a price in ETH: punk_id, sold_at (UTC), price_eth and type."""
-    sales = snapshot.sales(["punk_id", "sold_at", "price_eth"])
-    frame = pd.DataFrame() if sales is None else sales.to_pandas().dropna(subset="price_eth")
-    if frame.empty:
-        option = root_option_of(snapshot.path)
-        raise DataError(
-            f"'{snapshot.path}' has no sales in ETH",
-            hint=f"get them with: punkdata fetch --instant-key{option} && "
-            f"punkdata build-dataset{option}",
-        )
-    types = snapshot.punks(columns=["punk_id", "type"]).to_pandas()
-    return frame.merge(types, on="punk_id")
 
 
 def _create_figure(

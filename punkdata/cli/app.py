@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from punkdata.cli import console, explore, export, fetch, key, publish, snapshots
+from punkdata.cli import console, explore, export, fetch, key, prices, publish, snapshots
 
 app: typer.Typer = console.make_app(
     "The CryptoPunks as labeled data: fetch a recording, build a snapshot, verify and explore it.",
@@ -32,6 +32,7 @@ app.command(epilog=snapshots.DIFF_EXAMPLES)(snapshots.diff)
 app.command(epilog=explore.AUDIT_EXAMPLES)(explore.audit)
 app.command(epilog=explore.GALLERY_EXAMPLES)(explore.gallery)
 app.command(epilog=explore.PLOT_EXAMPLES)(explore.plot)
+app.command(epilog=prices.EXAMPLES)(prices.prices)
 app.command(epilog=publish.EXAMPLES)(publish.publish)
 app.add_typer(export.app, name="export")
 

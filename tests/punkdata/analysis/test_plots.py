@@ -10,9 +10,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from punkdata.analysis import plots
-from punkdata.analysis.plots import PLOTS, PRICE_PLOTS, compute_lift, load_eth_sales, plot_png
+from punkdata.analysis.plots import PLOTS, PRICE_PLOTS, compute_lift, plot_png
+from punkdata.analysis.prices import load_sales
 from punkdata.errors import DataError
 from punkdata.snapshots.reader import Snapshot, open_snapshot
+from punkdata.snapshots.sale_flags import is_priced
 from punkdata.snapshots.tables import extract_sprites
 
 
@@ -54,7 +56,7 @@ def test_price_by_type_shows_mean_and_median_of_sales(priced_snapshot: Snapshot)
     assert table is not None
     by_type: dict[str, list[float]] = {}
     for sale in table.to_pylist():
-        if sale["price_eth"] is not None and sale["punk_id"] in type_of:
+        if is_priced(sale) and sale["punk_id"] in type_of:
             by_type.setdefault(type_of[sale["punk_id"]], []).append(sale["price_eth"])
     order = sorted(by_type)
     axes = figure.axes[0]
@@ -63,6 +65,7 @@ def test_price_by_type_shows_mean_and_median_of_sales(priced_snapshot: Snapshot)
     for lines, average in ((averages, statistics.mean), (medians, statistics.median)):
         expected = [average(by_type[punk_type]) for punk_type in order]
         assert [line.get_ydata()[0] for line in lines] == pytest.approx(expected)
+    assert "sales left out: without payment 1, " in axes.get_xlabel()
     shown = [float(text.get_text().removesuffix(" ETH").replace(",", "")) for text in axes.texts]
     assert shown == pytest.approx([line.get_ydata()[0] for line in medians], rel=0.005)
 
@@ -76,7 +79,7 @@ def test_price_axis_has_ticks_in_plain_numbers(priced_snapshot: Snapshot) -> Non
 
 def test_price_over_time_has_gaps_in_months_without_sales(priced_snapshot: Snapshot) -> None:
     single_sales, medians, *_ = plots.plot_price_over_time(priced_snapshot).axes[0].lines
-    sales = load_eth_sales(priced_snapshot)
+    sales = load_sales(priced_snapshot)
     aliens = sales[(sales["type"] == "Alien") & (sales["price_eth"] >= plots.MIN_PRICE_ETH)]
     assert len(np.asarray(single_sales.get_xdata())) == len(aliens)
     num_months = aliens["sold_at"].dt.strftime("%Y-%m").nunique()
