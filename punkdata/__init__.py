@@ -16,6 +16,7 @@ from punkdata._version import __version__
 from punkdata.errors import PunkError
 
 if _typing.TYPE_CHECKING:
+    from punkdata.analysis.price_model import PriceModel, fit_price_model
     from punkdata.analysis.prices import price_table
     from punkdata.dataset import PunkDataset
     from punkdata.images.decode import DecodedImage, decode_image
@@ -38,11 +39,13 @@ __all__ = [
     "SPLITS",
     "TYPES",
     "DecodedImage",
+    "PriceModel",
     "PunkDataset",
     "PunkError",
     "Snapshot",
     "__version__",
     "decode_image",
+    "fit_price_model",
     "make_grid",
     "open_snapshot",
     "price_table",
@@ -54,9 +57,11 @@ _MODULES = {
     "SPLITS": "splits",
     "TYPES": "traits",
     "DecodedImage": "images.decode",
+    "PriceModel": "analysis.price_model",
     "PunkDataset": "dataset",
     "Snapshot": "snapshots.reader",
     "decode_image": "images.decode",
+    "fit_price_model": "analysis.price_model",
     "make_grid": "images.image_grid",
     "open_snapshot": "snapshots.reader",
     "price_table": "analysis.prices",

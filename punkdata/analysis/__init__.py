@@ -1,4 +1,5 @@
-"""Analyses of a snapshot: sprite layers, occluded labels, charts and the gallery page.
+"""Analyses of a snapshot: sprite layers, occluded labels, prices, charts and the gallery page.
 
-These modules read snapshots and write nothing. Only `punkdata.cli` and `punkmodels` import them.
+These modules read snapshots and write nothing. Only `punkdata.cli`, `punkmodels` and the public API
+import them.
 """
