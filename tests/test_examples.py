@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import ast
 import importlib
-import random
 import re
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from pydantic import SecretStr
-from support.opensea_server import KEY, OpenSeaServer
 from support.paths import REPOSITORY
-from support.sales_events import paid, sale_event
-from support.sprites import make_punks
 
-from punkdata.build import build_dataset
-from punkdata.fetch import fetch_opensea
 from punkdata.snapshots.reader import Snapshot
-from punkdata.sources.opensea.http.transport import NetworkTransport
 
 PACKAGES = ("punkdata", "punkmodels")
 
@@ -50,48 +41,6 @@ def test_price_table_without_sales_fails(snapshot: Snapshot, tmp_path: Path) -> 
     assert "has no sales" in done.stderr
 
 
-def test_price_model_finds_a_known_effect(tmp_path: Path) -> None:
-    """One accessory triples the price, in a market that doubles each year."""
-    rng = random.Random(0)
-    punks, sales = make_punks(60), []
-    counts = Counter(name for punk in punks for name in punk.accessories)
-    ((accessory, _),) = counts.most_common(1)
-    for _ in range(900):
-        years = rng.random() * 3
-        punk = rng.choice(punks)
-        factor = 3 if accessory in punk.accessories else 1
-        eth = 2**years * factor * rng.lognormvariate(0, 0.05)
-        sold_at = 1_500_000_000 + int(years * 365 * 86400)
-        sales.append(sale_event(punk.punk_id, sold_at, paid(f"{eth:.6f}")))
-    with OpenSeaServer(punks, sales) as server:
-        network = NetworkTransport(server.base_url, SecretStr(KEY))
-        fetch_opensea(tmp_path, network, server.base_url)
-        network.close()
-    build_dataset(tmp_path)
-    done = run("price_model.py", tmp_path, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    r2 = [
-        float(line.split()[-1])
-        for line in done.stdout.splitlines()
-        if line.startswith(("median of", "market"))
-    ]
-    assert r2[-1] > 0.9 > max(r2[:-1])
-    estimate = re.search(rf"{re.escape(accessory)} +(\d+\.\d+) +\d+ sales", done.stdout)
-    assert estimate
-    assert float(estimate[1]) == pytest.approx(3, rel=0.1)
-
-
-def test_price_model_needs_500_sales(priced_snapshot: Snapshot, tmp_path: Path) -> None:
-    done = run("price_model.py", priced_snapshot.path, cwd=tmp_path)
-    assert done.returncode == 1
-    assert re.search(r"has \d+ sales with a price, but at least 500 are needed", done.stderr)
-
-
-def test_price_model_has_help_and_refuses_extra_arguments(tmp_path: Path) -> None:
-    assert "usage: price_model.py" in run("price_model.py", "--help", cwd=tmp_path).stdout
-    assert run("price_model.py", "data", "more", cwd=tmp_path).returncode == 2
-
-
 def test_train_and_evaluate_lowers_the_loss(snapshot: Snapshot, tmp_path: Path) -> None:
     done = run("train_and_evaluate.py", snapshot.path, 3, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -101,9 +50,8 @@ def test_train_and_evaluate_lowers_the_loss(snapshot: Snapshot, tmp_path: Path) 
     assert re.search(r"^macro-AP +0\.\d{4}", done.stdout, re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", ["price_model.py", "train_and_evaluate.py"])
-def test_examples_without_data_name_the_command_to_run(name: str, tmp_path: Path) -> None:
-    done = run(name, cwd=tmp_path)
+def test_train_and_evaluate_without_data_names_the_command_to_run(tmp_path: Path) -> None:
+    done = run("train_and_evaluate.py", cwd=tmp_path)
     assert done.returncode == 1
     assert "punkdata fetch" in done.stderr or "punkdata build-dataset" in done.stderr
     assert "Traceback" not in done.stderr

@@ -123,6 +123,21 @@ def test_notebook_that_draws_runs_offline(
     assert (tmp_path / "alien.png").exists()
 
 
+@pytest.mark.parametrize("has_sales", [True, False])
+def test_notebook_of_the_price_model_runs_offline(
+    has_sales: bool,
+    priced_snapshot: Snapshot,
+    built_root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PUNKDATA_ROOT", str(priced_snapshot.path if has_sales else built_root))
+    notebook = execute(script("06_price_model"), tmp_path)
+    assert ("punkdata fetch --instant-key" in output_text(notebook)) is not has_sales
+    assert "PriceModel(" in output_text(notebook)
+    assert count_pictures(notebook) == 4
+
+
 @pytest.fixture(scope="module")
 def download_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data root of the notebooks: the first one to run downloads the data set."""
