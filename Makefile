@@ -79,7 +79,7 @@ demo: $(INSTALLED)
 	@echo; echo "== 9/11  prices: replay a recording of synthetic punks with invented sales"
 	$(BIN)/punkdata fetch --replay cassettes/inline --root demo/synthetic
 	$(BIN)/punkdata build-dataset --root demo/synthetic
-	$(BIN)/python examples/price_table.py demo/synthetic
+	$(BIN)/punkdata prices --root demo/synthetic
 	@echo; echo "== 10/11  generate random punks with the bundled generator, which knows no labels"
 	$(BIN)/punkmodels generate --count 64 --out demo/generated.png
 	@echo; echo "== 11/11  generate punks by their labels, and compare them with real ones"

@@ -48,14 +48,14 @@ def test_cassettes_contain_no_key_and_no_path() -> None:
         assert b"/tmp" not in data or name == "README.md", name
 
 
-def test_price_table_from_a_cassette(tmp_path: Path) -> None:
+def test_prices_from_a_cassette(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("fetch", "--replay", CASSETTES / "inline", "--root", tmp_path) == 0
     assert run("build-dataset", "--root", tmp_path) == 0
-    command = [sys.executable, str(REPOSITORY / "examples" / "price_table.py"), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    lines = done.stdout.splitlines()
-    assert lines[0].startswith("295 of 299 sales have a price in ETH (snapshot s3-")
-    assert {line.split()[0] for line in lines[3:]} == {"Alien", "Ape", "Female", "Male", "Zombie"}
+    capsys.readouterr()
+    assert run("prices", "--root", tmp_path) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:6]] == ["Alien", "Ape", "Female", "Male", "Zombie"]
+    assert lines[7].startswith("289 sales in the market cryptopunks from 2017-")
 
 
 def test_make_script_reproduces_the_content(tmp_path: Path) -> None:

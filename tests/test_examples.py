@@ -23,24 +23,6 @@ def run(name: str, *args: object, cwd: Path) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
 
 
-def test_price_table_counts_the_sales_with_a_price(
-    priced_snapshot: Snapshot, tmp_path: Path
-) -> None:
-    done = run("price_table.py", priced_snapshot.path, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    table = priced_snapshot.sales()
-    assert table is not None
-    prices = table.column("price_eth").drop_null()
-    assert done.stdout.startswith(f"{len(prices)} of {len(table)} sales have a price in ETH")
-    assert "Zombie" in done.stdout
-
-
-def test_price_table_without_sales_fails(snapshot: Snapshot, tmp_path: Path) -> None:
-    done = run("price_table.py", snapshot.path, cwd=tmp_path)
-    assert done.returncode == 1
-    assert "has no sales" in done.stderr
-
-
 def test_train_and_evaluate_lowers_the_loss(snapshot: Snapshot, tmp_path: Path) -> None:
     done = run("train_and_evaluate.py", snapshot.path, 3, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -85,16 +85,15 @@ def build_market(root: Path) -> Snapshot:
         for sale in data.sales[: 20 * 14 : 14]
     ]
     labels = sorted({label for punk in punks for label in (punk.type, *punk.accessories)})
+    floors = [TraitFloorRecord(label, "ETH", 20.5 + i, 20.5 + i) for i, label in enumerate(labels)]
+    floors = [floor for floor in floors if floor.label != "Female"]
+    floors.append(TraitFloorRecord("Female", "USDC", 9e4, None))
+    floors.append(TraitFloorRecord("Zombie", "WETH", 7.5, 7.5))
     data = replace(
         data,
         sales=sorted([*data.sales, *wrapped], key=lambda sale: sale.sold_at),
         eth_usd=[RateRecord(start + timedelta(days=i), 1000.5 + i) for i in range(NUM_RATES)],
-        trait_floors=[
-            TraitFloorRecord(label, "USDC", 9e4, None)
-            if label == "Female"
-            else TraitFloorRecord(label, "ETH", 20.5 + i, 20.5 + i)
-            for i, label in enumerate(labels)
-        ],
+        trait_floors=sorted(floors, key=lambda floor: (floor.label, floor.symbol or "")),
     )
     tables = make_tables(data)
     manifest = built.snapshot.manifest.model_copy(update=summarize_tables(tables))

@@ -13,6 +13,7 @@ from support.price_snapshot import NUM_OMITTED
 from punkdata.analysis.prices import (
     By,
     bootstrap_median,
+    find_references,
     load_sales,
     median_of_others,
     parse_day,
@@ -37,6 +38,24 @@ def test_median_of_others_needs_five_others() -> None:
     prices = pd.Series([1.0, 2, 3, 4, 5, 6])
     assert not np.isnan(median_of_others(prices)).any()
     assert np.isnan(median_of_others(prices[:5])).all()
+
+
+def test_references_compare_months_of_the_same_year_and_type() -> None:
+    months = ["2020-03", "2021-03", "2021-04"]
+    groups = [(month, name) for month in months for name in ("Ape", "Male") for _ in range(7)]
+    sales = pd.DataFrame(groups, columns=["month", "type"])
+    sales["sold_at"] = pd.to_datetime(sales["month"] + "-15", utc=True)
+    sales["price_eth"] = np.arange(1.0, len(sales) + 1)
+    sales["left_out"] = ""
+    sales.loc[20, "left_out"] = "is_outlier"
+    keys_of: dict[By, list[str]] = {"type": ["month"], "accessory": ["month", "type"]}
+    for by, keys in keys_of.items():
+        found = find_references(sales, by)
+        assert 20 not in found.index
+        for row, reference in found.items():
+            is_similar = (sales[keys] == sales.loc[row, keys]).all(axis=1)
+            others = sales[is_similar & (sales["left_out"] == "")].drop(index=row)
+            assert reference == others["price_eth"].median()
 
 
 def test_bootstrap_resamples_punks_with_all_of_their_values() -> None:
@@ -190,6 +209,7 @@ def test_price_table_shows_floors_by_label(market_snapshot: Snapshot) -> None:
     floors = market_snapshot.trait_floors()
     assert floors is not None
     expected = {row["label"]: row["price_eth"] for row in floors.to_pylist()}
+    assert expected["Zombie"] == 7.5  # in WETH, which is lower than in ETH
     for by in ("type", "accessory"):
         table = price_table(market_snapshot, by)
         found = table["floor_eth"].astype(object).where(table["floor_eth"].notna(), None)
