@@ -120,7 +120,7 @@ def test_partial_snapshot_or_smaller_sample_is_not_published(
     changes: dict[str, Any], message: str, hub: Hub, client: HubClient, snapshot: Snapshot
 ) -> None:
     repository = hub.add(KEY, read_files(snapshot))
-    other = f"s2-{'0' * 12}"
+    other = f"s3-{'0' * 12}"
     folder = change_version(snapshot, client.home / "other", version=other, **changes)
     code, _, err = client.punkdata("publish", URL, "--version", folder)
     assert code == 2
@@ -132,7 +132,7 @@ def test_versions_and_the_latest_are_read_from_tags_and_main(
     hub: Hub, client: HubClient, snapshot: Snapshot
 ) -> None:
     hub.add(KEY, read_files(snapshot), snapshot.version)
-    newer = f"s2-{'1' * 12}"
+    newer = f"s3-{'1' * 12}"
     folder = change_version(snapshot, client.home / "newer", version=newer)
     files = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
     hub.add(KEY, files)
@@ -177,7 +177,7 @@ print(json.dumps([before.punks().num_rows, after.version]))
         assert process.stdin
         assert process.stdout
         assert process.stdout.readline().strip() == snapshot.version
-        newer = f"s2-{'1' * 12}"
+        newer = f"s3-{'1' * 12}"
         folder = change_version(snapshot, client.home / "newer", version=newer)
         manifest = {"manifest.json": (folder / "manifest.json").read_bytes()}
         hub.add(KEY, manifest)
@@ -209,8 +209,8 @@ def test_missing_repository_and_missing_version_are_one_line(
     expected = (2, "", f"error: there is no snapshot at {URL}; {hint}\n")
     assert client.punkdata("info", URL) == expected
     hub.add(KEY, read_files(snapshot), snapshot.version)
-    code, _, err = client.punkdata("info", f"{URL}@s2-{'0' * 12}")
-    assert (code, f"there is no snapshot at {URL}@s2-0000" in err) == (2, True)
+    code, _, err = client.punkdata("info", f"{URL}@s3-{'0' * 12}")
+    assert (code, f"there is no snapshot at {URL}@s3-0000" in err) == (2, True)
 
 
 def test_server_that_fails_is_a_network_error(hub: Hub, client: HubClient) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from punkdata.analysis.plots import MIN_PRICE_ETH
 from punkdata.analysis.price_history import PunkTraits, SaleHistory
 from punkdata.analysis.price_intervals import Floats
+from punkdata.analysis.prices import MIN_PRICE_ETH
 
 TYPE_DAYS = 30
 FLOOR_DAYS = 7

@@ -39,6 +39,8 @@ MIN_OTHER_SALES = 5
 MIN_PUNKS = 5
 """Number of punks from which a median has a confidence interval."""
 NUM_RESAMPLES = 1000
+MIN_PRICE_ETH = 0.001
+"""Price below which charts and floors regard a sale as a gift. Medians include gifts."""
 
 
 def load_sales(snapshot: Snapshot, market: str = DEFAULT_MARKET) -> pd.DataFrame:

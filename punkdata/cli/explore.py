@@ -40,7 +40,7 @@ PLOT_EXAMPLES = (
     "Selected charts: punkdata plot first-100 price-over-time --out charts"
 )
 PLOT_NAMES = (
-    *("first-100", "price-by-type", "price-over-time"),
+    *("first-100", "price-by-type", "price-over-time", "price-by-trait"),
     *("accessory-counts", "co-occurrence", "label-visibility"),
 )
 """Names of all charts, repeated from `punkdata.analysis.plots`, which `--help` must not load."""

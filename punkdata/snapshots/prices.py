@@ -27,13 +27,14 @@ PRICE_COLUMNS = (
 """Columns of the punks table that follow from the sales; null if the source has no sales."""
 
 
-def summarize_sales(sales: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def summarize_sales(sales: Sequence[Mapping[str, Any]], schema: int = 3) -> dict[str, Any]:
     """Return the price columns of a punk with these rows of sales, oldest first.
 
-    Sales of other markets are ignored. Columns that are null are left out.
+    Sales of other markets are ignored. Up to schema 2, flagged sales counted. Columns that are null
+    are left out.
     """
     sales = [sale for sale in sales if sale["market"] == MAIN_MARKET]
-    priced = [sale for sale in sales if is_priced(sale)]
+    priced = [s for s in sales if s["price_wei"] is not None and (is_priced(s) or schema < 3)]
     if not priced:
         return {"sale_count": len(sales)}
     last_wei = int(priced[-1]["price_wei"])
@@ -79,14 +80,16 @@ def read_rates(eth_usd: pa.Table | None) -> dict[datetime, float]:
 # -- Checks ---------------------------------------------------------------------------------
 
 
-def check_prices(punks: pa.Table, sales: pa.Table | None, eth_usd: pa.Table | None) -> None:
+def check_prices(
+    punks: pa.Table, sales: pa.Table | None, eth_usd: pa.Table | None, schema: int
+) -> None:
     """Raise DataError unless the price columns of punks and sales follow from the payments."""
     types = dict(zip(*punks.select(["punk_id", "type"]).to_pydict().values(), strict=True))
     found: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for sale in [] if sales is None else _check_sales(sales, types, read_rates(eth_usd)):
         found[sale["punk_id"]].append(sale)
     for row in punks.select(["punk_id", *PRICE_COLUMNS]).to_pylist():
-        expected = {} if sales is None else summarize_sales(found[row["punk_id"]])
+        expected = {} if sales is None else summarize_sales(found[row["punk_id"]], schema)
         for name in PRICE_COLUMNS:
             if row[name] != expected.get(name):
                 raise DataError(

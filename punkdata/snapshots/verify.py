@@ -220,7 +220,7 @@ def _check_prices(snapshot: Snapshot, punks: pa.Table) -> str:
     check_order(eth_usd, "eth_usd", ["day"])
     check_order(snapshot.floor_prices(), "floor_prices", ["time"])
     check_order(snapshot.trait_floors(), "trait_floors", ["label", "symbol"])
-    check_prices(punks, sales, eth_usd)
+    check_prices(punks, sales, eth_usd, snapshot.manifest.schema_version)
     check_listings(punks, listings)
     _check_owners(punks)
     num_listed = len(punks) - punks.column("lowest_listing_eth").null_count

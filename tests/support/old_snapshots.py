@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from punkdata.files import sha256_file
 from punkdata.schema import ADDED_IN_SCHEMA, OPTIONAL_TABLES
 from punkdata.snapshots.layout import renamed_columns, table_file
+from punkdata.snapshots.prices import PRICE_COLUMNS, summarize_sales
 from punkdata.snapshots.reader import Snapshot, open_snapshot
 from punkdata.snapshots.shards import extract_samples, write_shard
 from punkdata.snapshots.tables import summarize_tables
@@ -24,6 +25,8 @@ def write_old_snapshot(snapshot: Snapshot, root: Path, schema: int) -> Snapshot:
         table = getattr(snapshot, name)()
         if table is not None:
             tables[name] = table
+    if "sales" in tables:
+        tables["punks"] = _count_flagged_sales(tables["punks"], tables["sales"], schema)
     facts = summarize_tables(tables, schema=schema)
     folder = root / "snapshots" / "cryptopunks" / facts["version"]
     (folder / "data").mkdir(parents=True)
@@ -55,6 +58,20 @@ def write_old_snapshot(snapshot: Snapshot, root: Path, schema: int) -> Snapshot:
     (folder / "manifest.json").write_text(json.dumps(manifest))
     (folder.parent / "latest").write_text(f"{facts['version']}\n")
     return open_snapshot(root)
+
+
+def _count_flagged_sales(punks: pa.Table, sales: pa.Table, schema: int) -> pa.Table:
+    """Return the punks with the price columns as they were before sales had flags."""
+    rows = sales.to_pylist()
+    found = [
+        summarize_sales([row for row in rows if row["punk_id"] == punk_id], schema)
+        for punk_id in punks.column("punk_id").to_pylist()
+    ]
+    for name in PRICE_COLUMNS:
+        field = punks.schema.field(name)
+        values = pa.array([prices.get(name) for prices in found], field.type)
+        punks = punks.set_column(punks.schema.get_field_index(name), field, values)
+    return punks
 
 
 def _write_table(path: Path, table: str, rows: pa.Table, schema: int) -> None:

@@ -5,13 +5,15 @@ import statistics
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from PIL import Image
+from support.priced_snapshots import write_priced_snapshot
 
 from punkdata.analysis import plots
 from punkdata.analysis.plots import PLOTS, PRICE_PLOTS, compute_lift, plot_png
-from punkdata.analysis.prices import load_sales
+from punkdata.analysis.prices import MIN_PRICE_ETH, load_sales, price_table
 from punkdata.errors import DataError
 from punkdata.snapshots.reader import Snapshot, open_snapshot
 from punkdata.snapshots.sale_flags import is_priced
@@ -80,7 +82,7 @@ def test_price_axis_has_ticks_in_plain_numbers(priced_snapshot: Snapshot) -> Non
 def test_price_over_time_has_gaps_in_months_without_sales(priced_snapshot: Snapshot) -> None:
     single_sales, medians, *_ = plots.plot_price_over_time(priced_snapshot).axes[0].lines
     sales = load_sales(priced_snapshot)
-    aliens = sales[(sales["type"] == "Alien") & (sales["price_eth"] >= plots.MIN_PRICE_ETH)]
+    aliens = sales[(sales["type"] == "Alien") & (sales["price_eth"] >= MIN_PRICE_ETH)]
     assert len(np.asarray(single_sales.get_xdata())) == len(aliens)
     num_months = aliens["sold_at"].dt.strftime("%Y-%m").nunique()
     assert np.isfinite(np.asarray(medians.get_ydata(), float)).sum() == num_months
@@ -135,3 +137,30 @@ def test_price_plots_require_sales(name: str, snapshot: Snapshot) -> None:
 def test_label_visibility_requires_schema_2(schema1_root: Path) -> None:
     with pytest.raises(DataError, match="hidden_accessories"):
         plots.plot_label_visibility(open_snapshot(schema1_root))
+
+
+def test_price_charts_show_dollars_and_the_floor(tmp_path: Path) -> None:
+    snapshot = write_priced_snapshot(tmp_path)
+    floors, sales = snapshot.floor_prices(), snapshot.sales()
+    assert floors is not None
+    assert sales is not None
+    figure = plots.plot_price_over_time(snapshot)
+    for axes, unit in zip(figure.axes, ("eth", "usd"), strict=True):
+        (line,) = [line for line in axes.lines if line.get_label() == "Floor"]
+        expected = [p for p in floors.column(f"price_{unit}").to_pylist() if p is not None]
+        assert np.asarray(line.get_ydata()).tolist() == expected
+        assert axes.get_ylabel() == f"price in {unit.upper()}"
+    assert "sales left out" in figure.axes[-1].get_xlabel()
+
+
+def test_chart_of_prices_by_trait_agrees_with_the_table(tmp_path: Path) -> None:
+    snapshot = write_priced_snapshot(tmp_path)
+    axes = plots.plot_price_by_trait(snapshot).axes[0]
+    tables = [price_table(snapshot, "type"), price_table(snapshot, "accessory")]
+    rows = pd.concat([table[table["sales"] > 0] for table in tables])
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(rows.index)
+    points = [float(line.get_xdata()[0]) for line in axes.lines if line.get_marker() == "o"]
+    assert points == pytest.approx((1 + rows["premium"]).tolist(), nan_ok=True)
+    texts = [text.get_text() for text in axes.texts]
+    assert texts[: 4 * len(rows) : 4] == [f"{float(f'{n:.3g}'):,g}" for n in rows["sales"]]
+    assert "4,200" in texts

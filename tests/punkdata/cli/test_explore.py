@@ -33,7 +33,7 @@ def test_gallery_writes_one_file_and_opens_a_browser(
     assert run("gallery", "--root", built_root, "--out", out) == 0
     captured = capsys.readouterr()
     assert captured.out.strip() == str(out)
-    assert "60 punks of s2-" in captured.err
+    assert "60 punks of s3-" in captured.err
     assert [p.name for p in out.parent.iterdir()] == ["gallery.html"]
     assert not opened
     snapshot = open_snapshot(built_root)
@@ -53,9 +53,9 @@ def test_failed_gallery_keeps_the_existing_file(
     out.write_text("old")
     assert run("gallery", "--root", root, "--out", out / "below") == 2
     assert "choose a folder that can be written" in capsys.readouterr().err
-    (open_snapshot(root).path / "data" / "punks-val-00000-of-00001.parquet").write_bytes(b"torn")
+    (open_snapshot(root).path / "punks" / "val-00000-of-00001.parquet").write_bytes(b"torn")
     assert run("gallery", "--root", root, "--out", out) == 6
-    assert "punks-val" in capsys.readouterr().err
+    assert "punks/val-" in capsys.readouterr().err
     assert out.read_text() == "old"
     assert run("gallery", "--root", tmp_path / "empty", "--out", out) == 2
 

@@ -90,7 +90,7 @@ def test_sample_does_not_replace_the_latest_snapshot(root: Path, capsys: Capture
     assert run("build-dataset", "--root", root) == 0
     out, err = capsys.readouterr()
     sample = Path(out.strip()).name
-    assert "latest is still s2-" in err
+    assert "latest is still s3-" in err
     assert f"next: punkdata verify {sample} --root {root}" in err
     assert run("verify", sample, "--root", root) == 0
     note = "not checked: not the full collection (sample, 5 of 5 punks)"

@@ -25,7 +25,7 @@ def test_published_snapshot_is_opened_by_its_url(
     url = f"file://{tmp_path}/published"
     assert run("publish", url, "--root", built_root) == 0
     out, err = capsys.readouterr()
-    assert out.startswith(f"{url}/snapshots/cryptopunks/s2-")
+    assert out.startswith(f"{url}/snapshots/cryptopunks/s3-")
     assert f"next: punkdata info {url}" in err
     assert run("publish", url, "--root", built_root, "--json") == 0
     report = json.loads(capsys.readouterr().out)

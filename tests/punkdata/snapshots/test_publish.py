@@ -70,7 +70,7 @@ def test_partial_snapshot_and_smaller_sample_do_not_become_the_latest(
     with pytest.raises(UsageError, match="no complete snapshot found"):
         open_snapshot(url)
     publish(snapshot, url, force=True)
-    update = {"limit": 3, "expected": 3, "version": f"s2-{'0' * 12}"}
+    update = {"limit": 3, "expected": 3, "version": f"s3-{'0' * 12}"}
     sample = Snapshot(snapshot.path, manifest.model_copy(update=update))
     assert publish(sample, url)[1:] == (True, snapshot.version)
     assert open_snapshot(url).version == snapshot.version
