@@ -19,8 +19,11 @@ from punkdata.sources.opensea.http.transport import NetworkTransport
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
+from support.opensea_documents import not_found_reply  # noqa: E402
+from support.opensea_market import WRAPPERS, wrapped_sale  # noqa: E402
+from support.opensea_oddities import Oddities  # noqa: E402
 from support.opensea_server import KEY, Faults, OpenSeaServer  # noqa: E402
-from support.sales_events import listing, make_sales  # noqa: E402
+from support.sales_events import listing, make_sales, paid  # noqa: E402
 from support.sprites import make_punks  # noqa: E402
 
 PORT = 18765  # fixed, because recordings contain the server's address
@@ -31,7 +34,7 @@ def inline() -> OpenSeaServer:
     punks = make_punks(60)
     listings = [listing(3, "70"), listing(3, "65.5"), listing(17, "58.25", "WETH")]
     faults = Faults(rate_limited=0.08, unavailable=0.08, drop=0.04, truncate=0.04, seed=2)
-    return OpenSeaServer(
+    server = OpenSeaServer(
         punks,
         make_sales(punks, 300),
         listings,
@@ -39,12 +42,25 @@ def inline() -> OpenSeaServer:
         max_page_size=25,
         port=PORT,
         overlapping_pages=True,
+        lists_owners=True,
     )
+    for number, slug in enumerate(WRAPPERS, 1):
+        sales = [wrapped_sale(i, 1_600_000_000 + i, paid("3"), slug) for i in range(4 * number)]
+        server.market.wrapped[slug] = sales
+    return server
 
 
 def bare() -> OpenSeaServer:
-    """Return a server with rows without traits, a rejected cursor and a missing image."""
+    """Return a server with rows without traits, a rejected cursor and a missing image.
+
+    It has no owners and no prices but those of sales.
+    """
     punks = make_punks(15)
+    market = {
+        "price_history": not_found_reply(),
+        "floor": not_found_reply(),
+        "stats": not_found_reply(),
+    }
     return OpenSeaServer(
         punks,
         make_sales(punks, 40),
@@ -58,6 +74,8 @@ def bare() -> OpenSeaServer:
         image_background="#638596",
         max_page_size=10,
         port=PORT,
+        owners=lambda punk_id: [],
+        oddities=Oddities(replies=market),
     )
 
 

@@ -3,14 +3,17 @@
 It sends no request itself. It is a separate module because a fetch does not need it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
-from punkdata.fetch import find_parent, find_unfinished
+from punkdata.fetch import find_parent, find_unfinished, plan_queries
 from punkdata.sources.opensea.api.client import PAGE_SIZE, SOURCE
 from punkdata.sources.opensea.parsing import COLLECTION_SIZE
-from punkdata.sources.opensea.sales import ESTIMATED_SALES, next_sales_after, should_read_by_token
+from punkdata.sources.opensea.rates import FIRST_DAY
+from punkdata.sources.opensea.sales import ESTIMATED_SALES
+from punkdata.sources.opensea.wrapped_sales import ESTIMATED_WRAPPED_SALES, check_slugs
 from punkdata.sources.recording import Recording
 from punkdata.sources.recording_format import RecordingInfo
 from punkdata.sources.recording_transport import make_conditions
@@ -19,6 +22,9 @@ REQUESTS_PER_HOUR = 600
 """Published rate limit of an instant key."""
 BATCH_SIZE = 25
 """Number of tokens that the API has been seen to accept in one batch request."""
+SINGLE_REQUESTS = 6
+"""Number of requests for the collection, trait counts, a page of listings, floor prices,
+statistics and floor prices of traits."""
 BYTES_PER_TOKEN, BYTES_PER_SALE, BYTES_PER_IMAGE = 1_200, 1_800, 2_000
 
 
@@ -49,18 +55,23 @@ class FetchEstimate:
     refreshes: Path | None
 
 
-def estimate_opensea(root: Path, base_url: str, limit: int | None = None) -> FetchEstimate:
+def estimate_opensea(
+    root: Path, base_url: str, limit: int | None = None, wrapped: Sequence[str] | None = None
+) -> FetchEstimate:
     """Estimate what `fetch_opensea` costs with these arguments."""
+    check_slugs(wrapped or ())
     wanted = RecordingInfo(source=SOURCE, limit=limit, base_url=base_url)
     unfinished, parent = find_unfinished(root, wanted), find_parent(root, wanted)
+    info = unfinished.info if unfinished else wanted
+    plan_queries(info, parent, wrapped, is_resumed=unfinished is not None)
     punks = images = min(limit or COLLECTION_SIZE, COLLECTION_SIZE)
     checks = 0
     if parent is not None:
         images = max(0, punks - _count_images(parent))
         checks = min(punks, _count_images(parent, with_validators=True))
-    sales, sales_requests = _estimate_sales(unfinished, parent, limit, punks)
-    # The collection, the trait counts and one page of listings are one request each.
-    requests = 3 + ceil(punks / PAGE_SIZE) + sales_requests
+    sales, sales_requests = _estimate_sales(info, punks)
+    requests = SINGLE_REQUESTS + ceil(punks / PAGE_SIZE) + sales_requests
+    requests += _count_rate_requests(info, parent)
     batches = ceil(punks / BATCH_SIZE)
     if _has_batches(unfinished) or _has_batches(parent):
         requests, batches = requests + batches, 0
@@ -87,19 +98,23 @@ def estimate_opensea(root: Path, base_url: str, limit: int | None = None) -> Fet
     )
 
 
-def _estimate_sales(
-    unfinished: Recording | None, parent: Recording | None, limit: int | None, punks: int
-) -> tuple[int, int]:
+def _estimate_sales(info: RecordingInfo, punks: int) -> tuple[int, int]:
     """Return the number of sales that are requested, and of requests for them."""
-    if unfinished is not None:
-        sales_after, by_token = unfinished.info.sales_after, unfinished.info.sales_by_token
-    else:
-        sales_after = next_sales_after(parent) if parent else []
-        by_token = should_read_by_token(limit, sales_after)
-    if by_token:
+    if info.sales_by_token:
         return ceil(ESTIMATED_SALES * punks / COLLECTION_SIZE), punks
-    sales = PAGE_SIZE if sales_after else ESTIMATED_SALES
-    return sales, ceil(sales / PAGE_SIZE)
+    new = PAGE_SIZE  # A refresh usually finds all new sales on one page.
+    sales = [new if info.sales_after else ESTIMATED_SALES]
+    sales += [new if q else ESTIMATED_WRAPPED_SALES for q in info.wrapped_sales_after.values()]
+    return sum(sales), sum(ceil(number / PAGE_SIZE) for number in sales)
+
+
+def _count_rate_requests(info: RecordingInfo, parent: Recording | None) -> int:
+    """Return the number of requests for prices of ETH: one for each year that no parent has."""
+    num_years = (info.market_year or 0) + 1 - FIRST_DAY.year
+    replies = parent.final_replies() if parent else []
+    urls = (reply.url for reply in replies if reply.status == 200)
+    num_known = sum("/price_history?" in url and "end_time=" in url for url in urls)
+    return max(1, num_years - num_known)
 
 
 def _estimate_wait_s(num_requests: int) -> int:

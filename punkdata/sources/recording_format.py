@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -11,10 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from punkdata.errors import DataError, SchemaError, UsageError, plain_requirement
 from punkdata.files import DEFAULT_COLLECTION
 
-FORMAT = 1
+FORMAT = 2
 """Format number of recording.json that this version writes, and the newest that it reads."""
+SLUG_PATTERN = "[a-z0-9][a-z0-9-]{0,63}"
+"""Pattern of a collection's name in the URLs of OpenSea."""
 MAX_BODY_BYTES = 64_000_000
 """Largest allowed body, uncompressed. A page of the OpenSea API has about 100,000 bytes."""
+MAX_AGE = timedelta(days=1)
+"""Age up to which a resumed fetch uses replies about the present, such as listings."""
 RequestKey = tuple[str, str, str | None, int]
 """Method, canonical URL, SHA-256 of the request body, and pass number."""
 
@@ -32,13 +37,17 @@ class RecordingInfo(BaseModel):
     queries from its parent. It is empty if a single query returned all sales. With
     `sales_by_token`, there was one query for each punk instead. `lost_sales` is the number of rows
     of these punks, or of unknown ones, from which no sale with a price could be read.
+
+    `wrapped_sales_after` has such start times for each collection of wrapped punks that is read,
+    by slug. `market_year` is the year of the fetch, up to which prices of ETH were requested; None
+    if neither they nor floor prices were, because the version of punkdata was older.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     format: int = FORMAT
     source: str
-    collection: str = Field(default=DEFAULT_COLLECTION, pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
+    collection: str = Field(default=DEFAULT_COLLECTION, pattern=rf"^{SLUG_PATTERN}$")
     status: Literal["running", "complete", "partial"] = "running"
     missing: dict[str, str] = {}
     warnings: list[str] = []
@@ -50,6 +59,15 @@ class RecordingInfo(BaseModel):
     sales_after: list[int] = []
     sales_by_token: bool = False
     lost_sales: int = Field(default=0, ge=0)
+    wrapped_sales_after: dict[str, list[int]] = {}
+    market_year: int | None = None
+
+    @field_validator("wrapped_sales_after")
+    @classmethod
+    def _check_slugs(cls, queries: dict[str, list[int]]) -> dict[str, list[int]]:
+        if not all(re.fullmatch(SLUG_PATTERN, slug) for slug in queries):
+            raise ValueError("has a key that is not the slug of a collection")
+        return queries
 
     @field_validator("missing")
     @classmethod
@@ -91,7 +109,9 @@ def read_info(folder: Path) -> RecordingInfo:
                 f"'{file}' has format {written}; this version of punkdata reads up to {FORMAT}",
                 hint="upgrade with: pip install --upgrade punkdata",
             )
-        return RecordingInfo.model_validate(data)
+        info = RecordingInfo.model_validate(data)
+        info.format = FORMAT  # It is what is written if the recording is resumed.
+        return info
     except SchemaError:
         raise
     except (ValueError, RecursionError) as error:
@@ -131,6 +151,11 @@ class Reply(BaseModel):
     @property
     def request_key(self) -> RequestKey:
         return self.method, self.url, self.request_sha256, self.pass_number
+
+    def is_outdated(self, now: datetime) -> bool:
+        """Return whether the reply arrived more than `MAX_AGE` ago."""
+        age = now - datetime.fromisoformat(self.time)
+        return abs(age) > MAX_AGE  # The clock may have been set back.
 
     def to_json_line(self) -> bytes:
         """Return the reply as a line of index.jsonl, including the line break."""

@@ -10,6 +10,7 @@ import hashlib
 import httpx
 
 from punkdata.errors import DataError, NotRecordedError
+from punkdata.files import utc_now
 from punkdata.sources.recording import Recording
 from punkdata.sources.recording_format import Reply, canonical_url
 
@@ -34,6 +35,7 @@ class RecordingTransport(httpx.BaseTransport):
     and DataError if the recorded body is damaged. These request extensions control it:
 
     - `restart`: pagination starts over; earlier pages of the same query are no longer used.
+    - `current`: a recorded reply is only used again within a day.
     - `reuse`: a reply of the parent recording may be copied.
     - `check`: it is copied only if it has no validators, or if the server does not send another
       body; if it does, the response has the extension `has_changed`.
@@ -64,6 +66,10 @@ class RecordingTransport(httpx.BaseTransport):
             self.recording.start_new_pass(url)
 
         reply = self.recording.find(url, request.method, body_sha256)
+        is_current = self.network is not None and request.extensions.get("current")
+        if is_current and reply is not None and reply.is_outdated(utc_now()):
+            self.recording.start_new_pass(url)
+            reply = None
         if reply is not None and reply.body is not None:
             not_found_is_final = request.extensions.get("not_found_is_final")
             if reply.status < 300 or not_found_is_final or self.network is None:

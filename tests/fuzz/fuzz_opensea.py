@@ -34,9 +34,10 @@ from punkdata.sources.opensea.api import price_schemas, schemas
 from punkdata.sources.opensea.api.client import OpenSeaClient
 from punkdata.sources.opensea.http.transport import NetworkTransport
 from punkdata.sources.opensea.parsing import parse_token
-from punkdata.sources.opensea.prices import parse_listing, parse_sale
+from punkdata.sources.opensea.prices import Market, parse_listing, parse_sale
 from punkdata.sources.opensea.tokens import collect_punks
 
+MARKET = Market("cryptopunks", "cryptopunks", CONTRACT, CHAIN)
 REPLIES = {
     price_schemas.EventsPage: {"asset_events": make_sales(make_punks(8), 40), "next": "abc"},
     price_schemas.ListingsPage: {"listings": [listing(3, "70")], "next": None},
@@ -57,7 +58,7 @@ REPLIES = {
 
 
 ROW_PARSERS: dict[Any, Callable[[Any], Any]] = {
-    price_schemas.EventsPage: lambda row: parse_sale(row, CONTRACT, CHAIN)[0],
+    price_schemas.EventsPage: lambda row: parse_sale(row, MARKET)[0],
     price_schemas.ListingsPage: lambda row: parse_listing(row, CONTRACT, CHAIN)[0],
     schemas.NftsPage: lambda row: parse_token(row, CONTRACT),
 }

@@ -36,11 +36,12 @@ from punkdata.sources.opensea.labels import parse_traits
 from punkdata.sources.opensea.listings import collect_listings
 from punkdata.sources.opensea.notes import Note, summarize_notes
 from punkdata.sources.opensea.parsing import parse_token
-from punkdata.sources.opensea.prices import parse_listing, parse_sale
+from punkdata.sources.opensea.prices import Market, parse_listing, parse_sale
 from punkdata.sources.opensea.sales import CollectedSales, collect_sales
 from punkdata.sources.opensea.tokens import CollectedPunks, collect_punks
 
 PUNKS = make_punks(12)
+MARKET = Market("cryptopunks", "cryptopunks", CONTRACT, CHAIN)
 ALL_IDS = CollectedPunks(missing=dict.fromkeys(range(12), "not needed"))
 TRUTH = {punk.punk_id: (punk.type, tuple(punk.accessories)) for punk in PUNKS}
 MAX_WARNINGS = 24
@@ -120,7 +121,7 @@ def test_each_event_becomes_a_sale_or_a_note() -> None:
             return
         prices = {}
         for event in page.rows:
-            sale, notes = parse_sale(event, CONTRACT, CHAIN)
+            sale, notes = parse_sale(event, MARKET)
             for line in summarize_notes(notes):
                 check_message(line)
             if sale is None:

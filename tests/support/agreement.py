@@ -41,8 +41,10 @@ def check_agreement(root: Path, result: OpenSeaResult) -> Snapshot | None:
         info.missing,
         info.lost_sales,
     )
-    for name in ("punks", "sales", "listed", "listed_other_currency"):
+    for name in ("punks", "sales", "listed", "listed_other_currency", "wrapped_sales", "owners"):
         assert getattr(replayed, name) == getattr(result, name), name
+    for name in ("eth_usd", "floor_prices", "trait_floors", "stats"):
+        assert getattr(replayed.market, name) == getattr(result.market, name), name
     if info.status == "partial":
         with pytest.raises(DataError, match="is partial"):
             build_dataset(root)

@@ -18,12 +18,15 @@ from support.opensea_documents import (
     json_reply,
     key_document,
     not_found_reply,
+    owner_document,
     token_document,
 )
 from support.opensea_faults import Faults, Reply
 from support.opensea_images import add_validators, image_reply
+from support.opensea_market import FakeMarket
 from support.opensea_oddities import Oddities
 from support.opensea_pages import Cursor, cut_page
+from support.opensea_requests import Request
 from support.sales_events import (
     ABSENT,
     CHAIN,
@@ -42,26 +45,6 @@ TOKEN_PATH = f"/chain/{CHAIN}/contract/{CONTRACT}/nfts/"
 
 
 @dataclass
-class Request:
-    """A request that the server received."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    body: bytes
-    key: str | None
-    status: int = 0
-    """Status of the reply, or 0 if the connection was broken."""
-    time: float = 0.0
-    conditions: dict[str, str] = field(default_factory=dict)
-    """Headers that make the request conditional, for example "if-none-match"."""
-
-    @property
-    def is_api(self) -> bool:
-        return self.path.startswith("/api/")
-
-
-@dataclass
 class FakeOpenSea:
     """The content of a fake OpenSea. All fields may be changed while it runs."""
 
@@ -71,9 +54,15 @@ class FakeOpenSea:
     listings: list[Json] = field(default_factory=list)
     faults: Faults = field(default_factory=Faults)
     oddities: Oddities = field(default_factory=Oddities)
+    market: FakeMarket = field(default_factory=FakeMarket)
+    """Prices of ETH, floor prices, statistics, and the sales of wrapped punks."""
     inline_traits: bool = True
     """Whether the listed tokens include their traits, which those of the real API did not in
     2025."""
+    owners: Callable[[int], Any] = lambda punk_id: [owner_document(punk_id)]
+    """Function from punk_id to the owners of the token."""
+    lists_owners: bool = False
+    """Whether the list of tokens has their owners, too."""
     max_page_size: int = 200
     """Largest number of rows in a page, even if a request has a larger limit."""
     max_batch_size: int = 100
@@ -139,8 +128,10 @@ class FakeOpenSea:
             return json_reply(201, document)
         if self.key is not None and request.key != self.key:
             return json_reply(401, {"errors": [f"Invalid API key: {request.key}"]})
-        if reply := self.oddities.find_reply(path, request.query, request.body):
-            return reply
+        reply = self.oddities.find_reply(path, request.query, request.body)
+        return reply or self._answer_endpoint(path, request)
+
+    def _answer_endpoint(self, path: str, request: Request) -> Reply:
         endpoints: dict[tuple[str, str], Callable[[], Reply]] = {
             ("GET", f"/collections/{SLUG}"): lambda: json_reply(200, self.make_collection()),
             ("GET", f"/traits/{SLUG}"): lambda: json_reply(200, self.make_trait_counts()),
@@ -157,6 +148,10 @@ class FakeOpenSea:
         }
         if path.split("/")[1] in self.disabled_endpoints:
             return not_found_reply()
+        if (wrapped := self.market.find_sales(path, request.query)) is not None:
+            return self.make_page("asset_events", wrapped, request.query)
+        if reply := self.market.find_reply(path, request.query, self.punks):
+            return reply
         if request.method == "GET" and path.startswith((TOKEN_PATH, TOKEN_EVENTS_PATH)):
             return self._answer_token(path, request.query)
         return endpoints.get((request.method, path), not_found_reply)()
@@ -189,9 +184,12 @@ class FakeOpenSea:
         if self.image_fields is not None:
             token |= self.image_fields(punk.punk_id)
         if detailed:
-            token |= {"creator": ZERO, "owners": [], "is_suspicious": False, "rarity": self.blank}
+            token |= {"creator": ZERO, "is_suspicious": False, "rarity": self.blank}
+            token["owners"] = self.owners(punk.punk_id)
         elif not self.inline_traits:
             token["traits"] = self.blank
+        if self.lists_owners:
+            token["owners"] = self.owners(punk.punk_id)
         return without_absent(token)
 
     def _make_traits(self, punk: FakePunk) -> list[Json]:

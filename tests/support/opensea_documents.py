@@ -84,6 +84,15 @@ def token_document(punk_id: int, traits: list[Json], base_url: str, blank: Any) 
     }
 
 
+def owner_document(punk_id: int, quantity: int = 1) -> Json:
+    """Return a document in the schema Owner, with an address of its own for each punk."""
+    return {
+        "address": f"0x{0xABC000 + punk_id:040X}",
+        "quantity": quantity,
+        "quantity_string": str(quantity),
+    }
+
+
 def key_document(key: str, limit: str, lifetime_s: float) -> Json:
     """Return a document in the schema InstantApiKeyResponse."""
     expires = time.gmtime(time.time() + lifetime_s)

@@ -25,8 +25,9 @@ class Oddities:
     """Behaviors of the API that are not in its document."""
 
     replies: dict[str, Reply] = field(default_factory=dict)
-    """Replies that replace those of all endpoints whose path contains the key; the key "?traits"
-    stands for lists of tokens with a trait. Refused keys are still answered with 401."""
+    """Replies that replace those of all endpoints whose path contains the key. "$" stands for the
+    end of a path, and "?traits" for that of a list of tokens with a trait. Refused keys are still
+    answered with 401."""
     poison_ids: frozenset[int] = frozenset()
     """Tokens that make every batch fail which contains them."""
     trait_types: dict[str, Any] = field(default_factory=dict)
@@ -49,7 +50,7 @@ class Oddities:
         """Return the reply that replaces that of an endpoint, or None."""
         if any(f'"{punk_id}"'.encode() in body for punk_id in self.poison_ids):
             return BROKEN
-        place = path + ("?traits" if "traits" in query else "")
+        place = path + ("?traits" if "traits" in query else "$")
         return next((reply for part, reply in self.replies.items() if part in place), None)
 
     def make_traits(self, punk: FakePunk, names: list[str]) -> list[tuple[Any, str]]:

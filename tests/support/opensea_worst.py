@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from support.opensea_faults import Faults
+from support.opensea_market import FakeMarket, wrapped_sale
 from support.opensea_oddities import WEB_PAGE, Oddities
 from support.opensea_server import OpenSeaServer
 from support.sales_events import (
     CONTRACT,
     WRAPPER,
+    ZERO,
     Json,
     listing,
     paid,
@@ -44,7 +46,7 @@ def make_worst(server: OpenSeaServer, *, seed: int = 1, waits: bool = False) -> 
         seed=seed,
     )
     server.oddities = Oddities(
-        replies={"?traits": WEB_PAGE, "/traits/": WEB_PAGE, "/batch": WEB_PAGE},
+        replies={"?traits": WEB_PAGE, "/traits/cryptopunks$": WEB_PAGE, "/batch": WEB_PAGE},
         trait_types={"type": "Type", "accessory": "Attribute"},
         skin_tones=True,
         more_traits=[{"trait_type": "Background", "value": "blue"}, {"value": None}],
@@ -53,6 +55,7 @@ def make_worst(server: OpenSeaServer, *, seed: int = 1, waits: bool = False) -> 
         contracts=[None, {"address": WRAPPER, "chain": "ethereum"}, {"address": CONTRACT.upper()}],
     )
     server.listings += odd_listings()
+    add_odd_market_rows(server.market)
     server.overlapping_pages, server.pseudo_accessories = True, True
     server.blank_style, server.image_content_type = "null", "text/html"
     server.phantom_ids, server.unlisted_ids = (10_000,), frozenset({17})
@@ -75,6 +78,16 @@ def odd_events() -> list[Json]:
         sale_event(4, 1_500_000_002, paid("3"), chain="polygon"),
         sale_event(10_000, 1_500_000_003, paid("4")),
     ]
+
+
+def add_odd_market_rows(market: FakeMarket) -> None:
+    """Add rows that are no prices and no sales of wrapped punks."""
+    for points in (*market.rates.values(), market.floor_prices):
+        points += [None, {"time": None, "usd_price": "1"}, {"time": 1_500_000_000}]
+    market.rates[ZERO].append({"time": 1_500_000_000, "usd_price": "NaN"})
+    for slug, events in market.wrapped.items():
+        events += [None, wrapped_sale(10_000, 1_600_000_000, paid("1"), slug)]
+        events += [wrapped_sale(3, 1_600_000_001, paid("1"), "another-collection")]
 
 
 def odd_listings() -> list[Json]:

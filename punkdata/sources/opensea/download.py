@@ -1,8 +1,9 @@
-"""Download of the sales, listings and images of known tokens.
+"""Download of the images, sales, listings and other prices of known tokens.
 
 It is here because it needs only a client and a recording, which `punkdata.fetch` chooses.
 """
 
+from dataclasses import dataclass
 from functools import partial
 
 from punkdata.errors import PunkError
@@ -20,10 +21,26 @@ from punkdata.sources.opensea.images import (
     wait_for_image_downloads,
 )
 from punkdata.sources.opensea.listings import are_outdated, collect_listings
+from punkdata.sources.opensea.market import MarketData, collect_market
 from punkdata.sources.opensea.notes import summarize_notes
 from punkdata.sources.opensea.sales import CollectedSales, collect_sales, collect_sales_by_token
 from punkdata.sources.opensea.tokens import CollectedPunks
+from punkdata.sources.opensea.wrapped_sales import WrappedSales, collect_wrapped_sales
 from punkdata.sources.recording import Recording
+
+
+@dataclass(frozen=True)
+class Downloads:
+    """What was downloaded: the listings are None if unknown.
+
+    `failed_images` has the reasons for missing images by punk_id.
+    """
+
+    sales: CollectedSales
+    wrapped: WrappedSales
+    listings: list[ListingRecord] | None
+    market: MarketData
+    failed_images: dict[int, str]
 
 
 def download_rest(
@@ -33,11 +50,12 @@ def download_rest(
     parent: Recording | None,
     sleep: InterruptibleSleep,
     progress: Progress,
-) -> tuple[CollectedSales, list[ListingRecord] | None, dict[int, str]]:
-    """Download sales and listings, while background threads download the images.
+) -> Downloads:
+    """Download sales, listings and other prices, while background threads download the images.
 
-    Returns the sales, the listings (None if unknown) and the reasons for missing images by punk_id.
+    Notes and failures are added to the warnings of `punks`.
     """
+    info = recording.info
     # Images that could not be read when the parent was fetched may have been repaired since.
     ids_to_refetch = frozenset(parent.info.missing if parent else ())
     checks = ImageChecks() if parent else None
@@ -48,13 +66,16 @@ def download_rest(
         )
         sales = _download_sales(client, punks, recording, partial(progress, unit="sales"))
         listings = _download_listings(client, punks, recording)
+        market = collect_market(client, info.market_year)
+        wrapped = collect_wrapped_sales(client, punks, info.wrapped_sales_after)
+        punks.warnings += market.warnings + wrapped.warnings
         failed = wait_for_image_downloads(downloads, partial(progress, unit="images"))
         # Try failed images once more, now that some time has passed.
         failed_urls = {punk_id: punks.image_urls[punk_id] for punk_id in failed}
         downloads = start_image_downloads(pool, client, failed_urls, decode, ids_to_refetch)
         failed = wait_for_image_downloads(downloads, abort_on_outage=False)
     punks.warnings += checks.summarize() if checks else []
-    return sales, listings, failed
+    return Downloads(sales, wrapped, listings, market, failed)
 
 
 def _download_sales(

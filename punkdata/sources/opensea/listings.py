@@ -5,7 +5,7 @@ elsewhere, for example at the contract of the CryptoPunks itself.
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from punkdata.records import ListingRecord
 from punkdata.sources.opensea.api.client import OpenSeaClient
@@ -14,9 +14,6 @@ from punkdata.sources.opensea.parsing import parse_punk_id
 from punkdata.sources.opensea.prices import parse_listing
 from punkdata.sources.opensea.tokens import CollectedPunks
 from punkdata.sources.recording_format import Reply, strip_cursor
-
-MAX_AGE = timedelta(days=1)
-"""Age up to which a resumed fetch uses the pages of listings that it has received before."""
 
 
 def collect_listings(
@@ -61,8 +58,4 @@ def are_outdated(replies: Iterable[Reply], listings_url: str, now: datetime) -> 
     """
     pages = [reply for reply in replies if strip_cursor(reply.url) == listings_url]
     newest_pass = max((page.pass_number for page in pages), default=0)
-    return any(
-        abs(now - datetime.fromisoformat(page.time)) > MAX_AGE  # The clock may have been set back.
-        for page in pages
-        if page.pass_number == newest_pass
-    )
+    return any(page.is_outdated(now) for page in pages if page.pass_number == newest_pass)

@@ -2,9 +2,10 @@
 
 import re
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from punkdata.sources.opensea.api.schemas import Nft
+from punkdata.sources.opensea.api.schemas import Nft, to_exact_int
 from punkdata.sources.opensea.labels import Labels, ParsedTraits, parse_traits
 
 COLLECTION_SIZE = 10_000
@@ -18,11 +19,15 @@ _RESIZE_PARAMETERS = frozenset(
 
 @dataclass(frozen=True)
 class Token:
-    """A token of the collection, with its image URLs, the best one first."""
+    """A token of the collection, with its image URLs, the best one first.
+
+    `owner` is the address that holds it, None if unknown.
+    """
 
     punk_id: int
     traits: ParsedTraits
     image_urls: tuple[str, ...] = ()
+    owner: str | None = None
 
     @property
     def labels(self) -> Labels | None:
@@ -34,7 +39,29 @@ def parse_token(nft: Nft, contract: str) -> Token | None:
     punk_id = parse_punk_id(nft.identifier)
     if punk_id is None or punk_id >= COLLECTION_SIZE or (nft.contract or contract) != contract:
         return None
-    return Token(punk_id, parse_traits(nft.traits or ()), parse_image_urls(nft))
+    traits = parse_traits(nft.traits or ())
+    return Token(punk_id, traits, parse_image_urls(nft), parse_owner(nft.owners))
+
+
+def parse_owner(owners: Any) -> str | None:
+    """Return the address in lower case that holds a token; None if unknown or not the only one."""
+    holders = set()
+    for owner in owners if isinstance(owners, list) else ():
+        if not isinstance(owner, dict):
+            return None
+        try:
+            quantity = to_exact_int(owner.get("quantity"))
+            if quantity is None:
+                quantity = to_exact_int(owner.get("quantity_string"))
+        except ValueError:
+            return None
+        address = owner.get("address")
+        if quantity is None or not isinstance(address, str):
+            return None
+        if quantity > 0:
+            holders.add(address.lower())
+    holder = holders.pop() if len(holders) == 1 else ""
+    return holder if re.fullmatch(r"0x[0-9a-f]{40}", holder) else None
 
 
 def parse_punk_id(identifier: str) -> int | None:

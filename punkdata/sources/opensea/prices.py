@@ -4,6 +4,7 @@ A row that cannot be used becomes a `Note`, so that it does not affect other row
 """
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +15,6 @@ from punkdata.currencies import (
     ZERO_ADDRESS,
     parse_price_wei,
 )
-from punkdata.files import DEFAULT_COLLECTION
 from punkdata.records import ListingRecord, SaleRecord
 from punkdata.sources.opensea import notes as kinds
 from punkdata.sources.opensea.api.price_schemas import Listing, OrderItem, SaleEvent
@@ -45,7 +45,7 @@ def parse_time(value: Any) -> tuple[int, int] | None:
         return None
     for units_per_s in (1, 1_000, 1_000_000):
         seconds = int(number) // units_per_s
-        if (0 if units_per_s == 1 else COLLECTION_START_S) < seconds < 2**32:
+        if (1 if units_per_s == 1 else COLLECTION_START_S) <= seconds < 2**32:
             return seconds, units_per_s
     return None
 
@@ -63,6 +63,20 @@ def _parse_amount(value: Any, decimals: Any, payment: Any = None) -> tuple[int |
     return amount, places
 
 
+def parse_positive(value: Any) -> float | None:
+    """Return the float that is nearest to a number; None if it is unreadable or not above 0."""
+    try:
+        number = float(to_exact_number(value) or 0)
+    except ValueError:
+        return None
+    return number if number > 0 else None
+
+
+def parse_eth(value: Any, symbol: str | None) -> float | None:
+    """Return a price above 0 in ETH; None if its symbol is not that of ETH, WETH or BETH."""
+    return parse_positive(value) if (symbol or "").upper() in ETH_ADDRESSES else None
+
+
 def _is_mislabeled(symbol: str | None, amount: int | None, price_wei: int | None) -> bool:
     """Return whether a price has the symbol of ETH, WETH or BETH, but is in another currency."""
     return bool(amount) and price_wei is None and (symbol or "").upper() in ETH_ADDRESSES
@@ -71,7 +85,18 @@ def _is_mislabeled(symbol: str | None, amount: int | None, price_wei: int | None
 # -- Sales ----------------------------------------------------------------------------------
 
 
-def parse_sale(event: SaleEvent, contract: str, chain: str) -> tuple[SaleRecord | None, list[Note]]:
+@dataclass(frozen=True)
+class Market:
+    """A collection in which punks are sold. `contract` is None if it may be any."""
+
+    name: str
+    """Name of the market in the data set, see `SaleRecord.market`."""
+    slug: str
+    contract: str | None
+    chain: str
+
+
+def parse_sale(event: SaleEvent, market: Market) -> tuple[SaleRecord | None, list[Note]]:
     """Return the sale that an event describes, or None if unusable, and notes about it.
 
     A sale whose payment is missing is used; its amount is None. One without a time is not, even if
@@ -82,7 +107,9 @@ def parse_sale(event: SaleEvent, contract: str, chain: str) -> tuple[SaleRecord 
     punk_id = parse_punk_id(event.identifier or "")
     place = describe_row(event.identifier, event.transaction)
     elsewhere = _find_difference(
-        (event.contract, contract), (event.chain, chain), (event.collection, DEFAULT_COLLECTION)
+        (event.contract, market.contract),
+        (event.chain, market.chain),
+        (event.collection, market.slug),
     )
     if elsewhere:
         return None, [Note(kinds.SALE_ELSEWHERE, f"{place}, in {elsewhere}")]
@@ -121,13 +148,18 @@ def parse_sale(event: SaleEvent, contract: str, chain: str) -> tuple[SaleRecord 
         buyer=event.buyer,
         buyer_is_zero_address=None if event.buyer is None else event.buyer == ZERO_ADDRESS,
         transaction_hash=event.transaction,
+        market=market.name,
     )
     return sale, notes
 
 
-def _find_difference(*pairs: tuple[str | None, str]) -> str:
-    """Return the first value that is known and not as expected, given (value, expected); or ""."""
-    return next((to_one_line(v, 60) for v, expected in pairs if v not in (None, expected)), "")
+def _find_difference(*pairs: tuple[str | None, str | None]) -> str:
+    """Return the first value that is not as expected, given (value, expected); or "".
+
+    If one of the two is None, they are not compared.
+    """
+    known = [(value, expected) for value, expected in pairs if value and expected]
+    return next((to_one_line(value, 60) for value, expected in known if value != expected), "")
 
 
 def describe_row(identifier: str | None, transaction: str | None = None) -> str:

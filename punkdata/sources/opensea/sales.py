@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 
-from punkdata.errors import DataError, ReplyError
+from punkdata.errors import PunkError, ReplyError
+from punkdata.files import DEFAULT_COLLECTION
 from punkdata.progress import Progress
 from punkdata.records import SaleRecord
 from punkdata.sources.opensea.api.client import PAGE_SIZE, OpenSeaClient, open_replay
@@ -20,7 +21,7 @@ from punkdata.sources.opensea.api.price_schemas import SaleEvent
 from punkdata.sources.opensea.api.rows import Page
 from punkdata.sources.opensea.notes import UNLISTED_SALE, UNREADABLE_SALE, Note, NoteBook
 from punkdata.sources.opensea.parsing import parse_punk_id
-from punkdata.sources.opensea.prices import describe_row, parse_sale, parse_time
+from punkdata.sources.opensea.prices import Market, describe_row, parse_sale, parse_time
 from punkdata.sources.opensea.tokens import CollectedPunks
 from punkdata.sources.recording import Recording
 
@@ -66,20 +67,23 @@ def collect_sales(
     punks: CollectedPunks,
     sales_after: Sequence[int] = (),
     progress: Progress = lambda done, total: None,
+    market: Market | None = None,
 ) -> CollectedSales:
-    """Return the sales of the collection, also those of punks that `punks` lacks.
+    """Return the sales in a market, also those of punks that `punks` lacks.
 
-    The sales must have the contract and the chain of `punks`. There is one query for each start
-    time in `RecordingInfo.sales_after`; where two queries overlap, the newer one counts. If the
-    newer one lists no sale at all, not even the one that its start time comes from, it is ignored.
+    By default, the market is the collection itself, with the contract and the chain of `punks`.
+    There is one query for each start time in `sales_after`, see `RecordingInfo`; where two queries
+    overlap, the newer one counts. If the newer one lists no sale at all, not even the one that its
+    start time comes from, it is ignored.
     """
+    market = market or _main_market(punks)
     found = _Window()
     end: int | None = None
     doubted = math.inf
     for number, start in enumerate([*sales_after, None]):
         window = _Window()
-        pages = client.iter_sales(_query_start(start), reuse=number > 0)
-        for _ in _read_pages(window, pages, punks, end):
+        pages = client.iter_sales(_query_start(start), reuse=number > 0, slug=market.slug)
+        for _ in _read_pages(window, pages, market, end):
             progress(len(found.sales) + len(window.sales), None)
         # If the time of a sale was corrected across the start of the newer query, both queries
         # return the sale. Only the one from the newer query counts.
@@ -110,7 +114,7 @@ def collect_sales_by_token(
     for punk_id in sorted(_known_ids(punks)):
         window = _Window()
         pages = _check_token(client.iter_sales_of(punk_id, punks.chain, punks.contract), punk_id)
-        for _ in _read_pages(window, pages, punks):
+        for _ in _read_pages(window, pages, _main_market(punks)):
             progress(len(found.sales) + len(window.sales), None)
         found.sales |= window.sales
         found.notes.merge(window.notes)
@@ -132,7 +136,7 @@ def _check_token(pages: _Pages, punk_id: int) -> Iterator[Page[SaleEvent] | None
 
 
 def _read_pages(
-    window: _Window, pages: _Pages, punks: CollectedPunks, end: int | None = None
+    window: _Window, pages: _Pages, market: Market, end: int | None = None
 ) -> Iterator[None]:
     """Add the sales on these pages that are earlier than `end` to `window`, page by page."""
     for page in pages:
@@ -145,7 +149,7 @@ def _read_pages(
             note = Note(UNREADABLE_SALE, row.reason, is_lost=True, punk_id=punk_id)
             window.notes.add(row.row, [note])
         for event in page.rows if page else ():
-            sale, notes = parse_sale(event, punks.contract, punks.chain)
+            sale, notes = parse_sale(event, market)
             # The newer query covers this time. A sale that it lacks no longer exists.
             if sale is not None and end is not None and sale.sold_at.timestamp() >= end:
                 continue
@@ -158,18 +162,23 @@ def _read_pages(
         yield
 
 
+def _main_market(punks: CollectedPunks) -> Market:
+    return Market(DEFAULT_COLLECTION, DEFAULT_COLLECTION, punks.contract, punks.chain)
+
+
 def _finish(found: _Window, punks: CollectedPunks) -> CollectedSales:
-    ordered = sorted(
-        found.sales.values(),
-        key=lambda s: (
-            s.sold_at,
-            s.punk_id,
-            s.transaction_hash or "",
-            s.seller or "",
-            s.buyer or "",
+    return CollectedSales(sort_sales(found.sales.values()), found.notes.about(_known_ids(punks)))
+
+
+def sort_sales(sales: Iterable[SaleRecord]) -> list[SaleRecord]:
+    """Return sales in the order of the data set, the oldest one first."""
+    return sorted(
+        sales,
+        key=lambda sale: (
+            *(sale.sold_at, sale.punk_id, sale.market, sale.transaction_hash or ""),
+            *(sale.seller or "", sale.buyer or ""),
         ),
     )
-    return CollectedSales(ordered, found.notes.about(_known_ids(punks)))
 
 
 def _known_ids(punks: CollectedPunks) -> set[int]:
@@ -190,19 +199,32 @@ def next_sales_after(parent: Recording) -> list[int]:
 
     It is empty, so that all sales are requested again, if the parent does not have all of them.
     """
-    info, older = parent.info, parent.info.sales_after
-    if info.lost_sales or info.sales_by_token or len(older) >= MAX_SALES_QUERIES:
+    if parent.info.lost_sales or parent.info.sales_by_token:
+        return []
+    return extend_sales_after(parent, parent.info.sales_after)
+
+
+def extend_sales_after(
+    parent: Recording, older: Sequence[int], slug: str = DEFAULT_COLLECTION
+) -> list[int]:
+    """Return the start times of the queries for a market's sales that follow the `older` ones.
+
+    The result is empty, so that all sales are requested again, after too many queries, or if the
+    parent has no sales of this market.
+    """
+    if len(older) >= MAX_SALES_QUERIES:
         return []
     try:
         client = open_replay(parent)
         # A wrong date in the future must not hide the sales before it.
         fetched_s = datetime.fromisoformat(next(parent.replies()).time).timestamp()
         # The first pages may be empty.
-        for page in chain(*(client.iter_sales(_query_start(after)) for after in [*older, None])):
+        starts = (_query_start(after) for after in [*older, None])
+        for page in chain(*(client.iter_sales(start, slug=slug) for start in starts)):
             times = (parse_time(event.event_timestamp) for event in (page.rows if page else ()))
             past = [time[0] for time in times if time and time[0] <= fetched_s]
             if past:
                 return [max(max(past) - SALES_OVERLAP_S, 1), *older]
-    except DataError:
-        pass  # The parent is damaged: request all sales again.
+    except PunkError:
+        pass  # The parent is damaged, or could not read this market.
     return []

@@ -32,6 +32,7 @@ def test_sprites_and_labels_match_the_api(
 def test_image_format_and_trait_source_do_not_change_the_version(
     fetch: Fetch, server: OpenSeaServer, tmp_path: Path
 ) -> None:
+    server.lists_owners = True
     first = fetch_and_build(fetch, tmp_path / "a")
     server.image_scale, server.image_background = 2, "#638596"
     server.inline_traits, server.blank_style = False, "empty"

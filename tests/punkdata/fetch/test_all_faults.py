@@ -15,7 +15,8 @@ import pytest
 from support.agreement import check_agreement
 from support.network import Fetch
 from support.opensea_faults import Faults
-from support.opensea_oddities import Oddities
+from support.opensea_market import WRAPPERS, wrapped_sale
+from support.opensea_oddities import WEB_PAGE, Oddities
 from support.opensea_server import KEY, OpenSeaServer
 from support.opensea_worst import make_worst
 from support.sales_events import (
@@ -34,15 +35,20 @@ from punkdata.sources.opensea.sales import DAY_S
 from punkdata.sources.recording import list_recordings
 
 NUM_KILLS = 20
+START = 1_600_000_000
 
 
 @pytest.fixture
 def server() -> Iterator[OpenSeaServer]:
-    """A fake OpenSea with pages of 20 rows, and listings in two currencies."""
+    """A fake OpenSea with pages of 20 rows, listings in two currencies, and wrapped punks."""
     punks = make_punks(60)
     offers = [listing(3, "70"), listing(3, "65.5"), flat_listing(9, "12")]
     offers.append(listing(4, "9000", "USDC", 6, paid_in=[order_item(1, USDC)]))
     with OpenSeaServer(punks, make_sales(punks, 90), offers, max_page_size=20) as server:
+        server.lists_owners = True
+        for slug, number in zip(WRAPPERS, (30, 5), strict=True):
+            events = [wrapped_sale(i, START + i, paid("2"), slug) for i in range(number)]
+            server.market.wrapped[slug] = events
         yield server
 
 
@@ -56,8 +62,9 @@ def test_all_faults_at_once_do_not_change_the_snapshot(
     worst = fetch(root=tmp_path / "worst")
     assert {r.status for r in server.log} >= {0, 200, 400, 403, 429, 503}
     assert {r.path.rsplit("/", 1)[1] for r in server.requests_to("/chain/")} >= {"3", "8", "17"}
-    for name in ("punks", "sales", "listed", "listed_other_currency"):
+    for name in ("punks", "sales", "listed", "listed_other_currency", "wrapped_sales", "owners"):
         assert getattr(worst, name) == getattr(calm, name), name
+    assert calm.wrapped_sales == {"wrapped": 30, "cryptopunks-721": 5}
     assert worst.recording.info.status == "complete"
     snapshot = check_agreement(tmp_path / "worst", worst)
     assert snapshot
@@ -77,6 +84,8 @@ def test_refresh_with_all_faults_gives_the_snapshot_of_a_fresh_fetch(
     for late_s in (DAY_S, 6 * DAY_S):
         server.sales.append(sale_event(50, newest_s - late_s, paid("3")))
     server.listings.append(listing(3, "60"))
+    newest = wrapped_sale(9, START + 100, paid("5"))
+    server.market.wrapped[WRAPPERS[0]].append(newest)
     refreshed = fetch(root=tmp_path / "worst")
     assert refreshed.recording.info.parent
     assert refreshed.recording.info.sales_after
@@ -85,6 +94,22 @@ def test_refresh_with_all_faults_gives_the_snapshot_of_a_fresh_fetch(
     server.listings = [*calm_listings, listing(3, "60")]
     fetch(root=tmp_path / "calm")
     assert build_version(tmp_path / "worst") == build_version(tmp_path / "calm")
+
+
+def test_failures_of_everything_optional_cost_no_punk_and_no_sale(
+    fetch: Fetch, server: OpenSeaServer, tmp_path: Path
+) -> None:
+    calm = fetch(root=tmp_path / "calm")
+    make_worst(server, seed=7)
+    paths = ("/listings/", "/price_history", "/floor_prices", "/stats", "/floors", *WRAPPERS)
+    server.oddities.replies |= dict.fromkeys(paths, WEB_PAGE)
+    worst = fetch(root=tmp_path / "worst")
+    assert (worst.punks, worst.sales, worst.owners) == (calm.punks, calm.sales, calm.owners)
+    assert worst.wrapped_sales == {"wrapped": None, "cryptopunks-721": None}
+    assert [v for name, v in vars(worst.market).items() if name != "warnings"] == [None] * 4
+    assert (worst.listed, worst.recording.info.status) == (None, "complete")
+    assert sum("are missing" in line for line in worst.recording.info.warnings) == 7
+    assert check_agreement(tmp_path / "worst", worst)
 
 
 @pytest.mark.slow

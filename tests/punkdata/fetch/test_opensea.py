@@ -31,6 +31,7 @@ def test_server_faults_do_not_change_the_snapshot(
 ) -> None:
     server.punks = make_punks(250)
     server.sales = make_sales(server.punks, 700)
+    server.lists_owners = True
     fetch(root=new_root)
     assert not any(r.status != 200 for r in server.log)
     server.faults = Faults(

@@ -19,7 +19,7 @@ from punkdata.sources.recording import (
     open_recording,
     resume_recording,
 )
-from punkdata.sources.recording_format import RecordingInfo
+from punkdata.sources.recording_format import FORMAT, RecordingInfo
 
 URL = "https://example.test/punk?a=1"
 
@@ -103,8 +103,8 @@ def test_decompression_bomb_does_not_allocate_memory(recording: Recording) -> No
 
 def test_newer_format_is_a_schema_error(recording: Recording) -> None:
     file = recording.path / "recording.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 2, "news": 1}))
-    with pytest.raises(SchemaError, match="format 2.*upgrade"):
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": FORMAT + 1, "news": 1}))
+    with pytest.raises(SchemaError, match=f"format {FORMAT + 1}.*upgrade"):
         open_recording(recording.path)
 
 

@@ -6,6 +6,7 @@ around a `RecordingTransport` around a `NetworkTransport`; during a build it is 
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import date
 from typing import NamedTuple
 
 import httpx
@@ -13,6 +14,12 @@ import httpx
 from punkdata.errors import DataError, ImageError
 from punkdata.files import DEFAULT_COLLECTION
 from punkdata.sources.opensea.api.connection import NOT_FOUND_STATUSES, ApiConnection
+from punkdata.sources.opensea.api.market_schemas import (
+    CollectionStats,
+    FloorHistory,
+    PriceHistory,
+    TraitFloors,
+)
 from punkdata.sources.opensea.api.price_schemas import EventsPage, Listing, ListingsPage, SaleEvent
 from punkdata.sources.opensea.api.rows import Page
 from punkdata.sources.opensea.api.schemas import (
@@ -113,16 +120,17 @@ class OpenSeaClient:
         return NftsBatch.model_validate({"nfts": [reply.expect().nft]})
 
     def iter_sales(
-        self, after: int | None = None, *, reuse: bool = False
+        self, after: int | None = None, *, reuse: bool = False, slug: str = DEFAULT_COLLECTION
     ) -> Iterator[Page[SaleEvent] | None]:
-        """Yield pages of sales, newest first; with `reuse`, also from the parent recording.
+        """Yield pages of the sales of a collection, newest first.
 
-        Only sales later than `after`, a Unix time in seconds, are listed.
+        Only sales later than `after`, a Unix time in seconds, are listed. With `reuse`, the pages
+        may come from the parent recording.
         """
         params = dict(_SALES_QUERY)
         if after is not None:
             params["after"] = str(after)
-        path = f"/events/collection/{DEFAULT_COLLECTION}"
+        path = f"/events/collection/{slug}"
         return self._api.iter_pages(EventsPage, path, params, reuse=reuse)
 
     def iter_sales_of(
@@ -140,6 +148,39 @@ class OpenSeaClient:
     def listings_url(self) -> str:
         """Return the URL of the first page of listings, as a recording contains it."""
         return f"{self._api.url}{_LISTINGS_PATH}?limit={PAGE_SIZE}"
+
+    def get_rates(
+        self, token: str, start: date, end: date | None, chain: str
+    ) -> PriceHistory | None:
+        """Return the daily prices of a currency in US dollars from one day to another.
+
+        `token` is its address, the zero address for ETH. Without `end`, the last day is today;
+        with it, the reply may come from the parent recording. Returns None if the API has no prices
+        of this currency or time.
+        """
+        params = {"bucket_size": "1d", "start_time": f"{start.isoformat()}T00:00:00Z"}
+        if end is not None:
+            params["end_time"] = f"{end.isoformat()}T23:59:59Z"
+        extensions = {"reuse": end is not None, "current": end is None, "not_found_is_final": True}
+        path = f"/chain/{chain}/token/{token}/price_history"
+        reply = self._api.send("GET", path, PriceHistory, params=params, **extensions)
+        return None if reply.status in NOT_FOUND_STATUSES else reply.expect()
+
+    def get_floor_prices(self) -> FloorHistory:
+        """Return the history of the collection's floor price."""
+        path = f"/collections/{DEFAULT_COLLECTION}/floor_prices"
+        params = {"timeframe": "all_time"}
+        return self._api.send("GET", path, FloorHistory, params=params, current=True).expect()
+
+    def get_stats(self) -> CollectionStats:
+        """Return the statistics of the collection."""
+        path = f"/collections/{DEFAULT_COLLECTION}/stats"
+        return self._api.send("GET", path, CollectionStats, current=True).expect()
+
+    def get_trait_floors(self) -> TraitFloors:
+        """Return the lowest price of each trait value in each currency."""
+        path = f"/traits/{DEFAULT_COLLECTION}/floors"
+        return self._api.send("GET", path, TraitFloors, current=True).expect()
 
     def get_image(
         self, url: str, *, reuse: bool = True, check: bool = False, only_recorded: bool = False

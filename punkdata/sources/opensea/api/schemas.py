@@ -105,6 +105,7 @@ class Nft(BaseModel):
     image_url: _Text = None
     display_image_url: _Text = None
     original_image_url: _Text = None
+    owners: Any = None
 
 
 class NftsBatch(Rows[Nft]):

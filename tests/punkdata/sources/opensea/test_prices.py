@@ -24,7 +24,7 @@ from punkdata.sources.opensea import notes
 from punkdata.sources.opensea.api.price_schemas import EventsPage
 from punkdata.sources.opensea.api.schemas import parse_body
 from punkdata.sources.opensea.notes import Note
-from punkdata.sources.opensea.prices import parse_sale, parse_time
+from punkdata.sources.opensea.prices import Market, parse_sale, parse_time
 
 FAKE = "0x" + "11" * 20
 
@@ -34,7 +34,7 @@ def read_sale(event: Json | str) -> tuple[SaleRecord | None, list[Note]]:
     text = event if isinstance(event, str) else json.dumps(event)
     body = f'{{"asset_events": [{text}]}}'.encode()
     (row,) = parse_body(EventsPage, "GET /events", body).rows
-    return parse_sale(row, CONTRACT, CHAIN)
+    return parse_sale(row, Market("cryptopunks", "cryptopunks", CONTRACT, CHAIN))
 
 
 def sale(payment: Any = ABSENT, **fields: Any) -> SaleRecord:
