@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from PIL import Image
-from support.priced_snapshots import write_priced_snapshot
+from support.market_records import write_market
 
 from punkdata.analysis import plots
 from punkdata.analysis.plots import PLOTS, PRICE_PLOTS, compute_lift, plot_png
@@ -140,7 +140,7 @@ def test_label_visibility_requires_schema_2(schema1_root: Path) -> None:
 
 
 def test_price_charts_show_dollars_and_the_floor(tmp_path: Path) -> None:
-    snapshot = write_priced_snapshot(tmp_path)
+    snapshot = write_market(tmp_path)
     floors, sales = snapshot.floor_prices(), snapshot.sales()
     assert floors is not None
     assert sales is not None
@@ -154,7 +154,7 @@ def test_price_charts_show_dollars_and_the_floor(tmp_path: Path) -> None:
 
 
 def test_chart_of_prices_by_trait_agrees_with_the_table(tmp_path: Path) -> None:
-    snapshot = write_priced_snapshot(tmp_path)
+    snapshot = write_market(tmp_path)
     axes = plots.plot_price_by_trait(snapshot).axes[0]
     tables = [price_table(snapshot, "type"), price_table(snapshot, "accessory")]
     rows = pd.concat([table[table["sales"] > 0] for table in tables])

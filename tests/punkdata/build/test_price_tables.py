@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from support.market_records import FIRST_RATE, make_market_records, write_market
 from support.old_snapshots import write_old_snapshot
-from support.priced_snapshots import FIRST_RATE, make_priced_data, write_priced_snapshot
 
 from punkdata.analysis.prices import price_table
 from punkdata.schema import SALE_FLAGS
@@ -21,7 +21,7 @@ from punkdata.snapshots.verify import verify_snapshot
 
 @pytest.fixture(scope="module")
 def priced(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
-    return write_priced_snapshot(tmp_path_factory.mktemp("priced"))
+    return write_market(tmp_path_factory.mktemp("priced"))
 
 
 def read_sales(snapshot: Snapshot) -> pd.DataFrame:
@@ -35,7 +35,7 @@ def test_snapshot_passes_all_checks(priced: Snapshot) -> None:
 
 
 def test_rates_and_floors_pass_through_exactly(priced: Snapshot) -> None:
-    data = make_priced_data()
+    data = make_market_records()
     for name in ("eth_usd", "floor_prices", "trait_floors"):
         table = getattr(priced, name)()
         assert table.to_pylist() == [vars(record) for record in getattr(data, name)]
@@ -45,7 +45,7 @@ def test_rates_and_floors_pass_through_exactly(priced: Snapshot) -> None:
 
 def test_price_in_usd_is_the_price_times_the_rate_of_the_day(priced: Snapshot) -> None:
     sales = read_sales(priced)
-    rates = {rate.day: rate.usd_per_eth for rate in make_priced_data().eth_usd or ()}
+    rates = {rate.day: rate.usd_per_eth for rate in make_market_records().eth_usd or ()}
     expected = sales["price_eth"] * sales["sold_at"].dt.floor("D").map(rates)
     pd.testing.assert_series_equal(sales["price_usd"], expected, check_names=False)
     is_unknown = sales["price_usd"].isna()
@@ -97,9 +97,9 @@ def test_number_of_punks_of_an_owner(priced: Snapshot) -> None:
 
 
 def test_snapshot_of_schema_2_is_read_with_the_columns_of_schema_3(tmp_path: Path) -> None:
-    data = make_priced_data()
+    data = make_market_records()
     only_main = [s for s in data.sales or () if s.market == "cryptopunks"]
-    priced = write_priced_snapshot(tmp_path / "current", replace(data, sales=only_main))
+    priced = write_market(tmp_path / "current", replace(data, sales=only_main))
     old = write_old_snapshot(priced, tmp_path / "old", 2)
     assert old.version.startswith("s2-")
     assert [c.problem for c in verify_snapshot(old)] == [None] * 7

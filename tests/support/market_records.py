@@ -29,7 +29,7 @@ ZERO = "0x" + "0" * 40
 NUM_SALES = 400
 
 
-def make_priced_data() -> RecordedData:
+def make_market_records() -> RecordedData:
     """Return invented records of 60 punks: half of the sales of wrapped punks are paid in WETH."""
     rng = random.Random(5)
     punks = [
@@ -92,9 +92,9 @@ def make_priced_data() -> RecordedData:
     )
 
 
-def write_priced_snapshot(root: Path, data: RecordedData | None = None) -> Snapshot:
-    """Write a snapshot of these records, by default of `make_priced_data`, below a root."""
-    data = data or make_priced_data()
+def write_market(root: Path, data: RecordedData | None = None) -> Snapshot:
+    """Write a snapshot of these records, by default of `make_market_records`, below a root."""
+    data = data or make_market_records()
     tables = make_tables(data)
     assert data.market_stats is not None
     about = manifest.Manifest(
