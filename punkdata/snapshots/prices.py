@@ -125,9 +125,14 @@ def check_listings(punks: pa.Table, listings: pa.Table | None) -> None:
 def check_order(table: pa.Table | None, name: str, keys: Sequence[str]) -> None:
     """Raise DataError unless the rows of a table are sorted by columns that identify them."""
     rows = [] if table is None else table.select(list(keys)).to_pylist()
-    found = [tuple(row[key] or "" for key in keys) for row in rows]
+    found = [tuple(_sort_key(key, row[key]) for key in keys) for row in rows]
     if any(a >= b for a, b in pairwise(found)):
         raise DataError(f"the rows of {name} are not sorted by {' and '.join(keys)}, or repeated")
+
+
+def _sort_key(key: str, value: Any) -> Any:
+    """Return a value as it is sorted: symbols in any case, null first."""
+    return (value or "").casefold() if key == "symbol" else value
 
 
 def _check_sales(

@@ -13,6 +13,7 @@ from support.market_records import FIRST_RATE, make_market_records, write_market
 from support.old_snapshots import write_old_snapshot
 
 from punkdata.analysis.prices import price_table
+from punkdata.records import TraitFloorRecord
 from punkdata.schema import SALE_FLAGS
 from punkdata.snapshots.diff import compare_snapshots
 from punkdata.snapshots.reader import Snapshot
@@ -121,3 +122,14 @@ def test_snapshot_of_schema_2_is_read_with_the_columns_of_schema_3(tmp_path: Pat
     diff = compare_snapshots(old, priced)
     assert "schema 2 became schema 3" in diff.schema
     assert "the table eth_usd was added" in diff.schema
+
+
+def test_floors_are_sorted_by_label_and_then_by_symbol_of_any_case(tmp_path: Path) -> None:
+    rows = [("VR", None), ("VR", "aave"), ("VR", "DAI"), ("Vampire Hair", "ETH")]
+    floors = [TraitFloorRecord(label, symbol, 1.0, None) for label, symbol in rows]
+    floors[-1] = replace(floors[-1], price_eth=1.0)
+    for trait_floors, problems in ((floors, 0), (floors[::-1], 1), ([*floors, floors[-1]], 1)):
+        data = replace(make_market_records(), trait_floors=trait_floors)
+        snapshot = write_market(tmp_path / str(len(list(tmp_path.iterdir()))), data)
+        found = [c.problem for c in verify_snapshot(snapshot) if c.problem]
+        assert len(found) == problems
