@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
 import logging
@@ -57,7 +58,7 @@ class _App(typer.Typer):
         self, name: str | None = None, *, cls: type[TyperCommand] | None = None, **settings: Any
     ) -> Any:
         def register(function: Any) -> Any:
-            help_text = settings.pop("help", None) or read_docstring(function)
+            help_text = settings.pop("help", None) or _read_help(function)
             command = super(_App, self).command(
                 name, cls=cls or _Command, help=help_text, **settings
             )
@@ -66,11 +67,19 @@ class _App(typer.Typer):
         return register
 
 
+def _read_help(function: Any) -> str | None:
+    """Return the docstring of a command with one line per paragraph.
+
+    typer would keep the line breaks of all paragraphs but the first.
+    """
+    paragraphs = inspect.cleandoc(read_docstring(function) or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs) or None
+
+
 def read_docstring(function: Any) -> str | None:
     """Return the docstring of a function, from its source if `python -OO` has removed it."""
     if function.__doc__ is None and sys.flags.optimize > 1:
         import ast
-        import inspect
 
         (definition,) = ast.parse(inspect.getsource(function)).body
         return ast.get_docstring(definition)  # type: ignore[arg-type]

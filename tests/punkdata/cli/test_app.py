@@ -69,6 +69,15 @@ def test_version_and_help(capsys: Capture) -> None:
         assert "<bool>" not in out  # After flags such as --json.
 
 
+def test_help_wraps_paragraphs_to_the_width_of_the_terminal(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    assert run("fetch", "--help") == 0
+    out = capsys.readouterr().out
+    assert "resumes it. After a complete run, it requests only what is new or may" in out
+
+
 def test_reader_that_stops_early_is_not_an_error(root: Path) -> None:
     command = [sys.executable, "-c", "from punkdata.cli.app import main; main()", "info"]
     with subprocess.Popen(
