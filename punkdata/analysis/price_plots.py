@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+CAPTION_CHARS = 100
+"""Length of a line below a chart. Longer ones would leave the figure: nothing wraps them."""
 FLOOR_COLOR = "#222222"
 COLUMNS = ("sales", "median ETH", "median USD", "floor ETH")
 """Headings of the numbers beside the chart of prices by trait."""
@@ -117,9 +120,9 @@ def plot_price_by_trait(snapshot: Snapshot) -> Figure:
         if np.isfinite(low):
             axes.plot([low, high], [position] * 2, color=color, linewidth=2, solid_capstyle="butt")
         axes.plot([ratio], [position], "o", color=color, markersize=4)
-        values = (row["sales"], row["median_eth"], row["median_usd"], row["floor_eth"])
-        for column, value in enumerate(values):
-            text = "–" if pd.isna(value) else _format_price(value)
+        prices = (row["median_eth"], row["median_usd"], row["floor_eth"])
+        texts = ["–" if pd.isna(price) else _format_price(price) for price in prices]
+        for column, text in enumerate([f"{row['sales']:,.0f}", *texts]):
             _write_cell(axes, column, position, text)
     for column, heading in enumerate(COLUMNS):
         _write_cell(axes, column, -1.2, heading)
@@ -176,10 +179,10 @@ def _use_price_axis(axes: Axes, unit: str) -> None:
 
 
 def _format_price(price: float) -> str:
-    """Format a price with three significant digits, for example 0.0512, 45.3 or 3,490."""
-    return f"{float(f'{price:.3g}'):,g}"
+    """Format a price with four significant digits, for example 0.05125, 131.5 or 34,900."""
+    return f"{float(f'{price:.4g}'):,g}"
 
 
 def _describe(facts: Any) -> str:
-    """Return the lines that say which sales are counted."""
-    return "\n".join(describe_sales(facts))
+    """Return the lines that say which sales are counted, short enough for every chart."""
+    return "\n".join(textwrap.fill(line, CAPTION_CHARS) for line in describe_sales(facts))

@@ -13,7 +13,7 @@ from support.market_records import write_market
 
 from punkdata.analysis import plots
 from punkdata.analysis.plots import PLOTS, PRICE_PLOTS, compute_lift, plot_png
-from punkdata.analysis.prices import MIN_PRICE_ETH, load_sales, price_table
+from punkdata.analysis.prices import MIN_PRICE_ETH, REASONS, load_sales, price_table
 from punkdata.errors import DataError
 from punkdata.snapshots.reader import Snapshot, open_snapshot
 from punkdata.snapshots.sale_flags import is_priced
@@ -162,5 +162,27 @@ def test_chart_of_prices_by_trait_agrees_with_the_table(tmp_path: Path) -> None:
     points = [float(line.get_xdata()[0]) for line in axes.lines if line.get_marker() == "o"]
     assert points == pytest.approx((1 + rows["premium"]).tolist(), nan_ok=True)
     texts = [text.get_text() for text in axes.texts]
-    assert texts[: 4 * len(rows) : 4] == [f"{float(f'{n:.3g}'):,g}" for n in rows["sales"]]
+    assert texts[: 4 * len(rows) : 4] == [f"{n:,}" for n in rows["sales"]]
     assert "4,200" in texts
+
+
+def test_chart_of_prices_by_trait_shows_exact_counts_and_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make_table(_: Snapshot, by: str) -> pd.DataFrame:
+        columns = {"sales": [1341], "median_eth": [131.5], "median_usd": [4345.4]}
+        premium = {"floor_eth": [0.05125], "premium": 0.5, "premium_low": 0.2, "premium_high": 0.9}
+        table = pd.DataFrame(columns | premium, index=["Male" if by == "type" else "Mole"])
+        facts = {"market": "cryptopunks", "since": "2017-06-23", "until": "2026-11-26"}
+        counts = dict.fromkeys(REASONS, 12_345)
+        table.attrs.update(facts | {"sales": 20_000, "left_out": counts})
+        return table
+
+    monkeypatch.setattr("punkdata.analysis.price_plots.price_table", make_table)
+    figure = plots.plot_price_by_trait(write_market(tmp_path))
+    axes = figure.axes[0]
+    assert [text.get_text() for text in axes.texts[:4]] == ["1,341", "131.5", "4,345", "0.05125"]
+    figure.draw_without_rendering()
+    caption = axes.xaxis.label.get_window_extent()
+    assert caption.x0 >= 0
+    assert caption.x1 <= figure.bbox.width
