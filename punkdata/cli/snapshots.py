@@ -171,18 +171,19 @@ def _summarize_sales(manifest: Manifest) -> str:
 
 
 def _summarize_prices(manifest: Manifest) -> dict[str, str]:
-    """Return facts about what belongs to prices, except those that are not known."""
+    """Return the known facts about flagged sales, prices in USD, the floor and owners."""
     facts = {}
     sales, stats = manifest.sales, manifest.market_stats
     if sales and any(sales.flagged.values()):
         marked = {name: n for name, n in sales.flagged.items() if n}
-        facts["no prices"] = f"{_format_counts(marked)}; statistics leave these sales out"
+        facts["flagged"] = f"{_format_counts(marked)}; statistics leave these sales out"
     if sales and sales.usd_from:
         facts["in USD"] = f"sales from {sales.usd_from} on"
     if stats and stats.floor_price:
-        facts["floor"] = f"{stats.floor_price:,g} {stats.floor_price_symbol or ''}".strip()
+        price = f"{stats.floor_price:,g} {stats.floor_price_symbol or ''}".strip()
+        facts["floor"] = f"{price}, of the whole collection, as OpenSea states it"
     if stats and stats.num_owners:
-        facts["owners"] = f"{stats.num_owners:,}"
+        facts["owners"] = f"{stats.num_owners:,}, of the whole collection, as OpenSea states it"
     return facts
 
 

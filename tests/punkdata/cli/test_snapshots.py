@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.cli import run
+from support.market_records import write_market
 
 from punkdata.snapshots.reader import open_snapshot
 
@@ -38,6 +39,17 @@ def test_info_and_list_print_a_summary(root: Path, capsys: Capture) -> None:
         assert part in out
     assert run("list", "--root", root) == 0
     assert capsys.readouterr().out.split()[0] == version
+
+
+def test_info_says_that_floor_and_owners_are_those_of_the_collection(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    snapshot = write_market(tmp_path)
+    assert run("info", snapshot.path) == 0
+    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    note = "of the whole collection, as OpenSea states it"
+    assert (lines["floor"], lines["owners"]) == (f"31.5 ETH, {note}", f"3,800, {note}")
+    assert "statistics leave these sales out" in lines["flagged"]
 
 
 def test_list_without_snapshots_is_not_an_error(tmp_path: Path, capsys: Capture) -> None:
