@@ -170,6 +170,10 @@ frame.loc[(frame["type"] == "Zombie") & has_hat, ["type", "accessories"]]
 # punkdata creates a free key; see the next cell for the commands. Until you have run them, the
 # cells below use *invented* sales, so that you can see how the analysis works. Their titles say
 # whether the sales are invented.
+#
+# Not every sale has a market price. The columns whose names begin with `is_` flag those without
+# one, such as gifts, bundles and self-trades. The cell leaves them out, and also the sales of
+# wrapped punks, as `punkdata prices` does.
 
 # %%
 table = punkdata.open_snapshot(punks.path).sales()
@@ -180,7 +184,10 @@ if table is None:
     print("Then restart the notebook.")
 else:
     kind = "sales on OpenSea"
-    sales = table.to_pandas().dropna(subset="price_eth")
+    sales = table.to_pandas()
+    flags = [name for name in sales if name.startswith("is_")]
+    is_priced = sales["price_eth"].notna() & ~sales[flags].eq(True).any(axis=1)
+    sales = sales[is_priced & (sales["market"] == "cryptopunks")]
 
 # %% [markdown]
 # Each invented sale has a random punk, day and price. The price depends on the day, on how rare the
@@ -201,7 +208,8 @@ sales[["punk_id", "sold_at", "price_eth"]].sort_values("sold_at").tail()
 
 # %% [markdown]
 # Prices change by orders of magnitude in a few years, so use a logarithmic axis, and medians
-# instead of means: one sale of an Alien moves a mean.
+# instead of means: one sale of an Alien moves a mean. The chart does not show the few sales below
+# 0.001 ETH.
 
 # %%
 median = sales.set_index("sold_at")["price_eth"].resample("QE").median()
@@ -209,6 +217,7 @@ figure, axes = plt.subplots(figsize=(9, 3.5))
 axes.semilogy(sales["sold_at"], sales["price_eth"], ".", markersize=2, alpha=0.4, label="one sale")
 axes.semilogy(median.index, median, linewidth=2, label="median of a quarter")
 axes.set(title=f"Prices of {len(sales):,} {kind}", ylabel="price in ETH")
+axes.set_ylim(bottom=max(0.001, axes.get_ylim()[0]))
 axes.legend()
 plt.show()
 
@@ -239,6 +248,9 @@ table.sort_values("median", ascending=False).head(8)
 #
 # - Notebook 2, `02_classifier`: predict the labels from the image.
 # - `punkdata gallery --open` in a terminal writes all punks to one page, with filters and charts.
+# - `punkdata.price_table(snapshot, "accessory")` compares prices in the same way, by month, with
+#   confidence intervals, medians in US dollars, and floor prices. `punkdata prices` prints it.
+# - The columns `rarity_rank` and `owner` of `frame` say how rare each punk is, and who owns it.
 # - `PunkDataset(target="price")` has the price of the last sale as its target, once the snapshot
 #   has sales.
 # - A snapshot consists of Parquet files, which DuckDB, polars and Hugging Face datasets read, too.
