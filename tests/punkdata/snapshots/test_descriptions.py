@@ -55,8 +55,9 @@ def test_all_required_properties_are_present(priced_snapshot: Snapshot) -> None:
             counts[kind] += 1
             missing = [name for name in REQUIRED[kind] if not node.get(name)]
             assert not missing, (kind, node.get("@id"), missing)
-    assert counts["cr:Field"] == 3 * len(PUNKS) + len(SALES) + len(OPTIONAL_TABLES["listings"])
-    assert counts["cr:RecordSet"] == 5
+    num_optional = sum(len(schema) for schema in OPTIONAL_TABLES.values())
+    assert counts["cr:Field"] == 3 * len(PUNKS) + num_optional
+    assert counts["cr:RecordSet"] == 3 + len(OPTIONAL_TABLES)
     for record_set in croissant["recordSet"]:
         for field in record_set["field"]:
             source = field["source"]
@@ -96,7 +97,7 @@ def test_header_lists_configurations_and_splits(
 ) -> None:
     for snapshot, configs in (
         (open_snapshot(built_root), ["default"]),
-        (priced_snapshot, ["default", "sales", "listings"]),
+        (priced_snapshot, ["default", *OPTIONAL_TABLES]),
     ):
         header = yaml.safe_load((snapshot.path / "README.md").read_text().split("---\n")[1])
         assert [config["config_name"] for config in header["configs"]] == configs
