@@ -60,10 +60,11 @@ def prices(
     """
     if as_json and as_csv:
         raise UsageError("--json and --csv exclude each other", hint="use one of them")
-    from punkdata.analysis.prices import describe_sales, price_table
+    from punkdata.analysis.prices import describe_sales, parse_day, price_table
 
+    first, last = parse_day(since, "--since"), parse_day(until, "--until")
     snapshot = open_snapshot_argument(root, version)
-    table = price_table(snapshot, by, since=since, until=until, market=market)
+    table = price_table(snapshot, by, since=first, until=last, market=market)
     notes = describe_sales(table.attrs)
     if table.attrs["sales_usd"] not in (0, table.attrs["sales"]):
         notes.append(f"median USD: of the {table.attrs['sales_usd']:,} sales whose rate is known")

@@ -77,7 +77,7 @@ def test_prices_as_csv_leaves_only_data_on_stdout(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--since", "31.12.2021"), "since must be a date such as 2021-08-31, not '31.12.2021'"),
+        (("--since", "31.12.2021"), "--since must be a date such as 2021-08-31, not '31.12.2021'"),
         (("--since", "2031-01-01"), "no priced sale was made since 2031-01-01"),
         (("--market", "opensea"), "market must be one of cryptopunks, wrapped, all"),
         (("--json", "--csv"), "--json and --csv exclude each other"),
