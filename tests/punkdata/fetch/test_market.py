@@ -12,6 +12,7 @@ from support.network import Fetch
 from support.opensea_documents import not_found_reply, owner_document
 from support.opensea_faults import Reply
 from support.opensea_market import (
+    MARKET_PATHS,
     WRAPPERS,
     make_floor_prices,
     make_rates,
@@ -162,6 +163,20 @@ def test_endpoint_that_fails_costs_one_warning(
     again = fetch(root=new_root)
     assert getattr(again.market, ENDPOINTS[path]) is not None
     assert build_version(new_root) == build_version(new_root.with_name("calm"))
+
+
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "1"}])
+def test_rate_limit_of_everything_optional_does_not_stop_the_fetch(
+    fetch: Fetch, server: OpenSeaServer, new_root: Path, headers: dict[str, str]
+) -> None:
+    refusal: Reply = (429, b'{"errors": ["Too many requests"]}', headers)
+    server.oddities.replies = dict.fromkeys(("/listings/", *MARKET_PATHS), refusal)
+    result = fetch(root=new_root)
+    info = result.recording.info
+    assert (info.status, result.punks, result.sales, result.listed) == ("complete", 60, 299, None)
+    assert sum("rate-limited repeatedly" in line for line in info.warnings) == 7
+    server.oddities.replies = {}
+    assert fetch(root=new_root).market.stats
 
 
 def test_wrapped_sales_that_fail_are_read_by_the_next_run(

@@ -130,8 +130,8 @@ class OpenSeaClient:
         params = dict(_SALES_QUERY)
         if after is not None:
             params["after"] = str(after)
-        path = f"/events/collection/{slug}"
-        return self._api.iter_pages(EventsPage, path, params, reuse=reuse)
+        path, optional = f"/events/collection/{slug}", slug != DEFAULT_COLLECTION
+        return self._api.iter_pages(EventsPage, path, params, reuse=reuse, optional=optional)
 
     def iter_sales_of(
         self, punk_id: int, chain: str, contract: str
@@ -143,7 +143,8 @@ class OpenSeaClient:
     def iter_listings(self, *, restart: bool = False) -> Iterator[Page[Listing] | None]:
         """Yield pages of the best listings, cheapest first; with `restart`, request all again."""
         params = {"limit": str(PAGE_SIZE)}
-        return self._api.iter_pages(ListingsPage, _LISTINGS_PATH, params, restart=restart)
+        extensions = {"restart": restart, "optional": True}
+        return self._api.iter_pages(ListingsPage, _LISTINGS_PATH, params, **extensions)
 
     def listings_url(self) -> str:
         """Return the URL of the first page of listings, as a recording contains it."""
@@ -161,7 +162,8 @@ class OpenSeaClient:
         params = {"bucket_size": "1d", "start_time": f"{start.isoformat()}T00:00:00Z"}
         if end is not None:
             params["end_time"] = f"{end.isoformat()}T23:59:59Z"
-        extensions = {"reuse": end is not None, "current": end is None, "not_found_is_final": True}
+        extensions = {"reuse": end is not None, "current": end is None, "optional": True}
+        extensions["not_found_is_final"] = True
         path = f"/chain/{chain}/token/{token}/price_history"
         reply = self._api.send("GET", path, PriceHistory, params=params, **extensions)
         return None if reply.status in NOT_FOUND_STATUSES else reply.expect()
@@ -170,17 +172,18 @@ class OpenSeaClient:
         """Return the history of the collection's floor price."""
         path = f"/collections/{DEFAULT_COLLECTION}/floor_prices"
         params = {"timeframe": "all_time"}
-        return self._api.send("GET", path, FloorHistory, params=params, current=True).expect()
+        extensions = {"optional": True, "current": True}
+        return self._api.send("GET", path, FloorHistory, params=params, **extensions).expect()
 
     def get_stats(self) -> CollectionStats:
         """Return the statistics of the collection."""
         path = f"/collections/{DEFAULT_COLLECTION}/stats"
-        return self._api.send("GET", path, CollectionStats, current=True).expect()
+        return self._api.send("GET", path, CollectionStats, optional=True, current=True).expect()
 
     def get_trait_floors(self) -> TraitFloors:
         """Return the lowest price of each trait value in each currency."""
         path = f"/traits/{DEFAULT_COLLECTION}/floors"
-        return self._api.send("GET", path, TraitFloors, current=True).expect()
+        return self._api.send("GET", path, TraitFloors, optional=True, current=True).expect()
 
     def get_image(
         self, url: str, *, reuse: bool = True, check: bool = False, only_recorded: bool = False

@@ -99,7 +99,7 @@ class ApiConnection:
                 reason = str(error)
                 yield None
                 # No reply of an earlier recording is reused, and a recorded 404 is sent again.
-                extensions = {"restart": True}
+                extensions = {"restart": True, "optional": extensions.get("optional", False)}
         raise ReplyError(
             f"pagination of GET {path} failed {MAX_PASSES} times: {reason}",
             hint="the server does not return all pages at the moment; try again later",

@@ -67,6 +67,9 @@ class RetryTransport(httpx.BaseTransport):
     exception are requests with the extension `once`, which create something. They are repeated
     only if no connection was established, and once after a wait that the server announced.
 
+    Refusals of requests with the extension `optional` never count as a limit of the whole host,
+    because an account may not be allowed any of these endpoints.
+
     Raises NetworkError, UnreachableError if there was no connection, or the error of the last
     invalid reply, if every attempt failed, and LimitError if a rate limit lasts, except for images.
     `warn` is called before each retry, except for images and for the first retries, and
@@ -140,11 +143,13 @@ class RetryTransport(httpx.BaseTransport):
             return NetworkError(str(error), hint=RETRY_HINT)
         if isinstance(error, _RefusalError) and not request.extensions.get("image"):
             # After two groups of endpoints in a row, the limit is taken for that of the whole host.
-            self._refused_groups.add(endpoint_group(request.url))
+            is_optional = bool(request.extensions.get("optional"))
+            if not is_optional:
+                self._refused_groups.add(endpoint_group(request.url))
             return LimitError(
                 f"{endpoint} was rate-limited repeatedly: {error}",
                 hint=RETRY_HINT,
-                is_host_wide=len(self._refused_groups) > 1,
+                is_host_wide=not is_optional and len(self._refused_groups) > 1,
             )
         kind = UnreachableError if is_unreachable else NetworkError
         return kind(f"{endpoint} failed repeatedly: {error}", hint=RETRY_HINT)
