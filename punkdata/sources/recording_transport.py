@@ -83,8 +83,9 @@ class RecordingTransport(httpx.BaseTransport):
             response = self.network.handle_request(request)
             self._record(request, url, body_sha256, response)
             return response
-        if reply is not None and not only_recorded:
+        if reply is not None and not only_recorded and reply.status != 401:
             return httpx.Response(reply.status)
+        # A key that was refused then says nothing about what was requested.
         raise NotRecordedError(f"'{self.recording.path}' has no reply to {request.method} {url}")
 
     def _find_in_parent(

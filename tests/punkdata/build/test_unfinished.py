@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from support.cli import run
 from support.network import Fetch
+from support.opensea_documents import json_reply
 from support.opensea_oddities import BROKEN
 from support.opensea_server import OpenSeaServer
 
 from punkdata.build import build_dataset
-from punkdata.errors import DataError, NetworkError, UsageError
+from punkdata.errors import DataError, NetworkError, RefusedError, UsageError
 from punkdata.snapshots.reader import open_snapshot
 from punkdata.sources.recording import list_recordings
 
@@ -38,6 +39,18 @@ def test_unfinished_recording_is_built_without_sales(root: Path, fetch: Fetch) -
     assert set(manifest.missing.values()) <= {"has an image that has not been downloaded yet"}
     with pytest.raises(DataError, match="is unfinished; finish it with: punkdata fetch"):
         build_dataset(root, recording.path)
+
+
+@pytest.mark.parametrize("path", ["/listings/", "/stats"])
+def test_recording_that_a_refused_key_stopped_is_built(
+    new_root: Path, server: OpenSeaServer, fetch: Fetch, path: str
+) -> None:
+    server.oddities.replies = {path: json_reply(401, {"errors": ["Unauthorized"]})}
+    with pytest.raises(RefusedError, match="status 401"):
+        fetch(root=new_root)
+    manifest = build_dataset(new_root, allow_partial=True).snapshot.manifest
+    assert manifest.tables["sales"] == 299
+    assert "trait_floors" not in manifest.tables
 
 
 def test_fetch_goes_on_after_a_build_of_what_it_has(
