@@ -27,7 +27,8 @@ ESTIMATED_WRAPPED_SALES = 3_000
 """Estimated number of sales of each of these collections."""
 _MARKETS = {"wrapped-cryptopunks": "wrapped"}
 """Names of markets that differ from the slugs of their collections."""
-_RESERVED = {DEFAULT_COLLECTION, *_MARKETS.values()}
+_RESERVED = {DEFAULT_COLLECTION, *_MARKETS.values(), "all"}
+"""Slugs that would be mistaken for other markets, or for all of them."""
 
 
 @dataclass

