@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from punkdata.currencies import ZERO_ADDRESS, parse_price_wei
+from punkdata.currencies import ETH_ADDRESSES, ZERO_ADDRESS, parse_price_wei
 from punkdata.errors import DataError
 from punkdata.schema import SALE_FLAGS
 from punkdata.snapshots.sale_flags import find_flags, is_priced
@@ -119,6 +119,17 @@ def check_listings(punks: pa.Table, listings: pa.Table | None) -> None:
             raise DataError(
                 f"lowest_listing_eth of punk {row['punk_id']} is {row['lowest_listing_eth']}, but "
                 f"its listings give {lowest.get(row['punk_id'])}"
+            )
+
+
+def check_trait_floors(trait_floors: pa.Table | None) -> None:
+    """Raise DataError unless the floor prices of labels are in order, and their prices in ETH."""
+    check_order(trait_floors, "trait_floors", ["label", "symbol"])
+    for row in [] if trait_floors is None else trait_floors.to_pylist():
+        is_eth = (row["symbol"] or "").upper() in ETH_ADDRESSES
+        if row["price_eth"] != (row["price"] if is_eth else None):
+            raise DataError(
+                f"price_eth of the floor price of {row['label']} differs from its price"
             )
 
 

@@ -29,7 +29,7 @@ from punkdata.snapshots import tables
 from punkdata.snapshots.known_totals import COLLECTION_SIZE, check_known_totals
 from punkdata.snapshots.layout import table_file
 from punkdata.snapshots.manifest import Manifest
-from punkdata.snapshots.prices import check_listings, check_order, check_prices
+from punkdata.snapshots.prices import check_listings, check_order, check_prices, check_trait_floors
 from punkdata.snapshots.reader import Snapshot, find_damaged_files
 from punkdata.snapshots.shards import extract_samples, read_shard
 from punkdata.splits import SPLITS, assign_by_id, assign_splits
@@ -219,7 +219,7 @@ def _check_prices(snapshot: Snapshot, punks: pa.Table) -> str:
     sales, listings, eth_usd = snapshot.sales(), snapshot.listings(), snapshot.eth_usd()
     check_order(eth_usd, "eth_usd", ["day"])
     check_order(snapshot.floor_prices(), "floor_prices", ["time"])
-    check_order(snapshot.trait_floors(), "trait_floors", ["label", "symbol"])
+    check_trait_floors(snapshot.trait_floors())
     check_prices(punks, sales, eth_usd, snapshot.manifest.schema_version)
     check_listings(punks, listings)
     _check_owners(punks)

@@ -133,3 +133,15 @@ def test_floors_are_sorted_by_label_and_then_by_symbol_of_any_case(tmp_path: Pat
         snapshot = write_market(tmp_path / str(len(list(tmp_path.iterdir()))), data)
         found = [c.problem for c in verify_snapshot(snapshot) if c.problem]
         assert len(found) == problems
+
+
+@pytest.mark.parametrize(
+    ("symbol", "price_eth"), [("ETH", 2.0), ("weth", None), ("DAI", 1.0), (None, 1.0)]
+)
+def test_floor_whose_price_in_eth_is_another_is_found(
+    tmp_path: Path, symbol: str | None, price_eth: float | None
+) -> None:
+    floors = [TraitFloorRecord("VR", symbol, 1.0, price_eth)]
+    snapshot = write_market(tmp_path, replace(make_market_records(), trait_floors=floors))
+    found = [check.problem for check in verify_snapshot(snapshot) if check.problem]
+    assert found == ["price_eth of the floor price of VR differs from its price"]
