@@ -24,6 +24,8 @@ VERSION_PATTERN = r"^s[0-9]+-[0-9a-f]{12}$"
 _PATH_PATTERN = r"^([A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*$"
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Symbol = Annotated[str, Field(max_length=100)]
 
 
 class FileEntry(BaseModel, frozen=True):
@@ -68,12 +70,12 @@ class MarketStats(BaseModel, frozen=True):
     which any punk was for sale. A field is None if OpenSea does not report it.
     """
 
-    volume: float | None = None
-    volume_symbol: str | None = None
+    volume: Amount | None = None
+    volume_symbol: Symbol | None = None
     sales: Count | None = None
     num_owners: Count | None = None
-    floor_price: float | None = None
-    floor_price_symbol: str | None = None
+    floor_price: Amount | None = None
+    floor_price_symbol: Symbol | None = None
 
 
 class Manifest(BaseModel, frozen=True):

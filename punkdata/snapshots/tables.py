@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -54,8 +54,13 @@ _REQUIRED = {
     *("sold_at", "market", "day", "usd_per_eth", "time", "label", "price"),
 }
 """Columns that must not contain null: all of the punks but owners and prices, times and keys."""
-_HASHES = {"pixels_sha256", "image_sha256"}
-"""Columns of hashes, which could otherwise bring any text into exports and messages."""
+_PATTERNS = {
+    **dict.fromkeys(("pixels_sha256", "image_sha256"), ("a SHA-256 hash", "[0-9a-f]{64}")),
+    "market": ("the name of a market", "[a-z0-9][a-z0-9-]{0,63}"),
+    "owner": ("an address", "0x[0-9a-f]{40}"),
+}
+"""What a column of text has, and its pattern, for columns that could otherwise bring any text into
+exports and messages."""
 _RANGES: dict[str, tuple[int, int | None]] = {
     "punk_id": (0, None),
     "type_id": (0, len(TYPES) - 1),
@@ -68,8 +73,11 @@ _RANGES: dict[str, tuple[int, int | None]] = {
     "decimals": (0, None),
 }
 """Smallest and largest valid value of integer columns. Prices and other measures are at least 0."""
-_LAST_TIME_MS = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp()) * 1000
-"""Python's dates end here."""
+_LAST_TIME_MS = 2**32 * 1000
+"""The year 2106. A fetch reads no later times, and charts and pandas fail at much later ones."""
+_MAX_FLOAT = 10**100
+"""Limit of prices and other measures, whose sums and ratios would otherwise become infinite. A
+fetch reads only numbers below 1e78."""
 
 
 def column_to_numpy(column: pa.ChunkedArray | pa.Array) -> NDArray[Any]:
@@ -104,10 +112,11 @@ def validate_values(table: pa.Table, schema: pa.Schema) -> None:
             unknown = set(values.unique().to_pylist()).difference(_ALLOWED_VALUES[name])
             if unknown:
                 raise DataError(f"the column {name} contains the unknown value {min(unknown)!r}")
-        if name in _HASHES:
-            is_hash = pc.match_substring_regex(values, "^[0-9a-f]{64}$")
-            if not pc.all(is_hash, min_count=0).as_py():
-                raise DataError(f"the column {name} contains a value that is not a SHA-256 hash")
+        if name in _PATTERNS:
+            what, pattern = _PATTERNS[name]
+            is_valid = pc.match_substring_regex(values, f"^{pattern}$")
+            if not pc.all(is_valid, min_count=0).as_py():
+                raise DataError(f"the column {name} contains a value that is not {what}")
         _check_numbers(name, values)
 
 
@@ -116,7 +125,7 @@ def _check_numbers(name: str, values: pa.Array) -> None:
     if pa.types.is_floating(values.type):
         if not pc.all(pc.is_finite(values), min_count=0).as_py():
             raise DataError(f"the column {name} contains a value that is not a finite number")
-        low, high = 0, None
+        low, high = 0, _MAX_FLOAT
     elif pa.types.is_decimal(values.type):
         low, high = 0, None
     elif pa.types.is_timestamp(values.type):

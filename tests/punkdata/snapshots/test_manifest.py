@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -48,13 +49,21 @@ def test_files_that_would_replace_each_other_are_rejected(
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("punks", "many"), ("punks", -1), ("expected", 10**30), ("labels", {})]
+    ("field", "value"),
+    [
+        *(("punks", "many"), ("punks", -1), ("expected", 10**30), ("labels", {})),
+        ("market_stats.volume", math.nan),
+        ("market_stats.floor_price", -1),
+        ("market_stats.floor_price_symbol", "x" * 1000),
+    ],
 )
 def test_invalid_field_is_named_in_the_error(
     field: str, value: object, snapshot: Snapshot, tmp_path: Path
 ) -> None:
+    name, *nested = field.split(".")
+    changes = {name: {nested[0]: value} if nested else value}
     with pytest.raises(DataError, match=f"damaged .{field}: "):
-        read_manifest(write_manifest(snapshot, tmp_path, {field: value}))
+        read_manifest(write_manifest(snapshot, tmp_path, changes))
 
 
 def test_oversized_manifest_is_rejected_without_parsing(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -218,7 +219,10 @@ def test_damaged_table_error_names_the_file_and_verify(
         ("lowest_listing_eth", math.nan, "contains a value that is not a finite"),
         ("last_sale_eth", math.inf, "last_sale_eth contains a value that is not a finite number"),
         ("max_sale_eth", -1.5, "max_sale_eth has invalid values: -1.5 to"),
+        ("max_sale_eth", 1e300, "max_sale_eth has invalid values: "),
+        ("owner", "\x1b[2J", "owner contains a value that is not an address"),
         ("last_sale_wei", Decimal(-1), "last_sale_wei has invalid values: -1 to"),
+        ("last_sold_at", datetime(2107, 1, 1, tzinfo=UTC), "last_sold_at has invalid values: "),
         ("last_sold_at", pa.scalar(2**60, pa.timestamp("ms", "UTC")), "last_sold_at has invalid"),
     ],
 )
@@ -228,6 +232,16 @@ def test_rows_with_invalid_values_are_rejected(
     change_rows(root, column, value)
     with pytest.raises(DataError, match=re.escape(message)):
         open_snapshot(root).punks()
+
+
+@pytest.mark.parametrize("market", ["m" * 1000, "<b>", "a\n", ""])
+def test_market_that_is_no_slug_is_rejected(
+    priced_snapshot: Snapshot, tmp_path: Path, market: str
+) -> None:
+    root = shutil.copytree(priced_snapshot.path.parents[2], tmp_path / "priced")
+    change_rows(root, "market", market, table_file("sales"))
+    with pytest.raises(DataError, match="market contains a value that is not the name of a market"):
+        open_snapshot(root).sales()
 
 
 def test_unknown_split_and_column_are_usage_errors(snapshot: Snapshot) -> None:

@@ -91,7 +91,7 @@ def test_changed_row_is_found_even_if_the_file_hashes_agree(
         ("last_sale_eth", 1e9),
         ("last_sold_at", datetime(2020, 1, 1, tzinfo=UTC)),
         ("median_sale_eth", 0.0),
-        ("max_sale_eth", 1e300),
+        ("max_sale_eth", 1e99),
         ("max_sale_eth", None),
     ],
 )
