@@ -12,9 +12,10 @@ from typing import Any
 from support.agreement import check_agreement
 from support.fuzzing import NUM_EXAMPLES, for_each_seed
 from support.network import OPEN_NETWORKS, open_network
+from support.opensea_market import WRAPPERS, wrapped_sale
 from support.opensea_server import KEY, OpenSeaServer
 from support.row_damage import check_message, choose_odd_value, damage_row
-from support.sales_events import listing, make_sales
+from support.sales_events import listing, make_sales, paid
 from support.sprites import make_punks
 
 from punkdata.build import build_dataset
@@ -22,13 +23,14 @@ from punkdata.errors import PunkError
 from punkdata.fetch import OpenSeaResult, fetch_opensea
 
 PUNKS = make_punks(12)
+LISTS = {"nfts", "asset_events", "listings", "prices", "floor_prices", "floors"}
 
 
 def damage_reply(rng: random.Random, data: Any) -> Any:
     """Damage some rows of a list or its cursor, or now and then a document of another endpoint."""
     if "next" in data and rng.random() < 0.03:
         data["next"] = choose_odd_value(rng)
-    for name in data.keys() & {"nfts", "asset_events", "listings"}:
+    for name in data.keys() & LISTS:
         data[name] = [damage_row(rng, r) if rng.random() < 0.1 else r for r in data[name]]
         return data
     return damage_row(rng, data) if rng.random() < 0.2 else data
@@ -37,6 +39,11 @@ def damage_reply(rng: random.Random, data: Any) -> Any:
 def make_server(rng: random.Random) -> OpenSeaServer:
     offers = [listing(i, f"{i + 1}.5") for i in range(6)]
     server = OpenSeaServer(PUNKS, make_sales(PUNKS, 60), offers)
+    for slug in WRAPPERS:
+        server.market.wrapped[slug] = [
+            wrapped_sale(i, 1_600_000_000 + i, paid("2"), slug) for i in range(8)
+        ]
+    server.lists_owners = rng.random() < 0.5
     server.inline_traits = rng.random() < 0.7
     server.max_batch_size = rng.choice([0, 5, 100])
     server.max_page_size = rng.choice([5, 200])

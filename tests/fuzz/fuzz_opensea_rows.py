@@ -7,6 +7,7 @@ whatever a row contains ends in a short line, never in a traceback.
 from __future__ import annotations
 
 import random
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,16 @@ import pytest
 from support.direct_transport import BASE_URL, DirectTransport
 from support.fuzzing import NUM_EXAMPLES, for_each_seed
 from support.opensea_api import FakeOpenSea
-from support.row_damage import Change, catch, check_message, damage_row, dump_json
+from support.opensea_market import make_floor_prices, make_rates, make_trait_floors
+from support.row_damage import (
+    Change,
+    catch,
+    check_message,
+    check_warnings,
+    damage_row,
+    damage_some,
+    parse_rows,
+)
 from support.sales_events import (
     CHAIN,
     CONTRACT,
@@ -30,8 +40,8 @@ from support.sprites import make_punks
 from punkdata.records import ListingRecord
 from punkdata.sources.opensea.api import schemas
 from punkdata.sources.opensea.api.client import OpenSeaClient
+from punkdata.sources.opensea.api.market_schemas import FloorHistory, PriceHistory, TraitFloors
 from punkdata.sources.opensea.api.price_schemas import EventsPage, ListingsPage
-from punkdata.sources.opensea.api.schemas import parse_body
 from punkdata.sources.opensea.labels import parse_traits
 from punkdata.sources.opensea.listings import collect_listings
 from punkdata.sources.opensea.notes import Note, summarize_notes
@@ -44,8 +54,7 @@ PUNKS = make_punks(12)
 MARKET = Market("cryptopunks", "cryptopunks", CONTRACT, CHAIN)
 ALL_IDS = CollectedPunks(missing=dict.fromkeys(range(12), "not needed"))
 TRUTH = {punk.punk_id: (punk.type, tuple(punk.accessories)) for punk in PUNKS}
-MAX_WARNINGS = 24
-"""Number of warnings that a person still reads."""
+LISTS = {"nfts", "asset_events", "listings", "prices", "floor_prices", "floors"}
 
 Json = dict[str, Any]
 
@@ -62,6 +71,9 @@ def make_rows() -> dict[Any, tuple[str, list[Json]]]:
         EventsPage: ("asset_events", sales),
         ListingsPage: ("listings", offers),
         schemas.NftsBatch: ("nfts", [api.make_token(punk, detailed=True) for punk in PUNKS]),
+        PriceHistory: ("prices", make_rates(last=date(2017, 6, 12))),
+        FloorHistory: ("floor_prices", make_floor_prices(12)),
+        TraitFloors: ("floors", make_trait_floors(PUNKS)),
     }
 
 
@@ -70,21 +82,11 @@ ROWS = make_rows()
 
 def damage_lists(rng: random.Random, share: float, path: str, data: Any) -> Any:
     """Damage this share of the rows of every list in a reply."""
-    for name in data.keys() & {"nfts", "asset_events", "listings"}:
+    for name in data.keys() & LISTS:
         data[name] = [damage_row(rng, r) if rng.random() < share else r for r in data[name]]
     if "nft" in data and rng.random() < share:
         data["nft"] = damage_row(rng, data["nft"])
     return data
-
-
-def damage_some(rng: random.Random, rows: list[Json]) -> tuple[list[Any], set[int]]:
-    """Return the rows, of which one to four are damaged, and the numbers of these."""
-    chosen = set(rng.sample(range(len(rows)), rng.randint(1, 4)))
-    return [damage_row(rng, r) if i in chosen else r for i, r in enumerate(rows)], chosen
-
-
-def parse_rows(model: Any, name: str, rows: list[Any]) -> Any:
-    return parse_body(model, f"GET /{name}", dump_json({name: rows, "next": None}))
 
 
 @pytest.mark.parametrize("model", ROWS)
@@ -183,12 +185,6 @@ def make_api() -> FakeOpenSea:
 
 def make_client(api: FakeOpenSea, change: Change) -> OpenSeaClient:
     return OpenSeaClient(DirectTransport(api, change), BASE_URL)
-
-
-def check_warnings(lines: list[str]) -> None:
-    assert len(lines) <= MAX_WARNINGS
-    for line in lines:
-        check_message(line)
 
 
 @pytest.mark.parametrize("has_inline_traits", [True, False])

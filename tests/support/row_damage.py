@@ -16,12 +16,16 @@ from typing import Any
 from support.opensea_api import KEY
 
 from punkdata.errors import PunkError
+from punkdata.sources.opensea.api.schemas import parse_body
 
 Change = Callable[[str, Any], Any]
 """Function from a path such as "/nfts/batch" and a JSON document to the document that is sent."""
 
 MAX_MESSAGE_CHARS = 600
 """Length above which a message for the user is not one that is read."""
+
+MAX_WARNINGS = 24
+"""Number of warnings that a person still reads."""
 
 _RAW = re.compile(r'"<raw ([^>"]*)>"')
 
@@ -117,3 +121,21 @@ def catch(read: Callable[[], Any]) -> Any:
     except PunkError as error:
         check_message(str(error))
         return None
+
+
+def check_warnings(lines: list[str]) -> None:
+    """Check that these are few readable messages."""
+    assert len(lines) <= MAX_WARNINGS
+    for line in lines:
+        check_message(line)
+
+
+def damage_some(rng: random.Random, rows: list[Any]) -> tuple[list[Any], set[int]]:
+    """Return the rows, of which one to four are damaged, and the numbers of these."""
+    chosen = set(rng.sample(range(len(rows)), rng.randint(1, 4)))
+    return [damage_row(rng, r) if i in chosen else r for i, r in enumerate(rows)], chosen
+
+
+def parse_rows(model: Any, name: str, rows: list[Any]) -> Any:
+    """Return a list that a reply contains, as a fetch reads it."""
+    return parse_body(model, f"GET /{name}", dump_json({name: rows, "next": None}))
