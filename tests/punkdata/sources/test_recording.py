@@ -108,6 +108,25 @@ def test_newer_format_is_a_schema_error(recording: Recording) -> None:
         open_recording(recording.path)
 
 
+def test_recording_of_format_1_is_written_in_the_current_format(recording: Recording) -> None:
+    file = recording.path / "recording.json"
+    fields = json.loads(file.read_text())
+    del fields["wrapped_sales_after"], fields["market_year"]
+    file.write_text(json.dumps(fields | {"format": 1}))
+    opened = open_recording(recording.path)
+    assert (opened.info.wrapped_sales_after, opened.info.market_year) == ({}, None)
+    opened.save_info()
+    assert json.loads(file.read_text())["format"] == FORMAT
+
+
+def test_slugs_in_recording_json_are_checked(recording: Recording) -> None:
+    file = recording.path / "recording.json"
+    fields = json.loads(file.read_text()) | {"wrapped_sales_after": {"../../x": []}}
+    file.write_text(json.dumps(fields))
+    with pytest.raises(DataError, match="wrapped_sales_after .*slug of a collection"):
+        open_recording(recording.path)
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"source": 3}', '{"source": "x"'])
 def test_damaged_recording_json_is_rejected(recording: Recording, text: str) -> None:
     (recording.path / "recording.json").write_text(text)

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
 from punkdata.errors import NotRecordedError
+from punkdata.files import utc_now
 from punkdata.sources.recording import Recording, create_recording, open_recording
 from punkdata.sources.recording_format import RecordingInfo, Reply
 from punkdata.sources.recording_transport import RecordingTransport
@@ -180,3 +183,25 @@ def test_damaged_parent_reply_is_requested_again(recording: Recording, tmp_path:
     child = create_recording(tmp_path, INFO.model_copy(deep=True))
     transport = RecordingTransport(child, Network(201).transport, parent=recording)
     assert send(transport, reuse=True).status_code == 201
+
+
+@pytest.mark.parametrize(("age", "num_requests"), [(23, 1), (25, 2), (-25, 2)])
+def test_reply_about_the_present_is_used_for_a_day(
+    recording: Recording, age: int, num_requests: int
+) -> None:
+    network = Network(200, 200)
+    send(RecordingTransport(recording, network.transport), current=True)
+    text = recording.index_path.read_text()
+    (line,) = text.splitlines()
+    time = (utc_now() - timedelta(hours=age)).isoformat()
+    recording.index_path.write_text(json.dumps(json.loads(line) | {"time": time}) + "\n")
+    resumed = open_recording(recording.path)
+    reply = send(RecordingTransport(resumed, network.transport), current=True)
+    assert len(network.requested) == num_requests
+    assert reply.content == f"reply {num_requests}".encode()
+    # A build and a replay use the newest reply, however old it is.
+    for recorded in (resumed, open_recording(recording.path)):
+        assert send(RecordingTransport(recorded), current=True).content == reply.content
+    # Without the extension, every recorded reply is used.
+    assert send(RecordingTransport(resumed, network.transport)).content == reply.content
+    assert len(network.requested) == num_requests

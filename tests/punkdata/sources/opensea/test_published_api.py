@@ -20,9 +20,9 @@ from pydantic import AliasChoices, AliasPath, BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from support.npm import npm_file
 from support.opensea_server import KEY, OpenSeaServer
-from support.sales_events import CHAIN, CONTRACT
+from support.sales_events import CHAIN, CONTRACT, ZERO
 
-from punkdata.sources.opensea.api import price_schemas, schemas
+from punkdata.sources.opensea.api import market_schemas, price_schemas, schemas
 
 PACKAGE = "@opensea/api-types@0.12.0"
 ARCHIVE_SHA256 = "a5f53d67a80adfcad4c6f3ff9ba609453cb100b62cffbd2df70ba9bcc379f5c4"
@@ -39,6 +39,10 @@ EVENTS = {"limit": "integer", "next": "string", "event_type": "array", "after": 
 
 TOKEN_EVENTS = "/api/v2/events/chain/{chain}/contract/{address}/nfts/{identifier}"
 
+FLOOR_PRICES = "/api/v2/collections/{slug}/floor_prices"
+RATES = "/api/v2/chain/{chain}/token/{address}/price_history"
+RATES_QUERY = {"start_time": "string", "end_time": "string", "bucket_size": "string"}
+
 ENDPOINTS: list[tuple[str, str, dict[str, str], type[BaseModel]]] = [
     ("get", "/api/v2/collections/{slug}", SLUG, schemas.Collection),
     ("get", "/api/v2/collection/{slug}/nfts", PAGED, schemas.NftsPage),
@@ -48,6 +52,10 @@ ENDPOINTS: list[tuple[str, str, dict[str, str], type[BaseModel]]] = [
     ("get", TOKEN_EVENTS, TOKEN | EVENTS, price_schemas.EventsPage),
     ("get", "/api/v2/listings/collection/{slug}/best", PAGED, price_schemas.ListingsPage),
     ("post", "/api/v2/auth/keys", {}, schemas.InstantKey),
+    ("get", RATES, RATES_QUERY, market_schemas.PriceHistory),
+    ("get", FLOOR_PRICES, SLUG | {"timeframe": "string"}, market_schemas.FloorHistory),
+    ("get", "/api/v2/collections/{slug}/stats", SLUG, market_schemas.CollectionStats),
+    ("get", "/api/v2/traits/{slug}/floors", SLUG, market_schemas.TraitFloors),
 ]
 IDS = [f"{method} {path}" for method, path, _, _ in ENDPOINTS]
 
@@ -193,7 +201,8 @@ def test_fake_server_replies_match_the_published_document(
 ) -> None:
     # The document does not allow a missing payment or a missing token.
     server.sales = [e for e in server.sales if e.get("payment") and e.get("nft")]
-    request_path = path.format(slug="cryptopunks", chain=CHAIN, address=CONTRACT, identifier=5)
+    address = ZERO if path == RATES else CONTRACT
+    request_path = path.format(slug="cryptopunks", chain=CHAIN, address=address, identifier=5)
     body = None
     if path.endswith("/batch"):
         token = {"chain": CHAIN, "contract_address": CONTRACT, "token_id": "5"}
@@ -203,7 +212,7 @@ def test_fake_server_replies_match_the_published_document(
         server.base_url + request_path,
         headers={"x-api-key": KEY},
         json=body,
-        params={"limit": 50},
+        params={"limit": 50, "start_time": "2021-01-01T00:00:00Z", "bucket_size": "1d"},
     )
     assert reply.is_success
     schema = reply_schema(document, method, path) | {"components": document["components"]}
