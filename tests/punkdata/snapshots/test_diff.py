@@ -25,7 +25,10 @@ def test_new_sales_and_prices_are_reported_by_punk(
     server.sales.append(sale_event(9, newest + 5, paid("400000")))
     server.listings = [listing(3, "60")]
     diff = compare_snapshots(before, fetch_and_build(fetch, new_root))
-    assert diff.rows == {"sales": (1, 0), "listings": (1, 1)}
+    assert {name: rows for name, rows in diff.rows.items() if any(rows)} == {
+        "sales": (1, 0),
+        "listings": (1, 1),
+    }
     assert diff.changed["lowest_listing_eth"] == {3: (65.5, 60.0)}
     old_price, new_price = diff.changed["last_sale_eth"][9]
     assert old_price != new_price == 400_000.0
@@ -63,5 +66,6 @@ def test_sales_of_a_new_source_are_a_schema_change(
     fetch: Fetch, new_root: Path, built_root: Path
 ) -> None:
     diff = compare_snapshots(open_snapshot(built_root), fetch_and_build(fetch, new_root))
-    assert diff.schema == ["the table sales was added", "the table listings was added"]
+    names = ("sales", "listings", "eth_usd", "floor_prices", "trait_floors")
+    assert diff.schema == [f"the table {name} was added" for name in names]
     assert diff.changed["sale_count"][0][0] is None
