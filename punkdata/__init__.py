@@ -17,7 +17,7 @@ from punkdata.errors import PunkError
 
 if _typing.TYPE_CHECKING:
     from punkdata.analysis.price_model import PriceModel, fit_price_model
-    from punkdata.analysis.prices import price_table
+    from punkdata.analysis.prices import load_sales, price_table
     from punkdata.dataset import PunkDataset
     from punkdata.images.decode import DecodedImage, decode_image
     from punkdata.images.image_grid import make_grid
@@ -46,6 +46,7 @@ __all__ = [
     "__version__",
     "decode_image",
     "fit_price_model",
+    "load_sales",
     "make_grid",
     "open_snapshot",
     "price_table",
@@ -62,6 +63,7 @@ _MODULES = {
     "Snapshot": "snapshots.reader",
     "decode_image": "images.decode",
     "fit_price_model": "analysis.price_model",
+    "load_sales": "analysis.prices",
     "make_grid": "images.image_grid",
     "open_snapshot": "snapshots.reader",
     "price_table": "analysis.prices",

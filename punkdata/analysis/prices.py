@@ -46,9 +46,13 @@ MIN_PRICE_ETH = 0.001
 def load_sales(snapshot: Snapshot, market: str = DEFAULT_MARKET) -> pd.DataFrame:
     """Return the priced sales of the snapshot's punks, oldest first.
 
-    The columns are punk_id, type, market, sold_at (UTC), price_eth, and price_usd, which is NaN if
-    the rate of the day is unknown. `market` is "cryptopunks", another value of the column `market`,
-    or "all". `attrs` of the table state what is counted; see `describe_sales`.
+    These are the sales with a price in ETH and without a true flag. The columns are punk_id, type,
+    market, sold_at (UTC), price_eth, and price_usd, which is NaN if the rate of the day is unknown.
+    The table's `attrs` state what is counted, like those of `price_table`.
+
+    Args:
+        snapshot: A snapshot with sales.
+        market: "cryptopunks", another value of the column `market` of the sales, or "all".
 
     Raises DataError if there are no such sales or a file is damaged, and UsageError if there is no
     such market.

@@ -90,6 +90,12 @@ function createFacts(collection, row) {
   ]);
 }
 
+/** Return how often a punk was sold. The market of the CryptoPunks and those of wrapped punks differ. */
+function describeSaleCount(count, total) {
+  const wrapped = total > count ? `, and ${formatCount(total - count)} as a wrapped punk` : "";
+  return pluralize(count, "time") + wrapped;
+}
+
 /** Create the summary, chart and table of a punk's sales. */
 function createPrices(collection, row) {
   const formatOptional = (price) => (price === null ? "–" : formatEth(price));
@@ -108,7 +114,7 @@ function createPrices(collection, row) {
   };
   return [
     createDescriptionList([
-      ["Sold", pluralize(collection.saleCount[row], "time")],
+      ["Sold", describeSaleCount(collection.saleCount[row], sales.length)],
       ["Last sale", formatOptional(collection.last[row])],
       ["Median sale", formatOptional(collection.median[row])],
       ["Highest sale", formatOptional(collection.highest[row])],
