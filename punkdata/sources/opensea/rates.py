@@ -38,7 +38,8 @@ def collect_rates(
         for year in range(newest_year, FIRST_DAY.year - 1, -1):
             for token in list(tokens):
                 history = _request_year(client, token, year, is_over=year < newest_year)
-                if history is None and year == newest_year:
+                # Early on January 1, the API may have no prices of the newest year yet.
+                if history is None and not days and year < newest_year:
                     tokens.remove(token)  # The API does not know this currency.
                 found, num_odd = _read_days(history, year)
                 num_unusable += num_odd

@@ -165,11 +165,18 @@ def test_newest_year_may_be_empty(server: OpenSeaServer) -> None:
     assert collect(server, 2022) == expected
 
 
-def test_server_without_rates_gets_two_requests(server: OpenSeaServer) -> None:
+@pytest.mark.parametrize("reply", [not_found_reply(), json_reply(400, {"errors": ["no"]})])
+def test_newest_year_may_not_be_known_yet(server: OpenSeaServer, reply: Reply) -> None:
+    expected = collect(server)
+    server.market.rate_replies = {2022: reply}
+    assert collect(server, 2022) == expected
+
+
+def test_server_without_rates_gets_four_requests(server: OpenSeaServer) -> None:
     server.market.rates = {}
     rates, warnings = collect_rates(make_client(server), 2026)
     assert (rates, warnings) == (
         None,
         ["prices of ETH in US dollars are missing: the API has none"],
     )
-    assert requested(server) == [(ZERO, "2026"), (WETH, "2026")]
+    assert requested(server) == [(t, year) for year in ("2026", "2025") for t in (ZERO, WETH)]
