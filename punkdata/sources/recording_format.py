@@ -60,7 +60,7 @@ class RecordingInfo(BaseModel):
     sales_by_token: bool = False
     lost_sales: int = Field(default=0, ge=0)
     wrapped_sales_after: dict[str, list[int]] = {}
-    market_year: int | None = None
+    market_year: int | None = Field(default=None, ge=1970, le=9999)
 
     @field_validator("wrapped_sales_after")
     @classmethod

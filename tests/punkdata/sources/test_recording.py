@@ -127,7 +127,10 @@ def test_slugs_in_recording_json_are_checked(recording: Recording) -> None:
         open_recording(recording.path)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"source": 3}', '{"source": "x"'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", '{"source": 3}', '{"source": "x"', '{"source": "x", "market_year": 1000000000}'],
+)
 def test_damaged_recording_json_is_rejected(recording: Recording, text: str) -> None:
     (recording.path / "recording.json").write_text(text)
     with pytest.raises(DataError, match="is damaged"):
