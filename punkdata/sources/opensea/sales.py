@@ -221,7 +221,8 @@ def extend_sales_after(
         # The first pages may be empty.
         starts = (_query_start(after) for after in [*older, None])
         for page in chain(*(client.iter_sales(start, slug=slug) for start in starts)):
-            times = (parse_time(event.event_timestamp) for event in (page.rows if page else ()))
+            events = [e for e in (page.rows if page else ()) if e.collection in (None, slug)]
+            times = (parse_time(event.event_timestamp) for event in events)
             past = [time[0] for time in times if time and time[0] <= fetched_s]
             if past:
                 return [max(max(past) - SALES_OVERLAP_S, 1), *older]

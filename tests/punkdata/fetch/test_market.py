@@ -244,6 +244,17 @@ def test_refresh_reads_the_newest_year_and_new_wrapped_sales_only(
     assert build_version(new_root.with_name("empty")) == snapshot.version
 
 
+def test_sales_of_other_collections_hide_none_from_the_next_run(
+    fetch: Fetch, server: OpenSeaServer, new_root: Path, wrapped: dict[str, list[Any]]
+) -> None:
+    expected = list(wrapped[WRAPPERS[0]])
+    # A server that ignores which collection is requested.
+    wrapped[WRAPPERS[0]][:] = [wrapped_sale(3, START * 11 // 10, paid("2"), "other")]
+    assert fetch(root=new_root).wrapped_sales == {"wrapped": 0, "cryptopunks-721": 4}
+    wrapped[WRAPPERS[0]][:] = expected
+    assert fetch(root=new_root).wrapped_sales == {"wrapped": 9, "cryptopunks-721": 4}
+
+
 def test_year_that_was_not_over_is_requested_once_more_when_it_is(
     fetch: Fetch, server: OpenSeaServer, new_root: Path
 ) -> None:
