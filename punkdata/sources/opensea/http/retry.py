@@ -57,7 +57,8 @@ class RetryTransport(httpx.BaseTransport):
     """Retries after status 408, 429 and 5xx (599 included), broken connections, invalid replies.
 
     The delay between two attempts doubles, up to half a minute. Failed images are given up
-    earlier: after fewer attempts, and after `image_patience_s` seconds.
+    earlier: after fewer attempts, and after `image_patience_s` seconds. Requests with the extension
+    `optional`, which a fetch can do without, are given up after fewer attempts, too.
 
     Refusals by a rate limit are counted apart, up to `limit_attempts` of them and `max_wait_s` in
     total. The wait is the longer one of what the server announces, which the inner transport waits
@@ -80,6 +81,7 @@ class RetryTransport(httpx.BaseTransport):
     sleep: Sleep = time.sleep
     warn: Warn = lambda text: None
     api_attempts: int = 8
+    optional_attempts: int = 4
     image_attempts: int = 5
     limit_attempts: int = 15
     image_patience_s: float = 30.0
@@ -127,7 +129,15 @@ class RetryTransport(httpx.BaseTransport):
             return False
         if is_image and spent_s >= self.image_patience_s:
             return False
-        return tries.failures < (self.image_attempts if is_image else self.api_attempts)
+        return tries.failures < self._max_attempts(tries)
+
+    def _max_attempts(self, tries: _Tries) -> int:
+        if tries.request.extensions.get("image"):
+            return self.image_attempts
+        is_optional = tries.request.extensions.get("optional")
+        # Without a connection, the next request would fail, too.
+        has_connection = not isinstance(tries.error, httpx.ConnectError)
+        return self.optional_attempts if is_optional and has_connection else self.api_attempts
 
     def _choose_delay(self, tries: _Tries) -> float:
         if isinstance(tries.error, _RefusalError):
@@ -157,7 +167,7 @@ class RetryTransport(httpx.BaseTransport):
     def _report(self, tries: _Tries, delay_s: float) -> None:
         """Log a failure. Tell the user of later ones, and of long delays."""
         is_shown = tries.failures >= 3
-        text = f"(attempt {tries.failures + 1} of {self.api_attempts})"
+        text = f"(attempt {tries.failures + 1} of {self._max_attempts(tries)})"
         if isinstance(tries.error, _RefusalError):
             is_shown, text = delay_s >= 10, f"in {delay_s:.0f} s"
             self.count_wait(delay_s)

@@ -181,3 +181,15 @@ def test_request_that_creates_something_waits_once_for_a_rate_limit() -> None:
     assert get(make_transport(limited(), 200), once=True) == 200
     with pytest.raises(NetworkError, match="answered with status 429: Slow down"):
         get(make_transport(limited(), limited()), once=True)
+
+
+@pytest.mark.parametrize(
+    ("failure", "attempts"),
+    [(503, 4), (httpx.ReadTimeout("silence"), 4), (httpx.ConnectError("no route"), 8)],
+)
+def test_optional_request_is_given_up_earlier_unless_the_server_is_unreachable(
+    failure: int | Exception, attempts: int
+) -> None:
+    with pytest.raises(NetworkError, match="failed repeatedly"):
+        get(make_transport(*[failure] * attempts), optional=True)
+    assert get(make_transport(*[failure] * (attempts - 1), 200), optional=True) == 200
