@@ -110,13 +110,13 @@ def test_training_improves_the_color_distribution(
 
 def test_mlp_learns_that_the_top_row_is_transparent(built_root: Path, tmp_path: Path) -> None:
     assert not load_split(built_root, "latest", "default", "train").images[:, 0].any()
-    config = small_config("mlp", total_images=16 * 120, model={"width": 16}, optimizer={"lr": 1e-3})
+    config = small_config("mlp", total_images=16 * 300, model={"width": 16}, optimizer={"lr": 1e-3})
     untrained = build_generator(config, ImageShape(), None).eval()
     trained = load_generator(train_quickly(built_root, tmp_path, config), CPU)
     before, after = (
         (generate_images(model, 32, 0)[:, 0] == 0).float().mean() for model in (untrained, trained)
     )
-    assert before < 0.9 < after
+    assert before < 0.5 < 0.9 < after
 
 
 def test_encoder_alone_trains_the_generator(built_root: Path, tmp_path: Path) -> None:
