@@ -100,12 +100,13 @@ def estimate_opensea(
 
 def _estimate_sales(info: RecordingInfo, punks: int) -> tuple[int, int]:
     """Return the number of sales that are requested, and of requests for them."""
-    if info.sales_by_token:
-        return ceil(ESTIMATED_SALES * punks / COLLECTION_SIZE), punks
     new = PAGE_SIZE  # A refresh usually finds all new sales on one page.
-    sales = [new if info.sales_after else ESTIMATED_SALES]
-    sales += [new if q else ESTIMATED_WRAPPED_SALES for q in info.wrapped_sales_after.values()]
-    return sum(sales), sum(ceil(number / PAGE_SIZE) for number in sales)
+    lists = [new if q else ESTIMATED_WRAPPED_SALES for q in info.wrapped_sales_after.values()]
+    by_token = ceil(ESTIMATED_SALES * punks / COLLECTION_SIZE) if info.sales_by_token else 0
+    if not info.sales_by_token:
+        lists.append(new if info.sales_after else ESTIMATED_SALES)
+    num_requests = sum(ceil(sales / PAGE_SIZE) for sales in lists) + (punks if by_token else 0)
+    return sum(lists) + by_token, num_requests
 
 
 def _count_rate_requests(info: RecordingInfo, parent: Recording | None) -> int:

@@ -19,7 +19,7 @@ from punkdata.sources.opensea.http.rate_limit import InterruptibleSleep
 from punkdata.sources.opensea.http.retry import RetryTransport
 from punkdata.sources.opensea.http.transport import NetworkTransport
 from punkdata.sources.opensea.market import MarketData
-from punkdata.sources.opensea.sales import next_sales_after, should_read_by_token
+from punkdata.sources.opensea.sales import is_small_sample, next_sales_after, should_read_by_token
 from punkdata.sources.opensea.tokens import collect_punks
 from punkdata.sources.opensea.wrapped_sales import DEFAULT_WRAPPERS, check_slugs, choose_sales_after
 from punkdata.sources.package_index import download_file
@@ -136,9 +136,8 @@ def fetch_opensea(
     resumes it. `limit` is the number of punks to fetch; if the sales of each of them cost fewer
     requests than those of the whole collection, only these are requested. `wrapped` has the slugs
     of the collections of wrapped punks whose sales are read, too; by default those that an
-    unfinished recording began with, or else `DEFAULT_WRAPPERS`. They are not read for punks whose
-    sales are requested one punk at a time. The units of `progress` are "punks", "images" and
-    "sales".
+    unfinished recording began with, none for a small sample, or else `DEFAULT_WRAPPERS`. The units
+    of `progress` are "punks", "images" and "sales".
     """
     check_slugs(wrapped or ())
     wanted = RecordingInfo(source=SOURCE, limit=limit, base_url=base_url)
@@ -231,10 +230,10 @@ def plan_queries(
         if parent:
             info.parent, info.sales_after = parent.name, next_sales_after(parent)
         info.sales_by_token = should_read_by_token(info.limit, info.sales_after)
-    if info.sales_by_token:
-        wrapped = ()
+    if wrapped is None and is_resumed:
+        wrapped = list(info.wrapped_sales_after)
     elif wrapped is None:
-        wrapped = list(info.wrapped_sales_after) if is_resumed else DEFAULT_WRAPPERS
+        wrapped = () if is_small_sample(info.limit) else DEFAULT_WRAPPERS
     info.wrapped_sales_after = choose_sales_after(wrapped, info.wrapped_sales_after, parent)
     info.market_year = info.market_year or utc_now().year
 

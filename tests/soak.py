@@ -33,10 +33,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from support.opensea_market import WRAPPERS, wrapped_sale
 from support.opensea_server import KEY, OpenSeaServer
 from support.opensea_worst import make_worst
 from support.paths import TESTS
-from support.sales_events import listing, make_sales
+from support.sales_events import listing, make_sales, paid
 from support.small_disk import UNSHARE, can_mount, disk_fault, small_disk
 from support.soak_checks import (
     ViolationError,
@@ -222,8 +223,14 @@ def main() -> None:
     punks = make_punks(NUM_PUNKS)
     offers = [listing(2, "9.5"), listing(4, "70"), listing(4, "65.5")]
     servers = [
-        OpenSeaServer(punks, make_sales(punks, num_sales), list(offers)) for num_sales in (150, 420)
+        OpenSeaServer(punks, make_sales(punks, num_sales), list(offers), lists_owners=True)
+        for num_sales in (150, 420)
     ]
+    for server in servers:
+        server.market.wrapped = {
+            slug: [wrapped_sale(i, 1_600_000_000 + i, paid("2"), slug) for i in range(30)]
+            for slug in WRAPPERS
+        }
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="soak-")))
         urls = [stack.enter_context(server).base_url for server in servers]

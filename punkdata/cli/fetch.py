@@ -67,7 +67,8 @@ def fetch(
         typer.Option(
             metavar="SLUG",
             help="Collection of wrapped punks whose sales are read, too; repeat the option for "
-            "several. (default: wrapped-cryptopunks and cryptopunks-721)",
+            "several. (default: wrapped-cryptopunks and cryptopunks-721, none for a --limit below "
+            "125)",
         ),
     ] = None,
     no_wrapped: Annotated[

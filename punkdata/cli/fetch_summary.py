@@ -26,7 +26,7 @@ def make_json(result: OpenSeaResult, live: NetworkTransport | None) -> dict[str,
         "status": info.status,
         "punks": result.punks,
         "sales": result.sales,
-        "wrapped_sales": None if info.sales_by_token else result.wrapped_sales,
+        "wrapped_sales": result.wrapped_sales or None,
         "listed": result.listed,
         "listed_other_currency": result.listed_other_currency,
         "owners": result.owners or None,
@@ -45,6 +45,8 @@ def make_json(result: OpenSeaResult, live: NetworkTransport | None) -> dict[str,
 
 def describe_result(result: OpenSeaResult, data: dict[str, Any]) -> list[str]:
     """Return lines about the result, whose numbers `data` has."""
+    from punkdata.sources.opensea.sales import is_small_sample
+
     lines = [
         f"recorded {result.punks:,} punks with {result.sales:,} sales, "
         f"{_describe_listed(result)}; {data['api_requests']:,} API requests and "
@@ -55,10 +57,9 @@ def describe_result(result: OpenSeaResult, data: dict[str, Any]) -> list[str]:
         lines.append(f"also recorded {', '.join(others)}")
     if (usd_from := data["usd_from"]) and usd_from > FIRST_SALE_DAY:
         lines.append(f"OpenSea has prices of ETH in US dollars from {usd_from} on, none before")
-    if result.recording.info.sales_by_token:
+    if data["wrapped_sales"] is None and is_small_sample(result.recording.info.limit):
         lines.append(
-            "sales of wrapped punks were not read, because this sample is so small that the sales "
-            "of each punk were requested alone"
+            "sales of wrapped punks are read for a sample this small only with --wrapped-collection"
         )
     if data["owners"] is None:
         lines.append("owners are unknown, because OpenSea listed the tokens without them")

@@ -27,23 +27,26 @@ def collect_rates(
 ) -> tuple[list[RateRecord] | None, list[str]]:
     """Return the prices of ETH up to a year, by day, and what to report about them.
 
-    `newest_year` is the year of the fetch, which was not over. The list is None if no price is
-    known. ETH is requested by the zero address, and as WETH in years without prices of the former.
+    `newest_year` is the year of the fetch, which was not over; if the clock was wrong, the reply to
+    its request has later years, too. The list is None if no price is known. ETH is requested by
+    the zero address, and as WETH in years without prices of the former.
     """
     days: _Days = {}
     warnings: list[str] = []
     num_unusable = 0
+    newest_year = max(newest_year, FIRST_DAY.year)
     tokens = [ETH_ADDRESSES["ETH"], ETH_ADDRESSES["WETH"]]
     try:
         for year in range(newest_year, FIRST_DAY.year - 1, -1):
+            is_over = year < newest_year
             for token in list(tokens):
-                history = _request_year(client, token, year, is_over=year < newest_year)
+                history = _request_year(client, token, year, is_over=is_over)
                 # Early on January 1, the API may have no prices of the newest year yet.
-                if history is None and not days and year < newest_year:
+                if history is None and not days and is_over:
                     tokens.remove(token)  # The API does not know this currency.
-                found, num_odd = _read_days(history, year)
+                found, num_odd = _read_days(history, year, is_over=is_over)
                 num_unusable += num_odd
-                days |= found
+                days = found | days
                 if found:
                     tokens = [token]
                     break
@@ -73,10 +76,11 @@ def _request_year(
     return client.get_rates(token, start, date(year, 12, 31) if is_over else None, CHAIN)
 
 
-def _read_days(history: PriceHistory | None, year: int) -> tuple[_Days, int]:
+def _read_days(history: PriceHistory | None, year: int, *, is_over: bool) -> tuple[_Days, int]:
     """Return the last price of each day of a year, and the number of points that cannot be used.
 
-    Points of other years are ignored: they come with the replies to the requests for these.
+    Later years are included if this one was not over. Other years are ignored: they come with the
+    replies to the requests for these.
     """
     days: _Days = {}
     num_unusable = len(history.unreadable) if history else 0
@@ -86,7 +90,8 @@ def _read_days(history: PriceHistory | None, year: int) -> tuple[_Days, int]:
             num_unusable += 1
             continue
         day = datetime.fromtimestamp(time[0], UTC).date()
-        if day.year == year and day >= FIRST_DAY and time[0] >= days.get(day, (0, 0.0))[0]:
+        is_wanted = day.year == year or (day.year > year and not is_over)
+        if is_wanted and day >= FIRST_DAY and time[0] >= days.get(day, (0, 0.0))[0]:
             days[day] = time[0], price
     return days, num_unusable
 

@@ -121,10 +121,15 @@ def collect_sales_by_token(
     return _finish(found, punks)
 
 
-def should_read_by_token(limit: int | None, sales_after: Sequence[int]) -> bool:
+def is_small_sample(limit: int | None) -> bool:
     """Return whether one query for each of `limit` punks costs fewer requests than all sales."""
+    return limit is not None and limit < ESTIMATED_SALES // PAGE_SIZE
+
+
+def should_read_by_token(limit: int | None, sales_after: Sequence[int]) -> bool:
+    """Return whether the sales of each punk are requested alone, because that is less."""
     is_refresh = bool(sales_after)  # Then a single page usually has all new sales.
-    return limit is not None and not is_refresh and limit < ESTIMATED_SALES // PAGE_SIZE
+    return is_small_sample(limit) and not is_refresh
 
 
 def _check_token(pages: _Pages, punk_id: int) -> Iterator[Page[SaleEvent] | None]:

@@ -97,7 +97,7 @@ def test_plain_lines_say_what_is_not_known(
     assert run("fetch", "--limit", 10, "--root", root) == 0
     err = capsys.readouterr().err
     assert "OpenSea has prices of ETH in US dollars from 2019-03-05 on, none before\n" in err
-    assert "sales of wrapped punks were not read, because this sample is so small" in err
+    assert "sales of wrapped punks are read for a sample this small only with --wrapped-c" in err
     assert "owners are unknown, because OpenSea listed the tokens without them" in err
 
 
@@ -110,8 +110,10 @@ def test_options_choose_the_collections_of_wrapped_punks(
     assert server.requests_to(WRAPPERS[1]) == []
     num_before = len(server.requests_to())
     report = fetch_json(capsys, "--no-wrapped", "--root", root)
-    assert report["wrapped_sales"] == {}
+    assert report["wrapped_sales"] is None
     assert [r for r in server.requests_to()[num_before:] if r.path.endswith(WRAPPERS[0])] == []
+    report = fetch_json(capsys, "--limit", 3, *chosen, "--root", root)
+    assert report["wrapped_sales"] == {"v1-punks": 3, "wrapped": 3}
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,9 @@ def test_estimate_needs_no_second_plan_once_batches_are_recorded(
     server.market.wrapped = {slug: [sale_event(1, 1_600_000_000, paid("1"))] for slug in WRAPPERS}
     fetch(root=new_root)
     refresh = estimate_opensea(new_root, server.base_url, 60)
-    assert refresh.api_requests == refresh.api_requests_with_batches == 3 + 1 + 1 + 3 + 6
+    assert refresh.api_requests == refresh.api_requests_with_batches == 3 + 1 + 1 + 3 + 4
+    with_wrapped = estimate_opensea(new_root, server.base_url, 60, WRAPPERS)
+    assert with_wrapped.api_requests == refresh.api_requests + 2
     sample = estimate_opensea(new_root / "other", server.base_url, 60)
     assert sample.api_requests == 3 + 1 + 60 + 3 + count_years()
     assert sample.api_requests_with_batches == sample.api_requests + 3

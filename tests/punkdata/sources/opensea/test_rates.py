@@ -103,11 +103,17 @@ def test_odd_points_are_counted_in_one_line(server: OpenSeaServer) -> None:
 
 def test_server_that_ignores_the_years_costs_nothing(server: OpenSeaServer) -> None:
     expected = collect(server)
-    everything = json_reply(200, {"prices": make_rates(date(2015, 1, 1), date(2022, 5, 1))})
+    everything = json_reply(200, {"prices": make_rates(date(2015, 1, 1), date(2021, 12, 31))})
     server.market.rate_replies = dict.fromkeys(range(2017, 2022), everything)
     rates, warnings = collect(server)
     assert [rate.day for rate in rates] == [rate.day for rate in expected[0]]
     assert warnings == []
+
+
+@pytest.mark.parametrize("year", [1970, 2019])
+def test_clock_that_was_set_back_costs_no_year(server: OpenSeaServer, year: int) -> None:
+    expected = collect(server)
+    assert collect(server, year) == expected
 
 
 # -- Gaps and failures -----------------------------------------------------------------------
