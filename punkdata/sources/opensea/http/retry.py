@@ -81,7 +81,7 @@ class RetryTransport(httpx.BaseTransport):
     sleep: Sleep = time.sleep
     warn: Warn = lambda text: None
     api_attempts: int = 8
-    optional_attempts: int = 4
+    optional_attempts: int = 6
     image_attempts: int = 5
     limit_attempts: int = 15
     image_patience_s: float = 30.0

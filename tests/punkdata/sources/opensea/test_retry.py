@@ -185,7 +185,7 @@ def test_request_that_creates_something_waits_once_for_a_rate_limit() -> None:
 
 @pytest.mark.parametrize(
     ("failure", "attempts"),
-    [(503, 4), (httpx.ReadTimeout("silence"), 4), (httpx.ConnectError("no route"), 8)],
+    [(503, 6), (httpx.ReadTimeout("silence"), 6), (httpx.ConnectError("no route"), 8)],
 )
 def test_optional_request_is_given_up_earlier_unless_the_server_is_unreachable(
     failure: int | Exception, attempts: int
