@@ -3,9 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from support.network import Fetch
-from support.opensea_market import WRAPPERS
+from support.opensea_market import WRAPPERS, wrapped_sale
 from support.opensea_server import OpenSeaServer
-from support.sales_events import paid, sale_event
+from support.sales_events import paid
 
 from punkdata.estimate import REQUESTS_PER_HOUR, estimate_opensea
 from punkdata.files import utc_now
@@ -48,7 +48,9 @@ def test_estimate_needs_no_second_plan_once_batches_are_recorded(
     fetch: Fetch, server: OpenSeaServer, new_root: Path
 ) -> None:
     server.inline_traits = False
-    server.market.wrapped = {slug: [sale_event(1, 1_600_000_000, paid("1"))] for slug in WRAPPERS}
+    server.market.wrapped = {
+        slug: [wrapped_sale(1, 1_600_000_000, paid("1"), slug)] for slug in WRAPPERS
+    }
     fetch(root=new_root)
     refresh = estimate_opensea(new_root, server.base_url, 60)
     assert refresh.api_requests == refresh.api_requests_with_batches == 3 + 1 + 1 + 3 + 4
