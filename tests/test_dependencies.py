@@ -14,7 +14,7 @@ from support.paths import REPOSITORY
 
 NAMES = {"PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 """Distributions with another name than their module."""
-OURS = {"punkdata", "punkmodels", "support", "measure"}
+OURS = {"punkdata", "punkmodels", "support", "measure", "renditions"}
 IN_NOTEBOOKS = {"IPython"}  # Imported only if a notebook has done so.
 CAPPED = {"httpx"}
 """Dependencies whose next major version is known to break us."""
