@@ -1,4 +1,4 @@
-"""Simple predictions of prices, and their intervals beside those of the price model.
+"""Simple predictions of prices, whose intervals are compared with those of the price model.
 
 Prices are natural logarithms.
 """

@@ -21,7 +21,7 @@ CAPTION_CHARS = 100
 """Length of a line below a chart. Longer ones would leave the figure: nothing wraps them."""
 FLOOR_COLOR = "#222222"
 COLUMNS = ("sales", "median ETH", "median USD", "floor ETH")
-"""Headings of the numbers beside the chart of prices by trait."""
+"""Column headings of the table next to the chart of prices by trait."""
 
 
 def plot_price_by_type(snapshot: Snapshot) -> Figure:
@@ -107,7 +107,7 @@ def _legend_entries(axes: Axes) -> list[tuple[Any, str]]:
 
 
 def plot_price_by_trait(snapshot: Snapshot) -> Figure:
-    """Plot the premium of each type and accessory with its interval, beside a table of prices."""
+    """Plot the premium of each type and accessory with its interval, next to a table of prices."""
     tables = [price_table(snapshot, by) for by in ("type", "accessory")]
     rows = pd.concat([table[table["sales"] > 0] for table in tables])
     is_type = np.array([name in TYPES for name in rows.index])

@@ -1,7 +1,7 @@
 """Everything about the market that is optional, collected for a fetch or for a build.
 
-That are the prices of ETH in US dollars, the floor prices, and the statistics of the collection. If
-one of them cannot be read, the fetch goes on without it.
+These are the prices of ETH in US dollars, the floor prices, and the statistics of the collection.
+If one of them cannot be read, the fetch continues without it.
 """
 
 from collections.abc import Callable
