@@ -1,0 +1,136 @@
+"""Label sets as 11 categorical variables: the type, the skin tone, and nine slots of accessories.
+
+A punk has one type, at most one skin tone, and at most one accessory of each slot of
+`punkdata.traits.ACCESSORY_SLOTS`. So its labels and skin tone are one value of each variable:
+
+    type       0 to 4: the row of `TYPES`
+    skin tone  0 for Aliens, Apes and Zombies; 1 (darkest) to 4 for Female and Male punks
+    slots      0 for no accessory; n for the n-th accessory of the slot
+
+Models see the values as one-hot vectors, one after the other: `VALUE_DIM` entries, of which those
+of variable i are `VALUE_SLICES[i]`.
+"""
+
+import itertools
+
+import torch
+from torch.nn import functional as F
+
+from punkdata.traits import ACCESSORY_SLOTS, LABELS, MAX_ACCESSORIES, TYPES, allowed_accessories
+from punkmodels.data.palette import SKIN_TONE_COLORS
+from punkmodels.renderer.names import HUMAN_TYPES
+
+TYPE, SKIN_TONE = 0, 1
+"""Columns of the type and of the skin tone; those of the slots follow."""
+SLOTS = slice(2, 2 + len(ACCESSORY_SLOTS))
+NUM_VALUES = (len(TYPES), len(SKIN_TONE_COLORS) + 1, *(len(slot) + 1 for slot in ACCESSORY_SLOTS))
+"""Number of values of each variable."""
+NUM_VARIABLES = len(NUM_VALUES)
+VALUE_DIM = sum(NUM_VALUES)
+"""Number of values of all variables, 106."""
+VALUE_SLICES = tuple(
+    slice(end - size, end)
+    for size, end in zip(NUM_VALUES, itertools.accumulate(NUM_VALUES), strict=True)
+)
+"""Columns of each variable in one-hot vectors."""
+
+
+def encode_label_sets(labels: torch.Tensor, skin_tones: torch.Tensor) -> torch.Tensor:
+    """Return the values of labels (N, 92), 0 or 1, and skin tones, int64 (N,): int64 (N, 11).
+
+    Raises ValueError unless each row has one type and at most one accessory of each slot, and
+    exactly Female and Male punks have a skin tone, 1 to 4.
+    """
+    labels = labels.long()
+    columns = [labels[:, : len(TYPES)].argmax(dim=1), skin_tones.long()]
+    for slot in ACCESSORY_SLOTS:
+        numbers = torch.arange(1, len(slot) + 1, device=labels.device)
+        columns.append((labels[:, [LABELS.index(name) for name in slot]] * numbers).sum(dim=1))
+    values = torch.stack(columns, dim=1)
+    if not (values < torch.tensor(NUM_VALUES, device=values.device)).all():
+        raise ValueError("a punk has at most one accessory of each slot, and a skin tone of 0 to 4")
+    decoded, _ = decode_label_sets(values)
+    has_tone = _table(HUMAN_TYPES, TYPES).to(values.device)[values[:, TYPE]]
+    if (decoded != labels).any() or ((values[:, SKIN_TONE] > 0) != has_tone).any():
+        raise ValueError(
+            "a punk has one type, at most one accessory of each slot, and a skin tone if it is "
+            "Female or Male"
+        )
+    return values
+
+
+def decode_label_sets(values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the labels, uint8 (N, 92), and skin tones, int64 (N,), of values, int64 (N, 11)."""
+    one_hot = encode_one_hot(values).to(torch.uint8)
+    kept = [i for i, name in enumerate(_VALUE_NAMES) if name]
+    labels = one_hot.new_zeros(len(values), len(LABELS))
+    labels[:, [LABELS.index(_VALUE_NAMES[i]) for i in kept]] = one_hot[:, kept]
+    return labels, values[:, SKIN_TONE].clone()
+
+
+def encode_one_hot(values: torch.Tensor) -> torch.Tensor:
+    """Return the one-hot vectors of values, int64 (N, 11): float32 (N, 106)."""
+    parts = [F.one_hot(values[:, i], size) for i, size in enumerate(NUM_VALUES)]
+    return torch.cat(parts, dim=1).float()
+
+
+def find_allowed(values: torch.Tensor, is_known: torch.Tensor) -> torch.Tensor:
+    """Return which values each variable can have, given the known ones: bool (N, 106).
+
+    A value is allowed if some label set that a punk can have contains it and all known values of
+    the *other* variables. So sampling allowed values one variable after the other, in any order,
+    always ends with a punk that `punkdata.traits.check_traits` accepts.
+
+    Args:
+        values: int64 (N, 11); entries that are not known can be anything in range.
+        is_known: bool (N, 11).
+    """
+    fits = _FITS_TYPE.to(values.device)  # Whether a type (row) can have a value (column).
+    one_hot = encode_one_hot(values).bool()
+    allowed = torch.empty_like(one_hot)
+    is_worn = is_known[:, SLOTS] & (values[:, SLOTS] > 0)
+    # Whether a type can have the known value of a variable; unknown ones fit all types.
+    fits_known = torch.stack(
+        [
+            fits[:, columns].T[values[:, i]] | ~is_known[:, i, None]
+            for i, columns in enumerate(VALUE_SLICES)
+        ]
+    )
+    for i, columns in enumerate(VALUE_SLICES):
+        others = [j for j in range(NUM_VARIABLES) if j != i]
+        possible_types = fits_known[others].all(dim=0)
+        allowed[:, columns] = (possible_types[:, :, None] & fits[:, columns]).any(dim=1)
+        if i >= SLOTS.start:
+            num_others = is_worn.sum(dim=1) - is_worn[:, i - SLOTS.start].long()
+            allowed[:, columns.start + 1 : columns.stop] &= (num_others < MAX_ACCESSORIES)[:, None]
+    return allowed
+
+
+def is_possible(values: torch.Tensor) -> torch.Tensor:
+    """Return whether a punk can have all of these values, int64 (N, 11), together: bool (N,)."""
+    allowed = find_allowed(values, torch.ones_like(values, dtype=torch.bool))
+    return (allowed | ~encode_one_hot(values).bool()).all(dim=1)
+
+
+def _table(true: tuple[str, ...] | frozenset[str], names: tuple[str, ...]) -> torch.Tensor:
+    return torch.tensor([name in true for name in names])
+
+
+def _fits_type() -> torch.Tensor:
+    """Return which values punks of a type can have, bool (5, 106)."""
+    rows = []
+    for row, name in enumerate(TYPES):
+        types = torch.arange(len(TYPES)) == row
+        tones = (torch.arange(NUM_VALUES[SKIN_TONE]) > 0) == (name in HUMAN_TYPES)
+        allowed = allowed_accessories(name) | {""}
+        slots = [_table(allowed, ("", *slot)) for slot in ACCESSORY_SLOTS]
+        rows.append(torch.cat([types, tones, *slots]))
+    return torch.stack(rows)
+
+
+_FITS_TYPE = _fits_type()
+_VALUE_NAMES = (
+    *TYPES,
+    *("" for _ in range(NUM_VALUES[SKIN_TONE])),
+    *(name for slot in ACCESSORY_SLOTS for name in ("", *slot)),
+)
