@@ -20,12 +20,13 @@ from punkdata.files import translate_os_errors
 from punkdata.progress import Progress
 from punkmodels.data.image_grid import make_grid, save_gif, save_training_curves
 from punkmodels.data.splits import load_split
-from punkmodels.gan import step as steps
 from punkmodels.gan.config import DcganConfig
 from punkmodels.gan.generate import SavedDcgan, generate_images
 from punkmodels.gan.metrics import frechet_distance
 from punkmodels.gan.networks import reestimate_normalization
-from punkmodels.gan.step import TrainState
+from punkmodels.gan.schedule import PHASES, Phase, adversarial_start, phase_at
+from punkmodels.gan.state import TrainState
+from punkmodels.gan.step import BatchSampler, training_step
 from punkmodels.gan.training_images import (
     TrainingImages,
     from_image_dir,
@@ -92,7 +93,7 @@ def train_dcgan(  # noqa: PLR0913  # a public function whose options are keyword
     if saved:
         check_same_data(saved, train.data_config)
     device, reason = pick_device(device_name)
-    sampler = steps.BatchSampler(train, config, device)
+    sampler = BatchSampler(train, config, device)
     choices = _choose_env(train, sampler, config, device, threads, saved, progress)
     env = TrainEnv(device, choices.use_bf16)
 
@@ -146,7 +147,7 @@ def _remember_image_dir(run: Path, image_dir: Path | None) -> None:
 
 def _choose_env(
     train: TrainingImages,
-    sampler: steps.BatchSampler,
+    sampler: BatchSampler,
     config: DcganConfig,
     device: torch.device,
     threads: int | None,
@@ -155,10 +156,10 @@ def _choose_env(
 ) -> Choices:
     """Choose threads and precision with steps on a state that is discarded."""
     state = TrainState.create(config, train.images, device)
-    phase = steps.Phase(adversarial=True, penalty=config.loss.r1_gamma > 0)
+    phase = Phase(adversarial=True, penalty=config.loss.r1_gamma > 0)
 
     def try_step(use_bf16: bool) -> None:
-        steps.training_step(state, sampler.sample(state.random), phase, TrainEnv(device, use_bf16))
+        training_step(state, sampler.sample(state.random), phase, TrainEnv(device, use_bf16))
 
     if config.compile:
         progress(0, None, "compiling")
@@ -215,7 +216,7 @@ class SampleEvaluator:
 def _take_steps(
     run: Path,
     state: TrainState,
-    sampler: steps.BatchSampler,
+    sampler: BatchSampler,
     evaluator: SampleEvaluator,
     interval: int,
     env: TrainEnv,
@@ -227,19 +228,19 @@ def _take_steps(
     if is_main and not state.step:
         evaluator.save_first_images(state, run)
 
-    def take_step(phase: steps.Phase) -> None:
-        steps.training_step(state, sampler.sample(state.random), phase, env)
+    def take_step(phase: Phase) -> None:
+        training_step(state, sampler.sample(state.random), phase, env)
 
     # One captured CUDA graph per phase; a plain call on a CPU.
     captured = {
         phase: CapturedStep(functools.partial(take_step, phase), env.device, state.random)
-        for phase in steps.PHASES
+        for phase in PHASES
     }
     note, first_step, start_s = "", state.step, time.perf_counter()
     with open_metrics(run, math.ceil(state.step / interval), logger) as log_metrics:
         while state.step < config.num_steps:
             state.set_schedules()
-            captured[steps.phase_at(state.step, config)]()
+            captured[phase_at(state.step, config)]()
             state.step += 1
             images_seen = min(config.total_images, state.step * config.batch_size)
             progress(images_seen, config.total_images, note)
@@ -264,7 +265,7 @@ def _take_steps(
 def _interval_metrics(state: TrainState, first_step: int, elapsed_s: float) -> dict[str, Any]:
     """Return mean losses since the last evaluation, or None for unused ones, and the speed."""
     config, num_steps = state.config, state.step - first_step
-    num_adversarial = max(0, state.step - max(first_step, steps.adversarial_start(config)))
+    num_adversarial = max(0, state.step - max(first_step, adversarial_start(config)))
     loss_D, loss_G, loss_E = state.losses.tolist()  # Waits for the device.
     return {
         "step": state.step,

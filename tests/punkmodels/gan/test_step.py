@@ -12,18 +12,13 @@ from punkmodels.data.palette import color_table, to_rgba
 from punkmodels.data.splits import load_split
 from punkmodels.gan.config import make_config
 from punkmodels.gan.palette_head import PaletteHead
+from punkmodels.gan.schedule import PHASES, Phase, adversarial_start, cosine, ema_decay, phase_at
+from punkmodels.gan.state import TrainState
 from punkmodels.gan.step import (
-    PHASES,
     Batch,
     BatchSampler,
-    Phase,
-    TrainState,
-    adversarial_start,
-    cosine,
     discriminator_loss,
-    ema_decay,
     generator_loss,
-    phase_at,
     training_step,
 )
 from punkmodels.gan.training_images import TrainingImages, from_split
